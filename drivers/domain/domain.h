@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The domain model: what every view (D-Bus, later libvirt's RPC) calls. Functions are called on the loop. Those that read answer at
+ * once from the published state, whatever the guest does. Those that change something take a done function, called on
+ * the loop exactly once, after the state that the change made is published and its events are announced; flags are those of
+ * the libvirt API function of the same name, and unknown ones fail with "unsupported flags (0x..)".
+ */
+
+#include "base/registry.h"
+#include "drivers/domain/definition.h"
+#include "drivers/domain/event.h"
+
+#include <sys/types.h>
+
+struct domain;
+struct domain_driver;
+
+/* virDomainState */
+enum domain_run_state {
+        DOMAIN_NOSTATE = 0,
+        DOMAIN_RUNNING = 1,
+        DOMAIN_BLOCKED = 2,
+        DOMAIN_PAUSED = 3,
+        DOMAIN_SHUTDOWN = 4,
+        DOMAIN_SHUTOFF = 5,
+        DOMAIN_CRASHED = 6,
+        DOMAIN_PMSUSPENDED = 7,
+};
+
+/* virDomainRunningReason ... : the reasons in use */
+enum domain_run_reason {
+        DOMAIN_RUNNING_UNKNOWN = 0,
+        DOMAIN_RUNNING_BOOTED = 1,
+        DOMAIN_RUNNING_UNPAUSED = 5,
+        DOMAIN_RUNNING_WAKEUP = 8,
+        DOMAIN_RUNNING_CRASHED = 9,
+        DOMAIN_PAUSED_UNKNOWN = 0,
+        DOMAIN_PAUSED_USER = 1,
+        DOMAIN_PAUSED_IOERROR = 5,
+        DOMAIN_PAUSED_WATCHDOG = 6,
+        DOMAIN_PAUSED_SHUTTING_DOWN = 8,
+        DOMAIN_PAUSED_CRASHED = 10,
+        DOMAIN_PAUSED_STARTING_UP = 11,
+        DOMAIN_PAUSED_API_ERROR = 14,
+        DOMAIN_SHUTDOWN_UNKNOWN = 0,
+        DOMAIN_SHUTDOWN_USER = 1,
+        DOMAIN_SHUTOFF_UNKNOWN = 0,
+        DOMAIN_SHUTOFF_SHUTDOWN = 1,
+        DOMAIN_SHUTOFF_DESTROYED = 2,
+        DOMAIN_SHUTOFF_CRASHED = 3,
+        DOMAIN_SHUTOFF_FAILED = 6,
+        DOMAIN_SHUTOFF_DAEMON = 8,
+        DOMAIN_CRASHED_UNKNOWN = 0,
+        DOMAIN_CRASHED_PANICKED = 1,
+        DOMAIN_PMSUSPENDED_UNKNOWN = 0,
+};
+
+struct domain_state {
+        struct managed_state base;
+        int id; /* -1 when inactive */
+        enum domain_run_state state;
+        int reason;
+        pid_t pid; /* of the guest's process; 0 when there is none */
+        uint64_t balloon_kib; /* what the guest has now; 0 unknown: the definition's current memory */
+        char *owner; /* owned; whose departure destroys the domain (autodestroy), NULL none */
+};
+
+struct domain {
+        struct managed base;
+        /* const */
+        struct domain_driver *driver; /* borrowed */
+        /* lane */
+        void *live; /* the driver's, NULL when inactive */
+};
+
+extern const struct managed_kind domain_kind;
+
+static inline const struct domain_state *domain_get_published(const struct domain *domain)
+{
+        return (const struct domain_state *)domain->base.published;
+}
+
+/* Lane. */
+static inline const struct domain_state *domain_get_current(const struct domain *domain)
+{
+        return (const struct domain_state *)domain->base.current;
+}
+
+static inline const struct domain_def *domain_state_get_def(const struct domain_state *state)
+{
+        return (const struct domain_def *)managed_state_get_definition(&state->base);
+}
+
+/* ---- lookups and lists; borrowed results ---- */
+
+struct domain *domain_lookup_id(struct domain_driver *driver, int id, GError **error);
+struct domain *domain_lookup_name(struct domain_driver *driver, const char *name, GError **error);
+struct domain *domain_lookup_uuid(struct domain_driver *driver, const char *uuid, GError **error);
+
+/* virConnectListAllDomainsFlags; borrowed elements, free the array. NULL with an error for unknown flags. */
+GPtrArray *domain_list(struct domain_driver *driver, unsigned flags, GError **error);
+
+/* ---- reads ---- */
+
+bool domain_is_active(const struct domain *domain);
+/* Does the persistent definition differ from the one that runs (virDomainIsUpdated)? */
+bool domain_is_updated(const struct domain *domain);
+
+enum domain_xml_flags {
+        DOMAIN_XML_SECURE = 1,
+        DOMAIN_XML_INACTIVE = 2,
+        DOMAIN_XML_UPDATE_CPU = 4,
+        DOMAIN_XML_MIGRATABLE = 8,
+};
+
+/*
+ * The domain's document. *text is borrowed from the published state where a string exists, and then *made stays NULL; otherwise
+ * *made owns it. Whether the caller may have DOMAIN_XML_SECURE is the view's to ask.
+ */
+bool domain_get_xml(const struct domain *domain, unsigned flags, const char **text, char **made, GError **error);
+
+struct domain_info {
+        enum domain_run_state state;
+        uint64_t max_memory_kib;
+        uint64_t memory_kib;
+        unsigned vcpus;
+        uint64_t cpu_time_ns;
+};
+
+/* Never waits for the guest: the CPU time is that of its process (/proc). */
+void domain_get_info(const struct domain *domain, struct domain_info *info);
+bool domain_get_state(const struct domain *domain, unsigned flags, int *state, int *reason, GError **error);
+bool domain_get_max_memory(const struct domain *domain, unsigned flags, uint64_t *kib, GError **error);
+/* virDomainGetVcpusFlags: LIVE 1, CONFIG 2, MAXIMUM 4. */
+bool domain_get_vcpus(const struct domain *domain, unsigned flags, unsigned *vcpus, GError **error);
+/* virDomainMetadataType; uri NULL or "" only for description and title. */
+bool domain_get_metadata(const struct domain *domain, int type, const char *uri, unsigned flags, char **text,
+                         GError **error);
+
+/* ---- changes ---- */
+
+void domain_define_xml(struct domain_driver *driver, const char *xml, unsigned flags, managed_done done, void *data);
+
+enum domain_start_flags {
+        DOMAIN_START_PAUSED = 1,
+        DOMAIN_START_AUTODESTROY = 2,
+        DOMAIN_START_BYPASS_CACHE = 4,
+        DOMAIN_START_FORCE_BOOT = 8,
+        DOMAIN_START_VALIDATE = 16,
+        DOMAIN_START_RESET_NVRAM = 32,
+};
+
+/* owner: an opaque name of the caller for AUTODESTROY, see domain_owner_gone(). done gets the new object. */
+void domain_create_xml(struct domain_driver *driver, const char *xml, unsigned flags, const char *owner,
+                       managed_done done, void *data);
+void domain_create(struct domain *domain, unsigned flags, const char *owner, managed_done done, void *data);
+void domain_destroy(struct domain *domain, unsigned flags, managed_done done, void *data);
+void domain_shutdown(struct domain *domain, unsigned flags, managed_done done, void *data);
+void domain_reboot(struct domain *domain, unsigned flags, managed_done done, void *data);
+void domain_reset(struct domain *domain, unsigned flags, managed_done done, void *data);
+void domain_suspend(struct domain *domain, managed_done done, void *data);
+void domain_resume(struct domain *domain, managed_done done, void *data);
+void domain_undefine(struct domain *domain, unsigned flags, managed_done done, void *data);
+void domain_rename(struct domain *domain, const char *name, unsigned flags, managed_done done, void *data);
+void domain_set_autostart(struct domain *domain, bool autostart, managed_done done, void *data);
+/* text NULL or "" removes; key and uri only for VIR_DOMAIN_METADATA_ELEMENT. flags: virDomainModificationImpact. */
+void domain_set_metadata(struct domain *domain, int type, const char *text, const char *key, const char *uri,
+                         unsigned flags, managed_done done, void *data);
+
+/* The caller named owner left: its autodestroy domains are destroyed. */
+void domain_owner_gone(struct domain_driver *driver, const char *owner);
+
+/* Starts every inactive domain that is marked autostart; failures are logged. After takeover. */
+void domain_autostart(struct domain_driver *driver);
+
+/* Driver-level questions, answered through done, which may be called before the function returns. */
+typedef void (*domain_text_done)(const char *text, const GError *error, void *data);
+void domain_get_capabilities(struct domain_driver *driver, domain_text_done done, void *data);
+void domain_get_domain_capabilities(struct domain_driver *driver, const char *emulator, const char *arch,
+                                    const char *machine, const char *type, unsigned flags, domain_text_done done,
+                                    void *data);
+uint64_t domain_driver_get_version(struct domain_driver *driver, GError **error);
+unsigned domain_driver_get_max_vcpus(struct domain_driver *driver, const char *type, GError **error);
+const char *domain_driver_get_uri(const struct domain_driver *driver);
+const char *domain_driver_get_name(const struct domain_driver *driver);
+const struct host *domain_driver_get_host(const struct domain_driver *driver);
+struct registry *domain_driver_get_registry(const struct domain_driver *driver);
