@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The definition of a domain: its canonical XML text and a typed view of it, immutable, ref-counted, any
+ * thread.
+ *
+ *     text -- domain_doc_parse --> document, whose machine the driver resolves
+ *          -- domain_doc_finish --> normalised, put in order, read and checked: struct domain_def
+ *
+ * The document keeps all that the text holds; what the typed view has no place for is named in `unsupported`
+ * or `unknown`, so that a driver can refuse to start such a domain and never ignores a setting. Every pointer
+ * in the view is borrowed from the definition. Malformed values are refused with an error of
+ * ERROR_FROM_DOMAIN or ERROR_FROM_XML that names element and line.
+ */
+
+#include "base/cleanup.h"
+#include "base/managed.h"
+#include "drivers/domain/device.h"
+
+#include <glib.h>
+
+/* Bounds; more is refused by name. */
+#define DOMAIN_NAME_MAX       250 /* bytes */
+#define DOMAIN_VCPUS_MAX      4096
+#define DOMAIN_IOTHREADS_MAX  1024
+#define DOMAIN_DEVICES_MAX    1024
+#define DOMAIN_CPU_NUMBER_MAX 16384 /* host CPUs and nodes in a cpuset are below it */
+#define DOMAIN_MEMORY_KIB_MAX (UINT64_C(1) << 52)
+
+/* ---- parts of the typed view ---- */
+
+/* Numbers of host CPUs or nodes ("0-3,^2"). */
+struct domain_cpuset {
+        const uint64_t *words; /* NULL: not given */
+        uint32_t n_words;
+};
+
+static inline bool domain_cpuset_has(const struct domain_cpuset *set, unsigned number)
+{
+        return number / 64 < set->n_words && (set->words[number / 64] >> (number % 64) & 1);
+}
+
+struct domain_vcpu {
+        uint32_t id;
+        uint32_t order; /* 0: none */
+        bool enabled;
+        enum domain_switch hotpluggable;
+};
+
+/* <vcpupin>, <iothreadpin>: id; <emulatorpin>: alone. */
+struct domain_pin {
+        uint32_t id;
+        struct domain_cpuset cpus;
+};
+
+struct domain_hugepage {
+        uint64_t size_kib;          /* 0: the default size */
+        struct domain_cpuset nodes; /* of the guest; empty: all */
+};
+
+struct domain_memory_backing {
+        const struct domain_hugepage *hugepages;
+        uint32_t n_hugepages;
+        bool has_hugepages; /* <hugepages/>, with or without pages */
+        bool nosharepages;
+        bool locked;
+        bool discard;
+        enum domain_switch shared;   /* <access mode='shared|private'> */
+        const char *source;          /* "file", "anonymous", "memfd" */
+        const char *allocation;      /* "immediate", "ondemand" */
+        uint32_t allocation_threads; /* 0: the default */
+};
+
+struct domain_numatune_node {
+        uint32_t cell;
+        const char *mode; /* "strict", "preferred", "interleave", "restrictive" */
+        struct domain_cpuset nodes;
+};
+
+struct domain_numatune {
+        const char *mode;      /* NULL: no <memory> */
+        const char *placement; /* "static", "auto" */
+        struct domain_cpuset nodes;
+        const struct domain_numatune_node *cells;
+        uint32_t n_cells;
+};
+
+struct domain_cpu_feature {
+        const char *name;
+        const char *policy; /* "force", "require", "optional", "disable", "forbid"; NULL: require */
+};
+
+struct domain_numa_distance {
+        uint32_t cell;
+        uint32_t value; /* 10..255 */
+};
+
+struct domain_numa_cell {
+        uint32_t id;
+        struct domain_cpuset cpus; /* of the guest */
+        uint64_t memory_kib;
+        enum domain_switch shared; /* memAccess= */
+        enum domain_switch discard;
+        const struct domain_numa_distance *distances;
+        uint32_t n_distances;
+};
+
+enum domain_cpu_mode {
+        DOMAIN_CPU_NONE, /* no <cpu>, or one with topology or numa alone */
+        DOMAIN_CPU_CUSTOM,
+        DOMAIN_CPU_HOST_MODEL,
+        DOMAIN_CPU_HOST_PASSTHROUGH,
+        DOMAIN_CPU_MAXIMUM,
+        DOMAIN_CPU_LAST,
+} __attribute__((packed));
+
+struct domain_cpu {
+        enum domain_cpu_mode mode;
+        enum domain_switch migratable;
+        const char *match; /* "minimum", "exact", "strict" */
+        const char *check; /* "none", "partial", "full" */
+        const char *model;
+        const char *fallback; /* "allow", "forbid" */
+        const char *vendor;
+        const char *vendor_id;                  /* 12 bytes */
+        uint32_t sockets, dies, cores, threads; /* sockets 0: no <topology> */
+        const char *cache_mode;                 /* "emulate", "passthrough", "disable" */
+        int cache_level;                        /* -1: none */
+        const char *maxphysaddr_mode;           /* "emulate", "passthrough" */
+        uint32_t maxphysaddr_bits;              /* 0: none */
+        const struct domain_cpu_feature *features;
+        const struct domain_numa_cell *cells;
+        uint32_t n_features;
+        uint32_t n_cells;
+};
+
+enum domain_boot {
+        DOMAIN_BOOT_FD,
+        DOMAIN_BOOT_CDROM,
+        DOMAIN_BOOT_HD,
+        DOMAIN_BOOT_NETWORK,
+        DOMAIN_BOOT_LAST,
+} __attribute__((packed));
+
+struct domain_firmware_feature {
+        const char *name; /* "secure-boot", "enrolled-keys" */
+        bool enabled;
+};
+
+struct domain_loader {
+        const char *path;
+        const char *type;   /* "rom", "pflash" */
+        const char *format; /* "raw", "qcow2" */
+        enum domain_switch readonly;
+        enum domain_switch secure;
+        enum domain_switch stateless;
+};
+
+struct domain_nvram {
+        const char *path;
+        const char *template;
+        const char *format;
+        const char *type; /* source type: NULL for the old form, "file", "block", "network" */
+};
+
+struct domain_os {
+        const char *type; /* "hvm" */
+        const char *arch;
+        const char *machine;
+        const char *firmware; /* "efi", "bios" */
+        const struct domain_firmware_feature *firmware_features;
+        uint32_t n_firmware_features;
+        uint32_t n_boot;
+        enum domain_boot boot[DOMAIN_BOOT_LAST];
+        enum domain_switch boot_menu;
+        enum domain_switch bios_useserial;
+        bool has_loader;
+        bool has_nvram;
+        struct domain_loader loader;
+        struct domain_nvram nvram;
+        const char *kernel;
+        const char *initrd;
+        const char *cmdline;
+        const char *dtb;
+        const char *acpi_table;        /* <acpi><table type='slic'> */
+        const char *smbios_mode;       /* "emulate", "host", "sysinfo" */
+        uint32_t boot_menu_timeout_ms; /* 0: none */
+        int bios_reboot_timeout_ms;    /* INT_MIN: none; -1: no reboot */
+};
+
+/* <sysinfo type='smbios'>: one <entry name=> of a block. */
+struct domain_sysinfo_entry {
+        const char *block; /* "bios", "system", "baseBoard", "chassis", "oemStrings" */
+        const char *name;  /* NULL for oemStrings */
+        const char *value;
+        uint32_t group; /* counts the blocks of one kind (baseBoard) from 0 */
+};
+
+/* <sysinfo type='fwcfg'> */
+struct domain_fwcfg_entry {
+        const char *name;
+        const char *value; /* or */
+        const char *file;
+};
+
+struct domain_hyperv {
+        const char *mode; /* "custom", "passthrough" */
+        enum domain_switch relaxed, vapic, spinlocks, vpindex, runtime, synic, stimer, stimer_direct, reset,
+                vendor_id, frequencies, reenlightenment, tlbflush, ipi, evmcs, avic;
+        uint32_t spinlock_retries; /* 0: none */
+        const char *vendor;        /* vendor_id value, at most 12 bytes */
+};
+
+struct domain_features {
+        enum domain_switch acpi, apic, apic_eoi, pae, hap, viridian, privnet, pvspinlock, pmu, vmport, smm,
+                vmcoreinfo, gic;
+        enum domain_switch kvm_hidden, kvm_hint_dedicated, kvm_poll_control, kvm_pv_ipi;
+        const char *gic_version;            /* "2", "3", "host" */
+        const char *ioapic;                 /* <ioapic driver=>: "kvm", "qemu" */
+        uint64_t tseg_kib;                  /* 0: the default */
+        uint32_t kvm_dirty_ring;            /* 0: off */
+        const struct domain_hyperv *hyperv; /* NULL: none */
+};
+
+enum domain_clock_offset {
+        DOMAIN_CLOCK_UTC,
+        DOMAIN_CLOCK_LOCALTIME,
+        DOMAIN_CLOCK_VARIABLE,
+        DOMAIN_CLOCK_TIMEZONE,
+        DOMAIN_CLOCK_ABSOLUTE,
+        DOMAIN_CLOCK_LAST,
+} __attribute__((packed));
+
+enum domain_timer_name {
+        DOMAIN_TIMER_PLATFORM,
+        DOMAIN_TIMER_PIT,
+        DOMAIN_TIMER_RTC,
+        DOMAIN_TIMER_HPET,
+        DOMAIN_TIMER_TSC,
+        DOMAIN_TIMER_KVMCLOCK,
+        DOMAIN_TIMER_HYPERVCLOCK,
+        DOMAIN_TIMER_ARMVTIMER,
+        DOMAIN_TIMER_LAST,
+} __attribute__((packed));
+
+struct domain_timer {
+        enum domain_timer_name name;
+        enum domain_switch present;
+        const char *tickpolicy; /* "delay", "catchup", "merge", "discard" */
+        const char *track;      /* "boot", "guest", "wall", "realtime" */
+        const char *mode;       /* tsc: "auto", "native", "emulate", "paravirt", "smpsafe" */
+        uint64_t frequency;     /* 0: none */
+        uint32_t catchup_threshold, catchup_slew, catchup_limit; /* 0: none */
+};
+
+struct domain_clock {
+        enum domain_clock_offset offset;
+        bool basis_localtime;  /* variable */
+        bool adjustment_reset; /* utc, localtime: adjustment='reset' */
+        int64_t adjustment_s;
+        int64_t start_s; /* absolute: seconds since the epoch */
+        const char *timezone;
+        const struct domain_timer *timers;
+        uint32_t n_timers;
+};
+
+struct domain_seclabel {
+        const char *type;  /* "dynamic", "static", "none" */
+        const char *model; /* "selinux", "apparmor", "dac"; NULL: the host's first */
+        enum domain_switch relabel;
+        const char *label;
+        const char *base_label;
+        const char *image_label;
+};
+
+struct domain_env {
+        const char *name;
+        const char *value; /* NULL: "" */
+};
+
+/* <qemu:commandline>, namespace http://libvirt.org/schemas/domain/qemu/1.0 */
+struct domain_qemu_commandline {
+        const char *const *args; /* NULL-terminated; NULL: none */
+        const struct domain_env *env;
+        uint32_t n_args;
+        uint32_t n_env;
+};
+
+/* What the document asks for and the view does not hold; each a piece of a sentence, "<memtune>", "attribute
+ * sgio of <disk>". */
+struct domain_remarks {
+        const char *const *texts; /* NULL-terminated; NULL: none */
+        uint32_t count;
+};
+
+struct domain_def {
+        struct definition base; /* uuid, name, texts */
+        int id;                 /* of an active definition; -1: none */
+        const char *type;       /* "kvm", "qemu", "test" */
+        const char *title;
+        const char *description;
+        uint64_t memory_kib; /* <memory>: without the memory devices' part only if the document says so */
+        uint64_t current_memory_kib; /* never 0; at most memory_kib */
+        uint64_t max_memory_kib;     /* <maxMemory>; 0: none */
+        uint32_t memory_slots;
+        enum domain_switch dump_core; /* <memory dumpCore=> */
+        struct domain_memory_backing memory_backing;
+        uint32_t vcpus;             /* at start */
+        uint32_t max_vcpus;         /* 1..DOMAIN_VCPUS_MAX */
+        const char *vcpu_placement; /* "static", "auto" */
+        struct domain_cpuset cpuset;
+        const struct domain_vcpu *vcpu_list; /* <vcpus>; NULL: the first `vcpus` ones are enabled */
+        uint32_t n_vcpu_list;
+        uint32_t iothreads;
+        const uint32_t *iothread_ids; /* as many as iothreads */
+        const struct domain_pin *vcpu_pins;
+        const struct domain_pin *iothread_pins;
+        uint32_t n_vcpu_pins;
+        uint32_t n_iothread_pins;
+        struct domain_cpuset emulator_pin;
+        struct domain_numatune numatune;
+        struct domain_cpu cpu;
+        struct domain_os os;
+        const struct domain_sysinfo_entry *sysinfo;
+        const struct domain_fwcfg_entry *fwcfg;
+        uint32_t n_sysinfo;
+        uint32_t n_fwcfg;
+        struct domain_features features;
+        struct domain_clock clock;
+        const char *on_poweroff; /* "destroy", "restart", "preserve", "rename-restart"; NULL: destroy */
+        const char *on_reboot;   /* NULL: restart */
+        const char *on_crash;    /* those and "coredump-destroy", "coredump-restart"; NULL: destroy */
+        const char *on_lockfailure;
+        enum domain_switch suspend_to_mem;
+        enum domain_switch suspend_to_disk;
+        const struct domain_seclabel *seclabels;
+        uint32_t n_seclabels;
+        bool launch_security; /* <launchSecurity> is there */
+        struct domain_qemu_commandline qemu;
+        struct domain_devices devices;
+        struct domain_remarks unsupported; /* libvirt's format knows it, we do not drive it */
+        struct domain_remarks unknown;     /* no part of the format */
+        struct domain_arena *arena;        /* owned; what all pointers but base's point into */
+};
+
+/* ---- making one ---- */
+
+struct domain_doc;
+
+/* What the driver found out about the guest's machine, for normalisation. Borrowed during domain_doc_finish()
+ * only. */
+struct domain_machine {
+        const char *type;        /* "kvm", "qemu", "test" */
+        const char *arch;        /* "x86_64" */
+        const char *machine;     /* canonical: "pc-q35-7.2"; NULL: the driver has none (test) */
+        const char *emulator;    /* absolute path; NULL: the driver has none (test) */
+        unsigned max_vcpus;      /* of the machine type; 0: no limit but ours */
+        bool pcie_root;          /* the root bus is PCI Express (q35, virt) */
+        bool pci_root;           /* the root bus is conventional PCI (i440fx) */
+        bool isa;                /* has an ISA bus: serial ports, floppy, ... (x86) */
+        bool ps2;                /* keyboard and mouse are built in */
+        bool acpi;               /* can offer ACPI */
+        bool assign_addresses;   /* give every device its place (not in the test driver) */
+        const char *usb_model;   /* default USB controller, "qemu-xhci"; NULL: none is added */
+        const char *net_model;   /* default interface model, "e1000e" */
+        const char *video_model; /* default video model, "vga"; NULL: none is added */
+};
+
+/* Parses text with the root <domain>, within the bounds of base/xml. */
+struct domain_doc *domain_doc_parse(const char *xml, GError **error);
+void domain_doc_free(struct domain_doc *doc);
+
+/* What the document says itself, for choosing the machine; borrowed from doc, NULL: absent. */
+const char *domain_doc_get_type(const struct domain_doc *doc);
+const char *domain_doc_get_os_type(const struct domain_doc *doc);
+const char *domain_doc_get_arch(const struct domain_doc *doc);
+const char *domain_doc_get_machine(const struct domain_doc *doc);
+const char *domain_doc_get_emulator(const struct domain_doc *doc);
+
+/*
+ * Normalises (machine NULL: the text is complete already and taken as it is), puts in canonical order, reads
+ * and checks. doc is taken, also on failure.
+ */
+struct domain_def *domain_doc_finish(struct domain_doc *doc, const struct domain_machine *machine,
+                                     GError **error);
+
+/* domain_doc_parse() and domain_doc_finish() without normalisation: text that we wrote. */
+struct domain_def *domain_def_parse_stored(const char *xml, GError **error);
+
+struct domain_def *domain_def_ref(struct domain_def *def);
+/* NULL is fine. */
+void domain_def_unref(struct domain_def *def);
+
+DEFINE_CLEANUP(struct domain_doc, domain_doc_free);
+DEFINE_CLEANUP(struct domain_def, domain_def_unref);
+
+/* ---- asking it ---- */
+
+/*
+ * definition_free of every domain driver's kind. A new definition carries a kind of this module with nothing
+ * else in it; a driver that wants its own there sets base.kind before it hands the definition on.
+ */
+void domain_def_free(struct definition *definition);
+
+static inline struct domain_def *domain_def_from(struct definition *definition)
+{
+        return (struct domain_def *)definition;
+}
+
+/* False, with ERROR_XML_INVALID_SCHEMA naming the first, when the document holds what the format does not
+ * know. */
+bool domain_def_validate_schema(const struct domain_def *def, GError **error);
+
+/* False, with ERROR_CONFIG_UNSUPPORTED naming the first, when the document asks for something that no driver
+ * does. */
+bool domain_def_require_supported(const struct domain_def *def, GError **error);
+
+/* The disk with that target or, absolute, that source path; NULL: none. */
+const struct domain_disk *domain_def_find_disk(const struct domain_def *def, const char *target_or_path);
+/* The interface with that MAC address (text) or target device; NULL: none. */
+const struct domain_interface *domain_def_find_interface(const struct domain_def *def,
+                                                         const char *mac_or_target);
+
+/* Names of the enumerations, for messages and maps. */
+const char *domain_bus_get_name(enum domain_bus bus);
+const char *domain_disk_device_get_name(enum domain_disk_device device);
+const char *domain_controller_type_get_name(enum domain_controller_type type);
+const char *domain_interface_type_get_name(enum domain_interface_type type);
+const char *domain_char_kind_get_name(enum domain_char_kind kind);
+const char *domain_char_type_get_name(enum domain_char_type type);
+const char *domain_graphics_type_get_name(enum domain_graphics_type type);
+const char *domain_timer_get_name(enum domain_timer_name name);
+const char *domain_hostdev_type_get_name(enum domain_hostdev_type type);
