@@ -2,12 +2,17 @@
 #pragma once
 
 /*
- * One line per message, to the journal when standard error is connected to it (sd_journal_send with PRIORITY and the
- * fields below), to standard error else as "<level>: text". Any thread. Never blocks on a reader that is gone.
+ * One line per message, to the journal when standard error is connected to it ($JOURNAL_STREAM, as systemd.exec(5) has
+ * it), to standard error else as "<level>: text". Control characters are escaped and a line is cut at LOG_LINE_MAX
+ * bytes: no message can forge another. Any thread. A reader that is gone or stuck and a disk that is full cost the
+ * line, never time or the process.
  */
 
 #include <glib.h>
 #include <stdbool.h>
+
+/* Longest line in bytes, escaped and with its level; no more than a pipe takes at once (PIPE_BUF). */
+#define LOG_LINE_MAX 4096
 
 enum log_level {
         LOG_LEVEL_ERROR,
@@ -17,7 +22,17 @@ enum log_level {
         LOG_LEVEL_DEBUG,
 };
 
+/*
+ * Finds out where messages go and sets the highest level that is written. Ignores SIGPIPE for the whole process. Call it
+ * once, before there are threads; until then messages go to standard error up to LOG_LEVEL_INFO.
+ */
 void log_init(enum log_level max);
+
+/* The same with the journal's socket at another path, for tests. */
+void log_init_at(enum log_level max, const char *journal_socket);
+
+/* Changes the highest level that is written. */
+void log_set_max(enum log_level max);
 
 void log_write(enum log_level level, const char *format, ...) G_GNUC_PRINTF(2, 3);
 

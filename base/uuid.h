@@ -13,7 +13,10 @@ struct uuid {
         uint8_t bytes[16];
 };
 
-/* Accepts 32 hexadecimal digits of either case, with hyphens at any place between bytes or none, as libvirt does. */
+/*
+ * Accepts 32 hexadecimal digits of either case, with hyphens at any place between bytes or none, and white space around
+ * them, as libvirt does. False with ERROR_INVALID_ARG, and *uuid left alone, for anything else.
+ */
 bool uuid_parse(struct uuid *uuid, const char *text, GError **error);
 
 /* buffer holds UUID_STRING_LENGTH + 1 bytes; returns buffer. */
