@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Images and the block nodes that stand for them in QEMU. The backing chain of a disk is found out before
+ * QEMU starts, from what the definition spells out and from the headers of formats that the definition names:
+ * a format is never guessed. What QEMU gets is the whole chain, node by node, ended explicitly, so that it
+ * opens no file that is not in the chain. Any thread that may block on storage: lanes.
+ */
+
+#include "base/cleanup.h"
+#include "drivers/domain/device.h"
+
+#include <glib.h>
+#include <jansson.h>
+#include <stdbool.h>
+
+/* More images in one chain are refused. */
+#define BLOCK_CHAIN_MAX 200
+/* Size of a node name with its terminator (QEMU allows 31 characters). */
+#define BLOCK_NODE_NAME_SIZE 32
+
+enum block_kind {
+        BLOCK_FILE,   /* a regular file */
+        BLOCK_DEVICE, /* a block device of the host */
+        BLOCK_CDROM,  /* a CD-ROM drive of the host */
+};
+
+/* One image of a chain. */
+struct block_image {
+        char *path;   /* owned, absolute */
+        char *format; /* owned: "raw", "qcow2" ... */
+        enum block_kind kind;
+        unsigned index; /* in the names of its nodes, from 1; the index= of the active definition */
+};
+
+void block_image_free(struct block_image *image);
+
+/*
+ * The chain that begins with source, top first: a new array that owns its struct block_image. Numbers its
+ * images from *next_index on, which it advances, where the definition has no index. A file that is missing,
+ * no file or device, unreadable or damaged, a loop, a backing file whose format nobody names, and what is not
+ * driven (network images, encryption, external data files) fail with a sentence that names the image.
+ * source->path must not be NULL.
+ */
+GPtrArray *block_chain_resolve(const struct domain_storage *source, unsigned *next_index, GError **error);
+
+/* How a disk wants its nodes. Strings as in struct domain_disk, NULL: the default. */
+struct block_options {
+        const char *cache;
+        const char *io;
+        const char *discard;
+        const char *detect_zeroes;
+        bool readonly;
+};
+
+/* Write the name of the node that gives the guest's data (format), and of the one below it that opens the
+ * file. */
+void block_format_node_name(const struct block_image *image, char name[BLOCK_NODE_NAME_SIZE]);
+void block_storage_node_name(const struct block_image *image, char name[BLOCK_NODE_NAME_SIZE]);
+
+/*
+ * The arguments of blockdev-add that make the storage node and the format node of one image. backing is the
+ * format node's name of the image below, NULL: none, which is then said explicitly. New references.
+ */
+json_t *block_storage_node(const struct block_image *image, const struct block_options *options);
+json_t *block_format_node(const struct block_image *image, const char *backing,
+                          const struct block_options *options);
+
+/* cache="..." as QEMU's three switches. NULL and "default": write back. */
+struct block_cache {
+        bool direct;
+        bool no_flush;
+        bool write_cache;
+};
+struct block_cache block_cache_from_name(const char *name);
+
+DEFINE_CLEANUP(struct block_image, block_image_free);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The command line of a guest: a function of its live definition, of what the emulator can do, and of what
+ * start has prepared on the host. The same input gives the same command line. Any thread; it touches neither
+ * the host nor the guest.
+ *
+ * The definition is the live one: normalised, with aliases, and with all that is chosen at start filled in
+ * (ports, socket paths, firmware). No secret gets on the command line: passwords are set through the monitor
+ * before the guest's CPUs run (VNC is started with password=on, SPICE with ticketing).
+ */
+
+#include "base/cleanup.h"
+#include "drivers/qemu/device.h"
+
+#include <glib.h>
+#include <stdbool.h>
+
+/* All borrowed. */
+struct qemu_command_context {
+        int monitor_fd;        /* listening unix socket that the emulator gets under this number */
+        const char *home;      /* a directory of the guest's own: HOME of the emulator */
+        GHashTable *resources; /* alias -> struct device_resources; NULL: none */
+        const char *spice_tls; /* directory of the certificates; NULL: SPICE without TLS */
+        const char *vnc_tls;   /* likewise for VNC */
+};
+
+struct qemu_command {
+        GPtrArray *argv; /* owned strings, NULL at the end; argv[0] is the emulator's path */
+        GPtrArray *env;  /* owned strings "NAME=value", NULL at the end: the whole environment */
+};
+
+/*
+ * The emulator is started with -S and with -no-shutdown where the guest's definition wants to know about the
+ * end. NULL with ERROR_CONFIG_UNSUPPORTED naming the first thing that is not driven, or that the emulator
+ * cannot do.
+ */
+struct qemu_command *qemu_command_build(const struct domain_def *def, const struct qemu_caps *caps,
+                                        const struct qemu_command_context *context, GError **error);
+void qemu_command_free(struct qemu_command *command);
+
+/* The command line as text for the guest's log, quoted for a shell. */
+char *qemu_command_format(const struct qemu_command *command);
+
+DEFINE_CLEANUP(struct qemu_command, qemu_command_free);
