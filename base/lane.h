@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * A lane: a serial queue on the pool. At most one job of a lane runs at a time, in the order posted; what is lane-owned is
- * touched by its lane's jobs only and needs no lock. A job may wait for its own object (a QMP answer, a child), always
- * with a deadline, always interruptible, through lane_wait(); never for another job or lane.
+ * A lane: a serial queue on the pool. At most one job of a lane runs at a time, in the order posted; what is
+ * lane-owned is touched by its lane's jobs only and needs no lock. A job may wait for its own object (a QMP
+ * answer, a child), always with a deadline, always interruptible, through lane_wait(); never for another job
+ * or lane.
  */
 
 #include <glib.h>
@@ -27,14 +28,15 @@ void lane_unref(struct lane *lane);
 
 struct loop *lane_get_loop(const struct lane *lane);
 struct pool *lane_get_pool(const struct lane *lane);
+const char *lane_get_name(const struct lane *lane);
 
 /* Queues fn(data). Any thread. */
 void lane_post(struct lane *lane, lane_fn fn, void *data);
 
 /*
- * Queues fn(data) before all jobs that are not urgent, and makes the job that runs now fail its wait (lane_wait()
- * returns LANE_INTERRUPTED at once and for the rest of that job). Any thread. For Destroy: it cancels a start and
- * overtakes calls that wait for a hung guest.
+ * Queues fn(data) before all jobs that are not urgent, and makes the job that runs now fail its wait
+ * (lane_wait() returns LANE_INTERRUPTED at once and for the rest of that job). Any thread. For Destroy: it
+ * cancels a start and overtakes calls that wait for a hung guest.
  */
 void lane_post_urgent(struct lane *lane, lane_fn fn, void *data);
 
@@ -50,26 +52,35 @@ typedef int64_t lane_deadline;
 lane_deadline lane_deadline_in(unsigned timeout_ms);
 
 /*
- * In the lane: waits until fd is ready for events (POLLIN, POLLOUT; *revents, if not NULL, gets the result) or until
- * the deadline. fd -1 only waits. The slot is lent to the pool meanwhile. An urgent job ends the wait of one that is not
- * urgent itself.
+ * In the lane: waits until fd is ready for events (POLLIN, POLLOUT; *revents, if not NULL, gets the result)
+ * or until the deadline. fd -1 only waits. The slot is lent to the pool meanwhile. An urgent job ends the
+ * wait of one that is not urgent itself.
  */
 enum lane_wake lane_wait(struct lane *lane, int fd, short events, short *revents, lane_deadline deadline);
 
-/* Has this job been interrupted? In the lane. */
+/*
+ * In the lane: the rest of this job cannot be interrupted, and its waits work again although it was: for
+ * cleaning up.
+ */
+void lane_shield(struct lane *lane);
+
+/* Has this job been interrupted (and not shielded)? In the lane. */
 bool lane_is_interrupted(const struct lane *lane);
 
 /*
- * Posts fn(data) to the lane when fd becomes ready for events (POLLIN, POLLOUT); a watch is disarmed from then until that
- * job has returned, so that at most one is queued. The loop does the polling, on a duplicate of fd that the watch
- * owns. Call new and free in the lane; after free fn is not called any more, even if it was queued already. NULL with an
- * error when descriptors are short.
+ * Posts fn(data) to the lane when fd becomes ready for events (POLLIN, POLLOUT); a watch is disarmed from
+ * then until that job has returned, so that at most one is queued. The loop does the polling. Call new and
+ * free in the lane; after free fn is not called any more, even if it was queued already. fd stays the
+ * caller's, must stay open until free, and has at most one watch. NULL with an error when resources are
+ * short.
  */
-struct lane_watch *lane_watch_new(struct lane *lane, int fd, short events, lane_fn fn, void *data, GError **error);
+struct lane_watch *lane_watch_new(struct lane *lane, int fd, short events, lane_fn fn, void *data,
+                                  GError **error);
 void lane_watch_free(struct lane_watch *watch);
 
 /*
- * Posts fn(data) to the lane once after delay_ms. Call new and free in the lane; after free fn is not called any more.
+ * Posts fn(data) to the lane once after delay_ms. Call new and free in the lane; after free fn is not called
+ * any more.
  */
 struct lane_timer *lane_timer_new(struct lane *lane, unsigned delay_ms, lane_fn fn, void *data);
 void lane_timer_free(struct lane_timer *timer);

@@ -2,13 +2,15 @@
 #pragma once
 
 /*
- * The managed object: what domains, networks, pools, secrets ... have in common. An object has a UUID and a name, a
- * persistent definition (a file), an active definition (it runs), or both; it is registered by uuid and by name, changes
- * in its own lane, and publishes immutable snapshots of its state that the loop reads freely.
+ * The managed object: what domains, networks, pools, secrets ... have in common. An object has a UUID and a
+ * name, a persistent definition (a file), an active definition (it runs), or both; it is registered by uuid
+ * and by name, changes in its own lane, and publishes immutable snapshots of its state that the loop reads
+ * freely.
  *
- *   definition   immutable, ref-counted, any thread: canonical XML text and, in the kind's own struct, a typed view of it
- *   state        immutable once published, ref-counted, any thread: definitions plus the kind's run-time facts
- *   managed      the object: `current` belongs to the lane, `published` and the registry's indexes to the loop
+ *   definition   immutable, ref-counted, any thread: canonical XML text and, in the kind's own struct, a
+ * typed view of it state        immutable once published, ref-counted, any thread: definitions plus the
+ * kind's run-time facts managed      the object: `current` belongs to the lane, `published` and the
+ * registry's indexes to the loop
  *
  * A kind embeds these structs as the first member of its own.
  */
@@ -36,12 +38,13 @@ struct definition {
         /* const */
         const struct managed_kind *kind;
         struct uuid uuid;
-        char *name; /* owned */
-        char *xml; /* owned; canonical text, secrets included */
+        char *name;       /* owned */
+        char *xml;        /* owned; canonical text, secrets included */
         char *xml_public; /* owned; the same without secrets; NULL when there are none in it */
 };
 
-/* Sets up the head of a new definition with one reference. Takes nothing: the fields are filled in by the kind. */
+/* Sets up the head of a new definition with one reference. Takes nothing: the fields are filled in by the
+ * kind. */
 void definition_init(struct definition *definition, const struct managed_kind *kind);
 struct definition *definition_ref(struct definition *definition);
 /* NULL is fine. The last reference calls kind->definition_free. */
@@ -77,9 +80,9 @@ struct managed_kind {
         const char *noun; /* "domain" */
         enum error_domain from;
         enum error_code missing; /* ERROR_NO_DOMAIN */
-        enum error_code exists; /* ERROR_OPERATION_FAILED for domains, as clients know it */
-        size_t object_size; /* of the struct that embeds struct managed */
-        size_t state_size; /* of the struct that embeds struct managed_state */
+        enum error_code exists;  /* ERROR_OPERATION_FAILED for domains, as clients know it */
+        size_t object_size;      /* of the struct that embeds struct managed */
+        size_t state_size;       /* of the struct that embeds struct managed_state */
 
         /* Stored text to definition; context is the registry's. Start-up and lanes. */
         struct definition *(*parse)(void *context, const char *xml, GError **error);
@@ -102,7 +105,7 @@ struct managed_state {
         /* const once published */
         const struct managed_kind *kind;
         struct definition *persistent; /* ref; NULL when transient */
-        struct definition *active; /* ref; NULL when inactive */
+        struct definition *active;     /* ref; NULL when inactive */
         bool autostart;
 };
 
@@ -129,9 +132,10 @@ struct managed {
         /* lane */
         struct managed_state *current; /* ref; NULL before the first definition and after the last */
         /* loop */
+        GList link;                      /* in the registry's order */
         struct managed_state *published; /* ref; NULL: clients do not know the object (yet, or any more) */
-        char *name; /* owned; the key in the registry */
-        unsigned pending; /* runs on the way; keeps the object registered */
+        char *name;                      /* owned; the key in the registry */
+        unsigned pending;                /* runs on the way; keeps the object registered */
 };
 
 /* Any thread. */
@@ -140,7 +144,8 @@ void managed_unref(struct managed *object);
 
 /* In the lane. Returns false with an error, which the done function gets. */
 typedef bool (*managed_work)(struct managed *object, void *data, GError **error);
-/* On the loop, after everything that the work published; error is NULL on success. Called exactly once; frees data. */
+/* On the loop, after everything that the work published; error is NULL on success. Called exactly once; frees
+ * data. */
 typedef void (*managed_done)(struct managed *object, const GError *error, void *data);
 
 enum managed_urgency {
@@ -149,21 +154,24 @@ enum managed_urgency {
 };
 
 /* Loop: runs work in the object's lane, then done on the loop. done may be NULL. */
-void managed_run(struct managed *object, enum managed_urgency urgency, managed_work work, managed_done done, void *data);
+void managed_run(struct managed *object, enum managed_urgency urgency, managed_work work, managed_done done,
+                 void *data);
 
 /* Lane: a copy of the current state (or an empty one) to be changed and published. */
 struct managed_state *managed_edit(struct managed *object);
 
 /*
- * Lane: makes state (taken) the current one and sends it to the loop, where it is swapped in and event (taken, may be
- * NULL) is announced. A state with neither definition ends the object: it is announced and then forgotten.
+ * Lane: makes state (taken) the current one and sends it to the loop, where it is swapped in and event
+ * (taken, may be NULL) is announced. A state with neither definition ends the object: it is announced and
+ * then forgotten.
  */
 void managed_publish(struct managed *object, struct managed_state *state, struct managed_event *event);
 
 /* Lane: announces event (taken) without a change of state, in order with the publications. */
 void managed_emit(struct managed *object, struct managed_event *event);
 
-/* Lane: is the object defined at all, active? Fills *error with kind->missing / OPERATION_INVALID, naming the object. */
+/* Lane: is the object defined at all, active? Fills *error with kind->missing / OPERATION_INVALID, naming the
+ * object. */
 bool managed_require_known(const struct managed *object, GError **error);
 bool managed_require_active(const struct managed *object, GError **error);
 bool managed_require_inactive(const struct managed *object, GError **error);

@@ -2,22 +2,39 @@
 #pragma once
 
 /*
- * The worker pool that lanes run on: `slots` jobs run at once. A job that waits lends its slot (lane_wait()), and
- * another thread takes it: any number of waiting jobs leaves the slots free. Threads in excess end when idle.
+ * The worker pool that lanes run on: `slots` jobs run at once. A job that waits lends its slot (lane_wait()),
+ * and another thread takes it: any number of waiting jobs leaves the slots free. Threads in excess end when
+ * idle.
  */
 
 #include <glib.h>
-#include <stdbool.h>
 
 struct pool;
 
 /* Most threads that a pool makes, waiting jobs included; a job beyond waits for one to end. */
 #define POOL_THREADS_MAX 1024
 
-struct pool *pool_new(unsigned slots);
+/* A task in the pool's queue; embedded in its owner, queued at most once at a time. */
+struct pool_task {
+        /* const */
+        void (*run)(void *data);
+        void *data;
+        /* pool */
+        struct pool_task *next;
+};
 
-/* Runs what is queued, then joins the threads. Lanes must be idle or interrupted. Loop thread. */
+/* slots >= 1. NULL with an error when threads or descriptors are short. */
+struct pool *pool_new(unsigned slots, GError **error);
+
+/* Runs what is queued, then ends the threads and waits for that. Loop thread. */
 void pool_free(struct pool *pool);
 
-/* Is the caller one of the pool's threads? */
-bool pool_is_worker(const struct pool *pool);
+/* Queues task. Any thread. */
+void pool_submit(struct pool *pool, struct pool_task *task);
+
+/* From a task: its slot is free for others from lend to reclaim, which waits for a free one. */
+void pool_lend(struct pool *pool);
+void pool_reclaim(struct pool *pool);
+
+/* The calling worker's eventfd, which ends its poll(2); -1 when the caller is no worker of this pool. */
+int pool_get_wake_fd(const struct pool *pool);

@@ -2,35 +2,36 @@
 #pragma once
 
 /*
- * The registry of one kind of managed object on one connection: by uuid and by name, with the semantics of define,
- * undefine, rename and autostart, and their files. Loop thread unless said otherwise.
+ * The registry of one kind of managed object on one connection: by uuid and by name, with the semantics of
+ * define, undefine, rename and autostart, and their files. Loop thread unless said otherwise.
  */
 
 #include "base/managed.h"
 
 struct registry_change {
-        struct managed *object; /* borrowed */
+        struct managed *object;             /* borrowed */
         const struct managed_state *before; /* NULL: the object is new */
-        const struct managed_state *after; /* NULL: the object is gone */
-        const struct managed_event *event; /* NULL: no event of its own */
+        const struct managed_state *after;  /* NULL: the object is gone */
+        const struct managed_event *event;  /* NULL: no event of its own */
 };
 
 /* Called on the loop for each publication, in the order of the changes, after the swap. */
 typedef void (*registry_listener)(const struct registry_change *change, void *data);
 
 /*
- * directory holds <uuid>.xml and autostart/<uuid>; NULL: nothing is stored (in-memory drivers). context goes to the kind's hooks.
+ * directory holds <uuid>.xml and autostart/<uuid>; NULL: nothing is stored (in-memory drivers). context goes
+ * to the kind's hooks.
  */
-struct registry *registry_new(const struct managed_kind *kind, void *context, struct loop *loop, struct pool *pool,
-                              const char *directory);
+struct registry *registry_new(const struct managed_kind *kind, void *context, struct loop *loop,
+                              struct pool *pool, const char *directory);
 void registry_free(struct registry *registry);
 
 void registry_listen(struct registry *registry, registry_listener listener, void *data);
 
 /*
- * Start-up, before the lanes run: loads every definition in the directory. A file that cannot be read or parsed is logged,
- * kept and left out; of two files with one uuid or name the first by file name wins and both are logged. False only when
- * the directory itself cannot be made or read.
+ * Start-up, before the lanes run: loads every definition in the directory. A file that cannot be read or
+ * parsed is logged, kept and left out; of two files with one uuid or name the first by file name wins and
+ * both are logged. False only when the directory itself cannot be made or read.
  */
 bool registry_load(struct registry *registry, GError **error);
 
@@ -38,12 +39,14 @@ void *registry_get_context(const struct registry *registry);
 const struct managed_kind *registry_get_kind(const struct registry *registry);
 unsigned registry_get_count(const struct registry *registry);
 
-/* Published objects; borrowed, NULL when there is none. registry_require_*: the same with an error that names it. */
+/* Published objects; borrowed, NULL when there is none. registry_require_*: the same with an error that names
+ * it. */
 struct managed *registry_find_uuid(const struct registry *registry, const struct uuid *uuid);
 struct managed *registry_find_name(const struct registry *registry, const char *name);
 
 /*
- * Also finds an object whose definition is still on its way (published == NULL): a call that changes it queues behind that in its lane.
+ * Also finds an object whose definition is still on its way (published == NULL): a call that changes it
+ * queues behind that in its lane.
  */
 struct managed *registry_find_pending(const struct registry *registry, const struct uuid *uuid);
 
@@ -51,17 +54,22 @@ struct managed *registry_find_pending(const struct registry *registry, const str
 GPtrArray *registry_list(const struct registry *registry);
 
 /*
- * The object that a new definition belongs to: an existing one of that uuid, or a new one, with its name reserved. Borrowed; to be
- * followed by managed_run() at once. Fails when the name is another object's or the uuid's object has another name.
+ * The object that a new definition belongs to: an existing one of that uuid, or a new one, with its name
+ * reserved. Borrowed; to be followed by managed_run() at once. Fails when the name is another object's or the
+ * uuid's object has another name.
  */
-struct managed *registry_reserve(struct registry *registry, const struct definition *definition, GError **error);
+struct managed *registry_reserve(struct registry *registry, const struct definition *definition,
+                                 GError **error);
 
 /* Stores definition (taken), publishes it, announces DEFINED (added or updated); see registry_reserve(). */
 void registry_define(struct registry *registry, struct definition *definition, managed_done done, void *data);
 
-/* Makes text's new definition of the object under new name; make() builds it from the old one, in the lane. */
-typedef struct definition *(*registry_rename_fn)(const struct definition *old, const char *name, GError **error);
-void registry_rename(struct managed *object, const char *name, registry_rename_fn make, managed_done done, void *data);
+/*
+ * Reserves a second name for an object that is to be renamed. The name of the next published definition
+ * stays, the other is given up then; release gives the new name up when the change failed.
+ */
+bool registry_reserve_name(struct managed *object, const char *name, GError **error);
+void registry_release_name(struct managed *object, const char *name);
 
 /* Lane: writes the definition's file; removes file and autostart mark; sets the mark. No publication. */
 bool registry_store(struct managed *object, const struct definition *definition, GError **error);

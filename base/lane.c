@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Lanes: a serial queue each, run one job at a time as a task of the pool. The mutex of a lane guards its
+ * queues and the facts about the job that runs; it is a leaf but for the pool's, which is taken under it
+ * never: tasks are submitted unlocked.
+ */
+#include "base/lane.h"
+
+#include "base/error.h"
+#include "base/loop.h"
+#include "base/pool.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+struct job {
+        struct job *next;
+        lane_fn fn;
+        void *data;
+};
+
+struct queue {
+        struct job *first, *last;
+};
+
+struct lane {
+        /* atomic */
+        gint refs;
+        /* const */
+        struct pool *pool; /* borrowed */
+        struct loop *loop; /* borrowed */
+        char *name;        /* owned */
+        struct pool_task task;
+        /* mutex */
+        pthread_mutex_t mutex;
+        struct queue urgent, normal;
+        bool scheduled;      /* in the pool's queue or running */
+        bool running;        /* a job runs, on the thread `runner` */
+        bool running_urgent; /* that job is urgent or shielded */
+        bool interrupted;
+        int wake_fd; /* borrowed from the waiting worker; -1 when the job does not wait */
+        pthread_t runner;
+};
+
+static void queue_push(struct queue *queue, struct job *job)
+{
+        if (queue->last)
+                queue->last->next = job;
+        else
+                queue->first = job;
+        queue->last = job;
+}
+
+static struct job *queue_pop(struct queue *queue)
+{
+        struct job *job = queue->first;
+
+        if (job) {
+                queue->first = job->next;
+                if (!queue->first)
+                        queue->last = NULL;
+        }
+        return job;
+}
+
+static struct job *begin_job(struct lane *lane)
+{
+        struct job *job;
+
+        pthread_mutex_lock(&lane->mutex);
+        job = queue_pop(&lane->urgent);
+        lane->running_urgent = job != NULL;
+        if (!job)
+                job = queue_pop(&lane->normal);
+        lane->running = true;
+        lane->interrupted = false;
+        lane->runner = pthread_self();
+        pthread_mutex_unlock(&lane->mutex);
+        return job;
+}
+
+/* True when there is more to run. */
+static bool end_job(struct lane *lane)
+{
+        bool more;
+
+        pthread_mutex_lock(&lane->mutex);
+        lane->running = false;
+        more = lane->urgent.first || lane->normal.first;
+        lane->scheduled = more;
+        pthread_mutex_unlock(&lane->mutex);
+        return more;
+}
+
+/* One job per task, so that lanes share the slots fairly. */
+static void lane_run(void *data)
+{
+        struct lane *lane = data;
+        struct job *job = begin_job(lane);
+
+        job->fn(job->data);
+        g_free(job);
+        if (end_job(lane))
+                pool_submit(lane->pool, &lane->task);
+        else
+                lane_unref(lane);
+}
+
+struct lane *lane_new(struct pool *pool, struct loop *loop, const char *name)
+{
+        struct lane *lane = g_new0(struct lane, 1);
+
+        lane->refs = 1;
+        lane->pool = pool;
+        lane->loop = loop;
+        lane->name = g_strdup(name);
+        lane->task.run = lane_run;
+        lane->task.data = lane;
+        lane->wake_fd = -1;
+        pthread_mutex_init(&lane->mutex, NULL);
+        return lane;
+}
+
+struct lane *lane_ref(struct lane *lane)
+{
+        g_atomic_int_inc(&lane->refs);
+        return lane;
+}
+
+void lane_unref(struct lane *lane)
+{
+        if (!lane || !g_atomic_int_dec_and_test(&lane->refs))
+                return;
+        pthread_mutex_destroy(&lane->mutex);
+        g_free(lane->name);
+        g_free(lane);
+}
+
+struct loop *lane_get_loop(const struct lane *lane)
+{
+        return lane->loop;
+}
+
+struct pool *lane_get_pool(const struct lane *lane)
+{
+        return lane->pool;
+}
+
+const char *lane_get_name(const struct lane *lane)
+{
+        return lane->name;
+}
+
+/* With the mutex held: an urgent job is waiting for the one that runs. */
+static void interrupt_runner(struct lane *lane)
+{
+        if (!lane->running || lane->running_urgent)
+                return;
+        lane->interrupted = true;
+        if (lane->wake_fd >= 0)
+                eventfd_write(lane->wake_fd, 1);
+}
+
+static void post(struct lane *lane, lane_fn fn, void *data, bool urgent)
+{
+        struct job *job = g_new(struct job, 1);
+        bool submit;
+
+        *job = (struct job){ .fn = fn, .data = data };
+        pthread_mutex_lock(&lane->mutex);
+        queue_push(urgent ? &lane->urgent : &lane->normal, job);
+        if (urgent)
+                interrupt_runner(lane);
+        submit = !lane->scheduled;
+        lane->scheduled = true;
+        if (submit)
+                lane_ref(lane);
+        pthread_mutex_unlock(&lane->mutex);
+        if (submit)
+                pool_submit(lane->pool, &lane->task);
+}
+
+void lane_post(struct lane *lane, lane_fn fn, void *data)
+{
+        post(lane, fn, data, false);
+}
+
+void lane_post_urgent(struct lane *lane, lane_fn fn, void *data)
+{
+        post(lane, fn, data, true);
+}
+
+lane_deadline lane_deadline_in(unsigned timeout_ms)
+{
+        return g_get_monotonic_time() / 1000 + timeout_ms;
+}
+
+bool lane_is_interrupted(const struct lane *lane)
+{
+        struct lane *self = (struct lane *)lane;
+        bool interrupted;
+
+        pthread_mutex_lock(&self->mutex);
+        interrupted = self->interrupted;
+        pthread_mutex_unlock(&self->mutex);
+        return interrupted;
+}
+
+void lane_shield(struct lane *lane)
+{
+        g_assert(in_lane(lane));
+        pthread_mutex_lock(&lane->mutex);
+        lane->running_urgent = true;
+        lane->interrupted = false;
+        pthread_mutex_unlock(&lane->mutex);
+}
+
+static int poll_timeout(lane_deadline deadline)
+{
+        int64_t left;
+
+        if (deadline == LANE_FOREVER)
+                return -1;
+        left = deadline - g_get_monotonic_time() / 1000;
+        return (int)CLAMP(left, 0, INT_MAX);
+}
+
+/* Registers the worker's descriptor with the lane, unless the job is interrupted already. */
+static bool begin_wait(struct lane *lane, int wake_fd)
+{
+        bool interrupted;
+
+        pthread_mutex_lock(&lane->mutex);
+        interrupted = lane->interrupted;
+        if (!interrupted)
+                lane->wake_fd = wake_fd;
+        pthread_mutex_unlock(&lane->mutex);
+        return !interrupted;
+}
+
+static bool end_wait(struct lane *lane)
+{
+        eventfd_t count;
+        bool interrupted;
+
+        pthread_mutex_lock(&lane->mutex);
+        interrupted = lane->interrupted;
+        if (interrupted)
+                eventfd_read(lane->wake_fd, &count);
+        lane->wake_fd = -1;
+        pthread_mutex_unlock(&lane->mutex);
+        return interrupted;
+}
+
+enum lane_wake lane_wait(struct lane *lane, int fd, short events, short *revents, lane_deadline deadline)
+{
+        struct pollfd fds[] = {
+                { .fd = pool_get_wake_fd(lane->pool), .events = POLLIN },
+                { .fd = fd, .events = events },
+        };
+        int ready;
+
+        g_assert(in_lane(lane));
+        if (!begin_wait(lane, fds[0].fd))
+                return LANE_INTERRUPTED;
+        pool_lend(lane->pool);
+        do
+                ready = poll(fds, G_N_ELEMENTS(fds), poll_timeout(deadline));
+        while (ready < 0 && errno == EINTR);
+        pool_reclaim(lane->pool);
+        if (end_wait(lane))
+                return LANE_INTERRUPTED;
+        if (revents)
+                *revents = fds[1].revents;
+        return fds[1].revents ? LANE_READY : LANE_TIMEOUT;
+}
+
+bool in_lane(const struct lane *lane)
+{
+        struct lane *self = (struct lane *)lane;
+        bool inside;
+
+        pthread_mutex_lock(&self->mutex);
+        inside = self->running && pthread_equal(self->runner, pthread_self());
+        pthread_mutex_unlock(&self->mutex);
+        return inside;
+}
+
+/* ---- watches and timers: the loop waits, the lane acts ---- */
+
+struct lane_watch {
+        struct loop_oneshot oneshot;
+        /* atomic */
+        gint refs;
+        /* const */
+        struct lane *lane; /* ref */
+        int fd;            /* borrowed */
+        short events;
+        lane_fn fn;
+        void *data; /* borrowed */
+        /* lane */
+        bool freed;
+};
+
+static void watch_unref(void *data)
+{
+        struct lane_watch *watch = data;
+
+        if (!g_atomic_int_dec_and_test(&watch->refs))
+                return;
+        lane_unref(watch->lane);
+        g_free(watch);
+}
+
+static void watch_job(void *data)
+{
+        struct lane_watch *watch = data;
+
+        if (!watch->freed)
+                watch->fn(watch->data);
+        if (!watch->freed)
+                loop_oneshot_rearm(watch->lane->loop, watch->fd, watch->events, &watch->oneshot);
+        watch_unref(watch);
+}
+
+static void watch_ready(struct loop_oneshot *oneshot)
+{
+        struct lane_watch *watch = (struct lane_watch *)oneshot;
+
+        g_atomic_int_inc(&watch->refs);
+        lane_post(watch->lane, watch_job, watch);
+}
+
+struct lane_watch *lane_watch_new(struct lane *lane, int fd, short events, lane_fn fn, void *data,
+                                  GError **error)
+{
+        struct lane_watch *watch = g_new0(struct lane_watch, 1);
+
+        g_assert(in_lane(lane));
+        *watch = (struct lane_watch){
+                .oneshot.fn = watch_ready,
+                .refs = 1,
+                .lane = lane_ref(lane),
+                .fd = fd,
+                .events = events,
+                .fn = fn,
+                .data = data,
+        };
+        if (!loop_oneshot_add(lane->loop, fd, events, &watch->oneshot, error)) {
+                watch_unref(watch);
+                return NULL;
+        }
+        return watch;
+}
+
+void lane_watch_free(struct lane_watch *watch)
+{
+        if (!watch)
+                return;
+        g_assert(in_lane(watch->lane));
+        watch->freed = true;
+        loop_oneshot_remove(watch->lane->loop, watch->fd);
+        /* The loop may be about to call watch_ready(): the last reference goes after that. */
+        loop_post(watch->lane->loop, watch_unref, watch);
+}
+
+struct lane_timer {
+        /* atomic */
+        gint refs;
+        /* const */
+        struct lane *lane; /* ref */
+        unsigned delay_ms;
+        lane_fn fn;
+        void *data; /* borrowed */
+        /* loop */
+        struct loop_timer *timer; /* owned */
+        /* lane */
+        bool freed;
+};
+
+static void timer_unref(struct lane_timer *timer)
+{
+        if (!g_atomic_int_dec_and_test(&timer->refs))
+                return;
+        lane_unref(timer->lane);
+        g_free(timer);
+}
+
+static void timer_job(void *data)
+{
+        struct lane_timer *timer = data;
+
+        if (!timer->freed)
+                timer->fn(timer->data);
+        timer_unref(timer);
+}
+
+static void timer_expired(void *data)
+{
+        struct lane_timer *timer = data;
+
+        g_atomic_int_inc(&timer->refs);
+        lane_post(timer->lane, timer_job, timer);
+}
+
+static void timer_arm(void *data)
+{
+        struct lane_timer *timer = data;
+
+        timer->timer = loop_timer_new(timer->lane->loop, timer->delay_ms, timer_expired, timer);
+}
+
+static void timer_disarm(void *data)
+{
+        struct lane_timer *timer = data;
+
+        loop_timer_free(timer->timer);
+        timer->timer = NULL;
+        timer_unref(timer);
+}
+
+struct lane_timer *lane_timer_new(struct lane *lane, unsigned delay_ms, lane_fn fn, void *data)
+{
+        struct lane_timer *timer = g_new0(struct lane_timer, 1);
+
+        g_assert(in_lane(lane));
+        *timer = (struct lane_timer){
+                .refs = 1,
+                .lane = lane_ref(lane),
+                .delay_ms = delay_ms,
+                .fn = fn,
+                .data = data,
+        };
+        loop_post(lane->loop, timer_arm, timer);
+        return timer;
+}
+
+void lane_timer_free(struct lane_timer *timer)
+{
+        if (!timer)
+                return;
+        g_assert(in_lane(timer->lane));
+        timer->freed = true;
+        loop_post(timer->lane->loop, timer_disarm, timer);
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Worker threads with slots. `busy` counts the slots in use; a thread that lends its slot is not busy, and a
+ * thread that wants its slot back goes before queued tasks. The mutex is a leaf.
+ */
+#include "base/pool.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+/* How long a thread beyond the slots stays idle before it ends. */
+#define IDLE_SECONDS 5
+/* Jobs are shallow; libxml2 and jansson are bounded in depth. */
+#define STACK_BYTES (512 * 1024)
+
+struct pool {
+        /* const */
+        unsigned slots;
+        pthread_key_t key; /* the calling worker's struct worker */
+        /* mutex */
+        pthread_mutex_t mutex;
+        pthread_cond_t work;  /* a task may run: signalled to idle threads */
+        pthread_cond_t slot;  /* a slot came free: signalled to reclaiming threads */
+        pthread_cond_t ended; /* a thread ended */
+        struct pool_task *first, *last;
+        unsigned busy;
+        unsigned threads;
+        unsigned idle;
+        unsigned reclaiming;
+        bool stopping;
+};
+
+struct worker {
+        struct pool *pool; /* borrowed */
+        int wake_fd;       /* owned */
+};
+
+static bool may_run(const struct pool *pool)
+{
+        return pool->first && pool->busy < pool->slots && !pool->reclaiming;
+}
+
+static void worker_free(struct worker *worker)
+{
+        close(worker->wake_fd);
+        g_free(worker);
+}
+
+/* Waits for a task; false when the thread is to end. Called and returns with the mutex held. */
+static bool wait_for_task(struct pool *pool)
+{
+        struct timespec until;
+
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += IDLE_SECONDS;
+        while (!may_run(pool)) {
+                int result;
+
+                if (pool->stopping && !pool->first)
+                        return false;
+                pool->idle++;
+                result = pthread_cond_timedwait(&pool->work, &pool->mutex, &until);
+                pool->idle--;
+                if (result == ETIMEDOUT && !may_run(pool)) {
+                        if (pool->threads > pool->slots)
+                                return false;
+                        clock_gettime(CLOCK_MONOTONIC, &until);
+                        until.tv_sec += IDLE_SECONDS;
+                }
+        }
+        return true;
+}
+
+static void run_task(struct pool *pool)
+{
+        struct pool_task *task = pool->first;
+
+        pool->first = task->next;
+        if (!pool->first)
+                pool->last = NULL;
+        task->next = NULL;
+        pool->busy++;
+        pthread_mutex_unlock(&pool->mutex);
+        task->run(task->data);
+        pthread_mutex_lock(&pool->mutex);
+        pool->busy--;
+        if (pool->reclaiming)
+                pthread_cond_signal(&pool->slot);
+}
+
+static void *worker_main(void *data)
+{
+        struct worker *worker = data;
+        struct pool *pool = worker->pool;
+
+        pthread_setspecific(pool->key, worker);
+        pthread_mutex_lock(&pool->mutex);
+        while (wait_for_task(pool))
+                run_task(pool);
+        pthread_setspecific(pool->key, NULL);
+        worker_free(worker);
+        pool->threads--;
+        pthread_cond_signal(&pool->ended);
+        pthread_mutex_unlock(&pool->mutex);
+        return NULL;
+}
+
+/* With the mutex held. */
+static bool add_thread(struct pool *pool)
+{
+        struct worker *worker = g_new0(struct worker, 1);
+        pthread_attr_t attributes;
+        pthread_t thread;
+        int result = EMFILE;
+
+        worker->pool = pool;
+        worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (worker->wake_fd >= 0) {
+                pthread_attr_init(&attributes);
+                pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+                pthread_attr_setstacksize(&attributes, STACK_BYTES);
+                result = pthread_create(&thread, &attributes, worker_main, worker);
+                pthread_attr_destroy(&attributes);
+        }
+        if (result != 0) {
+                worker_free(worker);
+                return false;
+        }
+        pool->threads++;
+        return true;
+}
+
+/* With the mutex held: makes sure that somebody takes the next task. What cannot be had now is tried at the
+ * next occasion. */
+static void wake_worker(struct pool *pool)
+{
+        if (!may_run(pool))
+                return;
+        if (pool->idle > 0)
+                pthread_cond_signal(&pool->work);
+        else if (pool->threads < POOL_THREADS_MAX)
+                add_thread(pool);
+}
+
+struct pool *pool_new(unsigned slots, GError **error)
+{
+        struct pool *pool = g_new0(struct pool, 1);
+        pthread_condattr_t attributes;
+        bool started;
+
+        g_assert(slots > 0);
+        pool->slots = slots;
+        pthread_mutex_init(&pool->mutex, NULL);
+        pthread_condattr_init(&attributes);
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+        pthread_cond_init(&pool->work, &attributes);
+        pthread_condattr_destroy(&attributes);
+        pthread_cond_init(&pool->slot, NULL);
+        pthread_cond_init(&pool->ended, NULL);
+        pthread_key_create(&pool->key, NULL);
+        /* One thread always exists, so that a shortage later cannot stop the queue. */
+        pthread_mutex_lock(&pool->mutex);
+        started = add_thread(pool);
+        pthread_mutex_unlock(&pool->mutex);
+        if (!started) {
+                error_set(error, ERROR_FROM_THREAD, ERROR_SYSTEM_ERROR, "cannot make a worker thread");
+                pool_free(pool);
+                return NULL;
+        }
+        return pool;
+}
+
+void pool_free(struct pool *pool)
+{
+        if (!pool)
+                return;
+        pthread_mutex_lock(&pool->mutex);
+        pool->stopping = true;
+        pthread_cond_broadcast(&pool->work);
+        while (pool->threads > 0)
+                pthread_cond_wait(&pool->ended, &pool->mutex);
+        pthread_mutex_unlock(&pool->mutex);
+        pthread_key_delete(pool->key);
+        pthread_cond_destroy(&pool->ended);
+        pthread_cond_destroy(&pool->slot);
+        pthread_cond_destroy(&pool->work);
+        pthread_mutex_destroy(&pool->mutex);
+        g_free(pool);
+}
+
+void pool_submit(struct pool *pool, struct pool_task *task)
+{
+        pthread_mutex_lock(&pool->mutex);
+        g_assert(!task->next && task != pool->last);
+        if (pool->last)
+                pool->last->next = task;
+        else
+                pool->first = task;
+        pool->last = task;
+        wake_worker(pool);
+        pthread_mutex_unlock(&pool->mutex);
+}
+
+void pool_lend(struct pool *pool)
+{
+        pthread_mutex_lock(&pool->mutex);
+        pool->busy--;
+        if (pool->reclaiming)
+                pthread_cond_signal(&pool->slot);
+        else
+                wake_worker(pool);
+        pthread_mutex_unlock(&pool->mutex);
+}
+
+void pool_reclaim(struct pool *pool)
+{
+        pthread_mutex_lock(&pool->mutex);
+        pool->reclaiming++;
+        while (pool->busy >= pool->slots)
+                pthread_cond_wait(&pool->slot, &pool->mutex);
+        pool->reclaiming--;
+        pool->busy++;
+        if (pool->reclaiming)
+                pthread_cond_signal(&pool->slot);
+        else
+                wake_worker(pool);
+        pthread_mutex_unlock(&pool->mutex);
+}
+
+int pool_get_wake_fd(const struct pool *pool)
+{
+        const struct worker *worker = pthread_getspecific(pool->key);
+
+        return worker ? worker->wake_fd : -1;
+}
