@@ -1,0 +1,658 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The QMP client. All of it runs in its lane and owns the socket. A job that waits for a reply reads whatever
+ * comes: replies go to their slots, events to a bounded queue. turn() delivers the queue in jobs of its own,
+ * and while it is not empty no more is read: a flood stays in the socket and costs its sender.
+ */
+#include "drivers/qemu/qmp.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "drivers/qemu/qmp-stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define READ_SIZE (64 * 1024)
+
+/* A piece of output; a descriptor goes along with its first byte. */
+struct chunk {
+        char *text; /* owned */
+        size_t length, sent;
+        int fd; /* owned; -1 none */
+};
+
+/* A command that was sent and is not answered, or whose reply has not been fetched. */
+struct slot {
+        uint64_t id;
+        char *command;  /* owned */
+        bool forgotten; /* the reply is to be dropped */
+        bool answered;
+        struct qmp_message reply;
+};
+
+struct event {
+        char *name;   /* owned */
+        json_t *data; /* ref; NULL none */
+        int64_t time_us;
+        size_t cost;
+};
+
+struct qmp {
+        /* const */
+        struct lane *lane; /* ref */
+        char *who;         /* owned */
+        /* lane */
+        unsigned refs; /* the owner and a turn that is posted */
+        bool freed;
+        int fd;         /* owned; -1 when broken */
+        GError *broken; /* owned */
+        struct qmp_stream stream;
+        GQueue output;    /* struct chunk */
+        GPtrArray *slots; /* struct slot, owned */
+        uint64_t last_id, handshake_id;
+        bool greeted;
+        uint64_t version;
+        GQueue events; /* struct event */
+        size_t events_cost;
+        bool events_lost;
+        bool turn_posted, closed_told;
+        struct lane_watch *watch; /* owned; NULL before qmp_watch() */
+        qmp_event_fn event_fn;
+        qmp_closed_fn closed_fn;
+        void *data; /* borrowed by the callbacks */
+};
+
+static void chunk_free(struct chunk *chunk)
+{
+        if (chunk->fd >= 0)
+                close(chunk->fd);
+        g_free(chunk->text);
+        g_free(chunk);
+}
+
+static void slot_free(void *data)
+{
+        struct slot *slot = data;
+
+        qmp_message_clear(&slot->reply);
+        g_free(slot->command);
+        g_free(slot);
+}
+
+static void event_free(struct event *event)
+{
+        g_free(event->name);
+        json_decref(event->data);
+        g_free(event);
+}
+
+static void release(struct qmp *qmp)
+{
+        struct chunk *chunk;
+        struct event *event;
+
+        if (--qmp->refs > 0)
+                return;
+        while ((chunk = g_queue_pop_head(&qmp->output)))
+                chunk_free(chunk);
+        while ((event = g_queue_pop_head(&qmp->events)))
+                event_free(event);
+        if (qmp->fd >= 0)
+                close(qmp->fd);
+        g_clear_error(&qmp->broken);
+        g_ptr_array_unref(qmp->slots);
+        qmp_stream_done(&qmp->stream);
+        lane_unref(qmp->lane);
+        g_free(qmp->who);
+        g_free(qmp);
+}
+
+/* Ends the connection; the first reason stays. */
+static void set_broken(struct qmp *qmp, enum error_code code, const char *what)
+{
+        if (qmp->broken)
+                return;
+        error_set(&qmp->broken, ERROR_FROM_QEMU, code, "QEMU of %s %s", qmp->who, what);
+        g_clear_pointer(&qmp->watch, lane_watch_free);
+        close(fd_steal(&qmp->fd));
+}
+
+static struct slot *find_slot(const struct qmp *qmp, uint64_t id, unsigned *position)
+{
+        for (unsigned i = 0; i < qmp->slots->len; i++) {
+                struct slot *slot = g_ptr_array_index(qmp->slots, i);
+
+                if (slot->id == id) {
+                        if (position)
+                                *position = i;
+                        return slot;
+                }
+        }
+        return NULL;
+}
+
+/* ---- receiving ---- */
+
+static void take_greeting(struct qmp *qmp, const struct qmp_message *message)
+{
+        const json_t *version = json_object_get(json_object_get(message->body, "version"), "qemu");
+        json_int_t major = json_integer_value(json_object_get(version, "major"));
+        json_int_t minor = json_integer_value(json_object_get(version, "minor"));
+        json_int_t micro = json_integer_value(json_object_get(version, "micro"));
+
+        if (qmp->greeted) {
+                set_broken(qmp, ERROR_INTERNAL_ERROR, "sent a second greeting");
+                return;
+        }
+        if (major <= 0 || major > 1000 || minor < 0 || minor > 999 || micro < 0 || micro > 999) {
+                set_broken(qmp, ERROR_INTERNAL_ERROR, "sent a greeting without a version");
+                return;
+        }
+        qmp->greeted = true;
+        qmp->version = (uint64_t)(major * 1000000 + minor * 1000 + micro);
+}
+
+static void take_reply(struct qmp *qmp, struct qmp_message *message)
+{
+        struct slot *slot;
+        unsigned position;
+
+        if (!qmp->greeted) {
+                set_broken(qmp, ERROR_INTERNAL_ERROR, "sent a reply before its greeting");
+                return;
+        }
+        slot = find_slot(qmp, message->id, &position);
+        if (!slot || slot->answered) {
+                g_autofree char *what =
+                        g_strdup_printf("sent a reply to no command (id %" PRIu64 ")", message->id);
+
+                set_broken(qmp, ERROR_INTERNAL_ERROR, what);
+                return;
+        }
+        if (slot->forgotten) {
+                g_ptr_array_remove_index(qmp->slots, position);
+                return;
+        }
+        slot->answered = true;
+        slot->reply = *message;
+        *message = (struct qmp_message){ 0 };
+}
+
+/* In a flood, an event that says what the one before it said is that one. */
+static bool coalesce(struct qmp *qmp, const struct qmp_message *message)
+{
+        struct event *last = g_queue_peek_tail(&qmp->events);
+
+        if (g_queue_get_length(&qmp->events) < QMP_EVENTS_PER_TURN)
+                return false;
+        if (strcmp(last->name, message->name) != 0)
+                return false;
+        if (last->data != message->body && !json_equal(last->data, message->body))
+                return false;
+        last->time_us = message->time_us;
+        return true;
+}
+
+static void take_event(struct qmp *qmp, const struct qmp_message *message)
+{
+        struct event *event;
+
+        if (!qmp->event_fn || coalesce(qmp, message))
+                return;
+        event = g_new0(struct event, 1);
+        event->name = g_strdup(message->name);
+        event->data = json_incref((json_t *)message->body);
+        event->time_us = message->time_us;
+        event->cost = message->cost;
+        g_queue_push_tail(&qmp->events, event);
+        qmp->events_cost += event->cost;
+        while (g_queue_get_length(&qmp->events) > QMP_EVENTS_MAX || qmp->events_cost > QMP_EVENTS_COST_MAX) {
+                event = g_queue_pop_head(&qmp->events);
+                qmp->events_cost -= event->cost;
+                event_free(event);
+                qmp->events_lost = true;
+        }
+}
+
+static void take_message(struct qmp *qmp, struct qmp_message *message)
+{
+        switch (message->kind) {
+        case QMP_GREETING:
+                take_greeting(qmp, message);
+                break;
+        case QMP_RETURN:
+        case QMP_ERROR:
+                take_reply(qmp, message);
+                break;
+        case QMP_EVENT:
+                take_event(qmp, message);
+                break;
+        }
+}
+
+static size_t get_line_max(const struct qmp *qmp)
+{
+        return qmp->slots->len > 0 ? QMP_REPLY_LINE_MAX : QMP_LINE_MAX;
+}
+
+/* Takes at most QMP_EVENTS_PER_TURN messages that have arrived. */
+static void take_messages(struct qmp *qmp)
+{
+        for (unsigned i = 0; i < QMP_EVENTS_PER_TURN && !qmp->broken; i++) {
+                struct qmp_message message = { 0 };
+                g_autofree char *reason = NULL, *what = NULL;
+
+                switch (qmp_stream_next(&qmp->stream, get_line_max(qmp), &message, &reason)) {
+                case QMP_STREAM_MORE:
+                        return;
+                case QMP_STREAM_BROKEN:
+                        what = g_strdup_printf("sent %s", reason);
+                        set_broken(qmp, ERROR_INTERNAL_ERROR, what);
+                        return;
+                case QMP_STREAM_MESSAGE:
+                        take_message(qmp, &message);
+                        qmp_message_clear(&message);
+                }
+        }
+}
+
+/* Reads once without waiting. False: there is nothing to read. */
+static bool read_some(struct qmp *qmp)
+{
+        g_autofree char *buffer = g_malloc(READ_SIZE);
+        ssize_t size = recv(qmp->fd, buffer, READ_SIZE, MSG_DONTWAIT);
+
+        if (size > 0) {
+                qmp_stream_push(&qmp->stream, buffer, (size_t)size);
+                return true;
+        }
+        if (size < 0 && (errno == EAGAIN || errno == EINTR))
+                return false;
+        set_broken(qmp, ERROR_OPERATION_FAILED, "closed its monitor");
+        return true;
+}
+
+/* Takes messages from what has arrived, reading more when that is used up. False: there is nothing. */
+static bool progress(struct qmp *qmp)
+{
+        if (!qmp_stream_has_line(&qmp->stream) && !read_some(qmp))
+                return false;
+        take_messages(qmp);
+        return true;
+}
+
+/* ---- delivering events ---- */
+
+static void deliver(struct qmp *qmp)
+{
+        struct event *event;
+
+        if (qmp->events_lost) {
+                qmp->events_lost = false;
+                log_warning("QEMU of %s sends events faster than they can be handled; some are lost",
+                            qmp->who);
+                qmp->event_fn(NULL, NULL, g_get_real_time(), qmp->data);
+        }
+        for (unsigned i = 0; i < QMP_EVENTS_PER_TURN && !qmp->freed; i++) {
+                event = g_queue_pop_head(&qmp->events);
+                if (!event)
+                        return;
+                qmp->events_cost -= event->cost;
+                qmp->event_fn(event->name, event->data, event->time_us, qmp->data);
+                event_free(event);
+        }
+}
+
+static bool has_work(struct qmp *qmp)
+{
+        if (!g_queue_is_empty(&qmp->events) || qmp->events_lost)
+                return true;
+        return qmp->broken ? !qmp->closed_told : qmp_stream_has_line(&qmp->stream);
+}
+
+static void run_turn(void *data)
+{
+        struct qmp *qmp = data;
+
+        qmp->turn_posted = false;
+        if (!qmp->freed && !qmp->broken && g_queue_is_empty(&qmp->events))
+                progress(qmp);
+        if (!qmp->freed)
+                deliver(qmp);
+        if (!qmp->freed && qmp->broken && g_queue_is_empty(&qmp->events) && !qmp->closed_told) {
+                qmp->closed_told = true;
+                if (qmp->closed_fn)
+                        qmp->closed_fn(qmp->broken, qmp->data);
+        }
+        if (!qmp->freed && has_work(qmp)) {
+                qmp->turn_posted = true;
+                lane_post(qmp->lane, run_turn, qmp);
+                return;
+        }
+        release(qmp);
+}
+
+static void post_turn(struct qmp *qmp)
+{
+        if (qmp->turn_posted || !qmp->event_fn)
+                return;
+        qmp->turn_posted = true;
+        qmp->refs++;
+        lane_post(qmp->lane, run_turn, qmp);
+}
+
+static void run_watch(void *data)
+{
+        struct qmp *qmp = data;
+
+        if (qmp->turn_posted)
+                return;
+        qmp->turn_posted = true;
+        qmp->refs++;
+        run_turn(qmp);
+}
+
+/* ---- sending ---- */
+
+static void queue_output(struct qmp *qmp, char *text, size_t length, int fd)
+{
+        struct chunk *chunk = g_new0(struct chunk, 1);
+
+        chunk->text = text;
+        chunk->length = length;
+        chunk->fd = fd;
+        g_queue_push_tail(&qmp->output, chunk);
+}
+
+/* The chunks up to the next one with a descriptor go in one write. */
+static unsigned fill_vector(struct qmp *qmp, struct iovec *vector, unsigned count)
+{
+        unsigned n = 0;
+
+        for (GList *l = qmp->output.head; l && n < count; l = l->next) {
+                struct chunk *chunk = l->data;
+
+                if (n > 0 && chunk->fd >= 0)
+                        break;
+                vector[n].iov_base = chunk->text + chunk->sent;
+                vector[n].iov_len = chunk->length - chunk->sent;
+                n++;
+        }
+        return n;
+}
+
+static ssize_t send_chunks(struct qmp *qmp)
+{
+        struct chunk *first = g_queue_peek_head(&qmp->output);
+        struct iovec vector[16];
+        union {
+                char space[CMSG_SPACE(sizeof(int))];
+                struct cmsghdr align;
+        } control;
+        struct msghdr header = { .msg_iov = vector,
+                                 .msg_iovlen = fill_vector(qmp, vector, G_N_ELEMENTS(vector)) };
+
+        if (first->fd >= 0) {
+                struct cmsghdr *cmsg;
+
+                header.msg_control = &control;
+                header.msg_controllen = sizeof(control.space);
+                cmsg = CMSG_FIRSTHDR(&header);
+                cmsg->cmsg_level = SOL_SOCKET;
+                cmsg->cmsg_type = SCM_RIGHTS;
+                cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+                memcpy(CMSG_DATA(cmsg), &first->fd, sizeof(int));
+        }
+        return sendmsg(qmp->fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void drop_sent(struct qmp *qmp, size_t size)
+{
+        while (size > 0) {
+                struct chunk *chunk = g_queue_peek_head(&qmp->output);
+                size_t part = MIN(size, chunk->length - chunk->sent);
+
+                if (chunk->fd >= 0)
+                        close(fd_steal(&chunk->fd));
+                chunk->sent += part;
+                size -= part;
+                if (chunk->sent < chunk->length)
+                        return;
+                chunk_free(g_queue_pop_head(&qmp->output));
+        }
+}
+
+void qmp_flush(struct qmp *qmp)
+{
+        g_assert(in_lane(qmp->lane));
+        while (!qmp->broken && !g_queue_is_empty(&qmp->output)) {
+                ssize_t size = send_chunks(qmp);
+
+                if (size < 0 && errno == EAGAIN)
+                        return;
+                if (size < 0 && errno == EINTR)
+                        continue;
+                if (size < 0) {
+                        /* QEMU is gone; what it said last is still to be read, and the end of that breaks the
+                         * connection. */
+                        while (!g_queue_is_empty(&qmp->output))
+                                chunk_free(g_queue_pop_head(&qmp->output));
+                        return;
+                }
+                drop_sent(qmp, (size_t)size);
+        }
+}
+
+uint64_t qmp_send_fd(struct qmp *qmp, const char *command, json_t *arguments, int fd)
+{
+        json_t *root = json_pack("{s:s, s:o*, s:I}", "execute", command, "arguments", arguments, "id",
+                                 (json_int_t)++qmp->last_id);
+        struct slot *slot;
+        int copy = -1;
+
+        g_assert(in_lane(qmp->lane));
+        g_assert(root);
+        if (!qmp->broken && qmp->slots->len < QMP_OUTSTANDING_MAX) {
+                char *text = json_dumps(root, JSON_COMPACT);
+                size_t length = strlen(text);
+
+                /* Without a descriptor to spare, QEMU answers that it got none. */
+                if (fd >= 0)
+                        copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+                text[length] = '\n';
+                queue_output(qmp, text, length + 1, copy);
+                slot = g_new0(struct slot, 1);
+                slot->id = qmp->last_id;
+                slot->command = g_strdup(command);
+                g_ptr_array_add(qmp->slots, slot);
+        }
+        json_decref(root);
+        return qmp->last_id;
+}
+
+uint64_t qmp_send(struct qmp *qmp, const char *command, json_t *arguments)
+{
+        return qmp_send_fd(qmp, command, arguments, -1);
+}
+
+/* ---- waiting ---- */
+
+static bool set_wait_error(const struct qmp *qmp, enum lane_wake wake, const char *what, GError **error)
+{
+        if (wake == LANE_INTERRUPTED)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_ABORTED,
+                                 "waiting for QEMU of %s was interrupted", qmp->who);
+        return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_TIMEOUT, "QEMU of %s did not answer %s",
+                         qmp->who, what);
+}
+
+static bool is_past(lane_deadline deadline)
+{
+        return deadline != LANE_FOREVER && g_get_monotonic_time() / 1000 >= deadline;
+}
+
+/* One step towards a reply: reads, or waits until there is something to read. */
+static bool step(struct qmp *qmp, lane_deadline deadline, const char *what, GError **error)
+{
+        enum lane_wake wake = LANE_READY;
+        short events = POLLIN;
+
+        qmp_flush(qmp);
+        if (qmp->broken) {
+                g_propagate_error(error, g_error_copy(qmp->broken));
+                return false;
+        }
+        if (lane_is_interrupted(qmp->lane))
+                return set_wait_error(qmp, LANE_INTERRUPTED, what, error);
+        if (progress(qmp))
+                wake = is_past(deadline) ? LANE_TIMEOUT : LANE_READY;
+        else {
+                if (!g_queue_is_empty(&qmp->output))
+                        events |= POLLOUT;
+                wake = lane_wait(qmp->lane, qmp->fd, events, NULL, deadline);
+        }
+        if (has_work(qmp))
+                post_turn(qmp);
+        return wake == LANE_READY || set_wait_error(qmp, wake, what, error);
+}
+
+static bool set_reply_error(const struct qmp *qmp, const struct slot *slot, GError **error)
+{
+        static const struct {
+                const char *name;
+                enum error_code code;
+        } classes[] = {
+                { "CommandNotFound", ERROR_OPERATION_UNSUPPORTED },
+                { "DeviceNotActive", ERROR_OPERATION_INVALID },
+                { "DeviceNotFound", ERROR_DEVICE_MISSING },
+        };
+        const char *name = json_string_value(json_object_get(slot->reply.body, "class"));
+        enum error_code code = ERROR_OPERATION_FAILED;
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(classes); i++) {
+                if (g_strcmp0(name, classes[i].name) == 0)
+                        code = classes[i].code;
+        }
+        return error_set(error, ERROR_FROM_QEMU, code, "QEMU of %s refused %s: %s", qmp->who, slot->command,
+                         json_string_value(json_object_get(slot->reply.body, "desc")));
+}
+
+static bool finish_slot(struct qmp *qmp, struct slot *slot, json_t **result, GError **error)
+{
+        bool ok = slot->reply.kind == QMP_RETURN || set_reply_error(qmp, slot, error);
+
+        if (ok && result)
+                *result = json_incref((json_t *)slot->reply.body);
+        g_ptr_array_remove(qmp->slots, slot);
+        return ok;
+}
+
+bool qmp_receive(struct qmp *qmp, uint64_t id, lane_deadline deadline, json_t **result, GError **error)
+{
+        struct slot *slot = find_slot(qmp, id, NULL);
+
+        g_assert(in_lane(qmp->lane));
+        if (!slot && qmp->broken) {
+                g_propagate_error(error, g_error_copy(qmp->broken));
+                return false;
+        }
+        if (!slot)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_TIMEOUT,
+                                 "QEMU of %s has %d commands to answer already", qmp->who,
+                                 QMP_OUTSTANDING_MAX);
+        while (!slot->answered) {
+                if (step(qmp, deadline, slot->command, error))
+                        continue;
+                if (!slot->answered) {
+                        slot->forgotten = true;
+                        return false;
+                }
+                g_clear_error(error);
+        }
+        return finish_slot(qmp, slot, result, error);
+}
+
+void qmp_forget(struct qmp *qmp, uint64_t id)
+{
+        unsigned position;
+        struct slot *slot = find_slot(qmp, id, &position);
+
+        if (!slot)
+                return;
+        slot->forgotten = true;
+        if (slot->answered)
+                g_ptr_array_remove_index(qmp->slots, position);
+}
+
+bool qmp_execute(struct qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,
+                 json_t **result, GError **error)
+{
+        uint64_t id = qmp_send(qmp, command, arguments);
+
+        return qmp_receive(qmp, id, lane_deadline_in(timeout_ms), result, error);
+}
+
+bool qmp_handshake(struct qmp *qmp, lane_deadline deadline, GError **error)
+{
+        while (!qmp->greeted) {
+                if (!step(qmp, deadline, "with its greeting", error))
+                        return false;
+        }
+        return qmp_receive(qmp, qmp->handshake_id, deadline, NULL, error);
+}
+
+/* ---- */
+
+struct qmp *qmp_new(struct lane *lane, int fd, const char *who)
+{
+        struct qmp *qmp = g_new0(struct qmp, 1);
+
+        qmp->lane = lane_ref(lane);
+        qmp->who = g_strdup(who);
+        qmp->refs = 1;
+        qmp->fd = fd;
+        qmp->slots = g_ptr_array_new_with_free_func(slot_free);
+        qmp_stream_init(&qmp->stream);
+        qmp->handshake_id = qmp_send(qmp, "qmp_capabilities", NULL);
+        return qmp;
+}
+
+void qmp_free(struct qmp *qmp)
+{
+        if (!qmp)
+                return;
+        qmp->freed = true;
+        g_clear_pointer(&qmp->watch, lane_watch_free);
+        release(qmp);
+}
+
+bool qmp_watch(struct qmp *qmp, qmp_event_fn event, qmp_closed_fn closed, void *data, GError **error)
+{
+        g_assert(in_lane(qmp->lane) && !qmp->event_fn);
+        if (!qmp->broken) {
+                qmp->watch = lane_watch_new(qmp->lane, qmp->fd, POLLIN, run_watch, qmp, error);
+                if (!qmp->watch)
+                        return false;
+        }
+        qmp->event_fn = event;
+        qmp->closed_fn = closed;
+        qmp->data = data;
+        if (has_work(qmp))
+                post_turn(qmp);
+        return true;
+}
+
+uint64_t qmp_get_version(const struct qmp *qmp)
+{
+        return qmp->version;
+}
+
+bool qmp_is_broken(const struct qmp *qmp)
+{
+        return qmp->broken != NULL;
+}
