@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * An <emulator> that misbehaves. Its fault is the part of the domain's name after "fault-" (fault-exit,
+ * fault-deep ...). It stands between the agent and the real QEMU, which it runs as a child with the same
+ * command line, and passes the monitor's lines on until its fault's moment has come. Anything else than a
+ * guest to start (probing, -version) becomes the real QEMU at once. One thread; uses nothing but libc, so
+ * that it works under any user and sandbox.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#ifndef FAKE_QEMU_REAL
+#define FAKE_QEMU_REAL "/usr/bin/qemu-system-x86_64"
+#endif
+
+#define LINE_MAX_BYTES (1024 * 1024)
+
+enum moment {
+        AT_EXEC,    /* before anything */
+        AT_ACCEPT,  /* the agent has connected */
+        AT_COMMAND, /* the agent has sent a command after qmp_capabilities */
+        AT_RUNNING, /* the guest runs: the answer to cont has been passed on */
+        AT_STOP,    /* the answer to stop has been passed on */
+        AT_REPLY,   /* before each reply */
+};
+
+struct stream {
+        int fd;
+        char buffer[LINE_MAX_BYTES];
+        size_t length;
+};
+
+struct fake {
+        const struct fault *fault;
+        pid_t real;
+        struct stream agent;
+        struct stream qemu;
+        char pending[32]; /* the command whose answer is due: "cont", "stop" or another */
+};
+
+struct fault {
+        const char *name;
+        enum moment moment;
+        /* At AT_COMMAND: answers the command with this id, which is JSON text. */
+        void (*act)(struct fake *fake, const char *id);
+};
+
+/* --- output
+ * --------------------------------------------------------------------------------------------------- */
+
+static void send_bytes(int fd, const char *data, size_t length)
+{
+        while (length > 0) {
+                ssize_t n = write(fd, data, length);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n <= 0)
+                        exit(1);
+                data += n;
+                length -= n;
+        }
+}
+
+static void send_text(int fd, const char *text)
+{
+        send_bytes(fd, text, strlen(text));
+}
+
+static void send_repeated(int fd, const char *piece, size_t count)
+{
+        size_t length = strlen(piece);
+        size_t fit = 65536 / length;
+        char *block = malloc(fit * length);
+
+        for (size_t i = 0; i < fit; i++)
+                memcpy(block + i * length, piece, length);
+        for (; count >= fit; count -= fit)
+                send_bytes(fd, block, fit * length);
+        send_bytes(fd, block, count * length);
+        free(block);
+}
+
+/* Stays alive and deaf, as a QEMU that hangs. */
+static void sleep_forever(void)
+{
+        for (;;)
+                pause();
+}
+
+/* --- faults
+ * --------------------------------------------------------------------------------------------------- */
+
+static void fault_exit(struct fake *fake, const char *id)
+{
+        fprintf(stderr, "qemu-system-fake: -device nonsense: no such luck\n");
+        exit(1);
+}
+
+static void fault_close(struct fake *fake, const char *id)
+{
+        close(fake->agent.fd);
+        sleep_forever();
+}
+
+static void fault_text(struct fake *fake, const char *id)
+{
+        send_text(fake->agent.fd, "this is no JSON at all\r\n");
+        sleep_forever();
+}
+
+static void fault_deaf(struct fake *fake, const char *id)
+{
+        sleep_forever();
+}
+
+static void fault_greeting(struct fake *fake, const char *id)
+{
+        send_text(fake->agent.fd, "{\"QMP\": 42}\r\n{\"return\": {}}\r\n{\"QMP\": []}\r\n");
+        sleep_forever();
+}
+
+static void fault_wrongid(struct fake *fake, const char *id)
+{
+        send_text(fake->agent.fd, "{\"return\": {}, \"id\": \"somebody-else\"}\r\n");
+}
+
+static void fault_types(struct fake *fake, const char *id)
+{
+        send_text(fake->agent.fd, "{\"return\": [[], \"x\", -1, null, {\"status\": 4}], \"id\": ");
+        send_text(fake->agent.fd, id);
+        send_text(fake->agent.fd, "}\r\n{\"event\": 12, \"data\": \"x\"}\r\n{\"event\": \"STOP\", \"data\": "
+                                  "[]}\r\n[]\r\n7\r\n");
+}
+
+static void fault_digits(struct fake *fake, const char *id)
+{
+        send_text(fake->agent.fd, "{\"return\": ");
+        send_repeated(fake->agent.fd, "7", 100000);
+        send_text(fake->agent.fd, ", \"id\": ");
+        send_text(fake->agent.fd, id);
+        send_text(fake->agent.fd, "}\r\n");
+}
+
+static void fault_deep(struct fake *fake, const char *id)
+{
+        send_text(fake->agent.fd, "{\"return\": ");
+        send_repeated(fake->agent.fd, "[", 200000);
+        send_repeated(fake->agent.fd, "]", 200000);
+        send_text(fake->agent.fd, ", \"id\": ");
+        send_text(fake->agent.fd, id);
+        send_text(fake->agent.fd, "}\r\n");
+}
+
+static void fault_flood(struct fake *fake, const char *id)
+{
+        send_text(fake->agent.fd, "{\"return\": \"");
+        send_repeated(fake->agent.fd, "x", (size_t)400 * 1024 * 1024);
+        sleep_forever();
+}
+
+static void fault_events(struct fake *fake, const char *id)
+{
+        send_repeated(
+                fake->agent.fd,
+                "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 1}, \"event\": \"RTC_CHANGE\", \"data\": "
+                "{\"offset\": 7, \"qom-path\": \"/machine\"}}\r\n",
+                400000);
+}
+
+static void fault_storm(struct fake *fake, const char *id)
+{
+        send_repeated(
+                fake->agent.fd,
+                "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 1}, \"event\": \"RESET\", \"data\": "
+                "{\"guest\": true, \"reason\": \"guest-reset\"}}\r\n",
+                20000);
+}
+
+static void fault_shutdown(struct fake *fake, const char *id)
+{
+        send_text(fake->agent.fd,
+                  "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 1}, \"event\": \"SHUTDOWN\", "
+                  "\"data\": {\"guest\": true, \"reason\": \"guest-shutdown\"}}\r\n");
+        exit(0);
+}
+
+static void fault_die(struct fake *fake, const char *id)
+{
+        exit(1);
+}
+
+static void fault_slow(struct fake *fake, const char *id)
+{
+        sleep(3);
+}
+
+static const struct fault faults[] = {
+        { "exit", AT_EXEC, fault_exit },
+        { "unheard", AT_EXEC, fault_deaf },
+        { "close", AT_ACCEPT, fault_close },
+        { "text", AT_ACCEPT, fault_text },
+        { "nogreet", AT_ACCEPT, fault_deaf },
+        { "greeting", AT_ACCEPT, fault_greeting },
+        { "wrongid", AT_COMMAND, fault_wrongid },
+        { "types", AT_COMMAND, fault_types },
+        { "digits", AT_COMMAND, fault_digits },
+        { "deep", AT_COMMAND, fault_deep },
+        { "flood", AT_COMMAND, fault_flood },
+        { "runflood", AT_RUNNING, fault_flood },
+        { "events", AT_RUNNING, fault_events },
+        { "storm", AT_RUNNING, fault_storm },
+        { "shutdown", AT_RUNNING, fault_shutdown },
+        { "die", AT_RUNNING, fault_die },
+        { "stopdie", AT_STOP, fault_die },
+        { "slow", AT_REPLY, fault_slow },
+};
+
+/* --- between the agent and the real QEMU
+ * ------------------------------------------------------------------------ */
+
+/* The value of member `key` of a line of JSON, as JSON text; "null" when it has none. Good enough for QMP
+ * commands. */
+static void copy_member(const char *line, const char *key, char *value, size_t size)
+{
+        char quoted[32];
+        const char *start;
+        size_t length;
+
+        snprintf(quoted, sizeof(quoted), "\"%s\"", key);
+        start = strstr(line, quoted);
+        snprintf(value, size, "null");
+        if (!start)
+                return;
+        start += strlen(quoted);
+        start += strspn(start, ": ");
+        length = *start == '"' ? strcspn(start + 1, "\"") + 2 : strcspn(start, ",} \r\n");
+        if (length < size)
+                snprintf(value, size, "%.*s", (int)length, start);
+}
+
+static void handle_agent_line(struct fake *fake, const char *line, size_t length)
+{
+        char command[64];
+        char id[64];
+
+        copy_member(line, "execute", command, sizeof(command));
+        copy_member(line, "id", id, sizeof(id));
+        if (fake->fault->moment == AT_COMMAND && strcmp(command, "null") != 0 &&
+            strcmp(command, "\"qmp_capabilities\"") != 0) {
+                fake->fault->act(fake, id);
+                return;
+        }
+        snprintf(fake->pending, sizeof(fake->pending), "%.31s", command);
+        send_bytes(fake->qemu.fd, line, length);
+}
+
+static void handle_qemu_line(struct fake *fake, const char *line, size_t length)
+{
+        bool reply = strncmp(line, "{\"return\"", 9) == 0;
+        enum moment moment = fake->fault->moment;
+
+        if (moment == AT_REPLY && reply)
+                fake->fault->act(fake, NULL);
+        send_bytes(fake->agent.fd, line, length);
+        if (reply && ((moment == AT_RUNNING && strcmp(fake->pending, "\"cont\"") == 0) ||
+                      (moment == AT_STOP && strcmp(fake->pending, "\"stop\"") == 0)))
+                fake->fault->act(fake, NULL);
+}
+
+/* Reads what is there and hands on each whole line; the line is a string for the time of the call. */
+static void read_lines(struct fake *fake, struct stream *stream,
+                       void (*handle)(struct fake *fake, const char *line, size_t length))
+{
+        ssize_t n = read(stream->fd, stream->buffer + stream->length,
+                         sizeof(stream->buffer) - 1 - stream->length);
+        char *start = stream->buffer;
+        char *end;
+
+        if (n <= 0)
+                exit(0);
+        stream->length += n;
+        stream->buffer[stream->length] = '\0';
+        while ((end = strchr(start, '\n'))) {
+                char next = end[1];
+
+                end[1] = '\0';
+                handle(fake, start, end + 1 - start);
+                end[1] = next;
+                start = end + 1;
+        }
+        stream->length -= start - stream->buffer;
+        memmove(stream->buffer, start, stream->length);
+        /* Not a line of QMP any more, or part of one: pass it on as it is. */
+        if (stream->length == sizeof(stream->buffer) - 1)
+                exit(1);
+}
+
+static void pass_on(struct fake *fake)
+{
+        struct pollfd fds[] = { { fake->agent.fd, POLLIN, 0 }, { fake->qemu.fd, POLLIN, 0 } };
+
+        for (;;) {
+                if (poll(fds, 2, -1) < 0 && errno != EINTR)
+                        exit(1);
+                if (fds[0].revents)
+                        read_lines(fake, &fake->agent, handle_agent_line);
+                if (fds[1].revents)
+                        read_lines(fake, &fake->qemu, handle_qemu_line);
+        }
+}
+
+/* --- start
+ * ---------------------------------------------------------------------------------------------------- */
+
+static const char *find_argument(char **argv, const char *option, const char *part)
+{
+        for (char **arg = argv + 1; *arg && arg[1]; arg++)
+                if (strcmp(*arg, option) == 0 && strstr(arg[1], part))
+                        return arg[1];
+        return NULL;
+}
+
+static const struct fault *find_fault(char **argv)
+{
+        const char *name = find_argument(argv, "-name", "fault-");
+
+        for (size_t i = 0; name && i < sizeof(faults) / sizeof(*faults); i++) {
+                const char *start = strstr(name, "fault-") + strlen("fault-");
+                size_t length = strcspn(start, ",-\"");
+
+                if (strlen(faults[i].name) == length && strncmp(faults[i].name, start, length) == 0)
+                        return &faults[i];
+        }
+        return NULL;
+}
+
+/* The monitor's listening socket, handed down by the agent. */
+static int find_monitor(char **argv)
+{
+        for (char **arg = argv + 1; *arg && arg[1]; arg++) {
+                const char *fd = strstr(arg[1], "fd=");
+
+                if (strcmp(*arg, "-chardev") == 0 && strstr(arg[1], "mon") && fd)
+                        return atoi(fd + 3);
+        }
+        return -1;
+}
+
+/* Runs the real QEMU with a monitor of our own, on the same descriptor number; returns our end. */
+static int start_real(struct fake *fake, char **argv, int monitor)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        socklen_t length = sizeof(sa_family_t);
+        int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        /* An address of the kernel's choice, in the abstract namespace. */
+        if (bind(listener, (struct sockaddr *)&address, length) < 0 || listen(listener, 1) < 0)
+                exit(1);
+        length = sizeof(address);
+        getsockname(listener, (struct sockaddr *)&address, &length);
+        fake->real = fork();
+        if (fake->real == 0) {
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
+                dup2(listener, monitor);
+                argv[0] = (char *)FAKE_QEMU_REAL;
+                execv(argv[0], argv);
+                _exit(127);
+        }
+        close(listener);
+        if (connect(fd, (struct sockaddr *)&address, length) < 0)
+                exit(1);
+        return fd;
+}
+
+int main(int argc, char **argv)
+{
+        static struct fake fake;
+        int monitor = find_monitor(argv);
+
+        fake.fault = find_fault(argv);
+        if (!fake.fault || monitor < 0) {
+                argv[0] = (char *)FAKE_QEMU_REAL;
+                execv(argv[0], argv);
+                return 127;
+        }
+        if (fake.fault->moment == AT_EXEC)
+                fake.fault->act(&fake, NULL);
+        fake.qemu.fd = start_real(&fake, argv, monitor);
+        fake.agent.fd = accept(monitor, NULL, NULL);
+        if (fake.agent.fd < 0)
+                return 1;
+        if (fake.fault->moment == AT_ACCEPT)
+                fake.fault->act(&fake, NULL);
+        pass_on(&fake);
+        return 0;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Domain documents for tests. One thread; owns nothing.
+ */
+
+#include "tests/support/guest.h"
+
+#include <check.h>
+#include <string.h>
+
+#include "tests/support/harness.h"
+
+/* The value of `key` in the answer of kvm-probe, "" without one. */
+static char *read_probe(const char *key)
+{
+        const char *dir = g_getenv("VIRTBUS_GUEST_DIR");
+        g_autofree char *path = g_build_filename(dir ? dir : "", "kvm", NULL);
+        g_autofree char *text = NULL;
+        g_auto(GStrv) lines = NULL;
+
+        if (!g_file_get_contents(path, &text, NULL, NULL))
+                return g_strdup("");
+        lines = g_strsplit(text, "\n", -1);
+        for (char **line = lines; *line; line++)
+                if (g_str_has_prefix(*line, key) && (*line)[strlen(key)] == '=')
+                        return g_strdup(*line + strlen(key) + 1);
+        return g_strdup("");
+}
+
+static const char *domain_type(const char *key)
+{
+        g_autofree char *value = read_probe(key);
+
+        return strcmp(value, "kvm") == 0 ? "kvm" : "qemu";
+}
+
+const char *guest_get_type(void)
+{
+        return domain_type("start");
+}
+
+bool guest_has_qemu(void)
+{
+        g_autofree char *value = read_probe("start");
+
+        return *value;
+}
+
+char *guest_test_xml(const char *name, const char *uuid)
+{
+        g_autofree char *element = uuid ? g_strdup_printf("<uuid>%s</uuid>", uuid) : g_strdup("");
+
+        return g_strdup_printf("<domain type='test'><name>%s</name>%s<memory unit='MiB'>64</memory>"
+                               "<vcpu>1</vcpu><os><type>hvm</type></os></domain>",
+                               name, element);
+}
+
+char *guest_bare_xml(const char *name, const char *devices)
+{
+        return g_strdup_printf(
+                "<domain type='%s'><name>%s</name><memory unit='MiB'>64</memory><vcpu>1</vcpu>"
+                "<os><type machine='q35'>hvm</type></os><features><acpi/></features><devices>"
+                "<controller type='usb' model='none'/><memballoon model='none'/>%s</devices></domain>",
+                guest_get_type(), name, devices ? devices : "");
+}
+
+char *guest_fault_xml(const char *fault, const char *suffix)
+{
+        const char *emulator = g_getenv("VIRTBUS_FAKE_QEMU");
+        g_autofree char *name = g_strdup_printf("fault-%s-%s", fault, suffix);
+        g_autofree char *devices = g_strdup_printf("<emulator>%s</emulator>", emulator ? emulator : "");
+
+        return guest_bare_xml(name, devices);
+}
+
+char *guest_linux_xml(const char *name, const char *console, const char *action)
+{
+        const char *dir = g_getenv("VIRTBUS_GUEST_DIR");
+
+        return g_strdup_printf(
+                "<domain type='%s'><name>%s</name><memory unit='MiB'>128</memory><vcpu>1</vcpu>"
+                "<os><type machine='q35'>hvm</type><kernel>%s/vmlinuz</kernel>"
+                "<initrd>%s/initrd.img</initrd>"
+                "<cmdline>console=ttyS0 quiet panic=-1 virtbus.action=%s</cmdline></os>"
+                "<features><acpi/></features><devices><controller type='usb' model='none'/>"
+                "<serial type='file'><source path='%s'/></serial>"
+                "<memballoon model='none'/></devices></domain>",
+                domain_type("linux"), name, dir, dir, action, console);
+}
+
+struct console {
+        const char *path;
+        const char *text;
+};
+
+static bool console_has(void *data)
+{
+        const struct console *console = data;
+        g_autofree char *text = NULL;
+
+        return g_file_get_contents(console->path, &text, NULL, NULL) && strstr(text, console->text);
+}
+
+void guest_wait_console(const char *console, const char *text)
+{
+        struct console wanted = { console, text };
+        g_autofree char *what = g_strdup_printf("the guest prints '%s'", text);
+
+        harness_wait_until(console_has, &wanted, what);
+}
