@@ -2,10 +2,11 @@
 #pragma once
 
 /*
- * The domain model: what every view (D-Bus, later libvirt's RPC) calls. Functions are called on the loop. Those that read answer at
- * once from the published state, whatever the guest does. Those that change something take a done function, called on
- * the loop exactly once, after the state that the change made is published and its events are announced; flags are those of
- * the libvirt API function of the same name, and unknown ones fail with "unsupported flags (0x..)".
+ * The domain model: what every view (D-Bus, later libvirt's RPC) calls. Functions are called on the loop.
+ * Those that read answer at once from the published state, whatever the guest does. Those that change
+ * something take a done function, called on the loop exactly once, after the state that the change made is
+ * published and its events are announced; flags are those of the libvirt API function of the same name, and
+ * unknown ones fail with "unsupported flags (0x..)".
  */
 
 #include "base/registry.h"
@@ -59,12 +60,12 @@ enum domain_run_reason {
 
 struct domain_state {
         struct managed_state base;
-        int id; /* -1 when inactive */
-        enum domain_run_state state;
+        int id;                      /* 0 when inactive */
+        enum domain_run_state state; /* of an active domain; an inactive one is shut off */
         int reason;
-        pid_t pid; /* of the guest's process; 0 when there is none */
+        pid_t pid;            /* of the guest's process; 0 when there is none */
         uint64_t balloon_kib; /* what the guest has now; 0 unknown: the definition's current memory */
-        char *owner; /* owned; whose departure destroys the domain (autodestroy), NULL none */
+        char *owner;          /* owned; whose departure destroys the domain (autodestroy), NULL none */
 };
 
 struct domain {
@@ -72,7 +73,8 @@ struct domain {
         /* const */
         struct domain_driver *driver; /* borrowed */
         /* lane */
-        void *live; /* the driver's, NULL when inactive */
+        bool start_cancelled; /* the last start was interrupted, and the urgent job behind it is to know */
+        void *live;           /* the driver's, NULL when inactive */
 };
 
 extern const struct managed_kind domain_kind;
@@ -95,6 +97,12 @@ static inline const struct domain_def *domain_state_get_def(const struct domain_
 
 /* ---- lookups and lists; borrowed results ---- */
 
+/*
+ * A change may be asked of a domain whose define or create is still on its way: it queues behind that. For
+ * calls that run in the lane; reads use domain_lookup_uuid(). NULL when there is no such domain.
+ */
+struct domain *domain_find_pending(struct domain_driver *driver, const struct uuid *uuid);
+
 struct domain *domain_lookup_id(struct domain_driver *driver, int id, GError **error);
 struct domain *domain_lookup_name(struct domain_driver *driver, const char *name, GError **error);
 struct domain *domain_lookup_uuid(struct domain_driver *driver, const char *uuid, GError **error);
@@ -116,10 +124,11 @@ enum domain_xml_flags {
 };
 
 /*
- * The domain's document. *text is borrowed from the published state where a string exists, and then *made stays NULL; otherwise
- * *made owns it. Whether the caller may have DOMAIN_XML_SECURE is the view's to ask.
+ * The domain's document. *text is borrowed from the published state where a string exists, and then *made
+ * stays NULL; otherwise *made owns it. Whether the caller may have DOMAIN_XML_SECURE is the view's to ask.
  */
-bool domain_get_xml(const struct domain *domain, unsigned flags, const char **text, char **made, GError **error);
+bool domain_get_xml(const struct domain *domain, unsigned flags, const char **text, char **made,
+                    GError **error);
 
 struct domain_info {
         enum domain_run_state state;
@@ -141,7 +150,12 @@ bool domain_get_metadata(const struct domain *domain, int type, const char *uri,
 
 /* ---- changes ---- */
 
-void domain_define_xml(struct domain_driver *driver, const char *xml, unsigned flags, managed_done done, void *data);
+void domain_define_xml(struct domain_driver *driver, const char *xml, unsigned flags, managed_done done,
+                       void *data);
+
+enum domain_define_flags {
+        DOMAIN_DEFINE_VALIDATE = 1, /* refuse what the format does not know */
+};
 
 enum domain_start_flags {
         DOMAIN_START_PAUSED = 1,
@@ -150,6 +164,33 @@ enum domain_start_flags {
         DOMAIN_START_FORCE_BOOT = 8,
         DOMAIN_START_VALIDATE = 16,
         DOMAIN_START_RESET_NVRAM = 32,
+};
+
+enum domain_destroy_flags {
+        DOMAIN_DESTROY_GRACEFUL = 1,
+};
+
+enum domain_undefine_flags {
+        DOMAIN_UNDEFINE_MANAGED_SAVE = 1,
+        DOMAIN_UNDEFINE_SNAPSHOTS_METADATA = 2,
+        DOMAIN_UNDEFINE_NVRAM = 4,
+        DOMAIN_UNDEFINE_KEEP_NVRAM = 8,
+        DOMAIN_UNDEFINE_CHECKPOINTS_METADATA = 16,
+        DOMAIN_UNDEFINE_TPM = 32,
+        DOMAIN_UNDEFINE_KEEP_TPM = 64,
+};
+
+enum domain_metadata_type {
+        DOMAIN_METADATA_DESCRIPTION = 0,
+        DOMAIN_METADATA_TITLE = 1,
+        DOMAIN_METADATA_ELEMENT = 2,
+};
+
+/* virDomainModificationImpact */
+enum domain_affect {
+        DOMAIN_AFFECT_CURRENT = 0,
+        DOMAIN_AFFECT_LIVE = 1,
+        DOMAIN_AFFECT_CONFIG = 2,
 };
 
 /* owner: an opaque name of the caller for AUTODESTROY, see domain_owner_gone(). done gets the new object. */
@@ -165,7 +206,8 @@ void domain_resume(struct domain *domain, managed_done done, void *data);
 void domain_undefine(struct domain *domain, unsigned flags, managed_done done, void *data);
 void domain_rename(struct domain *domain, const char *name, unsigned flags, managed_done done, void *data);
 void domain_set_autostart(struct domain *domain, bool autostart, managed_done done, void *data);
-/* text NULL or "" removes; key and uri only for VIR_DOMAIN_METADATA_ELEMENT. flags: virDomainModificationImpact. */
+/* text NULL or "" removes; key and uri only for VIR_DOMAIN_METADATA_ELEMENT. flags:
+ * virDomainModificationImpact. */
 void domain_set_metadata(struct domain *domain, int type, const char *text, const char *key, const char *uri,
                          unsigned flags, managed_done done, void *data);
 
@@ -179,8 +221,8 @@ void domain_autostart(struct domain_driver *driver);
 typedef void (*domain_text_done)(const char *text, const GError *error, void *data);
 void domain_get_capabilities(struct domain_driver *driver, domain_text_done done, void *data);
 void domain_get_domain_capabilities(struct domain_driver *driver, const char *emulator, const char *arch,
-                                    const char *machine, const char *type, unsigned flags, domain_text_done done,
-                                    void *data);
+                                    const char *machine, const char *type, unsigned flags,
+                                    domain_text_done done, void *data);
 uint64_t domain_driver_get_version(struct domain_driver *driver, GError **error);
 unsigned domain_driver_get_max_vcpus(struct domain_driver *driver, const char *type, GError **error);
 const char *domain_driver_get_uri(const struct domain_driver *driver);

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What a hypervisor driver does for the domain model. The model (domain.c) decides what an operation means: flags, checks, states,
- * events, persistence; the driver makes it happen. A view never calls these.
+ * What a hypervisor driver does for the domain model. The model (domain.c) decides what an operation means:
+ * flags, checks, states, events, persistence; the driver makes it happen. A view never calls these.
  */
 
 #include "drivers/domain/definition.h"
@@ -20,93 +20,114 @@ struct domain_driver_ops {
         /* -- loop -- */
 
         /*
-         * Finds out what the emulator, architecture and machine type of a new document mean, and calls back with the
-         * resolved machine (valid during the call) or an error: at once when that is known, later when an emulator has to be
-         * asked first. type, arch, machine, emulator: as in the document, NULL when absent.
+         * Finds out what the emulator, architecture and machine type of a new document mean, and calls back
+         * with the resolved machine (valid during the call) or an error: at once when that is known, later
+         * when an emulator has to be asked first. type, arch, machine, emulator: as in the document, NULL
+         * when absent.
          */
         void (*prepare)(struct domain_driver *driver, const char *type, const char *arch, const char *machine,
                         const char *emulator, domain_driver_prepared done, void *data);
         /* The <capabilities> and <domainCapabilities> documents; "" for what the caller left open. */
         void (*capabilities)(struct domain_driver *driver, domain_driver_text_done done, void *data);
-        void (*domain_capabilities)(struct domain_driver *driver, const char *emulator, const char *arch, const char *machine,
-                                    const char *type, domain_driver_text_done done, void *data);
-        /* Hypervisor version, major * 1000000 + minor * 1000 + release; 0 with an error when it is not known. May be asked for at any time. */
+        void (*domain_capabilities)(struct domain_driver *driver, const char *emulator, const char *arch,
+                                    const char *machine, const char *type, domain_driver_text_done done,
+                                    void *data);
+        /* Hypervisor version, major * 1000000 + minor * 1000 + release; 0 with an error when it is not known.
+         * May be asked for at any time. */
         uint64_t (*get_version)(struct domain_driver *driver, GError **error);
         unsigned (*get_max_vcpus)(struct domain_driver *driver, const char *type, GError **error);
 
-        /* -- lane of the domain; each may wait, is bounded in time and ends early when the lane is interrupted -- */
+        /* -- lane of the domain; each may wait, is bounded in time and ends early when the lane is
+         * interrupted -- */
 
         /*
-         * Starts the guest that state->persistent (or, for a transient one, state->active as given by the caller) describes: replaces
-         * state->active by the live definition and fills in pid; state->id is set already. The guest's CPUs run on
-         * return unless paused. On failure nothing is left behind.
+         * Starts the guest that state->base.active describes: a definition as it was given, which the driver
+         * replaces (managed_state_take_active()) by the live one, with id, aliases and what start decided.
+         * state->id is set already; fills in pid. Its CPUs run on return unless flags has
+         * DOMAIN_START_PAUSED; DOMAIN_START_RESET_NVRAM is the driver's too. On failure, an interrupt
+         * included, nothing is left behind.
          */
-        bool (*start)(struct domain *domain, struct domain_state *state, bool paused, GError **error);
+        bool (*start)(struct domain *domain, struct domain_state *state, unsigned flags, GError **error);
         /*
-         * Ends the guest, whatever state it is in, within 3 s and without its help; releases everything. graceful: only ask the
-         * process to end (SIGTERM) and fail with an error, guest still running, when it does not within 10 s.
+         * Ends the guest, whatever state it is in, within 3 s and without its help; releases everything.
+         * graceful: only ask the process to end (SIGTERM) and fail with an error, guest still running, when
+         * it does not within 10 s.
          */
         bool (*stop)(struct domain *domain, bool graceful, GError **error);
         bool (*suspend)(struct domain *domain, GError **error);
         bool (*resume)(struct domain *domain, GError **error);
         bool (*reset)(struct domain *domain, GError **error);
-        /* Ask the guest; mode as in virDomainShutdownFlagValues / virDomainRebootFlagValues, 0 = driver's choice. */
+        /* Ask the guest; mode as in virDomainShutdownFlagValues / virDomainRebootFlagValues, 0 = driver's
+         * choice. */
         bool (*shutdown)(struct domain *domain, unsigned mode, GError **error);
         bool (*reboot)(struct domain *domain, unsigned mode, GError **error);
-        /* Writes the status document of a running domain after a change of state made by the model. May be NULL. */
+        /* Writes the status document of a running domain after a change of state made by the model. May be
+         * NULL. */
         void (*save_status)(struct domain *domain, const struct domain_state *state);
 
         /* Frees what hangs on domain->live, when the object ends. Any thread, lane idle. */
         void (*live_free)(struct domain *domain);
 
-        /* Undefine with NVRAM: removes the variable store of the definition. May be NULL. */
-        bool (*remove_nvram)(struct domain *domain, const struct domain_def *def, GError **error);
-        bool (*has_nvram)(const struct domain_def *def);
+        /*
+         * Lane: what an inactive definition owns beside its file (NVRAM variable store, TPM state) is checked
+         * against flags (enum domain_undefine_flags) and removed or kept. Fails, with nothing removed, when a
+         * variable store exists and flags do not say what is to become of it. May be NULL.
+         */
+        bool (*undefine)(struct domain *domain, const struct domain_def *def, unsigned flags, GError **error);
 };
 
 struct domain_driver {
         /* const */
         const struct domain_driver_ops *ops;
-        struct loop *loop; /* borrowed */
-        struct pool *pool; /* borrowed */
+        struct loop *loop;       /* borrowed */
+        struct pool *pool;       /* borrowed */
         const struct host *host; /* ref */
-        char *uri; /* owned: "qemu:///system", "test:///default" */
-        char *driver_type; /* owned: Type property, "QEMU" */
-        void *context; /* the driver's own */
+        char *uri;               /* owned: "qemu:///system", "test:///default" */
+        char *driver_type;       /* owned: Type property, "QEMU" */
+        char *boot_mark; /* owned; file in the runtime directory that says autostart ran since boot; NULL:
+                            none */
+        void *context;   /* the driver's own */
         /* loop */
         struct registry *domains; /* owned */
-        GHashTable *by_id; /* int -> struct domain, borrowed values */
+        GHashTable *by_id;        /* int -> struct domain, borrowed values */
         /* atomic */
         gint last_id;
 };
 
 /*
- * Sets up the parts that the model keeps: the registry (directory as in registry_new()) and the index by id. The driver embeds struct
- * domain_driver or hangs its own on context.
+ * Sets up the parts that the model keeps: the registry (directory as in registry_new()) and the index by id.
+ * The driver embeds struct domain_driver or hangs its own on context.
  */
 void domain_driver_init(struct domain_driver *driver, const struct domain_driver_ops *ops, struct loop *loop,
                         struct pool *pool, const struct host *host, const char *uri, const char *directory);
 void domain_driver_done(struct domain_driver *driver);
 
 /*
- * Lane: the guest ended by itself or was found ended: publishes shut off (or the end of a transient domain) with the
- * reason and one STOPPED event with the detail. The driver has released its resources before.
+ * Lane: the guest ended by itself or was found ended: publishes shut off (or the end of a transient domain)
+ * with the reason and one STOPPED event with the detail. The driver has released its resources before.
  */
-void domain_stopped(struct domain *domain, enum domain_run_state state, int reason, int event_detail);
+void domain_stopped(struct domain *domain, int shutoff_reason, int event_detail);
 
 /*
- * Lane: a running guest changed by itself (paused by an I/O error, panicked, resumed by the monitor's event ...):
- * publishes state and reason with a lifecycle event, unless that is the state already.
+ * Lane: a running guest changed by itself (paused by an I/O error, panicked, resumed by the monitor's event
+ * ...): publishes state and reason with a lifecycle event, unless that is the state already.
  */
-void domain_transition(struct domain *domain, enum domain_run_state state, int reason, int event_type, int event_detail);
+void domain_transition(struct domain *domain, enum domain_run_state state, int reason, int event_type,
+                       int event_detail);
 
-/* Lane: publishes a new active definition of a running domain (a tray, a port, a balloon ... changed). Takes def. */
+/* Lane: publishes a new active definition of a running domain (a tray, a port, a balloon ... changed). Takes
+ * def. */
 void domain_update_active(struct domain *domain, struct domain_def *def);
 
 /*
- * Start-up, lane: enters a guest that was found running into the model: publishes state (taken) without an event.
+ * Start-up, lane: enters a guest that was found running into the model: publishes state (taken) without an
+ * event.
  */
 void domain_adopt(struct domain *domain, struct domain_state *state);
 
-/* Start-up, loop: the object that a status document describes, made when there is no persistent one. Borrowed. */
-struct domain *domain_driver_reserve(struct domain_driver *driver, const struct domain_def *def, GError **error);
+/*
+ * Start-up, loop: the object that a status document describes, made when there is no persistent one.
+ * Borrowed; follow with managed_run() at once (registry_reserve()).
+ */
+struct domain *domain_driver_reserve(struct domain_driver *driver, const struct domain_def *def,
+                                     GError **error);

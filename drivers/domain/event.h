@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * Events of a domain, as the driver announces them and every view translates them. Numbers are those of libvirt's API
- * (libvirt-domain: virDomainEventType, virDomainEventDefinedDetailType ... and the arguments of the callbacks).
+ * Events of a domain, as the driver announces them and every view translates them. Numbers are those of
+ * libvirt's API (libvirt-domain: virDomainEventType, virDomainEventDefinedDetailType ... and the arguments of
+ * the callbacks).
  */
 
 #include "base/managed.h"
@@ -47,31 +48,33 @@ enum domain_event_detail {
         DOMAIN_EVENT_CRASHED_CRASHLOADED = 1,
 };
 
-/* managed_event.id of what is not a lifecycle event; the comment gives the fields of struct domain_event in use. */
+/* managed_event.id of what is not a lifecycle event; the comment gives the fields of struct domain_event in
+ * use. */
 enum domain_event_id {
         DOMAIN_EVENT_REBOOT = 1,
-        DOMAIN_EVENT_RTC_CHANGE, /* number: UTC offset in seconds */
-        DOMAIN_EVENT_WATCHDOG, /* base.detail: virDomainEventWatchdogAction */
-        DOMAIN_EVENT_IO_ERROR, /* text[0] source path, text[1] alias, text[2] reason; base.detail: virDomainEventIOErrorAction */
-        DOMAIN_EVENT_GRAPHICS, /* base.type: phase; graphics */
-        DOMAIN_EVENT_TRAY_CHANGE, /* text[0] alias; base.detail: 0 open, 1 closed */
-        DOMAIN_EVENT_PM_WAKEUP, /* base.detail: reason, 0 */
-        DOMAIN_EVENT_PM_SUSPEND, /* base.detail: reason, 0 */
+        DOMAIN_EVENT_RTC_CHANGE,      /* number: UTC offset in seconds */
+        DOMAIN_EVENT_WATCHDOG,        /* base.detail: virDomainEventWatchdogAction */
+        DOMAIN_EVENT_IO_ERROR,        /* text[0] source path, text[1] alias, text[2] reason; base.detail:
+                                         virDomainEventIOErrorAction */
+        DOMAIN_EVENT_GRAPHICS,        /* base.type: phase; graphics */
+        DOMAIN_EVENT_TRAY_CHANGE,     /* text[0] alias; base.detail: 0 open, 1 closed */
+        DOMAIN_EVENT_PM_WAKEUP,       /* base.detail: reason, 0 */
+        DOMAIN_EVENT_PM_SUSPEND,      /* base.detail: reason, 0 */
         DOMAIN_EVENT_PM_SUSPEND_DISK, /* base.detail: reason, 0 */
-        DOMAIN_EVENT_BALLOON_CHANGE, /* number: KiB */
-        DOMAIN_EVENT_DEVICE_ADDED, /* text[0] alias */
-        DOMAIN_EVENT_DEVICE_REMOVED, /* text[0] alias */
+        DOMAIN_EVENT_BALLOON_CHANGE,  /* number: KiB */
+        DOMAIN_EVENT_DEVICE_ADDED,    /* text[0] alias */
+        DOMAIN_EVENT_DEVICE_REMOVED,  /* text[0] alias */
         DOMAIN_EVENT_DEVICE_REMOVAL_FAILED, /* text[0] alias */
-        DOMAIN_EVENT_METADATA_CHANGE, /* base.type: virDomainMetadataType; text[0] uri or NULL */
-        DOMAIN_EVENT_AGENT, /* base.type: state, base.detail: reason */
-        DOMAIN_EVENT_MEMORY_FAILURE, /* base.type: recipient, base.detail: action; number: flags */
+        DOMAIN_EVENT_METADATA_CHANGE,       /* base.type: virDomainMetadataType; text[0] uri or NULL */
+        DOMAIN_EVENT_AGENT,                 /* base.type: state, base.detail: reason */
+        DOMAIN_EVENT_MEMORY_FAILURE,        /* base.type: recipient, base.detail: action; number: flags */
         DOMAIN_EVENT_CONTROL_ERROR,
         DOMAIN_EVENT_BLOCK_THRESHOLD, /* text[0] device, text[1] path; number threshold, excess */
 };
 
 struct domain_event_address {
-        int family; /* virDomainEventGraphicsAddressType: 0 IPv4, 1 IPv6, 2 unix */
-        char *node; /* owned */
+        int family;    /* virDomainEventGraphicsAddressType: 0 IPv4, 1 IPv6, 2 unix */
+        char *node;    /* owned */
         char *service; /* owned */
 };
 

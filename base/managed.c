@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Managed objects: definitions, states, and the way from the loop to an object's lane and back. What a lane
+ * publishes and the end of its run travel through the loop's hand-over queue, which keeps their order:
+ * whoever gets the answer finds the state that belongs to it.
+ */
+#include "base/managed.h"
+
+#include "base/lane.h"
+#include "base/loop.h"
+#include "base/registry-private.h"
+
+#include <string.h>
+
+/* ---- definitions ---- */
+
+void definition_init(struct definition *definition, const struct managed_kind *kind)
+{
+        definition->refs = 1;
+        definition->kind = kind;
+}
+
+struct definition *definition_ref(struct definition *definition)
+{
+        g_atomic_int_inc(&definition->refs);
+        return definition;
+}
+
+void definition_unref(struct definition *definition)
+{
+        if (definition && g_atomic_int_dec_and_test(&definition->refs))
+                definition->kind->definition_free(definition);
+}
+
+void definition_clear(struct definition *definition)
+{
+        g_free(definition->name);
+        g_free(definition->xml);
+        g_free(definition->xml_public);
+}
+
+const char *definition_get_public_xml(const struct definition *definition)
+{
+        return definition->xml_public ? definition->xml_public : definition->xml;
+}
+
+/* ---- events ---- */
+
+struct managed_event *managed_event_new(int type, int detail)
+{
+        struct managed_event *event = g_new0(struct managed_event, 1);
+
+        event->type = type;
+        event->detail = detail;
+        return event;
+}
+
+static void event_free(const struct managed_kind *kind, struct managed_event *event)
+{
+        if (!event)
+                return;
+        if (kind->event_free)
+                kind->event_free(event);
+        else
+                g_free(event);
+}
+
+/* ---- states ---- */
+
+static struct managed_state *state_new(const struct managed_kind *kind)
+{
+        struct managed_state *state = g_malloc0(kind->state_size);
+
+        state->refs = 1;
+        state->kind = kind;
+        return state;
+}
+
+struct managed_state *managed_state_ref(struct managed_state *state)
+{
+        g_atomic_int_inc(&state->refs);
+        return state;
+}
+
+void managed_state_unref(struct managed_state *state)
+{
+        if (!state || !g_atomic_int_dec_and_test(&state->refs))
+                return;
+        if (state->kind->state_clear)
+                state->kind->state_clear(state);
+        definition_unref(state->persistent);
+        definition_unref(state->active);
+        g_free(state);
+}
+
+struct definition *managed_state_get_definition(const struct managed_state *state)
+{
+        return state->active ? state->active : state->persistent;
+}
+
+const char *managed_state_get_name(const struct managed_state *state)
+{
+        return managed_state_get_definition(state)->name;
+}
+
+void managed_state_take_persistent(struct managed_state *state, struct definition *definition)
+{
+        definition_unref(state->persistent);
+        state->persistent = definition;
+}
+
+void managed_state_take_active(struct managed_state *state, struct definition *definition)
+{
+        definition_unref(state->active);
+        state->active = definition;
+}
+
+/* ---- objects ---- */
+
+struct managed *managed_ref(struct managed *object)
+{
+        g_atomic_int_inc(&object->refs);
+        return object;
+}
+
+void managed_unref(struct managed *object)
+{
+        if (!object || !g_atomic_int_dec_and_test(&object->refs))
+                return;
+        if (object->kind->object_clear)
+                object->kind->object_clear(object);
+        managed_state_unref(object->current);
+        managed_state_unref(object->published);
+        lane_unref(object->lane);
+        g_free(object->name);
+        g_free(object);
+}
+
+struct run {
+        struct managed *object; /* ref */
+        managed_work work;
+        managed_done done;
+        void *data;    /* owned by done */
+        GError *error; /* owned */
+};
+
+static void run_finish(void *data)
+{
+        struct run *run = data;
+
+        run->object->pending--;
+        if (run->done)
+                run->done(run->object, run->error, run->data);
+        registry_settle(run->object);
+        g_clear_error(&run->error);
+        managed_unref(run->object);
+        g_free(run);
+}
+
+static void run_work(void *data)
+{
+        struct run *run = data;
+
+        if (run->work(run->object, run->data, &run->error))
+                g_clear_error(&run->error);
+        else if (!run->error)
+                error_set(&run->error, run->object->kind->from, ERROR_INTERNAL_ERROR,
+                          "%s '%s': failed without a reason", run->object->kind->noun,
+                          managed_get_current_name(run->object));
+        loop_post(lane_get_loop(run->object->lane), run_finish, run);
+}
+
+void managed_run(struct managed *object, enum managed_urgency urgency, managed_work work, managed_done done,
+                 void *data)
+{
+        struct run *run = g_new(struct run, 1);
+
+        g_assert(on_loop(lane_get_loop(object->lane)));
+        *run = (struct run){ .object = managed_ref(object), .work = work, .done = done, .data = data };
+        object->pending++;
+        if (urgency == MANAGED_URGENT)
+                lane_post_urgent(object->lane, run_work, run);
+        else
+                lane_post(object->lane, run_work, run);
+}
+
+struct managed_state *managed_edit(struct managed *object)
+{
+        struct managed_state *state = state_new(object->kind);
+
+        g_assert(in_lane(object->lane));
+        if (!object->current)
+                return state;
+        memcpy(state, object->current, object->kind->state_size);
+        state->refs = 1;
+        if (state->persistent)
+                definition_ref(state->persistent);
+        if (state->active)
+                definition_ref(state->active);
+        if (object->kind->state_copy)
+                object->kind->state_copy(state, object->current);
+        return state;
+}
+
+struct publication {
+        struct managed *object;      /* ref */
+        struct managed_state *state; /* ref; NULL: the object ended, or only an event */
+        struct managed_event *event; /* owned */
+        bool only_event;
+};
+
+static void publication_arrive(void *data)
+{
+        struct publication *publication = data;
+
+        if (publication->only_event)
+                registry_announce(publication->object, publication->event);
+        else
+                registry_swap(publication->object, g_steal_pointer(&publication->state), publication->event);
+        event_free(publication->object->kind, publication->event);
+        managed_unref(publication->object);
+        g_free(publication);
+}
+
+static void publish(struct managed *object, struct managed_state *state, struct managed_event *event,
+                    bool only_event)
+{
+        struct publication *publication = g_new(struct publication, 1);
+
+        *publication = (struct publication){ managed_ref(object), state, event, only_event };
+        loop_post(lane_get_loop(object->lane), publication_arrive, publication);
+}
+
+void managed_publish(struct managed *object, struct managed_state *state, struct managed_event *event)
+{
+        g_assert(in_lane(object->lane));
+        if (!state->persistent && !state->active) {
+                managed_state_unref(state);
+                state = NULL;
+        }
+        managed_state_unref(object->current);
+        object->current = state;
+        publish(object, state ? managed_state_ref(state) : NULL, event, false);
+}
+
+void managed_emit(struct managed *object, struct managed_event *event)
+{
+        g_assert(in_lane(object->lane));
+        publish(object, NULL, event, true);
+}
+
+const char *managed_get_current_name(const struct managed *object)
+{
+        return object->current ? managed_state_get_name(object->current) : object->uuid_text;
+}
+
+bool managed_require_known(const struct managed *object, GError **error)
+{
+        if (object->current)
+                return true;
+        return error_set(error, object->kind->from, object->kind->missing, "no %s with matching uuid '%s'",
+                         object->kind->noun, object->uuid_text);
+}
+
+bool managed_require_active(const struct managed *object, GError **error)
+{
+        if (!managed_require_known(object, error))
+                return false;
+        if (object->current->active)
+                return true;
+        return error_set(error, object->kind->from, ERROR_OPERATION_INVALID, "%s '%s' is not running",
+                         object->kind->noun, managed_get_current_name(object));
+}
+
+bool managed_require_inactive(const struct managed *object, GError **error)
+{
+        if (!managed_require_known(object, error))
+                return false;
+        if (!object->current->active)
+                return true;
+        return error_set(error, object->kind->from, ERROR_OPERATION_INVALID, "%s '%s' is already running",
+                         object->kind->noun, managed_get_current_name(object));
+}
+
+bool managed_require_persistent(const struct managed *object, GError **error)
+{
+        if (!managed_require_known(object, error))
+                return false;
+        if (object->current->persistent)
+                return true;
+        return error_set(error, object->kind->from, ERROR_OPERATION_INVALID, "%s '%s' is transient",
+                         object->kind->noun, managed_get_current_name(object));
+}

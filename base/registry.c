@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Registries: the objects of one kind by uuid and by name, and what define, undefine and autostart mean for
+ * all kinds. The indexes belong to the loop; the files of an object are touched by its lane only.
+ */
+#include "base/registry.h"
+
+#include "base/lane.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/registry-private.h"
+#include "base/store.h"
+
+#include <string.h>
+
+#define SUFFIX ".xml"
+
+struct listener {
+        registry_listener fn;
+        void *data; /* borrowed */
+};
+
+struct registry {
+        /* const */
+        const struct managed_kind *kind;
+        void *context;             /* borrowed */
+        struct loop *loop;         /* borrowed */
+        struct pool *pool;         /* borrowed */
+        char *directory;           /* owned; NULL: nothing is stored */
+        char *autostart_directory; /* owned; NULL likewise */
+        /* loop */
+        GHashTable *by_uuid; /* struct uuid in the object -> struct managed, ref */
+        GHashTable *by_name; /* owned string -> struct managed, borrowed */
+        GQueue order;        /* of struct managed by their link */
+        GArray *listeners;
+        unsigned published;
+};
+
+struct registry *registry_new(const struct managed_kind *kind, void *context, struct loop *loop,
+                              struct pool *pool, const char *directory)
+{
+        struct registry *registry = g_new0(struct registry, 1);
+
+        registry->kind = kind;
+        registry->context = context;
+        registry->loop = loop;
+        registry->pool = pool;
+        registry->directory = g_strdup(directory);
+        registry->autostart_directory = directory ? g_build_filename(directory, "autostart", NULL) : NULL;
+        registry->by_uuid = g_hash_table_new(uuid_hash, uuid_equal_func);
+        registry->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        registry->listeners = g_array_new(FALSE, FALSE, sizeof(struct listener));
+        g_queue_init(&registry->order);
+        return registry;
+}
+
+static void forget(struct registry *registry, struct managed *object)
+{
+        g_hash_table_remove(registry->by_uuid, &object->uuid);
+        if (g_hash_table_lookup(registry->by_name, object->name) == object)
+                g_hash_table_remove(registry->by_name, object->name);
+        g_queue_unlink(&registry->order, &object->link);
+        managed_unref(object);
+}
+
+void registry_free(struct registry *registry)
+{
+        if (!registry)
+                return;
+        while (registry->order.head)
+                forget(registry, registry->order.head->data);
+        g_hash_table_unref(registry->by_uuid);
+        g_hash_table_unref(registry->by_name);
+        g_array_unref(registry->listeners);
+        g_free(registry->directory);
+        g_free(registry->autostart_directory);
+        g_free(registry);
+}
+
+void registry_listen(struct registry *registry, registry_listener listener, void *data)
+{
+        struct listener entry = { listener, data };
+
+        g_array_append_val(registry->listeners, entry);
+}
+
+void *registry_get_context(const struct registry *registry)
+{
+        return registry->context;
+}
+
+const struct managed_kind *registry_get_kind(const struct registry *registry)
+{
+        return registry->kind;
+}
+
+unsigned registry_get_count(const struct registry *registry)
+{
+        return registry->published;
+}
+
+struct managed *registry_find_pending(const struct registry *registry, const struct uuid *uuid)
+{
+        return g_hash_table_lookup(registry->by_uuid, uuid);
+}
+
+struct managed *registry_find_uuid(const struct registry *registry, const struct uuid *uuid)
+{
+        struct managed *object = registry_find_pending(registry, uuid);
+
+        return object && object->published ? object : NULL;
+}
+
+struct managed *registry_find_name(const struct registry *registry, const char *name)
+{
+        struct managed *object = g_hash_table_lookup(registry->by_name, name);
+
+        if (!object || !object->published || strcmp(managed_state_get_name(object->published), name) != 0)
+                return NULL;
+        return object;
+}
+
+GPtrArray *registry_list(const struct registry *registry)
+{
+        GPtrArray *list = g_ptr_array_sized_new(registry->published);
+
+        for (GList *link = registry->order.head; link; link = link->next) {
+                struct managed *object = link->data;
+
+                if (object->published)
+                        g_ptr_array_add(list, object);
+        }
+        return list;
+}
+
+unsigned registry_get_pending(const struct registry *registry)
+{
+        unsigned pending = 0;
+
+        for (GList *link = registry->order.head; link; link = link->next)
+                pending += ((struct managed *)link->data)->pending;
+        return pending;
+}
+
+/* ---- reservations ---- */
+
+static struct managed *object_new(struct registry *registry, const struct definition *definition)
+{
+        struct managed *object = g_malloc0(registry->kind->object_size);
+
+        object->refs = 1;
+        object->kind = registry->kind;
+        object->registry = registry;
+        object->uuid = definition->uuid;
+        uuid_format(&object->uuid, object->uuid_text);
+        object->lane = lane_new(registry->pool, registry->loop, object->uuid_text);
+        object->name = g_strdup(definition->name);
+        object->link.data = object;
+        if (registry->kind->object_init)
+                registry->kind->object_init(object, registry->context);
+        g_hash_table_insert(registry->by_uuid, &object->uuid, object);
+        g_hash_table_insert(registry->by_name, g_strdup(object->name), object);
+        g_queue_push_tail_link(&registry->order, &object->link);
+        return object;
+}
+
+static bool refuse_name(const struct registry *registry, const char *name, const struct managed *holder,
+                        GError **error)
+{
+        return error_set(error, registry->kind->from, registry->kind->exists,
+                         "%s '%s' already exists with uuid %s", registry->kind->noun, name,
+                         holder->uuid_text);
+}
+
+struct managed *registry_reserve(struct registry *registry, const struct definition *definition,
+                                 GError **error)
+{
+        struct managed *object, *holder;
+
+        g_assert(on_loop(registry->loop));
+        object = registry_find_pending(registry, &definition->uuid);
+        holder = g_hash_table_lookup(registry->by_name, definition->name);
+        if (holder && holder != object) {
+                refuse_name(registry, definition->name, holder, error);
+                return NULL;
+        }
+        if (object && strcmp(object->name, definition->name) != 0) {
+                error_set(error, registry->kind->from, registry->kind->exists,
+                          "%s '%s' is already defined with uuid %s", registry->kind->noun, object->name,
+                          object->uuid_text);
+                return NULL;
+        }
+        return object ? object : object_new(registry, definition);
+}
+
+bool registry_reserve_name(struct managed *object, const char *name, GError **error)
+{
+        struct registry *registry = object->registry;
+        struct managed *holder = g_hash_table_lookup(registry->by_name, name);
+
+        if (holder && holder != object)
+                return refuse_name(registry, name, holder, error);
+        if (!holder)
+                g_hash_table_insert(registry->by_name, g_strdup(name), object);
+        return true;
+}
+
+void registry_release_name(struct managed *object, const char *name)
+{
+        struct registry *registry = object->registry;
+
+        if (strcmp(object->name, name) != 0 && g_hash_table_lookup(registry->by_name, name) == object)
+                g_hash_table_remove(registry->by_name, name);
+}
+
+/* ---- what arrives from the lanes ---- */
+
+static void tell(const struct registry *registry, const struct registry_change *change)
+{
+        for (unsigned i = 0; i < registry->listeners->len; i++) {
+                const struct listener *listener = &g_array_index(registry->listeners, struct listener, i);
+
+                listener->fn(change, listener->data);
+        }
+}
+
+static void follow_rename(struct registry *registry, struct managed *object, const char *name)
+{
+        if (strcmp(object->name, name) == 0)
+                return;
+        g_hash_table_remove(registry->by_name, object->name);
+        g_free(object->name);
+        object->name = g_strdup(name);
+        g_hash_table_insert(registry->by_name, g_strdup(name), object);
+}
+
+void registry_swap(struct managed *object, struct managed_state *state, const struct managed_event *event)
+{
+        struct registry *registry = object->registry;
+        CLEANUP(managed_state_unref) struct managed_state *before = object->published;
+        struct registry_change change = {
+                .object = object, .before = before, .after = state, .event = event
+        };
+
+        object->published = state;
+        registry->published += (state != NULL);
+        registry->published -= (before != NULL);
+        if (state)
+                follow_rename(registry, object, managed_state_get_name(state));
+        if (before || state)
+                tell(registry, &change);
+        registry_settle(object);
+}
+
+void registry_announce(struct managed *object, const struct managed_event *event)
+{
+        struct registry_change change = {
+                .object = object,
+                .before = object->published,
+                .after = object->published,
+                .event = event,
+        };
+
+        if (object->published)
+                tell(object->registry, &change);
+}
+
+void registry_settle(struct managed *object)
+{
+        if (object->pending == 0 && !object->published && object->link.data &&
+            g_hash_table_lookup(object->registry->by_uuid, &object->uuid) == object)
+                forget(object->registry, object);
+}
+
+/* ---- files ---- */
+
+static char *file_name(const struct managed *object)
+{
+        return g_strconcat(object->uuid_text, SUFFIX, NULL);
+}
+
+bool registry_store(struct managed *object, const struct definition *definition, GError **error)
+{
+        g_autofree char *name = file_name(object);
+
+        if (!object->registry->directory)
+                return true;
+        return store_write(object->registry->directory, name, definition->xml, true, error);
+}
+
+bool registry_mark_autostart(struct managed *object, bool autostart, GError **error)
+{
+        if (!object->registry->directory)
+                return true;
+        return store_mark(object->registry->autostart_directory, object->uuid_text, autostart, error);
+}
+
+bool registry_erase(struct managed *object, GError **error)
+{
+        g_autofree char *name = file_name(object);
+
+        if (!object->registry->directory)
+                return true;
+        return registry_mark_autostart(object, false, error) &&
+               store_remove(object->registry->directory, name, true, error);
+}
+
+/* ---- start-up ---- */
+
+static bool check_file_name(const char *name, const struct definition *definition, GError **error)
+{
+        char text[UUID_STRING_LENGTH + 1];
+
+        uuid_format(&definition->uuid, text);
+        if (g_str_has_prefix(name, text) && strcmp(name + UUID_STRING_LENGTH, SUFFIX) == 0)
+                return true;
+        return error_set(error, definition->kind->from, ERROR_CONF_SYNTAX,
+                         "the uuid in it, %s, is not that of the file's name", text);
+}
+
+static bool load_file(struct registry *registry, const char *name, GError **error)
+{
+        g_autofree char *path = g_build_filename(registry->directory, name, NULL);
+        g_autofree char *text = store_read(path, error);
+        CLEANUP(definition_unref) struct definition *definition = NULL;
+        struct managed_state *state;
+        struct managed *object;
+
+        if (!text)
+                return false;
+        definition = registry->kind->parse(registry->context, text, error);
+        if (!definition || !check_file_name(name, definition, error))
+                return false;
+        object = registry_reserve(registry, definition, error);
+        if (!object)
+                return false;
+        state = g_malloc0(registry->kind->state_size);
+        state->refs = 1;
+        state->kind = registry->kind;
+        state->persistent = g_steal_pointer(&definition);
+        state->autostart = store_is_marked(registry->autostart_directory, object->uuid_text);
+        object->current = managed_state_ref(state);
+        registry_swap(object, state, NULL);
+        return true;
+}
+
+bool registry_load(struct registry *registry, GError **error)
+{
+        g_autoptr(GPtrArray) names = NULL;
+
+        if (!registry->directory)
+                return true;
+        if (!store_make_dir(registry->autostart_directory, error))
+                return false;
+        names = store_list(registry->directory, SUFFIX, error);
+        if (!names)
+                return false;
+        for (unsigned i = 0; i < names->len; i++) {
+                const char *name = g_ptr_array_index(names, i);
+                g_autoptr(GError) failure = NULL;
+
+                if (!load_file(registry, name, &failure))
+                        log_gerror(LOG_LEVEL_ERROR, failure, "%s definition %s/%s is left out",
+                                   registry->kind->noun, registry->directory, name);
+        }
+        return true;
+}
+
+/* ---- define and autostart ---- */
+
+struct define {
+        struct definition *definition; /* ref */
+        managed_done done;
+        void *data; /* owned by done */
+};
+
+static bool define_work(struct managed *object, void *data, GError **error)
+{
+        struct define *define = data;
+        bool updated = object->current && object->current->persistent;
+        struct managed_state *state;
+
+        if (!registry_store(object, define->definition, error))
+                return false;
+        state = managed_edit(object);
+        managed_state_take_persistent(state, definition_ref(define->definition));
+        managed_publish(object, state, managed_event_new(MANAGED_EVENT_DEFINED, updated));
+        return true;
+}
+
+static void define_done(struct managed *object, const GError *error, void *data)
+{
+        struct define *define = data;
+
+        if (define->done)
+                define->done(object, error, define->data);
+        definition_unref(define->definition);
+        g_free(define);
+}
+
+void registry_define(struct registry *registry, struct definition *definition, managed_done done, void *data)
+{
+        g_autoptr(GError) error = NULL;
+        struct managed *object = registry_reserve(registry, definition, &error);
+        struct define *define;
+
+        if (!object) {
+                done(NULL, error, data);
+                definition_unref(definition);
+                return;
+        }
+        define = g_new(struct define, 1);
+        *define = (struct define){ definition, done, data };
+        managed_run(object, MANAGED_IN_TURN, define_work, define_done, define);
+}
+
+struct autostart {
+        bool on;
+        managed_done done;
+        void *data; /* owned by done */
+};
+
+static bool autostart_work(struct managed *object, void *data, GError **error)
+{
+        const struct autostart *autostart = data;
+        struct managed_state *state;
+
+        if (!managed_require_persistent(object, error))
+                return false;
+        if (object->current->autostart == autostart->on)
+                return true;
+        if (!registry_mark_autostart(object, autostart->on, error))
+                return false;
+        state = managed_edit(object);
+        state->autostart = autostart->on;
+        managed_publish(object, state, NULL);
+        return true;
+}
+
+static void autostart_done(struct managed *object, const GError *error, void *data)
+{
+        struct autostart *autostart = data;
+
+        if (autostart->done)
+                autostart->done(object, error, autostart->data);
+        g_free(autostart);
+}
+
+void registry_set_autostart(struct managed *object, bool autostart, managed_done done, void *data)
+{
+        struct autostart *call = g_new(struct autostart, 1);
+
+        *call = (struct autostart){ autostart, done, data };
+        managed_run(object, MANAGED_IN_TURN, autostart_work, autostart_done, call);
+}
