@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The inside of struct host, for the files of this folder. */
+
+#include "drivers/host/host.h"
+
+/* The answers of a host that is made up. */
+struct host_fixed {
+        struct host_node_info info;
+        struct host_memory_stats memory;
+        struct host_cpu_stats cpu;
+        const char *cpu_map; /* "y-y-y---" */
+        uint64_t free_bytes;
+        struct topology *(*topology)(void);
+};
+
+struct host {
+        /* atomic */
+        gint refs;
+        /* const */
+        const struct host_fixed *fixed; /* NULL: a real host */
+        char *root;                     /* owned; "" for this machine */
+        char arch[32];
+        bool has_uuid;
+        struct uuid uuid;
+        bool has_cpu;
+        struct host_cpu cpu;
+        const char *security_model;
+        /* The counts, and the list of CPUs on line that they are for. */
+        char *online; /* owned; NULL: unknown */
+        struct topology_counts counts;
+};
