@@ -365,6 +365,7 @@ struct domain_machine {
         const char *usb_model;   /* default USB controller, "qemu-xhci"; NULL: none is added */
         const char *net_model;   /* default interface model, "e1000e" */
         const char *video_model; /* default video model, "vga"; NULL: none is added */
+        const char *cpu_model;   /* of a guest without <cpu>, "qemu64"; NULL: none is written */
 };
 
 /* Parses text with the root <domain>, within the bounds of base/xml. */

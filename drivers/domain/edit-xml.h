@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Changing a definition, which is immutable: its document is edited and read again.
+ *
+ *     struct domain_edit *edit = domain_edit_new(def, error);
+ *     domain_edit_set_pty(edit, "serial0", "/dev/pts/3");
+ *     CLEANUP(domain_def_unref) struct domain_def *changed = domain_edit_commit(g_steal_pointer(&edit),
+ * error);
+ *
+ * Devices are named by their alias, which every device of an active definition has. A setter that cannot do
+ * its work (no such device) is remembered and makes the commit fail; so setters need no checks of their own.
+ * Any thread; an edit belongs to one at a time.
+ */
+
+#include "base/cleanup.h"
+#include "drivers/domain/definition.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct domain_edit;
+
+/* NULL with an error only when the text of def is not what it must be. */
+struct domain_edit *domain_edit_new(const struct domain_def *def, GError **error);
+/* Takes edit, also on failure. Puts in order and reads, does not normalise. */
+struct domain_def *domain_edit_commit(struct domain_edit *edit, GError **error);
+/* Gives a change up. NULL is fine. */
+void domain_edit_free(struct domain_edit *edit);
+
+/* ---- the domain ---- */
+
+void domain_edit_set_name(struct domain_edit *edit, const char *name);
+/* NULL or "" removes. A title must be a single line. */
+void domain_edit_set_title(struct domain_edit *edit, const char *title);
+void domain_edit_set_description(struct domain_edit *edit, const char *description);
+/*
+ * The child of <metadata> in namespace uri: xml, one element without a namespace of its own, takes its place
+ * with key as its prefix; NULL removes it. ERROR_INVALID_ARG for a missing key or uri and for xml that is no
+ * single element.
+ */
+void domain_edit_set_metadata(struct domain_edit *edit, const char *xml, const char *key, const char *uri);
+void domain_edit_set_memory(struct domain_edit *edit, uint64_t kib);
+void domain_edit_set_current_memory(struct domain_edit *edit, uint64_t kib);
+/* The vCPUs at start; those that may be plugged in. A count of 0 leaves that one alone. */
+void domain_edit_set_vcpus(struct domain_edit *edit, unsigned current, unsigned max);
+/* -1: not active. */
+void domain_edit_set_id(struct domain_edit *edit, int id);
+/* Puts the <cpu> element that cpu_xml holds in the place of the document's own. */
+void domain_edit_set_cpu(struct domain_edit *edit, const char *cpu_xml);
+/* Firmware chosen at start; NULL leaves alone. */
+void domain_edit_set_loader(struct domain_edit *edit, const char *path, const char *type, const char *format,
+                            bool readonly, bool secure);
+void domain_edit_set_nvram(struct domain_edit *edit, const char *path, const char *template_path);
+/* The <seclabel> of a model: what the guest runs as, and what its images are labelled with. NULL image_label:
+ * none. */
+void domain_edit_set_seclabel(struct domain_edit *edit, const char *model, const char *label,
+                              const char *image_label);
+
+/* ---- devices of an active definition ---- */
+
+/* <serial>, <parallel>, <console>, <channel>, ... of type pty. The <console> that repeats a serial port
+ * follows it. */
+void domain_edit_set_pty(struct domain_edit *edit, const char *alias, const char *path);
+/* The socket of a device of type unix; an existing mode is kept, else it is bind. */
+void domain_edit_set_socket(struct domain_edit *edit, const char *alias, const char *path);
+/* What the guest does with a channel. */
+void domain_edit_set_channel_state(struct domain_edit *edit, const char *alias, bool connected);
+/* Name of the tap device on the host. */
+void domain_edit_set_interface_target(struct domain_edit *edit, const char *alias, const char *dev);
+/* Where a network's interface has been plugged in; NULL leaves alone. */
+void domain_edit_set_interface_port(struct domain_edit *edit, const char *alias, const char *bridge,
+                                    const char *port_id);
+/* index counts the <graphics>; port, tls_port, websocket: 0 leaves alone. */
+void domain_edit_set_graphics_ports(struct domain_edit *edit, unsigned index, int port, int tls_port,
+                                    int websocket);
+/* listen counts the <listen> in it; the first one's address is also the attribute of <graphics>. */
+void domain_edit_set_graphics_address(struct domain_edit *edit, unsigned index, unsigned listen,
+                                      const char *address);
+void domain_edit_set_graphics_socket(struct domain_edit *edit, unsigned index, unsigned listen,
+                                     const char *path);
+void domain_edit_set_vsock_cid(struct domain_edit *edit, uint32_t cid);
+/* The medium of a disk of type file, block or dir; NULL: none is in. */
+void domain_edit_set_disk_path(struct domain_edit *edit, const char *alias, const char *path);
+void domain_edit_set_disk_tray(struct domain_edit *edit, const char *alias, bool open);
+/*
+ * The chain of a disk as the guest runs on it, top first: the numbers of its images, and below the first the
+ * images themselves, which replace what <backingStore> said; it is ended explicitly.
+ */
+struct domain_edit_image {
+        const char *path;
+        const char *format;
+        bool block; /* a block device */
+        unsigned index;
+};
+void domain_edit_set_disk_chain(struct domain_edit *edit, const char *alias,
+                                const struct domain_edit_image *images, unsigned count);
+
+/* ---- texts ---- */
+
+/*
+ * The child of <metadata> in namespace uri as it is written there; NULL with ERROR_NO_DOMAIN_METADATA when
+ * there is none.
+ */
+char *domain_def_get_metadata(const struct domain_def *def, const char *uri, GError **error);
+
+DEFINE_CLEANUP(struct domain_edit, domain_edit_free);
