@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Values into and out of messages. No state; loop thread.
+ *
+ * libdbus fails to append only when memory is out, and there GLib ends the process anyway: need() makes it
+ * the same.
+ */
+#include "bus/marshal.h"
+
+#include <string.h>
+
+static void need(dbus_bool_t done)
+{
+        if (G_UNLIKELY(!done))
+                g_error("out of memory while writing a message");
+}
+
+/* libdbus ends the process when it is given text that is not UTF-8: what comes from a host or a guest might
+ * not be. */
+static void write_string(DBusMessageIter *iter, const char *text)
+{
+        g_autofree char *repaired = NULL;
+
+        if (!text)
+                text = "";
+        else if (!g_utf8_validate(text, -1, NULL))
+                text = repaired = g_utf8_make_valid(text, -1);
+        need(dbus_message_iter_append_basic(iter, DBUS_TYPE_STRING, &text));
+}
+
+static void write_basic(DBusMessageIter *iter, char type, va_list *args)
+{
+        DBusBasicValue value;
+
+        switch (type) {
+        case DBUS_TYPE_BOOLEAN:
+                value.bool_val = va_arg(*args, int) != 0;
+                break;
+        case DBUS_TYPE_BYTE:
+                value.byt = (unsigned char)va_arg(*args, int);
+                break;
+        case DBUS_TYPE_UINT16:
+                value.u16 = (dbus_uint16_t)va_arg(*args, int);
+                break;
+        case DBUS_TYPE_INT32:
+                value.i32 = va_arg(*args, dbus_int32_t);
+                break;
+        case DBUS_TYPE_UINT32:
+                value.u32 = va_arg(*args, dbus_uint32_t);
+                break;
+        case DBUS_TYPE_INT64:
+                value.i64 = va_arg(*args, dbus_int64_t);
+                break;
+        case DBUS_TYPE_UINT64:
+                value.u64 = va_arg(*args, dbus_uint64_t);
+                break;
+        case DBUS_TYPE_DOUBLE:
+                value.dbl = va_arg(*args, double);
+                break;
+        case DBUS_TYPE_STRING:
+                write_string(iter, va_arg(*args, const char *));
+                return;
+        case DBUS_TYPE_OBJECT_PATH:
+        case DBUS_TYPE_SIGNATURE:
+                value.str = va_arg(*args, char *);
+                break;
+        default:
+                g_error("marshal: unknown type '%c'", type);
+        }
+        need(dbus_message_iter_append_basic(iter, type, &value));
+}
+
+/* Writes the values from *signature up to `end` ('\0' or a closing bracket) and leaves *signature on it. */
+static void write_values(DBusMessageIter *iter, const char **signature, char end, va_list *args)
+{
+        for (; **signature != end; (*signature)++) {
+                DBusMessageIter inner;
+
+                if (**signature == '(' || **signature == '{') {
+                        bool entry = **signature == '{';
+
+                        (*signature)++;
+                        need(dbus_message_iter_open_container(
+                                iter, entry ? DBUS_TYPE_DICT_ENTRY : DBUS_TYPE_STRUCT, NULL, &inner));
+                        write_values(&inner, signature, entry ? '}' : ')', args);
+                        need(dbus_message_iter_close_container(iter, &inner));
+                } else {
+                        write_basic(iter, **signature, args);
+                }
+        }
+}
+
+void marshal_write_list(DBusMessageIter *iter, const char *signature, va_list *args)
+{
+        write_values(iter, &signature, '\0', args);
+}
+
+void marshal_write(DBusMessageIter *iter, const char *signature, ...)
+{
+        va_list args;
+
+        va_start(args, signature);
+        marshal_write_list(iter, signature, &args);
+        va_end(args);
+}
+
+void marshal_open_array(DBusMessageIter *iter, DBusMessageIter *array, const char *element)
+{
+        need(dbus_message_iter_open_container(iter, DBUS_TYPE_ARRAY, element, array));
+}
+
+void marshal_close_array(DBusMessageIter *iter, DBusMessageIter *array)
+{
+        need(dbus_message_iter_close_container(iter, array));
+}
+
+static void read_basic(DBusMessageIter *iter, char type, va_list *args)
+{
+        DBusBasicValue value;
+
+        dbus_message_iter_get_basic(iter, &value);
+        switch (type) {
+        case DBUS_TYPE_BOOLEAN:
+                *va_arg(*args, bool *) = value.bool_val;
+                break;
+        case DBUS_TYPE_BYTE:
+                *va_arg(*args, uint8_t *) = value.byt;
+                break;
+        case DBUS_TYPE_UINT16:
+                *va_arg(*args, uint16_t *) = value.u16;
+                break;
+        case DBUS_TYPE_INT32:
+                *va_arg(*args, int32_t *) = value.i32;
+                break;
+        case DBUS_TYPE_UINT32:
+                *va_arg(*args, uint32_t *) = value.u32;
+                break;
+        case DBUS_TYPE_INT64:
+                *va_arg(*args, int64_t *) = value.i64;
+                break;
+        case DBUS_TYPE_UINT64:
+                *va_arg(*args, uint64_t *) = value.u64;
+                break;
+        case DBUS_TYPE_DOUBLE:
+                *va_arg(*args, double *) = value.dbl;
+                break;
+        case DBUS_TYPE_STRING:
+        case DBUS_TYPE_OBJECT_PATH:
+        case DBUS_TYPE_SIGNATURE:
+                *va_arg(*args, const char **) = value.str;
+                break;
+        default:
+                g_error("marshal: unknown type '%c'", type);
+        }
+}
+
+void marshal_read_list(DBusMessageIter *iter, const char *signature, va_list *args)
+{
+        for (; *signature; signature++) {
+                g_assert(dbus_message_iter_get_arg_type(iter) == *signature);
+                read_basic(iter, *signature, args);
+                dbus_message_iter_next(iter);
+        }
+}
+
+void marshal_read(DBusMessageIter *iter, const char *signature, ...)
+{
+        va_list args;
+
+        va_start(args, signature);
+        marshal_read_list(iter, signature, &args);
+        va_end(args);
+}
+
+bool marshal_slot_write(struct marshal_slot *slot, const char *signature, ...)
+{
+        DBusMessageIter entry, variants[2], *at = slot->iter;
+        unsigned i;
+        va_list args;
+
+        g_assert(g_str_equal(signature, slot->signature) && slot->variants <= G_N_ELEMENTS(variants));
+        if (slot->key) {
+                need(dbus_message_iter_open_container(at, DBUS_TYPE_DICT_ENTRY, NULL, &entry));
+                need(dbus_message_iter_append_basic(&entry, DBUS_TYPE_STRING, &slot->key));
+                at = &entry;
+        }
+        for (i = 0; i < slot->variants; i++) {
+                const char *inside = i + 1 < slot->variants ? DBUS_TYPE_VARIANT_AS_STRING : slot->signature;
+
+                need(dbus_message_iter_open_container(at, DBUS_TYPE_VARIANT, inside, &variants[i]));
+                at = &variants[i];
+        }
+        va_start(args, signature);
+        marshal_write_list(at, signature, &args);
+        va_end(args);
+        while (i-- > 0)
+                need(dbus_message_iter_close_container(i > 0       ? &variants[i - 1]
+                                                       : slot->key ? &entry
+                                                                   : slot->iter,
+                                                       &variants[i]));
+        if (slot->key)
+                need(dbus_message_iter_close_container(slot->iter, &entry));
+        return true;
+}
+
+static size_t estimate(DBusMessageIter *iter, size_t limit)
+{
+        size_t size = 0;
+        int type;
+
+        for (; size < limit && (type = dbus_message_iter_get_arg_type(iter)) != DBUS_TYPE_INVALID;
+             dbus_message_iter_next(iter)) {
+                DBusMessageIter inner;
+                DBusBasicValue value;
+
+                size += sizeof(uint64_t);
+                if (type == DBUS_TYPE_STRING || type == DBUS_TYPE_OBJECT_PATH) {
+                        dbus_message_iter_get_basic(iter, &value);
+                        size += strlen(value.str);
+                } else if (dbus_type_is_container(type)) {
+                        dbus_message_iter_recurse(iter, &inner);
+                        size += estimate(&inner, limit - MIN(size, limit));
+                }
+        }
+        return size;
+}
+
+size_t marshal_estimate(DBusMessage *message, size_t limit)
+{
+        DBusMessageIter iter;
+
+        return dbus_message_iter_init(message, &iter) ? estimate(&iter, limit) : 0;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Values into and out of messages, by signature. The basic types and their C arguments: b bool, y q int
+ * promoted, i u 32 bits, x t 64 bits (casts where the C type is not of that size), d double, s o g const char
+ * *. Loop thread.
+ *
+ *     marshal_write(&iter, "(ii)", state, reason);
+ */
+
+#include <dbus/dbus.h>
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Appends values: any sequence of basic types, structs "(...)" and dictionary entries "{..}" of them. Text
+ * that is not UTF-8 is repaired, NULL is written as "". A signature that is not of that form is a bug
+ * (assertion).
+ */
+void marshal_write(DBusMessageIter *iter, const char *signature, ...);
+void marshal_write_list(DBusMessageIter *iter, const char *signature, va_list *args);
+
+/* Opens and closes an array whose elements have this signature. */
+void marshal_open_array(DBusMessageIter *iter, DBusMessageIter *array, const char *element);
+void marshal_close_array(DBusMessageIter *iter, DBusMessageIter *array);
+
+/*
+ * Reads values of basic types into pointers to the C types above (strings are borrowed from the message) and
+ * moves iter behind them. The message has been checked to have this signature.
+ */
+void marshal_read(DBusMessageIter *iter, const char *signature, ...);
+void marshal_read_list(DBusMessageIter *iter, const char *signature, va_list *args);
+
+/*
+ * The place where a value goes that may turn out not to exist: nothing is appended before
+ * marshal_slot_write(), so a dictionary can leave out what failed.
+ */
+struct marshal_slot {
+        DBusMessageIter *iter; /* borrowed */
+        const char *key;       /* borrowed; of a dictionary entry around it, NULL: none */
+        unsigned variants;     /* how many variants are around it: 0, 1 or 2 */
+        const char *signature; /* borrowed; of the value */
+};
+
+/* Appends one value of the slot's signature, which is given again to be checked. Returns true, for getters to
+ * return. */
+bool marshal_slot_write(struct marshal_slot *slot, const char *signature, ...);
+
+/*
+ * How many bytes the arguments of message hold, roughly and without looking at more than limit of them: for
+ * quotas. A result of limit or more means "at least that".
+ */
+size_t marshal_estimate(DBusMessage *message, size_t limit);

@@ -1,0 +1,254 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Makes the dispatch table of one D-Bus interface from its introspection file.
+
+usage: generate.py INTERFACE.xml OUTPUT.h OUTPUT.c
+
+The header has the prototypes of the handlers, the getters and the setters that bus/ has to write, and a number for each
+property and signal; the source has the table. So a member without a handler does not link, a handler without a
+member does not compile (-Wmissing-prototypes), and a signal that is not in the file cannot be sent.
+
+Each member says by annotations:
+
+  org.virtbus.Action       what the caller is authorized for: one or more names, all of them needed
+  org.virtbus.WriteAction  the same for the writing of a property
+  org.virtbus.Run          loop (answered at once) or lane (works in an object's lane, answered later)
+"""
+
+import os
+import re
+import sys
+import xml.etree.ElementTree as ElementTree
+
+EMITS = {"true": "CHANGE", "invalidates": "INVALIDATION", "const": "CONST", "false": "NOTHING"}
+COMPLETE_TYPE = re.compile(r"[ybnqiuxtdsogvh]")
+
+
+class ContractError(Exception):
+    pass
+
+
+def snake(name):
+    """GetXMLDesc -> get_xml_desc, DomainLookupByUUID -> domain_lookup_by_uuid"""
+    name = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name)
+    return re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower()
+
+
+def type_end(signature, at):
+    """The index behind the complete type that begins at `at`."""
+    if at >= len(signature):
+        raise ContractError(f"signature '{signature}' ends early")
+    kind = signature[at]
+    if kind == "a":
+        return type_end(signature, at + 1)
+    if kind in "({":
+        close = {"(": ")", "{": "}"}[kind]
+        at += 1
+        while at < len(signature) and signature[at] != close:
+            at = type_end(signature, at)
+        if at >= len(signature):
+            raise ContractError(f"signature '{signature}' lacks '{close}'")
+        return at + 1
+    if not COMPLETE_TYPE.match(kind):
+        raise ContractError(f"signature '{signature}' has the unknown type '{kind}'")
+    return at + 1
+
+
+def check_type(signature):
+    if type_end(signature, 0) != len(signature):
+        raise ContractError(f"'{signature}' is not one complete type")
+
+
+class Member:
+    def __init__(self, interface, element):
+        self.name = element.get("name") or ""
+        self.where = f"{interface}.{self.name}"
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.name):
+            raise ContractError(f"{interface} has a {element.tag} with the bad name '{self.name}'")
+        self.annotations = {}
+        for annotation in element.findall("annotation"):
+            self.annotations[annotation.get("name")] = annotation.get("value")
+        self.action = self.need_action("org.virtbus.Action")
+        self.snake = snake(self.name)
+
+    def need_action(self, key):
+        action = self.annotations.get(key, "")
+        if not action:
+            raise ContractError(f"{self.where} has no {key}")
+        for word in action.split(" "):
+            if not re.fullmatch(r"[a-z][a-z-]*\.[a-z][a-z-]*", word):
+                raise ContractError(f"{self.where} has the bad action '{word}'")
+        return action
+
+    def need_run(self):
+        run = self.annotations.get("org.virtbus.Run")
+        if run not in ("loop", "lane"):
+            raise ContractError(f"{self.where} must run in 'loop' or 'lane'")
+        return f"INTERFACE_RUN_{run.upper()}"
+
+
+class Method(Member):
+    def __init__(self, interface, element):
+        super().__init__(interface, element)
+        self.run = self.need_run()
+        self.signature = {"in": "", "out": ""}
+        for arg in element.findall("arg"):
+            check_type(arg.get("type"))
+            self.signature[arg.get("direction", "in")] += arg.get("type")
+
+
+class Property(Member):
+    def __init__(self, interface, element):
+        super().__init__(interface, element)
+        self.need_run()
+        self.type = element.get("type")
+        check_type(self.type)
+        self.writable = element.get("access") == "readwrite"
+        if not self.writable and element.get("access") != "read":
+            raise ContractError(f"{self.where} has the bad access '{element.get('access')}'")
+        self.write_action = self.need_action("org.virtbus.WriteAction") if self.writable else None
+        emits = self.annotations.get("org.freedesktop.DBus.Property.EmitsChangedSignal", "true")
+        if emits not in EMITS:
+            raise ContractError(f"{self.where} has the bad EmitsChangedSignal '{emits}'")
+        self.emits = f"INTERFACE_EMITS_{EMITS[emits]}"
+
+
+class Signal(Member):
+    def __init__(self, interface, element):
+        super().__init__(interface, element)
+        self.signature = ""
+        for arg in element.findall("arg"):
+            check_type(arg.get("type"))
+            self.signature += arg.get("type")
+
+
+class Interface:
+    def __init__(self, element):
+        self.name = element.get("name")
+        self.snake = snake(self.name.rsplit(".", 1)[1])
+        self.methods = self.members(element, "method", Method)
+        self.properties = self.members(element, "property", Property)
+        self.signals = self.members(element, "signal", Signal)
+        self.text = minified(element)
+
+    def members(self, element, tag, make):
+        members = sorted((make(self.name, child) for child in element.findall(tag)), key=lambda m: m.name)
+        for one, other in zip(members, members[1:]):
+            if one.name == other.name:
+                raise ContractError(f"{one.where} is there twice")
+        return members
+
+    def enum(self, kind, members):
+        prefix = f"INTERFACE_{self.snake.upper()}_{kind}"
+        lines = [f"        {prefix}_{m.snake.upper()},\n" for m in members]
+        return f"enum interface_{self.snake}_{kind.lower()} {{\n{''.join(lines)}}};\n" if lines else ""
+
+
+def minified(element):
+    """The text that Introspect shows: no white space, no comments, none of our own annotations."""
+    for parent in list(element.iter()):
+        for child in list(parent):
+            if child.tag == "annotation" and child.get("name", "").startswith("org.virtbus."):
+                parent.remove(child)
+        parent.text = None
+        parent.tail = None
+    return re.sub(r" />", "/>", ElementTree.tostring(element, encoding="unicode"))
+
+
+def c_string(text):
+    if text is None:
+        return "NULL"
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def c_text(text, width=90):
+    pieces = [c_string(text[at : at + width]) for at in range(0, len(text), width)]
+    return "\n                ".join(pieces)
+
+
+def header(interface, source):
+    out = [
+        f"/* Generated from {source} by generate.py. */\n#pragma once\n\n",
+        '#include "bus/interface.h"\n\n',
+        f"extern const struct interface interface_{interface.snake};\n\n",
+        interface.enum("PROPERTY", interface.properties),
+        interface.enum("SIGNAL", interface.signals),
+    ]
+    for method in interface.methods:
+        out.append(f"void on_{interface.snake}_{method.snake}(struct call *call);\n")
+    for prop in interface.properties:
+        out.append(
+            f"bool get_{interface.snake}_{prop.snake}(const struct target *target, struct marshal_slot *slot,\n"
+            f"        GError **error);\n"
+        )
+        if prop.writable:
+            out.append(f"void set_{interface.snake}_{prop.snake}(struct call *call, DBusMessageIter *value);\n")
+    return "".join(out)
+
+
+def table(kind, members, row):
+    if not members:
+        return ""
+    rows = "".join(f"        {{ {', '.join(row(member))} }},\n" for member in members)
+    return f"static const struct interface_{kind} {kind}_table[] = {{\n{rows}}};\n\n"
+
+
+def source_text(interface, source):
+    def method_row(m):
+        handler = f"on_{interface.snake}_{m.snake}"
+        signatures = (c_string(m.signature["in"]), c_string(m.signature["out"]))
+        return (c_string(m.name), *signatures, c_string(m.action), m.run, handler)
+
+    def property_row(p):
+        setter = f"set_{interface.snake}_{p.snake}" if p.writable else "NULL"
+        getter = f"get_{interface.snake}_{p.snake}"
+        actions = (c_string(p.action), c_string(p.write_action))
+        return (c_string(p.name), c_string(p.type), *actions, p.emits, getter, setter)
+
+    def signal_row(s):
+        return (c_string(s.name), c_string(s.signature), c_string(s.action))
+
+    out = [
+        f"/* Generated from {source} by generate.py. */\n",
+        f'#include "introspection/{interface.snake.replace("_", "-")}.h"\n\n',
+        table("method", interface.methods, method_row),
+        table("property", interface.properties, property_row),
+        table("signal", interface.signals, signal_row),
+        f"const struct interface interface_{interface.snake} = {{\n",
+        f"        .name = {c_string(interface.name)},\n",
+    ]
+    counts = (("method", interface.methods, "methods"), ("property", interface.properties, "properties"),
+              ("signal", interface.signals, "signals"))
+    for kind, members, plural in counts:
+        if members:
+            out.append(f"        .{plural} = {kind}_table,\n        .n_{plural} = {len(members)},\n")
+    out.append(f"        .text =\n                {c_text(interface.text)},\n}};\n")
+    return "".join(out)
+
+
+def write_if_changed(path, text):
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as old:
+            if old.read() == text:
+                return
+    with open(path, "w", encoding="utf-8") as new:
+        new.write(text)
+
+
+def main():
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    path, header_path, source_path = sys.argv[1:]
+    try:
+        elements = ElementTree.parse(path).getroot().findall("interface")
+        if len(elements) != 1:
+            raise ContractError("one file holds one interface")
+        interface = Interface(elements[0])
+    except (ContractError, ElementTree.ParseError) as error:
+        sys.exit(f"{path}: {error}")
+    write_if_changed(header_path, header(interface, os.path.basename(path)))
+    write_if_changed(source_path, source_text(interface, os.path.basename(path)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The contract files: what libvirt-dbus serves too has its signatures, and the generator refuses what is incomplete.
+
+usage: test-introspection.py SOURCE-FOLDER
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+import xml.etree.ElementTree as ElementTree
+
+FOLDER = os.path.join(sys.argv[1], "introspection")
+
+# Members that libvirt-dbus 1.4.1 has, as clients know them: interface.name kind signatures ("-" is empty).
+KNOWN = """
+    Connect.Encrypted property b read
+    Connect.Hostname property s read
+    Connect.LibVersion property t read
+    Connect.Secure property b read
+    Connect.Version property t read
+    Connect.DomainCreateXML method su o
+    Connect.DomainDefineXML method s o
+    Connect.DomainLookupByID method i o
+    Connect.DomainLookupByName method s o
+    Connect.DomainLookupByUUID method s o
+    Connect.GetCapabilities method - s
+    Connect.GetDomainCapabilities method ssssu s
+    Connect.ListDomains method u ao
+    Connect.NodeGetCPUMap method u ab
+    Connect.NodeGetCPUStats method iu a{st}
+    Connect.NodeGetFreeMemory method - t
+    Connect.NodeGetMemoryStats method iu a{st}
+    Connect.DomainEvent signal oii
+    Domain.Active property b read
+    Domain.Autostart property b readwrite
+    Domain.Id property u read
+    Domain.Name property s read
+    Domain.OSType property s read
+    Domain.Persistent property b read
+    Domain.Updated property b read
+    Domain.UUID property s read
+    Domain.Create method u -
+    Domain.Destroy method u -
+    Domain.GetMetadata method isu s
+    Domain.GetState method u (ii)
+    Domain.GetVcpus method u u
+    Domain.GetXMLDesc method u s
+    Domain.Reboot method u -
+    Domain.Rename method su -
+    Domain.Reset method u -
+    Domain.Resume method - -
+    Domain.SetMetadata method isssu -
+    Domain.Shutdown method u -
+    Domain.Suspend method - -
+    Domain.Undefine method u -
+    Domain.AgentEvent signal ii
+    Domain.BalloonChange signal t
+    Domain.ControlError signal -
+    Domain.DeviceAdded signal s
+    Domain.DeviceRemovalFailed signal s
+    Domain.DeviceRemoved signal s
+    Domain.Graphics signal i(iss)(iss)sa(ss)
+    Domain.IOError signal ssis
+    Domain.MetadataChange signal is
+    Domain.PMSuspend signal i
+    Domain.PMSuspendDisk signal i
+    Domain.PMWakeup signal i
+    Domain.Reboot signal -
+    Domain.RTCChange signal x
+    Domain.TrayChange signal si
+    Domain.Watchdog signal i
+    Domain.BlockThreshold signal sstt
+"""
+
+# Members of ours, named as libvirt-dbus would have named them.
+OURS = """
+    Connect.ErrorEvent signal iisio
+    Connect.GetLastError method - (iisisssii)
+    Connect.GetMaxVcpus method s u
+    Connect.NodeGetInfo method - (stuuuuuu)
+    Connect.ResetLastError method - -
+    Connect.Type property s read
+    Connect.URI property s read
+    Domain.GetInfo method - (ittut)
+    Domain.GetMaxMemory method u t
+    Domain.MemoryFailure signal iiu
+    Domain.MetadataChanged signal is
+    Manager.ConnectClose method o -
+    Manager.ConnectOpen method su o
+    Manager.ErrorEvent signal iisio
+    Manager.GetLastError method - (iisisssii)
+    Manager.GetVersion method s (tt)
+    Manager.ResetLastError method - -
+    Manager.Version property s read
+"""
+
+INTERFACE = """<node><interface name="a.b.Some">{}</interface></node>"""
+ACTION = '<annotation name="org.virtbus.Action" value="some.read"/>'
+RUN = '<annotation name="org.virtbus.Run" value="loop"/>'
+
+
+def signature(member, direction):
+    default = "in" if member.tag == "method" else "out"
+    args = [arg.get("type") for arg in member.findall("arg") if arg.get("direction", default) == direction]
+    return "".join(args) or "-"
+
+
+def members():
+    for name in ("Connect", "Domain", "Manager"):
+        root = ElementTree.parse(os.path.join(FOLDER, f"org.libvirt.{name}.xml")).getroot()
+        for member in root.find("interface"):
+            head = f"{name}.{member.get('name')} {member.tag}"
+            if member.tag == "property":
+                yield f"{head} {member.get('type')} {member.get('access')}"
+            elif member.tag == "signal":
+                yield f"{head} {signature(member, 'out')}"
+            else:
+                yield f"{head} {signature(member, 'in')} {signature(member, 'out')}"
+
+
+def generate(body):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "some.xml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(INTERFACE.format(body))
+        outputs = [os.path.join(folder, "some.h"), os.path.join(folder, "some.c")]
+        command = [sys.executable, os.path.join(FOLDER, "generate.py"), path, *outputs]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            return done.stderr
+        return [open(output, encoding="utf-8").read() for output in outputs]
+
+
+class Contract(unittest.TestCase):
+    maxDiff = None
+
+    def test_members_and_signatures(self):
+        expected = [line.strip() for line in (KNOWN + OURS).splitlines() if line.strip()]
+        self.assertEqual(sorted(members()), sorted(expected))
+
+
+class Generator(unittest.TestCase):
+    def test_complete_member(self):
+        header, source = generate(f'<method name="GetXMLDesc"><arg type="a{{sv}}"/>{ACTION}{RUN}</method>')
+        self.assertIn("void on_some_get_xml_desc(struct call *call);", header)
+        self.assertIn('{ "GetXMLDesc", "a{sv}", "", "some.read", INTERFACE_RUN_LOOP, on_some_get_xml_desc }', source)
+        self.assertNotIn("org.virtbus", source)
+
+    def test_refusals(self):
+        refused = {
+            f'<method name="A">{RUN}</method>': "a.b.Some.A has no org.virtbus.Action",
+            f'<method name="A">{ACTION}</method>': "must run in 'loop' or 'lane'",
+            f'<method name="A"><arg type="a{{s"/>{ACTION}{RUN}</method>': "a{s",
+            f'<method name="A"><arg type="ss"/>{ACTION}{RUN}</method>': "not one complete type",
+            f'<method name="A">{ACTION}{RUN}</method><method name="A">{ACTION}{RUN}</method>': "there twice",
+            '<signal name="A"/>': "a.b.Some.A has no org.virtbus.Action",
+            f'<property name="A" type="b" access="read">{RUN}</property>': "a.b.Some.A has no org.virtbus.Action",
+            f'<property name="A" type="b" access="readwrite">{ACTION}{RUN}</property>': "no org.virtbus.WriteAction",
+        }
+        for body, message in refused.items():
+            with self.subTest(body=body):
+                self.assertIn(message, generate(body))
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "bus/marshal.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+static DBusMessage *message;
+static DBusMessageIter writer, reader;
+
+static void setup(void)
+{
+        message = dbus_message_new_signal("/a", "a.b", "C");
+        dbus_message_iter_init_append(message, &writer);
+}
+
+static void teardown(void)
+{
+        dbus_message_unref(message);
+        dbus_shutdown();
+}
+
+static void expect_signature(const char *signature)
+{
+        ck_assert_str_eq(dbus_message_get_signature(message), signature);
+        dbus_message_iter_init(message, &reader);
+}
+
+START_TEST(basic_values_round_trip)
+{
+        bool b;
+        uint8_t y;
+        uint16_t q;
+        int32_t i;
+        uint32_t u;
+        int64_t x;
+        uint64_t t;
+        double d;
+        const char *s, *o, *g;
+
+        marshal_write(&writer, "byqiuxtdsog", true, 200, 60000, INT32_MIN, UINT32_MAX, INT64_MIN, UINT64_MAX,
+                      0.5, "text", "/path", "a{sv}");
+        expect_signature("byqiuxtdsog");
+        marshal_read(&reader, "byqiuxtdsog", &b, &y, &q, &i, &u, &x, &t, &d, &s, &o, &g);
+        ck_assert(b && y == 200 && q == 60000 && i == INT32_MIN && u == UINT32_MAX);
+        ck_assert(x == INT64_MIN && t == UINT64_MAX && d == 0.5);
+        ck_assert_str_eq(s, "text");
+        ck_assert_str_eq(o, "/path");
+        ck_assert_str_eq(g, "a{sv}");
+}
+END_TEST
+
+START_TEST(structs_nest)
+{
+        DBusMessageIter outer, inner;
+        const char *s;
+        int32_t i;
+        uint64_t t;
+
+        marshal_write(&writer, "s(i(st))u", "a", -1, "b", UINT64_C(1) << 40, 7u);
+        expect_signature("s(i(st))u");
+        dbus_message_iter_next(&reader);
+        dbus_message_iter_recurse(&reader, &outer);
+        marshal_read(&outer, "i", &i);
+        dbus_message_iter_recurse(&outer, &inner);
+        marshal_read(&inner, "st", &s, &t);
+        ck_assert_int_eq(i, -1);
+        ck_assert_str_eq(s, "b");
+        ck_assert(t == UINT64_C(1) << 40);
+}
+END_TEST
+
+START_TEST(dictionary_entries_and_arrays)
+{
+        DBusMessageIter array;
+
+        marshal_open_array(&writer, &array, "{st}");
+        marshal_write(&array, "{st}", "kernel", UINT64_C(1));
+        marshal_write(&array, "{st}{st}", "user", UINT64_C(2), "idle", UINT64_C(3));
+        marshal_close_array(&writer, &array);
+        expect_signature("a{st}");
+        ck_assert_int_eq(dbus_message_iter_get_element_count(&reader), 3);
+}
+END_TEST
+
+START_TEST(text_that_is_no_utf8_is_repaired)
+{
+        const char *first, *second;
+
+        marshal_write(&writer, "ss",
+                      "a\xff"
+                      "b",
+                      NULL);
+        expect_signature("ss");
+        marshal_read(&reader, "ss", &first, &second);
+        ck_assert_str_eq(first, "a\xef\xbf\xbd"
+                                "b");
+        ck_assert_str_eq(second, "");
+}
+END_TEST
+
+START_TEST(slots_wrap_and_may_stay_empty)
+{
+        DBusMessageIter array, entry, outer, inner;
+        const char *key;
+        int32_t value;
+
+        marshal_open_array(&writer, &array, "{sv}");
+        for (unsigned variants = 1; variants <= 2; variants++) {
+                struct marshal_slot slot = { &array, "Name", variants, "(ii)" };
+                struct marshal_slot unused = { &array, "Unused", variants, "(ii)" };
+
+                ck_assert(marshal_slot_write(&slot, "(ii)", (int)variants, 2));
+                (void)unused;
+        }
+        marshal_close_array(&writer, &array);
+        expect_signature("a{sv}");
+        ck_assert_int_eq(dbus_message_iter_get_element_count(&reader), 2);
+        dbus_message_iter_recurse(&reader, &array);
+        for (int variants = 1; variants <= 2; variants++, dbus_message_iter_next(&array)) {
+                dbus_message_iter_recurse(&array, &entry);
+                marshal_read(&entry, "s", &key);
+                ck_assert_str_eq(key, "Name");
+                dbus_message_iter_recurse(&entry, &outer);
+                if (variants == 2) {
+                        ck_assert_int_eq(dbus_message_iter_get_arg_type(&outer), DBUS_TYPE_VARIANT);
+                        dbus_message_iter_recurse(&outer, &inner);
+                        outer = inner;
+                }
+                ck_assert_int_eq(dbus_message_iter_get_arg_type(&outer), DBUS_TYPE_STRUCT);
+                dbus_message_iter_recurse(&outer, &inner);
+                marshal_read(&inner, "i", &value);
+                ck_assert_int_eq(value, variants);
+        }
+}
+END_TEST
+
+START_TEST(a_slot_without_wrapping)
+{
+        struct marshal_slot slot = { &writer, NULL, 0, "b" };
+
+        ck_assert(marshal_slot_write(&slot, "b", true));
+        expect_signature("b");
+}
+END_TEST
+
+START_TEST(estimate_sees_nested_bytes_and_stops)
+{
+        g_autofree char *text = g_strnfill(100000, 'x');
+        DBusMessageIter array;
+
+        ck_assert_uint_eq(marshal_estimate(message, 100), 0);
+        marshal_open_array(&writer, &array, "(ss)");
+        for (unsigned i = 0; i < 10; i++)
+                marshal_write(&array, "(ss)", text, text);
+        marshal_close_array(&writer, &array);
+        ck_assert_uint_ge(marshal_estimate(message, SIZE_MAX), 2000000);
+        ck_assert_uint_le(marshal_estimate(message, SIZE_MAX), 2001000);
+        ck_assert_uint_ge(marshal_estimate(message, 50000), 50000);
+        ck_assert_uint_le(marshal_estimate(message, 50000), 200000);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("marshal");
+        TCase *tcase = tcase_create("marshal");
+        SRunner *runner = srunner_create(suite);
+        int failed;
+
+        tcase_add_checked_fixture(tcase, setup, teardown);
+        tcase_add_test(tcase, basic_values_round_trip);
+        tcase_add_test(tcase, structs_nest);
+        tcase_add_test(tcase, dictionary_entries_and_arrays);
+        tcase_add_test(tcase, text_that_is_no_utf8_is_repaired);
+        tcase_add_test(tcase, slots_wrap_and_may_stay_empty);
+        tcase_add_test(tcase, a_slot_without_wrapping);
+        tcase_add_test(tcase, estimate_sees_nested_bytes_and_stops);
+        suite_add_tcase(suite, tcase);
+        srunner_run_all(runner, CK_ENV);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
