@@ -67,7 +67,7 @@ static void event_free(const struct managed_kind *kind, struct managed_event *ev
 
 /* ---- states ---- */
 
-static struct managed_state *state_new(const struct managed_kind *kind)
+struct managed_state *managed_state_new(const struct managed_kind *kind)
 {
         struct managed_state *state = g_malloc0(kind->state_size);
 
@@ -186,7 +186,7 @@ void managed_run(struct managed *object, enum managed_urgency urgency, managed_w
 
 struct managed_state *managed_edit(struct managed *object)
 {
-        struct managed_state *state = state_new(object->kind);
+        struct managed_state *state = managed_state_new(object->kind);
 
         g_assert(in_lane(object->lane));
         if (!object->current)

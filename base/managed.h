@@ -91,6 +91,8 @@ struct managed_kind {
         void (*state_copy)(struct managed_state *to, const struct managed_state *from);
         /* Frees what the kind's part of state holds. May be NULL. */
         void (*state_clear)(struct managed_state *state);
+        /* The persistent definition of this unpublished state was just replaced by a define. May be NULL. */
+        void (*state_defined)(struct managed_state *state);
         /* Sets up and clears the kind's part of a new object (zeroed). May be NULL. */
         void (*object_init)(struct managed *object, void *context);
         void (*object_clear)(struct managed *object);
@@ -109,6 +111,8 @@ struct managed_state {
         bool autostart;
 };
 
+/* An empty one, to be filled in before it is published. */
+struct managed_state *managed_state_new(const struct managed_kind *kind);
 struct managed_state *managed_state_ref(struct managed_state *state);
 void managed_state_unref(struct managed_state *state);
 /* The definition that describes the object now: the active one, else the persistent one. */

@@ -307,15 +307,29 @@ bool registry_erase(struct managed *object, GError **error)
 
 /* ---- start-up ---- */
 
-static bool check_file_name(const char *name, const struct definition *definition, GError **error)
+static bool check_file_name(const struct registry *registry, const char *name,
+                            const struct definition *definition, GError **error)
 {
         char text[UUID_STRING_LENGTH + 1];
 
         uuid_format(&definition->uuid, text);
         if (g_str_has_prefix(name, text) && strcmp(name + UUID_STRING_LENGTH, SUFFIX) == 0)
                 return true;
-        return error_set(error, definition->kind->from, ERROR_CONF_SYNTAX,
+        return error_set(error, registry->kind->from, ERROR_CONF_SYNTAX,
                          "the uuid in it, %s, is not that of the file's name", text);
+}
+
+struct managed *registry_install(struct registry *registry, struct managed_state *state, GError **error)
+{
+        struct managed *object = registry_reserve(registry, managed_state_get_definition(state), error);
+
+        if (!object) {
+                managed_state_unref(state);
+                return NULL;
+        }
+        object->current = managed_state_ref(state);
+        registry_swap(object, state, NULL);
+        return object;
 }
 
 static bool load_file(struct registry *registry, const char *name, GError **error)
@@ -323,25 +337,19 @@ static bool load_file(struct registry *registry, const char *name, GError **erro
         g_autofree char *path = g_build_filename(registry->directory, name, NULL);
         g_autofree char *text = store_read(path, error);
         CLEANUP(definition_unref) struct definition *definition = NULL;
+        g_autofree char *mark = NULL;
         struct managed_state *state;
-        struct managed *object;
 
         if (!text)
                 return false;
         definition = registry->kind->parse(registry->context, text, error);
-        if (!definition || !check_file_name(name, definition, error))
+        if (!definition || !check_file_name(registry, name, definition, error))
                 return false;
-        object = registry_reserve(registry, definition, error);
-        if (!object)
-                return false;
-        state = g_malloc0(registry->kind->state_size);
-        state->refs = 1;
-        state->kind = registry->kind;
+        state = managed_state_new(registry->kind);
         state->persistent = g_steal_pointer(&definition);
-        state->autostart = store_is_marked(registry->autostart_directory, object->uuid_text);
-        object->current = managed_state_ref(state);
-        registry_swap(object, state, NULL);
-        return true;
+        mark = g_strndup(name, UUID_STRING_LENGTH);
+        state->autostart = store_is_marked(registry->autostart_directory, mark);
+        return registry_install(registry, state, error) != NULL;
 }
 
 bool registry_load(struct registry *registry, GError **error)
@@ -384,6 +392,8 @@ static bool define_work(struct managed *object, void *data, GError **error)
                 return false;
         state = managed_edit(object);
         managed_state_take_persistent(state, definition_ref(define->definition));
+        if (object->kind->state_defined)
+                object->kind->state_defined(state);
         managed_publish(object, state, managed_event_new(MANAGED_EVENT_DEFINED, updated));
         return true;
 }

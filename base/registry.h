@@ -35,6 +35,12 @@ void registry_listen(struct registry *registry, registry_listener listener, void
  */
 bool registry_load(struct registry *registry, GError **error);
 
+/*
+ * Start-up, before the lanes run: enters a new object with state (taken), which nobody has written or
+ * announced. NULL with an error when its uuid or name is taken.
+ */
+struct managed *registry_install(struct registry *registry, struct managed_state *state, GError **error);
+
 void *registry_get_context(const struct registry *registry);
 const struct managed_kind *registry_get_kind(const struct registry *registry);
 unsigned registry_get_count(const struct registry *registry);

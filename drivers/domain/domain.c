@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The domain model, reading side: the kind, lookups, lists, and what is answered from published states. Loop
+ * thread, but for what a driver calls from a lane (domain_publish() and below).
+ */
+#include "drivers/domain/domain.h"
+
+#include "base/lane.h"
+#include "base/loop.h"
+#include "drivers/domain/driver.h"
+#include "drivers/domain/edit-xml.h"
+#include "drivers/domain/live-xml.h"
+#include "drivers/domain/model.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* virConnectListAllDomainsFlags */
+enum list_flags {
+        LIST_ACTIVE = 1 << 0,
+        LIST_INACTIVE = 1 << 1,
+        LIST_PERSISTENT = 1 << 2,
+        LIST_TRANSIENT = 1 << 3,
+        LIST_RUNNING = 1 << 4,
+        LIST_PAUSED = 1 << 5,
+        LIST_SHUTOFF = 1 << 6,
+        LIST_OTHER = 1 << 7,
+        LIST_MANAGEDSAVE = 1 << 8,
+        LIST_NO_MANAGEDSAVE = 1 << 9,
+        LIST_AUTOSTART = 1 << 10,
+        LIST_NO_AUTOSTART = 1 << 11,
+        LIST_HAS_SNAPSHOT = 1 << 12,
+        LIST_NO_SNAPSHOT = 1 << 13,
+        LIST_HAS_CHECKPOINT = 1 << 14,
+        LIST_NO_CHECKPOINT = 1 << 15,
+        LIST_ALL = (1 << 16) - 1,
+};
+
+/* Filters exclude only when one flag of their group is given. */
+static const unsigned list_groups[] = {
+        LIST_ACTIVE | LIST_INACTIVE,
+        LIST_PERSISTENT | LIST_TRANSIENT,
+        LIST_RUNNING | LIST_PAUSED | LIST_SHUTOFF | LIST_OTHER,
+        LIST_MANAGEDSAVE | LIST_NO_MANAGEDSAVE,
+        LIST_AUTOSTART | LIST_NO_AUTOSTART,
+        LIST_HAS_SNAPSHOT | LIST_NO_SNAPSHOT,
+        LIST_HAS_CHECKPOINT | LIST_NO_CHECKPOINT,
+};
+
+/* ---- the kind ---- */
+
+static struct definition *kind_parse(void *context, const char *xml, GError **error)
+{
+        struct domain_def *def = domain_def_parse_stored(xml, error);
+
+        return def ? &def->base : NULL;
+}
+
+static void kind_state_copy(struct managed_state *to, const struct managed_state *from)
+{
+        struct domain_state *state = (struct domain_state *)to;
+
+        state->owner = g_strdup(state->owner);
+}
+
+static void kind_state_clear(struct managed_state *state)
+{
+        g_free(((struct domain_state *)state)->owner);
+}
+
+static void kind_state_defined(struct managed_state *state)
+{
+        ((struct domain_state *)state)->updated = state->active != NULL;
+}
+
+static void kind_object_init(struct managed *object, void *context)
+{
+        domain_from(object)->driver = context;
+}
+
+static void kind_object_clear(struct managed *object)
+{
+        struct domain *domain = domain_from(object);
+
+        if (domain->live)
+                domain->driver->ops->live_free(domain);
+}
+
+const struct managed_kind domain_kind = {
+        .noun = "domain",
+        .from = ERROR_FROM_DOMAIN,
+        .missing = ERROR_NO_DOMAIN,
+        .exists = ERROR_OPERATION_FAILED,
+        .object_size = sizeof(struct domain),
+        .state_size = sizeof(struct domain_state),
+        .parse = kind_parse,
+        .definition_free = domain_def_free,
+        .state_copy = kind_state_copy,
+        .state_clear = kind_state_clear,
+        .state_defined = kind_state_defined,
+        .object_init = kind_object_init,
+        .object_clear = kind_object_clear,
+        .event_free = domain_event_free,
+};
+
+/* ---- the driver's part of the model ---- */
+
+/* Keeps the index by id in step; the first listener of every registry of domains. */
+static void follow_id(const struct registry_change *change, void *data)
+{
+        struct domain_driver *driver = data;
+        const struct domain_state *before = (const struct domain_state *)change->before;
+        const struct domain_state *after = (const struct domain_state *)change->after;
+        int old_id = before ? before->id : 0, new_id = after ? after->id : 0;
+
+        if (old_id == new_id)
+                return;
+        if (old_id)
+                g_hash_table_remove(driver->by_id, GINT_TO_POINTER(old_id));
+        if (new_id)
+                g_hash_table_insert(driver->by_id, GINT_TO_POINTER(new_id), change->object);
+}
+
+void domain_driver_init(struct domain_driver *driver, const struct domain_driver_ops *ops, struct loop *loop,
+                        struct pool *pool, const struct host *host, const char *uri, const char *directory)
+{
+        driver->ops = ops;
+        driver->loop = loop;
+        driver->pool = pool;
+        driver->host = host;
+        driver->uri = g_strdup(uri);
+        driver->driver_type = g_strdup(ops->name);
+        driver->by_id = g_hash_table_new(NULL, NULL);
+        driver->domains = registry_new(&domain_kind, driver, loop, pool, directory);
+        registry_listen(driver->domains, follow_id, driver);
+}
+
+void domain_driver_done(struct domain_driver *driver)
+{
+        registry_free(driver->domains);
+        g_hash_table_unref(driver->by_id);
+        g_free(driver->uri);
+        g_free(driver->driver_type);
+        g_free(driver->boot_mark);
+}
+
+struct domain *domain_driver_reserve(struct domain_driver *driver, const struct domain_def *def,
+                                     GError **error)
+{
+        return domain_from(registry_reserve(driver->domains, &def->base, error));
+}
+
+const char *domain_driver_get_uri(const struct domain_driver *driver)
+{
+        return driver->uri;
+}
+
+const char *domain_driver_get_name(const struct domain_driver *driver)
+{
+        return driver->ops->name;
+}
+
+const struct host *domain_driver_get_host(const struct domain_driver *driver)
+{
+        return driver->host;
+}
+
+struct registry *domain_driver_get_registry(const struct domain_driver *driver)
+{
+        return driver->domains;
+}
+
+uint64_t domain_driver_get_version(struct domain_driver *driver, GError **error)
+{
+        return driver->ops->get_version(driver, error);
+}
+
+unsigned domain_driver_get_max_vcpus(struct domain_driver *driver, const char *type, GError **error)
+{
+        return driver->ops->get_max_vcpus(driver, type, error);
+}
+
+void domain_get_capabilities(struct domain_driver *driver, domain_text_done done, void *data)
+{
+        driver->ops->capabilities(driver, done, data);
+}
+
+void domain_get_domain_capabilities(struct domain_driver *driver, const char *emulator, const char *arch,
+                                    const char *machine, const char *type, unsigned flags,
+                                    domain_text_done done, void *data)
+{
+        g_autoptr(GError) error = NULL;
+
+        if (domain_check_flags(flags, 0, "GetDomainCapabilities", &error))
+                driver->ops->domain_capabilities(driver, emulator, arch, machine, type, done, data);
+        else
+                done(NULL, error, data);
+}
+
+/* ---- shared by the model's files ---- */
+
+bool domain_check_flags(unsigned flags, unsigned allowed, const char *function, GError **error)
+{
+        if ((flags & ~allowed) == 0)
+                return true;
+        return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
+                         "unsupported flags (0x%x) in function %s", flags & ~allowed, function);
+}
+
+void domain_fail(GError *error, managed_done done, void *data)
+{
+        done(NULL, error, data);
+        g_error_free(error);
+}
+
+void domain_publish(struct domain *domain, struct domain_state *state, struct managed_event *event)
+{
+        const struct domain_driver_ops *ops = domain->driver->ops;
+
+        if (state->base.active && ops->save_status)
+                ops->save_status(domain, state);
+        managed_publish(&domain->base, &state->base, event);
+}
+
+/* ---- what a driver reports from the lane ---- */
+
+void domain_stopped(struct domain *domain, int shutoff_reason, int event_detail)
+{
+        struct domain_state *state = (struct domain_state *)managed_edit(&domain->base);
+
+        managed_state_take_active(&state->base, NULL);
+        g_clear_pointer(&state->owner, g_free);
+        state->id = 0;
+        state->pid = 0;
+        state->balloon_kib = 0;
+        state->updated = false;
+        state->state = DOMAIN_SHUTOFF;
+        state->reason = shutoff_reason;
+        domain_publish(domain, state, managed_event_new(DOMAIN_EVENT_STOPPED, event_detail));
+}
+
+void domain_transition(struct domain *domain, enum domain_run_state run_state, int reason, int event_type,
+                       int event_detail)
+{
+        const struct domain_state *current = domain_get_current(domain);
+        struct domain_state *state;
+
+        if (!current || !current->base.active || current->state == run_state)
+                return;
+        state = (struct domain_state *)managed_edit(&domain->base);
+        state->state = run_state;
+        state->reason = reason;
+        domain_publish(domain, state, managed_event_new(event_type, event_detail));
+}
+
+void domain_update_active(struct domain *domain, struct domain_def *def)
+{
+        struct domain_state *state = (struct domain_state *)managed_edit(&domain->base);
+
+        managed_state_take_active(&state->base, &def->base);
+        domain_publish(domain, state, NULL);
+}
+
+void domain_adopt(struct domain *domain, struct domain_state *state)
+{
+        managed_publish(&domain->base, &state->base, NULL);
+}
+
+/* ---- lookups ---- */
+
+struct domain *domain_lookup_id(struct domain_driver *driver, int id, GError **error)
+{
+        struct domain *domain = id > 0 ? g_hash_table_lookup(driver->by_id, GINT_TO_POINTER(id)) : NULL;
+
+        if (!domain)
+                error_set(error, ERROR_FROM_DOMAIN, ERROR_NO_DOMAIN, "no domain with matching id %d", id);
+        return domain;
+}
+
+struct domain *domain_lookup_name(struct domain_driver *driver, const char *name, GError **error)
+{
+        struct managed *object = registry_find_name(driver->domains, name);
+
+        if (!object) {
+                g_autofree char *quoted = error_quote(name);
+
+                error_set(error, ERROR_FROM_DOMAIN, ERROR_NO_DOMAIN, "no domain with matching name '%s'",
+                          quoted);
+        }
+        return domain_from(object);
+}
+
+struct domain *domain_lookup_uuid(struct domain_driver *driver, const char *uuid, GError **error)
+{
+        char text[UUID_STRING_LENGTH + 1];
+        struct uuid parsed;
+        struct managed *object;
+
+        if (!uuid_parse(&parsed, uuid, error))
+                return NULL;
+        object = registry_find_uuid(driver->domains, &parsed);
+        if (!object)
+                error_set(error, ERROR_FROM_DOMAIN, ERROR_NO_DOMAIN, "no domain with matching uuid '%s'",
+                          uuid_format(&parsed, text));
+        return domain_from(object);
+}
+
+struct domain *domain_find_pending(struct domain_driver *driver, const struct uuid *uuid)
+{
+        return domain_from(registry_find_pending(driver->domains, uuid));
+}
+
+static unsigned list_bits(const struct domain *domain)
+{
+        const struct domain_state *state = domain_get_published(domain);
+        bool active = state->base.active != NULL;
+        unsigned bits = LIST_NO_MANAGEDSAVE | LIST_NO_SNAPSHOT | LIST_NO_CHECKPOINT;
+
+        bits |= active ? LIST_ACTIVE : LIST_INACTIVE;
+        bits |= state->base.persistent ? LIST_PERSISTENT : LIST_TRANSIENT;
+        bits |= state->base.autostart ? LIST_AUTOSTART : LIST_NO_AUTOSTART;
+        if (!active)
+                bits |= LIST_SHUTOFF;
+        else if (state->state == DOMAIN_RUNNING)
+                bits |= LIST_RUNNING;
+        else if (state->state == DOMAIN_PAUSED)
+                bits |= LIST_PAUSED;
+        else
+                bits |= LIST_OTHER;
+        return bits;
+}
+
+static bool list_wants(unsigned bits, unsigned flags)
+{
+        for (unsigned i = 0; i < G_N_ELEMENTS(list_groups); i++) {
+                unsigned wanted = flags & list_groups[i];
+
+                if (wanted && !(bits & wanted))
+                        return false;
+        }
+        return true;
+}
+
+GPtrArray *domain_list(struct domain_driver *driver, unsigned flags, GError **error)
+{
+        g_autoptr(GPtrArray) all = NULL;
+        GPtrArray *wanted;
+
+        if (!domain_check_flags(flags, LIST_ALL, "ListDomains", error))
+                return NULL;
+        all = registry_list(driver->domains);
+        if (!flags)
+                return g_steal_pointer(&all);
+        wanted = g_ptr_array_sized_new(all->len);
+        for (unsigned i = 0; i < all->len; i++) {
+                struct domain *domain = g_ptr_array_index(all, i);
+
+                if (list_wants(list_bits(domain), flags))
+                        g_ptr_array_add(wanted, domain);
+        }
+        return wanted;
+}
+
+/* ---- reads ---- */
+
+bool domain_is_active(const struct domain *domain)
+{
+        return domain->base.published->active != NULL;
+}
+
+bool domain_is_updated(const struct domain *domain)
+{
+        return domain_get_published(domain)->updated;
+}
+
+/* The definition that LIVE and CONFIG mean; both at once is an error for a read. */
+static const struct domain_def *choose_def(const struct domain *domain, unsigned flags, GError **error)
+{
+        const struct managed_state *state = domain->base.published;
+        const char *name = managed_state_get_name(state);
+        unsigned affect = flags & (DOMAIN_AFFECT_LIVE | DOMAIN_AFFECT_CONFIG);
+
+        if (affect == (DOMAIN_AFFECT_LIVE | DOMAIN_AFFECT_CONFIG)) {
+                error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
+                          "flags LIVE and CONFIG exclude each other in a query of domain '%s'", name);
+                return NULL;
+        }
+        if (affect == DOMAIN_AFFECT_LIVE && !state->active) {
+                error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID, "domain '%s' is not running",
+                          name);
+                return NULL;
+        }
+        if (affect == DOMAIN_AFFECT_CONFIG && !state->persistent) {
+                error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID, "domain '%s' is transient",
+                          name);
+                return NULL;
+        }
+        if (affect == DOMAIN_AFFECT_CONFIG)
+                return domain_def_of(state->persistent);
+        return domain_def_of(managed_state_get_definition(state));
+}
+
+static bool make_migratable(const struct definition *active, bool secure, const char **text, char **made,
+                            GError **error)
+{
+        CLEANUP(domain_def_unref)
+        struct domain_def *def = domain_def_make_migratable((const struct domain_def *)active, error);
+
+        if (!def)
+                return false;
+        *made = g_strdup(secure ? def->base.xml : definition_get_public_xml(&def->base));
+        *text = *made;
+        return true;
+}
+
+bool domain_get_xml(const struct domain *domain, unsigned flags, const char **text, char **made,
+                    GError **error)
+{
+        const struct managed_state *state = domain->base.published;
+        const struct definition *definition = managed_state_get_definition(state);
+        bool secure = flags & DOMAIN_XML_SECURE;
+
+        *made = NULL;
+        if (!domain_check_flags(flags,
+                                DOMAIN_XML_SECURE | DOMAIN_XML_INACTIVE | DOMAIN_XML_UPDATE_CPU |
+                                        DOMAIN_XML_MIGRATABLE,
+                                "GetXMLDesc", error))
+                return false;
+        if ((flags & DOMAIN_XML_INACTIVE) && state->persistent)
+                definition = state->persistent;
+        if (definition == state->active && (flags & (DOMAIN_XML_INACTIVE | DOMAIN_XML_MIGRATABLE)))
+                return make_migratable(definition, secure, text, made, error);
+        *text = secure ? definition->xml : definition_get_public_xml(definition);
+        return true;
+}
+
+bool domain_get_state(const struct domain *domain, unsigned flags, int *state, int *reason, GError **error)
+{
+        const struct domain_state *published = domain_get_published(domain);
+
+        if (!domain_check_flags(flags, 0, "GetState", error))
+                return false;
+        *state = published->base.active ? (int)published->state : (int)DOMAIN_SHUTOFF;
+        *reason = published->reason;
+        return true;
+}
+
+/* utime and stime of proc_pid_stat(5), all threads of the process together. */
+static uint64_t read_cpu_time(pid_t pid)
+{
+        char path[sizeof("/proc//stat") + 3 * sizeof(pid)], line[1024];
+        unsigned long long user = 0, system = 0;
+        const char *tail;
+        FILE *file;
+        size_t length;
+
+        snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+        file = fopen(path, "re");
+        if (!file)
+                return 0;
+        length = fread(line, 1, sizeof(line) - 1, file);
+        fclose(file);
+        line[length] = '\0';
+        tail = strrchr(line, ')');
+        if (!tail ||
+            sscanf(tail + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system) != 2)
+                return 0;
+        return (user + system) * (UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK));
+}
+
+void domain_get_info(const struct domain *domain, struct domain_info *info)
+{
+        const struct domain_state *state = domain_get_published(domain);
+        const struct domain_def *def = domain_state_get_def(state);
+
+        *info = (struct domain_info){
+                .state = state->base.active ? state->state : DOMAIN_SHUTOFF,
+                .max_memory_kib = def->memory_kib,
+                .memory_kib = state->balloon_kib ? state->balloon_kib : def->current_memory_kib,
+                .vcpus = def->vcpus,
+                .cpu_time_ns = state->pid ? read_cpu_time(state->pid) : 0,
+        };
+}
+
+bool domain_get_max_memory(const struct domain *domain, unsigned flags, uint64_t *kib, GError **error)
+{
+        const struct domain_def *def;
+
+        if (!domain_check_flags(flags, DOMAIN_AFFECT_LIVE | DOMAIN_AFFECT_CONFIG, "GetMaxMemory", error))
+                return false;
+        def = choose_def(domain, flags, error);
+        if (!def)
+                return false;
+        *kib = def->memory_kib;
+        return true;
+}
+
+bool domain_get_vcpus(const struct domain *domain, unsigned flags, unsigned *vcpus, GError **error)
+{
+        const unsigned maximum = 4;
+        const struct domain_def *def;
+
+        if (!domain_check_flags(flags, DOMAIN_AFFECT_LIVE | DOMAIN_AFFECT_CONFIG | maximum, "GetVcpus",
+                                error))
+                return false;
+        def = choose_def(domain, flags, error);
+        if (!def)
+                return false;
+        *vcpus = flags & maximum ? def->max_vcpus : def->vcpus;
+        return true;
+}
+
+bool domain_get_metadata(const struct domain *domain, int type, const char *uri, unsigned flags, char **text,
+                         GError **error)
+{
+        const struct domain_def *def;
+
+        if (!domain_check_flags(flags, DOMAIN_AFFECT_LIVE | DOMAIN_AFFECT_CONFIG, "GetMetadata", error))
+                return false;
+        def = choose_def(domain, flags, error);
+        if (!def)
+                return false;
+        switch (type) {
+        case DOMAIN_METADATA_DESCRIPTION:
+                *text = g_strdup(def->description);
+                break;
+        case DOMAIN_METADATA_TITLE:
+                *text = g_strdup(def->title);
+                break;
+        case DOMAIN_METADATA_ELEMENT:
+                *text = domain_def_get_metadata(def, uri, error);
+                return *text != NULL;
+        default:
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG, "unknown metadata type %d",
+                                 type);
+        }
+        if (!*text)
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_NO_DOMAIN_METADATA, "domain '%s' has no %s",
+                                 def->base.name, type == DOMAIN_METADATA_TITLE ? "title" : "description");
+        return true;
+}

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The domain model, running side: start, stop and what lies between. Entry points run on the loop; each
+ * *_work function in the domain's lane, where the state it checks is the latest one.
+ */
+#include "drivers/domain/domain.h"
+
+#include "base/lane.h"
+#include "base/log.h"
+#include "base/store.h"
+#include "drivers/domain/model.h"
+
+#include <string.h>
+
+/* One call on its way through a lane. */
+struct call {
+        unsigned flags;
+        char *owner;            /* owned */
+        struct domain_def *def; /* ref; of a create from XML */
+        managed_done done;
+        void *data; /* owned by done */
+};
+
+static struct call *call_new(unsigned flags, const char *owner, managed_done done, void *data)
+{
+        struct call *call = g_new0(struct call, 1);
+
+        call->flags = flags;
+        call->owner = g_strdup(owner);
+        call->done = done;
+        call->data = data;
+        return call;
+}
+
+static void call_done(struct managed *object, const GError *error, void *data)
+{
+        struct call *call = data;
+
+        if (call->done)
+                call->done(object, error, call->data);
+        domain_def_unref(call->def);
+        g_free(call->owner);
+        g_free(call);
+}
+
+static void run(struct domain *domain, managed_work work, unsigned flags, unsigned allowed,
+                const char *function, managed_done done, void *data)
+{
+        GError *error = NULL;
+
+        if (domain_check_flags(flags, allowed, function, &error))
+                managed_run(&domain->base, MANAGED_IN_TURN, work, call_done,
+                            call_new(flags, NULL, done, data));
+        else
+                domain_fail(error, done, data);
+}
+
+static const struct domain_driver_ops *ops_of(const struct domain *domain)
+{
+        return domain->driver->ops;
+}
+
+/* ---- start ---- */
+
+#define START_FLAGS                                                                                          \
+        (DOMAIN_START_PAUSED | DOMAIN_START_AUTODESTROY | DOMAIN_START_BYPASS_CACHE |                        \
+         DOMAIN_START_FORCE_BOOT | DOMAIN_START_RESET_NVRAM)
+
+/* Positive, never 0: an inactive domain's id is 0 on the bus. */
+static int next_id(struct domain_driver *driver)
+{
+        int id;
+
+        do
+                id = g_atomic_int_add(&driver->last_id, 1) + 1;
+        while (id <= 0 && !g_atomic_int_compare_and_exchange(&driver->last_id, id, 0));
+        return id > 0 ? id : 1;
+}
+
+static bool start(struct domain *domain, struct domain_def *def, const struct call *call, GError **error)
+{
+        struct domain_state *state = (struct domain_state *)managed_edit(&domain->base);
+        bool paused = call->flags & DOMAIN_START_PAUSED;
+
+        domain->start_cancelled = false;
+        state->id = next_id(domain->driver);
+        state->updated = false;
+        state->state = paused ? DOMAIN_PAUSED : DOMAIN_RUNNING;
+        state->reason = paused ? (int)DOMAIN_PAUSED_USER : (int)DOMAIN_RUNNING_BOOTED;
+        if (call->flags & DOMAIN_START_AUTODESTROY) {
+                g_free(state->owner);
+                state->owner = g_strdup(call->owner);
+        }
+        managed_state_take_active(&state->base, &domain_def_ref(def)->base);
+        if (!ops_of(domain)->start(domain, state, call->flags, error)) {
+                domain->start_cancelled = lane_is_interrupted(domain->base.lane);
+                managed_state_unref(&state->base);
+                return false;
+        }
+        domain_publish(domain, state, managed_event_new(DOMAIN_EVENT_STARTED, DOMAIN_EVENT_STARTED_BOOTED));
+        if (paused)
+                managed_emit(&domain->base,
+                             managed_event_new(DOMAIN_EVENT_SUSPENDED, DOMAIN_EVENT_SUSPENDED_PAUSED));
+        return true;
+}
+
+static bool create_work(struct managed *object, void *data, GError **error)
+{
+        if (!managed_require_inactive(object, error))
+                return false;
+        return start(domain_from(object), domain_def_of(object->current->persistent), data, error);
+}
+
+void domain_create(struct domain *domain, unsigned flags, const char *owner, managed_done done, void *data)
+{
+        GError *error = NULL;
+
+        if (domain_check_flags(flags, START_FLAGS, "Create", &error))
+                managed_run(&domain->base, MANAGED_IN_TURN, create_work, call_done,
+                            call_new(flags, owner, done, data));
+        else
+                domain_fail(error, done, data);
+}
+
+static bool create_xml_work(struct managed *object, void *data, GError **error)
+{
+        const struct call *call = data;
+        struct domain *domain = domain_from(object);
+
+        if (object->current && object->current->active)
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
+                                 "domain is already active as '%s'", managed_get_current_name(object));
+        return start(domain, call->def, call, error);
+}
+
+struct create_xml {
+        struct domain_driver *driver; /* borrowed */
+        struct call *call;            /* owned */
+};
+
+static void create_xml_parsed(struct domain_def *def, const GError *failure, void *data)
+{
+        struct create_xml *create = data;
+        g_autoptr(GError) error = NULL;
+        struct managed *object = NULL;
+
+        create->call->def = def;
+        if (def)
+                object = registry_reserve(create->driver->domains, &def->base, &error);
+        if (object)
+                managed_run(object, MANAGED_IN_TURN, create_xml_work, call_done, create->call);
+        else
+                call_done(NULL, def ? error : failure, create->call);
+        g_free(create);
+}
+
+void domain_create_xml(struct domain_driver *driver, const char *xml, unsigned flags, const char *owner,
+                       managed_done done, void *data)
+{
+        struct create_xml *create;
+        GError *error = NULL;
+
+        if (!domain_check_flags(flags, START_FLAGS | DOMAIN_START_VALIDATE, "DomainCreateXML", &error)) {
+                domain_fail(error, done, data);
+                return;
+        }
+        create = g_new(struct create_xml, 1);
+        *create = (struct create_xml){ driver, call_new(flags, owner, done, data) };
+        domain_parse(driver, xml, flags & DOMAIN_START_VALIDATE, create_xml_parsed, create);
+}
+
+/* ---- destroy ---- */
+
+static bool destroy_work(struct managed *object, void *data, GError **error)
+{
+        const struct call *call = data;
+        struct domain *domain = domain_from(object);
+
+        if (domain->start_cancelled && !(object->current && object->current->active)) {
+                domain->start_cancelled = false;
+                return true;
+        }
+        if (!managed_require_active(object, error) ||
+            !ops_of(domain)->stop(domain, call->flags & DOMAIN_DESTROY_GRACEFUL, error))
+                return false;
+        domain_stopped(domain, DOMAIN_SHUTOFF_DESTROYED, DOMAIN_EVENT_STOPPED_DESTROYED);
+        return true;
+}
+
+void domain_destroy(struct domain *domain, unsigned flags, managed_done done, void *data)
+{
+        GError *error = NULL;
+
+        /* Needs nobody's answer: overtakes and interrupts what waits for the guest. */
+        if (domain_check_flags(flags, DOMAIN_DESTROY_GRACEFUL, "Destroy", &error))
+                managed_run(&domain->base, MANAGED_URGENT, destroy_work, call_done,
+                            call_new(flags, NULL, done, data));
+        else
+                domain_fail(error, done, data);
+}
+
+static bool destroy_owned_work(struct managed *object, void *data, GError **error)
+{
+        const struct call *call = data;
+        const struct domain_state *state = (const struct domain_state *)object->current;
+
+        if (!state || !state->base.active || g_strcmp0(state->owner, call->owner) != 0)
+                return true;
+        return destroy_work(object, data, error);
+}
+
+static void destroy_owned_done(struct managed *object, const GError *error, void *data)
+{
+        if (error)
+                log_gerror(LOG_LEVEL_WARNING, error, "domain '%s' outlives the caller that it belongs to",
+                           object->name);
+}
+
+/* In turn, not urgent: a start on its way for that owner comes first and is destroyed after it. */
+void domain_owner_gone(struct domain_driver *driver, const char *owner)
+{
+        g_autoptr(GPtrArray) domains = registry_list(driver->domains);
+
+        for (unsigned i = 0; i < domains->len; i++) {
+                struct domain *domain = g_ptr_array_index(domains, i);
+
+                if (g_strcmp0(domain_get_published(domain)->owner, owner) == 0 || domain->base.pending)
+                        managed_run(&domain->base, MANAGED_IN_TURN, destroy_owned_work, call_done,
+                                    call_new(0, owner, destroy_owned_done, NULL));
+        }
+}
+
+/* ---- what is asked of a running guest ---- */
+
+static bool shutdown_work(struct managed *object, void *data, GError **error)
+{
+        struct domain *domain = domain_from(object);
+
+        return managed_require_active(object, error) &&
+               ops_of(domain)->shutdown(domain, ((const struct call *)data)->flags, error);
+}
+
+/* virDomainShutdownFlagValues; which of them it can do is the driver's to say. */
+#define SHUTDOWN_FLAGS 0x1f
+
+void domain_shutdown(struct domain *domain, unsigned flags, managed_done done, void *data)
+{
+        run(domain, shutdown_work, flags, SHUTDOWN_FLAGS, "Shutdown", done, data);
+}
+
+static bool reboot_work(struct managed *object, void *data, GError **error)
+{
+        struct domain *domain = domain_from(object);
+
+        return managed_require_active(object, error) &&
+               ops_of(domain)->reboot(domain, ((const struct call *)data)->flags, error);
+}
+
+void domain_reboot(struct domain *domain, unsigned flags, managed_done done, void *data)
+{
+        run(domain, reboot_work, flags, SHUTDOWN_FLAGS, "Reboot", done, data);
+}
+
+static bool reset_work(struct managed *object, void *data, GError **error)
+{
+        struct domain *domain = domain_from(object);
+
+        return managed_require_active(object, error) && ops_of(domain)->reset(domain, error);
+}
+
+void domain_reset(struct domain *domain, unsigned flags, managed_done done, void *data)
+{
+        run(domain, reset_work, flags, 0, "Reset", done, data);
+}
+
+static bool suspend_work(struct managed *object, void *data, GError **error)
+{
+        struct domain *domain = domain_from(object);
+        const struct domain_state *state = domain_get_current(domain);
+
+        if (!managed_require_active(object, error))
+                return false;
+        if (state->state == DOMAIN_PAUSED)
+                return true;
+        if (state->state == DOMAIN_PMSUSPENDED)
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
+                                 "domain '%s' is suspended by its guest (PMSUSPENDED)",
+                                 managed_get_current_name(object));
+        if (!ops_of(domain)->suspend(domain, error))
+                return false;
+        domain_transition(domain, DOMAIN_PAUSED, DOMAIN_PAUSED_USER, DOMAIN_EVENT_SUSPENDED,
+                          DOMAIN_EVENT_SUSPENDED_PAUSED);
+        return true;
+}
+
+void domain_suspend(struct domain *domain, managed_done done, void *data)
+{
+        run(domain, suspend_work, 0, 0, "Suspend", done, data);
+}
+
+static bool resume_work(struct managed *object, void *data, GError **error)
+{
+        struct domain *domain = domain_from(object);
+        const struct domain_state *state = domain_get_current(domain);
+
+        if (!managed_require_active(object, error))
+                return false;
+        if (state->state == DOMAIN_RUNNING)
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
+                                 "domain '%s' is already running", managed_get_current_name(object));
+        if (state->state == DOMAIN_PMSUSPENDED)
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
+                                 "domain '%s' is suspended by its guest (PMSUSPENDED)",
+                                 managed_get_current_name(object));
+        if (!ops_of(domain)->resume(domain, error))
+                return false;
+        domain_transition(domain, DOMAIN_RUNNING, DOMAIN_RUNNING_UNPAUSED, DOMAIN_EVENT_RESUMED,
+                          DOMAIN_EVENT_RESUMED_UNPAUSED);
+        return true;
+}
+
+void domain_resume(struct domain *domain, managed_done done, void *data)
+{
+        run(domain, resume_work, 0, 0, "Resume", done, data);
+}
+
+/* ---- autostart at boot ---- */
+
+static void autostart_done(struct managed *object, const GError *error, void *data)
+{
+        if (error)
+                log_gerror(LOG_LEVEL_ERROR, error, "cannot autostart domain '%s'", object->name);
+}
+
+/* True for the first time since boot: the mark lies in the runtime directory, which a boot empties. */
+static bool claim_boot(const struct domain_driver *driver)
+{
+        g_autofree char *directory = NULL, *name = NULL;
+        g_autoptr(GError) error = NULL;
+
+        if (!driver->boot_mark)
+                return true;
+        directory = g_path_get_dirname(driver->boot_mark);
+        name = g_path_get_basename(driver->boot_mark);
+        if (store_is_marked(directory, name))
+                return false;
+        if (!store_mark(directory, name, true, &error))
+                log_gerror(LOG_LEVEL_WARNING, error,
+                           "the next start of the agent will autostart domains again");
+        return true;
+}
+
+void domain_autostart(struct domain_driver *driver)
+{
+        g_autoptr(GPtrArray) domains = NULL;
+
+        if (!claim_boot(driver))
+                return;
+        domains = registry_list(driver->domains);
+        for (unsigned i = 0; i < domains->len; i++) {
+                struct domain *domain = g_ptr_array_index(domains, i);
+
+                if (domain->base.published->autostart && !domain_is_active(domain))
+                        domain_create(domain, 0, NULL, autostart_done, NULL);
+        }
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Between the files of the domain model. */
+
+#include "drivers/domain/domain.h"
+#include "drivers/domain/driver.h"
+
+/* "unsupported flags (0x..)" unless flags has no bit outside allowed. */
+bool domain_check_flags(unsigned flags, unsigned allowed, const char *function, GError **error);
+
+/* Ends a call that failed before it got to an object. */
+void domain_fail(GError *error, managed_done done, void *data);
+
+/* Lane: saves the status of a running domain, publishes state (taken) and announces event (taken, may be
+ * NULL). */
+void domain_publish(struct domain *domain, struct domain_state *state, struct managed_event *event);
+
+/*
+ * A text on its way to a definition: parsed, its machine asked for, completed. done gets the definition
+ * (taken by it) or an error, and is called before the function returns unless an emulator has to be asked
+ * first.
+ */
+typedef void (*domain_parse_done)(struct domain_def *def, const GError *error, void *data);
+void domain_parse(struct domain_driver *driver, const char *xml, bool validate, domain_parse_done done,
+                  void *data);
+
+static inline struct domain *domain_from(struct managed *object)
+{
+        return (struct domain *)object;
+}
+
+static inline struct domain_def *domain_def_of(struct definition *definition)
+{
+        return (struct domain_def *)definition;
+}
