@@ -3,6 +3,7 @@
 /* drivers/host: a made-up /proc and /sys, this machine's own, and the numbers of the test host. */
 
 #include "base/error.h"
+#include "drivers/host/host-capabilities-xml.h"
 #include "drivers/host/host.h"
 
 #include <check.h>
@@ -409,6 +410,61 @@ START_TEST(lists)
 }
 END_TEST
 
+/* Does the document hold this text? */
+static void expect(const char *document, const char *text)
+{
+        ck_assert_msg(strstr(document, text), "no \"%s\" in:\n%s", text, document);
+}
+
+START_TEST(host_document)
+{
+        static const char *const labels[] = { "kvm", "+64055:+64055", NULL };
+        static const char *const transports[] = { "tcp", NULL };
+        static const struct host_secmodel dac = { "dac", "0", labels };
+        struct host_capabilities_options options = { &dac, 1, transports, NULL };
+        CLEANUP(host_unref) const struct host *host = make_host();
+        g_autoptr(xmlDoc) doc = host_capabilities_new(host, &options);
+        g_autofree char *text = xml_write(doc, NULL);
+
+        expect(text, "    <uuid>01234567-89ab-cdef-0123-456789abcdef</uuid>\n    <cpu>\n");
+        expect(text,
+               "<model>Skylake-Client-IBRS</model>\n      <vendor>Intel</vendor>\n"
+               "      <microcode version='16'/>\n      <signature family='6' model='94' stepping='3'/>\n"
+               "      <topology sockets='1' dies='1' cores='2' threads='2'/>\n"
+               "      <maxphysaddr mode='emulate' bits='39'/>\n      <feature name='invtsc'/>\n"
+               "      <pages unit='KiB' size='4'/>\n      <pages unit='KiB' size='2048'/>\n    </cpu>\n");
+        expect(text, "<suspend_hybrid/>");
+        expect(text, "<iommu support='no'/>");
+        expect(text, "<uri_transport>tcp</uri_transport>");
+        expect(text, "<cells num='2'>\n        <cell id='0'>\n          <memory unit='KiB'>4096</memory>\n"
+                     "          <pages unit='KiB' size='4'>512</pages>\n");
+        expect(text, "<sibling id='2' value='21'/>");
+        expect(text, "<cpu id='7' socket_id='1' die_id='0' core_id='1' siblings='6-7'/>");
+        expect(text, "<bank id='0' level='3' type='both' size='8' unit='MiB' cpus='0-3'/>");
+        expect(text, "<baselabel type='kvm'>+64055:+64055</baselabel>");
+}
+END_TEST
+
+START_TEST(test_document)
+{
+        CLEANUP(host_unref) const struct host *host = host_new_test();
+        g_autofree char *text = host_capabilities_format_test(host);
+
+        expect(text, "<capabilities>\n  <host>\n    <cpu>\n      <arch>i686</arch>\n      <features>\n       "
+                     " <pae/>\n"
+                     "        <nonpae/>\n      </features>\n      <pages unit='KiB' size='4'/>\n"
+                     "      <pages unit='KiB' size='8'/>\n");
+        expect(text, "          <memory unit='KiB'>4194304</memory>\n          <pages unit='KiB' "
+                     "size='8'>524288</pages>\n");
+        expect(text, "<cpu id='15' socket_id='1' die_id='0' core_id='7' siblings='15'/>");
+        expect(text, "<model>testSecurity</model>\n      <doi/>\n");
+        expect(text,
+               "  <guest>\n    <os_type>xen</os_type>\n    <arch name='i686'>\n      "
+               "<wordsize>32</wordsize>\n"
+               "      <emulator>/usr/bin/test-hv</emulator>\n      <domain type='test'/>\n    </arch>\n");
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("host");
@@ -427,8 +483,10 @@ int main(void)
         tcase_add_test(made, test_cpu_stats);
         tcase_add_test(made, test_power);
         tcase_add_test(made, nothing);
+        tcase_add_test(made, host_document);
         tcase_add_test(plain, real);
         tcase_add_test(plain, test_host);
+        tcase_add_test(plain, test_document);
         tcase_add_test(plain, models);
         tcase_add_test(plain, model_choice);
         tcase_add_test(plain, lists);
