@@ -4,7 +4,9 @@
 /*
  * Atomic files. A file is there with its old content or with its new one, whatever happens: temporary file in the same
  * directory, fsync, rename, fsync of the directory. All files are made with mode 0600 by open(2). These functions block
- * on the disk: lanes and start-up only.
+ * on the disk: lanes and start-up only. Errors name the path: ERROR_SYSTEM_ERROR for what the kernel refuses,
+ * ERROR_OPERATION_FAILED for a file that breaks a bound or is none, ERROR_INVALID_ARG for a name that is empty, hidden
+ * or has a '/'.
  */
 
 #include <glib.h>
@@ -16,15 +18,18 @@
 /* mkdir -p with mode 0700 for every missing component; an existing directory is left as it is. */
 bool store_make_dir(const char *path, GError **error);
 
-/* Writes dir/name. durable: fsync file and directory (persistent state); otherwise only atomic (runtime state). */
+/*
+ * Writes dir/name, at most STORE_FILE_MAX bytes; dir is made when it is not there. durable: fsync file and directory
+ * (persistent state); otherwise only atomic (runtime state). After an error the old file stands as it was.
+ */
 bool store_write(const char *dir, const char *name, const char *text, bool durable, GError **error);
 
-/* Removes dir/name durably; a file that is not there is no error. */
+/* Removes dir/name; a file that is not there is no error. */
 bool store_remove(const char *dir, const char *name, bool durable, GError **error);
 
 /*
- * Reads a regular file of at most STORE_FILE_MAX bytes without following a FIFO or device into a hang: O_NONBLOCK,
- * O_CLOEXEC, fstat S_ISREG. A NUL byte in it is an error. Returns a NUL-terminated string.
+ * Reads a regular file of at most STORE_FILE_MAX bytes: no symbolic link, and no FIFO or device that would hang the
+ * reader. A NUL byte in it is an error. Returns a NUL-terminated string.
  */
 char *store_read(const char *path, GError **error);
 

@@ -5,27 +5,42 @@
  * The main() of a unit test: each test runs in a process of its own.
  *
  *     CHECK_MAIN("uuid", test_one, test_two)
+ *     CHECK_MAIN_FIXTURE("store", setup, teardown, test_one, test_two)
+ *
+ * setup runs in the test's process, teardown there after a test that passed.
  */
 
 #include <check.h>
 #include <stdlib.h>
 
-#define CHECK_MAIN(name, ...)                                                                                \
+typedef void (*check_fixture)(void);
+
+static inline int check_main(const char *name, check_fixture setup, check_fixture teardown,
+                             const TTest *const tests[], size_t count)
+{
+        Suite *suite = suite_create(name);
+        TCase *tcase = tcase_create(name);
+        SRunner *runner;
+        int failed;
+
+        tcase_add_checked_fixture(tcase, setup, teardown);
+        for (size_t i = 0; i < count; i++)
+                tcase_add_test(tcase, tests[i]);
+        tcase_set_timeout(tcase, 60);
+        suite_add_tcase(suite, tcase);
+        runner = srunner_create(suite);
+        srunner_run_all(runner, CK_NORMAL);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+#define CHECK_MAIN_FIXTURE(name, setup, teardown, ...)                                                       \
         int main(void)                                                                                       \
         {                                                                                                    \
-                const TTest *tests[] = { __VA_ARGS__ };                                                      \
-                Suite *suite = suite_create(name);                                                           \
-                TCase *tcase = tcase_create(name);                                                           \
-                SRunner *runner;                                                                             \
-                int failed;                                                                                  \
+                const TTest *const tests[] = { __VA_ARGS__ };                                                \
                                                                                                              \
-                for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)                                \
-                        tcase_add_test(tcase, tests[i]);                                                     \
-                tcase_set_timeout(tcase, 60);                                                                \
-                suite_add_tcase(suite, tcase);                                                               \
-                runner = srunner_create(suite);                                                              \
-                srunner_run_all(runner, CK_NORMAL);                                                          \
-                failed = srunner_ntests_failed(runner);                                                      \
-                srunner_free(runner);                                                                        \
-                return failed ? EXIT_FAILURE : EXIT_SUCCESS;                                                 \
+                return check_main(name, setup, teardown, tests, sizeof(tests) / sizeof(tests[0]));           \
         }
+
+#define CHECK_MAIN(name, ...) CHECK_MAIN_FIXTURE(name, NULL, NULL, __VA_ARGS__)
