@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The emulators' user, looked up once at start-up: nothing asks the name service after a fork.
+ */
+#include "drivers/qemu/account.h"
+
+#include "base/error.h"
+
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LOOKUP_SIZE 65536
+
+static bool find_user(const char *user, struct account *account, GError **error)
+{
+        g_autofree char *space = g_malloc(LOOKUP_SIZE);
+        struct passwd entry, *found = NULL;
+
+        getpwnam_r(user, &entry, space, LOOKUP_SIZE, &found);
+        if (!found)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                                 "the emulators' user '%s' does not exist", user);
+        account->uid = entry.pw_uid;
+        account->gid = entry.pw_gid;
+        return true;
+}
+
+static bool find_group(const char *group, struct account *account, GError **error)
+{
+        g_autofree char *space = g_malloc(LOOKUP_SIZE);
+        struct group entry, *found = NULL;
+
+        getgrnam_r(group, &entry, space, LOOKUP_SIZE, &found);
+        if (!found)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                                 "the emulators' group '%s' does not exist", group);
+        account->gid = entry.gr_gid;
+        return true;
+}
+
+static void find_groups(const char *user, struct account *account)
+{
+        int count = 64;
+
+        account->groups = g_new(gid_t, (size_t)count);
+        if (getgrouplist(user, account->gid, account->groups, &count) < 0) {
+                account->groups = g_renew(gid_t, account->groups, (size_t)count);
+                if (getgrouplist(user, account->gid, account->groups, &count) < 0)
+                        count = 0;
+        }
+        account->n_groups = (unsigned)count;
+}
+
+static void use_own(struct account *account)
+{
+        int count = getgroups(0, NULL);
+
+        account->is_own = true;
+        account->uid = geteuid();
+        account->gid = getegid();
+        account->groups = g_new(gid_t, (size_t)MAX(count, 0) + 1);
+        count = getgroups(count, account->groups);
+        account->n_groups = (unsigned)MAX(count, 0);
+}
+
+struct account *account_new(const char *user, const char *group, GError **error)
+{
+        CLEANUP(account_free) struct account *account = g_new0(struct account, 1);
+
+        if (!user) {
+                use_own(account);
+                account->name = g_strdup_printf("uid %u", (unsigned)account->uid);
+                return g_steal_pointer(&account);
+        }
+        account->name = g_strdup(user);
+        if (!find_user(user, account, error))
+                return NULL;
+        if (group && !find_group(group, account, error))
+                return NULL;
+        if (geteuid() != 0) {
+                if (account->uid != geteuid()) {
+                        error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                                  "only an agent that runs as root can run emulators as user '%s'", user);
+                        return NULL;
+                }
+                use_own(account);
+                return g_steal_pointer(&account);
+        }
+        find_groups(user, account);
+        account->is_own = account->uid == 0;
+        return g_steal_pointer(&account);
+}
+
+void account_free(struct account *account)
+{
+        if (!account)
+                return;
+        g_free(account->name);
+        g_free(account->groups);
+        g_free(account);
+}
+
+static bool is_member(const struct account *account, gid_t gid)
+{
+        if (account->gid == gid)
+                return true;
+        for (unsigned i = 0; i < account->n_groups; i++) {
+                if (account->groups[i] == gid)
+                        return true;
+        }
+        return false;
+}
+
+bool account_may_open(const struct account *account, uid_t uid, gid_t gid, mode_t mode, bool write)
+{
+        mode_t want = write ? S_IROTH | S_IWOTH : S_IROTH;
+
+        if (account->uid == uid)
+                return (mode >> 6 & want) == want;
+        if (is_member(account, gid))
+                return (mode >> 3 & want) == want;
+        return (mode & want) == want;
+}

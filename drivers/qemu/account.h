@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The user that emulators run as. Immutable once made, any thread. */
+
+#include "base/cleanup.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct account {
+        char *name; /* owned; for messages */
+        uid_t uid;
+        gid_t gid;
+        gid_t *groups; /* owned; supplementary groups, gid included */
+        unsigned n_groups;
+        bool is_own; /* the agent's own user: nothing is switched, nobody's files change hands */
+};
+
+/*
+ * user and group by name; group NULL: the user's own. An agent that is not root runs emulators as itself and
+ * must be given NULL or its own user. Errors: ERROR_CONFIG_UNSUPPORTED naming the user or group that does not
+ * exist.
+ */
+struct account *account_new(const char *user, const char *group, GError **error);
+void account_free(struct account *account);
+
+/* May it open a file of this owner and mode for reading, and for writing if write? Says nothing about the
+ * directories above. */
+bool account_may_open(const struct account *account, uid_t uid, gid_t gid, mode_t mode, bool write);
+
+DEFINE_CLEANUP(struct account, account_free);

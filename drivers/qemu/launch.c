@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * clone(2) as vfork: the child runs on a stack of its own in the agent's memory while the calling thread
+ * waits, so it costs the same however large the agent is. In the child only system calls are made; it reports
+ * a failure by writing to the parent's variables. All signals are blocked meanwhile, so that no handler runs
+ * in the child.
+ */
+#include "drivers/qemu/launch.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/close_range.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define STACK_SIZE (128 * 1024)
+
+/* ThreadSanitizer keeps a record of each thread in its memory, which a child that shares it would spoil. */
+#ifdef __SANITIZE_THREAD__
+#define SHARE_MEMORY 0
+#else
+#define SHARE_MEMORY CLONE_VM
+#endif
+
+enum step {
+        STEP_NONE,
+        STEP_SESSION,
+        STEP_PID_FILE,
+        STEP_OUTPUT,
+        STEP_DESCRIPTORS,
+        STEP_LIMITS,
+        STEP_ACCOUNT,
+        STEP_CAPABILITIES,
+        STEP_CHECK,
+        STEP_EXEC,
+};
+
+/* Shared by the two sides; the child's stack is behind it. */
+struct child {
+        alignas(16) const struct launch *launch;
+        enum step failed;
+        int errnum;
+        unsigned check; /* the one that failed */
+};
+
+/* ---- the child: async-signal-safe only ---- */
+
+static int open_null(void)
+{
+        return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static bool set_up_output(const struct launch *launch)
+{
+        int null = open_null();
+
+        return null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(launch->output_fd, STDOUT_FILENO) >= 0 &&
+               dup2(launch->output_fd, STDERR_FILENO) >= 0;
+}
+
+static bool keep_descriptors(const struct launch *launch)
+{
+        if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+                return false;
+        for (unsigned i = 0; i < launch->n_fds; i++) {
+                if (fcntl(launch->fds[i], F_SETFD, 0) < 0)
+                        return false;
+        }
+        return true;
+}
+
+static size_t put_number(char *text, uint64_t number)
+{
+        char digits[20];
+        size_t count = 0, length = 0;
+
+        do
+                digits[count++] = (char)('0' + number % 10);
+        while ((number /= 10) > 0);
+        while (count > 0)
+                text[length++] = digits[--count];
+        return length;
+}
+
+/* The start time in our own /proc/self/stat: the 22nd field; the name in the second may hold spaces. */
+static bool read_own_start_time(uint64_t *start_time)
+{
+        char text[1024], *p;
+        ssize_t length;
+        int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+
+        if (fd < 0)
+                return false;
+        length = read(fd, text, sizeof(text) - 1);
+        close(fd);
+        if (length <= 0)
+                return false;
+        text[length] = '\0';
+        p = strrchr(text, ')');
+        for (unsigned field = 2; p && field < 22; field++)
+                p = strchr(p + 1, ' ');
+        if (!p)
+                return false;
+        *start_time = 0;
+        for (p++; *p >= '0' && *p <= '9'; p++)
+                *start_time = *start_time * 10 + (uint64_t)(*p - '0');
+        return true;
+}
+
+static bool write_pid(const struct launch *launch)
+{
+        uint64_t start_time;
+        char text[64];
+        size_t length;
+
+        if (!read_own_start_time(&start_time))
+                return false;
+        length = put_number(text, (uint64_t)getpid());
+        text[length++] = ' ';
+        length += put_number(text + length, start_time);
+        text[length++] = '\n';
+        return write(launch->pid_fd, text, length) == (ssize_t)length;
+}
+
+static bool set_limits(const struct launch *launch)
+{
+        struct rlimit limit = { launch->lock_bytes, launch->lock_bytes };
+        int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+        /* The agent may be protected from the OOM killer; a guest is not. */
+        if (fd >= 0) {
+                if (write(fd, "0", 1) < 0)
+                        errno = 0;
+                close(fd);
+        }
+        return launch->lock_bytes == 0 || setrlimit(RLIMIT_MEMLOCK, &limit) == 0;
+}
+
+/* System calls, not the library's functions: those would change all threads of the agent, whose memory this
+ * is. */
+static bool switch_account(const struct account *account)
+{
+        if (geteuid() != 0)
+                return true;
+        return syscall(SYS_setgroups, account->n_groups, account->groups) == 0 &&
+               syscall(SYS_setresgid, account->gid, account->gid, account->gid) == 0 &&
+               syscall(SYS_setresuid, account->uid, account->uid, account->uid) == 0;
+}
+
+/* With the right to do so: root without a user to switch to would get its capabilities back by exec
+ * otherwise. */
+static void empty_bounding_set(void)
+{
+        for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+                prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+}
+
+static bool drop_capabilities(void)
+{
+        struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+        struct __user_cap_data_struct none[2] = { 0 };
+
+        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+        return syscall(SYS_capset, &header, none) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+}
+
+static bool run_checks(struct child *child)
+{
+        const struct launch *launch = child->launch;
+
+        for (unsigned i = 0; i < launch->n_checks; i++) {
+                int fd = open(launch->checks[i].path,
+                              launch->checks[i].flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+                child->check = i;
+                if (fd < 0)
+                        return false;
+                close(fd);
+        }
+        return true;
+}
+
+static void reset_signals(const sigset_t *mask)
+{
+        struct sigaction action = { .sa_handler = SIG_DFL };
+
+        for (int signal = 1; signal < NSIG; signal++)
+                sigaction(signal, &action, NULL);
+        sigprocmask(SIG_SETMASK, mask, NULL);
+}
+
+static enum step set_up(struct child *child)
+{
+        const struct launch *launch = child->launch;
+
+        umask(0077);
+        if (setsid() < 0 || chdir("/") < 0)
+                return STEP_SESSION;
+        if (launch->pid_fd >= 0 && !write_pid(launch))
+                return STEP_PID_FILE;
+        if (!set_up_output(launch))
+                return STEP_OUTPUT;
+        if (!keep_descriptors(launch))
+                return STEP_DESCRIPTORS;
+        if (!set_limits(launch))
+                return STEP_LIMITS;
+        empty_bounding_set();
+        if (!switch_account(launch->account))
+                return STEP_ACCOUNT;
+        if (!drop_capabilities())
+                return STEP_CAPABILITIES;
+        if (!run_checks(child))
+                return STEP_CHECK;
+        return STEP_NONE;
+}
+
+static int run_child(void *data)
+{
+        struct child *child = data;
+        sigset_t none;
+
+        sigemptyset(&none);
+        child->failed = set_up(child);
+        if (child->failed == STEP_NONE) {
+                reset_signals(&none);
+                execve(child->launch->argv[0], child->launch->argv, child->launch->env);
+                child->failed = STEP_EXEC;
+        }
+        child->errnum = errno;
+        _exit(127);
+}
+
+/* ---- the parent ---- */
+
+static bool set_launch_error(const struct child *child, GError **error)
+{
+        static const char *const steps[] = {
+                [STEP_SESSION] = "making its session",
+                [STEP_PID_FILE] = "writing its pid file",
+                [STEP_OUTPUT] = "opening its output",
+                [STEP_DESCRIPTORS] = "passing its descriptors",
+                [STEP_LIMITS] = "setting its limits",
+                [STEP_ACCOUNT] = "switching its user",
+                [STEP_CAPABILITIES] = "dropping its capabilities",
+        };
+        const struct launch *launch = child->launch;
+
+        if (child->failed == STEP_CHECK)
+                return error_set_errno(error, ERROR_FROM_QEMU, child->errnum, "cannot open %s as user '%s'",
+                                       launch->checks[child->check].what, launch->account->name);
+        if (child->failed == STEP_EXEC)
+                return error_set_errno(error, ERROR_FROM_QEMU, child->errnum, "cannot run '%s' as user '%s'",
+                                       launch->argv[0], launch->account->name);
+        return error_set_errno(error, ERROR_FROM_QEMU, child->errnum, "cannot run '%s': %s", launch->argv[0],
+                               steps[child->failed]);
+}
+
+static pid_t clone_child(struct child *child, char *stack, int *pidfd)
+{
+        sigset_t all, before;
+        pid_t pid;
+
+        sigfillset(&all);
+        pthread_sigmask(SIG_BLOCK, &all, &before);
+        pid = clone(run_child, stack + STACK_SIZE, SHARE_MEMORY | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, child,
+                    pidfd);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        return pid;
+}
+
+static bool run_in(struct child *child, char *stack, struct process *process, GError **error)
+{
+        int pidfd = -1;
+        pid_t pid = clone_child(child, stack, &pidfd);
+        siginfo_t info;
+
+        if (pid < 0)
+                return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot make a process for '%s'",
+                                       child->launch->argv[0]);
+        *process = (struct process){ .pid = pid, .pidfd = pidfd };
+        if (child->failed != STEP_NONE) {
+                waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED);
+                process_close(process);
+                return set_launch_error(child, error);
+        }
+        /* Not reaped yet even if it has ended: the entry in /proc is there. */
+        process_read_stat(pid, &process->start_time, NULL);
+        return true;
+}
+
+bool launch_run(const struct launch *launch, struct process *process, GError **error)
+{
+        size_t size = sizeof(struct child) + STACK_SIZE;
+        struct child *child = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        bool ok;
+
+        *process = (struct process)PROCESS_NONE;
+        if (child == MAP_FAILED)
+                return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot make a process for '%s'",
+                                       launch->argv[0]);
+        child->launch = launch;
+        ok = run_in(child, (char *)(child + 1), process, error);
+        munmap(child, size);
+        return ok;
+}
+
+void launch_check_clear(void *check)
+{
+        struct launch_check *this = check;
+
+        g_free(this->path);
+        g_free(this->what);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Starting an emulator: a process that outlives the agent, has a session of its own, and holds nothing that
+ * it was not given: no descriptor, no capability, no group, no way to gain a privilege.
+ */
+
+#include "drivers/qemu/account.h"
+#include "drivers/qemu/process.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A file that the program must be able to open, tried with its own credentials before it runs. */
+struct launch_check {
+        char *path; /* owned */
+        int flags;  /* O_RDONLY or O_RDWR */
+        char *what; /* owned; for the message: "image '/x' of disk 'vda'" */
+};
+
+struct launch {
+        char *const *argv; /* NULL-terminated; argv[0] is an absolute path */
+        char *const *env;  /* NULL-terminated, the whole environment */
+        const struct account *account;
+        int output_fd; /* becomes standard output and error */
+        int pid_fd;    /* gets "PID START-TIME\n" before the program runs: whatever happens to the agent then,
+                          its successor finds it */
+        const int *fds; /* stay open in the program under the same numbers */
+        unsigned n_fds;
+        uint64_t lock_bytes; /* RLIMIT_MEMLOCK; 0: as it is */
+        const struct launch_check *checks;
+        unsigned n_checks;
+};
+
+/*
+ * Starts it; it is a child of the agent. Returns when it runs or has failed to. Any thread, which is held up
+ * until then (about a millisecond). Errors: ERROR_SYSTEM_ERROR, naming program, file and user as it may be.
+ */
+bool launch_run(const struct launch *launch, struct process *process, GError **error);
+
+/* Frees what check holds, for g_array_set_clear_func(). */
+void launch_check_clear(void *check);

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Processes by pidfd. Lane of their owner.
+ */
+#include "drivers/qemu/process.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TERM_MS          1000
+#define KILL_MS          2000
+#define START_TIME_FIELD 22
+
+bool process_read_stat(pid_t pid, uint64_t *start_time, char *state)
+{
+        char path[32], text[1024], *rest, *field, *position = NULL;
+        ssize_t length;
+        int fd;
+
+        snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return false;
+        length = read(fd, text, sizeof(text) - 1);
+        close(fd);
+        if (length <= 0)
+                return false;
+        text[length] = '\0';
+        /* The second field is the name in parentheses, which may hold anything; the state is the third. */
+        rest = strrchr(text, ')');
+        if (!rest)
+                return false;
+        field = strtok_r(rest + 1, " ", &position);
+        if (!field)
+                return false;
+        if (state)
+                *state = field[0];
+        for (unsigned i = 3; field && i < START_TIME_FIELD; i++)
+                field = strtok_r(NULL, " ", &position);
+        if (!field)
+                return false;
+        *start_time = strtoull(field, NULL, 10);
+        return true;
+}
+
+bool process_open(struct process *process, pid_t pid, uint64_t start_time, GError **error)
+{
+        uint64_t now_there;
+        int pidfd;
+
+        *process = (struct process)PROCESS_NONE;
+        if (pid <= 1)
+                return false;
+        pidfd = pidfd_open(pid, 0);
+        if (pidfd < 0) {
+                if (errno != ESRCH)
+                        error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot hold process %d", (int)pid);
+                return false;
+        }
+        /* Only now that it cannot be reused is it worth asking whose pid it is. */
+        if (!process_read_stat(pid, &now_there, NULL) || now_there != start_time) {
+                close(pidfd);
+                return false;
+        }
+        *process = (struct process){ .pid = pid, .start_time = start_time, .pidfd = pidfd };
+        return true;
+}
+
+void process_close(struct process *process)
+{
+        siginfo_t info;
+
+        if (process->pid == 0)
+                return;
+        /* ECHILD where it is no child of this agent: somebody else reaps it. */
+        waitid(P_PIDFD, (id_t)process->pidfd, &info, WEXITED | WNOHANG);
+        close(process->pidfd);
+        *process = (struct process)PROCESS_NONE;
+}
+
+bool process_is_open(const struct process *process)
+{
+        return process->pid != 0;
+}
+
+bool process_has_ended(const struct process *process)
+{
+        struct pollfd poll_fd = { .fd = process->pidfd, .events = POLLIN };
+
+        return process->pid == 0 || poll(&poll_fd, 1, 0) > 0;
+}
+
+bool process_is_stopped(const struct process *process)
+{
+        uint64_t start_time;
+        char state;
+
+        return process->pid != 0 && process_read_stat(process->pid, &start_time, &state) &&
+               start_time == process->start_time && (state == 'T' || state == 't');
+}
+
+void process_signal(const struct process *process, int signal)
+{
+        if (process->pid != 0)
+                pidfd_send_signal(process->pidfd, signal, NULL, 0);
+}
+
+enum lane_wake process_wait(const struct process *process, struct lane *lane, lane_deadline deadline)
+{
+        if (process->pid == 0)
+                return LANE_READY;
+        return lane_wait(lane, process->pidfd, POLLIN, NULL, deadline);
+}
+
+bool process_end(const struct process *process, struct lane *lane)
+{
+        if (process->pid == 0 || process_has_ended(process))
+                return true;
+        if (!process_is_stopped(process)) {
+                process_signal(process, SIGTERM);
+                if (process_wait(process, lane, lane_deadline_in(TERM_MS)) == LANE_READY)
+                        return true;
+        }
+        process_signal(process, SIGKILL);
+        return process_wait(process, lane, lane_deadline_in(KILL_MS)) == LANE_READY;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * One process (an emulator, its swtpm) that may be a child of this agent or of the one before it. It is known
+ * by pid and start time, so that a pid in use again is nobody else's, and held by a pidfd, so that its end is
+ * seen and signals reach no other, whoever reaps it. Lane-owned.
+ */
+
+#include "base/lane.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct process {
+        pid_t pid;           /* 0: none */
+        uint64_t start_time; /* clock ticks since boot, as in /proc/PID/stat */
+        int pidfd;           /* owned; -1 when pid is 0 */
+};
+
+#define PROCESS_NONE                                                                                         \
+        {                                                                                                    \
+                0, 0, -1                                                                                     \
+        }
+
+/* Start time and state letter ('R', 'S', 'T' ...) of a process; false when there is none of that pid. */
+bool process_read_stat(pid_t pid, uint64_t *start_time, char *state);
+
+/*
+ * Takes hold of the process that had pid and start_time; false when it has ended, *process is PROCESS_NONE
+ * then. The error, if any, says why a living one cannot be held (no descriptors).
+ */
+bool process_open(struct process *process, pid_t pid, uint64_t start_time, GError **error);
+
+/* Lets go of it, and reaps it if it is a child that has ended. */
+void process_close(struct process *process);
+
+bool process_is_open(const struct process *process);
+/* Has it ended? */
+bool process_has_ended(const struct process *process);
+/* Is it stopped by a signal (SIGSTOP), so that it would not act on another? */
+bool process_is_stopped(const struct process *process);
+
+void process_signal(const struct process *process, int signal);
+
+/* Waits for its end; an interrupt of the lane ends the wait. */
+enum lane_wake process_wait(const struct process *process, struct lane *lane, lane_deadline deadline);
+
+/*
+ * Ends it within 3 s: SIGTERM, a second later SIGKILL; SIGKILL at once when it is stopped. False when it
+ * lives on all the same (stuck in the kernel). Call in a job that cannot be interrupted (lane_shield()).
+ */
+bool process_end(const struct process *process, struct lane *lane);

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The status document:
+ *
+ *     <virtbus-status phase='running' state='1' reason='1' id='3'>
+ *       <name>web</name>
+ *       <uuid>...</uuid>
+ *       <owner>:1.7</owner>
+ *       <emulator pid='812' start='3342'/>
+ *       <tpm pid='811' start='3341'/>
+ *       <image path='/images/web.qcow2' uid='0' gid='0'/>
+ *       <fake-reboot/>
+ *       <shutdown-seen/>
+ *       <domain id='3' type='kvm'>...</domain>
+ *     </virtbus-status>
+ *
+ * state and reason are numbers of libvirt's API. No state of its own; any thread.
+ */
+#include "drivers/qemu/status.h"
+
+#include "base/xml.h"
+
+#include <limits.h>
+
+#define ROOT "virtbus-status"
+
+static const char *const phase_names[STATUS_PHASES] = {
+        [STATUS_STARTING] = "starting",
+        [STATUS_RUNNING] = "running",
+};
+
+/* ---- writing ---- */
+
+static void add_process(GString *text, const char *name, const struct status_process *process)
+{
+        if (process->pid > 0)
+                g_string_append_printf(text, "  <%s pid='%d' start='%" G_GUINT64_FORMAT "'/>\n", name,
+                                       (int)process->pid, process->start_time);
+}
+
+static void add_text(GString *text, const char *name, const char *value)
+{
+        g_autofree char *escaped = value ? xml_escape(value) : NULL;
+
+        if (escaped)
+                g_string_append_printf(text, "  <%s>%s</%s>\n", name, escaped, name);
+}
+
+/* By hand: the <domain> in it is a string that exists. */
+char *status_format(const struct status *status)
+{
+        GString *text = g_string_new(NULL);
+        char uuid[UUID_STRING_LENGTH + 1];
+
+        g_string_append_printf(text, "<" ROOT " phase='%s' state='%d' reason='%d' id='%d'>\n",
+                               phase_names[status->phase], (int)status->state, status->reason, status->id);
+        add_text(text, "name", status->name);
+        add_text(text, "uuid", uuid_format(&status->uuid, uuid));
+        add_text(text, "owner", status->owner);
+        add_process(text, "emulator", &status->emulator);
+        add_process(text, "tpm", &status->tpm);
+        for (unsigned i = 0; i < status->images->len; i++) {
+                const struct status_image *image = g_ptr_array_index(status->images, i);
+                g_autofree char *path = xml_escape(image->path);
+
+                g_string_append_printf(text, "  <image path='%s' uid='%u' gid='%u'/>\n", path,
+                                       (unsigned)image->uid, (unsigned)image->gid);
+        }
+        if (status->fake_reboot)
+                g_string_append(text, "  <fake-reboot/>\n");
+        if (status->shutdown_seen)
+                g_string_append(text, "  <shutdown-seen/>\n");
+        g_string_append(text, status->xml);
+        g_string_append(text, "</" ROOT ">\n");
+        return g_string_free(text, FALSE);
+}
+
+/* ---- reading ---- */
+
+static bool read_head(const xmlNode *root, struct status *status, GError **error)
+{
+        int phase = -1, state = -1;
+
+        if (!xml_get_enum(root, "phase", phase_names, STATUS_PHASES, &phase, error) ||
+            !xml_get_int(root, "state", &state, error) ||
+            !xml_get_int(root, "reason", &status->reason, error) ||
+            !xml_get_int(root, "id", &status->id, error))
+                return false;
+        if (phase < 0 || state < DOMAIN_NOSTATE || state > DOMAIN_PMSUSPENDED || status->reason < 0 ||
+            status->id <= 0)
+                return xml_error(error, root, "invalid status");
+        status->phase = (enum status_phase)phase;
+        status->state = (enum domain_run_state)state;
+        return true;
+}
+
+static bool read_identity(const xmlNode *root, struct status *status, GError **error)
+{
+        g_autofree char *uuid = xml_child_text(root, "uuid");
+
+        status->name = xml_child_text(root, "name");
+        status->owner = xml_child_text(root, "owner");
+        if (!status->name || !uuid)
+                return xml_error(error, root, "missing name or uuid");
+        return uuid_parse(&status->uuid, uuid, error);
+}
+
+static bool read_process(const xmlNode *root, const char *name, struct status_process *process,
+                         GError **error)
+{
+        const xmlNode *node = xml_child(root, name);
+        int pid = 0;
+
+        if (!node)
+                return true;
+        if (!xml_get_int(node, "pid", &pid, error) ||
+            !xml_get_uint64(node, "start", &process->start_time, error))
+                return false;
+        if (pid <= 1)
+                return xml_error(error, node, "invalid pid");
+        process->pid = pid;
+        return true;
+}
+
+static bool read_images(const xmlNode *root, struct status *status, GError **error)
+{
+        for (const xmlNode *node = xml_child(root, "image"); node; node = xml_next(node)) {
+                g_autofree char *path = xml_attr(node, "path");
+                unsigned uid = UINT_MAX, gid = UINT_MAX;
+
+                if (!xml_get_uint(node, "uid", &uid, error) || !xml_get_uint(node, "gid", &gid, error))
+                        return false;
+                if (!path || uid == UINT_MAX || gid == UINT_MAX)
+                        return xml_error(error, node, "incomplete image");
+                status_add_image(status, path, uid, gid);
+        }
+        return true;
+}
+
+struct status *status_parse(const char *text, GError **error)
+{
+        g_autoptr(xmlDoc) doc = xml_parse(text, ROOT, error);
+        CLEANUP(status_free) struct status *status = status_new();
+        const xmlNode *root, *domain;
+
+        if (!doc)
+                return NULL;
+        root = xml_root(doc);
+        domain = xml_child(root, "domain");
+        if (!domain) {
+                xml_error(error, root, "missing <domain>");
+                return NULL;
+        }
+        if (!read_head(root, status, error) || !read_identity(root, status, error) ||
+            !read_process(root, "emulator", &status->emulator, error) ||
+            !read_process(root, "tpm", &status->tpm, error) || !read_images(root, status, error))
+                return NULL;
+        status->fake_reboot = xml_child(root, "fake-reboot");
+        status->shutdown_seen = xml_child(root, "shutdown-seen");
+        status->xml = xml_write(doc, domain);
+        return g_steal_pointer(&status);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Status documents as values and files. No state.
+ */
+#include "drivers/qemu/status.h"
+
+#include "base/store.h"
+
+#include <limits.h>
+#include <stdio.h>
+
+#define STATUS_FILE "status.xml"
+
+static void image_free(void *data)
+{
+        struct status_image *image = data;
+
+        g_free(image->path);
+        g_free(image);
+}
+
+struct status *status_new(void)
+{
+        struct status *status = g_new0(struct status, 1);
+
+        status->images = g_ptr_array_new_with_free_func(image_free);
+        return status;
+}
+
+void status_free(struct status *status)
+{
+        if (!status)
+                return;
+        g_ptr_array_unref(status->images);
+        g_free(status->name);
+        g_free(status->owner);
+        g_free(status->xml);
+        g_free(status);
+}
+
+void status_add_image(struct status *status, const char *path, uid_t uid, gid_t gid)
+{
+        struct status_image *image = g_new(struct status_image, 1);
+
+        *image = (struct status_image){ g_strdup(path), uid, gid };
+        g_ptr_array_add(status->images, image);
+}
+
+bool status_write(const char *dir, const struct status *status, GError **error)
+{
+        g_autofree char *text = status_format(status);
+
+        return store_write(dir, STATUS_FILE, text, false, error);
+}
+
+struct status *status_read(const char *dir, GError **error)
+{
+        g_autofree char *path = g_build_filename(dir, STATUS_FILE, NULL);
+        g_autofree char *text = store_read(path, error);
+
+        return text ? status_parse(text, error) : NULL;
+}
+
+bool status_read_pid(const char *dir, struct status_process *process)
+{
+        g_autofree char *path = g_build_filename(dir, "pid", NULL);
+        g_autofree char *text = store_read(path, NULL);
+        unsigned long long start_time;
+        char end;
+        int pid;
+
+        *process = (struct status_process){ 0 };
+        if (!text || sscanf(text, "%d %llu%c", &pid, &start_time, &end) != 3 || end != '\n' || pid <= 1)
+                return false;
+        *process = (struct status_process){ pid, start_time };
+        return true;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What the agent writes down about a guest that runs, for the agent after it: in the runtime directory, one
+ * directory for each guest, named by its uuid.
+ *
+ *     status.xml    this document, replaced atomically at each change of state
+ *     pid           "PID START-TIME": written by the emulator's process itself before the emulator runs in it
+ *     monitor.sock  where the emulator listens for the agent
+ *     io/           the only part that belongs to the emulator's user: sockets that it makes
+ *
+ * The document is written before the emulator is started (STATUS_STARTING), so at any moment whatever runs
+ * can be found, and whatever was taken can be given back. Values; the files are written in the domain's lane
+ * and read at start-up.
+ */
+
+#include "drivers/domain/domain.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum status_phase {
+        STATUS_STARTING, /* nobody has been told that it runs */
+        STATUS_RUNNING,
+        STATUS_PHASES,
+};
+
+/* An image that changed hands when the guest started. */
+struct status_image {
+        char *path; /* owned */
+        uid_t uid;  /* to be given back to */
+        gid_t gid;
+};
+
+/* A process by pid and start time; pid 0: none. */
+struct status_process {
+        pid_t pid;
+        uint64_t start_time;
+};
+
+struct status {
+        enum status_phase phase;
+        struct uuid uuid;
+        char *name; /* owned */
+        int id;
+        enum domain_run_state state;
+        int reason;
+        char *owner;                    /* owned; NULL: none (autodestroy) */
+        struct status_process emulator; /* may be missing in STATUS_STARTING: see status_read_pid() */
+        struct status_process tpm;      /* swtpm */
+        GPtrArray *images;              /* owned, struct status_image */
+        bool fake_reboot;               /* the next shutdown of the guest is a reboot */
+        bool shutdown_seen;             /* the guest has powered off */
+        char *xml;                      /* owned; the active <domain> document, secrets included */
+};
+
+struct status *status_new(void);
+/* NULL is fine. */
+void status_free(struct status *status);
+void status_add_image(struct status *status, const char *path, uid_t uid, gid_t gid);
+
+DEFINE_CLEANUP(struct status, status_free);
+
+/* status-xml.c: to text, and back with every value checked. */
+char *status_format(const struct status *status);
+struct status *status_parse(const char *text, GError **error);
+
+/* Atomically, not durably: dir is in memory and does not outlive the guest. */
+bool status_write(const char *dir, const struct status *status, GError **error);
+struct status *status_read(const char *dir, GError **error);
+
+/* The pid file; false when there is none or it is torn. */
+bool status_read_pid(const char *dir, struct status_process *process);

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Processes that outlive the agent: what they hold, how they are known again, how they end.
+ */
+#include "drivers/qemu/launch.h"
+
+#include "base/error.h"
+#include "base/loop.h"
+#include "base/pool.h"
+#include "drivers/qemu/status.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct loop *loop;
+static struct pool *pool;
+static struct lane *lane;
+static struct account *own;
+static int output_fd;
+static char *dir, *pid_path;
+static int pid_fd;
+
+static void setup(void)
+{
+        loop = loop_new(NULL);
+        pool = pool_new(2, NULL);
+        lane = lane_new(pool, loop, "launch");
+        own = account_new(NULL, NULL, NULL);
+        output_fd = memfd_create("output", MFD_CLOEXEC);
+        dir = g_dir_make_tmp("virtbus-launch-XXXXXX", NULL);
+        pid_path = g_build_filename(dir, "pid", NULL);
+        pid_fd = open(pid_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+}
+
+static void teardown(void)
+{
+        lane_unref(lane);
+        pool_free(pool);
+        loop_free(loop);
+        account_free(own);
+        close(output_fd);
+        close(pid_fd);
+        g_remove(pid_path);
+        g_rmdir(dir);
+        g_free(dir);
+        g_free(pid_path);
+}
+
+static void run(lane_fn fn)
+{
+        lane_post(lane, fn, NULL);
+        loop_run(loop);
+}
+
+static void quit(void *data)
+{
+        loop_quit(loop);
+}
+
+static void finish(void)
+{
+        loop_post(loop, quit, NULL);
+}
+
+/* Starts /bin/sh -c script. */
+static bool launch(const char *script, const struct launch *model, struct process *process, GError **error)
+{
+        char *argv[] = { (char *)"/bin/sh", (char *)"-c", (char *)script, NULL };
+        char *env[] = { (char *)"PATH=/usr/bin:/bin", (char *)"MARK=yes", NULL };
+        struct launch what = *model;
+
+        what.argv = argv;
+        what.env = env;
+        what.account = own;
+        what.output_fd = output_fd;
+        what.pid_fd = pid_fd;
+        return launch_run(&what, process, error);
+}
+
+static char *read_output(void)
+{
+        char *text = g_malloc0(65536);
+
+        ck_assert_int_ge(pread(output_fd, text, 65535, 0), 0);
+        return text;
+}
+
+static void job_inheritance(void *data)
+{
+        int kept = eventfd(0, EFD_CLOEXEC), other = eventfd(0, 0);
+        struct launch model = { .fds = &kept, .n_fds = 1 };
+        g_autofree char *text = NULL, *line = NULL;
+        struct status_process known;
+        struct process process;
+
+        signal(SIGPIPE, SIG_IGN);
+        ck_assert(launch(
+                "ls /proc/$$/fd | sort -n | tr '\\n' ' '; echo; cat /proc/self/status; env; pwd; umask; "
+                "exec sleep 100",
+                &model, &process, NULL));
+        ck_assert(status_read_pid(dir, &known));
+        ck_assert_int_eq(known.pid, process.pid);
+        ck_assert_uint_eq(known.start_time, process.start_time);
+        ck_assert_uint_gt(process.start_time, 0);
+        ck_assert(!process_has_ended(&process));
+        do {
+                g_free(text);
+                text = read_output();
+                ck_assert_int_eq(process_wait(&process, lane, lane_deadline_in(1)), LANE_TIMEOUT);
+        } while (!strstr(text, "\n0077\n"));
+        line = g_strdup_printf("0 1 2 %d \n", kept);
+        ck_assert_msg(g_str_has_prefix(text, line), "%s instead of %s", text, line);
+        ck_assert_ptr_nonnull(strstr(text, "CapEff:\t0000000000000000"));
+        ck_assert_ptr_nonnull(strstr(text, "CapPrm:\t0000000000000000"));
+        ck_assert_ptr_nonnull(strstr(text, "CapBnd:\t0000000000000000"));
+        ck_assert_ptr_nonnull(strstr(text, "NoNewPrivs:\t1"));
+        ck_assert_ptr_nonnull(strstr(text, "SigBlk:\t0000000000000000"));
+        ck_assert_ptr_nonnull(strstr(text, "SigIgn:\t0000000000000000"));
+        ck_assert_ptr_nonnull(strstr(text, "MARK=yes\n"));
+        ck_assert_ptr_null(strstr(text, "HOME="));
+        ck_assert_ptr_nonnull(strstr(text, "\n/\n"));
+        ck_assert_int_eq(getsid(process.pid), process.pid);
+        ck_assert(process_end(&process, lane));
+        process_close(&process);
+        close(kept);
+        close(other);
+        finish();
+}
+
+START_TEST(a_process_holds_only_what_it_is_given)
+{
+        if (geteuid() == 0)
+                run(job_inheritance);
+}
+END_TEST
+
+static void job_account(void *data)
+{
+        struct account nobody = { .name = (char *)"nobody", .uid = 65534, .gid = 65533 };
+        gid_t groups[] = { 65533, 65532 };
+        char *argv[] = { (char *)"/bin/sh", (char *)"-c",
+                         (char *)"id -u; id -g; id -G; echo end; exec sleep 100", NULL };
+        char *env[] = { (char *)"PATH=/usr/bin:/bin", NULL };
+        struct launch what = { argv, env, &nobody, output_fd, -1, NULL, 0, 0, NULL, 0 };
+        g_autofree char *text = NULL;
+        struct process process;
+
+        nobody.groups = groups;
+        nobody.n_groups = 2;
+        ck_assert(launch_run(&what, &process, NULL));
+        do {
+                g_free(text);
+                text = read_output();
+                ck_assert_int_eq(process_wait(&process, lane, lane_deadline_in(1)), LANE_TIMEOUT);
+        } while (!strstr(text, "end"));
+        ck_assert_msg(g_str_has_prefix(text, "65534\n65533\n65533 65532\nend\n"), "%s", text);
+        ck_assert_int_eq((int)geteuid(), 0);
+        ck_assert(process_end(&process, lane));
+        process_close(&process);
+        finish();
+}
+
+START_TEST(the_user_is_switched_with_all_its_groups)
+{
+        if (geteuid() == 0)
+                run(job_account);
+}
+END_TEST
+
+static void job_checks(void *data)
+{
+        struct account nobody = { .name = (char *)"nobody", .uid = 65534, .gid = 65534 };
+        struct launch_check checks[] = {
+                { (char *)"/dev/null", O_RDWR, (char *)"the null device" },
+                { pid_path, O_RDONLY, (char *)"image of disk 'vda'" },
+        };
+        char *argv[] = { (char *)"/bin/true", NULL }, *env[] = { NULL };
+        struct launch what = { argv, env, &nobody, output_fd, -1, NULL, 0, 0, checks, 2 };
+        struct process process;
+        GError *error = NULL;
+
+        ck_assert(!launch_run(&what, &process, &error));
+        ck_assert(!process_is_open(&process));
+        ck_assert_str_eq(error->message,
+                         "cannot open image of disk 'vda' as user 'nobody': Permission denied");
+        g_clear_error(&error);
+        argv[0] = (char *)"/nonexistent/qemu";
+        what.n_checks = 0;
+        ck_assert(!launch_run(&what, &process, &error));
+        ck_assert_str_eq(error->message,
+                         "cannot run '/nonexistent/qemu' as user 'nobody': No such file or directory");
+        g_clear_error(&error);
+        /* Nothing is left to reap. */
+        ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+        finish();
+}
+
+START_TEST(what_the_user_may_not_open_is_named)
+{
+        if (geteuid() == 0)
+                run(job_checks);
+}
+END_TEST
+
+static void job_known_again(void *data)
+{
+        struct launch model = { 0 };
+        struct process process, again;
+
+        ck_assert(launch("exec sleep 100", &model, &process, NULL));
+        ck_assert(!process_open(&again, process.pid, process.start_time + 1, NULL));
+        ck_assert(!process_is_open(&again));
+        ck_assert(process_open(&again, process.pid, process.start_time, NULL));
+        process_signal(&again, SIGKILL);
+        ck_assert_int_eq(process_wait(&again, lane, lane_deadline_in(5000)), LANE_READY);
+        ck_assert(process_has_ended(&process));
+        process_close(&again);
+        process_close(&process);
+        ck_assert(!process_open(&again, 1 << 30, 5, NULL));
+        finish();
+}
+
+START_TEST(a_pid_alone_is_not_a_process)
+{
+        run(job_known_again);
+}
+END_TEST
+
+static void job_end(void *data)
+{
+        struct launch model = { 0 };
+        struct process process;
+        gint64 begin;
+        char state;
+        uint64_t start_time;
+
+        /* One that ignores SIGTERM is killed after a second, one that is stopped at once. */
+        ck_assert(launch("trap '' TERM; echo ready; while :; do sleep 100; done", &model, &process, NULL));
+        while (pread(output_fd, &state, 1, 0) <= 0)
+                ck_assert_int_eq(process_wait(&process, lane, lane_deadline_in(1)), LANE_TIMEOUT);
+        process_signal(&process, SIGSTOP);
+        do
+                ck_assert(process_read_stat(process.pid, &start_time, &state));
+        while (state != 'T');
+        ck_assert(process_is_stopped(&process));
+        begin = g_get_monotonic_time();
+        ck_assert(process_end(&process, lane));
+        ck_assert_int_lt(g_get_monotonic_time() - begin, 500000);
+        process_close(&process);
+        finish();
+}
+
+START_TEST(a_stopped_process_ends_at_once)
+{
+        run(job_end);
+}
+END_TEST
+
+START_TEST(permissions_follow_the_first_class_that_applies)
+{
+        gid_t groups[] = { 100, 200 };
+        struct account account = { .uid = 10, .gid = 100, .groups = groups, .n_groups = 2 };
+
+        ck_assert(account_may_open(&account, 10, 0, 0600, true));
+        ck_assert(!account_may_open(&account, 10, 0, 0400, true));
+        ck_assert(account_may_open(&account, 10, 0, 0400, false));
+        ck_assert(!account_may_open(&account, 10, 0, 0066, false));
+        ck_assert(account_may_open(&account, 0, 200, 0060, true));
+        ck_assert(!account_may_open(&account, 0, 200, 0606, true));
+        ck_assert(account_may_open(&account, 0, 0, 0006, true));
+        ck_assert(!account_may_open(&account, 0, 0, 0660, false));
+}
+END_TEST
+
+START_TEST(an_unknown_user_is_named)
+{
+        g_autoptr(GError) error = NULL;
+
+        ck_assert_ptr_null(account_new("no-such-user", NULL, &error));
+        ck_assert_int_eq(error_get_code(error), ERROR_CONFIG_UNSUPPORTED);
+        ck_assert_ptr_nonnull(strstr(error->message, "'no-such-user'"));
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("qemu-launch");
+        TCase *tests = tcase_create("launch");
+        SRunner *runner;
+        int failed;
+
+        tcase_add_checked_fixture(tests, setup, teardown);
+        tcase_add_test(tests, a_process_holds_only_what_it_is_given);
+        tcase_add_test(tests, the_user_is_switched_with_all_its_groups);
+        tcase_add_test(tests, what_the_user_may_not_open_is_named);
+        tcase_add_test(tests, a_pid_alone_is_not_a_process);
+        tcase_add_test(tests, a_stopped_process_ends_at_once);
+        tcase_add_test(tests, permissions_follow_the_first_class_that_applies);
+        tcase_add_test(tests, an_unknown_user_is_named);
+        suite_add_tcase(suite, tests);
+        runner = srunner_create(suite);
+        srunner_run_all(runner, CK_NORMAL);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Status documents: what is written is read back, what is damaged is refused.
+ */
+#include "drivers/qemu/status.h"
+
+#include "base/error.h"
+
+#include <check.h>
+#include <glib/gstdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DOMAIN                                                                                               \
+        "<domain type='kvm' id='3'>\n  <name>a&lt;b</name>\n  <description>two\nlines</description>\n"       \
+        "  <devices>\n    <disk type='file'/>\n  </devices>\n</domain>\n"
+
+static struct status *make(void)
+{
+        struct status *status = status_new();
+
+        status->phase = STATUS_RUNNING;
+        ck_assert(uuid_parse(&status->uuid, "6695eb01-f6a4-8304-79aa-97f2502e193f", NULL));
+        status->name = g_strdup("a<b");
+        status->id = 3;
+        status->state = DOMAIN_PAUSED;
+        status->reason = DOMAIN_PAUSED_IOERROR;
+        status->owner = g_strdup(":1.7");
+        status->emulator = (struct status_process){ 4711, 123456789012 };
+        status->tpm = (struct status_process){ 4710, 99 };
+        status_add_image(status, "/images/it's & <mine>.qcow2", 1000, 4294967294U);
+        status->fake_reboot = true;
+        status->xml = g_strdup(DOMAIN);
+        return status;
+}
+
+START_TEST(what_is_written_is_read)
+{
+        CLEANUP(status_free) struct status *status = make();
+        g_autofree char *text = status_format(status);
+        GError *error = NULL;
+        CLEANUP(status_free) struct status *back = status_parse(text, &error);
+        const struct status_image *image;
+
+        ck_assert_msg(back != NULL, "%s\n%s", error ? error->message : "", text);
+        ck_assert_int_eq(back->phase, STATUS_RUNNING);
+        ck_assert(uuid_equal(&back->uuid, &status->uuid));
+        ck_assert_str_eq(back->name, "a<b");
+        ck_assert_int_eq(back->id, 3);
+        ck_assert_int_eq(back->state, DOMAIN_PAUSED);
+        ck_assert_int_eq(back->reason, DOMAIN_PAUSED_IOERROR);
+        ck_assert_str_eq(back->owner, ":1.7");
+        ck_assert_int_eq(back->emulator.pid, 4711);
+        ck_assert_uint_eq(back->emulator.start_time, 123456789012);
+        ck_assert_int_eq(back->tpm.pid, 4710);
+        ck_assert(back->fake_reboot);
+        ck_assert(!back->shutdown_seen);
+        ck_assert_uint_eq(back->images->len, 1);
+        image = g_ptr_array_index(back->images, 0);
+        ck_assert_str_eq(image->path, "/images/it's & <mine>.qcow2");
+        ck_assert_uint_eq(image->uid, 1000);
+        ck_assert_uint_eq(image->gid, 4294967294U);
+        ck_assert_str_eq(back->xml, DOMAIN);
+}
+END_TEST
+
+START_TEST(a_torn_document_is_refused)
+{
+        CLEANUP(status_free) struct status *status = make();
+        g_autofree char *text = status_format(status);
+
+        for (size_t length = strlen(text) - 2; length > 0; length -= MIN(length, 7)) {
+                g_autofree char *torn = g_strndup(text, length);
+                g_autoptr(GError) error = NULL;
+
+                ck_assert_ptr_null(status_parse(torn, &error));
+                ck_assert_ptr_nonnull(error);
+        }
+}
+END_TEST
+
+static const char *const edits[][2] = {
+        { "phase='running'", "phase='x'" },
+        { "phase='running'", "" },
+        { "state='3'", "state='8'" },
+        { "state='3'", "state='-1'" },
+        { "id='3'>\n  <name>", "id='0'><name>" },
+        { "pid='4711'", "pid='1'" },
+        { "pid='4711'", "pid='-4711'" },
+        { "pid='4711'", "pid='99999999999999999999'" },
+        { "uid='1000'", "uid='4294967295'" },
+        { "path=", "pat=" },
+        { "6695eb01", "zz95eb01" },
+        { "<uuid>", "<uid>" },
+        { "<domain", "<domai" },
+};
+
+START_TEST(wrong_values_are_refused)
+{
+        CLEANUP(status_free) struct status *status = make();
+        g_autofree char *text = status_format(status);
+        g_auto(GStrv) parts = g_strsplit(text, edits[_i][0], 2);
+        g_autofree char *edited = g_strjoinv(edits[_i][1], parts);
+        g_autoptr(GError) error = NULL;
+
+        ck_assert_uint_eq(g_strv_length(parts), 2);
+        ck_assert_ptr_null(status_parse(edited, &error));
+        ck_assert_ptr_nonnull(error);
+}
+END_TEST
+
+static const struct {
+        const char *text;
+        bool good;
+} pids[] = {
+        { "4711 99\n", true }, { "4711 99", false }, { "4711", false },  { "", false },
+        { "1 5\n", false },    { "-5 5\n", false },  { "x 5\n", false },
+};
+
+START_TEST(a_torn_pid_file_is_none)
+{
+        g_autofree char *dir = g_dir_make_tmp("virtbus-status-XXXXXX", NULL);
+        g_autofree char *path = g_build_filename(dir, "pid", NULL);
+        struct status_process process;
+
+        ck_assert(!status_read_pid(dir, &process));
+        ck_assert(g_file_set_contents(path, pids[_i].text, -1, NULL));
+        ck_assert_int_eq(status_read_pid(dir, &process), pids[_i].good);
+        ck_assert_int_eq(process.pid, pids[_i].good ? 4711 : 0);
+        g_remove(path);
+        g_rmdir(dir);
+}
+END_TEST
+
+START_TEST(files_are_private)
+{
+        g_autofree char *dir = g_dir_make_tmp("virtbus-status-XXXXXX", NULL);
+        g_autofree char *path = g_build_filename(dir, "status.xml", NULL);
+        CLEANUP(status_free) struct status *status = make();
+        CLEANUP(status_free) struct status *back = NULL;
+        GStatBuf st;
+
+        ck_assert(status_write(dir, status, NULL));
+        ck_assert_int_eq(g_stat(path, &st), 0);
+        ck_assert_uint_eq(st.st_mode & 07777, 0600);
+        back = status_read(dir, NULL);
+        ck_assert_ptr_nonnull(back);
+        ck_assert_str_eq(back->xml, DOMAIN);
+        g_remove(path);
+        g_rmdir(dir);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("qemu-status");
+        TCase *tests = tcase_create("status");
+        SRunner *runner;
+        int failed;
+
+        tcase_add_test(tests, what_is_written_is_read);
+        tcase_add_test(tests, a_torn_document_is_refused);
+        tcase_add_loop_test(tests, wrong_values_are_refused, 0, G_N_ELEMENTS(edits));
+        tcase_add_loop_test(tests, a_torn_pid_file_is_none, 0, G_N_ELEMENTS(pids));
+        tcase_add_test(tests, files_are_private);
+        suite_add_tcase(suite, tests);
+        runner = srunner_create(suite);
+        srunner_run_all(runner, CK_NORMAL);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
