@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Jobs. The work runs in the job's lane and counts in two atomic numbers; one timer of the list carries them
+ * to the listeners while jobs run. All else belongs to the loop.
+ */
+#include "base/job.h"
+
+#include "base/error.h"
+#include "base/lane.h"
+#include "base/loop.h"
+#include "base/managed.h"
+
+#include <stdatomic.h>
+
+struct listener {
+        job_listener fn;
+        void *data; /* borrowed */
+};
+
+struct job_list {
+        /* const */
+        struct loop *loop; /* borrowed */
+        struct pool *pool; /* borrowed */
+        /* loop */
+        GQueue jobs; /* of struct job, owned */
+        GArray *listeners;
+        struct loop_timer *timer; /* owned; set while jobs run */
+        unsigned last_id;
+};
+
+struct job {
+        /* const */
+        struct job_list *list; /* borrowed */
+        unsigned id;
+        char *operation;        /* owned */
+        struct managed *object; /* ref, may be NULL */
+        struct lane *lane;      /* ref */
+        uint64_t started_s;
+        job_work work;
+        job_done done;
+        void *data; /* owned by done */
+        /* atomic */
+        _Atomic uint64_t now_processed, now_total;
+        atomic_bool cancelled;
+        /* lane, then loop */
+        GError *error; /* owned */
+        /* loop */
+        enum job_state state;
+        uint64_t processed, total;
+};
+
+struct job_list *job_list_new(struct loop *loop, struct pool *pool)
+{
+        struct job_list *list = g_new0(struct job_list, 1);
+
+        list->loop = loop;
+        list->pool = pool;
+        g_queue_init(&list->jobs);
+        list->listeners = g_array_new(FALSE, FALSE, sizeof(struct listener));
+        return list;
+}
+
+void job_list_free(struct job_list *list)
+{
+        if (!list)
+                return;
+        g_assert(!list->jobs.head);
+        loop_timer_free(list->timer);
+        g_array_unref(list->listeners);
+        g_free(list);
+}
+
+void job_list_listen(struct job_list *list, job_listener listener, void *data)
+{
+        struct listener entry = { listener, data };
+
+        g_array_append_val(list->listeners, entry);
+}
+
+static void tell(struct job *job, enum job_change change)
+{
+        for (unsigned i = 0; i < job->list->listeners->len; i++) {
+                const struct listener *listener = &g_array_index(job->list->listeners, struct listener, i);
+
+                listener->fn(job, change, listener->data);
+        }
+}
+
+unsigned job_list_get_count(const struct job_list *list)
+{
+        return list->jobs.length;
+}
+
+GPtrArray *job_list_get_all(const struct job_list *list)
+{
+        GPtrArray *all = g_ptr_array_sized_new(list->jobs.length);
+
+        for (GList *link = list->jobs.head; link; link = link->next)
+                g_ptr_array_add(all, link->data);
+        return all;
+}
+
+struct job *job_list_find(const struct job_list *list, unsigned id)
+{
+        for (GList *link = list->jobs.head; link; link = link->next) {
+                struct job *job = link->data;
+
+                if (job->id == id)
+                        return job;
+        }
+        return NULL;
+}
+
+void job_list_cancel_all(struct job_list *list)
+{
+        for (GList *link = list->jobs.head; link; link = link->next)
+                job_cancel(link->data);
+}
+
+/* True when the published numbers changed. */
+static bool take_progress(struct job *job)
+{
+        uint64_t processed = atomic_load(&job->now_processed), total = atomic_load(&job->now_total);
+
+        if (processed == job->processed && total == job->total)
+                return false;
+        job->processed = processed;
+        job->total = total;
+        return true;
+}
+
+static void publish_progress(void *data)
+{
+        struct job_list *list = data;
+
+        for (GList *link = list->jobs.head; link; link = link->next) {
+                if (take_progress(link->data))
+                        tell(link->data, JOB_UPDATED);
+        }
+        if (list->jobs.head)
+                loop_timer_set(list->timer, JOB_UPDATE_MS);
+}
+
+static void job_free(struct job *job)
+{
+        g_clear_error(&job->error);
+        lane_unref(job->lane);
+        managed_unref(job->object);
+        g_free(job->operation);
+        g_free(job);
+}
+
+static void job_finish(void *data)
+{
+        struct job *job = data;
+
+        take_progress(job);
+        if (!job->error)
+                job->state = JOB_COMPLETED;
+        else
+                job->state = atomic_load(&job->cancelled) ? JOB_CANCELLED : JOB_FAILED;
+        if (job->done)
+                job->done(job, job->error, job->data);
+        tell(job, JOB_ENDED);
+        g_queue_remove(&job->list->jobs, job);
+        job_free(job);
+}
+
+static void job_main(void *data)
+{
+        struct job *job = data;
+
+        /* Cancelled before it began: an urgent post interrupts only what runs. */
+        if (atomic_load(&job->cancelled))
+                error_set(&job->error, ERROR_FROM_NONE, ERROR_OPERATION_ABORTED, "job %u (%s) was cancelled",
+                          job->id, job->operation);
+        else if (job->work(job, job->data, &job->error))
+                g_clear_error(&job->error);
+        else if (!job->error)
+                error_set(&job->error, ERROR_FROM_NONE, ERROR_INTERNAL_ERROR,
+                          "job %u (%s) failed without a reason", job->id, job->operation);
+        loop_post(job->list->loop, job_finish, job);
+}
+
+static struct job *job_new(struct job_list *list, const char *operation, struct managed *object)
+{
+        struct job *job = g_new0(struct job, 1);
+        g_autofree char *name = NULL;
+
+        job->list = list;
+        job->id = ++list->last_id;
+        job->operation = g_strdup(operation);
+        job->object = object ? managed_ref(object) : NULL;
+        name = g_strdup_printf("job %u", job->id);
+        job->lane = lane_new(list->pool, list->loop, name);
+        job->started_s = (uint64_t)(g_get_real_time() / G_USEC_PER_SEC);
+        return job;
+}
+
+struct job *job_run(struct job_list *list, const char *operation, struct managed *object, job_work work,
+                    job_done done, void *data, GError **error)
+{
+        struct job *job;
+
+        g_assert(on_loop(list->loop));
+        if (list->jobs.length >= JOB_MAX) {
+                error_set(error, ERROR_FROM_NONE, ERROR_RESOURCE_BUSY,
+                          "%d jobs run already, '%s' has to wait for one to end", JOB_MAX, operation);
+                return NULL;
+        }
+        job = job_new(list, operation, object);
+        job->work = work;
+        job->done = done;
+        job->data = data;
+        g_queue_push_tail(&list->jobs, job);
+        tell(job, JOB_ADDED);
+        if (!list->timer)
+                list->timer = loop_timer_new(list->loop, JOB_UPDATE_MS, publish_progress, list);
+        else if (list->jobs.length == 1)
+                loop_timer_set(list->timer, JOB_UPDATE_MS);
+        lane_post(job->lane, job_main, job);
+        return job;
+}
+
+/* Exists only to interrupt the work where it waits. */
+static void interruption(void *data)
+{
+}
+
+void job_cancel(struct job *job)
+{
+        g_assert(on_loop(job->list->loop));
+        atomic_store(&job->cancelled, true);
+        lane_post_urgent(job->lane, interruption, NULL);
+}
+
+void job_set_progress(struct job *job, uint64_t processed, uint64_t total)
+{
+        atomic_store(&job->now_total, total);
+        atomic_store(&job->now_processed, processed);
+}
+
+unsigned job_get_id(const struct job *job)
+{
+        return job->id;
+}
+
+const char *job_get_operation(const struct job *job)
+{
+        return job->operation;
+}
+
+struct managed *job_get_object(const struct job *job)
+{
+        return job->object;
+}
+
+struct lane *job_get_lane(const struct job *job)
+{
+        return job->lane;
+}
+
+uint64_t job_get_started(const struct job *job)
+{
+        return job->started_s;
+}
+
+enum job_state job_get_state(const struct job *job)
+{
+        return job->state;
+}
+
+void job_get_progress(const struct job *job, uint64_t *processed, uint64_t *total)
+{
+        *processed = job->processed;
+        *total = job->total;
+}
+
+double job_get_fraction(const struct job *job)
+{
+        if (job->state == JOB_COMPLETED)
+                return 1;
+        if (!job->total)
+                return -1;
+        return MIN((double)job->processed / (double)job->total, 1);
+}
+
+const char *job_get_error(const struct job *job)
+{
+        return job->error ? job->error->message : "";
+}
