@@ -31,10 +31,16 @@ typedef const xmlError parse_error;
 typedef xmlError parse_error;
 #endif
 
-static const char *skip_past(const char *p, const char *end)
+/* What follows the first end in text; end closes with '>'. */
+static const char *skip_past(const char *text, const char *end)
 {
-        p = strstr(p, end);
-        return p ? p + strlen(end) : NULL;
+        ptrdiff_t before = (ptrdiff_t)strlen(end) - 1;
+
+        for (const char *p = strchr(text, '>'); p; p = strchr(p + 1, '>')) {
+                if (p - text >= before && memcmp(p - before, end, (size_t)before) == 0)
+                        return p + 1;
+        }
+        return NULL;
 }
 
 /* p stands behind the '<'. Returns what follows the tag, NULL if it is none. */

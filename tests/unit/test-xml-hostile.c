@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static void assert_refused(const char *text, enum error_code code, const char *part)
@@ -224,12 +225,12 @@ END_TEST
  */
 static void assert_quick(const char *before, const char *text, const char *after)
 {
-        g_autofree char *document = g_strconcat(before, text, after, NULL);
-        gint64 start = g_get_monotonic_time();
+        g_autofree char *document = g_strconcat(before, text, after, NULL), *quoted = error_quote(document);
+        clock_t start = clock();
 
         ck_assert_uint_le(strlen(document), XML_BYTES_MAX);
         ck_assert_ptr_null(xml_parse(document, NULL, NULL));
-        ck_assert_msg(g_get_monotonic_time() - start < G_USEC_PER_SEC / 2, "%s", before);
+        ck_assert_msg(clock() - start < CLOCKS_PER_SEC / 2, "%s", quoted);
 }
 
 START_TEST(test_work_behind_errors)
