@@ -2,10 +2,11 @@
 #pragma once
 
 /*
- * Running helper programs (qemu-img, swtpm, dnsmasq, nft ...) from a lane. A child gets an empty signal mask, default
- * signal dispositions, /dev/null as standard input unless input is given, no descriptor of the agent's, and LC_ALL=C.
- * The wait is bounded by the deadline and ends early when the lane is interrupted; a child that does not end is killed
- * and reaped through its pidfd.
+ * Running helper programs (qemu-img, swtpm, dnsmasq, nft ...) from a lane. A child gets a process group of its own, an
+ * empty signal mask, default signal dispositions, /dev/null as standard input unless input is given, no descriptor of
+ * the agent's, and LC_ALL=C. The wait is bounded by the deadline and ends early when the lane is interrupted; a child
+ * that does not end then is killed with its group and reaped. What a child leaves running in the background when it
+ * ends is not waited for. SIGPIPE must be ignored (log_init() does it).
  */
 
 #include <glib.h>
@@ -19,23 +20,25 @@ struct lane;
 #define SPAWN_OUTPUT_MAX (8 * 1024 * 1024)
 
 struct spawn_result {
-        int status; /* as from waitpid(2) */
-        char *output; /* owned, NUL-terminated standard output */
-        char *errors; /* owned, NUL-terminated standard error, its last 4 KiB */
+        int status;     /* as from waitpid(2) */
+        bool truncated; /* output is only the first SPAWN_OUTPUT_MAX bytes of what the child wrote */
+        char *output;   /* owned, NUL-terminated standard output */
+        char *errors;   /* owned, NUL-terminated standard error, its last 4 KiB */
 };
 
 /* Frees what result holds; a zeroed one is fine. */
 void spawn_result_clear(struct spawn_result *result);
 
 /*
- * Runs argv (argv[0] looked up in PATH) and waits. False with ERROR_OPERATION_FAILED only when it could not be started
- * ("missing tool 'x'" when it does not exist), hit the deadline or was interrupted; the exit status is the caller's to judge.
+ * Runs argv (argv[0] looked up in PATH) and waits. In the lane. False with ERROR_OPERATION_FAILED when it could not be
+ * started ("missing tool 'x'" when it does not exist), ERROR_OPERATION_TIMEOUT at the deadline, ERROR_OPERATION_ABORTED
+ * when the lane was interrupted; *result is empty then. The exit status is the caller's to judge.
  */
 bool spawn_run(struct lane *lane, const char *const argv[], const char *input, unsigned timeout_ms,
                struct spawn_result *result, GError **error);
 
 /*
- * The same and the exit status must be 0; otherwise the error quotes the program's last line of standard error. output
- * may be NULL.
+ * The same and the exit status must be 0 and the output whole; otherwise ERROR_OPERATION_FAILED, which quotes the
+ * program's last line of standard error. output may be NULL.
  */
 bool spawn_check(struct lane *lane, const char *const argv[], unsigned timeout_ms, char **output, GError **error);
