@@ -182,7 +182,8 @@ void client_fails(struct client *client, const char *name, const char *text, con
         if (!outcome)
                 ck_abort_msg("%s.%s on %s succeeded, but '%s: %s' was due", interface, member, path, name,
                              text ? text : "*");
-        if ((name && strcmp(error.name, name) != 0) || (text && !g_pattern_match_simple(text, error.message)))
+        if ((name && !g_pattern_match_simple(name, error.name)) ||
+            (text && !g_pattern_match_simple(text, error.message)))
                 ck_abort_msg("%s.%s on %s failed with '%s', but '%s: %s' was due", interface, member, path,
                              outcome, name, text ? text : "*");
         sd_bus_error_free(&error);

@@ -47,8 +47,8 @@ char *client_call_string(struct client *client, const char *path, const char *in
                          const char *types, ...);
 
 /*
- * A call that has to fail with the error `name` and a text that matches the glob `text`; NULL matches any.
- * The text of org.libvirt.Error is checked to be within its bound.
+ * A call that has to fail with an error whose name and text match the globs `name` and `text`; NULL matches
+ * any. The text of org.libvirt.Error is checked to be within its bound.
  */
 void client_fails(struct client *client, const char *name, const char *text, const char *path,
                   const char *interface, const char *member, const char *types, ...);
