@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * One line per message, to the journal when standard error is connected to it ($JOURNAL_STREAM, as systemd.exec(5) has
- * it), to standard error else as "<level>: text". Control characters are escaped and a line is cut at LOG_LINE_MAX
- * bytes: no message can forge another. Any thread. A reader that is gone or stuck and a disk that is full cost the
- * line, never time or the process.
+ * One line per message, to the journal when standard error is connected to it ($JOURNAL_STREAM, as
+ * systemd.exec(5) has it), to standard error else as "<level>: text". Control characters are escaped and a
+ * line is cut at LOG_LINE_MAX bytes: no message can forge another. Any thread. A reader that is gone or stuck
+ * and a disk that is full cost the line, never time or the process.
  */
 
 #include <glib.h>
@@ -23,8 +23,9 @@ enum log_level {
 };
 
 /*
- * Finds out where messages go and sets the highest level that is written. Ignores SIGPIPE for the whole process. Call it
- * once, before there are threads; until then messages go to standard error up to LOG_LEVEL_INFO.
+ * Finds out where messages go and sets the highest level that is written. Ignores SIGPIPE for the whole
+ * process. Call it once, before there are threads; until then messages go to standard error up to
+ * LOG_LEVEL_INFO.
  */
 void log_init(enum log_level max);
 

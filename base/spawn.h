@@ -2,11 +2,12 @@
 #pragma once
 
 /*
- * Running helper programs (qemu-img, swtpm, dnsmasq, nft ...) from a lane. A child gets a process group of its own, an
- * empty signal mask, default signal dispositions, /dev/null as standard input unless input is given, no descriptor of
- * the agent's, and LC_ALL=C. The wait is bounded by the deadline and ends early when the lane is interrupted; a child
- * that does not end then is killed with its group and reaped. What a child leaves running in the background when it
- * ends is not waited for. SIGPIPE must be ignored (log_init() does it).
+ * Running helper programs (qemu-img, swtpm, dnsmasq, nft ...) from a lane. A child gets a process group of
+ * its own, an empty signal mask, default signal dispositions, /dev/null as standard input unless input is
+ * given, no descriptor of the agent's, and LC_ALL=C. The wait is bounded by the deadline and ends early when
+ * the lane is interrupted; a child that does not end then is killed with its group and reaped. What a child
+ * leaves running in the background when it ends is not waited for. SIGPIPE must be ignored (log_init() does
+ * it).
  */
 
 #include <glib.h>
@@ -30,15 +31,17 @@ struct spawn_result {
 void spawn_result_clear(struct spawn_result *result);
 
 /*
- * Runs argv (argv[0] looked up in PATH) and waits. In the lane. False with ERROR_OPERATION_FAILED when it could not be
- * started ("missing tool 'x'" when it does not exist), ERROR_OPERATION_TIMEOUT at the deadline, ERROR_OPERATION_ABORTED
- * when the lane was interrupted; *result is empty then. The exit status is the caller's to judge.
+ * Runs argv (argv[0] looked up in PATH) and waits. In the lane. False with ERROR_OPERATION_FAILED when it
+ * could not be started ("missing tool 'x'" when it does not exist), ERROR_OPERATION_TIMEOUT at the deadline,
+ * ERROR_OPERATION_ABORTED when the lane was interrupted; *result is empty then. The exit status is the
+ * caller's to judge.
  */
 bool spawn_run(struct lane *lane, const char *const argv[], const char *input, unsigned timeout_ms,
                struct spawn_result *result, GError **error);
 
 /*
- * The same and the exit status must be 0 and the output whole; otherwise ERROR_OPERATION_FAILED, which quotes the
- * program's last line of standard error. output may be NULL.
+ * The same and the exit status must be 0 and the output whole; otherwise ERROR_OPERATION_FAILED, which quotes
+ * the program's last line of standard error. output may be NULL.
  */
-bool spawn_check(struct lane *lane, const char *const argv[], unsigned timeout_ms, char **output, GError **error);
+bool spawn_check(struct lane *lane, const char *const argv[], unsigned timeout_ms, char **output,
+                 GError **error);

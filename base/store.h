@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * Atomic files. A file is there with its old content or with its new one, whatever happens: temporary file in the same
- * directory, fsync, rename, fsync of the directory. All files are made with mode 0600 by open(2). These functions block
- * on the disk: lanes and start-up only. Errors name the path: ERROR_SYSTEM_ERROR for what the kernel refuses,
- * ERROR_OPERATION_FAILED for a file that breaks a bound or is none, ERROR_INVALID_ARG for a name that is empty, hidden
- * or has a '/'.
+ * Atomic files. A file is there with its old content or with its new one, whatever happens: temporary file in
+ * the same directory, fsync, rename, fsync of the directory. All files are made with mode 0600 by open(2).
+ * These functions block on the disk: lanes and start-up only. Errors name the path: ERROR_SYSTEM_ERROR for
+ * what the kernel refuses, ERROR_OPERATION_FAILED for a file that breaks a bound or is none,
+ * ERROR_INVALID_ARG for a name that is empty, hidden or has a '/'.
  */
 
 #include <glib.h>
@@ -19,8 +19,9 @@
 bool store_make_dir(const char *path, GError **error);
 
 /*
- * Writes dir/name, at most STORE_FILE_MAX bytes; dir is made when it is not there. durable: fsync file and directory
- * (persistent state); otherwise only atomic (runtime state). After an error the old file stands as it was.
+ * Writes dir/name, at most STORE_FILE_MAX bytes; dir is made when it is not there. durable: fsync file and
+ * directory (persistent state); otherwise only atomic (runtime state). After an error the old file stands as
+ * it was.
  */
 bool store_write(const char *dir, const char *name, const char *text, bool durable, GError **error);
 
@@ -28,14 +29,15 @@ bool store_write(const char *dir, const char *name, const char *text, bool durab
 bool store_remove(const char *dir, const char *name, bool durable, GError **error);
 
 /*
- * Reads a regular file of at most STORE_FILE_MAX bytes: no symbolic link, and no FIFO or device that would hang the
- * reader. A NUL byte in it is an error. Returns a NUL-terminated string.
+ * Reads a regular file of at most STORE_FILE_MAX bytes: no symbolic link, and no FIFO or device that would
+ * hang the reader. A NUL byte in it is an error. Returns a NUL-terminated string.
  */
 char *store_read(const char *path, GError **error);
 
 /*
- * The names in dir that end in suffix, sorted, without directories of the same name; hidden files and left-over temporary
- * files are not among them (the latter are removed). A directory that does not exist gives an empty list.
+ * The names in dir that end in suffix, sorted, without directories of the same name; hidden files and
+ * left-over temporary files are not among them (the latter are removed). A directory that does not exist
+ * gives an empty list.
  */
 GPtrArray *store_list(const char *dir, const char *suffix, GError **error);
 
@@ -44,7 +46,7 @@ bool store_mark(const char *dir, const char *name, bool on, GError **error);
 bool store_is_marked(const char *dir, const char *name);
 
 /*
- * Takes the exclusive lock dir/lock (flock) for the life of the process. *fd is the descriptor to keep open. Fails with
- * ERROR_RESOURCE_BUSY, naming the directory, when another agent holds it.
+ * Takes the exclusive lock dir/lock (flock) for the life of the process. *fd is the descriptor to keep open.
+ * Fails with ERROR_RESOURCE_BUSY, naming the directory, when another agent holds it.
  */
 bool store_lock(const char *dir, int *fd, GError **error);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* UUIDs in memory are the 16 raw bytes; as text they are the 36 lower-case characters of RFC 4122. Any thread. */
+/* UUIDs in memory are the 16 raw bytes; as text they are the 36 lower-case characters of RFC 4122. Any
+ * thread. */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -14,8 +15,8 @@ struct uuid {
 };
 
 /*
- * Accepts 32 hexadecimal digits of either case, with hyphens at any place between bytes or none, and white space around
- * them, as libvirt does. False with ERROR_INVALID_ARG, and *uuid left alone, for anything else.
+ * Accepts 32 hexadecimal digits of either case, with hyphens at any place between bytes or none, and white
+ * space around them, as libvirt does. False with ERROR_INVALID_ARG, and *uuid left alone, for anything else.
  */
 bool uuid_parse(struct uuid *uuid, const char *text, GError **error);
 
