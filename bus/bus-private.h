@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The bus as its own files see it. Loop thread. */
+
+#include "bus/bus.h"
+#include "bus/connection.h"
+
+#include <sys/types.h>
+
+struct call;
+struct caller;
+
+struct bus {
+        /* const */
+        struct loop *loop;
+        struct connection *connection; /* owned */
+        uid_t own_uid;
+        GPtrArray *connects; /* of struct connect, owned */
+        /* loop */
+        GHashTable *callers;            /* unique name -> struct caller, ref */
+        GQueue ready;                   /* struct caller, ref; with calls to serve */
+        GQueue calls;                   /* struct call by its link: being served */
+        bool serving;                   /* inside dispatch_serve() */
+        struct loop_timer *serve_timer; /* owned; continues serving */
+        bool stopping;
+        loop_fn stopped;
+        void *stopped_data;            /* borrowed */
+        struct loop_timer *stop_timer; /* owned */
+        gint64 stop_deadline;          /* monotonic */
+};
+
+/* A call ended: when the bus is being stopped, that may have been the last one. */
+void bus_settle(struct bus *bus);
