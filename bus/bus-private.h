@@ -24,11 +24,4 @@ struct bus {
         bool serving;                   /* inside dispatch_serve() */
         struct loop_timer *serve_timer; /* owned; continues serving */
         bool stopping;
-        loop_fn stopped;
-        void *stopped_data;            /* borrowed */
-        struct loop_timer *stop_timer; /* owned */
-        gint64 stop_deadline;          /* monotonic */
 };
-
-/* A call ended: when the bus is being stopped, that may have been the last one. */
-void bus_settle(struct bus *bus);

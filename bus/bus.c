@@ -14,9 +14,6 @@
 
 #include <unistd.h>
 
-/* How often bus_stop() looks whether what was written has gone. */
-#define FLUSH_MS 10
-
 /* ---- the connection's events ---- */
 
 static void on_ready(void *data)
@@ -78,26 +75,6 @@ struct bus *bus_new(struct loop *loop, enum bus_type type)
         return bus;
 }
 
-void bus_free(struct bus *bus)
-{
-        struct caller *caller;
-
-        if (!bus)
-                return;
-        bus->stopped = NULL;
-        while (bus->calls.head)
-                call_orphan(bus->calls.head->data);
-        connection_free(bus->connection);
-        caller_leave_all(bus);
-        while ((caller = g_queue_pop_head(&bus->ready)))
-                caller_unref(caller);
-        loop_timer_free(bus->serve_timer);
-        loop_timer_free(bus->stop_timer);
-        g_hash_table_unref(bus->callers);
-        g_ptr_array_unref(bus->connects);
-        g_free(bus);
-}
-
 void bus_add_driver(struct bus *bus, struct domain_driver *driver)
 {
         struct connect *connect = connect_new(bus, driver, bus->connects->len);
@@ -112,48 +89,54 @@ bool bus_start(struct bus *bus, GError **error)
         return connection_start(bus->connection, error);
 }
 
-/* ---- the end ---- */
-
-void bus_settle(struct bus *bus)
+void bus_stop(struct bus *bus)
 {
-        if (bus->stopping && g_queue_is_empty(&bus->calls) && g_queue_is_empty(&bus->ready))
-                loop_timer_set(bus->stop_timer, 0);
-}
-
-/* Looks again until everything is answered and written, or time is up. */
-static void check_stopped(void *data)
-{
-        struct bus *bus = data;
-        bool late = g_get_monotonic_time() >= bus->stop_deadline;
-        g_autoptr(GError) error = NULL;
-        loop_fn stopped;
-
-        if (late) {
-                error_set(&error, ERROR_FROM_NONE, ERROR_OPERATION_ABORTED, "the agent is being stopped");
-                while (bus->calls.head)
-                        call_abandon(bus->calls.head->data, error);
-        }
-        if (!late && (!g_queue_is_empty(&bus->calls) || !g_queue_is_empty(&bus->ready) ||
-                      connection_has_unsent(bus->connection))) {
-                loop_timer_set(bus->stop_timer, FLUSH_MS);
-                return;
-        }
-        stopped = bus->stopped;
-        bus->stopped = NULL;
-        if (stopped)
-                stopped(bus->stopped_data);
-}
-
-void bus_stop(struct bus *bus, loop_fn stopped, void *data)
-{
-        if (bus->stopping)
-                return;
         bus->stopping = true;
-        bus->stopped = stopped;
-        bus->stopped_data = data;
-        bus->stop_deadline = g_get_monotonic_time() + BUS_STOP_MS * G_TIME_SPAN_MILLISECOND;
         connection_release_name(bus->connection);
-        bus->stop_timer = loop_timer_new(bus->loop, 0, check_stopped, bus);
+}
+
+bool bus_is_idle(const struct bus *bus)
+{
+        return bus->calls.length == 0 && bus->ready.length == 0 && !connection_has_unsent(bus->connection);
+}
+
+/* Answers with an error what did not end in time. */
+static void abandon_calls(struct bus *bus)
+{
+        g_autoptr(GError) error = NULL;
+
+        error_set(&error, ERROR_FROM_NONE, ERROR_OPERATION_ABORTED, "the agent is ending");
+        while (bus->calls.head)
+                call_abandon(bus->calls.head->data, error);
+}
+
+static void stop_listening(struct bus *bus)
+{
+        for (unsigned i = 0; i < bus->connects->len; i++) {
+                struct connect *connect = g_ptr_array_index(bus->connects, i);
+
+                for (unsigned b = 0; b < G_N_ELEMENTS(connect->branches); b++)
+                        registry_unlisten(connect->branches[b].registry, object_manager_follow,
+                                          &connect->branches[b]);
+        }
+}
+
+void bus_free(struct bus *bus)
+{
+        struct caller *caller;
+
+        if (!bus)
+                return;
+        stop_listening(bus);
+        abandon_calls(bus);
+        connection_free(bus->connection);
+        caller_leave_all(bus);
+        while ((caller = g_queue_pop_head(&bus->ready)))
+                caller_unref(caller);
+        loop_timer_free(bus->serve_timer);
+        g_hash_table_unref(bus->callers);
+        g_ptr_array_unref(bus->connects);
+        g_free(bus);
 }
 
 void bus_report_error(struct bus *bus, struct domain_driver *driver, const GError *error)

@@ -20,8 +20,6 @@ struct bus;
 struct domain_driver;
 
 #define BUS_NAME "org.libvirt"
-/* How long bus_stop() lets calls in flight end. */
-#define BUS_STOP_MS 4000
 
 enum bus_type {
         BUS_SYSTEM,
@@ -29,7 +27,10 @@ enum bus_type {
 };
 
 struct bus *bus_new(struct loop *loop, enum bus_type type);
-/* Closes the connection at once; calls in flight are forgotten. Lanes must be idle. NULL is fine. */
+/*
+ * Answers what is in flight with an error and closes the connection. Work in lanes may still end afterwards,
+ * unheard. NULL is fine.
+ */
 void bus_free(struct bus *bus);
 
 /* Publishes a connection object for driver (borrowed; outlives the bus). Before bus_start(). */
@@ -43,10 +44,13 @@ void bus_add_driver(struct bus *bus, struct domain_driver *driver);
 bool bus_start(struct bus *bus, GError **error);
 
 /*
- * Gives up the name, takes no more calls, and calls stopped(data), from the loop, when those that are here
- * are answered; after BUS_STOP_MS those that remain are answered with an error.
+ * The beginning of the end: gives up the name and takes no more calls. Those that are here are still served;
+ * run the loop until bus_is_idle(), for as long as there is time, then call bus_free(), which answers what
+ * remains with an error.
  */
-void bus_stop(struct bus *bus, loop_fn stopped, void *data);
+void bus_stop(struct bus *bus);
+/* Is every call answered, and everything written? */
+bool bus_is_idle(const struct bus *bus);
 
 /*
  * Tells about a failure that no call is there to take: ErrorEvent of the driver's connection object, or of

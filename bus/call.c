@@ -62,7 +62,6 @@ static void settle(struct call *call)
         call->caller->in_flight--;
         call_release(call);
         g_clear_pointer(&call->caller, caller_unref);
-        bus_settle(bus);
 }
 
 void call_end(struct call *call)
@@ -198,11 +197,6 @@ void call_refuse(struct call *call, const char *name, const char *format, ...)
 void call_abandon(struct call *call, const GError *error)
 {
         answer_failure(call, error);
-        settle(call);
-}
-
-void call_orphan(struct call *call)
-{
         settle(call);
 }
 

@@ -62,8 +62,6 @@ void call_end(struct call *call);
  * == NULL, and only call_reply(), call_fail() and call_end() are good for it.
  */
 void call_abandon(struct call *call, const GError *error);
-/* The bus is being freed: what still runs must not find it. */
-void call_orphan(struct call *call);
 
 /* Later calls of the caller wait until this call is ended or released. */
 void call_hold(struct call *call);
