@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The backing chain of an image: what the definition spells out, then what the headers of the images say.
+ * Only the header of a format that the definition, or the overlay above, names is looked at: an image that is
+ * raw stays raw, whatever a guest has written to its first sector. Headers are hostile: every offset and
+ * length in them is checked. Lanes: this blocks on storage.
+ */
+#include "drivers/qemu/block.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/cdrom.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#define QCOW2_MAGIC             0x514649fbU /* "QFI\xfb" */
+#define QCOW2_HEADER_MAX        4096
+#define QCOW2_NAME_MAX          1023
+#define QCOW2_INCOMPAT_DATA     (UINT64_C(1) << 2)
+#define QCOW2_EXTENSION_BACKING 0xe2792acaU
+#define QED_MAGIC               0x00444551U /* "QED\0", little endian */
+#define QED_FEATURE_BACKING     UINT64_C(1)
+#define QED_FEATURE_RAW         UINT64_C(4)
+
+/* What an image's header says about the image below it. */
+struct header {
+        char *backing; /* owned; NULL: none */
+        char *format;  /* owned; NULL: it does not say */
+};
+
+static void header_clear(struct header *header)
+{
+        g_clear_pointer(&header->backing, g_free);
+        g_clear_pointer(&header->format, g_free);
+}
+
+static uint16_t get_be16(const uint8_t *at)
+{
+        return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+static uint32_t get_be32(const uint8_t *at)
+{
+        return (uint32_t)get_be16(at) << 16 | get_be16(at + 2);
+}
+
+static uint64_t get_be64(const uint8_t *at)
+{
+        return (uint64_t)get_be32(at) << 32 | get_be32(at + 4);
+}
+
+static uint64_t get_le(const uint8_t *at, unsigned bytes)
+{
+        uint64_t value = 0;
+
+        while (bytes-- > 0)
+                value = value << 8 | at[bytes];
+        return value;
+}
+
+static bool refuse(GError **error, const char *path, const char *why)
+{
+        g_autofree char *quoted = error_quote(path);
+
+        return error_set(error, ERROR_FROM_STORAGE, ERROR_CONFIG_UNSUPPORTED, "image '%s': %s", quoted, why);
+}
+
+static bool damaged(GError **error, const char *path, const char *why)
+{
+        g_autofree char *quoted = error_quote(path);
+
+        return error_set(error, ERROR_FROM_STORAGE, ERROR_STORAGE_PROBE_FAILED, "image '%s': %s", quoted,
+                         why);
+}
+
+/* Reads up to size bytes at offset; the count, -1 with an error. */
+static ssize_t read_at(int fd, const char *path, void *buffer, size_t size, uint64_t offset, GError **error)
+{
+        size_t done = 0;
+
+        while (done < size) {
+                ssize_t n = pread(fd, (char *)buffer + done, size - done, (off_t)(offset + done));
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0) {
+                        error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot read image '%s'", path);
+                        return -1;
+                }
+                if (n == 0)
+                        break;
+                done += (size_t)n;
+        }
+        return (ssize_t)done;
+}
+
+/* A name of length bytes at offset: a new string, NULL with an error. */
+static char *read_name(int fd, const char *path, uint64_t offset, uint64_t length, GError **error)
+{
+        g_autofree char *name = NULL;
+
+        if (length == 0 || length > QCOW2_NAME_MAX || offset > INT64_MAX - QCOW2_NAME_MAX) {
+                damaged(error, path, "the name of its backing file is out of bounds");
+                return NULL;
+        }
+        name = g_malloc0(length + 1);
+        if (read_at(fd, path, name, length, offset, error) != (ssize_t)length) {
+                if (error && !*error)
+                        damaged(error, path, "it ends before the name of its backing file");
+                return NULL;
+        }
+        return g_steal_pointer(&name);
+}
+
+/* ---- qcow2 ---- */
+
+/* Looks for the backing format among the header extensions from offset on. */
+static void read_extensions(const uint8_t *buffer, size_t size, size_t offset, struct header *header)
+{
+        while (offset + 8 <= size) {
+                uint32_t type = get_be32(buffer + offset), length = get_be32(buffer + offset + 4);
+
+                offset += 8;
+                if (type == 0 || length > size - offset)
+                        return;
+                if (type == QCOW2_EXTENSION_BACKING && length > 0) {
+                        g_free(header->format);
+                        header->format = g_strndup((const char *)buffer + offset, length);
+                }
+                offset += (length + 7) & ~(size_t)7;
+        }
+}
+
+static bool read_qcow2(int fd, const char *path, struct header *header, GError **error)
+{
+        uint8_t buffer[QCOW2_HEADER_MAX];
+        ssize_t size = read_at(fd, path, buffer, sizeof(buffer), 0, error);
+        uint64_t offset, features = 0;
+        uint32_t version, extensions = 72;
+
+        if (size < 0)
+                return false;
+        if (size < 72 || get_be32(buffer) != QCOW2_MAGIC)
+                return damaged(error, path, "it is not in qcow2 format");
+        version = get_be32(buffer + 4);
+        if (version < 2 || version > 3)
+                return refuse(error, path, "this version of qcow2 is not driven");
+        if (version == 3 && size >= 104) {
+                features = get_be64(buffer + 72);
+                extensions = get_be32(buffer + 100);
+        }
+        if (features & QCOW2_INCOMPAT_DATA)
+                return refuse(error, path, "an external data file is not driven");
+        if (get_be32(buffer + 32) != 0)
+                return refuse(error, path, "encryption is not driven");
+        offset = get_be64(buffer + 8);
+        if (offset == 0)
+                return true;
+        read_extensions(buffer, (size_t)size, extensions, header);
+        header->backing = read_name(fd, path, offset, get_be32(buffer + 16), error);
+        return header->backing != NULL;
+}
+
+/* ---- qed ---- */
+
+static bool read_qed(int fd, const char *path, struct header *header, GError **error)
+{
+        uint8_t buffer[64];
+        ssize_t size = read_at(fd, path, buffer, sizeof(buffer), 0, error);
+        uint64_t features;
+
+        if (size < 0)
+                return false;
+        if (size < (ssize_t)sizeof(buffer) || get_le(buffer, 4) != QED_MAGIC)
+                return damaged(error, path, "it is not in qed format");
+        features = get_le(buffer + 16, 8);
+        if (!(features & QED_FEATURE_BACKING))
+                return true;
+        if (features & QED_FEATURE_RAW)
+                header->format = g_strdup("raw");
+        header->backing = read_name(fd, path, get_le(buffer + 56, 4), get_le(buffer + 60, 4), error);
+        return header->backing != NULL;
+}
+
+/* ---- images ---- */
+
+static const struct {
+        const char *format;
+        bool (*read)(int fd, const char *path, struct header *header,
+                     GError **error); /* NULL: nothing below */
+} formats[] = {
+        { "raw", NULL },   { "qcow2", read_qcow2 }, { "qed", read_qed },   { "vdi", NULL },
+        { "vmdk", NULL },  { "vpc", NULL },         { "vhdx", NULL },      { "dmg", NULL },
+        { "bochs", NULL }, { "cloop", NULL },       { "parallels", NULL },
+};
+
+static bool read_header(int fd, const struct block_image *image, struct header *header, GError **error)
+{
+        for (unsigned i = 0; i < G_N_ELEMENTS(formats); i++) {
+                if (strcmp(formats[i].format, image->format) == 0)
+                        return !formats[i].read || formats[i].read(fd, image->path, header, error);
+        }
+        return refuse(error, image->path, "its format is not driven");
+}
+
+static int open_image(const char *path, struct stat *status, GError **error)
+{
+        CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+        if (fd < 0) {
+                error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot open image '%s'", path);
+                return -1;
+        }
+        if (fstat(fd, status) < 0) {
+                error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot look at image '%s'", path);
+                return -1;
+        }
+        if (!S_ISREG(status->st_mode) && !S_ISBLK(status->st_mode)) {
+                refuse(error, path, "it is neither a file nor a block device");
+                return -1;
+        }
+        return fd_steal(&fd);
+}
+
+static enum block_kind kind_of(int fd, const struct stat *status)
+{
+        if (!S_ISBLK(status->st_mode))
+                return BLOCK_FILE;
+        return ioctl(fd, CDROM_DRIVE_STATUS, CDSL_CURRENT) >= 0 ? BLOCK_CDROM : BLOCK_DEVICE;
+}
+
+/* Identities of the images so far, to notice a chain that bites its tail. */
+static bool is_new(GArray *seen, const struct stat *status)
+{
+        struct {
+                dev_t dev;
+                ino_t ino;
+        } identity = { .dev = status->st_dev, .ino = status->st_ino };
+
+        for (unsigned i = 0; i < seen->len; i++) {
+                if (memcmp(seen->data + i * sizeof(identity), &identity, sizeof(identity)) == 0)
+                        return false;
+        }
+        g_array_append_vals(seen, &identity, 1);
+        return true;
+}
+
+/* The path that a backing name means next to the image that names it, NULL with an error for what is no plain
+ * file. */
+static char *backing_path(const struct block_image *image, const char *name, GError **error)
+{
+        g_autofree char *dir = NULL;
+        const char *colon, *slash;
+
+        if (g_str_has_prefix(name, "file:"))
+                name += strlen("file:");
+        colon = strchr(name, ':');
+        slash = strchr(name, '/');
+        if (colon && (!slash || colon < slash)) {
+                refuse(error, image->path, "a backing file that is reached by a protocol is not driven");
+                return NULL;
+        }
+        if (name[0] == '/')
+                return g_strdup(name);
+        dir = g_path_get_dirname(image->path);
+        return g_build_filename(dir, name, NULL);
+}
+
+static struct block_image *image_new(const char *path, const char *format)
+{
+        struct block_image *image = g_new0(struct block_image, 1);
+
+        image->path = g_strdup(path);
+        image->format = g_strdup(format ? format : "raw");
+        return image;
+}
+
+/* The next image: as the definition says, else as the header does; *next NULL at the end. */
+static bool find_next(const struct block_image *image, const struct domain_storage *storage,
+                      const struct header *header, struct block_image **next, GError **error)
+{
+        g_autofree char *path = NULL;
+
+        *next = NULL;
+        if (storage && storage->backing) {
+                if (!storage->backing->path)
+                        return refuse(error, image->path, "the type of its <backingStore> is not driven");
+                *next = image_new(storage->backing->path, storage->backing->format);
+                return true;
+        }
+        if ((storage && storage->ends) || !header->backing)
+                return true;
+        if (!header->format)
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID,
+                                 "image '%s' does not say the format of its backing file '%s'", image->path,
+                                 header->backing);
+        path = backing_path(image, header->backing, error);
+        if (!path)
+                return false;
+        *next = image_new(path, header->format);
+        return true;
+}
+
+/* Looks at one image, completes it and finds the next. */
+static bool resolve_image(struct block_image *image, const struct domain_storage *storage, GArray *seen,
+                          struct block_image **next, GError **error)
+{
+        struct header header __attribute__((cleanup(header_clear))) = { 0 };
+        CLEANUP_FD int fd = -1;
+        struct stat status;
+
+        fd = open_image(image->path, &status, error);
+        if (fd < 0)
+                return false;
+        if (!is_new(seen, &status))
+                return refuse(error, image->path, "its backing chain leads back to itself");
+        image->kind = kind_of(fd, &status);
+        return read_header(fd, image, &header, error) && find_next(image, storage, &header, next, error);
+}
+
+GPtrArray *block_chain_resolve(const struct domain_storage *source, unsigned *next_index, GError **error)
+{
+        g_autoptr(GPtrArray) chain = g_ptr_array_new_with_free_func((GDestroyNotify)block_image_free);
+        g_autoptr(GArray) seen = g_array_new(FALSE, FALSE, sizeof(dev_t) + sizeof(ino_t));
+        const struct domain_storage *storage = source;
+        struct block_image *image = image_new(source->path, source->format);
+
+        while (image) {
+                struct block_image *next = NULL;
+
+                g_ptr_array_add(chain, image);
+                if (chain->len > BLOCK_CHAIN_MAX) {
+                        refuse(error, source->path, "its backing chain has more than 200 images");
+                        return NULL;
+                }
+                image->index = storage && storage->index ? storage->index : (*next_index)++;
+                if (!resolve_image(image, storage, seen, &next, error))
+                        return NULL;
+                storage = storage ? storage->backing : NULL;
+                image = next;
+        }
+        return g_steal_pointer(&chain);
+}
