@@ -43,6 +43,7 @@ enum device_kind {
         DEVICE_BLOCKDEV,
         DEVICE_CHARDEV,
         DEVICE_NETDEV,
+        DEVICE_TPMDEV, /* at start only */
         DEVICE_DEVICE,
 };
 

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Serial and parallel ports, consoles, channels, USB redirection and smartcards: each a character back end
+ * and the device that the guest sees. Values only; any thread.
+ */
+#include "drivers/qemu/device-internal.h"
+
+#include <string.h>
+
+/* Appends the back end "char<alias>" for source; spicevmc names what a SPICE channel is for. */
+static bool add_backend(struct device_list *list, const struct device_context *context, const char *alias,
+                        const struct domain_char_source *source, const char *spicevmc, GError **error)
+{
+        const struct device_resources *resources = device_get_resources(context, alias);
+        g_autofree char *id = g_strconcat("char", alias, NULL);
+        int fd = -1;
+
+        if (source->type == DOMAIN_CHAR_SPICEVMC) {
+                device_list_add_spicevmc(list, id, spicevmc);
+                return true;
+        }
+        if (resources && resources->fds && resources->fds->len)
+                fd = g_array_index(resources->fds, int, 0);
+        return device_list_add_chardev(list, id, source, fd, error);
+}
+
+static json_t *char_device(const char *driver, const char *alias)
+{
+        json_t *device = device_new(driver, alias);
+
+        device_set_format(device, "chardev", "char%s", alias);
+        return device;
+}
+
+static bool describe_serial(struct device_list *list, const struct device_context *context,
+                            const struct domain_char *chr, GError **error)
+{
+        const char *type = chr->target_type ? chr->target_type : "isa-serial";
+        json_t *device;
+
+        if (strcmp(type, "isa-serial") != 0 && strcmp(type, "usb-serial") != 0 &&
+            strcmp(type, "pci-serial") != 0)
+                return device_unsupported(error, "serial port type '%s' is not driven", type);
+        if (!add_backend(list, context, chr->info.alias, &chr->source, NULL, error))
+                return false;
+        device = char_device(type, chr->info.alias);
+        if (strcmp(type, "isa-serial") == 0 && chr->target_port >= 0)
+                device_set_int(device, "index", chr->target_port);
+        return device_list_add_at(list, context, device, &chr->info, error);
+}
+
+static bool describe_parallel(struct device_list *list, const struct device_context *context,
+                              const struct domain_char *chr, GError **error)
+{
+        if (!add_backend(list, context, chr->info.alias, &chr->source, NULL, error))
+                return false;
+        return device_list_add_at(list, context, char_device("isa-parallel", chr->info.alias), &chr->info,
+                                  error);
+}
+
+/* Takes device, also on failure. A port without an address goes where QEMU has room. */
+static bool add_virtio_port(struct device_list *list, const struct device_context *context, json_t *device,
+                            const struct domain_device_info *info, GError **error)
+{
+        const struct domain_controller *controller;
+
+        if (info->address.type != DOMAIN_ADDRESS_VIRTIO_SERIAL)
+                return device_list_add_device(list, context, device, error);
+        controller = device_find_controller(context, DOMAIN_CONTROLLER_VIRTIO_SERIAL,
+                                            info->address.virtio_serial.controller);
+        if (!controller || !controller->info.alias) {
+                json_decref(device);
+                return device_unsupported(error, "no virtio-serial controller for device '%s'", info->alias);
+        }
+        device_set_format(device, "bus", "%s.%u", controller->info.alias,
+                          (unsigned)info->address.virtio_serial.bus);
+        device_set_int(device, "nr", info->address.virtio_serial.port);
+        return device_list_add_device(list, context, device, error);
+}
+
+static bool describe_console(struct device_list *list, const struct device_context *context,
+                             const struct domain_char *chr, GError **error)
+{
+        if (chr->is_serial_alias)
+                return true;
+        if (g_strcmp0(chr->target_type, "serial") == 0)
+                return describe_serial(list, context, chr, error);
+        if (g_strcmp0(chr->target_type, "virtio") != 0)
+                return device_unsupported(error, "console type '%s' is not driven", chr->target_type);
+        if (!add_backend(list, context, chr->info.alias, &chr->source, NULL, error))
+                return false;
+        return add_virtio_port(list, context, char_device("virtconsole", chr->info.alias), &chr->info, error);
+}
+
+static bool describe_guestfwd(struct device_list *list, const struct device_context *context,
+                              const struct domain_char *chr, GError **error)
+{
+        json_t *netdev = json_object(), *forward = json_object(), *forwards = json_array();
+
+        device_set_string(netdev, "type", "user");
+        device_set_string(netdev, "id", chr->info.alias);
+        device_set_format(forward, "str", "tcp:%s:%s-chardev:char%s", chr->target_address,
+                          chr->target_port_text, chr->info.alias);
+        json_array_append_new(forwards, forward);
+        json_object_set_new(netdev, "guestfwd", forwards);
+        if (!add_backend(list, context, chr->info.alias, &chr->source, NULL, error)) {
+                json_decref(netdev);
+                return false;
+        }
+        device_list_add(list, DEVICE_NETDEV, netdev);
+        return true;
+}
+
+static bool describe_channel(struct device_list *list, const struct device_context *context,
+                             const struct domain_char *chr, GError **error)
+{
+        json_t *device;
+
+        if (g_strcmp0(chr->target_type, "guestfwd") == 0)
+                return describe_guestfwd(list, context, chr, error);
+        if (g_strcmp0(chr->target_type, "virtio") != 0)
+                return device_unsupported(error, "channel type '%s' is not driven", chr->target_type);
+        if (!add_backend(list, context, chr->info.alias, &chr->source, "vdagent", error))
+                return false;
+        device = char_device("virtserialport", chr->info.alias);
+        device_set_string(device, "name", chr->target_name);
+        if (!chr->target_name && chr->source.type == DOMAIN_CHAR_SPICEVMC)
+                device_set_string(device, "name", "com.redhat.spice.0");
+        return add_virtio_port(list, context, device, &chr->info, error);
+}
+
+bool device_describe_char(struct device_list *list, const struct device_context *context,
+                          const struct domain_char *chr, GError **error)
+{
+        switch (chr->kind) {
+        case DOMAIN_CHAR_SERIAL:
+                return describe_serial(list, context, chr, error);
+        case DOMAIN_CHAR_PARALLEL:
+                return describe_parallel(list, context, chr, error);
+        case DOMAIN_CHAR_CONSOLE:
+                return describe_console(list, context, chr, error);
+        case DOMAIN_CHAR_CHANNEL:
+                return describe_channel(list, context, chr, error);
+        default:
+                g_assert_not_reached();
+        }
+}
+
+bool device_describe_redirdev(struct device_list *list, const struct device_context *context,
+                              const struct domain_redirdev *redirdev, GError **error)
+{
+        json_t *device;
+
+        if (!add_backend(list, context, redirdev->info.alias, &redirdev->source, "usbredir", error))
+                return false;
+        device = char_device("usb-redir", redirdev->info.alias);
+        device_set_uint(device, "bootindex", redirdev->info.boot_order);
+        return device_list_add_at(list, context, device, &redirdev->info, error);
+}
+
+bool device_describe_smartcard(struct device_list *list, const struct device_context *context,
+                               const struct domain_smartcard *smartcard, GError **error)
+{
+        const struct domain_controller *reader = NULL;
+        json_t *device;
+
+        if (g_strcmp0(smartcard->mode, "passthrough") != 0 || !smartcard->source)
+                return device_unsupported(error, "smartcard mode '%s' is not driven", smartcard->mode);
+        if (smartcard->info.address.type == DOMAIN_ADDRESS_CCID)
+                reader = device_find_controller(context, DOMAIN_CONTROLLER_CCID,
+                                                smartcard->info.address.ccid.controller);
+        if (!reader || !reader->info.alias)
+                return device_unsupported(error, "no ccid controller for device '%s'", smartcard->info.alias);
+        if (!add_backend(list, context, smartcard->info.alias, smartcard->source, "smartcard", error))
+                return false;
+        device = char_device("ccid-card-passthru", smartcard->info.alias);
+        device_set_format(device, "bus", "%s.0", reader->info.alias);
+        return device_list_add_device(list, context, device, error);
+}

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Disks, CD-ROM drives, floppies and passed-through LUNs: the block nodes of the whole backing chain, filters
+ * above them, and the device that the guest sees. Values only; any thread.
+ */
+#include "drivers/qemu/device-internal.h"
+
+#include "drivers/qemu/block.h"
+
+#include <string.h>
+
+/* ---- nodes ---- */
+
+static void options_of(const struct domain_disk *disk, struct block_options *options)
+{
+        *options = (struct block_options){
+                .cache = disk->cache,
+                .io = disk->io,
+                .discard = disk->discard,
+                .detect_zeroes = disk->detect_zeroes,
+                .readonly = disk->readonly || disk->device == DOMAIN_DISK_CDROM,
+        };
+}
+
+/* The nodes of the chain from its end to its top. */
+static void add_chain(struct device_list *list, const struct domain_disk *disk, const GPtrArray *chain)
+{
+        struct block_options options;
+        char backing[BLOCK_NODE_NAME_SIZE];
+
+        for (unsigned i = chain->len; i-- > 0;) {
+                const struct block_image *image = chain->pdata[i];
+                bool last = i + 1 == chain->len;
+
+                options_of(disk, &options);
+                if (i > 0) {
+                        options.readonly = true;
+                        options.discard = options.detect_zeroes = NULL;
+                }
+                device_list_add(list, DEVICE_BLOCKDEV, block_storage_node(image, &options));
+                device_list_add(list, DEVICE_BLOCKDEV,
+                                block_format_node(image, last ? NULL : backing, &options));
+                block_format_node_name(image, backing);
+        }
+}
+
+static void add_copy_on_read(struct device_list *list, const struct block_image *top,
+                             char node[BLOCK_NODE_NAME_SIZE])
+{
+        json_t *filter = json_object();
+
+        device_set_string(filter, "driver", "copy-on-read");
+        device_set_format(filter, "node-name", "libvirt-%u-cor", top->index);
+        device_set_string(filter, "file", node);
+        device_set_string(filter, "discard", "unmap");
+        g_snprintf(node, BLOCK_NODE_NAME_SIZE, "libvirt-%u-cor", top->index);
+        device_list_add(list, DEVICE_BLOCKDEV, filter);
+}
+
+static json_t *throttle_limits(const struct domain_iotune *tune)
+{
+        const struct {
+                const char *name;
+                uint64_t value;
+        } limits[] = {
+                { "bps-total", tune->total_bytes_sec },
+                { "bps-read", tune->read_bytes_sec },
+                { "bps-write", tune->write_bytes_sec },
+                { "iops-total", tune->total_iops_sec },
+                { "iops-read", tune->read_iops_sec },
+                { "iops-write", tune->write_iops_sec },
+                { "bps-total-max", tune->total_bytes_sec_max },
+                { "bps-read-max", tune->read_bytes_sec_max },
+                { "bps-write-max", tune->write_bytes_sec_max },
+                { "iops-total-max", tune->total_iops_sec_max },
+                { "iops-read-max", tune->read_iops_sec_max },
+                { "iops-write-max", tune->write_iops_sec_max },
+                { "bps-total-max-length", tune->total_bytes_sec_max_length },
+                { "bps-read-max-length", tune->read_bytes_sec_max_length },
+                { "bps-write-max-length", tune->write_bytes_sec_max_length },
+                { "iops-total-max-length", tune->total_iops_sec_max_length },
+                { "iops-read-max-length", tune->read_iops_sec_max_length },
+                { "iops-write-max-length", tune->write_iops_sec_max_length },
+                { "iops-size", tune->size_iops_sec },
+        };
+        json_t *object = json_object();
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(limits); i++)
+                device_set_uint(object, limits[i].name, limits[i].value);
+        return object;
+}
+
+static bool has_object(const struct device_list *list, const char *id)
+{
+        for (unsigned i = 0; i < device_list_get_length(list); i++) {
+                const struct device_part *part = device_list_get(list, i);
+
+                if (part->kind == DEVICE_OBJECT &&
+                    g_strcmp0(json_string_value(json_object_get(part->arguments, "id")), id) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* Ids of objects are letters, digits, '-', '.', '_', beginning with a letter; ours begin with a prefix. */
+static bool is_id(const char *text)
+{
+        return text[strspn(text, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-._")] ==
+               '\0';
+}
+
+/* Disks that name a group share the limits of the first of them. */
+static bool add_throttle(struct device_list *list, const struct domain_disk *disk,
+                         const struct block_image *top, char node[BLOCK_NODE_NAME_SIZE], GError **error)
+{
+        const char *group = disk->iotune->group_name;
+        g_autofree char *id = g_strconcat("throttle-", group ? group : disk->info.alias, NULL);
+        json_t *filter, *object;
+
+        if (!is_id(id))
+                return device_unsupported(error, "characters of <group_name> of disk '%s'", disk->target);
+        if (!has_object(list, id)) {
+                object = device_object("throttle-group", id);
+                json_object_set_new(object, "limits", throttle_limits(disk->iotune));
+                device_list_add(list, DEVICE_OBJECT, object);
+        }
+        filter = json_object();
+        device_set_string(filter, "driver", "throttle");
+        device_set_format(filter, "node-name", "libvirt-%u-throttle", top->index);
+        device_set_string(filter, "throttle-group", id);
+        device_set_string(filter, "file", node);
+        device_list_add(list, DEVICE_BLOCKDEV, filter);
+        g_snprintf(node, BLOCK_NODE_NAME_SIZE, "libvirt-%u-throttle", top->index);
+        return true;
+}
+
+static bool has_limits(const struct domain_disk *disk)
+{
+        json_t *limits;
+        bool any;
+
+        if (!disk->iotune)
+                return false;
+        limits = throttle_limits(disk->iotune);
+        any = json_object_size(limits) > 0;
+        json_decref(limits);
+        return any || disk->iotune->group_name;
+}
+
+/* Appends all nodes; node gets the name of the one that the device opens, "" for a drive without a medium. */
+static bool add_nodes(struct device_list *list, const struct device_context *context,
+                      const struct domain_disk *disk, char node[BLOCK_NODE_NAME_SIZE], GError **error)
+{
+        const struct device_resources *resources = device_get_resources(context, disk->info.alias);
+        const struct block_image *top;
+
+        node[0] = '\0';
+        if (!disk->source.path)
+                return true;
+        if (!resources || !resources->chain || resources->chain->len == 0)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_INTERNAL_ERROR,
+                                 "the images of disk '%s' were not looked at", disk->target);
+        top = resources->chain->pdata[0];
+        add_chain(list, disk, resources->chain);
+        block_format_node_name(top, node);
+        if (disk->copy_on_read == DOMAIN_SWITCH_ON && !disk->readonly)
+                add_copy_on_read(list, top, node);
+        if (has_limits(disk))
+                return add_throttle(list, disk, top, node, error);
+        return true;
+}
+
+/* ---- devices ---- */
+
+static bool no_controller(const struct domain_disk *disk, GError **error)
+{
+        return device_unsupported(error, "no %s controller for disk '%s'", domain_bus_get_name(disk->bus),
+                                  disk->target);
+}
+
+static bool set_virtio_blk(json_t *device, const struct device_context *context,
+                           const struct domain_disk *disk, GError **error)
+{
+        device_set_virtio(device, &disk->virtio);
+        if (disk->iothread)
+                device_set_format(device, "iothread", "iothread%u", (unsigned)disk->iothread);
+        device_set_switch(device, "ioeventfd", disk->ioeventfd);
+        device_set_switch(device, "event_idx", disk->event_idx);
+        device_set_uint(device, "num-queues", disk->queues);
+        device_set_uint(device, "queue-size", disk->queue_size);
+        return device_set_address(device, context, &disk->info, error);
+}
+
+/* The identifier of SCSI's page 0x83, which udev's by-id links in guests are made of. */
+static void set_scsi_identity(json_t *device, const struct domain_disk *disk)
+{
+        if (disk->device == DOMAIN_DISK_LUN)
+                return;
+        if (disk->serial)
+                device_set_string(device, "device_id", disk->serial);
+        else
+                device_set_format(device, "device_id", "drive-%s", disk->info.alias);
+        device_set_string(device, "vendor", disk->vendor);
+        device_set_string(device, "product", disk->product);
+}
+
+static bool set_scsi(json_t *device, const struct device_context *context, const struct domain_disk *disk,
+                     GError **error)
+{
+        const struct domain_address_drive *drive = &disk->info.address.drive;
+        const struct domain_controller *controller =
+                device_find_controller(context, DOMAIN_CONTROLLER_SCSI, drive->controller);
+
+        if (disk->info.address.type != DOMAIN_ADDRESS_DRIVE || !controller || !controller->info.alias)
+                return no_controller(disk, error);
+        device_set_format(device, "bus", "%s.%u", controller->info.alias, (unsigned)drive->bus);
+        if (g_strcmp0(controller->model, "lsilogic") == 0) {
+                device_set_int(device, "scsi-id", drive->unit);
+        } else {
+                device_set_int(device, "channel", 0);
+                device_set_int(device, "scsi-id", drive->target);
+                device_set_int(device, "lun", drive->unit);
+        }
+        set_scsi_identity(device, disk);
+        return true;
+}
+
+static bool set_ide(json_t *device, const struct device_context *context, const struct domain_disk *disk,
+                    GError **error)
+{
+        const struct domain_address_drive *drive = &disk->info.address.drive;
+
+        if (disk->info.address.type != DOMAIN_ADDRESS_DRIVE || device_machine_is_pcie(context->def))
+                return no_controller(disk, error);
+        device_set_format(device, "bus", "ide.%u", (unsigned)drive->bus);
+        device_set_int(device, "unit", drive->unit);
+        return true;
+}
+
+static bool set_sata(json_t *device, const struct device_context *context, const struct domain_disk *disk,
+                     GError **error)
+{
+        const struct domain_address_drive *drive = &disk->info.address.drive;
+        const struct domain_controller *controller =
+                device_find_controller(context, DOMAIN_CONTROLLER_SATA, drive->controller);
+        bool built_in = device_machine_is_pcie(context->def) && drive->controller == 0;
+
+        if (disk->info.address.type != DOMAIN_ADDRESS_DRIVE || !controller || !controller->info.alias)
+                return no_controller(disk, error);
+        device_set_format(device, "bus", "%s.%u", built_in ? "ide" : controller->info.alias,
+                          (unsigned)drive->unit);
+        return true;
+}
+
+static bool set_floppy(json_t *device, const struct domain_disk *disk)
+{
+        bool addressed = disk->info.address.type == DOMAIN_ADDRESS_DRIVE;
+
+        device_set_int(device, "unit", addressed ? disk->info.address.drive.unit : 0);
+        return true;
+}
+
+/* A CD-ROM drive on USB is a SCSI one behind a mass storage bridge, which is empty when the drive is. */
+static bool set_usb(struct device_list *list, json_t *device, const struct device_context *context,
+                    const struct domain_disk *disk, GError **error)
+{
+        g_autofree char *bridge = NULL;
+
+        if (disk->device != DOMAIN_DISK_CDROM) {
+                device_set_switch(device, "removable", disk->removable);
+                return device_set_address(device, context, &disk->info, error);
+        }
+        bridge = g_strconcat(disk->info.alias, "-bridge", NULL);
+        device_set_format(device, "bus", "%s.0", bridge);
+        return device_list_add_at(list, context, device_new("usb-bot", bridge), &disk->info, error);
+}
+
+/* The device's type, or NULL with an error. */
+static char *disk_driver(const struct domain_disk *disk, GError **error)
+{
+        bool cdrom = disk->device == DOMAIN_DISK_CDROM;
+
+        if (disk->device == DOMAIN_DISK_LUN && disk->bus != DOMAIN_BUS_SCSI) {
+                device_unsupported(error, "device='lun' of disk '%s' on bus '%s'", disk->target,
+                                   domain_bus_get_name(disk->bus));
+                return NULL;
+        }
+        switch (disk->bus) {
+        case DOMAIN_BUS_VIRTIO:
+                return device_virtio_driver("virtio-blk", disk->model);
+        case DOMAIN_BUS_SCSI:
+                if (disk->device == DOMAIN_DISK_LUN)
+                        return g_strdup("scsi-block");
+                return g_strdup(cdrom ? "scsi-cd" : "scsi-hd");
+        case DOMAIN_BUS_IDE:
+        case DOMAIN_BUS_SATA:
+                return g_strdup(cdrom ? "ide-cd" : "ide-hd");
+        case DOMAIN_BUS_USB:
+                return g_strdup(cdrom ? "scsi-cd" : "usb-storage");
+        case DOMAIN_BUS_FDC:
+                return g_strdup("floppy");
+        default:
+                device_unsupported(error, "bus '%s' of disk '%s' is not driven",
+                                   domain_bus_get_name(disk->bus), disk->target);
+                return NULL;
+        }
+}
+
+static bool set_place(struct device_list *list, json_t *device, const struct device_context *context,
+                      const struct domain_disk *disk, GError **error)
+{
+        switch (disk->bus) {
+        case DOMAIN_BUS_VIRTIO:
+                return set_virtio_blk(device, context, disk, error);
+        case DOMAIN_BUS_SCSI:
+                return set_scsi(device, context, disk, error);
+        case DOMAIN_BUS_IDE:
+                return set_ide(device, context, disk, error);
+        case DOMAIN_BUS_SATA:
+                return set_sata(device, context, disk, error);
+        case DOMAIN_BUS_USB:
+                return set_usb(list, device, context, disk, error);
+        default:
+                return set_floppy(device, disk);
+        }
+}
+
+static void set_error_policies(json_t *device, const struct domain_disk *disk)
+{
+        const char *on_write = disk->error_policy, *on_read = disk->rerror_policy;
+
+        if (g_strcmp0(on_write, "enospace") == 0)
+                on_write = "enospc";
+        else if (!on_read)
+                on_read = on_write;
+        device_set_string(device, "werror", on_write);
+        device_set_string(device, "rerror", on_read);
+}
+
+static bool parse_wwn(const struct domain_disk *disk, uint64_t *wwn)
+{
+        char *end;
+
+        if (!disk->wwn)
+                return false;
+        *wwn = g_ascii_strtoull(disk->wwn, &end, 16);
+        return *end == '\0';
+}
+
+static void set_disk_properties(json_t *device, const struct device_context *context,
+                                const struct domain_disk *disk)
+{
+        uint64_t wwn;
+
+        device_set_uint(device, "bootindex", device_disk_boot_index(context, disk));
+        if (disk->shareable)
+                device_set_bool(device, "share-rw", true);
+        device_set_uint(device, "logical_block_size", disk->logical_block_size);
+        device_set_uint(device, "physical_block_size", disk->physical_block_size);
+        if (parse_wwn(disk, &wwn))
+                device_set_int(device, "wwn", (json_int_t)wwn);
+        device_set_uint(device, "rotation_rate", disk->rotation_rate);
+        if (disk->cache && strcmp(disk->cache, "default") != 0 && disk->device == DOMAIN_DISK_DISK)
+                device_set_string(device, "write-cache",
+                                  block_cache_from_name(disk->cache).write_cache ? "on" : "off");
+        if (disk->device != DOMAIN_DISK_LUN)
+                device_set_string(device, "serial", disk->serial);
+        set_error_policies(device, disk);
+}
+
+/* What no disk, or not this one, can have. */
+static bool check(const struct domain_disk *disk, GError **error)
+{
+        if (disk->source.type != DOMAIN_STORAGE_FILE && disk->source.type != DOMAIN_STORAGE_BLOCK)
+                return device_unsupported(error, "the source type of disk '%s' is not driven", disk->target);
+        if (disk->transient)
+                return device_unsupported(error, "<transient> of disk '%s' is not driven", disk->target);
+        if (g_strcmp0(disk->io, "native") == 0 && !block_cache_from_name(disk->cache).direct)
+                return device_unsupported(
+                        error, "io='native' of disk '%s' needs cache='none' or 'directsync'", disk->target);
+        if (disk->iothread && disk->bus != DOMAIN_BUS_VIRTIO)
+                return device_unsupported(error, "an iothread for disk '%s' on bus '%s'", disk->target,
+                                          domain_bus_get_name(disk->bus));
+        if (!disk->source.path && disk->device != DOMAIN_DISK_CDROM && disk->device != DOMAIN_DISK_FLOPPY)
+                return device_unsupported(error, "disk '%s' without a source", disk->target);
+        return true;
+}
+
+bool device_describe_disk(struct device_list *list, const struct device_context *context,
+                          const struct domain_disk *disk, GError **error)
+{
+        g_autofree char *driver = NULL;
+        char node[BLOCK_NODE_NAME_SIZE];
+        json_t *device;
+
+        if (!check(disk, error))
+                return false;
+        driver = disk_driver(disk, error);
+        if (!driver || !add_nodes(list, context, disk, node, error))
+                return false;
+        device = device_new(driver, disk->info.alias);
+        if (node[0])
+                device_set_string(device, "drive", node);
+        if (!set_place(list, device, context, disk, error)) {
+                json_decref(device);
+                return false;
+        }
+        set_disk_properties(device, context, disk);
+        return device_list_add_device(list, context, device, error);
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Devices that lead out of the guest: passed-through USB, PCI and mediated devices, TPM, vsock, shared
+ * memory. Values only; any thread.
+ */
+#include "drivers/qemu/device-internal.h"
+
+#include <string.h>
+
+#define SHMEM_BYTES (4 * 1024 * 1024)
+
+/* ---- host devices ---- */
+
+static void set_guest_reset(json_t *device, const char *mode)
+{
+        if (!mode)
+                return;
+        device_set_bool(device, "guest-reset", strcmp(mode, "off") != 0);
+        if (strcmp(mode, "off") != 0)
+                device_set_bool(device, "guest-resets-all", strcmp(mode, "on") == 0);
+}
+
+static json_t *usb_hostdev(const struct domain_hostdev *hostdev)
+{
+        json_t *device = device_new("usb-host", hostdev->info.alias);
+
+        if (hostdev->usb_bus && hostdev->usb_device) {
+                device_set_format(device, "hostdevice", "/dev/bus/usb/%03u/%03u", (unsigned)hostdev->usb_bus,
+                                  (unsigned)hostdev->usb_device);
+        } else {
+                device_set_int(device, "vendorid", hostdev->usb_vendor);
+                device_set_int(device, "productid", hostdev->usb_product);
+        }
+        set_guest_reset(device, hostdev->guest_reset);
+        return device;
+}
+
+static json_t *pci_hostdev(const struct domain_hostdev *hostdev)
+{
+        const struct domain_address_pci *pci = &hostdev->pci;
+        json_t *device = device_new("vfio-pci", hostdev->info.alias);
+
+        device_set_format(device, "host", "%04x:%02x:%02x.%u", (unsigned)pci->domain, pci->bus, pci->slot,
+                          pci->function);
+        return device;
+}
+
+static json_t *mdev_hostdev(const struct domain_hostdev *hostdev)
+{
+        bool ramfb = hostdev->ramfb == DOMAIN_SWITCH_ON;
+        json_t *device = device_new(ramfb ? "vfio-pci-nohotplug" : "vfio-pci", hostdev->info.alias);
+
+        device_set_format(device, "sysfsdev", "/sys/bus/mdev/devices/%s", hostdev->mdev_uuid);
+        device_set_on_off(device, "display", hostdev->display);
+        if (ramfb)
+                device_set_bool(device, "ramfb", true);
+        return device;
+}
+
+static bool check_hostdev(const struct domain_hostdev *hostdev, GError **error)
+{
+        if (hostdev->teaming_persistent)
+                return device_unsupported(error, "<teaming> of <hostdev> is not driven");
+        if (hostdev->type == DOMAIN_HOSTDEV_PCI && hostdev->driver && strcmp(hostdev->driver, "vfio") != 0)
+                return device_unsupported(error, "driver '%s' of <hostdev> is not driven", hostdev->driver);
+        if (hostdev->type == DOMAIN_HOSTDEV_MDEV && g_strcmp0(hostdev->model, "vfio-pci") != 0)
+                return device_unsupported(error, "model '%s' of <hostdev> is not driven", hostdev->model);
+        return true;
+}
+
+bool device_describe_hostdev(struct device_list *list, const struct device_context *context,
+                             const struct domain_hostdev *hostdev, GError **error)
+{
+        json_t *device;
+
+        if (!check_hostdev(hostdev, error))
+                return false;
+        if (hostdev->type == DOMAIN_HOSTDEV_USB && hostdev->usb_missing)
+                return true;
+        switch (hostdev->type) {
+        case DOMAIN_HOSTDEV_USB:
+                device = usb_hostdev(hostdev);
+                break;
+        case DOMAIN_HOSTDEV_PCI:
+                device = pci_hostdev(hostdev);
+                break;
+        case DOMAIN_HOSTDEV_MDEV:
+                device = mdev_hostdev(hostdev);
+                break;
+        default:
+                return device_unsupported(error, "<hostdev type='%s'> is not driven",
+                                          domain_hostdev_type_get_name(hostdev->type));
+        }
+        device_set_uint(device, "bootindex", hostdev->info.boot_order);
+        return device_list_add_at(list, context, device, &hostdev->info, error);
+}
+
+/* ---- TPM ---- */
+
+/* The back end "chrtpm-<alias>", which is swtpm's control socket. */
+static bool add_tpm_chardev(struct device_list *list, const struct device_context *context,
+                            const struct domain_tpm *tpm, const char *id, GError **error)
+{
+        const struct device_resources *resources = device_get_resources(context, tpm->info.alias);
+        struct domain_char_source source = { .type = DOMAIN_CHAR_UNIX };
+
+        if (tpm->backend == DOMAIN_TPM_EXTERNAL && tpm->source)
+                return device_list_add_chardev(list, id, tpm->source, -1, error);
+        if (!resources || !resources->socket)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_INTERNAL_ERROR,
+                                 "no TPM emulator was started for device '%s'", tpm->info.alias);
+        source.path = resources->socket;
+        return device_list_add_chardev(list, id, &source, -1, error);
+}
+
+bool device_describe_tpm(struct device_list *list, const struct device_context *context,
+                         const struct domain_tpm *tpm, GError **error)
+{
+        g_autofree char *chardev = g_strconcat("chr", tpm->info.alias, NULL);
+        const char *model = tpm->model ? tpm->model : "tpm-tis";
+        json_t *backend, *device;
+
+        if (tpm->backend == DOMAIN_TPM_PASSTHROUGH)
+                return device_unsupported(error, "<backend type='passthrough'> of <tpm> is not driven");
+        if (tpm->encrypted)
+                return device_unsupported(error, "<encryption> of <tpm> is not driven");
+        if (!add_tpm_chardev(list, context, tpm, chardev, error))
+                return false;
+        backend = json_object();
+        device_set_string(backend, "type", "emulator");
+        device_set_format(backend, "id", "tpm-%s", tpm->info.alias);
+        device_set_string(backend, "chardev", chardev);
+        device_list_add(list, DEVICE_TPMDEV, backend);
+        device = device_new(model, tpm->info.alias);
+        device_set_format(device, "tpmdev", "tpm-%s", tpm->info.alias);
+        return device_list_add_device(list, context, device, error);
+}
+
+/* ---- vsock ---- */
+
+bool device_describe_vsock(struct device_list *list, const struct device_context *context,
+                           const struct domain_vsock *vsock, GError **error)
+{
+        const struct device_resources *resources = device_get_resources(context, vsock->info.alias);
+        g_autofree char *driver = device_virtio_driver("vhost-vsock", vsock->model);
+        json_t *device;
+
+        if (!vsock->cid)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_INTERNAL_ERROR,
+                                 "no CID was chosen for device '%s'", vsock->info.alias);
+        device = device_new(driver, vsock->info.alias);
+        device_set_virtio(device, &vsock->virtio);
+        device_set_uint(device, "guest-cid", vsock->cid);
+        if (resources && resources->fds && resources->fds->len)
+                device_set_format(device, "vhostfd", "%d", g_array_index(resources->fds, int, 0));
+        return device_list_add_at(list, context, device, &vsock->info, error);
+}
+
+/* ---- shared memory ---- */
+
+static void add_shmem_file(struct device_list *list, const struct domain_shmem *shmem, const char *id)
+{
+        json_t *object = device_object("memory-backend-file", id);
+
+        device_set_format(object, "mem-path", "/dev/shm/%s", shmem->name);
+        device_set_uint(object, "size", shmem->size_bytes ? shmem->size_bytes : SHMEM_BYTES);
+        device_set_bool(object, "share", true);
+        device_list_add(list, DEVICE_OBJECT, object);
+}
+
+static bool describe_shmem_plain(struct device_list *list, const struct device_context *context,
+                                 const struct domain_shmem *shmem, GError **error)
+{
+        g_autofree char *id = g_strconcat("shmmem-", shmem->info.alias, NULL);
+        json_t *device;
+
+        add_shmem_file(list, shmem, id);
+        device = device_new("ivshmem-plain", shmem->info.alias);
+        device_set_string(device, "memdev", id);
+        if (shmem->role)
+                device_set_string(device, "master", strcmp(shmem->role, "master") == 0 ? "on" : "off");
+        return device_list_add_at(list, context, device, &shmem->info, error);
+}
+
+static bool describe_shmem_doorbell(struct device_list *list, const struct device_context *context,
+                                    const struct domain_shmem *shmem, GError **error)
+{
+        g_autofree char *id = g_strconcat("char", shmem->info.alias, NULL);
+        struct domain_char_source source = { .type = DOMAIN_CHAR_UNIX };
+        json_t *device;
+
+        if (!shmem->server)
+                return device_unsupported(error, "<server> without a path of <shmem> '%s'", shmem->name);
+        source.path = shmem->server;
+        if (!device_list_add_chardev(list, id, &source, -1, error))
+                return false;
+        device = device_new("ivshmem-doorbell", shmem->info.alias);
+        device_set_string(device, "chardev", id);
+        device_set_uint(device, "vectors", shmem->vectors);
+        device_set_switch(device, "ioeventfd", shmem->ioeventfd);
+        return device_list_add_at(list, context, device, &shmem->info, error);
+}
+
+bool device_describe_shmem(struct device_list *list, const struct device_context *context,
+                           const struct domain_shmem *shmem, GError **error)
+{
+        if (!shmem->name || strchr(shmem->name, '/'))
+                return device_unsupported(error, "the name of <shmem> device '%s'", shmem->info.alias);
+        if (g_strcmp0(shmem->model, "ivshmem-plain") == 0)
+                return describe_shmem_plain(list, context, shmem, error);
+        if (g_strcmp0(shmem->model, "ivshmem-doorbell") == 0)
+                return describe_shmem_doorbell(list, context, shmem, error);
+        return device_unsupported(error, "model '%s' of <shmem> is not driven",
+                                  shmem->model ? shmem->model : "ivshmem");
+}

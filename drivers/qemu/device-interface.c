@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Network interfaces: the host's end (QEMU's user network, or taps that start has opened) and the device that
+ * the guest sees. Values only; any thread.
+ */
+#include "drivers/qemu/device-internal.h"
+
+#include <string.h>
+
+/* ---- the host's end ---- */
+
+static void set_user_networks(json_t *netdev, const struct domain_interface *interface)
+{
+        for (unsigned i = 0; i < interface->n_ips; i++) {
+                const struct domain_ip *ip = &interface->ips[i];
+
+                if (g_strcmp0(ip->family, "ipv6") == 0) {
+                        device_set_string(netdev, "ipv6-prefix", ip->address);
+                        device_set_uint(netdev, "ipv6-prefixlen", ip->prefix);
+                } else if (ip->prefix) {
+                        device_set_format(netdev, "net", "%s/%u", ip->address, (unsigned)ip->prefix);
+                } else {
+                        device_set_string(netdev, "net", ip->address);
+                }
+        }
+}
+
+/* "fd": "21" for one, "fds": "21:22" for several. */
+static void set_fds(json_t *netdev, const char *name, const GArray *fds)
+{
+        g_autoptr(GString) numbers = g_string_new(NULL);
+        g_autofree char *key = g_strconcat(name, fds->len > 1 ? "s" : "", NULL);
+
+        for (unsigned i = 0; i < fds->len; i++)
+                g_string_append_printf(numbers, "%s%d", i ? ":" : "", g_array_index(fds, int, i));
+        device_set_string(netdev, key, numbers->str);
+}
+
+static bool describe_tap(json_t *netdev, const struct device_context *context,
+                         const struct domain_interface *interface, GError **error)
+{
+        const struct device_resources *resources = device_get_resources(context, interface->info.alias);
+
+        if (!resources || !resources->fds || resources->fds->len == 0)
+                return device_unsupported(error, "interface type '%s' is not driven",
+                                          domain_interface_type_get_name(interface->type));
+        device_set_string(netdev, "type", "tap");
+        set_fds(netdev, "fd", resources->fds);
+        device_set_uint(netdev, "sndbuf", interface->sndbuf);
+        if (resources->vhost_fds && resources->vhost_fds->len) {
+                device_set_bool(netdev, "vhost", true);
+                set_fds(netdev, "vhostfd", resources->vhost_fds);
+        }
+        return true;
+}
+
+static bool describe_netdev(json_t *netdev, const struct device_context *context,
+                            const struct domain_interface *interface, GError **error)
+{
+        device_set_format(netdev, "id", "host%s", interface->info.alias);
+        if (interface->script)
+                return device_unsupported(error, "<script> of interface '%s' is not driven",
+                                          interface->info.alias);
+        switch (interface->type) {
+        case DOMAIN_INTERFACE_USER:
+                device_set_string(netdev, "type", "user");
+                set_user_networks(netdev, interface);
+                return true;
+        case DOMAIN_INTERFACE_BRIDGE:
+        case DOMAIN_INTERFACE_ETHERNET:
+        case DOMAIN_INTERFACE_NETWORK:
+        case DOMAIN_INTERFACE_DIRECT:
+                return describe_tap(netdev, context, interface, error);
+        default:
+                return device_unsupported(error, "interface type '%s' is not driven",
+                                          domain_interface_type_get_name(interface->type));
+        }
+}
+
+/* ---- the guest's end ---- */
+
+static bool is_virtio(const struct domain_interface *interface)
+{
+        return interface->model && g_str_has_prefix(interface->model, "virtio");
+}
+
+static char *interface_driver(const struct domain_interface *interface)
+{
+        if (is_virtio(interface))
+                return device_virtio_driver("virtio-net", interface->model);
+        return g_strdup(interface->model ? interface->model : "e1000");
+}
+
+static void set_virtio_net(json_t *device, const struct device_context *context,
+                           const struct domain_interface *interface)
+{
+        const struct device_resources *resources = device_get_resources(context, interface->info.alias);
+        unsigned queues = resources && resources->fds ? resources->fds->len : 1;
+
+        device_set_virtio(device, &interface->virtio);
+        if (g_strcmp0(interface->txmode, "timer") == 0)
+                device_set_string(device, "tx", "timer");
+        else if (interface->txmode)
+                device_set_string(device, "tx", "bh");
+        device_set_switch(device, "ioeventfd", interface->ioeventfd);
+        device_set_switch(device, "event_idx", interface->event_idx);
+        if (queues > 1) {
+                /* two vectors per pair of queues, one for the control queue, one for configuration */
+                device_set_bool(device, "mq", true);
+                device_set_int(device, "vectors", 2 * (json_int_t)queues + 2);
+        }
+        device_set_uint(device, "rx_queue_size", interface->rx_queue_size);
+        device_set_uint(device, "tx_queue_size", interface->tx_queue_size);
+        device_set_uint(device, "host_mtu", interface->mtu);
+}
+
+static json_t *interface_device(const struct device_context *context,
+                                const struct domain_interface *interface)
+{
+        g_autofree char *driver = interface_driver(interface);
+        json_t *device = device_new(driver, interface->info.alias);
+        const uint8_t *mac = interface->mac;
+
+        if (is_virtio(interface))
+                set_virtio_net(device, context, interface);
+        device_set_format(device, "netdev", "host%s", interface->info.alias);
+        if (interface->has_mac)
+                device_set_format(device, "mac", "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+                                  mac[3], mac[4], mac[5]);
+        device_set_uint(device, "bootindex", device_interface_boot_index(context, interface));
+        return device;
+}
+
+bool device_describe_interface(struct device_list *list, const struct device_context *context,
+                               const struct domain_interface *interface, GError **error)
+{
+        json_t *netdev = json_object();
+
+        if (!describe_netdev(netdev, context, interface, error)) {
+                json_decref(netdev);
+                return false;
+        }
+        device_list_add(list, DEVICE_NETDEV, netdev);
+        return device_list_add_at(list, context, interface_device(context, interface), &interface->info,
+                                  error);
+}

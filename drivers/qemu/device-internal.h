@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What the device-*.c files share to build descriptions: properties in JSON objects, and the places where
+ * devices sit. The set functions leave the property out where the definition does not say.
+ */
+
+#include "base/error.h"
+#include "drivers/qemu/device.h"
+
+/* "unsupported configuration: <format>", returns false. */
+#define device_unsupported(error, ...)                                                                       \
+        error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED, __VA_ARGS__)
+
+json_t *device_new(const char *driver, const char *alias);
+
+void device_set_string(json_t *device, const char *name, const char *value); /* NULL: left out */
+void device_set_format(json_t *device, const char *name, const char *format, ...) G_GNUC_PRINTF(3, 4);
+void device_set_uint(json_t *device, const char *name, uint64_t value); /* 0: left out */
+void device_set_int(json_t *device, const char *name, json_int_t value);
+void device_set_bool(json_t *device, const char *name, bool value);
+void device_set_switch(json_t *device, const char *name, enum domain_switch value);
+/* For properties that QEMU types OnOffAuto. */
+void device_set_on_off(json_t *device, const char *name, enum domain_switch value);
+
+/* Appends a back end; takes arguments. */
+void device_list_add(struct device_list *list, enum device_kind kind, json_t *arguments);
+/* Appends a device that the emulator must know; takes device, also on failure. */
+bool device_list_add_device(struct device_list *list, const struct device_context *context, json_t *device,
+                            GError **error);
+/* An -object of that type and id, to be filled in. */
+json_t *device_object(const char *type, const char *id);
+
+/* Does the machine have a PCI Express root (q35)? */
+bool device_machine_is_pcie(const struct domain_def *def);
+
+/* The controller of that type and index; of several (USB companions) the master. NULL: none. */
+const struct domain_controller *device_find_controller(const struct device_context *context,
+                                                       enum domain_controller_type type, unsigned index);
+
+/* Sets bus and place, and what else info says (ROM, acpi-index) about a device on a PCI, USB or ISA bus. */
+bool device_set_address(json_t *device, const struct device_context *context,
+                        const struct domain_device_info *info, GError **error);
+/* iommu_platform, ats, packed, page-per-vq. */
+void device_set_virtio(json_t *device, const struct domain_virtio *virtio);
+/* "<base>-pci", with the suffix of models "virtio-transitional" and "virtio-non-transitional". */
+char *device_virtio_driver(const char *base, const char *model);
+
+/* The resources of the device of that alias; NULL: none. */
+const struct device_resources *device_get_resources(const struct device_context *context, const char *alias);
+
+/*
+ * bootindex: the device's own <boot order=>, else its class's place in <os><boot dev=>, where only the first
+ * device of a class counts. 0: none.
+ */
+unsigned device_disk_boot_index(const struct device_context *context, const struct domain_disk *disk);
+unsigned device_interface_boot_index(const struct device_context *context,
+                                     const struct domain_interface *interface);
+
+/* Appends the character back end `id` for source; fd -1: none, else the listening socket. */
+bool device_list_add_chardev(struct device_list *list, const char *id,
+                             const struct domain_char_source *source, int fd, GError **error);
+
+/* Appends the back end of a SPICE channel: "vdagent", "usbredir", "smartcard". */
+void device_list_add_spicevmc(struct device_list *list, const char *id, const char *purpose);
+
+/* Sets the place and appends the device that sits there; takes device, also on failure. */
+bool device_list_add_at(struct device_list *list, const struct device_context *context, json_t *device,
+                        const struct domain_device_info *info, GError **error);
+
+/* "guest=a,,b": text with QEMU's escape for commas, for options of key=value pairs. */
+void device_append_escaped(GString *option, const char *text);
+/* "chardev" as -chardev wants it. New string. */
+char *device_chardev_option(const json_t *chardev);

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Small devices: random numbers, balloon, watchdog, panic notifier, USB hub, IOMMU. Values only; any thread.
+ */
+#include "drivers/qemu/device-internal.h"
+
+#include <string.h>
+
+/* ---- rng ---- */
+
+static bool add_rng_backend(struct device_list *list, const struct domain_rng *rng, const char *id,
+                            GError **error)
+{
+        g_autofree char *chardev = g_strconcat("char", rng->info.alias, NULL);
+        json_t *object;
+
+        switch (rng->backend) {
+        case DOMAIN_RNG_RANDOM:
+                object = device_object("rng-random", id);
+                device_set_string(object, "filename", rng->path ? rng->path : "/dev/urandom");
+                break;
+        case DOMAIN_RNG_BUILTIN:
+                object = device_object("rng-builtin", id);
+                break;
+        default:
+                if (!rng->source)
+                        return device_unsupported(error, "<rng> with an EGD back end without a source");
+                if (!device_list_add_chardev(list, chardev, rng->source, -1, error))
+                        return false;
+                object = device_object("rng-egd", id);
+                device_set_string(object, "chardev", chardev);
+                break;
+        }
+        device_list_add(list, DEVICE_OBJECT, object);
+        return true;
+}
+
+bool device_describe_rng(struct device_list *list, const struct device_context *context,
+                         const struct domain_rng *rng, GError **error)
+{
+        g_autofree char *driver = device_virtio_driver("virtio-rng", rng->model);
+        g_autofree char *id = g_strconcat("obj", rng->info.alias, NULL);
+        json_t *device;
+
+        if (!add_rng_backend(list, rng, id, error))
+                return false;
+        device = device_new(driver, rng->info.alias);
+        device_set_virtio(device, &rng->virtio);
+        device_set_string(device, "rng", id);
+        if (rng->rate_bytes) {
+                device_set_uint(device, "max-bytes", rng->rate_bytes);
+                device_set_int(device, "period", rng->rate_period_ms ? rng->rate_period_ms : 1000);
+        }
+        return device_list_add_at(list, context, device, &rng->info, error);
+}
+
+/* ---- balloon ---- */
+
+bool device_describe_memballoon(struct device_list *list, const struct device_context *context,
+                                const struct domain_memballoon *balloon, GError **error)
+{
+        g_autofree char *driver = device_virtio_driver("virtio-balloon", balloon->model);
+        json_t *device;
+
+        if (g_strcmp0(balloon->model, "none") == 0)
+                return true;
+        device = device_new(driver, balloon->info.alias);
+        device_set_virtio(device, &balloon->virtio);
+        device_set_switch(device, "deflate-on-oom", balloon->autodeflate);
+        device_set_switch(device, "free-page-reporting", balloon->free_page_reporting);
+        return device_list_add_at(list, context, device, &balloon->info, error);
+}
+
+/* ---- watchdog ---- */
+
+bool device_describe_watchdog(struct device_list *list, const struct device_context *context,
+                              const struct domain_watchdog *watchdog, GError **error)
+{
+        if (g_strcmp0(watchdog->model, "i6300esb") != 0 && g_strcmp0(watchdog->model, "ib700") != 0)
+                return device_unsupported(error, "watchdog model '%s' is not driven", watchdog->model);
+        return device_list_add_at(list, context, device_new(watchdog->model, watchdog->info.alias),
+                                  &watchdog->info, error);
+}
+
+/* ---- panic ---- */
+
+bool device_describe_panic(struct device_list *list, const struct device_context *context,
+                           const struct domain_panic *panic, GError **error)
+{
+        json_t *device;
+
+        if (g_strcmp0(panic->model, "hyperv") == 0)
+                return true; /* a feature of the CPU */
+        if (g_strcmp0(panic->model, "pvpanic") == 0)
+                return device_list_add_at(list, context, device_new("pvpanic-pci", panic->info.alias),
+                                          &panic->info, error);
+        if (panic->model && strcmp(panic->model, "isa") != 0)
+                return device_unsupported(error, "panic model '%s' is not driven", panic->model);
+        device = device_new("pvpanic", panic->info.alias);
+        if (panic->info.address.type == DOMAIN_ADDRESS_ISA)
+                device_set_uint(device, "ioport", panic->info.address.isa.iobase);
+        return device_list_add_device(list, context, device, error);
+}
+
+/* ---- USB hub ---- */
+
+bool device_describe_hub(struct device_list *list, const struct device_context *context,
+                         const struct domain_hub *hub, GError **error)
+{
+        return device_list_add_at(list, context, device_new("usb-hub", hub->info.alias), &hub->info, error);
+}
+
+/* ---- IOMMU ---- */
+
+bool device_describe_iommu(struct device_list *list, const struct device_context *context,
+                           const struct domain_iommu *iommu, GError **error)
+{
+        json_t *device;
+
+        if (g_strcmp0(iommu->model, "virtio") == 0)
+                return device_list_add_at(list, context, device_new("virtio-iommu-pci", iommu->info.alias),
+                                          &iommu->info, error);
+        if (g_strcmp0(iommu->model, "intel") != 0)
+                return device_unsupported(error, "IOMMU model '%s' is not driven", iommu->model);
+        device = device_new("intel-iommu", iommu->info.alias ? iommu->info.alias : "iommu0");
+        device_set_on_off(device, "intremap", iommu->intremap);
+        device_set_switch(device, "caching-mode", iommu->caching_mode);
+        device_set_on_off(device, "eim", iommu->eim);
+        device_set_switch(device, "device-iotlb", iommu->iotlb);
+        device_set_uint(device, "aw-bits", iommu->aw_bits);
+        return device_list_add_device(list, context, device, error);
+}

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Device descriptions: the list, the way of its parts to the command line and to the monitor, and what all
+ * devices share: properties and places on buses. Values only; any thread.
+ */
+#include "drivers/qemu/device-internal.h"
+
+#include "drivers/qemu/block.h"
+#include "drivers/qemu/qemu-caps.h"
+
+#include <string.h>
+
+struct device_list {
+        GArray *parts; /* owned, struct device_part */
+};
+
+static void part_clear(void *data)
+{
+        struct device_part *part = data;
+
+        json_decref(part->arguments);
+}
+
+struct device_list *device_list_new(void)
+{
+        struct device_list *list = g_new0(struct device_list, 1);
+
+        list->parts = g_array_new(FALSE, FALSE, sizeof(struct device_part));
+        g_array_set_clear_func(list->parts, part_clear);
+        return list;
+}
+
+void device_list_free(struct device_list *list)
+{
+        if (!list)
+                return;
+        g_array_unref(list->parts);
+        g_free(list);
+}
+
+unsigned device_list_get_length(const struct device_list *list)
+{
+        return list->parts->len;
+}
+
+const struct device_part *device_list_get(const struct device_list *list, unsigned index)
+{
+        return &g_array_index(list->parts, struct device_part, index);
+}
+
+void device_list_add(struct device_list *list, enum device_kind kind, json_t *arguments)
+{
+        struct device_part part = { .kind = kind, .arguments = arguments };
+
+        g_array_append_val(list->parts, part);
+}
+
+bool device_list_add_device(struct device_list *list, const struct device_context *context, json_t *device,
+                            GError **error)
+{
+        const char *driver = json_string_value(json_object_get(device, "driver"));
+
+        if (!qemu_caps_has_type(context->caps, driver)) {
+                device_unsupported(error, "emulator '%s' has no device '%s'",
+                                   qemu_caps_get_path(context->caps), driver);
+                json_decref(device);
+                return false;
+        }
+        device_list_add(list, DEVICE_DEVICE, device);
+        return true;
+}
+
+struct device_resources *device_resources_new(void)
+{
+        return g_new0(struct device_resources, 1);
+}
+
+void device_resources_free(struct device_resources *resources)
+{
+        if (!resources)
+                return;
+        g_clear_pointer(&resources->fds, g_array_unref);
+        g_clear_pointer(&resources->vhost_fds, g_array_unref);
+        g_clear_pointer(&resources->chain, g_ptr_array_unref);
+        g_free(resources->socket);
+        g_free(resources);
+}
+
+const struct device_resources *device_get_resources(const struct device_context *context, const char *alias)
+{
+        if (!context->resources || !alias)
+                return NULL;
+        return g_hash_table_lookup((GHashTable *)context->resources, alias);
+}
+
+/* ---- to the command line and the monitor ---- */
+
+static const struct {
+        const char *option;
+        const char *command;
+        const char *undo;
+} kinds[] = {
+        [DEVICE_OBJECT] = { "-object", "object-add", "object-del" },
+        [DEVICE_BLOCKDEV] = { "-blockdev", "blockdev-add", "blockdev-del" },
+        [DEVICE_CHARDEV] = { "-chardev", "chardev-add", "chardev-remove" },
+        [DEVICE_NETDEV] = { "-netdev", "netdev_add", "netdev_del" },
+        [DEVICE_TPMDEV] = { "-tpmdev", NULL, NULL },
+        [DEVICE_DEVICE] = { "-device", "device_add", "device_del" },
+};
+
+const char *device_part_get_command(const struct device_part *part)
+{
+        return kinds[part->kind].command;
+}
+
+const char *device_part_get_undo_command(const struct device_part *part)
+{
+        return kinds[part->kind].undo;
+}
+
+void device_append_escaped(GString *option, const char *text)
+{
+        for (; *text; text++) {
+                if (*text == ',')
+                        g_string_append_c(option, ',');
+                g_string_append_c(option, *text);
+        }
+}
+
+/* "emulator,id=tpm-tpm0,chardev=chrtpm": the type first, then strings. */
+static char *tpmdev_option(const json_t *tpmdev)
+{
+        GString *option = g_string_new(json_string_value(json_object_get(tpmdev, "type")));
+        const char *key;
+        json_t *value;
+
+        json_object_foreach((json_t *)tpmdev, key, value)
+        {
+                if (strcmp(key, "type") == 0)
+                        continue;
+                g_string_append_printf(option, ",%s=", key);
+                device_append_escaped(option, json_string_value(value));
+        }
+        return g_string_free(option, FALSE);
+}
+
+static char *json_option(const json_t *arguments)
+{
+        char *dumped = json_dumps(arguments, JSON_COMPACT);
+        char *option = g_strdup(dumped);
+
+        free(dumped);
+        return option;
+}
+
+void device_part_append_option(const struct device_part *part, GPtrArray *argv)
+{
+        char *option;
+
+        if (part->kind == DEVICE_CHARDEV)
+                option = device_chardev_option(part->arguments);
+        else if (part->kind == DEVICE_TPMDEV)
+                option = tpmdev_option(part->arguments);
+        else
+                option = json_option(part->arguments);
+        g_ptr_array_add(argv, g_strdup(kinds[part->kind].option));
+        g_ptr_array_add(argv, option);
+}
+
+/* ---- properties ---- */
+
+json_t *device_new(const char *driver, const char *alias)
+{
+        json_t *device = json_object();
+
+        device_set_string(device, "driver", driver);
+        device_set_string(device, "id", alias);
+        return device;
+}
+
+json_t *device_object(const char *type, const char *id)
+{
+        json_t *object = json_object();
+
+        device_set_string(object, "qom-type", type);
+        device_set_string(object, "id", id);
+        return object;
+}
+
+void device_set_string(json_t *device, const char *name, const char *value)
+{
+        if (value)
+                json_object_set_new(device, name, json_string(value));
+}
+
+void device_set_format(json_t *device, const char *name, const char *format, ...)
+{
+        g_autofree char *value = NULL;
+        va_list args;
+
+        va_start(args, format);
+        value = g_strdup_vprintf(format, args);
+        va_end(args);
+        device_set_string(device, name, value);
+}
+
+void device_set_uint(json_t *device, const char *name, uint64_t value)
+{
+        if (value)
+                device_set_int(device, name, (json_int_t)value);
+}
+
+void device_set_int(json_t *device, const char *name, json_int_t value)
+{
+        json_object_set_new(device, name, json_integer(value));
+}
+
+void device_set_bool(json_t *device, const char *name, bool value)
+{
+        json_object_set_new(device, name, json_boolean(value));
+}
+
+void device_set_switch(json_t *device, const char *name, enum domain_switch value)
+{
+        if (value != DOMAIN_SWITCH_ABSENT)
+                device_set_bool(device, name, value == DOMAIN_SWITCH_ON);
+}
+
+void device_set_on_off(json_t *device, const char *name, enum domain_switch value)
+{
+        if (value != DOMAIN_SWITCH_ABSENT)
+                device_set_string(device, name, value == DOMAIN_SWITCH_ON ? "on" : "off");
+}
+
+void device_set_virtio(json_t *device, const struct domain_virtio *virtio)
+{
+        device_set_switch(device, "iommu_platform", virtio->iommu);
+        device_set_switch(device, "ats", virtio->ats);
+        device_set_switch(device, "packed", virtio->packed);
+        device_set_switch(device, "page-per-vq", virtio->page_per_vq);
+}
+
+char *device_virtio_driver(const char *base, const char *model)
+{
+        const char *suffix = "";
+
+        if (model && g_str_has_suffix(model, "-non-transitional"))
+                suffix = "-non-transitional";
+        else if (model && g_str_has_suffix(model, "-transitional"))
+                suffix = "-transitional";
+        return g_strdup_printf("%s-pci%s", base, suffix);
+}
+
+/* ---- places ---- */
+
+bool device_machine_is_pcie(const struct domain_def *def)
+{
+        const char *machine = def->os.machine;
+
+        return machine && (g_str_has_prefix(machine, "pc-q35-") || strcmp(machine, "q35") == 0);
+}
+
+const struct domain_controller *device_find_controller(const struct device_context *context,
+                                                       enum domain_controller_type type, unsigned index)
+{
+        const struct domain_devices *devices = &context->def->devices;
+
+        for (unsigned i = 0; i < devices->n_controllers; i++) {
+                const struct domain_controller *controller = &devices->controllers[i];
+
+                if (controller->type == type && controller->index == index && controller->master_port < 0)
+                        return controller;
+        }
+        return NULL;
+}
+
+static bool set_pci_address(json_t *device, const struct device_context *context,
+                            const struct domain_device_info *info, GError **error)
+{
+        const struct domain_address_pci *pci = &info->address.pci;
+        const struct domain_controller *bus = NULL;
+
+        if (pci->domain)
+                return device_unsupported(error, "PCI domain %u of device '%s' is not driven",
+                                          (unsigned)pci->domain, info->alias);
+        if (pci->bus)
+                bus = device_find_controller(context, DOMAIN_CONTROLLER_PCI, pci->bus);
+        if (pci->bus && !(bus && bus->info.alias))
+                return device_unsupported(error, "no PCI controller with index %u for device '%s'", pci->bus,
+                                          info->alias);
+        if (bus)
+                device_set_string(device, "bus", bus->info.alias);
+        else
+                device_set_string(device, "bus", device_machine_is_pcie(context->def) ? "pcie.0" : "pci.0");
+        device_set_switch(device, "multifunction", pci->multifunction);
+        if (pci->function)
+                device_set_format(device, "addr", "0x%x.0x%x", pci->slot, pci->function);
+        else
+                device_set_format(device, "addr", "0x%x", pci->slot);
+        device_set_uint(device, "acpi-index", info->acpi_index);
+        return true;
+}
+
+static bool set_usb_address(json_t *device, const struct device_context *context,
+                            const struct domain_device_info *info, GError **error)
+{
+        const struct domain_address_usb *usb = &info->address.usb;
+        const struct domain_controller *bus =
+                device_find_controller(context, DOMAIN_CONTROLLER_USB, usb->bus);
+        g_autoptr(GString) port = g_string_new(NULL);
+
+        if (!bus || !bus->info.alias || g_strcmp0(bus->model, "none") == 0)
+                return device_unsupported(error, "no USB controller with index %u for device '%s'",
+                                          (unsigned)usb->bus, info->alias);
+        device_set_format(device, "bus", "%s.0", bus->info.alias);
+        for (unsigned i = 0; i < G_N_ELEMENTS(usb->port) && usb->port[i]; i++)
+                g_string_append_printf(port, "%s%u", i ? "." : "", usb->port[i]);
+        if (port->len)
+                device_set_string(device, "port", port->str);
+        return true;
+}
+
+static void set_rom(json_t *device, const struct domain_device_info *info)
+{
+        if (info->rom_enabled == DOMAIN_SWITCH_OFF) {
+                device_set_string(device, "romfile", "");
+                return;
+        }
+        if (info->rom_bar != DOMAIN_SWITCH_ABSENT)
+                device_set_int(device, "rombar", info->rom_bar == DOMAIN_SWITCH_ON);
+        device_set_string(device, "romfile", info->rom_file);
+}
+
+bool device_set_address(json_t *device, const struct device_context *context,
+                        const struct domain_device_info *info, GError **error)
+{
+        switch (info->address.type) {
+        case DOMAIN_ADDRESS_PCI:
+                set_rom(device, info);
+                return set_pci_address(device, context, info, error);
+        case DOMAIN_ADDRESS_USB:
+                return set_usb_address(device, context, info, error);
+        case DOMAIN_ADDRESS_ISA:
+                device_set_uint(device, "iobase", info->address.isa.iobase);
+                device_set_uint(device, "irq", info->address.isa.irq);
+                return true;
+        case DOMAIN_ADDRESS_NONE:
+                return true;
+        default:
+                return device_unsupported(error, "the address type of device '%s' is not driven",
+                                          info->alias);
+        }
+}
+
+bool device_list_add_at(struct device_list *list, const struct device_context *context, json_t *device,
+                        const struct domain_device_info *info, GError **error)
+{
+        if (!device_set_address(device, context, info, error)) {
+                json_decref(device);
+                return false;
+        }
+        return device_list_add_device(list, context, device, error);
+}
+
+/* ---- boot order ---- */
+
+/* The place of a class in <os><boot dev=>, from 1; 0: it is not there. */
+static unsigned class_boot_index(const struct domain_os *os, enum domain_boot class)
+{
+        for (unsigned i = 0; i < os->n_boot; i++) {
+                if (os->boot[i] == class)
+                        return i + 1;
+        }
+        return 0;
+}
+
+static enum domain_boot disk_boot_class(const struct domain_disk *disk)
+{
+        switch (disk->device) {
+        case DOMAIN_DISK_CDROM:
+                return DOMAIN_BOOT_CDROM;
+        case DOMAIN_DISK_FLOPPY:
+                return DOMAIN_BOOT_FD;
+        default:
+                return DOMAIN_BOOT_HD;
+        }
+}
+
+unsigned device_disk_boot_index(const struct device_context *context, const struct domain_disk *disk)
+{
+        const struct domain_devices *devices = &context->def->devices;
+        enum domain_boot class = disk_boot_class(disk);
+
+        if (disk->info.boot_order)
+                return disk->info.boot_order;
+        for (unsigned i = 0; i < devices->n_disks; i++) {
+                if (disk_boot_class(&devices->disks[i]) != class)
+                        continue;
+                return strcmp(devices->disks[i].target, disk->target) == 0
+                               ? class_boot_index(&context->def->os, class)
+                               : 0;
+        }
+        return 0;
+}
+
+unsigned device_interface_boot_index(const struct device_context *context,
+                                     const struct domain_interface *interface)
+{
+        const struct domain_devices *devices = &context->def->devices;
+
+        if (interface->info.boot_order)
+                return interface->info.boot_order;
+        if (devices->n_interfaces && g_strcmp0(devices->interfaces[0].info.alias, interface->info.alias) == 0)
+                return class_boot_index(&context->def->os, DOMAIN_BOOT_NETWORK);
+        return 0;
+}
