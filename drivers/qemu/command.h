@@ -22,13 +22,22 @@ struct qemu_command_context {
         int monitor_fd;        /* listening unix socket that the emulator gets under this number */
         const char *home;      /* a directory of the guest's own: HOME of the emulator */
         GHashTable *resources; /* alias -> struct device_resources; NULL: none */
+        const char *memory;    /* directory for memory that is to be in files; NULL: refuse that */
+        const char *dmi;       /* the host's SMBIOS strings for <smbios mode='host'/>: "/sys/class/dmi/id" */
         const char *spice_tls; /* directory of the certificates; NULL: SPICE without TLS */
-        const char *vnc_tls;   /* likewise for VNC */
+        int64_t now_s;         /* seconds since the epoch, for clocks that are an offset to it */
+        bool no_sandbox;       /* without -sandbox */
 };
 
 struct qemu_command {
         GPtrArray *argv; /* owned strings, NULL at the end; argv[0] is the emulator's path */
         GPtrArray *env;  /* owned strings "NAME=value", NULL at the end: the whole environment */
+        /*
+         * Array of commands for the monitor ({"execute", "arguments"}), to be sent in this order before the
+         * guest's CPUs run: what has no option (links that are down, the balloon), and passwords: not for
+         * logs.
+         */
+        json_t *setup; /* ref */
 };
 
 /*

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Consoles that people connect to: -vnc, -spice, -display, -audiodev, and their passwords. Values only; any
+ * thread.
+ */
+#include "drivers/qemu/command-internal.h"
+
+#include <string.h>
+
+#define VNC_PORT_BASE 5900
+
+/* ---- what VNC and SPICE share ---- */
+
+static const struct domain_listen *first_listen(const struct domain_graphics *graphics)
+{
+        return graphics->n_listens ? &graphics->listens[0] : NULL;
+}
+
+static enum domain_listen_type listen_type(const struct domain_graphics *graphics)
+{
+        const struct domain_listen *listen = first_listen(graphics);
+
+        return listen ? listen->type : DOMAIN_LISTEN_ADDRESS;
+}
+
+/* The address to listen at, or NULL with an error when it was not found out. */
+static const char *listen_address(const struct domain_graphics *graphics, GError **error)
+{
+        const struct domain_listen *listen = first_listen(graphics);
+
+        if (listen && listen->address)
+                return listen->address;
+        if (listen && listen->type == DOMAIN_LISTEN_NETWORK) {
+                device_unsupported(error, "<listen type='network'> is not driven");
+                return NULL;
+        }
+        return "127.0.0.1";
+}
+
+static const char *listen_socket(const struct domain_graphics *graphics, GError **error)
+{
+        const char *socket = first_listen(graphics)->socket;
+
+        if (!socket)
+                error_set(error, ERROR_FROM_QEMU, ERROR_INTERNAL_ERROR,
+                          "no socket was chosen for <graphics type='%s'>",
+                          domain_graphics_type_get_name(graphics->type));
+        return socket;
+}
+
+static bool check_listens(const struct domain_graphics *graphics, GError **error)
+{
+        if (graphics->n_listens > 1)
+                return device_unsupported(error, "<graphics> with more than one <listen>");
+        return true;
+}
+
+/* A password of "" lets nobody in: QEMU asks for one, and none is set. */
+static void add_password(struct command_builder *builder, const struct domain_graphics *graphics)
+{
+        const char *protocol = domain_graphics_type_get_name(graphics->type);
+        g_autoptr(GDateTime) end = NULL;
+        json_t *arguments;
+
+        if (graphics->password && graphics->password[0]) {
+                arguments = json_object();
+                device_set_string(arguments, "protocol", protocol);
+                device_set_string(arguments, "password", graphics->password);
+                device_set_string(arguments, "connected", graphics->password_connected);
+                command_append_setup(builder, "set_password", arguments);
+        }
+        if (graphics->password && graphics->password_valid_to) {
+                g_autoptr(GTimeZone) utc = g_time_zone_new_utc();
+
+                end = g_date_time_new_from_iso8601(graphics->password_valid_to, utc);
+                arguments = json_object();
+                device_set_string(arguments, "protocol", protocol);
+                device_set_format(arguments, "time", "%" G_GINT64_FORMAT, end ? g_date_time_to_unix(end) : 1);
+                command_append_setup(builder, "expire_password", arguments);
+        }
+}
+
+/* ---- VNC ---- */
+
+static bool add_vnc_place(GString *option, const struct domain_graphics *graphics, GError **error)
+{
+        const char *place;
+
+        switch (listen_type(graphics)) {
+        case DOMAIN_LISTEN_NONE:
+                g_string_append(option, "none");
+                return true;
+        case DOMAIN_LISTEN_SOCKET:
+                place = listen_socket(graphics, error);
+                if (!place)
+                        return false;
+                g_string_append(option, "vnc=unix:");
+                device_append_escaped(option, place);
+                return true;
+        default:
+                place = listen_address(graphics, error);
+                if (!place)
+                        return false;
+        }
+        if (graphics->port < VNC_PORT_BASE)
+                return device_unsupported(error, "VNC port %d is below %d", graphics->port, VNC_PORT_BASE);
+        g_string_append(option, strchr(place, ':') ? "[" : "");
+        device_append_escaped(option, place);
+        g_string_append_printf(option, "%s:%d", strchr(place, ':') ? "]" : "",
+                               graphics->port - VNC_PORT_BASE);
+        return true;
+}
+
+static unsigned vnc_audio(const struct domain_def *def, const struct domain_graphics *graphics)
+{
+        if (graphics->audio_id)
+                return (unsigned)graphics->audio_id;
+        return def->devices.n_audios ? def->devices.audios[0].id : 1;
+}
+
+static bool add_vnc(struct command_builder *builder, const struct domain_graphics *graphics, GError **error)
+{
+        g_autoptr(GString) option = g_string_new(NULL);
+
+        if (!check_listens(graphics, error) || !add_vnc_place(option, graphics, error))
+                return false;
+        if (graphics->websocket > 0)
+                g_string_append_printf(option, ",websocket=%d", graphics->websocket);
+        command_option_add(option, "share", graphics->share_policy);
+        if (graphics->password)
+                command_option_add(option, "password", "on");
+        g_string_append_printf(option, ",audiodev=audio%u", vnc_audio(builder->def, graphics));
+        command_append(builder, "-vnc", option->str);
+        if (graphics->keymap)
+                command_append(builder, "-k", graphics->keymap);
+        add_password(builder, graphics);
+        return true;
+}
+
+/* ---- SPICE ---- */
+
+static bool add_spice_ports(const struct command_builder *builder, GString *option,
+                            const struct domain_graphics *graphics, GError **error)
+{
+        const char *address = listen_address(graphics, error);
+
+        if (!address)
+                return false;
+        if (graphics->port <= 0 && graphics->tls_port <= 0)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_INTERNAL_ERROR,
+                                 "no port was chosen for <graphics type='spice'>");
+        if (graphics->port > 0)
+                g_string_append_printf(option, "port=%d,", graphics->port);
+        if (graphics->tls_port > 0) {
+                if (!builder->context->spice_tls)
+                        return device_unsupported(error, "SPICE with TLS, which is not set up on this host");
+                g_string_append_printf(option, "tls-port=%d,", graphics->tls_port);
+        }
+        g_string_append(option, "addr=");
+        device_append_escaped(option, address);
+        if (graphics->tls_port > 0)
+                command_option_add(option, "x509-dir", builder->context->spice_tls);
+        return true;
+}
+
+static bool add_spice_place(const struct command_builder *builder, GString *option,
+                            const struct domain_graphics *graphics, GError **error)
+{
+        const char *path;
+
+        switch (listen_type(graphics)) {
+        case DOMAIN_LISTEN_NONE:
+                g_string_append(option, "port=0");
+                return true;
+        case DOMAIN_LISTEN_SOCKET:
+                path = listen_socket(graphics, error);
+                if (!path)
+                        return false;
+                g_string_append(option, "unix=on");
+                command_option_add(option, "addr", path);
+                return true;
+        default:
+                return add_spice_ports(builder, option, graphics, error);
+        }
+}
+
+static bool add_spice_channels(GString *option, const struct domain_graphics *graphics, GError **error)
+{
+        const char *mode = graphics->default_mode;
+
+        if (g_strcmp0(mode, "secure") == 0 || g_strcmp0(mode, "insecure") == 0)
+                command_option_add(option, mode[0] == 's' ? "tls-channel" : "plaintext-channel", "default");
+        for (unsigned i = 0; i < graphics->n_channels; i++) {
+                const struct domain_graphics_channel *channel = &graphics->channels[i];
+
+                if (g_strcmp0(channel->mode, "secure") == 0 && graphics->tls_port <= 0)
+                        return device_unsupported(error,
+                                                  "SPICE channel '%s' that needs TLS, without a TLS port",
+                                                  channel->name);
+                if (g_strcmp0(channel->mode, "secure") == 0)
+                        command_option_add(option, "tls-channel", channel->name);
+                else if (g_strcmp0(channel->mode, "insecure") == 0)
+                        command_option_add(option, "plaintext-channel", channel->name);
+        }
+        return true;
+}
+
+static void add_spice_options(GString *option, const struct domain_graphics *graphics)
+{
+        if (graphics->mouse)
+                command_option_add(option, "agent-mouse",
+                                   strcmp(graphics->mouse, "client") == 0 ? "on" : "off");
+        command_option_add(option, "image-compression", graphics->image_compression);
+        command_option_add(option, "jpeg-wan-compression", graphics->jpeg_compression);
+        command_option_add(option, "zlib-glz-wan-compression", graphics->zlib_compression);
+        command_option_add_switch(option, "playback-compression", graphics->playback);
+        command_option_add(option, "streaming-video", graphics->streaming);
+        if (graphics->clipboard == DOMAIN_SWITCH_OFF)
+                command_option_add(option, "disable-copy-paste", "on");
+        if (graphics->filetransfer == DOMAIN_SWITCH_OFF)
+                command_option_add(option, "disable-agent-file-xfer", "on");
+        if (graphics->gl == DOMAIN_SWITCH_ON) {
+                command_option_add(option, "gl", "on");
+                command_option_add(option, "rendernode", graphics->rendernode);
+        }
+        command_option_add(option, "seamless-migration", "on");
+}
+
+static bool add_spice(struct command_builder *builder, const struct domain_graphics *graphics, GError **error)
+{
+        g_autoptr(GString) option = g_string_new(NULL);
+
+        if (!qemu_caps_has_option(builder->caps, "spice", NULL))
+                return device_unsupported(error, "emulator '%s' has no SPICE",
+                                          qemu_caps_get_path(builder->caps));
+        if (!check_listens(graphics, error) || !add_spice_place(builder, option, graphics, error))
+                return false;
+        if (!graphics->password)
+                command_option_add(option, "disable-ticketing", "on");
+        if (!add_spice_channels(option, graphics, error))
+                return false;
+        add_spice_options(option, graphics);
+        command_append(builder, "-spice", option->str);
+        if (graphics->keymap)
+                command_append(builder, "-k", graphics->keymap);
+        add_password(builder, graphics);
+        return true;
+}
+
+/* ---- the rest ---- */
+
+static void add_egl_headless(struct command_builder *builder, const struct domain_graphics *graphics)
+{
+        g_autoptr(GString) option = g_string_new("egl-headless");
+
+        command_option_add(option, "rendernode", graphics->rendernode);
+        command_append(builder, "-display", option->str);
+}
+
+static bool add_display(struct command_builder *builder, const struct domain_graphics *graphics,
+                        GError **error)
+{
+        switch (graphics->type) {
+        case DOMAIN_GRAPHICS_VNC:
+                return add_vnc(builder, graphics, error);
+        case DOMAIN_GRAPHICS_SPICE:
+                return add_spice(builder, graphics, error);
+        case DOMAIN_GRAPHICS_EGL_HEADLESS:
+                add_egl_headless(builder, graphics);
+                return true;
+        default:
+                return device_unsupported(error, "<graphics type='%s'> is not driven",
+                                          domain_graphics_type_get_name(graphics->type));
+        }
+}
+
+static bool has_graphics(const struct domain_def *def, enum domain_graphics_type type)
+{
+        for (unsigned i = 0; i < def->devices.n_graphics; i++) {
+                if (def->devices.graphics[i].type == type)
+                        return true;
+        }
+        return false;
+}
+
+static void add_audiodev(struct command_builder *builder, unsigned id, const char *driver,
+                         const struct domain_audio *audio)
+{
+        json_t *object = json_object();
+        char *text;
+
+        device_set_format(object, "id", "audio%u", id);
+        device_set_string(object, "driver", driver);
+        if (audio) {
+                device_set_uint(object, "timer-period", audio->timer_period);
+                device_set_string(object, "server", audio->server);
+                device_set_string(object, "path", audio->path);
+        }
+        text = json_dumps(object, JSON_COMPACT);
+        command_append(builder, "-audiodev", text);
+        free(text);
+        json_decref(object);
+}
+
+static bool add_audios(struct command_builder *builder, GError **error)
+{
+        static const struct {
+                const char *type;
+                const char *driver;
+        } drivers[] = { { "none", "none" }, { "spice", "spice" }, { "alsa", "alsa" }, { "pulseaudio", "pa" },
+                        { "oss", "oss" },   { "jack", "jack" },   { "file", "wav" } };
+        const struct domain_devices *devices = &builder->def->devices;
+
+        if (devices->n_audios == 0)
+                add_audiodev(builder, 1, has_graphics(builder->def, DOMAIN_GRAPHICS_SPICE) ? "spice" : "none",
+                             NULL);
+        for (unsigned i = 0; i < devices->n_audios; i++) {
+                const struct domain_audio *audio = &devices->audios[i];
+                const char *driver = NULL;
+
+                for (unsigned j = 0; j < G_N_ELEMENTS(drivers); j++) {
+                        if (g_strcmp0(drivers[j].type, audio->type) == 0)
+                                driver = drivers[j].driver;
+                }
+                if (!driver)
+                        return device_unsupported(error, "<audio type='%s'> is not driven", audio->type);
+                add_audiodev(builder, (unsigned)audio->id, driver, audio);
+        }
+        return true;
+}
+
+bool command_graphics_add(struct command_builder *builder, GError **error)
+{
+        const struct domain_devices *devices = &builder->def->devices;
+
+        if (!add_audios(builder, error))
+                return false;
+        if (!has_graphics(builder->def, DOMAIN_GRAPHICS_EGL_HEADLESS))
+                command_append(builder, "-display", "none");
+        for (unsigned i = 0; i < devices->n_graphics; i++) {
+                if (!add_display(builder, &devices->graphics[i], error))
+                        return false;
+        }
+        return true;
+}

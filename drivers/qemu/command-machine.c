@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Machine, firmware, accelerator, boot: -machine, -accel, -global, -boot, -kernel. Values only; any thread.
+ */
+#include "drivers/qemu/command-internal.h"
+
+#include "drivers/qemu/block.h"
+
+#include <limits.h>
+#include <string.h>
+
+/* ---- firmware ---- */
+
+static bool is_pflash(const struct domain_os *os)
+{
+        return os->has_loader && g_strcmp0(os->loader.type, "pflash") == 0;
+}
+
+static bool is_switch_on(enum domain_switch value, bool otherwise)
+{
+        return value == DOMAIN_SWITCH_ABSENT ? otherwise : value == DOMAIN_SWITCH_ON;
+}
+
+static void add_pflash_part(struct device_list *list, const char *unit, const char *path, const char *format,
+                            bool readonly)
+{
+        json_t *storage = json_object(), *node = json_object();
+
+        device_set_string(storage, "driver", "file");
+        device_set_string(storage, "filename", path);
+        device_set_format(storage, "node-name", "libvirt-%s-storage", unit);
+        device_set_bool(storage, "auto-read-only", true);
+        device_set_string(storage, "discard", "unmap");
+        device_list_add(list, DEVICE_BLOCKDEV, storage);
+        device_set_format(node, "node-name", "libvirt-%s-format", unit);
+        device_set_bool(node, "read-only", readonly);
+        device_set_string(node, "driver", format ? format : "raw");
+        device_set_format(node, "file", "libvirt-%s-storage", unit);
+        if (g_strcmp0(format, "qcow2") == 0)
+                json_object_set_new(node, "backing", json_null());
+        device_list_add(list, DEVICE_BLOCKDEV, node);
+}
+
+static void add_pflash(struct command_builder *builder)
+{
+        const struct domain_os *os = &builder->def->os;
+        CLEANUP(device_list_free) struct device_list *list = device_list_new();
+
+        add_pflash_part(list, "pflash0", os->loader.path, os->loader.format,
+                        is_switch_on(os->loader.readonly, true));
+        if (os->has_nvram)
+                add_pflash_part(list, "pflash1", os->nvram.path, os->nvram.format, false);
+        command_append_list(builder, list);
+}
+
+static bool check_firmware(const struct command_builder *builder, GError **error)
+{
+        const struct domain_os *os = &builder->def->os;
+
+        if (os->firmware && strcmp(os->firmware, "bios") != 0 && !(os->has_loader && os->loader.path))
+                return device_unsupported(error, "no firmware of type '%s' was chosen", os->firmware);
+        if (os->has_loader && !os->loader.path && os->loader.type)
+                return device_unsupported(error, "<loader> without a path");
+        if (is_pflash(os) && os->has_nvram && !os->nvram.path)
+                return device_unsupported(error, "<nvram> without a path");
+        if (os->has_nvram && os->nvram.type && strcmp(os->nvram.type, "file") != 0)
+                return device_unsupported(error, "source type '%s' of <nvram> is not driven", os->nvram.type);
+        return true;
+}
+
+/* ---- machine ---- */
+
+static void add_irqchip(GString *option, const struct command_builder *builder)
+{
+        const char *driver = builder->def->features.ioapic;
+
+        if (driver && command_is_kvm(builder))
+                command_option_add(option, "kernel-irqchip", strcmp(driver, "qemu") == 0 ? "split" : "on");
+}
+
+static const struct domain_timer *find_timer(const struct domain_def *def, enum domain_timer_name name)
+{
+        for (unsigned i = 0; i < def->clock.n_timers; i++) {
+                if (def->clock.timers[i].name == name)
+                        return &def->clock.timers[i];
+        }
+        return NULL;
+}
+
+static void add_timers(GString *option, const struct domain_def *def)
+{
+        const struct domain_timer *hpet = find_timer(def, DOMAIN_TIMER_HPET);
+        const struct domain_timer *pit = find_timer(def, DOMAIN_TIMER_PIT);
+
+        if (hpet)
+                command_option_add_switch(option, "hpet", hpet->present);
+        if (pit && pit->present == DOMAIN_SWITCH_OFF)
+                command_option_add(option, "pit", "off");
+}
+
+static void add_speaker(GString *option, const struct domain_def *def)
+{
+        for (unsigned i = 0; i < def->devices.n_sounds; i++) {
+                const struct domain_sound *sound = &def->devices.sounds[i];
+
+                if (g_strcmp0(sound->model, "pcspk") == 0)
+                        g_string_append_printf(option, ",pcspk-audiodev=audio%u",
+                                               sound->audio_id ? (unsigned)sound->audio_id : 1);
+        }
+}
+
+static void add_machine_option(struct command_builder *builder)
+{
+        const struct domain_def *def = builder->def;
+        g_autoptr(GString) option = g_string_new(NULL);
+        const char *memory = command_memory_get_default(builder);
+
+        device_append_escaped(option, def->os.machine ? def->os.machine : builder->machine->name);
+        command_option_add(option, "usb", "off");
+        command_option_add_switch(option, "vmport", def->features.vmport);
+        command_option_add_switch(option, "smm", def->features.smm);
+        add_irqchip(option, builder);
+        command_option_add(option, "dump-guest-core", def->dump_core == DOMAIN_SWITCH_ON ? "on" : "off");
+        if (def->memory_backing.nosharepages)
+                command_option_add(option, "mem-merge", "off");
+        command_option_add(option, "memory-backend", memory);
+        if (is_pflash(&def->os)) {
+                command_option_add(option, "pflash0", "libvirt-pflash0-format");
+                if (def->os.has_nvram)
+                        command_option_add(option, "pflash1", "libvirt-pflash1-format");
+        }
+        command_option_add(option, "acpi", def->features.acpi == DOMAIN_SWITCH_ON ? "on" : "off");
+        add_timers(option, def);
+        add_speaker(option, def);
+        if (def->os.bios_useserial == DOMAIN_SWITCH_ON)
+                command_option_add(option, "graphics", "off");
+        command_append(builder, "-machine", option->str);
+}
+
+static bool add_accel(struct command_builder *builder, GError **error)
+{
+        const char *type = builder->def->type;
+        uint32_t ring = builder->def->features.kvm_dirty_ring;
+
+        if (g_strcmp0(type, "qemu") == 0) {
+                command_append(builder, "-accel", "tcg");
+                return true;
+        }
+        if (!command_is_kvm(builder))
+                return device_unsupported(error, "domain type '%s' is not driven", type);
+        if (!qemu_caps_has_accel(builder->caps, QEMU_ACCEL_KVM))
+                return device_unsupported(error, "emulator '%s' cannot use KVM on this host",
+                                          qemu_caps_get_path(builder->caps));
+        if (ring)
+                command_append_format(builder, "-accel", "kvm,dirty-ring-size=%u", (unsigned)ring);
+        else
+                command_append(builder, "-accel", "kvm");
+        return true;
+}
+
+static bool check_features(const struct domain_features *features, GError **error)
+{
+        static const char message[] = "feature '%s' is not driven";
+
+        if (features->hap == DOMAIN_SWITCH_ON)
+                return device_unsupported(error, message, "hap");
+        if (features->viridian == DOMAIN_SWITCH_ON)
+                return device_unsupported(error, message, "viridian");
+        if (features->privnet == DOMAIN_SWITCH_ON)
+                return device_unsupported(error, message, "privnet");
+        if (features->gic == DOMAIN_SWITCH_ON || features->gic_version)
+                return device_unsupported(error, message, "gic");
+        return true;
+}
+
+/* ---- properties of what is built in ---- */
+
+static void add_globals(struct command_builder *builder)
+{
+        const struct domain_def *def = builder->def;
+        bool pcie = device_machine_is_pcie(def);
+        const char *power = pcie ? "ICH9-LPC" : "PIIX4_PM";
+
+        if (is_pflash(&def->os) && def->os.loader.secure == DOMAIN_SWITCH_ON)
+                command_append(builder, "-global", "driver=cfi.pflash01,property=secure,value=on");
+        if (def->features.tseg_kib)
+                command_append_format(builder, "-global", "mch.extended-tseg-mbytes=%" G_GUINT64_FORMAT,
+                                      def->features.tseg_kib / 1024);
+        if (def->suspend_to_mem != DOMAIN_SWITCH_ABSENT)
+                command_append_format(builder, "-global", "%s.disable_s3=%d", power,
+                                      def->suspend_to_mem == DOMAIN_SWITCH_OFF);
+        if (def->suspend_to_disk != DOMAIN_SWITCH_ABSENT)
+                command_append_format(builder, "-global", "%s.disable_s4=%d", power,
+                                      def->suspend_to_disk == DOMAIN_SWITCH_OFF);
+        for (unsigned i = 0; i < def->devices.n_controllers; i++) {
+                const struct domain_controller *controller = &def->devices.controllers[i];
+
+                if (controller->type == DOMAIN_CONTROLLER_PCI && controller->pcihole64_kib)
+                        command_append_format(builder, "-global", "%s.pci-hole64-size=%" G_GUINT64_FORMAT "K",
+                                              pcie ? "q35-pcihost" : "i440FX-pcihost",
+                                              controller->pcihole64_kib);
+        }
+}
+
+/* ---- boot ---- */
+
+static void add_boot_option(struct command_builder *builder)
+{
+        const struct domain_os *os = &builder->def->os;
+        g_autoptr(GString) option = g_string_new(NULL);
+
+        if (os->boot_menu != DOMAIN_SWITCH_ABSENT)
+                g_string_append_printf(option, "menu=%s,", os->boot_menu == DOMAIN_SWITCH_ON ? "on" : "off");
+        if (os->bios_reboot_timeout_ms != INT_MIN)
+                g_string_append_printf(option, "reboot-timeout=%d,", os->bios_reboot_timeout_ms);
+        if (os->boot_menu_timeout_ms)
+                g_string_append_printf(option, "splash-time=%u,", (unsigned)os->boot_menu_timeout_ms);
+        g_string_append(option, "strict=on");
+        command_append(builder, "-boot", option->str);
+}
+
+static bool add_boot(struct command_builder *builder, GError **error)
+{
+        const struct domain_os *os = &builder->def->os;
+        g_autoptr(GString) table = NULL;
+
+        add_boot_option(builder);
+        if (os->kernel)
+                command_append(builder, "-kernel", os->kernel);
+        if (os->initrd)
+                command_append(builder, "-initrd", os->initrd);
+        if (os->cmdline)
+                command_append(builder, "-append", os->cmdline);
+        if (os->dtb)
+                command_append(builder, "-dtb", os->dtb);
+        if (!os->acpi_table)
+                return true;
+        if (strchr(os->acpi_table, ':'))
+                return device_unsupported(error, "an ACPI table in a file with ':' in its name");
+        table = g_string_new("sig=SLIC");
+        command_option_add(table, "file", os->acpi_table);
+        command_append(builder, "-acpitable", table->str);
+        return true;
+}
+
+bool command_machine_add(struct command_builder *builder, GError **error)
+{
+        const struct domain_def *def = builder->def;
+
+        if (!check_firmware(builder, error) || !check_features(&def->features, error))
+                return false;
+        if (is_pflash(&def->os))
+                add_pflash(builder);
+        add_machine_option(builder);
+        if (!add_accel(builder, error))
+                return false;
+        if (def->os.has_loader && def->os.loader.path && !is_pflash(&def->os))
+                command_append(builder, "-bios", def->os.loader.path);
+        add_globals(builder);
+        return add_boot(builder, error);
+}
