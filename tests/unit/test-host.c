@@ -492,7 +492,7 @@ int main(void)
         tcase_add_test(plain, lists);
         suite_add_tcase(suite, made);
         suite_add_tcase(suite, plain);
-        srunner_run_all(runner, CK_ENV);
+        srunner_run_all(runner, CK_NORMAL);
         failed = srunner_ntests_failed(runner);
         srunner_free(runner);
         return failed ? EXIT_FAILURE : EXIT_SUCCESS;

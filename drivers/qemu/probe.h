@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Asking an emulator binary what it can do: it is started without a machine, asked through QMP, and killed.
+ * It runs as the given account, but it does run: whoever names a path must be one who may start guests.
+ */
+
+#include <glib.h>
+#include <jansson.h>
+#include <stdbool.h>
+
+struct account;
+struct lane;
+
+/* All questions to one binary together. */
+#define PROBE_TIMEOUT_MS 10000
+
+/*
+ * The capabilities as a document for qemu_caps_new(); a new reference. Takes a tenth of a second. In a lane,
+ * which it holds up (its slot is lent meanwhile); an interrupt ends it. Errors, all with the path:
+ * ERROR_SYSTEM_ERROR or ERROR_OPERATION_FAILED when it cannot be started or ends at once, with what it wrote
+ * to standard error; ERROR_OPERATION_TIMEOUT; ERROR_OPERATION_ABORTED; ERROR_INTERNAL_ERROR for answers that
+ * make no sense.
+ */
+json_t *probe_run(struct lane *lane, const char *path, const struct account *account, GError **error);

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Defaults of emulator, architecture, machine type and domain type. Loop thread. */
+
+#include "drivers/qemu/resolve.h"
+#include "base/error.h"
+#include "drivers/domain/definition.h"
+#include "drivers/host/host.h"
+#include "drivers/qemu/emulator.h"
+#include "drivers/qemu/probe-cache.h"
+
+#include <string.h>
+
+/* Domain types of other drivers: known words, but not here. */
+static const char *const other_types[] = { "test",  "lxc",       "xen",    "vz",     "bhyve",
+                                           "hvf",   "openvz",    "vmware", "hyperv", "uml",
+                                           "xensv", "parallels", "vbox",   "phyp",   "kqemu" };
+
+struct pending {
+        char *emulator; /* owned */
+        char *arch;     /* owned */
+        char *machine;  /* owned */
+        char *type;     /* owned */
+        resolve_done done;
+        void *data;
+};
+
+static bool is_given(const char *text)
+{
+        return text && *text;
+}
+
+static bool find_accel(const struct qemu_caps *caps, const char *type, struct resolve_result *result,
+                       GError **error)
+{
+        if (!is_given(type))
+                type = qemu_caps_has_accel(caps, QEMU_ACCEL_KVM) ? "kvm" : "qemu";
+        if (g_str_equal(type, "kvm") && qemu_caps_has_accel(caps, QEMU_ACCEL_KVM)) {
+                result->accel = QEMU_ACCEL_KVM;
+                result->type = "kvm";
+                return true;
+        }
+        if (g_str_equal(type, "qemu")) {
+                result->accel = QEMU_ACCEL_TCG;
+                result->type = "qemu";
+                return true;
+        }
+        if (g_str_equal(type, "kvm"))
+                return error_set(error, ERROR_FROM_QEMU, ERROR_INVALID_ARG,
+                                 "emulator '%s' cannot use KVM for domains of type 'kvm': it or /dev/kvm is "
+                                 "not up to it",
+                                 qemu_caps_get_path(caps));
+        for (unsigned i = 0; i < G_N_ELEMENTS(other_types); i++) {
+                if (g_str_equal(other_types[i], type))
+                        return error_set(error, ERROR_FROM_QEMU, ERROR_INVALID_ARG,
+                                         "emulator '%s' does not run domains of type '%s'",
+                                         qemu_caps_get_path(caps), type);
+        }
+        g_autofree char *quoted = error_quote(type);
+        return error_set(error, ERROR_FROM_QEMU, ERROR_INVALID_ARG, "there is no domain type '%s'", quoted);
+}
+
+static bool check_arch_name(const char *arch, GError **error)
+{
+        g_autofree char *quoted = NULL;
+
+        if (!is_given(arch) || emulator_find_arch(arch))
+                return true;
+        quoted = error_quote(arch);
+        return error_set(error, ERROR_FROM_QEMU, ERROR_INVALID_ARG, "there is no architecture '%s'", quoted);
+}
+
+bool resolve_check(const struct qemu_caps *caps, const struct resolve_request *request,
+                   struct resolve_result *result, GError **error)
+{
+        const struct emulator_arch *arch;
+
+        if (!check_arch_name(request->arch, error))
+                return false;
+        arch = is_given(request->arch) ? emulator_find_arch(request->arch) : NULL;
+        result->caps = caps;
+        result->arch = arch ? arch->name : qemu_caps_get_arch(caps);
+        if (!emulator_can_run(qemu_caps_get_arch(caps), result->arch))
+                return error_set(error, ERROR_FROM_QEMU, ERROR_INVALID_ARG,
+                                 "emulator '%s' does not emulate architecture '%s'", qemu_caps_get_path(caps),
+                                 result->arch);
+        if (!find_accel(caps, request->type, result, error))
+                return false;
+        result->machine = qemu_caps_find_machine(caps, request->machine);
+        if (!result->machine && is_given(request->machine)) {
+                g_autofree char *quoted = error_quote(request->machine);
+
+                return error_set(error, ERROR_FROM_QEMU, ERROR_INVALID_ARG,
+                                 "emulator '%s' has no machine type '%s'", qemu_caps_get_path(caps), quoted);
+        }
+        /* Emulators of some architectures have no default. */
+        if (!result->machine)
+                result->machine = qemu_caps_find_machine(caps, "virt");
+        if (!result->machine)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_INVALID_ARG,
+                                 "emulator '%s' has no default machine type, one must be named",
+                                 qemu_caps_get_path(caps));
+        return true;
+}
+
+static void probed(const struct qemu_caps *caps, const GError *error, void *data)
+{
+        struct pending *pending = data;
+        struct resolve_request request = { pending->emulator, pending->arch, pending->machine,
+                                           pending->type };
+        struct resolve_result result;
+        g_autoptr(GError) own = NULL;
+
+        if (caps && resolve_check(caps, &request, &result, &own))
+                pending->done(&result, NULL, pending->data);
+        else
+                pending->done(NULL, error ? error : own, pending->data);
+        g_free(pending->emulator);
+        g_free(pending->arch);
+        g_free(pending->machine);
+        g_free(pending->type);
+        g_free(pending);
+}
+
+/* The emulator that the request means; NULL with an error when there is none. */
+static char *choose_emulator(const struct host *host, const struct resolve_request *request, GError **error)
+{
+        const char *arch = is_given(request->arch) ? request->arch : host_get_arch(host);
+        char *path;
+
+        if (!check_arch_name(request->arch, error))
+                return NULL;
+        if (is_given(request->emulator))
+                return g_strdup(request->emulator);
+        path = emulator_find(arch, host_get_arch(host));
+        if (!path)
+                error_set(error, ERROR_FROM_QEMU, ERROR_INVALID_ARG,
+                          "no emulator for architecture '%s' is installed (qemu-system-*)", arch);
+        return path;
+}
+
+void resolve_run(struct probe_cache *cache, const struct host *host, const struct resolve_request *request,
+                 resolve_done done, void *data)
+{
+        g_autoptr(GError) error = NULL;
+        g_autofree char *emulator = choose_emulator(host, request, &error);
+        struct pending *pending;
+
+        if (!emulator) {
+                done(NULL, error, data);
+                return;
+        }
+        pending = g_new0(struct pending, 1);
+        pending->emulator = g_steal_pointer(&emulator);
+        /* The host's own architecture is what an emulator that was found by it is for. */
+        pending->arch =
+                g_strdup(!is_given(request->emulator) && !is_given(request->arch) ? host_get_arch(host)
+                                                                                  : request->arch);
+        pending->machine = g_strdup(request->machine);
+        pending->type = g_strdup(request->type);
+        pending->done = done;
+        pending->data = data;
+        probe_cache_ask(cache, pending->emulator, probed, pending);
+}
+
+/* "pc-q35-7.2" is of the family "pc-q35", "virt-7.2" and "virt" of "virt". */
+static bool is_family(const char *machine, const char *family)
+{
+        size_t length = strlen(family);
+
+        return g_str_has_prefix(machine, family) && (machine[length] == '-' || !machine[length]);
+}
+
+/* The first of several types that the emulator has; names in pairs: type, what definitions call it. */
+static const char *first_of(const struct qemu_caps *caps, const char *const *pairs)
+{
+        for (; *pairs; pairs += 2) {
+                if (qemu_caps_has_type(caps, pairs[0]))
+                        return pairs[1];
+        }
+        return NULL;
+}
+
+/* What a guest that asks for nothing in particular finds most likely supported. */
+static void describe_models(const struct qemu_caps *caps, bool x86, bool i440fx,
+                            struct domain_machine *machine)
+{
+        static const char *const usb_old[] = { "piix3-usb-uhci", "piix3-uhci", NULL };
+        static const char *const usb[] = { "qemu-xhci", "qemu-xhci", "nec-usb-xhci", "nec-xhci", NULL };
+        static const char *const net_x86[] = { "rtl8139",        "rtl8139", "e1000", "e1000",
+                                               "virtio-net-pci", "virtio",  NULL };
+        static const char *const net[] = { "virtio-net-pci", "virtio", "virtio-net-device", "virtio", NULL };
+        static const char *const video_x86[] = { "cirrus-vga", "cirrus", "VGA", "vga", NULL };
+        static const char *const video[] = { "virtio-gpu-pci", "virtio", NULL };
+
+        machine->usb_model = first_of(caps, i440fx ? usb_old : usb);
+        machine->net_model = first_of(caps, x86 ? net_x86 : net);
+        machine->video_model = first_of(caps, x86 ? video_x86 : video);
+}
+
+void resolve_describe(const struct resolve_result *result, struct domain_machine *machine)
+{
+        const char *name = result->machine->name;
+        bool i440fx = is_family(name, "pc-i440fx");
+        bool q35 = is_family(name, "pc-q35");
+        bool pc = i440fx || q35 || g_str_equal(name, "isapc");
+        bool virt = is_family(name, "virt");
+
+        *machine = (struct domain_machine){
+                .type = result->type,
+                .arch = result->arch,
+                .machine = name,
+                .emulator = qemu_caps_get_path(result->caps),
+                .max_vcpus = result->machine->max_cpus,
+                .pcie_root = q35 || virt,
+                .pci_root = i440fx || is_family(name, "pseries"),
+                .isa = pc,
+                .ps2 = pc,
+                .acpi = i440fx || q35 || (virt && g_str_equal(result->arch, "aarch64")),
+                .assign_addresses = true,
+        };
+        if (machine->pcie_root || machine->pci_root)
+                describe_models(result->caps, pc, i440fx, machine);
+}
