@@ -96,6 +96,7 @@ struct domain_disk {
         const char *detect_zeroes; /* "off", "on", "unmap" */
         const char *error_policy;  /* "stop", "report", "ignore", "enospace" */
         const char *rerror_policy; /* "stop", "report", "ignore" */
+        const char *snapshot;      /* "no", "internal", "external", "manual" */
         const char *serial;
         const char *wwn;     /* 16 hexadecimal digits */
         const char *vendor;  /* at most 8 bytes */
@@ -258,6 +259,7 @@ struct domain_char_source {
         const char *service; /* tcp; udp: where to send */
         const char *bind_host;    /* udp */
         const char *bind_service; /* udp */
+        const char *protocol;     /* tcp: "raw", "telnet", "telnets", "tls"; NULL: raw */
         const char *channel;      /* spiceport, dbus */
         const char *log_file;     /* <log file=> */
 };
@@ -472,6 +474,9 @@ enum domain_hostdev_type {
         DOMAIN_HOSTDEV_SCSI,
         DOMAIN_HOSTDEV_SCSI_HOST,
         DOMAIN_HOSTDEV_MDEV,
+        DOMAIN_HOSTDEV_STORAGE, /* mode='capabilities', as with those below */
+        DOMAIN_HOSTDEV_MISC,
+        DOMAIN_HOSTDEV_NET,
         DOMAIN_HOSTDEV_LAST,
 } __attribute__((packed));
 

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * From a document to a definition: identity, metadata and the small parts of <domain>, the order in which the
+ * parts are read, and the two texts.
+ */
+#include "drivers/domain/definition-xml.h"
+
+#include "base/error.h"
+#include "drivers/domain/normalize-xml.h"
+#include "drivers/domain/order-xml.h"
+#include "drivers/domain/schema.h"
+
+#include <string.h>
+
+#define LABEL_MAX 4096
+
+struct domain_doc {
+        xmlDoc *xml; /* owned */
+};
+
+static const struct managed_kind kind = {
+        .noun = "domain",
+        .from = ERROR_FROM_DOMAIN,
+        .definition_free = domain_def_free,
+};
+
+/* ---- identity ---- */
+
+static const char *const type_names[] = { "none", "qemu",      "kvm",   "kqemu",  "xen",    "lxc",
+                                          "uml",  "openvz",    "test",  "vmware", "hyperv", "vbox",
+                                          "phyp", "parallels", "bhyve", "vz",     "hvf",    NULL };
+
+struct identity {
+        const char *name;
+        const char *uuid;
+};
+
+static const struct field name_fields[] = {
+        STRING(NULL, struct identity, name, .required = true, .max = DOMAIN_NAME_MAX),
+        FIELDS_END,
+};
+static const struct field uuid_fields[] = { UUID(NULL, struct identity, uuid), FIELDS_END };
+static const struct field_part identity_parts[] = {
+        { "name", name_fields },
+        { "uuid", uuid_fields },
+        PARTS_END,
+};
+
+static bool check_name(const xmlNode *node, const char *name, GError **error)
+{
+        if (strspn(name, " \t\r\n") == strlen(name))
+                return xml_error(error, node, "invalid name: only blanks");
+        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+                return xml_error(error, node, "invalid name '%s'", name);
+        return domain_check_plain(node, "name", name, "/", error);
+}
+
+static bool read_identity(struct domain_reader *reader, xmlNode *root, struct domain_def *def, GError **error)
+{
+        struct identity identity = { NULL, NULL };
+        char text[UUID_STRING_LENGTH + 1];
+
+        if (!field_read_parts(reader, root, identity_parts, &identity, error))
+                return false;
+        if (!identity.name)
+                return xml_error(error, root, "missing element 'name'");
+        if (!identity.uuid)
+                return xml_error(error, root, "missing element 'uuid'");
+        if (!check_name(xml_child(root, "name"), identity.name, error))
+                return false;
+        def->base.name = g_strdup(identity.name);
+        uuid_parse(&def->base.uuid, identity.uuid, NULL);
+        uuid_format(&def->base.uuid, text);
+        if (strcmp(text, identity.uuid) != 0)
+                xml_set_text(xml_child(root, "uuid"), text);
+        return true;
+}
+
+/* ---- metadata ---- */
+
+/* Applications own elements here, one each, told apart by their namespaces. */
+static bool check_metadata(const xmlNode *root, GError **error)
+{
+        const xmlNode *metadata = xml_child(root, "metadata");
+        g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+
+        XML_FOREACH_CHILD (node, metadata) {
+                if (!node->ns || !node->ns->href)
+                        return xml_error(error, node, "an element of <metadata> has no namespace");
+                if (!g_hash_table_add(seen, (gpointer)node->ns->href))
+                        return xml_error(error, node, "more than one element of <metadata> in one namespace");
+        }
+        return true;
+}
+
+/* ---- small parts of <domain> ---- */
+
+static const char *const event_names[] = { "destroy", "restart", "preserve", "rename-restart", NULL };
+static const char *const crash_names[] = {
+        "destroy", "restart", "preserve", "rename-restart", "coredump-destroy", "coredump-restart", NULL
+};
+static const char *const lockfailure_names[] = { "poweroff", "restart", "pause", "ignore", NULL };
+
+static const struct field domain_fields[] = {
+        NAME("type", struct domain_def, type, type_names, .required = true),
+        INT("id", struct domain_def, id),
+        FIELDS_END,
+};
+static const struct field title_fields[] = { STRING(NULL, struct domain_def, title), FIELDS_END };
+static const struct field description_fields[] = { STRING(NULL, struct domain_def, description), FIELDS_END };
+static const struct field poweroff_fields[] = { NAME(NULL, struct domain_def, on_poweroff, event_names),
+                                                FIELDS_END };
+static const struct field reboot_fields[] = { NAME(NULL, struct domain_def, on_reboot, event_names),
+                                              FIELDS_END };
+static const struct field crash_fields[] = { NAME(NULL, struct domain_def, on_crash, crash_names),
+                                             FIELDS_END };
+static const struct field lockfailure_fields[] = {
+        NAME(NULL, struct domain_def, on_lockfailure, lockfailure_names), FIELDS_END
+};
+static const struct field suspend_mem_fields[] = { YES_NO("enabled", struct domain_def, suspend_to_mem),
+                                                   FIELDS_END };
+static const struct field suspend_disk_fields[] = { YES_NO("enabled", struct domain_def, suspend_to_disk),
+                                                    FIELDS_END };
+static const struct field launch_fields[] = { PRESENT(NULL, struct domain_def, launch_security), FIELDS_END };
+
+static bool read_pm(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        static const struct field_part pm_parts[] = {
+                { "suspend-to-mem", suspend_mem_fields },
+                { "suspend-to-disk", suspend_disk_fields },
+                PARTS_END,
+        };
+
+        return field_read_parts(reader, node, pm_parts, target, error);
+}
+
+static const struct field_part parts[] = {
+        { NULL, domain_fields },
+        { "title", title_fields },
+        { "description", description_fields },
+        { "cpu", NULL, domain_read_cpu, offsetof(struct domain_def, cpu) },
+        { "os", NULL, domain_read_os, offsetof(struct domain_def, os) },
+        { "features", NULL, domain_read_features, offsetof(struct domain_def, features) },
+        { "clock", NULL, domain_read_clock, offsetof(struct domain_def, clock) },
+        { "on_poweroff", poweroff_fields },
+        { "on_reboot", reboot_fields },
+        { "on_crash", crash_fields },
+        { "on_lockfailure", lockfailure_fields },
+        { "pm", NULL, read_pm },
+        { "devices", NULL, domain_read_devices, offsetof(struct domain_def, devices) },
+        { "launchSecurity", launch_fields },
+        PARTS_END,
+};
+
+/* ---- security labels ---- */
+
+static const char *const label_type_names[] = { "none", "dynamic", "static", NULL };
+
+static const struct field label_fields[] = {
+        NAME("type", struct domain_seclabel, type, label_type_names),
+        STRING("model", struct domain_seclabel, model, .max = 64),
+        YES_NO("relabel", struct domain_seclabel, relabel),
+        FIELDS_END,
+};
+static const struct field label_text[] = { STRING(NULL, struct domain_seclabel, label, .max = LABEL_MAX),
+                                           FIELDS_END };
+static const struct field base_label_text[] = {
+        STRING(NULL, struct domain_seclabel, base_label, .max = LABEL_MAX), FIELDS_END
+};
+static const struct field image_label_text[] = {
+        STRING(NULL, struct domain_seclabel, image_label, .max = LABEL_MAX), FIELDS_END
+};
+static const struct field_part label_parts[] = {
+        { NULL, label_fields },
+        { "label", label_text },
+        { "baselabel", base_label_text },
+        { "imagelabel", image_label_text },
+        PARTS_END,
+};
+
+/* ---- <qemu:commandline> ---- */
+
+static const struct field arg_fields[] = {
+        TEXT("value", struct domain_env, value, .required = true),
+        FIELDS_END,
+};
+static const struct field env_fields[] = {
+        STRING("name", struct domain_env, name, .required = true, .max = 255),
+        TEXT("value", struct domain_env, value),
+        FIELDS_END,
+};
+
+static bool check_env(const xmlNode *node, const char *name, GError **error)
+{
+        g_autofree char *quoted = NULL;
+
+        if ((g_ascii_isalpha(*name) || *name == '_') &&
+            strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == strlen(name))
+                return true;
+        quoted = error_quote(name);
+        return xml_error(error, node, "invalid environment name '%s'", quoted);
+}
+
+static bool read_commandline(struct domain_reader *reader, xmlNode *node,
+                             struct domain_qemu_commandline *line, GError **error)
+{
+        const char **args;
+        struct domain_env *env;
+
+        XML_FOREACH_CHILD (child, node) {
+                line->n_args += xml_is_ns(child, DOMAIN_QEMU_NAMESPACE, "arg");
+                line->n_env += xml_is_ns(child, DOMAIN_QEMU_NAMESPACE, "env");
+        }
+        line->args = args = domain_arena_alloc(reader->arena, (line->n_args + 1) * sizeof(*args));
+        line->env = env = domain_arena_alloc(reader->arena, line->n_env * sizeof(*env));
+        XML_FOREACH_CHILD (child, node) {
+                struct domain_env arg = { NULL, NULL };
+
+                if (xml_is_ns(child, DOMAIN_QEMU_NAMESPACE, "env")) {
+                        if (!field_read(reader, child, env_fields, env, error) ||
+                            !check_env(child, env->name, error))
+                                return false;
+                        env++;
+                } else if (xml_is_ns(child, DOMAIN_QEMU_NAMESPACE, "arg")) {
+                        if (!field_read(reader, child, arg_fields, &arg, error))
+                                return false;
+                        *args++ = arg.value;
+                }
+        }
+        return true;
+}
+
+/* ---- all of it ---- */
+
+static bool check_title(const xmlNode *root, const char *title, GError **error)
+{
+        if (title && strpbrk(title, "\r\n"))
+                return xml_error(error, xml_child(root, "title"), "a title is a single line");
+        return true;
+}
+
+static bool check_topology(const struct domain_def *def, const xmlNode *root, GError **error)
+{
+        const struct domain_cpu *cpu = &def->cpu;
+        uint64_t places = (uint64_t)cpu->sockets * cpu->dies * cpu->cores;
+
+        /* Each factor is at most DOMAIN_VCPUS_MAX, so that three of them and a fourth below do not overflow.
+         */
+        if (!cpu->sockets || places * cpu->threads == def->max_vcpus)
+                return true;
+        return error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
+                         "the CPU topology has %" G_GUINT64_FORMAT
+                         " CPUs, but <vcpu> has %u, at line %u (<cpu>)",
+                         places * cpu->threads, def->max_vcpus, xml_line(xml_child(root, "cpu")));
+}
+
+static bool check_boot(const struct domain_reader *reader, const struct domain_def *def, const xmlNode *root,
+                       GError **error)
+{
+        if (def->os.n_boot == 0 || g_hash_table_size(reader->boot_orders) == 0)
+                return true;
+        return error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
+                         "boot devices in <os> cannot be used together with <boot order> of devices, at line "
+                         "%u (<os>)",
+                         xml_line(xml_child(root, "os")));
+}
+
+static bool read_domain(struct domain_reader *reader, xmlNode *root, struct domain_def *def, GError **error)
+{
+        xmlNode *line = xml_child_ns(root, DOMAIN_QEMU_NAMESPACE, "commandline");
+
+        def->id = -1;
+        def->os.bios_reboot_timeout_ms = INT_MIN;
+        return read_identity(reader, root, def, error) && check_metadata(root, error) &&
+               field_read_parts(reader, root, parts, def, error) && check_title(root, def->title, error) &&
+               domain_read_memory(reader, root, def, error) && domain_read_vcpus(reader, root, def, error) &&
+               domain_read_sysinfo(reader, root, def, error) &&
+               field_read_array(reader, root, "seclabel", label_parts, sizeof(struct domain_seclabel),
+                                &def->seclabels, &def->n_seclabels, error) &&
+               (!line || read_commandline(reader, line, &def->qemu, error)) &&
+               check_topology(def, root, error) && check_boot(reader, def, root, error);
+}
+
+static bool read_with_sets(xmlNode *root, struct domain_def *def, GError **error)
+{
+        struct domain_reader reader = {
+                .arena = def->arena,
+                .targets = g_hash_table_new(g_str_hash, g_str_equal),
+                .aliases = g_hash_table_new(g_str_hash, g_str_equal),
+                .boot_orders = g_hash_table_new(NULL, NULL),
+        };
+        bool done = read_domain(&reader, root, def, error);
+
+        g_hash_table_unref(reader.targets);
+        g_hash_table_unref(reader.aliases);
+        g_hash_table_unref(reader.boot_orders);
+        return done;
+}
+
+static void keep_remarks(struct domain_arena *arena, GPtrArray *remarks, struct domain_remarks *kept)
+{
+        const char **texts;
+
+        if (remarks->len == 0)
+                return;
+        texts = domain_arena_alloc(arena, (remarks->len + 1) * sizeof(*texts));
+        for (unsigned i = 0; i < remarks->len; i++)
+                texts[i] = domain_arena_strdup(arena, remarks->pdata[i]);
+        kept->texts = texts;
+        kept->count = remarks->len;
+}
+
+static void order(xmlDoc *doc, struct domain_def *def)
+{
+        g_autoptr(GPtrArray) unsupported = g_ptr_array_new_with_free_func(g_free);
+        g_autoptr(GPtrArray) unknown = g_ptr_array_new_with_free_func(g_free);
+
+        domain_order(doc, unsupported, unknown);
+        keep_remarks(def->arena, unsupported, &def->unsupported);
+        keep_remarks(def->arena, unknown, &def->unknown);
+}
+
+/* ---- texts ---- */
+
+/* xml_write() without the room to grow. */
+static char *write_text(const xmlDoc *doc)
+{
+        char *text = xml_write(doc, NULL);
+
+        return g_realloc(text, strlen(text) + 1);
+}
+
+/* Passwords of consoles, and cookies of images on the web. Returns whether there were any. */
+static bool remove_secrets(xmlNode *parent)
+{
+        bool removed = false;
+
+        for (xmlNode *node = xml_first_element(parent), *next; node; node = next) {
+                next = xml_next_element(node);
+                if (xml_is(node, "cookies")) {
+                        xml_remove(node);
+                        removed = true;
+                        continue;
+                }
+                if (xml_is(node, "graphics") && xml_has_attr(node, "passwd")) {
+                        xml_set_attr(node, "passwd", NULL);
+                        removed = true;
+                }
+                removed |= remove_secrets(node);
+        }
+        return removed;
+}
+
+static void write_texts(xmlDoc *doc, struct domain_def *def)
+{
+        def->base.xml = write_text(doc);
+        if (remove_secrets(xml_child(xml_root(doc), "devices")))
+                def->base.xml_public = write_text(doc);
+}
+
+/* ---- documents ---- */
+
+struct domain_doc *domain_doc_parse(const char *xml, GError **error)
+{
+        xmlDoc *parsed = xml_parse(xml, "domain", error);
+        struct domain_doc *doc;
+
+        if (!parsed)
+                return NULL;
+        doc = g_new0(struct domain_doc, 1);
+        doc->xml = parsed;
+        return doc;
+}
+
+void domain_doc_free(struct domain_doc *doc)
+{
+        if (!doc)
+                return;
+        xmlFreeDoc(doc->xml);
+        g_free(doc);
+}
+
+/* The text of an attribute or element as it stands in the document; NULL when there is none, or nothing in
+ * it. */
+static const char *peek(const xmlNode *node, const char *attr)
+{
+        const xmlNode *text = node ? node->children : NULL;
+
+        for (const xmlAttr *found = node && attr ? node->properties : NULL; attr; found = found->next) {
+                if (!found)
+                        return NULL;
+                if (strcmp((const char *)found->name, attr) != 0)
+                        continue;
+                text = found->children;
+                break;
+        }
+        return text && text->type == XML_TEXT_NODE ? (const char *)text->content : NULL;
+}
+
+static const xmlNode *get_os_type(const struct domain_doc *doc)
+{
+        return xml_child(xml_child(xml_root(doc->xml), "os"), "type");
+}
+
+const char *domain_doc_get_type(const struct domain_doc *doc)
+{
+        return peek(xml_root(doc->xml), "type");
+}
+
+const char *domain_doc_get_os_type(const struct domain_doc *doc)
+{
+        return peek(get_os_type(doc), NULL);
+}
+
+const char *domain_doc_get_arch(const struct domain_doc *doc)
+{
+        return peek(get_os_type(doc), "arch");
+}
+
+const char *domain_doc_get_machine(const struct domain_doc *doc)
+{
+        return peek(get_os_type(doc), "machine");
+}
+
+const char *domain_doc_get_emulator(const struct domain_doc *doc)
+{
+        return peek(xml_child(xml_child(xml_root(doc->xml), "devices"), "emulator"), NULL);
+}
+
+struct domain_def *domain_doc_finish(struct domain_doc *taken, const struct domain_machine *machine,
+                                     GError **error)
+{
+        CLEANUP(domain_doc_free) struct domain_doc *doc = taken;
+        CLEANUP(domain_def_unref) struct domain_def *def = NULL;
+
+        if (machine && !domain_normalize(doc->xml, machine, error))
+                return NULL;
+        def = g_new0(struct domain_def, 1);
+        definition_init(&def->base, &kind);
+        def->arena = domain_arena_new();
+        order(doc->xml, def);
+        if (!read_with_sets(xml_root(doc->xml), def, error))
+                return NULL;
+        write_texts(doc->xml, def);
+        return g_steal_pointer(&def);
+}
+
+struct domain_def *domain_def_parse_stored(const char *xml, GError **error)
+{
+        struct domain_doc *doc = domain_doc_parse(xml, error);
+
+        return doc ? domain_doc_finish(doc, NULL, error) : NULL;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The readers of the parts of a domain document, one file per family. Internal to drivers/domain. Each reads
+ * one element into one struct that is zeroed before, puts numbers in canonical form in the document, and
+ * refuses what is malformed. See field-xml.h for threads and ownership.
+ */
+
+#include "drivers/domain/field-xml.h"
+#include "drivers/domain/names.h"
+
+/* ---- what devices share ---- */
+
+extern const struct field domain_alias_fields[];
+extern const struct field domain_boot_fields[];
+extern const struct field domain_acpi_fields[];
+extern const struct field domain_rom_fields[];
+extern const struct field domain_virtio_fields[];
+
+/* struct domain_address from <address> */
+bool domain_read_address(struct domain_reader *reader, xmlNode *node, void *address, GError **error);
+
+#define INFO_PARTS(type)                                                                                     \
+        { "alias", domain_alias_fields, NULL, offsetof(type, info) },                                        \
+                { "boot", domain_boot_fields, NULL, offsetof(type, info) },                                  \
+                { "acpi", domain_acpi_fields, NULL, offsetof(type, info) },                                  \
+                { "rom", domain_rom_fields, NULL, offsetof(type, info) },                                    \
+        {                                                                                                    \
+                "address", NULL, domain_read_address, offsetof(type, info.address)                           \
+        }
+
+#define VIRTIO_PART(type)                                                                                    \
+        {                                                                                                    \
+                "driver", domain_virtio_fields, NULL, offsetof(type, virtio)                                 \
+        }
+
+/* "virtio", "virtio-transitional", "virtio-non-transitional" */
+extern const char *const domain_virtio_model_names[];
+
+/* Refuses control characters and those in forbidden; what says whose text it is. NULL text is fine. */
+bool domain_check_plain(const xmlNode *node, const char *what, const char *text, const char *forbidden,
+                        GError **error);
+
+/*
+ * struct domain_char_source from the children of node (<serial>, <backend>, ...), whose attribute "type" has
+ * the type in it.
+ */
+bool domain_read_char_source(struct domain_reader *reader, xmlNode *node, void *source, GError **error);
+
+/* ---- one device each ---- */
+
+bool domain_read_disk(struct domain_reader *reader, xmlNode *node, void *disk, GError **error);
+bool domain_read_controller(struct domain_reader *reader, xmlNode *node, void *controller, GError **error);
+bool domain_read_filesystem(struct domain_reader *reader, xmlNode *node, void *filesystem, GError **error);
+bool domain_read_interface(struct domain_reader *reader, xmlNode *node, void *interface, GError **error);
+bool domain_read_char(struct domain_reader *reader, xmlNode *node, void *chr, GError **error);
+bool domain_read_smartcard(struct domain_reader *reader, xmlNode *node, void *smartcard, GError **error);
+bool domain_read_redirdev(struct domain_reader *reader, xmlNode *node, void *redirdev, GError **error);
+bool domain_read_rng(struct domain_reader *reader, xmlNode *node, void *rng, GError **error);
+bool domain_read_tpm(struct domain_reader *reader, xmlNode *node, void *tpm, GError **error);
+bool domain_read_graphics(struct domain_reader *reader, xmlNode *node, void *graphics, GError **error);
+bool domain_read_video(struct domain_reader *reader, xmlNode *node, void *video, GError **error);
+bool domain_read_sound(struct domain_reader *reader, xmlNode *node, void *sound, GError **error);
+bool domain_read_audio(struct domain_reader *reader, xmlNode *node, void *audio, GError **error);
+bool domain_read_input(struct domain_reader *reader, xmlNode *node, void *input, GError **error);
+bool domain_read_hostdev(struct domain_reader *reader, xmlNode *node, void *hostdev, GError **error);
+bool domain_read_hub(struct domain_reader *reader, xmlNode *node, void *hub, GError **error);
+bool domain_read_watchdog(struct domain_reader *reader, xmlNode *node, void *watchdog, GError **error);
+bool domain_read_memballoon(struct domain_reader *reader, xmlNode *node, void *memballoon, GError **error);
+bool domain_read_panic(struct domain_reader *reader, xmlNode *node, void *panic, GError **error);
+bool domain_read_shmem(struct domain_reader *reader, xmlNode *node, void *shmem, GError **error);
+bool domain_read_memory_device(struct domain_reader *reader, xmlNode *node, void *memory, GError **error);
+bool domain_read_iommu(struct domain_reader *reader, xmlNode *node, void *iommu, GError **error);
+bool domain_read_nvram_device(struct domain_reader *reader, xmlNode *node, void *nvram, GError **error);
+bool domain_read_vsock(struct domain_reader *reader, xmlNode *node, void *vsock, GError **error);
+
+/* ---- parts of <domain> ---- */
+
+/* <devices>: struct domain_devices */
+bool domain_read_devices(struct domain_reader *reader, xmlNode *node, void *devices, GError **error);
+/* What follows fills members of struct domain_def from the root. */
+bool domain_read_memory(struct domain_reader *reader, xmlNode *root, struct domain_def *def, GError **error);
+bool domain_read_vcpus(struct domain_reader *reader, xmlNode *root, struct domain_def *def, GError **error);
+bool domain_read_cpu(struct domain_reader *reader, xmlNode *node, void *cpu, GError **error);
+bool domain_read_os(struct domain_reader *reader, xmlNode *node, void *os, GError **error);
+bool domain_read_sysinfo(struct domain_reader *reader, xmlNode *root, struct domain_def *def, GError **error);
+bool domain_read_features(struct domain_reader *reader, xmlNode *node, void *features, GError **error);
+bool domain_read_clock(struct domain_reader *reader, xmlNode *node, void *clock, GError **error);

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What can be done with a finished definition; how one is made is in definition-xml.c.
+ */
+#include "drivers/domain/definition.h"
+
+#include "base/error.h"
+#include "drivers/domain/arena.h"
+#include "drivers/domain/names.h"
+
+#include <string.h>
+
+struct domain_def *domain_def_ref(struct domain_def *def)
+{
+        definition_ref(&def->base);
+        return def;
+}
+
+void domain_def_unref(struct domain_def *def)
+{
+        definition_unref(def ? &def->base : NULL);
+}
+
+void domain_def_free(struct definition *definition)
+{
+        struct domain_def *def = domain_def_from(definition);
+
+        domain_arena_free(def->arena);
+        definition_clear(definition);
+        g_free(def);
+}
+
+bool domain_def_validate_schema(const struct domain_def *def, GError **error)
+{
+        if (def->unknown.count == 0)
+                return true;
+        return error_set(error, ERROR_FROM_DOMAIN, ERROR_XML_INVALID_SCHEMA,
+                         "domain '%s': the format of domains does not know %s", def->base.name,
+                         def->unknown.texts[0]);
+}
+
+bool domain_def_require_supported(const struct domain_def *def, GError **error)
+{
+        const struct domain_remarks *remarks = def->unsupported.count ? &def->unsupported : &def->unknown;
+
+        if (remarks->count == 0)
+                return true;
+        return error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
+                         "domain '%s': %s is not supported", def->base.name, remarks->texts[0]);
+}
+
+const struct domain_disk *domain_def_find_disk(const struct domain_def *def, const char *target_or_path)
+{
+        for (unsigned i = 0; i < def->devices.n_disks; i++) {
+                const struct domain_disk *disk = &def->devices.disks[i];
+
+                if (strcmp(disk->target, target_or_path) == 0 ||
+                    (*target_or_path == '/' && g_strcmp0(disk->source.path, target_or_path) == 0))
+                        return disk;
+        }
+        return NULL;
+}
+
+const struct domain_interface *domain_def_find_interface(const struct domain_def *def,
+                                                         const char *mac_or_target)
+{
+        for (unsigned i = 0; i < def->devices.n_interfaces; i++) {
+                const struct domain_interface *interface = &def->devices.interfaces[i];
+                const uint8_t *mac = interface->mac;
+                char text[18];
+
+                g_snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+                           mac[3], mac[4], mac[5]);
+                if (g_strcmp0(interface->target, mac_or_target) == 0 ||
+                    (interface->has_mac && g_ascii_strcasecmp(text, mac_or_target) == 0))
+                        return interface;
+        }
+        return NULL;
+}
+
+const char *domain_bus_get_name(enum domain_bus bus)
+{
+        return domain_bus_names[bus];
+}
+
+const char *domain_disk_device_get_name(enum domain_disk_device device)
+{
+        return domain_disk_device_names[device];
+}
+
+const char *domain_controller_type_get_name(enum domain_controller_type type)
+{
+        return domain_controller_type_names[type];
+}
+
+const char *domain_interface_type_get_name(enum domain_interface_type type)
+{
+        return domain_interface_type_names[type];
+}
+
+const char *domain_char_kind_get_name(enum domain_char_kind kind)
+{
+        return domain_char_kind_names[kind];
+}
+
+const char *domain_char_type_get_name(enum domain_char_type type)
+{
+        return domain_char_type_names[type];
+}
+
+const char *domain_graphics_type_get_name(enum domain_graphics_type type)
+{
+        return domain_graphics_type_names[type];
+}
+
+const char *domain_timer_get_name(enum domain_timer_name name)
+{
+        return domain_timer_names[name];
+}
+
+const char *domain_hostdev_type_get_name(enum domain_hostdev_type type)
+{
+        return domain_hostdev_type_names[type];
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Controllers and file systems.
+ */
+#include "drivers/domain/definition-xml.h"
+
+#include "base/error.h"
+
+#define NODE_MAX 1023
+
+const char *const domain_controller_type_names[] = {
+        [DOMAIN_CONTROLLER_IDE] = "ide",
+        [DOMAIN_CONTROLLER_FDC] = "fdc",
+        [DOMAIN_CONTROLLER_SCSI] = "scsi",
+        [DOMAIN_CONTROLLER_SATA] = "sata",
+        [DOMAIN_CONTROLLER_VIRTIO_SERIAL] = "virtio-serial",
+        [DOMAIN_CONTROLLER_CCID] = "ccid",
+        [DOMAIN_CONTROLLER_USB] = "usb",
+        [DOMAIN_CONTROLLER_PCI] = "pci",
+        [DOMAIN_CONTROLLER_XENBUS] = "xenbus",
+        [DOMAIN_CONTROLLER_ISA] = "isa",
+        [DOMAIN_CONTROLLER_LAST] = NULL,
+};
+
+static const char *const no_models[] = { NULL };
+static const char *const ide_models[] = { "piix3", "piix4", "ich6", NULL };
+static const char *const scsi_models[] = {
+        "auto",
+        "buslogic",
+        "lsilogic",
+        "lsisas1068",
+        "lsisas1078",
+        "vmpvscsi",
+        "ibmvscsi",
+        "virtio-scsi",
+        "ncr53c90",
+        "dc390",
+        "am53c974",
+        "virtio-transitional",
+        "virtio-non-transitional",
+        NULL,
+};
+static const char *const usb_models[] = {
+        "piix3-uhci", "piix4-uhci", "ehci",           "ich9-ehci1", "ich9-uhci1",
+        "ich9-uhci2", "ich9-uhci3", "vt82c686b-uhci", "pci-ohci",   "nec-xhci",
+        "qemu-xhci",  "qusb1",      "qusb2",          "none",       NULL,
+};
+static const char *const pci_models[] = {
+        "pci-root",
+        "pcie-root",
+        "pci-bridge",
+        "dmi-to-pci-bridge",
+        "pcie-to-pci-bridge",
+        "pcie-root-port",
+        "pcie-switch-upstream-port",
+        "pcie-switch-downstream-port",
+        "pci-expander-bus",
+        "pcie-expander-bus",
+        NULL,
+};
+static const char *const pci_model_names[] = {
+        "pci-bridge", "i82801b11-bridge", "ioh3420",        "x3130-upstream",  "xio3130-downstream",
+        "pxb",        "pxb-pcie",         "pcie-root-port", "pcie-pci-bridge", "spapr-pci-host-bridge",
+        NULL,
+};
+
+static const char *const *const models[DOMAIN_CONTROLLER_LAST] = {
+        [DOMAIN_CONTROLLER_IDE] = ide_models,
+        [DOMAIN_CONTROLLER_FDC] = no_models,
+        [DOMAIN_CONTROLLER_SCSI] = scsi_models,
+        [DOMAIN_CONTROLLER_SATA] = no_models,
+        [DOMAIN_CONTROLLER_VIRTIO_SERIAL] = domain_virtio_model_names,
+        [DOMAIN_CONTROLLER_CCID] = no_models,
+        [DOMAIN_CONTROLLER_USB] = usb_models,
+        [DOMAIN_CONTROLLER_PCI] = pci_models,
+        [DOMAIN_CONTROLLER_XENBUS] = no_models,
+        [DOMAIN_CONTROLLER_ISA] = no_models,
+};
+
+static const struct field controller_fields[] = {
+        ENUM("type", struct domain_controller, type, domain_controller_type_names, .required = true),
+        UINT("index", struct domain_controller, index, .max = INT32_MAX),
+        INT("ports", struct domain_controller, ports),
+        INT("vectors", struct domain_controller, vectors),
+        FIELDS_END,
+};
+static const struct field driver_fields[] = {
+        UINT("queues", struct domain_controller, queues),
+        UINT("cmd_per_lun", struct domain_controller, cmd_per_lun),
+        UINT("max_sectors", struct domain_controller, max_sectors),
+        ON_OFF("ioeventfd", struct domain_controller, ioeventfd),
+        UINT("iothread", struct domain_controller, iothread),
+        FIELDS_END,
+};
+static const struct field model_fields[] = {
+        NAME("name", struct domain_controller, model_name, pci_model_names),
+        FIELDS_END,
+};
+static const struct field target_fields[] = {
+        INT("chassisNr", struct domain_controller, chassis_nr, .max = 255, .min = 1),
+        INT("chassis", struct domain_controller, chassis, .max = 255, .min = 1),
+        HEX("port", struct domain_controller, port, .max = 255),
+        INT("busNr", struct domain_controller, bus_nr, .max = 254, .min = 1),
+        ON_OFF("hotplug", struct domain_controller, hotplug),
+        FIELDS_END,
+};
+static const struct field node_fields[] = {
+        INT(NULL, struct domain_controller, node, .max = NODE_MAX, .min = 1), FIELDS_END
+};
+static const struct field master_fields[] = {
+        INT("startport", struct domain_controller, master_port, .min = 1), FIELDS_END
+};
+static const struct field pcihole_fields[] = { KIB(NULL, struct domain_controller, pcihole64_kib),
+                                               FIELDS_END };
+
+static const struct field_part parts[] = {
+        { NULL, controller_fields },           { "driver", driver_fields },
+        VIRTIO_PART(struct domain_controller), { "model", model_fields },
+        { "target", target_fields },           { "target/node", node_fields },
+        { "master", master_fields },           { "pcihole64", pcihole_fields },
+        INFO_PARTS(struct domain_controller),  PARTS_END,
+};
+
+bool domain_read_controller(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        struct domain_controller *controller = target;
+        struct field model[] = { NAME("model", struct domain_controller, model, no_models), FIELDS_END };
+
+        controller->ports = controller->vectors = controller->master_port = -1;
+        controller->chassis_nr = controller->chassis = controller->port = controller->bus_nr =
+                controller->node = -1;
+        if (!field_read_parts(reader, node, parts, controller, error))
+                return false;
+        model[0].names = models[controller->type];
+        return field_read(reader, node, model, controller, error);
+}
+
+/* ---- file systems: known well enough to be named ---- */
+
+static const char *const fs_type_names[] = { "mount", "block", "file",   "template",
+                                             "ram",   "bind",  "volume", NULL };
+static const char *const fs_driver_names[] = { "path",  "handle",   "loop", "nbd",
+                                               "ploop", "virtiofs", "mtp",  NULL };
+static const char *const access_mode_names[] = { "passthrough", "mapped", "squash", NULL };
+
+static const struct field fs_fields[] = {
+        NAME("type", struct domain_filesystem, type, fs_type_names),
+        NAME("accessmode", struct domain_filesystem, access_mode, access_mode_names),
+        FIELDS_END,
+};
+static const struct field fs_driver_fields[] = {
+        NAME("type", struct domain_filesystem, driver, fs_driver_names), FIELDS_END
+};
+static const struct field fs_source_fields[] = { STRING("dir", struct domain_filesystem, source),
+                                                 FIELDS_END };
+static const struct field fs_target_fields[] = { STRING("dir", struct domain_filesystem, target),
+                                                 FIELDS_END };
+static const struct field fs_readonly_fields[] = { PRESENT(NULL, struct domain_filesystem, readonly),
+                                                   FIELDS_END };
+
+static const struct field_part fs_parts[] = {
+        { NULL, fs_fields },
+        { "driver", fs_driver_fields },
+        { "source", fs_source_fields },
+        { "target", fs_target_fields },
+        { "readonly", fs_readonly_fields },
+        INFO_PARTS(struct domain_filesystem),
+        PARTS_END,
+};
+
+bool domain_read_filesystem(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        return field_read_parts(reader, node, fs_parts, target, error);
+}

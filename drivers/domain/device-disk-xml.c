@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Disks and the images behind them.
+ */
+#include "drivers/domain/definition-xml.h"
+
+#include "base/error.h"
+
+#include <string.h>
+
+#define TARGET_MAX  32
+#define SERIAL_MAX  255
+#define VENDOR_MAX  8
+#define PRODUCT_MAX 16
+#define WWN_DIGITS  16
+
+static const char *const storage_type_names[] = {
+        [DOMAIN_STORAGE_FILE] = "file",
+        [DOMAIN_STORAGE_BLOCK] = "block",
+        [DOMAIN_STORAGE_DIR] = "dir",
+        [DOMAIN_STORAGE_NETWORK] = "network",
+        [DOMAIN_STORAGE_VOLUME] = "volume",
+        [DOMAIN_STORAGE_NVME] = "nvme",
+        [DOMAIN_STORAGE_VHOSTUSER] = "vhostuser",
+        [DOMAIN_STORAGE_LAST] = NULL,
+};
+const char *const domain_disk_device_names[] = {
+        [DOMAIN_DISK_DISK] = "disk", [DOMAIN_DISK_CDROM] = "cdrom", [DOMAIN_DISK_FLOPPY] = "floppy",
+        [DOMAIN_DISK_LUN] = "lun",   [DOMAIN_DISK_LAST] = NULL,
+};
+const char *const domain_bus_names[] = {
+        [DOMAIN_BUS_NONE] = "none", [DOMAIN_BUS_IDE] = "ide",       [DOMAIN_BUS_FDC] = "fdc",
+        [DOMAIN_BUS_SCSI] = "scsi", [DOMAIN_BUS_VIRTIO] = "virtio", [DOMAIN_BUS_XEN] = "xen",
+        [DOMAIN_BUS_USB] = "usb",   [DOMAIN_BUS_UML] = "uml",       [DOMAIN_BUS_SATA] = "sata",
+        [DOMAIN_BUS_SD] = "sd",     [DOMAIN_BUS_LAST] = NULL,
+};
+
+static const char *const format_names[] = {
+        "raw", "qcow2", "qcow",  "qed",   "vmdk", "vdi", "vhdx", "vpc", "vhd",  "dmg", "iso",
+        "cow", "bochs", "cloop", "ploop", "fat",  "dir", "luks", "aio", "none", NULL,
+};
+static const char *const cache_names[] = { "default", "none", "writethrough", "writeback", "directsync",
+                                           "unsafe",  NULL };
+static const char *const io_names[] = { "native", "threads", "io_uring", NULL };
+static const char *const discard_names[] = { "unmap", "ignore", NULL };
+static const char *const detect_zeroes_names[] = { "off", "on", "unmap", NULL };
+static const char *const error_policy_names[] = { "stop", "report", "ignore", "enospace", NULL };
+static const char *const rerror_policy_names[] = { "stop", "report", "ignore", NULL };
+static const char *const startup_policy_names[] = { "mandatory", "requisite", "optional", NULL };
+static const char *const volume_mode_names[] = { "host", "direct", NULL };
+static const char *const snapshot_names[] = { "no", "internal", "external", "manual", NULL };
+static const char *const tray_names[] = { "closed", "open", NULL };
+
+/* ---- images ---- */
+
+static const struct field storage_type_field[] = {
+        ENUM("type", struct domain_storage, type, storage_type_names),
+        FIELDS_END,
+};
+static const struct field source_fields[] = {
+        NAME("startupPolicy", struct domain_storage, startup_policy, startup_policy_names),
+        UINT("index", struct domain_storage, index),
+        FIELDS_END,
+};
+static const struct field file_fields[] = { PATH("file", struct domain_storage, path), FIELDS_END };
+static const struct field block_fields[] = { PATH("dev", struct domain_storage, path), FIELDS_END };
+static const struct field dir_fields[] = { PATH("dir", struct domain_storage, path), FIELDS_END };
+static const struct field volume_fields[] = {
+        STRING("pool", struct domain_storage, pool, .required = true, .max = DOMAIN_NAME_MAX),
+        STRING("volume", struct domain_storage, volume, .required = true, .max = DOMAIN_NAME_MAX),
+        NAME("mode", struct domain_storage, mode, volume_mode_names),
+        FIELDS_END,
+};
+
+static const struct field *const fields_of[DOMAIN_STORAGE_LAST] = {
+        [DOMAIN_STORAGE_FILE] = file_fields,
+        [DOMAIN_STORAGE_BLOCK] = block_fields,
+        [DOMAIN_STORAGE_DIR] = dir_fields,
+        [DOMAIN_STORAGE_VOLUME] = volume_fields,
+};
+
+static bool read_source(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        struct domain_storage *storage = target;
+        const struct field *fields = fields_of[storage->type];
+
+        return field_read(reader, node, source_fields, storage, error) &&
+               (!fields || field_read(reader, node, fields, storage, error));
+}
+
+static const struct field format_fields[] = {
+        NAME("type", struct domain_storage, format, format_names),
+        FIELDS_END,
+};
+static const struct field backing_index_field[] = {
+        UINT("index", struct domain_storage, index),
+        FIELDS_END,
+};
+static const struct field_part backing_parts[] = {
+        { NULL, storage_type_field },
+        { NULL, backing_index_field },
+        { "format", format_fields },
+        { "source", NULL, read_source },
+        PARTS_END,
+};
+
+/* The chain is as long as the document is deep, which the parser bounds. */
+static bool read_backing(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        struct domain_storage *above = target;
+
+        for (; node; node = xml_child(node, "backingStore")) {
+                struct domain_storage *storage;
+
+                above->ends = !xml_first_element(node);
+                if (above->ends)
+                        return true;
+                storage = domain_arena_alloc(reader->arena, sizeof(*storage));
+                if (!field_read_parts(reader, node, backing_parts, storage, error))
+                        return false;
+                above->backing = storage;
+                above = storage;
+        }
+        return true;
+}
+
+/* ---- disks ---- */
+
+struct limit {
+        uint64_t value;
+};
+static const struct field limit_field[] = { UINT(NULL, struct limit, value), FIELDS_END };
+
+#define LIMIT(m)                                                                                             \
+        {                                                                                                    \
+                .element = #m, limit_field, NULL, offsetof(struct domain_iotune, m)                          \
+        }
+
+static const struct field group_name_field[] = {
+        STRING(NULL, struct domain_iotune, group_name, .max = 255),
+        FIELDS_END,
+};
+static const struct field_part iotune_parts[] = {
+        LIMIT(total_bytes_sec),
+        LIMIT(read_bytes_sec),
+        LIMIT(write_bytes_sec),
+        LIMIT(total_iops_sec),
+        LIMIT(read_iops_sec),
+        LIMIT(write_iops_sec),
+        LIMIT(total_bytes_sec_max),
+        LIMIT(read_bytes_sec_max),
+        LIMIT(write_bytes_sec_max),
+        LIMIT(total_iops_sec_max),
+        LIMIT(read_iops_sec_max),
+        LIMIT(write_iops_sec_max),
+        LIMIT(size_iops_sec),
+        LIMIT(total_bytes_sec_max_length),
+        LIMIT(read_bytes_sec_max_length),
+        LIMIT(write_bytes_sec_max_length),
+        LIMIT(total_iops_sec_max_length),
+        LIMIT(read_iops_sec_max_length),
+        LIMIT(write_iops_sec_max_length),
+        { "group_name", group_name_field },
+        PARTS_END,
+};
+
+static bool read_iotune(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        struct domain_disk *disk = target;
+        struct domain_iotune *iotune;
+
+        if (!xml_first_element(node))
+                return true;
+        iotune = domain_arena_alloc(reader->arena, sizeof(*iotune));
+        disk->iotune = iotune;
+        return field_read_parts(reader, node, iotune_parts, iotune, error);
+}
+
+static const struct field disk_fields[] = {
+        ENUM("type", struct domain_disk, source.type, storage_type_names),
+        ENUM("device", struct domain_disk, device, domain_disk_device_names),
+        NAME("model", struct domain_disk, model, domain_virtio_model_names),
+        NAME("snapshot", struct domain_disk, snapshot, snapshot_names),
+        FIELDS_END,
+};
+static const struct field target_fields[] = {
+        STRING("dev", struct domain_disk, target, .required = true, .max = TARGET_MAX),
+        ENUM("bus", struct domain_disk, bus, domain_bus_names, .min = 1),
+        BOOL("tray", struct domain_disk, tray_open, tray_names),
+        ON_OFF("removable", struct domain_disk, removable),
+        UINT("rotation_rate", struct domain_disk, rotation_rate, .min = 1, .max = 65534),
+        FIELDS_END,
+};
+static const struct field driver_fields[] = {
+        NAME("type", struct domain_disk, source.format, format_names),
+        NAME("cache", struct domain_disk, cache, cache_names),
+        NAME("io", struct domain_disk, io, io_names),
+        NAME("discard", struct domain_disk, discard, discard_names),
+        NAME("detect_zeroes", struct domain_disk, detect_zeroes, detect_zeroes_names),
+        NAME("error_policy", struct domain_disk, error_policy, error_policy_names),
+        NAME("rerror_policy", struct domain_disk, rerror_policy, rerror_policy_names),
+        ON_OFF("copy_on_read", struct domain_disk, copy_on_read),
+        ON_OFF("ioeventfd", struct domain_disk, ioeventfd),
+        ON_OFF("event_idx", struct domain_disk, event_idx),
+        UINT("iothread", struct domain_disk, iothread, .min = 1),
+        UINT("queues", struct domain_disk, queues, .min = 1, .max = 1024),
+        UINT("queue_size", struct domain_disk, queue_size, .min = 1, .max = 1024),
+        FIELDS_END,
+};
+static const struct field blockio_fields[] = {
+        UINT("logical_block_size", struct domain_disk, logical_block_size),
+        UINT("physical_block_size", struct domain_disk, physical_block_size),
+        FIELDS_END,
+};
+static const struct field readonly_fields[] = { PRESENT(NULL, struct domain_disk, readonly), FIELDS_END };
+static const struct field shareable_fields[] = { PRESENT(NULL, struct domain_disk, shareable), FIELDS_END };
+static const struct field transient_fields[] = { PRESENT(NULL, struct domain_disk, transient), FIELDS_END };
+static const struct field serial_fields[] = { STRING(NULL, struct domain_disk, serial, .max = SERIAL_MAX),
+                                              FIELDS_END };
+static const struct field wwn_fields[] = { STRING(NULL, struct domain_disk, wwn), FIELDS_END };
+static const struct field vendor_fields[] = { STRING(NULL, struct domain_disk, vendor, .max = VENDOR_MAX),
+                                              FIELDS_END };
+static const struct field product_fields[] = { STRING(NULL, struct domain_disk, product, .max = PRODUCT_MAX),
+                                               FIELDS_END };
+
+static const struct field_part parts[] = {
+        { NULL, disk_fields },
+        { "driver", driver_fields },
+        VIRTIO_PART(struct domain_disk),
+        { "source", NULL, read_source, offsetof(struct domain_disk, source) },
+        { "backingStore", NULL, read_backing, offsetof(struct domain_disk, source) },
+        { "blockio", blockio_fields },
+        { "target", target_fields },
+        { "iotune", NULL, read_iotune },
+        { "readonly", readonly_fields },
+        { "shareable", shareable_fields },
+        { "transient", transient_fields },
+        { "serial", serial_fields },
+        { "wwn", wwn_fields },
+        { "vendor", vendor_fields },
+        { "product", product_fields },
+        INFO_PARTS(struct domain_disk),
+        PARTS_END,
+};
+
+/* A kind and letters, and digits for a partition: "vda", "sdaa", "hdc1". */
+static bool is_target(const char *target)
+{
+        static const char *const prefixes[] = { "vd", "sd", "hd", "fd", "xvd", "ubd" };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(prefixes); i++) {
+                const char *rest = target + strlen(prefixes[i]);
+                size_t letters;
+
+                if (!g_str_has_prefix(target, prefixes[i]))
+                        continue;
+                letters = strspn(rest, "abcdefghijklmnopqrstuvwxyz");
+                rest += letters;
+                return letters > 0 && letters <= 4 && rest[strspn(rest, "0123456789")] == '\0';
+        }
+        return false;
+}
+
+static bool check_strings(const struct domain_disk *disk, const xmlNode *node, GError **error)
+{
+        g_autofree char *quoted = error_quote(disk->target);
+
+        if (!is_target(disk->target))
+                return xml_error(error, node, "invalid disk target '%s'", quoted);
+        if (disk->wwn &&
+            (strlen(disk->wwn) != WWN_DIGITS || strspn(disk->wwn, "0123456789abcdefABCDEF") != WWN_DIGITS))
+                return xml_error(error, node, "invalid wwn of disk '%s': expected %d hexadecimal digits",
+                                 quoted, WWN_DIGITS);
+        return domain_check_plain(node, "vendor", disk->vendor, "", error) &&
+               domain_check_plain(node, "product", disk->product, "", error) &&
+               domain_check_plain(node, "serial", disk->serial, "", error);
+}
+
+bool domain_read_disk(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        struct domain_disk *disk = target;
+
+        if (!field_read_parts(reader, node, parts, disk, error))
+                return false;
+        if (!disk->target)
+                return xml_error(error, node, "missing element 'target' of a disk");
+        return check_strings(disk, node, error) &&
+               field_check_unique(reader->targets, node, "disk target", disk->target, error);
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Network interfaces of the guest.
+ */
+#include "drivers/domain/definition-xml.h"
+
+#include "base/error.h"
+
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MODEL_MAX  64
+#define QUEUES_MAX 256
+/* What may not be in the name of a network device of the host. */
+#define NAME_FORBIDDEN "/ :"
+
+const char *const domain_interface_type_names[] = {
+        [DOMAIN_INTERFACE_USER] = "user",
+        [DOMAIN_INTERFACE_ETHERNET] = "ethernet",
+        [DOMAIN_INTERFACE_VHOSTUSER] = "vhostuser",
+        [DOMAIN_INTERFACE_SERVER] = "server",
+        [DOMAIN_INTERFACE_CLIENT] = "client",
+        [DOMAIN_INTERFACE_MCAST] = "mcast",
+        [DOMAIN_INTERFACE_NETWORK] = "network",
+        [DOMAIN_INTERFACE_BRIDGE] = "bridge",
+        [DOMAIN_INTERFACE_INTERNAL] = "internal",
+        [DOMAIN_INTERFACE_DIRECT] = "direct",
+        [DOMAIN_INTERFACE_HOSTDEV] = "hostdev",
+        [DOMAIN_INTERFACE_UDP] = "udp",
+        [DOMAIN_INTERFACE_VDPA] = "vdpa",
+        [DOMAIN_INTERFACE_NULL] = "null",
+        [DOMAIN_INTERFACE_VDS] = "vds",
+        [DOMAIN_INTERFACE_LAST] = NULL,
+};
+
+static const char *const source_mode_names[] = { "vepa", "private", "bridge", "passthrough", NULL };
+static const char *const driver_names[] = { "qemu", "vhost", "kvm", "vfio", "xen", NULL };
+static const char *const txmode_names[] = { "iothread", "timer", NULL };
+static const char *const family_names[] = { "ipv4", "ipv6", NULL };
+
+static const struct field interface_fields[] = {
+        ENUM("type", struct domain_interface, type, domain_interface_type_names, .required = true),
+        YES_NO("trustGuestRxFilters", struct domain_interface, trust_guest_rx_filters),
+        FIELDS_END,
+};
+static const struct field target_fields[] = {
+        STRING("dev", struct domain_interface, target, .max = IFNAMSIZ - 1),
+        YES_NO("managed", struct domain_interface, target_managed),
+        FIELDS_END,
+};
+static const struct field model_fields[] = { STRING("type", struct domain_interface, model, .max = MODEL_MAX),
+                                             FIELDS_END };
+static const struct field script_fields[] = {
+        STRING("path", struct domain_interface, script, .max = PATH_MAX), FIELDS_END
+};
+static const struct field mtu_fields[] = { UINT("size", struct domain_interface, mtu, .min = 1, .max = 65535),
+                                           FIELDS_END };
+static const struct field port_fields[] = { YES_NO("isolated", struct domain_interface, isolated),
+                                            FIELDS_END };
+static const struct field sndbuf_fields[] = { UINT(NULL, struct domain_interface, sndbuf), FIELDS_END };
+static const struct field driver_fields[] = {
+        NAME("name", struct domain_interface, driver, driver_names),
+        NAME("txmode", struct domain_interface, txmode, txmode_names),
+        ON_OFF("ioeventfd", struct domain_interface, ioeventfd),
+        ON_OFF("event_idx", struct domain_interface, event_idx),
+        UINT("queues", struct domain_interface, queues, .min = 1, .max = QUEUES_MAX),
+        UINT("rx_queue_size", struct domain_interface, rx_queue_size, .max = 1024),
+        UINT("tx_queue_size", struct domain_interface, tx_queue_size, .max = 1024),
+        FIELDS_END,
+};
+
+static const struct field bridge_fields[] = {
+        STRING("bridge", struct domain_interface, source, .required = true, .max = IFNAMSIZ - 1),
+        FIELDS_END,
+};
+static const struct field network_fields[] = {
+        STRING("network", struct domain_interface, source, .required = true, .max = DOMAIN_NAME_MAX),
+        STRING("portgroup", struct domain_interface, portgroup, .max = DOMAIN_NAME_MAX),
+        STRING("bridge", struct domain_interface, network_bridge, .max = IFNAMSIZ - 1),
+        STRING("portid", struct domain_interface, port_id, .max = 36),
+        FIELDS_END,
+};
+static const struct field direct_fields[] = {
+        STRING("dev", struct domain_interface, source, .required = true, .max = IFNAMSIZ - 1),
+        NAME("mode", struct domain_interface, source_mode, source_mode_names),
+        FIELDS_END,
+};
+static const struct field device_fields[] = { STRING("dev", struct domain_interface, source, .max = PATH_MAX),
+                                              FIELDS_END };
+static const struct field internal_fields[] = {
+        STRING("name", struct domain_interface, source, .max = DOMAIN_NAME_MAX), FIELDS_END
+};
+
+static const struct field *const source_fields[DOMAIN_INTERFACE_LAST] = {
+        [DOMAIN_INTERFACE_USER] = device_fields,       [DOMAIN_INTERFACE_ETHERNET] = device_fields,
+        [DOMAIN_INTERFACE_NETWORK] = network_fields,   [DOMAIN_INTERFACE_BRIDGE] = bridge_fields,
+        [DOMAIN_INTERFACE_DIRECT] = direct_fields,     [DOMAIN_INTERFACE_VDPA] = device_fields,
+        [DOMAIN_INTERFACE_INTERNAL] = internal_fields,
+};
+
+static bool read_source(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        struct domain_interface *interface = target;
+        const struct field *fields = source_fields[interface->type];
+
+        return !fields || field_read(reader, node, fields, interface, error);
+}
+
+/* Two digits or one for each byte, as libvirt reads them. */
+static bool parse_mac(const char *text, uint8_t mac[6])
+{
+        for (unsigned i = 0; i < 6; i++) {
+                size_t digits = strspn(text, "0123456789abcdefABCDEF");
+
+                if (digits < 1 || digits > 2 || text[digits] != (i < 5 ? ':' : '\0'))
+                        return false;
+                mac[i] = (uint8_t)g_ascii_strtoull(text, NULL, 16);
+                text += digits + 1;
+        }
+        return true;
+}
+
+static bool read_mac(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        struct domain_interface *interface = target;
+        const char *text = field_get_text(reader, node, "address");
+        const uint8_t *mac = interface->mac;
+        g_autofree char *quoted = text ? error_quote(text) : NULL;
+        char canonical[18];
+
+        if (!text)
+                return xml_error(error, node, "missing attribute 'address'");
+        if (!parse_mac(text, interface->mac))
+                return xml_error(error, node, "invalid MAC address '%s'", quoted);
+        if (mac[0] & 1)
+                return xml_error(error, node, "invalid MAC address '%s': it is a multicast address", quoted);
+        g_snprintf(canonical, sizeof(canonical), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+                   mac[3], mac[4], mac[5]);
+        if (strcmp(text, canonical) != 0)
+                xml_set_attr(node, "address", canonical);
+        interface->has_mac = true;
+        return true;
+}
+
+static bool read_link(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        static const char *const state_names[] = { "down", "up", NULL };
+        struct {
+                bool up;
+        } link = { true };
+        const struct field state[] = { BOOL("state", __typeof__(link), up, state_names, .required = true),
+                                       FIELDS_END };
+        struct domain_interface *interface = target;
+
+        if (!field_read(reader, node, state, &link, error))
+                return false;
+        interface->link_up = link.up ? DOMAIN_SWITCH_ON : DOMAIN_SWITCH_OFF;
+        return true;
+}
+
+static const struct field_part parts[] = {
+        { NULL, interface_fields },
+        { "mac", NULL, read_mac },
+        { "source", NULL, read_source },
+        { "port", port_fields },
+        { "script", script_fields },
+        { "target", target_fields },
+        { "model", model_fields },
+        { "driver", driver_fields },
+        VIRTIO_PART(struct domain_interface),
+        { "tune/sndbuf", sndbuf_fields },
+        { "link", NULL, read_link },
+        { "mtu", mtu_fields },
+        INFO_PARTS(struct domain_interface),
+        PARTS_END,
+};
+
+static const struct field ip_fields[] = {
+        NAME("family", struct domain_ip, family, family_names),
+        STRING("address", struct domain_ip, address, .required = true, .max = 64),
+        STRING("peer", struct domain_ip, peer, .max = 64),
+        UINT("prefix", struct domain_ip, prefix, .max = 128),
+        FIELDS_END,
+};
+static const struct field_part ip_parts[] = { { NULL, ip_fields }, PARTS_END };
+
+static bool check_source(const struct domain_interface *interface, const xmlNode *node, GError **error)
+{
+        bool needed = interface->type == DOMAIN_INTERFACE_BRIDGE ||
+                      interface->type == DOMAIN_INTERFACE_NETWORK ||
+                      interface->type == DOMAIN_INTERFACE_DIRECT;
+
+        if (needed && !interface->source)
+                return xml_error(error, node, "missing element 'source' of an interface of type '%s'",
+                                 domain_interface_type_names[interface->type]);
+        return interface->type == DOMAIN_INTERFACE_VDPA ||
+               domain_check_plain(node, "source", interface->source,
+                                  interface->type == DOMAIN_INTERFACE_NETWORK ? "/" : NAME_FORBIDDEN, error);
+}
+
+bool domain_read_interface(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        struct domain_interface *interface = target;
+
+        return field_read_parts(reader, node, parts, interface, error) &&
+               field_read_array(reader, node, "ip", ip_parts, sizeof(struct domain_ip), &interface->ips,
+                                &interface->n_ips, error) &&
+               check_source(interface, node, error) &&
+               domain_check_plain(node, "target device", interface->target, NAME_FORBIDDEN, error) &&
+               domain_check_plain(node, "model", interface->model, "/ ,=", error);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A walk over the document beside the tables of the format.
+ */
+#include "drivers/domain/order-xml.h"
+
+#include "base/error.h"
+#include "base/xml.h"
+#include "drivers/domain/schema.h"
+
+#include <string.h>
+
+/* Elements of one table; the longest has 43. */
+#define TABLE_MAX 64
+
+struct remarks {
+        GPtrArray *undriven; /* borrowed, may be NULL */
+        GPtrArray *unknown;  /* borrowed, may be NULL */
+};
+
+static void add_remark(GPtrArray *remarks, const char *format, const xmlNode *node, const xmlAttr *attr)
+{
+        g_autofree char *element = NULL, *attribute = NULL;
+
+        if (!remarks || remarks->len >= DOMAIN_REMARKS_MAX)
+                return;
+        element = error_quote((const char *)node->name);
+        attribute = error_quote(attr ? (const char *)attr->name : "");
+        if (attr)
+                g_ptr_array_add(remarks, g_strdup_printf("attribute '%s' of <%s>", attribute, element));
+        else
+                g_ptr_array_add(remarks, g_strdup_printf("%s<%s>", format, element));
+}
+
+static bool is_schema(const struct domain_schema *schema, const xmlNode *node)
+{
+        const char *uri = node->ns ? (const char *)node->ns->href : NULL;
+
+        if (strcmp(schema->name, (const char *)node->name) != 0)
+                return false;
+        return g_strcmp0(uri, schema->flags & DOMAIN_SCHEMA_QEMU ? DOMAIN_QEMU_NAMESPACE : NULL) == 0;
+}
+
+/* The place of node in the table, that of the table's end when it is not there. */
+static unsigned find_place(const struct domain_schema *table, const xmlNode *node)
+{
+        unsigned place = 0;
+
+        while (table[place].name && !is_schema(&table[place], node))
+                place++;
+        return place;
+}
+
+static void order_children(xmlNode *parent, const struct domain_schema *table)
+{
+        const char *names[TABLE_MAX + 1] = { NULL };
+
+        for (unsigned i = 0; i < TABLE_MAX && table[i].name; i++)
+                names[i] = table[i].name;
+        xml_order_children(parent, names);
+}
+
+static void check_attributes(const xmlNode *node, const struct domain_schema *schema, bool quiet,
+                             const struct remarks *remarks)
+{
+        for (const xmlAttr *attr = node->properties; attr; attr = attr->next) {
+                switch (attr->ns ? DOMAIN_ATTRIBUTE_UNKNOWN
+                                 : domain_schema_find_attribute(schema, (const char *)attr->name)) {
+                case DOMAIN_ATTRIBUTE_UNKNOWN:
+                        add_remark(remarks->unknown, "", node, attr);
+                        break;
+                case DOMAIN_ATTRIBUTE_UNDRIVEN:
+                        if (!quiet)
+                                add_remark(remarks->undriven, "", node, attr);
+                        break;
+                case DOMAIN_ATTRIBUTE_DRIVEN:
+                        break;
+                }
+        }
+}
+
+/* quiet: what is not driven is remarked upon already, further up. The depth is bounded by the parser. */
+static void walk(xmlNode *node, const struct domain_schema *schema, bool quiet, const struct remarks *remarks)
+{
+        static const struct domain_schema empty[] = { { .name = NULL } };
+        const struct domain_schema *table = schema->children ? schema->children : empty;
+        uint64_t seen = 0;
+        unsigned last = 0;
+        bool ordered = true;
+
+        if ((schema->flags & DOMAIN_SCHEMA_UNDRIVEN) && !quiet) {
+                add_remark(remarks->undriven, "", node, NULL);
+                quiet = true;
+        }
+        check_attributes(node, schema, quiet, remarks);
+        if (schema->flags & DOMAIN_SCHEMA_OPAQUE)
+                return;
+        XML_FOREACH_CHILD (child, node) {
+                unsigned place = find_place(table, child);
+
+                ordered = ordered && place >= last;
+                last = place;
+                if (!table[place].name) {
+                        add_remark(remarks->unknown, "", child, NULL);
+                        continue;
+                }
+                if (seen >> place & 1 && !(table[place].flags & DOMAIN_SCHEMA_MANY))
+                        add_remark(remarks->unknown, "a second ", child, NULL);
+                seen |= UINT64_C(1) << place;
+                walk(child, &table[place], quiet, remarks);
+        }
+        if (!ordered)
+                order_children(node, table);
+}
+
+void domain_order(xmlDoc *doc, GPtrArray *undriven, GPtrArray *unknown)
+{
+        const struct remarks remarks = { undriven, unknown };
+
+        walk(xml_root(doc), &domain_schema, false, &remarks);
+}
+
+void domain_order_device(xmlNode *element, GPtrArray *undriven, GPtrArray *unknown)
+{
+        const struct remarks remarks = { undriven, unknown };
+        unsigned place = find_place(domain_schema_devices, element);
+
+        if (domain_schema_devices[place].name)
+                walk(element, &domain_schema_devices[place], false, &remarks);
+        else
+                add_remark(remarks.unknown, "", element, NULL);
+}

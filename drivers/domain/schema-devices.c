@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The tables of what stands below <devices>, from the leaves up.
+ */
+#include "drivers/domain/schema.h"
+
+#include <stddef.h>
+
+#define MANY     DOMAIN_SCHEMA_MANY
+#define UNDRIVEN DOMAIN_SCHEMA_UNDRIVEN
+
+#define TABLE static const struct domain_schema
+
+/* ---- what many devices have ---- */
+
+TABLE zpci[] = { { "zpci", "!uid !fid", .flags = UNDRIVEN }, {} };
+
+#define BOOT                                                                                                 \
+        {                                                                                                    \
+                "boot", "order !loadparm"                                                                    \
+        }
+#define ALIAS                                                                                                \
+        {                                                                                                    \
+                "alias", "name"                                                                              \
+        }
+#define ROM                                                                                                  \
+        {                                                                                                    \
+                "rom", "enabled bar file"                                                                    \
+        }
+#define ACPI                                                                                                 \
+        {                                                                                                    \
+                "acpi", "index"                                                                              \
+        }
+#define ADDRESS                                                                                              \
+        {                                                                                                    \
+                "address",                                                                                   \
+                        "type domain bus slot function multifunction controller target unit port cssid "     \
+                        "ssid devno reg "                                                                    \
+                        "iobase irq base",                                                                   \
+                        zpci                                                                                 \
+        }
+#define VIRTIO "iommu ats packed page_per_vq "
+
+TABLE info[] = { ALIAS, ACPI, ADDRESS, {} };
+
+TABLE label[] = { { "label" }, {} };
+#define DEVICE_SECLABEL                                                                                      \
+        {                                                                                                    \
+                "seclabel", "model relabel labelskip", label, MANY | UNDRIVEN                                \
+        }
+
+TABLE reconnect[] = { { "reconnect", "enabled timeout" }, {} };
+
+/* ---- disks ---- */
+
+TABLE slices[] = { { "slice", "type offset size", .flags = MANY }, {} };
+TABLE encryption[] = { { "secret", "type uuid usage", .flags = MANY },
+                       { "cipher", "name size mode hash" },
+                       { "ivgen", "name hash" },
+                       {} };
+TABLE reservations[] = { { "source", "type path mode", reconnect }, {} };
+TABLE auth_secret[] = { { "secret", "type uuid usage" }, {} };
+TABLE iqn[] = { { "iqn", "name" }, {} };
+TABLE cookies[] = { { "cookie", "name", .flags = MANY }, {} };
+
+#define SOURCE_ATTRIBUTES                                                                                    \
+        "file dev pool volume startupPolicy index mode !dir !protocol !name !query !type !managed "          \
+        "!namespace !path !tls !tlsHostname !fdgroup"
+
+TABLE disk_source[] = {
+        { "host", "name port socket transport", .flags = MANY | UNDRIVEN },
+        { "snapshot", "name", .flags = UNDRIVEN },
+        { "config", "file", .flags = UNDRIVEN },
+        { "auth", "username", auth_secret, UNDRIVEN },
+        { "address", "domain bus slot function multifunction", .flags = UNDRIVEN },
+        { "slices", NULL, slices, UNDRIVEN },
+        DEVICE_SECLABEL,
+        { "encryption", "format engine", encryption, UNDRIVEN },
+        { "reservations", "managed", reservations, UNDRIVEN },
+        { "initiator", NULL, iqn, UNDRIVEN },
+        { "ssl", "verify", .flags = UNDRIVEN },
+        { "cookies", NULL, cookies, UNDRIVEN },
+        { "readahead", "size", .flags = UNDRIVEN },
+        { "timeout", "seconds", .flags = UNDRIVEN },
+        { "reconnect", "enabled timeout delay", .flags = UNDRIVEN },
+        { "identity", "user group", .flags = UNDRIVEN },
+        { "privateData", .flags = UNDRIVEN | DOMAIN_SCHEMA_OPAQUE },
+        {},
+};
+
+TABLE max_size[] = { { "max_size", "unit" }, {} };
+TABLE metadata_cache[] = { { "metadata_cache", NULL, max_size, UNDRIVEN }, {} };
+
+TABLE backing_store[] = {
+        { "format", "type", metadata_cache },
+        { "source", SOURCE_ATTRIBUTES, disk_source },
+        { "backingStore", "type index", backing_store },
+        {},
+};
+
+TABLE mirror[] = {
+        { "format", "type", metadata_cache },
+        { "source", SOURCE_ATTRIBUTES, disk_source },
+        { "backingStore", "type index", backing_store },
+        {},
+};
+
+TABLE iotune[] = {
+        { "total_bytes_sec" },
+        { "read_bytes_sec" },
+        { "write_bytes_sec" },
+        { "total_iops_sec" },
+        { "read_iops_sec" },
+        { "write_iops_sec" },
+        { "total_bytes_sec_max" },
+        { "read_bytes_sec_max" },
+        { "write_bytes_sec_max" },
+        { "total_iops_sec_max" },
+        { "read_iops_sec_max" },
+        { "write_iops_sec_max" },
+        { "size_iops_sec" },
+        { "group_name" },
+        { "total_bytes_sec_max_length" },
+        { "read_bytes_sec_max_length" },
+        { "write_bytes_sec_max_length" },
+        { "total_iops_sec_max_length" },
+        { "read_iops_sec_max_length" },
+        { "write_iops_sec_max_length" },
+        {},
+};
+
+TABLE disk[] = {
+        { "driver",
+          VIRTIO "name type cache error_policy rerror_policy io ioeventfd event_idx copy_on_read discard "
+                 "iothread detect_zeroes queues queue_size",
+          metadata_cache },
+        { "auth", "username", auth_secret, UNDRIVEN },
+        { "source", SOURCE_ATTRIBUTES, disk_source },
+        { "backingStore", "type index", backing_store },
+        { "backenddomain", "name", .flags = UNDRIVEN },
+        { "geometry", "cyls heads secs trans", .flags = UNDRIVEN },
+        { "blockio", "logical_block_size physical_block_size" },
+        { "mirror", "type file format job ready", mirror, UNDRIVEN },
+        { "target", "dev bus tray removable rotation_rate" },
+        { "iotune", NULL, iotune },
+        { "readonly" },
+        { "shareable" },
+        { "transient", "!shareBacking" },
+        { "serial" },
+        { "wwn" },
+        { "vendor" },
+        { "product" },
+        { "encryption", "format engine", encryption, UNDRIVEN },
+        BOOT,
+        ALIAS,
+        ACPI,
+        ADDRESS,
+        { "privateData", .flags = UNDRIVEN | DOMAIN_SCHEMA_OPAQUE },
+        {},
+};
+
+/* ---- controllers, file systems, leases ---- */
+
+TABLE pci_target[] = { { "node" }, {} };
+
+TABLE controller[] = {
+        { "model", "name" },
+        { "target", "chassisNr chassis port busNr hotplug index", pci_target },
+        { "driver", VIRTIO "queues cmd_per_lun max_sectors ioeventfd iothread" },
+        ALIAS,
+        { "master", "startport" },
+        ACPI,
+        ADDRESS,
+        { "pcihole64", "unit" },
+        {},
+};
+
+TABLE lease[] = { { "lockspace" }, { "key" }, { "target", "path offset" }, {} };
+
+TABLE virtiofs[] = {
+        { "cache", "mode" }, { "sandbox", "mode" }, { "lock", "posix flock" }, { "thread_pool", "size" }, {}
+};
+
+TABLE filesystem[] = {
+        { "driver", VIRTIO "type format wrpolicy name queue" },
+        { "binary", "path xattr", virtiofs },
+        { "source", "dir dev file name usage units socket" },
+        { "target", "dir" },
+        { "readonly" },
+        BOOT,
+        ALIAS,
+        ACPI,
+        ADDRESS,
+        { "space_hard_limit", "unit" },
+        { "space_soft_limit", "unit" },
+        {},
+};
+
+/* ---- network interfaces ---- */
+
+#define IP                                                                                                   \
+        {                                                                                                    \
+                "ip", "address family prefix peer", .flags = MANY                                            \
+        }
+#define ROUTE                                                                                                \
+        {                                                                                                    \
+                "route", "family address netmask prefix gateway metric", .flags = MANY | UNDRIVEN            \
+        }
+
+TABLE interface_source[] = {
+        { "ip", "address family prefix peer", .flags = MANY | UNDRIVEN },
+        ROUTE,
+        { "address", "type domain bus slot function multifunction device", .flags = UNDRIVEN },
+        { "vendor", "id", .flags = UNDRIVEN },
+        { "product", "id", .flags = UNDRIVEN },
+        { "local", "address port", .flags = UNDRIVEN },
+        { "reconnect", "enabled timeout", .flags = UNDRIVEN },
+        {},
+};
+TABLE vlan[] = { { "tag", "id nativeMode", .flags = MANY }, {} };
+TABLE virtualport[] = {
+        { "parameters", "managerid typeid typeidversion instanceid profileid interfaceid", .flags = MANY },
+        {},
+};
+TABLE bandwidth[] = { { "inbound", "average peak burst floor" },
+                      { "outbound", "average peak burst floor" },
+                      {} };
+TABLE interface_driver[] = {
+        { "host", "csum gso tso4 tso6 ecn ufo mrg_rxbuf", .flags = UNDRIVEN },
+        { "guest", "csum tso4 tso6 ecn ufo", .flags = UNDRIVEN },
+        {},
+};
+TABLE filter_parameters[] = { { "parameter", "name value", .flags = MANY }, {} };
+TABLE tune[] = { { "sndbuf" }, {} };
+TABLE coalesce_frames[] = { { "frames", "max" }, {} };
+TABLE coalesce[] = { { "rx", NULL, coalesce_frames }, {} };
+TABLE forward_ranges[] = { { "range", "start end to exclude", .flags = MANY }, {} };
+
+TABLE interface[] = {
+        { "mac", "address type check" },
+        { "source",
+          "bridge network dev portgroup portid mode !address !connectionid !macTableManager !missing !name "
+          "!path !port !portgroupid !switchid !type",
+          interface_source },
+        { "vlan", "trunk", vlan, UNDRIVEN },
+        { "virtualport", "type", virtualport, UNDRIVEN },
+        { "bandwidth", "classID", bandwidth, UNDRIVEN },
+        { "port", "isolated" },
+        IP,
+        ROUTE,
+        { "portForward", "proto address dev", forward_ranges, MANY | UNDRIVEN },
+        { "script", "path" },
+        { "downscript", "path", .flags = UNDRIVEN },
+        { "backenddomain", "name", .flags = UNDRIVEN },
+        { "target", "dev managed" },
+        { "guest", "dev actual", .flags = UNDRIVEN },
+        { "model", "type" },
+        { "driver",
+          VIRTIO "name txmode ioeventfd event_idx queues rx_queue_size tx_queue_size !rss !rss_hash_report",
+          interface_driver },
+        { "backend", "type tap vhost logFile", .flags = UNDRIVEN },
+        { "filterref", "filter", filter_parameters, UNDRIVEN },
+        { "tune", NULL, tune },
+        { "teaming", "type persistent", .flags = UNDRIVEN },
+        { "link", "state" },
+        { "mtu", "size" },
+        { "coalesce", NULL, coalesce, UNDRIVEN },
+        BOOT,
+        ALIAS,
+        ROM,
+        ACPI,
+        ADDRESS,
+        {},
+};
+
+/* ---- character devices ---- */
+
+TABLE char_source[] = {
+        { "clipboard", "copypaste", .flags = UNDRIVEN },
+        { "mouse", "mode", .flags = UNDRIVEN },
+        DEVICE_SECLABEL,
+        { "reconnect", "enabled timeout" },
+        {},
+};
+TABLE char_model[] = { { "model", "name" }, {} };
+
+#define CHAR_SOURCE                                                                                          \
+        { "source", "path mode host service append tls channel !master !slave", char_source, MANY },         \
+                { "protocol", "type" },                                                                      \
+        {                                                                                                    \
+                "log", "file append"                                                                         \
+        }
+
+TABLE character[] = {
+        CHAR_SOURCE, { "target", "type port", char_model }, ALIAS, ACPI, ADDRESS, {},
+};
+TABLE channel[] = {
+        CHAR_SOURCE, { "target", "type name state address port" }, ALIAS, ACPI, ADDRESS, {},
+};
+TABLE smartcard[] = {
+        { "certificate", .flags = MANY | UNDRIVEN },
+        { "database", .flags = UNDRIVEN },
+        CHAR_SOURCE,
+        { "target", "type port", char_model },
+        ALIAS,
+        ACPI,
+        ADDRESS,
+        {},
+};
+TABLE redirdev[] = { CHAR_SOURCE, BOOT, ALIAS, ACPI, ADDRESS, {} };
+TABLE redirfilter[] = { { "usbdev", "class vendor product version allow", .flags = MANY }, {} };
+
+/* ---- input, graphics, sound, video ---- */
+
+TABLE input[] = {
+        { "driver", VIRTIO }, { "source", "evdev dev grab grabToggle repeat" }, ALIAS, ACPI, ADDRESS, {},
+};
+
+TABLE graphics[] = {
+        { "listen", "type address network socket", .flags = MANY },
+        { "channel", "name mode", .flags = MANY },
+        { "image", "compression" },
+        { "jpeg", "compression" },
+        { "zlib", "compression" },
+        { "playback", "compression" },
+        { "streaming", "mode" },
+        { "mouse", "mode" },
+        { "clipboard", "copypaste" },
+        { "filetransfer", "enable" },
+        { "gl", "enable rendernode" },
+        { "audio", "id" },
+        {},
+};
+
+TABLE sound[] = { { "codec", "type", .flags = MANY }, { "audio", "id" }, ALIAS, ACPI, ADDRESS, {} };
+
+TABLE audio_settings[] = { { "settings", "frequency channels format" }, {} };
+#define AUDIO_ATTRIBUTES                                                                                     \
+        "mixingEngine fixedSettings voices bufferLength bufferCount dev tryPoll name streamName latency "    \
+        "serverName clientName connectPorts exactName"
+TABLE audio[] = {
+        { "input", AUDIO_ATTRIBUTES, audio_settings, UNDRIVEN },
+        { "output", AUDIO_ATTRIBUTES, audio_settings, UNDRIVEN },
+        {},
+};
+
+TABLE video_model[] = {
+        { "acceleration", "accel2d accel3d rendernode" },
+        { "resolution", "x y" },
+        {},
+};
+TABLE video[] = {
+        { "driver", VIRTIO "name !vgaconf" },
+        { "model", "type ram vram vram64 vgamem heads primary blob", video_model },
+        ALIAS,
+        ACPI,
+        ADDRESS,
+        {},
+};
+
+/* ---- devices of the host ---- */
+
+TABLE scsi_parent[] = { { "address", "domain bus slot function multifunction" }, {} };
+TABLE scsi_adapter[] = { { "parentaddr", "unique_id", scsi_parent }, {} };
+
+TABLE hostdev_source[] = {
+        { "vendor", "id" },
+        { "product", "id" },
+        { "adapter", "type name parent parent_wwnn parent_wwpn parent_fabric_wwn wwnn wwpn managed",
+          scsi_adapter, UNDRIVEN },
+        { "address", "domain bus slot function multifunction device uuid !target !unit !type" },
+        { "host", "name port", .flags = MANY | UNDRIVEN },
+        { "auth", "username", auth_secret, UNDRIVEN },
+        { "initiator", NULL, iqn, UNDRIVEN },
+        { "block", .flags = UNDRIVEN },
+        { "char", .flags = UNDRIVEN },
+        { "interface", .flags = UNDRIVEN },
+        {},
+};
+
+TABLE hostdev[] = {
+        { "driver", "name" },
+        { "source", "startupPolicy guestReset missing !name !protocol !wwpn !writeFiltering",
+          hostdev_source },
+        { "ip", "address family prefix peer", .flags = MANY | UNDRIVEN },
+        ROUTE,
+        { "teaming", "type persistent" },
+        { "readonly", .flags = UNDRIVEN },
+        { "shareable", .flags = UNDRIVEN },
+        BOOT,
+        ALIAS,
+        ROM,
+        ACPI,
+        ADDRESS,
+        {},
+};
+
+/* ---- further devices ---- */
+
+TABLE pcr_banks[] = { { "sha1" }, { "sha256" }, { "sha384" }, { "sha512" }, {} };
+TABLE tpm_backend[] = {
+        { "device", "path" },
+        { "encryption", "secret" },
+        { "active_pcr_banks", NULL, pcr_banks },
+        { "source", "type path mode" },
+        {},
+};
+TABLE tpm[] = { { "backend", "type version persistent_state", tpm_backend }, ALIAS, ACPI, ADDRESS, {} };
+
+TABLE memballoon[] = { { "stats", "period" }, ALIAS, ACPI, ADDRESS, { "driver", VIRTIO }, {} };
+
+TABLE rng_backend[] = { CHAR_SOURCE, {} };
+TABLE rng[] = {
+        { "rate", "bytes period" },
+        { "backend", "model type", rng_backend },
+        { "driver", VIRTIO },
+        ALIAS,
+        ACPI,
+        ADDRESS,
+        {},
+};
+
+TABLE shmem[] = {
+        { "model", "type" },
+        { "size", "unit" },
+        { "server", "path" },
+        { "msi", "enabled vectors ioeventfd" },
+        ALIAS,
+        ACPI,
+        ADDRESS,
+        {},
+};
+
+TABLE memory_source[] = {
+        { "nodemask" }, { "pagesize", "unit" },
+        { "path" },     { "alignsize", "unit", .flags = UNDRIVEN },
+        { "pmem" },     {},
+};
+TABLE memory_label[] = { { "size", "unit" }, {} };
+TABLE memory_target[] = {
+        { "size", "unit" },    { "node" },
+        { "block", "unit" },   { "requested", "unit" },
+        { "current", "unit" }, { "label", NULL, memory_label },
+        { "readonly" },        {},
+};
+TABLE memory_device[] = {
+        { "uuid", .flags = UNDRIVEN },
+        { "source", NULL, memory_source },
+        { "target", NULL, memory_target },
+        ALIAS,
+        ACPI,
+        ADDRESS,
+        {},
+};
+
+TABLE iommu[] = { { "driver", "intremap caching_mode eim iotlb aw_bits" }, ALIAS, ACPI, ADDRESS, {} };
+TABLE vsock[] = { { "cid", "auto address" }, ALIAS, ACPI, ADDRESS, { "driver", VIRTIO }, {} };
+
+const struct domain_schema domain_schema_devices[] = {
+        { "emulator" },
+        { "disk", "type device model snapshot !rawio !sgio", disk, MANY },
+        { "controller", "type index model ports vectors !maxGrantFrames !maxEventChannels", controller,
+          MANY },
+        { "lease", NULL, lease, MANY | UNDRIVEN },
+        { "filesystem", "type accessmode fmode dmode multidevs model", filesystem, MANY | UNDRIVEN },
+        { "interface", "type managed trustGuestRxFilters", interface, MANY },
+        { "smartcard", "mode type", smartcard, MANY },
+        { "serial", "type tty", character, MANY },
+        { "parallel", "type tty", character, MANY },
+        { "console", "type tty", character, MANY },
+        { "channel", "type", channel, MANY },
+        { "input", "type bus model", input, MANY },
+        { "tpm", "model", tpm, MANY },
+        { "graphics",
+          "type port tlsPort autoport websocket listen socket keymap passwd passwdValidTo connected "
+          "sharePolicy "
+          "defaultMode display xauth fullscreen !replaceUser !multiUser !powerControl !p2p !address",
+          graphics, MANY },
+        { "sound", "model multichannel", sound, MANY },
+        { "audio", "id type serverName path timerPeriod !driver !tryMMap !exclusive !dspPolicy", audio,
+          MANY },
+        { "video", NULL, video, MANY },
+        { "hostdev", "mode type managed model display ramfb !sgio !rawio", hostdev, MANY },
+        { "redirdev", "bus type", redirdev, MANY },
+        { "redirfilter", NULL, redirfilter, UNDRIVEN },
+        { "hub", "type", info, MANY },
+        { "watchdog", "model action", info, MANY },
+        { "memballoon", "model autodeflate freePageReporting", memballoon },
+        { "rng", "model", rng, MANY },
+        { "nvram", NULL, info },
+        { "panic", "model", info, MANY },
+        { "shmem", "name role", shmem, MANY },
+        { "memory", "model access discard", memory_device, MANY },
+        { "iommu", "model", iommu },
+        { "vsock", "model", vsock },
+        {},
+};

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The elements and attributes of libvirt's domain format (version 9.0, formatdomain), in the order in which
+ * libvirt writes them, with a mark on what our typed view has no place for. Constant tables; any thread.
+ */
+
+#include <stdbool.h>
+
+#define DOMAIN_QEMU_NAMESPACE "http://libvirt.org/schemas/domain/qemu/1.0"
+
+enum domain_schema_flags {
+        DOMAIN_SCHEMA_MANY = 1 << 0,     /* may be repeated */
+        DOMAIN_SCHEMA_UNDRIVEN = 1 << 1, /* known to the format, not to the typed view */
+        DOMAIN_SCHEMA_OPAQUE = 1 << 2,   /* what is below belongs to others */
+        DOMAIN_SCHEMA_QEMU = 1 << 3,     /* in DOMAIN_QEMU_NAMESPACE */
+};
+
+struct domain_schema {
+        const char *name;                     /* NULL ends a table */
+        const char *attributes;               /* names with blanks between; "!name": not driven; NULL: none */
+        const struct domain_schema *children; /* in canonical order; NULL: none */
+        unsigned flags;
+};
+
+/* The element <domain>. */
+extern const struct domain_schema domain_schema;
+
+/* What is below <devices>. */
+extern const struct domain_schema domain_schema_devices[];
+
+/* How the format knows an attribute. */
+enum domain_schema_attribute {
+        DOMAIN_ATTRIBUTE_UNKNOWN,
+        DOMAIN_ATTRIBUTE_UNDRIVEN,
+        DOMAIN_ATTRIBUTE_DRIVEN,
+};
+enum domain_schema_attribute domain_schema_find_attribute(const struct domain_schema *schema,
+                                                          const char *name);
