@@ -123,37 +123,19 @@ static bool start_error(const struct run *run, int errnum, GError **error)
                          g_strerror(errnum));
 }
 
-/*
- * The child's ends must not be what others are moved over when they become 0, 1 and 2 (an agent may have been
- * started with these closed).
- */
-static bool move_up(int *fd)
-{
-        int moved;
-
-        if (*fd > STDERR_FILENO)
-                return true;
-        moved = fcntl(*fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-        if (moved < 0)
-                return false;
-        close(*fd);
-        *fd = moved;
-        return true;
-}
-
 static bool open_pipe(struct run *run, int i)
 {
         int fds[2];
 
         if (i == INPUT && !run->input) {
                 run->theirs[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
-                return run->theirs[i] >= 0 && move_up(&run->theirs[i]);
+                return run->theirs[i] >= 0;
         }
         if (pipe2(fds, O_CLOEXEC) < 0)
                 return false;
         run->ours[i] = fds[i == INPUT ? 1 : 0];
         run->theirs[i] = fds[i == INPUT ? 0 : 1];
-        return fcntl(run->ours[i], F_SETFL, O_NONBLOCK) == 0 && move_up(&run->theirs[i]);
+        return fcntl(run->ours[i], F_SETFL, O_NONBLOCK) == 0;
 }
 
 static bool watch(struct run *run, int fd, uint32_t events, int what)
@@ -163,6 +145,10 @@ static bool watch(struct run *run, int fd, uint32_t events, int what)
         return fd < 0 || epoll_ctl(run->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
+/*
+ * In this order no end of the child's is lower than what it becomes (0, 1 or 2), so that none is overwritten
+ * before its turn, even in an agent that was started with these closed.
+ */
 static bool open_descriptors(struct run *run, GError **error)
 {
         run->epoll = epoll_create1(EPOLL_CLOEXEC);

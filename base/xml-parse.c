@@ -119,7 +119,8 @@ static bool check_bounds(const char *text, GError **error)
                 } else if (at[1] == '?') {
                         p = skip_past(at + 2, "?>");
                 } else if (at[1] == '/') {
-                        depth -= depth > 0;
+                        if (depth-- == 0)
+                                return true;
                         p = skip_past(at + 2, ">");
                 } else {
                         p = skip_start_tag(at + 1, &attributes, &empty);
@@ -151,8 +152,7 @@ G_GNUC_PRINTF(2, 3) static void fail(xmlParserCtxt *ctxt, const char *format, ..
 
 /*
  * An error of the parser itself. It has pointers into its input now, which xmlStopParser() would free: this
- * only makes its innermost loops end. Those around them may go on until the next handler of the tree, which
- * stops them for good; to have handlers called after an error is what the parser's recovery mode is on for.
+ * only makes its innermost loops end.
  */
 static void on_error(void *data, parse_error *problem)
 {
@@ -172,7 +172,10 @@ static void on_error(void *data, parse_error *problem)
                   "XML description is not well formed: %s at line %d", detail, problem->line);
 }
 
-/* Each handler of the tree asks this first. */
+/*
+ * After some errors (in comments, of namespaces) the parser goes on and calls the next handler; each asks
+ * this first.
+ */
 static bool goes_on(xmlParserCtxt *ctxt)
 {
         struct parse *parse = ctxt->_private;
@@ -271,11 +274,6 @@ static void on_comment(void *data, const xmlChar *text)
                 xmlSAX2Comment(data, text);
 }
 
-static void on_instruction(void *data, const xmlChar *target, const xmlChar *text)
-{
-        goes_on(data);
-}
-
 static void init_library(void)
 {
         static gsize done = 0;
@@ -288,8 +286,7 @@ static void init_library(void)
 
 static xmlDoc *parse_bounded(struct parse *parse, const char *text, size_t length)
 {
-        const int options = XML_PARSE_NONET | XML_PARSE_NOCDATA | XML_PARSE_IGNORE_ENC | XML_PARSE_COMPACT |
-                            XML_PARSE_RECOVER;
+        const int options = XML_PARSE_NONET | XML_PARSE_NOCDATA | XML_PARSE_IGNORE_ENC | XML_PARSE_COMPACT;
         xmlParserCtxt *ctxt;
         xmlDoc *doc;
 
@@ -305,7 +302,7 @@ static xmlDoc *parse_bounded(struct parse *parse, const char *text, size_t lengt
         ctxt->sax->characters = on_text;
         ctxt->sax->ignorableWhitespace = on_text;
         ctxt->sax->comment = on_comment;
-        ctxt->sax->processingInstruction = on_instruction;
+        ctxt->sax->processingInstruction = NULL;
         doc = xmlCtxtReadMemory(ctxt, text, (int)length, NULL, "UTF-8", options);
         if (parse->failed)
                 g_clear_pointer(&doc, xmlFreeDoc);

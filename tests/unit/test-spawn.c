@@ -13,10 +13,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,6 +53,7 @@ struct call {
         const char *input;
         unsigned timeout_ms;
         bool check;
+        bool blocked; /* with all signals blocked */
         bool done;
         struct spawn_result result;
         GError *error;
@@ -64,13 +67,19 @@ static void quit(void *data)
 static void make_call(void *data)
 {
         struct call *call = data;
+        sigset_t all, before;
 
+        sigfillset(&all);
+        if (call->blocked)
+                pthread_sigmask(SIG_BLOCK, &all, &before);
         if (call->check)
                 call->done =
                         spawn_check(lane, call->argv, call->timeout_ms, &call->result.output, &call->error);
         else
                 call->done = spawn_run(lane, call->argv, call->input, call->timeout_ms, &call->result,
                                        &call->error);
+        if (call->blocked)
+                pthread_sigmask(SIG_SETMASK, &before, NULL);
         ck_assert(call->done == (call->error == NULL));
         loop_post(loop, quit, NULL);
 }
@@ -153,30 +162,36 @@ START_TEST(test_input_not_read)
 }
 END_TEST
 
+/* A shell would clear the mask by itself. */
+START_TEST(test_signal_mask)
+{
+        static const char *const argv[] = { "grep", "SigBlk", "/proc/self/status", NULL };
+        struct call call = { .argv = argv, .blocked = true };
+
+        run_call(&call);
+        ck_assert(call.done);
+        ck_assert_str_eq(call.result.output, "SigBlk:\t0000000000000000\n");
+        call_clear(&call);
+}
+END_TEST
+
 START_TEST(test_surroundings)
 {
         int leaked = open("/dev/null", O_RDONLY);
-        unsigned long mask, ignored;
+        unsigned long ignored;
         struct call call;
-        sigset_t blocked;
         unsigned fds;
 
         ck_assert_int_ge(leaked, 3);
-        sigfillset(&blocked);
-        sigprocmask(SIG_BLOCK, &blocked, NULL);
         signal(SIGINT, SIG_IGN);
         g_setenv("LC_ALL", "de_DE.UTF-8", TRUE);
-        call = run_shell(
-                "echo $LC_ALL; readlink /proc/self/fd/0; ls /proc/self/fd | wc -l;"
-                "grep -E '^Sig(Blk|Ign)' /proc/self/status; test $$ = $(cut -d ' ' -f 5 /proc/$$/stat)",
-                NULL, 0);
+        call = run_shell("echo $LC_ALL; readlink /proc/self/fd/0; ls /proc/self/fd | wc -l;"
+                         "grep SigIgn /proc/self/status; test $$ = $(cut -d ' ' -f 5 /proc/$$/stat)",
+                         NULL, 0);
         ck_assert(call.done);
-        ck_assert_int_eq(sscanf(call.result.output, "C\n/dev/null\n%u\nSigBlk: %lx\nSigIgn: %lx\n", &fds,
-                                &mask, &ignored),
-                         3);
+        ck_assert_int_eq(sscanf(call.result.output, "C\n/dev/null\n%u\nSigIgn: %lx\n", &fds, &ignored), 2);
         /* The fourth descriptor is the directory that ls reads. */
         ck_assert_uint_eq(fds, 4);
-        ck_assert_uint_eq(mask, 0);
         /* glibc keeps two of its own above those. */
         ck_assert_uint_eq(ignored & 0x7fffffff, 0);
         ck_assert_int_eq(call.result.status, 0);
@@ -250,6 +265,31 @@ START_TEST(test_deadline)
                                  "Timed out during operation: 'sh' did not end within 100 ms");
                 call_clear(&call);
         }
+}
+END_TEST
+
+/* All of the group hold a pipe open, so that its end tells of theirs. */
+START_TEST(test_group_killed)
+{
+        char dir[] = "/tmp/test-spawn-XXXXXX";
+        g_autofree char *path = NULL, *script = NULL;
+        struct pollfd end = { .events = POLLIN };
+        struct call call;
+
+        ck_assert_ptr_nonnull(mkdtemp(dir));
+        path = g_build_filename(dir, "fifo", NULL);
+        ck_assert_int_eq(mkfifo(path, 0600), 0);
+        end.fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        ck_assert_int_ge(end.fd, 0);
+        script = g_strdup_printf("exec >%s; sleep 100 & (sleep 100 & sleep 100) & sleep 100", path);
+        call = run_shell(script, NULL, 200);
+        ck_assert(error_is(call.error, ERROR_OPERATION_TIMEOUT));
+        ck_assert_int_eq(poll(&end, 1, 10000), 1);
+        ck_assert_int_eq(end.revents, POLLHUP);
+        close(end.fd);
+        unlink(path);
+        rmdir(dir);
+        call_clear(&call);
 }
 END_TEST
 
@@ -367,5 +407,6 @@ START_TEST(test_no_descriptors)
 END_TEST
 
 CHECK_MAIN_FIXTURE("spawn", setup, teardown, test_output, test_signalled, test_input, test_input_not_read,
-                   test_surroundings, test_stdio_closed, test_missing_tool, test_bounded_output,
-                   test_deadline, test_interrupt, test_background, test_check, test_no_descriptors)
+                   test_signal_mask, test_surroundings, test_stdio_closed, test_missing_tool,
+                   test_bounded_output, test_deadline, test_group_killed, test_interrupt, test_background,
+                   test_check, test_no_descriptors)
