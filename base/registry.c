@@ -84,6 +84,18 @@ void registry_listen(struct registry *registry, registry_listener listener, void
         g_array_append_val(registry->listeners, entry);
 }
 
+void registry_unlisten(struct registry *registry, registry_listener listener, void *data)
+{
+        for (unsigned i = 0; i < registry->listeners->len; i++) {
+                const struct listener *entry = &g_array_index(registry->listeners, struct listener, i);
+
+                if (entry->fn == listener && entry->data == data) {
+                        g_array_remove_index(registry->listeners, i);
+                        return;
+                }
+        }
+}
+
 void *registry_get_context(const struct registry *registry)
 {
         return registry->context;

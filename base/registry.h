@@ -27,6 +27,8 @@ struct registry *registry_new(const struct managed_kind *kind, void *context, st
 void registry_free(struct registry *registry);
 
 void registry_listen(struct registry *registry, registry_listener listener, void *data);
+/* Ends what registry_listen() with the same arguments began; not from within a listener. */
+void registry_unlisten(struct registry *registry, registry_listener listener, void *data);
 
 /*
  * Start-up, before the lanes run: loads every definition in the directory. A file that cannot be read or

@@ -109,9 +109,14 @@ void marshal_open_array(DBusMessageIter *iter, DBusMessageIter *array, const cha
         need(dbus_message_iter_open_container(iter, DBUS_TYPE_ARRAY, element, array));
 }
 
-void marshal_close_array(DBusMessageIter *iter, DBusMessageIter *array)
+void marshal_open_entry(DBusMessageIter *iter, DBusMessageIter *entry)
 {
-        need(dbus_message_iter_close_container(iter, array));
+        need(dbus_message_iter_open_container(iter, DBUS_TYPE_DICT_ENTRY, NULL, entry));
+}
+
+void marshal_close(DBusMessageIter *iter, DBusMessageIter *inner)
+{
+        need(dbus_message_iter_close_container(iter, inner));
 }
 
 static void read_basic(DBusMessageIter *iter, char type, va_list *args)

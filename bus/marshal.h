@@ -22,9 +22,12 @@
 void marshal_write(DBusMessageIter *iter, const char *signature, ...);
 void marshal_write_list(DBusMessageIter *iter, const char *signature, va_list *args);
 
-/* Opens and closes an array whose elements have this signature. */
+/* Opens an array whose elements have this signature. */
 void marshal_open_array(DBusMessageIter *iter, DBusMessageIter *array, const char *element);
-void marshal_close_array(DBusMessageIter *iter, DBusMessageIter *array);
+/* Opens a dictionary entry whose value is more than marshal_write() knows. */
+void marshal_open_entry(DBusMessageIter *iter, DBusMessageIter *entry);
+/* Closes either. */
+void marshal_close(DBusMessageIter *iter, DBusMessageIter *inner);
 
 /*
  * Reads values of basic types into pointers to the C types above (strings are borrowed from the message) and

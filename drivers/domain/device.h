@@ -247,7 +247,7 @@ enum domain_char_type {
 struct domain_char_source {
         enum domain_char_type type;
         bool listen;               /* tcp, unix: mode='bind' */
-        bool telnet;               /* tcp: <protocol type='telnet'/> */
+        bool telnet;               /* tcp: protocol is "telnet" */
         enum domain_switch append; /* file */
         enum domain_switch tls;    /* tcp */
         enum domain_switch log_append;

@@ -130,7 +130,7 @@ void domain_driver_init(struct domain_driver *driver, const struct domain_driver
         driver->pool = pool;
         driver->host = host;
         driver->uri = g_strdup(uri);
-        driver->driver_type = g_strdup(ops->name);
+        driver->driver_type = g_ascii_strup(ops->name, -1);
         driver->by_id = g_hash_table_new(NULL, NULL);
         driver->domains = registry_new(&domain_kind, driver, loop, pool, directory);
         registry_listen(driver->domains, follow_id, driver);
@@ -154,6 +154,11 @@ struct domain *domain_driver_reserve(struct domain_driver *driver, const struct 
 const char *domain_driver_get_uri(const struct domain_driver *driver)
 {
         return driver->uri;
+}
+
+const char *domain_driver_get_type(const struct domain_driver *driver)
+{
+        return driver->driver_type;
 }
 
 const char *domain_driver_get_name(const struct domain_driver *driver)

@@ -15,7 +15,7 @@ typedef void (*domain_driver_prepared)(const struct domain_machine *machine, con
 typedef void (*domain_driver_text_done)(const char *text, const GError *error, void *data);
 
 struct domain_driver_ops {
-        const char *name; /* "QEMU": the last element of the connection's path and the Type property */
+        const char *name; /* "QEMU": the last element of the connection's path; in capitals the Type property */
 
         /* -- loop -- */
 
@@ -83,7 +83,7 @@ struct domain_driver {
         struct pool *pool;       /* borrowed */
         const struct host *host; /* ref */
         char *uri;               /* owned: "qemu:///system", "test:///default" */
-        char *driver_type;       /* owned: Type property, "QEMU" */
+        char *driver_type;       /* owned; Type property, "QEMU" */
         char *boot_mark; /* owned; file in the runtime directory that says autostart ran since boot; NULL:
                             none */
         void *context;   /* the driver's own */

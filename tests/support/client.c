@@ -189,6 +189,39 @@ void client_fails(struct client *client, const char *name, const char *text, con
         sd_bus_error_free(&error);
 }
 
+static int keep_answer(sd_bus_message *reply, void *data, sd_bus_error *unused)
+{
+        const sd_bus_error *error = sd_bus_message_get_error(reply);
+        struct client_answer *answer = data;
+
+        answer->done = true;
+        answer->error = error ? g_strdup(error->message) : NULL;
+        return 0;
+}
+
+void client_send(struct client *client, struct client_answer *answer, const char *path, const char *interface,
+                 const char *member, const char *types, ...)
+{
+        g_autoptr(sd_bus_message) call = NULL;
+        va_list arguments;
+
+        va_start(arguments, types);
+        call = new_call(client, path, interface, member, types, arguments);
+        va_end(arguments);
+        ck_assert_int_ge(sd_bus_call_async(client->bus, NULL, call, keep_answer, answer, CLIENT_DEADLINE_US),
+                         0);
+        ck_assert_int_ge(sd_bus_flush(client->bus), 0);
+}
+
+void client_wait_answer(struct client *client, const struct client_answer *answer)
+{
+        while (!answer->done) {
+                client_process(client);
+                if (!answer->done)
+                        ck_assert_int_ge(sd_bus_wait(client->bus, CLIENT_DEADLINE_US), 0);
+        }
+}
+
 void client_ping(struct client *client)
 {
         client_do(client, MANAGER_PATH, "org.freedesktop.DBus.Peer", "Ping", NULL);

@@ -56,6 +56,16 @@ void client_fails(struct client *client, const char *name, const char *text, con
  * answer. */
 char *client_try(struct client *client, const char *path, const char *interface, const char *member,
                  const char *types, ...);
+/* What became of a call that was sent without waiting for it. Stays where it is until it is done. */
+struct client_answer {
+        bool done;
+        char *error; /* owned, text of the error; NULL when it succeeded */
+};
+
+void client_send(struct client *client, struct client_answer *answer, const char *path, const char *interface,
+                 const char *member, const char *types, ...);
+void client_wait_answer(struct client *client, const struct client_answer *answer);
+
 /* Has the agent still an ear? Fails if not. */
 void client_ping(struct client *client);
 

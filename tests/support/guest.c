@@ -40,13 +40,6 @@ const char *guest_get_type(void)
         return domain_type("start");
 }
 
-bool guest_has_qemu(void)
-{
-        g_autofree char *value = read_probe("start");
-
-        return *value;
-}
-
 char *guest_test_xml(const char *name, const char *uuid)
 {
         g_autofree char *element = uuid ? g_strdup_printf("<uuid>%s</uuid>", uuid) : g_strdup("");
@@ -87,6 +80,54 @@ char *guest_linux_xml(const char *name, const char *console, const char *action)
                 "<serial type='file'><source path='%s'/></serial>"
                 "<memballoon model='none'/></devices></domain>",
                 domain_type("linux"), name, dir, dir, action, console);
+}
+
+char *guest_define(struct client *client, char *xml)
+{
+        char *path = client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "DomainDefineXML", "s", xml);
+
+        g_free(xml);
+        return path;
+}
+
+char *guest_start(struct client *client, char *xml)
+{
+        char *path = guest_define(client, xml);
+
+        client_do(client, path, DOMAIN_INTERFACE, "Create", "u", 0);
+        return path;
+}
+
+void guest_do(struct client *client, const char *path, const char *member)
+{
+        client_do(client, path, DOMAIN_INTERFACE, member, NULL);
+}
+
+void guest_do_flags(struct client *client, const char *path, const char *member, unsigned flags)
+{
+        client_do(client, path, DOMAIN_INTERFACE, member, "u", flags);
+}
+
+int guest_get_state(struct client *client, const char *path, int *reason)
+{
+        g_autoptr(sd_bus_message) reply = client_call(client, path, DOMAIN_INTERFACE, "GetState", "u", 0);
+        int state;
+        int why;
+
+        ck_assert_int_gt(sd_bus_message_read(reply, "(ii)", &state, &why), 0);
+        if (reason)
+                *reason = why;
+        return state;
+}
+
+void guest_expect_state(struct client *client, const char *path, int state, int reason)
+{
+        int why;
+        int now = guest_get_state(client, path, &why);
+
+        ck_assert_int_eq(now, state);
+        if (reason >= 0)
+                ck_assert_int_eq(why, reason);
 }
 
 struct console {

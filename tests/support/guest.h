@@ -7,12 +7,37 @@
  */
 
 #include <glib.h>
-#include <stdbool.h>
+
+#include "tests/support/client.h"
+
+/* virDomainEventType, and the details that the tests name */
+enum {
+        EVENT_DEFINED = 0,
+        EVENT_UNDEFINED = 1,
+        EVENT_STARTED = 2,
+        EVENT_SUSPENDED = 3,
+        EVENT_RESUMED = 4,
+        EVENT_STOPPED = 5,
+        EVENT_SHUTDOWN = 6,
+        EVENT_CRASHED = 8,
+        STARTED_BOOTED = 0,
+        STOPPED_SHUTDOWN = 0,
+        STOPPED_DESTROYED = 1,
+        STOPPED_CRASHED = 2,
+        STOPPED_FAILED = 5,
+};
+
+/* virDomainState */
+enum {
+        STATE_RUNNING = 1,
+        STATE_PAUSED = 3,
+        STATE_SHUTDOWN = 4,
+        STATE_SHUTOFF = 5,
+        STATE_CRASHED = 6,
+};
 
 /* The domain type of guests without an operating system, "kvm" or "qemu"; see tests/support/kvm-probe. */
 const char *guest_get_type(void);
-/* Is there a QEMU on this host, and the answer of kvm-probe? */
-bool guest_has_qemu(void);
 
 /* A domain of the test driver; uuid may be NULL. */
 char *guest_test_xml(const char *name, const char *uuid);
@@ -26,6 +51,18 @@ char *guest_fault_xml(const char *fault, const char *suffix);
  * reboot, panic) once it has printed "virtbus-guest: ready" there.
  */
 char *guest_linux_xml(const char *name, const char *console, const char *action);
+
+/* Defines the domain on the QEMU connection and returns its path. Takes xml. */
+char *guest_define(struct client *client, char *xml);
+/* The same, and starts it. */
+char *guest_start(struct client *client, char *xml);
+/* Calls the member of org.libvirt.Domain, without arguments or with flags; it has to succeed. */
+void guest_do(struct client *client, const char *path, const char *member);
+void guest_do_flags(struct client *client, const char *path, const char *member, unsigned flags);
+/* Its state now; reason may be NULL. */
+int guest_get_state(struct client *client, const char *path, int *reason);
+/* Fails unless it is in this state, for this reason; -1 is any. */
+void guest_expect_state(struct client *client, const char *path, int state, int reason);
 
 /* Waits until the file contains the text. */
 void guest_wait_console(const char *console, const char *text);

@@ -76,7 +76,7 @@ START_TEST(dictionary_entries_and_arrays)
         marshal_open_array(&writer, &array, "{st}");
         marshal_write(&array, "{st}", "kernel", UINT64_C(1));
         marshal_write(&array, "{st}{st}", "user", UINT64_C(2), "idle", UINT64_C(3));
-        marshal_close_array(&writer, &array);
+        marshal_close(&writer, &array);
         expect_signature("a{st}");
         ck_assert_int_eq(dbus_message_iter_get_element_count(&reader), 3);
 }
@@ -112,7 +112,7 @@ START_TEST(slots_wrap_and_may_stay_empty)
                 ck_assert(marshal_slot_write(&slot, "(ii)", (int)variants, 2));
                 (void)unused;
         }
-        marshal_close_array(&writer, &array);
+        marshal_close(&writer, &array);
         expect_signature("a{sv}");
         ck_assert_int_eq(dbus_message_iter_get_element_count(&reader), 2);
         dbus_message_iter_recurse(&reader, &array);
@@ -152,7 +152,7 @@ START_TEST(estimate_sees_nested_bytes_and_stops)
         marshal_open_array(&writer, &array, "(ss)");
         for (unsigned i = 0; i < 10; i++)
                 marshal_write(&array, "(ss)", text, text);
-        marshal_close_array(&writer, &array);
+        marshal_close(&writer, &array);
         ck_assert_uint_ge(marshal_estimate(message, SIZE_MAX), 2000000);
         ck_assert_uint_le(marshal_estimate(message, SIZE_MAX), 2001000);
         ck_assert_uint_ge(marshal_estimate(message, 50000), 50000);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The bus as its own files see it. Loop thread. */
+
+#include "bus/bus.h"
+#include "bus/connection.h"
+
+#include <sys/types.h>
+
+struct call;
+struct caller;
+
+struct bus {
+        /* const */
+        struct loop *loop;
+        struct connection *connection; /* owned */
+        uid_t own_uid;
+        GPtrArray *connects; /* of struct connect, owned */
+        /* loop */
+        GHashTable *callers;            /* unique name -> struct caller, ref */
+        GQueue ready;                   /* struct caller, ref; with calls to serve */
+        GQueue calls;                   /* struct call by its link: being served */
+        bool serving;                   /* inside dispatch_serve() */
+        struct loop_timer *serve_timer; /* owned; continues serving */
+        bool stopping;
+};

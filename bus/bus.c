@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The agent on D-Bus: what is made at start, and how it ends. Loop thread.
+ */
+#include "bus/bus.h"
+
+#include "base/registry.h"
+#include "bus/bus-private.h"
+#include "bus/call.h"
+#include "bus/caller.h"
+#include "bus/dispatch.h"
+#include "bus/object-manager.h"
+#include "bus/signal.h"
+
+#include <unistd.h>
+
+/* ---- the connection's events ---- */
+
+static void on_ready(void *data)
+{
+}
+
+static void on_lost(void *data)
+{
+        caller_leave_all(data);
+}
+
+static void on_message(DBusMessage *message, void *data)
+{
+        dispatch_message(data, message);
+}
+
+static void on_serve(void *data)
+{
+        dispatch_serve(data);
+}
+
+static const struct connection_events events = {
+        .ready = on_ready,
+        .lost = on_lost,
+        .message = on_message,
+        .delivered = on_serve,
+        .unclogged = on_serve,
+};
+
+static char *get_address(enum bus_type type)
+{
+        const char *variable = type == BUS_SYSTEM ? "DBUS_SYSTEM_BUS_ADDRESS" : "DBUS_SESSION_BUS_ADDRESS";
+        const char *address = g_getenv(variable);
+        g_autofree char *escaped = NULL;
+        g_autofree char *path = NULL;
+
+        if (address && *address)
+                return g_strdup(address);
+        if (type == BUS_SYSTEM)
+                return g_strdup("unix:path=/run/dbus/system_bus_socket");
+        path = g_build_filename(g_get_user_runtime_dir(), "bus", NULL);
+        escaped = dbus_address_escape_value(path);
+        return g_strconcat("unix:path=", escaped, NULL);
+}
+
+struct bus *bus_new(struct loop *loop, enum bus_type type)
+{
+        struct bus *bus = g_new0(struct bus, 1);
+        g_autofree char *address = get_address(type);
+
+        bus->loop = loop;
+        bus->connection = connection_new(loop, address, BUS_NAME, &events, bus);
+        bus->own_uid = geteuid();
+        bus->connects = g_ptr_array_new_with_free_func((GDestroyNotify)connect_free);
+        bus->callers = g_hash_table_new(g_str_hash, g_str_equal);
+        g_queue_init(&bus->calls);
+        g_queue_init(&bus->ready);
+        bus->serve_timer = loop_timer_new(loop, G_MAXINT, dispatch_continue, bus);
+        return bus;
+}
+
+void bus_add_driver(struct bus *bus, struct domain_driver *driver)
+{
+        struct connect *connect = connect_new(bus, driver, bus->connects->len);
+
+        g_ptr_array_add(bus->connects, connect);
+        for (unsigned i = 0; i < G_N_ELEMENTS(connect->branches); i++)
+                registry_listen(connect->branches[i].registry, object_manager_follow, &connect->branches[i]);
+}
+
+bool bus_start(struct bus *bus, GError **error)
+{
+        return connection_start(bus->connection, error);
+}
+
+void bus_stop(struct bus *bus)
+{
+        bus->stopping = true;
+        connection_release_name(bus->connection);
+}
+
+bool bus_is_idle(const struct bus *bus)
+{
+        return bus->calls.length == 0 && bus->ready.length == 0 && !connection_has_unsent(bus->connection);
+}
+
+/* Answers with an error what did not end in time. */
+static void abandon_calls(struct bus *bus)
+{
+        g_autoptr(GError) error = NULL;
+
+        error_set(&error, ERROR_FROM_NONE, ERROR_OPERATION_ABORTED, "the agent is ending");
+        while (bus->calls.head)
+                call_abandon(bus->calls.head->data, error);
+}
+
+static void stop_listening(struct bus *bus)
+{
+        for (unsigned i = 0; i < bus->connects->len; i++) {
+                struct connect *connect = g_ptr_array_index(bus->connects, i);
+
+                for (unsigned b = 0; b < G_N_ELEMENTS(connect->branches); b++)
+                        registry_unlisten(connect->branches[b].registry, object_manager_follow,
+                                          &connect->branches[b]);
+        }
+}
+
+void bus_free(struct bus *bus)
+{
+        struct caller *caller;
+
+        if (!bus)
+                return;
+        stop_listening(bus);
+        abandon_calls(bus);
+        connection_free(bus->connection);
+        caller_leave_all(bus);
+        while ((caller = g_queue_pop_head(&bus->ready)))
+                caller_unref(caller);
+        loop_timer_free(bus->serve_timer);
+        g_hash_table_unref(bus->callers);
+        g_ptr_array_unref(bus->connects);
+        g_free(bus);
+}
+
+void bus_report_error(struct bus *bus, struct domain_driver *driver, const GError *error)
+{
+        const struct connect *connect = NULL;
+
+        for (unsigned i = 0; i < bus->connects->len && !connect; i++) {
+                connect = g_ptr_array_index(bus->connects, i);
+                if (connect->domains != driver)
+                        connect = NULL;
+        }
+        signal_error(bus, connect, NULL, error);
+}

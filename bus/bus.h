@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The agent on D-Bus: the view of the model that libvirt-dbus's clients know. It authorizes, unpacks, calls
+ * the model and packs; what an operation means is the model's. Loop thread.
+ *
+ *     bus = bus_new(loop, BUS_SESSION);
+ *     bus_add_driver(bus, qemu); bus_add_driver(bus, test);       the first one is the default of
+ * ConnectOpen("") if (!bus_start(bus, &error)) ... loop_run(loop); until SIGTERM: bus_stop(bus, on_stopped,
+ * agent) bus_free(bus);
+ */
+
+#include "base/error.h"
+#include "base/loop.h"
+
+#include <stdbool.h>
+
+struct bus;
+struct domain_driver;
+
+#define BUS_NAME "org.libvirt"
+
+enum bus_type {
+        BUS_SYSTEM,
+        BUS_SESSION,
+};
+
+struct bus *bus_new(struct loop *loop, enum bus_type type);
+/*
+ * Answers what is in flight with an error and closes the connection. Work in lanes may still end afterwards,
+ * unheard. NULL is fine.
+ */
+void bus_free(struct bus *bus);
+
+/* Publishes a connection object for driver (borrowed; outlives the bus). Before bus_start(). */
+void bus_add_driver(struct bus *bus, struct domain_driver *driver);
+
+/*
+ * Connects and owns the name; runs the loop while it waits. Fails with an error that says why when there is
+ * no bus or another process owns the name. From then on a bus that goes away is connected to again without
+ * further ado.
+ */
+bool bus_start(struct bus *bus, GError **error);
+
+/*
+ * The beginning of the end: gives up the name and takes no more calls. Those that are here are still served;
+ * run the loop until bus_is_idle(), for as long as there is time, then call bus_free(), which answers what
+ * remains with an error.
+ */
+void bus_stop(struct bus *bus);
+/* Is every call answered, and everything written? */
+bool bus_is_idle(const struct bus *bus);
+
+/*
+ * Tells about a failure that no call is there to take: ErrorEvent of the driver's connection object, or of
+ * the manager when driver is NULL. Logging it is the caller's.
+ */
+void bus_report_error(struct bus *bus, struct domain_driver *driver, const GError *error);

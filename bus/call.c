@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Calls: arguments, replies, errors. Loop thread.
+ */
+#include "bus/call.h"
+
+#include "base/log.h"
+#include "bus/bus-private.h"
+#include "bus/caller.h"
+#include "bus/dispatch.h"
+#include "bus/interface.h"
+#include "bus/marshal.h"
+#include "bus/signal.h"
+#include "drivers/domain/domain.h"
+
+#define ERROR_NAME "org.libvirt.Error"
+
+struct call *call_new(struct bus *bus, struct caller *caller, DBusMessage *message)
+{
+        struct call *call = g_new0(struct call, 1);
+
+        call->caller = caller_ref(caller);
+        call->message = dbus_message_ref(message);
+        call->target.bus = bus;
+        call->link.data = call;
+        g_queue_push_tail_link(&bus->calls, &call->link);
+        caller->in_flight++;
+        return call;
+}
+
+void call_drop_object(struct call *call)
+{
+        managed_unref(g_steal_pointer(&call->target.object));
+}
+
+void call_hold(struct call *call)
+{
+        if (call->holds || !call->message)
+                return;
+        call->holds = true;
+        call->caller->holds++;
+}
+
+void call_release(struct call *call)
+{
+        if (!call->holds)
+                return;
+        call->holds = false;
+        if (--call->caller->holds == 0)
+                dispatch_wake(call->target.bus, call->caller);
+}
+
+/* Takes the call out of the books: as far as its caller is concerned, it is over. */
+static void settle(struct call *call)
+{
+        struct bus *bus = call->target.bus;
+
+        if (!call->message)
+                return;
+        g_clear_pointer(&call->message, dbus_message_unref);
+        g_queue_unlink(&bus->calls, &call->link);
+        call->caller->in_flight--;
+        call_release(call);
+        g_clear_pointer(&call->caller, caller_unref);
+}
+
+void call_end(struct call *call)
+{
+        call_drop_object(call);
+        settle(call);
+        g_free(call);
+}
+
+void call_read(struct call *call, const char *signature, ...)
+{
+        va_list args;
+
+        va_start(args, signature);
+        marshal_read_list(&call->args, signature, &args);
+        va_end(args);
+}
+
+/* ---- replies ---- */
+
+static bool is_awaited(const struct call *call)
+{
+        return call->message && !call->caller->gone && !dbus_message_get_no_reply(call->message);
+}
+
+static void send(struct call *call, DBusMessage *reply)
+{
+        if (!reply)
+                g_error("out of memory while writing a reply");
+        if (is_awaited(call))
+                connection_send(call->target.bus->connection, reply);
+        dbus_message_unref(reply);
+}
+
+DBusMessage *call_begin_reply(struct call *call, DBusMessageIter *iter)
+{
+        DBusMessage *reply = dbus_message_new_method_return(call->message);
+
+        if (!reply)
+                g_error("out of memory while writing a reply");
+        dbus_message_iter_init_append(reply, iter);
+        return reply;
+}
+
+void call_send_reply(struct call *call, DBusMessage *reply)
+{
+        g_assert(g_str_equal(dbus_message_get_signature(reply), call->method->out));
+        send(call, reply);
+        call_end(call);
+}
+
+void call_reply(struct call *call, const char *signature, ...)
+{
+        DBusMessageIter iter;
+        DBusMessage *reply;
+        va_list args;
+
+        if (!is_awaited(call)) {
+                call_end(call);
+                return;
+        }
+        reply = call_begin_reply(call, &iter);
+        va_start(args, signature);
+        marshal_write_list(&iter, signature, &args);
+        va_end(args);
+        call_send_reply(call, reply);
+}
+
+/* ---- errors ---- */
+
+const char *call_get_member(const struct call *call)
+{
+        return call->method ? call->method->name : dbus_message_get_member(call->message);
+}
+
+/* Work that failed with nobody there to hear of it: those who watch the connection do. */
+static void report_unheard(struct call *call, const GError *error)
+{
+        char buffer[TREE_PATH_SIZE];
+        const char *path = NULL;
+
+        if (is_awaited(call) || !call->granted || call->method->run != INTERFACE_RUN_LANE)
+                return;
+        if (call->target.object)
+                path = tree_get_path(call->target.branch, call->target.object, buffer);
+        signal_error(call->target.bus, call->target.connect, path, error);
+}
+
+static void answer_failure(struct call *call, const GError *error)
+{
+        log_info("%s of %s on %s for %s failed: %s", call_get_member(call),
+                 dbus_message_get_interface(call->message), dbus_message_get_path(call->message),
+                 call->caller->name, error->message);
+        caller_set_error(call->caller, call->target.connect, error);
+        report_unheard(call, error);
+        send(call, dbus_message_new_error(call->message, ERROR_NAME, error->message));
+}
+
+void call_fail(struct call *call, const GError *error)
+{
+        if (call->message)
+                answer_failure(call, error);
+        call_end(call);
+}
+
+void call_fail_with(struct call *call, enum error_domain from, enum error_code code, const char *format, ...)
+{
+        g_autoptr(GError) error = NULL;
+        g_autofree char *text = NULL;
+        va_list args;
+
+        va_start(args, format);
+        text = g_strdup_vprintf(format, args);
+        va_end(args);
+        error_set(&error, from, code, "%s", text);
+        call_fail(call, error);
+}
+
+void call_refuse(struct call *call, const char *name, const char *format, ...)
+{
+        g_autofree char *text = NULL;
+        va_list args;
+
+        g_assert(call->message);
+        va_start(args, format);
+        text = g_strdup_vprintf(format, args);
+        va_end(args);
+        log_debug("%s for %s refused: %s", call_get_member(call), call->caller->name, text);
+        send(call, dbus_message_new_error(call->message, name, text));
+        call_end(call);
+}
+
+void call_abandon(struct call *call, const GError *error)
+{
+        answer_failure(call, error);
+        settle(call);
+}
+
+/* ---- ends of work ---- */
+
+void call_done(struct managed *object, const GError *error, void *data)
+{
+        struct call *call = data;
+
+        if (error)
+                call_fail(call, error);
+        else
+                call_reply(call, "");
+}
+
+void call_done_with_domain(struct managed *object, const GError *error, void *data)
+{
+        struct call *call = data;
+        char path[TREE_PATH_SIZE];
+
+        if (error)
+                call_fail(call, error);
+        else if (!call->message)
+                call_end(call);
+        else
+                call_reply(call, "o", tree_get_domain_path(call->target.connect, object, path));
+}
+
+void call_done_with_text(const char *text, const GError *error, void *data)
+{
+        struct call *call = data;
+
+        if (error)
+                call_fail(call, error);
+        else
+                call_reply(call, "s", text);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A method call on its way through the agent. Whoever has it ends it exactly once, with one of call_reply(),
+ * call_send_reply(), call_fail(), call_refuse() and call_end(), which free it. Loop thread.
+ */
+
+#include "base/error.h"
+#include "bus/tree.h"
+
+#include <dbus/dbus.h>
+#include <stdarg.h>
+
+struct caller;
+struct interface_method;
+
+struct call {
+        /* const */
+        struct caller *caller; /* ref */
+        DBusMessage *message;  /* ref; NULL once abandoned: answered already, only its work still runs */
+        const struct interface_method *method;
+        /* loop */
+        struct target target; /* object: ref, NULL while a question is open */
+        DBusMessageIter args; /* behind what call_read() has read */
+        const char *granted;  /* borrowed; the last action that was allowed */
+        bool holds;           /* later calls of the caller wait for this one */
+        GList link;           /* in bus->calls */
+};
+
+struct call *call_new(struct bus *bus, struct caller *caller, DBusMessage *message);
+
+/* The member's name, for messages. */
+const char *call_get_member(const struct call *call);
+
+/* The next arguments, see marshal_read(). */
+void call_read(struct call *call, const char *signature, ...);
+
+/* Replies with values, see marshal_write(). The signature is the method's. */
+void call_reply(struct call *call, const char *signature, ...);
+
+/* For replies with arrays: a reply to append to, and its end. */
+DBusMessage *call_begin_reply(struct call *call, DBusMessageIter *iter);
+void call_send_reply(struct call *call, DBusMessage *reply); /* takes reply */
+
+/* Fails with org.libvirt.Error, which is also the caller's last error from now on. error stays the caller's.
+ */
+void call_fail(struct call *call, const GError *error);
+/* The same with an error that is made for it: call_fail_with(call, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
+ * "...", ...) */
+void call_fail_with(struct call *call, enum error_domain from, enum error_code code, const char *format, ...)
+        G_GNUC_PRINTF(4, 5);
+
+/* Fails with an error of D-Bus itself (DBUS_ERROR_INVALID_ARGS ...): not a failure of the API. */
+void call_refuse(struct call *call, const char *name, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+/* Ends it without an answer. */
+void call_end(struct call *call);
+
+/*
+ * Answers with an error now. The call itself lives until its work, which goes on, ends it: then with message
+ * == NULL, and only call_reply(), call_fail() and call_end() are good for it.
+ */
+void call_abandon(struct call *call, const GError *error);
+
+/* Later calls of the caller wait until this call is ended or released. */
+void call_hold(struct call *call);
+void call_release(struct call *call);
+
+/* Takes the reference to the object away: a question is open, and the object may vanish meanwhile. */
+void call_drop_object(struct call *call);
+
+/* Ends of work in the model (managed_done); data is the call. Empty reply; reply with the domain's path. */
+void call_done(struct managed *object, const GError *error, void *data);
+void call_done_with_domain(struct managed *object, const GError *error, void *data);
+/* End of a question to a driver (domain_text_done); data is the call. */
+void call_done_with_text(const char *text, const GError *error, void *data);
+
+static inline struct domain *call_get_domain(const struct call *call)
+{
+        return target_get_domain(&call->target);
+}
+
+static inline struct domain_driver *call_get_driver(const struct call *call)
+{
+        return call->target.connect->domains;
+}

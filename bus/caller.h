@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Who calls: one struct per unique name on the bus, from its first call until it leaves. Loop thread.
+ */
+
+#include "base/error.h"
+#include "bus/tree.h"
+
+#include <sys/types.h>
+
+/* Calls of one caller that wait or run, and the bytes of those that wait; what is more is refused. */
+#define CALLER_CALLS_MAX 32768
+#define CALLER_BYTES_MAX (16 * 1024 * 1024)
+
+enum caller_identity {
+        CALLER_UNKNOWN,
+        CALLER_KNOWN,
+        CALLER_UNKNOWABLE, /* it left before the bus could tell: nobody vouches for it */
+};
+
+struct waiting_call {
+        DBusMessage *message; /* ref */
+        size_t size;          /* counts against CALLER_BYTES_MAX */
+};
+
+/* What a caller has on one connection object. */
+struct caller_slot {
+        unsigned opens, read_only_opens; /* by ConnectOpen */
+        GError *last_error;              /* owned */
+};
+
+struct caller {
+        unsigned refs;
+        /* const */
+        struct bus *bus; /* borrowed */
+        char *name;      /* owned; unique on the bus */
+        /* const once identity is not CALLER_UNKNOWN */
+        enum caller_identity identity;
+        uid_t uid;
+        pid_t pid;
+        /* loop */
+        bool gone;         /* left the bus */
+        bool owns_domains; /* started some with AUTODESTROY */
+        GQueue queue;      /* of struct waiting_call, owned: calls that wait for their turn */
+        size_t queued_bytes;
+        unsigned in_flight;        /* calls that are being served */
+        unsigned holds;            /* of these, those that later ones must not overtake */
+        bool ready;                /* in bus->ready */
+        GError *last_error;        /* owned; on any object */
+        struct caller_slot *slots; /* owned; by index of the connection object; NULL before the first use */
+};
+
+/* The caller of that unique name, made when it is new; borrowed. */
+struct caller *caller_get(struct bus *bus, const char *name);
+struct caller *caller_ref(struct caller *caller);
+void caller_unref(struct caller *caller);
+
+void caller_push(struct caller *caller, DBusMessage *message, size_t size);
+/* The next call; the reference is the taker's. NULL: none. */
+DBusMessage *caller_pop(struct caller *caller);
+
+/* It left the bus: its calls are served, for the sake of those who send and leave, but not answered. */
+void caller_leave(struct bus *bus, const char *name);
+/* All left, as the bus did; what waits is dropped. */
+void caller_leave_all(struct bus *bus);
+
+struct caller_slot *caller_get_slot(struct caller *caller, const struct connect *connect);
+/* Is the caller restricted to reads on this connection object, because it asked for it? */
+bool caller_is_read_only(const struct caller *caller, const struct connect *connect);
+
+/* Keeps a copy of error as the last one, and on the connection object unless that is NULL. */
+void caller_set_error(struct caller *caller, const struct connect *connect, const GError *error);
+/* Forgets the last errors, on all objects. */
+void caller_reset_errors(struct caller *caller);

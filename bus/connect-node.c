@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * org.libvirt.Connect: the host. Small files of /proc and /sys, read on the loop: none of them waits. Loop
+ * thread.
+ */
+#include "bus/connect.h"
+#include "bus/interface.h"
+#include "drivers/domain/domain.h"
+#include "drivers/host/host.h"
+#include "introspection/connect.h"
+
+static const struct host *get_host(struct call *call)
+{
+        return domain_driver_get_host(call_get_driver(call));
+}
+
+void on_connect_node_get_info(struct call *call)
+{
+        struct host_node_info info;
+
+        host_get_node_info(get_host(call), &info);
+        call_reply(call, "(stuuuuuu)", info.model, info.memory_kib, info.counts.cpus, info.mhz,
+                   info.counts.nodes, info.counts.sockets, info.counts.cores, info.counts.threads);
+}
+
+void on_connect_node_get_free_memory(struct call *call)
+{
+        call_reply(call, "t", host_get_free_memory(get_host(call)));
+}
+
+void on_connect_node_get_cpu_map(struct call *call)
+{
+        g_autoptr(GArray) map = NULL;
+        DBusMessageIter iter, array;
+        DBusMessage *reply;
+        uint32_t flags;
+
+        call_read(call, "u", &flags);
+        if (!connect_check_flags(call, flags, 0))
+                return;
+        map = host_get_cpu_map(get_host(call));
+        reply = call_begin_reply(call, &iter);
+        marshal_open_array(&iter, &array, "b");
+        for (unsigned i = 0; i < map->len; i++)
+                marshal_write(&array, "b", g_array_index(map, bool, i));
+        marshal_close(&iter, &array);
+        call_send_reply(call, reply);
+}
+
+void on_connect_node_get_cpu_stats(struct call *call)
+{
+        g_autoptr(GError) error = NULL;
+        struct host_cpu_stats stats;
+        DBusMessageIter iter, array;
+        DBusMessage *reply;
+        uint32_t flags;
+        int32_t cpu;
+
+        call_read(call, "iu", &cpu, &flags);
+        if (!connect_check_flags(call, flags, 0))
+                return;
+        if (!host_get_cpu_stats(get_host(call), cpu, &stats, &error)) {
+                call_fail(call, error);
+                return;
+        }
+        reply = call_begin_reply(call, &iter);
+        marshal_open_array(&iter, &array, "{st}");
+        marshal_write(&array, "{st}{st}{st}{st}", "kernel", stats.kernel_ns, "user", stats.user_ns, "idle",
+                      stats.idle_ns, "iowait", stats.iowait_ns);
+        marshal_close(&iter, &array);
+        call_send_reply(call, reply);
+}
+
+void on_connect_node_get_memory_stats(struct call *call)
+{
+        g_autoptr(GError) error = NULL;
+        struct host_memory_stats stats;
+        DBusMessageIter iter, array;
+        DBusMessage *reply;
+        uint32_t flags;
+        int32_t cell;
+
+        call_read(call, "iu", &cell, &flags);
+        if (!connect_check_flags(call, flags, 0))
+                return;
+        if (!host_get_memory_stats(get_host(call), cell, &stats, &error)) {
+                call_fail(call, error);
+                return;
+        }
+        reply = call_begin_reply(call, &iter);
+        marshal_open_array(&iter, &array, "{st}");
+        marshal_write(&array, "{st}{st}", "total", stats.total_kib, "free", stats.free_kib);
+        if (stats.has_caches)
+                marshal_write(&array, "{st}{st}", "buffers", stats.buffers_kib, "cached", stats.cached_kib);
+        marshal_close(&iter, &array);
+        call_send_reply(call, reply);
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * org.libvirt.Connect: what a driver is, and its domains. Loop thread.
+ */
+#include "bus/connect.h"
+
+#include "bus/bus-private.h"
+#include "bus/caller.h"
+#include "bus/interface.h"
+#include "bus/last-error.h"
+#include "drivers/domain/domain.h"
+#include "drivers/host/host.h"
+#include "introspection/connect.h"
+
+bool connect_check_flags(struct call *call, uint32_t flags, uint32_t allowed)
+{
+        if ((flags & ~allowed) == 0)
+                return true;
+        call_fail_with(call, ERROR_FROM_NONE, ERROR_INVALID_ARG, "unsupported flags (0x%x) in function %s",
+                       flags & ~allowed, call_get_member(call));
+        return false;
+}
+
+/* ---- properties ---- */
+
+bool get_connect_encrypted(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        return marshal_slot_write(slot, "b", false);
+}
+
+bool get_connect_hostname(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        g_autofree char *name = host_get_hostname(domain_driver_get_host(target->connect->domains));
+
+        return marshal_slot_write(slot, "s", name);
+}
+
+bool get_connect_lib_version(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        return marshal_slot_write(slot, "t", CONNECT_API_VERSION);
+}
+
+/* Nothing but this host's bus is between the caller and the driver. */
+bool get_connect_secure(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        return marshal_slot_write(slot, "b", true);
+}
+
+bool get_connect_type(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        return marshal_slot_write(slot, "s", domain_driver_get_type(target->connect->domains));
+}
+
+bool get_connect_uri(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        return marshal_slot_write(slot, "s", domain_driver_get_uri(target->connect->domains));
+}
+
+bool get_connect_version(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        uint64_t version = domain_driver_get_version(target->connect->domains, error);
+
+        return version && marshal_slot_write(slot, "t", version);
+}
+
+void on_connect_get_last_error(struct call *call)
+{
+        last_error_reply(call, caller_get_slot(call->caller, call->target.connect)->last_error);
+}
+
+void on_connect_reset_last_error(struct call *call)
+{
+        g_clear_error(&caller_get_slot(call->caller, call->target.connect)->last_error);
+        call_reply(call, "");
+}
+
+/* ---- domains ---- */
+
+/* Later calls of the caller must not overtake a definition that has not got to its object yet. */
+void on_connect_domain_define_xml(struct call *call)
+{
+        const char *xml;
+
+        call_read(call, "s", &xml);
+        call_hold(call);
+        domain_define_xml(call_get_driver(call), xml, 0, call_done_with_domain, call);
+}
+
+void on_connect_domain_create_xml(struct call *call)
+{
+        const char *xml;
+        uint32_t flags;
+
+        call_read(call, "su", &xml, &flags);
+        call_hold(call);
+        call->caller->owns_domains |= (flags & DOMAIN_START_AUTODESTROY) != 0;
+        domain_create_xml(call_get_driver(call), xml, flags, call->caller->name, call_done_with_domain, call);
+}
+
+/* Replies with the path of domain; takes error when it is NULL. */
+static void reply_domain(struct call *call, const struct domain *domain, GError *error)
+{
+        char path[TREE_PATH_SIZE];
+
+        if (domain)
+                call_reply(call, "o", tree_get_domain_path(call->target.connect, &domain->base, path));
+        else
+                call_fail(call, error);
+        g_clear_error(&error);
+}
+
+void on_connect_domain_lookup_by_id(struct call *call)
+{
+        const struct domain *domain;
+        GError *error = NULL;
+        int32_t id;
+
+        call_read(call, "i", &id);
+        domain = domain_lookup_id(call_get_driver(call), id, &error);
+        reply_domain(call, domain, error);
+}
+
+void on_connect_domain_lookup_by_name(struct call *call)
+{
+        const struct domain *domain;
+        GError *error = NULL;
+        const char *name;
+
+        call_read(call, "s", &name);
+        domain = domain_lookup_name(call_get_driver(call), name, &error);
+        reply_domain(call, domain, error);
+}
+
+void on_connect_domain_lookup_by_uuid(struct call *call)
+{
+        const struct domain *domain;
+        GError *error = NULL;
+        const char *uuid;
+
+        call_read(call, "s", &uuid);
+        domain = domain_lookup_uuid(call_get_driver(call), uuid, &error);
+        reply_domain(call, domain, error);
+}
+
+void on_connect_list_domains(struct call *call)
+{
+        g_autoptr(GPtrArray) domains = NULL;
+        g_autoptr(GError) error = NULL;
+        DBusMessageIter iter, array;
+        DBusMessage *reply;
+        uint32_t flags;
+
+        call_read(call, "u", &flags);
+        domains = domain_list(call_get_driver(call), flags, &error);
+        if (!domains) {
+                call_fail(call, error);
+                return;
+        }
+        reply = call_begin_reply(call, &iter);
+        marshal_open_array(&iter, &array, "o");
+        for (unsigned i = 0; i < domains->len; i++) {
+                char path[TREE_PATH_SIZE];
+
+                marshal_write(
+                        &array, "o",
+                        tree_get_domain_path(call->target.connect, g_ptr_array_index(domains, i), path));
+        }
+        marshal_close(&iter, &array);
+        call_send_reply(call, reply);
+}
+
+/* ---- capabilities ---- */
+
+void on_connect_get_capabilities(struct call *call)
+{
+        domain_get_capabilities(call_get_driver(call), call_done_with_text, call);
+}
+
+void on_connect_get_domain_capabilities(struct call *call)
+{
+        const char *emulator, *arch, *machine, *type;
+        uint32_t flags;
+
+        call_read(call, "ssssu", &emulator, &arch, &machine, &type, &flags);
+        domain_get_domain_capabilities(call_get_driver(call), emulator, arch, machine, type, flags,
+                                       call_done_with_text, call);
+}
+
+void on_connect_get_max_vcpus(struct call *call)
+{
+        g_autoptr(GError) error = NULL;
+        const char *type;
+        unsigned vcpus;
+
+        call_read(call, "s", &type);
+        vcpus = domain_driver_get_max_vcpus(call_get_driver(call), type, &error);
+        if (vcpus)
+                call_reply(call, "u", vcpus);
+        else
+                call_fail(call, error);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * org.libvirt.Domain: what changes a domain. The work runs in the domain's lane, whose end replies. Loop
+ * thread.
+ */
+#include "bus/caller.h"
+#include "bus/interface.h"
+#include "drivers/domain/domain.h"
+#include "introspection/domain.h"
+
+/* The flags of a call that has no other arguments. */
+static uint32_t read_flags(struct call *call)
+{
+        uint32_t flags;
+
+        call_read(call, "u", &flags);
+        return flags;
+}
+
+void on_domain_create(struct call *call)
+{
+        uint32_t flags = read_flags(call);
+
+        call->caller->owns_domains |= (flags & DOMAIN_START_AUTODESTROY) != 0;
+        domain_create(call_get_domain(call), flags, call->caller->name, call_done, call);
+}
+
+void on_domain_destroy(struct call *call)
+{
+        domain_destroy(call_get_domain(call), read_flags(call), call_done, call);
+}
+
+void on_domain_reboot(struct call *call)
+{
+        domain_reboot(call_get_domain(call), read_flags(call), call_done, call);
+}
+
+void on_domain_rename(struct call *call)
+{
+        const char *name;
+        uint32_t flags;
+
+        call_read(call, "su", &name, &flags);
+        domain_rename(call_get_domain(call), name, flags, call_done, call);
+}
+
+void on_domain_reset(struct call *call)
+{
+        domain_reset(call_get_domain(call), read_flags(call), call_done, call);
+}
+
+void on_domain_resume(struct call *call)
+{
+        domain_resume(call_get_domain(call), call_done, call);
+}
+
+void on_domain_set_metadata(struct call *call)
+{
+        const char *text, *key, *uri;
+        uint32_t flags;
+        int32_t type;
+
+        call_read(call, "isssu", &type, &text, &key, &uri, &flags);
+        domain_set_metadata(call_get_domain(call), type, text, key, uri, flags, call_done, call);
+}
+
+void on_domain_shutdown(struct call *call)
+{
+        domain_shutdown(call_get_domain(call), read_flags(call), call_done, call);
+}
+
+void on_domain_suspend(struct call *call)
+{
+        domain_suspend(call_get_domain(call), call_done, call);
+}
+
+void on_domain_undefine(struct call *call)
+{
+        domain_undefine(call_get_domain(call), read_flags(call), call_done, call);
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * org.libvirt.Domain: properties and descriptions, all answered from the published state. Loop thread.
+ */
+#include "bus/domain.h"
+
+#include "bus/authorize.h"
+#include "bus/interface.h"
+#include "drivers/domain/domain.h"
+#include "introspection/domain.h"
+
+const struct object_kind domain_object_kind = {
+        .branch = "domain",
+        .interface = &interface_domain,
+        .get_changed = domain_signals_get_changed,
+        .announce = domain_signals_announce,
+};
+
+static const struct domain_state *get_state(const struct target *target)
+{
+        return domain_get_published(target_get_domain(target));
+}
+
+/* ---- properties ---- */
+
+bool get_domain_active(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        return marshal_slot_write(slot, "b", domain_is_active(target_get_domain(target)));
+}
+
+bool get_domain_autostart(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        return marshal_slot_write(slot, "b", get_state(target)->base.autostart);
+}
+
+void set_domain_autostart(struct call *call, DBusMessageIter *value)
+{
+        bool autostart;
+
+        marshal_read(value, "b", &autostart);
+        domain_set_autostart(call_get_domain(call), autostart, call_done, call);
+}
+
+/* 0 when inactive, where the C API has -1. */
+bool get_domain_id(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        return marshal_slot_write(slot, "u", (unsigned)get_state(target)->id);
+}
+
+bool get_domain_name(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        return marshal_slot_write(slot, "s", managed_state_get_name(&get_state(target)->base));
+}
+
+bool get_domain_os_type(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        return marshal_slot_write(slot, "s", domain_state_get_def(get_state(target))->os.type);
+}
+
+bool get_domain_persistent(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        return marshal_slot_write(slot, "b", get_state(target)->base.persistent != NULL);
+}
+
+bool get_domain_uuid(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        return marshal_slot_write(slot, "s", target->object->uuid_text);
+}
+
+bool get_domain_updated(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        return marshal_slot_write(slot, "b", domain_is_updated(target_get_domain(target)));
+}
+
+/* ---- descriptions ---- */
+
+void on_domain_get_info(struct call *call)
+{
+        struct domain_info info;
+
+        domain_get_info(call_get_domain(call), &info);
+        call_reply(call, "(ittut)", (int)info.state, info.max_memory_kib, info.memory_kib, info.vcpus,
+                   info.cpu_time_ns);
+}
+
+void on_domain_get_max_memory(struct call *call)
+{
+        g_autoptr(GError) error = NULL;
+        uint64_t kib;
+        uint32_t flags;
+
+        call_read(call, "u", &flags);
+        if (domain_get_max_memory(call_get_domain(call), flags, &kib, &error))
+                call_reply(call, "t", kib);
+        else
+                call_fail(call, error);
+}
+
+void on_domain_get_metadata(struct call *call)
+{
+        g_autoptr(GError) error = NULL;
+        g_autofree char *text = NULL;
+        const char *uri;
+        uint32_t flags;
+        int32_t type;
+
+        call_read(call, "isu", &type, &uri, &flags);
+        if (domain_get_metadata(call_get_domain(call), type, uri, flags, &text, &error))
+                call_reply(call, "s", text);
+        else
+                call_fail(call, error);
+}
+
+void on_domain_get_state(struct call *call)
+{
+        g_autoptr(GError) error = NULL;
+        int state, reason;
+        uint32_t flags;
+
+        call_read(call, "u", &flags);
+        if (domain_get_state(call_get_domain(call), flags, &state, &reason, &error))
+                call_reply(call, "(ii)", state, reason);
+        else
+                call_fail(call, error);
+}
+
+void on_domain_get_vcpus(struct call *call)
+{
+        g_autoptr(GError) error = NULL;
+        unsigned vcpus;
+        uint32_t flags;
+
+        call_read(call, "u", &flags);
+        if (domain_get_vcpus(call_get_domain(call), flags, &vcpus, &error))
+                call_reply(call, "u", vcpus);
+        else
+                call_fail(call, error);
+}
+
+/* A document for migration holds the passwords too, so both flags need the stronger authorization. */
+void on_domain_get_xml_desc(struct call *call)
+{
+        const unsigned secret = DOMAIN_XML_SECURE | DOMAIN_XML_MIGRATABLE;
+        g_autoptr(GError) error = NULL;
+        g_autofree char *made = NULL;
+        const char *text;
+        uint32_t flags;
+
+        call_read(call, "u", &flags);
+        if ((flags & secret) && !authorize(call, "domain.read-secure", on_domain_get_xml_desc))
+                return;
+        if (domain_get_xml(call_get_domain(call), flags, &text, &made, &error))
+                call_reply(call, "s", text);
+        else
+                call_fail(call, error);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * org.freedesktop.DBus.Introspectable: the interfaces of a path and the names of what is below it. Loop
+ * thread.
+ */
+#include "base/registry.h"
+#include "bus/bus-private.h"
+#include "bus/interface.h"
+#include "bus/object-path.h"
+#include "introspection/introspectable.h"
+
+#include <string.h>
+
+static const char doctype[] = "<!DOCTYPE node PUBLIC \"" DBUS_INTROSPECT_1_0_XML_PUBLIC_IDENTIFIER
+                              "\"\n\"" DBUS_INTROSPECT_1_0_XML_SYSTEM_IDENTIFIER "\">\n";
+
+static void write_child(GString *text, const char *name)
+{
+        g_string_append_printf(text, "<node name=\"%s\"/>", name);
+}
+
+static void write_objects(GString *text, const struct branch *branch)
+{
+        g_autoptr(GPtrArray) objects = registry_list(branch->registry);
+
+        for (unsigned i = 0; i < objects->len; i++) {
+                const struct managed *object = g_ptr_array_index(objects, i);
+                char element[OBJECT_PATH_UUID_LENGTH + 1];
+
+                object_path_put_uuid(element, object->uuid_text);
+                write_child(text, element);
+        }
+}
+
+static void write_children(GString *text, const struct target *target, const char *path)
+{
+        const GPtrArray *connects = target->bus->connects;
+
+        switch (target->place) {
+        case TREE_TRUNK:
+                write_child(text, strcmp(path, "/") == 0 ? "org" : "libvirt");
+                break;
+        case TREE_MANAGER:
+                for (unsigned i = 0; i < connects->len; i++)
+                        write_child(text, ((const struct connect *)g_ptr_array_index(connects, i))->name);
+                break;
+        case TREE_CONNECT:
+                for (unsigned i = 0; i < G_N_ELEMENTS(target->connect->branches); i++)
+                        write_child(text, target->connect->branches[i].kind->branch);
+                break;
+        case TREE_BRANCH:
+                write_objects(text, target->branch);
+                break;
+        default:
+                break;
+        }
+}
+
+void on_introspectable_introspect(struct call *call)
+{
+        g_autoptr(GString) text = g_string_sized_new(8192);
+        const struct interface *interface;
+
+        g_string_append(text, doctype);
+        g_string_append(text, "<node>");
+        for (unsigned n = 0; (interface = tree_get_nth_interface(&call->target, n)); n++)
+                g_string_append(text, interface->text);
+        write_children(text, &call->target, dbus_message_get_path(call->message));
+        g_string_append(text, "</node>\n");
+        call_reply(call, "s", text->str);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Which devices are on PCI. Tables of what QEMU's devices are. No state; any thread.
+ */
+#include "drivers/domain/address-pci-class-xml.h"
+
+/* virtio devices are PCI Express ones unless they still speak the old protocol too. */
+static enum pci_slot virtio_class(const char *model)
+{
+        return model && strcmp(model, "virtio-transitional") == 0 ? PCI_SLOT_CONVENTIONAL : PCI_SLOT_EXPRESS;
+}
+
+static bool is_virtio(const char *model)
+{
+        static const char *const models[] = { "virtio", "virtio-transitional", "virtio-non-transitional",
+                                              NULL };
+
+        return hardware_is_one_of(model, models);
+}
+
+static enum pci_slot disk_class(const xmlNode *disk)
+{
+        return hardware_child_is(disk, "target", "bus", "virtio") ? virtio_class(hardware_peek(disk, "model"))
+                                                                  : PCI_SLOT_NONE;
+}
+
+static enum pci_slot interface_class(const xmlNode *interface)
+{
+        static const char *const express[] = { "e1000e", "igb", NULL };
+        static const char *const other[] = {
+                "usb-net", "netfront", "spapr-vlan", "lan9118", "smc91c111", NULL
+        };
+        const char *model = hardware_peek_child(interface, "model", "type");
+
+        if (hardware_is(interface, "type", "hostdev"))
+                return PCI_SLOT_EXPRESS;
+        if (!model || is_virtio(model))
+                return virtio_class(model);
+        if (hardware_is_one_of(model, other))
+                return PCI_SLOT_NONE;
+        return hardware_is_one_of(model, express) ? PCI_SLOT_EXPRESS : PCI_SLOT_CONVENTIONAL;
+}
+
+static enum pci_slot pci_controller_class(const xmlNode *controller)
+{
+        static const struct {
+                const char *model;
+                enum pci_slot class;
+        } models[] = {
+                { "pci-bridge", PCI_SLOT_PCI_BRIDGE },
+                { "dmi-to-pci-bridge", PCI_SLOT_DMI_BRIDGE },
+                { "pcie-to-pci-bridge", PCI_SLOT_EXPRESS },
+                { "pcie-root-port", PCI_SLOT_ROOT_PORT },
+                { "pcie-switch-upstream-port", PCI_SLOT_UPSTREAM },
+                { "pcie-switch-downstream-port", PCI_SLOT_DOWNSTREAM },
+                { "pci-expander-bus", PCI_SLOT_EXPANDER },
+                { "pcie-expander-bus", PCI_SLOT_EXPANDER },
+        };
+        const char *model = hardware_peek(controller, "model");
+
+        for (unsigned i = 0; model && i < G_N_ELEMENTS(models); i++) {
+                if (strcmp(model, models[i].model) == 0)
+                        return models[i].class;
+        }
+        return PCI_SLOT_NONE;
+}
+
+static enum pci_slot controller_class(const xmlNode *controller)
+{
+        const char *type = hardware_peek(controller, "type"), *model = hardware_peek(controller, "model");
+
+        if (strcmp(type, "pci") == 0)
+                return pci_controller_class(controller);
+        if (strcmp(type, "virtio-serial") == 0)
+                return virtio_class(model);
+        if (strcmp(type, "scsi") == 0)
+                return model && g_str_has_prefix(model, "virtio") ? virtio_class(model)
+                                                                  : PCI_SLOT_CONVENTIONAL;
+        if (strcmp(type, "usb") == 0 && model && strcmp(model, "none") != 0)
+                return g_str_has_suffix(model, "-xhci") ? PCI_SLOT_EXPRESS : PCI_SLOT_CONVENTIONAL;
+        return strcmp(type, "sata") == 0 || strcmp(type, "ide") == 0 ? PCI_SLOT_CONVENTIONAL : PCI_SLOT_NONE;
+}
+
+static enum pci_slot hostdev_class(const xmlNode *hostdev)
+{
+        static const char *const types[] = { "pci", "scsi_host", "mdev", NULL };
+
+        if (hardware_is(hostdev, "type", "mdev") && !hardware_is(hostdev, "model", "vfio-pci"))
+                return PCI_SLOT_NONE;
+        return hardware_is_one_of(hardware_peek(hostdev, "type"), types) ? PCI_SLOT_EXPRESS : PCI_SLOT_NONE;
+}
+
+static enum pci_slot video_class(const struct hardware *hardware, const xmlNode *video)
+{
+        static const char *const none[] = { "none", "ramfb", NULL };
+        const char *model = hardware_peek_child(video, "model", "type");
+
+        if (hardware_is_one_of(model, none))
+                return PCI_SLOT_NONE;
+        if (hardware->machine->isa && hardware_get(hardware, HARDWARE_VIDEO, 0) == video)
+                return PCI_SLOT_INTEGRATED;
+        return model && strcmp(model, "virtio") == 0 ? PCI_SLOT_EXPRESS : PCI_SLOT_CONVENTIONAL;
+}
+
+/* Devices of a kind that are on PCI when their model is the one named; model NULL: those of any virtio model.
+ */
+static const struct {
+        const char *kind, *attr, *model;
+        enum pci_slot class;
+} classes[] = {
+        { "memballoon", "model", NULL, PCI_SLOT_EXPRESS },
+        { "rng", "model", NULL, PCI_SLOT_EXPRESS },
+        { "vsock", "model", NULL, PCI_SLOT_EXPRESS },
+        { "crypto", "model", NULL, PCI_SLOT_EXPRESS },
+        { "input", "bus", "virtio", PCI_SLOT_EXPRESS },
+        { "iommu", "model", "virtio", PCI_SLOT_INTEGRATED },
+        { "memory", "model", "virtio-mem", PCI_SLOT_EXPRESS },
+        { "memory", "model", "virtio-pmem", PCI_SLOT_EXPRESS },
+        { "watchdog", "model", "i6300esb", PCI_SLOT_CONVENTIONAL },
+        { "sound", "model", "ich6", PCI_SLOT_CONVENTIONAL },
+        { "sound", "model", "ich9", PCI_SLOT_CONVENTIONAL },
+        { "sound", "model", "ac97", PCI_SLOT_CONVENTIONAL },
+        { "sound", "model", "es1370", PCI_SLOT_CONVENTIONAL },
+        { "panic", "model", "pvpanic", PCI_SLOT_INTEGRATED },
+};
+
+static enum pci_slot other_class(const xmlNode *device)
+{
+        for (unsigned i = 0; i < G_N_ELEMENTS(classes); i++) {
+                const char *model;
+
+                if (!xml_is(device, classes[i].kind))
+                        continue;
+                model = hardware_peek(device, classes[i].attr);
+                if (!classes[i].model && is_virtio(model))
+                        return virtio_class(model);
+                if (classes[i].model && g_strcmp0(model, classes[i].model) == 0)
+                        return classes[i].class;
+        }
+        return PCI_SLOT_NONE;
+}
+
+static enum pci_slot natural_class(const struct hardware *hardware, const xmlNode *device)
+{
+        if (xml_is(device, "disk"))
+                return disk_class(device);
+        if (xml_is(device, "interface"))
+                return interface_class(device);
+        if (xml_is(device, "controller"))
+                return controller_class(device);
+        if (xml_is(device, "hostdev"))
+                return hostdev_class(device);
+        if (xml_is(device, "video"))
+                return video_class(hardware, device);
+        if (xml_is(device, "filesystem"))
+                return virtio_class(hardware_peek(device, "model"));
+        if (xml_is(device, "shmem"))
+                return PCI_SLOT_CONVENTIONAL;
+        if (xml_is(device, "serial"))
+                return hardware_child_is(device, "target", "type", "pci-serial") ? PCI_SLOT_CONVENTIONAL
+                                                                                 : PCI_SLOT_NONE;
+        return other_class(device);
+}
+
+enum pci_slot pci_class_of(const struct hardware *hardware, const xmlNode *device)
+{
+        const char *address = hardware_peek_child(device, "address", "type");
+        enum pci_slot class;
+
+        if (address && strcmp(address, "pci") != 0)
+                return PCI_SLOT_NONE;
+        class = natural_class(hardware, device);
+        /* Where there is no PCI Express all is plain PCI. */
+        if (class == PCI_SLOT_EXPRESS && !hardware->machine->pcie_root)
+                return PCI_SLOT_CONVENTIONAL;
+        return class;
+}

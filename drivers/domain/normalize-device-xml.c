@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Defaults of network interfaces, passed-through devices and the small ones. No state; any thread.
+ */
+#include "base/error.h"
+#include "base/uuid.h"
+#include "drivers/domain/normalize-steps-xml.h"
+
+#define MAC_LENGTH 17
+
+/* ---- interfaces ---- */
+
+/* In lower case into text, when it is six hexadecimal bytes. */
+static bool parse_mac(const char *value, char text[MAC_LENGTH + 1])
+{
+        if (!value || strlen(value) != MAC_LENGTH)
+                return false;
+        for (unsigned i = 0; i < MAC_LENGTH; i++) {
+                if (i % 3 == 2 ? value[i] != ':' : !g_ascii_isxdigit(value[i]))
+                        return false;
+                text[i] = g_ascii_tolower(value[i]);
+        }
+        text[MAC_LENGTH] = '\0';
+        return true;
+}
+
+static bool fill_mac(xmlNode *interface, GError **error)
+{
+        xmlNode *mac = hardware_child(interface, "mac");
+        const char *value = hardware_peek(mac, "address");
+        char text[MAC_LENGTH + 1];
+        struct uuid random;
+
+        if (!value) {
+                uuid_generate(&random);
+                xml_set_attr_format(mac, "address", "52:54:00:%02x:%02x:%02x", random.bytes[0],
+                                    random.bytes[1], random.bytes[2]);
+                return true;
+        }
+        if (!parse_mac(value, text)) {
+                g_autofree char *quoted = error_quote(value);
+
+                return xml_error(error, mac, "malformed MAC address '%s'", quoted);
+        }
+        /* The lowest bit of the first byte marks a group of receivers. */
+        if (g_ascii_xdigit_value(text[1]) & 1)
+                return xml_error(error, mac, "MAC address '%s' is one of a group, not of one interface",
+                                 text);
+        if (strcmp(text, value) != 0)
+                xml_set_attr(mac, "address", text);
+        return true;
+}
+
+/* Numbers of a PCI address in the form in which they are always written; those of source addresses too. */
+static bool format_pci(xmlNode *address, GError **error)
+{
+        unsigned domain = 0, bus = 0, slot = 0, function = 0;
+
+        if (!hardware_get_uint(address, "domain", 0xffff, &domain, error) ||
+            !hardware_get_uint(address, "bus", 0xff, &bus, error) ||
+            !hardware_get_uint(address, "slot", 0x1f, &slot, error) ||
+            !hardware_get_uint(address, "function", 7, &function, error))
+                return false;
+        hardware_set(address, "domain", "0x%04x", domain);
+        hardware_set(address, "bus", "0x%02x", bus);
+        hardware_set(address, "slot", "0x%02x", slot);
+        hardware_set(address, "function", "0x%x", function);
+        return true;
+}
+
+static bool fill_interface(const struct hardware *hardware, xmlNode *interface, GError **error)
+{
+        xmlNode *source = xml_child(interface, "source"), *address = xml_child(source, "address");
+
+        if (!xml_has_attr(interface, "type"))
+                return xml_error(error, interface, "an interface without a type");
+        if (!fill_mac(interface, error))
+                return false;
+        if (hardware_is(interface, "type", "hostdev"))
+                return !address || !hardware_is(address, "type", "pci") || format_pci(address, error);
+        if (hardware_is(interface, "type", "direct") && source)
+                hardware_default(source, "mode", "vepa");
+        if (hardware->machine->net_model)
+                hardware_default(hardware_child(interface, "model"), "type", hardware->machine->net_model);
+        return true;
+}
+
+/* ---- passed-through devices ---- */
+
+static bool fill_hostdev(const struct hardware *hardware, xmlNode *hostdev, GError **error)
+{
+        xmlNode *source = xml_child(hostdev, "source"), *address = xml_child(source, "address");
+
+        hardware_default(hostdev, "mode", "subsystem");
+        if (!hardware_is(hostdev, "mode", "subsystem"))
+                return true;
+        if (!xml_has_attr(hostdev, "type"))
+                return xml_error(error, hostdev, "a host device without a type");
+        if (!source)
+                return xml_error(error, hostdev, "a host device without a source");
+        if (!hardware_is(hostdev, "type", "scsi_host"))
+                hardware_default(hostdev, "managed", "no");
+        if (hardware_is(hostdev, "type", "mdev") && hardware_is(hostdev, "model", "vfio-pci"))
+                hardware_default(hostdev, "display", "off");
+        if (hardware_is(hostdev, "type", "scsi") && address)
+                xml_set_attr(address, "type", NULL);
+        if (hardware_is(hostdev, "type", "pci")) {
+                if (!address)
+                        return xml_error(error, source, "a host device without an address");
+                xml_set_attr(address, "type", NULL);
+                return format_pci(address, error);
+        }
+        return true;
+}
+
+/* ---- the small ones ---- */
+
+static bool fill_tpm(const struct hardware *hardware, xmlNode *tpm, GError **error)
+{
+        xmlNode *backend = xml_child(tpm, "backend");
+
+        if (!backend)
+                return xml_error(error, tpm, "a TPM without a backend");
+        hardware_default(tpm, "model", hardware->machine->isa ? "tpm-tis" : "tpm-tis-device");
+        /* The older version is what operating systems no longer take. */
+        if (hardware_is(backend, "type", "emulator"))
+                hardware_default(backend, "version", "2.0");
+        return true;
+}
+
+static bool fill_rng(const struct hardware *hardware, xmlNode *rng, GError **error)
+{
+        xmlNode *backend = xml_child(rng, "backend");
+
+        hardware_default(rng, "model", "virtio");
+        if (!backend)
+                return xml_error(error, rng, "a random number generator without a backend");
+        if (hardware_is(backend, "model", "random") && !*hardware_peek_text(backend))
+                xml_set_text(backend, "/dev/urandom");
+        return true;
+}
+
+static bool fill_watchdog(const struct hardware *hardware, xmlNode *watchdog, GError **error)
+{
+        if (!xml_has_attr(watchdog, "model"))
+                return xml_error(error, watchdog, "a watchdog without a model");
+        hardware_default(watchdog, "action", "reset");
+        return true;
+}
+
+static bool fill_panic(const struct hardware *hardware, xmlNode *panic, GError **error)
+{
+        hardware_default(panic, "model", hardware->machine->isa ? "isa" : NULL);
+        return true;
+}
+
+static bool fill_vsock(const struct hardware *hardware, xmlNode *vsock, GError **error)
+{
+        xmlNode *cid = hardware_child(vsock, "cid");
+
+        hardware_default(vsock, "model", "virtio");
+        if (!xml_has_attr(cid, "auto")) {
+                g_autofree char *address = xml_attr(cid, "address");
+
+                xml_set_attr(cid, "address", NULL);
+                xml_set_attr(cid, "auto", address ? "no" : "yes");
+                xml_set_attr(cid, "address", address);
+        }
+        return true;
+}
+
+static bool fill_iommu(const struct hardware *hardware, xmlNode *iommu, GError **error)
+{
+        if (!xml_has_attr(iommu, "model"))
+                return xml_error(error, iommu, "an IOMMU without a model");
+        return true;
+}
+
+static void add_memballoon(struct hardware *hardware)
+{
+        if (hardware_count(hardware, HARDWARE_MEMBALLOON) > 0 || !hardware->machine->emulator)
+                return;
+        xml_set_attr(hardware_add(hardware, HARDWARE_MEMBALLOON), "model", "virtio");
+}
+
+bool normalize_devices(struct hardware *hardware, GError **error)
+{
+        static const struct {
+                enum hardware_kind kind;
+                unsigned max;
+                bool (*fill)(const struct hardware *hardware, xmlNode *node, GError **error);
+        } kinds[] = {
+                { HARDWARE_INTERFACE, DOMAIN_DEVICES_MAX, fill_interface },
+                { HARDWARE_HOSTDEV, DOMAIN_DEVICES_MAX, fill_hostdev },
+                { HARDWARE_TPM, 2, fill_tpm },
+                { HARDWARE_RNG, DOMAIN_DEVICES_MAX, fill_rng },
+                { HARDWARE_WATCHDOG, DOMAIN_DEVICES_MAX, fill_watchdog },
+                { HARDWARE_PANIC, DOMAIN_DEVICES_MAX, fill_panic },
+                { HARDWARE_VSOCK, 1, fill_vsock },
+                { HARDWARE_IOMMU, 1, fill_iommu },
+                { HARDWARE_MEMBALLOON, 1, NULL },
+                { HARDWARE_NVRAM, 1, NULL },
+        };
+
+        add_memballoon(hardware);
+        for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
+                HARDWARE_FOREACH(node, hardware, kinds[i].kind)
+                {
+                        if (node_i >= kinds[i].max)
+                                return xml_error(error, node, "a domain has at most %u of it", kinds[i].max);
+                        if (kinds[i].fill && !kinds[i].fill(hardware, node, error))
+                                return false;
+                }
+        }
+        return true;
+}

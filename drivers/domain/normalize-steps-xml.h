@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The steps of domain_normalize(), in the order in which they run; each edits the document that hardware
+ * stands for and leaves it consistent. Private to normalize-*-xml.c and address-*-xml.c.
+ */
+
+#include "drivers/domain/hardware-xml.h"
+
+/* Disks and file systems: type, bus, driver, target; disks of one bus in the order of their names. */
+bool normalize_storage(struct hardware *hardware, GError **error);
+/* Serial and parallel ports, consoles, channels, smartcards, redirected USB. */
+bool normalize_chars(struct hardware *hardware, GError **error);
+/* Graphics, video, sound, audio and input. */
+bool normalize_displays(struct hardware *hardware, GError **error);
+/* Network interfaces, passed-through devices and the small ones. */
+bool normalize_devices(struct hardware *hardware, GError **error);
+/* Controllers: their numbers and models, and those that the machine or other devices imply. */
+bool normalize_controllers(struct hardware *hardware, GError **error);
+
+/* Addresses on disk controllers; may add controllers. */
+bool address_drives(struct hardware *hardware, GError **error);
+/* Ports of virtio-serial and slots of smartcard readers; may add controllers. */
+bool address_ports(struct hardware *hardware, GError **error);
+/* USB ports; may add hubs. */
+bool address_usb(struct hardware *hardware, GError **error);
+/* PCI slots; may add bridges and root ports. The last step: all that has a PCI address must be there. */
+bool address_pci(struct hardware *hardware, GError **error);
+
+/*
+ * Takes out what only describes a running guest: numbers, aliases that are not the user's, ports and paths
+ * that were chosen at start.
+ */
+void normalize_strip(struct hardware *hardware);
+
+/*
+ * The position that a disk's target name stands for: "vda" 0, "sdb" 1, "hdaa" 26; a partition's number behind
+ * it does not count. -1: no such name.
+ */
+int normalize_disk_index(const char *target);
+
+/* Finds the controller of that type and index, NULL: none. */
+xmlNode *normalize_find_controller(const struct hardware *hardware, const char *type, unsigned index);
+/* Adds a controller; model NULL: without. */
+xmlNode *normalize_add_controller(struct hardware *hardware, const char *type, unsigned index,
+                                  const char *model);
+/* Fills in model and target of a controller that has type and index. */
+bool normalize_fill_controller(const struct hardware *hardware, xmlNode *controller, GError **error);

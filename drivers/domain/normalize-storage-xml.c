@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Defaults of disks and file systems. No state; any thread.
+ */
+#include "base/error.h"
+#include "drivers/domain/normalize-steps-xml.h"
+
+/* The bus that a target's prefix stands for. */
+static const struct {
+        const char *prefix, *bus;
+} prefixes[] = {
+        { "xvd", "xen" }, { "ubd", "uml" },   { "fd", "fdc" },
+        { "hd", "ide" },  { "vd", "virtio" }, { "sd", "scsi" },
+};
+
+static const char *const buses[] = {
+        "ide", "fdc", "scsi", "virtio", "xen", "usb", "uml", "sata", "sd", NULL
+};
+
+/* Larger ones are no position that anybody could mean; it also keeps the number small. */
+#define DISK_LETTERS_MAX 4
+
+int normalize_disk_index(const char *target)
+{
+        const char *letters = NULL;
+        int index = 0;
+        size_t count;
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(prefixes) && !letters; i++) {
+                if (g_str_has_prefix(target, prefixes[i].prefix))
+                        letters = target + strlen(prefixes[i].prefix);
+        }
+        if (!letters)
+                return -1;
+        count = strspn(letters, "abcdefghijklmnopqrstuvwxyz");
+        if (count == 0 || count > DISK_LETTERS_MAX || letters[count + strspn(letters + count, "0123456789")])
+                return -1;
+        for (size_t i = 0; i < count; i++)
+                index = index * 26 + (letters[i] - 'a' + 1);
+        return index - 1;
+}
+
+static const char *default_bus(const xmlNode *disk, const char *target)
+{
+        if (hardware_is(disk, "device", "floppy"))
+                return "fdc";
+        for (unsigned i = 0; i < G_N_ELEMENTS(prefixes); i++) {
+                if (g_str_has_prefix(target, prefixes[i].prefix))
+                        return prefixes[i].bus;
+        }
+        return NULL;
+}
+
+static bool fill_target(xmlNode *disk, GError **error)
+{
+        xmlNode *target = xml_child(disk, "target");
+        const char *dev = hardware_peek(target, "dev"), *bus;
+        g_autofree char *quoted = error_quote(dev);
+
+        if (!dev || !*dev)
+                return xml_error(error, disk, "a disk without a target device");
+        hardware_default(target, "bus", default_bus(disk, dev));
+        bus = hardware_peek(target, "bus");
+        if (bus && !hardware_is_one_of(bus, buses))
+                return xml_error(error, target, "unknown bus of disk '%s'", quoted);
+        if (!bus || (normalize_disk_index(dev) < 0 && !xml_child(disk, "address")))
+                return xml_error(error, target, "unknown disk name '%s'", quoted);
+        return true;
+}
+
+static bool has_image(const xmlNode *disk)
+{
+        const xmlNode *source = xml_child(disk, "source");
+        static const char *const names[] = { "file", "dev", "dir", "protocol", "pool", NULL };
+
+        for (const xmlAttr *attr = source ? source->properties : NULL; attr; attr = attr->next) {
+                if (hardware_is_one_of((const char *)attr->name, names) && attr->children)
+                        return true;
+        }
+        return hardware_is(disk, "type", "nvme") || hardware_is(disk, "type", "vhostuser");
+}
+
+static bool fill_disk(const struct hardware *hardware, xmlNode *disk, GError **error)
+{
+        xmlNode *source = xml_child(disk, "source"), *driver;
+        const char *device;
+
+        hardware_default(disk, "type", "file");
+        hardware_default(disk, "device", "disk");
+        if (!fill_target(disk, error))
+                return false;
+        device = hardware_peek(disk, "device");
+        if (!has_image(disk) && strcmp(device, "cdrom") != 0 && strcmp(device, "floppy") != 0) {
+                g_autofree char *what = hardware_describe(disk);
+
+                return xml_error(error, disk, "%s has no source", what);
+        }
+        if (source && !source->properties && !xml_first_element(source))
+                xml_remove(source);
+        if (!hardware->machine->emulator)
+                return true;
+        if (strcmp(device, "cdrom") == 0 && !xml_child(disk, "readonly"))
+                xml_add(disk, "readonly");
+        if (hardware_is(disk, "type", "vhostuser"))
+                return true;
+        driver = hardware_child(disk, "driver");
+        hardware_default(driver, "name", "qemu");
+        /* The format of a volume is the volume's own. */
+        if (!hardware_is(disk, "type", "volume"))
+                hardware_default(driver, "type", "raw");
+        return true;
+}
+
+static bool check_targets(const struct hardware *hardware, GError **error)
+{
+        g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+
+        HARDWARE_FOREACH(disk, hardware, HARDWARE_DISK)
+        {
+                xmlNode *target = xml_child(disk, "target");
+                const char *dev = hardware_peek(target, "dev");
+
+                if (!g_hash_table_add(seen, (gpointer)dev)) {
+                        g_autofree char *quoted = error_quote(dev);
+
+                        return xml_error(error, target, "two disks have the target '%s'", quoted);
+                }
+        }
+        return true;
+}
+
+/* ---- the order of disks ---- */
+
+struct place {
+        xmlNode *disk;  /* borrowed */
+        unsigned group; /* of the bus, by first appearance */
+        int index;
+};
+
+static gint compare_places(gconstpointer a, gconstpointer b)
+{
+        const struct place *left = a, *right = b;
+
+        if (left->group != right->group)
+                return left->group < right->group ? -1 : 1;
+        return (left->index > right->index) - (left->index < right->index);
+}
+
+/*
+ * Disks of one bus stand together in the order of their names, whatever order they were written in: it is the
+ * order in which they get their addresses.
+ */
+static void order_disks(struct hardware *hardware)
+{
+        unsigned count = hardware_count(hardware, HARDWARE_DISK), groups[G_N_ELEMENTS(buses)] = { 0 },
+                 n_groups = 0;
+        g_autoptr(GArray) places = g_array_sized_new(FALSE, FALSE, sizeof(struct place), count);
+        bool sorted = true;
+
+        HARDWARE_FOREACH(disk, hardware, HARDWARE_DISK)
+        {
+                const xmlNode *target = xml_child(disk, "target");
+                struct place place = { .disk = disk,
+                                       .index = normalize_disk_index(hardware_peek(target, "dev")) };
+                unsigned bus = 0;
+
+                while (buses[bus] && !hardware_is(target, "bus", buses[bus]))
+                        bus++;
+                if (groups[bus] == 0)
+                        groups[bus] = ++n_groups;
+                place.group = groups[bus];
+                if (places->len > 0 &&
+                    compare_places(&g_array_index(places, struct place, places->len - 1), &place) > 0)
+                        sorted = false;
+                g_array_append_val(places, place);
+        }
+        if (sorted)
+                return;
+        g_array_sort(places, compare_places);
+        for (unsigned i = 0; i < count; i++) {
+                xmlNode *disk = g_array_index(places, struct place, i).disk;
+
+                hardware->nodes[HARDWARE_DISK]->pdata[i] = disk;
+                xmlUnlinkNode(disk);
+                xmlAddChild(hardware->devices, disk);
+        }
+}
+
+static void fill_filesystem(const struct hardware *hardware, xmlNode *node)
+{
+        hardware_default(node, "type", "mount");
+        if (hardware->machine->emulator)
+                hardware_default(node, "accessmode", "passthrough");
+}
+
+bool normalize_storage(struct hardware *hardware, GError **error)
+{
+        HARDWARE_FOREACH(disk, hardware, HARDWARE_DISK)
+        {
+                if (!fill_disk(hardware, disk, error))
+                        return false;
+        }
+        HARDWARE_FOREACH(filesystem, hardware, HARDWARE_FILESYSTEM)
+        fill_filesystem(hardware, filesystem);
+        if (!check_targets(hardware, error))
+                return false;
+        order_disks(hardware);
+        return true;
+}

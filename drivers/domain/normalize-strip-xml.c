@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Taking out of a document what only describes a running guest: people define what they got by dumping a
+ * running domain. No state; any thread.
+ */
+#include "drivers/domain/normalize-steps-xml.h"
+
+#define USER_ALIAS "ua-"
+
+/* Names that are made up at start; they are free again when the guest has ended. */
+static const char *const generated_targets[] = { "vnet", "macvtap", "macvlan", NULL };
+
+static bool is_generated_target(const char *dev)
+{
+        for (unsigned i = 0; dev && generated_targets[i]; i++) {
+                size_t length = strlen(generated_targets[i]);
+
+                if (strncmp(dev, generated_targets[i], length) == 0 && dev[length] &&
+                    strspn(dev + length, "0123456789") == strlen(dev + length))
+                        return true;
+        }
+        return false;
+}
+
+static void strip_aliases(xmlNode *devices)
+{
+        XML_FOREACH_CHILD (device, devices) {
+                xmlNode *alias = xml_child(device, "alias");
+
+                if (alias &&
+                    !g_str_has_prefix(hardware_peek(alias, "name") ? hardware_peek(alias, "name") : "",
+                                      USER_ALIAS))
+                        xml_remove(alias);
+        }
+}
+
+static void strip_char(xmlNode *node)
+{
+        xmlNode *source = xml_child(node, "source"), *target = xml_child(node, "target");
+        const char *path = hardware_peek(source, "path");
+
+        xml_set_attr(node, "tty", NULL);
+        if (target)
+                xml_set_attr(target, "state", NULL);
+        if (!source)
+                return;
+        /* The socket of a channel in a directory of the running domain's own, or none. */
+        if (hardware_is(node, "type", "pty") ||
+            (hardware_is(node, "type", "unix") && xml_is(node, "channel") &&
+             (!path || strstr(path, "/channel/target/domain-"))))
+                xml_remove(source);
+}
+
+static void strip_chain(xmlNode *image)
+{
+        for (; image; image = xml_child(image, "backingStore")) {
+                xmlNode *source = xml_child(image, "source");
+
+                xml_set_attr(image, "index", NULL);
+                if (source)
+                        xml_set_attr(source, "index", NULL);
+        }
+}
+
+static void strip_disk(xmlNode *node)
+{
+        strip_chain(node);
+        xml_remove_children(node, "mirror");
+}
+
+static void strip_interface(xmlNode *node)
+{
+        xmlNode *source = xml_child(node, "source"), *target = xml_child(node, "target");
+
+        if (target && is_generated_target(hardware_peek(target, "dev")))
+                xml_set_attr(target, "dev", NULL);
+        if (target && !target->properties && !target->children)
+                xml_remove(target);
+        if (source && hardware_is(node, "type", "network")) {
+                xml_set_attr(source, "portid", NULL);
+                xml_set_attr(source, "bridge", NULL);
+        }
+}
+
+static void strip_graphics(xmlNode *node)
+{
+        bool autoport = hardware_is(node, "autoport", "yes");
+
+        if (autoport && hardware_is(node, "type", "vnc"))
+                xml_set_attr(node, "port", "-1");
+        if (autoport && hardware_is(node, "type", "spice")) {
+                xml_set_attr(node, "port", NULL);
+                xml_set_attr(node, "tlsPort", NULL);
+        }
+        XML_FOREACH_CHILD (listen, node) {
+                const char *path = hardware_peek(listen, "socket");
+
+                if (!xml_is(listen, "listen"))
+                        continue;
+                if (hardware_is(listen, "type", "network")) {
+                        xml_set_attr(listen, "address", NULL);
+                        xml_set_attr(node, "listen", NULL);
+                }
+                if (path && hardware_is(listen, "type", "socket") && strstr(path, "/lib/domain-"))
+                        xml_set_attr(listen, "socket", NULL);
+        }
+}
+
+static void strip_seclabels(xmlNode *root)
+{
+        XML_FOREACH_CHILD (label, root) {
+                if (!xml_is(label, "seclabel") || !hardware_is(label, "type", "dynamic"))
+                        continue;
+                xml_remove_children(label, "label");
+                xml_remove_children(label, "imagelabel");
+        }
+}
+
+void normalize_strip(struct hardware *hardware)
+{
+        static const struct {
+                enum hardware_kind kind;
+                void (*strip)(xmlNode *node);
+        } strips[] = {
+                { HARDWARE_DISK, strip_disk },         { HARDWARE_INTERFACE, strip_interface },
+                { HARDWARE_SERIAL, strip_char },       { HARDWARE_PARALLEL, strip_char },
+                { HARDWARE_CONSOLE, strip_char },      { HARDWARE_CHANNEL, strip_char },
+                { HARDWARE_GRAPHICS, strip_graphics },
+        };
+
+        xml_set_attr(hardware->root, "id", NULL);
+        strip_aliases(hardware->devices);
+        strip_seclabels(hardware->root);
+        for (unsigned i = 0; i < G_N_ELEMENTS(strips); i++) {
+                HARDWARE_FOREACH(node, hardware, strips[i].kind)
+                strips[i].strip(node);
+        }
+}

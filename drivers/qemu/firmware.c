@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Reading firmware descriptors and choosing among them. Lanes and start-up. */
+
+#include "drivers/qemu/firmware.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/store.h"
+
+#include <jansson.h>
+#include <string.h>
+
+struct firmware_list {
+        GPtrArray *all; /* owned; struct firmware */
+};
+
+static void firmware_free(void *data)
+{
+        struct firmware *firmware = data;
+
+        g_free(firmware->description);
+        g_free(firmware->loader);
+        g_free(firmware->loader_format);
+        g_free(firmware->nvram_template);
+        g_free(firmware->nvram_format);
+        g_ptr_array_unref(firmware->targets);
+        g_free(firmware);
+}
+
+static const char *get_string(const json_t *object, const char *key)
+{
+        return json_string_value(json_object_get(object, key));
+}
+
+static bool has_string(const json_t *list, const char *text)
+{
+        for (size_t i = 0; i < json_array_size(list); i++) {
+                if (g_strcmp0(json_string_value(json_array_get(list, i)), text) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* { "filename": ..., "format": ... }; format may be left out of kernels and memory images. */
+static bool read_file_part(const json_t *part, char **path, char **format)
+{
+        const char *name = get_string(part, "filename");
+        const char *kind = get_string(part, "format");
+
+        if (!name || !g_path_is_absolute(name))
+                return false;
+        *path = g_strdup(name);
+        *format = g_strdup(kind ? kind : "raw");
+        return true;
+}
+
+static bool read_mapping(struct firmware *firmware, const json_t *mapping)
+{
+        const char *device = get_string(mapping, "device");
+        const char *mode = get_string(mapping, "mode");
+
+        if (g_strcmp0(device, "kernel") == 0 || g_strcmp0(device, "memory") == 0) {
+                firmware->device = g_str_equal(device, "kernel") ? FIRMWARE_KERNEL : FIRMWARE_MEMORY;
+                return read_file_part(mapping, &firmware->loader, &firmware->loader_format);
+        }
+        if (g_strcmp0(device, "flash") != 0 || !read_file_part(json_object_get(mapping, "executable"),
+                                                               &firmware->loader, &firmware->loader_format))
+                return false;
+        if (g_strcmp0(mode, "stateless") == 0) {
+                firmware->device = FIRMWARE_FLASH_STATELESS;
+                return true;
+        }
+        if (g_strcmp0(mode, "combined") == 0) {
+                firmware->device = FIRMWARE_FLASH_COMBINED;
+                return true;
+        }
+        firmware->device = FIRMWARE_FLASH;
+        return (!mode || g_str_equal(mode, "split")) &&
+               read_file_part(json_object_get(mapping, "nvram-template"), &firmware->nvram_template,
+                              &firmware->nvram_format);
+}
+
+static void read_targets(struct firmware *firmware, const json_t *targets)
+{
+        for (size_t i = 0; i < json_array_size(targets); i++) {
+                const json_t *target = json_array_get(targets, i);
+                const json_t *machines = json_object_get(target, "machines");
+                const char *arch = get_string(target, "architecture");
+
+                for (size_t j = 0; arch && j < json_array_size(machines); j++) {
+                        const char *pattern = json_string_value(json_array_get(machines, j));
+
+                        if (pattern)
+                                g_ptr_array_add(firmware->targets, g_strdup_printf("%s %s", arch, pattern));
+                }
+        }
+}
+
+static struct firmware *parse(const char *path, const char *text)
+{
+        json_t *root = json_loads(text, 0, NULL);
+        const json_t *features = json_object_get(root, "features");
+        const json_t *interfaces = json_object_get(root, "interface-types");
+        struct firmware *firmware = g_new0(struct firmware, 1);
+        bool ok;
+
+        firmware->description = g_strdup(path);
+        firmware->targets = g_ptr_array_new_with_free_func(g_free);
+        firmware->interfaces = (has_string(interfaces, "uefi") ? FIRMWARE_UEFI : 0u) |
+                               (has_string(interfaces, "bios") ? FIRMWARE_BIOS : 0u);
+        firmware->secure_boot = has_string(features, "secure-boot");
+        firmware->enrolled_keys = has_string(features, "enrolled-keys");
+        firmware->requires_smm = has_string(features, "requires-smm");
+        read_targets(firmware, json_object_get(root, "targets"));
+        ok = read_mapping(firmware, json_object_get(root, "mapping"));
+        json_decref(root);
+        if (ok)
+                return firmware;
+        firmware_free(firmware);
+        return NULL;
+}
+
+static void load_one(struct firmware_list *list, const char *path)
+{
+        g_autoptr(GError) error = NULL;
+        g_autofree char *text = store_read(path, &error);
+        struct firmware *firmware;
+
+        if (!text) {
+                log_gerror(LOG_LEVEL_WARNING, error, "firmware descriptor '%s'", path);
+                return;
+        }
+        /* An empty file hides one of the same name in a directory of less weight. */
+        if (!*text)
+                return;
+        firmware = parse(path, text);
+        if (firmware)
+                g_ptr_array_add(list->all, firmware);
+        else
+                log_warning("firmware descriptor '%s' is not understood, and left out", path);
+}
+
+static int compare_names(gconstpointer a, gconstpointer b)
+{
+        return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Adds the names in dir that are not there yet, with the directory that they are taken from. */
+static void add_names(GHashTable *paths, GPtrArray *names, const char *dir)
+{
+        g_autoptr(GPtrArray) found = store_list(dir, ".json", NULL);
+
+        for (unsigned i = 0; found && i < found->len; i++) {
+                const char *name = g_ptr_array_index(found, i);
+                char *copy;
+
+                if (g_hash_table_contains(paths, name))
+                        continue;
+                copy = g_strdup(name);
+                g_hash_table_insert(paths, copy, g_build_filename(dir, name, NULL));
+                g_ptr_array_add(names, copy);
+        }
+}
+
+struct firmware_list *firmware_list_load_at(const char *root, const char *home)
+{
+        struct firmware_list *list = g_new0(struct firmware_list, 1);
+        g_autoptr(GHashTable) paths = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+        g_autoptr(GPtrArray) names = g_ptr_array_new();
+        g_autofree char *etc = g_build_filename(root, "etc/qemu/firmware", NULL);
+        g_autofree char *share = g_build_filename(root, "usr/share/qemu/firmware", NULL);
+
+        list->all = g_ptr_array_new_with_free_func(firmware_free);
+        if (home) {
+                g_autofree char *own = g_build_filename(home, "qemu/firmware", NULL);
+
+                add_names(paths, names, own);
+        }
+        add_names(paths, names, etc);
+        add_names(paths, names, share);
+        g_ptr_array_sort(names, compare_names);
+        for (unsigned i = 0; i < names->len; i++)
+                load_one(list, g_hash_table_lookup(paths, g_ptr_array_index(names, i)));
+        return list;
+}
+
+struct firmware_list *firmware_list_load(const char *home)
+{
+        return firmware_list_load_at("/", home);
+}
+
+void firmware_list_free(struct firmware_list *list)
+{
+        if (!list)
+                return;
+        g_ptr_array_unref(list->all);
+        g_free(list);
+}
+
+/* ---- choosing ---- */
+
+static bool is_for(const struct firmware *firmware, const char *arch, const char *machine)
+{
+        /* Descriptors use QEMU's name. */
+        const char *name = g_str_equal(arch, "i686") ? "i386" : g_str_equal(arch, "armv7l") ? "arm" : arch;
+        g_autofree char *own = g_strdup_printf("%s %s", name, machine);
+
+        for (unsigned i = 0; i < firmware->targets->len; i++) {
+                if (g_pattern_match_simple(g_ptr_array_index(firmware->targets, i), own))
+                        return true;
+        }
+        return false;
+}
+
+static bool agrees(enum domain_switch wanted, bool is)
+{
+        return wanted == DOMAIN_SWITCH_ABSENT || (wanted == DOMAIN_SWITCH_ON) == is;
+}
+
+static bool fits(const struct firmware *firmware, const struct firmware_request *request)
+{
+        bool flash = firmware->device <= FIRMWARE_FLASH_COMBINED;
+
+        if (!(firmware->interfaces & request->interface) ||
+            !is_for(firmware, request->arch, request->machine))
+                return false;
+        if (!agrees(request->secure_boot, firmware->secure_boot) ||
+            !agrees(request->enrolled_keys, firmware->enrolled_keys))
+                return false;
+        if (firmware->requires_smm && request->smm == DOMAIN_SWITCH_OFF)
+                return false;
+        if (request->stateless == DOMAIN_SWITCH_ON && firmware->device == FIRMWARE_FLASH)
+                return false;
+        if (request->stateless == DOMAIN_SWITCH_OFF && firmware->device == FIRMWARE_FLASH_STATELESS)
+                return false;
+        if (request->loader && !g_str_equal(request->loader, firmware->loader))
+                return false;
+        return !request->loader_type || flash == g_str_equal(request->loader_type, "pflash");
+}
+
+static void describe_switch(GString *text, const char *name, enum domain_switch wanted)
+{
+        if (wanted != DOMAIN_SWITCH_ABSENT)
+                g_string_append_printf(text, ", %s %s", name, wanted == DOMAIN_SWITCH_ON ? "on" : "off");
+}
+
+const struct firmware *firmware_list_choose(const struct firmware_list *list,
+                                            const struct firmware_request *request, GError **error)
+{
+        g_autoptr(GString) text = NULL;
+
+        for (unsigned i = 0; i < list->all->len; i++) {
+                const struct firmware *firmware = g_ptr_array_index(list->all, i);
+
+                if (fits(firmware, request))
+                        return firmware;
+        }
+        text = g_string_new(NULL);
+        describe_switch(text, "secure-boot", request->secure_boot);
+        describe_switch(text, "enrolled-keys", request->enrolled_keys);
+        describe_switch(text, "SMM", request->smm);
+        describe_switch(text, "stateless", request->stateless);
+        error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                  "no firmware is installed (/usr/share/qemu/firmware) for firmware='%s' on machine '%s' of "
+                  "architecture '%s'%s",
+                  request->interface == FIRMWARE_UEFI ? "efi" : "bios", request->machine, request->arch,
+                  text->str);
+        return NULL;
+}
+
+const struct firmware *firmware_list_find(const struct firmware_list *list, const char *loader)
+{
+        for (unsigned i = 0; i < list->all->len; i++) {
+                const struct firmware *firmware = g_ptr_array_index(list->all, i);
+
+                if (g_str_equal(firmware->loader, loader))
+                        return firmware;
+        }
+        return NULL;
+}
+
+GPtrArray *firmware_list_filter(const struct firmware_list *list, const char *arch, const char *machine)
+{
+        GPtrArray *found = g_ptr_array_new();
+
+        for (unsigned i = 0; i < list->all->len; i++) {
+                if (is_for(g_ptr_array_index(list->all, i), arch, machine))
+                        g_ptr_array_add(found, g_ptr_array_index(list->all, i));
+        }
+        return found;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * A QEMU that is stopped costs only its own domain: reads never wait for it, changes have a deadline, Destroy
+ * needs nobody's answer, and no other domain notices.
+ */
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/support/guest.h"
+#include "tests/support/harness.h"
+
+static struct harness *harness;
+static struct client *client;
+
+static void set_up(void)
+{
+        harness = harness_new();
+        client = harness_get_client(harness);
+}
+
+static void tear_down(void)
+{
+        harness_free(harness);
+}
+
+/* Without waiting for QEMU a read takes milliseconds even under sanitizers; with it, five seconds. */
+#define AT_ONCE_US (2 * G_USEC_PER_SEC)
+
+static int64_t started_us;
+
+static void start_clock(void)
+{
+        started_us = g_get_monotonic_time();
+}
+
+static void expect_at_once(const char *what)
+{
+        int64_t took_us = g_get_monotonic_time() - started_us;
+
+        ck_assert_msg(took_us < AT_ONCE_US, "%s took %d ms", what, (int)(took_us / 1000));
+}
+
+static void read_everything(const char *path)
+{
+        start_clock();
+        guest_get_state(client, path, NULL);
+        expect_at_once("GetState");
+        guest_do_flags(client, path, "GetXMLDesc", 0);
+        expect_at_once("GetXMLDesc");
+        client_do(client, path, "org.freedesktop.DBus.Properties", "GetAll", "s", DOMAIN_INTERFACE);
+        expect_at_once("GetAll");
+        client_do(client, QEMU_PATH, CONNECT_INTERFACE, "ListDomains", "u", 0);
+        expect_at_once("ListDomains");
+        client_do(client, QEMU_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", NULL);
+        expect_at_once("GetManagedObjects");
+}
+
+START_TEST(test_reads_do_not_wait)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml("web", NULL));
+
+        kill(harness_find_guest(harness, "web"), SIGSTOP);
+        read_everything(path);
+}
+END_TEST
+
+START_TEST(test_destroy_needs_no_answer)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml("web", NULL));
+        pid_t pid = harness_find_guest(harness, "web");
+
+        kill(pid, SIGSTOP);
+        guest_do_flags(client, path, "Destroy", 0);
+        harness_wait_gone(pid);
+        guest_expect_state(client, path, STATE_SHUTOFF, 2);
+        client_wait_event(client, path, EVENT_STOPPED, STOPPED_DESTROYED);
+}
+END_TEST
+
+/* A change has a deadline, reads of the domain go on meanwhile, and a late answer of QEMU does no harm. */
+START_TEST(test_a_change_has_a_deadline)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml("web", NULL));
+        pid_t pid = harness_find_guest(harness, "web");
+        struct client_answer answer = { 0 };
+
+        kill(pid, SIGSTOP);
+        client_send(client, &answer, path, DOMAIN_INTERFACE, "Suspend", NULL);
+        read_everything(path);
+        client_wait_answer(client, &answer);
+        ck_assert_msg(answer.error && g_str_has_prefix(answer.error, "Timed out during operation"), "%s",
+                      answer.error ? answer.error : "success");
+        g_free(answer.error);
+        kill(pid, SIGCONT);
+        guest_do(client, path, "Suspend");
+        guest_do(client, path, "Resume");
+        guest_expect_state(client, path, STATE_RUNNING, -1);
+}
+END_TEST
+
+/* Destroy overtakes the calls that wait for the hung guest. */
+START_TEST(test_destroy_jumps_the_queue)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml("web", NULL));
+        struct client_answer answers[5] = { 0 };
+
+        kill(harness_find_guest(harness, "web"), SIGSTOP);
+        for (unsigned i = 0; i < G_N_ELEMENTS(answers); i++)
+                client_send(client, &answers[i], path, DOMAIN_INTERFACE, "Suspend", NULL);
+        start_clock();
+        guest_do_flags(client, path, "Destroy", 0);
+        /* SIGTERM is given a second; one Suspend alone would take five. */
+        ck_assert_int_lt(g_get_monotonic_time() - started_us, 4 * G_USEC_PER_SEC);
+        guest_expect_state(client, path, STATE_SHUTOFF, 2);
+        for (unsigned i = 0; i < G_N_ELEMENTS(answers); i++) {
+                client_wait_answer(client, &answers[i]);
+                ck_assert_ptr_nonnull(answers[i].error);
+                g_free(answers[i].error);
+        }
+}
+END_TEST
+
+/* More hung guests than workers: everything else goes on. */
+START_TEST(test_hung_guests_hold_no_worker)
+{
+        enum { HUNG = 8 };
+        g_autofree char *healthy = guest_start(client, guest_bare_xml("healthy", NULL));
+        struct client_answer answers[HUNG] = { 0 };
+
+        for (unsigned i = 0; i < HUNG; i++) {
+                g_autofree char *name = g_strdup_printf("hung-%u.", i);
+                g_autofree char *path = guest_start(client, guest_bare_xml(name, NULL));
+
+                kill(harness_find_guest(harness, name), SIGSTOP);
+                client_send(client, &answers[i], path, DOMAIN_INTERFACE, "Suspend", NULL);
+        }
+        start_clock();
+        guest_do(client, healthy, "Suspend");
+        expect_at_once("Suspend of a healthy guest");
+        guest_do(client, healthy, "Resume");
+        expect_at_once("Resume of a healthy guest");
+        guest_do_flags(client, healthy, "Destroy", 0);
+        expect_at_once("Destroy of a healthy guest");
+        guest_do_flags(client, healthy, "Create", 0);
+        client_do(client, TEST_PATH, CONNECT_INTERFACE, "ListDomains", "u", 0);
+        for (unsigned i = 0; i < HUNG; i++) {
+                client_wait_answer(client, &answers[i]);
+                g_free(answers[i].error);
+        }
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("hung");
+        TCase *tcase = tcase_create("hung");
+
+        tcase_add_checked_fixture(tcase, set_up, tear_down);
+        tcase_add_test(tcase, test_reads_do_not_wait);
+        tcase_add_test(tcase, test_destroy_needs_no_answer);
+        tcase_add_test(tcase, test_a_change_has_a_deadline);
+        tcase_add_test(tcase, test_destroy_jumps_the_queue);
+        tcase_add_test(tcase, test_hung_guests_hold_no_worker);
+        suite_add_tcase(suite, tcase);
+        return harness_main(suite);
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The life of a QEMU guest without an operating system.
+ */
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/support/guest.h"
+#include "tests/support/harness.h"
+
+static struct harness *harness;
+static struct client *client;
+
+static void set_up(void)
+{
+        harness = harness_new();
+        client = harness_get_client(harness);
+}
+
+static void tear_down(void)
+{
+        harness_free(harness);
+}
+
+START_TEST(test_start_and_destroy)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml("web", NULL));
+        unsigned id = 0;
+        pid_t pid = harness_find_guest(harness, "web");
+
+        client_wait_event(client, path, EVENT_STARTED, STARTED_BOOTED);
+        client_wait_property(client, path, DOMAIN_INTERFACE, "Active", true);
+        guest_expect_state(client, path, STATE_RUNNING, 1);
+        ck_assert_int_gt(pid, 0);
+        client_get(client, path, DOMAIN_INTERFACE, "Id", 'u', &id);
+        ck_assert_uint_gt(id, 0);
+        client_fails(client, LIBVIRT_ERROR, "Requested operation is not valid*", path, DOMAIN_INTERFACE,
+                     "Create", "u", 0);
+
+        guest_do_flags(client, path, "Destroy", 0);
+        harness_wait_gone(pid);
+        client_wait_event(client, path, EVENT_STOPPED, STOPPED_DESTROYED);
+        client_wait_property(client, path, DOMAIN_INTERFACE, "Active", false);
+        guest_expect_state(client, path, STATE_SHUTOFF, 2);
+        client_fails(client, LIBVIRT_ERROR, "Requested operation is not valid*", path, DOMAIN_INTERFACE,
+                     "Destroy", "u", 0);
+        guest_do_flags(client, path, "Undefine", 0);
+        client_wait_event(client, path, EVENT_UNDEFINED, 0);
+        ck_assert_uint_eq(harness_count_guests(harness), 0);
+}
+END_TEST
+
+START_TEST(test_again_and_again)
+{
+        g_autofree char *path = guest_define(client, guest_bare_xml("web", NULL));
+        unsigned last = 0;
+
+        for (unsigned round = 0; round < 5; round++) {
+                unsigned id = 0;
+
+                guest_do_flags(client, path, "Create", 0);
+                client_get(client, path, DOMAIN_INTERFACE, "Id", 'u', &id);
+                ck_assert_uint_gt(id, last);
+                last = id;
+                guest_do_flags(client, path, "Destroy", round & 1);
+                guest_expect_state(client, path, STATE_SHUTOFF, 2);
+        }
+        ck_assert_uint_eq(harness_count_guests(harness), 0);
+}
+END_TEST
+
+START_TEST(test_suspend_and_resume)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml("web", NULL));
+
+        guest_do(client, path, "Suspend");
+        client_wait_event(client, path, EVENT_SUSPENDED, 0);
+        guest_expect_state(client, path, STATE_PAUSED, 1);
+        /* Already paused is fine. */
+        guest_do(client, path, "Suspend");
+        guest_do(client, path, "Resume");
+        client_wait_event(client, path, EVENT_RESUMED, 0);
+        guest_expect_state(client, path, STATE_RUNNING, 5);
+        client_fails(client, LIBVIRT_ERROR, "Requested operation is not valid*", path, DOMAIN_INTERFACE,
+                     "Resume", "");
+        guest_do_flags(client, path, "Destroy", 0);
+        client_fails(client, LIBVIRT_ERROR, "Requested operation is not valid*", path, DOMAIN_INTERFACE,
+                     "Suspend", "");
+}
+END_TEST
+
+START_TEST(test_start_paused)
+{
+        g_autofree char *path = guest_define(client, guest_bare_xml("web", NULL));
+
+        guest_do_flags(client, path, "Create", 1);
+        guest_expect_state(client, path, STATE_PAUSED, -1);
+        guest_do(client, path, "Resume");
+        guest_expect_state(client, path, STATE_RUNNING, -1);
+}
+END_TEST
+
+START_TEST(test_reset)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml("web", NULL));
+        pid_t pid = harness_find_guest(harness, "web");
+
+        guest_do_flags(client, path, "Reset", 0);
+        guest_expect_state(client, path, STATE_RUNNING, -1);
+        ck_assert_int_eq(harness_find_guest(harness, "web"), pid);
+}
+END_TEST
+
+START_TEST(test_transient)
+{
+        g_autofree char *xml = guest_bare_xml("web", NULL);
+        g_autofree char *path =
+                client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "DomainCreateXML", "su", xml, 0);
+
+        client_wait_event(client, path, EVENT_STARTED, STARTED_BOOTED);
+        ck_assert(!client_get_bool(client, path, DOMAIN_INTERFACE, "Persistent"));
+        guest_do_flags(client, path, "Destroy", 0);
+        client_fails(client, LIBVIRT_ERROR, "Domain not found*", path, DOMAIN_INTERFACE, "GetState", "u", 0);
+}
+END_TEST
+
+START_TEST(test_undefine_while_running)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml("web", NULL));
+
+        guest_do_flags(client, path, "Undefine", 0);
+        guest_expect_state(client, path, STATE_RUNNING, -1);
+        ck_assert(!client_get_bool(client, path, DOMAIN_INTERFACE, "Persistent"));
+        guest_do_flags(client, path, "Destroy", 0);
+        client_fails(client, LIBVIRT_ERROR, "Domain not found*", path, DOMAIN_INTERFACE, "GetState", "u", 0);
+}
+END_TEST
+
+/* A running guest keeps what it was started with; the new definition counts from the next start on. */
+START_TEST(test_redefine_while_running)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml("web", NULL));
+        g_autofree char *stored = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 2);
+        g_auto(GStrv) pieces = g_strsplit(stored, "65536", -1);
+        g_autofree char *changed = g_strjoinv("131072", pieces);
+        g_autofree char *live = NULL;
+        g_autofree char *next = NULL;
+
+        client_do(client, QEMU_PATH, CONNECT_INTERFACE, "DomainDefineXML", "s", changed);
+        live = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        next = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 2);
+        ck_assert_ptr_nonnull(strstr(live, ">65536<"));
+        ck_assert_ptr_nonnull(strstr(next, ">131072<"));
+        guest_do_flags(client, path, "Destroy", 0);
+        g_free(live);
+        live = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        ck_assert_ptr_nonnull(strstr(live, ">131072<"));
+}
+END_TEST
+
+/* The hardware does not move between boots. */
+START_TEST(test_addresses_stay)
+{
+        g_autofree char *path = guest_define(
+                client,
+                guest_bare_xml("web",
+                               "<interface type='user'><model type='virtio'/></interface>"
+                               "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"
+                               "<video><model type='vga'/></video>"));
+        g_autofree char *before = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 2);
+        g_autofree char *after = NULL;
+
+        ck_assert_ptr_nonnull(strstr(before, "<address type='pci'"));
+        guest_do_flags(client, path, "Create", 0);
+        guest_do_flags(client, path, "Destroy", 0);
+        after = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 2);
+        ck_assert_str_eq(before, after);
+}
+END_TEST
+
+static void expect_start_fails(char *xml, const char *text)
+{
+        g_autofree char *path = guest_define(client, xml);
+
+        client_fails(client, LIBVIRT_ERROR, text, path, DOMAIN_INTERFACE, "Create", "u", 0);
+        guest_expect_state(client, path, STATE_SHUTOFF, -1);
+        ck_assert_uint_eq(harness_count_guests(harness), 0);
+        guest_do_flags(client, path, "Undefine", 0);
+}
+
+START_TEST(test_starts_that_fail)
+{
+        expect_start_fails(guest_bare_xml("web",
+                                          "<disk type='file' device='disk'><source file='/nonexistent/x'/>"
+                                          "<target dev='vda' bus='virtio'/></disk>"),
+                           "*/nonexistent/x*");
+        expect_start_fails(
+                guest_bare_xml("web", "<interface type='bridge'><source bridge='nobridge0'/></interface>"),
+                "*nobridge0*");
+}
+END_TEST
+
+/* Valid, kept in the definition, but not driven: named at the start, never silently left out. */
+START_TEST(test_what_is_not_driven_is_refused_at_start)
+{
+        expect_start_fails(guest_bare_xml("web", "<smartcard mode='host'/>"),
+                           "unsupported configuration*smartcard*");
+}
+END_TEST
+
+START_TEST(test_missing_emulator)
+{
+        g_autofree char *xml = guest_bare_xml("web", "<emulator>/nonexistent/qemu</emulator>");
+        g_autofree char *outcome =
+                client_try(client, QEMU_PATH, CONNECT_INTERFACE, "DomainDefineXML", "s", xml);
+        g_autofree char *path = NULL;
+
+        /* Refused at once or at the start, but by name. */
+        if (!outcome) {
+                path = client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "DomainLookupByName", "s",
+                                          "web");
+                outcome = client_try(client, path, DOMAIN_INTERFACE, "Create", "u", 0);
+        }
+        ck_assert_msg(outcome && strstr(outcome, "/nonexistent/qemu"), "%s", outcome);
+}
+END_TEST
+
+START_TEST(test_shutdown_is_only_asked_for)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml("web", NULL));
+
+        guest_do_flags(client, path, "Shutdown", 0);
+        guest_expect_state(client, path, STATE_RUNNING, -1);
+        guest_do_flags(client, path, "Reboot", 0);
+        guest_expect_state(client, path, STATE_RUNNING, -1);
+}
+END_TEST
+
+START_TEST(test_autodestroy)
+{
+        struct client *other = harness_connect(harness);
+        g_autofree char *xml = guest_bare_xml("web", NULL);
+        g_autofree char *path =
+                client_call_string(other, QEMU_PATH, CONNECT_INTERFACE, "DomainCreateXML", "su", xml, 2);
+        pid_t pid = harness_find_guest(harness, "web");
+
+        client_free(other);
+        client_wait_event(client, path, EVENT_STOPPED, STOPPED_DESTROYED);
+        harness_wait_gone(pid);
+}
+END_TEST
+
+START_TEST(test_many_starts_at_once)
+{
+        /* Firmware under emulation keeps a CPU busy. */
+        unsigned count = strcmp(guest_get_type(), "kvm") == 0 ? 32 : 6;
+        struct client_answer answers[32] = { 0 };
+        char *paths[32];
+        g_auto(GStrv) active = NULL;
+
+        for (unsigned i = 0; i < count; i++) {
+                g_autofree char *name = g_strdup_printf("many-%u", i);
+
+                paths[i] = guest_define(client, guest_bare_xml(name, NULL));
+        }
+        for (unsigned i = 0; i < count; i++)
+                client_send(client, &answers[i], paths[i], DOMAIN_INTERFACE, "Create", "u", 0);
+        for (unsigned i = 0; i < count; i++) {
+                client_wait_answer(client, &answers[i]);
+                ck_assert_msg(!answers[i].error, "%s", answers[i].error);
+        }
+        active = client_list(client, QEMU_PATH, CONNECT_INTERFACE, "ListDomains", 1);
+        ck_assert_uint_eq(g_strv_length(active), count);
+        for (unsigned i = 0; i < count; i++) {
+                guest_do_flags(client, paths[i], "Destroy", 0);
+                g_free(paths[i]);
+        }
+        ck_assert_uint_eq(harness_count_guests(harness), 0);
+}
+END_TEST
+
+START_TEST(test_capabilities)
+{
+        g_autofree char *host =
+                client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "GetCapabilities", NULL);
+        g_autofree char *domain = client_call_string(client, QEMU_PATH, CONNECT_INTERFACE,
+                                                     "GetDomainCapabilities", "ssssu", "", "", "", "", 0);
+        uint64_t version = 0;
+
+        ck_assert_ptr_nonnull(strstr(host, "<host>"));
+        ck_assert_ptr_nonnull(strstr(host, "<guest>"));
+        ck_assert_ptr_nonnull(strstr(domain, "<domainCapabilities>"));
+        ck_assert_ptr_nonnull(strstr(domain, "<path>"));
+        client_get(client, QEMU_PATH, CONNECT_INTERFACE, "Version", 't', &version);
+        ck_assert_uint_ge(version, 5000000);
+        client_fails(client, LIBVIRT_ERROR, "*", QEMU_PATH, CONNECT_INTERFACE, "GetDomainCapabilities",
+                     "ssssu", "/nonexistent/qemu", "", "", "", 0);
+        client_fails(client, LIBVIRT_ERROR, "*", QEMU_PATH, CONNECT_INTERFACE, "GetDomainCapabilities",
+                     "ssssu", "", "windmill", "", "", 0);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("qemu");
+        TCase *tcase = tcase_create("qemu");
+
+        tcase_add_checked_fixture(tcase, set_up, tear_down);
+        tcase_add_test(tcase, test_start_and_destroy);
+        tcase_add_test(tcase, test_again_and_again);
+        tcase_add_test(tcase, test_suspend_and_resume);
+        tcase_add_test(tcase, test_start_paused);
+        tcase_add_test(tcase, test_reset);
+        tcase_add_test(tcase, test_transient);
+        tcase_add_test(tcase, test_undefine_while_running);
+        tcase_add_test(tcase, test_redefine_while_running);
+        tcase_add_test(tcase, test_addresses_stay);
+        tcase_add_test(tcase, test_starts_that_fail);
+        tcase_add_test(tcase, test_what_is_not_driven_is_refused_at_start);
+        tcase_add_test(tcase, test_missing_emulator);
+        tcase_add_test(tcase, test_shutdown_is_only_asked_for);
+        tcase_add_test(tcase, test_autodestroy);
+        tcase_add_test(tcase, test_many_starts_at_once);
+        tcase_add_test(tcase, test_capabilities);
+        suite_add_tcase(suite, tcase);
+        return harness_main(suite);
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Guests never notice that the agent goes away: it finds them again with pid, state and events, and nothing
+ * else.
+ */
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/support/guest.h"
+#include "tests/support/harness.h"
+
+static struct harness *harness;
+static struct client *client;
+
+static void set_up(void)
+{
+        harness = harness_new();
+        client = harness_get_client(harness);
+}
+
+static void tear_down(void)
+{
+        harness_free(harness);
+}
+
+static void kill_agent(void)
+{
+        harness_end_agent(harness, SIGKILL);
+        client_wait_name(client, false);
+}
+
+static void restart(void)
+{
+        kill_agent();
+        client_forget_signals(client);
+        harness_start_agent(harness);
+}
+
+START_TEST(test_running_and_paused_guests)
+{
+        g_autofree char *running = guest_start(client, guest_bare_xml("runner", NULL));
+        g_autofree char *paused = guest_start(client, guest_bare_xml("sleeper", NULL));
+        g_autofree char *before = client_call_string(client, running, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        g_autofree char *after = NULL;
+        pid_t pid = harness_find_guest(harness, "runner");
+        unsigned old_id = 0;
+        unsigned id = 0;
+
+        client_get(client, running, DOMAIN_INTERFACE, "Id", 'u', &old_id);
+        guest_do(client, paused, "Suspend");
+        restart();
+        guest_expect_state(client, running, STATE_RUNNING, -1);
+        guest_expect_state(client, paused, STATE_PAUSED, 1);
+        ck_assert_int_eq(harness_find_guest(harness, "runner"), pid);
+        client_get(client, running, DOMAIN_INTERFACE, "Id", 'u', &id);
+        ck_assert_uint_eq(id, old_id);
+        after = client_call_string(client, running, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        ck_assert_str_eq(before, after);
+
+        guest_do(client, paused, "Resume");
+        client_wait_event(client, paused, EVENT_RESUMED, 0);
+        guest_do_flags(client, running, "Destroy", 0);
+        client_wait_event(client, running, EVENT_STOPPED, STOPPED_DESTROYED);
+        harness_wait_gone(pid);
+        guest_do_flags(client, running, "Create", 0);
+        guest_expect_state(client, running, STATE_RUNNING, 1);
+}
+END_TEST
+
+/* An orderly end leaves guests running just as well. */
+START_TEST(test_sigterm_leaves_guests_running)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml("web", NULL));
+        pid_t pid = harness_find_guest(harness, "web");
+
+        harness_end_agent(harness, SIGTERM);
+        client_wait_name(client, false);
+        ck_assert_int_eq(harness_find_guest(harness, "web"), pid);
+        harness_start_agent(harness);
+        guest_expect_state(client, path, STATE_RUNNING, -1);
+        ck_assert_int_eq(harness_find_guest(harness, "web"), pid);
+}
+END_TEST
+
+START_TEST(test_a_transient_guest)
+{
+        g_autofree char *xml = guest_bare_xml("web", NULL);
+        g_autofree char *path =
+                client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "DomainCreateXML", "su", xml, 0);
+
+        restart();
+        guest_expect_state(client, path, STATE_RUNNING, -1);
+        ck_assert(!client_get_bool(client, path, DOMAIN_INTERFACE, "Persistent"));
+        guest_do_flags(client, path, "Destroy", 0);
+        client_fails(client, LIBVIRT_ERROR, "Domain not found*", path, DOMAIN_INTERFACE, "GetState", "u", 0);
+}
+END_TEST
+
+START_TEST(test_a_guest_that_died_meanwhile)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml("web", NULL));
+        g_autofree char *xml = guest_bare_xml("passing", NULL);
+        g_autofree char *transient =
+                client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "DomainCreateXML", "su", xml, 0);
+
+        kill_agent();
+        kill(harness_find_guest(harness, "web"), SIGKILL);
+        kill(harness_find_guest(harness, "passing"), SIGKILL);
+        harness_start_agent(harness);
+        ck_assert_int_eq(guest_get_state(client, path, NULL), STATE_SHUTOFF);
+        client_fails(client, LIBVIRT_ERROR, "Domain not found*", transient, DOMAIN_INTERFACE, "GetState", "u",
+                     0);
+        guest_do_flags(client, path, "Create", 0);
+        guest_expect_state(client, path, STATE_RUNNING, 1);
+}
+END_TEST
+
+START_TEST(test_a_guest_that_is_stopped_and_continued_meanwhile)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml("web", NULL));
+        pid_t pid = harness_find_guest(harness, "web");
+
+        kill_agent();
+        kill(pid, SIGSTOP);
+        harness_start_agent(harness);
+        /* Start-up does not wait for it; whatever it is taken for, it is not off. */
+        ck_assert_int_ne(guest_get_state(client, path, NULL), STATE_SHUTOFF);
+        client_do(client, QEMU_PATH, CONNECT_INTERFACE, "ListDomains", "u", 0);
+        client_fails(client, LIBVIRT_ERROR, "*", path, DOMAIN_INTERFACE, "Create", "u", 0);
+        kill(pid, SIGCONT);
+        guest_do(client, path, "Suspend");
+        guest_expect_state(client, path, STATE_PAUSED, 1);
+}
+END_TEST
+
+/* Every file of the runtime directory that names the guest's state is cut in half. */
+static void tear_files(const char *dir)
+{
+        g_autoptr(GDir) entries = g_dir_open(dir, 0, NULL);
+        const char *name;
+
+        while (entries && (name = g_dir_read_name(entries))) {
+                g_autofree char *path = g_build_filename(dir, name, NULL);
+                g_autofree char *text = NULL;
+                size_t length;
+
+                if (g_file_test(path, G_FILE_TEST_IS_DIR) && !g_file_test(path, G_FILE_TEST_IS_SYMLINK))
+                        tear_files(path);
+                else if (g_str_has_suffix(name, ".xml") && g_file_get_contents(path, &text, &length, NULL))
+                        ck_assert(g_file_set_contents(path, text, length / 2, NULL));
+        }
+}
+
+START_TEST(test_a_torn_status_file)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml("web", NULL));
+        g_autofree char *run = harness_path(harness, "run");
+        pid_t pid = harness_find_guest(harness, "web");
+
+        kill_agent();
+        tear_files(run);
+        harness_start_agent(harness);
+        ck_assert_int_eq(harness_find_guest(harness, "web"), pid);
+        ck_assert_int_ne(guest_get_state(client, path, NULL), STATE_SHUTOFF);
+        client_fails(client, LIBVIRT_ERROR, "*", path, DOMAIN_INTERFACE, "Create", "u", 0);
+        guest_do_flags(client, path, "Destroy", 0);
+        harness_wait_gone(pid);
+        guest_expect_state(client, path, STATE_SHUTOFF, -1);
+}
+END_TEST
+
+/* Killed while guests start: each is there with its process, or gone without one. */
+START_TEST(test_kill_while_guests_start)
+{
+        enum { COUNT = 6 };
+        const unsigned moments_ms[] = { 20, 60, 150, 400 };
+        char *paths[COUNT];
+
+        for (unsigned i = 0; i < COUNT; i++) {
+                g_autofree char *name = g_strdup_printf("start-%u.", i);
+
+                paths[i] = guest_define(client, guest_bare_xml(name, NULL));
+        }
+        for (unsigned round = 0; round < G_N_ELEMENTS(moments_ms); round++) {
+                struct client *starter = harness_connect(harness);
+                struct client_answer answers[COUNT] = { 0 };
+
+                for (unsigned i = 0; i < COUNT; i++)
+                        client_send(starter, &answers[i], paths[i], DOMAIN_INTERFACE, "Create", "u", 0);
+                /* The one pause of these tests: the moment of the fault is what is tested. */
+                g_usleep(moments_ms[round] * 1000);
+                kill_agent();
+                client_free(starter);
+                harness_start_agent(harness);
+                for (unsigned i = 0; i < COUNT; i++) {
+                        g_autofree char *name = g_strdup_printf("start-%u.", i);
+                        g_autofree char *outcome =
+                                client_try(client, paths[i], DOMAIN_INTERFACE, "Destroy", "u", 0);
+
+                        /* A destroy that works found a guest, one that does not finds it off. */
+                        ck_assert_msg(!outcome || strstr(outcome, "Requested operation is not valid"), "%s",
+                                      outcome);
+                        guest_expect_state(client, paths[i], STATE_SHUTOFF, -1);
+                        ck_assert_msg(harness_find_guest(harness, name) == 0, "orphan of '%s'", name);
+                }
+        }
+        for (unsigned i = 0; i < COUNT; i++)
+                g_free(paths[i]);
+}
+END_TEST
+
+START_TEST(test_autostart)
+{
+        g_autofree char *path = guest_define(client, guest_bare_xml("web", NULL));
+
+        client_do(client, path, "org.freedesktop.DBus.Properties", "Set", "ssv", DOMAIN_INTERFACE,
+                  "Autostart", "b", 1);
+        kill_agent();
+        /* At boot the runtime directory is empty: that is how the agent knows. */
+        {
+                g_autofree char *run = harness_path(harness, "run");
+                const char *argv[] = { "rm", "-rf", run, NULL };
+
+                ck_assert(g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL,
+                                       NULL, NULL));
+        }
+        client_forget_signals(client);
+        harness_start_agent(harness);
+        client_wait_event(client, path, EVENT_STARTED, STARTED_BOOTED);
+        guest_expect_state(client, path, STATE_RUNNING, 1);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("takeover");
+        TCase *tcase = tcase_create("takeover");
+
+        tcase_add_checked_fixture(tcase, set_up, tear_down);
+        tcase_add_test(tcase, test_running_and_paused_guests);
+        tcase_add_test(tcase, test_sigterm_leaves_guests_running);
+        tcase_add_test(tcase, test_a_transient_guest);
+        tcase_add_test(tcase, test_a_guest_that_died_meanwhile);
+        tcase_add_test(tcase, test_a_guest_that_is_stopped_and_continued_meanwhile);
+        tcase_add_test(tcase, test_a_torn_status_file);
+        tcase_add_test(tcase, test_kill_while_guests_start);
+        tcase_add_test(tcase, test_autostart);
+        suite_add_tcase(suite, tcase);
+        return harness_main(suite);
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * drivers/domain/normalize-xml: documents as people write them and what becomes of them
+ * (tests/unit/domain-normalize/NAME.in.xml and NAME.out.xml, compared as they are written), documents that
+ * cannot be, and what must not take long. With UPDATE_DOCUMENTS=1 in the environment the expected documents
+ * are written anew; read what changed before you commit it.
+ */
+#include "drivers/domain/normalize-xml.h"
+
+#include "base/error.h"
+#include "drivers/domain/definition.h"
+#include "tests/unit/check-main.h"
+
+#include <string.h>
+
+static struct domain_machine machine_for(const char *text)
+{
+        bool q35 = strstr(text, "q35") != NULL;
+
+        return (struct domain_machine){
+                .type = strstr(text, "\"kvm\"") ? "kvm" : "qemu",
+                .arch = "x86_64",
+                .machine = q35 ? "pc-q35-7.2" : "pc-i440fx-7.2",
+                .emulator = "/usr/bin/qemu-system-x86_64",
+                .max_vcpus = 288,
+                .pcie_root = q35,
+                .pci_root = !q35,
+                .isa = true,
+                .ps2 = true,
+                .acpi = true,
+                .assign_addresses = true,
+                .usb_model = q35 ? "qemu-xhci" : "piix3-uhci",
+                .net_model = "rtl8139",
+                .video_model = "cirrus",
+                .cpu_model = "qemu64",
+        };
+}
+
+/* Owned; NULL with an error. */
+static char *normalize(const char *text, const struct domain_machine *machine, GError **error)
+{
+        g_autoptr(xmlDoc) doc = xml_parse(text, "domain", error);
+
+        if (!doc || !domain_normalize(doc, machine, error))
+                return NULL;
+        return xml_write(doc, NULL);
+}
+
+/* ---- whole documents ---- */
+
+static void check_document(const char *name)
+{
+        g_autofree char *in = g_strdup_printf("%s/%s.in.xml", DOCUMENTS, name);
+        g_autofree char *out = g_strdup_printf("%s/%s.out.xml", DOCUMENTS, name);
+        g_autofree char *text = NULL, *expected = NULL, *normal = NULL, *again = NULL;
+        g_autoptr(GError) error = NULL;
+        struct domain_machine machine;
+
+        ck_assert(g_file_get_contents(in, &text, NULL, NULL));
+        machine = machine_for(text);
+        normal = normalize(text, &machine, &error);
+        ck_assert_msg(normal, "%s: %s", name, error ? error->message : "");
+        if (g_getenv("UPDATE_DOCUMENTS"))
+                g_file_set_contents(out, normal, -1, NULL);
+        ck_assert(g_file_get_contents(out, &expected, NULL, NULL));
+        ck_assert_msg(strcmp(normal, expected) == 0, "%s differs:\n%s", name, normal);
+
+        again = normalize(normal, &machine, &error);
+        ck_assert_msg(again, "%s again: %s", name, error ? error->message : "");
+        ck_assert_msg(strcmp(again, normal) == 0, "%s is not normal:\n%s", name, again);
+}
+
+START_TEST(test_documents)
+{
+        GDir *dir = g_dir_open(DOCUMENTS, 0, NULL);
+        unsigned count = 0;
+
+        ck_assert(dir);
+        for (const char *file = g_dir_read_name(dir); file; file = g_dir_read_name(dir)) {
+                g_autofree char *name = NULL;
+
+                if (!g_str_has_suffix(file, ".in.xml"))
+                        continue;
+                name = g_strndup(file, strlen(file) - strlen(".in.xml"));
+                check_document(name);
+                count++;
+        }
+        g_dir_close(dir);
+        ck_assert_uint_gt(count, 20);
+}
+END_TEST
+
+/* ---- documents that cannot be ---- */
+
+static char *domain_with(const char *machine, const char *top, const char *devices)
+{
+        return g_strdup_printf("<domain type=\"qemu\"><name>x</name><memory>65536</memory>%s"
+                               "<os><type machine=\"%s\">hvm</type></os><devices>%s</devices></domain>",
+                               top, machine, devices);
+}
+
+#define DISK(dev, more) "<disk><source file=\"/x\"/><target dev=\"" dev "\"/>" more "</disk>"
+
+static const struct {
+        const char *machine, *top, *devices, *message;
+} refused[] = {
+        { "q35", "<vcpu>-1</vcpu>", "", "<vcpu>" },
+        { "q35", "<vcpu>4294967295</vcpu>", "", "at most 4096" },
+        { "q35", "<vcpu>2147483648</vcpu>", "", "at most 4096" },
+        { "q35", "<vcpu>300</vcpu>", "", "at most 288" },
+        { "q35", "<vcpu>0</vcpu>", "", "missing or zero" },
+        { "q35", "<vcpu current=\"3\">2</vcpu>", "", "3 current vCPUs" },
+        { "q35", "<vcpu current=\"0\">2</vcpu>", "", "0 current vCPUs" },
+        { "q35", "<iothreads>4294967295</iothreads>", "", "at most 1024" },
+        { "q35", "<iothreads>1025</iothreads>", "", "at most 1024" },
+        { "q35", "<cpu><topology sockets=\"1\" cores=\"2\" threads=\"1\"/></cpu>", "",
+          "has 2 vCPUs and the domain 1" },
+        { "q35", "<uuid>foo</uuid>", "", "malformed UUID" },
+        { "q35", "<currentMemory unit=\"foo\">1</currentMemory>", "", "<currentMemory>" },
+        { "q35", "", DISK("vda", "") DISK("vda", ""), "two disks have the target 'vda'" },
+        { "q35", "", DISK("foo", ""), "unknown disk name 'foo'" },
+        { "q35", "", "<disk><source file=\"/x\"/></disk>", "without a target" },
+        { "q35", "", "<disk><target dev=\"vda\"/></disk>", "disk 'vda' has no source" },
+        { "q35", "", DISK("hda", ""), "no ide controller" },
+        { "pc", "", DISK("hde", ""), "one ide controller" },
+        { "pc", "", DISK("fdc", ""), "one fdc controller" },
+        { "q35", "", DISK("sda", "<address type=\"pci\" bus=\"3\" slot=\"0\"/>"), "type drive" },
+        { "q35", "", DISK("sda", "<address type=\"drive\" controller=\"4000000000\"/>"), "at most 255" },
+        { "q35", "", DISK("vda", "<address type=\"pci\" slot=\"32\"/>"), "at most 31" },
+        { "q35", "", DISK("vda", "<address type=\"pci\" slot=\"1\" function=\"8\"/>"), "at most 7" },
+        { "q35", "", DISK("vda", "<address type=\"pci\" bus=\"256\"/>"), "at most 255" },
+        { "q35", "", DISK("vda", "<address type=\"pci\" domain=\"1\" slot=\"3\"/>"), "PCI domain 1" },
+        { "q35", "", DISK("vda", "<address type=\"pci\" bus=\"1\" slot=\"4\"/>"), "the slots 0 to 0" },
+        { "pc", "", DISK("vda", "<address type=\"pci\" slot=\"1\"/>"), "chip set" },
+        { "q35", "", DISK("vda", "<address type=\"pci\" slot=\"0x1f\"/>"), "chip set" },
+        { "q35", "",
+          DISK("vda", "<address type=\"pci\" bus=\"3\"/>") DISK("vdb", "<address type=\"pci\" bus=\"3\"/>"),
+          "disk 'vda' and disk 'vdb' are both at PCI address 0000:03:00.0" },
+        { "q35", "",
+          DISK("sda", "<address type=\"drive\" unit=\"2\"/>")
+                  DISK("sdb", "<address type=\"drive\" unit=\"2\"/>"),
+          "disk 'sda' and disk 'sdb' are both at unit 2" },
+        { "q35", "", "<controller type=\"pci\"/>", "model of PCI controller 1 is unknown or missing" },
+        { "q35", "", "<controller type=\"pci\" model=\"pci-root\"/>", "pcie-root of this machine" },
+        { "q35", "", "<controller type=\"pci\" model=\"pcie-root\" index=\"1\"/>",
+          "pcie-root of this machine" },
+        { "q35", "", "<controller type=\"foo\"/>", "type of a controller" },
+        { "q35", "", "<controller type=\"scsi\" index=\"0\"/><controller type=\"scsi\" index=\"0\"/>",
+          "two scsi controllers have the index 0" },
+        { "q35", "", "<controller type=\"scsi\" index=\"4294967295\"/>", "at most 65535" },
+        { "q35", "", "<controller type=\"sata\" index=\"0\"><address type=\"pci\" slot=\"4\"/></controller>",
+          "0000:00:1f.2" },
+        { "pc", "", "<controller type=\"pci\" model=\"pcie-root-port\"/>", "no free PCI slot" },
+        { "pc", "", "<controller type=\"usb\" model=\"none\"/><input type=\"tablet\" bus=\"usb\"/>",
+          "USB is disabled" },
+        { "pc", "", "<input type=\"tablet\" bus=\"usb\"><address type=\"usb\" bus=\"0\" port=\"9\"/></input>",
+          "no port 9" },
+        { "pc", "",
+          "<input type=\"tablet\" bus=\"usb\"><address type=\"usb\" bus=\"0\" port=\"1.1\"/></input>",
+          "no port 1.1" },
+        { "pc", "",
+          "<input type=\"tablet\" bus=\"usb\"><address type=\"usb\" bus=\"0\" port=\"1..1\"/></input>",
+          "malformed USB port" },
+        { "pc", "", "<input type=\"tablet\" bus=\"usb\"><address type=\"usb\" bus=\"2\"/></input>",
+          "no USB controller 2" },
+        { "pc", "", "<input type=\"tablet\" bus=\"ps2\"/>", "ps2 bus" },
+        { "q35", "", "<console type=\"pty\"/><console type=\"pty\"/>", "only the first console" },
+        { "q35", "",
+          "<channel type=\"pty\"><target type=\"virtio\" name=\"a\"/><address type=\"virtio-serial\" "
+          "port=\"1\"/></channel>"
+          "<channel type=\"pty\"><target type=\"virtio\" name=\"b\"/><address type=\"virtio-serial\" "
+          "port=\"1\"/></channel>",
+          "channel 'a' and channel 'b' are both at port 1" },
+        { "q35", "", "<channel type=\"pty\"/>", "target of a channel" },
+        { "q35", "", "<interface type=\"user\"><mac address=\"foo\"/></interface>",
+          "malformed MAC address 'foo'" },
+        { "q35", "", "<interface type=\"user\"><mac address=\"01:00:00:00:00:01\"/></interface>",
+          "one of a group" },
+        { "q35", "", "<interface/>", "without a type" },
+        { "q35", "",
+          "<graphics type=\"vnc\" listen=\"::1\"><listen type=\"address\" address=\"::2\"/></graphics>",
+          "'::1'" },
+        { "q35", "", "<graphics type=\"vnc\" port=\"70000\"/>", "no port number" },
+        { "q35", "", "<video><model type=\"qxl\"/></video><video><model type=\"cirrus\"/></video>",
+          "primary" },
+        { "q35", "", DISK("vda", "<boot order=\"1\"/>") DISK("vdb", "<boot order=\"1\"/>"),
+          "boot order 1 is both that of disk 'vda' and of disk 'vdb'" },
+        { "q35", "", DISK("vda", "<boot order=\"0\"/>"), "counts from 1" },
+};
+
+static void check_refused(unsigned i)
+{
+        g_autofree char *text = domain_with(refused[i].machine, refused[i].top, refused[i].devices);
+        struct domain_machine machine = machine_for(text);
+        g_autoptr(GError) error = NULL;
+        g_autofree char *normal = normalize(text, &machine, &error);
+
+        ck_assert_msg(!normal, "accepted: %s", text);
+        ck_assert(error_is(error, ERROR_XML_ERROR) || error_is(error, ERROR_CONFIG_UNSUPPORTED));
+        ck_assert_msg(strstr(error->message, refused[i].message), "'%s' is not in: %s", refused[i].message,
+                      error->message);
+        ck_assert_msg(strstr(error->message, " at line 1 ") || strstr(error->message, "controller"), "%s",
+                      error->message);
+}
+
+START_TEST(test_refused)
+{
+        for (unsigned i = 0; i < G_N_ELEMENTS(refused); i++)
+                check_refused(i);
+}
+END_TEST
+
+START_TEST(test_no_memory)
+{
+        struct domain_machine machine = machine_for("q35");
+        g_autoptr(GError) error = NULL;
+        g_autofree char *normal =
+                normalize("<domain><name>x</name><os><type>hvm</type></os></domain>", &machine, &error);
+
+        ck_assert(!normal);
+        ck_assert_str_eq(error->message, "XML error: the size of the memory is missing or zero (<memory>)");
+}
+END_TEST
+
+/* ---- made up ---- */
+
+START_TEST(test_random)
+{
+        g_autofree char *text = domain_with("q35", "", "<interface type=\"user\"/>");
+        struct domain_machine machine = machine_for(text);
+        g_autofree char *first = normalize(text, &machine, NULL), *second = normalize(text, &machine, NULL);
+
+        ck_assert(strstr(first, "<uuid>") && strstr(first, "<mac address='52:54:00:"));
+        ck_assert_str_ne(first, second);
+}
+END_TEST
+
+/* ---- other machines ---- */
+
+START_TEST(test_no_bus)
+{
+        struct domain_machine machine = { .type = "test", .arch = "i686" };
+        g_autofree char *text =
+                domain_with("x", "<uuid>0b4a6c5e-0000-4000-8000-000000000001</uuid>", DISK("vda", ""));
+        g_autofree char *normal = normalize(text, &machine, NULL);
+
+        ck_assert(strstr(normal, "<disk type='file' device='disk'>\n      <source file='/x'/>\n"
+                                 "      <target dev='vda' bus='virtio'/>\n    </disk>\n"));
+        ck_assert(!strstr(normal, "controller") && !strstr(normal, "address"));
+}
+END_TEST
+
+START_TEST(test_virt)
+{
+        struct domain_machine machine = { .type = "kvm",
+                                          .arch = "aarch64",
+                                          .machine = "virt-7.2",
+                                          .emulator = "/usr/bin/qemu-system-aarch64",
+                                          .pcie_root = true,
+                                          .assign_addresses = true,
+                                          .net_model = "virtio",
+                                          .video_model = "virtio" };
+        g_autofree char *text = domain_with(
+                "virt", "", DISK("vda", "") "<serial/><input type=\"tablet\"/><graphics type=\"vnc\"/>");
+        g_autofree char *normal = normalize(text, &machine, NULL);
+
+        ck_assert(strstr(normal, "<target type='system-serial' port='0'>"));
+        ck_assert(strstr(normal, "<controller type='usb' index='0' model='qemu-xhci'>"));
+        ck_assert(strstr(normal, "<input type='tablet' bus='usb'>"));
+        ck_assert(!strstr(normal, "ps2") && !strstr(normal, "sata"));
+}
+END_TEST
+
+/* ---- many ---- */
+
+static char *many_disks(const char *machine, unsigned count, unsigned bus)
+{
+        static const char *const names[] = { "virtio", "usb", "scsi" };
+        g_autoptr(GString) devices = g_string_new(NULL);
+
+        for (unsigned i = 0; i < count; i++) {
+                char letters[3] = { (char)('a' + i / 26 % 26), (char)('a' + i % 26), '\0' };
+
+                g_string_append_printf(
+                        devices, "<disk><source file=\"/x\"/><target dev=\"%s%c%s\" bus=\"%s\"/></disk>",
+                        bus == 0 ? "vd" : "sd", 'a' + (int)(i / 676), letters, names[bus]);
+        }
+        return domain_with(machine, "", devices->str);
+}
+
+static void check_many(const char *machine_name, unsigned bus)
+{
+        g_autofree char *text = many_disks(machine_name, 900, bus);
+        struct domain_machine machine = machine_for(text);
+        g_autoptr(GError) error = NULL;
+        g_autofree char *normal = normalize(text, &machine, &error);
+
+        ck_assert_msg(normal, "%s", error ? error->message : "");
+}
+
+/* Steps that look at every pair of devices would be noticed here, far away from the bound. */
+START_TEST(test_many)
+{
+        gint64 start = g_get_monotonic_time();
+
+        check_many("pc", 0);
+        check_many("q35", 1);
+        check_many("q35", 2);
+        ck_assert_int_lt(g_get_monotonic_time() - start, 10 * G_USEC_PER_SEC);
+}
+END_TEST
+
+START_TEST(test_too_many)
+{
+        g_autofree char *devices = many_disks("q35", DOMAIN_DEVICES_MAX + 1, 0),
+                        *ports = many_disks("q35", 300, 0);
+        struct domain_machine machine = machine_for("q35");
+        g_autoptr(GError) error = NULL, no_slot = NULL;
+
+        ck_assert(!normalize(devices, &machine, &error));
+        ck_assert(strstr(error->message, "more than 1024 devices"));
+        ck_assert(!normalize(ports, &machine, &no_slot));
+        ck_assert(strstr(no_slot->message, "no free PCI slot"));
+}
+END_TEST
+
+CHECK_MAIN("domain-normalize", test_documents, test_refused, test_no_memory, test_random, test_no_bus,
+           test_virt, test_many, test_too_many)
