@@ -5,6 +5,7 @@
  */
 #include "drivers/qemu/qmp-stream.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define BUFFER_KEEP (256 * 1024) /* a buffer that grew beyond this is given back when it is empty */
@@ -151,6 +152,59 @@ static const char *classify(struct qmp_message *message)
         return "a message that is neither greeting, reply nor event";
 }
 
+/* Writes the parser's greatest integer over a number of digits that is beyond it, and within what QEMU's may
+ * be. */
+static void clamp_number(char *digits, size_t count)
+{
+        static const char greatest[] = "9223372036854775807";
+        size_t length = strlen(greatest);
+        char *end;
+
+        if (count < length || count > length + 1)
+                return;
+        errno = 0;
+        if (g_ascii_strtoull(digits, &end, 10) <= INT64_MAX || errno == ERANGE || end != digits + count)
+                return;
+        memcpy(digits, greatest, length);
+        memset(digits + length, ' ', count - length);
+}
+
+/*
+ * QEMU's integers go up to 2^64 - 1, twice as far as those of the parser: defaults and masks of that size are
+ * in some replies. They become the greatest that there is.
+ */
+static char *clamp_integers(const char *line, size_t length)
+{
+        char *copy = g_strndup(line, length);
+        bool quoted = false;
+
+        for (size_t i = 0; i < length; i++) {
+                size_t count = quoted ? 0 : strspn(copy + i, "0123456789");
+
+                if (quoted && copy[i] == '\\') {
+                        i++;
+                } else if (copy[i] == '"') {
+                        quoted = !quoted;
+                } else if (count > 0) {
+                        if (!memchr(".eE", copy[i + count], 3))
+                                clamp_number(copy + i, count);
+                        i += count - 1;
+                }
+        }
+        return copy;
+}
+
+static json_t *parse_json(const char *line, size_t length, json_error_t *failure)
+{
+        json_t *root = json_loadb(line, length, 0, failure);
+        g_autofree char *clamped = NULL;
+
+        if (root || json_error_code(failure) != json_error_numeric_overflow)
+                return root;
+        clamped = clamp_integers(line, length);
+        return json_loadb(clamped, length, 0, failure);
+}
+
 static char *parse_line(const char *line, size_t length, struct qmp_message *message)
 {
         struct measure measure = measure_line(line, length);
@@ -162,7 +216,7 @@ static char *parse_line(const char *line, size_t length, struct qmp_message *mes
         if (measure.values > QMP_VALUES_MAX)
                 return g_strdup_printf("JSON of more than %d values", QMP_VALUES_MAX);
         *message = (struct qmp_message){ .cost = length + measure.values * QMP_VALUE_COST };
-        message->root = json_loadb(line, length, 0, &failure);
+        message->root = parse_json(line, length, &failure);
         if (!message->root) {
                 g_autofree char *text = g_utf8_make_valid(line, (gssize)MIN(length, 40));
 

@@ -170,6 +170,26 @@ START_TEST(test_long_number)
 }
 END_TEST
 
+/* Integers that are whole in QEMU and too big for the parser; those next to them keep their value. */
+START_TEST(test_unsigned)
+{
+        struct qmp_message message;
+        char *reason = NULL;
+
+        push("{\"return\": {\"a\": 18446744073709551615, \"b\": 9223372036854775807, \"c\": "
+             "9223372036854775808,"
+             " \"d\": -4, \"e\": \"18446744073709551615\"}, \"id\": 3}\n");
+        ck_assert_int_eq(qmp_stream_next(&stream, 1000, &message, &reason), QMP_STREAM_MESSAGE);
+        ck_assert_uint_eq(message.id, 3);
+        ck_assert_int_eq(json_integer_value(json_object_get(message.body, "a")), INT64_MAX);
+        ck_assert_int_eq(json_integer_value(json_object_get(message.body, "b")), INT64_MAX);
+        ck_assert_int_eq(json_integer_value(json_object_get(message.body, "c")), INT64_MAX);
+        ck_assert_int_eq(json_integer_value(json_object_get(message.body, "d")), -4);
+        ck_assert_str_eq(json_string_value(json_object_get(message.body, "e")), "18446744073709551615");
+        qmp_message_clear(&message);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("qmp-stream");
@@ -186,6 +206,7 @@ int main(void)
         tcase_add_test(tests, test_many_values);
         tcase_add_test(tests, test_text_is_no_structure);
         tcase_add_test(tests, test_long_number);
+        tcase_add_test(tests, test_unsigned);
         suite_add_tcase(suite, tests);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_NORMAL);
