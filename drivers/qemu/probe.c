@@ -287,6 +287,38 @@ static json_t *trim_host(const json_t *reply)
         return host;
 }
 
+/* The enlightenments for Windows guests that KVM has here, as domain definitions call them. */
+static json_t *trim_hyperv(const json_t *reply)
+{
+        static const char *const names[] = { "relaxed", "vapic", "vpindex",     "runtime",         "synic",
+                                             "stimer",  "reset", "frequencies", "reenlightenment", "tlbflush",
+                                             "ipi",     "evmcs", "avic" };
+        const json_t *properties = json_object_get(json_object_get(reply, "model"), "props");
+        json_t *list = json_array();
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+                g_autofree char *property = g_strconcat("hv-", names[i], NULL);
+
+                if (json_is_true(json_object_get(properties, property)))
+                        json_array_append_new(list, json_string(names[i]));
+        }
+        return list;
+}
+
+static bool ask_hyperv(struct session *session, json_t *document, GError **error)
+{
+        json_t *reply = NULL;
+        uint64_t id = qmp_send(session->qmp, "query-cpu-model-expansion",
+                               json_pack("{s:s, s:{s:s, s:{s:b}}}", "type", "full", "model", "name", "host",
+                                         "props", "hv-passthrough", 1));
+        bool ok = receive_optional(session, id, &reply, error);
+
+        if (ok && reply)
+                json_object_set_new(document, "hyperv", trim_hyperv(reply));
+        json_decref(reply);
+        return ok;
+}
+
 /*
  * Models and what the host's CPU is worth. name: the model that has all that this accelerator can give.
  * Emulators of architectures where models do not work like that fail the second question, which is no error.
@@ -442,6 +474,8 @@ static bool ask_all(struct session *session, json_t *document, json_t *cpus, boo
             !ask_cpus(session, *has_kvm ? "host" : "max", &first, error))
                 return false;
         json_object_set_new(cpus, *has_kvm ? "kvm" : "tcg", first);
+        if (*has_kvm && !ask_hyperv(session, document, error))
+                return false;
         return ask_types(session, document, error) && ask_interface(session, document, error);
 }
 

@@ -19,11 +19,12 @@ enum set {
         SET_EVENTS,
         SET_ARGUMENTS,
         SET_OPTIONS,
+        SET_HYPERV,
         SET_LAST,
 };
 
 static const char *const set_names[SET_LAST] = {
-        "types", "properties", "commands", "events", "arguments", "options",
+        "types", "properties", "commands", "events", "arguments", "options", "hyperv",
 };
 
 static const char *const accel_names[QEMU_ACCEL_LAST] = { "kvm", "tcg" };
@@ -344,6 +345,11 @@ const struct qemu_host_model *qemu_caps_get_host_model(const struct qemu_caps *c
 bool qemu_caps_has_cpu(const struct qemu_caps *caps, const char *name)
 {
         return g_hash_table_contains(caps->cpus, name);
+}
+
+bool qemu_caps_has_hyperv(const struct qemu_caps *caps, const char *feature)
+{
+        return g_hash_table_contains(caps->sets[SET_HYPERV], feature);
 }
 
 bool qemu_caps_has_type(const struct qemu_caps *caps, const char *type)

@@ -87,6 +87,9 @@ const struct qemu_host_model *qemu_caps_get_host_model(const struct qemu_caps *c
 /* Has the emulator this CPU: "max", "host", "Haswell-v4" ...? */
 bool qemu_caps_has_cpu(const struct qemu_caps *caps, const char *name);
 
+/* An enlightenment for Windows guests that KVM has here, by its name in domain definitions: "vapic". */
+bool qemu_caps_has_hyperv(const struct qemu_caps *caps, const char *feature);
+
 /* ---- what else there is ---- */
 
 /* A device or object type: "virtio-blk-pci", "memory-backend-memfd", "tpm-emulator". */
