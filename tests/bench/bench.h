@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Measurements of the agent as ratios within one run: against an echo service on the same bus, against the
+ * bare disk, against the bare QEMU command line. Nothing here passes or fails by time; the table says what
+ * was reached.
+ */
+
+#include <glib.h>
+#include <stdint.h>
+
+#include "tests/support/harness.h"
+
+#define BENCH_ROUNDS 2000
+
+struct bench {
+        struct harness *harness;
+        struct client *client;
+};
+
+/* A call without arguments (types ""), with a flags argument of 0 ("u"), or with strings ("s", "ss"). */
+struct bench_call {
+        const char *path;
+        const char *interface;
+        const char *member;
+        const char *types;
+        const char *first;
+        const char *second;
+};
+
+/* One line of the table: what was measured, the limit it is held against, the ratio that is to be reached. */
+void bench_print(const char *what, double ours, double limit, const char *unit, double goal_ratio);
+/* The same for a bare value with an upper bound. */
+void bench_print_value(const char *what, double value, const char *unit, double goal);
+void bench_print_note(const char *what, const char *text);
+
+int64_t bench_now_ns(void);
+double bench_median(int64_t *values, unsigned count);
+
+/* Sends the call to `destination`, waits for the answer (the caller's) and adds the time to *ns. */
+sd_bus_message *bench_time_call(struct client *client, const char *destination, const struct bench_call *call,
+                                int64_t *ns);
+/* Makes the echo service answer from now on with what the agent answers to this call. */
+void bench_store(struct bench *bench, const struct bench_call *call);
+/* Medians of the call at the agent and at the echo service, taken in turns, in us. */
+void bench_compare(struct bench *bench, const struct bench_call *call, unsigned rounds, double *ours_us,
+                   double *echo_us);
+
+/* Kilobytes of the agent (Pss). */
+double bench_agent_kib(struct bench *bench);
+
+/* The parts, in the order of the table. */
+void bench_reads(struct bench *bench);
+void bench_clients(struct bench *bench);
+void bench_domains(struct bench *bench);
+void bench_guests(struct bench *bench);
+void bench_hung(struct bench *bench);
