@@ -420,7 +420,7 @@ static void define_done(struct managed *object, const GError *error, void *data)
         g_free(define);
 }
 
-void registry_define(struct registry *registry, struct definition *definition, managed_done done, void *data)
+bool registry_define(struct registry *registry, struct definition *definition, managed_done done, void *data)
 {
         g_autoptr(GError) error = NULL;
         struct managed *object = registry_reserve(registry, definition, &error);
@@ -429,11 +429,12 @@ void registry_define(struct registry *registry, struct definition *definition, m
         if (!object) {
                 done(NULL, error, data);
                 definition_unref(definition);
-                return;
+                return false;
         }
         define = g_new(struct define, 1);
         *define = (struct define){ definition, done, data };
         managed_run(object, MANAGED_IN_TURN, define_work, define_done, define);
+        return true;
 }
 
 struct autostart {

@@ -69,8 +69,11 @@ GPtrArray *registry_list(const struct registry *registry);
 struct managed *registry_reserve(struct registry *registry, const struct definition *definition,
                                  GError **error);
 
-/* Stores definition (taken), publishes it, announces DEFINED (added or updated); see registry_reserve(). */
-void registry_define(struct registry *registry, struct definition *definition, managed_done done, void *data);
+/*
+ * Stores definition (taken), publishes it, announces DEFINED (added or updated); see registry_reserve().
+ * True: it is in the object's lane, and done comes later; false: it failed, and done was called.
+ */
+bool registry_define(struct registry *registry, struct definition *definition, managed_done done, void *data);
 
 /*
  * Reserves a second name for an object that is to be renamed. The name of the next published definition

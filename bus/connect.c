@@ -76,14 +76,19 @@ void on_connect_reset_last_error(struct call *call)
 
 /* ---- domains ---- */
 
-/* Later calls of the caller must not overtake a definition that has not got to its object yet. */
+/* Later calls of the caller must not overtake a document that has not got to its domain yet. */
+static void document_queued(void *data)
+{
+        call_release(data);
+}
+
 void on_connect_domain_define_xml(struct call *call)
 {
         const char *xml;
 
         call_read(call, "s", &xml);
         call_hold(call);
-        domain_define_xml(call_get_driver(call), xml, 0, call_done_with_domain, call);
+        domain_define_xml(call_get_driver(call), xml, 0, document_queued, call_done_with_domain, call);
 }
 
 void on_connect_domain_create_xml(struct call *call)
@@ -94,7 +99,8 @@ void on_connect_domain_create_xml(struct call *call)
         call_read(call, "su", &xml, &flags);
         call_hold(call);
         call->caller->owns_domains |= (flags & DOMAIN_START_AUTODESTROY) != 0;
-        domain_create_xml(call_get_driver(call), xml, flags, call->caller->name, call_done_with_domain, call);
+        domain_create_xml(call_get_driver(call), xml, flags, call->caller->name, document_queued,
+                          call_done_with_domain, call);
 }
 
 /* Replies with the path of domain; takes error when it is NULL. */

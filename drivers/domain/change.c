@@ -60,6 +60,7 @@ void domain_parse(struct domain_driver *driver, const char *xml, bool validate, 
 
 struct define {
         struct domain_driver *driver; /* borrowed */
+        domain_queued queued;
         managed_done done;
         void *data; /* owned by done */
 };
@@ -68,15 +69,15 @@ static void define_parsed(struct domain_def *def, const GError *error, void *dat
 {
         struct define *define = data;
 
-        if (def)
-                registry_define(define->driver->domains, &def->base, define->done, define->data);
-        else
+        if (!def)
                 define->done(NULL, error, define->data);
+        else if (registry_define(define->driver->domains, &def->base, define->done, define->data))
+                define->queued(define->data);
         g_free(define);
 }
 
-void domain_define_xml(struct domain_driver *driver, const char *xml, unsigned flags, managed_done done,
-                       void *data)
+void domain_define_xml(struct domain_driver *driver, const char *xml, unsigned flags, domain_queued queued,
+                       managed_done done, void *data)
 {
         struct define *define;
         GError *error = NULL;
@@ -86,7 +87,7 @@ void domain_define_xml(struct domain_driver *driver, const char *xml, unsigned f
                 return;
         }
         define = g_new(struct define, 1);
-        *define = (struct define){ driver, done, data };
+        *define = (struct define){ driver, queued, done, data };
         domain_parse(driver, xml, flags & DOMAIN_DEFINE_VALIDATE, define_parsed, define);
 }
 

@@ -151,8 +151,15 @@ bool domain_get_metadata(const struct domain *domain, int type, const char *uri,
 
 /* ---- changes ---- */
 
-void domain_define_xml(struct domain_driver *driver, const char *xml, unsigned flags, managed_done done,
-                       void *data);
+/*
+ * The change that a new document means stands in its domain's lane: from now on later changes of that domain
+ * queue behind it. An emulator may have to be asked first, so this can take a while; it does not come at all
+ * when the document is refused.
+ */
+typedef void (*domain_queued)(void *data);
+
+void domain_define_xml(struct domain_driver *driver, const char *xml, unsigned flags, domain_queued queued,
+                       managed_done done, void *data);
 
 enum domain_define_flags {
         DOMAIN_DEFINE_VALIDATE = 1, /* refuse what the format does not know */
@@ -196,7 +203,7 @@ enum domain_affect {
 
 /* owner: an opaque name of the caller for AUTODESTROY, see domain_owner_gone(). done gets the new object. */
 void domain_create_xml(struct domain_driver *driver, const char *xml, unsigned flags, const char *owner,
-                       managed_done done, void *data);
+                       domain_queued queued, managed_done done, void *data);
 void domain_create(struct domain *domain, unsigned flags, const char *owner, managed_done done, void *data);
 void domain_destroy(struct domain *domain, unsigned flags, managed_done done, void *data);
 void domain_shutdown(struct domain *domain, unsigned flags, managed_done done, void *data);

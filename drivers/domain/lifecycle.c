@@ -135,7 +135,8 @@ static bool create_xml_work(struct managed *object, void *data, GError **error)
 
 struct create_xml {
         struct domain_driver *driver; /* borrowed */
-        struct call *call;            /* owned */
+        domain_queued queued;
+        struct call *call; /* owned */
 };
 
 static void create_xml_parsed(struct domain_def *def, const GError *failure, void *data)
@@ -147,15 +148,17 @@ static void create_xml_parsed(struct domain_def *def, const GError *failure, voi
         create->call->def = def;
         if (def)
                 object = registry_reserve(create->driver->domains, &def->base, &error);
-        if (object)
+        if (object) {
                 managed_run(object, MANAGED_IN_TURN, create_xml_work, call_done, create->call);
-        else
+                create->queued(create->call->data);
+        } else {
                 call_done(NULL, def ? error : failure, create->call);
+        }
         g_free(create);
 }
 
 void domain_create_xml(struct domain_driver *driver, const char *xml, unsigned flags, const char *owner,
-                       managed_done done, void *data)
+                       domain_queued queued, managed_done done, void *data)
 {
         struct create_xml *create;
         GError *error = NULL;
@@ -165,7 +168,7 @@ void domain_create_xml(struct domain_driver *driver, const char *xml, unsigned f
                 return;
         }
         create = g_new(struct create_xml, 1);
-        *create = (struct create_xml){ driver, call_new(flags, owner, done, data) };
+        *create = (struct create_xml){ driver, queued, call_new(flags, owner, done, data) };
         domain_parse(driver, xml, flags & DOMAIN_START_VALIDATE, create_xml_parsed, create);
 }
 
