@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What a guest's QEMU holds: no privilege, no group and no descriptor of the agent's, no secret in its
+ * command line; and what the agent writes about it is nobody else's to read.
+ */
+
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/support/guest.h"
+#include "tests/support/harness.h"
+
+#define PASSWORD "s3cr3t-p4ssw0rd"
+
+static struct harness *harness;
+static struct client *client;
+
+static void set_up(void)
+{
+        harness = harness_new();
+        client = harness_get_client(harness);
+}
+
+static void tear_down(void)
+{
+        harness_free(harness);
+}
+
+static char *read_proc(pid_t pid, const char *name)
+{
+        g_autofree char *path = g_strdup_printf("/proc/%d/%s", pid, name);
+        char *text = NULL;
+        size_t length = 0;
+
+        ck_assert_msg(g_file_get_contents(path, &text, &length, NULL), "%s", path);
+        /* Of a vector of strings make one. */
+        for (size_t i = 0; i + 1 < length; i++)
+                if (!text[i])
+                        text[i] = ' ';
+        return text;
+}
+
+/* The value of a line of /proc/<pid>/status. */
+static char *read_status(pid_t pid, const char *key)
+{
+        g_autofree char *text = read_proc(pid, "status");
+        g_autofree char *start = g_strdup_printf("\n%s:", key);
+        const char *line = strstr(text, start);
+
+        ck_assert_msg(line, "no %s in status", key);
+        line += strlen(start);
+        return g_strstrip(g_strndup(line, strcspn(line + 1, "\n") + 1));
+}
+
+START_TEST(test_privileges)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml("web", NULL));
+        pid_t pid = harness_find_guest(harness, "web");
+        g_autofree char *no_new_privs = read_status(pid, "NoNewPrivs");
+        g_autofree char *seccomp = read_status(pid, "Seccomp");
+
+        ck_assert_str_eq(no_new_privs, "1");
+        ck_assert_str_eq(seccomp, "2");
+}
+END_TEST
+
+/* Nothing but the monitor and what QEMU opens itself: no socket of the bus, no file of the agent's. */
+START_TEST(test_descriptors)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml("web", NULL));
+        pid_t pid = harness_find_guest(harness, "web");
+        g_autofree char *folder = g_strdup_printf("/proc/%d/fd", pid);
+        g_autofree char *state = harness_path(harness, "state");
+        g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+        const char *name;
+        unsigned sockets = 0;
+
+        ck_assert_ptr_nonnull(dir);
+        while ((name = g_dir_read_name(dir))) {
+                g_autofree char *link = g_build_filename(folder, name, NULL);
+                g_autofree char *target = g_file_read_link(link, NULL);
+
+                if (!target)
+                        continue;
+                ck_assert_msg(!g_str_has_prefix(target, state), "QEMU holds %s", target);
+                if (g_str_has_prefix(target, "socket:"))
+                        sockets++;
+        }
+        /* The monitor: its listening socket and the agent's connection. */
+        ck_assert_uint_le(sockets, 2);
+}
+END_TEST
+
+START_TEST(test_secrets_stay_secret)
+{
+        g_autofree char *path = guest_start(
+                client,
+                guest_bare_xml("web", "<graphics type='vnc' port='-1' autoport='yes' passwd='" PASSWORD "'/>"
+                                      "<video><model type='vga'/></video>"));
+        pid_t pid = harness_find_guest(harness, "web");
+        g_autofree char *command = read_proc(pid, "cmdline");
+        g_autofree char *environment = read_proc(pid, "environ");
+        g_autofree char *shown = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        g_autofree char *secure = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 1);
+        g_autofree char *log = harness_read_log(harness);
+
+        ck_assert_ptr_null(strstr(command, PASSWORD));
+        ck_assert_ptr_null(strstr(environment, PASSWORD));
+        ck_assert_ptr_null(strstr(shown, PASSWORD));
+        ck_assert_ptr_nonnull(strstr(secure, PASSWORD));
+        ck_assert_ptr_null(strstr(log, PASSWORD));
+}
+END_TEST
+
+/* Fails for each regular file below dir that contains the text and is anybody else's to read. */
+static unsigned check_files(const char *dir, const char *text)
+{
+        g_autoptr(GDir) entries = g_dir_open(dir, 0, NULL);
+        const char *name;
+        unsigned found = 0;
+
+        while (entries && (name = g_dir_read_name(entries))) {
+                g_autofree char *path = g_build_filename(dir, name, NULL);
+                g_autofree char *contents = NULL;
+                struct stat st;
+
+                if (lstat(path, &st) < 0)
+                        continue;
+                if (S_ISDIR(st.st_mode))
+                        found += check_files(path, text);
+                if (!S_ISREG(st.st_mode) || !g_file_get_contents(path, &contents, NULL, NULL) ||
+                    !strstr(contents, text))
+                        continue;
+                ck_assert_msg((st.st_mode & 077) == 0, "%s has mode %o", path, st.st_mode & 0777);
+                found++;
+        }
+        return found;
+}
+
+START_TEST(test_files_with_secrets)
+{
+        g_autofree char *path = guest_start(
+                client,
+                guest_bare_xml("web", "<graphics type='vnc' port='-1' autoport='yes' passwd='" PASSWORD "'/>"
+                                      "<video><model type='vga'/></video>"));
+        g_autofree char *state = harness_path(harness, "state");
+        g_autofree char *run = harness_path(harness, "run");
+        g_autofree char *log = harness_path(harness, "log");
+
+        ck_assert_uint_gt(check_files(state, PASSWORD), 0);
+        check_files(run, PASSWORD);
+        ck_assert_uint_eq(check_files(log, PASSWORD), 0);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("confinement");
+        TCase *tcase = tcase_create("confinement");
+
+        tcase_add_checked_fixture(tcase, set_up, tear_down);
+        tcase_add_test(tcase, test_privileges);
+        tcase_add_test(tcase, test_descriptors);
+        tcase_add_test(tcase, test_secrets_stay_secret);
+        tcase_add_test(tcase, test_files_with_secrets);
+        suite_add_tcase(suite, tcase);
+        return harness_main(suite);
+}
