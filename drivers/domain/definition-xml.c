@@ -380,6 +380,11 @@ void domain_doc_free(struct domain_doc *doc)
         g_free(doc);
 }
 
+xmlDoc *domain_doc_get_xml(const struct domain_doc *doc)
+{
+        return doc->xml;
+}
+
 /* The text of an attribute or element as it stands in the document; NULL when there is none, or nothing in
  * it. */
 static const char *peek(const xmlNode *node, const char *attr)

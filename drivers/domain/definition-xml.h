@@ -87,3 +87,8 @@ bool domain_read_os(struct domain_reader *reader, xmlNode *node, void *os, GErro
 bool domain_read_sysinfo(struct domain_reader *reader, xmlNode *root, struct domain_def *def, GError **error);
 bool domain_read_features(struct domain_reader *reader, xmlNode *node, void *features, GError **error);
 bool domain_read_clock(struct domain_reader *reader, xmlNode *node, void *clock, GError **error);
+
+/* ---- the document itself ---- */
+
+/* Borrowed from doc. */
+xmlDoc *domain_doc_get_xml(const struct domain_doc *doc);

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "drivers/domain/definition.h"
+#include "drivers/domain/live-xml.h"
 #include "tests/unit/check-main.h"
 
 #include <string.h>
@@ -36,17 +37,30 @@ static struct domain_machine machine_for(const char *text)
         };
 }
 
-/* Owned; NULL with an error. */
+/* Normalised, put in order and read. Owned; NULL with an error. */
 static char *normalize(const char *text, const struct domain_machine *machine, GError **error)
 {
-        g_autoptr(xmlDoc) doc = xml_parse(text, "domain", error);
+        struct domain_doc *doc = domain_doc_parse(text, error);
+        CLEANUP(domain_def_unref)
+        struct domain_def *def = doc ? domain_doc_finish(doc, machine, error) : NULL;
 
-        if (!doc || !domain_normalize(doc, machine, error))
-                return NULL;
-        return xml_write(doc, NULL);
+        return def ? g_strdup(def->base.xml) : NULL;
 }
 
 /* ---- whole documents ---- */
+
+/* What a domain is made of when it runs leads back to what it was made from. */
+static void check_active(const char *name, const char *normal)
+{
+        CLEANUP(domain_def_unref) struct domain_def *def = domain_def_parse_stored(normal, NULL);
+        CLEANUP(domain_def_unref) struct domain_def *active = domain_def_activate(def, 3, NULL), *back = NULL;
+
+        ck_assert_msg(active, "%s cannot be active", name);
+        ck_assert_int_eq(active->id, 3);
+        back = domain_def_make_migratable(active, NULL);
+        ck_assert_msg(back && strcmp(back->base.xml, normal) == 0, "%s differs when migratable:\n%s", name,
+                      back->base.xml);
+}
 
 static void check_document(const char *name)
 {
@@ -68,6 +82,7 @@ static void check_document(const char *name)
         again = normalize(normal, &machine, &error);
         ck_assert_msg(again, "%s again: %s", name, error ? error->message : "");
         ck_assert_msg(strcmp(again, normal) == 0, "%s is not normal:\n%s", name, again);
+        check_active(name, normal);
 }
 
 START_TEST(test_documents)
@@ -290,7 +305,7 @@ static char *many_disks(const char *machine, unsigned count, unsigned bus)
 
 static void check_many(const char *machine_name, unsigned bus)
 {
-        g_autofree char *text = many_disks(machine_name, 900, bus);
+        g_autofree char *text = many_disks(machine_name, 700, bus);
         struct domain_machine machine = machine_for(text);
         g_autoptr(GError) error = NULL;
         g_autofree char *normal = normalize(text, &machine, &error);

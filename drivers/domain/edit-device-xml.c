@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Changing the devices of an active definition. No state beside the edit; any thread.
+ */
+#include "base/error.h"
+#include "drivers/domain/edit-private-xml.h"
+#include "drivers/domain/hardware-xml.h"
+
+static xmlNode *devices_of(const struct domain_edit *edit)
+{
+        return xml_child(edit->root, "devices");
+}
+
+static xmlNode *missing(struct domain_edit *edit, const char *what, const char *name)
+{
+        g_autofree char *quoted = error_quote(name);
+
+        error_set(domain_edit_error(edit), ERROR_FROM_DOMAIN, ERROR_DEVICE_MISSING,
+                  "no %s '%s' in the domain", what, quoted);
+        return NULL;
+}
+
+/* The device with that alias; kind, unless NULL, is the element it must be. */
+static xmlNode *find_device(struct domain_edit *edit, const char *alias, const char *kind)
+{
+        XML_FOREACH_CHILD (node, devices_of(edit)) {
+                if ((!kind || xml_is(node, kind)) && hardware_child_is(node, "alias", "name", alias))
+                        return node;
+        }
+        return missing(edit, kind ? kind : "device", alias);
+}
+
+static xmlNode *find_nth(struct domain_edit *edit, xmlNode *parent, const char *kind, unsigned index)
+{
+        g_autofree char *number = g_strdup_printf("%u", index);
+        unsigned count = 0;
+
+        XML_FOREACH_CHILD (node, parent) {
+                if (xml_is(node, kind) && count++ == index)
+                        return node;
+        }
+        return missing(edit, kind, number);
+}
+
+/* The <source> of a device, first of its children when it has to be made. */
+static xmlNode *source_of(xmlNode *device)
+{
+        xmlNode *source = xml_child(device, "source");
+
+        return source ? source : xml_add_child_first(device, "source");
+}
+
+/* ---- character devices ---- */
+
+/* The console that stands for the serial port with that alias. */
+static xmlNode *console_of(const struct domain_edit *edit, const xmlNode *device, const char *alias)
+{
+        if (!xml_is(device, "serial"))
+                return NULL;
+        XML_FOREACH_CHILD (node, devices_of(edit)) {
+                if (xml_is(node, "console") && hardware_child_is(node, "alias", "name", alias))
+                        return node;
+        }
+        return NULL;
+}
+
+static void set_path(xmlNode *device, const char *path)
+{
+        xml_set_attr(source_of(device), "path", path);
+        if (xml_is(device, "console"))
+                xml_set_attr(device, "tty", path);
+}
+
+void domain_edit_set_pty(struct domain_edit *edit, const char *alias, const char *path)
+{
+        xmlNode *device = find_device(edit, alias, NULL), *console;
+
+        if (!device)
+                return;
+        set_path(device, path);
+        console = console_of(edit, device, alias);
+        if (console)
+                set_path(console, path);
+}
+
+static void set_socket(xmlNode *device, const char *path)
+{
+        xmlNode *source = source_of(device);
+
+        hardware_default(source, "mode", "bind");
+        xml_set_attr(source, "path", path);
+}
+
+void domain_edit_set_socket(struct domain_edit *edit, const char *alias, const char *path)
+{
+        xmlNode *device = find_device(edit, alias, NULL), *console;
+
+        if (!device)
+                return;
+        set_socket(device, path);
+        console = console_of(edit, device, alias);
+        if (console)
+                set_socket(console, path);
+}
+
+void domain_edit_set_channel_state(struct domain_edit *edit, const char *alias, bool connected)
+{
+        xmlNode *channel = find_device(edit, alias, "channel");
+
+        if (channel)
+                xml_set_attr(hardware_child(channel, "target"), "state",
+                             connected ? "connected" : "disconnected");
+}
+
+/* ---- interfaces ---- */
+
+void domain_edit_set_interface_target(struct domain_edit *edit, const char *alias, const char *dev)
+{
+        xmlNode *interface = find_device(edit, alias, "interface");
+
+        if (interface)
+                xml_set_attr(hardware_child(interface, "target"), "dev", dev);
+}
+
+void domain_edit_set_interface_port(struct domain_edit *edit, const char *alias, const char *bridge,
+                                    const char *port_id)
+{
+        xmlNode *interface = find_device(edit, alias, "interface");
+
+        if (!interface)
+                return;
+        if (port_id)
+                xml_set_attr(source_of(interface), "portid", port_id);
+        if (bridge)
+                xml_set_attr(source_of(interface), "bridge", bridge);
+}
+
+/* ---- graphics ---- */
+
+static void set_port(xmlNode *graphics, const char *attr, int port)
+{
+        if (port != 0)
+                xml_set_attr_format(graphics, attr, "%d", port);
+}
+
+void domain_edit_set_graphics_ports(struct domain_edit *edit, unsigned index, int port, int tls_port,
+                                    int websocket)
+{
+        xmlNode *graphics = find_nth(edit, devices_of(edit), "graphics", index);
+
+        if (!graphics)
+                return;
+        set_port(graphics, "port", port);
+        set_port(graphics, "tlsPort", tls_port);
+        set_port(graphics, "websocket", websocket);
+}
+
+static void set_listen(struct domain_edit *edit, unsigned index, unsigned listen, const char *attr,
+                       const char *outer, const char *value)
+{
+        xmlNode *graphics = find_nth(edit, devices_of(edit), "graphics", index);
+        xmlNode *node = graphics ? find_nth(edit, graphics, "listen", listen) : NULL;
+
+        if (!node)
+                return;
+        xml_set_attr(node, attr, value);
+        if (listen == 0 && outer)
+                xml_set_attr(graphics, outer, value);
+}
+
+void domain_edit_set_graphics_address(struct domain_edit *edit, unsigned index, unsigned listen,
+                                      const char *address)
+{
+        set_listen(edit, index, listen, "address", "listen", address);
+}
+
+void domain_edit_set_graphics_socket(struct domain_edit *edit, unsigned index, unsigned listen,
+                                     const char *path)
+{
+        xmlNode *graphics = find_nth(edit, devices_of(edit), "graphics", index);
+
+        /* Only VNC has the attribute. */
+        if (graphics)
+                set_listen(edit, index, listen, "socket",
+                           hardware_is(graphics, "type", "vnc") ? "socket" : NULL, path);
+}
+
+/* ---- the rest ---- */
+
+void domain_edit_set_vsock_cid(struct domain_edit *edit, uint32_t cid)
+{
+        xmlNode *vsock = find_nth(edit, devices_of(edit), "vsock", 0);
+
+        if (vsock)
+                xml_set_attr_format(hardware_child(vsock, "cid"), "address", "%u", cid);
+}
+
+/* ---- disks ---- */
+
+static const char *source_attr(const char *type)
+{
+        if (g_strcmp0(type, "block") == 0)
+                return "dev";
+        return g_strcmp0(type, "dir") == 0 ? "dir" : "file";
+}
+
+void domain_edit_set_disk_path(struct domain_edit *edit, const char *alias, const char *path)
+{
+        xmlNode *disk = find_device(edit, alias, "disk");
+
+        if (!disk)
+                return;
+        xml_remove_children(disk, "backingStore");
+        if (path)
+                xml_set_attr(source_of(disk), source_attr(hardware_peek(disk, "type")), path);
+        else
+                xml_remove_children(disk, "source");
+}
+
+void domain_edit_set_disk_tray(struct domain_edit *edit, const char *alias, bool open)
+{
+        xmlNode *disk = find_device(edit, alias, "disk");
+
+        /* Closed is what is not written. */
+        if (disk)
+                xml_set_attr(hardware_child(disk, "target"), "tray", open ? "open" : NULL);
+}
+
+static xmlNode *add_backing(xmlNode *parent, const struct domain_edit_image *image)
+{
+        xmlNode *store = xml_add(parent, "backingStore");
+        const char *type = image->block ? "block" : "file";
+
+        xml_set_attr(store, "type", type);
+        xml_set_attr_format(store, "index", "%u", image->index);
+        xml_set_attr(xml_add(store, "format"), "type", image->format);
+        xml_set_attr(xml_add(store, "source"), source_attr(type), image->path);
+        return store;
+}
+
+void domain_edit_set_disk_chain(struct domain_edit *edit, const char *alias,
+                                const struct domain_edit_image *images, unsigned count)
+{
+        xmlNode *disk = find_device(edit, alias, "disk"), *end = disk;
+
+        if (!disk || count == 0)
+                return;
+        xml_set_attr_format(source_of(disk), "index", "%u", images[0].index);
+        xml_remove_children(disk, "backingStore");
+        for (unsigned i = 1; i < count; i++)
+                end = add_backing(end, &images[i]);
+        xml_add(end, "backingStore");
+}

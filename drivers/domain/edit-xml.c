@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Changing a definition: what concerns the whole domain. Devices are in edit-device-xml.c. No state beside
+ * the edit; any thread.
+ */
+#include "drivers/domain/edit-xml.h"
+
+#include "base/error.h"
+#include "drivers/domain/definition-xml.h"
+#include "drivers/domain/edit-private-xml.h"
+#include "drivers/domain/hardware-xml.h"
+
+struct domain_edit *domain_edit_new(const struct domain_def *def, GError **error)
+{
+        struct domain_doc *doc = domain_doc_parse(def->base.xml, error);
+        struct domain_edit *edit;
+
+        if (!doc)
+                return NULL;
+        edit = g_new0(struct domain_edit, 1);
+        edit->doc = doc;
+        edit->root = xml_root(domain_doc_get_xml(doc));
+        return edit;
+}
+
+void domain_edit_free(struct domain_edit *edit)
+{
+        if (!edit)
+                return;
+        domain_doc_free(edit->doc);
+        g_clear_error(&edit->error);
+        g_free(edit);
+}
+
+struct domain_def *domain_edit_commit(struct domain_edit *taken, GError **error)
+{
+        CLEANUP(domain_edit_free) struct domain_edit *edit = taken;
+
+        if (edit->error) {
+                g_propagate_error(error, g_steal_pointer(&edit->error));
+                return NULL;
+        }
+        return domain_doc_finish(g_steal_pointer(&edit->doc), NULL, error);
+}
+
+/* Where to note a failure: the first one counts. */
+GError **domain_edit_error(struct domain_edit *edit)
+{
+        return edit->error ? NULL : &edit->error;
+}
+
+static void set_child_text(struct domain_edit *edit, const char *name, const char *text)
+{
+        if (text && *text)
+                xml_set_text(hardware_child(edit->root, name), text);
+        else
+                xml_remove_children(edit->root, name);
+}
+
+void domain_edit_set_name(struct domain_edit *edit, const char *name)
+{
+        set_child_text(edit, "name", name);
+}
+
+void domain_edit_set_title(struct domain_edit *edit, const char *title)
+{
+        if (title && strpbrk(title, "\r\n"))
+                error_set(domain_edit_error(edit), ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
+                          "a title is a single line");
+        else
+                set_child_text(edit, "title", title);
+}
+
+void domain_edit_set_description(struct domain_edit *edit, const char *description)
+{
+        set_child_text(edit, "description", description);
+}
+
+static void set_kib(struct domain_edit *edit, const char *name, uint64_t kib)
+{
+        g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, kib);
+
+        set_child_text(edit, name, text);
+        xml_set_attr(xml_child(edit->root, name), "unit", "KiB");
+}
+
+void domain_edit_set_memory(struct domain_edit *edit, uint64_t kib)
+{
+        set_kib(edit, "memory", kib);
+}
+
+void domain_edit_set_current_memory(struct domain_edit *edit, uint64_t kib)
+{
+        set_kib(edit, "currentMemory", kib);
+}
+
+void domain_edit_set_vcpus(struct domain_edit *edit, unsigned current, unsigned max)
+{
+        xmlNode *node = hardware_child(edit->root, "vcpu");
+        unsigned count = max, now;
+
+        if (max == 0 && !xml_get_uint(node, NULL, &count, domain_edit_error(edit)))
+                return;
+        now = count;
+        if (current > 0)
+                now = current;
+        else if (!xml_get_uint(node, "current", &now, domain_edit_error(edit)))
+                return;
+        if (max > 0) {
+                g_autofree char *text = g_strdup_printf("%u", max);
+
+                xml_set_text(node, text);
+        }
+        xml_set_attr(node, "current", NULL);
+        if (now < count)
+                xml_set_attr_format(node, "current", "%u", now);
+}
+
+void domain_edit_set_id(struct domain_edit *edit, int id)
+{
+        if (id < 0)
+                xml_set_attr(edit->root, "id", NULL);
+        else
+                xml_set_attr_format(edit->root, "id", "%d", id);
+}
+
+void domain_edit_set_cpu(struct domain_edit *edit, const char *cpu_xml)
+{
+        g_autoptr(xmlDoc) doc = xml_parse(cpu_xml, "cpu", domain_edit_error(edit));
+
+        if (doc)
+                xml_replace(hardware_child(edit->root, "cpu"), xml_root(doc));
+}
+
+void domain_edit_set_loader(struct domain_edit *edit, const char *path, const char *type, const char *format,
+                            bool readonly, bool secure)
+{
+        xmlNode *loader = hardware_child(hardware_child(edit->root, "os"), "loader");
+
+        xml_set_text(loader, path);
+        xml_set_attr(loader, "readonly", readonly ? "yes" : "no");
+        if (secure)
+                xml_set_attr(loader, "secure", "yes");
+        xml_set_attr(loader, "type", type);
+        if (format && strcmp(format, "raw") != 0)
+                xml_set_attr(loader, "format", format);
+}
+
+void domain_edit_set_nvram(struct domain_edit *edit, const char *path, const char *template_path)
+{
+        xmlNode *nvram = hardware_child(hardware_child(edit->root, "os"), "nvram");
+        xmlNode *source = xml_child(nvram, "source");
+
+        if (template_path)
+                xml_set_attr(nvram, "template", template_path);
+        /* The newer form says what kind of storage it is. */
+        if (source)
+                xml_set_attr(source, hardware_is(nvram, "type", "block") ? "dev" : "file", path);
+        else
+                xml_set_text(nvram, path);
+}
+
+void domain_edit_set_seclabel(struct domain_edit *edit, const char *model, const char *label,
+                              const char *image_label)
+{
+        xmlNode *found = NULL;
+
+        XML_FOREACH_CHILD (node, edit->root) {
+                if (xml_is(node, "seclabel") && hardware_is(node, "model", model))
+                        found = node;
+        }
+        if (!found) {
+                found = xml_add(edit->root, "seclabel");
+                xml_set_attr(found, "type", "dynamic");
+                xml_set_attr(found, "model", model);
+                xml_set_attr(found, "relabel", "yes");
+        }
+        xml_set_text(hardware_child(found, "label"), label);
+        if (image_label)
+                xml_set_text(hardware_child(found, "imagelabel"), image_label);
+}
+
+/* ---- metadata ---- */
+
+/* The child of <metadata> in that namespace. */
+static xmlNode *find_metadata(const xmlNode *root, const char *uri)
+{
+        XML_FOREACH_CHILD (node, xml_child(root, "metadata")) {
+                if (node->ns && g_strcmp0((const char *)node->ns->href, uri) == 0)
+                        return node;
+        }
+        return NULL;
+}
+
+/* Puts what is in no namespace into ns, and with ns NULL what is in the namespace uri into none. */
+static void move_to_namespace(xmlNode *node, xmlNs *ns, const char *uri)
+{
+        if (ns && !node->ns)
+                xmlSetNs(node, ns);
+        else if (!ns && node->ns && g_strcmp0((const char *)node->ns->href, uri) == 0)
+                xmlSetNs(node, NULL);
+        XML_FOREACH_CHILD (child, node)
+                move_to_namespace(child, ns, uri);
+}
+
+static bool is_prefix(const char *key)
+{
+        return key && *key && xmlValidateNCName((const xmlChar *)key, 0) == 0;
+}
+
+void domain_edit_set_metadata(struct domain_edit *edit, const char *xml, const char *key, const char *uri)
+{
+        xmlNode *old, *metadata, *added;
+        g_autoptr(xmlDoc) doc = NULL;
+
+        if (!uri || !*uri || (xml && !is_prefix(key))) {
+                error_set(domain_edit_error(edit), ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
+                          "metadata needs the URI of a namespace and a name that can be its prefix");
+                return;
+        }
+        if (xml) {
+                doc = xml_parse(xml, NULL, domain_edit_error(edit));
+                if (!doc)
+                        return;
+        }
+        old = find_metadata(edit->root, uri);
+        if (old)
+                xml_remove(old);
+        metadata = xml_child(edit->root, "metadata");
+        if (!xml) {
+                if (metadata && !xml_first_element(metadata))
+                        xml_remove(metadata);
+                return;
+        }
+        added = xml_add_copy(hardware_child(edit->root, "metadata"), xml_root(doc));
+        if (!added->ns)
+                move_to_namespace(added, xmlNewNs(added, (const xmlChar *)uri, (const xmlChar *)key), NULL);
+        else if (strcmp((const char *)added->ns->href, uri) != 0)
+                error_set(domain_edit_error(edit), ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
+                          "the metadata is in another namespace than the one it is set for");
+}
+
+/* Declarations of uri on node itself, which nothing below it uses any more. */
+static void drop_declaration(xmlNode *node, const char *uri)
+{
+        for (xmlNs **link = &node->nsDef; *link;) {
+                xmlNs *ns = *link;
+
+                if (g_strcmp0((const char *)ns->href, uri) != 0) {
+                        link = &ns->next;
+                        continue;
+                }
+                *link = ns->next;
+                ns->next = NULL;
+                xmlFreeNs(ns);
+        }
+}
+
+static bool uses_attribute_in(const xmlNode *node, const char *uri)
+{
+        for (const xmlAttr *attr = node->properties; attr; attr = attr->next) {
+                if (attr->ns && g_strcmp0((const char *)attr->ns->href, uri) == 0)
+                        return true;
+        }
+        XML_FOREACH_CHILD (child, node) {
+                if (uses_attribute_in(child, uri))
+                        return true;
+        }
+        return false;
+}
+
+char *domain_def_get_metadata(const struct domain_def *def, const char *uri, GError **error)
+{
+        g_autoptr(xmlDoc) doc = xml_parse(def->base.xml, "domain", error), own = NULL;
+        xmlNode *found;
+        char *text;
+
+        if (!doc)
+                return NULL;
+        found = find_metadata(xml_root(doc), uri);
+        if (!found) {
+                g_autofree char *quoted = error_quote(uri);
+
+                error_set(error, ERROR_FROM_DOMAIN, ERROR_NO_DOMAIN_METADATA,
+                          "domain '%s' has no metadata in the namespace '%s'", def->base.name, quoted);
+                return NULL;
+        }
+        own = xml_new("metadata");
+        found = xml_add_copy(xml_root(own), found);
+        /* It is asked for by its namespace, and given back as it was set: without one. */
+        if (!uses_attribute_in(found, uri)) {
+                move_to_namespace(found, NULL, uri);
+                drop_declaration(found, uri);
+        }
+        text = xml_write(own, found);
+        return g_strchomp(text);
+}
