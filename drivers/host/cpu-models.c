@@ -130,7 +130,10 @@ void cpu_model_get_features(const struct cpu_model *model, struct cpu_features *
         }
 }
 
-/* How many words it takes to get from the model to the CPU; UINT_MAX when one does not get there. */
+/*
+ * How far the model is from the CPU; UINT_MAX when one does not get there. What it has and the CPU lacks
+ * weighs three times: it should be a CPU that this one can pass for.
+ */
 static unsigned distance(const struct cpu_model *model, const struct cpu_features *features, bool may_lack)
 {
         struct cpu_features own, missing, extra;
@@ -141,7 +144,7 @@ static unsigned distance(const struct cpu_model *model, const struct cpu_feature
         extra = cpu_features_minus(features, &own);
         if (!may_lack && cpu_features_count(&missing))
                 return UINT_MAX;
-        return cpu_features_count(&missing) + cpu_features_count(&extra);
+        return 3 * cpu_features_count(&missing) + cpu_features_count(&extra);
 }
 
 const struct cpu_model *cpu_model_choose(const struct cpu_identity *identity,

@@ -40,8 +40,8 @@ void cpu_model_get_features(const struct cpu_model *model, struct cpu_features *
 typedef bool (*cpu_model_filter)(const struct cpu_model *model, void *data);
 
 /*
- * The model that describes a CPU of this identity with these features in the fewest further words: features
- * to add and, where may_lack, features to take away; of equals, one of the same family and model. The model's
+ * The model that is nearest to a CPU of this identity with these features: with the fewest features to add
+ * and, where may_lack, even fewer to take away; of equals, one of the same family and model. The model's
  * vendor is the CPU's or none. Features that only model-specific registers show are not compared. filter may
  * be NULL. NULL when none fits.
  */

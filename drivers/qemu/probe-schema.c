@@ -110,8 +110,11 @@ json_t *probe_schema_arguments(const json_t *schema, const char *const *commands
                 const json_t *command = g_hash_table_lookup(entities, commands[i]);
                 g_autofree char *prefix = g_strconcat(commands[i], "/", NULL);
 
-                if (g_strcmp0(get_string(command, "meta-type"), "command") == 0)
-                        walk_object(&walk, get_string(command, "arg-type"), prefix, 0);
+                if (g_strcmp0(get_string(command, "meta-type"), "command") != 0)
+                        continue;
+                walk_object(&walk, get_string(command, "arg-type"), prefix, 0);
+                if (g_str_has_prefix(commands[i], "query-"))
+                        walk_object(&walk, get_string(command, "ret-type"), prefix, 0);
         }
         return walk.paths;
 }

@@ -74,9 +74,22 @@ G_STATIC_ASSERT(G_N_ELEMENTS(property_types) < QMP_OUTSTANDING_MAX);
 
 /* Commands whose arguments are looked up. */
 static const char *const argument_commands[] = {
-        "block-commit", "block-stream", "blockdev-add",      "blockdev-backup", "blockdev-mirror",
-        "chardev-add",  "device_add",   "dump-guest-memory", "migrate",         "migrate-set-capabilities",
-        "netdev_add",   "object-add",   "screendump",        "set_password",    NULL,
+        "block-commit",
+        "block-stream",
+        "blockdev-add",
+        "blockdev-backup",
+        "blockdev-mirror",
+        "chardev-add",
+        "device_add",
+        "dump-guest-memory",
+        "migrate",
+        "migrate-set-capabilities",
+        "netdev_add",
+        "object-add",
+        "query-display-options",
+        "screendump",
+        "set_password",
+        NULL,
 };
 
 struct session {
