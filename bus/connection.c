@@ -20,8 +20,8 @@
 /* Reading stops while the messages that are here have more than this. */
 #define RECEIVED_MAX (128L * 1024 * 1024)
 /* Bytes that wait to be written: calls wait from here on ... */
-#define CLOG_BYTES   (16L * 1024 * 1024)
-#define UNCLOG_BYTES (4L * 1024 * 1024)
+#define CLOG_BYTES (128L * 1024)
+#define UNCLOG_BYTES (16L * 1024)
 /* ... and signals, which nobody can hold back, are dropped from here on. */
 #define SIGNALS_MAX (64L * 1024 * 1024)
 /* What libdbus reads at once. */
@@ -103,16 +103,13 @@ static void deliver(struct connection *connection)
                 loop_timer_set(connection->timer, 0);
 }
 
-/* Stops or resumes reading. */
-static void set_clogged(struct connection *connection, bool clogged)
+static void unclog(struct connection *connection)
 {
-        connection->clogged = clogged;
-        if (connection->reader && connection->reader->loop_watch)
-                loop_watch_set_events(connection->reader->loop_watch, clogged ? 0 : POLLIN);
-        if (!clogged && connection->dropping) {
+        connection->clogged = false;
+        if (connection->dropping)
                 log_warning("the bus reads again; signals were dropped meanwhile");
-                connection->dropping = false;
-        }
+        connection->dropping = false;
+        connection->events->unclogged(connection->data);
 }
 
 static void on_watch(int fd, short revents, void *data)
@@ -133,10 +130,8 @@ static void on_watch(int fd, short revents, void *data)
         dbus_watch_handle(watch->watch, flags);
         deliver(connection);
         if (connection->clogged && connection->bus &&
-            dbus_connection_get_outgoing_size(connection->bus) < UNCLOG_BYTES) {
-                set_clogged(connection, false);
-                connection->events->unclogged(connection->data);
-        }
+            dbus_connection_get_outgoing_size(connection->bus) < UNCLOG_BYTES)
+                unclog(connection);
 }
 
 static void watch_toggled(DBusWatch *dbus_watch, void *data)
@@ -151,7 +146,7 @@ static void watch_toggled(DBusWatch *dbus_watch, void *data)
                 connection->reader = dbus_watch_get_enabled(dbus_watch) ? watch : NULL;
         if (!dbus_watch_get_enabled(dbus_watch))
                 return;
-        if ((flags & DBUS_WATCH_READABLE) && !connection->clogged)
+        if (flags & DBUS_WATCH_READABLE)
                 events |= POLLIN;
         if (flags & DBUS_WATCH_WRITABLE)
                 events |= POLLOUT;
@@ -194,6 +189,7 @@ static void disconnect(struct connection *connection)
 
         connection->state = CONNECTION_IDLE;
         connection->clogged = false;
+        connection->dropping = false;
         if (!bus)
                 return;
         dbus_connection_close(bus);
@@ -422,7 +418,7 @@ bool connection_is_clogged(struct connection *connection)
 {
         if (!connection->clogged && connection->bus &&
             dbus_connection_get_outgoing_size(connection->bus) > CLOG_BYTES)
-                set_clogged(connection, true);
+                connection->clogged = true;
         return connection->clogged;
 }
 
@@ -430,7 +426,7 @@ void connection_read_ahead(struct connection *connection, size_t limit)
 {
         int fd, available = 0;
 
-        if (connection->clogged || !connection->reader)
+        if (!connection->reader)
                 return;
         fd = dbus_watch_get_unix_fd(connection->reader->watch);
         for (size_t done = 0; done < limit; done += READ_CHUNK) {

@@ -58,7 +58,7 @@ bool connection_has_unsent(const struct connection *connection);
 
 /*
  * Does more wait to be written than a bus that reads should let come together? Then no further calls should
- * be answered before events->unclogged; reading stops by itself.
+ * be answered before events->unclogged.
  */
 bool connection_is_clogged(struct connection *connection);
 

@@ -11,12 +11,15 @@
 #include "bus/marshal.h"
 #include "introspection/peer.h"
 
+#include <malloc.h>
 #include <string.h>
 
 /* How long calls are served before the loop gets its turn, and how much is read ahead under load to be fair.
  */
 #define TURN_US    2000
 #define READ_AHEAD (256 * 1024)
+/* After so many waiting calls of one caller their memory is given back. */
+#define CROWD 1000
 
 /* ---- from a call to its handler ---- */
 
@@ -144,6 +147,14 @@ static void serve_next(struct bus *bus)
         caller_unref(caller);
 }
 
+/* Nobody waits any more. */
+static void relax(struct bus *bus)
+{
+        if (bus->crowded)
+                malloc_trim(0);
+        bus->crowded = false;
+}
+
 void dispatch_serve(struct bus *bus)
 {
         gint64 end;
@@ -158,7 +169,9 @@ void dispatch_serve(struct bus *bus)
                 serve_next(bus);
         } while (!g_queue_is_empty(&bus->ready) && g_get_monotonic_time() < end);
         bus->serving = false;
-        if (!g_queue_is_empty(&bus->ready) && !connection_is_clogged(bus->connection))
+        if (g_queue_is_empty(&bus->ready))
+                relax(bus);
+        else if (!connection_is_clogged(bus->connection))
                 loop_timer_set(bus->serve_timer, 0);
 }
 
@@ -214,6 +227,7 @@ static void queue_call(struct bus *bus, DBusMessage *message)
                 return;
         }
         caller_push(caller, message, size);
+        bus->crowded |= caller->queue.length > CROWD;
         make_ready(bus, caller);
 }
 
