@@ -175,6 +175,21 @@ static bool check_features(const struct domain_features *features, GError **erro
 
 /* ---- properties of what is built in ---- */
 
+/* The boot index of a floppy is its controller's to know, and i440fx has that one built in. */
+static void add_floppy_boot(struct command_builder *builder)
+{
+        const struct domain_devices *devices = &builder->def->devices;
+
+        for (unsigned i = 0; i < devices->n_disks; i++) {
+                const struct domain_disk *disk = &devices->disks[i];
+                unsigned index = device_disk_boot_index(&builder->device, disk);
+
+                if (disk->device == DOMAIN_DISK_FLOPPY && index)
+                        command_append_format(builder, "-global", "isa-fdc.bootindex%c=%u",
+                                              disk->info.address.drive.unit ? 'B' : 'A', index);
+        }
+}
+
 static void add_globals(struct command_builder *builder)
 {
         const struct domain_def *def = builder->def;
@@ -192,6 +207,9 @@ static void add_globals(struct command_builder *builder)
         if (def->suspend_to_disk != DOMAIN_SWITCH_ABSENT)
                 command_append_format(builder, "-global", "%s.disable_s4=%d", power,
                                       def->suspend_to_disk == DOMAIN_SWITCH_OFF);
+        if (def->devices.n_watchdogs && g_strcmp0(def->devices.watchdogs[0].model, "itco") == 0)
+                command_append(builder, "-global", "ICH9-LPC.noreboot=off");
+        add_floppy_boot(builder);
         for (unsigned i = 0; i < def->devices.n_controllers; i++) {
                 const struct domain_controller *controller = &def->devices.controllers[i];
 

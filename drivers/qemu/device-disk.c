@@ -352,7 +352,8 @@ static void set_disk_properties(json_t *device, const struct device_context *con
 {
         uint64_t wwn;
 
-        device_set_uint(device, "bootindex", device_disk_boot_index(context, disk));
+        if (disk->device != DOMAIN_DISK_FLOPPY) /* a property of its controller */
+                device_set_uint(device, "bootindex", device_disk_boot_index(context, disk));
         if (disk->shareable)
                 device_set_bool(device, "share-rw", true);
         device_set_uint(device, "logical_block_size", disk->logical_block_size);
@@ -366,6 +367,28 @@ static void set_disk_properties(json_t *device, const struct device_context *con
         if (disk->device != DOMAIN_DISK_LUN)
                 device_set_string(device, "serial", disk->serial);
         set_error_policies(device, disk);
+}
+
+/* Only these buses have a place for all the facts about a drive. */
+static bool check_facts(const struct domain_disk *disk, GError **error)
+{
+        bool ata = disk->bus == DOMAIN_BUS_IDE || disk->bus == DOMAIN_BUS_SATA;
+        const char *what = NULL;
+
+        if (disk->wwn && !ata && disk->bus != DOMAIN_BUS_SCSI)
+                what = "<wwn>";
+        else if (disk->rotation_rate && !ata && disk->bus != DOMAIN_BUS_SCSI)
+                what = "rotation_rate";
+        else if ((disk->vendor || disk->product) && disk->bus != DOMAIN_BUS_SCSI)
+                what = "<vendor> or <product>";
+        else if (disk->removable != DOMAIN_SWITCH_ABSENT && disk->bus != DOMAIN_BUS_USB)
+                what = "removable";
+        else if ((disk->serial || disk->error_policy || disk->rerror_policy) && disk->bus == DOMAIN_BUS_FDC)
+                what = "<serial> or an error policy";
+        if (!what)
+                return true;
+        return device_unsupported(error, "%s of disk '%s' on bus '%s'", what, disk->target,
+                                  domain_bus_get_name(disk->bus));
 }
 
 /* What no disk, or not this one, can have. */
@@ -383,7 +406,7 @@ static bool check(const struct domain_disk *disk, GError **error)
                                           domain_bus_get_name(disk->bus));
         if (!disk->source.path && disk->device != DOMAIN_DISK_CDROM && disk->device != DOMAIN_DISK_FLOPPY)
                 return device_unsupported(error, "disk '%s' without a source", disk->target);
-        return true;
+        return check_facts(disk, error);
 }
 
 bool device_describe_disk(struct device_list *list, const struct device_context *context,

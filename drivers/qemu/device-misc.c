@@ -76,6 +76,8 @@ bool device_describe_memballoon(struct device_list *list, const struct device_co
 bool device_describe_watchdog(struct device_list *list, const struct device_context *context,
                               const struct domain_watchdog *watchdog, GError **error)
 {
+        if (g_strcmp0(watchdog->model, "itco") == 0 && device_machine_is_pcie(context->def))
+                return true; /* built into the machine */
         if (g_strcmp0(watchdog->model, "i6300esb") != 0 && g_strcmp0(watchdog->model, "ib700") != 0)
                 return device_unsupported(error, "watchdog model '%s' is not driven", watchdog->model);
         return device_list_add_at(list, context, device_new(watchdog->model, watchdog->info.alias),
