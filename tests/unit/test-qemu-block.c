@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Backing chains: a format that nobody names is never guessed, and no header leads anywhere that the agent
+ * did not agree to. Images are made by hand, byte by byte, as a hostile guest could.
+ */
+#include "base/error.h"
+#include "drivers/qemu/block.h"
+
+#include "check-main.h"
+
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char *directory; /* made and removed around each test */
+
+static void set_up(void)
+{
+        directory = g_dir_make_tmp("qemu-block-XXXXXX", NULL);
+        ck_assert_ptr_nonnull(directory);
+}
+
+static void tear_down(void)
+{
+        GDir *dir = g_dir_open(directory, 0, NULL);
+
+        for (const char *name = g_dir_read_name(dir); name; name = g_dir_read_name(dir)) {
+                g_autofree char *path = g_build_filename(directory, name, NULL);
+
+                g_unlink(path);
+        }
+        g_dir_close(dir);
+        g_rmdir(directory);
+        g_free(directory);
+}
+
+/* ---- images ---- */
+
+static void put_be(uint8_t *at, uint64_t value, unsigned bytes)
+{
+        while (bytes-- > 0) {
+                at[bytes] = (uint8_t)value;
+                value >>= 8;
+        }
+}
+
+struct qcow2 {
+        unsigned version;
+        const char *backing; /* NULL: none */
+        const char *format;  /* NULL: not said */
+        uint64_t features;
+        uint32_t crypt;
+        uint32_t backing_length;   /* 0: that of backing */
+        uint64_t backing_offset;   /* 0: behind the extensions */
+        uint32_t extension_length; /* 0: that of format */
+};
+
+static char *path_of(const char *name)
+{
+        return g_build_filename(directory, name, NULL);
+}
+
+static char *write_file(const char *name, const void *data, size_t size)
+{
+        char *path = path_of(name);
+
+        ck_assert(g_file_set_contents(path, data, (gssize)size, NULL));
+        return path;
+}
+
+static char *write_qcow2(const char *name, const struct qcow2 *image)
+{
+        uint8_t data[1024] = { 0 };
+        unsigned version = image->version ? image->version : 3;
+        size_t at = version == 2 ? 72 : 104;
+        uint64_t offset = image->backing_offset;
+
+        put_be(data, 0x514649fb, 4);
+        put_be(data + 4, version, 4);
+        put_be(data + 32, image->crypt, 4);
+        if (version >= 3) {
+                put_be(data + 72, image->features, 8);
+                put_be(data + 100, 104, 4);
+        }
+        if (image->format) {
+                size_t length = strlen(image->format);
+
+                put_be(data + at, 0xe2792aca, 4);
+                put_be(data + at + 4, image->extension_length ? image->extension_length : length, 4);
+                memcpy(data + at + 8, image->format, length);
+                at += 8 + ((length + 7) & ~(size_t)7);
+        }
+        at += 8;
+        if (image->backing) {
+                put_be(data + 8, offset ? offset : at, 8);
+                put_be(data + 16, image->backing_length ? image->backing_length : strlen(image->backing), 4);
+                memcpy(data + at, image->backing, strlen(image->backing));
+        }
+        return write_file(name, data, sizeof(data));
+}
+
+/* ---- asking ---- */
+
+static GPtrArray *resolve(const char *path, const char *format, GError **error)
+{
+        struct domain_storage source = { .type = DOMAIN_STORAGE_FILE, .path = path, .format = format };
+        unsigned index = 1;
+
+        return block_chain_resolve(&source, &index, error);
+}
+
+static void refuse(const char *path, const char *format, enum error_code code, const char *text)
+{
+        g_autoptr(GError) error = NULL;
+
+        ck_assert_ptr_null(resolve(path, format, &error));
+        ck_assert_msg(error_is(error, code), "%s", error->message);
+        ck_assert_msg(strstr(error->message, text) != NULL, "%s", error->message);
+}
+
+static void expect_image(const GPtrArray *chain, unsigned place, const char *name, const char *format)
+{
+        const struct block_image *image = chain->pdata[place];
+        g_autofree char *path = path_of(name);
+
+        ck_assert_str_eq(image->path, path);
+        ck_assert_str_eq(image->format, format);
+        ck_assert_uint_eq(image->index, place + 1);
+        ck_assert_int_eq(image->kind, BLOCK_FILE);
+}
+
+/* ---- tests ---- */
+
+START_TEST(test_raw_stays_raw)
+{
+        struct qcow2 image = { .backing = "/etc/shadow", .format = "raw" };
+        g_autofree char *path = write_qcow2("disk", &image);
+        g_autoptr(GPtrArray) chain = resolve(path, "raw", NULL);
+        g_autoptr(GPtrArray) unnamed = resolve(path, NULL, NULL);
+
+        ck_assert_uint_eq(chain->len, 1);
+        expect_image(chain, 0, "disk", "raw");
+        ck_assert_uint_eq(unnamed->len, 1);
+        expect_image(unnamed, 0, "disk", "raw");
+}
+END_TEST
+
+START_TEST(test_chain)
+{
+        struct qcow2 top = { .backing = "mid", .format = "qcow2" };
+        g_autofree char *top_path = write_qcow2("top", &top);
+        g_autofree char *bottom_path = write_file("bottom", "x", 1);
+        struct qcow2 mid = { .version = 2, .backing = bottom_path, .format = "raw" };
+        g_autofree char *mid_path = write_qcow2("mid", &mid);
+        g_autoptr(GPtrArray) chain = resolve(top_path, "qcow2", NULL);
+
+        ck_assert_ptr_nonnull(chain);
+        ck_assert_uint_eq(chain->len, 3);
+        expect_image(chain, 0, "top", "qcow2");
+        expect_image(chain, 1, "mid", "qcow2");
+        expect_image(chain, 2, "bottom", "raw");
+}
+END_TEST
+
+START_TEST(test_definition_comes_first)
+{
+        struct qcow2 top = { .backing = "missing", .format = "qcow2" };
+        g_autofree char *top_path = write_qcow2("top", &top);
+        g_autofree char *base_path = write_file("base", "x", 1);
+        struct domain_storage base = { .path = base_path, .format = "raw", .index = 9 };
+        struct domain_storage source = { .path = top_path, .format = "qcow2", .backing = &base };
+        struct domain_storage ending = { .path = top_path, .format = "qcow2", .ends = true };
+        g_autoptr(GPtrArray) chain = NULL, ended = NULL;
+        unsigned index = 4;
+
+        chain = block_chain_resolve(&source, &index, NULL);
+        ck_assert_uint_eq(chain->len, 2);
+        ck_assert_str_eq(((struct block_image *)chain->pdata[1])->path, base_path);
+        ck_assert_uint_eq(((struct block_image *)chain->pdata[0])->index, 4);
+        ck_assert_uint_eq(((struct block_image *)chain->pdata[1])->index, 9);
+        ck_assert_uint_eq(index, 5);
+        ended = block_chain_resolve(&ending, &index, NULL);
+        ck_assert_uint_eq(ended->len, 1);
+}
+END_TEST
+
+START_TEST(test_unnamed_backing_format)
+{
+        struct qcow2 image = { .backing = "base" };
+        g_autofree char *path = write_qcow2("top", &image);
+        g_autofree char *base = write_file("base", "x", 1);
+
+        refuse(path, "qcow2", ERROR_OPERATION_INVALID, "format of its backing file");
+}
+END_TEST
+
+START_TEST(test_loop)
+{
+        struct qcow2 one = { .backing = "two", .format = "qcow2" },
+                     two = { .backing = "./one", .format = "qcow2" };
+        g_autofree char *path = write_qcow2("one", &one);
+        g_autofree char *other = write_qcow2("two", &two);
+
+        refuse(path, "qcow2", ERROR_CONFIG_UNSUPPORTED, "leads back to itself");
+}
+END_TEST
+
+START_TEST(test_long_chain)
+{
+        g_autofree char *top = NULL;
+
+        for (unsigned i = 0; i <= BLOCK_CHAIN_MAX; i++) {
+                g_autofree char *name = g_strdup_printf("%u", i), *next = g_strdup_printf("%u", i + 1);
+                struct qcow2 image = { .backing = next, .format = "qcow2" };
+                g_autofree char *path = write_qcow2(name, &image);
+
+                if (i == 0)
+                        top = g_steal_pointer(&path);
+        }
+        refuse(top, "qcow2", ERROR_CONFIG_UNSUPPORTED, "more than 200 images");
+}
+END_TEST
+
+START_TEST(test_hostile_headers)
+{
+        static const struct {
+                struct qcow2 image;
+                enum error_code code;
+                const char *text;
+        } cases[] = {
+                { { .features = 1 << 2 }, ERROR_CONFIG_UNSUPPORTED, "external data file" },
+                { { .crypt = 2 }, ERROR_CONFIG_UNSUPPORTED, "encryption" },
+                { { .version = 4 }, ERROR_CONFIG_UNSUPPORTED, "version" },
+                { { .backing = "x", .format = "raw", .backing_length = 1024 },
+                  ERROR_STORAGE_PROBE_FAILED,
+                  "bounds" },
+                { { .backing = "x", .format = "raw", .backing_length = UINT32_MAX },
+                  ERROR_STORAGE_PROBE_FAILED,
+                  "bounds" },
+                { { .backing = "x", .format = "raw", .backing_offset = UINT64_MAX },
+                  ERROR_STORAGE_PROBE_FAILED,
+                  "bounds" },
+                { { .backing = "x", .format = "raw", .backing_offset = 1 << 20 },
+                  ERROR_STORAGE_PROBE_FAILED,
+                  "ends before" },
+                { { .backing = "x", .format = "raw", .extension_length = UINT32_MAX },
+                  ERROR_OPERATION_INVALID,
+                  "format" },
+                { { .backing = "json:{\"driver\":\"file\"}", .format = "raw" },
+                  ERROR_CONFIG_UNSUPPORTED,
+                  "protocol" },
+                { { .backing = "nbd://host/x", .format = "raw" }, ERROR_CONFIG_UNSUPPORTED, "protocol" },
+                { { .backing = "x", .format = "luks" }, ERROR_CONFIG_UNSUPPORTED, "format" },
+                { { .backing = "x", .format = "no\nsuch" }, ERROR_CONFIG_UNSUPPORTED, "format" },
+        };
+        g_autofree char *base = write_file("x", "y", 1);
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+                g_autofree char *path = write_qcow2("top", &cases[i].image);
+
+                refuse(path, "qcow2", cases[i].code, cases[i].text);
+        }
+        refuse(base, "qcow2", ERROR_STORAGE_PROBE_FAILED, "not in qcow2 format");
+}
+END_TEST
+
+START_TEST(test_not_a_file)
+{
+        g_autofree char *fifo = path_of("fifo"), *missing = path_of("missing");
+
+        ck_assert_int_eq(mkfifo(fifo, 0600), 0);
+        refuse(fifo, "raw", ERROR_CONFIG_UNSUPPORTED, "neither a file nor a block device");
+        refuse(directory, "raw", ERROR_CONFIG_UNSUPPORTED, "neither a file nor a block device");
+        refuse("/dev/zero", "raw", ERROR_CONFIG_UNSUPPORTED, "neither a file nor a block device");
+        refuse(missing, "raw", ERROR_SYSTEM_ERROR, "No such file");
+}
+END_TEST
+
+static void expect_json(json_t *node, const char *text)
+{
+        char *dumped = json_dumps(node, JSON_COMPACT);
+
+        ck_assert_str_eq(dumped, text);
+        free(dumped);
+        json_decref(node);
+}
+
+START_TEST(test_nodes)
+{
+        struct block_image image = { .path = (char *)"/a,b", .format = (char *)"qcow2", .index = 3 };
+        struct block_image device = {
+                .path = (char *)"/dev/x", .format = (char *)"raw", .kind = BLOCK_DEVICE, .index = 4
+        };
+        struct block_options usual = { 0 };
+        struct block_options tuned = { .cache = "none",
+                                       .io = "native",
+                                       .discard = "unmap",
+                                       .detect_zeroes = "unmap",
+                                       .readonly = true };
+        struct block_options half = { .detect_zeroes = "unmap" };
+
+        expect_json(block_storage_node(&image, &usual),
+                    "{\"driver\":\"file\",\"filename\":\"/a,b\",\"node-name\":\"libvirt-3-storage\","
+                    "\"auto-read-only\":true,\"discard\":\"unmap\"}");
+        expect_json(block_format_node(&image, NULL, &usual),
+                    "{\"node-name\":\"libvirt-3-format\",\"read-only\":false,\"driver\":\"qcow2\","
+                    "\"file\":\"libvirt-3-storage\",\"backing\":null}");
+        expect_json(block_storage_node(&device, &tuned),
+                    "{\"driver\":\"host_device\",\"filename\":\"/dev/x\",\"aio\":\"native\","
+                    "\"node-name\":\"libvirt-4-storage\",\"cache\":{\"direct\":true,\"no-flush\":false},"
+                    "\"auto-read-only\":true,\"discard\":\"unmap\"}");
+        expect_json(block_format_node(&device, NULL, &tuned),
+                    "{\"node-name\":\"libvirt-4-format\",\"read-only\":true,\"discard\":\"unmap\","
+                    "\"detect-zeroes\":\"unmap\",\"cache\":{\"direct\":true,\"no-flush\":false},"
+                    "\"driver\":\"raw\",\"file\":\"libvirt-4-storage\"}");
+        expect_json(block_format_node(&image, "libvirt-4-format", &half),
+                    "{\"node-name\":\"libvirt-3-format\",\"read-only\":false,\"detect-zeroes\":\"on\","
+                    "\"driver\":\"qcow2\",\"file\":\"libvirt-3-storage\",\"backing\":\"libvirt-4-format\"}");
+}
+END_TEST
+
+CHECK_MAIN_FIXTURE("qemu-block", set_up, tear_down, test_raw_stays_raw, test_chain,
+                   test_definition_comes_first, test_unnamed_backing_format, test_loop, test_long_chain,
+                   test_hostile_headers, test_not_a_file, test_nodes)
