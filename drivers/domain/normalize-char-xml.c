@@ -53,16 +53,10 @@ static const char *serial_model(const char *type)
 static void fill_serial(const struct hardware *hardware, xmlNode *node)
 {
         xmlNode *target = hardware_child(node, "target");
-        g_autofree char *port = xml_attr(target, "port");
 
         if (!hardware->machine->machine)
                 return;
-        if (!xml_has_attr(target, "type")) {
-                /* Before the number, as it is always written. */
-                xml_set_attr(target, "port", NULL);
-                xml_set_attr(target, "type", serial_type(hardware, node));
-                xml_set_attr(target, "port", port);
-        }
+        hardware_default(target, "type", serial_type(hardware, node));
         if (!xml_child(target, "model"))
                 xml_set_attr(xml_add(target, "model"), "name", serial_model(hardware_peek(target, "type")));
 }
@@ -157,7 +151,6 @@ static void pair_console(struct hardware *hardware)
                 console = insert_console(hardware);
         copy_backend(console, serial);
         target = hardware_child(console, "target");
-        xml_set_attr(target, "port", NULL);
         xml_set_attr(target, "type", "serial");
         xml_set_attr(target, "port", hardware_peek_child(serial, "target", "port"));
 }

@@ -101,7 +101,6 @@ static bool use_number(struct numbers *numbers, xmlNode *controller, GError **er
 static void give_number(struct numbers *numbers, xmlNode *controller)
 {
         unsigned type = type_of(controller), *next = &numbers->first_free[type];
-        g_autofree char *model = xml_attr(controller, "model");
 
         if (is_companion(controller)) {
                 xml_set_attr_format(controller, "index", "%u", numbers->last_ehci);
@@ -113,9 +112,7 @@ static void give_number(struct numbers *numbers, xmlNode *controller)
         while (g_hash_table_contains(numbers->used[type], GUINT_TO_POINTER(*next)))
                 (*next)++;
         g_hash_table_add(numbers->used[type], GUINT_TO_POINTER(*next));
-        xml_set_attr(controller, "model", NULL);
         xml_set_attr_format(controller, "index", "%u", *next);
-        xml_set_attr(controller, "model", model);
 }
 
 static bool number_controllers(struct hardware *hardware, GError **error)

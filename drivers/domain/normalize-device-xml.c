@@ -159,13 +159,7 @@ static bool fill_vsock(const struct hardware *hardware, xmlNode *vsock, GError *
         xmlNode *cid = hardware_child(vsock, "cid");
 
         hardware_default(vsock, "model", "virtio");
-        if (!xml_has_attr(cid, "auto")) {
-                g_autofree char *address = xml_attr(cid, "address");
-
-                xml_set_attr(cid, "address", NULL);
-                xml_set_attr(cid, "auto", address ? "no" : "yes");
-                xml_set_attr(cid, "address", address);
-        }
+        hardware_default(cid, "auto", xml_has_attr(cid, "address") ? "no" : "yes");
         return true;
 }
 

@@ -34,20 +34,27 @@ static void strip_aliases(xmlNode *devices)
         }
 }
 
+/* A channel's own socket in the directory of the running domain, or one that has yet to be chosen. */
+static bool is_generated_socket(const xmlNode *node, const xmlNode *source)
+{
+        const char *path = hardware_peek(source, "path");
+
+        if (!xml_is(node, "channel") || !hardware_is(node, "type", "unix") ||
+            hardware_is(source, "mode", "connect"))
+                return false;
+        return !path || strstr(path, "/channel/target/domain-");
+}
+
 static void strip_char(xmlNode *node)
 {
         xmlNode *source = xml_child(node, "source"), *target = xml_child(node, "target");
-        const char *path = hardware_peek(source, "path");
 
         xml_set_attr(node, "tty", NULL);
         if (target)
                 xml_set_attr(target, "state", NULL);
         if (!source)
                 return;
-        /* The socket of a channel in a directory of the running domain's own, or none. */
-        if (hardware_is(node, "type", "pty") ||
-            (hardware_is(node, "type", "unix") && xml_is(node, "channel") &&
-             (!path || strstr(path, "/channel/target/domain-"))))
+        if (hardware_is(node, "type", "pty") || is_generated_socket(node, source))
                 xml_remove(source);
 }
 

@@ -339,6 +339,9 @@ static bool fill_os(const struct hardware *hardware, GError **error)
                 xml_set_attr(type, "arch", machine->arch);
         if (machine->machine)
                 xml_set_attr(type, "machine", machine->machine);
+        if (xml_child(os, "nvram") && !loader && !xml_has_attr(os, "firmware"))
+                return hardware_unsupported(error, xml_child(os, "nvram"),
+                                            "an <nvram> is nothing without a <loader>");
         if (loader && *hardware_peek_text(loader) && !xml_has_attr(os, "firmware"))
                 hardware_default(loader, "type", "rom");
         if (machine->isa && !xml_child(xml_child(hardware->root, "features"), "acpi") &&

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A walk over the document beside the tables of the format.
+ * A walk over the document beside the tables of the format. Children and attributes are put in the order of
+ * the tables where they are not.
  */
 #include "drivers/domain/order-xml.h"
 
@@ -60,12 +61,51 @@ static void order_children(xmlNode *parent, const struct domain_schema *table)
         xml_order_children(parent, names);
 }
 
-static void check_attributes(const xmlNode *node, const struct domain_schema *schema, bool quiet,
+/* The attribute's place in the table; what is not in it comes last. */
+static unsigned attribute_place(const struct domain_schema *schema, const xmlAttr *attr)
+{
+        unsigned place = UINT_MAX;
+
+        if (!attr->ns)
+                domain_schema_find_attribute(schema, (const char *)attr->name, &place);
+        return place;
+}
+
+/* Few and mostly in order already: by insertion. */
+static void order_attributes(xmlNode *node, const struct domain_schema *schema)
+{
+        xmlAttr *rest = node->properties;
+
+        node->properties = NULL;
+        while (rest) {
+                xmlAttr *attr = rest, *before = NULL, *after = node->properties;
+                unsigned place = attribute_place(schema, attr);
+
+                rest = rest->next;
+                while (after && attribute_place(schema, after) <= place) {
+                        before = after;
+                        after = after->next;
+                }
+                attr->prev = before;
+                attr->next = after;
+                if (before)
+                        before->next = attr;
+                else
+                        node->properties = attr;
+                if (after)
+                        after->prev = attr;
+        }
+}
+
+static void check_attributes(xmlNode *node, const struct domain_schema *schema, bool quiet,
                              const struct remarks *remarks)
 {
+        unsigned last = 0, place = 0;
+        bool ordered = true;
+
         for (const xmlAttr *attr = node->properties; attr; attr = attr->next) {
                 switch (attr->ns ? DOMAIN_ATTRIBUTE_UNKNOWN
-                                 : domain_schema_find_attribute(schema, (const char *)attr->name)) {
+                                 : domain_schema_find_attribute(schema, (const char *)attr->name, &place)) {
                 case DOMAIN_ATTRIBUTE_UNKNOWN:
                         add_remark(remarks->unknown, "", node, attr);
                         break;
@@ -76,7 +116,11 @@ static void check_attributes(const xmlNode *node, const struct domain_schema *sc
                 case DOMAIN_ATTRIBUTE_DRIVEN:
                         break;
                 }
+                ordered = ordered && place >= last;
+                last = place;
         }
+        if (!ordered)
+                order_attributes(node, schema);
 }
 
 /* quiet: what is not driven is remarked upon already, further up. The depth is bounded by the parser. */

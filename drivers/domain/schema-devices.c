@@ -34,7 +34,7 @@ TABLE zpci[] = { { "zpci", "!uid !fid", .flags = UNDRIVEN }, {} };
 #define ADDRESS                                                                                              \
         {                                                                                                    \
                 "address",                                                                                   \
-                        "type domain bus slot function multifunction controller target unit port cssid "     \
+                        "type domain controller bus slot function multifunction target unit port cssid "     \
                         "ssid devno reg "                                                                    \
                         "iobase irq base",                                                                   \
                         zpci                                                                                 \
@@ -239,7 +239,7 @@ TABLE forward_ranges[] = { { "range", "start end to exclude", .flags = MANY }, {
 TABLE interface[] = {
         { "mac", "address type check" },
         { "source",
-          "bridge network dev portgroup portid mode !address !connectionid !macTableManager !missing !name "
+          "network dev portgroup portid bridge mode !address !connectionid !macTableManager !missing !name "
           "!path !port !portgroupid !switchid !type",
           interface_source },
         { "vlan", "trunk", vlan, UNDRIVEN },
@@ -285,7 +285,7 @@ TABLE char_source[] = {
 TABLE char_model[] = { { "model", "name" }, {} };
 
 #define CHAR_SOURCE                                                                                          \
-        { "source", "path mode host service append tls channel !master !slave", char_source, MANY },         \
+        { "source", "mode path host service append tls channel !master !slave", char_source, MANY },         \
                 { "protocol", "type" },                                                                      \
         {                                                                                                    \
                 "log", "file append"                                                                         \
@@ -472,9 +472,8 @@ const struct domain_schema domain_schema_devices[] = {
         { "input", "type bus model", input, MANY },
         { "tpm", "model", tpm, MANY },
         { "graphics",
-          "type port tlsPort autoport websocket listen socket keymap passwd passwdValidTo connected "
-          "sharePolicy "
-          "defaultMode display xauth fullscreen !replaceUser !multiUser !powerControl !p2p !address",
+          "type port tlsPort autoport websocket listen socket keymap defaultMode sharePolicy passwd "
+          "passwdValidTo connected display xauth fullscreen !replaceUser !multiUser !powerControl !p2p !address",
           graphics, MANY },
         { "sound", "model multichannel", sound, MANY },
         { "audio", "id type serverName path timerPeriod !driver !tryMMap !exclusive !dspPolicy", audio,

@@ -303,19 +303,24 @@ TABLE domain[] = {
 const struct domain_schema domain_schema = { "domain", "type id", domain };
 
 enum domain_schema_attribute domain_schema_find_attribute(const struct domain_schema *schema,
-                                                          const char *name)
+                                                          const char *name, unsigned *place)
 {
-        const char *list = schema->attributes ? schema->attributes : "";
+        const char *start = schema->attributes ? schema->attributes : "", *list = start;
+        enum domain_schema_attribute known = DOMAIN_ATTRIBUTE_UNKNOWN;
         size_t length = strlen(name);
 
         while (*list) {
                 size_t token = strcspn(list, " ");
                 bool undriven = *list == '!';
 
-                if (token - undriven == length && strncmp(list + undriven, name, length) == 0)
-                        return undriven ? DOMAIN_ATTRIBUTE_UNDRIVEN : DOMAIN_ATTRIBUTE_DRIVEN;
+                if (token - undriven == length && strncmp(list + undriven, name, length) == 0) {
+                        known = undriven ? DOMAIN_ATTRIBUTE_UNDRIVEN : DOMAIN_ATTRIBUTE_DRIVEN;
+                        break;
+                }
                 list += token;
                 list += *list == ' ';
         }
-        return DOMAIN_ATTRIBUTE_UNKNOWN;
+        if (place)
+                *place = (unsigned)(list - start);
+        return known;
 }

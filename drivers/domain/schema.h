@@ -19,7 +19,8 @@ enum domain_schema_flags {
 
 struct domain_schema {
         const char *name;                     /* NULL ends a table */
-        const char *attributes;               /* names with blanks between; "!name": not driven; NULL: none */
+        const char *attributes;               /* names with blanks between, in canonical order; "!name": not
+                                                 driven; NULL: none */
         const struct domain_schema *children; /* in canonical order; NULL: none */
         unsigned flags;
 };
@@ -30,11 +31,11 @@ extern const struct domain_schema domain_schema;
 /* What is below <devices>. */
 extern const struct domain_schema domain_schema_devices[];
 
-/* How the format knows an attribute. */
+/* How the format knows an attribute; *place, unless NULL, grows with its place in canonical order. */
 enum domain_schema_attribute {
         DOMAIN_ATTRIBUTE_UNKNOWN,
         DOMAIN_ATTRIBUTE_UNDRIVEN,
         DOMAIN_ATTRIBUTE_DRIVEN,
 };
 enum domain_schema_attribute domain_schema_find_attribute(const struct domain_schema *schema,
-                                                          const char *name);
+                                                          const char *name, unsigned *place);
