@@ -274,13 +274,24 @@ static bool add_display(struct command_builder *builder, const struct domain_gra
         }
 }
 
-static bool has_graphics(const struct domain_def *def, enum domain_graphics_type type)
+static unsigned count_graphics(const struct domain_def *def, enum domain_graphics_type type)
 {
-        for (unsigned i = 0; i < def->devices.n_graphics; i++) {
-                if (def->devices.graphics[i].type == type)
-                        return true;
+        unsigned count = 0;
+
+        for (unsigned i = 0; i < def->devices.n_graphics; i++)
+                count += def->devices.graphics[i].type == type;
+        return count;
+}
+
+static bool check_counts(const struct domain_def *def, GError **error)
+{
+        for (unsigned type = 0; type < DOMAIN_GRAPHICS_LAST; type++) {
+                if (count_graphics(def, (enum domain_graphics_type)type) > 1)
+                        return device_unsupported(
+                                error, "more than one <graphics type='%s'>",
+                                domain_graphics_type_get_name((enum domain_graphics_type)type));
         }
-        return false;
+        return true;
 }
 
 static void add_audiodev(struct command_builder *builder, unsigned id, const char *driver,
@@ -312,8 +323,8 @@ static bool add_audios(struct command_builder *builder, GError **error)
         const struct domain_devices *devices = &builder->def->devices;
 
         if (devices->n_audios == 0)
-                add_audiodev(builder, 1, has_graphics(builder->def, DOMAIN_GRAPHICS_SPICE) ? "spice" : "none",
-                             NULL);
+                add_audiodev(builder, 1,
+                             count_graphics(builder->def, DOMAIN_GRAPHICS_SPICE) ? "spice" : "none", NULL);
         for (unsigned i = 0; i < devices->n_audios; i++) {
                 const struct domain_audio *audio = &devices->audios[i];
                 const char *driver = NULL;
@@ -333,9 +344,9 @@ bool command_graphics_add(struct command_builder *builder, GError **error)
 {
         const struct domain_devices *devices = &builder->def->devices;
 
-        if (!add_audios(builder, error))
+        if (!check_counts(builder->def, error) || !add_audios(builder, error))
                 return false;
-        if (!has_graphics(builder->def, DOMAIN_GRAPHICS_EGL_HEADLESS))
+        if (!count_graphics(builder->def, DOMAIN_GRAPHICS_EGL_HEADLESS))
                 command_append(builder, "-display", "none");
         for (unsigned i = 0; i < devices->n_graphics; i++) {
                 if (!add_display(builder, &devices->graphics[i], error))

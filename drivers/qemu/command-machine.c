@@ -109,6 +109,15 @@ static void add_speaker(GString *option, const struct domain_def *def)
         }
 }
 
+/* Firmware that keeps its variables to itself does so in system management mode. */
+static enum domain_switch system_management(const struct domain_def *def)
+{
+        if (def->features.smm == DOMAIN_SWITCH_ABSENT && is_pflash(&def->os) &&
+            def->os.loader.secure == DOMAIN_SWITCH_ON)
+                return DOMAIN_SWITCH_ON;
+        return def->features.smm;
+}
+
 static void add_machine_option(struct command_builder *builder)
 {
         const struct domain_def *def = builder->def;
@@ -118,7 +127,7 @@ static void add_machine_option(struct command_builder *builder)
         device_append_escaped(option, def->os.machine ? def->os.machine : builder->machine->name);
         command_option_add(option, "usb", "off");
         command_option_add_switch(option, "vmport", def->features.vmport);
-        command_option_add_switch(option, "smm", def->features.smm);
+        command_option_add_switch(option, "smm", system_management(def));
         add_irqchip(option, builder);
         command_option_add(option, "dump-guest-core", def->dump_core == DOMAIN_SWITCH_ON ? "on" : "off");
         if (def->memory_backing.nosharepages)

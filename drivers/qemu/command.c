@@ -73,6 +73,10 @@ static bool check(const struct command_builder *builder, GError **error)
                 return device_unsupported(error, "emulator '%s' has no machine '%s'",
                                           qemu_caps_get_path(builder->caps),
                                           def->os.machine ? def->os.machine : "");
+        if (strcmp(qemu_caps_get_arch(builder->caps), "x86_64") != 0 &&
+            strcmp(qemu_caps_get_arch(builder->caps), "i686") != 0)
+                return device_unsupported(error, "architecture '%s' is not driven",
+                                          qemu_caps_get_arch(builder->caps));
         if (def->launch_security)
                 return device_unsupported(error, "<launchSecurity> is not driven");
         return true;

@@ -81,7 +81,13 @@ static bool describe_netdev(json_t *netdev, const struct device_context *context
 
 static bool is_virtio(const struct domain_interface *interface)
 {
-        return interface->model && g_str_has_prefix(interface->model, "virtio");
+        static const char *const models[] = { "virtio", "virtio-transitional", "virtio-non-transitional" };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(models); i++) {
+                if (g_strcmp0(models[i], interface->model) == 0)
+                        return true;
+        }
+        return false;
 }
 
 static char *interface_driver(const struct domain_interface *interface)
