@@ -27,6 +27,8 @@ struct host {
         bool has_cpu;
         struct host_cpu cpu;
         const char *security_model;
+        /* Read once: some kernels ask every CPU for it, which takes them 10 ms. */
+        unsigned mhz;
         /* The counts, and the list of CPUs on line that they are for. */
         char *online; /* owned; NULL: unknown */
         struct topology_counts counts;

@@ -48,15 +48,6 @@ static uint64_t sum_memory(const struct host *host, const char *key)
         return sum;
 }
 
-static unsigned read_mhz(const struct host *host)
-{
-        g_autofree char *cpuinfo = sysfile_read(host->root, "/proc/cpuinfo");
-        const char *at = cpuinfo ? strstr(cpuinfo, "cpu MHz") : NULL;
-
-        at = at ? strchr(at, ':') : NULL;
-        return at ? (unsigned)strtoul(at + 1, NULL, 10) : 0;
-}
-
 /* The counts of the start hold as long as the same CPUs are on line. */
 static void read_counts(const struct host *host, struct topology_counts *counts)
 {
@@ -80,7 +71,7 @@ void host_get_node_info(const struct host *host, struct host_node_info *info)
         memset(info, 0, sizeof(*info));
         g_strlcpy(info->model, host->arch, sizeof(info->model));
         info->memory_kib = sum_memory(host, "MemTotal");
-        info->mhz = read_mhz(host);
+        info->mhz = host->mhz;
         read_counts(host, &info->counts);
 }
 

@@ -41,6 +41,7 @@ static void read_cpu(struct host *host, const struct cpu_features *features)
         g_autofree char *vendor = cpuinfo ? find_field(cpuinfo, "vendor_id") : NULL;
         struct host_cpu *cpu = &host->cpu;
 
+        host->mhz = cpuinfo ? (unsigned)find_field_number(cpuinfo, "cpu MHz") : 0;
         if (!vendor || !cpu_features_count(features))
                 return;
         host->has_cpu = true;

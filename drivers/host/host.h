@@ -25,7 +25,7 @@
 struct host_node_info {
         char model[32]; /* the architecture: "x86_64" */
         uint64_t memory_kib;
-        unsigned mhz; /* 0: unknown */
+        unsigned mhz; /* when the agent started; 0: unknown */
         struct topology_counts counts;
 };
 

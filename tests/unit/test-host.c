@@ -50,8 +50,8 @@ static void setup(void)
             "MemTotal: 8000 kB\nMemFree: 3000 kB\nMemAvailable: 1 kB\nBuffers: 20 kB\nSwapCached: 7 kB\n"
             "Cached: 30 kB\n");
         put("/proc/stat",
-            "cpu  10 1 5 100 2 3 4 0 0 0\ncpu0 5 0 2 50 1 0 0 0 0 0\ncpu1 5 1 3 50 1 3 4 0 0 0\n"
-            "cpu10 7 0 0 0 0 0 0 0 0 0\n");
+            "cpu  10 1 5 100 2 3 4 0 0 0\ncpu10 7 0 0 0 0 0 0 0 0 0\ncpu0 5 0 2 50 1 0 0 0 0 0\n"
+            "cpu1 5 1 3 50 1 3 4 0 0 0\n");
         put("/sys/devices/system/cpu/present", "0-7\n");
         put("/sys/devices/system/cpu/online", "0-7\n");
         put("/sys/devices/system/node/online", "0,2\n");
