@@ -64,8 +64,8 @@ TABLE iqn[] = { { "iqn", "name" }, {} };
 TABLE cookies[] = { { "cookie", "name", .flags = MANY }, {} };
 
 #define SOURCE_ATTRIBUTES                                                                                    \
-        "file dev pool volume startupPolicy index mode !dir !protocol !name !query !type !managed "          \
-        "!namespace !path !tls !tlsHostname !fdgroup"
+        "!protocol !name !query !tls !tlsHostname file dev !dir pool volume mode !type !managed !namespace " \
+        "!path !fdgroup startupPolicy index"
 
 TABLE disk_source[] = {
         { "host", "name port socket transport", .flags = MANY | UNDRIVEN },
@@ -473,7 +473,8 @@ const struct domain_schema domain_schema_devices[] = {
         { "tpm", "model", tpm, MANY },
         { "graphics",
           "type port tlsPort autoport websocket listen socket keymap defaultMode sharePolicy passwd "
-          "passwdValidTo connected display xauth fullscreen !replaceUser !multiUser !powerControl !p2p !address",
+          "passwdValidTo connected display xauth fullscreen !replaceUser !multiUser !powerControl !p2p "
+          "!address",
           graphics, MANY },
         { "sound", "model multichannel", sound, MANY },
         { "audio", "id type serverName path timerPeriod !driver !tryMMap !exclusive !dspPolicy", audio,
