@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * virtbusd: start-up and orderly end of the agent. One table says what is started, in which order, and undone
+ * in reverse. Main thread, which becomes the loop thread.
+ */
+#include "agent/options.h"
+#include "base/error.h"
+#include "base/lane.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/notify.h"
+#include "base/pool.h"
+#include "base/registry.h"
+#include "base/store.h"
+#include "bus/bus.h"
+#include "drivers/domain/domain.h"
+#include "drivers/host/host.h"
+#include "drivers/qemu/driver.h"
+#include "drivers/test/test-driver.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* How long calls on the way may take to end after SIGTERM; guests run on. */
+#define DRAIN_MS 4000
+/* Descriptors for thousands of guests: a monitor and a process each. */
+#define DESCRIPTORS 65536
+
+struct agent {
+        struct options options;
+        struct loop *loop;                 /* owned */
+        struct pool *pool;                 /* owned */
+        const struct host *host;           /* ref */
+        struct domain_driver *test, *qemu; /* owned */
+        struct bus *bus;                   /* owned */
+        int lock_fd;                       /* owned; -1 none */
+        bool ending;
+};
+
+struct step {
+        bool (*start)(struct agent *agent, GError **error);
+        void (*stop)(struct agent *agent); /* NULL: nothing to undo; also called when start failed half way */
+};
+
+/* ---- steps ---- */
+
+static bool start_process(struct agent *agent, GError **error)
+{
+        struct rlimit limit;
+
+        signal(SIGPIPE, SIG_IGN);
+        umask(0077);
+        if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < DESCRIPTORS) {
+                limit.rlim_cur = MIN(limit.rlim_max, DESCRIPTORS);
+                setrlimit(RLIMIT_NOFILE, &limit);
+        }
+        return true;
+}
+
+static void end(int number, void *data)
+{
+        struct agent *agent = data;
+
+        log_notice("%s: ending, guests run on", g_strsignal(number));
+        agent->ending = true;
+        loop_quit(agent->loop);
+}
+
+static bool start_loop(struct agent *agent, GError **error)
+{
+        static const int signals[] = { SIGTERM, SIGINT };
+
+        agent->loop = loop_new(error);
+        return agent->loop &&
+               loop_add_signals(agent->loop, signals, G_N_ELEMENTS(signals), end, agent, error);
+}
+
+static void stop_loop(struct agent *agent)
+{
+        loop_free(agent->loop);
+}
+
+static bool start_pool(struct agent *agent, GError **error)
+{
+        agent->pool = pool_new((unsigned)agent->options.threads, error);
+        return agent->pool != NULL;
+}
+
+static void stop_pool(struct agent *agent)
+{
+        pool_free(agent->pool);
+}
+
+static bool start_directories(struct agent *agent, GError **error)
+{
+        const struct options *options = &agent->options;
+
+        return store_make_dir(options->state_dir, error) && store_make_dir(options->runtime_dir, error) &&
+               store_make_dir(options->log_dir, error) && store_make_dir(options->cache_dir, error) &&
+               store_lock(options->state_dir, &agent->lock_fd, error);
+}
+
+static void stop_directories(struct agent *agent)
+{
+        if (agent->lock_fd >= 0)
+                close(agent->lock_fd);
+}
+
+static bool start_host(struct agent *agent, GError **error)
+{
+        agent->host = host_new_real();
+        return true;
+}
+
+static void stop_host(struct agent *agent)
+{
+        host_unref(agent->host);
+}
+
+static bool start_test(struct agent *agent, GError **error)
+{
+        agent->test = test_driver_new(agent->loop, agent->pool, error);
+        return agent->test != NULL;
+}
+
+static void stop_test(struct agent *agent)
+{
+        test_driver_free(agent->test);
+}
+
+static bool start_qemu(struct agent *agent, GError **error)
+{
+        const struct options *options = &agent->options;
+        const struct qemu_driver_config config = {
+                .uri = options->system ? "qemu:///system" : "qemu:///session",
+                .state_dir = options->state_dir,
+                .runtime_dir = options->runtime_dir,
+                .log_dir = options->log_dir,
+                .cache_dir = options->cache_dir,
+                .user = options->qemu_user,
+                .group = options->qemu_group,
+        };
+
+        agent->qemu = qemu_driver_new(agent->loop, agent->pool, agent->host, &config, error);
+        return agent->qemu != NULL;
+}
+
+static void stop_qemu(struct agent *agent)
+{
+        qemu_driver_free(agent->qemu);
+}
+
+static bool start_bus(struct agent *agent, GError **error)
+{
+        agent->bus = bus_new(agent->loop, agent->options.system ? BUS_SYSTEM : BUS_SESSION);
+        bus_add_driver(agent->bus, agent->qemu);
+        bus_add_driver(agent->bus, agent->test);
+        return bus_start(agent->bus, error);
+}
+
+static bool is_busy(struct domain_driver *driver)
+{
+        return registry_get_pending(domain_driver_get_registry(driver)) > 0;
+}
+
+/* Calls are to be answered and lanes idle before what they use is freed. */
+static bool may_end(const struct agent *agent)
+{
+        return bus_is_idle(agent->bus) && !is_busy(agent->qemu) && !is_busy(agent->test);
+}
+
+static void nothing(void *data)
+{
+}
+
+static void interrupt_jobs(struct domain_driver *driver)
+{
+        g_autoptr(GPtrArray) objects = registry_list(domain_driver_get_registry(driver));
+
+        for (unsigned i = 0; i < objects->len; i++) {
+                struct managed *object = g_ptr_array_index(objects, i);
+
+                if (object->pending)
+                        lane_post_urgent(object->lane, nothing, NULL);
+        }
+}
+
+static void mark_late(void *data)
+{
+        *(bool *)data = true;
+}
+
+/* No new calls; those on the way are interrupted where they wait, and answered. */
+static void stop_bus(struct agent *agent)
+{
+        struct loop_timer *timer;
+        bool late = false;
+
+        if (!agent->bus)
+                return;
+        bus_stop(agent->bus);
+        interrupt_jobs(agent->qemu);
+        timer = loop_timer_new(agent->loop, DRAIN_MS, mark_late, &late);
+        while (!late && !may_end(agent))
+                loop_step(agent->loop, true);
+        loop_timer_free(timer);
+        bus_free(agent->bus);
+        if (late) {
+                /* A job that does not heed its interrupt must not keep the service manager waiting. */
+                log_warning("some calls did not end in time");
+                _exit(EXIT_SUCCESS);
+        }
+}
+
+static bool start_work(struct agent *agent, GError **error)
+{
+        domain_autostart(agent->qemu);
+        notify_ready();
+        return true;
+}
+
+static void stop_work(struct agent *agent)
+{
+        notify_stopping();
+}
+
+/* Started from the top, stopped from the bottom. The bus comes after everything that it shows. */
+static const struct step steps[] = {
+        { start_process, NULL },   { start_loop, stop_loop },
+        { start_pool, stop_pool }, { start_directories, stop_directories },
+        { start_host, stop_host }, { start_test, stop_test },
+        { start_qemu, stop_qemu }, { start_bus, stop_bus },
+        { start_work, stop_work },
+};
+
+/* ---- main ---- */
+
+static int run(struct agent *agent)
+{
+        g_autoptr(GError) error = NULL;
+        unsigned started = 0;
+        bool running = true;
+
+        while (running && started < G_N_ELEMENTS(steps))
+                running = steps[started++].start(agent, &error);
+        if (!running)
+                log_error("%s", error->message);
+        else if (!agent->ending)
+                loop_run(agent->loop);
+        while (started-- > 0) {
+                if (steps[started].stop)
+                        steps[started].stop(agent);
+        }
+        return running ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+        struct agent agent = { .lock_fd = -1 };
+        g_autoptr(GError) error = NULL;
+        int result = EXIT_SUCCESS;
+
+        if (!options_read(&agent.options, argc, argv, &error)) {
+                fprintf(stderr, "virtbusd: %s\n", error->message);
+                result = EXIT_FAILURE;
+        } else if (agent.options.show_version) {
+                printf("virtbusd %s\n", VIRTBUS_VERSION);
+        } else {
+                log_init(agent.options.verbose ? LOG_LEVEL_INFO : LOG_LEVEL_NOTICE);
+                result = run(&agent);
+        }
+        options_clear(&agent.options);
+        return result;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Command line (GOption) and configuration file (GKeyFile: [qemu] user=, group=). Main thread, at start.
+ */
+#include "agent/options.h"
+
+#include "base/error.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#define CONFIG_FILE    "/etc/virtbus/virtbusd.conf"
+#define QEMU_USER      "virtbus-qemu" /* of packaging/sysusers */
+#define THREADS_LOWEST 4
+#define THREADS_MAX    256
+
+/* A job blocks for moments only (fsync, XML): waiting for a guest holds no slot. */
+static int default_threads(void)
+{
+        long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+        return (int)CLAMP(cpus, THREADS_LOWEST, THREADS_MAX);
+}
+
+static char *home_dir(const char *variable, const char *fallback)
+{
+        const char *base = g_getenv(variable);
+
+        if (base && g_path_is_absolute(base))
+                return g_build_filename(base, "virtbus", NULL);
+        return g_build_filename(g_get_home_dir(), fallback, "virtbus", NULL);
+}
+
+static char *session_runtime_dir(void)
+{
+        const char *base = g_getenv("XDG_RUNTIME_DIR");
+
+        if (base && g_path_is_absolute(base))
+                return g_build_filename(base, "virtbus", NULL);
+        return g_build_filename(g_get_user_cache_dir(), "virtbus", "run", NULL);
+}
+
+/* Takes fallback; what was given is made absolute. */
+static void fill(char **value, char *fallback)
+{
+        char *chosen = *value ? g_canonicalize_filename(*value, NULL) : g_steal_pointer(&fallback);
+
+        g_free(*value);
+        g_free(fallback);
+        *value = chosen;
+}
+
+static void fill_directories(struct options *options)
+{
+        if (options->system) {
+                fill(&options->state_dir, g_strdup("/var/lib/virtbus"));
+                fill(&options->runtime_dir, g_strdup("/run/virtbus"));
+                fill(&options->log_dir, g_strdup("/var/log/virtbus"));
+                fill(&options->cache_dir, g_strdup("/var/cache/virtbus"));
+                return;
+        }
+        fill(&options->state_dir, home_dir("XDG_STATE_HOME", ".local/state"));
+        fill(&options->runtime_dir, session_runtime_dir());
+        fill(&options->log_dir, g_build_filename(options->state_dir, "log", NULL));
+        fill(&options->cache_dir, home_dir("XDG_CACHE_HOME", ".cache"));
+}
+
+/* A file that is not there is no error unless it was asked for. */
+static bool read_config(struct options *options, bool required, GError **error)
+{
+        g_autoptr(GKeyFile) file = g_key_file_new();
+        g_autoptr(GError) failure = NULL;
+
+        if (!g_key_file_load_from_file(file, options->config_file, G_KEY_FILE_NONE, &failure)) {
+                if (!required && g_error_matches(failure, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+                        return true;
+                return error_set(error, ERROR_FROM_CONF, ERROR_PARSE_FAILED, "%s: %s", options->config_file,
+                                 failure->message);
+        }
+        options->qemu_user = g_key_file_get_string(file, "qemu", "user", NULL);
+        options->qemu_group = g_key_file_get_string(file, "qemu", "group", NULL);
+        return true;
+}
+
+/* Guests get a user of their own where root runs the agent and there is one; "user=" in the file forbids it.
+ */
+static void choose_qemu_user(struct options *options)
+{
+        if (geteuid() != 0)
+                g_clear_pointer(&options->qemu_user, g_free);
+        else if (!options->qemu_user && getpwnam(QEMU_USER))
+                options->qemu_user = g_strdup(QEMU_USER);
+        if (options->qemu_user && !*options->qemu_user)
+                g_clear_pointer(&options->qemu_user, g_free);
+        if (!options->qemu_user || (options->qemu_group && !*options->qemu_group))
+                g_clear_pointer(&options->qemu_group, g_free);
+}
+
+static bool check(const struct options *options, bool system, bool session, GError **error)
+{
+        if (system && session)
+                return error_set(error, ERROR_FROM_CONF, ERROR_INVALID_ARG,
+                                 "--system and --session exclude each other");
+        if (options->threads < 1 || options->threads > THREADS_MAX)
+                return error_set(error, ERROR_FROM_CONF, ERROR_INVALID_ARG, "--threads must be from 1 to %d",
+                                 THREADS_MAX);
+        return true;
+}
+
+bool options_read(struct options *options, int argc, char **argv, GError **error)
+{
+        gboolean system = FALSE, session = FALSE, version = FALSE, verbose = FALSE;
+        const GOptionEntry entries[] = {
+                { "system", 0, 0, G_OPTION_ARG_NONE, &system, "Serve the system bus (default for root)",
+                  NULL },
+                { "session", 0, 0, G_OPTION_ARG_NONE, &session, "Serve the session bus (default for others)",
+                  NULL },
+                { "threads", 't', 0, G_OPTION_ARG_INT, &options->threads, "Jobs that run at once", "N" },
+                { "config", 0, 0, G_OPTION_ARG_FILENAME, &options->config_file, "Configuration file",
+                  "FILE" },
+                { "state-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->state_dir, "Definitions", "DIR" },
+                { "runtime-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->runtime_dir, "Sockets, status",
+                  "DIR" },
+                { "log-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->log_dir, "Logs of the guests", "DIR" },
+                { "cache-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->cache_dir, "What can be asked again",
+                  "DIR" },
+                { "verbose", 'v', 0, G_OPTION_ARG_NONE, &verbose, "Log what is done, too", NULL },
+                { "version", 'V', 0, G_OPTION_ARG_NONE, &version, "Show the version and end", NULL },
+                { 0 },
+        };
+        g_autoptr(GOptionContext) context = g_option_context_new("- virtual machine management agent");
+        g_autoptr(GError) failure = NULL;
+        bool required;
+
+        options->threads = default_threads();
+        g_option_context_add_main_entries(context, entries, NULL);
+        if (!g_option_context_parse(context, &argc, &argv, &failure))
+                return error_set(error, ERROR_FROM_CONF, ERROR_INVALID_ARG, "%s", failure->message);
+        if (argc > 1)
+                return error_set(error, ERROR_FROM_CONF, ERROR_INVALID_ARG, "unexpected argument '%s'",
+                                 argv[1]);
+        if (!check(options, system, session, error))
+                return false;
+        options->system = system || (!session && geteuid() == 0);
+        options->show_version = version;
+        options->verbose = verbose;
+        required = options->config_file != NULL;
+        fill(&options->config_file, g_strdup(CONFIG_FILE));
+        fill_directories(options);
+        if (!read_config(options, required, error))
+                return false;
+        choose_qemu_user(options);
+        return true;
+}
+
+void options_clear(struct options *options)
+{
+        g_free(options->state_dir);
+        g_free(options->runtime_dir);
+        g_free(options->log_dir);
+        g_free(options->cache_dir);
+        g_free(options->config_file);
+        g_free(options->qemu_user);
+        g_free(options->qemu_group);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the command line and the configuration file say. Main thread, at start. */
+
+#include <glib.h>
+#include <stdbool.h>
+
+struct options {
+        bool system; /* the system bus; else the session bus */
+        bool show_version;
+        bool verbose;
+        int threads;                                         /* worker slots */
+        char *state_dir, *runtime_dir, *log_dir, *cache_dir; /* owned, absolute */
+        char *config_file;                                   /* owned */
+        char *qemu_user, *qemu_group;                        /* owned; NULL: guests run as the agent's user */
+};
+
+/* Defaults, the configuration file, then the command line, which wins. */
+bool options_read(struct options *options, int argc, char **argv, GError **error);
+void options_clear(struct options *options);
