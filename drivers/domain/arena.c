@@ -5,6 +5,8 @@
  */
 #include "drivers/domain/arena.h"
 
+#include <glib.h>
+
 #include <stdalign.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -84,17 +86,6 @@ const char *domain_arena_strdup(struct domain_arena *arena, const char *text)
         chunk = get_chunk(arena, size);
         chunk->back -= size;
         return memcpy(chunk->data + chunk->back, text, size);
-}
-
-const char *domain_arena_printf(struct domain_arena *arena, const char *format, ...)
-{
-        g_autofree char *text = NULL;
-        va_list args;
-
-        va_start(args, format);
-        text = g_strdup_vprintf(format, args);
-        va_end(args);
-        return domain_arena_strdup(arena, text);
 }
 
 size_t domain_arena_get_size(const struct domain_arena *arena)

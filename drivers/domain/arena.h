@@ -6,7 +6,6 @@
  * what is in it may be read by any thread when its owner is immutable.
  */
 
-#include <glib.h>
 #include <stddef.h>
 
 struct domain_arena;
@@ -19,7 +18,6 @@ void domain_arena_free(struct domain_arena *arena);
 void *domain_arena_alloc(struct domain_arena *arena, size_t size);
 /* A copy of text; NULL gives NULL. */
 const char *domain_arena_strdup(struct domain_arena *arena, const char *text);
-const char *domain_arena_printf(struct domain_arena *arena, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* What the arena holds of the heap, in bytes. */
 size_t domain_arena_get_size(const struct domain_arena *arena);

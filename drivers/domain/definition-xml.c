@@ -443,9 +443,10 @@ struct domain_def *domain_doc_finish(struct domain_doc *taken, const struct doma
         def = g_new0(struct domain_def, 1);
         definition_init(&def->base, &kind);
         def->arena = domain_arena_new();
-        order(doc->xml, def);
         if (!read_with_sets(xml_root(doc->xml), def, error))
                 return NULL;
+        /* Reading has added units, which have their place as well. */
+        order(doc->xml, def);
         write_texts(doc->xml, def);
         return g_steal_pointer(&def);
 }

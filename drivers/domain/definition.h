@@ -6,7 +6,7 @@
  * thread.
  *
  *     text -- domain_doc_parse --> document, whose machine the driver resolves
- *          -- domain_doc_finish --> normalised, put in order, read and checked: struct domain_def
+ *          -- domain_doc_finish --> normalised, read and checked, put in order: struct domain_def
  *
  * The document keeps all that the text holds; what the typed view has no place for is named in `unsupported`
  * or `unknown`, so that a driver can refuse to start such a domain and never ignores a setting. Every pointer
@@ -380,8 +380,8 @@ const char *domain_doc_get_machine(const struct domain_doc *doc);
 const char *domain_doc_get_emulator(const struct domain_doc *doc);
 
 /*
- * Normalises (machine NULL: the text is complete already and taken as it is), puts in canonical order, reads
- * and checks. doc is taken, also on failure.
+ * Normalises (machine NULL: the text is complete already and taken as it is), reads,
+ * checks and puts in canonical order. doc is taken, also on failure.
  */
 struct domain_def *domain_doc_finish(struct domain_doc *doc, const struct domain_machine *machine,
                                      GError **error);

@@ -266,6 +266,13 @@ static bool read_signed(const struct value *value, GError **error)
         return true;
 }
 
+static bool refuse_unit(const struct value *value, const char *unit, GError **error)
+{
+        g_autofree char *quoted = error_quote(unit);
+
+        return xml_error(error, value->node, "unknown unit '%s'", quoted);
+}
+
 static bool read_size(const struct value *value, GError **error)
 {
         bool kib = value->field->type == FIELD_KIB;
@@ -276,12 +283,10 @@ static bool read_size(const struct value *value, GError **error)
 
         if (!units_parse_uint64(trim(value, buffer), "size", UINT64_MAX, &number, NULL))
                 return refuse(value, error, "expected a number");
-        if (!units_scale(number, unit, kib ? 1024 : 1, limit, &bytes, NULL)) {
-                g_autofree char *quoted = error_quote(unit ? unit : "");
-
-                return refuse(value, error, "more than %" G_GUINT64_FORMAT " bytes or an unknown unit '%s'",
-                              limit, quoted);
-        }
+        if (!units_scale(0, unit, kib ? 1024 : 1, limit, &bytes, NULL))
+                return refuse_unit(value, unit, error);
+        if (!units_scale(number, unit, kib ? 1024 : 1, limit, &bytes, NULL))
+                return refuse(value, error, "more than %" G_GUINT64_FORMAT " bytes", limit);
         number = kib ? bytes / 1024 + (bytes % 1024 != 0) : bytes;
         if (kib) {
                 g_snprintf(canonical, sizeof(canonical), "%" G_GUINT64_FORMAT, number);
