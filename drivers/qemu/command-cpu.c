@@ -75,6 +75,21 @@ static bool check_usable(const struct command_builder *builder, GError **error)
                          missing->str);
 }
 
+/* <vendor>: the guest insists on a host CPU of that make. */
+static bool check_vendor(const struct command_builder *builder, GError **error)
+{
+        const struct domain_cpu *cpu = &builder->def->cpu;
+        const struct qemu_host_model *host = qemu_caps_get_host_model(builder->caps, QEMU_ACCEL_KVM);
+
+        if (g_strcmp0(cpu->match, "strict") == 0)
+                return device_unsupported(error, "match='strict' of <cpu> is not driven");
+        if (!cpu->vendor || !command_is_kvm(builder) || !host || !host->vendor ||
+            strcmp(cpu->vendor, host->vendor) == 0)
+                return true;
+        return error_set(error, ERROR_FROM_QEMU, ERROR_CPU_INCOMPATIBLE,
+                         "a CPU of vendor '%s' is asked for, the host's is '%s'", cpu->vendor, host->vendor);
+}
+
 static bool add_host_model(const struct command_builder *builder, GString *option, GError **error)
 {
         enum qemu_accel accel = command_is_kvm(builder) ? QEMU_ACCEL_KVM : QEMU_ACCEL_TCG;
@@ -114,7 +129,8 @@ static bool add_model(const struct command_builder *builder, GString *option, GE
         }
         if (!cpu->model)
                 return add_default(builder, option, error);
-        return add_named(builder, option, cpu->model, error) && check_usable(builder, error);
+        return add_named(builder, option, cpu->model, error) && check_vendor(builder, error) &&
+               check_usable(builder, error);
 }
 
 /* ---- what is added to it ---- */
@@ -288,6 +304,8 @@ static bool add_smp(struct command_builder *builder, GError **error)
         g_autoptr(GString) option = g_string_new(NULL);
         unsigned max_cpus = builder->machine->max_cpus;
 
+        if (g_strcmp0(def->vcpu_placement, "auto") == 0)
+                return device_unsupported(error, "placement='auto' of <vcpu> is not driven");
         if (max_cpus && def->max_vcpus > max_cpus)
                 return device_unsupported(error, "machine '%s' has at most %u vCPUs", builder->machine->name,
                                           max_cpus);

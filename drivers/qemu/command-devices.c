@@ -65,6 +65,36 @@ static bool check(const struct domain_devices *devices, GError **error)
 
 /* ---- in order ---- */
 
+/* By index; the companions of a USB controller behind their master. */
+static int compare_controllers(const void *a, const void *b)
+{
+        const struct domain_controller *one = *(const struct domain_controller *const *)a;
+        const struct domain_controller *other = *(const struct domain_controller *const *)b;
+
+        if (one->index != other->index)
+                return one->index < other->index ? -1 : 1;
+        return one->master_port - other->master_port;
+}
+
+/* A controller sits on one of a lower index, if on any of its kind. */
+static bool describe_controllers(struct device_list *list, const struct device_context *context,
+                                 enum domain_controller_type type, GError **error)
+{
+        const struct domain_devices *devices = &context->def->devices;
+        g_autoptr(GPtrArray) controllers = g_ptr_array_new();
+
+        for (unsigned i = 0; i < devices->n_controllers; i++) {
+                if (devices->controllers[i].type == type)
+                        g_ptr_array_add(controllers, (void *)&devices->controllers[i]);
+        }
+        g_ptr_array_sort(controllers, compare_controllers);
+        for (unsigned i = 0; i < controllers->len; i++) {
+                if (!device_describe_controller(list, context, controllers->pdata[i], error))
+                        return false;
+        }
+        return true;
+}
+
 static bool describe_buses(struct device_list *list, const struct device_context *context, GError **error)
 {
         static const enum domain_controller_type order[] = {
@@ -77,19 +107,11 @@ static bool describe_buses(struct device_list *list, const struct device_context
         if (devices->iommu && !device_describe_iommu(list, context, devices->iommu, error))
                 return false;
         for (unsigned i = 0; i < G_N_ELEMENTS(order); i++) {
-                for (unsigned j = 0; j < devices->n_controllers; j++) {
-                        if (devices->controllers[j].type == order[i] &&
-                            !device_describe_controller(list, context, &devices->controllers[j], error))
-                                return false;
-                }
-        }
-        DESCRIBE_EACH(hubs, device_describe_hub)
-        for (unsigned j = 0; j < devices->n_controllers; j++) {
-                if (devices->controllers[j].type == DOMAIN_CONTROLLER_CCID &&
-                    !device_describe_controller(list, context, &devices->controllers[j], error))
+                if (!describe_controllers(list, context, order[i], error))
                         return false;
         }
-        return true;
+        DESCRIBE_EACH(hubs, device_describe_hub)
+        return describe_controllers(list, context, DOMAIN_CONTROLLER_CCID, error);
 }
 
 static bool describe_ends(struct device_list *list, const struct device_context *context, GError **error)

@@ -16,7 +16,7 @@ static bool add_backend(struct device_list *list, const struct device_context *c
         int fd = -1;
 
         if (source->type == DOMAIN_CHAR_SPICEVMC) {
-                device_list_add_spicevmc(list, id, spicevmc);
+                device_list_add_spicevmc(list, id, source, spicevmc);
                 return true;
         }
         if (resources && resources->fds && resources->fds->len)
@@ -41,6 +41,8 @@ static bool describe_serial(struct device_list *list, const struct device_contex
         if (strcmp(type, "isa-serial") != 0 && strcmp(type, "usb-serial") != 0 &&
             strcmp(type, "pci-serial") != 0)
                 return device_unsupported(error, "serial port type '%s' is not driven", type);
+        if (chr->target_model && strcmp(chr->target_model, type) != 0)
+                return device_unsupported(error, "serial port model '%s' is not driven", chr->target_model);
         if (!add_backend(list, context, chr->info.alias, &chr->source, NULL, error))
                 return false;
         device = char_device(type, chr->info.alias);

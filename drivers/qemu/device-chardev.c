@@ -141,6 +141,13 @@ static json_t *chardev_new(const char *id, const char *type, json_t *data)
         return chardev;
 }
 
+static void set_log(json_t *data, const struct domain_char_source *source)
+{
+        device_set_string(data, "logfile", source->log_file);
+        if (source->log_file)
+                device_set_switch(data, "logappend", source->log_append);
+}
+
 bool device_list_add_chardev(struct device_list *list, const char *id,
                              const struct domain_char_source *source, int fd, GError **error)
 {
@@ -151,18 +158,18 @@ bool device_list_add_chardev(struct device_list *list, const char *id,
                 json_decref(data);
                 return false;
         }
-        device_set_string(data, "logfile", source->log_file);
-        if (source->log_file)
-                device_set_switch(data, "logappend", source->log_append);
+        set_log(data, source);
         device_list_add(list, DEVICE_CHARDEV, chardev_new(id, type, data));
         return true;
 }
 
-void device_list_add_spicevmc(struct device_list *list, const char *id, const char *purpose)
+void device_list_add_spicevmc(struct device_list *list, const char *id,
+                              const struct domain_char_source *source, const char *purpose)
 {
         json_t *data = json_object();
 
         device_set_string(data, "type", purpose);
+        set_log(data, source);
         device_list_add(list, DEVICE_CHARDEV, chardev_new(id, "spicevmc", data));
 }
 

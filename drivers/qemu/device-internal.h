@@ -63,7 +63,8 @@ bool device_list_add_chardev(struct device_list *list, const char *id,
                              const struct domain_char_source *source, int fd, GError **error);
 
 /* Appends the back end of a SPICE channel: "vdagent", "usbredir", "smartcard". */
-void device_list_add_spicevmc(struct device_list *list, const char *id, const char *purpose);
+void device_list_add_spicevmc(struct device_list *list, const char *id,
+                              const struct domain_char_source *source, const char *purpose);
 
 /* Sets the place and appends the device that sits there; takes device, also on failure. */
 bool device_list_add_at(struct device_list *list, const struct device_context *context, json_t *device,
