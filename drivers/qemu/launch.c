@@ -43,6 +43,7 @@ enum step {
         STEP_OUTPUT,
         STEP_DESCRIPTORS,
         STEP_LIMITS,
+        STEP_CPUS,
         STEP_ACCOUNT,
         STEP_CAPABILITIES,
         STEP_CHECK,
@@ -218,6 +219,9 @@ static enum step set_up(struct child *child)
                 return STEP_DESCRIPTORS;
         if (!set_limits(launch))
                 return STEP_LIMITS;
+        if (launch->cpus && sched_setaffinity(0, launch->n_cpu_words * sizeof(uint64_t),
+                                              (const cpu_set_t *)(const void *)launch->cpus) < 0)
+                return STEP_CPUS;
         empty_bounding_set();
         if (!switch_account(launch->account))
                 return STEP_ACCOUNT;
@@ -249,13 +253,10 @@ static int run_child(void *data)
 static bool set_launch_error(const struct child *child, GError **error)
 {
         static const char *const steps[] = {
-                [STEP_SESSION] = "making its session",
-                [STEP_PID_FILE] = "writing its pid file",
-                [STEP_OUTPUT] = "opening its output",
-                [STEP_DESCRIPTORS] = "passing its descriptors",
-                [STEP_LIMITS] = "setting its limits",
-                [STEP_ACCOUNT] = "switching its user",
-                [STEP_CAPABILITIES] = "dropping its capabilities",
+                [STEP_SESSION] = "making its session", [STEP_PID_FILE] = "writing its pid file",
+                [STEP_OUTPUT] = "opening its output",  [STEP_DESCRIPTORS] = "passing its descriptors",
+                [STEP_LIMITS] = "setting its limits",  [STEP_CPUS] = "pinning it to its host CPUs",
+                [STEP_ACCOUNT] = "switching its user", [STEP_CAPABILITIES] = "dropping its capabilities",
         };
         const struct launch *launch = child->launch;
 

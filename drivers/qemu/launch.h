@@ -29,7 +29,9 @@ struct launch {
                           its successor finds it */
         const int *fds; /* stay open in the program under the same numbers */
         unsigned n_fds;
-        uint64_t lock_bytes; /* RLIMIT_MEMLOCK; 0: as it is */
+        uint64_t lock_bytes;  /* RLIMIT_MEMLOCK; 0: as it is */
+        const uint64_t *cpus; /* bits: the host CPUs that it may run on; NULL: as the agent */
+        unsigned n_cpu_words;
         const struct launch_check *checks;
         unsigned n_checks;
 };

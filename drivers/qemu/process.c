@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define TERM_MS          1000
+#define SLICE_MS         100
 #define KILL_MS          2000
 #define START_TIME_FIELD 22
 
@@ -122,15 +123,23 @@ enum lane_wake process_wait(const struct process *process, struct lane *lane, la
         return lane_wait(lane, process->pidfd, POLLIN, NULL, deadline);
 }
 
+/* It may have been stopped a moment ago, or be stopped while it ends. */
+static bool wait_unless_stopped(const struct process *process, struct lane *lane)
+{
+        for (unsigned waited = 0; waited < TERM_MS && !process_is_stopped(process); waited += SLICE_MS) {
+                if (process_wait(process, lane, lane_deadline_in(SLICE_MS)) == LANE_READY)
+                        return true;
+        }
+        return false;
+}
+
 bool process_end(const struct process *process, struct lane *lane)
 {
         if (process->pid == 0 || process_has_ended(process))
                 return true;
-        if (!process_is_stopped(process)) {
-                process_signal(process, SIGTERM);
-                if (process_wait(process, lane, lane_deadline_in(TERM_MS)) == LANE_READY)
-                        return true;
-        }
+        process_signal(process, SIGTERM);
+        if (wait_unless_stopped(process, lane))
+                return true;
         process_signal(process, SIGKILL);
         return process_wait(process, lane, lane_deadline_in(KILL_MS)) == LANE_READY;
 }

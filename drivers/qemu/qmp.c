@@ -55,7 +55,8 @@ struct qmp {
         GQueue output;    /* struct chunk */
         GPtrArray *slots; /* struct slot, owned */
         uint64_t last_id, handshake_id;
-        bool greeted;
+        bool greeted, ready; /* qmp_capabilities is answered */
+        bool in_handshake;
         uint64_t version;
         GQueue events; /* struct event */
         size_t events_cost;
@@ -157,6 +158,17 @@ static void take_greeting(struct qmp *qmp, const struct qmp_message *message)
         qmp->version = (uint64_t)(major * 1000000 + minor * 1000 + micro);
 }
 
+static void take_handshake(struct qmp *qmp, const struct qmp_message *message)
+{
+        if (message->kind != QMP_RETURN) {
+                set_broken(qmp, ERROR_INTERNAL_ERROR, "refused qmp_capabilities");
+                return;
+        }
+        qmp->ready = true;
+        if (!qmp->in_handshake)
+                qmp->events_lost = true;
+}
+
 static void take_reply(struct qmp *qmp, struct qmp_message *message)
 {
         struct slot *slot;
@@ -174,6 +186,8 @@ static void take_reply(struct qmp *qmp, struct qmp_message *message)
                 set_broken(qmp, ERROR_INTERNAL_ERROR, what);
                 return;
         }
+        if (message->id == qmp->handshake_id)
+                take_handshake(qmp, message);
         if (slot->forgotten) {
                 g_ptr_array_remove_index(qmp->slots, position);
                 return;
@@ -215,6 +229,9 @@ static void take_event(struct qmp *qmp, const struct qmp_message *message)
                 event = g_queue_pop_head(&qmp->events);
                 qmp->events_cost -= event->cost;
                 event_free(event);
+                if (!qmp->events_lost)
+                        log_warning("QEMU of %s sends events faster than they can be handled; some are lost",
+                                    qmp->who);
                 qmp->events_lost = true;
         }
 }
@@ -599,11 +616,30 @@ bool qmp_execute(struct qmp *qmp, const char *command, json_t *arguments, unsign
 
 bool qmp_handshake(struct qmp *qmp, lane_deadline deadline, GError **error)
 {
-        while (!qmp->greeted) {
-                if (!step(qmp, deadline, "with its greeting", error))
-                        return false;
+        bool ok = true;
+
+        g_assert(in_lane(qmp->lane));
+        qmp->in_handshake = true;
+        while (ok && !qmp->ready)
+                ok = step(qmp, deadline, qmp->greeted ? "qmp_capabilities" : "with its greeting", error);
+        qmp->in_handshake = false;
+        return ok;
+}
+
+void qmp_drop_events(struct qmp *qmp, const char *name)
+{
+        GList *next;
+
+        for (GList *l = qmp->events.head; l; l = next) {
+                struct event *event = l->data;
+
+                next = l->next;
+                if (strcmp(event->name, name) != 0)
+                        continue;
+                qmp->events_cost -= event->cost;
+                event_free(event);
+                g_queue_delete_link(&qmp->events, l);
         }
-        return qmp_receive(qmp, qmp->handshake_id, deadline, NULL, error);
 }
 
 /* ---- */
@@ -619,6 +655,7 @@ struct qmp *qmp_new(struct lane *lane, int fd, const char *who)
         qmp->slots = g_ptr_array_new_with_free_func(slot_free);
         qmp_stream_init(&qmp->stream);
         qmp->handshake_id = qmp_send(qmp, "qmp_capabilities", NULL);
+        qmp_forget(qmp, qmp->handshake_id);
         return qmp;
 }
 
@@ -655,4 +692,9 @@ uint64_t qmp_get_version(const struct qmp *qmp)
 bool qmp_is_broken(const struct qmp *qmp)
 {
         return qmp->broken != NULL;
+}
+
+bool qmp_is_closed(const struct qmp *qmp)
+{
+        return qmp->closed_told;
 }

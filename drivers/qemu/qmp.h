@@ -32,8 +32,9 @@
 
 struct qmp;
 
-/* NULL name: events were lost in a flood, ask for the state. arguments is borrowed and may be NULL; time is
- * in us since 1970. */
+/*
+ * NULL name: ask for the state; events were lost in a flood, or QEMU has answered the handshake long after it
+ * was given up. arguments is borrowed and may be NULL; time is in us since 1970. */
 typedef void (*qmp_event_fn)(const char *name, const json_t *arguments, int64_t time_us, void *data);
 /* The connection ended or broke. Called once, after all events that came before it. */
 typedef void (*qmp_closed_fn)(const GError *error, void *data);
@@ -49,9 +50,9 @@ void qmp_free(struct qmp *qmp);
 DEFINE_CLEANUP(struct qmp, qmp_free);
 
 /*
- * Waits for the greeting and the reply to qmp_capabilities. Errors: ERROR_OPERATION_TIMEOUT,
- * ERROR_OPERATION_ABORTED when the lane is interrupted, ERROR_OPERATION_FAILED when QEMU closed the
- * connection, ERROR_INTERNAL_ERROR for what is no QMP.
+ * Waits for the greeting and the reply to qmp_capabilities; may be tried again after a timeout. Errors:
+ * ERROR_OPERATION_TIMEOUT, ERROR_OPERATION_ABORTED when the lane is interrupted, ERROR_OPERATION_FAILED when
+ * QEMU closed the connection, ERROR_INTERNAL_ERROR for what is no QMP.
  */
 bool qmp_handshake(struct qmp *qmp, lane_deadline deadline, GError **error);
 
@@ -88,5 +89,13 @@ void qmp_flush(struct qmp *qmp);
  */
 bool qmp_watch(struct qmp *qmp, qmp_event_fn event, qmp_closed_fn closed, void *data, GError **error);
 
+/*
+ * Takes the events of that name out of the queue: those that came before the reply to a command of ours, and
+ * only say that it was done.
+ */
+void qmp_drop_events(struct qmp *qmp, const char *name);
+
 /* Has the connection ended or broken? */
 bool qmp_is_broken(const struct qmp *qmp);
+/* ... and have all events been delivered, and its end been told? */
+bool qmp_is_closed(const struct qmp *qmp);

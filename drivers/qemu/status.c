@@ -61,9 +61,9 @@ struct status *status_read(const char *dir, GError **error)
         return text ? status_parse(text, error) : NULL;
 }
 
-bool status_read_pid(const char *dir, struct status_process *process)
+bool status_read_pid(const char *dir, const char *file, struct status_process *process)
 {
-        g_autofree char *path = g_build_filename(dir, "pid", NULL);
+        g_autofree char *path = g_build_filename(dir, file, NULL);
         g_autofree char *text = store_read(path, NULL);
         unsigned long long start_time;
         char end;

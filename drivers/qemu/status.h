@@ -7,6 +7,7 @@
  *
  *     status.xml    this document, replaced atomically at each change of state
  *     pid           "PID START-TIME": written by the emulator's process itself before the emulator runs in it
+ *     tpm.pid       the same of swtpm
  *     monitor.sock  where the emulator listens for the agent
  *     io/           the only part that belongs to the emulator's user: sockets that it makes
  *
@@ -72,5 +73,7 @@ struct status *status_parse(const char *text, GError **error);
 bool status_write(const char *dir, const struct status *status, GError **error);
 struct status *status_read(const char *dir, GError **error);
 
-/* The pid file; false when there is none or it is torn. */
-bool status_read_pid(const char *dir, struct status_process *process);
+/* The pid files; false when there is none of that name or it is torn. */
+#define STATUS_PID_FILE     "pid"
+#define STATUS_TPM_PID_FILE "tpm.pid"
+bool status_read_pid(const char *dir, const char *file, struct status_process *process);

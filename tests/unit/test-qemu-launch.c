@@ -107,7 +107,7 @@ static void job_inheritance(void *data)
                          "1)); done; echo; cat /proc/self/status; env; pwd; umask; "
                          "exec sleep 100",
                          &model, &process, NULL));
-        ck_assert(status_read_pid(dir, &known));
+        ck_assert(status_read_pid(dir, STATUS_PID_FILE, &known));
         ck_assert_int_eq(known.pid, process.pid);
         ck_assert_uint_eq(known.start_time, process.start_time);
         ck_assert_uint_gt(process.start_time, 0);
@@ -150,7 +150,9 @@ static void job_account(void *data)
         char *argv[] = { (char *)"/bin/sh", (char *)"-c",
                          (char *)"id -u; id -g; id -G; echo end; exec sleep 100", NULL };
         char *env[] = { (char *)"PATH=/usr/bin:/bin", NULL };
-        struct launch what = { argv, env, &nobody, output_fd, -1, NULL, 0, 0, NULL, 0 };
+        struct launch what = {
+                .argv = argv, .env = env, .account = &nobody, .output_fd = output_fd, .pid_fd = -1
+        };
         g_autofree char *text = NULL;
         struct process process;
 
@@ -184,7 +186,13 @@ static void job_checks(void *data)
                 { pid_path, O_RDONLY, (char *)"image of disk 'vda'" },
         };
         char *argv[] = { (char *)"/bin/true", NULL }, *env[] = { NULL };
-        struct launch what = { argv, env, &nobody, output_fd, -1, NULL, 0, 0, checks, 2 };
+        struct launch what = { .argv = argv,
+                               .env = env,
+                               .account = &nobody,
+                               .output_fd = output_fd,
+                               .pid_fd = -1,
+                               .checks = checks,
+                               .n_checks = 2 };
         struct process process;
         GError *error = NULL;
 

@@ -123,9 +123,9 @@ START_TEST(a_torn_pid_file_is_none)
         g_autofree char *path = g_build_filename(dir, "pid", NULL);
         struct status_process process;
 
-        ck_assert(!status_read_pid(dir, &process));
+        ck_assert(!status_read_pid(dir, STATUS_PID_FILE, &process));
         ck_assert(g_file_set_contents(path, pids[_i].text, -1, NULL));
-        ck_assert_int_eq(status_read_pid(dir, &process), pids[_i].good);
+        ck_assert_int_eq(status_read_pid(dir, STATUS_PID_FILE, &process), pids[_i].good);
         ck_assert_int_eq(process.pid, pids[_i].good ? 4711 : 0);
         g_remove(path);
         g_rmdir(dir);

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * <cpuset>, <vcpupin>, <emulatorpin>, <iothreadpin>. No state.
+ */
+#include "drivers/qemu/affinity.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+
+const struct domain_cpuset *affinity_get_process(const struct domain_def *def)
+{
+        return def->emulator_pin.words ? &def->emulator_pin : &def->cpuset;
+}
+
+bool affinity_has_threads(const struct domain_def *def)
+{
+        return def->n_vcpu_pins > 0 || def->n_iothread_pins > 0 || def->emulator_pin.words;
+}
+
+static const struct domain_cpuset *find_pin(const struct domain_pin *pins, unsigned count, uint32_t id)
+{
+        for (unsigned i = 0; i < count; i++) {
+                if (pins[i].id == id)
+                        return &pins[i].cpus;
+        }
+        return NULL;
+}
+
+static bool pin(struct guest *guest, pid_t thread, const struct domain_cpuset *cpus, GError **error)
+{
+        uint64_t all[DOMAIN_CPU_NUMBER_MAX / 64];
+        const uint64_t *words = all;
+        size_t size = sizeof(all);
+
+        memset(all, 0xff, sizeof(all));
+        if (cpus && cpus->words) {
+                words = cpus->words;
+                size = cpus->n_words * sizeof(uint64_t);
+        }
+        if (sched_setaffinity(thread, size, (const cpu_set_t *)(const void *)words) == 0)
+                return true;
+        return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot pin a thread of %s to its host CPUs",
+                               guest->who);
+}
+
+/* The emulator says which threads are its own: only those of its process are believed. */
+static pid_t get_thread(const struct guest *guest, const json_t *entry)
+{
+        json_int_t thread = json_integer_value(json_object_get(entry, "thread-id"));
+        g_autofree char *path =
+                g_strdup_printf("/proc/%d/task/%lld", (int)guest->emulator.pid, (long long)thread);
+
+        return thread > 1 && thread < INT32_MAX && g_file_test(path, G_FILE_TEST_IS_DIR) ? (pid_t)thread : 0;
+}
+
+static bool pin_vcpus(struct guest *guest, const struct domain_def *def, const json_t *list, GError **error)
+{
+        const json_t *entry;
+        size_t i;
+
+        json_array_foreach(list, i, entry)
+        {
+                json_int_t index = json_integer_value(json_object_get(entry, "cpu-index"));
+                pid_t thread = get_thread(guest, entry);
+                const struct domain_cpuset *cpus =
+                        find_pin(def->vcpu_pins, def->n_vcpu_pins, (uint32_t)index);
+
+                if (thread && !pin(guest, thread, cpus ? cpus : &def->cpuset, error))
+                        return false;
+        }
+        return true;
+}
+
+static bool pin_iothreads(struct guest *guest, const struct domain_def *def, const json_t *list,
+                          GError **error)
+{
+        const json_t *entry;
+        size_t i;
+
+        json_array_foreach(list, i, entry)
+        {
+                const char *name = json_string_value(json_object_get(entry, "id"));
+                pid_t thread = get_thread(guest, entry);
+                const struct domain_cpuset *cpus = NULL;
+
+                if (name && g_str_has_prefix(name, "iothread"))
+                        cpus = find_pin(def->iothread_pins, def->n_iothread_pins,
+                                        (uint32_t)g_ascii_strtoull(name + strlen("iothread"), NULL, 10));
+                if (thread && cpus && !pin(guest, thread, cpus, error))
+                        return false;
+        }
+        return true;
+}
+
+bool affinity_pin_threads(struct guest *guest, const struct domain_def *def, GError **error)
+{
+        json_t *vcpus = NULL, *iothreads = NULL;
+        bool ok;
+
+        ok = qmp_execute(guest->qmp, "query-cpus-fast", NULL, QMP_TIMEOUT_MS, &vcpus, error) &&
+             pin_vcpus(guest, def, vcpus, error);
+        if (ok && def->n_iothread_pins > 0)
+                ok = qmp_execute(guest->qmp, "query-iothreads", NULL, QMP_TIMEOUT_MS, &iothreads, error) &&
+                     pin_iothreads(guest, def, iothreads, error);
+        json_decref(vcpus);
+        json_decref(iothreads);
+        return ok;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Host CPUs of the emulator's threads. Lane of the domain. */
+
+#include "drivers/qemu/guest.h"
+
+/* Those of the emulator as a whole, which its threads inherit; empty: all. Borrowed from def. */
+const struct domain_cpuset *affinity_get_process(const struct domain_def *def);
+
+/* Have single threads CPUs of their own, so that the emulator must be asked which they are? */
+bool affinity_has_threads(const struct domain_def *def);
+
+/* Asks, and pins them. */
+bool affinity_pin_threads(struct guest *guest, const struct domain_def *def, GError **error);

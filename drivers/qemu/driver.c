@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The QEMU driver: what the domain model asks of a hypervisor, handed to the files that do it. Operations on guests run in their
+ * domains' lanes, the others on the loop.
+ */
+#include "drivers/qemu/driver.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/registry.h"
+#include "base/store.h"
+#include "drivers/host/host.h"
+#include "drivers/qemu/capabilities-xml.h"
+#include "drivers/qemu/domain-capabilities-xml.h"
+#include "drivers/qemu/emulator.h"
+#include "drivers/qemu/firmware.h"
+#include "drivers/qemu/guest.h"
+#include "drivers/qemu/log-keeper.h"
+#include "drivers/qemu/probe-cache.h"
+#include "drivers/qemu/resolve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#define GRACE_MS 10000
+
+/* virDomainShutdownFlagValues and virDomainRebootFlagValues */
+#define BY_ACPI  1
+#define BY_AGENT 2
+
+static struct qemu_driver *qemu_of(struct domain_driver *driver)
+{
+        return (struct qemu_driver *)driver;
+}
+
+/* ---- questions about the host; loop ---- */
+
+struct question {
+        struct qemu_driver *driver; /* borrowed */
+        domain_driver_prepared prepared;
+        domain_driver_text_done text_done;
+        void *data; /* owned by the callback */
+};
+
+static struct question *question_new(struct domain_driver *driver, void *data)
+{
+        struct question *question = g_new0(struct question, 1);
+
+        question->driver = qemu_of(driver);
+        question->data = data;
+        return question;
+}
+
+static void answer_prepare(const struct resolve_result *result, const GError *error, void *data)
+{
+        g_autofree struct question *question = data;
+        struct domain_machine machine;
+
+        if (!result) {
+                question->prepared(NULL, error, question->data);
+                return;
+        }
+        resolve_describe(result, &machine);
+        question->prepared(&machine, NULL, question->data);
+}
+
+static void prepare(struct domain_driver *driver, const char *type, const char *arch, const char *machine,
+                    const char *emulator, domain_driver_prepared done, void *data)
+{
+        const struct resolve_request request = { emulator, arch, machine, type };
+        struct question *question = question_new(driver, data);
+
+        question->prepared = done;
+        resolve_run(question->driver->probes, driver->host, &request, answer_prepare, question);
+}
+
+static void answer_capabilities(const GPtrArray *caps, void *data)
+{
+        g_autofree struct question *question = data;
+        const struct capabilities_request request = { .host = question->driver->base.host, .caps = caps };
+        g_autofree char *text = capabilities_format(&request);
+
+        question->text_done(text, NULL, question->data);
+}
+
+static void capabilities(struct domain_driver *driver, domain_driver_text_done done, void *data)
+{
+        g_autoptr(GPtrArray) paths = capabilities_find_emulators(driver->host);
+        struct question *question = question_new(driver, data);
+
+        question->text_done = done;
+        probe_cache_ask_all(question->driver->probes, (const char *const *)paths->pdata, answer_capabilities, question);
+}
+
+static void answer_domain_capabilities(const struct resolve_result *result, const GError *error, void *data)
+{
+        g_autofree struct question *question = data;
+        CLEANUP(firmware_list_free) struct firmware_list *firmware = NULL;
+        g_autofree char *text = NULL;
+
+        if (!result) {
+                question->text_done(NULL, error, question->data);
+                return;
+        }
+        firmware = firmware_list_load(geteuid() == 0 ? NULL : g_get_user_config_dir());
+        text = domain_capabilities_format(&(struct domain_capabilities_request){
+                .target = result,
+                .host = question->driver->base.host,
+                .firmware = firmware,
+        });
+        question->text_done(text, NULL, question->data);
+}
+
+static void domain_capabilities(struct domain_driver *driver, const char *emulator, const char *arch,
+                                const char *machine, const char *type, domain_driver_text_done done, void *data)
+{
+        const struct resolve_request request = { emulator, arch, machine, type };
+        struct question *question = question_new(driver, data);
+
+        question->text_done = done;
+        resolve_run(question->driver->probes, driver->host, &request, answer_domain_capabilities, question);
+}
+
+/* The emulator that guests get unless they ask for another. NULL: none is installed. */
+static char *find_default_emulator(const struct domain_driver *driver)
+{
+        return emulator_find(host_get_arch(driver->host), host_get_arch(driver->host));
+}
+
+static uint64_t get_version(struct domain_driver *driver, GError **error)
+{
+        g_autofree char *path = find_default_emulator(driver);
+        CLEANUP(qemu_caps_unref) const struct qemu_caps *caps = NULL;
+
+        if (path)
+                caps = probe_cache_peek(qemu_of(driver)->probes, path);
+        if (caps)
+                return qemu_caps_get_version(caps);
+        error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED, "%s",
+                  path ? "the emulator has not answered yet" : "no emulator is installed");
+        return 0;
+}
+
+static unsigned get_kvm_max_vcpus(void)
+{
+        CLEANUP_FD int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+        int count = fd < 0 ? -1 : ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
+
+        return count > 0 ? (unsigned)count : 0;
+}
+
+static unsigned get_max_vcpus(struct domain_driver *driver, const char *type, GError **error)
+{
+        enum { TCG_MAX = 255 };
+        unsigned count;
+
+        if (*type && strcmp(type, "kvm") != 0 && strcmp(type, "qemu") != 0) {
+                error_set(error, ERROR_FROM_QEMU, ERROR_INVALID_ARG, "unknown domain type '%s'", type);
+                return 0;
+        }
+        if (strcmp(type, "qemu") == 0)
+                return TCG_MAX;
+        count = get_kvm_max_vcpus();
+        if (count > 0 || !*type)
+                return count > 0 ? count : TCG_MAX;
+        error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED, "KVM is not available on this host");
+        return 0;
+}
+
+/* ---- guests; lane ---- */
+
+static bool stop(struct domain *domain, bool graceful, GError **error)
+{
+        struct guest *guest = guest_of(domain);
+        struct lane *lane = domain->base.lane;
+
+        lane_shield(lane);
+        if (graceful) {
+                process_signal(&guest->emulator, SIGTERM);
+                if (process_wait(&guest->emulator, lane, lane_deadline_in(GRACE_MS)) != LANE_READY)
+                        return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_TIMEOUT,
+                                         "the emulator of %s has not ended", guest->who);
+        }
+        if (!process_end(&guest->emulator, lane))
+                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED, "the emulator of %s (pid %d) does not end",
+                                 guest->who, (int)guest->emulator.pid);
+        domain->live = NULL;
+        guest_release(guest);
+        return true;
+}
+
+/* event is the one that only says that command was done. */
+static bool execute(struct domain *domain, const char *command, const char *event, GError **error)
+{
+        struct qmp *qmp = guest_get_monitor(guest_of(domain), error);
+
+        if (!qmp || !qmp_execute(qmp, command, NULL, QMP_TIMEOUT_MS, NULL, error))
+                return false;
+        if (event)
+                qmp_drop_events(qmp, event);
+        return true;
+}
+
+static bool suspend(struct domain *domain, GError **error)
+{
+        return execute(domain, "stop", "STOP", error);
+}
+
+static bool resume(struct domain *domain, GError **error)
+{
+        return execute(domain, "cont", "RESUME", error);
+}
+
+static bool reset(struct domain *domain, GError **error)
+{
+        return execute(domain, "system_reset", NULL, error);
+}
+
+static bool check_mode(const struct domain *domain, unsigned mode, GError **error)
+{
+        if (mode & ~(unsigned)(BY_ACPI | BY_AGENT))
+                return error_set(error, ERROR_FROM_QEMU, ERROR_INVALID_ARG, "unsupported flags (0x%x)",
+                                 mode & ~(unsigned)(BY_ACPI | BY_AGENT));
+        if (mode == BY_AGENT)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_AGENT_UNRESPONSIVE,
+                                 "the guest agent of %s is not connected", guest_of(domain)->who);
+        return true;
+}
+
+static bool press_power_button(struct domain *domain, bool reboot, GError **error)
+{
+        struct guest *guest = guest_of(domain);
+        g_autoptr(GError) failure = NULL;
+
+        if (guest->status->fake_reboot != reboot) {
+                guest->status->fake_reboot = reboot;
+                guest->changed = true;
+                if (!guest_save(guest, domain_get_current(domain), &failure))
+                        log_gerror(LOG_LEVEL_ERROR, failure, "cannot write down the state of %s", guest->who);
+        }
+        return execute(domain, "system_powerdown", NULL, error);
+}
+
+static bool shut_down(struct domain *domain, unsigned mode, GError **error)
+{
+        return check_mode(domain, mode, error) && press_power_button(domain, false, error);
+}
+
+/* A reboot is a shutdown after which the guest starts over, unless its definition says that a reboot is the end. */
+static bool reboot(struct domain *domain, unsigned mode, GError **error)
+{
+        const char *action = domain_state_get_def(domain_get_current(domain))->on_reboot;
+
+        return check_mode(domain, mode, error) &&
+               press_power_button(domain, !action || strcmp(action, "destroy") != 0, error);
+}
+
+static void save_status(struct domain *domain, const struct domain_state *state)
+{
+        struct guest *guest = guest_of(domain);
+        g_autoptr(GError) error = NULL;
+
+        if (guest && state->base.active && !guest_save(guest, state, &error))
+                log_gerror(LOG_LEVEL_ERROR, error, "cannot write down the state of %s", guest->who);
+}
+
+/* qemu_driver_free() has let go of all guests. */
+static void live_free(struct domain *domain)
+{
+        g_assert_not_reached();
+}
+
+static void remove_tpm(const struct qemu_driver *driver, const struct domain *domain)
+{
+        static const char *const files[] = { "tpm2-00.permall", "tpm2-00.volatilestate", "tpm-00.permall",
+                                             "tpm-00.volatilestate", ".lock" };
+        g_autofree char *dir = g_build_filename(driver->tpm_dir, domain->base.uuid_text, NULL);
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(files); i++) {
+                g_autofree char *path = g_build_filename(dir, files[i], NULL);
+
+                unlink(path);
+        }
+        rmdir(dir);
+}
+
+static bool undefine(struct domain *domain, const struct domain_def *def, unsigned flags, GError **error)
+{
+        const struct qemu_driver *driver = qemu_driver_of(domain);
+        g_autofree char *nvram = def->os.nvram.path ? g_strdup(def->os.nvram.path)
+                                                    : guest_get_nvram_path(driver, &def->base.uuid);
+        bool has_nvram = access(nvram, F_OK) == 0;
+
+        if (has_nvram && !(flags & (DOMAIN_UNDEFINE_NVRAM | DOMAIN_UNDEFINE_KEEP_NVRAM)))
+                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_INVALID,
+                                 "cannot undefine domain '%s' with nvram '%s': say whether to remove or to keep it",
+                                 def->base.name, nvram);
+        if (has_nvram && flags & DOMAIN_UNDEFINE_NVRAM && unlink(nvram) < 0 && errno != ENOENT)
+                return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot remove NVRAM file '%s'", nvram);
+        if (!(flags & DOMAIN_UNDEFINE_KEEP_TPM))
+                remove_tpm(driver, domain);
+        return true;
+}
+
+static const struct domain_driver_ops qemu_ops = {
+        .name = "QEMU",
+        .prepare = prepare,
+        .capabilities = capabilities,
+        .domain_capabilities = domain_capabilities,
+        .get_version = get_version,
+        .get_max_vcpus = get_max_vcpus,
+        .start = guest_start,
+        .stop = stop,
+        .suspend = suspend,
+        .resume = resume,
+        .reset = reset,
+        .shutdown = shut_down,
+        .reboot = reboot,
+        .save_status = save_status,
+        .live_free = live_free,
+        .undefine = undefine,
+};
+
+/* ---- new and free ---- */
+
+/* A directory below one of the agent's; emulators of another user must be able to pass through it. */
+static char *make_dir(const struct qemu_driver *driver, const char *parent, const char *name, GError **error)
+{
+        g_autofree char *path = g_build_filename(parent, name, NULL);
+
+        if (!store_make_dir(path, error))
+                return NULL;
+        if (!driver->account->is_own && (chmod(parent, 0711) < 0 || chmod(path, 0711) < 0)) {
+                error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot open '%s' to user '%s'", path, driver->account->name);
+                return NULL;
+        }
+        return g_steal_pointer(&path);
+}
+
+static bool make_dirs(struct qemu_driver *driver, const struct qemu_driver_config *config, GError **error)
+{
+        driver->state_dir = make_dir(driver, config->state_dir, "qemu", error);
+        driver->runtime_dir = driver->state_dir ? make_dir(driver, config->runtime_dir, "qemu", error) : NULL;
+        if (!driver->runtime_dir)
+                return false;
+        driver->nvram_dir = make_dir(driver, driver->state_dir, "nvram", error);
+        driver->tpm_dir = driver->nvram_dir ? make_dir(driver, driver->state_dir, "tpm", error) : NULL;
+        driver->log_dir = g_build_filename(config->log_dir, "qemu", NULL);
+        return driver->tpm_dir && store_make_dir(driver->log_dir, error);
+}
+
+static void ignore_answer(const struct qemu_caps *caps, const GError *error, void *data)
+{
+        if (error && !error_is(error, ERROR_OPERATION_ABORTED))
+                log_gerror(LOG_LEVEL_WARNING, error, "the default emulator does not answer");
+}
+
+static void start_services(struct qemu_driver *driver, const char *cache_dir)
+{
+        g_autofree char *probes = g_build_filename(cache_dir, "qemu", NULL);
+        g_autofree char *emulator = find_default_emulator(&driver->base);
+        g_autoptr(GError) error = NULL;
+
+        driver->probes = probe_cache_new(driver->base.loop, driver->base.pool, probes, driver->account);
+        if (emulator)
+                probe_cache_ask(driver->probes, emulator, ignore_answer, NULL);
+        driver->log_keeper = log_keeper_new(driver->base.loop, driver->base.pool, driver->log_dir, &error);
+        if (!driver->log_keeper)
+                log_gerror(LOG_LEVEL_WARNING, error, "the guests' logs are not kept within bounds");
+}
+
+struct domain_driver *qemu_driver_new(struct loop *loop, struct pool *pool, const struct host *host,
+                                      const struct qemu_driver_config *config, GError **error)
+{
+        struct qemu_driver *driver = g_new0(struct qemu_driver, 1);
+
+        driver->account = account_new(config->user, config->group, error);
+        if (!driver->account || !make_dirs(driver, config, error)) {
+                qemu_driver_free(&driver->base);
+                return NULL;
+        }
+        domain_driver_init(&driver->base, &qemu_ops, loop, pool, host_ref(host), config->uri, driver->state_dir);
+        driver->base.boot_mark = g_build_filename(driver->runtime_dir, "autostarted", NULL);
+        start_services(driver, config->cache_dir);
+        if (!registry_load(driver->base.domains, error)) {
+                qemu_driver_free(&driver->base);
+                return NULL;
+        }
+        takeover_run(driver);
+        return &driver->base;
+}
+
+/* ---- letting go ---- */
+
+struct farewell {
+        struct domain *domain; /* ref */
+        unsigned *left; /* borrowed */
+};
+
+static void count_down(void *data)
+{
+        struct farewell *farewell = data;
+
+        (*farewell->left)--;
+        managed_unref(&farewell->domain->base);
+        g_free(farewell);
+}
+
+static void let_go(void *data)
+{
+        struct farewell *farewell = data;
+        struct domain *domain = farewell->domain;
+
+        guest_free(g_steal_pointer(&domain->live));
+        loop_post(lane_get_loop(domain->base.lane), count_down, farewell);
+}
+
+/* Urgent: whatever waits for a guest is not waited for. */
+static void let_go_all(struct domain_driver *driver)
+{
+        g_autoptr(GPtrArray) domains = registry_list(driver->domains);
+        unsigned left = domains->len;
+
+        for (unsigned i = 0; i < domains->len; i++) {
+                struct farewell *farewell = g_new(struct farewell, 1);
+                struct domain *domain = g_ptr_array_index(domains, i);
+
+                *farewell = (struct farewell){ (struct domain *)managed_ref(&domain->base), &left };
+                lane_post_urgent(domain->base.lane, let_go, farewell);
+        }
+        while (left > 0)
+                loop_step(driver->loop, true);
+}
+
+void qemu_driver_free(struct domain_driver *driver)
+{
+        struct qemu_driver *qemu = qemu_of(driver);
+
+        if (!driver)
+                return;
+        if (driver->domains) {
+                let_go_all(driver);
+                probe_cache_free(qemu->probes);
+                log_keeper_free(qemu->log_keeper);
+                domain_driver_done(driver);
+                host_unref(driver->host);
+        }
+        account_free(qemu->account);
+        g_free(qemu->runtime_dir);
+        g_free(qemu->state_dir);
+        g_free(qemu->nvram_dir);
+        g_free(qemu->tpm_dir);
+        g_free(qemu->log_dir);
+        g_free(qemu);
+}

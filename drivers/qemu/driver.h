@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The QEMU driver. Making it loads the definitions and takes over the guests that run already; when it
+ * returns, all of them are in its registry. Loop thread.
+ */
+
+#include <glib.h>
+
+struct domain_driver;
+struct host;
+struct loop;
+struct pool;
+
+/* Borrowed during the call. */
+struct qemu_driver_config {
+        const char *uri; /* "qemu:///system" or "qemu:///session" */
+        /* Directories that exist and are this agent's alone; the driver has its own below them. */
+        const char *state_dir;
+        const char *runtime_dir;
+        const char *log_dir;
+        const char *cache_dir;
+        /* Who emulators run as; NULL: as the agent does, the user's own group. */
+        const char *user;
+        const char *group;
+};
+
+/*
+ * Errors: a user or group that does not exist, a directory that cannot be made or read. Whatever is wrong
+ * with a single definition or guest is logged and concerns that one only.
+ */
+struct domain_driver *qemu_driver_new(struct loop *loop, struct pool *pool, const struct host *host,
+                                      const struct qemu_driver_config *config, GError **error);
+
+/* Lets go of all guests, which run on. NULL is fine. */
+void qemu_driver_free(struct domain_driver *driver);

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A guest's directory, processes and monitor connection, and how it ends. Lane of its domain.
+ */
+#include "drivers/qemu/guest.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/store.h"
+#include "drivers/qemu/ownership.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#define MONITOR_SOCKET "monitor.sock"
+#define IO_DIR         "io"
+
+/* How long an emulator that was told to end may write out its images. */
+#define END_KINDLY_MS 30000
+/* How long the monitor's last words may take after the process has ended. */
+#define LAST_WORDS_MS 1000
+#define RETRY_MS      2000
+
+/* ---- making and freeing ---- */
+
+struct guest *guest_new(struct domain *domain, struct status *status)
+{
+        struct guest *guest = g_new0(struct guest, 1);
+
+        guest->domain = domain;
+        guest->driver = qemu_driver_of(domain);
+        guest->dir = g_build_filename(guest->driver->runtime_dir, domain->base.uuid_text, NULL);
+        guest->who = g_strdup_printf("domain '%s'", status->name);
+        guest->status = status;
+        guest->emulator = (struct process)PROCESS_NONE;
+        guest->tpm = (struct process)PROCESS_NONE;
+        guest->ports = g_array_new(FALSE, FALSE, sizeof(int));
+        guest->sockets = g_ptr_array_new_with_free_func(g_free);
+        guest->shutoff_reason = DOMAIN_SHUTOFF_CRASHED;
+        guest->stopped_detail = DOMAIN_EVENT_STOPPED_FAILED;
+        return guest;
+}
+
+void guest_free(struct guest *guest)
+{
+        if (!guest)
+                return;
+        lane_watch_free(guest->exit_watch);
+        lane_timer_free(guest->end_timer);
+        lane_timer_free(guest->closed_timer);
+        lane_timer_free(guest->retry_timer);
+        qmp_free(guest->qmp);
+        process_close(&guest->emulator);
+        process_close(&guest->tpm);
+        status_free(guest->status);
+        g_array_unref(guest->ports);
+        g_ptr_array_unref(guest->sockets);
+        g_free(guest->dir);
+        g_free(guest->who);
+        g_free(guest);
+}
+
+static void remove_files(const char *path)
+{
+        DIR *dir = opendir(path);
+        struct dirent *entry;
+
+        if (!dir)
+                return;
+        while ((entry = readdir(dir))) {
+                if (entry->d_name[0] != '.' || g_str_has_prefix(entry->d_name, ".tmp-"))
+                        unlinkat(dirfd(dir), entry->d_name, 0);
+        }
+        closedir(dir);
+        rmdir(path);
+}
+
+static void return_images(const struct guest *guest)
+{
+        for (unsigned i = 0; i < guest->status->images->len; i++) {
+                const struct status_image *image = g_ptr_array_index(guest->status->images, i);
+
+                ownership_return(guest->driver->account, image->path, image->uid, image->gid);
+        }
+}
+
+static void remove_sockets(const struct guest *guest)
+{
+        for (unsigned i = 0; i < guest->sockets->len; i++) {
+                const char *path = g_ptr_array_index(guest->sockets, i);
+                struct stat st;
+
+                if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+                        unlink(path);
+        }
+}
+
+void guest_release(struct guest *guest)
+{
+        g_autofree char *io = guest_get_io_dir(guest);
+        struct lane *lane = guest->domain->base.lane;
+
+        if (!process_end(&guest->emulator, lane)) {
+                /* Stuck in the kernel: its images stay its own, and the next agent will find it. */
+                log_error("the emulator of %s (pid %d) does not end", guest->who, (int)guest->emulator.pid);
+                guest_free(guest);
+                return;
+        }
+        process_end(&guest->tpm, lane);
+        return_images(guest);
+        remove_sockets(guest);
+        for (unsigned i = 0; i < guest->ports->len; i++)
+                ports_release(&guest->driver->ports, g_array_index(guest->ports, int, i));
+        remove_files(io);
+        remove_files(guest->dir);
+        guest_free(guest);
+}
+
+/* ---- files ---- */
+
+char *guest_get_io_dir(const struct guest *guest)
+{
+        return g_build_filename(guest->dir, IO_DIR, NULL);
+}
+
+char *guest_get_io_path(const struct guest *guest, const char *name)
+{
+        return g_build_filename(guest->dir, IO_DIR, name, NULL);
+}
+
+int guest_open_pid_file(const struct guest *guest, const char *name, GError **error)
+{
+        g_autofree char *path = g_build_filename(guest->dir, name, NULL);
+        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+        if (fd < 0)
+                error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot make '%s'", path);
+        return fd;
+}
+
+char *guest_get_nvram_path(const struct qemu_driver *driver, const struct uuid *uuid)
+{
+        char text[UUID_STRING_LENGTH + 1];
+
+        return g_strdup_printf("%s/%s_VARS.fd", driver->nvram_dir, uuid_format(uuid, text));
+}
+
+static bool make_dir(const char *path, mode_t mode, GError **error)
+{
+        if ((mkdir(path, mode) < 0 && errno != EEXIST) || chmod(path, mode) < 0)
+                return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot make directory '%s'", path);
+        return true;
+}
+
+/* The outer directory is the agent's: what is in it is believed. The emulator's user may only pass through to
+ * its own. */
+bool guest_make_dirs(struct guest *guest, GError **error)
+{
+        const struct account *account = guest->driver->account;
+        g_autofree char *io = guest_get_io_dir(guest);
+
+        remove_files(io);
+        remove_files(guest->dir);
+        if (!make_dir(guest->dir, account->is_own ? 0700 : 0711, error) || !make_dir(io, 0700, error))
+                return false;
+        if (!account->is_own && chown(io, account->uid, account->gid) < 0)
+                return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot give '%s' to user '%s'", io,
+                                       account->name);
+        return true;
+}
+
+static bool is_saved(const struct guest *guest, const struct domain_state *state)
+{
+        const struct status *status = guest->status;
+
+        return !guest->changed && status->xml && status->state == state->state &&
+               status->reason == state->reason && status->id == state->id &&
+               g_strcmp0(status->owner, state->owner) == 0 &&
+               strcmp(status->xml, state->base.active->xml) == 0;
+}
+
+bool guest_save(struct guest *guest, const struct domain_state *state, GError **error)
+{
+        struct status *status = guest->status;
+
+        if (is_saved(guest, state))
+                return true;
+        status->state = state->state;
+        status->reason = state->reason;
+        status->id = state->id;
+        g_free(status->owner);
+        status->owner = g_strdup(state->owner);
+        g_free(status->xml);
+        status->xml = g_strdup(state->base.active->xml);
+        guest->changed = !status_write(guest->dir, status, error);
+        return !guest->changed;
+}
+
+/* ---- sockets ---- */
+
+/* A socket address holds 107 bytes of path; by way of the directory's descriptor any path will do. */
+static bool make_address(struct sockaddr_un *address, const char *path, int *dir_fd, GError **error)
+{
+        g_autofree char *dir = g_path_get_dirname(path), *base = g_path_get_basename(path);
+
+        *address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+        *dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (*dir_fd < 0)
+                return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot open directory '%s'", dir);
+        if ((size_t)snprintf(address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d/%s", *dir_fd,
+                             base) >= sizeof(address->sun_path))
+                return error_set_errno(error, ERROR_FROM_QEMU, ENAMETOOLONG, "cannot use socket '%s'", path);
+        return true;
+}
+
+int guest_listen(const struct guest *guest, const char *path, mode_t mode, GError **error)
+{
+        const struct account *account = guest->driver->account;
+        CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        CLEANUP_FD int dir_fd = -1;
+        struct sockaddr_un address;
+        struct stat st;
+
+        if (fd < 0 || !make_address(&address, path, &dir_fd, error)) {
+                if (fd < 0)
+                        error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot make socket '%s'", path);
+                return -1;
+        }
+        if (lstat(address.sun_path, &st) == 0 && S_ISSOCK(st.st_mode))
+                unlink(address.sun_path);
+        /* The mode of the descriptor is that of the file which bind makes. */
+        if (fchmod(fd, mode) < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+            (!account->is_own && lchown(address.sun_path, account->uid, account->gid) < 0) ||
+            listen(fd, 8) < 0) {
+                error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot make socket '%s'", path);
+                return -1;
+        }
+        return fd_steal(&fd);
+}
+
+int guest_listen_monitor(struct guest *guest, GError **error)
+{
+        g_autofree char *path = g_build_filename(guest->dir, MONITOR_SOCKET, NULL);
+
+        return guest_listen(guest, path, 0600, error);
+}
+
+bool guest_connect(struct guest *guest, GError **error)
+{
+        g_autofree char *path = g_build_filename(guest->dir, MONITOR_SOCKET, NULL);
+        CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        CLEANUP_FD int dir_fd = -1;
+        struct sockaddr_un address;
+
+        if (fd < 0)
+                return error_set_errno(error, ERROR_FROM_QEMU, errno,
+                                       "cannot make a socket for the monitor of %s", guest->who);
+        if (!make_address(&address, path, &dir_fd, error))
+                return false;
+        if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+                return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot connect to the monitor of %s",
+                                       guest->who);
+        guest->qmp = qmp_new(guest->domain->base.lane, fd_steal(&fd), guest->who);
+        if (qmp_watch(guest->qmp, monitor_event, monitor_closed, guest, error))
+                return true;
+        g_clear_pointer(&guest->qmp, qmp_free);
+        return false;
+}
+
+struct qmp *guest_get_monitor(struct guest *guest, GError **error)
+{
+        if (guest->qmp && qmp_is_broken(guest->qmp))
+                g_clear_pointer(&guest->qmp, qmp_free);
+        if (!guest->qmp && !guest_connect(guest, error))
+                return NULL;
+        return guest->qmp;
+}
+
+static void retry(void *data)
+{
+        struct guest *guest = data;
+
+        g_clear_pointer(&guest->retry_timer, lane_timer_free);
+        guest_reconnect(guest);
+}
+
+/*
+ * An emulator that hangs has no room for one more connection, or does not answer; the state that was written
+ * down holds until it does: the monitor says so when it is late (monitor_event() without a name).
+ */
+void guest_reconnect(struct guest *guest)
+{
+        g_autoptr(GError) error = NULL;
+
+        if (guest->exited)
+                return;
+        if (!guest_get_monitor(guest, &error)) {
+                guest->retry_timer = lane_timer_new(guest->domain->base.lane, RETRY_MS, retry, guest);
+                return;
+        }
+        if (!qmp_handshake(guest->qmp, lane_deadline_in(QMP_TIMEOUT_MS), &error) ||
+            !monitor_resync(guest, &error))
+                log_gerror(LOG_LEVEL_WARNING, error, "the state of %s is not known", guest->who);
+}
+
+/* ---- the end ---- */
+
+/* The process is gone and the monitor has said its last: the one place where a guest that ended by itself is
+ * announced. */
+static void announce_end(struct guest *guest)
+{
+        struct domain *domain = guest->domain;
+        int reason = guest->shutoff_reason, detail = guest->stopped_detail;
+
+        lane_shield(domain->base.lane);
+        domain->live = NULL;
+        guest_release(guest);
+        domain_stopped(domain, reason, detail);
+}
+
+static void wait_enough(void *data)
+{
+        announce_end(data);
+}
+
+static void see_exit(void *data)
+{
+        struct guest *guest = data;
+
+        guest->exited = true;
+        g_clear_pointer(&guest->exit_watch, lane_watch_free);
+        g_clear_pointer(&guest->end_timer, lane_timer_free);
+        if (!guest->qmp || qmp_is_closed(guest->qmp))
+                announce_end(guest);
+        else
+                guest->end_timer =
+                        lane_timer_new(guest->domain->base.lane, LAST_WORDS_MS, wait_enough, guest);
+}
+
+bool guest_watch(struct guest *guest, GError **error)
+{
+        guest->exit_watch = lane_watch_new(guest->domain->base.lane, guest->emulator.pidfd, POLLIN, see_exit,
+                                           guest, error);
+        return guest->exit_watch != NULL;
+}
+
+/* The emulator runs on, without us: commands will try to connect again. */
+static void miss_monitor(void *data)
+{
+        struct guest *guest = data;
+
+        log_warning("lost the monitor of %s", guest->who);
+        managed_emit(&guest->domain->base, &domain_event_new(DOMAIN_EVENT_CONTROL_ERROR)->base);
+}
+
+void monitor_closed(const GError *error, void *data)
+{
+        struct guest *guest = data;
+
+        log_debug("%s", error->message);
+        if (guest->exited) {
+                announce_end(guest);
+                return;
+        }
+        /* A process that ends closes its sockets a moment before its end is seen. */
+        lane_timer_free(guest->closed_timer);
+        guest->closed_timer = lane_timer_new(guest->domain->base.lane, LAST_WORDS_MS, miss_monitor, guest);
+}
+
+static void end_unkindly(void *data)
+{
+        struct guest *guest = data;
+
+        log_warning("the emulator of %s takes too long to end and is killed", guest->who);
+        process_signal(&guest->emulator, SIGKILL);
+}
+
+void guest_end(struct guest *guest, int shutoff_reason, int stopped_detail)
+{
+        if (guest->ending || guest->exited)
+                return;
+        guest->ending = true;
+        guest->shutoff_reason = shutoff_reason;
+        guest->stopped_detail = stopped_detail;
+        process_signal(&guest->emulator, SIGTERM);
+        guest->end_timer = lane_timer_new(guest->domain->base.lane, END_KINDLY_MS, end_unkindly, guest);
+}

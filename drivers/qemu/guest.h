@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A running guest: what hangs on domain->live while an emulator runs, and the driver behind it. Between the
+ * files of this folder. Everything here belongs to the domain's lane unless said otherwise.
+ */
+
+#include "base/cleanup.h"
+#include "drivers/domain/driver.h"
+#include "drivers/qemu/account.h"
+#include "drivers/qemu/ports.h"
+#include "drivers/qemu/process.h"
+#include "drivers/qemu/qmp.h"
+#include "drivers/qemu/status.h"
+
+#include <glib.h>
+#include <stdbool.h>
+
+struct log_keeper;
+struct probe_cache;
+
+struct qemu_driver {
+        struct domain_driver base;
+        /* const */
+        char *runtime_dir;             /* owned; one directory per running guest, and the mark of autostart */
+        char *state_dir;               /* owned; definitions */
+        char *nvram_dir;               /* owned */
+        char *tpm_dir;                 /* owned; one directory per guest with a TPM, by uuid */
+        char *log_dir;                 /* owned */
+        struct account *account;       /* owned */
+        struct probe_cache *probes;    /* owned */
+        struct log_keeper *log_keeper; /* owned; NULL: none */
+        /* atomic */
+        struct ports ports;
+};
+
+static inline struct qemu_driver *qemu_driver_of(const struct domain *domain)
+{
+        return (struct qemu_driver *)domain->driver;
+}
+
+struct guest {
+        /* const */
+        struct domain *domain;      /* borrowed; outlives its guest */
+        struct qemu_driver *driver; /* borrowed */
+        char *dir;                  /* owned: <runtime_dir>/<uuid> */
+        char *who;                  /* owned: "domain 'web'" */
+        /* lane */
+        struct status *status; /* owned; what is written down */
+        struct process emulator, tpm;
+        struct qmp *qmp;                 /* owned; NULL: not connected */
+        GArray *ports;                   /* owned, int; claimed in driver->ports */
+        GPtrArray *sockets;              /* owned strings: made by us outside of dir, to be removed */
+        struct lane_watch *exit_watch;   /* owned; NULL before guest_watch() */
+        struct lane_timer *end_timer;    /* owned; NULL: none */
+        struct lane_timer *closed_timer; /* owned; NULL: none */
+        struct lane_timer *retry_timer;  /* owned; NULL: none */
+        bool changed;                    /* fields of status that no domain_state tells have changed */
+        bool exited;                     /* the emulator's end has been seen */
+        bool ending;                     /* it has been told to end */
+        int shutoff_reason;              /* how it will have ended if it ends now */
+        int stopped_detail;
+        struct {
+                int64_t since_us;
+                unsigned count;
+        } io_errors; /* announced in the last second */
+};
+
+static inline struct guest *guest_of(const struct domain *domain)
+{
+        return domain->live;
+}
+
+/* ---- guest.c ---- */
+
+/* For a domain that is about to run or was found running; takes status. */
+struct guest *guest_new(struct domain *domain, struct status *status);
+
+/* Lets go of it without touching the emulator or what it uses. In the lane. NULL is fine. */
+void guest_free(struct guest *guest);
+
+/*
+ * Ends what is left of its processes, gives back all that it had, removes its directory, and frees it. In the
+ * lane, in a job that is shielded or urgent.
+ */
+void guest_release(struct guest *guest);
+
+/* Its directories, empty, for a start. */
+bool guest_make_dirs(struct guest *guest, GError **error);
+/* The part of its directory that belongs to the emulator's user: path of a file in it. Free it. */
+char *guest_get_io_path(const struct guest *guest, const char *name);
+char *guest_get_io_dir(const struct guest *guest);
+
+/* A new pid file for launch_run(); -1 with an error. */
+int guest_open_pid_file(const struct guest *guest, const char *name, GError **error);
+
+/* Where the variable store of a domain is unless its definition says otherwise. Any thread; free it. */
+char *guest_get_nvram_path(const struct qemu_driver *driver, const struct uuid *uuid);
+
+/* Writes the status document with what state says, unless that is what it says already. */
+bool guest_save(struct guest *guest, const struct domain_state *state, GError **error);
+
+/* A listening socket at path (removed first), owned by the emulators' user; -1 with an error. */
+int guest_listen(const struct guest *guest, const char *path, mode_t mode, GError **error);
+
+/*
+ * The monitor: makes the socket on which the emulator will listen (a descriptor for it, -1 on error), and
+ * connects to it, which succeeds before there is an emulator.
+ */
+int guest_listen_monitor(struct guest *guest, GError **error);
+bool guest_connect(struct guest *guest, GError **error);
+
+/* Connects to the monitor of an emulator that runs already, and publishes what it says of its state; tried
+ * again later if need be. */
+void guest_reconnect(struct guest *guest);
+
+/* The monitor, connected again if need be; NULL with an error when that fails. */
+struct qmp *guest_get_monitor(struct guest *guest, GError **error);
+
+/* Waits for the emulator's end in the background, which guest_ended() gets told about. */
+bool guest_watch(struct guest *guest, GError **error);
+
+/* Tells the emulator to end, kindly; what has been noted in shutoff_reason and stopped_detail will be
+ * announced. */
+void guest_end(struct guest *guest, int shutoff_reason, int stopped_detail);
+
+/* ---- monitor.c ---- */
+
+void monitor_event(const char *name, const json_t *arguments, int64_t time_us, void *guest);
+void monitor_closed(const GError *error, void *guest);
+
+/* Asks the emulator for its state and publishes what has changed since. Errors: those of qmp_execute(). */
+bool monitor_resync(struct guest *guest, GError **error);
+
+/* ---- start.c, takeover.c ---- */
+
+bool guest_start(struct domain *domain, struct domain_state *state, unsigned flags, GError **error);
+
+/* Start-up, loop: takes over what runs; when it returns, all of it is in the registry. */
+void takeover_run(struct qemu_driver *driver);
+
+DEFINE_CLEANUP(struct guest, guest_release);

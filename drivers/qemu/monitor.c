@@ -1,0 +1,619 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Events of the emulator: what they mean for the domain's state and what is announced. Numbers of states,
+ * reasons and details are libvirt's. Events come from a process that its guest may have taken over: every
+ * value is checked, and what makes no sense is ignored. Lane of the domain.
+ */
+#include "drivers/qemu/guest.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "drivers/domain/edit-xml.h"
+#include "drivers/qemu/block.h"
+#include "drivers/qemu/monitor-graphics.h"
+
+#include <signal.h>
+#include <string.h>
+
+#define IO_ERRORS_PER_SECOND 10
+#define AGENT_CHANNEL        "org.qemu.guest_agent.0"
+
+/* ---- helpers ---- */
+
+static const char *get_string(const json_t *arguments, const char *name)
+{
+        return json_string_value(json_object_get(arguments, name));
+}
+
+/* The position of the argument's value in names, or -1. */
+static int get_choice(const json_t *arguments, const char *name, const char *const *names, unsigned count)
+{
+        const char *value = get_string(arguments, name);
+
+        for (unsigned i = 0; value && i < count; i++) {
+                if (strcmp(names[i], value) == 0)
+                        return (int)i;
+        }
+        return -1;
+}
+
+static void emit(struct guest *guest, struct domain_event *event)
+{
+        managed_emit(&guest->domain->base, &event->base);
+}
+
+static void emit_detail(struct guest *guest, enum domain_event_id id, int detail)
+{
+        struct domain_event *event = domain_event_new(id);
+
+        event->base.detail = detail;
+        emit(guest, event);
+}
+
+static void emit_lifecycle(struct guest *guest, int type, int detail)
+{
+        managed_emit(&guest->domain->base, managed_event_new(type, detail));
+}
+
+static const struct domain_def *get_def(const struct guest *guest)
+{
+        return domain_state_get_def(domain_get_current(guest->domain));
+}
+
+static bool is_action(const char *action, const char *name, bool is_default)
+{
+        return action ? strcmp(action, name) == 0 : is_default;
+}
+
+/* Takes edit. */
+static void commit(struct guest *guest, struct domain_edit *edit)
+{
+        g_autoptr(GError) error = NULL;
+        struct domain_def *def = domain_edit_commit(edit, &error);
+
+        if (def)
+                domain_update_active(guest->domain, def);
+        else
+                log_gerror(LOG_LEVEL_ERROR, error, "the active definition of %s does not change", guest->who);
+}
+
+/* ---- power ---- */
+
+/* The guest starts over in the same emulator. */
+static void restart(struct guest *guest, int reason)
+{
+        g_autoptr(GError) error = NULL;
+        lane_deadline deadline = lane_deadline_in(QMP_TIMEOUT_MS);
+        uint64_t reset = qmp_send(guest->qmp, "system_reset", NULL);
+        uint64_t cont = qmp_send(guest->qmp, "cont", NULL);
+
+        if (!qmp_receive(guest->qmp, reset, deadline, NULL, &error) ||
+            !qmp_receive(guest->qmp, cont, deadline, NULL, &error)) {
+                log_gerror(LOG_LEVEL_ERROR, error, "%s cannot be restarted and is stopped", guest->who);
+                guest_end(guest, DOMAIN_SHUTOFF_FAILED, DOMAIN_EVENT_STOPPED_FAILED);
+                return;
+        }
+        qmp_drop_events(guest->qmp, "RESUME");
+        guest->status->shutdown_seen = guest->status->fake_reboot = false;
+        guest->changed = true;
+        domain_transition(guest->domain, DOMAIN_RUNNING, reason, DOMAIN_EVENT_RESUMED,
+                          DOMAIN_EVENT_RESUMED_UNPAUSED);
+}
+
+static void shut_down(struct guest *guest, int detail, bool for_good)
+{
+        const struct domain_def *def = get_def(guest);
+        bool again =
+                !for_good && (guest->status->fake_reboot || is_action(def->on_poweroff, "restart", false));
+
+        if (guest->status->shutdown_seen)
+                return;
+        guest->status->shutdown_seen = true;
+        guest->changed = true;
+        domain_transition(guest->domain, DOMAIN_SHUTDOWN, DOMAIN_SHUTDOWN_UNKNOWN, DOMAIN_EVENT_SHUTDOWN,
+                          detail);
+        if (again)
+                restart(guest, DOMAIN_RUNNING_BOOTED);
+        else
+                guest_end(guest, DOMAIN_SHUTOFF_SHUTDOWN, DOMAIN_EVENT_STOPPED_SHUTDOWN);
+}
+
+/* A reset that the definition makes a shutdown: the end, whatever is to become of one that powers off. */
+static bool is_reset(const json_t *arguments)
+{
+        const char *reason = get_string(arguments, "reason");
+
+        return reason && (strcmp(reason, "guest-reset") == 0 || strcmp(reason, "host-qmp-system-reset") == 0);
+}
+
+static void on_shutdown(struct guest *guest, const json_t *arguments, int64_t time_us)
+{
+        const json_t *by_guest = json_object_get(arguments, "guest");
+        int detail = DOMAIN_EVENT_SHUTDOWN_FINISHED;
+
+        if (guest->ending)
+                return;
+        if (by_guest)
+                detail = json_is_true(by_guest) ? DOMAIN_EVENT_SHUTDOWN_GUEST : DOMAIN_EVENT_SHUTDOWN_HOST;
+        shut_down(guest, detail, is_reset(arguments));
+}
+
+static void on_reset(struct guest *guest, const json_t *arguments, int64_t time_us)
+{
+        emit(guest, domain_event_new(DOMAIN_EVENT_REBOOT));
+}
+
+static void on_stop(struct guest *guest, const json_t *arguments, int64_t time_us)
+{
+        const struct domain_state *state = domain_get_current(guest->domain);
+
+        if (state->state == DOMAIN_RUNNING)
+                domain_transition(guest->domain, DOMAIN_PAUSED, DOMAIN_PAUSED_UNKNOWN, DOMAIN_EVENT_SUSPENDED,
+                                  DOMAIN_EVENT_SUSPENDED_PAUSED);
+}
+
+static void on_resume(struct guest *guest, const json_t *arguments, int64_t time_us)
+{
+        const struct domain_state *state = domain_get_current(guest->domain);
+
+        if (state->state == DOMAIN_PAUSED || state->state == DOMAIN_CRASHED)
+                domain_transition(guest->domain, DOMAIN_RUNNING, DOMAIN_RUNNING_UNPAUSED,
+                                  DOMAIN_EVENT_RESUMED, DOMAIN_EVENT_RESUMED_UNPAUSED);
+}
+
+static void on_suspend(struct guest *guest, const json_t *arguments, int64_t time_us)
+{
+        domain_transition(guest->domain, DOMAIN_PMSUSPENDED, DOMAIN_PMSUSPENDED_UNKNOWN,
+                          DOMAIN_EVENT_PMSUSPENDED, DOMAIN_EVENT_PMSUSPENDED_MEMORY);
+        emit_detail(guest, DOMAIN_EVENT_PM_SUSPEND, 0);
+}
+
+static void on_suspend_disk(struct guest *guest, const json_t *arguments, int64_t time_us)
+{
+        domain_transition(guest->domain, DOMAIN_PMSUSPENDED, DOMAIN_PMSUSPENDED_UNKNOWN,
+                          DOMAIN_EVENT_PMSUSPENDED, DOMAIN_EVENT_PMSUSPENDED_DISK);
+        emit_detail(guest, DOMAIN_EVENT_PM_SUSPEND_DISK, 0);
+}
+
+static void on_wakeup(struct guest *guest, const json_t *arguments, int64_t time_us)
+{
+        if (domain_get_current(guest->domain)->state == DOMAIN_PMSUSPENDED)
+                domain_transition(guest->domain, DOMAIN_RUNNING, DOMAIN_RUNNING_WAKEUP, DOMAIN_EVENT_STARTED,
+                                  DOMAIN_EVENT_STARTED_WAKEUP);
+        emit_detail(guest, DOMAIN_EVENT_PM_WAKEUP, 0);
+}
+
+static void on_panicked(struct guest *guest, const json_t *arguments, int64_t time_us)
+{
+        const char *action = get_def(guest)->on_crash;
+
+        if (guest->ending || domain_get_current(guest->domain)->state == DOMAIN_CRASHED)
+                return;
+        domain_transition(guest->domain, DOMAIN_CRASHED, DOMAIN_CRASHED_PANICKED, DOMAIN_EVENT_CRASHED,
+                          DOMAIN_EVENT_CRASHED_PANICKED);
+        if (is_action(action, "restart", false))
+                restart(guest, DOMAIN_RUNNING_CRASHED);
+        else if (!is_action(action, "preserve", false))
+                guest_end(guest, DOMAIN_SHUTOFF_CRASHED, DOMAIN_EVENT_STOPPED_CRASHED);
+}
+
+static void on_crashloaded(struct guest *guest, const json_t *arguments, int64_t time_us)
+{
+        emit_lifecycle(guest, DOMAIN_EVENT_CRASHED, DOMAIN_EVENT_CRASHED_CRASHLOADED);
+}
+
+static void on_watchdog(struct guest *guest, const json_t *arguments, int64_t time_us)
+{
+        /* In the order of virDomainEventWatchdogAction. */
+        static const char *const actions[] = { "none",     "pause", "reset",     "poweroff",
+                                               "shutdown", "debug", "inject-nmi" };
+        int action = get_choice(arguments, "action", actions, G_N_ELEMENTS(actions));
+
+        if (action < 0)
+                return;
+        if (strcmp(actions[action], "pause") == 0)
+                domain_transition(guest->domain, DOMAIN_PAUSED, DOMAIN_PAUSED_WATCHDOG,
+                                  DOMAIN_EVENT_SUSPENDED, DOMAIN_EVENT_SUSPENDED_WATCHDOG);
+        emit_detail(guest, DOMAIN_EVENT_WATCHDOG, action);
+}
+
+/* ---- storage ---- */
+
+static bool is_node_of(const struct domain_storage *source, const char *node)
+{
+        struct block_image image = { .index = source->index };
+        char name[BLOCK_NODE_NAME_SIZE];
+
+        block_format_node_name(&image, name);
+        if (strcmp(name, node) == 0)
+                return true;
+        block_storage_node_name(&image, name);
+        return strcmp(name, node) == 0;
+}
+
+/* The disk, and the image in its chain, that a block node of QEMU's stands for. */
+static const struct domain_disk *find_node(const struct domain_def *def, const char *node,
+                                           const struct domain_storage **source)
+{
+        for (unsigned i = 0; node && i < def->devices.n_disks; i++) {
+                const struct domain_disk *disk = &def->devices.disks[i];
+
+                for (*source = &disk->source; *source; *source = (*source)->backing) {
+                        if ((*source)->index > 0 && is_node_of(*source, node))
+                                return disk;
+                }
+        }
+        return NULL;
+}
+
+static const struct domain_disk *find_disk(const struct domain_def *def, const char *alias)
+{
+        for (unsigned i = 0; alias && i < def->devices.n_disks; i++) {
+                if (g_strcmp0(def->devices.disks[i].info.alias, alias) == 0)
+                        return &def->devices.disks[i];
+        }
+        return NULL;
+}
+
+/* A guest that writes to a broken disk all the time does not make its listeners do the same. */
+static bool too_many_io_errors(struct guest *guest)
+{
+        int64_t now = g_get_monotonic_time();
+
+        if (now - guest->io_errors.since_us >= G_USEC_PER_SEC) {
+                guest->io_errors.since_us = now;
+                guest->io_errors.count = 0;
+        }
+        return guest->io_errors.count++ >= IO_ERRORS_PER_SECOND;
+}
+
+static void on_io_error(struct guest *guest, const json_t *arguments, int64_t time_us)
+{
+        /* In the order of virDomainEventIOErrorAction. */
+        static const char *const actions[] = { "ignore", "stop", "report" };
+        int action = get_choice(arguments, "action", actions, G_N_ELEMENTS(actions));
+        const struct domain_storage *source = NULL;
+        const struct domain_disk *disk =
+                find_node(get_def(guest), get_string(arguments, "node-name"), &source);
+        struct domain_event *event;
+
+        if (action < 0 || (strcmp(actions[action], "stop") != 0 && too_many_io_errors(guest)))
+                return;
+        event = domain_event_new(DOMAIN_EVENT_IO_ERROR);
+        event->base.detail = action;
+        event->text[0] = g_strdup(source && source->path ? source->path : "");
+        event->text[1] = g_strdup(disk ? disk->info.alias : "");
+        event->text[2] = g_strdup(json_is_true(json_object_get(arguments, "nospace")) ? "enospc" : "");
+        if (strcmp(actions[action], "stop") == 0)
+                domain_transition(guest->domain, DOMAIN_PAUSED, DOMAIN_PAUSED_IOERROR, DOMAIN_EVENT_SUSPENDED,
+                                  DOMAIN_EVENT_SUSPENDED_IOERROR);
+        emit(guest, event);
+}
+
+static void on_write_threshold(struct guest *guest, const json_t *arguments, int64_t time_us)
+{
+        const struct domain_storage *source = NULL;
+        const struct domain_disk *disk =
+                find_node(get_def(guest), get_string(arguments, "node-name"), &source);
+        struct domain_event *event;
+
+        if (!disk)
+                return;
+        event = domain_event_new(DOMAIN_EVENT_BLOCK_THRESHOLD);
+        event->text[0] = g_strdup(disk->target);
+        event->text[1] = g_strdup(source->path);
+        event->number = json_integer_value(json_object_get(arguments, "write-threshold"));
+        event->excess = json_integer_value(json_object_get(arguments, "amount-exceeded"));
+        emit(guest, event);
+}
+
+static void on_tray(struct guest *guest, const json_t *arguments, int64_t time_us)
+{
+        const struct domain_disk *disk = find_disk(get_def(guest), get_string(arguments, "id"));
+        const json_t *open = json_object_get(arguments, "tray-open");
+        struct domain_event *event;
+        struct domain_edit *edit;
+
+        if (!disk || !json_is_boolean(open))
+                return;
+        event = domain_event_new(DOMAIN_EVENT_TRAY_CHANGE);
+        event->text[0] = g_strdup(disk->info.alias);
+        event->base.detail = json_is_true(open) ? 0 : 1;
+        edit = domain_edit_new(get_def(guest), NULL);
+        if (edit) {
+                domain_edit_set_disk_tray(edit, event->text[0], json_is_true(open));
+                commit(guest, edit);
+        }
+        emit(guest, event);
+}
+
+/* ---- other devices ---- */
+
+static void emit_device(struct guest *guest, enum domain_event_id id, const char *alias)
+{
+        struct domain_event *event;
+
+        if (!alias)
+                return;
+        event = domain_event_new(id);
+        event->text[0] = error_quote(alias);
+        emit(guest, event);
+}
+
+static void on_device_deleted(struct guest *guest, const json_t *arguments, int64_t time_us)
+{
+        emit_device(guest, DOMAIN_EVENT_DEVICE_REMOVED, get_string(arguments, "device"));
+}
+
+static void on_unplug_error(struct guest *guest, const json_t *arguments, int64_t time_us)
+{
+        emit_device(guest, DOMAIN_EVENT_DEVICE_REMOVAL_FAILED, get_string(arguments, "device"));
+}
+
+static const struct domain_char *find_channel(const struct domain_def *def, const char *alias)
+{
+        for (unsigned i = 0; alias && i < def->devices.n_chars; i++) {
+                const struct domain_char *chr = &def->devices.chars[i];
+
+                if (chr->kind == DOMAIN_CHAR_CHANNEL && g_strcmp0(chr->info.alias, alias) == 0)
+                        return chr;
+        }
+        return NULL;
+}
+
+static void set_channel_state(struct guest *guest, const struct domain_char *channel, bool connected)
+{
+        /* virConnectDomainEventAgentLifecycleState and -Reason: channel event */
+        enum { CONNECTED = 1, DISCONNECTED = 2, BY_CHANNEL = 2 };
+        struct domain_event *event = NULL;
+        struct domain_edit *edit;
+
+        if (g_strcmp0(channel->target_state, connected ? "connected" : "disconnected") == 0)
+                return;
+        if (g_strcmp0(channel->target_name, AGENT_CHANNEL) == 0) {
+                event = domain_event_new(DOMAIN_EVENT_AGENT);
+                event->base.type = connected ? CONNECTED : DISCONNECTED;
+                event->base.detail = BY_CHANNEL;
+        }
+        edit = domain_edit_new(get_def(guest), NULL);
+        if (edit) {
+                domain_edit_set_channel_state(edit, channel->info.alias, connected);
+                commit(guest, edit);
+        }
+        if (event)
+                emit(guest, event);
+}
+
+static void on_port_change(struct guest *guest, const json_t *arguments, int64_t time_us)
+{
+        const struct domain_char *channel = find_channel(get_def(guest), get_string(arguments, "id"));
+        const json_t *open = json_object_get(arguments, "open");
+
+        if (channel && json_is_boolean(open))
+                set_channel_state(guest, channel, json_is_true(open));
+}
+
+static void on_rtc(struct guest *guest, const json_t *arguments, int64_t time_us)
+{
+        const struct domain_clock *clock = &get_def(guest)->clock;
+        const json_t *offset = json_object_get(arguments, "offset");
+        struct domain_event *event;
+
+        if (!json_is_integer(offset))
+                return;
+        event = domain_event_new(DOMAIN_EVENT_RTC_CHANGE);
+        event->number = json_integer_value(offset);
+        /* QEMU counts from the time that the guest was started with. */
+        if (clock->offset == DOMAIN_CLOCK_VARIABLE && ABS(event->number) < INT32_MAX)
+                event->number += clock->adjustment_s;
+        emit(guest, event);
+}
+
+static void set_balloon(struct guest *guest, const json_t *bytes, bool announce)
+{
+        struct domain_event *event = NULL;
+        struct domain_state *state;
+
+        if (!json_is_integer(bytes) || json_integer_value(bytes) <= 0)
+                return;
+        state = (struct domain_state *)managed_edit(&guest->domain->base);
+        state->balloon_kib = (uint64_t)json_integer_value(bytes) / 1024;
+        if (announce) {
+                event = domain_event_new(DOMAIN_EVENT_BALLOON_CHANGE);
+                event->number = (int64_t)state->balloon_kib;
+        }
+        managed_publish(&guest->domain->base, &state->base, event ? &event->base : NULL);
+}
+
+static void on_balloon(struct guest *guest, const json_t *arguments, int64_t time_us)
+{
+        set_balloon(guest, json_object_get(arguments, "actual"), true);
+}
+
+static void on_memory_failure(struct guest *guest, const json_t *arguments, int64_t time_us)
+{
+        /* In the order of virDomainMemoryFailureRecipientType and -ActionType. */
+        static const char *const recipients[] = { "hypervisor", "guest" };
+        static const char *const actions[] = { "ignore", "inject", "fatal", "reset" };
+        enum { ACTION_REQUIRED = 1, RECURSIVE = 2 };
+        const json_t *flags = json_object_get(arguments, "flags");
+        int recipient = get_choice(arguments, "recipient", recipients, G_N_ELEMENTS(recipients));
+        int action = get_choice(arguments, "action", actions, G_N_ELEMENTS(actions));
+        struct domain_event *event;
+
+        if (recipient < 0 || action < 0)
+                return;
+        event = domain_event_new(DOMAIN_EVENT_MEMORY_FAILURE);
+        event->base.type = recipient;
+        event->base.detail = action;
+        if (json_is_true(json_object_get(flags, "action-required")))
+                event->number |= ACTION_REQUIRED;
+        if (json_is_true(json_object_get(flags, "recursive")))
+                event->number |= RECURSIVE;
+        emit(guest, event);
+}
+
+/* ---- graphics ---- */
+
+/* virDomainEventGraphicsPhase */
+enum { PHASE_CONNECT, PHASE_INITIALIZE, PHASE_DISCONNECT };
+
+static void on_graphics(struct guest *guest, const json_t *arguments, int phase)
+{
+        struct domain_event *event = monitor_graphics_event(arguments, phase);
+
+        if (event)
+                emit(guest, event);
+}
+
+static void on_graphics_connected(struct guest *guest, const json_t *arguments, int64_t time_us)
+{
+        on_graphics(guest, arguments, PHASE_CONNECT);
+}
+
+static void on_graphics_initialized(struct guest *guest, const json_t *arguments, int64_t time_us)
+{
+        on_graphics(guest, arguments, PHASE_INITIALIZE);
+}
+
+static void on_graphics_disconnected(struct guest *guest, const json_t *arguments, int64_t time_us)
+{
+        on_graphics(guest, arguments, PHASE_DISCONNECT);
+}
+
+/* ---- the table ---- */
+
+typedef void (*event_handler)(struct guest *guest, const json_t *arguments, int64_t time_us);
+
+static const struct {
+        const char *name;
+        event_handler handler;
+} handlers[] = {
+        { "BALLOON_CHANGE", on_balloon },
+        { "BLOCK_IO_ERROR", on_io_error },
+        { "BLOCK_WRITE_THRESHOLD", on_write_threshold },
+        { "DEVICE_DELETED", on_device_deleted },
+        { "DEVICE_TRAY_MOVED", on_tray },
+        { "DEVICE_UNPLUG_GUEST_ERROR", on_unplug_error },
+        { "GUEST_CRASHLOADED", on_crashloaded },
+        { "GUEST_PANICKED", on_panicked },
+        { "MEMORY_FAILURE", on_memory_failure },
+        { "MEM_UNPLUG_ERROR", on_unplug_error },
+        { "RESET", on_reset },
+        { "RESUME", on_resume },
+        { "RTC_CHANGE", on_rtc },
+        { "SHUTDOWN", on_shutdown },
+        { "SPICE_CONNECTED", on_graphics_connected },
+        { "SPICE_DISCONNECTED", on_graphics_disconnected },
+        { "SPICE_INITIALIZED", on_graphics_initialized },
+        { "STOP", on_stop },
+        { "SUSPEND", on_suspend },
+        { "SUSPEND_DISK", on_suspend_disk },
+        { "VNC_CONNECTED", on_graphics_connected },
+        { "VNC_DISCONNECTED", on_graphics_disconnected },
+        { "VNC_INITIALIZED", on_graphics_initialized },
+        { "VSERPORT_CHANGE", on_port_change },
+        { "WAKEUP", on_wakeup },
+        { "WATCHDOG", on_watchdog },
+};
+
+void monitor_event(const char *name, const json_t *arguments, int64_t time_us, void *data)
+{
+        struct guest *guest = data;
+        g_autoptr(GError) error = NULL;
+
+        if (!name) {
+                if (!monitor_resync(guest, &error))
+                        log_gerror(LOG_LEVEL_WARNING, error, "the state of %s is not known", guest->who);
+                return;
+        }
+        for (unsigned i = 0; i < G_N_ELEMENTS(handlers); i++) {
+                if (strcmp(handlers[i].name, name) == 0) {
+                        handlers[i].handler(guest, arguments, time_us);
+                        return;
+                }
+        }
+}
+
+/* ---- asking ---- */
+
+static void set_state(struct guest *guest, const char *status)
+{
+        static const struct {
+                const char *status;
+                enum domain_run_state state;
+                int reason;
+                int event_type;
+                int event_detail;
+        } states[] = {
+                { "running", DOMAIN_RUNNING, DOMAIN_RUNNING_UNPAUSED, DOMAIN_EVENT_RESUMED,
+                  DOMAIN_EVENT_RESUMED_UNPAUSED },
+                { "io-error", DOMAIN_PAUSED, DOMAIN_PAUSED_IOERROR, DOMAIN_EVENT_SUSPENDED,
+                  DOMAIN_EVENT_SUSPENDED_IOERROR },
+                { "watchdog", DOMAIN_PAUSED, DOMAIN_PAUSED_WATCHDOG, DOMAIN_EVENT_SUSPENDED,
+                  DOMAIN_EVENT_SUSPENDED_WATCHDOG },
+                { "suspended", DOMAIN_PMSUSPENDED, DOMAIN_PMSUSPENDED_UNKNOWN, DOMAIN_EVENT_PMSUSPENDED,
+                  DOMAIN_EVENT_PMSUSPENDED_MEMORY },
+        };
+
+        if (strcmp(status, "shutdown") == 0) {
+                shut_down(guest, DOMAIN_EVENT_SHUTDOWN_FINISHED, false);
+                return;
+        }
+        if (strcmp(status, "guest-panicked") == 0) {
+                on_panicked(guest, NULL, 0);
+                return;
+        }
+        for (unsigned i = 0; i < G_N_ELEMENTS(states); i++) {
+                if (strcmp(states[i].status, status) == 0) {
+                        domain_transition(guest->domain, states[i].state, states[i].reason,
+                                          states[i].event_type, states[i].event_detail);
+                        return;
+                }
+        }
+        /* paused, prelaunch, debug, internal-error, and what is in the midst of a migration */
+        on_stop(guest, NULL, 0);
+}
+
+/* The channels' states: "charchannel0" is the back end of the device "channel0". */
+static void set_channels(struct guest *guest, const json_t *chardevs)
+{
+        const json_t *chardev;
+        size_t i;
+
+        json_array_foreach(chardevs, i, chardev)
+        {
+                const char *label = get_string(chardev, "label");
+                const json_t *open = json_object_get(chardev, "frontend-open");
+                const struct domain_char *channel = NULL;
+
+                if (label && g_str_has_prefix(label, "char"))
+                        channel = find_channel(get_def(guest), label + strlen("char"));
+                if (channel && g_strcmp0(channel->target_type, "virtio") == 0 && json_is_boolean(open))
+                        set_channel_state(guest, channel, json_is_true(open));
+        }
+}
+
+bool monitor_resync(struct guest *guest, GError **error)
+{
+        lane_deadline deadline = lane_deadline_in(QMP_TIMEOUT_MS);
+        uint64_t status = qmp_send(guest->qmp, "query-status", NULL);
+        uint64_t balloon = qmp_send(guest->qmp, "query-balloon", NULL);
+        uint64_t chardevs = qmp_send(guest->qmp, "query-chardev", NULL);
+        json_t *answer = NULL;
+
+        if (qmp_receive(guest->qmp, chardevs, deadline, &answer, NULL)) {
+                set_channels(guest, answer);
+                json_decref(answer);
+        }
+        if (qmp_receive(guest->qmp, balloon, deadline, &answer, NULL)) {
+                set_balloon(guest, json_object_get(answer, "actual"), false);
+                json_decref(answer);
+        }
+        if (!qmp_receive(guest->qmp, status, deadline, &answer, error))
+                return false;
+        if (get_string(answer, "status"))
+                set_state(guest, get_string(answer, "status"));
+        json_decref(answer);
+        return true;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Variable stores as files. No state.
+ */
+#include "drivers/qemu/nvram.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Templates are some hundred KiB; a few MiB on ARM. */
+#define TEMPLATE_MAX (256 * 1024 * 1024)
+
+static int open_template(const char *path, off_t *size, GError **error)
+{
+        CLEANUP_FD int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0) {
+                error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot open NVRAM template '%s'", path);
+                return -1;
+        }
+        if (!S_ISREG(st.st_mode) || st.st_size > TEMPLATE_MAX) {
+                error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
+                          "NVRAM template '%s' is no file of at most %d bytes", path, TEMPLATE_MAX);
+                return -1;
+        }
+        *size = st.st_size;
+        return fd_steal(&fd);
+}
+
+static bool copy(int from, int to, off_t size)
+{
+        off_t offset = 0;
+
+        while (offset < size) {
+                ssize_t sent = sendfile(to, from, &offset, (size_t)(size - offset));
+
+                if (sent < 0)
+                        return false;
+                if (sent == 0) {
+                        errno = EIO;
+                        return false;
+                }
+        }
+        return fsync(to) == 0;
+}
+
+static bool make_store(const char *temporary, const char *path, const char *template,
+                       const struct account *account, GError **error)
+{
+        off_t size = 0;
+        CLEANUP_FD int from = open_template(template, &size, error);
+        CLEANUP_FD int to = -1;
+
+        if (from < 0)
+                return false;
+        to = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (to < 0 || (!account->is_own && fchown(to, account->uid, account->gid) < 0) ||
+            !copy(from, to, size) || rename(temporary, path) < 0)
+                return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot make NVRAM file '%s'", path);
+        return true;
+}
+
+bool nvram_make(const char *path, const char *template, bool reset, const struct account *account,
+                GError **error)
+{
+        g_autofree char *temporary = g_strconcat(path, ".new", NULL);
+        bool there = access(path, F_OK) == 0;
+
+        if (there && !reset)
+                return true;
+        if (!template)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
+                                 "there is no template to make NVRAM file '%s' from", path);
+        unlink(temporary);
+        if (make_store(temporary, path, template, account, error))
+                return true;
+        unlink(temporary);
+        return false;
+}

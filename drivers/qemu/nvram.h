@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Variable stores of UEFI firmware: files that are made from a template and then belong to one guest. Lanes.
+ */
+
+#include "drivers/qemu/account.h"
+
+#include <glib.h>
+#include <stdbool.h>
+
+/*
+ * Sees to it that the store at path is there: a copy of template (NULL: it must be there already) that
+ * belongs to account; made anew if reset. The content is on disk when this returns. Errors:
+ * ERROR_SYSTEM_ERROR, ERROR_OPERATION_FAILED naming the file.
+ */
+bool nvram_make(const char *path, const char *template, bool reset, const struct account *account,
+                GError **error);

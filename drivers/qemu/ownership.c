@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owners of images. The note "BOOT UID GID COUNT" is changed under flock(2) on the file; one from before the
+ * last boot counts nobody. Where the file system keeps no such attributes, the first guest that ends gives
+ * the file back.
+ */
+#include "drivers/qemu/ownership.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#define ATTRIBUTE   "trusted.virtbus.owner"
+#define BOOT_LENGTH 36
+
+struct note {
+        char boot[BOOT_LENGTH + 1];
+        unsigned uid, gid, count;
+};
+
+static void read_boot(char boot[BOOT_LENGTH + 1])
+{
+        CLEANUP_FD int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+
+        memset(boot, '-', BOOT_LENGTH);
+        if (fd >= 0 && read(fd, boot, BOOT_LENGTH) != BOOT_LENGTH)
+                memset(boot, '-', BOOT_LENGTH);
+        boot[BOOT_LENGTH] = '\0';
+}
+
+/* False when there is none; one of another boot has the owner and no users. */
+static bool read_note(int fd, struct note *note)
+{
+        char text[128], boot[BOOT_LENGTH + 1];
+        ssize_t length = fgetxattr(fd, ATTRIBUTE, text, sizeof(text) - 1);
+
+        if (length <= 0)
+                return false;
+        text[length] = '\0';
+        if (sscanf(text, "%36s %u %u %u", note->boot, &note->uid, &note->gid, &note->count) != 4)
+                return false;
+        read_boot(boot);
+        if (strcmp(note->boot, boot) != 0)
+                note->count = 0;
+        return true;
+}
+
+static void write_note(int fd, struct note *note)
+{
+        char text[128];
+
+        read_boot(note->boot);
+        snprintf(text, sizeof(text), "%s %u %u %u", note->boot, note->uid, note->gid, note->count);
+        /* Without attributes the status document of the guest remembers the owner. */
+        fsetxattr(fd, ATTRIBUTE, text, strlen(text), 0);
+}
+
+static int open_locked(const char *path, struct stat *st)
+{
+        int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+        if (fd < 0)
+                return -1;
+        if (flock(fd, LOCK_EX) == 0 && fstat(fd, st) == 0)
+                return fd;
+        close(fd);
+        errno = EBUSY;
+        return -1;
+}
+
+bool ownership_is_needed(const struct account *account, const char *path, bool write, uid_t *uid, gid_t *gid)
+{
+        CLEANUP_FD int fd = -1;
+        struct stat st;
+        struct note note;
+
+        if (geteuid() != 0)
+                return false;
+        fd = open_locked(path, &st);
+        if (fd < 0)
+                return false;
+        if (!read_note(fd, &note)) {
+                if (account_may_open(account, st.st_uid, st.st_gid, st.st_mode, write))
+                        return false;
+                note = (struct note){ .uid = st.st_uid, .gid = st.st_gid };
+        }
+        *uid = note.uid;
+        *gid = note.gid;
+        return true;
+}
+
+void ownership_take(const struct account *account, const char *path)
+{
+        struct stat st;
+        CLEANUP_FD int fd = open_locked(path, &st);
+        struct note note;
+
+        if (fd < 0)
+                return;
+        if (!read_note(fd, &note))
+                note = (struct note){ .uid = st.st_uid, .gid = st.st_gid };
+        if (fchown(fd, account->uid, account->gid) < 0)
+                return;
+        note.count++;
+        write_note(fd, &note);
+}
+
+void ownership_return(const struct account *account, const char *path, uid_t uid, gid_t gid)
+{
+        CLEANUP_FD int fd = -1;
+        struct stat st;
+        struct note note;
+
+        fd = open_locked(path, &st);
+        if (fd < 0)
+                return;
+        if (read_note(fd, &note)) {
+                if (note.count > 1) {
+                        note.count--;
+                        write_note(fd, &note);
+                        return;
+                }
+                fremovexattr(fd, ATTRIBUTE);
+        }
+        /* Whoever gave it to somebody else meanwhile knows better. */
+        if (st.st_uid == account->uid && fchown(fd, uid, gid) < 0)
+                log_warning("cannot give '%s' back to its owner: %s", path, g_strerror(errno));
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Files that change hands while a guest uses them: an image that the emulators' user may not open becomes
+ * that user's, and goes back to its owner when the last guest that uses it has ended. How many do is noted at
+ * the file itself (in the extended attribute trusted.virtbus.owner), so guests that share a backing image
+ * need not know of each other, and the note survives the agent. Lanes.
+ */
+
+#include "drivers/qemu/account.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+/*
+ * Must path be taken so that account may open it, for writing if write? If so, *uid and *gid get the owner to
+ * give it back to. Nothing is changed. Symbolic links are followed, as the emulator will. No when the agent
+ * is not root, or path cannot be opened.
+ */
+bool ownership_is_needed(const struct account *account, const char *path, bool write, uid_t *uid, gid_t *gid);
+
+/* One guest more uses path. Where the file system does not let us, opening it will tell. */
+void ownership_take(const struct account *account, const char *path);
+
+/* One guest less uses path; the last one gives it back to the owner before. Failures are logged. */
+void ownership_return(const struct account *account, const char *path, uid_t uid, gid_t gid);

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a guest boots from apart from its disks: firmware and its variable store, kernel, initrd. Lane of the
+ * domain.
+ */
+#include "drivers/qemu/resources.h"
+
+#include "base/error.h"
+#include "drivers/qemu/firmware.h"
+#include "drivers/qemu/nvram.h"
+
+#include <string.h>
+
+/* What the guest's firmware comes down to. Strings are borrowed. */
+struct boot {
+        const char *loader;
+        const char *template; /* of the variables; NULL: none known */
+        bool wants_store;
+};
+
+static bool is_flash(const struct domain_os *os)
+{
+        return os->has_loader && g_strcmp0(os->loader.type, "pflash") == 0;
+}
+
+static enum domain_switch get_feature(const struct domain_os *os, const char *name)
+{
+        for (unsigned i = 0; i < os->n_firmware_features; i++) {
+                if (strcmp(os->firmware_features[i].name, name) == 0)
+                        return os->firmware_features[i].enabled ? DOMAIN_SWITCH_ON : DOMAIN_SWITCH_OFF;
+        }
+        return DOMAIN_SWITCH_ABSENT;
+}
+
+static const struct firmware *choose(const struct resources *resources, const struct firmware_list *list,
+                                     GError **error)
+{
+        const struct domain_os *os = &resources->def->os;
+        struct firmware_request request = {
+                .arch = os->arch,
+                .machine = os->machine,
+                .interface = strcmp(os->firmware, "efi") == 0 ? FIRMWARE_UEFI : FIRMWARE_BIOS,
+                .secure_boot = get_feature(os, "secure-boot"),
+                .enrolled_keys = get_feature(os, "enrolled-keys"),
+                .smm = resources->def->features.smm,
+                .stateless = os->loader.stateless,
+                .loader_type = os->loader.type,
+        };
+
+        if (request.secure_boot == DOMAIN_SWITCH_ABSENT && os->loader.secure == DOMAIN_SWITCH_ON)
+                request.secure_boot = DOMAIN_SWITCH_ON;
+        return firmware_list_choose(list, &request, error);
+}
+
+static bool use(struct resources *resources, const struct firmware *firmware, struct boot *boot,
+                GError **error)
+{
+        bool flash = firmware->device == FIRMWARE_FLASH || firmware->device == FIRMWARE_FLASH_STATELESS;
+
+        if (!flash && firmware->device != FIRMWARE_MEMORY)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                                 "firmware described by '%s' is for a device that is not driven",
+                                 firmware->description);
+        domain_edit_set_loader(resources->edit, firmware->loader, flash ? "pflash" : "rom",
+                               firmware->loader_format, flash,
+                               firmware->requires_smm && firmware->secure_boot);
+        boot->loader = firmware->loader;
+        boot->wants_store = firmware->device == FIRMWARE_FLASH;
+        boot->template = firmware->nvram_template;
+        return true;
+}
+
+/* A loader that is given brings a store where its package says so, or the definition does. */
+static void complete(const struct resources *resources, const struct firmware_list *list, struct boot *boot)
+{
+        const struct domain_os *os = &resources->def->os;
+        const struct firmware *known = firmware_list_find(list, os->loader.path);
+
+        boot->loader = os->loader.path;
+        boot->template = known ? known->nvram_template : NULL;
+        boot->wants_store = is_flash(os) && os->loader.stateless != DOMAIN_SWITCH_ON &&
+                            os->loader.readonly == DOMAIN_SWITCH_ON && (os->has_nvram || boot->template);
+}
+
+static bool prepare_store(struct resources *resources, const struct boot *boot, GError **error)
+{
+        const struct domain_nvram *nvram = &resources->def->os.nvram;
+        const struct qemu_driver *driver = resources->guest->driver;
+        const char *template = nvram->template ? nvram->template : boot->template;
+        g_autofree char *path = nvram->path ? g_strdup(nvram->path)
+                                            : guest_get_nvram_path(driver, &resources->def->base.uuid);
+        bool reset = resources->flags & DOMAIN_START_RESET_NVRAM;
+
+        if (nvram->type && strcmp(nvram->type, "file") != 0)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                                 "<nvram type='%s'> is not driven", nvram->type);
+        if (!nvram_make(path, template, reset, driver->account, error))
+                return false;
+        domain_edit_set_nvram(resources->edit, path, template);
+        resources_add_file(resources, path, true, "NVRAM file '%s'", path);
+        return true;
+}
+
+static bool prepare_firmware(struct resources *resources, GError **error)
+{
+        const struct domain_os *os = &resources->def->os;
+        CLEANUP(firmware_list_free) struct firmware_list *list = NULL;
+        bool automatic = os->firmware && !(os->has_loader && os->loader.path);
+        const struct firmware *firmware;
+        struct boot boot = { 0 };
+
+        if (!automatic && !(os->has_loader && os->loader.path))
+                return true;
+        list = firmware_list_load(geteuid() == 0 ? NULL : g_get_user_config_dir());
+        if (automatic) {
+                firmware = choose(resources, list, error);
+                if (!firmware || !use(resources, firmware, &boot, error))
+                        return false;
+        } else {
+                complete(resources, list, &boot);
+        }
+        resources_add_check(resources, boot.loader, false, "firmware '%s'", boot.loader);
+        return !boot.wants_store || prepare_store(resources, &boot, error);
+}
+
+bool resources_prepare_boot(struct resources *resources, GError **error)
+{
+        const struct domain_os *os = &resources->def->os;
+        const struct {
+                const char *path;
+                const char *what;
+        } files[] = {
+                { os->kernel, "kernel" },
+                { os->initrd, "initrd" },
+                { os->dtb, "device tree" },
+                { os->acpi_table, "ACPI table" },
+        };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(files); i++) {
+                if (files[i].path)
+                        resources_add_file(resources, files[i].path, false, "%s '%s'", files[i].what,
+                                           files[i].path);
+        }
+        return prepare_firmware(resources, error);
+}

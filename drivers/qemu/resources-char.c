@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Character devices: sockets to listen on, files to write to. Lane of the domain.
+ */
+#include "drivers/qemu/resources.h"
+
+#include "base/error.h"
+#include "drivers/qemu/device.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+/* For the emulator's user and group: who is in it may connect. */
+#define SOCKET_MODE     0660
+#define SOCKET_NAME_MAX 60
+
+/* A channel's socket is called as the channel, the others as their device. */
+static char *choose_path(const struct resources *resources, const struct domain_char *chr)
+{
+        const char *name = chr->target_name;
+        g_autofree char *other = g_strconcat(chr->info.alias, ".sock", NULL);
+
+        if (!name || !*name || *name == '.' || strchr(name, '/') || strlen(name) > SOCKET_NAME_MAX)
+                name = other;
+        return guest_get_io_path(resources->guest, name);
+}
+
+static bool prepare_socket(struct resources *resources, const struct domain_char *chr, GError **error)
+{
+        g_autofree char *path = chr->source.path ? g_strdup(chr->source.path) : choose_path(resources, chr);
+        struct device_resources *device = resources_get(resources, chr->info.alias);
+        int fd = guest_listen(resources->guest, path, SOCKET_MODE, error);
+
+        if (fd < 0)
+                return false;
+        resources_add_fd(resources, fd);
+        device->fds = g_array_new(FALSE, FALSE, sizeof(int));
+        g_array_append_val(device->fds, fd);
+        if (chr->source.path)
+                g_ptr_array_add(resources->guest->sockets, g_strdup(path));
+        else
+                domain_edit_set_socket(resources->edit, chr->info.alias, path);
+        return true;
+}
+
+/* Made here, where the emulator's user could not make it. */
+static bool prepare_file(struct resources *resources, const char *path, const char *alias, GError **error)
+{
+        int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+
+        if (fd < 0)
+                return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot make file '%s' of device '%s'",
+                                       path, alias);
+        close(fd);
+        resources_add_file(resources, path, true, "file '%s' of device '%s'", path, alias);
+        return true;
+}
+
+static bool prepare_char(struct resources *resources, const struct domain_char *chr, GError **error)
+{
+        const struct domain_char_source *source = &chr->source;
+
+        if (chr->is_serial_alias)
+                return true;
+        if (source->log_file && !prepare_file(resources, source->log_file, chr->info.alias, error))
+                return false;
+        switch (source->type) {
+        case DOMAIN_CHAR_UNIX:
+                return (!source->listen && source->path) || prepare_socket(resources, chr, error);
+        case DOMAIN_CHAR_FILE:
+                return !source->path || prepare_file(resources, source->path, chr->info.alias, error);
+        case DOMAIN_CHAR_DEV:
+                if (source->path)
+                        resources_add_file(resources, source->path, true, "'%s' of device '%s'", source->path,
+                                           chr->info.alias);
+                return true;
+        default:
+                return true;
+        }
+}
+
+bool resources_prepare_chars(struct resources *resources, GError **error)
+{
+        const struct domain_devices *devices = &resources->def->devices;
+
+        for (unsigned i = 0; i < devices->n_chars; i++) {
+                if (!prepare_char(resources, &devices->chars[i], error))
+                        return false;
+        }
+        return true;
+}

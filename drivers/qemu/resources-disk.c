@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Images: the chains of the disks are found, made accessible to the emulators' user, and written into the
+ * active definition. Lane of the domain.
+ */
+#include "drivers/qemu/resources.h"
+
+#include "base/error.h"
+#include "drivers/qemu/block.h"
+#include "drivers/qemu/device.h"
+
+#include <sys/stat.h>
+
+static bool is_removable(const struct domain_disk *disk)
+{
+        return disk->device == DOMAIN_DISK_CDROM || disk->device == DOMAIN_DISK_FLOPPY;
+}
+
+/* The top image of a disk is written to unless that is forbidden, those below never. */
+static bool needs_write(const struct domain_disk *disk, unsigned position)
+{
+        return position == 0 && !disk->readonly && disk->device != DOMAIN_DISK_CDROM && !disk->transient;
+}
+
+static void add_chain(struct resources *resources, const struct domain_disk *disk, const GPtrArray *chain)
+{
+        for (unsigned i = 0; i < chain->len; i++) {
+                const struct block_image *image = g_ptr_array_index(chain, i);
+
+                resources_add_file(resources, image->path, needs_write(disk, i), "image '%s' of disk '%s'",
+                                   image->path, disk->target);
+        }
+}
+
+static void write_chain(struct resources *resources, const struct domain_disk *disk, const GPtrArray *chain)
+{
+        g_autofree struct domain_edit_image *images = g_new0(struct domain_edit_image, chain->len);
+
+        for (unsigned i = 0; i < chain->len; i++) {
+                const struct block_image *image = g_ptr_array_index(chain, i);
+
+                images[i] = (struct domain_edit_image){
+                        .path = image->path,
+                        .format = image->format,
+                        .block = image->kind != BLOCK_FILE,
+                        .index = image->index,
+                };
+        }
+        domain_edit_set_disk_chain(resources->edit, disk->info.alias, images, chain->len);
+}
+
+/* startupPolicy: a medium that is not there is left out of the drive where the definition says so. */
+static bool may_leave_out(const struct domain_disk *disk)
+{
+        struct stat st;
+
+        return is_removable(disk) && g_strcmp0(disk->source.startup_policy, "optional") == 0 &&
+               stat(disk->source.path, &st) < 0;
+}
+
+static bool prepare_disk(struct resources *resources, const struct domain_disk *disk, GError **error)
+{
+        g_autoptr(GPtrArray) chain = NULL;
+
+        if (!disk->source.path)
+                return true;
+        if (may_leave_out(disk)) {
+                domain_edit_set_disk_path(resources->edit, disk->info.alias, NULL);
+                return true;
+        }
+        chain = block_chain_resolve(&disk->source, &resources->next_image, error);
+        if (!chain)
+                return false;
+        add_chain(resources, disk, chain);
+        write_chain(resources, disk, chain);
+        resources_get(resources, disk->info.alias)->chain = g_steal_pointer(&chain);
+        return true;
+}
+
+bool resources_prepare_disks(struct resources *resources, GError **error)
+{
+        const struct domain_devices *devices = &resources->def->devices;
+
+        for (unsigned i = 0; i < devices->n_disks; i++) {
+                if (!prepare_disk(resources, &devices->disks[i], error))
+                        return false;
+        }
+        return true;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Interfaces with a tap device on the host. Lane of the domain.
+ */
+#include "drivers/qemu/resources.h"
+
+#include "base/error.h"
+#include "drivers/qemu/device.h"
+#include "drivers/qemu/tap.h"
+
+#include <string.h>
+
+static bool is_virtio(const struct domain_interface *interface)
+{
+        return interface->model && g_str_has_prefix(interface->model, "virtio");
+}
+
+/* The kernel's own back end for virtio; without it QEMU's serves, unless the definition insists. */
+static bool prepare_vhost(struct resources *resources, const struct domain_interface *interface,
+                          unsigned queues, struct device_resources *device, GError **error)
+{
+        bool wanted = g_strcmp0(interface->driver, "vhost") == 0;
+        g_autoptr(GArray) fds = NULL;
+
+        if (!is_virtio(interface) || g_strcmp0(interface->driver, "qemu") == 0)
+                return true;
+        if (!wanted && g_strcmp0(resources->def->type, "kvm") != 0)
+                return true;
+        fds = g_array_new(FALSE, FALSE, sizeof(int));
+        if (!tap_open_vhost(queues, fds))
+                return !wanted ||
+                       error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                                 "interface '%s' asks for vhost-net, which this host does not have",
+                                 interface->info.alias);
+        for (unsigned i = 0; i < fds->len; i++)
+                resources_add_fd(resources, g_array_index(fds, int, i));
+        device->vhost_fds = g_steal_pointer(&fds);
+        return true;
+}
+
+static bool prepare_tap(struct resources *resources, const struct domain_interface *interface, GError **error)
+{
+        bool existing = interface->type == DOMAIN_INTERFACE_ETHERNET &&
+                        interface->target_managed == DOMAIN_SWITCH_OFF;
+        struct device_resources *device = resources_get(resources, interface->info.alias);
+        unsigned queues = is_virtio(interface) ? MAX(interface->queues, 1U) : 1;
+        g_autofree char *name = NULL;
+        const struct tap tap = {
+                .name = interface->target,
+                .queues = queues,
+                .vnet_header = is_virtio(interface),
+                .existing = existing,
+                .bridge = interface->type == DOMAIN_INTERFACE_BRIDGE ? interface->source : NULL,
+                .mac = interface->has_mac ? interface->mac : NULL,
+                .mtu = interface->mtu,
+                .up = interface->link_up != DOMAIN_SWITCH_OFF || interface->type == DOMAIN_INTERFACE_BRIDGE,
+        };
+
+        device->fds = g_array_new(FALSE, FALSE, sizeof(int));
+        if (!tap_open(&tap, device->fds, &name, error))
+                return false;
+        for (unsigned i = 0; i < device->fds->len; i++)
+                resources_add_fd(resources, g_array_index(device->fds, int, i));
+        if (!existing)
+                domain_edit_set_interface_target(resources->edit, interface->info.alias, name);
+        return prepare_vhost(resources, interface, queues, device, error);
+}
+
+bool resources_prepare_interfaces(struct resources *resources, GError **error)
+{
+        const struct domain_devices *devices = &resources->def->devices;
+
+        for (unsigned i = 0; i < devices->n_interfaces; i++) {
+                const struct domain_interface *interface = &devices->interfaces[i];
+
+                if (interface->type != DOMAIN_INTERFACE_BRIDGE &&
+                    interface->type != DOMAIN_INTERFACE_ETHERNET)
+                        continue;
+                if (!prepare_tap(resources, interface, error))
+                        return false;
+        }
+        return true;
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The frame of preparing a guest's host side, and the devices that need little. Lane of the domain.
+ */
+#include "drivers/qemu/resources.h"
+
+#include "base/error.h"
+#include "drivers/qemu/device.h"
+#include "drivers/qemu/ownership.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/vhost.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* Room for what QEMU and vfio lock beside the guest's memory. */
+#define LOCK_EXTRA (UINT64_C(1) << 30)
+
+#define VSOCK_CID_FIRST 3
+
+static void close_fd(void *fd)
+{
+        close(*(int *)fd);
+}
+
+static void free_device_resources(void *data)
+{
+        device_resources_free(data);
+}
+
+void resources_init(struct resources *resources, struct guest *guest, const struct domain_def *def,
+                    struct domain_edit *edit, unsigned flags)
+{
+        *resources = (struct resources){
+                .guest = guest, .def = def, .edit = edit, .flags = flags, .next_image = 1
+        };
+        resources->by_alias = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_device_resources);
+        resources->fds = g_array_new(FALSE, FALSE, sizeof(int));
+        g_array_set_clear_func(resources->fds, close_fd);
+        resources->checks = g_array_new(FALSE, FALSE, sizeof(struct launch_check));
+        g_array_set_clear_func(resources->checks, launch_check_clear);
+}
+
+void resources_done(struct resources *resources)
+{
+        g_hash_table_unref(resources->by_alias);
+        g_array_unref(resources->fds);
+        g_array_unref(resources->checks);
+}
+
+struct device_resources *resources_get(struct resources *resources, const char *alias)
+{
+        struct device_resources *device = g_hash_table_lookup(resources->by_alias, alias);
+
+        if (!device) {
+                device = device_resources_new();
+                g_hash_table_insert(resources->by_alias, g_strdup(alias), device);
+        }
+        return device;
+}
+
+void resources_add_fd(struct resources *resources, int fd)
+{
+        g_array_append_val(resources->fds, fd);
+}
+
+static void add_check(struct resources *resources, const char *path, bool write, char *what)
+{
+        struct launch_check check = { g_strdup(path), write ? O_RDWR : O_RDONLY, what };
+
+        g_array_append_val(resources->checks, check);
+}
+
+void resources_add_check(struct resources *resources, const char *path, bool write, const char *what_format,
+                         ...)
+{
+        va_list args;
+
+        va_start(args, what_format);
+        add_check(resources, path, write, g_strdup_vprintf(what_format, args));
+        va_end(args);
+}
+
+void resources_add_file(struct resources *resources, const char *path, bool write, const char *what_format,
+                        ...)
+{
+        struct guest *guest = resources->guest;
+        va_list args;
+        uid_t uid;
+        gid_t gid;
+
+        if (ownership_is_needed(guest->driver->account, path, write, &uid, &gid))
+                status_add_image(guest->status, path, uid, gid);
+        va_start(args, what_format);
+        add_check(resources, path, write, g_strdup_vprintf(what_format, args));
+        va_end(args);
+}
+
+void resources_take_files(struct resources *resources)
+{
+        const struct guest *guest = resources->guest;
+
+        for (unsigned i = 0; i < guest->status->images->len; i++) {
+                const struct status_image *image = g_ptr_array_index(guest->status->images, i);
+
+                ownership_take(guest->driver->account, image->path);
+        }
+}
+
+/* ---- devices that need little ---- */
+
+static bool prepare_acceleration(struct resources *resources, GError **error)
+{
+        if (g_strcmp0(resources->def->type, "kvm") == 0)
+                resources_add_check(resources, "/dev/kvm", true,
+                                    "/dev/kvm (is virtualization on in the firmware, and the user in the "
+                                    "device's group?)");
+        return true;
+}
+
+static bool prepare_rngs(struct resources *resources, GError **error)
+{
+        const struct domain_devices *devices = &resources->def->devices;
+
+        for (unsigned i = 0; i < devices->n_rngs; i++) {
+                const struct domain_rng *rng = &devices->rngs[i];
+
+                if (rng->backend == DOMAIN_RNG_RANDOM && rng->path)
+                        resources_add_check(resources, rng->path, false,
+                                            "'%s' of the random number generator", rng->path);
+        }
+        return true;
+}
+
+static bool prepare_inputs(struct resources *resources, GError **error)
+{
+        const struct domain_devices *devices = &resources->def->devices;
+
+        for (unsigned i = 0; i < devices->n_inputs; i++) {
+                const char *source = devices->inputs[i].source;
+
+                if (source)
+                        resources_add_file(resources, source, true, "input device '%s'", source);
+        }
+        return true;
+}
+
+static bool prepare_hostdevs(struct resources *resources, GError **error)
+{
+        const struct domain_devices *devices = &resources->def->devices;
+
+        for (unsigned i = 0; i < devices->n_hostdevs; i++) {
+                const struct domain_hostdev *hostdev = &devices->hostdevs[i];
+                g_autofree char *path = NULL;
+
+                if (hostdev->type != DOMAIN_HOSTDEV_USB || hostdev->usb_missing || !hostdev->usb_bus)
+                        continue;
+                path = g_strdup_printf("/dev/bus/usb/%03u/%03u", (unsigned)hostdev->usb_bus,
+                                       (unsigned)hostdev->usb_device);
+                resources_add_file(resources, path, true, "USB device '%s'", path);
+        }
+        return true;
+}
+
+static bool set_cid(int fd, uint32_t cid)
+{
+        uint64_t value = cid;
+
+        return ioctl(fd, VHOST_VSOCK_SET_GUEST_CID, &value) == 0;
+}
+
+/* The kernel knows which numbers are taken. */
+static uint32_t choose_cid(int fd, const struct domain_vsock *vsock)
+{
+        uint32_t first =
+                vsock->auto_cid == DOMAIN_SWITCH_ON || vsock->cid == 0 ? VSOCK_CID_FIRST : vsock->cid;
+
+        for (uint32_t cid = first; cid < UINT32_MAX; cid++) {
+                if (set_cid(fd, cid))
+                        return cid;
+                if (errno != EADDRINUSE || first == vsock->cid)
+                        break;
+        }
+        return 0;
+}
+
+static bool prepare_vsock(struct resources *resources, GError **error)
+{
+        const struct domain_vsock *vsock = resources->def->devices.vsock;
+        struct device_resources *device;
+        uint32_t cid;
+        int fd;
+
+        if (!vsock)
+                return true;
+        fd = open("/dev/vhost-vsock", O_RDWR | O_CLOEXEC);
+        if (fd < 0)
+                return error_set_errno(error, ERROR_FROM_QEMU, errno,
+                                       "cannot open /dev/vhost-vsock for the vsock device");
+        resources_add_fd(resources, fd);
+        cid = choose_cid(fd, vsock);
+        if (cid == 0)
+                return error_set_errno(error, ERROR_FROM_QEMU, errno,
+                                       "cannot set the CID of the vsock device");
+        device = resources_get(resources, vsock->info.alias);
+        device->fds = g_array_new(FALSE, FALSE, sizeof(int));
+        g_array_append_val(device->fds, fd);
+        domain_edit_set_vsock_cid(resources->edit, cid);
+        return true;
+}
+
+uint64_t resources_get_lock_bytes(const struct domain_def *def)
+{
+        if (def->memory_backing.locked)
+                return RLIM_INFINITY;
+        for (unsigned i = 0; i < def->devices.n_hostdevs; i++) {
+                enum domain_hostdev_type type = def->devices.hostdevs[i].type;
+
+                if (type == DOMAIN_HOSTDEV_PCI || type == DOMAIN_HOSTDEV_MDEV)
+                        return MAX(def->memory_kib, def->max_memory_kib) * 1024 + LOCK_EXTRA;
+        }
+        return 0;
+}
+
+bool resources_prepare(struct resources *resources, GError **error)
+{
+        static bool (*const steps[])(struct resources * resources, GError * *error) = {
+                prepare_acceleration,    resources_prepare_boot,
+                resources_prepare_disks, resources_prepare_graphics,
+                resources_prepare_chars, prepare_rngs,
+                prepare_inputs,          prepare_hostdevs,
+                prepare_vsock,           resources_prepare_interfaces,
+                resources_prepare_tpms,
+        };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(steps); i++) {
+                if (!steps[i](resources, error))
+                        return false;
+        }
+        return true;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What a guest needs of its host, made ready before its emulator starts: images, firmware, taps, sockets,
+ * ports, TPM. What is chosen on the way goes into the active definition through the edit; what must be given
+ * back is noted in the guest (and so in its status document) before it is taken. Lane of the domain.
+ */
+
+#include "drivers/domain/edit-xml.h"
+#include "drivers/qemu/guest.h"
+#include "drivers/qemu/launch.h"
+
+#include <glib.h>
+#include <stdbool.h>
+
+struct resources {
+        struct guest *guest;          /* borrowed */
+        const struct domain_def *def; /* borrowed; the activated one, before the edit */
+        struct domain_edit *edit;     /* borrowed; of def */
+        unsigned flags;               /* enum domain_start_flags */
+        GHashTable *by_alias;         /* owned; alias -> struct device_resources, owned */
+        GArray *fds;                  /* owned, int, each owned; all that the emulator gets */
+        GArray *checks;               /* owned, struct launch_check; what the emulator must be able to open */
+        unsigned next_image;          /* number of the next image in a chain */
+};
+
+void resources_init(struct resources *resources, struct guest *guest, const struct domain_def *def,
+                    struct domain_edit *edit, unsigned flags);
+/* Frees it, and closes the agent's copies of the descriptors. */
+void resources_done(struct resources *resources);
+
+/*
+ * All of them. False with an error that names the device; what was taken until then is in resources and
+ * guest, and goes back with resources_done() and guest_release().
+ */
+bool resources_prepare(struct resources *resources, GError **error);
+
+/* After the status document has been written: files change hands. */
+void resources_take_files(struct resources *resources);
+
+/* The limit on locked memory that the guest needs, in bytes; 0: none of its own. */
+uint64_t resources_get_lock_bytes(const struct domain_def *def);
+
+/* ---- between the files resources*.c ---- */
+
+/* The entry of a device, made when missing. */
+struct device_resources *resources_get(struct resources *resources, const char *alias);
+/* Takes fd: the emulator gets it. */
+void resources_add_fd(struct resources *resources, int fd);
+/* The emulator must be able to open path; what is for the message ("image of disk 'vda'"). */
+void resources_add_check(struct resources *resources, const char *path, bool write, const char *what_format,
+                         ...) G_GNUC_PRINTF(4, 5);
+/* The same, and if need be the file is the emulators' user's from resources_take_files() on. */
+void resources_add_file(struct resources *resources, const char *path, bool write, const char *what_format,
+                        ...) G_GNUC_PRINTF(4, 5);
+
+bool resources_prepare_boot(struct resources *resources, GError **error);
+bool resources_prepare_disks(struct resources *resources, GError **error);
+bool resources_prepare_graphics(struct resources *resources, GError **error);
+bool resources_prepare_interfaces(struct resources *resources, GError **error);
+bool resources_prepare_chars(struct resources *resources, GError **error);
+bool resources_prepare_tpms(struct resources *resources, GError **error);

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Starting a guest, in this order, so that a crash of the agent at any moment leaves something that its
+ * successor understands:
+ *
+ *     its directory; what it needs of the host; the status document; images change hands; the emulator, which
+ *     writes its own pid file; the monitor: setup and "go" in one write; the status document again.
+ *
+ * Until the second status document nobody has been told, and what is found is cleaned up. Lane of the domain;
+ * an interrupt ends the start wherever it waits.
+ */
+#include "drivers/qemu/guest.h"
+
+#include "base/error.h"
+#include "drivers/domain/edit-xml.h"
+#include "drivers/domain/live-xml.h"
+#include "drivers/qemu/affinity.h"
+#include "drivers/qemu/command.h"
+#include "drivers/qemu/guest-log.h"
+#include "drivers/qemu/launch.h"
+#include "drivers/qemu/probe-cache.h"
+#include "drivers/qemu/resources.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* From the first instruction of the emulator to its answer. */
+#define START_MS 30000
+/* How long the end of an emulator whose monitor has closed may take. */
+#define EXIT_MS 1000
+
+struct start {
+        struct guest *guest;          /* borrowed */
+        const struct qemu_caps *caps; /* ref */
+        struct domain_def *def;       /* ref; the live one */
+        struct resources resources;
+        struct qemu_command *command; /* owned */
+        struct guest_log log;
+        int monitor_fd; /* borrowed from resources */
+        lane_deadline deadline;
+};
+
+/* ---- before the emulator ---- */
+
+static bool check_action(const char *event, const char *action, const char *const *known, GError **error)
+{
+        if (!action || g_strv_contains(known, action))
+                return true;
+        return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED, "<%s>%s</%s> is not driven", event,
+                         action, event);
+}
+
+static bool check_actions(const struct domain_def *def, GError **error)
+{
+        static const char *const off[] = { "destroy", "restart", NULL };
+        static const char *const crash[] = { "destroy", "restart", "preserve", NULL };
+
+        return check_action("on_poweroff", def->on_poweroff, off, error) &&
+               check_action("on_reboot", def->on_reboot, off, error) &&
+               check_action("on_crash", def->on_crash, crash, error);
+}
+
+/* A directory whose emulator lives is somebody's guest, whatever the registry knows of it. */
+static bool check_unused(const struct guest *guest, GError **error)
+{
+        struct status_process known;
+        struct process process;
+        g_autoptr(GError) failure = NULL;
+
+        if (!status_read_pid(guest->dir, STATUS_PID_FILE, &known) ||
+            !process_open(&process, known.pid, known.start_time, &failure))
+                return true;
+        process_close(&process);
+        return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_INVALID,
+                         "%s still has a running emulator (pid %d)", guest->who, (int)known.pid);
+}
+
+static bool prepare(struct start *start, const struct domain_def *activated, unsigned flags, GError **error)
+{
+        struct domain_edit *edit = domain_edit_new(activated, error);
+
+        if (!edit)
+                return false;
+        resources_init(&start->resources, start->guest, activated, edit, flags);
+        if (!resources_prepare(&start->resources, error)) {
+                domain_edit_free(edit);
+                return false;
+        }
+        start->def = domain_edit_commit(edit, error);
+        /* The document that they were made from goes with the caller. */
+        start->resources.def = start->def;
+        start->resources.edit = NULL;
+        return start->def != NULL;
+}
+
+static bool build_command(struct start *start, GError **error)
+{
+        struct guest *guest = start->guest;
+        g_autofree char *home = guest_get_io_dir(guest);
+        struct qemu_command_context context = {
+                .home = home,
+                .resources = start->resources.by_alias,
+                .memory = home,
+                .dmi = "/sys/class/dmi/id",
+                .now_s = g_get_real_time() / G_USEC_PER_SEC,
+        };
+
+        start->monitor_fd = guest_listen_monitor(guest, error);
+        if (start->monitor_fd < 0)
+                return false;
+        resources_add_fd(&start->resources, start->monitor_fd);
+        context.monitor_fd = start->monitor_fd;
+        start->command = qemu_command_build(start->def, start->caps, &context, error);
+        return start->command != NULL;
+}
+
+static bool open_log(struct start *start, GError **error)
+{
+        g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+        g_autofree char *stamp = g_date_time_format(now, "%Y-%m-%dT%H:%M:%SZ");
+        g_autofree char *command = qemu_command_format(start->command);
+        g_autofree char *header =
+                g_strdup_printf("%s starting up, agent %s\n%s", stamp, VIRTBUS_VERSION, command);
+
+        return guest_log_open(&start->log, start->guest->driver->log_dir, start->guest->status->name, header,
+                              error);
+}
+
+/* ---- the emulator ---- */
+
+static bool launch(struct start *start, GError **error)
+{
+        struct guest *guest = start->guest;
+        const struct resources *resources = &start->resources;
+        const struct domain_cpuset *cpus = affinity_get_process(start->def);
+        CLEANUP_FD int pid_fd = guest_open_pid_file(guest, STATUS_PID_FILE, error);
+        const struct launch what = {
+                .argv = (char *const *)start->command->argv->pdata,
+                .env = (char *const *)start->command->env->pdata,
+                .account = guest->driver->account,
+                .output_fd = start->log.fd,
+                .pid_fd = pid_fd,
+                .fds = (const int *)(const void *)resources->fds->data,
+                .n_fds = resources->fds->len,
+                .lock_bytes = resources_get_lock_bytes(start->def),
+                .cpus = cpus->words,
+                .n_cpu_words = cpus->n_words,
+                .checks = (const struct launch_check *)(const void *)resources->checks->data,
+                .n_checks = resources->checks->len,
+        };
+
+        if (pid_fd < 0 || !launch_run(&what, &guest->emulator, error))
+                return false;
+        guest->status->emulator = (struct status_process){ guest->emulator.pid, guest->emulator.start_time };
+        return true;
+}
+
+/* What the emulator wrote before it ended says more than that it did. */
+static void explain_end(struct start *start, GError **error)
+{
+        struct guest *guest = start->guest;
+        g_autofree char *tail = NULL;
+
+        if (lane_is_interrupted(guest->domain->base.lane) ||
+            process_wait(&guest->emulator, guest->domain->base.lane, lane_deadline_in(EXIT_MS)) != LANE_READY)
+                return;
+        tail = guest_log_read_tail(&start->log);
+        g_clear_error(error);
+        error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
+                  "the emulator of %s ended while it started: %s", guest->who,
+                  *tail ? tail : "it gave no reason");
+}
+
+/* ---- the monitor ---- */
+
+static bool has_terminals(const struct domain_def *def)
+{
+        for (unsigned i = 0; i < def->devices.n_chars; i++) {
+                if (def->devices.chars[i].source.type == DOMAIN_CHAR_PTY)
+                        return true;
+        }
+        return false;
+}
+
+/* Ids of the setup commands, in order. */
+static GArray *send_setup(struct start *start)
+{
+        GArray *ids = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+        json_t *command;
+        size_t i;
+
+        json_array_foreach(start->command->setup, i, command)
+        {
+                const char *name = json_string_value(json_object_get(command, "execute"));
+                uint64_t id =
+                        qmp_send(start->guest->qmp, name, json_incref(json_object_get(command, "arguments")));
+
+                g_array_append_val(ids, id);
+        }
+        return ids;
+}
+
+static bool receive_setup(struct start *start, const GArray *ids, GError **error)
+{
+        for (unsigned i = 0; i < ids->len; i++) {
+                if (!qmp_receive(start->guest->qmp, g_array_index(ids, uint64_t, i), start->deadline, NULL,
+                                 error))
+                        return false;
+        }
+        return true;
+}
+
+/* "charserial0" at "pty:/dev/pts/3" */
+static void set_terminals(struct domain_edit *edit, const json_t *chardevs)
+{
+        const json_t *chardev;
+        size_t i;
+
+        json_array_foreach(chardevs, i, chardev)
+        {
+                const char *label = json_string_value(json_object_get(chardev, "label"));
+                const char *place = json_string_value(json_object_get(chardev, "filename"));
+
+                if (label && place && g_str_has_prefix(label, "char") && g_str_has_prefix(place, "pty:/dev/"))
+                        domain_edit_set_pty(edit, label + strlen("char"), place + strlen("pty:"));
+        }
+}
+
+static bool learn_terminals(struct start *start, uint64_t id, GError **error)
+{
+        struct domain_edit *edit;
+        struct domain_def *def;
+        json_t *chardevs;
+
+        if (!qmp_receive(start->guest->qmp, id, start->deadline, &chardevs, error))
+                return false;
+        edit = domain_edit_new(start->def, error);
+        if (edit)
+                set_terminals(edit, chardevs);
+        json_decref(chardevs);
+        def = edit ? domain_edit_commit(edit, error) : NULL;
+        if (!def)
+                return false;
+        domain_def_unref(start->def);
+        start->def = def;
+        return true;
+}
+
+/* Everything is said in one write; only where threads are pinned first must the go-ahead wait for answers. */
+static bool talk(struct start *start, bool paused, GError **error)
+{
+        struct qmp *qmp = start->guest->qmp;
+        g_autoptr(GArray) setup = send_setup(start);
+        bool terminals = has_terminals(start->def), pins = affinity_has_threads(start->def);
+        uint64_t chardevs = terminals ? qmp_send(qmp, "query-chardev", NULL) : 0;
+        uint64_t cont = paused || pins ? 0 : qmp_send(qmp, "cont", NULL);
+
+        if (!qmp_handshake(qmp, start->deadline, error) || !receive_setup(start, setup, error))
+                return false;
+        if (terminals && !learn_terminals(start, chardevs, error))
+                return false;
+        if (pins && !affinity_pin_threads(start->guest, start->def, error))
+                return false;
+        if (!paused && pins)
+                cont = qmp_send(qmp, "cont", NULL);
+        if (!paused && !qmp_receive(qmp, cont, start->deadline, NULL, error))
+                return false;
+        /* The model announces that the guest runs. */
+        qmp_drop_events(qmp, "RESUME");
+        return true;
+}
+
+static bool run(struct start *start, struct domain_state *state, bool paused, GError **error)
+{
+        struct guest *guest = start->guest;
+
+        if (!guest_connect(guest, error))
+                return false;
+        resources_take_files(&start->resources);
+        if (!launch(start, error))
+                return false;
+        /* The emulator's now: when it ends, the connection must. */
+        g_array_set_size(start->resources.fds, 0);
+        start->deadline = lane_deadline_in(START_MS);
+        if (!talk(start, paused, error)) {
+                explain_end(start, error);
+                return false;
+        }
+        guest->status->phase = STATUS_RUNNING;
+        guest->changed = true;
+        state->pid = guest->emulator.pid;
+        managed_state_take_active(&state->base, &domain_def_ref(start->def)->base);
+        return guest_save(guest, state, error) && guest_watch(guest, error);
+}
+
+/* ---- all of it ---- */
+
+static bool start_steps(struct start *start, struct domain_state *state, unsigned flags, GError **error)
+{
+        const struct domain_def *def = (const struct domain_def *)state->base.active;
+        struct lane *lane = start->guest->domain->base.lane;
+        CLEANUP(domain_def_unref) struct domain_def *activated = NULL;
+
+        if (!check_actions(def, error) || !check_unused(start->guest, error))
+                return false;
+        start->caps = probe_cache_get(start->guest->driver->probes, lane, def->devices.emulator, error);
+        if (!start->caps)
+                return false;
+        activated = domain_def_activate(def, state->id, error);
+        if (!activated || !guest_make_dirs(start->guest, error) || !prepare(start, activated, flags, error) ||
+            !build_command(start, error) || !open_log(start, error))
+                return false;
+        managed_state_take_active(&state->base, &domain_def_ref(start->def)->base);
+        return guest_save(start->guest, state, error) &&
+               run(start, state, flags & DOMAIN_START_PAUSED, error);
+}
+
+static void start_clear(struct start *start)
+{
+        if (start->resources.by_alias)
+                resources_done(&start->resources);
+        qemu_caps_unref(start->caps);
+        domain_def_unref(start->def);
+        qemu_command_free(start->command);
+        guest_log_close(&start->log);
+}
+
+static struct status *make_status(const struct domain *domain, const struct domain_state *state)
+{
+        struct status *status = status_new();
+
+        status->phase = STATUS_STARTING;
+        status->uuid = domain->base.uuid;
+        status->name = g_strdup(state->base.active->name);
+        status->id = state->id;
+        return status;
+}
+
+bool guest_start(struct domain *domain, struct domain_state *state, unsigned flags, GError **error)
+{
+        struct start start = { .guest = guest_new(domain, make_status(domain, state)),
+                               .log = GUEST_LOG_NONE };
+        bool ok = start_steps(&start, state, flags, error);
+
+        start_clear(&start);
+        if (ok) {
+                domain->live = start.guest;
+                return true;
+        }
+        lane_shield(domain->base.lane);
+        guest_release(start.guest);
+        return false;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Tap devices: the host's end of a guest's interface. They belong to whoever holds their descriptors, the
+ * emulator in the end, and vanish with it: there is nothing to clean up. Lanes.
+ */
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct tap {
+        const char *name;   /* NULL: chosen by the kernel, "vnet%d" */
+        unsigned queues;    /* >= 1 */
+        bool vnet_header;   /* for virtio */
+        bool existing;      /* somebody else made it and sets it up */
+        const char *bridge; /* NULL: none */
+        const uint8_t *mac; /* the guest's; NULL: none */
+        unsigned mtu;       /* 0: the bridge's or the default */
+        bool up;            /* is set up by us */
+};
+
+/*
+ * Appends the descriptors (close-on-exec), one per queue, to fds; *name, owned by the caller, is the device's
+ * name. Errors: ERROR_SYSTEM_ERROR naming device or bridge; nothing is left then.
+ */
+bool tap_open(const struct tap *tap, GArray *fds, char **name, GError **error);
+
+/* Appends count vhost-net devices to fds; false, without error, when the host has none or not enough
+ * descriptors. */
+bool tap_open_vhost(unsigned count, GArray *fds);

@@ -1,0 +1,566 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Guests of the QEMU driver, run by a real QEMU without an operating system: start, events, end, and what the
+ * next agent finds.
+ */
+#include "drivers/qemu/driver.h"
+
+#include "base/error.h"
+#include "base/lane.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/pool.h"
+#include "base/registry.h"
+#include "drivers/domain/domain.h"
+#include "drivers/host/host.h"
+#include "drivers/qemu/process.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define EMULATOR "/usr/bin/qemu-system-x86_64"
+#define UUID     "6695eb01-f6a4-8304-79aa-97f2502e193f"
+
+static struct loop *loop;
+static struct pool *pool;
+static const struct host *host;
+static struct domain_driver *driver;
+static char *root, *cache;
+static GString *events; /* "type/detail," for lifecycle, "#id," for the others */
+
+static bool has_qemu(void)
+{
+        return access(EMULATOR, X_OK) == 0;
+}
+
+static const char *guest_type(void)
+{
+        return access("/dev/kvm", R_OK | W_OK) == 0 ? "kvm" : "qemu";
+}
+
+static void on_change(const struct registry_change *change, void *data)
+{
+        if (!change->event)
+                return;
+        if (change->event->id == MANAGED_EVENT_LIFECYCLE)
+                g_string_append_printf(events, "%d/%d,", change->event->type, change->event->detail);
+        else
+                g_string_append_printf(events, "#%d,", change->event->id);
+}
+
+static char *dir(const char *name)
+{
+        char *path = g_build_filename(root, name, NULL);
+
+        g_mkdir(path, 0700);
+        return path;
+}
+
+static void start_driver(void)
+{
+        g_autofree char *state = dir("state"), *run = dir("run"), *log = dir("log");
+        const struct qemu_driver_config config = {
+                .uri = "qemu:///session",
+                .state_dir = state,
+                .runtime_dir = run,
+                .log_dir = log,
+                .cache_dir = cache,
+        };
+        g_autoptr(GError) error = NULL;
+
+        driver = qemu_driver_new(loop, pool, host, &config, &error);
+        ck_assert_msg(driver != NULL, "%s", error ? error->message : "");
+        registry_listen(domain_driver_get_registry(driver), on_change, NULL);
+}
+
+static void stop_driver(void)
+{
+        g_clear_pointer(&driver, qemu_driver_free);
+}
+
+static void setup(void)
+{
+        log_init(LOG_LEVEL_INFO);
+        loop = loop_new(NULL);
+        pool = pool_new(4, NULL);
+        host = host_new_real();
+        root = g_dir_make_tmp("virtbus-guest-XXXXXX", NULL);
+        events = g_string_new(NULL);
+        start_driver();
+}
+
+static void remove_tree(const char *path)
+{
+        g_autoptr(GDir) entries = g_dir_open(path, 0, NULL);
+        const char *name;
+
+        while (entries && (name = g_dir_read_name(entries))) {
+                g_autofree char *child = g_build_filename(path, name, NULL);
+
+                if (g_file_test(child, G_FILE_TEST_IS_DIR) && !g_file_test(child, G_FILE_TEST_IS_SYMLINK))
+                        remove_tree(child);
+                else
+                        g_remove(child);
+        }
+        g_rmdir(path);
+}
+
+static void teardown(void)
+{
+        stop_driver();
+        host_unref(host);
+        pool_free(pool);
+        loop_free(loop);
+        g_string_free(events, TRUE);
+        remove_tree(root);
+        g_free(root);
+}
+
+/* ---- calls ---- */
+
+struct result {
+        bool done;
+        GError *error;
+        struct domain *domain;
+};
+
+static void on_done(struct managed *object, const GError *error, void *data)
+{
+        struct result *result = data;
+
+        result->done = true;
+        result->error = error ? g_error_copy(error) : NULL;
+        result->domain = (struct domain *)object;
+}
+
+static void on_queued(void *data)
+{
+}
+
+static void wait_for(const bool *flag)
+{
+        while (!*flag)
+                loop_step(loop, true);
+}
+
+static void wait_for_events(const char *expected)
+{
+        while (strlen(events->str) < strlen(expected))
+                loop_step(loop, true);
+        ck_assert_str_eq(events->str, expected);
+        g_string_truncate(events, 0);
+}
+
+static char *make_xml(const char *name, const char *extra)
+{
+        return g_strdup_printf("<domain type='%s'><name>%s</name><uuid>" UUID "</uuid><memory unit='MiB'>64</memory>"
+                               "<os><type arch='x86_64' machine='q35'>hvm</type></os>%s</domain>",
+                               guest_type(), name, extra);
+}
+
+static struct domain *create(const char *xml, unsigned flags)
+{
+        struct result result = { 0 };
+
+        domain_create_xml(driver, xml, flags, NULL, on_queued, on_done, &result);
+        wait_for(&result.done);
+        ck_assert_msg(!result.error, "%s", result.error ? result.error->message : "");
+        return result.domain;
+}
+
+static GError *fail_to_create(const char *xml)
+{
+        struct result result = { 0 };
+
+        domain_create_xml(driver, xml, 0, NULL, on_queued, on_done, &result);
+        wait_for(&result.done);
+        ck_assert_ptr_nonnull(result.error);
+        return result.error;
+}
+
+static void check(struct result *result)
+{
+        wait_for(&result->done);
+        ck_assert_msg(!result->error, "%s", result->error ? result->error->message : "");
+}
+
+static void destroy(struct domain *domain)
+{
+        struct result result = { 0 };
+
+        domain_destroy(domain, 0, on_done, &result);
+        check(&result);
+}
+
+static bool is_gone(const char *below_root)
+{
+        g_autofree char *path = g_build_filename(root, below_root, NULL);
+
+        return access(path, F_OK) < 0;
+}
+
+/* ---- */
+
+START_TEST(a_guest_lives_and_is_destroyed)
+{
+        g_autofree char *xml = make_xml("web", "<devices><serial type='pty'/></devices>");
+        struct domain *domain;
+        const struct domain_state *state;
+        uint64_t start_time;
+        char process_state;
+        pid_t pid;
+
+        if (!has_qemu())
+                return;
+        domain = create(xml, 0);
+        wait_for_events("2/0,");
+        state = domain_get_published(domain);
+        ck_assert_int_eq(state->state, DOMAIN_RUNNING);
+        ck_assert_int_eq(state->reason, DOMAIN_RUNNING_BOOTED);
+        ck_assert_int_gt(state->id, 0);
+        pid = state->pid;
+        ck_assert(process_read_stat(pid, &start_time, &process_state));
+        ck_assert_int_eq(getsid(pid), pid);
+        ck_assert_ptr_nonnull(strstr(state->base.active->xml, "<source path='/dev/pts/"));
+        ck_assert(!is_gone("run/qemu/" UUID "/status.xml"));
+        ck_assert(!is_gone("log/qemu/web.log"));
+        destroy(domain);
+        wait_for_events("5/1,");
+        ck_assert(!process_read_stat(pid, &start_time, &process_state));
+        ck_assert(is_gone("run/qemu/" UUID));
+        ck_assert_ptr_null(domain_lookup_name(driver, "web", NULL));
+}
+END_TEST
+
+START_TEST(pause_resume_reset)
+{
+        g_autofree char *xml = make_xml("web", "");
+        struct result suspended = { 0 }, resumed = { 0 }, reset = { 0 };
+        struct domain *domain;
+
+        if (!has_qemu())
+                return;
+        domain = create(xml, DOMAIN_START_PAUSED);
+        wait_for_events("2/0,3/0,");
+        ck_assert_int_eq(domain_get_published(domain)->state, DOMAIN_PAUSED);
+        domain_resume(domain, on_done, &resumed);
+        domain_suspend(domain, on_done, &suspended);
+        check(&resumed);
+        check(&suspended);
+        wait_for_events("4/0,3/0,");
+        resumed = (struct result){ 0 };
+        domain_resume(domain, on_done, &resumed);
+        domain_reset(domain, 0, on_done, &reset);
+        check(&resumed);
+        check(&reset);
+        wait_for_events("4/0,#1,");
+        destroy(domain);
+        wait_for_events("5/1,");
+}
+END_TEST
+
+START_TEST(a_killed_emulator_is_a_failed_guest)
+{
+        g_autofree char *xml = make_xml("web", "");
+        struct domain *domain;
+
+        if (!has_qemu())
+                return;
+        domain = create(xml, 0);
+        wait_for_events("2/0,");
+        kill(domain_get_published(domain)->pid, SIGKILL);
+        wait_for_events("5/5,");
+        ck_assert(is_gone("run/qemu/" UUID));
+}
+END_TEST
+
+START_TEST(a_terminated_emulator_shuts_down)
+{
+        g_autofree char *xml = make_xml("web", "");
+        struct domain *domain;
+
+        if (!has_qemu())
+                return;
+        domain = create(xml, 0);
+        wait_for_events("2/0,");
+        kill(domain_get_published(domain)->pid, SIGTERM);
+        wait_for_events("6/2,5/0,");
+}
+END_TEST
+
+START_TEST(a_stopped_emulator_is_destroyed_at_once)
+{
+        g_autofree char *xml = make_xml("web", "");
+        struct result suspended = { 0 }, destroyed = { 0 };
+        struct domain *domain;
+        gint64 begin;
+
+        if (!has_qemu())
+                return;
+        domain = create(xml, 0);
+        kill(domain_get_published(domain)->pid, SIGSTOP);
+        domain_suspend(domain, on_done, &suspended);
+        loop_step(loop, false);
+        begin = g_get_monotonic_time();
+        domain_destroy(domain, 0, on_done, &destroyed);
+        check(&destroyed);
+        ck_assert_int_lt(g_get_monotonic_time() - begin, 1000000);
+        wait_for(&suspended.done);
+        /* Interrupted, or overtaken. */
+        ck_assert(error_is(suspended.error, ERROR_OPERATION_ABORTED) ||
+                  error_is(suspended.error, ERROR_OPERATION_INVALID) || error_is(suspended.error, ERROR_NO_DOMAIN));
+        g_error_free(suspended.error);
+}
+END_TEST
+
+START_TEST(a_failing_emulator_says_why)
+{
+        g_autofree char *xml = make_xml(
+                "web", "<qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>"
+                       "<qemu:arg value='-device'/><qemu:arg value='nonsense'/></qemu:commandline>");
+        g_autoptr(GError) error = NULL;
+
+        if (!has_qemu())
+                return;
+        error = fail_to_create(xml);
+        ck_assert_msg(strstr(error->message, "domain 'web'") && strstr(error->message, "nonsense"), "%s", error->message);
+        ck_assert(is_gone("run/qemu/" UUID));
+        ck_assert_str_eq(events->str, "");
+        ck_assert_ptr_null(domain_lookup_name(driver, "web", NULL));
+}
+END_TEST
+
+static const char *const impossible[][2] = {
+        { "<devices><disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/nonexistent/a.img'/>"
+          "<target dev='vda' bus='virtio'/></disk></devices>",
+          "/nonexistent/a.img" },
+        { "<on_crash>coredump-destroy</on_crash>", "<on_crash>coredump-destroy</on_crash>" },
+        { "<on_poweroff>rename-restart</on_poweroff>", "rename-restart" },
+        { "<devices><interface type='bridge'><source bridge='nobridge0'/></interface></devices>", "nobridge0" },
+        { "<devices><emulator>/nonexistent/qemu</emulator></devices>", "/nonexistent/qemu" },
+};
+
+START_TEST(what_cannot_be_is_named)
+{
+        g_autofree char *xml = make_xml("web", impossible[_i][0]);
+        g_autoptr(GError) error = NULL;
+
+        if (!has_qemu())
+                return;
+        error = fail_to_create(xml);
+        ck_assert_msg(strstr(error->message, impossible[_i][1]), "%s", error->message);
+        ck_assert(is_gone("run/qemu/" UUID));
+}
+END_TEST
+
+START_TEST(displays_get_ports_of_their_own)
+{
+        g_autofree char *xml = make_xml("web", "<devices><graphics type='vnc' autoport='yes' passwd='geheim'/></devices>");
+        g_autofree char *log_path = g_build_filename(root, "log/qemu/web.log", NULL);
+        g_autofree char *log = NULL, *cmdline_path = NULL, *cmdline = NULL;
+        struct domain *domain;
+        const struct domain_def *def;
+        gsize length;
+
+        if (!has_qemu())
+                return;
+        domain = create(xml, 0);
+        def = domain_state_get_def(domain_get_published(domain));
+        ck_assert_int_ge(def->devices.graphics[0].port, 5900);
+        ck_assert_str_eq(def->devices.graphics[0].listens[0].address, "127.0.0.1");
+        ck_assert_ptr_null(strstr(definition_get_public_xml(&def->base), "geheim"));
+        ck_assert(g_file_get_contents(log_path, &log, NULL, NULL));
+        ck_assert_ptr_null(strstr(log, "geheim"));
+        cmdline_path = g_strdup_printf("/proc/%d/cmdline", (int)domain_get_published(domain)->pid);
+        ck_assert(g_file_get_contents(cmdline_path, &cmdline, &length, NULL));
+        ck_assert_ptr_null(memmem(cmdline, length, "geheim", 6));
+        destroy(domain);
+}
+END_TEST
+
+/* ---- the next agent ---- */
+
+static void restart_driver(void)
+{
+        stop_driver();
+        g_string_truncate(events, 0);
+        start_driver();
+}
+
+START_TEST(the_next_agent_takes_a_guest_over)
+{
+        g_autofree char *xml = make_xml("web", "<devices><serial type='pty'/></devices>");
+        g_autofree char *before = NULL;
+        struct result suspended = { 0 };
+        struct domain *domain;
+        pid_t pid;
+        int id;
+
+        if (!has_qemu())
+                return;
+        domain = create(xml, 0);
+        pid = domain_get_published(domain)->pid;
+        id = domain_get_published(domain)->id;
+        before = g_strdup(domain_get_published(domain)->base.active->xml);
+        restart_driver();
+        domain = domain_lookup_name(driver, "web", NULL);
+        ck_assert_ptr_nonnull(domain);
+        ck_assert_int_eq(domain_get_published(domain)->pid, pid);
+        ck_assert_int_eq(domain_get_published(domain)->id, id);
+        ck_assert_int_eq(domain_get_published(domain)->state, DOMAIN_RUNNING);
+        ck_assert_str_eq(domain_get_published(domain)->base.active->xml, before);
+        domain_suspend(domain, on_done, &suspended);
+        check(&suspended);
+        wait_for_events("3/0,");
+        kill(pid, SIGKILL);
+        wait_for_events("5/5,");
+}
+END_TEST
+
+START_TEST(a_guest_that_ended_meanwhile_is_cleared_away)
+{
+        g_autofree char *xml = make_xml("web", "");
+        struct result defined = { 0 }, created = { 0 };
+        struct domain *domain;
+        pid_t pid;
+
+        if (!has_qemu())
+                return;
+        domain_define_xml(driver, xml, 0, on_queued, on_done, &defined);
+        check(&defined);
+        domain_create(defined.domain, 0, NULL, on_done, &created);
+        check(&created);
+        pid = domain_get_published(defined.domain)->pid;
+        stop_driver();
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        start_driver();
+        domain = domain_lookup_name(driver, "web", NULL);
+        ck_assert_ptr_nonnull(domain);
+        ck_assert(!domain_is_active(domain));
+        ck_assert_int_eq(domain_get_published(domain)->reason, DOMAIN_SHUTOFF_CRASHED);
+        ck_assert(is_gone("run/qemu/" UUID));
+}
+END_TEST
+
+static void spoil(const char *below_root, const char *content)
+{
+        g_autofree char *path = g_build_filename(root, below_root, NULL);
+
+        ck_assert(g_file_set_contents(path, content, -1, NULL));
+}
+
+START_TEST(a_torn_status_hides_no_guest)
+{
+        g_autofree char *xml = make_xml("a,b&lt;c", "");
+        struct domain *domain;
+        pid_t pid;
+
+        if (!has_qemu())
+                return;
+        domain = create(xml, 0);
+        pid = domain_get_published(domain)->pid;
+        stop_driver();
+        spoil("run/qemu/" UUID "/status.xml", "<virtbus-status phase='run");
+        log_init(LOG_LEVEL_INFO);
+        start_driver();
+        domain = domain_lookup_name(driver, "a,b<c", NULL);
+        ck_assert_ptr_nonnull(domain);
+        ck_assert(domain_is_active(domain));
+        ck_assert_int_eq(domain_get_published(domain)->pid, pid);
+        destroy(domain);
+        ck_assert(is_gone("run/qemu/" UUID));
+}
+END_TEST
+
+START_TEST(a_start_that_was_cut_short_is_undone)
+{
+        g_autofree char *xml = make_xml("web", "");
+        g_autofree char *path = g_build_filename(root, "run/qemu/" UUID "/status.xml", NULL);
+        g_autofree char *text = NULL, *starting = NULL;
+        g_auto(GStrv) parts = NULL;
+        struct domain *domain;
+        uint64_t start_time;
+        char state;
+        pid_t pid;
+
+        if (!has_qemu())
+                return;
+        domain = create(xml, 0);
+        pid = domain_get_published(domain)->pid;
+        stop_driver();
+        ck_assert(g_file_get_contents(path, &text, NULL, NULL));
+        parts = g_strsplit(text, "phase='running'", 2);
+        starting = g_strjoinv("phase='starting'", parts);
+        spoil("run/qemu/" UUID "/status.xml", starting);
+        start_driver();
+        ck_assert_ptr_null(domain_lookup_name(driver, "web", NULL));
+        ck_assert(!process_read_stat(pid, &start_time, &state));
+        ck_assert(is_gone("run/qemu/" UUID));
+}
+END_TEST
+
+START_TEST(a_stopped_emulator_delays_no_start_up)
+{
+        g_autofree char *xml = make_xml("web", "");
+        struct domain *domain;
+        gint64 begin;
+        pid_t pid;
+
+        if (!has_qemu())
+                return;
+        domain = create(xml, 0);
+        pid = domain_get_published(domain)->pid;
+        stop_driver();
+        kill(pid, SIGSTOP);
+        begin = g_get_monotonic_time();
+        start_driver();
+        ck_assert_int_lt(g_get_monotonic_time() - begin, 1000000);
+        domain = domain_lookup_name(driver, "web", NULL);
+        ck_assert_ptr_nonnull(domain);
+        ck_assert_int_eq(domain_get_published(domain)->state, DOMAIN_RUNNING);
+        destroy(domain);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("qemu-guest");
+        TCase *tests = tcase_create("guest"), *takeover = tcase_create("takeover");
+        SRunner *runner;
+        int failed;
+
+        cache = g_dir_make_tmp("virtbus-cache-XXXXXX", NULL);
+        tcase_set_timeout(tests, 60);
+        tcase_add_checked_fixture(tests, setup, teardown);
+        tcase_add_test(tests, a_guest_lives_and_is_destroyed);
+        tcase_add_test(tests, pause_resume_reset);
+        tcase_add_test(tests, a_killed_emulator_is_a_failed_guest);
+        tcase_add_test(tests, a_terminated_emulator_shuts_down);
+        tcase_add_test(tests, a_stopped_emulator_is_destroyed_at_once);
+        tcase_add_test(tests, a_failing_emulator_says_why);
+        tcase_add_loop_test(tests, what_cannot_be_is_named, 0, G_N_ELEMENTS(impossible));
+        tcase_add_test(tests, displays_get_ports_of_their_own);
+        suite_add_tcase(suite, tests);
+        tcase_set_timeout(takeover, 60);
+        tcase_add_checked_fixture(takeover, setup, teardown);
+        tcase_add_test(takeover, the_next_agent_takes_a_guest_over);
+        tcase_add_test(takeover, a_guest_that_ended_meanwhile_is_cleared_away);
+        tcase_add_test(takeover, a_torn_status_hides_no_guest);
+        tcase_add_test(takeover, a_start_that_was_cut_short_is_undone);
+        tcase_add_test(takeover, a_stopped_emulator_delays_no_start_up);
+        suite_add_tcase(suite, takeover);
+        runner = srunner_create(suite);
+        srunner_run_all(runner, CK_NORMAL);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        remove_tree(cache);
+        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
