@@ -67,7 +67,7 @@ static int compare_values(const void *a, const void *b)
 double bench_median(int64_t *values, unsigned count)
 {
         qsort(values, count, sizeof(*values), compare_values);
-        return values[count / 2];
+        return (double)values[count / 2];
 }
 
 sd_bus_message *bench_time_call(struct client *client, const char *destination, const struct bench_call *call,
