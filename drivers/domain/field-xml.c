@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "base/uuid.h"
+#include "drivers/domain/cpuset.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -298,75 +299,6 @@ static bool read_size(const struct value *value, GError **error)
         return true;
 }
 
-/* Digits at *text, which it advances past them; more than fits into the type gives its largest value. */
-static bool parse_digits(const char **text, uint64_t *number)
-{
-        char *end;
-
-        if (!g_ascii_isdigit(**text))
-                return false;
-        *number = g_ascii_strtoull(*text, &end, 10);
-        *text = end;
-        return true;
-}
-
-/* "N" or "N-M" at *text, which it advances past them. */
-static bool parse_range(const char **text, uint64_t max, uint64_t *first, uint64_t *last)
-{
-        if (!parse_digits(text, first))
-                return false;
-        *last = *first;
-        if (**text == '-') {
-                ++*text;
-                if (!parse_digits(text, last))
-                        return false;
-        }
-        return *first <= *last && *last < max;
-}
-
-static bool parse_cpuset(const char *text, uint64_t max, uint64_t *words)
-{
-        uint64_t first, last;
-
-        for (;;) {
-                bool remove;
-
-                text += strspn(text, BLANKS);
-                remove = *text == '^';
-                text += remove;
-                if (!parse_range(&text, max, &first, &last))
-                        return false;
-                for (uint64_t i = first; i <= last; i++) {
-                        if (remove)
-                                words[i / 64] &= ~(UINT64_C(1) << (i % 64));
-                        else
-                                words[i / 64] |= UINT64_C(1) << (i % 64);
-                }
-                text += strspn(text, BLANKS);
-                if (!*text)
-                        return true;
-                if (*text++ != ',')
-                        return false;
-        }
-}
-
-static char *format_cpuset(const struct domain_cpuset *set)
-{
-        GString *text = g_string_new(NULL);
-
-        for (unsigned i = 0, last; i < set->n_words * 64; i = last + 1) {
-                last = i;
-                if (!domain_cpuset_has(set, i))
-                        continue;
-                while (domain_cpuset_has(set, last + 1))
-                        last++;
-                g_string_append_printf(text, "%s%u", text->len ? "," : "", i);
-                if (last > i)
-                        g_string_append_printf(text, "-%u", last);
-        }
-        return g_string_free(text, FALSE);
-}
-
 static bool read_cpuset(const struct value *value, GError **error)
 {
         struct domain_cpuset *set = value->member, all;
@@ -374,7 +306,7 @@ static bool read_cpuset(const struct value *value, GError **error)
         uint64_t *kept;
         g_autofree char *canonical = NULL;
 
-        if (!parse_cpuset(value->text, value->field->max, words))
+        if (!domain_cpuset_parse(value->text, (unsigned)value->field->max, words))
                 return refuse(value, error, "expected a list of numbers and ranges below %u",
                               (unsigned)value->field->max);
         all = (struct domain_cpuset){ words, G_N_ELEMENTS(words) };
@@ -382,7 +314,7 @@ static bool read_cpuset(const struct value *value, GError **error)
                 all.n_words--;
         if (all.n_words == 0)
                 return refuse(value, error, "nothing is in the set");
-        canonical = format_cpuset(&all);
+        canonical = domain_cpuset_format(&all);
         set_text(value, canonical);
         kept = domain_arena_alloc(value->reader->arena, all.n_words * sizeof(uint64_t));
         memcpy(kept, words, all.n_words * sizeof(uint64_t));
@@ -477,6 +409,8 @@ bool field_read_array(struct domain_reader *reader, xmlNode *parent, const char 
                 n++;
         if (n == 0)
                 return true;
+        if (n > FIELD_ARRAY_MAX)
+                return xml_error(error, parent, "more than %d elements '%s'", FIELD_ARRAY_MAX, name);
         array = domain_arena_alloc(reader->arena, n * size);
         *(void **)array_member = array;
         *count = n;

@@ -17,6 +17,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* More elements of one name are refused: what one becomes may be larger than its text. */
+#define FIELD_ARRAY_MAX 4096
+
 /* What a reading needs besides the document; the sets find what must not be there twice. */
 struct domain_reader {
         struct domain_arena *arena; /* borrowed: where all that is read goes */

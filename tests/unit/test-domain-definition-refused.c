@@ -377,6 +377,15 @@ START_TEST(test_many_remarks)
 }
 END_TEST
 
+START_TEST(test_many_sets)
+{
+        g_autofree char *pins = repeat("<vcpupin vcpu='0' cpuset='0-16383'/>", 4097);
+        g_autofree char *cputune = g_strconcat("<cputune>", pins, "</cputune>", NULL);
+
+        check_refused(cputune, "", "more than 4096 elements 'vcpupin'", "(<cputune>)");
+}
+END_TEST
+
 START_TEST(test_long_values)
 {
         g_autofree char *junk = g_strnfill(500000, 'A');
@@ -395,4 +404,4 @@ END_TEST
 
 CHECK_MAIN("domain-definition-refused", test_refused_elements, test_refused_os, test_refused_disks,
            test_refused_devices, test_boot_twice, test_identity, test_missing, test_many_devices,
-           test_many_remarks, test_long_values)
+           test_many_remarks, test_many_sets, test_long_values)

@@ -375,6 +375,35 @@ START_TEST(test_units)
 }
 END_TEST
 
+START_TEST(test_cpusets)
+{
+        static const struct {
+                const char *in, *out;
+        } rows[] = {
+                { "0", "0" },
+                { "63", "63" },
+                { "64", "64" },
+                { "63-64", "63-64" },
+                { "0-63", "0-63" },
+                { "0-16383", "0-16383" },
+                { "16383,0", "0,16383" },
+                { "1,2,3, 5", "1-3,5" },
+                { "0-200,^64-127", "0-63,128-200" },
+                { "0-10,^3,^5-6,4", "0-2,4,7-10" },
+        };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+                g_autofree char *vcpu = g_strdup_printf("<vcpu cpuset='%s'>1</vcpu>", rows[i].in);
+                g_autofree char *expected = g_strdup_printf("<vcpu cpuset='%s'>1</vcpu>", rows[i].out);
+                g_autoptr(GError) error = NULL;
+                CLEANUP(domain_def_unref) struct domain_def *def = parse_with(vcpu, "", &error);
+
+                ck_assert_msg(def, "%s: %s", rows[i].in, error ? error->message : "");
+                ck_assert_msg(strstr(def->base.xml, expected), "%s: %s", rows[i].in, def->base.xml);
+        }
+}
+END_TEST
+
 START_TEST(test_secrets)
 {
         CLEANUP(domain_def_unref) struct domain_def *def = load("virt-manager", true);
@@ -549,5 +578,5 @@ END_TEST
 
 CHECK_MAIN("domain-definition", test_virt_install, test_virt_manager_domain, test_virt_manager_machine,
            test_virt_manager_disks, test_virt_manager_devices, test_cockpit, test_order, test_round_trip,
-           test_units, test_secrets, test_size, test_undriven, test_unknown, test_qemu_commandline,
-           test_foreign_nodes, test_peek, test_names)
+           test_units, test_cpusets, test_secrets, test_size, test_undriven, test_unknown,
+           test_qemu_commandline, test_foreign_nodes, test_peek, test_names)
