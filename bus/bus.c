@@ -10,6 +10,8 @@
 #include "bus/caller.h"
 #include "bus/dispatch.h"
 #include "bus/object-manager.h"
+#include "bus/owner.h"
+#include "drivers/domain/domain.h"
 #include "bus/signal.h"
 
 #include <unistd.h>
@@ -18,6 +20,7 @@
 
 static void on_ready(void *data)
 {
+        owner_check(data);
 }
 
 static void on_lost(void *data)
@@ -80,6 +83,7 @@ void bus_add_driver(struct bus *bus, struct domain_driver *driver)
         struct connect *connect = connect_new(bus, driver, bus->connects->len);
 
         g_ptr_array_add(bus->connects, connect);
+        registry_listen(domain_driver_get_registry(driver), owner_follow, connect);
         for (unsigned i = 0; i < G_N_ELEMENTS(connect->branches); i++)
                 registry_listen(connect->branches[i].registry, object_manager_follow, &connect->branches[i]);
 }
@@ -115,6 +119,7 @@ static void stop_listening(struct bus *bus)
         for (unsigned i = 0; i < bus->connects->len; i++) {
                 struct connect *connect = g_ptr_array_index(bus->connects, i);
 
+                registry_unlisten(domain_driver_get_registry(connect->domains), owner_follow, connect);
                 for (unsigned b = 0; b < G_N_ELEMENTS(connect->branches); b++)
                         registry_unlisten(connect->branches[b].registry, object_manager_follow,
                                           &connect->branches[b]);
@@ -130,7 +135,7 @@ void bus_free(struct bus *bus)
         stop_listening(bus);
         abandon_calls(bus);
         connection_free(bus->connection);
-        caller_leave_all(bus);
+        caller_forget_all(bus);
         while ((caller = g_queue_pop_head(&bus->ready)))
                 caller_unref(caller);
         loop_timer_free(bus->serve_timer);

@@ -115,6 +115,18 @@ void caller_leave_all(struct bus *bus)
         }
 }
 
+void caller_forget_all(struct bus *bus)
+{
+        GHashTableIter iter;
+        gpointer value;
+
+        g_hash_table_iter_init(&iter, bus->callers);
+        while (g_hash_table_iter_next(&iter, NULL, &value)) {
+                g_hash_table_iter_remove(&iter);
+                caller_unref(value);
+        }
+}
+
 struct caller_slot *caller_get_slot(struct caller *caller, const struct connect *connect)
 {
         if (!caller->slots)

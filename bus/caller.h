@@ -42,7 +42,7 @@ struct caller {
         pid_t pid;
         /* loop */
         bool gone;         /* left the bus */
-        bool owns_domains; /* started some with AUTODESTROY */
+        bool owns_domains; /* see owner.h */
         GQueue queue;      /* of struct waiting_call, owned: calls that wait for their turn */
         size_t queued_bytes;
         unsigned in_flight;        /* calls that are being served */
@@ -65,6 +65,8 @@ DBusMessage *caller_pop(struct caller *caller);
 void caller_leave(struct bus *bus, const char *name);
 /* All left, as the bus did; what waits is dropped. */
 void caller_leave_all(struct bus *bus);
+/* The agent ends: callers stay where they are, and so does what is theirs. */
+void caller_forget_all(struct bus *bus);
 
 struct caller_slot *caller_get_slot(struct caller *caller, const struct connect *connect);
 /* Is the caller restricted to reads on this connection object, because it asked for it? */

@@ -98,7 +98,6 @@ void on_connect_domain_create_xml(struct call *call)
 
         call_read(call, "su", &xml, &flags);
         call_hold(call);
-        call->caller->owns_domains |= (flags & DOMAIN_START_AUTODESTROY) != 0;
         domain_create_xml(call_get_driver(call), xml, flags, call->caller->name, document_queued,
                           call_done_with_domain, call);
 }

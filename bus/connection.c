@@ -20,7 +20,7 @@
 /* Reading stops while the messages that are here have more than this. */
 #define RECEIVED_MAX (128L * 1024 * 1024)
 /* Bytes that wait to be written: calls wait from here on ... */
-#define CLOG_BYTES (128L * 1024)
+#define CLOG_BYTES   (128L * 1024)
 #define UNCLOG_BYTES (16L * 1024)
 /* ... and signals, which nobody can hold back, are dropped from here on. */
 #define SIGNALS_MAX (64L * 1024 * 1024)

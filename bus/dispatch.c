@@ -115,9 +115,7 @@ static void serve_call(struct bus *bus, struct caller *caller, DBusMessage *mess
         struct call *call = call_new(bus, caller, message);
 
         tree_locate(bus, dbus_message_get_path(message), &call->target);
-        if (!find_method(call) || !check_signature(call))
-                return;
-        if (!is_about_path_only(call) && !find_object(call))
+        if (!find_method(call) || (!is_about_path_only(call) && !find_object(call)) || !check_signature(call))
                 return;
         dbus_message_iter_init(message, &call->args);
         begin(call);

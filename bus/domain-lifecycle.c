@@ -19,10 +19,7 @@ static uint32_t read_flags(struct call *call)
 
 void on_domain_create(struct call *call)
 {
-        uint32_t flags = read_flags(call);
-
-        call->caller->owns_domains |= (flags & DOMAIN_START_AUTODESTROY) != 0;
-        domain_create(call_get_domain(call), flags, call->caller->name, call_done, call);
+        domain_create(call_get_domain(call), read_flags(call), call->caller->name, call_done, call);
 }
 
 void on_domain_destroy(struct call *call)

@@ -42,7 +42,6 @@ struct interface_method {
 struct interface_property {
         const char *name;
         const char *signature;
-        const char *read_action;
         const char *write_action; /* NULL: read-only */
         enum interface_emits emits;
         bool (*get)(const struct target *target, struct marshal_slot *slot, GError **error);
@@ -62,6 +61,7 @@ struct interface {
         unsigned n_methods;
         const struct interface_property *properties;
         unsigned n_properties;
+        const char *read_action; /* of all its properties; NULL when it has none */
         const struct interface_signal *signals;
         unsigned n_signals;
         const char *text; /* its <interface> element */

@@ -17,6 +17,7 @@ static struct target target_of(const struct branch *branch, struct managed *obje
                                 .place = TREE_OBJECT,
                                 .connect = branch->connect,
                                 .branch = branch,
+                                .has_uuid = true,
                                 .uuid = object->uuid,
                                 .object = object };
 }

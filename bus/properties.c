@@ -68,16 +68,12 @@ static const struct interface *find_interface(struct call *call, const char *nam
         return NULL;
 }
 
-static const struct interface_property *find_property(struct call *call, const char *interface_name,
+static const struct interface_property *find_property(struct call *call, const struct interface *interface,
                                                       const char *name)
 {
-        const struct interface *interface = find_interface(call, interface_name);
-        const struct interface_property *property;
+        const struct interface_property *property = interface_find_property(interface, name);
         g_autofree char *quoted = NULL;
 
-        if (!interface)
-                return NULL;
-        property = interface_find_property(interface, name);
         if (property)
                 return property;
         quoted = error_quote(name);
@@ -85,27 +81,32 @@ static const struct interface_property *find_property(struct call *call, const c
         return NULL;
 }
 
-void on_properties_get(struct call *call)
+static void reply_property(struct call *call, const struct interface_property *property)
 {
-        const struct interface_property *property;
-        const char *interface, *name;
         g_autoptr(GError) error = NULL;
         DBusMessageIter iter;
-        DBusMessage *reply;
-        struct marshal_slot slot = { .iter = &iter, .variants = 1 };
+        DBusMessage *reply = call_begin_reply(call, &iter);
+        struct marshal_slot slot = { .iter = &iter, .variants = 1, .signature = property->signature };
 
-        call_read(call, "ss", &interface, &name);
-        property = find_property(call, interface, name);
-        if (!property || !authorize(call, property->read_action, on_properties_get))
-                return;
-        reply = call_begin_reply(call, &iter);
-        slot.signature = property->signature;
         if (property->get(&call->target, &slot, &error)) {
                 call_send_reply(call, reply);
         } else {
                 dbus_message_unref(reply);
                 call_fail(call, error);
         }
+}
+
+void on_properties_get(struct call *call)
+{
+        const struct interface_property *property;
+        const struct interface *interface;
+        const char *interface_name, *name;
+
+        call_read(call, "ss", &interface_name, &name);
+        interface = find_interface(call, interface_name);
+        property = interface ? find_property(call, interface, name) : NULL;
+        if (property && authorize(call, interface->read_action, on_properties_get))
+                reply_property(call, property);
 }
 
 void on_properties_get_all(struct call *call)
@@ -117,7 +118,8 @@ void on_properties_get_all(struct call *call)
 
         call_read(call, "s", &name);
         interface = find_interface(call, name);
-        if (!interface)
+        if (!interface ||
+            (interface->read_action && !authorize(call, interface->read_action, on_properties_get_all)))
                 return;
         reply = call_begin_reply(call, &iter);
         if (interface == tree_get_interface(&call->target)) {
@@ -141,11 +143,13 @@ static bool has_signature(DBusMessageIter *value, const char *signature)
 void on_properties_set(struct call *call)
 {
         const struct interface_property *property;
-        const char *interface, *name;
+        const struct interface *interface;
+        const char *interface_name, *name;
         DBusMessageIter value;
 
-        call_read(call, "ss", &interface, &name);
-        property = find_property(call, interface, name);
+        call_read(call, "ss", &interface_name, &name);
+        interface = find_interface(call, interface_name);
+        property = interface ? find_property(call, interface, name) : NULL;
         if (!property)
                 return;
         if (!property->set) {

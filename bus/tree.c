@@ -65,8 +65,8 @@ static void locate_in_connect(const char *rest, struct target *target)
                         target->place = TREE_BRANCH;
                 else if (!strchr(element, '/'))
                         target->place = TREE_OBJECT;
-                if (target->place == TREE_OBJECT && !object_path_get_uuid(element, &target->uuid))
-                        target->uuid = (struct uuid){ { 0 } };
+                if (target->place == TREE_OBJECT)
+                        target->has_uuid = object_path_get_uuid(element, &target->uuid);
                 return;
         }
 }
@@ -103,11 +103,11 @@ void tree_locate(struct bus *bus, const char *path, struct target *target)
 struct managed *tree_find_object(const struct target *target, const char *path, bool pending, GError **error)
 {
         const struct managed_kind *kind = registry_get_kind(target->branch->registry);
-        struct managed *object;
+        struct managed *object = NULL;
 
-        if (pending)
+        if (target->has_uuid && pending)
                 object = registry_find_pending(target->branch->registry, &target->uuid);
-        else
+        else if (target->has_uuid)
                 object = registry_find_uuid(target->branch->registry, &target->uuid);
         if (!object) {
                 g_autofree char *quoted = error_quote(path);

@@ -74,7 +74,8 @@ struct target {
         enum tree_place place;
         const struct connect *connect; /* borrowed; from TREE_CONNECT on */
         const struct branch *branch;   /* borrowed; from TREE_BRANCH on */
-        struct uuid uuid;              /* TREE_OBJECT */
+        bool has_uuid;                 /* TREE_OBJECT: the last element is the path of one */
+        struct uuid uuid;
         struct managed
                 *object; /* TREE_OBJECT, when looked up; borrowed or ref, as the owner of the target says */
 };

@@ -10,7 +10,8 @@ member does not compile (-Wmissing-prototypes), and a signal that is not in the 
 
 Each member says by annotations:
 
-  org.virtbus.Action       what the caller is authorized for: one or more names, all of them needed
+  org.virtbus.Action       what the caller is authorized for: one or more names, all of them needed; of properties,
+                           for reading, and the same for all of an interface
   org.virtbus.WriteAction  the same for the writing of a property
   org.virtbus.Run          loop (answered at once) or lane (works in an object's lane, answered later)
 """
@@ -130,6 +131,10 @@ class Interface:
         self.properties = self.members(element, "property", Property)
         self.signals = self.members(element, "signal", Signal)
         self.text = minified(element)
+        read_actions = {prop.action for prop in self.properties}
+        if len(read_actions) > 1:
+            raise ContractError(f"properties of {self.name} have different actions; GetAll asks once")
+        self.read_action = read_actions.pop() if read_actions else None
 
     def members(self, element, tag, make):
         members = sorted((make(self.name, child) for child in element.findall(tag)), key=lambda m: m.name)
@@ -202,8 +207,7 @@ def source_text(interface, source):
     def property_row(p):
         setter = f"set_{interface.snake}_{p.snake}" if p.writable else "NULL"
         getter = f"get_{interface.snake}_{p.snake}"
-        actions = (c_string(p.action), c_string(p.write_action))
-        return (c_string(p.name), c_string(p.type), *actions, p.emits, getter, setter)
+        return (c_string(p.name), c_string(p.type), c_string(p.write_action), p.emits, getter, setter)
 
     def signal_row(s):
         return (c_string(s.name), c_string(s.signature), c_string(s.action))
@@ -222,6 +226,8 @@ def source_text(interface, source):
     for kind, members, plural in counts:
         if members:
             out.append(f"        .{plural} = {kind}_table,\n        .n_{plural} = {len(members)},\n")
+    if interface.read_action:
+        out.append(f"        .read_action = {c_string(interface.read_action)},\n")
     out.append(f"        .text =\n                {c_text(interface.text)},\n}};\n")
     return "".join(out)
 

@@ -20,6 +20,7 @@ struct fake_bus {
         GHashTable *replies;   /* reply serial -> place in sent + 1 */
         unsigned name_reply, uid, questions, requests;
         bool answers;
+        dbus_bool_t owned;
 };
 
 struct watch {
@@ -74,6 +75,8 @@ static void serve(struct fake_bus *bus, DBusMessage *call)
                 bus->questions++;
                 if (bus->answers)
                         reply_credentials(bus, call);
+        } else if (g_str_equal(member, "NameHasOwner")) {
+                reply(bus, call, DBUS_TYPE_BOOLEAN, &bus->owned);
         } else if (!dbus_message_get_no_reply(call)) {
                 reply(bus, call, 0, NULL);
         }
@@ -162,6 +165,7 @@ struct fake_bus *fake_bus_new(struct loop *loop)
         bus->replies = g_hash_table_new(NULL, NULL);
         bus->name_reply = DBUS_REQUEST_NAME_REPLY_PRIMARY_OWNER;
         bus->answers = true;
+        bus->owned = true;
         bus->server = dbus_server_listen("unix:tmpdir=/tmp", NULL);
         ck_assert_ptr_nonnull(bus->server);
         bus->address = dbus_server_get_address(bus->server);
@@ -195,6 +199,11 @@ void fake_bus_set_uid(struct fake_bus *bus, unsigned uid, bool answer)
 {
         bus->uid = uid;
         bus->answers = answer;
+}
+
+void fake_bus_set_owned(struct fake_bus *bus, bool owned)
+{
+        bus->owned = owned;
 }
 
 unsigned fake_bus_get_questions(const struct fake_bus *bus)

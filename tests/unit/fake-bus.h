@@ -21,6 +21,8 @@ const char *fake_bus_get_address(const struct fake_bus *bus);
 void fake_bus_set_name_reply(struct fake_bus *bus, unsigned reply);
 /* Who every client is; 0 at first. answer false: the question stays open. */
 void fake_bus_set_uid(struct fake_bus *bus, unsigned uid, bool answer);
+/* What NameHasOwner answers; true at first. */
+void fake_bus_set_owned(struct fake_bus *bus, bool owned);
 /* How often the agent asked who a client is; how often it asked for the name. */
 unsigned fake_bus_get_questions(const struct fake_bus *bus);
 unsigned fake_bus_get_requests(const struct fake_bus *bus);

@@ -439,6 +439,15 @@ END_TEST
 
 /* ---- departures ---- */
 
+static void nothing(void *data)
+{
+}
+
+static void ignore(struct managed *object, const GError *error, void *data)
+{
+        ck_assert_ptr_null(error);
+}
+
 START_TEST(autodestroy_when_the_caller_leaves)
 {
         const char *xml =
@@ -456,6 +465,38 @@ START_TEST(autodestroy_when_the_caller_leaves)
         fake_bus_leave(fake, ":1.1");
         while (domain_lookup_name(driver, "short", NULL))
                 loop_step(loop, true);
+}
+END_TEST
+
+/* As after a restart of the agent: nobody saw the owner leave. */
+START_TEST(autodestroy_of_an_owner_long_gone)
+{
+        const char *xml = "<domain type='test'><name>short</name><memory>1024</memory>"
+                          "<os><type>hvm</type></os></domain>";
+        dbus_uint32_t flags = DOMAIN_START_AUTODESTROY;
+
+        fake_bus_set_owned(fake, false);
+        domain_create_xml(driver, xml, flags, ":1.77", nothing, ignore, NULL);
+        while (!domain_lookup_name(driver, "short", NULL))
+                loop_step(loop, true);
+        while (domain_lookup_name(driver, "short", NULL))
+                loop_step(loop, true);
+}
+END_TEST
+
+START_TEST(autodestroy_not_when_the_agent_ends)
+{
+        const char *xml = "<domain type='test'><name>short</name><memory>1024</memory>"
+                          "<os><type>hvm</type></os></domain>";
+
+        domain_create_xml(driver, xml, DOMAIN_START_AUTODESTROY, ":1.77", nothing, ignore, NULL);
+        while (!domain_lookup_name(driver, "short", NULL))
+                loop_step(loop, true);
+        bus_free(bus);
+        bus = NULL;
+        while (registry_get_pending(domain_driver_get_registry(driver)) > 0)
+                loop_step(loop, true);
+        ck_assert_ptr_nonnull(domain_lookup_name(driver, "short", NULL));
 }
 END_TEST
 
@@ -497,6 +538,8 @@ int main(void)
                 a_flood_delays_nobody_else,
                 who_waits_too_much_is_refused,
                 autodestroy_when_the_caller_leaves,
+                autodestroy_of_an_owner_long_gone,
+                autodestroy_not_when_the_agent_ends,
                 calls_that_the_end_overtakes_are_answered,
         };
         int failed = check_main("bus-start", setup_unstarted, teardown, unstarted, G_N_ELEMENTS(unstarted));

@@ -159,6 +159,9 @@ class Generator(unittest.TestCase):
             '<signal name="A"/>': "a.b.Some.A has no org.virtbus.Action",
             f'<property name="A" type="b" access="read">{RUN}</property>': "a.b.Some.A has no org.virtbus.Action",
             f'<property name="A" type="b" access="readwrite">{ACTION}{RUN}</property>': "no org.virtbus.WriteAction",
+            f'<property name="A" type="b" access="read">{ACTION}{RUN}</property>'
+            f'<property name="B" type="b" access="read">{ACTION.replace("read", "getattr")}{RUN}</property>':
+                "different actions",
         }
         for body, message in refused.items():
             with self.subTest(body=body):
