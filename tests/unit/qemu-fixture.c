@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "qemu-fixture.h"
+
+#include "base/lane.h"
+#include "base/loop.h"
+#include "base/pool.h"
+#include "drivers/domain/live-xml.h"
+#include "drivers/qemu/account.h"
+#include "drivers/qemu/block.h"
+#include "drivers/qemu/probe.h"
+#include "drivers/qemu/resolve.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct fixture fixture;
+
+static struct {
+        struct loop *loop;
+        struct lane *lane;
+} probing;
+
+/* ---- around each test ---- */
+
+static void quit(void *data)
+{
+        loop_quit(probing.loop);
+}
+
+static void probe(void *data)
+{
+        CLEANUP(account_free) struct account *account = account_new(NULL, NULL, NULL);
+        json_t *document = probe_run(probing.lane, QEMU, account, NULL);
+
+        if (document)
+                fixture.caps = qemu_caps_new(document, NULL);
+        json_decref(document);
+        loop_post(probing.loop, quit, NULL);
+}
+
+void fixture_set_up(void)
+{
+        struct pool *pool;
+
+        fixture.dir = g_dir_make_tmp("qemu-cmd-XXXXXX", NULL);
+        if (access(QEMU, X_OK) < 0)
+                return;
+        pool = pool_new(1, NULL);
+        probing.loop = loop_new(NULL);
+        probing.lane = lane_new(pool, probing.loop, "test");
+        lane_post(probing.lane, probe, NULL);
+        loop_run(probing.loop);
+        lane_unref(probing.lane);
+        pool_free(pool);
+        loop_free(probing.loop);
+        ck_assert_ptr_nonnull(fixture.caps);
+}
+
+static int remove_one(const char *path, const struct stat *status, int flag, struct FTW *ftw)
+{
+        return remove(path);
+}
+
+void fixture_tear_down(void)
+{
+        qemu_caps_unref(fixture.caps);
+        nftw(fixture.dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        g_free(fixture.dir);
+}
+
+bool fixture_has_qemu(void)
+{
+        if (!fixture.caps)
+                printf("skipped: there is no " QEMU "\n");
+        return fixture.caps != NULL;
+}
+
+/* ---- documents ---- */
+
+static void replace(GString *text, const char *what, const char *by)
+{
+        g_string_replace(text, what, by, 0);
+}
+
+/* A TCP port that was free a moment ago. */
+static void replace_port(GString *text, const char *what)
+{
+        struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        socklen_t length = sizeof(address);
+        CLEANUP_FD int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        g_autofree char *number = NULL;
+
+        ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, length), 0);
+        ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+        number = g_strdup_printf("%u", ntohs(address.sin_port));
+        replace(text, what, number);
+}
+
+GString *fixture_read_document(const char *name)
+{
+        bool kvm = qemu_caps_has_accel(fixture.caps, QEMU_ACCEL_KVM);
+        g_autofree char *path = g_build_filename(TEST_DATA_DIR, name, NULL), *contents = NULL;
+        GString *text;
+
+        ck_assert_msg(g_file_get_contents(path, &contents, NULL, NULL), "%s", path);
+        text = g_string_new(contents);
+        replace(text, "@TYPE@", kvm ? "kvm" : "qemu");
+        replace(text, "@CPU@",
+                kvm ? "<cpu mode='host-passthrough'>"
+                      /* nested hosts that show it do not let it be set */
+                      "<feature policy='disable' name='arch-capabilities'/></cpu>"
+                    : "<cpu mode='maximum'/>");
+        replace(text, "@DIR@", fixture.dir);
+        replace_port(text, "@PORT@");
+        replace_port(text, "@PORT2@");
+        return text;
+}
+
+/* As start does it: normalised for this emulator and with aliases. */
+struct domain_def *fixture_parse(const char *text)
+{
+        g_autoptr(GError) error = NULL;
+        struct domain_doc *doc = domain_doc_parse(text, &error);
+        CLEANUP(domain_def_unref) struct domain_def *def = NULL;
+        struct domain_def *live;
+        struct resolve_request request = { 0 };
+        struct resolve_result result;
+        struct domain_machine machine = { 0 };
+
+        ck_assert_msg(doc != NULL, "%s", error ? error->message : "");
+        request.emulator = domain_doc_get_emulator(doc);
+        request.arch = domain_doc_get_arch(doc);
+        request.machine = domain_doc_get_machine(doc);
+        request.type = domain_doc_get_type(doc);
+        ck_assert_msg(resolve_check(fixture.caps, &request, &result, &error), "%s",
+                      error ? error->message : "");
+        resolve_describe(&result, &machine);
+        def = domain_doc_finish(doc, &machine, &error);
+        ck_assert_msg(def != NULL, "%s", error ? error->message : "");
+        live = domain_def_activate(def, 1, &error);
+        ck_assert_msg(live != NULL, "%s", error ? error->message : "");
+        return live;
+}
+
+/* ---- what start prepares ---- */
+
+static void make_image(const char *name, long size)
+{
+        g_autofree char *path = g_build_filename(fixture.dir, name, NULL);
+        CLEANUP_FD int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+
+        ck_assert_int_ge(fd, 0);
+        ck_assert_int_eq(ftruncate(fd, size), 0);
+}
+
+static void make_overlay(const char *name, const char *base, const char *base_format)
+{
+        char *argv[] = { (char *)"qemu-img",  (char *)"create", (char *)"-q", (char *)"-f",
+                         (char *)"qcow2",     (char *)"-b",     (char *)base, (char *)"-F",
+                         (char *)base_format, (char *)name,     NULL };
+        int status = -1;
+
+        ck_assert(g_spawn_sync(fixture.dir, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, &status,
+                               NULL));
+        ck_assert_int_eq(status, 0);
+}
+
+void fixture_make_images(void)
+{
+        static const char *const raw[] = { "a.raw", "b.raw", "c.raw", "d.raw",   "e.raw",
+                                           "f.raw", "g.raw", "h.raw", "base.raw" };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(raw); i++)
+                make_image(raw[i], 1024 * 1024);
+        make_image("floppy.raw", 1440 * 1024);
+        make_image("code.fd", 1024 * 1024);
+        make_image("va,rs.fd", 128 * 1024);
+        make_overlay("middle.qcow2", "base.raw", "raw");
+        make_overlay("top,1.qcow2", "middle.qcow2", "qcow2");
+        make_overlay("other.qcow2", "base.raw", "raw");
+}
+
+/* Chains of all disks; the TPMs get a socket that nobody answers at. */
+GHashTable *fixture_prepare(const struct domain_def *def)
+{
+        GHashTable *resources =
+                g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)device_resources_free);
+        unsigned index = 1;
+
+        for (unsigned i = 0; i < def->devices.n_disks; i++) {
+                const struct domain_disk *disk = &def->devices.disks[i];
+                struct device_resources *of_disk;
+                g_autoptr(GError) error = NULL;
+
+                if (!disk->source.path)
+                        continue;
+                of_disk = device_resources_new();
+                of_disk->chain = block_chain_resolve(&disk->source, &index, &error);
+                ck_assert_msg(of_disk->chain != NULL, "%s", error ? error->message : "");
+                g_hash_table_insert(resources, (char *)disk->info.alias, of_disk);
+        }
+        return resources;
+}
+
+struct qemu_command *fixture_build(const struct domain_def *def, GHashTable *resources, int monitor_fd,
+                                   GError **error)
+{
+        struct qemu_command_context context = {
+                .monitor_fd = monitor_fd,
+                .home = fixture.dir,
+                .resources = resources,
+                .now_s = 1700000000,
+        };
+
+        return qemu_command_build(def, fixture.caps, &context, error);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What tests of command lines share: the capabilities of the QEMU of this host, documents read as start reads
+ * them, images for their disks. In a folder of the test's own.
+ */
+
+#include "drivers/domain/definition.h"
+#include "drivers/qemu/command.h"
+#include "drivers/qemu/qemu-caps.h"
+
+#include <glib.h>
+#include <stdbool.h>
+
+#define QEMU "/usr/bin/qemu-system-x86_64"
+
+struct fixture {
+        char *dir;
+        const struct qemu_caps *caps; /* NULL: there is no QEMU */
+};
+
+extern struct fixture fixture;
+
+void fixture_set_up(void);
+void fixture_tear_down(void);
+
+/* Says so when a test is skipped for want of a QEMU. */
+bool fixture_has_qemu(void);
+
+/* A document in qemu-command/ with its @...@ filled in. */
+GString *fixture_read_document(const char *name);
+/* As start does it: normalised for this emulator and with aliases. Fails the test for a bad document. */
+struct domain_def *fixture_parse(const char *text);
+
+/* All images that documents name. */
+void fixture_make_images(void);
+/* alias -> struct device_resources: the chains of all disks. */
+GHashTable *fixture_prepare(const struct domain_def *def);
+struct qemu_command *fixture_build(const struct domain_def *def, GHashTable *resources, int monitor_fd,
+                                   GError **error);
