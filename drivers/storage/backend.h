@@ -76,16 +76,13 @@ enum volume_wipe_algorithm {
 struct pool_scan {
         GPtrArray *volumes; /* struct volume *, taken by the model */
         struct pool_numbers numbers;
+        struct storage_permissions
+                permissions;             /* of the target as they are, label NULL; mode -1: not known */
         const struct volume_set *before; /* borrowed; the last scan's, as a cache; may be NULL */
 };
 
 struct backend {
         enum pool_type type;
-        /* Pool's option and volume's option parts of GetStoragePoolCapabilities. */
-        const char *const *source_formats; /* NULL-terminated; NULL: no <sourceFormatType> */
-        const char *default_source_format; /* filled in at define when none is given; may be NULL */
-        const char *const *volume_formats; /* NULL-terminated; NULL: none */
-        const char *default_volume_format; /* may be NULL */
         /* At define: is everything there that this type needs? May be NULL. Loop or lane, no I/O. */
         bool (*check_def)(const struct pool_def *def, GError **error);
 
@@ -156,11 +153,12 @@ struct backend {
         int (*open)(const struct backend_context *context, const struct volume *volume, bool writable,
                     uint64_t *length, GError **error);
         /*
-         * Pool's lane, after a change of the volume: its description anew; and the numbers of the pool. Both
+         * Pool's lane, after a change: describes the volume of that name as it is now; *volume NULL with
+         * true: there is none. before: the last description, may be NULL. And the numbers of the pool. Both
          * NULL: the model refreshes the whole pool instead.
          */
-        struct volume *(*reload)(const struct backend_context *context, const struct volume *volume,
-                                 GError **error);
+        bool (*probe)(const struct backend_context *context, const char *name, const struct volume *before,
+                      struct volume **volume, GError **error);
         bool (*measure)(const struct backend_context *context, struct pool_numbers *numbers, GError **error);
         /*
          * In the pool's reading lane, while anything else may run: the sizes of a volume as they are now.
@@ -182,5 +180,6 @@ extern const struct backend backend_dir;
 
 /* Something changed behind the pool: it is refreshed soon (coalesced). Pool's lane. */
 void backend_changed(struct storage_pool *pool);
-/* Only these names may have changed (strings, borrowed). Needs reload and measure. Pool's lane. */
-void backend_changed_names(struct storage_pool *pool, GHashTable *names);
+/* The same when only the volume of that name may have changed; for backends with probe and measure. Pool's
+ * lane. */
+void backend_changed_name(struct storage_pool *pool, const char *name);

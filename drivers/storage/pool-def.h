@@ -42,6 +42,30 @@ enum pool_type {
 const char *pool_type_get_name(enum pool_type type); /* "dir", "fs" ... */
 bool pool_type_parse(const char *name, enum pool_type *type);
 
+enum pool_type_needs {
+        POOL_NEEDS_HOST = 1,
+        POOL_NEEDS_DEVICE = 2,
+        POOL_NEEDS_DIR = 4,
+        POOL_NEEDS_ADAPTER = 8,
+        POOL_NEEDS_NAME = 16,
+        POOL_NEEDS_INITIATOR = 32,
+        POOL_NEEDS_TARGET = 64, /* <target><path> */
+        POOL_TAKES_NAME = 128,  /* the pool's name is its <source><name> unless one is given */
+};
+
+/* What a type's documents look like: constant. */
+struct pool_type_format {
+        const char *name;
+        unsigned needs;                    /* enum pool_type_needs */
+        const char *const *source_formats; /* NULL-terminated; NULL: the type has no <source><format> */
+        const char *default_source_format;
+        const char *const *volume_formats; /* NULL-terminated; NULL: none in the capabilities */
+        const char *default_volume_format;
+        const char *target_prefix; /* the target is this and the source's name; NULL: as given */
+};
+
+const struct pool_type_format *pool_type_get_format(enum pool_type type);
+
 /* <permissions> of a target; what is not given is -1. */
 struct storage_permissions {
         int mode; /* octal in the text */
@@ -55,7 +79,7 @@ struct pool_host {
         unsigned port; /* 0: none given */
 };
 
-/* <device path='..' part_separator='..'><freeExtent .../></device> */
+/* <device path='..' part_separator='..'/> */
 struct pool_device {
         char *path;         /* owned */
         int part_separator; /* -1 not given, 0 no, 1 yes */
@@ -93,6 +117,8 @@ struct secret_ref {
         char *uuid;  /* owned, canonical; NULL: by usage */
         char *usage; /* owned; NULL: by uuid */
 };
+
+void secret_ref_clear(struct secret_ref *ref);
 
 struct pool_auth {
         enum pool_auth_type type;
@@ -144,12 +170,21 @@ extern const struct managed_kind storage_pool_kind;
  * libvirt's order. Errors: ERROR_FROM_XML or ERROR_FROM_STORAGE with element and line.
  */
 struct pool_def *pool_def_parse(const char *xml, GError **error);
+/* Refuses elements that the format does not know (STORAGE_POOL_VALIDATE). */
+bool pool_def_validate(const char *xml, GError **error);
+
+/* For storage_pool_kind. */
+void pool_def_free(struct definition *definition);
 
 struct pool_numbers {
         uint64_t capacity;
         uint64_t allocation;
         uint64_t available;
 };
+
+/* A new definition with other permissions of the target. */
+struct pool_def *pool_def_with_permissions(const struct pool_def *def,
+                                           const struct storage_permissions *permissions, GError **error);
 
 /* The canonical text with these numbers in it; base.xml has zeros. */
 char *pool_def_format(const struct pool_def *def, const struct pool_numbers *numbers);

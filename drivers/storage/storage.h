@@ -60,7 +60,9 @@ struct storage_pool {
         void *live;       /* the backend's */
         GHashTable *busy; /* owned; names of volumes that jobs work on -> how many; or are being made */
         unsigned jobs;    /* jobs that work on this pool */
-        struct lane_timer *timer; /* owned; a refresh to come */
+        struct lane_timer *timer; /* owned; a look at changes to come */
+        GHashTable *changed;      /* owned; names of volumes to look at then */
+        bool all_changed;         /* or all of them */
 };
 
 static inline const struct storage_pool_state *storage_pool_get_published(const struct storage_pool *pool)

@@ -129,12 +129,19 @@ bool volume_equal(const struct volume *a, const struct volume *b);
 /* Canonical text in libvirt's order. */
 char *volume_format_xml(const struct volume *volume);
 
+/* What a client's description says. */
+struct volume_given {
+        bool capacity;
+        bool allocation; /* else it equals capacity */
+};
+
 /*
- * A new volume as a client describes it: name checked (volume_check_name()), capacity and allocation bounded;
- * key and path are not read. *has_allocation: an <allocation> was given (else it equals capacity). Errors:
- * ERROR_FROM_XML, ERROR_FROM_STORAGE.
+ * A new volume as a client describes it: name checked (volume_check_name()), sizes bounded; key and path are
+ * not read. Errors: ERROR_FROM_XML, ERROR_FROM_STORAGE.
  */
-struct volume *volume_parse(const char *xml, enum pool_type type, bool *has_allocation, GError **error);
+struct volume *volume_parse(const char *xml, enum pool_type type, struct volume_given *given, GError **error);
+/* Refuses elements that the format does not know (VOLUME_CREATE_VALIDATE). */
+bool volume_validate(const char *xml, GError **error);
 
 /*
  * No empty or blank name, no '/', not "." or "..", no control characters, valid UTF-8, at most
