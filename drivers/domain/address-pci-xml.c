@@ -56,14 +56,13 @@ static void add_device(struct pci *pci, xmlNode *node)
 
 static void add_kind(struct pci *pci, enum hardware_kind kind)
 {
-        HARDWARE_FOREACH(node, pci->hardware, kind)
-        add_device(pci, node);
+        HARDWARE_FOREACH (node, pci->hardware, kind)
+                add_device(pci, node);
 }
 
 static void add_controllers(struct pci *pci, bool bridges)
 {
-        HARDWARE_FOREACH(node, pci->hardware, HARDWARE_CONTROLLER)
-        {
+        HARDWARE_FOREACH (node, pci->hardware, HARDWARE_CONTROLLER) {
                 if (is_pci_controller(node) == bridges)
                         add_device(pci, node);
         }
@@ -71,8 +70,7 @@ static void add_controllers(struct pci *pci, bool bridges)
 
 static void add_interfaces(struct pci *pci, bool hostdev)
 {
-        HARDWARE_FOREACH(node, pci->hardware, HARDWARE_INTERFACE)
-        {
+        HARDWARE_FOREACH (node, pci->hardware, HARDWARE_INTERFACE) {
                 if (hardware_is(node, "type", "hostdev") == hostdev)
                         add_device(pci, node);
         }

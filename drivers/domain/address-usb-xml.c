@@ -75,8 +75,7 @@ static unsigned ports_of(const char *model)
 
 static bool collect_buses(struct hardware *hardware, struct usb *usb, GError **error)
 {
-        HARDWARE_FOREACH(controller, hardware, HARDWARE_CONTROLLER)
-        {
+        HARDWARE_FOREACH (controller, hardware, HARDWARE_CONTROLLER) {
                 unsigned index = 0, ports = ports_of(hardware_peek(controller, "model"));
                 const struct hub *known;
 
@@ -270,8 +269,7 @@ static GPtrArray *list_devices(struct hardware *hardware)
         GPtrArray *devices = g_ptr_array_new();
 
         for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
-                HARDWARE_FOREACH(device, hardware, kinds[i])
-                {
+                HARDWARE_FOREACH (device, hardware, kinds[i]) {
                         if (is_usb(device))
                                 g_ptr_array_add(devices, device);
                 }

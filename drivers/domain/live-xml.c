@@ -120,8 +120,7 @@ static void set_counted(const struct hardware *hardware)
         char alias[ALIAS_MAX];
 
         for (unsigned i = 0; i < G_N_ELEMENTS(counted); i++) {
-                HARDWARE_FOREACH(node, hardware, counted[i].kind)
-                {
+                HARDWARE_FOREACH (node, hardware, counted[i].kind) {
                         if (hardware_is(node, "model", "none"))
                                 continue;
                         g_snprintf(alias, sizeof(alias), "%s%u", counted[i].prefix, node_i);
@@ -136,16 +135,14 @@ static void set_hostdevs(const struct hardware *hardware)
         unsigned hostdevs = 0;
         char alias[ALIAS_MAX];
 
-        HARDWARE_FOREACH(interface, hardware, HARDWARE_INTERFACE)
-        {
+        HARDWARE_FOREACH (interface, hardware, HARDWARE_INTERFACE) {
                 bool hostdev = hardware_is(interface, "type", "hostdev");
 
                 g_snprintf(alias, sizeof(alias), hostdev ? "hostdev%u" : "net%u",
                            hostdev ? hostdevs++ : interface_i);
                 set_alias(interface, alias);
         }
-        HARDWARE_FOREACH(hostdev, hardware, HARDWARE_HOSTDEV)
-        {
+        HARDWARE_FOREACH (hostdev, hardware, HARDWARE_HOSTDEV) {
                 g_snprintf(alias, sizeof(alias), "hostdev%u", hostdevs++);
                 set_alias(hostdev, alias);
         }
@@ -165,28 +162,39 @@ static void set_console(const struct hardware *hardware)
         set_alias(console, hardware_peek_child(hardware_get(hardware, HARDWARE_SERIAL, 0), "alias", "name"));
 }
 
+/* Names that stand for the same position (vda, hda on virtio) get the numbers behind all others. */
+static void set_disks(const struct hardware *hardware)
+{
+        g_autoptr(GHashTable) used = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        unsigned spare = hardware_count(hardware, HARDWARE_DISK);
+        char alias[ALIAS_MAX];
+
+        HARDWARE_FOREACH (disk, hardware, HARDWARE_DISK) {
+                name_disk(hardware, disk, disk_i, alias);
+                while (g_hash_table_contains(used, alias))
+                        g_snprintf(alias, sizeof(alias), "%s-disk%u",
+                                   hardware_peek_child(disk, "target", "bus"), spare++);
+                g_hash_table_add(used, g_strdup(alias));
+                set_alias(disk, alias);
+        }
+}
+
 static void set_aliases(const struct hardware *hardware)
 {
         char alias[ALIAS_MAX];
 
-        HARDWARE_FOREACH(disk, hardware, HARDWARE_DISK)
-        {
-                name_disk(hardware, disk, disk_i, alias);
-                set_alias(disk, alias);
-        }
-        HARDWARE_FOREACH(controller, hardware, HARDWARE_CONTROLLER)
-        {
+        set_disks(hardware);
+        HARDWARE_FOREACH (controller, hardware, HARDWARE_CONTROLLER) {
                 name_controller(hardware, controller, controller_i, alias);
                 set_alias(controller, alias);
         }
-        HARDWARE_FOREACH(memory, hardware, HARDWARE_MEMORY)
-        {
+        HARDWARE_FOREACH (memory, hardware, HARDWARE_MEMORY) {
                 *alias = '\0';
                 name_memory(memory, memory_i, alias);
                 set_alias(memory, alias);
         }
-        HARDWARE_FOREACH(nvram, hardware, HARDWARE_NVRAM)
-        set_alias(nvram, "nvram");
+        HARDWARE_FOREACH (nvram, hardware, HARDWARE_NVRAM)
+                set_alias(nvram, "nvram");
         set_counted(hardware);
         set_hostdevs(hardware);
         set_console(hardware);

@@ -12,8 +12,7 @@ static bool number_ports(struct hardware *hardware, enum hardware_kind kind, GEr
 {
         unsigned next = 0;
 
-        HARDWARE_FOREACH(node, hardware, kind)
-        {
+        HARDWARE_FOREACH (node, hardware, kind) {
                 xmlNode *target = hardware_child(node, "target");
                 unsigned port = next;
 
@@ -97,8 +96,7 @@ static void copy_backend(xmlNode *to, const xmlNode *from)
 /* Only the first <console> may stand for a serial port. */
 static bool check_consoles(struct hardware *hardware, GError **error)
 {
-        HARDWARE_FOREACH(console, hardware, HARDWARE_CONSOLE)
-        {
+        HARDWARE_FOREACH (console, hardware, HARDWARE_CONSOLE) {
                 if (console_i > 0 && is_serial_console(console))
                         return hardware_unsupported(error, console,
                                                     "only the first console can be a serial port");
@@ -188,23 +186,21 @@ bool normalize_chars(struct hardware *hardware, GError **error)
                                                     HARDWARE_CHANNEL };
 
         for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
-                HARDWARE_FOREACH(node, hardware, kinds[i])
-                fill_source(node);
+                HARDWARE_FOREACH (node, hardware, kinds[i])
+                        fill_source(node);
                 if (kinds[i] != HARDWARE_CHANNEL && !number_ports(hardware, kinds[i], error))
                         return false;
         }
         if (!check_consoles(hardware, error))
                 return false;
         pair_console(hardware);
-        HARDWARE_FOREACH(serial, hardware, HARDWARE_SERIAL)
-        fill_serial(hardware, serial);
-        HARDWARE_FOREACH(channel, hardware, HARDWARE_CHANNEL)
-        {
+        HARDWARE_FOREACH (serial, hardware, HARDWARE_SERIAL)
+                fill_serial(hardware, serial);
+        HARDWARE_FOREACH (channel, hardware, HARDWARE_CHANNEL) {
                 if (!fill_channel(channel, error))
                         return false;
         }
-        HARDWARE_FOREACH(redirdev, hardware, HARDWARE_REDIRDEV)
-        {
+        HARDWARE_FOREACH (redirdev, hardware, HARDWARE_REDIRDEV) {
                 hardware_default(redirdev, "bus", "usb");
                 if (hardware_is(redirdev, "type", "tcp"))
                         hardware_default(hardware_child(redirdev, "protocol"), "type", "raw");

@@ -34,8 +34,7 @@ static unsigned index_of(const xmlNode *controller)
 
 xmlNode *normalize_find_controller(const struct hardware *hardware, const char *type, unsigned index)
 {
-        HARDWARE_FOREACH(controller, hardware, HARDWARE_CONTROLLER)
-        {
+        HARDWARE_FOREACH (controller, hardware, HARDWARE_CONTROLLER) {
                 if (hardware_is(controller, "type", type) && index_of(controller) == index)
                         return controller;
         }
@@ -121,13 +120,11 @@ static bool number_controllers(struct hardware *hardware, GError **error)
 
         for (unsigned i = 0; i < N_TYPES; i++)
                 numbers.used[i] = g_hash_table_new(NULL, NULL);
-        HARDWARE_FOREACH(controller, hardware, HARDWARE_CONTROLLER)
-        {
+        HARDWARE_FOREACH (controller, hardware, HARDWARE_CONTROLLER) {
                 if (!use_number(&numbers, controller, error))
                         return false;
         }
-        HARDWARE_FOREACH(controller, hardware, HARDWARE_CONTROLLER)
-        {
+        HARDWARE_FOREACH (controller, hardware, HARDWARE_CONTROLLER) {
                 if (!xml_has_attr(controller, "index"))
                         give_number(&numbers, controller);
                 if (hardware_is(controller, "model", "ich9-ehci1"))
@@ -230,8 +227,7 @@ bool normalize_fill_controller(const struct hardware *hardware, xmlNode *control
 
 static bool has_type(const struct hardware *hardware, const char *type)
 {
-        HARDWARE_FOREACH(controller, hardware, HARDWARE_CONTROLLER)
-        {
+        HARDWARE_FOREACH (controller, hardware, HARDWARE_CONTROLLER) {
                 if (hardware_is(controller, "type", type))
                         return true;
         }
@@ -240,18 +236,15 @@ static bool has_type(const struct hardware *hardware, const char *type)
 
 static bool needs_usb(const struct hardware *hardware)
 {
-        HARDWARE_FOREACH(input, hardware, HARDWARE_INPUT)
-        {
+        HARDWARE_FOREACH (input, hardware, HARDWARE_INPUT) {
                 if (hardware_is(input, "bus", "usb"))
                         return true;
         }
-        HARDWARE_FOREACH(hostdev, hardware, HARDWARE_HOSTDEV)
-        {
+        HARDWARE_FOREACH (hostdev, hardware, HARDWARE_HOSTDEV) {
                 if (hardware_is(hostdev, "type", "usb"))
                         return true;
         }
-        HARDWARE_FOREACH(disk, hardware, HARDWARE_DISK)
-        {
+        HARDWARE_FOREACH (disk, hardware, HARDWARE_DISK) {
                 if (hardware_child_is(disk, "target", "bus", "usb"))
                         return true;
         }
@@ -283,8 +276,7 @@ bool normalize_controllers(struct hardware *hardware, GError **error)
         if (!number_controllers(hardware, error))
                 return false;
         add_builtin(hardware);
-        HARDWARE_FOREACH(controller, hardware, HARDWARE_CONTROLLER)
-        {
+        HARDWARE_FOREACH (controller, hardware, HARDWARE_CONTROLLER) {
                 if (!normalize_fill_controller(hardware, controller, error))
                         return false;
         }

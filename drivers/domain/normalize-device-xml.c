@@ -198,8 +198,7 @@ bool normalize_devices(struct hardware *hardware, GError **error)
 
         add_memballoon(hardware);
         for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
-                HARDWARE_FOREACH(node, hardware, kinds[i].kind)
-                {
+                HARDWARE_FOREACH (node, hardware, kinds[i].kind) {
                         if (node_i >= kinds[i].max)
                                 return xml_error(error, node, "a domain has at most %u of it", kinds[i].max);
                         if (kinds[i].fill && !kinds[i].fill(hardware, node, error))

@@ -192,8 +192,7 @@ static void move_primary(struct hardware *hardware)
 {
         GPtrArray *nodes = hardware->nodes[HARDWARE_VIDEO];
 
-        HARDWARE_FOREACH(video, hardware, HARDWARE_VIDEO)
-        {
+        HARDWARE_FOREACH (video, hardware, HARDWARE_VIDEO) {
                 if (video_i == 0 || !hardware_child_is(video, "model", "primary", "yes"))
                         continue;
                 if (hardware_child_is(nodes->pdata[0], "model", "primary", "yes"))
@@ -212,8 +211,7 @@ static bool fill_videos(struct hardware *hardware, GError **error)
             hardware_count(hardware, HARDWARE_VIDEO) == 0 && hardware->machine->video_model)
                 hardware_add(hardware, HARDWARE_VIDEO);
         move_primary(hardware);
-        HARDWARE_FOREACH(video, hardware, HARDWARE_VIDEO)
-        {
+        HARDWARE_FOREACH (video, hardware, HARDWARE_VIDEO) {
                 if (!fill_video(hardware, video, video_i == 0, error))
                         return false;
         }
@@ -233,8 +231,7 @@ static void fill_audio(struct hardware *hardware)
 
         if (hardware_count(hardware, HARDWARE_AUDIO) > 0 || !hardware->machine->emulator)
                 return;
-        HARDWARE_FOREACH(graphics, hardware, HARDWARE_GRAPHICS)
-        {
+        HARDWARE_FOREACH (graphics, hardware, HARDWARE_GRAPHICS) {
                 if (hardware_is(graphics, "type", "sdl") || hardware_is(graphics, "type", "dbus"))
                         return;
                 if (hardware_is(graphics, "type", "spice"))
@@ -277,8 +274,7 @@ static bool fill_input(const struct hardware *hardware, xmlNode *input, GError *
 
 static bool has_input(const struct hardware *hardware, const char *type)
 {
-        HARDWARE_FOREACH(input, hardware, HARDWARE_INPUT)
-        {
+        HARDWARE_FOREACH (input, hardware, HARDWARE_INPUT) {
                 if (hardware_is(input, "type", type) && hardware_is(input, "bus", "ps2"))
                         return true;
         }
@@ -299,16 +295,14 @@ static void add_builtin_input(struct hardware *hardware, const char *type)
 
 bool normalize_displays(struct hardware *hardware, GError **error)
 {
-        HARDWARE_FOREACH(graphics, hardware, HARDWARE_GRAPHICS)
-        {
+        HARDWARE_FOREACH (graphics, hardware, HARDWARE_GRAPHICS) {
                 if (!fill_graphics(graphics, error))
                         return false;
         }
         if (!fill_videos(hardware, error))
                 return false;
         fill_audio(hardware);
-        HARDWARE_FOREACH(input, hardware, HARDWARE_INPUT)
-        {
+        HARDWARE_FOREACH (input, hardware, HARDWARE_INPUT) {
                 if (!fill_input(hardware, input, error))
                         return false;
         }

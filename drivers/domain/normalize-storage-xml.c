@@ -115,8 +115,7 @@ static bool check_targets(const struct hardware *hardware, GError **error)
 {
         g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
 
-        HARDWARE_FOREACH(disk, hardware, HARDWARE_DISK)
-        {
+        HARDWARE_FOREACH (disk, hardware, HARDWARE_DISK) {
                 xmlNode *target = xml_child(disk, "target");
                 const char *dev = hardware_peek(target, "dev");
 
@@ -157,8 +156,7 @@ static void order_disks(struct hardware *hardware)
         g_autoptr(GArray) places = g_array_sized_new(FALSE, FALSE, sizeof(struct place), count);
         bool sorted = true;
 
-        HARDWARE_FOREACH(disk, hardware, HARDWARE_DISK)
-        {
+        HARDWARE_FOREACH (disk, hardware, HARDWARE_DISK) {
                 const xmlNode *target = xml_child(disk, "target");
                 struct place place = { .disk = disk,
                                        .index = normalize_disk_index(hardware_peek(target, "dev")) };
@@ -195,13 +193,12 @@ static void fill_filesystem(const struct hardware *hardware, xmlNode *node)
 
 bool normalize_storage(struct hardware *hardware, GError **error)
 {
-        HARDWARE_FOREACH(disk, hardware, HARDWARE_DISK)
-        {
+        HARDWARE_FOREACH (disk, hardware, HARDWARE_DISK) {
                 if (!fill_disk(hardware, disk, error))
                         return false;
         }
-        HARDWARE_FOREACH(filesystem, hardware, HARDWARE_FILESYSTEM)
-        fill_filesystem(hardware, filesystem);
+        HARDWARE_FOREACH (filesystem, hardware, HARDWARE_FILESYSTEM)
+                fill_filesystem(hardware, filesystem);
         if (!check_targets(hardware, error))
                 return false;
         order_disks(hardware);

@@ -25,12 +25,13 @@ static bool is_generated_target(const char *dev)
 static void strip_aliases(xmlNode *devices)
 {
         XML_FOREACH_CHILD (device, devices) {
-                xmlNode *alias = xml_child(device, "alias");
+                for (xmlNode *child = xml_first_element(device), *next; child; child = next) {
+                        const char *name = hardware_peek(child, "name");
 
-                if (alias &&
-                    !g_str_has_prefix(hardware_peek(alias, "name") ? hardware_peek(alias, "name") : "",
-                                      USER_ALIAS))
-                        xml_remove(alias);
+                        next = xml_next_element(child);
+                        if (xml_is(child, "alias") && !(name && g_str_has_prefix(name, USER_ALIAS)))
+                                xml_remove(child);
+                }
         }
 }
 
@@ -54,8 +55,9 @@ static void strip_char(xmlNode *node)
                 xml_set_attr(target, "state", NULL);
         if (!source)
                 return;
-        if (hardware_is(node, "type", "pty") || is_generated_socket(node, source))
-                xml_remove(source);
+        if (!xml_has_attr(node, "type") || hardware_is(node, "type", "pty") ||
+            is_generated_socket(node, source))
+                xml_remove_children(node, "source");
 }
 
 static void strip_chain(xmlNode *image)
@@ -77,12 +79,15 @@ static void strip_disk(xmlNode *node)
 
 static void strip_interface(xmlNode *node)
 {
-        xmlNode *source = xml_child(node, "source"), *target = xml_child(node, "target");
+        xmlNode *source = xml_child(node, "source");
 
-        if (target && is_generated_target(hardware_peek(target, "dev")))
-                xml_set_attr(target, "dev", NULL);
-        if (target && !target->properties && !target->children)
-                xml_remove(target);
+        for (xmlNode *target = xml_child(node, "target"), *next; target; target = next) {
+                next = xml_next(target);
+                if (is_generated_target(hardware_peek(target, "dev")))
+                        xml_set_attr(target, "dev", NULL);
+                if (!target->properties && !target->children)
+                        xml_remove(target);
+        }
         if (source && hardware_is(node, "type", "network")) {
                 xml_set_attr(source, "portid", NULL);
                 xml_set_attr(source, "bridge", NULL);
@@ -139,7 +144,7 @@ void normalize_strip(struct hardware *hardware)
         strip_aliases(hardware->devices);
         strip_seclabels(hardware->root);
         for (unsigned i = 0; i < G_N_ELEMENTS(strips); i++) {
-                HARDWARE_FOREACH(node, hardware, strips[i].kind)
-                strips[i].strip(node);
+                HARDWARE_FOREACH (node, hardware, strips[i].kind)
+                        strips[i].strip(node);
         }
 }
