@@ -46,6 +46,7 @@ struct job {
         GError *error; /* owned */
         /* loop */
         enum job_state state;
+        bool deferred;
         uint64_t processed, total;
 };
 
@@ -150,20 +151,47 @@ static void job_free(struct job *job)
         g_free(job);
 }
 
+static void set_final_state(struct job *job)
+{
+        if (!job->error)
+                job->state = JOB_COMPLETED;
+        else
+                job->state = atomic_load(&job->cancelled) ? JOB_CANCELLED : JOB_FAILED;
+}
+
+static void announce_end(struct job *job)
+{
+        tell(job, JOB_ENDED);
+        g_queue_remove(&job->list->jobs, job);
+        job_free(job);
+}
+
+void job_defer_end(struct job *job)
+{
+        g_assert(on_loop(job->list->loop));
+        job->deferred = true;
+        job->state = JOB_RUNNING;
+}
+
+void job_end(struct job *job, const GError *error)
+{
+        g_assert(on_loop(job->list->loop) && job->deferred);
+        if (error && !job->error)
+                job->error = g_error_copy(error);
+        set_final_state(job);
+        announce_end(job);
+}
+
 static void job_finish(void *data)
 {
         struct job *job = data;
 
         take_progress(job);
-        if (!job->error)
-                job->state = JOB_COMPLETED;
-        else
-                job->state = atomic_load(&job->cancelled) ? JOB_CANCELLED : JOB_FAILED;
+        set_final_state(job);
         if (job->done)
                 job->done(job, job->error, job->data);
-        tell(job, JOB_ENDED);
-        g_queue_remove(&job->list->jobs, job);
-        job_free(job);
+        if (!job->deferred)
+                announce_end(job);
 }
 
 static void job_main(void *data)

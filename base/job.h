@@ -64,6 +64,14 @@ typedef void (*job_done)(struct job *job, const GError *error, void *data);
 struct job *job_run(struct job_list *list, const char *operation, struct managed *object, job_work work,
                     job_done done, void *data, GError **error);
 
+/*
+ * From within done: the end is announced only when job_end() is called, so that what the job made can be
+ * published in another lane first. The job counts as running meanwhile.
+ */
+void job_defer_end(struct job *job);
+/* The end of a deferred job; error (borrowed) NULL: what its work said counts. The job is gone afterwards. */
+void job_end(struct job *job, const GError *error);
+
 /* Interrupts the work. It ends as JOB_CANCELLED, unless it was about to complete. */
 void job_cancel(struct job *job);
 

@@ -51,6 +51,8 @@ struct run {
         GString *output; /* owned */
         GString *errors; /* owned */
         bool truncated;
+        spawn_reader reader; /* NULL: output is kept */
+        void *reader_data;   /* borrowed */
 };
 
 void spawn_result_clear(struct spawn_result *result)
@@ -233,6 +235,10 @@ static void keep_output(struct run *run, const char *chunk, size_t length)
 {
         size_t room = SPAWN_OUTPUT_MAX - run->output->len;
 
+        if (run->reader) {
+                run->reader(chunk, length, run->reader_data);
+                return;
+        }
         g_string_append_len(run->output, chunk, (gssize)MIN(length, room));
         if (length <= room)
                 return;
@@ -321,20 +327,27 @@ static void finish(struct run *run, struct spawn_result *result)
         result->errors = g_strndup(run->errors->str, run->errors->len);
 }
 
+static bool run_whole(struct run *run, const char *const argv[], unsigned timeout_ms,
+                      struct spawn_result *result, GError **error)
+{
+        bool done;
+
+        g_assert(in_lane(run->lane));
+        *result = (struct spawn_result){ 0 };
+        done = start(run, argv, error) && wait_for_end(run, timeout_ms, error);
+        if (done)
+                finish(run, result);
+        run_done(run);
+        return done;
+}
+
 bool spawn_run(struct lane *lane, const char *const argv[], const char *input, unsigned timeout_ms,
                struct spawn_result *result, GError **error)
 {
         struct run run;
-        bool done;
 
-        g_assert(in_lane(lane));
-        *result = (struct spawn_result){ 0 };
         run_init(&run, lane, argv[0], input);
-        done = start(&run, argv, error) && wait_for_end(&run, timeout_ms, error);
-        if (done)
-                finish(&run, result);
-        run_done(&run);
-        return done;
+        return run_whole(&run, argv, timeout_ms, result, error);
 }
 
 /* The last line of text that says anything. */
@@ -375,6 +388,23 @@ bool spawn_check(struct lane *lane, const char *const argv[], unsigned timeout_m
         passed = check_result(argv[0], &result, error);
         if (passed && output)
                 *output = g_steal_pointer(&result.output);
+        spawn_result_clear(&result);
+        return passed;
+}
+
+bool spawn_follow(struct lane *lane, const char *const argv[], const char *input, unsigned timeout_ms,
+                  spawn_reader reader, void *data, GError **error)
+{
+        struct spawn_result result;
+        struct run run;
+        bool passed;
+
+        run_init(&run, lane, argv[0], input);
+        run.reader = reader;
+        run.reader_data = data;
+        if (!run_whole(&run, argv, timeout_ms, &result, error))
+                return false;
+        passed = check_result(argv[0], &result, error);
         spawn_result_clear(&result);
         return passed;
 }

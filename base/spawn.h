@@ -45,3 +45,13 @@ bool spawn_run(struct lane *lane, const char *const argv[], const char *input, u
  */
 bool spawn_check(struct lane *lane, const char *const argv[], unsigned timeout_ms, char **output,
                  GError **error);
+
+/* In the lane: a piece of the program's standard output as it comes; not NUL-terminated. */
+typedef void (*spawn_reader)(const char *chunk, size_t length, void *data);
+
+/*
+ * spawn_check() for programs that report progress: reader gets the output, of which nothing is kept. input as
+ * with spawn_run(), may be NULL.
+ */
+bool spawn_follow(struct lane *lane, const char *const argv[], const char *input, unsigned timeout_ms,
+                  spawn_reader reader, void *data, GError **error);

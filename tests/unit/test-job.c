@@ -138,6 +138,36 @@ START_TEST(failure_is_kept_for_the_views)
 }
 END_TEST
 
+static void defer(struct job *job, const GError *error, void *data)
+{
+        job_defer_end(job);
+        *(struct job **)data = job;
+}
+
+START_TEST(deferred_end_is_announced_when_it_is_said)
+{
+        struct job *job = NULL;
+        g_autoptr(GError) error = NULL;
+
+        job_run(list, "count", NULL, count_up, defer, &job, NULL);
+        while (!job)
+                loop_step(loop, true);
+        ck_assert_int_eq(job_get_state(job), JOB_RUNNING);
+        ck_assert_str_eq(journal->str, "A");
+        job_end(job, NULL);
+        ck_assert_str_eq(journal->str, "AE1");
+        ck_assert_uint_eq(job_list_get_count(list), 0);
+
+        job = NULL;
+        job_run(list, "count", NULL, count_up, defer, &job, NULL);
+        while (!job)
+                loop_step(loop, true);
+        error_set(&error, ERROR_FROM_STORAGE, ERROR_OPERATION_FAILED, "late");
+        job_end(job, error);
+        ck_assert_str_eq(journal->str, "AE1AE2");
+}
+END_TEST
+
 START_TEST(too_many_are_refused)
 {
         g_autoptr(GError) error = NULL;
@@ -164,6 +194,7 @@ int main(void)
         tcase_add_test(tests, running_job_is_cancelled);
         tcase_add_test(tests, job_cancelled_before_it_began_does_not_begin);
         tcase_add_test(tests, failure_is_kept_for_the_views);
+        tcase_add_test(tests, deferred_end_is_announced_when_it_is_said);
         tcase_add_test(tests, too_many_are_refused);
         suite_add_tcase(suite, tests);
         srunner_run_all(runner, CK_NORMAL);

@@ -406,7 +406,35 @@ START_TEST(test_no_descriptors)
 }
 END_TEST
 
+static void collect(const char *chunk, size_t length, void *data)
+{
+        g_string_append_len(data, chunk, (gssize)length);
+}
+
+static void follow(void *data)
+{
+        const char *const good[] = { "sh", "-c", "cat; echo end", NULL };
+        const char *const bad[] = { "sh", "-c", "echo said; echo why >&2; exit 3", NULL };
+        g_autoptr(GString) output = g_string_new(NULL);
+        g_autoptr(GError) error = NULL;
+
+        ck_assert(spawn_follow(lane, good, "in ", LONG_MS, collect, output, NULL));
+        ck_assert_str_eq(output->str, "in end\n");
+        ck_assert(!spawn_follow(lane, bad, NULL, LONG_MS, collect, output, &error));
+        ck_assert_str_eq(output->str, "in end\nsaid\n");
+        ck_assert_ptr_nonnull(strstr(error->message, "ended with status 3: why"));
+        loop_post(loop, quit, NULL);
+}
+
+/* Output goes to a reader. */
+START_TEST(test_follow)
+{
+        lane_post(lane, follow, NULL);
+        loop_run(loop);
+}
+END_TEST
+
 CHECK_MAIN_FIXTURE("spawn", setup, teardown, test_output, test_signalled, test_input, test_input_not_read,
                    test_signal_mask, test_surroundings, test_stdio_closed, test_missing_tool,
                    test_bounded_output, test_deadline, test_group_killed, test_interrupt, test_background,
-                   test_check, test_no_descriptors)
+                   test_check, test_follow, test_no_descriptors)
