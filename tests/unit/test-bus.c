@@ -400,6 +400,25 @@ START_TEST(calls_of_one_caller_act_in_order)
 }
 END_TEST
 
+/* It may overtake the others, but none of them happens after it. */
+START_TEST(destroy_is_the_last_word)
+{
+        expect_reply(define(":1.1", "one", 1), "o");
+        for (unsigned i = 0; i < 20; i++) {
+                dbus_uint32_t serials[] = {
+                        call_flags(":1.1", OTHER, "org.libvirt.Domain", "Create", 0),
+                        call(":1.1", OTHER, "org.libvirt.Domain", "Suspend", DBUS_TYPE_INVALID),
+                        call_flags(":1.1", OTHER, "org.libvirt.Domain", "Destroy", 0),
+                };
+
+                expect_reply(serials[2], "");
+                fake_bus_await(fake, serials[0]);
+                fake_bus_await(fake, serials[1]);
+                ck_assert(!domain_is_active(domain_lookup_name(driver, "one", NULL)));
+        }
+}
+END_TEST
+
 START_TEST(a_flood_delays_nobody_else)
 {
         enum { FLOOD = 600, DOMAINS = 300 };
@@ -535,6 +554,7 @@ int main(void)
                 last_errors_are_the_callers_own,
                 signals_leave_before_the_reply,
                 calls_of_one_caller_act_in_order,
+                destroy_is_the_last_word,
                 a_flood_delays_nobody_else,
                 who_waits_too_much_is_refused,
                 autodestroy_when_the_caller_leaves,
