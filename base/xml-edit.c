@@ -22,7 +22,8 @@ char *xml_clean(const char *text)
         for (char *p = clean; *p; p++) {
                 if ((unsigned char)*p < 0x20 && !strchr("\t\n\r", *p))
                         *p = '?';
-                else if (g_str_has_prefix(p, "\xef\xbf\xbe") || g_str_has_prefix(p, "\xef\xbf\xbf"))
+                else if (*p == '\xef' &&
+                         (g_str_has_prefix(p, "\xef\xbf\xbe") || g_str_has_prefix(p, "\xef\xbf\xbf")))
                         p[2] = (char)0xbd;
         }
         return clean;

@@ -59,7 +59,6 @@ struct hardware {
 bool hardware_init(struct hardware *hardware, xmlNode *root, const struct domain_machine *machine,
                    GError **error);
 void hardware_clear(struct hardware *hardware);
-DEFINE_CLEANUP(GPtrArray, g_ptr_array_unref);
 
 /* The element's name of a kind. */
 const char *hardware_kind_name(enum hardware_kind kind);

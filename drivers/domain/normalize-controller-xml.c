@@ -205,10 +205,10 @@ bool normalize_fill_controller(const struct hardware *hardware, xmlNode *control
         const struct domain_machine *machine = hardware->machine;
         const char *type = hardware_peek(controller, "type");
 
-        if (strcmp(type, "pci") == 0)
-                return fill_pci(hardware, controller, error);
         if (!machine->machine)
                 return true;
+        if (strcmp(type, "pci") == 0)
+                return fill_pci(hardware, controller, error);
         if (hardware_is(controller, "model", "auto"))
                 xml_set_attr(controller, "model", NULL);
         hardware_default(controller, "model", default_model(hardware, type));

@@ -121,7 +121,9 @@ static bool fill_tpm(const struct hardware *hardware, xmlNode *tpm, GError **err
 
         if (!backend)
                 return xml_error(error, tpm, "a TPM without a backend");
-        hardware_default(tpm, "model", hardware->machine->isa ? "tpm-tis" : "tpm-tis-device");
+        hardware_default(tpm, "model",
+                         hardware->machine->machine && !hardware->machine->isa ? "tpm-tis-device"
+                                                                               : "tpm-tis");
         /* The older version is what operating systems no longer take. */
         if (hardware_is(backend, "type", "emulator"))
                 hardware_default(backend, "version", "2.0");

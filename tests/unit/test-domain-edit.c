@@ -85,12 +85,12 @@ static struct domain_def *commit(struct domain_edit *changed)
 
 static void expect(const struct domain_def *def, const char *piece)
 {
-        ck_assert_msg(strstr(def->base.xml, piece), "'%s' is not in:\n%s", piece, def->base.xml);
+        ck_assert_msg(strstr(def->base.xml, piece), "'%s' is not in:\n%.3000s", piece, def->base.xml);
 }
 
 static void expect_no(const struct domain_def *def, const char *piece)
 {
-        ck_assert_msg(!strstr(def->base.xml, piece), "'%s' is in:\n%s", piece, def->base.xml);
+        ck_assert_msg(!strstr(def->base.xml, piece), "'%s' is in:\n%.3000s", piece, def->base.xml);
 }
 
 static void expect_error(struct domain_edit *changed, enum error_code code, const char *message)
