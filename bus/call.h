@@ -25,6 +25,7 @@ struct call {
         DBusMessageIter args; /* behind what call_read() has read */
         const char *granted;  /* borrowed; the last action that was allowed */
         bool holds;           /* later calls of the caller wait for this one */
+        bool settled;         /* see connect_settle() */
         GList link;           /* in bus->calls */
 };
 

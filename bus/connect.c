@@ -6,6 +6,7 @@
 
 #include "bus/bus-private.h"
 #include "bus/caller.h"
+#include "bus/dispatch.h"
 #include "bus/interface.h"
 #include "bus/last-error.h"
 #include "drivers/domain/domain.h"
@@ -18,6 +19,36 @@ bool connect_check_flags(struct call *call, uint32_t flags, uint32_t allowed)
                 return true;
         call_fail_with(call, ERROR_FROM_NONE, ERROR_INVALID_ARG, "unsupported flags (0x%x) in function %s",
                        flags & ~allowed, call_get_member(call));
+        return false;
+}
+
+struct settling {
+        struct call *call; /* borrowed: it waits for us */
+        authorize_next next;
+};
+
+static void settled(const char *text, const GError *error, void *data)
+{
+        struct settling *settling = data;
+        struct call *call = settling->call;
+
+        if (call->message)
+                dispatch_resume(call, call->granted, settling->next);
+        else
+                call_end(call);
+        g_free(settling);
+}
+
+bool connect_settle(struct call *call, const struct connect *connect, authorize_next next)
+{
+        struct settling *settling;
+
+        if (call->settled || domain_driver_get_version(connect->domains, NULL))
+                return true;
+        call->settled = true;
+        settling = g_new(struct settling, 1);
+        *settling = (struct settling){ call, next };
+        domain_get_capabilities(connect->domains, settled, settling);
         return false;
 }
 

@@ -3,6 +3,7 @@
 
 /* Connection objects: what connect.c and connect-node.c share. Loop thread. */
 
+#include "bus/authorize.h"
 #include "bus/call.h"
 
 #include <stdint.h>
@@ -12,3 +13,10 @@
 
 /* Fails the call with "unsupported flags (0x..)" unless flags has no bit outside allowed. */
 bool connect_check_flags(struct call *call, uint32_t flags, uint32_t allowed);
+
+/*
+ * What a driver says about itself (its version) may have to be asked of an emulator first. True: go on.
+ * False: that is being asked, and next runs, from its beginning, when it is answered; then this gives true,
+ * whatever the answer was.
+ */
+bool connect_settle(struct call *call, const struct connect *connect, authorize_next next);

@@ -114,6 +114,8 @@ void on_manager_get_version(struct call *call)
                                "there is no driver of the type '%s'", quoted);
                 return;
         }
+        if (!connect_settle(call, connect, on_manager_get_version))
+                return;
         version = domain_driver_get_version(connect->domains, &error);
         if (version)
                 call_reply(call, "(tt)", CONNECT_API_VERSION, version);

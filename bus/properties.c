@@ -10,6 +10,7 @@
 
 #include "bus/authorize.h"
 #include "bus/bus-private.h"
+#include "bus/connect.h"
 #include "bus/interface.h"
 #include "bus/signal.h"
 #include "introspection/properties.h"
@@ -81,6 +82,12 @@ static const struct interface_property *find_property(struct call *call, const s
         return NULL;
 }
 
+/* Only what a connection says of itself may have to be found out first. */
+static bool is_settled(struct call *call, authorize_next next)
+{
+        return call->target.place != TREE_CONNECT || connect_settle(call, call->target.connect, next);
+}
+
 static void reply_property(struct call *call, const struct interface_property *property)
 {
         g_autoptr(GError) error = NULL;
@@ -90,10 +97,11 @@ static void reply_property(struct call *call, const struct interface_property *p
 
         if (property->get(&call->target, &slot, &error)) {
                 call_send_reply(call, reply);
-        } else {
-                dbus_message_unref(reply);
-                call_fail(call, error);
+                return;
         }
+        dbus_message_unref(reply);
+        if (is_settled(call, on_properties_get))
+                call_fail(call, error);
 }
 
 void on_properties_get(struct call *call)
@@ -120,6 +128,8 @@ void on_properties_get_all(struct call *call)
         interface = find_interface(call, name);
         if (!interface ||
             (interface->read_action && !authorize(call, interface->read_action, on_properties_get_all)))
+                return;
+        if (!is_settled(call, on_properties_get_all))
                 return;
         reply = call_begin_reply(call, &iter);
         if (interface == tree_get_interface(&call->target)) {

@@ -42,6 +42,8 @@ static void setup(void)
 static void teardown(void)
 {
         bus_free(bus);
+        while (registry_get_pending(domain_driver_get_registry(driver)) > 0)
+                loop_step(loop, true);
         fake_bus_free(fake);
         test_driver_free(driver);
         pool_free(pool);
