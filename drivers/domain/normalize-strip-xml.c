@@ -3,6 +3,7 @@
  * Taking out of a document what only describes a running guest: people define what they got by dumping a
  * running domain. No state; any thread.
  */
+#include "base/uuid.h"
 #include "drivers/domain/normalize-steps-xml.h"
 
 #define USER_ALIAS "ua-"
@@ -35,15 +36,33 @@ static void strip_aliases(xmlNode *devices)
         }
 }
 
-/* A channel's own socket in the directory of the running domain, or one that has yet to be chosen. */
+/*
+ * Is the path in a directory that exists as long as a domain runs: <uuid>/io/ of ours, domain-<id>-<name>/ of
+ * libvirt's?
+ */
+static bool is_runtime_path(const char *path)
+{
+        const char *io = path ? strstr(path, "/io/") : NULL;
+        g_autofree char *uuid = NULL;
+
+        if (!path)
+                return false;
+        if (strstr(path, "/channel/target/domain-") || strstr(path, "/lib/domain-"))
+                return true;
+        if (!io || io - path <= UUID_STRING_LENGTH)
+                return false;
+        uuid = g_strndup(io - UUID_STRING_LENGTH, UUID_STRING_LENGTH);
+        return io[-UUID_STRING_LENGTH - 1] == '/' && uuid_parse(&(struct uuid){ 0 }, uuid, NULL);
+}
+
+/* A socket that was made at start, or one that has yet to be chosen. */
 static bool is_generated_socket(const xmlNode *node, const xmlNode *source)
 {
         const char *path = hardware_peek(source, "path");
 
-        if (!xml_is(node, "channel") || !hardware_is(node, "type", "unix") ||
-            hardware_is(source, "mode", "connect"))
+        if (!hardware_is(node, "type", "unix") || hardware_is(source, "mode", "connect"))
                 return false;
-        return !path || strstr(path, "/channel/target/domain-");
+        return is_runtime_path(path) || (!path && xml_is(node, "channel"));
 }
 
 static void strip_char(xmlNode *node)
@@ -105,16 +124,16 @@ static void strip_graphics(xmlNode *node)
                 xml_set_attr(node, "tlsPort", NULL);
         }
         XML_FOREACH_CHILD (listen, node) {
-                const char *path = hardware_peek(listen, "socket");
-
                 if (!xml_is(listen, "listen"))
                         continue;
                 if (hardware_is(listen, "type", "network")) {
                         xml_set_attr(listen, "address", NULL);
                         xml_set_attr(node, "listen", NULL);
                 }
-                if (path && hardware_is(listen, "type", "socket") && strstr(path, "/lib/domain-"))
+                if (is_runtime_path(hardware_peek(listen, "socket"))) {
                         xml_set_attr(listen, "socket", NULL);
+                        xml_set_attr(node, "socket", NULL);
+                }
         }
 }
 

@@ -432,6 +432,28 @@ START_TEST(test_disks)
 }
 END_TEST
 
+#define RUNTIME "/run/virtbus/qemu/0b4a6c5e-0000-4000-8000-000000000001/io/"
+
+/* What was chosen when the guest was started is not taken elsewhere. */
+START_TEST(test_migratable)
+{
+        struct domain_edit *changed = edit(activate);
+        CLEANUP(domain_def_unref) struct domain_def *def = load(), *active = NULL, *back = NULL;
+
+        domain_edit_set_pty(changed, "serial0", "/dev/pts/3");
+        domain_edit_set_pty(changed, "console1", "/dev/pts/4");
+        domain_edit_set_socket(changed, "channel0", RUNTIME "org.qemu.guest_agent.0");
+        domain_edit_set_channel_state(changed, "channel0", true);
+        domain_edit_set_graphics_ports(changed, 0, 5901, 0, 0);
+        domain_edit_set_graphics_socket(changed, 1, 0, RUNTIME "spice1.sock");
+        domain_edit_set_interface_target(changed, "net1", "vnet12");
+        domain_edit_set_interface_port(changed, "ua-lan", "virbr0", "0b4a6c5e-0000-4000-8000-000000000009");
+        active = commit(changed);
+        back = domain_def_make_migratable(active, NULL);
+        ck_assert_str_eq(back->base.xml, def->base.xml);
+}
+END_TEST
+
 START_TEST(test_missing_device)
 {
         struct domain_edit *changed = edit(activate);
@@ -450,4 +472,4 @@ END_TEST
 
 CHECK_MAIN("domain-edit", test_texts, test_bad_texts, test_numbers, test_firmware, test_seclabel, test_cpu,
            test_metadata, test_foreign_metadata, test_bad_metadata, test_aliases, test_activate_again,
-           test_chars, test_graphics, test_interfaces, test_disks, test_missing_device)
+           test_chars, test_graphics, test_interfaces, test_disks, test_migratable, test_missing_device)
