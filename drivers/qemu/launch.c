@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
-#include <linux/close_range.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdalign.h>
@@ -53,6 +52,8 @@ enum step {
 /* Shared by the two sides; the child's stack is behind it. */
 struct child {
         alignas(16) const struct launch *launch;
+        const int *keep; /* all descriptors above the standard ones that are needed, ascending */
+        unsigned n_keep;
         enum step failed;
         int errnum;
         unsigned check; /* the one that failed */
@@ -73,10 +74,26 @@ static bool set_up_output(const struct launch *launch)
                dup2(launch->output_fd, STDERR_FILENO) >= 0;
 }
 
-static bool keep_descriptors(const struct launch *launch)
+/*
+ * First of all: whatever becomes of the agent, nobody holds what was its own (the lock on its directory) any
+ * longer than it does.
+ */
+static bool close_others(const struct child *child)
 {
-        if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
-                return false;
+        unsigned next = STDERR_FILENO + 1;
+
+        for (unsigned i = 0; i < child->n_keep; i++) {
+                unsigned fd = (unsigned)child->keep[i];
+
+                if (fd > next && close_range(next, fd - 1, 0) < 0)
+                        return false;
+                next = MAX(next, fd + 1);
+        }
+        return close_range(next, ~0U, 0) == 0;
+}
+
+static bool pass_descriptors(const struct launch *launch)
+{
         for (unsigned i = 0; i < launch->n_fds; i++) {
                 if (fcntl(launch->fds[i], F_SETFD, 0) < 0)
                         return false;
@@ -208,6 +225,8 @@ static enum step set_up(struct child *child)
 {
         const struct launch *launch = child->launch;
 
+        if (!close_others(child))
+                return STEP_DESCRIPTORS;
         umask(0077);
         if (setsid() < 0 || chdir("/") < 0)
                 return STEP_SESSION;
@@ -215,7 +234,7 @@ static enum step set_up(struct child *child)
                 return STEP_PID_FILE;
         if (!set_up_output(launch))
                 return STEP_OUTPUT;
-        if (!keep_descriptors(launch))
+        if (!pass_descriptors(launch))
                 return STEP_DESCRIPTORS;
         if (!set_limits(launch))
                 return STEP_LIMITS;
@@ -303,8 +322,27 @@ static bool run_in(struct child *child, char *stack, struct process *process, GE
         return true;
 }
 
+static int compare_fds(const void *a, const void *b)
+{
+        return *(const int *)a - *(const int *)b;
+}
+
+static GArray *list_kept(const struct launch *launch)
+{
+        GArray *kept = g_array_new(FALSE, FALSE, sizeof(int));
+
+        if (launch->n_fds > 0)
+                g_array_append_vals(kept, launch->fds, launch->n_fds);
+        g_array_append_val(kept, launch->output_fd);
+        if (launch->pid_fd >= 0)
+                g_array_append_val(kept, launch->pid_fd);
+        g_array_sort(kept, compare_fds);
+        return kept;
+}
+
 bool launch_run(const struct launch *launch, struct process *process, GError **error)
 {
+        g_autoptr(GArray) kept = list_kept(launch);
         size_t size = sizeof(struct child) + STACK_SIZE;
         struct child *child = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         bool ok;
@@ -314,6 +352,8 @@ bool launch_run(const struct launch *launch, struct process *process, GError **e
                 return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot make a process for '%s'",
                                        launch->argv[0]);
         child->launch = launch;
+        child->keep = (const int *)(const void *)kept->data;
+        child->n_keep = kept->len;
         ok = run_in(child, (char *)(child + 1), process, error);
         munmap(child, size);
         return ok;
