@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The QEMU driver: what the domain model asks of a hypervisor, handed to the files that do it. Operations on guests run in their
- * domains' lanes, the others on the loop.
+ * The QEMU driver: what the domain model asks of a hypervisor, handed to the files that do it. Operations on
+ * guests run in their domains' lanes, the others on the loop.
  */
 #include "drivers/qemu/driver.h"
 
@@ -95,7 +95,8 @@ static void capabilities(struct domain_driver *driver, domain_driver_text_done d
         struct question *question = question_new(driver, data);
 
         question->text_done = done;
-        probe_cache_ask_all(question->driver->probes, (const char *const *)paths->pdata, answer_capabilities, question);
+        probe_cache_ask_all(question->driver->probes, (const char *const *)paths->pdata, answer_capabilities,
+                            question);
 }
 
 static void answer_domain_capabilities(const struct resolve_result *result, const GError *error, void *data)
@@ -118,7 +119,8 @@ static void answer_domain_capabilities(const struct resolve_result *result, cons
 }
 
 static void domain_capabilities(struct domain_driver *driver, const char *emulator, const char *arch,
-                                const char *machine, const char *type, domain_driver_text_done done, void *data)
+                                const char *machine, const char *type, domain_driver_text_done done,
+                                void *data)
 {
         const struct resolve_request request = { emulator, arch, machine, type };
         struct question *question = question_new(driver, data);
@@ -188,8 +190,9 @@ static bool stop(struct domain *domain, bool graceful, GError **error)
                                          "the emulator of %s has not ended", guest->who);
         }
         if (!process_end(&guest->emulator, lane))
-                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED, "the emulator of %s (pid %d) does not end",
-                                 guest->who, (int)guest->emulator.pid);
+                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
+                                 "the emulator of %s (pid %d) does not end", guest->who,
+                                 (int)guest->emulator.pid);
         domain->live = NULL;
         guest_release(guest);
         return true;
@@ -252,7 +255,8 @@ static bool shut_down(struct domain *domain, unsigned mode, GError **error)
         return check_mode(domain, mode, error) && press_power_button(domain, false, error);
 }
 
-/* A reboot is a shutdown after which the guest starts over, unless its definition says that a reboot is the end. */
+/* A reboot is a shutdown after which the guest starts over, unless its definition says that a reboot is the
+ * end. */
 static bool reboot(struct domain *domain, unsigned mode, GError **error)
 {
         const char *action = domain_state_get_def(domain_get_current(domain))->on_reboot;
@@ -298,9 +302,10 @@ static bool undefine(struct domain *domain, const struct domain_def *def, unsign
         bool has_nvram = access(nvram, F_OK) == 0;
 
         if (has_nvram && !(flags & (DOMAIN_UNDEFINE_NVRAM | DOMAIN_UNDEFINE_KEEP_NVRAM)))
-                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_INVALID,
-                                 "cannot undefine domain '%s' with nvram '%s': say whether to remove or to keep it",
-                                 def->base.name, nvram);
+                return error_set(
+                        error, ERROR_FROM_QEMU, ERROR_OPERATION_INVALID,
+                        "cannot undefine domain '%s' with nvram '%s': say whether to remove or to keep it",
+                        def->base.name, nvram);
         if (has_nvram && flags & DOMAIN_UNDEFINE_NVRAM && unlink(nvram) < 0 && errno != ENOENT)
                 return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot remove NVRAM file '%s'", nvram);
         if (!(flags & DOMAIN_UNDEFINE_KEEP_TPM))
@@ -337,7 +342,8 @@ static char *make_dir(const struct qemu_driver *driver, const char *parent, cons
         if (!store_make_dir(path, error))
                 return NULL;
         if (!driver->account->is_own && (chmod(parent, 0711) < 0 || chmod(path, 0711) < 0)) {
-                error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot open '%s' to user '%s'", path, driver->account->name);
+                error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot open '%s' to user '%s'", path,
+                                driver->account->name);
                 return NULL;
         }
         return g_steal_pointer(&path);
@@ -385,7 +391,8 @@ struct domain_driver *qemu_driver_new(struct loop *loop, struct pool *pool, cons
                 qemu_driver_free(&driver->base);
                 return NULL;
         }
-        domain_driver_init(&driver->base, &qemu_ops, loop, pool, host_ref(host), config->uri, driver->state_dir);
+        domain_driver_init(&driver->base, &qemu_ops, loop, pool, host_ref(host), config->uri,
+                           driver->state_dir);
         driver->base.boot_mark = g_build_filename(driver->runtime_dir, "autostarted", NULL);
         start_services(driver, config->cache_dir);
         if (!registry_load(driver->base.domains, error)) {
@@ -400,7 +407,7 @@ struct domain_driver *qemu_driver_new(struct loop *loop, struct pool *pool, cons
 
 struct farewell {
         struct domain *domain; /* ref */
-        unsigned *left; /* borrowed */
+        unsigned *left;        /* borrowed */
 };
 
 static void count_down(void *data)

@@ -133,13 +133,29 @@ static bool wait_unless_stopped(const struct process *process, struct lane *lane
         return false;
 }
 
+/* A child of ours that is not reaped keeps its number, which is its group's, too. */
+static void end_group(const struct process *process)
+{
+        siginfo_t info = { 0 };
+
+        if (waitid(P_PIDFD, (id_t)process->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+            info.si_pid == process->pid)
+                kill(-process->pid, SIGKILL);
+}
+
 bool process_end(const struct process *process, struct lane *lane)
 {
-        if (process->pid == 0 || process_has_ended(process))
-                return true;
-        process_signal(process, SIGTERM);
-        if (wait_unless_stopped(process, lane))
-                return true;
-        process_signal(process, SIGKILL);
-        return process_wait(process, lane, lane_deadline_in(KILL_MS)) == LANE_READY;
+        bool ended = process->pid == 0 || process_has_ended(process);
+
+        if (!ended) {
+                process_signal(process, SIGTERM);
+                ended = wait_unless_stopped(process, lane);
+        }
+        if (!ended) {
+                process_signal(process, SIGKILL);
+                ended = process_wait(process, lane, lane_deadline_in(KILL_MS)) == LANE_READY;
+        }
+        if (ended && process->pid != 0)
+                end_group(process);
+        return ended;
 }

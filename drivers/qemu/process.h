@@ -49,7 +49,8 @@ void process_signal(const struct process *process, int signal);
 enum lane_wake process_wait(const struct process *process, struct lane *lane, lane_deadline deadline);
 
 /*
- * Ends it within 3 s: SIGTERM, a second later SIGKILL; SIGKILL at once when it is stopped. False when it
- * lives on all the same (stuck in the kernel). Call in a job that cannot be interrupted (lane_shield()).
+ * Ends it and what it started, within 3 s: SIGTERM, a second later SIGKILL; SIGKILL at once when it is
+ * stopped. False when it lives on all the same (stuck in the kernel). Call in a job that cannot be
+ * interrupted (lane_shield()).
  */
 bool process_end(const struct process *process, struct lane *lane);

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "drivers/qemu/qmp-events.h"
 #include "drivers/qemu/qmp-stream.h"
 
 #include <errno.h>
@@ -17,7 +18,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define READ_SIZE (64 * 1024)
+#define READ_SIZE   (64 * 1024)
+#define FLOOD_STEPS 64 /* of QMP_EVENTS_PER_TURN messages each, in one turn */
 
 /* A piece of output; a descriptor goes along with its first byte. */
 struct chunk {
@@ -35,19 +37,12 @@ struct slot {
         struct qmp_message reply;
 };
 
-struct event {
-        char *name;   /* owned */
-        json_t *data; /* ref; NULL none */
-        int64_t time_us;
-        size_t cost;
-};
-
 struct qmp {
         /* const */
         struct lane *lane; /* ref */
         char *who;         /* owned */
         /* lane */
-        unsigned refs; /* the owner and a turn that is posted */
+        unsigned refs; /* the owner and a turn that runs */
         bool freed;
         int fd;         /* owned; -1 when broken */
         GError *broken; /* owned */
@@ -58,11 +53,10 @@ struct qmp {
         bool greeted, ready; /* qmp_capabilities is answered */
         bool in_handshake;
         uint64_t version;
-        GQueue events; /* struct event */
-        size_t events_cost;
-        bool events_lost;
-        bool turn_posted, closed_told;
-        struct lane_watch *watch; /* owned; NULL before qmp_watch() */
+        struct qmp_events events;
+        bool closed_told;
+        struct lane_watch *watch; /* owned; NULL before qmp_watch() and in a pause */
+        struct lane_timer *turn;  /* owned; the next delivery, NULL: none is due */
         qmp_event_fn event_fn;
         qmp_closed_fn closed_fn;
         void *data; /* borrowed by the callbacks */
@@ -85,24 +79,15 @@ static void slot_free(void *data)
         g_free(slot);
 }
 
-static void event_free(struct event *event)
-{
-        g_free(event->name);
-        json_decref(event->data);
-        g_free(event);
-}
-
 static void release(struct qmp *qmp)
 {
         struct chunk *chunk;
-        struct event *event;
 
         if (--qmp->refs > 0)
                 return;
         while ((chunk = g_queue_pop_head(&qmp->output)))
                 chunk_free(chunk);
-        while ((event = g_queue_pop_head(&qmp->events)))
-                event_free(event);
+        qmp_events_done(&qmp->events);
         if (qmp->fd >= 0)
                 close(qmp->fd);
         g_clear_error(&qmp->broken);
@@ -166,7 +151,7 @@ static void take_handshake(struct qmp *qmp, const struct qmp_message *message)
         }
         qmp->ready = true;
         if (!qmp->in_handshake)
-                qmp->events_lost = true;
+                qmp->events.lost = true;
 }
 
 static void take_reply(struct qmp *qmp, struct qmp_message *message)
@@ -197,43 +182,11 @@ static void take_reply(struct qmp *qmp, struct qmp_message *message)
         *message = (struct qmp_message){ 0 };
 }
 
-/* In a flood, an event that says what the one before it said is that one. */
-static bool coalesce(struct qmp *qmp, const struct qmp_message *message)
-{
-        struct event *last = g_queue_peek_tail(&qmp->events);
-
-        if (g_queue_get_length(&qmp->events) < QMP_EVENTS_PER_TURN)
-                return false;
-        if (strcmp(last->name, message->name) != 0)
-                return false;
-        if (last->data != message->body && !json_equal(last->data, message->body))
-                return false;
-        last->time_us = message->time_us;
-        return true;
-}
-
 static void take_event(struct qmp *qmp, const struct qmp_message *message)
 {
-        struct event *event;
-
-        if (!qmp->event_fn || coalesce(qmp, message))
-                return;
-        event = g_new0(struct event, 1);
-        event->name = g_strdup(message->name);
-        event->data = json_incref((json_t *)message->body);
-        event->time_us = message->time_us;
-        event->cost = message->cost;
-        g_queue_push_tail(&qmp->events, event);
-        qmp->events_cost += event->cost;
-        while (g_queue_get_length(&qmp->events) > QMP_EVENTS_MAX || qmp->events_cost > QMP_EVENTS_COST_MAX) {
-                event = g_queue_pop_head(&qmp->events);
-                qmp->events_cost -= event->cost;
-                event_free(event);
-                if (!qmp->events_lost)
-                        log_warning("QEMU of %s sends events faster than they can be handled; some are lost",
-                                    qmp->who);
-                qmp->events_lost = true;
-        }
+        if (qmp->event_fn && qmp_events_push(&qmp->events, message, QMP_EVENTS_MAX, QMP_EVENTS_COST_MAX))
+                log_warning("QEMU of %s sends events faster than they can be handled; some are lost",
+                            qmp->who);
 }
 
 static void take_message(struct qmp *qmp, struct qmp_message *message)
@@ -305,73 +258,91 @@ static bool progress(struct qmp *qmp)
 
 /* ---- delivering events ---- */
 
-static void deliver(struct qmp *qmp)
+/* True when there may be more. */
+static bool deliver(struct qmp *qmp)
 {
-        struct event *event;
-
-        if (qmp->events_lost) {
-                qmp->events_lost = false;
-                log_warning("QEMU of %s sends events faster than they can be handled; some are lost",
-                            qmp->who);
+        if (qmp->events.lost) {
+                qmp->events.lost = false;
                 qmp->event_fn(NULL, NULL, g_get_real_time(), qmp->data);
         }
-        for (unsigned i = 0; i < QMP_EVENTS_PER_TURN && !qmp->freed; i++) {
-                event = g_queue_pop_head(&qmp->events);
+        for (unsigned i = 0; i < QMP_EVENTS_PER_TURN; i++) {
+                struct qmp_event *event = qmp->freed ? NULL : qmp_events_pop(&qmp->events);
+
                 if (!event)
-                        return;
-                qmp->events_cost -= event->cost;
+                        return false;
                 qmp->event_fn(event->name, event->data, event->time_us, qmp->data);
-                event_free(event);
+                qmp_events_finish(&qmp->events, event);
         }
+        return true;
+}
+
+static bool has_events(const struct qmp *qmp)
+{
+        return qmp->events.queue.length > 0 || qmp->events.lost;
 }
 
 static bool has_work(struct qmp *qmp)
 {
-        if (!g_queue_is_empty(&qmp->events) || qmp->events_lost)
+        if (has_events(qmp))
                 return true;
         return qmp->broken ? !qmp->closed_told : qmp_stream_has_line(&qmp->stream);
 }
 
+/*
+ * Reads what there is to deliver. In a flood, much is read, which will mostly be one event again and again;
+ * true when that was not all.
+ */
+static bool fill_queue(struct qmp *qmp)
+{
+        unsigned steps = qmp->events.flood ? FLOOD_STEPS : 1;
+
+        for (unsigned i = 0; i < steps; i++) {
+                if (qmp->broken || has_events(qmp) || !progress(qmp))
+                        return false;
+        }
+        return qmp->events.flood;
+}
+
+static void tell_end(struct qmp *qmp)
+{
+        if (!qmp->broken || qmp->closed_told || has_events(qmp))
+                return;
+        qmp->closed_told = true;
+        if (qmp->closed_fn)
+                qmp->closed_fn(qmp->broken, qmp->data);
+}
+
+/* Also run by the watch, when there is something to read. */
 static void run_turn(void *data)
 {
         struct qmp *qmp = data;
+        bool busy;
 
-        qmp->turn_posted = false;
-        if (!qmp->freed && !qmp->broken && g_queue_is_empty(&qmp->events))
-                progress(qmp);
+        qmp->refs++;
+        g_clear_pointer(&qmp->turn, lane_timer_free);
+        busy = fill_queue(qmp);
+        busy = deliver(qmp) || busy;
         if (!qmp->freed)
-                deliver(qmp);
-        if (!qmp->freed && qmp->broken && g_queue_is_empty(&qmp->events) && !qmp->closed_told) {
-                qmp->closed_told = true;
-                if (qmp->closed_fn)
-                        qmp->closed_fn(qmp->broken, qmp->data);
-        }
-        if (!qmp->freed && has_work(qmp)) {
-                qmp->turn_posted = true;
-                lane_post(qmp->lane, run_turn, qmp);
-                return;
+                tell_end(qmp);
+        if (!qmp->freed) {
+                qmp_events_set_flood(&qmp->events, busy);
+                if (busy || has_work(qmp)) {
+                        /* Without a watch, what is sent meanwhile costs nobody anything. */
+                        g_clear_pointer(&qmp->watch, lane_watch_free);
+                        qmp->turn = lane_timer_new(qmp->lane, busy ? QMP_FLOOD_PAUSE_MS : 0, run_turn, qmp);
+                } else if (!qmp->broken && !qmp->watch) {
+                        qmp->watch = lane_watch_new(qmp->lane, qmp->fd, POLLIN, run_turn, qmp, NULL);
+                        if (!qmp->watch)
+                                qmp->turn = lane_timer_new(qmp->lane, QMP_FLOOD_PAUSE_MS, run_turn, qmp);
+                }
         }
         release(qmp);
 }
 
 static void post_turn(struct qmp *qmp)
 {
-        if (qmp->turn_posted || !qmp->event_fn)
-                return;
-        qmp->turn_posted = true;
-        qmp->refs++;
-        lane_post(qmp->lane, run_turn, qmp);
-}
-
-static void run_watch(void *data)
-{
-        struct qmp *qmp = data;
-
-        if (qmp->turn_posted)
-                return;
-        qmp->turn_posted = true;
-        qmp->refs++;
-        run_turn(qmp);
+        if (!qmp->turn && qmp->event_fn)
+                qmp->turn = lane_timer_new(qmp->lane, 0, run_turn, qmp);
 }
 
 /* ---- sending ---- */
@@ -628,18 +599,7 @@ bool qmp_handshake(struct qmp *qmp, lane_deadline deadline, GError **error)
 
 void qmp_drop_events(struct qmp *qmp, const char *name)
 {
-        GList *next;
-
-        for (GList *l = qmp->events.head; l; l = next) {
-                struct event *event = l->data;
-
-                next = l->next;
-                if (strcmp(event->name, name) != 0)
-                        continue;
-                qmp->events_cost -= event->cost;
-                event_free(event);
-                g_queue_delete_link(&qmp->events, l);
-        }
+        qmp_events_drop(&qmp->events, name);
 }
 
 /* ---- */
@@ -665,6 +625,7 @@ void qmp_free(struct qmp *qmp)
                 return;
         qmp->freed = true;
         g_clear_pointer(&qmp->watch, lane_watch_free);
+        g_clear_pointer(&qmp->turn, lane_timer_free);
         release(qmp);
 }
 
@@ -672,7 +633,7 @@ bool qmp_watch(struct qmp *qmp, qmp_event_fn event, qmp_closed_fn closed, void *
 {
         g_assert(in_lane(qmp->lane) && !qmp->event_fn);
         if (!qmp->broken) {
-                qmp->watch = lane_watch_new(qmp->lane, qmp->fd, POLLIN, run_watch, qmp, error);
+                qmp->watch = lane_watch_new(qmp->lane, qmp->fd, POLLIN, run_turn, qmp, error);
                 if (!qmp->watch)
                         return false;
         }

@@ -27,6 +27,7 @@
 #define QMP_TIMEOUT_JOB_MS  30000 /* a command that does something lengthy before it answers */
 #define QMP_OUTSTANDING_MAX 64    /* commands sent and not answered, abandoned ones included */
 #define QMP_EVENTS_PER_TURN 64    /* events delivered in one job of the lane */
+#define QMP_FLOOD_PAUSE_MS  20    /* between such jobs when there are always more */
 #define QMP_EVENTS_MAX      1024  /* events kept while a job waits; beyond it the oldest are lost */
 #define QMP_EVENTS_COST_MAX (8 * 1024 * 1024) /* memory for them in bytes, estimated */
 

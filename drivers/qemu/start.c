@@ -156,12 +156,14 @@ static bool launch(struct start *start, GError **error)
         return true;
 }
 
-/* What the emulator wrote before it ended says more than that it did. */
+/* What the emulator wrote before it ended says more than that it did; but not more than that it lied. */
 static void explain_end(struct start *start, GError **error)
 {
         struct guest *guest = start->guest;
         g_autofree char *tail = NULL;
 
+        if (!qmp_is_broken(guest->qmp) || (error && error_is(*error, ERROR_INTERNAL_ERROR)))
+                return;
         if (lane_is_interrupted(guest->domain->base.lane) ||
             process_wait(&guest->emulator, guest->domain->base.lane, lane_deadline_in(EXIT_MS)) != LANE_READY)
                 return;

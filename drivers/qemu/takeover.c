@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Taking over what an earlier agent started. What is found is judged by what can be known without anybody's help: the status
- * document, the pid file, /proc. Guests enter the registry so; their monitors are connected afterwards, each in
- * its own lane, and a guest that hangs delays nobody. Nothing that runs is ended because a file cannot be
- * read; what was never announced (STATUS_STARTING) is.
+ * Taking over what an earlier agent started. What is found is judged by what can be known without anybody's
+ * help: the status document, the pid file, /proc. Guests enter the registry so; their monitors are connected
+ * afterwards, each in its own lane, and a guest that hangs delays nobody. Nothing that runs is ended because
+ * a file cannot be read; what was never announced (STATUS_STARTING) is.
  */
 #include "drivers/qemu/guest.h"
 
@@ -22,9 +22,9 @@
 /* One directory that was found. */
 struct find {
         struct qemu_driver *driver; /* borrowed */
-        char *dir; /* owned */
-        struct status *status; /* owned */
-        struct domain_def *def; /* ref; the active one */
+        char *dir;                  /* owned */
+        struct status *status;      /* owned */
+        struct domain_def *def;     /* ref; the active one */
 };
 
 static void find_free(struct find *find)
@@ -83,7 +83,8 @@ static struct domain_def *make_least_def(const char *uuid, pid_t pid, GError **e
         g_autofree char *name = read_name(pid), *quoted = NULL, *xml = NULL;
 
         if (!name) {
-                error_set(error, ERROR_FROM_QEMU, ERROR_INTERNAL_ERROR, "process %d does not tell its guest's name", (int)pid);
+                error_set(error, ERROR_FROM_QEMU, ERROR_INTERNAL_ERROR,
+                          "process %d does not tell its guest's name", (int)pid);
                 return NULL;
         }
         quoted = xml_escape(name);
@@ -95,8 +96,8 @@ static struct domain_def *make_least_def(const char *uuid, pid_t pid, GError **e
 }
 
 /* The persistent definition is the best guess at what runs. */
-static struct domain_def *guess_def(struct qemu_driver *driver, const struct uuid *uuid, const char *uuid_text, int id,
-                                    pid_t pid, GError **error)
+static struct domain_def *guess_def(struct qemu_driver *driver, const struct uuid *uuid,
+                                    const char *uuid_text, int id, pid_t pid, GError **error)
 {
         struct managed *object = registry_find_uuid(driver->base.domains, uuid);
         CLEANUP(domain_def_unref) struct domain_def *least = NULL;
@@ -113,7 +114,8 @@ static struct domain_def *guess_def(struct qemu_driver *driver, const struct uui
         return domain_def_activate(def, id, error);
 }
 
-static struct status *guess_status(const struct domain_def *def, const struct status_process *emulator, int id)
+static struct status *guess_status(const struct domain_def *def, const struct status_process *emulator,
+                                   int id)
 {
         struct status *status = status_new();
 
@@ -134,8 +136,8 @@ static bool is_alive(const struct status_process *known)
         uint64_t start_time;
         char state;
 
-        return known->pid > 0 && process_read_stat(known->pid, &start_time, &state) && start_time == known->start_time &&
-               state != 'Z';
+        return known->pid > 0 && process_read_stat(known->pid, &start_time, &state) &&
+               start_time == known->start_time && state != 'Z';
 }
 
 /* Fills in what can be read; false when there is nothing to be made of the directory. */
@@ -165,7 +167,8 @@ static bool guess(struct find *find, const char *uuid_text, const GError *reason
                 log_gerror(LOG_LEVEL_WARNING, reason, "'%s' is left as it is: nothing runs there", find->dir);
                 return false;
         }
-        log_gerror(LOG_LEVEL_ERROR, reason, "the emulator with pid %d runs, but its status cannot be read", (int)emulator.pid);
+        log_gerror(LOG_LEVEL_ERROR, reason, "the emulator with pid %d runs, but its status cannot be read",
+                   (int)emulator.pid);
         find->def = guess_def(find->driver, &uuid, uuid_text, id, emulator.pid, error);
         if (!find->def)
                 return false;
@@ -247,7 +250,8 @@ static void adopt(struct guest *guest, struct domain_def *def)
         lane_post(domain->base.lane, reconnect, managed_ref(&domain->base));
 }
 
-/* What had ended, or had not got far enough to be shown, is cleared away; a persistent domain says how it ended. */
+/* What had ended, or had not got far enough to be shown, is cleared away; a persistent domain says how it
+ * ended. */
 static void clear_away(struct guest *guest)
 {
         struct domain *domain = guest->domain;
@@ -276,7 +280,8 @@ static bool take_work(struct managed *object, void *data, GError **error)
         struct guest *guest = guest_new((struct domain *)object, g_steal_pointer(&find->status));
         const struct status *status = guest->status;
         g_autoptr(GError) failure = NULL;
-        bool alive = process_open(&guest->emulator, status->emulator.pid, status->emulator.start_time, &failure);
+        bool alive =
+                process_open(&guest->emulator, status->emulator.pid, status->emulator.start_time, &failure);
 
         process_open(&guest->tpm, status->tpm.pid, status->tpm.start_time, NULL);
         if (failure) {

@@ -47,7 +47,9 @@ struct fake {
         pid_t real;
         struct stream agent;
         struct stream qemu;
-        char pending[32]; /* the command whose answer is due: "cont", "stop" or another */
+        /* The agent may send several commands before the first answer: ids of the last of each, as JSON. */
+        char cont_id[32];
+        char stop_id[32];
 };
 
 struct fault {
@@ -263,7 +265,10 @@ static void handle_agent_line(struct fake *fake, const char *line, size_t length
                 fake->fault->act(fake, id);
                 return;
         }
-        snprintf(fake->pending, sizeof(fake->pending), "%.31s", command);
+        if (strcmp(command, "\"cont\"") == 0)
+                snprintf(fake->cont_id, sizeof(fake->cont_id), "%.31s", id);
+        if (strcmp(command, "\"stop\"") == 0)
+                snprintf(fake->stop_id, sizeof(fake->stop_id), "%.31s", id);
         send_bytes(fake->qemu.fd, line, length);
 }
 
@@ -271,12 +276,14 @@ static void handle_qemu_line(struct fake *fake, const char *line, size_t length)
 {
         bool reply = strncmp(line, "{\"return\"", 9) == 0;
         enum moment moment = fake->fault->moment;
+        char id[64];
 
+        copy_member(line, "id", id, sizeof(id));
         if (moment == AT_REPLY && reply)
                 fake->fault->act(fake, NULL);
         send_bytes(fake->agent.fd, line, length);
-        if (reply && ((moment == AT_RUNNING && strcmp(fake->pending, "\"cont\"") == 0) ||
-                      (moment == AT_STOP && strcmp(fake->pending, "\"stop\"") == 0)))
+        if (reply && ((moment == AT_RUNNING && strcmp(fake->cont_id, id) == 0) ||
+                      (moment == AT_STOP && strcmp(fake->stop_id, id) == 0)))
                 fake->fault->act(fake, NULL);
 }
 

@@ -372,13 +372,14 @@ static bool write_all(int fd, const char *text, size_t length)
         return true;
 }
 
-#define FLOOD 40000
+#define FLOOD      40000
+#define FLOOD_IDLE 1000
 
 static void *flood(void *data)
 {
         g_autoptr(GString) text = g_string_new(READY);
 
-        for (unsigned i = 0; i < FLOOD; i++)
+        for (unsigned i = 0; i < *(const unsigned *)data; i++)
                 g_string_append_printf(text, "{\"event\": \"E%u\", \"data\": {\"x\": %u}}\n", i, i);
         g_string_append(text, "{\"return\": {}, \"id\": 2}\n{\"event\": \"SHUTDOWN\"}\n");
         write_all(fixture.fd, text->str, text->len);
@@ -388,11 +389,12 @@ static void *flood(void *data)
 
 static void job_flood_waiting(void *data)
 {
+        static unsigned count = FLOOD;
         uint64_t id;
 
         make(NULL);
         ck_assert(qmp_watch(fixture.qmp, on_event, on_closed, NULL, NULL));
-        pthread_create(&fixture.peer, NULL, flood, NULL);
+        pthread_create(&fixture.peer, NULL, flood, &count);
         id = qmp_send(fixture.qmp, "stop", NULL);
         ck_assert(qmp_handshake(fixture.qmp, lane_deadline_in(30000), NULL));
         ck_assert(qmp_receive(fixture.qmp, id, lane_deadline_in(30000), NULL, NULL));
@@ -411,11 +413,13 @@ END_TEST
 
 static void job_flood_idle(void *data)
 {
+        static unsigned count = FLOOD_IDLE;
+
         make(NULL);
         ck_assert(qmp_watch(fixture.qmp, on_event, on_closed, NULL, NULL));
         qmp_forget(fixture.qmp, qmp_send(fixture.qmp, "stop", NULL));
         qmp_flush(fixture.qmp);
-        pthread_create(&fixture.peer, NULL, flood, NULL);
+        pthread_create(&fixture.peer, NULL, flood, &count);
 }
 
 /*
@@ -427,7 +431,7 @@ START_TEST(a_flood_is_delivered_in_turns)
         run(job_flood_idle);
         pthread_join(fixture.peer, NULL);
         ck_assert(fixture.closed);
-        ck_assert_uint_eq(fixture.count, FLOOD + 2);
+        ck_assert_uint_eq(fixture.count, FLOOD_IDLE + 2);
         ck_assert(g_str_has_prefix(fixture.seen->str, "ASK,E0,E1,E2,"));
 }
 END_TEST
@@ -461,6 +465,25 @@ START_TEST(a_storm_of_one_event_is_coalesced)
         run(job_repeat);
         pthread_join(fixture.peer, NULL);
         ck_assert_uint_eq(fixture.count, QMP_EVENTS_PER_TURN);
+}
+END_TEST
+
+static void job_repeat_idle(void *data)
+{
+        make(NULL);
+        ck_assert(qmp_watch(fixture.qmp, on_event, on_closed, NULL, NULL));
+        qmp_forget(fixture.qmp, qmp_send(fixture.qmp, "stop", NULL));
+        qmp_flush(fixture.qmp);
+        pthread_create(&fixture.peer, NULL, repeat, NULL);
+}
+
+/* And the reply in its midst is found. */
+START_TEST(a_storm_is_coalesced_while_nobody_waits)
+{
+        run(job_repeat_idle);
+        pthread_join(fixture.peer, NULL);
+        ck_assert(fixture.closed);
+        ck_assert_uint_le(fixture.count, 4 * QMP_EVENTS_PER_TURN);
 }
 END_TEST
 
@@ -551,6 +574,7 @@ int main(void)
         tcase_add_test(tests, a_flood_does_not_hide_a_reply);
         tcase_add_test(tests, a_flood_is_delivered_in_turns);
         tcase_add_test(tests, a_storm_of_one_event_is_coalesced);
+        tcase_add_test(tests, a_storm_is_coalesced_while_nobody_waits);
         tcase_add_test(tests, a_line_without_end_breaks_the_connection);
         tcase_add_test(tests, descriptors_travel_with_their_command);
         suite_add_tcase(suite, tests);

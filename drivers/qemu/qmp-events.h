@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The queue of events between the socket and those who handle them: bounded, and merging in a flood what says
+ * the same again and again. Belongs to one client; no thread of its own.
+ */
+
+#include "drivers/qemu/qmp-stream.h"
+
+#include <glib.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* So many in the queue are a flood, too. */
+#define QMP_EVENTS_MERGE 64
+
+struct qmp_event {
+        char *name;   /* owned */
+        json_t *data; /* ref; NULL none */
+        int64_t time_us;
+        size_t cost; /* estimated memory in bytes */
+};
+
+void qmp_event_free(struct qmp_event *event);
+
+struct qmp_events {
+        GQueue queue;           /* struct qmp_event, owned */
+        struct qmp_event *last; /* owned; the one popped last, while a flood goes on */
+        size_t cost;            /* of all in the queue */
+        bool flood;             /* there are always more */
+        bool lost;              /* some had to be dropped, and nobody has been told */
+};
+
+void qmp_events_done(struct qmp_events *events);
+
+/*
+ * Adds the event of message, unless a flood goes on and it says what the one before it said. Beyond cost_max
+ * or count_max the oldest are dropped; true when that happens for the first time since `lost` was cleared.
+ */
+bool qmp_events_push(struct qmp_events *events, const struct qmp_message *message, unsigned count_max,
+                     size_t cost_max);
+
+/* The oldest, NULL when there is none; free it with qmp_events_finish(). */
+struct qmp_event *qmp_events_pop(struct qmp_events *events);
+void qmp_events_finish(struct qmp_events *events, struct qmp_event *event);
+
+/* A flood begins or has ended. */
+void qmp_events_set_flood(struct qmp_events *events, bool flood);
+
+/* Drops all events of that name. */
+void qmp_events_drop(struct qmp_events *events, const char *name);
