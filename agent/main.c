@@ -5,6 +5,7 @@
  */
 #include "agent/options.h"
 #include "base/error.h"
+#include "base/job.h"
 #include "base/lane.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -32,12 +33,12 @@
 
 struct agent {
         struct options options;
-        struct loop *loop;                 /* owned */
-        struct pool *pool;                 /* owned */
-        const struct host *host;           /* ref */
-        struct domain_driver *test, *qemu; /* owned */
-        struct bus *bus;                   /* owned */
-        int lock_fd;                       /* owned; -1 none */
+        struct loop *loop;           /* owned */
+        struct pool *pool;           /* owned */
+        const struct host *host;     /* ref */
+        struct bus_model test, qemu; /* owned */
+        struct bus *bus;             /* owned */
+        int lock_fd;                 /* owned; -1 none */
         bool ending;
 };
 
@@ -123,13 +124,15 @@ static void stop_host(struct agent *agent)
 
 static bool start_test(struct agent *agent, GError **error)
 {
-        agent->test = test_driver_new(agent->loop, agent->pool, error);
-        return agent->test != NULL;
+        agent->test.jobs = job_list_new(agent->loop, agent->pool);
+        agent->test.domains = test_driver_new(agent->loop, agent->pool, error);
+        return agent->test.domains != NULL;
 }
 
 static void stop_test(struct agent *agent)
 {
-        test_driver_free(agent->test);
+        test_driver_free(agent->test.domains);
+        job_list_free(agent->test.jobs);
 }
 
 static bool start_qemu(struct agent *agent, GError **error)
@@ -145,41 +148,44 @@ static bool start_qemu(struct agent *agent, GError **error)
                 .group = options->qemu_group,
         };
 
-        agent->qemu = qemu_driver_new(agent->loop, agent->pool, agent->host, &config, error);
-        return agent->qemu != NULL;
+        agent->qemu.jobs = job_list_new(agent->loop, agent->pool);
+        agent->qemu.domains = qemu_driver_new(agent->loop, agent->pool, agent->host, &config, error);
+        return agent->qemu.domains != NULL;
 }
 
 static void stop_qemu(struct agent *agent)
 {
-        qemu_driver_free(agent->qemu);
+        qemu_driver_free(agent->qemu.domains);
+        job_list_free(agent->qemu.jobs);
 }
 
 static bool start_bus(struct agent *agent, GError **error)
 {
         agent->bus = bus_new(agent->loop, agent->options.system ? BUS_SYSTEM : BUS_SESSION);
-        bus_add_driver(agent->bus, agent->qemu);
-        bus_add_driver(agent->bus, agent->test);
+        bus_add_connection(agent->bus, &agent->qemu);
+        bus_add_connection(agent->bus, &agent->test);
         return bus_start(agent->bus, error);
 }
 
-static bool is_busy(struct domain_driver *driver)
+static bool is_busy(const struct bus_model *model)
 {
-        return registry_get_pending(domain_driver_get_registry(driver)) > 0;
+        return registry_get_pending(domain_driver_get_registry(model->domains)) > 0 ||
+               job_list_get_count(model->jobs) > 0;
 }
 
 /* Calls are to be answered and lanes idle before what they use is freed. */
 static bool may_end(const struct agent *agent)
 {
-        return bus_is_idle(agent->bus) && !is_busy(agent->qemu) && !is_busy(agent->test);
+        return bus_is_idle(agent->bus) && !is_busy(&agent->qemu) && !is_busy(&agent->test);
 }
 
 static void nothing(void *data)
 {
 }
 
-static void interrupt_jobs(struct domain_driver *driver)
+static void interrupt_lanes(struct registry *registry)
 {
-        g_autoptr(GPtrArray) objects = registry_list(domain_driver_get_registry(driver));
+        g_autoptr(GPtrArray) objects = registry_list(registry);
 
         for (unsigned i = 0; i < objects->len; i++) {
                 struct managed *object = g_ptr_array_index(objects, i);
@@ -187,6 +193,13 @@ static void interrupt_jobs(struct domain_driver *driver)
                 if (object->pending)
                         lane_post_urgent(object->lane, nothing, NULL);
         }
+}
+
+/* Guests run on, jobs do not. */
+static void interrupt(const struct bus_model *model)
+{
+        interrupt_lanes(domain_driver_get_registry(model->domains));
+        job_list_cancel_all(model->jobs);
 }
 
 static void mark_late(void *data)
@@ -203,7 +216,8 @@ static void stop_bus(struct agent *agent)
         if (!agent->bus)
                 return;
         bus_stop(agent->bus);
-        interrupt_jobs(agent->qemu);
+        interrupt(&agent->qemu);
+        interrupt(&agent->test);
         timer = loop_timer_new(agent->loop, DRAIN_MS, mark_late, &late);
         while (!late && !may_end(agent))
                 loop_step(agent->loop, true);
@@ -218,7 +232,7 @@ static void stop_bus(struct agent *agent)
 
 static bool start_work(struct agent *agent, GError **error)
 {
-        domain_autostart(agent->qemu);
+        domain_autostart(agent->qemu.domains);
         notify_ready();
         return true;
 }

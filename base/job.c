@@ -78,6 +78,18 @@ void job_list_listen(struct job_list *list, job_listener listener, void *data)
         g_array_append_val(list->listeners, entry);
 }
 
+void job_list_unlisten(struct job_list *list, job_listener listener, void *data)
+{
+        for (unsigned i = 0; i < list->listeners->len; i++) {
+                const struct listener *entry = &g_array_index(list->listeners, struct listener, i);
+
+                if (entry->fn == listener && entry->data == data) {
+                        g_array_remove_index(list->listeners, i);
+                        return;
+                }
+        }
+}
+
 static void tell(struct job *job, enum job_change change)
 {
         for (unsigned i = 0; i < job->list->listeners->len; i++) {

@@ -43,6 +43,8 @@ struct job_list *job_list_new(struct loop *loop, struct pool *pool);
 /* All jobs must have ended (job_list_get_count()). */
 void job_list_free(struct job_list *list);
 void job_list_listen(struct job_list *list, job_listener listener, void *data);
+/* Ends what job_list_listen() with the same arguments began; not from within a listener. */
+void job_list_unlisten(struct job_list *list, job_listener listener, void *data);
 unsigned job_list_get_count(const struct job_list *list);
 /* Borrowed elements, in the order they were started; free the array. */
 GPtrArray *job_list_get_all(const struct job_list *list);

@@ -4,15 +4,17 @@
  */
 #include "bus/bus.h"
 
+#include "base/job.h"
 #include "base/registry.h"
 #include "bus/bus-private.h"
 #include "bus/call.h"
 #include "bus/caller.h"
 #include "bus/dispatch.h"
+#include "bus/job.h"
 #include "bus/object-manager.h"
 #include "bus/owner.h"
-#include "drivers/domain/domain.h"
 #include "bus/signal.h"
+#include "drivers/domain/domain.h"
 
 #include <unistd.h>
 
@@ -78,14 +80,17 @@ struct bus *bus_new(struct loop *loop, enum bus_type type)
         return bus;
 }
 
-void bus_add_driver(struct bus *bus, struct domain_driver *driver)
+void bus_add_connection(struct bus *bus, const struct bus_model *model)
 {
-        struct connect *connect = connect_new(bus, driver, bus->connects->len);
+        struct connect *connect = connect_new(bus, model, bus->connects->len);
 
         g_ptr_array_add(bus->connects, connect);
-        registry_listen(domain_driver_get_registry(driver), owner_follow, connect);
-        for (unsigned i = 0; i < G_N_ELEMENTS(connect->branches); i++)
-                registry_listen(connect->branches[i].registry, object_manager_follow, &connect->branches[i]);
+        registry_listen(domain_driver_get_registry(connect->domains), owner_follow, connect);
+        for (unsigned i = 0; i < TREE_BRANCH_COUNT; i++)
+                if (connect->branches[i].registry)
+                        registry_listen(connect->branches[i].registry, object_manager_follow,
+                                        &connect->branches[i]);
+        job_list_listen(connect->jobs, job_follow, &connect->branches[TREE_JOBS]);
 }
 
 bool bus_start(struct bus *bus, GError **error)
@@ -114,16 +119,14 @@ static void abandon_calls(struct bus *bus)
                 call_abandon(bus->calls.head->data, error);
 }
 
-static void stop_listening(struct bus *bus)
+static void stop_listening(struct connect *connect)
 {
-        for (unsigned i = 0; i < bus->connects->len; i++) {
-                struct connect *connect = g_ptr_array_index(bus->connects, i);
-
-                registry_unlisten(domain_driver_get_registry(connect->domains), owner_follow, connect);
-                for (unsigned b = 0; b < G_N_ELEMENTS(connect->branches); b++)
-                        registry_unlisten(connect->branches[b].registry, object_manager_follow,
-                                          &connect->branches[b]);
-        }
+        registry_unlisten(domain_driver_get_registry(connect->domains), owner_follow, connect);
+        for (unsigned i = 0; i < TREE_BRANCH_COUNT; i++)
+                if (connect->branches[i].registry)
+                        registry_unlisten(connect->branches[i].registry, object_manager_follow,
+                                          &connect->branches[i]);
+        job_list_unlisten(connect->jobs, job_follow, &connect->branches[TREE_JOBS]);
 }
 
 void bus_free(struct bus *bus)
@@ -132,7 +135,8 @@ void bus_free(struct bus *bus)
 
         if (!bus)
                 return;
-        stop_listening(bus);
+        for (unsigned i = 0; i < bus->connects->len; i++)
+                stop_listening(g_ptr_array_index(bus->connects, i));
         abandon_calls(bus);
         connection_free(bus->connection);
         caller_forget_all(bus);

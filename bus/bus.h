@@ -6,9 +6,12 @@
  * the model and packs; what an operation means is the model's. Loop thread.
  *
  *     bus = bus_new(loop, BUS_SESSION);
- *     bus_add_driver(bus, qemu); bus_add_driver(bus, test);       the first one is the default of
- * ConnectOpen("") if (!bus_start(bus, &error)) ... loop_run(loop); until SIGTERM: bus_stop(bus, on_stopped,
- * agent) bus_free(bus);
+ *     bus_add_connection(bus, &qemu);       the first one is the default of ConnectOpen("")
+ *     bus_add_connection(bus, &test);
+ *     if (!bus_start(bus, &error)) ...
+ *     loop_run(loop);                       until SIGTERM
+ *     bus_stop(bus);
+ *     bus_free(bus);
  */
 
 #include "base/error.h"
@@ -18,6 +21,7 @@
 
 struct bus;
 struct domain_driver;
+struct job_list;
 
 #define BUS_NAME "org.libvirt"
 
@@ -33,8 +37,14 @@ struct bus *bus_new(struct loop *loop, enum bus_type type);
  */
 void bus_free(struct bus *bus);
 
-/* Publishes a connection object for driver (borrowed; outlives the bus). Before bus_start(). */
-void bus_add_driver(struct bus *bus, struct domain_driver *driver);
+/* What a connection object shows: the model of one driver. All borrowed; outlives the bus. */
+struct bus_model {
+        struct domain_driver *domains;
+        struct job_list *jobs;
+};
+
+/* Publishes a connection object, which has the name of the driver of its domains. Before bus_start(). */
+void bus_add_connection(struct bus *bus, const struct bus_model *model);
 
 /*
  * Connects and owns the name; runs the loop while it waits. Fails with an error that says why when there is

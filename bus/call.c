@@ -30,7 +30,10 @@ struct call *call_new(struct bus *bus, struct caller *caller, DBusMessage *messa
 
 void call_drop_object(struct call *call)
 {
-        managed_unref(g_steal_pointer(&call->target.object));
+        void *object = g_steal_pointer(&call->target.object);
+
+        if (object)
+                call->target.branch->kind->unref(object);
 }
 
 void call_hold(struct call *call)
@@ -130,6 +133,27 @@ void call_reply(struct call *call, const char *signature, ...)
         call_send_reply(call, reply);
 }
 
+void call_reply_object(struct call *call, const struct branch *branch, const void *object)
+{
+        g_autofree char *path = is_awaited(call) ? tree_get_path(branch, object) : NULL;
+
+        call_reply(call, "o", path);
+}
+
+void call_reply_objects(struct call *call, const struct branch *branch, const void *const *objects,
+                        unsigned count)
+{
+        g_autoptr(GString) path = g_string_sized_new(128);
+        DBusMessageIter iter, array;
+        DBusMessage *reply = call_begin_reply(call, &iter);
+
+        marshal_open_array(&iter, &array, "o");
+        for (unsigned i = 0; i < count; i++)
+                marshal_write(&array, "o", tree_write_path(branch, objects[i], path));
+        marshal_close(&iter, &array);
+        call_send_reply(call, reply);
+}
+
 /* ---- errors ---- */
 
 const char *call_get_member(const struct call *call)
@@ -140,13 +164,12 @@ const char *call_get_member(const struct call *call)
 /* Work that failed with nobody there to hear of it: those who watch the connection do. */
 static void report_unheard(struct call *call, const GError *error)
 {
-        char buffer[TREE_PATH_SIZE];
-        const char *path = NULL;
+        g_autofree char *path = NULL;
 
         if (is_awaited(call) || !call->granted || call->method->run != INTERFACE_RUN_LANE)
                 return;
         if (call->target.object)
-                path = tree_get_path(call->target.branch, call->target.object, buffer);
+                path = tree_get_path(call->target.branch, call->target.object);
         signal_error(call->target.bus, call->target.connect, path, error);
 }
 
@@ -212,17 +235,14 @@ void call_done(struct managed *object, const GError *error, void *data)
                 call_reply(call, "");
 }
 
-void call_done_with_domain(struct managed *object, const GError *error, void *data)
+void call_done_with_object(struct managed *object, const GError *error, void *data)
 {
         struct call *call = data;
-        char path[TREE_PATH_SIZE];
 
         if (error)
                 call_fail(call, error);
-        else if (!call->message)
-                call_end(call);
         else
-                call_reply(call, "o", tree_get_domain_path(call->target.connect, object, path));
+                call_reply_object(call, tree_find_branch(call->target.connect, object), object);
 }
 
 void call_done_with_text(const char *text, const GError *error, void *data)

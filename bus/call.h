@@ -44,6 +44,11 @@ void call_reply(struct call *call, const char *signature, ...);
 DBusMessage *call_begin_reply(struct call *call, DBusMessageIter *iter);
 void call_send_reply(struct call *call, DBusMessage *reply); /* takes reply */
 
+/* Replies with the path of an object of that branch, with the paths of several. */
+void call_reply_object(struct call *call, const struct branch *branch, const void *object);
+void call_reply_objects(struct call *call, const struct branch *branch, const void *const *objects,
+                        unsigned count);
+
 /* Fails with org.libvirt.Error, which is also the caller's last error from now on. error stays the caller's.
  */
 void call_fail(struct call *call, const GError *error);
@@ -71,9 +76,9 @@ void call_release(struct call *call);
 /* Takes the reference to the object away: a question is open, and the object may vanish meanwhile. */
 void call_drop_object(struct call *call);
 
-/* Ends of work in the model (managed_done); data is the call. Empty reply; reply with the domain's path. */
+/* Ends of work in the model (managed_done); data is the call. Empty reply; reply with the object's path. */
 void call_done(struct managed *object, const GError *error, void *data);
-void call_done_with_domain(struct managed *object, const GError *error, void *data);
+void call_done_with_object(struct managed *object, const GError *error, void *data);
 /* End of a question to a driver (domain_text_done); data is the call. */
 void call_done_with_text(const char *text, const GError *error, void *data);
 

@@ -119,7 +119,7 @@ void on_connect_domain_define_xml(struct call *call)
 
         call_read(call, "s", &xml);
         call_hold(call);
-        domain_define_xml(call_get_driver(call), xml, 0, document_queued, call_done_with_domain, call);
+        domain_define_xml(call_get_driver(call), xml, 0, document_queued, call_done_with_object, call);
 }
 
 void on_connect_domain_create_xml(struct call *call)
@@ -130,16 +130,14 @@ void on_connect_domain_create_xml(struct call *call)
         call_read(call, "su", &xml, &flags);
         call_hold(call);
         domain_create_xml(call_get_driver(call), xml, flags, call->caller->name, document_queued,
-                          call_done_with_domain, call);
+                          call_done_with_object, call);
 }
 
 /* Replies with the path of domain; takes error when it is NULL. */
 static void reply_domain(struct call *call, const struct domain *domain, GError *error)
 {
-        char path[TREE_PATH_SIZE];
-
         if (domain)
-                call_reply(call, "o", tree_get_domain_path(call->target.connect, &domain->base, path));
+                call_reply_object(call, &call->target.connect->branches[TREE_DOMAINS], domain);
         else
                 call_fail(call, error);
         g_clear_error(&error);
@@ -182,27 +180,15 @@ void on_connect_list_domains(struct call *call)
 {
         g_autoptr(GPtrArray) domains = NULL;
         g_autoptr(GError) error = NULL;
-        DBusMessageIter iter, array;
-        DBusMessage *reply;
         uint32_t flags;
 
         call_read(call, "u", &flags);
         domains = domain_list(call_get_driver(call), flags, &error);
-        if (!domains) {
+        if (domains)
+                call_reply_objects(call, &call->target.connect->branches[TREE_DOMAINS],
+                                   (const void *const *)domains->pdata, domains->len);
+        else
                 call_fail(call, error);
-                return;
-        }
-        reply = call_begin_reply(call, &iter);
-        marshal_open_array(&iter, &array, "o");
-        for (unsigned i = 0; i < domains->len; i++) {
-                char path[TREE_PATH_SIZE];
-
-                marshal_write(
-                        &array, "o",
-                        tree_get_domain_path(call->target.connect, g_ptr_array_index(domains, i), path));
-        }
-        marshal_close(&iter, &array);
-        call_send_reply(call, reply);
 }
 
 /* ---- capabilities ---- */

@@ -70,19 +70,20 @@ static bool check_signature(struct call *call)
         return false;
 }
 
-/* Takes a reference to the object that the call is about. A call to a lane also finds one that is only being
- * defined. */
+/* Takes a reference to the object that the call is about. A call to a lane also finds one that is on its way.
+ */
 static bool find_object(struct call *call)
 {
         bool pending = call->method->run == INTERFACE_RUN_LANE;
+        const struct branch *branch = call->target.branch;
         g_autoptr(GError) error = NULL;
-        struct managed *object;
+        void *object;
 
         if (call->target.place != TREE_OBJECT || call->target.object)
                 return true;
-        object = tree_find_object(&call->target, dbus_message_get_path(call->message), pending, &error);
+        object = branch->kind->find(branch, call->target.element, pending, &error);
         if (object)
-                call->target.object = managed_ref(object);
+                call->target.object = branch->kind->ref(object);
         else
                 call_fail(call, error);
         return object != NULL;

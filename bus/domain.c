@@ -6,12 +6,20 @@
 
 #include "bus/authorize.h"
 #include "bus/interface.h"
+#include "bus/managed-object.h"
 #include "drivers/domain/domain.h"
 #include "introspection/domain.h"
+
+static struct registry *get_registry(const struct connect *connect)
+{
+        return domain_driver_get_registry(connect->domains);
+}
 
 const struct object_kind domain_object_kind = {
         .branch = "domain",
         .interface = &interface_domain,
+        MANAGED_OBJECT_HOOKS,
+        .get_registry = get_registry,
         .get_changed = domain_signals_get_changed,
         .announce = domain_signals_announce,
 };
@@ -64,7 +72,7 @@ bool get_domain_persistent(const struct target *target, struct marshal_slot *slo
 
 bool get_domain_uuid(const struct target *target, struct marshal_slot *slot, GError **error)
 {
-        return marshal_slot_write(slot, "s", target->object->uuid_text);
+        return marshal_slot_write(slot, "s", target_get_domain(target)->base.uuid_text);
 }
 
 bool get_domain_updated(const struct target *target, struct marshal_slot *slot, GError **error)

@@ -3,10 +3,8 @@
  * org.freedesktop.DBus.Introspectable: the interfaces of a path and the names of what is below it. Loop
  * thread.
  */
-#include "base/registry.h"
 #include "bus/bus-private.h"
 #include "bus/interface.h"
-#include "bus/object-path.h"
 #include "introspection/introspectable.h"
 
 #include <string.h>
@@ -21,14 +19,12 @@ static void write_child(GString *text, const char *name)
 
 static void write_objects(GString *text, const struct branch *branch)
 {
-        g_autoptr(GPtrArray) objects = registry_list(branch->registry);
+        g_autoptr(GPtrArray) objects = branch->kind->list(branch);
 
         for (unsigned i = 0; i < objects->len; i++) {
-                const struct managed *object = g_ptr_array_index(objects, i);
-                char element[OBJECT_PATH_UUID_LENGTH + 1];
-
-                object_path_put_uuid(element, object->uuid_text);
-                write_child(text, element);
+                g_string_append(text, "<node name=\"");
+                branch->kind->write_element(g_ptr_array_index(objects, i), text);
+                g_string_append(text, "\"/>");
         }
 }
 
@@ -45,7 +41,7 @@ static void write_children(GString *text, const struct target *target, const cha
                         write_child(text, ((const struct connect *)g_ptr_array_index(connects, i))->name);
                 break;
         case TREE_CONNECT:
-                for (unsigned i = 0; i < G_N_ELEMENTS(target->connect->branches); i++)
+                for (unsigned i = 0; i < TREE_BRANCH_COUNT; i++)
                         write_child(text, target->connect->branches[i].kind->branch);
                 break;
         case TREE_BRANCH:

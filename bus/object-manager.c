@@ -11,14 +11,12 @@
 #include "bus/signal.h"
 #include "introspection/object-manager.h"
 
-static struct target target_of(const struct branch *branch, struct managed *object)
+static struct target target_of(const struct branch *branch, void *object)
 {
         return (struct target){ .bus = branch->connect->bus,
                                 .place = TREE_OBJECT,
                                 .connect = branch->connect,
                                 .branch = branch,
-                                .has_uuid = true,
-                                .uuid = object->uuid,
                                 .object = object };
 }
 
@@ -35,75 +33,89 @@ static void write_interfaces(DBusMessageIter *iter, const struct target *target)
         marshal_close(iter, &array);
 }
 
+static void write_branch(DBusMessageIter *array, const struct branch *branch)
+{
+        g_autoptr(GPtrArray) objects = branch->kind->list(branch);
+        g_autoptr(GString) path = g_string_sized_new(128);
+        DBusMessageIter entry;
+
+        for (unsigned i = 0; i < objects->len; i++) {
+                struct target target = target_of(branch, g_ptr_array_index(objects, i));
+
+                marshal_open_entry(array, &entry);
+                marshal_write(&entry, "o", tree_write_path(branch, target.object, path));
+                write_interfaces(&entry, &target);
+                marshal_close(array, &entry);
+        }
+}
+
 void on_object_manager_get_managed_objects(struct call *call)
 {
         const struct connect *connect = call->target.connect;
-        DBusMessageIter iter, array, entry;
+        DBusMessageIter iter, array;
         DBusMessage *reply = call_begin_reply(call, &iter);
 
         marshal_open_array(&iter, &array, "{oa{sa{sv}}}");
-        for (unsigned b = 0; b < G_N_ELEMENTS(connect->branches); b++) {
-                const struct branch *branch = &connect->branches[b];
-                g_autoptr(GPtrArray) objects = registry_list(branch->registry);
-
-                for (unsigned i = 0; i < objects->len; i++) {
-                        struct target target = target_of(branch, g_ptr_array_index(objects, i));
-                        char path[TREE_PATH_SIZE];
-
-                        marshal_open_entry(&array, &entry);
-                        marshal_write(&entry, "o", tree_get_path(branch, target.object, path));
-                        write_interfaces(&entry, &target);
-                        marshal_close(&array, &entry);
-                }
-        }
+        for (unsigned b = 0; b < TREE_BRANCH_COUNT; b++)
+                write_branch(&array, &connect->branches[b]);
         marshal_close(&iter, &array);
         call_send_reply(call, reply);
 }
 
-static void signal_added(const struct target *target, const char *path)
+void object_manager_add(const struct branch *branch, void *object, const char *path)
 {
+        struct target target = target_of(branch, object);
         DBusMessageIter iter;
-        DBusMessage *message = signal_begin(target->connect->path, &interface_object_manager,
-                                            INTERFACE_OBJECT_MANAGER_SIGNAL_INTERFACES_ADDED, &iter);
+        DBusMessage *message;
 
+        if (!connection_is_ready(target.bus->connection))
+                return;
+        message = signal_begin(branch->connect->path, &interface_object_manager,
+                               INTERFACE_OBJECT_MANAGER_SIGNAL_INTERFACES_ADDED, &iter);
         marshal_write(&iter, "o", path);
-        write_interfaces(&iter, target);
-        signal_end(target->bus, message);
+        write_interfaces(&iter, &target);
+        signal_end(target.bus, message);
 }
 
-static void signal_removed(const struct target *target, const char *path)
+void object_manager_change(const struct branch *branch, void *object, const char *path, uint64_t changed)
+{
+        struct target target = target_of(branch, object);
+
+        if (changed && connection_is_ready(target.bus->connection))
+                properties_signal(&target, path, changed);
+}
+
+void object_manager_remove(const struct branch *branch, const char *path)
 {
         DBusMessageIter iter, array;
-        DBusMessage *message = signal_begin(target->connect->path, &interface_object_manager,
-                                            INTERFACE_OBJECT_MANAGER_SIGNAL_INTERFACES_REMOVED, &iter);
+        DBusMessage *message;
 
+        if (!connection_is_ready(branch->connect->bus->connection))
+                return;
+        message = signal_begin(branch->connect->path, &interface_object_manager,
+                               INTERFACE_OBJECT_MANAGER_SIGNAL_INTERFACES_REMOVED, &iter);
         marshal_write(&iter, "o", path);
         marshal_open_array(&iter, &array, "s");
-        marshal_write(&array, "s", tree_get_interface(target)->name);
+        marshal_write(&array, "s", branch->kind->interface->name);
         marshal_close(&iter, &array);
-        signal_end(target->bus, message);
+        signal_end(branch->connect->bus, message);
 }
 
 void object_manager_follow(const struct registry_change *change, void *data)
 {
         const struct branch *branch = data;
         const struct object_kind *kind = branch->kind;
-        struct target target = target_of(branch, change->object);
-        char path[TREE_PATH_SIZE];
-        uint64_t changed;
+        g_autofree char *path = NULL;
 
-        if (!connection_is_ready(target.bus->connection))
+        if (!connection_is_ready(branch->connect->bus->connection))
                 return;
-        tree_get_path(branch, change->object, path);
-        if (!change->before) {
-                signal_added(&target, path);
-        } else if (change->after && change->after != change->before) {
-                changed = kind->get_changed(change);
-                if (changed)
-                        properties_signal(&target, path, changed);
-        }
+        path = tree_get_path(branch, change->object);
+        if (!change->before)
+                object_manager_add(branch, change->object, path);
+        else if (change->after && change->after != change->before)
+                object_manager_change(branch, change->object, path, kind->get_changed(change));
         if (change->event)
                 kind->announce(branch, path, change);
         if (!change->after)
-                signal_removed(&target, path);
+                object_manager_remove(branch, path);
 }

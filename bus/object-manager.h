@@ -8,5 +8,10 @@
 
 #include "bus/tree.h"
 
-/* Tells the bus about a change (registry_listener); data is the struct branch. */
+/* An object came, has these other properties (bits by their number in the interface), went. */
+void object_manager_add(const struct branch *branch, void *object, const char *path);
+void object_manager_change(const struct branch *branch, void *object, const char *path, uint64_t changed);
+void object_manager_remove(const struct branch *branch, const char *path);
+
+/* Tells the bus about a change of a managed object (registry_listener); data is the struct branch. */
 void object_manager_follow(const struct registry_change *change, void *data);

@@ -5,10 +5,9 @@
  */
 #include "bus/tree.h"
 
-#include "base/registry.h"
 #include "bus/bus-private.h"
 #include "bus/domain.h"
-#include "bus/object-path.h"
+#include "bus/job.h"
 #include "drivers/domain/domain.h"
 #include "introspection/connect.h"
 #include "introspection/introspectable.h"
@@ -19,17 +18,27 @@
 
 #include <string.h>
 
-struct connect *connect_new(struct bus *bus, struct domain_driver *domains, unsigned index)
+static const struct object_kind *const kinds[TREE_BRANCH_COUNT] = {
+        [TREE_DOMAINS] = &domain_object_kind,
+        [TREE_JOBS] = &job_object_kind,
+};
+
+struct connect *connect_new(struct bus *bus, const struct bus_model *model, unsigned index)
 {
         struct connect *connect = g_new0(struct connect, 1);
 
         connect->bus = bus;
-        connect->domains = domains;
+        connect->domains = model->domains;
+        connect->jobs = model->jobs;
         connect->index = index;
-        connect->name = domain_driver_get_name(domains);
+        connect->name = domain_driver_get_name(model->domains);
         connect->path = g_strconcat(TREE_MANAGER_PATH "/", connect->name, NULL);
-        connect->branches[0] =
-                (struct branch){ connect, &domain_object_kind, domain_driver_get_registry(domains) };
+        for (unsigned i = 0; i < TREE_BRANCH_COUNT; i++)
+                connect->branches[i] = (struct branch){
+                        .connect = connect,
+                        .kind = kinds[i],
+                        .registry = kinds[i]->get_registry ? kinds[i]->get_registry(connect) : NULL,
+                };
         return connect;
 }
 
@@ -54,7 +63,7 @@ static void locate_in_connect(const char *rest, struct target *target)
 {
         const struct connect *connect = target->connect;
 
-        for (unsigned i = 0; i < G_N_ELEMENTS(connect->branches); i++) {
+        for (unsigned i = 0; i < TREE_BRANCH_COUNT; i++) {
                 const struct branch *branch = &connect->branches[i];
                 const char *element;
 
@@ -65,8 +74,7 @@ static void locate_in_connect(const char *rest, struct target *target)
                         target->place = TREE_BRANCH;
                 else if (!strchr(element, '/'))
                         target->place = TREE_OBJECT;
-                if (target->place == TREE_OBJECT)
-                        target->has_uuid = object_path_get_uuid(element, &target->uuid);
+                target->element = element;
                 return;
         }
 }
@@ -100,23 +108,6 @@ void tree_locate(struct bus *bus, const char *path, struct target *target)
         }
 }
 
-struct managed *tree_find_object(const struct target *target, const char *path, bool pending, GError **error)
-{
-        const struct managed_kind *kind = registry_get_kind(target->branch->registry);
-        struct managed *object = NULL;
-
-        if (target->has_uuid && pending)
-                object = registry_find_pending(target->branch->registry, &target->uuid);
-        else if (target->has_uuid)
-                object = registry_find_uuid(target->branch->registry, &target->uuid);
-        if (!object) {
-                g_autofree char *quoted = error_quote(path);
-
-                error_set(error, kind->from, kind->missing, "no %s at path '%s'", kind->noun, quoted);
-        }
-        return object;
-}
-
 const struct interface *tree_get_interface(const struct target *target)
 {
         switch (target->place) {
@@ -148,20 +139,28 @@ const struct interface *tree_get_nth_interface(const struct target *target, unsi
         return NULL;
 }
 
-const char *tree_get_path(const struct branch *branch, const struct managed *object,
-                          char buffer[TREE_PATH_SIZE])
+const char *tree_write_path(const struct branch *branch, const void *object, GString *path)
 {
-        char *at = g_stpcpy(buffer, branch->connect->path);
-
-        *at++ = '/';
-        at = g_stpcpy(at, branch->kind->branch);
-        *at++ = '/';
-        object_path_put_uuid(at, object->uuid_text);
-        return buffer;
+        g_string_assign(path, branch->connect->path);
+        g_string_append_c(path, '/');
+        g_string_append(path, branch->kind->branch);
+        g_string_append_c(path, '/');
+        branch->kind->write_element(object, path);
+        return path->str;
 }
 
-const char *tree_get_domain_path(const struct connect *connect, const struct managed *domain,
-                                 char buffer[TREE_PATH_SIZE])
+char *tree_get_path(const struct branch *branch, const void *object)
 {
-        return tree_get_path(&connect->branches[0], domain, buffer);
+        GString *path = g_string_sized_new(128);
+
+        tree_write_path(branch, object, path);
+        return g_string_free(path, FALSE);
+}
+
+const struct branch *tree_find_branch(const struct connect *connect, const struct managed *object)
+{
+        for (unsigned i = 0; i < TREE_BRANCH_COUNT; i++)
+                if (connect->branches[i].registry == object->registry)
+                        return &connect->branches[i];
+        return NULL;
 }

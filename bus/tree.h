@@ -8,6 +8,7 @@
  *     /org/libvirt/QEMU                                a connection, one per driver
  *     /org/libvirt/QEMU/domain                         a branch, one per kind of object
  *     /org/libvirt/QEMU/domain/_<uuid with - as _>     an object
+ *     /org/libvirt/QEMU/job/7
  *
  * Loop thread.
  */
@@ -20,21 +21,41 @@
 #include <stdbool.h>
 
 #define TREE_MANAGER_PATH "/org/libvirt"
-/* Longest path of an object, NUL included. */
-#define TREE_PATH_SIZE 160
 
 struct branch;
 struct bus;
+struct bus_model;
+struct connect;
 struct domain;
 struct domain_driver;
 struct interface;
+struct job_list;
 struct registry;
 struct registry_change;
 
-/* A kind of object below connections, as the bus shows it. */
+/*
+ * A kind of object below connections, as the bus shows it. An object is the model's own: what it is behind
+ * the pointer only its kind knows. Kinds of managed objects share their hooks, see managed-object.h.
+ */
 struct object_kind {
         const char *branch; /* "domain" */
         const struct interface *interface;
+        /*
+         * The object of a path by its last element, borrowed; NULL with the kind's error. pending: also one
+         * that is only on its way, for a call that queues behind that in its lane.
+         */
+        void *(*find)(const struct branch *branch, const char *element, bool pending, GError **error);
+        /* Keeps an object while a call is about it. */
+        void *(*ref)(void *object);
+        void (*unref)(void *object);
+        /* All objects, borrowed elements; free the array. */
+        GPtrArray *(*list)(const struct branch *branch);
+        /* Appends the last element of its path. */
+        void (*write_element)(const void *object, GString *path);
+
+        /* ---- managed objects only ---- */
+
+        struct registry *(*get_registry)(const struct connect *connect);
         /* Which properties (bits by their number in the interface) this change of an object changed. */
         uint64_t (*get_changed)(const struct registry_change *change);
         /* Sends the signals that the change's event stands for, of the object at path. */
@@ -45,7 +66,13 @@ struct object_kind {
 struct branch {
         const struct connect *connect; /* borrowed */
         const struct object_kind *kind;
-        struct registry *registry; /* borrowed */
+        struct registry *registry; /* borrowed; NULL: not of managed objects */
+};
+
+enum tree_branch {
+        TREE_DOMAINS,
+        TREE_JOBS,
+        TREE_BRANCH_COUNT,
 };
 
 /* A connection object. */
@@ -53,10 +80,11 @@ struct connect {
         /* const */
         struct bus *bus;               /* borrowed */
         struct domain_driver *domains; /* borrowed */
+        struct job_list *jobs;         /* borrowed */
         unsigned index;                /* in the bus */
         const char *name;              /* borrowed; the last element of the path */
         char *path;                    /* owned */
-        struct branch branches[1];
+        struct branch branches[TREE_BRANCH_COUNT];
 };
 
 enum tree_place {
@@ -74,23 +102,15 @@ struct target {
         enum tree_place place;
         const struct connect *connect; /* borrowed; from TREE_CONNECT on */
         const struct branch *branch;   /* borrowed; from TREE_BRANCH on */
-        bool has_uuid;                 /* TREE_OBJECT: the last element is the path of one */
-        struct uuid uuid;
-        struct managed
-                *object; /* TREE_OBJECT, when looked up; borrowed or ref, as the owner of the target says */
+        const char *element;           /* TREE_OBJECT: the last one of the path, borrowed from it */
+        void *object; /* TREE_OBJECT, when looked up; borrowed or ref, as the owner of the target says */
 };
 
-struct connect *connect_new(struct bus *bus, struct domain_driver *domains, unsigned index);
+struct connect *connect_new(struct bus *bus, const struct bus_model *model, unsigned index);
 void connect_free(struct connect *connect);
 
-/* Where path leads; for an object its uuid only, see tree_find_object(). */
+/* Where path (borrowed while the target is in use) leads; for an object without looking whether it exists. */
 void tree_locate(struct bus *bus, const char *path, struct target *target);
-
-/*
- * The object of a TREE_OBJECT target, borrowed, or NULL with its kind's error. pending: also one whose
- * definition is still on its way, for a call that queues behind that in its lane.
- */
-struct managed *tree_find_object(const struct target *target, const char *path, bool pending, GError **error);
 
 /* The interface of ours that the target has, NULL: none. */
 const struct interface *tree_get_interface(const struct target *target);
@@ -98,13 +118,15 @@ const struct interface *tree_get_interface(const struct target *target);
 /* The n-th interface of the target, own one first, standard ones following; NULL behind the last. */
 const struct interface *tree_get_nth_interface(const struct target *target, unsigned n);
 
-/* Writes an object's path to buffer and returns it. */
-const char *tree_get_path(const struct branch *branch, const struct managed *object,
-                          char buffer[TREE_PATH_SIZE]);
-const char *tree_get_domain_path(const struct connect *connect, const struct managed *domain,
-                                 char buffer[TREE_PATH_SIZE]);
+/* Makes path (which is to be used again and again in lists) that of the object, and returns its text. */
+const char *tree_write_path(const struct branch *branch, const void *object, GString *path);
+/* The same in a string of its own. */
+char *tree_get_path(const struct branch *branch, const void *object) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The branch that shows a managed object; NULL: none does. */
+const struct branch *tree_find_branch(const struct connect *connect, const struct managed *object);
 
 static inline struct domain *target_get_domain(const struct target *target)
 {
-        return (struct domain *)target->object;
+        return target->object;
 }

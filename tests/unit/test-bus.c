@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "bus/bus.h"
 
+#include "base/job.h"
 #include "base/pool.h"
 #include "bus/caller.h"
 #include "drivers/domain/domain.h"
@@ -18,6 +19,7 @@
 static struct loop *loop;
 static struct pool *pool;
 static struct domain_driver *driver;
+static struct job_list *jobs;
 static struct fake_bus *fake;
 static struct bus *bus;
 
@@ -27,10 +29,11 @@ static void setup_unstarted(void)
         pool = pool_new(2, NULL);
         driver = test_driver_new(loop, pool, NULL);
         ck_assert(loop && pool && driver);
+        jobs = job_list_new(loop, pool);
         fake = fake_bus_new(loop);
         g_setenv("DBUS_SESSION_BUS_ADDRESS", fake_bus_get_address(fake), TRUE);
         bus = bus_new(loop, BUS_SESSION);
-        bus_add_driver(bus, driver);
+        bus_add_connection(bus, &(struct bus_model){ .domains = driver, .jobs = jobs });
 }
 
 static void setup(void)
@@ -47,6 +50,7 @@ static void teardown(void)
         fake_bus_free(fake);
         test_driver_free(driver);
         pool_free(pool);
+        job_list_free(jobs);
         loop_free(loop);
         dbus_shutdown();
 }

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Managed objects in the tree. No state; loop thread.
+ */
+#include "bus/managed-object.h"
+
+#include "base/registry.h"
+#include "bus/object-path.h"
+
+void *managed_object_find(const struct branch *branch, const char *element, bool pending, GError **error)
+{
+        const struct managed_kind *kind = registry_get_kind(branch->registry);
+        struct managed *object = NULL;
+        g_autofree char *quoted = NULL;
+        struct uuid uuid;
+
+        if (object_path_get_uuid(element, &uuid))
+                object = pending ? registry_find_pending(branch->registry, &uuid)
+                                 : registry_find_uuid(branch->registry, &uuid);
+        if (object)
+                return object;
+        quoted = error_quote(element);
+        error_set(error, kind->from, kind->missing, "no %s at path '%s/%s/%s'", kind->noun,
+                  branch->connect->path, branch->kind->branch, quoted);
+        return NULL;
+}
+
+void *managed_object_ref(void *object)
+{
+        return managed_ref(object);
+}
+
+void managed_object_unref(void *object)
+{
+        managed_unref(object);
+}
+
+GPtrArray *managed_object_list(const struct branch *branch)
+{
+        return registry_list(branch->registry);
+}
+
+void managed_object_write_element(const void *object, GString *path)
+{
+        const struct managed *managed = object;
+        char element[OBJECT_PATH_UUID_LENGTH + 1];
+
+        object_path_put_uuid(element, managed->uuid_text);
+        g_string_append(path, element);
+}

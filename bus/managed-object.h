@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What all kinds of managed objects have in common on the bus: their paths end in their uuid, and their
+ * registry knows them. Hooks of struct object_kind; objects are struct managed. Loop thread.
+ */
+
+#include "bus/tree.h"
+
+void *managed_object_find(const struct branch *branch, const char *element, bool pending, GError **error);
+void *managed_object_ref(void *object);
+void managed_object_unref(void *object); /* NULL is fine */
+GPtrArray *managed_object_list(const struct branch *branch);
+void managed_object_write_element(const void *object, GString *path);
+
+#define MANAGED_OBJECT_HOOKS                                                                                 \
+        .find = managed_object_find, .ref = managed_object_ref, .unref = managed_object_unref,               \
+        .list = managed_object_list, .write_element = managed_object_write_element
