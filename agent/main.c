@@ -6,7 +6,6 @@
 #include "agent/options.h"
 #include "base/error.h"
 #include "base/job.h"
-#include "base/lane.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/notify.h"
@@ -179,29 +178,6 @@ static bool may_end(const struct agent *agent)
         return bus_is_idle(agent->bus) && !is_busy(&agent->qemu) && !is_busy(&agent->test);
 }
 
-static void nothing(void *data)
-{
-}
-
-static void interrupt_lanes(struct registry *registry)
-{
-        g_autoptr(GPtrArray) objects = registry_list(registry);
-
-        for (unsigned i = 0; i < objects->len; i++) {
-                struct managed *object = g_ptr_array_index(objects, i);
-
-                if (object->pending)
-                        lane_post_urgent(object->lane, nothing, NULL);
-        }
-}
-
-/* Guests run on, jobs do not. */
-static void interrupt(const struct bus_model *model)
-{
-        interrupt_lanes(domain_driver_get_registry(model->domains));
-        job_list_cancel_all(model->jobs);
-}
-
 static void mark_late(void *data)
 {
         *(bool *)data = true;
@@ -216,8 +192,9 @@ static void stop_bus(struct agent *agent)
         if (!agent->bus)
                 return;
         bus_stop(agent->bus);
-        interrupt(&agent->qemu);
-        interrupt(&agent->test);
+        pool_interrupt(agent->pool);
+        job_list_cancel_all(agent->qemu.jobs);
+        job_list_cancel_all(agent->test.jobs);
         timer = loop_timer_new(agent->loop, DRAIN_MS, mark_late, &late);
         while (!late && !may_end(agent))
                 loop_step(agent->loop, true);

@@ -204,6 +204,7 @@ bool error_is(const GError *error, enum error_code code)
 char *error_quote(const char *text)
 {
         size_t length = text ? strnlen(text, ERROR_QUOTE_MAX + 1) : 0;
+        char *quoted = sanitize(g_strndup(text ? text : "", length), ERROR_QUOTE_MAX);
 
-        return sanitize(g_strndup(text ? text : "", length), ERROR_QUOTE_MAX);
+        return g_strdelimit(quoted, "\n", '?');
 }

@@ -21,6 +21,8 @@ struct job {
         struct job *next;
         lane_fn fn;
         void *data;
+        uint64_t number; /* in the order posted */
+        bool urgent;
 };
 
 struct queue {
@@ -37,12 +39,15 @@ struct lane {
         struct pool_task task;
         /* mutex */
         pthread_mutex_t mutex;
-        struct queue urgent, normal;
-        bool scheduled;      /* in the pool's queue or running */
-        bool running;        /* a job runs, on the thread `runner` */
-        bool running_urgent; /* that job is urgent or shielded */
-        bool interrupted;
-        int wake_fd; /* borrowed from the waiting worker; -1 when the job does not wait */
+        struct queue queue;
+        uint64_t last_number;
+        uint64_t interrupt_below; /* jobs posted before the last urgent one have a lower number */
+        bool scheduled;           /* in the pool's queue or running */
+        bool running;             /* a job runs, on the thread `runner` */
+        uint64_t running_number;
+        bool running_urgent;
+        bool shielded; /* the job cleans up: its waits work */
+        int wake_fd;   /* borrowed from the waiting worker; -1 when the job does not wait */
         pthread_t runner;
 };
 
@@ -72,12 +77,11 @@ static struct job *begin_job(struct lane *lane)
         struct job *job;
 
         pthread_mutex_lock(&lane->mutex);
-        job = queue_pop(&lane->urgent);
-        lane->running_urgent = job != NULL;
-        if (!job)
-                job = queue_pop(&lane->normal);
+        job = queue_pop(&lane->queue);
         lane->running = true;
-        lane->interrupted = false;
+        lane->running_number = job->number;
+        lane->running_urgent = job->urgent;
+        lane->shielded = false;
         lane->runner = pthread_self();
         pthread_mutex_unlock(&lane->mutex);
         return job;
@@ -90,7 +94,7 @@ static bool end_job(struct lane *lane)
 
         pthread_mutex_lock(&lane->mutex);
         lane->running = false;
-        more = lane->urgent.first || lane->normal.first;
+        more = lane->queue.first != NULL;
         lane->scheduled = more;
         pthread_mutex_unlock(&lane->mutex);
         return more;
@@ -155,13 +159,24 @@ const char *lane_get_name(const struct lane *lane)
         return lane->name;
 }
 
-/* With the mutex held: an urgent job is waiting for the one that runs. */
-static void interrupt_runner(struct lane *lane)
+/* With the mutex held. */
+static bool is_interrupted(const struct lane *lane)
 {
-        if (!lane->running || lane->running_urgent)
-                return;
-        lane->interrupted = true;
-        if (lane->wake_fd >= 0)
+        return !lane->running_urgent &&
+               (lane->running_number < lane->interrupt_below || pool_is_stopping(lane->pool));
+}
+
+/* With the mutex held. */
+static bool may_wait(const struct lane *lane)
+{
+        return lane->shielded || !is_interrupted(lane);
+}
+
+/* With the mutex held: nothing that was posted before the job of that number waits any more. */
+static void interrupt_before(struct lane *lane, uint64_t number)
+{
+        lane->interrupt_below = number;
+        if (lane->wake_fd >= 0 && !may_wait(lane))
                 eventfd_write(lane->wake_fd, 1);
 }
 
@@ -170,11 +185,12 @@ static void post(struct lane *lane, lane_fn fn, void *data, bool urgent)
         struct job *job = g_new(struct job, 1);
         bool submit;
 
-        *job = (struct job){ .fn = fn, .data = data };
+        *job = (struct job){ .fn = fn, .data = data, .urgent = urgent };
         pthread_mutex_lock(&lane->mutex);
-        queue_push(urgent ? &lane->urgent : &lane->normal, job);
+        job->number = ++lane->last_number;
+        queue_push(&lane->queue, job);
         if (urgent)
-                interrupt_runner(lane);
+                interrupt_before(lane, job->number);
         submit = !lane->scheduled;
         lane->scheduled = true;
         if (submit)
@@ -205,7 +221,18 @@ bool lane_is_interrupted(const struct lane *lane)
         bool interrupted;
 
         pthread_mutex_lock(&self->mutex);
-        interrupted = self->interrupted;
+        interrupted = !may_wait(self);
+        pthread_mutex_unlock(&self->mutex);
+        return interrupted;
+}
+
+bool lane_was_interrupted(const struct lane *lane)
+{
+        struct lane *self = (struct lane *)lane;
+        bool interrupted;
+
+        pthread_mutex_lock(&self->mutex);
+        interrupted = is_interrupted(self);
         pthread_mutex_unlock(&self->mutex);
         return interrupted;
 }
@@ -214,8 +241,7 @@ void lane_shield(struct lane *lane)
 {
         g_assert(in_lane(lane));
         pthread_mutex_lock(&lane->mutex);
-        lane->running_urgent = true;
-        lane->interrupted = false;
+        lane->shielded = true;
         pthread_mutex_unlock(&lane->mutex);
 }
 
@@ -232,14 +258,14 @@ static int poll_timeout(lane_deadline deadline)
 /* Registers the worker's descriptor with the lane, unless the job is interrupted already. */
 static bool begin_wait(struct lane *lane, int wake_fd)
 {
-        bool interrupted;
+        bool allowed;
 
         pthread_mutex_lock(&lane->mutex);
-        interrupted = lane->interrupted;
-        if (!interrupted)
+        allowed = may_wait(lane);
+        if (allowed)
                 lane->wake_fd = wake_fd;
         pthread_mutex_unlock(&lane->mutex);
-        return !interrupted;
+        return allowed;
 }
 
 static bool end_wait(struct lane *lane)
@@ -248,9 +274,8 @@ static bool end_wait(struct lane *lane)
         bool interrupted;
 
         pthread_mutex_lock(&lane->mutex);
-        interrupted = lane->interrupted;
-        if (interrupted)
-                eventfd_read(lane->wake_fd, &count);
+        interrupted = !may_wait(lane);
+        eventfd_read(lane->wake_fd, &count);
         lane->wake_fd = -1;
         pthread_mutex_unlock(&lane->mutex);
         return interrupted;
@@ -258,6 +283,7 @@ static bool end_wait(struct lane *lane)
 
 enum lane_wake lane_wait(struct lane *lane, int fd, short events, short *revents, lane_deadline deadline)
 {
+        enum lane_wake wake = LANE_TIMEOUT;
         struct pollfd fds[] = {
                 { .fd = pool_get_wake_fd(lane->pool), .events = POLLIN },
                 { .fd = fd, .events = events },
@@ -272,11 +298,13 @@ enum lane_wake lane_wait(struct lane *lane, int fd, short events, short *revents
                 ready = poll(fds, G_N_ELEMENTS(fds), poll_timeout(deadline));
         while (ready < 0 && errno == EINTR);
         pool_reclaim(lane->pool);
+        if (fds[1].revents)
+                wake = LANE_READY;
         if (end_wait(lane))
-                return LANE_INTERRUPTED;
+                wake = LANE_INTERRUPTED;
         if (revents)
                 *revents = fds[1].revents;
-        return fds[1].revents ? LANE_READY : LANE_TIMEOUT;
+        return wake;
 }
 
 bool in_lane(const struct lane *lane)

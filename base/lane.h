@@ -34,9 +34,10 @@ const char *lane_get_name(const struct lane *lane);
 void lane_post(struct lane *lane, lane_fn fn, void *data);
 
 /*
- * Queues fn(data) before all jobs that are not urgent, and makes the job that runs now fail its wait
- * (lane_wait() returns LANE_INTERRUPTED at once and for the rest of that job). Any thread. For Destroy: it
- * cancels a start and overtakes calls that wait for a hung guest.
+ * Queues fn(data), in turn, and lets nothing before it wait any longer: in the job that runs now and in those
+ * queued already, but for urgent ones, lane_wait() returns LANE_INTERRUPTED at once. They fail quickly, fn
+ * gets its turn soon, and the order posted is kept. Any thread. For Destroy: it cancels a start and needs no
+ * answer from a hung guest.
  */
 void lane_post_urgent(struct lane *lane, lane_fn fn, void *data);
 
@@ -64,8 +65,10 @@ enum lane_wake lane_wait(struct lane *lane, int fd, short events, short *revents
  */
 void lane_shield(struct lane *lane);
 
-/* Has this job been interrupted (and not shielded)? In the lane. */
+/* Would a wait of this job end at once? In the lane. */
 bool lane_is_interrupted(const struct lane *lane);
+/* Has this job been interrupted, whether or not it shielded itself since? In the lane. */
+bool lane_was_interrupted(const struct lane *lane);
 
 /*
  * Posts fn(data) to the lane when fd becomes ready for events (POLLIN, POLLOUT); a watch is disarmed from

@@ -154,7 +154,7 @@ typedef void (*managed_done)(struct managed *object, const GError *error, void *
 
 enum managed_urgency {
         MANAGED_IN_TURN,
-        MANAGED_URGENT, /* lane_post_urgent(): overtakes and interrupts */
+        MANAGED_URGENT, /* lane_post_urgent(): what is before it stops waiting */
 };
 
 /* Loop: runs work in the object's lane, then done on the loop. done may be NULL. */

@@ -22,8 +22,11 @@ struct pool {
         /* const */
         unsigned slots;
         pthread_key_t key; /* the calling worker's struct worker */
+        /* atomic */
+        gint interrupted;
         /* mutex */
         pthread_mutex_t mutex;
+        GQueue workers;       /* of struct worker by their link */
         pthread_cond_t work;  /* a task may run: signalled to idle threads */
         pthread_cond_t slot;  /* a slot came free: signalled to reclaiming threads */
         pthread_cond_t ended; /* a thread ended */
@@ -36,6 +39,7 @@ struct pool {
 };
 
 struct worker {
+        GList link;
         struct pool *pool; /* borrowed */
         int wake_fd;       /* owned */
 };
@@ -103,6 +107,7 @@ static void *worker_main(void *data)
         while (wait_for_task(pool))
                 run_task(pool);
         pthread_setspecific(pool->key, NULL);
+        g_queue_unlink(&pool->workers, &worker->link);
         worker_free(worker);
         pool->threads--;
         pthread_cond_signal(&pool->ended);
@@ -119,6 +124,7 @@ static bool add_thread(struct pool *pool)
         int result = EMFILE;
 
         worker->pool = pool;
+        worker->link.data = worker;
         worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (worker->wake_fd >= 0) {
                 pthread_attr_init(&attributes);
@@ -131,6 +137,7 @@ static bool add_thread(struct pool *pool)
                 worker_free(worker);
                 return false;
         }
+        g_queue_push_tail_link(&pool->workers, &worker->link);
         pool->threads++;
         return true;
 }
@@ -191,6 +198,20 @@ void pool_free(struct pool *pool)
         pthread_cond_destroy(&pool->work);
         pthread_mutex_destroy(&pool->mutex);
         g_free(pool);
+}
+
+void pool_interrupt(struct pool *pool)
+{
+        g_atomic_int_set(&pool->interrupted, 1);
+        pthread_mutex_lock(&pool->mutex);
+        for (GList *link = pool->workers.head; link; link = link->next)
+                eventfd_write(((struct worker *)link->data)->wake_fd, 1);
+        pthread_mutex_unlock(&pool->mutex);
+}
+
+bool pool_is_stopping(const struct pool *pool)
+{
+        return g_atomic_int_get(&pool->interrupted);
 }
 
 void pool_submit(struct pool *pool, struct pool_task *task)

@@ -8,6 +8,7 @@
  */
 
 #include <glib.h>
+#include <stdbool.h>
 
 struct pool;
 
@@ -28,6 +29,14 @@ struct pool *pool_new(unsigned slots, GError **error);
 
 /* Runs what is queued, then ends the threads and waits for that. Loop thread. */
 void pool_free(struct pool *pool);
+
+/*
+ * Ends all waiting, now and from now on, but for what is shielded (lane_shield()): jobs fail quickly and the
+ * pool becomes idle. For the end of the agent. Any thread.
+ */
+void pool_interrupt(struct pool *pool);
+/* Has pool_interrupt() been called? Any thread. */
+bool pool_is_stopping(const struct pool *pool);
 
 /* Queues task. Any thread. */
 void pool_submit(struct pool *pool, struct pool_task *task);

@@ -94,7 +94,7 @@ static bool start(struct domain *domain, struct domain_def *def, const struct ca
         }
         managed_state_take_active(&state->base, &domain_def_ref(def)->base);
         if (!ops_of(domain)->start(domain, state, call->flags, error)) {
-                domain->start_cancelled = lane_is_interrupted(domain->base.lane);
+                domain->start_cancelled = lane_was_interrupted(domain->base.lane);
                 managed_state_unref(&state->base);
                 return false;
         }
@@ -223,7 +223,7 @@ void domain_destroy(struct domain *domain, unsigned flags, managed_done done, vo
         }
         call = call_new(flags, NULL, done, data);
         call->start = domain->starts;
-        /* Needs nobody's answer: overtakes and interrupts what waits for the guest. */
+        /* Needs nobody's answer: what stands before it and waits for the guest is interrupted. */
         managed_run(&domain->base, MANAGED_URGENT, destroy_work, call_done, call);
 }
 

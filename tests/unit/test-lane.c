@@ -16,9 +16,11 @@
 
 static struct loop *loop;
 static struct pool *pool;
+static unsigned quits; /* how often quit() ran */
 
 static void setup(void)
 {
+        quits = 0;
         loop = loop_new(NULL);
         pool = pool_new(2, NULL);
         ck_assert(loop && pool);
@@ -32,6 +34,7 @@ static void teardown(void)
 
 static void quit(void *data)
 {
+        quits++;
         loop_quit(loop);
 }
 
@@ -130,24 +133,54 @@ static void wait_forever(void *data)
                 ck_assert(lane_is_interrupted(counter->lane));
                 ck_assert_int_eq(lane_wait(counter->lane, -1, 0, NULL, LANE_FOREVER), LANE_INTERRUPTED);
                 lane_shield(counter->lane);
+                ck_assert(!lane_is_interrupted(counter->lane) && lane_was_interrupted(counter->lane));
                 ck_assert_int_eq(lane_wait(counter->lane, -1, 0, NULL, lane_deadline_in(1)), LANE_TIMEOUT);
         }
 }
 
-START_TEST(urgent_job_interrupts_and_overtakes)
+static void timed_wait(void *data)
+{
+        struct counter *counter = data;
+
+        counter->wake = lane_wait(counter->lane, -1, 0, NULL, lane_deadline_in(5));
+        loop_post(loop, quit, NULL);
+}
+
+START_TEST(urgent_job_interrupts_what_is_before_it)
 {
         struct counter counter = { .lane = lane_new(pool, loop, "urgent"), .fd = -1, .wake = LANE_READY };
+        struct counter queued = { .lane = counter.lane, .fd = -1, .wake = LANE_READY };
+        struct counter later = { .lane = counter.lane, .wake = LANE_READY };
 
         lane_post(counter.lane, wait_forever, &counter);
         lane_post(counter.lane, record, step_new(&counter, 1));
+        lane_post(counter.lane, wait_forever, &queued);
         loop_run(loop);
+        ck_assert_uint_eq(quits, 1);
         lane_post_urgent(counter.lane, record, step_new(&counter, 2));
+        lane_post(counter.lane, timed_wait, &later);
+        lane_post(counter.lane, finish, NULL);
+        while (quits < 4)
+                loop_run(loop);
+        ck_assert_int_eq(counter.wake, LANE_INTERRUPTED);
+        ck_assert_int_eq(queued.wake, LANE_INTERRUPTED);
+        ck_assert_int_eq(later.wake, LANE_TIMEOUT);
+        ck_assert_uint_eq(counter.order[0], 1);
+        ck_assert_uint_eq(counter.order[1], 2);
+        lane_unref(counter.lane);
+}
+END_TEST
+
+START_TEST(interrupted_pool_waits_for_nothing)
+{
+        struct counter counter = { .lane = lane_new(pool, loop, "stop"), .fd = -1, .wake = LANE_READY };
+
+        lane_post(counter.lane, wait_forever, &counter);
+        loop_run(loop);
+        pool_interrupt(pool);
         lane_post(counter.lane, finish, NULL);
         loop_run(loop);
         ck_assert_int_eq(counter.wake, LANE_INTERRUPTED);
-        ck_assert_uint_eq(counter.count, 2);
-        ck_assert_uint_eq(counter.order[0], 2);
-        ck_assert_uint_eq(counter.order[1], 1);
         lane_unref(counter.lane);
 }
 END_TEST
@@ -178,14 +211,6 @@ START_TEST(waiting_jobs_leave_the_slots_free)
         close(fd);
 }
 END_TEST
-
-static void timed_wait(void *data)
-{
-        struct counter *counter = data;
-
-        counter->wake = lane_wait(counter->lane, -1, 0, NULL, lane_deadline_in(5));
-        loop_post(loop, quit, NULL);
-}
 
 START_TEST(wait_has_a_deadline)
 {
@@ -295,7 +320,8 @@ int main(void)
         tcase_set_timeout(tests, 60);
         tcase_add_test(tests, jobs_run_in_order);
         tcase_add_test(tests, posts_reach_the_loop_in_order);
-        tcase_add_test(tests, urgent_job_interrupts_and_overtakes);
+        tcase_add_test(tests, urgent_job_interrupts_what_is_before_it);
+        tcase_add_test(tests, interrupted_pool_waits_for_nothing);
         tcase_add_test(tests, waiting_jobs_leave_the_slots_free);
         tcase_add_test(tests, wait_has_a_deadline);
         tcase_add_test(tests, watch_fires_until_freed);
