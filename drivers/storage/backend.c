@@ -6,6 +6,9 @@
 
 static const struct backend *const backends[POOL_TYPE_COUNT] = {
         [POOL_DIR] = &backend_dir,
+        [POOL_FS] = &backend_fs,
+        [POOL_NETFS] = &backend_netfs,
+        [POOL_DISK] = &backend_disk,
 };
 
 const struct backend *backend_get(enum pool_type type)

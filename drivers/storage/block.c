@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Block devices. Nothing is kept; lanes only.
+ */
+#include "drivers/storage/block.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/spawn.h"
+#include "drivers/storage/tool.h"
+
+#include <blkid/blkid.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+static inline void probe_free(blkid_probe probe)
+{
+        blkid_free_probe(probe);
+}
+
+DEFINE_CLEANUP(struct blkid_struct_probe, probe_free);
+
+static int open_device(const char *path, int flags, struct stat *status, GError **error)
+{
+        CLEANUP_FD int fd = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+        if (fd < 0 || fstat(fd, status) < 0) {
+                error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot open device '%s'", path);
+                return -1;
+        }
+        if (!S_ISBLK(status->st_mode)) {
+                error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_FAILED, "'%s' is not a block device",
+                          path);
+                return -1;
+        }
+        return fd_steal(&fd);
+}
+
+int block_open(const char *path, bool writable, uint64_t *size, GError **error)
+{
+        struct stat status;
+        CLEANUP_FD int fd = open_device(path, writable ? O_RDWR : O_RDONLY, &status, error);
+
+        if (fd < 0)
+                return -1;
+        if (size && ioctl(fd, BLKGETSIZE64, size) < 0) {
+                error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot read the size of '%s'", path);
+                return -1;
+        }
+        return fd_steal(&fd);
+}
+
+bool block_check_unused(const char *path, GError **error)
+{
+        struct stat status;
+        CLEANUP_FD int fd = -1;
+
+        if (stat(path, &status) < 0)
+                return error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot find device '%s'", path);
+        if (!S_ISBLK(status.st_mode))
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_FAILED,
+                                 "'%s' is not a block device", path);
+        fd = open_device(path, O_RDONLY | O_EXCL, &status, error);
+        return fd >= 0;
+}
+
+static char *probed_type(blkid_probe probe)
+{
+        const char *type;
+
+        if (blkid_probe_lookup_value(probe, "TYPE", &type, NULL) == 0 ||
+            blkid_probe_lookup_value(probe, "PTTYPE", &type, NULL) == 0)
+                return g_strdup(type);
+        return NULL;
+}
+
+bool block_probe(const char *path, char **type, GError **error)
+{
+        CLEANUP_FD int fd = block_open(path, false, NULL, error);
+        CLEANUP(probe_free) struct blkid_struct_probe *probe = NULL;
+
+        *type = NULL;
+        if (fd < 0)
+                return false;
+        probe = blkid_new_probe();
+        if (!probe || blkid_probe_set_device(probe, fd, 0, 0) < 0)
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_STORAGE_PROBE_FAILED,
+                                 "cannot read device '%s'", path);
+        blkid_probe_enable_superblocks(probe, 1);
+        blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE);
+        blkid_probe_enable_partitions(probe, 1);
+        switch (blkid_do_safeprobe(probe)) {
+        case 0:
+                *type = probed_type(probe);
+                return true;
+        case 1:
+                return true;
+        case -2:
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_STORAGE_PROBE_FAILED,
+                                 "device '%s' has signatures of several kinds", path);
+        default:
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_STORAGE_PROBE_FAILED,
+                                 "cannot read device '%s'", path);
+        }
+}
+
+bool block_check_build(const char *path, unsigned flags, GError **error)
+{
+        g_autofree char *type = NULL;
+
+        if (!block_check_unused(path, error))
+                return false;
+        if (flags & POOL_BUILD_OVERWRITE)
+                return true;
+        if (!block_probe(path, &type, error))
+                return false;
+        if (type)
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_STORAGE_POOL_BUILT,
+                                 "device '%s' already holds '%s'; it must be told to overwrite that", path,
+                                 type);
+        return true;
+}
+
+char *block_find_name(const char *dir, const char *device)
+{
+        char real[PATH_MAX], wanted[PATH_MAX];
+        g_autoptr(GDir) names = NULL;
+        const char *name;
+
+        if (!dir || strcmp(dir, "/dev") == 0 || !g_str_has_prefix(dir, "/dev/"))
+                return g_strdup(device);
+        /* A device without a node has no links either, but its name can be followed (/dev/mapper). */
+        if (!realpath(device, wanted))
+                g_strlcpy(wanted, device, sizeof(wanted));
+        names = g_dir_open(dir, 0, NULL);
+        while (names && (name = g_dir_read_name(names))) {
+                g_autofree char *path = g_build_filename(dir, name, NULL);
+
+                if (realpath(path, real) && strcmp(real, wanted) == 0)
+                        return g_steal_pointer(&path);
+        }
+        return NULL;
+}
+
+static struct volume_time volume_time(const struct timespec *time)
+{
+        return (struct volume_time){ .seconds = time->tv_sec, .nanoseconds = (uint32_t)time->tv_nsec };
+}
+
+struct volume *block_volume_new(const char *name, const char *path, GError **error)
+{
+        struct stat status;
+        CLEANUP_FD int fd = open_device(path, O_RDONLY, &status, error);
+        struct volume *volume;
+        uint64_t size;
+
+        if (fd < 0)
+                return NULL;
+        if (ioctl(fd, BLKGETSIZE64, &size) < 0) {
+                error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot read the size of '%s'", path);
+                return NULL;
+        }
+        volume = volume_new();
+        volume->name = g_strdup(name);
+        volume->path = g_strdup(path);
+        volume->type = VOLUME_BLOCK;
+        volume->capacity = volume->allocation = volume->physical = size;
+        volume->permissions.mode = (int)(status.st_mode & 07777);
+        volume->permissions.owner = status.st_uid;
+        volume->permissions.group = status.st_gid;
+        volume->atime = volume_time(&status.st_atim);
+        volume->mtime = volume_time(&status.st_mtim);
+        volume->ctime = volume_time(&status.st_ctim);
+        volume->device = status.st_dev;
+        volume->inode = status.st_ino;
+        return volume;
+}
+
+int block_volume_open(const struct backend_context *context, const struct volume *volume, bool writable,
+                      uint64_t *length, GError **error)
+{
+        return block_open(volume->path, writable, length, error);
+}
+
+bool block_volume_stat(const struct backend_context *context, const struct volume *volume, uint64_t *capacity,
+                       uint64_t *allocation, uint64_t *physical, GError **error)
+{
+        CLEANUP_FD int fd = block_open(volume->path, false, capacity, error);
+
+        if (fd < 0)
+                return false;
+        *physical = *capacity;
+        *allocation = volume->allocation == volume->capacity ? *capacity : volume->allocation;
+        return true;
+}
+
+static bool is_raw(const struct volume *volume)
+{
+        return volume->format == VOLUME_FORMAT_NONE || volume->format == VOLUME_FORMAT_RAW ||
+               volume->format == VOLUME_FORMAT_UNKNOWN;
+}
+
+bool block_volume_copy(const struct backend_context *context, const struct volume *volume,
+                       const struct volume *source, GError **error)
+{
+        const char *format = is_raw(source) ? "raw" : volume_format_get_name(source->format);
+        const char *const argv[] = { "qemu-img", "convert", "-n",         "-f",         format, "-O",
+                                     "raw",      "--",      source->path, volume->path, NULL };
+
+        if (source->type != VOLUME_BLOCK && source->type != VOLUME_FILE)
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_CONFIG_UNSUPPORTED,
+                                 "volume '%s' is not one whose content can be copied", source->name);
+        if (source->encryption.format)
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_CONFIG_UNSUPPORTED,
+                                 "volume '%s' is encrypted: its content cannot be copied to a device",
+                                 source->name);
+        if (source->capacity > volume->capacity)
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_INVALID_ARG,
+                                 "volume '%s' is smaller than '%s', whose content it is to have",
+                                 volume->name, source->name);
+        return spawn_check(context->lane, argv, TOOL_LONG_TIMEOUT_MS, NULL, error);
+}

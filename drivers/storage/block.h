@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Block devices, as sources of pools and as volumes: size, names that stay, what libblkid finds on them.
+ * Blocks on the device: lanes only.
+ */
+
+#include "drivers/storage/backend.h"
+
+/* O_CLOEXEC, not to be created, a block device for sure; -1 with an error. size may be NULL. */
+int block_open(const char *path, bool writable, uint64_t *size, GError **error);
+
+/* Nobody else has it (no mount, no volume group): ERROR_OPERATION_FAILED otherwise. */
+bool block_check_unused(const char *path, GError **error);
+
+/*
+ * What libblkid finds: *type is a file system's or a member's name ("ext4", "LVM2_member") or that of a
+ * partition table
+ * ("dos", "gpt"); NULL when nothing is there. Owned. An ambivalent content is an error.
+ */
+bool block_probe(const char *path, char **type, GError **error);
+
+/*
+ * May a build write to the device: unused; and, unless flags has POOL_BUILD_OVERWRITE, without anything that
+ * libblkid knows (ERROR_STORAGE_POOL_BUILT)?
+ */
+bool block_check_build(const char *path, unsigned flags, GError **error);
+
+/*
+ * The name in dir (/dev/disk/by-path ...) that leads to device ("/dev/sdb"), device itself when dir is below
+ * no directory of links ("/dev"), NULL when dir has no name for it. Owned.
+ */
+char *block_find_name(const char *dir, const char *device);
+
+/* A volume of type block with size and permissions of the device at path; NULL with an error. name is copied.
+ */
+struct volume *block_volume_new(const char *name, const char *path, GError **error);
+
+/* ---- operations of backends whose volumes are block devices; see struct backend ---- */
+
+int block_volume_open(const struct backend_context *context, const struct volume *volume, bool writable,
+                      uint64_t *length, GError **error);
+bool block_volume_stat(const struct backend_context *context, const struct volume *volume, uint64_t *capacity,
+                       uint64_t *allocation, uint64_t *physical, GError **error);
+/*
+ * Copies the content of source, which may be an image of any format, to the device of volume, and no more
+ * than fits. Job's lane.
+ */
+bool block_volume_copy(const struct backend_context *context, const struct volume *volume,
+                       const struct volume *source, GError **error);
