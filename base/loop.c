@@ -163,6 +163,16 @@ static void epoll_ready(int fd, short revents, void *data)
         }
 }
 
+/*
+ * Sources that may recurse, though none does: else GLib takes their descriptors out of the poll and back in
+ * around each callback, and wakes itself up both times (four system calls per event).
+ */
+static void attach(struct loop *loop, GSource *source)
+{
+        g_source_set_can_recurse(source, TRUE);
+        g_source_attach(source, loop->context);
+}
+
 static void add_post_source(struct loop *loop)
 {
         struct post_source *source;
@@ -171,7 +181,7 @@ static void add_post_source(struct loop *loop)
         source = (struct post_source *)loop->post_source;
         source->loop = loop;
         source->tag = g_source_add_unix_fd(loop->post_source, loop->event_fd, G_IO_IN);
-        g_source_attach(loop->post_source, loop->context);
+        attach(loop, loop->post_source);
 }
 
 struct loop *loop_new(GError **error)
@@ -268,7 +278,7 @@ struct loop_watch *loop_watch_new(struct loop *loop, int fd, short events, loop_
         watch->fn = fn;
         watch->data = data;
         watch->tag = g_source_add_unix_fd(source, fd, (GIOCondition)events);
-        g_source_attach(source, loop->context);
+        attach(loop, source);
         return watch;
 }
 
@@ -294,7 +304,7 @@ struct loop_timer *loop_timer_new(struct loop *loop, unsigned delay_ms, loop_fn 
         timer->fn = fn;
         timer->data = data;
         loop_timer_set(timer, delay_ms);
-        g_source_attach(source, loop->context);
+        attach(loop, source);
         return timer;
 }
 
