@@ -257,15 +257,6 @@ char *store_read(const char *path, GError **error)
         return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
-static bool is_directory(DIR *dir, const struct dirent *entry)
-{
-        struct stat st;
-
-        if (entry->d_type != DT_UNKNOWN)
-                return entry->d_type == DT_DIR;
-        return fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
-}
-
 static void remove_leftover(DIR *dir, const char *name)
 {
         if (g_str_has_prefix(name, TEMPORARY_PREFIX) && !g_str_has_prefix(name, process_prefix()))
@@ -292,7 +283,7 @@ GPtrArray *store_list(const char *path, const char *suffix, GError **error)
         while (errno = 0, (entry = readdir(dir))) {
                 if (entry->d_name[0] == '.')
                         remove_leftover(dir, entry->d_name);
-                else if (g_str_has_suffix(entry->d_name, suffix) && !is_directory(dir, entry))
+                else if (g_str_has_suffix(entry->d_name, suffix))
                         g_ptr_array_add(names, g_strdup(entry->d_name));
         }
         if (errno != 0) {

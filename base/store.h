@@ -35,9 +35,9 @@ bool store_remove(const char *dir, const char *name, bool durable, GError **erro
 char *store_read(const char *path, GError **error);
 
 /*
- * The names in dir that end in suffix, sorted, without directories of the same name; hidden files and
- * left-over temporary files are not among them (the latter are removed). A directory that does not exist
- * gives an empty list.
+ * The names in dir that end in suffix, sorted, whatever they are names of (store_read() says what cannot be
+ * read); hidden files and left-over temporary files are not among them (the latter are removed). A directory
+ * that does not exist gives an empty list.
  */
 GPtrArray *store_list(const char *dir, const char *suffix, GError **error);
 

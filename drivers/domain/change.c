@@ -49,6 +49,13 @@ void domain_parse(struct domain_driver *driver, const char *xml, bool validate, 
                 done(NULL, error, data);
                 return;
         }
+        if (!domain_doc_get_type(doc)) {
+                error_set(&error, ERROR_FROM_DOMAIN, ERROR_XML_ERROR,
+                          "missing attribute 'type' of element <domain>");
+                domain_doc_free(doc);
+                done(NULL, error, data);
+                return;
+        }
         parse = g_new(struct parse, 1);
         *parse = (struct parse){ doc, validate, done, data };
         driver->ops->prepare(driver, domain_doc_get_type(doc), domain_doc_get_arch(doc),

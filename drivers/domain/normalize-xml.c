@@ -20,6 +20,7 @@ static void write_new_uuid(xmlNode *node)
 
 static bool fill_identity(xmlNode *root, GError **error)
 {
+        bool is_new = !xml_child(root, "uuid");
         xmlNode *node = hardware_child(root, "uuid"), *genid = xml_child(root, "genid");
         char text[UUID_STRING_LENGTH + 1];
         struct uuid uuid;
@@ -27,7 +28,7 @@ static bool fill_identity(xmlNode *root, GError **error)
         xml_set_attr(root, "id", NULL);
         if (genid && !*hardware_peek_text(genid))
                 write_new_uuid(genid);
-        if (!node->children) {
+        if (is_new) {
                 write_new_uuid(node);
                 return true;
         }

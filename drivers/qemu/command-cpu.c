@@ -27,18 +27,13 @@ static bool add_named(const struct command_builder *builder, GString *option, co
         return true;
 }
 
-/* The machine's own: "qemu64-x86_64-cpu" is the type of model "qemu64". */
 static bool add_default(const struct command_builder *builder, GString *option, GError **error)
 {
-        const char *type = builder->machine->default_cpu;
-        g_autofree char *suffix = NULL;
+        const char *model = builder->machine->default_cpu;
 
-        suffix = g_strdup_printf("-%s-cpu", g_str_equal(qemu_caps_get_arch(builder->caps), "i686")
-                                                    ? "i386"
-                                                    : qemu_caps_get_arch(builder->caps));
-        if (!type || !g_str_has_suffix(type, suffix))
+        if (!model)
                 return device_unsupported(error, "machine '%s' without a <cpu>", builder->machine->name);
-        g_string_append_len(option, type, (gssize)(strlen(type) - strlen(suffix)));
+        g_string_append(option, model);
         return true;
 }
 

@@ -88,6 +88,26 @@ static const char *get_string(const json_t *object, const char *key)
         return json_string_value(json_object_get(object, key));
 }
 
+/*
+ * The model that the machine's CPU type is of, "qemu64" of "qemu64-x86_64-cpu" (so does every target of QEMU
+ * name its types); kept in the document beside it.
+ */
+static const char *load_default_cpu(json_t *machine)
+{
+        g_autofree char *model = g_strdup(get_string(machine, "default-cpu-type"));
+        char *target;
+
+        if (!model || !g_str_has_suffix(model, "-cpu"))
+                return NULL;
+        model[strlen(model) - strlen("-cpu")] = '\0';
+        target = strrchr(model, '-');
+        if (!target)
+                return NULL;
+        *target = '\0';
+        json_object_set_new(machine, "default-cpu-model", json_string(model));
+        return get_string(machine, "default-cpu-model");
+}
+
 static void load_machines(struct qemu_caps *caps)
 {
         const json_t *list = json_object_get(caps->document, "machines");
@@ -95,7 +115,7 @@ static void load_machines(struct qemu_caps *caps)
 
         caps->machines = g_new0(struct qemu_machine, count + 1);
         for (size_t i = 0; i < count; i++) {
-                const json_t *one = json_array_get(list, i);
+                json_t *one = json_array_get(list, i);
                 struct qemu_machine *machine = &caps->machines[caps->n_machines];
                 json_int_t max_cpus = json_integer_value(json_object_get(one, "cpu-max"));
 
@@ -105,7 +125,7 @@ static void load_machines(struct qemu_caps *caps)
                         continue;
                 machine->alias = get_string(one, "alias");
                 machine->max_cpus = (unsigned)CLAMP(max_cpus, 1, G_MAXINT);
-                machine->default_cpu = get_string(one, "default-cpu-type");
+                machine->default_cpu = load_default_cpu(one);
                 machine->default_ram_id = get_string(one, "default-ram-id");
                 machine->is_default = json_is_true(json_object_get(one, "is-default"));
                 machine->deprecated = json_is_true(json_object_get(one, "deprecated"));

@@ -20,7 +20,7 @@ struct qemu_machine {
         const char *name;  /* canonical: "pc-q35-7.2" */
         const char *alias; /* "q35"; NULL: none */
         unsigned max_cpus;
-        const char *default_cpu;    /* CPU type: "qemu64-x86_64-cpu"; NULL: unknown */
+        const char *default_cpu;    /* CPU model, "qemu64"; NULL: unknown */
         const char *default_ram_id; /* "pc.ram"; NULL: memory back ends cannot be given */
         bool is_default;
         bool deprecated;

@@ -218,6 +218,7 @@ void resolve_describe(const struct resolve_result *result, struct domain_machine
                 .ps2 = pc,
                 .acpi = i440fx || q35 || (virt && g_str_equal(result->arch, "aarch64")),
                 .assign_addresses = true,
+                .cpu_model = result->machine->default_cpu,
         };
         if (machine->pcie_root || machine->pci_root)
                 describe_models(result->caps, pc, i440fx, machine);

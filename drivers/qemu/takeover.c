@@ -12,7 +12,6 @@
 #include "base/log.h"
 #include "base/registry.h"
 #include "base/store.h"
-#include "base/xml.h"
 #include "drivers/domain/live-xml.h"
 
 #include <dirent.h>
@@ -87,7 +86,7 @@ static struct domain_def *make_least_def(const char *uuid, pid_t pid, GError **e
                           "process %d does not tell its guest's name", (int)pid);
                 return NULL;
         }
-        quoted = xml_escape(name);
+        quoted = g_markup_escape_text(name, -1);
         xml = g_strdup_printf("<domain type='kvm'>\n  <name>%s</name>\n  <uuid>%s</uuid>\n"
                               "  <memory unit='KiB'>1024</memory>\n  <vcpu>1</vcpu>\n"
                               "  <os>\n    <type>hvm</type>\n  </os>\n</domain>\n",

@@ -2,7 +2,7 @@
 /*
  * A bus of one's own for tests.
  */
-#include "fake-bus.h"
+#include "tests/unit/fake-bus.h"
 
 #include "base/loop.h"
 

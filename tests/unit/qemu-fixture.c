@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "qemu-fixture.h"
+#include "tests/unit/qemu-fixture.h"
 
 #include "base/lane.h"
 #include "base/loop.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "bus/authorize.h"
 
-#include "check-main.h"
+#include "tests/unit/check-main.h"
 
 START_TEST(reads)
 {

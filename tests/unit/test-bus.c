@@ -6,8 +6,8 @@
 #include "bus/caller.h"
 #include "drivers/domain/domain.h"
 #include "drivers/test/test-driver.h"
-#include "check-main.h"
-#include "fake-bus.h"
+#include "tests/unit/check-main.h"
+#include "tests/unit/fake-bus.h"
 
 #include <string.h>
 #include <unistd.h>

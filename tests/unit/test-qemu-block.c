@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "drivers/qemu/block.h"
 
-#include "check-main.h"
+#include "tests/unit/check-main.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>

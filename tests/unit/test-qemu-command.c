@@ -4,7 +4,7 @@
  * devices of the host need, and what is not driven is refused by name.
  */
 #include "base/error.h"
-#include "qemu-fixture.h"
+#include "tests/unit/qemu-fixture.h"
 
 #include <check.h>
 #include <stdlib.h>

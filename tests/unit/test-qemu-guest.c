@@ -160,7 +160,8 @@ static void wait_for_events(const char *expected)
 
 static char *make_xml(const char *name, const char *extra)
 {
-        return g_strdup_printf("<domain type='%s'><name>%s</name><uuid>" UUID "</uuid><memory unit='MiB'>64</memory>"
+        return g_strdup_printf("<domain type='%s'><name>%s</name><uuid>" UUID
+                               "</uuid><memory unit='MiB'>64</memory>"
                                "<os><type arch='x86_64' machine='q35'>hvm</type></os>%s</domain>",
                                guest_type(), name, extra);
 }
@@ -315,22 +316,24 @@ START_TEST(a_stopped_emulator_is_destroyed_at_once)
         wait_for(&suspended.done);
         /* Interrupted, or overtaken. */
         ck_assert(error_is(suspended.error, ERROR_OPERATION_ABORTED) ||
-                  error_is(suspended.error, ERROR_OPERATION_INVALID) || error_is(suspended.error, ERROR_NO_DOMAIN));
+                  error_is(suspended.error, ERROR_OPERATION_INVALID) ||
+                  error_is(suspended.error, ERROR_NO_DOMAIN));
         g_error_free(suspended.error);
 }
 END_TEST
 
 START_TEST(a_failing_emulator_says_why)
 {
-        g_autofree char *xml = make_xml(
-                "web", "<qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>"
-                       "<qemu:arg value='-device'/><qemu:arg value='nonsense'/></qemu:commandline>");
+        g_autofree char *xml =
+                make_xml("web", "<qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>"
+                                "<qemu:arg value='-device'/><qemu:arg value='nonsense'/></qemu:commandline>");
         g_autoptr(GError) error = NULL;
 
         if (!has_qemu())
                 return;
         error = fail_to_create(xml);
-        ck_assert_msg(strstr(error->message, "domain 'web'") && strstr(error->message, "nonsense"), "%s", error->message);
+        ck_assert_msg(strstr(error->message, "domain 'web'") && strstr(error->message, "nonsense"), "%s",
+                      error->message);
         ck_assert(is_gone("run/qemu/" UUID));
         ck_assert_str_eq(events->str, "");
         ck_assert_ptr_null(domain_lookup_name(driver, "web", NULL));
@@ -338,12 +341,14 @@ START_TEST(a_failing_emulator_says_why)
 END_TEST
 
 static const char *const impossible[][2] = {
-        { "<devices><disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/nonexistent/a.img'/>"
+        { "<devices><disk type='file' device='disk'><driver name='qemu' type='raw'/><source "
+          "file='/nonexistent/a.img'/>"
           "<target dev='vda' bus='virtio'/></disk></devices>",
           "/nonexistent/a.img" },
         { "<on_crash>coredump-destroy</on_crash>", "<on_crash>coredump-destroy</on_crash>" },
         { "<on_poweroff>rename-restart</on_poweroff>", "rename-restart" },
-        { "<devices><interface type='bridge'><source bridge='nobridge0'/></interface></devices>", "nobridge0" },
+        { "<devices><interface type='bridge'><source bridge='nobridge0'/></interface></devices>",
+          "nobridge0" },
         { "<devices><emulator>/nonexistent/qemu</emulator></devices>", "/nonexistent/qemu" },
 };
 
@@ -362,7 +367,8 @@ END_TEST
 
 START_TEST(displays_get_ports_of_their_own)
 {
-        g_autofree char *xml = make_xml("web", "<devices><graphics type='vnc' autoport='yes' passwd='geheim'/></devices>");
+        g_autofree char *xml =
+                make_xml("web", "<devices><graphics type='vnc' autoport='yes' passwd='geheim'/></devices>");
         g_autofree char *log_path = g_build_filename(root, "log/qemu/web.log", NULL);
         g_autofree char *log = NULL, *cmdline_path = NULL, *cmdline = NULL;
         struct domain *domain;

@@ -6,7 +6,7 @@
  * monitor.
  */
 #include "drivers/qemu/device.h"
-#include "qemu-fixture.h"
+#include "tests/unit/qemu-fixture.h"
 
 #include <check.h>
 #include <fcntl.h>

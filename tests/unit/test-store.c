@@ -251,11 +251,12 @@ START_TEST(test_list)
         ck_assert(store_make_dir(dir, NULL));
         ck_assert_int_eq(symlink("nowhere", link), 0);
         names = store_list(top, ".xml", NULL);
-        ck_assert_uint_eq(names->len, 4);
+        ck_assert_uint_eq(names->len, 5);
         ck_assert_str_eq(names->pdata[0], "a.xml");
         ck_assert_str_eq(names->pdata[1], "b.xml");
-        ck_assert_str_eq(names->pdata[2], "l.xml");
-        ck_assert_str_eq(names->pdata[3], "\xff.xml");
+        ck_assert_str_eq(names->pdata[2], "d.xml");
+        ck_assert_str_eq(names->pdata[3], "l.xml");
+        ck_assert_str_eq(names->pdata[4], "\xff.xml");
         ck_assert_int_ne(access(leftover, F_OK), 0);
         ck_assert_int_eq(access(hidden, F_OK), 0);
         ck_assert_ptr_null(store_list(file, ".xml", NULL));
