@@ -51,7 +51,7 @@ static int find_monitor_fd(char **command)
         return -1;
 }
 
-static int listen_at(struct sockaddr_un *address)
+static int listen_at(struct sockaddr_un *address, socklen_t *size)
 {
         socklen_t length = sizeof(sa_family_t);
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -61,6 +61,7 @@ static int listen_at(struct sockaddr_un *address)
         ck_assert_int_eq(listen(fd, 1), 0);
         length = sizeof(*address);
         ck_assert_int_eq(getsockname(fd, (struct sockaddr *)address, &length), 0);
+        *size = length;
         return fd;
 }
 
@@ -77,7 +78,8 @@ static void expect_line(FILE *stream, const char *text)
 static void start_by_hand(char **command, int monitor_fd, int64_t *start_ns, int64_t *destroy_ns)
 {
         struct sockaddr_un address = { 0 };
-        int listener = listen_at(&address);
+        socklen_t size = 0;
+        int listener = listen_at(&address, &size);
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         int64_t start = bench_now_ns();
         pid_t pid = fork();
@@ -98,7 +100,7 @@ static void start_by_hand(char **command, int monitor_fd, int64_t *start_ns, int
                 _exit(127);
         }
         close(listener);
-        ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, size), 0);
         stream = fdopen(fd, "r+");
         expect_line(stream, "\"QMP\"");
         ck_assert_int_gt(dprintf(fd, "{\"execute\": \"qmp_capabilities\"}\n"), 0);
