@@ -67,41 +67,54 @@ static void use_own(struct account *account)
         account->n_groups = (unsigned)MAX(count, 0);
 }
 
-struct account *account_new(const char *user, const char *group, GError **error)
+static bool fill(struct account *account, const char *user, const char *group, GError **error)
 {
-        CLEANUP(account_free) struct account *account = g_new0(struct account, 1);
-
         if (!user) {
                 use_own(account);
                 account->name = g_strdup_printf("uid %u", (unsigned)account->uid);
-                return g_steal_pointer(&account);
+                return true;
         }
         account->name = g_strdup(user);
-        if (!find_user(user, account, error))
-                return NULL;
-        if (group && !find_group(group, account, error))
-                return NULL;
-        if (geteuid() != 0) {
-                if (account->uid != geteuid()) {
-                        error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
-                                  "only an agent that runs as root can run emulators as user '%s'", user);
-                        return NULL;
-                }
-                use_own(account);
-                return g_steal_pointer(&account);
+        if (!find_user(user, account, error) || (group && !find_group(group, account, error)))
+                return false;
+        if (geteuid() == 0) {
+                find_groups(user, account);
+                account->is_own = account->uid == 0;
+                return true;
         }
-        find_groups(user, account);
-        account->is_own = account->uid == 0;
-        return g_steal_pointer(&account);
+        if (account->uid != geteuid())
+                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                                 "only an agent that runs as root can run emulators as user '%s'", user);
+        use_own(account);
+        return true;
 }
 
-void account_free(struct account *account)
+const struct account *account_new(const char *user, const char *group, GError **error)
 {
-        if (!account)
+        struct account *account = g_new0(struct account, 1);
+
+        account->refs = 1;
+        if (fill(account, user, group, error))
+                return account;
+        account_unref(account);
+        return NULL;
+}
+
+const struct account *account_ref(const struct account *account)
+{
+        g_atomic_int_inc(&((struct account *)account)->refs);
+        return account;
+}
+
+void account_unref(const struct account *account)
+{
+        struct account *owned = (struct account *)account;
+
+        if (!owned || !g_atomic_int_dec_and_test(&owned->refs))
                 return;
-        g_free(account->name);
-        g_free(account->groups);
-        g_free(account);
+        g_free(owned->name);
+        g_free(owned->groups);
+        g_free(owned);
 }
 
 static bool is_member(const struct account *account, gid_t gid)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The user that emulators run as. Immutable once made, any thread. */
+/* The user that emulators run as. Immutable once made, ref-counted, any thread. */
 
 #include "base/cleanup.h"
 
@@ -10,6 +10,9 @@
 #include <sys/types.h>
 
 struct account {
+        /* atomic */
+        gint refs;
+        /* const */
         char *name; /* owned; for messages */
         uid_t uid;
         gid_t gid;
@@ -23,11 +26,13 @@ struct account {
  * must be given NULL or its own user. Errors: ERROR_CONFIG_UNSUPPORTED naming the user or group that does not
  * exist.
  */
-struct account *account_new(const char *user, const char *group, GError **error);
-void account_free(struct account *account);
+const struct account *account_new(const char *user, const char *group, GError **error);
+const struct account *account_ref(const struct account *account);
+/* NULL is fine. */
+void account_unref(const struct account *account);
 
 /* May it open a file of this owner and mode for reading, and for writing if write? Says nothing about the
  * directories above. */
 bool account_may_open(const struct account *account, uid_t uid, gid_t gid, mode_t mode, bool write);
 
-DEFINE_CLEANUP(struct account, account_free);
+DEFINE_CLEANUP(const struct account, account_unref);

@@ -458,7 +458,7 @@ void qemu_driver_free(struct domain_driver *driver)
                 domain_driver_done(driver);
                 host_unref(driver->host);
         }
-        account_free(qemu->account);
+        account_unref(qemu->account);
         g_free(qemu->runtime_dir);
         g_free(qemu->state_dir);
         g_free(qemu->nvram_dir);

@@ -28,7 +28,7 @@ struct qemu_driver {
         char *nvram_dir;               /* owned */
         char *tpm_dir;                 /* owned; one directory per guest with a TPM, by uuid */
         char *log_dir;                 /* owned */
-        struct account *account;       /* owned */
+        const struct account *account; /* ref */
         struct probe_cache *probes;    /* owned */
         struct log_keeper *log_keeper; /* owned; NULL: none */
         /* atomic */

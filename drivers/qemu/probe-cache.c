@@ -39,7 +39,7 @@ struct probe_cache {
         struct loop *loop;             /* borrowed */
         struct pool *pool;             /* borrowed */
         char *directory;               /* owned; NULL: none */
-        const struct account *account; /* borrowed */
+        const struct account *account; /* ref */
         char *boot;                    /* owned; the kernel's boot id */
         /* mutex */
         pthread_mutex_t mutex;
@@ -81,6 +81,7 @@ static void cache_unref(struct probe_cache *cache)
         g_hash_table_unref(cache->entries);
         g_hash_table_unref(cache->questions);
         pthread_mutex_destroy(&cache->mutex);
+        account_unref(cache->account);
         g_free(cache->directory);
         g_free(cache->boot);
         g_free(cache);
@@ -95,7 +96,7 @@ struct probe_cache *probe_cache_new(struct loop *loop, struct pool *pool, const 
         cache->loop = loop;
         cache->pool = pool;
         cache->directory = g_strdup(directory);
-        cache->account = account;
+        cache->account = account_ref(account);
         cache->entries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, entry_free);
         cache->questions = g_hash_table_new(g_str_hash, g_str_equal);
         pthread_mutex_init(&cache->mutex, NULL);

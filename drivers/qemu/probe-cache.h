@@ -18,8 +18,7 @@ struct loop;
 struct pool;
 struct probe_cache;
 
-/* directory: NULL, nothing is kept on disk; it is made when needed. account is borrowed and outlives the
- * cache and the pool's threads. Loop. */
+/* directory: NULL, nothing is kept on disk; it is made when needed. account is referenced. Loop. */
 struct probe_cache *probe_cache_new(struct loop *loop, struct pool *pool, const char *directory,
                                     const struct account *account);
 /* Questions on the way are answered with ERROR_OPERATION_ABORTED. Loop. */

@@ -34,7 +34,7 @@ static void quit(void *data)
 
 static void probe(void *data)
 {
-        CLEANUP(account_free) struct account *account = account_new(NULL, NULL, NULL);
+        CLEANUP(account_unref) const struct account *account = account_new(NULL, NULL, NULL);
         json_t *document = probe_run(probing.lane, QEMU, account, NULL);
 
         if (document)

@@ -269,7 +269,7 @@ struct fixture {
         struct loop *loop;
         struct pool *pool;
         struct lane *lane;
-        struct account *account;
+        const struct account *account;
         struct probe_cache *cache;
         char *dir;
         char *emulator; /* a script */
@@ -307,7 +307,7 @@ static void teardown(void)
         while (loop_step(fixture.loop, false))
                 continue;
         loop_free(fixture.loop);
-        account_free(fixture.account);
+        account_unref(fixture.account);
         nftw(fixture.dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
         g_free(fixture.dir);
         g_free(fixture.emulator);

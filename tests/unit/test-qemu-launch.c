@@ -24,7 +24,7 @@
 static struct loop *loop;
 static struct pool *pool;
 static struct lane *lane;
-static struct account *own;
+static const struct account *own;
 static int output_fd;
 static char *dir, *pid_path;
 static int pid_fd;
@@ -46,7 +46,7 @@ static void teardown(void)
         lane_unref(lane);
         pool_free(pool);
         loop_free(loop);
-        account_free(own);
+        account_unref(own);
         close(output_fd);
         close(pid_fd);
         g_remove(pid_path);
