@@ -8,6 +8,7 @@ static const struct backend *const backends[POOL_TYPE_COUNT] = {
         [POOL_DIR] = &backend_dir,
         [POOL_FS] = &backend_fs,
         [POOL_NETFS] = &backend_netfs,
+        [POOL_LOGICAL] = &backend_logical,
         [POOL_DISK] = &backend_disk,
 };
 

@@ -177,6 +177,7 @@ const struct backend *backend_require(enum pool_type type, GError **error);
 extern const struct backend backend_dir;
 extern const struct backend backend_disk;
 extern const struct backend backend_fs;
+extern const struct backend backend_logical;
 extern const struct backend backend_netfs;
 
 /* ---- for backends that follow changes (pool's lane) ---- */

@@ -128,6 +128,28 @@ bool block_check_build(const char *path, unsigned flags, GError **error)
         return true;
 }
 
+bool block_wipe_signatures(const char *path, GError **error)
+{
+        CLEANUP_FD int fd = block_open(path, true, NULL, error);
+        CLEANUP(probe_free) struct blkid_struct_probe *probe = NULL;
+
+        if (fd < 0)
+                return false;
+        probe = blkid_new_probe();
+        if (!probe || blkid_probe_set_device(probe, fd, 0, 0) < 0)
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_STORAGE_PROBE_FAILED,
+                                 "cannot read device '%s'", path);
+        blkid_probe_enable_superblocks(probe, 1);
+        blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_MAGIC);
+        blkid_probe_enable_partitions(probe, 1);
+        blkid_probe_set_partitions_flags(probe, BLKID_PARTS_MAGIC);
+        while (blkid_do_probe(probe) == 0) {
+                if (blkid_do_wipe(probe, 0) < 0)
+                        return error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot wipe '%s'", path);
+        }
+        return true;
+}
+
 char *block_find_name(const char *dir, const char *device)
 {
         char real[PATH_MAX], wanted[PATH_MAX];
@@ -154,6 +176,39 @@ static struct volume_time volume_time(const struct timespec *time)
         return (struct volume_time){ .seconds = time->tv_sec, .nanoseconds = (uint32_t)time->tv_nsec };
 }
 
+void block_volume_set_status(struct volume *volume, const struct stat *status)
+{
+        volume->permissions.mode = (int)(status->st_mode & 07777);
+        volume->permissions.owner = status->st_uid;
+        volume->permissions.group = status->st_gid;
+        volume->atime = volume_time(&status->st_atim);
+        volume->mtime = volume_time(&status->st_mtim);
+        volume->ctime = volume_time(&status->st_ctim);
+        volume->device = status->st_dev;
+        volume->inode = status->st_ino;
+}
+
+bool block_volume_apply_permissions(const struct volume *volume, GError **error)
+{
+        const struct storage_permissions *wanted = &volume->permissions;
+        struct stat status;
+        CLEANUP_FD int fd = -1;
+
+        if (wanted->mode < 0 && wanted->owner < 0 && wanted->group < 0)
+                return true;
+        fd = open_device(volume->path, O_RDONLY, &status, error);
+        if (fd < 0)
+                return false;
+        if ((wanted->owner >= 0 || wanted->group >= 0) &&
+            fchown(fd, (uid_t)wanted->owner, (gid_t)wanted->group) < 0)
+                return error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot change the owner of '%s'",
+                                       volume->path);
+        if (wanted->mode >= 0 && fchmod(fd, (mode_t)wanted->mode) < 0)
+                return error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot change the mode of '%s'",
+                                       volume->path);
+        return true;
+}
+
 struct volume *block_volume_new(const char *name, const char *path, GError **error)
 {
         struct stat status;
@@ -172,14 +227,7 @@ struct volume *block_volume_new(const char *name, const char *path, GError **err
         volume->path = g_strdup(path);
         volume->type = VOLUME_BLOCK;
         volume->capacity = volume->allocation = volume->physical = size;
-        volume->permissions.mode = (int)(status.st_mode & 07777);
-        volume->permissions.owner = status.st_uid;
-        volume->permissions.group = status.st_gid;
-        volume->atime = volume_time(&status.st_atim);
-        volume->mtime = volume_time(&status.st_mtim);
-        volume->ctime = volume_time(&status.st_ctim);
-        volume->device = status.st_dev;
-        volume->inode = status.st_ino;
+        block_volume_set_status(volume, &status);
         return volume;
 }
 

@@ -8,6 +8,8 @@
 
 #include "drivers/storage/backend.h"
 
+#include <sys/stat.h>
+
 /* O_CLOEXEC, not to be created, a block device for sure; -1 with an error. size may be NULL. */
 int block_open(const char *path, bool writable, uint64_t *size, GError **error);
 
@@ -27,6 +29,9 @@ bool block_probe(const char *path, char **type, GError **error);
  */
 bool block_check_build(const char *path, unsigned flags, GError **error);
 
+/* Takes away everything that block_probe() knows. */
+bool block_wipe_signatures(const char *path, GError **error);
+
 /*
  * The name in dir (/dev/disk/by-path ...) that leads to device ("/dev/sdb"), device itself when dir is below
  * no directory of links ("/dev"), NULL when dir has no name for it. Owned.
@@ -36,6 +41,11 @@ char *block_find_name(const char *dir, const char *device);
 /* A volume of type block with size and permissions of the device at path; NULL with an error. name is copied.
  */
 struct volume *block_volume_new(const char *name, const char *path, GError **error);
+
+/* Permissions, times and identity of its node. */
+void block_volume_set_status(struct volume *volume, const struct stat *status);
+/* Owner, group and mode that a client asked for; what it did not stays. */
+bool block_volume_apply_permissions(const struct volume *volume, GError **error);
 
 /* ---- operations of backends whose volumes are block devices; see struct backend ---- */
 
