@@ -122,7 +122,7 @@ static const char *random_string(GRand *rand)
                 "%s%n%x",
                 "\x01\x02",
                 "näme",
-                "\xf4\x8f\xbf\xbf",
+                "\xf4\x8f\xbf\xbd",
                 "-1",
                 "4294967296",
                 "6695eb01-f6a4-8304-79aa-97f2502e193f",
@@ -278,18 +278,21 @@ START_TEST(test_random_arguments)
 {
         g_autoptr(GRand) rand = g_rand_new_with_seed(SEED);
         pid_t pid = client_get_owner_pid(client);
+        GPtrArray *methods[G_N_ELEMENTS(paths)];
 
-        for (unsigned i = 0; i < G_N_ELEMENTS(paths); i++) {
-                g_autoptr(GPtrArray) methods = read_methods(introspectable(paths[i]));
+        /* Beforehand, because the domain may not outlive what is done to it. */
+        for (unsigned i = 0; i < G_N_ELEMENTS(paths); i++)
+                methods[i] = read_methods(introspectable(paths[i]));
+        for (unsigned i = 0; i < CALLS; i++) {
+                unsigned at = i % G_N_ELEMENTS(paths);
+                const struct method *method = methods[at]->pdata[g_rand_int_range(rand, 0, methods[at]->len)];
+                g_autoptr(sd_bus_message) call = new_call(paths[at], method);
 
-                for (unsigned j = 0; j < CALLS / G_N_ELEMENTS(paths); j++) {
-                        const struct method *method = methods->pdata[g_rand_int_range(rand, 0, methods->len)];
-                        g_autoptr(sd_bus_message) call = new_call(paths[i], method);
-
-                        append_all_random(rand, call, method->signature->str);
-                        expect_answer(call);
-                }
+                append_all_random(rand, call, method->signature->str);
+                expect_answer(call);
         }
+        for (unsigned i = 0; i < G_N_ELEMENTS(paths); i++)
+                g_ptr_array_unref(methods[i]);
         client_ping(client);
         ck_assert_int_eq(client_get_owner_pid(client), pid);
 }
@@ -472,8 +475,8 @@ START_TEST(test_oversized_arguments)
         client_fails(client, LIBVIRT_ERROR, "*", TEST_PATH DOMAIN, DOMAIN_INTERFACE, "Rename", "su", text, 0);
         client_fails(client, LIBVIRT_ERROR, "*", TEST_PATH DOMAIN, DOMAIN_INTERFACE, "SetMetadata", "isssu",
                      2, text, text, text, 0);
-        client_fails(client, INVALID_ARGS, "*", TEST_PATH DOMAIN, "org.freedesktop.DBus.Properties", "Get",
-                     "ss", text, text);
+        client_fails(client, "org.freedesktop.DBus.Error.*", "*", TEST_PATH DOMAIN,
+                     "org.freedesktop.DBus.Properties", "Get", "ss", text, text);
 }
 END_TEST
 

@@ -58,50 +58,32 @@ static void restart(void)
         harness_start_agent(harness);
 }
 
-static int note_answer(sd_bus_message *reply, void *data, sd_bus_error *error)
-{
-        unsigned *answered = data;
-
-        ck_assert_ptr_null(sd_bus_message_get_error(reply));
-        (*answered)++;
-        return 0;
-}
-
 /* Killed in the middle of 300 pipelined defines: of those that were answered none is missing. */
 START_TEST(test_kill_in_the_middle_of_defines)
 {
-        sd_bus *bus = client_get_bus(client);
+        enum { DEFINES = 300 };
 
         for (unsigned round = 0; round < 3; round++) {
-                unsigned answered = 0;
-                unsigned wanted = 40 + round * 50;
+                struct client_answer answers[DEFINES] = { 0 };
 
-                for (unsigned i = 0; i < 300; i++) {
+                for (unsigned i = 0; i < DEFINES; i++) {
                         g_autofree char *name = g_strdup_printf("r%u-%u", round, i);
                         g_autofree char *xml = guest_bare_xml(name, NULL);
 
-                        ck_assert_int_ge(sd_bus_call_method_async(bus, NULL, "org.libvirt", QEMU_PATH,
-                                                                  CONNECT_INTERFACE, "DomainDefineXML",
-                                                                  note_answer, &answered, "s", xml),
-                                         0);
+                        client_send(client, &answers[i], QEMU_PATH, CONNECT_INTERFACE, "DomainDefineXML", "s",
+                                    xml);
                 }
-                while (answered < wanted) {
-                        int r = sd_bus_process(bus, NULL);
-
-                        ck_assert_int_ge(r, 0);
-                        if (r == 0)
-                                ck_assert_int_ge(sd_bus_wait(bus, CLIENT_DEADLINE_US), 0);
-                }
+                client_wait_answer(client, &answers[40 + round * 50]);
                 harness_end_agent(harness, SIGKILL);
                 /* The rest of the calls has failed with the agent: a client of its own for what follows. */
                 harness_reconnect(harness);
                 client = harness_get_client(harness);
-                bus = client_get_bus(client);
                 harness_start_agent(harness);
-                for (unsigned i = 0; i < wanted; i++) {
+                for (unsigned i = 0; i < DEFINES; i++) {
                         g_autofree char *name = g_strdup_printf("r%u-%u", round, i);
 
-                        ck_assert_msg(is_defined(name), "%s was acknowledged and is lost", name);
+                        ck_assert_msg(!answers[i].done || is_defined(name), "%s was acknowledged and is lost",
+                                      name);
                 }
         }
 }
@@ -311,33 +293,33 @@ START_TEST(test_state_folder_removed)
 }
 END_TEST
 
-/* --- a small disk
- * ------------------------------------------------------------------------------------------- */
+/* --- disks that fail
+ * ---------------------------------------------------------------------------------------- */
 
-/* The state folder of the agent that is to be started, for make_small_disk(). */
+/* What becomes a file system of 256 KiB in the agent that is started next; "" for none. For make_mounts(). */
 static char small_disk[200];
 
-/* In the agent's process: a mount namespace in which its state folder is a file system of 256 KiB. */
-static void make_small_disk(void)
+/* In the agent's process: a mount namespace of its own. */
+static void make_mounts(void)
 {
-        if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-            (mkdir(small_disk, 0700) < 0 && errno != EEXIST) ||
-            mount("tmpfs", small_disk, "tmpfs", 0, "size=256k,mode=700") < 0)
+        if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+                _exit(99);
+        if (*small_disk && ((mkdir(small_disk, 0700) < 0 && errno != EEXIST) ||
+                            mount("tmpfs", small_disk, "tmpfs", 0, "size=256k,mode=700") < 0))
                 _exit(99);
 }
 
-/* Restarts the agent on the small disk; false when this is not possible here. */
-static bool use_small_disk(void)
+/* Restarts the agent with mounts of its own, and a small disk there; false when this is not possible here. */
+static bool use_own_mounts(const char *disk)
 {
-        g_autofree char *state = harness_path(harness, "state");
         pid_t probe;
         int status;
 
         harness_end_agent(harness, SIGTERM);
-        g_strlcpy(small_disk, state, sizeof(small_disk));
+        g_strlcpy(small_disk, disk ? disk : "", sizeof(small_disk));
         probe = fork();
         if (probe == 0) {
-                make_small_disk();
+                make_mounts();
                 _exit(0);
         }
         waitpid(probe, &status, 0);
@@ -345,7 +327,7 @@ static bool use_small_disk(void)
                 harness_skip("may not mount in a namespace of its own");
                 return false;
         }
-        harness_set_child_setup(harness, make_small_disk);
+        harness_set_child_setup(harness, make_mounts);
         client_wait_name(client, false);
         harness_start_agent(harness);
         return true;
@@ -377,12 +359,13 @@ static void fill_small_disk(void)
 START_TEST(test_full_disk)
 {
         g_autofree char *xml = guest_bare_xml("late", NULL);
+        g_autofree char *state = harness_path(harness, "state");
         g_autofree char *filler = NULL;
         g_autofree char *path = NULL;
         g_autofree char *before = NULL;
         g_autofree char *after = NULL;
 
-        if (!use_small_disk())
+        if (!use_own_mounts(state))
                 return;
         path = define("web");
         before = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
@@ -401,8 +384,8 @@ START_TEST(test_full_disk)
 }
 END_TEST
 
-/* Makes the small disk read-only, or writable again, in the agent's namespace. */
-static void remount_small_disk(unsigned long flags)
+/* In the agent's mount namespace: the folder becomes read-only, or what it was before. */
+static void set_read_only(const char *folder, bool read_only)
 {
         g_autofree char *ns = g_strdup_printf("/proc/%d/ns/mnt", harness_get_agent_pid(harness));
         pid_t helper = fork();
@@ -411,10 +394,12 @@ static void remount_small_disk(unsigned long flags)
         if (helper == 0) {
                 int fd = open(ns, O_RDONLY | O_CLOEXEC);
 
-                if (fd < 0 || setns(fd, CLONE_NEWNS) < 0 ||
-                    mount(NULL, small_disk, NULL, MS_REMOUNT | flags, "size=256k") < 0)
+                if (fd < 0 || setns(fd, CLONE_NEWNS) < 0)
                         _exit(1);
-                _exit(0);
+                if (!read_only)
+                        _exit(umount2(folder, MNT_DETACH) < 0);
+                _exit(mount(folder, folder, NULL, MS_BIND, NULL) < 0 ||
+                      mount(NULL, folder, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) < 0);
         }
         waitpid(helper, &status, 0);
         ck_assert_int_eq(status, 0);
@@ -423,19 +408,21 @@ static void remount_small_disk(unsigned long flags)
 START_TEST(test_read_only_disk)
 {
         g_autofree char *xml = guest_bare_xml("late", NULL);
+        g_autofree char *folder = NULL;
         g_autofree char *path = NULL;
 
-        if (!use_small_disk())
+        if (!use_own_mounts(NULL))
                 return;
-        path = define("web");
-        remount_small_disk(MS_RDONLY);
+        folder = find_definitions();
+        path = client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "DomainLookupByName", "s", "web");
+        set_read_only(folder, true);
         client_fails(client, LIBVIRT_ERROR, "*", QEMU_PATH, CONNECT_INTERFACE, "DomainDefineXML", "s", xml);
         client_fails(client, LIBVIRT_ERROR, "*", path, DOMAIN_INTERFACE, "Undefine", "u", 0);
         client_fails(client, NULL, NULL, path, PROPERTIES, "Set", "ssv", DOMAIN_INTERFACE, "Autostart", "b",
                      1);
         ck_assert(is_defined("web"));
         ck_assert(!is_defined("late"));
-        remount_small_disk(0);
+        set_read_only(folder, false);
         client_do(client, path, DOMAIN_INTERFACE, "Undefine", "u", 0);
         ck_assert(!is_defined("web"));
 }

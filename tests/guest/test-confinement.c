@@ -12,7 +12,7 @@
 #include "tests/support/guest.h"
 #include "tests/support/harness.h"
 
-#define PASSWORD "s3cr3t-p4ssw0rd"
+#define PASSWORD "s3cr3tpw"
 
 static struct harness *harness;
 static struct client *client;

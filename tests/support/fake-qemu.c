@@ -373,6 +373,7 @@ static int start_real(struct fake *fake, char **argv, int monitor)
         socklen_t length = sizeof(sa_family_t);
         int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        pid_t parent = getpid();
 
         /* An address of the kernel's choice, in the abstract namespace. */
         if (bind(listener, (struct sockaddr *)&address, length) < 0 || listen(listener, 1) < 0)
@@ -382,6 +383,9 @@ static int start_real(struct fake *fake, char **argv, int monitor)
         fake->real = fork();
         if (fake->real == 0) {
                 prctl(PR_SET_PDEATHSIG, SIGKILL);
+                /* Died before that? */
+                if (getppid() != parent)
+                        _exit(1);
                 dup2(listener, monitor);
                 argv[0] = (char *)FAKE_QEMU_REAL;
                 execv(argv[0], argv);
