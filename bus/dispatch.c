@@ -14,7 +14,9 @@
 #include <malloc.h>
 #include <string.h>
 
-/* How long calls are served before the loop gets its turn, and how much is read ahead under load to be fair.
+/*
+ * How long calls are served before the loop gets its turn, and how much is read ahead under load to be
+ * fair.
  */
 #define TURN_US    2000
 #define READ_AHEAD (256 * 1024)
@@ -70,7 +72,9 @@ static bool check_signature(struct call *call)
         return false;
 }
 
-/* Takes a reference to the object that the call is about. A call to a lane also finds one that is on its way.
+/*
+ * Takes a reference to the object that the call is about. A call to a lane also finds one that is on its
+ * way.
  */
 static bool find_object(struct call *call)
 {
