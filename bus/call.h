@@ -49,15 +49,11 @@ void call_reply_object(struct call *call, const struct branch *branch, const voi
 void call_reply_objects(struct call *call, const struct branch *branch, const void *const *objects,
                         unsigned count);
 
-/*
- * Fails with org.libvirt.Error, which is also the caller's last error from now on. error stays the
- * caller's.
+/* Fails with org.libvirt.Error, which is also the caller's last error from now on. error stays the caller's.
  */
 void call_fail(struct call *call, const GError *error);
-/*
- * The same with an error that is made for it: call_fail_with(call, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
- * "...", ...)
- */
+/* The same with an error that is made for it: call_fail_with(call, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
+ * "...", ...) */
 void call_fail_with(struct call *call, enum error_domain from, enum error_code code, const char *format, ...)
         G_GNUC_PRINTF(4, 5);
 

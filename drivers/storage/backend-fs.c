@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/spawn.h"
 #include "drivers/storage/block.h"
+#include "drivers/storage/directory.h"
 #include "drivers/storage/mount.h"
 #include "drivers/storage/tool.h"
 
@@ -144,6 +145,7 @@ const struct backend backend_fs = {
         .check = check,
         .start = start,
         .stop = stop,
+        .forget = directory_unwatch,
         .remove = remove_target,
         .refresh = refresh,
         .build = build,

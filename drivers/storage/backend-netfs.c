@@ -10,6 +10,7 @@
 #include "base/spawn.h"
 #include "base/store.h"
 #include "base/uuid.h"
+#include "drivers/storage/directory.h"
 #include "drivers/storage/mount.h"
 #include "drivers/storage/tool.h"
 
@@ -246,6 +247,7 @@ const struct backend backend_netfs = {
         .check = check,
         .start = start,
         .stop = stop,
+        .forget = directory_unwatch,
         .remove = remove_target,
         .refresh = refresh,
         .build = build,

@@ -83,6 +83,8 @@ struct pool_scan {
 
 struct backend {
         enum pool_type type;
+        /* Nothing takes long: all is done in the pool's lane, with live, and no jobs are made. */
+        bool immediate;
         /* At define: is everything there that this type needs? May be NULL. Loop or lane, no I/O. */
         bool (*check_def)(const struct pool_def *def, GError **error);
 
@@ -98,6 +100,8 @@ struct backend {
         bool (*start)(const struct backend_context *context, GError **error);
         /* NULL: nothing to do. Frees *live. */
         bool (*stop)(const struct backend_context *context, GError **error);
+        /* Frees *live and leaves the storage as it is: the agent ends. NULL: there is no live state. */
+        void (*forget)(const struct backend_context *context);
         /* Removes the storage itself of an inactive pool. NULL: not supported. flags:
          * virStoragePoolDeleteFlags. */
         bool (*remove)(const struct backend_context *context, unsigned flags, GError **error);
@@ -177,11 +181,8 @@ const struct backend *backend_require(enum pool_type type, GError **error);
 extern const struct backend backend_dir;
 extern const struct backend backend_disk;
 extern const struct backend backend_fs;
-extern const struct backend backend_iscsi;
 extern const struct backend backend_logical;
-extern const struct backend backend_mpath;
 extern const struct backend backend_netfs;
-extern const struct backend backend_scsi;
 
 /* ---- for backends that follow changes (pool's lane) ---- */
 

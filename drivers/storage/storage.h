@@ -80,7 +80,11 @@ struct storage *storage_new(struct loop *loop, struct pool *pool, struct job_lis
                             const char *state_dir, const char *runtime_dir);
 /* An in-memory one: the pool default-pool, active and empty; nothing happens to the host. */
 struct storage *storage_new_test(struct loop *loop, struct pool *pool, struct job_list *jobs, GError **error);
-/* Lanes must be idle: registry_get_pending() and the jobs are 0. */
+/*
+ * The end of the agent: cancels the jobs and lets go of what active pools hold; they stay active. What is on
+ * the way then ends: storage_free() when registry_get_pending() and job_list_get_count() are 0.
+ */
+void storage_quiesce(struct storage *storage);
 void storage_free(struct storage *storage);
 
 /* Start-up, before the lanes run: loads definitions, and pools that were active when the agent ended; those
@@ -152,7 +156,7 @@ enum storage_pool_create_flags {
         STORAGE_POOL_CREATE_WITH_BUILD_NO_OVERWRITE = 4,
 };
 
-/* virStoragePoolDefineFlags; a create from XML takes STORAGE_POOL_VALIDATE too */
+/* virStoragePoolDefineFlags */
 enum storage_pool_define_flags {
         STORAGE_POOL_VALIDATE = 1,
 };

@@ -330,7 +330,7 @@ void volume_set_diff(const struct volume_set *before, const struct volume_set *a
                         fn(old, NULL, data);
                 else if (order > 0)
                         fn(NULL, new, data);
-                else if (!volume_equal(old, new))
+                else if (old != new)
                         fn(old, new, data);
         }
 }

@@ -170,7 +170,10 @@ struct volume *volume_set_find(const struct volume_set *set, const char *name);
 struct volume_set *volume_set_with(const struct volume_set *set, struct volume *volume);
 struct volume_set *volume_set_without(const struct volume_set *set, const char *name);
 
-/* What differs, in order of names; before NULL: added, after NULL: removed. Either set may be NULL. */
+/*
+ * Which descriptions differ (not the same struct), in order of names; before NULL: added, after NULL:
+ * removed. Either set may be NULL.
+ */
 typedef void (*volume_set_differ)(struct volume *before, struct volume *after, void *data);
 void volume_set_diff(const struct volume_set *before, const struct volume_set *after, volume_set_differ fn,
                      void *data);

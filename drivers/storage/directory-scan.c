@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What is in a pool's directory. A file that has not changed since the last scan (inode, size, times) keeps
+ * its description; of one that is new the header is read. What cannot be a volume is passed over. Lanes as in
+ * backend.h.
+ */
+#include "base/error.h"
+#include "base/lane.h"
+#include "base/log.h"
+#include "drivers/storage/directory.h"
+#include "drivers/storage/image.h"
+#include "drivers/storage/temporary.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define STAT_UNIT 512 /* of st_blocks */
+
+int directory_open(const struct backend_context *context, GError **error)
+{
+        const char *path = context->def->path;
+        int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0)
+                error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot open directory '%s'", path);
+        return fd;
+}
+
+int directory_open_file(int directory_fd, const char *name, int flags, GError **error)
+{
+        struct open_how how = {
+                .flags = (uint64_t)flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+        };
+        CLEANUP_FD int fd = (int)syscall(SYS_openat2, directory_fd, name, &how, sizeof(how));
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0) {
+                error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot open volume '%s'", name);
+                return -1;
+        }
+        if (!S_ISREG(st.st_mode)) {
+                error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID,
+                          "volume '%s' is not a regular file", name);
+                return -1;
+        }
+        return fd_steal(&fd);
+}
+
+/* ---- one entry ---- */
+
+static struct volume_time take_time(const struct statx_timestamp *time)
+{
+        return (struct volume_time){ time->tv_sec, time->tv_nsec };
+}
+
+static bool is_same_time(const struct volume_time *time, const struct statx_timestamp *now)
+{
+        return time->seconds == now->tv_sec && time->nanoseconds == now->tv_nsec;
+}
+
+static bool is_unchanged(const struct volume *before, const struct statx *now)
+{
+        uint64_t physical = S_ISREG(now->stx_mode) ? now->stx_size : 0;
+
+        return before && before->inode == now->stx_ino &&
+               before->device == makedev(now->stx_dev_major, now->stx_dev_minor) &&
+               before->physical == physical && (before->type == VOLUME_DIR) == S_ISDIR(now->stx_mode) &&
+               is_same_time(&before->mtime, &now->stx_mtime) &&
+               is_same_time(&before->ctime, &now->stx_ctime) &&
+               (before->type == VOLUME_DIR || before->allocation == now->stx_blocks * STAT_UNIT);
+}
+
+static struct volume *describe(const struct pool_def *def, const char *name, const struct statx *now)
+{
+        struct volume *volume = volume_new();
+
+        volume->name = g_strdup(name);
+        volume->path = g_build_filename(def->path, name, NULL);
+        volume->key = g_strdup(volume->path);
+        volume->permissions.mode = now->stx_mode & 07777;
+        volume->permissions.owner = now->stx_uid;
+        volume->permissions.group = now->stx_gid;
+        volume->atime = take_time(&now->stx_atime);
+        volume->mtime = take_time(&now->stx_mtime);
+        volume->ctime = take_time(&now->stx_ctime);
+        if (now->stx_mask & STATX_BTIME)
+                volume->btime = take_time(&now->stx_btime);
+        volume->device = makedev(now->stx_dev_major, now->stx_dev_minor);
+        volume->inode = now->stx_ino;
+        if (S_ISDIR(now->stx_mode)) {
+                volume->type = VOLUME_DIR;
+                volume->format = VOLUME_FORMAT_DIR;
+                return volume;
+        }
+        volume->type = VOLUME_FILE;
+        volume->physical = now->stx_size;
+        volume->allocation = now->stx_blocks * STAT_UNIT;
+        volume->sparse = volume->allocation < volume->physical;
+        return volume;
+}
+
+/* What encrypts a volume is known to who made it; the header only says that it is. */
+static void keep_secret(struct volume *volume, const struct volume *before)
+{
+        const struct secret_ref *ref = before ? &before->encryption.secret : NULL;
+
+        if (!ref || !volume->encryption.format || before->inode != volume->inode)
+                return;
+        volume->encryption.secret.type = g_strdup(ref->type);
+        volume->encryption.secret.uuid = g_strdup(ref->uuid);
+        volume->encryption.secret.usage = g_strdup(ref->usage);
+}
+
+/* True with *volume NULL: not a volume. False: it cannot be read. */
+static bool look(const struct pool_def *def, int directory_fd, const char *name, const struct volume *before,
+                 struct volume **volume, GError **error)
+{
+        CLEANUP(volume_unref) struct volume *found = NULL;
+        struct statx now;
+
+        *volume = NULL;
+        if (statx(directory_fd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | STATX_BTIME,
+                  &now) < 0)
+                return errno == ENOENT ||
+                       error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot look at volume '%s'", name);
+        if ((!S_ISREG(now.stx_mode) && !S_ISDIR(now.stx_mode)) || !volume_check_name(name, NULL))
+                return true;
+        if (is_unchanged(before, &now)) {
+                *volume = volume_ref((struct volume *)before);
+                return true;
+        }
+        found = describe(def, name, &now);
+        if (found->type == VOLUME_FILE) {
+                CLEANUP_FD int fd = directory_open_file(directory_fd, name, O_RDONLY, error);
+
+                if (fd < 0)
+                        return false;
+                image_probe(fd, now.stx_size, found);
+                keep_secret(found, before);
+        }
+        *volume = g_steal_pointer(&found);
+        return true;
+}
+
+bool directory_probe(const struct backend_context *context, const char *name, const struct volume *before,
+                     struct volume **volume, GError **error)
+{
+        CLEANUP_FD int directory_fd = directory_open(context, error);
+        g_autoptr(GError) failure = NULL;
+
+        *volume = NULL;
+        if (directory_fd < 0)
+                return false;
+        if (!look(context->def, directory_fd, name, before, volume, &failure))
+                log_gerror(LOG_LEVEL_WARNING, failure, "file '%s' in storage pool '%s' is left out", name,
+                           context->def->base.name);
+        return true;
+}
+
+/* ---- all of them ---- */
+
+static bool take_entries(const struct backend_context *context, DIR *directory, struct pool_scan *scan,
+                         GError **error)
+{
+        for (struct dirent *entry = readdir(directory); entry; entry = readdir(directory)) {
+                const char *name = entry->d_name;
+                g_autoptr(GError) failure = NULL;
+                struct volume *volume;
+
+                if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || temporary_is_name(name))
+                        continue;
+                if (lane_is_interrupted(context->lane))
+                        return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_ABORTED,
+                                         "refresh of storage pool '%s' was interrupted",
+                                         context->def->base.name);
+                if (!look(context->def, dirfd(directory), name, volume_set_find(scan->before, name), &volume,
+                          &failure))
+                        log_gerror(LOG_LEVEL_WARNING, failure, "file '%s' in storage pool '%s' is left out",
+                                   name, context->def->base.name);
+                else if (volume)
+                        g_ptr_array_add(scan->volumes, volume);
+        }
+        return true;
+}
+
+static bool take_permissions(int directory_fd, struct storage_permissions *permissions, GError **error)
+{
+        struct stat st;
+
+        if (fstat(directory_fd, &st) < 0)
+                return error_set_errno(error, ERROR_FROM_STORAGE, errno,
+                                       "cannot look at the pool's directory");
+        permissions->mode = st.st_mode & 07777;
+        permissions->owner = st.st_uid;
+        permissions->group = st.st_gid;
+        return true;
+}
+
+static bool take_numbers(const struct backend_context *context, int directory_fd,
+                         struct pool_numbers *numbers, GError **error)
+{
+        struct statvfs st;
+        uint64_t unit;
+
+        if (fstatvfs(directory_fd, &st) < 0)
+                return error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot statvfs path '%s'",
+                                       context->def->path);
+        unit = st.f_frsize ? st.f_frsize : st.f_bsize;
+        numbers->capacity = st.f_blocks * unit;
+        numbers->available = st.f_bfree * unit;
+        numbers->allocation = numbers->capacity - numbers->available;
+        return true;
+}
+
+bool directory_refresh(const struct backend_context *context, struct pool_scan *scan, GError **error)
+{
+        int fd = directory_open(context, error);
+        DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+        bool good;
+
+        if (!directory) {
+                fd_cleanup(&fd);
+                return false;
+        }
+        good = take_entries(context, directory, scan, error) &&
+               take_permissions(fd, &scan->permissions, error) &&
+               take_numbers(context, fd, &scan->numbers, error);
+        closedir(directory);
+        return good;
+}
+
+bool directory_measure(const struct backend_context *context, struct pool_numbers *numbers, GError **error)
+{
+        CLEANUP_FD int fd = directory_open(context, error);
+
+        return fd >= 0 && take_numbers(context, fd, numbers, error);
+}
+
+bool directory_stat(const struct backend_context *context, const struct volume *volume, uint64_t *capacity,
+                    uint64_t *allocation, uint64_t *physical, GError **error)
+{
+        CLEANUP_FD int directory_fd = directory_open(context, error);
+        CLEANUP(volume_unref) struct volume *now = NULL;
+
+        if (directory_fd < 0 || !look(context->def, directory_fd, volume->name, volume, &now, error))
+                return false;
+        if (!now)
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_STORAGE_VOL,
+                                 "no storage vol with matching name '%s'", volume->name);
+        *capacity = now->capacity;
+        *allocation = now->allocation;
+        *physical = now->physical;
+        return true;
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The command lines of qemu-img. A file is passed as /proc/<pid>/fd/<n>, which leads to what was opened, not
+ * to what has its name now; a passphrase goes through standard input, never through the command line. Lanes.
+ */
+#include "drivers/storage/image-tool.h"
+
+#include "base/error.h"
+#include "base/job.h"
+#include "base/spawn.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CREATE_TIMEOUT_MS (60 * 1000)
+
+/* Percentages of -p count in these. */
+#define PROGRESS_TOTAL 10000
+
+struct command {
+        GPtrArray *argv;  /* owned strings */
+        GString *options; /* owned; of -o */
+        char *input;      /* owned; NULL none */
+};
+
+static void add(struct command *command, const char *argument)
+{
+        g_ptr_array_add(command->argv, g_strdup(argument));
+}
+
+static void add_take(struct command *command, char *argument)
+{
+        g_ptr_array_add(command->argv, argument);
+}
+
+static void command_init(struct command *command, const char *verb)
+{
+        command->argv = g_ptr_array_new_with_free_func(g_free);
+        command->options = g_string_new(NULL);
+        command->input = NULL;
+        add(command, "qemu-img");
+        add(command, verb);
+}
+
+static void command_clear(struct command *command)
+{
+        if (command->input)
+                memset(command->input, 0, strlen(command->input));
+        g_free(command->input);
+        g_ptr_array_unref(command->argv);
+        g_string_free(command->options, TRUE);
+}
+
+static char *path_of(int fd)
+{
+        return g_strdup_printf("/proc/%d/fd/%d", (int)getpid(), fd);
+}
+
+/* An option's value: commas doubled. */
+static void append_value(GString *options, const char *key, const char *value)
+{
+        g_string_append_printf(options, "%s%s=", options->len ? "," : "", key);
+        for (; *value; value++) {
+                if (*value == ',')
+                        g_string_append_c(options, ',');
+                g_string_append_c(options, *value);
+        }
+}
+
+bool image_tool_can_create(enum volume_format format)
+{
+        switch (format) {
+        case VOLUME_FORMAT_QCOW:
+        case VOLUME_FORMAT_QCOW2:
+        case VOLUME_FORMAT_QED:
+        case VOLUME_FORMAT_VDI:
+        case VOLUME_FORMAT_VHDX:
+        case VOLUME_FORMAT_VMDK:
+        case VOLUME_FORMAT_VPC:
+                return true;
+        default:
+                return false;
+        }
+}
+
+/* qemu-img's name of what volume is made in. */
+static const char *format_of(const struct volume *volume)
+{
+        if (volume->format == VOLUME_FORMAT_RAW && volume->encryption.format)
+                return "luks";
+        return volume_format_get_name(volume->format);
+}
+
+static void add_qcow2_options(struct command *command, const struct volume *volume, const char *preallocation)
+{
+        GString *options = command->options;
+        g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT, volume->cluster_size);
+
+        if (volume->compat)
+                append_value(options, "compat", volume->compat);
+        if (volume->cluster_size)
+                append_value(options, "cluster_size", size);
+        if (volume->lazy_refcounts)
+                append_value(options, "lazy_refcounts", "on");
+        if (volume->extended_l2)
+                append_value(options, "extended_l2", "on");
+        if (strcmp(preallocation, "off") != 0)
+                append_value(options, "preallocation", preallocation);
+}
+
+static void add_encryption(struct command *command, const struct volume_encryption *encryption,
+                           const char *prefix)
+{
+        const struct {
+                const char *key;
+                const char *value;
+        } values[] = {
+                { "cipher-mode", encryption->cipher_mode },
+                { "hash-alg", encryption->cipher_hash },
+                { "ivgen-alg", encryption->ivgen_name },
+                { "ivgen-hash-alg", encryption->ivgen_hash },
+        };
+        g_autofree char *key = g_strconcat(prefix, "key-secret", NULL);
+
+        append_value(command->options, key, "secret0");
+        if (encryption->cipher_name) {
+                g_autofree char *name = g_strconcat(prefix, "cipher-alg", NULL);
+                g_autofree char *value =
+                        g_strdup_printf("%s-%u", encryption->cipher_name, encryption->cipher_size);
+
+                append_value(command->options, name, value);
+        }
+        for (unsigned i = 0; i < G_N_ELEMENTS(values); i++) {
+                g_autofree char *name = g_strconcat(prefix, values[i].key, NULL);
+
+                if (values[i].value)
+                        append_value(command->options, name, values[i].value);
+        }
+}
+
+static bool add_secret(struct command *command, const struct backend_context *context,
+                       const struct volume *volume, GError **error)
+{
+        gsize length;
+        const void *bytes;
+
+        if (!volume->encryption.format)
+                return true;
+        if (!context->secret)
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SECRET,
+                                 "there is no passphrase for volume '%s'", volume->name);
+        bytes = g_bytes_get_data(context->secret, &length);
+        command->input = g_base64_encode(bytes, length);
+        add(command, "--object");
+        add(command, "secret,id=secret0,format=base64,file=/dev/stdin");
+        if (volume->format == VOLUME_FORMAT_RAW) {
+                add_encryption(command, &volume->encryption, "");
+        } else {
+                append_value(command->options, "encrypt.format", "luks");
+                add_encryption(command, &volume->encryption, "encrypt.");
+        }
+        return true;
+}
+
+static void add_options(struct command *command)
+{
+        if (!command->options->len)
+                return;
+        add(command, "-o");
+        add(command, command->options->str);
+}
+
+static void take_percentage(const char *chunk, size_t length, void *data)
+{
+        g_autofree char *text = g_strndup(chunk, length);
+        const char *last = strrchr(text, '(');
+
+        if (last && data)
+                job_set_progress(data, (uint64_t)(g_ascii_strtod(last + 1, NULL) * (PROGRESS_TOTAL / 100.0)),
+                                 PROGRESS_TOTAL);
+}
+
+static bool run(struct command *command, const struct backend_context *context, unsigned timeout_ms,
+                GError **error)
+{
+        g_ptr_array_add(command->argv, NULL);
+        return spawn_follow(context->lane, (const char *const *)command->argv->pdata, command->input,
+                            timeout_ms, take_percentage, context->job, error);
+}
+
+bool image_tool_create(const struct backend_context *context, int fd, const struct volume *volume,
+                       const char *preallocation, GError **error)
+{
+        struct command command;
+        bool good;
+
+        command_init(&command, "create");
+        add(&command, "-q");
+        add(&command, "-f");
+        add(&command, format_of(volume));
+        if (volume->format == VOLUME_FORMAT_QCOW2)
+                add_qcow2_options(&command, volume, preallocation);
+        good = add_secret(&command, context, volume, error);
+        add_options(&command);
+        if (volume->backing.path) {
+                add(&command, "-b");
+                add(&command, volume->backing.path);
+                add(&command, "-F");
+                add(&command, volume_format_get_name(volume->backing.format));
+        }
+        add_take(&command, path_of(fd));
+        if (volume->capacity)
+                add_take(&command, g_strdup_printf("%" G_GUINT64_FORMAT, volume->capacity));
+        good = good && run(&command, context, context->job ? UINT_MAX : CREATE_TIMEOUT_MS, error);
+        command_clear(&command);
+        return good;
+}
+
+static const char *driver_of(int fd)
+{
+        struct stat st;
+
+        return fstat(fd, &st) == 0 && S_ISBLK(st.st_mode) ? "host_device" : "file";
+}
+
+/* The source with its format and that of its backing file: nothing is left to be found out. */
+static char *source_options(int fd, const struct volume *source)
+{
+        g_autoptr(GString) options = g_string_new(NULL);
+        g_autofree char *path = path_of(fd);
+
+        append_value(options, "driver", volume_format_get_name(source->format));
+        append_value(options, "file.driver", driver_of(fd));
+        append_value(options, "file.filename", path);
+        if (source->backing.path) {
+                append_value(options, "backing.driver", volume_format_get_name(source->backing.format));
+                append_value(options, "backing.file.driver",
+                             g_str_has_prefix(source->backing.path, "/dev/") ? "host_device" : "file");
+                append_value(options, "backing.file.filename", source->backing.path);
+        }
+        return g_strdup(options->str);
+}
+
+bool image_tool_convert(const struct backend_context *context, int fd, const struct volume *volume,
+                        int source_fd, const struct volume *source, GError **error)
+{
+        struct command command;
+        bool good;
+
+        command_init(&command, "convert");
+        add(&command, "-p");
+        add(&command, "--image-opts");
+        add(&command, "-O");
+        add(&command, format_of(volume));
+        if (volume->format == VOLUME_FORMAT_QCOW2)
+                add_qcow2_options(&command, volume, "off");
+        good = add_secret(&command, context, volume, error);
+        add_options(&command);
+        if (volume->backing.path) {
+                add(&command, "-B");
+                add(&command, volume->backing.path);
+                add(&command, "-F");
+                add(&command, volume_format_get_name(volume->backing.format));
+        }
+        add_take(&command, source_options(source_fd, source));
+        add_take(&command, path_of(fd));
+        good = good && run(&command, context, UINT_MAX, error);
+        command_clear(&command);
+        return good;
+}
+
+bool image_tool_resize(const struct backend_context *context, int fd, const char *name,
+                       enum volume_format format, uint64_t capacity, bool shrink, bool allocate,
+                       GError **error)
+{
+        struct command command;
+        bool good;
+
+        command_init(&command, "resize");
+        add(&command, "-q");
+        add(&command, "-f");
+        add(&command, volume_format_get_name(format));
+        if (shrink)
+                add(&command, "--shrink");
+        if (allocate)
+                add(&command, "--preallocation=falloc");
+        add_take(&command, path_of(fd));
+        add_take(&command, g_strdup_printf("%" G_GUINT64_FORMAT, capacity));
+        good = run(&command, context, UINT_MAX, error);
+        command_clear(&command);
+        return good;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * qemu-img: making, converting and resizing of image files. Files are given as descriptors, so that no name
+ * is looked up twice; formats are always said, never probed. Lanes.
+ */
+
+#include "drivers/storage/backend.h"
+
+/* Can volumes of this format be made? */
+bool image_tool_can_create(enum volume_format format);
+
+/* Makes the image that volume describes in the empty file fd. preallocation: "off", "metadata", "falloc". */
+bool image_tool_create(const struct backend_context *context, int fd, const struct volume *volume,
+                       const char *preallocation, GError **error);
+
+/* The same with the content of source, whose file or device is source_fd; reports progress to context's job.
+ */
+bool image_tool_convert(const struct backend_context *context, int fd, const struct volume *volume,
+                        int source_fd, const struct volume *source, GError **error);
+
+/* name is for errors. */
+bool image_tool_resize(const struct backend_context *context, int fd, const char *name,
+                       enum volume_format format, uint64_t capacity, bool shrink, bool allocate,
+                       GError **error);

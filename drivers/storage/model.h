@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Between the files of the storage model. Lane means the pool's lane. */
+
+#include "base/job.h"
+#include "drivers/storage/backend.h"
+#include "drivers/storage/storage.h"
+
+/* Volumes of one backing chain. */
+#define STORAGE_CHAIN_MAX 200
+
+struct storage {
+        /* const */
+        struct loop *loop;             /* borrowed */
+        struct pool *pool;             /* borrowed */
+        struct job_list *jobs;         /* borrowed */
+        char *runtime_dir;             /* owned; NULL: nothing is stored */
+        struct volume_set *no_volumes; /* ref */
+        const struct backend *backend; /* of all types; NULL: the table's */
+        /* loop */
+        struct registry *pools;        /* owned */
+        struct storage_index *by_key;  /* owned */
+        struct storage_index *by_path; /* owned */
+        GArray *listeners;             /* owned */
+        storage_secret_source secret_source;
+        void *secret_data; /* borrowed */
+};
+
+static inline struct storage_pool *storage_pool_from(struct managed *object)
+{
+        return (struct storage_pool *)object;
+}
+
+static inline const struct storage_pool_state *storage_pool_get_current(const struct storage_pool *pool)
+{
+        return (const struct storage_pool_state *)pool->base.current;
+}
+
+/* The definition that describes the pool now. Lane. */
+static inline struct pool_def *storage_pool_get_def(const struct storage_pool *pool)
+{
+        return pool_def_of(managed_state_get_definition(pool->base.current));
+}
+
+/* "unsupported flags (0x..)" unless flags has no bit outside allowed. */
+bool storage_check_flags(unsigned flags, unsigned allowed, const char *function, GError **error);
+/* ERROR_INVALID_ARG when flags has both a and b; names: "A and B". */
+bool storage_check_exclusive(unsigned flags, unsigned a, unsigned b, const char *names, GError **error);
+
+/* Any thread. */
+const struct backend *storage_get_backend(const struct storage *storage, enum pool_type type, GError **error);
+
+/* The value of a secret; ref without uuid and usage: *value NULL and true. Loop. */
+bool storage_get_secret(struct storage *storage, const struct secret_ref *ref, GBytes **value,
+                        GError **error);
+
+/* Lane: fills in a context for a call in lane (the pool's, or a job's, where job is not NULL). */
+void storage_pool_get_context(struct storage_pool *pool, struct lane *lane, struct job *job,
+                              const struct pool_def *def, GBytes *secret, struct backend_context *context);
+
+/* Lane: is the pool active (and not just being taken over)? */
+bool storage_pool_require_active(const struct storage_pool *pool, GError **error);
+bool storage_pool_require_inactive(const struct storage_pool *pool, const char *still, GError **error);
+/* Lane: refuses while jobs work on the pool. */
+bool storage_pool_require_idle(const struct storage_pool *pool, GError **error);
+
+/* Lane: publishes state (taken), keeping the status file of an active pool in step. */
+void storage_pool_publish(struct storage_pool *pool, struct storage_pool_state *state,
+                          struct managed_event *event);
+
+static inline struct storage_pool_state *storage_pool_edit(struct storage_pool *pool)
+{
+        return (struct storage_pool_state *)managed_edit(&pool->base);
+}
+
+/* Lane: fills state (edited, active definition set) with what is in the pool. */
+bool storage_pool_fill(struct storage_pool_state *state, const struct backend *backend,
+                       const struct backend_context *context, GError **error);
+/* Lane: publishes that the pool is inactive. */
+void storage_pool_publish_stopped(struct storage_pool *pool);
+/* Lane: scans the pool and publishes what was found. */
+bool storage_pool_scan(struct storage_pool *pool, struct managed_event *event, GError **error);
+/* Lane: starts what def describes, scans it, publishes and announces it. */
+bool storage_pool_start(struct storage_pool *pool, struct pool_def *def, GBytes *secret, GError **error);
+
+/* Lane: looks at one volume again and publishes the pool with it and with its new numbers. */
+bool storage_pool_rescan_volume(struct storage_pool *pool, const char *name, GError **error);
+
+/* Lane: volumes that jobs work on or that are being made. */
+bool storage_volume_is_busy(const struct storage_pool *pool, const char *name);
+void storage_volume_hold(struct storage_pool *pool, const char *name);
+void storage_volume_release(struct storage_pool *pool, const char *name);
+/* Lane: ends what watches an active pool: the timer and what it was to do. */
+void storage_pool_forget_changes(struct storage_pool *pool);
+
+/* ---- long work: begin in the pool's lane, work in a job's, end in the pool's; loop in between ---- */
+
+struct operation;
+
+struct operation_steps {
+        const char *name; /* the job's operation */
+        /* Lane: checks, reserves. May set op->finished: all is done, neither work nor end follow. */
+        bool (*begin)(struct operation *op, GError **error);
+        /* Loop, after begin: checks that need other objects. May be NULL. */
+        bool (*gather)(struct operation *op, GError **error);
+        /* Loop, when the job runs. May be NULL. */
+        void (*started)(struct operation *op);
+        /* Job's lane. */
+        bool (*work)(struct operation *op, const struct backend_context *context, GError **error);
+        /* Lane: releases, publishes. failure NULL: work succeeded. Called if begin succeeded and did not
+         * finish. */
+        bool (*end)(struct operation *op, const GError *failure, GError **error);
+};
+
+struct operation {
+        const struct operation_steps *steps; /* borrowed, static */
+        struct storage_pool *pool;           /* ref */
+        /* what was asked */
+        char *xml; /* owned; may be NULL */
+        unsigned flags;
+        uint64_t number; /* capacity; or 1: start, too */
+        unsigned algorithm;
+        uint64_t offset, length;
+        char *name;            /* owned; of the volume */
+        struct volume *source; /* ref; of a clone */
+        /* between the steps */
+        bool finished;
+        struct pool_def *def;         /* ref; of the pool when begin ran, or given */
+        struct volume *volume;        /* ref; new or worked on */
+        struct secret_ref secret_ref; /* owned; what begin found is needed */
+        GBytes *secret;               /* ref */
+        GError *failure;              /* owned; of gather or work */
+        struct job *job;              /* borrowed; loop */
+        int fd;                       /* owned; the volume, -1 none */
+        int pipe[2];                  /* owned; a transfer's: ours, the client's; -1 none */
+        /* loop; one of them is called at the end */
+        managed_done done;
+        storage_volume_done volume_done;
+        storage_stream_done stream_done; /* called when the job has started, unless it does not */
+        void *data;                      /* owned by done */
+};
+
+struct operation *operation_new(const struct operation_steps *steps, struct storage_pool *pool);
+/* Loop; takes op. */
+void operation_run(struct operation *op);
+
+/* For operations that were refused on the loop: op is freed, error taken. */
+void operation_refuse(struct operation *op, GError *error);
+
+/* The volume that op->name names, for begin: there, and no job works on it. Lane. */
+bool operation_find_volume(struct operation *op, GError **error);

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The storage of one connection: the kind of managed object that pools are, the connection's objects, lookups
+ * and reads. Loop thread, but for the hooks of the kind and what is marked.
+ */
+#include "drivers/storage/storage.h"
+
+#include "base/lane.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/store.h"
+#include "drivers/storage/index.h"
+#include "drivers/storage/model.h"
+
+#include <string.h>
+
+/* ---- the kind ---- */
+
+static struct definition *kind_parse(void *context, const char *xml, GError **error)
+{
+        struct pool_def *def = pool_def_parse(xml, error);
+
+        return def ? &def->base : NULL;
+}
+
+static void kind_state_copy(struct managed_state *to, const struct managed_state *from)
+{
+        struct storage_pool_state *state = (struct storage_pool_state *)to;
+
+        state->volumes = state->volumes ? volume_set_ref(state->volumes) : NULL;
+        state->problem = g_strdup(state->problem);
+}
+
+static void kind_state_clear(struct managed_state *base)
+{
+        struct storage_pool_state *state = (struct storage_pool_state *)base;
+
+        volume_set_unref(state->volumes);
+        g_free(state->problem);
+}
+
+static void kind_object_init(struct managed *object, void *context)
+{
+        struct storage_pool *pool = storage_pool_from(object);
+
+        pool->storage = context;
+        pool->reader = lane_new(pool->storage->pool, pool->storage->loop, object->uuid_text);
+        pool->busy = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        pool->changed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+}
+
+static void kind_object_clear(struct managed *object)
+{
+        struct storage_pool *pool = storage_pool_from(object);
+        const struct backend *backend = pool->storage->backend;
+        struct backend_context context = { .live = &pool->live };
+
+        /* What the backends of the table hold ended when the pool was stopped. */
+        if (backend && pool->live)
+                backend->forget(&context);
+        lane_unref(pool->reader);
+        g_hash_table_unref(pool->busy);
+        g_hash_table_unref(pool->changed);
+}
+
+const struct managed_kind storage_pool_kind = {
+        .noun = "storage pool",
+        .from = ERROR_FROM_STORAGE,
+        .missing = ERROR_NO_STORAGE_POOL,
+        .exists = ERROR_OPERATION_FAILED,
+        .object_size = sizeof(struct storage_pool),
+        .state_size = sizeof(struct storage_pool_state),
+        .parse = kind_parse,
+        .definition_free = pool_def_free,
+        .state_copy = kind_state_copy,
+        .state_clear = kind_state_clear,
+        .object_init = kind_object_init,
+        .object_clear = kind_object_clear,
+};
+
+/* ---- volumes on the whole connection ---- */
+
+struct listener {
+        storage_volume_listener fn;
+        void *data; /* borrowed */
+};
+
+struct follow {
+        struct storage *storage;
+        struct storage_pool *pool;
+};
+
+static void follow_volume(struct volume *before, struct volume *after, void *data)
+{
+        const struct follow *follow = data;
+        struct storage *storage = follow->storage;
+
+        if (before && after && volume_equal(before, after))
+                return;
+        for (unsigned i = 0; i < storage->listeners->len; i++) {
+                const struct listener *listener = &g_array_index(storage->listeners, struct listener, i);
+
+                listener->fn(follow->pool, before, after, listener->data);
+        }
+}
+
+static struct volume_set *volumes_of(const struct managed_state *state)
+{
+        return state ? ((const struct storage_pool_state *)state)->volumes : NULL;
+}
+
+static void follow_volumes(const struct registry_change *change, void *data)
+{
+        struct follow follow = { data, storage_pool_from(change->object) };
+        const struct volume_set *before = volumes_of(change->before), *after = volumes_of(change->after);
+
+        if (before == after)
+                return;
+        storage_index_update(follow.storage->by_key, follow.pool, before, after);
+        storage_index_update(follow.storage->by_path, follow.pool, before, after);
+        volume_set_diff(before, after, follow_volume, &follow);
+}
+
+void storage_listen_volumes(struct storage *storage, storage_volume_listener listener, void *data)
+{
+        struct listener entry = { listener, data };
+
+        g_array_append_val(storage->listeners, entry);
+}
+
+void storage_unlisten_volumes(struct storage *storage, storage_volume_listener listener, void *data)
+{
+        for (unsigned i = 0; i < storage->listeners->len; i++) {
+                const struct listener *entry = &g_array_index(storage->listeners, struct listener, i);
+
+                if (entry->fn == listener && entry->data == data) {
+                        g_array_remove_index(storage->listeners, i);
+                        return;
+                }
+        }
+}
+
+/* ---- the storage of a connection ---- */
+
+struct storage *storage_new(struct loop *loop, struct pool *pool, struct job_list *jobs,
+                            const char *state_dir, const char *runtime_dir)
+{
+        struct storage *storage = g_new0(struct storage, 1);
+        g_autoptr(GPtrArray) none = g_ptr_array_new();
+
+        storage->loop = loop;
+        storage->pool = pool;
+        storage->jobs = jobs;
+        storage->runtime_dir = g_strdup(runtime_dir);
+        storage->by_key = storage_index_new(STORAGE_INDEX_KEY);
+        storage->by_path = storage_index_new(STORAGE_INDEX_PATH);
+        storage->no_volumes = volume_set_new(none);
+        storage->listeners = g_array_new(FALSE, FALSE, sizeof(struct listener));
+        storage->pools = registry_new(&storage_pool_kind, storage, loop, pool, state_dir);
+        registry_listen(storage->pools, follow_volumes, storage);
+        return storage;
+}
+
+void storage_free(struct storage *storage)
+{
+        if (!storage)
+                return;
+        registry_free(storage->pools);
+        storage_index_free(storage->by_key);
+        storage_index_free(storage->by_path);
+        volume_set_unref(storage->no_volumes);
+        g_array_unref(storage->listeners);
+        g_free(storage->runtime_dir);
+        g_free(storage);
+}
+
+struct registry *storage_get_registry(const struct storage *storage)
+{
+        return storage->pools;
+}
+
+struct job_list *storage_get_jobs(const struct storage *storage)
+{
+        return storage->jobs;
+}
+
+const struct backend *storage_get_backend(const struct storage *storage, enum pool_type type, GError **error)
+{
+        return storage->backend ? storage->backend : backend_require(type, error);
+}
+
+void storage_set_secret_source(struct storage *storage, storage_secret_source source, void *data)
+{
+        storage->secret_source = source;
+        storage->secret_data = data;
+}
+
+bool storage_get_secret(struct storage *storage, const struct secret_ref *ref, GBytes **value, GError **error)
+{
+        *value = NULL;
+        if (!ref->uuid && !ref->usage)
+                return true;
+        if (storage->secret_source)
+                *value = storage->secret_source(ref, storage->secret_data, error);
+        else
+                error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SECRET, "there is no source of secrets here");
+        return *value != NULL;
+}
+
+/* ---- shared by the model's files ---- */
+
+bool storage_check_flags(unsigned flags, unsigned allowed, const char *function, GError **error)
+{
+        if ((flags & ~allowed) == 0)
+                return true;
+        return error_set(error, ERROR_FROM_STORAGE, ERROR_INVALID_ARG,
+                         "unsupported flags (0x%x) in function %s", flags & ~allowed, function);
+}
+
+bool storage_check_exclusive(unsigned flags, unsigned a, unsigned b, const char *names, GError **error)
+{
+        if (!(flags & a) || !(flags & b))
+                return true;
+        return error_set(error, ERROR_FROM_STORAGE, ERROR_INVALID_ARG, "flags %s exclude each other", names);
+}
+
+/* ---- pools: lookups ---- */
+
+struct storage_pool *storage_pool_lookup_name(struct storage *storage, const char *name, GError **error)
+{
+        struct managed *object = registry_find_name(storage->pools, name);
+
+        if (!object) {
+                g_autofree char *quoted = error_quote(name);
+
+                error_set(error, ERROR_FROM_STORAGE, ERROR_NO_STORAGE_POOL,
+                          "no storage pool with matching name '%s'", quoted);
+        }
+        return storage_pool_from(object);
+}
+
+struct storage_pool *storage_pool_lookup_uuid(struct storage *storage, const char *uuid, GError **error)
+{
+        char text[UUID_STRING_LENGTH + 1];
+        struct uuid parsed;
+        struct managed *object;
+
+        if (!uuid_parse(&parsed, uuid, error))
+                return NULL;
+        object = registry_find_uuid(storage->pools, &parsed);
+        if (!object)
+                error_set(error, ERROR_FROM_STORAGE, ERROR_NO_STORAGE_POOL,
+                          "no storage pool with matching uuid '%s'", uuid_format(&parsed, text));
+        return storage_pool_from(object);
+}
+
+struct storage_pool *storage_pool_find_pending(struct storage *storage, const struct uuid *uuid)
+{
+        return storage_pool_from(registry_find_pending(storage->pools, uuid));
+}
+
+#define LIST_TYPES (((1u << POOL_TYPE_COUNT) - 1) * STORAGE_POOL_LIST_DIR)
+#define LIST_ALL   (63u | LIST_TYPES)
+
+/* Bits of one group are alternatives; no bit of a group asks for all. */
+static const unsigned list_groups[] = {
+        STORAGE_POOL_LIST_INACTIVE | STORAGE_POOL_LIST_ACTIVE,
+        STORAGE_POOL_LIST_PERSISTENT | STORAGE_POOL_LIST_TRANSIENT,
+        STORAGE_POOL_LIST_AUTOSTART | STORAGE_POOL_LIST_NO_AUTOSTART,
+        LIST_TYPES,
+};
+
+static unsigned list_bits(const struct storage_pool *pool)
+{
+        const struct managed_state *state = pool->base.published;
+        unsigned bits = (unsigned)STORAGE_POOL_LIST_DIR
+                        << pool_def_of(managed_state_get_definition(state))->type;
+
+        bits |= state->active ? STORAGE_POOL_LIST_ACTIVE : STORAGE_POOL_LIST_INACTIVE;
+        bits |= state->persistent ? STORAGE_POOL_LIST_PERSISTENT : STORAGE_POOL_LIST_TRANSIENT;
+        bits |= state->autostart ? STORAGE_POOL_LIST_AUTOSTART : STORAGE_POOL_LIST_NO_AUTOSTART;
+        return bits;
+}
+
+static bool list_wants(unsigned bits, unsigned flags)
+{
+        for (unsigned i = 0; i < G_N_ELEMENTS(list_groups); i++) {
+                unsigned wanted = flags & list_groups[i];
+
+                if (wanted && !(bits & wanted))
+                        return false;
+        }
+        return true;
+}
+
+GPtrArray *storage_pool_list(struct storage *storage, unsigned flags, GError **error)
+{
+        g_autoptr(GPtrArray) all = NULL;
+        GPtrArray *wanted;
+
+        if (!storage_check_flags(flags, LIST_ALL, "ListStoragePools", error))
+                return NULL;
+        all = registry_list(storage->pools);
+        if (!flags)
+                return g_steal_pointer(&all);
+        wanted = g_ptr_array_sized_new(all->len);
+        for (unsigned i = 0; i < all->len; i++) {
+                if (list_wants(list_bits(g_ptr_array_index(all, i)), flags))
+                        g_ptr_array_add(wanted, g_ptr_array_index(all, i));
+        }
+        return wanted;
+}
+
+/* ---- pools: reads ---- */
+
+bool storage_pool_is_active(const struct storage_pool *pool)
+{
+        return pool->base.published->active != NULL;
+}
+
+void storage_pool_get_info(const struct storage_pool *pool, struct storage_pool_info *info)
+{
+        const struct storage_pool_state *state = storage_pool_get_published(pool);
+
+        *info = (struct storage_pool_info){
+                .state = state->base.active ? state->state : STORAGE_POOL_INACTIVE,
+                .numbers = state->numbers,
+        };
+}
+
+char *storage_pool_get_xml(const struct storage_pool *pool, unsigned flags, GError **error)
+{
+        const struct storage_pool_state *state = storage_pool_get_published(pool);
+        struct definition *definition = managed_state_get_definition(&state->base);
+
+        if (!storage_check_flags(flags, 1, "GetXMLDesc", error))
+                return NULL;
+        if ((flags & 1) && state->base.persistent)
+                definition = state->base.persistent;
+        if (definition != state->base.active)
+                return g_strdup(definition->xml);
+        return pool_def_format(pool_def_of(definition), &state->numbers);
+}
+
+/* ---- volumes: lookups ---- */
+
+struct volume *storage_volume_lookup_key(struct storage *storage, const char *key, GError **error)
+{
+        struct volume *volume = storage_index_find(storage->by_key, key, NULL);
+
+        if (!volume) {
+                g_autofree char *quoted = error_quote(key);
+
+                error_set(error, ERROR_FROM_STORAGE, ERROR_NO_STORAGE_VOL,
+                          "no storage vol with matching key %s", quoted);
+        }
+        return volume;
+}
+
+/* Without "//", "/./" and a trailing slash; owned. ".." is not resolved: what it means depends on links. */
+static char *plain_path(const char *path)
+{
+        GString *plain = g_string_sized_new(strlen(path));
+
+        for (const char *c = path; *c; c++) {
+                if (c[0] == '/' && (c[1] == '/' || c[1] == '\0'))
+                        continue;
+                if (c[0] == '/' && c[1] == '.' && (c[2] == '/' || c[2] == '\0')) {
+                        c++;
+                        continue;
+                }
+                g_string_append_c(plain, *c);
+        }
+        return g_string_free(plain, FALSE);
+}
+
+struct volume *storage_volume_lookup_path(struct storage *storage, const char *path, GError **error)
+{
+        g_autofree char *plain = plain_path(path), *quoted = error_quote(path);
+        struct volume *volume = storage_index_find(storage->by_path, plain, NULL);
+
+        if (!volume)
+                error_set(error, ERROR_FROM_STORAGE, ERROR_NO_STORAGE_VOL,
+                          "no storage vol with matching path '%s'", quoted);
+        return volume;
+}
+
+static bool check_published_active(const struct storage_pool *pool, GError **error)
+{
+        if (pool->base.published && pool->base.published->active)
+                return true;
+        return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID,
+                         "storage pool '%s' is not active", pool->base.name);
+}
+
+struct volume *storage_volume_lookup_name(struct storage_pool *pool, const char *name, GError **error)
+{
+        struct volume *volume;
+
+        if (!check_published_active(pool, error))
+                return NULL;
+        volume = volume_set_find(storage_pool_get_published(pool)->volumes, name);
+        if (!volume) {
+                g_autofree char *quoted = error_quote(name);
+
+                error_set(error, ERROR_FROM_STORAGE, ERROR_NO_STORAGE_VOL,
+                          "no storage vol with matching name '%s'", quoted);
+        }
+        return volume;
+}
+
+struct storage_pool *storage_volume_get_pool(struct storage *storage, const struct volume *volume,
+                                             GError **error)
+{
+        struct storage_pool *pool = NULL;
+
+        storage_index_find(storage->by_key, volume->key, &pool);
+        if (!pool)
+                error_set(error, ERROR_FROM_STORAGE, ERROR_NO_STORAGE_VOL,
+                          "volume '%s' is in no active storage pool any more", volume->name);
+        return pool;
+}
+
+struct volume_set *storage_volume_list(struct storage_pool *pool, unsigned flags, GError **error)
+{
+        struct volume_set *volumes;
+
+        if (!storage_check_flags(flags, 0, "ListStorageVolumes", error) ||
+            !check_published_active(pool, error))
+                return NULL;
+        volumes = storage_pool_get_published(pool)->volumes;
+        return volumes ? volumes : pool->storage->no_volumes;
+}
+
+char *storage_volume_get_xml(const struct volume *volume, unsigned flags, GError **error)
+{
+        return storage_check_flags(flags, 0, "GetXMLDesc", error) ? volume_format_xml(volume) : NULL;
+}

@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Changes of volumes: create, clone, delete, resize, wipe, and which of them are at work. Entry points run on
+ * the loop;
+ * *_begin and *_end in the pool's lane, *_work in a job's.
+ */
+#include "base/lane.h"
+#include "base/loop.h"
+#include "drivers/storage/index.h"
+#include "drivers/storage/model.h"
+#include "drivers/storage/wipe.h"
+
+#include <string.h>
+
+/* ---- volumes at work; lane ---- */
+
+bool storage_volume_is_busy(const struct storage_pool *pool, const char *name)
+{
+        return g_hash_table_contains(pool->busy, name);
+}
+
+void storage_volume_hold(struct storage_pool *pool, const char *name)
+{
+        unsigned count = GPOINTER_TO_UINT(g_hash_table_lookup(pool->busy, name));
+
+        g_hash_table_insert(pool->busy, g_strdup(name), GUINT_TO_POINTER(count + 1));
+}
+
+void storage_volume_release(struct storage_pool *pool, const char *name)
+{
+        unsigned count = GPOINTER_TO_UINT(g_hash_table_lookup(pool->busy, name));
+
+        if (count > 1)
+                g_hash_table_insert(pool->busy, g_strdup(name), GUINT_TO_POINTER(count - 1));
+        else
+                g_hash_table_remove(pool->busy, name);
+}
+
+static bool no_volume(const char *name, GError **error)
+{
+        g_autofree char *quoted = error_quote(name);
+
+        return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_STORAGE_VOL,
+                         "no storage vol with matching name '%s'", quoted);
+}
+
+bool operation_find_volume(struct operation *op, GError **error)
+{
+        struct volume *volume;
+
+        if (!storage_pool_require_active(op->pool, error))
+                return false;
+        volume = volume_set_find(storage_pool_get_current(op->pool)->volumes, op->name);
+        if (!volume)
+                return no_volume(op->name, error);
+        if (storage_volume_is_busy(op->pool, op->name))
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID,
+                                 "volume '%s' is still in use.", op->name);
+        op->volume = volume_ref(volume);
+        return true;
+}
+
+static const struct backend *backend_of(const struct operation *op)
+{
+        return storage_get_backend(op->pool->storage, op->def->type, NULL);
+}
+
+static void lane_context(const struct operation *op, struct backend_context *context)
+{
+        storage_pool_get_context(op->pool, op->pool->base.lane, NULL, op->def, op->secret, context);
+}
+
+/* The end of every change of one volume: it may be used again, and is published as it is now. */
+static bool end_change(struct operation *op, const GError *failure, GError **error)
+{
+        g_autoptr(GError) problem = NULL;
+
+        storage_volume_release(op->pool, op->name);
+        if (!op->pool->base.current || !op->pool->base.current->active)
+                return true;
+        /* What failed may have changed something, too; that failure is the answer then. */
+        if (storage_pool_rescan_volume(op->pool, op->name, &problem) || failure)
+                return true;
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return false;
+}
+
+static struct operation *change_new(const struct operation_steps *steps, struct storage_pool *pool,
+                                    const char *name, unsigned flags, storage_volume_done done, void *data)
+{
+        struct operation *op = operation_new(steps, pool);
+
+        op->name = g_strdup(name);
+        op->flags = flags;
+        op->volume_done = done;
+        op->data = data;
+        return op;
+}
+
+/* ---- create and clone ---- */
+
+#define CREATE_FLAGS (VOLUME_CREATE_PREALLOC_METADATA | VOLUME_CREATE_REFLINK | VOLUME_CREATE_VALIDATE)
+
+static bool check_name_free(const struct operation *op, const char *name, GError **error)
+{
+        if (!volume_set_find(storage_pool_get_current(op->pool)->volumes, name) &&
+            !storage_volume_is_busy(op->pool, name))
+                return true;
+        return error_set(error, ERROR_FROM_STORAGE, ERROR_STORAGE_VOL_EXIST, "'%s'", name);
+}
+
+static bool check_capacity(const struct operation *op, const struct volume_given *given, GError **error)
+{
+        if (given->capacity || op->source || op->volume->backing.path)
+                return true;
+        return error_set(error, ERROR_FROM_STORAGE, ERROR_XML_ERROR, "missing capacity element");
+}
+
+/* A copy is at least as large as its source, and like it where nothing else is said. */
+static void inherit(struct operation *op, const struct volume_given *given)
+{
+        struct volume *volume = op->volume;
+        const struct volume *source = op->source;
+
+        if (!source)
+                return;
+        if (volume->capacity < source->capacity)
+                volume->capacity = source->capacity;
+        if (!given->allocation)
+                volume->allocation = MIN(volume->capacity, source->allocation);
+}
+
+static bool parse_volume(struct operation *op, GError **error)
+{
+        struct volume_given given;
+
+        if ((op->flags & VOLUME_CREATE_VALIDATE) && !volume_validate(op->xml, error))
+                return false;
+        op->volume = volume_parse(op->xml, op->def->type, &given, error);
+        if (!op->volume || !check_capacity(op, &given, error) ||
+            !check_name_free(op, op->volume->name, error))
+                return false;
+        inherit(op, &given);
+        op->name = g_strdup(op->volume->name);
+        op->secret_ref = op->volume->encryption.secret;
+        op->secret_ref.type = g_strdup(op->secret_ref.type);
+        op->secret_ref.uuid = g_strdup(op->secret_ref.uuid);
+        op->secret_ref.usage = g_strdup(op->secret_ref.usage);
+        return true;
+}
+
+static bool create_begin(struct operation *op, GError **error)
+{
+        const struct backend *backend = backend_of(op);
+        struct backend_context context;
+        bool slow = false;
+
+        if (!storage_pool_require_active(op->pool, error))
+                return false;
+        if (!backend->prepare || !backend->create)
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
+                                 "storage pool does not support volume creation");
+        lane_context(op, &context);
+        if (!parse_volume(op, error) || !backend->prepare(&context, op->volume, op->flags, &slow, error))
+                return false;
+        if (slow || op->volume->encryption.format) {
+                storage_volume_hold(op->pool, op->name);
+                return true;
+        }
+        op->finished = true;
+        return backend->create(&context, op->volume, op->flags, error) &&
+               storage_pool_rescan_volume(op->pool, op->name, error);
+}
+
+static bool create_work(struct operation *op, const struct backend_context *context, GError **error)
+{
+        return backend_of(op)->create(context, op->volume, op->flags, error);
+}
+
+static const struct operation_steps create_steps = {
+        .name = "create",
+        .begin = create_begin,
+        .work = create_work,
+        .end = end_change,
+};
+
+void storage_volume_create_xml(struct storage_pool *pool, const char *xml, unsigned flags,
+                               storage_volume_done done, void *data)
+{
+        struct operation *op = change_new(&create_steps, pool, NULL, flags, done, data);
+        GError *error = NULL;
+
+        op->xml = g_strdup(xml);
+        if (storage_check_flags(flags, CREATE_FLAGS, "StorageVolCreateXML", &error))
+                operation_run(op);
+        else
+                operation_refuse(op, error);
+}
+
+static bool clone_begin(struct operation *op, GError **error)
+{
+        const struct backend *backend = backend_of(op);
+        struct backend_context context;
+        bool slow = false;
+
+        if (!storage_pool_require_active(op->pool, error))
+                return false;
+        if (!backend->prepare || !backend->clone)
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
+                                 "storage pool does not support volume creation from an existing volume");
+        lane_context(op, &context);
+        if (!parse_volume(op, error) || !backend->prepare(&context, op->volume, op->flags, &slow, error))
+                return false;
+        storage_volume_hold(op->pool, op->name);
+        return true;
+}
+
+/*
+ * What a guest writes at the beginning of a raw disk can make it look like an image whose backing file is any
+ * file of the host. A clone follows a chain only through volumes of active pools.
+ */
+static bool check_chain(struct operation *op, GError **error)
+{
+        const struct storage *storage = op->pool->storage;
+        const struct volume *volume = op->source;
+
+        for (unsigned depth = 0; volume->backing.path; depth++) {
+                g_autofree char *quoted = error_quote(volume->backing.path);
+                const struct volume *next = storage_index_find(storage->by_path, volume->backing.path, NULL);
+
+                if (!next)
+                        return error_set(
+                                error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID,
+                                "backing file '%s' of volume '%s' is not a volume of an active storage pool",
+                                quoted, volume->name);
+                if (depth == STORAGE_CHAIN_MAX)
+                        return error_set(
+                                error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID,
+                                "the backing chain of volume '%s' is a loop or longer than %d volumes",
+                                op->source->name, STORAGE_CHAIN_MAX);
+                volume = next;
+        }
+        return true;
+}
+
+static bool clone_work(struct operation *op, const struct backend_context *context, GError **error)
+{
+        return backend_of(op)->clone(context, op->volume, op->source, op->flags, error);
+}
+
+static const struct operation_steps clone_steps = {
+        .name = "clone",
+        .begin = clone_begin,
+        .gather = check_chain,
+        .work = clone_work,
+        .end = end_change,
+};
+
+/* ---- the source of a clone, held in its own pool's lane before, released after ---- */
+
+static bool release_source_work(struct managed *object, void *data, GError **error)
+{
+        const struct volume *source = data;
+        struct storage_pool *pool = storage_pool_from(object);
+
+        storage_volume_release(pool, source->name);
+        pool->jobs--;
+        return true;
+}
+
+static void release_source_done(struct managed *object, const GError *error, void *data)
+{
+        volume_unref(data);
+}
+
+/* Wraps the caller's done. */
+struct clone {
+        struct operation *op;             /* owned until it runs */
+        struct storage_pool *source_pool; /* ref */
+        struct volume *source;            /* ref */
+        storage_volume_done done;
+        void *data; /* owned by done */
+};
+
+static void clone_done(struct storage_pool *pool, struct volume *volume, const GError *error, void *data)
+{
+        struct clone *clone = data;
+
+        managed_run(&clone->source_pool->base, MANAGED_IN_TURN, release_source_work, release_source_done,
+                    volume_ref(clone->source));
+        clone->done(pool, volume, error, clone->data);
+        managed_unref(&clone->source_pool->base);
+        volume_unref(clone->source);
+        g_free(clone);
+}
+
+static bool hold_source_work(struct managed *object, void *data, GError **error)
+{
+        const struct clone *clone = data;
+        struct storage_pool *pool = storage_pool_from(object);
+
+        if (!storage_pool_require_active(pool, error))
+                return false;
+        if (!volume_set_find(storage_pool_get_current(pool)->volumes, clone->source->name))
+                return no_volume(clone->source->name, error);
+        storage_volume_hold(pool, clone->source->name);
+        pool->jobs++;
+        return true;
+}
+
+static void hold_source_done(struct managed *object, const GError *error, void *data)
+{
+        struct clone *clone = data;
+        struct operation *op = g_steal_pointer(&clone->op);
+
+        if (!error) {
+                op->volume_done = clone_done;
+                op->data = clone;
+                operation_run(op);
+                return;
+        }
+        managed_unref(&clone->source_pool->base);
+        volume_unref(clone->source);
+        g_free(clone);
+        operation_refuse(op, g_error_copy(error));
+}
+
+void storage_volume_create_xml_from(struct storage_pool *pool, const char *xml, const char *key,
+                                    unsigned flags, storage_volume_done done, void *data)
+{
+        struct operation *op = change_new(&clone_steps, pool, NULL, flags, done, data);
+        struct storage_pool *source_pool = NULL;
+        struct volume *source = NULL;
+        struct clone *clone;
+        GError *error = NULL;
+
+        op->xml = g_strdup(xml);
+        if (storage_check_flags(flags, CREATE_FLAGS, "StorageVolCreateXMLFrom", &error))
+                source = storage_volume_lookup_key(pool->storage, key, &error);
+        if (source)
+                source_pool = storage_volume_get_pool(pool->storage, source, &error);
+        if (!source_pool) {
+                operation_refuse(op, error);
+                return;
+        }
+        op->source = volume_ref(source);
+        clone = g_new(struct clone, 1);
+        *clone = (struct clone){ op, storage_pool_from(managed_ref(&source_pool->base)), volume_ref(source),
+                                 done, data };
+        managed_run(&source_pool->base, MANAGED_IN_TURN, hold_source_work, hold_source_done, clone);
+}
+
+/* ---- changes of one volume ---- */
+
+/* The operation on the pool of volume; NULL after done was called with an error. */
+static struct operation *on_volume(const struct operation_steps *steps, struct storage *storage,
+                                   struct volume *volume, unsigned flags, unsigned allowed,
+                                   const char *function, storage_volume_done done, void *data)
+{
+        struct storage_pool *pool = NULL;
+        g_autoptr(GError) error = NULL;
+
+        if (storage_check_flags(flags, allowed, function, &error))
+                pool = storage_volume_get_pool(storage, volume, &error);
+        if (pool)
+                return change_new(steps, pool, volume->name, flags, done, data);
+        done(NULL, NULL, error, data);
+        return NULL;
+}
+
+/* ---- delete ---- */
+
+#define DELETE_ZEROED         1
+#define DELETE_WITH_SNAPSHOTS 2
+
+static bool delete_begin(struct operation *op, GError **error)
+{
+        const struct backend *backend = backend_of(op);
+        struct backend_context context;
+
+        if (!operation_find_volume(op, error))
+                return false;
+        if (!backend->destroy)
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
+                                 "storage pool does not support vol deletion");
+        lane_context(op, &context);
+        op->finished = true;
+        return backend->destroy(&context, op->volume, op->flags, error) &&
+               storage_pool_rescan_volume(op->pool, op->name, error);
+}
+
+static const struct operation_steps delete_steps = {
+        .name = "delete",
+        .begin = delete_begin,
+};
+
+void storage_volume_delete(struct storage *storage, struct volume *volume, unsigned flags,
+                           storage_volume_done done, void *data)
+{
+        struct operation *op = on_volume(&delete_steps, storage, volume, flags,
+                                         DELETE_ZEROED | DELETE_WITH_SNAPSHOTS, "Delete", done, data);
+
+        if (op)
+                operation_run(op);
+}
+
+/* ---- resize ---- */
+
+static bool resize_check(struct operation *op, GError **error)
+{
+        const struct volume *volume = op->volume;
+        uint64_t available = storage_pool_get_current(op->pool)->numbers.available;
+        bool shrink = op->flags & VOLUME_RESIZE_SHRINK;
+
+        if (op->flags & VOLUME_RESIZE_DELTA) {
+                if (!shrink && op->number > VOLUME_BYTES_MAX - volume->capacity)
+                        return error_set(error, ERROR_FROM_STORAGE, ERROR_OVERFLOW,
+                                         "capacity of volume '%s' would exceed %" G_GUINT64_FORMAT " bytes",
+                                         volume->name, VOLUME_BYTES_MAX);
+                op->number = shrink ? volume->capacity - MIN(op->number, volume->capacity)
+                                    : volume->capacity + op->number;
+                op->flags &= ~(unsigned)VOLUME_RESIZE_DELTA;
+        }
+        if (op->number > VOLUME_BYTES_MAX)
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_OVERFLOW,
+                                 "capacity of volume '%s' would exceed %" G_GUINT64_FORMAT " bytes",
+                                 volume->name, VOLUME_BYTES_MAX);
+        if (op->number < volume->capacity && !shrink)
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_INVALID_ARG,
+                                 "Can't shrink capacity below current capacity unless shrink flag explicitly "
+                                 "specified");
+        if ((op->flags & VOLUME_RESIZE_ALLOCATE) && op->number > volume->allocation &&
+            op->number - volume->allocation > available)
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_FAILED,
+                                 "Not enough space left in storage pool");
+        return true;
+}
+
+static bool resize_begin(struct operation *op, GError **error)
+{
+        if (!operation_find_volume(op, error))
+                return false;
+        if (!backend_of(op)->resize)
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
+                                 "storage pool does not support changing of volume capacity");
+        if (!resize_check(op, error))
+                return false;
+        storage_volume_hold(op->pool, op->name);
+        return true;
+}
+
+static bool resize_work(struct operation *op, const struct backend_context *context, GError **error)
+{
+        return backend_of(op)->resize(context, op->volume, op->number, op->flags, error);
+}
+
+static const struct operation_steps resize_steps = {
+        .name = "resize",
+        .begin = resize_begin,
+        .work = resize_work,
+        .end = end_change,
+};
+
+void storage_volume_resize(struct storage *storage, struct volume *volume, uint64_t capacity, unsigned flags,
+                           storage_volume_done done, void *data)
+{
+        struct operation *op = on_volume(&resize_steps, storage, volume, flags,
+                                         VOLUME_RESIZE_ALLOCATE | VOLUME_RESIZE_DELTA | VOLUME_RESIZE_SHRINK,
+                                         "Resize", done, data);
+
+        if (!op)
+                return;
+        op->number = capacity;
+        operation_run(op);
+}
+
+/* ---- wipe ---- */
+
+static bool wipe_begin(struct operation *op, GError **error)
+{
+        const struct backend *backend = backend_of(op);
+
+        if (!operation_find_volume(op, error))
+                return false;
+        if (!backend->wipe && !backend->open)
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
+                                 "storage pool does not support volume wiping");
+        storage_volume_hold(op->pool, op->name);
+        return true;
+}
+
+static bool wipe_work(struct operation *op, const struct backend_context *context, GError **error)
+{
+        const struct backend *backend = backend_of(op);
+        uint64_t length;
+
+        if (backend->wipe)
+                return backend->wipe(context, op->volume, (enum volume_wipe_algorithm)op->algorithm, error);
+        op->fd = backend->open(context, op->volume, true, &length, error);
+        return op->fd >= 0 && wipe_run(context, op->fd, op->volume->path, length,
+                                       (enum volume_wipe_algorithm)op->algorithm, error);
+}
+
+static const struct operation_steps wipe_steps = {
+        .name = "wipe",
+        .begin = wipe_begin,
+        .work = wipe_work,
+        .end = end_change,
+};
+
+void storage_volume_wipe(struct storage *storage, struct volume *volume, unsigned algorithm, unsigned flags,
+                         storage_volume_done done, void *data)
+{
+        struct operation *op = on_volume(&wipe_steps, storage, volume, flags, 0, "Wipe", done, data);
+        GError *error = NULL;
+
+        if (!op)
+                return;
+        op->algorithm = algorithm;
+        if (algorithm < VOLUME_WIPE_COUNT)
+                operation_run(op);
+        else {
+                error_set(&error, ERROR_FROM_STORAGE, ERROR_INVALID_ARG, "wiping algorithm %u not supported",
+                          algorithm);
+                operation_refuse(op, error);
+        }
+}

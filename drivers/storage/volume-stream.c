@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Upload and download of volumes through pipes, and the sizes of volumes as they are now. Entry points run on
+ * the loop;
+ * *_begin and *_end in the pool's lane, *_work in a job's.
+ */
+#include "base/job.h"
+#include "base/lane.h"
+#include "base/loop.h"
+#include "drivers/storage/model.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CHUNK_SIZE (256 * 1024)
+
+/* Our end and the client's. */
+enum {
+        OURS,
+        THEIRS,
+};
+
+/* ---- both directions ---- */
+
+static bool transfer_begin(struct operation *op, bool writable, GError **error)
+{
+        const struct backend *backend = storage_get_backend(op->pool->storage, op->def->type, NULL);
+        struct backend_context context;
+        uint64_t size;
+
+        if (!operation_find_volume(op, error))
+                return false;
+        if (!backend->open)
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
+                                 "storage pool does not support volume %s", op->steps->name);
+        storage_pool_get_context(op->pool, op->pool->base.lane, NULL, op->def, NULL, &context);
+        op->fd = backend->open(&context, op->volume, writable, &size, error);
+        if (op->fd < 0)
+                return false;
+        if (op->offset > size || op->length > size - op->offset)
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_INVALID_ARG,
+                                 "range is beyond the %" G_GUINT64_FORMAT " bytes of volume '%s'", size,
+                                 op->name);
+        /* number: how much there is to come at most; length stays what was asked for. */
+        op->number = op->length ? op->length : size - op->offset;
+        storage_volume_hold(op->pool, op->name);
+        return true;
+}
+
+static bool make_pipe(struct operation *op, bool ours_reads, GError **error)
+{
+        int fds[2];
+
+        if (pipe2(fds, O_CLOEXEC) < 0)
+                return error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot make a pipe");
+        op->pipe[OURS] = fds[ours_reads ? 0 : 1];
+        op->pipe[THEIRS] = fds[ours_reads ? 1 : 0];
+        fcntl(op->pipe[OURS], F_SETFL, O_NONBLOCK);
+        return true;
+}
+
+static void transfer_started(struct operation *op)
+{
+        storage_stream_done done = g_steal_pointer(&op->stream_done);
+
+        done(op->pipe[THEIRS], NULL, op->data);
+        close(op->pipe[THEIRS]);
+        op->pipe[THEIRS] = -1;
+}
+
+static bool transfer_end(struct operation *op, const GError *failure, GError **error)
+{
+        storage_volume_release(op->pool, op->name);
+        return true;
+}
+
+static bool wait_for_client(const struct backend_context *context, const struct operation *op, short events,
+                            GError **error)
+{
+        if (lane_wait(context->lane, op->pipe[OURS], events, NULL, LANE_FOREVER) == LANE_READY)
+                return true;
+        return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_ABORTED,
+                         "%s of volume '%s' was interrupted", op->steps->name, op->name);
+}
+
+static bool volume_error(const struct operation *op, const char *what, GError **error)
+{
+        return error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot %s volume '%s'", what, op->name);
+}
+
+static bool client_error(const struct operation *op, GError **error)
+{
+        return error_set_errno(error, ERROR_FROM_STORAGE, errno, "%s of volume '%s' broke off",
+                               op->steps->name, op->name);
+}
+
+static bool write_all(const struct operation *op, const char *data, size_t length, uint64_t at,
+                      GError **error)
+{
+        while (length) {
+                ssize_t written = pwrite(op->fd, data, length, (off_t)at);
+
+                if (written < 0 && errno == EINTR)
+                        continue;
+                if (written <= 0)
+                        return volume_error(op, "write", error);
+                data += written;
+                at += (uint64_t)written;
+                length -= (size_t)written;
+        }
+        return true;
+}
+
+/* ---- upload ---- */
+
+static bool upload_begin(struct operation *op, GError **error)
+{
+        return transfer_begin(op, true, error);
+}
+
+static bool upload_gather(struct operation *op, GError **error)
+{
+        return make_pipe(op, true, error);
+}
+
+static bool upload_is_whole(const struct operation *op, uint64_t processed, GError **error)
+{
+        if (!op->length || processed == op->length)
+                return fdatasync(op->fd) == 0 || volume_error(op, "write", error);
+        return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_FAILED,
+                         "upload to volume '%s' ended after %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+                         " bytes",
+                         op->name, processed, op->length);
+}
+
+static bool upload_work(struct operation *op, const struct backend_context *context, GError **error)
+{
+        g_autofree char *chunk = g_malloc(CHUNK_SIZE);
+        uint64_t processed = 0;
+
+        for (;;) {
+                ssize_t length = read(op->pipe[OURS], chunk, CHUNK_SIZE);
+
+                if (length == 0)
+                        return upload_is_whole(op, processed, error);
+                if (length < 0 && errno == EAGAIN) {
+                        if (!wait_for_client(context, op, POLLIN, error))
+                                return false;
+                        continue;
+                }
+                if (length < 0)
+                        return client_error(op, error);
+                if ((uint64_t)length > op->number - processed)
+                        return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_FAILED,
+                                         "more than %" G_GUINT64_FORMAT " bytes were sent for volume '%s'",
+                                         op->number, op->name);
+                if (!write_all(op, chunk, (size_t)length, op->offset + processed, error))
+                        return false;
+                processed += (uint64_t)length;
+                job_set_progress(context->job, processed, op->number);
+        }
+}
+
+static bool upload_end(struct operation *op, const GError *failure, GError **error)
+{
+        storage_volume_release(op->pool, op->name);
+        if (!op->pool->base.current || !op->pool->base.current->active)
+                return true;
+        return storage_pool_rescan_volume(op->pool, op->name, error);
+}
+
+static const struct operation_steps upload_steps = {
+        .name = "upload",
+        .begin = upload_begin,
+        .gather = upload_gather,
+        .started = transfer_started,
+        .work = upload_work,
+        .end = upload_end,
+};
+
+/* ---- download ---- */
+
+static bool download_begin(struct operation *op, GError **error)
+{
+        return transfer_begin(op, false, error);
+}
+
+static bool download_gather(struct operation *op, GError **error)
+{
+        return make_pipe(op, false, error);
+}
+
+static bool send_all(const struct operation *op, const struct backend_context *context, const char *data,
+                     size_t length, GError **error)
+{
+        while (length) {
+                ssize_t written = write(op->pipe[OURS], data, length);
+
+                if (written < 0 && errno != EAGAIN)
+                        return client_error(op, error);
+                if (written < 0) {
+                        if (!wait_for_client(context, op, POLLOUT, error))
+                                return false;
+                        continue;
+                }
+                data += written;
+                length -= (size_t)written;
+        }
+        return true;
+}
+
+static bool download_work(struct operation *op, const struct backend_context *context, GError **error)
+{
+        g_autofree char *chunk = g_malloc(CHUNK_SIZE);
+        uint64_t processed = 0;
+
+        while (processed < op->number) {
+                size_t wanted = (size_t)MIN(op->number - processed, CHUNK_SIZE);
+                ssize_t length = pread(op->fd, chunk, wanted, (off_t)(op->offset + processed));
+
+                if (length < 0 && errno == EINTR)
+                        continue;
+                if (length < 0)
+                        return volume_error(op, "read", error);
+                if (length == 0)
+                        return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_FAILED,
+                                         "volume '%s' became shorter while it was read", op->name);
+                if (!send_all(op, context, chunk, (size_t)length, error))
+                        return false;
+                processed += (uint64_t)length;
+                job_set_progress(context->job, processed, op->number);
+        }
+        /* The client sees the end now, not when the job is forgotten. */
+        close(op->pipe[OURS]);
+        op->pipe[OURS] = -1;
+        return true;
+}
+
+static const struct operation_steps download_steps = {
+        .name = "download",
+        .begin = download_begin,
+        .gather = download_gather,
+        .started = transfer_started,
+        .work = download_work,
+        .end = transfer_end,
+};
+
+/* ---- entry points ---- */
+
+static void transfer(const struct operation_steps *steps, struct storage *storage, struct volume *volume,
+                     uint64_t offset, uint64_t length, unsigned flags, const char *function,
+                     storage_stream_done done, void *data)
+{
+        struct storage_pool *pool = NULL;
+        g_autoptr(GError) error = NULL;
+        struct operation *op;
+
+        if (storage_check_flags(flags, 0, function, &error))
+                pool = storage_volume_get_pool(storage, volume, &error);
+        if (!pool) {
+                done(-1, error, data);
+                return;
+        }
+        op = operation_new(steps, pool);
+        op->name = g_strdup(volume->name);
+        op->offset = offset;
+        op->length = length;
+        op->stream_done = done;
+        op->data = data;
+        operation_run(op);
+}
+
+void storage_volume_upload(struct storage *storage, struct volume *volume, uint64_t offset, uint64_t length,
+                           unsigned flags, storage_stream_done done, void *data)
+{
+        transfer(&upload_steps, storage, volume, offset, length, flags, "Upload", done, data);
+}
+
+void storage_volume_download(struct storage *storage, struct volume *volume, uint64_t offset, uint64_t length,
+                             unsigned flags, storage_stream_done done, void *data)
+{
+        transfer(&download_steps, storage, volume, offset, length, flags, "Download", done, data);
+}
+
+/* ---- sizes as they are now: in the pool's reading lane ---- */
+
+#define GET_PHYSICAL 1
+
+struct info {
+        struct storage_pool *pool; /* ref */
+        struct pool_def *def;      /* ref */
+        struct volume *volume;     /* ref */
+        const struct backend *backend;
+        unsigned flags;
+        struct storage_volume_info result;
+        GError *error; /* owned */
+        storage_info_done done;
+        void *data; /* owned by done */
+};
+
+static void info_done(void *data)
+{
+        struct info *info = data;
+
+        info->done(info->error ? NULL : &info->result, info->error, info->data);
+        pool_def_unref(info->def);
+        volume_unref(info->volume);
+        managed_unref(&info->pool->base);
+        g_clear_error(&info->error);
+        g_free(info);
+}
+
+static void info_work(void *data)
+{
+        struct info *info = data;
+        const struct volume *volume = info->volume;
+        uint64_t capacity = volume->capacity, allocation = volume->allocation, physical = volume->physical;
+        struct backend_context context = { .lane = info->pool->reader, .def = info->def };
+
+        if (info->backend->stat)
+                info->backend->stat(&context, volume, &capacity, &allocation, &physical, &info->error);
+        info->result = (struct storage_volume_info){
+                .type = volume->type,
+                .capacity = capacity,
+                .allocation = (info->flags & GET_PHYSICAL) ? physical : allocation,
+        };
+        loop_post(lane_get_loop(info->pool->reader), info_done, info);
+}
+
+void storage_volume_get_info(struct storage *storage, const struct volume *volume, unsigned flags,
+                             storage_info_done done, void *data)
+{
+        struct storage_pool *pool = NULL;
+        g_autoptr(GError) error = NULL;
+        struct info *info;
+
+        if (storage_check_flags(flags, GET_PHYSICAL, "GetInfo", &error))
+                pool = storage_volume_get_pool(storage, volume, &error);
+        if (!pool) {
+                done(NULL, error, data);
+                return;
+        }
+        info = g_new0(struct info, 1);
+        info->pool = storage_pool_from(managed_ref(&pool->base));
+        info->def = pool_def_ref(pool_def_of(managed_state_get_definition(pool->base.published)));
+        info->volume = volume_ref((struct volume *)volume);
+        info->backend = storage_get_backend(storage, info->def->type, NULL);
+        info->flags = flags;
+        info->done = done;
+        info->data = data;
+        lane_post(pool->reader, info_work, info);
+}
