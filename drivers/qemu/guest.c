@@ -44,6 +44,7 @@ struct guest *guest_new(struct domain *domain, struct status *status)
         guest->tpm = (struct process)PROCESS_NONE;
         guest->ports = g_array_new(FALSE, FALSE, sizeof(int));
         guest->sockets = g_ptr_array_new_with_free_func(g_free);
+        guest->restart_reason = DOMAIN_RUNNING_BOOTED;
         guest->shutoff_reason = DOMAIN_SHUTOFF_CRASHED;
         guest->stopped_detail = DOMAIN_EVENT_STOPPED_FAILED;
         return guest;

@@ -59,7 +59,9 @@ struct guest {
         bool changed;                    /* fields of status that no domain_state tells have changed */
         bool exited;                     /* the emulator's end has been seen */
         bool ending;                     /* it has been told to end */
-        int shutoff_reason;              /* how it will have ended if it ends now */
+        bool restarting; /* it has been reset after it shut down or crashed, and is to go on */
+        int restart_reason;
+        int shutoff_reason; /* how it will have ended if it ends now */
         int stopped_detail;
         struct {
                 int64_t since_us;

@@ -79,24 +79,36 @@ static void commit(struct guest *guest, struct domain_edit *edit)
 
 /* ---- power ---- */
 
-/* The guest starts over in the same emulator. */
+static void fail_restart(struct guest *guest, const GError *error)
+{
+        log_gerror(LOG_LEVEL_ERROR, error, "%s cannot be restarted and is stopped", guest->who);
+        guest_end(guest, DOMAIN_SHUTOFF_FAILED, DOMAIN_EVENT_STOPPED_FAILED);
+}
+
+/* The guest starts over in the same emulator: it is reset, and goes on when the reset has happened. */
 static void restart(struct guest *guest, int reason)
 {
         g_autoptr(GError) error = NULL;
-        lane_deadline deadline = lane_deadline_in(QMP_TIMEOUT_MS);
-        uint64_t reset = qmp_send(guest->qmp, "system_reset", NULL);
-        uint64_t cont = qmp_send(guest->qmp, "cont", NULL);
 
-        if (!qmp_receive(guest->qmp, reset, deadline, NULL, &error) ||
-            !qmp_receive(guest->qmp, cont, deadline, NULL, &error)) {
-                log_gerror(LOG_LEVEL_ERROR, error, "%s cannot be restarted and is stopped", guest->who);
-                guest_end(guest, DOMAIN_SHUTOFF_FAILED, DOMAIN_EVENT_STOPPED_FAILED);
+        guest->restarting = true;
+        guest->restart_reason = reason;
+        if (!qmp_execute(guest->qmp, "system_reset", NULL, QMP_TIMEOUT_MS, NULL, &error))
+                fail_restart(guest, error);
+}
+
+static void finish_restart(struct guest *guest)
+{
+        g_autoptr(GError) error = NULL;
+
+        guest->restarting = false;
+        if (!qmp_execute(guest->qmp, "cont", NULL, QMP_TIMEOUT_MS, NULL, &error)) {
+                fail_restart(guest, error);
                 return;
         }
         qmp_drop_events(guest->qmp, "RESUME");
         guest->status->shutdown_seen = guest->status->fake_reboot = false;
         guest->changed = true;
-        domain_transition(guest->domain, DOMAIN_RUNNING, reason, DOMAIN_EVENT_RESUMED,
+        domain_transition(guest->domain, DOMAIN_RUNNING, guest->restart_reason, DOMAIN_EVENT_RESUMED,
                           DOMAIN_EVENT_RESUMED_UNPAUSED);
 }
 
@@ -141,6 +153,8 @@ static void on_shutdown(struct guest *guest, const json_t *arguments, int64_t ti
 static void on_reset(struct guest *guest, const json_t *arguments, int64_t time_us)
 {
         emit(guest, domain_event_new(DOMAIN_EVENT_REBOOT));
+        if (guest->restarting)
+                finish_restart(guest);
 }
 
 static void on_stop(struct guest *guest, const json_t *arguments, int64_t time_us)
@@ -572,7 +586,10 @@ static void set_state(struct guest *guest, const char *status)
                 }
         }
         /* paused, prelaunch, debug, internal-error, and what is in the midst of a migration */
-        on_stop(guest, NULL, 0);
+        if (domain_get_current(guest->domain)->state == DOMAIN_SHUTDOWN)
+                finish_restart(guest);
+        else
+                on_stop(guest, NULL, 0);
 }
 
 /* The channels' states: "charchannel0" is the back end of the device "channel0". */
