@@ -16,6 +16,7 @@
 #include "drivers/domain/domain.h"
 #include "drivers/host/host.h"
 #include "drivers/qemu/driver.h"
+#include "drivers/storage/storage.h"
 #include "drivers/test/test-driver.h"
 
 #include <signal.h>
@@ -121,9 +122,37 @@ static void stop_host(struct agent *agent)
         host_unref(agent->host);
 }
 
+static bool start_jobs(struct agent *agent, GError **error)
+{
+        agent->qemu.jobs = job_list_new(agent->loop, agent->pool);
+        agent->test.jobs = job_list_new(agent->loop, agent->pool);
+        return true;
+}
+
+static void stop_jobs(struct agent *agent)
+{
+        job_list_free(agent->test.jobs);
+        job_list_free(agent->qemu.jobs);
+}
+
+static bool start_storage(struct agent *agent, GError **error)
+{
+        g_autofree char *state_dir = g_build_filename(agent->options.state_dir, "storage", NULL);
+        g_autofree char *runtime_dir = g_build_filename(agent->options.runtime_dir, "storage", NULL);
+
+        agent->qemu.storage = storage_new(agent->loop, agent->pool, agent->qemu.jobs, state_dir, runtime_dir);
+        agent->test.storage = storage_new_test(agent->loop, agent->pool, agent->test.jobs, error);
+        return agent->test.storage && storage_load(agent->qemu.storage, error);
+}
+
+static void stop_storage(struct agent *agent)
+{
+        storage_free(agent->test.storage);
+        storage_free(agent->qemu.storage);
+}
+
 static bool start_test(struct agent *agent, GError **error)
 {
-        agent->test.jobs = job_list_new(agent->loop, agent->pool);
         agent->test.domains = test_driver_new(agent->loop, agent->pool, error);
         return agent->test.domains != NULL;
 }
@@ -131,7 +160,6 @@ static bool start_test(struct agent *agent, GError **error)
 static void stop_test(struct agent *agent)
 {
         test_driver_free(agent->test.domains);
-        job_list_free(agent->test.jobs);
 }
 
 static bool start_qemu(struct agent *agent, GError **error)
@@ -147,7 +175,6 @@ static bool start_qemu(struct agent *agent, GError **error)
                 .group = options->qemu_group,
         };
 
-        agent->qemu.jobs = job_list_new(agent->loop, agent->pool);
         agent->qemu.domains = qemu_driver_new(agent->loop, agent->pool, agent->host, &config, error);
         return agent->qemu.domains != NULL;
 }
@@ -155,7 +182,6 @@ static bool start_qemu(struct agent *agent, GError **error)
 static void stop_qemu(struct agent *agent)
 {
         qemu_driver_free(agent->qemu.domains);
-        job_list_free(agent->qemu.jobs);
 }
 
 static bool start_bus(struct agent *agent, GError **error)
@@ -169,6 +195,7 @@ static bool start_bus(struct agent *agent, GError **error)
 static bool is_busy(const struct bus_model *model)
 {
         return registry_get_pending(domain_driver_get_registry(model->domains)) > 0 ||
+               registry_get_pending(storage_get_registry(model->storage)) > 0 ||
                job_list_get_count(model->jobs) > 0;
 }
 
@@ -209,6 +236,7 @@ static void stop_bus(struct agent *agent)
 
 static bool start_work(struct agent *agent, GError **error)
 {
+        storage_autostart(agent->qemu.storage);
         domain_autostart(agent->qemu.domains);
         notify_ready();
         return true;
@@ -221,10 +249,11 @@ static void stop_work(struct agent *agent)
 
 /* Started from the top, stopped from the bottom. The bus comes after everything that it shows. */
 static const struct step steps[] = {
-        { start_process, NULL },   { start_loop, stop_loop },
-        { start_pool, stop_pool }, { start_directories, stop_directories },
-        { start_host, stop_host }, { start_test, stop_test },
-        { start_qemu, stop_qemu }, { start_bus, stop_bus },
+        { start_process, NULL },         { start_loop, stop_loop },
+        { start_pool, stop_pool },       { start_directories, stop_directories },
+        { start_host, stop_host },       { start_jobs, stop_jobs },
+        { start_storage, stop_storage }, { start_test, stop_test },
+        { start_qemu, stop_qemu },       { start_bus, stop_bus },
         { start_work, stop_work },
 };
 

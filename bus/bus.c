@@ -14,6 +14,7 @@
 #include "bus/object-manager.h"
 #include "bus/owner.h"
 #include "bus/signal.h"
+#include "bus/storage-vol.h"
 #include "drivers/domain/domain.h"
 
 #include <unistd.h>
@@ -90,6 +91,7 @@ void bus_add_connection(struct bus *bus, const struct bus_model *model)
                 if (connect->branches[i].registry)
                         registry_listen(connect->branches[i].registry, object_manager_follow,
                                         &connect->branches[i]);
+        storage_listen_volumes(connect->storage, storage_vol_follow, &connect->branches[TREE_VOLUMES]);
         job_list_listen(connect->jobs, job_follow, &connect->branches[TREE_JOBS]);
 }
 
@@ -126,6 +128,7 @@ static void stop_listening(struct connect *connect)
                 if (connect->branches[i].registry)
                         registry_unlisten(connect->branches[i].registry, object_manager_follow,
                                           &connect->branches[i]);
+        storage_unlisten_volumes(connect->storage, storage_vol_follow, &connect->branches[TREE_VOLUMES]);
         job_list_unlisten(connect->jobs, job_follow, &connect->branches[TREE_JOBS]);
 }
 

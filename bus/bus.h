@@ -22,6 +22,7 @@
 struct bus;
 struct domain_driver;
 struct job_list;
+struct storage;
 
 #define BUS_NAME "org.libvirt"
 
@@ -40,6 +41,7 @@ void bus_free(struct bus *bus);
 /* What a connection object shows: the model of one driver. All borrowed; outlives the bus. */
 struct bus_model {
         struct domain_driver *domains;
+        struct storage *storage;
         struct job_list *jobs;
 };
 

@@ -13,6 +13,8 @@
 #include "bus/signal.h"
 #include "drivers/domain/domain.h"
 
+#include <errno.h>
+
 #define ERROR_NAME "org.libvirt.Error"
 
 struct call *call_new(struct bus *bus, struct caller *caller, DBusMessage *message)
@@ -152,6 +154,26 @@ void call_reply_objects(struct call *call, const struct branch *branch, const vo
                 marshal_write(&array, "o", tree_write_path(branch, objects[i], path));
         marshal_close(&iter, &array);
         call_send_reply(call, reply);
+}
+
+void call_reply_fd(struct call *call, int fd)
+{
+        DBusMessageIter iter;
+        DBusMessage *reply;
+
+        if (!is_awaited(call)) {
+                call_end(call);
+                return;
+        }
+        reply = call_begin_reply(call, &iter);
+        if (dbus_message_iter_append_basic(&iter, DBUS_TYPE_UNIX_FD, &fd)) {
+                call_send_reply(call, reply);
+                return;
+        }
+        /* The message has a duplicate, for which there may be no room. */
+        dbus_message_unref(reply);
+        call_fail_with(call, ERROR_FROM_NONE, ERROR_SYSTEM_ERROR, "%s cannot send a descriptor: %s",
+                       call_get_member(call), g_strerror(EMFILE));
 }
 
 /* ---- errors ---- */

@@ -49,6 +49,9 @@ void call_reply_object(struct call *call, const struct branch *branch, const voi
 void call_reply_objects(struct call *call, const struct branch *branch, const void *const *objects,
                         unsigned count);
 
+/* Replies with a descriptor, which stays the caller's. */
+void call_reply_fd(struct call *call, int fd);
+
 /* Fails with org.libvirt.Error, which is also the caller's last error from now on. error stays the caller's.
  */
 void call_fail(struct call *call, const GError *error);
@@ -85,6 +88,11 @@ void call_done_with_text(const char *text, const GError *error, void *data);
 static inline struct domain *call_get_domain(const struct call *call)
 {
         return target_get_domain(&call->target);
+}
+
+static inline struct storage *call_get_storage(const struct call *call)
+{
+        return call->target.connect->storage;
 }
 
 static inline struct domain_driver *call_get_driver(const struct call *call)

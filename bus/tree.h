@@ -32,6 +32,7 @@ struct interface;
 struct job_list;
 struct registry;
 struct registry_change;
+struct storage;
 
 /*
  * A kind of object below connections, as the bus shows it. An object is the model's own: what it is behind
@@ -71,6 +72,8 @@ struct branch {
 
 enum tree_branch {
         TREE_DOMAINS,
+        TREE_POOLS,
+        TREE_VOLUMES,
         TREE_JOBS,
         TREE_BRANCH_COUNT,
 };
@@ -80,6 +83,7 @@ struct connect {
         /* const */
         struct bus *bus;               /* borrowed */
         struct domain_driver *domains; /* borrowed */
+        struct storage *storage;       /* borrowed */
         struct job_list *jobs;         /* borrowed */
         unsigned index;                /* in the bus */
         const char *name;              /* borrowed; the last element of the path */

@@ -19,7 +19,7 @@ static const struct part {
         void (*run)(struct bench *bench);
 } parts[] = {
         { "reads", bench_reads },   { "clients", bench_clients }, { "domains", bench_domains },
-        { "guests", bench_guests }, { "hung", bench_hung },
+        { "guests", bench_guests }, { "hung", bench_hung },       { "storage", bench_storage },
 };
 
 void bench_print(const char *what, double ours, double limit, const char *unit, double goal_ratio)

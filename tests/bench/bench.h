@@ -56,3 +56,4 @@ void bench_clients(struct bench *bench);
 void bench_domains(struct bench *bench);
 void bench_guests(struct bench *bench);
 void bench_hung(struct bench *bench);
+void bench_storage(struct bench *bench);

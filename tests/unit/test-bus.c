@@ -5,6 +5,7 @@
 #include "base/pool.h"
 #include "bus/caller.h"
 #include "drivers/domain/domain.h"
+#include "drivers/storage/storage.h"
 #include "drivers/test/test-driver.h"
 #include "tests/unit/check-main.h"
 #include "tests/unit/fake-bus.h"
@@ -20,6 +21,7 @@ static struct loop *loop;
 static struct pool *pool;
 static struct domain_driver *driver;
 static struct job_list *jobs;
+static struct storage *storage;
 static struct fake_bus *fake;
 static struct bus *bus;
 
@@ -30,10 +32,11 @@ static void setup_unstarted(void)
         driver = test_driver_new(loop, pool, NULL);
         ck_assert(loop && pool && driver);
         jobs = job_list_new(loop, pool);
+        storage = storage_new_test(loop, pool, jobs, NULL);
         fake = fake_bus_new(loop);
         g_setenv("DBUS_SESSION_BUS_ADDRESS", fake_bus_get_address(fake), TRUE);
         bus = bus_new(loop, BUS_SESSION);
-        bus_add_connection(bus, &(struct bus_model){ .domains = driver, .jobs = jobs });
+        bus_add_connection(bus, &(struct bus_model){ .domains = driver, .storage = storage, .jobs = jobs });
 }
 
 static void setup(void)
@@ -50,6 +53,7 @@ static void teardown(void)
         fake_bus_free(fake);
         test_driver_free(driver);
         pool_free(pool);
+        storage_free(storage);
         job_list_free(jobs);
         loop_free(loop);
         dbus_shutdown();

@@ -73,6 +73,41 @@ KNOWN = """
     Domain.TrayChange signal si
     Domain.Watchdog signal i
     Domain.BlockThreshold signal sstt
+    Connect.FindStoragePoolSources method ssu s
+    Connect.ListStoragePools method u ao
+    Connect.StoragePoolCreateXML method su o
+    Connect.StoragePoolDefineXML method su o
+    Connect.StoragePoolLookupByName method s o
+    Connect.StoragePoolLookupByUUID method s o
+    Connect.StorageVolLookupByKey method s o
+    Connect.StorageVolLookupByPath method s o
+    Connect.StoragePoolEvent signal oii
+    StoragePool.Active property b read
+    StoragePool.Autostart property b readwrite
+    StoragePool.Name property s read
+    StoragePool.Persistent property b read
+    StoragePool.UUID property s read
+    StoragePool.Build method u -
+    StoragePool.Create method u -
+    StoragePool.Delete method u -
+    StoragePool.Destroy method - -
+    StoragePool.GetInfo method - (ittt)
+    StoragePool.GetXMLDesc method u s
+    StoragePool.ListStorageVolumes method u ao
+    StoragePool.Refresh method u -
+    StoragePool.StorageVolCreateXML method su o
+    StoragePool.StorageVolCreateXMLFrom method ssu o
+    StoragePool.StorageVolLookupByName method s o
+    StoragePool.Undefine method - -
+    StoragePool.Refresh signal -
+    StorageVol.Key property s read
+    StorageVol.Name property s read
+    StorageVol.Path property s read
+    StorageVol.Delete method u -
+    StorageVol.GetInfo method u (itt)
+    StorageVol.GetXMLDesc method u s
+    StorageVol.Resize method tu -
+    StorageVol.Wipe method uu -
 """
 
 # Members of ours, named as libvirt-dbus would have named them.
@@ -80,6 +115,7 @@ OURS = """
     Connect.ErrorEvent signal iisio
     Connect.GetLastError method - (iisisssii)
     Connect.GetMaxVcpus method s u
+    Connect.GetStoragePoolCapabilities method u s
     Connect.NodeGetInfo method - (stuuuuuu)
     Connect.ResetLastError method - -
     Connect.Type property s read
@@ -95,6 +131,13 @@ OURS = """
     Manager.GetVersion method s (tt)
     Manager.ResetLastError method - -
     Manager.Version property s read
+    StoragePool.Problem property s read
+    StoragePool.State property i read
+    StorageVol.Allocation property t read
+    StorageVol.Capacity property t read
+    StorageVol.Download method ttu h
+    StorageVol.StoragePoolLookupByVolume method - o
+    StorageVol.Upload method ttu h
 """
 
 # The interface that libvirt-dbus has no like of.
@@ -123,7 +166,8 @@ def signature(member, direction):
 
 
 def members():
-    for full in ("org.libvirt.Connect", "org.libvirt.Domain", "org.libvirt.Manager", "org.virtbus.Job"):
+    for full in ("org.libvirt.Connect", "org.libvirt.Domain", "org.libvirt.Manager", "org.libvirt.StoragePool",
+                 "org.libvirt.StorageVol", "org.virtbus.Job"):
         name = full.rsplit(".", 1)[1]
         root = ElementTree.parse(os.path.join(FOLDER, f"{full}.xml")).getroot()
         for member in root.find("interface"):

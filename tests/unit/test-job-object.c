@@ -7,6 +7,7 @@
 #include "base/loop.h"
 #include "base/pool.h"
 #include "drivers/domain/domain.h"
+#include "drivers/storage/storage.h"
 #include "drivers/test/test-driver.h"
 #include "tests/unit/check-main.h"
 #include "tests/unit/fake-bus.h"
@@ -20,6 +21,7 @@
 static struct loop *loop;
 static struct pool *pool;
 static struct job_list *jobs;
+static struct storage *storage;
 static struct domain_driver *driver;
 static struct fake_bus *fake;
 static struct bus *bus;
@@ -29,11 +31,12 @@ static void setup(void)
         loop = loop_new(NULL);
         pool = pool_new(2, NULL);
         jobs = job_list_new(loop, pool);
+        storage = storage_new_test(loop, pool, jobs, NULL);
         driver = test_driver_new(loop, pool, NULL);
         fake = fake_bus_new(loop);
         g_setenv("DBUS_SESSION_BUS_ADDRESS", fake_bus_get_address(fake), TRUE);
         bus = bus_new(loop, BUS_SESSION);
-        bus_add_connection(bus, &(struct bus_model){ .domains = driver, .jobs = jobs });
+        bus_add_connection(bus, &(struct bus_model){ .domains = driver, .storage = storage, .jobs = jobs });
         ck_assert(bus_start(bus, NULL));
 }
 
@@ -43,6 +46,7 @@ static void teardown(void)
         fake_bus_free(fake);
         test_driver_free(driver);
         pool_free(pool);
+        storage_free(storage);
         job_list_free(jobs);
         loop_free(loop);
         dbus_shutdown();
@@ -209,5 +213,5 @@ START_TEST(strangers_do_not_cancel)
 }
 END_TEST
 
-CHECK_MAIN_FIXTURE("bus-jobs", setup, teardown, what_becomes_of_a_job, job_that_is_cancelled,
+CHECK_MAIN_FIXTURE("job-object", setup, teardown, what_becomes_of_a_job, job_that_is_cancelled,
                    numbers_have_one_spelling, strangers_do_not_cancel)

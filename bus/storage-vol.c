@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * org.libvirt.StorageVol. A call keeps the description of the volume that it found; what changes the volume
+ * is looked up by the model again. Loop thread.
+ */
+#include "bus/storage-vol.h"
+
+#include "bus/call.h"
+#include "bus/interface.h"
+#include "bus/object-manager.h"
+#include "bus/object-path.h"
+#include "introspection/storage-vol.h"
+
+#include <string.h>
+
+static struct volume *target_get_volume(const struct target *target)
+{
+        return target->object;
+}
+
+static struct volume *call_get_volume(const struct call *call)
+{
+        return target_get_volume(&call->target);
+}
+
+/* ---- the kind ---- */
+
+static void *find(const struct branch *branch, const char *element, bool pending, GError **error)
+{
+        g_autofree char *key = object_path_decode(element);
+        g_autofree char *quoted = NULL;
+
+        if (key)
+                return storage_volume_lookup_key(branch->connect->storage, key, error);
+        quoted = error_quote(element);
+        error_set(error, ERROR_FROM_STORAGE, ERROR_NO_STORAGE_VOL,
+                  "no storage vol with matching key: '%s' is not the encoding of one", quoted);
+        return NULL;
+}
+
+static void *ref(void *object)
+{
+        return volume_ref(object);
+}
+
+static void unref(void *object)
+{
+        volume_unref(object);
+}
+
+static GPtrArray *list(const struct branch *branch)
+{
+        g_autoptr(GPtrArray) pools = storage_pool_list(branch->connect->storage, 0, NULL);
+        GPtrArray *volumes = g_ptr_array_new();
+
+        for (unsigned i = 0; i < pools->len; i++) {
+                const struct volume_set *set =
+                        storage_pool_get_published(g_ptr_array_index(pools, i))->volumes;
+
+                for (unsigned v = 0; set && v < set->count; v++)
+                        g_ptr_array_add(volumes, set->volumes[v]);
+        }
+        return volumes;
+}
+
+static void write_element(const void *object, GString *path)
+{
+        const struct volume *volume = object;
+        g_autofree char *element = object_path_encode(volume->key);
+
+        g_string_append(path, element);
+}
+
+const struct object_kind storage_vol_object_kind = {
+        .branch = "storagevol",
+        .interface = &interface_storage_vol,
+        .find = find,
+        .ref = ref,
+        .unref = unref,
+        .list = list,
+        .write_element = write_element,
+};
+
+/* ---- properties ---- */
+
+bool get_storage_vol_allocation(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        return marshal_slot_write(slot, "t", target_get_volume(target)->allocation);
+}
+
+bool get_storage_vol_capacity(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        return marshal_slot_write(slot, "t", target_get_volume(target)->capacity);
+}
+
+bool get_storage_vol_key(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        return marshal_slot_write(slot, "s", target_get_volume(target)->key);
+}
+
+bool get_storage_vol_name(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        return marshal_slot_write(slot, "s", target_get_volume(target)->name);
+}
+
+bool get_storage_vol_path(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        return marshal_slot_write(slot, "s", target_get_volume(target)->path);
+}
+
+/* ---- ends of work ---- */
+
+static void done(struct storage_pool *pool, struct volume *volume, const GError *error, void *data)
+{
+        struct call *call = data;
+
+        if (error)
+                call_fail(call, error);
+        else
+                call_reply(call, "");
+}
+
+void storage_vol_created(struct storage_pool *pool, struct volume *volume, const GError *error, void *data)
+{
+        struct call *call = data;
+
+        if (error)
+                call_fail(call, error);
+        else if (volume)
+                call_reply_object(call, &call->target.connect->branches[TREE_VOLUMES], volume);
+        else
+                call_fail_with(call, ERROR_FROM_STORAGE, ERROR_NO_STORAGE_VOL,
+                               "no storage vol with matching name: it was made, and removed by another "
+                               "at once");
+}
+
+static void done_with_info(const struct storage_volume_info *info, const GError *error, void *data)
+{
+        struct call *call = data;
+
+        if (error)
+                call_fail(call, error);
+        else
+                call_reply(call, "(itt)", (int)info->type, info->capacity, info->allocation);
+}
+
+static void done_with_stream(int fd, const GError *error, void *data)
+{
+        struct call *call = data;
+
+        if (error)
+                call_fail(call, error);
+        else
+                call_reply_fd(call, fd);
+}
+
+/* ---- descriptions ---- */
+
+void on_storage_vol_get_info(struct call *call)
+{
+        uint32_t flags;
+
+        call_read(call, "u", &flags);
+        storage_volume_get_info(call_get_storage(call), call_get_volume(call), flags, done_with_info, call);
+}
+
+void on_storage_vol_get_xml_desc(struct call *call)
+{
+        g_autoptr(GError) error = NULL;
+        g_autofree char *text = NULL;
+        uint32_t flags;
+
+        call_read(call, "u", &flags);
+        text = storage_volume_get_xml(call_get_volume(call), flags, &error);
+        if (text)
+                call_reply(call, "s", text);
+        else
+                call_fail(call, error);
+}
+
+void on_storage_vol_storage_pool_lookup_by_volume(struct call *call)
+{
+        const struct storage_pool *pool;
+        g_autoptr(GError) error = NULL;
+
+        pool = storage_volume_get_pool(call_get_storage(call), call_get_volume(call), &error);
+        if (pool)
+                call_reply_object(call, &call->target.connect->branches[TREE_POOLS], pool);
+        else
+                call_fail(call, error);
+}
+
+/* ---- changes ---- */
+
+void on_storage_vol_delete(struct call *call)
+{
+        uint32_t flags;
+
+        call_read(call, "u", &flags);
+        storage_volume_delete(call_get_storage(call), call_get_volume(call), flags, done, call);
+}
+
+void on_storage_vol_download(struct call *call)
+{
+        uint64_t offset, length;
+        uint32_t flags;
+
+        call_read(call, "ttu", &offset, &length, &flags);
+        storage_volume_download(call_get_storage(call), call_get_volume(call), offset, length, flags,
+                                done_with_stream, call);
+}
+
+void on_storage_vol_resize(struct call *call)
+{
+        uint64_t capacity;
+        uint32_t flags;
+
+        call_read(call, "tu", &capacity, &flags);
+        storage_volume_resize(call_get_storage(call), call_get_volume(call), capacity, flags, done, call);
+}
+
+void on_storage_vol_upload(struct call *call)
+{
+        uint64_t offset, length;
+        uint32_t flags;
+
+        call_read(call, "ttu", &offset, &length, &flags);
+        storage_volume_upload(call_get_storage(call), call_get_volume(call), offset, length, flags,
+                              done_with_stream, call);
+}
+
+void on_storage_vol_wipe(struct call *call)
+{
+        uint32_t algorithm, flags;
+
+        call_read(call, "uu", &algorithm, &flags);
+        storage_volume_wipe(call_get_storage(call), call_get_volume(call), algorithm, flags, done, call);
+}
+
+/* ---- changes of volumes ---- */
+
+static uint64_t bit_if(bool changed, enum interface_storage_vol_property property)
+{
+        return changed ? UINT64_C(1) << property : 0;
+}
+
+static void follow_change(const struct branch *branch, const struct volume *before, struct volume *after)
+{
+        uint64_t changed =
+                bit_if(before->allocation != after->allocation, INTERFACE_STORAGE_VOL_PROPERTY_ALLOCATION) |
+                bit_if(before->capacity != after->capacity, INTERFACE_STORAGE_VOL_PROPERTY_CAPACITY) |
+                bit_if(g_strcmp0(before->path, after->path) != 0, INTERFACE_STORAGE_VOL_PROPERTY_PATH);
+        g_autofree char *path = tree_get_path(branch, after);
+
+        object_manager_change(branch, after, path, changed);
+}
+
+void storage_vol_follow(struct storage_pool *pool, struct volume *before, struct volume *after, void *data)
+{
+        const struct branch *branch = data;
+
+        /* Another volume under the same name. */
+        if (before && after && strcmp(before->key, after->key) != 0) {
+                storage_vol_follow(pool, before, NULL, data);
+                storage_vol_follow(pool, NULL, after, data);
+        } else if (before && after) {
+                follow_change(branch, before, after);
+        } else {
+                g_autofree char *path = tree_get_path(branch, before ? before : after);
+
+                if (before)
+                        object_manager_remove(branch, path);
+                else
+                        object_manager_add(branch, after, path);
+        }
+}
