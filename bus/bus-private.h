@@ -21,7 +21,7 @@ struct bus {
         GHashTable *callers;            /* unique name -> struct caller, ref */
         GQueue ready;                   /* struct caller, ref; with calls to serve */
         GQueue calls;                   /* struct call by its link: being served */
-        bool crowded;                   /* many calls have been waiting at once */
+        bool crowded;                   /* many calls, or a large one, have been waiting */
         bool serving;                   /* inside dispatch_serve() */
         struct loop_timer *serve_timer; /* owned; continues serving */
         bool stopping;

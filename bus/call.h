@@ -52,11 +52,15 @@ void call_reply_objects(struct call *call, const struct branch *branch, const vo
 /* Replies with a descriptor, which stays the caller's. */
 void call_reply_fd(struct call *call, int fd);
 
-/* Fails with org.libvirt.Error, which is also the caller's last error from now on. error stays the caller's.
+/*
+ * Fails with org.libvirt.Error, which is also the caller's last error from now on. error stays the
+ * caller's.
  */
 void call_fail(struct call *call, const GError *error);
-/* The same with an error that is made for it: call_fail_with(call, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
- * "...", ...) */
+/*
+ * The same with an error that is made for it: call_fail_with(call, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
+ * "...", ...)
+ */
 void call_fail_with(struct call *call, enum error_domain from, enum error_code code, const char *format, ...)
         G_GNUC_PRINTF(4, 5);
 

@@ -79,8 +79,10 @@ static void route_reply(struct connection *connection, DBusMessage *message)
         g_free(reply);
 }
 
-/* Hands over what has come. Leaves a bus that turns out to be gone to on_timer(): callers are in the middle
- * of something. */
+/*
+ * Hands over what has come. Leaves a bus that turns out to be gone to on_timer(): callers are in the
+ * middle of something.
+ */
 static void deliver(struct connection *connection)
 {
         DBusMessage *message;
@@ -265,8 +267,10 @@ static DBusMessage *bus_call_new(const char *member)
         return dbus_message_new_method_call(DBUS_SERVICE_DBUS, DBUS_PATH_DBUS, DBUS_INTERFACE_DBUS, member);
 }
 
-/* Peers that leave the bus: one match for all of them, so none can leave unnoticed between a call and its
- * match. */
+/*
+ * Peers that leave the bus: one match for all of them, so none can leave unnoticed between a call and its
+ * match.
+ */
 static void watch_peers(struct connection *connection)
 {
         const char *rule = "type='signal',sender='" DBUS_SERVICE_DBUS "',interface='" DBUS_INTERFACE_DBUS

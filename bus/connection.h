@@ -62,11 +62,15 @@ bool connection_has_unsent(const struct connection *connection);
  */
 bool connection_is_clogged(struct connection *connection);
 
-/* Reads what has come meanwhile, up to limit bytes, and delivers it. For fairness between senders under load.
+/*
+ * Reads what has come meanwhile, up to limit bytes, and delivers it. For fairness between senders under
+ * load.
  */
 void connection_read_ahead(struct connection *connection, size_t limit);
 
-/* reply is borrowed, a method return or an error; NULL when the bus went away first. Called exactly once,
- * later. */
+/*
+ * reply is borrowed, a method return or an error; NULL when the bus went away first. Called exactly once,
+ * later.
+ */
 typedef void (*connection_reply)(DBusMessage *reply, void *data);
 void connection_call(struct connection *connection, DBusMessage *message, connection_reply fn, void *data);

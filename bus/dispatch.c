@@ -14,12 +14,16 @@
 #include <malloc.h>
 #include <string.h>
 
-/* How long calls are served before the loop gets its turn, and how much is read ahead under load to be fair.
+/*
+ * How long calls are served before the loop gets its turn, and how much is read ahead under load to be
+ * fair.
  */
 #define TURN_US    2000
 #define READ_AHEAD (256 * 1024)
-/* After so many waiting calls of one caller their memory is given back. */
-#define CROWD 1000
+/* After so many waiting calls of one caller, or a call of so many bytes, memory is given back to the system.
+ */
+#define CROWD      1000
+#define CROWD_SIZE (1024 * 1024)
 
 /* ---- from a call to its handler ---- */
 
@@ -70,7 +74,9 @@ static bool check_signature(struct call *call)
         return false;
 }
 
-/* Takes a reference to the object that the call is about. A call to a lane also finds one that is on its way.
+/*
+ * Takes a reference to the object that the call is about. A call to a lane also finds one that is on its
+ * way.
  */
 static bool find_object(struct call *call)
 {
@@ -208,7 +214,7 @@ static void queue_call(struct bus *bus, DBusMessage *message)
 {
         const char *sender = dbus_message_get_sender(message);
         struct caller *caller;
-        size_t size = 0;
+        size_t size;
 
         if (!sender)
                 return;
@@ -217,16 +223,15 @@ static void queue_call(struct bus *bus, DBusMessage *message)
                 return;
         }
         caller = caller_get(bus, sender);
-        if (caller->queue.length > 0 || caller->holds > 0)
-                size = marshal_estimate(message, CALLER_BYTES_MAX);
+        size = marshal_estimate(message, CALLER_BYTES_MAX);
         if (caller->queue.length + caller->in_flight >= CALLER_CALLS_MAX ||
-            caller->queued_bytes + size > CALLER_BYTES_MAX) {
+            (caller->queue.length > 0 && caller->queued_bytes + size > CALLER_BYTES_MAX)) {
                 refuse_unqueued(bus, message, DBUS_ERROR_LIMITS_EXCEEDED,
                                 "too many calls are waiting already");
                 return;
         }
         caller_push(caller, message, size);
-        bus->crowded |= caller->queue.length > CROWD;
+        bus->crowded |= caller->queue.length > CROWD || size > CROWD_SIZE;
         make_ready(bus, caller);
 }
 

@@ -15,8 +15,10 @@ static void need(dbus_bool_t done)
                 g_error("out of memory while writing a message");
 }
 
-/* libdbus ends the process when it is given text that is not UTF-8: what comes from a host or a guest might
- * not be. */
+/*
+ * libdbus ends the process when it is given text that is not UTF-8: what comes from a host or a guest
+ * might not be.
+ */
 static void write_string(DBusMessageIter *iter, const char *text)
 {
         g_autofree char *repaired = NULL;

@@ -47,8 +47,10 @@ struct marshal_slot {
         const char *signature; /* borrowed; of the value */
 };
 
-/* Appends one value of the slot's signature, which is given again to be checked. Returns true, for getters to
- * return. */
+/*
+ * Appends one value of the slot's signature, which is given again to be checked. Returns true, for getters
+ * to return.
+ */
 bool marshal_slot_write(struct marshal_slot *slot, const char *signature, ...);
 
 /*

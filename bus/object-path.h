@@ -20,8 +20,10 @@ char *object_path_put_uuid(char *buffer, const char uuid_text[UUID_STRING_LENGTH
 /* The UUID of an element (NUL-terminated); false when it is not the canonical spelling of one. */
 bool object_path_get_uuid(const char *element, struct uuid *uuid);
 
-/* enc(): letters and digits stay, every other byte becomes "_xx". "" becomes "_", as an element must not be
- * empty. */
+/*
+ * enc(): letters and digits stay, every other byte becomes "_xx". "" becomes "_", as an element must not
+ * be empty.
+ */
 char *object_path_encode(const char *name) G_GNUC_WARN_UNUSED_RESULT;
 
 /* The inverse; NULL when the element is not what object_path_encode() makes of anything. */

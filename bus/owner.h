@@ -11,6 +11,8 @@
 /* Follows the domains of a connection (registry_listener); data is the struct connect. */
 void owner_follow(const struct registry_change *change, void *data);
 
-/* The name on the bus is owned: finds out about owners who left while nobody looked, as of guests that were
- * taken over. */
+/*
+ * The name on the bus is owned: finds out about owners who left while nobody looked, as of guests that
+ * were taken over.
+ */
 void owner_check(struct bus *bus);

@@ -23,6 +23,8 @@ DBusMessage *signal_begin(const char *path, const struct interface *interface, u
                           DBusMessageIter *iter);
 void signal_end(struct bus *bus, DBusMessage *message); /* takes message */
 
-/* ErrorEvent: of the connection object, or of the manager when connect is NULL. path: the object concerned,
- * NULL: that one. */
+/*
+ * ErrorEvent: of the connection object, or of the manager when connect is NULL. path: the object
+ * concerned, NULL: that one.
+ */
 void signal_error(struct bus *bus, const struct connect *connect, const char *path, const GError *error);

@@ -388,8 +388,10 @@ START_TEST(signals_leave_before_the_reply)
 }
 END_TEST
 
-/* Each of these pipelined calls needs the one before it, and the first object does not exist when the second
- * is sent. */
+/*
+ * Each of these pipelined calls needs the one before it, and the first object does not exist when the
+ * second is sent.
+ */
 START_TEST(calls_of_one_caller_act_in_order)
 {
         const struct domain *domain;
