@@ -28,8 +28,9 @@
 
 #define STACK_SIZE (128 * 1024)
 
-/* ThreadSanitizer keeps a record of each thread in its memory, which a child that shares it would spoil. */
-#ifdef __SANITIZE_THREAD__
+/* Sanitizers keep a record of each thread and stack in their memory, which a child that shares it would
+ * spoil. */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define SHARE_MEMORY 0
 #else
 #define SHARE_MEMORY CLONE_VM
