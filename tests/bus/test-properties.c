@@ -101,7 +101,7 @@ START_TEST(test_the_default_domain)
         unsigned id = 0;
 
         ck_assert_str_eq(uuid, "6695eb01-f6a4-8304-79aa-97f2502e193f");
-        ck_assert_str_eq(type, "linux");
+        ck_assert_str_eq(type, "hvm");
         client_get(client, DOMAIN, DOMAIN_INTERFACE, "Id", 'u', &id);
         ck_assert_uint_eq(id, 1);
         ck_assert(client_get_bool(client, DOMAIN, DOMAIN_INTERFACE, "Active"));
