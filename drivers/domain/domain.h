@@ -73,13 +73,9 @@ struct domain {
         struct managed base;
         /* const */
         struct domain_driver *driver; /* borrowed */
-        /* loop */
-        unsigned starts; /* asked for so far; numbers them */
         /* lane */
-        unsigned starts_begun;  /* the number of the last one that got its turn */
-        unsigned starts_voided; /* up to this one a destroy has overtaken them */
-        bool start_cancelled;   /* the last start was interrupted, and the urgent job behind it is to know */
-        void *live;             /* the driver's, NULL when inactive */
+        bool start_cancelled; /* the last start was interrupted, and the urgent job behind it is to know */
+        void *live;           /* the driver's, NULL when inactive */
 };
 
 extern const struct managed_kind domain_kind;

@@ -15,7 +15,8 @@ typedef void (*domain_driver_prepared)(const struct domain_machine *machine, con
 typedef void (*domain_driver_text_done)(const char *text, const GError *error, void *data);
 
 struct domain_driver_ops {
-        const char *name; /* "QEMU": the last element of the connection's path; in capitals the Type property */
+        const char
+                *name; /* "QEMU": the last element of the connection's path; in capitals the Type property */
 
         /* -- loop -- */
 

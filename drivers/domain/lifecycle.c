@@ -17,7 +17,6 @@ struct call {
         unsigned flags;
         char *owner;            /* owned */
         struct domain_def *def; /* ref; of a create from XML */
-        unsigned start;         /* of a create: its number; of a destroy: that of the last create before it */
         managed_done done;
         void *data; /* owned by done */
 };
@@ -105,22 +104,8 @@ static bool start(struct domain *domain, struct domain_def *def, const struct ca
         return true;
 }
 
-/* Gives a start its turn, unless a destroy that was asked for later has overtaken it: that one is the last
- * word. */
-static bool begin_start(struct domain *domain, const struct call *call, GError **error)
-{
-        domain->starts_begun = call->start;
-        if (call->start > domain->starts_voided)
-                return true;
-        return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_ABORTED,
-                         "domain '%s' was destroyed before its start began",
-                         managed_get_current_name(&domain->base));
-}
-
 static bool create_work(struct managed *object, void *data, GError **error)
 {
-        if (!begin_start(domain_from(object), data, error))
-                return false;
         if (!managed_require_inactive(object, error))
                 return false;
         return start(domain_from(object), domain_def_of(object->current->persistent), data, error);
@@ -129,15 +114,12 @@ static bool create_work(struct managed *object, void *data, GError **error)
 void domain_create(struct domain *domain, unsigned flags, const char *owner, managed_done done, void *data)
 {
         GError *error = NULL;
-        struct call *call;
 
-        if (!domain_check_flags(flags, START_FLAGS, "Create", &error)) {
+        if (domain_check_flags(flags, START_FLAGS, "Create", &error))
+                managed_run(&domain->base, MANAGED_IN_TURN, create_work, call_done,
+                            call_new(flags, owner, done, data));
+        else
                 domain_fail(error, done, data);
-                return;
-        }
-        call = call_new(flags, owner, done, data);
-        call->start = ++domain->starts;
-        managed_run(&domain->base, MANAGED_IN_TURN, create_work, call_done, call);
 }
 
 static bool create_xml_work(struct managed *object, void *data, GError **error)
@@ -145,8 +127,6 @@ static bool create_xml_work(struct managed *object, void *data, GError **error)
         const struct call *call = data;
         struct domain *domain = domain_from(object);
 
-        if (!begin_start(domain, call, error))
-                return false;
         if (object->current && object->current->active)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
                                  "domain is already active as '%s'", managed_get_current_name(object));
@@ -169,7 +149,6 @@ static void create_xml_parsed(struct domain_def *def, const GError *failure, voi
         if (def)
                 object = registry_reserve(create->driver->domains, &def->base, &error);
         if (object) {
-                create->call->start = ++domain_from(object)->starts;
                 managed_run(object, MANAGED_IN_TURN, create_xml_work, call_done, create->call);
                 create->queued(create->call->data);
         } else {
@@ -199,10 +178,10 @@ static bool destroy_work(struct managed *object, void *data, GError **error)
 {
         const struct call *call = data;
         struct domain *domain = domain_from(object);
-        bool cancelled = domain->start_cancelled || call->start > domain->starts_begun;
+        bool cancelled = domain->start_cancelled;
 
+        /* The start before this one was given up for it: what is asked for is reached. */
         domain->start_cancelled = false;
-        domain->starts_voided = MAX(domain->starts_voided, call->start);
         if (cancelled && !(object->current && object->current->active))
                 return true;
         if (!managed_require_active(object, error) ||
@@ -215,16 +194,13 @@ static bool destroy_work(struct managed *object, void *data, GError **error)
 void domain_destroy(struct domain *domain, unsigned flags, managed_done done, void *data)
 {
         GError *error = NULL;
-        struct call *call;
 
-        if (!domain_check_flags(flags, DOMAIN_DESTROY_GRACEFUL, "Destroy", &error)) {
-                domain_fail(error, done, data);
-                return;
-        }
-        call = call_new(flags, NULL, done, data);
-        call->start = domain->starts;
         /* Needs nobody's answer: what stands before it and waits for the guest is interrupted. */
-        managed_run(&domain->base, MANAGED_URGENT, destroy_work, call_done, call);
+        if (domain_check_flags(flags, DOMAIN_DESTROY_GRACEFUL, "Destroy", &error))
+                managed_run(&domain->base, MANAGED_URGENT, destroy_work, call_done,
+                            call_new(flags, NULL, done, data));
+        else
+                domain_fail(error, done, data);
 }
 
 static bool destroy_owned_work(struct managed *object, void *data, GError **error)

@@ -120,9 +120,13 @@ END_TEST
 
 START_TEST(test_unknown_interface)
 {
-        ck_assert_ptr_nonnull(
-                client_try(client, DOMAIN, PROPERTIES, "Get", "ss", "org.libvirt.Nothing", "Name"));
-        ck_assert_ptr_nonnull(client_try(client, DOMAIN, PROPERTIES, "GetAll", "s", "org.libvirt.Nothing"));
+        g_autofree char *get =
+                client_try(client, DOMAIN, PROPERTIES, "Get", "ss", "org.libvirt.Nothing", "Name");
+        g_autofree char *get_all =
+                client_try(client, DOMAIN, PROPERTIES, "GetAll", "s", "org.libvirt.Nothing");
+
+        ck_assert_ptr_nonnull(get);
+        ck_assert_ptr_nonnull(get_all);
 }
 END_TEST
 
