@@ -89,7 +89,7 @@ static bool stop(const struct backend_context *context, GError **error)
 static bool refresh(const struct backend_context *context, struct pool_scan *scan, GError **error)
 {
         return mount_check_alive(context, device_of(context), error) &&
-               backend_dir.refresh(context, scan, error);
+               directory_refresh(context, scan, error);
 }
 
 static const struct maker *find_maker(const char *format, GError **error)
@@ -149,14 +149,14 @@ const struct backend backend_fs = {
         .remove = remove_target,
         .refresh = refresh,
         .build = build,
-        .prepare = mount_prepare,
-        .create = mount_create,
-        .clone = mount_clone,
-        .destroy = mount_destroy,
-        .resize = mount_resize,
-        .wipe = mount_wipe,
-        .open = mount_open,
-        .probe = mount_probe,
-        .measure = mount_measure,
-        .stat = mount_stat,
+        .prepare = directory_prepare,
+        .create = directory_create,
+        .clone = directory_clone,
+        .destroy = directory_destroy,
+        .resize = directory_resize,
+        .wipe = directory_wipe,
+        .open = directory_open_volume,
+        .probe = directory_probe,
+        .measure = directory_measure,
+        .stat = directory_stat,
 };

@@ -183,7 +183,7 @@ static bool refresh(const struct backend_context *context, struct pool_scan *sca
 {
         g_autofree char *source = source_of(context->def);
 
-        return mount_check_alive(context, source, error) && backend_dir.refresh(context, scan, error);
+        return mount_check_alive(context, source, error) && directory_refresh(context, scan, error);
 }
 
 /* Only the mount point: the server's directory is the server's. */
@@ -252,14 +252,14 @@ const struct backend backend_netfs = {
         .refresh = refresh,
         .build = build,
         .find = find,
-        .prepare = mount_prepare,
-        .create = mount_create,
-        .clone = mount_clone,
-        .destroy = mount_destroy,
-        .resize = mount_resize,
-        .wipe = mount_wipe,
-        .open = mount_open,
-        .probe = mount_probe,
-        .measure = mount_measure,
-        .stat = mount_stat,
+        .prepare = directory_prepare,
+        .create = directory_create,
+        .clone = directory_clone,
+        .destroy = directory_destroy,
+        .resize = directory_resize,
+        .wipe = directory_wipe,
+        .open = directory_open_volume,
+        .probe = directory_probe,
+        .measure = directory_measure,
+        .stat = directory_stat,
 };

@@ -5,8 +5,10 @@
 #include "base/error.h"
 
 static const struct backend *const backends[POOL_TYPE_COUNT] = {
-        [POOL_DIR] = &backend_dir,         [POOL_FS] = &backend_fs,     [POOL_NETFS] = &backend_netfs,
-        [POOL_LOGICAL] = &backend_logical, [POOL_DISK] = &backend_disk,
+        [POOL_DIR] = &backend_dir,         [POOL_FS] = &backend_fs,       [POOL_NETFS] = &backend_netfs,
+        [POOL_LOGICAL] = &backend_logical, [POOL_DISK] = &backend_disk,   [POOL_ISCSI] = &backend_iscsi,
+        [POOL_SCSI] = &backend_scsi,       [POOL_MPATH] = &backend_mpath, [POOL_RBD] = &backend_rbd,
+        [POOL_ZFS] = &backend_zfs,
 };
 
 const struct backend *backend_get(enum pool_type type)

@@ -181,8 +181,13 @@ const struct backend *backend_require(enum pool_type type, GError **error);
 extern const struct backend backend_dir;
 extern const struct backend backend_disk;
 extern const struct backend backend_fs;
+extern const struct backend backend_iscsi;
 extern const struct backend backend_logical;
+extern const struct backend backend_mpath;
 extern const struct backend backend_netfs;
+extern const struct backend backend_rbd;
+extern const struct backend backend_scsi;
+extern const struct backend backend_zfs;
 
 /* ---- for backends that follow changes (pool's lane) ---- */
 

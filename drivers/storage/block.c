@@ -20,6 +20,9 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
+/* The unit of sysfs, whatever the disk's is. */
+#define SYSFS_SECTOR 512
+
 static inline void probe_free(blkid_probe probe)
 {
         blkid_free_probe(probe);
@@ -186,6 +189,34 @@ void block_volume_set_status(struct volume *volume, const struct stat *status)
         volume->ctime = volume_time(&status->st_ctim);
         volume->device = status->st_dev;
         volume->inode = status->st_ino;
+}
+
+struct volume *block_volume_new_of_disk(const char *name, const char *path, const char *disk)
+{
+        g_autofree char *file = g_strdup_printf("/sys/class/block/%s/size", disk);
+        g_autofree char *text = NULL;
+        struct volume *volume;
+        struct stat status;
+
+        if (!g_file_get_contents(file, &text, NULL, NULL))
+                return NULL;
+        volume = volume_new();
+        volume->name = g_strdup(name);
+        volume->path = g_strdup(path);
+        volume->type = VOLUME_BLOCK;
+        volume->format = VOLUME_FORMAT_UNKNOWN;
+        volume->capacity = g_ascii_strtoull(text, NULL, 10) * SYSFS_SECTOR;
+        volume->allocation = volume->physical = volume->capacity;
+        if (stat(path, &status) == 0)
+                block_volume_set_status(volume, &status);
+        return volume;
+}
+
+void block_scan_add(struct pool_scan *scan, struct volume *volume)
+{
+        scan->numbers.capacity += volume->capacity;
+        scan->numbers.allocation += volume->allocation;
+        g_ptr_array_add(scan->volumes, volume);
 }
 
 bool block_volume_apply_permissions(const struct volume *volume, GError **error)

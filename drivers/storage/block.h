@@ -42,6 +42,12 @@ char *block_find_name(const char *dir, const char *device);
  */
 struct volume *block_volume_new(const char *name, const char *path, GError **error);
 
+/* The same without opening the device: the size is what sysfs says of the disk ("sdb"). Format unknown, no
+ * key. */
+struct volume *block_volume_new_of_disk(const char *name, const char *path, const char *disk);
+/* Adds a volume (taken) that is a whole device to a scan and its numbers. */
+void block_scan_add(struct pool_scan *scan, struct volume *volume);
+
 /* Permissions, times and identity of its node. */
 void block_volume_set_status(struct volume *volume, const struct stat *status);
 /* Owner, group and mode that a client asked for; what it did not stays. */

@@ -34,25 +34,3 @@ bool mount_start(const struct backend_context *context, const struct mount_reque
 bool mount_stop(const struct backend_context *context, const char *source, GError **error);
 /* Is source mounted and does it answer? For refresh, before anything else touches it. */
 bool mount_check_alive(const struct backend_context *context, const char *source, GError **error);
-
-/* ---- the volumes: files as in a dir pool; see struct backend ---- */
-
-bool mount_prepare(const struct backend_context *context, struct volume *volume, unsigned flags, bool *slow,
-                   GError **error);
-bool mount_create(const struct backend_context *context, struct volume *volume, unsigned flags,
-                  GError **error);
-bool mount_clone(const struct backend_context *context, struct volume *volume, const struct volume *source,
-                 unsigned flags, GError **error);
-bool mount_destroy(const struct backend_context *context, const struct volume *volume, unsigned flags,
-                   GError **error);
-bool mount_resize(const struct backend_context *context, const struct volume *volume, uint64_t capacity,
-                  unsigned flags, GError **error);
-bool mount_wipe(const struct backend_context *context, const struct volume *volume,
-                enum volume_wipe_algorithm algorithm, GError **error);
-int mount_open(const struct backend_context *context, const struct volume *volume, bool writable,
-               uint64_t *length, GError **error);
-bool mount_probe(const struct backend_context *context, const char *name, const struct volume *before,
-                 struct volume **volume, GError **error);
-bool mount_measure(const struct backend_context *context, struct pool_numbers *numbers, GError **error);
-bool mount_stat(const struct backend_context *context, const struct volume *volume, uint64_t *capacity,
-                uint64_t *allocation, uint64_t *physical, GError **error);

@@ -106,7 +106,7 @@ const char *tool_json_string(const json_t *object, const char *key)
         return json_string_value(json_object_get(object, key));
 }
 
-static bool parse_uint64(const char *text, uint64_t *value)
+bool tool_parse_uint64(const char *text, uint64_t *value)
 {
         char *end;
 
@@ -125,5 +125,5 @@ bool tool_json_uint64(const json_t *object, const char *key, uint64_t *value)
                 *value = (uint64_t)json_integer_value(member);
                 return true;
         }
-        return json_is_string(member) && parse_uint64(json_string_value(member), value);
+        return json_is_string(member) && tool_parse_uint64(json_string_value(member), value);
 }

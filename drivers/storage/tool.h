@@ -38,6 +38,9 @@ bool tool_run_input(struct lane *lane, const char *const argv[], const char *inp
 /* The same; its standard output as JSON, an object or an array. Owned. */
 json_t *tool_run_json(struct lane *lane, const char *const argv[], GError **error);
 
+/* Digits and nothing else, below 2^64. */
+bool tool_parse_uint64(const char *text, uint64_t *value);
+
 /* Members of an object: NULL or false when absent or of another type. Numbers may be strings ("4194304"). */
 const char *tool_json_string(const json_t *object, const char *key);
 bool tool_json_uint64(const json_t *object, const char *key, uint64_t *value);
