@@ -43,7 +43,7 @@ static bool check(const struct backend_context *context, bool *active, GError **
 {
         if (!mount_is_active(context, device_of(context), active, error))
                 return false;
-        return !*active || !backend_dir.check || backend_dir.check(context, active, error);
+        return !*active || backend_dir.check(context, active, error);
 }
 
 /* libblkid's name of what the definition calls format. */

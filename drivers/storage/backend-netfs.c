@@ -69,7 +69,7 @@ static bool check(const struct backend_context *context, bool *active, GError **
 
         if (!mount_is_active(context, source, active, error))
                 return false;
-        return !*active || !backend_dir.check || backend_dir.check(context, active, error);
+        return !*active || backend_dir.check(context, active, error);
 }
 
 /* ---- credentials of CIFS: options that no process list may show ---- */

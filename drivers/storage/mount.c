@@ -207,8 +207,7 @@ bool mount_start(const struct backend_context *context, const struct mount_reque
 
         if (!check_target(context, request->source, &mounted, error))
                 return false;
-        if ((mounted || run_mount(context, request, error)) &&
-            (!backend_dir.start || backend_dir.start(context, error)))
+        if ((mounted || run_mount(context, request, error)) && backend_dir.start(context, error))
                 return true;
         if (mounted)
                 return false;
@@ -247,7 +246,7 @@ bool mount_stop(const struct backend_context *context, const char *source, GErro
         /* A pool that stays mounted stays active, with its watch. */
         if (active && !unmount(context, error))
                 return false;
-        return !backend_dir.stop || backend_dir.stop(context, error);
+        return backend_dir.stop(context, error);
 }
 
 bool mount_check_alive(const struct backend_context *context, const char *source, GError **error)
