@@ -222,9 +222,8 @@ static bool make_address(struct sockaddr_un *address, const char *path, int *dir
         return true;
 }
 
-int guest_listen(const struct guest *guest, const char *path, mode_t mode, GError **error)
+static int listen_at(const char *path, mode_t mode, const struct account *owner, GError **error)
 {
-        const struct account *account = guest->driver->account;
         CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         CLEANUP_FD int dir_fd = -1;
         struct sockaddr_un address;
@@ -239,19 +238,26 @@ int guest_listen(const struct guest *guest, const char *path, mode_t mode, GErro
                 unlink(address.sun_path);
         /* The mode of the descriptor is that of the file which bind makes. */
         if (fchmod(fd, mode) < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-            (!account->is_own && lchown(address.sun_path, account->uid, account->gid) < 0) ||
-            listen(fd, 8) < 0) {
+            (owner && lchown(address.sun_path, owner->uid, owner->gid) < 0) || listen(fd, 8) < 0) {
                 error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot make socket '%s'", path);
                 return -1;
         }
         return fd_steal(&fd);
 }
 
+int guest_listen(const struct guest *guest, const char *path, mode_t mode, GError **error)
+{
+        const struct account *account = guest->driver->account;
+
+        return listen_at(path, mode, account->is_own ? NULL : account, error);
+}
+
+/* The agent's alone: the emulator has the descriptor, and other guests of its user have no business there. */
 int guest_listen_monitor(struct guest *guest, GError **error)
 {
         g_autofree char *path = g_build_filename(guest->dir, MONITOR_SOCKET, NULL);
 
-        return guest_listen(guest, path, 0600, error);
+        return listen_at(path, 0600, NULL, error);
 }
 
 bool guest_connect(struct guest *guest, GError **error)

@@ -17,9 +17,12 @@ static bool is_port(int port)
 
 bool ports_claim(struct ports *ports, int port)
 {
-        guint bit = 1U << (port % 32);
+        guint bit;
 
-        return is_port(port) && !(g_atomic_int_or(&ports->words[port / 32], bit) & bit);
+        if (!is_port(port))
+                return false;
+        bit = 1U << (port % 32);
+        return !(g_atomic_int_or(&ports->words[port / 32], bit) & bit);
 }
 
 void ports_release(struct ports *ports, int port)

@@ -10,6 +10,7 @@
 #include "drivers/qemu/nvram.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* What the guest's firmware comes down to. Strings are borrowed. */
 struct boot {
@@ -89,13 +90,16 @@ static bool prepare_store(struct resources *resources, const struct boot *boot, 
         const char *template = nvram->template ? nvram->template : boot->template;
         g_autofree char *path = nvram->path ? g_strdup(nvram->path)
                                             : guest_get_nvram_path(driver, &resources->def->base.uuid);
-        bool reset = resources->flags & DOMAIN_START_RESET_NVRAM;
+        bool reset = resources->flags & DOMAIN_START_RESET_NVRAM, there;
 
         if (nvram->type && strcmp(nvram->type, "file") != 0)
                 return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
                                  "<nvram type='%s'> is not driven", nvram->type);
+        there = access(path, F_OK) == 0;
         if (!nvram_make(path, template, reset, driver->account, error))
                 return false;
+        if (!there)
+                resources->made_store = g_strdup(path);
         domain_edit_set_nvram(resources->edit, path, template);
         resources_add_file(resources, path, true, "NVRAM file '%s'", path);
         return true;

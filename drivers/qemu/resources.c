@@ -48,6 +48,18 @@ void resources_done(struct resources *resources)
         g_hash_table_unref(resources->by_alias);
         g_array_unref(resources->fds);
         g_array_unref(resources->checks);
+        g_free(resources->made_store);
+}
+
+void resources_undo(struct resources *resources)
+{
+        const struct guest *guest = resources->guest;
+        g_autofree char *tpm = g_build_filename(guest->driver->tpm_dir, guest->domain->base.uuid_text, NULL);
+
+        if (resources->made_store)
+                unlink(resources->made_store);
+        /* Only when it is empty. */
+        rmdir(tpm);
 }
 
 struct device_resources *resources_get(struct resources *resources, const char *alias)

@@ -22,6 +22,7 @@ struct resources {
         GHashTable *by_alias;         /* owned; alias -> struct device_resources, owned */
         GArray *fds;                  /* owned, int, each owned; all that the emulator gets */
         GArray *checks;               /* owned, struct launch_check; what the emulator must be able to open */
+        char *made_store;             /* owned; an NVRAM file that was not there before */
         unsigned next_image;          /* number of the next image in a chain */
 };
 
@@ -29,6 +30,9 @@ void resources_init(struct resources *resources, struct guest *guest, const stru
                     struct domain_edit *edit, unsigned flags);
 /* Frees it, and closes the agent's copies of the descriptors. */
 void resources_done(struct resources *resources);
+
+/* The start has failed: removes what was made to stay. Before resources_done(). */
+void resources_undo(struct resources *resources);
 
 /*
  * All of them. False with an error that names the device; what was taken until then is in resources and

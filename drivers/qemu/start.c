@@ -318,10 +318,13 @@ static bool start_steps(struct start *start, struct domain_state *state, unsigne
                run(start, state, flags & DOMAIN_START_PAUSED, error);
 }
 
-static void start_clear(struct start *start)
+static void start_clear(struct start *start, bool ok)
 {
-        if (start->resources.by_alias)
+        if (start->resources.by_alias) {
+                if (!ok)
+                        resources_undo(&start->resources);
                 resources_done(&start->resources);
+        }
         qemu_caps_unref(start->caps);
         domain_def_unref(start->def);
         qemu_command_free(start->command);
@@ -345,7 +348,7 @@ bool guest_start(struct domain *domain, struct domain_state *state, unsigned fla
                                .log = GUEST_LOG_NONE };
         bool ok = start_steps(&start, state, flags, error);
 
-        start_clear(&start);
+        start_clear(&start, ok);
         if (ok) {
                 domain->live = start.guest;
                 return true;

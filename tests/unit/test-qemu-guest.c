@@ -63,6 +63,8 @@ static char *dir(const char *name)
         return path;
 }
 
+static const char *user; /* whom emulators run as; NULL: as the test */
+
 static void start_driver(void)
 {
         g_autofree char *state = dir("state"), *run = dir("run"), *log = dir("log");
@@ -72,6 +74,7 @@ static void start_driver(void)
                 .runtime_dir = run,
                 .log_dir = log,
                 .cache_dir = cache,
+                .user = user,
         };
         g_autoptr(GError) error = NULL;
 
@@ -391,6 +394,46 @@ START_TEST(displays_get_ports_of_their_own)
 }
 END_TEST
 
+/* Without privileges, and with an image that was another's. */
+START_TEST(an_emulator_of_another_user)
+{
+        g_autofree char *image = g_build_filename(root, "disk.img", NULL);
+        g_autofree char *devices = g_strdup_printf(
+                "<devices><disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='%s'/>"
+                "<target dev='vda' bus='virtio'/></disk></devices>",
+                image);
+        g_autofree char *xml = NULL, *path = NULL, *text = NULL;
+        struct domain *domain;
+        struct stat st;
+
+        if (!has_qemu() || geteuid() != 0)
+                return;
+        ck_assert_int_eq(chmod(root, 0755), 0);
+        ck_assert(g_file_set_contents(image, "x", 1, NULL));
+        ck_assert_int_eq(truncate(image, 1024 * 1024), 0);
+        ck_assert_int_eq(chmod(image, 0600), 0);
+        stop_driver();
+        user = "nobody";
+        start_driver();
+        /* This user need not be one who may use KVM. */
+        xml = g_strdup_printf("<domain type='qemu'><name>web</name><uuid>" UUID
+                              "</uuid><memory unit='MiB'>64</memory>"
+                              "<os><type arch='x86_64' machine='q35'>hvm</type></os>%s</domain>",
+                              devices);
+        domain = create(xml, 0);
+        path = g_strdup_printf("/proc/%d/status", (int)domain_get_published(domain)->pid);
+        ck_assert(g_file_get_contents(path, &text, NULL, NULL));
+        ck_assert_ptr_nonnull(strstr(text, "Uid:\t65534\t65534\t65534\t65534"));
+        ck_assert_ptr_nonnull(strstr(text, "CapEff:\t0000000000000000"));
+        ck_assert_ptr_nonnull(strstr(text, "Seccomp:\t2"));
+        ck_assert_int_eq(stat(image, &st), 0);
+        ck_assert_uint_eq(st.st_uid, 65534);
+        destroy(domain);
+        ck_assert_int_eq(stat(image, &st), 0);
+        ck_assert_uint_eq(st.st_uid, 0);
+}
+END_TEST
+
 /* ---- the next agent ---- */
 
 static void restart_driver(void)
@@ -554,6 +597,7 @@ int main(void)
         tcase_add_test(tests, a_failing_emulator_says_why);
         tcase_add_loop_test(tests, what_cannot_be_is_named, 0, G_N_ELEMENTS(impossible));
         tcase_add_test(tests, displays_get_ports_of_their_own);
+        tcase_add_test(tests, an_emulator_of_another_user);
         suite_add_tcase(suite, tests);
         tcase_set_timeout(takeover, 60);
         tcase_add_checked_fixture(takeover, setup, teardown);
