@@ -77,6 +77,14 @@ static void save_status(struct storage_pool *pool, const struct definition *acti
                            managed_get_current_name(&pool->base));
 }
 
+static struct managed_event *refresh_event_new(void)
+{
+        struct managed_event *event = managed_event_new(0, 0);
+
+        event->id = STORAGE_POOL_EVENT_REFRESH;
+        return event;
+}
+
 void storage_pool_publish(struct storage_pool *pool, struct storage_pool_state *state,
                           struct managed_event *event)
 {
@@ -84,6 +92,8 @@ void storage_pool_publish(struct storage_pool *pool, struct storage_pool_state *
 
         if ((before ? before->active : NULL) != state->base.active)
                 save_status(pool, state->base.active);
+        if (!event && before && storage_pool_get_current(pool)->volumes != state->volumes)
+                event = refresh_event_new();
         managed_publish(&pool->base, &state->base, event);
 }
 
@@ -165,13 +175,9 @@ void storage_pool_destroy(struct storage_pool *pool, managed_done done, void *da
 static bool refresh_work(struct managed *object, void *data, GError **error)
 {
         struct storage_pool *pool = storage_pool_from(object);
-        struct managed_event *event;
 
-        if (!storage_pool_require_active(pool, error))
-                return false;
-        event = managed_event_new(0, 0);
-        event->id = STORAGE_POOL_EVENT_REFRESH;
-        return storage_pool_scan(pool, event, error);
+        return storage_pool_require_active(pool, error) &&
+               storage_pool_scan(pool, refresh_event_new(), error);
 }
 
 static void fail(GError *error, managed_done done, void *data)

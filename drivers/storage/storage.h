@@ -40,7 +40,10 @@ enum storage_pool_event_type {
         STORAGE_POOL_EVENT_DELETED = 5,
 };
 
-/* The id (managed_event.id) of the refresh event; life cycle events have MANAGED_EVENT_LIFECYCLE. */
+/*
+ * The id (managed_event.id) of the refresh event: the pool was looked at, or what is in it has changed. Life
+ * cycle events have MANAGED_EVENT_LIFECYCLE.
+ */
 #define STORAGE_POOL_EVENT_REFRESH 1
 
 struct storage_pool_state {

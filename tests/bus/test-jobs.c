@@ -21,9 +21,24 @@ static struct harness *harness;
 static struct client *client;
 static char *folder, *pool;
 
+/* Stands in for scrub(1): never gets anywhere. */
+static void make_scrub(void)
+{
+        g_autofree char *tools = harness_path(harness, "tools");
+        g_autofree char *scrub = harness_path(harness, "tools/scrub");
+        g_autofree char *path = g_strconcat(tools, ":", g_getenv("PATH"), NULL);
+
+        ck_assert_int_eq(mkdir(tools, 0700), 0);
+        ck_assert(g_file_set_contents(scrub, "#!/bin/sh\nexec sleep 1000\n", -1, NULL));
+        ck_assert_int_eq(chmod(scrub, 0700), 0);
+        harness_set_environment(harness, "PATH", path);
+}
+
 static void set_up(void)
 {
-        harness = harness_new();
+        harness = harness_new_bus();
+        make_scrub();
+        harness_start_agent(harness);
         client = harness_get_client(harness);
         folder = harness_path(harness, "images");
         pool = pool_start_dir(client, "images", folder);
@@ -184,12 +199,12 @@ END_TEST
 /* The call that asked for the work hears of its end as well. */
 START_TEST(test_a_wipe_that_is_cancelled)
 {
-        g_autofree char *volume = pool_make_volume(client, pool, "disk.img", "raw", 8192 * MIB);
+        g_autofree char *volume = pool_make_volume(client, pool, "disk.img", "raw", MIB);
         struct client_answer answer = { 0 };
         g_autofree char *job = NULL;
 
         client_forget_signals(client);
-        client_send(client, &answer, volume, VOLUME_INTERFACE, "Wipe", "uu", 0, 0);
+        client_send(client, &answer, volume, VOLUME_INTERFACE, "Wipe", "uu", 1, 0);
         job = wait_job();
         client_do(client, job, JOB_INTERFACE, "Cancel", NULL);
         wait_completed(job, false, "operation aborted*");
