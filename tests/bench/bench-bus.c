@@ -51,9 +51,11 @@ void bench_reads(struct bench *bench)
 {
         g_autofree char *path = NULL;
 
+        bench_pin(bench, true);
         compare_all(bench, "Test", TEST_PATH, TEST_DOMAIN);
         path = guest_define(bench->client, guest_bare_xml("read", NULL));
         compare_all(bench, "QEMU", QEMU_PATH, path);
+        bench_pin(bench, false);
         client_do(bench->client, path, DOMAIN_INTERFACE, "Undefine", "u", 0);
 }
 

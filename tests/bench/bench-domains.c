@@ -94,10 +94,12 @@ void bench_domains(struct bench *bench)
         bench_print("1,000 defines, against the bare fsync loop", ours, disk_ms, "ms", 2.0);
         bench_print_value("memory per defined domain (Pss)", (bench_agent_kib(bench) - idle_kib) / DOMAINS,
                           "KiB", 30);
+        bench_pin(bench, true);
         bench_compare(bench, &list, 200, &ours, &echo);
         bench_print("ListDomains of 1,000", ours, echo, "us", 1.5);
         bench_compare(bench, &objects, 20, &ours, &echo);
         bench_print("GetManagedObjects of 1,000", ours, echo, "us", 0);
+        bench_pin(bench, false);
         paths = client_list(bench->client, QEMU_PATH, CONNECT_INTERFACE, "ListDomains", 0);
         for (char **path = paths; *path; path++)
                 client_do(bench->client, *path, DOMAIN_INTERFACE, "Undefine", "u", 0);

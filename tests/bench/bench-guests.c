@@ -233,6 +233,7 @@ void bench_hung(struct bench *bench)
         double echo_us;
         int64_t ns = 0;
 
+        bench_pin(bench, true);
         bench_compare(bench, &read_hung, 500, &before_us, &echo_us);
         kill(harness_find_guest(bench->harness, "hung"), SIGSTOP);
         client_send(waiting, &answer, hung, DOMAIN_INTERFACE, "Suspend", NULL);
@@ -240,6 +241,7 @@ void bench_hung(struct bench *bench)
         bench_print("GetXMLDesc of a hung guest, against before", after_us, before_us, "us", 1.25);
         bench_compare(bench, &read_other, 500, &after_us, &echo_us);
         bench_print("GetXMLDesc of another guest, against before", after_us, before_us, "us", 1.25);
+        bench_pin(bench, false);
         sd_bus_message_unref(bench_time_call(bench->client, "org.libvirt", &destroy, &ns));
         bench_print_value("destroy of the hung guest", ns / 1e6, "ms", 3000);
         client_wait_answer(waiting, &answer);

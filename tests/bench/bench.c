@@ -7,12 +7,15 @@
 
 #include "tests/bench/bench.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/sysinfo.h>
 #include <time.h>
+#include <unistd.h>
 
 static const struct part {
         const char *name;
@@ -37,7 +40,7 @@ void bench_print_value(const char *what, double value, const char *unit, double 
 {
         printf("%-46s %10.1f %10s %-3s %7s", what, value, "", unit, "");
         if (goal > 0)
-                printf("  <= %-5.0f %s", goal, value <= goal ? "reached" : "missed");
+                printf("  <= %-5g %s", goal, value <= goal ? "reached" : "missed");
         printf("\n");
         fflush(stdout);
 }
@@ -127,6 +130,31 @@ void bench_compare(struct bench *bench, const struct bench_call *call, unsigned 
         *echo_us = bench_median(echo, rounds) / 1000;
 }
 
+static void pin_process(pid_t pid, int cpu)
+{
+        g_autofree char *path = g_strdup_printf("/proc/%d/task", pid);
+        g_autoptr(GDir) threads = g_dir_open(path, 0, NULL);
+        const char *name;
+        cpu_set_t cpus;
+
+        CPU_ZERO(&cpus);
+        for (int i = 0; i < get_nprocs(); i++)
+                if (cpu < 0 || i == cpu)
+                        CPU_SET(i, &cpus);
+        while (threads && (name = g_dir_read_name(threads)))
+                sched_setaffinity(atoi(name), sizeof(cpus), &cpus);
+}
+
+void bench_pin(struct bench *bench, bool pinned)
+{
+        int other = pinned && get_nprocs() > 1;
+
+        pin_process(getpid(), pinned ? 0 : -1);
+        pin_process(harness_get_bus_pid(bench->harness), pinned ? 0 : -1);
+        pin_process(harness_get_agent_pid(bench->harness), pinned ? other : -1);
+        pin_process(bench->echo, pinned ? other : -1);
+}
+
 double bench_agent_kib(struct bench *bench)
 {
         g_autofree char *path =
@@ -158,8 +186,9 @@ static void start_echo(struct bench *bench)
                                                      harness_get_address(bench->harness), TRUE);
         g_autoptr(GError) error = NULL;
 
-        if (!g_spawn_async(NULL, (char **)argv, environment, G_SPAWN_DEFAULT, die_with_bench, NULL, NULL,
-                           &error))
+        /* A direct child, which is what the signal at its parent's death needs; harness_main() ends it. */
+        if (!g_spawn_async(NULL, (char **)argv, environment, G_SPAWN_DO_NOT_REAP_CHILD, die_with_bench, NULL,
+                           &bench->echo, &error))
                 ck_abort_msg("%s", error->message);
         harness_wait_until(has_echo, bench->client, "the echo service answers");
 }

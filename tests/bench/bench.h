@@ -17,6 +17,7 @@
 struct bench {
         struct harness *harness;
         struct client *client;
+        pid_t echo;
 };
 
 /* A call without arguments (types ""), with a flags argument of 0 ("u"), or with strings ("s", "ss"). */
@@ -46,6 +47,12 @@ void bench_store(struct bench *bench, const struct bench_call *call);
 /* Medians of the call at the agent and at the echo service, taken in turns, in us. */
 void bench_compare(struct bench *bench, const struct bench_call *call, unsigned rounds, double *ours_us,
                    double *echo_us);
+
+/*
+ * Puts client and bus on one CPU, agent and echo service on another, or all back on all: left alone, the
+ * kernel settles each service on a CPU of its own liking, and the ratio tells more of that than of the work.
+ */
+void bench_pin(struct bench *bench, bool pinned);
 
 /* Kilobytes of the agent (Pss). */
 double bench_agent_kib(struct bench *bench);

@@ -333,6 +333,11 @@ pid_t harness_get_agent_pid(const struct harness *harness)
         return harness->agent;
 }
 
+pid_t harness_get_bus_pid(const struct harness *harness)
+{
+        return harness->bus;
+}
+
 int harness_wait_agent(struct harness *harness)
 {
         int status = wait_child(harness->agent, "virtbusd");

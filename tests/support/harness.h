@@ -61,6 +61,7 @@ void harness_start_agent(struct harness *harness);
 /* Starts it and does not wait. */
 void harness_spawn_agent(struct harness *harness);
 pid_t harness_get_agent_pid(const struct harness *harness);
+pid_t harness_get_bus_pid(const struct harness *harness);
 /* Sends the signal and waits for the end; returns the status of waitpid(2). */
 int harness_end_agent(struct harness *harness, int signal);
 /* Waits for the end of an agent that goes by itself. */
