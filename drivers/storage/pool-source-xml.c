@@ -283,9 +283,21 @@ bool pool_source_check(const struct pool_source *source, enum pool_type type, GE
 static const char *const order[] = { "host",   "device", "dir",      "adapter", "name",    "initiator",
                                      "format", "auth",   "protocol", "vendor",  "product", NULL };
 
+static void move_last(xmlNode *node, const char *attr)
+{
+        g_autofree char *value = xml_attr(node, attr);
+
+        xml_set_attr(node, attr, NULL);
+        xml_set_attr(node, attr, value);
+}
+
 void pool_source_complete(xmlNode *node, const struct pool_source *source)
 {
-        xmlNode *dir = xml_child(node, "dir"), *adapter = xml_child(node, "adapter");
+        xmlNode *dir = xml_child(node, "dir"), *adapter = xml_child(node, "adapter"),
+                *auth = xml_child(node, "auth");
+
+        if (auth)
+                move_last(auth, "username");
 
         if (source->name && !xml_child(node, "name"))
                 xml_add_text(node, "name", source->name);
@@ -293,8 +305,10 @@ void pool_source_complete(xmlNode *node, const struct pool_source *source)
                 xml_set_attr(xml_add(node, "format"), "type", source->format);
         if (dir && source->dir)
                 xml_set_attr(dir, "path", source->dir);
-        if (adapter && !xml_has_attr(adapter, "type"))
+        if (adapter && !xml_has_attr(adapter, "type")) {
                 xml_set_attr(adapter, "type", adapter_types[source->adapter.type]);
+                move_last(adapter, "name");
+        }
         xml_order_children(node, order);
 }
 

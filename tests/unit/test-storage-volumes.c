@@ -396,8 +396,10 @@ static char *job_error;
 
 static void note_end(struct job *job, enum job_change change, void *data)
 {
-        if (change == JOB_ENDED)
-                job_error = g_strdup(job_get_error(job));
+        if (change != JOB_ENDED)
+                return;
+        g_free(job_error);
+        job_error = g_strdup(job_get_error(job));
 }
 
 START_TEST(test_streams)
@@ -429,6 +431,7 @@ START_TEST(test_streams)
                 loop_step(loop, true);
         ck_assert_int_eq(refused.fd, -1);
         ck_assert_ptr_nonnull(strstr(refused.error, "beyond"));
+        g_free(refused.error);
         /* Too much and too little. */
         up.done = false;
         storage_volume_upload(storage, find(pool, "v"), 0, 0, 0, streaming, &up);
@@ -445,6 +448,7 @@ START_TEST(test_streams)
         close(up.fd);
         settle();
         ck_assert_ptr_nonnull(strstr(job_error, "after 0 of 8 bytes"));
+        g_free(job_error);
 }
 END_TEST
 
