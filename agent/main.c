@@ -222,6 +222,8 @@ static void stop_bus(struct agent *agent)
         pool_interrupt(agent->pool);
         job_list_cancel_all(agent->qemu.jobs);
         job_list_cancel_all(agent->test.jobs);
+        storage_quiesce(agent->qemu.storage);
+        storage_quiesce(agent->test.storage);
         timer = loop_timer_new(agent->loop, DRAIN_MS, mark_late, &late);
         while (!late && !may_end(agent))
                 loop_step(agent->loop, true);

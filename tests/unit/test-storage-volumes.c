@@ -478,6 +478,64 @@ START_TEST(test_info)
 }
 END_TEST
 
+/* ---- encryption ---- */
+
+static GBytes *give_secret(const struct secret_ref *ref, void *data, GError **error)
+{
+        if (g_strcmp0(ref->usage, "known") == 0)
+                return g_bytes_new_static("pass phrase", 11);
+        error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SECRET, "no secret for '%s'", ref->usage);
+        return NULL;
+}
+
+static char *encrypted(const char *name, const char *format, const char *usage)
+{
+        return g_strdup_printf(
+                "<volume><name>%s</name><capacity unit='MiB'>1</capacity><target><format type='%s'/>"
+                "<encryption format='luks'><secret type='passphrase' "
+                "usage='%s'/></encryption></target></volume>",
+                name, format, usage);
+}
+
+/* QEMU before 9.0 gives up when the clock did not tick while it measured how fast it is. */
+static struct volume *make_encrypted(struct storage_pool *pool, const char *xml)
+{
+        struct answer answer = create_volume(pool, xml);
+
+        while (answer.error && strstr(answer.error, "Unable to get accurate CPU usage")) {
+                g_free(answer.error);
+                answer = create_volume(pool, xml);
+        }
+        return expect(answer).volume;
+}
+
+START_TEST(test_encryption)
+{
+        struct storage_pool *pool = make_pool("a");
+        g_autofree char *raw = encrypted("raw", "raw", "known"),
+                        *qcow2 = encrypted("qcow2", "qcow2", "known"),
+                        *unknown = encrypted("unknown", "raw", "unknown");
+        const struct volume *volume;
+
+        refuse(create_volume(pool, raw), "Secret not found");
+        storage_set_secret_source(storage, give_secret, NULL);
+        refuse(create_volume(pool, unknown), "Secret not found: no secret for 'unknown'");
+        volume = make_encrypted(pool, raw);
+        ck_assert_str_eq(volume->encryption.format, "luks");
+        ck_assert_int_eq(volume->format, VOLUME_FORMAT_RAW);
+        ck_assert_uint_eq(volume->capacity, 1 << 20);
+        volume = make_encrypted(pool, qcow2);
+        ck_assert_str_eq(volume->encryption.format, "luks");
+        ck_assert_int_eq(volume->format, VOLUME_FORMAT_QCOW2);
+        shell("qemu-img info --object secret,id=s,data='pass phrase' --image-opts "
+              "driver=luks,key-secret=s,file.filename=%s/a/raw >/dev/null",
+              top);
+        refuse(clone_volume(pool, "<volume><name>n</name><capacity>1</capacity></volume>", "raw", 0),
+               "encrypted");
+        ck_assert_uint_eq(count_entries(pool), 2);
+}
+END_TEST
+
 /* ---- in memory ---- */
 
 START_TEST(test_memory)
@@ -532,4 +590,4 @@ END_TEST
 CHECK_MAIN_FIXTURE("storage-volumes", setup, teardown, test_raw, test_refused, test_two_at_once, test_images,
                    test_qcow2_features, test_clone, test_clone_of_hostile_header, test_resize, test_wipe,
                    test_cancelled_clone, test_job_ends_after_publication, test_left_over, test_streams,
-                   test_info, test_memory)
+                   test_encryption, test_info, test_memory)
