@@ -247,6 +247,9 @@ static enum step set_up(struct child *child)
                 return STEP_ACCOUNT;
         if (!drop_capabilities())
                 return STEP_CAPABILITIES;
+        /* After the credentials, whose change forgets it. */
+        if (launch->dies_with_agent && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+                return STEP_LIMITS;
         if (!run_checks(child))
                 return STEP_CHECK;
         return STEP_NONE;

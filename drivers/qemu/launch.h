@@ -29,6 +29,8 @@ struct launch {
                           its successor finds it */
         const int *fds; /* stay open in the program under the same numbers */
         unsigned n_fds;
+        bool dies_with_agent; /* killed when the thread that started it ends: for what a lane's job waits for
+                               */
         uint64_t lock_bytes;  /* RLIMIT_MEMLOCK; 0: as it is */
         const uint64_t *cpus; /* bits: the host CPUs that it may run on; NULL: as the agent */
         unsigned n_cpu_words;

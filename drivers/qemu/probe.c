@@ -139,7 +139,9 @@ static bool start(struct session *session, const struct account *account, const 
         int monitor[2], errors[2];
         g_autofree char *machine = g_strconcat("none,accel=", accel, NULL);
         g_autofree char *chardev = NULL;
-        struct launch launch = { .env = env, .account = account, .pid_fd = -1, .n_fds = 1 };
+        struct launch launch = {
+                .env = env, .account = account, .pid_fd = -1, .n_fds = 1, .dies_with_agent = true
+        };
         bool ok;
 
         if (!check_binary(session->path, error) || !make_channels(monitor, errors, error))

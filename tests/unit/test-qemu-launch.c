@@ -10,6 +10,7 @@
 #include "drivers/qemu/status.h"
 
 #include <check.h>
+#include <pthread.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <poll.h>
@@ -140,6 +141,32 @@ START_TEST(a_process_holds_only_what_it_is_given)
 {
         if (geteuid() == 0)
                 run(job_inheritance);
+}
+END_TEST
+
+static void *launch_and_end(void *data)
+{
+        struct launch model = { .dies_with_agent = true };
+
+        ck_assert(launch("exec sleep 100", &model, data, NULL));
+        return NULL;
+}
+
+static void job_dies_with_its_thread(void *data)
+{
+        struct process process;
+        pthread_t thread;
+
+        ck_assert_int_eq(pthread_create(&thread, NULL, launch_and_end, &process), 0);
+        ck_assert_int_eq(pthread_join(thread, NULL), 0);
+        ck_assert_int_eq(process_wait(&process, lane, lane_deadline_in(60000)), LANE_READY);
+        process_close(&process);
+        finish();
+}
+
+START_TEST(a_probe_does_not_outlive_its_thread)
+{
+        run(job_dies_with_its_thread);
 }
 END_TEST
 
@@ -308,6 +335,7 @@ int main(void)
 
         tcase_add_checked_fixture(tests, setup, teardown);
         tcase_add_test(tests, a_process_holds_only_what_it_is_given);
+        tcase_add_test(tests, a_probe_does_not_outlive_its_thread);
         tcase_add_test(tests, the_user_is_switched_with_all_its_groups);
         tcase_add_test(tests, what_the_user_may_not_open_is_named);
         tcase_add_test(tests, a_pid_alone_is_not_a_process);
