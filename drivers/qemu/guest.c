@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/store.h"
+#include "drivers/qemu/hostdev.h"
 #include "drivers/qemu/ownership.h"
 
 #include <dirent.h>
@@ -93,6 +94,12 @@ static void return_images(const struct guest *guest)
         }
 }
 
+static void return_hostdevs(const struct guest *guest)
+{
+        for (unsigned i = 0; i < guest->status->pci->len; i++)
+                hostdev_reattach("/", g_ptr_array_index(guest->status->pci, i));
+}
+
 static void remove_sockets(const struct guest *guest)
 {
         for (unsigned i = 0; i < guest->sockets->len; i++) {
@@ -117,6 +124,7 @@ void guest_release(struct guest *guest)
         }
         process_end(&guest->tpm, lane);
         return_images(guest);
+        return_hostdevs(guest);
         remove_sockets(guest);
         for (unsigned i = 0; i < guest->ports->len; i++)
                 ports_release(&guest->driver->ports, g_array_index(guest->ports, int, i));

@@ -159,23 +159,6 @@ static bool prepare_inputs(struct resources *resources, GError **error)
         return true;
 }
 
-static bool prepare_hostdevs(struct resources *resources, GError **error)
-{
-        const struct domain_devices *devices = &resources->def->devices;
-
-        for (unsigned i = 0; i < devices->n_hostdevs; i++) {
-                const struct domain_hostdev *hostdev = &devices->hostdevs[i];
-                g_autofree char *path = NULL;
-
-                if (hostdev->type != DOMAIN_HOSTDEV_USB || hostdev->usb_missing || !hostdev->usb_bus)
-                        continue;
-                path = g_strdup_printf("/dev/bus/usb/%03u/%03u", (unsigned)hostdev->usb_bus,
-                                       (unsigned)hostdev->usb_device);
-                resources_add_file(resources, path, true, "USB device '%s'", path);
-        }
-        return true;
-}
-
 static bool set_cid(int fd, uint32_t cid)
 {
         uint64_t value = cid;
@@ -242,7 +225,7 @@ bool resources_prepare(struct resources *resources, GError **error)
                 prepare_acceleration,    resources_prepare_boot,
                 resources_prepare_disks, resources_prepare_graphics,
                 resources_prepare_chars, prepare_rngs,
-                prepare_inputs,          prepare_hostdevs,
+                prepare_inputs,          resources_prepare_hostdevs,
                 prepare_vsock,           resources_prepare_interfaces,
                 resources_prepare_tpms,
         };

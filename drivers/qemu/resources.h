@@ -40,6 +40,12 @@ void resources_undo(struct resources *resources);
  */
 bool resources_prepare(struct resources *resources, GError **error);
 
+/*
+ * After the status document has been written, and to be written again after it: managed host devices leave
+ * their drivers.
+ */
+bool resources_take_hostdevs(struct resources *resources, GError **error);
+
 /* After the status document has been written: files change hands. */
 void resources_take_files(struct resources *resources);
 
@@ -65,3 +71,4 @@ bool resources_prepare_graphics(struct resources *resources, GError **error);
 bool resources_prepare_interfaces(struct resources *resources, GError **error);
 bool resources_prepare_chars(struct resources *resources, GError **error);
 bool resources_prepare_tpms(struct resources *resources, GError **error);
+bool resources_prepare_hostdevs(struct resources *resources, GError **error);

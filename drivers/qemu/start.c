@@ -279,6 +279,11 @@ static bool run(struct start *start, struct domain_state *state, bool paused, GE
 
         if (!guest_connect(guest, error))
                 return false;
+        if (guest->status->pci->len > 0) {
+                guest->changed = true;
+                if (!resources_take_hostdevs(&start->resources, error) || !guest_save(guest, state, error))
+                        return false;
+        }
         resources_take_files(&start->resources);
         if (!launch(start, error))
                 return false;

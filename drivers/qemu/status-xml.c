@@ -9,6 +9,7 @@
  *       <emulator pid='812' start='3342'/>
  *       <tpm pid='811' start='3341'/>
  *       <image path='/images/web.qcow2' uid='0' gid='0'/>
+ *       <pci>0000:3b:00.0</pci>
  *       <fake-reboot/>
  *       <shutdown-seen/>
  *       <domain id='3' type='kvm'>...</domain>
@@ -21,6 +22,7 @@
 #include "base/xml.h"
 
 #include <limits.h>
+#include <string.h>
 
 #define ROOT "virtbus-status"
 
@@ -66,6 +68,8 @@ char *status_format(const struct status *status)
                 g_string_append_printf(text, "  <image path='%s' uid='%u' gid='%u'/>\n", path,
                                        (unsigned)image->uid, (unsigned)image->gid);
         }
+        for (unsigned i = 0; i < status->pci->len; i++)
+                add_text(text, "pci", g_ptr_array_index(status->pci, i));
         if (status->fake_reboot)
                 g_string_append(text, "  <fake-reboot/>\n");
         if (status->shutdown_seen)
@@ -137,6 +141,20 @@ static bool read_images(const xmlNode *root, struct status *status, GError **err
         return true;
 }
 
+/* Names of files below /sys: nothing else will do. */
+static bool read_pci(const xmlNode *root, struct status *status, GError **error)
+{
+        for (const xmlNode *node = xml_child(root, "pci"); node; node = xml_next(node)) {
+                g_autofree char *address = xml_text(node);
+
+                if (!address || strlen(address) != strlen("0000:00:00.0") ||
+                    strspn(address, "0123456789abcdef:.") != strlen(address) || strstr(address, ".."))
+                        return xml_error(error, node, "invalid PCI address");
+                g_ptr_array_add(status->pci, g_steal_pointer(&address));
+        }
+        return true;
+}
+
 struct status *status_parse(const char *text, GError **error)
 {
         g_autoptr(xmlDoc) doc = xml_parse(text, ROOT, error);
@@ -153,7 +171,8 @@ struct status *status_parse(const char *text, GError **error)
         }
         if (!read_head(root, status, error) || !read_identity(root, status, error) ||
             !read_process(root, "emulator", &status->emulator, error) ||
-            !read_process(root, "tpm", &status->tpm, error) || !read_images(root, status, error))
+            !read_process(root, "tpm", &status->tpm, error) || !read_images(root, status, error) ||
+            !read_pci(root, status, error))
                 return NULL;
         status->fake_reboot = xml_child(root, "fake-reboot");
         status->shutdown_seen = xml_child(root, "shutdown-seen");

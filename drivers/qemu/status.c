@@ -24,6 +24,7 @@ struct status *status_new(void)
         struct status *status = g_new0(struct status, 1);
 
         status->images = g_ptr_array_new_with_free_func(image_free);
+        status->pci = g_ptr_array_new_with_free_func(g_free);
         return status;
 }
 
@@ -32,6 +33,7 @@ void status_free(struct status *status)
         if (!status)
                 return;
         g_ptr_array_unref(status->images);
+        g_ptr_array_unref(status->pci);
         g_free(status->name);
         g_free(status->owner);
         g_free(status->xml);

@@ -53,6 +53,7 @@ struct status {
         struct status_process emulator; /* may be missing in STATUS_STARTING: see status_read_pid() */
         struct status_process tpm;      /* swtpm */
         GPtrArray *images;              /* owned, struct status_image */
+        GPtrArray *pci;                 /* owned strings: host devices to be given back, \"0000:3b:00.0\" */
         bool fake_reboot;               /* the next shutdown of the guest is a reboot */
         bool shutdown_seen;             /* the guest has powered off */
         char *xml;                      /* owned; the active <domain> document, secrets included */

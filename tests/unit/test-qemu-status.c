@@ -29,6 +29,7 @@ static struct status *make(void)
         status->emulator = (struct status_process){ 4711, 123456789012 };
         status->tpm = (struct status_process){ 4710, 99 };
         status_add_image(status, "/images/it's & <mine>.qcow2", 1000, 4294967294U);
+        g_ptr_array_add(status->pci, g_strdup("0000:3b:00.0"));
         status->fake_reboot = true;
         status->xml = g_strdup(DOMAIN);
         return status;
@@ -60,6 +61,8 @@ START_TEST(what_is_written_is_read)
         ck_assert_str_eq(image->path, "/images/it's & <mine>.qcow2");
         ck_assert_uint_eq(image->uid, 1000);
         ck_assert_uint_eq(image->gid, 4294967294U);
+        ck_assert_uint_eq(back->pci->len, 1);
+        ck_assert_str_eq(g_ptr_array_index(back->pci, 0), "0000:3b:00.0");
         ck_assert_str_eq(back->xml, DOMAIN);
 }
 END_TEST
@@ -92,6 +95,7 @@ static const char *const edits[][2] = {
         { "path=", "pat=" },
         { "6695eb01", "zz95eb01" },
         { "<uuid>", "<uid>" },
+        { "0000:3b:00.0", "../../../../x" },
         { "<domain", "<domai" },
 };
 

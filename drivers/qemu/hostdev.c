@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Host devices in sysfs. No state.
+ */
+#include "drivers/qemu/hostdev.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define VFIO "vfio-pci"
+
+char *hostdev_format_pci(const struct domain_address_pci *address)
+{
+        return g_strdup_printf("%04x:%02x:%02x.%u", (unsigned)address->domain, (unsigned)address->bus,
+                               (unsigned)address->slot, (unsigned)address->function);
+}
+
+/* ---- PCI ---- */
+
+static bool write_file(const char *path, const char *text, GError **error)
+{
+        CLEANUP_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+        if (fd < 0 || write(fd, text, strlen(text)) < 0)
+                return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot write '%s'", path);
+        return true;
+}
+
+/* The last component of where the link in the device's directory leads; NULL: there is no such link. */
+static char *read_link(const char *root, const char *pci, const char *name)
+{
+        g_autofree char *path = g_strdup_printf("%s/sys/bus/pci/devices/%s/%s", root, pci, name);
+        g_autofree char *target = g_file_read_link(path, NULL);
+
+        return target ? g_path_get_basename(target) : NULL;
+}
+
+bool hostdev_is_vfio(const char *root, const char *pci)
+{
+        g_autofree char *driver = read_link(root, pci, "driver");
+
+        return g_strcmp0(driver, VFIO) == 0;
+}
+
+/* override NULL: none. The kernel probes for a driver anew. */
+static bool rebind(const char *root, const char *pci, const char *override, GError **error)
+{
+        g_autofree char *device = g_strdup_printf("%s/sys/bus/pci/devices/%s", root, pci);
+        g_autofree char *override_path = g_build_filename(device, "driver_override", NULL);
+        g_autofree char *unbind_path = g_build_filename(device, "driver", "unbind", NULL);
+        g_autofree char *probe_path = g_build_filename(root, "sys/bus/pci/drivers_probe", NULL);
+
+        if (!write_file(override_path, override ? override : "\n", error))
+                return false;
+        if (access(unbind_path, F_OK) == 0 && !write_file(unbind_path, pci, error))
+                return false;
+        return write_file(probe_path, pci, error);
+}
+
+bool hostdev_detach(const char *root, const char *pci, GError **error)
+{
+        g_autofree char *device = g_strdup_printf("%s/sys/bus/pci/devices/%s", root, pci);
+
+        if (access(device, F_OK) < 0)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED, "PCI device %s is not there",
+                                 pci);
+        if (!rebind(root, pci, VFIO, error))
+                return false;
+        return hostdev_is_vfio(root, pci) ||
+               error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
+                         "PCI device %s is not taken by " VFIO " (is the module loaded?)", pci);
+}
+
+void hostdev_reattach(const char *root, const char *pci)
+{
+        g_autoptr(GError) error = NULL;
+
+        /* One that was never taken is left with its driver. */
+        if (hostdev_is_vfio(root, pci) && !rebind(root, pci, NULL, &error))
+                log_gerror(LOG_LEVEL_WARNING, error, "PCI device %s is not given back", pci);
+}
+
+char *hostdev_get_group(const char *root, const char *pci, GError **error)
+{
+        g_autofree char *group = read_link(root, pci, "iommu_group");
+
+        if (group)
+                return g_build_filename(root, "dev/vfio", group, NULL);
+        error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                  "PCI device %s is not in an IOMMU group (is the IOMMU on in the firmware and the kernel?)",
+                  pci);
+        return NULL;
+}
+
+/* ---- USB ---- */
+
+static bool read_number(const char *dir, const char *name, int base, unsigned *value)
+{
+        g_autofree char *path = g_build_filename(dir, name, NULL);
+        g_autofree char *text = NULL;
+
+        if (!g_file_get_contents(path, &text, NULL, NULL))
+                return false;
+        *value = (unsigned)g_ascii_strtoull(text, NULL, base);
+        return true;
+}
+
+static bool is_meant(const struct domain_hostdev *hostdev, const char *dir, unsigned bus, unsigned device)
+{
+        unsigned vendor, product;
+
+        if (hostdev->usb_bus && hostdev->usb_device)
+                return hostdev->usb_bus == bus && hostdev->usb_device == device;
+        return read_number(dir, "idVendor", 16, &vendor) && read_number(dir, "idProduct", 16, &product) &&
+               (int)vendor == hostdev->usb_vendor && (int)product == hostdev->usb_product;
+}
+
+GPtrArray *hostdev_find_usb(const char *root, const struct domain_hostdev *hostdev)
+{
+        g_autofree char *devices = g_build_filename(root, "sys/bus/usb/devices", NULL);
+        g_autoptr(GDir) entries = g_dir_open(devices, 0, NULL);
+        GPtrArray *found = g_ptr_array_new_with_free_func(g_free);
+        const char *name;
+
+        while (entries && (name = g_dir_read_name(entries))) {
+                g_autofree char *dir = g_build_filename(devices, name, NULL);
+                unsigned bus, device;
+
+                if (read_number(dir, "busnum", 10, &bus) && read_number(dir, "devnum", 10, &device) &&
+                    is_meant(hostdev, dir, bus, device))
+                        g_ptr_array_add(found, g_strdup_printf("%s/dev/bus/usb/%03u/%03u",
+                                                               strcmp(root, "/") ? root : "", bus, device));
+        }
+        return found;
+}

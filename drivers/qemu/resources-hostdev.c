@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Devices of the host that a guest gets. Lane of the domain.
+ */
+#include "drivers/qemu/resources.h"
+
+#include "base/error.h"
+#include "drivers/qemu/hostdev.h"
+
+#include <string.h>
+
+#define ROOT "/"
+
+static bool prepare_usb(struct resources *resources, const struct domain_hostdev *hostdev, GError **error)
+{
+        g_autoptr(GPtrArray) files = NULL;
+
+        if (hostdev->usb_missing)
+                return true;
+        files = hostdev_find_usb(ROOT, hostdev);
+        if (files->len == 0)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
+                                 "the USB device of '%s' is not there (vendor 0x%04x, product 0x%04x, bus "
+                                 "%u, device %u)",
+                                 hostdev->info.alias, (unsigned)MAX(hostdev->usb_vendor, 0),
+                                 (unsigned)MAX(hostdev->usb_product, 0), (unsigned)hostdev->usb_bus,
+                                 (unsigned)hostdev->usb_device);
+        for (unsigned i = 0; i < files->len; i++) {
+                const char *file = g_ptr_array_index(files, i);
+
+                resources_add_file(resources, file, true, "USB device '%s'", file);
+        }
+        return true;
+}
+
+/* A managed device is taken when the status document says so (resources_take_files()). */
+static bool prepare_pci(struct resources *resources, const struct domain_hostdev *hostdev, GError **error)
+{
+        g_autofree char *pci = hostdev_format_pci(&hostdev->pci);
+        g_autofree char *group = hostdev_get_group(ROOT, pci, error);
+
+        if (!group)
+                return false;
+        if (hostdev_is_vfio(ROOT, pci))
+                resources_add_file(resources, group, true, "IOMMU group of PCI device %s", pci);
+        else if (hostdev->managed)
+                g_ptr_array_add(resources->guest->status->pci, g_strdup(pci));
+        else
+                return error_set(
+                        error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                        "PCI device %s is in use by its host: it has to be detached, or be managed='yes'",
+                        pci);
+        return true;
+}
+
+bool resources_prepare_hostdevs(struct resources *resources, GError **error)
+{
+        const struct domain_devices *devices = &resources->def->devices;
+
+        for (unsigned i = 0; i < devices->n_hostdevs; i++) {
+                const struct domain_hostdev *hostdev = &devices->hostdevs[i];
+
+                if (hostdev->type == DOMAIN_HOSTDEV_USB && !prepare_usb(resources, hostdev, error))
+                        return false;
+                if (hostdev->type == DOMAIN_HOSTDEV_PCI && !prepare_pci(resources, hostdev, error))
+                        return false;
+        }
+        return true;
+}
+
+/* The group's file is there when the first of its devices is in the hands of vfio. */
+bool resources_take_hostdevs(struct resources *resources, GError **error)
+{
+        struct guest *guest = resources->guest;
+
+        for (unsigned i = 0; i < guest->status->pci->len; i++) {
+                const char *pci = g_ptr_array_index(guest->status->pci, i);
+                g_autofree char *group = NULL;
+
+                if (!hostdev_detach(ROOT, pci, error))
+                        return false;
+                group = hostdev_get_group(ROOT, pci, error);
+                if (!group)
+                        return false;
+                resources_add_file(resources, group, true, "IOMMU group of PCI device %s", pci);
+        }
+        return true;
+}
