@@ -6,8 +6,8 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "base/spawn.h"
-#include "drivers/storage/tool.h"
+#include "drivers/storage/directory.h"
+#include "drivers/storage/image-tool.h"
 
 #include <blkid/blkid.h>
 #include <dirent.h>
@@ -280,18 +280,11 @@ bool block_volume_stat(const struct backend_context *context, const struct volum
         return true;
 }
 
-static bool is_raw(const struct volume *volume)
-{
-        return volume->format == VOLUME_FORMAT_NONE || volume->format == VOLUME_FORMAT_RAW ||
-               volume->format == VOLUME_FORMAT_UNKNOWN;
-}
-
 bool block_volume_copy(const struct backend_context *context, const struct volume *volume,
                        const struct volume *source, GError **error)
 {
-        const char *format = is_raw(source) ? "raw" : volume_format_get_name(source->format);
-        const char *const argv[] = { "qemu-img", "convert", "-n",         "-f",         format, "-O",
-                                     "raw",      "--",      source->path, volume->path, NULL };
+        struct volume raw = *volume;
+        CLEANUP_FD int from = -1, to = -1;
 
         if (source->type != VOLUME_BLOCK && source->type != VOLUME_FILE)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_CONFIG_UNSUPPORTED,
@@ -304,5 +297,11 @@ bool block_volume_copy(const struct backend_context *context, const struct volum
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_INVALID_ARG,
                                  "volume '%s' is smaller than '%s', whose content it is to have",
                                  volume->name, source->name);
-        return spawn_check(context->lane, argv, TOOL_LONG_TIMEOUT_MS, NULL, error);
+        from = directory_open_source(source, error);
+        to = from < 0 ? -1 : block_open(volume->path, true, NULL, error);
+        if (to < 0)
+                return false;
+        raw.format = VOLUME_FORMAT_RAW;
+        raw.backing.path = NULL;
+        return image_tool_convert(context, to, &raw, from, source, error);
 }

@@ -251,7 +251,7 @@ bool directory_create(const struct backend_context *context, struct volume *volu
 
 /* ---- clone ---- */
 
-static int open_source(const struct volume *source, GError **error)
+int directory_open_source(const struct volume *source, GError **error)
 {
         /* Devices are found through links that udev makes; files are not. */
         int follow = source->type == VOLUME_BLOCK ? 0 : O_NOFOLLOW;
@@ -346,11 +346,11 @@ static bool fill_clone(const struct backend_context *context, struct volume *vol
 
         if (source->encryption.format)
                 return unsupported(error, "cannot clone an encrypted volume: ", source->name);
-        source_fd = open_source(source, error);
+        source_fd = directory_open_source(source, error);
         if (source_fd < 0)
                 return false;
-        /* A volume without a format is a block device: raw. */
-        if (is_plain(volume) && (is_plain(source) || source->format == VOLUME_FORMAT_NONE))
+        /* A block device is raw. */
+        if (is_plain(volume) && (is_plain(source) || source->type == VOLUME_BLOCK))
                 return clone_plain(context, volume, source, source_fd, fd, flags, error);
         if (flags & VOLUME_CREATE_REFLINK)
                 return unsupported(error, "only raw volumes can be cloned by reflink", "");

@@ -218,11 +218,17 @@ bool image_tool_create(const struct backend_context *context, int fd, const stru
         return good;
 }
 
-static const char *driver_of(int fd)
+static bool is_device(int fd)
 {
         struct stat st;
 
-        return fstat(fd, &st) == 0 && S_ISBLK(st.st_mode) ? "host_device" : "file";
+        return fstat(fd, &st) == 0 && S_ISBLK(st.st_mode);
+}
+
+/* A device is raw, whatever is said of it. */
+static const char *source_format(const struct volume *source)
+{
+        return source->type == VOLUME_BLOCK ? "raw" : volume_format_get_name(source->format);
 }
 
 /* The source with its format and that of its backing file: nothing is left to be found out. */
@@ -231,10 +237,11 @@ static char *source_options(int fd, const struct volume *source)
         g_autoptr(GString) options = g_string_new(NULL);
         g_autofree char *path = path_of(fd);
 
-        append_value(options, "driver", volume_format_get_name(source->format));
-        append_value(options, "file.driver", driver_of(fd));
+        append_value(options, "driver", source_format(source));
+        append_value(options, "file.driver", is_device(fd) ? "host_device" : "file");
         append_value(options, "file.filename", path);
-        if (source->backing.path) {
+        /* What a device is a snapshot of is not qemu-img's business. */
+        if (source->backing.path && source->type != VOLUME_BLOCK) {
                 append_value(options, "backing.driver", volume_format_get_name(source->backing.format));
                 append_value(options, "backing.file.driver",
                              g_str_has_prefix(source->backing.path, "/dev/") ? "host_device" : "file");
@@ -252,6 +259,8 @@ bool image_tool_convert(const struct backend_context *context, int fd, const str
         command_init(&command, "convert");
         add(&command, "-p");
         add(&command, "--image-opts");
+        if (is_device(fd))
+                add(&command, "-n");
         add(&command, "-O");
         add(&command, format_of(volume));
         if (volume->format == VOLUME_FORMAT_QCOW2)

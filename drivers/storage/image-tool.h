@@ -15,7 +15,9 @@ bool image_tool_can_create(enum volume_format format);
 bool image_tool_create(const struct backend_context *context, int fd, const struct volume *volume,
                        const char *preallocation, GError **error);
 
-/* The same with the content of source, whose file or device is source_fd; reports progress to context's job.
+/*
+ * The same with the content of source, whose file or device is source_fd; reports progress to context's job.
+ * fd may be a device that is large enough; volume is raw then.
  */
 bool image_tool_convert(const struct backend_context *context, int fd, const struct volume *volume,
                         int source_fd, const struct volume *source, GError **error);

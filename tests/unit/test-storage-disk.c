@@ -2,6 +2,7 @@
 /*
  * drivers/storage: pools of partitions, on real partition tables.
  */
+#include "base/spawn.h"
 #include "drivers/storage/block.h"
 #include "drivers/storage/partition-table.h"
 #include "tests/unit/storage-host.h"
@@ -200,6 +201,49 @@ START_TEST(test_use)
 }
 END_TEST
 
+static void clone_body(void)
+{
+        struct backend_context context = context_of("gpt");
+        g_autofree char *name = name_of(1), *other_name = name_of(2),
+                        *path = g_build_filename(host.dir, "image", NULL), *text = g_strnfill(2 * MIB, 'x'),
+                        *content = g_malloc(2 * MIB);
+        CLEANUP(volume_unref)
+        struct volume *source = host_volume(POOL_DIR, "image", 2 * MIB, "raw"),
+                      *volume = host_volume(POOL_DISK, name, 4 * MIB, "linux"),
+                      *small = host_volume(POOL_DISK, other_name, MIB, "linux");
+        const char *const convert[] = {
+                "qemu-img", "convert", "-q", "-O", "qcow2", path, "/run/qcow2", NULL
+        };
+        g_autoptr(GPtrArray) volumes = NULL;
+        CLEANUP_FD int fd = -1;
+        bool slow;
+
+        ck_assert_ok(backend_disk.build(&context, 0, &error));
+        ck_assert(g_file_set_contents(path, text, 2 * MIB, NULL));
+        ck_assert_ok(spawn_check(host.lane, convert, 30000, NULL, &error));
+        source->path = g_strdup("/run/qcow2");
+        source->format = VOLUME_FORMAT_QCOW2;
+        ck_assert_ok(backend_disk.prepare(&context, volume, 0, &slow, &error));
+        ck_assert_ok(backend_disk.clone(&context, volume, source, 0, &error));
+        fd = open(volume->path, O_RDONLY | O_CLOEXEC);
+        ck_assert_int_eq(pread(fd, content, 2 * MIB, 0), 2 * MIB);
+        ck_assert_mem_eq(content, text, 2 * MIB);
+
+        /* What does not fit leaves no partition behind. */
+        ck_assert_ok(backend_disk.prepare(&context, small, 0, &slow, &error));
+        ck_assert_fails(backend_disk.clone(&context, small, source, 0, &error), "smaller");
+        volumes = host_refresh(&backend_disk, &context, NULL);
+        ck_assert_uint_eq(volumes->len, 1);
+        host_context_clear(&context);
+}
+
+START_TEST(test_clone)
+{
+        if (host_has_tool("qemu-img") && has_disk())
+                host_run(clone_body);
+}
+END_TEST
+
 static void format_body(void)
 {
         struct backend_context context = context_of("gpt"), other = context_of("dos"),
@@ -252,5 +296,5 @@ START_TEST(test_hostile)
 }
 END_TEST
 
-CHECK_MAIN_FIXTURE("storage-disk", host_setup, host_teardown, test_gpt, test_dos, test_use, test_format,
-                   test_hostile)
+CHECK_MAIN_FIXTURE("storage-disk", host_setup, host_teardown, test_gpt, test_dos, test_use, test_clone,
+                   test_format, test_hostile)
