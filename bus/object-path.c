@@ -46,21 +46,26 @@ bool object_path_get_uuid(const char *element, struct uuid *uuid)
         return *at == '\0';
 }
 
+void object_path_append(GString *path, const char *name)
+{
+        if (!*name)
+                g_string_append_c(path, '_');
+        for (const char *at = name; *at; at++) {
+                if (g_ascii_isalnum(*at)) {
+                        g_string_append_c(path, *at);
+                } else {
+                        g_string_append_c(path, '_');
+                        g_string_append_c(path, digits[(unsigned char)*at >> 4]);
+                        g_string_append_c(path, digits[(unsigned char)*at & 15]);
+                }
+        }
+}
+
 char *object_path_encode(const char *name)
 {
         GString *element = g_string_sized_new(strlen(name) * 2);
 
-        if (!*name)
-                g_string_append_c(element, '_');
-        for (const char *at = name; *at; at++) {
-                if (g_ascii_isalnum(*at)) {
-                        g_string_append_c(element, *at);
-                } else {
-                        g_string_append_c(element, '_');
-                        g_string_append_c(element, digits[(unsigned char)*at >> 4]);
-                        g_string_append_c(element, digits[(unsigned char)*at & 15]);
-                }
-        }
+        object_path_append(element, name);
         return g_string_free(element, FALSE);
 }
 

@@ -25,6 +25,8 @@ bool object_path_get_uuid(const char *element, struct uuid *uuid);
  * be empty.
  */
 char *object_path_encode(const char *name) G_GNUC_WARN_UNUSED_RESULT;
+/* The same at the end of a path. */
+void object_path_append(GString *path, const char *name);
 
 /* The inverse; NULL when the element is not what object_path_encode() makes of anything. */
 char *object_path_decode(const char *element) G_GNUC_WARN_UNUSED_RESULT;

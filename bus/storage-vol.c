@@ -66,9 +66,8 @@ static GPtrArray *list(const struct branch *branch)
 static void write_element(const void *object, GString *path)
 {
         const struct volume *volume = object;
-        g_autofree char *element = object_path_encode(volume->key);
 
-        g_string_append(path, element);
+        object_path_append(path, volume->key);
 }
 
 const struct object_kind storage_vol_object_kind = {
@@ -250,7 +249,7 @@ static void follow_change(const struct branch *branch, const struct volume *befo
                 bit_if(before->allocation != after->allocation, INTERFACE_STORAGE_VOL_PROPERTY_ALLOCATION) |
                 bit_if(before->capacity != after->capacity, INTERFACE_STORAGE_VOL_PROPERTY_CAPACITY) |
                 bit_if(g_strcmp0(before->path, after->path) != 0, INTERFACE_STORAGE_VOL_PROPERTY_PATH);
-        g_autofree char *path = tree_get_path(branch, after);
+        g_autofree char *path = changed ? tree_get_path(branch, after) : NULL;
 
         object_manager_change(branch, after, path, changed);
 }
