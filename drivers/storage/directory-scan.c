@@ -107,6 +107,16 @@ static struct volume *describe(const struct pool_def *def, const char *name, con
         return volume;
 }
 
+/*
+ * A disk that was raw stays raw as long as it is the same file of the same size: its guest may write the
+ * header of an image, with a backing file, at its beginning.
+ */
+static bool is_known_raw(const struct volume *before, const struct volume *now)
+{
+        return before && before->format == VOLUME_FORMAT_RAW && !before->encryption.format && now->physical &&
+               before->inode == now->inode && before->physical == now->physical;
+}
+
 /* What encrypts a volume is known to who made it; the header only says that it is. */
 static void keep_secret(struct volume *volume, const struct volume *before)
 {
@@ -143,7 +153,10 @@ static bool look(const struct pool_def *def, int directory_fd, const char *name,
 
                 if (fd < 0)
                         return false;
-                image_probe(fd, now.stx_size, found);
+                if (is_known_raw(before, found))
+                        image_set_raw(found, now.stx_size);
+                else
+                        image_probe(fd, now.stx_size, found);
                 keep_secret(found, before);
         }
         *volume = g_steal_pointer(&found);

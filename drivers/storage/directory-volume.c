@@ -209,6 +209,19 @@ static bool make_directory(int directory_fd, const struct volume *volume, GError
 typedef bool (*maker)(const struct backend_context *context, struct volume *volume,
                       const struct volume *source, int fd, unsigned flags, GError **error);
 
+/* For the first look at it: what was made raw is raw, whatever was copied into it. */
+static bool take_identity(struct volume *volume, int fd, GError **error)
+{
+        struct stat st;
+
+        if (fstat(fd, &st) < 0)
+                return error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot look at volume '%s'",
+                                       volume->name);
+        volume->inode = st.st_ino;
+        volume->physical = (uint64_t)st.st_size;
+        return true;
+}
+
 /* A whole new file or none. */
 static bool make_file(const struct backend_context *context, struct volume *volume,
                       const struct volume *source, unsigned flags, maker make, GError **error)
@@ -222,7 +235,7 @@ static bool make_file(const struct backend_context *context, struct volume *volu
         if (fd < 0)
                 return false;
         disable_cow(context, volume, fd);
-        if (make(context, volume, source, fd, flags, error) &&
+        if (make(context, volume, source, fd, flags, error) && take_identity(volume, fd, error) &&
             set_permissions(volume, fd, FILE_MODE, error) &&
             temporary_finish(directory_fd, temporary, volume->name, error))
                 return true;

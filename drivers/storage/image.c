@@ -303,6 +303,12 @@ static const struct format *recognize(const struct head *head)
         return NULL;
 }
 
+void image_set_raw(struct volume *volume, uint64_t size)
+{
+        volume->format = VOLUME_FORMAT_RAW;
+        volume->capacity = size;
+}
+
 void image_probe(int fd, uint64_t size, struct volume *volume)
 {
         struct head head = { .fd = fd, .size = size };
@@ -310,8 +316,7 @@ void image_probe(int fd, uint64_t size, struct volume *volume)
         const struct format *format;
 
         head.length = length > 0 ? (size_t)length : 0;
-        volume->capacity = size;
-        volume->format = VOLUME_FORMAT_RAW;
+        image_set_raw(volume, size);
         format = recognize(&head);
         if (format) {
                 if (format->probe(&head, volume))

@@ -14,3 +14,6 @@
  * that is cut off or malformed counts as raw with its size as capacity.
  */
 void image_probe(int fd, uint64_t size, struct volume *volume);
+
+/* Says that it is raw, without a look. */
+void image_set_raw(struct volume *volume, uint64_t size);

@@ -84,8 +84,12 @@ bool storage_pool_scan(struct storage_pool *pool, struct managed_event *event, G
 /* Lane: starts what def describes, scans it, publishes and announces it. */
 bool storage_pool_start(struct storage_pool *pool, struct pool_def *def, GBytes *secret, GError **error);
 
-/* Lane: looks at one volume again and publishes the pool with it and with its new numbers. */
-bool storage_pool_rescan_volume(struct storage_pool *pool, const char *name, GError **error);
+/*
+ * Lane: looks at one volume again and publishes the pool with it and with its new numbers. known is what it
+ * was or was made as; NULL: it may have become anything.
+ */
+bool storage_pool_rescan_volume(struct storage_pool *pool, const char *name, const struct volume *known,
+                                GError **error);
 
 /* Lane: volumes that jobs work on or that are being made. */
 bool storage_volume_is_busy(const struct storage_pool *pool, const char *name);

@@ -115,12 +115,13 @@ bool storage_pool_scan(struct storage_pool *pool, struct managed_event *event, G
 }
 
 static bool rescan_one(const struct backend *backend, const struct backend_context *context,
-                       struct storage_pool_state *state, const char *name, GError **error)
+                       struct storage_pool_state *state, const char *name, const struct volume *known,
+                       GError **error)
 {
         struct volume_set *before = state->volumes;
         struct volume *volume = NULL;
 
-        if (!backend->probe(context, name, volume_set_find(before, name), &volume, error))
+        if (!backend->probe(context, name, known, &volume, error))
                 return false;
         if (volume && volume_set_find(before, name) == volume) {
                 volume_unref(volume);
@@ -134,7 +135,8 @@ static bool rescan_one(const struct backend *backend, const struct backend_conte
         return true;
 }
 
-bool storage_pool_rescan_volume(struct storage_pool *pool, const char *name, GError **error)
+bool storage_pool_rescan_volume(struct storage_pool *pool, const char *name, const struct volume *known,
+                                GError **error)
 {
         const struct pool_def *def = storage_pool_get_def(pool);
         const struct backend *backend = backend_of(pool, def, error);
@@ -147,7 +149,7 @@ bool storage_pool_rescan_volume(struct storage_pool *pool, const char *name, GEr
                 return storage_pool_scan(pool, NULL, error);
         lane_context(pool, def, &context);
         state = storage_pool_edit(pool);
-        if (rescan_one(backend, &context, state, name, error) &&
+        if (rescan_one(backend, &context, state, name, known, error) &&
             backend->measure(&context, &state->numbers, error)) {
                 storage_pool_publish(pool, state, NULL);
                 return true;
@@ -187,7 +189,8 @@ static bool rescan_names(struct storage_pool *pool, GHashTable *names, GError **
         g_hash_table_iter_init(&iter, names);
         while (good && g_hash_table_iter_next(&iter, &name, NULL)) {
                 if (!storage_volume_is_busy(pool, name))
-                        good = rescan_one(backend, &context, state, name, error);
+                        good = rescan_one(backend, &context, state, name,
+                                          volume_set_find(state->volumes, name), error);
         }
         good = good && backend->measure(&context, &state->numbers, error);
         if (good && is_news(state, storage_pool_get_current(pool)))

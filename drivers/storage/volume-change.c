@@ -79,7 +79,7 @@ static bool end_change(struct operation *op, const GError *failure, GError **err
         if (!op->pool->base.current || !op->pool->base.current->active)
                 return true;
         /* What failed may have changed something, too; that failure is the answer then. */
-        if (storage_pool_rescan_volume(op->pool, op->name, &problem) || failure)
+        if (storage_pool_rescan_volume(op->pool, op->name, op->volume, &problem) || failure)
                 return true;
         g_propagate_error(error, g_steal_pointer(&problem));
         return false;
@@ -169,7 +169,7 @@ static bool create_begin(struct operation *op, GError **error)
         }
         op->finished = true;
         return backend->create(&context, op->volume, op->flags, error) &&
-               storage_pool_rescan_volume(op->pool, op->name, error);
+               storage_pool_rescan_volume(op->pool, op->name, op->volume, error);
 }
 
 static bool create_work(struct operation *op, const struct backend_context *context, GError **error)
@@ -386,7 +386,7 @@ static bool delete_begin(struct operation *op, GError **error)
         lane_context(op, &context);
         op->finished = true;
         return backend->destroy(&context, op->volume, op->flags, error) &&
-               storage_pool_rescan_volume(op->pool, op->name, error);
+               storage_pool_rescan_volume(op->pool, op->name, op->volume, error);
 }
 
 static const struct operation_steps delete_steps = {
@@ -454,11 +454,22 @@ static bool resize_work(struct operation *op, const struct backend_context *cont
         return backend_of(op)->resize(context, op->volume, op->number, op->flags, error);
 }
 
+/* A raw volume is one of its new size now, whatever its first bytes say. */
+static bool resize_end(struct operation *op, const GError *failure, GError **error)
+{
+        struct volume *resized = volume_copy(op->volume);
+
+        resized->physical = op->number;
+        volume_unref(op->volume);
+        op->volume = resized;
+        return end_change(op, failure, error);
+}
+
 static const struct operation_steps resize_steps = {
         .name = "resize",
         .begin = resize_begin,
         .work = resize_work,
-        .end = end_change,
+        .end = resize_end,
 };
 
 void storage_volume_resize(struct storage *storage, struct volume *volume, uint64_t capacity, unsigned flags,

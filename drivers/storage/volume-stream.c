@@ -169,7 +169,7 @@ static bool upload_end(struct operation *op, const GError *failure, GError **err
         storage_volume_release(op->pool, op->name);
         if (!op->pool->base.current || !op->pool->base.current->active)
                 return true;
-        return storage_pool_rescan_volume(op->pool, op->name, error);
+        return storage_pool_rescan_volume(op->pool, op->name, NULL, error);
 }
 
 static const struct operation_steps upload_steps = {

@@ -256,6 +256,51 @@ START_TEST(test_clone_of_hostile_header)
 }
 END_TEST
 
+struct stream {
+        int fd;
+        char *error;
+        bool done;
+};
+
+static void streaming(int fd, const GError *error, void *data)
+{
+        struct stream *stream = data;
+
+        stream->fd = fd >= 0 ? dup(fd) : -1;
+        stream->error = error ? g_strdup(error->message) : NULL;
+        stream->done = true;
+}
+
+/* What was raw stays raw when its guest writes a header; what a client sends may be anything. */
+START_TEST(test_raw_stays_raw)
+{
+        struct storage_pool *pool = make_pool("a");
+        g_autofree char *path = volume_path(pool, "v"), *image = under_top("image"), *data = NULL;
+        struct stream up = { 0 };
+        gsize length;
+
+        make(pool, "<volume><name>v</name><capacity unit='MiB'>1</capacity></volume>");
+        shell("qemu-img create -q -u -f qcow2 -b /etc/shadow -F raw %s 1G", image);
+        shell("dd if=%s of=%s conv=notrunc status=none", image, path);
+        expect(CALL(storage_pool_refresh, pool, 0));
+        ck_assert_int_eq(find(pool, "v")->format, VOLUME_FORMAT_RAW);
+        ck_assert_ptr_null(find(pool, "v")->backing.path);
+        expect(CALL_VOLUME(storage_volume_resize, storage, find(pool, "v"), 2 << 20, 0));
+        ck_assert_int_eq(find(pool, "v")->format, VOLUME_FORMAT_RAW);
+        expect(clone_volume(pool, "<volume><name>c</name></volume>", "v", 0));
+        ck_assert_int_eq(find(pool, "c")->format, VOLUME_FORMAT_RAW);
+        ck_assert_uint_eq(find(pool, "c")->capacity, 2 << 20);
+        ck_assert(g_file_get_contents(image, &data, &length, NULL));
+        storage_volume_upload(storage, find(pool, "v"), 0, 512, 0, streaming, &up);
+        while (!up.done)
+                loop_step(loop, true);
+        ck_assert_int_eq(write(up.fd, data, 512), 512);
+        close(up.fd);
+        settle();
+        ck_assert_int_eq(find(pool, "v")->format, VOLUME_FORMAT_QCOW2);
+}
+END_TEST
+
 START_TEST(test_resize)
 {
         struct storage_pool *pool = make_pool("a");
@@ -376,21 +421,6 @@ START_TEST(test_left_over)
 END_TEST
 
 /* ---- streams ---- */
-
-struct stream {
-        int fd;
-        char *error;
-        bool done;
-};
-
-static void streaming(int fd, const GError *error, void *data)
-{
-        struct stream *stream = data;
-
-        stream->fd = fd >= 0 ? dup(fd) : -1;
-        stream->error = error ? g_strdup(error->message) : NULL;
-        stream->done = true;
-}
 
 static char *job_error;
 
@@ -588,6 +618,6 @@ START_TEST(test_memory)
 END_TEST
 
 CHECK_MAIN_FIXTURE("storage-volumes", setup, teardown, test_raw, test_refused, test_two_at_once, test_images,
-                   test_qcow2_features, test_clone, test_clone_of_hostile_header, test_resize, test_wipe,
-                   test_cancelled_clone, test_job_ends_after_publication, test_left_over, test_streams,
-                   test_encryption, test_info, test_memory)
+                   test_qcow2_features, test_clone, test_clone_of_hostile_header, test_raw_stays_raw,
+                   test_resize, test_wipe, test_cancelled_clone, test_job_ends_after_publication,
+                   test_left_over, test_streams, test_encryption, test_info, test_memory)
