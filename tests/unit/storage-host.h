@@ -39,15 +39,20 @@ struct storage_host {
 
 static struct storage_host host;
 
-static inline void host_setup(void)
+/* Gives the process a mount namespace of its own. Before there are threads, so that all of them are in it. */
+static inline void host_isolate(void)
 {
-        log_init(LOG_LEVEL_ERROR);
-        /* Before there are threads, so that all of them are in it. */
         host.is_private = geteuid() == 0 && unshare(CLONE_NEWNS) == 0 &&
                           mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
         host.dir = g_strdup("/run");
         if (host.is_private)
                 ck_assert_int_eq(mount("tests", host.dir, "tmpfs", 0, NULL), 0);
+}
+
+static inline void host_setup(void)
+{
+        log_init(LOG_LEVEL_ERROR);
+        host_isolate();
         host.loop = loop_new(NULL);
         host.pool = pool_new(2, NULL);
         ck_assert(host.loop && host.pool);
