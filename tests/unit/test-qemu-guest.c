@@ -13,6 +13,7 @@
 #include "base/registry.h"
 #include "drivers/domain/domain.h"
 #include "drivers/host/host.h"
+#include "drivers/qemu/guest.h"
 #include "drivers/qemu/process.h"
 
 #include <check.h>
@@ -394,6 +395,117 @@ START_TEST(displays_get_ports_of_their_own)
 }
 END_TEST
 
+/* ---- events of the emulator ---- */
+
+/* What is told, in the order of delivery, about an event with these arguments. */
+static const struct {
+        const char *name;
+        const char *arguments;
+        const char *told;
+        enum domain_run_state state; /* afterwards */
+} emulator_events[] = {
+        { "STOP", "{}", "3/0,", DOMAIN_PAUSED },
+        { "RESUME", "{}", "", DOMAIN_RUNNING },
+        { "RESET", "{\"guest\": true}", "#1,", DOMAIN_RUNNING },
+        { "RTC_CHANGE", "{\"offset\": 78}", "#2,", DOMAIN_RUNNING },
+        { "RTC_CHANGE", "{\"offset\": \"78\"}", "", DOMAIN_RUNNING },
+        { "WATCHDOG", "{\"action\": \"pause\"}", "3/3,#3,", DOMAIN_PAUSED },
+        { "WATCHDOG", "{\"action\": \"reset\"}", "#3,", DOMAIN_RUNNING },
+        { "WATCHDOG", "{\"action\": \"explode\"}", "", DOMAIN_RUNNING },
+        { "BLOCK_IO_ERROR", "{\"action\": \"report\", \"node-name\": \"libvirt-1-format\"}", "#4,",
+          DOMAIN_RUNNING },
+        { "BLOCK_IO_ERROR", "{\"action\": \"stop\", \"nospace\": true}", "3/2,#4,", DOMAIN_PAUSED },
+        { "BLOCK_IO_ERROR", "{\"action\": 5}", "", DOMAIN_RUNNING },
+        { "VNC_CONNECTED", "{\"server\": {\"host\": \"::1\"}, \"client\": {\"family\": \"ipv6\"}}", "#5,",
+          DOMAIN_RUNNING },
+        { "VNC_DISCONNECTED", "{\"server\": [], \"client\": 7}", "", DOMAIN_RUNNING },
+        { "DEVICE_TRAY_MOVED", "{\"id\": \"sata0-0-0\", \"tray-open\": true}", "#6,", DOMAIN_RUNNING },
+        { "DEVICE_TRAY_MOVED", "{\"id\": \"nobody\", \"tray-open\": true}", "", DOMAIN_RUNNING },
+        { "WAKEUP", "{}", "#7,", DOMAIN_RUNNING },
+        { "SUSPEND", "{}", "7/0,#8,", DOMAIN_PMSUSPENDED },
+        { "SUSPEND_DISK", "{}", "7/1,#9,", DOMAIN_PMSUSPENDED },
+        { "BALLOON_CHANGE", "{\"actual\": 33554432}", "#10,", DOMAIN_RUNNING },
+        { "BALLOON_CHANGE", "{\"actual\": -1}", "", DOMAIN_RUNNING },
+        { "DEVICE_DELETED", "{\"device\": \"net0\", \"path\": \"/x\"}", "#12,", DOMAIN_RUNNING },
+        { "DEVICE_DELETED", "{\"path\": \"/x\"}", "", DOMAIN_RUNNING },
+        { "DEVICE_UNPLUG_GUEST_ERROR", "{\"device\": \"net0\", \"path\": \"/x\"}", "#13,", DOMAIN_RUNNING },
+        { "VSERPORT_CHANGE", "{\"id\": \"channel0\", \"open\": true}", "#15,", DOMAIN_RUNNING },
+        { "MEMORY_FAILURE",
+          "{\"recipient\": \"guest\", \"action\": \"inject\", \"flags\": {\"recursive\": true}}", "#16,",
+          DOMAIN_RUNNING },
+        { "MEMORY_FAILURE", "{\"recipient\": \"guest\"}", "", DOMAIN_RUNNING },
+        { "BLOCK_WRITE_THRESHOLD",
+          "{\"node-name\": \"libvirt-1-format\", \"write-threshold\": 5, \"amount-exceeded\": 1}", "#18,",
+          DOMAIN_RUNNING },
+        { "GUEST_CRASHLOADED", "{}", "8/1,", DOMAIN_RUNNING },
+        { "GUEST_PANICKED", "{}", "8/0,", DOMAIN_CRASHED },
+        { "NEWS_TO_US", "{}", "", DOMAIN_RUNNING },
+};
+
+static struct domain *subject;
+
+/* The event, on a guest that runs. */
+static void job_event(void *data)
+{
+        struct domain_state *state = (struct domain_state *)managed_edit(&subject->base);
+        const unsigned *index = data;
+        json_t *arguments = json_loads(emulator_events[*index].arguments, 0, NULL);
+
+        ck_assert_ptr_nonnull(arguments);
+        state->state = DOMAIN_RUNNING;
+        managed_publish(&subject->base, &state->base, NULL);
+        monitor_event(emulator_events[*index].name, arguments, 0, guest_of(subject));
+        json_decref(arguments);
+}
+
+static void mark(void *data)
+{
+        *(bool *)data = true;
+}
+
+static void job_mark(void *data)
+{
+        loop_post(loop, mark, data);
+}
+
+static void try_event(unsigned index)
+{
+        bool done = false;
+
+        lane_post(subject->base.lane, job_event, &index);
+        lane_post(subject->base.lane, job_mark, &done);
+        wait_for(&done);
+        ck_assert_msg(strcmp(events->str, emulator_events[index].told) == 0, "%s %s: %s",
+                      emulator_events[index].name, emulator_events[index].arguments, events->str);
+        ck_assert_msg(domain_get_published(subject)->state == emulator_events[index].state, "%s %s",
+                      emulator_events[index].name, emulator_events[index].arguments);
+        g_string_truncate(events, 0);
+}
+
+START_TEST(events_of_the_emulator_are_told)
+{
+        g_autofree char *image = g_build_filename(root, "disk.img", NULL);
+        g_autofree char *devices = g_strdup_printf(
+                "<on_crash>preserve</on_crash><devices>"
+                "<disk type='file' device='cdrom'><driver name='qemu' type='raw'/><source file='%s'/>"
+                "<target dev='sda' bus='sata'/></disk>"
+                "<channel type='unix'><target type='virtio' "
+                "name='org.qemu.guest_agent.0'/></channel></devices>",
+                image);
+        g_autofree char *xml = make_xml("web", devices);
+
+        if (!has_qemu())
+                return;
+        ck_assert(g_file_set_contents(image, "x", 1, NULL));
+        ck_assert_int_eq(truncate(image, 1024 * 1024), 0);
+        subject = create(xml, DOMAIN_START_PAUSED);
+        wait_for_events("2/0,3/0,");
+        for (unsigned i = 0; i < G_N_ELEMENTS(emulator_events); i++)
+                try_event(i);
+        destroy(subject);
+}
+END_TEST
+
 /* Without privileges, and with an image that was another's. */
 START_TEST(an_emulator_of_another_user)
 {
@@ -598,6 +710,7 @@ int main(void)
         tcase_add_loop_test(tests, what_cannot_be_is_named, 0, G_N_ELEMENTS(impossible));
         tcase_add_test(tests, displays_get_ports_of_their_own);
         tcase_add_test(tests, an_emulator_of_another_user);
+        tcase_add_test(tests, events_of_the_emulator_are_told);
         suite_add_tcase(suite, tests);
         tcase_set_timeout(takeover, 60);
         tcase_add_checked_fixture(takeover, setup, teardown);
