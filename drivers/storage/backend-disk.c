@@ -201,11 +201,12 @@ static void describe(const struct backend_context *context, const struct partiti
         volume->extents[0].end = (partition->start + partition->size) * table->sector;
 }
 
-static struct volume *read_volume(const struct backend_context *context, const struct partition_table *table,
-                                  const struct partition *partition, GError **error)
+static struct volume *read_volume(const struct backend_context *context, GHashTable *names,
+                                  const struct partition_table *table, const struct partition *partition,
+                                  GError **error)
 {
         g_autofree char *name = g_path_get_basename(partition->node);
-        g_autofree char *path = block_find_name(context->def->path, partition->node);
+        g_autofree char *path = block_get_name(names, partition->node);
         struct volume *volume = block_volume_new(name, path ? path : partition->node, error);
 
         if (!volume)
@@ -227,13 +228,14 @@ static void measure_table(const struct partition_table *table, struct pool_numbe
 static bool refresh(const struct backend_context *context, struct pool_scan *scan, GError **error)
 {
         CLEANUP(partition_table_free) struct partition_table *table = read_table(context, error);
+        g_autoptr(GHashTable) names = block_read_names(context->def->path);
 
         if (!table)
                 return false;
         for (unsigned i = 0; i < table->partitions->len; i++) {
                 const struct partition *partition = &g_array_index(table->partitions, struct partition, i);
                 g_autoptr(GError) problem = NULL;
-                struct volume *volume = read_volume(context, table, partition, &problem);
+                struct volume *volume = read_volume(context, names, table, partition, &problem);
 
                 if (volume)
                         g_ptr_array_add(scan->volumes, volume);

@@ -179,13 +179,6 @@ static bool stop(const struct backend_context *context, GError **error)
         return mount_stop(context, source, error);
 }
 
-static bool refresh(const struct backend_context *context, struct pool_scan *scan, GError **error)
-{
-        g_autofree char *source = source_of(context->def);
-
-        return mount_check_alive(context, source, error) && directory_refresh(context, scan, error);
-}
-
 /* Only the mount point: the server's directory is the server's. */
 static bool build(const struct backend_context *context, unsigned flags, GError **error)
 {
@@ -241,6 +234,70 @@ static bool remove_target(const struct backend_context *context, unsigned flags,
         return backend_dir.remove(context, flags, error);
 }
 
+/* ---- what touches the mount: only when the server answers, as a thread that waits for it cannot be got back
+ * ---- */
+
+static bool is_alive(const struct backend_context *context, GError **error)
+{
+        g_autofree char *source = source_of(context->def);
+
+        return mount_check_alive(context, source, error);
+}
+
+static bool refresh(const struct backend_context *context, struct pool_scan *scan, GError **error)
+{
+        return is_alive(context, error) && directory_refresh(context, scan, error);
+}
+
+static bool prepare(const struct backend_context *context, struct volume *volume, unsigned flags, bool *slow,
+                    GError **error)
+{
+        return is_alive(context, error) && directory_prepare(context, volume, flags, slow, error);
+}
+
+static bool destroy(const struct backend_context *context, const struct volume *volume, unsigned flags,
+                    GError **error)
+{
+        return is_alive(context, error) && directory_destroy(context, volume, flags, error);
+}
+
+static bool resize(const struct backend_context *context, const struct volume *volume, uint64_t capacity,
+                   unsigned flags, GError **error)
+{
+        return is_alive(context, error) && directory_resize(context, volume, capacity, flags, error);
+}
+
+static bool wipe(const struct backend_context *context, const struct volume *volume,
+                 enum volume_wipe_algorithm algorithm, GError **error)
+{
+        return is_alive(context, error) && directory_wipe(context, volume, algorithm, error);
+}
+
+static int open_volume(const struct backend_context *context, const struct volume *volume, bool writable,
+                       uint64_t *length, GError **error)
+{
+        return is_alive(context, error) ? directory_open_volume(context, volume, writable, length, error)
+                                        : -1;
+}
+
+static bool probe(const struct backend_context *context, const char *name, const struct volume *before,
+                  struct volume **volume, GError **error)
+{
+        return is_alive(context, error) && directory_probe(context, name, before, volume, error);
+}
+
+static bool measure(const struct backend_context *context, struct pool_numbers *numbers, GError **error)
+{
+        return is_alive(context, error) && directory_measure(context, numbers, error);
+}
+
+static bool stat_volume(const struct backend_context *context, const struct volume *volume,
+                        uint64_t *capacity, uint64_t *allocation, uint64_t *physical, GError **error)
+{
+        return is_alive(context, error) &&
+               directory_stat(context, volume, capacity, allocation, physical, error);
+}
+
 const struct backend backend_netfs = {
         .type = POOL_NETFS,
         .check_def = check_def,
@@ -252,14 +309,14 @@ const struct backend backend_netfs = {
         .refresh = refresh,
         .build = build,
         .find = find,
-        .prepare = directory_prepare,
+        .prepare = prepare,
         .create = directory_create,
         .clone = directory_clone,
-        .destroy = directory_destroy,
-        .resize = directory_resize,
-        .wipe = directory_wipe,
-        .open = directory_open_volume,
-        .probe = directory_probe,
-        .measure = directory_measure,
-        .stat = directory_stat,
+        .destroy = destroy,
+        .resize = resize,
+        .wipe = wipe,
+        .open = open_volume,
+        .probe = probe,
+        .measure = measure,
+        .stat = stat_volume,
 };

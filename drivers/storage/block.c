@@ -153,25 +153,44 @@ bool block_wipe_signatures(const char *path, GError **error)
         return true;
 }
 
+GHashTable *block_read_names(const char *dir)
+{
+        g_autoptr(GDir) entries = NULL;
+        GHashTable *names;
+        const char *entry;
+
+        if (!dir || !g_str_has_prefix(dir, "/dev/"))
+                return NULL;
+        names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+        entries = g_dir_open(dir, 0, NULL);
+        while (entries && (entry = g_dir_read_name(entries))) {
+                g_autofree char *path = g_build_filename(dir, entry, NULL);
+                const char *before;
+                char real[PATH_MAX];
+
+                if (!realpath(path, real))
+                        continue;
+                before = g_hash_table_lookup(names, real);
+                if (!before || strcmp(path, before) < 0)
+                        g_hash_table_insert(names, g_strdup(real), g_steal_pointer(&path));
+        }
+        return names;
+}
+
+char *block_get_name(GHashTable *names, const char *device)
+{
+        char real[PATH_MAX];
+
+        if (!names)
+                return g_strdup(device);
+        return g_strdup(g_hash_table_lookup(names, realpath(device, real) ? real : device));
+}
+
 char *block_find_name(const char *dir, const char *device)
 {
-        char real[PATH_MAX], wanted[PATH_MAX];
-        g_autoptr(GDir) names = NULL;
-        const char *name;
+        g_autoptr(GHashTable) names = block_read_names(dir);
 
-        if (!dir || strcmp(dir, "/dev") == 0 || !g_str_has_prefix(dir, "/dev/"))
-                return g_strdup(device);
-        /* A device without a node has no links either, but its name can be followed (/dev/mapper). */
-        if (!realpath(device, wanted))
-                g_strlcpy(wanted, device, sizeof(wanted));
-        names = g_dir_open(dir, 0, NULL);
-        while (names && (name = g_dir_read_name(names))) {
-                g_autofree char *path = g_build_filename(dir, name, NULL);
-
-                if (realpath(path, real) && strcmp(real, wanted) == 0)
-                        return g_steal_pointer(&path);
-        }
-        return NULL;
+        return block_get_name(names, device);
 }
 
 static struct volume_time volume_time(const struct timespec *time)

@@ -33,9 +33,13 @@ bool block_check_build(const char *path, unsigned flags, GError **error);
 bool block_wipe_signatures(const char *path, GError **error);
 
 /*
- * The name in dir (/dev/disk/by-path ...) that leads to device ("/dev/sdb"), device itself when dir is below
- * no directory of links ("/dev"), NULL when dir has no name for it. Owned.
+ * The names in a directory of links (/dev/disk/by-path ...): device ("/dev/sdb") -> name, the first in the
+ * order of strcmp() where there are several. NULL when dir is none ("/dev").
  */
+GHashTable *block_read_names(const char *dir);
+/* The name of a device, the device itself when names is NULL, NULL when it has none. Owned. */
+char *block_get_name(GHashTable *names, const char *device);
+/* Both in one. */
 char *block_find_name(const char *dir, const char *device);
 
 /* A volume of type block with size and permissions of the device at path; NULL with an error. name is copied.

@@ -89,7 +89,7 @@ static char *read_disk(const char *unit)
         return names ? g_strdup(g_dir_read_name(names)) : NULL;
 }
 
-static struct volume *read_unit(const struct backend_context *context, const char *unit, const char *name)
+static struct volume *read_unit(GHashTable *names, const char *unit, const char *name)
 {
         g_autofree char *type = scsi_read_text(unit, "type"), *disk = read_disk(unit), *device = NULL,
                         *path = NULL;
@@ -98,9 +98,9 @@ static struct volume *read_unit(const struct backend_context *context, const cha
         if (!disk || g_strcmp0(type, TYPE_DISK) != 0)
                 return NULL;
         device = g_build_filename("/dev", disk, NULL);
-        path = block_find_name(context->def->path, device);
+        path = block_get_name(names, device);
         if (!path) {
-                log_debug("'%s' has no name in '%s': left out", device, context->def->path);
+                log_debug("'%s' has no name that stays: left out", device);
                 return NULL;
         }
         volume = block_volume_new_of_disk(name, path, disk);
@@ -115,10 +115,11 @@ static struct volume *read_unit(const struct backend_context *context, const cha
 bool scsi_read_units(const struct backend_context *context, unsigned number, struct pool_scan *scan,
                      GError **error)
 {
-        g_autoptr(GDir) names = g_dir_open("/sys/bus/scsi/devices", 0, NULL);
+        g_autoptr(GHashTable) names = block_read_names(context->def->path);
+        g_autoptr(GDir) entries = g_dir_open("/sys/bus/scsi/devices", 0, NULL);
         const char *entry;
 
-        while (names && (entry = g_dir_read_name(names))) {
+        while (entries && (entry = g_dir_read_name(entries))) {
                 g_autofree char *dir = g_build_filename("/sys/bus/scsi/devices", entry, NULL), *name = NULL;
                 unsigned owner, bus, target;
                 unsigned long long lun;
@@ -129,7 +130,7 @@ bool scsi_read_units(const struct backend_context *context, unsigned number, str
                     owner != number)
                         continue;
                 name = g_strdup_printf("unit:%u:%u:%llu", bus, target, lun);
-                volume = read_unit(context, dir, name);
+                volume = read_unit(names, dir, name);
                 if (volume)
                         block_scan_add(scan, volume);
         }

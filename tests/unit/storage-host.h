@@ -103,6 +103,15 @@ static inline bool host_has_tool(const char *tool)
         return host_has(path != NULL, tool);
 }
 
+/* Does the kernel make the nodes of devices? */
+static inline bool host_has_devtmpfs(void)
+{
+        g_autofree char *table = NULL;
+
+        g_file_get_contents("/proc/self/mounts", &table, NULL, NULL);
+        return host_has(table && strstr(table, " /dev devtmpfs "), "a devtmpfs on /dev");
+}
+
 /* A block device of that size, free of content; it ends with *fd. False where the host has none. */
 static inline bool host_loop_device(uint64_t size, char **path, int *fd)
 {
@@ -118,14 +127,14 @@ static inline bool host_loop_device(uint64_t size, char **path, int *fd)
         for (unsigned tries = 0; tries < 100; tries++) {
                 int number = ioctl(control, LOOP_CTL_GET_FREE);
 
-                ck_assert_int_ge(number, 0);
+                if (number < 0)
+                        break;
                 *path = g_strdup_printf("/dev/loop%d", number);
                 *fd = open(*path, O_RDWR | O_CLOEXEC);
-                ck_assert_int_ge(*fd, 0);
-                if (ioctl(*fd, LOOP_CONFIGURE, &config) == 0)
+                if (*fd >= 0 && ioctl(*fd, LOOP_CONFIGURE, &config) == 0)
                         return true;
-                ck_assert_int_eq(errno, EBUSY);
-                close(*fd);
+                if (*fd >= 0)
+                        close(*fd);
                 g_free(*path);
         }
         return host_has(false, "a free loop device");

@@ -66,7 +66,8 @@ static void destroy(const struct backend_context *context, unsigned n)
 
 static bool has_disk(void)
 {
-        return host_has_tool("sfdisk") && host_loop_device(64 * MIB, &device, &device_fd);
+        return host_has_tool("sfdisk") && host_has_devtmpfs() &&
+               host_loop_device(64 * MIB, &device, &device_fd);
 }
 
 static void gpt_body(void)

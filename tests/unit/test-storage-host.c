@@ -82,7 +82,8 @@ START_TEST(test_disk)
         struct storage_pool_info info;
         struct volume *volume;
 
-        if (!host_has_tool("sfdisk") || !host_loop_device(32 * MIB, &device, &device_fd))
+        if (!host_has_tool("sfdisk") || !host_has_devtmpfs() ||
+            !host_loop_device(32 * MIB, &device, &device_fd))
                 return;
         pool = define_pool("disk", "gpt", "/dev");
         expect(CALL(storage_pool_build, pool, 0));

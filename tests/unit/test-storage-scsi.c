@@ -70,6 +70,9 @@ static void make_units(unsigned number)
         host_write(scan, "");
         make_unit(first, "sda", "0\n", "naa.600140512345\n", "ip-lun-0");
         make_unit(second, "sdb", "0\n", NULL, "ip-lun-1");
+        /* Of two names the first one, always. */
+        make_link("/dev/sda", "/dev/disk/by-path/zzz");
+        make_link("/dev/sdb", "/dev/disk/by-path/zzz-too");
         make_unit(third, "sdc", "0\n", NULL, NULL);
         make_unit(tape, "st0", "1\n", NULL, "ip-lun-2");
         make_unit(other, "sdd", "0\n", NULL, "other");
