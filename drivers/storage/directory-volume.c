@@ -23,6 +23,9 @@
 #define DIRECTORY_MODE 0700
 #define CHUNK_SIZE     (1024 * 1024)
 
+/* Copied by the kernel at once: not long, for progress and interrupts. */
+#define KERNEL_CHUNK_SIZE (16 * 1024 * 1024)
+
 /* ---- what is asked for ---- */
 
 static bool unsupported(GError **error, const char *format, const char *name)
@@ -179,6 +182,14 @@ static bool make_plain(const struct backend_context *context, const struct volum
         return allocate(context, volume, fd, 0, MIN(volume->allocation, volume->capacity), error);
 }
 
+/* What is answered for is on the disk; but as with qemu-img itself not what it converted, which may be a lot.
+ */
+static bool sync_file(const struct volume *volume, int fd, GError **error)
+{
+        return fdatasync(fd) == 0 || error_set_errno(error, ERROR_FROM_STORAGE, errno,
+                                                     "cannot sync data of volume '%s'", volume->name);
+}
+
 static const char *preallocation_of(const struct volume *volume, unsigned flags)
 {
         if (!(flags & VOLUME_CREATE_PREALLOC_METADATA))
@@ -246,9 +257,11 @@ static bool make_file(const struct backend_context *context, struct volume *volu
 static bool fill_new(const struct backend_context *context, struct volume *volume,
                      const struct volume *source, int fd, unsigned flags, GError **error)
 {
-        if (is_plain(volume))
-                return make_plain(context, volume, fd, error);
-        return image_tool_create(context, fd, volume, preallocation_of(volume, flags), error);
+        bool made = is_plain(volume)
+                            ? make_plain(context, volume, fd, error)
+                            : image_tool_create(context, fd, volume, preallocation_of(volume, flags), error);
+
+        return made && sync_file(volume, fd, error);
 }
 
 bool directory_create(const struct backend_context *context, struct volume *volume, unsigned flags,
@@ -285,30 +298,62 @@ int directory_open_source(const struct volume *source, GError **error)
         return fd_steal(&fd);
 }
 
-static bool copy_range(const struct backend_context *context, const struct volume *volume, int from, int to,
-                       uint64_t start, uint64_t end, uint64_t total, char *chunk, GError **error)
+/* One copy of data. */
+struct copy {
+        const struct backend_context *context;
+        const struct volume *volume;
+        int from, to;
+        uint64_t total;
+        char *chunk;  /* borrowed; CHUNK_SIZE bytes */
+        bool by_hand; /* the kernel cannot copy between these */
+};
+
+static ssize_t write_chunk(const struct copy *copy, uint64_t at, ssize_t length)
+{
+        for (ssize_t done = 0; done < length;) {
+                ssize_t written =
+                        pwrite(copy->to, copy->chunk + done, (size_t)(length - done), (off_t)at + done);
+
+                if (written < 0 && errno != EINTR)
+                        return -1;
+                done += MAX(written, 0);
+        }
+        return length;
+}
+
+/* How much was copied, 0 at the end of the source; -1 with errno. */
+static ssize_t copy_some(struct copy *copy, uint64_t at, uint64_t length)
+{
+        off_t in = (off_t)at, out = (off_t)at;
+        ssize_t done;
+
+        if (!copy->by_hand) {
+                done = copy_file_range(copy->from, &in, copy->to, &out,
+                                       (size_t)MIN(length, KERNEL_CHUNK_SIZE), 0);
+                if (done > 0 || (done < 0 && (errno == EINTR || errno == ENOSPC || errno == EIO)))
+                        return done;
+                copy->by_hand = true;
+        }
+        done = pread(copy->from, copy->chunk, (size_t)MIN(length, CHUNK_SIZE), (off_t)at);
+        return done > 0 ? write_chunk(copy, at, done) : done;
+}
+
+static bool copy_range(struct copy *copy, uint64_t start, uint64_t end, GError **error)
 {
         for (uint64_t at = start; at < end;) {
-                ssize_t length = pread(from, chunk, (size_t)MIN(end - at, CHUNK_SIZE), (off_t)at);
+                ssize_t done = copy_some(copy, at, end - at);
 
-                if (length < 0 && errno == EINTR)
+                if (done < 0 && errno == EINTR)
                         continue;
-                if (length < 0)
-                        return error_set_errno(error, ERROR_FROM_STORAGE, errno,
-                                               "cannot read the source of volume '%s'", volume->name);
-                if (length == 0)
+                if (done < 0)
+                        return error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot copy to volume '%s'",
+                                               copy->volume->name);
+                if (done == 0)
                         return true;
-                for (ssize_t done = 0; done < length;) {
-                        ssize_t written = pwrite(to, chunk + done, (size_t)(length - done), (off_t)at + done);
-
-                        if (written <= 0 && errno != EINTR)
-                                return extend_error(volume, error);
-                        done += MAX(written, 0);
-                }
-                at += (uint64_t)length;
-                report(context, at, total);
-                if (lane_is_interrupted(context->lane))
-                        return interrupted(volume, error);
+                at += (uint64_t)done;
+                report(copy->context, at, copy->total);
+                if (lane_is_interrupted(copy->context->lane))
+                        return interrupted(copy->volume, error);
         }
         return true;
 }
@@ -318,6 +363,7 @@ static bool copy_data(const struct backend_context *context, const struct volume
                       uint64_t length, GError **error)
 {
         g_autofree char *chunk = g_malloc(CHUNK_SIZE);
+        struct copy copy = { context, volume, from, to, length, chunk, false };
 
         for (uint64_t at = 0; at < length;) {
                 off_t data = lseek(from, (off_t)at, SEEK_DATA), hole;
@@ -330,7 +376,7 @@ static bool copy_data(const struct backend_context *context, const struct volume
                         hole = lseek(from, data, SEEK_HOLE);
                         end = hole < 0 ? length : MIN((uint64_t)hole, length);
                 }
-                if (!copy_range(context, volume, from, to, start, end, length, chunk, error))
+                if (!copy_range(&copy, start, end, error))
                         return false;
                 at = end;
         }
@@ -349,7 +395,9 @@ static bool clone_plain(const struct backend_context *context, const struct volu
                 return false;
         if (ftruncate(to, (off_t)volume->capacity) < 0)
                 return extend_error(volume, error);
-        return linked || allocate(context, volume, to, 0, MIN(volume->allocation, volume->capacity), error);
+        if (!linked && !allocate(context, volume, to, 0, MIN(volume->allocation, volume->capacity), error))
+                return false;
+        return sync_file(volume, to, error);
 }
 
 static bool fill_clone(const struct backend_context *context, struct volume *volume,
