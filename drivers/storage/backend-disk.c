@@ -102,15 +102,6 @@ static bool start(const struct backend_context *context, GError **error)
         return table && partition_table_tell_kernel(table, error);
 }
 
-/* Names in /dev/disk come a moment after their device. Without udev there are none to wait for. */
-static void settle(const struct backend_context *context)
-{
-        const char *const argv[] = { "udevadm", "settle", "--timeout=10", NULL };
-
-        if (strcmp(context->def->path, "/dev") != 0)
-                spawn_check(context->lane, argv, TOOL_TIMEOUT_MS, NULL, NULL);
-}
-
 /* Runs sfdisk with a script; the kernel is told by us. */
 static bool run_sfdisk(const struct backend_context *context, const char *option, const char *value,
                        const char *script, GError **error)
@@ -354,7 +345,9 @@ static bool announce(const struct backend_context *context, struct volume *volum
 
         if (!table || !partition_table_tell_kernel(table, error))
                 return false;
-        settle(context);
+        /* Names in /dev/disk come a moment after their device. */
+        if (strcmp(context->def->path, "/dev") != 0)
+                tool_settle(context->lane);
         name = block_find_name(context->def->path, partition->node);
         if (!name)
                 return true;

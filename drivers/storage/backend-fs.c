@@ -22,7 +22,6 @@ static const struct maker {
         { "ext2", { "mkfs.ext2", "-q", "-F" } }, { "ext3", { "mkfs.ext3", "-q", "-F" } },
         { "ext4", { "mkfs.ext4", "-q", "-F" } }, { "xfs", { "mkfs.xfs", "-q", "-f" } },
         { "vfat", { "mkfs.vfat", "-I" } },       { "udf", { "mkudffs" } },
-        { "gfs2", { "mkfs.gfs2", "-O", "-q" } }, { "ocfs2", { "mkfs.ocfs2", "-q", "-F" } },
 };
 
 static const char *device_of(const struct backend_context *context)

@@ -69,7 +69,10 @@ static bool check(const struct backend_context *context, bool *active, GError **
 
         if (!mount_is_active(context, source, active, error))
                 return false;
-        return !*active || backend_dir.check(context, active, error);
+        /* Mounted, and the server is away: active, which the refresh will find inaccessible. */
+        if (!*active || !mount_check_alive(context, source, NULL))
+                return true;
+        return backend_dir.check(context, active, error);
 }
 
 /* ---- credentials of CIFS: options that no process list may show ---- */

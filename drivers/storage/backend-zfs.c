@@ -209,14 +209,6 @@ static bool run_destroy(const struct backend_context *context, const char *name,
         return tool_run(context->lane, flags & DELETE_WITH_SNAPSHOTS ? deep : plain, error);
 }
 
-/* Its node comes by udev, a moment after it. */
-static void settle(const struct backend_context *context)
-{
-        const char *const argv[] = { "udevadm", "settle", "--timeout=10", NULL };
-
-        spawn_check(context->lane, argv, TOOL_TIMEOUT_MS, NULL, NULL);
-}
-
 static bool create(const struct backend_context *context, struct volume *volume, unsigned flags,
                    GError **error)
 {
@@ -226,7 +218,8 @@ static bool create(const struct backend_context *context, struct volume *volume,
 
         if (!tool_run(context->lane, volume->sparse ? sparse : full, error))
                 return false;
-        settle(context);
+        /* Its node comes a moment after it. */
+        tool_settle(context->lane);
         return true;
 }
 

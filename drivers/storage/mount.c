@@ -136,14 +136,25 @@ static size_t length_without_slashes(const char *text)
         return length;
 }
 
+/* Only local devices are looked at, which answer at once. */
+static bool read_device(const char *source, dev_t *device)
+{
+        struct stat status;
+
+        if (!g_str_has_prefix(source, "/dev/") || stat(source, &status) < 0 || !S_ISBLK(status.st_mode))
+                return false;
+        *device = status.st_rdev;
+        return true;
+}
+
+/* The same name, or another name of the same device; the number alone does not tell with btrfs. */
 static bool is_source(const struct entry *entry, const char *source)
 {
         size_t length = length_without_slashes(source);
-        struct stat device;
+        dev_t wanted, there;
 
-        /* Only local devices are looked at, which answers at once. */
-        if (g_str_has_prefix(source, "/dev/") && stat(source, &device) == 0 && S_ISBLK(device.st_mode) &&
-            device.st_rdev == entry->device)
+        if (read_device(source, &wanted) &&
+            (wanted == entry->device || (read_device(entry->source, &there) && wanted == there)))
                 return true;
         return length_without_slashes(entry->source) == length && strncmp(entry->source, source, length) == 0;
 }
@@ -207,7 +218,8 @@ bool mount_start(const struct backend_context *context, const struct mount_reque
 
         if (!check_target(context, request->source, &mounted, error))
                 return false;
-        if ((mounted || run_mount(context, request, error)) && backend_dir.start(context, error))
+        if ((mounted || run_mount(context, request, error)) &&
+            mount_check_alive(context, request->source, error) && backend_dir.start(context, error))
                 return true;
         if (mounted)
                 return false;

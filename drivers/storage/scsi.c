@@ -115,10 +115,13 @@ static struct volume *read_unit(GHashTable *names, const char *unit, const char 
 bool scsi_read_units(const struct backend_context *context, unsigned number, struct pool_scan *scan,
                      GError **error)
 {
-        g_autoptr(GHashTable) names = block_read_names(context->def->path);
+        g_autoptr(GHashTable) names = NULL;
         g_autoptr(GDir) entries = g_dir_open("/sys/bus/scsi/devices", 0, NULL);
         const char *entry;
 
+        /* What a scan or a login has just found gets its name now. */
+        tool_settle(context->lane);
+        names = block_read_names(context->def->path);
         while (entries && (entry = g_dir_read_name(entries))) {
                 g_autofree char *dir = g_build_filename("/sys/bus/scsi/devices", entry, NULL), *name = NULL;
                 unsigned owner, bus, target;

@@ -61,6 +61,13 @@ bool tool_run(struct lane *lane, const char *const argv[], GError **error)
         return spawn_check(lane, argv, TOOL_TIMEOUT_MS, NULL, error);
 }
 
+void tool_settle(struct lane *lane)
+{
+        const char *const argv[] = { "udevadm", "settle", "--timeout=10", NULL };
+
+        tool_run(lane, argv, NULL);
+}
+
 /* The last line of what a tool said, without the end of line. In errors. */
 static const char *last_line(char *errors)
 {

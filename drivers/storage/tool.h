@@ -32,7 +32,9 @@ bool tool_check_path(const char *what, const char *path, GError **error);
 
 /* spawn_check() with TOOL_TIMEOUT_MS, its output not wanted. */
 bool tool_run(struct lane *lane, const char *const argv[], GError **error);
-/* The same with text on its standard input (which may be NULL). */
+/* Waits until udev has named what has come up. Without udev there is nothing to wait for; never an error. */
+void tool_settle(struct lane *lane);
+/* tool_run() with text on its standard input (which may be NULL). */
 bool tool_run_input(struct lane *lane, const char *const argv[], const char *input, unsigned timeout_ms,
                     GError **error);
 /* The same; its standard output as JSON, an object or an array. Owned. */

@@ -236,6 +236,7 @@ static void failure_body(void)
                 ck_assert_fails(backend_netfs.refresh(&context, &scan, &error), "Stale file handle");
                 g_ptr_array_unref(scan.volumes);
         }
+        ck_assert(is_active(&backend_netfs, &context));
         ck_assert_ok(backend_netfs.stop(&context, &error));
         ck_assert(!is_active(&backend_netfs, &context));
         host_context_clear(&context);
