@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Directories as they are in the wild, files that go behind the agent's back, an agent that is killed at
+ * work: plain errors, nothing lost, nothing half done.
+ */
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/support/harness.h"
+#include "tests/support/pool.h"
+
+#define MIB UINT64_C(1048576)
+
+static struct harness *harness;
+static struct client *client;
+static char *folder;
+
+static void set_up(void)
+{
+        harness = harness_new();
+        client = harness_get_client(harness);
+        folder = harness_path(harness, "images");
+        ck_assert_int_eq(mkdir(folder, 0700), 0);
+}
+
+static void tear_down(void)
+{
+        g_free(folder);
+        harness_free(harness);
+}
+
+static char *make_file(const char *name, const void *content, gssize length)
+{
+        char *path = g_build_filename(folder, name, NULL);
+
+        ck_assert(g_file_set_contents(path, content, length, NULL));
+        return path;
+}
+
+static unsigned count_volumes(const char *pool)
+{
+        g_auto(GStrv) list = client_list(client, pool, POOL_INTERFACE, "ListStorageVolumes", 0);
+
+        return g_strv_length(list);
+}
+
+static unsigned count_files(void)
+{
+        GDir *dir = g_dir_open(folder, 0, NULL);
+        unsigned count = 0;
+
+        while (g_dir_read_name(dir))
+                count++;
+        g_dir_close(dir);
+        return count;
+}
+
+START_TEST(test_one_bad_file_does_not_fail_the_pool)
+{
+        static const char header[] = "QFI\xfb\0\0\0\3";
+        g_autofree char *good = make_file("good.img", "content", -1);
+        g_autofree char *cut = make_file("cut.qcow2", header, sizeof(header) - 1);
+        g_autofree char *empty = make_file("empty.qcow2", "", 0);
+        g_autofree char *fifo = g_build_filename(folder, "fifo", NULL);
+        g_autofree char *dangling = g_build_filename(folder, "dangling", NULL);
+        g_autofree char *odd = make_file("odd\xff\nname", "content", -1);
+        g_autofree char *pool = NULL;
+        g_autofree char *found = NULL;
+
+        ck_assert_int_eq(mkfifo(fifo, 0600), 0);
+        ck_assert_int_eq(symlink("/nowhere/at/all", dangling), 0);
+        pool = pool_start_dir(client, "images", folder);
+        found = client_call_string(client, pool, POOL_INTERFACE, "StorageVolLookupByName", "s", "good.img");
+        ck_assert_uint_ge(count_volumes(pool), 1);
+        sd_bus_message_unref(client_call(client, QEMU_PATH, MANAGER_OF_OBJECTS, "GetManagedObjects", NULL));
+        client_do(client, found, VOLUME_INTERFACE, "GetXMLDesc", "u", 0);
+}
+END_TEST
+
+/* Each of two images says that the other one is below it. */
+START_TEST(test_a_backing_chain_that_is_a_circle)
+{
+        g_autofree char *pool = pool_start_dir(client, "images", folder);
+        g_autofree char *a = pool_make_volume(client, pool, "a.qcow2", "qcow2", MIB);
+        g_autofree char *a_path = g_build_filename(folder, "a.qcow2", NULL);
+        g_autofree char *b_path = g_build_filename(folder, "b.qcow2", NULL);
+        g_autofree char *backing = g_strdup_printf("<backingStore><path>%s</path><format type='qcow2'/>"
+                                                   "</backingStore>",
+                                                   a_path);
+        g_autofree char *xml = pool_volume_xml("b.qcow2", "qcow2", MIB, backing);
+        g_autofree char *b =
+                client_call_string(client, pool, POOL_INTERFACE, "StorageVolCreateXML", "su", xml, 0);
+        const char *argv[] = { "qemu-img", "rebase", "-u", "-F", "qcow2", "-b", b_path, a_path, NULL };
+        g_autofree char *text = NULL;
+
+        ck_assert(g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL,
+                               NULL));
+        client_do(client, pool, POOL_INTERFACE, "Refresh", "u", 0);
+        text = client_call_string(client, b, VOLUME_INTERFACE, "GetXMLDesc", "u", 0);
+        ck_assert_ptr_nonnull(strstr(text, a_path));
+        client_do(client, b, VOLUME_INTERFACE, "GetInfo", "u", 0);
+        client_do(client, b, VOLUME_INTERFACE, "Delete", "u", 0);
+        client_do(client, a, VOLUME_INTERFACE, "Delete", "u", 0);
+}
+END_TEST
+
+/* Whatever call comes first after the file went: it fails or finds the volume gone, and the agent goes on. */
+START_TEST(test_a_volume_that_goes_behind_the_back)
+{
+        g_autofree char *pool = pool_start_dir(client, "images", folder);
+        g_autofree char *volume = pool_make_volume(client, pool, "disk.img", "raw", MIB);
+        g_autofree char *path = g_build_filename(folder, "disk.img", NULL);
+
+        ck_assert_int_eq(unlink(path), 0);
+        client_fails(client, LIBVIRT_ERROR, "*", volume, VOLUME_INTERFACE, "Resize", "tu", 2 * MIB, 0);
+        client_fails(client, LIBVIRT_ERROR, "*", volume, VOLUME_INTERFACE, "Wipe", "uu", 0, 0);
+        client_fails(client, LIBVIRT_ERROR, "*", volume, VOLUME_INTERFACE, "Download", "ttu", UINT64_C(0),
+                     UINT64_C(0), 0);
+        client_do(client, pool, POOL_INTERFACE, "Refresh", "u", 0);
+        pool_wait_removed(client, volume);
+        ck_assert_uint_eq(count_volumes(pool), 0);
+        ck_assert(!g_file_test(path, G_FILE_TEST_EXISTS));
+}
+END_TEST
+
+START_TEST(test_a_link_that_leads_out_is_not_followed_by_a_delete)
+{
+        g_autofree char *target = harness_path(harness, "precious");
+        g_autofree char *link = g_build_filename(folder, "link.img", NULL);
+        g_autofree char *pool = NULL;
+        g_autofree char *volume = NULL;
+
+        ck_assert(g_file_set_contents(target, "precious", -1, NULL));
+        ck_assert_int_eq(symlink(target, link), 0);
+        pool = pool_start_dir(client, "images", folder);
+        volume = client_try(client, pool, POOL_INTERFACE, "StorageVolLookupByName", "s", "link.img");
+        if (!volume) {
+                g_autofree char *path = client_call_string(client, pool, POOL_INTERFACE,
+                                                           "StorageVolLookupByName", "s", "link.img");
+
+                g_free(client_try(client, path, VOLUME_INTERFACE, "Delete", "u", 0));
+        }
+        ck_assert(g_file_test(target, G_FILE_TEST_IS_REGULAR));
+}
+END_TEST
+
+/* qemu-img is replaced by one that gets nowhere, so that the agent dies in the middle for sure. */
+START_TEST(test_killed_in_the_middle_of_a_clone)
+{
+        g_autofree char *tools = harness_path(harness, "tools");
+        g_autofree char *tool = harness_path(harness, "tools/qemu-img");
+        g_autofree char *path = g_strconcat(tools, ":", g_getenv("PATH"), NULL);
+        g_autofree char *real = g_find_program_in_path("qemu-img");
+        g_autofree char *script = g_strdup_printf("#!/bin/sh\n[ \"$1\" = convert ] && sleep 1000\n"
+                                                  "exec %s \"$@\"\n",
+                                                  real);
+        g_autofree char *pool = pool_start_dir(client, "images", folder);
+        g_autofree char *source = pool_make_volume(client, pool, "disk.img", "raw", MIB);
+        g_autofree char *key = client_get_string(client, source, VOLUME_INTERFACE, "Key");
+        g_autofree char *xml = pool_volume_xml("copy.qcow2", "qcow2", MIB, NULL);
+        g_autofree char *job = g_strdup(QEMU_PATH "/job/1");
+        struct client_answer answer = { 0 };
+
+        ck_assert_int_eq(mkdir(tools, 0700), 0);
+        ck_assert(g_file_set_contents(tool, script, -1, NULL));
+        ck_assert_int_eq(chmod(tool, 0700), 0);
+        harness_set_environment(harness, "PATH", path);
+        harness_end_agent(harness, SIGTERM);
+        client_forget_signals(client);
+        harness_start_agent(harness);
+        client_do(client, pool, POOL_INTERFACE, "Refresh", "u", 0);
+        client_send(client, &answer, pool, POOL_INTERFACE, "StorageVolCreateXMLFrom", "ssu", xml, key, 0);
+        pool_wait_added(client, job);
+        harness_end_agent(harness, SIGKILL);
+        client_wait_answer(client, &answer);
+        ck_assert_ptr_nonnull(answer.error);
+        harness_start_agent(harness);
+        client_do(client, pool, POOL_INTERFACE, "Refresh", "u", 0);
+        ck_assert_uint_eq(count_volumes(pool), 1);
+        ck_assert_uint_eq(count_files(), 1);
+        g_free(answer.error);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("storage-faults");
+        TCase *tcase = tcase_create("storage-faults");
+
+        tcase_add_checked_fixture(tcase, set_up, tear_down);
+        tcase_add_test(tcase, test_one_bad_file_does_not_fail_the_pool);
+        tcase_add_test(tcase, test_a_backing_chain_that_is_a_circle);
+        tcase_add_test(tcase, test_a_volume_that_goes_behind_the_back);
+        tcase_add_test(tcase, test_a_link_that_leads_out_is_not_followed_by_a_delete);
+        tcase_add_test(tcase, test_killed_in_the_middle_of_a_clone);
+        suite_add_tcase(suite, tcase);
+        return harness_main(suite);
+}
