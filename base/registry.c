@@ -145,6 +145,37 @@ GPtrArray *registry_list(const struct registry *registry)
         return list;
 }
 
+static bool is_selected(const struct registry_filter *filter, const struct managed *object, unsigned flags)
+{
+        unsigned bits = filter->describe(object);
+
+        for (unsigned i = 0; i < filter->n_groups; i++) {
+                unsigned wanted = flags & filter->groups[i];
+
+                if (wanted && !(bits & wanted))
+                        return false;
+        }
+        return true;
+}
+
+GPtrArray *registry_select(const struct registry *registry, const struct registry_filter *filter,
+                           unsigned flags)
+{
+        g_autoptr(GPtrArray) all = registry_list(registry);
+        GPtrArray *selected;
+
+        if (!flags)
+                return g_steal_pointer(&all);
+        selected = g_ptr_array_sized_new(all->len);
+        for (unsigned i = 0; i < all->len; i++) {
+                struct managed *object = g_ptr_array_index(all, i);
+
+                if (is_selected(filter, object, flags))
+                        g_ptr_array_add(selected, object);
+        }
+        return selected;
+}
+
 unsigned registry_get_pending(const struct registry *registry)
 {
         unsigned pending = 0;

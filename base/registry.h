@@ -62,6 +62,21 @@ struct managed *registry_find_pending(const struct registry *registry, const str
 GPtrArray *registry_list(const struct registry *registry);
 
 /*
+ * What a List call selects by. Flags stand in groups (active or not, persistent or not ...): a group of which
+ * no flag is given excludes nothing.
+ */
+struct registry_filter {
+        const unsigned *groups;
+        unsigned n_groups;
+        unsigned (*describe)(
+                const struct managed *object); /* the flags that are true of a published object */
+};
+
+/* registry_list() with a filter. */
+GPtrArray *registry_select(const struct registry *registry, const struct registry_filter *filter,
+                           unsigned flags);
+
+/*
  * The object that a new definition belongs to: an existing one of that uuid, or a new one, with its name
  * reserved. Borrowed; to be followed by managed_run() at once. Fails when the name is another object's or the
  * uuid's object has another name.

@@ -316,9 +316,9 @@ struct domain *domain_find_pending(struct domain_driver *driver, const struct uu
         return domain_from(registry_find_pending(driver->domains, uuid));
 }
 
-static unsigned list_bits(const struct domain *domain)
+static unsigned list_bits(const struct managed *object)
 {
-        const struct domain_state *state = domain_get_published(domain);
+        const struct domain_state *state = (const struct domain_state *)object->published;
         bool active = state->base.active != NULL;
         unsigned bits = LIST_NO_MANAGEDSAVE | LIST_NO_SNAPSHOT | LIST_NO_CHECKPOINT;
 
@@ -336,35 +336,17 @@ static unsigned list_bits(const struct domain *domain)
         return bits;
 }
 
-static bool list_wants(unsigned bits, unsigned flags)
-{
-        for (unsigned i = 0; i < G_N_ELEMENTS(list_groups); i++) {
-                unsigned wanted = flags & list_groups[i];
-
-                if (wanted && !(bits & wanted))
-                        return false;
-        }
-        return true;
-}
+static const struct registry_filter list_filter = {
+        .groups = list_groups,
+        .n_groups = G_N_ELEMENTS(list_groups),
+        .describe = list_bits,
+};
 
 GPtrArray *domain_list(struct domain_driver *driver, unsigned flags, GError **error)
 {
-        g_autoptr(GPtrArray) all = NULL;
-        GPtrArray *wanted;
-
         if (!domain_check_flags(flags, LIST_ALL, "ListDomains", error))
                 return NULL;
-        all = registry_list(driver->domains);
-        if (!flags)
-                return g_steal_pointer(&all);
-        wanted = g_ptr_array_sized_new(all->len);
-        for (unsigned i = 0; i < all->len; i++) {
-                struct domain *domain = g_ptr_array_index(all, i);
-
-                if (list_wants(list_bits(domain), flags))
-                        g_ptr_array_add(wanted, domain);
-        }
-        return wanted;
+        return registry_select(driver->domains, &list_filter, flags);
 }
 
 /* ---- reads ---- */

@@ -270,9 +270,9 @@ static const unsigned list_groups[] = {
         LIST_TYPES,
 };
 
-static unsigned list_bits(const struct storage_pool *pool)
+static unsigned list_bits(const struct managed *object)
 {
-        const struct managed_state *state = pool->base.published;
+        const struct managed_state *state = object->published;
         unsigned bits = (unsigned)STORAGE_POOL_LIST_DIR
                         << pool_def_of(managed_state_get_definition(state))->type;
 
@@ -282,33 +282,17 @@ static unsigned list_bits(const struct storage_pool *pool)
         return bits;
 }
 
-static bool list_wants(unsigned bits, unsigned flags)
-{
-        for (unsigned i = 0; i < G_N_ELEMENTS(list_groups); i++) {
-                unsigned wanted = flags & list_groups[i];
-
-                if (wanted && !(bits & wanted))
-                        return false;
-        }
-        return true;
-}
+static const struct registry_filter list_filter = {
+        .groups = list_groups,
+        .n_groups = G_N_ELEMENTS(list_groups),
+        .describe = list_bits,
+};
 
 GPtrArray *storage_pool_list(struct storage *storage, unsigned flags, GError **error)
 {
-        g_autoptr(GPtrArray) all = NULL;
-        GPtrArray *wanted;
-
         if (!storage_check_flags(flags, LIST_ALL, "ListStoragePools", error))
                 return NULL;
-        all = registry_list(storage->pools);
-        if (!flags)
-                return g_steal_pointer(&all);
-        wanted = g_ptr_array_sized_new(all->len);
-        for (unsigned i = 0; i < all->len; i++) {
-                if (list_wants(list_bits(g_ptr_array_index(all, i)), flags))
-                        g_ptr_array_add(wanted, g_ptr_array_index(all, i));
-        }
-        return wanted;
+        return registry_select(storage->pools, &list_filter, flags);
 }
 
 /* ---- pools: reads ---- */
