@@ -154,6 +154,8 @@ static void stop_storage(struct agent *agent)
 static bool start_test(struct agent *agent, GError **error)
 {
         agent->test.domains = test_driver_new(agent->loop, agent->pool, error);
+        if (agent->test.domains)
+                domain_driver_set_storage(agent->test.domains, agent->test.storage);
         return agent->test.domains != NULL;
 }
 
@@ -176,6 +178,8 @@ static bool start_qemu(struct agent *agent, GError **error)
         };
 
         agent->qemu.domains = qemu_driver_new(agent->loop, agent->pool, agent->host, &config, error);
+        if (agent->qemu.domains)
+                domain_driver_set_storage(agent->qemu.domains, agent->qemu.storage);
         return agent->qemu.domains != NULL;
 }
 
@@ -236,10 +240,18 @@ static void stop_bus(struct agent *agent)
         }
 }
 
+/* Disks may be volumes: the pools come first. */
+static void pools_are_up(void *data)
+{
+        const struct agent *agent = data;
+
+        if (!agent->ending)
+                domain_autostart(agent->qemu.domains);
+}
+
 static bool start_work(struct agent *agent, GError **error)
 {
-        storage_autostart(agent->qemu.storage);
-        domain_autostart(agent->qemu.domains);
+        storage_autostart(agent->qemu.storage, pools_are_up, agent);
         notify_ready();
         return true;
 }
@@ -250,6 +262,7 @@ static void stop_work(struct agent *agent)
 }
 
 /* Started from the top, stopped from the bottom. The bus comes after everything that it shows. */
+/* clang-format off: a step a line */
 static const struct step steps[] = {
         { start_process, NULL },         { start_loop, stop_loop },
         { start_pool, stop_pool },       { start_directories, stop_directories },
@@ -258,6 +271,7 @@ static const struct step steps[] = {
         { start_qemu, stop_qemu },       { start_bus, stop_bus },
         { start_work, stop_work },
 };
+/* clang-format on */
 
 /* ---- main ---- */
 

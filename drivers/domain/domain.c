@@ -176,6 +176,11 @@ struct registry *domain_driver_get_registry(const struct domain_driver *driver)
         return driver->domains;
 }
 
+void domain_driver_set_storage(struct domain_driver *driver, struct storage *storage)
+{
+        driver->storage = storage;
+}
+
 uint64_t domain_driver_get_version(struct domain_driver *driver, GError **error)
 {
         return driver->ops->get_version(driver, error);

@@ -17,6 +17,8 @@
 
 struct domain;
 struct domain_driver;
+struct storage;
+struct storage_snapshot;
 
 /* virDomainState */
 enum domain_run_state {
@@ -74,6 +76,7 @@ struct domain {
         /* const */
         struct domain_driver *driver; /* borrowed */
         /* lane */
+        const struct storage_snapshot *volumes; /* borrowed; the pools during a start, NULL otherwise */
         bool start_cancelled; /* the last start was interrupted, and the urgent job behind it is to know */
         void *live;           /* the driver's, NULL when inactive */
 };
@@ -224,6 +227,9 @@ void domain_owner_gone(struct domain_driver *driver, const char *owner);
 
 /* Starts every inactive domain that is marked autostart; failures are logged. After takeover. */
 void domain_autostart(struct domain_driver *driver);
+
+/* The pools whose volumes disks may be (borrowed; outlives the driver). Before the first start. */
+void domain_driver_set_storage(struct domain_driver *driver, struct storage *storage);
 
 /* Driver-level questions, answered through done, which may be called before the function returns. */
 typedef void (*domain_text_done)(const char *text, const GError *error, void *data);

@@ -10,6 +10,7 @@
 #include "drivers/domain/domain.h"
 
 struct host;
+struct storage;
 
 typedef void (*domain_driver_prepared)(const struct domain_machine *machine, const GError *error, void *data);
 typedef void (*domain_driver_text_done)(const char *text, const GError *error, void *data);
@@ -89,6 +90,8 @@ struct domain_driver {
                             none */
         void *context;   /* the driver's own */
         /* loop */
+        struct storage
+                *storage; /* borrowed; whose volumes disks may be; NULL: none. Set before the first start */
         struct registry *domains; /* owned */
         GHashTable *by_id;        /* int -> struct domain, borrowed values */
         /* atomic */

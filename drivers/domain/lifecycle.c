@@ -9,14 +9,16 @@
 #include "base/log.h"
 #include "base/store.h"
 #include "drivers/domain/model.h"
+#include "drivers/storage/storage.h"
 
 #include <string.h>
 
 /* One call on its way through a lane. */
 struct call {
         unsigned flags;
-        char *owner;            /* owned */
-        struct domain_def *def; /* ref; of a create from XML */
+        char *owner;                      /* owned */
+        struct domain_def *def;           /* ref; of a create from XML */
+        struct storage_snapshot *volumes; /* owned; of a start; NULL: there is no storage */
         managed_done done;
         void *data; /* owned by done */
 };
@@ -39,6 +41,7 @@ static void call_done(struct managed *object, const GError *error, void *data)
         if (call->done)
                 call->done(object, error, call->data);
         domain_def_unref(call->def);
+        storage_snapshot_free(call->volumes);
         g_free(call->owner);
         g_free(call);
 }
@@ -80,7 +83,7 @@ static int next_id(struct domain_driver *driver)
 static bool start(struct domain *domain, struct domain_def *def, const struct call *call, GError **error)
 {
         struct domain_state *state = (struct domain_state *)managed_edit(&domain->base);
-        bool paused = call->flags & DOMAIN_START_PAUSED;
+        bool paused = call->flags & DOMAIN_START_PAUSED, started;
 
         domain->start_cancelled = false;
         state->id = next_id(domain->driver);
@@ -92,7 +95,10 @@ static bool start(struct domain *domain, struct domain_def *def, const struct ca
                 state->owner = g_strdup(call->owner);
         }
         managed_state_take_active(&state->base, &domain_def_ref(def)->base);
-        if (!ops_of(domain)->start(domain, state, call->flags, error)) {
+        domain->volumes = call->volumes;
+        started = ops_of(domain)->start(domain, state, call->flags, error);
+        domain->volumes = NULL;
+        if (!started) {
                 domain->start_cancelled = lane_was_interrupted(domain->base.lane);
                 managed_state_unref(&state->base);
                 return false;
@@ -111,13 +117,23 @@ static bool create_work(struct managed *object, void *data, GError **error)
         return start(domain_from(object), domain_def_of(object->current->persistent), data, error);
 }
 
+static struct call *start_call_new(struct domain_driver *driver, unsigned flags, const char *owner,
+                                   managed_done done, void *data)
+{
+        struct call *call = call_new(flags, owner, done, data);
+
+        if (driver->storage)
+                call->volumes = storage_snapshot_take(driver->storage);
+        return call;
+}
+
 void domain_create(struct domain *domain, unsigned flags, const char *owner, managed_done done, void *data)
 {
         GError *error = NULL;
 
         if (domain_check_flags(flags, START_FLAGS, "Create", &error))
                 managed_run(&domain->base, MANAGED_IN_TURN, create_work, call_done,
-                            call_new(flags, owner, done, data));
+                            start_call_new(domain->driver, flags, owner, done, data));
         else
                 domain_fail(error, done, data);
 }
@@ -168,7 +184,7 @@ void domain_create_xml(struct domain_driver *driver, const char *xml, unsigned f
                 return;
         }
         create = g_new(struct create_xml, 1);
-        *create = (struct create_xml){ driver, queued, call_new(flags, owner, done, data) };
+        *create = (struct create_xml){ driver, queued, start_call_new(driver, flags, owner, done, data) };
         domain_parse(driver, xml, flags & DOMAIN_START_VALIDATE, create_xml_parsed, create);
 }
 

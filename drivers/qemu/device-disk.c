@@ -147,6 +147,12 @@ static bool has_limits(const struct domain_disk *disk)
         return any || disk->iotune->group_name;
 }
 
+/* A file, a block device or a volume, whose path its chain knows. */
+static bool has_source(const struct domain_disk *disk)
+{
+        return disk->source.path || disk->source.volume;
+}
+
 /* Appends all nodes; node gets the name of the one that the device opens, "" for a drive without a medium. */
 static bool add_nodes(struct device_list *list, const struct device_context *context,
                       const struct domain_disk *disk, char node[BLOCK_NODE_NAME_SIZE], GError **error)
@@ -155,7 +161,7 @@ static bool add_nodes(struct device_list *list, const struct device_context *con
         const struct block_image *top;
 
         node[0] = '\0';
-        if (!disk->source.path)
+        if (!has_source(disk))
                 return true;
         if (!resources || !resources->chain || resources->chain->len == 0)
                 return error_set(error, ERROR_FROM_QEMU, ERROR_INTERNAL_ERROR,
@@ -394,7 +400,8 @@ static bool check_facts(const struct domain_disk *disk, GError **error)
 /* What no disk, or not this one, can have. */
 static bool check(const struct domain_disk *disk, GError **error)
 {
-        if (disk->source.type != DOMAIN_STORAGE_FILE && disk->source.type != DOMAIN_STORAGE_BLOCK)
+        if (disk->source.type != DOMAIN_STORAGE_FILE && disk->source.type != DOMAIN_STORAGE_BLOCK &&
+            disk->source.type != DOMAIN_STORAGE_VOLUME)
                 return device_unsupported(error, "the source type of disk '%s' is not driven", disk->target);
         if (disk->transient)
                 return device_unsupported(error, "<transient> of disk '%s' is not driven", disk->target);
@@ -404,7 +411,7 @@ static bool check(const struct domain_disk *disk, GError **error)
         if (disk->iothread && disk->bus != DOMAIN_BUS_VIRTIO)
                 return device_unsupported(error, "an iothread for disk '%s' on bus '%s'", disk->target,
                                           domain_bus_get_name(disk->bus));
-        if (!disk->source.path && disk->device != DOMAIN_DISK_CDROM && disk->device != DOMAIN_DISK_FLOPPY)
+        if (!has_source(disk) && disk->device != DOMAIN_DISK_CDROM && disk->device != DOMAIN_DISK_FLOPPY)
                 return device_unsupported(error, "disk '%s' without a source", disk->target);
         return check_facts(disk, error);
 }

@@ -8,6 +8,8 @@
 #include "base/error.h"
 #include "drivers/qemu/block.h"
 #include "drivers/qemu/device.h"
+#include "drivers/storage/storage.h"
+#include "drivers/storage/volume.h"
 
 #include <sys/stat.h>
 
@@ -54,21 +56,47 @@ static bool may_leave_out(const struct domain_disk *disk)
 {
         struct stat st;
 
-        return is_removable(disk) && g_strcmp0(disk->source.startup_policy, "optional") == 0 &&
-               stat(disk->source.path, &st) < 0;
+        return is_removable(disk) && disk->source.path &&
+               g_strcmp0(disk->source.startup_policy, "optional") == 0 && stat(disk->source.path, &st) < 0;
+}
+
+/* What a volume is made of on this host; source is that of the disk, whose format stays the definition's. */
+static bool find_volume(const struct resources *resources, const struct domain_disk *disk,
+                        struct domain_storage *source, GError **error)
+{
+        const struct storage_snapshot *pools = resources->guest->domain->volumes;
+        const struct volume *volume;
+
+        if (!pools)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                                 "disk '%s' is a volume, and there is no storage here", disk->target);
+        volume = storage_snapshot_find(pools, source->pool, source->volume, error);
+        if (!volume)
+                return false;
+        if (!volume->path || (volume->type != VOLUME_FILE && volume->type != VOLUME_BLOCK))
+                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                                 "disk '%s': volume '%s' of pool '%s' is neither a file nor a block device",
+                                 disk->target, source->volume, source->pool);
+        source->type = volume->type == VOLUME_FILE ? DOMAIN_STORAGE_FILE : DOMAIN_STORAGE_BLOCK;
+        source->path = volume->path;
+        return true;
 }
 
 static bool prepare_disk(struct resources *resources, const struct domain_disk *disk, GError **error)
 {
+        struct domain_storage source = disk->source;
         g_autoptr(GPtrArray) chain = NULL;
 
-        if (!disk->source.path)
+        if (source.type == DOMAIN_STORAGE_VOLUME && source.volume &&
+            !find_volume(resources, disk, &source, error))
+                return false;
+        if (!source.path)
                 return true;
         if (may_leave_out(disk)) {
                 domain_edit_set_disk_path(resources->edit, disk->info.alias, NULL);
                 return true;
         }
-        chain = block_chain_resolve(&disk->source, &resources->next_image, error);
+        chain = block_chain_resolve(&source, &resources->next_image, error);
         if (!chain)
                 return false;
         add_chain(resources, disk, chain);

@@ -6,6 +6,7 @@
  */
 #include "base/lane.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "base/store.h"
 #include "drivers/storage/model.h"
 
@@ -124,25 +125,50 @@ static bool claim_boot(const struct storage *storage)
         return true;
 }
 
+/* The pools that are on their way, and who waits for them. */
+struct autostart {
+        unsigned pending;
+        loop_fn done;
+        void *data; /* borrowed */
+};
+
+static void autostart_settle(struct autostart *autostart)
+{
+        if (--autostart->pending > 0)
+                return;
+        autostart->done(autostart->data);
+        g_free(autostart);
+}
+
 static void autostart_done(struct managed *object, const GError *error, void *data)
 {
         if (error)
                 log_gerror(LOG_LEVEL_ERROR, error, "cannot autostart storage pool '%s'", object->name);
+        autostart_settle(data);
 }
 
-void storage_autostart(struct storage *storage)
+static void start_marked(struct storage *storage, struct autostart *autostart)
 {
-        g_autoptr(GPtrArray) pools = NULL;
+        g_autoptr(GPtrArray) pools = registry_list(storage->pools);
 
-        if (!claim_boot(storage))
-                return;
-        pools = registry_list(storage->pools);
         for (unsigned i = 0; i < pools->len; i++) {
                 struct storage_pool *pool = g_ptr_array_index(pools, i);
 
-                if (pool->base.published->autostart && !storage_pool_is_active(pool))
-                        storage_pool_create(pool, 0, autostart_done, NULL);
+                if (!pool->base.published->autostart || storage_pool_is_active(pool))
+                        continue;
+                autostart->pending++;
+                storage_pool_create(pool, 0, autostart_done, autostart);
         }
+}
+
+void storage_autostart(struct storage *storage, loop_fn done, void *data)
+{
+        struct autostart *autostart = g_new(struct autostart, 1);
+
+        *autostart = (struct autostart){ .pending = 1, .done = done, .data = data };
+        if (claim_boot(storage))
+                start_marked(storage, autostart);
+        autostart_settle(autostart);
 }
 
 /* ---- the end of the agent ---- */

@@ -12,6 +12,7 @@
  * connection's job list and answers at its end; the job's object is the pool.
  */
 
+#include "base/loop.h"
 #include "base/registry.h"
 #include "drivers/storage/pool-def.h"
 #include "drivers/storage/volume.h"
@@ -93,9 +94,12 @@ void storage_free(struct storage *storage);
 /* Start-up, before the lanes run: loads definitions, and pools that were active when the agent ended; those
  * are BUILDING until their lane has looked. */
 bool storage_load(struct storage *storage, GError **error);
-/* After that, loop: starts the inactive pools that are marked autostart, each in its lane; failures are
- * logged. */
-void storage_autostart(struct storage *storage);
+/*
+ * After that, loop: starts the inactive pools that are marked autostart, once per boot and each in its lane;
+ * failures are logged. done is called when every one of them is up or has failed, at the latest when their
+ * deadlines have passed.
+ */
+void storage_autostart(struct storage *storage, loop_fn done, void *data);
 
 struct registry *storage_get_registry(const struct storage *storage);
 struct job_list *storage_get_jobs(const struct storage *storage);
@@ -185,6 +189,20 @@ void storage_find_sources(struct storage *storage, const char *type, const char 
                           storage_text_done done, void *data);
 /* The <storagepoolCapabilities> document, owned; NULL with an error. */
 char *storage_get_capabilities(struct storage *storage, unsigned flags, GError **error);
+
+/* ---- what a guest takes of it ---- */
+
+/* The pools as they were at one moment, for a job that cannot ask the loop. */
+struct storage_snapshot;
+
+/* Loop. */
+struct storage_snapshot *storage_snapshot_take(const struct storage *storage);
+/* Any thread; NULL is fine. */
+void storage_snapshot_free(struct storage_snapshot *snapshot);
+/* Any thread. Borrowed from snapshot. Fails when there is no such pool or volume, or the pool is not active.
+ */
+const struct volume *storage_snapshot_find(const struct storage_snapshot *snapshot, const char *pool,
+                                           const char *volume, GError **error);
 
 /* ---- volumes: lookups; borrowed, valid until the next publication: take a reference to keep ---- */
 

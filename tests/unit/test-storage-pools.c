@@ -92,8 +92,16 @@ START_TEST(test_restart)
 }
 END_TEST
 
+static void pools_are_up(void *data)
+{
+        struct storage_pool *a = storage_pool_lookup_name(storage, "a", NULL);
+
+        *(int *)data = storage_pool_is_active(a) ? 2 : 1;
+}
+
 START_TEST(test_autostart)
 {
+        int told = 0;
         struct storage_pool *pool = define("a", "a"), *bad = define("bad", "no/where");
 
         expect(CALL(storage_pool_build, pool, 0));
@@ -103,13 +111,16 @@ START_TEST(test_autostart)
         open_storage();
         settle();
         /* The error about 'bad' goes to the log. */
-        storage_autostart(storage);
+        storage_autostart(storage, pools_are_up, &told);
+        ck_assert_int_eq(told, 0);
         settle();
+        ck_assert_int_eq(told, 2);
         ck_assert(storage_pool_is_active(storage_pool_lookup_name(storage, "a", NULL)));
         ck_assert(!storage_pool_is_active(storage_pool_lookup_name(storage, "bad", NULL)));
         expect(CALL(storage_pool_destroy, storage_pool_lookup_name(storage, "a", NULL)));
         /* Once per boot. */
-        storage_autostart(storage);
+        storage_autostart(storage, pools_are_up, &told);
+        ck_assert_int_eq(told, 1);
         settle();
         ck_assert(!storage_pool_is_active(storage_pool_lookup_name(storage, "a", NULL)));
 }
