@@ -9,7 +9,9 @@
 #include "drivers/storage/tool.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/fs.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -118,6 +120,9 @@ static bool read_geometry(struct partition_table *table, GError **error)
         if (ioctl(fd, BLKSSZGET, &sector) < 0)
                 return error_set_errno(error, ERROR_FROM_STORAGE, errno,
                                        "cannot read the sector size of '%s'", table->device);
+        if (sector <= 0)
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_FAILED, "'%s' has no sectors",
+                                 table->device);
         table->sector = (uint64_t)sector;
         table->sectors = size / table->sector;
         return true;
@@ -147,13 +152,23 @@ static bool read_report(struct partition_table *table, const json_t *report)
         return true;
 }
 
+/* Partitions are named after the device itself, not after a link to it; device-mapper's names are no links to
+ * be followed. */
+static char *real_device(const char *device)
+{
+        char real[PATH_MAX];
+
+        return g_strdup(!g_str_has_prefix(device, "/dev/mapper/") && realpath(device, real) ? real : device);
+}
+
 struct partition_table *partition_table_read(struct lane *lane, const char *device, GError **error)
 {
         CLEANUP(partition_table_free) struct partition_table *table = g_new0(struct partition_table, 1);
-        const char *const argv[] = { "sfdisk", "--json", "--", device, NULL };
+        g_autofree char *real = real_device(device);
+        const char *const argv[] = { "sfdisk", "--json", "--", real, NULL };
         CLEANUP(json_decref) json_t *report = NULL;
 
-        table->device = g_strdup(device);
+        table->device = g_strdup(real);
         table->partitions = g_array_new(FALSE, TRUE, sizeof(struct partition));
         g_array_set_clear_func(table->partitions, partition_clear);
         if (!read_geometry(table, error))

@@ -101,7 +101,7 @@ static bool tell_parent(struct lane *lane, const struct pool_adapter *adapter, u
 
 bool vhba_create(struct lane *lane, const struct pool_adapter *adapter, unsigned *number, GError **error)
 {
-        unsigned parent, waited = 0;
+        unsigned parent = 0, waited = 0;
 
         if (!find_parent(adapter, &parent, error) ||
             !tell_parent(lane, adapter, parent, "vport_create", error))

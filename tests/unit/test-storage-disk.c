@@ -267,6 +267,29 @@ START_TEST(test_format)
 }
 END_TEST
 
+static void link_body(void)
+{
+        struct backend_context context;
+        g_autofree char *node = device;
+
+        ck_assert_int_eq(symlink(node, "/run/disk"), 0);
+        device = (char *)"/run/disk";
+        context = context_of("gpt");
+        device = node;
+        ck_assert_ok(backend_disk.build(&context, 0, &error));
+        /* Named after the disk, not after the link. */
+        create(&context, 1, 10 * MIB, "linux");
+        destroy(&context, 1);
+        host_context_clear(&context);
+}
+
+START_TEST(test_link)
+{
+        if (has_disk())
+                host_run(link_body);
+}
+END_TEST
+
 static void hostile_body(void)
 {
         static const char *const reports[] = {
@@ -298,4 +321,4 @@ START_TEST(test_hostile)
 END_TEST
 
 CHECK_MAIN_FIXTURE("storage-disk", host_setup, host_teardown, test_gpt, test_dos, test_use, test_clone,
-                   test_format, test_hostile)
+                   test_format, test_link, test_hostile)
