@@ -100,7 +100,7 @@ static bool create(const struct backend_context *context, struct volume *volume,
 }
 
 static bool copy(const struct backend_context *context, struct volume *volume, const struct volume *source,
-                  unsigned flags, GError **error)
+                 unsigned flags, GError **error)
 {
         return create(context, volume, flags, error);
 }

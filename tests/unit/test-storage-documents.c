@@ -164,8 +164,7 @@ static bool is_same(const char *a, const char *b)
 {
         g_autofree char *left = load(a, ".in.xml"), *right = load(b, ".in.xml");
         CLEANUP(pool_def_unref)
-        struct pool_def *one = pool_def_parse(left, NULL),
-                        *two = pool_def_parse(right, NULL);
+        struct pool_def *one = pool_def_parse(left, NULL), *two = pool_def_parse(right, NULL);
 
         return pool_def_is_same_storage(one, two);
 }
@@ -201,8 +200,7 @@ START_TEST(test_sets)
         g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func((GDestroyNotify)volume_unref);
         g_autoptr(GString) text = g_string_new(NULL);
         CLEANUP(volume_set_unref)
-        struct volume_set *set = NULL,
-                          *with = NULL, *without = NULL, *replaced = NULL;
+        struct volume_set *set = NULL, *with = NULL, *without = NULL, *replaced = NULL;
         CLEANUP(volume_unref) struct volume *b = volume("b"), *c = volume("c");
 
         g_ptr_array_add(list, volume("c"));
