@@ -138,3 +138,8 @@ bool account_may_open(const struct account *account, uid_t uid, gid_t gid, mode_
                 return (mode >> 3 & want) == want;
         return (mode & want) == want;
 }
+
+char *account_format_label(const struct account *account)
+{
+        return g_strdup_printf("+%u:+%u", (unsigned)account->uid, (unsigned)account->gid);
+}

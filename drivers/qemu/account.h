@@ -35,4 +35,7 @@ void account_unref(const struct account *account);
  * directories above. */
 bool account_may_open(const struct account *account, uid_t uid, gid_t gid, mode_t mode, bool write);
 
+/* As a label of the security model "dac": "+64055:+108". Free it. */
+char *account_format_label(const struct account *account);
+
 DEFINE_CLEANUP(const struct account, account_unref);

@@ -10,6 +10,7 @@
 #include "base/loop.h"
 #include "base/registry.h"
 #include "base/store.h"
+#include "drivers/host/host-capabilities-xml.h"
 #include "drivers/host/host.h"
 #include "drivers/qemu/capabilities-xml.h"
 #include "drivers/qemu/domain-capabilities-xml.h"
@@ -83,7 +84,16 @@ static void prepare(struct domain_driver *driver, const char *type, const char *
 static void answer_capabilities(const GPtrArray *caps, void *data)
 {
         g_autofree struct question *question = data;
-        const struct capabilities_request request = { .host = question->driver->base.host, .caps = caps };
+        const struct account *account = question->driver->account;
+        g_autofree char *label = account_format_label(account);
+        const char *const labels[] = { "kvm", label, "qemu", label, NULL };
+        const struct host_secmodel dac = { .model = "dac", .doi = "0", .baselabels = labels };
+        const struct capabilities_request request = {
+                .host = question->driver->base.host,
+                .caps = caps,
+                .secmodels = &dac,
+                .n_secmodels = account->is_own ? 0 : 1,
+        };
         g_autofree char *text = capabilities_format(&request);
 
         question->text_done(text, NULL, question->data);

@@ -103,7 +103,7 @@ void resources_add_file(struct resources *resources, const char *path, bool writ
         uid_t uid;
         gid_t gid;
 
-        if (ownership_is_needed(guest->driver->account, path, write, &uid, &gid))
+        if (!resources->no_relabel && ownership_is_needed(guest->driver->account, path, write, &uid, &gid))
                 status_add_image(guest->status, path, uid, gid);
         va_start(args, what_format);
         add_check(resources, path, write, g_strdup_vprintf(what_format, args));
@@ -222,11 +222,17 @@ uint64_t resources_get_lock_bytes(const struct domain_def *def)
 bool resources_prepare(struct resources *resources, GError **error)
 {
         static bool (*const steps[])(struct resources * resources, GError * *error) = {
-                prepare_acceleration,    resources_prepare_boot,
-                resources_prepare_disks, resources_prepare_graphics,
-                resources_prepare_chars, prepare_rngs,
-                prepare_inputs,          resources_prepare_hostdevs,
-                prepare_vsock,           resources_prepare_interfaces,
+                resources_prepare_labels,
+                prepare_acceleration,
+                resources_prepare_boot,
+                resources_prepare_disks,
+                resources_prepare_graphics,
+                resources_prepare_chars,
+                prepare_rngs,
+                prepare_inputs,
+                resources_prepare_hostdevs,
+                prepare_vsock,
+                resources_prepare_interfaces,
                 resources_prepare_tpms,
         };
 

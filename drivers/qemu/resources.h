@@ -22,6 +22,7 @@ struct resources {
         GHashTable *by_alias;         /* owned; alias -> struct device_resources, owned */
         GArray *fds;                  /* owned, int, each owned; all that the emulator gets */
         GArray *checks;               /* owned, struct launch_check; what the emulator must be able to open */
+        bool no_relabel;              /* no file changes hands */
         char *made_store;             /* owned; an NVRAM file that was not there before */
         unsigned next_image;          /* number of the next image in a chain */
 };
@@ -71,4 +72,5 @@ bool resources_prepare_graphics(struct resources *resources, GError **error);
 bool resources_prepare_interfaces(struct resources *resources, GError **error);
 bool resources_prepare_chars(struct resources *resources, GError **error);
 bool resources_prepare_tpms(struct resources *resources, GError **error);
+bool resources_prepare_labels(struct resources *resources, GError **error);
 bool resources_prepare_hostdevs(struct resources *resources, GError **error);

@@ -354,6 +354,8 @@ static const char *const impossible[][2] = {
         { "<devices><interface type='bridge'><source bridge='nobridge0'/></interface></devices>",
           "nobridge0" },
         { "<devices><emulator>/nonexistent/qemu</emulator></devices>", "/nonexistent/qemu" },
+        { "<seclabel type='static' model='selinux'><label>a:b:c</label></seclabel>", "selinux" },
+        { "<seclabel type='none' model='dac'/>", "model='dac'" },
 };
 
 START_TEST(what_cannot_be_is_named)
@@ -540,6 +542,8 @@ START_TEST(an_emulator_of_another_user)
         ck_assert_ptr_nonnull(strstr(text, "Seccomp:\t2"));
         ck_assert_int_eq(stat(image, &st), 0);
         ck_assert_uint_eq(st.st_uid, 65534);
+        ck_assert_ptr_nonnull(
+                strstr(domain_get_published(domain)->base.active->xml, "<label>+65534:+65534</label>"));
         destroy(domain);
         ck_assert_int_eq(stat(image, &st), 0);
         ck_assert_uint_eq(st.st_uid, 0);
