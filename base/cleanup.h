@@ -4,20 +4,20 @@
 /*
  * Cleanup of owned locals, beside GLib's g_autoptr and g_autofree (which need typedefs):
  *
- *     CLEANUP(domain_unref) struct domain *domain = ...;      after DEFINE_CLEANUP(struct domain, domain_unref)
- *     CLEANUP_FD int fd = open(...);
+ *     CLEANUP(domain_unref) struct domain *domain = ...;      after DEFINE_CLEANUP(struct domain,
+ * domain_unref) CLEANUP_FD int fd = open(...);
  *
  * Ownership leaves through g_steal_pointer() and fd_steal().
  */
 
 #include <unistd.h>
 
-#define DEFINE_CLEANUP(type, function)                                                                                 \
-        static inline void function##_cleanup(type **pointer)                                                          \
-        {                                                                                                              \
-                if (*pointer)                                                                                          \
-                        function(*pointer);                                                                            \
-        }                                                                                                              \
+#define DEFINE_CLEANUP(type, function)                                                                       \
+        static inline void function##_cleanup(type **pointer)                                                \
+        {                                                                                                    \
+                if (*pointer)                                                                                \
+                        function(*pointer);                                                                  \
+        }                                                                                                    \
         struct cleanup_semicolon_##function
 
 #define CLEANUP(function) __attribute__((cleanup(function##_cleanup)))

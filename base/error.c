@@ -8,7 +8,8 @@
 
 #define CODE_BITS 16
 
-/* The message of each number, %s being the detail. Part of the wire: clients match on some ("Domain not found"). */
+/* The message of each number, %s being the detail. Part of the wire: clients match on some ("Domain not
+ * found"). */
 static const char *const formats[] = {
         [ERROR_INTERNAL_ERROR] = "internal error: %s",
         [ERROR_NO_MEMORY] = "out of memory: %s",
@@ -125,7 +126,8 @@ GQuark error_quark(void)
         return (GQuark)quark;
 }
 
-/* Makes text fit for the bus: valid UTF-8, no control characters but newline, at most max bytes. Takes text. */
+/* Makes text fit for the bus: valid UTF-8, no control characters but newline, at most max bytes. Takes text.
+ */
 static char *sanitize(char *text, size_t max)
 {
         g_autofree char *raw = text;

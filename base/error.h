@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * Errors of the agent: a GError whose code carries libvirt's error number and the number of the part of the agent
- * it comes from (virErrorNumber and virErrorDomain of libvirt's API), and whose message is a finished sentence
- * that begins with the standard phrase of that number.
+ * Errors of the agent: a GError whose code carries libvirt's error number and the number of the part of the
+ * agent it comes from (virErrorNumber and virErrorDomain of libvirt's API), and whose message is a finished
+ * sentence that begins with the standard phrase of that number.
  *
  *     return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_INVALID, "domain '%s' is not running", name);
  *
@@ -210,14 +210,16 @@ GQuark error_quark(void);
 #define ERROR_QUARK error_quark()
 
 /*
- * Sets *error (which may be NULL) and returns false, so that a failing function can end in `return error_set(...)`.
- * The format describes what failed, with the object's name in it, and does not repeat the standard phrase. Control
- * characters are replaced by '?' and invalid UTF-8 is repaired: the result can always travel on the bus.
+ * Sets *error (which may be NULL) and returns false, so that a failing function can end in `return
+ * error_set(...)`. The format describes what failed, with the object's name in it, and does not repeat the
+ * standard phrase. Control characters are replaced by '?' and invalid UTF-8 is repaired: the result can
+ * always travel on the bus.
  */
 bool error_set(GError **error, enum error_domain from, enum error_code code, const char *format, ...)
         G_GNUC_PRINTF(4, 5);
 
-/* The same for a failed system call: "<what failed>: <strerror(errnum)>", as ERROR_SYSTEM_ERROR; errnum as in errno. */
+/* The same for a failed system call: "<what failed>: <strerror(errnum)>", as ERROR_SYSTEM_ERROR; errnum as in
+ * errno. */
 bool error_set_errno(GError **error, enum error_domain from, int errnum, const char *format, ...)
         G_GNUC_PRINTF(4, 5);
 
@@ -226,5 +228,6 @@ enum error_code error_get_code(const GError *error);
 enum error_domain error_get_domain(const GError *error);
 bool error_is(const GError *error, enum error_code code);
 
-/* A printable copy of foreign text for a message: at most ERROR_QUOTE_MAX bytes, cut with "..."; NULL gives "". */
+/* A printable copy of foreign text for a message: at most ERROR_QUOTE_MAX bytes, cut with "..."; NULL gives
+ * "". */
 char *error_quote(const char *text) G_GNUC_WARN_UNUSED_RESULT;

@@ -259,7 +259,7 @@ static void find_body(void)
         ck_assert_fails(backend_netfs.find(&context, false, sources, &error), "no host");
         ck_assert_ok(
                 pool_source_parse("<source><host name='files'/></source>", POOL_NETFS, &def.source, &error));
-        /* As showmount of nfs-utils 2.6 prints them. */
+        /* In the form of showmount(8); written, not recorded. */
         host_stand_in("showmount", "echo \"$@\" >>/run/log\n"
                                    "echo '/srv/images  192.168.0.0/16,10.0.0.1'\n"
                                    "echo '/srv/two words *'\n"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * drivers/storage: pools of Ceph images and of ZFS volumes, through stand-ins that answer as rbd and
- * ceph 16.2 and zfs 2.1 do; and tools that hang.
+ * drivers/storage: pools of Ceph images and of ZFS volumes, through stand-ins whose answers are written after
+ * the manuals of rbd, ceph and zfs, not recorded from a cluster; and tools that hang.
  */
 #include "tests/unit/storage-host.h"
 

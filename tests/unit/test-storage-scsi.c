@@ -429,7 +429,7 @@ static void find_body(void)
         ck_assert_fails(backend_iscsi.find(&context, false, sources, &error), "no host");
         ck_assert_ok(pool_source_parse("<source><host name='::1' port='3261'/></source>", POOL_ISCSI,
                                        &def.source, &error));
-        /* As open-iscsi 2.1 prints them. */
+        /* In the form of iscsiadm(8); written, not recorded. */
         host_stand_in("iscsiadm", "echo \"$@\" >>/run/log\n"
                                   "echo '[::1]:3261,1 iqn.2013-06.com.example:one'\n"
                                   "echo '10.0.0.1:3261,1 iqn.2013-06.com.example:one'\n"
