@@ -70,6 +70,11 @@ bool get_domain_persistent(const struct target *target, struct marshal_slot *slo
         return marshal_slot_write(slot, "b", get_state(target)->base.persistent != NULL);
 }
 
+bool get_domain_scheduler_type(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        return marshal_slot_write(slot, "(si)", domain_driver_get_scheduler(target->connect->domains), 0);
+}
+
 bool get_domain_uuid(const struct target *target, struct marshal_slot *slot, GError **error)
 {
         return marshal_slot_write(slot, "s", target_get_domain(target)->base.uuid_text);

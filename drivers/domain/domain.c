@@ -176,6 +176,11 @@ struct registry *domain_driver_get_registry(const struct domain_driver *driver)
         return driver->domains;
 }
 
+const char *domain_driver_get_scheduler(const struct domain_driver *driver)
+{
+        return driver->ops->scheduler;
+}
+
 void domain_driver_set_storage(struct domain_driver *driver, struct storage *storage)
 {
         driver->storage = storage;

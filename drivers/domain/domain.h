@@ -228,6 +228,10 @@ void domain_owner_gone(struct domain_driver *driver, const char *owner);
 /* Starts every inactive domain that is marked autostart; failures are logged. After takeover. */
 void domain_autostart(struct domain_driver *driver);
 
+/* The name of what shares the host's processors among its domains (virDomainGetSchedulerType); it has no
+ * parameters yet. */
+const char *domain_driver_get_scheduler(const struct domain_driver *driver);
+
 /* The pools whose volumes disks may be (borrowed; outlives the driver). Before the first start. */
 void domain_driver_set_storage(struct domain_driver *driver, struct storage *storage);
 

@@ -19,6 +19,8 @@ struct domain_driver_ops {
         const char
                 *name; /* "QEMU": the last element of the connection's path; in capitals the Type property */
 
+        const char *scheduler; /* "posix": the host's own; see domain_driver_get_scheduler() */
+
         /* -- loop -- */
 
         /*

@@ -325,6 +325,7 @@ static bool undefine(struct domain *domain, const struct domain_def *def, unsign
 
 static const struct domain_driver_ops qemu_ops = {
         .name = "QEMU",
+        .scheduler = "posix",
         .prepare = prepare,
         .capabilities = capabilities,
         .domain_capabilities = domain_capabilities,

@@ -69,8 +69,8 @@ END_TEST
 
 START_TEST(test_getall_of_a_domain_is_complete)
 {
-        const char *const names[] = { "Active", "Autostart",  "Id",      "Name",
-                                      "OSType", "Persistent", "Updated", "UUID" };
+        const char *const names[] = { "Active",     "Autostart",     "Id",      "Name", "OSType",
+                                      "Persistent", "SchedulerType", "Updated", "UUID" };
 
         for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
                 g_autoptr(sd_bus_message) reply =

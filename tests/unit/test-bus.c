@@ -235,7 +235,7 @@ START_TEST(properties_of_objects)
                       DBUS_TYPE_INVALID);
         expect_reply(serial, "a{sv}");
         dbus_message_iter_init(fake_bus_await(fake, serial), &iter);
-        ck_assert_int_eq(dbus_message_iter_get_element_count(&iter), 8);
+        ck_assert_int_eq(dbus_message_iter_get_element_count(&iter), 9);
         dbus_message_iter_recurse(&iter, &array);
         dbus_message_iter_recurse(&array, &entry);
         dbus_message_iter_next(&entry);

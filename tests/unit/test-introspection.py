@@ -40,6 +40,7 @@ KNOWN = """
     Domain.Name property s read
     Domain.OSType property s read
     Domain.Persistent property b read
+    Domain.SchedulerType property (si) read
     Domain.Updated property b read
     Domain.UUID property s read
     Domain.Create method u -
