@@ -19,6 +19,7 @@
 #include "drivers/storage/storage.h"
 #include "drivers/test/test-driver.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,10 +50,23 @@ struct step {
 
 /* ---- steps ---- */
 
+/* So that no socket becomes the standard output of anything, when these were closed. */
+static void open_standard_files(void)
+{
+        int fd;
+
+        do
+                fd = open("/dev/null", O_RDWR);
+        while (fd >= 0 && fd <= STDERR_FILENO);
+        if (fd >= 0)
+                close(fd);
+}
+
 static bool start_process(struct agent *agent, GError **error)
 {
         struct rlimit limit;
 
+        open_standard_files();
         signal(SIGPIPE, SIG_IGN);
         umask(0077);
         if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < DESCRIPTORS) {
