@@ -5,6 +5,7 @@
  */
 #include "drivers/storage/storage.h"
 
+#include "base/cleanup.h"
 #include "base/lane.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -12,7 +13,13 @@
 #include "drivers/storage/index.h"
 #include "drivers/storage/model.h"
 
+#include <fcntl.h>
+#include <linux/openat2.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#define DEV "/dev/"
 
 /* ---- the kind ---- */
 
@@ -358,11 +365,64 @@ static char *plain_path(const char *path)
         return g_string_free(plain, FALSE);
 }
 
+/*
+ * The number of the block device that path, a name below /dev, leads to; 0: none. Nothing outside of that
+ * file system is looked at, which answers from memory.
+ */
+static dev_t find_device(int dev_fd, const char *path)
+{
+        struct open_how how = {
+                .flags = O_PATH | O_CLOEXEC,
+                .resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS,
+        };
+        CLEANUP_FD int fd = -1;
+        struct stat st;
+
+        if (!g_str_has_prefix(path, DEV))
+                return 0;
+        fd = (int)syscall(SYS_openat2, dev_fd, path + strlen(DEV), &how, sizeof(how));
+        return fd >= 0 && fstat(fd, &st) == 0 && S_ISBLK(st.st_mode) ? st.st_rdev : 0;
+}
+
+static struct volume *find_in_set(const struct volume_set *set, int dev_fd, dev_t device)
+{
+        for (unsigned i = 0; set && i < set->count; i++) {
+                struct volume *volume = set->volumes[i];
+
+                if (volume->type == VOLUME_BLOCK && volume->path &&
+                    find_device(dev_fd, volume->path) == device)
+                        return volume;
+        }
+        return NULL;
+}
+
+/* Block devices have several names, in /dev/disk and elsewhere: any of them will do. */
+static struct volume *find_alias(struct storage *storage, const char *path)
+{
+        CLEANUP_FD int dev_fd = open(DEV, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        dev_t device = dev_fd >= 0 ? find_device(dev_fd, path) : 0;
+        g_autoptr(GPtrArray) pools = NULL;
+        struct volume *volume = NULL;
+
+        if (!device)
+                return NULL;
+        pools = registry_list(storage->pools);
+        for (unsigned i = 0; !volume && i < pools->len; i++) {
+                const struct managed *pool = g_ptr_array_index(pools, i);
+
+                volume = find_in_set(((const struct storage_pool_state *)pool->published)->volumes, dev_fd,
+                                     device);
+        }
+        return volume;
+}
+
 struct volume *storage_volume_lookup_path(struct storage *storage, const char *path, GError **error)
 {
         g_autofree char *plain = plain_path(path), *quoted = error_quote(path);
         struct volume *volume = storage_index_find(storage->by_path, plain, NULL);
 
+        if (!volume)
+                volume = find_alias(storage, plain);
         if (!volume)
                 error_set(error, ERROR_FROM_STORAGE, ERROR_NO_STORAGE_VOL,
                           "no storage vol with matching path '%s'", quoted);

@@ -207,8 +207,10 @@ const struct volume *storage_snapshot_find(const struct storage_snapshot *snapsh
 /* ---- volumes: lookups; borrowed, valid until the next publication: take a reference to keep ---- */
 
 struct volume *storage_volume_lookup_key(struct storage *storage, const char *key, GError **error);
-/* Also finds aliases: a path that leads to the same file as the volume's by its text ("//", "/./", a link in
- * /dev/disk by the pool's target) without looking at the disk. */
+/*
+ * Also finds aliases: a path that leads to the same by its text ("//", "/./"), and, for block devices, every
+ * other name below /dev (/dev/disk/by-id ...).
+ */
 struct volume *storage_volume_lookup_path(struct storage *storage, const char *path, GError **error);
 struct volume *storage_volume_lookup_name(struct storage_pool *pool, const char *name, GError **error);
 /* NULL with ERROR_NO_STORAGE_POOL when the volume is in no active pool (any more). */

@@ -77,7 +77,7 @@ END_TEST
 
 START_TEST(test_disk)
 {
-        g_autofree char *name = NULL, *xml = NULL, *second = NULL;
+        g_autofree char *name = NULL, *xml = NULL, *second = NULL, *alias = NULL;
         struct storage_pool *pool;
         struct storage_pool_info info;
         struct volume *volume;
@@ -95,6 +95,12 @@ START_TEST(test_disk)
         volume = expect(create_volume(pool, xml)).volume;
         ck_assert_uint_eq(volume->capacity, 8 * MIB);
         ck_assert_ptr_eq(storage_volume_lookup_path(storage, volume->path, NULL), find(pool, name));
+        alias = g_strdup_printf("/dev/virtbus-test-%s", name);
+        ck_assert_int_eq(symlink(name, alias), 0);
+        volume = storage_volume_lookup_path(storage, alias, NULL);
+        ck_assert_int_eq(unlink(alias), 0);
+        ck_assert_ptr_eq(volume, find(pool, name));
+        ck_assert_ptr_null(storage_volume_lookup_path(storage, alias, NULL));
         storage_pool_get_info(pool, &info);
         ck_assert_uint_lt(info.numbers.available, 24 * MIB);
         refuse(create_volume(pool, "<volume><name>other</name><capacity>1</capacity></volume>"),
