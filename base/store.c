@@ -17,6 +17,10 @@
 #include <sys/stat.h>
 
 /* Not made of the file's name, which may fill NAME_MAX alone. */
+/* How long store_lock() waits for the lock of an agent that has just ended: a second. */
+#define LOCK_TRIES    20
+#define LOCK_PAUSE_US 50000
+
 #define TEMPORARY_PREFIX ".tmp-"
 
 DEFINE_CLEANUP(DIR, closedir);
@@ -307,6 +311,21 @@ bool store_mark(const char *dir, const char *name, bool on, GError **error)
         return on ? store_write(dir, name, "", true, error) : store_remove(dir, name, true, error);
 }
 
+/* A process that an agent was just starting when it was killed holds the lock until it runs its own program.
+ */
+static bool take_lock(int lock)
+{
+        for (unsigned try = 0; try < LOCK_TRIES; try++) {
+                if (flock(lock, LOCK_EX | LOCK_NB) == 0)
+                        return true;
+                if (errno != EWOULDBLOCK)
+                        return false;
+                g_usleep(LOCK_PAUSE_US);
+        }
+        errno = EWOULDBLOCK;
+        return false;
+}
+
 bool store_lock(const char *dir, int *fd, GError **error)
 {
         g_autofree char *path = g_build_filename(dir, "lock", NULL);
@@ -317,7 +336,7 @@ bool store_lock(const char *dir, int *fd, GError **error)
         lock = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (lock < 0)
                 return error_set_errno(error, ERROR_FROM_NONE, errno, "cannot open '%s'", path);
-        if (flock(lock, LOCK_EX | LOCK_NB) < 0) {
+        if (!take_lock(lock)) {
                 if (errno == EWOULDBLOCK)
                         return error_set(error, ERROR_FROM_NONE, ERROR_RESOURCE_BUSY,
                                          "another agent uses the directory '%s'", dir);

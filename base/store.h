@@ -47,6 +47,7 @@ bool store_is_marked(const char *dir, const char *name);
 
 /*
  * Takes the exclusive lock dir/lock (flock) for the life of the process. *fd is the descriptor to keep open.
- * Fails with ERROR_RESOURCE_BUSY, naming the directory, when another agent holds it.
+ * Fails with ERROR_RESOURCE_BUSY, naming the directory, when another agent holds it. That
+ * one is waited for a second: it may have ended just now.
  */
 bool store_lock(const char *dir, int *fd, GError **error);
