@@ -81,12 +81,22 @@ struct bus *bus_new(struct loop *loop, enum bus_type type)
         return bus;
 }
 
+/* A failure that no call is there to take. */
+static void report(struct domain_driver *driver, const struct domain *domain, const GError *error, void *data)
+{
+        const struct connect *connect = data;
+        g_autofree char *path = tree_get_path(&connect->branches[TREE_DOMAINS], domain);
+
+        signal_error(connect->bus, connect, path, error);
+}
+
 void bus_add_connection(struct bus *bus, const struct bus_model *model)
 {
         struct connect *connect = connect_new(bus, model, bus->connects->len);
 
         g_ptr_array_add(bus->connects, connect);
         registry_listen(domain_driver_get_registry(connect->domains), owner_follow, connect);
+        domain_driver_set_reporter(connect->domains, report, connect);
         for (unsigned i = 0; i < TREE_BRANCH_COUNT; i++)
                 if (connect->branches[i].registry)
                         registry_listen(connect->branches[i].registry, object_manager_follow,
@@ -124,6 +134,7 @@ static void abandon_calls(struct bus *bus)
 static void stop_listening(struct connect *connect)
 {
         registry_unlisten(domain_driver_get_registry(connect->domains), owner_follow, connect);
+        domain_driver_set_reporter(connect->domains, NULL, NULL);
         for (unsigned i = 0; i < TREE_BRANCH_COUNT; i++)
                 if (connect->branches[i].registry)
                         registry_unlisten(connect->branches[i].registry, object_manager_follow,
@@ -149,16 +160,4 @@ void bus_free(struct bus *bus)
         g_hash_table_unref(bus->callers);
         g_ptr_array_unref(bus->connects);
         g_free(bus);
-}
-
-void bus_report_error(struct bus *bus, struct domain_driver *driver, const GError *error)
-{
-        const struct connect *connect = NULL;
-
-        for (unsigned i = 0; i < bus->connects->len && !connect; i++) {
-                connect = g_ptr_array_index(bus->connects, i);
-                if (connect->domains != driver)
-                        connect = NULL;
-        }
-        signal_error(bus, connect, NULL, error);
 }

@@ -63,9 +63,3 @@ bool bus_start(struct bus *bus, GError **error);
 void bus_stop(struct bus *bus);
 /* Is every call answered, and everything written? */
 bool bus_is_idle(const struct bus *bus);
-
-/*
- * Tells about a failure that no call is there to take: ErrorEvent of the driver's connection object, or of
- * the manager when driver is NULL. Logging it is the caller's.
- */
-void bus_report_error(struct bus *bus, struct domain_driver *driver, const GError *error);

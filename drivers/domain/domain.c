@@ -6,6 +6,7 @@
 #include "drivers/domain/domain.h"
 
 #include "base/lane.h"
+#include "base/log.h"
 #include "base/loop.h"
 #include "drivers/domain/driver.h"
 #include "drivers/domain/edit-xml.h"
@@ -179,6 +180,21 @@ struct registry *domain_driver_get_registry(const struct domain_driver *driver)
 const char *domain_driver_get_scheduler(const struct domain_driver *driver)
 {
         return driver->ops->scheduler;
+}
+
+void domain_driver_set_reporter(struct domain_driver *driver, domain_reporter report, void *data)
+{
+        driver->report = report;
+        driver->report_data = data;
+}
+
+void domain_report(struct domain *domain, const GError *error, const char *what)
+{
+        struct domain_driver *driver = domain->driver;
+
+        log_gerror(LOG_LEVEL_ERROR, error, "%s '%s'", what, domain->base.name);
+        if (driver->report)
+                driver->report(driver, domain, error, driver->report_data);
 }
 
 void domain_driver_set_storage(struct domain_driver *driver, struct storage *storage)

@@ -232,6 +232,14 @@ void domain_autostart(struct domain_driver *driver);
  * parameters yet. */
 const char *domain_driver_get_scheduler(const struct domain_driver *driver);
 
+/*
+ * Told, on the loop, about failures that no call is there to take (an autostart), after they were logged.
+ * NULL: nobody.
+ */
+typedef void (*domain_reporter)(struct domain_driver *driver, const struct domain *domain,
+                                const GError *error, void *data);
+void domain_driver_set_reporter(struct domain_driver *driver, domain_reporter report, void *data);
+
 /* The pools whose volumes disks may be (borrowed; outlives the driver). Before the first start. */
 void domain_driver_set_storage(struct domain_driver *driver, struct storage *storage);
 

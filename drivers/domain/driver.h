@@ -95,6 +95,8 @@ struct domain_driver {
         struct storage
                 *storage; /* borrowed; whose volumes disks may be; NULL: none. Set before the first start */
         struct registry *domains; /* owned */
+        domain_reporter report;   /* NULL: nobody is told */
+        void *report_data;        /* borrowed */
         GHashTable *by_id;        /* int -> struct domain, borrowed values */
         /* atomic */
         gint last_id;

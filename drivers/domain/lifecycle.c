@@ -232,8 +232,7 @@ static bool destroy_owned_work(struct managed *object, void *data, GError **erro
 static void destroy_owned_done(struct managed *object, const GError *error, void *data)
 {
         if (error)
-                log_gerror(LOG_LEVEL_WARNING, error, "domain '%s' outlives the caller that it belongs to",
-                           object->name);
+                domain_report(domain_from(object), error, "cannot destroy, with its owner gone, domain");
 }
 
 /* In turn, not urgent: a start on its way for that owner comes first and is destroyed after it. */
@@ -349,7 +348,7 @@ void domain_resume(struct domain *domain, managed_done done, void *data)
 static void autostart_done(struct managed *object, const GError *error, void *data)
 {
         if (error)
-                log_gerror(LOG_LEVEL_ERROR, error, "cannot autostart domain '%s'", object->name);
+                domain_report(domain_from(object), error, "cannot autostart domain");
 }
 
 /* True for the first time since boot: the mark lies in the runtime directory, which a boot empties. */

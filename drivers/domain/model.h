@@ -12,6 +12,9 @@ bool domain_check_flags(unsigned flags, unsigned allowed, const char *function, 
 /* Ends a call that failed before it got to an object. */
 void domain_fail(GError *error, managed_done done, void *data);
 
+/* Loop: logs "<what> '<name>': <error>" and tells the driver's reporter: for failures without a call. */
+void domain_report(struct domain *domain, const GError *error, const char *what);
+
 /* Lane: saves the status of a running domain, publishes state (taken) and announces event (taken, may be
  * NULL). */
 void domain_publish(struct domain *domain, struct domain_state *state, struct managed_event *event);

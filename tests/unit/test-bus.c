@@ -5,6 +5,7 @@
 #include "base/pool.h"
 #include "bus/caller.h"
 #include "drivers/domain/domain.h"
+#include "drivers/domain/model.h"
 #include "drivers/storage/storage.h"
 #include "drivers/test/test-driver.h"
 #include "tests/unit/check-main.h"
@@ -373,6 +374,32 @@ END_TEST
 
 /* ---- order and fairness ---- */
 
+/* An autostart that fails has no caller; whoever listens is told. */
+START_TEST(failures_without_a_call_are_signalled)
+{
+        g_autoptr(GError) error = NULL, failure = NULL;
+        struct domain *domain = domain_lookup_name(driver, "test", &error);
+        const GPtrArray *sent = fake_bus_get_sent(fake);
+        const char *message = NULL, *object = NULL;
+        DBusMessage *signal;
+        dbus_int32_t code, from, level;
+
+        ck_assert_ptr_nonnull(domain);
+        error_set(&failure, ERROR_FROM_TEST, ERROR_OPERATION_FAILED, "no luck");
+        domain_report(domain, failure, "cannot autostart domain");
+        expect_reply(DOMAIN_CALL(":1.1", "GetState"), "(ii)");
+        signal = g_ptr_array_index(sent, 0);
+        ck_assert(dbus_message_is_signal(signal, "org.libvirt.Connect", "ErrorEvent"));
+        ck_assert(dbus_message_get_args(signal, NULL, DBUS_TYPE_INT32, &code, DBUS_TYPE_INT32, &from,
+                                        DBUS_TYPE_STRING, &message, DBUS_TYPE_INT32, &level,
+                                        DBUS_TYPE_OBJECT_PATH, &object, DBUS_TYPE_INVALID));
+        ck_assert_int_eq(code, ERROR_OPERATION_FAILED);
+        ck_assert_int_eq(from, ERROR_FROM_TEST);
+        ck_assert_str_eq(message, "operation failed: no luck");
+        ck_assert_str_eq(object, DOMAIN);
+}
+END_TEST
+
 START_TEST(signals_leave_before_the_reply)
 {
         dbus_uint32_t serial = call(":1.1", DOMAIN, "org.libvirt.Domain", "Suspend", DBUS_TYPE_INVALID);
@@ -564,6 +591,7 @@ int main(void)
                 who_leaves_unknown_may_nothing,
                 read_only_opening_restricts,
                 last_errors_are_the_callers_own,
+                failures_without_a_call_are_signalled,
                 signals_leave_before_the_reply,
                 calls_of_one_caller_act_in_order,
                 destroy_is_the_last_word,
