@@ -11,29 +11,33 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
-/* Not made of the file's name, which may fill NAME_MAX alone. */
 /* How long store_lock() waits for the lock of an agent that has just ended: a second. */
 #define LOCK_TRIES    20
 #define LOCK_PAUSE_US 50000
 
+/* Not made of the file's name, which may fill NAME_MAX alone. */
 #define TEMPORARY_PREFIX ".tmp-"
 
 DEFINE_CLEANUP(DIR, closedir);
 
+/* Tells this process's temporary files from those that others left; const from its first use on. */
+static char prefix[sizeof(TEMPORARY_PREFIX) + 2 * 8 + 1];
+static pthread_once_t prefix_once = PTHREAD_ONCE_INIT;
+
+static void make_prefix(void)
+{
+        g_snprintf(prefix, sizeof(prefix), TEMPORARY_PREFIX "%08x%08x-", g_random_int(), g_random_int());
+}
+
 static const char *process_prefix(void)
 {
-        static char *prefix = NULL;
-
-        if (g_once_init_enter(&prefix)) {
-                char *made = g_strdup_printf(TEMPORARY_PREFIX "%08x%08x-", g_random_int(), g_random_int());
-
-                g_once_init_leave(&prefix, made);
-        }
+        pthread_once(&prefix_once, make_prefix);
         return prefix;
 }
 
