@@ -72,6 +72,34 @@ static void write_basic(DBusMessageIter *iter, char type, va_list *args)
         need(dbus_message_iter_append_basic(iter, type, &value));
 }
 
+void marshal_open_array(DBusMessageIter *iter, DBusMessageIter *array, const char *element)
+{
+        need(dbus_message_iter_open_container(iter, DBUS_TYPE_ARRAY, element, array));
+}
+
+void marshal_open_entry(DBusMessageIter *iter, DBusMessageIter *entry)
+{
+        need(dbus_message_iter_open_container(iter, DBUS_TYPE_DICT_ENTRY, NULL, entry));
+}
+
+void marshal_close(DBusMessageIter *iter, DBusMessageIter *inner)
+{
+        need(dbus_message_iter_close_container(iter, inner));
+}
+
+static void write_bytes(DBusMessageIter *iter, va_list *args)
+{
+        const void *bytes = va_arg(*args, const void *);
+        size_t length = va_arg(*args, size_t);
+        DBusMessageIter array;
+
+        g_assert(length <= DBUS_MAXIMUM_ARRAY_LENGTH);
+        marshal_open_array(iter, &array, DBUS_TYPE_BYTE_AS_STRING);
+        if (length)
+                need(dbus_message_iter_append_fixed_array(&array, DBUS_TYPE_BYTE, &bytes, (int)length));
+        marshal_close(iter, &array);
+}
+
 /* Writes the values from *signature up to `end` ('\0' or a closing bracket) and leaves *signature on it. */
 static void write_values(DBusMessageIter *iter, const char **signature, char end, va_list *args)
 {
@@ -86,6 +114,10 @@ static void write_values(DBusMessageIter *iter, const char **signature, char end
                                 iter, entry ? DBUS_TYPE_DICT_ENTRY : DBUS_TYPE_STRUCT, NULL, &inner));
                         write_values(&inner, signature, entry ? '}' : ')', args);
                         need(dbus_message_iter_close_container(iter, &inner));
+                } else if (**signature == DBUS_TYPE_ARRAY) {
+                        (*signature)++;
+                        g_assert(**signature == DBUS_TYPE_BYTE);
+                        write_bytes(iter, args);
                 } else {
                         write_basic(iter, **signature, args);
                 }
@@ -104,21 +136,6 @@ void marshal_write(DBusMessageIter *iter, const char *signature, ...)
         va_start(args, signature);
         marshal_write_list(iter, signature, &args);
         va_end(args);
-}
-
-void marshal_open_array(DBusMessageIter *iter, DBusMessageIter *array, const char *element)
-{
-        need(dbus_message_iter_open_container(iter, DBUS_TYPE_ARRAY, element, array));
-}
-
-void marshal_open_entry(DBusMessageIter *iter, DBusMessageIter *entry)
-{
-        need(dbus_message_iter_open_container(iter, DBUS_TYPE_DICT_ENTRY, NULL, entry));
-}
-
-void marshal_close(DBusMessageIter *iter, DBusMessageIter *inner)
-{
-        need(dbus_message_iter_close_container(iter, inner));
 }
 
 static void read_basic(DBusMessageIter *iter, char type, va_list *args)
@@ -161,11 +178,29 @@ static void read_basic(DBusMessageIter *iter, char type, va_list *args)
         }
 }
 
+static void read_bytes(DBusMessageIter *iter, va_list *args)
+{
+        const void **bytes = va_arg(*args, const void **);
+        size_t *length = va_arg(*args, size_t *);
+        DBusMessageIter array;
+        int count;
+
+        dbus_message_iter_recurse(iter, &array);
+        dbus_message_iter_get_fixed_array(&array, bytes, &count);
+        *length = (size_t)count;
+}
+
 void marshal_read_list(DBusMessageIter *iter, const char *signature, va_list *args)
 {
         for (; *signature; signature++) {
                 g_assert(dbus_message_iter_get_arg_type(iter) == *signature);
-                read_basic(iter, *signature, args);
+                if (*signature == DBUS_TYPE_ARRAY) {
+                        signature++;
+                        g_assert(*signature == DBUS_TYPE_BYTE);
+                        read_bytes(iter, args);
+                } else {
+                        read_basic(iter, *signature, args);
+                }
                 dbus_message_iter_next(iter);
         }
 }

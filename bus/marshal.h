@@ -4,7 +4,7 @@
 /*
  * Values into and out of messages, by signature. The basic types and their C arguments: b bool, y q int
  * promoted, i u 32 bits, x t 64 bits (casts where the C type is not of that size), d double, s o g const char
- * *. Loop thread.
+ * *; and ay, bytes: const void * and size_t. Loop thread.
  *
  *     marshal_write(&iter, "(ii)", state, reason);
  */
@@ -15,8 +15,8 @@
 #include <stdint.h>
 
 /*
- * Appends values: any sequence of basic types, structs "(...)" and dictionary entries "{..}" of them. Text
- * that is not UTF-8 is repaired, NULL is written as "". A signature that is not of that form is a bug
+ * Appends values: any sequence of basic types, bytes, structs "(...)" and dictionary entries "{..}" of them.
+ * Text that is not UTF-8 is repaired, NULL is written as "". A signature that is not of that form is a bug
  * (assertion).
  */
 void marshal_write(DBusMessageIter *iter, const char *signature, ...);
@@ -30,8 +30,8 @@ void marshal_open_entry(DBusMessageIter *iter, DBusMessageIter *entry);
 void marshal_close(DBusMessageIter *iter, DBusMessageIter *inner);
 
 /*
- * Reads values of basic types into pointers to the C types above (strings are borrowed from the message) and
- * moves iter behind them. The message has been checked to have this signature.
+ * Reads values of basic types and bytes into pointers to the C types above (strings and bytes are borrowed
+ * from the message) and moves iter behind them. The message has been checked to have this signature.
  */
 void marshal_read(DBusMessageIter *iter, const char *signature, ...);
 void marshal_read_list(DBusMessageIter *iter, const char *signature, va_list *args);

@@ -49,6 +49,22 @@ START_TEST(basic_values_round_trip)
 }
 END_TEST
 
+START_TEST(bytes_round_trip)
+{
+        const void *bytes, *nothing;
+        size_t length, empty;
+        uint32_t u;
+
+        marshal_write(&writer, "ayuay", "a\0\377", (size_t)3, 7, NULL, (size_t)0);
+        expect_signature("ayuay");
+        marshal_read(&reader, "ayuay", &bytes, &length, &u, &nothing, &empty);
+        ck_assert_uint_eq(length, 3);
+        ck_assert_mem_eq(bytes, "a\0\377", 3);
+        ck_assert_uint_eq(u, 7);
+        ck_assert_uint_eq(empty, 0);
+}
+END_TEST
+
 START_TEST(structs_nest)
 {
         DBusMessageIter outer, inner;
@@ -169,6 +185,7 @@ int main(void)
 
         tcase_add_checked_fixture(tcase, setup, teardown);
         tcase_add_test(tcase, basic_values_round_trip);
+        tcase_add_test(tcase, bytes_round_trip);
         tcase_add_test(tcase, structs_nest);
         tcase_add_test(tcase, dictionary_entries_and_arrays);
         tcase_add_test(tcase, text_that_is_no_utf8_is_repaired);
