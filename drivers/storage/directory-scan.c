@@ -120,13 +120,8 @@ static bool is_known_raw(const struct volume *before, const struct volume *now)
 /* What encrypts a volume is known to who made it; the header only says that it is. */
 static void keep_secret(struct volume *volume, const struct volume *before)
 {
-        const struct secret_ref *ref = before ? &before->encryption.secret : NULL;
-
-        if (!ref || !volume->encryption.format || before->inode != volume->inode)
-                return;
-        volume->encryption.secret.type = g_strdup(ref->type);
-        volume->encryption.secret.uuid = g_strdup(ref->uuid);
-        volume->encryption.secret.usage = g_strdup(ref->usage);
+        if (before && volume->encryption.format && before->inode == volume->inode)
+                secret_ref_copy(&volume->encryption.secret, &before->encryption.secret);
 }
 
 /* True with *volume NULL: not a volume. False: it cannot be read. */

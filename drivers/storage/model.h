@@ -23,8 +23,7 @@ struct storage {
         struct storage_index *by_key;  /* owned */
         struct storage_index *by_path; /* owned */
         GArray *listeners;             /* owned */
-        storage_secret_source secret_source;
-        void *secret_data; /* borrowed */
+        struct secrets *secrets;       /* borrowed; NULL: none */
 };
 
 static inline struct storage_pool *storage_pool_from(struct managed *object)

@@ -4,14 +4,6 @@
 
 #include <string.h>
 
-void secret_ref_clear(struct secret_ref *ref)
-{
-        g_free(ref->type);
-        g_free(ref->uuid);
-        g_free(ref->usage);
-        *ref = (struct secret_ref){ 0 };
-}
-
 static void adapter_clear(struct pool_adapter *adapter)
 {
         g_free(adapter->name);

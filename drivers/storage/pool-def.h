@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/managed.h"
+#include "drivers/secret/secret-ref.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -110,15 +111,6 @@ enum pool_auth_type {
         POOL_AUTH_CHAP,
         POOL_AUTH_CEPH,
 };
-
-/* A <secret>: by uuid or by usage. */
-struct secret_ref {
-        char *type;  /* owned; "iscsi", "ceph", "volume" ("passphrase"); may be NULL */
-        char *uuid;  /* owned, canonical; NULL: by usage */
-        char *usage; /* owned; NULL: by uuid */
-};
-
-void secret_ref_clear(struct secret_ref *ref);
 
 struct pool_auth {
         enum pool_auth_type type;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The <source> of a storage pool: reading, completing, writing. Any thread. */
+#include "drivers/secret/secret-xml.h"
 #include "drivers/storage/pool-xml.h"
 
 #include <string.h>
@@ -23,23 +24,6 @@ static unsigned count_children(const xmlNode *parent, const char *name)
         for (xmlNode *node = xml_child(parent, name); node; node = xml_next(node))
                 count++;
         return count;
-}
-
-bool secret_ref_read(const xmlNode *node, struct secret_ref *ref, GError **error)
-{
-        g_autofree char *uuid_text = xml_attr(node, "uuid");
-        struct uuid uuid;
-
-        ref->type = xml_attr(node, "type");
-        ref->usage = xml_attr(node, "usage");
-        if (!uuid_text == !ref->usage)
-                return xml_error(error, node, "a secret is named either by uuid or by usage");
-        if (!uuid_text)
-                return true;
-        if (!uuid_parse(&uuid, uuid_text, NULL))
-                return xml_error(error, node, "malformed uuid of a secret");
-        ref->uuid = uuid_format(&uuid, g_malloc(UUID_STRING_LENGTH + 1));
-        return true;
 }
 
 static bool read_hosts(const xmlNode *node, struct pool_source *source, GError **error)
@@ -173,7 +157,9 @@ static bool read_auth(const xmlNode *node, struct pool_auth *auth, GError **erro
         auth->type = (enum pool_auth_type)type;
         if (!xml_child(node, "secret"))
                 return xml_error(error, node, "missing <secret> element in auth");
-        return secret_ref_read(xml_child(node, "secret"), &auth->secret, error);
+        return secret_ref_read(xml_child(node, "secret"),
+                               auth->type == POOL_AUTH_CHAP ? SECRET_USAGE_ISCSI : SECRET_USAGE_CEPH,
+                               &auth->secret, error);
 }
 
 static bool read_format(const xmlNode *node, enum pool_type type, struct pool_source *source, GError **error)

@@ -19,6 +19,3 @@ void pool_source_complete(xmlNode *node, const struct pool_source *source);
 /* <permissions>; node NULL: all -1. */
 bool storage_permissions_read(const xmlNode *node, struct storage_permissions *permissions, GError **error);
 void storage_permissions_write(xmlNode *parent, const struct storage_permissions *permissions);
-
-/* <secret type='' uuid='' usage=''/>: either uuid or usage; node NULL: an error. */
-bool secret_ref_read(const xmlNode *node, struct secret_ref *ref, GError **error);

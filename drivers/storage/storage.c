@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/store.h"
+#include "drivers/secret/secret.h"
 #include "drivers/storage/index.h"
 #include "drivers/storage/model.h"
 
@@ -196,21 +197,20 @@ const struct backend *storage_get_backend(const struct storage *storage, enum po
         return storage->backend ? storage->backend : backend_require(type, error);
 }
 
-void storage_set_secret_source(struct storage *storage, storage_secret_source source, void *data)
+void storage_set_secrets(struct storage *storage, struct secrets *secrets)
 {
-        storage->secret_source = source;
-        storage->secret_data = data;
+        storage->secrets = secrets;
 }
 
 bool storage_get_secret(struct storage *storage, const struct secret_ref *ref, GBytes **value, GError **error)
 {
         *value = NULL;
-        if (!ref->uuid && !ref->usage)
+        if (!secret_ref_is_given(ref))
                 return true;
-        if (storage->secret_source)
-                *value = storage->secret_source(ref, storage->secret_data, error);
+        if (storage->secrets)
+                *value = secret_find_value(storage->secrets, ref, error);
         else
-                error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SECRET, "there is no source of secrets here");
+                error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SECRET, "there are no secrets here");
         return *value != NULL;
 }
 

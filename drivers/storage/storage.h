@@ -20,6 +20,7 @@
 struct job_list;
 struct loop;
 struct pool;
+struct secrets;
 struct storage;
 
 /* virStoragePoolState */
@@ -104,12 +105,9 @@ void storage_autostart(struct storage *storage, loop_fn done, void *data);
 struct registry *storage_get_registry(const struct storage *storage);
 struct job_list *storage_get_jobs(const struct storage *storage);
 
-/*
- * How the model gets at secrets (the secret model's): the value that ref names, or NULL with an error
- * (ERROR_NO_SECRET ...). Loop. Without it, what needs a secret fails.
- */
-typedef GBytes *(*storage_secret_source)(const struct secret_ref *ref, void *data, GError **error);
-void storage_set_secret_source(struct storage *storage, storage_secret_source source, void *data);
+/* Where the passphrases, passwords and keys come from; borrowed, outlives it. Without them, what needs one
+ * fails. */
+void storage_set_secrets(struct storage *storage, struct secrets *secrets);
 
 /* ---- what listeners of the registry do not see: volumes ---- */
 

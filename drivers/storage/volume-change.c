@@ -142,10 +142,7 @@ static bool parse_volume(struct operation *op, GError **error)
                 return false;
         inherit(op, &given);
         op->name = g_strdup(op->volume->name);
-        op->secret_ref = op->volume->encryption.secret;
-        op->secret_ref.type = g_strdup(op->secret_ref.type);
-        op->secret_ref.uuid = g_strdup(op->secret_ref.uuid);
-        op->secret_ref.usage = g_strdup(op->secret_ref.usage);
+        secret_ref_copy(&op->secret_ref, &op->volume->encryption.secret);
         return true;
 }
 

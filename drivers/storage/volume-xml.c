@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The document of a volume: read when one is to be made, written when it is asked for. Any thread. */
 #include "base/units.h"
+#include "drivers/secret/secret-xml.h"
 #include "drivers/storage/pool-xml.h"
 #include "drivers/storage/volume.h"
 
@@ -79,7 +80,7 @@ static bool read_encryption(struct volume_encryption *encryption, const xmlNode 
         if (ivgen && !encryption->ivgen_name)
                 return xml_error(error, ivgen, "missing ivgen info name string");
         return xml_get_uint(cipher, "size", &encryption->cipher_size, error) &&
-               secret_ref_read(xml_child(node, "secret"), &encryption->secret, error);
+               secret_ref_read(xml_child(node, "secret"), SECRET_USAGE_VOLUME, &encryption->secret, error);
 }
 
 static bool read_qcow2(struct volume *volume, const xmlNode *target, GError **error)
@@ -227,18 +228,14 @@ static void write_timestamps(xmlNode *target, const struct volume *volume)
 
 static void write_encryption(xmlNode *target, const struct volume_encryption *encryption)
 {
-        xmlNode *node, *secret;
+        xmlNode *node;
 
         if (!encryption->format)
                 return;
         node = xml_add(target, "encryption");
         xml_set_attr(node, "format", encryption->format);
-        if (!encryption->secret.uuid && !encryption->secret.usage)
-                return;
-        secret = xml_add(node, "secret");
-        xml_set_attr(secret, "type", encryption->secret.type ? encryption->secret.type : "passphrase");
-        xml_set_attr(secret, "uuid", encryption->secret.uuid);
-        xml_set_attr(secret, "usage", encryption->secret.usage);
+        if (secret_ref_is_given(&encryption->secret))
+                secret_ref_write(xml_add(node, "secret"), &encryption->secret);
 }
 
 static void write_features(xmlNode *target, const struct volume *volume)

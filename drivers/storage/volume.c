@@ -95,9 +95,7 @@ static struct volume_encryption copy_encryption(const struct volume_encryption *
         struct volume_encryption to = *from;
 
         to.format = g_strdup(from->format);
-        to.secret.type = g_strdup(from->secret.type);
-        to.secret.uuid = g_strdup(from->secret.uuid);
-        to.secret.usage = g_strdup(from->secret.usage);
+        secret_ref_copy(&to.secret, &from->secret);
         to.cipher_name = g_strdup(from->cipher_name);
         to.cipher_mode = g_strdup(from->cipher_mode);
         to.cipher_hash = g_strdup(from->cipher_hash);
@@ -160,7 +158,7 @@ static bool contents_equal(const struct volume *a, const struct volume *b)
                a->extended_l2 == b->extended_l2 && a->nocow == b->nocow &&
                a->cluster_size == b->cluster_size &&
                g_strcmp0(a->encryption.format, b->encryption.format) == 0 &&
-               g_strcmp0(a->encryption.secret.uuid, b->encryption.secret.uuid) == 0 &&
+               secret_ref_equal(&a->encryption.secret, &b->encryption.secret) &&
                g_strcmp0(a->part_type, b->part_type) == 0;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "tests/unit/storage-support.h"
 
+#include "drivers/secret/secret.h"
 #include "drivers/storage/model.h"
 
 #include <poll.h>
@@ -510,12 +511,25 @@ END_TEST
 
 /* ---- encryption ---- */
 
-static GBytes *give_secret(const struct secret_ref *ref, void *data, GError **error)
+/* With a secret for the usage "known". */
+static struct secrets *open_secrets(void)
 {
-        if (g_strcmp0(ref->usage, "known") == 0)
-                return g_bytes_new_static("pass phrase", 11);
-        error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SECRET, "no secret for '%s'", ref->usage);
-        return NULL;
+        struct secrets *secrets = secrets_new(loop, threads, NULL);
+        struct managed *secret =
+                expect(CALL(secret_define_xml, secrets,
+                            "<secret><usage type='volume'><volume>known</volume></usage></secret>", 0))
+                        .object;
+
+        expect(CALL(secret_set_value, (struct secret *)secret, "pass phrase", 11, 0));
+        storage_set_secrets(storage, secrets);
+        return secrets;
+}
+
+static void close_secrets(struct secrets *secrets)
+{
+        settle();
+        storage_set_secrets(storage, NULL);
+        secrets_free(secrets);
 }
 
 static char *encrypted(const char *name, const char *format, const char *usage)
@@ -545,10 +559,11 @@ START_TEST(test_encryption)
         g_autofree char *raw = encrypted("raw", "raw", "known"),
                         *unknown = encrypted("unknown", "raw", "unknown");
         const struct volume *volume;
+        struct secrets *secrets;
 
         refuse(create_volume(pool, raw), "Secret not found");
-        storage_set_secret_source(storage, give_secret, NULL);
-        refuse(create_volume(pool, unknown), "Secret not found: no secret for 'unknown'");
+        secrets = open_secrets();
+        refuse(create_volume(pool, unknown), "Secret not found: no secret with matching usage 'unknown'");
         volume = make_encrypted(pool, raw);
         ck_assert_str_eq(volume->encryption.format, "luks");
         ck_assert_int_eq(volume->format, VOLUME_FORMAT_RAW);
@@ -556,6 +571,7 @@ START_TEST(test_encryption)
         refuse(clone_volume(pool, "<volume><name>n</name><capacity>1</capacity></volume>", "raw", 0),
                "encrypted");
         ck_assert_uint_eq(count_entries(pool), 1);
+        close_secrets(secrets);
 }
 END_TEST
 

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the files of the secret model share. */
+
+#include "drivers/secret/secret.h"
+
+struct secrets {
+        struct registry *registry; /* owned */
+        char *directory;           /* owned; NULL: nothing is stored */
+};
+
+static inline struct secret *secret_from(struct managed *object)
+{
+        return (struct secret *)object;
+}
+
+static inline const struct secret_state *secret_state_of(const struct managed_state *state)
+{
+        return (const struct secret_state *)state;
+}
+
+bool secret_check_flags(unsigned flags, unsigned allowed, const char *function, GError **error);
+
+/* ---- values (value.c); any thread, files in the secret's lane or at start-up ---- */
+
+/* A copy that is overwritten when its last reference goes. */
+GBytes *secret_value_new(const void *value, size_t length);
+/* <uuid>.base64 in directory; durable. */
+bool secret_value_store(const char *directory, const char *uuid_text, GBytes *value, GError **error);
+/* NULL without an error: there is none. */
+GBytes *secret_value_load(const char *directory, const char *uuid_text, GError **error);
+bool secret_value_erase(const char *directory, const char *uuid_text, GError **error);
+/* Removes values whose secret was undefined when the agent was killed: those without an <uuid>.xml. */
+void secret_value_clean(const char *directory);
