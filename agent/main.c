@@ -16,6 +16,7 @@
 #include "drivers/domain/domain.h"
 #include "drivers/host/host.h"
 #include "drivers/qemu/driver.h"
+#include "drivers/secret/secret.h"
 #include "drivers/storage/storage.h"
 #include "drivers/test/test-driver.h"
 
@@ -149,6 +150,21 @@ static void stop_jobs(struct agent *agent)
         job_list_free(agent->qemu.jobs);
 }
 
+static bool start_secrets(struct agent *agent, GError **error)
+{
+        g_autofree char *state_dir = g_build_filename(agent->options.state_dir, "secrets", NULL);
+
+        agent->qemu.secrets = secrets_new(agent->loop, agent->pool, state_dir);
+        agent->test.secrets = secrets_new(agent->loop, agent->pool, NULL);
+        return secrets_load(agent->qemu.secrets, error);
+}
+
+static void stop_secrets(struct agent *agent)
+{
+        secrets_free(agent->test.secrets);
+        secrets_free(agent->qemu.secrets);
+}
+
 static bool start_storage(struct agent *agent, GError **error)
 {
         g_autofree char *state_dir = g_build_filename(agent->options.state_dir, "storage", NULL);
@@ -156,7 +172,11 @@ static bool start_storage(struct agent *agent, GError **error)
 
         agent->qemu.storage = storage_new(agent->loop, agent->pool, agent->qemu.jobs, state_dir, runtime_dir);
         agent->test.storage = storage_new_test(agent->loop, agent->pool, agent->test.jobs, error);
-        return agent->test.storage && storage_load(agent->qemu.storage, error);
+        if (!agent->test.storage)
+                return false;
+        storage_set_secrets(agent->qemu.storage, agent->qemu.secrets);
+        storage_set_secrets(agent->test.storage, agent->test.secrets);
+        return storage_load(agent->qemu.storage, error);
 }
 
 static void stop_storage(struct agent *agent)
@@ -214,6 +234,7 @@ static bool is_busy(const struct bus_model *model)
 {
         return registry_get_pending(domain_driver_get_registry(model->domains)) > 0 ||
                registry_get_pending(storage_get_registry(model->storage)) > 0 ||
+               registry_get_pending(secrets_get_registry(model->secrets)) > 0 ||
                job_list_get_count(model->jobs) > 0;
 }
 
@@ -281,9 +302,9 @@ static const struct step steps[] = {
         { start_process, NULL },         { start_loop, stop_loop },
         { start_pool, stop_pool },       { start_directories, stop_directories },
         { start_host, stop_host },       { start_jobs, stop_jobs },
-        { start_storage, stop_storage }, { start_test, stop_test },
-        { start_qemu, stop_qemu },       { start_bus, stop_bus },
-        { start_work, stop_work },
+        { start_secrets, stop_secrets }, { start_storage, stop_storage },
+        { start_test, stop_test },       { start_qemu, stop_qemu },
+        { start_bus, stop_bus },         { start_work, stop_work },
 };
 /* clang-format on */
 

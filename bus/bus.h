@@ -22,6 +22,7 @@
 struct bus;
 struct domain_driver;
 struct job_list;
+struct secrets;
 struct storage;
 
 #define BUS_NAME "org.libvirt"
@@ -42,6 +43,7 @@ void bus_free(struct bus *bus);
 struct bus_model {
         struct domain_driver *domains;
         struct storage *storage;
+        struct secrets *secrets;
         struct job_list *jobs;
 };
 

@@ -8,6 +8,7 @@
 #include "bus/bus-private.h"
 #include "bus/domain.h"
 #include "bus/job.h"
+#include "bus/secret.h"
 #include "bus/storage-pool.h"
 #include "bus/storage-vol.h"
 #include "drivers/domain/domain.h"
@@ -24,6 +25,7 @@ static const struct object_kind *const kinds[TREE_BRANCH_COUNT] = {
         [TREE_DOMAINS] = &domain_object_kind,
         [TREE_POOLS] = &storage_pool_object_kind,
         [TREE_VOLUMES] = &storage_vol_object_kind,
+        [TREE_SECRETS] = &secret_object_kind,
         [TREE_JOBS] = &job_object_kind,
 };
 
@@ -34,6 +36,7 @@ struct connect *connect_new(struct bus *bus, const struct bus_model *model, unsi
         connect->bus = bus;
         connect->domains = model->domains;
         connect->storage = model->storage;
+        connect->secrets = model->secrets;
         connect->jobs = model->jobs;
         connect->index = index;
         connect->name = domain_driver_get_name(model->domains);

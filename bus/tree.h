@@ -32,6 +32,7 @@ struct interface;
 struct job_list;
 struct registry;
 struct registry_change;
+struct secrets;
 struct storage;
 
 /*
@@ -74,6 +75,7 @@ enum tree_branch {
         TREE_DOMAINS,
         TREE_POOLS,
         TREE_VOLUMES,
+        TREE_SECRETS,
         TREE_JOBS,
         TREE_BRANCH_COUNT,
 };
@@ -84,6 +86,7 @@ struct connect {
         struct bus *bus;               /* borrowed */
         struct domain_driver *domains; /* borrowed */
         struct storage *storage;       /* borrowed */
+        struct secrets *secrets;       /* borrowed */
         struct job_list *jobs;         /* borrowed */
         unsigned index;                /* in the bus */
         const char *name;              /* borrowed; the last element of the path */

@@ -6,6 +6,7 @@
 #include "bus/caller.h"
 #include "drivers/domain/domain.h"
 #include "drivers/domain/model.h"
+#include "drivers/secret/secret.h"
 #include "drivers/storage/storage.h"
 #include "drivers/test/test-driver.h"
 #include "tests/unit/check-main.h"
@@ -22,6 +23,7 @@ static struct loop *loop;
 static struct pool *pool;
 static struct domain_driver *driver;
 static struct job_list *jobs;
+static struct secrets *secrets;
 static struct storage *storage;
 static struct fake_bus *fake;
 static struct bus *bus;
@@ -33,11 +35,14 @@ static void setup_unstarted(void)
         driver = test_driver_new(loop, pool, NULL);
         ck_assert(loop && pool && driver);
         jobs = job_list_new(loop, pool);
+        secrets = secrets_new(loop, pool, NULL);
         storage = storage_new_test(loop, pool, jobs, NULL);
         fake = fake_bus_new(loop);
         g_setenv("DBUS_SESSION_BUS_ADDRESS", fake_bus_get_address(fake), TRUE);
         bus = bus_new(loop, BUS_SESSION);
-        bus_add_connection(bus, &(struct bus_model){ .domains = driver, .storage = storage, .jobs = jobs });
+        bus_add_connection(bus,
+                           &(struct bus_model){
+                                   .domains = driver, .storage = storage, .secrets = secrets, .jobs = jobs });
 }
 
 static void setup(void)
@@ -55,6 +60,7 @@ static void teardown(void)
         test_driver_free(driver);
         pool_free(pool);
         storage_free(storage);
+        secrets_free(secrets);
         job_list_free(jobs);
         loop_free(loop);
         dbus_shutdown();

@@ -76,6 +76,18 @@ KNOWN = """
     Domain.BlockThreshold signal sstt
     Connect.FindStoragePoolSources method ssu s
     Connect.ListStoragePools method u ao
+    Connect.ListSecrets method u ao
+    Connect.SecretDefineXML method su o
+    Connect.SecretLookupByUUID method s o
+    Connect.SecretLookupByUsage method is o
+    Connect.SecretEvent signal oii
+    Secret.UUID property s read
+    Secret.UsageID property s read
+    Secret.UsageType property i read
+    Secret.GetValue method u ay
+    Secret.GetXMLDesc method u s
+    Secret.SetValue method ayu -
+    Secret.Undefine method - -
     Connect.StoragePoolCreateXML method su o
     Connect.StoragePoolDefineXML method su o
     Connect.StoragePoolLookupByName method s o
@@ -132,6 +144,7 @@ OURS = """
     Manager.GetVersion method s (tt)
     Manager.ResetLastError method - -
     Manager.Version property s read
+    Secret.ValueChanged signal -
     StoragePool.Problem property s read
     StoragePool.State property i read
     StorageVol.Allocation property t read
@@ -167,8 +180,8 @@ def signature(member, direction):
 
 
 def members():
-    for full in ("org.libvirt.Connect", "org.libvirt.Domain", "org.libvirt.Manager", "org.libvirt.StoragePool",
-                 "org.libvirt.StorageVol", "org.virtbus.Job"):
+    for full in ("org.libvirt.Connect", "org.libvirt.Domain", "org.libvirt.Manager", "org.libvirt.Secret",
+                 "org.libvirt.StoragePool", "org.libvirt.StorageVol", "org.virtbus.Job"):
         name = full.rsplit(".", 1)[1]
         root = ElementTree.parse(os.path.join(FOLDER, f"{full}.xml")).getroot()
         for member in root.find("interface"):

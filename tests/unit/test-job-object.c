@@ -7,6 +7,7 @@
 #include "base/loop.h"
 #include "base/pool.h"
 #include "drivers/domain/domain.h"
+#include "drivers/secret/secret.h"
 #include "drivers/storage/storage.h"
 #include "drivers/test/test-driver.h"
 #include "tests/unit/check-main.h"
@@ -21,6 +22,7 @@
 static struct loop *loop;
 static struct pool *pool;
 static struct job_list *jobs;
+static struct secrets *secrets;
 static struct storage *storage;
 static struct domain_driver *driver;
 static struct fake_bus *fake;
@@ -31,12 +33,15 @@ static void setup(void)
         loop = loop_new(NULL);
         pool = pool_new(2, NULL);
         jobs = job_list_new(loop, pool);
+        secrets = secrets_new(loop, pool, NULL);
         storage = storage_new_test(loop, pool, jobs, NULL);
         driver = test_driver_new(loop, pool, NULL);
         fake = fake_bus_new(loop);
         g_setenv("DBUS_SESSION_BUS_ADDRESS", fake_bus_get_address(fake), TRUE);
         bus = bus_new(loop, BUS_SESSION);
-        bus_add_connection(bus, &(struct bus_model){ .domains = driver, .storage = storage, .jobs = jobs });
+        bus_add_connection(bus,
+                           &(struct bus_model){
+                                   .domains = driver, .storage = storage, .secrets = secrets, .jobs = jobs });
         ck_assert(bus_start(bus, NULL));
 }
 
@@ -47,6 +52,7 @@ static void teardown(void)
         test_driver_free(driver);
         pool_free(pool);
         storage_free(storage);
+        secrets_free(secrets);
         job_list_free(jobs);
         loop_free(loop);
         dbus_shutdown();
