@@ -350,14 +350,24 @@ bool spawn_run(struct lane *lane, const char *const argv[], const char *input, u
         return run_whole(&run, argv, timeout_ms, result, error);
 }
 
-/* The last line of text that says anything. */
+#define CUT "..."
+
+/* The last line of text that says anything. Of a long one the end: that is where tools give the reason. */
 static char *last_line(char *text)
 {
-        const char *newline;
+        const char *line = strrchr(g_strchomp(text), '\n');
+        g_autofree char *end = NULL;
+        size_t length;
 
-        g_strchomp(text);
-        newline = strrchr(text, '\n');
-        return error_quote(newline ? newline + 1 : text);
+        line = line ? line + 1 : text;
+        length = strlen(line);
+        if (length <= ERROR_QUOTE_MAX)
+                return error_quote(line);
+        line += length - (ERROR_QUOTE_MAX - strlen(CUT));
+        while ((*line & 0xc0) == 0x80)
+                line++;
+        end = error_quote(line);
+        return g_strconcat(CUT, end, NULL);
 }
 
 static bool check_result(const char *program, struct spawn_result *result, GError **error)
