@@ -60,8 +60,8 @@ static bool check_private(const struct managed *object, const struct secret_def 
 {
         if (!object->current || !get_current_def(object)->is_private || def->is_private)
                 return true;
-        return error_set(error, ERROR_FROM_SECRET, ERROR_OPERATION_DENIED, "secret '%s' is private and stays so",
-                         object->uuid_text);
+        return error_set(error, ERROR_FROM_SECRET, ERROR_OPERATION_DENIED,
+                         "secret '%s' is private and stays so", object->uuid_text);
 }
 
 static bool move_files(struct managed *object, struct secret_def *def, GError **error)
@@ -107,7 +107,8 @@ static struct secret_def *parse(const char *xml, unsigned flags, GError **error)
         return secret_def_parse(xml, error);
 }
 
-void secret_define_xml(struct secrets *secrets, const char *xml, unsigned flags, managed_done done, void *data)
+void secret_define_xml(struct secrets *secrets, const char *xml, unsigned flags, managed_done done,
+                       void *data)
 {
         g_autoptr(GError) error = NULL;
         CLEANUP(secret_def_unref) struct secret_def *def = parse(xml, flags, &error);
@@ -169,8 +170,8 @@ void secret_set_value(struct secret *secret, const void *value, size_t length, u
 
         if (length > SECRET_VALUE_MAX)
                 error_set(&error, ERROR_FROM_SECRET, ERROR_INVALID_ARG,
-                          "the value of secret '%s' has %zu bytes, more than %d", secret->base.uuid_text, length,
-                          SECRET_VALUE_MAX);
+                          "the value of secret '%s' has %zu bytes, more than %d", secret->base.uuid_text,
+                          length, SECRET_VALUE_MAX);
         if (error || !secret_check_flags(flags, 0, "SetValue", &error)) {
                 done(&secret->base, error, data);
                 return;

@@ -69,7 +69,8 @@ static bool read_uuid(struct secret_def *def, const xmlNode *root, GError **erro
                 return true;
         }
         quoted = error_quote(text);
-        return uuid_parse(&def->base.uuid, text, NULL) || xml_error(error, node, "malformed uuid '%s'", quoted);
+        return uuid_parse(&def->base.uuid, text, NULL) ||
+               xml_error(error, node, "malformed uuid '%s'", quoted);
 }
 
 static bool read_usage_type(const xmlNode *node, enum secret_usage *usage, GError **error)
@@ -117,8 +118,8 @@ static bool read_usage(struct secret_def *def, const xmlNode *node, GError **err
                 return true;
         id = xml_child(node, element);
         if (!id)
-                return xml_error(error, node, "%s usage without <%s>",
-                                 secret_usage_get_name(def->usage_type), element);
+                return xml_error(error, node, "%s usage without <%s>", secret_usage_get_name(def->usage_type),
+                                 element);
         def->usage_id = xml_text(id);
         return check_id(def->usage_id, id, error);
 }

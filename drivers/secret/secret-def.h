@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * The definition of a secret: what it is for, never its value. Immutable, counted, any thread. Its name in the
- * registry (base.name) says the usage, "volume:/srv/disk.img": there is one secret for a thing. One without a
- * usage has its uuid as its name.
+ * The definition of a secret: what it is for, never its value. Immutable, counted, any thread. Its name in
+ * the registry (base.name) says the usage, "volume:/srv/disk.img": there is one secret for a thing. One
+ * without a usage has its uuid as its name.
  */
 
 #include "base/cleanup.h"
@@ -16,7 +16,7 @@
 
 struct secret_def {
         struct definition base;
-        bool ephemeral; /* neither definition nor value are stored */
+        bool ephemeral;  /* neither definition nor value are stored */
         bool is_private; /* the value is for the agent's use only: no client gets it */
         enum secret_usage usage_type;
         char *usage_id; /* owned; path, target or name; NULL with SECRET_USAGE_NONE */

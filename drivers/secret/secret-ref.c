@@ -7,9 +7,9 @@
 const char *secret_usage_get_name(enum secret_usage usage)
 {
         static const char *const names[SECRET_USAGE_COUNT] = {
-                [SECRET_USAGE_NONE] = "none",   [SECRET_USAGE_VOLUME] = "volume",
-                [SECRET_USAGE_CEPH] = "ceph",   [SECRET_USAGE_ISCSI] = "iscsi",
-                [SECRET_USAGE_TLS] = "tls",     [SECRET_USAGE_VTPM] = "vtpm",
+                [SECRET_USAGE_NONE] = "none", [SECRET_USAGE_VOLUME] = "volume",
+                [SECRET_USAGE_CEPH] = "ceph", [SECRET_USAGE_ISCSI] = "iscsi",
+                [SECRET_USAGE_TLS] = "tls",   [SECRET_USAGE_VTPM] = "vtpm",
         };
 
         return names[usage];

@@ -24,7 +24,7 @@ const char *secret_usage_get_name(enum secret_usage usage); /* "none", "volume" 
 /* All zero: no secret is named. */
 struct secret_ref {
         enum secret_usage usage_type; /* what the secret has to be for */
-        char *uuid;                   /* owned, canonical; NULL: by usage */
+        char *uuid;                   /* owned; NULL: by usage */
         char *usage;                  /* owned; NULL: by uuid */
 };
 

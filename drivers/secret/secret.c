@@ -113,8 +113,8 @@ bool secret_check_flags(unsigned flags, unsigned allowed, const char *function, 
 {
         if ((flags & ~allowed) == 0)
                 return true;
-        return error_set(error, ERROR_FROM_SECRET, ERROR_INVALID_ARG, "unsupported flags (0x%x) in function %s",
-                         flags & ~allowed, function);
+        return error_set(error, ERROR_FROM_SECRET, ERROR_INVALID_ARG,
+                         "unsupported flags (0x%x) in function %s", flags & ~allowed, function);
 }
 
 /* ---- lookups and lists ---- */
@@ -234,9 +234,9 @@ static GBytes *take_value(const struct managed_state *state, const struct secret
 
 GBytes *secret_find_value(struct secrets *secrets, const struct secret_ref *ref, GError **error)
 {
-        const struct secret *secret = ref->uuid
-                                              ? secret_lookup_uuid(secrets, ref->uuid, error)
-                                              : secret_lookup_usage(secrets, (int)ref->usage_type, ref->usage, error);
+        const struct secret *secret =
+                ref->uuid ? secret_lookup_uuid(secrets, ref->uuid, error)
+                          : secret_lookup_usage(secrets, (int)ref->usage_type, ref->usage, error);
 
         return secret ? take_value(secret->base.published, ref, error) : NULL;
 }
@@ -270,10 +270,10 @@ void secret_snapshot_free(struct secret_snapshot *snapshot)
 static bool is_named(const struct managed_state *state, const struct secret_ref *ref)
 {
         const struct secret_def *def = secret_def_of(managed_state_get_definition(state));
-        char uuid_text[UUID_STRING_LENGTH + 1];
+        struct uuid uuid;
 
         if (ref->uuid)
-                return g_str_equal(ref->uuid, uuid_format(&def->base.uuid, uuid_text));
+                return uuid_parse(&uuid, ref->uuid, NULL) && uuid_equal(&uuid, &def->base.uuid);
         return def->usage_type == ref->usage_type && g_strcmp0(def->usage_id, ref->usage) == 0;
 }
 

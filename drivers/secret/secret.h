@@ -80,8 +80,8 @@ const struct secret_def *secret_get_def(const struct secret *secret);
 /* Borrowed text, never the value. flags: none. */
 const char *secret_get_xml(const struct secret *secret, unsigned flags, GError **error);
 /*
- * For a client. Borrowed from the published state. Fails with ERROR_INVALID_SECRET when the secret is private,
- * ERROR_NO_SECRET when it has no value. flags: none.
+ * For a client. Borrowed from the published state. Fails with ERROR_INVALID_SECRET when the secret is
+ * private, ERROR_NO_SECRET when it has no value. flags: none.
  */
 GBytes *secret_get_value(const struct secret *secret, unsigned flags, GError **error);
 
@@ -111,6 +111,12 @@ void secret_undefine(struct secret *secret, managed_done done, void *data);
  * something else.
  */
 GBytes *secret_find_value(struct secrets *secrets, const struct secret_ref *ref, GError **error);
+
+/*
+ * A file without a name with the value in it, which nobody can change any more: for programs that read it
+ * through a descriptor of their own or /proc/<pid>/fd/<n>. O_CLOEXEC; -1 with an error. Any thread.
+ */
+int secret_value_to_fd(GBytes *value, GError **error);
 
 /* The secrets as they were at one moment, for a job that cannot ask the loop. */
 struct secret_snapshot;

@@ -9,8 +9,11 @@
 #include "drivers/secret/model.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define SUFFIX ".base64"
 
@@ -43,6 +46,19 @@ static void text_free(char *text)
 {
         explicit_bzero(text, strlen(text));
         g_free(text);
+}
+
+int secret_value_to_fd(GBytes *value, GError **error)
+{
+        CLEANUP_FD int fd = memfd_create("secret", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        size_t length;
+        const void *bytes = g_bytes_get_data(value, &length);
+
+        if (fd >= 0 && write(fd, bytes, length) == (ssize_t)length &&
+            fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0)
+                return fd_steal(&fd);
+        error_set_errno(error, ERROR_FROM_SECRET, errno, "cannot pass the value of a secret on");
+        return -1;
 }
 
 /* ---- files ---- */
@@ -78,8 +94,9 @@ bool secret_value_erase(const char *directory, const char *uuid_text, GError **e
 /* g_base64_decode() passes over what does not belong there; a file that was damaged is to be told. */
 static bool is_base64(const char *text)
 {
-        size_t length = strlen(text), digits = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                                            "0123456789+/");
+        size_t length = strlen(text),
+               digits = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                     "0123456789+/");
 
         return length % 4 == 0 && length - digits <= 2 && strspn(text + digits, "=") == length - digits;
 }

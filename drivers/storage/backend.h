@@ -25,6 +25,8 @@ struct backend_context {
         /* The passphrase or CHAP/ceph key that def (start, find) or the volume (create ...) refers to; NULL:
          * none. */
         GBytes *secret;
+        /* The passphrase of the volume whose content a clone gets; NULL: none. */
+        GBytes *source_secret;
         /* For progress (job_set_progress()); NULL when it runs in the pool's lane. */
         struct job *job;
         /* Lane-owned by the pool's lane: the backend's state of an active pool; NULL in a job's lane. */

@@ -308,10 +308,6 @@ bool block_volume_copy(const struct backend_context *context, const struct volum
         if (source->type != VOLUME_BLOCK && source->type != VOLUME_FILE)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_CONFIG_UNSUPPORTED,
                                  "volume '%s' is not one whose content can be copied", source->name);
-        if (source->encryption.format)
-                return error_set(error, ERROR_FROM_STORAGE, ERROR_CONFIG_UNSUPPORTED,
-                                 "volume '%s' is encrypted: its content cannot be copied to a device",
-                                 source->name);
         if (source->capacity > volume->capacity)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_INVALID_ARG,
                                  "volume '%s' is smaller than '%s', whose content it is to have",

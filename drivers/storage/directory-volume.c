@@ -403,11 +403,8 @@ static bool clone_plain(const struct backend_context *context, const struct volu
 static bool fill_clone(const struct backend_context *context, struct volume *volume,
                        const struct volume *source, int fd, unsigned flags, GError **error)
 {
-        CLEANUP_FD int source_fd = -1;
+        CLEANUP_FD int source_fd = directory_open_source(source, error);
 
-        if (source->encryption.format)
-                return unsupported(error, "cannot clone an encrypted volume: ", source->name);
-        source_fd = directory_open_source(source, error);
         if (source_fd < 0)
                 return false;
         /* A block device is raw. */
@@ -417,9 +414,8 @@ static bool fill_clone(const struct backend_context *context, struct volume *vol
                 return unsupported(error, "only raw volumes can be cloned by reflink", "");
         if (!image_tool_convert(context, fd, volume, source_fd, source, error))
                 return false;
-        return volume->capacity == source->capacity || volume->encryption.format ||
-               image_tool_resize(context, fd, volume->name, volume->format, volume->capacity, false, false,
-                                 error);
+        return volume->capacity == source->capacity ||
+               image_tool_resize(context, fd, volume, volume->capacity, false, false, error);
 }
 
 bool directory_clone(const struct backend_context *context, struct volume *volume,
@@ -477,11 +473,9 @@ bool directory_resize(const struct backend_context *context, const struct volume
 
         if (fd < 0)
                 return false;
-        if (volume->encryption.format)
-                return unsupported(error, "cannot resize an encrypted volume: ", volume->name);
         if (!is_plain(volume))
-                return image_tool_resize(context, fd, volume->name, volume->format, capacity,
-                                         capacity < volume->capacity, flags & VOLUME_RESIZE_ALLOCATE, error);
+                return image_tool_resize(context, fd, volume, capacity, capacity < volume->capacity,
+                                         flags & VOLUME_RESIZE_ALLOCATE, error);
         if (ftruncate(fd, (off_t)capacity) < 0)
                 return extend_error(volume, error);
         return !(flags & VOLUME_RESIZE_ALLOCATE) || allocate(context, volume, fd, length, capacity, error);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The command lines of qemu-img. A file is passed as /proc/<pid>/fd/<n>, which leads to what was opened, not
- * to what has its name now; a passphrase goes through standard input, never through the command line. Lanes.
+ * to what has its name now; so is a passphrase, which is in no command line. Lanes.
  */
 #include "drivers/storage/image-tool.h"
 
 #include "base/error.h"
 #include "base/job.h"
 #include "base/spawn.h"
+#include "drivers/secret/secret.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,10 +20,15 @@
 /* Percentages of -p count in these. */
 #define PROGRESS_TOTAL 10000
 
+/* Ids of the passphrases of the image that is made or changed, and of the one that is copied. */
+#define OWN_SECRET    "secret0"
+#define SOURCE_SECRET "secret1"
+
 struct command {
-        GPtrArray *argv;  /* owned strings */
-        GString *options; /* owned; of -o */
-        char *input;      /* owned; NULL none */
+        GPtrArray *argv;   /* owned strings */
+        GString *options;  /* owned; of -o */
+        int secret_fds[2]; /* owned; n_secrets of them */
+        unsigned n_secrets;
 };
 
 static void add(struct command *command, const char *argument)
@@ -39,16 +45,15 @@ static void command_init(struct command *command, const char *verb)
 {
         command->argv = g_ptr_array_new_with_free_func(g_free);
         command->options = g_string_new(NULL);
-        command->input = NULL;
+        command->n_secrets = 0;
         add(command, "qemu-img");
         add(command, verb);
 }
 
 static void command_clear(struct command *command)
 {
-        if (command->input)
-                memset(command->input, 0, strlen(command->input));
-        g_free(command->input);
+        while (command->n_secrets > 0)
+                close(command->secret_fds[--command->n_secrets]);
         g_ptr_array_unref(command->argv);
         g_string_free(command->options, TRUE);
 }
@@ -124,7 +129,7 @@ static void add_encryption(struct command *command, const struct volume_encrypti
         };
         g_autofree char *key = g_strconcat(prefix, "key-secret", NULL);
 
-        append_value(command->options, key, "secret0");
+        append_value(command->options, key, OWN_SECRET);
         if (encryption->cipher_name) {
                 g_autofree char *name = g_strconcat(prefix, "cipher-alg", NULL);
                 g_autofree char *value =
@@ -140,27 +145,51 @@ static void add_encryption(struct command *command, const struct volume_encrypti
         }
 }
 
-static bool add_secret(struct command *command, const struct backend_context *context,
-                       const struct volume *volume, GError **error)
+/* Only LUKS has a passphrase that qemu-img takes. */
+static bool is_luks(const struct volume *volume)
 {
-        gsize length;
-        const void *bytes;
+        return g_strcmp0(volume->encryption.format, "luks") == 0;
+}
+
+/* Makes the passphrase of volume, if it has one, known by that id. */
+static bool add_secret(struct command *command, const char *id, GBytes *value, const struct volume *volume,
+                       GError **error)
+{
+        g_autofree char *path = NULL;
+        int fd;
 
         if (!volume->encryption.format)
                 return true;
-        if (!context->secret)
+        if (!is_luks(volume))
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_CONFIG_UNSUPPORTED,
+                                 "volume '%s' is encrypted in another way than with LUKS", volume->name);
+        if (!value)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SECRET,
                                  "there is no passphrase for volume '%s'", volume->name);
-        bytes = g_bytes_get_data(context->secret, &length);
-        command->input = g_base64_encode(bytes, length);
+        fd = secret_value_to_fd(value, error);
+        if (fd < 0)
+                return false;
+        command->secret_fds[command->n_secrets++] = fd;
+        path = path_of(fd);
         add(command, "--object");
-        add(command, "secret,id=secret0,format=base64,file=/dev/stdin");
+        add_take(command, g_strdup_printf("secret,id=%s,file=%s", id, path));
+        return true;
+}
+
+/* The same for an image that is made: with what it is to be encrypted. */
+static bool add_new_encryption(struct command *command, const struct backend_context *context,
+                               const struct volume *volume, GError **error)
+{
+        if (!add_secret(command, OWN_SECRET, context->secret, volume, error))
+                return false;
+        if (!volume->encryption.format)
+                return true;
         if (volume->format == VOLUME_FORMAT_RAW) {
                 add_encryption(command, &volume->encryption, "");
-        } else {
-                append_value(command->options, "encrypt.format", "luks");
-                add_encryption(command, &volume->encryption, "encrypt.");
+                return true;
         }
+        append_value(command->options, "encrypt.format", "luks");
+        add_encryption(command, &volume->encryption, "encrypt.");
         return true;
 }
 
@@ -186,8 +215,8 @@ static bool run(struct command *command, const struct backend_context *context, 
                 GError **error)
 {
         g_ptr_array_add(command->argv, NULL);
-        return spawn_follow(context->lane, (const char *const *)command->argv->pdata, command->input,
-                            timeout_ms, take_percentage, context->job, error);
+        return spawn_follow(context->lane, (const char *const *)command->argv->pdata, NULL, timeout_ms,
+                            take_percentage, context->job, error);
 }
 
 bool image_tool_create(const struct backend_context *context, int fd, const struct volume *volume,
@@ -202,7 +231,7 @@ bool image_tool_create(const struct backend_context *context, int fd, const stru
         add(&command, format_of(volume));
         if (volume->format == VOLUME_FORMAT_QCOW2)
                 add_qcow2_options(&command, volume, preallocation);
-        good = add_secret(&command, context, volume, error);
+        good = add_new_encryption(&command, context, volume, error);
         add_options(&command);
         if (volume->backing.path) {
                 add(&command, "-b");
@@ -225,27 +254,35 @@ static bool is_device(int fd)
         return fstat(fd, &st) == 0 && S_ISBLK(st.st_mode);
 }
 
-/* A device is raw, whatever is said of it. */
-static const char *source_format(const struct volume *source)
+/* A device is raw, whatever is said of it; the image of a CD is, too. */
+static const char *driver_of(const struct volume *volume)
 {
-        return source->type == VOLUME_BLOCK ? "raw" : volume_format_get_name(source->format);
+        return volume->type == VOLUME_BLOCK || volume->format == VOLUME_FORMAT_ISO ? "raw"
+                                                                                   : format_of(volume);
 }
 
-/* The source with its format and that of its backing file: nothing is left to be found out. */
-static char *source_options(int fd, const struct volume *source)
+/* An image that exists, with its format and that of its backing file: nothing is left to be found out. */
+static char *image_options(int fd, const struct volume *volume, const char *secret)
 {
         g_autoptr(GString) options = g_string_new(NULL);
         g_autofree char *path = path_of(fd);
+        const char *driver = driver_of(volume);
 
-        append_value(options, "driver", source_format(source));
+        append_value(options, "driver", driver);
         append_value(options, "file.driver", is_device(fd) ? "host_device" : "file");
         append_value(options, "file.filename", path);
+        if (is_luks(volume) && strcmp(driver, "luks") == 0) {
+                append_value(options, "key-secret", secret);
+        } else if (is_luks(volume)) {
+                append_value(options, "encrypt.format", "luks");
+                append_value(options, "encrypt.key-secret", secret);
+        }
         /* What a device is a snapshot of is not qemu-img's business. */
-        if (source->backing.path && source->type != VOLUME_BLOCK) {
-                append_value(options, "backing.driver", volume_format_get_name(source->backing.format));
+        if (volume->backing.path && volume->type != VOLUME_BLOCK) {
+                append_value(options, "backing.driver", volume_format_get_name(volume->backing.format));
                 append_value(options, "backing.file.driver",
-                             g_str_has_prefix(source->backing.path, "/dev/") ? "host_device" : "file");
-                append_value(options, "backing.file.filename", source->backing.path);
+                             g_str_has_prefix(volume->backing.path, "/dev/") ? "host_device" : "file");
+                append_value(options, "backing.file.filename", volume->backing.path);
         }
         return g_strdup(options->str);
 }
@@ -265,7 +302,8 @@ bool image_tool_convert(const struct backend_context *context, int fd, const str
         add(&command, format_of(volume));
         if (volume->format == VOLUME_FORMAT_QCOW2)
                 add_qcow2_options(&command, volume, "off");
-        good = add_secret(&command, context, volume, error);
+        good = add_new_encryption(&command, context, volume, error) &&
+               add_secret(&command, SOURCE_SECRET, context->source_secret, source, error);
         add_options(&command);
         if (volume->backing.path) {
                 add(&command, "-B");
@@ -273,31 +311,30 @@ bool image_tool_convert(const struct backend_context *context, int fd, const str
                 add(&command, "-F");
                 add(&command, volume_format_get_name(volume->backing.format));
         }
-        add_take(&command, source_options(source_fd, source));
+        add_take(&command, image_options(source_fd, source, SOURCE_SECRET));
         add_take(&command, path_of(fd));
         good = good && run(&command, context, UINT_MAX, error);
         command_clear(&command);
         return good;
 }
 
-bool image_tool_resize(const struct backend_context *context, int fd, const char *name,
-                       enum volume_format format, uint64_t capacity, bool shrink, bool allocate,
-                       GError **error)
+bool image_tool_resize(const struct backend_context *context, int fd, const struct volume *volume,
+                       uint64_t capacity, bool shrink, bool allocate, GError **error)
 {
         struct command command;
         bool good;
 
         command_init(&command, "resize");
         add(&command, "-q");
-        add(&command, "-f");
-        add(&command, volume_format_get_name(format));
+        good = add_secret(&command, OWN_SECRET, context->secret, volume, error);
         if (shrink)
                 add(&command, "--shrink");
         if (allocate)
                 add(&command, "--preallocation=falloc");
-        add_take(&command, path_of(fd));
+        add(&command, "--image-opts");
+        add_take(&command, image_options(fd, volume, OWN_SECRET));
         add_take(&command, g_strdup_printf("%" G_GUINT64_FORMAT, capacity));
-        good = run(&command, context, UINT_MAX, error);
+        good = good && run(&command, context, UINT_MAX, error);
         command_clear(&command);
         return good;
 }

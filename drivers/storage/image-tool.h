@@ -22,7 +22,6 @@ bool image_tool_create(const struct backend_context *context, int fd, const stru
 bool image_tool_convert(const struct backend_context *context, int fd, const struct volume *volume,
                         int source_fd, const struct volume *source, GError **error);
 
-/* name is for errors. */
-bool image_tool_resize(const struct backend_context *context, int fd, const char *name,
-                       enum volume_format format, uint64_t capacity, bool shrink, bool allocate,
-                       GError **error);
+/* Of the image fd that volume describes. */
+bool image_tool_resize(const struct backend_context *context, int fd, const struct volume *volume,
+                       uint64_t capacity, bool shrink, bool allocate, GError **error);

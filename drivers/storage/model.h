@@ -129,14 +129,14 @@ struct operation {
         struct volume *source; /* ref; of a clone */
         /* between the steps */
         bool finished;
-        struct pool_def *def;         /* ref; of the pool when begin ran, or given */
-        struct volume *volume;        /* ref; new or worked on */
-        struct secret_ref secret_ref; /* owned; what begin found is needed */
-        GBytes *secret;               /* ref */
-        GError *failure;              /* owned; of gather or work */
-        struct job *job;              /* borrowed; loop */
-        int fd;                       /* owned; the volume, -1 none */
-        int pipe[2];                  /* owned; a transfer's: ours, the client's; -1 none */
+        struct pool_def *def;                            /* ref; of the pool when begin ran, or given */
+        struct volume *volume;                           /* ref; new or worked on */
+        struct secret_ref secret_ref, source_secret_ref; /* owned; what begin found is needed */
+        GBytes *secret, *source_secret;                  /* refs */
+        GError *failure;                                 /* owned; of gather or work */
+        struct job *job;                                 /* borrowed; loop */
+        int fd;                                          /* owned; the volume, -1 none */
+        int pipe[2]; /* owned; a transfer's: ours, the client's; -1 none */
         /* loop; one of them is called at the end */
         managed_done done;
         storage_volume_done volume_done;

@@ -24,7 +24,10 @@ static void operation_free(struct operation *op)
                 pool_def_unref(op->def);
         if (op->secret)
                 g_bytes_unref(op->secret);
+        if (op->source_secret)
+                g_bytes_unref(op->source_secret);
         secret_ref_clear(&op->secret_ref);
+        secret_ref_clear(&op->source_secret_ref);
         volume_unref(op->source);
         volume_unref(op->volume);
         fd_cleanup(&op->fd);
@@ -99,7 +102,16 @@ static bool job_does(struct job *job, void *data, GError **error)
         struct backend_context context;
 
         storage_pool_get_context(op->pool, job_get_lane(job), job, op->def, op->secret, &context);
+        context.source_secret = op->source_secret;
         return op->steps->work(op, &context, error);
+}
+
+static bool gather_secrets(struct operation *op, GError **error)
+{
+        struct storage *storage = op->pool->storage;
+
+        return (op->secret || storage_get_secret(storage, &op->secret_ref, &op->secret, error)) &&
+               storage_get_secret(storage, &op->source_secret_ref, &op->source_secret, error);
 }
 
 static void begun(struct managed *object, const GError *error, void *data)
@@ -110,9 +122,7 @@ static void begun(struct managed *object, const GError *error, void *data)
                 finish(op, error);
                 return;
         }
-        if ((op->secret ||
-             storage_get_secret(op->pool->storage, &op->secret_ref, &op->secret, &op->failure)) &&
-            (!op->steps->gather || op->steps->gather(op, &op->failure)))
+        if (gather_secrets(op, &op->failure) && (!op->steps->gather || op->steps->gather(op, &op->failure)))
                 op->job = job_run(op->pool->storage->jobs, op->steps->name, &op->pool->base, job_does,
                                   job_is_done, op, &op->failure);
         if (op->job && op->steps->started)

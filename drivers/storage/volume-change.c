@@ -208,6 +208,8 @@ static bool clone_begin(struct operation *op, GError **error)
         lane_context(op, &context);
         if (!parse_volume(op, error) || !backend->prepare(&context, op->volume, op->flags, &slow, error))
                 return false;
+        if (op->source->encryption.format)
+                volume_copy_secret_ref(op->source, &op->source_secret_ref);
         storage_volume_hold(op->pool, op->name);
         return true;
 }
@@ -442,6 +444,8 @@ static bool resize_begin(struct operation *op, GError **error)
                                  "storage pool does not support changing of volume capacity");
         if (!resize_check(op, error))
                 return false;
+        if (op->volume->encryption.format)
+                volume_copy_secret_ref(op->volume, &op->secret_ref);
         storage_volume_hold(op->pool, op->name);
         return true;
 }

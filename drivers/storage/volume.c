@@ -90,6 +90,14 @@ void volume_unref(struct volume *volume)
         g_free(volume);
 }
 
+void volume_copy_secret_ref(const struct volume *volume, struct secret_ref *ref)
+{
+        const struct secret_ref by_path = { SECRET_USAGE_VOLUME, NULL, volume->path };
+        const struct secret_ref *known = &volume->encryption.secret;
+
+        secret_ref_copy(ref, secret_ref_is_given(known) ? known : &by_path);
+}
+
 static struct volume_encryption copy_encryption(const struct volume_encryption *from)
 {
         struct volume_encryption to = *from;

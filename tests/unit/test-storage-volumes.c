@@ -568,9 +568,84 @@ START_TEST(test_encryption)
         ck_assert_str_eq(volume->encryption.format, "luks");
         ck_assert_int_eq(volume->format, VOLUME_FORMAT_RAW);
         ck_assert_uint_eq(volume->capacity, 1 << 20);
-        refuse(clone_volume(pool, "<volume><name>n</name><capacity>1</capacity></volume>", "raw", 0),
-               "encrypted");
         ck_assert_uint_eq(count_entries(pool), 1);
+        close_secrets(secrets);
+}
+END_TEST
+
+/* QEMU before 9.0, as above. */
+static struct volume *clone_encrypted(struct storage_pool *pool, const char *xml, const char *from)
+{
+        struct answer answer = clone_volume(pool, xml, from, 0);
+
+        while (answer.error && strstr(answer.error, "Unable to get accurate CPU usage")) {
+                g_free(answer.error);
+                answer = clone_volume(pool, xml, from, 0);
+        }
+        return expect(answer).volume;
+}
+
+static void expect_same(struct storage_pool *pool, const char *a, const char *b, unsigned bytes)
+{
+        g_autofree char *first = volume_path(pool, a), *second = volume_path(pool, b);
+
+        shell("cmp -n %u %s %s", bytes, first, second);
+}
+
+/* Plain to encrypted, larger, to another format, and plain again: the same content. */
+START_TEST(test_encrypted_clones)
+{
+        struct storage_pool *pool = make_pool("a");
+        struct secrets *secrets = open_secrets();
+        g_autofree char *plain = volume_path(pool, "plain"), *luks = encrypted("luks", "raw", "known"),
+                        *qcow2 = encrypted("qcow2", "qcow2", "known");
+        const struct volume *volume;
+
+        make(pool, "<volume><name>plain</name><capacity unit='KiB'>512</capacity></volume>");
+        shell("dd if=/dev/urandom of=%s bs=512K count=1 conv=notrunc status=none", plain);
+        volume = clone_encrypted(pool, luks, "plain");
+        ck_assert_str_eq(volume->encryption.format, "luks");
+        ck_assert_uint_eq(volume->capacity, 1 << 20);
+        volume = clone_encrypted(pool, qcow2, "luks");
+        ck_assert_int_eq(volume->format, VOLUME_FORMAT_QCOW2);
+        ck_assert_str_eq(volume->encryption.format, "luks");
+        ck_assert_uint_eq(volume->capacity, 1 << 20);
+        volume = clone_encrypted(pool, "<volume><name>again</name><capacity>1</capacity></volume>", "qcow2");
+        ck_assert_ptr_null(volume->encryption.format);
+        ck_assert_uint_eq(volume->capacity, 1 << 20);
+        expect_same(pool, "plain", "again", 512 * 1024);
+        expect(CALL_VOLUME(storage_volume_resize, storage, find(pool, "luks"), 2 << 20, 0));
+        ck_assert_uint_eq(find(pool, "luks")->capacity, 2 << 20);
+        expect(CALL_VOLUME(storage_volume_resize, storage, find(pool, "qcow2"), 2 << 20, 0));
+        ck_assert_uint_eq(find(pool, "qcow2")->capacity, 2 << 20);
+        volume = clone_encrypted(pool, "<volume><name>third</name><capacity>1</capacity></volume>", "luks");
+        expect_same(pool, "plain", "third", 512 * 1024);
+        close_secrets(secrets);
+}
+END_TEST
+
+/* After a restart only the header is known: then the secret for the volume's path opens it. */
+START_TEST(test_secret_by_path)
+{
+        struct storage_pool *pool = make_pool("a");
+        struct secrets *secrets = open_secrets();
+        g_autofree char *luks = encrypted("luks", "raw", "known"), *path = volume_path(pool, "luks"),
+                        *xml = NULL;
+        struct managed *secret;
+
+        make_encrypted(pool, luks);
+        expect(CALL(storage_pool_destroy, pool));
+        expect(CALL(storage_pool_create, pool, 0));
+        refuse(CALL_VOLUME(storage_volume_resize, storage, find(pool, "luks"), 2 << 20, 0),
+               "Secret not found: no secret with matching usage");
+        xml = g_strdup_printf("<secret><usage type='volume'><volume>%s</volume></usage></secret>", path);
+        secret = expect(CALL(secret_define_xml, secrets, xml, 0)).object;
+        expect(CALL(secret_set_value, (struct secret *)secret, "wrong", 5, 0));
+        refuse(CALL_VOLUME(storage_volume_resize, storage, find(pool, "luks"), 2 << 20, 0),
+               "Invalid password");
+        expect(CALL(secret_set_value, (struct secret *)secret, "pass phrase", 11, 0));
+        expect(CALL_VOLUME(storage_volume_resize, storage, find(pool, "luks"), 2 << 20, 0));
+        ck_assert_uint_eq(find(pool, "luks")->capacity, 2 << 20);
         close_secrets(secrets);
 }
 END_TEST
@@ -629,4 +704,5 @@ END_TEST
 CHECK_MAIN_FIXTURE("storage-volumes", setup, teardown, test_raw, test_refused, test_two_at_once, test_images,
                    test_qcow2_features, test_clone, test_clone_of_hostile_header, test_raw_stays_raw,
                    test_resize, test_wipe, test_cancelled_clone, test_job_ends_after_publication,
-                   test_left_over, test_streams, test_encryption, test_info, test_memory)
+                   test_left_over, test_streams, test_encryption, test_encrypted_clones, test_secret_by_path,
+                   test_info, test_memory)
