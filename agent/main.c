@@ -189,7 +189,7 @@ static bool start_test(struct agent *agent, GError **error)
 {
         agent->test.domains = test_driver_new(agent->loop, agent->pool, error);
         if (agent->test.domains)
-                domain_driver_set_storage(agent->test.domains, agent->test.storage);
+                domain_driver_set_storage(agent->test.domains, agent->test.storage, agent->test.secrets);
         return agent->test.domains != NULL;
 }
 
@@ -213,7 +213,7 @@ static bool start_qemu(struct agent *agent, GError **error)
 
         agent->qemu.domains = qemu_driver_new(agent->loop, agent->pool, agent->host, &config, error);
         if (agent->qemu.domains)
-                domain_driver_set_storage(agent->qemu.domains, agent->qemu.storage);
+                domain_driver_set_storage(agent->qemu.domains, agent->qemu.storage, agent->qemu.secrets);
         return agent->qemu.domains != NULL;
 }
 

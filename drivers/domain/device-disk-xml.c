@@ -48,6 +48,8 @@ static const char *const error_policy_names[] = { "stop", "report", "ignore", "e
 static const char *const rerror_policy_names[] = { "stop", "report", "ignore", NULL };
 static const char *const startup_policy_names[] = { "mandatory", "requisite", "optional", NULL };
 static const char *const volume_mode_names[] = { "host", "direct", NULL };
+static const char *const encryption_names[] = { "luks", "luks2", "luks-any", "qcow", "default", NULL };
+static const char *const engine_names[] = { "qemu", "librbd", NULL };
 static const char *const snapshot_names[] = { "no", "internal", "external", "manual", NULL };
 static const char *const tray_names[] = { "closed", "open", NULL };
 
@@ -79,12 +81,62 @@ static const struct field *const fields_of[DOMAIN_STORAGE_LAST] = {
         [DOMAIN_STORAGE_VOLUME] = volume_fields,
 };
 
+static const struct field encryption_fields[] = {
+        NAME("format", struct domain_encryption, format, encryption_names, .required = true),
+        NAME("engine", struct domain_encryption, engine, engine_names),
+        FIELDS_END,
+};
+static const struct field secret_fields[] = {
+        UUID("uuid", struct domain_encryption, secret_uuid),
+        STRING("usage", struct domain_encryption, secret_usage),
+        FIELDS_END,
+};
+static const struct field_part encryption_parts[] = {
+        { NULL, encryption_fields },
+        { "secret", secret_fields },
+        PARTS_END,
+};
+
+static bool check_secret(const xmlNode *secret, GError **error)
+{
+        g_autofree char *type = xml_attr(secret, "type"), *quoted = error_quote(type);
+
+        if (g_strcmp0(type, "passphrase") != 0)
+                return xml_error(error, secret, "unknown type '%s' of a secret for encryption", quoted);
+        if (xml_has_attr(secret, "uuid") == xml_has_attr(secret, "usage"))
+                return xml_error(error, secret, "a secret is named either by uuid or by usage");
+        return true;
+}
+
+/* Stands in <disk> or in <source>. */
+static bool read_encryption(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        struct domain_encryption *encryption = domain_arena_alloc(reader->arena, sizeof(*encryption));
+        struct domain_storage *storage = target;
+
+        if (storage->encryption)
+                return xml_error(error, node, "a second <encryption>");
+        storage->encryption = encryption;
+        for (xmlNode *secret = xml_child(node, "secret"); secret; secret = xml_next(secret)) {
+                encryption->n_secrets++;
+                if (!check_secret(secret, error))
+                        return false;
+        }
+        return field_read_parts(reader, node, encryption_parts, encryption, error);
+}
+
+static const struct field_part source_parts[] = {
+        { NULL, source_fields },
+        { "encryption", NULL, read_encryption },
+        PARTS_END,
+};
+
 static bool read_source(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
 {
         struct domain_storage *storage = target;
         const struct field *fields = fields_of[storage->type];
 
-        return field_read(reader, node, source_fields, storage, error) &&
+        return field_read_parts(reader, node, source_parts, storage, error) &&
                (!fields || field_read(reader, node, fields, storage, error));
 }
 
@@ -229,6 +281,7 @@ static const struct field_part parts[] = {
         VIRTIO_PART(struct domain_disk),
         { "source", NULL, read_source, offsetof(struct domain_disk, source) },
         { "backingStore", NULL, read_backing, offsetof(struct domain_disk, source) },
+        { "encryption", NULL, read_encryption, offsetof(struct domain_disk, source) },
         { "blockio", blockio_fields },
         { "target", target_fields },
         { "iotune", NULL, read_iotune },

@@ -26,18 +26,28 @@ enum domain_storage_type {
 } __attribute__((packed));
 
 /* One image: a disk's <source>, or one <backingStore> of its chain. */
+/* <encryption>; its <cipher> and <ivgen> are what the image's header says. */
+struct domain_encryption {
+        const char *format;      /* "luks", "luks2", "luks-any", "qcow", "default" */
+        const char *engine;      /* "qemu", "librbd"; NULL: not said */
+        const char *secret_uuid; /* of the passphrase; NULL: named by usage, or not at all */
+        const char *secret_usage;
+        uint32_t n_secrets;
+};
+
 struct domain_storage {
         enum domain_storage_type type;
         bool ends; /* an empty <backingStore/> below: the image has no backing file, whatever its header says
                     */
-        const char *path;                     /* file, device or directory; NULL: no medium */
-        const char *format;                   /* "raw", "qcow2" ...: of <driver type=> or <format type=> */
-        const char *pool;                     /* volume */
-        const char *volume;                   /* volume */
-        const char *mode;                     /* volume: "host", "direct" */
-        const char *startup_policy;           /* "mandatory", "requisite", "optional" */
-        uint32_t index;                       /* 0: none; the number in the block node's name while active */
-        const struct domain_storage *backing; /* NULL: not spelled out (see ends) */
+        const char *path;           /* file, device or directory; NULL: no medium */
+        const char *format;         /* "raw", "qcow2" ...: of <driver type=> or <format type=> */
+        const char *pool;           /* volume */
+        const char *volume;         /* volume */
+        const char *mode;           /* volume: "host", "direct" */
+        const char *startup_policy; /* "mandatory", "requisite", "optional" */
+        uint32_t index;             /* 0: none; the number in the block node's name while active */
+        const struct domain_encryption *encryption; /* NULL: none */
+        const struct domain_storage *backing;       /* NULL: not spelled out (see ends) */
 };
 
 enum domain_disk_device {

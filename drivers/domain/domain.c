@@ -197,9 +197,10 @@ void domain_report(struct domain *domain, const GError *error, const char *what)
                 driver->report(driver, domain, error, driver->report_data);
 }
 
-void domain_driver_set_storage(struct domain_driver *driver, struct storage *storage)
+void domain_driver_set_storage(struct domain_driver *driver, struct storage *storage, struct secrets *secrets)
 {
         driver->storage = storage;
+        driver->secrets = secrets;
 }
 
 uint64_t domain_driver_get_version(struct domain_driver *driver, GError **error)

@@ -17,6 +17,8 @@
 
 struct domain;
 struct domain_driver;
+struct secret_snapshot;
+struct secrets;
 struct storage;
 struct storage_snapshot;
 
@@ -76,7 +78,9 @@ struct domain {
         /* const */
         struct domain_driver *driver; /* borrowed */
         /* lane */
-        const struct storage_snapshot *volumes; /* borrowed; the pools during a start, NULL otherwise */
+        /* Of a start, as the loop knew them when it was asked for; borrowed, NULL otherwise. */
+        const struct storage_snapshot *volumes;
+        const struct secret_snapshot *secrets;
         bool start_cancelled; /* the last start was interrupted, and the urgent job behind it is to know */
         void *live;           /* the driver's, NULL when inactive */
 };
@@ -240,8 +244,10 @@ typedef void (*domain_reporter)(struct domain_driver *driver, const struct domai
                                 const GError *error, void *data);
 void domain_driver_set_reporter(struct domain_driver *driver, domain_reporter report, void *data);
 
-/* The pools whose volumes disks may be (borrowed; outlives the driver). Before the first start. */
-void domain_driver_set_storage(struct domain_driver *driver, struct storage *storage);
+/* The pools whose volumes disks may be, and the secrets that open them (borrowed; outlive the driver). Before
+ * the first start. */
+void domain_driver_set_storage(struct domain_driver *driver, struct storage *storage,
+                               struct secrets *secrets);
 
 /* Driver-level questions, answered through done, which may be called before the function returns. */
 typedef void (*domain_text_done)(const char *text, const GError *error, void *data);

@@ -94,6 +94,7 @@ struct domain_driver {
         /* loop */
         struct storage
                 *storage; /* borrowed; whose volumes disks may be; NULL: none. Set before the first start */
+        struct secrets *secrets;  /* borrowed; what opens encrypted ones; NULL: none. Likewise */
         struct registry *domains; /* owned */
         domain_reporter report;   /* NULL: nobody is told */
         void *report_data;        /* borrowed */

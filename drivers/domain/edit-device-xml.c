@@ -226,15 +226,30 @@ void domain_edit_set_disk_tray(struct domain_edit *edit, const char *alias, bool
                 xml_set_attr(hardware_child(disk, "target"), "tray", open ? "open" : NULL);
 }
 
+static void add_encryption(xmlNode *source, const struct domain_encryption *encryption)
+{
+        xmlNode *node = xml_add(source, "encryption"), *secret;
+
+        xml_set_attr(node, "format", encryption->format);
+        xml_set_attr(node, "engine", encryption->engine);
+        secret = xml_add(node, "secret");
+        xml_set_attr(secret, "type", "passphrase");
+        xml_set_attr(secret, "uuid", encryption->secret_uuid);
+        xml_set_attr(secret, "usage", encryption->secret_usage);
+}
+
 static xmlNode *add_backing(xmlNode *parent, const struct domain_edit_image *image)
 {
-        xmlNode *store = xml_add(parent, "backingStore");
+        xmlNode *store = xml_add(parent, "backingStore"), *source;
         const char *type = image->block ? "block" : "file";
 
         xml_set_attr(store, "type", type);
         xml_set_attr_format(store, "index", "%u", image->index);
         xml_set_attr(xml_add(store, "format"), "type", image->format);
-        xml_set_attr(xml_add(store, "source"), source_attr(type), image->path);
+        source = xml_add(store, "source");
+        xml_set_attr(source, source_attr(type), image->path);
+        if (image->encryption)
+                add_encryption(source, image->encryption);
         return store;
 }
 

@@ -94,6 +94,7 @@ struct domain_edit_image {
         const char *format;
         bool block; /* a block device */
         unsigned index;
+        const struct domain_encryption *encryption; /* NULL: none */
 };
 void domain_edit_set_disk_chain(struct domain_edit *edit, const char *alias,
                                 const struct domain_edit_image *images, unsigned count);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/store.h"
 #include "drivers/domain/model.h"
+#include "drivers/secret/secret.h"
 #include "drivers/storage/storage.h"
 
 #include <string.h>
@@ -19,6 +20,7 @@ struct call {
         char *owner;                      /* owned */
         struct domain_def *def;           /* ref; of a create from XML */
         struct storage_snapshot *volumes; /* owned; of a start; NULL: there is no storage */
+        struct secret_snapshot *secrets;  /* owned; likewise */
         managed_done done;
         void *data; /* owned by done */
 };
@@ -42,6 +44,7 @@ static void call_done(struct managed *object, const GError *error, void *data)
                 call->done(object, error, call->data);
         domain_def_unref(call->def);
         storage_snapshot_free(call->volumes);
+        secret_snapshot_free(call->secrets);
         g_free(call->owner);
         g_free(call);
 }
@@ -96,8 +99,10 @@ static bool start(struct domain *domain, struct domain_def *def, const struct ca
         }
         managed_state_take_active(&state->base, &domain_def_ref(def)->base);
         domain->volumes = call->volumes;
+        domain->secrets = call->secrets;
         started = ops_of(domain)->start(domain, state, call->flags, error);
         domain->volumes = NULL;
+        domain->secrets = NULL;
         if (!started) {
                 domain->start_cancelled = lane_was_interrupted(domain->base.lane);
                 managed_state_unref(&state->base);
@@ -124,6 +129,8 @@ static struct call *start_call_new(struct domain_driver *driver, unsigned flags,
 
         if (driver->storage)
                 call->volumes = storage_snapshot_take(driver->storage);
+        if (driver->secrets)
+                call->secrets = secret_snapshot_take(driver->secrets);
         return call;
 }
 

@@ -25,10 +25,17 @@
 #define QED_FEATURE_BACKING     UINT64_C(1)
 #define QED_FEATURE_RAW         UINT64_C(4)
 
-/* What an image's header says about the image below it. */
+#define QCOW2_CRYPT_NONE  0
+#define QCOW2_CRYPT_LUKS  2
+#define LUKS_MAGIC        "LUKS\xba\xbe"
+#define LUKS_MAGIC_LENGTH 6
+#define LUKS_VERSION      1 /* QEMU opens no other */
+
+/* What an image's header says about itself and about the image below it. */
 struct header {
         char *backing; /* owned; NULL: none */
         char *format;  /* owned; NULL: it does not say */
+        bool encrypted;
 };
 
 static void header_clear(struct header *header)
@@ -154,8 +161,9 @@ static bool read_qcow2(int fd, const char *path, struct header *header, GError *
         }
         if (features & QCOW2_INCOMPAT_DATA)
                 return refuse(error, path, "an external data file is not driven");
-        if (get_be32(buffer + 32) != 0)
-                return refuse(error, path, "encryption is not driven");
+        if (get_be32(buffer + 32) != QCOW2_CRYPT_NONE && get_be32(buffer + 32) != QCOW2_CRYPT_LUKS)
+                return refuse(error, path, "encryption other than LUKS is not driven");
+        header->encrypted = get_be32(buffer + 32) == QCOW2_CRYPT_LUKS;
         offset = get_be64(buffer + 8);
         if (offset == 0)
                 return true;
@@ -185,6 +193,23 @@ static bool read_qed(int fd, const char *path, struct header *header, GError **e
         return header->backing != NULL;
 }
 
+/* ---- LUKS ---- */
+
+static bool read_luks(int fd, const char *path, struct header *header, GError **error)
+{
+        uint8_t buffer[LUKS_MAGIC_LENGTH + 2];
+        ssize_t size = read_at(fd, path, buffer, sizeof(buffer), 0, error);
+
+        if (size < 0)
+                return false;
+        if (size < (ssize_t)sizeof(buffer) || memcmp(buffer, LUKS_MAGIC, LUKS_MAGIC_LENGTH) != 0)
+                return damaged(error, path, "it is not encrypted with LUKS");
+        if (get_be16(buffer + LUKS_MAGIC_LENGTH) != LUKS_VERSION)
+                return refuse(error, path, "LUKS of another version than 1 is not driven");
+        header->encrypted = true;
+        return true;
+}
+
 /* ---- images ---- */
 
 static const struct {
@@ -194,16 +219,41 @@ static const struct {
 } formats[] = {
         { "raw", NULL },   { "qcow2", read_qcow2 }, { "qed", read_qed },   { "vdi", NULL },
         { "vmdk", NULL },  { "vpc", NULL },         { "vhdx", NULL },      { "dmg", NULL },
-        { "bochs", NULL }, { "cloop", NULL },       { "parallels", NULL },
+        { "bochs", NULL }, { "cloop", NULL },       { "parallels", NULL }, { "luks", read_luks },
 };
 
 static bool read_header(int fd, const struct block_image *image, struct header *header, GError **error)
 {
+        const char *format = image->format;
+
+        /* What a definition calls raw is LUKS as soon as it is encrypted. */
+        if (image->encryption && strcmp(format, "raw") == 0)
+                format = "luks";
         for (unsigned i = 0; i < G_N_ELEMENTS(formats); i++) {
-                if (strcmp(formats[i].format, image->format) == 0)
+                if (strcmp(formats[i].format, format) == 0)
                         return !formats[i].read || formats[i].read(fd, image->path, header, error);
         }
         return refuse(error, image->path, "its format is not driven");
+}
+
+/* Do definition and header agree that it is encrypted, and in a way that is driven? */
+static bool check_encryption(const struct block_image *image, const struct header *header, GError **error)
+{
+        const struct domain_encryption *encryption = image->encryption;
+
+        if (header->encrypted && !encryption)
+                return refuse(error, image->path,
+                              "it is encrypted, and the definition has no <encryption> for it");
+        if (!encryption)
+                return true;
+        if (!header->encrypted)
+                return refuse(error, image->path, "it has an <encryption>, and is not encrypted");
+        if (strcmp(encryption->format, "luks") != 0 || g_strcmp0(encryption->engine, "librbd") == 0)
+                return refuse(error, image->path,
+                              "encryption other than format='luks' by QEMU is not driven");
+        if (encryption->n_secrets != 1)
+                return refuse(error, image->path, "its <encryption> needs one <secret>");
+        return true;
 }
 
 static int open_image(const char *path, struct stat *status, GError **error)
@@ -269,12 +319,15 @@ static char *backing_path(const struct block_image *image, const char *name, GEr
         return g_build_filename(dir, name, NULL);
 }
 
-static struct block_image *image_new(const char *path, const char *format)
+static struct block_image *image_new(const char *path, const char *format,
+                                     const struct domain_encryption *encryption)
 {
         struct block_image *image = g_new0(struct block_image, 1);
 
         image->path = g_strdup(path);
         image->format = g_strdup(format ? format : "raw");
+        image->encryption = encryption;
+        image->secret_fd = -1;
         return image;
 }
 
@@ -288,7 +341,8 @@ static bool find_next(const struct block_image *image, const struct domain_stora
         if (storage && storage->backing) {
                 if (!storage->backing->path)
                         return refuse(error, image->path, "the type of its <backingStore> is not driven");
-                *next = image_new(storage->backing->path, storage->backing->format);
+                *next = image_new(storage->backing->path, storage->backing->format,
+                                  storage->backing->encryption);
                 return true;
         }
         if ((storage && storage->ends) || !header->backing)
@@ -300,7 +354,7 @@ static bool find_next(const struct block_image *image, const struct domain_stora
         path = backing_path(image, header->backing, error);
         if (!path)
                 return false;
-        *next = image_new(path, header->format);
+        *next = image_new(path, header->format, NULL);
         return true;
 }
 
@@ -318,7 +372,8 @@ static bool resolve_image(struct block_image *image, const struct domain_storage
         if (!is_new(seen, &status))
                 return refuse(error, image->path, "its backing chain leads back to itself");
         image->kind = kind_of(fd, &status);
-        return read_header(fd, image, &header, error) && find_next(image, storage, &header, next, error);
+        return read_header(fd, image, &header, error) && check_encryption(image, &header, error) &&
+               find_next(image, storage, &header, next, error);
 }
 
 GPtrArray *block_chain_resolve(const struct domain_storage *source, unsigned *next_index, GError **error)
@@ -326,7 +381,7 @@ GPtrArray *block_chain_resolve(const struct domain_storage *source, unsigned *ne
         g_autoptr(GPtrArray) chain = g_ptr_array_new_with_free_func((GDestroyNotify)block_image_free);
         g_autoptr(GArray) seen = g_array_new(FALSE, FALSE, sizeof(dev_t) + sizeof(ino_t));
         const struct domain_storage *storage = source;
-        struct block_image *image = image_new(source->path, source->format);
+        struct block_image *image = image_new(source->path, source->format, source->encryption);
 
         while (image) {
                 struct block_image *next = NULL;

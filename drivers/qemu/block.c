@@ -101,6 +101,40 @@ static bool has_backing(const char *format)
         return false;
 }
 
+static void secret_id(const struct block_image *image, char id[BLOCK_SECRET_ID_SIZE])
+{
+        g_snprintf(id, BLOCK_SECRET_ID_SIZE, "libvirt-%u-format-encryption-secret0", image->index);
+}
+
+json_t *block_secret_object(const struct block_image *image)
+{
+        char id[BLOCK_SECRET_ID_SIZE];
+        json_t *object;
+
+        secret_id(image, id);
+        object = device_object("secret", id);
+        device_set_format(object, "file", "/dev/fd/%d", image->secret_fd);
+        return object;
+}
+
+/* LUKS is a format of its own around raw data, and a feature of qcow2. */
+static void set_encryption(json_t *node, const struct block_image *image)
+{
+        char id[BLOCK_SECRET_ID_SIZE];
+        json_t *encrypt;
+
+        secret_id(image, id);
+        if (strcmp(image->format, "qcow2") != 0) {
+                device_set_string(node, "driver", "luks");
+                device_set_string(node, "key-secret", id);
+                return;
+        }
+        encrypt = json_object();
+        device_set_string(encrypt, "format", "luks");
+        device_set_string(encrypt, "key-secret", id);
+        json_object_set_new(node, "encrypt", encrypt);
+}
+
 json_t *block_format_node(const struct block_image *image, const char *backing,
                           const struct block_options *options)
 {
@@ -114,6 +148,8 @@ json_t *block_format_node(const struct block_image *image, const char *backing,
         device_set_string(node, "detect-zeroes", detect_zeroes(options));
         set_cache(node, options);
         device_set_string(node, "driver", image->format);
+        if (image->encryption)
+                set_encryption(node, image);
         block_storage_node_name(image, name);
         device_set_string(node, "file", name);
         if (backing)

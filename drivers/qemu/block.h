@@ -19,6 +19,8 @@
 #define BLOCK_CHAIN_MAX 200
 /* Size of a node name with its terminator (QEMU allows 31 characters). */
 #define BLOCK_NODE_NAME_SIZE 32
+/* The same of the id of a secret. */
+#define BLOCK_SECRET_ID_SIZE 64
 
 enum block_kind {
         BLOCK_FILE,   /* a regular file */
@@ -32,6 +34,12 @@ struct block_image {
         char *format; /* owned: "raw", "qcow2" ... */
         enum block_kind kind;
         unsigned index; /* in the names of its nodes, from 1; the index= of the active definition */
+        /*
+         * Borrowed from the definition whose chain was resolved, and good as long as that; later only whether
+         * it is NULL (not encrypted) counts.
+         */
+        const struct domain_encryption *encryption;
+        int secret_fd; /* number of the descriptor from which the emulator reads the passphrase; -1: none */
 };
 
 void block_image_free(struct block_image *image);
@@ -40,8 +48,8 @@ void block_image_free(struct block_image *image);
  * The chain that begins with source, top first: a new array that owns its struct block_image. Numbers its
  * images from *next_index on, which it advances, where the definition has no index. A file that is missing,
  * no file or device, unreadable or damaged, a loop, a backing file whose format nobody names, and what is not
- * driven (network images, encryption, external data files) fail with a sentence that names the image.
- * source->path must not be NULL.
+ * driven (network images, encryption other than LUKS, external data files) fail with a sentence that names
+ * the image. source->path must not be NULL.
  */
 GPtrArray *block_chain_resolve(const struct domain_storage *source, unsigned *next_index, GError **error);
 
@@ -66,6 +74,10 @@ void block_storage_node_name(const struct block_image *image, char name[BLOCK_NO
 json_t *block_storage_node(const struct block_image *image, const struct block_options *options);
 json_t *block_format_node(const struct block_image *image, const char *backing,
                           const struct block_options *options);
+
+/* The -object that holds the passphrase of an encrypted image, to be made before its format node. New
+ * reference. */
+json_t *block_secret_object(const struct block_image *image);
 
 /* cache="..." as QEMU's three switches. NULL and "default": write back. */
 struct block_cache {

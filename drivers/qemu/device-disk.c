@@ -37,6 +37,8 @@ static void add_chain(struct device_list *list, const struct domain_disk *disk, 
                         options.readonly = true;
                         options.discard = options.detect_zeroes = NULL;
                 }
+                if (image->encryption)
+                        device_list_add(list, DEVICE_OBJECT, block_secret_object(image));
                 device_list_add(list, DEVICE_BLOCKDEV, block_storage_node(image, &options));
                 device_list_add(list, DEVICE_BLOCKDEV,
                                 block_format_node(image, last ? NULL : backing, &options));

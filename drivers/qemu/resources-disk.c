@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "drivers/qemu/block.h"
 #include "drivers/qemu/device.h"
+#include "drivers/secret/secret.h"
 #include "drivers/storage/storage.h"
 #include "drivers/storage/volume.h"
 
@@ -46,6 +47,7 @@ static void write_chain(struct resources *resources, const struct domain_disk *d
                         .format = image->format,
                         .block = image->kind != BLOCK_FILE,
                         .index = image->index,
+                        .encryption = image->encryption,
                 };
         }
         domain_edit_set_disk_chain(resources->edit, disk->info.alias, images, chain->len);
@@ -58,6 +60,41 @@ static bool may_leave_out(const struct domain_disk *disk)
 
         return is_removable(disk) && disk->source.path &&
                g_strcmp0(disk->source.startup_policy, "optional") == 0 && stat(disk->source.path, &st) < 0;
+}
+
+/* The passphrase reaches the emulator through a descriptor: it is in no command line, file or log. */
+static bool add_secret(struct resources *resources, const struct domain_disk *disk, struct block_image *image,
+                       GError **error)
+{
+        const struct secret_snapshot *secrets = resources->guest->domain->secrets;
+        const struct secret_ref ref = { SECRET_USAGE_VOLUME, (char *)image->encryption->secret_uuid,
+                                        (char *)image->encryption->secret_usage };
+        GBytes *value;
+
+        if (!secrets)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                                 "disk '%s' is encrypted, and there are no secrets here", disk->target);
+        value = secret_snapshot_find(secrets, &ref, error);
+        if (!value)
+                return false;
+        image->secret_fd = secret_value_to_fd(value, error);
+        g_bytes_unref(value);
+        if (image->secret_fd < 0)
+                return false;
+        resources_add_fd(resources, image->secret_fd);
+        return true;
+}
+
+static bool add_secrets(struct resources *resources, const struct domain_disk *disk, const GPtrArray *chain,
+                        GError **error)
+{
+        for (unsigned i = 0; i < chain->len; i++) {
+                struct block_image *image = g_ptr_array_index(chain, i);
+
+                if (image->encryption && !add_secret(resources, disk, image, error))
+                        return false;
+        }
+        return true;
 }
 
 /* What a volume is made of on this host; source is that of the disk, whose format stays the definition's. */
@@ -97,7 +134,7 @@ static bool prepare_disk(struct resources *resources, const struct domain_disk *
                 return true;
         }
         chain = block_chain_resolve(&source, &resources->next_image, error);
-        if (!chain)
+        if (!chain || !add_secrets(resources, disk, chain, error))
                 return false;
         add_chain(resources, disk, chain);
         write_chain(resources, disk, chain);

@@ -38,8 +38,7 @@ static char *define(const char *attributes, const char *uuid, const char *volume
 
 static void expect_value(const char *secret, const char *value)
 {
-        g_autoptr(sd_bus_message) reply =
-                client_call(client, secret, SECRET_INTERFACE, "GetValue", "u", 0);
+        g_autoptr(sd_bus_message) reply = client_call(client, secret, SECRET_INTERFACE, "GetValue", "u", 0);
         const void *bytes;
         size_t length;
 
@@ -67,8 +66,8 @@ static void wait_event(const char *secret, int event)
 {
         struct event wanted = { secret, event };
 
-        sd_bus_message_unref(
-                client_wait_signal(client, QEMU_PATH, CONNECT_INTERFACE, "SecretEvent", match_event, &wanted));
+        sd_bus_message_unref(client_wait_signal(client, QEMU_PATH, CONNECT_INTERFACE, "SecretEvent",
+                                                match_event, &wanted));
 }
 
 static unsigned count(unsigned flags)
@@ -95,8 +94,8 @@ START_TEST(test_the_life_of_a_secret)
         other = client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "SecretLookupByUsage", "is", 1,
                                    "/srv/a");
         ck_assert_str_eq(other, secret);
-        client_fails(client, LIBVIRT_ERROR, "Secret not found*does not have a value", secret, SECRET_INTERFACE,
-                     "GetValue", "u", 0);
+        client_fails(client, LIBVIRT_ERROR, "Secret not found*does not have a value", secret,
+                     SECRET_INTERFACE, "GetValue", "u", 0);
         client_do(client, secret, SECRET_INTERFACE, "SetValue", "ayu", 4, 'a', 0, 255, 'b', 0);
         sd_bus_message_unref(
                 client_wait_signal(client, secret, SECRET_INTERFACE, "ValueChanged", NULL, NULL));
@@ -105,7 +104,8 @@ START_TEST(test_the_life_of_a_secret)
         client_do(client, secret, SECRET_INTERFACE, "Undefine", NULL);
         wait_event(secret, 1);
         pool_wait_removed(client, secret);
-        client_fails(client, LIBVIRT_ERROR, "Secret not found*", secret, SECRET_INTERFACE, "GetValue", "u", 0);
+        client_fails(client, LIBVIRT_ERROR, "Secret not found*", secret, SECRET_INTERFACE, "GetValue", "u",
+                     0);
         client_fails(client, LIBVIRT_ERROR, "Secret not found: no secret with matching uuid*", QEMU_PATH,
                      CONNECT_INTERFACE, "SecretLookupByUUID", "s", UUID);
         client_fails(client, LIBVIRT_ERROR, "Secret not found: no secret with matching usage*", QEMU_PATH,
@@ -132,9 +132,10 @@ START_TEST(test_lists_and_documents)
                               "  </usage>\n"
                               "</secret>\n");
         client_do(client, a, SECRET_INTERFACE, "SetValue", "ayu", 1, 'x', 0);
-        client_fails(client, LIBVIRT_ERROR, "Invalid secret*is private", a, SECRET_INTERFACE, "GetValue", "u", 0);
-        client_fails(client, LIBVIRT_ERROR, "XML error*", QEMU_PATH, CONNECT_INTERFACE, "SecretDefineXML", "su",
-                     "<secret private='perhaps'/>", 0);
+        client_fails(client, LIBVIRT_ERROR, "Invalid secret*is private", a, SECRET_INTERFACE, "GetValue", "u",
+                     0);
+        client_fails(client, LIBVIRT_ERROR, "XML error*", QEMU_PATH, CONNECT_INTERFACE, "SecretDefineXML",
+                     "su", "<secret private='perhaps'/>", 0);
 }
 END_TEST
 
@@ -144,9 +145,12 @@ START_TEST(test_who_reads_only_gets_no_value)
 
         client_do(client, secret, SECRET_INTERFACE, "SetValue", "ayu", 1, 'x', 0);
         client_do(client, MANAGER_PATH, MANAGER_INTERFACE, "ConnectOpen", "su", "", 1);
-        client_fails(client, LIBVIRT_ERROR, "operation*forbidden*", secret, SECRET_INTERFACE, "GetValue", "u", 0);
-        client_fails(client, LIBVIRT_ERROR, "operation*forbidden*", secret, SECRET_INTERFACE, "SetValue", "ayu", 1, 'y', 0);
-        client_fails(client, LIBVIRT_ERROR, "operation*forbidden*", secret, SECRET_INTERFACE, "Undefine", NULL);
+        client_fails(client, LIBVIRT_ERROR, "operation*forbidden*", secret, SECRET_INTERFACE, "GetValue", "u",
+                     0);
+        client_fails(client, LIBVIRT_ERROR, "operation*forbidden*", secret, SECRET_INTERFACE, "SetValue",
+                     "ayu", 1, 'y', 0);
+        client_fails(client, LIBVIRT_ERROR, "operation*forbidden*", secret, SECRET_INTERFACE, "Undefine",
+                     NULL);
         g_free(client_call_string(client, secret, SECRET_INTERFACE, "GetXMLDesc", "u", 0));
         client_do(client, MANAGER_PATH, MANAGER_INTERFACE, "ConnectClose", "o", QEMU_PATH);
         expect_value(secret, "x");
@@ -176,8 +180,8 @@ START_TEST(test_values_stay_secret)
         g_autofree char *secret = define("", UUID, "/a"), *log = NULL, *xml = NULL;
 
         client_do(client, secret, SECRET_INTERFACE, "SetValue", "ayu", 6, 'h', 'u', 's', 'h', '-', 'h', 0);
-        client_fails(client, LIBVIRT_ERROR, "*", secret, SECRET_INTERFACE, "SetValue", "ayu", 6, 'h', 'u', 's',
-                     'h', '-', 'h', 1);
+        client_fails(client, LIBVIRT_ERROR, "*", secret, SECRET_INTERFACE, "SetValue", "ayu", 6, 'h', 'u',
+                     's', 'h', '-', 'h', 1);
         xml = client_call_string(client, secret, SECRET_INTERFACE, "GetXMLDesc", "u", 0);
         log = harness_read_log(harness);
         ck_assert_ptr_null(strstr(xml, "hush"));

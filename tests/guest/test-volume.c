@@ -78,6 +78,117 @@ START_TEST(test_boots_from_a_volume)
 }
 END_TEST
 
+#define SECRET_INTERFACE "org.libvirt.Secret"
+#define SECRET_XML                                                                                           \
+        "<secret><uuid>0a81f5b2-8403-7b23-c8d6-21ccc2f80d6f</uuid><usage type='volume'>"                     \
+        "<volume>disks</volume></usage></secret>"
+#define ENCRYPTION                                                                                           \
+        "<encryption format='luks'><secret type='passphrase' "                                               \
+        "uuid='0a81f5b2-8403-7b23-c8d6-21ccc2f80d6f'/></encryption>"
+
+/* Makes the volume `name` with the content of the one at key. QEMU before 9.0 gives up when the clock did not
+ * tick while it measured how fast it is. */
+static void encrypt(const char *pool, const char *key, const char *name, const char *format)
+{
+        g_autofree char *xml = g_strdup_printf("<volume><name>%s</name><capacity unit='MiB'>1</capacity>"
+                                               "<target><format type='%s'/>" ENCRYPTION "</target></volume>",
+                                               name, format);
+        g_autofree char *error = NULL;
+
+        do {
+                g_free(error);
+                error = client_try(client, pool, POOL_INTERFACE, "StorageVolCreateXMLFrom", "ssu", xml, key,
+                                   0);
+        } while (error && strstr(error, "Unable to get accurate CPU usage"));
+        ck_assert_msg(!error, "%s", error);
+}
+
+static char *encrypted_guest_xml(const char *name, const char *volume, const char *format,
+                                 const char *encryption, const char *console)
+{
+        g_autofree char *devices = g_strdup_printf("<disk type='volume' device='disk'>"
+                                                   "<driver name='qemu' type='%s'/>"
+                                                   "<source pool='images' volume='%s'/>"
+                                                   "<target dev='vda' bus='virtio'/>%s</disk>"
+                                                   "<serial type='file'><source path='%s'/></serial>",
+                                                   format, volume, encryption, console);
+
+        return guest_bare_xml(name, devices);
+}
+
+static void expect_not_in(const char *path, const char *text)
+{
+        g_autofree char *content = NULL;
+        gsize length;
+
+        ck_assert(g_file_get_contents(path, &content, &length, NULL));
+        ck_assert_ptr_null(memmem(content, length, text, strlen(text)));
+}
+
+static void boot_encrypted(const char *volume, const char *format)
+{
+        g_autofree char *console = harness_path(harness, volume), *path = NULL, *xml = NULL,
+                        *arguments = NULL;
+        pid_t pid;
+
+        path = guest_start(client, encrypted_guest_xml(volume, volume, format, ENCRYPTION, console));
+        guest_wait_console(console, "virtbus-volume: decrypted");
+        xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        ck_assert_ptr_nonnull(strstr(xml, "      <encryption format='luks'>\n"));
+        pid = harness_find_guest(harness, volume);
+        arguments = g_strdup_printf("/proc/%d/cmdline", (int)pid);
+        expect_not_in(arguments, "sesame");
+        guest_do_flags(client, path, "Destroy", 0);
+        guest_do_flags(client, path, "Undefine", 0);
+}
+
+/* A boot sector that nobody finds in the file, and a passphrase that nobody finds anywhere. */
+START_TEST(test_boots_from_encrypted_volumes)
+{
+        g_autofree char *pool = pool_start_dir(client, "images", folder);
+        g_autofree char *volume = pool_make_volume(client, pool, "plain", "raw", 1048576);
+        g_autofree char *file = client_get_string(client, volume, VOLUME_INTERFACE, "Path"), *secret = NULL;
+        g_autofree char *luks = g_build_filename(folder, "luks", NULL), *log = NULL;
+
+        write_boot_sector(file, "virtbus-volume: decrypted");
+        secret = client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "SecretDefineXML", "su", SECRET_XML,
+                                    0);
+        client_do(client, secret, SECRET_INTERFACE, "SetValue", "ayu", 6, 's', 'e', 's', 'a', 'm', 'e', 0);
+        encrypt(pool, file, "luks", "raw");
+        encrypt(pool, file, "qcow2", "qcow2");
+        expect_not_in(luks, "virtbus-volume");
+        boot_encrypted("luks", "raw");
+        boot_encrypted("qcow2", "qcow2");
+        log = harness_read_log(harness);
+        ck_assert_ptr_null(strstr(log, "sesame"));
+}
+END_TEST
+
+START_TEST(test_encryption_that_does_not_fit)
+{
+        g_autofree char *pool = pool_start_dir(client, "images", folder);
+        g_autofree char *volume = pool_make_volume(client, pool, "plain", "raw", 1048576);
+        g_autofree char *other = pool_make_volume(client, pool, "other", "raw", 1048576);
+        g_autofree char *key = client_get_string(client, other, VOLUME_INTERFACE, "Key");
+        g_autofree char *console = harness_path(harness, "console"), *secret = NULL;
+        g_autofree char *path =
+                guest_define(client, encrypted_guest_xml("web", "plain", "raw", ENCRYPTION, console));
+
+        client_fails(client, LIBVIRT_ERROR, "*not encrypted with LUKS*", path, DOMAIN_INTERFACE, "Create",
+                     "u", 0);
+        secret = client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "SecretDefineXML", "su", SECRET_XML,
+                                    0);
+        client_do(client, secret, SECRET_INTERFACE, "SetValue", "ayu", 2, 'o', 'k', 0);
+        client_do(client, volume, VOLUME_INTERFACE, "Delete", "u", 0);
+        encrypt(pool, key, "plain", "raw");
+        client_do(client, secret, SECRET_INTERFACE, "SetValue", "ayu", 3, 'b', 'a', 'd', 0);
+        client_fails(client, LIBVIRT_ERROR, "*assword*", path, DOMAIN_INTERFACE, "Create", "u", 0);
+        client_do(client, secret, SECRET_INTERFACE, "Undefine", NULL);
+        client_fails(client, LIBVIRT_ERROR, "Secret not found*", path, DOMAIN_INTERFACE, "Create", "u", 0);
+        ck_assert_uint_eq(harness_count_guests(harness), 0);
+}
+END_TEST
+
 START_TEST(test_what_is_missing_is_named)
 {
         g_autofree char *console = harness_path(harness, "console");
@@ -103,6 +214,8 @@ int main(void)
 
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_add_test(tcase, test_boots_from_a_volume);
+        tcase_add_test(tcase, test_boots_from_encrypted_volumes);
+        tcase_add_test(tcase, test_encryption_that_does_not_fit);
         tcase_add_test(tcase, test_what_is_missing_is_named);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);

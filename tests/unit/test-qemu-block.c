@@ -131,6 +131,26 @@ static void expect_image(const GPtrArray *chain, unsigned place, const char *nam
         ck_assert_int_eq(image->kind, BLOCK_FILE);
 }
 
+static GPtrArray *resolve_encrypted(const char *path, const char *format,
+                                    const struct domain_encryption *encryption, GError **error)
+{
+        struct domain_storage source = {
+                .type = DOMAIN_STORAGE_FILE, .path = path, .format = format, .encryption = encryption
+        };
+        unsigned index = 1;
+
+        return block_chain_resolve(&source, &index, error);
+}
+
+static void refuse_encrypted(const char *path, const char *format, const struct domain_encryption *encryption,
+                             enum error_code code, const char *text)
+{
+        g_autoptr(GError) error = NULL;
+
+        ck_assert_ptr_null(resolve_encrypted(path, format, encryption, &error));
+        ck_assert_msg(error_is(error, code) && strstr(error->message, text), "%s", error->message);
+}
+
 /* ---- tests ---- */
 
 START_TEST(test_raw_stays_raw)
@@ -223,6 +243,46 @@ START_TEST(test_long_chain)
 }
 END_TEST
 
+#define LUKS(version) "LUKS\xba\xbe\0" version
+
+/* Definition and header have to say the same. */
+START_TEST(test_encryption)
+{
+        static const struct domain_encryption luks = { .format = "luks",
+                                                       .secret_usage = "a",
+                                                       .n_secrets = 1 };
+        static const struct domain_encryption other = { .format = "luks2", .n_secrets = 1 };
+        static const struct domain_encryption librbd = { .format = "luks",
+                                                         .engine = "librbd",
+                                                         .n_secrets = 1 };
+        static const struct domain_encryption open = { .format = "luks" };
+        g_autofree char *raw = write_file("raw", LUKS("\1"), 8), *two = write_file("two", LUKS("\2"), 8);
+        g_autofree char *plain = write_file("plain", "plain text", 10),
+                        *short_file = write_file("s", "LUKS", 4);
+        g_autofree char *qcow2 = write_qcow2("q", &(struct qcow2){ .crypt = 2 });
+        g_autofree char *open_qcow2 = write_qcow2("o", &(struct qcow2){ 0 });
+        g_autofree char *aes = write_qcow2("a", &(struct qcow2){ .crypt = 1 });
+        g_autoptr(GPtrArray) chain = resolve_encrypted(raw, "raw", &luks, NULL), again = NULL, as_raw = NULL;
+
+        ck_assert_ptr_eq(((const struct block_image *)chain->pdata[0])->encryption, &luks);
+        again = resolve_encrypted(qcow2, "qcow2", &luks, NULL);
+        ck_assert_ptr_eq(((const struct block_image *)again->pdata[0])->encryption, &luks);
+        /* What the guest gets is what is in the file. */
+        as_raw = resolve(raw, "raw", NULL);
+        ck_assert_ptr_null(((const struct block_image *)as_raw->pdata[0])->encryption);
+        refuse(raw, "luks", ERROR_CONFIG_UNSUPPORTED, "no <encryption>");
+        refuse(qcow2, "qcow2", ERROR_CONFIG_UNSUPPORTED, "no <encryption>");
+        refuse_encrypted(plain, "raw", &luks, ERROR_STORAGE_PROBE_FAILED, "not encrypted with LUKS");
+        refuse_encrypted(short_file, "raw", &luks, ERROR_STORAGE_PROBE_FAILED, "not encrypted with LUKS");
+        refuse_encrypted(two, "raw", &luks, ERROR_CONFIG_UNSUPPORTED, "version");
+        refuse_encrypted(open_qcow2, "qcow2", &luks, ERROR_CONFIG_UNSUPPORTED, "is not encrypted");
+        refuse_encrypted(aes, "qcow2", &luks, ERROR_CONFIG_UNSUPPORTED, "other than LUKS");
+        refuse_encrypted(raw, "raw", &other, ERROR_CONFIG_UNSUPPORTED, "format='luks'");
+        refuse_encrypted(raw, "raw", &librbd, ERROR_CONFIG_UNSUPPORTED, "by QEMU");
+        refuse_encrypted(raw, "raw", &open, ERROR_CONFIG_UNSUPPORTED, "needs one <secret>");
+}
+END_TEST
+
 START_TEST(test_hostile_headers)
 {
         static const struct {
@@ -252,7 +312,7 @@ START_TEST(test_hostile_headers)
                   ERROR_CONFIG_UNSUPPORTED,
                   "protocol" },
                 { { .backing = "nbd://host/x", .format = "raw" }, ERROR_CONFIG_UNSUPPORTED, "protocol" },
-                { { .backing = "x", .format = "luks" }, ERROR_CONFIG_UNSUPPORTED, "format" },
+                { { .backing = "x", .format = "luks" }, ERROR_STORAGE_PROBE_FAILED, "LUKS" },
                 { { .backing = "x", .format = "no\nsuch" }, ERROR_CONFIG_UNSUPPORTED, "format" },
         };
         g_autofree char *base = write_file("x", "y", 1);
@@ -321,6 +381,31 @@ START_TEST(test_nodes)
 }
 END_TEST
 
+START_TEST(test_encrypted_nodes)
+{
+        static const struct domain_encryption luks = { .format = "luks" };
+        struct block_image image = { .path = (char *)"/a",
+                                     .format = (char *)"qcow2",
+                                     .index = 3,
+                                     .encryption = &luks,
+                                     .secret_fd = 7 };
+        struct block_options usual = { 0 };
+
+        expect_json(block_secret_object(&image),
+                    "{\"qom-type\":\"secret\",\"id\":\"libvirt-3-format-encryption-secret0\","
+                    "\"file\":\"/dev/fd/7\"}");
+        expect_json(
+                block_format_node(&image, NULL, &usual),
+                "{\"node-name\":\"libvirt-3-format\",\"read-only\":false,\"driver\":\"qcow2\","
+                "\"encrypt\":{\"format\":\"luks\",\"key-secret\":\"libvirt-3-format-encryption-secret0\"},"
+                "\"file\":\"libvirt-3-storage\",\"backing\":null}");
+        image.format = (char *)"raw";
+        expect_json(block_format_node(&image, NULL, &usual),
+                    "{\"node-name\":\"libvirt-3-format\",\"read-only\":false,\"driver\":\"luks\","
+                    "\"key-secret\":\"libvirt-3-format-encryption-secret0\",\"file\":\"libvirt-3-storage\"}");
+}
+END_TEST
+
 CHECK_MAIN_FIXTURE("qemu-block", set_up, tear_down, test_raw_stays_raw, test_chain,
                    test_definition_comes_first, test_unnamed_backing_format, test_loop, test_long_chain,
-                   test_hostile_headers, test_not_a_file, test_nodes)
+                   test_encryption, test_hostile_headers, test_not_a_file, test_nodes, test_encrypted_nodes)

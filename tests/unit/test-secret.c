@@ -207,11 +207,11 @@ static struct secret *find(const char *uuid)
 
 START_TEST(test_document)
 {
-        struct secret *secret =
-                expect(define("<secret private='yes'><usage type='iscsi'><target>iqn.2026-11.a:b</target></usage>"
-                              "<description>A &amp; B</description><uuid>0A81F5B284037B23C8D621CCC2F80D6F</uuid>"
-                              "<later>kept</later></secret>",
-                              0));
+        struct secret *secret = expect(
+                define("<secret private='yes'><usage type='iscsi'><target>iqn.2026-11.a:b</target></usage>"
+                       "<description>A &amp; B</description><uuid>0A81F5B284037B23C8D621CCC2F80D6F</uuid>"
+                       "<later>kept</later></secret>",
+                       0));
 
         ck_assert_str_eq(secret_get_xml(secret, 0, NULL), "<secret ephemeral='no' private='yes'>\n"
                                                           "  <uuid>" UUID_A "</uuid>\n"
@@ -241,7 +241,8 @@ END_TEST
 START_TEST(test_refused_documents)
 {
         g_autofree char *huge = g_strnfill(SECRET_USAGE_ID_MAX + 1, 'a');
-        g_autofree char *usage = g_strconcat("<usage type='volume'><volume>", huge, "</volume></usage>", NULL);
+        g_autofree char *usage =
+                g_strconcat("<usage type='volume'><volume>", huge, "</volume></usage>", NULL);
 
         refuse_document("", "no-uuid", "", ERROR_XML_ERROR, "malformed uuid 'no-uuid'");
         refuse_document(" ephemeral='maybe'", NULL, "", ERROR_XML_ERROR, "ephemeral");
@@ -315,7 +316,9 @@ START_TEST(test_list)
 {
         static const struct {
                 unsigned flags, count;
-        } cases[] = { { 0, 3 }, { 1, 1 }, { 2, 2 }, { 4, 1 }, { 8, 2 }, { 3, 3 }, { 1 | 4, 0 }, { 2 | 8, 1 } };
+        } cases[] = {
+                { 0, 3 }, { 1, 1 }, { 2, 2 }, { 4, 1 }, { 8, 2 }, { 3, 3 }, { 1 | 4, 0 }, { 2 | 8, 1 }
+        };
 
         make("", NULL, "");
         make(" private='yes'", NULL, "");
@@ -498,12 +501,13 @@ START_TEST(test_references)
         expect_found(snapshot, &(struct secret_ref){ SECRET_USAGE_CEPH, (char *)UUID_A, NULL },
                      ERROR_INVALID_SECRET);
         expect_found(snapshot, &(struct secret_ref){ SECRET_USAGE_CEPH, NULL, (char *)"c" }, ERROR_NO_SECRET);
-        expect_found(snapshot, &(struct secret_ref){ SECRET_USAGE_CEPH, NULL, (char *)"/a" }, ERROR_NO_SECRET);
+        expect_found(snapshot, &(struct secret_ref){ SECRET_USAGE_CEPH, NULL, (char *)"/a" },
+                     ERROR_NO_SECRET);
         secret_snapshot_free(snapshot);
 }
 END_TEST
 
 CHECK_MAIN_FIXTURE("secret", setup, teardown, test_document, test_without_usage, test_refused_documents,
-                   test_one_secret_for_a_thing, test_redefine_keeps_value, test_private_stays_private, test_list,
-                   test_values, test_sizes, test_ephemeral, test_ephemeral_and_back, test_undefine,
+                   test_one_secret_for_a_thing, test_redefine_keeps_value, test_private_stays_private,
+                   test_list, test_values, test_sizes, test_ephemeral, test_ephemeral_and_back, test_undefine,
                    test_undefine_that_fails, test_start_up, test_references)
