@@ -322,12 +322,9 @@ static char *backing_path(const struct block_image *image, const char *name, GEr
 static struct block_image *image_new(const char *path, const char *format,
                                      const struct domain_encryption *encryption)
 {
-        struct block_image *image = g_new0(struct block_image, 1);
+        struct block_image *image = block_image_new(path, format);
 
-        image->path = g_strdup(path);
-        image->format = g_strdup(format ? format : "raw");
         image->encryption = encryption;
-        image->secret_fd = -1;
         return image;
 }
 

@@ -8,10 +8,31 @@
 
 #include <string.h>
 
+struct block_image *block_image_new(const char *path, const char *format)
+{
+        struct block_image *image = g_new0(struct block_image, 1);
+
+        image->path = g_strdup(path);
+        image->format = g_strdup(format ? format : "raw");
+        image->passphrase_fd = image->password_fd = -1;
+        return image;
+}
+
+static void iscsi_free(struct block_iscsi *iscsi)
+{
+        g_free(iscsi->portal);
+        g_free(iscsi->target);
+        g_free(iscsi->initiator);
+        g_free(iscsi->user);
+        g_free(iscsi);
+}
+
 void block_image_free(struct block_image *image)
 {
         if (!image)
                 return;
+        if (image->iscsi)
+                iscsi_free(image->iscsi);
         g_free(image->path);
         g_free(image->format);
         g_free(image);
@@ -60,20 +81,70 @@ static void set_cache(json_t *node, const struct block_options *options)
         json_object_set_new(node, "cache", object);
 }
 
-json_t *block_storage_node(const struct block_image *image, const struct block_options *options)
+static json_t *secret_object(const char *id, int fd)
+{
+        json_t *object = device_object("secret", id);
+
+        device_set_format(object, "file", "/dev/fd/%d", fd);
+        return object;
+}
+
+static void password_id(const struct block_image *image, char id[BLOCK_SECRET_ID_SIZE])
+{
+        g_snprintf(id, BLOCK_SECRET_ID_SIZE, "libvirt-%u-storage-auth-secret0", image->index);
+}
+
+json_t *block_password_object(const struct block_image *image)
+{
+        char id[BLOCK_SECRET_ID_SIZE];
+
+        if (image->password_fd < 0)
+                return NULL;
+        password_id(image, id);
+        return secret_object(id, image->password_fd);
+}
+
+static void set_iscsi(json_t *node, const struct block_image *image)
+{
+        const struct block_iscsi *iscsi = image->iscsi;
+        char id[BLOCK_SECRET_ID_SIZE];
+
+        device_set_string(node, "driver", "iscsi");
+        device_set_string(node, "transport", "tcp");
+        device_set_string(node, "portal", iscsi->portal);
+        device_set_string(node, "target", iscsi->target);
+        device_set_int(node, "lun", iscsi->lun);
+        device_set_string(node, "initiator-name", iscsi->initiator);
+        if (!iscsi->user)
+                return;
+        password_id(image, id);
+        device_set_string(node, "user", iscsi->user);
+        device_set_string(node, "password-secret", id);
+}
+
+static void set_file(json_t *node, const struct block_image *image, const struct block_options *options)
 {
         static const char *const drivers[] = {
                 [BLOCK_FILE] = "file",
                 [BLOCK_DEVICE] = "host_device",
                 [BLOCK_CDROM] = "host_cdrom",
         };
+
+        device_set_string(node, "driver", drivers[image->kind]);
+        device_set_string(node, "filename", image->path);
+        device_set_string(node, "aio", options->io);
+}
+
+json_t *block_storage_node(const struct block_image *image, const struct block_options *options)
+{
         json_t *node = json_object();
         char name[BLOCK_NODE_NAME_SIZE];
 
         block_storage_node_name(image, name);
-        device_set_string(node, "driver", drivers[image->kind]);
-        device_set_string(node, "filename", image->path);
-        device_set_string(node, "aio", options->io);
+        if (image->kind == BLOCK_ISCSI)
+                set_iscsi(node, image);
+        else
+                set_file(node, image, options);
         device_set_string(node, "node-name", name);
         set_cache(node, options);
         device_set_bool(node, "auto-read-only", true);
@@ -101,20 +172,19 @@ static bool has_backing(const char *format)
         return false;
 }
 
-static void secret_id(const struct block_image *image, char id[BLOCK_SECRET_ID_SIZE])
+static void passphrase_id(const struct block_image *image, char id[BLOCK_SECRET_ID_SIZE])
 {
         g_snprintf(id, BLOCK_SECRET_ID_SIZE, "libvirt-%u-format-encryption-secret0", image->index);
 }
 
-json_t *block_secret_object(const struct block_image *image)
+json_t *block_passphrase_object(const struct block_image *image)
 {
         char id[BLOCK_SECRET_ID_SIZE];
-        json_t *object;
 
-        secret_id(image, id);
-        object = device_object("secret", id);
-        device_set_format(object, "file", "/dev/fd/%d", image->secret_fd);
-        return object;
+        if (!image->encryption)
+                return NULL;
+        passphrase_id(image, id);
+        return secret_object(id, image->passphrase_fd);
 }
 
 /* LUKS is a format of its own around raw data, and a feature of qcow2. */
@@ -123,7 +193,7 @@ static void set_encryption(json_t *node, const struct block_image *image)
         char id[BLOCK_SECRET_ID_SIZE];
         json_t *encrypt;
 
-        secret_id(image, id);
+        passphrase_id(image, id);
         if (strcmp(image->format, "qcow2") != 0) {
                 device_set_string(node, "driver", "luks");
                 device_set_string(node, "key-secret", id);

@@ -26,11 +26,20 @@ enum block_kind {
         BLOCK_FILE,   /* a regular file */
         BLOCK_DEVICE, /* a block device of the host */
         BLOCK_CDROM,  /* a CD-ROM drive of the host */
+        BLOCK_ISCSI,  /* a unit of an iSCSI target, which the emulator talks to itself */
+};
+
+struct block_iscsi {
+        char *portal; /* owned; "host:port" */
+        char *target; /* owned */
+        unsigned lun;
+        char *initiator; /* owned; NULL: the emulator's own */
+        char *user;      /* owned; NULL: no authentication */
 };
 
 /* One image of a chain. */
 struct block_image {
-        char *path;   /* owned, absolute */
+        char *path;   /* owned, absolute; BLOCK_ISCSI: for messages */
         char *format; /* owned: "raw", "qcow2" ... */
         enum block_kind kind;
         unsigned index; /* in the names of its nodes, from 1; the index= of the active definition */
@@ -39,9 +48,14 @@ struct block_image {
          * it is NULL (not encrypted) counts.
          */
         const struct domain_encryption *encryption;
-        int secret_fd; /* number of the descriptor from which the emulator reads the passphrase; -1: none */
+        /* Numbers of the descriptors from which the emulator reads what opens the image, and what lets it in
+         * at the target; -1: none. */
+        int passphrase_fd, password_fd;
+        struct block_iscsi *iscsi; /* owned; BLOCK_ISCSI */
 };
 
+/* Format NULL: "raw". The rest is to be filled in. */
+struct block_image *block_image_new(const char *path, const char *format);
 void block_image_free(struct block_image *image);
 
 /*
@@ -75,9 +89,10 @@ json_t *block_storage_node(const struct block_image *image, const struct block_o
 json_t *block_format_node(const struct block_image *image, const char *backing,
                           const struct block_options *options);
 
-/* The -object that holds the passphrase of an encrypted image, to be made before its format node. New
- * reference. */
-json_t *block_secret_object(const struct block_image *image);
+/* The -objects that hold the passphrase of an encrypted image and the password at its target, to be made
+ * before its nodes. New references; NULL: it needs none. */
+json_t *block_passphrase_object(const struct block_image *image);
+json_t *block_password_object(const struct block_image *image);
 
 /* cache="..." as QEMU's three switches. NULL and "default": write back. */
 struct block_cache {

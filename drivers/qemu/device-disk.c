@@ -22,6 +22,12 @@ static void options_of(const struct domain_disk *disk, struct block_options *opt
         };
 }
 
+static void add_object(struct device_list *list, json_t *object)
+{
+        if (object)
+                device_list_add(list, DEVICE_OBJECT, object);
+}
+
 /* The nodes of the chain from its end to its top. */
 static void add_chain(struct device_list *list, const struct domain_disk *disk, const GPtrArray *chain)
 {
@@ -37,8 +43,8 @@ static void add_chain(struct device_list *list, const struct domain_disk *disk, 
                         options.readonly = true;
                         options.discard = options.detect_zeroes = NULL;
                 }
-                if (image->encryption)
-                        device_list_add(list, DEVICE_OBJECT, block_secret_object(image));
+                add_object(list, block_password_object(image));
+                add_object(list, block_passphrase_object(image));
                 device_list_add(list, DEVICE_BLOCKDEV, block_storage_node(image, &options));
                 device_list_add(list, DEVICE_BLOCKDEV,
                                 block_format_node(image, last ? NULL : backing, &options));

@@ -8,9 +8,7 @@
 #include "base/error.h"
 #include "drivers/qemu/block.h"
 #include "drivers/qemu/device.h"
-#include "drivers/secret/secret.h"
-#include "drivers/storage/storage.h"
-#include "drivers/storage/volume.h"
+#include "drivers/secret/secret-ref.h"
 
 #include <sys/stat.h>
 
@@ -62,71 +60,55 @@ static bool may_leave_out(const struct domain_disk *disk)
                g_strcmp0(disk->source.startup_policy, "optional") == 0 && stat(disk->source.path, &st) < 0;
 }
 
-/* The passphrase reaches the emulator through a descriptor: it is in no command line, file or log. */
-static bool add_secret(struct resources *resources, const struct domain_disk *disk, struct block_image *image,
-                       GError **error)
+/* What opens an encrypted image. */
+static bool add_passphrase(struct resources *resources, struct block_image *image, GError **error)
 {
-        const struct secret_snapshot *secrets = resources->guest->domain->secrets;
         const struct secret_ref ref = { SECRET_USAGE_VOLUME, (char *)image->encryption->secret_uuid,
                                         (char *)image->encryption->secret_usage };
-        GBytes *value;
 
-        if (!secrets)
-                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
-                                 "disk '%s' is encrypted, and there are no secrets here", disk->target);
-        value = secret_snapshot_find(secrets, &ref, error);
-        if (!value)
-                return false;
-        image->secret_fd = secret_value_to_fd(value, error);
-        g_bytes_unref(value);
-        if (image->secret_fd < 0)
-                return false;
-        resources_add_fd(resources, image->secret_fd);
-        return true;
+        return resources_add_secret(resources, &ref, &image->passphrase_fd, error);
 }
 
-static bool add_secrets(struct resources *resources, const struct domain_disk *disk, const GPtrArray *chain,
-                        GError **error)
+static bool add_passphrases(struct resources *resources, const GPtrArray *chain, GError **error)
 {
         for (unsigned i = 0; i < chain->len; i++) {
                 struct block_image *image = g_ptr_array_index(chain, i);
 
-                if (image->encryption && !add_secret(resources, disk, image, error))
+                if (image->encryption && !add_passphrase(resources, image, error))
                         return false;
         }
         return true;
 }
 
-/* What a volume is made of on this host; source is that of the disk, whose format stays the definition's. */
-static bool find_volume(const struct resources *resources, const struct domain_disk *disk,
-                        struct domain_storage *source, GError **error)
+static void take_chain(struct resources *resources, const struct domain_disk *disk, GPtrArray *chain)
 {
-        const struct storage_snapshot *pools = resources->guest->domain->volumes;
-        const struct volume *volume;
+        write_chain(resources, disk, chain);
+        resources_get(resources, disk->info.alias)->chain = chain;
+}
 
-        if (!pools)
-                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
-                                 "disk '%s' is a volume, and there is no storage here", disk->target);
-        volume = storage_snapshot_find(pools, source->pool, source->volume, error);
-        if (!volume)
-                return false;
-        if (!volume->path || (volume->type != VOLUME_FILE && volume->type != VOLUME_BLOCK))
-                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
-                                 "disk '%s': volume '%s' of pool '%s' is neither a file nor a block device",
-                                 disk->target, source->volume, source->pool);
-        source->type = volume->type == VOLUME_FILE ? DOMAIN_STORAGE_FILE : DOMAIN_STORAGE_BLOCK;
-        source->path = volume->path;
-        return true;
+/* What is not on this host has no chain to look at. */
+static void take_image(struct resources *resources, const struct domain_disk *disk, struct block_image *image)
+{
+        GPtrArray *chain = g_ptr_array_new_with_free_func((GDestroyNotify)block_image_free);
+
+        image->index = disk->source.index ? disk->source.index : resources->next_image++;
+        g_ptr_array_add(chain, image);
+        take_chain(resources, disk, chain);
 }
 
 static bool prepare_disk(struct resources *resources, const struct domain_disk *disk, GError **error)
 {
         struct domain_storage source = disk->source;
+        struct block_image *image = NULL;
         g_autoptr(GPtrArray) chain = NULL;
 
         if (source.type == DOMAIN_STORAGE_VOLUME && source.volume &&
-            !find_volume(resources, disk, &source, error))
+            !resources_find_volume(resources, disk, &source, &image, error))
                 return false;
+        if (image) {
+                take_image(resources, disk, image);
+                return true;
+        }
         if (!source.path)
                 return true;
         if (may_leave_out(disk)) {
@@ -134,11 +116,10 @@ static bool prepare_disk(struct resources *resources, const struct domain_disk *
                 return true;
         }
         chain = block_chain_resolve(&source, &resources->next_image, error);
-        if (!chain || !add_secrets(resources, disk, chain, error))
+        if (!chain || !add_passphrases(resources, chain, error))
                 return false;
         add_chain(resources, disk, chain);
-        write_chain(resources, disk, chain);
-        resources_get(resources, disk->info.alias)->chain = g_steal_pointer(&chain);
+        take_chain(resources, disk, g_steal_pointer(&chain));
         return true;
 }
 

@@ -3,6 +3,7 @@
  * The frame of preparing a guest's host side, and the devices that need little. Lane of the domain.
  */
 #include "drivers/qemu/resources.h"
+#include "drivers/secret/secret.h"
 
 #include "base/error.h"
 #include "drivers/qemu/device.h"
@@ -76,6 +77,25 @@ struct device_resources *resources_get(struct resources *resources, const char *
 void resources_add_fd(struct resources *resources, int fd)
 {
         g_array_append_val(resources->fds, fd);
+}
+
+bool resources_add_secret(struct resources *resources, const struct secret_ref *ref, int *fd, GError **error)
+{
+        const struct secret_snapshot *secrets = resources->guest->domain->secrets;
+        GBytes *value;
+
+        if (!secrets)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                                 "there are no secrets here");
+        value = secret_snapshot_find(secrets, ref, error);
+        if (!value)
+                return false;
+        *fd = secret_value_to_fd(value, error);
+        g_bytes_unref(value);
+        if (*fd < 0)
+                return false;
+        resources_add_fd(resources, *fd);
+        return true;
 }
 
 static void add_check(struct resources *resources, const char *path, bool write, char *what)

@@ -14,6 +14,9 @@
 #include <glib.h>
 #include <stdbool.h>
 
+struct block_image;
+struct secret_ref;
+
 struct resources {
         struct guest *guest;          /* borrowed */
         const struct domain_def *def; /* borrowed; the activated one, before the edit */
@@ -59,6 +62,11 @@ uint64_t resources_get_lock_bytes(const struct domain_def *def);
 struct device_resources *resources_get(struct resources *resources, const char *alias);
 /* Takes fd: the emulator gets it. */
 void resources_add_fd(struct resources *resources, int fd);
+/*
+ * The emulator gets the value of the secret that ref names, as a descriptor of that number: it is in no
+ * command line, file or log. *fd stays the resources'.
+ */
+bool resources_add_secret(struct resources *resources, const struct secret_ref *ref, int *fd, GError **error);
 /* The emulator must be able to open path; what is for the message ("image of disk 'vda'"). */
 void resources_add_check(struct resources *resources, const char *path, bool write, const char *what_format,
                          ...) G_GNUC_PRINTF(4, 5);
@@ -66,6 +74,12 @@ void resources_add_check(struct resources *resources, const char *path, bool wri
 void resources_add_file(struct resources *resources, const char *path, bool write, const char *what_format,
                         ...) G_GNUC_PRINTF(4, 5);
 
+/*
+ * What a disk of type volume stands for: source becomes a file or block device of this host, or *image,
+ * owned, something that the emulator reaches by itself.
+ */
+bool resources_find_volume(struct resources *resources, const struct domain_disk *disk,
+                           struct domain_storage *source, struct block_image **image, GError **error);
 bool resources_prepare_boot(struct resources *resources, GError **error);
 bool resources_prepare_disks(struct resources *resources, GError **error);
 bool resources_prepare_graphics(struct resources *resources, GError **error);

@@ -46,7 +46,7 @@ static const struct managed_state *find_pool(const struct storage_snapshot *snap
 }
 
 const struct volume *storage_snapshot_find(const struct storage_snapshot *snapshot, const char *pool,
-                                           const char *volume, GError **error)
+                                           const char *volume, const struct pool_def **def, GError **error)
 {
         const struct managed_state *state = find_pool(snapshot, pool);
         const struct storage_pool_state *found = (const struct storage_pool_state *)state;
@@ -62,6 +62,7 @@ const struct volume *storage_snapshot_find(const struct storage_snapshot *snapsh
                           "storage pool '%s' is not active", pool);
                 return NULL;
         }
+        *def = pool_def_of(state->active);
         result = found->volumes ? volume_set_find(found->volumes, volume) : NULL;
         if (!result)
                 error_set(error, ERROR_FROM_STORAGE, ERROR_NO_STORAGE_VOL,

@@ -197,10 +197,10 @@ struct storage_snapshot;
 struct storage_snapshot *storage_snapshot_take(const struct storage *storage);
 /* Any thread; NULL is fine. */
 void storage_snapshot_free(struct storage_snapshot *snapshot);
-/* Any thread. Borrowed from snapshot. Fails when there is no such pool or volume, or the pool is not active.
- */
+/* Any thread. Borrowed from snapshot, as is *def, the pool's active definition. Fails when there is no such
+ * pool or volume, or the pool is not active. */
 const struct volume *storage_snapshot_find(const struct storage_snapshot *snapshot, const char *pool,
-                                           const char *volume, GError **error);
+                                           const char *volume, const struct pool_def **def, GError **error);
 
 /* ---- volumes: lookups; borrowed, valid until the next publication: take a reference to keep ---- */
 

@@ -189,6 +189,19 @@ START_TEST(test_encryption_that_does_not_fit)
 }
 END_TEST
 
+static void refuse_mode(const char *pool)
+{
+        g_autofree char *volume = pool_make_volume(client, pool, "disk", "raw", 1048576);
+        g_autofree char *xml = guest_bare_xml("direct", "<disk type='volume' device='disk'>"
+                                                        "<driver name='qemu' type='raw'/>"
+                                                        "<source pool='images' volume='disk' mode='direct'/>"
+                                                        "<target dev='vda' bus='virtio'/></disk>");
+        g_autofree char *path = guest_define(client, g_steal_pointer(&xml));
+
+        client_fails(client, LIBVIRT_ERROR, "XML error*mode is for pools of type 'iscsi'*", path,
+                     DOMAIN_INTERFACE, "Create", "u", 0);
+}
+
 START_TEST(test_what_is_missing_is_named)
 {
         g_autofree char *console = harness_path(harness, "console");
@@ -200,6 +213,7 @@ START_TEST(test_what_is_missing_is_named)
         pool = pool_start_dir(client, "images", folder);
         client_fails(client, LIBVIRT_ERROR, "Storage volume not found*'gone'*", path, DOMAIN_INTERFACE,
                      "Create", "u", 0);
+        refuse_mode(pool);
         client_do(client, pool, POOL_INTERFACE, "Destroy", NULL);
         client_fails(client, LIBVIRT_ERROR, "Requested operation is not valid*'images' is not active*", path,
                      DOMAIN_INTERFACE, "Create", "u", 0);

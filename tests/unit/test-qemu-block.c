@@ -388,10 +388,11 @@ START_TEST(test_encrypted_nodes)
                                      .format = (char *)"qcow2",
                                      .index = 3,
                                      .encryption = &luks,
-                                     .secret_fd = 7 };
+                                     .passphrase_fd = 7,
+                                     .password_fd = -1 };
         struct block_options usual = { 0 };
 
-        expect_json(block_secret_object(&image),
+        expect_json(block_passphrase_object(&image),
                     "{\"qom-type\":\"secret\",\"id\":\"libvirt-3-format-encryption-secret0\","
                     "\"file\":\"/dev/fd/7\"}");
         expect_json(
@@ -399,6 +400,7 @@ START_TEST(test_encrypted_nodes)
                 "{\"node-name\":\"libvirt-3-format\",\"read-only\":false,\"driver\":\"qcow2\","
                 "\"encrypt\":{\"format\":\"luks\",\"key-secret\":\"libvirt-3-format-encryption-secret0\"},"
                 "\"file\":\"libvirt-3-storage\",\"backing\":null}");
+        ck_assert_ptr_null(block_password_object(&image));
         image.format = (char *)"raw";
         expect_json(block_format_node(&image, NULL, &usual),
                     "{\"node-name\":\"libvirt-3-format\",\"read-only\":false,\"driver\":\"luks\","
@@ -406,6 +408,36 @@ START_TEST(test_encrypted_nodes)
 }
 END_TEST
 
+START_TEST(test_iscsi_nodes)
+{
+        struct block_iscsi unit = { .portal = (char *)"[::1]:3260",
+                                    .target = (char *)"iqn.2026-11.a:b",
+                                    .lun = 2,
+                                    .user = (char *)"fred" };
+        struct block_image image = { .path = (char *)"ip-::1:3260",
+                                     .format = (char *)"raw",
+                                     .kind = BLOCK_ISCSI,
+                                     .index = 1,
+                                     .iscsi = &unit,
+                                     .passphrase_fd = -1,
+                                     .password_fd = 9 };
+        struct block_options tuned = { .cache = "none", .io = "native" };
+
+        ck_assert_ptr_null(block_passphrase_object(&image));
+        expect_json(
+                block_password_object(&image),
+                "{\"qom-type\":\"secret\",\"id\":\"libvirt-1-storage-auth-secret0\",\"file\":\"/dev/fd/9\"}");
+        expect_json(
+                block_storage_node(&image, &tuned),
+                "{\"driver\":\"iscsi\",\"transport\":\"tcp\",\"portal\":\"[::1]:3260\","
+                "\"target\":\"iqn.2026-11.a:b\",\"lun\":2,\"user\":\"fred\","
+                "\"password-secret\":\"libvirt-1-storage-auth-secret0\",\"node-name\":\"libvirt-1-storage\","
+                "\"cache\":{\"direct\":true,\"no-flush\":false},\"auto-read-only\":true,"
+                "\"discard\":\"unmap\"}");
+}
+END_TEST
+
 CHECK_MAIN_FIXTURE("qemu-block", set_up, tear_down, test_raw_stays_raw, test_chain,
                    test_definition_comes_first, test_unnamed_backing_format, test_loop, test_long_chain,
-                   test_encryption, test_hostile_headers, test_not_a_file, test_nodes, test_encrypted_nodes)
+                   test_encryption, test_hostile_headers, test_not_a_file, test_nodes, test_encrypted_nodes,
+                   test_iscsi_nodes)
