@@ -149,6 +149,15 @@ void xml_remove_children(xmlNode *parent, const char *name)
         }
 }
 
+void xml_keep_elements(xmlNode *parent)
+{
+        for (xmlNode *node = parent->children, *next; node; node = next) {
+                next = node->next;
+                if (node->type != XML_ELEMENT_NODE)
+                        xml_remove(node);
+        }
+}
+
 /* One child and its place in the new order. Comments and text go with the element that follows them. */
 struct place {
         xmlNode *node; /* borrowed */

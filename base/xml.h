@@ -113,6 +113,8 @@ xmlNode *xml_add_copy(xmlNode *parent, const xmlNode *node);
 xmlNode *xml_replace(xmlNode *old, const xmlNode *node);
 void xml_remove(xmlNode *node);
 void xml_remove_children(xmlNode *parent, const char *name);
+/* Removes what stands between the child elements of parent: text and comments. */
+void xml_keep_elements(xmlNode *parent);
 
 /*
  * Stably reorders the child elements of parent to the order of names[] (NULL-terminated); elements that are

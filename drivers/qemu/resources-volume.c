@@ -34,8 +34,8 @@ static struct block_iscsi *iscsi_new(const struct pool_source *source, unsigned 
         struct block_iscsi *iscsi = g_new0(struct block_iscsi, 1);
         bool bare = strchr(host->name, ':') && *host->name != '[';
 
-        iscsi->portal = g_strdup_printf(bare ? "[%s]:%u" : "%s:%u", host->name,
-                                        host->port ? host->port : ISCSI_PORT);
+        iscsi->portal =
+                g_strdup_printf(bare ? "[%s]:%u" : "%s:%u", host->name, host->port ? host->port : ISCSI_PORT);
         iscsi->target = g_strdup(source->devices[0].path);
         iscsi->lun = lun;
         iscsi->initiator = g_strdup(source->initiator);
@@ -55,7 +55,8 @@ static bool find_direct(struct resources *resources, const struct domain_disk *d
                         const struct pool_def *pool, const struct volume *volume, struct block_image **image,
                         GError **error)
 {
-        CLEANUP(block_image_free) struct block_image *unit = block_image_new(volume->path, disk->source.format);
+        CLEANUP(block_image_free)
+        struct block_image *unit = block_image_new(volume->path, disk->source.format);
         unsigned lun;
 
         if (!read_lun(volume, &lun))
@@ -63,10 +64,11 @@ static bool find_direct(struct resources *resources, const struct domain_disk *d
                                  "disk '%s': volume '%s' of pool '%s' is no unit of a target", disk->target,
                                  volume->name, pool->base.name);
         if (strcmp(unit->format, "raw") != 0 || disk->source.encryption)
-                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
-                                 "disk '%s': mode='direct' with another format than raw or with encryption is "
-                                 "not driven",
-                                 disk->target);
+                return error_set(
+                        error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                        "disk '%s': mode='direct' with another format than raw or with encryption is "
+                        "not driven",
+                        disk->target);
         unit->kind = BLOCK_ISCSI;
         unit->iscsi = iscsi_new(&pool->source, lun);
         if (!add_password(resources, pool, unit, error))

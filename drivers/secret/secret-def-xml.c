@@ -162,6 +162,7 @@ static void complete(const struct secret_def *def, xmlNode *root)
         char uuid[UUID_STRING_LENGTH + 1];
 
         complete_attributes(def, root);
+        xml_keep_elements(root);
         xml_remove_children(root, "uuid");
         xml_add_text(root, "uuid", uuid_format(&def->base.uuid, uuid));
         if (def->usage_type == SECRET_USAGE_NONE)

@@ -202,16 +202,6 @@ static const char *const pool_order[] = { "name",     "uuid",   "capacity", "all
                                           "features", "source", "target",   "refresh",    NULL };
 static const char *const target_order[] = { "path", "permissions", NULL };
 
-/* They would come between the elements whose place matters. */
-static void remove_comments(xmlNode *root)
-{
-        for (xmlNode *node = root->children, *next; node; node = next) {
-                next = node->next;
-                if (node->type != XML_ELEMENT_NODE)
-                        xml_remove(node);
-        }
-}
-
 static void set_child_text(xmlNode *parent, const char *name, const char *text)
 {
         xml_remove_children(parent, name);
@@ -244,7 +234,8 @@ static void complete(const struct pool_def *def, xmlNode *root)
         char uuid[UUID_STRING_LENGTH + 1];
         xmlNode *source = xml_child(root, "source");
 
-        remove_comments(root);
+        /* What would come between the elements whose place matters. */
+        xml_keep_elements(root);
         set_child_text(root, "name", def->base.name);
         set_child_text(root, "uuid", uuid_format(&def->base.uuid, uuid));
         set_zero(root, "capacity");
