@@ -9,6 +9,7 @@
 #include "drivers/qemu/block.h"
 #include "drivers/qemu/probe.h"
 #include "drivers/qemu/resolve.h"
+#include "tests/unit/check-main.h"
 
 #include <arpa/inet.h>
 #include <check.h>
@@ -76,7 +77,7 @@ void fixture_tear_down(void)
 bool fixture_has_qemu(void)
 {
         if (!fixture.caps)
-                printf("skipped: there is no " QEMU "\n");
+                check_skip("needs " QEMU);
         return fixture.caps != NULL;
 }
 

@@ -91,8 +91,10 @@ static inline void host_run(void (*body)(void))
 /* Is there what the test needs? Otherwise says what is missing, and the test has nothing to do. */
 static inline bool host_has(bool there, const char *what)
 {
+        g_autofree char *why = g_strconcat("needs ", what, NULL);
+
         if (!there)
-                fprintf(stderr, "skipped: needs %s\n", what);
+                check_skip(why);
         return there;
 }
 
