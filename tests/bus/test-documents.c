@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Documents that are no domains: each is refused with a short org.libvirt.Error and changes nothing. Both
- * connections, define and create.
+ * Documents that are none, of each kind of object: each is refused with a short org.libvirt.Error and changes
+ * nothing. Both connections, define and create.
  */
 
 #include <string.h>
 
 #include "tests/support/guest.h"
 #include "tests/support/harness.h"
+#include "tests/support/pool.h"
 
 static struct harness *harness;
 static struct client *client;
@@ -26,53 +27,109 @@ static void tear_down(void)
 
 #define NAME_MAX_BYTES 250
 
+#define DEFAULT_POOL TEST_PATH "/storagepool/_dfe224cb_28fb_8dd0_c4b2_64eb3f0f4566"
+
 struct way {
         const char *path;
+        const char *interface;
         const char *member;
-        const char *type; /* of the domain */
+        const char *types; /* "s", "su" */
+        const char *root;  /* of the documents that it takes */
+        const char *type;  /* what stands for @TYPE@ */
 };
 
 static const struct way ways[] = {
-        { TEST_PATH, "DomainDefineXML", "test" },
-        { TEST_PATH, "DomainCreateXML", "test" },
-        { QEMU_PATH, "DomainDefineXML", "qemu" },
-        { QEMU_PATH, "DomainCreateXML", "qemu" },
+        { TEST_PATH, CONNECT_INTERFACE, "DomainDefineXML", "s", "domain", "test" },
+        { TEST_PATH, CONNECT_INTERFACE, "DomainCreateXML", "su", "domain", "test" },
+        { QEMU_PATH, CONNECT_INTERFACE, "DomainDefineXML", "s", "domain", "qemu" },
+        { QEMU_PATH, CONNECT_INTERFACE, "DomainCreateXML", "su", "domain", "qemu" },
+        { TEST_PATH, CONNECT_INTERFACE, "StoragePoolDefineXML", "su", "pool", "dir" },
+        { TEST_PATH, CONNECT_INTERFACE, "StoragePoolCreateXML", "su", "pool", "dir" },
+        { QEMU_PATH, CONNECT_INTERFACE, "StoragePoolDefineXML", "su", "pool", "dir" },
+        { QEMU_PATH, CONNECT_INTERFACE, "StoragePoolCreateXML", "su", "pool", "dir" },
+        { DEFAULT_POOL, POOL_INTERFACE, "StorageVolCreateXML", "su", "volume", "file" },
+        { TEST_PATH, CONNECT_INTERFACE, "SecretDefineXML", "su", "secret", "" },
+        { QEMU_PATH, CONNECT_INTERFACE, "SecretDefineXML", "su", "secret", "" },
 };
 
 static char *offer(const struct way *way, const char *xml)
 {
-        if (strcmp(way->member, "DomainCreateXML") == 0)
-                return client_try(client, way->path, CONNECT_INTERFACE, way->member, "su", xml, 0);
-        return client_try(client, way->path, CONNECT_INTERFACE, way->member, "s", xml);
+        /* What types does not name is not sent. */
+        return client_try(client, way->path, way->interface, way->member, way->types, xml, 0);
 }
 
-static unsigned count_domains(const char *path)
+static unsigned count(const char *path, const char *interface, const char *member)
 {
-        g_auto(GStrv) list = client_list(client, path, CONNECT_INTERFACE, "ListDomains", 0);
+        g_auto(GStrv) list = client_list(client, path, interface, member, 0);
 
         return g_strv_length(list);
 }
 
-/* Every way refuses the document, in which @TYPE@ stands for the type of domain. */
+/* Of a connection, of all kinds. */
+static unsigned count_objects(const char *path)
+{
+        return count(path, CONNECT_INTERFACE, "ListDomains") +
+               count(path, CONNECT_INTERFACE, "ListStoragePools") +
+               count(path, CONNECT_INTERFACE, "ListSecrets");
+}
+
+static unsigned count_volumes(void)
+{
+        return count(DEFAULT_POOL, POOL_INTERFACE, "ListStorageVolumes");
+}
+
+static void expect_way_refuses(const struct way *way, const char *what, const char *xml)
+{
+        g_autofree char *outcome = offer(way, xml);
+
+        if (!outcome)
+                ck_abort_msg("%s: %s of %s took it", what, way->member, way->path);
+        if (!g_str_has_prefix(outcome, LIBVIRT_ERROR ": "))
+                ck_abort_msg("%s: %s of %s: %s", what, way->member, way->path, outcome);
+        for (const char *c = outcome; *c; c++)
+                ck_assert_msg(!g_ascii_iscntrl(*c), "%s: control character in '%s'", what, outcome);
+}
+
+/* Every way refuses the document, in which @TYPE@ stands for the type of the object. */
 static void expect_refused(const char *what, const char *document)
 {
-        unsigned test_domains = count_domains(TEST_PATH);
-        unsigned qemu_domains = count_domains(QEMU_PATH);
+        unsigned test = count_objects(TEST_PATH), qemu = count_objects(QEMU_PATH), volumes = count_volumes();
         g_auto(GStrv) pieces = g_strsplit(document, "@TYPE@", -1);
 
         for (unsigned i = 0; i < G_N_ELEMENTS(ways); i++) {
                 g_autofree char *xml = g_strjoinv(ways[i].type, pieces);
-                g_autofree char *outcome = offer(&ways[i], xml);
 
-                if (!outcome)
-                        ck_abort_msg("%s: %s of %s took it", what, ways[i].member, ways[i].path);
-                if (!g_str_has_prefix(outcome, LIBVIRT_ERROR ": "))
-                        ck_abort_msg("%s: %s of %s: %s", what, ways[i].member, ways[i].path, outcome);
-                for (const char *c = outcome; *c; c++)
-                        ck_assert_msg(!g_ascii_iscntrl(*c), "%s: control character in '%s'", what, outcome);
+                expect_way_refuses(&ways[i], what, xml);
         }
-        ck_assert_uint_eq(count_domains(TEST_PATH), test_domains);
-        ck_assert_uint_eq(count_domains(QEMU_PATH), qemu_domains);
+        ck_assert_uint_eq(count_objects(TEST_PATH), test);
+        ck_assert_uint_eq(count_objects(QEMU_PATH), qemu);
+        ck_assert_uint_eq(count_volumes(), volumes);
+}
+
+/* The way's own kind of document, fine but for these elements. */
+static void expect_own_refused(const struct way *way, const char *what, const char *prologue,
+                               const char *elements)
+{
+        g_autofree char *name = strstr(elements, "<name>") || strcmp(way->root, "secret") == 0
+                                        ? g_strdup("")
+                                        : g_strdup("<name>a</name>");
+        g_autofree char *document = g_strdup_printf(
+                "%s<%s type='%s'>%s<capacity>1</capacity><target><path>/nowhere/at/all</path></target>"
+                "<os><type>hvm</type></os><memory>65536</memory>%s</%s>",
+                prologue, way->root, way->type, name, elements, way->root);
+
+        expect_way_refuses(way, what, document);
+}
+
+static void expect_all_own_refused(const char *what, const char *prologue, const char *elements)
+{
+        unsigned test = count_objects(TEST_PATH), qemu = count_objects(QEMU_PATH), volumes = count_volumes();
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(ways); i++)
+                expect_own_refused(&ways[i], what, prologue, elements);
+        ck_assert_uint_eq(count_objects(TEST_PATH), test);
+        ck_assert_uint_eq(count_objects(QEMU_PATH), qemu);
+        ck_assert_uint_eq(count_volumes(), volumes);
 }
 
 /* A domain that is fine but for these elements. */
@@ -134,8 +191,8 @@ END_TEST
 
 START_TEST(test_wrong_root)
 {
-        const char *const roots[] = { "network", "pool",    "volume",         "secret", "interface", "device",
-                                      "filter",  "domains", "domainsnapshot", "Domain", "DOMAIN",    "x" };
+        const char *const roots[] = { "network",        "interface", "device", "filter", "domains",
+                                      "domainsnapshot", "Domain",    "DOMAIN", "x" };
 
         for (unsigned i = 0; i < G_N_ELEMENTS(roots); i++) {
                 g_autofree char *document = g_strdup_printf(
@@ -164,6 +221,47 @@ START_TEST(test_something_is_missing)
         expect_refused("os type", "<domain type='@TYPE@'><name>a</name><memory>65536</memory><os/></domain>");
         expect_refused("wrong os type", "<domain type='@TYPE@'><name>a</name><memory>65536</memory><os>"
                                         "<type>windmill</type></os></domain>");
+}
+END_TEST
+
+/* Of every kind of document. */
+START_TEST(test_own_documents)
+{
+        g_autofree char *levels = repeat("<a>", 200), *ends = repeat("</a>", 200);
+        g_autofree char *deep = g_strconcat(levels, ends, NULL), *siblings = repeat("<a/>", 70000);
+        g_autofree char *text = repeat("x", (size_t)2 * 1024 * 1024);
+        g_autofree char *long_text = g_strdup_printf("<description>%s</description>", text);
+
+        expect_all_own_refused("document type", "<!DOCTYPE x>", "");
+        expect_all_own_refused("entity", "<!DOCTYPE x [<!ENTITY a 'b'>]>", "<description>&a;</description>");
+        expect_all_own_refused("external entity", "<!DOCTYPE x [<!ENTITY a SYSTEM 'file:///dev/zero'>]>",
+                               "<description>&a;</description>");
+        expect_all_own_refused("200 levels", "", deep);
+        expect_all_own_refused("70,000 siblings", "", siblings);
+        expect_all_own_refused("2 MiB of text", "", long_text);
+        expect_all_own_refused("not closed", "", "<description>");
+        for (unsigned i = 0; i < G_N_ELEMENTS(ways); i++) {
+                if (strcmp(ways[i].root, "volume") != 0)
+                        expect_own_refused(&ways[i], "uuid", "", "<uuid>../../x</uuid>");
+        }
+}
+END_TEST
+
+/* Of what has a name of its own; a domain's and more of them are below. */
+START_TEST(test_own_names)
+{
+        g_autofree char *long_name = repeat("x", NAME_MAX_BYTES + 1);
+        const char *const names[] = { "",  " ",       ".",       "..",       "../x", "a/b",
+                                      "/", "a&#10;b", "a&#13;b", "a&#127;b", "&#9;", long_name };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+                g_autofree char *elements = g_strdup_printf("<name>%s</name>", names[i]);
+
+                for (unsigned w = 0; w < G_N_ELEMENTS(ways); w++) {
+                        if (strcmp(ways[w].root, "secret") != 0)
+                                expect_own_refused(&ways[w], names[i], "", elements);
+                }
+        }
 }
 END_TEST
 
@@ -390,6 +488,8 @@ int main(void)
         tcase_add_test(tcase, test_not_well_formed);
         tcase_add_test(tcase, test_wrong_root);
         tcase_add_test(tcase, test_something_is_missing);
+        tcase_add_test(tcase, test_own_documents);
+        tcase_add_test(tcase, test_own_names);
         tcase_add_test(tcase, test_entities);
         tcase_add_test(tcase, test_xinclude);
         tcase_add_test(tcase, test_sizes);
