@@ -18,6 +18,7 @@
 
 #include "tests/support/guest.h"
 #include "tests/support/harness.h"
+#include "tests/support/pool.h"
 
 static struct harness *harness;
 static struct client *client;
@@ -58,34 +59,109 @@ static void restart(void)
         harness_start_agent(harness);
 }
 
+/* A kind of object: how one of that number is asked for, and whether it is there. */
+struct kind {
+        void (*define)(unsigned number, struct client_answer *answer);
+        bool (*is_defined)(unsigned number);
+};
+
 /* Killed in the middle of 300 pipelined defines: of those that were answered none is missing. */
-START_TEST(test_kill_in_the_middle_of_defines)
+static void kill_in_the_middle(const struct kind *kind)
 {
         enum { DEFINES = 300 };
 
         for (unsigned round = 0; round < 3; round++) {
                 struct client_answer answers[DEFINES] = { 0 };
 
-                for (unsigned i = 0; i < DEFINES; i++) {
-                        g_autofree char *name = g_strdup_printf("r%u-%u", round, i);
-                        g_autofree char *xml = guest_bare_xml(name, NULL);
-
-                        client_send(client, &answers[i], QEMU_PATH, CONNECT_INTERFACE, "DomainDefineXML", "s",
-                                    xml);
-                }
+                for (unsigned i = 0; i < DEFINES; i++)
+                        kind->define(round * DEFINES + i, &answers[i]);
                 client_wait_answer(client, &answers[40 + round * 50]);
                 harness_end_agent(harness, SIGKILL);
                 /* The rest of the calls has failed with the agent: a client of its own for what follows. */
                 harness_reconnect(harness);
                 client = harness_get_client(harness);
                 harness_start_agent(harness);
-                for (unsigned i = 0; i < DEFINES; i++) {
-                        g_autofree char *name = g_strdup_printf("r%u-%u", round, i);
-
-                        ck_assert_msg(!answers[i].done || is_defined(name), "%s was acknowledged and is lost",
-                                      name);
-                }
+                for (unsigned i = 0; i < DEFINES; i++)
+                        ck_assert_msg(!answers[i].done || kind->is_defined(round * DEFINES + i),
+                                      "%u was acknowledged and is lost", round * DEFINES + i);
         }
+}
+
+static void define_domain(unsigned number, struct client_answer *answer)
+{
+        g_autofree char *name = g_strdup_printf("n%u", number), *xml = guest_bare_xml(name, NULL);
+
+        client_send(client, answer, QEMU_PATH, CONNECT_INTERFACE, "DomainDefineXML", "s", xml);
+}
+
+static bool has_domain(unsigned number)
+{
+        g_autofree char *name = g_strdup_printf("n%u", number);
+
+        return is_defined(name);
+}
+
+START_TEST(test_kill_in_the_middle_of_defines)
+{
+        kill_in_the_middle(&(struct kind){ define_domain, has_domain });
+}
+END_TEST
+
+static void define_pool(unsigned number, struct client_answer *answer)
+{
+        g_autofree char *name = g_strdup_printf("n%u", number),
+                        *folder = g_strdup_printf("/nowhere/%u", number);
+        g_autofree char *xml = pool_dir_xml(name, folder);
+
+        client_send(client, answer, QEMU_PATH, CONNECT_INTERFACE, "StoragePoolDefineXML", "su", xml, 0);
+}
+
+static bool has_pool(unsigned number)
+{
+        g_autofree char *name = g_strdup_printf("n%u", number);
+        g_autofree char *error =
+                client_try(client, QEMU_PATH, CONNECT_INTERFACE, "StoragePoolLookupByName", "s", name);
+
+        return !error;
+}
+
+START_TEST(test_kill_in_the_middle_of_pools)
+{
+        kill_in_the_middle(&(struct kind){ define_pool, has_pool });
+}
+END_TEST
+
+#define SECRET_INTERFACE "org.libvirt.Secret"
+
+/* With a value, whose answer is the one that counts. */
+static void define_secret(unsigned number, struct client_answer *answer)
+{
+        static struct client_answer ignored;
+        g_autofree char *xml =
+                g_strdup_printf("<secret><uuid>00000000-0000-0000-0000-%012u</uuid></secret>", number);
+        g_autofree char *path = g_strdup_printf(QEMU_PATH "/secret/_00000000_0000_0000_0000_%012u", number);
+
+        client_send(client, &ignored, QEMU_PATH, CONNECT_INTERFACE, "SecretDefineXML", "su", xml, 0);
+        client_send(client, answer, path, SECRET_INTERFACE, "SetValue", "ayu", 2, number & 0xff, number >> 8,
+                    0);
+}
+
+static bool has_secret(unsigned number)
+{
+        g_autofree char *path = g_strdup_printf(QEMU_PATH "/secret/_00000000_0000_0000_0000_%012u", number);
+        g_autoptr(sd_bus_message) reply = client_call(client, path, SECRET_INTERFACE, "GetValue", "u", 0);
+        const uint8_t *value;
+        const void *bytes;
+        size_t length;
+
+        ck_assert_int_ge(sd_bus_message_read_array(reply, 'y', &bytes, &length), 0);
+        value = bytes;
+        return length == 2 && value[0] == (number & 0xff) && value[1] == number >> 8;
+}
+
+START_TEST(test_kill_in_the_middle_of_secrets)
+{
+        kill_in_the_middle(&(struct kind){ define_secret, has_secret });
 }
 END_TEST
 
@@ -435,6 +511,8 @@ int main(void)
 
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_add_test(tcase, test_kill_in_the_middle_of_defines);
+        tcase_add_test(tcase, test_kill_in_the_middle_of_pools);
+        tcase_add_test(tcase, test_kill_in_the_middle_of_secrets);
         tcase_add_test(tcase, test_kill_after_each_kind_of_change);
         tcase_add_test(tcase, test_the_same_document_after_a_restart);
         tcase_add_test(tcase, test_damaged_files);
