@@ -170,7 +170,7 @@ void on_storage_vol_get_xml_desc(struct call *call)
         uint32_t flags;
 
         call_read(call, "u", &flags);
-        text = storage_volume_get_xml(call_get_volume(call), flags, &error);
+        text = storage_volume_get_xml(call_get_storage(call), call_get_volume(call), flags, &error);
         if (text)
                 call_reply(call, "s", text);
         else

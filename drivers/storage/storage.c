@@ -476,7 +476,28 @@ struct volume_set *storage_volume_list(struct storage_pool *pool, unsigned flags
         return volumes ? volumes : pool->storage->no_volumes;
 }
 
-char *storage_volume_get_xml(const struct volume *volume, unsigned flags, GError **error)
+/* Of a volume that was found, not made, only the header is known: the secret for its path opens it. */
+static char *format_found(const struct storage *storage, const struct volume *volume)
 {
-        return storage_check_flags(flags, 0, "GetXMLDesc", error) ? volume_format_xml(volume) : NULL;
+        const struct secret *secret =
+                secret_lookup_usage(storage->secrets, SECRET_USAGE_VOLUME, volume->path, NULL);
+        CLEANUP(volume_unref) struct volume *shown = NULL;
+
+        if (!secret)
+                return volume_format_xml(volume);
+        shown = volume_copy(volume);
+        secret_ref_copy(&shown->encryption.secret,
+                        &(struct secret_ref){ SECRET_USAGE_VOLUME, (char *)secret->base.uuid_text, NULL });
+        return volume_format_xml(shown);
+}
+
+char *storage_volume_get_xml(const struct storage *storage, const struct volume *volume, unsigned flags,
+                             GError **error)
+{
+        if (!storage_check_flags(flags, 0, "GetXMLDesc", error))
+                return NULL;
+        if (storage->secrets && volume->encryption.format && volume->path &&
+            !secret_ref_is_given(&volume->encryption.secret))
+                return format_found(storage, volume);
+        return volume_format_xml(volume);
 }

@@ -219,8 +219,9 @@ struct volume_set *storage_volume_list(struct storage_pool *pool, unsigned flags
 
 /* ---- volumes: reads ---- */
 
-/* Owned text. flags: none. */
-char *storage_volume_get_xml(const struct volume *volume, unsigned flags, GError **error);
+/* Owned text. Names the secret that opens an encrypted volume, when there is one. flags: none. */
+char *storage_volume_get_xml(const struct storage *storage, const struct volume *volume, unsigned flags,
+                             GError **error);
 
 struct storage_volume_info {
         enum volume_type type;

@@ -106,7 +106,7 @@ START_TEST(test_disk)
         refuse(create_volume(pool, "<volume><name>other</name><capacity>1</capacity></volume>"),
                "expected '");
         refuse(create_volume(pool, xml), "exists already");
-        second = storage_volume_get_xml(volume, 0, NULL);
+        second = storage_volume_get_xml(storage, volume, 0, NULL);
         ck_assert_ptr_nonnull(strstr(second, "<format type='linux'/>"));
         ck_assert_ptr_nonnull(strstr(second, "<extent start='1048576' end='9437184'/>"));
         expect(CALL_VOLUME(storage_volume_delete, storage, find(pool, name), 0));

@@ -180,7 +180,7 @@ START_TEST(test_qcow2_features)
         ck_assert(volume->lazy_refcounts && !volume->extended_l2);
         ck_assert_str_eq(volume->backing.path, base->path);
         ck_assert_int_eq(volume->backing.format, VOLUME_FORMAT_QCOW2);
-        text = storage_volume_get_xml(volume, 0, NULL);
+        text = storage_volume_get_xml(storage, volume, 0, NULL);
         ck_assert_ptr_nonnull(
                 strstr(text, "    <compat>1.1</compat>\n    <clusterSize unit='B'>131072</clusterSize>\n"
                              "    <features>\n      <lazy_refcounts/>\n    </features>\n"));
@@ -653,6 +653,14 @@ START_TEST(test_encrypted_clones)
 }
 END_TEST
 
+static void expect_secret(const struct volume *volume, const char *uuid)
+{
+        g_autofree char *text = storage_volume_get_xml(storage, volume, 0, NULL);
+        g_autofree char *secret = g_strdup_printf("<secret type='passphrase' uuid='%s'/>", uuid);
+
+        ck_assert_ptr_nonnull(strstr(text, secret));
+}
+
 /* After a restart only the header is known: then the secret for the volume's path opens it. */
 START_TEST(test_secret_by_path)
 {
@@ -669,6 +677,7 @@ START_TEST(test_secret_by_path)
                "Secret not found: no secret with matching usage");
         xml = g_strdup_printf("<secret><usage type='volume'><volume>%s</volume></usage></secret>", path);
         secret = expect(CALL(secret_define_xml, secrets, xml, 0)).object;
+        expect_secret(find(pool, "luks"), secret->uuid_text);
         expect(CALL(secret_set_value, (struct secret *)secret, "wrong", 5, 0));
         refuse(CALL_VOLUME(storage_volume_resize, storage, find(pool, "luks"), 2 << 20, 0),
                "Invalid password");
@@ -702,7 +711,7 @@ START_TEST(test_memory)
                               "  </target>\n"
                               "</pool>\n");
         expect(create_volume(pool, "<volume><name>a</name><capacity unit='GiB'>1</capacity></volume>"));
-        text = storage_volume_get_xml(find(pool, "a"), 0, NULL);
+        text = storage_volume_get_xml(memory, find(pool, "a"), 0, NULL);
         ck_assert_str_eq(text, "<volume type='file'>\n"
                                "  <name>a</name>\n"
                                "  <key>/default-pool/a</key>\n"
