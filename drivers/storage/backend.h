@@ -27,6 +27,9 @@ struct backend_context {
         GBytes *secret;
         /* The passphrase of the volume whose content a clone gets; NULL: none. */
         GBytes *source_secret;
+        /* Borrowed; of clone: struct volume *, the source and what is below it, in the formats that count;
+         * NULL otherwise. */
+        const GPtrArray *chain;
         /* For progress (job_set_progress()); NULL when it runs in the pool's lane. */
         struct job *job;
         /* Lane-owned by the pool's lane: the backend's state of an active pool; NULL in a job's lane. */

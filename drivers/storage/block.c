@@ -303,7 +303,7 @@ bool block_volume_copy(const struct backend_context *context, const struct volum
                        const struct volume *source, GError **error)
 {
         struct volume raw = *volume;
-        CLEANUP_FD int from = -1, to = -1;
+        CLEANUP_FD int to = -1;
 
         if (source->type != VOLUME_BLOCK && source->type != VOLUME_FILE)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_CONFIG_UNSUPPORTED,
@@ -312,11 +312,10 @@ bool block_volume_copy(const struct backend_context *context, const struct volum
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_INVALID_ARG,
                                  "volume '%s' is smaller than '%s', whose content it is to have",
                                  volume->name, source->name);
-        from = directory_open_source(source, error);
-        to = from < 0 ? -1 : block_open(volume->path, true, NULL, error);
+        to = block_open(volume->path, true, NULL, error);
         if (to < 0)
                 return false;
         raw.format = VOLUME_FORMAT_RAW;
         raw.backing.path = NULL;
-        return image_tool_convert(context, to, &raw, from, source, error);
+        return image_tool_convert(context, to, &raw, error);
 }

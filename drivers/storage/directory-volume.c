@@ -8,7 +8,9 @@
 #include "base/job.h"
 #include "base/lane.h"
 #include "drivers/storage/directory.h"
+#include "drivers/storage/image-source.h"
 #include "drivers/storage/image-tool.h"
+#include "drivers/storage/image.h"
 #include "drivers/storage/temporary.h"
 #include "drivers/storage/wipe.h"
 
@@ -277,27 +279,6 @@ bool directory_create(const struct backend_context *context, struct volume *volu
 
 /* ---- clone ---- */
 
-int directory_open_source(const struct volume *source, GError **error)
-{
-        /* Devices are found through links that udev makes; files are not. */
-        int follow = source->type == VOLUME_BLOCK ? 0 : O_NOFOLLOW;
-        CLEANUP_FD int fd = open(source->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | follow);
-        struct stat st;
-
-        if (fd < 0 || fstat(fd, &st) < 0) {
-                error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot open volume '%s'", source->path);
-                return -1;
-        }
-        if (source->type == VOLUME_BLOCK
-                    ? !S_ISBLK(st.st_mode)
-                    : !S_ISREG(st.st_mode) || (source->inode && st.st_ino != source->inode)) {
-                error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_FAILED,
-                          "'%s' is not the volume any more that it was: refresh its pool", source->path);
-                return -1;
-        }
-        return fd_steal(&fd);
-}
-
 /* One copy of data. */
 struct copy {
         const struct backend_context *context;
@@ -403,16 +384,16 @@ static bool clone_plain(const struct backend_context *context, const struct volu
 static bool fill_clone(const struct backend_context *context, struct volume *volume,
                        const struct volume *source, int fd, unsigned flags, GError **error)
 {
-        CLEANUP_FD int source_fd = directory_open_source(source, error);
+        CLEANUP_FD int source_fd = -1;
 
-        if (source_fd < 0)
-                return false;
         /* A block device is raw. */
-        if (is_plain(volume) && (is_plain(source) || source->type == VOLUME_BLOCK))
-                return clone_plain(context, volume, source, source_fd, fd, flags, error);
+        if (is_plain(volume) && (is_plain(source) || source->type == VOLUME_BLOCK)) {
+                source_fd = image_source_open_file(source, error);
+                return source_fd >= 0 && clone_plain(context, volume, source, source_fd, fd, flags, error);
+        }
         if (flags & VOLUME_CREATE_REFLINK)
                 return unsupported(error, "only raw volumes can be cloned by reflink", "");
-        if (!image_tool_convert(context, fd, volume, source_fd, source, error))
+        if (!image_tool_convert(context, fd, volume, error))
                 return false;
         return volume->capacity == source->capacity ||
                image_tool_resize(context, fd, volume, volume->capacity, false, false, error);
@@ -474,7 +455,8 @@ bool directory_resize(const struct backend_context *context, const struct volume
         if (fd < 0)
                 return false;
         if (!is_plain(volume))
-                return image_tool_resize(context, fd, volume, capacity, capacity < volume->capacity,
+                return image_check(fd, volume, error) &&
+                       image_tool_resize(context, fd, volume, capacity, capacity < volume->capacity,
                                          flags & VOLUME_RESIZE_ALLOCATE, error);
         if (ftruncate(fd, (off_t)capacity) < 0)
                 return extend_error(volume, error);

@@ -42,10 +42,6 @@ bool directory_wipe(const struct backend_context *context, const struct volume *
 int directory_open_volume(const struct backend_context *context, const struct volume *volume, bool writable,
                           uint64_t *length, GError **error);
 
-/* The file or device of a volume of any pool, to be copied from; -1 with an error, also when it is not the
- * same file any more. */
-int directory_open_source(const struct volume *source, GError **error);
-
 /* ---- directory-watch.c ---- */
 
 /* Follows changes; what cannot be followed is not an error. Sets *context->live. */

@@ -9,6 +9,7 @@
 #include "base/job.h"
 #include "base/spawn.h"
 #include "drivers/secret/secret.h"
+#include "drivers/storage/image-source.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -287,15 +288,14 @@ static char *image_options(int fd, const struct volume *volume, const char *secr
         return g_strdup(options->str);
 }
 
-bool image_tool_convert(const struct backend_context *context, int fd, const struct volume *volume,
-                        int source_fd, const struct volume *source, GError **error)
+static bool convert(const struct backend_context *context, int fd, const struct volume *volume,
+                    const struct image_source *source, GError **error)
 {
         struct command command;
         bool good;
 
         command_init(&command, "convert");
         add(&command, "-p");
-        add(&command, "--image-opts");
         if (is_device(fd))
                 add(&command, "-n");
         add(&command, "-O");
@@ -303,7 +303,8 @@ bool image_tool_convert(const struct backend_context *context, int fd, const str
         if (volume->format == VOLUME_FORMAT_QCOW2)
                 add_qcow2_options(&command, volume, "off");
         good = add_new_encryption(&command, context, volume, error) &&
-               add_secret(&command, SOURCE_SECRET, context->source_secret, source, error);
+               add_secret(&command, SOURCE_SECRET, context->source_secret,
+                          g_ptr_array_index(context->chain, 0), error);
         add_options(&command);
         if (volume->backing.path) {
                 add(&command, "-B");
@@ -311,10 +312,21 @@ bool image_tool_convert(const struct backend_context *context, int fd, const str
                 add(&command, "-F");
                 add(&command, volume_format_get_name(volume->backing.format));
         }
-        add_take(&command, image_options(source_fd, source, SOURCE_SECRET));
+        add(&command, source->description);
         add_take(&command, path_of(fd));
         good = good && run(&command, context, UINT_MAX, error);
         command_clear(&command);
+        return good;
+}
+
+bool image_tool_convert(const struct backend_context *context, int fd, const struct volume *volume,
+                        GError **error)
+{
+        struct image_source source;
+        bool good = image_source_open(&source, context->chain, SOURCE_SECRET, error) &&
+                    convert(context, fd, volume, &source, error);
+
+        image_source_close(&source);
         return good;
 }
 

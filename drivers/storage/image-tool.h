@@ -16,11 +16,11 @@ bool image_tool_create(const struct backend_context *context, int fd, const stru
                        const char *preallocation, GError **error);
 
 /*
- * The same with the content of source, whose file or device is source_fd; reports progress to context's job.
- * fd may be a device that is large enough; volume is raw then.
+ * The same with the content of context->chain; reports progress to context's job. fd may be a device that is
+ * large enough; volume is raw then.
  */
 bool image_tool_convert(const struct backend_context *context, int fd, const struct volume *volume,
-                        int source_fd, const struct volume *source, GError **error);
+                        GError **error);
 
 /* Of the image fd that volume describes. */
 bool image_tool_resize(const struct backend_context *context, int fd, const struct volume *volume,

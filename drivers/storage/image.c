@@ -5,7 +5,11 @@
  */
 #include "drivers/storage/image.h"
 
+#include "base/error.h"
+
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define HEAD_SIZE 4096
@@ -65,6 +69,18 @@ static bool set_capacity(struct volume *volume, uint64_t units, uint64_t unit)
 
 /* ---- qcow, qcow2, qed ---- */
 
+/* Printable characters of UTF-8, and not too many. */
+static bool is_path(const char *path, size_t length)
+{
+        if (!length || length > PATH_SIZE || !g_utf8_validate(path, (gssize)length, NULL))
+                return false;
+        for (size_t i = 0; i < length; i++) {
+                if (g_ascii_iscntrl(path[i]))
+                        return false;
+        }
+        return true;
+}
+
 /* A name in the file; only an absolute or relative path, no protocol, of printable characters. */
 static char *read_path(const struct head *head, uint64_t offset, uint32_t length)
 {
@@ -72,14 +88,7 @@ static char *read_path(const struct head *head, uint64_t offset, uint32_t length
 
         if (!offset || !length || length > PATH_SIZE || !read_at(head, offset, path, length))
                 return NULL;
-        path[length] = '\0';
-        if (strlen(path) != length || !g_utf8_validate(path, -1, NULL))
-                return NULL;
-        for (const char *c = path; *c; c++) {
-                if (g_ascii_iscntrl(*c))
-                        return NULL;
-        }
-        return g_strdup(path);
+        return is_path(path, length) ? g_strndup(path, length) : NULL;
 }
 
 enum {
@@ -89,8 +98,8 @@ enum {
 
 #define QCOW2_EXTENSIONS_MAX 16
 
-/* The name of the backing file's format, where the header says it; raw otherwise, as nothing is probed. */
-static enum volume_format read_backing_format(const struct head *head, uint64_t offset)
+/* The name of the backing file's format, where the header says it; false: it does not. */
+static bool read_backing_format(const struct head *head, uint64_t offset, enum volume_format *format)
 {
         for (unsigned i = 0; i < QCOW2_EXTENSIONS_MAX; i++) {
                 uint8_t extension[8];
@@ -104,13 +113,21 @@ static enum volume_format read_backing_format(const struct head *head, uint64_t 
                 if (type == QCOW2_EXTENSION_END)
                         break;
                 if (type == QCOW2_EXTENSION_BACKING_FORMAT) {
-                        if (length < sizeof(name) && read_at(head, offset + 8, name, length))
-                                return volume_format_parse(name);
-                        break;
+                        if (length >= sizeof(name) || !read_at(head, offset + 8, name, length))
+                                break;
+                        *format = volume_format_parse(name);
+                        return true;
                 }
                 offset += 8 + (((uint64_t)length + 7) & ~UINT64_C(7));
         }
-        return VOLUME_FORMAT_RAW;
+        return false;
+}
+
+/* Nothing is probed: a backing file counts as raw where nothing is said. */
+static void guess_backing_format(struct volume_backing *backing)
+{
+        backing->format = VOLUME_FORMAT_RAW;
+        backing->guessed = true;
 }
 
 /* Relative names are relative to the file itself. */
@@ -134,10 +151,14 @@ static void read_backing(const struct head *head, struct volume *volume, uint64_
         if (!path)
                 return;
         volume->backing.path = resolve(volume, path);
-        volume->backing.format = extensions ? read_backing_format(head, extensions) : VOLUME_FORMAT_RAW;
+        if (!extensions || !read_backing_format(head, extensions, &volume->backing.format))
+                guess_backing_format(&volume->backing);
 }
 
-#define QCOW2_CRYPT_LUKS 2
+#define QED_FEATURE_RAW 4
+
+#define QCOW2_CRYPT_LUKS    2
+#define QCOW2_INCOMPAT_DATA 4
 
 static bool probe_qcow2(const struct head *head, struct volume *volume)
 {
@@ -180,19 +201,56 @@ static bool probe_qed(const struct head *head, struct volume *volume)
         if (!(le64(head->bytes + 16) & 1))
                 return true;
         path = read_path(head, le32(head->bytes + 56), le32(head->bytes + 60));
-        if (path) {
-                volume->backing.path = resolve(volume, path);
-                volume->backing.format = VOLUME_FORMAT_RAW;
-        }
+        if (!path)
+                return true;
+        volume->backing.path = resolve(volume, path);
+        guess_backing_format(&volume->backing);
+        if (le64(head->bytes + 16) & QED_FEATURE_RAW)
+                volume->backing.guessed = false;
+        return true;
+}
+
+/* ---- vmdk ---- */
+
+#define VMDK_SECTOR         512
+#define VMDK_DESCRIPTOR_MAX (20 * 1024)
+#define VMDK_PARENT         "parentFileNameHint=\""
+
+/* The text in the file that names its parent, as QEMU looks for it. */
+static char *find_vmdk_parent(const struct head *head)
+{
+        g_autofree char *text = g_malloc(VMDK_DESCRIPTOR_MAX + 1);
+        uint64_t sector = le64(head->bytes + 28);
+        const char *name, *end;
+        ssize_t length;
+
+        if (!sector || sector > head->size / VMDK_SECTOR)
+                return NULL;
+        length = pread(head->fd, text, VMDK_DESCRIPTOR_MAX, (off_t)(sector * VMDK_SECTOR));
+        text[MAX(length, 0)] = '\0';
+        name = strstr(text, VMDK_PARENT);
+        if (!name)
+                return NULL;
+        name += strlen(VMDK_PARENT);
+        end = strchr(name, '"');
+        return end && is_path(name, (size_t)(end - name)) ? g_strndup(name, (gsize)(end - name)) : NULL;
+}
+
+static bool probe_vmdk(const struct head *head, struct volume *volume)
+{
+        char *parent;
+
+        if (head->length < 80 || !set_capacity(volume, le64(head->bytes + 12), VMDK_SECTOR))
+                return false;
+        parent = find_vmdk_parent(head);
+        if (!parent)
+                return true;
+        volume->backing.path = resolve(volume, parent);
+        volume->backing.format = VOLUME_FORMAT_VMDK;
         return true;
 }
 
 /* ---- the others ---- */
-
-static bool probe_vmdk(const struct head *head, struct volume *volume)
-{
-        return head->length >= 20 && set_capacity(volume, le64(head->bytes + 12), 512);
-}
 
 static bool probe_vdi(const struct head *head, struct volume *volume)
 {
@@ -309,21 +367,82 @@ void image_set_raw(struct volume *volume, uint64_t size)
         volume->capacity = size;
 }
 
-void image_probe(int fd, uint64_t size, struct volume *volume)
+static void head_read(struct head *head, int fd, uint64_t size)
 {
-        struct head head = { .fd = fd, .size = size };
-        ssize_t length = pread(fd, head.bytes, sizeof(head.bytes), 0);
-        const struct format *format;
+        ssize_t length = pread(fd, head->bytes, sizeof(head->bytes), 0);
 
-        head.length = length > 0 ? (size_t)length : 0;
-        image_set_raw(volume, size);
-        format = recognize(&head);
+        head->fd = fd;
+        head->size = size;
+        head->length = length > 0 ? (size_t)length : 0;
+}
+
+static void probe(const struct head *head, struct volume *volume)
+{
+        const struct format *format = recognize(head);
+
+        image_set_raw(volume, head->size);
         if (format) {
-                if (format->probe(&head, volume))
+                if (format->probe(head, volume))
                         volume->format = format->format;
                 else
-                        volume->capacity = size;
-        } else if (is_iso(&head)) {
+                        volume->capacity = head->size;
+        } else if (is_iso(head)) {
                 volume->format = VOLUME_FORMAT_ISO;
         }
+}
+
+void image_probe(int fd, uint64_t size, struct volume *volume)
+{
+        struct head head;
+
+        head_read(&head, fd, size);
+        probe(&head, volume);
+}
+
+/* ---- before an image is used ---- */
+
+/* Files that qemu-img would open besides the image and its backing file: any of the host's. */
+static bool names_other_files(const struct head *head, enum volume_format format)
+{
+        const uint8_t *bytes = head->bytes;
+
+        if (format == VOLUME_FORMAT_QCOW2)
+                return be32(bytes + 4) >= 3 && (be64(bytes + 72) & QCOW2_INCOMPAT_DATA);
+        /* Without a capacity the descriptor in it says where the data is. */
+        return format == VOLUME_FORMAT_VMDK && le64(bytes + 12) == 0;
+}
+
+static bool is_same_image(const struct volume *now, const struct volume *before)
+{
+        return now->format == before->format && g_strcmp0(now->backing.path, before->backing.path) == 0 &&
+               (!now->backing.path || now->backing.format == before->backing.format);
+}
+
+static bool refuse_image(const struct volume *volume, const char *why, GError **error)
+{
+        return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID, "volume '%s' %s", volume->name,
+                         why);
+}
+
+bool image_check(int fd, const struct volume *volume, GError **error)
+{
+        CLEANUP(volume_unref) struct volume *now = volume_new();
+        struct head head;
+        struct stat st;
+
+        if (volume->format == VOLUME_FORMAT_RAW || volume->format == VOLUME_FORMAT_ISO)
+                return true;
+        if (fstat(fd, &st) < 0)
+                return error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot look at volume '%s'",
+                                       volume->name);
+        head_read(&head, fd, (uint64_t)st.st_size);
+        now->path = g_strdup(volume->path);
+        probe(&head, now);
+        if (!is_same_image(now, volume))
+                return refuse_image(volume, "is not the image any more that it was: refresh its pool", error);
+        if (names_other_files(&head, now->format))
+                return refuse_image(volume, "keeps its data in other files, which is not supported", error);
+        if (now->backing.path && (now->backing.guessed || now->backing.format == VOLUME_FORMAT_NONE))
+                return refuse_image(volume, "does not say the format of its backing file", error);
+        return true;
 }

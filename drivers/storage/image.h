@@ -4,7 +4,7 @@
 /*
  * What the header of an image file says, by our own bounded reads of untrusted bytes. For listings only: what
  * a raw image begins with is its guest's to say, so nothing that is found here may ever be opened because of
- * it. Lanes.
+ * it: image-source.c opens the volumes of a chain. Lanes.
  */
 
 #include "drivers/storage/volume.h"
@@ -14,6 +14,13 @@
  * that is cut off or malformed counts as raw with its size as capacity.
  */
 void image_probe(int fd, uint64_t size, struct volume *volume);
+
+/*
+ * Before qemu-img opens volume's image, whose file is fd: is it still what the description says, does it name
+ * the format of its backing file, and no other files? Raw ones always are. Other programs may write to it:
+ * look as late as possible.
+ */
+bool image_check(int fd, const struct volume *volume, GError **error);
 
 /* Says that it is raw, without a look. */
 void image_set_raw(struct volume *volume, uint64_t size);

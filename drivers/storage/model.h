@@ -127,6 +127,7 @@ struct operation {
         uint64_t offset, length;
         char *name;            /* owned; of the volume */
         struct volume *source; /* ref; of a clone */
+        GPtrArray *chain;      /* owned; of struct volume: the source and what is below it */
         /* between the steps */
         bool finished;
         struct pool_def *def;                            /* ref; of the pool when begin ran, or given */

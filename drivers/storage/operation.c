@@ -29,6 +29,8 @@ static void operation_free(struct operation *op)
         secret_ref_clear(&op->secret_ref);
         secret_ref_clear(&op->source_secret_ref);
         volume_unref(op->source);
+        if (op->chain)
+                g_ptr_array_unref(op->chain);
         volume_unref(op->volume);
         fd_cleanup(&op->fd);
         fd_cleanup(&op->pipe[0]);
@@ -103,6 +105,7 @@ static bool job_does(struct job *job, void *data, GError **error)
 
         storage_pool_get_context(op->pool, job_get_lane(job), job, op->def, op->secret, &context);
         context.source_secret = op->source_secret;
+        context.chain = op->chain;
         return op->steps->work(op, &context, error);
 }
 

@@ -214,30 +214,62 @@ static bool clone_begin(struct operation *op, GError **error)
         return true;
 }
 
+/* The volume below in the format that the one above says: what its own header says does not count. */
+static bool add_below(GPtrArray *chain, const struct volume *above, struct volume *below, GError **error)
+{
+        struct volume *raw;
+
+        if (below->type == VOLUME_BLOCK || below->format == above->backing.format) {
+                g_ptr_array_add(chain, volume_ref(below));
+                return true;
+        }
+        if (above->backing.format != VOLUME_FORMAT_RAW)
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID,
+                                 "volume '%s' below '%s' is not in the format that the latter says",
+                                 below->name, above->name);
+        raw = volume_copy(below);
+        g_clear_pointer(&raw->backing.path, g_free);
+        raw->format = VOLUME_FORMAT_RAW;
+        g_ptr_array_add(chain, raw);
+        return true;
+}
+
+static struct volume *find_below(const struct storage *storage, const struct volume *above, GError **error)
+{
+        struct volume *below = storage_index_find(storage->by_path, above->backing.path, NULL);
+        g_autofree char *quoted = NULL;
+
+        if (below)
+                return below;
+        quoted = error_quote(above->backing.path);
+        error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID,
+                  "backing file '%s' of volume '%s' is not a volume of an active storage pool", quoted,
+                  above->name);
+        return NULL;
+}
+
 /*
  * What a guest writes at the beginning of a raw disk can make it look like an image whose backing file is any
- * file of the host. A clone follows a chain only through volumes of active pools.
+ * file of the host. A clone follows a chain only through volumes of active pools. What a device is a snapshot
+ * of is not qemu-img's business.
  */
-static bool check_chain(struct operation *op, GError **error)
+static bool gather_chain(struct operation *op, GError **error)
 {
-        const struct storage *storage = op->pool->storage;
-        const struct volume *volume = op->source;
+        const struct volume *last = op->source;
 
-        for (unsigned depth = 0; volume->backing.path; depth++) {
-                g_autofree char *quoted = error_quote(volume->backing.path);
-                const struct volume *next = storage_index_find(storage->by_path, volume->backing.path, NULL);
+        op->chain = g_ptr_array_new_with_free_func((GDestroyNotify)volume_unref);
+        g_ptr_array_add(op->chain, volume_ref(op->source));
+        while (last->backing.path && last->type != VOLUME_BLOCK) {
+                struct volume *below = find_below(op->pool->storage, last, error);
 
-                if (!next)
-                        return error_set(
-                                error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID,
-                                "backing file '%s' of volume '%s' is not a volume of an active storage pool",
-                                quoted, volume->name);
-                if (depth == STORAGE_CHAIN_MAX)
+                if (!below || !add_below(op->chain, last, below, error))
+                        return false;
+                if (op->chain->len > STORAGE_CHAIN_MAX)
                         return error_set(
                                 error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID,
                                 "the backing chain of volume '%s' is a loop or longer than %d volumes",
                                 op->source->name, STORAGE_CHAIN_MAX);
-                volume = next;
+                last = g_ptr_array_index(op->chain, op->chain->len - 1);
         }
         return true;
 }
@@ -250,7 +282,7 @@ static bool clone_work(struct operation *op, const struct backend_context *conte
 static const struct operation_steps clone_steps = {
         .name = "clone",
         .begin = clone_begin,
-        .gather = check_chain,
+        .gather = gather_chain,
         .work = clone_work,
         .end = end_change,
 };

@@ -78,6 +78,7 @@ struct volume_encryption {
 struct volume_backing {
         char *path; /* owned; NULL: no backing store */
         enum volume_format format;
+        bool guessed; /* the image does not say the format */
 };
 
 /* <source><device path=''><extent start='' end=''/></device></source> of partitions and logical volumes */

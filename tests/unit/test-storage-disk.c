@@ -204,6 +204,7 @@ END_TEST
 
 static void clone_body(void)
 {
+        g_autoptr(GPtrArray) chain = g_ptr_array_new();
         struct backend_context context = context_of("gpt");
         g_autofree char *name = name_of(1), *other_name = name_of(2),
                         *path = g_build_filename(host.dir, "image", NULL), *text = g_strnfill(2 * MIB, 'x'),
@@ -225,6 +226,8 @@ static void clone_body(void)
         source->path = g_strdup("/run/qcow2");
         source->format = VOLUME_FORMAT_QCOW2;
         ck_assert_ok(backend_disk.prepare(&context, volume, 0, &slow, &error));
+        g_ptr_array_add(chain, source);
+        context.chain = chain;
         ck_assert_ok(backend_disk.clone(&context, volume, source, 0, &error));
         fd = open(volume->path, O_RDONLY | O_CLOEXEC);
         ck_assert_int_eq(pread(fd, content, 2 * MIB, 0), 2 * MIB);
