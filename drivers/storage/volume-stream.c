@@ -77,13 +77,25 @@ static bool transfer_end(struct operation *op, const GError *failure, GError **e
         return true;
 }
 
+static bool interrupted(const struct operation *op, GError **error)
+{
+        return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_ABORTED,
+                         "%s of volume '%s' was interrupted", op->steps->name, op->name);
+}
+
 static bool wait_for_client(const struct backend_context *context, const struct operation *op, short events,
                             GError **error)
 {
-        if (lane_wait(context->lane, op->pipe[OURS], events, NULL, LANE_FOREVER) == LANE_READY)
-                return true;
-        return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_ABORTED,
-                         "%s of volume '%s' was interrupted", op->steps->name, op->name);
+        return lane_wait(context->lane, op->pipe[OURS], events, NULL, LANE_FOREVER) == LANE_READY ||
+               interrupted(op, error);
+}
+
+/* A client that keeps up never makes us wait: so this is asked after every piece, too. */
+static bool go_on(const struct backend_context *context, const struct operation *op, uint64_t processed,
+                  GError **error)
+{
+        job_set_progress(context->job, processed, op->number);
+        return !lane_is_interrupted(context->lane) || interrupted(op, error);
 }
 
 static bool volume_error(const struct operation *op, const char *what, GError **error)
@@ -160,7 +172,8 @@ static bool upload_work(struct operation *op, const struct backend_context *cont
                 if (!write_all(op, chunk, (size_t)length, op->offset + processed, error))
                         return false;
                 processed += (uint64_t)length;
-                job_set_progress(context->job, processed, op->number);
+                if (!go_on(context, op, processed, error))
+                        return false;
         }
 }
 
@@ -231,7 +244,8 @@ static bool download_work(struct operation *op, const struct backend_context *co
                 if (!send_all(op, context, chunk, (size_t)length, error))
                         return false;
                 processed += (uint64_t)length;
-                job_set_progress(context->job, processed, op->number);
+                if (!go_on(context, op, processed, error))
+                        return false;
         }
         /* The client sees the end now, not when the job is forgotten. */
         close(op->pipe[OURS]);

@@ -516,6 +516,71 @@ START_TEST(test_streams)
 }
 END_TEST
 
+/* ---- a client that keeps up ---- */
+
+#define ENOUGH (8 << 20)
+#define LITTLE (4 << 20) /* of which the pipe holds one */
+
+struct flood {
+        int fd;
+        uint64_t sent;
+        gint cancelled; /* atomic */
+        uint64_t after; /* what was sent after that */
+};
+
+static void cancel_flooded(void *data)
+{
+        struct flood *flood = data;
+        g_autoptr(GPtrArray) all = job_list_get_all(jobs);
+
+        job_cancel(g_ptr_array_index(all, 0));
+        g_atomic_int_set(&flood->cancelled, true);
+}
+
+static gpointer flood_main(gpointer data)
+{
+        struct flood *flood = data;
+        g_autofree char *chunk = g_malloc0(1 << 20);
+        ssize_t written;
+
+        while ((written = write(flood->fd, chunk, 1 << 20)) > 0) {
+                bool enough = flood->sent >= ENOUGH;
+
+                flood->sent += (uint64_t)written;
+                if (!enough && flood->sent >= ENOUGH)
+                        loop_post(loop, cancel_flooded, flood);
+                if (g_atomic_int_get(&flood->cancelled))
+                        flood->after += (uint64_t)written;
+        }
+        return NULL;
+}
+
+START_TEST(test_cancelled_upload_of_a_flood)
+{
+        struct storage_pool *pool = make_pool("a");
+        struct flood flood = { 0 };
+        struct stream up = { 0 };
+        GThread *writer;
+
+        make(pool,
+             "<volume><name>v</name><capacity unit='GiB'>8</capacity><allocation>0</allocation></volume>");
+        job_list_listen(jobs, note_end, NULL);
+        storage_volume_upload(storage, find(pool, "v"), 0, 0, 0, streaming, &up);
+        while (!up.done)
+                loop_step(loop, true);
+        flood.fd = up.fd;
+        /* So that the pipe is hardly ever found empty. */
+        ck_assert_int_ge(fcntl(up.fd, F_SETPIPE_SZ, 1 << 20), 1 << 20);
+        writer = g_thread_new("flood", flood_main, &flood);
+        settle();
+        g_thread_join(writer);
+        close(up.fd);
+        ck_assert_ptr_nonnull(strstr(job_error, "upload of volume 'v' was interrupted"));
+        ck_assert_uint_lt(flood.after, LITTLE);
+        g_free(job_error);
+}
+END_TEST
+
 static struct storage_volume_info info_seen;
 
 static void got_info(const struct storage_volume_info *info, const GError *error, void *data)
@@ -742,5 +807,6 @@ END_TEST
 CHECK_MAIN_FIXTURE("storage-volumes", setup, teardown, test_raw, test_refused, test_two_at_once, test_images,
                    test_qcow2_features, test_clone, test_clone_of_hostile_header, test_raw_stays_raw,
                    test_resize, test_wipe, test_wipe_by_pattern, test_cancelled_clone,
-                   test_job_ends_after_publication, test_left_over, test_streams, test_encryption,
-                   test_encrypted_clones, test_secret_by_path, test_info, test_memory)
+                   test_job_ends_after_publication, test_left_over, test_streams,
+                   test_cancelled_upload_of_a_flood, test_encryption, test_encrypted_clones,
+                   test_secret_by_path, test_info, test_memory)
