@@ -22,8 +22,10 @@ struct job_list {
         struct loop *loop; /* borrowed */
         struct pool *pool; /* borrowed */
         /* loop */
-        GQueue jobs; /* of struct job, owned */
+        GQueue jobs;    /* of struct job, owned */
+        GQueue waiting; /* of struct job, borrowed from jobs: not in their lanes yet */
         GArray *listeners;
+        unsigned running;         /* in their lanes, with those that were cancelled while they waited */
         struct loop_timer *timer; /* owned; set while jobs run */
         unsigned last_id;
 };
@@ -36,6 +38,7 @@ struct job {
         struct managed *object; /* ref, may be NULL */
         struct lane *lane;      /* ref */
         uint64_t started_s;
+        lane_fn main; /* what its lane runs, around the work */
         job_work work;
         job_done done;
         void *data; /* owned by done */
@@ -46,7 +49,7 @@ struct job {
         GError *error; /* owned */
         /* loop */
         enum job_state state;
-        bool deferred;
+        bool deferred, waiting;
         uint64_t processed, total;
 };
 
@@ -57,6 +60,7 @@ struct job_list *job_list_new(struct loop *loop, struct pool *pool)
         list->loop = loop;
         list->pool = pool;
         g_queue_init(&list->jobs);
+        g_queue_init(&list->waiting);
         list->listeners = g_array_new(FALSE, FALSE, sizeof(struct listener));
         return list;
 }
@@ -171,11 +175,26 @@ static void set_final_state(struct job *job)
                 job->state = atomic_load(&job->cancelled) ? JOB_CANCELLED : JOB_FAILED;
 }
 
+/* In its lane, from where it comes back to the loop. */
+static void begin(struct job *job)
+{
+        if (job->waiting)
+                g_queue_remove(&job->list->waiting, job);
+        job->waiting = false;
+        job->list->running++;
+        lane_post(job->lane, job->main, job);
+}
+
 static void announce_end(struct job *job)
 {
+        struct job_list *list = job->list;
+
         tell(job, JOB_ENDED);
-        g_queue_remove(&job->list->jobs, job);
+        g_queue_remove(&list->jobs, job);
         job_free(job);
+        list->running--;
+        if (list->waiting.head && list->running < JOB_MAX)
+                begin(list->waiting.head->data);
 }
 
 void job_defer_end(struct job *job)
@@ -230,6 +249,7 @@ static struct job *job_new(struct job_list *list, const char *operation, struct 
         job->list = list;
         job->id = ++list->last_id;
         job->operation = g_strdup(operation);
+        job->main = job_main;
         job->object = object ? managed_ref(object) : NULL;
         name = g_strdup_printf("job %u", job->id);
         job->lane = lane_new(list->pool, list->loop, name);
@@ -243,22 +263,27 @@ struct job *job_run(struct job_list *list, const char *operation, struct managed
         struct job *job;
 
         g_assert(on_loop(list->loop));
-        if (list->jobs.length >= JOB_MAX) {
+        if (list->jobs.length >= JOB_MAX + JOB_WAITING_MAX) {
                 error_set(error, ERROR_FROM_NONE, ERROR_RESOURCE_BUSY,
-                          "%d jobs run already, '%s' has to wait for one to end", JOB_MAX, operation);
+                          "%d jobs run and %d wait already: '%s' cannot be one more", JOB_MAX,
+                          JOB_WAITING_MAX, operation);
                 return NULL;
         }
         job = job_new(list, operation, object);
         job->work = work;
         job->done = done;
         job->data = data;
+        job->waiting = list->running >= JOB_MAX;
         g_queue_push_tail(&list->jobs, job);
+        if (job->waiting)
+                g_queue_push_tail(&list->waiting, job);
         tell(job, JOB_ADDED);
         if (!list->timer)
                 list->timer = loop_timer_new(list->loop, JOB_UPDATE_MS, publish_progress, list);
         else if (list->jobs.length == 1)
                 loop_timer_set(list->timer, JOB_UPDATE_MS);
-        lane_post(job->lane, job_main, job);
+        if (!job->waiting)
+                begin(job);
         return job;
 }
 
@@ -271,6 +296,9 @@ void job_cancel(struct job *job)
 {
         g_assert(on_loop(job->list->loop));
         atomic_store(&job->cancelled, true);
+        /* It ends at once: it is seen to be cancelled before it does anything. */
+        if (job->waiting)
+                begin(job);
         lane_post_urgent(job->lane, interruption, NULL);
 }
 
@@ -327,5 +355,6 @@ double job_get_fraction(const struct job *job)
 
 const char *job_get_error(const struct job *job)
 {
-        return job->error ? job->error->message : "";
+        /* While it runs that is its lane's. */
+        return job->state != JOB_RUNNING && job->error ? job->error->message : "";
 }

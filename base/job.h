@@ -20,8 +20,10 @@ struct pool;
 
 /* How often a view hears of progress, at most. */
 #define JOB_UPDATE_MS 250
-/* Jobs that run at once on one list; one more is refused with ERROR_RESOURCE_BUSY. */
+/* Jobs that run at once on one list; the next ones wait, in order, as running jobs without progress. */
 #define JOB_MAX 256
+/* That many wait; one more is refused with ERROR_RESOURCE_BUSY. */
+#define JOB_WAITING_MAX 4096
 
 enum job_state {
         JOB_RUNNING,
@@ -91,4 +93,4 @@ uint64_t job_get_started(const struct job *job);       /* seconds since the epoc
 enum job_state job_get_state(const struct job *job);
 void job_get_progress(const struct job *job, uint64_t *processed, uint64_t *total);
 double job_get_fraction(const struct job *job);   /* 0..1, -1 unknown */
-const char *job_get_error(const struct job *job); /* "" unless it failed */
+const char *job_get_error(const struct job *job); /* "" unless it has failed */

@@ -172,12 +172,64 @@ START_TEST(too_many_are_refused)
 {
         g_autoptr(GError) error = NULL;
 
-        for (unsigned i = 0; i < JOB_MAX; i++)
+        for (unsigned i = 0; i < JOB_MAX + JOB_WAITING_MAX; i++)
                 ck_assert_ptr_nonnull(job_run(list, "wait", NULL, wait_for_cancel, NULL, NULL, NULL));
         ck_assert_ptr_null(job_run(list, "wait", NULL, wait_for_cancel, NULL, NULL, &error));
         ck_assert(error_is(error, ERROR_RESOURCE_BUSY));
         job_list_cancel_all(list);
         drain();
+}
+END_TEST
+
+static void count_end(struct job *job, const GError *error, void *data)
+{
+        ck_assert_ptr_null(error);
+        ++*(unsigned *)data;
+}
+
+/* They are done when their turn comes, and none of them runs before. */
+START_TEST(more_than_run_at_once_wait)
+{
+        unsigned done = 0;
+        struct job *first = NULL, *late;
+        char *message = NULL;
+
+        for (unsigned i = 0; i < JOB_MAX; i++) {
+                struct job *job = job_run(list, "wait", NULL, wait_for_cancel, NULL, NULL, NULL);
+
+                first = first ? first : job;
+        }
+        for (unsigned i = 0; i < 10; i++)
+                job_run(list, "count", NULL, count_up, count_end, &done, NULL);
+        late = job_run(list, "count", NULL, count_up, finished, &message, NULL);
+        job_cancel(late);
+        while (!message)
+                loop_step(loop, true);
+        ck_assert_ptr_nonnull(strstr(message, "was cancelled"));
+        g_free(message);
+        ck_assert_uint_eq(done, 0);
+        ck_assert_uint_eq(job_list_get_count(list), JOB_MAX + 10);
+        job_cancel(first);
+        while (done < 10)
+                loop_step(loop, true);
+        ck_assert_uint_eq(job_list_get_count(list), JOB_MAX - 1);
+        job_list_cancel_all(list);
+        drain();
+}
+END_TEST
+
+/* What went wrong is not known to be the end before it is announced. */
+START_TEST(running_job_has_no_error)
+{
+        struct job *job = NULL;
+
+        job_run(list, "fail", NULL, be_unlucky, defer, &job, NULL);
+        while (!job)
+                loop_step(loop, true);
+        ck_assert_int_eq(job_get_state(job), JOB_RUNNING);
+        ck_assert_str_eq(job_get_error(job), "");
+        job_end(job, NULL);
+        ck_assert_str_eq(journal->str, "AE2");
 }
 END_TEST
 
@@ -196,6 +248,8 @@ int main(void)
         tcase_add_test(tests, failure_is_kept_for_the_views);
         tcase_add_test(tests, deferred_end_is_announced_when_it_is_said);
         tcase_add_test(tests, too_many_are_refused);
+        tcase_add_test(tests, more_than_run_at_once_wait);
+        tcase_add_test(tests, running_job_has_no_error);
         suite_add_tcase(suite, tests);
         srunner_run_all(runner, CK_NORMAL);
         failed = srunner_ntests_failed(runner);
