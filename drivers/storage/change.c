@@ -8,21 +8,59 @@
 
 /* ---- from a text to a definition ---- */
 
+static bool check_other(const struct pool_def *def, struct definition *other, GError **error)
+{
+        if (!other || uuid_equal(&other->uuid, &def->base.uuid) ||
+            !pool_def_is_same_storage(def, pool_def_of(other)))
+                return true;
+        return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_FAILED,
+                         "Storage source conflict with pool: '%s'", other->name);
+}
+
+/* With what other pools are, will be after their next start, and what is on its way to become one. */
 static bool check_conflict(struct storage *storage, const struct pool_def *def, GError **error)
 {
         g_autoptr(GPtrArray) pools = registry_list(storage->pools);
 
         for (unsigned i = 0; i < pools->len; i++) {
-                const struct managed *pool = g_ptr_array_index(pools, i);
-                const struct managed_state *state = pool->published;
+                const struct managed_state *state =
+                        ((struct managed *)g_ptr_array_index(pools, i))->published;
 
-                if (uuid_equal(&pool->uuid, &def->base.uuid))
-                        continue;
-                if (pool_def_is_same_storage(def, pool_def_of(managed_state_get_definition(state))))
-                        return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_FAILED,
-                                         "Storage source conflict with pool: '%s'", pool->name);
+                if (!check_other(def, state->active, error) || !check_other(def, state->persistent, error))
+                        return false;
+        }
+        for (unsigned i = 0; i < storage->claims->len; i++) {
+                if (!check_other(def, g_ptr_array_index(storage->claims, i), error))
+                        return false;
         }
         return true;
+}
+
+/* A definition on its way: its storage is taken from now on. */
+struct claim {
+        struct storage *storage;       /* borrowed */
+        struct definition *definition; /* ref */
+        managed_done done;
+        void *data; /* owned by done */
+};
+
+static struct claim *claim_new(struct storage *storage, struct pool_def *def, managed_done done, void *data)
+{
+        struct claim *claim = g_new(struct claim, 1);
+
+        *claim = (struct claim){ storage, definition_ref(&def->base), done, data };
+        g_ptr_array_add(storage->claims, claim->definition);
+        return claim;
+}
+
+static void claim_done(struct managed *object, const GError *error, void *data)
+{
+        struct claim *claim = data;
+
+        g_ptr_array_remove(claim->storage->claims, claim->definition);
+        claim->done(object, error, claim->data);
+        definition_unref(claim->definition);
+        g_free(claim);
 }
 
 static struct pool_def *parse(struct storage *storage, const char *xml, bool validate, GError **error)
@@ -57,7 +95,7 @@ void storage_pool_define_xml(struct storage *storage, const char *xml, unsigned 
         if (storage_check_flags(flags, STORAGE_POOL_VALIDATE, "StoragePoolDefineXML", &error))
                 def = parse(storage, xml, flags & STORAGE_POOL_VALIDATE, &error);
         if (def)
-                registry_define(storage->pools, &def->base, done, data);
+                registry_define(storage->pools, &def->base, claim_done, claim_new(storage, def, done, data));
         else
                 fail(error, done, data);
 }
@@ -225,7 +263,8 @@ void storage_pool_create_xml(struct storage *storage, const char *xml, unsigned 
         if (def && storage_get_secret(storage, &def->source.auth.secret, &secret, &error))
                 object = registry_reserve(storage->pools, &def->base, &error);
         if (object) {
-                create(storage_pool_from(object), def, secret, flags, done, data);
+                create(storage_pool_from(object), def, secret, flags, claim_done,
+                       claim_new(storage, def, done, data));
                 return;
         }
         if (secret)

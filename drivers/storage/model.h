@@ -10,6 +10,9 @@
 /* Volumes of one backing chain. */
 #define STORAGE_CHAIN_MAX 200
 
+/* Transfers last as long as their clients like: so that they leave jobs for others. */
+#define STORAGE_TRANSFER_MAX (JOB_MAX / 2)
+
 struct storage {
         /* const */
         struct loop *loop;             /* borrowed */
@@ -24,6 +27,8 @@ struct storage {
         struct storage_index *by_path; /* owned */
         GArray *listeners;             /* owned */
         struct secrets *secrets;       /* borrowed; NULL: none */
+        GPtrArray *claims;             /* of struct definition, borrowed: pools on their way */
+        unsigned transfers;            /* uploads and downloads that run */
 };
 
 static inline struct storage_pool *storage_pool_from(struct managed *object)
@@ -90,9 +95,14 @@ bool storage_pool_start(struct storage_pool *pool, struct pool_def *def, GBytes 
 bool storage_pool_rescan_volume(struct storage_pool *pool, const char *name, const struct volume *known,
                                 GError **error);
 
-/* Lane: volumes that jobs work on or that are being made. */
+/*
+ * Lane: volumes that jobs work on or that are being made. Any number of jobs may read one, or one may write
+ * it.
+ */
 bool storage_volume_is_busy(const struct storage_pool *pool, const char *name);
+bool storage_volume_is_written(const struct storage_pool *pool, const char *name);
 void storage_volume_hold(struct storage_pool *pool, const char *name);
+void storage_volume_hold_to_read(struct storage_pool *pool, const char *name);
 void storage_volume_release(struct storage_pool *pool, const char *name);
 /* Lane: ends what watches an active pool: the timer and what it was to do. */
 void storage_pool_forget_changes(struct storage_pool *pool);
@@ -137,7 +147,8 @@ struct operation {
         GError *failure;                                 /* owned; of gather or work */
         struct job *job;                                 /* borrowed; loop */
         int fd;                                          /* owned; the volume, -1 none */
-        int pipe[2]; /* owned; a transfer's: ours, the client's; -1 none */
+        int pipe[2];  /* owned; a transfer's: ours, the client's; -1 none */
+        bool counted; /* loop; in storage.transfers */
         /* loop; one of them is called at the end */
         managed_done done;
         storage_volume_done volume_done;
@@ -154,3 +165,5 @@ void operation_refuse(struct operation *op, GError *error);
 
 /* The volume that op->name names, for begin: there, and no job works on it. Lane. */
 bool operation_find_volume(struct operation *op, GError **error);
+/* The same to read it: no job writes it. */
+bool operation_find_volume_to_read(struct operation *op, GError **error);

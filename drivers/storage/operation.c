@@ -20,6 +20,7 @@ struct operation *operation_new(const struct operation_steps *steps, struct stor
 
 static void operation_free(struct operation *op)
 {
+        op->pool->storage->transfers -= op->counted;
         if (op->def)
                 pool_def_unref(op->def);
         if (op->secret)

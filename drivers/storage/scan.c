@@ -188,7 +188,7 @@ static bool rescan_names(struct storage_pool *pool, GHashTable *names, GError **
         lane_context(pool, def, &context);
         g_hash_table_iter_init(&iter, names);
         while (good && g_hash_table_iter_next(&iter, &name, NULL)) {
-                if (!storage_volume_is_busy(pool, name))
+                if (!storage_volume_is_written(pool, name))
                         good = rescan_one(backend, &context, state, name,
                                           volume_set_find(state->volumes, name), error);
         }

@@ -163,6 +163,7 @@ struct storage *storage_new(struct loop *loop, struct pool *pool, struct job_lis
         storage->by_key = storage_index_new(STORAGE_INDEX_KEY);
         storage->by_path = storage_index_new(STORAGE_INDEX_PATH);
         storage->no_volumes = volume_set_new(none);
+        storage->claims = g_ptr_array_new();
         storage->listeners = g_array_new(FALSE, FALSE, sizeof(struct listener));
         storage->pools = registry_new(&storage_pool_kind, storage, loop, pool, state_dir);
         registry_listen(storage->pools, follow_volumes, storage);
@@ -178,6 +179,7 @@ void storage_free(struct storage *storage)
         storage_index_free(storage->by_path);
         volume_set_unref(storage->no_volumes);
         g_array_unref(storage->listeners);
+        g_ptr_array_unref(storage->claims);
         g_free(storage->runtime_dir);
         g_free(storage);
 }

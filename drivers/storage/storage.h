@@ -63,7 +63,8 @@ struct storage_pool {
         struct lane *reader;     /* ref; for looking at volumes while the pool's lane is busy */
         /* lane */
         void *live;       /* the backend's */
-        GHashTable *busy; /* owned; names of volumes that jobs work on -> how many; or are being made */
+        GHashTable *busy; /* owned; names of volumes that jobs work on or make -> how many read it, or one
+                             writes it */
         unsigned jobs;    /* jobs that work on this pool */
         struct lane_timer *timer; /* owned; a look at changes to come */
         GHashTable *changed;      /* owned; names of volumes to look at then */

@@ -14,23 +14,41 @@
 
 /* ---- volumes at work; lane ---- */
 
+/* In the place of a number of readers. */
+#define WRITTEN UINT_MAX
+
+static unsigned count_jobs(const struct storage_pool *pool, const char *name)
+{
+        return GPOINTER_TO_UINT(g_hash_table_lookup(pool->busy, name));
+}
+
 bool storage_volume_is_busy(const struct storage_pool *pool, const char *name)
 {
-        return g_hash_table_contains(pool->busy, name);
+        return count_jobs(pool, name) > 0;
+}
+
+bool storage_volume_is_written(const struct storage_pool *pool, const char *name)
+{
+        return count_jobs(pool, name) == WRITTEN;
 }
 
 void storage_volume_hold(struct storage_pool *pool, const char *name)
 {
-        unsigned count = GPOINTER_TO_UINT(g_hash_table_lookup(pool->busy, name));
+        g_assert(!storage_volume_is_busy(pool, name));
+        g_hash_table_insert(pool->busy, g_strdup(name), GUINT_TO_POINTER(WRITTEN));
+}
 
-        g_hash_table_insert(pool->busy, g_strdup(name), GUINT_TO_POINTER(count + 1));
+void storage_volume_hold_to_read(struct storage_pool *pool, const char *name)
+{
+        g_assert(!storage_volume_is_written(pool, name));
+        g_hash_table_insert(pool->busy, g_strdup(name), GUINT_TO_POINTER(count_jobs(pool, name) + 1));
 }
 
 void storage_volume_release(struct storage_pool *pool, const char *name)
 {
-        unsigned count = GPOINTER_TO_UINT(g_hash_table_lookup(pool->busy, name));
+        unsigned count = count_jobs(pool, name);
 
-        if (count > 1)
+        if (count > 1 && count != WRITTEN)
                 g_hash_table_insert(pool->busy, g_strdup(name), GUINT_TO_POINTER(count - 1));
         else
                 g_hash_table_remove(pool->busy, name);
@@ -44,7 +62,13 @@ static bool no_volume(const char *name, GError **error)
                          "no storage vol with matching name '%s'", quoted);
 }
 
-bool operation_find_volume(struct operation *op, GError **error)
+static bool in_use(const char *name, GError **error)
+{
+        return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID, "volume '%s' is still in use.",
+                         name);
+}
+
+bool operation_find_volume_to_read(struct operation *op, GError **error)
 {
         struct volume *volume;
 
@@ -53,11 +77,16 @@ bool operation_find_volume(struct operation *op, GError **error)
         volume = volume_set_find(storage_pool_get_current(op->pool)->volumes, op->name);
         if (!volume)
                 return no_volume(op->name, error);
-        if (storage_volume_is_busy(op->pool, op->name))
-                return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID,
-                                 "volume '%s' is still in use.", op->name);
+        if (storage_volume_is_written(op->pool, op->name))
+                return in_use(op->name, error);
         op->volume = volume_ref(volume);
         return true;
+}
+
+bool operation_find_volume(struct operation *op, GError **error)
+{
+        return operation_find_volume_to_read(op, error) &&
+               (!storage_volume_is_busy(op->pool, op->name) || in_use(op->name, error));
 }
 
 static const struct backend *backend_of(const struct operation *op)
@@ -126,8 +155,9 @@ static void inherit(struct operation *op, const struct volume_given *given)
                 return;
         if (volume->capacity < source->capacity)
                 volume->capacity = source->capacity;
+        /* Room for the beginning of a copy with holes would only be taken from what comes behind. */
         if (!given->allocation)
-                volume->allocation = MIN(volume->capacity, source->allocation);
+                volume->allocation = source->sparse ? 0 : volume->capacity;
 }
 
 static bool parse_volume(struct operation *op, GError **error)
@@ -289,6 +319,31 @@ static const struct operation_steps clone_steps = {
 
 /* ---- the source of a clone, held in its own pool's lane before, released after ---- */
 
+/* Wraps the caller's done. */
+struct clone {
+        struct operation *op;             /* owned until it runs */
+        char *key;                        /* owned */
+        struct storage_pool *source_pool; /* ref; NULL until it is known */
+        storage_volume_done done;
+        void *data; /* owned by done */
+};
+
+static void clone_free(struct clone *clone)
+{
+        if (clone->source_pool)
+                managed_unref(&clone->source_pool->base);
+        g_free(clone->key);
+        g_free(clone);
+}
+
+static void clone_refuse(struct clone *clone, const GError *error)
+{
+        struct operation *op = clone->op;
+
+        clone_free(clone);
+        operation_refuse(op, g_error_copy(error));
+}
+
 static bool release_source_work(struct managed *object, void *data, GError **error)
 {
         const struct volume *source = data;
@@ -304,37 +359,30 @@ static void release_source_done(struct managed *object, const GError *error, voi
         volume_unref(data);
 }
 
-/* Wraps the caller's done. */
-struct clone {
-        struct operation *op;             /* owned until it runs */
-        struct storage_pool *source_pool; /* ref */
-        struct volume *source;            /* ref */
-        storage_volume_done done;
-        void *data; /* owned by done */
-};
-
 static void clone_done(struct storage_pool *pool, struct volume *volume, const GError *error, void *data)
 {
         struct clone *clone = data;
 
         managed_run(&clone->source_pool->base, MANAGED_IN_TURN, release_source_work, release_source_done,
-                    volume_ref(clone->source));
+                    volume_ref(clone->op->source));
         clone->done(pool, volume, error, clone->data);
-        managed_unref(&clone->source_pool->base);
-        volume_unref(clone->source);
-        g_free(clone);
+        clone_free(clone);
 }
 
 static bool hold_source_work(struct managed *object, void *data, GError **error)
 {
         const struct clone *clone = data;
         struct storage_pool *pool = storage_pool_from(object);
+        const char *name = clone->op->source->name;
 
         if (!storage_pool_require_active(pool, error))
                 return false;
-        if (!volume_set_find(storage_pool_get_current(pool)->volumes, clone->source->name))
-                return no_volume(clone->source->name, error);
-        storage_volume_hold(pool, clone->source->name);
+        if (!volume_set_find(storage_pool_get_current(pool)->volumes, name))
+                return no_volume(name, error);
+        /* A copy of what is half written is of no use. */
+        if (storage_volume_is_written(pool, name))
+                return in_use(name, error);
+        storage_volume_hold_to_read(pool, name);
         pool->jobs++;
         return true;
 }
@@ -342,43 +390,56 @@ static bool hold_source_work(struct managed *object, void *data, GError **error)
 static void hold_source_done(struct managed *object, const GError *error, void *data)
 {
         struct clone *clone = data;
-        struct operation *op = g_steal_pointer(&clone->op);
 
-        if (!error) {
-                op->volume_done = clone_done;
-                op->data = clone;
-                operation_run(op);
+        if (error) {
+                clone_refuse(clone, error);
                 return;
         }
-        managed_unref(&clone->source_pool->base);
-        volume_unref(clone->source);
-        g_free(clone);
-        operation_refuse(op, g_error_copy(error));
+        clone->op->volume_done = clone_done;
+        clone->op->data = clone;
+        operation_run(clone->op);
+}
+
+static bool take_turn_work(struct managed *object, void *data, GError **error)
+{
+        return true;
+}
+
+/* What was asked of the pool before is published by now: it may have made the source. */
+static void take_turn_done(struct managed *object, const GError *failure, void *data)
+{
+        struct clone *clone = data;
+        struct storage *storage = clone->op->pool->storage;
+        struct storage_pool *pool = NULL;
+        g_autoptr(GError) error = NULL;
+        struct volume *source = storage_volume_lookup_key(storage, clone->key, &error);
+
+        if (source)
+                pool = storage_volume_get_pool(storage, source, &error);
+        if (!pool) {
+                clone_refuse(clone, error);
+                return;
+        }
+        clone->op->source = volume_ref(source);
+        clone->source_pool = storage_pool_from(managed_ref(&pool->base));
+        managed_run(&pool->base, MANAGED_IN_TURN, hold_source_work, hold_source_done, clone);
 }
 
 void storage_volume_create_xml_from(struct storage_pool *pool, const char *xml, const char *key,
                                     unsigned flags, storage_volume_done done, void *data)
 {
         struct operation *op = change_new(&clone_steps, pool, NULL, flags, done, data);
-        struct storage_pool *source_pool = NULL;
-        struct volume *source = NULL;
         struct clone *clone;
         GError *error = NULL;
 
         op->xml = g_strdup(xml);
-        if (storage_check_flags(flags, CREATE_FLAGS, "StorageVolCreateXMLFrom", &error))
-                source = storage_volume_lookup_key(pool->storage, key, &error);
-        if (source)
-                source_pool = storage_volume_get_pool(pool->storage, source, &error);
-        if (!source_pool) {
+        if (!storage_check_flags(flags, CREATE_FLAGS, "StorageVolCreateXMLFrom", &error)) {
                 operation_refuse(op, error);
                 return;
         }
-        op->source = volume_ref(source);
         clone = g_new(struct clone, 1);
-        *clone = (struct clone){ op, storage_pool_from(managed_ref(&source_pool->base)), volume_ref(source),
-                                 done, data };
-        managed_run(&source_pool->base, MANAGED_IN_TURN, hold_source_work, hold_source_done, clone);
+        *clone = (struct clone){ .op = op, .key = g_strdup(key), .done = done, .data = data };
+        managed_run(&pool->base, MANAGED_IN_TURN, take_turn_work, take_turn_done, clone);
 }
 
 /* ---- changes of one volume ---- */
@@ -487,14 +548,17 @@ static bool resize_work(struct operation *op, const struct backend_context *cont
         return backend_of(op)->resize(context, op->volume, op->number, op->flags, error);
 }
 
-/* A raw volume is one of its new size now, whatever its first bytes say. */
+/* A raw volume is one of its new size now, whatever its first bytes say; or of its old one. */
 static bool resize_end(struct operation *op, const GError *failure, GError **error)
 {
-        struct volume *resized = volume_copy(op->volume);
+        struct volume *resized;
 
-        resized->physical = op->number;
-        volume_unref(op->volume);
-        op->volume = resized;
+        if (!failure) {
+                resized = volume_copy(op->volume);
+                resized->physical = op->number;
+                volume_unref(op->volume);
+                op->volume = resized;
+        }
         return end_change(op, failure, error);
 }
 

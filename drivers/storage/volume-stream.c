@@ -31,7 +31,7 @@ static bool transfer_begin(struct operation *op, bool writable, GError **error)
         struct backend_context context;
         uint64_t size;
 
-        if (!operation_find_volume(op, error))
+        if (!(writable ? operation_find_volume : operation_find_volume_to_read)(op, error))
                 return false;
         if (!backend->open)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
@@ -46,7 +46,10 @@ static bool transfer_begin(struct operation *op, bool writable, GError **error)
                                  op->name);
         /* number: how much there is to come at most; length stays what was asked for. */
         op->number = op->length ? op->length : size - op->offset;
-        storage_volume_hold(op->pool, op->name);
+        if (writable)
+                storage_volume_hold(op->pool, op->name);
+        else
+                storage_volume_hold_to_read(op->pool, op->name);
         return true;
 }
 
@@ -54,11 +57,17 @@ static bool make_pipe(struct operation *op, bool ours_reads, GError **error)
 {
         int fds[2];
 
+        if (op->pool->storage->transfers >= STORAGE_TRANSFER_MAX)
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_RESOURCE_BUSY,
+                                 "%d uploads and downloads run already: that of volume '%s' has to wait",
+                                 STORAGE_TRANSFER_MAX, op->name);
         if (pipe2(fds, O_CLOEXEC) < 0)
                 return error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot make a pipe");
         op->pipe[OURS] = fds[ours_reads ? 0 : 1];
         op->pipe[THEIRS] = fds[ours_reads ? 1 : 0];
         fcntl(op->pipe[OURS], F_SETFL, O_NONBLOCK);
+        op->counted = true;
+        op->pool->storage->transfers++;
         return true;
 }
 
