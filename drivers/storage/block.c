@@ -200,7 +200,7 @@ static struct volume_time volume_time(const struct timespec *time)
 
 void block_volume_set_status(struct volume *volume, const struct stat *status)
 {
-        volume->permissions.mode = (int)(status->st_mode & 07777);
+        volume->permissions.mode = (int)(status->st_mode & STORAGE_MODE_MASK);
         volume->permissions.owner = status->st_uid;
         volume->permissions.group = status->st_gid;
         volume->atime = volume_time(&status->st_atim);

@@ -85,7 +85,7 @@ static struct volume *describe(const struct pool_def *def, const char *name, con
         volume->name = g_strdup(name);
         volume->path = g_build_filename(def->path, name, NULL);
         volume->key = g_strdup(volume->path);
-        volume->permissions.mode = now->stx_mode & 07777;
+        volume->permissions.mode = now->stx_mode & STORAGE_MODE_MASK;
         volume->permissions.owner = now->stx_uid;
         volume->permissions.group = now->stx_gid;
         volume->atime = take_time(&now->stx_atime);
@@ -206,7 +206,7 @@ static bool take_permissions(int directory_fd, struct storage_permissions *permi
         if (fstat(directory_fd, &st) < 0)
                 return error_set_errno(error, ERROR_FROM_STORAGE, errno,
                                        "cannot look at the pool's directory");
-        permissions->mode = st.st_mode & 07777;
+        permissions->mode = st.st_mode & STORAGE_MODE_MASK;
         permissions->owner = st.st_uid;
         permissions->group = st.st_gid;
         return true;

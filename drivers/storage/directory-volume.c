@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/job.h"
 #include "base/lane.h"
+#include "base/log.h"
 #include "drivers/storage/directory.h"
 #include "drivers/storage/image-source.h"
 #include "drivers/storage/image-tool.h"
@@ -446,6 +447,20 @@ int directory_open_volume(const struct backend_context *context, const struct vo
         return fd_steal(&fd);
 }
 
+/* Room first, so that a volume for which there is none keeps its size. */
+static bool resize_plain(const struct backend_context *context, const struct volume *volume, int fd,
+                         uint64_t length, uint64_t capacity, bool make_room, GError **error)
+{
+        bool good = (!make_room || allocate(context, volume, fd, length, capacity, error)) &&
+                    (ftruncate(fd, (off_t)capacity) == 0 || extend_error(volume, error));
+
+        /* Where room is made by writing, the file has grown. */
+        if (!good && capacity > length && ftruncate(fd, (off_t)length) < 0)
+                log_warning("volume '%s' could not be given back its size: %s", volume->path,
+                            g_strerror(errno));
+        return good;
+}
+
 bool directory_resize(const struct backend_context *context, const struct volume *volume, uint64_t capacity,
                       unsigned flags, GError **error)
 {
@@ -454,13 +469,17 @@ bool directory_resize(const struct backend_context *context, const struct volume
 
         if (fd < 0)
                 return false;
+        /* Its guest may have grown it, which nobody told us. */
+        if (is_plain(volume) && capacity < length && !(flags & VOLUME_RESIZE_SHRINK))
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_INVALID_ARG,
+                                 "volume '%s' has %" G_GUINT64_FORMAT
+                                 " bytes by now: it is not shrunk without the flag for it",
+                                 volume->name, length);
         if (!is_plain(volume))
                 return image_check(fd, volume, error) &&
                        image_tool_resize(context, fd, volume, capacity, capacity < volume->capacity,
                                          flags & VOLUME_RESIZE_ALLOCATE, error);
-        if (ftruncate(fd, (off_t)capacity) < 0)
-                return extend_error(volume, error);
-        return !(flags & VOLUME_RESIZE_ALLOCATE) || allocate(context, volume, fd, length, capacity, error);
+        return resize_plain(context, volume, fd, length, capacity, flags & VOLUME_RESIZE_ALLOCATE, error);
 }
 
 bool directory_wipe(const struct backend_context *context, const struct volume *volume,

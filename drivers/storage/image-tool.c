@@ -26,6 +26,8 @@
 #define SOURCE_SECRET "secret1"
 
 struct command {
+        const char *name;  /* borrowed; of the volume, for errors */
+        char *path;        /* owned; what it is called on the command line */
         GPtrArray *argv;   /* owned strings */
         GString *options;  /* owned; of -o */
         int secret_fds[2]; /* owned; n_secrets of them */
@@ -42,8 +44,15 @@ static void add_take(struct command *command, char *argument)
         g_ptr_array_add(command->argv, argument);
 }
 
-static void command_init(struct command *command, const char *verb)
+static char *path_of(int fd)
 {
+        return g_strdup_printf("/proc/%d/fd/%d", (int)getpid(), fd);
+}
+
+static void command_init(struct command *command, const char *verb, int fd, const char *name)
+{
+        command->name = name;
+        command->path = path_of(fd);
         command->argv = g_ptr_array_new_with_free_func(g_free);
         command->options = g_string_new(NULL);
         command->n_secrets = 0;
@@ -57,11 +66,7 @@ static void command_clear(struct command *command)
                 close(command->secret_fds[--command->n_secrets]);
         g_ptr_array_unref(command->argv);
         g_string_free(command->options, TRUE);
-}
-
-static char *path_of(int fd)
-{
-        return g_strdup_printf("/proc/%d/fd/%d", (int)getpid(), fd);
+        g_free(command->path);
 }
 
 /* An option's value: commas doubled. */
@@ -212,12 +217,43 @@ static void take_percentage(const char *chunk, size_t length, void *data)
                                  PROGRESS_TOTAL);
 }
 
+/* qemu-img knows the number of a descriptor only. */
+static void name_volume(const struct command *command, GError *error)
+{
+        g_auto(GStrv) parts = g_strsplit(error->message, command->path, -1);
+        g_autofree char *text = g_strjoinv(command->name, parts);
+
+        g_free(error->message);
+        error->message = g_strdup_printf("%s (volume '%s')", text, command->name);
+}
+
 static bool run(struct command *command, const struct backend_context *context, unsigned timeout_ms,
                 GError **error)
 {
+        g_autoptr(GError) failure = NULL;
+
         g_ptr_array_add(command->argv, NULL);
-        return spawn_follow(context->lane, (const char *const *)command->argv->pdata, NULL, timeout_ms,
-                            take_percentage, context->job, error);
+        if (spawn_follow(context->lane, (const char *const *)command->argv->pdata, NULL, timeout_ms,
+                         take_percentage, context->job, &failure))
+                return true;
+        name_volume(command, failure);
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return false;
+}
+
+/* An ISO image is raw to QEMU. */
+static const char *backing_driver(const struct volume_backing *backing)
+{
+        return volume_format_get_name(backing->format == VOLUME_FORMAT_ISO ? VOLUME_FORMAT_RAW
+                                                                           : backing->format);
+}
+
+static void add_backing(struct command *command, const char *option, const struct volume_backing *backing)
+{
+        add(command, option);
+        add(command, backing->path);
+        add(command, "-F");
+        add(command, backing_driver(backing));
 }
 
 bool image_tool_create(const struct backend_context *context, int fd, const struct volume *volume,
@@ -226,7 +262,7 @@ bool image_tool_create(const struct backend_context *context, int fd, const stru
         struct command command;
         bool good;
 
-        command_init(&command, "create");
+        command_init(&command, "create", fd, volume->name);
         add(&command, "-q");
         add(&command, "-f");
         add(&command, format_of(volume));
@@ -234,14 +270,11 @@ bool image_tool_create(const struct backend_context *context, int fd, const stru
                 add_qcow2_options(&command, volume, preallocation);
         good = add_new_encryption(&command, context, volume, error);
         add_options(&command);
-        if (volume->backing.path) {
-                add(&command, "-b");
-                add(&command, volume->backing.path);
-                add(&command, "-F");
-                add(&command, volume_format_get_name(volume->backing.format));
-        }
-        add_take(&command, path_of(fd));
-        if (volume->capacity)
+        if (volume->backing.path)
+                add_backing(&command, "-b", &volume->backing);
+        add(&command, command.path);
+        /* Without one it is that of the backing file. */
+        if (volume->capacity || !volume->backing.path)
                 add_take(&command, g_strdup_printf("%" G_GUINT64_FORMAT, volume->capacity));
         good = good && run(&command, context, context->job ? UINT_MAX : CREATE_TIMEOUT_MS, error);
         command_clear(&command);
@@ -280,7 +313,7 @@ static char *image_options(int fd, const struct volume *volume, const char *secr
         }
         /* What a device is a snapshot of is not qemu-img's business. */
         if (volume->backing.path && volume->type != VOLUME_BLOCK) {
-                append_value(options, "backing.driver", volume_format_get_name(volume->backing.format));
+                append_value(options, "backing.driver", backing_driver(&volume->backing));
                 append_value(options, "backing.file.driver",
                              g_str_has_prefix(volume->backing.path, "/dev/") ? "host_device" : "file");
                 append_value(options, "backing.file.filename", volume->backing.path);
@@ -294,7 +327,7 @@ static bool convert(const struct backend_context *context, int fd, const struct 
         struct command command;
         bool good;
 
-        command_init(&command, "convert");
+        command_init(&command, "convert", fd, volume->name);
         add(&command, "-p");
         if (is_device(fd))
                 add(&command, "-n");
@@ -306,14 +339,10 @@ static bool convert(const struct backend_context *context, int fd, const struct 
                add_secret(&command, SOURCE_SECRET, context->source_secret,
                           g_ptr_array_index(context->chain, 0), error);
         add_options(&command);
-        if (volume->backing.path) {
-                add(&command, "-B");
-                add(&command, volume->backing.path);
-                add(&command, "-F");
-                add(&command, volume_format_get_name(volume->backing.format));
-        }
+        if (volume->backing.path)
+                add_backing(&command, "-B", &volume->backing);
         add(&command, source->description);
-        add_take(&command, path_of(fd));
+        add(&command, command.path);
         good = good && run(&command, context, UINT_MAX, error);
         command_clear(&command);
         return good;
@@ -336,7 +365,7 @@ bool image_tool_resize(const struct backend_context *context, int fd, const stru
         struct command command;
         bool good;
 
-        command_init(&command, "resize");
+        command_init(&command, "resize", fd, volume->name);
         add(&command, "-q");
         good = add_secret(&command, OWN_SECRET, context->secret, volume, error);
         if (shrink)

@@ -41,7 +41,8 @@ static bool read_mode(const xmlNode *node, int *mode, GError **error)
                 return xml_error(error, node, "malformed octal mode");
         for (const char *c = text; *c; c++)
                 value = value * 8 + (unsigned)(*c - '0');
-        if (value > 07777)
+        /* As libvirt: a volume is nothing to run with its owner's rights. */
+        if (value > STORAGE_MODE_MASK)
                 return xml_error(error, node, "malformed octal mode");
         *mode = (int)value;
         return true;

@@ -67,6 +67,9 @@ struct pool_type_format {
 
 const struct pool_type_format *pool_type_get_format(enum pool_type type);
 
+/* Bits of a mode that are shown and can be set, as with libvirt. */
+#define STORAGE_MODE_MASK 0777
+
 /* <permissions> of a target; what is not given is -1. */
 struct storage_permissions {
         int mode; /* octal in the text */

@@ -50,7 +50,7 @@ static bool read_format(const xmlNode *node, enum pool_type type, enum volume_fo
                 return true;
         }
         *format = volume_format_parse(text);
-        if (*format == VOLUME_FORMAT_NONE && strcmp(text, "none") != 0)
+        if (*format == VOLUME_FORMAT_NONE)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_CONFIG_UNSUPPORTED,
                                  "unknown volume format type %s", quoted);
         return true;
@@ -83,11 +83,23 @@ static bool read_encryption(struct volume_encryption *encryption, const xmlNode 
                secret_ref_read(xml_child(node, "secret"), SECRET_USAGE_VOLUME, &encryption->secret, error);
 }
 
+static bool unsupported_feature(const xmlNode *feature, GError **error)
+{
+        g_autofree char *quoted = error_quote((const char *)feature->name);
+
+        return error_set(error, ERROR_FROM_STORAGE, ERROR_CONFIG_UNSUPPORTED, "unsupported feature %s",
+                         quoted);
+}
+
 static bool read_qcow2(struct volume *volume, const xmlNode *target, GError **error)
 {
         const xmlNode *features = xml_child(target, "features"), *cluster = xml_child(target, "clusterSize");
         g_autofree char *quoted = NULL;
 
+        XML_FOREACH_CHILD (feature, features) {
+                if (!xml_is(feature, "lazy_refcounts") && !xml_is(feature, "extended_l2"))
+                        return unsupported_feature(feature, error);
+        }
         volume->compat = xml_child_text(target, "compat");
         volume->lazy_refcounts = xml_child(features, "lazy_refcounts");
         volume->extended_l2 = xml_child(features, "extended_l2");

@@ -93,6 +93,18 @@ START_TEST(test_refused)
                   "type='foo'/></target></volume>",
                   "unsupported configuration: unknown volume format type foo" },
                 { "<volume><name>a</name><capacity>1</capacity><target><format "
+                  "type='none'/></target></volume>",
+                  "unknown volume format type none" },
+                { "<volume><name>a</name><capacity>1</capacity><target><format type='qcow2'/><features><foo/>"
+                  "</features></target></volume>",
+                  "unsupported configuration: unsupported feature foo" },
+                { "<volume><name>a</name><capacity>1</capacity><target><permissions><mode>04755</mode>"
+                  "</permissions></target></volume>",
+                  "malformed octal mode" },
+                { "<volume><name>a</name><capacity>1</capacity><target><format type='qcow2'/><clusterSize>5"
+                  "</clusterSize></target></volume>",
+                  "a power of two between 512 and 2048k (volume 'a')" },
+                { "<volume><name>a</name><capacity>1</capacity><target><format "
                   "type='bochs'/></target></volume>",
                   "cannot create volumes of format bochs" },
                 { "<volume><name>a</name><capacity>1</capacity><target><format "
@@ -142,6 +154,9 @@ START_TEST(test_images)
         static const char *const formats[] = { "qcow2", "vmdk", "vdi", "vhdx", "vpc", "qed", "qcow" };
         struct storage_pool *pool = make_pool("a");
 
+        make(pool, "<volume><name>zero</name><capacity>0</capacity><target><format "
+                   "type='qcow2'/></target></volume>");
+        ck_assert_int_eq(find(pool, "zero")->format, VOLUME_FORMAT_QCOW2);
         for (unsigned i = 0; i < G_N_ELEMENTS(formats); i++) {
                 g_autofree char *xml =
                         g_strdup_printf("<volume><name>%s</name><capacity unit='MiB'>64</capacity>"
@@ -332,6 +347,56 @@ START_TEST(test_resize)
         refuse(CALL_VOLUME(storage_volume_resize, storage, find(pool, "r"), INT64_MAX / 2,
                            VOLUME_RESIZE_ALLOCATE),
                "Not enough space left in storage pool");
+}
+END_TEST
+
+/* QEMU grows what it has open, and nobody is told before it closes it. */
+START_TEST(test_resize_of_what_has_grown)
+{
+        struct storage_pool *pool = make_pool("a");
+        g_autofree char *path = volume_path(pool, "v"), *image = under_top("image");
+        CLEANUP_FD int fd = -1;
+        struct stat st;
+
+        make(pool, "<volume><name>v</name><capacity unit='MiB'>1</capacity></volume>");
+        fd = open(path, O_RDWR | O_CLOEXEC);
+        ck_assert_int_eq(ftruncate(fd, 4 << 20), 0);
+        refuse(CALL_VOLUME(storage_volume_resize, storage, find(pool, "v"), 2 << 20, 0),
+               "volume 'v' has 4194304 bytes by now");
+        ck_assert_int_eq(fstat(fd, &st), 0);
+        ck_assert_int_eq(st.st_size, 4 << 20);
+        expect(CALL_VOLUME(storage_volume_resize, storage, find(pool, "v"), 2 << 20, VOLUME_RESIZE_SHRINK));
+        ck_assert_uint_eq(find(pool, "v")->capacity, 2 << 20);
+}
+END_TEST
+
+/* A resize that fails neither changes the size nor lets the guest say what its disk is. */
+START_TEST(test_resize_that_fails)
+{
+        struct storage_pool *pool = make_pool("a");
+        g_autofree char *path = volume_path(pool, "v"), *image = under_top("image");
+
+        make(pool, "<volume><name>v</name><capacity unit='MiB'>1</capacity></volume>");
+        shell("qemu-img create -q -u -f qcow2 -b /etc/shadow -F raw %s 1G", image);
+        shell("dd if=%s of=%s conv=notrunc status=none", image, path);
+        refuse(CALL_VOLUME(storage_volume_resize, storage, find(pool, "v"), INT64_MAX, 0), "File too large");
+        ck_assert_uint_eq(find(pool, "v")->capacity, 1 << 20);
+        ck_assert_int_eq(find(pool, "v")->format, VOLUME_FORMAT_RAW);
+}
+END_TEST
+
+/* Data behind a hole is copied, and no room is taken for the hole. */
+START_TEST(test_clone_of_sparse)
+{
+        struct storage_pool *pool = make_pool("a");
+        g_autofree char *source = volume_path(pool, "v"), *copy = volume_path(pool, "c");
+
+        shell("truncate -s 8M %s && dd if=/dev/urandom of=%s bs=1M seek=4 count=4 conv=notrunc status=none",
+              source, source);
+        expect(CALL(storage_pool_refresh, pool, 0));
+        expect(clone_volume(pool, "<volume><name>c</name></volume>", "v", 0));
+        shell("cmp %s %s", source, copy);
+        ck_assert_uint_lt(find(pool, "c")->allocation, 5 << 20);
 }
 END_TEST
 
@@ -806,7 +871,7 @@ END_TEST
 
 CHECK_MAIN_FIXTURE("storage-volumes", setup, teardown, test_raw, test_refused, test_two_at_once, test_images,
                    test_qcow2_features, test_clone, test_clone_of_hostile_header, test_raw_stays_raw,
-                   test_resize, test_wipe, test_wipe_by_pattern, test_cancelled_clone,
-                   test_job_ends_after_publication, test_left_over, test_streams,
-                   test_cancelled_upload_of_a_flood, test_encryption, test_encrypted_clones,
-                   test_secret_by_path, test_info, test_memory)
+                   test_resize, test_resize_of_what_has_grown, test_resize_that_fails, test_clone_of_sparse,
+                   test_wipe, test_wipe_by_pattern, test_cancelled_clone, test_job_ends_after_publication,
+                   test_left_over, test_streams, test_cancelled_upload_of_a_flood, test_encryption,
+                   test_encrypted_clones, test_secret_by_path, test_info, test_memory)
