@@ -34,6 +34,13 @@ static bool stop(const struct backend_context *context, GError **error)
         return true;
 }
 
+/* The directory may have been made anew. */
+static bool refresh(const struct backend_context *context, struct pool_scan *scan, GError **error)
+{
+        directory_rewatch(context);
+        return directory_refresh(context, scan, error);
+}
+
 static bool remove_target(const struct backend_context *context, unsigned flags, GError **error)
 {
         const char *path = context->def->path;
@@ -86,7 +93,7 @@ const struct backend backend_dir = {
         .stop = stop,
         .forget = directory_unwatch,
         .remove = remove_target,
-        .refresh = directory_refresh,
+        .refresh = refresh,
         .build = build,
         .prepare = directory_prepare,
         .create = directory_create,

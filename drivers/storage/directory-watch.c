@@ -25,11 +25,15 @@ struct watch {
         struct storage_pool *pool; /* borrowed: it owns us */
         int fd;                    /* owned */
         struct lane_watch *ready;  /* owned */
+        bool stale;                /* the directory is not the one of that name any more */
 };
+
+#define GONE (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED)
 
 static void take_event(struct watch *watch, const struct inotify_event *event)
 {
-        if (!event->len || (event->mask & (IN_Q_OVERFLOW | IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT)))
+        watch->stale = watch->stale || (event->mask & GONE);
+        if (!event->len || (event->mask & (IN_Q_OVERFLOW | GONE)))
                 backend_changed(watch->pool);
         else if (!temporary_is_name(event->name))
                 backend_changed_name(watch->pool, event->name);
@@ -75,6 +79,18 @@ void directory_watch(const struct backend_context *context, int directory_fd)
         log_warning("changes in storage pool '%s' are seen at refresh only: %s", context->def->base.name,
                     error ? error->message : g_strerror(errno));
         watch_free(watch);
+}
+
+void directory_rewatch(const struct backend_context *context)
+{
+        const struct watch *watch = context->live ? *context->live : NULL;
+        CLEANUP_FD int fd = -1;
+
+        if (!watch || !watch->stale)
+                return;
+        fd = directory_open(context, NULL);
+        if (fd >= 0)
+                directory_watch(context, fd);
 }
 
 void directory_unwatch(const struct backend_context *context)

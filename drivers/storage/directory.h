@@ -46,4 +46,6 @@ int directory_open_volume(const struct backend_context *context, const struct vo
 
 /* Follows changes; what cannot be followed is not an error. Sets *context->live. */
 void directory_watch(const struct backend_context *context, int directory_fd);
+/* Follows what has the directory's name now, if that is another one by now. */
+void directory_rewatch(const struct backend_context *context);
 void directory_unwatch(const struct backend_context *context);

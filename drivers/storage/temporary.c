@@ -37,22 +37,23 @@ bool temporary_is_name(const char *name)
         return g_str_has_prefix(name, PREFIX) && g_str_has_suffix(name, SUFFIX);
 }
 
-/* proc_pid_stat(5), field 22; 0: no such process. */
+/* proc_pid_stat(5), fields 3 and 22; 0: no such process, or one that has ended and is not reaped yet. */
 static uint64_t read_start(int pid)
 {
         g_autofree char *path = g_strdup_printf("/proc/%d/stat", pid), *text = NULL;
         uint64_t start = 0;
         const char *tail;
+        char state;
 
         if (!g_file_get_contents(path, &text, NULL, NULL))
                 return 0;
         tail = strrchr(text, ')');
         if (!tail ||
             sscanf(tail + 1,
-                   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64,
-                   &start) != 1)
+                   " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64,
+                   &state, &start) != 2)
                 return 0;
-        return start;
+        return state == 'Z' || state == 'X' ? 0 : start;
 }
 
 static void get_maker(struct maker *maker)

@@ -218,5 +218,23 @@ START_TEST(test_followed)
 }
 END_TEST
 
+/* A directory that was removed and made again is another one. */
+START_TEST(test_followed_anew)
+{
+        struct storage_pool *pool = make_pool("a");
+        g_autofree char *directory = under_top("a"), *file = volume_path(pool, "new");
+
+        ck_assert_int_eq(rmdir(directory), 0);
+        while (storage_pool_get_published(pool)->state != STORAGE_POOL_INACCESSIBLE)
+                loop_step(loop, true);
+        ck_assert_int_eq(mkdir(directory, 0700), 0);
+        expect(CALL(storage_pool_refresh, pool, 0));
+        ck_assert(g_file_set_contents(file, "x", 1, NULL));
+        while (!find(pool, "new"))
+                loop_step(loop, true);
+}
+END_TEST
+
 CHECK_MAIN_FIXTURE("storage-pools", setup, teardown, test_life, test_conflicts, test_transient, test_restart,
-                   test_autostart, test_lists, test_odd_files, test_link_in_place_of_volume, test_followed)
+                   test_autostart, test_lists, test_odd_files, test_link_in_place_of_volume, test_followed,
+                   test_followed_anew)

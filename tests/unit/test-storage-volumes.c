@@ -7,6 +7,7 @@
 
 #include "drivers/secret/secret.h"
 #include "drivers/storage/model.h"
+#include "drivers/storage/temporary.h"
 
 #include <poll.h>
 #include <sys/wait.h>
@@ -519,6 +520,29 @@ START_TEST(test_left_over)
 }
 END_TEST
 
+/* Who takes init's place in a container may not reap what has ended. */
+START_TEST(test_left_over_of_a_zombie)
+{
+        struct storage_pool *pool = make_pool("a");
+        g_autofree char *directory = under_top("a");
+        siginfo_t info;
+        pid_t pid = fork();
+
+        if (pid == 0) {
+                char *name;
+
+                _exit(temporary_new(open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), &name, NULL) < 0);
+        }
+        ck_assert_int_eq(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+        ck_assert_int_eq(info.si_status, 0);
+        ck_assert_uint_eq(count_entries(pool), 1);
+        expect(CALL(storage_pool_destroy, pool));
+        expect(CALL(storage_pool_create, pool, 0));
+        ck_assert_uint_eq(count_entries(pool), 0);
+        ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+}
+END_TEST
+
 /* ---- streams ---- */
 
 static char *job_error;
@@ -873,5 +897,5 @@ CHECK_MAIN_FIXTURE("storage-volumes", setup, teardown, test_raw, test_refused, t
                    test_qcow2_features, test_clone, test_clone_of_hostile_header, test_raw_stays_raw,
                    test_resize, test_resize_of_what_has_grown, test_resize_that_fails, test_clone_of_sparse,
                    test_wipe, test_wipe_by_pattern, test_cancelled_clone, test_job_ends_after_publication,
-                   test_left_over, test_streams, test_cancelled_upload_of_a_flood, test_encryption,
-                   test_encrypted_clones, test_secret_by_path, test_info, test_memory)
+                   test_left_over, test_left_over_of_a_zombie, test_streams, test_cancelled_upload_of_a_flood,
+                   test_encryption, test_encrypted_clones, test_secret_by_path, test_info, test_memory)
