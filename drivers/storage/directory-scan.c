@@ -43,7 +43,10 @@ int directory_open_file(int directory_fd, const char *name, int flags, GError **
         struct stat st;
 
         if (fd < 0 || fstat(fd, &st) < 0) {
-                error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot open volume '%s'", name);
+                int errnum = errno;
+
+                error_set_errno(error, ERROR_FROM_STORAGE, errnum, "cannot open volume '%s'", name);
+                errno = errnum;
                 return -1;
         }
         if (!S_ISREG(st.st_mode)) {
@@ -124,6 +127,16 @@ static void keep_secret(struct volume *volume, const struct volume *before)
                 secret_ref_copy(&volume->encryption.secret, &before->encryption.secret);
 }
 
+/* That there are no descriptors left says nothing about the file: what was known of it goes on. */
+static bool keep(const struct volume *before, int errnum, struct volume **volume, GError **error)
+{
+        if (!before || (errnum != EMFILE && errnum != ENFILE && errnum != ENOMEM))
+                return false;
+        g_clear_error(error);
+        *volume = volume_ref((struct volume *)before);
+        return true;
+}
+
 /* True with *volume NULL: not a volume. False: it cannot be read. */
 static bool look(const struct pool_def *def, int directory_fd, const char *name, const struct volume *before,
                  struct volume **volume, GError **error)
@@ -147,7 +160,7 @@ static bool look(const struct pool_def *def, int directory_fd, const char *name,
                 CLEANUP_FD int fd = directory_open_file(directory_fd, name, O_RDONLY, error);
 
                 if (fd < 0)
-                        return false;
+                        return keep(before, errno, volume, error);
                 if (is_known_raw(before, found))
                         image_set_raw(found, now.stx_size);
                 else

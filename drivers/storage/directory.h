@@ -13,7 +13,7 @@
 
 /* The pool's directory; -1 with an error. */
 int directory_open(const struct backend_context *context, GError **error);
-/* A regular file in it, with O_RDONLY or O_RDWR; -1 with an error. */
+/* A regular file in it, with O_RDONLY or O_RDWR; -1 with an error and, where it cannot be opened, errno. */
 int directory_open_file(int directory_fd, const char *name, int flags, GError **error);
 
 /* ---- directory-scan.c ---- */

@@ -5,6 +5,8 @@
  */
 #include "tests/unit/storage-support.h"
 
+#include <sys/resource.h>
+
 /* ---- pools ---- */
 
 START_TEST(test_life)
@@ -235,6 +237,31 @@ START_TEST(test_followed_anew)
 }
 END_TEST
 
+/* What cannot be opened because nothing can is still there. */
+START_TEST(test_no_descriptors_left)
+{
+        struct storage_pool *pool = make_pool("a");
+        g_autofree char *file = volume_path(pool, "v");
+        struct rlimit limit, little;
+        int next;
+
+        ck_assert(g_file_set_contents(file, "x", 1, NULL));
+        expect(CALL(storage_pool_refresh, pool, 0));
+        ck_assert(g_file_set_contents(file, "xy", 2, NULL));
+        ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+        next = dup(STDIN_FILENO);
+        close(next);
+        little = (struct rlimit){ .rlim_cur = (rlim_t)next + 1, .rlim_max = limit.rlim_max };
+        /* One for the directory. */
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &little), 0);
+        CALL(storage_pool_refresh, pool, 0);
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        ck_assert_ptr_nonnull(find(pool, "v"));
+        expect(CALL(storage_pool_refresh, pool, 0));
+        ck_assert_uint_eq(find(pool, "v")->capacity, 2);
+}
+END_TEST
+
 CHECK_MAIN_FIXTURE("storage-pools", setup, teardown, test_life, test_conflicts, test_transient, test_restart,
                    test_autostart, test_lists, test_odd_files, test_link_in_place_of_volume, test_followed,
-                   test_followed_anew)
+                   test_followed_anew, test_no_descriptors_left)
