@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
@@ -57,7 +58,8 @@ struct child {
         unsigned n_keep;
         enum step failed;
         int errnum;
-        unsigned check; /* the one that failed */
+        unsigned check;   /* the one that failed */
+        size_t component; /* of its path: the length up to the directory that cannot be entered; 0: none */
 };
 
 /* ---- the child: async-signal-safe only ---- */
@@ -197,6 +199,34 @@ static bool drop_capabilities(void)
         return syscall(SYS_capset, &header, none) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
 
+static bool may_enter(const char *directory)
+{
+        int fd = open(directory, O_PATH | O_CLOEXEC);
+
+        if (fd >= 0)
+                close(fd);
+        return fd >= 0;
+}
+
+/* "Permission denied" about an image in a home directory is mostly about the home directory. */
+static size_t find_closed_directory(const char *path)
+{
+        size_t length = strlen(path);
+        char prefix[PATH_MAX + 2];
+
+        if (length >= PATH_MAX)
+                return 0;
+        for (size_t i = 1; i < length; i++) {
+                if (path[i] != '/')
+                        continue;
+                memcpy(prefix, path, i);
+                memcpy(prefix + i, "/.", sizeof("/."));
+                if (!may_enter(prefix))
+                        return i;
+        }
+        return 0;
+}
+
 static bool run_checks(struct child *child)
 {
         const struct launch *launch = child->launch;
@@ -205,9 +235,14 @@ static bool run_checks(struct child *child)
                 int fd = open(launch->checks[i].path,
                               launch->checks[i].flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
+                int errnum = errno;
+
                 child->check = i;
-                if (fd < 0)
+                if (fd < 0) {
+                        child->component = find_closed_directory(launch->checks[i].path);
+                        errno = errnum;
                         return false;
+                }
                 close(fd);
         }
         return true;
@@ -273,6 +308,17 @@ static int run_child(void *data)
 
 /* ---- the parent ---- */
 
+/* Names the first component of the path that fails. */
+static bool set_check_error(const struct child *child, GError **error)
+{
+        const struct launch_check *check = &child->launch->checks[child->check];
+        g_autofree char *closed = g_strndup(check->path, child->component);
+
+        return error_set_errno(error, ERROR_FROM_QEMU, child->errnum, "cannot open %s as user '%s'%s%s%s",
+                               check->what, child->launch->account->name, *closed ? ": directory '" : "",
+                               closed, *closed ? "'" : "");
+}
+
 static bool set_launch_error(const struct child *child, GError **error)
 {
         static const char *const steps[] = {
@@ -284,8 +330,7 @@ static bool set_launch_error(const struct child *child, GError **error)
         const struct launch *launch = child->launch;
 
         if (child->failed == STEP_CHECK)
-                return error_set_errno(error, ERROR_FROM_QEMU, child->errnum, "cannot open %s as user '%s'",
-                                       launch->checks[child->check].what, launch->account->name);
+                return set_check_error(child, error);
         if (child->failed == STEP_EXEC)
                 return error_set_errno(error, ERROR_FROM_QEMU, child->errnum, "cannot run '%s' as user '%s'",
                                        launch->argv[0], launch->account->name);

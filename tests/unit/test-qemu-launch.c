@@ -220,13 +220,23 @@ static void job_checks(void *data)
                                .pid_fd = -1,
                                .checks = checks,
                                .n_checks = 2 };
+        g_autofree char *directory = g_path_get_dirname(pid_path);
+        g_autofree char *denied = g_strdup_printf(
+                "cannot open image of disk 'vda' as user 'nobody': directory '%s': Permission denied",
+                directory);
         struct process process;
         GError *error = NULL;
 
+        ck_assert_int_eq(chmod(directory, 0711), 0);
         ck_assert(!launch_run(&what, &process, &error));
         ck_assert(!process_is_open(&process));
         ck_assert_str_eq(error->message,
                          "cannot open image of disk 'vda' as user 'nobody': Permission denied");
+        g_clear_error(&error);
+        /* A directory on the way that the user may not enter. */
+        ck_assert_int_eq(chmod(directory, 0700), 0);
+        ck_assert(!launch_run(&what, &process, &error));
+        ck_assert_str_eq(error->message, denied);
         g_clear_error(&error);
         argv[0] = (char *)"/nonexistent/qemu";
         what.n_checks = 0;
