@@ -7,6 +7,42 @@
 
 #include <string.h>
 
+/* ---- what is known ---- */
+
+static const char *const volume_children[] = { "name",     "key",    "source",       "capacity", "allocation",
+                                               "physical", "target", "backingStore", NULL };
+static const char *const target_children[] = { "path",       "format", "permissions", "timestamps",
+                                               "encryption", "compat", "clusterSize", "nocow",
+                                               "features",   NULL };
+static const char *const backing_children[] = { "path", "format", "permissions", "timestamps", NULL };
+static const char *const encryption_children[] = { "secret", "cipher", "ivgen", NULL };
+
+static bool check_children(const xmlNode *node, const char *const children[], enum error_code code,
+                           GError **error)
+{
+        if (!node)
+                return true;
+        XML_FOREACH_CHILD (child, node) {
+                g_autofree char *quoted = error_quote((const char *)child->name);
+
+                if (!g_strv_contains(children, (const char *)child->name))
+                        return error_set(error, ERROR_FROM_STORAGE, code, "unknown element <%s> in <%s>",
+                                         quoted, (const char *)node->name);
+        }
+        return true;
+}
+
+/* Nothing that is asked for is passed over in silence. */
+static bool check_elements(const xmlNode *root, enum error_code code, GError **error)
+{
+        const xmlNode *target = xml_child(root, "target");
+
+        return check_children(root, volume_children, code, error) &&
+               check_children(target, target_children, code, error) &&
+               check_children(xml_child(target, "encryption"), encryption_children, code, error) &&
+               check_children(xml_child(root, "backingStore"), backing_children, code, error);
+}
+
 /* ---- reading ---- */
 
 static bool read_size(const xmlNode *node, uint64_t *bytes, GError **error)
@@ -153,40 +189,17 @@ struct volume *volume_parse(const char *xml, enum pool_type type, struct volume_
         CLEANUP(volume_unref) struct volume *volume = volume_new();
         g_autoptr(xmlDoc) doc = xml_parse(xml, "volume", error);
 
-        if (!doc || !read_volume(volume, xml_root(doc), type, given, error))
+        if (!doc || !check_elements(xml_root(doc), ERROR_CONFIG_UNSUPPORTED, error) ||
+            !read_volume(volume, xml_root(doc), type, given, error))
                 return NULL;
         return g_steal_pointer(&volume);
-}
-
-/* ---- validation ---- */
-
-static const char *const volume_children[] = { "name",     "key",    "source",       "capacity", "allocation",
-                                               "physical", "target", "backingStore", NULL };
-static const char *const target_children[] = { "path",       "format", "permissions", "timestamps",
-                                               "encryption", "compat", "clusterSize", "nocow",
-                                               "features",   NULL };
-
-static bool validate_children(const xmlNode *node, const char *const children[], GError **error)
-{
-        XML_FOREACH_CHILD (child, node) {
-                g_autofree char *quoted = error_quote((const char *)child->name);
-
-                if (!g_strv_contains(children, (const char *)child->name))
-                        return error_set(error, ERROR_FROM_STORAGE, ERROR_XML_INVALID_SCHEMA,
-                                         "unknown element <%s> in <%s>", quoted, (const char *)node->name);
-        }
-        return true;
 }
 
 bool volume_validate(const char *xml, GError **error)
 {
         g_autoptr(xmlDoc) doc = xml_parse(xml, "volume", error);
-        const xmlNode *target;
 
-        if (!doc || !validate_children(xml_root(doc), volume_children, error))
-                return false;
-        target = xml_child(xml_root(doc), "target");
-        return !target || validate_children(target, target_children, error);
+        return doc && check_elements(xml_root(doc), ERROR_XML_INVALID_SCHEMA, error);
 }
 
 /* ---- writing ---- */

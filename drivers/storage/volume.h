@@ -142,10 +142,10 @@ struct volume_given {
 
 /*
  * A new volume as a client describes it: name checked (volume_check_name()), sizes bounded; key and path are
- * not read. Errors: ERROR_FROM_XML, ERROR_FROM_STORAGE.
+ * not read. An element that it does not know is refused. Errors: ERROR_FROM_XML, ERROR_FROM_STORAGE.
  */
 struct volume *volume_parse(const char *xml, enum pool_type type, struct volume_given *given, GError **error);
-/* Refuses elements that the format does not know (VOLUME_CREATE_VALIDATE). */
+/* Refuses elements that the format does not know as an invalid document (VOLUME_CREATE_VALIDATE). */
 bool volume_validate(const char *xml, GError **error);
 
 /*

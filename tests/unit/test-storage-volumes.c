@@ -93,6 +93,10 @@ START_TEST(test_refused)
                 { "<volume><name>a</name><capacity>1</capacity><target><format "
                   "type='foo'/></target></volume>",
                   "unsupported configuration: unknown volume format type foo" },
+                { "<volume><name>a</name><capacity>1</capacity><foo/></volume>",
+                  "unsupported configuration: unknown element <foo> in <volume>" },
+                { "<volume><name>a</name><capacity>1</capacity><target><dataStore/></target></volume>",
+                  "unsupported configuration: unknown element <dataStore> in <target>" },
                 { "<volume><name>a</name><capacity>1</capacity><target><format "
                   "type='none'/></target></volume>",
                   "unknown volume format type none" },
