@@ -63,13 +63,29 @@ static void write_note(int fd, struct note *note)
         fsetxattr(fd, ATTRIBUTE, text, strlen(text), 0);
 }
 
+/* We hold it for some system calls. Whoever may read the file can hold it for good. */
+#define LOCK_TRIES    50
+#define LOCK_PAUSE_US (10 * 1000)
+
+static bool lock(int fd)
+{
+        for (unsigned i = 0; i < LOCK_TRIES; i++) {
+                if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+                        return true;
+                if (errno != EWOULDBLOCK && errno != EINTR)
+                        return false;
+                g_usleep(LOCK_PAUSE_US);
+        }
+        return false;
+}
+
 static int open_locked(const char *path, struct stat *st)
 {
         int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
         if (fd < 0)
                 return -1;
-        if (flock(fd, LOCK_EX) == 0 && fstat(fd, st) == 0)
+        if (lock(fd) && fstat(fd, st) == 0)
                 return fd;
         close(fd);
         errno = EBUSY;
@@ -120,8 +136,12 @@ void ownership_return(const struct account *account, const char *path, uid_t uid
         struct note note;
 
         fd = open_locked(path, &st);
-        if (fd < 0)
+        if (fd < 0) {
+                if (errno != ENOENT)
+                        log_warning("cannot look whether '%s' is to be given back to its owner: %s", path,
+                                    g_strerror(errno));
                 return;
+        }
         if (read_note(fd, &note)) {
                 if (note.count > 1) {
                         note.count--;

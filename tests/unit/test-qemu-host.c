@@ -15,9 +15,11 @@
 
 #include <check.h>
 #include <glib/gstdio.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -322,6 +324,25 @@ START_TEST(an_image_given_to_another_stays_there)
 }
 END_TEST
 
+/* Anybody who may read an image can lock it, and is not waited for. */
+START_TEST(an_image_that_is_locked_holds_nobody_up)
+{
+        CLEANUP_FD int fd = -1;
+        uid_t uid;
+        gid_t gid;
+
+        if (geteuid() != 0)
+                return;
+        put("image", "x");
+        ck_assert_int_eq(chmod(file, 0600), 0);
+        fd = open(file, O_RDONLY | O_CLOEXEC);
+        ck_assert_int_eq(flock(fd, LOCK_SH), 0);
+        ck_assert(!ownership_is_needed(&guest_user, file, true, &uid, &gid));
+        ck_assert_int_eq(flock(fd, LOCK_UN), 0);
+        ck_assert(ownership_is_needed(&guest_user, file, true, &uid, &gid));
+}
+END_TEST
+
 /* ---- variable stores ---- */
 
 START_TEST(a_store_is_made_once)
@@ -492,6 +513,7 @@ int main(void)
         tcase_add_test(tests, the_last_guest_gives_an_image_back);
         tcase_add_test(tests, an_image_that_is_open_to_all_stays_as_it_is);
         tcase_add_test(tests, an_image_given_to_another_stays_there);
+        tcase_add_test(tests, an_image_that_is_locked_holds_nobody_up);
         tcase_add_test(tests, a_store_is_made_once);
         tcase_add_test(tests, a_pci_device_changes_its_driver);
         tcase_add_test(tests, usb_devices_are_found);
