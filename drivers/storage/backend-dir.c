@@ -6,6 +6,7 @@
 #include "drivers/storage/temporary.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 /* As libvirt makes them. */
@@ -52,16 +53,21 @@ static bool remove_target(const struct backend_context *context, unsigned flags,
                error_set_errno(error, ERROR_FROM_STORAGE, errno, "failed to remove pool '%s'", path);
 }
 
+/* What we made is still a directory of that name, not a link to one that somebody has put there meanwhile. */
 static bool set_permissions(const struct pool_def *def, bool made, GError **error)
 {
         const struct storage_permissions *permissions = &def->permissions;
         int mode = permissions->mode >= 0 ? permissions->mode : TARGET_MODE;
+        CLEANUP_FD int fd = open(def->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (made ? O_NOFOLLOW : 0));
 
+        if (fd < 0)
+                return error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot open directory '%s'",
+                                       def->path);
         if ((permissions->owner >= 0 || permissions->group >= 0) &&
-            chown(def->path, (uid_t)permissions->owner, (gid_t)permissions->group) < 0)
+            fchown(fd, (uid_t)permissions->owner, (gid_t)permissions->group) < 0)
                 return error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot change the owner of '%s'",
                                        def->path);
-        if ((made || permissions->mode >= 0) && chmod(def->path, (mode_t)mode) < 0)
+        if ((made || permissions->mode >= 0) && fchmod(fd, (mode_t)mode) < 0)
                 return error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot change the mode of '%s'",
                                        def->path);
         return true;
