@@ -13,6 +13,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define ISCSI_PORT 3260
 
@@ -79,6 +80,14 @@ static bool find_direct(struct resources *resources, const struct domain_disk *d
 
 /* ---- through the host ---- */
 
+/* Pools list no links. One that has come since is not followed to a file of the host's. */
+static bool is_replaced(const struct volume *volume)
+{
+        struct stat st;
+
+        return volume->type == VOLUME_FILE && lstat(volume->path, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
 static bool find_on_host(const struct domain_disk *disk, const struct volume *volume,
                          struct domain_storage *source, GError **error)
 {
@@ -86,6 +95,10 @@ static bool find_on_host(const struct domain_disk *disk, const struct volume *vo
                 return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
                                  "disk '%s': volume '%s' of pool '%s' is neither a file nor a block device",
                                  disk->target, source->volume, source->pool);
+        if (is_replaced(volume))
+                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_INVALID,
+                                 "disk '%s': volume '%s' of pool '%s' is not a file any more", disk->target,
+                                 source->volume, source->pool);
         source->type = volume->type == VOLUME_FILE ? DOMAIN_STORAGE_FILE : DOMAIN_STORAGE_BLOCK;
         source->path = volume->path;
         return true;

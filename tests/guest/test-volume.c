@@ -5,6 +5,7 @@
  */
 
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/support/guest.h"
 #include "tests/support/harness.h"
@@ -221,6 +222,25 @@ START_TEST(test_what_is_missing_is_named)
 }
 END_TEST
 
+/* Neither before nor after the pool has noticed. */
+START_TEST(test_a_link_in_its_place_is_not_followed)
+{
+        g_autofree char *pool = pool_start_dir(client, "images", folder);
+        g_autofree char *volume = pool_make_volume(client, pool, "disk", "raw", 1048576);
+        g_autofree char *console = harness_path(harness, "console"),
+                        *secret = harness_path(harness, "secret");
+        g_autofree char *file = client_get_string(client, volume, VOLUME_INTERFACE, "Path");
+        g_autofree char *link = g_strconcat(secret, ".link", NULL);
+        g_autofree char *path = guest_define(client, volume_guest_xml("disk", console));
+
+        ck_assert(g_file_set_contents(secret, "a file of the host's", -1, NULL));
+        ck_assert_int_eq(symlink(secret, link), 0);
+        ck_assert_int_eq(rename(link, file), 0);
+        client_fails(client, LIBVIRT_ERROR, "*'disk'*", path, DOMAIN_INTERFACE, "Create", "u", 0);
+        ck_assert_uint_eq(harness_count_guests(harness), 0);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("volume");
@@ -231,6 +251,7 @@ int main(void)
         tcase_add_test(tcase, test_boots_from_encrypted_volumes);
         tcase_add_test(tcase, test_encryption_that_does_not_fit);
         tcase_add_test(tcase, test_what_is_missing_is_named);
+        tcase_add_test(tcase, test_a_link_in_its_place_is_not_followed);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }
