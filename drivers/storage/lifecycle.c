@@ -52,8 +52,7 @@ bool storage_pool_require_idle(const struct storage_pool *pool, GError **error)
         if (!pool->jobs)
                 return true;
         return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID,
-                         "storage pool '%s' has %u jobs running", managed_get_current_name(&pool->base),
-                         pool->jobs);
+                         "storage pool '%s' has jobs running", managed_get_current_name(&pool->base));
 }
 
 /* ---- publishing ---- */

@@ -324,12 +324,22 @@ struct clone {
         struct operation *op;             /* owned until it runs */
         char *key;                        /* owned */
         struct storage_pool *source_pool; /* ref; NULL until it is known */
+        bool has_turn;                    /* the pool of the copy counts a job since then */
         storage_volume_done done;
         void *data; /* owned by done */
 };
 
+static bool give_turn_back_work(struct managed *object, void *data, GError **error)
+{
+        storage_pool_from(object)->jobs--;
+        return true;
+}
+
+/* While its operation is there. */
 static void clone_free(struct clone *clone)
 {
+        if (clone->has_turn)
+                managed_run(&clone->op->pool->base, MANAGED_IN_TURN, give_turn_back_work, NULL, NULL);
         if (clone->source_pool)
                 managed_unref(&clone->source_pool->base);
         g_free(clone->key);
@@ -400,8 +410,14 @@ static void hold_source_done(struct managed *object, const GError *error, void *
         operation_run(clone->op);
 }
 
+/* What is asked of the pool from now on comes later, though the pool of the source is asked in between. */
 static bool take_turn_work(struct managed *object, void *data, GError **error)
 {
+        struct storage_pool *pool = storage_pool_from(object);
+
+        if (!storage_pool_require_active(pool, error))
+                return false;
+        pool->jobs++;
         return true;
 }
 
@@ -412,8 +428,14 @@ static void take_turn_done(struct managed *object, const GError *failure, void *
         struct storage *storage = clone->op->pool->storage;
         struct storage_pool *pool = NULL;
         g_autoptr(GError) error = NULL;
-        struct volume *source = storage_volume_lookup_key(storage, clone->key, &error);
+        struct volume *source;
 
+        if (failure) {
+                clone_refuse(clone, failure);
+                return;
+        }
+        clone->has_turn = true;
+        source = storage_volume_lookup_key(storage, clone->key, &error);
         if (source)
                 pool = storage_volume_get_pool(storage, source, &error);
         if (!pool) {

@@ -146,6 +146,27 @@ START_TEST(test_clone_of_what_was_asked_for_before)
 }
 END_TEST
 
+/* The pool of the source is asked first, but the pool of the copy keeps the order. */
+START_TEST(test_destroy_after_clone)
+{
+        struct storage_pool *other = make_pool("b");
+        g_autofree char *key = volume_path(pool, "v");
+        struct answer copied = { 0 }, destroyed = { 0 };
+
+        storage_volume_create_xml_from(other, "<volume><name>c</name></volume>", key, 0, answered_volume,
+                                       &copied);
+        storage_pool_destroy(other, answered, &destroyed);
+        await(&copied);
+        await(&destroyed);
+        expect(copied);
+        refuse(destroyed, "has jobs running");
+        expect(CALL(storage_pool_destroy, other));
+        refuse(CALL_VOLUME(storage_volume_create_xml_from, other, "<volume><name>c</name></volume>", key, 0),
+               "is not active");
+        expect(CALL(storage_pool_destroy, pool));
+}
+END_TEST
+
 static char *pool_xml(const char *name, const char *more, const char *directory)
 {
         return g_strdup_printf("<pool type='dir'><name>%s</name>%s<target><path>%s/%s</path></target></pool>",
@@ -186,5 +207,5 @@ END_TEST
 
 CHECK_MAIN_FIXTURE("storage-in-use", set_up, teardown, test_many_read, test_one_writes,
                    test_gone_while_it_is_read, test_transfers_leave_jobs_for_others,
-                   test_clone_of_what_was_asked_for_before, test_two_define_the_same_storage,
-                   test_storage_after_the_next_start)
+                   test_clone_of_what_was_asked_for_before, test_destroy_after_clone,
+                   test_two_define_the_same_storage, test_storage_after_the_next_start)
