@@ -66,6 +66,7 @@ static bool check_format(const struct volume *volume, GError **error)
 static bool check_backing(struct volume *volume, GError **error)
 {
         g_autofree char *quoted = error_quote(volume->backing.path);
+        struct stat st;
 
         if (!volume->backing.path)
                 return true;
@@ -77,10 +78,12 @@ static bool check_backing(struct volume *volume, GError **error)
                 return unsupported(error, "the backing file's path is not absolute: ", quoted);
         if (volume->backing.format == VOLUME_FORMAT_NONE)
                 volume->backing.format = VOLUME_FORMAT_RAW;
-        if (access(volume->backing.path, R_OK) < 0)
+        if (access(volume->backing.path, R_OK) < 0 || stat(volume->backing.path, &st) < 0)
                 return error_set_errno(error, ERROR_FROM_STORAGE, errno,
                                        "inaccessible backing store volume %s", quoted);
-        return true;
+        /* qemu-img would wait for the other end of a pipe, and the pool for qemu-img. */
+        return S_ISREG(st.st_mode) || S_ISBLK(st.st_mode) ||
+               unsupported(error, "the backing file is neither a file nor a block device: ", quoted);
 }
 
 bool directory_prepare(const struct backend_context *context, struct volume *volume, unsigned flags,

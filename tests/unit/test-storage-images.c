@@ -202,6 +202,19 @@ START_TEST(test_header_that_changed)
 }
 END_TEST
 
+START_TEST(test_pipe_below)
+{
+        g_autofree char *pipe = under_top("pipe"), *xml = NULL;
+
+        ck_assert_int_eq(mkfifo(pipe, 0600), 0);
+        xml = g_strdup_printf(
+                "<volume><name>top</name><capacity>65536</capacity><target><format type='qcow2'/></target>"
+                "<backingStore><path>%s</path><format type='raw'/></backingStore></volume>",
+                pipe);
+        refuse(create_volume(pool, xml), "neither a file nor a block device");
+}
+END_TEST
+
 START_TEST(test_iso)
 {
         shell("truncate -s 64K cd && printf CD001 | dd of=cd bs=1 seek=32769 conv=notrunc status=none");
@@ -215,4 +228,4 @@ END_TEST
 CHECK_MAIN_FIXTURE("storage-images", set_up, teardown, test_data_in_another_file, test_vmdk_of_extents,
                    test_vmdk_with_a_parent, test_chain_that_does_not_say_its_formats,
                    test_unknown_format_below, test_raw_below_stays_raw, test_chain_is_copied_whole,
-                   test_header_that_changed, test_iso)
+                   test_header_that_changed, test_pipe_below, test_iso)
