@@ -90,7 +90,8 @@ static void return_images(const struct guest *guest)
         for (unsigned i = 0; i < guest->status->images->len; i++) {
                 const struct status_image *image = g_ptr_array_index(guest->status->images, i);
 
-                ownership_return(guest->driver->account, image->path, image->uid, image->gid);
+                ownership_return(guest->driver->account, image->path, image->ownership.uid,
+                                 image->ownership.gid);
         }
 }
 

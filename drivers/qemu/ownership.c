@@ -92,7 +92,8 @@ static int open_locked(const char *path, struct stat *st)
         return -1;
 }
 
-bool ownership_is_needed(const struct account *account, const char *path, bool write, uid_t *uid, gid_t *gid)
+bool ownership_is_needed(const struct account *account, const char *path, bool write,
+                         struct ownership *ownership)
 {
         CLEANUP_FD int fd = -1;
         struct stat st;
@@ -108,12 +109,16 @@ bool ownership_is_needed(const struct account *account, const char *path, bool w
                         return false;
                 note = (struct note){ .uid = st.st_uid, .gid = st.st_gid };
         }
-        *uid = note.uid;
-        *gid = note.gid;
+        *ownership = (struct ownership){ note.uid, note.gid, st.st_dev, st.st_ino };
         return true;
 }
 
-void ownership_take(const struct account *account, const char *path)
+static bool is_same_file(const struct ownership *ownership, const struct stat *st)
+{
+        return st->st_dev == ownership->device && st->st_ino == ownership->inode;
+}
+
+void ownership_take(const struct account *account, const char *path, const struct ownership *ownership)
 {
         struct stat st;
         CLEANUP_FD int fd = open_locked(path, &st);
@@ -121,6 +126,11 @@ void ownership_take(const struct account *account, const char *path)
 
         if (fd < 0)
                 return;
+        if (!is_same_file(ownership, &st)) {
+                log_warning("'%s' was replaced while a guest that uses it was starting: it keeps its owner",
+                            path);
+                return;
+        }
         if (!read_note(fd, &note))
                 note = (struct note){ .uid = st.st_uid, .gid = st.st_gid };
         if (fchown(fd, account->uid, account->gid) < 0)

@@ -14,15 +14,27 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/*
- * Must path be taken so that account may open it, for writing if write? If so, *uid and *gid get the owner to
- * give it back to. Nothing is changed. Symbolic links are followed, as the emulator will. No when the agent
- * is not root, or path cannot be opened.
- */
-bool ownership_is_needed(const struct account *account, const char *path, bool write, uid_t *uid, gid_t *gid);
+/* Whose a file is, and which one it is. */
+struct ownership {
+        uid_t uid; /* to be given back to */
+        gid_t gid;
+        dev_t device; /* with inode 0: not known */
+        ino_t inode;
+};
 
-/* One guest more uses path. Where the file system does not let us, opening it will tell. */
-void ownership_take(const struct account *account, const char *path);
+/*
+ * Must path be taken so that account may open it, for writing if write? If so, *ownership is filled in.
+ * Nothing is changed. Symbolic links are followed, as the emulator will. No when the agent is not root, or
+ * path cannot be opened.
+ */
+bool ownership_is_needed(const struct account *account, const char *path, bool write,
+                         struct ownership *ownership);
+
+/*
+ * One guest more uses path. Where the file system does not let us, opening it will tell. A file that has come
+ * in the place of the one that ownership was found of stays as it is.
+ */
+void ownership_take(const struct account *account, const char *path, const struct ownership *ownership);
 
 /* One guest less uses path; the last one gives it back to the owner before. Failures are logged. */
 void ownership_return(const struct account *account, const char *path, uid_t uid, gid_t gid);

@@ -119,12 +119,11 @@ void resources_add_file(struct resources *resources, const char *path, bool writ
                         ...)
 {
         struct guest *guest = resources->guest;
+        struct ownership ownership;
         va_list args;
-        uid_t uid;
-        gid_t gid;
 
-        if (!resources->no_relabel && ownership_is_needed(guest->driver->account, path, write, &uid, &gid))
-                status_add_image(guest->status, path, uid, gid);
+        if (!resources->no_relabel && ownership_is_needed(guest->driver->account, path, write, &ownership))
+                status_add_image(guest->status, path, &ownership);
         va_start(args, what_format);
         add_check(resources, path, write, g_strdup_vprintf(what_format, args));
         va_end(args);
@@ -137,7 +136,7 @@ void resources_take_files(struct resources *resources)
         for (unsigned i = 0; i < guest->status->images->len; i++) {
                 const struct status_image *image = g_ptr_array_index(guest->status->images, i);
 
-                ownership_take(guest->driver->account, image->path);
+                ownership_take(guest->driver->account, image->path, &image->ownership);
         }
 }
 

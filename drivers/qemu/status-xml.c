@@ -66,7 +66,7 @@ char *status_format(const struct status *status)
                 g_autofree char *path = xml_escape(image->path);
 
                 g_string_append_printf(text, "  <image path='%s' uid='%u' gid='%u'/>\n", path,
-                                       (unsigned)image->uid, (unsigned)image->gid);
+                                       (unsigned)image->ownership.uid, (unsigned)image->ownership.gid);
         }
         for (unsigned i = 0; i < status->pci->len; i++)
                 add_text(text, "pci", g_ptr_array_index(status->pci, i));
@@ -136,7 +136,7 @@ static bool read_images(const xmlNode *root, struct status *status, GError **err
                         return false;
                 if (!path || uid == UINT_MAX || gid == UINT_MAX)
                         return xml_error(error, node, "incomplete image");
-                status_add_image(status, path, uid, gid);
+                status_add_image(status, path, &(struct ownership){ .uid = uid, .gid = gid });
         }
         return true;
 }

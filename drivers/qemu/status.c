@@ -40,11 +40,11 @@ void status_free(struct status *status)
         g_free(status);
 }
 
-void status_add_image(struct status *status, const char *path, uid_t uid, gid_t gid)
+void status_add_image(struct status *status, const char *path, const struct ownership *ownership)
 {
         struct status_image *image = g_new(struct status_image, 1);
 
-        *image = (struct status_image){ g_strdup(path), uid, gid };
+        *image = (struct status_image){ g_strdup(path), *ownership };
         g_ptr_array_add(status->images, image);
 }
 

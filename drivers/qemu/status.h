@@ -17,6 +17,7 @@
  */
 
 #include "drivers/domain/domain.h"
+#include "drivers/qemu/ownership.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -32,8 +33,7 @@ enum status_phase {
 /* An image that changed hands when the guest started. */
 struct status_image {
         char *path; /* owned */
-        uid_t uid;  /* to be given back to */
-        gid_t gid;
+        struct ownership ownership;
 };
 
 /* A process by pid and start time; pid 0: none. */
@@ -62,7 +62,7 @@ struct status {
 struct status *status_new(void);
 /* NULL is fine. */
 void status_free(struct status *status);
-void status_add_image(struct status *status, const char *path, uid_t uid, gid_t gid);
+void status_add_image(struct status *status, const char *path, const struct ownership *ownership);
 
 DEFINE_CLEANUP(struct status, status_free);
 

@@ -257,43 +257,41 @@ static bool has_attributes(void)
 
 START_TEST(an_image_changes_hands_and_comes_back)
 {
-        uid_t uid;
-        gid_t gid;
+        struct ownership ownership;
 
         if (geteuid() != 0)
                 return;
         put("image", "x");
         ck_assert_int_eq(chmod(file, 0600), 0);
         ck_assert_int_eq(chown(file, 1000, 1001), 0);
-        ck_assert(ownership_is_needed(&guest_user, file, true, &uid, &gid));
-        ck_assert_uint_eq(uid, 1000);
-        ck_assert_uint_eq(gid, 1001);
+        ck_assert(ownership_is_needed(&guest_user, file, true, &ownership));
+        ck_assert_uint_eq(ownership.uid, 1000);
+        ck_assert_uint_eq(ownership.gid, 1001);
         ck_assert_uint_eq(owner_of(file), 1000);
-        ownership_take(&guest_user, file);
+        ownership_take(&guest_user, file, &ownership);
         ck_assert_uint_eq(owner_of(file), 4242);
-        ownership_return(&guest_user, file, uid, gid);
+        ownership_return(&guest_user, file, ownership.uid, ownership.gid);
         ck_assert_uint_eq(owner_of(file), 1000);
 }
 END_TEST
 
 START_TEST(the_last_guest_gives_an_image_back)
 {
-        uid_t uid;
-        gid_t gid;
+        struct ownership ownership;
 
         if (geteuid() != 0 || !has_attributes())
                 return;
         put("image", "x");
         ck_assert_int_eq(chmod(file, 0600), 0);
-        ck_assert(ownership_is_needed(&guest_user, file, false, &uid, &gid));
-        ownership_take(&guest_user, file);
+        ck_assert(ownership_is_needed(&guest_user, file, false, &ownership));
+        ownership_take(&guest_user, file, &ownership);
         /* Though it may open it by now: the first guest will give it back. */
-        ck_assert(ownership_is_needed(&guest_user, file, false, &uid, &gid));
-        ck_assert_uint_eq(uid, 0);
-        ownership_take(&guest_user, file);
-        ownership_return(&guest_user, file, uid, gid);
+        ck_assert(ownership_is_needed(&guest_user, file, false, &ownership));
+        ck_assert_uint_eq(ownership.uid, 0);
+        ownership_take(&guest_user, file, &ownership);
+        ownership_return(&guest_user, file, ownership.uid, ownership.gid);
         ck_assert_uint_eq(owner_of(file), 4242);
-        ownership_return(&guest_user, file, uid, gid);
+        ownership_return(&guest_user, file, ownership.uid, ownership.gid);
         ck_assert_uint_eq(owner_of(file), 0);
         ck_assert_int_eq(getxattr(file, "trusted.virtbus.owner", NULL, 0), -1);
 }
@@ -301,23 +299,42 @@ END_TEST
 
 START_TEST(an_image_that_is_open_to_all_stays_as_it_is)
 {
-        uid_t uid;
-        gid_t gid;
+        struct ownership ownership;
 
         put("image", "x");
         ck_assert_int_eq(chmod(file, 0644), 0);
-        ck_assert(!ownership_is_needed(&guest_user, file, false, &uid, &gid));
-        ck_assert(!ownership_is_needed(&guest_user, "/nonexistent", true, &uid, &gid));
+        ck_assert(!ownership_is_needed(&guest_user, file, false, &ownership));
+        ck_assert(!ownership_is_needed(&guest_user, "/nonexistent", true, &ownership));
+}
+END_TEST
+
+/* What has come in its place is somebody's, too. */
+START_TEST(an_image_that_was_replaced_keeps_its_owner)
+{
+        struct ownership ownership;
+
+        if (geteuid() != 0)
+                return;
+        put("image", "x");
+        ck_assert_int_eq(chmod(file, 0600), 0);
+        ck_assert(ownership_is_needed(&guest_user, file, true, &ownership));
+        put("image", "another one"); /* a file of its own, renamed */
+        ck_assert_int_eq(chmod(file, 0600), 0);
+        ownership_take(&guest_user, file, &ownership);
+        ck_assert_uint_eq(owner_of(file), 0);
 }
 END_TEST
 
 START_TEST(an_image_given_to_another_stays_there)
 {
+        struct ownership ownership;
+
         if (geteuid() != 0)
                 return;
         put("image", "x");
         ck_assert_int_eq(chmod(file, 0600), 0);
-        ownership_take(&guest_user, file);
+        ck_assert(ownership_is_needed(&guest_user, file, true, &ownership));
+        ownership_take(&guest_user, file, &ownership);
         ck_assert_int_eq(chown(file, 7, 7), 0);
         ownership_return(&guest_user, file, 0, 0);
         ck_assert_uint_eq(owner_of(file), 7);
@@ -328,8 +345,7 @@ END_TEST
 START_TEST(an_image_that_is_locked_holds_nobody_up)
 {
         CLEANUP_FD int fd = -1;
-        uid_t uid;
-        gid_t gid;
+        struct ownership ownership;
 
         if (geteuid() != 0)
                 return;
@@ -337,9 +353,9 @@ START_TEST(an_image_that_is_locked_holds_nobody_up)
         ck_assert_int_eq(chmod(file, 0600), 0);
         fd = open(file, O_RDONLY | O_CLOEXEC);
         ck_assert_int_eq(flock(fd, LOCK_SH), 0);
-        ck_assert(!ownership_is_needed(&guest_user, file, true, &uid, &gid));
+        ck_assert(!ownership_is_needed(&guest_user, file, true, &ownership));
         ck_assert_int_eq(flock(fd, LOCK_UN), 0);
-        ck_assert(ownership_is_needed(&guest_user, file, true, &uid, &gid));
+        ck_assert(ownership_is_needed(&guest_user, file, true, &ownership));
 }
 END_TEST
 
@@ -512,6 +528,7 @@ int main(void)
         tcase_add_test(tests, an_image_changes_hands_and_comes_back);
         tcase_add_test(tests, the_last_guest_gives_an_image_back);
         tcase_add_test(tests, an_image_that_is_open_to_all_stays_as_it_is);
+        tcase_add_test(tests, an_image_that_was_replaced_keeps_its_owner);
         tcase_add_test(tests, an_image_given_to_another_stays_there);
         tcase_add_test(tests, an_image_that_is_locked_holds_nobody_up);
         tcase_add_test(tests, a_store_is_made_once);

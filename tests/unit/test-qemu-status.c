@@ -28,7 +28,8 @@ static struct status *make(void)
         status->owner = g_strdup(":1.7");
         status->emulator = (struct status_process){ 4711, 123456789012 };
         status->tpm = (struct status_process){ 4710, 99 };
-        status_add_image(status, "/images/it's & <mine>.qcow2", 1000, 4294967294U);
+        status_add_image(status, "/images/it's & <mine>.qcow2",
+                         &(struct ownership){ .uid = 1000, .gid = 4294967294U });
         g_ptr_array_add(status->pci, g_strdup("0000:3b:00.0"));
         status->fake_reboot = true;
         status->xml = g_strdup(DOMAIN);
@@ -59,8 +60,8 @@ START_TEST(what_is_written_is_read)
         ck_assert_uint_eq(back->images->len, 1);
         image = g_ptr_array_index(back->images, 0);
         ck_assert_str_eq(image->path, "/images/it's & <mine>.qcow2");
-        ck_assert_uint_eq(image->uid, 1000);
-        ck_assert_uint_eq(image->gid, 4294967294U);
+        ck_assert_uint_eq(image->ownership.uid, 1000);
+        ck_assert_uint_eq(image->ownership.gid, 4294967294U);
         ck_assert_uint_eq(back->pci->len, 1);
         ck_assert_str_eq(g_ptr_array_index(back->pci, 0), "0000:3b:00.0");
         ck_assert_str_eq(back->xml, DOMAIN);
