@@ -112,6 +112,11 @@ static bool is_on_device(enum pool_type type)
         return type == POOL_FS || type == POOL_LOGICAL || type == POOL_DISK || type == POOL_ZFS;
 }
 
+static bool is_directory(enum pool_type type)
+{
+        return type == POOL_DIR || type == POOL_FS || type == POOL_NETFS;
+}
+
 bool pool_def_is_same_storage(const struct pool_def *a, const struct pool_def *b)
 {
         const struct pool_source *left = &a->source, *right = &b->source;
@@ -119,11 +124,12 @@ bool pool_def_is_same_storage(const struct pool_def *a, const struct pool_def *b
         /* A disk belongs to one pool, whatever its type. */
         if (is_on_device(a->type) && is_on_device(b->type) && shares_device(left, right))
                 return true;
+        /* So does a directory: its files would be volumes of both, with the same keys. */
+        if (is_directory(a->type) && is_directory(b->type) && strcmp(a->path, b->path) == 0)
+                return true;
         if (a->type != b->type)
                 return false;
         switch (a->type) {
-        case POOL_DIR:
-                return strcmp(a->path, b->path) == 0;
         case POOL_NETFS:
                 return shares_host(left, right) && strcmp(left->dir, right->dir) == 0;
         case POOL_LOGICAL:
@@ -144,6 +150,7 @@ bool pool_def_is_same_storage(const struct pool_def *a, const struct pool_def *b
                 return is_same_adapter(&left->adapter, &right->adapter);
         case POOL_MPATH:
                 return true; /* there is one per host */
+        case POOL_DIR:
         case POOL_FS:
         case POOL_DISK:
         case POOL_TYPE_COUNT:

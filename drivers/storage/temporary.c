@@ -99,10 +99,22 @@ static int rename_noreplace(int directory_fd, const char *from, const char *to)
         return unlinkat(directory_fd, from, 0);
 }
 
+/* Some file systems know no such thing, and are as good as they can be. */
+static bool sync_directory(int directory_fd)
+{
+        return fsync(directory_fd) == 0 || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP;
+}
+
 bool temporary_finish(int directory_fd, const char *temporary, const char *name, GError **error)
 {
-        if (rename_noreplace(directory_fd, temporary, name) == 0)
-                return true;
+        if (rename_noreplace(directory_fd, temporary, name) == 0) {
+                if (sync_directory(directory_fd))
+                        return true;
+                error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot sync the directory of volume '%s'",
+                                name);
+                unlinkat(directory_fd, name, 0);
+                return false;
+        }
         if (errno == EEXIST)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_STORAGE_VOL_EXIST, "'%s'", name);
         return error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot name the new volume '%s'", name);

@@ -179,6 +179,34 @@ START_TEST(test_same_storage)
 }
 END_TEST
 
+static bool shares(const char *a, const char *b)
+{
+        CLEANUP(pool_def_unref)
+        struct pool_def *one = pool_def_parse(a, NULL), *two = pool_def_parse(b, NULL);
+
+        return pool_def_is_same_storage(one, two) && pool_def_is_same_storage(two, one);
+}
+
+#define TARGET "<target><path>/x</path></target>"
+
+/* One directory is one pool's, whatever is mounted on it. */
+START_TEST(test_same_directory)
+{
+        const char *dir = "<pool type='dir'><name>a</name>" TARGET "</pool>";
+        const char *fs =
+                "<pool type='fs'><name>b</name><source><device path='/dev/a'/></source>" TARGET "</pool>";
+        const char *netfs =
+                "<pool type='netfs'><name>c</name><source><host name='h'/><dir path='/d'/></source>"
+                "<target><path>/x/</path></target></pool>";
+        const char *other = "<pool type='dir'><name>d</name><target><path>/x/y</path></target></pool>";
+
+        ck_assert(shares(dir, fs));
+        ck_assert(shares(dir, netfs));
+        ck_assert(shares(fs, netfs));
+        ck_assert(!shares(dir, other));
+}
+END_TEST
+
 /* ---- volumes ---- */
 
 static struct volume *volume(const char *name)
@@ -286,4 +314,5 @@ START_TEST(test_sources)
 END_TEST
 
 CHECK_MAIN("storage-documents", test_canonical, test_numbers, test_numbers_with_comment, test_kept_and_read,
-           test_refused, test_same_storage, test_sets, test_volume_document, test_sources)
+           test_refused, test_same_storage, test_same_directory, test_sets, test_volume_document,
+           test_sources)
