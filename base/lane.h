@@ -65,7 +65,7 @@ enum lane_wake lane_wait(struct lane *lane, int fd, short events, short *revents
  */
 void lane_shield(struct lane *lane);
 
-/* Would a wait of this job end at once? In the lane. */
+/* Would a wait of this job end at once? In the lane, and in what its job divides (pool_for_each()). */
 bool lane_is_interrupted(const struct lane *lane);
 /* Has this job been interrupted, whether or not it shielded itself since? In the lane. */
 bool lane_was_interrupted(const struct lane *lane);

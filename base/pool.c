@@ -8,6 +8,7 @@
 #include "base/error.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -35,6 +36,7 @@ struct pool {
         unsigned threads;
         unsigned idle;
         unsigned reclaiming;
+        unsigned helpers; /* tasks of crews, queued or running */
         bool stopping;
 };
 
@@ -214,9 +216,9 @@ bool pool_is_stopping(const struct pool *pool)
         return g_atomic_int_get(&pool->interrupted);
 }
 
-void pool_submit(struct pool *pool, struct pool_task *task)
+/* With the mutex held. */
+static void push_task(struct pool *pool, struct pool_task *task)
 {
-        pthread_mutex_lock(&pool->mutex);
         g_assert(!task->next && task != pool->last);
         if (pool->last)
                 pool->last->next = task;
@@ -224,6 +226,12 @@ void pool_submit(struct pool *pool, struct pool_task *task)
                 pool->first = task;
         pool->last = task;
         wake_worker(pool);
+}
+
+void pool_submit(struct pool *pool, struct pool_task *task)
+{
+        pthread_mutex_lock(&pool->mutex);
+        push_task(pool, task);
         pthread_mutex_unlock(&pool->mutex);
 }
 
@@ -251,6 +259,113 @@ void pool_reclaim(struct pool *pool)
         else
                 wake_worker(pool);
         pthread_mutex_unlock(&pool->mutex);
+}
+
+/* ---- work that is divided ---- */
+
+/* On the stack of the task that called for it. */
+struct crew {
+        /* const */
+        struct pool *pool; /* borrowed */
+        unsigned count;
+        void (*fn)(unsigned index, void *data);
+        void *data; /* borrowed */
+        /* atomic */
+        gint next; /* the first index that nobody has taken */
+        /* the pool's mutex */
+        struct pool_task tasks[POOL_HELPERS_MAX];
+        unsigned helpers;    /* tasks, queued or running */
+        pthread_cond_t left; /* the last of them */
+};
+
+static void crew_work(struct crew *crew)
+{
+        unsigned index;
+
+        while ((index = (unsigned)g_atomic_int_add(&crew->next, 1)) < crew->count)
+                crew->fn(index, crew->data);
+}
+
+/* With the mutex held. */
+static void crew_remove_helper(struct crew *crew)
+{
+        crew->pool->helpers--;
+        crew->helpers--;
+}
+
+static void help(void *data)
+{
+        struct crew *crew = data;
+        struct pool *pool = crew->pool;
+
+        pool_lend(pool);
+        crew_work(crew);
+        /* The crew is gone as soon as the caller can see that we left. */
+        pthread_mutex_lock(&pool->mutex);
+        crew_remove_helper(crew);
+        if (crew->helpers == 0)
+                pthread_cond_signal(&crew->left);
+        pthread_mutex_unlock(&pool->mutex);
+        pool_reclaim(pool);
+}
+
+static void crew_call_helpers(struct crew *crew, unsigned wanted)
+{
+        struct pool *pool = crew->pool;
+
+        pthread_mutex_lock(&pool->mutex);
+        while (crew->helpers < wanted && pool->helpers < POOL_HELPERS_MAX) {
+                struct pool_task *task = &crew->tasks[crew->helpers++];
+
+                *task = (struct pool_task){ .run = help, .data = crew };
+                pool->helpers++;
+                push_task(pool, task);
+        }
+        pthread_mutex_unlock(&pool->mutex);
+}
+
+/* With the mutex held: takes the crew's tasks out of the queue. */
+static void crew_withdraw(struct crew *crew)
+{
+        struct pool *pool = crew->pool;
+        struct pool_task **link = &pool->first;
+
+        pool->last = NULL;
+        while (*link) {
+                struct pool_task *task = *link;
+
+                if (task->data == crew) {
+                        *link = task->next;
+                        crew_remove_helper(crew);
+                } else {
+                        pool->last = task;
+                        link = &task->next;
+                }
+        }
+}
+
+static void crew_end(struct crew *crew)
+{
+        pthread_mutex_lock(&crew->pool->mutex);
+        crew_withdraw(crew);
+        while (crew->helpers > 0)
+                pthread_cond_wait(&crew->left, &crew->pool->mutex);
+        pthread_mutex_unlock(&crew->pool->mutex);
+        pthread_cond_destroy(&crew->left);
+}
+
+void pool_for_each(struct pool *pool, unsigned count, unsigned helpers,
+                   void (*fn)(unsigned index, void *data), void *data)
+{
+        struct crew crew = { .pool = pool, .count = count, .fn = fn, .data = data };
+
+        g_assert(pool_get_wake_fd(pool) >= 0 && count <= INT_MAX / 2);
+        pthread_cond_init(&crew.left, NULL);
+        pool_lend(pool);
+        crew_call_helpers(&crew, MIN(helpers, count));
+        crew_work(&crew);
+        crew_end(&crew);
+        pool_reclaim(pool);
 }
 
 int pool_get_wake_fd(const struct pool *pool)
