@@ -110,7 +110,7 @@ struct backend {
         /* Removes the storage itself of an inactive pool. NULL: not supported. flags:
          * virStoragePoolDeleteFlags. */
         bool (*remove)(const struct backend_context *context, unsigned flags, GError **error);
-        /* Fills in scan. One volume that cannot be read is logged and left out. */
+        /* Fills in scan. One volume that cannot be read is left out, see backend_left_out(). */
         bool (*refresh)(const struct backend_context *context, struct pool_scan *scan, GError **error);
 
         /* ---- in a job's lane; pool inactive ---- */
@@ -195,7 +195,10 @@ extern const struct backend backend_rbd;
 extern const struct backend backend_scsi;
 extern const struct backend backend_zfs;
 
-/* ---- for backends that follow changes (pool's lane) ---- */
+/* ---- for backends (pool's lane) ---- */
+
+/* A file that may be a volume cannot be read: the model logs that once, not at every refresh. */
+void backend_left_out(const struct backend_context *context, const char *name, const GError *why);
 
 /* Something changed behind the pool: it is refreshed soon (coalesced). Pool's lane. */
 void backend_changed(struct storage_pool *pool);

@@ -2,11 +2,12 @@
 /*
  * What is in a pool's directory. A file that has not changed since the last scan (inode, size, times) keeps
  * its description; of one that is new the header is read. What cannot be a volume is passed over. Lanes as in
- * backend.h.
+ * backend.h; a scan divides the files among threads of the pool (pool_for_each()). No slot is held while the
+ * file system is asked, which may be slow, or dead.
  */
 #include "base/error.h"
 #include "base/lane.h"
-#include "base/log.h"
+#include "base/pool.h"
 #include "drivers/storage/directory.h"
 #include "drivers/storage/image.h"
 #include "drivers/storage/temporary.h"
@@ -22,6 +23,10 @@
 #include <unistd.h>
 
 #define STAT_UNIT 512 /* of st_blocks */
+/* Who looks at files beside the job that scans: enough to keep a disk's queue or a file server busy. */
+#define SCAN_HELPERS 15
+/* A helper per so many files, so that a few files are looked at by the job alone. */
+#define FILES_PER_HELPER 64
 
 int directory_open(const struct backend_context *context, GError **error)
 {
@@ -55,6 +60,17 @@ int directory_open_file(int directory_fd, const char *name, int flags, GError **
                 return -1;
         }
         return fd_steal(&fd);
+}
+
+/* The slot is others' while the file system is asked. */
+static void lend(const struct backend_context *context)
+{
+        pool_lend(lane_get_pool(context->lane));
+}
+
+static void reclaim(const struct backend_context *context)
+{
+        pool_reclaim(lane_get_pool(context->lane));
 }
 
 /* ---- one entry ---- */
@@ -174,42 +190,111 @@ static bool look(const struct pool_def *def, int directory_fd, const char *name,
 bool directory_probe(const struct backend_context *context, const char *name, const struct volume *before,
                      struct volume **volume, GError **error)
 {
-        CLEANUP_FD int directory_fd = directory_open(context, error);
         g_autoptr(GError) failure = NULL;
+        int directory_fd;
 
         *volume = NULL;
-        if (directory_fd < 0)
-                return false;
-        if (!look(context->def, directory_fd, name, before, volume, &failure))
-                log_gerror(LOG_LEVEL_WARNING, failure, "file '%s' in storage pool '%s' is left out", name,
-                           context->def->base.name);
-        return true;
+        lend(context);
+        directory_fd = directory_open(context, error);
+        if (directory_fd >= 0) {
+                look(context->def, directory_fd, name, before, volume, &failure);
+                close(directory_fd);
+        }
+        reclaim(context);
+        if (failure)
+                backend_left_out(context, name, failure);
+        return directory_fd >= 0;
 }
 
 /* ---- all of them ---- */
 
-static bool take_entries(const struct backend_context *context, DIR *directory, struct pool_scan *scan,
-                         GError **error)
-{
-        for (struct dirent *entry = readdir(directory); entry; entry = readdir(directory)) {
-                const char *name = entry->d_name;
-                g_autoptr(GError) failure = NULL;
-                struct volume *volume;
+/* A name in the directory, and what it turned out to be. */
+struct find {
+        char *name;            /* owned */
+        struct volume *volume; /* ref; NULL: none */
+        GError *failure;       /* owned; of what cannot be read */
+};
 
-                if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || temporary_is_name(name))
-                        continue;
-                if (lane_is_interrupted(context->lane))
-                        return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_ABORTED,
-                                         "refresh of storage pool '%s' was interrupted",
-                                         context->def->base.name);
-                if (!look(context->def, dirfd(directory), name, volume_set_find(scan->before, name), &volume,
-                          &failure))
-                        log_gerror(LOG_LEVEL_WARNING, failure, "file '%s' in storage pool '%s' is left out",
-                                   name, context->def->base.name);
-                else if (volume)
-                        g_ptr_array_add(scan->volumes, volume);
+static void find_clear(void *data)
+{
+        struct find *find = data;
+
+        g_free(find->name);
+        volume_unref(find->volume);
+        g_clear_error(&find->failure);
+}
+
+struct sweep {
+        /* const */
+        const struct backend_context *context;
+        int directory_fd;                /* borrowed */
+        const struct volume_set *before; /* borrowed; NULL: nothing is known */
+        struct find *finds;              /* borrowed; each has its index */
+        /* atomic */
+        gint interrupted;
+};
+
+/* Any thread of the pool. */
+static void sweep_one(unsigned index, void *data)
+{
+        struct sweep *sweep = data;
+        struct find *find = &sweep->finds[index];
+
+        if (lane_is_interrupted(sweep->context->lane)) {
+                g_atomic_int_set(&sweep->interrupted, 1);
+                return;
         }
+        look(sweep->context->def, sweep->directory_fd, find->name, volume_set_find(sweep->before, find->name),
+             &find->volume, &find->failure);
+}
+
+static void take_find(const struct backend_context *context, struct find *find, struct pool_scan *scan)
+{
+        if (find->failure)
+                backend_left_out(context, find->name, find->failure);
+        else if (find->volume)
+                g_ptr_array_add(scan->volumes, g_steal_pointer(&find->volume));
+}
+
+static bool sweep(const struct backend_context *context, int directory_fd, GArray *finds,
+                  struct pool_scan *scan, GError **error)
+{
+        struct sweep sweep = {
+                .context = context,
+                .directory_fd = directory_fd,
+                .before = scan->before,
+                .finds = (struct find *)(void *)finds->data,
+        };
+        unsigned helpers = MIN(finds->len / FILES_PER_HELPER, SCAN_HELPERS);
+
+        pool_for_each(lane_get_pool(context->lane), finds->len, helpers, sweep_one, &sweep);
+        if (sweep.interrupted)
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_ABORTED,
+                                 "refresh of storage pool '%s' was interrupted", context->def->base.name);
+        for (unsigned i = 0; i < finds->len; i++)
+                take_find(context, &sweep.finds[i], scan);
         return true;
+}
+
+static bool is_passed_over(const char *name)
+{
+        return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || temporary_is_name(name);
+}
+
+static bool list_names(const struct backend_context *context, DIR *directory, GArray *finds, GError **error)
+{
+        struct dirent *entry;
+
+        for (errno = 0; (entry = readdir(directory)); errno = 0) {
+                struct find find = { .name = entry->d_name };
+
+                if (is_passed_over(find.name))
+                        continue;
+                find.name = g_strdup(find.name);
+                g_array_append_val(finds, find);
+        }
+        return errno == 0 || error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot read directory '%s'",
+                                             context->def->path);
 }
 
 static bool take_permissions(int directory_fd, struct storage_permissions *permissions, GError **error)
@@ -241,37 +326,71 @@ static bool take_numbers(const struct backend_context *context, int directory_fd
         return true;
 }
 
-bool directory_refresh(const struct backend_context *context, struct pool_scan *scan, GError **error)
+/* What there is to know of the directory itself, and the names in it. */
+static DIR *begin_refresh(const struct backend_context *context, struct pool_scan *scan, GArray *finds,
+                          GError **error)
 {
         int fd = directory_open(context, error);
         DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
-        bool good;
 
         if (!directory) {
                 fd_cleanup(&fd);
-                return false;
+                return NULL;
         }
-        good = take_entries(context, directory, scan, error) &&
-               take_permissions(fd, &scan->permissions, error) &&
-               take_numbers(context, fd, &scan->numbers, error);
+        if (list_names(context, directory, finds, error) && take_permissions(fd, &scan->permissions, error) &&
+            take_numbers(context, fd, &scan->numbers, error))
+                return directory;
+        closedir(directory);
+        return NULL;
+}
+
+bool directory_refresh(const struct backend_context *context, struct pool_scan *scan, GError **error)
+{
+        g_autoptr(GArray) finds = g_array_new(FALSE, FALSE, sizeof(struct find));
+        DIR *directory;
+        bool good;
+
+        g_array_set_clear_func(finds, find_clear);
+        lend(context);
+        directory = begin_refresh(context, scan, finds, error);
+        reclaim(context);
+        if (!directory)
+                return false;
+        good = sweep(context, dirfd(directory), finds, scan, error);
         closedir(directory);
         return good;
 }
 
 bool directory_measure(const struct backend_context *context, struct pool_numbers *numbers, GError **error)
 {
-        CLEANUP_FD int fd = directory_open(context, error);
+        CLEANUP_FD int fd = -1;
+        bool good;
 
-        return fd >= 0 && take_numbers(context, fd, numbers, error);
+        lend(context);
+        fd = directory_open(context, error);
+        good = fd >= 0 && take_numbers(context, fd, numbers, error);
+        reclaim(context);
+        return good;
+}
+
+static bool look_again(const struct backend_context *context, const struct volume *volume,
+                       struct volume **now, GError **error)
+{
+        CLEANUP_FD int directory_fd = directory_open(context, error);
+
+        return directory_fd >= 0 && look(context->def, directory_fd, volume->name, volume, now, error);
 }
 
 bool directory_stat(const struct backend_context *context, const struct volume *volume, uint64_t *capacity,
                     uint64_t *allocation, uint64_t *physical, GError **error)
 {
-        CLEANUP_FD int directory_fd = directory_open(context, error);
         CLEANUP(volume_unref) struct volume *now = NULL;
+        bool good;
 
-        if (directory_fd < 0 || !look(context->def, directory_fd, volume->name, volume, &now, error))
+        lend(context);
+        good = look_again(context, volume, &now, error);
+        reclaim(context);
+        if (!good)
                 return false;
         if (!now)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_STORAGE_VOL,

@@ -81,6 +81,8 @@ static inline struct storage_pool_state *storage_pool_edit(struct storage_pool *
 /* Lane: fills state (edited, active definition set) with what is in the pool. */
 bool storage_pool_fill(struct storage_pool_state *state, const struct backend *backend,
                        const struct backend_context *context, GError **error);
+/* What the pool remembers of a file that it left out; to be destroyed with its table. */
+void storage_left_out_free(void *data);
 /* Lane: publishes that the pool is inactive. */
 void storage_pool_publish_stopped(struct storage_pool *pool);
 /* Lane: scans the pool and publishes what was found. */

@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "drivers/storage/model.h"
 
+#include <string.h>
+
 /* Changes are collected for this long before they are looked at. */
 #define CHANGES_DELAY_MS 50
 /* More names than this are not looked up one by one. */
@@ -28,6 +30,42 @@ static void set_problem(struct storage_pool_state *state, const char *problem)
 {
         g_free(state->problem);
         state->problem = g_strdup(problem);
+}
+
+/* ---- files that cannot be read ---- */
+
+struct left_out {
+        char *why;     /* owned; the text that was logged */
+        unsigned scan; /* the last that came upon it */
+};
+
+void storage_left_out_free(void *data)
+{
+        struct left_out *left_out = data;
+
+        g_free(left_out->why);
+        g_free(left_out);
+}
+
+void backend_left_out(const struct backend_context *context, const char *name, const GError *why)
+{
+        struct storage_pool *pool = context->pool;
+        struct left_out *known = g_hash_table_lookup(pool->left_out, name);
+
+        if (known && strcmp(known->why, why->message) == 0) {
+                known->scan = pool->scans;
+                return;
+        }
+        log_gerror(LOG_LEVEL_WARNING, why, "file '%s' in storage pool '%s' is left out", name,
+                   context->def->base.name);
+        known = g_new(struct left_out, 1);
+        *known = (struct left_out){ g_strdup(why->message), pool->scans };
+        g_hash_table_replace(pool->left_out, g_strdup(name), known);
+}
+
+static gboolean was_not_met(gpointer name, gpointer left_out, gpointer pool)
+{
+        return ((const struct left_out *)left_out)->scan != ((const struct storage_pool *)pool)->scans;
 }
 
 /* ---- scanning ---- */
@@ -74,9 +112,12 @@ bool storage_pool_fill(struct storage_pool_state *state, const struct backend *b
         bool found;
 
         scan_init(&scan, state->volumes);
+        context->pool->scans++;
         found = backend->refresh(context, &scan, error);
-        if (found)
+        if (found) {
                 take_scan(state, &scan);
+                g_hash_table_foreach_remove(context->pool->left_out, was_not_met, context->pool);
+        }
         g_ptr_array_unref(scan.volumes);
         return found;
 }
@@ -123,6 +164,8 @@ static bool rescan_one(const struct backend *backend, const struct backend_conte
 
         if (!backend->probe(context, name, known, &volume, error))
                 return false;
+        if (volume)
+                g_hash_table_remove(context->pool->left_out, name);
         if (volume && volume_set_find(before, name) == volume) {
                 volume_unref(volume);
                 return true;

@@ -55,6 +55,7 @@ static void kind_object_init(struct managed *object, void *context)
         pool->reader = lane_new(pool->storage->pool, pool->storage->loop, object->uuid_text);
         pool->busy = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         pool->changed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        pool->left_out = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, storage_left_out_free);
 }
 
 static void kind_object_clear(struct managed *object)
@@ -69,6 +70,7 @@ static void kind_object_clear(struct managed *object)
         lane_unref(pool->reader);
         g_hash_table_unref(pool->busy);
         g_hash_table_unref(pool->changed);
+        g_hash_table_unref(pool->left_out);
 }
 
 const struct managed_kind storage_pool_kind = {

@@ -69,6 +69,8 @@ struct storage_pool {
         struct lane_timer *timer; /* owned; a look at changes to come */
         GHashTable *changed;      /* owned; names of volumes to look at then */
         bool all_changed;         /* or all of them */
+        GHashTable *left_out;     /* owned; name of a file that cannot be read -> struct left_out */
+        unsigned scans;           /* that were begun */
 };
 
 static inline const struct storage_pool_state *storage_pool_get_published(const struct storage_pool *pool)
