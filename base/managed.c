@@ -136,6 +136,53 @@ void managed_unref(struct managed *object)
         g_free(object);
 }
 
+/* ---- what comes from the lane ---- */
+
+struct arrival {
+        loop_fn fn;
+        void *data;
+};
+
+static struct arrival *arrival_new(loop_fn fn, void *data)
+{
+        struct arrival *arrival = g_new(struct arrival, 1);
+
+        *arrival = (struct arrival){ fn, data };
+        return arrival;
+}
+
+/* Does fn(data) now, or in its turn behind what waits for a listener. */
+static void arrive(struct managed *object, loop_fn fn, void *data)
+{
+        if (!object->held && g_queue_is_empty(&object->arrivals))
+                fn(data);
+        else
+                g_queue_push_tail(&object->arrivals, arrival_new(fn, data));
+}
+
+void managed_hold(struct managed *object)
+{
+        g_assert(on_loop(lane_get_loop(object->lane)));
+        managed_ref(object);
+        object->held++;
+}
+
+void managed_release(struct managed *object)
+{
+        struct arrival *arrival;
+
+        g_assert(on_loop(lane_get_loop(object->lane)) && object->held > 0);
+        object->held--;
+        while (!object->held && (arrival = g_queue_pop_head(&object->arrivals))) {
+                arrival->fn(arrival->data);
+                g_free(arrival);
+        }
+        registry_settle(object);
+        managed_unref(object);
+}
+
+/* ---- runs ---- */
+
 struct run {
         struct managed *object; /* ref */
         managed_work work;
@@ -157,6 +204,13 @@ static void run_finish(void *data)
         g_free(run);
 }
 
+static void run_arrive(void *data)
+{
+        struct run *run = data;
+
+        arrive(run->object, run_finish, run);
+}
+
 static void run_work(void *data)
 {
         struct run *run = data;
@@ -167,7 +221,7 @@ static void run_work(void *data)
                 error_set(&run->error, run->object->kind->from, ERROR_INTERNAL_ERROR,
                           "%s '%s': failed without a reason", run->object->kind->noun,
                           managed_get_current_name(run->object));
-        loop_post(lane_get_loop(run->object->lane), run_finish, run);
+        loop_post(lane_get_loop(run->object->lane), run_arrive, run);
 }
 
 void managed_run(struct managed *object, enum managed_urgency urgency, managed_work work, managed_done done,
@@ -187,12 +241,13 @@ void managed_run(struct managed *object, enum managed_urgency urgency, managed_w
 struct managed_state *managed_edit(struct managed *object)
 {
         struct managed_state *state = managed_state_new(object->kind);
+        const size_t head = offsetof(struct managed_state, kind);
 
         g_assert(in_lane(object->lane));
         if (!object->current)
                 return state;
-        memcpy(state, object->current, object->kind->state_size);
-        state->refs = 1;
+        /* All but the references, which the loop counts meanwhile. */
+        memcpy((char *)state + head, (const char *)object->current + head, object->kind->state_size - head);
         if (state->persistent)
                 definition_ref(state->persistent);
         if (state->active)
@@ -202,24 +257,70 @@ struct managed_state *managed_edit(struct managed *object)
         return state;
 }
 
+/* ---- publications ---- */
+
 struct publication {
-        struct managed *object;      /* ref */
-        struct managed_state *state; /* ref; NULL: the object ended, or only an event */
-        struct managed_event *event; /* owned */
-        bool only_event;
+        struct managed *object;       /* ref */
+        struct managed_state *before; /* ref; from the loop on */
+        struct managed_state *after;  /* ref; NULL: the object ended */
+        struct managed_event *event;  /* owned */
+        bool only_event;              /* before and after are what is published then */
+        unsigned told;                /* listeners */
 };
+
+static void publication_free(struct publication *publication)
+{
+        struct managed *object = publication->object;
+
+        managed_state_unref(publication->before);
+        managed_state_unref(publication->after);
+        event_free(object->kind, publication->event);
+        g_free(publication);
+        registry_settle(object);
+        managed_unref(object);
+}
+
+static void publication_tell(void *data)
+{
+        struct publication *publication = data;
+        struct managed *object = publication->object;
+        const struct registry_change change = {
+                .object = object,
+                .before = publication->before,
+                .after = publication->after,
+                .event = publication->event,
+        };
+
+        if ((!change.before && !change.after) || registry_tell(&change, &publication->told))
+                publication_free(publication);
+        else
+                g_queue_push_head(&object->arrivals, arrival_new(publication_tell, publication));
+}
+
+static struct managed_state *state_ref(struct managed_state *state)
+{
+        return state ? managed_state_ref(state) : NULL;
+}
+
+static void publication_swap(void *data)
+{
+        struct publication *publication = data;
+        struct managed *object = publication->object;
+
+        if (publication->only_event) {
+                publication->before = state_ref(object->published);
+                publication->after = state_ref(object->published);
+        } else {
+                publication->before = registry_swap(object, state_ref(publication->after));
+        }
+        publication_tell(publication);
+}
 
 static void publication_arrive(void *data)
 {
         struct publication *publication = data;
 
-        if (publication->only_event)
-                registry_announce(publication->object, publication->event);
-        else
-                registry_swap(publication->object, g_steal_pointer(&publication->state), publication->event);
-        event_free(publication->object->kind, publication->event);
-        managed_unref(publication->object);
-        g_free(publication);
+        arrive(publication->object, publication_swap, publication);
 }
 
 static void publish(struct managed *object, struct managed_state *state, struct managed_event *event,
@@ -227,7 +328,12 @@ static void publish(struct managed *object, struct managed_state *state, struct 
 {
         struct publication *publication = g_new(struct publication, 1);
 
-        *publication = (struct publication){ managed_ref(object), state, event, only_event };
+        *publication = (struct publication){
+                .object = managed_ref(object),
+                .after = state,
+                .event = event,
+                .only_event = only_event,
+        };
         loop_post(lane_get_loop(object->lane), publication_arrive, publication);
 }
 

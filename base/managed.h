@@ -140,6 +140,8 @@ struct managed {
         struct managed_state *published; /* ref; NULL: clients do not know the object (yet, or any more) */
         char *name;                      /* owned; the key in the registry */
         unsigned pending;                /* runs on the way; keeps the object registered */
+        unsigned held;                   /* see managed_hold() */
+        GQueue arrivals;                 /* of struct arrival, owned; from the lane, in order, while held */
 };
 
 /* Any thread. */
@@ -173,6 +175,16 @@ void managed_publish(struct managed *object, struct managed_state *state, struct
 
 /* Lane: announces event (taken) without a change of state, in order with the publications. */
 void managed_emit(struct managed *object, struct managed_event *event);
+
+/*
+ * Loop, by a listener of the registry while it is told of a change, for when it has more to tell than a turn
+ * of the loop should take: the listeners behind it and all that comes from the lane after this change
+ * (publications, ends of runs) wait until it calls release, once it is done, in a later turn. So signals keep
+ * their order, and whoever gets a reply has seen them; reads find the change's state published meanwhile.
+ * Several may hold an object; it lives at least as long.
+ */
+void managed_hold(struct managed *object);
+void managed_release(struct managed *object);
 
 /* Lane: is the object defined at all, active? Fills *error with kind->missing / OPERATION_INVALID, naming the
  * object. */

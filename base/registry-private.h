@@ -3,11 +3,12 @@
 
 /* Between managed.c and registry.c: what arrives from a lane. Loop thread. */
 
-#include "base/managed.h"
+#include "base/registry.h"
 
-/* Makes state (taken; NULL: the object ended) the published one and tells the listeners. */
-void registry_swap(struct managed *object, struct managed_state *state, const struct managed_event *event);
-/* Tells the listeners about an event without a change of state. */
-void registry_announce(struct managed *object, const struct managed_event *event);
-/* A run ended: forgets an object that nobody knows and nothing is on the way for. */
+/* Makes state (taken; NULL: the object ended) the published one; returns the one before, with its reference.
+ */
+struct managed_state *registry_swap(struct managed *object, struct managed_state *state);
+/* Tells the listeners from *told on; false: one of them holds the object, and those behind it wait. */
+bool registry_tell(const struct registry_change *change, unsigned *told);
+/* Forgets an object that nobody knows and nothing is on the way for. */
 void registry_settle(struct managed *object);

@@ -258,13 +258,19 @@ void registry_release_name(struct managed *object, const char *name)
 
 /* ---- what arrives from the lanes ---- */
 
-static void tell(const struct registry *registry, const struct registry_change *change)
+bool registry_tell(const struct registry_change *change, unsigned *told)
 {
-        for (unsigned i = 0; i < registry->listeners->len; i++) {
-                const struct listener *listener = &g_array_index(registry->listeners, struct listener, i);
+        const GArray *listeners = change->object->registry->listeners;
 
+        while (*told < listeners->len) {
+                const struct listener *listener = &g_array_index(listeners, struct listener, *told);
+
+                if (change->object->held)
+                        return false;
+                (*told)++;
                 listener->fn(change, listener->data);
         }
+        return true;
 }
 
 static void follow_rename(struct registry *registry, struct managed *object, const char *name)
@@ -277,40 +283,22 @@ static void follow_rename(struct registry *registry, struct managed *object, con
         g_hash_table_insert(registry->by_name, g_strdup(name), object);
 }
 
-void registry_swap(struct managed *object, struct managed_state *state, const struct managed_event *event)
+struct managed_state *registry_swap(struct managed *object, struct managed_state *state)
 {
         struct registry *registry = object->registry;
-        CLEANUP(managed_state_unref) struct managed_state *before = object->published;
-        struct registry_change change = {
-                .object = object, .before = before, .after = state, .event = event
-        };
+        struct managed_state *before = object->published;
 
         object->published = state;
         registry->published += (state != NULL);
         registry->published -= (before != NULL);
         if (state)
                 follow_rename(registry, object, managed_state_get_name(state));
-        if (before || state)
-                tell(registry, &change);
-        registry_settle(object);
-}
-
-void registry_announce(struct managed *object, const struct managed_event *event)
-{
-        struct registry_change change = {
-                .object = object,
-                .before = object->published,
-                .after = object->published,
-                .event = event,
-        };
-
-        if (object->published)
-                tell(object->registry, &change);
+        return before;
 }
 
 void registry_settle(struct managed *object)
 {
-        if (object->pending == 0 && !object->published && object->link.data &&
+        if (object->pending == 0 && !object->held && !object->published && object->link.data &&
             g_hash_table_lookup(object->registry->by_uuid, &object->uuid) == object)
                 forget(object->registry, object);
 }
@@ -365,13 +353,16 @@ static bool check_file_name(const struct registry *registry, const char *name,
 struct managed *registry_install(struct registry *registry, struct managed_state *state, GError **error)
 {
         struct managed *object = registry_reserve(registry, managed_state_get_definition(state), error);
+        struct registry_change change = { .object = object, .after = state };
+        unsigned told = 0;
 
         if (!object) {
                 managed_state_unref(state);
                 return NULL;
         }
         object->current = managed_state_ref(state);
-        registry_swap(object, state, NULL);
+        registry_swap(object, state);
+        registry_tell(&change, &told);
         return object;
 }
 

@@ -344,6 +344,105 @@ START_TEST(store_failure_keeps_the_old_definition)
 }
 END_TEST
 
+/* ---- a listener that has much to tell ---- */
+
+static void hold_what_is_new(const struct registry_change *change, void *data)
+{
+        struct managed **held = data;
+
+        if (change->before)
+                return;
+        managed_hold(change->object);
+        *held = change->object;
+}
+
+static void set_flag(void *data)
+{
+        *(bool *)data = true;
+}
+
+static void send_flag(void *data)
+{
+        loop_post(loop, set_flag, data);
+}
+
+/* Until all that the lane has sent is here. */
+static void wait_for_lane(const struct managed *object)
+{
+        bool arrived = false;
+
+        lane_post(object->lane, send_flag, &arrived);
+        while (!arrived)
+                loop_step(loop, true);
+}
+
+START_TEST(what_follows_waits_for_a_listener_that_holds)
+{
+        struct outcome outcome = { 0 };
+        struct managed *held = NULL;
+
+        registry_unlisten(registry, note, NULL);
+        registry_listen(registry, hold_what_is_new, &held);
+        registry_listen(registry, note, NULL);
+        define(&outcome, ID_A " one");
+        while (!held)
+                loop_step(loop, true);
+        define(&outcome, ID_A " one");
+        erase(&outcome, held);
+        wait_for_lane(held);
+        ck_assert_str_eq(journal->str, "");
+        ck_assert_ptr_eq(find(ID_A), held);
+        managed_release(held);
+        ck_assert_str_eq(journal->str, "-xD;.xxD;.x-U;.");
+        ck_assert_uint_eq(outcome.running, 0);
+        ck_assert_ptr_null(find(ID_A));
+}
+END_TEST
+
+START_TEST(each_of_several_holds_counts)
+{
+        struct managed *first = NULL, *second = NULL;
+        struct outcome outcome = { 0 };
+
+        registry_listen(registry, hold_what_is_new, &first);
+        registry_listen(registry, hold_what_is_new, &second);
+        define(&outcome, ID_A " one");
+        while (!first)
+                loop_step(loop, true);
+        wait_for_lane(first);
+        ck_assert_str_eq(journal->str, "-xD;");
+        ck_assert_ptr_null(second);
+        managed_release(first);
+        ck_assert_ptr_eq(second, first);
+        managed_hold(first);
+        managed_release(first);
+        ck_assert_str_eq(journal->str, "-xD;");
+        managed_release(second);
+        ck_assert_str_eq(journal->str, "-xD;.");
+}
+END_TEST
+
+/* Nobody knows it any more, but its end has not been told. */
+START_TEST(an_object_that_ended_stays_while_it_is_held)
+{
+        struct outcome outcome = { 0 };
+        struct managed *object;
+        struct uuid uuid;
+
+        define(&outcome, ID_A " one");
+        wait_for(&outcome);
+        object = find(ID_A);
+        erase(&outcome, object);
+        managed_hold(object);
+        wait_for_lane(object);
+        ck_assert(uuid_parse(&uuid, ID_A, NULL));
+        ck_assert_ptr_eq(registry_find_pending(registry, &uuid), object);
+        managed_release(object);
+        ck_assert_ptr_null(registry_find_pending(registry, &uuid));
+        ck_assert_str_eq(journal->str, "-xD;.x-U;.");
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("managed");
@@ -363,6 +462,9 @@ int main(void)
         tcase_add_test(tests, new_name_is_reserved_until_it_is_given_up);
         tcase_add_test(tests, damaged_files_are_left_out);
         tcase_add_test(tests, store_failure_keeps_the_old_definition);
+        tcase_add_test(tests, what_follows_waits_for_a_listener_that_holds);
+        tcase_add_test(tests, each_of_several_holds_counts);
+        tcase_add_test(tests, an_object_that_ended_stays_while_it_is_held);
         suite_add_tcase(suite, tests);
         srunner_run_all(runner, CK_NORMAL);
         failed = srunner_ntests_failed(runner);
