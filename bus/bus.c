@@ -41,12 +41,18 @@ static void on_serve(void *data)
         dispatch_serve(data);
 }
 
+static void on_unclogged(void *data)
+{
+        dispatch_serve(data);
+        storage_vol_signals_continue(data);
+}
+
 static const struct connection_events events = {
         .ready = on_ready,
         .lost = on_lost,
         .message = on_message,
         .delivered = on_serve,
-        .unclogged = on_serve,
+        .unclogged = on_unclogged,
 };
 
 static char *get_address(enum bus_type type)
@@ -78,6 +84,8 @@ struct bus *bus_new(struct loop *loop, enum bus_type type)
         g_queue_init(&bus->calls);
         g_queue_init(&bus->ready);
         bus->serve_timer = loop_timer_new(loop, G_MAXINT, dispatch_continue, bus);
+        g_queue_init(&bus->announcements);
+        bus->announce_timer = loop_timer_new(loop, G_MAXINT, storage_vol_signals_continue, bus);
         return bus;
 }
 
@@ -101,7 +109,8 @@ void bus_add_connection(struct bus *bus, const struct bus_model *model)
                 if (connect->branches[i].registry)
                         registry_listen(connect->branches[i].registry, object_manager_follow,
                                         &connect->branches[i]);
-        storage_listen_volumes(connect->storage, storage_vol_follow, &connect->branches[TREE_VOLUMES]);
+        storage_listen_volumes(connect->storage, storage_vol_signals_follow,
+                               &connect->branches[TREE_VOLUMES]);
         job_list_listen(connect->jobs, job_follow, &connect->branches[TREE_JOBS]);
 }
 
@@ -139,7 +148,8 @@ static void stop_listening(struct connect *connect)
                 if (connect->branches[i].registry)
                         registry_unlisten(connect->branches[i].registry, object_manager_follow,
                                           &connect->branches[i]);
-        storage_unlisten_volumes(connect->storage, storage_vol_follow, &connect->branches[TREE_VOLUMES]);
+        storage_unlisten_volumes(connect->storage, storage_vol_signals_follow,
+                                 &connect->branches[TREE_VOLUMES]);
         job_list_unlisten(connect->jobs, job_follow, &connect->branches[TREE_JOBS]);
 }
 
@@ -151,12 +161,14 @@ void bus_free(struct bus *bus)
                 return;
         for (unsigned i = 0; i < bus->connects->len; i++)
                 stop_listening(g_ptr_array_index(bus->connects, i));
+        storage_vol_signals_end(bus);
         abandon_calls(bus);
         connection_free(bus->connection);
         caller_forget_all(bus);
         while ((caller = g_queue_pop_head(&bus->ready)))
                 caller_unref(caller);
         loop_timer_free(bus->serve_timer);
+        loop_timer_free(bus->announce_timer);
         g_hash_table_unref(bus->callers);
         g_ptr_array_unref(bus->connects);
         g_free(bus);

@@ -21,7 +21,8 @@
 #define RECEIVED_MAX (128L * 1024 * 1024)
 /* Bytes that wait to be written: calls wait from here on ... */
 #define CLOG_BYTES   (128L * 1024)
-#define UNCLOG_BYTES (16L * 1024)
+#define BUSY_BYTES   (32L * 1024) /* many signals wait from here on */
+#define UNCLOG_BYTES (16L * 1024) /* and both no more from here on */
 /* ... and signals, which nobody can hold back, are dropped from here on. */
 #define SIGNALS_MAX (64L * 1024 * 1024)
 /* What libdbus reads at once. */
@@ -42,13 +43,15 @@ struct connection {
         void *data; /* borrowed; for events */
         /* loop */
         enum connection_state state;
-        DBusConnection *bus;      /* ref; NULL while there is none */
-        struct watch *reader;     /* borrowed from bus; its enabled watch for reading */
-        GHashTable *replies;      /* serial -> struct pending_reply */
-        struct loop_timer *timer; /* owned; see on_timer() */
+        DBusConnection *bus;             /* ref; NULL while there is none */
+        struct watch *reader;            /* borrowed from bus; its enabled watch for reading */
+        GHashTable *replies;             /* serial -> struct pending_reply */
+        struct loop_timer *timer;        /* owned; see on_timer() */
+        struct loop_timer *unclog_timer; /* owned; see connection_send() */
         unsigned retry_ms;
         bool started; /* retry when it fails */
         bool clogged;
+        bool busy;
         bool dropping;   /* signals */
         GError *failure; /* owned; of the attempt that connection_start() waits for */
 };
@@ -105,9 +108,20 @@ static void deliver(struct connection *connection)
                 loop_timer_set(connection->timer, 0);
 }
 
-static void unclog(struct connection *connection)
+static bool is_drained(const struct connection *connection)
 {
+        return (connection->clogged || connection->busy) && connection->bus &&
+               dbus_connection_get_outgoing_size(connection->bus) < UNCLOG_BYTES;
+}
+
+static void unclog(void *data)
+{
+        struct connection *connection = data;
+
+        if (!is_drained(connection))
+                return;
         connection->clogged = false;
+        connection->busy = false;
         if (connection->dropping)
                 log_warning("the bus reads again; signals were dropped meanwhile");
         connection->dropping = false;
@@ -131,9 +145,7 @@ static void on_watch(int fd, short revents, void *data)
         /* When it is out of memory it does nothing, and poll says the same again. */
         dbus_watch_handle(watch->watch, flags);
         deliver(connection);
-        if (connection->clogged && connection->bus &&
-            dbus_connection_get_outgoing_size(connection->bus) < UNCLOG_BYTES)
-                unclog(connection);
+        unclog(connection);
 }
 
 static void watch_toggled(DBusWatch *dbus_watch, void *data)
@@ -191,6 +203,7 @@ static void disconnect(struct connection *connection)
 
         connection->state = CONNECTION_IDLE;
         connection->clogged = false;
+        connection->busy = false;
         connection->dropping = false;
         if (!bus)
                 return;
@@ -411,6 +424,9 @@ void connection_send(struct connection *connection, DBusMessage *message)
 {
         if (may_send(connection, message) && !dbus_connection_send(connection->bus, message, NULL))
                 g_error("out of memory while sending a message");
+        /* libdbus may have written all that waited, and has no more use for our watch. */
+        if (is_drained(connection))
+                loop_timer_set(connection->unclog_timer, 0);
 }
 
 bool connection_has_unsent(const struct connection *connection)
@@ -424,6 +440,14 @@ bool connection_is_clogged(struct connection *connection)
             dbus_connection_get_outgoing_size(connection->bus) > CLOG_BYTES)
                 connection->clogged = true;
         return connection->clogged;
+}
+
+bool connection_is_busy(struct connection *connection)
+{
+        if (!connection->busy && connection->bus &&
+            dbus_connection_get_outgoing_size(connection->bus) > BUSY_BYTES)
+                connection->busy = true;
+        return connection->busy;
 }
 
 void connection_read_ahead(struct connection *connection, size_t limit)
@@ -466,6 +490,7 @@ struct connection *connection_new(struct loop *loop, const char *address, const 
         connection->data = data;
         connection->replies = g_hash_table_new_full(NULL, NULL, NULL, g_free);
         connection->timer = loop_timer_new(loop, CONNECTION_ATTEMPT_MS, on_timer, connection);
+        connection->unclog_timer = loop_timer_new(loop, G_MAXINT, unclog, connection);
         connection->retry_ms = CONNECTION_RETRY_MIN_MS;
         return connection;
 }
@@ -476,6 +501,7 @@ void connection_free(struct connection *connection)
                 return;
         disconnect(connection);
         loop_timer_free(connection->timer);
+        loop_timer_free(connection->unclog_timer);
         g_hash_table_unref(connection->replies);
         g_clear_error(&connection->failure);
         g_free(connection->address);

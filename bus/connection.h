@@ -28,7 +28,8 @@ struct connection_events {
         void (*message)(DBusMessage *message, void *data);
         /* The messages that had come together are delivered. */
         void (*delivered)(void *data);
-        /* What waited to be written has become little again; see connection_is_clogged(). */
+        /* What waited to be written has become little again; see connection_is_clogged() and
+         * connection_is_busy(). */
         void (*unclogged)(void *data);
 };
 
@@ -61,6 +62,12 @@ bool connection_has_unsent(const struct connection *connection);
  * be answered before events->unclogged.
  */
 bool connection_is_clogged(struct connection *connection);
+
+/*
+ * Is there enough to write for now? Then who has many signals to send should go on at events->unclogged: a
+ * reply stands behind what waits here.
+ */
+bool connection_is_busy(struct connection *connection);
 
 /*
  * Reads what has come meanwhile, up to limit bytes, and delivers it. For fairness between senders under

@@ -7,11 +7,8 @@
 
 #include "bus/call.h"
 #include "bus/interface.h"
-#include "bus/object-manager.h"
 #include "bus/object-path.h"
 #include "introspection/storage-vol.h"
-
-#include <string.h>
 
 static struct volume *target_get_volume(const struct target *target)
 {
@@ -234,42 +231,4 @@ void on_storage_vol_wipe(struct call *call)
 
         call_read(call, "uu", &algorithm, &flags);
         storage_volume_wipe(call_get_storage(call), call_get_volume(call), algorithm, flags, done, call);
-}
-
-/* ---- changes of volumes ---- */
-
-static uint64_t bit_if(bool changed, enum interface_storage_vol_property property)
-{
-        return changed ? UINT64_C(1) << property : 0;
-}
-
-static void follow_change(const struct branch *branch, const struct volume *before, struct volume *after)
-{
-        uint64_t changed =
-                bit_if(before->allocation != after->allocation, INTERFACE_STORAGE_VOL_PROPERTY_ALLOCATION) |
-                bit_if(before->capacity != after->capacity, INTERFACE_STORAGE_VOL_PROPERTY_CAPACITY) |
-                bit_if(g_strcmp0(before->path, after->path) != 0, INTERFACE_STORAGE_VOL_PROPERTY_PATH);
-        g_autofree char *path = changed ? tree_get_path(branch, after) : NULL;
-
-        object_manager_change(branch, after, path, changed);
-}
-
-void storage_vol_follow(struct storage_pool *pool, struct volume *before, struct volume *after, void *data)
-{
-        const struct branch *branch = data;
-
-        /* Another volume under the same name. */
-        if (before && after && strcmp(before->key, after->key) != 0) {
-                storage_vol_follow(pool, before, NULL, data);
-                storage_vol_follow(pool, NULL, after, data);
-        } else if (before && after) {
-                follow_change(branch, before, after);
-        } else {
-                g_autofree char *path = tree_get_path(branch, before ? before : after);
-
-                if (before)
-                        object_manager_remove(branch, path);
-                else
-                        object_manager_add(branch, after, path);
-        }
 }

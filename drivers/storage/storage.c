@@ -91,28 +91,9 @@ const struct managed_kind storage_pool_kind = {
 /* ---- volumes on the whole connection ---- */
 
 struct listener {
-        storage_volume_listener fn;
+        storage_volumes_listener fn;
         void *data; /* borrowed */
 };
-
-struct follow {
-        struct storage *storage;
-        struct storage_pool *pool;
-};
-
-static void follow_volume(struct volume *before, struct volume *after, void *data)
-{
-        const struct follow *follow = data;
-        struct storage *storage = follow->storage;
-
-        if (before && after && volume_equal(before, after))
-                return;
-        for (unsigned i = 0; i < storage->listeners->len; i++) {
-                const struct listener *listener = &g_array_index(storage->listeners, struct listener, i);
-
-                listener->fn(follow->pool, before, after, listener->data);
-        }
-}
 
 static struct volume_set *volumes_of(const struct managed_state *state)
 {
@@ -121,24 +102,29 @@ static struct volume_set *volumes_of(const struct managed_state *state)
 
 static void follow_volumes(const struct registry_change *change, void *data)
 {
-        struct follow follow = { data, storage_pool_from(change->object) };
-        const struct volume_set *before = volumes_of(change->before), *after = volumes_of(change->after);
+        struct storage *storage = data;
+        struct storage_pool *pool = storage_pool_from(change->object);
+        struct volume_set *before = volumes_of(change->before), *after = volumes_of(change->after);
 
         if (before == after)
                 return;
-        storage_index_update(follow.storage->by_key, follow.pool, before, after);
-        storage_index_update(follow.storage->by_path, follow.pool, before, after);
-        volume_set_diff(before, after, follow_volume, &follow);
+        storage_index_update(storage->by_key, pool, before, after);
+        storage_index_update(storage->by_path, pool, before, after);
+        for (unsigned i = 0; i < storage->listeners->len; i++) {
+                const struct listener *listener = &g_array_index(storage->listeners, struct listener, i);
+
+                listener->fn(pool, before, after, listener->data);
+        }
 }
 
-void storage_listen_volumes(struct storage *storage, storage_volume_listener listener, void *data)
+void storage_listen_volumes(struct storage *storage, storage_volumes_listener listener, void *data)
 {
         struct listener entry = { listener, data };
 
         g_array_append_val(storage->listeners, entry);
 }
 
-void storage_unlisten_volumes(struct storage *storage, storage_volume_listener listener, void *data)
+void storage_unlisten_volumes(struct storage *storage, storage_volumes_listener listener, void *data)
 {
         for (unsigned i = 0; i < storage->listeners->len; i++) {
                 const struct listener *entry = &g_array_index(storage->listeners, struct listener, i);

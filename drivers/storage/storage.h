@@ -114,12 +114,15 @@ void storage_set_secrets(struct storage *storage, struct secrets *secrets);
 
 /* ---- what listeners of the registry do not see: volumes ---- */
 
-/* A volume came (before NULL), went (after NULL) or changed; after the swap and before the registry's
- * listeners that were added later than storage_new(). */
-typedef void (*storage_volume_listener)(struct storage_pool *pool, struct volume *before,
-                                        struct volume *after, void *data);
-void storage_listen_volumes(struct storage *storage, storage_volume_listener listener, void *data);
-void storage_unlisten_volumes(struct storage *storage, storage_volume_listener listener, void *data);
+/*
+ * A pool shows other volumes than before; what differs, volume_set_walk_next() tells. Either may be NULL.
+ * After the swap and before the registry's listeners that were added later than storage_new(). There may be
+ * many: a listener that needs more than a turn of the loop holds the pool (managed_hold()).
+ */
+typedef void (*storage_volumes_listener)(struct storage_pool *pool, struct volume_set *before,
+                                         struct volume_set *after, void *data);
+void storage_listen_volumes(struct storage *storage, storage_volumes_listener listener, void *data);
+void storage_unlisten_volumes(struct storage *storage, storage_volumes_listener listener, void *data);
 
 /* ---- pools: lookups and lists; borrowed results ---- */
 

@@ -315,28 +315,37 @@ struct volume_set *volume_set_without(const struct volume_set *set, const char *
         return without;
 }
 
+static struct volume *walk_at(const struct volume_set *set, unsigned position)
+{
+        return set && position < set->count ? set->volumes[position] : NULL;
+}
+
+bool volume_set_walk_next(struct volume_set_walk *walk, struct volume **before, struct volume **after)
+{
+        for (;;) {
+                struct volume *old = walk_at(walk->before, walk->n_before);
+                struct volume *new = walk_at(walk->after, walk->n_after);
+                int order = !old ? 1 : !new ? -1 : old == new ? 0 : strcmp(old->name, new->name);
+
+                if (!old && !new)
+                        return false;
+                walk->n_before += (order <= 0);
+                walk->n_after += (order >= 0);
+                *before = order <= 0 ? old : NULL;
+                *after = order >= 0 ? new : NULL;
+                if (*before != *after)
+                        return true;
+        }
+}
+
 void volume_set_diff(const struct volume_set *before, const struct volume_set *after, volume_set_differ fn,
                      void *data)
 {
-        unsigned n_before = before ? before->count : 0, n_after = after ? after->count : 0;
-        unsigned i = 0, j = 0;
+        struct volume_set_walk walk = { .before = before, .after = after };
+        struct volume *old, *new;
 
         if (before == after)
                 return;
-        while (i < n_before || j < n_after) {
-                struct volume *old = i < n_before ? before->volumes[i] : NULL;
-                struct volume *new = j < n_after ? after->volumes[j] : NULL;
-                int order = !old ? 1 : !new ? -1 : old == new ? 0 : strcmp(old->name, new->name);
-
-                if (order <= 0)
-                        i++;
-                if (order >= 0)
-                        j++;
-                if (order < 0)
-                        fn(old, NULL, data);
-                else if (order > 0)
-                        fn(NULL, new, data);
-                else if (old != new)
-                        fn(old, new, data);
-        }
+        while (volume_set_walk_next(&walk, &old, &new))
+                fn(old, new, data);
 }

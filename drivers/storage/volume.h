@@ -183,5 +183,12 @@ typedef void (*volume_set_differ)(struct volume *before, struct volume *after, v
 void volume_set_diff(const struct volume_set *before, const struct volume_set *after, volume_set_differ fn,
                      void *data);
 
+/* The same step by step: set before and after (borrowed), and call next until it returns false. */
+struct volume_set_walk {
+        const struct volume_set *before, *after;
+        unsigned n_before, n_after; /* walked past */
+};
+bool volume_set_walk_next(struct volume_set_walk *walk, struct volume **before, struct volume **after);
+
 DEFINE_CLEANUP(struct volume, volume_unref);
 DEFINE_CLEANUP(struct volume_set, volume_set_unref);

@@ -387,6 +387,43 @@ END_TEST
 
 /* ---- the Test connection ---- */
 
+#define MANY 1000
+
+static void expect_told(unsigned added, unsigned removed)
+{
+        ck_assert_uint_eq(client_count_signals(client, QEMU_PATH, MANAGER_OF_OBJECTS, "InterfacesAdded"),
+                          added);
+        ck_assert_uint_eq(client_count_signals(client, QEMU_PATH, MANAGER_OF_OBJECTS, "InterfacesRemoved"),
+                          removed);
+}
+
+/* They do not leave in one go; still, whoever hears the end of a call has heard of all of them. */
+START_TEST(test_many_volumes_are_told_before_the_answer)
+{
+        g_autofree char *xml = pool_dir_xml("images", folder);
+        g_autofree char *pool = client_call_string(client, QEMU_PATH, CONNECT_INTERFACE,
+                                                   "StoragePoolDefineXML", "su", xml, 0);
+        static const char *const members[] = { "Create", "Destroy", "Create" };
+        struct client_answer answers[G_N_ELEMENTS(members)] = { 0 };
+
+        client_do(client, pool, POOL_INTERFACE, "Build", "u", 0);
+        for (unsigned i = 0; i < MANY; i++) {
+                g_autofree char *path = g_strdup_printf("%s/disk-%u.img", folder, i);
+
+                ck_assert(g_file_set_contents(path, "content", -1, NULL));
+        }
+        client_forget_signals(client);
+        for (unsigned i = 0; i < G_N_ELEMENTS(members); i++)
+                client_send(client, &answers[i], pool, POOL_INTERFACE, members[i], i == 1 ? "" : "u", 0);
+        client_wait_answer(client, &answers[2]);
+        for (unsigned i = 0; i < G_N_ELEMENTS(members); i++)
+                ck_assert(answers[i].done && !answers[i].error);
+        expect_told(2 * MANY, MANY);
+        client_do(client, pool, POOL_INTERFACE, "Destroy", NULL);
+        expect_told(2 * MANY, 2 * MANY);
+}
+END_TEST
+
 START_TEST(test_the_default_pool_in_memory)
 {
         g_autofree char *pool = client_call_string(client, TEST_PATH, CONNECT_INTERFACE,
@@ -425,6 +462,7 @@ int main(void)
         tcase_add_test(tcase, test_two_make_the_same_volume);
         tcase_add_test(tcase, test_files_that_come_and_go_are_noticed);
         tcase_add_test(tcase, test_refresh_is_announced);
+        tcase_add_test(tcase, test_many_volumes_are_told_before_the_answer);
         tcase_add_test(tcase, test_the_default_pool_in_memory);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);

@@ -40,14 +40,21 @@ static inline void note_change(const struct registry_change *change, void *data)
                 g_string_append_c(events, 'R');
 }
 
-static inline void note_volume(struct storage_pool *pool, struct volume *before, struct volume *after,
-                               void *data)
+static inline void note_volume(struct volume *before, struct volume *after, void *data)
 {
+        if (before && after && volume_equal(before, after))
+                return;
         g_string_append_printf(events, "%c%s ",
                                !before  ? '+'
                                : !after ? '-'
                                         : '*',
                                after ? after->name : before->name);
+}
+
+static inline void note_volumes(struct storage_pool *pool, struct volume_set *before,
+                                struct volume_set *after, void *data)
+{
+        volume_set_diff(before, after, note_volume, data);
 }
 
 static inline void open_storage(void)
@@ -57,7 +64,7 @@ static inline void open_storage(void)
         jobs = job_list_new(loop, threads);
         storage = storage_new(loop, threads, jobs, state, run);
         registry_listen(storage_get_registry(storage), note_change, NULL);
-        storage_listen_volumes(storage, note_volume, NULL);
+        storage_listen_volumes(storage, note_volumes, NULL);
         ck_assert(storage_load(storage, NULL));
 }
 
