@@ -22,13 +22,12 @@ struct storage {
         struct volume_set *no_volumes; /* ref */
         const struct backend *backend; /* of all types; NULL: the table's */
         /* loop */
-        struct registry *pools;        /* owned */
-        struct storage_index *by_key;  /* owned */
-        struct storage_index *by_path; /* owned */
-        GArray *listeners;             /* owned */
-        struct secrets *secrets;       /* borrowed; NULL: none */
-        GPtrArray *claims;             /* of struct definition, borrowed: pools on their way */
-        unsigned transfers;            /* uploads and downloads that run */
+        struct registry *pools;  /* owned */
+        GPtrArray *shown;        /* owned; pools with volumes, borrowed */
+        GArray *listeners;       /* owned */
+        struct secrets *secrets; /* borrowed; NULL: none */
+        GPtrArray *claims;       /* of struct definition, borrowed: pools on their way */
+        unsigned transfers;      /* uploads and downloads that run */
 };
 
 static inline struct storage_pool *storage_pool_from(struct managed *object)
@@ -54,6 +53,13 @@ bool storage_check_exclusive(unsigned flags, unsigned a, unsigned b, const char 
 
 /* Any thread. */
 const struct backend *storage_get_backend(const struct storage *storage, enum pool_type type, GError **error);
+
+/*
+ * The volume of any active pool by its key or path; borrowed, NULL when there is none. pool may be NULL, else
+ * gets its pool. Loop.
+ */
+struct volume *storage_find_volume(const struct storage *storage, enum volume_field field, const char *text,
+                                   struct storage_pool **pool);
 
 /* The value of a secret; ref without uuid and usage: *value NULL and true. Loop. */
 bool storage_get_secret(struct storage *storage, const struct secret_ref *ref, GBytes **value,

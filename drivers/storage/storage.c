@@ -11,7 +11,6 @@
 #include "base/loop.h"
 #include "base/store.h"
 #include "drivers/secret/secret.h"
-#include "drivers/storage/index.h"
 #include "drivers/storage/model.h"
 
 #include <fcntl.h>
@@ -108,8 +107,10 @@ static void follow_volumes(const struct registry_change *change, void *data)
 
         if (before == after)
                 return;
-        storage_index_update(storage->by_key, pool, before, after);
-        storage_index_update(storage->by_path, pool, before, after);
+        if (!before)
+                g_ptr_array_add(storage->shown, pool);
+        else if (!after)
+                g_ptr_array_remove(storage->shown, pool);
         for (unsigned i = 0; i < storage->listeners->len; i++) {
                 const struct listener *listener = &g_array_index(storage->listeners, struct listener, i);
 
@@ -148,8 +149,7 @@ struct storage *storage_new(struct loop *loop, struct pool *pool, struct job_lis
         storage->pool = pool;
         storage->jobs = jobs;
         storage->runtime_dir = g_strdup(runtime_dir);
-        storage->by_key = storage_index_new(STORAGE_INDEX_KEY);
-        storage->by_path = storage_index_new(STORAGE_INDEX_PATH);
+        storage->shown = g_ptr_array_new();
         storage->no_volumes = volume_set_new(none);
         storage->claims = g_ptr_array_new();
         storage->listeners = g_array_new(FALSE, FALSE, sizeof(struct listener));
@@ -163,8 +163,7 @@ void storage_free(struct storage *storage)
         if (!storage)
                 return;
         registry_free(storage->pools);
-        storage_index_free(storage->by_key);
-        storage_index_free(storage->by_path);
+        g_ptr_array_unref(storage->shown);
         volume_set_unref(storage->no_volumes);
         g_array_unref(storage->listeners);
         g_ptr_array_unref(storage->claims);
@@ -325,9 +324,26 @@ char *storage_pool_get_xml(const struct storage_pool *pool, unsigned flags, GErr
 
 /* ---- volumes: lookups ---- */
 
+struct volume *storage_find_volume(const struct storage *storage, enum volume_field field, const char *text,
+                                   struct storage_pool **pool)
+{
+        for (unsigned i = 0; i < storage->shown->len; i++) {
+                struct storage_pool *shown = g_ptr_array_index(storage->shown, i);
+                struct volume *volume =
+                        volume_set_find_by(storage_pool_get_published(shown)->volumes, field, text);
+
+                if (!volume)
+                        continue;
+                if (pool)
+                        *pool = shown;
+                return volume;
+        }
+        return NULL;
+}
+
 struct volume *storage_volume_lookup_key(struct storage *storage, const char *key, GError **error)
 {
-        struct volume *volume = storage_index_find(storage->by_key, key, NULL);
+        struct volume *volume = storage_find_volume(storage, VOLUME_KEY, key, NULL);
 
         if (!volume) {
                 g_autofree char *quoted = error_quote(key);
@@ -376,7 +392,7 @@ static dev_t find_device(int dev_fd, const char *path)
 
 static struct volume *find_in_set(const struct volume_set *set, int dev_fd, dev_t device)
 {
-        for (unsigned i = 0; set && i < set->count; i++) {
+        for (unsigned i = 0; i < set->count; i++) {
                 struct volume *volume = set->volumes[i];
 
                 if (volume->type == VOLUME_BLOCK && volume->path &&
@@ -391,17 +407,12 @@ static struct volume *find_alias(struct storage *storage, const char *path)
 {
         CLEANUP_FD int dev_fd = open(DEV, O_PATH | O_DIRECTORY | O_CLOEXEC);
         dev_t device = dev_fd >= 0 ? find_device(dev_fd, path) : 0;
-        g_autoptr(GPtrArray) pools = NULL;
         struct volume *volume = NULL;
 
-        if (!device)
-                return NULL;
-        pools = registry_list(storage->pools);
-        for (unsigned i = 0; !volume && i < pools->len; i++) {
-                const struct managed *pool = g_ptr_array_index(pools, i);
+        for (unsigned i = 0; device && !volume && i < storage->shown->len; i++) {
+                const struct storage_pool *pool = g_ptr_array_index(storage->shown, i);
 
-                volume = find_in_set(((const struct storage_pool_state *)pool->published)->volumes, dev_fd,
-                                     device);
+                volume = find_in_set(storage_pool_get_published(pool)->volumes, dev_fd, device);
         }
         return volume;
 }
@@ -409,7 +420,7 @@ static struct volume *find_alias(struct storage *storage, const char *path)
 struct volume *storage_volume_lookup_path(struct storage *storage, const char *path, GError **error)
 {
         g_autofree char *plain = plain_path(path), *quoted = error_quote(path);
-        struct volume *volume = storage_index_find(storage->by_path, plain, NULL);
+        struct volume *volume = storage_find_volume(storage, VOLUME_PATH, plain, NULL);
 
         if (!volume)
                 volume = find_alias(storage, plain);
@@ -448,7 +459,7 @@ struct storage_pool *storage_volume_get_pool(struct storage *storage, const stru
 {
         struct storage_pool *pool = NULL;
 
-        storage_index_find(storage->by_key, volume->key, &pool);
+        storage_find_volume(storage, VOLUME_KEY, volume->key, &pool);
         if (!pool)
                 error_set(error, ERROR_FROM_STORAGE, ERROR_NO_STORAGE_VOL,
                           "volume '%s' is in no active storage pool any more", volume->name);

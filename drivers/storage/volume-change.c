@@ -6,7 +6,6 @@
  */
 #include "base/lane.h"
 #include "base/loop.h"
-#include "drivers/storage/index.h"
 #include "drivers/storage/model.h"
 #include "drivers/storage/wipe.h"
 
@@ -266,7 +265,7 @@ static bool add_below(GPtrArray *chain, const struct volume *above, struct volum
 
 static struct volume *find_below(const struct storage *storage, const struct volume *above, GError **error)
 {
-        struct volume *below = storage_index_find(storage->by_path, above->backing.path, NULL);
+        struct volume *below = storage_find_volume(storage, VOLUME_PATH, above->backing.path, NULL);
         g_autofree char *quoted = NULL;
 
         if (below)

@@ -209,12 +209,52 @@ bool volume_check_name(const char *name, GError **error)
 
 /* ---- sets ---- */
 
+/* With room for the orders behind the volumes. */
 static struct volume_set *set_alloc(unsigned count)
 {
-        struct volume_set *set = g_malloc(sizeof(*set) + count * sizeof(set->volumes[0]));
+        size_t slots = (size_t)count * (1 + VOLUME_FIELD_COUNT);
+        struct volume_set *set = g_malloc(sizeof(*set) + slots * sizeof(set->volumes[0]));
 
         set->refs = 1;
         set->count = count;
+        for (unsigned f = 0; f < VOLUME_FIELD_COUNT; f++)
+                set->orders[f] = (struct volume_order){ .volumes = set->volumes + (size_t)count * (1 + f) };
+        return set;
+}
+
+static const char *text_of(const struct volume *volume, enum volume_field field)
+{
+        return field == VOLUME_KEY ? volume->key : volume->path;
+}
+
+static gint compare_texts(gconstpointer a, gconstpointer b, gpointer field)
+{
+        return strcmp(text_of(*(struct volume *const *)a, GPOINTER_TO_UINT(field)),
+                      text_of(*(struct volume *const *)b, GPOINTER_TO_UINT(field)));
+}
+
+/* As files in a directory are. */
+static bool is_in_order(const struct volume_order *order, enum volume_field field)
+{
+        for (unsigned i = 1; i < order->count; i++)
+                if (strcmp(text_of(order->volumes[i - 1], field), text_of(order->volumes[i], field)) > 0)
+                        return false;
+        return true;
+}
+
+/* The last step of making a set, whose volumes are there. */
+static struct volume_set *put_in_order(struct volume_set *set)
+{
+        for (unsigned f = 0; f < VOLUME_FIELD_COUNT; f++) {
+                struct volume_order *order = &set->orders[f];
+
+                for (unsigned i = 0; i < set->count; i++)
+                        if (text_of(set->volumes[i], f))
+                                order->volumes[order->count++] = set->volumes[i];
+                if (!is_in_order(order, f))
+                        g_qsort_with_data(order->volumes, (int)order->count, sizeof(order->volumes[0]),
+                                          compare_texts, GUINT_TO_POINTER(f));
+        }
         return set;
 }
 
@@ -237,7 +277,7 @@ struct volume_set *volume_set_new(GPtrArray *list)
                 set->volumes[count++] = volume_ref(volume);
         }
         set->count = count;
-        return set;
+        return put_in_order(set);
 }
 
 struct volume_set *volume_set_ref(struct volume_set *set)
@@ -284,6 +324,24 @@ struct volume *volume_set_find(const struct volume_set *set, const char *name)
         return search(set, name, &position) ? set->volumes[position] : NULL;
 }
 
+struct volume *volume_set_find_by(const struct volume_set *set, enum volume_field field, const char *text)
+{
+        const struct volume_order *order = &set->orders[field];
+        unsigned low = 0, high = order->count;
+
+        while (low < high) {
+                unsigned middle = low + (high - low) / 2;
+
+                if (strcmp(text_of(order->volumes[middle], field), text) < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        if (low < order->count && strcmp(text_of(order->volumes[low], field), text) == 0)
+                return order->volumes[low];
+        return NULL;
+}
+
 static void copy_range(struct volume_set *to, unsigned at, const struct volume_set *from, unsigned start,
                        unsigned end)
 {
@@ -300,7 +358,7 @@ struct volume_set *volume_set_with(const struct volume_set *set, struct volume *
         copy_range(with, 0, set, 0, position);
         with->volumes[position] = volume_ref(volume);
         copy_range(with, position + 1, set, position + replaces, count);
-        return with;
+        return put_in_order(with);
 }
 
 struct volume_set *volume_set_without(const struct volume_set *set, const char *name)
@@ -312,7 +370,7 @@ struct volume_set *volume_set_without(const struct volume_set *set, const char *
         copy_range(without, 0, set, 0, found ? position : count);
         if (found)
                 copy_range(without, position, set, position + 1, count);
-        return without;
+        return put_in_order(without);
 }
 
 static struct volume *walk_at(const struct volume_set *set, unsigned position)

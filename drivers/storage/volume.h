@@ -156,12 +156,26 @@ bool volume_check_name(const char *name, GError **error);
 
 /* ---- sets ---- */
 
+/* What volumes are found by on a whole connection. */
+enum volume_field {
+        VOLUME_KEY,
+        VOLUME_PATH,
+        VOLUME_FIELD_COUNT,
+};
+
+/* The volumes of a set that have the field, sorted by it (strcmp()). */
+struct volume_order {
+        unsigned count;
+        struct volume **volumes; /* borrowed from the set */
+};
+
 /* Sorted by name (strcmp()); immutable. */
 struct volume_set {
         /* atomic */
         gint refs;
         /* const */
         unsigned count;
+        struct volume_order orders[VOLUME_FIELD_COUNT];
         struct volume *volumes[]; /* refs */
 };
 
@@ -171,6 +185,8 @@ struct volume_set *volume_set_ref(struct volume_set *set);
 void volume_set_unref(struct volume_set *set); /* NULL is fine */
 /* Borrowed; NULL when there is none. set may be NULL (empty). */
 struct volume *volume_set_find(const struct volume_set *set, const char *name);
+/* The same by key or path; of several the first by name. */
+struct volume *volume_set_find_by(const struct volume_set *set, enum volume_field field, const char *text);
 /* A new set with volume (ref taken) added or in the place of the one with its name. */
 struct volume_set *volume_set_with(const struct volume_set *set, struct volume *volume);
 struct volume_set *volume_set_without(const struct volume_set *set, const char *name);
