@@ -71,6 +71,8 @@ struct storage_pool {
         bool all_changed;         /* or all of them */
         GHashTable *left_out;     /* owned; name of a file that cannot be read -> struct left_out */
         unsigned scans;           /* that were begun */
+        /* loop */
+        unsigned late_reads; /* of sizes, that nobody waits for any more; see volume-info.c */
 };
 
 static inline const struct storage_pool_state *storage_pool_get_published(const struct storage_pool *pool)
@@ -235,8 +237,10 @@ struct storage_volume_info {
         uint64_t allocation;
 };
 
-/* Sizes as they are now, read in a lane of its own. flags: GET_PHYSICAL 1 (allocation is the physical size
- * then). */
+/*
+ * Sizes as they are now, read in a lane of its own; as they were last known when the storage does not tell in
+ * time. flags: GET_PHYSICAL 1 (allocation is the physical size then).
+ */
 typedef void (*storage_info_done)(const struct storage_volume_info *info, const GError *error, void *data);
 void storage_volume_get_info(struct storage *storage, const struct volume *volume, unsigned flags,
                              storage_info_done done, void *data);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Upload and download of volumes through pipes, and the sizes of volumes as they are now. Entry points run on
- * the loop;
- * *_begin and *_end in the pool's lane, *_work in a job's.
+ * Upload and download of volumes through pipes. Entry points run on the loop; *_begin and *_end in the pool's
+ * lane, *_work in a job's.
  */
 #include "base/job.h"
 #include "base/lane.h"
@@ -306,73 +305,4 @@ void storage_volume_download(struct storage *storage, struct volume *volume, uin
                              unsigned flags, storage_stream_done done, void *data)
 {
         transfer(&download_steps, storage, volume, offset, length, flags, "Download", done, data);
-}
-
-/* ---- sizes as they are now: in the pool's reading lane ---- */
-
-#define GET_PHYSICAL 1
-
-struct info {
-        struct storage_pool *pool; /* ref */
-        struct pool_def *def;      /* ref */
-        struct volume *volume;     /* ref */
-        const struct backend *backend;
-        unsigned flags;
-        struct storage_volume_info result;
-        GError *error; /* owned */
-        storage_info_done done;
-        void *data; /* owned by done */
-};
-
-static void info_done(void *data)
-{
-        struct info *info = data;
-
-        info->done(info->error ? NULL : &info->result, info->error, info->data);
-        pool_def_unref(info->def);
-        volume_unref(info->volume);
-        managed_unref(&info->pool->base);
-        g_clear_error(&info->error);
-        g_free(info);
-}
-
-static void info_work(void *data)
-{
-        struct info *info = data;
-        const struct volume *volume = info->volume;
-        uint64_t capacity = volume->capacity, allocation = volume->allocation, physical = volume->physical;
-        struct backend_context context = { .lane = info->pool->reader, .def = info->def };
-
-        if (info->backend->stat)
-                info->backend->stat(&context, volume, &capacity, &allocation, &physical, &info->error);
-        info->result = (struct storage_volume_info){
-                .type = volume->type,
-                .capacity = capacity,
-                .allocation = (info->flags & GET_PHYSICAL) ? physical : allocation,
-        };
-        loop_post(lane_get_loop(info->pool->reader), info_done, info);
-}
-
-void storage_volume_get_info(struct storage *storage, const struct volume *volume, unsigned flags,
-                             storage_info_done done, void *data)
-{
-        struct storage_pool *pool = NULL;
-        g_autoptr(GError) error = NULL;
-        struct info *info;
-
-        if (storage_check_flags(flags, GET_PHYSICAL, "GetInfo", &error))
-                pool = storage_volume_get_pool(storage, volume, &error);
-        if (!pool) {
-                done(NULL, error, data);
-                return;
-        }
-        info = g_new0(struct info, 1);
-        info->pool = storage_pool_from(managed_ref(&pool->base));
-        info->def = pool_def_ref(pool_def_of(managed_state_get_definition(pool->base.published)));
-        info->volume = volume_ref((struct volume *)volume);
-        info->backend = storage_get_backend(storage, info->def->type, NULL);
-        info->flags = flags;
-        info->done = done;
-        info->data = data;
-        lane_post(pool->reader, info_work, info);
 }
