@@ -6,8 +6,10 @@
  */
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -79,6 +81,63 @@ START_TEST(test_one_bad_file_does_not_fail_the_pool)
         ck_assert_uint_ge(count_volumes(pool), 1);
         sd_bus_message_unref(client_call(client, QEMU_PATH, MANAGER_OF_OBJECTS, "GetManagedObjects", NULL));
         client_do(client, found, VOLUME_INTERFACE, "GetXMLDesc", "u", 0);
+}
+END_TEST
+
+/* Root reads everything, unless it has lost the right to. */
+static void drop_rights(void)
+{
+        prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE);
+        prctl(PR_CAPBSET_DROP, CAP_DAC_READ_SEARCH);
+}
+
+static unsigned count_in_log(const char *text)
+{
+        g_autofree char *log = harness_read_log(harness);
+        unsigned count = 0;
+
+        for (const char *at = log; (at = strstr(at, text)); at++)
+                count++;
+        return count;
+}
+
+static bool is_locked_file(sd_bus_message *message, const void *data)
+{
+        const char *path;
+
+        return sd_bus_message_read(message, "o", &path) > 0 && g_str_has_suffix(path, "locked_2eimg");
+}
+
+static void wait_for_locked_file(const char *member)
+{
+        sd_bus_message_unref(
+                client_wait_signal(client, QEMU_PATH, MANAGER_OF_OBJECTS, member, is_locked_file, NULL));
+}
+
+START_TEST(test_a_file_that_cannot_be_read)
+{
+        static const char said[] = "file 'locked.img' in storage pool 'images' is left out";
+        g_autofree char *good = make_file("good.img", "content", -1);
+        g_autofree char *locked = make_file("locked.img", "content", -1);
+        g_autofree char *pool = NULL;
+
+        harness_end_agent(harness, SIGTERM);
+        harness_set_child_setup(harness, drop_rights);
+        harness_start_agent(harness);
+        ck_assert_int_eq(chmod(locked, 0), 0);
+        pool = pool_start_dir(client, "images", folder);
+        ck_assert_uint_eq(count_volumes(pool), 1);
+        client_do(client, pool, POOL_INTERFACE, "Refresh", "u", 0);
+        client_do(client, pool, POOL_INTERFACE, "Refresh", "u", 0);
+        ck_assert_uint_eq(count_volumes(pool), 1);
+        ck_assert_uint_eq(count_in_log(said), 1);
+        ck_assert_int_eq(chmod(locked, 0600), 0);
+        wait_for_locked_file("InterfacesAdded");
+        ck_assert_uint_eq(count_volumes(pool), 2);
+        ck_assert_int_eq(chmod(locked, 0), 0);
+        wait_for_locked_file("InterfacesRemoved");
+        ck_assert_uint_eq(count_volumes(pool), 1);
+        ck_assert_uint_eq(count_in_log(said), 2);
 }
 END_TEST
 
@@ -194,6 +253,7 @@ int main(void)
 
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_add_test(tcase, test_one_bad_file_does_not_fail_the_pool);
+        tcase_add_test(tcase, test_a_file_that_cannot_be_read);
         tcase_add_test(tcase, test_a_backing_chain_that_is_a_circle);
         tcase_add_test(tcase, test_a_volume_that_goes_behind_the_back);
         tcase_add_test(tcase, test_a_link_that_leads_out_is_not_followed_by_a_delete);
