@@ -125,18 +125,37 @@ static bool claim_boot(const struct storage *storage)
         return true;
 }
 
+/* Longer than the deadlines of tools; what is slower is a directory on a file system that does not answer. */
+#define PATIENCE_MS (120 * 1000)
+
 /* The pools that are on their way, and who waits for them. */
 struct autostart {
         unsigned pending;
+        struct loop_timer *timer; /* owned; NULL: nobody waits any more */
         loop_fn done;
         void *data; /* borrowed */
 };
+
+static void autostart_end(struct autostart *autostart)
+{
+        g_clear_pointer(&autostart->timer, loop_timer_free);
+        autostart->done(autostart->data);
+}
+
+static void autostart_late(void *data)
+{
+        struct autostart *autostart = data;
+
+        log_warning("%u storage pools have not started yet: not waiting for them", autostart->pending);
+        autostart_end(autostart);
+}
 
 static void autostart_settle(struct autostart *autostart)
 {
         if (--autostart->pending > 0)
                 return;
-        autostart->done(autostart->data);
+        if (autostart->timer)
+                autostart_end(autostart);
         g_free(autostart);
 }
 
@@ -165,7 +184,12 @@ void storage_autostart(struct storage *storage, loop_fn done, void *data)
 {
         struct autostart *autostart = g_new(struct autostart, 1);
 
-        *autostart = (struct autostart){ .pending = 1, .done = done, .data = data };
+        *autostart = (struct autostart){
+                .pending = 1,
+                .timer = loop_timer_new(storage->loop, PATIENCE_MS, autostart_late, autostart),
+                .done = done,
+                .data = data,
+        };
         if (claim_boot(storage))
                 start_marked(storage, autostart);
         autostart_settle(autostart);

@@ -102,8 +102,8 @@ void storage_free(struct storage *storage);
 bool storage_load(struct storage *storage, GError **error);
 /*
  * After that, loop: starts the inactive pools that are marked autostart, once per boot and each in its lane;
- * failures are logged. done is called when every one of them is up or has failed, at the latest when their
- * deadlines have passed.
+ * failures are logged. done is called when every one of them is up or has failed, at the latest after two
+ * minutes.
  */
 void storage_autostart(struct storage *storage, loop_fn done, void *data);
 
