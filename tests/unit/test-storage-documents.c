@@ -256,6 +256,37 @@ START_TEST(test_sets)
 }
 END_TEST
 
+/* Keys and paths go another way than names; some have no path, some the same. */
+START_TEST(test_sets_by_key_and_path)
+{
+        static const char *const names[] = { "a", "b", "c", "d" }, *const keys[] = { "9", "7", "8", "1" },
+                                 *const paths[] = { "/y", NULL, "/x", "/x" };
+        g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func((GDestroyNotify)volume_unref);
+        CLEANUP(volume_set_unref) struct volume_set *set = NULL, *without = NULL, *none = NULL;
+
+        none = volume_set_new(list);
+        ck_assert_ptr_null(volume_set_find_by(none, VOLUME_KEY, "9"));
+        for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+                struct volume *made = volume(names[i]);
+
+                g_free(made->key);
+                made->key = g_strdup(keys[i]);
+                made->path = g_strdup(paths[i]);
+                g_ptr_array_add(list, made);
+        }
+        set = volume_set_new(list);
+        for (unsigned i = 0; i < G_N_ELEMENTS(names); i++)
+                ck_assert_str_eq(volume_set_find_by(set, VOLUME_KEY, keys[i])->name, names[i]);
+        ck_assert_ptr_null(volume_set_find_by(set, VOLUME_KEY, "5"));
+        ck_assert_str_eq(volume_set_find_by(set, VOLUME_PATH, "/y")->name, "a");
+        ck_assert_str_eq(volume_set_find_by(set, VOLUME_PATH, "/x")->name, "c");
+        without = volume_set_without(set, "c");
+        ck_assert_str_eq(volume_set_find_by(without, VOLUME_PATH, "/x")->name, "d");
+        ck_assert_ptr_null(volume_set_find_by(without, VOLUME_KEY, "8"));
+        ck_assert_ptr_null(volume_set_find_by(without, VOLUME_PATH, "/z"));
+}
+END_TEST
+
 START_TEST(test_volume_document)
 {
         struct volume_given given;
@@ -314,5 +345,6 @@ START_TEST(test_sources)
 END_TEST
 
 CHECK_MAIN("storage-documents", test_canonical, test_numbers, test_numbers_with_comment, test_kept_and_read,
-           test_refused, test_same_storage, test_same_directory, test_sets, test_volume_document,
+           test_refused, test_same_storage, test_same_directory, test_sets, test_sets_by_key_and_path,
+           test_volume_document,
            test_sources)
