@@ -17,16 +17,19 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define STAT_UNIT 512 /* of st_blocks */
-/* Who looks at files beside the job that scans: enough to keep a disk's queue or a file server busy. */
+/* Who looks at files beside the job that scans: enough to keep a disk's queue or a file server busy ... */
 #define SCAN_HELPERS 15
-/* A helper per so many files, so that a few files are looked at by the job alone. */
-#define FILES_PER_HELPER 64
+/* ... when there is something to wait for, which so many files tell, by the waits of the job. */
+#define FILES_ALONE   64
+#define FILES_AT_ONCE 512
+#define WAITS         8
 
 int directory_open(const struct backend_context *context, GError **error)
 {
@@ -229,7 +232,7 @@ struct sweep {
         const struct backend_context *context;
         int directory_fd;                /* borrowed */
         const struct volume_set *before; /* borrowed; NULL: nothing is known */
-        struct find *finds;              /* borrowed; each has its index */
+        struct find *finds;              /* borrowed; of the part that is looked at, each has its index */
         /* atomic */
         gint interrupted;
 };
@@ -256,23 +259,44 @@ static void take_find(const struct backend_context *context, struct find *find, 
                 g_ptr_array_add(scan->volumes, g_steal_pointer(&find->volume));
 }
 
+/* How often this thread has waited so far. */
+static long count_waits(void)
+{
+        struct rusage usage;
+
+        return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : 0;
+}
+
+/*
+ * What is in the kernel's caches is looked at by the job alone: more threads would be quicker by little, and
+ * in the way of the loop.
+ */
+static void sweep_parts(struct sweep *sweep, GArray *finds)
+{
+        struct pool *pool = lane_get_pool(sweep->context->lane);
+        unsigned helpers = 0;
+
+        for (unsigned done = 0, count; done < finds->len && !sweep->interrupted; done += count) {
+                long waits = count_waits();
+
+                count = MIN(helpers ? FILES_AT_ONCE : FILES_ALONE, finds->len - done);
+                sweep->finds = &g_array_index(finds, struct find, done);
+                pool_for_each(pool, count, helpers, sweep_one, sweep);
+                helpers = count_waits() - waits > WAITS ? SCAN_HELPERS : 0;
+        }
+}
+
 static bool sweep(const struct backend_context *context, int directory_fd, GArray *finds,
                   struct pool_scan *scan, GError **error)
 {
-        struct sweep sweep = {
-                .context = context,
-                .directory_fd = directory_fd,
-                .before = scan->before,
-                .finds = (struct find *)(void *)finds->data,
-        };
-        unsigned helpers = MIN(finds->len / FILES_PER_HELPER, SCAN_HELPERS);
+        struct sweep sweep = { .context = context, .directory_fd = directory_fd, .before = scan->before };
 
-        pool_for_each(lane_get_pool(context->lane), finds->len, helpers, sweep_one, &sweep);
+        sweep_parts(&sweep, finds);
         if (sweep.interrupted)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_ABORTED,
                                  "refresh of storage pool '%s' was interrupted", context->def->base.name);
         for (unsigned i = 0; i < finds->len; i++)
-                take_find(context, &sweep.finds[i], scan);
+                take_find(context, &g_array_index(finds, struct find, i), scan);
         return true;
 }
 
