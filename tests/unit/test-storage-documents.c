@@ -346,5 +346,4 @@ END_TEST
 
 CHECK_MAIN("storage-documents", test_canonical, test_numbers, test_numbers_with_comment, test_kept_and_read,
            test_refused, test_same_storage, test_same_directory, test_sets, test_sets_by_key_and_path,
-           test_volume_document,
-           test_sources)
+           test_volume_document, test_sources)
