@@ -83,6 +83,7 @@ struct pool_scan {
         struct pool_numbers numbers;
         struct storage_permissions
                 permissions;             /* of the target as they are, label NULL; mode -1: not known */
+        char *directory;                 /* owned; where the target leads to, see pool_def; NULL: to none */
         const struct volume_set *before; /* borrowed; the last scan's, as a cache; may be NULL */
 };
 

@@ -31,13 +31,31 @@
 #define FILES_AT_ONCE 512
 #define WAITS         8
 
+/* A directory that was opened once is found again where it was, not behind a link that has come since. */
+static int open_without_links(const char *path)
+{
+        struct open_how how = {
+                .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+                .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+        };
+
+        return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+}
+
 int directory_open(const struct backend_context *context, GError **error)
 {
-        const char *path = context->def->path;
-        int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        const struct pool_def *def = context->def;
+        int fd = def->directory ? open_without_links(def->directory)
+                                : open(def->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-        if (fd < 0)
-                error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot open directory '%s'", path);
+        if (fd < 0 && errno == ELOOP && def->directory)
+                error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID,
+                          "a link has come in the place of directory '%s' of storage pool '%s': restart the "
+                          "pool "
+                          "if it is to be followed",
+                          def->directory, def->base.name);
+        else if (fd < 0)
+                error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot open directory '%s'", def->path);
         return fd;
 }
 
@@ -350,6 +368,14 @@ static bool take_numbers(const struct backend_context *context, int directory_fd
         return true;
 }
 
+/* Where the kernel says that it is. */
+static char *find_place(int directory_fd)
+{
+        g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", directory_fd);
+
+        return g_file_read_link(link, NULL);
+}
+
 /* What there is to know of the directory itself, and the names in it. */
 static DIR *begin_refresh(const struct backend_context *context, struct pool_scan *scan, GArray *finds,
                           GError **error)
@@ -362,8 +388,11 @@ static DIR *begin_refresh(const struct backend_context *context, struct pool_sca
                 return NULL;
         }
         if (list_names(context, directory, finds, error) && take_permissions(fd, &scan->permissions, error) &&
-            take_numbers(context, fd, &scan->numbers, error))
+            take_numbers(context, fd, &scan->numbers, error)) {
+                if (!context->def->directory)
+                        scan->directory = find_place(fd);
                 return directory;
+        }
         closedir(directory);
         return NULL;
 }

@@ -301,10 +301,12 @@ struct pool_def *pool_def_parse(const char *xml, GError **error)
         return doc ? def_from(doc, error) : NULL;
 }
 
-struct pool_def *pool_def_with_permissions(const struct pool_def *def,
-                                           const struct storage_permissions *permissions, GError **error)
+struct pool_def *pool_def_with_target(const struct pool_def *def,
+                                      const struct storage_permissions *permissions, const char *directory,
+                                      GError **error)
 {
         g_autoptr(xmlDoc) doc = xml_parse(def->base.xml, "pool", error);
+        struct pool_def *made;
         xmlNode *target;
 
         if (!doc)
@@ -314,7 +316,10 @@ struct pool_def *pool_def_with_permissions(const struct pool_def *def,
                 xml_remove_children(target, "permissions");
                 storage_permissions_write(target, permissions);
         }
-        return def_from(doc, error);
+        made = def_from(doc, error);
+        if (made)
+                made->directory = g_strdup(directory ? directory : def->directory);
+        return made;
 }
 
 /* ---- validation ---- */

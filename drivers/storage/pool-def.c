@@ -52,6 +52,7 @@ void pool_def_free(struct definition *definition)
 
         pool_source_clear(&def->source);
         g_free(def->path);
+        g_free(def->directory);
         g_free(def->permissions.label);
         free_options(def->mount_options, def->n_mount_options);
         free_options(def->config_options, def->n_config_options);

@@ -148,6 +148,12 @@ struct pool_def {
         enum pool_type type;
         struct pool_source source;
         char *path; /* owned; <target><path>, no trailing slash; NULL for rbd and the like */
+        /*
+         * Owned; of an active pool: the directory that its target led to when it started, by a path without
+         * links. It is gone back to by this path, so that nobody who may write on the way there can lead us
+         * elsewhere. NULL: not known, or not a directory. Not in the document.
+         */
+        char *directory;
         struct storage_permissions permissions;
         /* <fs:mount_opts> and <rbd:config_opts> */
         struct pool_option *mount_options; /* owned */
@@ -177,9 +183,10 @@ struct pool_numbers {
         uint64_t available;
 };
 
-/* A new definition with other permissions of the target. */
-struct pool_def *pool_def_with_permissions(const struct pool_def *def,
-                                           const struct storage_permissions *permissions, GError **error);
+/* A new definition with other permissions of the target, and that directory; NULL: as it was. */
+struct pool_def *pool_def_with_target(const struct pool_def *def,
+                                      const struct storage_permissions *permissions, const char *directory,
+                                      GError **error);
 
 /* The canonical text with these numbers in it; base.xml has zeros. */
 char *pool_def_format(const struct pool_def *def, const struct pool_numbers *numbers);

@@ -79,22 +79,22 @@ static void scan_init(struct pool_scan *scan, const struct volume_set *before)
         };
 }
 
-/* The active definition shows the target's permissions as they are. */
-static struct pool_def *show_permissions(const struct pool_def *def, const struct pool_scan *scan)
+/* The active definition shows the target's permissions as they are, and knows where it led to at first. */
+static struct pool_def *show_target(const struct pool_def *def, const struct pool_scan *scan)
 {
         const struct storage_permissions *now = &scan->permissions, *shown = &def->permissions;
-        struct storage_permissions permissions = *now;
+        struct storage_permissions permissions = now->mode < 0 ? *shown : *now;
 
-        if (now->mode < 0 ||
-            (now->mode == shown->mode && now->owner == shown->owner && now->group == shown->group))
+        if ((def->directory || !scan->directory) && permissions.mode == shown->mode &&
+            permissions.owner == shown->owner && permissions.group == shown->group)
                 return NULL;
         permissions.label = shown->label;
-        return pool_def_with_permissions(def, &permissions, NULL);
+        return pool_def_with_target(def, &permissions, def->directory ? NULL : scan->directory, NULL);
 }
 
 static void take_scan(struct storage_pool_state *state, struct pool_scan *scan)
 {
-        struct pool_def *def = show_permissions(pool_def_of(state->base.active), scan);
+        struct pool_def *def = show_target(pool_def_of(state->base.active), scan);
 
         if (def)
                 managed_state_take_active(&state->base, &def->base);
@@ -119,6 +119,7 @@ bool storage_pool_fill(struct storage_pool_state *state, const struct backend *b
                 g_hash_table_foreach_remove(context->pool->left_out, was_not_met, context->pool);
         }
         g_ptr_array_unref(scan.volumes);
+        g_free(scan.directory);
         return found;
 }
 

@@ -246,6 +246,36 @@ START_TEST(test_killed_in_the_middle_of_a_clone)
 }
 END_TEST
 
+/* A link to the pool's directory is followed as it was at the start, not as somebody makes it later. */
+START_TEST(test_a_link_in_the_place_of_the_directory)
+{
+        g_autofree char *real = harness_path(harness, "real"), *link_path = harness_path(harness, "link");
+        g_autofree char *away = harness_path(harness, "away"), *other = harness_path(harness, "other");
+        g_autofree char *strange = g_build_filename(other, "strange", NULL), *pool = NULL, *volume = NULL;
+        g_autofree char *xml = pool_volume_xml("new", "raw", 4096, NULL), *made = NULL;
+
+        ck_assert(mkdir(real, 0700) == 0 && mkdir(other, 0700) == 0 && symlink(real, link_path) == 0);
+        ck_assert(g_file_set_contents(strange, "x", -1, NULL));
+        pool = pool_start_dir(client, "images", link_path);
+        volume = pool_make_volume(client, pool, "old", "raw", 4096);
+        ck_assert(rename(real, away) == 0 && symlink(other, real) == 0);
+        client_fails(client, LIBVIRT_ERROR, "*a link has come in the place of directory*", pool,
+                     POOL_INTERFACE, "StorageVolCreateXML", "su", xml, 0);
+        client_fails(client, LIBVIRT_ERROR, "*a link has come*", pool, POOL_INTERFACE, "Refresh", "u", 0);
+        client_fails(client, LIBVIRT_ERROR, "*", volume, VOLUME_INTERFACE, "Wipe", "uu", 0, 0);
+        made = g_build_filename(other, "new", NULL);
+        ck_assert(!g_file_test(made, G_FILE_TEST_EXISTS));
+        ck_assert(unlink(real) == 0 && rename(away, real) == 0);
+        client_do(client, pool, POOL_INTERFACE, "Refresh", "u", 0);
+        client_do(client, volume, VOLUME_INTERFACE, "Wipe", "uu", 0, 0);
+        /* A link that is there when the pool starts is followed. */
+        client_do(client, pool, POOL_INTERFACE, "Destroy", NULL);
+        ck_assert(unlink(link_path) == 0 && symlink(other, link_path) == 0);
+        client_do(client, pool, POOL_INTERFACE, "Create", "u", 0);
+        g_free(client_call_string(client, pool, POOL_INTERFACE, "StorageVolLookupByName", "s", "strange"));
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("storage-faults");
@@ -258,6 +288,7 @@ int main(void)
         tcase_add_test(tcase, test_a_volume_that_goes_behind_the_back);
         tcase_add_test(tcase, test_a_link_that_leads_out_is_not_followed_by_a_delete);
         tcase_add_test(tcase, test_killed_in_the_middle_of_a_clone);
+        tcase_add_test(tcase, test_a_link_in_the_place_of_the_directory);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

@@ -221,6 +221,7 @@ static inline GPtrArray *host_refresh(const struct backend *backend, const struc
         ck_assert_msg(ok, "%s", error ? error->message : "");
         if (numbers)
                 *numbers = scan.numbers;
+        g_free(scan.directory);
         return scan.volumes;
 }
 
