@@ -213,7 +213,7 @@ bool volume_check_name(const char *name, GError **error)
 static struct volume_set *set_alloc(unsigned count)
 {
         size_t slots = (size_t)count * (1 + VOLUME_FIELD_COUNT);
-        struct volume_set *set = g_malloc(sizeof(*set) + slots * sizeof(set->volumes[0]));
+        struct volume_set *set = g_malloc(sizeof(*set) + slots * sizeof(gpointer));
 
         set->refs = 1;
         set->count = count;
@@ -252,8 +252,8 @@ static struct volume_set *put_in_order(struct volume_set *set)
                         if (text_of(set->volumes[i], f))
                                 order->volumes[order->count++] = set->volumes[i];
                 if (!is_in_order(order, f))
-                        g_qsort_with_data(order->volumes, (int)order->count, sizeof(order->volumes[0]),
-                                          compare_texts, GUINT_TO_POINTER(f));
+                        g_qsort_with_data(order->volumes, (int)order->count, sizeof(gpointer), compare_texts,
+                                          GUINT_TO_POINTER(f));
         }
         return set;
 }
