@@ -360,6 +360,8 @@ static char *last_line(char *text)
         size_t length;
 
         line = line ? line + 1 : text;
+        while (g_ascii_isspace(*line))
+                line++;
         length = strlen(line);
         if (length <= ERROR_QUOTE_MAX)
                 return error_quote(line);
@@ -370,7 +372,7 @@ static char *last_line(char *text)
         return g_strconcat(CUT, end, NULL);
 }
 
-static bool check_result(const char *program, struct spawn_result *result, GError **error)
+bool spawn_result_check(const char *program, struct spawn_result *result, GError **error)
 {
         g_autofree char *tool = g_path_get_basename(program), *said = NULL, *how = NULL;
 
@@ -395,7 +397,7 @@ bool spawn_check(struct lane *lane, const char *const argv[], unsigned timeout_m
 
         if (!spawn_run(lane, argv, NULL, timeout_ms, &result, error))
                 return false;
-        passed = check_result(argv[0], &result, error);
+        passed = spawn_result_check(argv[0], &result, error);
         if (passed && output)
                 *output = g_steal_pointer(&result.output);
         spawn_result_clear(&result);
@@ -414,7 +416,7 @@ bool spawn_follow(struct lane *lane, const char *const argv[], const char *input
         run.reader_data = data;
         if (!run_whole(&run, argv, timeout_ms, &result, error))
                 return false;
-        passed = check_result(argv[0], &result, error);
+        passed = spawn_result_check(argv[0], &result, error);
         spawn_result_clear(&result);
         return passed;
 }

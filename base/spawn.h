@@ -45,6 +45,8 @@ bool spawn_run(struct lane *lane, const char *const argv[], const char *input, u
  */
 bool spawn_check(struct lane *lane, const char *const argv[], unsigned timeout_ms, char **output,
                  GError **error);
+/* Judges a result as spawn_check() does, for callers that look at what the program said first. */
+bool spawn_result_check(const char *program, struct spawn_result *result, GError **error);
 
 /* In the lane: a piece of the program's standard output as it comes; not NUL-terminated. */
 typedef void (*spawn_reader)(const char *chunk, size_t length, void *data);

@@ -44,7 +44,7 @@ static bool read_numbers(const struct backend_context *context, struct pool_numb
         g_autofree char *output = NULL;
         g_auto(GStrv) fields = NULL;
 
-        if (!spawn_check(context->lane, argv, TOOL_TIMEOUT_MS, &output, error))
+        if (!tool_read(context->lane, argv, &output, error))
                 return false;
         fields = g_strsplit(g_strchomp(output), "\t", -1);
         if (g_strv_length(fields) != 2 || !tool_parse_uint64(fields[0], &numbers->allocation) ||
@@ -160,8 +160,7 @@ static bool refresh(const struct backend_context *context, struct pool_scan *sca
         g_autofree char *output = NULL;
         g_auto(GStrv) lines = NULL;
 
-        if (!read_numbers(context, &scan->numbers, error) ||
-            !spawn_check(context->lane, argv, TOOL_TIMEOUT_MS, &output, error))
+        if (!read_numbers(context, &scan->numbers, error) || !tool_read(context->lane, argv, &output, error))
                 return false;
         lines = g_strsplit(g_strchomp(output), "\n", -1);
         for (char **line = lines; *line && **line; line++) {

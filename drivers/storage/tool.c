@@ -56,9 +56,49 @@ bool tool_check_path(const char *what, const char *path, GError **error)
         return true;
 }
 
+/* With what LVM 2.03 and open-iscsi 2.1 end their errors, having given the reason before. */
+static const char *const summaries[] = {
+        "Cannot process volume group ",
+        "Run `", /* "lvcreate --help' for more information." */
+        "iscsiadm: Could not log into all portals",
+};
+
+static bool is_summary(const char *line)
+{
+        line += strspn(line, " ");
+        for (unsigned i = 0; i < G_N_ELEMENTS(summaries); i++) {
+                if (g_str_has_prefix(line, summaries[i]))
+                        return true;
+        }
+        return false;
+}
+
+/* So that the last line of errors is the reason. */
+static void drop_summary(char *errors)
+{
+        char *line = strrchr(g_strchomp(errors), '\n');
+
+        if (line && is_summary(line + 1))
+                *line = '\0';
+}
+
+bool tool_read(struct lane *lane, const char *const argv[], char **output, GError **error)
+{
+        TOOL_RESULT result = { 0 };
+
+        if (!spawn_run(lane, argv, NULL, TOOL_TIMEOUT_MS, &result, error))
+                return false;
+        drop_summary(result.errors);
+        if (!spawn_result_check(argv[0], &result, error))
+                return false;
+        if (output)
+                *output = g_steal_pointer(&result.output);
+        return true;
+}
+
 bool tool_run(struct lane *lane, const char *const argv[], GError **error)
 {
-        return spawn_check(lane, argv, TOOL_TIMEOUT_MS, NULL, error);
+        return tool_read(lane, argv, NULL, error);
 }
 
 void tool_settle(struct lane *lane)
@@ -99,7 +139,7 @@ json_t *tool_run_json(struct lane *lane, const char *const argv[], GError **erro
         json_error_t problem;
         json_t *json;
 
-        if (!spawn_check(lane, argv, TOOL_TIMEOUT_MS, &output, error))
+        if (!tool_read(lane, argv, &output, error))
                 return NULL;
         json = json_loads(output, JSON_REJECT_DUPLICATES, &problem);
         if (!json)

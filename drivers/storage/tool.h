@@ -30,7 +30,9 @@ bool tool_check_word(const char *what, const char *value, const char *more, GErr
 /* The same for an absolute path without ".." in it. */
 bool tool_check_path(const char *what, const char *path, GError **error);
 
-/* spawn_check() with TOOL_TIMEOUT_MS, its output not wanted. */
+/* spawn_check() with TOOL_TIMEOUT_MS; the error quotes the line with the reason. output may be NULL. */
+bool tool_read(struct lane *lane, const char *const argv[], char **output, GError **error);
+/* The same, its output not wanted. */
 bool tool_run(struct lane *lane, const char *const argv[], GError **error);
 /* Waits until udev has named what has come up. Without udev there is nothing to wait for; never an error. */
 void tool_settle(struct lane *lane);
