@@ -94,6 +94,11 @@ static uint64_t percent_of(const json_t *row, uint64_t size)
         return percent >= 0 && percent <= 100 ? (uint64_t)((double)size * percent / 100) : size;
 }
 
+bool lvm_is_copy_on_write(const struct lvm_volume *volume)
+{
+        return volume->kind == 's' || volume->kind == 'S';
+}
+
 static struct lvm_volume *read_volume(const json_t *row)
 {
         const char *name = tool_json_string(row, "lv_name"), *uuid = tool_json_string(row, "lv_uuid"),
@@ -101,22 +106,24 @@ static struct lvm_volume *read_volume(const json_t *row)
         struct lvm_volume *volume;
         uint64_t size;
 
-        if (!name || !*name || !uuid || !*uuid || !attributes || strlen(attributes) < 5 ||
+        if (!name || !*name || !uuid || !*uuid || !attributes || strlen(attributes) < 7 ||
             !tool_json_uint64(row, "lv_size", &size))
                 return NULL;
         volume = g_new0(struct lvm_volume, 1);
         volume->name = g_strdup(name);
         volume->uuid = g_strdup(uuid);
-        volume->origin = g_strdup(origin ? origin : "");
+        /* A name in brackets is LVM's own: a sparse volume is the snapshot of a device of zeros. */
+        volume->origin = g_strdup(origin && *origin != '[' ? origin : "");
         volume->kind = attributes[0];
         volume->is_active = attributes[4] == 'a';
+        volume->is_thin = attributes[6] == 't' && volume->kind != 't';
         volume->size = volume->allocation = size;
         volume->extents = g_array_new(FALSE, TRUE, sizeof(struct lvm_extent));
         g_array_set_clear_func(volume->extents, extent_clear);
         /* Of a snapshot LVM's size is the room for what differs. */
-        if (volume->kind == 's' || volume->kind == 'S')
+        if (lvm_is_copy_on_write(volume))
                 tool_json_uint64(row, "origin_size", &volume->size);
-        else if (volume->kind == 'V')
+        else if (volume->is_thin)
                 volume->allocation = percent_of(row, size);
         return volume;
 }
