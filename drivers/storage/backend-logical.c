@@ -328,34 +328,49 @@ static bool check_origin(const struct backend_context *context, const struct vol
         return lvm_check_name("backing store", *origin, error);
 }
 
+/* A snapshot in the thin pool of its origin needs no room of its own, and goes without the origin's. */
+static bool is_thin(const struct backend_context *context, const char *origin)
+{
+        g_autoptr(GPtrArray) volumes = lvm_read_volumes(context->lane, group_of(context), NULL);
+        const struct lvm_volume *found = volumes ? lvm_find(volumes, origin) : NULL;
+
+        return found && found->is_thin;
+}
+
+static bool run_snapshot(const struct backend_context *context, const struct volume *volume, GError **error)
+{
+        g_autofree char *name = g_strdup_printf("--name=%s", volume->name), *origin = NULL, *place = NULL;
+        g_autofree char *size = g_strdup_printf("--size=%" G_GUINT64_FORMAT "b", volume->allocation);
+        const char *argv[] = { "lvcreate", "--yes", name, "--snapshot", size, "--", NULL, NULL };
+
+        if (!check_origin(context, volume, &origin, error))
+                return false;
+        /* Which LVM would otherwise leave inactive. */
+        if (is_thin(context, origin))
+                argv[4] = "--setactivationskip=n";
+        place = g_strdup_printf("%s/%s", group_of(context), origin);
+        argv[6] = place;
+        return tool_run(context->lane, argv, error);
+}
+
 static bool run_lvcreate(const struct backend_context *context, const struct volume *volume, GError **error)
 {
-        g_autofree char *name = g_strdup_printf("--name=%s", volume->name), *pool = NULL, *origin = NULL;
+        g_autofree char *name = g_strdup_printf("--name=%s", volume->name), *pool = NULL, *thin = NULL;
         g_autofree char *size = g_strdup_printf("--size=%" G_GUINT64_FORMAT "b", volume->allocation);
         g_autofree char *capacity = g_strdup_printf("--virtualsize=%" G_GUINT64_FORMAT "b", volume->capacity);
-        g_autofree char *thin = NULL, *place = g_strdup(group_of(context));
         const char *argv[9] = { "lvcreate", "--yes", name };
         unsigned n = 3;
 
-        if (volume->backing.path) {
-                if (!check_origin(context, volume, &origin, error))
-                        return false;
-                argv[n++] = "--snapshot";
-                argv[n++] = size;
-                g_free(place);
-                place = g_strdup_printf("%s/%s", group_of(context), origin);
-        } else if (volume->sparse) {
+        if (volume->sparse) {
                 pool = find_thin_pool(context);
                 thin = pool ? g_strdup_printf("--thinpool=%s", pool) : NULL;
                 argv[n++] = capacity;
                 argv[n++] = thin ? thin : "--type=snapshot";
-                if (!thin)
-                        argv[n++] = size;
-        } else {
-                argv[n++] = size;
         }
+        if (!thin)
+                argv[n++] = size;
         argv[n++] = "--";
-        argv[n++] = place;
+        argv[n++] = group_of(context);
         return tool_run(context->lane, argv, error);
 }
 
@@ -386,7 +401,8 @@ static bool finish(const struct backend_context *context, struct volume *volume,
 static bool create(const struct backend_context *context, struct volume *volume, unsigned flags,
                    GError **error)
 {
-        if (!run_lvcreate(context, volume, error))
+        if (!(volume->backing.path ? run_snapshot(context, volume, error)
+                                   : run_lvcreate(context, volume, error)))
                 return false;
         if (finish(context, volume, error))
                 return true;
@@ -413,7 +429,7 @@ static bool check_snapshots(const GPtrArray *volumes, const char *name, GError *
         for (unsigned i = 0; i < volumes->len; i++) {
                 const struct lvm_volume *other = g_ptr_array_index(volumes, i);
 
-                if ((other->kind == 's' || other->kind == 'S') && strcmp(other->origin, name) == 0)
+                if (lvm_is_copy_on_write(other) && strcmp(other->origin, name) == 0)
                         return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID,
                                          "volume '%s' has a snapshot, '%s'", name, other->name);
         }
@@ -436,6 +452,22 @@ static bool destroy(const struct backend_context *context, const struct volume *
         return run_lvremove(context, volume->name, error);
 }
 
+/* Of a snapshot lvresize would change the room for what differs, and say that all went well. */
+static bool check_resizable(const struct backend_context *context, const struct volume *volume,
+                            GError **error)
+{
+        g_autoptr(GPtrArray) volumes = lvm_read_volumes(context->lane, group_of(context), error);
+        const struct lvm_volume *found = volumes ? lvm_find(volumes, volume->name) : NULL;
+
+        if (!volumes)
+                return false;
+        if (!found || !lvm_is_copy_on_write(found))
+                return true;
+        return error_set(error, ERROR_FROM_STORAGE, ERROR_CONFIG_UNSUPPORTED,
+                         "volume '%s' is a snapshot of LVM: its capacity is the one of its origin",
+                         volume->name);
+}
+
 static bool resize(const struct backend_context *context, const struct volume *volume, uint64_t capacity,
                    unsigned flags, GError **error)
 {
@@ -443,7 +475,8 @@ static bool resize(const struct backend_context *context, const struct volume *v
         const char *argv[] = { "lvresize", "--yes", "--force", NULL, "--", full, NULL };
         struct lvm_group group;
 
-        if (!lvm_read_group(context->lane, group_of(context), &group, error))
+        if (!check_resizable(context, volume, error) ||
+            !lvm_read_group(context->lane, group_of(context), &group, error))
                 return false;
         capacity = round_up(capacity, group.extent);
         if (capacity == volume->capacity)
