@@ -53,38 +53,49 @@ static bool check_def(const struct pool_def *def, GError **error)
 
 /* ---- sessions, as sysfs shows them ---- */
 
-struct search {
+struct session {
         const struct pool_source *source; /* borrowed */
         unsigned host;
+        bool is_logged_in; /* false: the server is away, and what touches the disks waits for it */
 };
 
 static bool match_session(const char *dir, const char *name, void *data)
 {
-        struct search *search = data;
+        struct session *found = data;
         g_autofree char *target = scsi_read_text(dir, "targetname"),
-                        *initiator = scsi_read_text(dir, "initiatorname");
+                        *initiator = scsi_read_text(dir, "initiatorname"),
+                        *state = scsi_read_text(dir, "state");
         g_autofree char *device = g_build_filename(dir, "device", NULL);
         char real[PATH_MAX], *session;
 
-        if (g_strcmp0(target, search->source->devices[0].path) != 0)
+        if (g_strcmp0(target, found->source->devices[0].path) != 0)
                 return false;
-        if (search->source->initiator && g_strcmp0(initiator, search->source->initiator) != 0)
+        if (found->source->initiator && g_strcmp0(initiator, found->source->initiator) != 0)
                 return false;
         /* .../host5/session1 */
         if (!realpath(device, real) || !(session = strrchr(real, '/')))
                 return false;
         *session = '\0';
         session = strrchr(real, '/');
-        return session && scsi_parse_host(session + 1, &search->host);
+        found->is_logged_in = g_strcmp0(state, "LOGGED_IN") == 0;
+        return session && scsi_parse_host(session + 1, &found->host);
 }
 
-static bool find_session(const struct backend_context *context, unsigned *host)
+static bool find_session(const struct backend_context *context, struct session *session)
 {
-        struct search search = { .source = &context->def->source };
+        *session = (struct session){ .source = &context->def->source };
+        return scsi_foreach("iscsi_session", match_session, session);
+}
 
-        if (!scsi_foreach("iscsi_session", match_session, &search))
-                return false;
-        *host = search.host;
+/* The session, when the server answers in it. */
+static bool get_session(const struct backend_context *context, struct session *session, GError **error)
+{
+        if (!find_session(context, session))
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_FAILED,
+                                 "there is no session with target '%s' any more", target_of(context));
+        if (!session->is_logged_in)
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_FAILED,
+                                 "the server of target '%s' does not answer", target_of(context));
         return true;
 }
 
@@ -244,9 +255,9 @@ static bool set_auth(const struct backend_context *context, GError **error)
 
 static bool check(const struct backend_context *context, bool *active, GError **error)
 {
-        unsigned host;
+        struct session session;
 
-        *active = find_session(context, &host);
+        *active = find_session(context, &session);
         return true;
 }
 
@@ -261,9 +272,9 @@ static bool start(const struct backend_context *context, GError **error)
 {
         const struct pool_source *source = &context->def->source;
         g_autofree char *interface = interface_of(source);
-        unsigned host;
+        struct session session;
 
-        if (find_session(context, &host))
+        if (find_session(context, &session))
                 return true;
         if (!make_interface(context->lane, source, interface, error) ||
             !run_node(context, "--op=new", NULL, NULL, error))
@@ -278,9 +289,9 @@ static bool start(const struct backend_context *context, GError **error)
 
 static bool stop(const struct backend_context *context, GError **error)
 {
-        unsigned host;
+        struct session session;
 
-        if (find_session(context, &host) && !run_node(context, "--logout", NULL, NULL, error))
+        if (find_session(context, &session) && !run_node(context, "--logout", NULL, NULL, error))
                 return false;
         /* With the password in it. That there is none is fine. */
         run_node(context, "--op=delete", NULL, NULL, NULL);
@@ -291,12 +302,21 @@ static bool refresh(const struct backend_context *context, struct pool_scan *sca
 {
         const char *const rescan[] = { "iscsiadm",         "--mode=node", "--targetname",
                                        target_of(context), "--rescan",    NULL };
-        unsigned host;
+        struct session session;
 
-        if (!find_session(context, &host))
-                return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_FAILED,
-                                 "there is no session with target '%s' any more", target_of(context));
-        return tool_run(context->lane, rescan, error) && scsi_read_units(context, host, scan, error);
+        return get_session(context, &session, error) && tool_run(context->lane, rescan, error) &&
+               scsi_read_units(context, session.host, scan, error);
+}
+
+/* Not what would hang until the kernel gives the server up, which takes minutes. */
+static int open_volume(const struct backend_context *context, const struct volume *volume, bool writable,
+                       uint64_t *length, GError **error)
+{
+        struct session session;
+
+        return get_session(context, &session, error)
+                       ? block_volume_open(context, volume, writable, length, error)
+                       : -1;
 }
 
 /* ---- sources ---- */
@@ -351,7 +371,7 @@ static bool find(const struct backend_context *context, bool has_source, GPtrArr
                 argv[6] = "--interface";
                 argv[7] = interface;
         }
-        if (!spawn_check(context->lane, argv, TOOL_TIMEOUT_MS, &output, error))
+        if (!tool_read(context->lane, argv, &output, error))
                 return false;
         lines = g_strsplit(output, "\n", -1);
         for (char **line = lines; *line; line++)
@@ -367,6 +387,6 @@ const struct backend backend_iscsi = {
         .stop = stop,
         .refresh = refresh,
         .find = find,
-        .open = block_volume_open,
+        .open = open_volume,
         .stat = block_volume_stat,
 };
