@@ -212,8 +212,10 @@ static bool write_password(const struct backend_context *context, const char *pa
         const struct pool_host *host = &source->hosts[0];
         g_autofree char *line = g_strdup_printf("node.session.auth.password = %s\n", password);
         g_autofree char *dir = find_records(target_of(context)), *interface = interface_of(source);
-        g_autofree char *prefix =
-                g_strdup_printf("%s,%u", host->name, host->port ? host->port : PORT_DEFAULT);
+        /* "::1,3260", also when it was given as "[::1]". */
+        const char *bare = host->name + strspn(host->name, "[");
+        g_autofree char *prefix = g_strdup_printf("%.*s,%u", (int)strcspn(bare, "]"), bare,
+                                                  host->port ? host->port : PORT_DEFAULT);
         g_autoptr(GDir) names = dir ? g_dir_open(dir, 0, NULL) : NULL;
         const char *name;
 
