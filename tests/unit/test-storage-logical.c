@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * drivers/storage: pools of logical volumes. Volume groups are real ones, on loop devices; logical volumes
- * need a kernel with device-mapper, so what LVM 2.03.16 reports of them is played back, and its command lines
- * are looked at.
+ * need a kernel with device-mapper, so what LVM 2.03.16 reports of them is played back as it was recorded in
+ * the lab (tests/lab), and its command lines are looked at.
  */
 #include "drivers/storage/block.h"
 #include "tests/unit/storage-host.h"
@@ -134,7 +134,7 @@ static void stand_in_for_lvm(void)
 
 static void report_body(void)
 {
-        struct backend_context context = context_of("sbvg", "");
+        struct backend_context context = context_of("lab_vg", "");
         g_autoptr(GPtrArray) volumes = NULL;
         CLEANUP(volume_unref) struct volume *again = NULL, *gone = NULL;
         struct pool_numbers numbers;
@@ -146,32 +146,43 @@ static void report_body(void)
         ck_assert(active);
         volumes = host_refresh(&backend_logical, &context, &numbers);
         /* All but the thin pool. */
-        ck_assert_uint_eq(volumes->len, 4);
-        ck_assert_uint_eq(numbers.capacity, 125829120);
-        ck_assert_uint_eq(numbers.available, 75497472);
-        ck_assert_uint_eq(numbers.allocation, 125829120 - 75497472);
+        ck_assert_uint_eq(volumes->len, 8);
+        ck_assert_uint_eq(numbers.capacity, 192937984);
+        ck_assert_uint_eq(numbers.available, 62914560);
+        ck_assert_uint_eq(numbers.allocation, 192937984 - 62914560);
 
-        volume = host_find(volumes, "plain");
-        ck_assert_str_eq(volume->path, "/dev/sbvg/plain");
-        ck_assert_str_eq(volume->key, "aaaaaa-bbbb-cccc-dddd-eeee-ffff-gggg01");
+        volume = host_find(volumes, "second");
+        ck_assert_str_eq(volume->path, "/dev/lab_vg/second");
+        ck_assert_str_eq(volume->key, "TACwUU-wl82-Zyx9-ja5f-4iG0-MDqj-kOjrXa");
         ck_assert_uint_eq(volume->capacity, 12 * MIB);
         ck_assert_uint_eq(volume->n_extents, 2);
-        ck_assert_str_eq(volume->extents[1].path, "/dev/loop1");
-        ck_assert_uint_eq(volume->extents[1].start, 0);
-        ck_assert_uint_eq(volume->extents[1].end, 4 * MIB);
+        ck_assert_str_eq(volume->extents[1].path, "/dev/sda");
+        ck_assert_uint_eq(volume->extents[1].start, 44 * MIB);
+        ck_assert_uint_eq(volume->extents[1].end, 48 * MIB);
 
         volume = host_find(volumes, "stripes");
         ck_assert_uint_eq(volume->n_extents, 2);
-        ck_assert_uint_eq(volume->extents[0].start, 8 * MIB);
-        ck_assert_uint_eq(volume->extents[0].end, 12 * MIB);
+        ck_assert_uint_eq(volume->extents[0].start, 24 * MIB);
+        ck_assert_uint_eq(volume->extents[0].end, 32 * MIB);
 
         volume = host_find(volumes, "snap");
         ck_assert_uint_eq(volume->capacity, 12 * MIB);
-        ck_assert_uint_eq(volume->allocation, 4 * MIB);
-        ck_assert_str_eq(volume->backing.path, "/dev/sbvg/plain");
+        ck_assert_uint_eq(volume->allocation, 8 * MIB);
+        ck_assert_str_eq(volume->backing.path, "/dev/lab_vg/plain");
 
-        volume = host_find(volumes, "thin1");
+        /* The snapshot of nothing. */
+        volume = host_find(volumes, "sparse");
+        ck_assert_uint_eq(volume->capacity, 200 * MIB);
+        ck_assert_uint_eq(volume->allocation, 4 * MIB);
+        ck_assert_ptr_null(volume->backing.path);
+
+        /* A thin volume, although lvs calls it an origin, and its thin snapshot. */
+        volume = host_find(volumes, "thin");
         ck_assert_uint_eq(volume->capacity, 100 * MIB);
+        ck_assert_uint_eq(volume->allocation, 10 * MIB);
+        volume = host_find(volumes, "thinsnap");
+        ck_assert_uint_eq(volume->allocation, 0);
+        ck_assert_str_eq(volume->backing.path, "/dev/lab_vg/thin");
 
         ck_assert_ok(backend_logical.probe(&context, "snap", NULL, &again, &error));
         ck_assert(volume_equal(again, host_find(volumes, "snap")));
@@ -191,7 +202,7 @@ END_TEST
 static void created_by(const char *name, uint64_t capacity, uint64_t allocation, const char *origin,
                        const char *command)
 {
-        struct backend_context context = context_of("sbvg", "");
+        struct backend_context context = context_of("lab_vg", "");
         CLEANUP(volume_unref) struct volume *volume = host_volume(POOL_LOGICAL, name, capacity, "raw");
         g_autofree char *log = NULL;
         bool slow = true;
@@ -208,7 +219,7 @@ static void created_by(const char *name, uint64_t capacity, uint64_t allocation,
 
 static void create_body(void)
 {
-        struct backend_context context = context_of("sbvg", "");
+        struct backend_context context = context_of("lab_vg", "");
         CLEANUP(volume_unref) struct volume *volume = host_volume(POOL_LOGICAL, "plain", MIB, "raw");
         g_autofree char *log = NULL;
         bool slow;
@@ -216,21 +227,24 @@ static void create_body(void)
         stand_in_for_lvm();
         ck_assert_ok(backend_logical.prepare(&context, volume, 0, &slow, &error));
         ck_assert_uint_eq(volume->capacity, 4 * MIB);
-        ck_assert_str_eq(volume->path, "/dev/sbvg/plain");
+        ck_assert_str_eq(volume->path, "/dev/lab_vg/plain");
         ck_assert_ok(backend_logical.create(&context, volume, 0, &error));
-        ck_assert_str_eq(volume->key, "aaaaaa-bbbb-cccc-dddd-eeee-ffff-gggg01");
+        ck_assert_str_eq(volume->key, "LWRvpR-lfi2-xh0y-zW6f-GP3d-ikdU-L7TZqY");
         log = host_log();
-        ck_assert_str_eq(log, "lvcreate --yes --name=plain --size=4194304b -- sbvg\n");
+        ck_assert_str_eq(log, "lvcreate --yes --name=plain --size=4194304b -- lab_vg\n");
 
         created_by("x", 5 * MIB, 5 * MIB, NULL,
-                   "lvcreate --yes --name=x --size=8388608b -- sbvg\nlvremove --yes --force -- sbvg/x\n");
+                   "lvcreate --yes --name=x --size=8388608b -- lab_vg\nlvremove --yes --force -- lab_vg/x\n");
         /* There is a thin pool. */
         created_by("x", 8 * MIB, 0, NULL,
-                   "lvcreate --yes --name=x --virtualsize=8388608b --thinpool=thins -- sbvg\n"
-                   "lvremove --yes --force -- sbvg/x\n");
-        created_by("x", 4 * MIB, 4 * MIB, "/dev/sbvg/stripes",
-                   "lvcreate --yes --name=x --snapshot --size=4194304b -- sbvg/stripes\n"
-                   "lvremove --yes --force -- sbvg/x\n");
+                   "lvcreate --yes --name=x --virtualsize=8388608b --thinpool=thins -- lab_vg\n"
+                   "lvremove --yes --force -- lab_vg/x\n");
+        created_by("x", 4 * MIB, 4 * MIB, "/dev/lab_vg/stripes",
+                   "lvcreate --yes --name=x --snapshot --size=4194304b -- lab_vg/stripes\n"
+                   "lvremove --yes --force -- lab_vg/x\n");
+        created_by("x", 100 * MIB, 0, "/dev/lab_vg/thin",
+                   "lvcreate --yes --name=x --snapshot --setactivationskip=n -- lab_vg/thin\n"
+                   "lvremove --yes --force -- lab_vg/x\n");
         host_context_clear(&context);
 }
 
@@ -243,7 +257,7 @@ END_TEST
 
 static void change_body(void)
 {
-        struct backend_context context = context_of("sbvg", "");
+        struct backend_context context = context_of("lab_vg", "");
         g_autoptr(GPtrArray) volumes = NULL;
         g_autofree char *log = NULL;
 
@@ -251,6 +265,10 @@ static void change_body(void)
         volumes = host_refresh(&backend_logical, &context, NULL);
         ck_assert_ok(backend_logical.resize(&context, host_find(volumes, "plain"), 12 * MIB - 1, 0, &error));
         ck_assert_ok(backend_logical.resize(&context, host_find(volumes, "plain"), 17 * MIB, 0, &error));
+        ck_assert_fails(backend_logical.resize(&context, host_find(volumes, "snap"), 17 * MIB, 0, &error),
+                        "is a snapshot of LVM");
+        ck_assert_fails(backend_logical.resize(&context, host_find(volumes, "sparse"), 300 * MIB, 0, &error),
+                        "is a snapshot of LVM");
         /* What has snapshots goes with them only when that is said. */
         ck_assert_fails(backend_logical.destroy(&context, host_find(volumes, "plain"), 0, &error),
                         "has a snapshot, 'snap'");
@@ -259,9 +277,9 @@ static void change_body(void)
         ck_assert_fails(backend_logical.destroy(&context, host_find(volumes, "snap"), 1, &error),
                         "unsupported flags");
         log = host_log();
-        ck_assert_str_eq(log, "lvresize --yes --force --size=20971520b -- sbvg/plain\n"
-                              "lvremove --yes --force -- sbvg/plain\n"
-                              "lvremove --yes --force -- sbvg/snap\n");
+        ck_assert_str_eq(log, "lvresize --yes --force --size=20971520b -- lab_vg/plain\n"
+                              "lvremove --yes --force -- lab_vg/plain\n"
+                              "lvremove --yes --force -- lab_vg/snap\n");
         host_context_clear(&context);
 }
 
@@ -272,9 +290,32 @@ START_TEST(test_change)
 }
 END_TEST
 
+/* As LVM says it: on standard error, in between its report, which is whole. */
+static void error_body(void)
+{
+        struct backend_context context = context_of("nothing", "");
+        struct pool_scan scan = { .volumes = g_ptr_array_new() };
+
+        host_stand_in("lvs", "echo '  Volume group \"nothing\" not found' >&2\n"
+                             "echo '  Cannot process volume group nothing' >&2\n"
+                             "echo '{\"report\":[{\"lv\":[]}]}'\n"
+                             "exit 5");
+        ck_assert_fails(backend_logical.refresh(&context, &scan, &error),
+                        "'lvs' ended with status 5: Volume group \"nothing\" not found");
+        g_ptr_array_unref(scan.volumes);
+        host_context_clear(&context);
+}
+
+START_TEST(test_error)
+{
+        if (host_has(host.is_private, "root"))
+                host_run(error_body);
+}
+END_TEST
+
 static void refused_body(void)
 {
-        struct backend_context context = context_of("sbvg", ""), odd = context_of("a vg", ""),
+        struct backend_context context = context_of("lab_vg", ""), odd = context_of("a vg", ""),
                                dots = context_of("..", "");
         CLEANUP(volume_unref) struct volume *volume = host_volume(POOL_LOGICAL, "two words", MIB, "raw");
         CLEANUP(volume_unref) struct volume *option = host_volume(POOL_LOGICAL, "--force", MIB, "raw");
@@ -306,4 +347,4 @@ START_TEST(test_refused)
 END_TEST
 
 CHECK_MAIN_FIXTURE("storage-logical", host_setup, host_teardown, test_group, test_undo, test_report,
-                   test_create, test_change, test_refused)
+                   test_create, test_change, test_error, test_refused)

@@ -259,20 +259,22 @@ static void find_body(void)
         ck_assert_fails(backend_netfs.find(&context, false, sources, &error), "no host");
         ck_assert_ok(
                 pool_source_parse("<source><host name='files'/></source>", POOL_NETFS, &def.source, &error));
-        /* In the form of showmount(8); written, not recorded. */
+        /* Recorded in the lab from showmount 2.6.2. */
         host_stand_in("showmount", "echo \"$@\" >>/run/log\n"
-                                   "echo '/srv/images  192.168.0.0/16,10.0.0.1'\n"
                                    "echo '/srv/two words *'\n"
-                                   "echo '/srv/nobody'");
+                                   "echo '/srv/nobody    @nobody'\n"
+                                   "echo '/srv/images    192.168.0.0/16,10.0.0.1'");
         ck_assert_ok(backend_netfs.find(&context, true, sources, &error));
         log = host_log();
         ck_assert_str_eq(log, "--no-headers --exports files\n");
         ck_assert_uint_eq(sources->len, 3);
-        ck_assert_ptr_nonnull(strstr(g_ptr_array_index(sources, 0), "<dir path='/srv/images'/>"));
+        ck_assert_ptr_nonnull(strstr(g_ptr_array_index(sources, 2), "<dir path='/srv/images'/>"));
         ck_assert_ptr_nonnull(strstr(g_ptr_array_index(sources, 0), "<host name='files'/>"));
         ck_assert_ptr_nonnull(strstr(g_ptr_array_index(sources, 0), "<format type='nfs'/>"));
-        ck_assert_ptr_nonnull(strstr(g_ptr_array_index(sources, 1), "<dir path='/srv/two words'/>"));
-        ck_assert_ptr_nonnull(strstr(g_ptr_array_index(sources, 2), "<dir path='/srv/nobody'/>"));
+        ck_assert_ptr_nonnull(strstr(g_ptr_array_index(sources, 0), "<dir path='/srv/two words'/>"));
+        ck_assert_ptr_nonnull(strstr(g_ptr_array_index(sources, 1), "<dir path='/srv/nobody'/>"));
+        host_stand_in("showmount", "echo 'clnt_create: RPC: Program not registered' >&2; exit 1");
+        ck_assert_fails(backend_netfs.find(&context, true, sources, &error), "Program not registered");
         ck_assert(g_setenv("PATH", "/nonexistent", TRUE));
         ck_assert_fails(backend_netfs.find(&context, true, sources, &error), "missing tool 'showmount'");
         pool_source_clear(&def.source);

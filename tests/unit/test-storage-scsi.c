@@ -310,6 +310,7 @@ static void stand_in_for_iscsiadm(const char *rest)
                             "*--login)\n"
                             "        mkdir -p $session /sys/class/iscsi_session/session1\n"
                             "        echo " TARGET " >/sys/class/iscsi_session/session1/targetname\n"
+                            "        echo LOGGED_IN >/sys/class/iscsi_session/session1/state\n"
                             "        ln -s $session /sys/class/iscsi_session/session1/device;;\n"
                             "*--logout) rm -r /sys/class/iscsi_session/session1;;\n"
                             "*--rescan) ;;\n"
@@ -317,6 +318,18 @@ static void stand_in_for_iscsiadm(const char *rest)
                             rest, ";;\nesac", NULL);
 
         host_stand_in("iscsiadm", script);
+}
+
+/* The session is there, and the server is not. */
+static void check_lost(const struct backend_context *context)
+{
+        struct pool_scan scan = { .volumes = g_ptr_array_new() };
+
+        host_write("/sys/class/iscsi_session/session1/state", "FAILED\n");
+        ck_assert(is_active(&backend_iscsi, context));
+        ck_assert_fails(backend_iscsi.refresh(context, &scan, &error), "does not answer");
+        ck_assert_int_eq(backend_iscsi.open(context, NULL, false, NULL, NULL), -1);
+        g_ptr_array_unref(scan.volumes);
 }
 
 static void iscsi_body(void)
@@ -335,6 +348,7 @@ static void iscsi_body(void)
                                    " --login\n");
         ck_assert(is_active(&backend_iscsi, &context));
         check_units(&backend_iscsi, &context);
+        check_lost(&context);
         g_free(host_log());
         ck_assert_ok(backend_iscsi.stop(&context, &error));
         g_free(log);
@@ -362,11 +376,21 @@ static void login_fails_body(void)
         struct backend_context context = iscsi_context("");
         g_autofree char *log = NULL;
 
+        /* Recorded in the lab from iscsiadm 2.1.8. */
         host_stand_in(
                 "iscsiadm",
                 "echo \"$@\" >>/run/log\n"
-                "case $* in *--login) echo 'iscsiadm: initiator reported error (24)' >&2; exit 24;; esac");
-        ck_assert_fails(backend_iscsi.start(&context, &error), "initiator reported error (24)");
+                "case $* in *--login) ;; *) exit;; esac\n"
+                "{\n"
+                "echo 'iscsiadm: Could not login to [iface: default, target: " TARGET
+                ", portal: 127.0.0.1,3260].'\n"
+                "echo 'iscsiadm: initiator reported error (24 - iSCSI login failed due to authorization "
+                "failure)'\n"
+                "echo 'iscsiadm: Could not log into all portals'\n"
+                "} >&2\n"
+                "exit 24");
+        ck_assert_fails(backend_iscsi.start(&context, &error),
+                        "iSCSI login failed due to authorization failure)");
         log = host_log();
         ck_assert(g_str_has_suffix(log, " --login\n" NODE " --logout\n" NODE " --op=delete\n"));
         host_context_clear(&context);
@@ -429,19 +453,21 @@ static void find_body(void)
         ck_assert_fails(backend_iscsi.find(&context, false, sources, &error), "no host");
         ck_assert_ok(pool_source_parse("<source><host name='::1' port='3261'/></source>", POOL_ISCSI,
                                        &def.source, &error));
-        /* In the form of iscsiadm(8); written, not recorded. */
+        /* Recorded in the lab from iscsiadm 2.1.8. */
         host_stand_in("iscsiadm", "echo \"$@\" >>/run/log\n"
-                                  "echo '[::1]:3261,1 iqn.2013-06.com.example:one'\n"
-                                  "echo '10.0.0.1:3261,1 iqn.2013-06.com.example:one'\n"
-                                  "echo '[::1]:3261,1 iqn.2013-06.com.example:two'");
+                                  "echo '127.0.0.1:3260,1 iqn.2026-01.org.virtbus:one'\n"
+                                  "echo '[::1]:3261,1 iqn.2026-01.org.virtbus:one'\n"
+                                  "echo '127.0.0.1:3261,1 iqn.2026-01.org.virtbus:one'\n"
+                                  "echo '127.0.0.1:3260,1 iqn.2026-01.org.virtbus:two'\n"
+                                  "echo '[::1]:3261,1 iqn.2026-01.org.virtbus:two'");
         ck_assert_ok(backend_iscsi.find(&context, true, sources, &error));
         log = host_log();
         ck_assert_str_eq(log, "--mode=discovery --type=sendtargets --op=nonpersistent --portal [::1]:3261\n");
         ck_assert_uint_eq(sources->len, 2);
         ck_assert_ptr_nonnull(strstr(g_ptr_array_index(sources, 0), "<host name='::1' port='3261'/>"));
         ck_assert_ptr_nonnull(
-                strstr(g_ptr_array_index(sources, 0), "<device path='iqn.2013-06.com.example:one'/>"));
-        ck_assert_ptr_nonnull(strstr(g_ptr_array_index(sources, 1), "example:two"));
+                strstr(g_ptr_array_index(sources, 0), "<device path='iqn.2026-01.org.virtbus:one'/>"));
+        ck_assert_ptr_nonnull(strstr(g_ptr_array_index(sources, 1), "virtbus:two"));
         ck_assert(g_setenv("PATH", "/nonexistent", TRUE));
         ck_assert_fails(backend_iscsi.find(&context, true, sources, &error), "missing tool 'iscsiadm'");
         pool_source_clear(&def.source);
