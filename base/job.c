@@ -253,6 +253,7 @@ static struct job *job_new(struct job_list *list, const char *operation, struct 
         job->object = object ? managed_ref(object) : NULL;
         name = g_strdup_printf("job %u", job->id);
         job->lane = lane_new(list->pool, list->loop, name);
+        lane_set_lending(job->lane);
         job->started_s = (uint64_t)(g_get_real_time() / G_USEC_PER_SEC);
         return job;
 }

@@ -36,6 +36,7 @@ struct lane {
         struct pool *pool; /* borrowed */
         struct loop *loop; /* borrowed */
         char *name;        /* owned */
+        bool lends;
         struct pool_task task;
         /* mutex */
         pthread_mutex_t mutex;
@@ -106,7 +107,11 @@ static void lane_run(void *data)
         struct lane *lane = data;
         struct job *job = begin_job(lane);
 
+        if (lane->lends)
+                pool_lend(lane->pool);
         job->fn(job->data);
+        if (lane->lends)
+                pool_reclaim(lane->pool);
         g_free(job);
         if (end_job(lane))
                 pool_submit(lane->pool, &lane->task);
@@ -127,6 +132,11 @@ struct lane *lane_new(struct pool *pool, struct loop *loop, const char *name)
         lane->wake_fd = -1;
         pthread_mutex_init(&lane->mutex, NULL);
         return lane;
+}
+
+void lane_set_lending(struct lane *lane)
+{
+        lane->lends = true;
 }
 
 struct lane *lane_ref(struct lane *lane)

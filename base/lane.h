@@ -22,6 +22,12 @@ typedef void (*lane_fn)(void *data);
 
 /* name is for logs and debuggers, copied. Any thread. */
 struct lane *lane_new(struct pool *pool, struct loop *loop, const char *name);
+/*
+ * Before the first job: jobs of this lane lend their slots from their beginning to their end. For lanes whose
+ * jobs do little but wait for file systems, disks and tools: a kernel call on a dead file server cannot be
+ * interrupted, and copying takes hours; neither may keep other lanes from their work.
+ */
+void lane_set_lending(struct lane *lane);
 /* Any thread. A lane with queued jobs lives until they ran. */
 struct lane *lane_ref(struct lane *lane);
 void lane_unref(struct lane *lane);

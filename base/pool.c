@@ -44,6 +44,7 @@ struct worker {
         GList link;
         struct pool *pool; /* borrowed */
         int wake_fd;       /* owned */
+        unsigned lent;     /* the thread's: pool_lend() calls that were not reclaimed yet */
 };
 
 static bool may_run(const struct pool *pool)
@@ -235,8 +236,18 @@ void pool_submit(struct pool *pool, struct pool_task *task)
         pthread_mutex_unlock(&pool->mutex);
 }
 
+static struct worker *get_worker(const struct pool *pool)
+{
+        struct worker *worker = pthread_getspecific(pool->key);
+
+        g_assert(worker);
+        return worker;
+}
+
 void pool_lend(struct pool *pool)
 {
+        if (get_worker(pool)->lent++ > 0)
+                return;
         pthread_mutex_lock(&pool->mutex);
         pool->busy--;
         if (pool->reclaiming)
@@ -248,6 +259,11 @@ void pool_lend(struct pool *pool)
 
 void pool_reclaim(struct pool *pool)
 {
+        struct worker *worker = get_worker(pool);
+
+        g_assert(worker->lent > 0);
+        if (--worker->lent > 0)
+                return;
         pthread_mutex_lock(&pool->mutex);
         pool->reclaiming++;
         while (pool->busy >= pool->slots)

@@ -43,7 +43,7 @@ bool pool_is_stopping(const struct pool *pool);
 /* Queues task. Any thread. */
 void pool_submit(struct pool *pool, struct pool_task *task);
 
-/* From a task: its slot is free for others from lend to reclaim, which waits for a free one. */
+/* From a task: its slot is free for others from lend to reclaim, which waits for a free one. They nest. */
 void pool_lend(struct pool *pool);
 void pool_reclaim(struct pool *pool);
 

@@ -6,6 +6,8 @@
 #include "drivers/qemu/resources.h"
 
 #include "base/error.h"
+#include "base/lane.h"
+#include "base/pool.h"
 #include "drivers/qemu/block.h"
 #include "drivers/qemu/device.h"
 #include "drivers/secret/secret-ref.h"
@@ -123,7 +125,7 @@ static bool prepare_disk(struct resources *resources, const struct domain_disk *
         return true;
 }
 
-bool resources_prepare_disks(struct resources *resources, GError **error)
+static bool prepare_all(struct resources *resources, GError **error)
 {
         const struct domain_devices *devices = &resources->def->devices;
 
@@ -132,4 +134,16 @@ bool resources_prepare_disks(struct resources *resources, GError **error)
                         return false;
         }
         return true;
+}
+
+/* Without a slot: images may be on a file system that does not answer. */
+bool resources_prepare_disks(struct resources *resources, GError **error)
+{
+        struct pool *pool = lane_get_pool(resources->guest->domain->base.lane);
+        bool prepared;
+
+        pool_lend(pool);
+        prepared = prepare_all(resources, error);
+        pool_reclaim(pool);
+        return prepared;
 }

@@ -2,8 +2,6 @@
 /* Pools of type dir: a directory, as it is. Lanes as in backend.h; live is what follows its changes. */
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "base/lane.h"
-#include "base/pool.h"
 #include "drivers/storage/directory.h"
 #include "drivers/storage/temporary.h"
 
@@ -14,7 +12,7 @@
 /* As libvirt makes them. */
 #define TARGET_MODE 0711
 
-static bool open_target(const struct backend_context *context, GError **error)
+static bool start(const struct backend_context *context, GError **error)
 {
         CLEANUP_FD int fd = directory_open(context, error);
 
@@ -23,18 +21,6 @@ static bool open_target(const struct backend_context *context, GError **error)
         temporary_clean(fd);
         directory_watch(context, fd);
         return true;
-}
-
-/* Without a slot: the file system that the directory is on may not answer. */
-static bool start(const struct backend_context *context, GError **error)
-{
-        struct pool *pool = lane_get_pool(context->lane);
-        bool started;
-
-        pool_lend(pool);
-        started = open_target(context, error);
-        pool_reclaim(pool);
-        return started;
 }
 
 static bool check(const struct backend_context *context, bool *active, GError **error)

@@ -2,8 +2,7 @@
 /*
  * What is in a pool's directory. A file that has not changed since the last scan (inode, size, times) keeps
  * its description; of one that is new the header is read. What cannot be a volume is passed over. Lanes as in
- * backend.h; a scan divides the files among threads of the pool (pool_for_each()). No slot is held while the
- * file system is asked, which may be slow, or dead.
+ * backend.h; a scan divides the files among threads of the pool (pool_for_each()).
  */
 #include "base/error.h"
 #include "base/lane.h"
@@ -81,17 +80,6 @@ int directory_open_file(int directory_fd, const char *name, int flags, GError **
                 return -1;
         }
         return fd_steal(&fd);
-}
-
-/* The slot is others' while the file system is asked. */
-static void lend(const struct backend_context *context)
-{
-        pool_lend(lane_get_pool(context->lane));
-}
-
-static void reclaim(const struct backend_context *context)
-{
-        pool_reclaim(lane_get_pool(context->lane));
 }
 
 /* ---- one entry ---- */
@@ -211,20 +199,15 @@ static bool look(const struct pool_def *def, int directory_fd, const char *name,
 bool directory_probe(const struct backend_context *context, const char *name, const struct volume *before,
                      struct volume **volume, GError **error)
 {
+        CLEANUP_FD int directory_fd = directory_open(context, error);
         g_autoptr(GError) failure = NULL;
-        int directory_fd;
 
         *volume = NULL;
-        lend(context);
-        directory_fd = directory_open(context, error);
-        if (directory_fd >= 0) {
-                look(context->def, directory_fd, name, before, volume, &failure);
-                close(directory_fd);
-        }
-        reclaim(context);
-        if (failure)
+        if (directory_fd < 0)
+                return false;
+        if (!look(context->def, directory_fd, name, before, volume, &failure))
                 backend_left_out(context, name, failure);
-        return directory_fd >= 0;
+        return true;
 }
 
 /* ---- all of them ---- */
@@ -404,9 +387,7 @@ bool directory_refresh(const struct backend_context *context, struct pool_scan *
         bool good;
 
         g_array_set_clear_func(finds, find_clear);
-        lend(context);
         directory = begin_refresh(context, scan, finds, error);
-        reclaim(context);
         if (!directory)
                 return false;
         good = sweep(context, dirfd(directory), finds, scan, error);
@@ -416,34 +397,18 @@ bool directory_refresh(const struct backend_context *context, struct pool_scan *
 
 bool directory_measure(const struct backend_context *context, struct pool_numbers *numbers, GError **error)
 {
-        CLEANUP_FD int fd = -1;
-        bool good;
+        CLEANUP_FD int fd = directory_open(context, error);
 
-        lend(context);
-        fd = directory_open(context, error);
-        good = fd >= 0 && take_numbers(context, fd, numbers, error);
-        reclaim(context);
-        return good;
-}
-
-static bool look_again(const struct backend_context *context, const struct volume *volume,
-                       struct volume **now, GError **error)
-{
-        CLEANUP_FD int directory_fd = directory_open(context, error);
-
-        return directory_fd >= 0 && look(context->def, directory_fd, volume->name, volume, now, error);
+        return fd >= 0 && take_numbers(context, fd, numbers, error);
 }
 
 bool directory_stat(const struct backend_context *context, const struct volume *volume, uint64_t *capacity,
                     uint64_t *allocation, uint64_t *physical, GError **error)
 {
+        CLEANUP_FD int directory_fd = directory_open(context, error);
         CLEANUP(volume_unref) struct volume *now = NULL;
-        bool good;
 
-        lend(context);
-        good = look_again(context, volume, &now, error);
-        reclaim(context);
-        if (!good)
+        if (directory_fd < 0 || !look(context->def, directory_fd, volume->name, volume, &now, error))
                 return false;
         if (!now)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_STORAGE_VOL,

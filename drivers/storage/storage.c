@@ -51,7 +51,9 @@ static void kind_object_init(struct managed *object, void *context)
         struct storage_pool *pool = storage_pool_from(object);
 
         pool->storage = context;
+        lane_set_lending(object->lane);
         pool->reader = lane_new(pool->storage->pool, pool->storage->loop, object->uuid_text);
+        lane_set_lending(pool->reader);
         pool->busy = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         pool->changed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         pool->left_out = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, storage_left_out_free);

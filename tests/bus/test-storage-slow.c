@@ -132,6 +132,34 @@ START_TEST(test_a_refresh_that_hangs)
 }
 END_TEST
 
+/* With one thread for all work: what copies from it has to do so without that. */
+START_TEST(test_a_clone_that_hangs)
+{
+        g_autofree char *folder = harness_path(harness, "copies"), *pool = NULL, *volume = NULL, *key = NULL;
+        g_autofree char *xml = pool_volume_xml("copy", "raw", 4096, NULL);
+        struct client_answer answer = { 0 };
+
+        if (!fs) {
+                harness_skip(why_not);
+                return;
+        }
+        slow_fs_open_gate(fs);
+        client_do(client, slow, POOL_INTERFACE, "Create", "u", 0);
+        volume = client_call_string(client, slow, POOL_INTERFACE, "StorageVolLookupByName", "s",
+                                    "disk-007.img");
+        key = client_get_string(client, volume, VOLUME_INTERFACE, "Key");
+        pool = pool_start_dir(client, "copies", folder);
+        slow_fs_shut_gate(fs);
+        client_send(client, &answer, pool, POOL_INTERFACE, "StorageVolCreateXMLFrom", "ssu", xml, key, 0);
+        slow_fs_wait_visitor(fs);
+        expect_others_at_work("other");
+        ck_assert(!answer.done);
+        slow_fs_open_gate(fs);
+        client_wait_answer(client, &answer);
+        ck_assert_ptr_null(answer.error);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("storage-slow");
@@ -141,6 +169,7 @@ int main(void)
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_add_test(tcase, test_a_start_that_hangs);
         tcase_add_test(tcase, test_a_refresh_that_hangs);
+        tcase_add_test(tcase, test_a_clone_that_hangs);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

@@ -212,6 +212,53 @@ START_TEST(waiting_jobs_leave_the_slots_free)
 }
 END_TEST
 
+struct copy {
+        struct lane *lane;
+        int gate; /* read from without lane_wait(), as from a disk */
+};
+
+static void copy_long(void *data)
+{
+        const struct copy *copy = data;
+        uint64_t value;
+
+        /* A wait in between gives nothing back that was not lent by it. */
+        ck_assert_int_eq(lane_wait(copy->lane, -1, 0, NULL, lane_deadline_in(1)), LANE_TIMEOUT);
+        ck_assert_int_eq(eventfd_read(copy->gate, &value), 0);
+        loop_post(loop, quit, NULL);
+}
+
+static void quit_from_lane(void *data)
+{
+        loop_post(loop, quit, NULL);
+}
+
+/* More of them than slots, none of which waits as lanes do. */
+START_TEST(lanes_that_lend_leave_the_slots_free)
+{
+        struct copy copies[5];
+        struct lane *other = lane_new(pool, loop, "other");
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(copies); i++) {
+                copies[i] = (struct copy){ lane_new(pool, loop, "copy"), eventfd(0, EFD_CLOEXEC) };
+                lane_set_lending(copies[i].lane);
+                lane_post(copies[i].lane, copy_long, &copies[i]);
+        }
+        lane_post(other, quit_from_lane, NULL);
+        loop_run(loop);
+        ck_assert_uint_eq(quits, 1);
+        for (unsigned i = 0; i < G_N_ELEMENTS(copies); i++)
+                ck_assert_int_eq(eventfd_write(copies[i].gate, 1), 0);
+        while (quits < 1 + G_N_ELEMENTS(copies))
+                loop_run(loop);
+        for (unsigned i = 0; i < G_N_ELEMENTS(copies); i++) {
+                lane_unref(copies[i].lane);
+                close(copies[i].gate);
+        }
+        lane_unref(other);
+}
+END_TEST
+
 START_TEST(wait_has_a_deadline)
 {
         struct counter counter = { .lane = lane_new(pool, loop, "deadline"), .wake = LANE_READY };
@@ -323,6 +370,7 @@ int main(void)
         tcase_add_test(tests, urgent_job_interrupts_what_is_before_it);
         tcase_add_test(tests, interrupted_pool_waits_for_nothing);
         tcase_add_test(tests, waiting_jobs_leave_the_slots_free);
+        tcase_add_test(tests, lanes_that_lend_leave_the_slots_free);
         tcase_add_test(tests, wait_has_a_deadline);
         tcase_add_test(tests, watch_fires_until_freed);
         tcase_add_test(tests, timer_fires_once_in_the_lane);
