@@ -175,3 +175,19 @@ void operation_refuse(struct operation *op, GError *error);
 bool operation_find_volume(struct operation *op, GError **error);
 /* The same to read it: no job writes it. */
 bool operation_find_volume_to_read(struct operation *op, GError **error);
+/* Fail, naming the volume: there is none of that name; a job works on it. */
+bool storage_volume_refuse_missing(const char *name, GError **error);
+bool storage_volume_refuse_use(const char *name, GError **error);
+
+/* ---- changes of one volume ---- */
+
+/* Loop. Of the volume of that name (NULL: not known yet) in pool. */
+struct operation *operation_new_change(const struct operation_steps *steps, struct storage_pool *pool,
+                                       const char *name, unsigned flags, storage_volume_done done,
+                                       void *data);
+/* After begin. */
+const struct backend *operation_get_backend(const struct operation *op);
+/* Lane. */
+void operation_get_lane_context(const struct operation *op, struct backend_context *context);
+/* Lane, as end: the volume may be used again, and is published as it is now. */
+bool operation_end_change(struct operation *op, const GError *failure, GError **error);

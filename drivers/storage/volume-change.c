@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Changes of volumes: create, clone, delete, resize, wipe, and which of them are at work. Entry points run on
- * the loop;
- * *_begin and *_end in the pool's lane, *_work in a job's.
+ * Changes of volumes that are there: delete, resize, wipe; which of them are at work, and what all changes of
+ * one share. Entry points run on the loop, *_begin and *_end in the pool's lane, *_work in a job's.
  */
 #include "base/lane.h"
 #include "base/loop.h"
@@ -53,7 +52,7 @@ void storage_volume_release(struct storage_pool *pool, const char *name)
                 g_hash_table_remove(pool->busy, name);
 }
 
-static bool no_volume(const char *name, GError **error)
+bool storage_volume_refuse_missing(const char *name, GError **error)
 {
         g_autofree char *quoted = error_quote(name);
 
@@ -61,7 +60,7 @@ static bool no_volume(const char *name, GError **error)
                          "no storage vol with matching name '%s'", quoted);
 }
 
-static bool in_use(const char *name, GError **error)
+bool storage_volume_refuse_use(const char *name, GError **error)
 {
         return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID, "volume '%s' is still in use.",
                          name);
@@ -75,9 +74,9 @@ bool operation_find_volume_to_read(struct operation *op, GError **error)
                 return false;
         volume = volume_set_find(storage_pool_get_current(op->pool)->volumes, op->name);
         if (!volume)
-                return no_volume(op->name, error);
+                return storage_volume_refuse_missing(op->name, error);
         if (storage_volume_is_written(op->pool, op->name))
-                return in_use(op->name, error);
+                return storage_volume_refuse_use(op->name, error);
         op->volume = volume_ref(volume);
         return true;
 }
@@ -85,21 +84,21 @@ bool operation_find_volume_to_read(struct operation *op, GError **error)
 bool operation_find_volume(struct operation *op, GError **error)
 {
         return operation_find_volume_to_read(op, error) &&
-               (!storage_volume_is_busy(op->pool, op->name) || in_use(op->name, error));
+               (!storage_volume_is_busy(op->pool, op->name) || storage_volume_refuse_use(op->name, error));
 }
 
-static const struct backend *backend_of(const struct operation *op)
+const struct backend *operation_get_backend(const struct operation *op)
 {
         return storage_get_backend(op->pool->storage, op->def->type, NULL);
 }
 
-static void lane_context(const struct operation *op, struct backend_context *context)
+void operation_get_lane_context(const struct operation *op, struct backend_context *context)
 {
         storage_pool_get_context(op->pool, op->pool->base.lane, NULL, op->def, op->secret, context);
 }
 
 /* The end of every change of one volume: it may be used again, and is published as it is now. */
-static bool end_change(struct operation *op, const GError *failure, GError **error)
+bool operation_end_change(struct operation *op, const GError *failure, GError **error)
 {
         g_autoptr(GError) problem = NULL;
 
@@ -113,8 +112,8 @@ static bool end_change(struct operation *op, const GError *failure, GError **err
         return false;
 }
 
-static struct operation *change_new(const struct operation_steps *steps, struct storage_pool *pool,
-                                    const char *name, unsigned flags, storage_volume_done done, void *data)
+struct operation *operation_new_change(const struct operation_steps *steps, struct storage_pool *pool,
+                                       const char *name, unsigned flags, storage_volume_done done, void *data)
 {
         struct operation *op = operation_new(steps, pool);
 
@@ -123,344 +122,6 @@ static struct operation *change_new(const struct operation_steps *steps, struct 
         op->volume_done = done;
         op->data = data;
         return op;
-}
-
-/* ---- create and clone ---- */
-
-#define CREATE_FLAGS (VOLUME_CREATE_PREALLOC_METADATA | VOLUME_CREATE_REFLINK | VOLUME_CREATE_VALIDATE)
-
-static bool check_name_free(const struct operation *op, const char *name, GError **error)
-{
-        if (!volume_set_find(storage_pool_get_current(op->pool)->volumes, name) &&
-            !storage_volume_is_busy(op->pool, name))
-                return true;
-        return error_set(error, ERROR_FROM_STORAGE, ERROR_STORAGE_VOL_EXIST, "'%s'", name);
-}
-
-static bool check_capacity(const struct operation *op, const struct volume_given *given, GError **error)
-{
-        if (given->capacity || op->source || op->volume->backing.path)
-                return true;
-        return error_set(error, ERROR_FROM_STORAGE, ERROR_XML_ERROR, "missing capacity element");
-}
-
-/* A copy is at least as large as its source, and like it where nothing else is said. */
-static void inherit(struct operation *op, const struct volume_given *given)
-{
-        struct volume *volume = op->volume;
-        const struct volume *source = op->source;
-
-        if (!source)
-                return;
-        if (volume->capacity < source->capacity)
-                volume->capacity = source->capacity;
-        /* Room for the beginning of a copy with holes would only be taken from what comes behind. */
-        if (!given->allocation)
-                volume->allocation = source->sparse ? 0 : volume->capacity;
-}
-
-static bool parse_volume(struct operation *op, GError **error)
-{
-        struct volume_given given;
-
-        if ((op->flags & VOLUME_CREATE_VALIDATE) && !volume_validate(op->xml, error))
-                return false;
-        op->volume = volume_parse(op->xml, op->def->type, &given, error);
-        if (!op->volume || !check_capacity(op, &given, error) ||
-            !check_name_free(op, op->volume->name, error))
-                return false;
-        inherit(op, &given);
-        op->name = g_strdup(op->volume->name);
-        secret_ref_copy(&op->secret_ref, &op->volume->encryption.secret);
-        return true;
-}
-
-static bool create_begin(struct operation *op, GError **error)
-{
-        const struct backend *backend = backend_of(op);
-        struct backend_context context;
-        bool slow = false;
-
-        if (!storage_pool_require_active(op->pool, error))
-                return false;
-        if (!backend->prepare || !backend->create)
-                return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
-                                 "storage pool does not support volume creation");
-        lane_context(op, &context);
-        if (!parse_volume(op, error) || !backend->prepare(&context, op->volume, op->flags, &slow, error))
-                return false;
-        if (slow || op->volume->encryption.format) {
-                storage_volume_hold(op->pool, op->name);
-                return true;
-        }
-        op->finished = true;
-        return backend->create(&context, op->volume, op->flags, error) &&
-               storage_pool_rescan_volume(op->pool, op->name, op->volume, error);
-}
-
-static bool create_work(struct operation *op, const struct backend_context *context, GError **error)
-{
-        return backend_of(op)->create(context, op->volume, op->flags, error);
-}
-
-static const struct operation_steps create_steps = {
-        .name = "create",
-        .begin = create_begin,
-        .work = create_work,
-        .end = end_change,
-};
-
-void storage_volume_create_xml(struct storage_pool *pool, const char *xml, unsigned flags,
-                               storage_volume_done done, void *data)
-{
-        struct operation *op = change_new(&create_steps, pool, NULL, flags, done, data);
-        GError *error = NULL;
-
-        op->xml = g_strdup(xml);
-        if (storage_check_flags(flags, CREATE_FLAGS, "StorageVolCreateXML", &error))
-                operation_run(op);
-        else
-                operation_refuse(op, error);
-}
-
-static bool clone_begin(struct operation *op, GError **error)
-{
-        const struct backend *backend = backend_of(op);
-        struct backend_context context;
-        bool slow = false;
-
-        if (!storage_pool_require_active(op->pool, error))
-                return false;
-        if (!backend->prepare || !backend->clone)
-                return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
-                                 "storage pool does not support volume creation from an existing volume");
-        lane_context(op, &context);
-        if (!parse_volume(op, error) || !backend->prepare(&context, op->volume, op->flags, &slow, error))
-                return false;
-        if (op->source->encryption.format)
-                volume_copy_secret_ref(op->source, &op->source_secret_ref);
-        storage_volume_hold(op->pool, op->name);
-        return true;
-}
-
-/* The volume below in the format that the one above says: what its own header says does not count. */
-static bool add_below(GPtrArray *chain, const struct volume *above, struct volume *below, GError **error)
-{
-        struct volume *raw;
-
-        if (below->type == VOLUME_BLOCK || below->format == above->backing.format) {
-                g_ptr_array_add(chain, volume_ref(below));
-                return true;
-        }
-        if (above->backing.format != VOLUME_FORMAT_RAW)
-                return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID,
-                                 "volume '%s' below '%s' is not in the format that the latter says",
-                                 below->name, above->name);
-        raw = volume_copy(below);
-        g_clear_pointer(&raw->backing.path, g_free);
-        raw->format = VOLUME_FORMAT_RAW;
-        g_ptr_array_add(chain, raw);
-        return true;
-}
-
-static struct volume *find_below(const struct storage *storage, const struct volume *above, GError **error)
-{
-        struct volume *below = storage_find_volume(storage, VOLUME_PATH, above->backing.path, NULL);
-        g_autofree char *quoted = NULL;
-
-        if (below)
-                return below;
-        quoted = error_quote(above->backing.path);
-        error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID,
-                  "backing file '%s' of volume '%s' is not a volume of an active storage pool", quoted,
-                  above->name);
-        return NULL;
-}
-
-/*
- * What a guest writes at the beginning of a raw disk can make it look like an image whose backing file is any
- * file of the host. A clone follows a chain only through volumes of active pools. What a device is a snapshot
- * of is not qemu-img's business.
- */
-static bool gather_chain(struct operation *op, GError **error)
-{
-        const struct volume *last = op->source;
-
-        op->chain = g_ptr_array_new_with_free_func((GDestroyNotify)volume_unref);
-        g_ptr_array_add(op->chain, volume_ref(op->source));
-        while (last->backing.path && last->type != VOLUME_BLOCK) {
-                struct volume *below = find_below(op->pool->storage, last, error);
-
-                if (!below || !add_below(op->chain, last, below, error))
-                        return false;
-                if (op->chain->len > STORAGE_CHAIN_MAX)
-                        return error_set(
-                                error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID,
-                                "the backing chain of volume '%s' is a loop or longer than %d volumes",
-                                op->source->name, STORAGE_CHAIN_MAX);
-                last = g_ptr_array_index(op->chain, op->chain->len - 1);
-        }
-        return true;
-}
-
-static bool clone_work(struct operation *op, const struct backend_context *context, GError **error)
-{
-        return backend_of(op)->clone(context, op->volume, op->source, op->flags, error);
-}
-
-static const struct operation_steps clone_steps = {
-        .name = "clone",
-        .begin = clone_begin,
-        .gather = gather_chain,
-        .work = clone_work,
-        .end = end_change,
-};
-
-/* ---- the source of a clone, held in its own pool's lane before, released after ---- */
-
-/* Wraps the caller's done. */
-struct clone {
-        struct operation *op;             /* owned until it runs */
-        char *key;                        /* owned */
-        struct storage_pool *source_pool; /* ref; NULL until it is known */
-        bool has_turn;                    /* the pool of the copy counts a job since then */
-        storage_volume_done done;
-        void *data; /* owned by done */
-};
-
-static bool give_turn_back_work(struct managed *object, void *data, GError **error)
-{
-        storage_pool_from(object)->jobs--;
-        return true;
-}
-
-/* While its operation is there. */
-static void clone_free(struct clone *clone)
-{
-        if (clone->has_turn)
-                managed_run(&clone->op->pool->base, MANAGED_IN_TURN, give_turn_back_work, NULL, NULL);
-        if (clone->source_pool)
-                managed_unref(&clone->source_pool->base);
-        g_free(clone->key);
-        g_free(clone);
-}
-
-static void clone_refuse(struct clone *clone, const GError *error)
-{
-        struct operation *op = clone->op;
-
-        clone_free(clone);
-        operation_refuse(op, g_error_copy(error));
-}
-
-static bool release_source_work(struct managed *object, void *data, GError **error)
-{
-        const struct volume *source = data;
-        struct storage_pool *pool = storage_pool_from(object);
-
-        storage_volume_release(pool, source->name);
-        pool->jobs--;
-        return true;
-}
-
-static void release_source_done(struct managed *object, const GError *error, void *data)
-{
-        volume_unref(data);
-}
-
-static void clone_done(struct storage_pool *pool, struct volume *volume, const GError *error, void *data)
-{
-        struct clone *clone = data;
-
-        managed_run(&clone->source_pool->base, MANAGED_IN_TURN, release_source_work, release_source_done,
-                    volume_ref(clone->op->source));
-        clone->done(pool, volume, error, clone->data);
-        clone_free(clone);
-}
-
-static bool hold_source_work(struct managed *object, void *data, GError **error)
-{
-        const struct clone *clone = data;
-        struct storage_pool *pool = storage_pool_from(object);
-        const char *name = clone->op->source->name;
-
-        if (!storage_pool_require_active(pool, error))
-                return false;
-        if (!volume_set_find(storage_pool_get_current(pool)->volumes, name))
-                return no_volume(name, error);
-        /* A copy of what is half written is of no use. */
-        if (storage_volume_is_written(pool, name))
-                return in_use(name, error);
-        storage_volume_hold_to_read(pool, name);
-        pool->jobs++;
-        return true;
-}
-
-static void hold_source_done(struct managed *object, const GError *error, void *data)
-{
-        struct clone *clone = data;
-
-        if (error) {
-                clone_refuse(clone, error);
-                return;
-        }
-        clone->op->volume_done = clone_done;
-        clone->op->data = clone;
-        operation_run(clone->op);
-}
-
-/* What is asked of the pool from now on comes later, though the pool of the source is asked in between. */
-static bool take_turn_work(struct managed *object, void *data, GError **error)
-{
-        struct storage_pool *pool = storage_pool_from(object);
-
-        if (!storage_pool_require_active(pool, error))
-                return false;
-        pool->jobs++;
-        return true;
-}
-
-/* What was asked of the pool before is published by now: it may have made the source. */
-static void take_turn_done(struct managed *object, const GError *failure, void *data)
-{
-        struct clone *clone = data;
-        struct storage *storage = clone->op->pool->storage;
-        struct storage_pool *pool = NULL;
-        g_autoptr(GError) error = NULL;
-        struct volume *source;
-
-        if (failure) {
-                clone_refuse(clone, failure);
-                return;
-        }
-        clone->has_turn = true;
-        source = storage_volume_lookup_key(storage, clone->key, &error);
-        if (source)
-                pool = storage_volume_get_pool(storage, source, &error);
-        if (!pool) {
-                clone_refuse(clone, error);
-                return;
-        }
-        clone->op->source = volume_ref(source);
-        clone->source_pool = storage_pool_from(managed_ref(&pool->base));
-        managed_run(&pool->base, MANAGED_IN_TURN, hold_source_work, hold_source_done, clone);
-}
-
-void storage_volume_create_xml_from(struct storage_pool *pool, const char *xml, const char *key,
-                                    unsigned flags, storage_volume_done done, void *data)
-{
-        struct operation *op = change_new(&clone_steps, pool, NULL, flags, done, data);
-        struct clone *clone;
-        GError *error = NULL;
-
-        op->xml = g_strdup(xml);
-        if (!storage_check_flags(flags, CREATE_FLAGS, "StorageVolCreateXMLFrom", &error)) {
-                operation_refuse(op, error);
-                return;
-        }
-        clone = g_new(struct clone, 1);
-        *clone = (struct clone){ .op = op, .key = g_strdup(key), .done = done, .data = data };
-        managed_run(&pool->base, MANAGED_IN_TURN, take_turn_work, take_turn_done, clone);
 }
 
 /* ---- changes of one volume ---- */
@@ -476,7 +137,7 @@ static struct operation *on_volume(const struct operation_steps *steps, struct s
         if (storage_check_flags(flags, allowed, function, &error))
                 pool = storage_volume_get_pool(storage, volume, &error);
         if (pool)
-                return change_new(steps, pool, volume->name, flags, done, data);
+                return operation_new_change(steps, pool, volume->name, flags, done, data);
         done(NULL, NULL, error, data);
         return NULL;
 }
@@ -488,7 +149,7 @@ static struct operation *on_volume(const struct operation_steps *steps, struct s
 
 static bool delete_begin(struct operation *op, GError **error)
 {
-        const struct backend *backend = backend_of(op);
+        const struct backend *backend = operation_get_backend(op);
         struct backend_context context;
 
         if (!operation_find_volume(op, error))
@@ -496,7 +157,7 @@ static bool delete_begin(struct operation *op, GError **error)
         if (!backend->destroy)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
                                  "storage pool does not support vol deletion");
-        lane_context(op, &context);
+        operation_get_lane_context(op, &context);
         op->finished = true;
         return backend->destroy(&context, op->volume, op->flags, error) &&
                storage_pool_rescan_volume(op->pool, op->name, op->volume, error);
@@ -553,7 +214,7 @@ static bool resize_begin(struct operation *op, GError **error)
 {
         if (!operation_find_volume(op, error))
                 return false;
-        if (!backend_of(op)->resize)
+        if (!operation_get_backend(op)->resize)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
                                  "storage pool does not support changing of volume capacity");
         if (!resize_check(op, error))
@@ -566,7 +227,7 @@ static bool resize_begin(struct operation *op, GError **error)
 
 static bool resize_work(struct operation *op, const struct backend_context *context, GError **error)
 {
-        return backend_of(op)->resize(context, op->volume, op->number, op->flags, error);
+        return operation_get_backend(op)->resize(context, op->volume, op->number, op->flags, error);
 }
 
 /* A raw volume is one of its new size now, whatever its first bytes say; or of its old one. */
@@ -580,7 +241,7 @@ static bool resize_end(struct operation *op, const GError *failure, GError **err
                 volume_unref(op->volume);
                 op->volume = resized;
         }
-        return end_change(op, failure, error);
+        return operation_end_change(op, failure, error);
 }
 
 static const struct operation_steps resize_steps = {
@@ -607,7 +268,7 @@ void storage_volume_resize(struct storage *storage, struct volume *volume, uint6
 
 static bool wipe_begin(struct operation *op, GError **error)
 {
-        const struct backend *backend = backend_of(op);
+        const struct backend *backend = operation_get_backend(op);
 
         if (!operation_find_volume(op, error))
                 return false;
@@ -620,7 +281,7 @@ static bool wipe_begin(struct operation *op, GError **error)
 
 static bool wipe_work(struct operation *op, const struct backend_context *context, GError **error)
 {
-        const struct backend *backend = backend_of(op);
+        const struct backend *backend = operation_get_backend(op);
         uint64_t length;
 
         if (backend->wipe)
@@ -634,7 +295,7 @@ static const struct operation_steps wipe_steps = {
         .name = "wipe",
         .begin = wipe_begin,
         .work = wipe_work,
-        .end = end_change,
+        .end = operation_end_change,
 };
 
 void storage_volume_wipe(struct storage *storage, struct volume *volume, unsigned algorithm, unsigned flags,

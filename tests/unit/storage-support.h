@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -214,4 +215,57 @@ static inline struct volume *find(struct storage_pool *pool, const char *name)
 static inline char *volume_path(struct storage_pool *pool, const char *name)
 {
         return g_build_filename(top, pool->base.name, name, NULL);
+}
+
+/* ---- volumes ---- */
+
+static inline struct volume *make(struct storage_pool *pool, const char *xml)
+{
+        return expect(create_volume(pool, xml)).volume;
+}
+
+static inline void shell(const char *format, ...)
+{
+        g_autofree char *command = NULL;
+        va_list args;
+
+        va_start(args, format);
+        command = g_strdup_vprintf(format, args);
+        va_end(args);
+        ck_assert_msg(system(command) == 0, "%s", command);
+}
+
+static inline struct answer clone_volume(struct storage_pool *pool, const char *xml, const char *source,
+                                         unsigned flags)
+{
+        g_autofree char *key = volume_path(pool, source);
+
+        return CALL_VOLUME(storage_volume_create_xml_from, pool, xml, key, flags);
+}
+
+static inline unsigned count_entries(struct storage_pool *pool)
+{
+        g_autofree char *path = g_build_filename(top, pool->base.name, NULL);
+        GDir *dir = g_dir_open(path, 0, NULL);
+        unsigned count = 0;
+
+        while (g_dir_read_name(dir))
+                count++;
+        g_dir_close(dir);
+        return count;
+}
+
+struct stream {
+        int fd;
+        char *error;
+        bool done;
+};
+
+static inline void streaming(int fd, const GError *error, void *data)
+{
+        struct stream *stream = data;
+
+        stream->fd = fd >= 0 ? dup(fd) : -1;
+        stream->error = error ? g_strdup(error->message) : NULL;
+        stream->done = true;
 }

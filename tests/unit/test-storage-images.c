@@ -23,7 +23,7 @@ static void set_up(void)
 }
 
 /* In the pool's directory; the secret is ../secret. */
-static void shell(const char *format, ...)
+static void in_pool(const char *format, ...)
 {
         g_autofree char *command = NULL, *all = NULL;
         va_list args;
@@ -74,10 +74,11 @@ START_TEST(test_data_in_another_file)
         g_autofree char *secret = under_top("secret"), *content = NULL;
 
         /* qemu-img empties the data file of a new image. */
-        shell("cp ../secret ../kept && qemu-img create -q -f qcow2 -o data_file=%s,data_file_raw=on evil 64K "
-              "&& "
-              "cp ../kept ../secret",
-              secret);
+        in_pool("cp ../secret ../kept && qemu-img create -q -f qcow2 -o data_file=%s,data_file_raw=on evil "
+                "64K "
+                "&& "
+                "cp ../kept ../secret",
+                secret);
         refresh();
         ck_assert_int_eq(find(pool, "evil")->format, VOLUME_FORMAT_QCOW2);
         refuse_clone("evil", "keeps its data in other files");
@@ -118,15 +119,15 @@ START_TEST(test_vmdk_with_a_parent)
 {
         g_autofree char *parent = volume_path(pool, "parent");
 
-        shell("qemu-img create -q -f vmdk parent 1M && qemu-io -f vmdk -c 'write -P 7 0 64K' parent "
-              ">/dev/null && "
-              "qemu-img create -q -f vmdk -b parent -F vmdk child");
+        in_pool("qemu-img create -q -f vmdk parent 1M && qemu-io -f vmdk -c 'write -P 7 0 64K' parent "
+                ">/dev/null && "
+                "qemu-img create -q -f vmdk -b parent -F vmdk child");
         refresh();
         ck_assert_str_eq(find(pool, "child")->backing.path, parent);
         ck_assert_int_eq(find(pool, "child")->backing.format, VOLUME_FORMAT_VMDK);
         expect(clone_to("copy", "child", "raw"));
-        shell("qemu-img compare -q -f vmdk -F raw child copy");
-        shell("rm parent");
+        in_pool("qemu-img compare -q -f vmdk -F raw child copy");
+        in_pool("rm parent");
         refresh();
         refuse(clone_to("copy2", "child", "raw"), "is not a volume of an active storage pool");
 }
@@ -137,15 +138,15 @@ START_TEST(test_chain_that_does_not_say_its_formats)
 {
         static const uint8_t extension[] = { 0xe2, 0x79, 0x2a, 0xca }, other[] = { 0, 0, 0, 1 };
 
-        shell("truncate -s 64K base && qemu-img create -q -f qcow2 -b base -F raw middle && "
-              "qemu-img create -q -f qcow2 -b middle -F qcow2 top");
+        in_pool("truncate -s 64K base && qemu-img create -q -f qcow2 -b base -F raw middle && "
+                "qemu-img create -q -f qcow2 -b middle -F qcow2 top");
         replace("middle", extension, other, 4);
         refresh();
         ck_assert_int_eq(find(pool, "base")->format, VOLUME_FORMAT_RAW);
-        shell("qemu-img create -q -u -f qcow2 -b %s/secret -F raw image 64K && dd if=image of=base "
-              "conv=notrunc "
-              "status=none && rm image",
-              top);
+        in_pool("qemu-img create -q -u -f qcow2 -b %s/secret -F raw image 64K && dd if=image of=base "
+                "conv=notrunc "
+                "status=none && rm image",
+                top);
         refuse_clone("top", "does not say the format of its backing file");
         refuse_clone("middle", "does not say the format of its backing file");
 }
@@ -153,7 +154,7 @@ END_TEST
 
 START_TEST(test_unknown_format_below)
 {
-        shell("truncate -s 64K base && qemu-img create -q -f qcow2 -b base -F raw top");
+        in_pool("truncate -s 64K base && qemu-img create -q -f qcow2 -b base -F raw top");
         replace("top", "raw", "foo", 3);
         refresh();
         refuse_clone("top", "is not in the format that the latter says");
@@ -163,41 +164,42 @@ END_TEST
 /* What the overlay says counts, not what the lower image's guest has written to its beginning. */
 START_TEST(test_raw_below_stays_raw)
 {
-        shell("qemu-img create -q -u -f qcow2 -b %s/secret -F raw base 64K && truncate -s 1M base && "
-              "qemu-img create -q -f qcow2 -b base -F raw top",
-              top);
+        in_pool("qemu-img create -q -u -f qcow2 -b %s/secret -F raw base 64K && truncate -s 1M base && "
+                "qemu-img create -q -f qcow2 -b base -F raw top",
+                top);
         refresh();
         ck_assert_int_eq(find(pool, "base")->format, VOLUME_FORMAT_QCOW2);
         expect(clone_to("copy", "top", "raw"));
-        shell("cmp base copy");
+        in_pool("cmp base copy");
 }
 END_TEST
 
 START_TEST(test_chain_is_copied_whole)
 {
-        shell("qemu-img create -q -f qcow2 base 1M && qemu-io -f qcow2 -c 'write -P 1 0 64K' base >/dev/null "
-              "&& "
-              "qemu-img create -q -f qcow2 -b base -F qcow2 middle && "
-              "qemu-io -f qcow2 -c 'write -P 2 128K 64K' middle >/dev/null && "
-              "qemu-img create -q -f qcow2 -b middle -F qcow2 top && "
-              "qemu-io -f qcow2 -c 'write -P 3 256K 64K' top >/dev/null");
+        in_pool("qemu-img create -q -f qcow2 base 1M && qemu-io -f qcow2 -c 'write -P 1 0 64K' base "
+                ">/dev/null "
+                "&& "
+                "qemu-img create -q -f qcow2 -b base -F qcow2 middle && "
+                "qemu-io -f qcow2 -c 'write -P 2 128K 64K' middle >/dev/null && "
+                "qemu-img create -q -f qcow2 -b middle -F qcow2 top && "
+                "qemu-io -f qcow2 -c 'write -P 3 256K 64K' top >/dev/null");
         refresh();
         expect(clone_to("copy", "top", "raw"));
-        shell("qemu-img compare -q -f qcow2 -F raw top copy");
+        in_pool("qemu-img compare -q -f qcow2 -F raw top copy");
         expect(clone_to("copy2", "top", "qcow2"));
-        shell("qemu-img compare -q -f qcow2 -F qcow2 top copy2");
+        in_pool("qemu-img compare -q -f qcow2 -F qcow2 top copy2");
 }
 END_TEST
 
 /* A header that came after the last look. */
 START_TEST(test_header_that_changed)
 {
-        shell("qemu-img create -q -f qcow2 top 64K");
+        in_pool("qemu-img create -q -f qcow2 top 64K");
         refresh();
-        shell("qemu-img create -q -u -f qcow2 -b %s/secret -F raw image 64K && dd if=image of=top "
-              "conv=notrunc "
-              "status=none && rm image",
-              top);
+        in_pool("qemu-img create -q -u -f qcow2 -b %s/secret -F raw image 64K && dd if=image of=top "
+                "conv=notrunc "
+                "status=none && rm image",
+                top);
         refuse_clone("top", "is not the image any more that it was");
 }
 END_TEST
@@ -217,11 +219,11 @@ END_TEST
 
 START_TEST(test_iso)
 {
-        shell("truncate -s 64K cd && printf CD001 | dd of=cd bs=1 seek=32769 conv=notrunc status=none");
+        in_pool("truncate -s 64K cd && printf CD001 | dd of=cd bs=1 seek=32769 conv=notrunc status=none");
         refresh();
         ck_assert_int_eq(find(pool, "cd")->format, VOLUME_FORMAT_ISO);
         expect(clone_to("copy", "cd", "qcow2"));
-        shell("qemu-img compare -q -f raw -F qcow2 cd copy");
+        in_pool("qemu-img compare -q -f raw -F qcow2 cd copy");
 }
 END_TEST
 

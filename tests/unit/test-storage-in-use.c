@@ -17,21 +17,6 @@ static void set_up(void)
         settle();
 }
 
-struct stream {
-        int fd;
-        char *error;
-        bool done;
-};
-
-static void streaming(int fd, const GError *error, void *data)
-{
-        struct stream *stream = data;
-
-        stream->fd = fd >= 0 ? dup(fd) : -1;
-        stream->error = error ? g_strdup(error->message) : NULL;
-        stream->done = true;
-}
-
 static struct stream transfer(bool up)
 {
         struct stream stream = { 0 };
