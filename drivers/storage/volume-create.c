@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * New volumes, empty ones and copies of others. Entry points run on the loop; *_begin, *_end and *_turn_work in
- * the pool's lane, *_work in a job's.
+ * New volumes, empty ones and copies of others. Entry points run on the loop; *_begin, *_end and *_turn_work
+ * in the pool's lane, *_work in a job's.
  */
 #include "drivers/storage/model.h"
 #include <string.h>

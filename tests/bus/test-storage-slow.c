@@ -135,7 +135,7 @@ END_TEST
 /* With one thread for all work: what copies from it has to do so without that. */
 START_TEST(test_a_clone_that_hangs)
 {
-        g_autofree char *folder = harness_path(harness, "copies"), *pool = NULL, *volume = NULL, *key = NULL;
+        g_autofree char *folder = NULL, *pool = NULL, *volume = NULL, *key = NULL;
         g_autofree char *xml = pool_volume_xml("copy", "raw", 4096, NULL);
         struct client_answer answer = { 0 };
 
@@ -143,6 +143,7 @@ START_TEST(test_a_clone_that_hangs)
                 harness_skip(why_not);
                 return;
         }
+        folder = harness_path(harness, "copies");
         slow_fs_open_gate(fs);
         client_do(client, slow, POOL_INTERFACE, "Create", "u", 0);
         volume = client_call_string(client, slow, POOL_INTERFACE, "StorageVolLookupByName", "s",

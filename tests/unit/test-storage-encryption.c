@@ -7,7 +7,6 @@
 #include "drivers/secret/secret.h"
 #include "drivers/storage/model.h"
 
-
 /* With a secret for the usage "known". */
 static struct secrets *open_secrets(void)
 {
@@ -152,4 +151,5 @@ START_TEST(test_secret_by_path)
 }
 END_TEST
 
-CHECK_MAIN_FIXTURE("storage-encryption", setup, teardown, test_encryption, test_encrypted_clones, test_secret_by_path)
+CHECK_MAIN_FIXTURE("storage-encryption", setup, teardown, test_encryption, test_encrypted_clones,
+                   test_secret_by_path)
