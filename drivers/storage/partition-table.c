@@ -134,7 +134,7 @@ static bool read_report(struct partition_table *table, const json_t *report)
         const char *label = tool_json_string(object, "label");
         size_t i;
 
-        if (!label)
+        if (!label || !table->sector)
                 return false;
         table->label = g_strdup(label);
         table->first = ALIGNMENT / table->sector;

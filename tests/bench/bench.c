@@ -69,8 +69,10 @@ static int compare_values(const void *a, const void *b)
 
 double bench_median(int64_t *values, unsigned count)
 {
+        int64_t *middle = values + count / 2;
+
         qsort(values, count, sizeof(*values), compare_values);
-        return (double)values[count / 2];
+        return (double)*middle;
 }
 
 sd_bus_message *bench_time_call(struct client *client, const char *destination, const struct bench_call *call,
