@@ -5,6 +5,7 @@
  * agent, and goes before the value does.
  */
 #include "base/error.h"
+#include "base/log.h"
 #include "base/registry.h"
 #include "drivers/secret/model.h"
 
@@ -44,8 +45,28 @@ static bool store_files(struct managed *object, struct definition *definition, G
         bool was_ephemeral = object->current && !object->current->persistent;
         GBytes *value = was_ephemeral ? secret_state_of(object->current)->value : NULL;
 
-        return registry_store(object, definition, error) &&
-               (!value || secret_value_store(get_directory(object), object->uuid_text, value, error));
+        if (!registry_store(object, definition, error))
+                return false;
+        if (!value || secret_value_store(get_directory(object), object->uuid_text, value, error))
+                return true;
+        registry_erase(object, NULL);
+        return false;
+}
+
+/*
+ * One that is new to us may have a value all the same: that of a secret whose file was damaged, and which is
+ * defined again.
+ */
+static void find_value(struct managed *object, struct secret_state *state)
+{
+        g_autoptr(GError) error = NULL;
+
+        if (object->current || !state->base.persistent || !get_directory(object))
+                return;
+        state->value = secret_value_load(get_directory(object), object->uuid_text, &error);
+        if (error)
+                log_gerror(LOG_LEVEL_WARNING, error, "the value of secret '%s' is left out",
+                           object->uuid_text);
 }
 
 /* ---- define ---- */
@@ -86,6 +107,7 @@ static bool define_work(struct managed *object, void *data, GError **error)
         state = edit(object);
         managed_state_take_persistent(&state->base, stored);
         managed_state_take_active(&state->base, kept);
+        find_value(object, state);
         managed_publish(object, &state->base, managed_event_new(SECRET_EVENT_DEFINED, 0));
         return true;
 }

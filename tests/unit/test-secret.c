@@ -439,6 +439,22 @@ START_TEST(test_undefine_that_fails)
 }
 END_TEST
 
+/* Likewise of one that was ephemeral: it stays what it was. */
+START_TEST(test_define_that_fails)
+{
+        struct secret *secret = make(" ephemeral='yes'", UUID_A, VOLUME("/a"));
+        g_autofree char *path = file(UUID_A ".base64");
+
+        expect(set_value(secret, "x", 1));
+        ck_assert_int_eq(mkdir(path, 0700), 0);
+        refuse_document("", UUID_A, VOLUME("/a"), ERROR_SYSTEM_ERROR, "cannot write");
+        ck_assert(!exists(UUID_A ".xml"));
+        ck_assert(secret_get_def(secret)->ephemeral);
+        expect_value(secret, "x");
+        ck_assert_int_eq(rmdir(path), 0);
+}
+END_TEST
+
 static void write_file(const char *name, const char *text)
 {
         ck_assert(store_write(top, name, text, false, NULL));
@@ -466,6 +482,8 @@ START_TEST(test_start_up)
         expect(set_value(find(UUID_A), "new", 3));
         restart();
         expect_value(find(UUID_A), "new");
+        /* The one whose definition was damaged has its value again when it is defined again. */
+        expect_value(make("", "2b81f5b2-8403-7b23-c8d6-21ccc2f80d6f", ""), "x");
 }
 END_TEST
 
@@ -510,4 +528,4 @@ END_TEST
 CHECK_MAIN_FIXTURE("secret", setup, teardown, test_document, test_without_usage, test_refused_documents,
                    test_one_secret_for_a_thing, test_redefine_keeps_value, test_private_stays_private,
                    test_list, test_values, test_sizes, test_ephemeral, test_ephemeral_and_back, test_undefine,
-                   test_undefine_that_fails, test_start_up, test_references)
+                   test_undefine_that_fails, test_define_that_fails, test_start_up, test_references)
