@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "drivers/storage/image-tool.h"
 #include "drivers/storage/image.h"
 
 #include <errno.h>
@@ -38,27 +39,13 @@ int image_source_open_file(const struct volume *volume, GError **error)
         return fd_steal(&fd);
 }
 
-/* qemu-img's name of what reads the volume; NULL: nothing does. A device is raw, whatever is said of it. */
-static const char *get_driver(const struct volume *volume)
+const char *image_source_get_driver(const struct volume *volume)
 {
-        if (volume->type == VOLUME_BLOCK)
+        if (volume->type == VOLUME_BLOCK || volume->format == VOLUME_FORMAT_ISO)
                 return "raw";
-        switch (volume->format) {
-        case VOLUME_FORMAT_ISO:
-                return "raw";
-        case VOLUME_FORMAT_RAW:
+        if (volume->format == VOLUME_FORMAT_RAW)
                 return volume->encryption.format ? "luks" : "raw";
-        case VOLUME_FORMAT_QCOW:
-        case VOLUME_FORMAT_QCOW2:
-        case VOLUME_FORMAT_QED:
-        case VOLUME_FORMAT_VDI:
-        case VOLUME_FORMAT_VHDX:
-        case VOLUME_FORMAT_VMDK:
-        case VOLUME_FORMAT_VPC:
-                return volume_format_get_name(volume->format);
-        default:
-                return NULL;
-        }
+        return image_tool_can_create(volume->format) ? volume_format_get_name(volume->format) : NULL;
 }
 
 static bool has_backing_format(const struct volume *volume)
@@ -81,8 +68,9 @@ static void add_secret(json_t *node, const struct volume *volume, const char *se
 static json_t *describe(const struct volume *volume, int fd, const char *secret, json_t *below)
 {
         g_autofree char *path = g_strdup_printf("/proc/%d/fd/%d", (int)getpid(), fd);
-        json_t *node = json_pack("{s:s, s:{s:s, s:s}}", "driver", get_driver(volume), "file", "driver",
-                                 volume->type == VOLUME_BLOCK ? "host_device" : "file", "filename", path);
+        json_t *node =
+                json_pack("{s:s, s:{s:s, s:s}}", "driver", image_source_get_driver(volume), "file", "driver",
+                          volume->type == VOLUME_BLOCK ? "host_device" : "file", "filename", path);
 
         if (volume->encryption.format)
                 add_secret(node, volume, secret);
@@ -97,7 +85,7 @@ static bool open_one(struct image_source *source, const struct volume *volume, G
 {
         int fd;
 
-        if (!get_driver(volume))
+        if (!image_source_get_driver(volume))
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_CONFIG_UNSUPPORTED,
                                  "the format of volume '%s' cannot be read", volume->name);
         /* Only the secret of the first one is known. */

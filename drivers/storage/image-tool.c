@@ -288,19 +288,12 @@ static bool is_device(int fd)
         return fstat(fd, &st) == 0 && S_ISBLK(st.st_mode);
 }
 
-/* A device is raw, whatever is said of it; the image of a CD is, too. */
-static const char *driver_of(const struct volume *volume)
-{
-        return volume->type == VOLUME_BLOCK || volume->format == VOLUME_FORMAT_ISO ? "raw"
-                                                                                   : format_of(volume);
-}
-
 /* An image that exists, with its format and that of its backing file: nothing is left to be found out. */
 static char *image_options(int fd, const struct volume *volume, const char *secret)
 {
         g_autoptr(GString) options = g_string_new(NULL);
         g_autofree char *path = path_of(fd);
-        const char *driver = driver_of(volume);
+        const char *driver = image_source_get_driver(volume);
 
         append_value(options, "driver", driver);
         append_value(options, "file.driver", is_device(fd) ? "host_device" : "file");
@@ -365,6 +358,9 @@ bool image_tool_resize(const struct backend_context *context, int fd, const stru
         struct command command;
         bool good;
 
+        if (!image_source_get_driver(volume))
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_CONFIG_UNSUPPORTED,
+                                 "the format of volume '%s' cannot be resized", volume->name);
         command_init(&command, "resize", fd, volume->name);
         add(&command, "-q");
         good = add_secret(&command, OWN_SECRET, context->secret, volume, error);
