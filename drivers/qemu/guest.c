@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/store.h"
 #include "drivers/qemu/hostdev.h"
-#include "drivers/qemu/ownership.h"
+#include "drivers/security/ownership.h"
 
 #include <dirent.h>
 #include <errno.h>

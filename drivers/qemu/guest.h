@@ -8,11 +8,11 @@
 
 #include "base/cleanup.h"
 #include "drivers/domain/driver.h"
-#include "drivers/qemu/account.h"
 #include "drivers/qemu/ports.h"
 #include "drivers/qemu/process.h"
 #include "drivers/qemu/qmp.h"
 #include "drivers/qemu/status.h"
+#include "drivers/security/account.h"
 
 #include <glib.h>
 #include <stdbool.h>

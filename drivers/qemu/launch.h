@@ -6,8 +6,8 @@
  * it was not given: no descriptor, no capability, no group, no way to gain a privilege.
  */
 
-#include "drivers/qemu/account.h"
 #include "drivers/qemu/process.h"
+#include "drivers/security/account.h"
 
 #include <glib.h>
 #include <stdbool.h>

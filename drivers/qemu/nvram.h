@@ -4,7 +4,7 @@
 /* Variable stores of UEFI firmware: files that are made from a template and then belong to one guest. Lanes.
  */
 
-#include "drivers/qemu/account.h"
+#include "drivers/security/account.h"
 
 #include <glib.h>
 #include <stdbool.h>

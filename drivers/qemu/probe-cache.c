@@ -12,8 +12,8 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/store.h"
-#include "drivers/qemu/account.h"
 #include "drivers/qemu/probe.h"
+#include "drivers/security/account.h"
 
 #include <pthread.h>
 #include <string.h>

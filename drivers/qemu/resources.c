@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "drivers/qemu/device.h"
-#include "drivers/qemu/ownership.h"
+#include "drivers/security/ownership.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -17,7 +17,7 @@
  */
 
 #include "drivers/domain/domain.h"
-#include "drivers/qemu/ownership.h"
+#include "drivers/security/ownership.h"
 
 #include <glib.h>
 #include <stdbool.h>

@@ -5,10 +5,10 @@
 #include "base/loop.h"
 #include "base/pool.h"
 #include "drivers/domain/live-xml.h"
-#include "drivers/qemu/account.h"
 #include "drivers/qemu/block.h"
 #include "drivers/qemu/probe.h"
 #include "drivers/qemu/resolve.h"
+#include "drivers/security/account.h"
 #include "tests/unit/check-main.h"
 
 #include <arpa/inet.h>

@@ -3,13 +3,13 @@
  * What an emulator can do: the digest of its answers, broken emulators, the real one where it is installed,
  * and what is kept of it and for how long.
  */
-#include "drivers/qemu/account.h"
 #include "drivers/qemu/emulator.h"
 #include "drivers/qemu/probe-cache.h"
 #include "drivers/qemu/probe-schema.h"
 #include "drivers/qemu/probe.h"
 #include "drivers/qemu/qemu-caps.h"
 #include "drivers/qemu/resolve.h"
+#include "drivers/security/account.h"
 
 #include "base/error.h"
 #include "base/lane.h"

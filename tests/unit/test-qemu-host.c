@@ -9,9 +9,9 @@
 #include "drivers/qemu/hostdev.h"
 #include "drivers/qemu/log-keeper.h"
 #include "drivers/qemu/nvram.h"
-#include "drivers/qemu/ownership.h"
 #include "drivers/qemu/ports.h"
 #include "drivers/qemu/tap.h"
+#include "drivers/security/ownership.h"
 
 #include <check.h>
 #include <glib/gstdio.h>

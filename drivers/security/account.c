@@ -2,7 +2,7 @@
 /*
  * The emulators' user, looked up once at start-up: nothing asks the name service after a fork.
  */
-#include "drivers/qemu/account.h"
+#include "drivers/security/account.h"
 
 #include "base/error.h"
 

@@ -4,7 +4,7 @@
  * last boot counts nobody. Where the file system keeps no such attributes, the first guest that ends gives
  * the file back.
  */
-#include "drivers/qemu/ownership.h"
+#include "drivers/security/ownership.h"
 
 #include "base/cleanup.h"
 #include "base/error.h"

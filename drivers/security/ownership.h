@@ -8,7 +8,7 @@
  * need not know of each other, and the note survives the agent. Lanes.
  */
 
-#include "drivers/qemu/account.h"
+#include "drivers/security/account.h"
 
 #include <glib.h>
 #include <stdbool.h>
