@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "drivers/qemu/device.h"
-#include "drivers/qemu/tap.h"
+#include "interfaces/tap.h"
 
 #include <string.h>
 

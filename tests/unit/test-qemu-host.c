@@ -10,8 +10,8 @@
 #include "drivers/qemu/log-keeper.h"
 #include "drivers/qemu/nvram.h"
 #include "drivers/qemu/ports.h"
-#include "drivers/qemu/tap.h"
 #include "drivers/security/ownership.h"
+#include "interfaces/tap.h"
 
 #include <check.h>
 #include <glib/gstdio.h>

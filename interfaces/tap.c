@@ -2,7 +2,7 @@
 /*
  * Tap devices through /dev/net/tun and the classic ioctls. No state.
  */
-#include "drivers/qemu/tap.h"
+#include "interfaces/tap.h"
 
 #include "base/cleanup.h"
 #include "base/error.h"
