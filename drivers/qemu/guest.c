@@ -7,8 +7,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/store.h"
-#include "drivers/qemu/hostdev.h"
 #include "drivers/security/ownership.h"
+#include "nodedev/pci.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -98,7 +98,7 @@ static void return_images(const struct guest *guest)
 static void return_hostdevs(const struct guest *guest)
 {
         for (unsigned i = 0; i < guest->status->pci->len; i++)
-                hostdev_reattach("/", g_ptr_array_index(guest->status->pci, i));
+                pci_reattach("/", g_ptr_array_index(guest->status->pci, i));
 }
 
 static void remove_sockets(const struct guest *guest)

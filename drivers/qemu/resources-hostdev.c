@@ -5,7 +5,8 @@
 #include "drivers/qemu/resources.h"
 
 #include "base/error.h"
-#include "drivers/qemu/hostdev.h"
+#include "nodedev/pci.h"
+#include "nodedev/usb.h"
 
 #include <string.h>
 
@@ -13,11 +14,13 @@
 
 static bool prepare_usb(struct resources *resources, const struct domain_hostdev *hostdev, GError **error)
 {
+        const struct usb_query query = { hostdev->usb_bus, hostdev->usb_device, hostdev->usb_vendor,
+                                         hostdev->usb_product };
         g_autoptr(GPtrArray) files = NULL;
 
         if (hostdev->usb_missing)
                 return true;
-        files = hostdev_find_usb(ROOT, hostdev);
+        files = usb_find_files(ROOT, &query);
         if (files->len == 0)
                 return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
                                  "the USB device of '%s' is not there (vendor 0x%04x, product 0x%04x, bus "
@@ -36,12 +39,14 @@ static bool prepare_usb(struct resources *resources, const struct domain_hostdev
 /* A managed device is taken when the status document says so (resources_take_files()). */
 static bool prepare_pci(struct resources *resources, const struct domain_hostdev *hostdev, GError **error)
 {
-        g_autofree char *pci = hostdev_format_pci(&hostdev->pci);
-        g_autofree char *group = hostdev_get_group(ROOT, pci, error);
+        const struct domain_address_pci *address = &hostdev->pci;
+        g_autofree char *pci =
+                pci_format_name(address->domain, address->bus, address->slot, address->function);
+        g_autofree char *group = pci_get_group(ROOT, pci, error);
 
         if (!group)
                 return false;
-        if (hostdev_is_vfio(ROOT, pci))
+        if (pci_is_vfio(ROOT, pci))
                 resources_add_file(resources, group, true, "IOMMU group of PCI device %s", pci);
         else if (hostdev->managed)
                 g_ptr_array_add(resources->guest->status->pci, g_strdup(pci));
@@ -77,9 +82,9 @@ bool resources_take_hostdevs(struct resources *resources, GError **error)
                 const char *pci = g_ptr_array_index(guest->status->pci, i);
                 g_autofree char *group = NULL;
 
-                if (!hostdev_detach(ROOT, pci, error))
+                if (!pci_detach(ROOT, pci, error))
                         return false;
-                group = hostdev_get_group(ROOT, pci, error);
+                group = pci_get_group(ROOT, pci, error);
                 if (!group)
                         return false;
                 resources_add_file(resources, group, true, "IOMMU group of PCI device %s", pci);

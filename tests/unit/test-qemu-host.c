@@ -6,12 +6,13 @@
 #include "base/loop.h"
 #include "base/pool.h"
 #include "drivers/qemu/guest-log.h"
-#include "drivers/qemu/hostdev.h"
 #include "drivers/qemu/log-keeper.h"
 #include "drivers/qemu/nvram.h"
 #include "drivers/qemu/ports.h"
 #include "drivers/security/ownership.h"
 #include "interfaces/tap.h"
+#include "nodedev/pci.h"
+#include "nodedev/usb.h"
 
 #include <check.h>
 #include <glib/gstdio.h>
@@ -426,12 +427,11 @@ static void remove_below(const char *path)
 
 START_TEST(a_pci_device_changes_its_driver)
 {
-        const struct domain_address_pci address = { .bus = 0x3b, .function = 1 };
-        g_autofree char *name = hostdev_format_pci(&address), *driver = NULL, *group = NULL, *vfio = NULL;
+        g_autofree char *name = pci_format_name(0, 0x3b, 0, 1), *driver = NULL, *group = NULL, *vfio = NULL;
         g_autoptr(GError) error = NULL;
 
         ck_assert_str_eq(name, "0000:3b:00.1");
-        ck_assert(!hostdev_detach(dir, name, &error));
+        ck_assert(!pci_detach(dir, name, &error));
         ck_assert_ptr_nonnull(strstr(error->message, name));
         g_clear_error(&error);
         put_below("sys/bus/pci/drivers/e1000e/unbind", "");
@@ -440,23 +440,23 @@ START_TEST(a_pci_device_changes_its_driver)
         driver = g_build_filename(dir, PCI "/driver", NULL);
         group = g_build_filename(dir, PCI "/iommu_group", NULL);
         ck_assert_int_eq(symlink("../../drivers/e1000e", driver), 0);
-        ck_assert_ptr_null(hostdev_get_group(dir, name, &error));
+        ck_assert_ptr_null(pci_get_group(dir, name, &error));
         g_clear_error(&error);
         ck_assert_int_eq(symlink("../../../../kernel/iommu_groups/17", group), 0);
-        vfio = hostdev_get_group(dir, name, NULL);
+        vfio = pci_get_group(dir, name, NULL);
         ck_assert(g_str_has_suffix(vfio, "/dev/vfio/17"));
         /* No kernel here that would do what is asked of it. */
-        ck_assert(!hostdev_detach(dir, name, &error));
+        ck_assert(!pci_detach(dir, name, &error));
         ck_assert_ptr_nonnull(strstr(error->message, "vfio-pci"));
         expect_below(PCI "/driver_override", "vfio-pci");
         expect_below("sys/bus/pci/drivers/e1000e/unbind", name);
         expect_below("sys/bus/pci/drivers_probe", name);
         g_remove(driver);
         ck_assert_int_eq(symlink("../../drivers/vfio-pci", driver), 0);
-        ck_assert(hostdev_is_vfio(dir, name));
+        ck_assert(pci_is_vfio(dir, name));
         put_below("sys/bus/pci/drivers/vfio-pci/unbind", "");
         put_below(PCI "/driver_override", "");
-        hostdev_reattach(dir, name);
+        pci_reattach(dir, name);
         expect_below(PCI "/driver_override", "\n");
         expect_below("sys/bus/pci/drivers/vfio-pci/unbind", name);
         remove_below("sys");
@@ -465,9 +465,7 @@ END_TEST
 
 START_TEST(usb_devices_are_found)
 {
-        struct domain_hostdev hostdev = { .type = DOMAIN_HOSTDEV_USB,
-                                          .usb_vendor = 0x46d,
-                                          .usb_product = 0xc52b };
+        struct usb_query query = { .vendor = 0x46d, .product = 0xc52b };
         g_autoptr(GPtrArray) by_id = NULL, by_place = NULL, none = NULL;
 
         put_below("sys/bus/usb/devices/1-1/idVendor", "046d\n");
@@ -475,15 +473,15 @@ START_TEST(usb_devices_are_found)
         put_below("sys/bus/usb/devices/1-1/busnum", "1\n");
         put_below("sys/bus/usb/devices/1-1/devnum", "12\n");
         put_below("sys/bus/usb/devices/1-1:1.0/bInterfaceClass", "03\n");
-        by_id = hostdev_find_usb(dir, &hostdev);
+        by_id = usb_find_files(dir, &query);
         ck_assert_uint_eq(by_id->len, 1);
         ck_assert(g_str_has_suffix(g_ptr_array_index(by_id, 0), "/dev/bus/usb/001/012"));
-        hostdev.usb_product = 1;
-        none = hostdev_find_usb(dir, &hostdev);
+        query.product = 1;
+        none = usb_find_files(dir, &query);
         ck_assert_uint_eq(none->len, 0);
-        hostdev.usb_bus = 1;
-        hostdev.usb_device = 12;
-        by_place = hostdev_find_usb(dir, &hostdev);
+        query.bus = 1;
+        query.device = 12;
+        by_place = usb_find_files(dir, &query);
         ck_assert_uint_eq(by_place->len, 1);
         remove_below("sys");
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Host devices in sysfs. No state.
+ * PCI devices in sysfs. No state.
  */
-#include "drivers/qemu/hostdev.h"
+#include "nodedev/pci.h"
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -15,13 +15,10 @@
 
 #define VFIO "vfio-pci"
 
-char *hostdev_format_pci(const struct domain_address_pci *address)
+char *pci_format_name(unsigned domain, unsigned bus, unsigned slot, unsigned function)
 {
-        return g_strdup_printf("%04x:%02x:%02x.%u", (unsigned)address->domain, (unsigned)address->bus,
-                               (unsigned)address->slot, (unsigned)address->function);
+        return g_strdup_printf("%04x:%02x:%02x.%u", domain, bus, slot, function);
 }
-
-/* ---- PCI ---- */
 
 static bool write_file(const char *path, const char *text, GError **error)
 {
@@ -41,7 +38,7 @@ static char *read_link(const char *root, const char *pci, const char *name)
         return target ? g_path_get_basename(target) : NULL;
 }
 
-bool hostdev_is_vfio(const char *root, const char *pci)
+bool pci_is_vfio(const char *root, const char *pci)
 {
         g_autofree char *driver = read_link(root, pci, "driver");
 
@@ -63,7 +60,7 @@ static bool rebind(const char *root, const char *pci, const char *override, GErr
         return write_file(probe_path, pci, error);
 }
 
-bool hostdev_detach(const char *root, const char *pci, GError **error)
+bool pci_detach(const char *root, const char *pci, GError **error)
 {
         g_autofree char *device = g_strdup_printf("%s/sys/bus/pci/devices/%s", root, pci);
 
@@ -72,21 +69,21 @@ bool hostdev_detach(const char *root, const char *pci, GError **error)
                                  pci);
         if (!rebind(root, pci, VFIO, error))
                 return false;
-        return hostdev_is_vfio(root, pci) ||
+        return pci_is_vfio(root, pci) ||
                error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
                          "PCI device %s is not taken by " VFIO " (is the module loaded?)", pci);
 }
 
-void hostdev_reattach(const char *root, const char *pci)
+void pci_reattach(const char *root, const char *pci)
 {
         g_autoptr(GError) error = NULL;
 
         /* One that was never taken is left with its driver. */
-        if (hostdev_is_vfio(root, pci) && !rebind(root, pci, NULL, &error))
+        if (pci_is_vfio(root, pci) && !rebind(root, pci, NULL, &error))
                 log_gerror(LOG_LEVEL_WARNING, error, "PCI device %s is not given back", pci);
 }
 
-char *hostdev_get_group(const char *root, const char *pci, GError **error)
+char *pci_get_group(const char *root, const char *pci, GError **error)
 {
         g_autofree char *group = read_link(root, pci, "iommu_group");
 
@@ -96,46 +93,4 @@ char *hostdev_get_group(const char *root, const char *pci, GError **error)
                   "PCI device %s is not in an IOMMU group (is the IOMMU on in the firmware and the kernel?)",
                   pci);
         return NULL;
-}
-
-/* ---- USB ---- */
-
-static bool read_number(const char *dir, const char *name, int base, unsigned *value)
-{
-        g_autofree char *path = g_build_filename(dir, name, NULL);
-        g_autofree char *text = NULL;
-
-        if (!g_file_get_contents(path, &text, NULL, NULL))
-                return false;
-        *value = (unsigned)g_ascii_strtoull(text, NULL, base);
-        return true;
-}
-
-static bool is_meant(const struct domain_hostdev *hostdev, const char *dir, unsigned bus, unsigned device)
-{
-        unsigned vendor, product;
-
-        if (hostdev->usb_bus && hostdev->usb_device)
-                return hostdev->usb_bus == bus && hostdev->usb_device == device;
-        return read_number(dir, "idVendor", 16, &vendor) && read_number(dir, "idProduct", 16, &product) &&
-               (int)vendor == hostdev->usb_vendor && (int)product == hostdev->usb_product;
-}
-
-GPtrArray *hostdev_find_usb(const char *root, const struct domain_hostdev *hostdev)
-{
-        g_autofree char *devices = g_build_filename(root, "sys/bus/usb/devices", NULL);
-        g_autoptr(GDir) entries = g_dir_open(devices, 0, NULL);
-        GPtrArray *found = g_ptr_array_new_with_free_func(g_free);
-        const char *name;
-
-        while (entries && (name = g_dir_read_name(entries))) {
-                g_autofree char *dir = g_build_filename(devices, name, NULL);
-                unsigned bus, device;
-
-                if (read_number(dir, "busnum", 10, &bus) && read_number(dir, "devnum", 10, &device) &&
-                    is_meant(hostdev, dir, bus, device))
-                        g_ptr_array_add(found, g_strdup_printf("%s/dev/bus/usb/%03u/%03u",
-                                                               strcmp(root, "/") ? root : "", bus, device));
-        }
-        return found;
 }

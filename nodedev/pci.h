@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * PCI devices of the host that guests get: taken from their drivers for VFIO, given back. All through files
+ * below /sys, at another root in tests. Lanes.
+ */
+
+#include <glib.h>
+#include <stdbool.h>
+
+/* "0000:3b:00.0", the name of a PCI device below /sys/bus/pci/devices. */
+char *pci_format_name(unsigned domain, unsigned bus, unsigned slot, unsigned function);
+
+/* Is the PCI device in the hands of vfio-pci? False, too, when there is none such. */
+bool pci_is_vfio(const char *root, const char *pci);
+
+/* Takes it from its driver and gives it to vfio-pci. Errors: ERROR_OPERATION_FAILED, ERROR_SYSTEM_ERROR
+ * naming it. */
+bool pci_detach(const char *root, const char *pci, GError **error);
+
+/* Lets the kernel choose its driver again; failures are logged. */
+void pci_reattach(const char *root, const char *pci);
+
+/* The file that opens its IOMMU group, "/dev/vfio/7". NULL with an error when it is in none. */
+char *pci_get_group(const char *root, const char *pci, GError **error);
