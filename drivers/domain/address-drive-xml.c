@@ -174,7 +174,7 @@ static bool add_controllers(struct hardware *hardware, const struct drives *driv
 /* Those to which the document gives an address, or the others. */
 static bool place_disks(struct hardware *hardware, struct drives *drives, bool given, GError **error)
 {
-        HARDWARE_FOREACH (disk, hardware, HARDWARE_DISK) {
+        HARDWARE_FOREACH (disk, hardware, DOMAIN_DEVICE_DISK) {
                 if ((xml_child(disk, "address") != NULL) == given && !place_disk(drives, disk, error))
                         return false;
         }
@@ -190,7 +190,7 @@ bool address_drives(struct hardware *hardware, GError **error)
                 drives.last[i] = -1;
         if (!place_disks(hardware, &drives, true, error) || !place_disks(hardware, &drives, false, error))
                 return false;
-        HARDWARE_FOREACH (hostdev, hardware, HARDWARE_HOSTDEV) {
+        HARDWARE_FOREACH (hostdev, hardware, DOMAIN_DEVICE_HOSTDEV) {
                 if (!place_hostdev(&drives, hostdev, error))
                         return false;
         }

@@ -97,7 +97,7 @@ static enum pci_slot video_class(const struct hardware *hardware, const xmlNode 
 
         if (hardware_is_one_of(model, none))
                 return PCI_SLOT_NONE;
-        if (hardware->machine->isa && hardware_get(hardware, HARDWARE_VIDEO, 0) == video)
+        if (hardware->machine->isa && hardware_get(hardware, DOMAIN_DEVICE_VIDEO, 0) == video)
                 return PCI_SLOT_INTEGRATED;
         return model && strcmp(model, "virtio") == 0 ? PCI_SLOT_EXPRESS : PCI_SLOT_CONVENTIONAL;
 }

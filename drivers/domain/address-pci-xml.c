@@ -54,7 +54,7 @@ static void add_device(struct pci *pci, xmlNode *node)
         g_array_append_val(pci->devices, device);
 }
 
-static void add_kind(struct pci *pci, enum hardware_kind kind)
+static void add_kind(struct pci *pci, enum domain_device_kind kind)
 {
         HARDWARE_FOREACH (node, pci->hardware, kind)
                 add_device(pci, node);
@@ -62,7 +62,7 @@ static void add_kind(struct pci *pci, enum hardware_kind kind)
 
 static void add_controllers(struct pci *pci, bool bridges)
 {
-        HARDWARE_FOREACH (node, pci->hardware, HARDWARE_CONTROLLER) {
+        HARDWARE_FOREACH (node, pci->hardware, DOMAIN_DEVICE_CONTROLLER) {
                 if (is_pci_controller(node) == bridges)
                         add_device(pci, node);
         }
@@ -70,7 +70,7 @@ static void add_controllers(struct pci *pci, bool bridges)
 
 static void add_interfaces(struct pci *pci, bool hostdev)
 {
-        HARDWARE_FOREACH (node, pci->hardware, HARDWARE_INTERFACE) {
+        HARDWARE_FOREACH (node, pci->hardware, DOMAIN_DEVICE_INTERFACE) {
                 if (hardware_is(node, "type", "hostdev") == hostdev)
                         add_device(pci, node);
         }
@@ -79,18 +79,19 @@ static void add_interfaces(struct pci *pci, bool hostdev)
 /* The order decides who gets which slot; it is that of domains defined elsewhere. */
 static void collect_devices(struct pci *pci)
 {
-        static const enum hardware_kind rest[] = {
-                HARDWARE_HOSTDEV, HARDWARE_MEMBALLOON, HARDWARE_RNG,    HARDWARE_WATCHDOG, HARDWARE_VIDEO,
-                HARDWARE_SHMEM,   HARDWARE_INPUT,      HARDWARE_SERIAL, HARDWARE_IOMMU,    HARDWARE_VSOCK,
-                HARDWARE_MEMORY,  HARDWARE_CRYPTO,     HARDWARE_PANIC,
+        static const enum domain_device_kind rest[] = {
+                DOMAIN_DEVICE_HOSTDEV, DOMAIN_DEVICE_MEMBALLOON, DOMAIN_DEVICE_RNG,    DOMAIN_DEVICE_WATCHDOG,
+                DOMAIN_DEVICE_VIDEO,   DOMAIN_DEVICE_SHMEM,      DOMAIN_DEVICE_INPUT,  DOMAIN_DEVICE_SERIAL,
+                DOMAIN_DEVICE_IOMMU,   DOMAIN_DEVICE_VSOCK,      DOMAIN_DEVICE_MEMORY, DOMAIN_DEVICE_CRYPTO,
+                DOMAIN_DEVICE_PANIC,
         };
 
         add_controllers(pci, true);
-        add_kind(pci, HARDWARE_FILESYSTEM);
+        add_kind(pci, DOMAIN_DEVICE_FILESYSTEM);
         add_interfaces(pci, false);
-        add_kind(pci, HARDWARE_SOUND);
+        add_kind(pci, DOMAIN_DEVICE_SOUND);
         add_controllers(pci, false);
-        add_kind(pci, HARDWARE_DISK);
+        add_kind(pci, DOMAIN_DEVICE_DISK);
         add_interfaces(pci, true);
         for (unsigned i = 0; i < G_N_ELEMENTS(rest); i++)
                 add_kind(pci, rest[i]);

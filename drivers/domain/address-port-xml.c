@@ -63,7 +63,7 @@ static struct serial_controller *enter_controller(struct serial_ports *ports, un
 
 static bool collect_controllers(struct hardware *hardware, struct serial_ports *ports, GError **error)
 {
-        HARDWARE_FOREACH (node, hardware, HARDWARE_CONTROLLER) {
+        HARDWARE_FOREACH (node, hardware, DOMAIN_DEVICE_CONTROLLER) {
                 unsigned index = 0, count = PORTS_DEFAULT;
 
                 if (!hardware_is(node, "type", "virtio-serial"))
@@ -180,7 +180,7 @@ static bool is_virtio(const xmlNode *device)
 
 static bool place_serial_ports(struct hardware *hardware, struct serial_ports *ports, GError **error)
 {
-        static const enum hardware_kind kinds[] = { HARDWARE_CONSOLE, HARDWARE_CHANNEL };
+        static const enum domain_device_kind kinds[] = { DOMAIN_DEVICE_CONSOLE, DOMAIN_DEVICE_CHANNEL };
 
         for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
                 HARDWARE_FOREACH (device, hardware, kinds[i]) {
@@ -193,7 +193,7 @@ static bool place_serial_ports(struct hardware *hardware, struct serial_ports *p
                 }
         }
         /* A console is found by its number, not by its port. */
-        HARDWARE_FOREACH (channel, hardware, HARDWARE_CHANNEL) {
+        HARDWARE_FOREACH (channel, hardware, DOMAIN_DEVICE_CHANNEL) {
                 if (is_virtio(channel) && !place_channel(hardware, ports, channel, error))
                         return false;
         }
@@ -217,7 +217,7 @@ static bool address_smartcards(struct hardware *hardware, GError **error)
         unsigned next = 0;
 
         for (int given = 1; given >= 0; given--) {
-                HARDWARE_FOREACH (card, hardware, HARDWARE_SMARTCARD) {
+                HARDWARE_FOREACH (card, hardware, DOMAIN_DEVICE_SMARTCARD) {
                         xmlNode *address = xml_child(card, "address");
                         unsigned controller = 0, slot = 0;
 

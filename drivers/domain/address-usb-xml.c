@@ -75,7 +75,7 @@ static unsigned ports_of(const char *model)
 
 static bool collect_buses(struct hardware *hardware, struct usb *usb, GError **error)
 {
-        HARDWARE_FOREACH (controller, hardware, HARDWARE_CONTROLLER) {
+        HARDWARE_FOREACH (controller, hardware, DOMAIN_DEVICE_CONTROLLER) {
                 unsigned index = 0, ports = ports_of(hardware_peek(controller, "model"));
                 const struct hub *known;
 
@@ -262,9 +262,10 @@ static bool is_usb(const xmlNode *device)
 /* In the order in which they get their ports. */
 static GPtrArray *list_devices(struct hardware *hardware)
 {
-        static const enum hardware_kind kinds[] = {
-                HARDWARE_HUB,   HARDWARE_HOSTDEV,   HARDWARE_DISK,     HARDWARE_CONTROLLER, HARDWARE_INPUT,
-                HARDWARE_SOUND, HARDWARE_INTERFACE, HARDWARE_REDIRDEV, HARDWARE_SERIAL,
+        static const enum domain_device_kind kinds[] = {
+                DOMAIN_DEVICE_HUB,        DOMAIN_DEVICE_HOSTDEV,  DOMAIN_DEVICE_DISK,
+                DOMAIN_DEVICE_CONTROLLER, DOMAIN_DEVICE_INPUT,    DOMAIN_DEVICE_SOUND,
+                DOMAIN_DEVICE_INTERFACE,  DOMAIN_DEVICE_REDIRDEV, DOMAIN_DEVICE_SERIAL,
         };
         GPtrArray *devices = g_ptr_array_new();
 
@@ -352,7 +353,7 @@ static void add_hubs(struct hardware *hardware, const struct usb *usb, GPtrArray
                 free += hub ? HUB_PORTS : 0;
         }
         while (wanted > free && free > 0) {
-                xmlNode *hub = hardware_add(hardware, HARDWARE_HUB);
+                xmlNode *hub = hardware_add(hardware, DOMAIN_DEVICE_HUB);
 
                 xml_set_attr(hub, "type", "usb");
                 g_ptr_array_insert(devices, (gint)hubs++, hub);

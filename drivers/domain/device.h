@@ -12,6 +12,41 @@
 
 #include <stddef.h>
 
+/* ---- kinds ---- */
+
+/* Every kind of element below <devices> that is a device, in the order of the format. */
+enum domain_device_kind {
+        DOMAIN_DEVICE_DISK,
+        DOMAIN_DEVICE_CONTROLLER,
+        DOMAIN_DEVICE_FILESYSTEM,
+        DOMAIN_DEVICE_INTERFACE,
+        DOMAIN_DEVICE_SMARTCARD,
+        DOMAIN_DEVICE_SERIAL,
+        DOMAIN_DEVICE_PARALLEL,
+        DOMAIN_DEVICE_CONSOLE,
+        DOMAIN_DEVICE_CHANNEL,
+        DOMAIN_DEVICE_INPUT,
+        DOMAIN_DEVICE_TPM,
+        DOMAIN_DEVICE_GRAPHICS,
+        DOMAIN_DEVICE_SOUND,
+        DOMAIN_DEVICE_AUDIO,
+        DOMAIN_DEVICE_VIDEO,
+        DOMAIN_DEVICE_HOSTDEV,
+        DOMAIN_DEVICE_REDIRDEV,
+        DOMAIN_DEVICE_HUB,
+        DOMAIN_DEVICE_WATCHDOG,
+        DOMAIN_DEVICE_MEMBALLOON,
+        DOMAIN_DEVICE_RNG,
+        DOMAIN_DEVICE_PANIC,
+        DOMAIN_DEVICE_SHMEM,
+        DOMAIN_DEVICE_MEMORY,
+        DOMAIN_DEVICE_IOMMU,
+        DOMAIN_DEVICE_VSOCK,
+        DOMAIN_DEVICE_CRYPTO,
+        DOMAIN_DEVICE_NVRAM,
+        DOMAIN_DEVICE_KINDS,
+};
+
 /* ---- disks ---- */
 
 enum domain_storage_type {

@@ -6,38 +6,38 @@
 
 #include "base/error.h"
 
-static const char *const kind_names[HARDWARE_KINDS] = {
-        [HARDWARE_DISK] = "disk",
-        [HARDWARE_CONTROLLER] = "controller",
-        [HARDWARE_FILESYSTEM] = "filesystem",
-        [HARDWARE_INTERFACE] = "interface",
-        [HARDWARE_SMARTCARD] = "smartcard",
-        [HARDWARE_SERIAL] = "serial",
-        [HARDWARE_PARALLEL] = "parallel",
-        [HARDWARE_CONSOLE] = "console",
-        [HARDWARE_CHANNEL] = "channel",
-        [HARDWARE_INPUT] = "input",
-        [HARDWARE_TPM] = "tpm",
-        [HARDWARE_GRAPHICS] = "graphics",
-        [HARDWARE_SOUND] = "sound",
-        [HARDWARE_AUDIO] = "audio",
-        [HARDWARE_VIDEO] = "video",
-        [HARDWARE_HOSTDEV] = "hostdev",
-        [HARDWARE_REDIRDEV] = "redirdev",
-        [HARDWARE_HUB] = "hub",
-        [HARDWARE_WATCHDOG] = "watchdog",
-        [HARDWARE_MEMBALLOON] = "memballoon",
-        [HARDWARE_RNG] = "rng",
-        [HARDWARE_PANIC] = "panic",
-        [HARDWARE_SHMEM] = "shmem",
-        [HARDWARE_MEMORY] = "memory",
-        [HARDWARE_IOMMU] = "iommu",
-        [HARDWARE_VSOCK] = "vsock",
-        [HARDWARE_CRYPTO] = "crypto",
-        [HARDWARE_NVRAM] = "nvram",
+static const char *const kind_names[DOMAIN_DEVICE_KINDS] = {
+        [DOMAIN_DEVICE_DISK] = "disk",
+        [DOMAIN_DEVICE_CONTROLLER] = "controller",
+        [DOMAIN_DEVICE_FILESYSTEM] = "filesystem",
+        [DOMAIN_DEVICE_INTERFACE] = "interface",
+        [DOMAIN_DEVICE_SMARTCARD] = "smartcard",
+        [DOMAIN_DEVICE_SERIAL] = "serial",
+        [DOMAIN_DEVICE_PARALLEL] = "parallel",
+        [DOMAIN_DEVICE_CONSOLE] = "console",
+        [DOMAIN_DEVICE_CHANNEL] = "channel",
+        [DOMAIN_DEVICE_INPUT] = "input",
+        [DOMAIN_DEVICE_TPM] = "tpm",
+        [DOMAIN_DEVICE_GRAPHICS] = "graphics",
+        [DOMAIN_DEVICE_SOUND] = "sound",
+        [DOMAIN_DEVICE_AUDIO] = "audio",
+        [DOMAIN_DEVICE_VIDEO] = "video",
+        [DOMAIN_DEVICE_HOSTDEV] = "hostdev",
+        [DOMAIN_DEVICE_REDIRDEV] = "redirdev",
+        [DOMAIN_DEVICE_HUB] = "hub",
+        [DOMAIN_DEVICE_WATCHDOG] = "watchdog",
+        [DOMAIN_DEVICE_MEMBALLOON] = "memballoon",
+        [DOMAIN_DEVICE_RNG] = "rng",
+        [DOMAIN_DEVICE_PANIC] = "panic",
+        [DOMAIN_DEVICE_SHMEM] = "shmem",
+        [DOMAIN_DEVICE_MEMORY] = "memory",
+        [DOMAIN_DEVICE_IOMMU] = "iommu",
+        [DOMAIN_DEVICE_VSOCK] = "vsock",
+        [DOMAIN_DEVICE_CRYPTO] = "crypto",
+        [DOMAIN_DEVICE_NVRAM] = "nvram",
 };
 
-const char *hardware_kind_name(enum hardware_kind kind)
+const char *hardware_kind_name(enum domain_device_kind kind)
 {
         return kind_names[kind];
 }
@@ -50,12 +50,12 @@ bool hardware_init(struct hardware *hardware, xmlNode *root, const struct domain
         *hardware = (struct hardware){ .root = root,
                                        .devices = hardware_child(root, "devices"),
                                        .machine = machine };
-        for (unsigned kind = 0; kind < HARDWARE_KINDS; kind++)
+        for (unsigned kind = 0; kind < DOMAIN_DEVICE_KINDS; kind++)
                 hardware->nodes[kind] = g_ptr_array_new();
         XML_FOREACH_CHILD (node, hardware->devices) {
                 if (++count > DOMAIN_DEVICES_MAX)
                         return xml_error(error, node, "more than %u devices", DOMAIN_DEVICES_MAX);
-                for (unsigned kind = 0; kind < HARDWARE_KINDS; kind++) {
+                for (unsigned kind = 0; kind < DOMAIN_DEVICE_KINDS; kind++) {
                         if (xml_is(node, kind_names[kind])) {
                                 g_ptr_array_add(hardware->nodes[kind], node);
                                 break;
@@ -67,11 +67,11 @@ bool hardware_init(struct hardware *hardware, xmlNode *root, const struct domain
 
 void hardware_clear(struct hardware *hardware)
 {
-        for (unsigned kind = 0; kind < HARDWARE_KINDS; kind++)
+        for (unsigned kind = 0; kind < DOMAIN_DEVICE_KINDS; kind++)
                 g_clear_pointer(&hardware->nodes[kind], g_ptr_array_unref);
 }
 
-xmlNode *hardware_add(struct hardware *hardware, enum hardware_kind kind)
+xmlNode *hardware_add(struct hardware *hardware, enum domain_device_kind kind)
 {
         xmlNode *node = xml_add(hardware->devices, kind_names[kind]);
 

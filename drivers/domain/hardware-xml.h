@@ -13,43 +13,11 @@
 #include <glib.h>
 #include <string.h>
 
-enum hardware_kind {
-        HARDWARE_DISK,
-        HARDWARE_CONTROLLER,
-        HARDWARE_FILESYSTEM,
-        HARDWARE_INTERFACE,
-        HARDWARE_SMARTCARD,
-        HARDWARE_SERIAL,
-        HARDWARE_PARALLEL,
-        HARDWARE_CONSOLE,
-        HARDWARE_CHANNEL,
-        HARDWARE_INPUT,
-        HARDWARE_TPM,
-        HARDWARE_GRAPHICS,
-        HARDWARE_SOUND,
-        HARDWARE_AUDIO,
-        HARDWARE_VIDEO,
-        HARDWARE_HOSTDEV,
-        HARDWARE_REDIRDEV,
-        HARDWARE_HUB,
-        HARDWARE_WATCHDOG,
-        HARDWARE_MEMBALLOON,
-        HARDWARE_RNG,
-        HARDWARE_PANIC,
-        HARDWARE_SHMEM,
-        HARDWARE_MEMORY,
-        HARDWARE_IOMMU,
-        HARDWARE_VSOCK,
-        HARDWARE_CRYPTO,
-        HARDWARE_NVRAM,
-        HARDWARE_KINDS,
-};
-
 struct hardware {
-        xmlNode *root;                        /* borrowed: <domain> */
-        xmlNode *devices;                     /* borrowed: <devices> */
-        const struct domain_machine *machine; /* borrowed; NULL when no defaults are to be made */
-        GPtrArray *nodes[HARDWARE_KINDS];     /* owned, elements borrowed */
+        xmlNode *root;                         /* borrowed: <domain> */
+        xmlNode *devices;                      /* borrowed: <devices> */
+        const struct domain_machine *machine;  /* borrowed; NULL when no defaults are to be made */
+        GPtrArray *nodes[DOMAIN_DEVICE_KINDS]; /* owned, elements borrowed */
 };
 
 /*
@@ -61,16 +29,16 @@ bool hardware_init(struct hardware *hardware, xmlNode *root, const struct domain
 void hardware_clear(struct hardware *hardware);
 
 /* The element's name of a kind. */
-const char *hardware_kind_name(enum hardware_kind kind);
+const char *hardware_kind_name(enum domain_device_kind kind);
 /* Adds an element of that kind behind all others. */
-xmlNode *hardware_add(struct hardware *hardware, enum hardware_kind kind);
+xmlNode *hardware_add(struct hardware *hardware, enum domain_device_kind kind);
 
-static inline unsigned hardware_count(const struct hardware *hardware, enum hardware_kind kind)
+static inline unsigned hardware_count(const struct hardware *hardware, enum domain_device_kind kind)
 {
         return hardware->nodes[kind]->len;
 }
 
-static inline xmlNode *hardware_get(const struct hardware *hardware, enum hardware_kind kind, unsigned i)
+static inline xmlNode *hardware_get(const struct hardware *hardware, enum domain_device_kind kind, unsigned i)
 {
         return g_ptr_array_index(hardware->nodes[kind], i);
 }

@@ -87,19 +87,19 @@ static void name_memory(const xmlNode *memory, unsigned i, char *alias)
 
 /* Kinds whose devices are simply counted. */
 static const struct {
-        enum hardware_kind kind;
+        enum domain_device_kind kind;
         const char *prefix;
 } counted[] = {
-        { HARDWARE_FILESYSTEM, "fs" },     { HARDWARE_SMARTCARD, "smartcard" },
-        { HARDWARE_SERIAL, "serial" },     { HARDWARE_PARALLEL, "parallel" },
-        { HARDWARE_CONSOLE, "console" },   { HARDWARE_CHANNEL, "channel" },
-        { HARDWARE_INPUT, "input" },       { HARDWARE_TPM, "tpm" },
-        { HARDWARE_SOUND, "sound" },       { HARDWARE_VIDEO, "video" },
-        { HARDWARE_REDIRDEV, "redir" },    { HARDWARE_HUB, "hub" },
-        { HARDWARE_WATCHDOG, "watchdog" }, { HARDWARE_MEMBALLOON, "balloon" },
-        { HARDWARE_RNG, "rng" },           { HARDWARE_PANIC, "panic" },
-        { HARDWARE_SHMEM, "shmem" },       { HARDWARE_IOMMU, "iommu" },
-        { HARDWARE_VSOCK, "vsock" },       { HARDWARE_CRYPTO, "crypto" },
+        { DOMAIN_DEVICE_FILESYSTEM, "fs" },     { DOMAIN_DEVICE_SMARTCARD, "smartcard" },
+        { DOMAIN_DEVICE_SERIAL, "serial" },     { DOMAIN_DEVICE_PARALLEL, "parallel" },
+        { DOMAIN_DEVICE_CONSOLE, "console" },   { DOMAIN_DEVICE_CHANNEL, "channel" },
+        { DOMAIN_DEVICE_INPUT, "input" },       { DOMAIN_DEVICE_TPM, "tpm" },
+        { DOMAIN_DEVICE_SOUND, "sound" },       { DOMAIN_DEVICE_VIDEO, "video" },
+        { DOMAIN_DEVICE_REDIRDEV, "redir" },    { DOMAIN_DEVICE_HUB, "hub" },
+        { DOMAIN_DEVICE_WATCHDOG, "watchdog" }, { DOMAIN_DEVICE_MEMBALLOON, "balloon" },
+        { DOMAIN_DEVICE_RNG, "rng" },           { DOMAIN_DEVICE_PANIC, "panic" },
+        { DOMAIN_DEVICE_SHMEM, "shmem" },       { DOMAIN_DEVICE_IOMMU, "iommu" },
+        { DOMAIN_DEVICE_VSOCK, "vsock" },       { DOMAIN_DEVICE_CRYPTO, "crypto" },
 };
 
 /* ---- writing ---- */
@@ -135,14 +135,14 @@ static void set_hostdevs(const struct hardware *hardware)
         unsigned hostdevs = 0;
         char alias[ALIAS_MAX];
 
-        HARDWARE_FOREACH (interface, hardware, HARDWARE_INTERFACE) {
+        HARDWARE_FOREACH (interface, hardware, DOMAIN_DEVICE_INTERFACE) {
                 bool hostdev = hardware_is(interface, "type", "hostdev");
 
                 g_snprintf(alias, sizeof(alias), hostdev ? "hostdev%u" : "net%u",
                            hostdev ? hostdevs++ : interface_i);
                 set_alias(interface, alias);
         }
-        HARDWARE_FOREACH (hostdev, hardware, HARDWARE_HOSTDEV) {
+        HARDWARE_FOREACH (hostdev, hardware, DOMAIN_DEVICE_HOSTDEV) {
                 g_snprintf(alias, sizeof(alias), "hostdev%u", hostdevs++);
                 set_alias(hostdev, alias);
         }
@@ -153,23 +153,25 @@ static void set_console(const struct hardware *hardware)
 {
         xmlNode *console;
 
-        if (hardware_count(hardware, HARDWARE_CONSOLE) == 0 || hardware_count(hardware, HARDWARE_SERIAL) == 0)
+        if (hardware_count(hardware, DOMAIN_DEVICE_CONSOLE) == 0 ||
+            hardware_count(hardware, DOMAIN_DEVICE_SERIAL) == 0)
                 return;
-        console = hardware_get(hardware, HARDWARE_CONSOLE, 0);
+        console = hardware_get(hardware, DOMAIN_DEVICE_CONSOLE, 0);
         if (!hardware_child_is(console, "target", "type", "serial"))
                 return;
         xml_remove_children(console, "alias");
-        set_alias(console, hardware_peek_child(hardware_get(hardware, HARDWARE_SERIAL, 0), "alias", "name"));
+        set_alias(console,
+                  hardware_peek_child(hardware_get(hardware, DOMAIN_DEVICE_SERIAL, 0), "alias", "name"));
 }
 
 /* Names that stand for the same position (vda, hda on virtio) get the numbers behind all others. */
 static void set_disks(const struct hardware *hardware)
 {
         g_autoptr(GHashTable) used = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-        unsigned spare = hardware_count(hardware, HARDWARE_DISK);
+        unsigned spare = hardware_count(hardware, DOMAIN_DEVICE_DISK);
         char alias[ALIAS_MAX];
 
-        HARDWARE_FOREACH (disk, hardware, HARDWARE_DISK) {
+        HARDWARE_FOREACH (disk, hardware, DOMAIN_DEVICE_DISK) {
                 name_disk(hardware, disk, disk_i, alias);
                 while (g_hash_table_contains(used, alias))
                         g_snprintf(alias, sizeof(alias), "%s-disk%u",
@@ -184,16 +186,16 @@ static void set_aliases(const struct hardware *hardware)
         char alias[ALIAS_MAX];
 
         set_disks(hardware);
-        HARDWARE_FOREACH (controller, hardware, HARDWARE_CONTROLLER) {
+        HARDWARE_FOREACH (controller, hardware, DOMAIN_DEVICE_CONTROLLER) {
                 name_controller(hardware, controller, controller_i, alias);
                 set_alias(controller, alias);
         }
-        HARDWARE_FOREACH (memory, hardware, HARDWARE_MEMORY) {
+        HARDWARE_FOREACH (memory, hardware, DOMAIN_DEVICE_MEMORY) {
                 *alias = '\0';
                 name_memory(memory, memory_i, alias);
                 set_alias(memory, alias);
         }
-        HARDWARE_FOREACH (nvram, hardware, HARDWARE_NVRAM)
+        HARDWARE_FOREACH (nvram, hardware, DOMAIN_DEVICE_NVRAM)
                 set_alias(nvram, "nvram");
         set_counted(hardware);
         set_hostdevs(hardware);

@@ -8,7 +8,7 @@
  * Gives the ports of one kind their numbers: those without get the one after the largest of those before
  * them.
  */
-static bool number_ports(struct hardware *hardware, enum hardware_kind kind, GError **error)
+static bool number_ports(struct hardware *hardware, enum domain_device_kind kind, GError **error)
 {
         unsigned next = 0;
 
@@ -96,7 +96,7 @@ static void copy_backend(xmlNode *to, const xmlNode *from)
 /* Only the first <console> may stand for a serial port. */
 static bool check_consoles(struct hardware *hardware, GError **error)
 {
-        HARDWARE_FOREACH (console, hardware, HARDWARE_CONSOLE) {
+        HARDWARE_FOREACH (console, hardware, DOMAIN_DEVICE_CONSOLE) {
                 if (console_i > 0 && is_serial_console(console))
                         return hardware_unsupported(error, console,
                                                     "only the first console can be a serial port");
@@ -106,8 +106,8 @@ static bool check_consoles(struct hardware *hardware, GError **error)
 
 static xmlNode *insert_console(struct hardware *hardware)
 {
-        xmlNode *first = hardware_count(hardware, HARDWARE_CONSOLE) > 0
-                                 ? hardware_get(hardware, HARDWARE_CONSOLE, 0)
+        xmlNode *first = hardware_count(hardware, DOMAIN_DEVICE_CONSOLE) > 0
+                                 ? hardware_get(hardware, DOMAIN_DEVICE_CONSOLE, 0)
                                  : NULL;
         xmlNode *console = xml_add(hardware->devices, "console");
 
@@ -115,7 +115,7 @@ static xmlNode *insert_console(struct hardware *hardware)
                 xmlUnlinkNode(console);
                 xmlAddPrevSibling(first, console);
         }
-        g_ptr_array_insert(hardware->nodes[HARDWARE_CONSOLE], 0, console);
+        g_ptr_array_insert(hardware->nodes[DOMAIN_DEVICE_CONSOLE], 0, console);
         return console;
 }
 
@@ -130,19 +130,19 @@ static bool is_builtin_serial(const xmlNode *serial)
 /* A serial console is the first serial port, and the first serial port is a console. */
 static void pair_console(struct hardware *hardware)
 {
-        unsigned consoles = hardware_count(hardware, HARDWARE_CONSOLE);
-        xmlNode *console = consoles > 0 ? hardware_get(hardware, HARDWARE_CONSOLE, 0) : NULL, *serial,
+        unsigned consoles = hardware_count(hardware, DOMAIN_DEVICE_CONSOLE);
+        xmlNode *console = consoles > 0 ? hardware_get(hardware, DOMAIN_DEVICE_CONSOLE, 0) : NULL, *serial,
                 *target;
 
-        if (console && is_serial_console(console) && hardware_count(hardware, HARDWARE_SERIAL) == 0) {
-                serial = hardware_add(hardware, HARDWARE_SERIAL);
+        if (console && is_serial_console(console) && hardware_count(hardware, DOMAIN_DEVICE_SERIAL) == 0) {
+                serial = hardware_add(hardware, DOMAIN_DEVICE_SERIAL);
                 copy_backend(serial, console);
                 target = xml_add(serial, "target");
                 xml_set_attr(target, "port", "0");
         }
-        if (hardware_count(hardware, HARDWARE_SERIAL) == 0)
+        if (hardware_count(hardware, DOMAIN_DEVICE_SERIAL) == 0)
                 return;
-        serial = hardware_get(hardware, HARDWARE_SERIAL, 0);
+        serial = hardware_get(hardware, DOMAIN_DEVICE_SERIAL, 0);
         if (!is_builtin_serial(serial))
                 return;
         if (!console || !is_serial_console(console))
@@ -182,25 +182,25 @@ static void fill_source(xmlNode *node)
 
 bool normalize_chars(struct hardware *hardware, GError **error)
 {
-        static const enum hardware_kind kinds[] = { HARDWARE_SERIAL, HARDWARE_PARALLEL, HARDWARE_CONSOLE,
-                                                    HARDWARE_CHANNEL };
+        static const enum domain_device_kind kinds[] = { DOMAIN_DEVICE_SERIAL, DOMAIN_DEVICE_PARALLEL,
+                                                         DOMAIN_DEVICE_CONSOLE, DOMAIN_DEVICE_CHANNEL };
 
         for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
                 HARDWARE_FOREACH (node, hardware, kinds[i])
                         fill_source(node);
-                if (kinds[i] != HARDWARE_CHANNEL && !number_ports(hardware, kinds[i], error))
+                if (kinds[i] != DOMAIN_DEVICE_CHANNEL && !number_ports(hardware, kinds[i], error))
                         return false;
         }
         if (!check_consoles(hardware, error))
                 return false;
         pair_console(hardware);
-        HARDWARE_FOREACH (serial, hardware, HARDWARE_SERIAL)
+        HARDWARE_FOREACH (serial, hardware, DOMAIN_DEVICE_SERIAL)
                 fill_serial(hardware, serial);
-        HARDWARE_FOREACH (channel, hardware, HARDWARE_CHANNEL) {
+        HARDWARE_FOREACH (channel, hardware, DOMAIN_DEVICE_CHANNEL) {
                 if (!fill_channel(channel, error))
                         return false;
         }
-        HARDWARE_FOREACH (redirdev, hardware, HARDWARE_REDIRDEV) {
+        HARDWARE_FOREACH (redirdev, hardware, DOMAIN_DEVICE_REDIRDEV) {
                 hardware_default(redirdev, "bus", "usb");
                 if (hardware_is(redirdev, "type", "tcp"))
                         hardware_default(hardware_child(redirdev, "protocol"), "type", "raw");

@@ -34,7 +34,7 @@ static unsigned index_of(const xmlNode *controller)
 
 xmlNode *normalize_find_controller(const struct hardware *hardware, const char *type, unsigned index)
 {
-        HARDWARE_FOREACH (controller, hardware, HARDWARE_CONTROLLER) {
+        HARDWARE_FOREACH (controller, hardware, DOMAIN_DEVICE_CONTROLLER) {
                 if (hardware_is(controller, "type", type) && index_of(controller) == index)
                         return controller;
         }
@@ -44,7 +44,7 @@ xmlNode *normalize_find_controller(const struct hardware *hardware, const char *
 xmlNode *normalize_add_controller(struct hardware *hardware, const char *type, unsigned index,
                                   const char *model)
 {
-        xmlNode *controller = hardware_add(hardware, HARDWARE_CONTROLLER);
+        xmlNode *controller = hardware_add(hardware, DOMAIN_DEVICE_CONTROLLER);
 
         xml_set_attr(controller, "type", type);
         xml_set_attr_format(controller, "index", "%u", index);
@@ -120,11 +120,11 @@ static bool number_controllers(struct hardware *hardware, GError **error)
 
         for (unsigned i = 0; i < N_TYPES; i++)
                 numbers.used[i] = g_hash_table_new(NULL, NULL);
-        HARDWARE_FOREACH (controller, hardware, HARDWARE_CONTROLLER) {
+        HARDWARE_FOREACH (controller, hardware, DOMAIN_DEVICE_CONTROLLER) {
                 if (!use_number(&numbers, controller, error))
                         return false;
         }
-        HARDWARE_FOREACH (controller, hardware, HARDWARE_CONTROLLER) {
+        HARDWARE_FOREACH (controller, hardware, DOMAIN_DEVICE_CONTROLLER) {
                 if (!xml_has_attr(controller, "index"))
                         give_number(&numbers, controller);
                 if (hardware_is(controller, "model", "ich9-ehci1"))
@@ -227,7 +227,7 @@ bool normalize_fill_controller(const struct hardware *hardware, xmlNode *control
 
 static bool has_type(const struct hardware *hardware, const char *type)
 {
-        HARDWARE_FOREACH (controller, hardware, HARDWARE_CONTROLLER) {
+        HARDWARE_FOREACH (controller, hardware, DOMAIN_DEVICE_CONTROLLER) {
                 if (hardware_is(controller, "type", type))
                         return true;
         }
@@ -236,20 +236,21 @@ static bool has_type(const struct hardware *hardware, const char *type)
 
 static bool needs_usb(const struct hardware *hardware)
 {
-        HARDWARE_FOREACH (input, hardware, HARDWARE_INPUT) {
+        HARDWARE_FOREACH (input, hardware, DOMAIN_DEVICE_INPUT) {
                 if (hardware_is(input, "bus", "usb"))
                         return true;
         }
-        HARDWARE_FOREACH (hostdev, hardware, HARDWARE_HOSTDEV) {
+        HARDWARE_FOREACH (hostdev, hardware, DOMAIN_DEVICE_HOSTDEV) {
                 if (hardware_is(hostdev, "type", "usb"))
                         return true;
         }
-        HARDWARE_FOREACH (disk, hardware, HARDWARE_DISK) {
+        HARDWARE_FOREACH (disk, hardware, DOMAIN_DEVICE_DISK) {
                 if (hardware_child_is(disk, "target", "bus", "usb"))
                         return true;
         }
-        return hardware_count(hardware, HARDWARE_REDIRDEV) > 0 ||
-               hardware_count(hardware, HARDWARE_HUB) > 0 || hardware_count(hardware, HARDWARE_SMARTCARD) > 0;
+        return hardware_count(hardware, DOMAIN_DEVICE_REDIRDEV) > 0 ||
+               hardware_count(hardware, DOMAIN_DEVICE_HUB) > 0 ||
+               hardware_count(hardware, DOMAIN_DEVICE_SMARTCARD) > 0;
 }
 
 static void add_builtin(struct hardware *hardware)
@@ -276,7 +277,7 @@ bool normalize_controllers(struct hardware *hardware, GError **error)
         if (!number_controllers(hardware, error))
                 return false;
         add_builtin(hardware);
-        HARDWARE_FOREACH (controller, hardware, HARDWARE_CONTROLLER) {
+        HARDWARE_FOREACH (controller, hardware, DOMAIN_DEVICE_CONTROLLER) {
                 if (!normalize_fill_controller(hardware, controller, error))
                         return false;
         }

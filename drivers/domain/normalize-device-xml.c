@@ -174,28 +174,28 @@ static bool fill_iommu(const struct hardware *hardware, xmlNode *iommu, GError *
 
 static void add_memballoon(struct hardware *hardware)
 {
-        if (hardware_count(hardware, HARDWARE_MEMBALLOON) > 0 || !hardware->machine->emulator)
+        if (hardware_count(hardware, DOMAIN_DEVICE_MEMBALLOON) > 0 || !hardware->machine->emulator)
                 return;
-        xml_set_attr(hardware_add(hardware, HARDWARE_MEMBALLOON), "model", "virtio");
+        xml_set_attr(hardware_add(hardware, DOMAIN_DEVICE_MEMBALLOON), "model", "virtio");
 }
 
 bool normalize_devices(struct hardware *hardware, GError **error)
 {
         static const struct {
-                enum hardware_kind kind;
+                enum domain_device_kind kind;
                 unsigned max;
                 bool (*fill)(const struct hardware *hardware, xmlNode *node, GError **error);
         } kinds[] = {
-                { HARDWARE_INTERFACE, DOMAIN_DEVICES_MAX, fill_interface },
-                { HARDWARE_HOSTDEV, DOMAIN_DEVICES_MAX, fill_hostdev },
-                { HARDWARE_TPM, 2, fill_tpm },
-                { HARDWARE_RNG, DOMAIN_DEVICES_MAX, fill_rng },
-                { HARDWARE_WATCHDOG, DOMAIN_DEVICES_MAX, fill_watchdog },
-                { HARDWARE_PANIC, DOMAIN_DEVICES_MAX, fill_panic },
-                { HARDWARE_VSOCK, 1, fill_vsock },
-                { HARDWARE_IOMMU, 1, fill_iommu },
-                { HARDWARE_MEMBALLOON, 1, NULL },
-                { HARDWARE_NVRAM, 1, NULL },
+                { DOMAIN_DEVICE_INTERFACE, DOMAIN_DEVICES_MAX, fill_interface },
+                { DOMAIN_DEVICE_HOSTDEV, DOMAIN_DEVICES_MAX, fill_hostdev },
+                { DOMAIN_DEVICE_TPM, 2, fill_tpm },
+                { DOMAIN_DEVICE_RNG, DOMAIN_DEVICES_MAX, fill_rng },
+                { DOMAIN_DEVICE_WATCHDOG, DOMAIN_DEVICES_MAX, fill_watchdog },
+                { DOMAIN_DEVICE_PANIC, DOMAIN_DEVICES_MAX, fill_panic },
+                { DOMAIN_DEVICE_VSOCK, 1, fill_vsock },
+                { DOMAIN_DEVICE_IOMMU, 1, fill_iommu },
+                { DOMAIN_DEVICE_MEMBALLOON, 1, NULL },
+                { DOMAIN_DEVICE_NVRAM, 1, NULL },
         };
 
         add_memballoon(hardware);

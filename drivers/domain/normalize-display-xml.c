@@ -190,9 +190,9 @@ static bool fill_video(const struct hardware *hardware, xmlNode *video, bool fir
 /* The primary device is the first. */
 static void move_primary(struct hardware *hardware)
 {
-        GPtrArray *nodes = hardware->nodes[HARDWARE_VIDEO];
+        GPtrArray *nodes = hardware->nodes[DOMAIN_DEVICE_VIDEO];
 
-        HARDWARE_FOREACH (video, hardware, HARDWARE_VIDEO) {
+        HARDWARE_FOREACH (video, hardware, DOMAIN_DEVICE_VIDEO) {
                 if (video_i == 0 || !hardware_child_is(video, "model", "primary", "yes"))
                         continue;
                 if (hardware_child_is(nodes->pdata[0], "model", "primary", "yes"))
@@ -207,11 +207,11 @@ static void move_primary(struct hardware *hardware)
 
 static bool fill_videos(struct hardware *hardware, GError **error)
 {
-        if (hardware_count(hardware, HARDWARE_GRAPHICS) > 0 &&
-            hardware_count(hardware, HARDWARE_VIDEO) == 0 && hardware->machine->video_model)
-                hardware_add(hardware, HARDWARE_VIDEO);
+        if (hardware_count(hardware, DOMAIN_DEVICE_GRAPHICS) > 0 &&
+            hardware_count(hardware, DOMAIN_DEVICE_VIDEO) == 0 && hardware->machine->video_model)
+                hardware_add(hardware, DOMAIN_DEVICE_VIDEO);
         move_primary(hardware);
-        HARDWARE_FOREACH (video, hardware, HARDWARE_VIDEO) {
+        HARDWARE_FOREACH (video, hardware, DOMAIN_DEVICE_VIDEO) {
                 if (!fill_video(hardware, video, video_i == 0, error))
                         return false;
         }
@@ -229,15 +229,15 @@ static void fill_audio(struct hardware *hardware)
         const char *type = "none";
         xmlNode *audio;
 
-        if (hardware_count(hardware, HARDWARE_AUDIO) > 0 || !hardware->machine->emulator)
+        if (hardware_count(hardware, DOMAIN_DEVICE_AUDIO) > 0 || !hardware->machine->emulator)
                 return;
-        HARDWARE_FOREACH (graphics, hardware, HARDWARE_GRAPHICS) {
+        HARDWARE_FOREACH (graphics, hardware, DOMAIN_DEVICE_GRAPHICS) {
                 if (hardware_is(graphics, "type", "sdl") || hardware_is(graphics, "type", "dbus"))
                         return;
                 if (hardware_is(graphics, "type", "spice"))
                         type = "spice";
         }
-        audio = hardware_add(hardware, HARDWARE_AUDIO);
+        audio = hardware_add(hardware, DOMAIN_DEVICE_AUDIO);
         xml_set_attr(audio, "id", "1");
         xml_set_attr(audio, "type", type);
 }
@@ -274,7 +274,7 @@ static bool fill_input(const struct hardware *hardware, xmlNode *input, GError *
 
 static bool has_input(const struct hardware *hardware, const char *type)
 {
-        HARDWARE_FOREACH (input, hardware, HARDWARE_INPUT) {
+        HARDWARE_FOREACH (input, hardware, DOMAIN_DEVICE_INPUT) {
                 if (hardware_is(input, "type", type) && hardware_is(input, "bus", "ps2"))
                         return true;
         }
@@ -288,21 +288,21 @@ static void add_builtin_input(struct hardware *hardware, const char *type)
 
         if (!hardware->machine->ps2 || has_input(hardware, type))
                 return;
-        input = hardware_add(hardware, HARDWARE_INPUT);
+        input = hardware_add(hardware, DOMAIN_DEVICE_INPUT);
         xml_set_attr(input, "type", type);
         xml_set_attr(input, "bus", "ps2");
 }
 
 bool normalize_displays(struct hardware *hardware, GError **error)
 {
-        HARDWARE_FOREACH (graphics, hardware, HARDWARE_GRAPHICS) {
+        HARDWARE_FOREACH (graphics, hardware, DOMAIN_DEVICE_GRAPHICS) {
                 if (!fill_graphics(graphics, error))
                         return false;
         }
         if (!fill_videos(hardware, error))
                 return false;
         fill_audio(hardware);
-        HARDWARE_FOREACH (input, hardware, HARDWARE_INPUT) {
+        HARDWARE_FOREACH (input, hardware, DOMAIN_DEVICE_INPUT) {
                 if (!fill_input(hardware, input, error))
                         return false;
         }

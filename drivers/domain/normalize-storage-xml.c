@@ -115,7 +115,7 @@ static bool check_targets(const struct hardware *hardware, GError **error)
 {
         g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
 
-        HARDWARE_FOREACH (disk, hardware, HARDWARE_DISK) {
+        HARDWARE_FOREACH (disk, hardware, DOMAIN_DEVICE_DISK) {
                 xmlNode *target = xml_child(disk, "target");
                 const char *dev = hardware_peek(target, "dev");
 
@@ -151,12 +151,12 @@ static gint compare_places(gconstpointer a, gconstpointer b)
  */
 static void order_disks(struct hardware *hardware)
 {
-        unsigned count = hardware_count(hardware, HARDWARE_DISK), groups[G_N_ELEMENTS(buses)] = { 0 },
+        unsigned count = hardware_count(hardware, DOMAIN_DEVICE_DISK), groups[G_N_ELEMENTS(buses)] = { 0 },
                  n_groups = 0;
         g_autoptr(GArray) places = g_array_sized_new(FALSE, FALSE, sizeof(struct place), count);
         bool sorted = true;
 
-        HARDWARE_FOREACH (disk, hardware, HARDWARE_DISK) {
+        HARDWARE_FOREACH (disk, hardware, DOMAIN_DEVICE_DISK) {
                 const xmlNode *target = xml_child(disk, "target");
                 struct place place = { .disk = disk,
                                        .index = normalize_disk_index(hardware_peek(target, "dev")) };
@@ -178,7 +178,7 @@ static void order_disks(struct hardware *hardware)
         for (unsigned i = 0; i < count; i++) {
                 xmlNode *disk = g_array_index(places, struct place, i).disk;
 
-                hardware->nodes[HARDWARE_DISK]->pdata[i] = disk;
+                hardware->nodes[DOMAIN_DEVICE_DISK]->pdata[i] = disk;
                 xmlUnlinkNode(disk);
                 xmlAddChild(hardware->devices, disk);
         }
@@ -193,11 +193,11 @@ static void fill_filesystem(const struct hardware *hardware, xmlNode *node)
 
 bool normalize_storage(struct hardware *hardware, GError **error)
 {
-        HARDWARE_FOREACH (disk, hardware, HARDWARE_DISK) {
+        HARDWARE_FOREACH (disk, hardware, DOMAIN_DEVICE_DISK) {
                 if (!fill_disk(hardware, disk, error))
                         return false;
         }
-        HARDWARE_FOREACH (filesystem, hardware, HARDWARE_FILESYSTEM)
+        HARDWARE_FOREACH (filesystem, hardware, DOMAIN_DEVICE_FILESYSTEM)
                 fill_filesystem(hardware, filesystem);
         if (!check_targets(hardware, error))
                 return false;

@@ -150,13 +150,13 @@ static void strip_seclabels(xmlNode *root)
 void normalize_strip(struct hardware *hardware)
 {
         static const struct {
-                enum hardware_kind kind;
+                enum domain_device_kind kind;
                 void (*strip)(xmlNode *node);
         } strips[] = {
-                { HARDWARE_DISK, strip_disk },         { HARDWARE_INTERFACE, strip_interface },
-                { HARDWARE_SERIAL, strip_char },       { HARDWARE_PARALLEL, strip_char },
-                { HARDWARE_CONSOLE, strip_char },      { HARDWARE_CHANNEL, strip_char },
-                { HARDWARE_GRAPHICS, strip_graphics },
+                { DOMAIN_DEVICE_DISK, strip_disk },         { DOMAIN_DEVICE_INTERFACE, strip_interface },
+                { DOMAIN_DEVICE_SERIAL, strip_char },       { DOMAIN_DEVICE_PARALLEL, strip_char },
+                { DOMAIN_DEVICE_CONSOLE, strip_char },      { DOMAIN_DEVICE_CHANNEL, strip_char },
+                { DOMAIN_DEVICE_GRAPHICS, strip_graphics },
         };
 
         xml_set_attr(hardware->root, "id", NULL);

@@ -131,7 +131,7 @@ static bool fill_memory(const struct hardware *hardware, GError **error)
         if (max && !scale_to_kib(max, NULL, 1024, &max_kib, error))
                 return false;
         /* With memory devices <memory> is the sum of both, which those who wrote it know. */
-        if (cells_kib > 0 && memory_kib != cells_kib && hardware_count(hardware, HARDWARE_MEMORY) == 0) {
+        if (cells_kib > 0 && memory_kib != cells_kib && hardware_count(hardware, DOMAIN_DEVICE_MEMORY) == 0) {
                 memory_kib = cells_kib;
                 g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, memory_kib);
                 xml_set_text(memory, text);
