@@ -123,7 +123,7 @@ static void check_attributes(xmlNode *node, const struct domain_schema *schema, 
                 order_attributes(node, schema);
 }
 
-/* quiet: what is not driven is remarked upon already, further up. The depth is bounded by the parser. */
+/* quiet: what is not supported is remarked upon already, further up. The depth is bounded by the parser. */
 static void walk(xmlNode *node, const struct domain_schema *schema, bool quiet, const struct remarks *remarks)
 {
         static const struct domain_schema empty[] = { { .name = NULL } };

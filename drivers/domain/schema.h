@@ -20,7 +20,7 @@ enum domain_schema_flags {
 struct domain_schema {
         const char *name;                     /* NULL ends a table */
         const char *attributes;               /* names with blanks between, in canonical order; "!name": not
-                                                 driven; NULL: none */
+                                                 supported; NULL: none */
         const struct domain_schema *children; /* in canonical order; NULL: none */
         unsigned flags;
 };

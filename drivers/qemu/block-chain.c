@@ -154,15 +154,15 @@ static bool read_qcow2(int fd, const char *path, struct header *header, GError *
                 return damaged(error, path, "it is not in qcow2 format");
         version = get_be32(buffer + 4);
         if (version < 2 || version > 3)
-                return refuse(error, path, "this version of qcow2 is not driven");
+                return refuse(error, path, "this version of qcow2 is not supported");
         if (version == 3 && size >= 104) {
                 features = get_be64(buffer + 72);
                 extensions = get_be32(buffer + 100);
         }
         if (features & QCOW2_INCOMPAT_DATA)
-                return refuse(error, path, "an external data file is not driven");
+                return refuse(error, path, "an external data file is not supported");
         if (get_be32(buffer + 32) != QCOW2_CRYPT_NONE && get_be32(buffer + 32) != QCOW2_CRYPT_LUKS)
-                return refuse(error, path, "encryption other than LUKS is not driven");
+                return refuse(error, path, "encryption other than LUKS is not supported");
         header->encrypted = get_be32(buffer + 32) == QCOW2_CRYPT_LUKS;
         offset = get_be64(buffer + 8);
         if (offset == 0)
@@ -205,7 +205,7 @@ static bool read_luks(int fd, const char *path, struct header *header, GError **
         if (size < (ssize_t)sizeof(buffer) || memcmp(buffer, LUKS_MAGIC, LUKS_MAGIC_LENGTH) != 0)
                 return damaged(error, path, "it is not encrypted with LUKS");
         if (get_be16(buffer + LUKS_MAGIC_LENGTH) != LUKS_VERSION)
-                return refuse(error, path, "LUKS of another version than 1 is not driven");
+                return refuse(error, path, "LUKS of another version than 1 is not supported");
         header->encrypted = true;
         return true;
 }
@@ -233,10 +233,10 @@ static bool read_header(int fd, const struct block_image *image, struct header *
                 if (strcmp(formats[i].format, format) == 0)
                         return !formats[i].read || formats[i].read(fd, image->path, header, error);
         }
-        return refuse(error, image->path, "its format is not driven");
+        return refuse(error, image->path, "its format is not supported");
 }
 
-/* Do definition and header agree that it is encrypted, and in a way that is driven? */
+/* Do definition and header agree that it is encrypted, and in a way that is supported? */
 static bool check_encryption(const struct block_image *image, const struct header *header, GError **error)
 {
         const struct domain_encryption *encryption = image->encryption;
@@ -250,7 +250,7 @@ static bool check_encryption(const struct block_image *image, const struct heade
                 return refuse(error, image->path, "it has an <encryption>, and is not encrypted");
         if (strcmp(encryption->format, "luks") != 0 || g_strcmp0(encryption->engine, "librbd") == 0)
                 return refuse(error, image->path,
-                              "encryption other than format='luks' by QEMU is not driven");
+                              "encryption other than format='luks' by QEMU is not supported");
         if (encryption->n_secrets != 1)
                 return refuse(error, image->path, "its <encryption> needs one <secret>");
         return true;
@@ -310,7 +310,7 @@ static char *backing_path(const struct block_image *image, const char *name, GEr
         colon = strchr(name, ':');
         slash = strchr(name, '/');
         if (colon && (!slash || colon < slash)) {
-                refuse(error, image->path, "a backing file that is reached by a protocol is not driven");
+                refuse(error, image->path, "a backing file that is reached by a protocol is not supported");
                 return NULL;
         }
         if (name[0] == '/')
@@ -337,7 +337,7 @@ static bool find_next(const struct block_image *image, const struct domain_stora
         *next = NULL;
         if (storage && storage->backing) {
                 if (!storage->backing->path)
-                        return refuse(error, image->path, "the type of its <backingStore> is not driven");
+                        return refuse(error, image->path, "the type of its <backingStore> is not supported");
                 *next = image_new(storage->backing->path, storage->backing->format,
                                   storage->backing->encryption);
                 return true;

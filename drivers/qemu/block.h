@@ -62,7 +62,7 @@ void block_image_free(struct block_image *image);
  * The chain that begins with source, top first: a new array that owns its struct block_image. Numbers its
  * images from *next_index on, which it advances, where the definition has no index. A file that is missing,
  * no file or device, unreadable or damaged, a loop, a backing file whose format nobody names, and what is not
- * driven (network images, encryption other than LUKS, external data files) fail with a sentence that names
+ * supported (network images, encryption other than LUKS, external data files) fail with a sentence that names
  * the image. source->path must not be NULL.
  */
 GPtrArray *block_chain_resolve(const struct domain_storage *source, unsigned *next_index, GError **error);

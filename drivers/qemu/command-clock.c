@@ -96,7 +96,7 @@ static bool add_timer(struct command_builder *builder, GString *option, const st
                 return add_pit_timer(builder, timer, error);
         case DOMAIN_TIMER_PLATFORM:
         case DOMAIN_TIMER_ARMVTIMER:
-                return device_unsupported(error, "<timer name='%s'> is not driven",
+                return device_unsupported(error, "<timer name='%s'> is not supported",
                                           domain_timer_get_name(timer->name));
         default:
                 return true;

@@ -77,7 +77,7 @@ static bool check_vendor(const struct command_builder *builder, GError **error)
         const struct qemu_host_model *host = qemu_caps_get_host_model(builder->caps, QEMU_ACCEL_KVM);
 
         if (g_strcmp0(cpu->match, "strict") == 0)
-                return device_unsupported(error, "match='strict' of <cpu> is not driven");
+                return device_unsupported(error, "match='strict' of <cpu> is not supported");
         if (!cpu->vendor || !command_is_kvm(builder) || !host || !host->vendor ||
             strcmp(cpu->vendor, host->vendor) == 0)
                 return true;
@@ -300,7 +300,7 @@ static bool add_smp(struct command_builder *builder, GError **error)
         unsigned max_cpus = builder->machine->max_cpus;
 
         if (g_strcmp0(def->vcpu_placement, "auto") == 0)
-                return device_unsupported(error, "placement='auto' of <vcpu> is not driven");
+                return device_unsupported(error, "placement='auto' of <vcpu> is not supported");
         if (max_cpus && def->max_vcpus > max_cpus)
                 return device_unsupported(error, "machine '%s' has at most %u vCPUs", builder->machine->name,
                                           max_cpus);

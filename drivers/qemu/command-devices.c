@@ -13,7 +13,7 @@
                         return false;                                                                        \
         }
 
-/* ---- what is not driven ---- */
+/* ---- what is not supported ---- */
 
 static bool has_spice(const struct domain_devices *devices)
 {
@@ -53,13 +53,13 @@ static bool check_spice(const struct domain_devices *devices, GError **error)
 static bool check(const struct domain_devices *devices, GError **error)
 {
         if (devices->n_filesystems)
-                return device_unsupported(error, "<filesystem> is not driven");
+                return device_unsupported(error, "<filesystem> is not supported");
         if (devices->n_memories)
-                return device_unsupported(error, "<memory> among the devices is not driven");
+                return device_unsupported(error, "<memory> among the devices is not supported");
         if (devices->nvram)
-                return device_unsupported(error, "<nvram> among the devices is not driven");
+                return device_unsupported(error, "<nvram> among the devices is not supported");
         if (devices->n_watchdogs > 1)
-                return device_unsupported(error, "more than one <watchdog> is not driven");
+                return device_unsupported(error, "more than one <watchdog> is not supported");
         return check_spice(devices, error);
 }
 

@@ -31,7 +31,7 @@ static const char *listen_address(const struct domain_graphics *graphics, GError
         if (listen && listen->address)
                 return listen->address;
         if (listen && listen->type == DOMAIN_LISTEN_NETWORK) {
-                device_unsupported(error, "<listen type='network'> is not driven");
+                device_unsupported(error, "<listen type='network'> is not supported");
                 return NULL;
         }
         return "127.0.0.1";
@@ -269,7 +269,7 @@ static bool add_display(struct command_builder *builder, const struct domain_gra
                 add_egl_headless(builder, graphics);
                 return true;
         default:
-                return device_unsupported(error, "<graphics type='%s'> is not driven",
+                return device_unsupported(error, "<graphics type='%s'> is not supported",
                                           domain_graphics_type_get_name(graphics->type));
         }
 }
@@ -334,7 +334,7 @@ static bool add_audios(struct command_builder *builder, GError **error)
                                 driver = drivers[j].driver;
                 }
                 if (!driver)
-                        return device_unsupported(error, "<audio type='%s'> is not driven", audio->type);
+                        return device_unsupported(error, "<audio type='%s'> is not supported", audio->type);
                 add_audiodev(builder, (unsigned)audio->id, driver, audio);
         }
         return true;

@@ -3,7 +3,7 @@
 
 /*
  * What the command-*.c files share: the command line in the making. Each of their functions appends its
- * options; false with an error when something is not driven.
+ * options; false with an error when something is not supported.
  */
 
 #include "drivers/qemu/command.h"

@@ -64,7 +64,8 @@ static bool check_firmware(const struct command_builder *builder, GError **error
         if (is_pflash(os) && os->has_nvram && !os->nvram.path)
                 return device_unsupported(error, "<nvram> without a path");
         if (os->has_nvram && os->nvram.type && strcmp(os->nvram.type, "file") != 0)
-                return device_unsupported(error, "source type '%s' of <nvram> is not driven", os->nvram.type);
+                return device_unsupported(error, "source type '%s' of <nvram> is not supported",
+                                          os->nvram.type);
         return true;
 }
 
@@ -156,7 +157,7 @@ static bool add_accel(struct command_builder *builder, GError **error)
                 return true;
         }
         if (!command_is_kvm(builder))
-                return device_unsupported(error, "domain type '%s' is not driven", type);
+                return device_unsupported(error, "domain type '%s' is not supported", type);
         if (!qemu_caps_has_accel(builder->caps, QEMU_ACCEL_KVM))
                 return device_unsupported(error, "emulator '%s' cannot use KVM on this host",
                                           qemu_caps_get_path(builder->caps));
@@ -169,7 +170,7 @@ static bool add_accel(struct command_builder *builder, GError **error)
 
 static bool check_features(const struct domain_features *features, GError **error)
 {
-        static const char message[] = "feature '%s' is not driven";
+        static const char message[] = "feature '%s' is not supported";
 
         if (features->hap == DOMAIN_SWITCH_ON)
                 return device_unsupported(error, message, "hap");

@@ -50,13 +50,13 @@ static bool set_host_nodes(json_t *object, const struct domain_numatune *tune, c
         const struct domain_cpuset *nodes = cell ? &cell->nodes : &tune->nodes;
 
         if (g_strcmp0(tune->placement, "auto") == 0)
-                return device_unsupported(error, "<memory placement='auto'> of <numatune> is not driven");
+                return device_unsupported(error, "<memory placement='auto'> of <numatune> is not supported");
         if (!nodes->words)
                 return true;
         if (!mode)
                 mode = "strict";
         if (strcmp(mode, "restrictive") == 0)
-                return device_unsupported(error, "mode 'restrictive' of <numatune> is not driven");
+                return device_unsupported(error, "mode 'restrictive' of <numatune> is not supported");
         json_object_set_new(object, "host-nodes", node_numbers(nodes));
         device_set_string(object, "policy", strcmp(mode, "strict") == 0 ? "bind" : mode);
         return true;
@@ -112,7 +112,7 @@ static json_t *file_backend(const struct command_builder *builder, const struct 
         json_t *object;
 
         if (!builder->context->memory) {
-                device_unsupported(error, "<source type='file'/> of <memoryBacking> is not driven");
+                device_unsupported(error, "<source type='file'/> of <memoryBacking> is not supported");
                 return NULL;
         }
         object = device_object("memory-backend-file", part->id);

@@ -85,7 +85,7 @@ static bool add_block(struct command_builder *builder, const struct block *block
                         continue;
                 name = find_name(block, entry->name);
                 if (!name)
-                        return device_unsupported(error, "entry '%s' of <%s> in <sysinfo> is not driven",
+                        return device_unsupported(error, "entry '%s' of <%s> in <sysinfo> is not supported",
                                                   entry->name ? entry->name : "", block->block);
                 command_option_add(option, name->option, entry->value ? entry->value : "");
                 any = true;

@@ -75,10 +75,10 @@ static bool check(const struct command_builder *builder, GError **error)
                                           def->os.machine ? def->os.machine : "");
         if (strcmp(qemu_caps_get_arch(builder->caps), "x86_64") != 0 &&
             strcmp(qemu_caps_get_arch(builder->caps), "i686") != 0)
-                return device_unsupported(error, "architecture '%s' is not driven",
+                return device_unsupported(error, "architecture '%s' is not supported",
                                           qemu_caps_get_arch(builder->caps));
         if (def->launch_security)
-                return device_unsupported(error, "<launchSecurity> is not driven");
+                return device_unsupported(error, "<launchSecurity> is not supported");
         return true;
 }
 

@@ -42,7 +42,7 @@ struct qemu_command {
 
 /*
  * The emulator is started with -S and with -no-shutdown where the guest's definition wants to know about the
- * end. NULL with ERROR_CONFIG_UNSUPPORTED naming the first thing that is not driven, or that the emulator
+ * end. NULL with ERROR_CONFIG_UNSUPPORTED naming the first thing that is not supported, or that the emulator
  * cannot do.
  */
 struct qemu_command *qemu_command_build(const struct domain_def *def, const struct qemu_caps *caps,

@@ -40,9 +40,10 @@ static bool describe_serial(struct device_list *list, const struct device_contex
 
         if (strcmp(type, "isa-serial") != 0 && strcmp(type, "usb-serial") != 0 &&
             strcmp(type, "pci-serial") != 0)
-                return device_unsupported(error, "serial port type '%s' is not driven", type);
+                return device_unsupported(error, "serial port type '%s' is not supported", type);
         if (chr->target_model && strcmp(chr->target_model, type) != 0)
-                return device_unsupported(error, "serial port model '%s' is not driven", chr->target_model);
+                return device_unsupported(error, "serial port model '%s' is not supported",
+                                          chr->target_model);
         if (!add_backend(list, context, chr->info.alias, &chr->source, NULL, error))
                 return false;
         device = char_device(type, chr->info.alias);
@@ -88,7 +89,7 @@ static bool describe_console(struct device_list *list, const struct device_conte
         if (g_strcmp0(chr->target_type, "serial") == 0)
                 return describe_serial(list, context, chr, error);
         if (g_strcmp0(chr->target_type, "virtio") != 0)
-                return device_unsupported(error, "console type '%s' is not driven", chr->target_type);
+                return device_unsupported(error, "console type '%s' is not supported", chr->target_type);
         if (!add_backend(list, context, chr->info.alias, &chr->source, NULL, error))
                 return false;
         return add_virtio_port(list, context, char_device("virtconsole", chr->info.alias), &chr->info, error);
@@ -121,7 +122,7 @@ static bool describe_channel(struct device_list *list, const struct device_conte
         if (g_strcmp0(chr->target_type, "guestfwd") == 0)
                 return describe_guestfwd(list, context, chr, error);
         if (g_strcmp0(chr->target_type, "virtio") != 0)
-                return device_unsupported(error, "channel type '%s' is not driven", chr->target_type);
+                return device_unsupported(error, "channel type '%s' is not supported", chr->target_type);
         if (!add_backend(list, context, chr->info.alias, &chr->source, "vdagent", error))
                 return false;
         device = char_device("virtserialport", chr->info.alias);
@@ -167,7 +168,7 @@ bool device_describe_smartcard(struct device_list *list, const struct device_con
         json_t *device;
 
         if (g_strcmp0(smartcard->mode, "passthrough") != 0 || !smartcard->source)
-                return device_unsupported(error, "smartcard mode '%s' is not driven", smartcard->mode);
+                return device_unsupported(error, "smartcard mode '%s' is not supported", smartcard->mode);
         if (smartcard->info.address.type == DOMAIN_ADDRESS_CCID)
                 reader = device_find_controller(context, DOMAIN_CONTROLLER_CCID,
                                                 smartcard->info.address.ccid.controller);

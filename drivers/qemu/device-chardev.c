@@ -62,7 +62,7 @@ static bool describe_unix(json_t *data, const struct domain_char_source *source,
 static bool describe_tcp(json_t *data, const struct domain_char_source *source, GError **error)
 {
         if (source->tls == DOMAIN_SWITCH_ON)
-                return device_unsupported(error, "TLS of a character device is not driven");
+                return device_unsupported(error, "TLS of a character device is not supported");
         json_object_set_new(data, "addr",
                             socket_address("inet", inet_address(source->host, source->service)));
         device_set_bool(data, "telnet", source->telnet);
@@ -124,7 +124,7 @@ static const char *describe_source(json_t *data, const struct domain_char_source
                 device_set_string(data, "fqdn", source->channel);
                 return "spiceport";
         default:
-                device_unsupported(error, "character device type '%s' is not driven",
+                device_unsupported(error, "character device type '%s' is not supported",
                                    domain_char_type_get_name(source->type));
                 return NULL;
         }

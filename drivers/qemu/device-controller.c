@@ -26,7 +26,7 @@ static const char *find_driver(const struct model *models, size_t count, const c
 
 static bool refuse_model(const struct domain_controller *controller, GError **error)
 {
-        return device_unsupported(error, "model '%s' of %s controller %u is not driven",
+        return device_unsupported(error, "model '%s' of %s controller %u is not supported",
                                   controller->model ? controller->model : "default",
                                   domain_controller_type_get_name(controller->type),
                                   (unsigned)controller->index);
@@ -255,7 +255,7 @@ bool device_describe_controller(struct device_list *list, const struct device_co
                 return device_list_add_at(list, context, device_new("usb-ccid", controller->info.alias),
                                           &controller->info, error);
         default:
-                return device_unsupported(error, "<controller type='%s'> is not driven",
+                return device_unsupported(error, "<controller type='%s'> is not supported",
                                           domain_controller_type_get_name(controller->type));
         }
 }

@@ -314,7 +314,7 @@ static char *disk_driver(const struct domain_disk *disk, GError **error)
         case DOMAIN_BUS_FDC:
                 return g_strdup("floppy");
         default:
-                device_unsupported(error, "bus '%s' of disk '%s' is not driven",
+                device_unsupported(error, "bus '%s' of disk '%s' is not supported",
                                    domain_bus_get_name(disk->bus), disk->target);
                 return NULL;
         }
@@ -410,9 +410,10 @@ static bool check(const struct domain_disk *disk, GError **error)
 {
         if (disk->source.type != DOMAIN_STORAGE_FILE && disk->source.type != DOMAIN_STORAGE_BLOCK &&
             disk->source.type != DOMAIN_STORAGE_VOLUME)
-                return device_unsupported(error, "the source type of disk '%s' is not driven", disk->target);
+                return device_unsupported(error, "the source type of disk '%s' is not supported",
+                                          disk->target);
         if (disk->transient)
-                return device_unsupported(error, "<transient> of disk '%s' is not driven", disk->target);
+                return device_unsupported(error, "<transient> of disk '%s' is not supported", disk->target);
         if (g_strcmp0(disk->io, "native") == 0 && !block_cache_from_name(disk->cache).direct)
                 return device_unsupported(
                         error, "io='native' of disk '%s' needs cache='none' or 'directsync'", disk->target);

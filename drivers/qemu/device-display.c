@@ -47,7 +47,7 @@ static const char *video_driver(const struct device_context *context, const stru
                         device_unsupported(error, "video model '%s' as a second video device", video->model);
                 return driver;
         }
-        device_unsupported(error, "video model '%s' is not driven", video->model);
+        device_unsupported(error, "video model '%s' is not supported", video->model);
         return NULL;
 }
 
@@ -91,7 +91,7 @@ bool device_describe_video(struct device_list *list, const struct device_context
         if (g_strcmp0(video->model, "none") == 0)
                 return true;
         if (g_strcmp0(video->driver, "vhostuser") == 0)
-                return device_unsupported(error, "<driver name='vhostuser'> of <video> is not driven");
+                return device_unsupported(error, "<driver name='vhostuser'> of <video> is not supported");
         driver = video_driver(context, video, error);
         if (!driver)
                 return false;
@@ -160,7 +160,7 @@ bool device_describe_sound(struct device_list *list, const struct device_context
                 set_audiodev(device, sound);
                 return device_list_add_at(list, context, device, &sound->info, error);
         }
-        return device_unsupported(error, "sound model '%s' is not driven", sound->model);
+        return device_unsupported(error, "sound model '%s' is not supported", sound->model);
 }
 
 /* ---- input ---- */
@@ -212,8 +212,8 @@ bool device_describe_input(struct device_list *list, const struct device_context
         if (g_strcmp0(input->bus, "ps2") == 0)
                 return true; /* built into the machine */
         if (!driver)
-                return device_unsupported(error, "input device '%s' on bus '%s' is not driven", input->type,
-                                          input->bus);
+                return device_unsupported(error, "input device '%s' on bus '%s' is not supported",
+                                          input->type, input->bus);
         device = device_new(driver, input->info.alias);
         if (g_strcmp0(input->type, "passthrough") == 0)
                 device_set_string(device, "evdev", input->source);

@@ -60,11 +60,12 @@ static json_t *mdev_hostdev(const struct domain_hostdev *hostdev)
 static bool check_hostdev(const struct domain_hostdev *hostdev, GError **error)
 {
         if (hostdev->teaming_persistent)
-                return device_unsupported(error, "<teaming> of <hostdev> is not driven");
+                return device_unsupported(error, "<teaming> of <hostdev> is not supported");
         if (hostdev->type == DOMAIN_HOSTDEV_PCI && hostdev->driver && strcmp(hostdev->driver, "vfio") != 0)
-                return device_unsupported(error, "driver '%s' of <hostdev> is not driven", hostdev->driver);
+                return device_unsupported(error, "driver '%s' of <hostdev> is not supported",
+                                          hostdev->driver);
         if (hostdev->type == DOMAIN_HOSTDEV_MDEV && g_strcmp0(hostdev->model, "vfio-pci") != 0)
-                return device_unsupported(error, "model '%s' of <hostdev> is not driven", hostdev->model);
+                return device_unsupported(error, "model '%s' of <hostdev> is not supported", hostdev->model);
         return true;
 }
 
@@ -88,7 +89,7 @@ bool device_describe_hostdev(struct device_list *list, const struct device_conte
                 device = mdev_hostdev(hostdev);
                 break;
         default:
-                return device_unsupported(error, "<hostdev type='%s'> is not driven",
+                return device_unsupported(error, "<hostdev type='%s'> is not supported",
                                           domain_hostdev_type_get_name(hostdev->type));
         }
         device_set_uint(device, "bootindex", hostdev->info.boot_order);
@@ -121,9 +122,9 @@ bool device_describe_tpm(struct device_list *list, const struct device_context *
         json_t *backend, *device;
 
         if (tpm->backend == DOMAIN_TPM_PASSTHROUGH)
-                return device_unsupported(error, "<backend type='passthrough'> of <tpm> is not driven");
+                return device_unsupported(error, "<backend type='passthrough'> of <tpm> is not supported");
         if (tpm->encrypted)
-                return device_unsupported(error, "<encryption> of <tpm> is not driven");
+                return device_unsupported(error, "<encryption> of <tpm> is not supported");
         if (!add_tpm_chardev(list, context, tpm, chardev, error))
                 return false;
         backend = json_object();
@@ -210,6 +211,6 @@ bool device_describe_shmem(struct device_list *list, const struct device_context
                 return describe_shmem_plain(list, context, shmem, error);
         if (g_strcmp0(shmem->model, "ivshmem-doorbell") == 0)
                 return describe_shmem_doorbell(list, context, shmem, error);
-        return device_unsupported(error, "model '%s' of <shmem> is not driven",
+        return device_unsupported(error, "model '%s' of <shmem> is not supported",
                                   shmem->model ? shmem->model : "ivshmem");
 }

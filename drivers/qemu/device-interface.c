@@ -42,7 +42,7 @@ static bool describe_tap(json_t *netdev, const struct device_context *context,
         const struct device_resources *resources = device_get_resources(context, interface->info.alias);
 
         if (!resources || !resources->fds || resources->fds->len == 0)
-                return device_unsupported(error, "interface type '%s' is not driven",
+                return device_unsupported(error, "interface type '%s' is not supported",
                                           domain_interface_type_get_name(interface->type));
         device_set_string(netdev, "type", "tap");
         set_fds(netdev, "fd", resources->fds);
@@ -59,7 +59,7 @@ static bool describe_netdev(json_t *netdev, const struct device_context *context
 {
         device_set_format(netdev, "id", "host%s", interface->info.alias);
         if (interface->script)
-                return device_unsupported(error, "<script> of interface '%s' is not driven",
+                return device_unsupported(error, "<script> of interface '%s' is not supported",
                                           interface->info.alias);
         switch (interface->type) {
         case DOMAIN_INTERFACE_USER:
@@ -72,7 +72,7 @@ static bool describe_netdev(json_t *netdev, const struct device_context *context
         case DOMAIN_INTERFACE_DIRECT:
                 return describe_tap(netdev, context, interface, error);
         default:
-                return device_unsupported(error, "interface type '%s' is not driven",
+                return device_unsupported(error, "interface type '%s' is not supported",
                                           domain_interface_type_get_name(interface->type));
         }
 }

@@ -79,7 +79,7 @@ bool device_describe_watchdog(struct device_list *list, const struct device_cont
         if (g_strcmp0(watchdog->model, "itco") == 0 && device_machine_is_pcie(context->def))
                 return true; /* built into the machine */
         if (g_strcmp0(watchdog->model, "i6300esb") != 0 && g_strcmp0(watchdog->model, "ib700") != 0)
-                return device_unsupported(error, "watchdog model '%s' is not driven", watchdog->model);
+                return device_unsupported(error, "watchdog model '%s' is not supported", watchdog->model);
         return device_list_add_at(list, context, device_new(watchdog->model, watchdog->info.alias),
                                   &watchdog->info, error);
 }
@@ -97,7 +97,7 @@ bool device_describe_panic(struct device_list *list, const struct device_context
                 return device_list_add_at(list, context, device_new("pvpanic-pci", panic->info.alias),
                                           &panic->info, error);
         if (panic->model && strcmp(panic->model, "isa") != 0)
-                return device_unsupported(error, "panic model '%s' is not driven", panic->model);
+                return device_unsupported(error, "panic model '%s' is not supported", panic->model);
         device = device_new("pvpanic", panic->info.alias);
         if (panic->info.address.type == DOMAIN_ADDRESS_ISA)
                 device_set_uint(device, "ioport", panic->info.address.isa.iobase);
@@ -123,7 +123,7 @@ bool device_describe_iommu(struct device_list *list, const struct device_context
                 return device_list_add_at(list, context, device_new("virtio-iommu-pci", iommu->info.alias),
                                           &iommu->info, error);
         if (g_strcmp0(iommu->model, "intel") != 0)
-                return device_unsupported(error, "IOMMU model '%s' is not driven", iommu->model);
+                return device_unsupported(error, "IOMMU model '%s' is not supported", iommu->model);
         device = device_new("intel-iommu", iommu->info.alias ? iommu->info.alias : "iommu0");
         device_set_on_off(device, "intremap", iommu->intremap);
         device_set_switch(device, "caching-mode", iommu->caching_mode);

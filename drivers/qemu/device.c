@@ -281,7 +281,7 @@ static bool set_pci_address(json_t *device, const struct device_context *context
         const struct domain_controller *bus = NULL;
 
         if (pci->domain)
-                return device_unsupported(error, "PCI domain %u of device '%s' is not driven",
+                return device_unsupported(error, "PCI domain %u of device '%s' is not supported",
                                           (unsigned)pci->domain, info->alias);
         if (pci->bus)
                 bus = device_find_controller(context, DOMAIN_CONTROLLER_PCI, pci->bus);
@@ -347,7 +347,7 @@ bool device_set_address(json_t *device, const struct device_context *context,
         case DOMAIN_ADDRESS_NONE:
                 return true;
         default:
-                return device_unsupported(error, "the address type of device '%s' is not driven",
+                return device_unsupported(error, "the address type of device '%s' is not supported",
                                           info->alias);
         }
 }

@@ -76,7 +76,7 @@ struct device_context {
 
 /*
  * Each appends what makes the device to list. False with an error when the device asks for something that is
- * not driven or that the emulator does not have (ERROR_CONFIG_UNSUPPORTED, naming it); what was appended
+ * not supported or that the emulator does not have (ERROR_CONFIG_UNSUPPORTED, naming it); what was appended
  * before stays in list.
  */
 bool device_describe_controller(struct device_list *list, const struct device_context *context,

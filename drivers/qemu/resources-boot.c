@@ -60,7 +60,7 @@ static bool use(struct resources *resources, const struct firmware *firmware, st
 
         if (!flash && firmware->device != FIRMWARE_MEMORY)
                 return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
-                                 "firmware described by '%s' is for a device that is not driven",
+                                 "firmware described by '%s' is for a device that is not supported",
                                  firmware->description);
         domain_edit_set_loader(resources->edit, firmware->loader, flash ? "pflash" : "rom",
                                firmware->loader_format, flash,
@@ -94,7 +94,7 @@ static bool prepare_store(struct resources *resources, const struct boot *boot, 
 
         if (nvram->type && strcmp(nvram->type, "file") != 0)
                 return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
-                                 "<nvram type='%s'> is not driven", nvram->type);
+                                 "<nvram type='%s'> is not supported", nvram->type);
         there = access(path, F_OK) == 0;
         if (!nvram_make(path, template, reset, driver->account, error))
                 return false;

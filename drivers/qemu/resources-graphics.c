@@ -43,7 +43,7 @@ static bool prepare_port(struct resources *resources, bool automatic, int given,
         return given <= 0 || claim(resources, given, error);
 }
 
-/* SPICE has a second port for TLS where a certificate is set up, which is not driven: -1 asks for none. */
+/* SPICE has a second port for TLS where a certificate is set up, which is not supported: -1 asks for none. */
 static bool prepare_ports(struct resources *resources, const struct domain_graphics *graphics, unsigned index,
                           GError **error)
 {

@@ -12,7 +12,7 @@
 static bool refuse(const struct domain_seclabel *label, GError **error)
 {
         return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
-                         "<seclabel type='%s' model='%s'> is not driven", label->type ? label->type : "",
+                         "<seclabel type='%s' model='%s'> is not supported", label->type ? label->type : "",
                          label->model ? label->model : "");
 }
 

@@ -85,7 +85,7 @@ static bool prepare_tpm(struct resources *resources, const struct domain_tpm *tp
 
         if (tpm->pcr_banks)
                 return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
-                                 "<active_pcr_banks> of the TPM of %s is not driven", guest->who);
+                                 "<active_pcr_banks> of the TPM of %s is not supported", guest->who);
         if (!make_state_dir(guest, state, error))
                 return false;
         fd = guest_listen(guest, socket, 0600, error);

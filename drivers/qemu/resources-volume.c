@@ -68,7 +68,7 @@ static bool find_direct(struct resources *resources, const struct domain_disk *d
                 return error_set(
                         error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
                         "disk '%s': mode='direct' with another format than raw or with encryption is "
-                        "not driven",
+                        "not supported",
                         disk->target);
         unit->kind = BLOCK_ISCSI;
         unit->iscsi = iscsi_new(&pool->source, lun);

@@ -47,8 +47,8 @@ static bool check_action(const char *event, const char *action, const char *cons
 {
         if (!action || g_strv_contains(known, action))
                 return true;
-        return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED, "<%s>%s</%s> is not driven", event,
-                         action, event);
+        return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED, "<%s>%s</%s> is not supported",
+                         event, action, event);
 }
 
 static bool check_actions(const struct domain_def *def, GError **error)

@@ -203,8 +203,8 @@ START_TEST(test_starts_that_fail)
 }
 END_TEST
 
-/* Valid, kept in the definition, but not driven: named at the start, never silently left out. */
-START_TEST(test_what_is_not_driven_is_refused_at_start)
+/* Valid, kept in the definition, but not supported: named at the start, never silently left out. */
+START_TEST(test_what_is_not_supported_is_refused_at_start)
 {
         expect_start_fails(guest_bare_xml("web", "<filesystem type='mount'><source dir='/tmp'/>"
                                                  "<target dir='x'/></filesystem>"),
@@ -320,7 +320,7 @@ int main(void)
         tcase_add_test(tcase, test_redefine_while_running);
         tcase_add_test(tcase, test_addresses_stay);
         tcase_add_test(tcase, test_starts_that_fail);
-        tcase_add_test(tcase, test_what_is_not_driven_is_refused_at_start);
+        tcase_add_test(tcase, test_what_is_not_supported_is_refused_at_start);
         tcase_add_test(tcase, test_missing_emulator);
         tcase_add_test(tcase, test_shutdown_is_only_asked_for);
         tcase_add_test(tcase, test_autodestroy);

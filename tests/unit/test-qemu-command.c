@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Command lines without running them: they are the same each time, show no secret, give the options that
- * devices of the host need, and what is not driven is refused by name.
+ * devices of the host need, and what is not supported is refused by name.
  */
 #include "base/error.h"
 #include "tests/unit/qemu-fixture.h"
