@@ -301,7 +301,8 @@ struct domain_def {
         const char *title;
         const char *description;
         uint64_t memory_kib; /* <memory>: without the memory devices' part only if the document says so */
-        uint64_t current_memory_kib; /* never 0; at most memory_kib */
+        uint64_t current_memory_kib; /* never 0; at most memory_kib; of an active one what its balloon leaves
+                                        it */
         uint64_t max_memory_kib;     /* <maxMemory>; 0: none */
         uint32_t memory_slots;
         enum domain_switch dump_core; /* <memory dumpCore=> */

@@ -265,7 +265,6 @@ void domain_stopped(struct domain *domain, int shutoff_reason, int event_detail)
         g_clear_pointer(&state->owner, g_free);
         state->id = 0;
         state->pid = 0;
-        state->balloon_kib = 0;
         state->updated = false;
         state->state = DOMAIN_SHUTOFF;
         state->reason = shutoff_reason;
@@ -491,7 +490,7 @@ void domain_get_info(const struct domain *domain, struct domain_info *info)
         *info = (struct domain_info){
                 .state = state->base.active ? state->state : DOMAIN_SHUTOFF,
                 .max_memory_kib = def->memory_kib,
-                .memory_kib = state->balloon_kib ? state->balloon_kib : def->current_memory_kib,
+                .memory_kib = def->current_memory_kib,
                 .vcpus = def->vcpus,
                 .cpu_time_ns = state->pid ? read_cpu_time(state->pid) : 0,
         };

@@ -67,10 +67,9 @@ struct domain_state {
         int id;                      /* 0 when inactive */
         enum domain_run_state state; /* of an active domain; an inactive one is shut off */
         int reason;
-        pid_t pid;            /* of the guest's process; 0 when there is none */
-        bool updated;         /* redefined while it runs */
-        uint64_t balloon_kib; /* what the guest has now; 0 unknown: the definition's current memory */
-        char *owner;          /* owned; whose departure destroys the domain (autodestroy), NULL none */
+        pid_t pid;    /* of the guest's process; 0 when there is none */
+        bool updated; /* redefined while it runs */
+        char *owner;  /* owned; whose departure destroys the domain (autodestroy), NULL none */
 };
 
 struct domain {

@@ -135,6 +135,12 @@ void monitor_closed(const GError *error, void *guest);
 /* Asks the emulator for its state and publishes what has changed since. Errors: those of qmp_execute(). */
 bool monitor_resync(struct guest *guest, GError **error);
 
+/*
+ * What the balloon leaves a guest of that definition, in KiB: from the event BALLOON_CHANGE or an answer to
+ * query-balloon ("actual", in bytes). 0 when it makes no sense.
+ */
+uint64_t monitor_get_balloon(const struct domain_def *def, const json_t *answer);
+
 /* ---- start.c, takeover.c ---- */
 
 bool guest_start(struct domain *domain, struct domain_state *state, unsigned flags, GError **error);

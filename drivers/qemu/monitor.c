@@ -423,25 +423,36 @@ static void on_rtc(struct guest *guest, const json_t *arguments, int64_t time_us
         emit(guest, event);
 }
 
-static void set_balloon(struct guest *guest, const json_t *bytes, bool announce)
+uint64_t monitor_get_balloon(const struct domain_def *def, const json_t *answer)
 {
-        struct domain_event *event = NULL;
-        struct domain_state *state;
+        json_int_t bytes = json_integer_value(json_object_get(answer, "actual"));
 
-        if (!json_is_integer(bytes) || json_integer_value(bytes) <= 0)
+        return bytes > 0 ? MIN((uint64_t)bytes / 1024, def->memory_kib) : 0;
+}
+
+/* The active definition's current memory is what the guest has now. */
+static void set_balloon(struct guest *guest, const json_t *answer)
+{
+        const struct domain_def *def = get_def(guest);
+        uint64_t kib = monitor_get_balloon(def, answer);
+        struct domain_edit *edit = NULL;
+        struct domain_event *event;
+
+        if (kib == 0 || kib == def->current_memory_kib)
                 return;
-        state = (struct domain_state *)managed_edit(&guest->domain->base);
-        state->balloon_kib = (uint64_t)json_integer_value(bytes) / 1024;
-        if (announce) {
-                event = domain_event_new(DOMAIN_EVENT_BALLOON_CHANGE);
-                event->number = (int64_t)state->balloon_kib;
-        }
-        managed_publish(&guest->domain->base, &state->base, event ? &event->base : NULL);
+        edit = domain_edit_new(def, NULL);
+        if (!edit)
+                return;
+        domain_edit_set_current_memory(edit, kib);
+        commit(guest, edit);
+        event = domain_event_new(DOMAIN_EVENT_BALLOON_CHANGE);
+        event->number = (int64_t)kib;
+        emit(guest, event);
 }
 
 static void on_balloon(struct guest *guest, const json_t *arguments, int64_t time_us)
 {
-        set_balloon(guest, json_object_get(arguments, "actual"), true);
+        set_balloon(guest, arguments);
 }
 
 static void on_memory_failure(struct guest *guest, const json_t *arguments, int64_t time_us)
@@ -624,7 +635,7 @@ bool monitor_resync(struct guest *guest, GError **error)
                 json_decref(answer);
         }
         if (qmp_receive(guest->qmp, balloon, deadline, &answer, NULL)) {
-                set_balloon(guest, json_object_get(answer, "actual"), false);
+                set_balloon(guest, answer);
                 json_decref(answer);
         }
         if (!qmp_receive(guest->qmp, status, deadline, &answer, error))

@@ -229,17 +229,27 @@ static void set_terminals(struct domain_edit *edit, const json_t *chardevs)
         }
 }
 
-static bool learn_terminals(struct start *start, uint64_t id, GError **error)
+/* What only the emulator knows: where its terminals are (0: it has none), and what the balloon leaves. */
+static bool learn(struct start *start, uint64_t chardevs_id, uint64_t balloon_id, GError **error)
 {
+        struct qmp *qmp = start->guest->qmp;
+        json_t *chardevs = NULL, *balloon = NULL;
+        uint64_t kib = start->def->memory_kib;
         struct domain_edit *edit;
         struct domain_def *def;
-        json_t *chardevs;
 
-        if (!qmp_receive(start->guest->qmp, id, start->deadline, &chardevs, error))
+        if (qmp_receive(qmp, balloon_id, start->deadline, &balloon, NULL))
+                kib = monitor_get_balloon(start->def, balloon);
+        json_decref(balloon);
+        if (chardevs_id && !qmp_receive(qmp, chardevs_id, start->deadline, &chardevs, error))
                 return false;
+        if (!chardevs && kib == start->def->current_memory_kib)
+                return true;
         edit = domain_edit_new(start->def, error);
         if (edit)
                 set_terminals(edit, chardevs);
+        if (edit && kib > 0)
+                domain_edit_set_current_memory(edit, kib);
         json_decref(chardevs);
         def = edit ? domain_edit_commit(edit, error) : NULL;
         if (!def)
@@ -254,13 +264,14 @@ static bool talk(struct start *start, bool paused, GError **error)
 {
         struct qmp *qmp = start->guest->qmp;
         g_autoptr(GArray) setup = send_setup(start);
-        bool terminals = has_terminals(start->def), pins = affinity_has_threads(start->def);
-        uint64_t chardevs = terminals ? qmp_send(qmp, "query-chardev", NULL) : 0;
+        bool pins = affinity_has_threads(start->def);
+        uint64_t chardevs = has_terminals(start->def) ? qmp_send(qmp, "query-chardev", NULL) : 0;
+        uint64_t balloon = qmp_send(qmp, "query-balloon", NULL);
         uint64_t cont = paused || pins ? 0 : qmp_send(qmp, "cont", NULL);
 
         if (!qmp_handshake(qmp, start->deadline, error) || !receive_setup(start, setup, error))
                 return false;
-        if (terminals && !learn_terminals(start, chardevs, error))
+        if (!learn(start, chardevs, balloon, error))
                 return false;
         if (pins && !affinity_pin_threads(start->guest, start->def, error))
                 return false;

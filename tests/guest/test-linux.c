@@ -4,8 +4,12 @@
  * A real Linux guest: it boots, prints to its serial console, and obeys.
  */
 
+#include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "tests/support/guest.h"
@@ -83,6 +87,125 @@ START_TEST(test_reboot)
 }
 END_TEST
 
+/* 128 MiB, of which 96 are the guest's. */
+static char *balloon_xml(const char *console)
+{
+        g_autofree char *xml = guest_linux_xml("linux", console, "idle");
+        g_auto(GStrv) parts = g_strsplit(xml, "<memballoon model='none'/>", 2);
+        g_autofree char *with = g_strjoinv("<memballoon model='virtio'/>", parts);
+        const char *vcpu = strstr(with, "<vcpu>");
+
+        return g_strdup_printf("%.*s<currentMemory unit='MiB'>96</currentMemory>%s", (int)(vcpu - with), with,
+                               vcpu);
+}
+
+static void expect_memory(const char *path, unsigned flags, uint64_t kib)
+{
+        g_autofree char *wanted = g_strdup_printf("<currentMemory unit='KiB'>%" PRIu64 "<", kib);
+        g_autofree char *xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", flags);
+
+        ck_assert_msg(strstr(xml, wanted), "%s is not in %s", wanted, xml);
+}
+
+static uint64_t get_memory(const char *path)
+{
+        g_autoptr(sd_bus_message) reply = client_call(client, path, DOMAIN_INTERFACE, "GetInfo", NULL);
+        uint64_t max_kib, kib, cpu_ns;
+        unsigned count;
+        int state;
+
+        ck_assert_int_gt(sd_bus_message_read(reply, "(ittut)", &state, &max_kib, &kib, &count, &cpu_ns), 0);
+        ck_assert_uint_eq(max_kib, 131072);
+        return kib;
+}
+
+struct wanted {
+        const char *path;
+        uint64_t kib;
+};
+
+static bool has_memory(void *data)
+{
+        const struct wanted *wanted = data;
+
+        return get_memory(wanted->path) == wanted->kib;
+}
+
+static bool is_size(sd_bus_message *message, const void *data)
+{
+        const uint64_t *wanted = data;
+        uint64_t kib;
+
+        return sd_bus_message_read(message, "t", &kib) > 0 && kib == *wanted;
+}
+
+/* A line from the socket; the caller's to free. */
+static char *read_line(int fd)
+{
+        GString *line = g_string_new(NULL);
+        char c = 0;
+
+        while (c != '\n') {
+                ck_assert_int_eq(read(fd, &c, 1), 1);
+                g_string_append_c(line, c);
+        }
+        return g_string_free(line, FALSE);
+}
+
+/* Sets the balloon behind the agent's back, on its monitor, which takes one client: the agent is away. */
+static void set_balloon(const char *domain, uint64_t kib)
+{
+        g_autofree char *uuid = client_get_string(client, domain, DOMAIN_INTERFACE, "UUID");
+        g_autofree char *below = g_strdup_printf("run/qemu/%s/monitor.sock", uuid);
+        g_autofree char *socket_path = harness_path(harness, below);
+        g_autofree char *reached = g_strdup_printf("\"actual\": %" PRIu64 "}", kib * 1024);
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        bool done = false;
+
+        harness_end_agent(harness, SIGKILL);
+        client_wait_name(client, false);
+        g_strlcpy(address.sun_path, socket_path, sizeof(address.sun_path));
+        ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        dprintf(fd,
+                "{'execute': 'qmp_capabilities'} {'execute': 'balloon', 'arguments': {'value': %" PRIu64 "}}",
+                kib * 1024);
+        while (!done) {
+                g_autofree char *line = read_line(fd);
+
+                done = strstr(line, "BALLOON_CHANGE") && strstr(line, reached);
+        }
+        close(fd);
+}
+
+/* What the guest has is its active definition's current memory, whoever changed it, and when. */
+START_TEST(test_balloon)
+{
+        const uint64_t full = 131072, small = 98304, middle = 114688;
+        g_autofree char *console = harness_path(harness, "console");
+        g_autofree char *path = guest_define(client, balloon_xml(console));
+        struct wanted taken_over = { path, middle };
+
+        guest_do_flags(client, path, "Create", 1);
+        expect_memory(path, 0, full);
+        ck_assert_uint_eq(get_memory(path), full);
+        expect_memory(path, 2, small);
+        guest_do(client, path, "Resume");
+        sd_bus_message_unref(
+                client_wait_signal(client, path, DOMAIN_INTERFACE, "BalloonChange", is_size, &small));
+        expect_memory(path, 0, small);
+        ck_assert_uint_eq(get_memory(path), small);
+
+        set_balloon(path, middle);
+        harness_start_agent(harness);
+        harness_wait_until(has_memory, &taken_over, "the agent knows the size");
+        expect_memory(path, 0, middle);
+        expect_memory(path, 2, small);
+        guest_do_flags(client, path, "Destroy", 0);
+        ck_assert_uint_eq(get_memory(path), small);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("linux");
@@ -93,6 +216,7 @@ int main(void)
         tcase_add_test(tcase, test_guest_powers_itself_off);
         tcase_add_test(tcase, test_guest_reboots_itself);
         tcase_add_test(tcase, test_reboot);
+        tcase_add_test(tcase, test_balloon);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }
