@@ -7,15 +7,11 @@
 
 #include "base/error.h"
 #include "base/lane.h"
+#include "base/listeners.h"
 #include "base/loop.h"
 #include "base/managed.h"
 
 #include <stdatomic.h>
-
-struct listener {
-        job_listener fn;
-        void *data; /* borrowed */
-};
 
 struct job_list {
         /* const */
@@ -24,7 +20,7 @@ struct job_list {
         /* loop */
         GQueue jobs;    /* of struct job, owned */
         GQueue waiting; /* of struct job, borrowed from jobs: not in their lanes yet */
-        GArray *listeners;
+        struct listeners listeners; /* job_listener */
         unsigned running;         /* in their lanes, with those that were cancelled while they waited */
         struct loop_timer *timer; /* owned; set while jobs run */
         unsigned last_id;
@@ -61,7 +57,6 @@ struct job_list *job_list_new(struct loop *loop, struct pool *pool)
         list->pool = pool;
         g_queue_init(&list->jobs);
         g_queue_init(&list->waiting);
-        list->listeners = g_array_new(FALSE, FALSE, sizeof(struct listener));
         return list;
 }
 
@@ -71,36 +66,23 @@ void job_list_free(struct job_list *list)
                 return;
         g_assert(!list->jobs.head);
         loop_timer_free(list->timer);
-        g_array_unref(list->listeners);
+        listeners_done(&list->listeners);
         g_free(list);
 }
 
 void job_list_listen(struct job_list *list, job_listener listener, void *data)
 {
-        struct listener entry = { listener, data };
-
-        g_array_append_val(list->listeners, entry);
+        listeners_add(&list->listeners, LISTENER(listener), data);
 }
 
 void job_list_unlisten(struct job_list *list, job_listener listener, void *data)
 {
-        for (unsigned i = 0; i < list->listeners->len; i++) {
-                const struct listener *entry = &g_array_index(list->listeners, struct listener, i);
-
-                if (entry->fn == listener && entry->data == data) {
-                        g_array_remove_index(list->listeners, i);
-                        return;
-                }
-        }
+        listeners_remove(&list->listeners, LISTENER(listener), data);
 }
 
 static void tell(struct job *job, enum job_change change)
 {
-        for (unsigned i = 0; i < job->list->listeners->len; i++) {
-                const struct listener *listener = &g_array_index(job->list->listeners, struct listener, i);
-
-                listener->fn(job, change, listener->data);
-        }
+        LISTENERS_TELL(&job->list->listeners, job_listener, job, change);
 }
 
 unsigned job_list_get_count(const struct job_list *list)

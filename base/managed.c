@@ -103,6 +103,13 @@ const char *managed_state_get_name(const struct managed_state *state)
         return managed_state_get_definition(state)->name;
 }
 
+unsigned managed_state_describe(const struct managed_state *state, const struct managed_flags *flags)
+{
+        return (state->active ? flags->active : flags->inactive) |
+               (state->persistent ? flags->persistent : flags->transient) |
+               (state->autostart ? flags->autostart : flags->no_autostart);
+}
+
 void managed_state_take_persistent(struct managed_state *state, struct definition *definition)
 {
         definition_unref(state->persistent);
@@ -138,45 +145,17 @@ void managed_unref(struct managed *object)
 
 /* ---- what comes from the lane ---- */
 
-struct arrival {
-        loop_fn fn;
-        void *data;
-};
-
-static struct arrival *arrival_new(loop_fn fn, void *data)
-{
-        struct arrival *arrival = g_new(struct arrival, 1);
-
-        *arrival = (struct arrival){ fn, data };
-        return arrival;
-}
-
-/* Does fn(data) now, or in its turn behind what waits for a listener. */
-static void arrive(struct managed *object, loop_fn fn, void *data)
-{
-        if (!object->held && g_queue_is_empty(&object->arrivals))
-                fn(data);
-        else
-                g_queue_push_tail(&object->arrivals, arrival_new(fn, data));
-}
-
 void managed_hold(struct managed *object)
 {
         g_assert(on_loop(lane_get_loop(object->lane)));
         managed_ref(object);
-        object->held++;
+        arrivals_hold(&object->arrivals);
 }
 
 void managed_release(struct managed *object)
 {
-        struct arrival *arrival;
-
-        g_assert(on_loop(lane_get_loop(object->lane)) && object->held > 0);
-        object->held--;
-        while (!object->held && (arrival = g_queue_pop_head(&object->arrivals))) {
-                arrival->fn(arrival->data);
-                g_free(arrival);
-        }
+        g_assert(on_loop(lane_get_loop(object->lane)));
+        arrivals_release(&object->arrivals);
         registry_settle(object);
         managed_unref(object);
 }
@@ -185,7 +164,7 @@ void managed_release(struct managed *object)
 
 struct run {
         struct managed *object; /* ref */
-        managed_work work;
+        struct managed_task task;
         managed_done done;
         void *data;    /* owned by done */
         GError *error; /* owned */
@@ -199,6 +178,8 @@ static void run_finish(void *data)
         if (run->done)
                 run->done(run->object, run->error, run->data);
         registry_settle(run->object);
+        if (run->task.free_args)
+                run->task.free_args(run->task.args);
         g_clear_error(&run->error);
         managed_unref(run->object);
         g_free(run);
@@ -208,14 +189,14 @@ static void run_arrive(void *data)
 {
         struct run *run = data;
 
-        arrive(run->object, run_finish, run);
+        arrivals_enter(&run->object->arrivals, run_finish, run);
 }
 
 static void run_work(void *data)
 {
         struct run *run = data;
 
-        if (run->work(run->object, run->data, &run->error))
+        if (run->task.work(run->object, run->task.args, &run->error))
                 g_clear_error(&run->error);
         else if (!run->error)
                 error_set(&run->error, run->object->kind->from, ERROR_INTERNAL_ERROR,
@@ -224,18 +205,39 @@ static void run_work(void *data)
         loop_post(lane_get_loop(run->object->lane), run_arrive, run);
 }
 
-void managed_run(struct managed *object, enum managed_urgency urgency, managed_work work, managed_done done,
-                 void *data)
+static void run(struct managed *object, const struct managed_task *task, managed_done done, void *data)
 {
         struct run *run = g_new(struct run, 1);
 
         g_assert(on_loop(lane_get_loop(object->lane)));
-        *run = (struct run){ .object = managed_ref(object), .work = work, .done = done, .data = data };
+        *run = (struct run){ .object = managed_ref(object), .task = *task, .done = done, .data = data };
         object->pending++;
-        if (urgency == MANAGED_URGENT)
+        if (task->urgency == MANAGED_URGENT)
                 lane_post_urgent(object->lane, run_work, run);
         else
                 lane_post(object->lane, run_work, run);
+}
+
+void managed_run(struct managed *object, enum managed_urgency urgency, managed_work work, managed_done done,
+                 void *data)
+{
+        run(object, &(const struct managed_task){ .work = work, .urgency = urgency, .args = data }, done,
+            data);
+}
+
+void managed_run_task(struct managed *object, const struct managed_task *task, managed_done done, void *data)
+{
+        struct managed_task owned = *task;
+
+        if (!owned.free_args)
+                owned.free_args = g_free;
+        run(object, &owned, done, data);
+}
+
+void managed_fail(GError *error, managed_done done, void *data)
+{
+        done(NULL, error, data);
+        g_error_free(error);
 }
 
 struct managed_state *managed_edit(struct managed *object)
@@ -294,7 +296,7 @@ static void publication_tell(void *data)
         if ((!change.before && !change.after) || registry_tell(&change, &publication->told))
                 publication_free(publication);
         else
-                g_queue_push_head(&object->arrivals, arrival_new(publication_tell, publication));
+                arrivals_resume_with(&object->arrivals, publication_tell, publication);
 }
 
 static struct managed_state *state_ref(struct managed_state *state)
@@ -320,7 +322,7 @@ static void publication_arrive(void *data)
 {
         struct publication *publication = data;
 
-        arrive(publication->object, publication_swap, publication);
+        arrivals_enter(&publication->object->arrivals, publication_swap, publication);
 }
 
 static void publish(struct managed *object, struct managed_state *state, struct managed_event *event,

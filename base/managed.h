@@ -7,14 +7,15 @@
  * and by name, changes in its own lane, and publishes immutable snapshots of its state that the loop reads
  * freely.
  *
- *   definition   immutable, ref-counted, any thread: canonical XML text and, in the kind's own struct, a
- * typed view of it state        immutable once published, ref-counted, any thread: definitions plus the
- * kind's run-time facts managed      the object: `current` belongs to the lane, `published` and the
- * registry's indexes to the loop
+ * A definition is immutable and counted, for any thread: canonical XML text and, in the kind's own struct, a
+ * typed view of it. A state is immutable once published, and counted: definitions plus the kind's run-time
+ * facts. Of the object itself `current` belongs to the lane, `published` and the registry's indexes to the
+ * loop.
  *
  * A kind embeds these structs as the first member of its own.
  */
 
+#include "base/arrivals.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/uuid.h"
@@ -118,6 +119,17 @@ void managed_state_unref(struct managed_state *state);
 /* The definition that describes the object now: the active one, else the persistent one. */
 struct definition *managed_state_get_definition(const struct managed_state *state);
 const char *managed_state_get_name(const struct managed_state *state);
+
+/* How the flags of a kind's List call name what all kinds have in common. */
+struct managed_flags {
+        unsigned active, inactive;
+        unsigned persistent, transient;
+        unsigned autostart, no_autostart;
+};
+
+/* Those that are true of state; for struct filter. */
+unsigned managed_state_describe(const struct managed_state *state, const struct managed_flags *flags);
+
 /* Replaces a definition of a state that is not published yet; takes definition. */
 void managed_state_take_persistent(struct managed_state *state, struct definition *definition);
 void managed_state_take_active(struct managed_state *state, struct definition *definition);
@@ -140,8 +152,7 @@ struct managed {
         struct managed_state *published; /* ref; NULL: clients do not know the object (yet, or any more) */
         char *name;                      /* owned; the key in the registry */
         unsigned pending;                /* runs on the way; keeps the object registered */
-        unsigned held;                   /* see managed_hold() */
-        GQueue arrivals;                 /* of struct arrival, owned; from the lane, in order, while held */
+        struct arrivals arrivals;        /* what comes from the lane; see managed_hold() */
 };
 
 /* Any thread. */
@@ -162,6 +173,20 @@ enum managed_urgency {
 /* Loop: runs work in the object's lane, then done on the loop. done may be NULL. */
 void managed_run(struct managed *object, enum managed_urgency urgency, managed_work work, managed_done done,
                  void *data);
+
+/* Work that has arguments of its own, beside the data of whoever waits for its end. */
+struct managed_task {
+        managed_work work; /* its data is args */
+        enum managed_urgency urgency;
+        void *args;               /* owned; freed on the loop, after done */
+        GDestroyNotify free_args; /* NULL: g_free() */
+};
+
+/* The same for a task; done may be NULL. */
+void managed_run_task(struct managed *object, const struct managed_task *task, managed_done done, void *data);
+
+/* Loop: ends a call that failed before it got to an object. Takes error. */
+void managed_fail(GError *error, managed_done done, void *data);
 
 /* Lane: a copy of the current state (or an empty one) to be changed and published. */
 struct managed_state *managed_edit(struct managed *object);

@@ -6,6 +6,7 @@
 #include "base/registry.h"
 
 #include "base/lane.h"
+#include "base/listeners.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/registry-private.h"
@@ -14,11 +15,6 @@
 #include <string.h>
 
 #define SUFFIX ".xml"
-
-struct listener {
-        registry_listener fn;
-        void *data; /* borrowed */
-};
 
 struct registry {
         /* const */
@@ -32,7 +28,7 @@ struct registry {
         GHashTable *by_uuid; /* struct uuid in the object -> struct managed, ref */
         GHashTable *by_name; /* owned string -> struct managed, borrowed */
         GQueue order;        /* of struct managed by their link */
-        GArray *listeners;
+        struct listeners listeners; /* registry_listener */
         unsigned published;
 };
 
@@ -49,7 +45,6 @@ struct registry *registry_new(const struct managed_kind *kind, void *context, st
         registry->autostart_directory = directory ? g_build_filename(directory, "autostart", NULL) : NULL;
         registry->by_uuid = g_hash_table_new(uuid_hash, uuid_equal_func);
         registry->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-        registry->listeners = g_array_new(FALSE, FALSE, sizeof(struct listener));
         g_queue_init(&registry->order);
         return registry;
 }
@@ -71,7 +66,7 @@ void registry_free(struct registry *registry)
                 forget(registry, registry->order.head->data);
         g_hash_table_unref(registry->by_uuid);
         g_hash_table_unref(registry->by_name);
-        g_array_unref(registry->listeners);
+        listeners_done(&registry->listeners);
         g_free(registry->directory);
         g_free(registry->autostart_directory);
         g_free(registry);
@@ -79,26 +74,12 @@ void registry_free(struct registry *registry)
 
 void registry_listen(struct registry *registry, registry_listener listener, void *data)
 {
-        struct listener entry = { listener, data };
-
-        g_array_append_val(registry->listeners, entry);
+        listeners_add(&registry->listeners, LISTENER(listener), data);
 }
 
 void registry_unlisten(struct registry *registry, registry_listener listener, void *data)
 {
-        for (unsigned i = 0; i < registry->listeners->len; i++) {
-                const struct listener *entry = &g_array_index(registry->listeners, struct listener, i);
-
-                if (entry->fn == listener && entry->data == data) {
-                        g_array_remove_index(registry->listeners, i);
-                        return;
-                }
-        }
-}
-
-void *registry_get_context(const struct registry *registry)
-{
-        return registry->context;
+        listeners_remove(&registry->listeners, LISTENER(listener), data);
 }
 
 const struct managed_kind *registry_get_kind(const struct registry *registry)
@@ -132,6 +113,35 @@ struct managed *registry_find_name(const struct registry *registry, const char *
         return object;
 }
 
+struct managed *registry_lookup_uuid(const struct registry *registry, const char *uuid, GError **error)
+{
+        const struct managed_kind *kind = registry->kind;
+        char text[UUID_STRING_LENGTH + 1];
+        struct managed *object;
+        struct uuid parsed;
+
+        if (!uuid_parse(&parsed, uuid, error))
+                return NULL;
+        object = registry_find_uuid(registry, &parsed);
+        if (!object)
+                error_set(error, kind->from, kind->missing, "no %s with matching uuid '%s'", kind->noun,
+                          uuid_format(&parsed, text));
+        return object;
+}
+
+struct managed *registry_lookup_name(const struct registry *registry, const char *name, GError **error)
+{
+        const struct managed_kind *kind = registry->kind;
+        struct managed *object = registry_find_name(registry, name);
+        g_autofree char *quoted = NULL;
+
+        if (object)
+                return object;
+        quoted = error_quote(name);
+        error_set(error, kind->from, kind->missing, "no %s with matching name '%s'", kind->noun, quoted);
+        return NULL;
+}
+
 GPtrArray *registry_list(const struct registry *registry)
 {
         GPtrArray *list = g_ptr_array_sized_new(registry->published);
@@ -145,35 +155,12 @@ GPtrArray *registry_list(const struct registry *registry)
         return list;
 }
 
-static bool is_selected(const struct registry_filter *filter, const struct managed *object, unsigned flags)
+GPtrArray *registry_select(const struct registry *registry, const struct filter *filter, unsigned flags,
+                           const char *function, GError **error)
 {
-        unsigned bits = filter->describe(object);
-
-        for (unsigned i = 0; i < filter->n_groups; i++) {
-                unsigned wanted = flags & filter->groups[i];
-
-                if (wanted && !(bits & wanted))
-                        return false;
-        }
-        return true;
-}
-
-GPtrArray *registry_select(const struct registry *registry, const struct registry_filter *filter,
-                           unsigned flags)
-{
-        g_autoptr(GPtrArray) all = registry_list(registry);
-        GPtrArray *selected;
-
-        if (!flags)
-                return g_steal_pointer(&all);
-        selected = g_ptr_array_sized_new(all->len);
-        for (unsigned i = 0; i < all->len; i++) {
-                struct managed *object = g_ptr_array_index(all, i);
-
-                if (is_selected(filter, object, flags))
-                        g_ptr_array_add(selected, object);
-        }
-        return selected;
+        if (!filter_check(filter, flags, registry->kind->from, function, error))
+                return NULL;
+        return filter_select(filter, flags, registry_list(registry));
 }
 
 unsigned registry_get_pending(const struct registry *registry)
@@ -260,15 +247,15 @@ void registry_release_name(struct managed *object, const char *name)
 
 bool registry_tell(const struct registry_change *change, unsigned *told)
 {
-        const GArray *listeners = change->object->registry->listeners;
+        const struct listeners *listeners = &change->object->registry->listeners;
 
-        while (*told < listeners->len) {
-                const struct listener *listener = &g_array_index(listeners, struct listener, *told);
+        while (*told < listeners_count(listeners)) {
+                const struct listener *listener = listeners_get(listeners, *told);
 
-                if (change->object->held)
+                if (change->object->arrivals.held)
                         return false;
                 (*told)++;
-                listener->fn(change, listener->data);
+                ((registry_listener)listener->fn)(change, listener->data);
         }
         return true;
 }
@@ -298,7 +285,7 @@ struct managed_state *registry_swap(struct managed *object, struct managed_state
 
 void registry_settle(struct managed *object)
 {
-        if (object->pending == 0 && !object->held && !object->published && object->link.data &&
+        if (object->pending == 0 && !object->arrivals.held && !object->published && object->link.data &&
             g_hash_table_lookup(object->registry->by_uuid, &object->uuid) == object)
                 forget(object->registry, object);
 }
@@ -410,91 +397,64 @@ bool registry_load(struct registry *registry, GError **error)
 
 /* ---- define and autostart ---- */
 
-struct define {
-        struct definition *definition; /* ref */
-        managed_done done;
-        void *data; /* owned by done */
-};
-
 static bool define_work(struct managed *object, void *data, GError **error)
 {
-        struct define *define = data;
+        struct definition *definition = data;
         bool updated = object->current && object->current->persistent;
         struct managed_state *state;
 
-        if (!registry_store(object, define->definition, error))
+        if (!registry_store(object, definition, error))
                 return false;
         state = managed_edit(object);
-        managed_state_take_persistent(state, definition_ref(define->definition));
+        managed_state_take_persistent(state, definition_ref(definition));
         if (object->kind->state_defined)
                 object->kind->state_defined(state);
         managed_publish(object, state, managed_event_new(MANAGED_EVENT_DEFINED, updated));
         return true;
 }
 
-static void define_done(struct managed *object, const GError *error, void *data)
-{
-        struct define *define = data;
-
-        if (define->done)
-                define->done(object, error, define->data);
-        definition_unref(define->definition);
-        g_free(define);
-}
-
 bool registry_define(struct registry *registry, struct definition *definition, managed_done done, void *data)
 {
+        const struct managed_task task = {
+                .work = define_work,
+                .args = definition,
+                .free_args = (GDestroyNotify)definition_unref,
+        };
         g_autoptr(GError) error = NULL;
         struct managed *object = registry_reserve(registry, definition, &error);
-        struct define *define;
 
-        if (!object) {
+        if (object) {
+                managed_run_task(object, &task, done, data);
+        } else {
                 done(NULL, error, data);
                 definition_unref(definition);
-                return false;
         }
-        define = g_new(struct define, 1);
-        *define = (struct define){ definition, done, data };
-        managed_run(object, MANAGED_IN_TURN, define_work, define_done, define);
-        return true;
+        return object != NULL;
 }
-
-struct autostart {
-        bool on;
-        managed_done done;
-        void *data; /* owned by done */
-};
 
 static bool autostart_work(struct managed *object, void *data, GError **error)
 {
-        const struct autostart *autostart = data;
+        const bool *autostart = data;
         struct managed_state *state;
 
         if (!managed_require_persistent(object, error))
                 return false;
-        if (object->current->autostart == autostart->on)
+        if (object->current->autostart == *autostart)
                 return true;
-        if (!registry_mark_autostart(object, autostart->on, error))
+        if (!registry_mark_autostart(object, *autostart, error))
                 return false;
         state = managed_edit(object);
-        state->autostart = autostart->on;
+        state->autostart = *autostart;
         managed_publish(object, state, NULL);
         return true;
 }
 
-static void autostart_done(struct managed *object, const GError *error, void *data)
-{
-        struct autostart *autostart = data;
-
-        if (autostart->done)
-                autostart->done(object, error, autostart->data);
-        g_free(autostart);
-}
-
 void registry_set_autostart(struct managed *object, bool autostart, managed_done done, void *data)
 {
-        struct autostart *call = g_new(struct autostart, 1);
+        const struct managed_task task = {
+                .work = autostart_work,
+                .args = g_memdup2(&autostart, sizeof(autostart)),
+        };
 
-        *call = (struct autostart){ autostart, done, data };
-        managed_run(object, MANAGED_IN_TURN, autostart_work, autostart_done, call);
+        managed_run_task(object, &task, done, data);
 }

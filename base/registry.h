@@ -6,6 +6,7 @@
  * define, undefine, rename and autostart, and their files. Loop thread unless said otherwise.
  */
 
+#include "base/filter.h"
 #include "base/managed.h"
 
 struct registry_change {
@@ -43,14 +44,18 @@ bool registry_load(struct registry *registry, GError **error);
  */
 struct managed *registry_install(struct registry *registry, struct managed_state *state, GError **error);
 
-void *registry_get_context(const struct registry *registry);
 const struct managed_kind *registry_get_kind(const struct registry *registry);
 unsigned registry_get_count(const struct registry *registry);
 
-/* Published objects; borrowed, NULL when there is none. registry_require_*: the same with an error that names
- * it. */
+/* Published objects; borrowed, NULL when there is none. */
 struct managed *registry_find_uuid(const struct registry *registry, const struct uuid *uuid);
 struct managed *registry_find_name(const struct registry *registry, const char *name);
+/*
+ * The same for a client, by what it sent: NULL with kind->missing and "no <noun> with matching uuid '..'" (or
+ * name), or the error of a text that is no uuid.
+ */
+struct managed *registry_lookup_uuid(const struct registry *registry, const char *uuid, GError **error);
+struct managed *registry_lookup_name(const struct registry *registry, const char *name, GError **error);
 
 /*
  * Also finds an object whose definition is still on its way (published == NULL): a call that changes it
@@ -62,19 +67,11 @@ struct managed *registry_find_pending(const struct registry *registry, const str
 GPtrArray *registry_list(const struct registry *registry);
 
 /*
- * What a List call selects by. Flags stand in groups (active or not, persistent or not ...): a group of which
- * no flag is given excludes nothing.
+ * registry_list() for a List call of a client; function is its name for messages. filter describes struct
+ * managed. NULL with an error for unknown flags.
  */
-struct registry_filter {
-        const unsigned *groups;
-        unsigned n_groups;
-        unsigned (*describe)(
-                const struct managed *object); /* the flags that are true of a published object */
-};
-
-/* registry_list() with a filter. */
-GPtrArray *registry_select(const struct registry *registry, const struct registry_filter *filter,
-                           unsigned flags);
+GPtrArray *registry_select(const struct registry *registry, const struct filter *filter, unsigned flags,
+                           const char *function, GError **error);
 
 /*
  * The object that a new definition belongs to: an existing one of that uuid, or a new one, with its name

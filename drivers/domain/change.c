@@ -90,7 +90,7 @@ void domain_define_xml(struct domain_driver *driver, const char *xml, unsigned f
         GError *error = NULL;
 
         if (!domain_check_flags(flags, DOMAIN_DEFINE_VALIDATE, "DomainDefineXML", &error)) {
-                domain_fail(error, done, data);
+                managed_fail(error, done, data);
                 return;
         }
         define = g_new(struct define, 1);
@@ -179,7 +179,7 @@ void domain_undefine(struct domain *domain, unsigned flags, managed_done done, v
                 managed_run(&domain->base, MANAGED_IN_TURN, undefine_work, change_done,
                             change_new(flags, done, data));
         else
-                domain_fail(error, done, data);
+                managed_fail(error, done, data);
 }
 
 /* ---- rename ---- */
@@ -231,17 +231,17 @@ void domain_rename(struct domain *domain, const char *name, unsigned flags, mana
         GError *error = NULL;
 
         if (!domain_check_flags(flags, 0, "Rename", &error)) {
-                domain_fail(error, done, data);
+                managed_fail(error, done, data);
                 return;
         }
         if (strcmp(domain->base.name, name) == 0) {
                 error_set(&error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG, "domain '%s' has that name already",
                           name);
-                domain_fail(error, done, data);
+                managed_fail(error, done, data);
                 return;
         }
         if (!registry_reserve_name(&domain->base, name, &error)) {
-                domain_fail(error, done, data);
+                managed_fail(error, done, data);
                 return;
         }
         change = change_new(flags, done, data);
@@ -343,7 +343,7 @@ void domain_set_metadata(struct domain *domain, int type, const char *text, cons
 
         if (!domain_check_flags(flags, DOMAIN_AFFECT_LIVE | DOMAIN_AFFECT_CONFIG, "SetMetadata", &error) ||
             !check_metadata(type, key, uri, &error)) {
-                domain_fail(error, done, data);
+                managed_fail(error, done, data);
                 return;
         }
         change = change_new(flags, done, data);

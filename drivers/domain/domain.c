@@ -35,7 +35,6 @@ enum list_flags {
         LIST_NO_SNAPSHOT = 1 << 13,
         LIST_HAS_CHECKPOINT = 1 << 14,
         LIST_NO_CHECKPOINT = 1 << 15,
-        LIST_ALL = (1 << 16) - 1,
 };
 
 /* Filters exclude only when one flag of their group is given. */
@@ -232,20 +231,6 @@ void domain_get_domain_capabilities(struct domain_driver *driver, const char *em
 
 /* ---- shared by the model's files ---- */
 
-bool domain_check_flags(unsigned flags, unsigned allowed, const char *function, GError **error)
-{
-        if ((flags & ~allowed) == 0)
-                return true;
-        return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
-                         "unsupported flags (0x%x) in function %s", flags & ~allowed, function);
-}
-
-void domain_fail(GError *error, managed_done done, void *data)
-{
-        done(NULL, error, data);
-        g_error_free(error);
-}
-
 void domain_publish(struct domain *domain, struct domain_state *state, struct managed_event *event)
 {
         const struct domain_driver_ops *ops = domain->driver->ops;
@@ -311,68 +296,44 @@ struct domain *domain_lookup_id(struct domain_driver *driver, int id, GError **e
 
 struct domain *domain_lookup_name(struct domain_driver *driver, const char *name, GError **error)
 {
-        struct managed *object = registry_find_name(driver->domains, name);
-
-        if (!object) {
-                g_autofree char *quoted = error_quote(name);
-
-                error_set(error, ERROR_FROM_DOMAIN, ERROR_NO_DOMAIN, "no domain with matching name '%s'",
-                          quoted);
-        }
-        return domain_from(object);
+        return domain_from(registry_lookup_name(driver->domains, name, error));
 }
 
 struct domain *domain_lookup_uuid(struct domain_driver *driver, const char *uuid, GError **error)
 {
-        char text[UUID_STRING_LENGTH + 1];
-        struct uuid parsed;
-        struct managed *object;
-
-        if (!uuid_parse(&parsed, uuid, error))
-                return NULL;
-        object = registry_find_uuid(driver->domains, &parsed);
-        if (!object)
-                error_set(error, ERROR_FROM_DOMAIN, ERROR_NO_DOMAIN, "no domain with matching uuid '%s'",
-                          uuid_format(&parsed, text));
-        return domain_from(object);
+        return domain_from(registry_lookup_uuid(driver->domains, uuid, error));
 }
 
-struct domain *domain_find_pending(struct domain_driver *driver, const struct uuid *uuid)
+static unsigned describe(const void *object)
 {
-        return domain_from(registry_find_pending(driver->domains, uuid));
+        static const struct managed_flags common = {
+                .active = LIST_ACTIVE,
+                .inactive = LIST_INACTIVE | LIST_SHUTOFF,
+                .persistent = LIST_PERSISTENT,
+                .transient = LIST_TRANSIENT,
+                .autostart = LIST_AUTOSTART,
+                .no_autostart = LIST_NO_AUTOSTART,
+        };
+        const struct domain_state *state = domain_get_published(object);
+        unsigned bits = LIST_NO_MANAGEDSAVE | LIST_NO_SNAPSHOT | LIST_NO_CHECKPOINT |
+                        managed_state_describe(&state->base, &common);
+
+        if (!state->base.active)
+                return bits;
+        if (state->state == DOMAIN_RUNNING)
+                return bits | LIST_RUNNING;
+        return bits | (state->state == DOMAIN_PAUSED ? LIST_PAUSED : LIST_OTHER);
 }
 
-static unsigned list_bits(const struct managed *object)
-{
-        const struct domain_state *state = (const struct domain_state *)object->published;
-        bool active = state->base.active != NULL;
-        unsigned bits = LIST_NO_MANAGEDSAVE | LIST_NO_SNAPSHOT | LIST_NO_CHECKPOINT;
-
-        bits |= active ? LIST_ACTIVE : LIST_INACTIVE;
-        bits |= state->base.persistent ? LIST_PERSISTENT : LIST_TRANSIENT;
-        bits |= state->base.autostart ? LIST_AUTOSTART : LIST_NO_AUTOSTART;
-        if (!active)
-                bits |= LIST_SHUTOFF;
-        else if (state->state == DOMAIN_RUNNING)
-                bits |= LIST_RUNNING;
-        else if (state->state == DOMAIN_PAUSED)
-                bits |= LIST_PAUSED;
-        else
-                bits |= LIST_OTHER;
-        return bits;
-}
-
-static const struct registry_filter list_filter = {
+static const struct filter list_filter = {
         .groups = list_groups,
         .n_groups = G_N_ELEMENTS(list_groups),
-        .describe = list_bits,
+        .describe = describe,
 };
 
 GPtrArray *domain_list(struct domain_driver *driver, unsigned flags, GError **error)
 {
-        if (!domain_check_flags(flags, LIST_ALL, "ListDomains", error))
-                return NULL;
-        return registry_select(driver->domains, &list_filter, flags);
+        return registry_select(driver->domains, &list_filter, flags, "ListDomains", error);
 }
 
 /* ---- reads ---- */

@@ -104,12 +104,6 @@ static inline const struct domain_def *domain_state_get_def(const struct domain_
 
 /* ---- lookups and lists; borrowed results ---- */
 
-/*
- * A change may be asked of a domain whose define or create is still on its way: it queues behind that. For
- * calls that run in the lane; reads use domain_lookup_uuid(). NULL when there is no such domain.
- */
-struct domain *domain_find_pending(struct domain_driver *driver, const struct uuid *uuid);
-
 struct domain *domain_lookup_id(struct domain_driver *driver, int id, GError **error);
 struct domain *domain_lookup_name(struct domain_driver *driver, const char *name, GError **error);
 struct domain *domain_lookup_uuid(struct domain_driver *driver, const char *uuid, GError **error);

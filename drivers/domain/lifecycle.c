@@ -15,7 +15,7 @@
 #include <string.h>
 
 /* One call on its way through a lane. */
-struct call {
+struct request {
         unsigned flags;
         char *owner;                      /* owned */
         struct domain_def *def;           /* ref; of a create from XML */
@@ -25,28 +25,28 @@ struct call {
         void *data; /* owned by done */
 };
 
-static struct call *call_new(unsigned flags, const char *owner, managed_done done, void *data)
+static struct request *request_new(unsigned flags, const char *owner, managed_done done, void *data)
 {
-        struct call *call = g_new0(struct call, 1);
+        struct request *request = g_new0(struct request, 1);
 
-        call->flags = flags;
-        call->owner = g_strdup(owner);
-        call->done = done;
-        call->data = data;
-        return call;
+        request->flags = flags;
+        request->owner = g_strdup(owner);
+        request->done = done;
+        request->data = data;
+        return request;
 }
 
-static void call_done(struct managed *object, const GError *error, void *data)
+static void request_done(struct managed *object, const GError *error, void *data)
 {
-        struct call *call = data;
+        struct request *request = data;
 
-        if (call->done)
-                call->done(object, error, call->data);
-        domain_def_unref(call->def);
-        storage_snapshot_free(call->volumes);
-        secret_snapshot_free(call->secrets);
-        g_free(call->owner);
-        g_free(call);
+        if (request->done)
+                request->done(object, error, request->data);
+        domain_def_unref(request->def);
+        storage_snapshot_free(request->volumes);
+        secret_snapshot_free(request->secrets);
+        g_free(request->owner);
+        g_free(request);
 }
 
 static void run(struct domain *domain, managed_work work, unsigned flags, unsigned allowed,
@@ -55,10 +55,10 @@ static void run(struct domain *domain, managed_work work, unsigned flags, unsign
         GError *error = NULL;
 
         if (domain_check_flags(flags, allowed, function, &error))
-                managed_run(&domain->base, MANAGED_IN_TURN, work, call_done,
-                            call_new(flags, NULL, done, data));
+                managed_run(&domain->base, MANAGED_IN_TURN, work, request_done,
+                            request_new(flags, NULL, done, data));
         else
-                domain_fail(error, done, data);
+                managed_fail(error, done, data);
 }
 
 static const struct domain_driver_ops *ops_of(const struct domain *domain)
@@ -83,24 +83,25 @@ static int next_id(struct domain_driver *driver)
         return id > 0 ? id : 1;
 }
 
-static bool start(struct domain *domain, struct domain_def *def, const struct call *call, GError **error)
+static bool start(struct domain *domain, struct domain_def *def, const struct request *request,
+                  GError **error)
 {
         struct domain_state *state = (struct domain_state *)managed_edit(&domain->base);
-        bool paused = call->flags & DOMAIN_START_PAUSED, started;
+        bool paused = request->flags & DOMAIN_START_PAUSED, started;
 
         domain->start_cancelled = false;
         state->id = next_id(domain->driver);
         state->updated = false;
         state->state = paused ? DOMAIN_PAUSED : DOMAIN_RUNNING;
         state->reason = paused ? (int)DOMAIN_PAUSED_USER : (int)DOMAIN_RUNNING_BOOTED;
-        if (call->flags & DOMAIN_START_AUTODESTROY) {
+        if (request->flags & DOMAIN_START_AUTODESTROY) {
                 g_free(state->owner);
-                state->owner = g_strdup(call->owner);
+                state->owner = g_strdup(request->owner);
         }
         managed_state_take_active(&state->base, &domain_def_ref(def)->base);
-        domain->volumes = call->volumes;
-        domain->secrets = call->secrets;
-        started = ops_of(domain)->start(domain, state, call->flags, error);
+        domain->volumes = request->volumes;
+        domain->secrets = request->secrets;
+        started = ops_of(domain)->start(domain, state, request->flags, error);
         domain->volumes = NULL;
         domain->secrets = NULL;
         if (!started) {
@@ -122,16 +123,16 @@ static bool create_work(struct managed *object, void *data, GError **error)
         return start(domain_from(object), domain_def_of(object->current->persistent), data, error);
 }
 
-static struct call *start_call_new(struct domain_driver *driver, unsigned flags, const char *owner,
-                                   managed_done done, void *data)
+static struct request *start_request_new(struct domain_driver *driver, unsigned flags, const char *owner,
+                                         managed_done done, void *data)
 {
-        struct call *call = call_new(flags, owner, done, data);
+        struct request *request = request_new(flags, owner, done, data);
 
         if (driver->storage)
-                call->volumes = storage_snapshot_take(driver->storage);
+                request->volumes = storage_snapshot_take(driver->storage);
         if (driver->secrets)
-                call->secrets = secret_snapshot_take(driver->secrets);
-        return call;
+                request->secrets = secret_snapshot_take(driver->secrets);
+        return request;
 }
 
 void domain_create(struct domain *domain, unsigned flags, const char *owner, managed_done done, void *data)
@@ -139,27 +140,27 @@ void domain_create(struct domain *domain, unsigned flags, const char *owner, man
         GError *error = NULL;
 
         if (domain_check_flags(flags, START_FLAGS, "Create", &error))
-                managed_run(&domain->base, MANAGED_IN_TURN, create_work, call_done,
-                            start_call_new(domain->driver, flags, owner, done, data));
+                managed_run(&domain->base, MANAGED_IN_TURN, create_work, request_done,
+                            start_request_new(domain->driver, flags, owner, done, data));
         else
-                domain_fail(error, done, data);
+                managed_fail(error, done, data);
 }
 
 static bool create_xml_work(struct managed *object, void *data, GError **error)
 {
-        const struct call *call = data;
+        const struct request *request = data;
         struct domain *domain = domain_from(object);
 
         if (object->current && object->current->active)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
                                  "domain is already active as '%s'", managed_get_current_name(object));
-        return start(domain, call->def, call, error);
+        return start(domain, request->def, request, error);
 }
 
 struct create_xml {
         struct domain_driver *driver; /* borrowed */
         domain_queued queued;
-        struct call *call; /* owned */
+        struct request *request; /* owned */
 };
 
 static void create_xml_parsed(struct domain_def *def, const GError *failure, void *data)
@@ -168,14 +169,14 @@ static void create_xml_parsed(struct domain_def *def, const GError *failure, voi
         g_autoptr(GError) error = NULL;
         struct managed *object = NULL;
 
-        create->call->def = def;
+        create->request->def = def;
         if (def)
                 object = registry_reserve(create->driver->domains, &def->base, &error);
         if (object) {
-                managed_run(object, MANAGED_IN_TURN, create_xml_work, call_done, create->call);
-                create->queued(create->call->data);
+                managed_run(object, MANAGED_IN_TURN, create_xml_work, request_done, create->request);
+                create->queued(create->request->data);
         } else {
-                call_done(NULL, def ? error : failure, create->call);
+                request_done(NULL, def ? error : failure, create->request);
         }
         g_free(create);
 }
@@ -187,11 +188,11 @@ void domain_create_xml(struct domain_driver *driver, const char *xml, unsigned f
         GError *error = NULL;
 
         if (!domain_check_flags(flags, START_FLAGS | DOMAIN_START_VALIDATE, "DomainCreateXML", &error)) {
-                domain_fail(error, done, data);
+                managed_fail(error, done, data);
                 return;
         }
         create = g_new(struct create_xml, 1);
-        *create = (struct create_xml){ driver, queued, start_call_new(driver, flags, owner, done, data) };
+        *create = (struct create_xml){ driver, queued, start_request_new(driver, flags, owner, done, data) };
         domain_parse(driver, xml, flags & DOMAIN_START_VALIDATE, create_xml_parsed, create);
 }
 
@@ -199,7 +200,7 @@ void domain_create_xml(struct domain_driver *driver, const char *xml, unsigned f
 
 static bool destroy_work(struct managed *object, void *data, GError **error)
 {
-        const struct call *call = data;
+        const struct request *request = data;
         struct domain *domain = domain_from(object);
         bool cancelled = domain->start_cancelled;
 
@@ -208,7 +209,7 @@ static bool destroy_work(struct managed *object, void *data, GError **error)
         if (cancelled && !(object->current && object->current->active))
                 return true;
         if (!managed_require_active(object, error) ||
-            !ops_of(domain)->stop(domain, call->flags & DOMAIN_DESTROY_GRACEFUL, error))
+            !ops_of(domain)->stop(domain, request->flags & DOMAIN_DESTROY_GRACEFUL, error))
                 return false;
         domain_stopped(domain, DOMAIN_SHUTOFF_DESTROYED, DOMAIN_EVENT_STOPPED_DESTROYED);
         return true;
@@ -220,18 +221,18 @@ void domain_destroy(struct domain *domain, unsigned flags, managed_done done, vo
 
         /* Needs nobody's answer: what stands before it and waits for the guest is interrupted. */
         if (domain_check_flags(flags, DOMAIN_DESTROY_GRACEFUL, "Destroy", &error))
-                managed_run(&domain->base, MANAGED_URGENT, destroy_work, call_done,
-                            call_new(flags, NULL, done, data));
+                managed_run(&domain->base, MANAGED_URGENT, destroy_work, request_done,
+                            request_new(flags, NULL, done, data));
         else
-                domain_fail(error, done, data);
+                managed_fail(error, done, data);
 }
 
 static bool destroy_owned_work(struct managed *object, void *data, GError **error)
 {
-        const struct call *call = data;
+        const struct request *request = data;
         const struct domain_state *state = (const struct domain_state *)object->current;
 
-        if (!state || !state->base.active || g_strcmp0(state->owner, call->owner) != 0)
+        if (!state || !state->base.active || g_strcmp0(state->owner, request->owner) != 0)
                 return true;
         return destroy_work(object, data, error);
 }
@@ -251,8 +252,8 @@ void domain_owner_gone(struct domain_driver *driver, const char *owner)
                 struct domain *domain = g_ptr_array_index(domains, i);
 
                 if (g_strcmp0(domain_get_published(domain)->owner, owner) == 0 || domain->base.pending)
-                        managed_run(&domain->base, MANAGED_IN_TURN, destroy_owned_work, call_done,
-                                    call_new(0, owner, destroy_owned_done, NULL));
+                        managed_run(&domain->base, MANAGED_IN_TURN, destroy_owned_work, request_done,
+                                    request_new(0, owner, destroy_owned_done, NULL));
         }
 }
 
@@ -263,7 +264,7 @@ static bool shutdown_work(struct managed *object, void *data, GError **error)
         struct domain *domain = domain_from(object);
 
         return managed_require_active(object, error) &&
-               ops_of(domain)->shutdown(domain, ((const struct call *)data)->flags, error);
+               ops_of(domain)->shutdown(domain, ((const struct request *)data)->flags, error);
 }
 
 /* virDomainShutdownFlagValues; which of them it can do is the driver's to say. */
@@ -279,7 +280,7 @@ static bool reboot_work(struct managed *object, void *data, GError **error)
         struct domain *domain = domain_from(object);
 
         return managed_require_active(object, error) &&
-               ops_of(domain)->reboot(domain, ((const struct call *)data)->flags, error);
+               ops_of(domain)->reboot(domain, ((const struct request *)data)->flags, error);
 }
 
 void domain_reboot(struct domain *domain, unsigned flags, managed_done done, void *data)

@@ -3,14 +3,14 @@
 
 /* Between the files of the domain model. */
 
+#include "base/flags.h"
 #include "drivers/domain/domain.h"
 #include "drivers/domain/driver.h"
 
-/* "unsupported flags (0x..)" unless flags has no bit outside allowed. */
-bool domain_check_flags(unsigned flags, unsigned allowed, const char *function, GError **error);
-
-/* Ends a call that failed before it got to an object. */
-void domain_fail(GError *error, managed_done done, void *data);
+static inline bool domain_check_flags(unsigned flags, unsigned allowed, const char *function, GError **error)
+{
+        return flags_check(flags, allowed, ERROR_FROM_DOMAIN, function, error);
+}
 
 /* Loop: logs "<what> '<name>': <error>" and tells the driver's reporter: for failures without a call. */
 void domain_report(struct domain *domain, const GError *error, const char *what);

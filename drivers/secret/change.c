@@ -71,12 +71,6 @@ static void find_value(struct managed *object, struct secret_state *state)
 
 /* ---- define ---- */
 
-struct define {
-        struct secret_def *def; /* ref */
-        managed_done done;
-        void *data; /* owned by done */
-};
-
 static bool check_private(const struct managed *object, const struct secret_def *def, GError **error)
 {
         if (!object->current || !get_current_def(object)->is_private || def->is_private)
@@ -94,7 +88,7 @@ static bool move_files(struct managed *object, struct secret_def *def, GError **
 
 static bool define_work(struct managed *object, void *data, GError **error)
 {
-        struct secret_def *def = ((struct define *)data)->def;
+        struct secret_def *def = data;
         struct definition *stored = def->ephemeral ? NULL : definition_ref(&def->base);
         struct definition *kept = def->ephemeral ? definition_ref(&def->base) : NULL;
         struct secret_state *state;
@@ -112,13 +106,9 @@ static bool define_work(struct managed *object, void *data, GError **error)
         return true;
 }
 
-static void define_done(struct managed *object, const GError *error, void *data)
+static void free_def(void *def)
 {
-        struct define *define = data;
-
-        define->done(object, error, define->data);
-        secret_def_unref(define->def);
-        g_free(define);
+        secret_def_unref(def);
 }
 
 static struct secret_def *parse(const char *xml, unsigned flags, GError **error)
@@ -135,60 +125,46 @@ void secret_define_xml(struct secrets *secrets, const char *xml, unsigned flags,
         g_autoptr(GError) error = NULL;
         CLEANUP(secret_def_unref) struct secret_def *def = parse(xml, flags, &error);
         struct managed *object = def ? registry_reserve(secrets->registry, &def->base, &error) : NULL;
-        struct define *define;
 
-        if (!object) {
+        if (object)
+                managed_run_task(object,
+                                 &(const struct managed_task){
+                                         .work = define_work,
+                                         .args = g_steal_pointer(&def),
+                                         .free_args = free_def,
+                                 },
+                                 done, data);
+        else
                 done(NULL, error, data);
-                return;
-        }
-        define = g_new(struct define, 1);
-        *define = (struct define){ g_steal_pointer(&def), done, data };
-        managed_run(object, MANAGED_IN_TURN, define_work, define_done, define);
 }
 
 /* ---- values ---- */
 
-struct set_value {
-        GBytes *value; /* ref */
-        managed_done done;
-        void *data; /* owned by done */
-};
-
 static bool set_value_work(struct managed *object, void *data, GError **error)
 {
-        const struct set_value *call = data;
+        GBytes *value = data;
         struct managed_event *event;
         struct secret_state *state;
 
         if (!managed_require_known(object, error))
                 return false;
         if (object->current->persistent &&
-            !secret_value_store(get_directory(object), object->uuid_text, call->value, error))
+            !secret_value_store(get_directory(object), object->uuid_text, value, error))
                 return false;
         state = edit(object);
         if (state->value)
                 g_bytes_unref(state->value);
-        state->value = g_bytes_ref(call->value);
+        state->value = g_bytes_ref(value);
         event = managed_event_new(0, 0);
         event->id = SECRET_EVENT_VALUE_CHANGED;
         managed_publish(object, &state->base, event);
         return true;
 }
 
-static void set_value_done(struct managed *object, const GError *error, void *data)
-{
-        struct set_value *call = data;
-
-        call->done(object, error, call->data);
-        g_bytes_unref(call->value);
-        g_free(call);
-}
-
 void secret_set_value(struct secret *secret, const void *value, size_t length, unsigned flags,
                       managed_done done, void *data)
 {
         g_autoptr(GError) error = NULL;
-        struct set_value *call;
 
         if (length > SECRET_VALUE_MAX)
                 error_set(&error, ERROR_FROM_SECRET, ERROR_INVALID_ARG,
@@ -198,9 +174,13 @@ void secret_set_value(struct secret *secret, const void *value, size_t length, u
                 done(&secret->base, error, data);
                 return;
         }
-        call = g_new(struct set_value, 1);
-        *call = (struct set_value){ secret_value_new(value, length), done, data };
-        managed_run(&secret->base, MANAGED_IN_TURN, set_value_work, set_value_done, call);
+        managed_run_task(&secret->base,
+                         &(const struct managed_task){
+                                 .work = set_value_work,
+                                 .args = secret_value_new(value, length),
+                                 .free_args = (GDestroyNotify)g_bytes_unref,
+                         },
+                         done, data);
 }
 
 /* ---- undefine ---- */

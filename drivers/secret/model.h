@@ -3,6 +3,7 @@
 
 /* What the files of the secret model share. */
 
+#include "base/flags.h"
 #include "drivers/secret/secret.h"
 
 struct secrets {
@@ -20,7 +21,10 @@ static inline const struct secret_state *secret_state_of(const struct managed_st
         return (const struct secret_state *)state;
 }
 
-bool secret_check_flags(unsigned flags, unsigned allowed, const char *function, GError **error);
+static inline bool secret_check_flags(unsigned flags, unsigned allowed, const char *function, GError **error)
+{
+        return flags_check(flags, allowed, ERROR_FROM_SECRET, function, error);
+}
 
 /* ---- values (value.c); any thread, files in the secret's lane or at start-up ---- */
 

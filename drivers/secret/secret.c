@@ -109,29 +109,11 @@ struct registry *secrets_get_registry(const struct secrets *secrets)
         return secrets->registry;
 }
 
-bool secret_check_flags(unsigned flags, unsigned allowed, const char *function, GError **error)
-{
-        if ((flags & ~allowed) == 0)
-                return true;
-        return error_set(error, ERROR_FROM_SECRET, ERROR_INVALID_ARG,
-                         "unsupported flags (0x%x) in function %s", flags & ~allowed, function);
-}
-
 /* ---- lookups and lists ---- */
 
 struct secret *secret_lookup_uuid(struct secrets *secrets, const char *uuid, GError **error)
 {
-        char text[UUID_STRING_LENGTH + 1];
-        struct uuid parsed;
-        struct managed *object;
-
-        if (!uuid_parse(&parsed, uuid, error))
-                return NULL;
-        object = registry_find_uuid(secrets->registry, &parsed);
-        if (!object)
-                error_set(error, ERROR_FROM_SECRET, ERROR_NO_SECRET, "no secret with matching uuid '%s'",
-                          uuid_format(&parsed, text));
-        return secret_from(object);
+        return secret_from(registry_lookup_uuid(secrets->registry, uuid, error));
 }
 
 struct secret *secret_lookup_usage(struct secrets *secrets, int usage_type, const char *usage_id,
@@ -158,25 +140,23 @@ static const unsigned list_groups[] = {
         SECRET_LIST_PRIVATE | SECRET_LIST_NO_PRIVATE,
 };
 
-static unsigned list_bits(const struct managed *object)
+static unsigned describe(const void *object)
 {
-        const struct secret_def *def = secret_def_of(managed_state_get_definition(object->published));
+        const struct secret_def *def = secret_get_def(object);
 
         return (unsigned)(def->ephemeral ? SECRET_LIST_EPHEMERAL : SECRET_LIST_NO_EPHEMERAL) |
                (def->is_private ? SECRET_LIST_PRIVATE : SECRET_LIST_NO_PRIVATE);
 }
 
-static const struct registry_filter list_filter = {
+static const struct filter list_filter = {
         .groups = list_groups,
         .n_groups = G_N_ELEMENTS(list_groups),
-        .describe = list_bits,
+        .describe = describe,
 };
 
 GPtrArray *secret_list(struct secrets *secrets, unsigned flags, GError **error)
 {
-        if (!secret_check_flags(flags, list_groups[0] | list_groups[1], "ListSecrets", error))
-                return NULL;
-        return registry_select(secrets->registry, &list_filter, flags);
+        return registry_select(secrets->registry, &list_filter, flags, "ListSecrets", error);
 }
 
 /* ---- reads ---- */

@@ -80,12 +80,6 @@ static struct pool_def *parse(struct storage *storage, const char *xml, bool val
         return g_steal_pointer(&def);
 }
 
-static void fail(GError *error, managed_done done, void *data)
-{
-        done(NULL, error, data);
-        g_error_free(error);
-}
-
 void storage_pool_define_xml(struct storage *storage, const char *xml, unsigned flags, managed_done done,
                              void *data)
 {
@@ -97,7 +91,7 @@ void storage_pool_define_xml(struct storage *storage, const char *xml, unsigned 
         if (def)
                 registry_define(storage->pools, &def->base, claim_done, claim_new(storage, def, done, data));
         else
-                fail(error, done, data);
+                managed_fail(error, done, data);
 }
 
 /* ---- build, and start after it ---- */
@@ -148,8 +142,8 @@ void storage_pool_build(struct storage_pool *pool, unsigned flags, managed_done 
         op->done = done;
         op->data = data;
         if (storage_check_flags(flags, BUILD_FLAGS, "Build", &error) &&
-            storage_check_exclusive(flags, POOL_BUILD_OVERWRITE, POOL_BUILD_NO_OVERWRITE,
-                                    "OVERWRITE and NO_OVERWRITE", &error))
+            flags_check_exclusive(flags, POOL_BUILD_OVERWRITE | POOL_BUILD_NO_OVERWRITE, ERROR_FROM_STORAGE,
+                                  "OVERWRITE and NO_OVERWRITE", &error))
                 operation_run(op);
         else
                 operation_refuse(op, error);
@@ -164,9 +158,10 @@ void storage_pool_build(struct storage_pool *pool, unsigned flags, managed_done 
 static bool check_create_flags(unsigned flags, const char *function, GError **error)
 {
         return storage_check_flags(flags, CREATE_FLAGS, function, error) &&
-               storage_check_exclusive(flags, STORAGE_POOL_CREATE_WITH_BUILD_OVERWRITE,
-                                       STORAGE_POOL_CREATE_WITH_BUILD_NO_OVERWRITE,
-                                       "BUILD_OVERWRITE and BUILD_NO_OVERWRITE", error);
+               flags_check_exclusive(flags,
+                                     STORAGE_POOL_CREATE_WITH_BUILD_OVERWRITE |
+                                             STORAGE_POOL_CREATE_WITH_BUILD_NO_OVERWRITE,
+                                     ERROR_FROM_STORAGE, "BUILD_OVERWRITE and BUILD_NO_OVERWRITE", error);
 }
 
 static unsigned build_flags(unsigned create_flags)
@@ -178,18 +173,27 @@ static unsigned build_flags(unsigned create_flags)
         return POOL_BUILD_NEW;
 }
 
-struct create {
+/* What a pool is started from. */
+struct origin {
         struct pool_def *def; /* ref; NULL: the persistent one */
         GBytes *secret;       /* ref; NULL: none needed */
-        managed_done done;
-        void *data; /* owned by done */
 };
+
+static void origin_free(void *data)
+{
+        struct origin *origin = data;
+
+        pool_def_unref(origin->def);
+        if (origin->secret)
+                g_bytes_unref(origin->secret);
+        g_free(origin);
+}
 
 static bool create_work(struct managed *object, void *data, GError **error)
 {
-        const struct create *create = data;
+        const struct origin *origin = data;
         struct storage_pool *pool = storage_pool_from(object);
-        struct pool_def *def = create->def;
+        struct pool_def *def = origin->def;
 
         if (!def && !storage_pool_require_inactive(pool, "already", error))
                 return false;
@@ -197,31 +201,19 @@ static bool create_work(struct managed *object, void *data, GError **error)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID,
                                  "pool is already active as '%s'", managed_get_current_name(object));
         return storage_pool_require_idle(pool, error) &&
-               storage_pool_start(pool, def ? def : storage_pool_get_def(pool), create->secret, error);
-}
-
-static void create_done(struct managed *object, const GError *error, void *data)
-{
-        struct create *create = data;
-
-        create->done(object, error, create->data);
-        pool_def_unref(create->def);
-        if (create->secret)
-                g_bytes_unref(create->secret);
-        g_free(create);
+               storage_pool_start(pool, def ? def : storage_pool_get_def(pool), origin->secret, error);
 }
 
 /* Builds the pool first when flags ask for it. Takes def, which may be NULL. */
 static void create(struct storage_pool *pool, struct pool_def *def, GBytes *secret, unsigned flags,
                    managed_done done, void *data)
 {
+        struct managed_task task = { .work = create_work, .free_args = origin_free };
         struct operation *op;
-        struct create *call;
 
         if (!(flags & CREATE_FLAGS)) {
-                call = g_new(struct create, 1);
-                *call = (struct create){ def, secret, done, data };
-                managed_run(&pool->base, MANAGED_IN_TURN, create_work, create_done, call);
+                task.args = g_memdup2(&(const struct origin){ def, secret }, sizeof(struct origin));
+                managed_run_task(&pool->base, &task, done, data);
                 return;
         }
         op = operation_new(&build_steps, pool);
@@ -247,7 +239,7 @@ void storage_pool_create(struct storage_pool *pool, unsigned flags, managed_done
             storage_get_secret(pool->storage, ref, &secret, &error))
                 create(pool, NULL, secret, flags, done, data);
         else
-                fail(error, done, data);
+                managed_fail(error, done, data);
 }
 
 void storage_pool_create_xml(struct storage *storage, const char *xml, unsigned flags, managed_done done,
@@ -270,7 +262,7 @@ void storage_pool_create_xml(struct storage *storage, const char *xml, unsigned 
         if (secret)
                 g_bytes_unref(secret);
         pool_def_unref(def);
-        fail(error, done, data);
+        managed_fail(error, done, data);
 }
 
 /* ---- undefine, autostart ---- */

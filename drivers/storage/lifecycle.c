@@ -180,12 +180,6 @@ static bool refresh_work(struct managed *object, void *data, GError **error)
                storage_pool_scan(pool, refresh_event_new(), error);
 }
 
-static void fail(GError *error, managed_done done, void *data)
-{
-        done(NULL, error, data);
-        g_error_free(error);
-}
-
 void storage_pool_refresh(struct storage_pool *pool, unsigned flags, managed_done done, void *data)
 {
         GError *error = NULL;
@@ -193,19 +187,12 @@ void storage_pool_refresh(struct storage_pool *pool, unsigned flags, managed_don
         if (storage_check_flags(flags, 0, "Refresh", &error))
                 managed_run(&pool->base, MANAGED_IN_TURN, refresh_work, done, data);
         else
-                fail(error, done, data);
+                managed_fail(error, done, data);
 }
-
-struct delete
-{
-        unsigned flags;
-        managed_done done;
-        void *data; /* owned by done */
-};
 
 static bool delete_work(struct managed *object, void *data, GError **error)
 {
-        const struct delete *delete = data;
+        const unsigned *flags = data;
         struct storage_pool *pool = storage_pool_from(object);
         const struct backend *backend;
         struct backend_context context;
@@ -221,32 +208,23 @@ static bool delete_work(struct managed *object, void *data, GError **error)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
                                  "pool does not support pool deletion");
         storage_pool_get_context(pool, pool->base.lane, NULL, def, NULL, &context);
-        if (!backend->remove(&context, delete->flags, error))
+        if (!backend->remove(&context, *flags, error))
                 return false;
         managed_emit(object, managed_event_new(STORAGE_POOL_EVENT_DELETED, 0));
         return true;
-}
-
-static void delete_done(struct managed *object, const GError *error, void *data)
-{
-        struct delete *delete = data;
-
-        delete->done(object, error, delete->data);
-        g_free(delete);
 }
 
 #define DELETE_ZEROED 1
 
 void storage_pool_delete(struct storage_pool *pool, unsigned flags, managed_done done, void *data)
 {
-        struct delete *delete;
+        struct managed_task task = { .work = delete_work };
         GError *error = NULL;
 
         if (!storage_check_flags(flags, DELETE_ZEROED, "Delete", &error)) {
-                fail(error, done, data);
+                managed_fail(error, done, data);
                 return;
         }
-        delete = g_new(struct delete, 1);
-        *delete = (struct delete){ flags, done, data };
-        managed_run(&pool->base, MANAGED_IN_TURN, delete_work, delete_done, delete);
+        task.args = g_memdup2(&flags, sizeof(flags));
+        managed_run_task(&pool->base, &task, done, data);
 }

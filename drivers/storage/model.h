@@ -3,7 +3,9 @@
 
 /* Between the files of the storage model. Lane means the pool's lane. */
 
+#include "base/flags.h"
 #include "base/job.h"
+#include "base/listeners.h"
 #include "drivers/storage/backend.h"
 #include "drivers/storage/storage.h"
 
@@ -24,7 +26,7 @@ struct storage {
         /* loop */
         struct registry *pools;  /* owned */
         GPtrArray *shown;        /* owned; pools with volumes, borrowed */
-        GArray *listeners;       /* owned */
+        struct listeners listeners; /* storage_volumes_listener */
         struct secrets *secrets; /* borrowed; NULL: none */
         GPtrArray *claims;       /* of struct definition, borrowed: pools on their way */
         unsigned transfers;      /* uploads and downloads that run */
@@ -46,10 +48,10 @@ static inline struct pool_def *storage_pool_get_def(const struct storage_pool *p
         return pool_def_of(managed_state_get_definition(pool->base.current));
 }
 
-/* "unsupported flags (0x..)" unless flags has no bit outside allowed. */
-bool storage_check_flags(unsigned flags, unsigned allowed, const char *function, GError **error);
-/* ERROR_INVALID_ARG when flags has both a and b; names: "A and B". */
-bool storage_check_exclusive(unsigned flags, unsigned a, unsigned b, const char *names, GError **error);
+static inline bool storage_check_flags(unsigned flags, unsigned allowed, const char *function, GError **error)
+{
+        return flags_check(flags, allowed, ERROR_FROM_STORAGE, function, error);
+}
 
 /* Any thread. */
 const struct backend *storage_get_backend(const struct storage *storage, enum pool_type type, GError **error);

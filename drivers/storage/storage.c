@@ -91,11 +91,6 @@ const struct managed_kind storage_pool_kind = {
 
 /* ---- volumes on the whole connection ---- */
 
-struct listener {
-        storage_volumes_listener fn;
-        void *data; /* borrowed */
-};
-
 static struct volume_set *volumes_of(const struct managed_state *state)
 {
         return state ? ((const struct storage_pool_state *)state)->volumes : NULL;
@@ -113,30 +108,17 @@ static void follow_volumes(const struct registry_change *change, void *data)
                 g_ptr_array_add(storage->shown, pool);
         else if (!after)
                 g_ptr_array_remove(storage->shown, pool);
-        for (unsigned i = 0; i < storage->listeners->len; i++) {
-                const struct listener *listener = &g_array_index(storage->listeners, struct listener, i);
-
-                listener->fn(pool, before, after, listener->data);
-        }
+        LISTENERS_TELL(&storage->listeners, storage_volumes_listener, pool, before, after);
 }
 
 void storage_listen_volumes(struct storage *storage, storage_volumes_listener listener, void *data)
 {
-        struct listener entry = { listener, data };
-
-        g_array_append_val(storage->listeners, entry);
+        listeners_add(&storage->listeners, LISTENER(listener), data);
 }
 
 void storage_unlisten_volumes(struct storage *storage, storage_volumes_listener listener, void *data)
 {
-        for (unsigned i = 0; i < storage->listeners->len; i++) {
-                const struct listener *entry = &g_array_index(storage->listeners, struct listener, i);
-
-                if (entry->fn == listener && entry->data == data) {
-                        g_array_remove_index(storage->listeners, i);
-                        return;
-                }
-        }
+        listeners_remove(&storage->listeners, LISTENER(listener), data);
 }
 
 /* ---- the storage of a connection ---- */
@@ -154,7 +136,6 @@ struct storage *storage_new(struct loop *loop, struct pool *pool, struct job_lis
         storage->shown = g_ptr_array_new();
         storage->no_volumes = volume_set_new(none);
         storage->claims = g_ptr_array_new();
-        storage->listeners = g_array_new(FALSE, FALSE, sizeof(struct listener));
         storage->pools = registry_new(&storage_pool_kind, storage, loop, pool, state_dir);
         registry_listen(storage->pools, follow_volumes, storage);
         return storage;
@@ -167,7 +148,7 @@ void storage_free(struct storage *storage)
         registry_free(storage->pools);
         g_ptr_array_unref(storage->shown);
         volume_set_unref(storage->no_volumes);
-        g_array_unref(storage->listeners);
+        listeners_done(&storage->listeners);
         g_ptr_array_unref(storage->claims);
         g_free(storage->runtime_dir);
         g_free(storage);
@@ -176,11 +157,6 @@ void storage_free(struct storage *storage)
 struct registry *storage_get_registry(const struct storage *storage)
 {
         return storage->pools;
-}
-
-struct job_list *storage_get_jobs(const struct storage *storage)
-{
-        return storage->jobs;
 }
 
 const struct backend *storage_get_backend(const struct storage *storage, enum pool_type type, GError **error)
@@ -205,60 +181,19 @@ bool storage_get_secret(struct storage *storage, const struct secret_ref *ref, G
         return *value != NULL;
 }
 
-/* ---- shared by the model's files ---- */
-
-bool storage_check_flags(unsigned flags, unsigned allowed, const char *function, GError **error)
-{
-        if ((flags & ~allowed) == 0)
-                return true;
-        return error_set(error, ERROR_FROM_STORAGE, ERROR_INVALID_ARG,
-                         "unsupported flags (0x%x) in function %s", flags & ~allowed, function);
-}
-
-bool storage_check_exclusive(unsigned flags, unsigned a, unsigned b, const char *names, GError **error)
-{
-        if (!(flags & a) || !(flags & b))
-                return true;
-        return error_set(error, ERROR_FROM_STORAGE, ERROR_INVALID_ARG, "flags %s exclude each other", names);
-}
-
 /* ---- pools: lookups ---- */
 
 struct storage_pool *storage_pool_lookup_name(struct storage *storage, const char *name, GError **error)
 {
-        struct managed *object = registry_find_name(storage->pools, name);
-
-        if (!object) {
-                g_autofree char *quoted = error_quote(name);
-
-                error_set(error, ERROR_FROM_STORAGE, ERROR_NO_STORAGE_POOL,
-                          "no storage pool with matching name '%s'", quoted);
-        }
-        return storage_pool_from(object);
+        return storage_pool_from(registry_lookup_name(storage->pools, name, error));
 }
 
 struct storage_pool *storage_pool_lookup_uuid(struct storage *storage, const char *uuid, GError **error)
 {
-        char text[UUID_STRING_LENGTH + 1];
-        struct uuid parsed;
-        struct managed *object;
-
-        if (!uuid_parse(&parsed, uuid, error))
-                return NULL;
-        object = registry_find_uuid(storage->pools, &parsed);
-        if (!object)
-                error_set(error, ERROR_FROM_STORAGE, ERROR_NO_STORAGE_POOL,
-                          "no storage pool with matching uuid '%s'", uuid_format(&parsed, text));
-        return storage_pool_from(object);
-}
-
-struct storage_pool *storage_pool_find_pending(struct storage *storage, const struct uuid *uuid)
-{
-        return storage_pool_from(registry_find_pending(storage->pools, uuid));
+        return storage_pool_from(registry_lookup_uuid(storage->pools, uuid, error));
 }
 
 #define LIST_TYPES (((1u << POOL_TYPE_COUNT) - 1) * STORAGE_POOL_LIST_DIR)
-#define LIST_ALL   (63u | LIST_TYPES)
 
 /* Bits of one group are alternatives; no bit of a group asks for all. */
 static const unsigned list_groups[] = {
@@ -268,29 +203,31 @@ static const unsigned list_groups[] = {
         LIST_TYPES,
 };
 
-static unsigned list_bits(const struct managed *object)
+static unsigned describe(const void *object)
 {
-        const struct managed_state *state = object->published;
-        unsigned bits = (unsigned)STORAGE_POOL_LIST_DIR
-                        << pool_def_of(managed_state_get_definition(state))->type;
+        static const struct managed_flags common = {
+                .active = STORAGE_POOL_LIST_ACTIVE,
+                .inactive = STORAGE_POOL_LIST_INACTIVE,
+                .persistent = STORAGE_POOL_LIST_PERSISTENT,
+                .transient = STORAGE_POOL_LIST_TRANSIENT,
+                .autostart = STORAGE_POOL_LIST_AUTOSTART,
+                .no_autostart = STORAGE_POOL_LIST_NO_AUTOSTART,
+        };
+        const struct managed_state *state = ((const struct managed *)object)->published;
+        enum pool_type type = pool_def_of(managed_state_get_definition(state))->type;
 
-        bits |= state->active ? STORAGE_POOL_LIST_ACTIVE : STORAGE_POOL_LIST_INACTIVE;
-        bits |= state->persistent ? STORAGE_POOL_LIST_PERSISTENT : STORAGE_POOL_LIST_TRANSIENT;
-        bits |= state->autostart ? STORAGE_POOL_LIST_AUTOSTART : STORAGE_POOL_LIST_NO_AUTOSTART;
-        return bits;
+        return managed_state_describe(state, &common) | (unsigned)STORAGE_POOL_LIST_DIR << type;
 }
 
-static const struct registry_filter list_filter = {
+static const struct filter list_filter = {
         .groups = list_groups,
         .n_groups = G_N_ELEMENTS(list_groups),
-        .describe = list_bits,
+        .describe = describe,
 };
 
 GPtrArray *storage_pool_list(struct storage *storage, unsigned flags, GError **error)
 {
-        if (!storage_check_flags(flags, LIST_ALL, "ListStoragePools", error))
-                return NULL;
-        return registry_select(storage->pools, &list_filter, flags);
+        return registry_select(storage->pools, &list_filter, flags, "ListStoragePools", error);
 }
 
 /* ---- pools: reads ---- */

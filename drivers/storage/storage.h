@@ -108,7 +108,6 @@ bool storage_load(struct storage *storage, GError **error);
 void storage_autostart(struct storage *storage, loop_fn done, void *data);
 
 struct registry *storage_get_registry(const struct storage *storage);
-struct job_list *storage_get_jobs(const struct storage *storage);
 
 /* Where the passphrases, passwords and keys come from; borrowed, outlives it. Without them, what needs one
  * fails. */
@@ -130,8 +129,6 @@ void storage_unlisten_volumes(struct storage *storage, storage_volumes_listener 
 
 struct storage_pool *storage_pool_lookup_name(struct storage *storage, const char *name, GError **error);
 struct storage_pool *storage_pool_lookup_uuid(struct storage *storage, const char *uuid, GError **error);
-/* Also one whose define is still on its way; for calls that run in the lane. NULL when there is none. */
-struct storage_pool *storage_pool_find_pending(struct storage *storage, const struct uuid *uuid);
 
 /* virConnectListAllStoragePoolsFlags */
 enum storage_pool_list_flags {
@@ -219,7 +216,7 @@ struct volume *storage_volume_lookup_key(struct storage *storage, const char *ke
  */
 struct volume *storage_volume_lookup_path(struct storage *storage, const char *path, GError **error);
 struct volume *storage_volume_lookup_name(struct storage_pool *pool, const char *name, GError **error);
-/* NULL with ERROR_NO_STORAGE_POOL when the volume is in no active pool (any more). */
+/* NULL with ERROR_NO_STORAGE_VOL when the volume is in no active pool (any more). */
 struct storage_pool *storage_volume_get_pool(struct storage *storage, const struct volume *volume,
                                              GError **error);
 /* The set, borrowed; NULL with an error when the pool is inactive; an empty pool gives an empty set. */
