@@ -6,7 +6,7 @@
 #include "drivers/domain/domain.h"
 
 #include "drivers/domain/edit-xml.h"
-#include "drivers/domain/model.h"
+#include "drivers/domain/modify.h"
 
 #include <string.h>
 
@@ -98,41 +98,15 @@ void domain_define_xml(struct domain_driver *driver, const char *xml, unsigned f
         domain_parse(driver, xml, flags & DOMAIN_DEFINE_VALIDATE, define_parsed, define);
 }
 
-/* ---- calls with arguments of their own ---- */
-
-struct change {
-        unsigned flags;
-        int type;
-        char *text, *key, *uri; /* owned; text is the new name of a rename */
-        managed_done done;
-        void *data; /* owned by done */
-};
-
-static struct change *change_new(unsigned flags, managed_done done, void *data)
-{
-        struct change *change = g_new0(struct change, 1);
-
-        change->flags = flags;
-        change->done = done;
-        change->data = data;
-        return change;
-}
-
-static void change_done(struct managed *object, const GError *error, void *data)
-{
-        struct change *change = data;
-
-        if (change->done)
-                change->done(object, error, change->data);
-        g_free(change->text);
-        g_free(change->key);
-        g_free(change->uri);
-        g_free(change);
-}
-
 /* ---- undefine ---- */
 
 #define UNDEFINE_FLAGS 0x7f
+
+struct undefine {
+        unsigned flags;
+        managed_done done;
+        void *data; /* owned by done */
+};
 
 static bool check_undefine_flags(unsigned flags, GError **error)
 {
@@ -158,7 +132,7 @@ static bool undefine_work(struct managed *object, void *data, GError **error)
                 return false;
         if (!object->current->active && ops->undefine &&
             !ops->undefine(domain, domain_def_of(object->current->persistent),
-                           ((const struct change *)data)->flags, error))
+                           ((const struct undefine *)data)->flags, error))
                 return false;
         if (!registry_erase(object, error))
                 return false;
@@ -171,66 +145,85 @@ static bool undefine_work(struct managed *object, void *data, GError **error)
         return true;
 }
 
+static void undefine_done(struct managed *object, const GError *error, void *data)
+{
+        struct undefine *undefine = data;
+
+        undefine->done(object, error, undefine->data);
+        g_free(undefine);
+}
+
 void domain_undefine(struct domain *domain, unsigned flags, managed_done done, void *data)
 {
+        struct undefine *undefine;
         GError *error = NULL;
 
-        if (check_undefine_flags(flags, &error))
-                managed_run(&domain->base, MANAGED_IN_TURN, undefine_work, change_done,
-                            change_new(flags, done, data));
-        else
+        if (!check_undefine_flags(flags, &error)) {
                 managed_fail(error, done, data);
+                return;
+        }
+        undefine = g_new(struct undefine, 1);
+        *undefine = (struct undefine){ flags, done, data };
+        managed_run(&domain->base, MANAGED_IN_TURN, undefine_work, undefine_done, undefine);
 }
 
 /* ---- rename ---- */
 
-static struct domain_def *renamed(const struct domain_def *def, const char *name, GError **error)
-{
-        struct domain_edit *edit = domain_edit_new(def, error);
+struct rename {
+        char *name; /* owned; reserved in the registry */
+        managed_done done;
+        void *data; /* owned by done */
+};
 
-        if (!edit)
-                return NULL;
-        domain_edit_set_name(edit, name);
-        return domain_edit_commit(edit, error);
+static bool edit_name(struct domain_edit *edit, const struct domain_def *def,
+                      const struct domain_change *change, enum domain_affect side, GError **error)
+{
+        domain_edit_set_name(edit, ((const struct rename *)change->args)->name);
+        return true;
 }
 
-static bool rename_work(struct managed *object, void *data, GError **error)
+static struct managed_event *undefined_event(const struct domain_change *change)
 {
-        const struct change *change = data;
-        struct managed_state *state;
-        struct domain_def *def;
+        return managed_event_new(DOMAIN_EVENT_UNDEFINED, DOMAIN_EVENT_UNDEFINED_RENAMED);
+}
 
-        if (!managed_require_inactive(object, error) || !managed_require_persistent(object, error))
-                return false;
-        def = renamed(domain_def_of(object->current->persistent), change->text, error);
-        if (!def)
-                return false;
-        if (!registry_store(object, &def->base, error)) {
-                domain_def_unref(def);
-                return false;
-        }
-        managed_emit(object, managed_event_new(DOMAIN_EVENT_UNDEFINED, DOMAIN_EVENT_UNDEFINED_RENAMED));
-        state = managed_edit(object);
-        managed_state_take_persistent(state, &def->base);
-        managed_publish(object, state, managed_event_new(DOMAIN_EVENT_DEFINED, DOMAIN_EVENT_DEFINED_RENAMED));
-        return true;
+static struct managed_event *defined_event(const struct domain_change *change)
+{
+        return managed_event_new(DOMAIN_EVENT_DEFINED, DOMAIN_EVENT_DEFINED_RENAMED);
 }
 
 static void rename_done(struct managed *object, const GError *error, void *data)
 {
-        struct change *change = data;
+        const struct rename *rename = data;
 
-        if (error)
-                registry_release_name(object, change->text);
-        change_done(object, error, data);
+        if (object && error)
+                registry_release_name(object, rename->name);
+        rename->done(object, error, rename->data);
 }
+
+static void rename_free(void *data)
+{
+        struct rename *rename = data;
+
+        g_free(rename->name);
+        g_free(rename);
+}
+
+static const struct domain_modification rename_row = {
+        .function = "Rename",
+        .inactive = true,
+        .edit = edit_name,
+        .announce = undefined_event,
+        .event = defined_event,
+        .args_free = rename_free,
+};
 
 void domain_rename(struct domain *domain, const char *name, unsigned flags, managed_done done, void *data)
 {
-        struct change *change;
+        struct rename *rename;
         GError *error = NULL;
 
-        if (!domain_check_flags(flags, 0, "Rename", &error)) {
+        if (!domain_check_flags(flags, rename_row.flags, rename_row.function, &error)) {
                 managed_fail(error, done, data);
                 return;
         }
@@ -244,9 +237,9 @@ void domain_rename(struct domain *domain, const char *name, unsigned flags, mana
                 managed_fail(error, done, data);
                 return;
         }
-        change = change_new(flags, done, data);
-        change->text = g_strdup(name);
-        managed_run(&domain->base, MANAGED_IN_TURN, rename_work, rename_done, change);
+        rename = g_new(struct rename, 1);
+        *rename = (struct rename){ g_strdup(name), done, data };
+        domain_modify(domain, &rename_row, rename, flags, rename_done, rename);
 }
 
 /* ---- autostart ---- */
@@ -258,72 +251,59 @@ void domain_set_autostart(struct domain *domain, bool autostart, managed_done do
 
 /* ---- metadata ---- */
 
-static struct domain_def *with_metadata(const struct definition *definition, const struct change *change,
-                                        GError **error)
-{
-        struct domain_edit *edit = domain_edit_new((const struct domain_def *)definition, error);
+struct metadata {
+        int type;               /* enum domain_metadata_type */
+        char *text, *key, *uri; /* owned; NULL: none */
+};
 
-        if (!edit)
-                return NULL;
-        switch (change->type) {
+static bool edit_metadata(struct domain_edit *edit, const struct domain_def *def,
+                          const struct domain_change *change, enum domain_affect side, GError **error)
+{
+        const struct metadata *metadata = change->args;
+
+        switch (metadata->type) {
         case DOMAIN_METADATA_DESCRIPTION:
-                domain_edit_set_description(edit, change->text);
+                domain_edit_set_description(edit, metadata->text);
                 break;
         case DOMAIN_METADATA_TITLE:
-                domain_edit_set_title(edit, change->text);
+                domain_edit_set_title(edit, metadata->text);
                 break;
         case DOMAIN_METADATA_ELEMENT:
-                domain_edit_set_metadata(edit, change->text, change->key, change->uri);
+                domain_edit_set_metadata(edit, metadata->text, metadata->key, metadata->uri);
                 break;
         }
-        return domain_edit_commit(edit, error);
-}
-
-static struct managed_event *metadata_event(const struct change *change)
-{
-        struct domain_event *event = domain_event_new(DOMAIN_EVENT_METADATA_CHANGE);
-
-        event->base.type = change->type;
-        event->text[0] = g_strdup(change->uri);
-        return &event->base;
-}
-
-static bool metadata_work(struct managed *object, void *data, GError **error)
-{
-        const struct change *change = data;
-        unsigned affect = change->flags;
-        CLEANUP(definition_unref) struct definition *live = NULL;
-        CLEANUP(definition_unref) struct definition *config = NULL;
-        struct managed_state *state;
-
-        if (!managed_require_known(object, error))
-                return false;
-        if (affect == DOMAIN_AFFECT_CURRENT)
-                affect = object->current->active ? DOMAIN_AFFECT_LIVE : DOMAIN_AFFECT_CONFIG;
-        if ((affect & DOMAIN_AFFECT_LIVE) && !managed_require_active(object, error))
-                return false;
-        if ((affect & DOMAIN_AFFECT_CONFIG) && !managed_require_persistent(object, error))
-                return false;
-        if (affect & DOMAIN_AFFECT_LIVE) {
-                live = (struct definition *)with_metadata(object->current->active, change, error);
-                if (!live)
-                        return false;
-        }
-        if (affect & DOMAIN_AFFECT_CONFIG) {
-                config = (struct definition *)with_metadata(object->current->persistent, change, error);
-                if (!config || !registry_store(object, config, error))
-                        return false;
-        }
-        state = managed_edit(object);
-        if (live)
-                managed_state_take_active(state, g_steal_pointer(&live));
-        if (config)
-                managed_state_take_persistent(state, g_steal_pointer(&config));
-        domain_publish(domain_from(object), (struct domain_state *)state, metadata_event(change));
         return true;
 }
 
-static bool check_metadata(int type, const char *key, const char *uri, GError **error)
+static struct managed_event *metadata_event(const struct domain_change *change)
+{
+        const struct metadata *metadata = change->args;
+        struct domain_event *event = domain_event_new(DOMAIN_EVENT_METADATA_CHANGE);
+
+        event->base.type = metadata->type;
+        event->text[0] = g_strdup(metadata->uri);
+        return &event->base;
+}
+
+static void metadata_free(void *data)
+{
+        struct metadata *metadata = data;
+
+        g_free(metadata->text);
+        g_free(metadata->key);
+        g_free(metadata->uri);
+        g_free(metadata);
+}
+
+static const struct domain_modification metadata_row = {
+        .function = "SetMetadata",
+        .flags = DOMAIN_AFFECT_LIVE | DOMAIN_AFFECT_CONFIG,
+        .edit = edit_metadata,
+        .event = metadata_event,
+        .args_free = metadata_free,
+};
+
+static bool check_metadata(int type, const char *uri, GError **error)
 {
         if (type < DOMAIN_METADATA_DESCRIPTION || type > DOMAIN_METADATA_ELEMENT)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG, "unknown metadata type %d",
@@ -338,18 +318,19 @@ void domain_set_metadata(struct domain *domain, int type, const char *text, cons
                          unsigned flags, managed_done done, void *data)
 {
         bool element = type == DOMAIN_METADATA_ELEMENT;
-        struct change *change;
+        struct metadata *metadata;
         GError *error = NULL;
 
-        if (!domain_check_flags(flags, DOMAIN_AFFECT_LIVE | DOMAIN_AFFECT_CONFIG, "SetMetadata", &error) ||
-            !check_metadata(type, key, uri, &error)) {
+        if (!check_metadata(type, uri, &error)) {
                 managed_fail(error, done, data);
                 return;
         }
-        change = change_new(flags, done, data);
-        change->type = type;
-        change->text = text && *text ? g_strdup(text) : NULL;
-        change->key = element ? g_strdup(key) : NULL;
-        change->uri = element ? g_strdup(uri) : NULL;
-        managed_run(&domain->base, MANAGED_IN_TURN, metadata_work, change_done, change);
+        metadata = g_new(struct metadata, 1);
+        *metadata = (struct metadata){
+                .type = type,
+                .text = text && *text ? g_strdup(text) : NULL,
+                .key = element ? g_strdup(key) : NULL,
+                .uri = element ? g_strdup(uri) : NULL,
+        };
+        domain_modify(domain, &metadata_row, metadata, flags, done, data);
 }

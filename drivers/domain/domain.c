@@ -12,6 +12,7 @@
 #include "drivers/domain/edit-xml.h"
 #include "drivers/domain/live-xml.h"
 #include "drivers/domain/model.h"
+#include "drivers/domain/modify.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -348,33 +349,6 @@ bool domain_is_updated(const struct domain *domain)
         return domain_get_published(domain)->updated;
 }
 
-/* The definition that LIVE and CONFIG mean; both at once is an error for a read. */
-static const struct domain_def *choose_def(const struct domain *domain, unsigned flags, GError **error)
-{
-        const struct managed_state *state = domain->base.published;
-        const char *name = managed_state_get_name(state);
-        unsigned affect = flags & (DOMAIN_AFFECT_LIVE | DOMAIN_AFFECT_CONFIG);
-
-        if (affect == (DOMAIN_AFFECT_LIVE | DOMAIN_AFFECT_CONFIG)) {
-                error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
-                          "flags LIVE and CONFIG exclude each other in a query of domain '%s'", name);
-                return NULL;
-        }
-        if (affect == DOMAIN_AFFECT_LIVE && !state->active) {
-                error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID, "domain '%s' is not running",
-                          name);
-                return NULL;
-        }
-        if (affect == DOMAIN_AFFECT_CONFIG && !state->persistent) {
-                error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID, "domain '%s' is transient",
-                          name);
-                return NULL;
-        }
-        if (affect == DOMAIN_AFFECT_CONFIG)
-                return domain_def_of(state->persistent);
-        return domain_def_of(managed_state_get_definition(state));
-}
-
 static bool make_migratable(const struct definition *active, bool secure, const char **text, char **made,
                             GError **error)
 {
@@ -463,7 +437,7 @@ bool domain_get_max_memory(const struct domain *domain, unsigned flags, uint64_t
 
         if (!domain_check_flags(flags, DOMAIN_AFFECT_LIVE | DOMAIN_AFFECT_CONFIG, "GetMaxMemory", error))
                 return false;
-        def = choose_def(domain, flags, error);
+        def = domain_choose_def(domain->base.published, flags, error);
         if (!def)
                 return false;
         *kib = def->memory_kib;
@@ -478,7 +452,7 @@ bool domain_get_vcpus(const struct domain *domain, unsigned flags, unsigned *vcp
         if (!domain_check_flags(flags, DOMAIN_AFFECT_LIVE | DOMAIN_AFFECT_CONFIG | maximum, "GetVcpus",
                                 error))
                 return false;
-        def = choose_def(domain, flags, error);
+        def = domain_choose_def(domain->base.published, flags, error);
         if (!def)
                 return false;
         *vcpus = flags & maximum ? def->max_vcpus : def->vcpus;
@@ -492,7 +466,7 @@ bool domain_get_metadata(const struct domain *domain, int type, const char *uri,
 
         if (!domain_check_flags(flags, DOMAIN_AFFECT_LIVE | DOMAIN_AFFECT_CONFIG, "GetMetadata", error))
                 return false;
-        def = choose_def(domain, flags, error);
+        def = domain_choose_def(domain->base.published, flags, error);
         if (!def)
                 return false;
         switch (type) {

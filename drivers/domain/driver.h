@@ -65,6 +65,12 @@ struct domain_driver_ops {
          * choice. */
         bool (*shutdown)(struct domain *domain, unsigned mode, GError **error);
         bool (*reboot)(struct domain *domain, unsigned mode, GError **error);
+        /*
+         * Makes sure that a running guest can be talked to (connects to it again if need be), and publishes
+         * what it finds changed. Before changes of the guest that the model makes of a row
+         * (drivers/domain/modify.h). NULL: it always can.
+         */
+        bool (*reach)(struct domain *domain, GError **error);
         /* Writes the status document of a running domain after a change of state made by the model. May be
          * NULL. */
         void (*save_status)(struct domain *domain, const struct domain_state *state);

@@ -275,6 +275,11 @@ static bool reboot(struct domain *domain, unsigned mode, GError **error)
                press_power_button(domain, !action || strcmp(action, "destroy") != 0, error);
 }
 
+static bool reach(struct domain *domain, GError **error)
+{
+        return guest_get_monitor(guest_of(domain), error) != NULL;
+}
+
 static void save_status(struct domain *domain, const struct domain_state *state)
 {
         struct guest *guest = guest_of(domain);
@@ -338,6 +343,7 @@ static const struct domain_driver_ops qemu_ops = {
         .reset = reset,
         .shutdown = shut_down,
         .reboot = reboot,
+        .reach = reach,
         .save_status = save_status,
         .live_free = live_free,
         .undefine = undefine,
