@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The fake driver. Its operations run in the lanes of the domains, all else on the loop.
+ */
+#include "fake-driver.h"
+
+#include "base/lane.h"
+#include "base/loop.h"
+#include "base/pool.h"
+#include "drivers/domain/live-xml.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct fake_driver *fake_of(const struct domain *domain)
+{
+        return (struct fake_driver *)domain->driver;
+}
+
+/* ---- operations ---- */
+
+bool fake_driver_call(struct domain *domain, const char *name, GError **error)
+{
+        struct fake_driver *fake = fake_of(domain);
+
+        g_assert(in_lane(domain->base.lane));
+        g_string_append_printf(fake->calls, "%s ", name);
+        if (g_strcmp0(fake->block, name) == 0) {
+                ck_assert_int_eq(lane_wait(domain->base.lane, -1, 0, NULL, LANE_FOREVER), LANE_INTERRUPTED);
+                return error_set(error, ERROR_FROM_TEST, ERROR_OPERATION_ABORTED, "%s was interrupted", name);
+        }
+        if (g_strcmp0(fake->fail, name) == 0)
+                return error_set(error, ERROR_FROM_TEST, ERROR_OPERATION_FAILED, "told to fail: %s", name);
+        return true;
+}
+
+static void prepare(struct domain_driver *driver, const char *type, const char *arch, const char *machine,
+                    const char *emulator, domain_driver_prepared done, void *data)
+{
+        const struct domain_machine resolved = { .type = "test", .arch = "x86_64", .machine = machine };
+
+        done(&resolved, NULL, data);
+}
+
+static bool start(struct domain *domain, struct domain_state *state, unsigned flags, GError **error)
+{
+        struct domain_def *active;
+
+        if (!fake_driver_call(domain, "start", error))
+                return false;
+        active = domain_def_activate((const struct domain_def *)state->base.active, state->id, error);
+        if (!active)
+                return false;
+        managed_state_take_active(&state->base, &active->base);
+        return true;
+}
+
+static bool stop(struct domain *domain, bool graceful, GError **error)
+{
+        return fake_driver_call(domain, graceful ? "stop-gracefully" : "stop", error);
+}
+
+static bool suspend(struct domain *domain, GError **error)
+{
+        return fake_driver_call(domain, "suspend", error);
+}
+
+static bool resume(struct domain *domain, GError **error)
+{
+        return fake_driver_call(domain, "resume", error);
+}
+
+static bool reset(struct domain *domain, GError **error)
+{
+        return fake_driver_call(domain, "reset", error);
+}
+
+static bool call_with_mode(struct domain *domain, const char *name, unsigned mode, GError **error)
+{
+        g_autofree char *text = g_strdup_printf("%s-%u", name, mode);
+
+        return fake_driver_call(domain, text, error);
+}
+
+static bool shut_down(struct domain *domain, unsigned mode, GError **error)
+{
+        return call_with_mode(domain, "shutdown", mode, error);
+}
+
+static bool reboot(struct domain *domain, unsigned mode, GError **error)
+{
+        return call_with_mode(domain, "reboot", mode, error);
+}
+
+static bool reach(struct domain *domain, GError **error)
+{
+        return fake_driver_call(domain, "reach", error);
+}
+
+static void save_status(struct domain *domain, const struct domain_state *state)
+{
+        fake_driver_call(domain, "save", NULL);
+}
+
+static void live_free(struct domain *domain)
+{
+}
+
+static bool undefine(struct domain *domain, const struct domain_def *def, unsigned flags, GError **error)
+{
+        return call_with_mode(domain, "undefine", flags, error);
+}
+
+static const struct domain_driver_ops fake_ops = {
+        .name = "Fake",
+        .scheduler = "fair",
+        .prepare = prepare,
+        .start = start,
+        .stop = stop,
+        .suspend = suspend,
+        .resume = resume,
+        .reset = reset,
+        .shutdown = shut_down,
+        .reboot = reboot,
+        .reach = reach,
+        .save_status = save_status,
+        .live_free = live_free,
+        .undefine = undefine,
+};
+
+/* ---- what is published ---- */
+
+static void note(const struct registry_change *change, void *data)
+{
+        const struct managed_state *after = change->after;
+        const struct managed_event *event = change->event;
+        struct fake_driver *fake = data;
+
+        fake->last = (const struct domain_state *)after;
+        g_string_append_printf(fake->journal, "%c%c", after && after->active ? 'A' : '-',
+                               after && after->persistent ? 'P' : '-');
+        if (event)
+                g_string_append_printf(fake->journal, " %s%d:%d.%d", change->before == after ? "+" : "",
+                                       event->id, event->type, event->detail);
+        g_string_append(fake->journal, "; ");
+}
+
+void fake_driver_forget(struct fake_driver *fake)
+{
+        g_string_truncate(fake->calls, 0);
+        g_string_truncate(fake->journal, 0);
+}
+
+/* ---- calls ---- */
+
+void fake_driver_done(struct managed *object, const GError *error, void *data)
+{
+        struct fake_outcome *outcome = data;
+
+        outcome->count++;
+        outcome->object = object;
+        g_free(outcome->error);
+        outcome->error = error ? g_strdup(error->message) : NULL;
+}
+
+void fake_driver_expect(struct fake_driver *fake, struct fake_outcome *outcome, const char *error)
+{
+        while (!outcome->count)
+                loop_step(fake->base.loop, true);
+        ck_assert_uint_eq(outcome->count, 1);
+        ck_assert_pstr_eq(outcome->error, error);
+        g_free(outcome->error);
+        *outcome = (struct fake_outcome){ .object = outcome->object };
+}
+
+static void ignore_queued(void *data)
+{
+}
+
+char *fake_driver_xml(const char *inside)
+{
+        return g_strdup_printf("<domain type='test'><name>" FAKE_NAME "</name><uuid>" FAKE_UUID "</uuid>"
+                               "<memory unit='MiB'>64</memory><vcpu>1</vcpu><os><type>hvm</type></os>%s"
+                               "</domain>",
+                               inside);
+}
+
+struct domain *fake_driver_define(struct fake_driver *fake, char *xml)
+{
+        struct fake_outcome outcome = { 0 };
+
+        domain_define_xml(&fake->base, xml, 0, ignore_queued, fake_driver_done, &outcome);
+        fake_driver_expect(fake, &outcome, NULL);
+        g_free(xml);
+        fake_driver_forget(fake);
+        return (struct domain *)outcome.object;
+}
+
+void fake_driver_start(struct fake_driver *fake, struct domain *domain)
+{
+        struct fake_outcome outcome = { 0 };
+
+        domain_create(domain, 0, NULL, fake_driver_done, &outcome);
+        fake_driver_expect(fake, &outcome, NULL);
+        fake_driver_forget(fake);
+}
+
+struct domain *fake_driver_create(struct fake_driver *fake, char *xml)
+{
+        struct fake_outcome outcome = { 0 };
+
+        domain_create_xml(&fake->base, xml, 0, NULL, ignore_queued, fake_driver_done, &outcome);
+        fake_driver_expect(fake, &outcome, NULL);
+        g_free(xml);
+        fake_driver_forget(fake);
+        return (struct domain *)outcome.object;
+}
+
+/* ---- the store ---- */
+
+static char *path_of(const struct fake_driver *fake, const struct domain *domain, const char *suffix)
+{
+        return g_strdup_printf("%s/%s.xml%s", fake->directory, domain->base.uuid_text, suffix);
+}
+
+/* A file cannot take the place of a directory, not even root's. */
+void fake_driver_break_store(struct fake_driver *fake, const struct domain *domain)
+{
+        g_autofree char *path = path_of(fake, domain, ""), *aside = path_of(fake, domain, ".aside");
+
+        rename(path, aside);
+        ck_assert_int_eq(mkdir(path, 0700), 0);
+}
+
+void fake_driver_mend_store(struct fake_driver *fake, const struct domain *domain)
+{
+        g_autofree char *path = path_of(fake, domain, ""), *aside = path_of(fake, domain, ".aside");
+
+        ck_assert_int_eq(rmdir(path), 0);
+        rename(aside, path);
+}
+
+char *fake_driver_read_file(struct fake_driver *fake, const struct domain *domain)
+{
+        g_autofree char *path = path_of(fake, domain, "");
+        char *text = NULL;
+
+        g_file_get_contents(path, &text, NULL, NULL);
+        return text;
+}
+
+/* ---- new and free ---- */
+
+struct fake_driver *fake_driver_new(void)
+{
+        struct fake_driver *fake = g_new0(struct fake_driver, 1);
+        struct loop *loop = loop_new(NULL);
+
+        fake->directory = g_dir_make_tmp("fake-driver-XXXXXX", NULL);
+        ck_assert_ptr_nonnull(fake->directory);
+        fake->calls = g_string_new(NULL);
+        fake->journal = g_string_new(NULL);
+        domain_driver_init(&fake->base, &fake_ops, loop, pool_new(2, NULL), NULL, "fake:///", fake->directory);
+        ck_assert(registry_load(fake->base.domains, NULL));
+        registry_listen(fake->base.domains, note, fake);
+        return fake;
+}
+
+void fake_driver_free(struct fake_driver *fake)
+{
+        const char *const argv[] = { "rm", "-rf", fake->directory, NULL };
+        struct loop *loop = fake->base.loop;
+
+        pool_free(fake->base.pool);
+        while (loop_step(loop, false))
+                ;
+        domain_driver_done(&fake->base);
+        loop_free(loop);
+        ck_assert(g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL,
+                               NULL));
+        g_string_free(fake->calls, TRUE);
+        g_string_free(fake->journal, TRUE);
+        g_free(fake->directory);
+        g_free(fake);
+}
