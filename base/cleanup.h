@@ -4,8 +4,9 @@
 /*
  * Cleanup of owned locals, beside GLib's g_autoptr and g_autofree (which need typedefs):
  *
- *     CLEANUP(domain_unref) struct domain *domain = ...;      after DEFINE_CLEANUP(struct domain,
- * domain_unref) CLEANUP_FD int fd = open(...);
+ *     DEFINE_CLEANUP(struct domain, domain_unref);            once, in a header
+ *     CLEANUP(domain_unref) struct domain *domain = ...;
+ *     CLEANUP_FD int fd = open(...);
  *
  * Ownership leaves through g_steal_pointer() and fd_steal().
  */

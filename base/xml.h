@@ -25,10 +25,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlDoc, xmlFreeDoc)
  * Parses text (NUL-terminated UTF-8, whatever encoding it declares), which must have root as the name of its
  * root element (NULL: any), in no namespace. Line numbers are kept for xml_error(). White space between
  * elements and processing instructions are dropped from the tree, comments are kept, CDATA becomes text.
- * Errors, all ERROR_FROM_XML with the line: ERROR_XML_DETAIL when text is not well formed ("XML description
- * is not well formed:
- * ..."), ERROR_XML_ERROR when it breaks a bound, has a DOCTYPE or another root. The bounds are checked before
- * anything is built.
+ * Errors, all ERROR_FROM_XML with the line: ERROR_XML_DETAIL when text is not well formed, ERROR_XML_ERROR
+ * when it breaks a bound, has a DOCTYPE or another root. The bounds are checked before anything is built.
  */
 xmlDoc *xml_parse(const char *text, const char *root, GError **error);
 
@@ -42,9 +40,8 @@ bool xml_error(GError **error, const xmlNode *node, const char *format, ...) G_G
 unsigned xml_line(const xmlNode *node);
 
 /*
- * Names below mean elements and attributes without a namespace, as all of libvirt's formats are; those of
- * others
- * (<metadata>, <qemu:commandline>) are found by the _ns functions with the namespace's URI. NULL nodes have
+ * Names below mean elements and attributes without a namespace, as all of libvirt's formats are; what stands
+ * in <metadata> or <qemu:commandline> is found by the _ns functions with the namespace's URI. NULL nodes have
  * no children.
  */
 

@@ -6,10 +6,12 @@
  * handler is written in the bus/ file of its interface, under the prototype in the generated header
  * introspection/<name>.h:
  *
- *     void on_domain_get_state(struct call *call);                            a method; replies now or later
- *     bool get_domain_active(const struct target *, struct marshal_slot *, GError **);   reads a property
- *     void set_domain_autostart(struct call *call, DBusMessageIter *value);   writes one; replies now or
- * later
+ *     void on_domain_get_state(struct call *call);
+ *             a method; replies now or later
+ *     bool get_domain_active(const struct target *target, struct marshal_slot *slot, GError **error);
+ *             reads a property
+ *     void set_domain_autostart(struct call *call, DBusMessageIter *value);
+ *             writes one; replies now or later
  *
  * All run on the loop, after authorization.
  */

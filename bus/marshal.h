@@ -2,11 +2,19 @@
 #pragma once
 
 /*
- * Values into and out of messages, by signature. The basic types and their C arguments: b bool, y q int
- * promoted, i u 32 bits, x t 64 bits (casts where the C type is not of that size), d double, s o g const char
- * *; and ay, bytes: const void * and size_t. Loop thread.
+ * Values into and out of messages, by signature. Loop thread.
  *
  *     marshal_write(&iter, "(ii)", state, reason);
+ *
+ * The types and their C arguments:
+ *
+ *     b       bool
+ *     y q     int, to which C promotes them
+ *     i u     32 bits
+ *     x t     64 bits; a cast where the C type is not of that size
+ *     d       double
+ *     s o g   const char *
+ *     ay      bytes: const void * and size_t
  */
 
 #include <dbus/dbus.h>

@@ -6,8 +6,8 @@
  *
  *     struct domain_edit *edit = domain_edit_new(def, error);
  *     domain_edit_set_pty(edit, "serial0", "/dev/pts/3");
- *     CLEANUP(domain_def_unref) struct domain_def *changed = domain_edit_commit(g_steal_pointer(&edit),
- * error);
+ *     CLEANUP(domain_def_unref) struct domain_def *changed =
+ *             domain_edit_commit(g_steal_pointer(&edit), error);
  *
  * Devices are named by their alias, which every device of an active definition has. A setter that cannot do
  * its work (no such device) is remembered and makes the commit fail; so setters need no checks of their own.

@@ -11,8 +11,7 @@
 
 /*
  * The definition that a guest is started from: def with the number of the domain and an alias for every
- * device
- * ("virtio-disk0", "net0", "pci.1", "serial0" ...); aliases of the user's ("ua-...") stay. What is
+ * device, such as "virtio-disk0", "net0", "pci.1", "serial0"; aliases of the user's ("ua-...") stay. What is
  * chosen later (ports, terminals, paths) is set through edit-xml.h.
  */
 struct domain_def *domain_def_activate(const struct domain_def *def, int id, GError **error);

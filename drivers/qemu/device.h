@@ -4,9 +4,9 @@
 /*
  * One device, one description: what QEMU must be told to make a device of the definition, as a list of JSON
  * objects in the order in which they are made, back ends before the device itself. The same objects go on the
- * command line
- * (-blockdev, -netdev, -object, -chardev, -device) and through the monitor (blockdev-add, netdev_add,
- * object-add, chardev-add, device_add). Functions of values, any thread; no function here touches the host.
+ * command line, after -blockdev, -netdev, -object, -chardev, -device, and through the monitor, to
+ * blockdev-add, netdev_add, object-add, chardev-add, device_add. Functions of values, any thread; no function
+ * here touches the host.
  */
 
 #include "base/cleanup.h"

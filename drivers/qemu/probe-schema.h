@@ -11,9 +11,9 @@ json_t *probe_schema_names(const json_t *schema, const char *meta_type);
 /*
  * A new array of the arguments of the commands named in commands (NULL-terminated) and of the values of those
  * that are enumerations: "command/argument", "command/argument=value"; below an argument that is a structure,
- * and in the variants of a union, after a dot: "chardev-add/backend.type=socket",
- * "netdev_add/vhost-user.queues".
- * Of queries also what they return, likewise: "query-display-options/type=egl-headless".
+ * and in the variants of a union, after a dot: "chardev-add/backend.type=socket" and
+ * "netdev_add/vhost-user.queues". Of queries also what they return, likewise:
+ * "query-display-options/type=egl-headless".
  */
 json_t *probe_schema_arguments(const json_t *schema, const char *const *commands);
 

@@ -164,9 +164,8 @@ struct backend {
                     uint64_t *length, GError **error);
         /*
          * Pool's lane, after a change: describes the volume of that name as it is now; *volume NULL with
-         * true: there is none. before: the last description, or what a
-         * new one was made as; may be NULL. And the numbers of the pool. Both
-         * NULL: the model refreshes the whole pool instead.
+         * true: there is none. before: the last description, or what a new one was made as; may be NULL. And
+         * the numbers of the pool. Both NULL: the model refreshes the whole pool instead.
          */
         bool (*probe)(const struct backend_context *context, const char *name, const struct volume *before,
                       struct volume **volume, GError **error);

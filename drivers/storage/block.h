@@ -17,9 +17,8 @@ int block_open(const char *path, bool writable, uint64_t *size, GError **error);
 bool block_check_unused(const char *path, GError **error);
 
 /*
- * What libblkid finds: *type is a file system's or a member's name ("ext4", "LVM2_member") or that of a
- * partition table
- * ("dos", "gpt"); NULL when nothing is there. Owned. An ambivalent content is an error.
+ * What libblkid finds: *type is a file system's or a member's name ("ext4", "LVM2_member"), or a partition
+ * table's ("dos", "gpt"); NULL when nothing is there. Owned. An ambivalent content is an error.
  */
 bool block_probe(const char *path, char **type, GError **error);
 

@@ -268,9 +268,8 @@ void storage_volume_wipe(struct storage *storage, struct volume *volume, unsigne
 /*
  * Opens a pipe through which the volume's bytes [offset, offset + length) travel; length 0: to the end. fd is
  * the client's end, borrowed (the view dups or sends it before it returns), -1 with an error. The transfer is
- * a job
- * ("upload", "download"), which fails when the client closes early, writes too much, or the storage fails.
- * flags: SPARSE_STREAM 1 is refused.
+ * a job of type "upload" or "download", which fails when the client closes early, writes too much, or the
+ * storage fails. flags: SPARSE_STREAM 1 is refused.
  */
 typedef void (*storage_stream_done)(int fd, const GError *error, void *data);
 void storage_volume_upload(struct storage *storage, struct volume *volume, uint64_t offset, uint64_t length,
