@@ -13,6 +13,9 @@
  */
 bool units_parse_uint64(const char *text, const char *what, uint64_t max, uint64_t *value, GError **error);
 
+/* The units that units_scale() takes, for messages. */
+#define UNITS_NAMES "bytes, KB, KiB, MB, MiB, GB, GiB, TB, TiB, PB, PiB, EB or EiB"
+
 /*
  * Scales value by a size unit as libvirt's XML formats define it ("b" or "bytes", "KB" = 1000, "k"/"KiB" =
  * 1024, "M"/"MiB", "MB", "G"/"GiB", "GB", ... "E"/"EiB"; in either case). unit NULL or "" means default_unit

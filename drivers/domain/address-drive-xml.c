@@ -89,13 +89,26 @@ static bool claim(struct drives *drives, xmlNode *device, const struct drive *dr
         return true;
 }
 
+static bool refuse_single(const xmlNode *device, const char *bus, GError **error)
+{
+        g_autofree char *what = hardware_describe(device);
+
+        if (strcmp(bus, "fdc") == 0)
+                return hardware_unsupported(
+                        error, device, "%s: a machine has one fdc controller, with two drives at most", what);
+        return hardware_unsupported(error, device,
+                                    "%s: a machine has one ide controller, with four disks at most; use bus "
+                                    "'sata', 'scsi' or 'virtio' for more",
+                                    what);
+}
+
 static bool check_count(const xmlNode *device, const struct drive *drive, GError **error)
 {
         const char *bus = layouts[drive->layout].bus;
         bool single = strcmp(bus, "ide") == 0 || strcmp(bus, "fdc") == 0;
 
         if (single && drive->controller > 0)
-                return hardware_unsupported(error, device, "a machine has one %s controller", bus);
+                return refuse_single(device, bus, error);
         if (drive->controller > CONTROLLER_MAX)
                 return hardware_unsupported(error, device, "more than %u %s controllers", CONTROLLER_MAX + 1,
                                             bus);

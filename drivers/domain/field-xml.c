@@ -108,9 +108,20 @@ static bool read_uuid(const struct value *value, GError **error)
         return read_text(value, error);
 }
 
+/* "a, b or c" */
+static char *list_names(const char *const names[])
+{
+        GString *list = g_string_new(names[0]);
+
+        for (unsigned i = 1; names[0] && names[i]; i++)
+                g_string_append_printf(list, "%s%s", names[i + 1] ? ", " : " or ", names[i]);
+        return g_string_free(list, FALSE);
+}
+
 static bool find_name(const struct value *value, const char *const names[], unsigned *index, GError **error)
 {
-        g_autofree char *quoted = NULL, *where = NULL;
+        const char *const *offered = names + value->field->min;
+        g_autofree char *quoted = NULL, *where = NULL, *list = NULL;
 
         for (*index = (unsigned)value->field->min; names[*index]; ++*index) {
                 if (strcmp(names[*index], value->text) == 0)
@@ -118,7 +129,8 @@ static bool find_name(const struct value *value, const char *const names[], unsi
         }
         quoted = error_quote(value->text);
         where = value->field->attr ? g_strdup_printf(" of attribute '%s'", value->field->attr) : g_strdup("");
-        return xml_error(error, value->node, "unknown value '%s'%s", quoted, where);
+        list = list_names(offered);
+        return xml_error(error, value->node, "unknown value '%s'%s: expected %s", quoted, where, list);
 }
 
 static bool read_name(const struct value *value, GError **error)
@@ -271,7 +283,7 @@ static bool refuse_unit(const struct value *value, const char *unit, GError **er
 {
         g_autofree char *quoted = error_quote(unit);
 
-        return xml_error(error, value->node, "unknown unit '%s'", quoted);
+        return xml_error(error, value->node, "unknown unit '%s': expected " UNITS_NAMES, quoted);
 }
 
 static bool read_size(const struct value *value, GError **error)

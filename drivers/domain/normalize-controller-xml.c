@@ -218,7 +218,9 @@ bool normalize_fill_controller(const struct hardware *hardware, xmlNode *control
                 return hardware_unsupported(error, controller,
                                             "the machine type has no floppy disk controller");
         if ((strcmp(type, "ide") == 0 || strcmp(type, "fdc") == 0) && index_of(controller) > 0)
-                return hardware_unsupported(error, controller, "a machine has one %s controller", type);
+                return hardware_unsupported(error, controller,
+                                            "a machine has one %s controller, with index 0, not %u", type,
+                                            index_of(controller));
         fill_companion(controller);
         return true;
 }

@@ -188,7 +188,7 @@ bool normalize_devices(struct hardware *hardware, GError **error)
         } kinds[] = {
                 { DOMAIN_DEVICE_INTERFACE, DOMAIN_DEVICES_MAX, fill_interface },
                 { DOMAIN_DEVICE_HOSTDEV, DOMAIN_DEVICES_MAX, fill_hostdev },
-                { DOMAIN_DEVICE_TPM, 2, fill_tpm },
+                { DOMAIN_DEVICE_TPM, DOMAIN_DEVICES_MAX, fill_tpm },
                 { DOMAIN_DEVICE_RNG, DOMAIN_DEVICES_MAX, fill_rng },
                 { DOMAIN_DEVICE_WATCHDOG, DOMAIN_DEVICES_MAX, fill_watchdog },
                 { DOMAIN_DEVICE_PANIC, DOMAIN_DEVICES_MAX, fill_panic },
@@ -202,7 +202,8 @@ bool normalize_devices(struct hardware *hardware, GError **error)
         for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
                 HARDWARE_FOREACH (node, hardware, kinds[i].kind) {
                         if (node_i >= kinds[i].max)
-                                return xml_error(error, node, "a domain has at most %u of it", kinds[i].max);
+                                return xml_error(error, node, "a domain has one <%s> at most",
+                                                 hardware_kind_name(kinds[i].kind));
                         if (kinds[i].fill && !kinds[i].fill(hardware, node, error))
                                 return false;
                 }

@@ -137,7 +137,7 @@ static const struct {
         { "q35", "", "<disk><source file=\"/x\"/></disk>", "without a target" },
         { "q35", "", "<disk><target dev=\"vda\"/></disk>", "disk 'vda' has no source" },
         { "q35", "", DISK("hda", ""), "no ide controller" },
-        { "pc", "", DISK("hde", ""), "one ide controller" },
+        { "pc", "", DISK("hde", ""), "disk 'hde': a machine has one ide controller, with four disks" },
         { "pc", "", DISK("fdc", ""), "one fdc controller" },
         { "q35", "", DISK("sda", "<address type=\"pci\" bus=\"3\" slot=\"0\"/>"), "type drive" },
         { "q35", "", DISK("sda", "<address type=\"drive\" controller=\"4000000000\"/>"), "at most 255" },
