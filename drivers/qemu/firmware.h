@@ -57,7 +57,7 @@ struct firmware_request {
         const char *arch;
         const char *machine; /* canonical */
         enum firmware_interface interface;
-        enum domain_switch secure_boot;   /* <feature name='secure-boot'>, or on for <loader secure='yes'> */
+        enum domain_switch secure_boot;   /* <feature name='secure-boot'> or <loader secure=> */
         enum domain_switch enrolled_keys; /* <feature name='enrolled-keys'> */
         enum domain_switch smm;           /* <smm state=> */
         enum domain_switch stateless;     /* <loader stateless=> */

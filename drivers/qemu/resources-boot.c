@@ -48,8 +48,8 @@ static const struct firmware *choose(const struct resources *resources, const st
                 .loader_type = os->loader.type,
         };
 
-        if (request.secure_boot == DOMAIN_SWITCH_ABSENT && os->loader.secure == DOMAIN_SWITCH_ON)
-                request.secure_boot = DOMAIN_SWITCH_ON;
+        if (request.secure_boot == DOMAIN_SWITCH_ABSENT)
+                request.secure_boot = os->loader.secure;
         return firmware_list_choose(list, &request, error);
 }
 
