@@ -6,6 +6,7 @@
 #include "drivers/domain/definition-xml.h"
 
 #include "base/error.h"
+#include "drivers/domain/check.h"
 #include "drivers/domain/normalize-xml.h"
 #include "drivers/domain/order-xml.h"
 #include "drivers/domain/schema.h"
@@ -443,7 +444,8 @@ struct domain_def *domain_doc_finish(struct domain_doc *taken, const struct doma
         def = g_new0(struct domain_def, 1);
         definition_init(&def->base, &kind);
         def->arena = domain_arena_new();
-        if (!read_with_sets(xml_root(doc->xml), def, error))
+        if (!read_with_sets(xml_root(doc->xml), def, error) ||
+            (machine && !domain_check(def, doc, machine, error)))
                 return NULL;
         /* Reading has added units, which have their place as well. */
         order(doc->xml, def);

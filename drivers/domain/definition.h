@@ -367,6 +367,9 @@ struct domain_machine {
         const char *net_model;   /* default interface model, "e1000e" */
         const char *video_model; /* default video model, "vga"; NULL: none is added */
         const char *cpu_model;   /* of a guest without <cpu>, "qemu64"; NULL: none is written */
+        /* Does the emulator know this CPU feature? NULL: it does not say which it knows. */
+        bool (*has_cpu_feature)(const struct domain_machine *machine, const char *name);
+        const void *caps; /* the driver's own, for has_cpu_feature */
 };
 
 /* Parses text with the root <domain>, within the bounds of base/xml. */

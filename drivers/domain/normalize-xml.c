@@ -18,6 +18,30 @@ static void write_new_uuid(xmlNode *node)
         xml_set_text(node, uuid_format(&uuid, text));
 }
 
+/* What SMBIOS is to show as the machine's UUID is the domain's; NULL: the document does not say. */
+static const xmlNode *find_sysinfo_uuid(const xmlNode *root)
+{
+        for (const xmlNode *sysinfo = xml_child(root, "sysinfo"); sysinfo; sysinfo = xml_next(sysinfo)) {
+                XML_FOREACH_CHILD (entry, xml_child(sysinfo, "system")) {
+                        if (xml_is(entry, "entry") && hardware_is(entry, "name", "uuid"))
+                                return entry;
+                }
+        }
+        return NULL;
+}
+
+static void fill_new_uuid(const xmlNode *root, xmlNode *node)
+{
+        const xmlNode *sysinfo = find_sysinfo_uuid(root);
+        char text[UUID_STRING_LENGTH + 1];
+        struct uuid uuid;
+
+        if (sysinfo && uuid_parse(&uuid, hardware_peek_text(sysinfo), NULL))
+                xml_set_text(node, uuid_format(&uuid, text));
+        else
+                write_new_uuid(node);
+}
+
 static bool fill_identity(xmlNode *root, GError **error)
 {
         bool is_new = !xml_child(root, "uuid");
@@ -29,7 +53,7 @@ static bool fill_identity(xmlNode *root, GError **error)
         if (genid && !*hardware_peek_text(genid))
                 write_new_uuid(genid);
         if (is_new) {
-                write_new_uuid(node);
+                fill_new_uuid(root, node);
                 return true;
         }
         if (!uuid_parse(&uuid, hardware_peek_text(node), NULL))
@@ -42,6 +66,20 @@ static bool fill_identity(xmlNode *root, GError **error)
 
 /* ---- sizes ---- */
 
+static bool refuse_size(const xmlNode *node, uint64_t value, const char *unit, uint64_t default_unit,
+                        GError **error)
+{
+        g_autofree char *quoted = error_quote(unit);
+        uint64_t bytes;
+
+        if (!units_scale(0, unit, default_unit, 0, &bytes, NULL))
+                return xml_error(error, node, "unknown unit '%s': expected " UNITS_NAMES, quoted);
+        return xml_error(error, node,
+                         "a size of %" G_GUINT64_FORMAT " %s is more than the limit of %" G_GUINT64_FORMAT
+                         " KiB",
+                         value, unit && *unit ? quoted : "KiB", DOMAIN_MEMORY_KIB_MAX);
+}
+
 /* Rewrites a size (the attribute attr, or the text when it is NULL) in KiB; an empty or absent one gives 0.
  */
 static bool scale_to_kib(xmlNode *node, const char *attr, uint64_t default_unit, uint64_t *kib,
@@ -53,13 +91,8 @@ static bool scale_to_kib(xmlNode *node, const char *attr, uint64_t default_unit,
 
         if ((attr || *hardware_peek_text(node)) && !xml_get_uint64(node, attr, &value, error))
                 return false;
-        if (!units_scale(value, unit, default_unit, DOMAIN_MEMORY_KIB_MAX * 1024, &bytes, NULL)) {
-                g_autofree char *quoted = error_quote(unit);
-
-                return xml_error(error, node,
-                                 "a size of %" G_GUINT64_FORMAT " '%s' is too large or the unit unknown",
-                                 value, unit ? quoted : "KiB");
-        }
+        if (!units_scale(value, unit, default_unit, DOMAIN_MEMORY_KIB_MAX * 1024, &bytes, NULL))
+                return refuse_size(node, value, unit, default_unit, error);
         *kib = bytes / 1024 + (bytes % 1024 != 0);
         text = g_strdup_printf("%" G_GUINT64_FORMAT, *kib);
         if (attr && !hardware_is(node, attr, text))

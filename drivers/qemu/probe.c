@@ -37,6 +37,8 @@ static const char *const property_types[] = {
         "intel-iommu",
         "intel-hda",
         "isa-debugcon",
+        "max-i386-cpu", /* its CPU features, as the next one's */
+        "max-x86_64-cpu",
         "memory-backend-file",
         "memory-backend-memfd",
         "memory-backend-ram",

@@ -5,6 +5,7 @@
 #include "drivers/qemu/resolve.h"
 #include "base/error.h"
 #include "drivers/domain/definition.h"
+#include "drivers/host/cpu-features.h"
 #include "drivers/host/host.h"
 #include "drivers/qemu/emulator.h"
 #include "drivers/qemu/probe-cache.h"
@@ -198,6 +199,22 @@ static void describe_models(const struct qemu_caps *caps, bool x86, bool i440fx,
         machine->video_model = first_of(caps, x86 ? video_x86 : video);
 }
 
+/* Features that CPUs have and guests are never given (cmt) are not QEMU's to know. */
+static bool has_cpu_feature(const struct domain_machine *machine, const char *name)
+{
+        const char *type = g_str_equal(machine->arch, "i686") ? "max-i386-cpu" : "max-x86_64-cpu";
+        struct cpu_features features = { 0 };
+
+        return qemu_caps_has_property(machine->caps, type, name) || cpu_features_add(&features, name);
+}
+
+/* A property that all x86 CPUs have says that the emulator was asked for them. */
+static bool knows_cpu_features(const struct qemu_caps *caps)
+{
+        return qemu_caps_has_property(caps, "max-x86_64-cpu", "sse2") ||
+               qemu_caps_has_property(caps, "max-i386-cpu", "sse2");
+}
+
 void resolve_describe(const struct resolve_result *result, struct domain_machine *machine)
 {
         const char *name = result->machine->name;
@@ -219,6 +236,8 @@ void resolve_describe(const struct resolve_result *result, struct domain_machine
                 .acpi = i440fx || q35 || (virt && g_str_equal(result->arch, "aarch64")),
                 .assign_addresses = true,
                 .cpu_model = result->machine->default_cpu,
+                .has_cpu_feature = knows_cpu_features(result->caps) ? has_cpu_feature : NULL,
+                .caps = result->caps,
         };
         if (machine->pcie_root || machine->pci_root)
                 describe_models(result->caps, pc, i440fx, machine);

@@ -130,16 +130,6 @@ static const struct refusal refusals[] = {
           "<disk type='network' device='disk'><source protocol='nbd' name='x'><host name='h'/></source>"
           "<target dev='vda' bus='virtio'/></disk>",
           "protocol" },
-        { NULL, NULL,
-          "<disk type='file' device='disk'><driver name='qemu' type='raw' io='native'/><source file='/x'/>"
-          "<target dev='vda' bus='virtio'/></disk>",
-          "io='native' of disk 'vda' needs cache='none'" },
-        { NULL, NULL,
-          "<disk type='file' device='disk'><source file='/x'/><target dev='vda' bus='virtio'/>"
-          "<wwn>5000c50015ea71ad</wwn></disk>",
-          "<wwn> of disk 'vda' on bus 'virtio'" },
-        { NULL, NULL, "<channel type='spicevmc'><target type='virtio' name='com.redhat.spice.0'/></channel>",
-          "needs <graphics type='spice'>" },
         { NULL, NULL, "<graphics type='sdl' display=':0'/>", "<graphics type='sdl'>" },
         { NULL, NULL, "<interface type='bridge'><source bridge='br0'/></interface>",
           "interface type 'bridge'" },

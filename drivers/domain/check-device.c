@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Checks of the devices but disks: what they refer to is there, and what a machine has one of is there once.
+ * No state; any thread.
+ */
+#include "drivers/domain/check.h"
+
+#include <string.h>
+
+/* ---- audio ---- */
+
+static bool has_audio(const struct domain_devices *devices, unsigned id)
+{
+        for (unsigned i = 0; i < devices->n_audios; i++) {
+                if (devices->audios[i].id == id)
+                        return true;
+        }
+        return false;
+}
+
+static bool check_audio_there(const struct domain_devices *devices, const char *what, unsigned id,
+                              GError **error)
+{
+        g_autoptr(GString) ids = NULL;
+
+        if (id == 0 || has_audio(devices, id))
+                return true;
+        ids = g_string_new(NULL);
+        for (unsigned i = 0; i < MIN(devices->n_audios, 16); i++)
+                g_string_append_printf(ids, "%s%u", i ? ", " : "", devices->audios[i].id);
+        return check_refuse(error, "%s plays on <audio id='%u'>, which is not there: the domain has %s", what,
+                            id, ids->len ? ids->str : "none");
+}
+
+static bool check_audio(const struct check *check, GError **error)
+{
+        const struct domain_devices *devices = &check->def->devices;
+
+        for (unsigned i = 0; i < devices->n_audios; i++) {
+                for (unsigned j = 0; j < i; j++) {
+                        if (devices->audios[j].id == devices->audios[i].id)
+                                return check_refuse(error, "there are two <audio id='%u'>",
+                                                    devices->audios[i].id);
+                }
+        }
+        for (unsigned i = 0; i < devices->n_sounds; i++) {
+                g_autofree char *what = g_strdup_printf("sound device '%s'", devices->sounds[i].model);
+
+                if (!check_audio_there(devices, what, devices->sounds[i].audio_id, error))
+                        return false;
+        }
+        for (unsigned i = 0; i < devices->n_graphics; i++) {
+                if (devices->graphics[i].audio_id > 0 &&
+                    !check_audio_there(devices, "a VNC server", (unsigned)devices->graphics[i].audio_id,
+                                       error))
+                        return false;
+        }
+        return true;
+}
+
+/* ---- character devices ---- */
+
+static char *describe_char(const struct domain_char *chr)
+{
+        static const char *const kinds[DOMAIN_CHAR_KINDS] = { "serial port", "parallel port", "console",
+                                                              "channel" };
+
+        if (chr->kind == DOMAIN_CHAR_CHANNEL && chr->target_name)
+                return g_strdup_printf("channel '%s'", chr->target_name);
+        if (chr->target_port >= 0)
+                return g_strdup_printf("%s %d", kinds[chr->kind], chr->target_port);
+        return g_strdup(kinds[chr->kind]);
+}
+
+static bool has_graphics(const struct domain_devices *devices, enum domain_graphics_type type)
+{
+        for (unsigned i = 0; i < devices->n_graphics; i++) {
+                if (devices->graphics[i].type == type)
+                        return true;
+        }
+        return false;
+}
+
+/* named: the agent finds a path for the socket (a channel's, or one to listen on). */
+static bool check_source(const struct domain_char_source *source, bool named, const char *what,
+                         GError **error)
+{
+        if (source->type == DOMAIN_CHAR_TCP && !source->host)
+                return check_refuse(error,
+                                    "the tcp source of %s says no host: <source mode='%s' host='...' "
+                                    "service='%s'/>",
+                                    what, source->listen ? "bind" : "connect",
+                                    source->service ? source->service : "...");
+        if (source->type == DOMAIN_CHAR_UNIX && !named && !source->listen && !source->path)
+                return check_refuse(error,
+                                    "the unix source of %s says no path of the socket to connect to: <source "
+                                    "mode='connect' path='...'/>",
+                                    what);
+        return true;
+}
+
+static bool check_chars(const struct check *check, GError **error)
+{
+        const struct domain_devices *devices = &check->def->devices;
+
+        for (unsigned i = 0; i < devices->n_chars; i++) {
+                const struct domain_char *chr = &devices->chars[i];
+                g_autofree char *what = describe_char(chr);
+
+                if (!check_source(&chr->source, chr->kind == DOMAIN_CHAR_CHANNEL, what, error))
+                        return false;
+                if (chr->source.type == DOMAIN_CHAR_SPICEVMC && !has_graphics(devices, DOMAIN_GRAPHICS_SPICE))
+                        return check_refuse(error,
+                                            "%s is of type 'spicevmc', which needs <graphics type='spice'/>",
+                                            what);
+        }
+        for (unsigned i = 0; i < devices->n_rngs; i++) {
+                const struct domain_char_source *source = devices->rngs[i].source;
+
+                if (source && !check_source(source, false, "a random number generator", error))
+                        return false;
+        }
+        return true;
+}
+
+/* ISA has the ports ttyS0 to ttyS3, and no address for a fifth. */
+static bool check_serials(const struct check *check, GError **error)
+{
+        enum { PORTS_MAX = 4 };
+        const struct domain_devices *devices = &check->def->devices;
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < devices->n_chars; i++) {
+                const struct domain_char *chr = &devices->chars[i];
+
+                n += chr->kind == DOMAIN_CHAR_SERIAL && g_strcmp0(chr->target_type, "isa-serial") == 0;
+        }
+        if (n <= PORTS_MAX)
+                return true;
+        return check_refuse(error,
+                            "the machine has %d ISA serial ports, and the domain %u: give the others <target "
+                            "type='pci-serial'/> or 'usb-serial', or make them a <console> of target virtio",
+                            PORTS_MAX, n);
+}
+
+/* ---- controllers ---- */
+
+static bool check_controllers(const struct check *check, GError **error)
+{
+        const struct domain_def *def = check->def;
+
+        for (unsigned i = 0; i < def->devices.n_controllers; i++) {
+                const struct domain_controller *controller = &def->devices.controllers[i];
+                bool virtio = controller->model && g_str_has_prefix(controller->model, "virtio");
+                g_autofree char *there = NULL;
+
+                if (controller->type != DOMAIN_CONTROLLER_SCSI || controller->iothread == 0)
+                        continue;
+                if (!virtio)
+                        return check_refuse(
+                                error,
+                                "scsi controller %u of model '%s' has no I/O thread: only those of "
+                                "model 'virtio-scsi' have",
+                                controller->index, controller->model ? controller->model : "auto");
+                if (check_has_iothread(def, controller->iothread))
+                        continue;
+                there = check_format_iothreads(def);
+                return check_refuse(
+                        error,
+                        "scsi controller %u asks for I/O thread %u, which the domain does not have: %s",
+                        controller->index, controller->iothread, there);
+        }
+        return true;
+}
+
+/* ---- the rest ---- */
+
+static bool check_tpms(const struct check *check, GError **error)
+{
+        const struct domain_devices *devices = &check->def->devices;
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < devices->n_tpms; i++) {
+                const struct domain_tpm *tpm = &devices->tpms[i];
+                bool old = g_strcmp0(tpm->version, "1.2") == 0;
+
+                n += g_strcmp0(tpm->model, "spapr-tpm-proxy") != 0;
+                if (n > 1)
+                        return check_refuse(error, "a machine has one TPM, and the domain two");
+                if (old && g_strcmp0(tpm->model, "tpm-crb") == 0)
+                        return check_refuse(error,
+                                            "a TPM of model 'tpm-crb' is of version 2.0, not 1.2: use the "
+                                            "model 'tpm-tis' for that");
+                if (old && tpm->pcr_banks)
+                        return check_refuse(error, "<active_pcr_banks> is for TPMs of version 2.0, not 1.2");
+        }
+        return true;
+}
+
+static bool check_watchdogs(const struct check *check, GError **error)
+{
+        const struct domain_devices *devices = &check->def->devices;
+
+        if (devices->n_watchdogs > 1)
+                return check_refuse(error, "a machine has one watchdog, and the domain %u ('%s', '%s')",
+                                    (unsigned)devices->n_watchdogs, devices->watchdogs[0].model,
+                                    devices->watchdogs[1].model);
+        if (devices->n_watchdogs == 1 && strcmp(devices->watchdogs[0].model, "itco") == 0 &&
+            check->machine->machine && !check_is_machine(check, "pc-q35"))
+                return check_refuse(error,
+                                    "the watchdog 'itco' is part of machines of type 'q35', not of '%s': use "
+                                    "'i6300esb'",
+                                    check->machine->machine);
+        return true;
+}
+
+static bool check_panics(const struct check *check, GError **error)
+{
+        const struct domain_devices *devices = &check->def->devices;
+
+        for (unsigned i = 0; i < devices->n_panics; i++) {
+                for (unsigned j = 0; j < i; j++) {
+                        if (g_strcmp0(devices->panics[j].model, devices->panics[i].model) == 0)
+                                return check_refuse(error, "there are two panic devices of model '%s'",
+                                                    devices->panics[i].model ? devices->panics[i].model
+                                                                             : "isa");
+                }
+        }
+        return true;
+}
+
+static bool check_iommu(const struct check *check, GError **error)
+{
+        enum { VCPUS_WITHOUT_EIM = 255 };
+        const struct domain_iommu *iommu = check->def->devices.iommu;
+        bool split = g_strcmp0(check->def->features.ioapic, "qemu") == 0;
+        bool q35 = check_is_machine(check, "pc-q35");
+
+        if (check->def->max_vcpus > VCPUS_WITHOUT_EIM && q35 && !(iommu && iommu->eim == DOMAIN_SWITCH_ON))
+                return check_refuse(error,
+                                    "%u vCPUs are more than %d, which needs <iommu model='intel'><driver "
+                                    "intremap='on' eim='on'/></iommu> and <ioapic driver='qemu'/>",
+                                    check->def->max_vcpus, VCPUS_WITHOUT_EIM);
+        if (!iommu)
+                return true;
+        if (strcmp(iommu->model, "intel") == 0 && check->machine->machine && !q35)
+                return check_refuse(error,
+                                    "an IOMMU of model 'intel' needs a machine of type 'q35', not '%s'",
+                                    check->machine->machine);
+        if (iommu->eim == DOMAIN_SWITCH_ON && iommu->intremap != DOMAIN_SWITCH_ON)
+                return check_refuse(error, "eim='on' of <iommu> needs intremap='on'");
+        if (iommu->intremap == DOMAIN_SWITCH_ON && !split)
+                return check_refuse(error,
+                                    "intremap='on' of <iommu> needs <ioapic driver='qemu'/> in <features>");
+        return true;
+}
+
+static bool is_same_pci(const struct domain_hostdev *a, const struct domain_hostdev *b)
+{
+        return a->type == DOMAIN_HOSTDEV_PCI && b->type == DOMAIN_HOSTDEV_PCI &&
+               a->pci.domain == b->pci.domain && a->pci.bus == b->pci.bus && a->pci.slot == b->pci.slot &&
+               a->pci.function == b->pci.function;
+}
+
+static bool check_hostdevs(const struct check *check, GError **error)
+{
+        const struct domain_devices *devices = &check->def->devices;
+
+        for (unsigned i = 0; i < devices->n_hostdevs; i++) {
+                const struct domain_hostdev *hostdev = &devices->hostdevs[i];
+
+                for (unsigned j = 0; j < i; j++) {
+                        if (is_same_pci(&devices->hostdevs[j], hostdev))
+                                return check_refuse(error, "host device %04x:%02x:%02x.%x is given twice",
+                                                    hostdev->pci.domain, hostdev->pci.bus, hostdev->pci.slot,
+                                                    hostdev->pci.function);
+                }
+        }
+        return true;
+}
+
+static bool is_shared(const struct domain_def *def)
+{
+        bool cells = def->cpu.n_cells > 0;
+
+        for (unsigned i = 0; i < def->cpu.n_cells; i++)
+                cells = cells && def->cpu.cells[i].shared == DOMAIN_SWITCH_ON;
+        return def->memory_backing.shared == DOMAIN_SWITCH_ON || cells;
+}
+
+static bool check_filesystems(const struct check *check, GError **error)
+{
+        const struct domain_devices *devices = &check->def->devices;
+
+        for (unsigned i = 0; i < devices->n_filesystems; i++) {
+                const struct domain_filesystem *fs = &devices->filesystems[i];
+
+                if (g_strcmp0(fs->driver, "virtiofs") == 0 && !is_shared(check->def))
+                        return check_refuse(
+                                error,
+                                "file system '%s' of driver 'virtiofs' needs the guest's memory shared: "
+                                "<memoryBacking><source type='memfd'/><access mode='shared'/>",
+                                fs->target ? fs->target : "");
+        }
+        return true;
+}
+
+const check_function domain_check_devices[] = {
+        check_audio,  check_chars, check_serials,  check_controllers, check_tpms, check_watchdogs,
+        check_panics, check_iommu, check_hostdevs, check_filesystems, NULL,
+};

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Checks of the disks: what goes with which bus, kind of disk and format. No state; any thread.
+ */
+#include "drivers/domain/check.h"
+
+#include <string.h>
+
+static const char *const bus_names[DOMAIN_BUS_LAST] = {
+        [DOMAIN_BUS_IDE] = "ide",       [DOMAIN_BUS_FDC] = "fdc",   [DOMAIN_BUS_SCSI] = "scsi",
+        [DOMAIN_BUS_VIRTIO] = "virtio", [DOMAIN_BUS_XEN] = "xen",   [DOMAIN_BUS_USB] = "usb",
+        [DOMAIN_BUS_UML] = "uml",       [DOMAIN_BUS_SATA] = "sata", [DOMAIN_BUS_SD] = "sd",
+};
+
+#define ON(bus) (1U << DOMAIN_BUS_##bus)
+
+/* What only disks on certain buses have. */
+static bool check_bus(const struct domain_disk *disk, GError **error)
+{
+        const struct {
+                bool given;
+                const char *what;
+                unsigned buses;
+                const char *where;
+        } rows[] = {
+                { disk->iothread > 0, "an I/O thread", ON(VIRTIO),
+                  "a virtio disk (those on scsi use the iothread of their controller's <driver>)" },
+                { disk->queues > 0, "queues", ON(VIRTIO), "a virtio disk" },
+                { disk->queue_size > 0, "a queue_size", ON(VIRTIO), "a virtio disk" },
+                { disk->ioeventfd != DOMAIN_SWITCH_ABSENT, "ioeventfd", ON(VIRTIO), "a virtio disk" },
+                { disk->event_idx != DOMAIN_SWITCH_ABSENT, "event_idx", ON(VIRTIO), "a virtio disk" },
+                { disk->vendor || disk->product, "a <vendor> or <product>", ON(SCSI), "a scsi disk" },
+                { disk->wwn != NULL, "a <wwn>", ON(SCSI) | ON(SATA) | ON(IDE), "a scsi, sata or ide disk" },
+                { disk->rotation_rate > 0, "a rotation_rate", ON(SCSI) | ON(SATA) | ON(IDE),
+                  "a scsi, sata or ide disk" },
+                { disk->removable != DOMAIN_SWITCH_ABSENT, "the attribute removable", ON(USB), "a usb disk" },
+        };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+                if (rows[i].given && disk->bus != DOMAIN_BUS_NONE && !(rows[i].buses >> disk->bus & 1))
+                        return check_refuse(error, "disk '%s' is on bus '%s': %s is for %s", disk->target,
+                                            bus_names[disk->bus], rows[i].what, rows[i].where);
+        }
+        return true;
+}
+
+static bool check_iothread(const struct domain_def *def, const struct domain_disk *disk, GError **error)
+{
+        g_autofree char *there = NULL;
+
+        if (disk->iothread == 0 || check_has_iothread(def, disk->iothread))
+                return true;
+        there = check_format_iothreads(def);
+        return check_refuse(error, "disk '%s' asks for I/O thread %u, which the domain does not have: %s",
+                            disk->target, disk->iothread, there);
+}
+
+/* ---- kinds of disks ---- */
+
+static bool check_lun(const struct domain_disk *disk, GError **error)
+{
+        enum domain_storage_type type = disk->source.type;
+
+        if (disk->device != DOMAIN_DISK_LUN)
+                return true;
+        if (type != DOMAIN_STORAGE_BLOCK && type != DOMAIN_STORAGE_VOLUME && type != DOMAIN_STORAGE_NETWORK)
+                return check_refuse(
+                        error,
+                        "disk '%s' of device='lun' passes SCSI commands on to a device of the host, "
+                        "and its source is none: use device='disk', or a source of type 'block'",
+                        disk->target);
+        if (disk->bus != DOMAIN_BUS_SCSI && disk->bus != DOMAIN_BUS_VIRTIO && disk->bus != DOMAIN_BUS_NONE)
+                return check_refuse(error,
+                                    "disk '%s' of device='lun' must be on bus 'scsi' or 'virtio', not '%s'",
+                                    disk->target, bus_names[disk->bus]);
+        if (disk->bus == DOMAIN_BUS_SCSI && (disk->serial || disk->wwn || disk->vendor || disk->product))
+                return check_refuse(
+                        error,
+                        "disk '%s' of device='lun' shows the serial, wwn, vendor and product of the "
+                        "host's device, and cannot have others",
+                        disk->target);
+        return true;
+}
+
+static bool check_device(const struct domain_disk *disk, GError **error)
+{
+        if (disk->device == DOMAIN_DISK_CDROM && disk->bus == DOMAIN_BUS_VIRTIO)
+                return check_refuse(error,
+                                    "disk '%s' is a CD drive, which cannot be on bus 'virtio': use 'sata', "
+                                    "'scsi', 'usb' or 'ide'",
+                                    disk->target);
+        if (disk->device == DOMAIN_DISK_FLOPPY && disk->bus != DOMAIN_BUS_FDC && disk->bus != DOMAIN_BUS_NONE)
+                return check_refuse(error, "disk '%s' is a floppy, which is on bus 'fdc', not on '%s'",
+                                    disk->target, bus_names[disk->bus]);
+        if (disk->device == DOMAIN_DISK_DISK && disk->readonly &&
+            (disk->bus == DOMAIN_BUS_SATA || disk->bus == DOMAIN_BUS_IDE))
+                return check_refuse(
+                        error,
+                        "disk '%s' on bus '%s' cannot be read-only: use bus 'virtio' or 'scsi', or "
+                        "device='cdrom'",
+                        disk->target, bus_names[disk->bus]);
+        return true;
+}
+
+/* Two guests that write to one image keep no metadata in order but their own. */
+static bool check_sharing(const struct domain_disk *disk, GError **error)
+{
+        if (disk->shareable && disk->source.format && strcmp(disk->source.format, "raw") != 0 &&
+            disk->source.type != DOMAIN_STORAGE_VOLUME)
+                return check_refuse(
+                        error,
+                        "disk '%s' is shareable, which images of format '%s' are not: two guests would "
+                        "destroy it; only 'raw' can be shared",
+                        disk->target, disk->source.format);
+        if (disk->copy_on_read == DOMAIN_SWITCH_ON && disk->readonly)
+                return check_refuse(
+                        error,
+                        "disk '%s' is read-only, and copy_on_read='on' writes to it: drop one of the "
+                        "two",
+                        disk->target);
+        return true;
+}
+
+static bool check_io(const struct domain_disk *disk, GError **error)
+{
+        const char *cache = disk->cache ? disk->cache : "default";
+
+        if (g_strcmp0(disk->io, "native") != 0 || strcmp(cache, "none") == 0 ||
+            strcmp(cache, "directsync") == 0)
+                return true;
+        return check_refuse(error,
+                            "io='native' of disk '%s' needs cache='none' or 'directsync', and it has '%s'",
+                            disk->target, cache);
+}
+
+/* ---- limits ---- */
+
+static bool check_iotune(const struct domain_disk *disk, GError **error)
+{
+        const struct domain_iotune *tune = disk->iotune;
+
+        if (!tune)
+                return true;
+        const struct {
+                uint64_t total, read, write;
+                const char *total_name, *name;
+        } rows[] = {
+                { tune->total_bytes_sec, tune->read_bytes_sec, tune->write_bytes_sec, "total_bytes_sec",
+                  "bytes_sec" },
+                { tune->total_iops_sec, tune->read_iops_sec, tune->write_iops_sec, "total_iops_sec",
+                  "iops_sec" },
+                { tune->total_bytes_sec_max, tune->read_bytes_sec_max, tune->write_bytes_sec_max,
+                  "total_bytes_sec_max", "bytes_sec_max" },
+                { tune->total_iops_sec_max, tune->read_iops_sec_max, tune->write_iops_sec_max,
+                  "total_iops_sec_max", "iops_sec_max" },
+        };
+        for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+                if (rows[i].total && (rows[i].read || rows[i].write))
+                        return check_refuse(
+                                error,
+                                "<iotune> of disk '%s' has both %s and %s_%s: limit either the total, "
+                                "or reading and writing",
+                                disk->target, rows[i].total_name, rows[i].read ? "read" : "write",
+                                rows[i].name);
+        }
+        return true;
+}
+
+static bool check_each(const struct check *check, GError **error)
+{
+        const struct domain_devices *devices = &check->def->devices;
+
+        for (unsigned i = 0; i < devices->n_disks; i++) {
+                const struct domain_disk *disk = &devices->disks[i];
+
+                if (!check_bus(disk, error) || !check_iothread(check->def, disk, error) ||
+                    !check_lun(disk, error) || !check_device(disk, error) || !check_sharing(disk, error) ||
+                    !check_io(disk, error) || !check_iotune(disk, error))
+                        return false;
+        }
+        return true;
+}
+
+const check_function domain_check_disks[] = { check_each, NULL };

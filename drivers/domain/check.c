@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Walking the tables of checks, and what they share. No state; any thread.
+ */
+#include "drivers/domain/check.h"
+
+#include "base/error.h"
+#include "drivers/domain/cpuset.h"
+
+#include <string.h>
+
+bool check_refuse(GError **error, const char *format, ...)
+{
+        g_autofree char *detail = NULL;
+        va_list args;
+
+        va_start(args, format);
+        detail = g_strdup_vprintf(format, args);
+        va_end(args);
+        return error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED, "%s", detail);
+}
+
+char *check_format_numbers(const struct domain_cpuset *set)
+{
+        return set->words ? domain_cpuset_format(set) : g_strdup("none");
+}
+
+char *check_format_count(unsigned count)
+{
+        return count > 1 ? g_strdup_printf("0-%u", count - 1) : g_strdup(count == 1 ? "0" : "none");
+}
+
+bool check_has_iothread(const struct domain_def *def, uint32_t id)
+{
+        for (unsigned i = 0; i < def->iothreads; i++) {
+                if (def->iothread_ids[i] == id)
+                        return true;
+        }
+        return false;
+}
+
+char *check_format_iothreads(const struct domain_def *def)
+{
+        GString *list = g_string_new(NULL);
+
+        if (def->iothreads == 0)
+                g_string_append(list, "it has none (<iothreads>)");
+        else
+                g_string_append_printf(list, "it has %u", def->iothread_ids[0]);
+        for (unsigned i = 1; i < MIN(def->iothreads, 16); i++)
+                g_string_append_printf(list, ", %u", def->iothread_ids[i]);
+        if (def->iothreads > 16)
+                g_string_append(list, " ...");
+        return g_string_free(list, FALSE);
+}
+
+bool check_is_machine(const struct check *check, const char *family)
+{
+        return check->machine->machine && g_str_has_prefix(check->machine->machine, family);
+}
+
+bool domain_check(const struct domain_def *def, const struct domain_doc *doc,
+                  const struct domain_machine *machine, GError **error)
+{
+        static const check_function *const tables[] = { domain_check_cpu,    domain_check_memory,
+                                                        domain_check_tuning, domain_check_boot,
+                                                        domain_check_disks,  domain_check_devices };
+        const struct check check = { def, doc, machine };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(tables); i++) {
+                for (const check_function *function = tables[i]; *function; function++) {
+                        if (!(*function)(&check, error))
+                                return false;
+                }
+        }
+        return true;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What a new definition must be beyond well-formed: what its parts say of each other. Checked when a document
+ * is defined or created, never when a stored one is read, so that what an earlier agent took still loads.
+ * Plain functions, any thread.
+ */
+
+#include "drivers/domain/definition.h"
+
+#include <glib.h>
+#include <stdbool.h>
+
+/*
+ * def is finished and doc what it was read from, for what the typed view has no place for.
+ * False with an error (mostly ERROR_CONFIG_UNSUPPORTED) that names the thing at fault and what it could be
+ * instead.
+ */
+bool domain_check(const struct domain_def *def, const struct domain_doc *doc,
+                  const struct domain_machine *machine, GError **error);
+
+/* ---- between the files check*.c ---- */
+
+struct check {
+        const struct domain_def *def;         /* borrowed */
+        const struct domain_doc *doc;         /* borrowed; for the *-xml.c files */
+        const struct domain_machine *machine; /* borrowed */
+};
+
+/* Tables of checks, made in the order given; the last is NULL. */
+typedef bool (*check_function)(const struct check *check, GError **error);
+
+extern const check_function domain_check_cpu[];
+extern const check_function domain_check_memory[];
+extern const check_function domain_check_disks[];
+extern const check_function domain_check_devices[];
+extern const check_function domain_check_boot[];
+extern const check_function domain_check_tuning[];
+
+/* "unsupported configuration: <sentence>"; false. */
+bool check_refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* Numbers as text, "0-3,5"; "none" when there are none. Owned. */
+char *check_format_numbers(const struct domain_cpuset *set);
+/* What there is of something counted from 0: "0", "0-3". Owned. */
+char *check_format_count(unsigned count);
+/* The I/O threads that there are: "1, 2 and 5", or "<iothreads> has none". Owned. */
+char *check_format_iothreads(const struct domain_def *def);
+bool check_has_iothread(const struct domain_def *def, uint32_t id);
+/* Is the machine type of that family ("pc-q35")? False where it is not known. */
+bool check_is_machine(const struct check *check, const char *family);

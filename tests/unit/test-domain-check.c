@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * drivers/domain/check: definitions whose parts do not go together, what nearly is one and does, and that a
+ * stored one loads all the same.
+ */
+#include "drivers/domain/check.h"
+
+#include "base/error.h"
+#include "tests/unit/check-main.h"
+
+#include <string.h>
+
+#define UUID "6695eb01-f6a4-8304-79aa-97f2502e193f"
+
+#define NUMA                                                                                                 \
+        "<cpu><numa><cell id='0' cpus='0-1' memory='32768'/><cell id='1' cpus='2-3' "                        \
+        "memory='32768'/></numa></cpu>"
+#define DIMM   "<memory model='dimm'><target><size>131072</size><node>0</node></target></memory>"
+#define SERIAL "<serial type='pty'><target type='isa-serial'/></serial>"
+#define HOSTDEV                                                                                              \
+        "<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0' bus='0' slot='31' "  \
+        "function='0'/></source></hostdev>"
+
+struct row {
+        const char *machine; /* "q35", "pc" */
+        const char *top;
+        const char *devices;
+        const char *part; /* of the error */
+};
+
+static const struct row refused[] = {
+        { "q35", "<cputune><vcpupin vcpu='0' cpuset='0'/><vcpupin vcpu='0' cpuset='1'/></cputune>", "",
+          "vCPU 0 is pinned twice" },
+        { "q35", "<cputune><emulatorpin cpuset='0'/><emulatorpin cpuset='1'/></cputune>", "",
+          "two <emulatorpin>" },
+        { "q35",
+          "<cputune><vcpusched vcpus='0' scheduler='batch'/><vcpusched vcpus='0' "
+          "scheduler='idle'/></cputune>",
+          "", "vCPU 0 is in two <vcpusched>" },
+        { "q35", "<cputune><vcpusched vcpus='5' scheduler='batch'/></cputune>", "",
+          "vCPU 5, which the domain does not have (0-3)" },
+        { "q35", "<iothreads>2</iothreads><cputune><iothreadpin iothread='3' cpuset='0'/></cputune>", "",
+          "iothread='3'> is for an I/O thread that the domain does not have: it has 1, 2" },
+        { "q35",
+          "<iothreads>1</iothreads><cputune><iothreadpin iothread='1' cpuset='0'/><iothreadpin iothread='1' "
+          "cpuset='0'/></cputune>",
+          "", "I/O thread 1 is pinned twice" },
+        { "q35",
+          "<iothreads>1</iothreads><cputune><iothreadsched iothreads='2' scheduler='batch'/></cputune>", "",
+          "I/O thread 2, which the domain does not have" },
+        { "q35", "<cputune><cachetune vcpus='0-1'/><cachetune vcpus='1'/></cputune>", "",
+          "vCPU 1 is in two <cachetune>" },
+        { "q35",
+          "<cputune><cachetune vcpus='0'><cache id='0' level='3' type='both' size='3'/><cache id='0' "
+          "level='3' type='both' size='6'/></cachetune></cputune>",
+          "", "type 'both' twice" },
+        { "q35", "<cputune><memorytune vcpus='7'/></cputune>", "", "<memorytune vcpus=> names vCPU 7" },
+        { "q35", "<cputune><cachetune vcpus='x'/></cputune>", "", "'vcpus': expected a list" },
+        { "q35", "<vcpus><vcpu id='0' enabled='no'/></vcpus>", "", "vCPU 0 cannot be off" },
+        { "q35", "<vcpus><vcpu id='1' enabled='yes'/><vcpu id='1' enabled='yes'/></vcpus>", "",
+          "vCPU 1 is listed twice" },
+        { "q35", NUMA "<numatune><memnode cellid='5' mode='strict' nodeset='0'/></numatune>", "",
+          "NUMA cell 5 of the guest, which has only 0-1" },
+        { "q35",
+          NUMA "<numatune><memnode cellid='1' mode='strict' nodeset='0'/><memnode cellid='1' mode='strict' "
+               "nodeset='0'/></numatune>",
+          "", "two <memnode> for NUMA cell 1" },
+        { "q35", "<numatune><memnode cellid='0' mode='strict' nodeset='0'/></numatune>", "",
+          "<cpu> has no <numa>" },
+        { "q35", "<cpu><numa><cell id='0' cpus='0-7' memory='65536'/></numa></cpu>", "",
+          "NUMA cell 0 has vCPU 4, but <vcpu> says" },
+        { "q35",
+          "<cpu><numa><cell id='0' cpus='0-2' memory='32768'/><cell id='1' cpus='2-3' "
+          "memory='32768'/></numa></cpu>",
+          "", "vCPU 2 is both in NUMA cell 0 and in cell 1" },
+        { "q35",
+          "<cpu><numa><cell id='0' cpus='0-3' memory='65536'><distances><sibling id='3' "
+          "value='20'/></distances></cell></numa></cpu>",
+          "", "to cell 3: there is no such cell, only 0" },
+        { "q35",
+          "<cpu><numa><cell id='0' cpus='0-3' memory='65536'><distances><sibling id='0' "
+          "value='20'/></distances></cell></numa></cpu>",
+          "", "to itself is 10, not 20" },
+        { "q35", NUMA "<memoryBacking><hugepages><page size='2048' nodeset='5'/></hugepages></memoryBacking>",
+          "", "NUMA cell 5" },
+        { "q35", "<memoryBacking><hugepages><page size='2048' nodeset='1'/></hugepages></memoryBacking>", "",
+          "NUMA cell 1 of the guest, and <cpu> has no <numa>" },
+        { "q35",
+          NUMA "<memoryBacking><hugepages><page size='2048' nodeset='0'/><page size='1048576' "
+               "nodeset='0-1'/></hugepages></memoryBacking>",
+          "", "NUMA cell 0 is to have both pages of 2048 KiB and of 1048576 KiB" },
+        { "q35",
+          "<memoryBacking><hugepages><page size='2048'/><page size='1048576'/></hugepages></memoryBacking>",
+          "", "both for all of the guest" },
+        { "q35", "<memoryBacking><hugepages/><source type='anonymous'/></memoryBacking>", "",
+          "leave the source out" },
+        { "q35", "<memoryBacking><hugepages/><allocation mode='ondemand'/></memoryBacking>", "",
+          "huge pages are taken at once" },
+        { "q35", NUMA, "<memory model='dimm'><target><size>131072</size><node>0</node></target></memory>",
+          "needs <maxMemory slots=>" },
+        { "q35", "<maxMemory slots='1'>524288</maxMemory>" NUMA, DIMM DIMM,
+          "2 memory devices do not fit into the 1 slots" },
+        { "q35", "<maxMemory slots='1'>524288</maxMemory>" NUMA,
+          "<memory model='dimm'><target><size>131072</size><node>7</node></target></memory>",
+          "memory device 0 (dimm) is for NUMA cell 7" },
+        { "q35", "<maxMemory slots='1'>524288</maxMemory>" NUMA,
+          "<memory model='nvdimm'><target><size>131072</size><node>0</node></target></memory>",
+          "needs a <source><path>" },
+        { "q35", "<cpu mode='host-model'><cache mode='passthrough'/></cpu>", "",
+          "needs a CPU of mode 'host-passthrough' or 'maximum'" },
+        { "q35", "<cpu mode='custom'><model>qemu64</model><cache level='2' mode='emulate'/></cpu>", "",
+          "is for level 3, not 2" },
+        { "q35", "<cpu mode='host-passthrough'><cache level='3' mode='disable'/></cpu>", "",
+          "not for level 3 alone" },
+        { "q35", "<cpu mode='custom'><model>qemu64</model><feature name='warpdrive'/></cpu>", "",
+          "no CPU feature 'warpdrive'" },
+        { "q35",
+          "<cpu mode='custom'><model>qemu64</model><feature name='sse'/><feature name='sse' "
+          "policy='disable'/></cpu>",
+          "", "CPU feature 'sse' is there twice" },
+        { "q35", "<cpu mode='custom'><model>qemu64</model><vendor>Zilog</vendor></cpu>", "",
+          "'Zilog': expected Intel, AMD or Hygon" },
+        { "q35", "<cpu mode='custom'><model vendor_id='ab'>qemu64</model></cpu>", "",
+          "vendor_id 'ab' has 2 bytes" },
+        { "q35", "",
+          "<disk type='file'><driver name='qemu' iothread='2'/><source file='/x'/><target dev='vda' "
+          "bus='virtio'/></disk>",
+          "disk 'vda' asks for I/O thread 2, which the domain does not have: it has none" },
+        { "q35", "<iothreads>1</iothreads>",
+          "<disk type='file'><driver name='qemu' iothread='1'/><source file='/x'/><target dev='sda' "
+          "bus='sata'/></disk>",
+          "disk 'sda' is on bus 'sata': an I/O thread is for a virtio disk" },
+        { "q35", "",
+          "<disk type='file'><driver name='qemu' queues='4'/><source file='/x'/><target dev='sda' "
+          "bus='sata'/></disk>",
+          "queues" },
+        { "q35", "",
+          "<disk type='file'><driver name='qemu' ioeventfd='on'/><source file='/x'/><target dev='sda' "
+          "bus='sata'/></disk>",
+          "ioeventfd" },
+        { "q35", "",
+          "<disk type='file'><driver name='qemu'/><source file='/x'/><target dev='vda' "
+          "bus='virtio'/><wwn>5000c50015ea71ad</wwn></disk>",
+          "a <wwn> is for a scsi, sata or ide disk" },
+        { "q35", "",
+          "<disk type='file'><driver name='qemu'/><source file='/x'/><target dev='vda' "
+          "bus='virtio'/><vendor>x</vendor></disk>",
+          "is for a scsi disk" },
+        { "q35", "",
+          "<disk type='file'><driver name='qemu'/><source file='/x'/><target dev='vda' bus='virtio' "
+          "rotation_rate='7200'/></disk>",
+          "rotation_rate" },
+        { "q35", "",
+          "<disk type='file'><driver name='qemu'/><source file='/x'/><target dev='sda' bus='sata' "
+          "removable='on'/></disk>",
+          "is for a usb disk" },
+        { "q35", "",
+          "<disk type='file'><driver name='qemu' io='native' cache='writeback'/><source file='/x'/><target "
+          "dev='vda' bus='virtio'/></disk>",
+          "io='native' of disk 'vda' needs cache='none'" },
+        { "q35", "",
+          "<disk type='file'><driver name='qemu' io='native'/><source file='/x'/><target dev='vda' "
+          "bus='virtio'/></disk>",
+          "and it has 'default'" },
+        { "q35", "",
+          "<disk type='file' device='lun'><source file='/x'/><target dev='sda' bus='scsi'/></disk>",
+          "disk 'sda' of device='lun'" },
+        { "q35", "",
+          "<disk type='block' device='lun'><source dev='/dev/x'/><target dev='sda' bus='sata'/></disk>",
+          "must be on bus 'scsi' or 'virtio', not 'sata'" },
+        { "q35", "",
+          "<disk type='block' device='lun'><source dev='/dev/x'/><target dev='sda' "
+          "bus='scsi'/><serial>x</serial></disk>",
+          "cannot have others" },
+        { "q35", "",
+          "<disk type='file'><driver name='qemu' type='qcow2'/><source file='/x'/><target dev='vda' "
+          "bus='virtio'/><shareable/></disk>",
+          "which images of format 'qcow2' are not" },
+        { "q35", "",
+          "<disk type='file'><driver name='qemu' copy_on_read='on'/><source file='/x'/><target dev='vda' "
+          "bus='virtio'/><readonly/></disk>",
+          "copy_on_read='on' writes" },
+        { "q35", "",
+          "<disk type='file'><driver name='qemu'/><source file='/x'/><target dev='sda' "
+          "bus='sata'/><readonly/></disk>",
+          "cannot be read-only" },
+        { "q35", "", "<disk device='cdrom'><target dev='vda' bus='virtio'/></disk>",
+          "is a CD drive, which cannot be on bus 'virtio'" },
+        { "q35", "", "<disk device='floppy'><target dev='sda' bus='sata'/></disk>",
+          "is a floppy, which is on bus 'fdc'" },
+        { "q35", "",
+          "<disk type='file'><driver name='qemu'/><source file='/x'/><target dev='vda' "
+          "bus='virtio'/><iotune><total_bytes_sec>9</total_bytes_sec><read_bytes_sec>9</read_bytes_sec></"
+          "iotune></disk>",
+          "both total_bytes_sec and read_bytes_sec" },
+        { "q35", "",
+          "<disk type='file'><driver name='qemu'/><source file='/x'/><target dev='vda' "
+          "bus='virtio'/><iotune><total_iops_sec_max>9</total_iops_sec_max><write_iops_sec_max>9</"
+          "write_iops_sec_max></iotune></disk>",
+          "both total_iops_sec_max and write_iops_sec_max" },
+        { "q35", "<iothreads>1</iothreads>",
+          "<controller type='scsi' model='virtio-scsi'><driver iothread='3'/></controller>",
+          "scsi controller 0 asks for I/O thread 3" },
+        { "q35", "<iothreads>1</iothreads>",
+          "<controller type='scsi' model='lsilogic'><driver iothread='1'/></controller>",
+          "of model 'lsilogic' has no I/O thread" },
+        { "q35", "", "<sound model='ich9'><audio id='4'/></sound><audio id='1' type='none'/>",
+          "<audio id='4'>, which is not there: the domain has 1" },
+        { "q35", "", "<graphics type='vnc'><audio id='4'/></graphics><audio id='1' type='none'/>",
+          "a VNC server plays on <audio id='4'>" },
+        { "q35", "", "<audio id='1' type='none'/><audio id='1' type='none'/>", "two <audio id='1'>" },
+        { "q35", "", "<serial type='tcp'><source mode='connect' service='4'/></serial>",
+          "the tcp source of serial port 0 says no host" },
+        { "q35", "", "<serial type='unix'><source mode='connect'/></serial>",
+          "no path of the socket to connect to" },
+        { "q35", "",
+          "<rng model='virtio'><backend model='egd' type='tcp'><source mode='connect' "
+          "service='1'/></backend></rng>",
+          "random number generator says no host" },
+        { "q35", "", "<channel type='spicevmc'><target type='virtio' name='com.redhat.spice.0'/></channel>",
+          "needs <graphics type='spice'/>" },
+        { "q35", "", SERIAL SERIAL SERIAL SERIAL SERIAL, "4 ISA serial ports, and the domain 5" },
+        { "q35", "", "<tpm model='tpm-crb'><backend type='emulator' version='1.2'/></tpm>",
+          "'tpm-crb' is of version 2.0, not 1.2" },
+        { "q35", "",
+          "<tpm model='tpm-crb'><backend type='emulator'/></tpm><tpm model='tpm-tis'><backend "
+          "type='emulator'/></tpm>",
+          "one TPM, and the domain two" },
+        { "q35", "",
+          "<tpm model='tpm-tis'><backend type='emulator' "
+          "version='1.2'><active_pcr_banks><sha256/></active_pcr_banks></backend></tpm>",
+          "<active_pcr_banks>" },
+        { "q35", "", "<watchdog model='itco'/><watchdog model='i6300esb'/>",
+          "one watchdog, and the domain 2 ('itco', 'i6300esb')" },
+        { "pc", "", "<watchdog model='itco'/>", "machines of type 'q35'" },
+        { "q35", "", "<panic model='isa'/><panic model='isa'/>", "two panic devices of model 'isa'" },
+        { "pc", "", "<iommu model='intel'/>", "needs a machine of type 'q35'" },
+        { "q35", "<features><acpi/><ioapic driver='qemu'/></features>",
+          "<iommu model='intel'><driver eim='on'/></iommu>", "needs intremap='on'" },
+        { "q35", "", "<iommu model='intel'><driver intremap='on'/></iommu>",
+          "needs <ioapic driver='qemu'/>" },
+        { "q35", "", HOSTDEV HOSTDEV, "host device 0000:00:1f.0 is given twice" },
+        { "q35", "",
+          "<filesystem type='mount'><driver type='virtiofs'/><source dir='/tmp'/><target "
+          "dir='s'/></filesystem>",
+          "needs the guest's memory shared" },
+        { "q35",
+          "<sysinfo type='smbios'><system><entry "
+          "name='uuid'>c7a5fdbd-edaf-9455-926a-d65c16db1809</entry></system></sysinfo>",
+          "", "they are one" },
+        { "q35", "<sysinfo type='smbios'><system><entry name='uuid'>hello</entry></system></sysinfo>", "",
+          "is no UUID: 'hello'" },
+        { "q35", "<sysinfo type='smbios'><bios><entry name='date'>hello</entry></bios></sysinfo>", "",
+          "expected mm/dd/yyyy" },
+        { "q35", "<seclabel type='none' model='dac'/><seclabel type='none' model='dac'/>", "",
+          "two <seclabel> of model 'dac'" },
+        { "pc", "<features><acpi/><smm state='on'><tseg unit='MiB'>48</tseg></smm></features>", "",
+          "<tseg> is for machines of type 'q35'" },
+};
+
+static const struct row taken[] = {
+        { "q35",
+          "<cputune><vcpupin vcpu='0' cpuset='0'/><vcpupin vcpu='1' cpuset='0'/><emulatorpin "
+          "cpuset='0'/><vcpusched vcpus='0-1' scheduler='batch'/><vcpusched vcpus='2' "
+          "scheduler='idle'/></cputune>",
+          "", NULL },
+        { "q35",
+          "<iothreads>2</iothreads><cputune><iothreadpin iothread='2' cpuset='0'/><iothreadsched "
+          "iothreads='1-2' scheduler='batch'/></cputune>",
+          "<disk type='file'><driver name='qemu' iothread='2'/><source file='/x'/><target dev='vda' "
+          "bus='virtio'/></disk>",
+          NULL },
+        { "q35",
+          "<cputune><cachetune vcpus='0-1'><cache id='0' level='3' type='code' size='3'/><cache id='0' "
+          "level='3' type='data' size='3'/></cachetune><cachetune vcpus='2'/><memorytune "
+          "vcpus='0-1'/></cputune>",
+          "", NULL },
+        { "q35", "<vcpus><vcpu id='0' enabled='yes'/><vcpu id='3' enabled='no'/></vcpus>", "", NULL },
+        { "q35",
+          NUMA "<numatune><memnode cellid='0' mode='strict' nodeset='0'/><memnode cellid='1' mode='strict' "
+               "nodeset='0'/></numatune>",
+          "", NULL },
+        { "q35", "<memoryBacking><hugepages><page size='2048' nodeset='0'/></hugepages></memoryBacking>", "",
+          NULL },
+        { "q35",
+          NUMA "<memoryBacking><hugepages><page size='2048'/><page size='1048576' "
+               "nodeset='1'/></hugepages></memoryBacking>",
+          "", NULL },
+        { "q35", "<maxMemory slots='2'>524288</maxMemory>" NUMA, DIMM DIMM, NULL },
+        { "q35", "<cpu mode='host-passthrough'><cache mode='passthrough'/></cpu>", "", NULL },
+        { "q35",
+          "<cpu mode='custom'><model>qemu64</model><vendor>AMD</vendor><feature name='sse'/><cache level='3' "
+          "mode='emulate'/></cpu>",
+          "", NULL },
+        { "q35", "",
+          "<disk type='file'><driver name='qemu'/><source file='/x'/><target dev='sda' bus='scsi' "
+          "rotation_rate='7200'/><wwn>5000c50015ea71ad</wwn><vendor>x</vendor></disk>",
+          NULL },
+        { "q35", "",
+          "<disk type='file'><driver name='qemu' io='native' cache='none' queues='4' ioeventfd='on'/><source "
+          "file='/x'/><target dev='vda' bus='virtio'/><shareable/></disk>",
+          NULL },
+        { "q35", "",
+          "<disk type='block' device='lun'><source dev='/dev/x'/><target dev='sda' bus='scsi'/></disk>",
+          NULL },
+        { "q35", "",
+          "<disk type='file'><driver name='qemu'/><source file='/x'/><target dev='vda' "
+          "bus='virtio'/><iotune><read_bytes_sec>9</read_bytes_sec><write_bytes_sec>9</"
+          "write_bytes_sec><total_iops_sec>9</total_iops_sec></iotune></disk>",
+          NULL },
+        { "q35", "",
+          "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel><serial "
+          "type='unix'><source mode='bind'/></serial>",
+          NULL },
+        { "q35", "",
+          "<graphics type='spice'/><channel type='spicevmc'><target type='virtio' "
+          "name='com.redhat.spice.0'/></channel>",
+          NULL },
+        { "q35", "", SERIAL SERIAL SERIAL SERIAL "<serial type='pty'><target type='pci-serial'/></serial>",
+          NULL },
+        { "q35", "",
+          "<tpm model='tpm-tis'><backend type='emulator' version='1.2'/></tpm><watchdog model='itco'/><panic "
+          "model='isa'/><panic model='hyperv'/>",
+          NULL },
+        { "q35", "<features><acpi/><ioapic driver='qemu'/></features>",
+          "<iommu model='intel'><driver intremap='on' eim='on'/></iommu>", NULL },
+        { "q35", "<memoryBacking><access mode='shared'/></memoryBacking>",
+          "<filesystem type='mount'><driver type='virtiofs'/><source dir='/tmp'/><target "
+          "dir='s'/></filesystem>" HOSTDEV,
+          NULL },
+        { "q35",
+          "<sysinfo type='smbios'><bios><entry name='date'>12/31/2026</entry></bios><system><entry "
+          "name='uuid'>6695EB01-f6a4-8304-79aa-97f2502e193f</entry></system></sysinfo><seclabel type='none' "
+          "model='dac'/><seclabel type='none' model='selinux'/>",
+          "", NULL },
+};
+
+/* The loader and more go into <os>. */
+static const struct {
+        const char *machine, *os, *features, *part;
+} boots[] = {
+        { "pc", "<loader readonly='yes' secure='yes' type='pflash'>/x</loader>", "<smm state='on'/>",
+          "secure boot needs a machine of type 'q35'" },
+        { "q35", "<loader readonly='yes' secure='yes' type='pflash'>/x</loader>", "",
+          "secure boot needs <smm state='on'/> in <features>" },
+        { "q35", "<loader readonly='yes' secure='yes' type='pflash'>/x</loader>", "<smm state='off'/>",
+          "which is off" },
+        { "q35", "<loader secure='yes' type='rom'>/x</loader>", "<smm state='on'/>",
+          "of type 'pflash', not 'rom'" },
+        { "q35", "<loader readonly='yes' stateless='yes' type='pflash'>/x</loader><nvram>/y</nvram>", "",
+          "keeps no variables" },
+        { "q35", "<firmware><feature enabled='yes' name='secure-boot'/></firmware><loader secure='no'/>", "",
+          "contradict each other" },
+        { "q35", "<firmware><feature enabled='yes' name='secure-boot'/></firmware>", "<smm state='off'/>",
+          "which is off" },
+        { "q35",
+          "<firmware><feature enabled='no' name='secure-boot'/><feature enabled='yes' "
+          "name='enrolled-keys'/></firmware>",
+          "", "nothing without 'secure-boot'" },
+        { "q35", "<loader readonly='yes' secure='yes' type='pflash'>/x</loader>", "<smm state='on'/>", NULL },
+        { "q35", "<loader readonly='yes' secure='no' type='pflash'>/x</loader>", "", NULL },
+        { "q35", "<firmware><feature enabled='yes' name='secure-boot'/></firmware><loader secure='yes'/>", "",
+          NULL },
+        { "pc", "<loader readonly='yes' stateless='yes' type='pflash'>/x</loader>", "", NULL },
+};
+
+static bool has_cpu_feature(const struct domain_machine *machine, const char *name)
+{
+        return strcmp(name, "sse") == 0;
+}
+
+static struct domain_def *define(const char *text, bool q35, GError **error)
+{
+        const struct domain_machine machine = {
+                .type = "qemu",
+                .arch = "x86_64",
+                .machine = q35 ? "pc-q35-7.2" : "pc-i440fx-7.2",
+                .emulator = "/usr/bin/qemu-system-x86_64",
+                .max_vcpus = 288,
+                .pcie_root = q35,
+                .pci_root = !q35,
+                .isa = true,
+                .ps2 = true,
+                .acpi = true,
+                .assign_addresses = true,
+                .usb_model = "qemu-xhci",
+                .net_model = "e1000e",
+                .video_model = "vga",
+                .cpu_model = "qemu64",
+                .has_cpu_feature = has_cpu_feature,
+        };
+        struct domain_doc *doc = domain_doc_parse(text, error);
+
+        return doc ? domain_doc_finish(doc, &machine, error) : NULL;
+}
+
+static void check_text(const char *text, const char *machine, const char *part)
+{
+        CLEANUP(domain_def_unref) struct domain_def *def = NULL, *stored = NULL;
+        g_autoptr(GError) error = NULL;
+
+        def = define(text, strcmp(machine, "q35") == 0, &error);
+        if (!part) {
+                ck_assert_msg(def != NULL, "%s: %s", text, error ? error->message : "");
+                return;
+        }
+        ck_assert_msg(def == NULL, "taken: %s", text);
+        ck_assert_msg(strstr(error->message, part), "'%s' is not in: %s", part, error->message);
+        g_clear_error(&error);
+        stored = domain_def_parse_stored(text, &error);
+        ck_assert_msg(stored != NULL, "does not load: %s: %s", text, error ? error->message : "");
+}
+
+static void check_row(const struct row *row)
+{
+        g_autofree char *features =
+                strstr(row->top, "<features>") ? NULL : g_strdup("<features><acpi/></features>");
+        g_autofree char *text = g_strdup_printf(
+                "<domain type='qemu'><name>x</name><uuid>" UUID "</uuid><memory>65536</memory><vcpu>4</vcpu>"
+                "<os><type machine='%s'>hvm</type></os>%s%s<devices>%s</devices></domain>",
+                row->machine, features ? features : "", row->top, row->devices);
+
+        check_text(text, row->machine, row->part);
+}
+
+START_TEST(test_refused)
+{
+        for (unsigned i = 0; i < G_N_ELEMENTS(refused); i++)
+                check_row(&refused[i]);
+}
+END_TEST
+
+START_TEST(test_taken)
+{
+        for (unsigned i = 0; i < G_N_ELEMENTS(taken); i++)
+                check_row(&taken[i]);
+}
+END_TEST
+
+START_TEST(test_boot)
+{
+        for (unsigned i = 0; i < G_N_ELEMENTS(boots); i++) {
+                bool automatic = !strstr(boots[i].os, ">/x<");
+                g_autofree char *text = g_strdup_printf(
+                        "<domain type='qemu'><name>x</name><uuid>" UUID "</uuid><memory>65536</memory>"
+                        "<os%s><type machine='%s'>hvm</type>%s</os><features><acpi/>%s</features></domain>",
+                        automatic ? " firmware='efi'" : "", boots[i].machine, boots[i].os, boots[i].features);
+
+                check_text(text, boots[i].machine, boots[i].part);
+        }
+}
+END_TEST
+
+START_TEST(test_many_vcpus)
+{
+        check_text("<domain type='qemu'><name>x</name><uuid>" UUID "</uuid><memory>65536</memory>"
+                   "<vcpu>288</vcpu><os><type machine='q35'>hvm</type></os></domain>",
+                   "q35", "288 vCPUs are more than 255");
+}
+END_TEST
+
+/* The UUID that SMBIOS is to show is the domain's when it has no other. */
+START_TEST(test_sysinfo_uuid)
+{
+        CLEANUP(domain_def_unref)
+        struct domain_def *def = define("<domain type='qemu'><name>x</name><memory>65536</memory><os><type "
+                                        "machine='q35'>hvm</type></os>"
+                                        "<sysinfo type='smbios'><system><entry "
+                                        "name='uuid'>C7A5FDBD-edaf-9455-926a-d65c16db1809</entry>"
+                                        "</system></sysinfo></domain>",
+                                        true, NULL);
+        char uuid[UUID_STRING_LENGTH + 1];
+
+        ck_assert_ptr_nonnull(def);
+        ck_assert_str_eq(uuid_format(&def->base.uuid, uuid), "c7a5fdbd-edaf-9455-926a-d65c16db1809");
+}
+END_TEST
+
+/* An emulator that does not say which CPU features it knows may know any. */
+START_TEST(test_unknown_features)
+{
+        static const char text[] =
+                "<domain type='qemu'><name>x</name><memory>65536</memory><os><type>hvm</type>"
+                "</os><cpu><feature name='warpdrive'/></cpu></domain>";
+        const struct domain_machine machine = { .type = "test", .arch = "x86_64" };
+        CLEANUP(domain_def_unref)
+        struct domain_def *def = domain_doc_finish(domain_doc_parse(text, NULL), &machine, NULL);
+
+        ck_assert_ptr_nonnull(def);
+}
+END_TEST
+
+CHECK_MAIN("domain-check", test_refused, test_taken, test_boot, test_many_vcpus, test_sysinfo_uuid,
+           test_unknown_features)
