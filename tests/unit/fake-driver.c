@@ -2,7 +2,7 @@
 /*
  * The fake driver. Its operations run in the lanes of the domains, all else on the loop.
  */
-#include "fake-driver.h"
+#include "tests/unit/fake-driver.h"
 
 #include "base/lane.h"
 #include "base/loop.h"

@@ -8,8 +8,8 @@
 
 #include "base/lane.h"
 #include "base/loop.h"
-#include "check-main.h"
-#include "fake-driver.h"
+#include "tests/unit/check-main.h"
+#include "tests/unit/fake-driver.h"
 
 #include <string.h>
 
