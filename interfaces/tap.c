@@ -31,7 +31,7 @@ static bool set_name(struct ifreq *request, const char *name, GError **error)
         if (strlen(name) >= IFNAMSIZ) {
                 g_autofree char *quoted = error_quote(name);
 
-                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                return error_set(error, ERROR_FROM_NONE, ERROR_CONFIG_UNSUPPORTED,
                                  "the name of network device '%s' has more than %d bytes", quoted,
                                  IFNAMSIZ - 1);
         }
@@ -47,7 +47,7 @@ static int open_queue(const struct tap *tap, char name[IFNAMSIZ], GError **error
         struct ifreq request;
 
         if (fd < 0) {
-                error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot open /dev/net/tun");
+                error_set_errno(error, ERROR_FROM_NONE, errno, "cannot open /dev/net/tun");
                 return -1;
         }
         if (!set_name(&request, name, error))
@@ -58,7 +58,7 @@ static int open_queue(const struct tap *tap, char name[IFNAMSIZ], GError **error
         if (tap->queues > 1)
                 request.ifr_flags |= IFF_MULTI_QUEUE;
         if (ioctl(fd, TUNSETIFF, &request) < 0) {
-                error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot make tap device '%s'", name);
+                error_set_errno(error, ERROR_FROM_NONE, errno, "cannot make tap device '%s'", name);
                 return -1;
         }
         memcpy(name, request.ifr_name, IFNAMSIZ);
@@ -70,7 +70,7 @@ static bool control(int fd, unsigned long command, struct ifreq *request, const 
 {
         if (ioctl(fd, command, request) == 0)
                 return true;
-        return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot %s '%s'", what, request->ifr_name);
+        return error_set_errno(error, ERROR_FROM_NONE, errno, "cannot %s '%s'", what, request->ifr_name);
 }
 
 /*
@@ -117,7 +117,7 @@ static bool join_bridge(int fd, const char *bridge, const char *name, GError **e
         request.ifr_ifindex = (int)if_nametoindex(name);
         if (ioctl(fd, SIOCBRADDIF, &request) == 0)
                 return true;
-        return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot add '%s' to bridge '%s'", name, bridge);
+        return error_set_errno(error, ERROR_FROM_NONE, errno, "cannot add '%s' to bridge '%s'", name, bridge);
 }
 
 static bool set_up(int fd, const char *name, GError **error)
@@ -136,7 +136,7 @@ static bool configure(const struct tap *tap, const char *name, GError **error)
         CLEANUP_FD int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
         if (fd < 0)
-                return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot make a socket");
+                return error_set_errno(error, ERROR_FROM_NONE, errno, "cannot make a socket");
         if (tap->mac && !set_mac(fd, name, tap->mac, error))
                 return false;
         if (!set_mtu(fd, tap, name, error))

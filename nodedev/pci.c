@@ -25,7 +25,7 @@ static bool write_file(const char *path, const char *text, GError **error)
         CLEANUP_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
 
         if (fd < 0 || write(fd, text, strlen(text)) < 0)
-                return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot write '%s'", path);
+                return error_set_errno(error, ERROR_FROM_NONE, errno, "cannot write '%s'", path);
         return true;
 }
 
@@ -65,12 +65,12 @@ bool pci_detach(const char *root, const char *pci, GError **error)
         g_autofree char *device = g_strdup_printf("%s/sys/bus/pci/devices/%s", root, pci);
 
         if (access(device, F_OK) < 0)
-                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED, "PCI device %s is not there",
+                return error_set(error, ERROR_FROM_NONE, ERROR_OPERATION_FAILED, "PCI device %s is not there",
                                  pci);
         if (!rebind(root, pci, VFIO, error))
                 return false;
         return pci_is_vfio(root, pci) ||
-               error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
+               error_set(error, ERROR_FROM_NONE, ERROR_OPERATION_FAILED,
                          "PCI device %s is not taken by " VFIO " (is the module loaded?)", pci);
 }
 
@@ -89,7 +89,7 @@ char *pci_get_group(const char *root, const char *pci, GError **error)
 
         if (group)
                 return g_build_filename(root, "dev/vfio", group, NULL);
-        error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+        error_set(error, ERROR_FROM_NONE, ERROR_CONFIG_UNSUPPORTED,
                   "PCI device %s is not in an IOMMU group (is the IOMMU on in the firmware and the kernel?)",
                   pci);
         return NULL;

@@ -22,7 +22,7 @@ static bool find_user(const char *user, struct account *account, GError **error)
 
         getpwnam_r(user, &entry, space, LOOKUP_SIZE, &found);
         if (!found)
-                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                return error_set(error, ERROR_FROM_SECURITY, ERROR_CONFIG_UNSUPPORTED,
                                  "the emulators' user '%s' does not exist", user);
         account->uid = entry.pw_uid;
         account->gid = entry.pw_gid;
@@ -36,7 +36,7 @@ static bool find_group(const char *group, struct account *account, GError **erro
 
         getgrnam_r(group, &entry, space, LOOKUP_SIZE, &found);
         if (!found)
-                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                return error_set(error, ERROR_FROM_SECURITY, ERROR_CONFIG_UNSUPPORTED,
                                  "the emulators' group '%s' does not exist", group);
         account->gid = entry.gr_gid;
         return true;
@@ -83,7 +83,7 @@ static bool fill(struct account *account, const char *user, const char *group, G
                 return true;
         }
         if (account->uid != geteuid())
-                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                return error_set(error, ERROR_FROM_SECURITY, ERROR_CONFIG_UNSUPPORTED,
                                  "only an agent that runs as root can run emulators as user '%s'", user);
         use_own(account);
         return true;

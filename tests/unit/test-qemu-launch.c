@@ -310,32 +310,6 @@ START_TEST(a_stopped_process_ends_at_once)
 }
 END_TEST
 
-START_TEST(permissions_follow_the_first_class_that_applies)
-{
-        gid_t groups[] = { 100, 200 };
-        struct account account = { .uid = 10, .gid = 100, .groups = groups, .n_groups = 2 };
-
-        ck_assert(account_may_open(&account, 10, 0, 0600, true));
-        ck_assert(!account_may_open(&account, 10, 0, 0400, true));
-        ck_assert(account_may_open(&account, 10, 0, 0400, false));
-        ck_assert(!account_may_open(&account, 10, 0, 0066, false));
-        ck_assert(account_may_open(&account, 0, 200, 0060, true));
-        ck_assert(!account_may_open(&account, 0, 200, 0606, true));
-        ck_assert(account_may_open(&account, 0, 0, 0006, true));
-        ck_assert(!account_may_open(&account, 0, 0, 0660, false));
-}
-END_TEST
-
-START_TEST(an_unknown_user_is_named)
-{
-        g_autoptr(GError) error = NULL;
-
-        ck_assert_ptr_null(account_new("no-such-user", NULL, &error));
-        ck_assert_int_eq(error_get_code(error), ERROR_CONFIG_UNSUPPORTED);
-        ck_assert_ptr_nonnull(strstr(error->message, "'no-such-user'"));
-}
-END_TEST
-
 int main(void)
 {
         Suite *suite = suite_create("qemu-launch");
@@ -350,8 +324,6 @@ int main(void)
         tcase_add_test(tests, what_the_user_may_not_open_is_named);
         tcase_add_test(tests, a_pid_alone_is_not_a_process);
         tcase_add_test(tests, a_stopped_process_ends_at_once);
-        tcase_add_test(tests, permissions_follow_the_first_class_that_applies);
-        tcase_add_test(tests, an_unknown_user_is_named);
         suite_add_tcase(suite, tests);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_NORMAL);

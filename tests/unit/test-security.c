@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Who may open what: the account of guests, images that change hands.
+ */
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "drivers/security/account.h"
+#include "drivers/security/ownership.h"
+#include "tests/unit/check-main.h"
+
+#include <glib/gstdio.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+static char *dir, *file;
+
+static void setup(void)
+{
+        dir = g_dir_make_tmp("virtbus-security-XXXXXX", NULL);
+        file = g_build_filename(dir, "image", NULL);
+}
+
+static void teardown(void)
+{
+        g_remove(file);
+        g_rmdir(dir);
+        g_free(dir);
+        g_free(file);
+}
+
+static void put_image(const char *text)
+{
+        ck_assert(g_file_set_contents(file, text, -1, NULL));
+        ck_assert_int_eq(chmod(file, 0600), 0);
+}
+
+static bool is_root(void)
+{
+        if (geteuid() == 0)
+                return true;
+        check_skip("only root gives files to others");
+        return false;
+}
+
+START_TEST(permissions_follow_the_first_class_that_applies)
+{
+        gid_t groups[] = { 100, 200 };
+        struct account account = { .uid = 10, .gid = 100, .groups = groups, .n_groups = 2 };
+
+        ck_assert(account_may_open(&account, 10, 0, 0600, true));
+        ck_assert(!account_may_open(&account, 10, 0, 0400, true));
+        ck_assert(account_may_open(&account, 10, 0, 0400, false));
+        ck_assert(!account_may_open(&account, 10, 0, 0066, false));
+        ck_assert(account_may_open(&account, 0, 200, 0060, true));
+        ck_assert(!account_may_open(&account, 0, 200, 0606, true));
+        ck_assert(account_may_open(&account, 0, 0, 0006, true));
+        ck_assert(!account_may_open(&account, 0, 0, 0660, false));
+}
+END_TEST
+
+START_TEST(an_unknown_user_is_named)
+{
+        g_autoptr(GError) error = NULL;
+
+        ck_assert_ptr_null(account_new("no-such-user", NULL, &error));
+        ck_assert_int_eq(error_get_code(error), ERROR_CONFIG_UNSUPPORTED);
+        ck_assert_ptr_nonnull(strstr(error->message, "'no-such-user'"));
+}
+END_TEST
+
+static const struct account guest_user = { .refs = 1, .name = (char *)"guest", .uid = 4242, .gid = 4243 };
+
+static uid_t owner_of(const char *path)
+{
+        struct stat st;
+
+        ck_assert_int_eq(stat(path, &st), 0);
+        return st.st_uid;
+}
+
+static bool has_attributes(void)
+{
+        if (setxattr(file, "trusted.virtbus.test", "x", 1, 0) == 0)
+                return true;
+        check_skip("the file system of temporary files keeps no trusted attributes");
+        return false;
+}
+
+START_TEST(an_image_changes_hands_and_comes_back)
+{
+        struct ownership ownership;
+
+        if (!is_root())
+                return;
+        put_image("x");
+        ck_assert_int_eq(chown(file, 1000, 1001), 0);
+        ck_assert(ownership_is_needed(&guest_user, file, true, &ownership));
+        ck_assert_uint_eq(ownership.uid, 1000);
+        ck_assert_uint_eq(ownership.gid, 1001);
+        ck_assert_uint_eq(owner_of(file), 1000);
+        ownership_take(&guest_user, file, &ownership);
+        ck_assert_uint_eq(owner_of(file), 4242);
+        ownership_return(&guest_user, file, ownership.uid, ownership.gid);
+        ck_assert_uint_eq(owner_of(file), 1000);
+}
+END_TEST
+
+START_TEST(the_last_guest_gives_an_image_back)
+{
+        struct ownership ownership;
+
+        if (!is_root())
+                return;
+        put_image("x");
+        if (!has_attributes())
+                return;
+        ck_assert(ownership_is_needed(&guest_user, file, false, &ownership));
+        ownership_take(&guest_user, file, &ownership);
+        /* Though it may open it by now: the first guest will give it back. */
+        ck_assert(ownership_is_needed(&guest_user, file, false, &ownership));
+        ck_assert_uint_eq(ownership.uid, 0);
+        ownership_take(&guest_user, file, &ownership);
+        ownership_return(&guest_user, file, ownership.uid, ownership.gid);
+        ck_assert_uint_eq(owner_of(file), 4242);
+        ownership_return(&guest_user, file, ownership.uid, ownership.gid);
+        ck_assert_uint_eq(owner_of(file), 0);
+        ck_assert_int_eq(getxattr(file, "trusted.virtbus.owner", NULL, 0), -1);
+}
+END_TEST
+
+START_TEST(an_image_that_is_open_to_all_stays_as_it_is)
+{
+        struct ownership ownership;
+
+        put_image("x");
+        ck_assert_int_eq(chmod(file, 0644), 0);
+        ck_assert(!ownership_is_needed(&guest_user, file, false, &ownership));
+        ck_assert(!ownership_is_needed(&guest_user, "/nonexistent", true, &ownership));
+}
+END_TEST
+
+/* What has come in its place is somebody's, too. */
+START_TEST(an_image_that_was_replaced_keeps_its_owner)
+{
+        struct ownership ownership;
+
+        if (!is_root())
+                return;
+        put_image("x");
+        ck_assert(ownership_is_needed(&guest_user, file, true, &ownership));
+        put_image("another one"); /* a file of its own, renamed */
+        ownership_take(&guest_user, file, &ownership);
+        ck_assert_uint_eq(owner_of(file), 0);
+}
+END_TEST
+
+START_TEST(an_image_given_to_another_stays_there)
+{
+        struct ownership ownership;
+
+        if (!is_root())
+                return;
+        put_image("x");
+        ck_assert(ownership_is_needed(&guest_user, file, true, &ownership));
+        ownership_take(&guest_user, file, &ownership);
+        ck_assert_int_eq(chown(file, 7, 7), 0);
+        ownership_return(&guest_user, file, 0, 0);
+        ck_assert_uint_eq(owner_of(file), 7);
+}
+END_TEST
+
+/* Anybody who may read an image can lock it, and is not waited for. */
+START_TEST(an_image_that_is_locked_holds_nobody_up)
+{
+        CLEANUP_FD int fd = -1;
+        struct ownership ownership;
+
+        if (!is_root())
+                return;
+        put_image("x");
+        fd = open(file, O_RDONLY | O_CLOEXEC);
+        ck_assert_int_eq(flock(fd, LOCK_SH), 0);
+        ck_assert(!ownership_is_needed(&guest_user, file, true, &ownership));
+        ck_assert_int_eq(flock(fd, LOCK_UN), 0);
+        ck_assert(ownership_is_needed(&guest_user, file, true, &ownership));
+}
+END_TEST
+
+CHECK_MAIN_FIXTURE("security", setup, teardown, permissions_follow_the_first_class_that_applies,
+                   an_unknown_user_is_named, an_image_changes_hands_and_comes_back,
+                   the_last_guest_gives_an_image_back, an_image_that_is_open_to_all_stays_as_it_is,
+                   an_image_that_was_replaced_keeps_its_owner, an_image_given_to_another_stays_there,
+                   an_image_that_is_locked_holds_nobody_up)
