@@ -76,11 +76,23 @@ void caller_unref(struct caller *caller)
         g_free(caller);
 }
 
+static void unfollow(struct caller *caller)
+{
+        for (unsigned i = 0; caller->slots && i < caller->bus->connects->len; i++) {
+                const struct connect *connect = g_ptr_array_index(caller->bus->connects, i);
+
+                if (caller->slots[i].follows)
+                        g_ptr_array_remove_fast(connect->followers, caller);
+                caller->slots[i].follows = false;
+        }
+}
+
 static void leave(struct caller *caller)
 {
         GPtrArray *connects = caller->bus->connects;
 
         caller->gone = true;
+        unfollow(caller);
         if (caller->identity == CALLER_UNKNOWN)
                 caller->identity = CALLER_UNKNOWABLE;
         for (unsigned i = 0; caller->owns_domains && i < connects->len; i++)
@@ -132,6 +144,16 @@ struct caller_slot *caller_get_slot(struct caller *caller, const struct connect 
         if (!caller->slots)
                 caller->slots = g_new0(struct caller_slot, caller->bus->connects->len);
         return &caller->slots[connect->index];
+}
+
+void caller_follow(struct caller *caller, const struct connect *connect)
+{
+        struct caller_slot *slot = caller_get_slot(caller, connect);
+
+        if (caller->gone || slot->follows)
+                return;
+        slot->follows = true;
+        g_ptr_array_add(connect->followers, caller);
 }
 
 bool caller_is_read_only(const struct caller *caller, const struct connect *connect)

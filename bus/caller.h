@@ -29,6 +29,7 @@ struct waiting_call {
 struct caller_slot {
         unsigned opens, read_only_opens; /* by ConnectOpen */
         GError *last_error;              /* owned */
+        bool follows;                    /* is in the followers of the connection */
 };
 
 struct caller {
@@ -69,6 +70,8 @@ void caller_leave_all(struct bus *bus);
 void caller_forget_all(struct bus *bus);
 
 struct caller_slot *caller_get_slot(struct caller *caller, const struct connect *connect);
+/* Signals about which objects there are on this connection go to the caller from now on, until it leaves. */
+void caller_follow(struct caller *caller, const struct connect *connect);
 /* Is the caller restricted to reads on this connection object, because it asked for it? */
 bool caller_is_read_only(const struct caller *caller, const struct connect *connect);
 

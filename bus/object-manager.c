@@ -6,6 +6,7 @@
 
 #include "base/registry.h"
 #include "bus/bus-private.h"
+#include "bus/caller.h"
 #include "bus/interface.h"
 #include "bus/properties.h"
 #include "bus/signal.h"
@@ -59,7 +60,13 @@ void on_object_manager_get_managed_objects(struct call *call)
         for (unsigned b = 0; b < TREE_BRANCH_COUNT; b++)
                 write_branch(&array, &connect->branches[b]);
         marshal_close(&iter, &array);
+        caller_follow(call->caller, connect);
         call_send_reply(call, reply);
+}
+
+static bool is_followed(const struct connect *connect)
+{
+        return connect->followers->len > 0 && connection_is_ready(connect->bus->connection);
 }
 
 void object_manager_add(const struct branch *branch, void *object, const char *path)
@@ -68,13 +75,13 @@ void object_manager_add(const struct branch *branch, void *object, const char *p
         DBusMessageIter iter;
         DBusMessage *message;
 
-        if (!connection_is_ready(target.bus->connection))
+        if (!is_followed(branch->connect))
                 return;
         message = signal_begin(branch->connect->path, &interface_object_manager,
                                INTERFACE_OBJECT_MANAGER_SIGNAL_INTERFACES_ADDED, &iter);
         marshal_write(&iter, "o", path);
         write_interfaces(&iter, &target);
-        signal_end(target.bus, message);
+        signal_end_to(target.bus, message, branch->connect->followers);
 }
 
 void object_manager_change(const struct branch *branch, void *object, const char *path, uint64_t changed)
@@ -90,7 +97,7 @@ void object_manager_remove(const struct branch *branch, const char *path)
         DBusMessageIter iter, array;
         DBusMessage *message;
 
-        if (!connection_is_ready(branch->connect->bus->connection))
+        if (!is_followed(branch->connect))
                 return;
         message = signal_begin(branch->connect->path, &interface_object_manager,
                                INTERFACE_OBJECT_MANAGER_SIGNAL_INTERFACES_REMOVED, &iter);
@@ -98,7 +105,7 @@ void object_manager_remove(const struct branch *branch, const char *path)
         marshal_open_array(&iter, &array, "s");
         marshal_write(&array, "s", branch->kind->interface->name);
         marshal_close(&iter, &array);
-        signal_end(branch->connect->bus, message);
+        signal_end_to(branch->connect->bus, message, branch->connect->followers);
 }
 
 void object_manager_follow(const struct registry_change *change, void *data)

@@ -4,6 +4,11 @@
 /*
  * org.freedesktop.DBus.ObjectManager of the connection objects, and what goes out when an object changes:
  * signals leave in the order of the changes. Loop thread.
+ *
+ * InterfacesAdded and InterfacesRemoved go to those who have called GetManagedObjects, each by its name,
+ * until they leave the bus: a client can make nothing of them without, and one that matches all signals below
+ * /org/libvirt (Cockpit's bridge does so once for every call it makes, and answers each of these with
+ * GetManagedObjects and Introspect) is not woken by what it never asked for.
  */
 
 #include "bus/tree.h"

@@ -5,6 +5,7 @@
 #include "bus/signal.h"
 
 #include "bus/bus-private.h"
+#include "bus/caller.h"
 #include "bus/interface.h"
 #include "bus/marshal.h"
 #include "introspection/connect.h"
@@ -27,6 +28,19 @@ void signal_end(struct bus *bus, DBusMessage *message)
 {
         if (connection_is_ready(bus->connection))
                 connection_send(bus->connection, message);
+        dbus_message_unref(message);
+}
+
+void signal_end_to(struct bus *bus, DBusMessage *message, const GPtrArray *callers)
+{
+        for (unsigned i = 0; i < callers->len; i++) {
+                const struct caller *caller = g_ptr_array_index(callers, i);
+                DBusMessage *copy = dbus_message_copy(message);
+
+                if (!copy || !dbus_message_set_destination(copy, caller->name))
+                        g_error("out of memory while writing a signal");
+                signal_end(bus, copy);
+        }
         dbus_message_unref(message);
 }
 

@@ -22,6 +22,8 @@ void signal_send(struct bus *bus, const char *path, const struct interface *inte
 DBusMessage *signal_begin(const char *path, const struct interface *interface, unsigned number,
                           DBusMessageIter *iter);
 void signal_end(struct bus *bus, DBusMessage *message); /* takes message */
+/* Instead of signal_end(): to those callers alone (struct caller). Takes message. */
+void signal_end_to(struct bus *bus, DBusMessage *message, const GPtrArray *callers);
 
 /*
  * ErrorEvent: of the connection object, or of the manager when connect is NULL. path: the object

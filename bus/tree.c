@@ -41,6 +41,7 @@ struct connect *connect_new(struct bus *bus, const struct bus_model *model, unsi
         connect->index = index;
         connect->name = domain_driver_get_name(model->domains);
         connect->path = g_strconcat(TREE_MANAGER_PATH "/", connect->name, NULL);
+        connect->followers = g_ptr_array_new();
         for (unsigned i = 0; i < TREE_BRANCH_COUNT; i++)
                 connect->branches[i] = (struct branch){
                         .connect = connect,
@@ -52,6 +53,7 @@ struct connect *connect_new(struct bus *bus, const struct bus_model *model, unsi
 
 void connect_free(struct connect *connect)
 {
+        g_ptr_array_unref(connect->followers);
         g_free(connect->path);
         g_free(connect);
 }

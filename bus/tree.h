@@ -92,6 +92,8 @@ struct connect {
         const char *name;              /* borrowed; the last element of the path */
         char *path;                    /* owned */
         struct branch branches[TREE_BRANCH_COUNT];
+        GPtrArray
+                *followers; /* owned; loop: struct caller, borrowed until they leave; see object-manager.h */
 };
 
 enum tree_place {

@@ -379,6 +379,42 @@ START_TEST(test_objects_announce_themselves)
 }
 END_TEST
 
+static void expect_announced(struct client *who, unsigned added, unsigned removed)
+{
+        const char *manager = "org.freedesktop.DBus.ObjectManager";
+
+        /* What was sent to it stands before the answer. */
+        client_ping(who);
+        ck_assert_uint_eq(client_count_signals(who, TEST_PATH, manager, "InterfacesAdded"), added);
+        ck_assert_uint_eq(client_count_signals(who, TEST_PATH, manager, "InterfacesRemoved"), removed);
+}
+
+/* Cockpit's bridge matches all signals once for every call of the page, and asks for all objects at each. */
+START_TEST(test_who_has_not_asked_for_objects_is_not_told)
+{
+        struct client *stranger = harness_connect(harness), *follower = harness_connect(harness);
+
+        client_follow(follower);
+        client_follow(follower);
+        define_web();
+        expect_announced(stranger, 0, 0);
+        expect_announced(follower, 1, 0);
+        client_wait_event(stranger, WEB, DEFINED, -1);
+        client_free(follower);
+        domain_do_flags("Undefine", 0);
+        follower = harness_connect(harness);
+        client_follow(stranger);
+        define_web();
+        expect_announced(follower, 0, 0);
+        expect_announced(stranger, 1, 0);
+        domain_do_flags("Undefine", 0);
+        expect_announced(stranger, 1, 1);
+        expect_announced(client, 2, 2);
+        client_free(stranger);
+        client_free(follower);
+}
+END_TEST
+
 /* Whoever gets the reply reads its own write, and the event is not behind the state that it announces. */
 START_TEST(test_events_come_in_order)
 {
@@ -455,6 +491,7 @@ int main(void)
         tcase_add_test(tcase, test_the_described_domain_can_be_defined_again);
         tcase_add_test(tcase, test_counts_and_sizes);
         tcase_add_test(tcase, test_objects_announce_themselves);
+        tcase_add_test(tcase, test_who_has_not_asked_for_objects_is_not_told);
         tcase_add_test(tcase, test_events_come_in_order);
         tcase_add_test(tcase, test_a_silent_subscriber_hears_events);
         tcase_add_test(tcase, test_autodestroy_ends_with_its_client);

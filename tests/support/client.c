@@ -222,6 +222,14 @@ void client_wait_answer(struct client *client, const struct client_answer *answe
         }
 }
 
+void client_follow(struct client *client)
+{
+        static const char *const paths[] = { QEMU_PATH, TEST_PATH };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(paths); i++)
+                client_do(client, paths[i], "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", NULL);
+}
+
 void client_ping(struct client *client)
 {
         client_do(client, MANAGER_PATH, "org.freedesktop.DBus.Peer", "Ping", NULL);

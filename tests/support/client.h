@@ -66,6 +66,12 @@ void client_send(struct client *client, struct client_answer *answer, const char
                  const char *member, const char *types, ...);
 void client_wait_answer(struct client *client, const struct client_answer *answer);
 
+/*
+ * Asks for the managed objects of the connections, whose InterfacesAdded and InterfacesRemoved come from then
+ * on. The harness does it for its own client.
+ */
+void client_follow(struct client *client);
+
 /* Has the agent still an ear? Fails if not. */
 void client_ping(struct client *client);
 

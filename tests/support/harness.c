@@ -326,6 +326,7 @@ void harness_start_agent(struct harness *harness)
 {
         harness_spawn_agent(harness);
         client_wait_name(harness->client, true);
+        client_follow(harness->client);
 }
 
 pid_t harness_get_agent_pid(const struct harness *harness)

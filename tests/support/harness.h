@@ -56,7 +56,7 @@ void harness_set_environment(struct harness *harness, const char *name, const ch
 /* Called in the agent's process before it is executed; async-signal-safe functions only. */
 void harness_set_child_setup(struct harness *harness, void (*setup)(void));
 
-/* Starts the agent and waits until it owns the name. */
+/* Starts the agent and waits until it owns the name; the harness's client follows its objects. */
 void harness_start_agent(struct harness *harness);
 /* Starts it and does not wait. */
 void harness_spawn_agent(struct harness *harness);

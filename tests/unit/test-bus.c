@@ -467,7 +467,7 @@ END_TEST
 START_TEST(a_flood_delays_nobody_else)
 {
         enum { FLOOD = 600, DOMAINS = 300 };
-        unsigned place;
+        unsigned place, before;
         dbus_uint32_t serial;
 
         for (unsigned i = 1; i <= DOMAINS; i++) {
@@ -475,12 +475,13 @@ START_TEST(a_flood_delays_nobody_else)
 
                 expect_reply(define(":1.1", name, i), "o");
         }
+        before = fake_bus_get_sent(fake)->len;
         for (unsigned i = 0; i < FLOOD; i++)
                 call_flags(":1.1", CONNECT, "org.libvirt.Connect", "ListDomains", 0);
         serial = DOMAIN_CALL(":1.2", "GetState");
         expect_reply(serial, "(ii)");
         fake_bus_find_reply(fake, serial, &place);
-        ck_assert_uint_lt(place - 3 * DOMAINS, FLOOD / 2);
+        ck_assert_uint_lt(place - before, FLOOD / 2);
 }
 END_TEST
 

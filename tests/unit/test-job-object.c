@@ -155,6 +155,7 @@ START_TEST(what_becomes_of_a_job)
 {
         int added, changed, completed, removed;
 
+        ask(CONNECT, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", NULL);
         start(work_well);
         await_signal(CONNECT, "InterfacesRemoved");
         added = find_signal(CONNECT, "InterfacesAdded");
@@ -162,6 +163,8 @@ START_TEST(what_becomes_of_a_job)
         completed = find_signal(CONNECT "/job/1", "Completed");
         removed = find_signal(CONNECT, "InterfacesRemoved");
         ck_assert(added < changed && changed < completed && completed < removed);
+        ck_assert_str_eq(dbus_message_get_destination(signal_at(added)), ":1.1");
+        ck_assert_ptr_null(dbus_message_get_destination(signal_at(changed)));
         expect_content(signal_at(added), CONNECT "/job/1 " JOB " Error  Object " DOMAIN
                                                  " Operation work Processed 0 Progress -1 Started ");
         expect_content(signal_at(added), "State running Total 0 ");
@@ -184,7 +187,7 @@ START_TEST(job_that_is_cancelled)
                        "<node name=\"1\"/>");
         ck_assert_int_eq(dbus_message_get_type(ask(CONNECT "/job/1", JOB, "Cancel", NULL)),
                          DBUS_MESSAGE_TYPE_METHOD_RETURN);
-        await_signal(CONNECT, "InterfacesRemoved");
+        await_signal(CONNECT "/job/1", "Completed");
         expect_content(signal_at(find_signal(CONNECT "/job/1", "Completed")),
                        "false operation aborted: work was cancelled");
         expect_content(ask(CONNECT "/job/1", JOB, "Cancel", NULL), "there is no job '1'");
@@ -202,7 +205,7 @@ START_TEST(numbers_have_one_spelling)
                 expect_content(ask(path, JOB, "Cancel", NULL), "there is no job");
         }
         job_list_cancel_all(jobs);
-        await_signal(CONNECT, "InterfacesRemoved");
+        await_signal(CONNECT "/job/1", "Completed");
 }
 END_TEST
 
@@ -215,7 +218,7 @@ START_TEST(strangers_do_not_cancel)
         ck_assert_str_eq(dbus_message_get_error_name(ask(CONNECT "/job/1", JOB, "Cancel", NULL)),
                          DBUS_ERROR_ACCESS_DENIED);
         job_list_cancel_all(jobs);
-        await_signal(CONNECT, "InterfacesRemoved");
+        await_signal(CONNECT "/job/1", "Completed");
 }
 END_TEST
 
