@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A socket of rtnetlink(7) for one lane: requests that are answered before they return. The kernel answers at
+ * once or not at all, and never waits for hardware that does not answer any longer than its own locks do; the
+ * deadline is for those. In the lane that made it.
+ */
+
+#include "base/cleanup.h"
+
+#include <glib.h>
+#include <linux/netlink.h>
+#include <stdbool.h>
+
+struct lane;
+struct netlink;
+struct nl_msg; /* libnl's */
+
+/* A request that is not answered by then has failed. */
+#define NETLINK_TIMEOUT_MS 5000
+
+/* NULL with ERROR_SYSTEM_ERROR when the kernel gives none. */
+struct netlink *netlink_new(struct lane *lane, GError **error);
+/* NULL is fine. */
+void netlink_free(struct netlink *netlink);
+
+/*
+ * Sends message (taken) and waits for the kernel's acknowledgement. False with ERROR_SYSTEM_ERROR: "cannot
+ * <what>: <the kernel's own explanation, else strerror>", and *errnum, unless NULL, is the kernel's number (a
+ * positive errno).
+ */
+bool netlink_request(struct netlink *netlink, struct nl_msg *message, const char *what, int *errnum,
+                     GError **error);
+
+/*
+ * A dump: sends type with an empty header of that family and calls fn for each message of the answer. Begins
+ * again when the kernel's tables changed under it (NLM_F_DUMP_INTR): fn may get the same thing twice, the
+ * later one counts.
+ */
+struct netlink_dump {
+        int type;   /* RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE */
+        int family; /* AF_UNSPEC: all */
+        void (*fn)(struct nlmsghdr *header, void *data);
+        void *data;
+};
+bool netlink_dump(struct netlink *netlink, const struct netlink_dump *dump, GError **error);
+
+DEFINE_CLEANUP(struct netlink, netlink_free);
