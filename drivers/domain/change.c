@@ -102,12 +102,6 @@ void domain_define_xml(struct domain_driver *driver, const char *xml, unsigned f
 
 #define UNDEFINE_FLAGS 0x7f
 
-struct undefine {
-        unsigned flags;
-        managed_done done;
-        void *data; /* owned by done */
-};
-
 static bool check_undefine_flags(unsigned flags, GError **error)
 {
         const unsigned nvram = DOMAIN_UNDEFINE_NVRAM | DOMAIN_UNDEFINE_KEEP_NVRAM;
@@ -131,8 +125,8 @@ static bool undefine_work(struct managed *object, void *data, GError **error)
         if (!managed_require_persistent(object, error))
                 return false;
         if (!object->current->active && ops->undefine &&
-            !ops->undefine(domain, domain_def_of(object->current->persistent),
-                           ((const struct undefine *)data)->flags, error))
+            !ops->undefine(domain, domain_def_of(object->current->persistent), *(const unsigned *)data,
+                           error))
                 return false;
         if (!registry_erase(object, error))
                 return false;
@@ -145,26 +139,17 @@ static bool undefine_work(struct managed *object, void *data, GError **error)
         return true;
 }
 
-static void undefine_done(struct managed *object, const GError *error, void *data)
-{
-        struct undefine *undefine = data;
-
-        undefine->done(object, error, undefine->data);
-        g_free(undefine);
-}
-
 void domain_undefine(struct domain *domain, unsigned flags, managed_done done, void *data)
 {
-        struct undefine *undefine;
+        struct managed_task task = { .work = undefine_work };
         GError *error = NULL;
 
         if (!check_undefine_flags(flags, &error)) {
                 managed_fail(error, done, data);
                 return;
         }
-        undefine = g_new(struct undefine, 1);
-        *undefine = (struct undefine){ flags, done, data };
-        managed_run(&domain->base, MANAGED_IN_TURN, undefine_work, undefine_done, undefine);
+        task.args = g_memdup2(&flags, sizeof(flags));
+        managed_run_task(&domain->base, &task, done, data);
 }
 
 /* ---- rename ---- */

@@ -159,11 +159,10 @@ static bool modify_work(struct managed *object, void *data, GError **error)
 
 /* ---- on the loop ---- */
 
-static void change_done(struct managed *object, const GError *error, void *data)
+static void change_free(void *data)
 {
         struct domain_change *change = data;
 
-        change->done(object, error, change->data);
         if (change->row->args_free)
                 change->row->args_free(change->args);
         else
@@ -175,11 +174,14 @@ void domain_modify(struct domain *domain, const struct domain_modification *row,
                    managed_done done, void *data)
 {
         struct domain_change *change = g_new(struct domain_change, 1);
-        g_autoptr(GError) error = NULL;
+        const struct managed_task task = { modify_work, MANAGED_IN_TURN, change, change_free };
+        GError *error = NULL;
 
-        *change = (struct domain_change){ .row = row, .flags = flags, .args = args, .done = done, .data = data };
-        if (domain_check_flags(flags, row->flags, row->function, &error))
-                managed_run(&domain->base, MANAGED_IN_TURN, modify_work, change_done, change);
-        else
-                change_done(NULL, error, change);
+        *change = (struct domain_change){ .row = row, .flags = flags, .args = args };
+        if (domain_check_flags(flags, row->flags, row->function, &error)) {
+                managed_run_task(&domain->base, &task, done, data);
+        } else {
+                managed_fail(error, done, data);
+                change_free(change);
+        }
 }

@@ -27,8 +27,6 @@ struct domain_change {
         unsigned flags;  /* as they were given */
         unsigned affect; /* LIVE, CONFIG or both: what CURRENT came to; from the edits on */
         void *args;      /* owned; the row's own */
-        managed_done done;
-        void *data; /* owned by done */
 };
 
 struct domain_modification {
@@ -66,7 +64,7 @@ struct domain_modification {
         void (*args_free)(void *args); /* NULL: g_free() */
 };
 
-/* Loop. args is taken, also when flags are refused. */
+/* Loop. args is taken, also when flags are refused, and lives until done has returned. */
 void domain_modify(struct domain *domain, const struct domain_modification *row, void *args, unsigned flags,
                    managed_done done, void *data);
 
