@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * What comes to the loop from one lane, in order, and waits there while somebody who was told of the last of it
- * has not finished telling it on: signals about ten thousand volumes take more than a turn of the loop, and what
- * comes after them must not overtake them. Loop thread.
+ * What comes to the loop from one lane, in order, and waits there while somebody who was told of the last of
+ * it has not finished telling it on: signals about ten thousand volumes take more than a turn of the loop,
+ * and what comes after them must not overtake them. Loop thread.
  */
 
 #include "base/loop.h"

@@ -23,5 +23,5 @@ bool filter_check(const struct filter *filter, unsigned flags, enum error_domain
                   GError **error);
 
 /* Leaves of objects (taken) those that flags select; free the array. */
-GPtrArray *filter_select(const struct filter *filter, unsigned flags, GPtrArray *objects)
-        G_GNUC_WARN_UNUSED_RESULT;
+GPtrArray *filter_select(const struct filter *filter, unsigned flags,
+                         GPtrArray *objects) G_GNUC_WARN_UNUSED_RESULT;

@@ -18,11 +18,11 @@ struct job_list {
         struct loop *loop; /* borrowed */
         struct pool *pool; /* borrowed */
         /* loop */
-        GQueue jobs;    /* of struct job, owned */
-        GQueue waiting; /* of struct job, borrowed from jobs: not in their lanes yet */
+        GQueue jobs;                /* of struct job, owned */
+        GQueue waiting;             /* of struct job, borrowed from jobs: not in their lanes yet */
         struct listeners listeners; /* job_listener */
-        unsigned running;         /* in their lanes, with those that were cancelled while they waited */
-        struct loop_timer *timer; /* owned; set while jobs run */
+        unsigned running;           /* in their lanes, with those that were cancelled while they waited */
+        struct loop_timer *timer;   /* owned; set while jobs run */
         unsigned last_id;
 };
 

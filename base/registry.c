@@ -25,9 +25,9 @@ struct registry {
         char *directory;           /* owned; NULL: nothing is stored */
         char *autostart_directory; /* owned; NULL likewise */
         /* loop */
-        GHashTable *by_uuid; /* struct uuid in the object -> struct managed, ref */
-        GHashTable *by_name; /* owned string -> struct managed, borrowed */
-        GQueue order;        /* of struct managed by their link */
+        GHashTable *by_uuid;        /* struct uuid in the object -> struct managed, ref */
+        GHashTable *by_name;        /* owned string -> struct managed, borrowed */
+        GQueue order;               /* of struct managed by their link */
         struct listeners listeners; /* registry_listener */
         unsigned published;
 };

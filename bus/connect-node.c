@@ -47,12 +47,20 @@ void on_connect_node_get_cpu_map(struct call *call)
         call_send_reply(call, reply);
 }
 
+static void reply_counters(struct call *call, const struct params *params)
+{
+        DBusMessageIter iter;
+        DBusMessage *reply = call_begin_reply(call, &iter);
+
+        marshal_write_counters(&iter, params);
+        call_send_reply(call, reply);
+}
+
 void on_connect_node_get_cpu_stats(struct call *call)
 {
+        CLEANUP(params_free) struct params *params = params_new();
         g_autoptr(GError) error = NULL;
         struct host_cpu_stats stats;
-        DBusMessageIter iter, array;
-        DBusMessage *reply;
         uint32_t flags;
         int32_t cpu;
 
@@ -63,20 +71,15 @@ void on_connect_node_get_cpu_stats(struct call *call)
                 call_fail(call, error);
                 return;
         }
-        reply = call_begin_reply(call, &iter);
-        marshal_open_array(&iter, &array, "{st}");
-        marshal_write(&array, "{st}{st}{st}{st}", "kernel", stats.kernel_ns, "user", stats.user_ns, "idle",
-                      stats.idle_ns, "iowait", stats.iowait_ns);
-        marshal_close(&iter, &array);
-        call_send_reply(call, reply);
+        host_cpu_stats_tell(&stats, params);
+        reply_counters(call, params);
 }
 
 void on_connect_node_get_memory_stats(struct call *call)
 {
+        CLEANUP(params_free) struct params *params = params_new();
         g_autoptr(GError) error = NULL;
         struct host_memory_stats stats;
-        DBusMessageIter iter, array;
-        DBusMessage *reply;
         uint32_t flags;
         int32_t cell;
 
@@ -87,11 +90,6 @@ void on_connect_node_get_memory_stats(struct call *call)
                 call_fail(call, error);
                 return;
         }
-        reply = call_begin_reply(call, &iter);
-        marshal_open_array(&iter, &array, "{st}");
-        marshal_write(&array, "{st}{st}", "total", stats.total_kib, "free", stats.free_kib);
-        if (stats.has_caches)
-                marshal_write(&array, "{st}{st}", "buffers", stats.buffers_kib, "cached", stats.cached_kib);
-        marshal_close(&iter, &array);
-        call_send_reply(call, reply);
+        host_memory_stats_tell(&stats, params);
+        reply_counters(call, params);
 }

@@ -17,6 +17,8 @@
  *     ay      bytes: const void * and size_t
  */
 
+#include "base/params.h"
+
 #include <dbus/dbus.h>
 #include <glib.h>
 #include <stdbool.h>
@@ -60,6 +62,19 @@ struct marshal_slot {
  * to return.
  */
 bool marshal_slot_write(struct marshal_slot *slot, const char *signature, ...);
+
+/* ---- typed parameters ---- */
+
+/*
+ * Reads a dictionary a{sv} of what a caller sets into params, entry by entry through params_accept(), and
+ * moves iter behind it. The types of values are i u x t d b s.
+ */
+bool marshal_read_params(DBusMessageIter *iter, const struct param_table *table, struct params *params,
+                         GError **error);
+/* Appends a dictionary a{sv} whose values stand in two variants, as they do in all replies and signals. */
+void marshal_write_params(DBusMessageIter *iter, const struct params *params);
+/* Appends a dictionary a{st} of params that are all PARAM_ULONG. */
+void marshal_write_counters(DBusMessageIter *iter, const struct params *params);
 
 /*
  * How many bytes the arguments of message hold, roughly and without looking at more than limit of them: for

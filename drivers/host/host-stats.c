@@ -234,6 +234,24 @@ bool host_get_cpu_stats(const struct host *host, int cpu, struct host_cpu_stats 
         return true;
 }
 
+void host_memory_stats_tell(const struct host_memory_stats *stats, struct params *params)
+{
+        params_add_ulong(params, "total", stats->total_kib);
+        params_add_ulong(params, "free", stats->free_kib);
+        if (!stats->has_caches)
+                return;
+        params_add_ulong(params, "buffers", stats->buffers_kib);
+        params_add_ulong(params, "cached", stats->cached_kib);
+}
+
+void host_cpu_stats_tell(const struct host_cpu_stats *stats, struct params *params)
+{
+        params_add_ulong(params, "kernel", stats->kernel_ns);
+        params_add_ulong(params, "user", stats->user_ns);
+        params_add_ulong(params, "idle", stats->idle_ns);
+        params_add_ulong(params, "iowait", stats->iowait_ns);
+}
+
 struct topology *host_get_topology(const struct host *host)
 {
         return host->fixed ? host->fixed->topology() : topology_scan(host->root);

@@ -9,6 +9,7 @@
  */
 
 #include "base/cleanup.h"
+#include "base/params.h"
 #include "base/uuid.h"
 #include "drivers/host/cpu-features.h"
 #include "drivers/host/cpu-models.h"
@@ -99,6 +100,10 @@ bool host_get_memory_stats(const struct host *host, int cell, struct host_memory
 
 /* Since boot, of one CPU or of HOST_ALL. No such CPU, or one that is off: ERROR_INVALID_ARG. */
 bool host_get_cpu_stats(const struct host *host, int cpu, struct host_cpu_stats *stats, GError **error);
+
+/* As typed parameters, by the names of virNodeGetMemoryStats() and virNodeGetCPUStats(). */
+void host_memory_stats_tell(const struct host_memory_stats *stats, struct params *params);
+void host_cpu_stats_tell(const struct host_cpu_stats *stats, struct params *params);
 
 /* The topology as it is now; a few files per CPU. Free it. */
 struct topology *host_get_topology(const struct host *host);

@@ -24,12 +24,12 @@ struct storage {
         struct volume_set *no_volumes; /* ref */
         const struct backend *backend; /* of all types; NULL: the table's */
         /* loop */
-        struct registry *pools;  /* owned */
-        GPtrArray *shown;        /* owned; pools with volumes, borrowed */
+        struct registry *pools;     /* owned */
+        GPtrArray *shown;           /* owned; pools with volumes, borrowed */
         struct listeners listeners; /* storage_volumes_listener */
-        struct secrets *secrets; /* borrowed; NULL: none */
-        GPtrArray *claims;       /* of struct definition, borrowed: pools on their way */
-        unsigned transfers;      /* uploads and downloads that run */
+        struct secrets *secrets;    /* borrowed; NULL: none */
+        GPtrArray *claims;          /* of struct definition, borrowed: pools on their way */
+        unsigned transfers;         /* uploads and downloads that run */
 };
 
 static inline struct storage_pool *storage_pool_from(struct managed *object)

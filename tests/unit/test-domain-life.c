@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The domain model above a driver that says what it is asked for: start, stop and what lies between, undefine,
- * rename, metadata, documents; and what is left when the driver or the store fails.
+ * The domain model above a driver that says what it is asked for: start, stop and what lies between,
+ * undefine, rename, metadata, documents; and what is left when the driver or the store fails.
  */
 #include "drivers/domain/domain.h"
 
@@ -315,8 +315,8 @@ START_TEST(metadata_of_a_running_domain_are_the_guests)
         ck_assert(domain_get_metadata(domain, DOMAIN_METADATA_TITLE, NULL, 0, &text, NULL));
         ck_assert_str_eq(text, "The shop");
         g_clear_pointer(&text, g_free);
-        ck_assert(!domain_get_metadata(domain, DOMAIN_METADATA_TITLE, NULL, DOMAIN_AFFECT_CONFIG, &text,
-                                       NULL));
+        ck_assert(
+                !domain_get_metadata(domain, DOMAIN_METADATA_TITLE, NULL, DOMAIN_AFFECT_CONFIG, &text, NULL));
         domain_destroy(domain, 0, fake_driver_done, &outcome);
         expect(NULL, "stop ", "-P 0:5.1; ");
         ck_assert(!domain_get_metadata(domain, DOMAIN_METADATA_TITLE, NULL, 0, &text, NULL));

@@ -96,11 +96,9 @@ static const struct domain_modification both_row = { ROW, .flags = BOTH | EXTRA 
 static const struct domain_modification live_row = { ROW, .flags = LIVE };
 static const struct domain_modification config_row = { ROW, .flags = CONFIG };
 static const struct domain_modification inactive_row = { ROW, .inactive = true };
-static const struct domain_modification no_undo_row = { .function = "SetTitle",
-                                                        .flags = BOTH,
-                                                        .edit = edit_title,
-                                                        .act = act,
-                                                        .event = event };
+static const struct domain_modification no_undo_row = {
+        .function = "SetTitle", .flags = BOTH, .edit = edit_title, .act = act, .event = event
+};
 static const struct domain_modification document_row = { .function = "SetTitle",
                                                          .flags = BOTH,
                                                          .edit = edit_title };
@@ -150,7 +148,7 @@ static struct domain *make(enum what what)
         return domain;
 }
 
-#define NOT_RUNNING "Requested operation is not valid: domain 'web' is not running"
+#define NOT_RUNNING  "Requested operation is not valid: domain 'web' is not running"
 #define IS_TRANSIENT "Requested operation is not valid: domain 'web' is transient"
 #define TOLD         "operation failed: told to fail: "
 
@@ -290,8 +288,7 @@ START_TEST(one_side_only_is_what_current_means)
         expect_changed(domain, false, true);
         modify(domain, &live_row, CURRENT, NULL);
         expect_changed(domain, true, true);
-        modify(domain, &live_row, CONFIG,
-               "invalid argument: unsupported flags (0x2) in function SetTitle");
+        modify(domain, &live_row, CONFIG, "invalid argument: unsupported flags (0x2) in function SetTitle");
         modify(domain, &both_row, 1 << 5, "invalid argument: unsupported flags (0x20) in function SetTitle");
 }
 END_TEST
@@ -330,7 +327,8 @@ START_TEST(current_is_resolved_in_turn)
         struct fake_outcome started = { 0 }, modified = { 0 };
 
         domain_create(domain, 0, NULL, fake_driver_done, &started);
-        domain_modify(domain, &both_row, g_memdup2(&fake, sizeof(fake)), CURRENT, fake_driver_done, &modified);
+        domain_modify(domain, &both_row, g_memdup2(&fake, sizeof(fake)), CURRENT, fake_driver_done,
+                      &modified);
         fake_driver_expect(fake, &modified, NULL);
         ck_assert_str_eq(fake->calls->str, "start save reach edit-live act save ");
         expect_changed(domain, true, false);
@@ -411,4 +409,5 @@ CHECK_MAIN_FIXTURE("domain-modify", setup, teardown, each_side_in_each_state_wit
                    a_row_without_a_way_back_shows_the_guest_as_it_is, a_document_alone_needs_no_guest,
                    one_side_only_is_what_current_means, one_side_only_needs_that_side,
                    a_domain_that_is_gone_is_not_changed, current_is_resolved_in_turn,
-                   destroy_interrupts_the_live_action, a_guest_goes_back_though_there_is_hurry, a_query_chooses_one_definition)
+                   destroy_interrupts_the_live_action, a_guest_goes_back_though_there_is_hurry,
+                   a_query_chooses_one_definition)

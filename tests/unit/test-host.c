@@ -299,6 +299,31 @@ START_TEST(real)
 }
 END_TEST
 
+/* By the names of the API, in its order; caches of a cell are not told. */
+static void expect_told(const struct host_memory_stats *memory, const struct host_cpu_stats *cpu)
+{
+        static const char *const names[] = { "total", "free", "kernel", "user", "idle", "iowait" };
+        CLEANUP(params_free) struct params *params = params_new();
+
+        host_memory_stats_tell(memory, params);
+        host_cpu_stats_tell(cpu, params);
+        ck_assert_uint_eq(params_get_count(params), G_N_ELEMENTS(names));
+        for (unsigned i = 0; i < G_N_ELEMENTS(names); i++)
+                ck_assert_str_eq(params_get(params, i)->name, names[i]);
+        ck_assert_uint_eq(params_find(params, "total")->value.t, memory->total_kib);
+        ck_assert_uint_eq(params_find(params, "free")->value.t, memory->free_kib);
+        ck_assert_uint_eq(params_find(params, "kernel")->value.t, cpu->kernel_ns);
+        ck_assert_uint_eq(params_find(params, "user")->value.t, cpu->user_ns);
+        ck_assert_uint_eq(params_find(params, "idle")->value.t, cpu->idle_ns);
+        ck_assert_uint_eq(params_find(params, "iowait")->value.t, cpu->iowait_ns);
+        params_free(params);
+        params = params_new();
+        host_memory_stats_tell(&(struct host_memory_stats){ 1, 2, true, 3, 4 }, params);
+        ck_assert_uint_eq(params_get_count(params), 4);
+        ck_assert_uint_eq(params_find(params, "buffers")->value.t, 3);
+        ck_assert_uint_eq(params_find(params, "cached")->value.t, 4);
+}
+
 START_TEST(test_host)
 {
         CLEANUP(host_unref) const struct host *host = host_new_test();
@@ -321,6 +346,7 @@ START_TEST(test_host)
         ck_assert(!host_get_memory_stats(host, 2, &memory, NULL));
         ck_assert(host_get_cpu_stats(host, HOST_ALL, &cpu, NULL));
         ck_assert_uint_eq(cpu.idle_ns, UINT64_C(87264900000));
+        expect_told(&memory, &cpu);
         ck_assert(!host_get_cpu_stats(host, 16, &cpu, NULL));
         ck_assert_ptr_null(host_get_uuid(host));
 }
