@@ -4,6 +4,8 @@
  */
 #include "drivers/domain/address-pci-class-xml.h"
 
+#include "drivers/domain/kinds-xml.h"
+
 /* virtio devices are PCI Express ones unless they still speak the old protocol too. */
 static enum pci_slot virtio_class(const char *model)
 {
@@ -18,13 +20,13 @@ static bool is_virtio(const char *model)
         return hardware_is_one_of(model, models);
 }
 
-static enum pci_slot disk_class(const xmlNode *disk)
+enum pci_slot pci_class_disk(const struct hardware *hardware, const xmlNode *disk)
 {
         return hardware_child_is(disk, "target", "bus", "virtio") ? virtio_class(hardware_peek(disk, "model"))
                                                                   : PCI_SLOT_NONE;
 }
 
-static enum pci_slot interface_class(const xmlNode *interface)
+enum pci_slot pci_class_interface(const struct hardware *hardware, const xmlNode *interface)
 {
         static const char *const express[] = { "e1000e", "igb", NULL };
         static const char *const other[] = {
@@ -65,7 +67,7 @@ static enum pci_slot pci_controller_class(const xmlNode *controller)
         return PCI_SLOT_NONE;
 }
 
-static enum pci_slot controller_class(const xmlNode *controller)
+enum pci_slot pci_class_controller(const struct hardware *hardware, const xmlNode *controller)
 {
         const char *type = hardware_peek(controller, "type"), *model = hardware_peek(controller, "model");
 
@@ -81,7 +83,7 @@ static enum pci_slot controller_class(const xmlNode *controller)
         return strcmp(type, "sata") == 0 || strcmp(type, "ide") == 0 ? PCI_SLOT_CONVENTIONAL : PCI_SLOT_NONE;
 }
 
-static enum pci_slot hostdev_class(const xmlNode *hostdev)
+enum pci_slot pci_class_hostdev(const struct hardware *hardware, const xmlNode *hostdev)
 {
         static const char *const types[] = { "pci", "scsi_host", "mdev", NULL };
 
@@ -90,7 +92,7 @@ static enum pci_slot hostdev_class(const xmlNode *hostdev)
         return hardware_is_one_of(hardware_peek(hostdev, "type"), types) ? PCI_SLOT_EXPRESS : PCI_SLOT_NONE;
 }
 
-static enum pci_slot video_class(const struct hardware *hardware, const xmlNode *video)
+enum pci_slot pci_class_video(const struct hardware *hardware, const xmlNode *video)
 {
         static const char *const none[] = { "none", "ramfb", NULL };
         const char *model = hardware_peek_child(video, "model", "type");
@@ -102,74 +104,73 @@ static enum pci_slot video_class(const struct hardware *hardware, const xmlNode 
         return model && strcmp(model, "virtio") == 0 ? PCI_SLOT_EXPRESS : PCI_SLOT_CONVENTIONAL;
 }
 
-/* Devices of a kind that are on PCI when their model is the one named; model NULL: those of any virtio model.
- */
-static const struct {
-        const char *kind, *attr, *model;
-        enum pci_slot class;
-} classes[] = {
-        { "memballoon", "model", NULL, PCI_SLOT_EXPRESS },
-        { "rng", "model", NULL, PCI_SLOT_EXPRESS },
-        { "vsock", "model", NULL, PCI_SLOT_EXPRESS },
-        { "crypto", "model", NULL, PCI_SLOT_EXPRESS },
-        { "input", "bus", "virtio", PCI_SLOT_EXPRESS },
-        { "iommu", "model", "virtio", PCI_SLOT_INTEGRATED },
-        { "memory", "model", "virtio-mem", PCI_SLOT_EXPRESS },
-        { "memory", "model", "virtio-pmem", PCI_SLOT_EXPRESS },
-        { "watchdog", "model", "i6300esb", PCI_SLOT_CONVENTIONAL },
-        { "sound", "model", "ich6", PCI_SLOT_CONVENTIONAL },
-        { "sound", "model", "ich9", PCI_SLOT_CONVENTIONAL },
-        { "sound", "model", "ac97", PCI_SLOT_CONVENTIONAL },
-        { "sound", "model", "es1370", PCI_SLOT_CONVENTIONAL },
-        { "panic", "model", "pvpanic", PCI_SLOT_INTEGRATED },
-};
-
-static enum pci_slot other_class(const xmlNode *device)
+enum pci_slot pci_class_filesystem(const struct hardware *hardware, const xmlNode *filesystem)
 {
-        for (unsigned i = 0; i < G_N_ELEMENTS(classes); i++) {
-                const char *model;
-
-                if (!xml_is(device, classes[i].kind))
-                        continue;
-                model = hardware_peek(device, classes[i].attr);
-                if (!classes[i].model && is_virtio(model))
-                        return virtio_class(model);
-                if (classes[i].model && g_strcmp0(model, classes[i].model) == 0)
-                        return classes[i].class;
-        }
-        return PCI_SLOT_NONE;
+        return virtio_class(hardware_peek(filesystem, "model"));
 }
 
-static enum pci_slot natural_class(const struct hardware *hardware, const xmlNode *device)
+enum pci_slot pci_class_serial(const struct hardware *hardware, const xmlNode *serial)
 {
-        if (xml_is(device, "disk"))
-                return disk_class(device);
-        if (xml_is(device, "interface"))
-                return interface_class(device);
-        if (xml_is(device, "controller"))
-                return controller_class(device);
-        if (xml_is(device, "hostdev"))
-                return hostdev_class(device);
-        if (xml_is(device, "video"))
-                return video_class(hardware, device);
-        if (xml_is(device, "filesystem"))
-                return virtio_class(hardware_peek(device, "model"));
-        if (xml_is(device, "shmem"))
-                return PCI_SLOT_CONVENTIONAL;
-        if (xml_is(device, "serial"))
-                return hardware_child_is(device, "target", "type", "pci-serial") ? PCI_SLOT_CONVENTIONAL
-                                                                                 : PCI_SLOT_NONE;
-        return other_class(device);
+        return hardware_child_is(serial, "target", "type", "pci-serial") ? PCI_SLOT_CONVENTIONAL
+                                                                         : PCI_SLOT_NONE;
+}
+
+enum pci_slot pci_class_shmem(const struct hardware *hardware, const xmlNode *shmem)
+{
+        return PCI_SLOT_CONVENTIONAL;
+}
+
+enum pci_slot pci_class_virtio(const struct hardware *hardware, const xmlNode *device)
+{
+        const char *model = hardware_peek(device, "model");
+
+        return is_virtio(model) ? virtio_class(model) : PCI_SLOT_NONE;
+}
+
+enum pci_slot pci_class_input(const struct hardware *hardware, const xmlNode *input)
+{
+        return hardware_is(input, "bus", "virtio") ? PCI_SLOT_EXPRESS : PCI_SLOT_NONE;
+}
+
+enum pci_slot pci_class_iommu(const struct hardware *hardware, const xmlNode *iommu)
+{
+        return hardware_is(iommu, "model", "virtio") ? PCI_SLOT_INTEGRATED : PCI_SLOT_NONE;
+}
+
+enum pci_slot pci_class_memory(const struct hardware *hardware, const xmlNode *memory)
+{
+        static const char *const models[] = { "virtio-mem", "virtio-pmem", NULL };
+
+        return hardware_is_one_of(hardware_peek(memory, "model"), models) ? PCI_SLOT_EXPRESS : PCI_SLOT_NONE;
+}
+
+enum pci_slot pci_class_watchdog(const struct hardware *hardware, const xmlNode *watchdog)
+{
+        return hardware_is(watchdog, "model", "i6300esb") ? PCI_SLOT_CONVENTIONAL : PCI_SLOT_NONE;
+}
+
+enum pci_slot pci_class_sound(const struct hardware *hardware, const xmlNode *sound)
+{
+        static const char *const models[] = { "ich6", "ich9", "ac97", "es1370", NULL };
+
+        return hardware_is_one_of(hardware_peek(sound, "model"), models) ? PCI_SLOT_CONVENTIONAL
+                                                                         : PCI_SLOT_NONE;
+}
+
+enum pci_slot pci_class_panic(const struct hardware *hardware, const xmlNode *panic)
+{
+        return hardware_is(panic, "model", "pvpanic") ? PCI_SLOT_INTEGRATED : PCI_SLOT_NONE;
 }
 
 enum pci_slot pci_class_of(const struct hardware *hardware, const xmlNode *device)
 {
         const char *address = hardware_peek_child(device, "address", "type");
+        const struct domain_kind *row = &domain_kinds[domain_kind_of(device)];
         enum pci_slot class;
 
-        if (address && strcmp(address, "pci") != 0)
+        if (!row->pci_class || (address && strcmp(address, "pci") != 0))
                 return PCI_SLOT_NONE;
-        class = natural_class(hardware, device);
+        class = row->pci_class(hardware, device);
         /* Where there is no PCI Express all is plain PCI. */
         if (class == PCI_SLOT_EXPRESS && !hardware->machine->pcie_root)
                 return PCI_SLOT_CONVENTIONAL;

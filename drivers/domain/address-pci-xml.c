@@ -6,10 +6,12 @@
  */
 #include "base/error.h"
 #include "drivers/domain/address-pci-bus-xml.h"
+#include "drivers/domain/kinds-xml.h"
 #include "drivers/domain/normalize-steps-xml.h"
 
 struct device {
         xmlNode *node; /* borrowed */
+        unsigned turn;
         enum pci_slot class;
         unsigned own; /* of a PCI controller: the bus it makes; PCI_BUSES_MAX: none */
         bool placed;
@@ -41,60 +43,41 @@ static bool is_pci_controller(const xmlNode *node)
         return xml_is(node, "controller") && hardware_is(node, "type", "pci");
 }
 
-static void add_device(struct pci *pci, xmlNode *node)
+static void add_device(struct pci *pci, xmlNode *node, unsigned turn)
 {
-        struct device device = { .node = node,
-                                 .class = pci_class_of(pci->hardware, node),
-                                 .own = PCI_BUSES_MAX };
+        struct device device = {
+                .node = node, .turn = turn, .class = pci_class_of(pci->hardware, node), .own = PCI_BUSES_MAX
+        };
 
         if (device.class == PCI_SLOT_NONE)
                 return;
-        if (is_pci_controller(node))
+        if (is_pci_controller(node)) {
                 hardware_get_uint(node, "index", PCI_BUSES_MAX - 1, &device.own, NULL);
+                device.turn = 1;
+        } else if (xml_is(node, "interface") && hardware_is(node, "type", "hostdev")) {
+                device.turn = domain_kinds[DOMAIN_DEVICE_HOSTDEV].pci_turn - 1;
+        }
         g_array_append_val(pci->devices, device);
 }
 
-static void add_kind(struct pci *pci, enum domain_device_kind kind)
+static gint compare_turns(gconstpointer a, gconstpointer b)
 {
-        HARDWARE_FOREACH (node, pci->hardware, kind)
-                add_device(pci, node);
+        const struct device *left = a, *right = b;
+
+        return (gint)left->turn - (gint)right->turn;
 }
 
-static void add_controllers(struct pci *pci, bool bridges)
-{
-        HARDWARE_FOREACH (node, pci->hardware, DOMAIN_DEVICE_CONTROLLER) {
-                if (is_pci_controller(node) == bridges)
-                        add_device(pci, node);
-        }
-}
-
-static void add_interfaces(struct pci *pci, bool hostdev)
-{
-        HARDWARE_FOREACH (node, pci->hardware, DOMAIN_DEVICE_INTERFACE) {
-                if (hardware_is(node, "type", "hostdev") == hostdev)
-                        add_device(pci, node);
-        }
-}
-
-/* The order decides who gets which slot; it is that of domains defined elsewhere. */
+/* The order decides who gets which slot: buses first, an interface that is a host device just before those.
+ */
 static void collect_devices(struct pci *pci)
 {
-        static const enum domain_device_kind rest[] = {
-                DOMAIN_DEVICE_HOSTDEV, DOMAIN_DEVICE_MEMBALLOON, DOMAIN_DEVICE_RNG,    DOMAIN_DEVICE_WATCHDOG,
-                DOMAIN_DEVICE_VIDEO,   DOMAIN_DEVICE_SHMEM,      DOMAIN_DEVICE_INPUT,  DOMAIN_DEVICE_SERIAL,
-                DOMAIN_DEVICE_IOMMU,   DOMAIN_DEVICE_VSOCK,      DOMAIN_DEVICE_MEMORY, DOMAIN_DEVICE_CRYPTO,
-                DOMAIN_DEVICE_PANIC,
-        };
-
-        add_controllers(pci, true);
-        add_kind(pci, DOMAIN_DEVICE_FILESYSTEM);
-        add_interfaces(pci, false);
-        add_kind(pci, DOMAIN_DEVICE_SOUND);
-        add_controllers(pci, false);
-        add_kind(pci, DOMAIN_DEVICE_DISK);
-        add_interfaces(pci, true);
-        for (unsigned i = 0; i < G_N_ELEMENTS(rest); i++)
-                add_kind(pci, rest[i]);
+        for (unsigned kind = 0; kind < DOMAIN_DEVICE_KINDS; kind++) {
+                HARDWARE_FOREACH (node, pci->hardware, kind) {
+                        if (domain_kinds[kind].pci_turn > 0)
+                                add_device(pci, node, domain_kinds[kind].pci_turn);
+                }
+        }
+        g_array_sort(pci->devices, compare_turns);
 }
 
 static bool fill_bus(struct pci *pci, unsigned bus, GError **error)

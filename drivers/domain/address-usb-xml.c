@@ -4,6 +4,7 @@
  * not suffice. No state; any thread.
  */
 #include "base/error.h"
+#include "drivers/domain/kinds-xml.h"
 #include "drivers/domain/normalize-steps-xml.h"
 
 /* Ports of an emulated hub, and how deep hubs can be plugged into hubs. */
@@ -238,41 +239,27 @@ static bool place(struct usb *usb, xmlNode *device, GError **error)
 
 /* ---- which devices ---- */
 
-static bool is_usb(const xmlNode *device)
+static bool is_usb(const struct domain_kind_usb *usb, const xmlNode *device)
 {
-        const char *address = hardware_peek_child(device, "address", "type");
+        const xmlNode *holder = usb->child ? xml_child(device, usb->child) : device;
 
-        if (xml_is(device, "disk"))
-                return hardware_child_is(device, "target", "bus", "usb");
-        if (xml_is(device, "input") || xml_is(device, "redirdev"))
-                return hardware_is(device, "bus", "usb");
-        if (xml_is(device, "hostdev"))
-                return hardware_is(device, "type", "usb") && g_strcmp0(address, "unassigned") != 0;
-        if (xml_is(device, "controller"))
-                return hardware_is(device, "type", "ccid");
-        if (xml_is(device, "sound"))
-                return hardware_is(device, "model", "usb");
-        if (xml_is(device, "interface"))
-                return hardware_child_is(device, "model", "type", "usb-net");
-        if (xml_is(device, "serial"))
-                return hardware_child_is(device, "target", "type", "usb-serial");
-        return xml_is(device, "hub");
+        return (!usb->value || hardware_is(holder, usb->attr, usb->value)) &&
+               !hardware_child_is(device, "address", "type", "unassigned");
 }
 
 /* In the order in which they get their ports. */
 static GPtrArray *list_devices(struct hardware *hardware)
 {
-        static const enum domain_device_kind kinds[] = {
-                DOMAIN_DEVICE_HUB,        DOMAIN_DEVICE_HOSTDEV,  DOMAIN_DEVICE_DISK,
-                DOMAIN_DEVICE_CONTROLLER, DOMAIN_DEVICE_INPUT,    DOMAIN_DEVICE_SOUND,
-                DOMAIN_DEVICE_INTERFACE,  DOMAIN_DEVICE_REDIRDEV, DOMAIN_DEVICE_SERIAL,
-        };
         GPtrArray *devices = g_ptr_array_new();
 
-        for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
-                HARDWARE_FOREACH (device, hardware, kinds[i]) {
-                        if (is_usb(device))
-                                g_ptr_array_add(devices, device);
+        for (unsigned turn = 1; turn <= DOMAIN_DEVICE_KINDS; turn++) {
+                for (unsigned kind = 0; kind < DOMAIN_DEVICE_KINDS; kind++) {
+                        if (domain_kinds[kind].usb.turn != turn)
+                                continue;
+                        HARDWARE_FOREACH (device, hardware, kind) {
+                                if (is_usb(&domain_kinds[kind].usb, device))
+                                        g_ptr_array_add(devices, device);
+                        }
                 }
         }
         return devices;

@@ -636,4 +636,17 @@ struct domain_devices {
         uint16_t n_disks, n_controllers, n_filesystems, n_interfaces, n_smartcards, n_chars, n_inputs, n_tpms;
         uint16_t n_graphics, n_sounds, n_audios, n_videos, n_hostdevs, n_redirdevs, n_hubs, n_watchdogs;
         uint16_t n_rngs, n_panics, n_shmems, n_memories;
+        uint16_t n_serials, n_parallels, n_consoles, n_channels; /* together n_chars */
 };
+
+/* ---- all kinds alike ---- */
+
+/* The name of the element: "disk". */
+const char *domain_device_kind_get_name(enum domain_device_kind kind);
+/* How many of a kind there are; 0 for kinds that the typed view does not have. */
+unsigned domain_devices_get_count(const struct domain_devices *devices, enum domain_device_kind kind);
+/* One of them, below that count: the struct of its kind. */
+const void *domain_devices_get(const struct domain_devices *devices, enum domain_device_kind kind,
+                               unsigned index);
+/* What it shares with all others; NULL for kinds without (graphics, audio). */
+const struct domain_device_info *domain_device_get_info(enum domain_device_kind kind, const void *device);

@@ -5,55 +5,9 @@
 #include "drivers/domain/definition-xml.h"
 
 #include "base/error.h"
+#include "drivers/domain/kinds-xml.h"
 
 #include <string.h>
-
-struct device_kind {
-        const char *element;
-        field_reader read;
-        size_t size;
-        size_t array;   /* offset of the pointer in struct domain_devices */
-        size_t count;   /* offset of the uint16_t; 0: there is one at most */
-        bool anonymous; /* has no struct domain_device_info */
-};
-
-#define KIND(element, type, array, count, read)                                                              \
-        {                                                                                                    \
-                element, read, sizeof(struct type), offsetof(struct domain_devices, array),                  \
-                        offsetof(struct domain_devices, count), false                                        \
-        }
-#define ONE(element, type, pointer, read)                                                                    \
-        {                                                                                                    \
-                element, read, sizeof(struct type), offsetof(struct domain_devices, pointer), 0, false       \
-        }
-
-static const struct device_kind kinds[] = {
-        KIND("disk", domain_disk, disks, n_disks, domain_read_disk),
-        KIND("controller", domain_controller, controllers, n_controllers, domain_read_controller),
-        KIND("filesystem", domain_filesystem, filesystems, n_filesystems, domain_read_filesystem),
-        KIND("interface", domain_interface, interfaces, n_interfaces, domain_read_interface),
-        KIND("smartcard", domain_smartcard, smartcards, n_smartcards, domain_read_smartcard),
-        KIND("input", domain_input, inputs, n_inputs, domain_read_input),
-        KIND("tpm", domain_tpm, tpms, n_tpms, domain_read_tpm),
-        KIND("sound", domain_sound, sounds, n_sounds, domain_read_sound),
-        KIND("video", domain_video, videos, n_videos, domain_read_video),
-        KIND("hostdev", domain_hostdev, hostdevs, n_hostdevs, domain_read_hostdev),
-        KIND("redirdev", domain_redirdev, redirdevs, n_redirdevs, domain_read_redirdev),
-        KIND("hub", domain_hub, hubs, n_hubs, domain_read_hub),
-        KIND("watchdog", domain_watchdog, watchdogs, n_watchdogs, domain_read_watchdog),
-        KIND("rng", domain_rng, rngs, n_rngs, domain_read_rng),
-        KIND("panic", domain_panic, panics, n_panics, domain_read_panic),
-        KIND("shmem", domain_shmem, shmems, n_shmems, domain_read_shmem),
-        KIND("memory", domain_memory, memories, n_memories, domain_read_memory_device),
-        ONE("memballoon", domain_memballoon, memballoon, domain_read_memballoon),
-        ONE("nvram", domain_nvram_device, nvram, domain_read_nvram_device),
-        ONE("iommu", domain_iommu, iommu, domain_read_iommu),
-        ONE("vsock", domain_vsock, vsock, domain_read_vsock),
-        { "graphics", domain_read_graphics, sizeof(struct domain_graphics),
-          offsetof(struct domain_devices, graphics), offsetof(struct domain_devices, n_graphics), true },
-        { "audio", domain_read_audio, sizeof(struct domain_audio), offsetof(struct domain_devices, audios),
-          offsetof(struct domain_devices, n_audios), true },
-};
 
 /*
  * The devices of one controller group have one alias, and a console repeats the alias of the serial port that
@@ -90,52 +44,57 @@ static unsigned count_children(const xmlNode *devices, const char *element)
         return n;
 }
 
-static bool read_devices(struct domain_reader *reader, xmlNode *devices, const struct device_kind *kind,
-                         const char *element, char *array, GError **error)
+static bool read_device(struct domain_reader *reader, xmlNode *node, const struct domain_kind *row,
+                        void *device, GError **error)
 {
-        for (xmlNode *node = xml_child(devices, element); node; node = xml_next(node), array += kind->size) {
-                if (!kind->read(reader, node, array, error) ||
-                    (!kind->anonymous && !check_unique(reader, node, array, error)))
-                        return false;
-                if (!kind->count)
-                        return true;
-        }
-        return true;
+        return row->read(reader, node, device, error) &&
+               (row->anonymous || check_unique(reader, node, device, error));
 }
 
-static bool read_kind(struct domain_reader *reader, xmlNode *devices, const struct device_kind *kind,
-                      void *target, GError **error)
+/* The next row that shares the array; NULL: none. */
+static const struct domain_kind *next_sharer(const struct domain_kind *row)
 {
-        unsigned n = count_children(devices, kind->element);
+        const struct domain_kind *next = row + 1;
+
+        return row->count && next < domain_kinds + DOMAIN_DEVICE_KINDS && next->array == row->array ? next
+                                                                                                    : NULL;
+}
+
+/* The array of a kind and of those that share it: how many each has, and room for all. */
+static char *make_array(struct domain_reader *reader, xmlNode *node, const struct domain_kind *first,
+                        struct domain_devices *devices)
+{
+        unsigned sum = 0;
         char *array;
 
-        if (n == 0)
-                return true;
-        array = domain_arena_alloc(reader->arena, (kind->count ? n : 1) * kind->size);
-        *(void **)((char *)target + kind->array) = array;
-        if (kind->count)
-                *(uint16_t *)((char *)target + kind->count) = (uint16_t)n;
-        return read_devices(reader, devices, kind, kind->element, array, error);
+        for (const struct domain_kind *row = first; row; row = next_sharer(row)) {
+                unsigned n = count_children(node, row->element);
+
+                if (!row->count)
+                        n = MIN(n, 1);
+                else
+                        *(uint16_t *)((char *)devices + row->count) = (uint16_t)n;
+                sum += n;
+        }
+        if (sum == 0)
+                return NULL;
+        array = domain_arena_alloc(reader->arena, sum * first->size);
+        *(void **)((char *)devices + first->array) = array;
+        return array;
 }
 
-/* The four kinds of character devices share an array. */
-static bool read_chars(struct domain_reader *reader, xmlNode *node, struct domain_devices *devices,
-                       GError **error)
+static bool read_array(struct domain_reader *reader, xmlNode *node, const struct domain_kind *first,
+                       struct domain_devices *devices, GError **error)
 {
-        static const struct device_kind kind = KIND("serial", domain_char, chars, n_chars, domain_read_char);
-        unsigned n[DOMAIN_CHAR_KINDS], sum = 0;
-        struct domain_char *chars;
+        char *at = make_array(reader, node, first, devices);
 
-        for (unsigned i = 0; i < DOMAIN_CHAR_KINDS; i++)
-                sum += n[i] = count_children(node, domain_char_kind_names[i]);
-        if (sum == 0)
-                return true;
-        chars = domain_arena_alloc(reader->arena, sum * sizeof(*chars));
-        devices->chars = chars;
-        devices->n_chars = (uint16_t)sum;
-        for (unsigned i = 0; i < DOMAIN_CHAR_KINDS; chars += n[i++]) {
-                if (!read_devices(reader, node, &kind, domain_char_kind_names[i], (char *)chars, error))
-                        return false;
+        for (const struct domain_kind *row = first; at && row; row = next_sharer(row)) {
+                for (xmlNode *it = xml_child(node, row->element); it; it = xml_next(it), at += row->size) {
+                        if (!read_device(reader, it, row, at, error))
+                                return false;
+                        if (!row->count)
+                                return true;
+                }
         }
         return true;
 }
@@ -171,9 +130,48 @@ bool domain_read_devices(struct domain_reader *reader, xmlNode *node, void *targ
                 return xml_error(error, node, "more than %d devices", DOMAIN_DEVICES_MAX);
         if (!field_read_parts(reader, node, parts, devices, error))
                 return false;
-        for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
-                if (!read_kind(reader, node, &kinds[i], devices, error))
+        for (unsigned kind = 0; kind < DOMAIN_DEVICE_KINDS; kind++) {
+                const struct domain_kind *row = &domain_kinds[kind];
+
+                if (row->read && (kind == 0 || next_sharer(row - 1) != row) &&
+                    !read_array(reader, node, row, devices, error))
                         return false;
         }
-        return read_chars(reader, node, devices, error) && check_controllers(devices, node, error);
+        devices->n_chars =
+                devices->n_serials + devices->n_parallels + devices->n_consoles + devices->n_channels;
+        return check_controllers(devices, node, error);
+}
+
+/* ---- asking ---- */
+
+const char *domain_device_kind_get_name(enum domain_device_kind kind)
+{
+        return domain_kinds[kind].element;
+}
+
+unsigned domain_devices_get_count(const struct domain_devices *devices, enum domain_device_kind kind)
+{
+        const struct domain_kind *row = &domain_kinds[kind];
+
+        if (!row->read)
+                return 0;
+        if (row->count)
+                return *(const uint16_t *)((const char *)devices + row->count);
+        return *(void *const *)((const char *)devices + row->array) ? 1 : 0;
+}
+
+const void *domain_devices_get(const struct domain_devices *devices, enum domain_device_kind kind,
+                               unsigned index)
+{
+        const struct domain_kind *row = &domain_kinds[kind];
+
+        g_assert(index < domain_devices_get_count(devices, kind));
+        for (const struct domain_kind *it = row; it > domain_kinds && next_sharer(it - 1) == it; it--)
+                index += domain_devices_get_count(devices, (enum domain_device_kind)(it - 1 - domain_kinds));
+        return *(const char *const *)((const char *)devices + row->array) + index * row->size;
+}
+
+const struct domain_device_info *domain_device_get_info(enum domain_device_kind kind, const void *device)
+{
+        return domain_kinds[kind].anonymous ? NULL : device;
 }

@@ -5,62 +5,25 @@
 #include "drivers/domain/hardware-xml.h"
 
 #include "base/error.h"
-
-static const char *const kind_names[DOMAIN_DEVICE_KINDS] = {
-        [DOMAIN_DEVICE_DISK] = "disk",
-        [DOMAIN_DEVICE_CONTROLLER] = "controller",
-        [DOMAIN_DEVICE_FILESYSTEM] = "filesystem",
-        [DOMAIN_DEVICE_INTERFACE] = "interface",
-        [DOMAIN_DEVICE_SMARTCARD] = "smartcard",
-        [DOMAIN_DEVICE_SERIAL] = "serial",
-        [DOMAIN_DEVICE_PARALLEL] = "parallel",
-        [DOMAIN_DEVICE_CONSOLE] = "console",
-        [DOMAIN_DEVICE_CHANNEL] = "channel",
-        [DOMAIN_DEVICE_INPUT] = "input",
-        [DOMAIN_DEVICE_TPM] = "tpm",
-        [DOMAIN_DEVICE_GRAPHICS] = "graphics",
-        [DOMAIN_DEVICE_SOUND] = "sound",
-        [DOMAIN_DEVICE_AUDIO] = "audio",
-        [DOMAIN_DEVICE_VIDEO] = "video",
-        [DOMAIN_DEVICE_HOSTDEV] = "hostdev",
-        [DOMAIN_DEVICE_REDIRDEV] = "redirdev",
-        [DOMAIN_DEVICE_HUB] = "hub",
-        [DOMAIN_DEVICE_WATCHDOG] = "watchdog",
-        [DOMAIN_DEVICE_MEMBALLOON] = "memballoon",
-        [DOMAIN_DEVICE_RNG] = "rng",
-        [DOMAIN_DEVICE_PANIC] = "panic",
-        [DOMAIN_DEVICE_SHMEM] = "shmem",
-        [DOMAIN_DEVICE_MEMORY] = "memory",
-        [DOMAIN_DEVICE_IOMMU] = "iommu",
-        [DOMAIN_DEVICE_VSOCK] = "vsock",
-        [DOMAIN_DEVICE_CRYPTO] = "crypto",
-        [DOMAIN_DEVICE_NVRAM] = "nvram",
-};
-
-const char *hardware_kind_name(enum domain_device_kind kind)
-{
-        return kind_names[kind];
-}
+#include "drivers/domain/kinds-xml.h"
 
 bool hardware_init(struct hardware *hardware, xmlNode *root, const struct domain_machine *machine,
                    GError **error)
 {
+        enum domain_device_kind kind;
         unsigned count = 0;
 
         *hardware = (struct hardware){ .root = root,
                                        .devices = hardware_child(root, "devices"),
                                        .machine = machine };
-        for (unsigned kind = 0; kind < DOMAIN_DEVICE_KINDS; kind++)
-                hardware->nodes[kind] = g_ptr_array_new();
+        for (unsigned i = 0; i < DOMAIN_DEVICE_KINDS; i++)
+                hardware->nodes[i] = g_ptr_array_new();
         XML_FOREACH_CHILD (node, hardware->devices) {
                 if (++count > DOMAIN_DEVICES_MAX)
                         return xml_error(error, node, "more than %u devices", DOMAIN_DEVICES_MAX);
-                for (unsigned kind = 0; kind < DOMAIN_DEVICE_KINDS; kind++) {
-                        if (xml_is(node, kind_names[kind])) {
-                                g_ptr_array_add(hardware->nodes[kind], node);
-                                break;
-                        }
-                }
+                kind = domain_kind_of(node);
+                if (kind < DOMAIN_DEVICE_KINDS)
+                        g_ptr_array_add(hardware->nodes[kind], node);
         }
         return true;
 }
@@ -73,7 +36,7 @@ void hardware_clear(struct hardware *hardware)
 
 xmlNode *hardware_add(struct hardware *hardware, enum domain_device_kind kind)
 {
-        xmlNode *node = xml_add(hardware->devices, kind_names[kind]);
+        xmlNode *node = xml_add(hardware->devices, domain_kinds[kind].element);
 
         g_ptr_array_add(hardware->nodes[kind], node);
         return node;
@@ -162,38 +125,37 @@ bool hardware_unsupported(GError **error, const xmlNode *node, const char *forma
                          xml_line(node), node->name);
 }
 
-/* What tells a device from others of its kind, best first: a child (NULL: the device itself) and its
- * attribute. */
-static const struct {
-        const char *kind, *child, *attr;
-} names[] = {
-        { "disk", "target", "dev" },
-        { "interface", "mac", "address" },
-        { "filesystem", "target", "dir" },
-        { "channel", "target", "name" },
-        { "controller", NULL, "index" },
-        { "serial", "target", "port" },
-        { "shmem", NULL, "name" },
-        { NULL, NULL, "model" },
-        { NULL, "model", "type" },
-        { NULL, NULL, "type" },
-        { NULL, NULL, "mode" },
-};
+const char *hardware_peek_path(const xmlNode *node, const char *path)
+{
+        while (*path && *path != '@') {
+                size_t length = strcspn(path, "/@");
+                char name[32];
+
+                g_assert(length < sizeof(name));
+                g_strlcpy(name, path, length + 1);
+                node = xml_child(node, name);
+                path += length + (path[length] == '/');
+        }
+        return *path ? hardware_peek(node, path + 1) : hardware_peek_text(node);
+}
+
+/* What tells a device from others where its kind has no label, best first. */
+static const char *const labels[] = { "@model", "model@type", "@type", "@mode" };
 
 char *hardware_describe(const xmlNode *node)
 {
-        const char *kind = (const char *)node->name;
+        enum domain_device_kind kind = domain_kind_of(node);
+        const char *label = kind < DOMAIN_DEVICE_KINDS ? domain_kinds[kind].label : NULL;
+        const char *value = label ? hardware_peek_path(node, label) : NULL;
+        const char *type = kind == DOMAIN_DEVICE_CONTROLLER ? hardware_peek(node, "type") : NULL;
+        g_autofree char *quoted = NULL;
 
-        for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
-                const xmlNode *holder = names[i].child ? xml_child(node, names[i].child) : node;
-                const char *value = hardware_peek(holder, names[i].attr);
-                g_autofree char *quoted = error_quote(value);
-
-                if (!value || (names[i].kind && strcmp(names[i].kind, kind) != 0))
-                        continue;
-                if (strcmp(kind, "controller") == 0 && hardware_peek(node, "type"))
-                        return g_strdup_printf("%s controller %s", hardware_peek(node, "type"), quoted);
-                return g_strdup_printf("%s '%s'", kind, quoted);
-        }
-        return g_strdup(kind);
+        for (unsigned i = 0; !value && i < G_N_ELEMENTS(labels); i++)
+                value = hardware_peek_path(node, labels[i]);
+        if (!value)
+                return g_strdup((const char *)node->name);
+        quoted = error_quote(value);
+        if (type)
+                return g_strdup_printf("%s controller %s", type, quoted);
+        return g_strdup_printf("%s '%s'", (const char *)node->name, quoted);
 }

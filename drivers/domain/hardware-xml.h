@@ -28,8 +28,6 @@ bool hardware_init(struct hardware *hardware, xmlNode *root, const struct domain
                    GError **error);
 void hardware_clear(struct hardware *hardware);
 
-/* The element's name of a kind. */
-const char *hardware_kind_name(enum domain_device_kind kind);
 /* Adds an element of that kind behind all others. */
 xmlNode *hardware_add(struct hardware *hardware, enum domain_device_kind kind);
 
@@ -54,6 +52,8 @@ char *hardware_describe(const xmlNode *node);
 const char *hardware_peek(const xmlNode *node, const char *attr);
 /* The attribute of the first child element of that name. */
 const char *hardware_peek_child(const xmlNode *node, const char *child, const char *attr);
+/* The value at the end of a path: "@model", "target@dev", "source/address@bus", "backend" (the text). */
+const char *hardware_peek_path(const xmlNode *node, const char *path);
 /* The text of an element without children; "" when empty. */
 const char *hardware_peek_text(const xmlNode *node);
 

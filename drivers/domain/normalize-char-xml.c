@@ -2,7 +2,7 @@
 /*
  * Defaults of serial ports, consoles, channels and other character devices. No state; any thread.
  */
-#include "drivers/domain/normalize-steps-xml.h"
+#include "drivers/domain/kinds-xml.h"
 
 /*
  * Gives the ports of one kind their numbers: those without get the one after the largest of those before
@@ -155,17 +155,6 @@ static void pair_console(struct hardware *hardware)
 
 /* ---- the rest ---- */
 
-static bool fill_channel(xmlNode *node, GError **error)
-{
-        const xmlNode *target = xml_child(node, "target");
-        static const char *const types[] = { "virtio", "guestfwd", "xen", NULL };
-
-        if (!hardware_is_one_of(hardware_peek(target, "type"), types))
-                return xml_error(error, target ? target : node,
-                                 "the target of a channel has an unknown type or none");
-        return true;
-}
-
 static void fill_source(xmlNode *node)
 {
         xmlNode *source = xml_child(node, "source");
@@ -180,30 +169,49 @@ static void fill_source(xmlNode *node)
                 hardware_default(source, "mode", "connect");
 }
 
-bool normalize_chars(struct hardware *hardware, GError **error)
+bool normalize_fill_char(const struct hardware *hardware, xmlNode *node, GError **error)
 {
-        static const enum domain_device_kind kinds[] = { DOMAIN_DEVICE_SERIAL, DOMAIN_DEVICE_PARALLEL,
-                                                         DOMAIN_DEVICE_CONSOLE, DOMAIN_DEVICE_CHANNEL };
+        fill_source(node);
+        return true;
+}
 
-        for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
-                HARDWARE_FOREACH (node, hardware, kinds[i])
-                        fill_source(node);
-                if (kinds[i] != DOMAIN_DEVICE_CHANNEL && !number_ports(hardware, kinds[i], error))
-                        return false;
-        }
-        if (!check_consoles(hardware, error))
+bool normalize_fill_channel(const struct hardware *hardware, xmlNode *node, GError **error)
+{
+        const xmlNode *target = xml_child(node, "target");
+        static const char *const types[] = { "virtio", "guestfwd", "xen", NULL };
+
+        fill_source(node);
+        if (!hardware_is_one_of(hardware_peek(target, "type"), types))
+                return xml_error(error, target ? target : node,
+                                 "the target of a channel has an unknown type or none");
+        return true;
+}
+
+bool normalize_fill_redirdev(const struct hardware *hardware, xmlNode *node, GError **error)
+{
+        hardware_default(node, "bus", "usb");
+        if (hardware_is(node, "type", "tcp"))
+                hardware_default(hardware_child(node, "protocol"), "type", "raw");
+        return true;
+}
+
+bool normalize_settle_serials(struct hardware *hardware, GError **error)
+{
+        return number_ports(hardware, DOMAIN_DEVICE_SERIAL, error);
+}
+
+bool normalize_settle_parallels(struct hardware *hardware, GError **error)
+{
+        return number_ports(hardware, DOMAIN_DEVICE_PARALLEL, error);
+}
+
+/* What type a serial port is has no say in whether it is the console. */
+bool normalize_settle_consoles(struct hardware *hardware, GError **error)
+{
+        if (!number_ports(hardware, DOMAIN_DEVICE_CONSOLE, error) || !check_consoles(hardware, error))
                 return false;
         pair_console(hardware);
         HARDWARE_FOREACH (serial, hardware, DOMAIN_DEVICE_SERIAL)
                 fill_serial(hardware, serial);
-        HARDWARE_FOREACH (channel, hardware, DOMAIN_DEVICE_CHANNEL) {
-                if (!fill_channel(channel, error))
-                        return false;
-        }
-        HARDWARE_FOREACH (redirdev, hardware, DOMAIN_DEVICE_REDIRDEV) {
-                hardware_default(redirdev, "bus", "usb");
-                if (hardware_is(redirdev, "type", "tcp"))
-                        hardware_default(hardware_child(redirdev, "protocol"), "type", "raw");
-        }
         return true;
 }

@@ -4,6 +4,7 @@
  * add what the devices need. No state; any thread.
  */
 #include "base/error.h"
+#include "drivers/domain/kinds-xml.h"
 #include "drivers/domain/normalize-steps-xml.h"
 
 /* The number of a controller is also part of names in QEMU. */
@@ -274,14 +275,10 @@ static void add_builtin(struct hardware *hardware)
                 normalize_add_controller(hardware, "pci", 0, machine->pcie_root ? "pcie-root" : "pci-root");
 }
 
-bool normalize_controllers(struct hardware *hardware, GError **error)
+bool normalize_begin_controllers(struct hardware *hardware, GError **error)
 {
         if (!number_controllers(hardware, error))
                 return false;
         add_builtin(hardware);
-        HARDWARE_FOREACH (controller, hardware, DOMAIN_DEVICE_CONTROLLER) {
-                if (!normalize_fill_controller(hardware, controller, error))
-                        return false;
-        }
         return true;
 }

@@ -4,7 +4,7 @@
  */
 #include "base/error.h"
 #include "base/uuid.h"
-#include "drivers/domain/normalize-steps-xml.h"
+#include "drivers/domain/kinds-xml.h"
 
 #define MAC_LENGTH 17
 
@@ -68,7 +68,7 @@ static bool format_pci(xmlNode *address, GError **error)
         return true;
 }
 
-static bool fill_interface(const struct hardware *hardware, xmlNode *interface, GError **error)
+bool normalize_fill_interface(const struct hardware *hardware, xmlNode *interface, GError **error)
 {
         xmlNode *source = xml_child(interface, "source"), *address = xml_child(source, "address");
 
@@ -87,7 +87,7 @@ static bool fill_interface(const struct hardware *hardware, xmlNode *interface, 
 
 /* ---- passed-through devices ---- */
 
-static bool fill_hostdev(const struct hardware *hardware, xmlNode *hostdev, GError **error)
+bool normalize_fill_hostdev(const struct hardware *hardware, xmlNode *hostdev, GError **error)
 {
         xmlNode *source = xml_child(hostdev, "source"), *address = xml_child(source, "address");
 
@@ -115,7 +115,7 @@ static bool fill_hostdev(const struct hardware *hardware, xmlNode *hostdev, GErr
 
 /* ---- the small ones ---- */
 
-static bool fill_tpm(const struct hardware *hardware, xmlNode *tpm, GError **error)
+bool normalize_fill_tpm(const struct hardware *hardware, xmlNode *tpm, GError **error)
 {
         xmlNode *backend = xml_child(tpm, "backend");
 
@@ -130,7 +130,7 @@ static bool fill_tpm(const struct hardware *hardware, xmlNode *tpm, GError **err
         return true;
 }
 
-static bool fill_rng(const struct hardware *hardware, xmlNode *rng, GError **error)
+bool normalize_fill_rng(const struct hardware *hardware, xmlNode *rng, GError **error)
 {
         xmlNode *backend = xml_child(rng, "backend");
 
@@ -142,7 +142,7 @@ static bool fill_rng(const struct hardware *hardware, xmlNode *rng, GError **err
         return true;
 }
 
-static bool fill_watchdog(const struct hardware *hardware, xmlNode *watchdog, GError **error)
+bool normalize_fill_watchdog(const struct hardware *hardware, xmlNode *watchdog, GError **error)
 {
         if (!xml_has_attr(watchdog, "model"))
                 return xml_error(error, watchdog, "a watchdog without a model");
@@ -150,13 +150,13 @@ static bool fill_watchdog(const struct hardware *hardware, xmlNode *watchdog, GE
         return true;
 }
 
-static bool fill_panic(const struct hardware *hardware, xmlNode *panic, GError **error)
+bool normalize_fill_panic(const struct hardware *hardware, xmlNode *panic, GError **error)
 {
         hardware_default(panic, "model", hardware->machine->isa ? "isa" : NULL);
         return true;
 }
 
-static bool fill_vsock(const struct hardware *hardware, xmlNode *vsock, GError **error)
+bool normalize_fill_vsock(const struct hardware *hardware, xmlNode *vsock, GError **error)
 {
         xmlNode *cid = hardware_child(vsock, "cid");
 
@@ -165,48 +165,17 @@ static bool fill_vsock(const struct hardware *hardware, xmlNode *vsock, GError *
         return true;
 }
 
-static bool fill_iommu(const struct hardware *hardware, xmlNode *iommu, GError **error)
+bool normalize_fill_iommu(const struct hardware *hardware, xmlNode *iommu, GError **error)
 {
         if (!xml_has_attr(iommu, "model"))
                 return xml_error(error, iommu, "an IOMMU without a model");
         return true;
 }
 
-static void add_memballoon(struct hardware *hardware)
+bool normalize_begin_memballoons(struct hardware *hardware, GError **error)
 {
         if (hardware_count(hardware, DOMAIN_DEVICE_MEMBALLOON) > 0 || !hardware->machine->emulator)
-                return;
+                return true;
         xml_set_attr(hardware_add(hardware, DOMAIN_DEVICE_MEMBALLOON), "model", "virtio");
-}
-
-bool normalize_devices(struct hardware *hardware, GError **error)
-{
-        static const struct {
-                enum domain_device_kind kind;
-                unsigned max;
-                bool (*fill)(const struct hardware *hardware, xmlNode *node, GError **error);
-        } kinds[] = {
-                { DOMAIN_DEVICE_INTERFACE, DOMAIN_DEVICES_MAX, fill_interface },
-                { DOMAIN_DEVICE_HOSTDEV, DOMAIN_DEVICES_MAX, fill_hostdev },
-                { DOMAIN_DEVICE_TPM, DOMAIN_DEVICES_MAX, fill_tpm },
-                { DOMAIN_DEVICE_RNG, DOMAIN_DEVICES_MAX, fill_rng },
-                { DOMAIN_DEVICE_WATCHDOG, DOMAIN_DEVICES_MAX, fill_watchdog },
-                { DOMAIN_DEVICE_PANIC, DOMAIN_DEVICES_MAX, fill_panic },
-                { DOMAIN_DEVICE_VSOCK, 1, fill_vsock },
-                { DOMAIN_DEVICE_IOMMU, 1, fill_iommu },
-                { DOMAIN_DEVICE_MEMBALLOON, 1, NULL },
-                { DOMAIN_DEVICE_NVRAM, 1, NULL },
-        };
-
-        add_memballoon(hardware);
-        for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
-                HARDWARE_FOREACH (node, hardware, kinds[i].kind) {
-                        if (node_i >= kinds[i].max)
-                                return xml_error(error, node, "a domain has one <%s> at most",
-                                                 hardware_kind_name(kinds[i].kind));
-                        if (kinds[i].fill && !kinds[i].fill(hardware, node, error))
-                                return false;
-                }
-        }
         return true;
 }

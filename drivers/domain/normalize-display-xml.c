@@ -3,7 +3,7 @@
  * Defaults of graphics, video, sound and input devices. No state; any thread.
  */
 #include "base/error.h"
-#include "drivers/domain/normalize-steps-xml.h"
+#include "drivers/domain/kinds-xml.h"
 
 #include <stdlib.h>
 
@@ -118,7 +118,7 @@ static void fill_spice_port(xmlNode *graphics)
         xml_set_attr(listen, "type", "none");
 }
 
-static bool fill_graphics(xmlNode *graphics, GError **error)
+bool normalize_fill_graphics(const struct hardware *hardware, xmlNode *graphics, GError **error)
 {
         if (!xml_has_attr(graphics, "type"))
                 return xml_error(error, graphics, "graphics without a type");
@@ -161,8 +161,9 @@ static bool check_secondary(const xmlNode *video, const char *type, bool seconda
         return true;
 }
 
-static bool fill_video(const struct hardware *hardware, xmlNode *video, bool first, GError **error)
+bool normalize_fill_video(const struct hardware *hardware, xmlNode *video, GError **error)
 {
+        bool first = hardware_get(hardware, DOMAIN_DEVICE_VIDEO, 0) == video;
         xmlNode *model = hardware_child(video, "model");
         const char *type;
 
@@ -205,16 +206,12 @@ static void move_primary(struct hardware *hardware)
         }
 }
 
-static bool fill_videos(struct hardware *hardware, GError **error)
+bool normalize_begin_videos(struct hardware *hardware, GError **error)
 {
         if (hardware_count(hardware, DOMAIN_DEVICE_GRAPHICS) > 0 &&
             hardware_count(hardware, DOMAIN_DEVICE_VIDEO) == 0 && hardware->machine->video_model)
                 hardware_add(hardware, DOMAIN_DEVICE_VIDEO);
         move_primary(hardware);
-        HARDWARE_FOREACH (video, hardware, DOMAIN_DEVICE_VIDEO) {
-                if (!fill_video(hardware, video, video_i == 0, error))
-                        return false;
-        }
         return true;
 }
 
@@ -224,22 +221,23 @@ static bool fill_videos(struct hardware *hardware, GError **error)
  * The guest's sound goes where its picture goes: into SPICE, nowhere, or, with a desktop on the host,
  * wherever that plays it.
  */
-static void fill_audio(struct hardware *hardware)
+bool normalize_begin_audios(struct hardware *hardware, GError **error)
 {
         const char *type = "none";
         xmlNode *audio;
 
         if (hardware_count(hardware, DOMAIN_DEVICE_AUDIO) > 0 || !hardware->machine->emulator)
-                return;
+                return true;
         HARDWARE_FOREACH (graphics, hardware, DOMAIN_DEVICE_GRAPHICS) {
                 if (hardware_is(graphics, "type", "sdl") || hardware_is(graphics, "type", "dbus"))
-                        return;
+                        return true;
                 if (hardware_is(graphics, "type", "spice"))
                         type = "spice";
         }
         audio = hardware_add(hardware, DOMAIN_DEVICE_AUDIO);
         xml_set_attr(audio, "id", "1");
         xml_set_attr(audio, "type", type);
+        return true;
 }
 
 /* ---- input ---- */
@@ -255,7 +253,7 @@ static const char *default_input_bus(const struct hardware *hardware, const xmlN
         return "usb";
 }
 
-static bool fill_input(const struct hardware *hardware, xmlNode *input, GError **error)
+bool normalize_fill_input(const struct hardware *hardware, xmlNode *input, GError **error)
 {
         static const char *const types[] = { "mouse", "tablet", "keyboard", "passthrough", "evdev", NULL };
         const char *type = hardware_peek(input, "type");
@@ -293,19 +291,8 @@ static void add_builtin_input(struct hardware *hardware, const char *type)
         xml_set_attr(input, "bus", "ps2");
 }
 
-bool normalize_displays(struct hardware *hardware, GError **error)
+bool normalize_settle_inputs(struct hardware *hardware, GError **error)
 {
-        HARDWARE_FOREACH (graphics, hardware, DOMAIN_DEVICE_GRAPHICS) {
-                if (!fill_graphics(graphics, error))
-                        return false;
-        }
-        if (!fill_videos(hardware, error))
-                return false;
-        fill_audio(hardware);
-        HARDWARE_FOREACH (input, hardware, DOMAIN_DEVICE_INPUT) {
-                if (!fill_input(hardware, input, error))
-                        return false;
-        }
         add_builtin_input(hardware, "mouse");
         add_builtin_input(hardware, "keyboard");
         return true;

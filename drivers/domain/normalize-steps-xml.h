@@ -2,22 +2,12 @@
 #pragma once
 
 /*
- * The steps of domain_normalize(), in the order in which they run; each edits the document that hardware
- * stands for and leaves it consistent. Private to normalize-*-xml.c and address-*-xml.c.
+ * The steps of domain_normalize() that concern several kinds of device, in the order in which they run; each
+ * edits the document that hardware stands for and leaves it consistent. What concerns one kind is in its row
+ * (kinds-xml.h). Private to normalize-*-xml.c and address-*-xml.c.
  */
 
 #include "drivers/domain/hardware-xml.h"
-
-/* Disks and file systems: type, bus, driver, target; disks of one bus in the order of their names. */
-bool normalize_storage(struct hardware *hardware, GError **error);
-/* Serial and parallel ports, consoles, channels, smartcards, redirected USB. */
-bool normalize_chars(struct hardware *hardware, GError **error);
-/* Graphics, video, sound, audio and input. */
-bool normalize_displays(struct hardware *hardware, GError **error);
-/* Network interfaces, passed-through devices and the small ones. */
-bool normalize_devices(struct hardware *hardware, GError **error);
-/* Controllers: their numbers and models, and those that the machine or other devices imply. */
-bool normalize_controllers(struct hardware *hardware, GError **error);
 
 /* Addresses on disk controllers; may add controllers. */
 bool address_drives(struct hardware *hardware, GError **error);
@@ -45,5 +35,3 @@ xmlNode *normalize_find_controller(const struct hardware *hardware, const char *
 /* Adds a controller; model NULL: without. */
 xmlNode *normalize_add_controller(struct hardware *hardware, const char *type, unsigned index,
                                   const char *model);
-/* Fills in model and target of a controller that has type and index. */
-bool normalize_fill_controller(const struct hardware *hardware, xmlNode *controller, GError **error);

@@ -3,6 +3,7 @@
  * Defaults of disks and file systems. No state; any thread.
  */
 #include "base/error.h"
+#include "drivers/domain/kinds-xml.h"
 #include "drivers/domain/normalize-steps-xml.h"
 
 /* The bus that a target's prefix stands for. */
@@ -80,7 +81,7 @@ static bool has_image(const xmlNode *disk)
         return hardware_is(disk, "type", "nvme") || hardware_is(disk, "type", "vhostuser");
 }
 
-static bool fill_disk(const struct hardware *hardware, xmlNode *disk, GError **error)
+bool normalize_fill_disk(const struct hardware *hardware, xmlNode *disk, GError **error)
 {
         xmlNode *source = xml_child(disk, "source"), *driver;
         const char *device;
@@ -184,23 +185,18 @@ static void order_disks(struct hardware *hardware)
         }
 }
 
-static void fill_filesystem(const struct hardware *hardware, xmlNode *node)
+bool normalize_settle_disks(struct hardware *hardware, GError **error)
+{
+        if (!check_targets(hardware, error))
+                return false;
+        order_disks(hardware);
+        return true;
+}
+
+bool normalize_fill_filesystem(const struct hardware *hardware, xmlNode *node, GError **error)
 {
         hardware_default(node, "type", "mount");
         if (hardware->machine->emulator)
                 hardware_default(node, "accessmode", "passthrough");
-}
-
-bool normalize_storage(struct hardware *hardware, GError **error)
-{
-        HARDWARE_FOREACH (disk, hardware, DOMAIN_DEVICE_DISK) {
-                if (!fill_disk(hardware, disk, error))
-                        return false;
-        }
-        HARDWARE_FOREACH (filesystem, hardware, DOMAIN_DEVICE_FILESYSTEM)
-                fill_filesystem(hardware, filesystem);
-        if (!check_targets(hardware, error))
-                return false;
-        order_disks(hardware);
         return true;
 }

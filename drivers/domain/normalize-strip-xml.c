@@ -4,6 +4,7 @@
  * running domain. No state; any thread.
  */
 #include "base/uuid.h"
+#include "drivers/domain/kinds-xml.h"
 #include "drivers/domain/normalize-steps-xml.h"
 
 #define USER_ALIAS "ua-"
@@ -65,7 +66,7 @@ static bool is_generated_socket(const xmlNode *node, const xmlNode *source)
         return is_runtime_path(path) || (!path && xml_is(node, "channel"));
 }
 
-static void strip_char(xmlNode *node)
+void normalize_strip_char(xmlNode *node)
 {
         xmlNode *source = xml_child(node, "source"), *target = xml_child(node, "target");
 
@@ -90,13 +91,13 @@ static void strip_chain(xmlNode *image)
         }
 }
 
-static void strip_disk(xmlNode *node)
+void normalize_strip_disk(xmlNode *node)
 {
         strip_chain(node);
         xml_remove_children(node, "mirror");
 }
 
-static void strip_interface(xmlNode *node)
+void normalize_strip_interface(xmlNode *node)
 {
         xmlNode *source = xml_child(node, "source");
 
@@ -113,7 +114,7 @@ static void strip_interface(xmlNode *node)
         }
 }
 
-static void strip_graphics(xmlNode *node)
+void normalize_strip_graphics(xmlNode *node)
 {
         bool autoport = hardware_is(node, "autoport", "yes");
 
@@ -149,21 +150,13 @@ static void strip_seclabels(xmlNode *root)
 
 void normalize_strip(struct hardware *hardware)
 {
-        static const struct {
-                enum domain_device_kind kind;
-                void (*strip)(xmlNode *node);
-        } strips[] = {
-                { DOMAIN_DEVICE_DISK, strip_disk },         { DOMAIN_DEVICE_INTERFACE, strip_interface },
-                { DOMAIN_DEVICE_SERIAL, strip_char },       { DOMAIN_DEVICE_PARALLEL, strip_char },
-                { DOMAIN_DEVICE_CONSOLE, strip_char },      { DOMAIN_DEVICE_CHANNEL, strip_char },
-                { DOMAIN_DEVICE_GRAPHICS, strip_graphics },
-        };
-
         xml_set_attr(hardware->root, "id", NULL);
         strip_aliases(hardware->devices);
         strip_seclabels(hardware->root);
-        for (unsigned i = 0; i < G_N_ELEMENTS(strips); i++) {
-                HARDWARE_FOREACH (node, hardware, strips[i].kind)
-                        strips[i].strip(node);
+        for (unsigned kind = 0; kind < DOMAIN_DEVICE_KINDS; kind++) {
+                HARDWARE_FOREACH (node, hardware, kind) {
+                        if (domain_kinds[kind].strip)
+                                domain_kinds[kind].strip(node);
+                }
         }
 }

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "base/uuid.h"
+#include "drivers/domain/kinds-xml.h"
 #include "drivers/domain/normalize-steps-xml.h"
 
 static void write_new_uuid(xmlNode *node)
@@ -456,12 +457,35 @@ static bool fill_general(const struct hardware *hardware, GError **error)
         return fill_emulator(hardware, error);
 }
 
+/* ---- devices ---- */
+
+static bool normalize_kind(struct hardware *hardware, enum domain_device_kind kind, GError **error)
+{
+        const struct domain_kind *row = &domain_kinds[kind];
+
+        if (row->begin && !row->begin(hardware, error))
+                return false;
+        HARDWARE_FOREACH (node, hardware, kind) {
+                if (row->single && node_i > 0)
+                        return xml_error(error, node, "a domain has one <%s> at most", row->element);
+                if (row->fill && !row->fill(hardware, node, error))
+                        return false;
+        }
+        return !row->settle || row->settle(hardware, error);
+}
+
+/* Controllers last: which are needed is known when all that sits on them is. */
+static bool normalize_kinds(struct hardware *hardware, GError **error)
+{
+        for (unsigned kind = 0; kind < DOMAIN_DEVICE_KINDS; kind++) {
+                if (kind != DOMAIN_DEVICE_CONTROLLER && !normalize_kind(hardware, kind, error))
+                        return false;
+        }
+        return normalize_kind(hardware, DOMAIN_DEVICE_CONTROLLER, error);
+}
+
 bool domain_normalize(xmlDoc *doc, const struct domain_machine *machine, GError **error)
 {
-        static bool (*const steps[])(struct hardware * hardware, GError * *error) = {
-                normalize_storage, normalize_chars,       normalize_displays,
-                normalize_devices, normalize_controllers,
-        };
         static bool (*const addresses[])(struct hardware * hardware, GError * *error) = {
                 address_drives,
                 address_ports,
@@ -473,12 +497,8 @@ bool domain_normalize(xmlDoc *doc, const struct domain_machine *machine, GError 
         if (!hardware_init(&hardware, xml_root(doc), machine, error))
                 return false;
         normalize_strip(&hardware);
-        if (!fill_general(&hardware, error))
+        if (!fill_general(&hardware, error) || !normalize_kinds(&hardware, error))
                 return false;
-        for (unsigned i = 0; i < G_N_ELEMENTS(steps); i++) {
-                if (!steps[i](&hardware, error))
-                        return false;
-        }
         for (unsigned i = 0; machine->assign_addresses && i < G_N_ELEMENTS(addresses); i++) {
                 if (!addresses[i](&hardware, error))
                         return false;
