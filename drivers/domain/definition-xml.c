@@ -10,6 +10,7 @@
 #include "drivers/domain/normalize-xml.h"
 #include "drivers/domain/order-xml.h"
 #include "drivers/domain/schema.h"
+#include "drivers/domain/tidy-xml.h"
 
 #include <string.h>
 
@@ -368,6 +369,7 @@ struct domain_doc *domain_doc_parse(const char *xml, GError **error)
 
         if (!parsed)
                 return NULL;
+        domain_tidy(parsed);
         doc = g_new0(struct domain_doc, 1);
         doc->xml = parsed;
         return doc;

@@ -5,7 +5,7 @@
  * The definition of a domain: its canonical XML text and a typed view of it, immutable, ref-counted, any
  * thread.
  *
- *     text -- domain_doc_parse --> document, whose machine the driver resolves
+ *     text -- domain_doc_parse --> tidied document, whose machine the driver resolves
  *          -- domain_doc_finish --> normalised, read and checked, put in order: struct domain_def
  *
  * The document keeps all that the text holds; what the typed view has no place for is named in `unsupported`
@@ -372,7 +372,7 @@ struct domain_machine {
         const void *caps; /* the driver's own, for has_cpu_feature */
 };
 
-/* Parses text with the root <domain>, within the bounds of base/xml. */
+/* Parses text with the root <domain>, within the bounds of base/xml, and tidies it (tidy-xml.h). */
 struct domain_doc *domain_doc_parse(const char *xml, GError **error);
 void domain_doc_free(struct domain_doc *doc);
 

@@ -33,21 +33,13 @@ static void add_remark(GPtrArray *remarks, const char *format, const xmlNode *no
                 g_ptr_array_add(remarks, g_strdup_printf("%s<%s>", format, element));
 }
 
-static bool is_schema(const struct domain_schema *schema, const xmlNode *node)
-{
-        const char *uri = node->ns ? (const char *)node->ns->href : NULL;
-
-        if (strcmp(schema->name, (const char *)node->name) != 0)
-                return false;
-        return g_strcmp0(uri, schema->flags & DOMAIN_SCHEMA_QEMU ? DOMAIN_QEMU_NAMESPACE : NULL) == 0;
-}
-
 /* The place of node in the table, that of the table's end when it is not there. */
 static unsigned find_place(const struct domain_schema *table, const xmlNode *node)
 {
+        const char *uri = node->ns ? (const char *)node->ns->href : NULL;
         unsigned place = 0;
 
-        while (table[place].name && !is_schema(&table[place], node))
+        while (table[place].name && !domain_schema_matches(&table[place], uri, (const char *)node->name))
                 place++;
         return place;
 }

@@ -8,6 +8,7 @@
 
 #define MANY     DOMAIN_SCHEMA_MANY
 #define UNDRIVEN DOMAIN_SCHEMA_UNDRIVEN
+#define VOID     DOMAIN_SCHEMA_VOID
 
 #define TABLE static const struct domain_schema
 
@@ -21,15 +22,15 @@ TABLE zpci[] = { { "zpci", "!uid !fid", .flags = UNDRIVEN }, {} };
         }
 #define ALIAS                                                                                                \
         {                                                                                                    \
-                "alias", "name"                                                                              \
+                "alias", "?name", .flags = VOID                                                              \
         }
 #define ROM                                                                                                  \
         {                                                                                                    \
-                "rom", "enabled bar file"                                                                    \
+                "rom", "enabled bar file", .flags = VOID                                                     \
         }
 #define ACPI                                                                                                 \
         {                                                                                                    \
-                "acpi", "index"                                                                              \
+                "acpi", "index", .flags = VOID                                                               \
         }
 #define ADDRESS                                                                                              \
         {                                                                                                    \
@@ -46,10 +47,10 @@ TABLE info[] = { ALIAS, ACPI, ADDRESS, {} };
 TABLE label[] = { { "label" }, {} };
 #define DEVICE_SECLABEL                                                                                      \
         {                                                                                                    \
-                "seclabel", "model relabel labelskip", label, MANY | UNDRIVEN                                \
+                "seclabel", "model relabel labelskip", label, VOID | MANY | UNDRIVEN                         \
         }
 
-TABLE reconnect[] = { { "reconnect", "enabled timeout" }, {} };
+TABLE reconnect[] = { { "reconnect", "enabled timeout", .flags = VOID }, {} };
 
 /* ---- disks ---- */
 
@@ -60,36 +61,37 @@ TABLE encryption[] = { { "secret", "type uuid usage", .flags = MANY },
                        {} };
 TABLE reservations[] = { { "source", "type path mode", reconnect }, {} };
 TABLE auth_secret[] = { { "secret", "type uuid usage" }, {} };
-TABLE iqn[] = { { "iqn", "name" }, {} };
+TABLE iqn[] = { { "iqn", "?name", .flags = VOID }, {} };
 TABLE cookies[] = { { "cookie", "name", .flags = MANY }, {} };
 
 #define SOURCE_ATTRIBUTES                                                                                    \
-        "!protocol !name !query !tls !tlsHostname file dev !dir pool volume mode !type !managed !namespace " \
+        "!protocol !name !query !tls !tlsHostname ?file ?dev !dir pool volume mode !type !managed "          \
+        "!namespace "                                                                                        \
         "!path !fdgroup startupPolicy index"
 
 TABLE disk_source[] = {
         { "host", "name port socket transport", .flags = MANY | UNDRIVEN },
-        { "snapshot", "name", .flags = UNDRIVEN },
-        { "config", "file", .flags = UNDRIVEN },
+        { "snapshot", "?name", .flags = VOID | UNDRIVEN },
+        { "config", "?file", .flags = VOID | UNDRIVEN },
         { "auth", "username", auth_secret, UNDRIVEN },
         { "address", "domain bus slot function multifunction", .flags = UNDRIVEN },
-        { "slices", NULL, slices, UNDRIVEN },
+        { "slices", NULL, slices, VOID | UNDRIVEN },
         DEVICE_SECLABEL,
         { "encryption", "format engine", encryption },
         { "reservations", "managed", reservations, UNDRIVEN },
-        { "initiator", NULL, iqn, UNDRIVEN },
-        { "ssl", "verify", .flags = UNDRIVEN },
-        { "cookies", NULL, cookies, UNDRIVEN },
-        { "readahead", "size", .flags = UNDRIVEN },
-        { "timeout", "seconds", .flags = UNDRIVEN },
+        { "initiator", NULL, iqn, VOID | UNDRIVEN },
+        { "ssl", "verify", .flags = VOID | UNDRIVEN },
+        { "cookies", NULL, cookies, VOID | UNDRIVEN },
+        { "readahead", "?size", .flags = VOID | UNDRIVEN },
+        { "timeout", "?seconds", .flags = VOID | UNDRIVEN },
         { "reconnect", "enabled timeout delay", .flags = UNDRIVEN },
         { "identity", "user group", .flags = UNDRIVEN },
         { "privateData", .flags = UNDRIVEN | DOMAIN_SCHEMA_OPAQUE },
         {},
 };
 
-TABLE max_size[] = { { "max_size", "unit" }, {} };
-TABLE metadata_cache[] = { { "metadata_cache", NULL, max_size, UNDRIVEN }, {} };
+TABLE max_size[] = { { "max_size", "?unit", .flags = VOID }, {} };
+TABLE metadata_cache[] = { { "metadata_cache", NULL, max_size, VOID | UNDRIVEN }, {} };
 
 TABLE backing_store[] = {
         { "format", "type", metadata_cache },
@@ -106,26 +108,26 @@ TABLE mirror[] = {
 };
 
 TABLE iotune[] = {
-        { "total_bytes_sec" },
-        { "read_bytes_sec" },
-        { "write_bytes_sec" },
-        { "total_iops_sec" },
-        { "read_iops_sec" },
-        { "write_iops_sec" },
-        { "total_bytes_sec_max" },
-        { "read_bytes_sec_max" },
-        { "write_bytes_sec_max" },
-        { "total_iops_sec_max" },
-        { "read_iops_sec_max" },
-        { "write_iops_sec_max" },
-        { "size_iops_sec" },
-        { "group_name" },
-        { "total_bytes_sec_max_length" },
-        { "read_bytes_sec_max_length" },
-        { "write_bytes_sec_max_length" },
-        { "total_iops_sec_max_length" },
-        { "read_iops_sec_max_length" },
-        { "write_iops_sec_max_length" },
+        { "total_bytes_sec", .flags = VOID },
+        { "read_bytes_sec", .flags = VOID },
+        { "write_bytes_sec", .flags = VOID },
+        { "total_iops_sec", .flags = VOID },
+        { "read_iops_sec", .flags = VOID },
+        { "write_iops_sec", .flags = VOID },
+        { "total_bytes_sec_max", .flags = VOID },
+        { "read_bytes_sec_max", .flags = VOID },
+        { "write_bytes_sec_max", .flags = VOID },
+        { "total_iops_sec_max", .flags = VOID },
+        { "read_iops_sec_max", .flags = VOID },
+        { "write_iops_sec_max", .flags = VOID },
+        { "size_iops_sec", .flags = VOID },
+        { "group_name", .flags = VOID },
+        { "total_bytes_sec_max_length", .flags = VOID },
+        { "read_bytes_sec_max_length", .flags = VOID },
+        { "write_bytes_sec_max_length", .flags = VOID },
+        { "total_iops_sec_max_length", .flags = VOID },
+        { "read_iops_sec_max_length", .flags = VOID },
+        { "write_iops_sec_max_length", .flags = VOID },
         {},
 };
 
@@ -133,23 +135,23 @@ TABLE disk[] = {
         { "driver",
           VIRTIO "name type cache error_policy rerror_policy io ioeventfd event_idx copy_on_read discard "
                  "iothread detect_zeroes queues queue_size",
-          metadata_cache },
+          metadata_cache, VOID },
         { "auth", "username", auth_secret, UNDRIVEN },
         { "source", SOURCE_ATTRIBUTES, disk_source },
         { "backingStore", "type index", backing_store },
         { "backenddomain", "name", .flags = UNDRIVEN },
         { "geometry", "cyls heads secs trans", .flags = UNDRIVEN },
-        { "blockio", "logical_block_size physical_block_size" },
+        { "blockio", "logical_block_size physical_block_size", .flags = VOID },
         { "mirror", "type file format job ready", mirror, UNDRIVEN },
         { "target", "dev bus tray removable rotation_rate" },
-        { "iotune", NULL, iotune },
+        { "iotune", NULL, iotune, VOID },
         { "readonly" },
         { "shareable" },
         { "transient", "!shareBacking" },
-        { "serial" },
-        { "wwn" },
-        { "vendor" },
-        { "product" },
+        { "serial", .flags = VOID },
+        { "wwn", .flags = VOID },
+        { "vendor", .flags = VOID },
+        { "product", .flags = VOID },
         { "encryption", "format engine", encryption },
         BOOT,
         ALIAS,
@@ -164,14 +166,14 @@ TABLE disk[] = {
 TABLE pci_target[] = { { "node" }, {} };
 
 TABLE controller[] = {
-        { "model", "name" },
-        { "target", "chassisNr chassis port busNr hotplug index", pci_target },
-        { "driver", VIRTIO "queues cmd_per_lun max_sectors ioeventfd iothread" },
+        { "model", "name", .flags = VOID },
+        { "target", "chassisNr chassis port busNr hotplug index", pci_target, VOID },
+        { "driver", VIRTIO "queues cmd_per_lun max_sectors ioeventfd iothread", .flags = VOID },
         ALIAS,
-        { "master", "startport" },
+        { "master", "startport", .flags = VOID },
         ACPI,
         ADDRESS,
-        { "pcihole64", "unit" },
+        { "pcihole64", "?unit", .flags = VOID },
         {},
 };
 
@@ -237,7 +239,7 @@ TABLE coalesce[] = { { "rx", NULL, coalesce_frames }, {} };
 TABLE forward_ranges[] = { { "range", "start end to exclude", .flags = MANY }, {} };
 
 TABLE interface[] = {
-        { "mac", "address type check" },
+        { "mac", "address type check", .flags = VOID },
         { "source",
           "network dev portgroup portid bridge mode !address !connectionid !macTableManager !missing !name "
           "!path !port !portgroupid !switchid !type",
@@ -249,21 +251,21 @@ TABLE interface[] = {
         IP,
         ROUTE,
         { "portForward", "proto address dev", forward_ranges, MANY | UNDRIVEN },
-        { "script", "path" },
+        { "script", "?path", .flags = VOID },
         { "downscript", "path", .flags = UNDRIVEN },
         { "backenddomain", "name", .flags = UNDRIVEN },
-        { "target", "dev managed" },
-        { "guest", "dev actual", .flags = UNDRIVEN },
-        { "model", "type" },
+        { "target", "dev managed", .flags = VOID },
+        { "guest", "?dev actual", .flags = VOID | UNDRIVEN },
+        { "model", "?type", .flags = VOID },
         { "driver",
           VIRTIO "name txmode ioeventfd event_idx queues rx_queue_size tx_queue_size !rss !rss_hash_report",
-          interface_driver },
+          interface_driver, VOID },
         { "backend", "type tap vhost logFile", .flags = UNDRIVEN },
         { "filterref", "filter", filter_parameters, UNDRIVEN },
         { "tune", NULL, tune },
         { "teaming", "type persistent", .flags = UNDRIVEN },
-        { "link", "state" },
-        { "mtu", "size" },
+        { "link", "?state", .flags = VOID },
+        { "mtu", "?size", .flags = VOID },
         { "coalesce", NULL, coalesce, UNDRIVEN },
         BOOT,
         ALIAS,
@@ -282,20 +284,20 @@ TABLE char_source[] = {
         { "reconnect", "enabled timeout" },
         {},
 };
-TABLE char_model[] = { { "model", "name" }, {} };
+TABLE char_model[] = { { "model", "?name", .flags = VOID }, {} };
 
 #define CHAR_SOURCE                                                                                          \
         { "source", "mode path host service append tls channel !master !slave", char_source, MANY },         \
-                { "protocol", "type" },                                                                      \
+                { "protocol", "type", .flags = VOID },                                                       \
         {                                                                                                    \
-                "log", "file append"                                                                         \
+                "log", "file append", .flags = VOID                                                          \
         }
 
 TABLE character[] = {
         CHAR_SOURCE, { "target", "type port", char_model }, ALIAS, ACPI, ADDRESS, {},
 };
 TABLE channel[] = {
-        CHAR_SOURCE, { "target", "type name state address port" }, ALIAS, ACPI, ADDRESS, {},
+        CHAR_SOURCE, { "target", "type name ?state address port" }, ALIAS, ACPI, ADDRESS, {},
 };
 TABLE smartcard[] = {
         { "certificate", .flags = MANY | UNDRIVEN },
@@ -313,7 +315,12 @@ TABLE redirfilter[] = { { "usbdev", "class vendor product version allow", .flags
 /* ---- input, graphics, sound, video ---- */
 
 TABLE input[] = {
-        { "driver", VIRTIO }, { "source", "evdev dev grab grabToggle repeat" }, ALIAS, ACPI, ADDRESS, {},
+        { "driver", VIRTIO, .flags = VOID },
+        { "source", "evdev dev grab grabToggle repeat" },
+        ALIAS,
+        ACPI,
+        ADDRESS,
+        {},
 };
 
 TABLE graphics[] = {
@@ -334,13 +341,13 @@ TABLE graphics[] = {
 
 TABLE sound[] = { { "codec", "type", .flags = MANY }, { "audio", "id" }, ALIAS, ACPI, ADDRESS, {} };
 
-TABLE audio_settings[] = { { "settings", "frequency channels format" }, {} };
+TABLE audio_settings[] = { { "settings", "frequency channels format", .flags = VOID }, {} };
 #define AUDIO_ATTRIBUTES                                                                                     \
         "mixingEngine fixedSettings voices bufferLength bufferCount dev tryPoll name streamName latency "    \
         "serverName clientName connectPorts exactName"
 TABLE audio[] = {
-        { "input", AUDIO_ATTRIBUTES, audio_settings, UNDRIVEN },
-        { "output", AUDIO_ATTRIBUTES, audio_settings, UNDRIVEN },
+        { "input", AUDIO_ATTRIBUTES, audio_settings, VOID | UNDRIVEN },
+        { "output", AUDIO_ATTRIBUTES, audio_settings, VOID | UNDRIVEN },
         {},
 };
 
@@ -350,8 +357,8 @@ TABLE video_model[] = {
         {},
 };
 TABLE video[] = {
-        { "driver", VIRTIO "name !vgaconf" },
-        { "model", "type ram vram vram64 vgamem heads primary blob", video_model },
+        { "driver", VIRTIO "name !vgaconf", .flags = VOID },
+        { "model", "?type ?ram ?vram ?vram64 ?vgamem ?heads ?primary blob", video_model, VOID },
         ALIAS,
         ACPI,
         ADDRESS,
@@ -379,7 +386,7 @@ TABLE hostdev_source[] = {
 };
 
 TABLE hostdev[] = {
-        { "driver", "name" },
+        { "driver", "name", .flags = VOID },
         { "source", "startupPolicy guestReset missing !name !protocol !wwpn !writeFiltering",
           hostdev_source },
         { "ip", "address family prefix peer", .flags = MANY | UNDRIVEN },
@@ -399,21 +406,22 @@ TABLE hostdev[] = {
 
 TABLE pcr_banks[] = { { "sha1" }, { "sha256" }, { "sha384" }, { "sha512" }, {} };
 TABLE tpm_backend[] = {
-        { "device", "path" },
-        { "encryption", "secret" },
-        { "active_pcr_banks", NULL, pcr_banks },
+        { "device", "?path", .flags = VOID },
+        { "encryption", "?secret", .flags = VOID },
+        { "active_pcr_banks", NULL, pcr_banks, VOID },
         { "source", "type path mode" },
         {},
 };
 TABLE tpm[] = { { "backend", "type version persistent_state", tpm_backend }, ALIAS, ACPI, ADDRESS, {} };
 
-TABLE memballoon[] = { { "stats", "period" }, ALIAS, ACPI, ADDRESS, { "driver", VIRTIO }, {} };
+TABLE memballoon[] = { { "stats", "period", .flags = VOID }, ALIAS, ACPI, ADDRESS,
+                       { "driver", VIRTIO, .flags = VOID },  {} };
 
 TABLE rng_backend[] = { CHAR_SOURCE, {} };
 TABLE rng[] = {
-        { "rate", "bytes period" },
+        { "rate", "?bytes ?period", .flags = VOID },
         { "backend", "model type", rng_backend },
-        { "driver", VIRTIO },
+        { "driver", VIRTIO, .flags = VOID },
         ALIAS,
         ACPI,
         ADDRESS,
@@ -422,7 +430,7 @@ TABLE rng[] = {
 
 TABLE shmem[] = {
         { "model", "type" },
-        { "size", "unit" },
+        { "size", "?unit", .flags = VOID },
         { "server", "path" },
         { "msi", "enabled vectors ioeventfd" },
         ALIAS,
@@ -432,20 +440,23 @@ TABLE shmem[] = {
 };
 
 TABLE memory_source[] = {
-        { "nodemask" }, { "pagesize", "unit" },
-        { "path" },     { "alignsize", "unit", .flags = UNDRIVEN },
-        { "pmem" },     {},
+        { "nodemask", .flags = VOID },
+        { "pagesize", "?unit", .flags = VOID },
+        { "path" },
+        { "alignsize", "unit", .flags = UNDRIVEN },
+        { "pmem" },
+        {},
 };
 TABLE memory_label[] = { { "size", "unit" }, {} };
 TABLE memory_target[] = {
-        { "size", "unit" },    { "node" },
+        { "size", "?unit" },   { "node" },
         { "block", "unit" },   { "requested", "unit" },
         { "current", "unit" }, { "label", NULL, memory_label },
         { "readonly" },        {},
 };
 TABLE memory_device[] = {
         { "uuid", .flags = UNDRIVEN },
-        { "source", NULL, memory_source },
+        { "source", NULL, memory_source, VOID },
         { "target", NULL, memory_target },
         ALIAS,
         ACPI,
@@ -454,16 +465,16 @@ TABLE memory_device[] = {
 };
 
 TABLE iommu[] = { { "driver", "intremap caching_mode eim iotlb aw_bits" }, ALIAS, ACPI, ADDRESS, {} };
-TABLE vsock[] = { { "cid", "auto address" }, ALIAS, ACPI, ADDRESS, { "driver", VIRTIO }, {} };
+TABLE vsock[] = { { "cid", "auto address", .flags = VOID }, ALIAS, ACPI, ADDRESS, { "driver", VIRTIO }, {} };
 
 const struct domain_schema domain_schema_devices[] = {
-        { "emulator" },
+        { "emulator", .flags = VOID },
         { "disk", "type device model snapshot !rawio !sgio", disk, MANY },
         { "controller", "type index model ports vectors !maxGrantFrames !maxEventChannels", controller,
           MANY },
         { "lease", NULL, lease, MANY | UNDRIVEN },
-        { "filesystem", "type accessmode fmode dmode multidevs model", filesystem, MANY | UNDRIVEN },
-        { "interface", "type managed trustGuestRxFilters", interface, MANY },
+        { "filesystem", "type ?accessmode fmode dmode multidevs model", filesystem, MANY | UNDRIVEN },
+        { "interface", "type ?managed trustGuestRxFilters", interface, MANY },
         { "smartcard", "mode type", smartcard, MANY },
         { "serial", "type tty", character, MANY },
         { "parallel", "type tty", character, MANY },
@@ -472,17 +483,17 @@ const struct domain_schema domain_schema_devices[] = {
         { "input", "type bus model", input, MANY },
         { "tpm", "model", tpm, MANY },
         { "graphics",
-          "type port tlsPort autoport websocket listen socket keymap defaultMode sharePolicy passwd "
+          "type port tlsPort ?autoport websocket listen socket keymap defaultMode sharePolicy passwd "
           "passwdValidTo connected display xauth fullscreen !replaceUser !multiUser !powerControl !p2p "
           "!address",
           graphics, MANY },
-        { "sound", "model multichannel", sound, MANY },
+        { "sound", "model ?multichannel", sound, MANY },
         { "audio", "id type serverName path timerPeriod !driver !tryMMap !exclusive !dspPolicy", audio,
           MANY },
         { "video", NULL, video, MANY },
-        { "hostdev", "mode type managed model display ramfb !sgio !rawio", hostdev, MANY },
+        { "hostdev", "mode type ?managed model display ramfb !sgio !rawio", hostdev, MANY },
         { "redirdev", "bus type", redirdev, MANY },
-        { "redirfilter", NULL, redirfilter, UNDRIVEN },
+        { "redirfilter", NULL, redirfilter, VOID | UNDRIVEN },
         { "hub", "type", info, MANY },
         { "watchdog", "model action", info, MANY },
         { "memballoon", "model autodeflate freePageReporting", memballoon },

@@ -9,36 +9,38 @@
 #define MANY     DOMAIN_SCHEMA_MANY
 #define UNDRIVEN DOMAIN_SCHEMA_UNDRIVEN
 #define QEMU     DOMAIN_SCHEMA_QEMU
+#define VOID     DOMAIN_SCHEMA_VOID
+#define MERGED   DOMAIN_SCHEMA_MERGED
 
 #define TABLE static const struct domain_schema
 
 /* ---- resources ---- */
 
 TABLE blkiotune_device[] = { { "path" },
-                             { "weight" },
+                             { "weight", .flags = VOID },
                              { "read_iops_sec" },
                              { "write_iops_sec" },
                              { "read_bytes_sec" },
                              { "write_bytes_sec" },
                              {} };
-TABLE blkiotune[] = { { "weight" }, { "device", NULL, blkiotune_device, MANY }, {} };
+TABLE blkiotune[] = { { "weight", .flags = VOID }, { "device", NULL, blkiotune_device, MANY }, {} };
 
 TABLE memtune[] = {
-        { "hard_limit", "unit" },
-        { "soft_limit", "unit" },
-        { "min_guarantee", "unit" },
-        { "swap_hard_limit", "unit" },
+        { "hard_limit", "?unit", .flags = VOID },
+        { "soft_limit", "?unit", .flags = VOID },
+        { "min_guarantee", "?unit", .flags = VOID },
+        { "swap_hard_limit", "?unit", .flags = VOID },
         {},
 };
 
-TABLE hugepages[] = { { "page", "size unit nodeset", .flags = MANY }, {} };
+TABLE hugepages[] = { { "page", "size ?unit nodeset", .flags = MANY }, {} };
 TABLE memory_backing[] = {
         { "hugepages", NULL, hugepages },
         { "nosharepages" },
         { "locked" },
-        { "source", "type" },
-        { "access", "mode" },
-        { "allocation", "mode threads" },
+        { "source", "?type", .flags = VOID },
+        { "access", "?mode", .flags = VOID },
+        { "allocation", "?mode ?threads", .flags = VOID },
         { "discard" },
         {},
 };
@@ -54,15 +56,15 @@ TABLE memory_bandwidth[] = { { "node", "id bandwidth", .flags = MANY },
                              {} };
 
 TABLE cputune[] = {
-        { "shares", .flags = UNDRIVEN },
-        { "period", .flags = UNDRIVEN },
-        { "quota", .flags = UNDRIVEN },
-        { "global_period", .flags = UNDRIVEN },
-        { "global_quota", .flags = UNDRIVEN },
-        { "emulator_period", .flags = UNDRIVEN },
-        { "emulator_quota", .flags = UNDRIVEN },
-        { "iothread_period", .flags = UNDRIVEN },
-        { "iothread_quota", .flags = UNDRIVEN },
+        { "shares", .flags = VOID | UNDRIVEN },
+        { "period", .flags = VOID | UNDRIVEN },
+        { "quota", .flags = VOID | UNDRIVEN },
+        { "global_period", .flags = VOID | UNDRIVEN },
+        { "global_quota", .flags = VOID | UNDRIVEN },
+        { "emulator_period", .flags = VOID | UNDRIVEN },
+        { "emulator_quota", .flags = VOID | UNDRIVEN },
+        { "iothread_period", .flags = VOID | UNDRIVEN },
+        { "iothread_quota", .flags = VOID | UNDRIVEN },
         { "vcpupin", "vcpu cpuset", .flags = MANY },
         { "emulatorpin", "cpuset" },
         { "iothreadpin", "iothread cpuset", .flags = MANY },
@@ -75,12 +77,12 @@ TABLE cputune[] = {
 };
 
 TABLE numatune[] = {
-        { "memory", "mode nodeset placement" },
+        { "memory", "mode nodeset placement", .flags = VOID },
         { "memnode", "cellid mode nodeset", .flags = MANY },
         {},
 };
 
-TABLE resource[] = { { "partition" }, { "fibrechannel", "appid" }, {} };
+TABLE resource[] = { { "partition", .flags = VOID }, { "fibrechannel", "appid" }, {} };
 
 TABLE idmap[] = {
         { "uid", "start target count", .flags = MANY },
@@ -93,11 +95,11 @@ TABLE idmap[] = {
 TABLE named_entries[] = { { "entry", "name", .flags = MANY }, {} };
 TABLE plain_entries[] = { { "entry", .flags = MANY }, {} };
 TABLE sysinfo[] = {
-        { "bios", NULL, named_entries },
-        { "system", NULL, named_entries },
-        { "baseBoard", NULL, named_entries, MANY },
-        { "chassis", NULL, named_entries },
-        { "oemStrings", NULL, plain_entries },
+        { "bios", NULL, named_entries, VOID },
+        { "system", NULL, named_entries, VOID },
+        { "baseBoard", NULL, named_entries, VOID | MANY },
+        { "chassis", NULL, named_entries, VOID },
+        { "oemStrings", NULL, plain_entries, VOID },
         { "entry", "name file", .flags = MANY },
         {},
 };
@@ -112,7 +114,7 @@ TABLE nvram_source[] = {
 TABLE acpi_table[] = { { "table", "type" }, {} };
 
 TABLE os[] = {
-        { "type", "arch machine" },
+        { "type", "?arch ?machine" },
         { "firmware", NULL, firmware },
         { "init", .flags = UNDRIVEN },
         { "initarg", .flags = MANY | UNDRIVEN },
@@ -122,16 +124,16 @@ TABLE os[] = {
         { "initgroup", .flags = UNDRIVEN },
         { "loader", "readonly secure type stateless format" },
         { "nvram", "template type format", nvram_source },
-        { "kernel" },
-        { "initrd" },
-        { "cmdline" },
+        { "kernel", .flags = VOID },
+        { "initrd", .flags = VOID },
+        { "cmdline", .flags = VOID },
         { "root", .flags = UNDRIVEN },
-        { "dtb" },
-        { "acpi", NULL, acpi_table },
+        { "dtb", .flags = VOID },
+        { "acpi", NULL, acpi_table, VOID },
         { "boot", "dev", .flags = MANY },
-        { "bootmenu", "enable timeout" },
-        { "bios", "useserial rebootTimeout" },
-        { "smbios", "mode" },
+        { "bootmenu", "enable timeout", .flags = VOID },
+        { "bios", "useserial rebootTimeout", .flags = VOID },
+        { "smbios", "?mode", .flags = VOID },
         {},
 };
 
@@ -159,9 +161,9 @@ TABLE kvm[] = {
         { "pv-ipi", "state" }, { "dirty-ring", "state size" }, {},
 };
 TABLE xen[] = { { "e820_host", "state" }, { "passthrough", "state mode" }, {} };
-TABLE tseg[] = { { "tseg", "unit" }, {} };
+TABLE tseg[] = { { "tseg", "?unit", .flags = VOID }, {} };
 TABLE max_page_size[] = { { "maxpagesize", "unit" }, {} };
-TABLE tcg[] = { { "tb-cache", "unit" }, {} };
+TABLE tcg[] = { { "tb-cache", "?unit", .flags = VOID }, {} };
 
 TABLE features[] = {
         { "acpi" },
@@ -170,15 +172,15 @@ TABLE features[] = {
         { "hap", "state" },
         { "viridian" },
         { "privnet" },
-        { "hyperv", "mode", hyperv },
-        { "kvm", NULL, kvm },
+        { "hyperv", "mode", hyperv, MERGED },
+        { "kvm", NULL, kvm, MERGED },
         { "xen", NULL, xen, UNDRIVEN },
         { "pvspinlock", "state" },
         { "pmu", "state" },
         { "vmport", "state" },
         { "gic", "version" },
         { "smm", "state", tseg },
-        { "ioapic", "driver" },
+        { "ioapic", "driver", .flags = VOID },
         { "hpt", "resizing", max_page_size, UNDRIVEN },
         { "vmcoreinfo", "state" },
         { "htm", "state", .flags = UNDRIVEN },
@@ -188,7 +190,7 @@ TABLE features[] = {
         { "cfpc", "value", .flags = UNDRIVEN },
         { "sbbc", "value", .flags = UNDRIVEN },
         { "ibs", "value", .flags = UNDRIVEN },
-        { "tcg", NULL, tcg, UNDRIVEN },
+        { "tcg", NULL, tcg, VOID | UNDRIVEN },
         { "capabilities", "policy", .flags = UNDRIVEN | DOMAIN_SCHEMA_OPAQUE },
         {},
 };
@@ -203,13 +205,13 @@ TABLE numa_cell[] = {
         {},
 };
 TABLE numa[] = {
-        { "cell", "id cpus memory unit memAccess discard", numa_cell, MANY },
+        { "cell", "id cpus memory ?unit memAccess discard", numa_cell, MANY },
         { "interconnects", .flags = UNDRIVEN | DOMAIN_SCHEMA_OPAQUE },
         {},
 };
 TABLE cpu[] = {
-        { "model", "fallback vendor_id" },
-        { "vendor" },
+        { "model", "?fallback ?vendor_id", .flags = VOID },
+        { "vendor", .flags = VOID },
         { "topology", "sockets dies cores threads" },
         { "cache", "level mode" },
         { "maxphysaddr", "mode bits" },
@@ -218,15 +220,17 @@ TABLE cpu[] = {
         {},
 };
 
-TABLE catchup[] = { { "catchup", "threshold slew limit" }, {} };
+TABLE catchup[] = { { "catchup", "threshold slew limit", .flags = VOID }, {} };
 TABLE clock_timers[] = { { "timer", "name present tickpolicy track mode frequency", catchup, MANY }, {} };
 
-TABLE pm[] = { { "suspend-to-mem", "enabled" }, { "suspend-to-disk", "enabled" }, {} };
+TABLE pm[] = { { "suspend-to-mem", "enabled", .flags = VOID },
+               { "suspend-to-disk", "enabled", .flags = VOID },
+               {} };
 TABLE perf[] = { { "event", "name enabled", .flags = MANY }, {} };
 
 /* ---- security, extensions ---- */
 
-TABLE seclabel[] = { { "label" }, { "imagelabel" }, { "baselabel" }, {} };
+TABLE seclabel[] = { { "label" }, { "imagelabel" }, { "baselabel", .flags = VOID }, {} };
 TABLE keywrap[] = { { "cipher", "name state", .flags = MANY }, {} };
 TABLE launch_security[] = {
         { "cbitpos" }, { "reducedPhysBits" }, { "policy" }, { "dhCert" }, { "session" }, {},
@@ -255,46 +259,46 @@ TABLE override[] = { { "device", "alias", frontend, MANY | QEMU }, {} };
 
 TABLE domain[] = {
         { "name" },
-        { "uuid" },
+        { "uuid", .flags = VOID },
         { "genid", .flags = UNDRIVEN },
-        { "title" },
-        { "description" },
-        { "metadata", .flags = DOMAIN_SCHEMA_OPAQUE },
-        { "maxMemory", "slots unit" },
-        { "memory", "dumpCore unit" },
-        { "currentMemory", "unit" },
-        { "blkiotune", NULL, blkiotune, UNDRIVEN },
-        { "memtune", NULL, memtune, UNDRIVEN },
-        { "memoryBacking", NULL, memory_backing },
+        { "title", .flags = VOID },
+        { "description", .flags = VOID },
+        { "metadata", .flags = MERGED | DOMAIN_SCHEMA_OPAQUE },
+        { "maxMemory", "slots ?unit", .flags = VOID },
+        { "memory", "dumpCore ?unit" },
+        { "currentMemory", "?unit", .flags = VOID },
+        { "blkiotune", NULL, blkiotune, VOID | MERGED | UNDRIVEN },
+        { "memtune", NULL, memtune, VOID | MERGED | UNDRIVEN },
+        { "memoryBacking", NULL, memory_backing, VOID | MERGED },
         { "vcpu", "placement cpuset current" },
-        { "vcpus", NULL, vcpus },
-        { "iothreads" },
-        { "iothreadids", NULL, iothreadids },
-        { "defaultiothread", "thread_pool_min thread_pool_max", .flags = UNDRIVEN },
-        { "cputune", NULL, cputune },
-        { "numatune", NULL, numatune },
-        { "resource", NULL, resource, UNDRIVEN },
+        { "vcpus", NULL, vcpus, VOID | MERGED },
+        { "iothreads", .flags = VOID },
+        { "iothreadids", NULL, iothreadids, VOID | MERGED },
+        { "defaultiothread", "thread_pool_min thread_pool_max", .flags = VOID | UNDRIVEN },
+        { "cputune", NULL, cputune, VOID | MERGED },
+        { "numatune", NULL, numatune, VOID },
+        { "resource", NULL, resource, VOID | MERGED | UNDRIVEN },
         { "sysinfo", "type", sysinfo, MANY },
         { "bootloader", .flags = UNDRIVEN },
         { "bootloader_args", .flags = UNDRIVEN },
-        { "os", "firmware", os },
+        { "os", "?firmware", os, MERGED },
         { "idmap", NULL, idmap, UNDRIVEN },
-        { "features", NULL, features },
-        { "cpu", "mode match check migratable", cpu },
-        { "clock", "offset adjustment basis timezone start", clock_timers },
-        { "on_poweroff" },
-        { "on_reboot" },
-        { "on_crash" },
-        { "on_lockfailure" },
-        { "pm", NULL, pm },
-        { "perf", NULL, perf, UNDRIVEN },
-        { "devices", NULL, domain_schema_devices },
+        { "features", NULL, features, VOID | MERGED },
+        { "cpu", "mode match check migratable", cpu, VOID },
+        { "clock", "?offset ?adjustment ?basis timezone start", clock_timers, VOID | MERGED },
+        { "on_poweroff", .flags = VOID },
+        { "on_reboot", .flags = VOID },
+        { "on_crash", .flags = VOID },
+        { "on_lockfailure", .flags = VOID },
+        { "pm", NULL, pm, VOID | MERGED },
+        { "perf", NULL, perf, VOID | UNDRIVEN },
+        { "devices", NULL, domain_schema_devices, MERGED },
         { "seclabel", "type model relabel", seclabel, MANY },
         { "namespace", NULL, sharing, UNDRIVEN },
         { "keywrap", NULL, keywrap, UNDRIVEN },
         { "launchSecurity", "type kernelHashes", launch_security, UNDRIVEN },
-        { "commandline", NULL, commandline, QEMU },
-        { "capabilities", NULL, capabilities, QEMU | UNDRIVEN },
+        { "commandline", NULL, commandline, VOID | MERGED | QEMU },
+        { "capabilities", NULL, capabilities, VOID | MERGED | QEMU | UNDRIVEN },
         { "deprecation", "behavior", .flags = QEMU | UNDRIVEN },
         { "override", NULL, override, QEMU | UNDRIVEN },
         {},
@@ -302,25 +306,59 @@ TABLE domain[] = {
 
 const struct domain_schema domain_schema = { "domain", "type id", domain };
 
-enum domain_schema_attribute domain_schema_find_attribute(const struct domain_schema *schema,
-                                                          const char *name, unsigned *place)
+/* The attribute's entry in the list, behind its marks; NULL: it is not there. */
+static const char *find_entry(const struct domain_schema *schema, const char *name, const char **marks)
 {
-        const char *start = schema->attributes ? schema->attributes : "", *list = start;
-        enum domain_schema_attribute known = DOMAIN_ATTRIBUTE_UNKNOWN;
+        const char *list = schema->attributes ? schema->attributes : "";
         size_t length = strlen(name);
 
         while (*list) {
-                size_t token = strcspn(list, " ");
-                bool undriven = *list == '!';
+                size_t token = strcspn(list, " "), prefix = strspn(list, "!?");
 
-                if (token - undriven == length && strncmp(list + undriven, name, length) == 0) {
-                        known = undriven ? DOMAIN_ATTRIBUTE_UNDRIVEN : DOMAIN_ATTRIBUTE_DRIVEN;
-                        break;
+                if (token - prefix == length && strncmp(list + prefix, name, length) == 0) {
+                        *marks = list;
+                        return list + prefix;
                 }
                 list += token;
                 list += *list == ' ';
         }
+        *marks = list;
+        return NULL;
+}
+
+enum domain_schema_attribute domain_schema_find_attribute(const struct domain_schema *schema,
+                                                          const char *name, unsigned *place)
+{
+        const char *marks, *entry = find_entry(schema, name, &marks);
+
         if (place)
-                *place = (unsigned)(list - start);
-        return known;
+                *place = schema->attributes ? (unsigned)(marks - schema->attributes) : 0;
+        if (!entry)
+                return DOMAIN_ATTRIBUTE_UNKNOWN;
+        return memchr(marks, '!', (size_t)(entry - marks)) ? DOMAIN_ATTRIBUTE_UNDRIVEN
+                                                           : DOMAIN_ATTRIBUTE_DRIVEN;
+}
+
+bool domain_schema_takes_empty(const struct domain_schema *schema, const char *name)
+{
+        const char *marks, *entry = find_entry(schema, name, &marks);
+
+        return entry && memchr(marks, '?', (size_t)(entry - marks));
+}
+
+bool domain_schema_matches(const struct domain_schema *row, const char *uri, const char *name)
+{
+        const char *own = row->flags & DOMAIN_SCHEMA_QEMU ? DOMAIN_QEMU_NAMESPACE : NULL;
+
+        if (strcmp(row->name, name) != 0)
+                return false;
+        return own && uri ? strcmp(own, uri) == 0 : own == uri;
+}
+
+const struct domain_schema *domain_schema_find(const struct domain_schema *table, const char *uri,
+                                               const char *name)
+{
+        while (table->name && !domain_schema_matches(table, uri, name))
+                table++;
+        return table->name ? table : NULL;
 }

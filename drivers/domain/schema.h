@@ -15,12 +15,15 @@ enum domain_schema_flags {
         DOMAIN_SCHEMA_UNDRIVEN = 1 << 1, /* known to the format, not to the typed view */
         DOMAIN_SCHEMA_OPAQUE = 1 << 2,   /* what is below belongs to others */
         DOMAIN_SCHEMA_QEMU = 1 << 3,     /* in DOMAIN_QEMU_NAMESPACE */
+        DOMAIN_SCHEMA_VOID = 1 << 4,   /* counts as absent when there is nothing in it, attributes included */
+        DOMAIN_SCHEMA_MERGED = 1 << 5, /* all that stand in one parent are one */
 };
 
 struct domain_schema {
         const char *name;                     /* NULL ends a table */
         const char *attributes;               /* names with blanks between, in canonical order; "!name": not
-                                                 supported; NULL: none */
+                                                 supported; "?name": counts as absent when it is empty;
+                                                 NULL: none */
         const struct domain_schema *children; /* in canonical order; NULL: none */
         unsigned flags;
 };
@@ -39,3 +42,12 @@ enum domain_schema_attribute {
 };
 enum domain_schema_attribute domain_schema_find_attribute(const struct domain_schema *schema,
                                                           const char *name, unsigned *place);
+
+/* Does an attribute of that name count as absent when it is empty? */
+bool domain_schema_takes_empty(const struct domain_schema *schema, const char *name);
+
+/* Is the element of that name, in the namespace uri (NULL: none), the one of the row? */
+bool domain_schema_matches(const struct domain_schema *row, const char *uri, const char *name);
+/* The row of an element in a table of children; NULL: the format does not know it there. */
+const struct domain_schema *domain_schema_find(const struct domain_schema *table, const char *uri,
+                                               const char *name);
