@@ -35,7 +35,7 @@ struct lane {
         /* const */
         struct pool *pool; /* borrowed */
         struct loop *loop; /* borrowed */
-        char *name;        /* owned */
+        char *name;        /* owned; for debuggers */
         bool lends;
         struct pool_task task;
         /* mutex */
@@ -162,11 +162,6 @@ struct loop *lane_get_loop(const struct lane *lane)
 struct pool *lane_get_pool(const struct lane *lane)
 {
         return lane->pool;
-}
-
-const char *lane_get_name(const struct lane *lane)
-{
-        return lane->name;
 }
 
 /* With the mutex held. */
@@ -326,162 +321,4 @@ bool in_lane(const struct lane *lane)
         inside = self->running && pthread_equal(self->runner, pthread_self());
         pthread_mutex_unlock(&self->mutex);
         return inside;
-}
-
-/* ---- watches and timers: the loop waits, the lane acts ---- */
-
-struct lane_watch {
-        struct loop_oneshot oneshot;
-        /* atomic */
-        gint refs;
-        /* const */
-        struct lane *lane; /* ref */
-        int fd;            /* borrowed */
-        short events;
-        lane_fn fn;
-        void *data; /* borrowed */
-        /* lane */
-        bool freed;
-};
-
-static void watch_unref(void *data)
-{
-        struct lane_watch *watch = data;
-
-        if (!g_atomic_int_dec_and_test(&watch->refs))
-                return;
-        lane_unref(watch->lane);
-        g_free(watch);
-}
-
-static void watch_job(void *data)
-{
-        struct lane_watch *watch = data;
-
-        if (!watch->freed)
-                watch->fn(watch->data);
-        if (!watch->freed)
-                loop_oneshot_rearm(watch->lane->loop, watch->fd, watch->events, &watch->oneshot);
-        watch_unref(watch);
-}
-
-static void watch_ready(struct loop_oneshot *oneshot)
-{
-        struct lane_watch *watch = (struct lane_watch *)oneshot;
-
-        g_atomic_int_inc(&watch->refs);
-        lane_post(watch->lane, watch_job, watch);
-}
-
-struct lane_watch *lane_watch_new(struct lane *lane, int fd, short events, lane_fn fn, void *data,
-                                  GError **error)
-{
-        struct lane_watch *watch = g_new0(struct lane_watch, 1);
-
-        g_assert(in_lane(lane));
-        *watch = (struct lane_watch){
-                .oneshot.fn = watch_ready,
-                .refs = 1,
-                .lane = lane_ref(lane),
-                .fd = fd,
-                .events = events,
-                .fn = fn,
-                .data = data,
-        };
-        if (!loop_oneshot_add(lane->loop, fd, events, &watch->oneshot, error)) {
-                watch_unref(watch);
-                return NULL;
-        }
-        return watch;
-}
-
-void lane_watch_free(struct lane_watch *watch)
-{
-        if (!watch)
-                return;
-        g_assert(in_lane(watch->lane));
-        watch->freed = true;
-        loop_oneshot_remove(watch->lane->loop, watch->fd);
-        /* The loop may be about to call watch_ready(): the last reference goes after that. */
-        loop_post(watch->lane->loop, watch_unref, watch);
-}
-
-struct lane_timer {
-        /* atomic */
-        gint refs;
-        /* const */
-        struct lane *lane; /* ref */
-        unsigned delay_ms;
-        lane_fn fn;
-        void *data; /* borrowed */
-        /* loop */
-        struct loop_timer *timer; /* owned */
-        /* lane */
-        bool freed;
-};
-
-static void timer_unref(struct lane_timer *timer)
-{
-        if (!g_atomic_int_dec_and_test(&timer->refs))
-                return;
-        lane_unref(timer->lane);
-        g_free(timer);
-}
-
-static void timer_job(void *data)
-{
-        struct lane_timer *timer = data;
-
-        if (!timer->freed)
-                timer->fn(timer->data);
-        timer_unref(timer);
-}
-
-static void timer_expired(void *data)
-{
-        struct lane_timer *timer = data;
-
-        g_atomic_int_inc(&timer->refs);
-        lane_post(timer->lane, timer_job, timer);
-}
-
-static void timer_arm(void *data)
-{
-        struct lane_timer *timer = data;
-
-        timer->timer = loop_timer_new(timer->lane->loop, timer->delay_ms, timer_expired, timer);
-}
-
-static void timer_disarm(void *data)
-{
-        struct lane_timer *timer = data;
-
-        loop_timer_free(timer->timer);
-        timer->timer = NULL;
-        timer_unref(timer);
-}
-
-struct lane_timer *lane_timer_new(struct lane *lane, unsigned delay_ms, lane_fn fn, void *data)
-{
-        struct lane_timer *timer = g_new0(struct lane_timer, 1);
-
-        g_assert(in_lane(lane));
-        *timer = (struct lane_timer){
-                .refs = 1,
-                .lane = lane_ref(lane),
-                .delay_ms = delay_ms,
-                .fn = fn,
-                .data = data,
-        };
-        loop_post(lane->loop, timer_arm, timer);
-        return timer;
-}
-
-void lane_timer_free(struct lane_timer *timer)
-{
-        if (!timer)
-                return;
-        g_assert(in_lane(timer->lane));
-        timer->freed = true;
-        loop_post(timer->lane->loop, timer_disarm, timer);
 }

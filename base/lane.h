@@ -20,7 +20,7 @@ struct pool;
 
 typedef void (*lane_fn)(void *data);
 
-/* name is for logs and debuggers, copied. Any thread. */
+/* name is for debuggers, copied. Any thread. */
 struct lane *lane_new(struct pool *pool, struct loop *loop, const char *name);
 /*
  * Before the first job: jobs of this lane lend their slots from their beginning to their end. For lanes whose
@@ -34,7 +34,6 @@ void lane_unref(struct lane *lane);
 
 struct loop *lane_get_loop(const struct lane *lane);
 struct pool *lane_get_pool(const struct lane *lane);
-const char *lane_get_name(const struct lane *lane);
 
 /* Queues fn(data). Any thread. */
 void lane_post(struct lane *lane, lane_fn fn, void *data);

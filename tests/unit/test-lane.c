@@ -171,6 +171,25 @@ START_TEST(urgent_job_interrupts_what_is_before_it)
 }
 END_TEST
 
+/* Two that are urgent: the later one does not end the waits of the one before it. */
+START_TEST(urgent_job_does_not_interrupt_an_urgent_one)
+{
+        struct counter counter = { .lane = lane_new(pool, loop, "urgent"), .wake = LANE_TIMEOUT };
+
+        counter.fd = eventfd(0, EFD_CLOEXEC);
+        lane_post_urgent(counter.lane, wait_forever, &counter);
+        loop_run(loop);
+        lane_post_urgent(counter.lane, record, step_new(&counter, 1));
+        lane_post(counter.lane, finish, NULL);
+        ck_assert_int_eq(eventfd_write(counter.fd, 1), 0);
+        loop_run(loop);
+        ck_assert_int_eq(counter.wake, LANE_READY);
+        ck_assert_uint_eq(counter.order[0], 1);
+        lane_unref(counter.lane);
+        close(counter.fd);
+}
+END_TEST
+
 START_TEST(interrupted_pool_waits_for_nothing)
 {
         struct counter counter = { .lane = lane_new(pool, loop, "stop"), .fd = -1, .wake = LANE_READY };
@@ -368,6 +387,7 @@ int main(void)
         tcase_add_test(tests, jobs_run_in_order);
         tcase_add_test(tests, posts_reach_the_loop_in_order);
         tcase_add_test(tests, urgent_job_interrupts_what_is_before_it);
+        tcase_add_test(tests, urgent_job_does_not_interrupt_an_urgent_one);
         tcase_add_test(tests, interrupted_pool_waits_for_nothing);
         tcase_add_test(tests, waiting_jobs_leave_the_slots_free);
         tcase_add_test(tests, lanes_that_lend_leave_the_slots_free);
