@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Jobs. The work runs in the job's lane and counts in two atomic numbers; one timer of the list carries them
- * to the listeners while jobs run. All else belongs to the loop.
+ * Jobs. Progress is an immutable snapshot behind an atomic pointer, which whoever works puts there and the
+ * loop takes; one timer of the list carries it to the listeners while jobs run. All else belongs to the loop.
  */
 #include "base/job.h"
 
@@ -12,6 +12,7 @@
 #include "base/managed.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 struct job_list {
         /* const */
@@ -21,8 +22,8 @@ struct job_list {
         GQueue jobs;                /* of struct job, owned */
         GQueue waiting;             /* of struct job, borrowed from jobs: not in their lanes yet */
         struct listeners listeners; /* job_listener */
-        unsigned running;           /* in their lanes, with those that were cancelled while they waited */
-        struct loop_timer *timer;   /* owned; set while jobs run */
+        unsigned running;         /* work in their lanes, with those that were cancelled while they waited */
+        struct loop_timer *timer; /* owned; set while jobs run */
         unsigned last_id;
 };
 
@@ -34,19 +35,23 @@ struct job {
         struct managed *object; /* ref, may be NULL */
         struct lane *lane;      /* ref */
         uint64_t started_s;
-        lane_fn main; /* what its lane runs, around the work */
-        job_work work;
-        job_done done;
-        void *data; /* owned by done */
+        int64_t started_us; /* monotonic */
+        job_cancelled on_cancel;
+        void *cancel_data; /* borrowed */
         /* atomic */
-        _Atomic uint64_t now_processed, now_total;
+        _Atomic(struct job_progress *) fresh; /* owned; not taken yet, may be NULL */
         atomic_bool cancelled;
-        /* lane, then loop */
-        GError *error; /* owned */
+        /* loop; but while it works its lane's */
+        job_worker work;
+        job_done done;
+        void *data;         /* owned by done */
+        GError *work_error; /* owned */
         /* loop */
         enum job_state state;
-        bool deferred, waiting;
-        uint64_t processed, total;
+        GError *error; /* owned; of one that has ended */
+        bool waiting;
+        bool ends_itself;                     /* job_run() */
+        struct job_progress latest, progress; /* the second as published */
 };
 
 struct job_list *job_list_new(struct loop *loop, struct pool *pool)
@@ -112,19 +117,32 @@ struct job *job_list_find(const struct job_list *list, unsigned id)
 
 void job_list_cancel_all(struct job_list *list)
 {
-        for (GList *link = list->jobs.head; link; link = link->next)
+        GList *next;
+
+        /* One may end at once. */
+        for (GList *link = list->jobs.head; link; link = next) {
+                next = link->next;
                 job_cancel(link->data);
+        }
 }
 
-/* True when the published numbers changed. */
+const struct job_progress *job_get_latest(struct job *job)
+{
+        g_autofree struct job_progress *fresh = atomic_exchange(&job->fresh, NULL);
+
+        if (fresh)
+                job->latest = *fresh;
+        return &job->latest;
+}
+
+/* True when there is another one than published. */
 static bool take_progress(struct job *job)
 {
-        uint64_t processed = atomic_load(&job->now_processed), total = atomic_load(&job->now_total);
+        const struct job_progress *latest = job_get_latest(job);
 
-        if (processed == job->processed && total == job->total)
+        if (memcmp(latest, &job->progress, sizeof(*latest)) == 0)
                 return false;
-        job->processed = processed;
-        job->total = total;
+        job->progress = *latest;
         return true;
 }
 
@@ -142,6 +160,7 @@ static void publish_progress(void *data)
 
 static void job_free(struct job *job)
 {
+        g_free(atomic_load(&job->fresh));
         g_clear_error(&job->error);
         lane_unref(job->lane);
         managed_unref(job->object);
@@ -149,12 +168,77 @@ static void job_free(struct job *job)
         g_free(job);
 }
 
-static void set_final_state(struct job *job)
+/* ---- from its beginning to its end ---- */
+
+struct job *job_new(struct job_list *list, const char *operation, struct managed *object,
+                    job_cancelled cancelled, void *data, GError **error)
 {
-        if (!job->error)
-                job->state = JOB_COMPLETED;
-        else
+        struct job *job;
+        g_autofree char *name = NULL;
+
+        g_assert(on_loop(list->loop));
+        if (list->jobs.length >= JOB_MAX + JOB_WAITING_MAX) {
+                error_set(error, ERROR_FROM_NONE, ERROR_RESOURCE_BUSY,
+                          "%d jobs run and %d wait already: '%s' cannot be one more", JOB_MAX,
+                          JOB_WAITING_MAX, operation);
+                return NULL;
+        }
+        job = g_new0(struct job, 1);
+        job->list = list;
+        job->id = ++list->last_id;
+        job->operation = g_strdup(operation);
+        job->object = object ? managed_ref(object) : NULL;
+        name = g_strdup_printf("job %u", job->id);
+        job->lane = lane_new(list->pool, list->loop, name);
+        lane_set_lending(job->lane);
+        job->started_s = (uint64_t)(g_get_real_time() / G_USEC_PER_SEC);
+        job->started_us = g_get_monotonic_time();
+        job->on_cancel = cancelled;
+        job->cancel_data = data;
+        g_queue_push_tail(&list->jobs, job);
+        tell(job, JOB_ADDED);
+        if (!list->timer)
+                list->timer = loop_timer_new(list->loop, JOB_UPDATE_MS, publish_progress, list);
+        else if (list->jobs.length == 1)
+                loop_timer_set(list->timer, JOB_UPDATE_MS);
+        return job;
+}
+
+void job_end(struct job *job, const GError *error)
+{
+        struct job_list *list = job->list;
+
+        g_assert(on_loop(list->loop) && !job->work);
+        take_progress(job);
+        if (error) {
+                job->error = g_error_copy(error);
                 job->state = atomic_load(&job->cancelled) ? JOB_CANCELLED : JOB_FAILED;
+        } else {
+                job->state = JOB_COMPLETED;
+        }
+        tell(job, JOB_ENDED);
+        g_queue_remove(&list->jobs, job);
+        job_free(job);
+}
+
+/* ---- work in its lane ---- */
+
+static void work_finish(void *data);
+
+static void work_main(void *data)
+{
+        struct job *job = data;
+
+        /* Cancelled before it began: an urgent post interrupts only what runs. */
+        if (atomic_load(&job->cancelled))
+                error_set(&job->work_error, ERROR_FROM_NONE, ERROR_OPERATION_ABORTED,
+                          "job %u (%s) was cancelled", job->id, job->operation);
+        else if (job->work(job, job->data, &job->work_error))
+                g_clear_error(&job->work_error);
+        else if (!job->work_error)
+                error_set(&job->work_error, ERROR_FROM_NONE, ERROR_INTERNAL_ERROR,
+                          "job %u (%s) failed without a reason", job->id, job->operation);
+        loop_post(job->list->loop, work_finish, job);
 }
 
 /* In its lane, from where it comes back to the loop. */
@@ -164,109 +248,50 @@ static void begin(struct job *job)
                 g_queue_remove(&job->list->waiting, job);
         job->waiting = false;
         job->list->running++;
-        lane_post(job->lane, job->main, job);
+        lane_post(job->lane, work_main, job);
 }
 
-static void announce_end(struct job *job)
+static void work_finish(void *data)
 {
+        struct job *job = data;
         struct job_list *list = job->list;
+        g_autoptr(GError) error = g_steal_pointer(&job->work_error);
+        bool ends = job->ends_itself;
 
-        tell(job, JOB_ENDED);
-        g_queue_remove(&list->jobs, job);
-        job_free(job);
+        job->work = NULL;
         list->running--;
+        if (job->done)
+                job->done(job, error, job->data);
+        if (ends)
+                job_end(job, error);
         if (list->waiting.head && list->running < JOB_MAX)
                 begin(list->waiting.head->data);
 }
 
-void job_defer_end(struct job *job)
+void job_work(struct job *job, job_worker work, job_done done, void *data)
 {
-        g_assert(on_loop(job->list->loop));
-        job->deferred = true;
-        job->state = JOB_RUNNING;
-}
+        struct job_list *list = job->list;
 
-void job_end(struct job *job, const GError *error)
-{
-        g_assert(on_loop(job->list->loop) && job->deferred);
-        if (error && !job->error)
-                job->error = g_error_copy(error);
-        set_final_state(job);
-        announce_end(job);
-}
-
-static void job_finish(void *data)
-{
-        struct job *job = data;
-
-        take_progress(job);
-        set_final_state(job);
-        if (job->done)
-                job->done(job, job->error, job->data);
-        if (!job->deferred)
-                announce_end(job);
-}
-
-static void job_main(void *data)
-{
-        struct job *job = data;
-
-        /* Cancelled before it began: an urgent post interrupts only what runs. */
-        if (atomic_load(&job->cancelled))
-                error_set(&job->error, ERROR_FROM_NONE, ERROR_OPERATION_ABORTED, "job %u (%s) was cancelled",
-                          job->id, job->operation);
-        else if (job->work(job, job->data, &job->error))
-                g_clear_error(&job->error);
-        else if (!job->error)
-                error_set(&job->error, ERROR_FROM_NONE, ERROR_INTERNAL_ERROR,
-                          "job %u (%s) failed without a reason", job->id, job->operation);
-        loop_post(job->list->loop, job_finish, job);
-}
-
-static struct job *job_new(struct job_list *list, const char *operation, struct managed *object)
-{
-        struct job *job = g_new0(struct job, 1);
-        g_autofree char *name = NULL;
-
-        job->list = list;
-        job->id = ++list->last_id;
-        job->operation = g_strdup(operation);
-        job->main = job_main;
-        job->object = object ? managed_ref(object) : NULL;
-        name = g_strdup_printf("job %u", job->id);
-        job->lane = lane_new(list->pool, list->loop, name);
-        lane_set_lending(job->lane);
-        job->started_s = (uint64_t)(g_get_real_time() / G_USEC_PER_SEC);
-        return job;
-}
-
-struct job *job_run(struct job_list *list, const char *operation, struct managed *object, job_work work,
-                    job_done done, void *data, GError **error)
-{
-        struct job *job;
-
-        g_assert(on_loop(list->loop));
-        if (list->jobs.length >= JOB_MAX + JOB_WAITING_MAX) {
-                error_set(error, ERROR_FROM_NONE, ERROR_RESOURCE_BUSY,
-                          "%d jobs run and %d wait already: '%s' cannot be one more", JOB_MAX,
-                          JOB_WAITING_MAX, operation);
-                return NULL;
-        }
-        job = job_new(list, operation, object);
+        g_assert(on_loop(list->loop) && !job->work);
         job->work = work;
         job->done = done;
         job->data = data;
-        job->waiting = list->running >= JOB_MAX;
-        g_queue_push_tail(&list->jobs, job);
+        job->waiting = list->running >= JOB_MAX && !atomic_load(&job->cancelled);
         if (job->waiting)
                 g_queue_push_tail(&list->waiting, job);
-        tell(job, JOB_ADDED);
-        if (!list->timer)
-                list->timer = loop_timer_new(list->loop, JOB_UPDATE_MS, publish_progress, list);
-        else if (list->jobs.length == 1)
-                loop_timer_set(list->timer, JOB_UPDATE_MS);
-        if (!job->waiting)
+        else
                 begin(job);
+}
+
+struct job *job_run(struct job_list *list, const char *operation, struct managed *object, job_worker work,
+                    job_done done, void *data, GError **error)
+{
+        struct job *job = job_new(list, operation, object, NULL, NULL, error);
+
+        if (!job)
+                return NULL;
+        job->ends_itself = true;
+        job_work(job, work, done, data);
         return job;
 }
 
@@ -282,13 +307,24 @@ void job_cancel(struct job *job)
         /* It ends at once: it is seen to be cancelled before it does anything. */
         if (job->waiting)
                 begin(job);
-        lane_post_urgent(job->lane, interruption, NULL);
+        if (job->work)
+                lane_post_urgent(job->lane, interruption, NULL);
+        if (job->on_cancel)
+                job->on_cancel(job, job->cancel_data);
+}
+
+void job_publish_progress(struct job *job, const struct job_progress *progress)
+{
+        g_free(atomic_exchange(&job->fresh, g_memdup2(progress, sizeof(*progress))));
 }
 
 void job_set_progress(struct job *job, uint64_t processed, uint64_t total)
 {
-        atomic_store(&job->now_total, total);
-        atomic_store(&job->now_processed, processed);
+        const struct job_progress progress = {
+                .data = { total, processed, total > processed ? total - processed : 0, 0 },
+        };
+
+        job_publish_progress(job, &progress);
 }
 
 unsigned job_get_id(const struct job *job)
@@ -321,23 +357,28 @@ enum job_state job_get_state(const struct job *job)
         return job->state;
 }
 
-void job_get_progress(const struct job *job, uint64_t *processed, uint64_t *total)
+const struct job_progress *job_get_progress(const struct job *job)
 {
-        *processed = job->processed;
-        *total = job->total;
+        return &job->progress;
+}
+
+uint64_t job_get_elapsed_ms(const struct job *job)
+{
+        return (uint64_t)(g_get_monotonic_time() - job->started_us) / 1000;
 }
 
 double job_get_fraction(const struct job *job)
 {
+        const struct job_amount *data = &job->progress.data;
+
         if (job->state == JOB_COMPLETED)
                 return 1;
-        if (!job->total)
+        if (!data->total)
                 return -1;
-        return MIN((double)job->processed / (double)job->total, 1);
+        return MIN((double)data->processed / (double)data->total, 1);
 }
 
 const char *job_get_error(const struct job *job)
 {
-        /* While it runs that is its lane's. */
-        return job->state != JOB_RUNNING && job->error ? job->error->message : "";
+        return job->error ? job->error->message : "";
 }

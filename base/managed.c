@@ -8,6 +8,7 @@
 
 #include "base/lane.h"
 #include "base/loop.h"
+#include "base/operation-private.h"
 #include "base/registry-private.h"
 
 #include <string.h>
@@ -138,6 +139,7 @@ void managed_unref(struct managed *object)
                 object->kind->object_clear(object);
         managed_state_unref(object->current);
         managed_state_unref(object->published);
+        operation_report_free(object->report);
         lane_unref(object->lane);
         g_free(object->name);
         g_free(object);
@@ -158,6 +160,37 @@ void managed_release(struct managed *object)
         arrivals_release(&object->arrivals);
         registry_settle(object);
         managed_unref(object);
+}
+
+struct message {
+        struct managed *object; /* ref */
+        loop_fn fn;
+        void *data; /* borrowed */
+};
+
+static void message_deliver(void *data)
+{
+        struct message *message = data;
+
+        message->fn(message->data);
+        registry_settle(message->object);
+        managed_unref(message->object);
+        g_free(message);
+}
+
+static void message_arrive(void *data)
+{
+        struct message *message = data;
+
+        arrivals_enter(&message->object->arrivals, message_deliver, message);
+}
+
+void managed_post(struct managed *object, loop_fn fn, void *data)
+{
+        struct message *message = g_new(struct message, 1);
+
+        *message = (struct message){ managed_ref(object), fn, data };
+        loop_post(lane_get_loop(object->lane), message_arrive, message);
 }
 
 /* ---- runs ---- */
@@ -205,17 +238,32 @@ static void run_work(void *data)
         loop_post(lane_get_loop(run->object->lane), run_arrive, run);
 }
 
-static void run(struct managed *object, const struct managed_task *task, managed_done done, void *data)
+static struct run *run_new(struct managed *object, const struct managed_task *task, managed_done done,
+                           void *data)
 {
         struct run *run = g_new(struct run, 1);
 
         g_assert(on_loop(lane_get_loop(object->lane)));
         *run = (struct run){ .object = managed_ref(object), .task = *task, .done = done, .data = data };
         object->pending++;
-        if (task->urgency == MANAGED_URGENT)
-                lane_post_urgent(object->lane, run_work, run);
+        return run;
+}
+
+static void run_post(void *data)
+{
+        struct run *run = data;
+
+        if (run->task.urgency == MANAGED_URGENT)
+                lane_post_urgent(run->object->lane, run_work, run);
         else
-                lane_post(object->lane, run_work, run);
+                lane_post(run->object->lane, run_work, run);
+}
+
+/* At the object's turn. */
+static void run(struct managed *object, const struct managed_task *task, managed_done done, void *data)
+{
+        operation_take_turn(object, task->urgency == MANAGED_URGENT, run_post,
+                            run_new(object, task, done, data));
 }
 
 void managed_run(struct managed *object, enum managed_urgency urgency, managed_work work, managed_done done,
@@ -232,6 +280,11 @@ void managed_run_task(struct managed *object, const struct managed_task *task, m
         if (!owned.free_args)
                 owned.free_args = g_free;
         run(object, &owned, done, data);
+}
+
+void managed_continue(struct managed *object, managed_work work, managed_done done, void *data)
+{
+        run_post(run_new(object, &(const struct managed_task){ .work = work, .args = data }, done, data));
 }
 
 void managed_fail(GError *error, managed_done done, void *data)

@@ -28,6 +28,8 @@ struct loop;
 struct managed;
 struct managed_kind;
 struct managed_state;
+struct operation;
+struct operation_report;
 struct pool;
 struct registry;
 
@@ -153,6 +155,12 @@ struct managed {
         char *name;                      /* owned; the key in the registry */
         unsigned pending;                /* runs on the way; keeps the object registered */
         struct arrivals arrivals;        /* what comes from the lane; see managed_hold() */
+        struct operation *operation;     /* borrowed; the one that works on it, NULL: none (base/operation) */
+        struct operation_report *report; /* owned; how the last one ended, NULL: there was none */
+        struct operation *keeper;        /* borrowed; who keeps the object to itself, NULL: nobody */
+        GQueue turns;                    /* of struct turn, owned; what waits for that, in order */
+        unsigned urgent_turns;           /* in turns */
+        bool taking_turns;               /* those in turns have theirs now */
 };
 
 /* Any thread. */
@@ -170,7 +178,10 @@ enum managed_urgency {
         MANAGED_URGENT, /* lane_post_urgent(): what is before it stops waiting */
 };
 
-/* Loop: runs work in the object's lane, then done on the loop. done may be NULL. */
+/*
+ * Loop: runs work in the object's lane, then done on the loop. done may be NULL. While an operation keeps the
+ * object to itself the work waits for its turn; urgent work cancels the operation.
+ */
 void managed_run(struct managed *object, enum managed_urgency urgency, managed_work work, managed_done done,
                  void *data);
 
@@ -185,8 +196,14 @@ struct managed_task {
 /* The same for a task; done may be NULL. */
 void managed_run_task(struct managed *object, const struct managed_task *task, managed_done done, void *data);
 
+/* Loop: managed_run() for something that had its turn already: no operation is waited for. */
+void managed_continue(struct managed *object, managed_work work, managed_done done, void *data);
+
 /* Loop: ends a call that failed before it got to an object. Takes error. */
 void managed_fail(GError *error, managed_done done, void *data);
+
+/* Lane: fn(data) on the loop, in order with what the lane publishes. */
+void managed_post(struct managed *object, void (*fn)(void *data), void *data);
 
 /* Lane: a copy of the current state (or an empty one) to be changed and published. */
 struct managed_state *managed_edit(struct managed *object);

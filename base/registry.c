@@ -9,6 +9,7 @@
 #include "base/listeners.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/operation.h"
 #include "base/registry-private.h"
 #include "base/store.h"
 
@@ -170,6 +171,20 @@ unsigned registry_get_pending(const struct registry *registry)
         for (GList *link = registry->order.head; link; link = link->next)
                 pending += ((struct managed *)link->data)->pending;
         return pending;
+}
+
+void registry_cancel(struct registry *registry)
+{
+        GList *next;
+
+        /* An object may be forgotten at the end of its operation. */
+        for (GList *link = registry->order.head; link; link = next) {
+                struct managed *object = link->data;
+
+                next = link->next;
+                if (object->keeper)
+                        operation_cancel(object->keeper);
+        }
 }
 
 /* ---- reservations ---- */

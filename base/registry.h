@@ -104,3 +104,5 @@ void registry_set_autostart(struct managed *object, bool autostart, managed_done
 
 /* How many objects have runs on the way; for an orderly end. */
 unsigned registry_get_pending(const struct registry *registry);
+/* For the end of the agent: cancels the operations that keep an object to themselves. */
+void registry_cancel(struct registry *registry);

@@ -87,10 +87,7 @@ bool get_job_operation(const struct target *target, struct marshal_slot *slot, G
 
 bool get_job_processed(const struct target *target, struct marshal_slot *slot, GError **error)
 {
-        uint64_t processed, total;
-
-        job_get_progress(target->object, &processed, &total);
-        return marshal_slot_write(slot, "t", processed);
+        return marshal_slot_write(slot, "t", job_get_progress(target->object)->data.processed);
 }
 
 bool get_job_progress(const struct target *target, struct marshal_slot *slot, GError **error)
@@ -117,10 +114,7 @@ bool get_job_state(const struct target *target, struct marshal_slot *slot, GErro
 
 bool get_job_total(const struct target *target, struct marshal_slot *slot, GError **error)
 {
-        uint64_t processed, total;
-
-        job_get_progress(target->object, &processed, &total);
-        return marshal_slot_write(slot, "t", total);
+        return marshal_slot_write(slot, "t", job_get_progress(target->object)->data.total);
 }
 
 /* ---- methods ---- */

@@ -96,7 +96,7 @@ void storage_pool_define_xml(struct storage *storage, const char *xml, unsigned 
 
 /* ---- build, and start after it ---- */
 
-static bool build_begin(struct operation *op, GError **error)
+static bool build_begin(struct storage_operation *op, GError **error)
 {
         const struct backend *backend = storage_get_backend(op->pool->storage, op->def->type, error);
 
@@ -110,12 +110,12 @@ static bool build_begin(struct operation *op, GError **error)
         return true;
 }
 
-static bool build_work(struct operation *op, const struct backend_context *context, GError **error)
+static bool build_work(struct storage_operation *op, const struct backend_context *context, GError **error)
 {
         return storage_get_backend(op->pool->storage, op->def->type, NULL)->build(context, op->flags, error);
 }
 
-static bool build_end(struct operation *op, const GError *failure, GError **error)
+static bool build_end(struct storage_operation *op, const GError *failure, GError **error)
 {
         if (failure)
                 return true;
@@ -124,7 +124,7 @@ static bool build_end(struct operation *op, const GError *failure, GError **erro
         return !op->number || storage_pool_start(op->pool, op->def, op->secret, error);
 }
 
-static const struct operation_steps build_steps = {
+static const struct storage_operation_steps build_steps = {
         .name = "build",
         .begin = build_begin,
         .work = build_work,
@@ -135,7 +135,7 @@ static const struct operation_steps build_steps = {
 
 void storage_pool_build(struct storage_pool *pool, unsigned flags, managed_done done, void *data)
 {
-        struct operation *op = operation_new(&build_steps, pool);
+        struct storage_operation *op = storage_operation_new(&build_steps, pool);
         GError *error = NULL;
 
         op->flags = flags;
@@ -144,9 +144,9 @@ void storage_pool_build(struct storage_pool *pool, unsigned flags, managed_done 
         if (storage_check_flags(flags, BUILD_FLAGS, "Build", &error) &&
             flags_check_exclusive(flags, POOL_BUILD_OVERWRITE | POOL_BUILD_NO_OVERWRITE, ERROR_FROM_STORAGE,
                                   "OVERWRITE and NO_OVERWRITE", &error))
-                operation_run(op);
+                storage_operation_run(op);
         else
-                operation_refuse(op, error);
+                storage_operation_refuse(op, error);
 }
 
 /* ---- create ---- */
@@ -209,21 +209,21 @@ static void create(struct storage_pool *pool, struct pool_def *def, GBytes *secr
                    managed_done done, void *data)
 {
         struct managed_task task = { .work = create_work, .free_args = origin_free };
-        struct operation *op;
+        struct storage_operation *op;
 
         if (!(flags & CREATE_FLAGS)) {
                 task.args = g_memdup2(&(const struct origin){ def, secret }, sizeof(struct origin));
                 managed_run_task(&pool->base, &task, done, data);
                 return;
         }
-        op = operation_new(&build_steps, pool);
+        op = storage_operation_new(&build_steps, pool);
         op->def = def;
         op->secret = secret;
         op->flags = build_flags(flags);
         op->number = 1;
         op->done = done;
         op->data = data;
-        operation_run(op);
+        storage_operation_run(op);
 }
 
 void storage_pool_create(struct storage_pool *pool, unsigned flags, managed_done done, void *data)

@@ -119,26 +119,26 @@ void storage_pool_forget_changes(struct storage_pool *pool);
 
 /* ---- long work: begin in the pool's lane, work in a job's, end in the pool's; loop in between ---- */
 
-struct operation;
+struct storage_operation;
 
-struct operation_steps {
+struct storage_operation_steps {
         const char *name; /* the job's operation */
         /* Lane: checks, reserves. May set op->finished: all is done, neither work nor end follow. */
-        bool (*begin)(struct operation *op, GError **error);
+        bool (*begin)(struct storage_operation *op, GError **error);
         /* Loop, after begin: checks that need other objects. May be NULL. */
-        bool (*gather)(struct operation *op, GError **error);
+        bool (*gather)(struct storage_operation *op, GError **error);
         /* Loop, when the job runs. May be NULL. */
-        void (*started)(struct operation *op);
+        void (*started)(struct storage_operation *op);
         /* Job's lane. */
-        bool (*work)(struct operation *op, const struct backend_context *context, GError **error);
+        bool (*work)(struct storage_operation *op, const struct backend_context *context, GError **error);
         /* Lane: releases, publishes. failure NULL: work succeeded. Called if begin succeeded and did not
          * finish. */
-        bool (*end)(struct operation *op, const GError *failure, GError **error);
+        bool (*end)(struct storage_operation *op, const GError *failure, GError **error);
 };
 
-struct operation {
-        const struct operation_steps *steps; /* borrowed, static */
-        struct storage_pool *pool;           /* ref */
+struct storage_operation {
+        const struct storage_operation_steps *steps; /* borrowed, static */
+        struct storage_pool *pool;                   /* ref */
         /* what was asked */
         char *xml; /* owned; may be NULL */
         unsigned flags;
@@ -166,17 +166,18 @@ struct operation {
         void *data;                      /* owned by done */
 };
 
-struct operation *operation_new(const struct operation_steps *steps, struct storage_pool *pool);
+struct storage_operation *storage_operation_new(const struct storage_operation_steps *steps,
+                                                struct storage_pool *pool);
 /* Loop; takes op. */
-void operation_run(struct operation *op);
+void storage_operation_run(struct storage_operation *op);
 
 /* For operations that were refused on the loop: op is freed, error taken. */
-void operation_refuse(struct operation *op, GError *error);
+void storage_operation_refuse(struct storage_operation *op, GError *error);
 
 /* The volume that op->name names, for begin: there, and no job works on it. Lane. */
-bool operation_find_volume(struct operation *op, GError **error);
+bool storage_operation_find_volume(struct storage_operation *op, GError **error);
 /* The same to read it: no job writes it. */
-bool operation_find_volume_to_read(struct operation *op, GError **error);
+bool storage_operation_find_volume_to_read(struct storage_operation *op, GError **error);
 /* Fail, naming the volume: there is none of that name; a job works on it. */
 bool storage_volume_refuse_missing(const char *name, GError **error);
 bool storage_volume_refuse_use(const char *name, GError **error);
@@ -184,12 +185,12 @@ bool storage_volume_refuse_use(const char *name, GError **error);
 /* ---- changes of one volume ---- */
 
 /* Loop. Of the volume of that name (NULL: not known yet) in pool. */
-struct operation *operation_new_change(const struct operation_steps *steps, struct storage_pool *pool,
-                                       const char *name, unsigned flags, storage_volume_done done,
-                                       void *data);
+struct storage_operation *storage_operation_new_change(const struct storage_operation_steps *steps,
+                                                       struct storage_pool *pool, const char *name,
+                                                       unsigned flags, storage_volume_done done, void *data);
 /* After begin. */
-const struct backend *operation_get_backend(const struct operation *op);
+const struct backend *storage_operation_get_backend(const struct storage_operation *op);
 /* Lane. */
-void operation_get_lane_context(const struct operation *op, struct backend_context *context);
+void storage_operation_get_lane_context(const struct storage_operation *op, struct backend_context *context);
 /* Lane, as end: the volume may be used again, and is published as it is now. */
-bool operation_end_change(struct operation *op, const GError *failure, GError **error);
+bool storage_operation_end_change(struct storage_operation *op, const GError *failure, GError **error);

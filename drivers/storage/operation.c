@@ -8,9 +8,10 @@
 #include "base/loop.h"
 #include "drivers/storage/model.h"
 
-struct operation *operation_new(const struct operation_steps *steps, struct storage_pool *pool)
+struct storage_operation *storage_operation_new(const struct storage_operation_steps *steps,
+                                                struct storage_pool *pool)
 {
-        struct operation *op = g_new0(struct operation, 1);
+        struct storage_operation *op = g_new0(struct storage_operation, 1);
 
         op->steps = steps;
         op->pool = storage_pool_from(managed_ref(&pool->base));
@@ -18,7 +19,7 @@ struct operation *operation_new(const struct operation_steps *steps, struct stor
         return op;
 }
 
-static void operation_free(struct operation *op)
+static void storage_operation_free(struct storage_operation *op)
 {
         op->pool->storage->transfers -= op->counted;
         if (op->def)
@@ -43,7 +44,7 @@ static void operation_free(struct operation *op)
         g_free(op);
 }
 
-static void answer(struct operation *op, const GError *error)
+static void answer(struct storage_operation *op, const GError *error)
 {
         struct volume *volume = NULL;
 
@@ -58,11 +59,11 @@ static void answer(struct operation *op, const GError *error)
         } else if (op->done) {
                 op->done(&op->pool->base, error, op->data);
         }
-        operation_free(op);
+        storage_operation_free(op);
 }
 
 /* At the end of a run of the object, which settles its registration. */
-static void finish(struct operation *op, const GError *error)
+static void finish(struct storage_operation *op, const GError *error)
 {
         op->pool->base.pending--;
         answer(op, error);
@@ -70,7 +71,7 @@ static void finish(struct operation *op, const GError *error)
 
 static bool end_work(struct managed *object, void *data, GError **error)
 {
-        struct operation *op = data;
+        struct storage_operation *op = data;
         bool good;
 
         op->pool->jobs--;
@@ -83,7 +84,7 @@ static bool end_work(struct managed *object, void *data, GError **error)
 
 static void ended(struct managed *object, const GError *error, void *data)
 {
-        struct operation *op = data;
+        struct storage_operation *op = data;
 
         if (op->job)
                 job_end(op->job, error);
@@ -92,16 +93,15 @@ static void ended(struct managed *object, const GError *error, void *data)
 
 static void job_is_done(struct job *job, const GError *error, void *data)
 {
-        struct operation *op = data;
+        struct storage_operation *op = data;
 
-        job_defer_end(job);
         op->failure = error ? g_error_copy(error) : NULL;
         managed_run(&op->pool->base, MANAGED_IN_TURN, end_work, ended, op);
 }
 
 static bool job_does(struct job *job, void *data, GError **error)
 {
-        struct operation *op = data;
+        struct storage_operation *op = data;
         struct backend_context context;
 
         storage_pool_get_context(op->pool, job_get_lane(job), job, op->def, op->secret, &context);
@@ -110,7 +110,7 @@ static bool job_does(struct job *job, void *data, GError **error)
         return op->steps->work(op, &context, error);
 }
 
-static bool gather_secrets(struct operation *op, GError **error)
+static bool gather_secrets(struct storage_operation *op, GError **error)
 {
         struct storage *storage = op->pool->storage;
 
@@ -120,15 +120,17 @@ static bool gather_secrets(struct operation *op, GError **error)
 
 static void begun(struct managed *object, const GError *error, void *data)
 {
-        struct operation *op = data;
+        struct storage_operation *op = data;
 
         if (error || op->finished) {
                 finish(op, error);
                 return;
         }
         if (gather_secrets(op, &op->failure) && (!op->steps->gather || op->steps->gather(op, &op->failure)))
-                op->job = job_run(op->pool->storage->jobs, op->steps->name, &op->pool->base, job_does,
-                                  job_is_done, op, &op->failure);
+                op->job = job_new(op->pool->storage->jobs, op->steps->name, &op->pool->base, NULL, NULL,
+                                  &op->failure);
+        if (op->job)
+                job_work(op->job, job_does, job_is_done, op);
         if (op->job && op->steps->started)
                 op->steps->started(op);
         if (!op->job)
@@ -136,7 +138,7 @@ static void begun(struct managed *object, const GError *error, void *data)
 }
 
 /* All at once, for backends that keep nobody waiting. */
-static bool do_immediately(struct operation *op, GError **error)
+static bool do_immediately(struct storage_operation *op, GError **error)
 {
         struct backend_context context;
         bool good;
@@ -153,7 +155,7 @@ static bool do_immediately(struct operation *op, GError **error)
 
 static bool begin_work(struct managed *object, void *data, GError **error)
 {
-        struct operation *op = data;
+        struct storage_operation *op = data;
 
         if (!op->def) {
                 if (!managed_require_known(object, error))
@@ -170,14 +172,14 @@ static bool begin_work(struct managed *object, void *data, GError **error)
         return true;
 }
 
-void operation_run(struct operation *op)
+void storage_operation_run(struct storage_operation *op)
 {
         /* Also while a job works and no run is on the way: a pool that is not known yet stays registered. */
         op->pool->base.pending++;
         managed_run(&op->pool->base, MANAGED_IN_TURN, begin_work, begun, op);
 }
 
-void operation_refuse(struct operation *op, GError *error)
+void storage_operation_refuse(struct storage_operation *op, GError *error)
 {
         answer(op, error);
         g_error_free(error);

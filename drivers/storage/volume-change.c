@@ -66,7 +66,7 @@ bool storage_volume_refuse_use(const char *name, GError **error)
                          name);
 }
 
-bool operation_find_volume_to_read(struct operation *op, GError **error)
+bool storage_operation_find_volume_to_read(struct storage_operation *op, GError **error)
 {
         struct volume *volume;
 
@@ -81,24 +81,24 @@ bool operation_find_volume_to_read(struct operation *op, GError **error)
         return true;
 }
 
-bool operation_find_volume(struct operation *op, GError **error)
+bool storage_operation_find_volume(struct storage_operation *op, GError **error)
 {
-        return operation_find_volume_to_read(op, error) &&
+        return storage_operation_find_volume_to_read(op, error) &&
                (!storage_volume_is_busy(op->pool, op->name) || storage_volume_refuse_use(op->name, error));
 }
 
-const struct backend *operation_get_backend(const struct operation *op)
+const struct backend *storage_operation_get_backend(const struct storage_operation *op)
 {
         return storage_get_backend(op->pool->storage, op->def->type, NULL);
 }
 
-void operation_get_lane_context(const struct operation *op, struct backend_context *context)
+void storage_operation_get_lane_context(const struct storage_operation *op, struct backend_context *context)
 {
         storage_pool_get_context(op->pool, op->pool->base.lane, NULL, op->def, op->secret, context);
 }
 
 /* The end of every change of one volume: it may be used again, and is published as it is now. */
-bool operation_end_change(struct operation *op, const GError *failure, GError **error)
+bool storage_operation_end_change(struct storage_operation *op, const GError *failure, GError **error)
 {
         g_autoptr(GError) problem = NULL;
 
@@ -112,10 +112,11 @@ bool operation_end_change(struct operation *op, const GError *failure, GError **
         return false;
 }
 
-struct operation *operation_new_change(const struct operation_steps *steps, struct storage_pool *pool,
-                                       const char *name, unsigned flags, storage_volume_done done, void *data)
+struct storage_operation *storage_operation_new_change(const struct storage_operation_steps *steps,
+                                                       struct storage_pool *pool, const char *name,
+                                                       unsigned flags, storage_volume_done done, void *data)
 {
-        struct operation *op = operation_new(steps, pool);
+        struct storage_operation *op = storage_operation_new(steps, pool);
 
         op->name = g_strdup(name);
         op->flags = flags;
@@ -127,9 +128,10 @@ struct operation *operation_new_change(const struct operation_steps *steps, stru
 /* ---- changes of one volume ---- */
 
 /* The operation on the pool of volume; NULL after done was called with an error. */
-static struct operation *on_volume(const struct operation_steps *steps, struct storage *storage,
-                                   struct volume *volume, unsigned flags, unsigned allowed,
-                                   const char *function, storage_volume_done done, void *data)
+static struct storage_operation *on_volume(const struct storage_operation_steps *steps,
+                                           struct storage *storage, struct volume *volume, unsigned flags,
+                                           unsigned allowed, const char *function, storage_volume_done done,
+                                           void *data)
 {
         struct storage_pool *pool = NULL;
         g_autoptr(GError) error = NULL;
@@ -137,7 +139,7 @@ static struct operation *on_volume(const struct operation_steps *steps, struct s
         if (storage_check_flags(flags, allowed, function, &error))
                 pool = storage_volume_get_pool(storage, volume, &error);
         if (pool)
-                return operation_new_change(steps, pool, volume->name, flags, done, data);
+                return storage_operation_new_change(steps, pool, volume->name, flags, done, data);
         done(NULL, NULL, error, data);
         return NULL;
 }
@@ -147,23 +149,23 @@ static struct operation *on_volume(const struct operation_steps *steps, struct s
 #define DELETE_ZEROED         1
 #define DELETE_WITH_SNAPSHOTS 2
 
-static bool delete_begin(struct operation *op, GError **error)
+static bool delete_begin(struct storage_operation *op, GError **error)
 {
-        const struct backend *backend = operation_get_backend(op);
+        const struct backend *backend = storage_operation_get_backend(op);
         struct backend_context context;
 
-        if (!operation_find_volume(op, error))
+        if (!storage_operation_find_volume(op, error))
                 return false;
         if (!backend->destroy)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
                                  "storage pool does not support vol deletion");
-        operation_get_lane_context(op, &context);
+        storage_operation_get_lane_context(op, &context);
         op->finished = true;
         return backend->destroy(&context, op->volume, op->flags, error) &&
                storage_pool_rescan_volume(op->pool, op->name, op->volume, error);
 }
 
-static const struct operation_steps delete_steps = {
+static const struct storage_operation_steps delete_steps = {
         .name = "delete",
         .begin = delete_begin,
 };
@@ -171,16 +173,16 @@ static const struct operation_steps delete_steps = {
 void storage_volume_delete(struct storage *storage, struct volume *volume, unsigned flags,
                            storage_volume_done done, void *data)
 {
-        struct operation *op = on_volume(&delete_steps, storage, volume, flags,
-                                         DELETE_ZEROED | DELETE_WITH_SNAPSHOTS, "Delete", done, data);
+        struct storage_operation *op = on_volume(&delete_steps, storage, volume, flags,
+                                                 DELETE_ZEROED | DELETE_WITH_SNAPSHOTS, "Delete", done, data);
 
         if (op)
-                operation_run(op);
+                storage_operation_run(op);
 }
 
 /* ---- resize ---- */
 
-static bool resize_check(struct operation *op, GError **error)
+static bool resize_check(struct storage_operation *op, GError **error)
 {
         const struct volume *volume = op->volume;
         uint64_t available = storage_pool_get_current(op->pool)->numbers.available;
@@ -210,11 +212,11 @@ static bool resize_check(struct operation *op, GError **error)
         return true;
 }
 
-static bool resize_begin(struct operation *op, GError **error)
+static bool resize_begin(struct storage_operation *op, GError **error)
 {
-        if (!operation_find_volume(op, error))
+        if (!storage_operation_find_volume(op, error))
                 return false;
-        if (!operation_get_backend(op)->resize)
+        if (!storage_operation_get_backend(op)->resize)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
                                  "storage pool does not support changing of volume capacity");
         if (!resize_check(op, error))
@@ -225,13 +227,13 @@ static bool resize_begin(struct operation *op, GError **error)
         return true;
 }
 
-static bool resize_work(struct operation *op, const struct backend_context *context, GError **error)
+static bool resize_work(struct storage_operation *op, const struct backend_context *context, GError **error)
 {
-        return operation_get_backend(op)->resize(context, op->volume, op->number, op->flags, error);
+        return storage_operation_get_backend(op)->resize(context, op->volume, op->number, op->flags, error);
 }
 
 /* A raw volume is one of its new size now, whatever its first bytes say; or of its old one. */
-static bool resize_end(struct operation *op, const GError *failure, GError **error)
+static bool resize_end(struct storage_operation *op, const GError *failure, GError **error)
 {
         struct volume *resized;
 
@@ -241,10 +243,10 @@ static bool resize_end(struct operation *op, const GError *failure, GError **err
                 volume_unref(op->volume);
                 op->volume = resized;
         }
-        return operation_end_change(op, failure, error);
+        return storage_operation_end_change(op, failure, error);
 }
 
-static const struct operation_steps resize_steps = {
+static const struct storage_operation_steps resize_steps = {
         .name = "resize",
         .begin = resize_begin,
         .work = resize_work,
@@ -254,23 +256,23 @@ static const struct operation_steps resize_steps = {
 void storage_volume_resize(struct storage *storage, struct volume *volume, uint64_t capacity, unsigned flags,
                            storage_volume_done done, void *data)
 {
-        struct operation *op = on_volume(&resize_steps, storage, volume, flags,
-                                         VOLUME_RESIZE_ALLOCATE | VOLUME_RESIZE_DELTA | VOLUME_RESIZE_SHRINK,
-                                         "Resize", done, data);
+        struct storage_operation *op = on_volume(
+                &resize_steps, storage, volume, flags,
+                VOLUME_RESIZE_ALLOCATE | VOLUME_RESIZE_DELTA | VOLUME_RESIZE_SHRINK, "Resize", done, data);
 
         if (!op)
                 return;
         op->number = capacity;
-        operation_run(op);
+        storage_operation_run(op);
 }
 
 /* ---- wipe ---- */
 
-static bool wipe_begin(struct operation *op, GError **error)
+static bool wipe_begin(struct storage_operation *op, GError **error)
 {
-        const struct backend *backend = operation_get_backend(op);
+        const struct backend *backend = storage_operation_get_backend(op);
 
-        if (!operation_find_volume(op, error))
+        if (!storage_operation_find_volume(op, error))
                 return false;
         if (!backend->wipe && !backend->open)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
@@ -279,9 +281,9 @@ static bool wipe_begin(struct operation *op, GError **error)
         return true;
 }
 
-static bool wipe_work(struct operation *op, const struct backend_context *context, GError **error)
+static bool wipe_work(struct storage_operation *op, const struct backend_context *context, GError **error)
 {
-        const struct backend *backend = operation_get_backend(op);
+        const struct backend *backend = storage_operation_get_backend(op);
         uint64_t length;
 
         if (backend->wipe)
@@ -291,27 +293,27 @@ static bool wipe_work(struct operation *op, const struct backend_context *contex
                                        (enum volume_wipe_algorithm)op->algorithm, error);
 }
 
-static const struct operation_steps wipe_steps = {
+static const struct storage_operation_steps wipe_steps = {
         .name = "wipe",
         .begin = wipe_begin,
         .work = wipe_work,
-        .end = operation_end_change,
+        .end = storage_operation_end_change,
 };
 
 void storage_volume_wipe(struct storage *storage, struct volume *volume, unsigned algorithm, unsigned flags,
                          storage_volume_done done, void *data)
 {
-        struct operation *op = on_volume(&wipe_steps, storage, volume, flags, 0, "Wipe", done, data);
+        struct storage_operation *op = on_volume(&wipe_steps, storage, volume, flags, 0, "Wipe", done, data);
         GError *error = NULL;
 
         if (!op)
                 return;
         op->algorithm = algorithm;
         if (algorithm < VOLUME_WIPE_COUNT)
-                operation_run(op);
+                storage_operation_run(op);
         else {
                 error_set(&error, ERROR_FROM_STORAGE, ERROR_INVALID_ARG, "wiping algorithm %u not supported",
                           algorithm);
-                operation_refuse(op, error);
+                storage_operation_refuse(op, error);
         }
 }

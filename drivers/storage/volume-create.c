@@ -10,7 +10,7 @@
 
 #define CREATE_FLAGS (VOLUME_CREATE_PREALLOC_METADATA | VOLUME_CREATE_REFLINK | VOLUME_CREATE_VALIDATE)
 
-static bool check_name_free(const struct operation *op, const char *name, GError **error)
+static bool check_name_free(const struct storage_operation *op, const char *name, GError **error)
 {
         if (!volume_set_find(storage_pool_get_current(op->pool)->volumes, name) &&
             !storage_volume_is_busy(op->pool, name))
@@ -18,7 +18,8 @@ static bool check_name_free(const struct operation *op, const char *name, GError
         return error_set(error, ERROR_FROM_STORAGE, ERROR_STORAGE_VOL_EXIST, "'%s'", name);
 }
 
-static bool check_capacity(const struct operation *op, const struct volume_given *given, GError **error)
+static bool check_capacity(const struct storage_operation *op, const struct volume_given *given,
+                           GError **error)
 {
         if (given->capacity || op->source || op->volume->backing.path)
                 return true;
@@ -26,7 +27,7 @@ static bool check_capacity(const struct operation *op, const struct volume_given
 }
 
 /* A copy is at least as large as its source, and like it where nothing else is said. */
-static void inherit(struct operation *op, const struct volume_given *given)
+static void inherit(struct storage_operation *op, const struct volume_given *given)
 {
         struct volume *volume = op->volume;
         const struct volume *source = op->source;
@@ -40,7 +41,7 @@ static void inherit(struct operation *op, const struct volume_given *given)
                 volume->allocation = source->sparse ? 0 : volume->capacity;
 }
 
-static bool parse_volume(struct operation *op, GError **error)
+static bool parse_volume(struct storage_operation *op, GError **error)
 {
         struct volume_given given;
 
@@ -56,9 +57,9 @@ static bool parse_volume(struct operation *op, GError **error)
         return true;
 }
 
-static bool create_begin(struct operation *op, GError **error)
+static bool create_begin(struct storage_operation *op, GError **error)
 {
-        const struct backend *backend = operation_get_backend(op);
+        const struct backend *backend = storage_operation_get_backend(op);
         struct backend_context context;
         bool slow = false;
 
@@ -67,7 +68,7 @@ static bool create_begin(struct operation *op, GError **error)
         if (!backend->prepare || !backend->create)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
                                  "storage pool does not support volume creation");
-        operation_get_lane_context(op, &context);
+        storage_operation_get_lane_context(op, &context);
         if (!parse_volume(op, error) || !backend->prepare(&context, op->volume, op->flags, &slow, error))
                 return false;
         if (slow || op->volume->encryption.format) {
@@ -79,34 +80,35 @@ static bool create_begin(struct operation *op, GError **error)
                storage_pool_rescan_volume(op->pool, op->name, op->volume, error);
 }
 
-static bool create_work(struct operation *op, const struct backend_context *context, GError **error)
+static bool create_work(struct storage_operation *op, const struct backend_context *context, GError **error)
 {
-        return operation_get_backend(op)->create(context, op->volume, op->flags, error);
+        return storage_operation_get_backend(op)->create(context, op->volume, op->flags, error);
 }
 
-static const struct operation_steps create_steps = {
+static const struct storage_operation_steps create_steps = {
         .name = "create",
         .begin = create_begin,
         .work = create_work,
-        .end = operation_end_change,
+        .end = storage_operation_end_change,
 };
 
 void storage_volume_create_xml(struct storage_pool *pool, const char *xml, unsigned flags,
                                storage_volume_done done, void *data)
 {
-        struct operation *op = operation_new_change(&create_steps, pool, NULL, flags, done, data);
+        struct storage_operation *op =
+                storage_operation_new_change(&create_steps, pool, NULL, flags, done, data);
         GError *error = NULL;
 
         op->xml = g_strdup(xml);
         if (storage_check_flags(flags, CREATE_FLAGS, "StorageVolCreateXML", &error))
-                operation_run(op);
+                storage_operation_run(op);
         else
-                operation_refuse(op, error);
+                storage_operation_refuse(op, error);
 }
 
-static bool clone_begin(struct operation *op, GError **error)
+static bool clone_begin(struct storage_operation *op, GError **error)
 {
-        const struct backend *backend = operation_get_backend(op);
+        const struct backend *backend = storage_operation_get_backend(op);
         struct backend_context context;
         bool slow = false;
 
@@ -115,7 +117,7 @@ static bool clone_begin(struct operation *op, GError **error)
         if (!backend->prepare || !backend->clone)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
                                  "storage pool does not support volume creation from an existing volume");
-        operation_get_lane_context(op, &context);
+        storage_operation_get_lane_context(op, &context);
         if (!parse_volume(op, error) || !backend->prepare(&context, op->volume, op->flags, &slow, error))
                 return false;
         if (op->source->encryption.format)
@@ -163,7 +165,7 @@ static struct volume *find_below(const struct storage *storage, const struct vol
  * file of the host. A clone follows a chain only through volumes of active pools. What a device is a snapshot
  * of is not qemu-img's business.
  */
-static bool gather_chain(struct operation *op, GError **error)
+static bool gather_chain(struct storage_operation *op, GError **error)
 {
         const struct volume *last = op->source;
 
@@ -184,24 +186,24 @@ static bool gather_chain(struct operation *op, GError **error)
         return true;
 }
 
-static bool clone_work(struct operation *op, const struct backend_context *context, GError **error)
+static bool clone_work(struct storage_operation *op, const struct backend_context *context, GError **error)
 {
-        return operation_get_backend(op)->clone(context, op->volume, op->source, op->flags, error);
+        return storage_operation_get_backend(op)->clone(context, op->volume, op->source, op->flags, error);
 }
 
-static const struct operation_steps clone_steps = {
+static const struct storage_operation_steps clone_steps = {
         .name = "clone",
         .begin = clone_begin,
         .gather = gather_chain,
         .work = clone_work,
-        .end = operation_end_change,
+        .end = storage_operation_end_change,
 };
 
 /* ---- the source of a clone, held in its own pool's lane before, released after ---- */
 
 /* Wraps the caller's done. */
 struct clone {
-        struct operation *op;             /* owned until it runs */
+        struct storage_operation *op;     /* owned until it runs */
         char *key;                        /* owned */
         struct storage_pool *source_pool; /* ref; NULL until it is known */
         bool has_turn;                    /* the pool of the copy counts a job since then */
@@ -228,10 +230,10 @@ static void clone_free(struct clone *clone)
 
 static void clone_refuse(struct clone *clone, const GError *error)
 {
-        struct operation *op = clone->op;
+        struct storage_operation *op = clone->op;
 
         clone_free(clone);
-        operation_refuse(op, g_error_copy(error));
+        storage_operation_refuse(op, g_error_copy(error));
 }
 
 static bool release_source_work(struct managed *object, void *data, GError **error)
@@ -287,7 +289,7 @@ static void hold_source_done(struct managed *object, const GError *error, void *
         }
         clone->op->volume_done = clone_done;
         clone->op->data = clone;
-        operation_run(clone->op);
+        storage_operation_run(clone->op);
 }
 
 /* What is asked of the pool from now on comes later, though the pool of the source is asked in between. */
@@ -330,13 +332,14 @@ static void take_turn_done(struct managed *object, const GError *failure, void *
 void storage_volume_create_xml_from(struct storage_pool *pool, const char *xml, const char *key,
                                     unsigned flags, storage_volume_done done, void *data)
 {
-        struct operation *op = operation_new_change(&clone_steps, pool, NULL, flags, done, data);
+        struct storage_operation *op =
+                storage_operation_new_change(&clone_steps, pool, NULL, flags, done, data);
         struct clone *clone;
         GError *error = NULL;
 
         op->xml = g_strdup(xml);
         if (!storage_check_flags(flags, CREATE_FLAGS, "StorageVolCreateXMLFrom", &error)) {
-                operation_refuse(op, error);
+                storage_operation_refuse(op, error);
                 return;
         }
         clone = g_new(struct clone, 1);

@@ -24,13 +24,13 @@ enum {
 
 /* ---- both directions ---- */
 
-static bool transfer_begin(struct operation *op, bool writable, GError **error)
+static bool transfer_begin(struct storage_operation *op, bool writable, GError **error)
 {
         const struct backend *backend = storage_get_backend(op->pool->storage, op->def->type, NULL);
         struct backend_context context;
         uint64_t size;
 
-        if (!(writable ? operation_find_volume : operation_find_volume_to_read)(op, error))
+        if (!(writable ? storage_operation_find_volume : storage_operation_find_volume_to_read)(op, error))
                 return false;
         if (!backend->open)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
@@ -52,7 +52,7 @@ static bool transfer_begin(struct operation *op, bool writable, GError **error)
         return true;
 }
 
-static bool make_pipe(struct operation *op, bool ours_reads, GError **error)
+static bool make_pipe(struct storage_operation *op, bool ours_reads, GError **error)
 {
         int fds[2];
 
@@ -70,7 +70,7 @@ static bool make_pipe(struct operation *op, bool ours_reads, GError **error)
         return true;
 }
 
-static void transfer_started(struct operation *op)
+static void transfer_started(struct storage_operation *op)
 {
         storage_stream_done done = g_steal_pointer(&op->stream_done);
 
@@ -79,45 +79,45 @@ static void transfer_started(struct operation *op)
         op->pipe[THEIRS] = -1;
 }
 
-static bool transfer_end(struct operation *op, const GError *failure, GError **error)
+static bool transfer_end(struct storage_operation *op, const GError *failure, GError **error)
 {
         storage_volume_release(op->pool, op->name);
         return true;
 }
 
-static bool interrupted(const struct operation *op, GError **error)
+static bool interrupted(const struct storage_operation *op, GError **error)
 {
         return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_ABORTED,
                          "%s of volume '%s' was interrupted", op->steps->name, op->name);
 }
 
-static bool wait_for_client(const struct backend_context *context, const struct operation *op, short events,
-                            GError **error)
+static bool wait_for_client(const struct backend_context *context, const struct storage_operation *op,
+                            short events, GError **error)
 {
         return lane_wait(context->lane, op->pipe[OURS], events, NULL, LANE_FOREVER) == LANE_READY ||
                interrupted(op, error);
 }
 
 /* A client that keeps up never makes us wait: so this is asked after every piece, too. */
-static bool go_on(const struct backend_context *context, const struct operation *op, uint64_t processed,
-                  GError **error)
+static bool go_on(const struct backend_context *context, const struct storage_operation *op,
+                  uint64_t processed, GError **error)
 {
         job_set_progress(context->job, processed, op->number);
         return !lane_is_interrupted(context->lane) || interrupted(op, error);
 }
 
-static bool volume_error(const struct operation *op, const char *what, GError **error)
+static bool volume_error(const struct storage_operation *op, const char *what, GError **error)
 {
         return error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot %s volume '%s'", what, op->name);
 }
 
-static bool client_error(const struct operation *op, GError **error)
+static bool client_error(const struct storage_operation *op, GError **error)
 {
         return error_set_errno(error, ERROR_FROM_STORAGE, errno, "%s of volume '%s' broke off",
                                op->steps->name, op->name);
 }
 
-static bool write_all(const struct operation *op, const char *data, size_t length, uint64_t at,
+static bool write_all(const struct storage_operation *op, const char *data, size_t length, uint64_t at,
                       GError **error)
 {
         while (length) {
@@ -136,17 +136,17 @@ static bool write_all(const struct operation *op, const char *data, size_t lengt
 
 /* ---- upload ---- */
 
-static bool upload_begin(struct operation *op, GError **error)
+static bool upload_begin(struct storage_operation *op, GError **error)
 {
         return transfer_begin(op, true, error);
 }
 
-static bool upload_gather(struct operation *op, GError **error)
+static bool upload_gather(struct storage_operation *op, GError **error)
 {
         return make_pipe(op, true, error);
 }
 
-static bool upload_is_whole(const struct operation *op, uint64_t processed, GError **error)
+static bool upload_is_whole(const struct storage_operation *op, uint64_t processed, GError **error)
 {
         if (!op->length || processed == op->length)
                 return fdatasync(op->fd) == 0 || volume_error(op, "write", error);
@@ -156,7 +156,7 @@ static bool upload_is_whole(const struct operation *op, uint64_t processed, GErr
                          op->name, processed, op->length);
 }
 
-static bool upload_work(struct operation *op, const struct backend_context *context, GError **error)
+static bool upload_work(struct storage_operation *op, const struct backend_context *context, GError **error)
 {
         g_autofree char *chunk = g_malloc(CHUNK_SIZE);
         uint64_t processed = 0;
@@ -185,7 +185,7 @@ static bool upload_work(struct operation *op, const struct backend_context *cont
         }
 }
 
-static bool upload_end(struct operation *op, const GError *failure, GError **error)
+static bool upload_end(struct storage_operation *op, const GError *failure, GError **error)
 {
         storage_volume_release(op->pool, op->name);
         if (!op->pool->base.current || !op->pool->base.current->active)
@@ -193,7 +193,7 @@ static bool upload_end(struct operation *op, const GError *failure, GError **err
         return storage_pool_rescan_volume(op->pool, op->name, NULL, error);
 }
 
-static const struct operation_steps upload_steps = {
+static const struct storage_operation_steps upload_steps = {
         .name = "upload",
         .begin = upload_begin,
         .gather = upload_gather,
@@ -204,18 +204,18 @@ static const struct operation_steps upload_steps = {
 
 /* ---- download ---- */
 
-static bool download_begin(struct operation *op, GError **error)
+static bool download_begin(struct storage_operation *op, GError **error)
 {
         return transfer_begin(op, false, error);
 }
 
-static bool download_gather(struct operation *op, GError **error)
+static bool download_gather(struct storage_operation *op, GError **error)
 {
         return make_pipe(op, false, error);
 }
 
-static bool send_all(const struct operation *op, const struct backend_context *context, const char *data,
-                     size_t length, GError **error)
+static bool send_all(const struct storage_operation *op, const struct backend_context *context,
+                     const char *data, size_t length, GError **error)
 {
         while (length) {
                 ssize_t written = write(op->pipe[OURS], data, length);
@@ -233,7 +233,7 @@ static bool send_all(const struct operation *op, const struct backend_context *c
         return true;
 }
 
-static bool download_work(struct operation *op, const struct backend_context *context, GError **error)
+static bool download_work(struct storage_operation *op, const struct backend_context *context, GError **error)
 {
         g_autofree char *chunk = g_malloc(CHUNK_SIZE);
         uint64_t processed = 0;
@@ -261,7 +261,7 @@ static bool download_work(struct operation *op, const struct backend_context *co
         return true;
 }
 
-static const struct operation_steps download_steps = {
+static const struct storage_operation_steps download_steps = {
         .name = "download",
         .begin = download_begin,
         .gather = download_gather,
@@ -272,13 +272,13 @@ static const struct operation_steps download_steps = {
 
 /* ---- entry points ---- */
 
-static void transfer(const struct operation_steps *steps, struct storage *storage, struct volume *volume,
-                     uint64_t offset, uint64_t length, unsigned flags, const char *function,
-                     storage_stream_done done, void *data)
+static void transfer(const struct storage_operation_steps *steps, struct storage *storage,
+                     struct volume *volume, uint64_t offset, uint64_t length, unsigned flags,
+                     const char *function, storage_stream_done done, void *data)
 {
         struct storage_pool *pool = NULL;
         g_autoptr(GError) error = NULL;
-        struct operation *op;
+        struct storage_operation *op;
 
         if (storage_check_flags(flags, 0, function, &error))
                 pool = storage_volume_get_pool(storage, volume, &error);
@@ -286,13 +286,13 @@ static void transfer(const struct operation_steps *steps, struct storage *storag
                 done(-1, error, data);
                 return;
         }
-        op = operation_new(steps, pool);
+        op = storage_operation_new(steps, pool);
         op->name = g_strdup(volume->name);
         op->offset = offset;
         op->length = length;
         op->stream_done = done;
         op->data = data;
-        operation_run(op);
+        storage_operation_run(op);
 }
 
 void storage_volume_upload(struct storage *storage, struct volume *volume, uint64_t offset, uint64_t length,

@@ -71,7 +71,7 @@ static bool work_well(struct job *job, void *data, GError **error)
         return true;
 }
 
-static struct job *start(job_work work)
+static struct job *start(job_worker work)
 {
         struct job *job = job_run(jobs, "work", &domain_lookup_name(driver, "test", NULL)->base, work, NULL,
                                   NULL, NULL);

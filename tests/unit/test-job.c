@@ -68,14 +68,12 @@ static void finished(struct job *job, const GError *error, void *data)
 START_TEST(job_is_announced_and_ends)
 {
         struct job *job = job_run(list, "count", NULL, count_up, finished, NULL, NULL);
-        uint64_t processed, total;
 
         ck_assert_uint_eq(job_get_id(job), 1);
         ck_assert_ptr_eq(job_list_find(list, 1), job);
         ck_assert_int_eq(job_get_state(job), JOB_RUNNING);
         ck_assert_double_eq(job_get_fraction(job), -1);
-        job_get_progress(job, &processed, &total);
-        ck_assert_uint_eq(total, 0);
+        ck_assert_uint_eq(job_get_progress(job)->data.total, 0);
         drain();
         ck_assert_str_eq(journal->str, "A.E1");
         ck_assert_ptr_null(job_list_find(list, 1));
@@ -138,33 +136,65 @@ START_TEST(failure_is_kept_for_the_views)
 }
 END_TEST
 
-static void defer(struct job *job, const GError *error, void *data)
+static void keep(struct job *job, const GError *error, void *data)
 {
-        job_defer_end(job);
-        *(struct job **)data = job;
+        *(bool *)data = true;
 }
 
-START_TEST(deferred_end_is_announced_when_it_is_said)
+/* What the work made may have to be published in another lane first. */
+START_TEST(end_is_announced_when_it_is_said)
 {
-        struct job *job = NULL;
+        struct job *job = job_new(list, "count", NULL, NULL, NULL, NULL);
         g_autoptr(GError) error = NULL;
+        bool worked = false;
 
-        job_run(list, "count", NULL, count_up, defer, &job, NULL);
-        while (!job)
+        job_work(job, count_up, keep, &worked);
+        while (!worked)
                 loop_step(loop, true);
         ck_assert_int_eq(job_get_state(job), JOB_RUNNING);
         ck_assert_str_eq(journal->str, "A");
+        worked = false;
+        job_work(job, count_up, keep, &worked);
+        while (!worked)
+                loop_step(loop, true);
         job_end(job, NULL);
         ck_assert_str_eq(journal->str, "AE1");
         ck_assert_uint_eq(job_list_get_count(list), 0);
 
-        job = NULL;
-        job_run(list, "count", NULL, count_up, defer, &job, NULL);
-        while (!job)
-                loop_step(loop, true);
+        job = job_new(list, "count", NULL, NULL, NULL, NULL);
         error_set(&error, ERROR_FROM_STORAGE, ERROR_OPERATION_FAILED, "late");
         job_end(job, error);
         ck_assert_str_eq(journal->str, "AE1AE2");
+}
+END_TEST
+
+static void end_it(struct job *job, void *data)
+{
+        g_autoptr(GError) error = NULL;
+
+        error_set(&error, ERROR_FROM_STORAGE, ERROR_OPERATION_ABORTED, "so be it");
+        *(struct job **)data = NULL;
+        job_end(job, error);
+}
+
+/* Nobody works in its lane: whoever does is asked. */
+START_TEST(passive_job_is_cancelled)
+{
+        struct job *first = NULL, *second = NULL;
+        const struct job_progress progress = { .data = { 8, 2, 6, 1 }, .pages.iteration = 3 };
+
+        first = job_new(list, "wait", NULL, end_it, &first, NULL);
+        second = job_new(list, "wait", NULL, end_it, &second, NULL);
+        job_publish_progress(first, &(struct job_progress){ .data.total = 1 });
+        job_publish_progress(first, &progress);
+        ck_assert_uint_eq(job_get_latest(first)->pages.iteration, 3);
+        ck_assert_uint_eq(job_get_progress(first)->data.total, 0);
+        while (job_get_progress(first)->data.total == 0)
+                loop_step(loop, true);
+        ck_assert_double_eq(job_get_fraction(first), 0.25);
+        job_list_cancel_all(list);
+        ck_assert(!first && !second);
+        ck_assert_str_eq(journal->str, "AAUE3E3");
 }
 END_TEST
 
@@ -221,15 +251,15 @@ END_TEST
 /* What went wrong is not known to be the end before it is announced. */
 START_TEST(running_job_has_no_error)
 {
-        struct job *job = NULL;
+        struct job *job = job_new(list, "fail", NULL, NULL, NULL, NULL);
+        bool worked = false;
 
-        job_run(list, "fail", NULL, be_unlucky, defer, &job, NULL);
-        while (!job)
+        job_work(job, be_unlucky, keep, &worked);
+        while (!worked)
                 loop_step(loop, true);
         ck_assert_int_eq(job_get_state(job), JOB_RUNNING);
         ck_assert_str_eq(job_get_error(job), "");
         job_end(job, NULL);
-        ck_assert_str_eq(journal->str, "AE2");
 }
 END_TEST
 
@@ -246,7 +276,8 @@ int main(void)
         tcase_add_test(tests, running_job_is_cancelled);
         tcase_add_test(tests, job_cancelled_before_it_began_does_not_begin);
         tcase_add_test(tests, failure_is_kept_for_the_views);
-        tcase_add_test(tests, deferred_end_is_announced_when_it_is_said);
+        tcase_add_test(tests, end_is_announced_when_it_is_said);
+        tcase_add_test(tests, passive_job_is_cancelled);
         tcase_add_test(tests, too_many_are_refused);
         tcase_add_test(tests, more_than_run_at_once_wait);
         tcase_add_test(tests, running_job_has_no_error);
