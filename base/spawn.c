@@ -352,17 +352,38 @@ bool spawn_run(struct lane *lane, const char *const argv[], const char *input, u
 
 #define CUT "..."
 
-/* The last line of text that says anything. Of a long one the end: that is where tools give the reason. */
-static char *last_line(char *text)
-{
-        const char *line = strrchr(g_strchomp(text), '\n');
-        g_autofree char *end = NULL;
-        size_t length;
+/* What tools say before the reason, or as an end to it, after their own name. */
+static const char *const chatter[] = {
+        "warning",                  /* qemu-img, swtpm */
+        "WARNING",                  /* LVM, sfdisk */
+        "File descriptor ",         /* LVM: "... (socket:[1]) leaked" */
+        "mke2fs ",                  /* its version */
+        "dmesg(1) may have more",   /* mount */
+        "Checking that no-one",     /* sfdisk */
+        "Could not login to [",     /* iscsiadm: what the initiator reported follows */
+        "Error when deleting file", /* qemu-img: of what it could not make */
+};
 
-        line = line ? line + 1 : text;
-        while (g_ascii_isspace(*line))
-                line++;
-        length = strlen(line);
+/* Not chatter? tool: the program, which many put before each line. */
+static bool says_something(const char *tool, const char *line)
+{
+        size_t length = strlen(tool);
+
+        if (strncmp(line, tool, length) == 0 && strncmp(line + length, ": ", 2) == 0)
+                line += length + 2;
+        for (unsigned i = 0; i < G_N_ELEMENTS(chatter); i++) {
+                if (g_str_has_prefix(line, chatter[i]))
+                        return false;
+        }
+        return *line != '\0';
+}
+
+/* Of a long line the end: that is where tools give the reason. */
+static char *quote_end(const char *line)
+{
+        size_t length = strlen(line);
+        g_autofree char *end = NULL;
+
         if (length <= ERROR_QUOTE_MAX)
                 return error_quote(line);
         line += length - (ERROR_QUOTE_MAX - strlen(CUT));
@@ -370,6 +391,23 @@ static char *last_line(char *text)
                 line++;
         end = error_quote(line);
         return g_strconcat(CUT, end, NULL);
+}
+
+/* The reason is the first line that is one; where none is, the last says at least something. */
+static char *find_reason(const char *tool, const char *text)
+{
+        g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+        const char *last = "";
+
+        for (unsigned i = 0; lines[i]; i++) {
+                const char *line = g_strstrip(lines[i]);
+
+                if (says_something(tool, line))
+                        return quote_end(line);
+                if (*line)
+                        last = line;
+        }
+        return quote_end(last);
 }
 
 bool spawn_result_check(const char *program, struct spawn_result *result, GError **error)
@@ -384,7 +422,7 @@ bool spawn_result_check(const char *program, struct spawn_result *result, GError
                 how = g_strdup_printf("was killed by signal %d", WTERMSIG(result->status));
         else
                 how = g_strdup_printf("ended with status %d", WEXITSTATUS(result->status));
-        said = last_line(result->errors);
+        said = find_reason(tool, result->errors);
         return error_set(error, ERROR_FROM_NONE, ERROR_OPERATION_FAILED, "'%s' %s%s%s", tool, how,
                          *said ? ": " : "", said);
 }

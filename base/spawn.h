@@ -41,7 +41,8 @@ bool spawn_run(struct lane *lane, const char *const argv[], const char *input, u
 
 /*
  * The same and the exit status must be 0 and the output whole; otherwise ERROR_OPERATION_FAILED, which quotes
- * the program's last line of standard error. output may be NULL.
+ * the first line of the program's standard error that is a reason, rather than a warning or its version.
+ * output may be NULL.
  */
 bool spawn_check(struct lane *lane, const char *const argv[], unsigned timeout_ms, char **output,
                  GError **error);

@@ -192,10 +192,48 @@ static bool check_target(const struct backend_context *context, const char *sour
                                                     "'%s' is not a directory", target);
 }
 
+/* Programs that mount(8) needs for these types, and what brings them on Debian and Fedora. */
+static const struct {
+        const char *type, *program, *packages;
+} helpers[] = {
+        { "nfs", "mount.nfs", "nfs-common or nfs-utils" },
+        { "cifs", "mount.cifs", "cifs-utils" },
+        { "glusterfs", "mount.glusterfs", "glusterfs-client or glusterfs-fuse" },
+        { "fuse.glusterfs", "mount.glusterfs", "glusterfs-client or glusterfs-fuse" },
+};
+
+static bool is_installed(const char *program)
+{
+        g_autofree char *path = g_find_program_in_path(program),
+                        *sbin = g_build_filename("/sbin", program, NULL);
+
+        return path || access(sbin, X_OK) == 0;
+}
+
+/* mount(8) says of a type without its helper that the kernel does not know it. */
+static bool explain_mount(const char *type, GError *failure, GError **error)
+{
+        bool unknown = strstr(failure->message, "unknown filesystem type") ||
+                       strstr(failure->message, "helper program");
+
+        for (unsigned i = 0; unknown && i < G_N_ELEMENTS(helpers); i++) {
+                if (g_strcmp0(type, helpers[i].type) != 0 || is_installed(helpers[i].program))
+                        continue;
+                g_clear_error(&failure);
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_FAILED,
+                                 "cannot mount file systems of type '%s': the helper program '%s' is not "
+                                 "installed (package %s)",
+                                 type, helpers[i].program, helpers[i].packages);
+        }
+        g_propagate_error(error, failure);
+        return false;
+}
+
 static bool run_mount(const struct backend_context *context, const struct mount_request *request,
                       GError **error)
 {
         const char *argv[9];
+        GError *failure = NULL;
         unsigned n = 0;
 
         argv[n++] = "mount";
@@ -209,7 +247,8 @@ static bool run_mount(const struct backend_context *context, const struct mount_
         argv[n++] = request->source;
         argv[n++] = context->def->path;
         argv[n] = NULL;
-        return spawn_check(context->lane, argv, MOUNT_TIMEOUT_MS, NULL, error);
+        return spawn_check(context->lane, argv, MOUNT_TIMEOUT_MS, NULL, &failure) ||
+               explain_mount(request->type, failure, error);
 }
 
 bool mount_start(const struct backend_context *context, const struct mount_request *request, GError **error)

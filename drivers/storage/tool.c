@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 static bool argument_error(const char *what, const char *value, const char *why, GError **error)
 {
@@ -56,44 +55,9 @@ bool tool_check_path(const char *what, const char *path, GError **error)
         return true;
 }
 
-/* With what LVM 2.03 and open-iscsi 2.1 end their errors, having given the reason before. */
-static const char *const summaries[] = {
-        "Cannot process volume group ",
-        "Run `", /* "lvcreate --help' for more information." */
-        "iscsiadm: Could not log into all portals",
-};
-
-static bool is_summary(const char *line)
-{
-        line += strspn(line, " ");
-        for (unsigned i = 0; i < G_N_ELEMENTS(summaries); i++) {
-                if (g_str_has_prefix(line, summaries[i]))
-                        return true;
-        }
-        return false;
-}
-
-/* So that the last line of errors is the reason. */
-static void drop_summary(char *errors)
-{
-        char *line = strrchr(g_strchomp(errors), '\n');
-
-        if (line && is_summary(line + 1))
-                *line = '\0';
-}
-
 bool tool_read(struct lane *lane, const char *const argv[], char **output, GError **error)
 {
-        TOOL_RESULT result = { 0 };
-
-        if (!spawn_run(lane, argv, NULL, TOOL_TIMEOUT_MS, &result, error))
-                return false;
-        drop_summary(result.errors);
-        if (!spawn_result_check(argv[0], &result, error))
-                return false;
-        if (output)
-                *output = g_steal_pointer(&result.output);
-        return true;
+        return spawn_check(lane, argv, TOOL_TIMEOUT_MS, output, error);
 }
 
 bool tool_run(struct lane *lane, const char *const argv[], GError **error)
@@ -108,29 +72,13 @@ void tool_settle(struct lane *lane)
         tool_run(lane, argv, NULL);
 }
 
-/* The last line of what a tool said, without the end of line. In errors. */
-static const char *last_line(char *errors)
-{
-        char *line;
-
-        g_strchomp(errors);
-        line = strrchr(errors, '\n');
-        return line ? line + 1 : errors;
-}
-
 bool tool_run_input(struct lane *lane, const char *const argv[], const char *input, unsigned timeout_ms,
                     GError **error)
 {
         TOOL_RESULT result = { 0 };
-        g_autofree char *quoted = NULL;
 
-        if (!spawn_run(lane, argv, input, timeout_ms, &result, error))
-                return false;
-        if (WIFEXITED(result.status) && WEXITSTATUS(result.status) == 0)
-                return true;
-        quoted = error_quote(last_line(result.errors));
-        return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_FAILED, "'%s' failed: %s", argv[0],
-                         *quoted ? quoted : "it gave no reason");
+        return spawn_run(lane, argv, input, timeout_ms, &result, error) &&
+               spawn_result_check(argv[0], &result, error);
 }
 
 json_t *tool_run_json(struct lane *lane, const char *const argv[], GError **error)

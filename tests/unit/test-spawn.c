@@ -347,8 +347,16 @@ START_TEST(test_check)
                 const char *script, *message;
         } failures[] = {
                 { "exit 2", "operation failed: 'sh' ended with status 2" },
-                { "printf 'first\\nlast \\033line\\n\\n' >&2; exit 1",
-                  "operation failed: 'sh' ended with status 1: last ?line" },
+                { "printf '\\n  first \\033line\\nlast line\\n\\n' >&2; exit 1",
+                  "operation failed: 'sh' ended with status 1: first ?line" },
+                { "echo \"sh: /t: unknown filesystem type 'nfs'.\" >&2;"
+                  "echo '       dmesg(1) may have more information after failed mount system call.' >&2; "
+                  "exit 32",
+                  "operation failed: 'sh' ended with status 32: sh: /t: unknown filesystem type 'nfs'." },
+                { "printf 'mke2fs 1.47.0\\n  WARNING: odd.\\nsh: warning: odd\\n  the reason\\n' >&2; exit 1",
+                  "operation failed: 'sh' ended with status 1: the reason" },
+                { "printf 'sh: warning: one\\nsh: warning: two\\n' >&2; exit 1",
+                  "operation failed: 'sh' ended with status 1: sh: warning: two" },
                 { "kill -9 $$", "operation failed: 'sh' was killed by signal 9" },
                 { "yes", "operation failed: 'sh' wrote more than 8388608 bytes" },
         };

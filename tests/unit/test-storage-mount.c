@@ -223,6 +223,12 @@ static void failure_body(void)
         ck_assert_ok(backend_netfs.build(&context, 0, &error));
         host_stand_in("mount", "echo 'mount.nfs: Connection timed out' >&2; exit 32");
         ck_assert_fails(backend_netfs.start(&context, &error), "Connection timed out");
+        host_stand_in("mount", "echo \"mount: /run/pool: unknown filesystem type 'nfs'.\" >&2;"
+                               "echo '       dmesg(1) may have more information' >&2; exit 32");
+        ck_assert_fails(backend_netfs.start(&context, &error),
+                        access("/sbin/mount.nfs", X_OK) == 0
+                                ? "unknown filesystem type 'nfs'."
+                                : "the helper program 'mount.nfs' is not installed (package nfs-common");
         /* It has mounted, and fails nevertheless: undone. */
         host_stand_in("mount", "/bin/mount -t tmpfs -- 'files:/srv/a dir' /run/pool; exit 1");
         ck_assert_fails(backend_netfs.start(&context, &error), "mount");
