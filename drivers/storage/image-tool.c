@@ -21,6 +21,9 @@
 /* Percentages of -p count in these. */
 #define PROGRESS_TOTAL 10000
 
+/* What the size of an image is a multiple of. */
+#define SECTOR_BYTES 512
+
 /* Ids of the passphrases of the image that is made or changed, and of the one that is copied. */
 #define OWN_SECRET    "secret0"
 #define SOURCE_SECRET "secret1"
@@ -352,15 +355,33 @@ bool image_tool_convert(const struct backend_context *context, int fd, const str
         return good;
 }
 
+/* Formats that qemu-img 7.2 resizes. */
+static bool is_resizable(const struct volume *volume)
+{
+        static const char *const drivers[] = { "raw", "qcow2", "qed", "parallels", "luks", NULL };
+        const char *driver = image_source_get_driver(volume);
+
+        return driver && g_strv_contains(drivers, driver);
+}
+
+/* New images it rounds up by itself. */
+static uint64_t round_up(uint64_t capacity)
+{
+        return capacity + (SECTOR_BYTES - capacity % SECTOR_BYTES) % SECTOR_BYTES;
+}
+
 bool image_tool_resize(const struct backend_context *context, int fd, const struct volume *volume,
                        uint64_t capacity, bool shrink, bool allocate, GError **error)
 {
         struct command command;
         bool good;
 
-        if (!image_source_get_driver(volume))
-                return error_set(error, ERROR_FROM_STORAGE, ERROR_CONFIG_UNSUPPORTED,
-                                 "the format of volume '%s' cannot be resized", volume->name);
+        if (!is_resizable(volume))
+                return error_set(
+                        error, ERROR_FROM_STORAGE, ERROR_CONFIG_UNSUPPORTED,
+                        "volume '%s' cannot be resized, because its format '%s' cannot: make a copy of "
+                        "it in format 'qcow2'",
+                        volume->name, format_of(volume));
         command_init(&command, "resize", fd, volume->name);
         add(&command, "-q");
         good = add_secret(&command, OWN_SECRET, context->secret, volume, error);
@@ -370,7 +391,7 @@ bool image_tool_resize(const struct backend_context *context, int fd, const stru
                 add(&command, "--preallocation=falloc");
         add(&command, "--image-opts");
         add_take(&command, image_options(fd, volume, OWN_SECRET));
-        add_take(&command, g_strdup_printf("%" G_GUINT64_FORMAT, capacity));
+        add_take(&command, g_strdup_printf("%" G_GUINT64_FORMAT, round_up(capacity)));
         good = good && run(&command, context, UINT_MAX, error);
         command_clear(&command);
         return good;

@@ -303,6 +303,37 @@ START_TEST(test_resize)
 }
 END_TEST
 
+/* Formats that count in sectors get whole ones, and those that cannot be resized say so. */
+START_TEST(test_resize_to_odd_sizes)
+{
+        static const char *const formats[] = { "qcow2", "qed" };
+        struct storage_pool *pool = make_pool("a");
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(formats); i++) {
+                g_autofree char *xml =
+                        g_strdup_printf("<volume><name>%s</name><capacity unit='MiB'>4</capacity><target>"
+                                        "<format type='%s'/></target></volume>",
+                                        formats[i], formats[i]);
+
+                make(pool, xml);
+                expect(CALL_VOLUME(storage_volume_resize, storage, find(pool, formats[i]), 50000000, 0));
+                ck_assert_uint_eq(find(pool, formats[i])->capacity, 50000384);
+                expect(CALL_VOLUME(storage_volume_resize, storage, find(pool, formats[i]), 1000001,
+                                   VOLUME_RESIZE_DELTA));
+                ck_assert_uint_eq(find(pool, formats[i])->capacity, 51000832);
+        }
+        expect(clone_volume(pool,
+                            "<volume><name>c</name><capacity>70000001</capacity><target><format "
+                            "type='qcow2'/></target></volume>",
+                            "qcow2", 0));
+        ck_assert_uint_eq(find(pool, "c")->capacity, 70000128);
+        make(pool, "<volume><name>v</name><capacity unit='MiB'>4</capacity><target><format "
+                   "type='vmdk'/></target></volume>");
+        refuse(CALL_VOLUME(storage_volume_resize, storage, find(pool, "v"), 8 << 20, 0),
+               "volume 'v' cannot be resized, because its format 'vmdk' cannot");
+}
+END_TEST
+
 /* QEMU grows what it has open, and nobody is told before it closes it. */
 START_TEST(test_resize_of_what_has_grown)
 {
@@ -701,7 +732,8 @@ END_TEST
 
 CHECK_MAIN_FIXTURE("storage-volumes", setup, teardown, test_raw, test_refused, test_two_at_once, test_images,
                    test_qcow2_features, test_clone, test_clone_of_hostile_header, test_raw_stays_raw,
-                   test_resize, test_resize_of_what_has_grown, test_resize_that_fails, test_clone_of_sparse,
-                   test_wipe, test_wipe_by_pattern, test_cancelled_clone, test_job_ends_after_publication,
-                   test_left_over, test_left_over_of_a_zombie, test_streams, test_cancelled_upload_of_a_flood,
-                   test_info, test_memory)
+                   test_resize, test_resize_to_odd_sizes, test_resize_of_what_has_grown,
+                   test_resize_that_fails, test_clone_of_sparse, test_wipe, test_wipe_by_pattern,
+                   test_cancelled_clone, test_job_ends_after_publication, test_left_over,
+                   test_left_over_of_a_zombie, test_streams, test_cancelled_upload_of_a_flood, test_info,
+                   test_memory)
