@@ -68,23 +68,59 @@ static uint64_t get_le(const uint8_t *at, unsigned bytes)
         return value;
 }
 
-static bool refuse(GError **error, const char *path, const char *why)
-{
-        g_autofree char *quoted = error_quote(path);
+/* An image for a message: whose it is. Borrowed. */
+struct place {
+        const char *disk;  /* the disk's target */
+        const char *above; /* the image that it is the backing file of; NULL: it is the disk's own */
+        const char *path;
+};
 
-        return error_set(error, ERROR_FROM_STORAGE, ERROR_CONFIG_UNSUPPORTED, "image '%s': %s", quoted, why);
+/* "image '/b', the backing file of '/o' of disk 'vda'"; owned. */
+static char *name_place(const struct place *place)
+{
+        g_autofree char *quoted = error_quote(place->path), *above = error_quote(place->above);
+
+        if (!place->above)
+                return g_strdup_printf("image '%s' of disk '%s'", quoted, place->disk);
+        return g_strdup_printf("image '%s', the backing file of '%s' of disk '%s'", quoted, above,
+                               place->disk);
 }
 
-static bool damaged(GError **error, const char *path, const char *why)
+static bool refuse(GError **error, const struct place *place, const char *why)
 {
-        g_autofree char *quoted = error_quote(path);
+        g_autofree char *name = name_place(place);
 
-        return error_set(error, ERROR_FROM_STORAGE, ERROR_STORAGE_PROBE_FAILED, "image '%s': %s", quoted,
-                         why);
+        return error_set(error, ERROR_FROM_STORAGE, ERROR_CONFIG_UNSUPPORTED, "%s: %s", name, why);
+}
+
+/* The header is not what whoever named the format says. */
+static bool damaged(GError **error, const struct place *place, const char *why)
+{
+        g_autofree char *name = name_place(place);
+
+        return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_FAILED, "%s: %s", name, why);
+}
+
+static bool is_other_format(GError **error, const struct place *place, const char *format)
+{
+        g_autofree char *name = name_place(place);
+
+        return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_FAILED,
+                         "%s is not in %s format, as %s says", name, format,
+                         place->above ? "that one" : "its <driver type=>");
+}
+
+static bool system_error(GError **error, const struct place *place, const char *verb)
+{
+        int errnum = errno;
+        g_autofree char *name = name_place(place);
+
+        return error_set_errno(error, ERROR_FROM_STORAGE, errnum, "cannot %s %s", verb, name);
 }
 
 /* Reads up to size bytes at offset; the count, -1 with an error. */
-static ssize_t read_at(int fd, const char *path, void *buffer, size_t size, uint64_t offset, GError **error)
+static ssize_t read_at(int fd, const struct place *place, void *buffer, size_t size, uint64_t offset,
+                       GError **error)
 {
         size_t done = 0;
 
@@ -94,7 +130,7 @@ static ssize_t read_at(int fd, const char *path, void *buffer, size_t size, uint
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0) {
-                        error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot read image '%s'", path);
+                        system_error(error, place, "read");
                         return -1;
                 }
                 if (n == 0)
@@ -105,18 +141,18 @@ static ssize_t read_at(int fd, const char *path, void *buffer, size_t size, uint
 }
 
 /* A name of length bytes at offset: a new string, NULL with an error. */
-static char *read_name(int fd, const char *path, uint64_t offset, uint64_t length, GError **error)
+static char *read_name(int fd, const struct place *place, uint64_t offset, uint64_t length, GError **error)
 {
         g_autofree char *name = NULL;
 
         if (length == 0 || length > QCOW2_NAME_MAX || offset > INT64_MAX - QCOW2_NAME_MAX) {
-                damaged(error, path, "the name of its backing file is out of bounds");
+                damaged(error, place, "the name of its backing file is out of bounds");
                 return NULL;
         }
         name = g_malloc0(length + 1);
-        if (read_at(fd, path, name, length, offset, error) != (ssize_t)length) {
+        if (read_at(fd, place, name, length, offset, error) != (ssize_t)length) {
                 if (error && !*error)
-                        damaged(error, path, "it ends before the name of its backing file");
+                        damaged(error, place, "it ends before the name of its backing file");
                 return NULL;
         }
         return g_steal_pointer(&name);
@@ -141,71 +177,71 @@ static void read_extensions(const uint8_t *buffer, size_t size, size_t offset, s
         }
 }
 
-static bool read_qcow2(int fd, const char *path, struct header *header, GError **error)
+static bool read_qcow2(int fd, const struct place *place, struct header *header, GError **error)
 {
         uint8_t buffer[QCOW2_HEADER_MAX];
-        ssize_t size = read_at(fd, path, buffer, sizeof(buffer), 0, error);
+        ssize_t size = read_at(fd, place, buffer, sizeof(buffer), 0, error);
         uint64_t offset, features = 0;
         uint32_t version, extensions = 72;
 
         if (size < 0)
                 return false;
         if (size < 72 || get_be32(buffer) != QCOW2_MAGIC)
-                return damaged(error, path, "it is not in qcow2 format");
+                return is_other_format(error, place, "qcow2");
         version = get_be32(buffer + 4);
         if (version < 2 || version > 3)
-                return refuse(error, path, "this version of qcow2 is not supported");
+                return refuse(error, place, "this version of qcow2 is not supported");
         if (version == 3 && size >= 104) {
                 features = get_be64(buffer + 72);
                 extensions = get_be32(buffer + 100);
         }
         if (features & QCOW2_INCOMPAT_DATA)
-                return refuse(error, path, "an external data file is not supported");
+                return refuse(error, place, "an external data file is not supported");
         if (get_be32(buffer + 32) != QCOW2_CRYPT_NONE && get_be32(buffer + 32) != QCOW2_CRYPT_LUKS)
-                return refuse(error, path, "encryption other than LUKS is not supported");
+                return refuse(error, place, "encryption other than LUKS is not supported");
         header->encrypted = get_be32(buffer + 32) == QCOW2_CRYPT_LUKS;
         offset = get_be64(buffer + 8);
         if (offset == 0)
                 return true;
         read_extensions(buffer, (size_t)size, extensions, header);
-        header->backing = read_name(fd, path, offset, get_be32(buffer + 16), error);
+        header->backing = read_name(fd, place, offset, get_be32(buffer + 16), error);
         return header->backing != NULL;
 }
 
 /* ---- qed ---- */
 
-static bool read_qed(int fd, const char *path, struct header *header, GError **error)
+static bool read_qed(int fd, const struct place *place, struct header *header, GError **error)
 {
         uint8_t buffer[64];
-        ssize_t size = read_at(fd, path, buffer, sizeof(buffer), 0, error);
+        ssize_t size = read_at(fd, place, buffer, sizeof(buffer), 0, error);
         uint64_t features;
 
         if (size < 0)
                 return false;
         if (size < (ssize_t)sizeof(buffer) || get_le(buffer, 4) != QED_MAGIC)
-                return damaged(error, path, "it is not in qed format");
+                return is_other_format(error, place, "qed");
         features = get_le(buffer + 16, 8);
         if (!(features & QED_FEATURE_BACKING))
                 return true;
         if (features & QED_FEATURE_RAW)
                 header->format = g_strdup("raw");
-        header->backing = read_name(fd, path, get_le(buffer + 56, 4), get_le(buffer + 60, 4), error);
+        header->backing = read_name(fd, place, get_le(buffer + 56, 4), get_le(buffer + 60, 4), error);
         return header->backing != NULL;
 }
 
 /* ---- LUKS ---- */
 
-static bool read_luks(int fd, const char *path, struct header *header, GError **error)
+static bool read_luks(int fd, const struct place *place, struct header *header, GError **error)
 {
         uint8_t buffer[LUKS_MAGIC_LENGTH + 2];
-        ssize_t size = read_at(fd, path, buffer, sizeof(buffer), 0, error);
+        ssize_t size = read_at(fd, place, buffer, sizeof(buffer), 0, error);
 
         if (size < 0)
                 return false;
         if (size < (ssize_t)sizeof(buffer) || memcmp(buffer, LUKS_MAGIC, LUKS_MAGIC_LENGTH) != 0)
-                return damaged(error, path, "it is not encrypted with LUKS");
+                return damaged(error, place, "it is not encrypted with LUKS");
         if (get_be16(buffer + LUKS_MAGIC_LENGTH) != LUKS_VERSION)
-                return refuse(error, path, "LUKS of another version than 1 is not supported");
+                return refuse(error, place, "LUKS of another version than 1 is not supported");
         header->encrypted = true;
         return true;
 }
@@ -214,7 +250,7 @@ static bool read_luks(int fd, const char *path, struct header *header, GError **
 
 static const struct {
         const char *format;
-        bool (*read)(int fd, const char *path, struct header *header,
+        bool (*read)(int fd, const struct place *place, struct header *header,
                      GError **error); /* NULL: nothing below */
 } formats[] = {
         { "raw", NULL },   { "qcow2", read_qcow2 }, { "qed", read_qed },   { "vdi", NULL },
@@ -222,7 +258,8 @@ static const struct {
         { "bochs", NULL }, { "cloop", NULL },       { "parallels", NULL }, { "luks", read_luks },
 };
 
-static bool read_header(int fd, const struct block_image *image, struct header *header, GError **error)
+static bool read_header(int fd, const struct place *place, const struct block_image *image,
+                        struct header *header, GError **error)
 {
         const char *format = image->format;
 
@@ -231,45 +268,44 @@ static bool read_header(int fd, const struct block_image *image, struct header *
                 format = "luks";
         for (unsigned i = 0; i < G_N_ELEMENTS(formats); i++) {
                 if (strcmp(formats[i].format, format) == 0)
-                        return !formats[i].read || formats[i].read(fd, image->path, header, error);
+                        return !formats[i].read || formats[i].read(fd, place, header, error);
         }
-        return refuse(error, image->path, "its format is not supported");
+        return refuse(error, place, "its format is not supported");
 }
 
 /* Do definition and header agree that it is encrypted, and in a way that is supported? */
-static bool check_encryption(const struct block_image *image, const struct header *header, GError **error)
+static bool check_encryption(const struct place *place, const struct block_image *image,
+                             const struct header *header, GError **error)
 {
         const struct domain_encryption *encryption = image->encryption;
 
         if (header->encrypted && !encryption)
-                return refuse(error, image->path,
-                              "it is encrypted, and the definition has no <encryption> for it");
+                return refuse(error, place, "it is encrypted, and the definition has no <encryption> for it");
         if (!encryption)
                 return true;
         if (!header->encrypted)
-                return refuse(error, image->path, "it has an <encryption>, and is not encrypted");
+                return refuse(error, place, "it has an <encryption>, and is not encrypted");
         if (strcmp(encryption->format, "luks") != 0 || g_strcmp0(encryption->engine, "librbd") == 0)
-                return refuse(error, image->path,
-                              "encryption other than format='luks' by QEMU is not supported");
+                return refuse(error, place, "encryption other than format='luks' by QEMU is not supported");
         if (encryption->n_secrets != 1)
-                return refuse(error, image->path, "its <encryption> needs one <secret>");
+                return refuse(error, place, "its <encryption> needs one <secret>");
         return true;
 }
 
-static int open_image(const char *path, struct stat *status, GError **error)
+static int open_image(const struct place *place, struct stat *status, GError **error)
 {
-        CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        CLEANUP_FD int fd = open(place->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
         if (fd < 0) {
-                error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot open image '%s'", path);
+                system_error(error, place, "open");
                 return -1;
         }
         if (fstat(fd, status) < 0) {
-                error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot look at image '%s'", path);
+                system_error(error, place, "look at");
                 return -1;
         }
         if (!S_ISREG(status->st_mode) && !S_ISBLK(status->st_mode)) {
-                refuse(error, path, "it is neither a file nor a block device");
+                refuse(error, place, "it is neither a file nor a block device");
                 return -1;
         }
         return fd_steal(&fd);
@@ -300,7 +336,7 @@ static bool is_new(GArray *seen, const struct stat *status)
 
 /* The path that a backing name means next to the image that names it, NULL with an error for what is no plain
  * file. */
-static char *backing_path(const struct block_image *image, const char *name, GError **error)
+static char *backing_path(const struct place *place, const char *name, GError **error)
 {
         g_autofree char *dir = NULL;
         const char *colon, *slash;
@@ -310,12 +346,12 @@ static char *backing_path(const struct block_image *image, const char *name, GEr
         colon = strchr(name, ':');
         slash = strchr(name, '/');
         if (colon && (!slash || colon < slash)) {
-                refuse(error, image->path, "a backing file that is reached by a protocol is not supported");
+                refuse(error, place, "a backing file that is reached by a protocol is not supported");
                 return NULL;
         }
         if (name[0] == '/')
                 return g_strdup(name);
-        dir = g_path_get_dirname(image->path);
+        dir = g_path_get_dirname(place->path);
         return g_build_filename(dir, name, NULL);
 }
 
@@ -328,70 +364,145 @@ static struct block_image *image_new(const char *path, const char *format,
         return image;
 }
 
+/* ---- a backing file whose format nobody names ---- */
+
+/* How images begin of which QEMU opens nothing else. */
+static const struct {
+        const char *format; /* NULL: that can name other files */
+        unsigned offset;
+        const char *magic;
+        unsigned length;
+} magics[] = {
+        { "qcow2", 0, "QFI\xfb", 4 },
+        { "qed", 0, "QED\0", 4 },
+        { "vdi", 64, "\x7f\x10\xda\xbe", 4 },
+        { "vhdx", 0, "vhdxfile", 8 },
+        { "vpc", 0, "conectix", 8 },
+        { NULL, 0, "KDMV", 4 },
+        { NULL, 0, "COWD", 4 },
+        { NULL, 0, "# Disk DescriptorFile", 21 },
+        { NULL, 0, LUKS_MAGIC, LUKS_MAGIC_LENGTH },
+};
+
+/* NULL: of no format that is told by its beginning alone. */
+static const char *recognize(const uint8_t *head, size_t size)
+{
+        for (unsigned i = 0; i < G_N_ELEMENTS(magics); i++) {
+                if (magics[i].offset + magics[i].length <= size &&
+                    memcmp(head + magics[i].offset, magics[i].magic, magics[i].length) == 0)
+                        return magics[i].format;
+        }
+        return "raw";
+}
+
+/*
+ * An image that leads nowhere else may be what its beginning says: whoever wrote it gains nothing. *format
+ * NULL: it leads on, or cannot be told.
+ */
+static bool recognize_last(const struct place *place, const char **format, GError **error)
+{
+        struct header header __attribute__((cleanup(header_clear))) = { 0 };
+        struct stat status;
+        CLEANUP_FD int fd = open_image(place, &status, error);
+        uint8_t head[128];
+        ssize_t size = fd < 0 ? -1 : read_at(fd, place, head, sizeof(head), 0, error);
+
+        if (size < 0)
+                return false;
+        *format = recognize(head, (size_t)size);
+        if (g_strcmp0(*format, "qcow2") == 0 && !read_qcow2(fd, place, &header, NULL))
+                *format = NULL;
+        else if (g_strcmp0(*format, "qed") == 0 && !read_qed(fd, place, &header, NULL))
+                *format = NULL;
+        if (header.backing || header.encrypted)
+                *format = NULL;
+        return true;
+}
+
+static bool refuse_unnamed(const struct place *place, const char *backing, GError **error)
+{
+        g_autofree char *name = name_place(place), *top = error_quote(place->path),
+                        *base = error_quote(backing);
+
+        return error_set(
+                error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID,
+                "%s does not say the format of its backing file '%s', which has a backing file itself or "
+                "cannot be told by its beginning; repair it: qemu-img rebase -u -f qcow2 -F FORMAT -b "
+                "%s %s",
+                name, base, base, top);
+}
+
 /* The next image: as the definition says, else as the header does; *next NULL at the end. */
-static bool find_next(const struct block_image *image, const struct domain_storage *storage,
+static bool find_next(const struct place *place, const struct domain_storage *storage,
                       const struct header *header, struct block_image **next, GError **error)
 {
         g_autofree char *path = NULL;
+        const char *format = header->format;
 
         *next = NULL;
         if (storage && storage->backing) {
                 if (!storage->backing->path)
-                        return refuse(error, image->path, "the type of its <backingStore> is not supported");
+                        return refuse(error, place, "the type of its <backingStore> is not supported");
                 *next = image_new(storage->backing->path, storage->backing->format,
                                   storage->backing->encryption);
                 return true;
         }
         if ((storage && storage->ends) || !header->backing)
                 return true;
-        if (!header->format)
-                return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID,
-                                 "image '%s' does not say the format of its backing file '%s'", image->path,
-                                 header->backing);
-        path = backing_path(image, header->backing, error);
+        path = backing_path(place, header->backing, error);
         if (!path)
                 return false;
-        *next = image_new(path, header->format, NULL);
+        if (!format && !recognize_last(&(struct place){ place->disk, place->path, path }, &format, error))
+                return false;
+        if (!format)
+                return refuse_unnamed(place, header->backing, error);
+        *next = image_new(path, format, NULL);
         return true;
 }
 
 /* Looks at one image, completes it and finds the next. */
-static bool resolve_image(struct block_image *image, const struct domain_storage *storage, GArray *seen,
-                          struct block_image **next, GError **error)
+static bool resolve_image(const struct place *place, struct block_image *image,
+                          const struct domain_storage *storage, GArray *seen, struct block_image **next,
+                          GError **error)
 {
         struct header header __attribute__((cleanup(header_clear))) = { 0 };
         CLEANUP_FD int fd = -1;
         struct stat status;
 
-        fd = open_image(image->path, &status, error);
+        fd = open_image(place, &status, error);
         if (fd < 0)
                 return false;
         if (!is_new(seen, &status))
-                return refuse(error, image->path, "its backing chain leads back to itself");
+                return refuse(error, place, "its backing chain leads back to itself");
         image->kind = kind_of(fd, &status);
-        return read_header(fd, image, &header, error) && check_encryption(image, &header, error) &&
-               find_next(image, storage, &header, next, error);
+        return read_header(fd, place, image, &header, error) &&
+               check_encryption(place, image, &header, error) &&
+               find_next(place, storage, &header, next, error);
 }
 
-GPtrArray *block_chain_resolve(const struct domain_storage *source, unsigned *next_index, GError **error)
+GPtrArray *block_chain_resolve(const char *disk, const struct domain_storage *source, unsigned *next_index,
+                               GError **error)
 {
         g_autoptr(GPtrArray) chain = g_ptr_array_new_with_free_func((GDestroyNotify)block_image_free);
         g_autoptr(GArray) seen = g_array_new(FALSE, FALSE, sizeof(dev_t) + sizeof(ino_t));
         const struct domain_storage *storage = source;
         struct block_image *image = image_new(source->path, source->format, source->encryption);
+        struct place place = { .disk = disk };
 
         while (image) {
                 struct block_image *next = NULL;
 
                 g_ptr_array_add(chain, image);
+                place.path = image->path;
                 if (chain->len > BLOCK_CHAIN_MAX) {
-                        refuse(error, source->path, "its backing chain has more than 200 images");
+                        refuse(error, &place, "its backing chain has more than 200 images");
                         return NULL;
                 }
                 image->index = storage && storage->index ? storage->index : (*next_index)++;
-                if (!resolve_image(image, storage, seen, &next, error))
+                if (!resolve_image(&place, image, storage, seen, &next, error))
                         return NULL;
                 storage = storage ? storage->backing : NULL;
+                place.above = image->path;
                 image = next;
         }
         return g_steal_pointer(&chain);

@@ -61,11 +61,13 @@ void block_image_free(struct block_image *image);
 /*
  * The chain that begins with source, top first: a new array that owns its struct block_image. Numbers its
  * images from *next_index on, which it advances, where the definition has no index. A file that is missing,
- * no file or device, unreadable or damaged, a loop, a backing file whose format nobody names, and what is not
- * supported (network images, encryption other than LUKS, external data files) fail with a sentence that names
- * the image. source->path must not be NULL.
+ * no file or device, unreadable or damaged, a loop, and what is not supported (network images, encryption
+ * other than LUKS, external data files) fail with a sentence that names the image and whose it is, disk being
+ * the target of the disk. A backing file whose format nobody names is what it begins like if it leads to no
+ * further file, else that fails as well, with the command that repairs it. source->path must not be NULL.
  */
-GPtrArray *block_chain_resolve(const struct domain_storage *source, unsigned *next_index, GError **error);
+GPtrArray *block_chain_resolve(const char *disk, const struct domain_storage *source, unsigned *next_index,
+                               GError **error);
 
 /* How a disk wants its nodes. Strings as in struct domain_disk, NULL: the default. */
 struct block_options {

@@ -117,7 +117,7 @@ static bool prepare_disk(struct resources *resources, const struct domain_disk *
                 domain_edit_set_disk_path(resources->edit, disk->info.alias, NULL);
                 return true;
         }
-        chain = block_chain_resolve(&source, &resources->next_image, error);
+        chain = block_chain_resolve(disk->target, &source, &resources->next_image, error);
         if (!chain || !add_passphrases(resources, chain, error))
                 return false;
         add_chain(resources, disk, chain);

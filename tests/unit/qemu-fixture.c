@@ -201,7 +201,7 @@ GHashTable *fixture_prepare(const struct domain_def *def)
                 if (!disk->source.path)
                         continue;
                 of_disk = device_resources_new();
-                of_disk->chain = block_chain_resolve(&disk->source, &index, &error);
+                of_disk->chain = block_chain_resolve(disk->target, &disk->source, &index, &error);
                 ck_assert_msg(of_disk->chain != NULL, "%s", error ? error->message : "");
                 g_hash_table_insert(resources, (char *)disk->info.alias, of_disk);
         }

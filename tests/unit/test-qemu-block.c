@@ -108,7 +108,7 @@ static GPtrArray *resolve(const char *path, const char *format, GError **error)
         struct domain_storage source = { .type = DOMAIN_STORAGE_FILE, .path = path, .format = format };
         unsigned index = 1;
 
-        return block_chain_resolve(&source, &index, error);
+        return block_chain_resolve("vda", &source, &index, error);
 }
 
 static void refuse(const char *path, const char *format, enum error_code code, const char *text)
@@ -139,7 +139,7 @@ static GPtrArray *resolve_encrypted(const char *path, const char *format,
         };
         unsigned index = 1;
 
-        return block_chain_resolve(&source, &index, error);
+        return block_chain_resolve("vda", &source, &index, error);
 }
 
 static void refuse_encrypted(const char *path, const char *format, const struct domain_encryption *encryption,
@@ -195,24 +195,46 @@ START_TEST(test_definition_comes_first)
         g_autoptr(GPtrArray) chain = NULL, ended = NULL;
         unsigned index = 4;
 
-        chain = block_chain_resolve(&source, &index, NULL);
+        chain = block_chain_resolve("vda", &source, &index, NULL);
         ck_assert_uint_eq(chain->len, 2);
         ck_assert_str_eq(((struct block_image *)chain->pdata[1])->path, base_path);
         ck_assert_uint_eq(((struct block_image *)chain->pdata[0])->index, 4);
         ck_assert_uint_eq(((struct block_image *)chain->pdata[1])->index, 9);
         ck_assert_uint_eq(index, 5);
-        ended = block_chain_resolve(&ending, &index, NULL);
+        ended = block_chain_resolve("vda", &ending, &index, NULL);
         ck_assert_uint_eq(ended->len, 1);
 }
 END_TEST
 
+/* What leads nowhere else may be recognized, what leads on is said how to repair. */
 START_TEST(test_unnamed_backing_format)
 {
-        struct qcow2 image = { .backing = "base" };
-        g_autofree char *path = write_qcow2("top", &image);
-        g_autofree char *base = write_file("base", "x", 1);
+        struct qcow2 image = { .backing = "base" }, plain = { 0 },
+                     more = { .backing = "below", .format = "raw" };
+        g_autofree char *path = write_qcow2("top", &image), *base = write_file("base", "x", 1);
+        g_autofree char *repair =
+                g_strdup_printf("of disk 'vda' does not say the format of its backing file "
+                                "'base', which has a backing file itself or cannot be told by "
+                                "its beginning; repair it: qemu-img rebase -u -f qcow2 -F FORMAT "
+                                "-b base %s",
+                                path);
+        GPtrArray *chain = resolve(path, "qcow2", NULL);
 
-        refuse(path, "qcow2", ERROR_OPERATION_INVALID, "format of its backing file");
+        expect_image(chain, 1, "base", "raw");
+        g_ptr_array_unref(chain);
+        g_free(write_qcow2("base", &plain));
+        chain = resolve(path, "qcow2", NULL);
+        expect_image(chain, 1, "base", "qcow2");
+        g_ptr_array_unref(chain);
+        g_free(write_qcow2("base", &more));
+        refuse(path, "qcow2", ERROR_OPERATION_INVALID, repair);
+        plain.features = 1 << 2;
+        g_free(write_qcow2("base", &plain));
+        refuse(path, "qcow2", ERROR_OPERATION_INVALID, "qemu-img rebase");
+        g_free(write_file("base", "KDMV and an extent", 18));
+        refuse(path, "qcow2", ERROR_OPERATION_INVALID, "qemu-img rebase");
+        ck_assert_int_eq(unlink(base), 0);
+        refuse(path, "qcow2", ERROR_SYSTEM_ERROR, ", the backing file of '");
 }
 END_TEST
 
@@ -272,8 +294,8 @@ START_TEST(test_encryption)
         ck_assert_ptr_null(((const struct block_image *)as_raw->pdata[0])->encryption);
         refuse(raw, "luks", ERROR_CONFIG_UNSUPPORTED, "no <encryption>");
         refuse(qcow2, "qcow2", ERROR_CONFIG_UNSUPPORTED, "no <encryption>");
-        refuse_encrypted(plain, "raw", &luks, ERROR_STORAGE_PROBE_FAILED, "not encrypted with LUKS");
-        refuse_encrypted(short_file, "raw", &luks, ERROR_STORAGE_PROBE_FAILED, "not encrypted with LUKS");
+        refuse_encrypted(plain, "raw", &luks, ERROR_OPERATION_FAILED, "not encrypted with LUKS");
+        refuse_encrypted(short_file, "raw", &luks, ERROR_OPERATION_FAILED, "not encrypted with LUKS");
         refuse_encrypted(two, "raw", &luks, ERROR_CONFIG_UNSUPPORTED, "version");
         refuse_encrypted(open_qcow2, "qcow2", &luks, ERROR_CONFIG_UNSUPPORTED, "is not encrypted");
         refuse_encrypted(aes, "qcow2", &luks, ERROR_CONFIG_UNSUPPORTED, "other than LUKS");
@@ -294,25 +316,25 @@ START_TEST(test_hostile_headers)
                 { { .crypt = 2 }, ERROR_CONFIG_UNSUPPORTED, "encryption" },
                 { { .version = 4 }, ERROR_CONFIG_UNSUPPORTED, "version" },
                 { { .backing = "x", .format = "raw", .backing_length = 1024 },
-                  ERROR_STORAGE_PROBE_FAILED,
+                  ERROR_OPERATION_FAILED,
                   "bounds" },
                 { { .backing = "x", .format = "raw", .backing_length = UINT32_MAX },
-                  ERROR_STORAGE_PROBE_FAILED,
+                  ERROR_OPERATION_FAILED,
                   "bounds" },
                 { { .backing = "x", .format = "raw", .backing_offset = UINT64_MAX },
-                  ERROR_STORAGE_PROBE_FAILED,
+                  ERROR_OPERATION_FAILED,
                   "bounds" },
                 { { .backing = "x", .format = "raw", .backing_offset = 1 << 20 },
-                  ERROR_STORAGE_PROBE_FAILED,
+                  ERROR_OPERATION_FAILED,
                   "ends before" },
-                { { .backing = "x", .format = "raw", .extension_length = UINT32_MAX },
+                { { .backing = "top", .format = "raw", .extension_length = UINT32_MAX },
                   ERROR_OPERATION_INVALID,
                   "format" },
                 { { .backing = "json:{\"driver\":\"file\"}", .format = "raw" },
                   ERROR_CONFIG_UNSUPPORTED,
                   "protocol" },
                 { { .backing = "nbd://host/x", .format = "raw" }, ERROR_CONFIG_UNSUPPORTED, "protocol" },
-                { { .backing = "x", .format = "luks" }, ERROR_STORAGE_PROBE_FAILED, "LUKS" },
+                { { .backing = "x", .format = "luks" }, ERROR_OPERATION_FAILED, "LUKS" },
                 { { .backing = "x", .format = "no\nsuch" }, ERROR_CONFIG_UNSUPPORTED, "format" },
         };
         g_autofree char *base = write_file("x", "y", 1);
@@ -322,7 +344,8 @@ START_TEST(test_hostile_headers)
 
                 refuse(path, "qcow2", cases[i].code, cases[i].text);
         }
-        refuse(base, "qcow2", ERROR_STORAGE_PROBE_FAILED, "not in qcow2 format");
+        refuse(base, "qcow2", ERROR_OPERATION_FAILED,
+               "of disk 'vda' is not in qcow2 format, as its <driver type=> says");
 }
 END_TEST
 
