@@ -11,6 +11,7 @@
 
 #include <glib.h>
 #include <net/if.h>
+#include <netinet/in.h> /* INET6_ADDRSTRLEN */
 #include <stdbool.h>
 #include <stdint.h>
 
