@@ -15,11 +15,23 @@ struct storage;
 typedef void (*domain_driver_prepared)(const struct domain_machine *machine, const GError *error, void *data);
 typedef void (*domain_driver_text_done)(const char *text, const GError *error, void *data);
 
+/* virDomainShutdownFlagValues, and virDomainRebootFlagValues. */
+enum domain_shutdown_mode {
+        DOMAIN_SHUTDOWN_BY_ACPI = 1,
+        DOMAIN_SHUTDOWN_BY_AGENT = 2,
+        DOMAIN_SHUTDOWN_BY_INITCTL = 4,
+        DOMAIN_SHUTDOWN_BY_SIGNAL = 8,
+        DOMAIN_SHUTDOWN_BY_PARAVIRT = 16,
+        DOMAIN_SHUTDOWN_MODES = 31,
+};
+
 struct domain_driver_ops {
         const char
                 *name; /* "QEMU": the last element of the connection's path; in capitals the Type property */
 
         const char *scheduler; /* "posix": the host's own; see domain_driver_get_scheduler() */
+
+        unsigned shutdown_modes; /* enum domain_shutdown_mode: the ways in which it can ask a guest */
 
         /* -- loop -- */
 
@@ -61,8 +73,7 @@ struct domain_driver_ops {
         bool (*suspend)(struct domain *domain, GError **error);
         bool (*resume)(struct domain *domain, GError **error);
         bool (*reset)(struct domain *domain, GError **error);
-        /* Ask the guest; mode as in virDomainShutdownFlagValues / virDomainRebootFlagValues, 0 = driver's
-         * choice. */
+        /* Ask the guest; mode: of shutdown_modes, or 0, the driver's choice. */
         bool (*shutdown)(struct domain *domain, unsigned mode, GError **error);
         bool (*reboot)(struct domain *domain, unsigned mode, GError **error);
         /*

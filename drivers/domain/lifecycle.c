@@ -267,12 +267,9 @@ static bool shutdown_work(struct managed *object, void *data, GError **error)
                ops_of(domain)->shutdown(domain, ((const struct request *)data)->flags, error);
 }
 
-/* virDomainShutdownFlagValues; which of them it can do is the driver's to say. */
-#define SHUTDOWN_FLAGS 0x1f
-
 void domain_shutdown(struct domain *domain, unsigned flags, managed_done done, void *data)
 {
-        run(domain, shutdown_work, flags, SHUTDOWN_FLAGS, "Shutdown", done, data);
+        run(domain, shutdown_work, flags, ops_of(domain)->shutdown_modes, "Shutdown", done, data);
 }
 
 static bool reboot_work(struct managed *object, void *data, GError **error)
@@ -285,7 +282,7 @@ static bool reboot_work(struct managed *object, void *data, GError **error)
 
 void domain_reboot(struct domain *domain, unsigned flags, managed_done done, void *data)
 {
-        run(domain, reboot_work, flags, SHUTDOWN_FLAGS, "Reboot", done, data);
+        run(domain, reboot_work, flags, ops_of(domain)->shutdown_modes, "Reboot", done, data);
 }
 
 static bool reset_work(struct managed *object, void *data, GError **error)

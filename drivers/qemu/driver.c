@@ -31,10 +31,6 @@
 
 #define GRACE_MS 10000
 
-/* virDomainShutdownFlagValues and virDomainRebootFlagValues */
-#define BY_ACPI  1
-#define BY_AGENT 2
-
 static struct qemu_driver *qemu_of(struct domain_driver *driver)
 {
         return (struct qemu_driver *)driver;
@@ -237,10 +233,7 @@ static bool reset(struct domain *domain, GError **error)
 
 static bool check_mode(const struct domain *domain, unsigned mode, GError **error)
 {
-        if (mode & ~(unsigned)(BY_ACPI | BY_AGENT))
-                return error_set(error, ERROR_FROM_QEMU, ERROR_INVALID_ARG, "unsupported flags (0x%x)",
-                                 mode & ~(unsigned)(BY_ACPI | BY_AGENT));
-        if (mode == BY_AGENT)
+        if (mode == DOMAIN_SHUTDOWN_BY_AGENT)
                 return error_set(error, ERROR_FROM_QEMU, ERROR_AGENT_UNRESPONSIVE,
                                  "the guest agent of %s is not connected", guest_of(domain)->who);
         return true;
@@ -331,6 +324,7 @@ static bool undefine(struct domain *domain, const struct domain_def *def, unsign
 static const struct domain_driver_ops qemu_ops = {
         .name = "QEMU",
         .scheduler = "posix",
+        .shutdown_modes = DOMAIN_SHUTDOWN_BY_ACPI | DOMAIN_SHUTDOWN_BY_AGENT,
         .prepare = prepare,
         .capabilities = capabilities,
         .domain_capabilities = domain_capabilities,

@@ -42,13 +42,10 @@ static bool refresh(const struct backend_context *context, struct pool_scan *sca
         return directory_refresh(context, scan, error);
 }
 
-static bool remove_target(const struct backend_context *context, unsigned flags, GError **error)
+static bool remove_target(const struct backend_context *context, GError **error)
 {
         const char *path = context->def->path;
 
-        if (flags)
-                return error_set(error, ERROR_FROM_STORAGE, ERROR_INVALID_ARG,
-                                 "unsupported flags (0x%x) in Delete", flags);
         return rmdir(path) == 0 ||
                error_set_errno(error, ERROR_FROM_STORAGE, errno, "failed to remove pool '%s'", path);
 }
@@ -79,9 +76,6 @@ static bool build(const struct backend_context *context, unsigned flags, GError 
         g_autofree char *parent = g_path_get_dirname(path);
         bool made;
 
-        if (flags)
-                return error_set(error, ERROR_FROM_STORAGE, ERROR_INVALID_ARG,
-                                 "unsupported flags (0x%x) in Build", flags);
         if (g_mkdir_with_parents(parent, 0755) < 0)
                 return error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot create path '%s'", parent);
         made = mkdir(path, 0700) == 0;
@@ -94,6 +88,7 @@ static bool build(const struct backend_context *context, unsigned flags, GError 
 
 const struct backend backend_dir = {
         .type = POOL_DIR,
+        .flags = { DIRECTORY_FLAGS },
         .check = check,
         .start = start,
         .stop = stop,

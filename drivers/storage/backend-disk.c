@@ -416,9 +416,6 @@ static bool destroy(const struct backend_context *context, const struct volume *
 
         if (!partition)
                 return false;
-        if (flags)
-                return error_set(error, ERROR_FROM_STORAGE, ERROR_INVALID_ARG, "unsupported flags (0x%x)",
-                                 flags);
         if (partition->kind == PARTITION_EXTENDED && has_logical(table))
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID,
                                  "extended partition '%s' has logical partitions in it", volume->name);
@@ -442,6 +439,7 @@ static bool create_copy(const struct backend_context *context, struct volume *vo
 
 const struct backend backend_disk = {
         .type = POOL_DISK,
+        .flags = { .build = POOL_BUILD_OVERWRITE | POOL_BUILD_NO_OVERWRITE },
         .check_def = check_def,
         .check = check,
         .start = start,

@@ -125,21 +125,17 @@ static bool make_file_system(const struct backend_context *context, unsigned fla
 /* Without a word about overwriting only the mount point is made, as libvirt does. */
 static bool build(const struct backend_context *context, unsigned flags, GError **error)
 {
-        unsigned overwrite = flags & (POOL_BUILD_OVERWRITE | POOL_BUILD_NO_OVERWRITE);
-
-        if (overwrite && !make_file_system(context, flags, error))
-                return false;
-        return backend_dir.build(context, flags & ~(unsigned)(POOL_BUILD_OVERWRITE | POOL_BUILD_NO_OVERWRITE),
-                                 error);
+        return (!flags || make_file_system(context, flags, error)) && backend_dir.build(context, 0, error);
 }
 
-static bool remove_target(const struct backend_context *context, unsigned flags, GError **error)
+static bool remove_target(const struct backend_context *context, GError **error)
 {
-        return backend_dir.remove(context, flags, error);
+        return backend_dir.remove(context, error);
 }
 
 const struct backend backend_fs = {
         .type = POOL_FS,
+        .flags = { DIRECTORY_FLAGS, .build = POOL_BUILD_OVERWRITE | POOL_BUILD_NO_OVERWRITE },
         .check_def = check_def,
         .check = check,
         .start = start,

@@ -18,7 +18,6 @@
 #include <sys/stat.h>
 
 /* virStorageVolDeleteFlags */
-#define DELETE_WITH_SNAPSHOTS 2u
 
 static const char *group_of(const struct backend_context *context)
 {
@@ -122,14 +121,11 @@ static bool build(const struct backend_context *context, unsigned flags, GError 
         return false;
 }
 
-static bool remove_group(const struct backend_context *context, unsigned flags, GError **error)
+static bool remove_group(const struct backend_context *context, GError **error)
 {
         const struct pool_source *source = &context->def->source;
         const char *const argv[] = { "vgremove", "--yes", "--force", "--", group_of(context), NULL };
 
-        if (flags)
-                return error_set(error, ERROR_FROM_STORAGE, ERROR_INVALID_ARG, "unsupported flags (0x%x)",
-                                 flags);
         if (!tool_run(context->lane, argv, error))
                 return false;
         for (unsigned i = 0; i < source->n_devices; i++) {
@@ -441,13 +437,10 @@ static bool destroy(const struct backend_context *context, const struct volume *
 {
         g_autoptr(GPtrArray) volumes = NULL;
 
-        if (flags & ~DELETE_WITH_SNAPSHOTS)
-                return error_set(error, ERROR_FROM_STORAGE, ERROR_INVALID_ARG, "unsupported flags (0x%x)",
-                                 flags);
         volumes = lvm_read_volumes(context->lane, group_of(context), error);
         if (!volumes)
                 return false;
-        if (!(flags & DELETE_WITH_SNAPSHOTS) && !check_snapshots(volumes, volume->name, error))
+        if (!(flags & VOLUME_DELETE_WITH_SNAPSHOTS) && !check_snapshots(volumes, volume->name, error))
                 return false;
         return run_lvremove(context, volume->name, error);
 }
@@ -488,6 +481,9 @@ static bool resize(const struct backend_context *context, const struct volume *v
 
 const struct backend backend_logical = {
         .type = POOL_LOGICAL,
+        .flags = { .build = POOL_BUILD_OVERWRITE | POOL_BUILD_NO_OVERWRITE,
+                   .destroy = VOLUME_DELETE_WITH_SNAPSHOTS,
+                   .resize = VOLUME_RESIZE_ALLOCATE | VOLUME_RESIZE_SHRINK },
         .check_def = check_def,
         .check = check,
         .start = start,

@@ -232,9 +232,9 @@ static bool find(const struct backend_context *context, bool has_source, GPtrArr
         return true;
 }
 
-static bool remove_target(const struct backend_context *context, unsigned flags, GError **error)
+static bool remove_target(const struct backend_context *context, GError **error)
 {
-        return backend_dir.remove(context, flags, error);
+        return backend_dir.remove(context, error);
 }
 
 /* ---- what touches the mount: only when the server answers, as a thread that waits for it cannot be got back
@@ -303,6 +303,7 @@ static bool stat_volume(const struct backend_context *context, const struct volu
 
 const struct backend backend_netfs = {
         .type = POOL_NETFS,
+        .flags = { DIRECTORY_FLAGS },
         .check_def = check_def,
         .check = check,
         .start = start,

@@ -19,7 +19,6 @@
 #define ANSWER_TIMEOUT 30
 
 /* virStorageVolDeleteFlags */
-#define DELETE_WITH_SNAPSHOTS 2u
 
 static const char *pool_of(const struct backend_context *context)
 {
@@ -320,14 +319,11 @@ static bool destroy(const struct backend_context *context, const struct volume *
         const char *const words[] = { volume->path, NULL };
         COMMAND purge = command_of(context, "rbd");
 
-        if (flags & ~DELETE_WITH_SNAPSHOTS)
-                return error_set(error, ERROR_FROM_STORAGE, ERROR_INVALID_ARG, "unsupported flags (0x%x)",
-                                 flags);
         purge.argv[purge.n++] = "snap";
         purge.argv[purge.n++] = "purge";
         purge.argv[purge.n++] = "--no-progress";
         purge.argv[purge.n++] = volume->path;
-        if ((flags & DELETE_WITH_SNAPSHOTS) && !tool_run(context->lane, purge.argv, error))
+        if ((flags & VOLUME_DELETE_WITH_SNAPSHOTS) && !tool_run(context->lane, purge.argv, error))
                 return false;
         return run_rbd(context, "rm", words, TOOL_TIMEOUT_MS, error);
 }
@@ -370,6 +366,7 @@ static bool create_copy(const struct backend_context *context, struct volume *vo
 
 const struct backend backend_rbd = {
         .type = POOL_RBD,
+        .flags = { .destroy = VOLUME_DELETE_WITH_SNAPSHOTS, .resize = VOLUME_RESIZE_SHRINK },
         .check_def = check_def,
         .check = check,
         .start = start,

@@ -19,7 +19,6 @@
 #define GRAIN ((uint64_t)128 * 1024)
 
 /* virStorageVolDeleteFlags */
-#define DELETE_WITH_SNAPSHOTS 2u
 
 static const char *dataset_of(const struct backend_context *context)
 {
@@ -92,13 +91,10 @@ static bool build(const struct backend_context *context, unsigned flags, GError 
         return tool_run(context->lane, argv, error);
 }
 
-static bool remove_pool(const struct backend_context *context, unsigned flags, GError **error)
+static bool remove_pool(const struct backend_context *context, GError **error)
 {
         const char *const argv[] = { "zpool", "destroy", dataset_of(context), NULL };
 
-        if (flags)
-                return error_set(error, ERROR_FROM_STORAGE, ERROR_INVALID_ARG, "unsupported flags (0x%x)",
-                                 flags);
         if (strchr(dataset_of(context), '/'))
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_CONFIG_UNSUPPORTED,
                                  "'%s' is a part of a ZFS pool, which is not removed with it",
@@ -205,7 +201,7 @@ static bool run_destroy(const struct backend_context *context, const char *name,
         const char *const plain[] = { "zfs", "destroy", full, NULL };
         const char *const deep[] = { "zfs", "destroy", "-r", full, NULL };
 
-        return tool_run(context->lane, flags & DELETE_WITH_SNAPSHOTS ? deep : plain, error);
+        return tool_run(context->lane, flags & VOLUME_DELETE_WITH_SNAPSHOTS ? deep : plain, error);
 }
 
 static bool create(const struct backend_context *context, struct volume *volume, unsigned flags,
@@ -237,9 +233,6 @@ static bool create_copy(const struct backend_context *context, struct volume *vo
 static bool destroy(const struct backend_context *context, const struct volume *volume, unsigned flags,
                     GError **error)
 {
-        if (flags & ~DELETE_WITH_SNAPSHOTS)
-                return error_set(error, ERROR_FROM_STORAGE, ERROR_INVALID_ARG, "unsupported flags (0x%x)",
-                                 flags);
         return run_destroy(context, volume->name, flags, error);
 }
 
@@ -255,6 +248,9 @@ static bool resize(const struct backend_context *context, const struct volume *v
 
 const struct backend backend_zfs = {
         .type = POOL_ZFS,
+        .flags = { .build = POOL_BUILD_OVERWRITE | POOL_BUILD_NO_OVERWRITE,
+                   .destroy = VOLUME_DELETE_WITH_SNAPSHOTS,
+                   .resize = VOLUME_RESIZE_SHRINK },
         .check_def = check_def,
         .check = check,
         .start = start,

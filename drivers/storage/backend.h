@@ -55,6 +55,12 @@ enum volume_create_flags {
         VOLUME_CREATE_VALIDATE = 4,
 };
 
+/* virStorageVolDeleteFlags */
+enum volume_delete_flags {
+        VOLUME_DELETE_ZEROED = 1,
+        VOLUME_DELETE_WITH_SNAPSHOTS = 2,
+};
+
 /* virStorageVolResizeFlags */
 enum volume_resize_flags {
         VOLUME_RESIZE_ALLOCATE = 1,
@@ -87,8 +93,18 @@ struct pool_scan {
         const struct volume_set *before; /* borrowed; the last scan's, as a cache; may be NULL */
 };
 
+/* The flags that a type knows beside none, per operation: the model refuses all others (flags_check()). */
+struct backend_flags {
+        unsigned build;   /* pool_build_flags */
+        unsigned create;  /* volume_create_flags */
+        unsigned clone;   /* likewise */
+        unsigned destroy; /* volume_delete_flags */
+        unsigned resize;  /* volume_resize_flags */
+};
+
 struct backend {
         enum pool_type type;
+        struct backend_flags flags;
         /* Nothing takes long: all is done in the pool's lane, with live, and no jobs are made. */
         bool immediate;
         /* At define: is everything there that this type needs? May be NULL. Loop or lane, no I/O. */
@@ -108,16 +124,14 @@ struct backend {
         bool (*stop)(const struct backend_context *context, GError **error);
         /* Frees *live and leaves the storage as it is: the agent ends. NULL: there is no live state. */
         void (*forget)(const struct backend_context *context);
-        /* Removes the storage itself of an inactive pool. NULL: not supported. flags:
-         * virStoragePoolDeleteFlags. */
-        bool (*remove)(const struct backend_context *context, unsigned flags, GError **error);
+        /* Removes the storage itself of an inactive pool. NULL: not supported. */
+        bool (*remove)(const struct backend_context *context, GError **error);
         /* Fills in scan. One volume that cannot be read is left out, see backend_left_out(). */
         bool (*refresh)(const struct backend_context *context, struct pool_scan *scan, GError **error);
 
         /* ---- in a job's lane; pool inactive ---- */
 
-        /* Makes the storage (mkdir, mkfs, vgcreate); flags: pool_build_flags, checked. NULL: not supported.
-         */
+        /* Makes the storage (mkdir, mkfs, vgcreate). NULL: not supported. */
         bool (*build)(const struct backend_context *context, unsigned flags, GError **error);
 
         /* ---- in a job's lane; no pool needed ---- */
@@ -141,7 +155,6 @@ struct backend {
                         bool *slow, GError **error);
         /*
          * Makes the volume, whole or not at all. Pool's lane or a job's (see prepare). It may adjust *volume.
-         * flags: volume_create_flags.
          */
         bool (*create)(const struct backend_context *context, struct volume *volume, unsigned flags,
                        GError **error);
@@ -149,7 +162,7 @@ struct backend {
          * lane. */
         bool (*clone)(const struct backend_context *context, struct volume *volume,
                       const struct volume *source, unsigned flags, GError **error);
-        /* Pool's lane. flags: virStorageVolDeleteFlags (ZEROED 1, WITH_SNAPSHOTS 2). */
+        /* Pool's lane. */
         bool (*destroy)(const struct backend_context *context, const struct volume *volume, unsigned flags,
                         GError **error);
         /* Job's lane; capacity absolute in bytes, checked against SHRINK. */

@@ -107,7 +107,7 @@ static bool build_begin(struct storage_operation *op, GError **error)
         if (!backend->build)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
                                  "pool does not support pool build");
-        return true;
+        return storage_check_flags(op->flags, backend->flags.build, "Build", error);
 }
 
 static bool build_work(struct storage_operation *op, const struct backend_context *context, GError **error)

@@ -418,9 +418,6 @@ bool directory_destroy(const struct backend_context *context, const struct volum
 {
         CLEANUP_FD int directory_fd = -1;
 
-        if (flags)
-                return error_set(error, ERROR_FROM_STORAGE, ERROR_INVALID_ARG,
-                                 "unsupported flags (0x%x) in Delete", flags);
         directory_fd = directory_open(context, error);
         if (directory_fd < 0)
                 return false;

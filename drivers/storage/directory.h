@@ -27,6 +27,12 @@ bool directory_stat(const struct backend_context *context, const struct volume *
 
 /* ---- directory-volume.c ---- */
 
+/* What volumes that are files know, for struct backend_flags. */
+#define DIRECTORY_FLAGS                                                                                      \
+        .create = VOLUME_CREATE_PREALLOC_METADATA,                                                           \
+        .clone = VOLUME_CREATE_PREALLOC_METADATA | VOLUME_CREATE_REFLINK,                                    \
+        .resize = VOLUME_RESIZE_ALLOCATE | VOLUME_RESIZE_SHRINK
+
 bool directory_prepare(const struct backend_context *context, struct volume *volume, unsigned flags,
                        bool *slow, GError **error);
 bool directory_create(const struct backend_context *context, struct volume *volume, unsigned flags,

@@ -192,7 +192,6 @@ void storage_pool_refresh(struct storage_pool *pool, unsigned flags, managed_don
 
 static bool delete_work(struct managed *object, void *data, GError **error)
 {
-        const unsigned *flags = data;
         struct storage_pool *pool = storage_pool_from(object);
         const struct backend *backend;
         struct backend_context context;
@@ -208,23 +207,18 @@ static bool delete_work(struct managed *object, void *data, GError **error)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
                                  "pool does not support pool deletion");
         storage_pool_get_context(pool, pool->base.lane, NULL, def, NULL, &context);
-        if (!backend->remove(&context, *flags, error))
+        if (!backend->remove(&context, error))
                 return false;
         managed_emit(object, managed_event_new(STORAGE_POOL_EVENT_DELETED, 0));
         return true;
 }
 
-#define DELETE_ZEROED 1
-
 void storage_pool_delete(struct storage_pool *pool, unsigned flags, managed_done done, void *data)
 {
-        struct managed_task task = { .work = delete_work };
         GError *error = NULL;
 
-        if (!storage_check_flags(flags, DELETE_ZEROED, "Delete", &error)) {
+        if (storage_check_flags(flags, 0, "Delete", &error))
+                managed_run(&pool->base, MANAGED_IN_TURN, delete_work, done, data);
+        else
                 managed_fail(error, done, data);
-                return;
-        }
-        task.args = g_memdup2(&flags, sizeof(flags));
-        managed_run_task(&pool->base, &task, done, data);
 }

@@ -4,6 +4,7 @@
  * nothing else. Operations run in the pool's lane; live is what the pool holds, also while it is inactive.
  */
 #include "base/lane.h"
+#include "drivers/storage/directory.h"
 #include "drivers/storage/model.h"
 
 #include <string.h>
@@ -129,7 +130,7 @@ static bool wipe(const struct backend_context *context, const struct volume *vol
         return true;
 }
 
-static bool remove_pool(const struct backend_context *context, unsigned flags, GError **error)
+static bool remove_pool(const struct backend_context *context, GError **error)
 {
         return true;
 }
@@ -141,6 +142,9 @@ static bool find(const struct backend_context *context, bool has_source, GPtrArr
 
 static const struct backend backend_test = {
         .immediate = true,
+        /* What would be there already, be allocated or overwritten: in memory all of that comes to the same.
+         */
+        .flags = { .build = POOL_BUILD_OVERWRITE | POOL_BUILD_NO_OVERWRITE, DIRECTORY_FLAGS },
         .start = succeed,
         .stop = succeed,
         .forget = forget,

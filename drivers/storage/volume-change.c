@@ -146,9 +146,6 @@ static struct storage_operation *on_volume(const struct storage_operation_steps 
 
 /* ---- delete ---- */
 
-#define DELETE_ZEROED         1
-#define DELETE_WITH_SNAPSHOTS 2
-
 static bool delete_begin(struct storage_operation *op, GError **error)
 {
         const struct backend *backend = storage_operation_get_backend(op);
@@ -159,6 +156,8 @@ static bool delete_begin(struct storage_operation *op, GError **error)
         if (!backend->destroy)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
                                  "storage pool does not support vol deletion");
+        if (!storage_check_flags(op->flags, backend->flags.destroy, "Delete", error))
+                return false;
         storage_operation_get_lane_context(op, &context);
         op->finished = true;
         return backend->destroy(&context, op->volume, op->flags, error) &&
@@ -173,8 +172,9 @@ static const struct storage_operation_steps delete_steps = {
 void storage_volume_delete(struct storage *storage, struct volume *volume, unsigned flags,
                            storage_volume_done done, void *data)
 {
-        struct storage_operation *op = on_volume(&delete_steps, storage, volume, flags,
-                                                 DELETE_ZEROED | DELETE_WITH_SNAPSHOTS, "Delete", done, data);
+        struct storage_operation *op =
+                on_volume(&delete_steps, storage, volume, flags,
+                          VOLUME_DELETE_ZEROED | VOLUME_DELETE_WITH_SNAPSHOTS, "Delete", done, data);
 
         if (op)
                 storage_operation_run(op);
@@ -214,12 +214,15 @@ static bool resize_check(struct storage_operation *op, GError **error)
 
 static bool resize_begin(struct storage_operation *op, GError **error)
 {
+        const struct backend *backend = storage_operation_get_backend(op);
+
         if (!storage_operation_find_volume(op, error))
                 return false;
-        if (!storage_operation_get_backend(op)->resize)
+        if (!backend->resize)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
                                  "storage pool does not support changing of volume capacity");
-        if (!resize_check(op, error))
+        if (!storage_check_flags(op->flags, backend->flags.resize | VOLUME_RESIZE_DELTA, "Resize", error) ||
+            !resize_check(op, error))
                 return false;
         if (op->volume->encryption.format)
                 volume_copy_secret_ref(op->volume, &op->secret_ref);

@@ -69,7 +69,9 @@ static bool create_begin(struct storage_operation *op, GError **error)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
                                  "storage pool does not support volume creation");
         storage_operation_get_lane_context(op, &context);
-        if (!parse_volume(op, error) || !backend->prepare(&context, op->volume, op->flags, &slow, error))
+        if (!storage_check_flags(op->flags, backend->flags.create | VOLUME_CREATE_VALIDATE,
+                                 "StorageVolCreateXML", error) ||
+            !parse_volume(op, error) || !backend->prepare(&context, op->volume, op->flags, &slow, error))
                 return false;
         if (slow || op->volume->encryption.format) {
                 storage_volume_hold(op->pool, op->name);
@@ -118,7 +120,9 @@ static bool clone_begin(struct storage_operation *op, GError **error)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
                                  "storage pool does not support volume creation from an existing volume");
         storage_operation_get_lane_context(op, &context);
-        if (!parse_volume(op, error) || !backend->prepare(&context, op->volume, op->flags, &slow, error))
+        if (!storage_check_flags(op->flags, backend->flags.clone | VOLUME_CREATE_VALIDATE,
+                                 "StorageVolCreateXMLFrom", error) ||
+            !parse_volume(op, error) || !backend->prepare(&context, op->volume, op->flags, &slow, error))
                 return false;
         if (op->source->encryption.format)
                 volume_copy_secret_ref(op->source, &op->source_secret_ref);

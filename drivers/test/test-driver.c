@@ -161,6 +161,7 @@ static void live_free(struct domain *domain)
 static const struct domain_driver_ops test_ops = {
         .name = "Test",
         .scheduler = "fair",
+        .shutdown_modes = DOMAIN_SHUTDOWN_MODES,
         .prepare = prepare,
         .capabilities = capabilities,
         .domain_capabilities = domain_capabilities,

@@ -117,6 +117,7 @@ static bool undefine(struct domain *domain, const struct domain_def *def, unsign
 static const struct domain_driver_ops fake_ops = {
         .name = "Fake",
         .scheduler = "fair",
+        .shutdown_modes = DOMAIN_SHUTDOWN_MODES,
         .prepare = prepare,
         .start = start,
         .stop = stop,

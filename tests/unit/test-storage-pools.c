@@ -16,6 +16,11 @@ START_TEST(test_life)
 
         refuse(CALL(storage_pool_create, pool, 0), "cannot open directory");
         refuse(CALL(storage_pool_destroy, pool), "storage pool 'a' is not active");
+        /* A directory has nothing to overwrite, and nobody repairs one. */
+        refuse(CALL(storage_pool_build, pool, POOL_BUILD_OVERWRITE),
+               "unsupported flags (0x8) in function Build");
+        refuse(CALL(storage_pool_build, pool, POOL_BUILD_REPAIR),
+               "unsupported flags (0x1) in function Build");
         expect(CALL(storage_pool_build, pool, 0));
         expect(CALL(storage_pool_create, pool, 0));
         refuse(CALL(storage_pool_create, pool, 0), "storage pool 'a' is already active");
@@ -28,6 +33,7 @@ START_TEST(test_life)
         expect(CALL(storage_pool_refresh, pool, 0));
         refuse(CALL(storage_pool_refresh, pool, 4), "unsupported flags (0x4)");
         expect(CALL(storage_pool_destroy, pool));
+        refuse(CALL(storage_pool_delete, pool, 1), "unsupported flags (0x1) in function Delete");
         expect(CALL(storage_pool_delete, pool, 0));
         expect(CALL(storage_pool_undefine, pool));
         ck_assert_ptr_null(storage_pool_lookup_name(storage, "a", NULL));

@@ -39,6 +39,30 @@ START_TEST(test_raw)
 }
 END_TEST
 
+/* What one type of storage knows, another does not: it says so, and does not do half of what was asked. */
+START_TEST(test_flags_of_others)
+{
+        struct storage_pool *pool = make_pool("a");
+        const char *xml = "<volume><name>b</name><capacity>1024</capacity></volume>";
+        struct volume *volume =
+                make(pool, "<volume><name>a</name><capacity unit='KiB'>4</capacity></volume>");
+
+        refuse(CALL_VOLUME(storage_volume_create_xml, pool, xml, VOLUME_CREATE_REFLINK),
+               "unsupported flags (0x2) in function StorageVolCreateXML");
+        refuse(CALL_VOLUME(storage_volume_delete, storage, volume, VOLUME_DELETE_WITH_SNAPSHOTS),
+               "unsupported flags (0x2) in function Delete");
+        refuse(CALL_VOLUME(storage_volume_resize, storage, volume, 8192, 8),
+               "unsupported flags (0x8) in function Resize");
+        ck_assert_uint_eq(find(pool, "a")->capacity, 4096);
+        ck_assert_uint_eq(count_entries(pool), 1);
+        /* Logical volumes: no metadata to make beforehand, no shared extents; their snapshots can go along.
+         */
+        ck_assert_uint_eq(backend_logical.flags.create, 0);
+        ck_assert_uint_eq(backend_logical.flags.clone, 0);
+        ck_assert_uint_eq(backend_logical.flags.destroy, VOLUME_DELETE_WITH_SNAPSHOTS);
+}
+END_TEST
+
 START_TEST(test_refused)
 {
         struct storage_pool *pool = make_pool("a");
@@ -730,10 +754,10 @@ START_TEST(test_memory)
 }
 END_TEST
 
-CHECK_MAIN_FIXTURE("storage-volumes", setup, teardown, test_raw, test_refused, test_two_at_once, test_images,
-                   test_qcow2_features, test_clone, test_clone_of_hostile_header, test_raw_stays_raw,
-                   test_resize, test_resize_to_odd_sizes, test_resize_of_what_has_grown,
-                   test_resize_that_fails, test_clone_of_sparse, test_wipe, test_wipe_by_pattern,
-                   test_cancelled_clone, test_job_ends_after_publication, test_left_over,
-                   test_left_over_of_a_zombie, test_streams, test_cancelled_upload_of_a_flood, test_info,
-                   test_memory)
+CHECK_MAIN_FIXTURE("storage-volumes", setup, teardown, test_raw, test_flags_of_others, test_refused,
+                   test_two_at_once, test_images, test_qcow2_features, test_clone,
+                   test_clone_of_hostile_header, test_raw_stays_raw, test_resize, test_resize_to_odd_sizes,
+                   test_resize_of_what_has_grown, test_resize_that_fails, test_clone_of_sparse, test_wipe,
+                   test_wipe_by_pattern, test_cancelled_clone, test_job_ends_after_publication,
+                   test_left_over, test_left_over_of_a_zombie, test_streams, test_cancelled_upload_of_a_flood,
+                   test_info, test_memory)
