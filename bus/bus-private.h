@@ -18,13 +18,11 @@ struct bus {
         uid_t own_uid;
         GPtrArray *connects; /* of struct connect, owned */
         /* loop */
-        GHashTable *callers;               /* unique name -> struct caller, ref */
-        GQueue ready;                      /* struct caller, ref; with calls to serve */
-        GQueue calls;                      /* struct call by its link: being served */
-        bool crowded;                      /* many calls, or a large one, have been waiting */
-        bool serving;                      /* inside dispatch_serve() */
-        struct loop_timer *serve_timer;    /* owned; continues serving */
-        GQueue announcements;              /* struct announcement by its link; see storage-vol-signals.c */
-        struct loop_timer *announce_timer; /* owned; continues them */
+        GHashTable *callers;            /* unique name -> struct caller, ref */
+        GQueue ready;                   /* struct caller, ref; with calls to serve */
+        GQueue calls;                   /* struct call by its link: being served */
+        bool crowded;                   /* many calls, or a large one, have been waiting */
+        bool serving;                   /* inside dispatch_serve() */
+        struct loop_timer *serve_timer; /* owned; continues serving */
         bool stopping;
 };

@@ -4,17 +4,18 @@
  */
 #include "bus/bus.h"
 
+#include "base/collection.h"
 #include "base/job.h"
 #include "base/registry.h"
 #include "bus/bus-private.h"
 #include "bus/call.h"
 #include "bus/caller.h"
+#include "bus/collected-object.h"
 #include "bus/dispatch.h"
 #include "bus/job.h"
 #include "bus/object-manager.h"
 #include "bus/owner.h"
 #include "bus/signal.h"
-#include "bus/storage-vol.h"
 #include "drivers/domain/domain.h"
 
 #include <unistd.h>
@@ -41,10 +42,20 @@ static void on_serve(void *data)
         dispatch_serve(data);
 }
 
+static void resume_branches(const struct connect *connect)
+{
+        for (unsigned i = 0; i < TREE_BRANCH_COUNT; i++)
+                if (connect->branches[i].collection)
+                        collection_resume(connect->branches[i].collection);
+}
+
 static void on_unclogged(void *data)
 {
-        dispatch_serve(data);
-        storage_vol_signals_continue(data);
+        struct bus *bus = data;
+
+        dispatch_serve(bus);
+        for (unsigned i = 0; i < bus->connects->len; i++)
+                resume_branches(g_ptr_array_index(bus->connects, i));
 }
 
 static const struct connection_events events = {
@@ -84,8 +95,6 @@ struct bus *bus_new(struct loop *loop, enum bus_type type)
         g_queue_init(&bus->calls);
         g_queue_init(&bus->ready);
         bus->serve_timer = loop_timer_new(loop, G_MAXINT, dispatch_continue, bus);
-        g_queue_init(&bus->announcements);
-        bus->announce_timer = loop_timer_new(loop, G_MAXINT, storage_vol_signals_continue, bus);
         return bus;
 }
 
@@ -98,6 +107,22 @@ static void report(struct domain_driver *driver, const struct domain *domain, co
         signal_error(connect->bus, connect, path, error);
 }
 
+static void listen(struct branch *branch)
+{
+        if (branch->registry)
+                registry_listen(branch->registry, object_manager_follow, branch);
+        if (branch->collection)
+                collection_listen(branch->collection, &collected_object_follow, branch);
+}
+
+static void stop_listening_to(struct branch *branch)
+{
+        if (branch->registry)
+                registry_unlisten(branch->registry, object_manager_follow, branch);
+        if (branch->collection)
+                collection_unlisten(branch->collection, &collected_object_follow, branch);
+}
+
 void bus_add_connection(struct bus *bus, const struct bus_model *model)
 {
         struct connect *connect = connect_new(bus, model, bus->connects->len);
@@ -106,11 +131,7 @@ void bus_add_connection(struct bus *bus, const struct bus_model *model)
         registry_listen(domain_driver_get_registry(connect->domains), owner_follow, connect);
         domain_driver_set_reporter(connect->domains, report, connect);
         for (unsigned i = 0; i < TREE_BRANCH_COUNT; i++)
-                if (connect->branches[i].registry)
-                        registry_listen(connect->branches[i].registry, object_manager_follow,
-                                        &connect->branches[i]);
-        storage_listen_volumes(connect->storage, storage_vol_signals_follow,
-                               &connect->branches[TREE_VOLUMES]);
+                listen(&connect->branches[i]);
         job_list_listen(connect->jobs, job_follow, &connect->branches[TREE_JOBS]);
 }
 
@@ -145,11 +166,7 @@ static void stop_listening(struct connect *connect)
         registry_unlisten(domain_driver_get_registry(connect->domains), owner_follow, connect);
         domain_driver_set_reporter(connect->domains, NULL, NULL);
         for (unsigned i = 0; i < TREE_BRANCH_COUNT; i++)
-                if (connect->branches[i].registry)
-                        registry_unlisten(connect->branches[i].registry, object_manager_follow,
-                                          &connect->branches[i]);
-        storage_unlisten_volumes(connect->storage, storage_vol_signals_follow,
-                                 &connect->branches[TREE_VOLUMES]);
+                stop_listening_to(&connect->branches[i]);
         job_list_unlisten(connect->jobs, job_follow, &connect->branches[TREE_JOBS]);
 }
 
@@ -161,14 +178,12 @@ void bus_free(struct bus *bus)
                 return;
         for (unsigned i = 0; i < bus->connects->len; i++)
                 stop_listening(g_ptr_array_index(bus->connects, i));
-        storage_vol_signals_end(bus);
         abandon_calls(bus);
         connection_free(bus->connection);
         caller_forget_all(bus);
         while ((caller = g_queue_pop_head(&bus->ready)))
                 caller_unref(caller);
         loop_timer_free(bus->serve_timer);
-        loop_timer_free(bus->announce_timer);
         g_hash_table_unref(bus->callers);
         g_ptr_array_unref(bus->connects);
         g_free(bus);

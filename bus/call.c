@@ -35,7 +35,7 @@ void call_drop_object(struct call *call)
         void *object = g_steal_pointer(&call->target.object);
 
         if (object)
-                call->target.branch->kind->unref(object);
+                call->target.branch->kind->unref(call->target.branch, object);
 }
 
 void call_hold(struct call *call)

@@ -89,7 +89,7 @@ static bool find_object(struct call *call)
                 return true;
         object = branch->kind->find(branch, call->target.element, pending, &error);
         if (object)
-                call->target.object = branch->kind->ref(object);
+                call->target.object = branch->kind->ref(branch, object);
         else
                 call_fail(call, error);
         return object != NULL;

@@ -23,7 +23,7 @@ static void write_objects(GString *text, const struct branch *branch)
 
         for (unsigned i = 0; i < objects->len; i++) {
                 g_string_append(text, "<node name=\"");
-                branch->kind->write_element(g_ptr_array_index(objects, i), text);
+                branch->kind->write_element(branch, g_ptr_array_index(objects, i), text);
                 g_string_append(text, "\"/>");
         }
 }

@@ -35,12 +35,12 @@ static void *find(const struct branch *branch, const char *element, bool pending
 }
 
 /* A call about a job is over when its handler returns, and the job cannot end meanwhile. */
-static void *ref(void *object)
+static void *ref(const struct branch *branch, void *object)
 {
         return object;
 }
 
-static void unref(void *object)
+static void unref(const struct branch *branch, void *object)
 {
 }
 
@@ -49,7 +49,7 @@ static GPtrArray *list(const struct branch *branch)
         return job_list_get_all(branch->connect->jobs);
 }
 
-static void write_element(const void *object, GString *path)
+static void write_element(const struct branch *branch, const void *object, GString *path)
 {
         g_string_append_printf(path, "%u", job_get_id(object));
 }

@@ -25,12 +25,12 @@ void *managed_object_find(const struct branch *branch, const char *element, bool
         return NULL;
 }
 
-void *managed_object_ref(void *object)
+void *managed_object_ref(const struct branch *branch, void *object)
 {
         return managed_ref(object);
 }
 
-void managed_object_unref(void *object)
+void managed_object_unref(const struct branch *branch, void *object)
 {
         managed_unref(object);
 }
@@ -40,7 +40,7 @@ GPtrArray *managed_object_list(const struct branch *branch)
         return registry_list(branch->registry);
 }
 
-void managed_object_write_element(const void *object, GString *path)
+void managed_object_write_element(const struct branch *branch, const void *object, GString *path)
 {
         const struct managed *managed = object;
         char element[OBJECT_PATH_UUID_LENGTH + 1];

@@ -9,10 +9,10 @@
 #include "bus/tree.h"
 
 void *managed_object_find(const struct branch *branch, const char *element, bool pending, GError **error);
-void *managed_object_ref(void *object);
-void managed_object_unref(void *object); /* NULL is fine */
+void *managed_object_ref(const struct branch *branch, void *object);
+void managed_object_unref(const struct branch *branch, void *object); /* NULL is fine */
 GPtrArray *managed_object_list(const struct branch *branch);
-void managed_object_write_element(const void *object, GString *path);
+void managed_object_write_element(const struct branch *branch, const void *object, GString *path);
 
 #define MANAGED_OBJECT_HOOKS                                                                                 \
         .find = managed_object_find, .ref = managed_object_ref, .unref = managed_object_unref,               \

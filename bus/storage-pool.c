@@ -105,7 +105,7 @@ void on_storage_pool_get_xml_desc(struct call *call)
 
 void on_storage_pool_list_storage_volumes(struct call *call)
 {
-        const struct volume_set *set;
+        const struct object_set *set;
         g_autoptr(GError) error = NULL;
         uint32_t flags;
 
@@ -113,7 +113,7 @@ void on_storage_pool_list_storage_volumes(struct call *call)
         set = storage_volume_list(call_get_pool(call), flags, &error);
         if (set)
                 call_reply_objects(call, &call->target.connect->branches[TREE_VOLUMES],
-                                   (const void *const *)set->volumes, set->count);
+                                   (const void *const *)set->objects, set->count);
         else
                 call_fail(call, error);
 }

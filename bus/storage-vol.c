@@ -6,8 +6,8 @@
 #include "bus/storage-vol.h"
 
 #include "bus/call.h"
+#include "bus/collected-object.h"
 #include "bus/interface.h"
-#include "bus/object-path.h"
 #include "introspection/storage-vol.h"
 
 static struct volume *target_get_volume(const struct target *target)
@@ -22,59 +22,38 @@ static struct volume *call_get_volume(const struct call *call)
 
 /* ---- the kind ---- */
 
-static void *find(const struct branch *branch, const char *element, bool pending, GError **error)
+static struct collection *get_collection(const struct connect *connect)
 {
-        g_autofree char *key = object_path_decode(element);
-        g_autofree char *quoted = NULL;
-
-        if (key)
-                return storage_volume_lookup_key(branch->connect->storage, key, error);
-        quoted = error_quote(element);
-        error_set(error, ERROR_FROM_STORAGE, ERROR_NO_STORAGE_VOL,
-                  "no storage vol with matching key: '%s' is not the encoding of one", quoted);
-        return NULL;
+        return storage_get_volumes(connect->storage);
 }
 
-static void *ref(void *object)
+static void *lookup(const struct connect *connect, const char *key, GError **error)
 {
-        return volume_ref(object);
+        return storage_volume_lookup_key(connect->storage, key, error);
 }
 
-static void unref(void *object)
+static uint64_t bit_if(bool changed, enum interface_storage_vol_property property)
 {
-        volume_unref(object);
+        return changed ? UINT64_C(1) << property : 0;
 }
 
-static GPtrArray *list(const struct branch *branch)
+static uint64_t compare(const void *before, const void *after)
 {
-        g_autoptr(GPtrArray) pools = storage_pool_list(branch->connect->storage, 0, NULL);
-        GPtrArray *volumes = g_ptr_array_new();
+        const struct volume *old = before, *new = after;
 
-        for (unsigned i = 0; i < pools->len; i++) {
-                const struct volume_set *set =
-                        storage_pool_get_published(g_ptr_array_index(pools, i))->volumes;
-
-                for (unsigned v = 0; set && v < set->count; v++)
-                        g_ptr_array_add(volumes, set->volumes[v]);
-        }
-        return volumes;
-}
-
-static void write_element(const void *object, GString *path)
-{
-        const struct volume *volume = object;
-
-        object_path_append(path, volume->key);
+        return bit_if(old->allocation != new->allocation, INTERFACE_STORAGE_VOL_PROPERTY_ALLOCATION) |
+               bit_if(old->capacity != new->capacity, INTERFACE_STORAGE_VOL_PROPERTY_CAPACITY) |
+               bit_if(g_strcmp0(old->path, new->path) != 0, INTERFACE_STORAGE_VOL_PROPERTY_PATH);
 }
 
 const struct object_kind storage_vol_object_kind = {
         .branch = "storagevol",
         .interface = &interface_storage_vol,
-        .find = find,
-        .ref = ref,
-        .unref = unref,
-        .list = list,
-        .write_element = write_element,
+        COLLECTED_OBJECT_HOOKS,
+        .get_collection = get_collection,
+        .key = VOLUME_KEY,
+        .lookup = lookup,
+        .compare = compare,
 };
 
 /* ---- properties ---- */

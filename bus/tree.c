@@ -47,6 +47,7 @@ struct connect *connect_new(struct bus *bus, const struct bus_model *model, unsi
                         .connect = connect,
                         .kind = kinds[i],
                         .registry = kinds[i]->get_registry ? kinds[i]->get_registry(connect) : NULL,
+                        .collection = kinds[i]->get_collection ? kinds[i]->get_collection(connect) : NULL,
                 };
         return connect;
 }
@@ -155,7 +156,7 @@ const char *tree_write_path(const struct branch *branch, const void *object, GSt
         g_string_append_c(path, '/');
         g_string_append(path, branch->kind->branch);
         g_string_append_c(path, '/');
-        branch->kind->write_element(object, path);
+        branch->kind->write_element(branch, object, path);
         return path->str;
 }
 

@@ -25,6 +25,7 @@
 struct branch;
 struct bus;
 struct bus_model;
+struct collection;
 struct connect;
 struct domain;
 struct domain_driver;
@@ -37,7 +38,8 @@ struct storage;
 
 /*
  * A kind of object below connections, as the bus shows it. An object is the model's own: what it is behind
- * the pointer only its kind knows. Kinds of managed objects share their hooks, see managed-object.h.
+ * the pointer only its kind knows. Kinds of managed objects share their hooks, and so do those of
+ * collections, see managed-object.h and collected-object.h.
  */
 struct object_kind {
         const char *branch; /* "domain" */
@@ -48,12 +50,23 @@ struct object_kind {
          */
         void *(*find)(const struct branch *branch, const char *element, bool pending, GError **error);
         /* Keeps an object while a call is about it. */
-        void *(*ref)(void *object);
-        void (*unref)(void *object);
+        void *(*ref)(const struct branch *branch, void *object);
+        void (*unref)(const struct branch *branch, void *object);
         /* All objects, borrowed elements; free the array. */
         GPtrArray *(*list)(const struct branch *branch);
         /* Appends the last element of its path. */
-        void (*write_element)(const void *object, GString *path);
+        void (*write_element)(const struct branch *branch, const void *object, GString *path);
+
+        /* ---- objects of a collection only ---- */
+
+        struct collection *(*get_collection)(const struct connect *connect);
+        unsigned key; /* the last element of the path is the encoding of it */
+        /* The object of that key, with the model's error when there is none. */
+        void *(*lookup)(const struct connect *connect, const char *key, GError **error);
+        /* Which properties differ between two descriptions. */
+        uint64_t (*compare)(const void *before, const void *after);
+        /* Sends the signals of its own for an object that came, changed or went, at path. May be NULL. */
+        void (*tell)(const struct branch *branch, const char *path, const void *before, const void *after);
 
         /* ---- managed objects only ---- */
 
@@ -68,7 +81,8 @@ struct object_kind {
 struct branch {
         const struct connect *connect; /* borrowed */
         const struct object_kind *kind;
-        struct registry *registry; /* borrowed; NULL: not of managed objects */
+        struct registry *registry;     /* borrowed; NULL: not of managed objects */
+        struct collection *collection; /* borrowed; NULL: not of a collection */
 };
 
 enum tree_branch {

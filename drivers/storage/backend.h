@@ -90,7 +90,7 @@ struct pool_scan {
         struct storage_permissions
                 permissions;             /* of the target as they are, label NULL; mode -1: not known */
         char *directory;                 /* owned; where the target leads to, see pool_def; NULL: to none */
-        const struct volume_set *before; /* borrowed; the last scan's, as a cache; may be NULL */
+        const struct object_set *before; /* borrowed; the last scan's, as a cache; may be NULL */
 };
 
 /* The flags that a type knows beside none, per operation: the model refuses all others (flags_check()). */

@@ -232,7 +232,7 @@ struct sweep {
         /* const */
         const struct backend_context *context;
         int directory_fd;                /* borrowed */
-        const struct volume_set *before; /* borrowed; NULL: nothing is known */
+        const struct object_set *before; /* borrowed; NULL: nothing is known */
         struct find *finds;              /* borrowed; of the part that is looked at, each has its index */
         /* atomic */
         gint interrupted;
@@ -248,7 +248,7 @@ static void sweep_one(unsigned index, void *data)
                 g_atomic_int_set(&sweep->interrupted, 1);
                 return;
         }
-        look(sweep->context->def, sweep->directory_fd, find->name, volume_set_find(sweep->before, find->name),
+        look(sweep->context->def, sweep->directory_fd, find->name, object_set_find(sweep->before, find->name),
              &find->volume, &find->failure);
 }
 

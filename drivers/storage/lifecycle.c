@@ -138,7 +138,7 @@ void storage_pool_publish_stopped(struct storage_pool *pool)
         storage_pool_forget_changes(pool);
         g_hash_table_remove_all(pool->left_out);
         managed_state_take_active(&state->base, NULL);
-        g_clear_pointer(&state->volumes, volume_set_unref);
+        g_clear_pointer(&state->volumes, object_set_unref);
         state->numbers = (struct pool_numbers){ 0 };
         state->state = STORAGE_POOL_INACTIVE;
         g_clear_pointer(&state->problem, g_free);

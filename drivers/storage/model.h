@@ -5,7 +5,6 @@
 
 #include "base/flags.h"
 #include "base/job.h"
-#include "base/listeners.h"
 #include "drivers/storage/backend.h"
 #include "drivers/storage/storage.h"
 
@@ -21,12 +20,11 @@ struct storage {
         struct pool *pool;             /* borrowed */
         struct job_list *jobs;         /* borrowed */
         char *runtime_dir;             /* owned; NULL: nothing is stored */
-        struct volume_set *no_volumes; /* ref */
+        struct object_set *no_volumes; /* ref */
         const struct backend *backend; /* of all types; NULL: the table's */
         /* loop */
         struct registry *pools;     /* owned */
-        GPtrArray *shown;           /* owned; pools with volumes, borrowed */
-        struct listeners listeners; /* storage_volumes_listener */
+        struct collection *volumes; /* owned; of the active pools */
         struct secrets *secrets;    /* borrowed; NULL: none */
         GPtrArray *claims;          /* of struct definition, borrowed: pools on their way */
         unsigned transfers;         /* uploads and downloads that run */
@@ -55,13 +53,6 @@ static inline bool storage_check_flags(unsigned flags, unsigned allowed, const c
 
 /* Any thread. */
 const struct backend *storage_get_backend(const struct storage *storage, enum pool_type type, GError **error);
-
-/*
- * The volume of any active pool by its key or path; borrowed, NULL when there is none. pool may be NULL, else
- * gets its pool. Loop.
- */
-struct volume *storage_find_volume(const struct storage *storage, enum volume_field field, const char *text,
-                                   struct storage_pool **pool);
 
 /* The value of a secret; ref without uuid and usage: *value NULL and true. Loop. */
 bool storage_get_secret(struct storage *storage, const struct secret_ref *ref, GBytes **value,

@@ -52,7 +52,7 @@ static void answer(struct storage_operation *op, const GError *error)
                 const struct storage_pool_state *state = storage_pool_get_published(op->pool);
 
                 if (!error && op->name && state)
-                        volume = volume_set_find(state->volumes, op->name);
+                        volume = object_set_find(state->volumes, op->name);
                 op->volume_done(op->pool, volume, error, op->data);
         } else if (op->stream_done) {
                 op->stream_done(-1, error, op->data);

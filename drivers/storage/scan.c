@@ -70,7 +70,7 @@ static gboolean was_not_met(gpointer name, gpointer left_out, gpointer pool)
 
 /* ---- scanning ---- */
 
-static void scan_init(struct pool_scan *scan, const struct volume_set *before)
+static void scan_init(struct pool_scan *scan, const struct object_set *before)
 {
         *scan = (struct pool_scan){
                 .volumes = g_ptr_array_new_with_free_func((GDestroyNotify)volume_unref),
@@ -98,8 +98,8 @@ static void take_scan(struct storage_pool_state *state, struct pool_scan *scan)
 
         if (def)
                 managed_state_take_active(&state->base, &def->base);
-        volume_set_unref(state->volumes);
-        state->volumes = volume_set_new(scan->volumes);
+        object_set_unref(state->volumes);
+        state->volumes = object_set_new(&volume_set_kind, scan->volumes);
         state->numbers = scan->numbers;
         state->state = STORAGE_POOL_RUNNING;
         set_problem(state, NULL);
@@ -160,21 +160,22 @@ static bool rescan_one(const struct backend *backend, const struct backend_conte
                        struct storage_pool_state *state, const char *name, const struct volume *known,
                        GError **error)
 {
-        struct volume_set *before = state->volumes;
+        struct object_set *before = state->volumes;
         struct volume *volume = NULL;
 
         if (!backend->probe(context, name, known, &volume, error))
                 return false;
         if (volume)
                 g_hash_table_remove(context->pool->left_out, name);
-        if (volume && volume_set_find(before, name) == volume) {
+        if (volume && object_set_find(before, name) == volume) {
                 volume_unref(volume);
                 return true;
         }
-        if (!volume && !volume_set_find(before, name))
+        if (!volume && !object_set_find(before, name))
                 return true;
-        state->volumes = volume ? volume_set_with(before, volume) : volume_set_without(before, name);
-        volume_set_unref(before);
+        state->volumes = volume ? object_set_with(&volume_set_kind, before, volume)
+                                : object_set_without(&volume_set_kind, before, name);
+        object_set_unref(before);
         volume_unref(volume);
         return true;
 }
@@ -234,7 +235,7 @@ static bool rescan_names(struct storage_pool *pool, GHashTable *names, GError **
         while (good && g_hash_table_iter_next(&iter, &name, NULL)) {
                 if (!storage_volume_is_written(pool, name))
                         good = rescan_one(backend, &context, state, name,
-                                          volume_set_find(state->volumes, name), error);
+                                          object_set_find(state->volumes, name), error);
         }
         good = good && backend->measure(&context, &state->numbers, error);
         if (good && is_news(state, storage_pool_get_current(pool)))

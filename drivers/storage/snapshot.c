@@ -63,7 +63,7 @@ const struct volume *storage_snapshot_find(const struct storage_snapshot *snapsh
                 return NULL;
         }
         *def = pool_def_of(state->active);
-        result = found->volumes ? volume_set_find(found->volumes, volume) : NULL;
+        result = found->volumes ? object_set_find(found->volumes, volume) : NULL;
         if (!result)
                 error_set(error, ERROR_FROM_STORAGE, ERROR_NO_STORAGE_VOL,
                           "no storage vol with matching name '%s' in pool '%s'", volume, pool);

@@ -34,7 +34,7 @@ static void kind_state_copy(struct managed_state *to, const struct managed_state
 {
         struct storage_pool_state *state = (struct storage_pool_state *)to;
 
-        state->volumes = state->volumes ? volume_set_ref(state->volumes) : NULL;
+        state->volumes = state->volumes ? object_set_ref(state->volumes) : NULL;
         state->problem = g_strdup(state->problem);
 }
 
@@ -42,7 +42,7 @@ static void kind_state_clear(struct managed_state *base)
 {
         struct storage_pool_state *state = (struct storage_pool_state *)base;
 
-        volume_set_unref(state->volumes);
+        object_set_unref(state->volumes);
         g_free(state->problem);
 }
 
@@ -91,34 +91,39 @@ const struct managed_kind storage_pool_kind = {
 
 /* ---- volumes on the whole connection ---- */
 
-static struct volume_set *volumes_of(const struct managed_state *state)
+/* A volume is its key; another one may come under its name. */
+static bool is_same_volume(const void *before, const void *after)
 {
-        return state ? ((const struct storage_pool_state *)state)->volumes : NULL;
+        return strcmp(((const struct volume *)before)->key, ((const struct volume *)after)->key) == 0;
 }
 
+static void hold_pool(void *pool)
+{
+        managed_hold(pool);
+}
+
+static void release_pool(void *pool)
+{
+        managed_release(pool);
+}
+
+static const struct collection_kind volume_kind = {
+        .set = &volume_set_kind,
+        .noun = "storage vol",
+        .from = ERROR_FROM_STORAGE,
+        .missing = ERROR_NO_STORAGE_VOL,
+        .is_same = is_same_volume,
+        .hold = hold_pool,
+        .release = release_pool,
+};
+
+/* Before all who listen to pools: what a pool has is there, and told, before the pool's own events. */
 static void follow_volumes(const struct registry_change *change, void *data)
 {
         struct storage *storage = data;
-        struct storage_pool *pool = storage_pool_from(change->object);
-        struct volume_set *before = volumes_of(change->before), *after = volumes_of(change->after);
+        const struct storage_pool_state *after = (const struct storage_pool_state *)change->after;
 
-        if (before == after)
-                return;
-        if (!before)
-                g_ptr_array_add(storage->shown, pool);
-        else if (!after)
-                g_ptr_array_remove(storage->shown, pool);
-        LISTENERS_TELL(&storage->listeners, storage_volumes_listener, pool, before, after);
-}
-
-void storage_listen_volumes(struct storage *storage, storage_volumes_listener listener, void *data)
-{
-        listeners_add(&storage->listeners, LISTENER(listener), data);
-}
-
-void storage_unlisten_volumes(struct storage *storage, storage_volumes_listener listener, void *data)
-{
-        listeners_remove(&storage->listeners, LISTENER(listener), data);
+        collection_show(storage->volumes, change->object, after ? after->volumes : NULL);
 }
 
 /* ---- the storage of a connection ---- */
@@ -133,8 +138,8 @@ struct storage *storage_new(struct loop *loop, struct pool *pool, struct job_lis
         storage->pool = pool;
         storage->jobs = jobs;
         storage->runtime_dir = g_strdup(runtime_dir);
-        storage->shown = g_ptr_array_new();
-        storage->no_volumes = volume_set_new(none);
+        storage->volumes = collection_new(&volume_kind, loop, NULL);
+        storage->no_volumes = object_set_new(&volume_set_kind, none);
         storage->claims = g_ptr_array_new();
         storage->pools = registry_new(&storage_pool_kind, storage, loop, pool, state_dir);
         registry_listen(storage->pools, follow_volumes, storage);
@@ -146,9 +151,8 @@ void storage_free(struct storage *storage)
         if (!storage)
                 return;
         registry_free(storage->pools);
-        g_ptr_array_unref(storage->shown);
-        volume_set_unref(storage->no_volumes);
-        listeners_done(&storage->listeners);
+        collection_free(storage->volumes);
+        object_set_unref(storage->no_volumes);
         g_ptr_array_unref(storage->claims);
         g_free(storage->runtime_dir);
         g_free(storage);
@@ -157,6 +161,11 @@ void storage_free(struct storage *storage)
 struct registry *storage_get_registry(const struct storage *storage)
 {
         return storage->pools;
+}
+
+struct collection *storage_get_volumes(const struct storage *storage)
+{
+        return storage->volumes;
 }
 
 const struct backend *storage_get_backend(const struct storage *storage, enum pool_type type, GError **error)
@@ -263,26 +272,9 @@ char *storage_pool_get_xml(const struct storage_pool *pool, unsigned flags, GErr
 
 /* ---- volumes: lookups ---- */
 
-struct volume *storage_find_volume(const struct storage *storage, enum volume_field field, const char *text,
-                                   struct storage_pool **pool)
-{
-        for (unsigned i = 0; i < storage->shown->len; i++) {
-                struct storage_pool *shown = g_ptr_array_index(storage->shown, i);
-                struct volume *volume =
-                        volume_set_find_by(storage_pool_get_published(shown)->volumes, field, text);
-
-                if (!volume)
-                        continue;
-                if (pool)
-                        *pool = shown;
-                return volume;
-        }
-        return NULL;
-}
-
 struct volume *storage_volume_lookup_key(struct storage *storage, const char *key, GError **error)
 {
-        struct volume *volume = storage_find_volume(storage, VOLUME_KEY, key, NULL);
+        struct volume *volume = collection_find_by(storage->volumes, VOLUME_KEY, key, NULL);
 
         if (!volume) {
                 g_autofree char *quoted = error_quote(key);
@@ -329,10 +321,10 @@ static dev_t find_device(int dev_fd, const char *path)
         return fd >= 0 && fstat(fd, &st) == 0 && S_ISBLK(st.st_mode) ? st.st_rdev : 0;
 }
 
-static struct volume *find_in_set(const struct volume_set *set, int dev_fd, dev_t device)
+static struct volume *find_in_set(const struct object_set *set, int dev_fd, dev_t device)
 {
         for (unsigned i = 0; i < set->count; i++) {
-                struct volume *volume = set->volumes[i];
+                struct volume *volume = set->objects[i];
 
                 if (volume->type == VOLUME_BLOCK && volume->path &&
                     find_device(dev_fd, volume->path) == device)
@@ -346,20 +338,18 @@ static struct volume *find_alias(struct storage *storage, const char *path)
 {
         CLEANUP_FD int dev_fd = open(DEV, O_PATH | O_DIRECTORY | O_CLOEXEC);
         dev_t device = dev_fd >= 0 ? find_device(dev_fd, path) : 0;
+        const struct object_set *set;
         struct volume *volume = NULL;
 
-        for (unsigned i = 0; device && !volume && i < storage->shown->len; i++) {
-                const struct storage_pool *pool = g_ptr_array_index(storage->shown, i);
-
-                volume = find_in_set(storage_pool_get_published(pool)->volumes, dev_fd, device);
-        }
+        for (unsigned n = 0; device && !volume && (set = collection_get_nth(storage->volumes, n, NULL)); n++)
+                volume = find_in_set(set, dev_fd, device);
         return volume;
 }
 
 struct volume *storage_volume_lookup_path(struct storage *storage, const char *path, GError **error)
 {
         g_autofree char *plain = plain_path(path), *quoted = error_quote(path);
-        struct volume *volume = storage_find_volume(storage, VOLUME_PATH, plain, NULL);
+        struct volume *volume = collection_find_by(storage->volumes, VOLUME_PATH, plain, NULL);
 
         if (!volume)
                 volume = find_alias(storage, plain);
@@ -383,7 +373,7 @@ struct volume *storage_volume_lookup_name(struct storage_pool *pool, const char 
 
         if (!check_published_active(pool, error))
                 return NULL;
-        volume = volume_set_find(storage_pool_get_published(pool)->volumes, name);
+        volume = object_set_find(storage_pool_get_published(pool)->volumes, name);
         if (!volume) {
                 g_autofree char *quoted = error_quote(name);
 
@@ -396,18 +386,18 @@ struct volume *storage_volume_lookup_name(struct storage_pool *pool, const char 
 struct storage_pool *storage_volume_get_pool(struct storage *storage, const struct volume *volume,
                                              GError **error)
 {
-        struct storage_pool *pool = NULL;
+        void *pool = NULL;
 
-        storage_find_volume(storage, VOLUME_KEY, volume->key, &pool);
-        if (!pool)
-                error_set(error, ERROR_FROM_STORAGE, ERROR_NO_STORAGE_VOL,
-                          "volume '%s' is in no active storage pool any more", volume->name);
-        return pool;
+        if (collection_find_by(storage->volumes, VOLUME_KEY, volume->key, &pool))
+                return pool;
+        error_set(error, ERROR_FROM_STORAGE, ERROR_NO_STORAGE_VOL,
+                  "volume '%s' is in no active storage pool any more", volume->name);
+        return NULL;
 }
 
-struct volume_set *storage_volume_list(struct storage_pool *pool, unsigned flags, GError **error)
+struct object_set *storage_volume_list(struct storage_pool *pool, unsigned flags, GError **error)
 {
-        struct volume_set *volumes;
+        struct object_set *volumes;
 
         if (!storage_check_flags(flags, 0, "ListStorageVolumes", error) ||
             !check_published_active(pool, error))

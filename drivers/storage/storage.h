@@ -12,6 +12,7 @@
  * connection's job list and answers at its end; the job's object is the pool.
  */
 
+#include "base/collection.h"
 #include "base/loop.h"
 #include "base/registry.h"
 #include "drivers/storage/pool-def.h"
@@ -52,7 +53,7 @@ struct storage_pool_state {
         struct managed_state base;
         enum storage_pool_run_state state; /* of an active pool */
         struct pool_numbers numbers;       /* as of the last scan or change; zero when inactive */
-        struct volume_set *volumes;        /* ref; NULL when inactive or empty */
+        struct object_set *volumes;        /* ref; NULL when inactive or empty */
         char *problem; /* owned; why the pool is INACCESSIBLE or did not come up; NULL: nothing */
 };
 
@@ -107,23 +108,13 @@ bool storage_load(struct storage *storage, GError **error);
  */
 void storage_autostart(struct storage *storage, loop_fn done, void *data);
 
+/* The pools, and the volumes of the active ones, each set shown by its pool (struct storage_pool). */
 struct registry *storage_get_registry(const struct storage *storage);
+struct collection *storage_get_volumes(const struct storage *storage);
 
 /* Where the passphrases, passwords and keys come from; borrowed, outlives it. Without them, what needs one
  * fails. */
 void storage_set_secrets(struct storage *storage, struct secrets *secrets);
-
-/* ---- what listeners of the registry do not see: volumes ---- */
-
-/*
- * A pool shows other volumes than before; what differs, volume_set_walk_next() tells. Either may be NULL.
- * After the swap and before the registry's listeners that were added later than storage_new(). There may be
- * many: a listener that needs more than a turn of the loop holds the pool (managed_hold()).
- */
-typedef void (*storage_volumes_listener)(struct storage_pool *pool, struct volume_set *before,
-                                         struct volume_set *after, void *data);
-void storage_listen_volumes(struct storage *storage, storage_volumes_listener listener, void *data);
-void storage_unlisten_volumes(struct storage *storage, storage_volumes_listener listener, void *data);
 
 /* ---- pools: lookups and lists; borrowed results ---- */
 
@@ -220,7 +211,7 @@ struct volume *storage_volume_lookup_name(struct storage_pool *pool, const char 
 struct storage_pool *storage_volume_get_pool(struct storage *storage, const struct volume *volume,
                                              GError **error);
 /* The set, borrowed; NULL with an error when the pool is inactive; an empty pool gives an empty set. */
-struct volume_set *storage_volume_list(struct storage_pool *pool, unsigned flags, GError **error);
+struct object_set *storage_volume_list(struct storage_pool *pool, unsigned flags, GError **error);
 
 /* ---- volumes: reads ---- */
 

@@ -72,7 +72,7 @@ bool storage_operation_find_volume_to_read(struct storage_operation *op, GError 
 
         if (!storage_pool_require_active(op->pool, error))
                 return false;
-        volume = volume_set_find(storage_pool_get_current(op->pool)->volumes, op->name);
+        volume = object_set_find(storage_pool_get_current(op->pool)->volumes, op->name);
         if (!volume)
                 return storage_volume_refuse_missing(op->name, error);
         if (storage_volume_is_written(op->pool, op->name))

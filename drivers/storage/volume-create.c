@@ -12,7 +12,7 @@
 
 static bool check_name_free(const struct storage_operation *op, const char *name, GError **error)
 {
-        if (!volume_set_find(storage_pool_get_current(op->pool)->volumes, name) &&
+        if (!object_set_find(storage_pool_get_current(op->pool)->volumes, name) &&
             !storage_volume_is_busy(op->pool, name))
                 return true;
         return error_set(error, ERROR_FROM_STORAGE, ERROR_STORAGE_VOL_EXIST, "'%s'", name);
@@ -152,7 +152,7 @@ static bool add_below(GPtrArray *chain, const struct volume *above, struct volum
 
 static struct volume *find_below(const struct storage *storage, const struct volume *above, GError **error)
 {
-        struct volume *below = storage_find_volume(storage, VOLUME_PATH, above->backing.path, NULL);
+        struct volume *below = collection_find_by(storage->volumes, VOLUME_PATH, above->backing.path, NULL);
         g_autofree char *quoted = NULL;
 
         if (below)
@@ -273,7 +273,7 @@ static bool hold_source_work(struct managed *object, void *data, GError **error)
 
         if (!storage_pool_require_active(pool, error))
                 return false;
-        if (!volume_set_find(storage_pool_get_current(pool)->volumes, name))
+        if (!object_set_find(storage_pool_get_current(pool)->volumes, name))
                 return storage_volume_refuse_missing(name, error);
         /* A copy of what is half written is of no use. */
         if (storage_volume_is_written(pool, name))

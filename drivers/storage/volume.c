@@ -209,201 +209,32 @@ bool volume_check_name(const char *name, GError **error)
 
 /* ---- sets ---- */
 
-/* With room for the orders behind the volumes. */
-static struct volume_set *set_alloc(unsigned count)
+static void *kind_ref(void *object)
 {
-        size_t slots = (size_t)count * (1 + VOLUME_FIELD_COUNT);
-        struct volume_set *set = g_malloc(sizeof(*set) + slots * sizeof(gpointer));
-
-        set->refs = 1;
-        set->count = count;
-        for (unsigned f = 0; f < VOLUME_FIELD_COUNT; f++)
-                set->orders[f] = (struct volume_order){ .volumes = set->volumes + (size_t)count * (1 + f) };
-        return set;
+        return volume_ref(object);
 }
 
-static const char *text_of(const struct volume *volume, enum volume_field field)
+static void kind_unref(void *object)
 {
-        return field == VOLUME_KEY ? volume->key : volume->path;
+        volume_unref(object);
 }
 
-static gint compare_texts(gconstpointer a, gconstpointer b, gpointer field)
+static const char *kind_get_name(const void *object)
 {
-        return strcmp(text_of(*(struct volume *const *)a, GPOINTER_TO_UINT(field)),
-                      text_of(*(struct volume *const *)b, GPOINTER_TO_UINT(field)));
+        return ((const struct volume *)object)->name;
 }
 
-/* As files in a directory are. */
-static bool is_in_order(const struct volume_order *order, enum volume_field field)
+static const char *kind_get_key(const void *object, unsigned key)
 {
-        for (unsigned i = 1; i < order->count; i++)
-                if (strcmp(text_of(order->volumes[i - 1], field), text_of(order->volumes[i], field)) > 0)
-                        return false;
-        return true;
+        const struct volume *volume = object;
+
+        return key == VOLUME_KEY ? volume->key : volume->path;
 }
 
-/* The last step of making a set, whose volumes are there. */
-static struct volume_set *put_in_order(struct volume_set *set)
-{
-        for (unsigned f = 0; f < VOLUME_FIELD_COUNT; f++) {
-                struct volume_order *order = &set->orders[f];
-
-                for (unsigned i = 0; i < set->count; i++)
-                        if (text_of(set->volumes[i], f))
-                                order->volumes[order->count++] = set->volumes[i];
-                if (!is_in_order(order, f))
-                        g_qsort_with_data(order->volumes, (int)order->count, sizeof(gpointer), compare_texts,
-                                          GUINT_TO_POINTER(f));
-        }
-        return set;
-}
-
-static gint compare_names(gconstpointer a, gconstpointer b)
-{
-        return strcmp((*(struct volume *const *)a)->name, (*(struct volume *const *)b)->name);
-}
-
-struct volume_set *volume_set_new(GPtrArray *list)
-{
-        struct volume_set *set = set_alloc(list->len);
-        unsigned count = 0;
-
-        g_ptr_array_sort(list, compare_names);
-        for (unsigned i = 0; i < list->len; i++) {
-                struct volume *volume = g_ptr_array_index(list, i);
-
-                if (count && strcmp(set->volumes[count - 1]->name, volume->name) == 0)
-                        continue;
-                set->volumes[count++] = volume_ref(volume);
-        }
-        set->count = count;
-        return put_in_order(set);
-}
-
-struct volume_set *volume_set_ref(struct volume_set *set)
-{
-        g_atomic_int_inc(&set->refs);
-        return set;
-}
-
-void volume_set_unref(struct volume_set *set)
-{
-        if (!set || !g_atomic_int_dec_and_test(&set->refs))
-                return;
-        for (unsigned i = 0; i < set->count; i++)
-                volume_unref(set->volumes[i]);
-        g_free(set);
-}
-
-/* Where name is or would be; true when it is there. */
-static bool search(const struct volume_set *set, const char *name, unsigned *position)
-{
-        unsigned low = 0, high = set ? set->count : 0;
-
-        while (low < high) {
-                unsigned middle = low + (high - low) / 2;
-                int order = strcmp(set->volumes[middle]->name, name);
-
-                if (order == 0) {
-                        *position = middle;
-                        return true;
-                }
-                if (order < 0)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        *position = low;
-        return false;
-}
-
-struct volume *volume_set_find(const struct volume_set *set, const char *name)
-{
-        unsigned position;
-
-        return search(set, name, &position) ? set->volumes[position] : NULL;
-}
-
-struct volume *volume_set_find_by(const struct volume_set *set, enum volume_field field, const char *text)
-{
-        const struct volume_order *order = &set->orders[field];
-        unsigned low = 0, high = order->count;
-
-        while (low < high) {
-                unsigned middle = low + (high - low) / 2;
-
-                if (strcmp(text_of(order->volumes[middle], field), text) < 0)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        if (low < order->count && strcmp(text_of(order->volumes[low], field), text) == 0)
-                return order->volumes[low];
-        return NULL;
-}
-
-static void copy_range(struct volume_set *to, unsigned at, const struct volume_set *from, unsigned start,
-                       unsigned end)
-{
-        for (unsigned i = start; i < end; i++)
-                to->volumes[at++] = volume_ref(from->volumes[i]);
-}
-
-struct volume_set *volume_set_with(const struct volume_set *set, struct volume *volume)
-{
-        unsigned count = set ? set->count : 0, position;
-        bool replaces = search(set, volume->name, &position);
-        struct volume_set *with = set_alloc(count + !replaces);
-
-        copy_range(with, 0, set, 0, position);
-        with->volumes[position] = volume_ref(volume);
-        copy_range(with, position + 1, set, position + replaces, count);
-        return put_in_order(with);
-}
-
-struct volume_set *volume_set_without(const struct volume_set *set, const char *name)
-{
-        unsigned count = set ? set->count : 0, position;
-        bool found = search(set, name, &position);
-        struct volume_set *without = set_alloc(count - found);
-
-        copy_range(without, 0, set, 0, found ? position : count);
-        if (found)
-                copy_range(without, position, set, position + 1, count);
-        return put_in_order(without);
-}
-
-static struct volume *walk_at(const struct volume_set *set, unsigned position)
-{
-        return set && position < set->count ? set->volumes[position] : NULL;
-}
-
-bool volume_set_walk_next(struct volume_set_walk *walk, struct volume **before, struct volume **after)
-{
-        for (;;) {
-                struct volume *old = walk_at(walk->before, walk->n_before);
-                struct volume *new = walk_at(walk->after, walk->n_after);
-                int order = !old ? 1 : !new ? -1 : old == new ? 0 : strcmp(old->name, new->name);
-
-                if (!old && !new)
-                        return false;
-                walk->n_before += (order <= 0);
-                walk->n_after += (order >= 0);
-                *before = order <= 0 ? old : NULL;
-                *after = order >= 0 ? new : NULL;
-                if (*before != *after)
-                        return true;
-        }
-}
-
-void volume_set_diff(const struct volume_set *before, const struct volume_set *after, volume_set_differ fn,
-                     void *data)
-{
-        struct volume_set_walk walk = { .before = before, .after = after };
-        struct volume *old, *new;
-
-        if (before == after)
-                return;
-        while (volume_set_walk_next(&walk, &old, &new))
-                fn(old, new, data);
-}
+const struct object_set_kind volume_set_kind = {
+        .ref = kind_ref,
+        .unref = kind_unref,
+        .get_name = kind_get_name,
+        .n_keys = VOLUME_KEY_COUNT,
+        .get_key = kind_get_key,
+};

@@ -8,6 +8,7 @@
  */
 
 #include "base/cleanup.h"
+#include "base/object-set.h"
 #include "base/uuid.h"
 #include "drivers/storage/pool-def.h"
 
@@ -157,54 +158,13 @@ bool volume_check_name(const char *name, GError **error);
 /* ---- sets ---- */
 
 /* What volumes are found by on a whole connection. */
-enum volume_field {
+enum volume_key {
         VOLUME_KEY,
         VOLUME_PATH,
-        VOLUME_FIELD_COUNT,
+        VOLUME_KEY_COUNT,
 };
 
-/* The volumes of a set that have the field, sorted by it (strcmp()). */
-struct volume_order {
-        unsigned count;
-        struct volume **volumes; /* borrowed from the set */
-};
-
-/* Sorted by name (strcmp()); immutable. */
-struct volume_set {
-        /* atomic */
-        gint refs;
-        /* const */
-        unsigned count;
-        struct volume_order orders[VOLUME_FIELD_COUNT];
-        struct volume *volumes[]; /* refs */
-};
-
-/* Of the volumes in list (struct volume *, refs taken from it); of several with one name the first counts. */
-struct volume_set *volume_set_new(GPtrArray *list);
-struct volume_set *volume_set_ref(struct volume_set *set);
-void volume_set_unref(struct volume_set *set); /* NULL is fine */
-/* Borrowed; NULL when there is none. set may be NULL (empty). */
-struct volume *volume_set_find(const struct volume_set *set, const char *name);
-/* The same by key or path; of several the first by name. */
-struct volume *volume_set_find_by(const struct volume_set *set, enum volume_field field, const char *text);
-/* A new set with volume (ref taken) added or in the place of the one with its name. */
-struct volume_set *volume_set_with(const struct volume_set *set, struct volume *volume);
-struct volume_set *volume_set_without(const struct volume_set *set, const char *name);
-
-/*
- * Which descriptions differ (not the same struct), in order of names; before NULL: added, after NULL:
- * removed. Either set may be NULL.
- */
-typedef void (*volume_set_differ)(struct volume *before, struct volume *after, void *data);
-void volume_set_diff(const struct volume_set *before, const struct volume_set *after, volume_set_differ fn,
-                     void *data);
-
-/* The same step by step: set before and after (borrowed), and call next until it returns false. */
-struct volume_set_walk {
-        const struct volume_set *before, *after;
-        unsigned n_before, n_after; /* walked past */
-};
-bool volume_set_walk_next(struct volume_set_walk *walk, struct volume **before, struct volume **after);
+/* Of sets of volumes: by name, key and path. */
+extern const struct object_set_kind volume_set_kind;
 
 DEFINE_CLEANUP(struct volume, volume_unref);
-DEFINE_CLEANUP(struct volume_set, volume_set_unref);

@@ -41,8 +41,10 @@ static inline void note_change(const struct registry_change *change, void *data)
                 g_string_append_c(events, 'R');
 }
 
-static inline void note_volume(struct volume *before, struct volume *after, void *data)
+static inline void note_volume(void *old, void *new, void *data)
 {
+        const struct volume *before = old, *after = new;
+
         if (before && after && volume_equal(before, after))
                 return;
         g_string_append_printf(events, "%c%s ",
@@ -52,11 +54,7 @@ static inline void note_volume(struct volume *before, struct volume *after, void
                                after ? after->name : before->name);
 }
 
-static inline void note_volumes(struct storage_pool *pool, struct volume_set *before,
-                                struct volume_set *after, void *data)
-{
-        volume_set_diff(before, after, note_volume, data);
-}
+static const struct collection_listener note_volumes = { .tell = note_volume };
 
 static inline void open_storage(void)
 {
@@ -65,7 +63,7 @@ static inline void open_storage(void)
         jobs = job_list_new(loop, threads);
         storage = storage_new(loop, threads, jobs, state, run);
         registry_listen(storage_get_registry(storage), note_change, NULL);
-        storage_listen_volumes(storage, note_volumes, NULL);
+        collection_listen(storage_get_volumes(storage), &note_volumes, NULL);
         ck_assert(storage_load(storage, NULL));
 }
 

@@ -218,41 +218,54 @@ static struct volume *volume(const char *name)
         return made;
 }
 
-static void note(struct volume *before, struct volume *after, void *data)
+/* Which volumes differ, as "before>after ". */
+static void walk(const struct object_set *before, const struct object_set *after, GString *text)
 {
-        g_string_append_printf(data, "%s>%s ", before ? before->name : "", after ? after->name : "");
+        struct object_set_walk walk = { .before = before, .after = after };
+        void *old, *new;
+
+        while (object_set_walk_next(&walk, &old, &new))
+                g_string_append_printf(text, "%s>%s ", old ? ((const struct volume *)old)->name : "",
+                                       new ? ((const struct volume *)new)->name : "");
+}
+
+static const char *find_name(const struct object_set *set, enum volume_key key, const char *text)
+{
+        const struct volume *volume = object_set_find_by(set, key, text);
+
+        return volume ? volume->name : NULL;
 }
 
 START_TEST(test_sets)
 {
         g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func((GDestroyNotify)volume_unref);
         g_autoptr(GString) text = g_string_new(NULL);
-        CLEANUP(volume_set_unref)
-        struct volume_set *set = NULL, *with = NULL, *without = NULL, *replaced = NULL;
+        CLEANUP(object_set_unref)
+        struct object_set *set = NULL, *with = NULL, *without = NULL, *replaced = NULL;
         CLEANUP(volume_unref) struct volume *b = volume("b"), *c = volume("c");
 
         g_ptr_array_add(list, volume("c"));
         g_ptr_array_add(list, volume("a"));
         g_ptr_array_add(list, volume("a"));
-        set = volume_set_new(list);
+        set = object_set_new(&volume_set_kind, list);
         ck_assert_uint_eq(set->count, 2);
-        with = volume_set_with(set, b);
-        ck_assert_ptr_eq(volume_set_find(with, "b"), b);
-        ck_assert_str_eq(with->volumes[1]->name, "b");
-        replaced = volume_set_with(with, c);
+        with = object_set_with(&volume_set_kind, set, b);
+        ck_assert_ptr_eq(object_set_find(with, "b"), b);
+        ck_assert_str_eq(((const struct volume *)with->objects[1])->name, "b");
+        replaced = object_set_with(&volume_set_kind, with, c);
         ck_assert_uint_eq(replaced->count, 3);
-        ck_assert_ptr_eq(volume_set_find(replaced, "c"), c);
-        without = volume_set_without(replaced, "a");
-        ck_assert_ptr_null(volume_set_find(without, "a"));
+        ck_assert_ptr_eq(object_set_find(replaced, "c"), c);
+        without = object_set_without(&volume_set_kind, replaced, "a");
+        ck_assert_ptr_null(object_set_find(without, "a"));
         ck_assert_uint_eq(without->count, 2);
-        volume_set_diff(set, without, note, text);
+        walk(set, without, text);
         ck_assert_str_eq(text->str, "a> >b c>c ");
         g_string_truncate(text, 0);
-        volume_set_diff(NULL, set, note, text);
-        volume_set_diff(set, NULL, note, text);
-        volume_set_diff(set, set, note, text);
+        walk(NULL, set, text);
+        walk(set, NULL, text);
+        walk(set, set, text);
         ck_assert_str_eq(text->str, ">a >c a> c> ");
-        ck_assert(volume_equal(volume_set_find(set, "c"), c));
+        ck_assert(volume_equal(object_set_find(set, "c"), c));
 }
 END_TEST
 
@@ -262,10 +275,10 @@ START_TEST(test_sets_by_key_and_path)
         static const char *const names[] = { "a", "b", "c", "d" }, *const keys[] = { "9", "7", "8", "1" },
                                  *const paths[] = { "/y", NULL, "/x", "/x" };
         g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func((GDestroyNotify)volume_unref);
-        CLEANUP(volume_set_unref) struct volume_set *set = NULL, *without = NULL, *none = NULL;
+        CLEANUP(object_set_unref) struct object_set *set = NULL, *without = NULL, *none = NULL;
 
-        none = volume_set_new(list);
-        ck_assert_ptr_null(volume_set_find_by(none, VOLUME_KEY, "9"));
+        none = object_set_new(&volume_set_kind, list);
+        ck_assert_ptr_null(object_set_find_by(none, VOLUME_KEY, "9"));
         for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
                 struct volume *made = volume(names[i]);
 
@@ -274,16 +287,16 @@ START_TEST(test_sets_by_key_and_path)
                 made->path = g_strdup(paths[i]);
                 g_ptr_array_add(list, made);
         }
-        set = volume_set_new(list);
+        set = object_set_new(&volume_set_kind, list);
         for (unsigned i = 0; i < G_N_ELEMENTS(names); i++)
-                ck_assert_str_eq(volume_set_find_by(set, VOLUME_KEY, keys[i])->name, names[i]);
-        ck_assert_ptr_null(volume_set_find_by(set, VOLUME_KEY, "5"));
-        ck_assert_str_eq(volume_set_find_by(set, VOLUME_PATH, "/y")->name, "a");
-        ck_assert_str_eq(volume_set_find_by(set, VOLUME_PATH, "/x")->name, "c");
-        without = volume_set_without(set, "c");
-        ck_assert_str_eq(volume_set_find_by(without, VOLUME_PATH, "/x")->name, "d");
-        ck_assert_ptr_null(volume_set_find_by(without, VOLUME_KEY, "8"));
-        ck_assert_ptr_null(volume_set_find_by(without, VOLUME_PATH, "/z"));
+                ck_assert_str_eq(find_name(set, VOLUME_KEY, keys[i]), names[i]);
+        ck_assert_ptr_null(object_set_find_by(set, VOLUME_KEY, "5"));
+        ck_assert_str_eq(find_name(set, VOLUME_PATH, "/y"), "a");
+        ck_assert_str_eq(find_name(set, VOLUME_PATH, "/x"), "c");
+        without = object_set_without(&volume_set_kind, set, "c");
+        ck_assert_str_eq(find_name(without, VOLUME_PATH, "/x"), "d");
+        ck_assert_ptr_null(object_set_find_by(without, VOLUME_KEY, "8"));
+        ck_assert_ptr_null(object_set_find_by(without, VOLUME_PATH, "/z"));
 }
 END_TEST
 
