@@ -2,12 +2,15 @@
 #pragma once
 
 /*
- * The steps of domain_normalize() that concern several kinds of device, in the order in which they run; each
- * edits the document that hardware stands for and leaves it consistent. What concerns one kind is in its row
- * (kinds-xml.h). Private to normalize-*-xml.c and address-*-xml.c.
+ * The steps of domain_normalize() that concern no kind of device or several, in the order in which they run;
+ * each edits the document that hardware stands for and leaves it consistent. What concerns one kind is in its
+ * row (kinds-xml.h). Private to normalize-*-xml.c and address-*-xml.c.
  */
 
 #include "drivers/domain/hardware-xml.h"
+
+/* What has a size of memory outside <devices>: all of it in KiB, <memory> and <currentMemory> filled in. */
+bool normalize_memory(const struct hardware *hardware, GError **error);
 
 /* Addresses on disk controllers; may add controllers. */
 bool address_drives(struct hardware *hardware, GError **error);

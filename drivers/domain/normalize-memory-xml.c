@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Normalisation of the guest's memory: sizes, NUMA cells, limits. No state; any thread.
+ */
+#include "drivers/domain/normalize-steps-xml.h"
+
+#include "base/error.h"
+#include "base/units.h"
+
+/* ---- sizes ---- */
+
+static bool refuse_size(const xmlNode *node, uint64_t value, const char *unit, uint64_t default_unit,
+                        GError **error)
+{
+        g_autofree char *quoted = error_quote(unit);
+        uint64_t bytes;
+
+        if (!units_scale(0, unit, default_unit, 0, &bytes, NULL))
+                return xml_error(error, node, "unknown unit '%s': expected " UNITS_NAMES, quoted);
+        return xml_error(error, node,
+                         "a size of %" G_GUINT64_FORMAT " %s is more than the limit of %" G_GUINT64_FORMAT
+                         " KiB",
+                         value, unit && *unit ? quoted : "KiB", DOMAIN_MEMORY_KIB_MAX);
+}
+
+/* Rewrites a size (the attribute attr, or the text when it is NULL) in KiB; an empty or absent one gives 0.
+ */
+static bool scale_to_kib(xmlNode *node, const char *attr, uint64_t default_unit, uint64_t *kib,
+                         GError **error)
+{
+        uint64_t value = 0, bytes;
+        const char *unit = hardware_peek(node, "unit");
+        g_autofree char *text = NULL;
+
+        if ((attr || *hardware_peek_text(node)) && !xml_get_uint64(node, attr, &value, error))
+                return false;
+        if (!units_scale(value, unit, default_unit, DOMAIN_MEMORY_KIB_MAX * 1024, &bytes, NULL))
+                return refuse_size(node, value, unit, default_unit, error);
+        *kib = bytes / 1024 + (bytes % 1024 != 0);
+        text = g_strdup_printf("%" G_GUINT64_FORMAT, *kib);
+        if (attr && !hardware_is(node, attr, text))
+                xml_set_attr(node, attr, text);
+        else if (!attr && strcmp(hardware_peek_text(node), text) != 0)
+                xml_set_text(node, text);
+        if (!unit || strcmp(unit, "KiB") != 0)
+                xml_set_attr(node, "unit", "KiB");
+        return true;
+}
+
+static bool scale_children(xmlNode *parent, const char *const names[], GError **error)
+{
+        uint64_t kib;
+
+        XML_FOREACH_CHILD (node, parent) {
+                if (g_strv_contains(names, (const char *)node->name) &&
+                    !scale_to_kib(node, NULL, 1024, &kib, error))
+                        return false;
+        }
+        return true;
+}
+
+/* The guest's memory is that of its NUMA cells where there are some. */
+static bool sum_numa_cells(xmlNode *root, uint64_t *sum, GError **error)
+{
+        unsigned index = 0;
+
+        *sum = 0;
+        XML_FOREACH_CHILD (cell, xml_child(xml_child(root, "cpu"), "numa")) {
+                uint64_t kib;
+
+                if (!xml_is(cell, "cell"))
+                        continue;
+                if (!xml_has_attr(cell, "id"))
+                        xml_set_attr_format(cell, "id", "%u", index);
+                index++;
+                if (!scale_to_kib(cell, "memory", 1024, &kib, error))
+                        return false;
+                *sum += kib;
+        }
+        return true;
+}
+
+static bool fill_backing(xmlNode *root, GError **error)
+{
+        static const char *const limits[] = { "hard_limit", "soft_limit", "min_guarantee", "swap_hard_limit",
+                                              NULL };
+        uint64_t kib;
+
+        XML_FOREACH_CHILD (page, xml_child(xml_child(root, "memoryBacking"), "hugepages")) {
+                if (xml_is(page, "page") && !scale_to_kib(page, "size", 1024, &kib, error))
+                        return false;
+        }
+        return scale_children(xml_child(root, "memtune"), limits, error);
+}
+
+bool normalize_memory(const struct hardware *hardware, GError **error)
+{
+        xmlNode *root = hardware->root;
+        xmlNode *memory = hardware_child(root, "memory"), *current = hardware_child(root, "currentMemory");
+        xmlNode *max = xml_child(root, "maxMemory");
+        uint64_t memory_kib, current_kib, cells_kib, max_kib;
+
+        if (!sum_numa_cells(root, &cells_kib, error) ||
+            !scale_to_kib(memory, NULL, 1024, &memory_kib, error) ||
+            !scale_to_kib(current, NULL, 1024, &current_kib, error))
+                return false;
+        if (max && !scale_to_kib(max, NULL, 1024, &max_kib, error))
+                return false;
+        /* With memory devices <memory> is the sum of both, which those who wrote it know. */
+        if (cells_kib > 0 && memory_kib != cells_kib && hardware_count(hardware, DOMAIN_DEVICE_MEMORY) == 0) {
+                memory_kib = cells_kib;
+                g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, memory_kib);
+                xml_set_text(memory, text);
+        }
+        if (memory_kib == 0)
+                return xml_error(error, memory, "the size of the memory is missing or zero");
+        if (current_kib == 0 || current_kib > memory_kib)
+                xml_set_text(current, hardware_peek_text(memory));
+        return fill_backing(root, error);
+}
