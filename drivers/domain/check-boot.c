@@ -70,7 +70,7 @@ static bool check_smm(const struct check *check, GError **error)
 {
         const struct domain_features *features = &check->def->features;
 
-        if (features->tseg_kib && check->machine->isa && !check_is_machine(check, "pc-q35"))
+        if (features->tseg_mib && check->machine->isa && !check_is_machine(check, "pc-q35"))
                 return check_refuse(error, "<tseg> is for machines of type 'q35', not '%s'",
                                     check->machine->machine);
         return true;

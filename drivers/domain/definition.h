@@ -218,7 +218,7 @@ struct domain_features {
         enum domain_switch kvm_hidden, kvm_hint_dedicated, kvm_poll_control, kvm_pv_ipi;
         const char *gic_version;            /* "2", "3", "host" */
         const char *ioapic;                 /* <ioapic driver=>: "kvm", "qemu" */
-        uint64_t tseg_kib;                  /* 0: the default */
+        uint64_t tseg_mib;                  /* 0: the default */
         uint32_t kvm_dirty_ring;            /* 0: off */
         const struct domain_hyperv *hyperv; /* NULL: none */
 };
@@ -279,12 +279,14 @@ struct domain_env {
         const char *value; /* NULL: "" */
 };
 
-/* <qemu:commandline>, namespace http://libvirt.org/schemas/domain/qemu/1.0 */
+/* <qemu:commandline> and <qemu:deprecation>, namespace http://libvirt.org/schemas/domain/qemu/1.0 */
 struct domain_qemu_commandline {
         const char *const *args; /* NULL-terminated; NULL: none */
         const struct domain_env *env;
         uint32_t n_args;
         uint32_t n_env;
+        const char *deprecation; /* what to do about interfaces that QEMU gives up: "none", "omit", "reject",
+                                    "crash" */
 };
 
 /* What the document asks for and the view does not hold; each a piece of a sentence, "<memtune>", "attribute
@@ -321,6 +323,8 @@ struct domain_def {
         uint32_t n_iothread_pins;
         struct domain_cpuset emulator_pin;
         struct domain_numatune numatune;
+        const char
+                *partition; /* <resource><partition>: of the host's resources, absolute; NULL: the default */
         struct domain_cpu cpu;
         struct domain_os os;
         const struct domain_sysinfo_entry *sysinfo;

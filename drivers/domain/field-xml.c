@@ -286,27 +286,51 @@ static bool refuse_unit(const struct value *value, const char *unit, GError **er
         return xml_error(error, value->node, "unknown unit '%s': expected " UNITS_NAMES, quoted);
 }
 
+/* How a type of size is kept and written; BYTES stay as they are written. */
+struct size_type {
+        uint64_t unit; /* bytes; also that of a number without a unit */
+        const char *name;
+};
+
+static const struct size_type *get_size_type(enum field_type type)
+{
+        static const struct size_type bytes = { 1, NULL }, kib = { 1024, "KiB" },
+                                      mib = { 1024 * 1024, "MiB" };
+
+        return type == FIELD_KIB ? &kib : type == FIELD_MIB ? &mib : &bytes;
+}
+
+static void write_size(const struct value *value, uint64_t number, const char *old_unit, const char *unit)
+{
+        char canonical[32];
+
+        g_snprintf(canonical, sizeof(canonical), "%" G_GUINT64_FORMAT, number);
+        set_text(value, canonical);
+        if (g_strcmp0(old_unit, unit) != 0)
+                xml_set_attr(value->node, "unit", unit);
+}
+
 static bool read_size(const struct value *value, GError **error)
 {
-        bool kib = value->field->type == FIELD_KIB;
+        const struct size_type *type = get_size_type(value->field->type);
         const char *unit = field_get_text(value->reader, value->node, "unit");
-        uint64_t limit = (value->field->max ? value->field->max : DOMAIN_MEMORY_KIB_MAX) * (kib ? 1024 : 1);
+        uint64_t limit = value->field->max ? value->field->max * type->unit
+                         : type->unit == 1 ? DOMAIN_MEMORY_KIB_MAX
+                                           : DOMAIN_MEMORY_KIB_MAX * 1024;
         uint64_t number, bytes;
-        char buffer[32], canonical[32];
+        char buffer[32];
 
         if (!units_parse_uint64(trim(value, buffer), "size", UINT64_MAX, &number, NULL))
                 return refuse(value, error, "expected a number");
-        if (!units_scale(0, unit, kib ? 1024 : 1, limit, &bytes, NULL))
+        if (!units_scale(0, unit, type->unit, limit, &bytes, NULL))
                 return refuse_unit(value, unit, error);
-        if (!units_scale(number, unit, kib ? 1024 : 1, limit, &bytes, NULL))
+        if (!units_scale(number, unit, type->unit, limit, &bytes, NULL))
                 return refuse(value, error, "more than %" G_GUINT64_FORMAT " bytes", limit);
-        number = kib ? bytes / 1024 + (bytes % 1024 != 0) : bytes;
-        if (kib) {
-                g_snprintf(canonical, sizeof(canonical), "%" G_GUINT64_FORMAT, number);
-                set_text(value, canonical);
-                if (g_strcmp0(unit, "KiB") != 0)
-                        xml_set_attr(value->node, "unit", "KiB");
-        }
+        if (value->field->type == FIELD_MIB && bytes % type->unit != 0)
+                return refuse(value, error, "expected a multiple of 1 MiB");
+        number = bytes / type->unit + (bytes % type->unit != 0);
+        if (type->name)
+                write_size(value, number, unit, type->name);
         *(uint64_t *)value->member = number;
         return true;
 }
@@ -340,7 +364,7 @@ static bool (*const readers[])(const struct value *value, GError **error) = {
         [FIELD_BOOL] = read_bool,     [FIELD_PRESENT] = read_present, [FIELD_YES_NO] = read_switch,
         [FIELD_ON_OFF] = read_switch, [FIELD_UINT] = read_uint,       [FIELD_HEX] = read_uint,
         [FIELD_INT] = read_int,       [FIELD_SIGNED] = read_signed,   [FIELD_KIB] = read_size,
-        [FIELD_BYTES] = read_size,    [FIELD_CPUSET] = read_cpuset,
+        [FIELD_MIB] = read_size,      [FIELD_BYTES] = read_size,      [FIELD_CPUSET] = read_cpuset,
 };
 
 bool field_read(struct domain_reader *reader, xmlNode *node, const struct field *fields, void *target,

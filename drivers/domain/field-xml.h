@@ -46,6 +46,7 @@ enum field_type {
         FIELD_INT,     /* int, -1..max; min is 0 where -1 is not allowed, too */
         FIELD_SIGNED,  /* int64_t */
         FIELD_KIB,     /* uint64_t: a size with the unit of the attribute "unit", KiB when there is none */
+        FIELD_MIB,     /* uint64_t: the same in whole MiB, MiB when there is none */
         FIELD_BYTES,   /* uint64_t: the same in bytes */
         FIELD_CPUSET,  /* struct domain_cpuset: numbers below max */
 };
@@ -132,6 +133,10 @@ struct field {
 #define KIB(a, t, m, ...)                                                                                    \
         {                                                                                                    \
                 .attr = (a), .type = FIELD_KIB, FIELD_OF(t, m, uint64_t), ##__VA_ARGS__                      \
+        }
+#define MIB(a, t, m, ...)                                                                                    \
+        {                                                                                                    \
+                .attr = (a), .type = FIELD_MIB, FIELD_OF(t, m, uint64_t), ##__VA_ARGS__                      \
         }
 #define BYTES(a, t, m, ...)                                                                                  \
         {                                                                                                    \

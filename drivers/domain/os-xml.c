@@ -360,7 +360,7 @@ static const struct field gic_fields[] = { NAME("version", struct domain_feature
                                            FIELDS_END };
 static const struct field ioapic_fields[] = { NAME("driver", struct domain_features, ioapic, ioapic_names),
                                               FIELDS_END };
-static const struct field tseg_fields[] = { KIB(NULL, struct domain_features, tseg_kib), FIELDS_END };
+static const struct field tseg_fields[] = { MIB(NULL, struct domain_features, tseg_mib), FIELDS_END };
 
 static const struct field_part features_parts[] = {
         STATE("acpi", struct domain_features, acpi),

@@ -208,9 +208,9 @@ static void add_globals(struct command_builder *builder)
 
         if (is_pflash(&def->os) && def->os.loader.secure == DOMAIN_SWITCH_ON)
                 command_append(builder, "-global", "driver=cfi.pflash01,property=secure,value=on");
-        if (def->features.tseg_kib)
+        if (def->features.tseg_mib)
                 command_append_format(builder, "-global", "mch.extended-tseg-mbytes=%" G_GUINT64_FORMAT,
-                                      def->features.tseg_kib / 1024);
+                                      def->features.tseg_mib);
         if (def->suspend_to_mem != DOMAIN_SWITCH_ABSENT)
                 command_append_format(builder, "-global", "%s.disable_s3=%d", power,
                                       def->suspend_to_mem == DOMAIN_SWITCH_OFF);

@@ -187,7 +187,7 @@ START_TEST(test_virt_manager_machine)
         ck_assert_int_eq(features->hyperv->reset, DOMAIN_SWITCH_ABSENT);
         ck_assert_str_eq(features->hyperv->vendor, "seedseedseed");
         ck_assert_int_eq(features->kvm_hidden, DOMAIN_SWITCH_ON);
-        ck_assert_uint_eq(features->tseg_kib, 16384);
+        ck_assert_uint_eq(features->tseg_mib, 16);
         ck_assert_str_eq(features->ioapic, "qemu");
 
         ck_assert_int_eq(cpu->mode, DOMAIN_CPU_CUSTOM);
