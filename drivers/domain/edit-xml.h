@@ -46,6 +46,12 @@ void domain_edit_set_memory(struct domain_edit *edit, uint64_t kib);
 void domain_edit_set_current_memory(struct domain_edit *edit, uint64_t kib);
 /* The vCPUs at start; those that may be plugged in. A count of 0 leaves that one alone. */
 void domain_edit_set_vcpus(struct domain_edit *edit, unsigned current, unsigned max);
+/*
+ * Rounds the sizes of NUMA cells, memory devices, <maxMemory> and <memory> up to multiples of unit_kib, as
+ * the guest of a definition gets them; <memory> becomes the sum of the parts, and <currentMemory> follows it
+ * where it was the same.
+ */
+void domain_edit_align_memory(struct domain_edit *edit, uint64_t unit_kib);
 /* -1: not active. */
 void domain_edit_set_id(struct domain_edit *edit, int id);
 /* Puts the <cpu> element that cpu_xml holds in the place of the document's own. */

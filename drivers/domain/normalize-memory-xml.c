@@ -6,6 +6,10 @@
 
 #include "base/error.h"
 #include "base/units.h"
+#include "drivers/domain/cpuset.h"
+
+/* VIR_DOMAIN_MEMORY_PARAM_UNLIMITED: the largest number of KiB whose bytes fit an int64_t. */
+#define UNLIMITED_KIB (UINT64_C(0x7fffffffffffffff) >> 10)
 
 /* ---- sizes ---- */
 
@@ -80,17 +84,41 @@ static bool sum_numa_cells(xmlNode *root, uint64_t *sum, GError **error)
         return true;
 }
 
-static bool fill_backing(xmlNode *root, GError **error)
+/* libvirt's number for "no limit" is what its clients write, too; to have none is to say nothing. */
+static bool is_unlimited(const xmlNode *limit)
+{
+        const char *unit = hardware_peek(limit, "unit");
+        uint64_t value = 0;
+
+        return xml_get_uint64(limit, NULL, &value, NULL) && value == UNLIMITED_KIB &&
+               (!unit || g_ascii_strcasecmp(unit, "KiB") == 0 || g_ascii_strcasecmp(unit, "k") == 0);
+}
+
+static bool fill_limits(xmlNode *memtune, GError **error)
 {
         static const char *const limits[] = { "hard_limit", "soft_limit", "min_guarantee", "swap_hard_limit",
                                               NULL };
+
+        for (xmlNode *limit = xml_first_element(memtune), *next; limit; limit = next) {
+                next = xml_next_element(limit);
+                if (g_strv_contains(limits, (const char *)limit->name) && is_unlimited(limit))
+                        xml_remove(limit);
+        }
+        if (!memtune || xml_first_element(memtune))
+                return scale_children(memtune, limits, error);
+        xml_remove(memtune);
+        return true;
+}
+
+static bool fill_backing(xmlNode *root, GError **error)
+{
         uint64_t kib;
 
         XML_FOREACH_CHILD (page, xml_child(xml_child(root, "memoryBacking"), "hugepages")) {
                 if (xml_is(page, "page") && !scale_to_kib(page, "size", 1024, &kib, error))
                         return false;
         }
-        return scale_children(xml_child(root, "memtune"), limits, error);
+        return fill_limits(xml_child(root, "memtune"), error);
 }
 
 bool normalize_memory(const struct hardware *hardware, GError **error)
@@ -117,4 +145,41 @@ bool normalize_memory(const struct hardware *hardware, GError **error)
         if (current_kib == 0 || current_kib > memory_kib)
                 xml_set_text(current, hardware_peek_text(memory));
         return fill_backing(root, error);
+}
+
+/* ---- the CPUs of NUMA cells ---- */
+
+static void put_cpus(xmlNode *cell, uint64_t *words, unsigned n_words)
+{
+        const struct domain_cpuset set = { words, n_words };
+        g_autofree char *text = domain_cpuset_format(&set);
+
+        if (*text && !hardware_is(cell, "cpus", text))
+                xml_set_attr(cell, "cpus", text);
+}
+
+void normalize_cells(xmlNode *root, unsigned vcpus)
+{
+        uint64_t named[DOMAIN_VCPUS_MAX / 64] = { 0 }, first[DOMAIN_VCPUS_MAX / 64] = { 0 };
+        xmlNode *cell_0 = NULL;
+
+        XML_FOREACH_CHILD (cell, xml_child(xml_child(root, "cpu"), "numa")) {
+                const char *cpus = hardware_peek(cell, "cpus");
+
+                if (!xml_is(cell, "cell"))
+                        continue;
+                if (hardware_is(cell, "id", "0"))
+                        cell_0 = cell;
+                /* Malformed ones are the reader's to refuse. */
+                if (cpus && (!domain_cpuset_parse(cpus, DOMAIN_VCPUS_MAX, named) ||
+                             (cell == cell_0 && !domain_cpuset_parse(cpus, DOMAIN_VCPUS_MAX, first))))
+                        return;
+        }
+        if (!cell_0)
+                return;
+        for (unsigned vcpu = 0; vcpu < vcpus; vcpu++) {
+                if (!(named[vcpu / 64] >> (vcpu % 64) & 1))
+                        first[vcpu / 64] |= UINT64_C(1) << (vcpu % 64);
+        }
+        put_cpus(cell_0, first, G_N_ELEMENTS(first));
 }

@@ -11,6 +11,8 @@
 
 /* What has a size of memory outside <devices>: all of it in KiB, <memory> and <currentMemory> filled in. */
 bool normalize_memory(const struct hardware *hardware, GError **error);
+/* The vCPUs that no NUMA cell names are those of cell 0. */
+void normalize_cells(xmlNode *root, unsigned vcpus);
 
 /* Addresses on disk controllers; may add controllers. */
 bool address_drives(struct hardware *hardware, GError **error);

@@ -338,6 +338,7 @@ static bool fill_general(const struct hardware *hardware, GError **error)
             !fill_vcpus(root, hardware->machine, &vcpus, error) || !fill_iothreads(root, error) ||
             !fill_cpu(root, hardware->machine, vcpus, error) || !fill_os(hardware, error))
                 return false;
+        normalize_cells(root, vcpus);
         fill_clock(root);
         fill_actions(root);
         fill_features(root);

@@ -15,6 +15,11 @@ struct part {
         enum domain_switch discard;
 };
 
+uint64_t qemu_command_get_memory_unit_kib(const char *arch)
+{
+        return g_str_has_prefix(arch, "ppc64") ? 256 * 1024 : 1024;
+}
+
 const char *command_memory_get_default(const struct command_builder *builder)
 {
         return builder->def->cpu.n_cells ? NULL : builder->machine->default_ram_id;
@@ -79,9 +84,12 @@ static const struct domain_hugepage *find_hugepage(const struct domain_memory_ba
         return all;
 }
 
-static void set_ramblock_name(json_t *object)
+/* Guests migrate between us and libvirt, so the block of all of the memory is called as there; cells are not.
+ */
+static void set_ramblock_name(json_t *object, const struct part *part)
 {
-        device_set_bool(object, "x-use-canonical-path-for-ramblock-id", false);
+        if (part->cell < 0)
+                device_set_bool(object, "x-use-canonical-path-for-ramblock-id", false);
 }
 
 /* Huge pages are anonymous (memfd), so that no hugetlbfs has to be mounted and opened to the emulator. */
@@ -94,7 +102,7 @@ static json_t *hugepage_backend(const struct domain_hugepage *page, const struct
                 device_set_uint(object, "hugetlbsize", page->size_kib * 1024);
         device_set_bool(object, "share", part->shared == DOMAIN_SWITCH_ON);
         device_set_bool(object, "prealloc", true);
-        set_ramblock_name(object);
+        set_ramblock_name(object, part);
         return object;
 }
 
@@ -103,7 +111,7 @@ static json_t *memfd_backend(const struct part *part)
         json_t *object = device_object("memory-backend-memfd", part->id);
 
         device_set_bool(object, "share", part->shared != DOMAIN_SWITCH_OFF);
-        set_ramblock_name(object);
+        set_ramblock_name(object, part);
         return object;
 }
 
@@ -119,7 +127,7 @@ static json_t *file_backend(const struct command_builder *builder, const struct 
         device_set_string(object, "mem-path", builder->context->memory);
         device_set_switch(object, "discard-data", part->discard);
         device_set_switch(object, "share", part->shared);
-        set_ramblock_name(object);
+        set_ramblock_name(object, part);
         return object;
 }
 
@@ -135,6 +143,9 @@ static json_t *new_backend(const struct command_builder *builder, const struct p
                 return memfd_backend(part);
         if (g_strcmp0(backing->source, "file") == 0)
                 return file_backend(builder, part, error);
+        /* Who shares it (vhost-user) maps it by a descriptor, which plain RAM does not have. */
+        if (part->shared == DOMAIN_SWITCH_ON)
+                return memfd_backend(part);
         object = device_object("memory-backend-ram", part->id);
         device_set_switch(object, "share", part->shared);
         return object;

@@ -49,6 +49,12 @@ struct qemu_command *qemu_command_build(const struct domain_def *def, const stru
                                         const struct qemu_command_context *context, GError **error);
 void qemu_command_free(struct qemu_command *command);
 
+/*
+ * What all sizes of memory are multiples of on that architecture, so that a guest has the memory that libvirt
+ * would have given it: 1 MiB, and 256 MiB on ppc64 (the blocks of its firmware).
+ */
+uint64_t qemu_command_get_memory_unit_kib(const char *arch);
+
 /* The command line as text for the guest's log, quoted for a shell. */
 char *qemu_command_format(const struct qemu_command *command);
 

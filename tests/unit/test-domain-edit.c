@@ -340,6 +340,59 @@ START_TEST(test_activate_again)
 }
 END_TEST
 
+/* ---- sizes of memory ---- */
+
+static struct domain_def *align(const char *sizes, const char *devices, uint64_t unit_kib)
+{
+        g_autofree char *xml =
+                g_strdup_printf("<domain type='qemu'><name>x</name><uuid>"
+                                "6dd3e4a5-1d76-44ce-961f-f119f5aad935</uuid>%s<os><type>hvm</type>"
+                                "</os><devices>%s</devices></domain>",
+                                sizes, devices);
+        CLEANUP(domain_def_unref) struct domain_def *def = domain_def_parse_stored(xml, NULL);
+        struct domain_edit *changed = domain_edit_new(def, NULL);
+
+        domain_edit_align_memory(changed, unit_kib);
+        return commit(changed);
+}
+
+START_TEST(test_align_memory)
+{
+        CLEANUP(domain_def_unref)
+        struct domain_def *odd = align("<memory>219100</memory>", "", 1024),
+                          *even = align("<memory>65536</memory>", "", 1024),
+                          *ballooned = align("<memory>219100</memory><currentMemory>100001</currentMemory>",
+                                             "", 1024),
+                          *large = align("<memory>219100</memory>", "", 256 * 1024);
+
+        ck_assert_uint_eq(odd->memory_kib, 219136);
+        ck_assert_uint_eq(odd->current_memory_kib, 219136);
+        ck_assert_uint_eq(even->memory_kib, 65536);
+        ck_assert_uint_eq(ballooned->memory_kib, 219136);
+        ck_assert_uint_eq(ballooned->current_memory_kib, 100001);
+        ck_assert_uint_eq(large->memory_kib, 262144);
+}
+END_TEST
+
+/* As libvirt has it: each part is rounded, and <memory> is what that makes. */
+START_TEST(test_align_parts)
+{
+        static const char cells[] =
+                "<maxMemory slots='2'>500001</maxMemory><memory>195003</memory><vcpu>2</vcpu>"
+                "<cpu><numa><cell id='0' cpus='0' memory='65001'/>"
+                "<cell id='1' cpus='1' memory='65001'/></numa></cpu>";
+        static const char dimm[] =
+                "<memory model='dimm'><target><size>65001</size><node>0</node></target></memory>";
+        CLEANUP(domain_def_unref) struct domain_def *def = align(cells, dimm, 1024);
+
+        ck_assert_uint_eq(def->cpu.cells[0].memory_kib, 65536);
+        ck_assert_uint_eq(def->cpu.cells[1].memory_kib, 65536);
+        ck_assert_uint_eq(def->memory_kib, 3 * 65536);
+        ck_assert_uint_eq(def->max_memory_kib, 500736);
+        ck_assert_ptr_nonnull(strstr(def->base.xml, "<size unit='KiB'>65536</size>"));
+}
+END_TEST
+
 /* ---- devices ---- */
 
 START_TEST(test_chars)
@@ -472,4 +525,5 @@ END_TEST
 
 CHECK_MAIN("domain-edit", test_texts, test_bad_texts, test_numbers, test_firmware, test_seclabel, test_cpu,
            test_metadata, test_foreign_metadata, test_bad_metadata, test_aliases, test_activate_again,
-           test_chars, test_graphics, test_interfaces, test_disks, test_migratable, test_missing_device)
+           test_align_memory, test_align_parts, test_chars, test_graphics, test_interfaces, test_disks,
+           test_migratable, test_missing_device)

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Sizes of memory in an active definition. No state beside the edit; any thread.
+ */
+#include "drivers/domain/edit-private-xml.h"
+#include "drivers/domain/hardware-xml.h"
+
+/* The size in KiB that a document in canonical form has in an attribute, or as text (attr NULL). */
+static uint64_t get_size(const xmlNode *node, const char *attr)
+{
+        uint64_t kib = 0;
+
+        xml_get_uint64(node, attr, &kib, NULL);
+        return kib;
+}
+
+static void set_size(xmlNode *node, const char *attr, uint64_t kib)
+{
+        g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, kib);
+
+        if (attr)
+                xml_set_attr(node, attr, text);
+        else
+                xml_set_text(node, text);
+}
+
+/* Sizes are far below what an uint64_t of KiB holds (DOMAIN_MEMORY_KIB_MAX). */
+static uint64_t round_up(uint64_t kib, uint64_t unit_kib)
+{
+        return (kib + unit_kib - 1) / unit_kib * unit_kib;
+}
+
+/* Returns the size that it has afterwards, 0 for no node. */
+static uint64_t align(xmlNode *node, const char *attr, uint64_t unit_kib)
+{
+        uint64_t kib = get_size(node, attr), aligned = round_up(kib, unit_kib);
+
+        if (aligned != kib)
+                set_size(node, attr, aligned);
+        return aligned;
+}
+
+static uint64_t align_cells(const xmlNode *root, uint64_t unit_kib)
+{
+        uint64_t sum = 0;
+
+        XML_FOREACH_CHILD (cell, xml_child(xml_child(root, "cpu"), "numa")) {
+                if (xml_is(cell, "cell"))
+                        sum += align(cell, "memory", unit_kib);
+        }
+        return sum;
+}
+
+/* *before is their sum as the document had it, the result that of now. */
+static uint64_t align_devices(const xmlNode *root, uint64_t unit_kib, uint64_t *before)
+{
+        uint64_t sum = 0;
+
+        *before = 0;
+        XML_FOREACH_CHILD (device, xml_child(root, "devices")) {
+                xmlNode *size =
+                        xml_is(device, "memory") ? xml_child(xml_child(device, "target"), "size") : NULL;
+
+                *before += get_size(size, NULL);
+                sum += align(size, NULL, unit_kib);
+        }
+        return sum;
+}
+
+void domain_edit_align_memory(struct domain_edit *edit, uint64_t unit_kib)
+{
+        xmlNode *memory = xml_child(edit->root, "memory"), *current = xml_child(edit->root, "currentMemory");
+        uint64_t old = get_size(memory, NULL), devices_before;
+        uint64_t cells = align_cells(edit->root, unit_kib);
+        uint64_t devices = align_devices(edit->root, unit_kib, &devices_before);
+        uint64_t own = old > devices_before ? old - devices_before : old;
+        uint64_t all = (cells ? cells : round_up(own, unit_kib)) + devices;
+
+        align(xml_child(edit->root, "maxMemory"), NULL, unit_kib);
+        if (all == old)
+                return;
+        set_size(memory, NULL, all);
+        if (get_size(current, NULL) == old)
+                set_size(current, NULL, all);
+}
