@@ -123,6 +123,7 @@ static const struct field suspend_mem_fields[] = { YES_NO("enabled", struct doma
                                                    FIELDS_END };
 static const struct field suspend_disk_fields[] = { YES_NO("enabled", struct domain_def, suspend_to_disk),
                                                     FIELDS_END };
+static const struct field partition_fields[] = { PATH(NULL, struct domain_def, partition), FIELDS_END };
 static const struct field launch_fields[] = { PRESENT(NULL, struct domain_def, launch_security), FIELDS_END };
 
 static bool read_pm(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
@@ -141,6 +142,7 @@ static const struct field_part parts[] = {
         { "title", title_fields },
         { "description", description_fields },
         { "cpu", NULL, domain_read_cpu, offsetof(struct domain_def, cpu) },
+        { "resource/partition", partition_fields },
         { "os", NULL, domain_read_os, offsetof(struct domain_def, os) },
         { "features", NULL, domain_read_features, offsetof(struct domain_def, features) },
         { "clock", NULL, domain_read_clock, offsetof(struct domain_def, clock) },
@@ -180,7 +182,7 @@ static const struct field_part label_parts[] = {
         PARTS_END,
 };
 
-/* ---- <qemu:commandline> ---- */
+/* ---- <qemu:commandline>, <qemu:deprecation> ---- */
 
 static const struct field arg_fields[] = {
         TEXT("value", struct domain_env, value, .required = true),
@@ -189,6 +191,12 @@ static const struct field arg_fields[] = {
 static const struct field env_fields[] = {
         STRING("name", struct domain_env, name, .required = true, .max = 255),
         TEXT("value", struct domain_env, value),
+        FIELDS_END,
+};
+
+static const char *const deprecation_names[] = { "none", "omit", "reject", "crash", NULL };
+static const struct field deprecation_fields[] = {
+        NAME("behavior", struct domain_qemu_commandline, deprecation, deprecation_names, .required = true),
         FIELDS_END,
 };
 
@@ -232,6 +240,17 @@ static bool read_commandline(struct domain_reader *reader, xmlNode *node,
         return true;
 }
 
+/* <qemu:capabilities> changes what libvirt believes of the emulator: nothing here depends on it. */
+static bool read_qemu(struct domain_reader *reader, const xmlNode *root, struct domain_qemu_commandline *qemu,
+                      GError **error)
+{
+        xmlNode *line = xml_child_ns(root, DOMAIN_QEMU_NAMESPACE, "commandline");
+        xmlNode *deprecation = xml_child_ns(root, DOMAIN_QEMU_NAMESPACE, "deprecation");
+
+        return (!line || read_commandline(reader, line, qemu, error)) &&
+               (!deprecation || field_read(reader, deprecation, deprecation_fields, qemu, error));
+}
+
 /* ---- all of it ---- */
 
 static bool check_title(const xmlNode *root, const char *title, GError **error)
@@ -269,8 +288,6 @@ static bool check_boot(const struct domain_reader *reader, const struct domain_d
 
 static bool read_domain(struct domain_reader *reader, xmlNode *root, struct domain_def *def, GError **error)
 {
-        xmlNode *line = xml_child_ns(root, DOMAIN_QEMU_NAMESPACE, "commandline");
-
         def->id = -1;
         def->os.bios_reboot_timeout_ms = INT_MIN;
         return read_identity(reader, root, def, error) && check_metadata(root, error) &&
@@ -279,8 +296,8 @@ static bool read_domain(struct domain_reader *reader, xmlNode *root, struct doma
                domain_read_sysinfo(reader, root, def, error) &&
                field_read_array(reader, root, "seclabel", label_parts, sizeof(struct domain_seclabel),
                                 &def->seclabels, &def->n_seclabels, error) &&
-               (!line || read_commandline(reader, line, &def->qemu, error)) &&
-               check_topology(def, root, error) && check_boot(reader, def, root, error);
+               read_qemu(reader, root, &def->qemu, error) && check_topology(def, root, error) &&
+               check_boot(reader, def, root, error);
 }
 
 static bool read_with_sets(xmlNode *root, struct domain_def *def, GError **error)

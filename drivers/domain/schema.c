@@ -82,7 +82,7 @@ TABLE numatune[] = {
         {},
 };
 
-TABLE resource[] = { { "partition", .flags = VOID }, { "fibrechannel", "appid" }, {} };
+TABLE resource[] = { { "partition", .flags = VOID }, { "fibrechannel", "appid", .flags = UNDRIVEN }, {} };
 
 TABLE idmap[] = {
         { "uid", "start target count", .flags = MANY },
@@ -277,7 +277,7 @@ TABLE domain[] = {
         { "defaultiothread", "thread_pool_min thread_pool_max", .flags = VOID | UNDRIVEN },
         { "cputune", NULL, cputune, VOID | MERGED },
         { "numatune", NULL, numatune, VOID },
-        { "resource", NULL, resource, VOID | MERGED | UNDRIVEN },
+        { "resource", NULL, resource, VOID | MERGED },
         { "sysinfo", "type", sysinfo, MANY },
         { "bootloader", .flags = UNDRIVEN },
         { "bootloader_args", .flags = UNDRIVEN },
@@ -298,8 +298,8 @@ TABLE domain[] = {
         { "keywrap", NULL, keywrap, UNDRIVEN },
         { "launchSecurity", "type kernelHashes", launch_security, UNDRIVEN },
         { "commandline", NULL, commandline, VOID | MERGED | QEMU },
-        { "capabilities", NULL, capabilities, VOID | MERGED | QEMU | UNDRIVEN },
-        { "deprecation", "behavior", .flags = QEMU | UNDRIVEN },
+        { "capabilities", NULL, capabilities, VOID | MERGED | QEMU },
+        { "deprecation", "behavior", .flags = QEMU },
         { "override", NULL, override, QEMU | UNDRIVEN },
         {},
 };

@@ -153,8 +153,22 @@ static void add_confinement(struct command_builder *builder)
         command_append(builder, "-msg", "timestamp=on");
 }
 
+static void add_deprecation(struct command_builder *builder)
+{
+        const char *behavior = builder->def->qemu.deprecation;
+
+        if (!behavior || strcmp(behavior, "none") == 0)
+                return;
+        if (strcmp(behavior, "omit") == 0)
+                command_append(builder, "-compat", "deprecated-output=hide");
+        else
+                command_append_format(builder, "-compat", "deprecated-output=hide,deprecated-input=%s",
+                                      behavior);
+}
+
 static void add_extra_arguments(struct command_builder *builder)
 {
+        add_deprecation(builder);
         for (unsigned i = 0; i < builder->def->qemu.n_args; i++)
                 command_append(builder, builder->def->qemu.args[i], NULL);
 }

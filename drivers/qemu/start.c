@@ -61,6 +61,18 @@ static bool check_actions(const struct domain_def *def, GError **error)
                check_action("on_crash", def->on_crash, crash, error);
 }
 
+/*
+ * A guest is where the agent or systemd puts it, which is as good as libvirt's default: what every guest of
+ * libvirt's that runs has in its document.
+ */
+static bool check_partition(const struct domain_def *def, GError **error)
+{
+        if (!def->partition || strcmp(def->partition, "/machine") == 0)
+                return true;
+        return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                         "the resource partition '%s' is not supported, '/machine' is", def->partition);
+}
+
 /* A directory whose emulator lives is somebody's guest, whatever the registry knows of it. */
 static bool check_unused(const struct guest *guest, GError **error)
 {
@@ -82,6 +94,7 @@ static bool prepare(struct start *start, const struct domain_def *activated, uns
 
         if (!edit)
                 return false;
+        domain_edit_align_memory(edit, qemu_command_get_memory_unit_kib(activated->os.arch));
         resources_init(&start->resources, start->guest, activated, edit, flags);
         if (!resources_prepare(&start->resources, error)) {
                 domain_edit_free(edit);
@@ -320,7 +333,7 @@ static bool start_steps(struct start *start, struct domain_state *state, unsigne
         struct lane *lane = start->guest->domain->base.lane;
         CLEANUP(domain_def_unref) struct domain_def *activated = NULL;
 
-        if (!check_actions(def, error) || !check_unused(start->guest, error))
+        if (!check_actions(def, error) || !check_partition(def, error) || !check_unused(start->guest, error))
                 return false;
         start->caps = probe_cache_get(start->guest->driver->probes, lane, def->devices.emulator, error);
         if (!start->caps)

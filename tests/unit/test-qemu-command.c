@@ -115,6 +115,55 @@ START_TEST(test_host_devices)
 }
 END_TEST
 
+/* ---- memory ---- */
+
+#define SHARED_CELL                                                                                          \
+        "<vcpu>1</vcpu><cpu><numa><cell id='0' cpus='0' memory='65536' memAccess='shared'/></numa></cpu>"
+
+/* What others are to map has a descriptor; the name of the block is kept for all of the memory alone. */
+static const struct {
+        const char *top, *option, *value;
+} memories[] = {
+        { "", "-object", "{\"qom-type\":\"memory-backend-ram\",\"id\":\"pc.ram\",\"size\":67108864}" },
+        { "<memoryBacking><access mode='shared'/></memoryBacking>", "-object",
+          "{\"qom-type\":\"memory-backend-memfd\",\"id\":\"pc.ram\",\"share\":true,"
+          "\"x-use-canonical-path-for-ramblock-id\":false,\"size\":67108864}" },
+        { SHARED_CELL, "-object",
+          "{\"qom-type\":\"memory-backend-memfd\",\"id\":\"ram-node0\",\"share\":true,\"size\":67108864}" },
+        { SHARED_CELL "<memoryBacking><source type='memfd'/></memoryBacking>", "-object",
+          "{\"qom-type\":\"memory-backend-memfd\",\"id\":\"ram-node0\",\"share\":true,\"size\":67108864}" },
+        { "<features><acpi/><smm state='on'><tseg>48</tseg></smm></features>", "-global",
+          "mch.extended-tseg-mbytes=48" },
+        { "<q:deprecation xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0' behavior='omit'/>", "-compat",
+          "deprecated-output=hide" },
+        { "<q:deprecation xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0' behavior='reject'/>",
+          "-compat", "deprecated-output=hide,deprecated-input=reject" },
+};
+
+START_TEST(test_memory)
+{
+        g_autofree char *text =
+                g_strdup_printf("<domain type='qemu'><name>x</name><memory unit='MiB'>64</memory>"
+                                "<os><type machine='q35'>hvm</type></os>%s</domain>",
+                                memories[_i].top);
+        CLEANUP(domain_def_unref) struct domain_def *def = NULL;
+        CLEANUP(qemu_command_free) struct qemu_command *command = NULL;
+        g_autoptr(GHashTable) resources = NULL;
+        g_autofree char *line = NULL;
+        g_autoptr(GError) error = NULL;
+
+        if (!fixture_has_qemu())
+                return;
+        def = fixture_parse(text);
+        resources = fixture_prepare(def);
+        command = fixture_build(def, resources, 5, &error);
+        ck_assert_msg(command != NULL, "%s", error ? error->message : "");
+        line = qemu_command_format(command);
+        ck_assert_msg(has_argument(command, memories[_i].option, memories[_i].value), "%s is not in %.2000s",
+                      memories[_i].value, line);
+}
+END_TEST
+
 /* ---- refusals ---- */
 
 struct refusal {
@@ -214,6 +263,7 @@ int main(void)
         tcase_set_timeout(tcase, 60);
         tcase_add_test(tcase, test_command_line);
         tcase_add_test(tcase, test_host_devices);
+        tcase_add_loop_test(tcase, test_memory, 0, G_N_ELEMENTS(memories));
         tcase_add_loop_test(tcase, test_refusal, 0, G_N_ELEMENTS(refusals));
         tcase_add_test(tcase, test_missing_device);
         suite_add_tcase(suite, tcase);
