@@ -8,8 +8,8 @@
 #include <string.h>
 
 struct params {
-        GArray *entries;      /* owned, struct param */
-        GStringChunk *texts;  /* owned; names and texts of the entries */
+        GArray *entries;     /* owned, struct param */
+        GStringChunk *texts; /* owned; names and texts of the entries */
         char prefix[PARAM_NAME_MAX + 1];
 };
 

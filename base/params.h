@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * Typed parameters (virTypedParameter): named values that statistics are told in and tunings are set with. What
- * a caller hands in is checked against a table, entry by entry and before anything of it is copied; what is
- * answered is built up here and packed by each view in its own way: on D-Bus a dictionary, in libvirt's RPC
- * an array. A list belongs to one thread at a time; tables are constant.
+ * Typed parameters (virTypedParameter): named values that statistics are told in and tunings are set with.
+ * What a caller hands in is checked against a table, entry by entry and before anything of it is copied; what
+ * is answered is built up here and packed by each view in its own way: on D-Bus a dictionary, in libvirt's
+ * RPC an array. A list belongs to one thread at a time; tables are constant.
  *
  *     static const struct param_rule rules[] = {
  *             { "read_bytes_sec", PARAM_ULONG, .group = READ_BYTES, .max = INT64_MAX },
@@ -111,9 +111,9 @@ void params_drop(struct params *params, const struct param_table *table, unsigne
 /* ---- what a caller hands in ---- */
 
 /*
- * Adds a copy of param, or fails with an error that names it: ERROR_INVALID_ARG for one that the table does not
- * know or has of another type, that was there already, is read-only, or has a value out of its bounds; and when
- * it is one too many. param's name and text need not be anything but strings.
+ * Adds a copy of param, or fails with an error that names it: ERROR_INVALID_ARG for one that the table does
+ * not know or has of another type, that was there already, is read-only, or has a value out of its bounds;
+ * and when it is one too many. param's name and text need not be anything but strings.
  */
 bool params_accept(struct params *params, const struct param_table *table, const struct param *param,
                    GError **error);

@@ -51,6 +51,24 @@ void on_domain_resume(struct call *call)
         domain_resume(call_get_domain(call), call_done, call);
 }
 
+void on_domain_set_memory(struct call *call)
+{
+        uint64_t kib;
+        uint32_t flags;
+
+        call_read(call, "tu", &kib, &flags);
+        domain_set_memory(call_get_domain(call), kib, flags, call_done, call);
+}
+
+void on_domain_set_memory_stats_period(struct call *call)
+{
+        uint32_t flags;
+        int32_t period;
+
+        call_read(call, "iu", &period, &flags);
+        domain_set_memory_stats_period(call_get_domain(call), period, flags, call_done, call);
+}
+
 void on_domain_set_metadata(struct call *call)
 {
         const char *text, *key, *uri;

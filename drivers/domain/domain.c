@@ -431,19 +431,6 @@ void domain_get_info(const struct domain *domain, struct domain_info *info)
         };
 }
 
-bool domain_get_max_memory(const struct domain *domain, unsigned flags, uint64_t *kib, GError **error)
-{
-        const struct domain_def *def;
-
-        if (!domain_check_flags(flags, DOMAIN_AFFECT_LIVE | DOMAIN_AFFECT_CONFIG, "GetMaxMemory", error))
-                return false;
-        def = domain_choose_def(domain->base.published, flags, error);
-        if (!def)
-                return false;
-        *kib = def->memory_kib;
-        return true;
-}
-
 bool domain_get_vcpus(const struct domain *domain, unsigned flags, unsigned *vcpus, GError **error)
 {
         const unsigned maximum = 4;

@@ -201,6 +201,11 @@ enum domain_affect {
         DOMAIN_AFFECT_CONFIG = 2,
 };
 
+/* virDomainMemoryModFlags, beyond what is affected */
+enum domain_memory_flags {
+        DOMAIN_MEMORY_MAXIMUM = 4,
+};
+
 /* owner: an opaque name of the caller for AUTODESTROY, see domain_owner_gone(). done gets the new object. */
 void domain_create_xml(struct domain_driver *driver, const char *xml, unsigned flags, const char *owner,
                        domain_queued queued, managed_done done, void *data);
@@ -218,6 +223,12 @@ void domain_set_autostart(struct domain *domain, bool autostart, managed_done do
  * virDomainModificationImpact. */
 void domain_set_metadata(struct domain *domain, int type, const char *text, const char *key, const char *uri,
                          unsigned flags, managed_done done, void *data);
+
+/* KiB of the guest (its balloon) and of the definition; with MAXIMUM of the definition's maximum. */
+void domain_set_memory(struct domain *domain, uint64_t kib, unsigned flags, managed_done done, void *data);
+/* How often the balloon asks the guest for its statistics; 0: never. flags: virDomainModificationImpact. */
+void domain_set_memory_stats_period(struct domain *domain, int period_s, unsigned flags, managed_done done,
+                                    void *data);
 
 /* The caller named owner left: its autodestroy domains are destroyed. */
 void domain_owner_gone(struct domain_driver *driver, const char *owner);

@@ -82,6 +82,14 @@ struct domain_driver_ops {
          * (drivers/domain/modify.h). NULL: it always can.
          */
         bool (*reach)(struct domain *domain, GError **error);
+        /*
+         * Tells the balloon how much memory the guest is to keep. A guest that has it at once gets *live
+         * replaced by the definition with that current memory; of another one BALLOON_CHANGE is announced as
+         * it comes. NULL: not supported.
+         */
+        bool (*set_memory)(struct domain *domain, uint64_t kib, struct domain_def **live, GError **error);
+        /* Makes the balloon ask for statistics as often as live says. NULL: not supported. */
+        bool (*set_stats_period)(struct domain *domain, const struct domain_def *live, GError **error);
         /* Writes the status document of a running domain after a change of state made by the model. May be
          * NULL. */
         void (*save_status)(struct domain *domain, const struct domain_state *state);

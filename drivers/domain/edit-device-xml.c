@@ -50,6 +50,16 @@ static xmlNode *source_of(xmlNode *device)
         return source ? source : xml_add_child_first(device, "source");
 }
 
+void domain_edit_set_stats_period(struct domain_edit *edit, unsigned seconds)
+{
+        xmlNode *balloon = find_nth(edit, devices_of(edit), "memballoon", 0);
+
+        if (balloon && seconds > 0)
+                hardware_set(hardware_child(balloon, "stats"), "period", "%u", seconds);
+        else if (balloon)
+                xml_remove_children(balloon, "stats");
+}
+
 /* ---- character devices ---- */
 
 /* The console that stands for the serial port with that alias. */

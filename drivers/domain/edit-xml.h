@@ -65,6 +65,9 @@ void domain_edit_set_nvram(struct domain_edit *edit, const char *path, const cha
 void domain_edit_set_seclabel(struct domain_edit *edit, const char *model, const char *label,
                               const char *image_label);
 
+/* Of the <memballoon>; 0: never. */
+void domain_edit_set_stats_period(struct domain_edit *edit, unsigned seconds);
+
 /* ---- devices of an active definition ---- */
 
 /* <serial>, <parallel>, <console>, <channel>, ... of type pty. The <console> that repeats a serial port

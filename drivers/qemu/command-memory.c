@@ -2,6 +2,7 @@
 /*
  * The guest's memory and its NUMA nodes: -m, memory back ends, -numa, -overcommit. Values only; any thread.
  */
+#include "drivers/qemu/balloon.h"
 #include "drivers/qemu/command-internal.h"
 
 #include <string.h>
@@ -281,13 +282,8 @@ static void add_balloon_setup(struct command_builder *builder)
 
         if (!balloon || g_strcmp0(balloon->model, "none") == 0)
                 return;
-        if (balloon->stats_period_s) {
-                arguments = json_object();
-                device_set_format(arguments, "path", "/machine/peripheral/%s", balloon->info.alias);
-                device_set_string(arguments, "property", "guest-stats-polling-interval");
-                device_set_int(arguments, "value", balloon->stats_period_s);
-                command_append_setup(builder, "qom-set", arguments);
-        }
+        if (balloon->stats_period_s)
+                command_append_setup(builder, "qom-set", balloon_describe_period(balloon));
         if (def->current_memory_kib && def->current_memory_kib < def->memory_kib) {
                 arguments = json_object();
                 device_set_int(arguments, "value", (json_int_t)(def->current_memory_kib * 1024));

@@ -12,6 +12,7 @@
 #include "base/store.h"
 #include "drivers/host/host-capabilities-xml.h"
 #include "drivers/host/host.h"
+#include "drivers/qemu/balloon.h"
 #include "drivers/qemu/capabilities-xml.h"
 #include "drivers/qemu/domain-capabilities-xml.h"
 #include "drivers/qemu/emulator.h"
@@ -338,6 +339,8 @@ static const struct domain_driver_ops qemu_ops = {
         .shutdown = shut_down,
         .reboot = reboot,
         .reach = reach,
+        .set_memory = balloon_set_memory,
+        .set_stats_period = balloon_set_period,
         .save_status = save_status,
         .live_free = live_free,
         .undefine = undefine,

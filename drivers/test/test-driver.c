@@ -6,6 +6,7 @@
 #include "drivers/test/test-driver.h"
 
 #include "drivers/domain/driver.h"
+#include "drivers/domain/edit-xml.h"
 #include "drivers/domain/live-xml.h"
 #include "drivers/host/host-capabilities-xml.h"
 #include "drivers/host/host.h"
@@ -154,6 +155,29 @@ static bool reboot(struct domain *domain, unsigned mode, GError **error)
         return true;
 }
 
+/* A guest that gives back at once what it is asked for. */
+static bool set_memory(struct domain *domain, uint64_t kib, struct domain_def **live, GError **error)
+{
+        struct domain_edit *edit = domain_edit_new(*live, error);
+        struct domain_def *def;
+
+        if (!edit)
+                return false;
+        domain_edit_set_current_memory(edit, kib);
+        def = domain_edit_commit(edit, error);
+        if (!def)
+                return false;
+        domain_def_unref(*live);
+        *live = def;
+        return true;
+}
+
+/* There is nothing that it would be asked about. */
+static bool set_stats_period(struct domain *domain, const struct domain_def *live, GError **error)
+{
+        return true;
+}
+
 static void live_free(struct domain *domain)
 {
 }
@@ -174,6 +198,8 @@ static const struct domain_driver_ops test_ops = {
         .reset = reset,
         .shutdown = shutdown_guest,
         .reboot = reboot,
+        .set_memory = set_memory,
+        .set_stats_period = set_stats_period,
         .live_free = live_free,
 };
 

@@ -152,13 +152,15 @@ static char *read_line(int fd)
         return g_string_free(line, FALSE);
 }
 
-/* Sets the balloon behind the agent's back, on its monitor, which takes one client: the agent is away. */
-static void set_balloon(const char *domain, uint64_t kib)
+/*
+ * Gives a command on the guest's monitor, behind the agent's back: it takes one client, so the agent is away.
+ * Reads until a line has each of two texts.
+ */
+static void tell_monitor(const char *domain, const char *command, const char *awaited, const char *too)
 {
         g_autofree char *uuid = client_get_string(client, domain, DOMAIN_INTERFACE, "UUID");
         g_autofree char *below = g_strdup_printf("run/qemu/%s/monitor.sock", uuid);
         g_autofree char *socket_path = harness_path(harness, below);
-        g_autofree char *reached = g_strdup_printf("\"actual\": %" PRIu64 "}", kib * 1024);
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         bool done = false;
@@ -167,15 +169,33 @@ static void set_balloon(const char *domain, uint64_t kib)
         client_wait_name(client, false);
         g_strlcpy(address.sun_path, socket_path, sizeof(address.sun_path));
         ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-        dprintf(fd,
-                "{'execute': 'qmp_capabilities'} {'execute': 'balloon', 'arguments': {'value': %" PRIu64 "}}",
-                kib * 1024);
+        dprintf(fd, "{'execute': 'qmp_capabilities'} %s", command);
         while (!done) {
                 g_autofree char *line = read_line(fd);
 
-                done = strstr(line, "BALLOON_CHANGE") && strstr(line, reached);
+                done = strstr(line, awaited) && strstr(line, too);
         }
         close(fd);
+}
+
+static void set_balloon(const char *domain, uint64_t kib)
+{
+        g_autofree char *command =
+                g_strdup_printf("{'execute': 'balloon', 'arguments': {'value': %" PRIu64 "}}", kib * 1024);
+        g_autofree char *reached = g_strdup_printf("\"actual\": %" PRIu64 "}", kib * 1024);
+
+        tell_monitor(domain, command, "BALLOON_CHANGE", reached);
+}
+
+/* How often the balloon asks the guest for statistics, as QEMU says. */
+static void expect_period(const char *domain, unsigned seconds)
+{
+        g_autofree char *answer = g_strdup_printf("{\"return\": %u,", seconds);
+
+        tell_monitor(domain,
+                     "{'execute': 'qom-get', 'id': 'period', 'arguments': {'path': "
+                     "'/machine/peripheral/balloon0', 'property': 'guest-stats-polling-interval'}}",
+                     answer, "period");
 }
 
 /* What the guest has is its active definition's current memory, whoever changed it, and when. */
@@ -206,6 +226,36 @@ START_TEST(test_balloon)
 }
 END_TEST
 
+/* The guest's driver of the balloon follows at its own speed; what it has is told when it has it. */
+START_TEST(test_set_memory)
+{
+        const uint64_t full = 131072, small = 98304, middle = 114688;
+        g_autofree char *console = harness_path(harness, "console");
+        g_autofree char *path = guest_define(client, balloon_xml(console));
+        g_autofree char *xml = NULL;
+
+        guest_do_flags(client, path, "Create", 0);
+        sd_bus_message_unref(
+                client_wait_signal(client, path, DOMAIN_INTERFACE, "BalloonChange", is_size, &small));
+        client_do(client, path, DOMAIN_INTERFACE, "SetMemory", "tu", middle, 0);
+        sd_bus_message_unref(
+                client_wait_signal(client, path, DOMAIN_INTERFACE, "BalloonChange", is_size, &middle));
+        expect_memory(path, 0, middle);
+        expect_memory(path, 2, small);
+        client_do(client, path, DOMAIN_INTERFACE, "SetMemory", "tu", full, 3);
+        sd_bus_message_unref(
+                client_wait_signal(client, path, DOMAIN_INTERFACE, "BalloonChange", is_size, &full));
+        expect_memory(path, 0, full);
+        expect_memory(path, 2, full);
+        client_fails(client, LIBVIRT_ERROR, "invalid argument*131072 KiB", path, DOMAIN_INTERFACE,
+                     "SetMemory", "tu", full + 1, 0);
+        client_do(client, path, DOMAIN_INTERFACE, "SetMemoryStatsPeriod", "iu", 7, 1);
+        xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        ck_assert_ptr_nonnull(strstr(xml, "<stats period='7'/>"));
+        expect_period(path, 7);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("linux");
@@ -217,6 +267,7 @@ int main(void)
         tcase_add_test(tcase, test_guest_reboots_itself);
         tcase_add_test(tcase, test_reboot);
         tcase_add_test(tcase, test_balloon);
+        tcase_add_test(tcase, test_set_memory);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

@@ -7,6 +7,7 @@
 #include "base/lane.h"
 #include "base/loop.h"
 #include "base/pool.h"
+#include "drivers/domain/edit-xml.h"
 #include "drivers/domain/live-xml.h"
 
 #include <check.h>
@@ -100,6 +101,27 @@ static bool reach(struct domain *domain, GError **error)
         return fake_driver_call(domain, "reach", error);
 }
 
+/* A guest that gives back all but what it is told to keep. */
+static bool set_memory(struct domain *domain, uint64_t kib, struct domain_def **live, GError **error)
+{
+        struct domain_edit *edit;
+
+        if (!call_with_mode(domain, "memory", (unsigned)kib, error))
+                return false;
+        if (fake_of(domain)->slow)
+                return true;
+        edit = domain_edit_new(*live, error);
+        domain_edit_set_current_memory(edit, kib);
+        domain_def_unref(*live);
+        *live = domain_edit_commit(edit, error);
+        return *live != NULL;
+}
+
+static bool set_stats_period(struct domain *domain, const struct domain_def *live, GError **error)
+{
+        return call_with_mode(domain, "period", live->devices.memballoon->stats_period_s, error);
+}
+
 static void save_status(struct domain *domain, const struct domain_state *state)
 {
         fake_driver_call(domain, "save", NULL);
@@ -127,6 +149,8 @@ static const struct domain_driver_ops fake_ops = {
         .shutdown = shut_down,
         .reboot = reboot,
         .reach = reach,
+        .set_memory = set_memory,
+        .set_stats_period = set_stats_period,
         .save_status = save_status,
         .live_free = live_free,
         .undefine = undefine,

@@ -25,6 +25,7 @@ struct fake_driver {
         GString *calls;
         const char *fail;  /* the operation that fails with "operation failed: told to fail: <name>" */
         const char *block; /* the operation that waits until an urgent job interrupts it, and fails then */
+        bool slow;         /* a guest does not do at once what its balloon tells it */
         /*
          * What was published since fake_driver_forget(): "AP 0:2.0; " is an active and persistent domain with
          * the event of id 0, type 2 and detail 0; "-P; " one that is off, without an event, "--" the end of

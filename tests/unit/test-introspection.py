@@ -53,6 +53,8 @@ KNOWN = """
     Domain.Rename method su -
     Domain.Reset method u -
     Domain.Resume method - -
+    Domain.SetMemory method tu -
+    Domain.SetMemoryStatsPeriod method iu -
     Domain.SetMetadata method isssu -
     Domain.Shutdown method u -
     Domain.Suspend method - -

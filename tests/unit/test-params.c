@@ -206,8 +206,9 @@ START_TEST(entries_are_counted)
         ck_assert(params_accept(params, &small, &disk, NULL));
         ck_assert(params_accept(params, &small, &disk, NULL));
         ck_assert(!params_accept(params, &small, &disk, &error));
-        ck_assert_str_eq(error->message, "invalid argument: parameter 'disks' is one too many, there may be 2 "
-                                         "in function SetThings");
+        ck_assert_str_eq(error->message,
+                         "invalid argument: parameter 'disks' is one too many, there may be 2 "
+                         "in function SetThings");
         again();
         for (unsigned i = 0; i < G_N_ELEMENTS(rules); i++)
                 expect(disk, NULL);
