@@ -46,6 +46,7 @@ struct connection {
         DBusConnection *bus;             /* ref; NULL while there is none */
         struct watch *reader;            /* borrowed from bus; its enabled watch for reading */
         GHashTable *replies;             /* serial -> struct pending_reply */
+        GQueue received;                 /* DBusMessage, ref: not handed over before the name is ours */
         struct loop_timer *timer;        /* owned; see on_timer() */
         struct loop_timer *unclog_timer; /* owned; see connection_send() */
         unsigned retry_ms;
@@ -82,9 +83,24 @@ static void route_reply(struct connection *connection, DBusMessage *message)
         g_free(reply);
 }
 
+/* False when there was nothing to hand over, or it is not time yet. */
+static bool hand_over(struct connection *connection)
+{
+        DBusMessage *message;
+        bool some = false;
+
+        while (connection->state == CONNECTION_READY && (message = g_queue_pop_head(&connection->received))) {
+                connection->events->message(message, connection->data);
+                dbus_message_unref(message);
+                some = true;
+        }
+        return some;
+}
+
 /*
- * Hands over what has come. Leaves a bus that turns out to be gone to on_timer(): callers are in the
- * middle of something.
+ * Hands over what has come. A bus that starts the agent for somebody's call passes the call on before it
+ * answers the agent's request for the name, so what comes early waits for that. Leaves a bus that turns out
+ * to be gone to on_timer(): callers are in the middle of something.
  */
 static void deliver(struct connection *connection)
 {
@@ -94,13 +110,12 @@ static void deliver(struct connection *connection)
         while (connection->bus && (message = dbus_connection_pop_message(connection->bus))) {
                 int type = dbus_message_get_type(message);
 
-                if (type == DBUS_MESSAGE_TYPE_METHOD_RETURN || type == DBUS_MESSAGE_TYPE_ERROR) {
+                if (type == DBUS_MESSAGE_TYPE_METHOD_RETURN || type == DBUS_MESSAGE_TYPE_ERROR)
                         route_reply(connection, message);
-                } else if (connection->state == CONNECTION_READY) {
-                        connection->events->message(message, connection->data);
-                        some = true;
-                }
+                else
+                        g_queue_push_tail(&connection->received, dbus_message_ref(message));
                 dbus_message_unref(message);
+                some |= hand_over(connection);
         }
         if (some)
                 connection->events->delivered(connection->data);
@@ -198,6 +213,7 @@ static void disconnect(struct connection *connection)
 {
         DBusConnection *bus = g_steal_pointer(&connection->bus);
         GHashTable *replies = connection->replies;
+        DBusMessage *message;
         GHashTableIter iter;
         gpointer value;
 
@@ -205,6 +221,8 @@ static void disconnect(struct connection *connection)
         connection->clogged = false;
         connection->busy = false;
         connection->dropping = false;
+        while ((message = g_queue_pop_head(&connection->received)))
+                dbus_message_unref(message);
         if (!bus)
                 return;
         dbus_connection_close(bus);
@@ -489,6 +507,7 @@ struct connection *connection_new(struct loop *loop, const char *address, const 
         connection->events = events;
         connection->data = data;
         connection->replies = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+        g_queue_init(&connection->received);
         connection->timer = loop_timer_new(loop, CONNECTION_ATTEMPT_MS, on_timer, connection);
         connection->unclog_timer = loop_timer_new(loop, G_MAXINT, unclog, connection);
         connection->retry_ms = CONNECTION_RETRY_MIN_MS;

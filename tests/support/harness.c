@@ -26,6 +26,7 @@
 struct harness {
         char *root;         /* owned */
         char *address;      /* owned */
+        char *bus_config;   /* owned */
         GPtrArray *options; /* owned, of owned strings */
         char **environment; /* owned */
         void (*child_setup)(void);
@@ -262,8 +263,7 @@ static const char *need_variable(const char *name)
 
 void harness_start_bus(struct harness *harness)
 {
-        g_autofree char *config = g_strdup_printf("--config-file=%s/tests/support/bus.conf",
-                                                  need_variable("VIRTBUS_SOURCE_DIR"));
+        g_autofree char *config = g_strconcat("--config-file=", harness->bus_config, NULL);
         g_autofree char *address = g_strdup_printf("--address=%s", harness->address);
         g_autofree char *socket = harness_path(harness, "bus");
         const char *argv[] = {
@@ -310,6 +310,30 @@ static GPtrArray *agent_command(struct harness *harness)
                 g_ptr_array_add(argv, g_strdup(g_ptr_array_index(harness->options, i)));
         g_ptr_array_add(argv, NULL);
         return argv;
+}
+
+void harness_make_activatable(struct harness *harness)
+{
+        g_autoptr(GPtrArray) argv = agent_command(harness);
+        g_autofree char *command = NULL, *service = NULL, *config = NULL;
+        g_autofree char *services = harness_path(harness, "services");
+        g_autofree char *service_path = harness_path(harness, "services/org.libvirt.service");
+        g_autofree char *config_path = harness_path(harness, "bus.conf");
+
+        command = g_strjoinv(" ", (char **)argv->pdata);
+        service = g_strdup_printf("[D-BUS Service]\nName=org.libvirt\n"
+                                  "Exec=/usr/bin/env -i DBUS_SYSTEM_BUS_ADDRESS=%s "
+                                  "DBUS_SESSION_BUS_ADDRESS=%s %s\n",
+                                  harness->address, harness->address, command);
+        config = g_strdup_printf("<busconfig><include>%s/tests/support/bus.conf</include>"
+                                 "<servicedir>%s</servicedir></busconfig>",
+                                 need_variable("VIRTBUS_SOURCE_DIR"), services);
+        ck_assert_int_eq(mkdir(services, 0755), 0);
+        ck_assert(g_file_set_contents(service_path, service, -1, NULL));
+        ck_assert(g_file_set_contents(config_path, config, -1, NULL));
+        g_free(harness->bus_config);
+        harness->bus_config = g_steal_pointer(&config_path);
+        harness->had_agent = true;
 }
 
 void harness_spawn_agent(struct harness *harness)
@@ -378,6 +402,8 @@ struct harness *harness_new_bus(void)
         harness->root = g_strdup_printf("%s/XXXXXX", need_variable(ROOT_VARIABLE));
         ck_assert_ptr_nonnull(g_mkdtemp_full(harness->root, 0755));
         harness->address = g_strdup_printf("unix:path=%s/bus", harness->root);
+        harness->bus_config =
+                g_strconcat(need_variable("VIRTBUS_SOURCE_DIR"), "/tests/support/bus.conf", NULL);
         harness->options = g_ptr_array_new_with_free_func(g_free);
         harness->environment = g_get_environ();
         harness->environment =
@@ -418,6 +444,7 @@ void harness_free(struct harness *harness)
                              WIFEXITED(status) ? "status" : "signal",
                              WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
         remove_tree(harness->root);
+        g_free(harness->bus_config);
         g_ptr_array_unref(harness->options);
         g_strfreev(harness->environment);
         g_free(harness->address);

@@ -69,6 +69,9 @@ int harness_wait_agent(struct harness *harness);
 /* What agents have logged so far. */
 char *harness_read_log(const struct harness *harness) G_GNUC_WARN_UNUSED_RESULT;
 
+/* From the next harness_start_bus() on the bus starts the agent for who calls it, with an empty environment.
+ */
+void harness_make_activatable(struct harness *harness);
 /* The bus daemon dies, and comes back at the same address (without its clients). */
 void harness_stop_bus(struct harness *harness);
 void harness_start_bus(struct harness *harness);
