@@ -63,11 +63,21 @@ static void open_standard_files(void)
                 close(fd);
 }
 
+/* As systemd would set it. A bus that starts the agent itself gives it none. */
+static void set_path(void)
+{
+        const char *path = g_getenv("PATH");
+
+        if (!path || !*path)
+                g_setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", TRUE);
+}
+
 static bool start_process(struct agent *agent, GError **error)
 {
         struct rlimit limit;
 
         open_standard_files();
+        set_path();
         signal(SIGPIPE, SIG_IGN);
         umask(0077);
         if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < DESCRIPTORS) {
@@ -198,6 +208,19 @@ static void stop_test(struct agent *agent)
         test_driver_free(agent->test.domains);
 }
 
+static void warn_of_root(const struct options *options)
+{
+        if (geteuid() != 0 || options->qemu_user)
+                return;
+        if (options->root_guests)
+                log_warning("guests run as root, as %s says", options->config_file);
+        else
+                log_error("GUESTS RUN AS ROOT: this host has no user '%s' for them; make it "
+                          "(systemd-sysusers), "
+                          "or name another one in %s ([qemu] user=), and restart the agent",
+                          OPTIONS_QEMU_USER, options->config_file);
+}
+
 static bool start_qemu(struct agent *agent, GError **error)
 {
         const struct options *options = &agent->options;
@@ -211,6 +234,7 @@ static bool start_qemu(struct agent *agent, GError **error)
                 .group = options->qemu_group,
         };
 
+        warn_of_root(options);
         agent->qemu.domains = qemu_driver_new(agent->loop, agent->pool, agent->host, &config, error);
         if (agent->qemu.domains)
                 domain_driver_set_storage(agent->qemu.domains, agent->qemu.storage, agent->qemu.secrets);

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #define CONFIG_FILE    "/etc/virtbus/virtbusd.conf"
-#define QEMU_USER      "virtbus-qemu" /* of packaging/sysusers */
 #define THREADS_LOWEST 4
 #define THREADS_MAX    256
 
@@ -86,10 +85,11 @@ static bool read_config(struct options *options, bool required, GError **error)
  */
 static void choose_qemu_user(struct options *options)
 {
+        options->root_guests = options->qemu_user && !*options->qemu_user;
         if (geteuid() != 0)
                 g_clear_pointer(&options->qemu_user, g_free);
-        else if (!options->qemu_user && getpwnam(QEMU_USER))
-                options->qemu_user = g_strdup(QEMU_USER);
+        else if (!options->qemu_user && getpwnam(OPTIONS_QEMU_USER))
+                options->qemu_user = g_strdup(OPTIONS_QEMU_USER);
         if (options->qemu_user && !*options->qemu_user)
                 g_clear_pointer(&options->qemu_user, g_free);
         if (!options->qemu_user || (options->qemu_group && !*options->qemu_group))

@@ -6,6 +6,9 @@
 #include <glib.h>
 #include <stdbool.h>
 
+/* Whom guests run as unless the configuration file says otherwise; see packaging/systemd/sysusers.conf. */
+#define OPTIONS_QEMU_USER "virtbus-qemu"
+
 struct options {
         bool system; /* the system bus; else the session bus */
         bool show_version;
@@ -14,6 +17,7 @@ struct options {
         char *state_dir, *runtime_dir, *log_dir, *cache_dir; /* owned, absolute */
         char *config_file;                                   /* owned */
         char *qemu_user, *qemu_group;                        /* owned; NULL: guests run as the agent's user */
+        bool root_guests;                                    /* the file asks for that ("user=") */
 };
 
 /* Defaults, the configuration file, then the command line, which wins. */

@@ -5,6 +5,7 @@
 #include "drivers/qemu/emulator.h"
 
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct emulator_arch archs[] = {
@@ -54,12 +55,27 @@ const struct emulator_arch *emulator_get_arch(unsigned index)
         return index < G_N_ELEMENTS(archs) ? &archs[index] : NULL;
 }
 
+/* The place below /usr where /bin is only another name for it: what is found stays in documents. Takes path.
+ */
+static char *make_canonical(char *path)
+{
+        g_autofree char *below_usr = g_strconcat("/usr", path, NULL);
+        struct stat found, canonical;
+
+        if ((!g_str_has_prefix(path, "/bin/") && !g_str_has_prefix(path, "/sbin/")) ||
+            stat(path, &found) < 0 || stat(below_usr, &canonical) < 0 || found.st_dev != canonical.st_dev ||
+            found.st_ino != canonical.st_ino)
+                return path;
+        g_free(path);
+        return g_steal_pointer(&below_usr);
+}
+
 static char *find_program(const char *name)
 {
         g_autofree char *found = g_find_program_in_path(name);
 
         if (found && g_path_is_absolute(found))
-                return g_steal_pointer(&found);
+                return make_canonical(g_steal_pointer(&found));
         for (unsigned i = 0; i < G_N_ELEMENTS(dirs); i++) {
                 g_autofree char *path = g_build_filename(dirs[i], name, NULL);
 

@@ -20,7 +20,7 @@ const struct emulator_arch *emulator_get_arch(unsigned index);
 
 /*
  * The path of the emulator to take for guests of an architecture on a host of another or the same, NULL when
- * none is installed. Free it.
+ * none is installed; below /usr where /bin is a link there. Free it.
  */
 char *emulator_find(const char *arch, const char *host_arch);
 

@@ -6,6 +6,7 @@
  */
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -93,6 +94,59 @@ START_TEST(test_version_and_help)
         g_free(version.output);
         g_free(help.output);
         g_free(wrong.output);
+}
+END_TEST
+
+/* Without systemd: the call that starts it is answered, and it finds its tools without being told where. */
+START_TEST(test_started_by_the_bus)
+{
+        g_autofree char *qemu = g_find_program_in_path("qemu-system-x86_64");
+        g_autofree char *capabilities = NULL;
+        pid_t pid;
+
+        harness_stop_bus(harness);
+        harness_make_activatable(harness);
+        harness_start_bus(harness);
+        harness_reconnect(harness);
+        client = harness_get_client(harness);
+        capabilities = client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "GetCapabilities", NULL);
+        if (qemu)
+                ck_assert_ptr_nonnull(strstr(capabilities, "<emulator>/usr/"));
+        ck_assert_ptr_null(strstr(capabilities, "<emulator>/bin/"));
+        pid = client_get_owner_pid(client);
+        ck_assert_int_gt(pid, 0);
+        ck_assert_int_eq(kill(pid, SIGTERM), 0);
+        client_wait_name(client, false);
+        harness_wait_gone(pid);
+}
+END_TEST
+
+static void expect_log(const char *config, const char *text)
+{
+        g_autofree char *path = harness_path(harness, "virtbusd.conf");
+        g_autofree char *log = NULL;
+
+        ck_assert(g_file_set_contents(path, config, -1, NULL));
+        harness_start_agent(harness);
+        harness_end_agent(harness, SIGTERM);
+        client_wait_name(client, false);
+        log = harness_read_log(harness);
+        ck_assert_msg(strstr(log, text), "'%s' is not in: %s", text, log);
+}
+
+START_TEST(test_guests_as_root_are_no_secret)
+{
+        g_autofree char *path = harness_path(harness, "virtbusd.conf");
+        g_autofree char *option = g_strconcat("--config=", path, NULL);
+
+        if (geteuid() != 0) {
+                harness_skip("guests as root take an agent that root runs");
+                return;
+        }
+        harness_add_option(harness, option);
+        expect_log("[qemu]\nuser=\n", "warning: guests run as root, as ");
+        if (!getpwnam("virtbus-qemu"))
+                expect_log("", "error: GUESTS RUN AS ROOT: this host has no user 'virtbus-qemu'");
 }
 END_TEST
 
@@ -293,6 +347,8 @@ int main(void)
 
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_add_test(tcase, test_version_and_help);
+        tcase_add_test(tcase, test_started_by_the_bus);
+        tcase_add_test(tcase, test_guests_as_root_are_no_secret);
         tcase_add_test(tcase, test_second_agent_on_the_bus);
         tcase_add_test(tcase, test_second_agent_in_the_state_directory);
         tcase_add_test(tcase, test_no_bus_at_start);
