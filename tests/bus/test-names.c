@@ -143,6 +143,31 @@ START_TEST(test_lists_by_state)
 }
 END_TEST
 
+/* A client that lists every kind there may be shows an error in the place of all when one list fails. */
+START_TEST(test_every_kind_is_listed)
+{
+        static const struct {
+                const char *member;
+                unsigned flags, unknown;
+        } lists[] = {
+                { "ListDomains", 3, 1u << 31 },  { "ListStoragePools", 3, 1u << 31 },
+                { "ListSecrets", 3, 1u << 31 },  { "ListInterfaces", 3, 4 },
+                { "ListNetworks", 3, 1u << 31 }, { "ListNodeDevices", 1u << 31, 1u << 29 },
+                { "ListNWFilters", 0, 1 },
+        };
+        static const char *const connections[] = { QEMU_PATH, TEST_PATH };
+
+        for (unsigned i = 0; i < 2 * G_N_ELEMENTS(lists); i++) {
+                const char *member = lists[i / 2].member;
+
+                g_strfreev(client_list(client, connections[i % 2], CONNECT_INTERFACE, member,
+                                       lists[i / 2].flags));
+                client_fails(client, LIBVIRT_ERROR, "*unsupported flags (0x*", connections[i % 2],
+                             CONNECT_INTERFACE, member, "u", lists[i / 2].unknown);
+        }
+}
+END_TEST
+
 START_TEST(test_connection_properties)
 {
         g_autofree char *hostname = client_get_string(client, TEST_PATH, CONNECT_INTERFACE, "Hostname");
@@ -189,6 +214,7 @@ int main(void)
         tcase_add_test(tcase, test_lookup_misses);
         tcase_add_test(tcase, test_a_path_has_one_spelling);
         tcase_add_test(tcase, test_lists_by_state);
+        tcase_add_test(tcase, test_every_kind_is_listed);
         tcase_add_test(tcase, test_connection_properties);
         tcase_add_test(tcase, test_connection_type_and_uri);
         suite_add_tcase(suite, tcase);

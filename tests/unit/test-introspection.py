@@ -78,6 +78,10 @@ KNOWN = """
     Domain.BlockThreshold signal sstt
     Connect.FindStoragePoolSources method ssu s
     Connect.ListStoragePools method u ao
+    Connect.ListInterfaces method u ao
+    Connect.ListNWFilters method u ao
+    Connect.ListNetworks method u ao
+    Connect.ListNodeDevices method u ao
     Connect.ListSecrets method u ao
     Connect.SecretDefineXML method su o
     Connect.SecretLookupByUUID method s o

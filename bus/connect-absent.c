@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * org.libvirt.Connect: lists of the kinds of objects that there are none of yet. They answer because clients
+ * list every kind there may be, and show an error instead of all the others when one of them fails. A kind
+ * that comes takes its list away from here. No state; loop thread.
+ */
+#include "bus/connect.h"
+#include "introspection/connect.h"
+
+/* The bits of virConnectListAll...Flags that there are. */
+#define INTERFACE_FLAGS   0x3u        /* inactive, active */
+#define NETWORK_FLAGS     0x3fu       /* and persistent, transient, autostart, not */
+#define NODE_DEVICE_FLAGS 0xc01fffffu /* the capabilities; inactive, active */
+
+static void reply_none(struct call *call, uint32_t allowed)
+{
+        uint32_t flags;
+
+        call_read(call, "u", &flags);
+        if (connect_check_flags(call, flags, allowed))
+                call_reply_objects(call, NULL, NULL, 0);
+}
+
+void on_connect_list_interfaces(struct call *call)
+{
+        reply_none(call, INTERFACE_FLAGS);
+}
+
+void on_connect_list_networks(struct call *call)
+{
+        reply_none(call, NETWORK_FLAGS);
+}
+
+void on_connect_list_node_devices(struct call *call)
+{
+        reply_none(call, NODE_DEVICE_FLAGS);
+}
+
+void on_connect_list_nw_filters(struct call *call)
+{
+        reply_none(call, 0);
+}
