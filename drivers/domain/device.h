@@ -602,6 +602,21 @@ struct domain_iommu {
         uint32_t aw_bits; /* 0: the default */
 };
 
+enum domain_crypto_backend {
+        DOMAIN_CRYPTO_BUILTIN,
+        DOMAIN_CRYPTO_LKCF, /* the host's kernel */
+        DOMAIN_CRYPTO_LAST,
+} __attribute__((packed));
+
+struct domain_crypto {
+        struct domain_device_info info;
+        const char *model; /* "virtio" */
+        const char *type;  /* "qemu" */
+        enum domain_crypto_backend backend;
+        uint32_t queues; /* 0: the default */
+        struct domain_virtio virtio;
+};
+
 struct domain_nvram_device {
         struct domain_device_info info;
 };
@@ -633,9 +648,10 @@ struct domain_devices {
         const struct domain_memory *memories;
         const struct domain_iommu *iommu; /* NULL: none */
         const struct domain_vsock *vsock; /* NULL: none */
+        const struct domain_crypto *cryptos;
         uint16_t n_disks, n_controllers, n_filesystems, n_interfaces, n_smartcards, n_chars, n_inputs, n_tpms;
         uint16_t n_graphics, n_sounds, n_audios, n_videos, n_hostdevs, n_redirdevs, n_hubs, n_watchdogs;
-        uint16_t n_rngs, n_panics, n_shmems, n_memories;
+        uint16_t n_rngs, n_panics, n_shmems, n_memories, n_cryptos;
         uint16_t n_serials, n_parallels, n_consoles, n_channels; /* together n_chars */
 };
 

@@ -273,9 +273,11 @@ const struct domain_kind domain_kinds[DOMAIN_DEVICE_KINDS] = {
         },
         [DOMAIN_DEVICE_CRYPTO] = {
                 .element = "crypto",
+                ARRAY(domain_crypto, cryptos, n_cryptos, domain_read_crypto),
                 .alias = "crypto",
                 .pci_turn = 19,
                 .pci_class = pci_class_virtio,
+                .facts = FACTS("@model", "@type", "backend@model", "backend@queues"),
         },
         [DOMAIN_DEVICE_NVRAM] = {
                 .element = "nvram",

@@ -417,6 +417,7 @@ TABLE tpm[] = { { "backend", "type version persistent_state", tpm_backend }, ALI
 TABLE memballoon[] = { { "stats", "period", .flags = VOID }, ALIAS, ACPI, ADDRESS,
                        { "driver", VIRTIO, .flags = VOID },  {} };
 
+TABLE crypto[] = { { "backend", "model queues" }, { "driver", VIRTIO }, ALIAS, ACPI, ADDRESS, {} };
 TABLE rng_backend[] = { CHAR_SOURCE, {} };
 TABLE rng[] = {
         { "rate", "?bytes ?period", .flags = VOID },
@@ -504,5 +505,6 @@ const struct domain_schema domain_schema_devices[] = {
         { "memory", "model access discard", memory_device, MANY },
         { "iommu", "model", iommu },
         { "vsock", "model", vsock },
+        { "crypto", "model type", crypto, MANY },
         {},
 };

@@ -5,8 +5,10 @@
 #include "drivers/qemu/block.h"
 
 #include "drivers/qemu/device-internal.h"
+#include "drivers/secret/secret.h"
 
 #include <string.h>
+#include <unistd.h>
 
 struct block_image *block_image_new(const char *path, const char *format)
 {
@@ -36,6 +38,23 @@ void block_image_free(struct block_image *image)
         g_free(image->path);
         g_free(image->format);
         g_free(image);
+}
+
+GPtrArray *block_chain_from_active(const struct domain_storage *source)
+{
+        GPtrArray *chain;
+
+        if (source->index == 0)
+                return NULL;
+        chain = g_ptr_array_new_with_free_func((GDestroyNotify)block_image_free);
+        for (const struct domain_storage *storage = source; storage; storage = storage->backing) {
+                struct block_image *image = block_image_new(storage->path, storage->format);
+
+                image->index = storage->index;
+                image->encryption = storage->encryption;
+                g_ptr_array_add(chain, image);
+        }
+        return chain;
 }
 
 void block_format_node_name(const struct block_image *image, char name[BLOCK_NODE_NAME_SIZE])
@@ -81,11 +100,26 @@ static void set_cache(json_t *node, const struct block_options *options)
         json_object_set_new(node, "cache", object);
 }
 
-static json_t *secret_object(const char *id, int fd)
+/* The value of a secret, as the property "data" takes it. */
+static void set_value(json_t *object, int fd)
+{
+        guchar buffer[SECRET_VALUE_MAX];
+        ssize_t length = pread(fd, buffer, sizeof(buffer), 0);
+        g_autofree char *text = length >= 0 ? g_base64_encode(buffer, (gsize)length) : NULL;
+
+        device_set_string(object, "data", text);
+        device_set_string(object, "format", "base64");
+        explicit_bzero(buffer, sizeof(buffer));
+}
+
+static json_t *secret_object(const char *id, int fd, bool hot)
 {
         json_t *object = device_object("secret", id);
 
-        device_set_format(object, "file", "/dev/fd/%d", fd);
+        if (hot)
+                set_value(object, fd);
+        else
+                device_set_format(object, "file", "/dev/fd/%d", fd);
         return object;
 }
 
@@ -94,14 +128,14 @@ static void password_id(const struct block_image *image, char id[BLOCK_SECRET_ID
         g_snprintf(id, BLOCK_SECRET_ID_SIZE, "libvirt-%u-storage-auth-secret0", image->index);
 }
 
-json_t *block_password_object(const struct block_image *image)
+json_t *block_password_object(const struct block_image *image, bool hot)
 {
         char id[BLOCK_SECRET_ID_SIZE];
 
         if (image->password_fd < 0)
                 return NULL;
         password_id(image, id);
-        return secret_object(id, image->password_fd);
+        return secret_object(id, image->password_fd, hot);
 }
 
 static void set_iscsi(json_t *node, const struct block_image *image)
@@ -177,14 +211,14 @@ static void passphrase_id(const struct block_image *image, char id[BLOCK_SECRET_
         g_snprintf(id, BLOCK_SECRET_ID_SIZE, "libvirt-%u-format-encryption-secret0", image->index);
 }
 
-json_t *block_passphrase_object(const struct block_image *image)
+json_t *block_passphrase_object(const struct block_image *image, bool hot)
 {
         char id[BLOCK_SECRET_ID_SIZE];
 
         if (!image->encryption)
                 return NULL;
         passphrase_id(image, id);
-        return secret_object(id, image->passphrase_fd);
+        return secret_object(id, image->passphrase_fd, hot);
 }
 
 /* LUKS is a format of its own around raw data, and a feature of qcow2. */

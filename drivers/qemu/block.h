@@ -69,6 +69,12 @@ void block_image_free(struct block_image *image);
 GPtrArray *block_chain_resolve(const char *disk, const struct domain_storage *source, unsigned *next_index,
                                GError **error);
 
+/*
+ * The chain of a disk of an active definition, as the document has it; nothing is looked at. For the names of
+ * what the emulator has. NULL: no medium.
+ */
+GPtrArray *block_chain_from_active(const struct domain_storage *source);
+
 /* How a disk wants its nodes. Strings as in struct domain_disk, NULL: the default. */
 struct block_options {
         const char *cache;
@@ -92,9 +98,10 @@ json_t *block_format_node(const struct block_image *image, const char *backing,
                           const struct block_options *options);
 
 /* The -objects that hold the passphrase of an encrypted image and the password at its target, to be made
- * before its nodes. New references; NULL: it needs none. */
-json_t *block_passphrase_object(const struct block_image *image);
-json_t *block_password_object(const struct block_image *image);
+ * before its nodes. New references; NULL: it needs none. hot: the value itself is in it, for an emulator that
+ * runs and cannot inherit the descriptor. */
+json_t *block_passphrase_object(const struct block_image *image, bool hot);
+json_t *block_password_object(const struct block_image *image, bool hot);
 
 /* cache="..." as QEMU's three switches. NULL and "default": write back. */
 struct block_cache {

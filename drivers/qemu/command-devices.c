@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The devices of the definition, in an order that lets each find what it sits on. Values only; any thread.
+ * The devices of the definition, and what goes with them. Values only; any thread.
  */
 #include "drivers/qemu/command-internal.h"
+#include "drivers/qemu/device-rows.h"
 
 #include <string.h>
-
-/* Runs describe for each element of an array of the definition. */
-#define DESCRIBE_EACH(array, describe)                                                                       \
-        for (unsigned i_ = 0; i_ < devices->n_##array; i_++) {                                               \
-                if (!describe(list, context, &devices->array[i_], error))                                    \
-                        return false;                                                                        \
-        }
 
 /* ---- what is not supported ---- */
 
@@ -52,89 +46,9 @@ static bool check_spice(const struct domain_devices *devices, GError **error)
 
 static bool check(const struct domain_devices *devices, GError **error)
 {
-        if (devices->n_filesystems)
-                return device_unsupported(error, "<filesystem> is not supported");
-        if (devices->n_memories)
-                return device_unsupported(error, "<memory> among the devices is not supported");
-        if (devices->nvram)
-                return device_unsupported(error, "<nvram> among the devices is not supported");
         if (devices->n_watchdogs > 1)
                 return device_unsupported(error, "more than one <watchdog> is not supported");
         return check_spice(devices, error);
-}
-
-/* ---- in order ---- */
-
-/* By index; the companions of a USB controller behind their master. */
-static int compare_controllers(const void *a, const void *b)
-{
-        const struct domain_controller *one = *(const struct domain_controller *const *)a;
-        const struct domain_controller *other = *(const struct domain_controller *const *)b;
-
-        if (one->index != other->index)
-                return one->index < other->index ? -1 : 1;
-        return one->master_port - other->master_port;
-}
-
-/* A controller sits on one of a lower index, if on any of its kind. */
-static bool describe_controllers(struct device_list *list, const struct device_context *context,
-                                 enum domain_controller_type type, GError **error)
-{
-        const struct domain_devices *devices = &context->def->devices;
-        g_autoptr(GPtrArray) controllers = g_ptr_array_new();
-
-        for (unsigned i = 0; i < devices->n_controllers; i++) {
-                if (devices->controllers[i].type == type)
-                        g_ptr_array_add(controllers, (void *)&devices->controllers[i]);
-        }
-        g_ptr_array_sort(controllers, compare_controllers);
-        for (unsigned i = 0; i < controllers->len; i++) {
-                if (!device_describe_controller(list, context, controllers->pdata[i], error))
-                        return false;
-        }
-        return true;
-}
-
-static bool describe_buses(struct device_list *list, const struct device_context *context, GError **error)
-{
-        static const enum domain_controller_type order[] = {
-                DOMAIN_CONTROLLER_PCI,  DOMAIN_CONTROLLER_USB, DOMAIN_CONTROLLER_SCSI,
-                DOMAIN_CONTROLLER_SATA, DOMAIN_CONTROLLER_IDE, DOMAIN_CONTROLLER_VIRTIO_SERIAL,
-                DOMAIN_CONTROLLER_FDC,  DOMAIN_CONTROLLER_ISA, DOMAIN_CONTROLLER_XENBUS,
-        };
-        const struct domain_devices *devices = &context->def->devices;
-
-        if (devices->iommu && !device_describe_iommu(list, context, devices->iommu, error))
-                return false;
-        for (unsigned i = 0; i < G_N_ELEMENTS(order); i++) {
-                if (!describe_controllers(list, context, order[i], error))
-                        return false;
-        }
-        DESCRIBE_EACH(hubs, device_describe_hub)
-        return describe_controllers(list, context, DOMAIN_CONTROLLER_CCID, error);
-}
-
-static bool describe_ends(struct device_list *list, const struct device_context *context, GError **error)
-{
-        const struct domain_devices *devices = &context->def->devices;
-
-        DESCRIBE_EACH(disks, device_describe_disk)
-        DESCRIBE_EACH(interfaces, device_describe_interface)
-        DESCRIBE_EACH(smartcards, device_describe_smartcard)
-        DESCRIBE_EACH(chars, device_describe_char)
-        DESCRIBE_EACH(tpms, device_describe_tpm)
-        DESCRIBE_EACH(inputs, device_describe_input)
-        DESCRIBE_EACH(videos, device_describe_video)
-        DESCRIBE_EACH(sounds, device_describe_sound)
-        DESCRIBE_EACH(watchdogs, device_describe_watchdog)
-        DESCRIBE_EACH(redirdevs, device_describe_redirdev)
-        DESCRIBE_EACH(hostdevs, device_describe_hostdev)
-        if (devices->memballoon && !device_describe_memballoon(list, context, devices->memballoon, error))
-                return false;
-        DESCRIBE_EACH(rngs, device_describe_rng)
-        DESCRIBE_EACH(panics, device_describe_panic)
-        DESCRIBE_EACH(shmems, device_describe_shmem)
-        return !devices->vsock || device_describe_vsock(list, context, devices->vsock, error);
 }
 
 /* ---- beside the devices ---- */
@@ -171,8 +85,7 @@ bool command_devices_add(struct command_builder *builder, GError **error)
 {
         CLEANUP(device_list_free) struct device_list *list = device_list_new();
 
-        if (!check(&builder->def->devices, error) || !describe_buses(list, &builder->device, error) ||
-            !describe_ends(list, &builder->device, error))
+        if (!check(&builder->def->devices, error) || !device_describe_all(list, &builder->device, error))
                 return false;
         command_append_list(builder, list);
         add_watchdog_action(builder);

@@ -13,14 +13,14 @@ static bool add_backend(struct device_list *list, const struct device_context *c
 {
         const struct device_resources *resources = device_get_resources(context, alias);
         g_autofree char *id = g_strconcat("char", alias, NULL);
-        int fd = -1;
+        g_autofree char *fd = NULL;
 
         if (source->type == DOMAIN_CHAR_SPICEVMC) {
                 device_list_add_spicevmc(list, id, source, spicevmc);
                 return true;
         }
         if (resources && resources->fds && resources->fds->len)
-                fd = g_array_index(resources->fds, int, 0);
+                fd = device_list_add_fd(list, context, g_array_index(resources->fds, int, 0), "fd-%s", id);
         return device_list_add_chardev(list, id, source, fd, error);
 }
 
@@ -132,9 +132,11 @@ static bool describe_channel(struct device_list *list, const struct device_conte
         return add_virtio_port(list, context, device, &chr->info, error);
 }
 
-bool device_describe_char(struct device_list *list, const struct device_context *context,
-                          const struct domain_char *chr, GError **error)
+bool device_describe_char(struct device_list *list, const struct device_context *context, const void *data,
+                          GError **error)
 {
+        const struct domain_char *chr = data;
+
         switch (chr->kind) {
         case DOMAIN_CHAR_SERIAL:
                 return describe_serial(list, context, chr, error);
@@ -150,8 +152,9 @@ bool device_describe_char(struct device_list *list, const struct device_context 
 }
 
 bool device_describe_redirdev(struct device_list *list, const struct device_context *context,
-                              const struct domain_redirdev *redirdev, GError **error)
+                              const void *data, GError **error)
 {
+        const struct domain_redirdev *redirdev = data;
         json_t *device;
 
         if (!add_backend(list, context, redirdev->info.alias, &redirdev->source, "usbredir", error))
@@ -162,8 +165,9 @@ bool device_describe_redirdev(struct device_list *list, const struct device_cont
 }
 
 bool device_describe_smartcard(struct device_list *list, const struct device_context *context,
-                               const struct domain_smartcard *smartcard, GError **error)
+                               const void *data, GError **error)
 {
+        const struct domain_smartcard *smartcard = data;
         const struct domain_controller *reader = NULL;
         json_t *device;
 

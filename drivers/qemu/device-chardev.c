@@ -42,12 +42,13 @@ static void set_server(json_t *data, const struct domain_char_source *source)
         set_reconnect(data, source);
 }
 
-static bool describe_unix(json_t *data, const struct domain_char_source *source, int fd, GError **error)
+static bool describe_unix(json_t *data, const struct domain_char_source *source, const char *fd,
+                          GError **error)
 {
         json_t *place = json_object();
 
-        if (fd >= 0) {
-                device_set_format(place, "str", "%d", fd);
+        if (fd) {
+                device_set_string(place, "str", fd);
                 json_object_set_new(data, "addr", socket_address("fd", place));
         } else {
                 device_set_string(place, "path", source->path);
@@ -89,7 +90,7 @@ static bool need_path(const struct domain_char_source *source, GError **error)
 }
 
 /* Fills in data and returns the name of the back end, or NULL with an error. */
-static const char *describe_source(json_t *data, const struct domain_char_source *source, int fd,
+static const char *describe_source(json_t *data, const struct domain_char_source *source, const char *fd,
                                    GError **error)
 {
         switch (source->type) {
@@ -149,7 +150,7 @@ static void set_log(json_t *data, const struct domain_char_source *source)
 }
 
 bool device_list_add_chardev(struct device_list *list, const char *id,
-                             const struct domain_char_source *source, int fd, GError **error)
+                             const struct domain_char_source *source, const char *fd, GError **error)
 {
         json_t *data = json_object();
         const char *type = describe_source(data, source, fd, error);

@@ -234,8 +234,10 @@ static bool describe_virtio_serial(struct device_list *list, const struct device
 }
 
 bool device_describe_controller(struct device_list *list, const struct device_context *context,
-                                const struct domain_controller *controller, GError **error)
+                                const void *data, GError **error)
 {
+        const struct domain_controller *controller = data;
+
         switch (controller->type) {
         case DOMAIN_CONTROLLER_PCI:
                 return describe_pci(list, context, controller, error);

@@ -29,7 +29,8 @@ static void add_object(struct device_list *list, json_t *object)
 }
 
 /* The nodes of the chain from its end to its top. */
-static void add_chain(struct device_list *list, const struct domain_disk *disk, const GPtrArray *chain)
+static void add_chain(struct device_list *list, const struct device_context *context,
+                      const struct domain_disk *disk, const GPtrArray *chain)
 {
         struct block_options options;
         char backing[BLOCK_NODE_NAME_SIZE];
@@ -43,8 +44,8 @@ static void add_chain(struct device_list *list, const struct domain_disk *disk, 
                         options.readonly = true;
                         options.discard = options.detect_zeroes = NULL;
                 }
-                add_object(list, block_password_object(image));
-                add_object(list, block_passphrase_object(image));
+                add_object(list, block_password_object(image, context->hot));
+                add_object(list, block_passphrase_object(image, context->hot));
                 device_list_add(list, DEVICE_BLOCKDEV, block_storage_node(image, &options));
                 device_list_add(list, DEVICE_BLOCKDEV,
                                 block_format_node(image, last ? NULL : backing, &options));
@@ -98,14 +99,30 @@ static json_t *throttle_limits(const struct domain_iotune *tune)
         return object;
 }
 
-static bool has_object(const struct device_list *list, const char *id)
+/* A file, a block device or a volume, whose path its chain knows. */
+static bool has_source(const struct domain_disk *disk)
 {
-        for (unsigned i = 0; i < device_list_get_length(list); i++) {
-                const struct device_part *part = device_list_get(list, i);
+        return disk->source.path || disk->source.volume;
+}
 
-                if (part->kind == DEVICE_OBJECT &&
-                    g_strcmp0(json_string_value(json_object_get(part->arguments, "id")), id) == 0)
-                        return true;
+/*
+ * Is the group of disk there already: because of a disk before it, and while the guest runs because of any
+ * other?
+ */
+static bool has_group(const struct device_context *context, const struct domain_disk *disk, const char *group)
+{
+        const struct domain_devices *devices = &context->def->devices;
+
+        for (unsigned i = 0; i < devices->n_disks; i++) {
+                const struct domain_disk *other = &devices->disks[i];
+
+                if (strcmp(other->target, disk->target) != 0) {
+                        if (has_source(other) && other->iotune &&
+                            g_strcmp0(other->iotune->group_name, group) == 0)
+                                return true;
+                } else if (!context->hot) {
+                        return false;
+                }
         }
         return false;
 }
@@ -118,16 +135,18 @@ static bool is_id(const char *text)
 }
 
 /* Disks that name a group share the limits of the first of them. */
-static bool add_throttle(struct device_list *list, const struct domain_disk *disk,
-                         const struct block_image *top, char node[BLOCK_NODE_NAME_SIZE], GError **error)
+static bool add_throttle(struct device_list *list, const struct device_context *context,
+                         const struct domain_disk *disk, char node[BLOCK_NODE_NAME_SIZE], GError **error)
 {
+        const struct device_resources *resources = device_get_resources(context, disk->info.alias);
+        const struct block_image *top = resources->chain->pdata[0];
         const char *group = disk->iotune->group_name;
         g_autofree char *id = g_strconcat("throttle-", group ? group : disk->info.alias, NULL);
         json_t *filter, *object;
 
         if (!is_id(id))
                 return device_unsupported(error, "characters of <group_name> of disk '%s'", disk->target);
-        if (!has_object(list, id)) {
+        if (!group || !has_group(context, disk, group)) {
                 object = device_object("throttle-group", id);
                 json_object_set_new(object, "limits", throttle_limits(disk->iotune));
                 device_list_add(list, DEVICE_OBJECT, object);
@@ -155,12 +174,6 @@ static bool has_limits(const struct domain_disk *disk)
         return any || disk->iotune->group_name;
 }
 
-/* A file, a block device or a volume, whose path its chain knows. */
-static bool has_source(const struct domain_disk *disk)
-{
-        return disk->source.path || disk->source.volume;
-}
-
 /* Appends all nodes; node gets the name of the one that the device opens, "" for a drive without a medium. */
 static bool add_nodes(struct device_list *list, const struct device_context *context,
                       const struct domain_disk *disk, char node[BLOCK_NODE_NAME_SIZE], GError **error)
@@ -175,12 +188,12 @@ static bool add_nodes(struct device_list *list, const struct device_context *con
                 return error_set(error, ERROR_FROM_QEMU, ERROR_INTERNAL_ERROR,
                                  "the images of disk '%s' were not looked at", disk->target);
         top = resources->chain->pdata[0];
-        add_chain(list, disk, resources->chain);
+        add_chain(list, context, disk, resources->chain);
         block_format_node_name(top, node);
         if (disk->copy_on_read == DOMAIN_SWITCH_ON && !disk->readonly)
                 add_copy_on_read(list, top, node);
         if (has_limits(disk))
-                return add_throttle(list, disk, top, node, error);
+                return add_throttle(list, context, disk, node, error);
         return true;
 }
 
@@ -425,9 +438,10 @@ static bool check(const struct domain_disk *disk, GError **error)
         return check_facts(disk, error);
 }
 
-bool device_describe_disk(struct device_list *list, const struct device_context *context,
-                          const struct domain_disk *disk, GError **error)
+bool device_describe_disk(struct device_list *list, const struct device_context *context, const void *data,
+                          GError **error)
 {
+        const struct domain_disk *disk = data;
         g_autofree char *driver = NULL;
         char node[BLOCK_NODE_NAME_SIZE];
         json_t *device;

@@ -82,9 +82,10 @@ static void set_video(json_t *device, const struct domain_video *video)
         }
 }
 
-bool device_describe_video(struct device_list *list, const struct device_context *context,
-                           const struct domain_video *video, GError **error)
+bool device_describe_video(struct device_list *list, const struct device_context *context, const void *data,
+                           GError **error)
 {
+        const struct domain_video *video = data;
         const char *driver;
         json_t *device;
 
@@ -135,9 +136,10 @@ static bool describe_hda(struct device_list *list, const struct device_context *
         return true;
 }
 
-bool device_describe_sound(struct device_list *list, const struct device_context *context,
-                           const struct domain_sound *sound, GError **error)
+bool device_describe_sound(struct device_list *list, const struct device_context *context, const void *data,
+                           GError **error)
 {
+        const struct domain_sound *sound = data;
         static const struct {
                 const char *model;
                 const char *driver;
@@ -201,9 +203,10 @@ static const char *input_driver(const struct domain_input *input)
         return NULL;
 }
 
-bool device_describe_input(struct device_list *list, const struct device_context *context,
-                           const struct domain_input *input, GError **error)
+bool device_describe_input(struct device_list *list, const struct device_context *context, const void *data,
+                           GError **error)
 {
+        const struct domain_input *input = data;
         const char *driver = input_driver(input);
         json_t *device;
 

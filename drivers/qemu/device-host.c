@@ -69,9 +69,10 @@ static bool check_hostdev(const struct domain_hostdev *hostdev, GError **error)
         return true;
 }
 
-bool device_describe_hostdev(struct device_list *list, const struct device_context *context,
-                             const struct domain_hostdev *hostdev, GError **error)
+bool device_describe_hostdev(struct device_list *list, const struct device_context *context, const void *data,
+                             GError **error)
 {
+        const struct domain_hostdev *hostdev = data;
         json_t *device;
 
         if (!check_hostdev(hostdev, error))
@@ -106,17 +107,18 @@ static bool add_tpm_chardev(struct device_list *list, const struct device_contex
         struct domain_char_source source = { .type = DOMAIN_CHAR_UNIX };
 
         if (tpm->backend == DOMAIN_TPM_EXTERNAL && tpm->source)
-                return device_list_add_chardev(list, id, tpm->source, -1, error);
+                return device_list_add_chardev(list, id, tpm->source, NULL, error);
         if (!resources || !resources->socket)
                 return error_set(error, ERROR_FROM_QEMU, ERROR_INTERNAL_ERROR,
                                  "no TPM emulator was started for device '%s'", tpm->info.alias);
         source.path = resources->socket;
-        return device_list_add_chardev(list, id, &source, -1, error);
+        return device_list_add_chardev(list, id, &source, NULL, error);
 }
 
-bool device_describe_tpm(struct device_list *list, const struct device_context *context,
-                         const struct domain_tpm *tpm, GError **error)
+bool device_describe_tpm(struct device_list *list, const struct device_context *context, const void *data,
+                         GError **error)
 {
+        const struct domain_tpm *tpm = data;
         g_autofree char *chardev = g_strconcat("chr", tpm->info.alias, NULL);
         const char *model = tpm->model ? tpm->model : "tpm-tis";
         json_t *backend, *device;
@@ -139,9 +141,10 @@ bool device_describe_tpm(struct device_list *list, const struct device_context *
 
 /* ---- vsock ---- */
 
-bool device_describe_vsock(struct device_list *list, const struct device_context *context,
-                           const struct domain_vsock *vsock, GError **error)
+bool device_describe_vsock(struct device_list *list, const struct device_context *context, const void *data,
+                           GError **error)
 {
+        const struct domain_vsock *vsock = data;
         const struct device_resources *resources = device_get_resources(context, vsock->info.alias);
         g_autofree char *driver = device_virtio_driver("vhost-vsock", vsock->model);
         json_t *device;
@@ -152,8 +155,12 @@ bool device_describe_vsock(struct device_list *list, const struct device_context
         device = device_new(driver, vsock->info.alias);
         device_set_virtio(device, &vsock->virtio);
         device_set_uint(device, "guest-cid", vsock->cid);
-        if (resources && resources->fds && resources->fds->len)
-                device_set_format(device, "vhostfd", "%d", g_array_index(resources->fds, int, 0));
+        if (resources && resources->fds && resources->fds->len) {
+                g_autofree char *fd = device_list_add_fd(list, context, g_array_index(resources->fds, int, 0),
+                                                         "fd-%s", vsock->info.alias);
+
+                device_set_string(device, "vhostfd", fd);
+        }
         return device_list_add_at(list, context, device, &vsock->info, error);
 }
 
@@ -193,7 +200,7 @@ static bool describe_shmem_doorbell(struct device_list *list, const struct devic
         if (!shmem->server)
                 return device_unsupported(error, "<server> without a path of <shmem> '%s'", shmem->name);
         source.path = shmem->server;
-        if (!device_list_add_chardev(list, id, &source, -1, error))
+        if (!device_list_add_chardev(list, id, &source, NULL, error))
                 return false;
         device = device_new("ivshmem-doorbell", shmem->info.alias);
         device_set_string(device, "chardev", id);
@@ -202,9 +209,11 @@ static bool describe_shmem_doorbell(struct device_list *list, const struct devic
         return device_list_add_at(list, context, device, &shmem->info, error);
 }
 
-bool device_describe_shmem(struct device_list *list, const struct device_context *context,
-                           const struct domain_shmem *shmem, GError **error)
+bool device_describe_shmem(struct device_list *list, const struct device_context *context, const void *data,
+                           GError **error)
 {
+        const struct domain_shmem *shmem = data;
+
         if (!shmem->name || strchr(shmem->name, '/'))
                 return device_unsupported(error, "the name of <shmem> device '%s'", shmem->info.alias);
         if (g_strcmp0(shmem->model, "ivshmem-plain") == 0)

@@ -25,38 +25,52 @@ static void set_user_networks(json_t *netdev, const struct domain_interface *int
         }
 }
 
-/* "fd": "21" for one, "fds": "21:22" for several. */
-static void set_fds(json_t *netdev, const char *name, const GArray *fds)
-{
-        g_autoptr(GString) numbers = g_string_new(NULL);
-        g_autofree char *key = g_strconcat(name, fds->len > 1 ? "s" : "", NULL);
+/* A netdev in the making. */
+struct netdev {
+        struct device_list *list;             /* borrowed */
+        const struct device_context *context; /* borrowed */
+        json_t *object;
+};
 
-        for (unsigned i = 0; i < fds->len; i++)
-                g_string_append_printf(numbers, "%s%d", i ? ":" : "", g_array_index(fds, int, i));
-        device_set_string(netdev, key, numbers->str);
+/* "fd": "21" for one, "fds": "21:22" for several; while the guest runs "fd-net0-0:fd-net0-1". */
+static void set_fds(const struct netdev *netdev, const char *key, const GArray *fds, const char *alias)
+{
+        g_autoptr(GString) names = g_string_new(NULL);
+        g_autofree char *keys = g_strconcat(key, fds->len > 1 ? "s" : "", NULL);
+
+        for (unsigned i = 0; i < fds->len; i++) {
+                g_autofree char *name = device_list_add_fd(
+                        netdev->list, netdev->context, g_array_index(fds, int, i), "%s-%s-%u", key, alias, i);
+
+                g_string_append_printf(names, "%s%s", i ? ":" : "", name);
+        }
+        device_set_string(netdev->object, keys, names->str);
 }
 
-static bool describe_tap(json_t *netdev, const struct device_context *context,
-                         const struct domain_interface *interface, GError **error)
+static bool describe_tap(const struct netdev *tap, const struct domain_interface *interface, GError **error)
 {
+        const struct device_context *context = tap->context;
+        json_t *netdev = tap->object;
         const struct device_resources *resources = device_get_resources(context, interface->info.alias);
 
         if (!resources || !resources->fds || resources->fds->len == 0)
                 return device_unsupported(error, "interface type '%s' is not supported",
                                           domain_interface_type_get_name(interface->type));
         device_set_string(netdev, "type", "tap");
-        set_fds(netdev, "fd", resources->fds);
+        set_fds(tap, "fd", resources->fds, interface->info.alias);
         device_set_uint(netdev, "sndbuf", interface->sndbuf);
         if (resources->vhost_fds && resources->vhost_fds->len) {
                 device_set_bool(netdev, "vhost", true);
-                set_fds(netdev, "vhostfd", resources->vhost_fds);
+                set_fds(tap, "vhostfd", resources->vhost_fds, interface->info.alias);
         }
         return true;
 }
 
-static bool describe_netdev(json_t *netdev, const struct device_context *context,
-                            const struct domain_interface *interface, GError **error)
+static bool describe_netdev(const struct netdev *made, const struct domain_interface *interface,
+                            GError **error)
 {
+        json_t *netdev = made->object;
+
         device_set_format(netdev, "id", "host%s", interface->info.alias);
         if (interface->script)
                 return device_unsupported(error, "<script> of interface '%s' is not supported",
@@ -70,7 +84,7 @@ static bool describe_netdev(json_t *netdev, const struct device_context *context
         case DOMAIN_INTERFACE_ETHERNET:
         case DOMAIN_INTERFACE_NETWORK:
         case DOMAIN_INTERFACE_DIRECT:
-                return describe_tap(netdev, context, interface, error);
+                return describe_tap(made, interface, error);
         default:
                 return device_unsupported(error, "interface type '%s' is not supported",
                                           domain_interface_type_get_name(interface->type));
@@ -138,11 +152,13 @@ static json_t *interface_device(const struct device_context *context,
 }
 
 bool device_describe_interface(struct device_list *list, const struct device_context *context,
-                               const struct domain_interface *interface, GError **error)
+                               const void *data, GError **error)
 {
+        const struct domain_interface *interface = data;
         json_t *netdev = json_object();
+        const struct netdev made = { list, context, netdev };
 
-        if (!describe_netdev(netdev, context, interface, error)) {
+        if (!describe_netdev(&made, interface, error)) {
                 json_decref(netdev);
                 return false;
         }

@@ -58,9 +58,17 @@ unsigned device_disk_boot_index(const struct device_context *context, const stru
 unsigned device_interface_boot_index(const struct device_context *context,
                                      const struct domain_interface *interface);
 
-/* Appends the character back end `id` for source; fd -1: none, else the listening socket. */
+/*
+ * What a description calls the descriptor fd, which is its number when the emulator inherits it; while the
+ * guest runs it is the name, and fd (-1: it has gone before) is sent by a part of its own. New string.
+ */
+char *device_list_add_fd(struct device_list *list, const struct device_context *context, int fd,
+                         const char *name_format, ...) G_GNUC_PRINTF(4, 5);
+
+/* Appends the character back end `id` for source; fd: the listening socket, see device_list_add_fd(); NULL:
+ * none. */
 bool device_list_add_chardev(struct device_list *list, const char *id,
-                             const struct domain_char_source *source, int fd, GError **error);
+                             const struct domain_char_source *source, const char *fd, GError **error);
 
 /* Appends the back end of a SPICE channel: "vdagent", "usbredir", "smartcard". */
 void device_list_add_spicevmc(struct device_list *list, const char *id,

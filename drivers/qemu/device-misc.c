@@ -25,7 +25,7 @@ static bool add_rng_backend(struct device_list *list, const struct domain_rng *r
         default:
                 if (!rng->source)
                         return device_unsupported(error, "<rng> with an EGD back end without a source");
-                if (!device_list_add_chardev(list, chardev, rng->source, -1, error))
+                if (!device_list_add_chardev(list, chardev, rng->source, NULL, error))
                         return false;
                 object = device_object("rng-egd", id);
                 device_set_string(object, "chardev", chardev);
@@ -35,9 +35,10 @@ static bool add_rng_backend(struct device_list *list, const struct domain_rng *r
         return true;
 }
 
-bool device_describe_rng(struct device_list *list, const struct device_context *context,
-                         const struct domain_rng *rng, GError **error)
+bool device_describe_rng(struct device_list *list, const struct device_context *context, const void *data,
+                         GError **error)
 {
+        const struct domain_rng *rng = data;
         g_autofree char *driver = device_virtio_driver("virtio-rng", rng->model);
         g_autofree char *id = g_strconcat("obj", rng->info.alias, NULL);
         json_t *device;
@@ -57,8 +58,9 @@ bool device_describe_rng(struct device_list *list, const struct device_context *
 /* ---- balloon ---- */
 
 bool device_describe_memballoon(struct device_list *list, const struct device_context *context,
-                                const struct domain_memballoon *balloon, GError **error)
+                                const void *data, GError **error)
 {
+        const struct domain_memballoon *balloon = data;
         g_autofree char *driver = device_virtio_driver("virtio-balloon", balloon->model);
         json_t *device;
 
@@ -74,8 +76,10 @@ bool device_describe_memballoon(struct device_list *list, const struct device_co
 /* ---- watchdog ---- */
 
 bool device_describe_watchdog(struct device_list *list, const struct device_context *context,
-                              const struct domain_watchdog *watchdog, GError **error)
+                              const void *data, GError **error)
 {
+        const struct domain_watchdog *watchdog = data;
+
         if (g_strcmp0(watchdog->model, "itco") == 0 && device_machine_is_pcie(context->def))
                 return true; /* built into the machine */
         if (g_strcmp0(watchdog->model, "i6300esb") != 0 && g_strcmp0(watchdog->model, "ib700") != 0)
@@ -86,9 +90,10 @@ bool device_describe_watchdog(struct device_list *list, const struct device_cont
 
 /* ---- panic ---- */
 
-bool device_describe_panic(struct device_list *list, const struct device_context *context,
-                           const struct domain_panic *panic, GError **error)
+bool device_describe_panic(struct device_list *list, const struct device_context *context, const void *data,
+                           GError **error)
 {
+        const struct domain_panic *panic = data;
         json_t *device;
 
         if (g_strcmp0(panic->model, "hyperv") == 0)
@@ -106,17 +111,20 @@ bool device_describe_panic(struct device_list *list, const struct device_context
 
 /* ---- USB hub ---- */
 
-bool device_describe_hub(struct device_list *list, const struct device_context *context,
-                         const struct domain_hub *hub, GError **error)
+bool device_describe_hub(struct device_list *list, const struct device_context *context, const void *data,
+                         GError **error)
 {
+        const struct domain_hub *hub = data;
+
         return device_list_add_at(list, context, device_new("usb-hub", hub->info.alias), &hub->info, error);
 }
 
 /* ---- IOMMU ---- */
 
-bool device_describe_iommu(struct device_list *list, const struct device_context *context,
-                           const struct domain_iommu *iommu, GError **error)
+bool device_describe_iommu(struct device_list *list, const struct device_context *context, const void *data,
+                           GError **error)
 {
+        const struct domain_iommu *iommu = data;
         json_t *device;
 
         if (g_strcmp0(iommu->model, "virtio") == 0)

@@ -50,7 +50,7 @@ const struct device_part *device_list_get(const struct device_list *list, unsign
 
 void device_list_add(struct device_list *list, enum device_kind kind, json_t *arguments)
 {
-        struct device_part part = { .kind = kind, .arguments = arguments };
+        struct device_part part = { .kind = kind, .arguments = arguments, .fd = -1 };
 
         g_array_append_val(list->parts, part);
 }
@@ -68,6 +68,26 @@ bool device_list_add_device(struct device_list *list, const struct device_contex
         }
         device_list_add(list, DEVICE_DEVICE, device);
         return true;
+}
+
+char *device_list_add_fd(struct device_list *list, const struct device_context *context, int fd,
+                         const char *name_format, ...)
+{
+        struct device_part part = { .kind = DEVICE_FD, .fd = fd };
+        char *name;
+        va_list args;
+
+        if (!context->hot)
+                return g_strdup_printf("%d", fd);
+        va_start(args, name_format);
+        name = g_strdup_vprintf(name_format, args);
+        va_end(args);
+        if (fd < 0)
+                return name;
+        part.arguments = json_object();
+        device_set_string(part.arguments, "fdname", name);
+        g_array_append_val(list->parts, part);
+        return name;
 }
 
 struct device_resources *device_resources_new(void)
@@ -106,6 +126,7 @@ static const struct {
         [DEVICE_NETDEV] = { "-netdev", "netdev_add", "netdev_del" },
         [DEVICE_TPMDEV] = { "-tpmdev", NULL, NULL },
         [DEVICE_DEVICE] = { "-device", "device_add", "device_del" },
+        [DEVICE_FD] = { NULL, "getfd", "closefd" },
 };
 
 const char *device_part_get_command(const struct device_part *part)
@@ -116,6 +137,20 @@ const char *device_part_get_command(const struct device_part *part)
 const char *device_part_get_undo_command(const struct device_part *part)
 {
         return kinds[part->kind].undo;
+}
+
+json_t *device_part_get_undo_arguments(const struct device_part *part)
+{
+        static const char *const ids[] = { "id", "node-name", "fdname" };
+        json_t *arguments = json_object();
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(ids); i++) {
+                json_t *id = json_object_get(part->arguments, ids[i]);
+
+                if (id)
+                        json_object_set(arguments, ids[i], id);
+        }
+        return arguments;
 }
 
 void device_append_escaped(GString *option, const char *text)
@@ -157,6 +192,7 @@ void device_part_append_option(const struct device_part *part, GPtrArray *argv)
 {
         char *option;
 
+        g_assert(part->kind != DEVICE_FD);
         if (part->kind == DEVICE_CHARDEV)
                 option = device_chardev_option(part->arguments);
         else if (part->kind == DEVICE_TPMDEV)

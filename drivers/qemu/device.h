@@ -45,11 +45,13 @@ enum device_kind {
         DEVICE_NETDEV,
         DEVICE_TPMDEV, /* at start only */
         DEVICE_DEVICE,
+        DEVICE_FD, /* while the guest runs only: a descriptor on its way, by name */
 };
 
 struct device_part {
         enum device_kind kind;
         json_t *arguments; /* ref; of the monitor's command, see device_part_get_command() */
+        int fd;            /* borrowed from the resources; goes along with the command; -1: none */
 };
 
 struct device_list;
@@ -63,6 +65,8 @@ const struct device_part *device_list_get(const struct device_list *list, unsign
  */
 const char *device_part_get_command(const struct device_part *part);
 const char *device_part_get_undo_command(const struct device_part *part);
+/* The arguments of the latter; new reference. */
+json_t *device_part_get_undo_arguments(const struct device_part *part);
 
 /* Appends the part's option and its argument to argv (owned strings). */
 void device_part_append_option(const struct device_part *part, GPtrArray *argv);
@@ -72,6 +76,12 @@ struct device_context {
         const struct domain_def *def; /* the definition that the device is or will be part of */
         const struct qemu_caps *caps;
         const GHashTable *resources; /* alias -> struct device_resources; NULL: none */
+        /*
+         * The guest runs: descriptors go to it one by one and are called by a name, secrets go as values (the
+         * list is not for logs), and what devices share (throttle groups) is there already when another
+         * device of def has it. Otherwise the emulator inherits descriptors under the same numbers.
+         */
+        bool hot;
 };
 
 /*
@@ -80,43 +90,46 @@ struct device_context {
  * before stays in list.
  */
 bool device_describe_controller(struct device_list *list, const struct device_context *context,
-                                const struct domain_controller *controller, GError **error);
-bool device_describe_disk(struct device_list *list, const struct device_context *context,
-                          const struct domain_disk *disk, GError **error);
+                                const void *controller, GError **error);
+bool device_describe_disk(struct device_list *list, const struct device_context *context, const void *disk,
+                          GError **error);
 bool device_describe_interface(struct device_list *list, const struct device_context *context,
-                               const struct domain_interface *interface, GError **error);
-bool device_describe_char(struct device_list *list, const struct device_context *context,
-                          const struct domain_char *chr, GError **error);
-bool device_describe_input(struct device_list *list, const struct device_context *context,
-                           const struct domain_input *input, GError **error);
-bool device_describe_video(struct device_list *list, const struct device_context *context,
-                           const struct domain_video *video, GError **error);
-bool device_describe_sound(struct device_list *list, const struct device_context *context,
-                           const struct domain_sound *sound, GError **error);
-bool device_describe_rng(struct device_list *list, const struct device_context *context,
-                         const struct domain_rng *rng, GError **error);
+                               const void *interface, GError **error);
+bool device_describe_char(struct device_list *list, const struct device_context *context, const void *chr,
+                          GError **error);
+bool device_describe_input(struct device_list *list, const struct device_context *context, const void *input,
+                           GError **error);
+bool device_describe_video(struct device_list *list, const struct device_context *context, const void *video,
+                           GError **error);
+bool device_describe_sound(struct device_list *list, const struct device_context *context, const void *sound,
+                           GError **error);
+bool device_describe_rng(struct device_list *list, const struct device_context *context, const void *rng,
+                         GError **error);
 bool device_describe_memballoon(struct device_list *list, const struct device_context *context,
-                                const struct domain_memballoon *balloon, GError **error);
+                                const void *balloon, GError **error);
 bool device_describe_watchdog(struct device_list *list, const struct device_context *context,
-                              const struct domain_watchdog *watchdog, GError **error);
-bool device_describe_panic(struct device_list *list, const struct device_context *context,
-                           const struct domain_panic *panic, GError **error);
-bool device_describe_tpm(struct device_list *list, const struct device_context *context,
-                         const struct domain_tpm *tpm, GError **error);
-bool device_describe_vsock(struct device_list *list, const struct device_context *context,
-                           const struct domain_vsock *vsock, GError **error);
+                              const void *watchdog, GError **error);
+bool device_describe_panic(struct device_list *list, const struct device_context *context, const void *panic,
+                           GError **error);
+bool device_describe_tpm(struct device_list *list, const struct device_context *context, const void *tpm,
+                         GError **error);
+bool device_describe_vsock(struct device_list *list, const struct device_context *context, const void *vsock,
+                           GError **error);
 bool device_describe_hostdev(struct device_list *list, const struct device_context *context,
-                             const struct domain_hostdev *hostdev, GError **error);
+                             const void *hostdev, GError **error);
 bool device_describe_redirdev(struct device_list *list, const struct device_context *context,
-                              const struct domain_redirdev *redirdev, GError **error);
+                              const void *redirdev, GError **error);
 bool device_describe_smartcard(struct device_list *list, const struct device_context *context,
-                               const struct domain_smartcard *smartcard, GError **error);
-bool device_describe_hub(struct device_list *list, const struct device_context *context,
-                         const struct domain_hub *hub, GError **error);
-bool device_describe_shmem(struct device_list *list, const struct device_context *context,
-                           const struct domain_shmem *shmem, GError **error);
-bool device_describe_iommu(struct device_list *list, const struct device_context *context,
-                           const struct domain_iommu *iommu, GError **error);
+                               const void *smartcard, GError **error);
+bool device_describe_hub(struct device_list *list, const struct device_context *context, const void *hub,
+                         GError **error);
+bool device_describe_shmem(struct device_list *list, const struct device_context *context, const void *shmem,
+                           GError **error);
+bool device_describe_iommu(struct device_list *list, const struct device_context *context, const void *iommu,
+                           GError **error);
+
+bool device_describe_crypto(struct device_list *list, const struct device_context *context,
+                            const void *crypto, GError **error);
 
 DEFINE_CLEANUP(struct device_list, device_list_free);
 DEFINE_CLEANUP(struct device_resources, device_resources_free);

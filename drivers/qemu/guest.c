@@ -32,6 +32,15 @@
 
 /* ---- making and freeing ---- */
 
+static void socket_free(void *data)
+{
+        struct guest_socket *socket = data;
+
+        g_free(socket->alias);
+        g_free(socket->path);
+        g_free(socket);
+}
+
 struct guest *guest_new(struct domain *domain, struct status *status)
 {
         struct guest *guest = g_new0(struct guest, 1);
@@ -44,7 +53,7 @@ struct guest *guest_new(struct domain *domain, struct status *status)
         guest->emulator = (struct process)PROCESS_NONE;
         guest->tpm = (struct process)PROCESS_NONE;
         guest->ports = g_array_new(FALSE, FALSE, sizeof(int));
-        guest->sockets = g_ptr_array_new_with_free_func(g_free);
+        guest->sockets = g_ptr_array_new_with_free_func(socket_free);
         guest->restart_reason = DOMAIN_RUNNING_BOOTED;
         guest->shutoff_reason = DOMAIN_SHUTOFF_CRASHED;
         guest->stopped_detail = DOMAIN_EVENT_STOPPED_FAILED;
@@ -85,31 +94,75 @@ static void remove_files(const char *path)
         rmdir(path);
 }
 
-static void return_images(const struct guest *guest)
+void guest_add_socket(struct guest *guest, const char *alias, const char *path)
 {
-        for (unsigned i = 0; i < guest->status->images->len; i++) {
-                const struct status_image *image = g_ptr_array_index(guest->status->images, i);
+        struct guest_socket *socket = g_new(struct guest_socket, 1);
 
+        *socket = (struct guest_socket){ g_strdup(alias), g_strdup(path) };
+        g_ptr_array_add(guest->sockets, socket);
+}
+
+/* Is it the device's? alias NULL stands for all. */
+static bool is_of(const char *noted, const char *alias)
+{
+        return !alias || g_strcmp0(noted, alias) == 0;
+}
+
+static void return_images(struct guest *guest, const char *alias)
+{
+        GPtrArray *images = guest->status->images;
+
+        for (unsigned i = images->len; i-- > 0;) {
+                const struct status_image *image = g_ptr_array_index(images, i);
+
+                if (!is_of(image->alias, alias))
+                        continue;
                 ownership_return(guest->driver->account, image->path, image->ownership.uid,
                                  image->ownership.gid);
+                g_ptr_array_remove_index(images, i);
         }
 }
 
-static void return_hostdevs(const struct guest *guest)
+static void return_hostdevs(struct guest *guest, const char *alias)
 {
-        for (unsigned i = 0; i < guest->status->pci->len; i++)
-                pci_reattach("/", g_ptr_array_index(guest->status->pci, i));
+        GPtrArray *devices = guest->status->pci;
+
+        for (unsigned i = devices->len; i-- > 0;) {
+                const struct status_pci *pci = g_ptr_array_index(devices, i);
+
+                if (!is_of(pci->alias, alias))
+                        continue;
+                pci_reattach("/", pci->address);
+                g_ptr_array_remove_index(devices, i);
+        }
 }
 
-static void remove_sockets(const struct guest *guest)
+static void remove_sockets(struct guest *guest, const char *alias)
 {
-        for (unsigned i = 0; i < guest->sockets->len; i++) {
-                const char *path = g_ptr_array_index(guest->sockets, i);
+        for (unsigned i = guest->sockets->len; i-- > 0;) {
+                const struct guest_socket *socket = g_ptr_array_index(guest->sockets, i);
                 struct stat st;
 
-                if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
-                        unlink(path);
+                if (!is_of(socket->alias, alias))
+                        continue;
+                if (lstat(socket->path, &st) == 0 && S_ISSOCK(st.st_mode))
+                        unlink(socket->path);
+                g_ptr_array_remove_index(guest->sockets, i);
         }
+}
+
+static void give_back(struct guest *guest, const char *alias)
+{
+        return_images(guest, alias);
+        return_hostdevs(guest, alias);
+        remove_sockets(guest, alias);
+}
+
+void guest_release_device(struct guest *guest, const char *alias)
+{
+        g_assert(alias);
+        give_back(guest, alias);
+        guest->changed = true;
 }
 
 void guest_release(struct guest *guest)
@@ -124,9 +177,7 @@ void guest_release(struct guest *guest)
                 return;
         }
         process_end(&guest->tpm, lane);
-        return_images(guest);
-        return_hostdevs(guest);
-        remove_sockets(guest);
+        give_back(guest, NULL);
         for (unsigned i = 0; i < guest->ports->len; i++)
                 ports_release(&guest->driver->ports, g_array_index(guest->ports, int, i));
         remove_files(io);

@@ -40,6 +40,11 @@ static inline struct qemu_driver *qemu_driver_of(const struct domain *domain)
         return (struct qemu_driver *)domain->driver;
 }
 
+struct guest_socket {
+        char *alias; /* owned; of the device that it is for */
+        char *path;  /* owned */
+};
+
 struct guest {
         /* const */
         struct domain *domain;      /* borrowed; outlives its guest */
@@ -49,9 +54,9 @@ struct guest {
         /* lane */
         struct status *status; /* owned; what is written down */
         struct process emulator, tpm;
-        struct qmp *qmp;                 /* owned; NULL: not connected */
-        GArray *ports;                   /* owned, int; claimed in driver->ports */
-        GPtrArray *sockets;              /* owned strings: made by us outside of dir, to be removed */
+        struct qmp *qmp;    /* owned; NULL: not connected */
+        GArray *ports;      /* owned, int; claimed in driver->ports */
+        GPtrArray *sockets; /* owned, struct guest_socket: made by us outside of dir, to be removed */
         struct lane_watch *exit_watch;   /* owned; NULL before guest_watch() */
         struct lane_timer *end_timer;    /* owned; NULL: none */
         struct lane_timer *closed_timer; /* owned; NULL: none */
@@ -87,6 +92,16 @@ void guest_free(struct guest *guest);
  * lane, in a job that is shielded or urgent.
  */
 void guest_release(struct guest *guest);
+
+/*
+ * A device has gone, or has never come: gives back what was taken for it, and forgets that in the status
+ * document, which is to be saved then. Ownership of a file that another device uses, too, stays as it is. In
+ * a shielded lane.
+ */
+void guest_release_device(struct guest *guest, const char *alias);
+
+/* Notes a socket that is to be removed with the device. */
+void guest_add_socket(struct guest *guest, const char *alias, const char *path);
 
 /* Its directories, empty, for a start. */
 bool guest_make_dirs(struct guest *guest, GError **error);

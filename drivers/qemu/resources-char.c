@@ -39,7 +39,7 @@ static bool prepare_socket(struct resources *resources, const struct domain_char
         device->fds = g_array_new(FALSE, FALSE, sizeof(int));
         g_array_append_val(device->fds, fd);
         if (chr->source.path)
-                g_ptr_array_add(resources->guest->sockets, g_strdup(path));
+                guest_add_socket(resources->guest, chr->info.alias, path);
         else
                 domain_edit_set_socket(resources->edit, chr->info.alias, path);
         return true;
@@ -58,8 +58,9 @@ static bool prepare_file(struct resources *resources, const char *path, const ch
         return true;
 }
 
-static bool prepare_char(struct resources *resources, const struct domain_char *chr, GError **error)
+bool resources_prepare_char(struct resources *resources, const void *device, GError **error)
 {
+        const struct domain_char *chr = device;
         const struct domain_char_source *source = &chr->source;
 
         if (chr->is_serial_alias)
@@ -79,15 +80,4 @@ static bool prepare_char(struct resources *resources, const struct domain_char *
         default:
                 return true;
         }
-}
-
-bool resources_prepare_chars(struct resources *resources, GError **error)
-{
-        const struct domain_devices *devices = &resources->def->devices;
-
-        for (unsigned i = 0; i < devices->n_chars; i++) {
-                if (!prepare_char(resources, &devices->chars[i], error))
-                        return false;
-        }
-        return true;
 }

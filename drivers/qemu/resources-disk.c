@@ -125,25 +125,25 @@ static bool prepare_disk(struct resources *resources, const struct domain_disk *
         return true;
 }
 
-static bool prepare_all(struct resources *resources, GError **error)
-{
-        const struct domain_devices *devices = &resources->def->devices;
-
-        for (unsigned i = 0; i < devices->n_disks; i++) {
-                if (!prepare_disk(resources, &devices->disks[i], error))
-                        return false;
-        }
-        return true;
-}
-
 /* Without a slot: images may be on a file system that does not answer. */
-bool resources_prepare_disks(struct resources *resources, GError **error)
+bool resources_prepare_disk(struct resources *resources, const void *disk, GError **error)
 {
         struct pool *pool = lane_get_pool(resources->guest->domain->base.lane);
         bool prepared;
 
         pool_lend(pool);
-        prepared = prepare_all(resources, error);
+        prepared = prepare_disk(resources, disk, error);
         pool_reclaim(pool);
         return prepared;
+}
+
+void resources_skip_images(struct resources *resources)
+{
+        const struct domain_devices *devices = &resources->def->devices;
+
+        for (unsigned i = 0; i < devices->n_disks; i++) {
+                for (const struct domain_storage *storage = &devices->disks[i].source; storage;
+                     storage = storage->backing)
+                        resources->next_image = MAX(resources->next_image, storage->index + 1);
+        }
 }

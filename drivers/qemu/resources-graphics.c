@@ -92,17 +92,12 @@ static bool prepare_listens(struct resources *resources, const struct domain_gra
         return !needs_port || prepare_ports(resources, graphics, index, error);
 }
 
-bool resources_prepare_graphics(struct resources *resources, GError **error)
+bool resources_prepare_graphics(struct resources *resources, const void *device, GError **error)
 {
-        const struct domain_devices *devices = &resources->def->devices;
+        const struct domain_graphics *graphics = device;
+        unsigned index = (unsigned)(graphics - resources->def->devices.graphics);
 
-        for (unsigned i = 0; i < devices->n_graphics; i++) {
-                const struct domain_graphics *graphics = &devices->graphics[i];
-
-                if (graphics->type != DOMAIN_GRAPHICS_VNC && graphics->type != DOMAIN_GRAPHICS_SPICE)
-                        continue;
-                if (!prepare_listens(resources, graphics, i, error))
-                        return false;
-        }
-        return true;
+        if (graphics->type != DOMAIN_GRAPHICS_VNC && graphics->type != DOMAIN_GRAPHICS_SPICE)
+                return true;
+        return prepare_listens(resources, graphics, index, error);
 }

@@ -49,7 +49,7 @@ static bool prepare_pci(struct resources *resources, const struct domain_hostdev
         if (pci_is_vfio(ROOT, pci))
                 resources_add_file(resources, group, true, "IOMMU group of PCI device %s", pci);
         else if (hostdev->managed)
-                g_ptr_array_add(resources->guest->status->pci, g_strdup(pci));
+                status_add_pci(resources->guest->status, hostdev->info.alias, pci);
         else
                 return error_set(
                         error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
@@ -58,36 +58,41 @@ static bool prepare_pci(struct resources *resources, const struct domain_hostdev
         return true;
 }
 
-bool resources_prepare_hostdevs(struct resources *resources, GError **error)
+bool resources_prepare_hostdev(struct resources *resources, const void *device, GError **error)
 {
-        const struct domain_devices *devices = &resources->def->devices;
+        const struct domain_hostdev *hostdev = device;
 
-        for (unsigned i = 0; i < devices->n_hostdevs; i++) {
-                const struct domain_hostdev *hostdev = &devices->hostdevs[i];
-
-                if (hostdev->type == DOMAIN_HOSTDEV_USB && !prepare_usb(resources, hostdev, error))
-                        return false;
-                if (hostdev->type == DOMAIN_HOSTDEV_PCI && !prepare_pci(resources, hostdev, error))
-                        return false;
-        }
-        return true;
+        if (hostdev->type == DOMAIN_HOSTDEV_USB)
+                return prepare_usb(resources, hostdev, error);
+        return hostdev->type != DOMAIN_HOSTDEV_PCI || prepare_pci(resources, hostdev, error);
 }
 
 /* The group's file is there when the first of its devices is in the hands of vfio. */
+static bool take_hostdev(struct resources *resources, const struct status_pci *pci, GError **error)
+{
+        const char *alias = resources->alias;
+        g_autofree char *group = NULL;
+
+        if (!pci_detach(ROOT, pci->address, error))
+                return false;
+        group = pci_get_group(ROOT, pci->address, error);
+        if (!group)
+                return false;
+        resources->alias = pci->alias;
+        resources_add_file(resources, group, true, "IOMMU group of PCI device %s", pci->address);
+        resources->alias = alias;
+        return true;
+}
+
 bool resources_take_hostdevs(struct resources *resources, GError **error)
 {
-        struct guest *guest = resources->guest;
+        const GPtrArray *devices = resources->guest->status->pci;
 
-        for (unsigned i = 0; i < guest->status->pci->len; i++) {
-                const char *pci = g_ptr_array_index(guest->status->pci, i);
-                g_autofree char *group = NULL;
+        for (unsigned i = 0; i < devices->len; i++) {
+                const struct status_pci *pci = g_ptr_array_index(devices, i);
 
-                if (!pci_detach(ROOT, pci, error))
+                if (resources_is_taken_for(resources, pci->alias) && !take_hostdev(resources, pci, error))
                         return false;
-                group = pci_get_group(ROOT, pci, error);
-                if (!group)
-                        return false;
-                resources_add_file(resources, group, true, "IOMMU group of PCI device %s", pci);
         }
         return true;
 }

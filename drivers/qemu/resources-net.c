@@ -66,18 +66,11 @@ static bool prepare_tap(struct resources *resources, const struct domain_interfa
         return prepare_vhost(resources, interface, queues, device, error);
 }
 
-bool resources_prepare_interfaces(struct resources *resources, GError **error)
+bool resources_prepare_interface(struct resources *resources, const void *device, GError **error)
 {
-        const struct domain_devices *devices = &resources->def->devices;
+        const struct domain_interface *interface = device;
 
-        for (unsigned i = 0; i < devices->n_interfaces; i++) {
-                const struct domain_interface *interface = &devices->interfaces[i];
-
-                if (interface->type != DOMAIN_INTERFACE_BRIDGE &&
-                    interface->type != DOMAIN_INTERFACE_ETHERNET)
-                        continue;
-                if (!prepare_tap(resources, interface, error))
-                        return false;
-        }
-        return true;
+        if (interface->type != DOMAIN_INTERFACE_BRIDGE && interface->type != DOMAIN_INTERFACE_ETHERNET)
+                return true;
+        return prepare_tap(resources, interface, error);
 }

@@ -101,14 +101,9 @@ static bool prepare_tpm(struct resources *resources, const struct domain_tpm *tp
         return ok;
 }
 
-bool resources_prepare_tpms(struct resources *resources, GError **error)
+bool resources_prepare_tpm(struct resources *resources, const void *device, GError **error)
 {
-        const struct domain_devices *devices = &resources->def->devices;
+        const struct domain_tpm *tpm = device;
 
-        for (unsigned i = 0; i < devices->n_tpms; i++) {
-                if (devices->tpms[i].backend == DOMAIN_TPM_EMULATOR &&
-                    !prepare_tpm(resources, &devices->tpms[i], error))
-                        return false;
-        }
-        return true;
+        return tpm->backend != DOMAIN_TPM_EMULATOR || prepare_tpm(resources, tpm, error);
 }

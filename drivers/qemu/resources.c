@@ -6,7 +6,7 @@
 #include "drivers/secret/secret.h"
 
 #include "base/error.h"
-#include "drivers/qemu/device.h"
+#include "drivers/qemu/device-rows.h"
 #include "drivers/security/ownership.h"
 
 #include <errno.h>
@@ -123,10 +123,15 @@ void resources_add_file(struct resources *resources, const char *path, bool writ
         va_list args;
 
         if (!resources->no_relabel && ownership_is_needed(guest->driver->account, path, write, &ownership))
-                status_add_image(guest->status, path, &ownership);
+                status_add_image(guest->status, resources->alias, path, &ownership);
         va_start(args, what_format);
         add_check(resources, path, write, g_strdup_vprintf(what_format, args));
         va_end(args);
+}
+
+bool resources_is_taken_for(const struct resources *resources, const char *alias)
+{
+        return !resources->alias || g_strcmp0(resources->alias, alias) == 0;
 }
 
 void resources_take_files(struct resources *resources)
@@ -136,7 +141,8 @@ void resources_take_files(struct resources *resources)
         for (unsigned i = 0; i < guest->status->images->len; i++) {
                 const struct status_image *image = g_ptr_array_index(guest->status->images, i);
 
-                ownership_take(guest->driver->account, image->path, &image->ownership);
+                if (resources_is_taken_for(resources, image->alias))
+                        ownership_take(guest->driver->account, image->path, &image->ownership);
         }
 }
 
@@ -151,30 +157,22 @@ static bool prepare_acceleration(struct resources *resources, GError **error)
         return true;
 }
 
-static bool prepare_rngs(struct resources *resources, GError **error)
+bool resources_prepare_rng(struct resources *resources, const void *device, GError **error)
 {
-        const struct domain_devices *devices = &resources->def->devices;
+        const struct domain_rng *rng = device;
 
-        for (unsigned i = 0; i < devices->n_rngs; i++) {
-                const struct domain_rng *rng = &devices->rngs[i];
-
-                if (rng->backend == DOMAIN_RNG_RANDOM && rng->path)
-                        resources_add_check(resources, rng->path, false,
-                                            "'%s' of the random number generator", rng->path);
-        }
+        if (rng->backend == DOMAIN_RNG_RANDOM && rng->path)
+                resources_add_check(resources, rng->path, false, "'%s' of the random number generator",
+                                    rng->path);
         return true;
 }
 
-static bool prepare_inputs(struct resources *resources, GError **error)
+bool resources_prepare_input(struct resources *resources, const void *device, GError **error)
 {
-        const struct domain_devices *devices = &resources->def->devices;
+        const struct domain_input *input = device;
 
-        for (unsigned i = 0; i < devices->n_inputs; i++) {
-                const char *source = devices->inputs[i].source;
-
-                if (source)
-                        resources_add_file(resources, source, true, "input device '%s'", source);
-        }
+        if (input->source)
+                resources_add_file(resources, input->source, true, "input device '%s'", input->source);
         return true;
 }
 
@@ -200,15 +198,13 @@ static uint32_t choose_cid(int fd, const struct domain_vsock *vsock)
         return 0;
 }
 
-static bool prepare_vsock(struct resources *resources, GError **error)
+bool resources_prepare_vsock(struct resources *resources, const void *data, GError **error)
 {
-        const struct domain_vsock *vsock = resources->def->devices.vsock;
+        const struct domain_vsock *vsock = data;
         struct device_resources *device;
         uint32_t cid;
         int fd;
 
-        if (!vsock)
-                return true;
         fd = open("/dev/vhost-vsock", O_RDWR | O_CLOEXEC);
         if (fd < 0)
                 return error_set_errno(error, ERROR_FROM_QEMU, errno,
@@ -238,26 +234,24 @@ uint64_t resources_get_lock_bytes(const struct domain_def *def)
         return 0;
 }
 
+bool resources_prepare_device(struct resources *resources, enum domain_device_kind kind, const void *device,
+                              GError **error)
+{
+        const struct device_row *row = device_row_get(kind);
+        const struct domain_device_info *info = domain_device_get_info(kind, device);
+
+        if (!row || !row->prepare)
+                return true;
+        resources->alias = info ? info->alias : NULL;
+        return row->prepare(resources, device, error);
+}
+
 bool resources_prepare(struct resources *resources, GError **error)
 {
-        static bool (*const steps[])(struct resources * resources, GError * *error) = {
-                resources_prepare_labels,
-                prepare_acceleration,
-                resources_prepare_boot,
-                resources_prepare_disks,
-                resources_prepare_graphics,
-                resources_prepare_chars,
-                prepare_rngs,
-                prepare_inputs,
-                resources_prepare_hostdevs,
-                prepare_vsock,
-                resources_prepare_interfaces,
-                resources_prepare_tpms,
-        };
-
-        for (unsigned i = 0; i < G_N_ELEMENTS(steps); i++) {
-                if (!steps[i](resources, error))
-                        return false;
-        }
+        if (!resources_prepare_labels(resources, error) || !prepare_acceleration(resources, error) ||
+            !resources_prepare_boot(resources, error) || !device_prepare_all(resources, error))
+                return false;
+        /* From here on it is the whole guest again. */
+        resources->alias = NULL;
         return true;
 }

@@ -25,9 +25,10 @@ struct resources {
         GHashTable *by_alias;         /* owned; alias -> struct device_resources, owned */
         GArray *fds;                  /* owned, int, each owned; all that the emulator gets */
         GArray *checks;               /* owned, struct launch_check; what the emulator must be able to open */
-        bool no_relabel;              /* no file changes hands */
-        char *made_store;             /* owned; an NVRAM file that was not there before */
-        unsigned next_image;          /* number of the next image in a chain */
+        const char *alias;   /* borrowed; of the device that is being prepared; NULL: the whole guest */
+        bool no_relabel;     /* no file changes hands */
+        char *made_store;    /* owned; an NVRAM file that was not there before */
+        unsigned next_image; /* number of the next image in a chain */
 };
 
 void resources_init(struct resources *resources, struct guest *guest, const struct domain_def *def,
@@ -43,6 +44,15 @@ void resources_undo(struct resources *resources);
  * guest, and goes back with resources_done() and guest_release().
  */
 bool resources_prepare(struct resources *resources, GError **error);
+
+/*
+ * One device of def alone, which is plugged into a guest that runs: what it needs is taken and noted under
+ * its alias, and the two functions below then concern that device only. It is given back with
+ * guest_release_device(). next_image must be beyond the numbers that are in use: resources_skip_images().
+ */
+bool resources_prepare_device(struct resources *resources, enum domain_device_kind kind, const void *device,
+                              GError **error);
+void resources_skip_images(struct resources *resources);
 
 /*
  * After the status document has been written, and to be written again after it: managed host devices leave
@@ -81,10 +91,18 @@ void resources_add_file(struct resources *resources, const char *path, bool writ
 bool resources_find_volume(struct resources *resources, const struct domain_disk *disk,
                            struct domain_storage *source, struct block_image **image, GError **error);
 bool resources_prepare_boot(struct resources *resources, GError **error);
-bool resources_prepare_disks(struct resources *resources, GError **error);
-bool resources_prepare_graphics(struct resources *resources, GError **error);
-bool resources_prepare_interfaces(struct resources *resources, GError **error);
-bool resources_prepare_chars(struct resources *resources, GError **error);
-bool resources_prepare_tpms(struct resources *resources, GError **error);
 bool resources_prepare_labels(struct resources *resources, GError **error);
-bool resources_prepare_hostdevs(struct resources *resources, GError **error);
+/* Was it taken for what is being prepared? */
+bool resources_is_taken_for(const struct resources *resources, const char *alias);
+
+/* ---- of the rows of devices: each makes ready what one device needs ---- */
+
+bool resources_prepare_disk(struct resources *resources, const void *disk, GError **error);
+bool resources_prepare_graphics(struct resources *resources, const void *graphics, GError **error);
+bool resources_prepare_interface(struct resources *resources, const void *interface, GError **error);
+bool resources_prepare_char(struct resources *resources, const void *chr, GError **error);
+bool resources_prepare_rng(struct resources *resources, const void *rng, GError **error);
+bool resources_prepare_input(struct resources *resources, const void *input, GError **error);
+bool resources_prepare_tpm(struct resources *resources, const void *tpm, GError **error);
+bool resources_prepare_hostdev(struct resources *resources, const void *hostdev, GError **error);
+bool resources_prepare_vsock(struct resources *resources, const void *vsock, GError **error);

@@ -8,14 +8,15 @@
  *       <owner>:1.7</owner>
  *       <emulator pid='812' start='3342'/>
  *       <tpm pid='811' start='3341'/>
- *       <image path='/images/web.qcow2' uid='0' gid='0'/>
- *       <pci>0000:3b:00.0</pci>
+ *       <image alias='virtio-disk0' path='/images/web.qcow2' uid='0' gid='0'/>
+ *       <pci alias='hostdev0'>0000:3b:00.0</pci>
  *       <fake-reboot/>
  *       <shutdown-seen/>
  *       <domain id='3' type='kvm'>...</domain>
  *     </virtbus-status>
  *
- * state and reason are numbers of libvirt's API. No state of its own; any thread.
+ * state and reason are numbers of libvirt's API. Without an alias it is the guest as a whole that took it;
+ * older agents told none. No state of its own; any thread.
  */
 #include "drivers/qemu/status.h"
 
@@ -48,6 +49,14 @@ static void add_text(GString *text, const char *name, const char *value)
                 g_string_append_printf(text, "  <%s>%s</%s>\n", name, escaped, name);
 }
 
+static void add_alias(GString *text, const char *alias)
+{
+        g_autofree char *escaped = alias ? xml_escape(alias) : NULL;
+
+        if (escaped)
+                g_string_append_printf(text, " alias='%s'", escaped);
+}
+
 /* By hand: the <domain> in it is a string that exists. */
 char *status_format(const struct status *status)
 {
@@ -65,11 +74,18 @@ char *status_format(const struct status *status)
                 const struct status_image *image = g_ptr_array_index(status->images, i);
                 g_autofree char *path = xml_escape(image->path);
 
-                g_string_append_printf(text, "  <image path='%s' uid='%u' gid='%u'/>\n", path,
+                g_string_append(text, "  <image");
+                add_alias(text, image->alias);
+                g_string_append_printf(text, " path='%s' uid='%u' gid='%u'/>\n", path,
                                        (unsigned)image->ownership.uid, (unsigned)image->ownership.gid);
         }
-        for (unsigned i = 0; i < status->pci->len; i++)
-                add_text(text, "pci", g_ptr_array_index(status->pci, i));
+        for (unsigned i = 0; i < status->pci->len; i++) {
+                const struct status_pci *pci = g_ptr_array_index(status->pci, i);
+
+                g_string_append(text, "  <pci");
+                add_alias(text, pci->alias);
+                g_string_append_printf(text, ">%s</pci>\n", pci->address);
+        }
         if (status->fake_reboot)
                 g_string_append(text, "  <fake-reboot/>\n");
         if (status->shutdown_seen)
@@ -129,14 +145,14 @@ static bool read_process(const xmlNode *root, const char *name, struct status_pr
 static bool read_images(const xmlNode *root, struct status *status, GError **error)
 {
         for (const xmlNode *node = xml_child(root, "image"); node; node = xml_next(node)) {
-                g_autofree char *path = xml_attr(node, "path");
+                g_autofree char *path = xml_attr(node, "path"), *alias = xml_attr(node, "alias");
                 unsigned uid = UINT_MAX, gid = UINT_MAX;
 
                 if (!xml_get_uint(node, "uid", &uid, error) || !xml_get_uint(node, "gid", &gid, error))
                         return false;
                 if (!path || uid == UINT_MAX || gid == UINT_MAX)
                         return xml_error(error, node, "incomplete image");
-                status_add_image(status, path, &(struct ownership){ .uid = uid, .gid = gid });
+                status_add_image(status, alias, path, &(struct ownership){ .uid = uid, .gid = gid });
         }
         return true;
 }
@@ -145,12 +161,12 @@ static bool read_images(const xmlNode *root, struct status *status, GError **err
 static bool read_pci(const xmlNode *root, struct status *status, GError **error)
 {
         for (const xmlNode *node = xml_child(root, "pci"); node; node = xml_next(node)) {
-                g_autofree char *address = xml_text(node);
+                g_autofree char *address = xml_text(node), *alias = xml_attr(node, "alias");
 
                 if (!address || strlen(address) != strlen("0000:00:00.0") ||
                     strspn(address, "0123456789abcdef:.") != strlen(address) || strstr(address, ".."))
                         return xml_error(error, node, "invalid PCI address");
-                g_ptr_array_add(status->pci, g_steal_pointer(&address));
+                status_add_pci(status, alias, address);
         }
         return true;
 }

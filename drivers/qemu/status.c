@@ -15,8 +15,18 @@ static void image_free(void *data)
 {
         struct status_image *image = data;
 
+        g_free(image->alias);
         g_free(image->path);
         g_free(image);
+}
+
+static void pci_free(void *data)
+{
+        struct status_pci *pci = data;
+
+        g_free(pci->alias);
+        g_free(pci->address);
+        g_free(pci);
 }
 
 struct status *status_new(void)
@@ -24,7 +34,7 @@ struct status *status_new(void)
         struct status *status = g_new0(struct status, 1);
 
         status->images = g_ptr_array_new_with_free_func(image_free);
-        status->pci = g_ptr_array_new_with_free_func(g_free);
+        status->pci = g_ptr_array_new_with_free_func(pci_free);
         return status;
 }
 
@@ -40,12 +50,21 @@ void status_free(struct status *status)
         g_free(status);
 }
 
-void status_add_image(struct status *status, const char *path, const struct ownership *ownership)
+void status_add_image(struct status *status, const char *alias, const char *path,
+                      const struct ownership *ownership)
 {
         struct status_image *image = g_new(struct status_image, 1);
 
-        *image = (struct status_image){ g_strdup(path), *ownership };
+        *image = (struct status_image){ g_strdup(alias), g_strdup(path), *ownership };
         g_ptr_array_add(status->images, image);
+}
+
+void status_add_pci(struct status *status, const char *alias, const char *address)
+{
+        struct status_pci *pci = g_new(struct status_pci, 1);
+
+        *pci = (struct status_pci){ g_strdup(alias), g_strdup(address) };
+        g_ptr_array_add(status->pci, pci);
 }
 
 bool status_write(const char *dir, const struct status *status, GError **error)

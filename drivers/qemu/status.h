@@ -30,10 +30,22 @@ enum status_phase {
         STATUS_PHASES,
 };
 
-/* An image that changed hands when the guest started. */
+/*
+ * What was taken for the device with that alias, so that it can be given back when that device goes. alias
+ * NULL: for the guest as a whole, or by an agent that did not tell.
+ */
+
+/* A file that changed hands. */
 struct status_image {
-        char *path; /* owned */
+        char *alias; /* owned */
+        char *path;  /* owned */
         struct ownership ownership;
+};
+
+/* A device of the host that left its driver. */
+struct status_pci {
+        char *alias;   /* owned */
+        char *address; /* owned; "0000:3b:00.0" */
 };
 
 /* A process by pid and start time; pid 0: none. */
@@ -53,7 +65,7 @@ struct status {
         struct status_process emulator; /* may be missing in STATUS_STARTING: see status_read_pid() */
         struct status_process tpm;      /* swtpm */
         GPtrArray *images;              /* owned, struct status_image */
-        GPtrArray *pci;                 /* owned strings: host devices to be given back, \"0000:3b:00.0\" */
+        GPtrArray *pci;                 /* owned, struct status_pci */
         bool fake_reboot;               /* the next shutdown of the guest is a reboot */
         bool shutdown_seen;             /* the guest has powered off */
         char *xml;                      /* owned; the active <domain> document, secrets included */
@@ -62,7 +74,9 @@ struct status {
 struct status *status_new(void);
 /* NULL is fine. */
 void status_free(struct status *status);
-void status_add_image(struct status *status, const char *path, const struct ownership *ownership);
+void status_add_image(struct status *status, const char *alias, const char *path,
+                      const struct ownership *ownership);
+void status_add_pci(struct status *status, const char *alias, const char *address);
 
 DEFINE_CLEANUP(struct status, status_free);
 

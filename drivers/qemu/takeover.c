@@ -222,7 +222,7 @@ static void note_sockets(struct guest *guest, const struct domain_def *def)
 
                 if (source->type == DOMAIN_CHAR_UNIX && source->listen && source->path &&
                     !g_str_has_prefix(source->path, guest->dir))
-                        g_ptr_array_add(guest->sockets, g_strdup(source->path));
+                        guest_add_socket(guest, def->devices.chars[i].info.alias, source->path);
         }
 }
 

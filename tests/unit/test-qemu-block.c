@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -415,7 +416,7 @@ START_TEST(test_encrypted_nodes)
                                      .password_fd = -1 };
         struct block_options usual = { 0 };
 
-        expect_json(block_passphrase_object(&image),
+        expect_json(block_passphrase_object(&image, false),
                     "{\"qom-type\":\"secret\",\"id\":\"libvirt-3-format-encryption-secret0\","
                     "\"file\":\"/dev/fd/7\"}");
         expect_json(
@@ -423,7 +424,14 @@ START_TEST(test_encrypted_nodes)
                 "{\"node-name\":\"libvirt-3-format\",\"read-only\":false,\"driver\":\"qcow2\","
                 "\"encrypt\":{\"format\":\"luks\",\"key-secret\":\"libvirt-3-format-encryption-secret0\"},"
                 "\"file\":\"libvirt-3-storage\",\"backing\":null}");
-        ck_assert_ptr_null(block_password_object(&image));
+        /* An emulator that runs gets the value itself. */
+        image.passphrase_fd = memfd_create("test", MFD_CLOEXEC);
+        ck_assert_int_eq(write(image.passphrase_fd, "open sesame", 11), 11);
+        expect_json(block_passphrase_object(&image, true),
+                    "{\"qom-type\":\"secret\",\"id\":\"libvirt-3-format-encryption-secret0\","
+                    "\"data\":\"b3BlbiBzZXNhbWU=\",\"format\":\"base64\"}");
+        close(image.passphrase_fd);
+        ck_assert_ptr_null(block_password_object(&image, false));
         image.format = (char *)"raw";
         expect_json(block_format_node(&image, NULL, &usual),
                     "{\"node-name\":\"libvirt-3-format\",\"read-only\":false,\"driver\":\"luks\","
@@ -446,9 +454,9 @@ START_TEST(test_iscsi_nodes)
                                      .password_fd = 9 };
         struct block_options tuned = { .cache = "none", .io = "native" };
 
-        ck_assert_ptr_null(block_passphrase_object(&image));
+        ck_assert_ptr_null(block_passphrase_object(&image, false));
         expect_json(
-                block_password_object(&image),
+                block_password_object(&image, false),
                 "{\"qom-type\":\"secret\",\"id\":\"libvirt-1-storage-auth-secret0\",\"file\":\"/dev/fd/9\"}");
         expect_json(
                 block_storage_node(&image, &tuned),

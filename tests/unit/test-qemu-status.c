@@ -28,9 +28,9 @@ static struct status *make(void)
         status->owner = g_strdup(":1.7");
         status->emulator = (struct status_process){ 4711, 123456789012 };
         status->tpm = (struct status_process){ 4710, 99 };
-        status_add_image(status, "/images/it's & <mine>.qcow2",
+        status_add_image(status, "ua-it's", "/images/it's & <mine>.qcow2",
                          &(struct ownership){ .uid = 1000, .gid = 4294967294U });
-        g_ptr_array_add(status->pci, g_strdup("0000:3b:00.0"));
+        status_add_pci(status, "hostdev0", "0000:3b:00.0");
         status->fake_reboot = true;
         status->xml = g_strdup(DOMAIN);
         return status;
@@ -43,6 +43,7 @@ START_TEST(what_is_written_is_read)
         GError *error = NULL;
         CLEANUP(status_free) struct status *back = status_parse(text, &error);
         const struct status_image *image;
+        const struct status_pci *pci;
 
         ck_assert_msg(back != NULL, "%s\n%s", error ? error->message : "", text);
         ck_assert_int_eq(back->phase, STATUS_RUNNING);
@@ -59,12 +60,43 @@ START_TEST(what_is_written_is_read)
         ck_assert(!back->shutdown_seen);
         ck_assert_uint_eq(back->images->len, 1);
         image = g_ptr_array_index(back->images, 0);
+        ck_assert_str_eq(image->alias, "ua-it's");
         ck_assert_str_eq(image->path, "/images/it's & <mine>.qcow2");
         ck_assert_uint_eq(image->ownership.uid, 1000);
         ck_assert_uint_eq(image->ownership.gid, 4294967294U);
         ck_assert_uint_eq(back->pci->len, 1);
-        ck_assert_str_eq(g_ptr_array_index(back->pci, 0), "0000:3b:00.0");
+        pci = g_ptr_array_index(back->pci, 0);
+        ck_assert_str_eq(pci->alias, "hostdev0");
+        ck_assert_str_eq(pci->address, "0000:3b:00.0");
         ck_assert_str_eq(back->xml, DOMAIN);
+}
+END_TEST
+
+/* Agents before this one wrote no aliases; their guests run on. */
+START_TEST(the_old_form_is_read)
+{
+        g_autoptr(GError) error = NULL;
+        CLEANUP(status_free)
+        struct status *status = status_parse("<virtbus-status phase='running' state='1' reason='1' id='3'>"
+                                             "<name>x</name><uuid>6695eb01-f6a4-8304-79aa-97f2502e193f</uuid>"
+                                             "<image path='/a' uid='0' gid='0'/><pci>0000:3b:00.0</pci>" DOMAIN
+                                             "</virtbus-status>",
+                                             &error);
+        const struct status_image *image;
+        const struct status_pci *pci;
+        g_autofree char *text = NULL;
+
+        ck_assert_msg(status, "%s", error ? error->message : "");
+        image = g_ptr_array_index(status->images, 0);
+        pci = g_ptr_array_index(status->pci, 0);
+        ck_assert_ptr_null(image->alias);
+        ck_assert_str_eq(image->path, "/a");
+        ck_assert_ptr_null(pci->alias);
+        ck_assert_str_eq(pci->address, "0000:3b:00.0");
+        /* And what belongs to no device is written as it was. */
+        text = status_format(status);
+        ck_assert(strstr(text, "<image path='/a' uid='0' gid='0'/>"));
+        ck_assert(strstr(text, "<pci>0000:3b:00.0</pci>"));
 }
 END_TEST
 
@@ -164,6 +196,7 @@ int main(void)
         int failed;
 
         tcase_add_test(tests, what_is_written_is_read);
+        tcase_add_test(tests, the_old_form_is_read);
         tcase_add_test(tests, a_torn_document_is_refused);
         tcase_add_loop_test(tests, wrong_values_are_refused, 0, G_N_ELEMENTS(edits));
         tcase_add_loop_test(tests, a_torn_pid_file_is_none, 0, G_N_ELEMENTS(pids));

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The rows, and the walks over them. No state; any thread, but for what prepares.
+ */
+#include "drivers/qemu/device-rows.h"
+
+#include "drivers/qemu/block.h"
+#include "drivers/qemu/device-internal.h"
+#include "drivers/qemu/resources.h"
+
+#include <string.h>
+
+/* ---- which devices may come and go ---- */
+
+static bool any(const void *device)
+{
+        return true;
+}
+
+static bool is_pluggable_disk(const void *data)
+{
+        const struct domain_disk *disk = data;
+        bool medium = disk->device == DOMAIN_DISK_DISK || disk->device == DOMAIN_DISK_LUN;
+
+        if (disk->bus == DOMAIN_BUS_VIRTIO)
+                return medium;
+        return disk->bus == DOMAIN_BUS_SCSI || disk->bus == DOMAIN_BUS_USB;
+}
+
+static bool is_pluggable_controller(const void *data)
+{
+        const struct domain_controller *controller = data;
+
+        return controller->type == DOMAIN_CONTROLLER_SCSI;
+}
+
+/* What is on a bus that guests know to watch. */
+static bool is_on_live_bus(const struct domain_device_info *info)
+{
+        return info->address.type == DOMAIN_ADDRESS_PCI || info->address.type == DOMAIN_ADDRESS_USB;
+}
+
+static bool is_pluggable_char(const void *data)
+{
+        const struct domain_char *chr = data;
+
+        if (chr->kind == DOMAIN_CHAR_CHANNEL)
+                return g_strcmp0(chr->target_type, "virtio") == 0;
+        return chr->kind == DOMAIN_CHAR_SERIAL && is_on_live_bus(&chr->info);
+}
+
+static bool is_pluggable_on_bus(const void *device)
+{
+        return is_on_live_bus(device);
+}
+
+static bool is_pluggable_hostdev(const void *data)
+{
+        const struct domain_hostdev *hostdev = data;
+
+        return hostdev->ramfb != DOMAIN_SWITCH_ON;
+}
+
+/* ---- the rows ---- */
+
+/* In the order of the command line, where each device finds what it sits on. */
+static const struct device_row rows[] = {
+        { DOMAIN_DEVICE_IOMMU, device_describe_iommu, NULL, NULL },
+        { DOMAIN_DEVICE_CONTROLLER, device_describe_controller, NULL, is_pluggable_controller },
+        { DOMAIN_DEVICE_HUB, device_describe_hub, NULL, NULL },
+        { DOMAIN_DEVICE_DISK, device_describe_disk, resources_prepare_disk, is_pluggable_disk },
+        { DOMAIN_DEVICE_INTERFACE, device_describe_interface, resources_prepare_interface,
+          is_pluggable_on_bus },
+        { DOMAIN_DEVICE_SMARTCARD, device_describe_smartcard, NULL, NULL },
+        { DOMAIN_DEVICE_SERIAL, device_describe_char, resources_prepare_char, is_pluggable_char },
+        { DOMAIN_DEVICE_PARALLEL, device_describe_char, resources_prepare_char, NULL },
+        { DOMAIN_DEVICE_CONSOLE, device_describe_char, resources_prepare_char, NULL },
+        { DOMAIN_DEVICE_CHANNEL, device_describe_char, resources_prepare_char, is_pluggable_char },
+        { DOMAIN_DEVICE_TPM, device_describe_tpm, resources_prepare_tpm, NULL },
+        { DOMAIN_DEVICE_INPUT, device_describe_input, resources_prepare_input, is_pluggable_on_bus },
+        { DOMAIN_DEVICE_GRAPHICS, NULL, resources_prepare_graphics, NULL },
+        { DOMAIN_DEVICE_AUDIO, NULL, NULL, NULL },
+        { DOMAIN_DEVICE_VIDEO, device_describe_video, NULL, NULL },
+        { DOMAIN_DEVICE_SOUND, device_describe_sound, NULL, NULL },
+        { DOMAIN_DEVICE_WATCHDOG, device_describe_watchdog, NULL, is_pluggable_on_bus },
+        { DOMAIN_DEVICE_REDIRDEV, device_describe_redirdev, NULL, any },
+        { DOMAIN_DEVICE_HOSTDEV, device_describe_hostdev, resources_prepare_hostdev, is_pluggable_hostdev },
+        { DOMAIN_DEVICE_MEMBALLOON, device_describe_memballoon, NULL, NULL },
+        { DOMAIN_DEVICE_RNG, device_describe_rng, resources_prepare_rng, any },
+        { DOMAIN_DEVICE_PANIC, device_describe_panic, NULL, NULL },
+        { DOMAIN_DEVICE_SHMEM, device_describe_shmem, NULL, any },
+        { DOMAIN_DEVICE_VSOCK, device_describe_vsock, resources_prepare_vsock, any },
+        { DOMAIN_DEVICE_CRYPTO, device_describe_crypto, NULL, any },
+};
+
+const struct device_row *device_row_get(enum domain_device_kind kind)
+{
+        for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+                if (rows[i].kind == kind)
+                        return &rows[i];
+        }
+        return NULL;
+}
+
+/* ---- at start ---- */
+
+/* A device on its way to the command line. */
+struct turn {
+        const struct device_row *row;
+        const void *device; /* borrowed */
+        unsigned turn;
+};
+
+/*
+ * Controllers by type, then those of ccid, which sit on hubs, behind these. A controller sits on one of a lower
+ * index, if on any of its kind.
+ */
+static unsigned turn_of(unsigned row, const void *data)
+{
+        static const uint8_t order[DOMAIN_CONTROLLER_LAST] = {
+                [DOMAIN_CONTROLLER_PCI] = 0,  [DOMAIN_CONTROLLER_USB] = 1,
+                [DOMAIN_CONTROLLER_SCSI] = 2, [DOMAIN_CONTROLLER_SATA] = 3,
+                [DOMAIN_CONTROLLER_IDE] = 4,  [DOMAIN_CONTROLLER_VIRTIO_SERIAL] = 5,
+                [DOMAIN_CONTROLLER_FDC] = 6,  [DOMAIN_CONTROLLER_ISA] = 7,
+                [DOMAIN_CONTROLLER_XENBUS] = 8,
+        };
+        const struct domain_controller *controller = data;
+        unsigned first = row * (DOMAIN_CONTROLLER_LAST + 1);
+
+        if (rows[row].kind != DOMAIN_DEVICE_CONTROLLER)
+                return first;
+        if (controller->type == DOMAIN_CONTROLLER_CCID)
+                return (row + 1) * (DOMAIN_CONTROLLER_LAST + 1) + 1;
+        return first + order[controller->type];
+}
+
+static int compare_turns(const void *a, const void *b)
+{
+        const struct turn *one = a, *other = b;
+        const struct domain_controller *left = one->device, *right = other->device;
+
+        if (one->turn != other->turn)
+                return one->turn < other->turn ? -1 : 1;
+        if (one->row->kind != DOMAIN_DEVICE_CONTROLLER)
+                return 0;
+        if (left->index != right->index)
+                return left->index < right->index ? -1 : 1;
+        /* The companions of a USB controller behind their master. */
+        return left->master_port - right->master_port;
+}
+
+static GArray *list_turns(const struct domain_devices *devices)
+{
+        GArray *turns = g_array_new(FALSE, FALSE, sizeof(struct turn));
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+                unsigned count = domain_devices_get_count(devices, rows[i].kind);
+
+                for (unsigned j = 0; rows[i].describe && j < count; j++) {
+                        const void *device = domain_devices_get(devices, rows[i].kind, j);
+                        struct turn turn = { &rows[i], device, turn_of(i, device) };
+
+                        g_array_append_val(turns, turn);
+                }
+        }
+        g_array_sort(turns, compare_turns);
+        return turns;
+}
+
+static bool check_supported(const struct domain_devices *devices, GError **error)
+{
+        for (unsigned kind = 0; kind < DOMAIN_DEVICE_KINDS; kind++) {
+                if (domain_devices_get_count(devices, kind) > 0 && !device_row_get(kind))
+                        return device_unsupported(error, "<%s> among the devices is not supported",
+                                                  domain_device_kind_get_name(kind));
+        }
+        return true;
+}
+
+bool device_describe_all(struct device_list *list, const struct device_context *context, GError **error)
+{
+        g_autoptr(GArray) turns = NULL;
+
+        if (!check_supported(&context->def->devices, error))
+                return false;
+        turns = list_turns(&context->def->devices);
+        for (unsigned i = 0; i < turns->len; i++) {
+                const struct turn *turn = &g_array_index(turns, struct turn, i);
+
+                if (!turn->row->describe(list, context, turn->device, error))
+                        return false;
+        }
+        return true;
+}
+
+bool device_prepare_all(struct resources *resources, GError **error)
+{
+        const struct domain_devices *devices = &resources->def->devices;
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+                unsigned count = domain_devices_get_count(devices, rows[i].kind);
+
+                for (unsigned j = 0; j < count; j++) {
+                        if (!resources_prepare_device(resources, rows[i].kind,
+                                                      domain_devices_get(devices, rows[i].kind, j), error))
+                                return false;
+                }
+        }
+        return true;
+}
+
+/* ---- while it runs ---- */
+
+bool device_require_pluggable(enum domain_device_kind kind, const void *device, GError **error)
+{
+        const struct device_row *row = device_row_get(kind);
+        const struct domain_device_info *info = domain_device_get_info(kind, device);
+
+        if (row && row->is_pluggable && row->is_pluggable(device))
+                return true;
+        return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
+                         "device '%s' (<%s>) cannot be plugged or unplugged while the guest runs",
+                         info && info->alias ? info->alias : "", domain_device_kind_get_name(kind));
+}
+
+/* Descriptors that have gone to the emulator; their names are not needed any more. */
+static GArray *gone(unsigned count)
+{
+        GArray *fds = g_array_new(FALSE, FALSE, sizeof(int));
+        int fd = -1;
+
+        for (unsigned i = 0; i < count; i++)
+                g_array_append_val(fds, fd);
+        return fds;
+}
+
+/* As much of what was prepared for a device as the names of its parts depend on. */
+static struct device_resources *recall(enum domain_device_kind kind, const void *device)
+{
+        struct device_resources *resources = device_resources_new();
+
+        if (kind == DOMAIN_DEVICE_DISK)
+                resources->chain = block_chain_from_active(&((const struct domain_disk *)device)->source);
+        if (kind == DOMAIN_DEVICE_INTERFACE)
+                resources->fds = gone(MAX(((const struct domain_interface *)device)->queues, 1));
+        return resources;
+}
+
+bool device_describe_removal(struct device_list *list, const struct domain_def *def,
+                             const struct qemu_caps *caps, enum domain_device_kind kind, const void *device,
+                             GError **error)
+{
+        g_autoptr(GHashTable) resources = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
+                                                                (GDestroyNotify)device_resources_free);
+        const struct device_row *row = device_row_get(kind);
+        const struct domain_device_info *info = domain_device_get_info(kind, device);
+        const struct device_context context = {
+                .def = def, .caps = caps, .resources = resources, .hot = true
+        };
+
+        if (!device_require_pluggable(kind, device, error))
+                return false;
+        g_hash_table_insert(resources, (void *)info->alias, recall(kind, device));
+        return row->describe(list, &context, device, error);
+}
