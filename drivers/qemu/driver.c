@@ -209,11 +209,15 @@ static bool stop(struct domain *domain, bool graceful, GError **error)
 static bool execute(struct domain *domain, const char *command, const char *event, GError **error)
 {
         struct qmp *qmp = guest_get_monitor(guest_of(domain), error);
+        uint64_t id;
 
-        if (!qmp || !qmp_execute(qmp, command, NULL, QMP_TIMEOUT_MS, NULL, error))
+        if (!qmp)
+                return false;
+        id = qmp_send(qmp, command, NULL);
+        if (!qmp_receive(qmp, id, lane_deadline_in(QMP_TIMEOUT_MS), NULL, error))
                 return false;
         if (event)
-                qmp_drop_events(qmp, event);
+                qmp_claim_events(qmp, id, event);
         return true;
 }
 

@@ -54,6 +54,7 @@ struct guest *guest_new(struct domain *domain, struct status *status)
         guest->tpm = (struct process)PROCESS_NONE;
         guest->ports = g_array_new(FALSE, FALSE, sizeof(int));
         guest->sockets = g_ptr_array_new_with_free_func(socket_free);
+        routes_init(&guest->routes);
         guest->restart_reason = DOMAIN_RUNNING_BOOTED;
         guest->shutoff_reason = DOMAIN_SHUTOFF_CRASHED;
         guest->stopped_detail = DOMAIN_EVENT_STOPPED_FAILED;
@@ -64,6 +65,7 @@ void guest_free(struct guest *guest)
 {
         if (!guest)
                 return;
+        routes_done(&guest->routes);
         lane_watch_free(guest->exit_watch);
         lane_timer_free(guest->end_timer);
         lane_timer_free(guest->closed_timer);

@@ -11,6 +11,7 @@
 #include "drivers/qemu/ports.h"
 #include "drivers/qemu/process.h"
 #include "drivers/qemu/qmp.h"
+#include "drivers/qemu/route.h"
 #include "drivers/qemu/status.h"
 #include "drivers/security/account.h"
 
@@ -54,9 +55,10 @@ struct guest {
         /* lane */
         struct status *status; /* owned; what is written down */
         struct process emulator, tpm;
-        struct qmp *qmp;    /* owned; NULL: not connected */
-        GArray *ports;      /* owned, int; claimed in driver->ports */
-        GPtrArray *sockets; /* owned, struct guest_socket: made by us outside of dir, to be removed */
+        struct qmp *qmp;      /* owned; NULL: not connected */
+        struct routes routes; /* of operations that wait for events */
+        GArray *ports;        /* owned, int; claimed in driver->ports */
+        GPtrArray *sockets;   /* owned, struct guest_socket: made by us outside of dir, to be removed */
         struct lane_watch *exit_watch;   /* owned; NULL before guest_watch() */
         struct lane_timer *end_timer;    /* owned; NULL: none */
         struct lane_timer *closed_timer; /* owned; NULL: none */
@@ -64,6 +66,7 @@ struct guest {
         bool changed;                    /* fields of status that no domain_state tells have changed */
         bool exited;                     /* the emulator's end has been seen */
         bool ending;                     /* it has been told to end */
+        bool inherited;                  /* an agent that is gone may have left work in it */
         bool restarting; /* it has been reset after it shut down or crashed, and is to go on */
         int restart_reason;
         int shutoff_reason; /* how it will have ended if it ends now */

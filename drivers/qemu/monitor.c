@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "drivers/domain/edit-xml.h"
 #include "drivers/qemu/block.h"
+#include "drivers/qemu/guest-job.h"
 #include "drivers/qemu/monitor-graphics.h"
 
 #include <signal.h>
@@ -99,13 +100,14 @@ static void restart(struct guest *guest, int reason)
 static void finish_restart(struct guest *guest)
 {
         g_autoptr(GError) error = NULL;
+        uint64_t cont = qmp_send(guest->qmp, "cont", NULL);
 
         guest->restarting = false;
-        if (!qmp_execute(guest->qmp, "cont", NULL, QMP_TIMEOUT_MS, NULL, &error)) {
+        if (!qmp_receive(guest->qmp, cont, lane_deadline_in(QMP_TIMEOUT_MS), NULL, &error)) {
                 fail_restart(guest, error);
                 return;
         }
-        qmp_drop_events(guest->qmp, "RESUME");
+        qmp_claim_events(guest->qmp, cont, "RESUME");
         guest->status->shutdown_seen = guest->status->fake_reboot = false;
         guest->changed = true;
         domain_transition(guest->domain, DOMAIN_RUNNING, guest->restart_reason, DOMAIN_EVENT_RESUMED,
@@ -552,6 +554,8 @@ void monitor_event(const char *name, const json_t *arguments, int64_t time_us, v
                         log_gerror(LOG_LEVEL_WARNING, error, "the state of %s is not known", guest->who);
                 return;
         }
+        if (routes_deliver(&guest->routes, name, arguments))
+                return;
         for (unsigned i = 0; i < G_N_ELEMENTS(handlers); i++) {
                 if (strcmp(handlers[i].name, name) == 0) {
                         handlers[i].handler(guest, arguments, time_us);
@@ -622,12 +626,28 @@ static void set_channels(struct guest *guest, const json_t *chardevs)
         }
 }
 
+/* Jobs and the migration; what is not known yet is asked for again by whoever waits for it. */
+static void resync_work(struct guest *guest, uint64_t jobs_id, uint64_t migration_id, lane_deadline deadline)
+{
+        json_t *jobs = NULL, *migration = NULL;
+
+        if (!qmp_receive(guest->qmp, jobs_id, deadline, &jobs, NULL))
+                jobs = NULL;
+        if (!qmp_receive(guest->qmp, migration_id, deadline, &migration, NULL))
+                migration = NULL;
+        guest_jobs_resync(guest, jobs, migration);
+        json_decref(jobs);
+        json_decref(migration);
+}
+
 bool monitor_resync(struct guest *guest, GError **error)
 {
         lane_deadline deadline = lane_deadline_in(QMP_TIMEOUT_MS);
         uint64_t status = qmp_send(guest->qmp, "query-status", NULL);
         uint64_t balloon = qmp_send(guest->qmp, "query-balloon", NULL);
         uint64_t chardevs = qmp_send(guest->qmp, "query-chardev", NULL);
+        uint64_t jobs = qmp_send(guest->qmp, "query-jobs", NULL);
+        uint64_t migration = qmp_send(guest->qmp, "query-migrate", NULL);
         json_t *answer = NULL;
 
         if (qmp_receive(guest->qmp, chardevs, deadline, &answer, NULL)) {
@@ -638,10 +658,14 @@ bool monitor_resync(struct guest *guest, GError **error)
                 set_balloon(guest, answer);
                 json_decref(answer);
         }
-        if (!qmp_receive(guest->qmp, status, deadline, &answer, error))
+        if (!qmp_receive(guest->qmp, status, deadline, &answer, error)) {
+                qmp_forget(guest->qmp, jobs);
+                qmp_forget(guest->qmp, migration);
                 return false;
+        }
         if (get_string(answer, "status"))
                 set_state(guest, get_string(answer, "status"));
         json_decref(answer);
+        resync_work(guest, jobs, migration, deadline);
         return true;
 }

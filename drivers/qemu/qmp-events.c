@@ -26,7 +26,7 @@ void qmp_events_done(struct qmp_events *events)
 
 static bool says_the_same(const struct qmp_event *event, const struct qmp_message *message)
 {
-        if (!event || strcmp(event->name, message->name) != 0)
+        if (!event || !event->name || strcmp(event->name, message->name) != 0)
                 return false;
         return event->data == message->body || json_equal(event->data, message->body);
 }
@@ -51,8 +51,19 @@ static void drop_link(struct qmp_events *events, GList *link)
         g_queue_delete_link(&events->queue, link);
 }
 
-bool qmp_events_push(struct qmp_events *events, const struct qmp_message *message, unsigned count_max,
-                     size_t cost_max)
+/* The oldest event; places of replies stay. */
+static void drop_oldest(struct qmp_events *events)
+{
+        GList *link = events->queue.head;
+
+        while (link && ((struct qmp_event *)link->data)->reply_id)
+                link = link->next;
+        if (link)
+                drop_link(events, link);
+        events->lost = true;
+}
+
+bool qmp_events_push(struct qmp_events *events, const struct qmp_message *message, uint64_t sent_id)
 {
         bool lost_before = events->lost;
         struct qmp_event *event;
@@ -66,11 +77,18 @@ bool qmp_events_push(struct qmp_events *events, const struct qmp_message *messag
         event->cost = message->cost;
         g_queue_push_tail(&events->queue, event);
         events->cost += event->cost;
-        while (g_queue_get_length(&events->queue) > count_max || events->cost > cost_max) {
-                drop_link(events, events->queue.head);
-                events->lost = true;
-        }
+        event->sent_id = sent_id;
+        while (g_queue_get_length(&events->queue) > QMP_EVENTS_MAX || events->cost > QMP_EVENTS_COST_MAX)
+                drop_oldest(events);
         return events->lost && !lost_before;
+}
+
+void qmp_events_push_reply(struct qmp_events *events, uint64_t id)
+{
+        struct qmp_event *place = g_new0(struct qmp_event, 1);
+
+        place->reply_id = id;
+        g_queue_push_tail(&events->queue, place);
 }
 
 struct qmp_event *qmp_events_pop(struct qmp_events *events)
@@ -95,7 +113,7 @@ void qmp_events_set_flood(struct qmp_events *events, bool flood)
                 g_clear_pointer(&events->last, qmp_event_free);
 }
 
-void qmp_events_drop(struct qmp_events *events, const char *name)
+void qmp_events_claim(struct qmp_events *events, const char *name, uint64_t id)
 {
         GList *next;
 
@@ -103,7 +121,7 @@ void qmp_events_drop(struct qmp_events *events, const char *name)
                 struct qmp_event *event = link->data;
 
                 next = link->next;
-                if (strcmp(event->name, name) == 0)
+                if (event->name && event->sent_id >= id && strcmp(event->name, name) == 0)
                         drop_link(events, link);
         }
 }

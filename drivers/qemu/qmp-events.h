@@ -14,11 +14,15 @@
 #include <stdint.h>
 
 /* So many in the queue are a flood, too. */
-#define QMP_EVENTS_MERGE 64
+#define QMP_EVENTS_MERGE    64
+#define QMP_EVENTS_MAX      1024              /* kept while a job waits; beyond it the oldest are lost */
+#define QMP_EVENTS_COST_MAX (8 * 1024 * 1024) /* memory for them in bytes, estimated */
 
 struct qmp_event {
-        char *name;   /* owned */
-        json_t *data; /* ref; NULL none */
+        uint64_t reply_id; /* not an event: the place of the reply to that command; 0: an event */
+        uint64_t sent_id;  /* the last command that was sent when it came */
+        char *name;        /* owned */
+        json_t *data;      /* ref; NULL none */
         int64_t time_us;
         size_t cost; /* estimated memory in bytes */
 };
@@ -36,11 +40,13 @@ struct qmp_events {
 void qmp_events_done(struct qmp_events *events);
 
 /*
- * Adds the event of message, unless a flood goes on and it says what the one before it said. Beyond cost_max
- * or count_max the oldest are dropped; true when that happens for the first time since `lost` was cleared.
+ * Adds the event of message, unless a flood goes on and it says what the one before it said. Beyond
+ * QMP_EVENTS_COST_MAX or QMP_EVENTS_MAX the oldest are dropped; true when that happens for the first time
+ * since `lost` was cleared. sent_id: of the last command that was sent.
  */
-bool qmp_events_push(struct qmp_events *events, const struct qmp_message *message, unsigned count_max,
-                     size_t cost_max);
+bool qmp_events_push(struct qmp_events *events, const struct qmp_message *message, uint64_t sent_id);
+/* The reply to that command has its place here; such places are never dropped. */
+void qmp_events_push_reply(struct qmp_events *events, uint64_t id);
 
 /* The oldest, NULL when there is none; free it with qmp_events_finish(). */
 struct qmp_event *qmp_events_pop(struct qmp_events *events);
@@ -49,5 +55,5 @@ void qmp_events_finish(struct qmp_events *events, struct qmp_event *event);
 /* A flood begins or has ended. */
 void qmp_events_set_flood(struct qmp_events *events, bool flood);
 
-/* Drops all events of that name. */
-void qmp_events_drop(struct qmp_events *events, const char *name);
+/* Drops the events of that name that came after the command of that id was sent. */
+void qmp_events_claim(struct qmp_events *events, const char *name, uint64_t id);

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "drivers/qemu/qmp-events.h"
+#include "drivers/qemu/qmp-output.h"
 #include "drivers/qemu/qmp-stream.h"
 
 #include <errno.h>
@@ -17,16 +18,10 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define READ_SIZE   (64 * 1024)
 #define FLOOD_STEPS 64 /* of QMP_EVENTS_PER_TURN messages each, in one turn */
-
-/* A piece of output; a descriptor goes along with its first byte. */
-struct chunk {
-        char *text; /* owned */
-        size_t length, sent;
-        int fd; /* owned; -1 none */
-};
 
 /* A command that was sent and is not answered, or whose reply has not been fetched. */
 struct slot {
@@ -35,6 +30,12 @@ struct slot {
         bool forgotten; /* the reply is to be dropped */
         bool answered;
         struct qmp_message reply;
+        /* qmp_call() */
+        struct qmp *qmp;          /* borrowed */
+        qmp_reply_fn fn;          /* NULL: somebody receives it */
+        void *data;               /* borrowed */
+        GError *refused;          /* owned; it was never sent */
+        struct lane_timer *timer; /* owned; its deadline */
 };
 
 struct qmp {
@@ -47,7 +48,7 @@ struct qmp {
         int fd;         /* owned; -1 when broken */
         GError *broken; /* owned */
         struct qmp_stream stream;
-        GQueue output;    /* struct chunk */
+        struct qmp_output output;
         GPtrArray *slots; /* struct slot, owned */
         uint64_t last_id, handshake_id;
         bool greeted, ready; /* qmp_capabilities is answered */
@@ -56,24 +57,19 @@ struct qmp {
         struct qmp_events events;
         bool closed_told;
         struct lane_watch *watch; /* owned; NULL before qmp_watch() and in a pause */
+        short watched;            /* what it waits for */
         struct lane_timer *turn;  /* owned; the next delivery, NULL: none is due */
         qmp_event_fn event_fn;
         qmp_closed_fn closed_fn;
         void *data; /* borrowed by the callbacks */
 };
 
-static void chunk_free(struct chunk *chunk)
-{
-        if (chunk->fd >= 0)
-                close(chunk->fd);
-        g_free(chunk->text);
-        g_free(chunk);
-}
-
 static void slot_free(void *data)
 {
         struct slot *slot = data;
 
+        lane_timer_free(slot->timer);
+        g_clear_error(&slot->refused);
         qmp_message_clear(&slot->reply);
         g_free(slot->command);
         g_free(slot);
@@ -81,12 +77,9 @@ static void slot_free(void *data)
 
 static void release(struct qmp *qmp)
 {
-        struct chunk *chunk;
-
         if (--qmp->refs > 0)
                 return;
-        while ((chunk = g_queue_pop_head(&qmp->output)))
-                chunk_free(chunk);
+        qmp_output_done(&qmp->output);
         qmp_events_done(&qmp->events);
         if (qmp->fd >= 0)
                 close(qmp->fd);
@@ -106,6 +99,14 @@ static void set_broken(struct qmp *qmp, enum error_code code, const char *what)
         error_set(&qmp->broken, ERROR_FROM_QEMU, code, "QEMU of %s %s", qmp->who, what);
         g_clear_pointer(&qmp->watch, lane_watch_free);
         close(fd_steal(&qmp->fd));
+}
+
+static unsigned position_of(const struct qmp *qmp, const struct slot *slot)
+{
+        unsigned position = 0;
+
+        g_ptr_array_find(qmp->slots, slot, &position);
+        return position;
 }
 
 static struct slot *find_slot(const struct qmp *qmp, uint64_t id, unsigned *position)
@@ -180,11 +181,13 @@ static void take_reply(struct qmp *qmp, struct qmp_message *message)
         slot->answered = true;
         slot->reply = *message;
         *message = (struct qmp_message){ 0 };
+        if (slot->fn)
+                qmp_events_push_reply(&qmp->events, slot->id);
 }
 
 static void take_event(struct qmp *qmp, const struct qmp_message *message)
 {
-        if (qmp->event_fn && qmp_events_push(&qmp->events, message, QMP_EVENTS_MAX, QMP_EVENTS_COST_MAX))
+        if (qmp->event_fn && qmp_events_push(&qmp->events, message, qmp->last_id))
                 log_warning("QEMU of %s sends events faster than they can be handled; some are lost",
                             qmp->who);
 }
@@ -258,6 +261,48 @@ static bool progress(struct qmp *qmp)
 
 /* ---- delivering events ---- */
 
+static bool set_reply_error(const struct qmp *qmp, const struct slot *slot, GError **error)
+{
+        static const struct {
+                const char *name;
+                enum error_code code;
+        } classes[] = {
+                { "CommandNotFound", ERROR_OPERATION_UNSUPPORTED },
+                { "DeviceNotActive", ERROR_OPERATION_INVALID },
+                { "DeviceNotFound", ERROR_DEVICE_MISSING },
+        };
+        const char *name = json_string_value(json_object_get(slot->reply.body, "class"));
+        enum error_code code = ERROR_OPERATION_FAILED;
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(classes); i++) {
+                if (g_strcmp0(name, classes[i].name) == 0)
+                        code = classes[i].code;
+        }
+        return error_set(error, ERROR_FROM_QEMU, code, "QEMU of %s refused %s: %s", qmp->who, slot->command,
+                         json_string_value(json_object_get(slot->reply.body, "desc")));
+}
+
+/* Calls back with what a slot got, or with error; the slot is gone before. */
+static void call_back(struct qmp *qmp, struct slot *slot, const GError *error)
+{
+        g_autoptr(GError) refused = g_steal_pointer(&slot->refused);
+
+        g_ptr_array_steal_index(qmp->slots, position_of(qmp, slot));
+        if (!error && !refused && slot->reply.kind == QMP_ERROR)
+                set_reply_error(qmp, slot, &refused);
+        error = error ? error : refused;
+        slot->fn(error ? NULL : slot->reply.body, error, slot->data);
+        slot_free(slot);
+}
+
+static void deliver_reply(struct qmp *qmp, uint64_t id)
+{
+        struct slot *slot = find_slot(qmp, id, NULL);
+
+        if (slot && slot->fn)
+                call_back(qmp, slot, NULL);
+}
+
 /* True when there may be more. */
 static bool deliver(struct qmp *qmp)
 {
@@ -270,7 +315,10 @@ static bool deliver(struct qmp *qmp)
 
                 if (!event)
                         return false;
-                qmp->event_fn(event->name, event->data, event->time_us, qmp->data);
+                if (event->reply_id)
+                        deliver_reply(qmp, event->reply_id);
+                else
+                        qmp->event_fn(event->name, event->data, event->time_us, qmp->data);
                 qmp_events_finish(&qmp->events, event);
         }
         return true;
@@ -303,16 +351,49 @@ static bool fill_queue(struct qmp *qmp)
         return qmp->events.flood;
 }
 
+/* What nobody will answer any more. */
+static void fail_calls(struct qmp *qmp)
+{
+        for (unsigned i = qmp->slots->len; i-- > 0 && !qmp->freed;) {
+                struct slot *slot = g_ptr_array_index(qmp->slots, i);
+
+                if (!slot->fn)
+                        continue;
+                call_back(qmp, slot, qmp->broken);
+                /* It may have forgotten others. */
+                i = qmp->slots->len;
+        }
+}
+
 static void tell_end(struct qmp *qmp)
 {
         if (!qmp->broken || qmp->closed_told || has_events(qmp))
                 return;
         qmp->closed_told = true;
-        if (qmp->closed_fn)
+        fail_calls(qmp);
+        if (!qmp->freed && qmp->closed_fn)
                 qmp->closed_fn(qmp->broken, qmp->data);
 }
 
-/* Also run by the watch, when there is something to read. */
+static void run_turn(void *data);
+
+/* Waits for what is to be read, and for room for what is to be written. */
+static void wait_for_more(struct qmp *qmp)
+{
+        short events = POLLIN;
+
+        if (!qmp_output_is_empty(&qmp->output))
+                events |= POLLOUT;
+        if (qmp->watch && qmp->watched == events)
+                return;
+        g_clear_pointer(&qmp->watch, lane_watch_free);
+        qmp->watched = events;
+        qmp->watch = lane_watch_new(qmp->lane, qmp->fd, events, run_turn, qmp, NULL);
+        if (!qmp->watch && !qmp->turn)
+                qmp->turn = lane_timer_new(qmp->lane, QMP_FLOOD_PAUSE_MS, run_turn, qmp);
+}
+
+/* Also run by the watch, when there is something to read or room to write. */
 static void run_turn(void *data)
 {
         struct qmp *qmp = data;
@@ -320,6 +401,7 @@ static void run_turn(void *data)
 
         qmp->refs++;
         g_clear_pointer(&qmp->turn, lane_timer_free);
+        qmp_flush(qmp);
         busy = fill_queue(qmp);
         busy = deliver(qmp) || busy;
         if (!qmp->freed)
@@ -329,11 +411,10 @@ static void run_turn(void *data)
                 if (busy || has_work(qmp)) {
                         /* Without a watch, what is sent meanwhile costs nobody anything. */
                         g_clear_pointer(&qmp->watch, lane_watch_free);
+                        g_clear_pointer(&qmp->turn, lane_timer_free);
                         qmp->turn = lane_timer_new(qmp->lane, busy ? QMP_FLOOD_PAUSE_MS : 0, run_turn, qmp);
-                } else if (!qmp->broken && !qmp->watch) {
-                        qmp->watch = lane_watch_new(qmp->lane, qmp->fd, POLLIN, run_turn, qmp, NULL);
-                        if (!qmp->watch)
-                                qmp->turn = lane_timer_new(qmp->lane, QMP_FLOOD_PAUSE_MS, run_turn, qmp);
+                } else if (!qmp->broken) {
+                        wait_for_more(qmp);
                 }
         }
         release(qmp);
@@ -347,93 +428,13 @@ static void post_turn(struct qmp *qmp)
 
 /* ---- sending ---- */
 
-static void queue_output(struct qmp *qmp, char *text, size_t length, int fd)
-{
-        struct chunk *chunk = g_new0(struct chunk, 1);
-
-        chunk->text = text;
-        chunk->length = length;
-        chunk->fd = fd;
-        g_queue_push_tail(&qmp->output, chunk);
-}
-
-/* The chunks up to the next one with a descriptor go in one write. */
-static unsigned fill_vector(struct qmp *qmp, struct iovec *vector, unsigned count)
-{
-        unsigned n = 0;
-
-        for (GList *l = qmp->output.head; l && n < count; l = l->next) {
-                struct chunk *chunk = l->data;
-
-                if (n > 0 && chunk->fd >= 0)
-                        break;
-                vector[n].iov_base = chunk->text + chunk->sent;
-                vector[n].iov_len = chunk->length - chunk->sent;
-                n++;
-        }
-        return n;
-}
-
-static ssize_t send_chunks(struct qmp *qmp)
-{
-        struct chunk *first = g_queue_peek_head(&qmp->output);
-        struct iovec vector[16];
-        union {
-                char space[CMSG_SPACE(sizeof(int))];
-                struct cmsghdr align;
-        } control;
-        struct msghdr header = { .msg_iov = vector,
-                                 .msg_iovlen = fill_vector(qmp, vector, G_N_ELEMENTS(vector)) };
-
-        if (first->fd >= 0) {
-                struct cmsghdr *cmsg;
-
-                header.msg_control = &control;
-                header.msg_controllen = sizeof(control.space);
-                cmsg = CMSG_FIRSTHDR(&header);
-                cmsg->cmsg_level = SOL_SOCKET;
-                cmsg->cmsg_type = SCM_RIGHTS;
-                cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-                memcpy(CMSG_DATA(cmsg), &first->fd, sizeof(int));
-        }
-        return sendmsg(qmp->fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-static void drop_sent(struct qmp *qmp, size_t size)
-{
-        while (size > 0) {
-                struct chunk *chunk = g_queue_peek_head(&qmp->output);
-                size_t part = MIN(size, chunk->length - chunk->sent);
-
-                if (chunk->fd >= 0)
-                        close(fd_steal(&chunk->fd));
-                chunk->sent += part;
-                size -= part;
-                if (chunk->sent < chunk->length)
-                        return;
-                chunk_free(g_queue_pop_head(&qmp->output));
-        }
-}
-
 void qmp_flush(struct qmp *qmp)
 {
         g_assert(in_lane(qmp->lane));
-        while (!qmp->broken && !g_queue_is_empty(&qmp->output)) {
-                ssize_t size = send_chunks(qmp);
-
-                if (size < 0 && errno == EAGAIN)
-                        return;
-                if (size < 0 && errno == EINTR)
-                        continue;
-                if (size < 0) {
-                        /* QEMU is gone; what it said last is still to be read, and the end of that breaks the
-                         * connection. */
-                        while (!g_queue_is_empty(&qmp->output))
-                                chunk_free(g_queue_pop_head(&qmp->output));
-                        return;
-                }
-                drop_sent(qmp, (size_t)size);
-        }
+        /* When QEMU is gone, what it said last is still to be read, and the end of that breaks the
+         * connection. */
+        if (!qmp->broken)
+                qmp_output_flush(&qmp->output, qmp->fd);
 }
 
 uint64_t qmp_send_fd(struct qmp *qmp, const char *command, json_t *arguments, int fd)
@@ -453,7 +454,7 @@ uint64_t qmp_send_fd(struct qmp *qmp, const char *command, json_t *arguments, in
                 if (fd >= 0)
                         copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
                 text[length] = '\n';
-                queue_output(qmp, text, length + 1, copy);
+                qmp_output_push(&qmp->output, text, length + 1, copy);
                 slot = g_new0(struct slot, 1);
                 slot->id = qmp->last_id;
                 slot->command = g_strdup(command);
@@ -466,6 +467,68 @@ uint64_t qmp_send_fd(struct qmp *qmp, const char *command, json_t *arguments, in
 uint64_t qmp_send(struct qmp *qmp, const char *command, json_t *arguments)
 {
         return qmp_send_fd(qmp, command, arguments, -1);
+}
+
+static bool set_too_many(const struct qmp *qmp, GError **error)
+{
+        return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_TIMEOUT,
+                         "QEMU of %s has %d commands to answer already", qmp->who, QMP_OUTSTANDING_MAX);
+}
+
+/* ---- calling back ---- */
+
+static void call_is_late(void *data)
+{
+        struct slot *slot = data;
+        struct qmp *qmp = slot->qmp;
+        qmp_reply_fn fn = slot->fn;
+        g_autoptr(GError) error = NULL;
+
+        g_clear_pointer(&slot->timer, lane_timer_free);
+        if (slot->answered)
+                return;
+        error_set(&error, ERROR_FROM_QEMU, ERROR_OPERATION_TIMEOUT, "QEMU of %s did not answer %s", qmp->who,
+                  slot->command);
+        slot->fn = NULL;
+        slot->forgotten = true;
+        fn(NULL, error, slot->data);
+}
+
+/* A slot for what cannot be sent, whose reply is the reason. */
+static struct slot *refuse_call(struct qmp *qmp, uint64_t id)
+{
+        struct slot *slot = g_new0(struct slot, 1);
+
+        slot->id = id;
+        slot->answered = true;
+        if (qmp->broken)
+                slot->refused = g_error_copy(qmp->broken);
+        else
+                set_too_many(qmp, &slot->refused);
+        g_ptr_array_add(qmp->slots, slot);
+        qmp_events_push_reply(&qmp->events, id);
+        post_turn(qmp);
+        return slot;
+}
+
+uint64_t qmp_call(struct qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,
+                  qmp_reply_fn fn, void *data)
+{
+        uint64_t id = qmp_send(qmp, command, arguments);
+        struct slot *slot = find_slot(qmp, id, NULL);
+
+        g_assert(qmp->event_fn);
+        if (!slot)
+                slot = refuse_call(qmp, id);
+        else
+                slot->timer = lane_timer_new(qmp->lane, timeout_ms, call_is_late, slot);
+        slot->qmp = qmp;
+        slot->fn = fn;
+        slot->data = data;
+        qmp_flush(qmp);
+        if (!qmp->broken && !qmp_output_is_empty(&qmp->output))
+                wait_for_more(qmp);
+        return id;
 }
 
 /* ---- waiting ---- */
@@ -500,34 +563,13 @@ static bool step(struct qmp *qmp, lane_deadline deadline, const char *what, GErr
         if (progress(qmp))
                 wake = is_past(deadline) ? LANE_TIMEOUT : LANE_READY;
         else {
-                if (!g_queue_is_empty(&qmp->output))
+                if (!qmp_output_is_empty(&qmp->output))
                         events |= POLLOUT;
                 wake = lane_wait(qmp->lane, qmp->fd, events, NULL, deadline);
         }
         if (has_work(qmp))
                 post_turn(qmp);
         return wake == LANE_READY || set_wait_error(qmp, wake, what, error);
-}
-
-static bool set_reply_error(const struct qmp *qmp, const struct slot *slot, GError **error)
-{
-        static const struct {
-                const char *name;
-                enum error_code code;
-        } classes[] = {
-                { "CommandNotFound", ERROR_OPERATION_UNSUPPORTED },
-                { "DeviceNotActive", ERROR_OPERATION_INVALID },
-                { "DeviceNotFound", ERROR_DEVICE_MISSING },
-        };
-        const char *name = json_string_value(json_object_get(slot->reply.body, "class"));
-        enum error_code code = ERROR_OPERATION_FAILED;
-
-        for (unsigned i = 0; i < G_N_ELEMENTS(classes); i++) {
-                if (g_strcmp0(name, classes[i].name) == 0)
-                        code = classes[i].code;
-        }
-        return error_set(error, ERROR_FROM_QEMU, code, "QEMU of %s refused %s: %s", qmp->who, slot->command,
-                         json_string_value(json_object_get(slot->reply.body, "desc")));
 }
 
 static bool finish_slot(struct qmp *qmp, struct slot *slot, json_t **result, GError **error)
@@ -550,9 +592,7 @@ bool qmp_receive(struct qmp *qmp, uint64_t id, lane_deadline deadline, json_t **
                 return false;
         }
         if (!slot)
-                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_TIMEOUT,
-                                 "QEMU of %s has %d commands to answer already", qmp->who,
-                                 QMP_OUTSTANDING_MAX);
+                return set_too_many(qmp, error);
         while (!slot->answered) {
                 if (step(qmp, deadline, slot->command, error))
                         continue;
@@ -573,6 +613,8 @@ void qmp_forget(struct qmp *qmp, uint64_t id)
         if (!slot)
                 return;
         slot->forgotten = true;
+        slot->fn = NULL;
+        g_clear_pointer(&slot->timer, lane_timer_free);
         if (slot->answered)
                 g_ptr_array_remove_index(qmp->slots, position);
 }
@@ -597,9 +639,9 @@ bool qmp_handshake(struct qmp *qmp, lane_deadline deadline, GError **error)
         return ok;
 }
 
-void qmp_drop_events(struct qmp *qmp, const char *name)
+void qmp_claim_events(struct qmp *qmp, uint64_t id, const char *name)
 {
-        qmp_events_drop(&qmp->events, name);
+        qmp_events_claim(&qmp->events, name, id);
 }
 
 /* ---- */
@@ -634,6 +676,7 @@ bool qmp_watch(struct qmp *qmp, qmp_event_fn event, qmp_closed_fn closed, void *
         g_assert(in_lane(qmp->lane) && !qmp->event_fn);
         if (!qmp->broken) {
                 qmp->watch = lane_watch_new(qmp->lane, qmp->fd, POLLIN, run_turn, qmp, error);
+                qmp->watched = POLLIN;
                 if (!qmp->watch)
                         return false;
         }

@@ -10,9 +10,9 @@
  *     cont = qmp_send(qmp, "cont", NULL);
  *     qmp_handshake(qmp, deadline, error) && qmp_receive(qmp, set, ...) && qmp_receive(qmp, cont, ...)
  *
- * What QEMU sends is bounded (QMP_* below) and not trusted: whatever is no QMP breaks the connection for
- * good, with an error that says what was wrong; every later call fails with it. A command that runs into its
- * deadline only fails itself, its late reply is dropped.
+ * What QEMU sends is bounded (QMP_* below, and in qmp-events.h) and not trusted: whatever is no QMP breaks
+ * the connection for good, with an error that says what was wrong; every later call fails with it. A command
+ * that runs into its deadline only fails itself, its late reply is dropped.
  */
 
 #include "base/cleanup.h"
@@ -28,8 +28,6 @@
 #define QMP_OUTSTANDING_MAX 64    /* commands sent and not answered, abandoned ones included */
 #define QMP_EVENTS_PER_TURN 64    /* events delivered in one job of the lane */
 #define QMP_FLOOD_PAUSE_MS  20    /* between such jobs when there are always more */
-#define QMP_EVENTS_MAX      1024  /* events kept while a job waits; beyond it the oldest are lost */
-#define QMP_EVENTS_COST_MAX (8 * 1024 * 1024) /* memory for them in bytes, estimated */
 
 struct qmp;
 
@@ -81,6 +79,17 @@ void qmp_forget(struct qmp *qmp, uint64_t id);
 /* Like qmp_send(), with a descriptor along (getfd, add-fd); it is duplicated. */
 uint64_t qmp_send_fd(struct qmp *qmp, const char *command, json_t *arguments, int fd);
 
+/*
+ * The form that nobody waits for: fn(result, NULL, data) or fn(NULL, error, data) is called once, in a job of
+ * the lane of its own, in order with the events; other commands may wait meanwhile. result is borrowed. Sent
+ * at once; after timeout_ms, or when the connection has ended, with an error, and a late reply is dropped.
+ * Returns an id for qmp_forget(), after which fn is not called. Only after qmp_watch(); qmp_free() calls
+ * nobody.
+ */
+typedef void (*qmp_reply_fn)(const json_t *result, const GError *error, void *data);
+uint64_t qmp_call(struct qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,
+                  qmp_reply_fn fn, void *data);
+
 /* Writes what is queued as far as it goes without waiting. */
 void qmp_flush(struct qmp *qmp);
 
@@ -91,10 +100,10 @@ void qmp_flush(struct qmp *qmp);
 bool qmp_watch(struct qmp *qmp, qmp_event_fn event, qmp_closed_fn closed, void *data, GError **error);
 
 /*
- * Takes the events of that name out of the queue: those that came before the reply to a command of ours, and
- * only say that it was done.
+ * Takes the events of that name which the command of that id caused out of the queue: those that came after
+ * it was sent. For a command that was answered just now, when they only say that it was done.
  */
-void qmp_drop_events(struct qmp *qmp, const char *name);
+void qmp_claim_events(struct qmp *qmp, uint64_t id, const char *name);
 
 /* Has the connection ended or broken? */
 bool qmp_is_broken(const struct qmp *qmp);

@@ -293,7 +293,8 @@ static bool talk(struct start *start, bool paused, GError **error)
         if (!paused && !qmp_receive(qmp, cont, start->deadline, NULL, error))
                 return false;
         /* The model announces that the guest runs. */
-        qmp_drop_events(qmp, "RESUME");
+        if (!paused)
+                qmp_claim_events(qmp, cont, "RESUME");
         return true;
 }
 

@@ -233,6 +233,7 @@ static void adopt(struct guest *guest, struct domain_def *def)
         struct domain_state *state = (struct domain_state *)managed_edit(&domain->base);
         g_autoptr(GError) error = NULL;
 
+        guest->inherited = true;
         claim_ports(guest, def);
         note_sockets(guest, def);
         managed_state_take_active(&state->base, &domain_def_ref(def)->base);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/loop.h"
 #include "base/pool.h"
+#include "drivers/qemu/qmp-events.h"
 
 #include <check.h>
 #include <poll.h>
@@ -554,6 +555,126 @@ START_TEST(descriptors_travel_with_their_command)
 }
 END_TEST
 
+/* ---- calling back ---- */
+
+static void on_reply(const json_t *result, const GError *error, void *data)
+{
+        g_string_append_printf(fixture.seen, "%s=%s,", (const char *)data,
+                               error ? error->message : json_string_value(result));
+        if (!g_strcmp0(data, "last"))
+                loop_post(fixture.loop, quit, NULL);
+}
+
+static uint64_t call(const char *command, unsigned timeout_ms)
+{
+        return qmp_call(fixture.qmp, command, NULL, timeout_ms, on_reply, (char *)command);
+}
+
+static void job_calls(void *data)
+{
+        json_t *result;
+
+        connect_ready();
+        ck_assert(qmp_watch(fixture.qmp, on_event, on_closed, NULL, NULL));
+        call("first", 60000);
+        qmp_forget(fixture.qmp, call("forgotten", 60000));
+        say("{\"event\": \"A\"}\n{\"return\": \"one\", \"id\": 2}\n{\"event\": \"B\"}\n");
+        say("{\"return\": \"two\", \"id\": 3}\n{\"return\": \"three\", \"id\": 4}\n");
+        /* It goes on while another command waits, and calls nobody in the midst of that. */
+        ck_assert(qmp_execute(fixture.qmp, "blocking", NULL, 5000, &result, NULL));
+        ck_assert_str_eq(json_string_value(result), "three");
+        json_decref(result);
+        ck_assert_str_eq(fixture.seen->str, "");
+        call("last", 60000);
+        say("{\"error\": {\"class\": \"GenericError\", \"desc\": \"No such thing\"}, \"id\": 5}\n");
+}
+
+START_TEST(replies_are_told_in_order_with_events)
+{
+        run(job_calls);
+        ck_assert_str_eq(fixture.seen->str,
+                         "A,first=one,B,last=operation failed: QEMU of domain 'web' refused "
+                         "last: No such thing,");
+}
+END_TEST
+
+static void job_late_call(void *data)
+{
+        connect_ready();
+        ck_assert(qmp_watch(fixture.qmp, on_event, on_closed, NULL, NULL));
+        call("slow", 0);
+        call("last", 60000);
+}
+
+static void answer_late(void *data)
+{
+        if (fixture.seen->len == 0)
+                loop_post(fixture.loop, answer_late, NULL);
+        else
+                say("{\"return\": \"late\", \"id\": 2}\n{\"return\": \"right\", \"id\": 3}\n");
+}
+
+START_TEST(a_call_has_a_deadline)
+{
+        loop_post(fixture.loop, answer_late, NULL);
+        run(job_late_call);
+        ck_assert_str_eq(fixture.seen->str, "slow=Timed out during operation: QEMU of domain 'web' did not "
+                                            "answer slow,last=right,");
+}
+END_TEST
+
+static void job_call_of_the_dead(void *data)
+{
+        connect_ready();
+        ck_assert(qmp_watch(fixture.qmp, on_event, on_closed, NULL, NULL));
+        call("lost", 60000);
+        say("{\"event\": \"A\"}\n");
+        shutdown(fixture.fd, SHUT_WR);
+}
+
+static void job_call_too_late(void *data)
+{
+        call("last", 60000);
+}
+
+/* Nobody is left waiting: neither who called before the end nor who calls after it. */
+START_TEST(calls_end_with_the_connection)
+{
+        run(job_call_of_the_dead);
+        ck_assert(fixture.closed);
+        ck_assert_str_eq(fixture.seen->str,
+                         "A,lost=operation failed: QEMU of domain 'web' closed its monitor,");
+        run(job_call_too_late);
+        ck_assert(g_str_has_suffix(fixture.seen->str,
+                                   "last=operation failed: QEMU of domain 'web' closed its "
+                                   "monitor,"));
+}
+END_TEST
+
+static void job_claim(void *data)
+{
+        uint64_t id;
+
+        connect_ready();
+        ck_assert(qmp_watch(fixture.qmp, on_event, on_closed, NULL, NULL));
+        say("{\"event\": \"STOP\"}\n{\"return\": \"\", \"id\": 2}\n");
+        ck_assert(qmp_execute(fixture.qmp, "other", NULL, 5000, NULL, NULL));
+        id = qmp_send(fixture.qmp, "stop", NULL);
+        say("{\"event\": \"STOP\"}\n{\"event\": \"B\"}\n{\"return\": \"\", \"id\": 3}\n");
+        ck_assert(qmp_receive(fixture.qmp, id, lane_deadline_in(5000), NULL, NULL));
+        qmp_claim_events(fixture.qmp, id, "STOP");
+        call("last", 60000);
+        say("{\"return\": \"\", \"id\": 4}\n");
+}
+
+/* An event of the same name that came before says something else. */
+START_TEST(a_command_claims_its_own_events)
+{
+        run(job_claim);
+        ck_assert_str_eq(fixture.seen->str, "STOP,B,last=,");
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("qmp");
@@ -568,6 +689,10 @@ int main(void)
         tcase_add_test(tests, a_late_reply_is_dropped);
         tcase_add_test(tests, a_hung_qemu_gathers_no_backlog);
         tcase_add_test(tests, an_urgent_job_ends_the_wait);
+        tcase_add_test(tests, replies_are_told_in_order_with_events);
+        tcase_add_test(tests, a_call_has_a_deadline);
+        tcase_add_test(tests, calls_end_with_the_connection);
+        tcase_add_test(tests, a_command_claims_its_own_events);
         tcase_add_loop_test(tests, lies_break_the_connection, 0, G_N_ELEMENTS(lies));
         tcase_add_test(tests, events_come_in_order_then_the_end_once);
         tcase_add_test(tests, a_callback_may_free_the_client);

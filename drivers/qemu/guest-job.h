@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What QEMU does by itself for an operation: its jobs (block copy, commit, backup, snapshot ...), and
+ * migration, which saves and dumps are, too. Each is the passive step of an operation of the guest: begun,
+ * cancelled, and completed (operation_complete()) when QEMU says that it is over or the guest is gone; its
+ * progress is the operation's. Embedded in the operation's struct. Lane of the domain.
+ *
+ * A job or migration that nobody in this agent has begun belonged to an agent that is gone: its operation
+ * cannot be finished, so it is cancelled and dismissed, and a guest that was paused for it goes on. An
+ * operation that survives a restart adds its route (route_add()) when its guest is taken over, before the
+ * monitor answers for the first time: what has a route is left alone.
+ */
+
+#include "base/operation.h"
+#include "drivers/qemu/guest.h"
+
+struct guest_job {
+        struct operation *op;     /* borrowed */
+        struct guest *guest;      /* borrowed; as long as route is there */
+        struct route *route;      /* owned; NULL: it is over */
+        struct lane_timer *timer; /* owned; the next question */
+        uint64_t call;            /* the command on the way; 0: none */
+        char *id;                 /* owned; of a job of QEMU's; NULL: a migration */
+        char *uri;     /* owned; of a migration whose events are being turned on; NULL: it goes on */
+        char *problem; /* owned; of a job that is being dismissed; NULL: none */
+        bool cancelled, dismissed;
+};
+
+/*
+ * For the run of a passive step. command starts a job of QEMU's; arguments (taken) get "job-id" and
+ * "auto-dismiss". A job that has to be told to complete (mirror) is told so when it is ready.
+ */
+bool guest_job_begin(struct guest_job *job, struct operation *op, const char *id, const char *command,
+                     json_t *arguments, GError **error);
+
+/* The same for a migration to uri ("fd:NAME", after getfd; "unix:..."). */
+bool guest_job_begin_migration(struct guest_job *job, struct operation *op, const char *uri, GError **error);
+
+/* For the cancel of the step. */
+void guest_job_cancel(struct guest_job *job);
+
+/*
+ * monitor.c: what QEMU says it is doing; either may be NULL: it did not say. Whose it is, hears of it; the
+ * rest is ended.
+ */
+void guest_jobs_resync(struct guest *guest, const json_t *jobs, const json_t *migration);
