@@ -154,16 +154,10 @@ void on_domain_get_vcpus(struct call *call)
 void on_domain_get_xml_desc(struct call *call)
 {
         const unsigned secret = DOMAIN_XML_SECURE | DOMAIN_XML_MIGRATABLE;
-        g_autoptr(GError) error = NULL;
-        g_autofree char *made = NULL;
-        const char *text;
         uint32_t flags;
 
         call_read(call, "u", &flags);
         if ((flags & secret) && !authorize(call, "domain.read-secure", on_domain_get_xml_desc))
                 return;
-        if (domain_get_xml(call_get_domain(call), flags, &text, &made, &error))
-                call_reply(call, "s", text);
-        else
-                call_fail(call, error);
+        domain_get_xml(call_get_domain(call), flags, call_done_with_text, call);
 }

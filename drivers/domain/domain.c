@@ -10,7 +10,6 @@
 #include "base/loop.h"
 #include "drivers/domain/driver.h"
 #include "drivers/domain/edit-xml.h"
-#include "drivers/domain/live-xml.h"
 #include "drivers/domain/model.h"
 #include "drivers/domain/modify.h"
 
@@ -347,40 +346,6 @@ bool domain_is_active(const struct domain *domain)
 bool domain_is_updated(const struct domain *domain)
 {
         return domain_get_published(domain)->updated;
-}
-
-static bool make_migratable(const struct definition *active, bool secure, const char **text, char **made,
-                            GError **error)
-{
-        CLEANUP(domain_def_unref)
-        struct domain_def *def = domain_def_make_migratable((const struct domain_def *)active, error);
-
-        if (!def)
-                return false;
-        *made = g_strdup(secure ? def->base.xml : definition_get_public_xml(&def->base));
-        *text = *made;
-        return true;
-}
-
-bool domain_get_xml(const struct domain *domain, unsigned flags, const char **text, char **made,
-                    GError **error)
-{
-        const struct managed_state *state = domain->base.published;
-        const struct definition *definition = managed_state_get_definition(state);
-        bool secure = flags & DOMAIN_XML_SECURE;
-
-        *made = NULL;
-        if (!domain_check_flags(flags,
-                                DOMAIN_XML_SECURE | DOMAIN_XML_INACTIVE | DOMAIN_XML_UPDATE_CPU |
-                                        DOMAIN_XML_MIGRATABLE,
-                                "GetXMLDesc", error))
-                return false;
-        if ((flags & DOMAIN_XML_INACTIVE) && state->persistent)
-                definition = state->persistent;
-        if (definition == state->active && (flags & (DOMAIN_XML_INACTIVE | DOMAIN_XML_MIGRATABLE)))
-                return make_migratable(definition, secure, text, made, error);
-        *text = secure ? definition->xml : definition_get_public_xml(definition);
-        return true;
 }
 
 bool domain_get_state(const struct domain *domain, unsigned flags, int *state, int *reason, GError **error)

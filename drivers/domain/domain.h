@@ -128,12 +128,15 @@ enum domain_xml_flags {
         DOMAIN_XML_MIGRATABLE = 8,
 };
 
+/* text is valid for the time of the call, and NULL with an error. Called exactly once; owns data. */
+typedef void (*domain_text_done)(const char *text, const GError *error, void *data);
+
 /*
- * The domain's document. *text is borrowed from the published state where a string exists, and then *made
- * stays NULL; otherwise *made owns it. Whether the caller may have DOMAIN_XML_SECURE is the view's to ask.
+ * The domain's document; done is called before this returns, unless an emulator has to be asked what its
+ * <cpu mode='host-model'> stands for (DOMAIN_XML_UPDATE_CPU). Whether the caller may have DOMAIN_XML_SECURE
+ * is the view's to ask.
  */
-bool domain_get_xml(const struct domain *domain, unsigned flags, const char **text, char **made,
-                    GError **error);
+void domain_get_xml(const struct domain *domain, unsigned flags, domain_text_done done, void *data);
 
 struct domain_info {
         enum domain_run_state state;
@@ -258,7 +261,6 @@ void domain_driver_set_storage(struct domain_driver *driver, struct storage *sto
                                struct secrets *secrets);
 
 /* Driver-level questions, answered through done, which may be called before the function returns. */
-typedef void (*domain_text_done)(const char *text, const GError *error, void *data);
 void domain_get_capabilities(struct domain_driver *driver, domain_text_done done, void *data);
 void domain_get_domain_capabilities(struct domain_driver *driver, const char *emulator, const char *arch,
                                     const char *machine, const char *type, unsigned flags,

@@ -48,6 +48,12 @@ struct domain_driver_ops {
         void (*domain_capabilities)(struct domain_driver *driver, const char *emulator, const char *arch,
                                     const char *machine, const char *type, domain_driver_text_done done,
                                     void *data);
+        /*
+         * The <cpu> element that stands for the mode host-model of def, which lives until done is called, on
+         * this host. NULL: there is nothing to say.
+         */
+        void (*expand_cpu)(struct domain_driver *driver, const struct domain_def *def,
+                           domain_driver_text_done done, void *data);
         /* Hypervisor version, major * 1000000 + minor * 1000 + release; 0 with an error when it is not known.
          * May be asked for at any time. */
         uint64_t (*get_version)(struct domain_driver *driver, GError **error);

@@ -24,8 +24,8 @@ static bool require_balloon(const struct domain_def *def, GError **error)
 {
         if (get_balloon(def))
                 return true;
-        return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID, "domain '%s' has no memory balloon",
-                         def->base.name);
+        return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
+                         "domain '%s' has no memory balloon", def->base.name);
 }
 
 static bool no_support(const struct domain_change *change, GError **error)
@@ -52,8 +52,10 @@ static bool edit_maximum(struct domain_edit *edit, const struct domain_def *def,
                                  "the memory of domain '%s' is that of its NUMA cells", def->base.name);
         if (def->max_memory_kib > 0 && kib > def->max_memory_kib)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
-                                 "%" G_GUINT64_FORMAT " KiB are more than domain '%s' can have plugged in, %"
-                                 G_GUINT64_FORMAT " KiB", kib, def->base.name, def->max_memory_kib);
+                                 "%" G_GUINT64_FORMAT
+                                 " KiB are more than domain '%s' can have plugged in, %" G_GUINT64_FORMAT
+                                 " KiB",
+                                 kib, def->base.name, def->max_memory_kib);
         domain_edit_set_memory(edit, kib);
         if (def->current_memory_kib > kib)
                 domain_edit_set_current_memory(edit, kib);
@@ -70,8 +72,10 @@ static bool edit_memory(struct domain_edit *edit, const struct domain_def *def,
                 return edit_maximum(edit, def, kib, side, error);
         if (kib > def->memory_kib)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
-                                 "%" G_GUINT64_FORMAT " KiB are more than the maximum memory of domain '%s', %"
-                                 G_GUINT64_FORMAT " KiB", kib, def->base.name, def->memory_kib);
+                                 "%" G_GUINT64_FORMAT
+                                 " KiB are more than the maximum memory of domain '%s', %" G_GUINT64_FORMAT
+                                 " KiB",
+                                 kib, def->base.name, def->memory_kib);
         if (side == DOMAIN_AFFECT_LIVE)
                 return require_balloon(def, error);
         domain_edit_set_current_memory(edit, kib);
@@ -133,7 +137,8 @@ void domain_set_memory(struct domain *domain, uint64_t kib, unsigned flags, mana
                 error_set(&error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG, "a domain cannot be without memory");
         else if (kib > KIB_MAX)
                 error_set(&error, ERROR_FROM_DOMAIN, ERROR_OVERFLOW,
-                          "%" G_GUINT64_FORMAT " KiB of memory are more than %" G_GINT64_FORMAT, kib, KIB_MAX);
+                          "%" G_GUINT64_FORMAT " KiB of memory are more than %" G_GINT64_FORMAT, kib,
+                          KIB_MAX);
         if (error) {
                 managed_fail(error, done, data);
                 return;

@@ -18,6 +18,7 @@
 #include "drivers/qemu/emulator.h"
 #include "drivers/qemu/firmware.h"
 #include "drivers/qemu/guest.h"
+#include "drivers/qemu/host-cpu-xml.h"
 #include "drivers/qemu/log-keeper.h"
 #include "drivers/qemu/probe-cache.h"
 #include "drivers/qemu/resolve.h"
@@ -43,7 +44,8 @@ struct question {
         struct qemu_driver *driver; /* borrowed */
         domain_driver_prepared prepared;
         domain_driver_text_done text_done;
-        void *data; /* owned by the callback */
+        const struct domain_def *def; /* borrowed; whose CPU is asked about */
+        void *data;                   /* owned by the callback */
 };
 
 static struct question *question_new(struct domain_driver *driver, void *data)
@@ -134,6 +136,33 @@ static void domain_capabilities(struct domain_driver *driver, const char *emulat
 
         question->text_done = done;
         resolve_run(question->driver->probes, driver->host, &request, answer_domain_capabilities, question);
+}
+
+static void answer_cpu(const struct qemu_caps *caps, const GError *failure, void *data)
+{
+        g_autofree struct question *question = data;
+        const struct domain_def *def = question->def;
+        enum qemu_accel accel = strcmp(def->type, "kvm") == 0 ? QEMU_ACCEL_KVM : QEMU_ACCEL_TCG;
+        const struct qemu_host_model *host = caps ? qemu_caps_get_host_model(caps, accel) : NULL;
+        g_autofree char *text = NULL;
+        g_autoptr(GError) error = NULL;
+
+        if (host && host->model)
+                text = host_cpu_expand(def, host, &error);
+        else if (caps)
+                error_set(&error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                          "CPU mode 'host-model' of domain '%s' on this host", def->base.name);
+        question->text_done(text, caps ? error : failure, question->data);
+}
+
+static void expand_cpu(struct domain_driver *driver, const struct domain_def *def,
+                       domain_driver_text_done done, void *data)
+{
+        struct question *question = question_new(driver, data);
+
+        question->text_done = done;
+        question->def = def;
+        probe_cache_ask(question->driver->probes, def->devices.emulator, answer_cpu, question);
 }
 
 /* The emulator that guests get unless they ask for another. NULL: none is installed. */
@@ -333,6 +362,7 @@ static const struct domain_driver_ops qemu_ops = {
         .prepare = prepare,
         .capabilities = capabilities,
         .domain_capabilities = domain_capabilities,
+        .expand_cpu = expand_cpu,
         .get_version = get_version,
         .get_max_vcpus = get_max_vcpus,
         .start = guest_start,

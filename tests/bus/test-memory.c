@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The memory of a domain on the Test connection: what is set of the guest, of its definition, of both, and what is
- * told of it.
+ * The memory of a domain on the Test connection: what is set of the guest, of its definition, of both, and
+ * what is told of it.
  */
 
 #include <inttypes.h>

@@ -304,6 +304,39 @@ START_TEST(test_capabilities)
 }
 END_TEST
 
+/* The document with the CPU that is in it for mode='host-model', which is the one of the capabilities,
+ * starts. */
+START_TEST(test_cpu_of_the_host)
+{
+        g_autofree char *bare = guest_bare_xml("web", NULL);
+        g_auto(GStrv) parts = g_strsplit(bare, "<features>", 2);
+        g_autofree char *xml = g_strjoinv("<cpu mode='host-model'/><features>", parts);
+        g_autofree char *path = guest_define(client, g_steal_pointer(&xml));
+        g_autofree char *capabilities =
+                client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "GetDomainCapabilities", "ssssu", "",
+                                   "", "", guest_get_type(), 0);
+        const char *mode = strstr(capabilities, "<mode name='host-model' supported='yes'>");
+        const char *model = mode ? strstr(mode, "<model fallback='forbid'>") : NULL;
+        g_autofree char *as_it_is = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        g_autofree char *expanded = NULL, *wanted = NULL;
+
+        ck_assert_ptr_nonnull(strstr(as_it_is, "<cpu mode='host-model'"));
+        if (!model) {
+                harness_skip("no CPU model fits this host");
+                return;
+        }
+        model += strlen("<model fallback='forbid'>");
+        wanted = g_strdup_printf("<model fallback='allow'>%.*s<", (int)strcspn(model, "<"), model);
+        expanded = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 4);
+        ck_assert_ptr_nonnull(strstr(expanded, "<cpu mode='custom'"));
+        ck_assert_ptr_nonnull(strstr(expanded, wanted));
+        ck_assert_ptr_nonnull(strstr(expanded, "<feature policy="));
+        g_free(client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "DomainDefineXML", "s", expanded));
+        guest_do_flags(client, path, "Create", 0);
+        guest_do_flags(client, path, "Destroy", 0);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("qemu");
@@ -326,6 +359,7 @@ int main(void)
         tcase_add_test(tcase, test_autodestroy);
         tcase_add_test(tcase, test_many_starts_at_once);
         tcase_add_test(tcase, test_capabilities);
+        tcase_add_test(tcase, test_cpu_of_the_host);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

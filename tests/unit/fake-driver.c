@@ -46,6 +46,17 @@ static void prepare(struct domain_driver *driver, const char *type, const char *
         done(&resolved, NULL, data);
 }
 
+static void expand_cpu(struct domain_driver *driver, const struct domain_def *def,
+                       domain_driver_text_done done, void *data)
+{
+        struct fake_driver *fake = (struct fake_driver *)driver;
+        g_autoptr(GError) error = NULL;
+
+        if (g_strcmp0(fake->fail, "expand-cpu") == 0)
+                error_set(&error, ERROR_FROM_TEST, ERROR_OPERATION_FAILED, "told to fail: expand-cpu");
+        done(error ? NULL : "<cpu mode='custom'><model>Host</model></cpu>", error, data);
+}
+
 static bool start(struct domain *domain, struct domain_state *state, unsigned flags, GError **error)
 {
         struct domain_def *active;
@@ -141,6 +152,7 @@ static const struct domain_driver_ops fake_ops = {
         .scheduler = "fair",
         .shutdown_modes = DOMAIN_SHUTDOWN_MODES,
         .prepare = prepare,
+        .expand_cpu = expand_cpu,
         .start = start,
         .stop = stop,
         .suspend = suspend,

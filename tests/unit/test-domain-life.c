@@ -344,12 +344,25 @@ END_TEST
 
 #define VNC "<devices><graphics type='vnc' port='5900' autoport='no' passwd='pssst'/></devices>"
 
+static void take_text(const char *text, const GError *error, void *data)
+{
+        ck_assert_int_eq(text != NULL, error == NULL);
+        *(char **)data = g_strdup(text);
+}
+
+/* NULL: it is refused. */
+static char *get_xml(const struct domain *domain, unsigned flags)
+{
+        char *text = NULL;
+
+        domain_get_xml(domain, flags, take_text, &text);
+        return text;
+}
+
 static void expect_password(const struct domain *domain, unsigned flags, bool there)
 {
-        g_autofree char *made = NULL;
-        const char *text;
+        g_autofree char *text = get_xml(domain, flags);
 
-        ck_assert(domain_get_xml(domain, flags, &text, &made, NULL));
         ck_assert_ptr_nonnull(strstr(text, "type='vnc'"));
         ck_assert_int_eq(strstr(text, "pssst") != NULL, there);
 }
@@ -378,28 +391,56 @@ START_TEST(passwords_are_in_secure_documents_only)
 }
 END_TEST
 
+/* The document for those flags has (or has not) that piece. */
+static void expect_piece(const struct domain *domain, unsigned flags, const char *piece, bool there)
+{
+        g_autofree char *text = get_xml(domain, flags);
+
+        ck_assert_msg((strstr(text, piece) != NULL) == there, "%s in %s", piece, text);
+}
+
 START_TEST(documents_of_what_runs_and_of_what_is_stored)
 {
         struct domain *domain = make_running("");
-        g_autofree char *made = NULL, *transient = NULL;
-        const char *text;
 
         set_title(domain, DOMAIN_AFFECT_CONFIG);
         expect(NULL, "save ", "AP 14:1.0; ");
-        ck_assert(domain_get_xml(domain, 0, &text, &made, NULL));
-        ck_assert_ptr_nonnull(strstr(text, "<domain type='test' id='1'>"));
-        ck_assert_ptr_null(strstr(text, "<title>"));
-        ck_assert(domain_get_xml(domain, DOMAIN_XML_INACTIVE, &text, &made, NULL));
-        ck_assert_ptr_nonnull(strstr(text, "<title>The shop</title>"));
-        ck_assert(domain_get_xml(domain, DOMAIN_XML_MIGRATABLE, &text, &made, NULL));
-        ck_assert_ptr_null(strstr(text, "id='1'"));
-        ck_assert_ptr_null(strstr(text, "<title>"));
+        expect_piece(domain, 0, "<domain type='test' id='1'>", true);
+        expect_piece(domain, 0, "<title>", false);
+        expect_piece(domain, DOMAIN_XML_INACTIVE, " id='1'", false);
+        expect_piece(domain, DOMAIN_XML_INACTIVE, "<title>The shop</title>", true);
+        expect_piece(domain, DOMAIN_XML_MIGRATABLE, " id='1'", false);
+        expect_piece(domain, DOMAIN_XML_MIGRATABLE, "<title>", false);
         teardown();
         setup();
         domain = fake_driver_create(fake, fake_driver_xml(""));
-        ck_assert(domain_get_xml(domain, DOMAIN_XML_INACTIVE, &text, &transient, NULL));
-        ck_assert_ptr_null(strstr(text, "id='1'"));
-        ck_assert(!domain_get_xml(domain, 1 << 4, &text, &made, NULL));
+        expect_piece(domain, DOMAIN_XML_INACTIVE, " id='1'", false);
+        ck_assert_ptr_null(get_xml(domain, 1 << 4));
+}
+END_TEST
+
+#define HOST_MODEL "<cpu mode='host-model'/>" VNC
+
+START_TEST(the_cpu_is_the_hosts_where_asked_for)
+{
+        struct domain *domain = fake_driver_define(fake, fake_driver_xml(HOST_MODEL));
+
+        expect_piece(domain, 0, "<cpu mode='host-model'", true);
+        ck_assert_str_eq(fake->calls->str, "");
+        expect_piece(domain, DOMAIN_XML_UPDATE_CPU, "<model>Host</model>", true);
+        expect_piece(domain, DOMAIN_XML_UPDATE_CPU, "host-model", false);
+        expect_password(domain, DOMAIN_XML_UPDATE_CPU, false);
+        expect_password(domain, DOMAIN_XML_UPDATE_CPU | DOMAIN_XML_SECURE, true);
+        fake_driver_start(fake, domain);
+        expect_piece(domain, DOMAIN_XML_UPDATE_CPU | DOMAIN_XML_MIGRATABLE, "<model>Host</model>", true);
+        expect_piece(domain, DOMAIN_XML_UPDATE_CPU | DOMAIN_XML_MIGRATABLE, " id='1'", false);
+        fake->fail = "expand-cpu";
+        ck_assert_ptr_null(get_xml(domain, DOMAIN_XML_UPDATE_CPU));
+        teardown();
+        setup();
+        domain = fake_driver_define(fake, fake_driver_xml("<cpu mode='maximum'/>"));
+        expect_piece(domain, DOMAIN_XML_UPDATE_CPU, "<cpu mode='maximum'", true);
+        ck_assert_str_eq(fake->calls->str, "");
 }
 END_TEST
 
@@ -411,4 +452,4 @@ CHECK_MAIN_FIXTURE("domain-life", setup, teardown, start_and_stop, a_start_that_
                    undefine_leaves_a_running_guest_what_it_has, rename_changes_name_and_file,
                    a_rename_that_fails_gives_the_name_back, metadata_of_a_running_domain_are_the_guests,
                    metadata_of_the_definition_leave_the_guests_alone, passwords_are_in_secure_documents_only,
-                   documents_of_what_runs_and_of_what_is_stored)
+                   documents_of_what_runs_and_of_what_is_stored, the_cpu_is_the_hosts_where_asked_for)

@@ -84,6 +84,11 @@ START_TEST(memory_of_a_definition)
         set(domain, 32768, CURRENT);
         expect(NULL, "", "-P; ");
         expect_config(domain, 65536, 32768);
+        set(domain, 65536, CURRENT);
+        expect(NULL, "", "-P; ");
+        expect_config(domain, 65536, 65536);
+        set(domain, 32768, CURRENT);
+        expect(NULL, "", "-P; ");
         set(domain, 131072, CURRENT | MAXIMUM);
         expect(NULL, "", "-P; ");
         expect_config(domain, 131072, 32768);
@@ -205,7 +210,8 @@ END_TEST
 START_TEST(memory_of_numa_cells_is_theirs)
 {
         struct domain *domain = fake_driver_define(
-                fake, fake_driver_xml("<cpu><numa><cell id='0' cpus='0' memory='64' unit='MiB'/></numa></cpu>"));
+                fake,
+                fake_driver_xml("<cpu><numa><cell id='0' cpus='0' memory='64' unit='MiB'/></numa></cpu>"));
 
         set(domain, 131072, MAXIMUM);
         expect("Requested operation is not valid: the memory of domain 'web' is that of its NUMA cells", "",

@@ -49,8 +49,7 @@ START_TEST(all_of_it_is_read)
         g_autofree char *bridge_text = read_file("bridge", ".in.xml"),
                         *bond_text = read_file("bond", ".in.xml");
         CLEANUP(interface_def_unref)
-        struct interface_def *bridge = parse(bridge_text),
-                             *bond = parse(bond_text);
+        struct interface_def *bridge = parse(bridge_text), *bond = parse(bond_text);
         const struct interface_def *inner = g_ptr_array_index(bridge->ports, 1);
         char text[INET6_ADDRSTRLEN];
 
