@@ -97,6 +97,26 @@ char *guest_log_read_tail(const struct guest_log *log)
         return g_strchomp(g_utf8_make_valid(begin, -1));
 }
 
+static bool is_chatter(const char *line)
+{
+        return g_str_has_prefix(line, "char device redirected to ") || strstr(line, ": warning: ") ||
+               strstr(line, ": info: ");
+}
+
+char *guest_log_drop_chatter(char *text)
+{
+        g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+        g_autoptr(GString) rest = g_string_new(NULL);
+
+        for (unsigned i = 0; lines[i]; i++) {
+                if (*lines[i] && !is_chatter(lines[i]))
+                        g_string_append_printf(rest, "%s%s", rest->len ? "\n" : "", lines[i]);
+        }
+        if (rest->len > 0)
+                memcpy(text, rest->str, rest->len + 1);
+        return text;
+}
+
 static bool copy(int from, int to, off_t size)
 {
         off_t offset = 0;

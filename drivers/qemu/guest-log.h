@@ -34,6 +34,12 @@ void guest_log_close(struct guest_log *log);
 char *guest_log_read_tail(const struct guest_log *log);
 
 /*
+ * Takes the lines out of what an emulator wrote that are no reason for its end: where it redirected a device,
+ * warnings. Nothing is taken out when nothing would be left. In text, which it returns.
+ */
+char *guest_log_drop_chatter(char *text);
+
+/*
  * Keeps a log below GUEST_LOG_MAX while its guest runs: what is beyond goes to the old file, and the
  * emulator, which appends, goes on at the beginning.
  */

@@ -8,6 +8,7 @@
 #include "drivers/qemu/probe.h"
 #include "base/error.h"
 #include "base/lane.h"
+#include "drivers/qemu/guest-log.h"
 #include "drivers/qemu/launch.h"
 #include "drivers/qemu/probe-schema.h"
 #include "drivers/qemu/qmp.h"
@@ -25,6 +26,9 @@
 
 /* How long a process that was killed may take to be gone. */
 #define KILL_TIMEOUT_MS 2000
+
+/* How often it is looked whether it gets on. */
+#define SLICE_MS 500
 
 /* Types whose properties are looked up: those with properties that not every supported version has. */
 static const char *const property_types[] = {
@@ -97,11 +101,35 @@ static const char *const argument_commands[] = {
 struct session {
         struct lane *lane;
         const char *path;
-        lane_deadline deadline;
+        lane_deadline total;
+        unsigned still_ms; /* since it was last seen to get anywhere */
+        uint64_t progress; /* as of then */
         struct process process;
         int stderr_fd;   /* owned; our end of its standard error */
         struct qmp *qmp; /* owned */
 };
+
+/* On a busy host an answer takes its time; what has stopped getting anywhere will not come. */
+static lane_deadline go_on(void *data)
+{
+        struct session *session = data;
+        uint64_t progress = 0;
+        bool runs = false;
+
+        if (!process_read_progress(&session->process, &progress, &runs))
+                return 0;
+        session->still_ms = runs || progress != session->progress ? 0 : session->still_ms + SLICE_MS;
+        session->progress = progress;
+        if (session->still_ms >= PROBE_STILL_MS)
+                return 0;
+        return MIN(lane_deadline_in(SLICE_MS), session->total);
+}
+
+/* When to look after it. */
+static lane_deadline soon(void)
+{
+        return lane_deadline_in(SLICE_MS);
+}
 
 static bool make_channels(int monitor[2], int errors[2], GError **error)
 {
@@ -176,6 +204,9 @@ static bool start(struct session *session, const struct account *account, const 
         }
         session->stderr_fd = errors[0];
         session->qmp = qmp_new(session->lane, monitor[0], session->path);
+        session->still_ms = 0;
+        session->progress = 0;
+        qmp_set_patience(session->qmp, go_on, session);
         return true;
 }
 
@@ -208,7 +239,7 @@ static char *read_stderr(const struct session *session)
         if (text->len > STDERR_TAIL_MAX)
                 g_string_erase(text, 0, (gssize)(text->len - STDERR_TAIL_MAX));
         g_strstrip(text->str);
-        return *text->str ? g_strdup(text->str) : NULL;
+        return *text->str ? guest_log_drop_chatter(g_strdup(text->str)) : NULL;
 }
 
 /* Says what the emulator had to say beside error, which is replaced. */
@@ -232,8 +263,7 @@ static void explain(struct session *session, GError **error)
 static bool ask(struct session *session, const char *command, json_t *arguments, json_t **result,
                 GError **error)
 {
-        return qmp_receive(session->qmp, qmp_send(session->qmp, command, arguments), session->deadline,
-                           result, error);
+        return qmp_receive(session->qmp, qmp_send(session->qmp, command, arguments), soon(), result, error);
 }
 
 /* Did the emulator answer that it cannot, rather than not answer? */
@@ -248,7 +278,7 @@ static bool receive_optional(struct session *session, uint64_t id, json_t **repl
 {
         g_autoptr(GError) failure = NULL;
 
-        if (qmp_receive(session->qmp, id, session->deadline, reply, &failure) || is_refusal(session, failure))
+        if (qmp_receive(session->qmp, id, soon(), reply, &failure) || is_refusal(session, failure))
                 return true;
         g_propagate_error(error, g_steal_pointer(&failure));
         return false;
@@ -433,7 +463,7 @@ static bool ask_interface(struct session *session, json_t *document, GError **er
                 json_object_set_new(document, "commands", probe_schema_names(schema, "command"));
                 json_object_set_new(document, "events", probe_schema_names(schema, "event"));
                 json_object_set_new(document, "arguments", probe_schema_arguments(schema, argument_commands));
-                ok = qmp_receive(session->qmp, options_id, session->deadline, &options, error);
+                ok = qmp_receive(session->qmp, options_id, soon(), &options, error);
         }
         if (ok)
                 json_object_set_new(document, "options", probe_schema_options(options));
@@ -461,7 +491,7 @@ static bool ask_basics(struct session *session, json_t *document, bool *has_kvm,
         json_t *machines = NULL, *target = NULL, *kvm = NULL;
         const char *name;
         bool ok = ask(session, "query-machines", NULL, &machines, error) &&
-                  qmp_receive(session->qmp, target_id, session->deadline, &target, error) &&
+                  qmp_receive(session->qmp, target_id, soon(), &target, error) &&
                   receive_optional(session, kvm_id, &kvm, error);
 
         *has_kvm = json_is_true(json_object_get(kvm, "enabled"));
@@ -486,8 +516,7 @@ static bool ask_all(struct session *session, json_t *document, json_t *cpus, boo
 {
         json_t *first = NULL;
 
-        if (!qmp_handshake(session->qmp, session->deadline, error) ||
-            !ask_basics(session, document, has_kvm, error) ||
+        if (!qmp_handshake(session->qmp, soon(), error) || !ask_basics(session, document, has_kvm, error) ||
             !ask_cpus(session, *has_kvm ? "host" : "max", &first, error))
                 return false;
         json_object_set_new(cpus, *has_kvm ? "kvm" : "tcg", first);
@@ -502,8 +531,7 @@ static bool ask_tcg(struct session *session, const struct account *account, json
         json_t *result = NULL;
         bool ok = start(session, account, "tcg", error);
 
-        ok = ok && qmp_handshake(session->qmp, session->deadline, error) &&
-             ask_cpus(session, "max", &result, error);
+        ok = ok && qmp_handshake(session->qmp, soon(), error) && ask_cpus(session, "max", &result, error);
         if (ok)
                 json_object_set_new(cpus, "tcg", result);
         else if (process_is_open(&session->process))
@@ -517,7 +545,7 @@ json_t *probe_run(struct lane *lane, const char *path, const struct account *acc
         struct session session = {
                 .lane = lane,
                 .path = path,
-                .deadline = lane_deadline_in(PROBE_TIMEOUT_MS),
+                .total = lane_deadline_in(PROBE_TOTAL_MS),
                 .process = PROCESS_NONE,
                 .stderr_fd = -1,
         };

@@ -13,14 +13,16 @@
 struct account;
 struct lane;
 
-/* All questions to one binary together. */
-#define PROBE_TIMEOUT_MS 10000
+/* How long an emulator may get nowhere with an answer, and how long all of them together may take: on a host
+ * that is busy even one that does what it can is slow. */
+#define PROBE_STILL_MS 5000
+#define PROBE_TOTAL_MS 120000
 
 /*
- * The capabilities as a document for qemu_caps_new(); a new reference. Takes a tenth of a second. In a lane,
- * which it holds up (its slot is lent meanwhile); an interrupt ends it. Errors, all with the path:
- * ERROR_SYSTEM_ERROR or ERROR_OPERATION_FAILED when it cannot be started or ends at once, with what it wrote
- * to standard error; ERROR_OPERATION_TIMEOUT; ERROR_OPERATION_ABORTED; ERROR_INTERNAL_ERROR for answers that
- * make no sense.
+ * The capabilities as a document for qemu_caps_new(); a new reference. Takes a tenth of a second on an idle
+ * host. In a lane, which it holds up (its slot is lent meanwhile); an interrupt ends it. Errors, all with the
+ * path: ERROR_SYSTEM_ERROR or ERROR_OPERATION_FAILED when it cannot be started or ends at once, with what it
+ * wrote to standard error; ERROR_OPERATION_TIMEOUT; ERROR_OPERATION_ABORTED; ERROR_INTERNAL_ERROR for answers
+ * that make no sense.
  */
 json_t *probe_run(struct lane *lane, const char *path, const struct account *account, GError **error);

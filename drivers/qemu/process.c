@@ -4,6 +4,7 @@
  */
 #include "drivers/qemu/process.h"
 
+#include "base/cleanup.h"
 #include "base/error.h"
 
 #include <errno.h>
@@ -52,6 +53,30 @@ bool process_read_stat(pid_t pid, uint64_t *start_time, char *state)
                 return false;
         *start_time = strtoull(field, NULL, 10);
         return true;
+}
+
+bool process_read_progress(const struct process *process, uint64_t *progress, bool *runs)
+{
+        unsigned long minor, major, user, kernel;
+        char path[32], text[1024], state;
+        const char *rest;
+        CLEANUP_FD int fd = -1;
+        ssize_t length;
+
+        snprintf(path, sizeof(path), "/proc/%d/stat", (int)process->pid);
+        fd = process->pid == 0 ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+        length = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+        if (length <= 0)
+                return false;
+        text[length] = '\0';
+        rest = strrchr(text, ')');
+        /* proc(5): state (3), minflt (10), majflt (12), utime (14), stime (15) */
+        if (!rest || sscanf(rest + 1, " %c %*d %*d %*d %*d %*d %*u %lu %*u %lu %*u %lu %lu", &state, &minor,
+                            &major, &user, &kernel) != 5)
+                return false;
+        *progress = (uint64_t)minor + major + user + kernel;
+        *runs = state == 'R' || state == 'D';
+        return state != 'Z' && state != 'X';
 }
 
 bool process_open(struct process *process, pid_t pid, uint64_t start_time, GError **error)

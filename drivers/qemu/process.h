@@ -43,6 +43,12 @@ bool process_has_ended(const struct process *process);
 /* Is it stopped by a signal (SIGSTOP), so that it would not act on another? */
 bool process_is_stopped(const struct process *process);
 
+/*
+ * Something that grows while the process gets anywhere: what it has used of the host's CPUs, and the pages
+ * that it has touched. *runs: it does right now, or waits for a CPU or a disk. False when it is gone.
+ */
+bool process_read_progress(const struct process *process, uint64_t *progress, bool *runs);
+
 void process_signal(const struct process *process, int signal);
 
 /* Waits for its end; an interrupt of the lane ends the wait. */

@@ -54,6 +54,9 @@ struct qmp {
         bool greeted, ready; /* qmp_capabilities is answered */
         bool in_handshake;
         uint64_t version;
+        qmp_patience_fn patience; /* NULL: none */
+        void *patience_data;      /* borrowed by it */
+        lane_deadline extended;   /* what it allowed last; 0: nothing */
         struct qmp_events events;
         bool closed_told;
         struct lane_watch *watch; /* owned; NULL before qmp_watch() and in a pause */
@@ -547,12 +550,22 @@ static bool is_past(lane_deadline deadline)
         return deadline != LANE_FOREVER && g_get_monotonic_time() / 1000 >= deadline;
 }
 
+/* After a wait that came to its deadline: may there be another? */
+static bool may_go_on(struct qmp *qmp, enum lane_wake wake)
+{
+        if (wake != LANE_TIMEOUT || !qmp->patience)
+                return false;
+        qmp->extended = qmp->patience(qmp->patience_data);
+        return !is_past(qmp->extended);
+}
+
 /* One step towards a reply: reads, or waits until there is something to read. */
 static bool step(struct qmp *qmp, lane_deadline deadline, const char *what, GError **error)
 {
         enum lane_wake wake = LANE_READY;
         short events = POLLIN;
 
+        deadline = MAX(deadline, qmp->extended);
         qmp_flush(qmp);
         if (qmp->broken) {
                 g_propagate_error(error, g_error_copy(qmp->broken));
@@ -569,7 +582,7 @@ static bool step(struct qmp *qmp, lane_deadline deadline, const char *what, GErr
         }
         if (has_work(qmp))
                 post_turn(qmp);
-        return wake == LANE_READY || set_wait_error(qmp, wake, what, error);
+        return wake == LANE_READY || may_go_on(qmp, wake) || set_wait_error(qmp, wake, what, error);
 }
 
 static bool finish_slot(struct qmp *qmp, struct slot *slot, json_t **result, GError **error)
@@ -686,6 +699,12 @@ bool qmp_watch(struct qmp *qmp, qmp_event_fn event, qmp_closed_fn closed, void *
         if (has_work(qmp))
                 post_turn(qmp);
         return true;
+}
+
+void qmp_set_patience(struct qmp *qmp, qmp_patience_fn patience, void *data)
+{
+        qmp->patience = patience;
+        qmp->patience_data = data;
 }
 
 uint64_t qmp_get_version(const struct qmp *qmp)

@@ -68,6 +68,13 @@ bool qmp_execute(struct qmp *qmp, const char *command, json_t *arguments, unsign
                  json_t **result, GError **error);
 
 /*
+ * Asked, in the lane, when a wait for QEMU has come to its deadline: until when it may go on; a time that is
+ * past, or 0, ends it with ERROR_OPERATION_TIMEOUT. Without one, or with NULL, every deadline holds.
+ */
+typedef lane_deadline (*qmp_patience_fn)(void *data);
+void qmp_set_patience(struct qmp *qmp, qmp_patience_fn patience, void *data);
+
+/*
  * The two halves of it. Each id is to be received once or forgotten. Nothing is written before the next wait
  * or qmp_flush(). A send cannot fail: on a broken connection, or with too many commands unanswered, its
  * qmp_receive() does.

@@ -434,6 +434,28 @@ START_TEST(hangs)
 }
 END_TEST
 
+/* One that gets nowhere is given up after a while. */
+START_TEST(gets_nowhere)
+{
+        write_emulator("exec sleep 600");
+        run_probe(fixture.emulator);
+        expect_failure(ERROR_OPERATION_TIMEOUT, "");
+}
+END_TEST
+
+/* On a host with much to do it takes long to answer, and is waited for as long as it gets on. */
+START_TEST(is_slow)
+{
+        unsigned s = PROBE_STILL_MS / 1000 + 2;
+        g_autofree char *commands =
+                g_strdup_printf("while [ $SECONDS -lt %u ]; do :; done; exec " QEMU " \"$@\"", s);
+
+        write_emulator(commands);
+        run_probe(fixture.emulator);
+        ck_assert_msg(fixture.caps != NULL, "%s", fixture.error ? fixture.error->message : "");
+}
+END_TEST
+
 START_TEST(real)
 {
         unsigned count;
@@ -604,9 +626,11 @@ int main(void)
         tcase_add_test(scripts, says_nonsense);
         tcase_add_test(scripts, is_no_program);
         tcase_add_test(scripts, hangs);
+        tcase_add_test(scripts, gets_nowhere);
         tcase_add_test(scripts, freed_meanwhile);
         tcase_add_checked_fixture(emulators, setup, teardown);
         tcase_set_timeout(emulators, 60);
+        tcase_add_test(emulators, is_slow);
         tcase_add_test(emulators, real);
         tcase_add_test(emulators, cached);
         tcase_add_test(emulators, several);

@@ -91,6 +91,20 @@ START_TEST(a_log_tells_of_its_run_only)
 }
 END_TEST
 
+/* The reason stands first, and what is all that was said stays. */
+START_TEST(chatter_is_no_reason)
+{
+        g_autofree char *text = guest_log_drop_chatter(g_strdup(
+                "char device redirected to /dev/pts/1 (label charserial0)\n"
+                "qemu-system-x86_64: warning: host doesn't support requested feature: CPUID.01H:ECX.x2apic\n"
+                "qemu-system-x86_64: -device x: Bus 'pci.2' not found\nmore"));
+        g_autofree char *only = guest_log_drop_chatter(g_strdup("qemu: warning: odd"));
+
+        ck_assert_str_eq(text, "qemu-system-x86_64: -device x: Bus 'pci.2' not found\nmore");
+        ck_assert_str_eq(only, "qemu: warning: odd");
+}
+END_TEST
+
 START_TEST(the_tail_of_a_long_log_is_short)
 {
         g_autofree char *line = g_strnfill(50, 'x'), *tail = NULL;
@@ -262,6 +276,7 @@ int main(void)
         tcase_set_timeout(tests, 30);
         tcase_add_checked_fixture(tests, setup, teardown);
         tcase_add_test(tests, a_log_tells_of_its_run_only);
+        tcase_add_test(tests, chatter_is_no_reason);
         tcase_add_test(tests, the_tail_of_a_long_log_is_short);
         tcase_add_test(tests, a_log_is_no_link_and_no_fifo);
         tcase_add_test(tests, a_long_log_is_rotated_at_start);
