@@ -232,6 +232,7 @@ static bool start_qemu(struct agent *agent, GError **error)
                 .cache_dir = options->cache_dir,
                 .user = options->qemu_user,
                 .group = options->qemu_group,
+                .memory_dir = options->memory_dir,
         };
 
         warn_of_root(options);

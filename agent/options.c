@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Command line (GOption) and configuration file (GKeyFile: [qemu] user=, group=). Main thread, at start.
+ * Command line (GOption) and configuration file (GKeyFile: [qemu] user=, group=, memory_dir=). Main thread,
+ * at start.
  */
 #include "agent/options.h"
 
@@ -78,6 +79,10 @@ static bool read_config(struct options *options, bool required, GError **error)
         }
         options->qemu_user = g_key_file_get_string(file, "qemu", "user", NULL);
         options->qemu_group = g_key_file_get_string(file, "qemu", "group", NULL);
+        options->memory_dir = g_key_file_get_string(file, "qemu", "memory_dir", NULL);
+        if (options->memory_dir && !g_path_is_absolute(options->memory_dir))
+                return error_set(error, ERROR_FROM_CONF, ERROR_CONF_SYNTAX, "%s: memory_dir is not absolute",
+                                 options->config_file);
         return true;
 }
 
@@ -162,4 +167,5 @@ void options_clear(struct options *options)
         g_free(options->config_file);
         g_free(options->qemu_user);
         g_free(options->qemu_group);
+        g_free(options->memory_dir);
 }

@@ -18,6 +18,7 @@ struct options {
         char *config_file;                                   /* owned */
         char *qemu_user, *qemu_group;                        /* owned; NULL: guests run as the agent's user */
         bool root_guests;                                    /* the file asks for that ("user=") */
+        char *memory_dir;                                    /* owned; NULL: below state_dir */
 };
 
 /* Defaults, the configuration file, then the command line, which wins. */

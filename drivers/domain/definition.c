@@ -9,6 +9,7 @@
 #include "drivers/domain/names.h"
 
 #include <string.h>
+#include <unistd.h>
 
 struct domain_def *domain_def_ref(struct domain_def *def)
 {
@@ -28,6 +29,26 @@ void domain_def_free(struct definition *definition)
         domain_arena_free(def->arena);
         definition_clear(definition);
         g_free(def);
+}
+
+bool domain_def_get_hugepage(const struct domain_def *def, int cell, uint64_t *page_kib)
+{
+        const struct domain_memory_backing *backing = &def->memory_backing;
+        const struct domain_hugepage *found = NULL;
+
+        for (unsigned i = 0; i < backing->n_hugepages; i++) {
+                const struct domain_hugepage *page = &backing->hugepages[i];
+                bool named = domain_cpuset_has(&page->nodes, cell < 0 ? 0 : (unsigned)cell);
+
+                if (named || (!page->nodes.words && !found))
+                        found = page;
+                if (named)
+                        break;
+        }
+        *page_kib = found ? found->size_kib : 0;
+        if (found && *page_kib * 1024 == (uint64_t)sysconf(_SC_PAGESIZE))
+                return false;
+        return backing->has_hugepages && (found || backing->n_hugepages == 0);
 }
 
 bool domain_def_validate_schema(const struct domain_def *def, GError **error)

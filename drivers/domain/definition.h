@@ -349,6 +349,12 @@ struct domain_def {
         struct domain_arena *arena;        /* owned; what all pointers but base's point into */
 };
 
+/*
+ * Is the memory of a NUMA cell (-1: that of a guest without cells) to be in huge pages? *page_kib is their
+ * size, 0: the host's default one. Pages of the size that all memory has are none.
+ */
+bool domain_def_get_hugepage(const struct domain_def *def, int cell, uint64_t *page_kib);
+
 /* ---- making one ---- */
 
 struct domain_doc;

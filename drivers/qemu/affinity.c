@@ -5,6 +5,7 @@
 #include "drivers/qemu/affinity.h"
 
 #include "base/error.h"
+#include "drivers/domain/cpuset.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -29,6 +30,19 @@ static const struct domain_cpuset *find_pin(const struct domain_pin *pins, unsig
         return NULL;
 }
 
+/* EINVAL: none of them is a CPU of the host that the agent may use. */
+static bool set_pin_error(const struct guest *guest, const struct domain_cpuset *cpus, int errnum,
+                          GError **error)
+{
+        g_autofree char *wanted = cpus && cpus->words ? domain_cpuset_format(cpus) : g_strdup("all");
+        g_autofree char *there = NULL;
+
+        g_file_get_contents("/sys/devices/system/cpu/online", &there, NULL, NULL);
+        return error_set_errno(error, ERROR_FROM_QEMU, errnum,
+                               "cannot pin a thread of %s to the host CPUs %s (the host has %s)", guest->who,
+                               wanted, there ? g_strchomp(there) : "others");
+}
+
 static bool pin(struct guest *guest, pid_t thread, const struct domain_cpuset *cpus, GError **error)
 {
         uint64_t all[DOMAIN_CPU_NUMBER_MAX / 64];
@@ -42,8 +56,7 @@ static bool pin(struct guest *guest, pid_t thread, const struct domain_cpuset *c
         }
         if (sched_setaffinity(thread, size, (const cpu_set_t *)(const void *)words) == 0)
                 return true;
-        return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot pin a thread of %s to its host CPUs",
-                               guest->who);
+        return set_pin_error(guest, cpus, errno, error);
 }
 
 /* The emulator says which threads are its own: only those of its process are believed. */

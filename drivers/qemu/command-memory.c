@@ -70,21 +70,6 @@ static bool set_host_nodes(json_t *object, const struct domain_numatune *tune, c
 
 /* ---- back ends ---- */
 
-static const struct domain_hugepage *find_hugepage(const struct domain_memory_backing *backing, int cell)
-{
-        const struct domain_hugepage *all = NULL;
-
-        for (unsigned i = 0; i < backing->n_hugepages; i++) {
-                const struct domain_hugepage *page = &backing->hugepages[i];
-
-                if (!page->nodes.words)
-                        all = page;
-                else if (domain_cpuset_has(&page->nodes, cell < 0 ? 0 : (unsigned)cell))
-                        return page;
-        }
-        return all;
-}
-
 /* Guests migrate between us and libvirt, so the block of all of the memory is called as there; cells are not.
  */
 static void set_ramblock_name(json_t *object, const struct part *part)
@@ -94,13 +79,13 @@ static void set_ramblock_name(json_t *object, const struct part *part)
 }
 
 /* Huge pages are anonymous (memfd), so that no hugetlbfs has to be mounted and opened to the emulator. */
-static json_t *hugepage_backend(const struct domain_hugepage *page, const struct part *part)
+static json_t *hugepage_backend(uint64_t page_kib, const struct part *part)
 {
         json_t *object = device_object("memory-backend-memfd", part->id);
 
         device_set_bool(object, "hugetlb", true);
-        if (page)
-                device_set_uint(object, "hugetlbsize", page->size_kib * 1024);
+        if (page_kib)
+                device_set_uint(object, "hugetlbsize", page_kib * 1024);
         device_set_bool(object, "share", part->shared == DOMAIN_SWITCH_ON);
         device_set_bool(object, "prealloc", true);
         set_ramblock_name(object, part);
@@ -135,11 +120,11 @@ static json_t *file_backend(const struct command_builder *builder, const struct 
 static json_t *new_backend(const struct command_builder *builder, const struct part *part, GError **error)
 {
         const struct domain_memory_backing *backing = &builder->def->memory_backing;
-        const struct domain_hugepage *page = find_hugepage(backing, part->cell);
+        uint64_t page_kib;
         json_t *object;
 
-        if (backing->has_hugepages && (page || backing->n_hugepages == 0))
-                return hugepage_backend(page, part);
+        if (domain_def_get_hugepage(builder->def, part->cell, &page_kib))
+                return hugepage_backend(page_kib, part);
         if (g_strcmp0(backing->source, "memfd") == 0)
                 return memfd_backend(part);
         if (g_strcmp0(backing->source, "file") == 0)

@@ -26,10 +26,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #define GRACE_MS 10000
 
@@ -73,7 +75,7 @@ static void answer_prepare(const struct resolve_result *result, const GError *er
 static void prepare(struct domain_driver *driver, const char *type, const char *arch, const char *machine,
                     const char *emulator, domain_driver_prepared done, void *data)
 {
-        const struct resolve_request request = { emulator, arch, machine, type };
+        const struct resolve_request request = { emulator, arch, machine, type, qemu_of(driver)->account };
         struct question *question = question_new(driver, data);
 
         question->prepared = done;
@@ -131,7 +133,7 @@ static void domain_capabilities(struct domain_driver *driver, const char *emulat
                                 const char *machine, const char *type, domain_driver_text_done done,
                                 void *data)
 {
-        const struct resolve_request request = { emulator, arch, machine, type };
+        const struct resolve_request request = { emulator, arch, machine, type, qemu_of(driver)->account };
         struct question *question = question_new(driver, data);
 
         question->text_done = done;
@@ -397,6 +399,21 @@ static char *make_dir(const struct qemu_driver *driver, const char *parent, cons
         return g_steal_pointer(&path);
 }
 
+/*
+ * Files there are as good as memory that can be paged out, and not memory once more: where the state
+ * directory itself is in memory they go elsewhere. Made when it is needed.
+ */
+static char *choose_memory_dir(const struct qemu_driver *driver, const char *configured)
+{
+        struct statfs fs;
+
+        if (configured)
+                return g_build_filename(configured, "virtbus-ram", NULL);
+        if (statfs(driver->state_dir, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC))
+                return g_strdup_printf("/var/tmp/virtbus-ram-%u", (unsigned)geteuid());
+        return g_build_filename(driver->state_dir, "ram", NULL);
+}
+
 static bool make_dirs(struct qemu_driver *driver, const struct qemu_driver_config *config, GError **error)
 {
         driver->state_dir = make_dir(driver, config->state_dir, "qemu", error);
@@ -405,6 +422,7 @@ static bool make_dirs(struct qemu_driver *driver, const struct qemu_driver_confi
                 return false;
         driver->nvram_dir = make_dir(driver, driver->state_dir, "nvram", error);
         driver->tpm_dir = driver->nvram_dir ? make_dir(driver, driver->state_dir, "tpm", error) : NULL;
+        driver->memory_dir = choose_memory_dir(driver, config->memory_dir);
         driver->log_dir = g_build_filename(config->log_dir, "qemu", NULL);
         return driver->tpm_dir && store_make_dir(driver->log_dir, error);
 }
@@ -511,6 +529,7 @@ void qemu_driver_free(struct domain_driver *driver)
         g_free(qemu->state_dir);
         g_free(qemu->nvram_dir);
         g_free(qemu->tpm_dir);
+        g_free(qemu->memory_dir);
         g_free(qemu->log_dir);
         g_free(qemu);
 }

@@ -21,6 +21,8 @@ struct qemu_driver_config {
         const char *runtime_dir;
         const char *log_dir;
         const char *cache_dir;
+        /* Where guests' memory is kept that is to be in files; NULL: below state_dir. */
+        const char *memory_dir;
         /* Who emulators run as; NULL: as the agent does, the user's own group. */
         const char *user;
         const char *group;

@@ -167,15 +167,49 @@ void guest_release_device(struct guest *guest, const char *alias)
         guest->changed = true;
 }
 
+static void let_go_of_domain(void *data)
+{
+        managed_unref(data);
+}
+
+static void release_at_last(void *data)
+{
+        struct guest *guest = data;
+        struct managed *domain = &guest->domain->base;
+
+        lane_shield(domain->lane);
+        guest_release(guest);
+        loop_post(lane_get_loop(domain->lane), let_go_of_domain, domain);
+}
+
+/* When it has ended. If nobody can wait for that, the next agent will find it. */
+static void release_later(struct guest *guest)
+{
+        struct lane *lane = guest->domain->base.lane;
+        g_autoptr(GError) error = NULL;
+
+        g_clear_pointer(&guest->exit_watch, lane_watch_free);
+        managed_ref(&guest->domain->base);
+        guest->exit_watch =
+                lane_watch_new(lane, guest->emulator.pidfd, POLLIN, release_at_last, guest, &error);
+        if (guest->exit_watch)
+                return;
+        log_gerror(LOG_LEVEL_ERROR, error, "the end of the emulator of %s is not waited for", guest->who);
+        loop_post(lane_get_loop(lane), let_go_of_domain, &guest->domain->base);
+        guest_free(guest);
+}
+
 void guest_release(struct guest *guest)
 {
         g_autofree char *io = guest_get_io_dir(guest);
         struct lane *lane = guest->domain->base.lane;
 
         if (!process_end(&guest->emulator, lane)) {
-                /* Stuck in the kernel: its images stay its own, and the next agent will find it. */
-                log_error("the emulator of %s (pid %d) does not end", guest->who, (int)guest->emulator.pid);
-                guest_free(guest);
+                /* Busy in the kernel, as with gigabytes that it writes: its images stay its own until then.
+                 */
+                log_warning("the emulator of %s (pid %d) has been killed and takes its time to end",
+                            guest->who, (int)guest->emulator.pid);
+                release_later(guest);
                 return;
         }
         process_end(&guest->tpm, lane);

@@ -27,6 +27,7 @@ struct qemu_driver {
         char *runtime_dir;             /* owned; one directory per running guest, and the mark of autostart */
         char *state_dir;               /* owned; definitions */
         char *nvram_dir;               /* owned */
+        char *memory_dir;              /* owned; where files that are guests' memory are made (resources-memory.c) */
         char *tpm_dir;                 /* owned; one directory per guest with a TPM, by uuid */
         char *log_dir;                 /* owned */
         const struct account *account; /* ref */

@@ -8,6 +8,7 @@
 #include "drivers/qemu/launch.h"
 
 #include "base/error.h"
+#include "drivers/domain/cpuset.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -322,15 +323,25 @@ static bool set_check_error(const struct child *child, GError **error)
 static bool set_launch_error(const struct child *child, GError **error)
 {
         static const char *const steps[] = {
-                [STEP_SESSION] = "making its session", [STEP_PID_FILE] = "writing its pid file",
-                [STEP_OUTPUT] = "opening its output",  [STEP_DESCRIPTORS] = "passing its descriptors",
-                [STEP_LIMITS] = "setting its limits",  [STEP_CPUS] = "pinning it to its host CPUs",
-                [STEP_ACCOUNT] = "switching its user", [STEP_CAPABILITIES] = "dropping its capabilities",
+                [STEP_SESSION] = "making its session",
+                [STEP_PID_FILE] = "writing its pid file",
+                [STEP_OUTPUT] = "opening its output",
+                [STEP_DESCRIPTORS] = "passing its descriptors",
+                [STEP_LIMITS] = "setting its limits",
+                [STEP_ACCOUNT] = "switching its user",
+                [STEP_CAPABILITIES] = "dropping its capabilities",
         };
         const struct launch *launch = child->launch;
 
         if (child->failed == STEP_CHECK)
                 return set_check_error(child, error);
+        if (child->failed == STEP_CPUS) {
+                const struct domain_cpuset cpus = { launch->cpus, launch->n_cpu_words };
+                g_autofree char *wanted = domain_cpuset_format(&cpus);
+
+                return error_set_errno(error, ERROR_FROM_QEMU, child->errnum,
+                                       "cannot run '%s' on the host CPUs %s", launch->argv[0], wanted);
+        }
         if (child->failed == STEP_EXEC)
                 return error_set_errno(error, ERROR_FROM_QEMU, child->errnum, "cannot run '%s' as user '%s'",
                                        launch->argv[0], launch->account->name);

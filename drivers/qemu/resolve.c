@@ -8,7 +8,9 @@
 #include "drivers/host/cpu-features.h"
 #include "drivers/host/host.h"
 #include "drivers/qemu/emulator.h"
+#include "drivers/qemu/kvm.h"
 #include "drivers/qemu/probe-cache.h"
+#include "drivers/security/account.h"
 
 #include <string.h>
 
@@ -18,10 +20,11 @@ static const char *const other_types[] = { "test",  "lxc",       "xen",    "vz",
                                            "xensv", "parallels", "vbox",   "phyp",   "kqemu" };
 
 struct pending {
-        char *emulator; /* owned */
-        char *arch;     /* owned */
-        char *machine;  /* owned */
-        char *type;     /* owned */
+        char *emulator;                /* owned */
+        char *arch;                    /* owned */
+        char *machine;                 /* owned */
+        char *type;                    /* owned */
+        const struct account *account; /* ref; NULL: none */
         resolve_done done;
         void *data;
 };
@@ -31,9 +34,19 @@ static bool is_given(const char *text)
         return text && *text;
 }
 
-static bool find_accel(const struct qemu_caps *caps, const char *type, struct resolve_result *result,
-                       GError **error)
+static bool refuse_kvm(const struct qemu_caps *caps, const struct account *account, GError **error)
 {
+        g_autofree char *why = account ? kvm_explain(account) : NULL;
+
+        return error_set(error, ERROR_FROM_QEMU, ERROR_INVALID_ARG, "emulator '%s' cannot use KVM: %s",
+                         qemu_caps_get_path(caps), why ? why : "it was built without");
+}
+
+static bool find_accel(const struct qemu_caps *caps, const struct resolve_request *request,
+                       struct resolve_result *result, GError **error)
+{
+        const char *type = request->type;
+
         if (!is_given(type))
                 type = qemu_caps_has_accel(caps, QEMU_ACCEL_KVM) ? "kvm" : "qemu";
         if (g_str_equal(type, "kvm") && qemu_caps_has_accel(caps, QEMU_ACCEL_KVM)) {
@@ -47,10 +60,7 @@ static bool find_accel(const struct qemu_caps *caps, const char *type, struct re
                 return true;
         }
         if (g_str_equal(type, "kvm"))
-                return error_set(error, ERROR_FROM_QEMU, ERROR_INVALID_ARG,
-                                 "emulator '%s' cannot use KVM for domains of type 'kvm': it or /dev/kvm is "
-                                 "not up to it",
-                                 qemu_caps_get_path(caps));
+                return refuse_kvm(caps, request->account, error);
         for (unsigned i = 0; i < G_N_ELEMENTS(other_types); i++) {
                 if (g_str_equal(other_types[i], type))
                         return error_set(error, ERROR_FROM_QEMU, ERROR_INVALID_ARG,
@@ -85,7 +95,7 @@ bool resolve_check(const struct qemu_caps *caps, const struct resolve_request *r
                 return error_set(error, ERROR_FROM_QEMU, ERROR_INVALID_ARG,
                                  "emulator '%s' does not emulate architecture '%s'", qemu_caps_get_path(caps),
                                  result->arch);
-        if (!find_accel(caps, request->type, result, error))
+        if (!find_accel(caps, request, result, error))
                 return false;
         result->machine = qemu_caps_find_machine(caps, request->machine);
         if (!result->machine && is_given(request->machine)) {
@@ -107,8 +117,8 @@ bool resolve_check(const struct qemu_caps *caps, const struct resolve_request *r
 static void probed(const struct qemu_caps *caps, const GError *error, void *data)
 {
         struct pending *pending = data;
-        struct resolve_request request = { pending->emulator, pending->arch, pending->machine,
-                                           pending->type };
+        struct resolve_request request = { pending->emulator, pending->arch, pending->machine, pending->type,
+                                           pending->account };
         struct resolve_result result;
         g_autoptr(GError) own = NULL;
 
@@ -120,6 +130,7 @@ static void probed(const struct qemu_caps *caps, const GError *error, void *data
         g_free(pending->arch);
         g_free(pending->machine);
         g_free(pending->type);
+        account_unref(pending->account);
         g_free(pending);
 }
 
@@ -159,6 +170,7 @@ void resolve_run(struct probe_cache *cache, const struct host *host, const struc
                                                                                   : request->arch);
         pending->machine = g_strdup(request->machine);
         pending->type = g_strdup(request->type);
+        pending->account = request->account ? account_ref(request->account) : NULL;
         pending->done = done;
         pending->data = data;
         probe_cache_ask(cache, pending->emulator, probed, pending);

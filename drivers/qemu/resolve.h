@@ -10,6 +10,7 @@
 
 #include <glib.h>
 
+struct account;
 struct domain_machine;
 struct host;
 struct probe_cache;
@@ -17,8 +18,10 @@ struct probe_cache;
 struct resolve_request {
         const char *emulator; /* each may be NULL or "": the default */
         const char *arch;
-        const char *machine; /* or alias */
-        const char *type;    /* "kvm", "qemu" */
+        const char *machine;           /* or alias */
+        const char *type;              /* "kvm", "qemu" */
+        const struct account *account; /* who emulators run as, for the reason why KVM cannot be used; NULL:
+                                          not looked for */
 };
 
 /* All borrowed for the time of the call that hands it over. */

@@ -27,6 +27,25 @@ static bool make_state_dir(const struct guest *guest, const char *path, GError *
         return true;
 }
 
+/* Of the logs' directory. */
+static char *get_log_name(const struct guest *guest)
+{
+        return g_strconcat("swtpm-", guest->domain->base.uuid_text, NULL);
+}
+
+static char *get_state_dir(const struct guest *guest)
+{
+        return g_build_filename(guest->driver->tpm_dir, guest->domain->base.uuid_text, NULL);
+}
+
+char *resources_advise_tpm(const struct guest *guest)
+{
+        g_autofree char *name = get_log_name(guest), *state = get_state_dir(guest);
+
+        return g_strdup_printf(" (see the log of swtpm, %s/%s.log; the TPM's state is in %s)",
+                               guest->driver->log_dir, name, state);
+}
+
 /* Descriptors of the program: the listening socket, and those of struct launch. */
 struct descriptors {
         int socket, log, pid;
@@ -76,9 +95,8 @@ static bool prepare_tpm(struct resources *resources, const struct domain_tpm *tp
 {
         struct guest *guest = resources->guest;
         g_autofree char *socket = guest_get_io_path(guest, "swtpm.sock");
-        g_autofree char *state =
-                g_build_filename(guest->driver->tpm_dir, guest->domain->base.uuid_text, NULL);
-        g_autofree char *log_name = g_strconcat("swtpm-", guest->domain->base.uuid_text, NULL);
+        g_autofree char *state = get_state_dir(guest);
+        g_autofree char *log_name = get_log_name(guest);
         struct guest_log log = GUEST_LOG_NONE;
         CLEANUP_FD int fd = -1, pid_fd = -1;
         bool ok;

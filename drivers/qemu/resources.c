@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "drivers/qemu/device-rows.h"
+#include "drivers/qemu/kvm.h"
 #include "drivers/security/ownership.h"
 
 #include <errno.h>
@@ -150,10 +151,15 @@ void resources_take_files(struct resources *resources)
 
 static bool prepare_acceleration(struct resources *resources, GError **error)
 {
-        if (g_strcmp0(resources->def->type, "kvm") == 0)
-                resources_add_check(resources, "/dev/kvm", true,
-                                    "/dev/kvm (is virtualization on in the firmware, and the user in the "
-                                    "device's group?)");
+        g_autofree char *why = NULL;
+
+        if (g_strcmp0(resources->def->type, "kvm") != 0)
+                return true;
+        why = kvm_explain(resources->guest->driver->account);
+        if (why)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED, "%s cannot run by KVM: %s",
+                                 resources->guest->who, why);
+        resources_add_check(resources, "/dev/kvm", true, "/dev/kvm");
         return true;
 }
 
@@ -249,7 +255,8 @@ bool resources_prepare_device(struct resources *resources, enum domain_device_ki
 bool resources_prepare(struct resources *resources, GError **error)
 {
         if (!resources_prepare_labels(resources, error) || !prepare_acceleration(resources, error) ||
-            !resources_prepare_boot(resources, error) || !device_prepare_all(resources, error))
+            !resources_prepare_memory(resources, error) || !resources_prepare_boot(resources, error) ||
+            !device_prepare_all(resources, error))
                 return false;
         /* From here on it is the whole guest again. */
         resources->alias = NULL;

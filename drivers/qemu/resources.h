@@ -63,6 +63,15 @@ bool resources_take_hostdevs(struct resources *resources, GError **error);
 /* After the status document has been written: files change hands. */
 void resources_take_files(struct resources *resources);
 
+/*
+ * How long the emulator may take to answer beyond what one without memory to fill needs, in ms: some
+ * definitions have all of it made and cleared first.
+ */
+unsigned resources_get_fill_ms(const struct domain_def *def);
+
+/* What is said after the emulator's complaint about its TPM: where the TPM's own is. Owned. */
+char *resources_advise_tpm(const struct guest *guest);
+
 /* The limit on locked memory that the guest needs, in bytes; 0: none of its own. */
 uint64_t resources_get_lock_bytes(const struct domain_def *def);
 
@@ -90,6 +99,7 @@ void resources_add_file(struct resources *resources, const char *path, bool writ
  */
 bool resources_find_volume(struct resources *resources, const struct domain_disk *disk,
                            struct domain_storage *source, struct block_image **image, GError **error);
+bool resources_prepare_memory(struct resources *resources, GError **error);
 bool resources_prepare_boot(struct resources *resources, GError **error);
 bool resources_prepare_labels(struct resources *resources, GError **error);
 /* Was it taken for what is being prepared? */

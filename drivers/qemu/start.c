@@ -25,7 +25,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* From the first instruction of the emulator to its answer. */
+/* From the first instruction of the emulator to its answer, but for memory that it fills first. */
 #define START_MS 30000
 /* How long the end of an emulator whose monitor has closed may take. */
 #define EXIT_MS 1000
@@ -114,7 +114,7 @@ static bool build_command(struct start *start, GError **error)
         struct qemu_command_context context = {
                 .home = home,
                 .resources = start->resources.by_alias,
-                .memory = home,
+                .memory = guest->driver->memory_dir,
                 .dmi = "/sys/class/dmi/id",
                 .now_s = g_get_real_time() / G_USEC_PER_SEC,
         };
@@ -173,18 +173,20 @@ static bool launch(struct start *start, GError **error)
 static void explain_end(struct start *start, GError **error)
 {
         struct guest *guest = start->guest;
-        g_autofree char *tail = NULL;
+        g_autofree char *tail = NULL, *advice = NULL;
 
         if (!qmp_is_broken(guest->qmp) || (error && error_is(*error, ERROR_INTERNAL_ERROR)))
                 return;
         if (lane_is_interrupted(guest->domain->base.lane) ||
             process_wait(&guest->emulator, guest->domain->base.lane, lane_deadline_in(EXIT_MS)) != LANE_READY)
                 return;
-        tail = guest_log_read_tail(&start->log);
+        tail = guest_log_drop_chatter(guest_log_read_tail(&start->log));
         g_clear_error(error);
+        if (strstr(tail, "tpm-emulator: "))
+                advice = resources_advise_tpm(guest);
         error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
-                  "the emulator of %s ended while it started: %s", guest->who,
-                  *tail ? tail : "it gave no reason");
+                  "the emulator of %s ended while it started: %s%s", guest->who,
+                  *tail ? tail : "it gave no reason", advice ? advice : "");
 }
 
 /* ---- the monitor ---- */
@@ -314,7 +316,7 @@ static bool run(struct start *start, struct domain_state *state, bool paused, GE
                 return false;
         /* The emulator's now: when it ends, the connection must. */
         g_array_set_size(start->resources.fds, 0);
-        start->deadline = lane_deadline_in(START_MS);
+        start->deadline = lane_deadline_in(START_MS + resources_get_fill_ms(start->def));
         if (!talk(start, paused, error)) {
                 explain_end(start, error);
                 return false;

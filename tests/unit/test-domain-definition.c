@@ -12,6 +12,7 @@
 
 #include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 #define UUID "6695eb01-f6a4-8304-79aa-97f2502e193f"
 
@@ -576,7 +577,45 @@ START_TEST(test_names)
 }
 END_TEST
 
-CHECK_MAIN("domain-definition", test_virt_install, test_virt_manager_domain, test_virt_manager_machine,
-           test_virt_manager_disks, test_virt_manager_devices, test_cockpit, test_order, test_round_trip,
-           test_units, test_cpusets, test_secrets, test_size, test_undriven, test_unknown,
-           test_qemu_commandline, test_foreign_nodes, test_peek, test_names)
+/* Pages of the size that all memory has are no huge ones. */
+START_TEST(test_hugepages)
+{
+        static const struct {
+                const char *pages;
+                int cell;
+                bool huge;
+                uint64_t kib;
+        } rows[] = {
+                { "", -1, true, 0 },
+                { "<page size='2048'/>", -1, true, 2048 },
+                { "<page size='%ld' unit='b'/>", -1, false, 0 },
+                { "<page size='2048' nodeset='0'/>", -1, true, 2048 },
+                { "<page size='2048' nodeset='1'/>", 0, false, 0 },
+                { "<page size='1' unit='GiB' nodeset='1'/><page size='2048'/>", 1, true, 1048576 },
+                { "<page size='1' unit='GiB' nodeset='1'/><page size='2048'/>", 0, true, 2048 },
+        };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+                g_autofree char *page = g_strdup_printf("%ld", sysconf(_SC_PAGESIZE));
+                g_auto(GStrv) parts = g_strsplit(rows[i].pages, "%ld", -1);
+                g_autofree char *pages = g_strjoinv(page, parts);
+                g_autofree char *xml = g_strdup_printf(
+                        "<domain type='kvm'><name>d</name><uuid>6695eb01-f6a4-8304-79aa-97f2502e193f</uuid>"
+                        "<memory>1024</memory><memoryBacking><hugepages>%s</hugepages></memoryBacking>"
+                        "<os><type>hvm</type></os></domain>",
+                        pages);
+                CLEANUP(domain_def_unref) struct domain_def *def = domain_def_parse_stored(xml, NULL);
+                uint64_t kib;
+
+                ck_assert_ptr_nonnull(def);
+                ck_assert_int_eq(domain_def_get_hugepage(def, rows[i].cell, &kib), rows[i].huge);
+                if (rows[i].huge)
+                        ck_assert_uint_eq(kib, rows[i].kib);
+        }
+}
+END_TEST
+
+CHECK_MAIN("domain-definition", test_hugepages, test_virt_install, test_virt_manager_domain,
+           test_virt_manager_machine, test_virt_manager_disks, test_virt_manager_devices, test_cockpit,
+           test_order, test_round_trip, test_units, test_cpusets, test_secrets, test_size, test_undriven,
+           test_unknown, test_qemu_commandline, test_foreign_nodes, test_peek, test_names)
