@@ -160,14 +160,20 @@ static bool place_hostdev(struct drives *drives, xmlNode *hostdev, GError **erro
         return check_count(hostdev, next, error) && claim(drives, hostdev, next, error);
 }
 
+/* What comes to a machine that runs has to be where its guest is told of it, which is not plain PCI
+ * everywhere. */
+static const char *scsi_model(const struct hardware *hardware)
+{
+        return hardware->machine->isa && !hardware->fresh ? "lsilogic" : "virtio-scsi";
+}
+
 static bool add_controllers(struct hardware *hardware, const struct drives *drives, GError **error)
 {
         const struct domain_machine *machine = hardware->machine;
 
         for (unsigned i = 0; i < G_N_ELEMENTS(layouts); i++) {
                 const char *bus = layouts[i].bus;
-                const char *model =
-                        strcmp(bus, "scsi") == 0 ? (machine->isa ? "lsilogic" : "virtio-scsi") : NULL;
+                const char *model = strcmp(bus, "scsi") == 0 ? scsi_model(hardware) : NULL;
                 bool known = strcmp(bus, "ide") == 0   ? machine->isa && machine->pci_root
                              : strcmp(bus, "fdc") == 0 ? machine->isa
                                                        : true;

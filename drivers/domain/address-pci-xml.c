@@ -98,7 +98,11 @@ static bool collect_buses(struct pci *pci, GError **error)
                         continue;
                 pci->chosen = true;
                 pci_map_set(&pci->map, device->own, hardware_peek(device->node, "model"));
+                if (pci->hardware->fresh && hardware_child_is(device->node, "target", "hotplug", "off"))
+                        pci_map_get(&pci->map, device->own)->accepts = 0;
         }
+        if (pci->hardware->fresh)
+                return true;
         for (unsigned bus = 0; bus < pci_map_count(&pci->map); bus++) {
                 if (!pci_map_get(&pci->map, bus)->model && !fill_bus(pci, bus, error))
                         return false;
@@ -124,6 +128,27 @@ static bool double_use(const struct pci *pci, const struct device *device, GErro
                          place->function);
 }
 
+/* While the machine runs, a bus takes what its guest can be told of, as a whole. */
+static bool check_live(const struct pci *pci, const struct device *device, GError **error)
+{
+        const struct pci_place *place = &device->place;
+        g_autofree char *what = NULL;
+
+        if (pci->hardware->fresh != device->node)
+                return true;
+        what = hardware_describe(device->node);
+        if (place->bus >= pci_map_count(&pci->map))
+                return hardware_unsupported(error, device->node, "there is no PCI bus %u for %s", place->bus,
+                                            what);
+        if (!(pci_map_get(&pci->map, place->bus)->accepts & device->class))
+                return hardware_unsupported(error, device->node,
+                                            "PCI bus %u takes no %s while the machine runs", place->bus,
+                                            what);
+        return place->function == 0 ||
+               hardware_unsupported(error, device->node,
+                                    "%s would be one of several functions, and the machine runs", what);
+}
+
 /* Buses up to the one that an address names, which has to take the device. */
 static bool reach_bus(struct pci *pci, const struct device *device, GError **error)
 {
@@ -146,7 +171,7 @@ static bool check_place(struct pci *pci, struct device *device, GError **error)
         if (place->bus == device->own)
                 return xml_error(error, device->node, "PCI controller %u is on the bus that it makes itself",
                                  device->own);
-        if (!reach_bus(pci, device, error))
+        if (!check_live(pci, device, error) || !reach_bus(pci, device, error))
                 return false;
         bus = pci_map_get(&pci->map, place->bus);
         if (place->slot < bus->min_slot || place->slot > bus->max_slot)
@@ -541,15 +566,18 @@ static bool place_given(struct pci *pci, GError **error)
 
 static bool address_all(struct pci *pci, GError **error)
 {
+        bool running = pci->hardware->fresh;
+
         collect_devices(pci);
         if (!collect_buses(pci, error) || !place_given(pci, error))
                 return false;
-        if (pci->hardware->machine->isa) {
-                if (!place_chips(pci, error))
-                        return false;
+        if (pci->hardware->machine->isa && !place_chips(pci, error))
+                return false;
+        if (pci->hardware->machine->isa && !running)
                 place_preferred(pci);
-        }
-        if (!rehearse(pci, error) || !add_buses(pci, error) || !place_rest(pci, false, error))
+        if (!running && (!rehearse(pci, error) || !add_buses(pci, error)))
+                return false;
+        if (!place_rest(pci, false, error))
                 return false;
         write_places(pci);
         return true;

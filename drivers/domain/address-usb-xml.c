@@ -361,7 +361,8 @@ static bool place_all(struct hardware *hardware, struct usb *usb, GError **error
         }
         if (!claim_given(usb, devices, error))
                 return false;
-        add_hubs(hardware, usb, devices);
+        if (!hardware->fresh)
+                add_hubs(hardware, usb, devices);
         for (unsigned i = 0; i < devices->len; i++) {
                 if (!has_port(devices->pdata[i]) && !place(usb, devices->pdata[i], error))
                         return false;

@@ -108,6 +108,56 @@ struct domain_edit_image {
 void domain_edit_set_disk_chain(struct domain_edit *edit, const char *alias,
                                 const struct domain_edit_image *images, unsigned count);
 
+/* ---- devices that come and go ---- */
+
+/* A device of a definition: one of domain_devices_get(). */
+struct domain_edit_device {
+        enum domain_device_kind kind;
+        unsigned index;
+};
+
+/* What the definition is that a device comes into. */
+struct domain_edit_side {
+        const struct domain_machine *machine; /* borrowed; as for domain_doc_finish() */
+        /*
+         * The active definition of a guest: the device gets a place on a bus that is there, and an alias;
+         * nothing else changes, and only a SCSI controller may come along. Otherwise the stored one:
+         * controllers are added as for a document that is defined.
+         */
+        bool running;
+};
+
+/*
+ * Adds the device that the element xml is. What the element says of another running guest (aliases,
+ * terminals, ports) does not count. Returns what is new in the definition that will be committed, in the
+ * order in which it is plugged in, the device itself last: of struct domain_edit_device, owned. NULL, and the
+ * commit fails: ERROR_XML_ERROR for what is malformed, in use or no device, ERROR_CONFIG_UNSUPPORTED when
+ * there is no place.
+ */
+GArray *domain_edit_attach_device(struct domain_edit *edit, const char *xml,
+                                  const struct domain_edit_side *side);
+
+/*
+ * Puts the device that xml is in the place of the one that has its label (a disk's target, an interface's MAC
+ * address, the type of graphics), address and alias, as far as these are given; those that are not given
+ * stay. Returns the same as above.
+ */
+GArray *domain_edit_update_device(struct domain_edit *edit, const char *xml,
+                                  const struct domain_edit_side *side);
+
+/* The device that domain_edit_update_device() would replace. Changes nothing. */
+bool domain_edit_find_device(struct domain_edit *edit, const char *xml, struct domain_edit_device *device);
+
+/*
+ * Takes out the device that xml means, an element or part of one: all that it says of label, address, alias
+ * and of what tells devices of the kind apart must be so. *device is its place in the definition before the
+ * edit. A console that stands for a serial port is that port. ERROR_DEVICE_MISSING when there is none,
+ * ERROR_OPERATION_FAILED when two interfaces match or the device is a controller that others are on.
+ */
+bool domain_edit_detach_device(struct domain_edit *edit, const char *xml, struct domain_edit_device *device);
+/* The same of the device with that alias. */
+bool domain_edit_detach_alias(struct domain_edit *edit, const char *alias, struct domain_edit_device *device);
+
 /* ---- texts ---- */
 
 /*

@@ -16,6 +16,7 @@ bool hardware_init(struct hardware *hardware, xmlNode *root, const struct domain
         *hardware = (struct hardware){ .root = root,
                                        .devices = hardware_child(root, "devices"),
                                        .machine = machine };
+        hardware->added = g_ptr_array_new();
         for (unsigned i = 0; i < DOMAIN_DEVICE_KINDS; i++)
                 hardware->nodes[i] = g_ptr_array_new();
         XML_FOREACH_CHILD (node, hardware->devices) {
@@ -30,6 +31,7 @@ bool hardware_init(struct hardware *hardware, xmlNode *root, const struct domain
 
 void hardware_clear(struct hardware *hardware)
 {
+        g_clear_pointer(&hardware->added, g_ptr_array_unref);
         for (unsigned kind = 0; kind < DOMAIN_DEVICE_KINDS; kind++)
                 g_clear_pointer(&hardware->nodes[kind], g_ptr_array_unref);
 }
@@ -39,6 +41,7 @@ xmlNode *hardware_add(struct hardware *hardware, enum domain_device_kind kind)
         xmlNode *node = xml_add(hardware->devices, domain_kinds[kind].element);
 
         g_ptr_array_add(hardware->nodes[kind], node);
+        g_ptr_array_add(hardware->added, node);
         return node;
 }
 

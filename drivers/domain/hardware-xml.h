@@ -14,9 +14,15 @@
 #include <string.h>
 
 struct hardware {
-        xmlNode *root;                         /* borrowed: <domain> */
-        xmlNode *devices;                      /* borrowed: <devices> */
-        const struct domain_machine *machine;  /* borrowed; NULL when no defaults are to be made */
+        xmlNode *root;                        /* borrowed: <domain> */
+        xmlNode *devices;                     /* borrowed: <devices> */
+        const struct domain_machine *machine; /* borrowed; NULL when no defaults are to be made */
+        /*
+         * The machine runs, and this is the only device that is not normal yet: it gets defaults and a place
+         * where there is one; nothing else changes. NULL: the whole document is made normal.
+         */
+        const xmlNode *fresh;                  /* borrowed */
+        GPtrArray *added;                      /* owned, elements borrowed: what hardware_add() made */
         GPtrArray *nodes[DOMAIN_DEVICE_KINDS]; /* owned, elements borrowed */
 };
 

@@ -38,8 +38,10 @@ struct domain_kind {
 
         /* Normalisation. */
         bool single; /* more than one are refused */
-        /* Before its devices: numbers, and those that the machine or other devices imply. */
+        /* Before its devices: what they need to be told apart. */
         bool (*begin)(struct hardware *hardware, GError **error);
+        /* Adds those that the machine or other devices imply; not on a machine that runs. */
+        void (*imply)(struct hardware *hardware);
         /* Defaults of one device. */
         bool (*fill)(const struct hardware *hardware, xmlNode *node, GError **error);
         /* After them: what they are to each other. */
@@ -65,6 +67,7 @@ struct domain_kind {
          */
         const char *label;
         const char *const *facts; /* NULL-terminated; NULL: none */
+        bool alone; /* a document that names two is refused; of other kinds the first is meant */
 };
 
 extern const struct domain_kind domain_kinds[DOMAIN_DEVICE_KINDS];
@@ -79,6 +82,7 @@ bool normalize_settle_disks(struct hardware *hardware, GError **error);
 bool normalize_fill_filesystem(const struct hardware *hardware, xmlNode *node, GError **error);
 
 bool normalize_begin_controllers(struct hardware *hardware, GError **error);
+void normalize_imply_controllers(struct hardware *hardware);
 bool normalize_fill_controller(const struct hardware *hardware, xmlNode *node, GError **error);
 
 bool normalize_fill_char(const struct hardware *hardware, xmlNode *node, GError **error);
@@ -89,9 +93,9 @@ bool normalize_settle_parallels(struct hardware *hardware, GError **error);
 bool normalize_settle_consoles(struct hardware *hardware, GError **error);
 
 bool normalize_fill_graphics(const struct hardware *hardware, xmlNode *node, GError **error);
-bool normalize_begin_videos(struct hardware *hardware, GError **error);
+void normalize_imply_videos(struct hardware *hardware);
 bool normalize_fill_video(const struct hardware *hardware, xmlNode *node, GError **error);
-bool normalize_begin_audios(struct hardware *hardware, GError **error);
+void normalize_imply_audios(struct hardware *hardware);
 bool normalize_fill_input(const struct hardware *hardware, xmlNode *node, GError **error);
 bool normalize_settle_inputs(struct hardware *hardware, GError **error);
 
@@ -103,7 +107,7 @@ bool normalize_fill_watchdog(const struct hardware *hardware, xmlNode *node, GEr
 bool normalize_fill_panic(const struct hardware *hardware, xmlNode *node, GError **error);
 bool normalize_fill_vsock(const struct hardware *hardware, xmlNode *node, GError **error);
 bool normalize_fill_iommu(const struct hardware *hardware, xmlNode *node, GError **error);
-bool normalize_begin_memballoons(struct hardware *hardware, GError **error);
+void normalize_imply_memballoons(struct hardware *hardware);
 
 void normalize_strip_disk(xmlNode *node);
 void normalize_strip_interface(xmlNode *node);

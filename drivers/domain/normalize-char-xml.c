@@ -210,7 +210,8 @@ bool normalize_settle_consoles(struct hardware *hardware, GError **error)
 {
         if (!number_ports(hardware, DOMAIN_DEVICE_CONSOLE, error) || !check_consoles(hardware, error))
                 return false;
-        pair_console(hardware);
+        if (!hardware->fresh)
+                pair_console(hardware);
         HARDWARE_FOREACH (serial, hardware, DOMAIN_DEVICE_SERIAL)
                 fill_serial(hardware, serial);
         return true;

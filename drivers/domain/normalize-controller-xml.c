@@ -115,7 +115,7 @@ static void give_number(struct numbers *numbers, xmlNode *controller)
         xml_set_attr_format(controller, "index", "%u", *next);
 }
 
-static bool number_controllers(struct hardware *hardware, GError **error)
+bool normalize_begin_controllers(struct hardware *hardware, GError **error)
 {
         __attribute__((cleanup(numbers_clear))) struct numbers numbers = { 0 };
 
@@ -256,7 +256,7 @@ static bool needs_usb(const struct hardware *hardware)
                hardware_count(hardware, DOMAIN_DEVICE_SMARTCARD) > 0;
 }
 
-static void add_builtin(struct hardware *hardware)
+void normalize_imply_controllers(struct hardware *hardware)
 {
         const struct domain_machine *machine = hardware->machine;
 
@@ -273,12 +273,4 @@ static void add_builtin(struct hardware *hardware)
                 normalize_add_controller(hardware, "sata", 0, NULL);
         if (!normalize_find_controller(hardware, "pci", 0))
                 normalize_add_controller(hardware, "pci", 0, machine->pcie_root ? "pcie-root" : "pci-root");
-}
-
-bool normalize_begin_controllers(struct hardware *hardware, GError **error)
-{
-        if (!number_controllers(hardware, error))
-                return false;
-        add_builtin(hardware);
-        return true;
 }

@@ -172,10 +172,9 @@ bool normalize_fill_iommu(const struct hardware *hardware, xmlNode *iommu, GErro
         return true;
 }
 
-bool normalize_begin_memballoons(struct hardware *hardware, GError **error)
+void normalize_imply_memballoons(struct hardware *hardware)
 {
         if (hardware_count(hardware, DOMAIN_DEVICE_MEMBALLOON) > 0 || !hardware->machine->emulator)
-                return true;
+                return;
         xml_set_attr(hardware_add(hardware, DOMAIN_DEVICE_MEMBALLOON), "model", "virtio");
-        return true;
 }

@@ -206,13 +206,12 @@ static void move_primary(struct hardware *hardware)
         }
 }
 
-bool normalize_begin_videos(struct hardware *hardware, GError **error)
+void normalize_imply_videos(struct hardware *hardware)
 {
         if (hardware_count(hardware, DOMAIN_DEVICE_GRAPHICS) > 0 &&
             hardware_count(hardware, DOMAIN_DEVICE_VIDEO) == 0 && hardware->machine->video_model)
                 hardware_add(hardware, DOMAIN_DEVICE_VIDEO);
         move_primary(hardware);
-        return true;
 }
 
 /* ---- sound ---- */
@@ -221,23 +220,22 @@ bool normalize_begin_videos(struct hardware *hardware, GError **error)
  * The guest's sound goes where its picture goes: into SPICE, nowhere, or, with a desktop on the host,
  * wherever that plays it.
  */
-bool normalize_begin_audios(struct hardware *hardware, GError **error)
+void normalize_imply_audios(struct hardware *hardware)
 {
         const char *type = "none";
         xmlNode *audio;
 
         if (hardware_count(hardware, DOMAIN_DEVICE_AUDIO) > 0 || !hardware->machine->emulator)
-                return true;
+                return;
         HARDWARE_FOREACH (graphics, hardware, DOMAIN_DEVICE_GRAPHICS) {
                 if (hardware_is(graphics, "type", "sdl") || hardware_is(graphics, "type", "dbus"))
-                        return true;
+                        return;
                 if (hardware_is(graphics, "type", "spice"))
                         type = "spice";
         }
         audio = hardware_add(hardware, DOMAIN_DEVICE_AUDIO);
         xml_set_attr(audio, "id", "1");
         xml_set_attr(audio, "type", type);
-        return true;
 }
 
 /* ---- input ---- */
@@ -293,6 +291,8 @@ static void add_builtin_input(struct hardware *hardware, const char *type)
 
 bool normalize_settle_inputs(struct hardware *hardware, GError **error)
 {
+        if (hardware->fresh)
+                return true;
         add_builtin_input(hardware, "mouse");
         add_builtin_input(hardware, "keyboard");
         return true;

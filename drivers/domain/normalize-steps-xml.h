@@ -28,6 +28,15 @@ bool address_pci(struct hardware *hardware, GError **error);
  * that were chosen at start.
  */
 void normalize_strip(struct hardware *hardware);
+/* The same of one element below <devices>, in whatever document. */
+void normalize_strip_device(xmlNode *node);
+
+/*
+ * The steps for a device that comes while the machine runs, hardware->fresh: on buses that are there. Adds a
+ * controller only where that can be plugged in as well, which then is in hardware->added. Errors:
+ * ERROR_XML_ERROR, ERROR_CONFIG_UNSUPPORTED.
+ */
+bool normalize_fresh(struct hardware *hardware, GError **error);
 
 /*
  * The position that a disk's target name stands for: "vda" 0, "sdb" 1, "hdaa" 26; a partition's number behind

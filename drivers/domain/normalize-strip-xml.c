@@ -24,16 +24,14 @@ static bool is_generated_target(const char *dev)
         return false;
 }
 
-static void strip_aliases(xmlNode *devices)
+static void strip_alias(xmlNode *device)
 {
-        XML_FOREACH_CHILD (device, devices) {
-                for (xmlNode *child = xml_first_element(device), *next; child; child = next) {
-                        const char *name = hardware_peek(child, "name");
+        for (xmlNode *child = xml_first_element(device), *next; child; child = next) {
+                const char *name = hardware_peek(child, "name");
 
-                        next = xml_next_element(child);
-                        if (xml_is(child, "alias") && !(name && g_str_has_prefix(name, USER_ALIAS)))
-                                xml_remove(child);
-                }
+                next = xml_next_element(child);
+                if (xml_is(child, "alias") && !(name && g_str_has_prefix(name, USER_ALIAS)))
+                        xml_remove(child);
         }
 }
 
@@ -148,15 +146,19 @@ static void strip_seclabels(xmlNode *root)
         }
 }
 
+void normalize_strip_device(xmlNode *node)
+{
+        enum domain_device_kind kind = domain_kind_of(node);
+
+        strip_alias(node);
+        if (kind < DOMAIN_DEVICE_KINDS && domain_kinds[kind].strip)
+                domain_kinds[kind].strip(node);
+}
+
 void normalize_strip(struct hardware *hardware)
 {
         xml_set_attr(hardware->root, "id", NULL);
-        strip_aliases(hardware->devices);
         strip_seclabels(hardware->root);
-        for (unsigned kind = 0; kind < DOMAIN_DEVICE_KINDS; kind++) {
-                HARDWARE_FOREACH (node, hardware, kind) {
-                        if (domain_kinds[kind].strip)
-                                domain_kinds[kind].strip(node);
-                }
-        }
+        XML_FOREACH_CHILD (device, hardware->devices)
+                normalize_strip_device(device);
 }

@@ -353,9 +353,13 @@ static bool normalize_kind(struct hardware *hardware, enum domain_device_kind ki
 
         if (row->begin && !row->begin(hardware, error))
                 return false;
+        if (row->imply && !hardware->fresh)
+                row->imply(hardware);
         HARDWARE_FOREACH (node, hardware, kind) {
                 if (row->single && node_i > 0)
                         return xml_error(error, node, "a domain has one <%s> at most", row->element);
+                if (hardware->fresh && hardware->fresh != node)
+                        continue;
                 if (row->fill && !row->fill(hardware, node, error))
                         return false;
         }
@@ -372,7 +376,7 @@ static bool normalize_kinds(struct hardware *hardware, GError **error)
         return normalize_kind(hardware, DOMAIN_DEVICE_CONTROLLER, error);
 }
 
-bool domain_normalize(xmlDoc *doc, const struct domain_machine *machine, GError **error)
+static bool assign_addresses(struct hardware *hardware, GError **error)
 {
         static bool (*const addresses[])(struct hardware * hardware, GError * *error) = {
                 address_drives,
@@ -380,16 +384,45 @@ bool domain_normalize(xmlDoc *doc, const struct domain_machine *machine, GError 
                 address_usb,
                 address_pci,
         };
+
+        for (unsigned i = 0; hardware->machine->assign_addresses && i < G_N_ELEMENTS(addresses); i++) {
+                if (!addresses[i](hardware, error))
+                        return false;
+        }
+        return true;
+}
+
+/* A machine that runs gets no new bus but those that are PCI devices themselves. */
+static bool check_added(const struct hardware *hardware, GError **error)
+{
+        for (unsigned i = 0; i < hardware->added->len; i++) {
+                const xmlNode *node = hardware->added->pdata[i];
+                g_autofree char *what = NULL, *needed = NULL;
+
+                if (xml_is(node, "controller") && hardware_is(node, "type", "scsi"))
+                        continue;
+                what = hardware_describe(hardware->fresh);
+                needed = hardware_describe(node);
+                return hardware_unsupported(error, hardware->fresh,
+                                            "%s needs %s, which a machine that runs cannot get", what,
+                                            needed);
+        }
+        return true;
+}
+
+bool normalize_fresh(struct hardware *hardware, GError **error)
+{
+        return normalize_kinds(hardware, error) && assign_addresses(hardware, error) &&
+               check_added(hardware, error);
+}
+
+bool domain_normalize(xmlDoc *doc, const struct domain_machine *machine, GError **error)
+{
         __attribute__((cleanup(hardware_clear))) struct hardware hardware = { 0 };
 
         if (!hardware_init(&hardware, xml_root(doc), machine, error))
                 return false;
         normalize_strip(&hardware);
-        if (!fill_general(&hardware, error) || !normalize_kinds(&hardware, error))
-                return false;
-        for (unsigned i = 0; machine->assign_addresses && i < G_N_ELEMENTS(addresses); i++) {
-                if (!addresses[i](&hardware, error))
-                        return false;
-        }
-        return true;
+        return fill_general(&hardware, error) && normalize_kinds(&hardware, error) &&
+               assign_addresses(&hardware, error);
 }

@@ -122,6 +122,22 @@ GString *fixture_read_document(const char *name)
         return text;
 }
 
+void fixture_resolve(const struct domain_doc *doc, struct domain_machine *machine)
+{
+        const struct resolve_request request = {
+                .emulator = domain_doc_get_emulator(doc),
+                .arch = domain_doc_get_arch(doc),
+                .machine = domain_doc_get_machine(doc),
+                .type = domain_doc_get_type(doc),
+        };
+        struct resolve_result result;
+        g_autoptr(GError) error = NULL;
+
+        ck_assert_msg(resolve_check(fixture.caps, &request, &result, &error), "%s",
+                      error ? error->message : "");
+        resolve_describe(&result, machine);
+}
+
 /* As start does it: normalised for this emulator and with aliases. */
 struct domain_def *fixture_parse(const char *text)
 {
@@ -129,18 +145,10 @@ struct domain_def *fixture_parse(const char *text)
         struct domain_doc *doc = domain_doc_parse(text, &error);
         CLEANUP(domain_def_unref) struct domain_def *def = NULL;
         struct domain_def *live;
-        struct resolve_request request = { 0 };
-        struct resolve_result result;
         struct domain_machine machine = { 0 };
 
         ck_assert_msg(doc != NULL, "%s", error ? error->message : "");
-        request.emulator = domain_doc_get_emulator(doc);
-        request.arch = domain_doc_get_arch(doc);
-        request.machine = domain_doc_get_machine(doc);
-        request.type = domain_doc_get_type(doc);
-        ck_assert_msg(resolve_check(fixture.caps, &request, &result, &error), "%s",
-                      error ? error->message : "");
-        resolve_describe(&result, &machine);
+        fixture_resolve(doc, &machine);
         def = domain_doc_finish(doc, &machine, &error);
         ck_assert_msg(def != NULL, "%s", error ? error->message : "");
         live = domain_def_activate(def, 1, &error);

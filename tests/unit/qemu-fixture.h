@@ -30,6 +30,8 @@ bool fixture_has_qemu(void);
 
 /* A document in qemu-command/ with its @...@ filled in. */
 GString *fixture_read_document(const char *name);
+/* The machine that the document asks for, as this QEMU has it. */
+void fixture_resolve(const struct domain_doc *doc, struct domain_machine *machine);
 /* As start does it: normalised for this emulator and with aliases. Fails the test for a bad document. */
 struct domain_def *fixture_parse(const char *text);
 

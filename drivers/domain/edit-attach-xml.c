@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Devices that come and go: an element is put into a document, found in it by what tells it from others, put
+ * in the place of another one, or taken out. No state beside the edit; any thread.
+ */
+#include "base/error.h"
+#include "drivers/domain/alias-xml.h"
+#include "drivers/domain/definition-xml.h"
+#include "drivers/domain/edit-private-xml.h"
+#include "drivers/domain/kinds-xml.h"
+#include "drivers/domain/normalize-steps-xml.h"
+#include "drivers/domain/normalize-xml.h"
+#include "drivers/domain/tidy-xml.h"
+
+#define USER_ALIAS "ua-"
+
+/* ---- what is asked for ---- */
+
+/* An element that names or describes a device, as a document of its own. */
+struct request {
+        xmlDoc *doc;   /* owned */
+        xmlNode *node; /* borrowed from doc */
+        const struct domain_kind *row;
+        char *alias; /* owned; NULL: none given */
+};
+
+static void request_clear(struct request *request)
+{
+        g_clear_pointer(&request->doc, xmlFreeDoc);
+        g_clear_pointer(&request->alias, g_free);
+}
+
+static bool request_init(struct request *request, const char *xml, GError **error)
+{
+        enum domain_device_kind kind;
+
+        *request = (struct request){ .doc = xml_parse(xml, NULL, error) };
+        if (!request->doc)
+                return false;
+        request->node = xml_root(request->doc);
+        kind = domain_kind_of(request->node);
+        if (kind == DOMAIN_DEVICE_KINDS)
+                return xml_error(error, request->node, "this is no device");
+        request->row = &domain_kinds[kind];
+        request->alias = xml_attr(xml_child(request->node, "alias"), "name");
+        /* Devices are often asked for as a running guest shows them. */
+        domain_tidy_device(request->node);
+        normalize_strip_device(request->node);
+        return true;
+}
+
+/* ---- finding ---- */
+
+/* As numbers where both are, so that 0x1 is 1; else without regard to case, as MAC addresses are. */
+static bool is_same(const char *one, const char *other)
+{
+        char *one_end, *other_end;
+        guint64 left, right;
+
+        if (!one || !other)
+                return one == other;
+        left = g_ascii_strtoull(one, &one_end, 0);
+        right = g_ascii_strtoull(other, &other_end, 0);
+        if (*one && *other && !*one_end && !*other_end)
+                return left == right;
+        return g_ascii_strcasecmp(one, other) == 0;
+}
+
+/* Facts of an existing device against those that are given. */
+struct match {
+        const xmlNode *node, *given;
+        unsigned compared;
+        bool differs;
+};
+
+static void compare(struct match *match, const char *path)
+{
+        const char *given = hardware_peek_path(match->given, path);
+
+        if (!given || !*given)
+                return;
+        match->compared++;
+        match->differs |= !is_same(hardware_peek_path(match->node, path), given);
+}
+
+static void compare_address(struct match *match)
+{
+        const xmlNode *given = xml_child(match->given, "address"), *own = xml_child(match->node, "address");
+
+        for (const xmlAttr *attr = given ? given->properties : NULL; attr; attr = attr->next) {
+                const char *name = (const char *)attr->name;
+
+                match->compared++;
+                match->differs |= !is_same(hardware_peek(own, name), hardware_peek(given, name));
+        }
+}
+
+/* A generated name is one of the running guest; its stored definition has none. */
+static void compare_alias(struct match *match, const char *given)
+{
+        const char *own = hardware_peek_child(match->node, "alias", "name");
+
+        if (!given || (!own && !g_str_has_prefix(given, USER_ALIAS)))
+                return;
+        match->compared++;
+        match->differs |= g_strcmp0(own, given) != 0;
+}
+
+/* label: by that alone, where the kind has one: the rest is to be changed. */
+static bool is_match(const struct request *request, const xmlNode *node, bool label)
+{
+        struct match match = { .node = node, .given = request->node };
+
+        if (request->row->label)
+                compare(&match, request->row->label);
+        for (unsigned i = 0; request->row->facts && request->row->facts[i]; i++) {
+                if (!label || !request->row->label)
+                        compare(&match, request->row->facts[i]);
+        }
+        compare_address(&match);
+        compare_alias(&match, request->alias);
+        return !match.differs && (match.compared > 0 || request->row->single);
+}
+
+static xmlNode *find(const struct domain_edit *edit, const struct request *request, bool label,
+                     GError **error)
+{
+        g_autofree char *what = NULL;
+        xmlNode *found = NULL;
+
+        XML_FOREACH_CHILD (node, xml_child(edit->root, "devices")) {
+                if (!xml_is(node, request->row->element) || !is_match(request, node, label))
+                        continue;
+                if (!found) {
+                        found = node;
+                        continue;
+                }
+                if (!request->row->alone)
+                        break;
+                what = hardware_describe(request->node);
+                error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_FAILED,
+                          "more than one device matches %s: an address or alias has to tell which", what);
+                return NULL;
+        }
+        if (found)
+                return found;
+        what = hardware_describe(request->node);
+        error_set(error, ERROR_FROM_DOMAIN, ERROR_DEVICE_MISSING, "no device of the domain matches %s", what);
+        return NULL;
+}
+
+static void locate(const xmlNode *node, struct domain_edit_device *device)
+{
+        *device = (struct domain_edit_device){ .kind = domain_kind_of(node) };
+        for (const xmlNode *it = node->prev; it; it = it->prev)
+                device->index += xml_is(it, (const char *)node->name);
+}
+
+bool domain_edit_find_device(struct domain_edit *edit, const char *xml, struct domain_edit_device *device)
+{
+        __attribute__((cleanup(request_clear))) struct request request = { 0 };
+        GError **error = domain_edit_error(edit);
+        const xmlNode *node;
+
+        if (!request_init(&request, xml, error))
+                return false;
+        node = find(edit, &request, true, error);
+        if (node)
+                locate(node, device);
+        return node != NULL;
+}
+
+/* ---- putting in ---- */
+
+static void add_located(GArray *devices, const xmlNode *node)
+{
+        struct domain_edit_device device;
+
+        locate(node, &device);
+        g_array_append_val(devices, device);
+}
+
+/* On a machine that runs: the device alone, and what may come along with it. */
+static bool settle_running(struct domain_edit *edit, xmlNode *node, const struct domain_machine *machine,
+                           GArray *devices, GError **error)
+{
+        __attribute__((cleanup(hardware_clear))) struct hardware hardware = { 0 };
+
+        if (!hardware_init(&hardware, edit->root, machine, error))
+                return false;
+        hardware.fresh = node;
+        if (!normalize_fresh(&hardware, error))
+                return false;
+        alias_give(&hardware);
+        for (unsigned i = 0; i < hardware.added->len; i++)
+                add_located(devices, hardware.added->pdata[i]);
+        return true;
+}
+
+static bool settle(struct domain_edit *edit, xmlNode *node, const struct domain_edit_side *side,
+                   GArray *devices, GError **error)
+{
+        bool settled = side->running ? settle_running(edit, node, side->machine, devices, error)
+                                     : domain_normalize(domain_doc_get_xml(edit->doc), side->machine, error);
+
+        if (settled)
+                add_located(devices, node);
+        return settled;
+}
+
+GArray *domain_edit_attach_device(struct domain_edit *edit, const char *xml,
+                                  const struct domain_edit_side *side)
+{
+        __attribute__((cleanup(request_clear))) struct request request = { 0 };
+        g_autoptr(GArray) devices = g_array_new(FALSE, FALSE, sizeof(struct domain_edit_device));
+        GError **error = domain_edit_error(edit);
+        xmlNode *node;
+
+        if (!request_init(&request, xml, error))
+                return NULL;
+        node = xml_add_copy(hardware_child(edit->root, "devices"), request.node);
+        return settle(edit, node, side, devices, error) ? g_steal_pointer(&devices) : NULL;
+}
+
+/* Where the device is, and what it is called, stays unless it is said. */
+static void inherit(xmlNode *node, const xmlNode *old)
+{
+        static const char *const children[] = { "alias", "address" };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(children); i++) {
+                if (!xml_child(node, children[i]) && xml_child(old, children[i]))
+                        xml_add_copy(node, xml_child(old, children[i]));
+        }
+}
+
+GArray *domain_edit_update_device(struct domain_edit *edit, const char *xml,
+                                  const struct domain_edit_side *side)
+{
+        __attribute__((cleanup(request_clear))) struct request request = { 0 };
+        g_autoptr(GArray) devices = g_array_new(FALSE, FALSE, sizeof(struct domain_edit_device));
+        GError **error = domain_edit_error(edit);
+        xmlNode *old, *node;
+
+        if (!request_init(&request, xml, error))
+                return NULL;
+        old = find(edit, &request, true, error);
+        if (!old)
+                return NULL;
+        inherit(request.node, old);
+        node = xml_replace(old, request.node);
+        return settle(edit, node, side, devices, error) ? g_steal_pointer(&devices) : NULL;
+}
+
+/* ---- taking out ---- */
+
+/* What of an address says that a device is on a controller of that type. */
+static const struct {
+        const char *type, *address, *attr;
+        bool drive; /* of all drives, those of that bus */
+} places[] = {
+        { "pci", "pci", "bus", false },
+        { "usb", "usb", "bus", false },
+        { "virtio-serial", "virtio-serial", "controller", false },
+        { "ccid", "ccid", "controller", false },
+        { "scsi", "drive", "controller", true },
+        { "sata", "drive", "controller", true },
+        { "ide", "drive", "controller", true },
+        { "fdc", "drive", "controller", true },
+};
+
+static bool is_on(const xmlNode *device, const xmlNode *controller, unsigned place)
+{
+        const xmlNode *address = xml_child(device, "address");
+        const char *bus = xml_is(device, "disk") ? hardware_peek_child(device, "target", "bus") : "scsi";
+
+        return device != controller && hardware_is(address, "type", places[place].address) &&
+               (!places[place].drive || g_strcmp0(bus, places[place].type) == 0) &&
+               is_same(hardware_peek(address, places[place].attr), hardware_peek(controller, "index"));
+}
+
+static bool check_unused(const struct domain_edit *edit, const xmlNode *controller, GError **error)
+{
+        unsigned place = 0;
+
+        while (place < G_N_ELEMENTS(places) && !hardware_is(controller, "type", places[place].type))
+                place++;
+        XML_FOREACH_CHILD (device, xml_child(edit->root, "devices")) {
+                g_autofree char *what = NULL, *user = NULL;
+
+                if (place == G_N_ELEMENTS(places) || !is_on(device, controller, place))
+                        continue;
+                what = hardware_describe(controller);
+                user = hardware_describe(device);
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_FAILED, "%s is on %s", user, what);
+        }
+        return true;
+}
+
+/* The first console and the first serial port, where the one stands for the other. */
+static xmlNode *paired(const struct domain_edit *edit, const char *element)
+{
+        xmlNode *devices = xml_child(edit->root, "devices"), *console = xml_child(devices, "console");
+
+        return hardware_child_is(console, "target", "type", "serial") ? xml_child(devices, element) : NULL;
+}
+
+static bool take_out(struct domain_edit *edit, xmlNode *node, struct domain_edit_device *device,
+                     GError **error)
+{
+        xmlNode *serial = paired(edit, "serial"), *console = paired(edit, "console");
+
+        if (node == console && serial)
+                node = serial;
+        if (xml_is(node, "controller") && !check_unused(edit, node, error))
+                return false;
+        locate(node, device);
+        if (node == serial)
+                xml_remove(console);
+        xml_remove(node);
+        return true;
+}
+
+bool domain_edit_detach_device(struct domain_edit *edit, const char *xml, struct domain_edit_device *device)
+{
+        __attribute__((cleanup(request_clear))) struct request request = { 0 };
+        GError **error = domain_edit_error(edit);
+        xmlNode *node;
+
+        if (!request_init(&request, xml, error))
+                return false;
+        node = find(edit, &request, false, error);
+        return node && take_out(edit, node, device, error);
+}
+
+bool domain_edit_detach_alias(struct domain_edit *edit, const char *alias, struct domain_edit_device *device)
+{
+        GError **error = domain_edit_error(edit);
+        g_autofree char *quoted = error_quote(alias);
+
+        XML_FOREACH_CHILD (node, xml_child(edit->root, "devices")) {
+                if (domain_kind_of(node) < DOMAIN_DEVICE_KINDS &&
+                    hardware_child_is(node, "alias", "name", alias))
+                        return take_out(edit, node, device, error);
+        }
+        return error_set(error, ERROR_FROM_DOMAIN, ERROR_DEVICE_MISSING, "no device '%s' in the domain",
+                         quoted);
+}

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * drivers/domain/edit-attach-xml: devices that are put into a definition, found, replaced and taken out, in a
+ * stored one and in that of a guest that runs.
+ */
+#include "base/error.h"
+#include "drivers/domain/edit-xml.h"
+#include "drivers/domain/live-xml.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct domain_machine q35 = {
+        .type = "qemu",
+        .arch = "x86_64",
+        .machine = "pc-q35-7.2",
+        .emulator = "/usr/bin/qemu-system-x86_64",
+        .pcie_root = true,
+        .isa = true,
+        .ps2 = true,
+        .acpi = true,
+        .assign_addresses = true,
+        .usb_model = "qemu-xhci",
+        .net_model = "virtio",
+        .video_model = "vga",
+        .cpu_model = "qemu64",
+};
+
+#define HEAD                                                                                                 \
+        "<domain type='qemu'><name>x</name><uuid>0b4a6c5e-0000-4000-8000-000000000001</uuid>"                \
+        "<memory>65536</memory><os><type machine='pc-q35-7.2'>hvm</type></os><devices>"
+#define TAIL "</devices></domain>"
+#define DISK "<disk><source file='/a'/><target dev='vda' bus='virtio'/></disk>"
+#define NETS                                                                                                 \
+        "<interface type='user'><mac address='52:54:00:00:00:01'/></interface>"                              \
+        "<interface type='user'><mac address='52:54:00:00:00:02'/></interface>"                              \
+        "<interface type='user'><mac address='52:54:00:00:00:03'/></interface>"
+#define RNG    "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"
+#define SERIAL "<serial type='pty'/>"
+/* Root ports beyond those that the devices need. */
+#define PORTS                                                                                                \
+        "<controller type='pci' index='9' model='pcie-root-port'/>"                                          \
+        "<controller type='pci' index='10' model='pcie-root-port'/>"
+
+static struct domain_def *define(const char *devices)
+{
+        g_autofree char *text = g_strconcat(HEAD, devices, TAIL, NULL);
+        g_autoptr(GError) error = NULL;
+        struct domain_doc *doc = domain_doc_parse(text, &error);
+        struct domain_def *def = doc ? domain_doc_finish(doc, &q35, &error) : NULL;
+
+        ck_assert_msg(def, "%s", error ? error->message : "");
+        return def;
+}
+
+/* A guest that runs. */
+static struct domain_def *start(const char *devices)
+{
+        CLEANUP(domain_def_unref) struct domain_def *def = define(devices);
+        struct domain_def *live = domain_def_activate(def, 3, NULL);
+
+        ck_assert(live);
+        return live;
+}
+
+static const struct domain_edit_side stored = { &q35, false };
+static const struct domain_edit_side running = { &q35, true };
+
+typedef GArray *change(struct domain_edit *edit, const char *xml, const struct domain_edit_side *side);
+
+/* What becomes of def; devices, unless NULL, is what is new. NULL with an error. */
+static struct domain_def *try_change(const struct domain_def *def, change *made, const char *xml,
+                                     const struct domain_edit_side *side, GArray **devices, GError **error)
+{
+        struct domain_edit *edit = domain_edit_new(def, NULL);
+        g_autoptr(GArray) list = made(edit, xml, side);
+        struct domain_def *changed = domain_edit_commit(edit, error);
+
+        ck_assert(!changed || list);
+        if (devices)
+                *devices = g_steal_pointer(&list);
+        return changed;
+}
+
+static struct domain_def *attach(const struct domain_def *def, const char *xml,
+                                 const struct domain_edit_side *side, GArray **devices)
+{
+        g_autoptr(GError) error = NULL;
+        struct domain_def *changed = try_change(def, domain_edit_attach_device, xml, side, devices, &error);
+
+        ck_assert_msg(changed, "%s: %s", xml, error ? error->message : "");
+        return changed;
+}
+
+static void expect_refused(const struct domain_def *def, const char *xml, const struct domain_edit_side *side,
+                           const char *message)
+{
+        g_autoptr(GError) error = NULL;
+
+        ck_assert_ptr_null(try_change(def, domain_edit_attach_device, xml, side, NULL, &error));
+        ck_assert_msg(strstr(error->message, message), "%s: %s", xml, error->message);
+}
+
+static struct domain_def *detach(const struct domain_def *def, const char *xml,
+                                 struct domain_edit_device *device, GError **error)
+{
+        struct domain_edit *edit = domain_edit_new(def, NULL);
+        bool found = domain_edit_detach_device(edit, xml, device);
+        struct domain_def *changed = domain_edit_commit(edit, error);
+
+        ck_assert_int_eq(found, changed != NULL);
+        return changed;
+}
+
+static const struct domain_device_info *info_of(const struct domain_def *def, GArray *devices, unsigned i)
+{
+        const struct domain_edit_device *device = &g_array_index(devices, struct domain_edit_device, i);
+
+        return domain_device_get_info(device->kind,
+                                      domain_devices_get(&def->devices, device->kind, device->index));
+}
+
+/* ---- coming ---- */
+
+static const struct {
+        const char *device, *alias;
+        unsigned bus; /* on PCI; 0: elsewhere */
+} comings[] = {
+        { "<disk><source file='/b'/><target dev='vdb' bus='virtio'/></disk>", "virtio-disk1", 9 },
+        { "<disk><source file='/b'/><target dev='sdb' bus='usb'/></disk>", "usb-disk1", 0 },
+        { "<interface type='user'/>", "net3", 9 },
+        { "<interface type='hostdev'><source><address type='pci' bus='5'/></source></interface>", "hostdev0",
+          9 },
+        { RNG, "rng1", 9 },
+        { "<crypto model='virtio' type='qemu'><backend model='builtin'/></crypto>", "crypto0", 9 },
+        { "<input type='tablet' bus='usb'/>", "input2", 0 },
+        { "<channel type='unix'><target type='virtio' name='a.b'/></channel>", "channel1", 0 },
+        { "<hostdev type='usb'><source><vendor id='1'/><product id='2'/></source></hostdev>", "hostdev0", 0 },
+        { "<redirdev type='tcp'><source host='h' service='1'/></redirdev>", "redir0", 0 },
+        { "<watchdog model='i6300esb'/>", NULL, 0 },
+        { "<interface type='user'><alias name='ua-mine'/></interface>", "ua-mine", 9 },
+        /* as another guest shows it */
+        { "<interface type='user'><alias name='net0'/></interface>", "net3", 9 },
+};
+
+#define MANY                                                                                                 \
+        DISK NETS RNG SERIAL PORTS "<channel type='pty'><target type='virtio' name='x'/></channel>"          \
+                                   "<graphics type='vnc'/>"
+
+/* The device gets a name and a place, and when it goes again nothing has changed. */
+START_TEST(test_comes_and_goes)
+{
+        CLEANUP(domain_def_unref) struct domain_def *def = start(MANY), *with = NULL, *without = NULL;
+        g_autoptr(GArray) devices = NULL;
+        const struct domain_device_info *info;
+        struct domain_edit_device device, gone;
+        struct domain_edit *edit;
+
+        if (!comings[_i].alias) {
+                expect_refused(def, comings[_i].device, &running, "no free PCI slot");
+                return;
+        }
+        with = attach(def, comings[_i].device, &running, &devices);
+        ck_assert_uint_eq(devices->len, 1);
+        info = info_of(with, devices, 0);
+        ck_assert_str_eq(info->alias, comings[_i].alias);
+        ck_assert_uint_eq(info->address.type == DOMAIN_ADDRESS_PCI ? info->address.pci.bus : 0,
+                          comings[_i].bus);
+        device = g_array_index(devices, struct domain_edit_device, 0);
+
+        edit = domain_edit_new(with, NULL);
+        ck_assert(domain_edit_detach_alias(edit, comings[_i].alias, &gone));
+        ck_assert_int_eq(gone.kind, device.kind);
+        ck_assert_uint_eq(gone.index, device.index);
+        without = domain_edit_commit(edit, NULL);
+        ck_assert_str_eq(without->base.xml, def->base.xml);
+}
+END_TEST
+
+/* The stored definition stays a normal one, and what it has keeps its place. */
+START_TEST(test_comes_into_stored)
+{
+        CLEANUP(domain_def_unref) struct domain_def *def = define(MANY), *with = NULL, *again = NULL;
+        g_autoptr(GArray) devices = NULL;
+        const struct domain_device_info *info;
+
+        with = attach(def, comings[_i].device, &stored, &devices);
+        info = info_of(with, devices, devices->len - 1);
+        if (comings[_i].bus > 0)
+                ck_assert_int_eq(info->address.type, DOMAIN_ADDRESS_PCI);
+        for (unsigned i = 0; i < def->devices.n_interfaces; i++)
+                ck_assert_mem_eq(&def->devices.interfaces[i].info.address,
+                                 &with->devices.interfaces[i].info.address, sizeof(struct domain_address));
+        again = domain_doc_finish(domain_doc_parse(with->base.xml, NULL), &q35, NULL);
+        ck_assert(strcmp(with->base.xml, again->base.xml) == 0);
+        ck_assert_ptr_null(strstr(with->base.xml, "<alias name='net"));
+}
+END_TEST
+
+/* Names are given once, whatever came and went. */
+START_TEST(test_names_are_free)
+{
+        CLEANUP(domain_def_unref)
+        struct domain_def *def = start(MANY), *less = NULL, *more = NULL, *most = NULL;
+        g_autoptr(GArray) devices = NULL, others = NULL;
+        struct domain_edit_device gone;
+
+        less = detach(def, "<interface><mac address='52:54:00:00:00:02'/></interface>", &gone, NULL);
+        ck_assert(less);
+        ck_assert_int_eq(gone.kind, DOMAIN_DEVICE_INTERFACE);
+        ck_assert_uint_eq(gone.index, 1);
+        ck_assert_uint_eq(less->devices.n_interfaces, 2);
+        ck_assert_str_eq(less->devices.interfaces[1].info.alias, "net2");
+        more = attach(less, "<interface type='user'/>", &running, &devices);
+        ck_assert_str_eq(info_of(more, devices, 0)->alias, "net3");
+        most = attach(more, "<interface type='user'/>", &running, &others);
+        ck_assert_str_ne(info_of(most, others, 0)->alias, "net3");
+        ck_assert_str_ne(info_of(most, others, 0)->alias, "net2");
+}
+END_TEST
+
+/* A SCSI controller is a PCI device and can come along; others are what the machine has or has not. */
+START_TEST(test_controllers)
+{
+        static const char *const channel = "<channel type='unix'><target type='virtio' name='a'/></channel>";
+        CLEANUP(domain_def_unref)
+        struct domain_def *def = start(DISK PORTS), *with = NULL, *off = define(DISK PORTS), *changed = NULL;
+        g_autoptr(GArray) devices = NULL;
+
+        with = attach(def, "<disk><source file='/b'/><target dev='sda' bus='scsi'/></disk>", &running,
+                      &devices);
+        ck_assert_uint_eq(devices->len, 2);
+        ck_assert_int_eq(g_array_index(devices, struct domain_edit_device, 0).kind, DOMAIN_DEVICE_CONTROLLER);
+        ck_assert_str_eq(info_of(with, devices, 0)->alias, "scsi0");
+        ck_assert_int_eq(info_of(with, devices, 0)->address.type, DOMAIN_ADDRESS_PCI);
+        ck_assert_int_eq(g_array_index(devices, struct domain_edit_device, 1).kind, DOMAIN_DEVICE_DISK);
+        expect_refused(def, channel, &running, "virtio-serial controller 0, which a machine that runs");
+        changed = attach(off, channel, &stored, NULL);
+        ck_assert(strstr(changed->base.xml, "<controller type='virtio-serial' index='0'"));
+}
+END_TEST
+
+static const struct {
+        const char *devices, *device, *message;
+} refusals[] = {
+        { DISK, "<memory/>x", "" },
+        { DISK, "<sofa/>", "this is no device" },
+        { DISK, "<disk><source file='/b'/><target dev='vda'/></disk>", "two disks have the target 'vda'" },
+        /* The one that stays free for it is taken by the first. */
+        { DISK
+          "<controller type='pci' index='1' model='pcie-root-port'/>"
+          "<controller type='pci' index='2' model='pcie-root-port'/>"
+          "<controller type='usb' model='none'/><memballoon model='none'/>"
+          "<controller type='pci' index='3' model='pcie-root-port'><target hotplug='off'/></controller>" RNG,
+          RNG, "no free PCI slot" },
+        { DISK PORTS,
+          "<rng model='virtio'><backend model='random'/><address type='pci' bus='0' slot='9'/></rng>",
+          "PCI bus 0 takes no rng 'virtio' while the machine runs" },
+        { DISK PORTS,
+          "<rng model='virtio'><backend model='random'/><address type='pci' bus='77' slot='0'/></rng>",
+          "there is no PCI bus 77" },
+        { DISK PORTS,
+          "<rng model='virtio'><backend model='random'/><address type='pci' bus='9' slot='0' "
+          "function='1'/></rng>",
+          "one of several functions" },
+        { DISK PORTS "<rng model='virtio'><backend model='random'/><alias name='ua-a'/></rng>",
+          "<rng model='virtio'><backend model='random'/><alias name='ua-a'/></rng>", "ua-a" },
+};
+
+START_TEST(test_refused)
+{
+        CLEANUP(domain_def_unref) struct domain_def *def = start(refusals[_i].devices);
+
+        expect_refused(def, refusals[_i].device, &running, refusals[_i].message);
+}
+END_TEST
+
+/* ---- going ---- */
+
+#define LEAVING                                                                                              \
+        MANY "<disk><source file='/c'/><target dev='sda' bus='scsi'/></disk>"                                \
+             "<hostdev type='usb'><source><vendor id='0x46d'/><product id='2'/></source></hostdev>"          \
+             "<hostdev type='usb'><source><vendor id='0x46d'/><product id='3'/></source></hostdev>"          \
+             "<rng model='virtio'><backend model='builtin'/></rng>"                                          \
+             "<interface type='user'><mac address='52:54:00:00:00:03'/></interface>"
+
+static const struct {
+        const char *device;
+        enum domain_device_kind kind;
+        int index; /* -1: none */
+        const char *message;
+} leavings[] = {
+        { "<disk><target dev='vda'/></disk>", DOMAIN_DEVICE_DISK, 0, NULL },
+        { "<disk><target dev='vdx'/></disk>", 0, -1, "no device of the domain matches disk 'vdx'" },
+        { "<disk/>", 0, -1, "no device of the domain matches disk" },
+        { "<interface><mac address='52:54:00:00:00:02'/></interface>", DOMAIN_DEVICE_INTERFACE, 1, NULL },
+        { "<interface><mac address='52:54:00:00:00:03'/></interface>", 0, -1,
+          "more than one device matches" },
+        { "<interface><alias name='net3'/><mac address='52:54:00:00:00:03'/></interface>",
+          DOMAIN_DEVICE_INTERFACE, 3, NULL },
+        { "<interface><address type='pci' bus='0x2' slot='0x00'/></interface>", DOMAIN_DEVICE_INTERFACE, 0,
+          NULL },
+        { "<rng model='virtio'><backend model='builtin'/></rng>", DOMAIN_DEVICE_RNG, 1, NULL },
+        { "<rng model='virtio'><backend model='egd'/></rng>", 0, -1, "matches" },
+        { "<hostdev type='usb'><source><vendor id='0x046D'/><product id='0x3'/></source></hostdev>",
+          DOMAIN_DEVICE_HOSTDEV, 1, NULL },
+        { "<controller type='scsi' index='0'/>", 0, -1, "disk 'sda' is on scsi controller 0" },
+        { "<controller type='pci' index='10'/>", 0, -1, "is on pci controller 10" },
+        { "<console type='pty'><target type='serial' port='0'/></console>", DOMAIN_DEVICE_SERIAL, 0, NULL },
+        { "<serial type='pty'><source path='/dev/pts/7'/></serial>", DOMAIN_DEVICE_SERIAL, 0, NULL },
+        { "<memballoon/>", DOMAIN_DEVICE_MEMBALLOON, 0, NULL },
+};
+
+START_TEST(test_leaves)
+{
+        CLEANUP(domain_def_unref) struct domain_def *def = start(LEAVING);
+        struct domain_edit_device device = { 0 };
+        g_autoptr(GError) error = NULL;
+        CLEANUP(domain_def_unref)
+        struct domain_def *without = detach(def, leavings[_i].device, &device, &error);
+        unsigned before = domain_devices_get_count(&def->devices, leavings[_i].kind);
+
+        if (leavings[_i].index < 0) {
+                ck_assert_ptr_null(without);
+                ck_assert_msg(strstr(error->message, leavings[_i].message), "%s", error->message);
+                return;
+        }
+        ck_assert_msg(without, "%s: %s", error ? error->message : "", strstr(def->base.xml, "<interface"));
+        ck_assert_int_eq(device.kind, leavings[_i].kind);
+        if (device.kind != DOMAIN_DEVICE_CONTROLLER)
+                ck_assert_uint_eq(device.index, (unsigned)leavings[_i].index);
+        ck_assert_uint_eq(domain_devices_get_count(&without->devices, device.kind), before - 1);
+        /* A console is not there without its port. */
+        if (device.kind == DOMAIN_DEVICE_SERIAL)
+                ck_assert_uint_eq(without->devices.n_consoles, 0);
+}
+END_TEST
+
+/* What a guest shows finds the device of its stored definition, where names and terminals are not. */
+START_TEST(test_leaves_stored)
+{
+        CLEANUP(domain_def_unref) struct domain_def *def = define(LEAVING), *without = NULL;
+        struct domain_edit_device device;
+
+        without = detach(def,
+                         "<channel type='pty'><source path='/dev/pts/4'/><target type='virtio' name='x' "
+                         "state='connected'/><alias name='channel0'/></channel>",
+                         &device, NULL);
+        ck_assert(without);
+        ck_assert_int_eq(device.kind, DOMAIN_DEVICE_CHANNEL);
+        ck_assert_ptr_null(detach(def, "<rng model='virtio'><alias name='ua-x'/></rng>", &device, NULL));
+}
+END_TEST
+
+/* ---- changing ---- */
+
+START_TEST(test_update)
+{
+        CLEANUP(domain_def_unref)
+        struct domain_def *def = start(MANY "<disk device='cdrom'><source file='/1.iso'/><target dev='sda' "
+                                            "bus='sata'/><alias name='ua-cd'/></disk>"),
+                          *with = NULL, *refused = NULL;
+        g_autoptr(GArray) devices = NULL;
+        const struct domain_disk *before = domain_def_find_disk(def, "sda"), *disk;
+        g_autoptr(GError) error = NULL;
+
+        with = try_change(def, domain_edit_update_device,
+                          "<disk device='cdrom'><source file='/2.iso'/><target dev='sda' bus='sata'/></disk>",
+                          &running, &devices, &error);
+        ck_assert_msg(with, "%s", error ? error->message : "");
+        ck_assert_uint_eq(devices->len, 1);
+        disk = domain_def_find_disk(with, "sda");
+        ck_assert_ptr_eq(disk,
+                         domain_devices_get(&with->devices, DOMAIN_DEVICE_DISK,
+                                            g_array_index(devices, struct domain_edit_device, 0).index));
+        ck_assert_str_eq(disk->source.path, "/2.iso");
+        ck_assert_str_eq(disk->info.alias, "ua-cd");
+        ck_assert_mem_eq(&disk->info.address, &before->info.address, sizeof(disk->info.address));
+        ck_assert_uint_eq(with->devices.n_disks, def->devices.n_disks);
+        refused = try_change(def, domain_edit_update_device, "<graphics type='spice' passwd='x'/>", &running,
+                             NULL, &error);
+        ck_assert_ptr_null(refused);
+        ck_assert(error_is(error, ERROR_DEVICE_MISSING));
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("domain-attach");
+        TCase *tests = tcase_create("attach");
+        SRunner *runner = srunner_create(suite);
+        int failed;
+
+        tcase_add_loop_test(tests, test_comes_and_goes, 0, G_N_ELEMENTS(comings));
+        tcase_add_loop_test(tests, test_comes_into_stored, 0, G_N_ELEMENTS(comings));
+        tcase_add_test(tests, test_names_are_free);
+        tcase_add_test(tests, test_controllers);
+        tcase_add_loop_test(tests, test_refused, 0, G_N_ELEMENTS(refusals));
+        tcase_add_loop_test(tests, test_leaves, 0, G_N_ELEMENTS(leavings));
+        tcase_add_test(tests, test_leaves_stored);
+        tcase_add_test(tests, test_update);
+        suite_add_tcase(suite, tests);
+        srunner_run_all(runner, CK_NORMAL);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
