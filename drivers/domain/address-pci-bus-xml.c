@@ -25,7 +25,7 @@ static const struct pci_bus models[] = {
           .max_slot = 31 },
         { .model = "pcie-root-port", .accepts = PCI_SLOT_EXPRESS | PCI_SLOT_UPSTREAM },
         { .model = "pcie-switch-upstream-port", .accepts = PCI_SLOT_DOWNSTREAM, .max_slot = 31 },
-        { .model = "pcie-switch-downstream-port", .accepts = PCI_SLOT_EXPRESS },
+        { .model = "pcie-switch-downstream-port", .accepts = PCI_SLOT_EXPRESS | PCI_SLOT_UPSTREAM },
         { .model = "pci-expander-bus", .accepts = PCI_SLOT_PCI_BRIDGE, .max_slot = 31 },
         { .model = "pcie-expander-bus", .accepts = PCI_SLOT_ROOT_PORT | PCI_SLOT_DMI_BRIDGE, .max_slot = 31 },
 };

@@ -186,7 +186,8 @@ static bool place_serial_ports(struct hardware *hardware, struct serial_ports *p
                 HARDWARE_FOREACH (device, hardware, kinds[i]) {
                         if (!is_virtio(device))
                                 continue;
-                        if (ports->controllers->len == 0 && !xml_child(device, "address"))
+                        /* As in libvirt, whatever other controllers there are. */
+                        if (!find_controller(ports, 0) && !xml_child(device, "address"))
                                 add_controller(hardware, ports, 0);
                         if (!claim_given(hardware, ports, device, error))
                                 return false;

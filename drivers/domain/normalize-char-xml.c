@@ -4,23 +4,35 @@
  */
 #include "drivers/domain/kinds-xml.h"
 
-/*
- * Gives the ports of one kind their numbers: those without get the one after the largest of those before
- * them.
- */
-static bool number_ports(struct hardware *hardware, enum domain_device_kind kind, GError **error)
+/* The number after the largest that ports of one kind have. */
+static bool find_next_port(const struct hardware *hardware, enum domain_device_kind kind, unsigned *next,
+                           GError **error)
 {
-        unsigned next = 0;
-
+        *next = 0;
         HARDWARE_FOREACH (node, hardware, kind) {
-                xmlNode *target = hardware_child(node, "target");
-                unsigned port = next;
+                const xmlNode *target = xml_child(node, "target");
+                unsigned port = 0;
 
                 if (!hardware_get_uint(target, "port", 65535, &port, error))
                         return false;
+                if (xml_has_attr(target, "port"))
+                        *next = MAX(*next, port + 1);
+        }
+        return true;
+}
+
+/* Gives the ports of one kind their numbers: those without get the ones after all that are given. */
+static bool number_ports(struct hardware *hardware, enum domain_device_kind kind, GError **error)
+{
+        unsigned next;
+
+        if (!find_next_port(hardware, kind, &next, error))
+                return false;
+        HARDWARE_FOREACH (node, hardware, kind) {
+                xmlNode *target = hardware_child(node, "target");
+
                 if (!xml_has_attr(target, "port"))
-                        xml_set_attr_format(target, "port", "%u", port);
-                next = MAX(next, port + 1);
+                        xml_set_attr_format(target, "port", "%u", next++);
         }
         return true;
 }

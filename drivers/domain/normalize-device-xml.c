@@ -80,6 +80,9 @@ bool normalize_fill_interface(const struct hardware *hardware, xmlNode *interfac
                 return !address || !hardware_is(address, "type", "pci") || format_pci(address, error);
         if (hardware_is(interface, "type", "direct") && source)
                 hardware_default(source, "mode", "vepa");
+        /* The device of the host is half of one. */
+        if (hardware_is(interface, "type", "vdpa"))
+                hardware_default(hardware_child(interface, "model"), "type", "virtio");
         if (hardware->machine->net_model)
                 hardware_default(hardware_child(interface, "model"), "type", hardware->machine->net_model);
         return true;

@@ -54,11 +54,31 @@ static bool is_runtime_path(const char *path)
         return io[-UUID_STRING_LENGTH - 1] == '/' && uuid_parse(&(struct uuid){ 0 }, uuid, NULL);
 }
 
+/*
+ * The path that libvirt makes for a channel, in whatever mode it is written: <guest>.<name> in its directory
+ * for them; with domain-<id>-<guest>/<name>, its later form, is_runtime_path() deals.
+ */
+static bool is_libvirt_channel(const xmlNode *node, const char *path)
+{
+        static const char dir[] = "/qemu/channel/target/";
+        const char *name = hardware_peek_child(node, "target", "name"),
+                   *file = path ? strstr(path, dir) : NULL;
+        g_autofree char *ending = NULL;
+
+        if (!xml_is(node, "channel") || !name || !file)
+                return false;
+        file += strlen(dir);
+        ending = g_strconcat(".", name, NULL);
+        return !strchr(file, '/') && g_str_has_suffix(file, ending) && strlen(file) > strlen(ending);
+}
+
 /* A socket that was made at start, or one that has yet to be chosen. */
 static bool is_generated_socket(const xmlNode *node, const xmlNode *source)
 {
         const char *path = hardware_peek(source, "path");
 
+        if (hardware_is(node, "type", "unix") && is_libvirt_channel(node, path))
+                return true;
         if (!hardware_is(node, "type", "unix") || hardware_is(source, "mode", "connect"))
                 return false;
         return is_runtime_path(path) || (!path && xml_is(node, "channel"));

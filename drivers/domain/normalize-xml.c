@@ -189,8 +189,7 @@ static bool fill_cpu(xmlNode *root, const struct domain_machine *machine, unsign
                 hardware_default(cpu, "check", "partial");
         } else if (strcmp(mode, "host-passthrough") == 0) {
                 hardware_default(cpu, "check", "none");
-                if (g_strcmp0(machine->type, "kvm") == 0)
-                        hardware_default(cpu, "migratable", "on");
+                hardware_default(cpu, "migratable", "on");
         } else {
                 hardware_default(cpu, "check", "none");
         }

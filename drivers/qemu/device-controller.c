@@ -40,7 +40,7 @@ static void set_optional(json_t *device, const char *name, int value)
                 device_set_int(device, name, value);
 }
 
-static void set_root_port(json_t *device, const struct domain_controller *controller)
+static void set_port(json_t *device, const struct domain_controller *controller)
 {
         set_optional(device, "port", controller->port);
         set_optional(device, "chassis", controller->chassis);
@@ -51,12 +51,6 @@ static void set_pci_bridge(json_t *device, const struct domain_controller *contr
 {
         set_optional(device, "chassis_nr", controller->chassis_nr);
         device_set_switch(device, "shpc", controller->hotplug);
-}
-
-static void set_switch_downstream(json_t *device, const struct domain_controller *controller)
-{
-        set_optional(device, "port", controller->port);
-        set_optional(device, "chassis", controller->chassis);
 }
 
 static void set_expander(json_t *device, const struct domain_controller *controller)
@@ -70,12 +64,12 @@ static const struct {
         const char *driver; /* where <model name=> does not say */
         void (*set)(json_t *device, const struct domain_controller *controller);
 } pci_models[] = {
-        { "pcie-root-port", "pcie-root-port", set_root_port },
+        { "pcie-root-port", "pcie-root-port", set_port },
         { "pci-bridge", "pci-bridge", set_pci_bridge },
         { "dmi-to-pci-bridge", "i82801b11-bridge", NULL },
         { "pcie-to-pci-bridge", "pcie-pci-bridge", NULL },
         { "pcie-switch-upstream-port", "x3130-upstream", NULL },
-        { "pcie-switch-downstream-port", "xio3130-downstream", set_switch_downstream },
+        { "pcie-switch-downstream-port", "xio3130-downstream", set_port },
         { "pci-expander-bus", "pxb", set_expander },
         { "pcie-expander-bus", "pxb-pcie", set_expander },
 };

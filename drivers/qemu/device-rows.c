@@ -112,16 +112,16 @@ struct turn {
 };
 
 /*
- * Controllers by type, then those of ccid, which sit on hubs, behind these. A controller sits on one of a lower
- * index, if on any of its kind.
+ * Controllers by type, then those of ccid, which sit on hubs, behind these. A controller sits on one of a
+ * lower index, if on any of its kind.
  */
 static unsigned turn_of(unsigned row, const void *data)
 {
         static const uint8_t order[DOMAIN_CONTROLLER_LAST] = {
-                [DOMAIN_CONTROLLER_PCI] = 0,  [DOMAIN_CONTROLLER_USB] = 1,
-                [DOMAIN_CONTROLLER_SCSI] = 2, [DOMAIN_CONTROLLER_SATA] = 3,
-                [DOMAIN_CONTROLLER_IDE] = 4,  [DOMAIN_CONTROLLER_VIRTIO_SERIAL] = 5,
-                [DOMAIN_CONTROLLER_FDC] = 6,  [DOMAIN_CONTROLLER_ISA] = 7,
+                [DOMAIN_CONTROLLER_PCI] = 0,    [DOMAIN_CONTROLLER_USB] = 1,
+                [DOMAIN_CONTROLLER_SCSI] = 2,   [DOMAIN_CONTROLLER_SATA] = 3,
+                [DOMAIN_CONTROLLER_IDE] = 4,    [DOMAIN_CONTROLLER_VIRTIO_SERIAL] = 5,
+                [DOMAIN_CONTROLLER_FDC] = 6,    [DOMAIN_CONTROLLER_ISA] = 7,
                 [DOMAIN_CONTROLLER_XENBUS] = 8,
         };
         const struct domain_controller *controller = data;
@@ -149,6 +149,49 @@ static int compare_turns(const void *a, const void *b)
         return left->master_port - right->master_port;
 }
 
+static bool is_bus(const struct turn *turn)
+{
+        return turn->row->kind == DOMAIN_DEVICE_CONTROLLER &&
+               ((const struct domain_controller *)turn->device)->type == DOMAIN_CONTROLLER_PCI;
+}
+
+/* Is there one among the n turns that makes the bus which this one is plugged into? */
+static bool waits_for(const struct turn *turn, const struct turn *turns, unsigned n)
+{
+        const struct domain_address *address =
+                &((const struct domain_controller *)turn->device)->info.address;
+
+        for (unsigned i = 0; address->type == DOMAIN_ADDRESS_PCI && i < n; i++) {
+                const struct domain_controller *other = turns[i].device;
+
+                if (&turns[i] != turn && other->index == address->pci.bus)
+                        return true;
+        }
+        return false;
+}
+
+/*
+ * Buses mostly sit on those of a lower index; where one does not, it comes behind what it sits on. Those in a
+ * ring stay as they are: QEMU says so.
+ */
+static void order_buses(struct turn *turns, unsigned n)
+{
+        for (; n > 0 && is_bus(turns); turns++, n--) {
+                unsigned buses = 1, next = 0;
+
+                while (buses < n && is_bus(&turns[buses]))
+                        buses++;
+                while (next < buses && waits_for(&turns[next], turns, buses))
+                        next++;
+                if (next > 0 && next < buses) {
+                        struct turn first = turns[next];
+
+                        memmove(&turns[1], turns, next * sizeof(*turns));
+                        turns[0] = first;
+                }
+        }
+}
+
 static GArray *list_turns(const struct domain_devices *devices)
 {
         GArray *turns = g_array_new(FALSE, FALSE, sizeof(struct turn));
@@ -164,6 +207,12 @@ static GArray *list_turns(const struct domain_devices *devices)
                 }
         }
         g_array_sort(turns, compare_turns);
+        for (unsigned i = 0; i < turns->len; i++) {
+                if (is_bus(&g_array_index(turns, struct turn, i))) {
+                        order_buses(&g_array_index(turns, struct turn, i), turns->len - i);
+                        break;
+                }
+        }
         return turns;
 }
 
@@ -250,8 +299,8 @@ bool device_describe_removal(struct device_list *list, const struct domain_def *
                              const struct qemu_caps *caps, enum domain_device_kind kind, const void *device,
                              GError **error)
 {
-        g_autoptr(GHashTable) resources = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
-                                                                (GDestroyNotify)device_resources_free);
+        g_autoptr(GHashTable) resources =
+                g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)device_resources_free);
         const struct device_row *row = device_row_get(kind);
         const struct domain_device_info *info = domain_device_get_info(kind, device);
         const struct device_context context = {

@@ -164,6 +164,43 @@ START_TEST(test_memory)
 }
 END_TEST
 
+/* ---- buses ---- */
+
+/* Each bus is there before what is plugged into it, whatever its number. */
+START_TEST(test_buses)
+{
+        static const char text[] =
+                "<domain type='qemu'><name>x</name><memory unit='MiB'>64</memory>"
+                "<os><type machine='q35'>hvm</type></os><devices>"
+                "<controller type='pci' index='1' model='pcie-root-port'/>"
+                "<controller type='pci' index='2' model='pcie-to-pci-bridge'>"
+                "<address type='pci' bus='0x05'/></controller>"
+                "<controller type='pci' index='3' model='pcie-switch-upstream-port'>"
+                "<address type='pci' bus='0x01'/></controller>"
+                "<controller type='pci' index='5' model='pcie-switch-downstream-port'><target hotplug='off'/>"
+                "<address type='pci' bus='0x03'/></controller></devices></domain>";
+        static const char *const order[] = { "\"id\":\"pci.1\"", "\"id\":\"pci.3\"",
+                                             "\"id\":\"pci.5\",\"port\":0,\"chassis\":5,\"hotplug\":false",
+                                             "\"id\":\"pci.2\"", "\"id\":\"usb\"" };
+        CLEANUP(domain_def_unref) struct domain_def *def = NULL;
+        CLEANUP(qemu_command_free) struct qemu_command *command = NULL;
+        g_autoptr(GHashTable) resources = NULL;
+        g_autofree char *line = NULL;
+        const char *at;
+
+        if (!fixture_has_qemu())
+                return;
+        def = fixture_parse(text);
+        resources = fixture_prepare(def);
+        command = fixture_build(def, resources, 5, NULL);
+        at = line = qemu_command_format(command);
+        for (unsigned i = 0; i < G_N_ELEMENTS(order); i++) {
+                at = strstr(at, order[i]);
+                ck_assert_msg(at != NULL, "%s is not in its place: %s", order[i], line);
+        }
+}
+END_TEST
+
 /* ---- refusals ---- */
 
 struct refusal {
@@ -263,6 +300,7 @@ int main(void)
         tcase_set_timeout(tcase, 60);
         tcase_add_test(tcase, test_command_line);
         tcase_add_test(tcase, test_host_devices);
+        tcase_add_test(tcase, test_buses);
         tcase_add_loop_test(tcase, test_memory, 0, G_N_ELEMENTS(memories));
         tcase_add_loop_test(tcase, test_refusal, 0, G_N_ELEMENTS(refusals));
         tcase_add_test(tcase, test_missing_device);
