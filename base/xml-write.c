@@ -14,6 +14,20 @@
 
 #define BLANKS " \t\r\n"
 
+/* How values are quoted and what in them is a reference, as libvirt does. */
+struct style {
+        char quote;
+        const char *in_attribute; /* attribute values lose their line breaks and tabs unless they are
+                                     references */
+        const char *in_text;
+};
+
+static const struct style own_style = { '\'', "<>&'\"\r\n\t", "<>&'\"\r" };
+/* What belongs to others (in <metadata>) it has libxml2 write. */
+static const struct style foreign_style = { '"', "<>&\"\r\n\t", "<>&\r" };
+
+#define OWN_NAMESPACES "http://libvirt.org/schemas/"
+
 enum content {
         CONTENT_NONE,
         CONTENT_TEXT,
@@ -43,11 +57,8 @@ static const char *reference_for(char c)
         }
 }
 
-/* Attribute values lose their line breaks and tabs to normalization unless they are references. */
-static void append_escaped(GString *out, const char *text, bool attribute)
+static void append_escaped(GString *out, const char *text, const char *special)
 {
-        const char *special = attribute ? "<>&'\"\r\n\t" : "<>&'\"\r";
-
         for (;;) {
                 size_t plain = strcspn(text, special);
 
@@ -76,30 +87,36 @@ static void append_name(GString *out, const xmlNs *ns, const xmlChar *name)
         g_string_append(out, (const char *)name);
 }
 
-static void append_declaration(GString *out, const xmlNs *ns)
+static void append_quoted(GString *out, const char *text, const struct style *style)
+{
+        g_string_append_c(out, style->quote);
+        append_escaped(out, text, style->in_attribute);
+        g_string_append_c(out, style->quote);
+}
+
+static void append_declaration(GString *out, const xmlNs *ns, const struct style *style)
 {
         g_string_append(out, " xmlns");
         if (ns->prefix) {
                 g_string_append_c(out, ':');
                 g_string_append(out, (const char *)ns->prefix);
         }
-        g_string_append(out, "='");
-        if (ns->href)
-                append_escaped(out, (const char *)ns->href, true);
-        g_string_append_c(out, '\'');
+        g_string_append_c(out, '=');
+        append_quoted(out, ns->href ? (const char *)ns->href : "", style);
 }
 
-static void append_attributes(GString *out, const xmlNode *node)
+static void append_attributes(GString *out, const xmlNode *node, const struct style *style)
 {
         for (const xmlAttr *attr = node->properties; attr; attr = attr->next) {
                 g_string_append_c(out, ' ');
                 append_name(out, attr->ns, attr->name);
-                g_string_append(out, "='");
+                g_string_append_c(out, '=');
+                g_string_append_c(out, style->quote);
                 for (const xmlNode *text = attr->children; text; text = text->next) {
                         if (text->type == XML_TEXT_NODE)
-                                append_escaped(out, (const char *)text->content, true);
+                                append_escaped(out, (const char *)text->content, style->in_attribute);
                 }
-                g_string_append_c(out, '\'');
+                g_string_append_c(out, style->quote);
         }
 }
 
@@ -120,31 +137,31 @@ static bool uses_namespace(const xmlNode *node, const xmlNs *ns)
 }
 
 /* What the text of a part needs and the elements around it declare. */
-static void append_outer_declarations(GString *out, const xmlNode *node)
+static void append_outer_declarations(GString *out, const xmlNode *node, const struct style *style)
 {
         for (const xmlNode *outer = node->parent; outer && outer->type == XML_ELEMENT_NODE;
              outer = outer->parent) {
                 for (const xmlNs *ns = outer->nsDef; ns; ns = ns->next) {
                         if (uses_namespace(node, ns))
-                                append_declaration(out, ns);
+                                append_declaration(out, ns, style);
                 }
         }
 }
 
 /* libvirt's elements declare the namespaces of their extensions last, foreign elements declare theirs first.
  */
-static void append_start_tag(GString *out, const xmlNode *node, bool top)
+static void append_start_tag(GString *out, const xmlNode *node, bool top, const struct style *style)
 {
         g_string_append_c(out, '<');
         append_name(out, node->ns, node->name);
         if (!node->ns)
-                append_attributes(out, node);
+                append_attributes(out, node, style);
         for (const xmlNs *ns = node->nsDef; ns; ns = ns->next)
-                append_declaration(out, ns);
+                append_declaration(out, ns, style);
         if (top)
-                append_outer_declarations(out, node);
+                append_outer_declarations(out, node, style);
         if (node->ns)
-                append_attributes(out, node);
+                append_attributes(out, node, style);
 }
 
 static bool is_text(const xmlNode *node)
@@ -198,21 +215,31 @@ static void append_end_tag(GString *out, const xmlNode *node)
         g_string_append_c(out, '>');
 }
 
-static void write_element(GString *out, const xmlNode *node, int indent, bool top)
+/* An element in a namespace that is not of libvirt's formats is others', and so is what is in it. */
+static const struct style *style_of(const xmlNode *node, const struct style *outer)
 {
+        const char *uri = node->ns ? (const char *)node->ns->href : NULL;
+
+        return uri && !g_str_has_prefix(uri, OWN_NAMESPACES) ? &foreign_style : outer;
+}
+
+/* outer: the style of what it is in; top: it is the one that was asked for. */
+static void write_element(GString *out, const xmlNode *node, int indent, const struct style *outer, bool top)
+{
+        const struct style *style = style_of(node, outer);
         enum content content = classify(node);
         int below = indent == INLINE || content != CONTENT_ELEMENTS ? INLINE : indent + INDENT_STEP;
 
         append_indent(out, indent);
-        append_start_tag(out, node, top);
+        append_start_tag(out, node, top, style);
         g_string_append(out, content == CONTENT_NONE ? "/>" : below == INLINE ? ">" : ">\n");
         for (const xmlNode *child = node->children; child; child = child->next) {
                 if (child->type == XML_ELEMENT_NODE)
-                        write_element(out, child, below, false);
+                        write_element(out, child, below, style, false);
                 else if (child->type == XML_COMMENT_NODE)
                         write_comment(out, child, below);
                 else if (is_text(child) && (content == CONTENT_TEXT || content == CONTENT_MIXED))
-                        append_escaped(out, (const char *)child->content, false);
+                        append_escaped(out, (const char *)child->content, style->in_text);
         }
         if (below != INLINE)
                 append_indent(out, indent);
@@ -222,15 +249,25 @@ static void write_element(GString *out, const xmlNode *node, int indent, bool to
                 g_string_append_c(out, '\n');
 }
 
-char *xml_write(const xmlDoc *doc, const xmlNode *node)
+static char *write_styled(const xmlNode *node, const struct style *style)
 {
         GString *out = g_string_sized_new(SIZE_GUESS);
         size_t length;
 
-        write_element(out, node ? node : xml_root(doc), 0, true);
+        write_element(out, node, 0, style, true);
         length = out->len;
         /* Definitions are kept for long: give back what the guess was too much. */
         return g_realloc(g_string_free(out, FALSE), length + 1);
+}
+
+char *xml_write(const xmlDoc *doc, const xmlNode *node)
+{
+        return write_styled(node ? node : xml_root(doc), &own_style);
+}
+
+char *xml_write_foreign(const xmlNode *node)
+{
+        return write_styled(node, &foreign_style);
 }
 
 char *xml_escape(const char *text)
@@ -238,6 +275,6 @@ char *xml_escape(const char *text)
         g_autofree char *clean = xml_clean(text);
         GString *out = g_string_sized_new(strlen(clean) + 16);
 
-        append_escaped(out, clean, true);
+        append_escaped(out, clean, own_style.in_attribute);
         return g_string_free(out, FALSE);
 }

@@ -121,12 +121,14 @@ void xml_keep_elements(xmlNode *parent);
 void xml_order_children(xmlNode *parent, const char *const names[]);
 
 /*
- * Canonical text: no declaration, two-space indent, attributes in single quotes, '<a/>' for empty elements, a
- * trailing newline, text content kept: what libvirt writes. An element that has both text and elements is
- * written as it is, on one line. node NULL: the root. What is written parses to the same document and is
- * written the same again.
+ * Canonical text: no declaration, two-space indent, attributes in single quotes (in double ones, and quotes
+ * in text as they are, in elements of foreign namespaces), '<a/>' for empty elements, a trailing newline,
+ * text content kept: what libvirt writes. An element that has both text and elements is written as it is, on
+ * one line. node NULL: the root. What is written parses to the same document and is written the same again.
  */
 char *xml_write(const xmlDoc *doc, const xmlNode *node);
+/* The same of an element that is others', as those in foreign namespaces are written, whatever its own. */
+char *xml_write_foreign(const xmlNode *node);
 
 /*
  * A copy of text (NULL counts as "") that XML can carry: invalid UTF-8 and non-characters become U+FFFD,

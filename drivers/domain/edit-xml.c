@@ -292,6 +292,6 @@ char *domain_def_get_metadata(const struct domain_def *def, const char *uri, GEr
                 move_to_namespace(found, NULL, uri);
                 drop_declaration(found, uri);
         }
-        text = xml_write(own, found);
+        text = xml_write_foreign(found);
         return g_strchomp(text);
 }

@@ -233,15 +233,16 @@ START_TEST(test_metadata)
         g_autofree char *first = NULL, *second = NULL;
 
         one = with_metadata(def, "<app a='1'><v n='1'>t &amp; u</v></app>", "k", "urn:y");
-        expect(one, "  <metadata>\n    <k:app xmlns:k='urn:y' a='1'>\n      <k:v n='1'>t &amp; u</k:v>\n    "
-                    "</k:app>\n"
-                    "  </metadata>\n");
+        expect(one,
+               "  <metadata>\n    <k:app xmlns:k=\"urn:y\" a=\"1\">\n      <k:v n=\"1\">t &amp; u</k:v>\n    "
+               "</k:app>\n"
+               "  </metadata>\n");
         two = with_metadata(one, "<other/>", "k", "urn:z");
         first = domain_def_get_metadata(two, "urn:y", NULL);
-        ck_assert_str_eq(first, "<app a='1'>\n  <v n='1'>t &amp; u</v>\n</app>");
+        ck_assert_str_eq(first, "<app a=\"1\">\n  <v n=\"1\">t &amp; u</v>\n</app>");
         three = with_metadata(two, "<app2/>", "kk", "urn:y");
-        expect(three, "<kk:app2 xmlns:kk='urn:y'/>");
-        expect(three, "<k:other xmlns:k='urn:z'/>");
+        expect(three, "<kk:app2 xmlns:kk=\"urn:y\"/>");
+        expect(three, "<k:other xmlns:k=\"urn:z\"/>");
         expect_no(three, "k:app ");
         second = domain_def_get_metadata(three, "urn:y", NULL);
         ck_assert_str_eq(second, "<app2/>");
@@ -257,10 +258,10 @@ START_TEST(test_foreign_metadata)
         g_autofree char *got = NULL;
 
         one = with_metadata(def, "<a xmlns:o='urn:o'><o:b x='1'/><c o:y='2'/></a>", "k", "urn:y");
-        expect(one, "<o:b x='1'/>");
-        expect(one, "<k:c o:y='2'/>");
+        expect(one, "<o:b x=\"1\"/>");
+        expect(one, "<k:c o:y=\"2\"/>");
         got = domain_def_get_metadata(one, "urn:y", NULL);
-        ck_assert_str_eq(got, "<a xmlns:o='urn:o'>\n  <o:b x='1'/>\n  <c o:y='2'/>\n</a>");
+        ck_assert_str_eq(got, "<a xmlns:o=\"urn:o\">\n  <o:b x=\"1\"/>\n  <c o:y=\"2\"/>\n</a>");
 }
 END_TEST
 

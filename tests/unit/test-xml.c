@@ -85,23 +85,23 @@ END_TEST
 
 START_TEST(test_namespaces)
 {
-        assert_canonical(
-                "<domain xmlns:qemu='urn:q' type='kvm'><metadata><app:x a='1' xmlns:app='urn:a' app:b='2'>"
-                "<app:y/></app:x><z xmlns='urn:z'><y xmlns=''/></z></metadata>"
-                "<qemu:commandline><qemu:arg value='-x'/></qemu:commandline></domain>",
-                "<domain type='kvm' xmlns:qemu='urn:q'>\n"
-                "  <metadata>\n"
-                "    <app:x xmlns:app='urn:a' a='1' app:b='2'>\n"
-                "      <app:y/>\n"
-                "    </app:x>\n"
-                "    <z xmlns='urn:z'>\n"
-                "      <y xmlns=''/>\n"
-                "    </z>\n"
-                "  </metadata>\n"
-                "  <qemu:commandline>\n"
-                "    <qemu:arg value='-x'/>\n"
-                "  </qemu:commandline>\n"
-                "</domain>\n");
+        assert_canonical("<domain xmlns:qemu='http://libvirt.org/schemas/q' type='kvm'><metadata><app:x "
+                         "a='1' xmlns:app='urn:a' app:b='2'>"
+                         "<app:y/></app:x><z xmlns='urn:z'><y xmlns=''/></z></metadata>"
+                         "<qemu:commandline><qemu:arg value='-x'/></qemu:commandline></domain>",
+                         "<domain type='kvm' xmlns:qemu='http://libvirt.org/schemas/q'>\n"
+                         "  <metadata>\n"
+                         "    <app:x xmlns:app=\"urn:a\" a=\"1\" app:b=\"2\">\n"
+                         "      <app:y/>\n"
+                         "    </app:x>\n"
+                         "    <z xmlns=\"urn:z\">\n"
+                         "      <y xmlns=\"\"/>\n"
+                         "    </z>\n"
+                         "  </metadata>\n"
+                         "  <qemu:commandline>\n"
+                         "    <qemu:arg value='-x'/>\n"
+                         "  </qemu:commandline>\n"
+                         "</domain>\n");
 }
 END_TEST
 
@@ -112,8 +112,8 @@ START_TEST(test_write_part)
         g_autofree char *part = xml_write(doc, a), *inner = xml_write(doc, xml_first_element(a));
         g_autoptr(xmlDoc) again = parse(part);
 
-        ck_assert_str_eq(part, "<a xmlns:q='urn:q'>\n  <q:b x='1'>\n    <c/>\n  </q:b>\n</a>\n");
-        ck_assert_str_eq(inner, "<q:b xmlns:q='urn:q' x='1'>\n  <c/>\n</q:b>\n");
+        ck_assert_str_eq(part, "<a xmlns:q='urn:q'>\n  <q:b x=\"1\">\n    <c/>\n  </q:b>\n</a>\n");
+        ck_assert_str_eq(inner, "<q:b xmlns:q=\"urn:q\" x=\"1\">\n  <c/>\n</q:b>\n");
         ck_assert_ptr_nonnull(xml_child_ns(xml_root(again), "urn:q", "b"));
 }
 END_TEST
@@ -347,8 +347,8 @@ START_TEST(test_copies)
         xml_replace(xml_child(xml_root(doc), "a"), xml_root(device));
         g_clear_pointer(&device, xmlFreeDoc);
         text = xml_write(doc, NULL);
-        ck_assert_str_eq(text, "<d>\n  <c xmlns:x='urn:x'>\n    <x:y v='1'/>\n  </c>\n  <b/>\n"
-                               "  <x:y xmlns:x='urn:x' v='1'/>\n</d>\n");
+        ck_assert_str_eq(text, "<d>\n  <c xmlns:x='urn:x'>\n    <x:y v=\"1\"/>\n  </c>\n  <b/>\n"
+                               "  <x:y xmlns:x=\"urn:x\" v=\"1\"/>\n</d>\n");
         before = xml_write(copy, NULL);
         ck_assert_str_eq(before, "<d>\n  <a/>\n  <b/>\n</d>\n");
 }
@@ -376,6 +376,26 @@ START_TEST(test_order)
 }
 END_TEST
 
+START_TEST(test_foreign)
+{
+        static const char text[] = "<d t='&quot;'>\n"
+                                   "  <m>\n"
+                                   "    <a:x xmlns:a=\"urn:a\" q=\"it's &quot;x&quot; &lt;&amp;&#10;\">\n"
+                                   "      <plain v=\"2\">say \"hi\", it's &amp; &lt; &gt;</plain>\n"
+                                   "    </a:x>\n"
+                                   "    <q:arg xmlns:q='http://libvirt.org/schemas/x' v='1'/>\n"
+                                   "  </m>\n"
+                                   "  <n>it&apos;s &quot;x&quot;</n>\n"
+                                   "</d>\n";
+        g_autoptr(xmlDoc) doc = parse(text);
+        g_autofree char *written = xml_write(doc, NULL),
+                        *foreign = xml_write_foreign(xml_child(xml_root(doc), "n"));
+
+        ck_assert_str_eq(written, text);
+        ck_assert_str_eq(foreign, "<n>it's \"x\"</n>\n");
+}
+END_TEST
+
 CHECK_MAIN("xml", test_layout, test_empty_and_blank, test_escapes, test_mixed, test_namespaces,
            test_write_part, test_navigation, test_absent, test_typed, test_typed_refused, test_error_text,
-           test_many_lines, test_edit, test_edit_hostile_text, test_copies, test_order)
+           test_many_lines, test_edit, test_edit_hostile_text, test_copies, test_order, test_foreign)
