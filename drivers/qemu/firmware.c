@@ -279,6 +279,40 @@ const struct firmware *firmware_list_find(const struct firmware_list *list, cons
         return NULL;
 }
 
+/* The loader's path with the last `code` in its name replaced by `vars`, behind which `left_out` does not
+ * stand. */
+static char *rename_code(const char *loader, const char *code, const char *vars, const char *left_out)
+{
+        const char *name = strrchr(loader, '/'), *found = g_strrstr(name ? name : loader, code);
+        const char *rest = found ? found + strlen(code) : NULL;
+
+        if (!found)
+                return NULL;
+        if (g_str_has_prefix(rest, left_out))
+                rest += strlen(left_out);
+        return g_strdup_printf("%.*s%s%s", (int)(found - loader), loader, vars, rest);
+}
+
+char *firmware_find_template(const char *loader)
+{
+        static const char *const names[][3] = {
+                { "CODE", "VARS", "" },
+                { "code", "vars", "" },
+                { "CODE", "VARS", ".secboot" },
+                { "x86_64-code", "i386-vars", "" },
+                { "x86_64-secure-code", "i386-vars", "" },
+                { "aarch64-code", "arm-vars", "" },
+        };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+                g_autofree char *path = rename_code(loader, names[i][0], names[i][1], names[i][2]);
+
+                if (path && g_file_test(path, G_FILE_TEST_IS_REGULAR))
+                        return g_steal_pointer(&path);
+        }
+        return NULL;
+}
+
 GPtrArray *firmware_list_filter(const struct firmware_list *list, const char *arch, const char *machine)
 {
         GPtrArray *found = g_ptr_array_new();

@@ -72,6 +72,13 @@ const struct firmware *firmware_list_choose(const struct firmware_list *list,
 /* The first that has this loader, whatever it is for; NULL: none. For the template of its variables. */
 const struct firmware *firmware_list_find(const struct firmware_list *list, const char *loader);
 
+/*
+ * The variables that stand beside a loader which no descriptor names: OVMF_CODE.fd has OVMF_VARS.fd,
+ * edk2-x86_64-code.fd edk2-x86_64-vars.fd, X_CODE.secboot.fd X_VARS.secboot.fd or X_VARS.fd. Owned; NULL:
+ * there are none.
+ */
+char *firmware_find_template(const char *loader);
+
 /* All of them that are for the architecture and machine. Borrowed elements; free the array. */
 GPtrArray *firmware_list_filter(const struct firmware_list *list, const char *arch, const char *machine);
 

@@ -12,12 +12,17 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What the guest's firmware comes down to. Strings are borrowed. */
+/* What the guest's firmware comes down to. */
 struct boot {
-        const char *loader;
-        const char *template; /* of the variables; NULL: none known */
+        const char *loader; /* borrowed */
+        char *template;     /* owned; of the variables; NULL: none known */
         bool wants_store;
 };
+
+static void boot_clear(struct boot *boot)
+{
+        g_free(boot->template);
+}
 
 static bool is_flash(const struct domain_os *os)
 {
@@ -67,20 +72,39 @@ static bool use(struct resources *resources, const struct firmware *firmware, st
                                firmware->requires_smm && firmware->secure_boot);
         boot->loader = firmware->loader;
         boot->wants_store = firmware->device == FIRMWARE_FLASH;
-        boot->template = firmware->nvram_template;
+        boot->template = g_strdup(firmware->nvram_template);
         return true;
 }
 
-/* A loader that is given brings a store where its package says so, or the definition does. */
-static void complete(const struct resources *resources, const struct firmware_list *list, struct boot *boot)
+static bool keeps_no_variables(const struct domain_os *os, const struct firmware *known)
+{
+        return !is_flash(os) || os->loader.readonly == DOMAIN_SWITCH_OFF ||
+               os->loader.stateless == DOMAIN_SWITCH_ON || (known && known->device != FIRMWARE_FLASH);
+}
+
+/*
+ * A loader that is given brings a store where its package says so, where one stands beside it, or the
+ * definition does. Flash that is only read is no use without: the guest would forget how it boots.
+ */
+static bool complete(const struct resources *resources, const struct firmware_list *list, struct boot *boot,
+                     GError **error)
 {
         const struct domain_os *os = &resources->def->os;
         const struct firmware *known = firmware_list_find(list, os->loader.path);
 
         boot->loader = os->loader.path;
-        boot->template = known ? known->nvram_template : NULL;
-        boot->wants_store = is_flash(os) && os->loader.stateless != DOMAIN_SWITCH_ON &&
-                            os->loader.readonly == DOMAIN_SWITCH_ON && (os->has_nvram || boot->template);
+        if (keeps_no_variables(os, known))
+                return true;
+        boot->wants_store = true;
+        boot->template = known ? g_strdup(known->nvram_template) : firmware_find_template(boot->loader);
+        if (boot->template || os->nvram.path || os->nvram.template)
+                return true;
+        return error_set(
+                error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                "no variable store is known for the loader '%s': name one in <nvram>, or its template in "
+                "<nvram template=>; stateless='yes' at the loader does without, readonly='no' keeps the "
+                "variables in the loader's file",
+                boot->loader);
 }
 
 static bool prepare_store(struct resources *resources, const struct boot *boot, GError **error)
@@ -111,7 +135,7 @@ static bool prepare_firmware(struct resources *resources, GError **error)
         CLEANUP(firmware_list_free) struct firmware_list *list = NULL;
         bool automatic = os->firmware && !(os->has_loader && os->loader.path);
         const struct firmware *firmware;
-        struct boot boot = { 0 };
+        __attribute__((cleanup(boot_clear))) struct boot boot = { 0 };
 
         if (!automatic && !(os->has_loader && os->loader.path))
                 return true;
@@ -120,8 +144,8 @@ static bool prepare_firmware(struct resources *resources, GError **error)
                 firmware = choose(resources, list, error);
                 if (!firmware || !use(resources, firmware, &boot, error))
                         return false;
-        } else {
-                complete(resources, list, &boot);
+        } else if (!complete(resources, list, &boot, error)) {
+                return false;
         }
         resources_add_check(resources, boot.loader, false, "firmware '%s'", boot.loader);
         return !boot.wants_store || prepare_store(resources, &boot, error);

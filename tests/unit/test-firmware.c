@@ -209,4 +209,30 @@ START_TEST(nothing_installed)
 }
 END_TEST
 
-CHECK_MAIN_FIXTURE("firmware", setup, teardown, choice, facts, refusal, layers, broken, nothing_installed)
+static void expect_template(const char *loader, const char *expected)
+{
+        g_autofree char *path = g_strconcat(root, loader, NULL), *found = firmware_find_template(path);
+        g_autofree char *whole = expected ? g_strconcat(root, expected, NULL) : NULL;
+
+        ck_assert_pstr_eq(found, whole);
+}
+
+START_TEST(beside)
+{
+        put("/fw/OVMF_CODE.fd", "x");
+        put("/fw/OVMF_VARS.fd", "x");
+        put("/fw/OVMF_VARS_4M.ms.fd", "x");
+        put("/fw/edk2-i386-vars.fd", "x");
+        put("/CODE/alone.fd", "x");
+        expect_template("/fw/OVMF_CODE.fd", "/fw/OVMF_VARS.fd");
+        expect_template("/fw/OVMF_CODE_4M.ms.fd", "/fw/OVMF_VARS_4M.ms.fd");
+        expect_template("/fw/OVMF_CODE.secboot.fd", "/fw/OVMF_VARS.fd");
+        expect_template("/fw/edk2-x86_64-code.fd", "/fw/edk2-i386-vars.fd");
+        expect_template("/fw/OVMF_CODE_4M.fd", NULL);
+        expect_template("/fw/OVMF.fd", NULL);
+        expect_template("/CODE/alone.fd", NULL);
+}
+END_TEST
+
+CHECK_MAIN_FIXTURE("firmware", setup, teardown, choice, facts, refusal, layers, broken, nothing_installed,
+                   beside)
