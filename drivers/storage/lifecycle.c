@@ -9,6 +9,9 @@
 #include "base/store.h"
 #include "drivers/storage/model.h"
 
+/* How long after a change of the content it is announced. */
+#define NEWS_DELAY_MS 300
+
 /* ---- in the lane: context, requirements ---- */
 
 void storage_pool_get_context(struct storage_pool *pool, struct lane *lane, struct job *job,
@@ -84,6 +87,30 @@ static struct managed_event *refresh_event_new(void)
         return event;
 }
 
+void storage_pool_forget_news(struct storage_pool *pool)
+{
+        if (pool->news_timer)
+                lane_timer_free(g_steal_pointer(&pool->news_timer));
+}
+
+static void announce_news(void *data)
+{
+        struct storage_pool *pool = data;
+
+        storage_pool_forget_news(pool);
+        managed_emit(&pool->base, refresh_event_new());
+}
+
+/*
+ * Who hears that the content has changed reads all of it, so it is told once for many changes, and late: not
+ * in the midst of them, nor of a pool that is on its way to be stopped.
+ */
+static void announce_later(struct storage_pool *pool)
+{
+        if (!pool->news_timer)
+                pool->news_timer = lane_timer_new(pool->base.lane, NEWS_DELAY_MS, announce_news, pool);
+}
+
 void storage_pool_publish(struct storage_pool *pool, struct storage_pool_state *state,
                           struct managed_event *event)
 {
@@ -91,8 +118,10 @@ void storage_pool_publish(struct storage_pool *pool, struct storage_pool_state *
 
         if ((before ? before->active : NULL) != state->base.active)
                 save_status(pool, state->base.active);
-        if (!event && before && storage_pool_get_current(pool)->volumes != state->volumes)
-                event = refresh_event_new();
+        if (!state->base.active || (event && event->id == STORAGE_POOL_EVENT_REFRESH))
+                storage_pool_forget_news(pool);
+        else if (!event && before && storage_pool_get_current(pool)->volumes != state->volumes)
+                announce_later(pool);
         managed_publish(&pool->base, &state->base, event);
 }
 

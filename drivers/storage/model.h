@@ -107,6 +107,8 @@ void storage_volume_hold_to_read(struct storage_pool *pool, const char *name);
 void storage_volume_release(struct storage_pool *pool, const char *name);
 /* Lane: ends what watches an active pool: the timer and what it was to do. */
 void storage_pool_forget_changes(struct storage_pool *pool);
+/* Lane: gives up announcing that the content has changed. */
+void storage_pool_forget_news(struct storage_pool *pool);
 
 /* ---- long work: begin in the pool's lane, work in a job's, end in the pool's; loop in between ---- */
 

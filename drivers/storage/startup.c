@@ -205,6 +205,7 @@ static bool quiesce_work(struct managed *object, void *data, GError **error)
         struct backend_context context;
 
         storage_pool_forget_changes(pool);
+        storage_pool_forget_news(pool);
         if (!object->current || !pool->live)
                 return true;
         def = storage_pool_get_def(pool);

@@ -44,8 +44,8 @@ enum storage_pool_event_type {
 };
 
 /*
- * The id (managed_event.id) of the refresh event: the pool was looked at, or what is in it has changed. Life
- * cycle events have MANAGED_EVENT_LIFECYCLE.
+ * The id (managed_event.id) of the refresh event: the pool was looked at, or what is in it has changed a
+ * moment ago (once for many changes). Life cycle events have MANAGED_EVENT_LIFECYCLE.
  */
 #define STORAGE_POOL_EVENT_REFRESH 1
 
@@ -67,11 +67,12 @@ struct storage_pool {
         GHashTable *busy; /* owned; names of volumes that jobs work on or make -> how many read it, or one
                              writes it */
         unsigned jobs;    /* jobs that work on this pool */
-        struct lane_timer *timer; /* owned; a look at changes to come */
-        GHashTable *changed;      /* owned; names of volumes to look at then */
-        bool all_changed;         /* or all of them */
-        GHashTable *left_out;     /* owned; name of a file that cannot be read -> struct left_out */
-        unsigned scans;           /* that were begun */
+        struct lane_timer *timer;      /* owned; a look at changes to come */
+        GHashTable *changed;           /* owned; names of volumes to look at then */
+        bool all_changed;              /* or all of them */
+        struct lane_timer *news_timer; /* owned; a change of the content to be announced */
+        GHashTable *left_out;          /* owned; name of a file that cannot be read -> struct left_out */
+        unsigned scans;                /* that were begun */
         /* loop */
         unsigned late_reads; /* of sizes, that nobody waits for any more; see volume-info.c */
 };

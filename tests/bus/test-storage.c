@@ -385,6 +385,46 @@ START_TEST(test_refresh_is_announced)
 }
 END_TEST
 
+static unsigned count_refreshes(const char *pool)
+{
+        return client_count_signals(client, pool, POOL_INTERFACE, "Refresh");
+}
+
+/*
+ * Whoever hears of it reads the whole pool: it is told once, when the changes are over, and only if it is
+ * still there and was not looked at meanwhile.
+ */
+START_TEST(test_changes_are_announced_late_and_once)
+{
+        g_autofree char *clock_folder = harness_path(harness, "clock");
+        g_autofree char *busy = pool_start_dir(client, "busy", folder);
+        g_autofree char *clock = pool_start_dir(client, "clock", clock_folder);
+        const char *const ends[] = { "Refresh", "Destroy" };
+        const gint64 delay_us = 300000;
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(ends); i++) {
+                gint64 begin = g_get_monotonic_time();
+
+                client_forget_signals(client);
+                for (unsigned n = 0; n < 5; n++) {
+                        g_autofree char *name = g_strdup_printf("disk-%u-%u", i, n);
+
+                        g_free(pool_make_volume(client, busy, name, "raw", 1024));
+                }
+                client_do(client, busy, POOL_INTERFACE, ends[i], i == 0 ? "u" : NULL, 0);
+                if (g_get_monotonic_time() - begin > delay_us) {
+                        harness_skip("this host is too busy to make five volumes in 300 ms");
+                        return;
+                }
+                /* What is announced of a change that came after that comes after it. */
+                g_free(pool_make_volume(client, clock, ends[i], "raw", 1024));
+                sd_bus_message_unref(
+                        client_wait_signal(client, clock, POOL_INTERFACE, "Refresh", NULL, NULL));
+                ck_assert_uint_eq(count_refreshes(busy), i == 0 ? 1 : 0);
+        }
+}
+END_TEST
+
 /* ---- the Test connection ---- */
 
 #define MANY 1000
@@ -462,6 +502,7 @@ int main(void)
         tcase_add_test(tcase, test_two_make_the_same_volume);
         tcase_add_test(tcase, test_files_that_come_and_go_are_noticed);
         tcase_add_test(tcase, test_refresh_is_announced);
+        tcase_add_test(tcase, test_changes_are_announced_late_and_once);
         tcase_add_test(tcase, test_many_volumes_are_told_before_the_answer);
         tcase_add_test(tcase, test_the_default_pool_in_memory);
         suite_add_tcase(suite, tcase);
