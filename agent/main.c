@@ -4,20 +4,17 @@
  * in reverse. Main thread, which becomes the loop thread.
  */
 #include "agent/options.h"
+#include "agent/view.h"
 #include "base/error.h"
-#include "base/job.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/notify.h"
 #include "base/pool.h"
-#include "base/registry.h"
 #include "base/store.h"
 #include "bus/bus.h"
-#include "drivers/domain/domain.h"
 #include "drivers/host/host.h"
+#include "drivers/model.h"
 #include "drivers/qemu/driver.h"
-#include "drivers/secret/secret.h"
-#include "drivers/storage/storage.h"
 #include "drivers/test/test-driver.h"
 
 #include <fcntl.h>
@@ -33,14 +30,48 @@
 /* Descriptors for thousands of guests: a monitor and a process each. */
 #define DESCRIPTORS 65536
 
+/* ---- views ---- */
+
+static void *make_bus(struct loop *loop, struct models *models, const struct options *options)
+{
+        return bus_new(loop, options->system ? BUS_SYSTEM : BUS_SESSION, models);
+}
+
+static bool start_bus(void *view, GError **error)
+{
+        return bus_start(view, error);
+}
+
+static void stop_bus(void *view)
+{
+        bus_stop(view);
+}
+
+static bool is_bus_idle(const void *view)
+{
+        return bus_is_idle(view);
+}
+
+static void free_bus(void *view)
+{
+        bus_free(view);
+}
+
+static const struct view views[] = {
+        { "D-Bus", make_bus, start_bus, stop_bus, is_bus_idle, free_bus },
+};
+
+#define N_VIEWS G_N_ELEMENTS(views)
+
 struct agent {
         struct options options;
-        struct loop *loop;           /* owned */
-        struct pool *pool;           /* owned */
-        const struct host *host;     /* ref */
-        struct bus_model test, qemu; /* owned */
-        struct bus *bus;             /* owned */
-        int lock_fd;                 /* owned; -1 none */
+        struct loop *loop;       /* owned */
+        struct pool *pool;       /* owned */
+        const struct host *host; /* ref */
+        struct model_environment environment;
+        struct models *models; /* owned */
+        void *views[N_VIEWS];  /* owned; NULL: not made yet */
+        int lock_fd;           /* owned; -1 none */
         bool ending;
 };
 
@@ -147,66 +178,11 @@ static void stop_host(struct agent *agent)
         host_unref(agent->host);
 }
 
-static bool start_jobs(struct agent *agent, GError **error)
-{
-        agent->qemu.jobs = job_list_new(agent->loop, agent->pool);
-        agent->test.jobs = job_list_new(agent->loop, agent->pool);
-        return true;
-}
-
-static void stop_jobs(struct agent *agent)
-{
-        job_list_free(agent->test.jobs);
-        job_list_free(agent->qemu.jobs);
-}
-
-static bool start_secrets(struct agent *agent, GError **error)
-{
-        g_autofree char *state_dir = g_build_filename(agent->options.state_dir, "secrets", NULL);
-
-        agent->qemu.secrets = secrets_new(agent->loop, agent->pool, state_dir);
-        agent->test.secrets = secrets_new(agent->loop, agent->pool, NULL);
-        return secrets_load(agent->qemu.secrets, error);
-}
-
-static void stop_secrets(struct agent *agent)
-{
-        secrets_free(agent->test.secrets);
-        secrets_free(agent->qemu.secrets);
-}
-
-static bool start_storage(struct agent *agent, GError **error)
-{
-        g_autofree char *state_dir = g_build_filename(agent->options.state_dir, "storage", NULL);
-        g_autofree char *runtime_dir = g_build_filename(agent->options.runtime_dir, "storage", NULL);
-
-        agent->qemu.storage = storage_new(agent->loop, agent->pool, agent->qemu.jobs, state_dir, runtime_dir);
-        agent->test.storage = storage_new_test(agent->loop, agent->pool, agent->test.jobs, error);
-        if (!agent->test.storage)
-                return false;
-        storage_set_secrets(agent->qemu.storage, agent->qemu.secrets);
-        storage_set_secrets(agent->test.storage, agent->test.secrets);
-        return storage_load(agent->qemu.storage, error);
-}
-
-static void stop_storage(struct agent *agent)
-{
-        storage_free(agent->test.storage);
-        storage_free(agent->qemu.storage);
-}
-
-static bool start_test(struct agent *agent, GError **error)
-{
-        agent->test.domains = test_driver_new(agent->loop, agent->pool, error);
-        if (agent->test.domains)
-                domain_driver_set_storage(agent->test.domains, agent->test.storage, agent->test.secrets);
-        return agent->test.domains != NULL;
-}
-
-static void stop_test(struct agent *agent)
-{
-        test_driver_free(agent->test.domains);
-}
+/* The first is the one that a client gets who names none. */
+static const struct model_driver *const drivers[] = {
+        &qemu_model_driver,
+        &test_model_driver,
+};
 
 static void warn_of_root(const struct options *options)
 {
@@ -221,11 +197,15 @@ static void warn_of_root(const struct options *options)
                           OPTIONS_QEMU_USER, options->config_file);
 }
 
-static bool start_qemu(struct agent *agent, GError **error)
+static bool start_models(struct agent *agent, GError **error)
 {
         const struct options *options = &agent->options;
-        const struct qemu_driver_config config = {
-                .uri = options->system ? "qemu:///system" : "qemu:///session",
+
+        agent->environment = (struct model_environment){
+                .loop = agent->loop,
+                .pool = agent->pool,
+                .host = agent->host,
+                .system = options->system,
                 .state_dir = options->state_dir,
                 .runtime_dir = options->runtime_dir,
                 .log_dir = options->log_dir,
@@ -234,39 +214,33 @@ static bool start_qemu(struct agent *agent, GError **error)
                 .group = options->qemu_group,
                 .memory_dir = options->memory_dir,
         };
-
         warn_of_root(options);
-        agent->qemu.domains = qemu_driver_new(agent->loop, agent->pool, agent->host, &config, error);
-        if (agent->qemu.domains)
-                domain_driver_set_storage(agent->qemu.domains, agent->qemu.storage, agent->qemu.secrets);
-        return agent->qemu.domains != NULL;
+        agent->models = models_new(&agent->environment, drivers, G_N_ELEMENTS(drivers), error);
+        return agent->models != NULL;
 }
 
-static void stop_qemu(struct agent *agent)
+static void stop_models(struct agent *agent)
 {
-        qemu_driver_free(agent->qemu.domains);
+        models_free(agent->models);
 }
 
-static bool start_bus(struct agent *agent, GError **error)
+static bool start_views(struct agent *agent, GError **error)
 {
-        agent->bus = bus_new(agent->loop, agent->options.system ? BUS_SYSTEM : BUS_SESSION);
-        bus_add_connection(agent->bus, &agent->qemu);
-        bus_add_connection(agent->bus, &agent->test);
-        return bus_start(agent->bus, error);
-}
-
-static bool is_busy(const struct bus_model *model)
-{
-        return registry_get_pending(domain_driver_get_registry(model->domains)) > 0 ||
-               registry_get_pending(storage_get_registry(model->storage)) > 0 ||
-               registry_get_pending(secrets_get_registry(model->secrets)) > 0 ||
-               job_list_get_count(model->jobs) > 0;
+        for (unsigned i = 0; i < N_VIEWS; i++) {
+                agent->views[i] = views[i].new(agent->loop, agent->models, &agent->options);
+                if (!views[i].start(agent->views[i], error))
+                        return false;
+        }
+        return true;
 }
 
 /* Calls are to be answered and lanes idle before what they use is freed. */
 static bool may_end(const struct agent *agent)
 {
-        return bus_is_idle(agent->bus) && !is_busy(&agent->qemu) && !is_busy(&agent->test);
+        for (unsigned i = 0; i < N_VIEWS; i++)
+                if (agent->views[i] && !views[i].is_idle(agent->views[i]))
+                        return false;
+        return !models_are_busy(agent->models);
 }
 
 static void mark_late(void *data)
@@ -275,24 +249,23 @@ static void mark_late(void *data)
 }
 
 /* No new calls; those on the way are interrupted where they wait, and answered. */
-static void stop_bus(struct agent *agent)
+static void stop_views(struct agent *agent)
 {
         struct loop_timer *timer;
         bool late = false;
 
-        if (!agent->bus)
-                return;
-        bus_stop(agent->bus);
+        for (unsigned i = 0; i < N_VIEWS; i++)
+                if (agent->views[i])
+                        views[i].stop(agent->views[i]);
         pool_interrupt(agent->pool);
-        job_list_cancel_all(agent->qemu.jobs);
-        job_list_cancel_all(agent->test.jobs);
-        storage_quiesce(agent->qemu.storage);
-        storage_quiesce(agent->test.storage);
+        models_quiesce(agent->models);
         timer = loop_timer_new(agent->loop, DRAIN_MS, mark_late, &late);
         while (!late && !may_end(agent))
                 loop_step(agent->loop, true);
         loop_timer_free(timer);
-        bus_free(agent->bus);
+        for (unsigned i = N_VIEWS; i-- > 0;)
+                if (agent->views[i])
+                        views[i].free(agent->views[i]);
         if (late) {
                 /* A job that does not heed its interrupt must not keep the service manager waiting. */
                 log_warning("some calls did not end in time");
@@ -300,18 +273,9 @@ static void stop_bus(struct agent *agent)
         }
 }
 
-/* Disks may be volumes: the pools come first. */
-static void pools_are_up(void *data)
-{
-        const struct agent *agent = data;
-
-        if (!agent->ending)
-                domain_autostart(agent->qemu.domains);
-}
-
 static bool start_work(struct agent *agent, GError **error)
 {
-        storage_autostart(agent->qemu.storage, pools_are_up, agent);
+        models_autostart(agent->models);
         notify_ready();
         return true;
 }
@@ -321,15 +285,13 @@ static void stop_work(struct agent *agent)
         notify_stopping();
 }
 
-/* Started from the top, stopped from the bottom. The bus comes after everything that it shows. */
+/* Started from the top, stopped from the bottom. Views come after everything that they show. */
 /* clang-format off: a step a line */
 static const struct step steps[] = {
-        { start_process, NULL },         { start_loop, stop_loop },
-        { start_pool, stop_pool },       { start_directories, stop_directories },
-        { start_host, stop_host },       { start_jobs, stop_jobs },
-        { start_secrets, stop_secrets }, { start_storage, stop_storage },
-        { start_test, stop_test },       { start_qemu, stop_qemu },
-        { start_bus, stop_bus },         { start_work, stop_work },
+        { start_process, NULL },     { start_loop, stop_loop },
+        { start_pool, stop_pool },   { start_directories, stop_directories },
+        { start_host, stop_host },   { start_models, stop_models },
+        { start_views, stop_views }, { start_work, stop_work },
 };
 /* clang-format on */
 

@@ -16,7 +16,8 @@ struct bus {
         struct loop *loop;
         struct connection *connection; /* owned */
         uid_t own_uid;
-        GPtrArray *connects; /* of struct connect, owned */
+        struct models *models; /* borrowed */
+        GPtrArray *connects;   /* of struct connect, owned; by the index of the model */
         /* loop */
         GHashTable *callers;            /* unique name -> struct caller, ref */
         GQueue ready;                   /* struct caller, ref; with calls to serve */

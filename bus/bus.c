@@ -16,7 +16,7 @@
 #include "bus/object-manager.h"
 #include "bus/owner.h"
 #include "bus/signal.h"
-#include "drivers/domain/domain.h"
+#include "drivers/model.h"
 
 #include <unistd.h>
 
@@ -82,27 +82,13 @@ static char *get_address(enum bus_type type)
         return g_strconcat("unix:path=", escaped, NULL);
 }
 
-struct bus *bus_new(struct loop *loop, enum bus_type type)
-{
-        struct bus *bus = g_new0(struct bus, 1);
-        g_autofree char *address = get_address(type);
-
-        bus->loop = loop;
-        bus->connection = connection_new(loop, address, BUS_NAME, &events, bus);
-        bus->own_uid = geteuid();
-        bus->connects = g_ptr_array_new_with_free_func((GDestroyNotify)connect_free);
-        bus->callers = g_hash_table_new(g_str_hash, g_str_equal);
-        g_queue_init(&bus->calls);
-        g_queue_init(&bus->ready);
-        bus->serve_timer = loop_timer_new(loop, G_MAXINT, dispatch_continue, bus);
-        return bus;
-}
-
 /* A failure that no call is there to take. */
-static void report(struct domain_driver *driver, const struct domain *domain, const GError *error, void *data)
+static void report(const struct model *model, enum model_kind kind, void *object, const GError *error,
+                   void *data)
 {
         const struct connect *connect = data;
-        g_autofree char *path = tree_get_path(&connect->branches[TREE_DOMAINS], domain);
+        const struct branch *branch = object ? tree_find_branch(connect, kind) : NULL;
+        g_autofree char *path = branch ? tree_get_path(branch, object) : NULL;
 
         signal_error(connect->bus, connect, path, error);
 }
@@ -123,16 +109,35 @@ static void stop_listening_to(struct branch *branch)
                 collection_unlisten(branch->collection, &collected_object_follow, branch);
 }
 
-void bus_add_connection(struct bus *bus, const struct bus_model *model)
+static void add_connection(struct bus *bus, struct model *model)
 {
-        struct connect *connect = connect_new(bus, model, bus->connects->len);
+        struct connect *connect = connect_new(bus, model);
 
         g_ptr_array_add(bus->connects, connect);
-        registry_listen(domain_driver_get_registry(connect->domains), owner_follow, connect);
-        domain_driver_set_reporter(connect->domains, report, connect);
+        registry_listen(model_get_registry(model, MODEL_DOMAINS), owner_follow, connect);
+        model_listen_failures(model, report, connect);
         for (unsigned i = 0; i < TREE_BRANCH_COUNT; i++)
                 listen(&connect->branches[i]);
-        job_list_listen(connect->jobs, job_follow, &connect->branches[TREE_JOBS]);
+        job_list_listen(model_get_jobs(model), job_follow, &connect->branches[TREE_JOBS]);
+}
+
+struct bus *bus_new(struct loop *loop, enum bus_type type, struct models *models)
+{
+        struct bus *bus = g_new0(struct bus, 1);
+        g_autofree char *address = get_address(type);
+
+        bus->loop = loop;
+        bus->connection = connection_new(loop, address, BUS_NAME, &events, bus);
+        bus->own_uid = geteuid();
+        bus->connects = g_ptr_array_new_with_free_func((GDestroyNotify)connect_free);
+        bus->callers = g_hash_table_new(g_str_hash, g_str_equal);
+        g_queue_init(&bus->calls);
+        g_queue_init(&bus->ready);
+        bus->serve_timer = loop_timer_new(loop, G_MAXINT, dispatch_continue, bus);
+        bus->models = models;
+        for (unsigned i = 0; i < models_get_count(models); i++)
+                add_connection(bus, models_get_nth(models, i));
+        return bus;
 }
 
 bool bus_start(struct bus *bus, GError **error)
@@ -163,11 +168,13 @@ static void abandon_calls(struct bus *bus)
 
 static void stop_listening(struct connect *connect)
 {
-        registry_unlisten(domain_driver_get_registry(connect->domains), owner_follow, connect);
-        domain_driver_set_reporter(connect->domains, NULL, NULL);
+        struct model *model = connect->model;
+
+        registry_unlisten(model_get_registry(model, MODEL_DOMAINS), owner_follow, connect);
+        model_unlisten_failures(model, report, connect);
         for (unsigned i = 0; i < TREE_BRANCH_COUNT; i++)
                 stop_listening_to(&connect->branches[i]);
-        job_list_unlisten(connect->jobs, job_follow, &connect->branches[TREE_JOBS]);
+        job_list_unlisten(model_get_jobs(model), job_follow, &connect->branches[TREE_JOBS]);
 }
 
 void bus_free(struct bus *bus)

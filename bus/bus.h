@@ -5,9 +5,7 @@
  * The agent on D-Bus: the view of the model that libvirt-dbus's clients know. It authorizes, unpacks, calls
  * the model and packs; what an operation means is the model's. Loop thread.
  *
- *     bus = bus_new(loop, BUS_SESSION);
- *     bus_add_connection(bus, &qemu);       the first one is the default of ConnectOpen("")
- *     bus_add_connection(bus, &test);
+ *     bus = bus_new(loop, BUS_SESSION, models);
  *     if (!bus_start(bus, &error)) ...
  *     loop_run(loop);                       until SIGTERM
  *     bus_stop(bus);
@@ -20,10 +18,7 @@
 #include <stdbool.h>
 
 struct bus;
-struct domain_driver;
-struct job_list;
-struct secrets;
-struct storage;
+struct models;
 
 #define BUS_NAME "org.libvirt"
 
@@ -32,23 +27,13 @@ enum bus_type {
         BUS_SESSION,
 };
 
-struct bus *bus_new(struct loop *loop, enum bus_type type);
+/* Shows each model as a connection object of its name. models is borrowed and outlives the bus. */
+struct bus *bus_new(struct loop *loop, enum bus_type type, struct models *models);
 /*
  * Answers what is in flight with an error and closes the connection. Work in lanes may still end afterwards,
  * unheard. NULL is fine.
  */
 void bus_free(struct bus *bus);
-
-/* What a connection object shows: the model of one driver. All borrowed; outlives the bus. */
-struct bus_model {
-        struct domain_driver *domains;
-        struct storage *storage;
-        struct secrets *secrets;
-        struct job_list *jobs;
-};
-
-/* Publishes a connection object, which has the name of the driver of its domains. Before bus_start(). */
-void bus_add_connection(struct bus *bus, const struct bus_model *model);
 
 /*
  * Connects and owns the name; runs the loop while it waits. Fails with an error that says why when there is

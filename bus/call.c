@@ -264,7 +264,7 @@ void call_done_with_object(struct managed *object, const GError *error, void *da
         if (error)
                 call_fail(call, error);
         else
-                call_reply_object(call, tree_find_branch(call->target.connect, object), object);
+                call_reply_object(call, tree_find_branch_of(call->target.connect, object), object);
 }
 
 void call_done_with_text(const char *text, const GError *error, void *data)

@@ -96,10 +96,10 @@ static inline struct domain *call_get_domain(const struct call *call)
 
 static inline struct storage *call_get_storage(const struct call *call)
 {
-        return call->target.connect->storage;
+        return model_get_storage(call->target.connect->model);
 }
 
 static inline struct domain_driver *call_get_driver(const struct call *call)
 {
-        return call->target.connect->domains;
+        return model_get_domains(call->target.connect->model);
 }

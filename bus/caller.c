@@ -96,8 +96,9 @@ static void leave(struct caller *caller)
         if (caller->identity == CALLER_UNKNOWN)
                 caller->identity = CALLER_UNKNOWABLE;
         for (unsigned i = 0; caller->owns_domains && i < connects->len; i++)
-                domain_owner_gone(((const struct connect *)g_ptr_array_index(connects, i))->domains,
-                                  caller->name);
+                domain_owner_gone(
+                        model_get_domains(((const struct connect *)g_ptr_array_index(connects, i))->model),
+                        caller->name);
 }
 
 void caller_leave(struct bus *bus, const char *name)
@@ -143,7 +144,7 @@ struct caller_slot *caller_get_slot(struct caller *caller, const struct connect 
 {
         if (!caller->slots)
                 caller->slots = g_new0(struct caller_slot, caller->bus->connects->len);
-        return &caller->slots[connect->index];
+        return &caller->slots[model_get_index(connect->model)];
 }
 
 void caller_follow(struct caller *caller, const struct connect *connect)
@@ -158,7 +159,8 @@ void caller_follow(struct caller *caller, const struct connect *connect)
 
 bool caller_is_read_only(const struct caller *caller, const struct connect *connect)
 {
-        const struct caller_slot *slot = caller->slots && connect ? &caller->slots[connect->index] : NULL;
+        const struct caller_slot *slot =
+                caller->slots && connect ? &caller->slots[model_get_index(connect->model)] : NULL;
 
         return slot && slot->read_only_opens > 0 && slot->opens == 0;
 }

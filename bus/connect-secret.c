@@ -7,7 +7,7 @@
 
 static struct secrets *call_get_secrets(const struct call *call)
 {
-        return call->target.connect->secrets;
+        return model_get_secrets(call->target.connect->model);
 }
 
 /* With the path of a secret; takes error when it is NULL. */

@@ -27,7 +27,7 @@ struct settling {
         authorize_next next;
 };
 
-static void settled(const char *text, const GError *error, void *data)
+static void settled(void *data)
 {
         struct settling *settling = data;
         struct call *call = settling->call;
@@ -43,13 +43,15 @@ bool connect_settle(struct call *call, const struct connect *connect, authorize_
 {
         struct settling *settling;
 
-        if (call->settled || domain_driver_get_version(connect->domains, NULL))
+        if (call->settled)
                 return true;
         call->settled = true;
         settling = g_new(struct settling, 1);
         *settling = (struct settling){ call, next };
-        domain_get_capabilities(connect->domains, settled, settling);
-        return false;
+        if (!model_settle(connect->model, settled, settling))
+                return false;
+        g_free(settling);
+        return true;
 }
 
 /* ---- properties ---- */
@@ -61,14 +63,14 @@ bool get_connect_encrypted(const struct target *target, struct marshal_slot *slo
 
 bool get_connect_hostname(const struct target *target, struct marshal_slot *slot, GError **error)
 {
-        g_autofree char *name = host_get_hostname(domain_driver_get_host(target->connect->domains));
+        g_autofree char *name = host_get_hostname(model_get_host(target->connect->model));
 
         return marshal_slot_write(slot, "s", name);
 }
 
 bool get_connect_lib_version(const struct target *target, struct marshal_slot *slot, GError **error)
 {
-        return marshal_slot_write(slot, "t", CONNECT_API_VERSION);
+        return marshal_slot_write(slot, "t", MODEL_API_VERSION);
 }
 
 /* Nothing but this host's bus is between the caller and the driver. */
@@ -79,17 +81,17 @@ bool get_connect_secure(const struct target *target, struct marshal_slot *slot, 
 
 bool get_connect_type(const struct target *target, struct marshal_slot *slot, GError **error)
 {
-        return marshal_slot_write(slot, "s", domain_driver_get_type(target->connect->domains));
+        return marshal_slot_write(slot, "s", model_get_type(target->connect->model));
 }
 
 bool get_connect_uri(const struct target *target, struct marshal_slot *slot, GError **error)
 {
-        return marshal_slot_write(slot, "s", domain_driver_get_uri(target->connect->domains));
+        return marshal_slot_write(slot, "s", model_get_uri(target->connect->model));
 }
 
 bool get_connect_version(const struct target *target, struct marshal_slot *slot, GError **error)
 {
-        uint64_t version = domain_driver_get_version(target->connect->domains, error);
+        uint64_t version = model_get_version(target->connect->model, error);
 
         return version && marshal_slot_write(slot, "t", version);
 }

@@ -8,9 +8,6 @@
 
 #include <stdint.h>
 
-/* The level of the libvirt API that is served, as clients compare it: 9.0.0. */
-#define CONNECT_API_VERSION UINT64_C(9000000)
-
 /* Fails the call with "unsupported flags (0x..)" unless flags has no bit outside allowed. */
 bool connect_check_flags(struct call *call, uint32_t flags, uint32_t allowed);
 

@@ -10,16 +10,11 @@
 #include "drivers/domain/domain.h"
 #include "introspection/domain.h"
 
-static struct registry *get_registry(const struct connect *connect)
-{
-        return domain_driver_get_registry(connect->domains);
-}
-
 const struct object_kind domain_object_kind = {
         .branch = "domain",
+        .model = MODEL_DOMAINS,
         .interface = &interface_domain,
         MANAGED_OBJECT_HOOKS,
-        .get_registry = get_registry,
         .get_changed = domain_signals_get_changed,
         .announce = domain_signals_announce,
 };
@@ -72,7 +67,8 @@ bool get_domain_persistent(const struct target *target, struct marshal_slot *slo
 
 bool get_domain_scheduler_type(const struct target *target, struct marshal_slot *slot, GError **error)
 {
-        return marshal_slot_write(slot, "(si)", domain_driver_get_scheduler(target->connect->domains), 0);
+        return marshal_slot_write(slot, "(si)",
+                                  domain_driver_get_scheduler(model_get_domains(target->connect->model)), 0);
 }
 
 bool get_domain_uuid(const struct target *target, struct marshal_slot *slot, GError **error)

@@ -19,7 +19,7 @@ static struct job *find_number(const struct branch *branch, const char *element)
         if (*element < '1' || *element > '9' ||
             !g_ascii_string_to_unsigned(element, 10, 1, UINT_MAX, &number, NULL))
                 return NULL;
-        return job_list_find(branch->connect->jobs, (unsigned)number);
+        return job_list_find(model_get_jobs(branch->connect->model), (unsigned)number);
 }
 
 static void *find(const struct branch *branch, const char *element, bool pending, GError **error)
@@ -46,7 +46,7 @@ static void unref(const struct branch *branch, void *object)
 
 static GPtrArray *list(const struct branch *branch)
 {
-        return job_list_get_all(branch->connect->jobs);
+        return job_list_get_all(model_get_jobs(branch->connect->model));
 }
 
 static void write_element(const struct branch *branch, const void *object, GString *path)
@@ -56,6 +56,7 @@ static void write_element(const struct branch *branch, const void *object, GStri
 
 const struct object_kind job_object_kind = {
         .branch = "job",
+        .model = MODEL_JOBS,
         .interface = &interface_job,
         .find = find,
         .ref = ref,
@@ -74,7 +75,7 @@ bool get_job_error(const struct target *target, struct marshal_slot *slot, GErro
 bool get_job_object(const struct target *target, struct marshal_slot *slot, GError **error)
 {
         const struct managed *object = job_get_object(target->object);
-        const struct branch *branch = object ? tree_find_branch(target->connect, object) : NULL;
+        const struct branch *branch = object ? tree_find_branch_of(target->connect, object) : NULL;
         g_autofree char *path = branch ? tree_get_path(branch, object) : NULL;
 
         return marshal_slot_write(slot, "o", path ? path : target->connect->path);

@@ -7,53 +7,37 @@
 #include "bus/connect.h"
 #include "bus/interface.h"
 #include "bus/last-error.h"
-#include "drivers/domain/domain.h"
+#include "drivers/model.h"
 #include "introspection/manager.h"
-
-#include <string.h>
-
-/* virConnectFlags */
-enum open_flags {
-        OPEN_READ_ONLY = 1,
-        OPEN_NO_ALIASES = 2,
-};
 
 bool get_manager_version(const struct target *target, struct marshal_slot *slot, GError **error)
 {
         return marshal_slot_write(slot, "s", VIRTBUS_VERSION);
 }
 
-/* The connection object of a URI; "" is the default driver, which is the first. */
-static const struct connect *find_uri(const struct bus *bus, const char *uri)
+static const struct connect *get_connect(const struct bus *bus, const struct model *model)
 {
-        for (unsigned i = 0; i < bus->connects->len; i++) {
-                const struct connect *connect = g_ptr_array_index(bus->connects, i);
-
-                if (!*uri || strcmp(uri, domain_driver_get_uri(connect->domains)) == 0)
-                        return connect;
-        }
-        return NULL;
+        return g_ptr_array_index(bus->connects, model_get_index(model));
 }
 
 void on_manager_connect_open(struct call *call)
 {
         const struct connect *connect;
+        g_autoptr(GError) error = NULL;
         struct caller_slot *slot;
+        struct model *model;
         const char *uri;
         uint32_t flags;
 
         call_read(call, "su", &uri, &flags);
-        if (!connect_check_flags(call, flags, OPEN_READ_ONLY | OPEN_NO_ALIASES))
-                return;
-        connect = find_uri(call->target.bus, uri);
-        if (!connect) {
-                g_autofree char *quoted = error_quote(uri);
-
-                call_fail_with(call, ERROR_FROM_NONE, ERROR_NO_CONNECT, "%s", quoted);
+        model = models_find_uri(call->target.bus->models, uri, flags, &error);
+        if (!model) {
+                call_fail(call, error);
                 return;
         }
+        connect = get_connect(call->target.bus, model);
         slot = caller_get_slot(call->caller, connect);
-        if (flags & OPEN_READ_ONLY)
+        if (flags & MODEL_OPEN_READ_ONLY)
                 slot->read_only_opens++;
         else
                 slot->opens++;
@@ -95,30 +79,20 @@ void on_manager_reset_last_error(struct call *call)
 
 void on_manager_get_version(struct call *call)
 {
-        const GPtrArray *connects = call->target.bus->connects;
-        const struct connect *connect = NULL;
+        struct bus *bus = call->target.bus;
         g_autoptr(GError) error = NULL;
-        g_autofree char *quoted = NULL;
-        uint64_t version;
+        const struct model *model;
+        uint64_t version = 0;
         const char *type;
 
         call_read(call, "s", &type);
-        for (unsigned i = 0; i < connects->len && !connect; i++) {
-                connect = g_ptr_array_index(connects, i);
-                if (*type && g_ascii_strcasecmp(type, connect->name) != 0)
-                        connect = NULL;
-        }
-        if (!connect) {
-                quoted = error_quote(type);
-                call_fail_with(call, ERROR_FROM_NONE, ERROR_INVALID_ARG,
-                               "there is no driver of the type '%s'", quoted);
+        model = models_find_type(bus->models, type, &error);
+        if (model && !connect_settle(call, get_connect(bus, model), on_manager_get_version))
                 return;
-        }
-        if (!connect_settle(call, connect, on_manager_get_version))
-                return;
-        version = domain_driver_get_version(connect->domains, &error);
+        if (model)
+                version = model_get_version(model, &error);
         if (version)
-                call_reply(call, "(tt)", CONNECT_API_VERSION, version);
+                call_reply(call, "(tt)", MODEL_API_VERSION, version);
         else
                 call_fail(call, error);
 }

@@ -76,7 +76,8 @@ void owner_check(struct bus *bus)
 {
         for (unsigned i = 0; i < bus->connects->len; i++) {
                 const struct connect *connect = g_ptr_array_index(bus->connects, i);
-                g_autoptr(GPtrArray) domains = registry_list(domain_driver_get_registry(connect->domains));
+                g_autoptr(GPtrArray) domains =
+                        registry_list(model_get_registry(connect->model, MODEL_DOMAINS));
 
                 for (unsigned d = 0; d < domains->len; d++)
                         check_owner(bus, domain_get_published(g_ptr_array_index(domains, d))->owner);

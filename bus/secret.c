@@ -22,11 +22,6 @@ static struct secret *call_get_secret(const struct call *call)
 
 /* ---- the kind ---- */
 
-static struct registry *get_registry(const struct connect *connect)
-{
-        return secrets_get_registry(connect->secrets);
-}
-
 /* All properties are constant. */
 static uint64_t get_changed(const struct registry_change *change)
 {
@@ -47,9 +42,9 @@ static void announce(const struct branch *branch, const char *path, const struct
 
 const struct object_kind secret_object_kind = {
         .branch = "secret",
+        .model = MODEL_SECRETS,
         .interface = &interface_secret,
         MANAGED_OBJECT_HOOKS,
-        .get_registry = get_registry,
         .get_changed = get_changed,
         .announce = announce,
 };

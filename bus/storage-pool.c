@@ -9,16 +9,11 @@
 #include "bus/managed-object.h"
 #include "introspection/storage-pool.h"
 
-static struct registry *get_registry(const struct connect *connect)
-{
-        return storage_get_registry(connect->storage);
-}
-
 const struct object_kind storage_pool_object_kind = {
         .branch = "storagepool",
+        .model = MODEL_POOLS,
         .interface = &interface_storage_pool,
         MANAGED_OBJECT_HOOKS,
-        .get_registry = get_registry,
         .get_changed = storage_pool_signals_get_changed,
         .announce = storage_pool_signals_announce,
 };

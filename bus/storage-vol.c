@@ -22,14 +22,9 @@ static struct volume *call_get_volume(const struct call *call)
 
 /* ---- the kind ---- */
 
-static struct collection *get_collection(const struct connect *connect)
-{
-        return storage_get_volumes(connect->storage);
-}
-
 static void *lookup(const struct connect *connect, const char *key, GError **error)
 {
-        return storage_volume_lookup_key(connect->storage, key, error);
+        return storage_volume_lookup_key(model_get_storage(connect->model), key, error);
 }
 
 static uint64_t bit_if(bool changed, enum interface_storage_vol_property property)
@@ -48,9 +43,9 @@ static uint64_t compare(const void *before, const void *after)
 
 const struct object_kind storage_vol_object_kind = {
         .branch = "storagevol",
+        .model = MODEL_VOLUMES,
         .interface = &interface_storage_vol,
         COLLECTED_OBJECT_HOOKS,
-        .get_collection = get_collection,
         .key = VOLUME_KEY,
         .lookup = lookup,
         .compare = compare,

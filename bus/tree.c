@@ -29,25 +29,21 @@ static const struct object_kind *const kinds[TREE_BRANCH_COUNT] = {
         [TREE_JOBS] = &job_object_kind,
 };
 
-struct connect *connect_new(struct bus *bus, const struct bus_model *model, unsigned index)
+struct connect *connect_new(struct bus *bus, struct model *model)
 {
         struct connect *connect = g_new0(struct connect, 1);
 
         connect->bus = bus;
-        connect->domains = model->domains;
-        connect->storage = model->storage;
-        connect->secrets = model->secrets;
-        connect->jobs = model->jobs;
-        connect->index = index;
-        connect->name = domain_driver_get_name(model->domains);
+        connect->model = model;
+        connect->name = model_get_name(model);
         connect->path = g_strconcat(TREE_MANAGER_PATH "/", connect->name, NULL);
         connect->followers = g_ptr_array_new();
         for (unsigned i = 0; i < TREE_BRANCH_COUNT; i++)
                 connect->branches[i] = (struct branch){
                         .connect = connect,
                         .kind = kinds[i],
-                        .registry = kinds[i]->get_registry ? kinds[i]->get_registry(connect) : NULL,
-                        .collection = kinds[i]->get_collection ? kinds[i]->get_collection(connect) : NULL,
+                        .registry = model_get_registry(model, kinds[i]->model),
+                        .collection = model_get_collection(model, kinds[i]->model),
                 };
         return connect;
 }
@@ -168,7 +164,15 @@ char *tree_get_path(const struct branch *branch, const void *object)
         return g_string_free(path, FALSE);
 }
 
-const struct branch *tree_find_branch(const struct connect *connect, const struct managed *object)
+const struct branch *tree_find_branch(const struct connect *connect, enum model_kind kind)
+{
+        for (unsigned i = 0; i < TREE_BRANCH_COUNT; i++)
+                if (connect->branches[i].kind->model == kind)
+                        return &connect->branches[i];
+        return NULL;
+}
+
+const struct branch *tree_find_branch_of(const struct connect *connect, const struct managed *object)
 {
         for (unsigned i = 0; i < TREE_BRANCH_COUNT; i++)
                 if (connect->branches[i].registry == object->registry)

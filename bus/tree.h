@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/managed.h"
+#include "drivers/model.h"
 
 #include <dbus/dbus.h>
 #include <glib.h>
@@ -24,17 +25,12 @@
 
 struct branch;
 struct bus;
-struct bus_model;
 struct collection;
 struct connect;
 struct domain;
-struct domain_driver;
 struct interface;
-struct job_list;
 struct registry;
 struct registry_change;
-struct secrets;
-struct storage;
 
 /*
  * A kind of object below connections, as the bus shows it. An object is the model's own: what it is behind
@@ -43,6 +39,7 @@ struct storage;
  */
 struct object_kind {
         const char *branch; /* "domain" */
+        enum model_kind model;
         const struct interface *interface;
         /*
          * The object of a path by its last element, borrowed; NULL with the kind's error. pending: also one
@@ -59,7 +56,6 @@ struct object_kind {
 
         /* ---- objects of a collection only ---- */
 
-        struct collection *(*get_collection)(const struct connect *connect);
         unsigned key; /* the last element of the path is the encoding of it */
         /* The object of that key, with the model's error when there is none. */
         void *(*lookup)(const struct connect *connect, const char *key, GError **error);
@@ -70,7 +66,6 @@ struct object_kind {
 
         /* ---- managed objects only ---- */
 
-        struct registry *(*get_registry)(const struct connect *connect);
         /* Which properties (bits by their number in the interface) this change of an object changed. */
         uint64_t (*get_changed)(const struct registry_change *change);
         /* Sends the signals that the change's event stands for, of the object at path. */
@@ -97,14 +92,10 @@ enum tree_branch {
 /* A connection object. */
 struct connect {
         /* const */
-        struct bus *bus;               /* borrowed */
-        struct domain_driver *domains; /* borrowed */
-        struct storage *storage;       /* borrowed */
-        struct secrets *secrets;       /* borrowed */
-        struct job_list *jobs;         /* borrowed */
-        unsigned index;                /* in the bus */
-        const char *name;              /* borrowed; the last element of the path */
-        char *path;                    /* owned */
+        struct bus *bus;     /* borrowed */
+        struct model *model; /* borrowed */
+        const char *name;    /* borrowed; the last element of the path */
+        char *path;          /* owned */
         struct branch branches[TREE_BRANCH_COUNT];
         GPtrArray
                 *followers; /* owned; loop: struct caller, borrowed until they leave; see object-manager.h */
@@ -129,7 +120,7 @@ struct target {
         void *object; /* TREE_OBJECT, when looked up; borrowed or ref, as the owner of the target says */
 };
 
-struct connect *connect_new(struct bus *bus, const struct bus_model *model, unsigned index);
+struct connect *connect_new(struct bus *bus, struct model *model);
 void connect_free(struct connect *connect);
 
 /* Where path (borrowed while the target is in use) leads; for an object without looking whether it exists. */
@@ -146,8 +137,9 @@ const char *tree_write_path(const struct branch *branch, const void *object, GSt
 /* The same in a string of its own. */
 char *tree_get_path(const struct branch *branch, const void *object) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The branch that shows a managed object; NULL: none does. */
-const struct branch *tree_find_branch(const struct connect *connect, const struct managed *object);
+/* The branch that shows objects of that kind, or a managed object; NULL: none does. */
+const struct branch *tree_find_branch(const struct connect *connect, enum model_kind kind);
+const struct branch *tree_find_branch_of(const struct connect *connect, const struct managed *object);
 
 static inline struct domain *target_get_domain(const struct target *target)
 {

@@ -123,14 +123,12 @@ static void follow_id(const struct registry_change *change, void *data)
 }
 
 void domain_driver_init(struct domain_driver *driver, const struct domain_driver_ops *ops, struct loop *loop,
-                        struct pool *pool, const struct host *host, const char *uri, const char *directory)
+                        struct pool *pool, const struct host *host, const char *directory)
 {
         driver->ops = ops;
         driver->loop = loop;
         driver->pool = pool;
         driver->host = host;
-        driver->uri = g_strdup(uri);
-        driver->driver_type = g_ascii_strup(ops->name, -1);
         driver->by_id = g_hash_table_new(NULL, NULL);
         driver->domains = registry_new(&domain_kind, driver, loop, pool, directory);
         registry_listen(driver->domains, follow_id, driver);
@@ -140,8 +138,6 @@ void domain_driver_done(struct domain_driver *driver)
 {
         registry_free(driver->domains);
         g_hash_table_unref(driver->by_id);
-        g_free(driver->uri);
-        g_free(driver->driver_type);
         g_free(driver->boot_mark);
 }
 
@@ -149,21 +145,6 @@ struct domain *domain_driver_reserve(struct domain_driver *driver, const struct 
                                      GError **error)
 {
         return domain_from(registry_reserve(driver->domains, &def->base, error));
-}
-
-const char *domain_driver_get_uri(const struct domain_driver *driver)
-{
-        return driver->uri;
-}
-
-const char *domain_driver_get_type(const struct domain_driver *driver)
-{
-        return driver->driver_type;
-}
-
-const char *domain_driver_get_name(const struct domain_driver *driver)
-{
-        return driver->ops->name;
 }
 
 const struct host *domain_driver_get_host(const struct domain_driver *driver)

@@ -267,9 +267,5 @@ void domain_get_domain_capabilities(struct domain_driver *driver, const char *em
                                     domain_text_done done, void *data);
 uint64_t domain_driver_get_version(struct domain_driver *driver, GError **error);
 unsigned domain_driver_get_max_vcpus(struct domain_driver *driver, const char *type, GError **error);
-const char *domain_driver_get_uri(const struct domain_driver *driver);
-/* The last element of the connection's path ("QEMU", "Test"), and virConnectGetType() ("QEMU", "TEST"). */
-const char *domain_driver_get_name(const struct domain_driver *driver);
-const char *domain_driver_get_type(const struct domain_driver *driver);
 const struct host *domain_driver_get_host(const struct domain_driver *driver);
 struct registry *domain_driver_get_registry(const struct domain_driver *driver);

@@ -26,9 +26,6 @@ enum domain_shutdown_mode {
 };
 
 struct domain_driver_ops {
-        const char
-                *name; /* "QEMU": the last element of the connection's path; in capitals the Type property */
-
         const char *scheduler; /* "posix": the host's own; see domain_driver_get_scheduler() */
 
         unsigned shutdown_modes; /* enum domain_shutdown_mode: the ways in which it can ask a guest */
@@ -117,8 +114,6 @@ struct domain_driver {
         struct loop *loop;       /* borrowed */
         struct pool *pool;       /* borrowed */
         const struct host *host; /* ref */
-        char *uri;               /* owned: "qemu:///system", "test:///default" */
-        char *driver_type;       /* owned; Type property, "QEMU" */
         char *boot_mark; /* owned; file in the runtime directory that says autostart ran since boot; NULL:
                             none */
         void *context;   /* the driver's own */
@@ -139,7 +134,7 @@ struct domain_driver {
  * The driver embeds struct domain_driver or hangs its own on context.
  */
 void domain_driver_init(struct domain_driver *driver, const struct domain_driver_ops *ops, struct loop *loop,
-                        struct pool *pool, const struct host *host, const char *uri, const char *directory);
+                        struct pool *pool, const struct host *host, const char *directory);
 void domain_driver_done(struct domain_driver *driver);
 
 /*

@@ -358,7 +358,6 @@ static bool undefine(struct domain *domain, const struct domain_def *def, unsign
 }
 
 static const struct domain_driver_ops qemu_ops = {
-        .name = "QEMU",
         .scheduler = "posix",
         .shutdown_modes = DOMAIN_SHUTDOWN_BY_ACPI | DOMAIN_SHUTDOWN_BY_AGENT,
         .prepare = prepare,
@@ -457,8 +456,7 @@ struct domain_driver *qemu_driver_new(struct loop *loop, struct pool *pool, cons
                 qemu_driver_free(&driver->base);
                 return NULL;
         }
-        domain_driver_init(&driver->base, &qemu_ops, loop, pool, host_ref(host), config->uri,
-                           driver->state_dir);
+        domain_driver_init(&driver->base, &qemu_ops, loop, pool, host_ref(host), driver->state_dir);
         driver->base.boot_mark = g_build_filename(driver->runtime_dir, "autostarted", NULL);
         start_services(driver, config->cache_dir);
         if (!registry_load(driver->base.domains, error)) {
@@ -533,3 +531,30 @@ void qemu_driver_free(struct domain_driver *driver)
         g_free(qemu->log_dir);
         g_free(qemu);
 }
+
+/* ---- as the driver of a connection ---- */
+
+static struct domain_driver *new_domains(const struct model_environment *environment, const char *uri,
+                                         GError **error)
+{
+        const struct qemu_driver_config config = {
+                .state_dir = environment->state_dir,
+                .runtime_dir = environment->runtime_dir,
+                .log_dir = environment->log_dir,
+                .cache_dir = environment->cache_dir,
+                .memory_dir = environment->memory_dir,
+                .user = environment->user,
+                .group = environment->group,
+        };
+
+        return qemu_driver_new(environment->loop, environment->pool, environment->host, &config, error);
+}
+
+const struct model_driver qemu_model_driver = {
+        .name = "QEMU",
+        .type = "QEMU",
+        .uri = "qemu:///system",
+        .session_uri = "qemu:///session",
+        .new_domains = new_domains,
+        .free_domains = qemu_driver_free,
+};

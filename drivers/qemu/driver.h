@@ -6,7 +6,7 @@
  * returns, all of them are in its registry. Loop thread.
  */
 
-#include <glib.h>
+#include "drivers/model.h"
 
 struct domain_driver;
 struct host;
@@ -15,7 +15,6 @@ struct pool;
 
 /* Borrowed during the call. */
 struct qemu_driver_config {
-        const char *uri; /* "qemu:///system" or "qemu:///session" */
         /* Directories that exist and are this agent's alone; the driver has its own below them. */
         const char *state_dir;
         const char *runtime_dir;
@@ -34,6 +33,9 @@ struct qemu_driver_config {
  */
 struct domain_driver *qemu_driver_new(struct loop *loop, struct pool *pool, const struct host *host,
                                       const struct qemu_driver_config *config, GError **error);
+
+/* The driver of a connection. */
+extern const struct model_driver qemu_model_driver;
 
 /* Lets go of all guests, which run on. NULL is fine. */
 void qemu_driver_free(struct domain_driver *driver);

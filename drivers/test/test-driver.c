@@ -183,7 +183,6 @@ static void live_free(struct domain *domain)
 }
 
 static const struct domain_driver_ops test_ops = {
-        .name = "Test",
         .scheduler = "fair",
         .shutdown_modes = DOMAIN_SHUTDOWN_MODES,
         .prepare = prepare,
@@ -229,7 +228,7 @@ struct domain_driver *test_driver_new(struct loop *loop, struct pool *pool, GErr
 {
         struct domain_driver *driver = g_new0(struct domain_driver, 1);
 
-        domain_driver_init(driver, &test_ops, loop, pool, host_new_test(), TEST_URI, NULL);
+        domain_driver_init(driver, &test_ops, loop, pool, host_new_test(), NULL);
         if (!add_default_domain(driver, error)) {
                 test_driver_free(driver);
                 return NULL;
@@ -245,3 +244,19 @@ void test_driver_free(struct domain_driver *driver)
         host_unref(driver->host);
         g_free(driver);
 }
+
+static struct domain_driver *new_domains(const struct model_environment *environment, const char *uri,
+                                         GError **error)
+{
+        return test_driver_new(environment->loop, environment->pool, error);
+}
+
+const struct model_driver test_model_driver = {
+        .name = "Test",
+        .type = "TEST",
+        .uri = TEST_URI,
+        .session_uri = TEST_URI,
+        .in_memory = true,
+        .new_domains = new_domains,
+        .free_domains = test_driver_free,
+};

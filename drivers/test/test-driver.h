@@ -6,11 +6,14 @@
  * done and nothing happens. The embedded default for tools and tests. Loop thread.
  */
 
-#include <glib.h>
+#include "drivers/model.h"
 
 struct domain_driver;
 struct loop;
 struct pool;
 
 struct domain_driver *test_driver_new(struct loop *loop, struct pool *pool, GError **error);
+/* The driver of a connection. */
+extern const struct model_driver test_model_driver;
+
 void test_driver_free(struct domain_driver *driver);

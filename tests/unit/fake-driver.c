@@ -148,7 +148,6 @@ static bool undefine(struct domain *domain, const struct domain_def *def, unsign
 }
 
 static const struct domain_driver_ops fake_ops = {
-        .name = "Fake",
         .scheduler = "fair",
         .shutdown_modes = DOMAIN_SHUTDOWN_MODES,
         .prepare = prepare,
@@ -300,8 +299,7 @@ struct fake_driver *fake_driver_new(void)
         ck_assert_ptr_nonnull(fake->directory);
         fake->calls = g_string_new(NULL);
         fake->journal = g_string_new(NULL);
-        domain_driver_init(&fake->base, &fake_ops, loop, pool_new(2, NULL), NULL, "fake:///",
-                           fake->directory);
+        domain_driver_init(&fake->base, &fake_ops, loop, pool_new(2, NULL), NULL, fake->directory);
         ck_assert(registry_load(fake->base.domains, NULL));
         registry_listen(fake->base.domains, note, fake);
         return fake;

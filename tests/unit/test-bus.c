@@ -6,8 +6,7 @@
 #include "bus/caller.h"
 #include "drivers/domain/domain.h"
 #include "drivers/domain/model.h"
-#include "drivers/secret/secret.h"
-#include "drivers/storage/storage.h"
+#include "drivers/model.h"
 #include "drivers/test/test-driver.h"
 #include "tests/unit/check-main.h"
 #include "tests/unit/fake-bus.h"
@@ -21,10 +20,11 @@
 
 static struct loop *loop;
 static struct pool *pool;
+static const struct model_driver *const drivers[] = { &test_model_driver };
+static struct model_environment environment;
+static struct models *models;
 static struct domain_driver *driver;
 static struct job_list *jobs;
-static struct secrets *secrets;
-static struct storage *storage;
 static struct fake_bus *fake;
 static struct bus *bus;
 
@@ -32,17 +32,14 @@ static void setup_unstarted(void)
 {
         loop = loop_new(NULL);
         pool = pool_new(2, NULL);
-        driver = test_driver_new(loop, pool, NULL);
+        environment = (struct model_environment){ .loop = loop, .pool = pool };
+        models = models_new(&environment, drivers, G_N_ELEMENTS(drivers), NULL);
+        driver = model_get_domains(models_get_nth(models, 0));
+        jobs = model_get_jobs(models_get_nth(models, 0));
         ck_assert(loop && pool && driver);
-        jobs = job_list_new(loop, pool);
-        secrets = secrets_new(loop, pool, NULL);
-        storage = storage_new_test(loop, pool, jobs, NULL);
         fake = fake_bus_new(loop);
         g_setenv("DBUS_SESSION_BUS_ADDRESS", fake_bus_get_address(fake), TRUE);
-        bus = bus_new(loop, BUS_SESSION);
-        bus_add_connection(bus,
-                           &(struct bus_model){
-                                   .domains = driver, .storage = storage, .secrets = secrets, .jobs = jobs });
+        bus = bus_new(loop, BUS_SESSION, models);
 }
 
 static void setup(void)
@@ -57,11 +54,8 @@ static void teardown(void)
         while (registry_get_pending(domain_driver_get_registry(driver)) > 0)
                 loop_step(loop, true);
         fake_bus_free(fake);
-        test_driver_free(driver);
+        models_free(models);
         pool_free(pool);
-        storage_free(storage);
-        secrets_free(secrets);
-        job_list_free(jobs);
         loop_free(loop);
         dbus_shutdown();
 }
@@ -138,7 +132,7 @@ START_TEST(no_bus)
         struct bus *lost;
 
         g_setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/bus", TRUE);
-        lost = bus_new(loop, BUS_SESSION);
+        lost = bus_new(loop, BUS_SESSION, models);
         ck_assert(!bus_start(lost, &error));
         ck_assert_ptr_nonnull(strstr(error->message, "/nonexistent/bus"));
         bus_free(lost);

@@ -7,8 +7,7 @@
 #include "base/loop.h"
 #include "base/pool.h"
 #include "drivers/domain/domain.h"
-#include "drivers/secret/secret.h"
-#include "drivers/storage/storage.h"
+#include "drivers/model.h"
 #include "drivers/test/test-driver.h"
 #include "tests/unit/check-main.h"
 #include "tests/unit/fake-bus.h"
@@ -22,8 +21,9 @@
 static struct loop *loop;
 static struct pool *pool;
 static struct job_list *jobs;
-static struct secrets *secrets;
-static struct storage *storage;
+static const struct model_driver *const drivers[] = { &test_model_driver };
+static struct model_environment environment;
+static struct models *models;
 static struct domain_driver *driver;
 static struct fake_bus *fake;
 static struct bus *bus;
@@ -32,16 +32,13 @@ static void setup(void)
 {
         loop = loop_new(NULL);
         pool = pool_new(2, NULL);
-        jobs = job_list_new(loop, pool);
-        secrets = secrets_new(loop, pool, NULL);
-        storage = storage_new_test(loop, pool, jobs, NULL);
-        driver = test_driver_new(loop, pool, NULL);
+        environment = (struct model_environment){ .loop = loop, .pool = pool };
+        models = models_new(&environment, drivers, G_N_ELEMENTS(drivers), NULL);
+        driver = model_get_domains(models_get_nth(models, 0));
+        jobs = model_get_jobs(models_get_nth(models, 0));
         fake = fake_bus_new(loop);
         g_setenv("DBUS_SESSION_BUS_ADDRESS", fake_bus_get_address(fake), TRUE);
-        bus = bus_new(loop, BUS_SESSION);
-        bus_add_connection(bus,
-                           &(struct bus_model){
-                                   .domains = driver, .storage = storage, .secrets = secrets, .jobs = jobs });
+        bus = bus_new(loop, BUS_SESSION, models);
         ck_assert(bus_start(bus, NULL));
 }
 
@@ -49,11 +46,8 @@ static void teardown(void)
 {
         bus_free(bus);
         fake_bus_free(fake);
-        test_driver_free(driver);
+        models_free(models);
         pool_free(pool);
-        storage_free(storage);
-        secrets_free(secrets);
-        job_list_free(jobs);
         loop_free(loop);
         dbus_shutdown();
 }

@@ -45,7 +45,6 @@ static void start_agent(void)
 {
         g_autofree char *state = dir("state"), *run = dir("run"), *log = dir("log"), *cache = dir("cache");
         const struct qemu_driver_config config = {
-                .uri = "qemu:///session",
                 .state_dir = state,
                 .runtime_dir = run,
                 .log_dir = log,
