@@ -124,7 +124,7 @@ static bool undefine_work(struct managed *object, void *data, GError **error)
 
         if (!managed_require_persistent(object, error))
                 return false;
-        if (!object->current->active && ops->undefine &&
+        if (ops->undefine &&
             !ops->undefine(domain, domain_def_of(object->current->persistent), *(const unsigned *)data,
                            error))
                 return false;

@@ -59,6 +59,10 @@ static bool check_loader(const struct check *check, GError **error)
 
         if (os->loader.secure == DOMAIN_SWITCH_ON && rom)
                 return check_refuse(error, "secure boot needs a <loader> of type 'pflash', not 'rom'");
+        if (os->loader.readonly == DOMAIN_SWITCH_OFF && os->has_nvram)
+                return check_refuse(error,
+                                    "a <loader readonly='no'> keeps its variables itself: <nvram> goes with "
+                                    "readonly='yes'");
         if (os->loader.stateless == DOMAIN_SWITCH_ON && os->has_nvram)
                 return check_refuse(error,
                                     "a <loader stateless='yes'> keeps no variables: drop the <nvram>, or "

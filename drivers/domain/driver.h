@@ -101,9 +101,10 @@ struct domain_driver_ops {
         void (*live_free)(struct domain *domain);
 
         /*
-         * Lane: what an inactive definition owns beside its file (NVRAM variable store, TPM state) is checked
-         * against flags (enum domain_undefine_flags) and removed or kept. Fails, with nothing removed, when a
-         * variable store exists and flags do not say what is to become of it. May be NULL.
+         * Lane: what a definition owns beside its file (NVRAM variable store, TPM state) is checked against
+         * flags (enum domain_undefine_flags) and removed or kept: at once, or at the end of a guest that
+         * runs. Fails, with nothing removed, when a variable store exists and flags do not say what is to
+         * become of it. May be NULL.
          */
         bool (*undefine)(struct domain *domain, const struct domain_def *def, unsigned flags, GError **error);
 };

@@ -324,39 +324,6 @@ static void live_free(struct domain *domain)
         g_assert_not_reached();
 }
 
-static void remove_tpm(const struct qemu_driver *driver, const struct domain *domain)
-{
-        static const char *const files[] = { "tpm2-00.permall", "tpm2-00.volatilestate", "tpm-00.permall",
-                                             "tpm-00.volatilestate", ".lock" };
-        g_autofree char *dir = g_build_filename(driver->tpm_dir, domain->base.uuid_text, NULL);
-
-        for (unsigned i = 0; i < G_N_ELEMENTS(files); i++) {
-                g_autofree char *path = g_build_filename(dir, files[i], NULL);
-
-                unlink(path);
-        }
-        rmdir(dir);
-}
-
-static bool undefine(struct domain *domain, const struct domain_def *def, unsigned flags, GError **error)
-{
-        const struct qemu_driver *driver = qemu_driver_of(domain);
-        g_autofree char *nvram = def->os.nvram.path ? g_strdup(def->os.nvram.path)
-                                                    : guest_get_nvram_path(driver, &def->base.uuid);
-        bool has_nvram = access(nvram, F_OK) == 0;
-
-        if (has_nvram && !(flags & (DOMAIN_UNDEFINE_NVRAM | DOMAIN_UNDEFINE_KEEP_NVRAM)))
-                return error_set(
-                        error, ERROR_FROM_QEMU, ERROR_OPERATION_INVALID,
-                        "cannot undefine domain '%s' with nvram '%s': say whether to remove or to keep it",
-                        def->base.name, nvram);
-        if (has_nvram && flags & DOMAIN_UNDEFINE_NVRAM && unlink(nvram) < 0 && errno != ENOENT)
-                return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot remove NVRAM file '%s'", nvram);
-        if (!(flags & DOMAIN_UNDEFINE_KEEP_TPM))
-                remove_tpm(driver, domain);
-        return true;
-}
-
 static const struct domain_driver_ops qemu_ops = {
         .scheduler = "posix",
         .shutdown_modes = DOMAIN_SHUTDOWN_BY_ACPI | DOMAIN_SHUTDOWN_BY_AGENT,
@@ -378,7 +345,7 @@ static const struct domain_driver_ops qemu_ops = {
         .set_stats_period = balloon_set_period,
         .save_status = save_status,
         .live_free = live_free,
-        .undefine = undefine,
+        .undefine = guest_undefine,
 };
 
 /* ---- new and free ---- */

@@ -8,7 +8,9 @@
 #include "base/store.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct firmware_list {
         GPtrArray *all; /* owned; struct firmware */
@@ -311,6 +313,29 @@ char *firmware_find_template(const char *loader)
                         return g_steal_pointer(&path);
         }
         return NULL;
+}
+
+static bool is_same_file(const struct stat *st, const char *path)
+{
+        struct stat other;
+
+        return path && stat(path, &other) == 0 && other.st_dev == st->st_dev && other.st_ino == st->st_ino;
+}
+
+bool firmware_list_has_file(const struct firmware_list *list, const char *path)
+{
+        g_autofree char *real = realpath(path, NULL);
+        struct stat st;
+
+        if (!real || stat(real, &st) < 0)
+                return false;
+        for (unsigned i = 0; i < list->all->len; i++) {
+                const struct firmware *firmware = g_ptr_array_index(list->all, i);
+
+                if (is_same_file(&st, firmware->nvram_template) || is_same_file(&st, firmware->loader))
+                        return true;
+        }
+        return g_str_has_prefix(real, "/usr/");
 }
 
 GPtrArray *firmware_list_filter(const struct firmware_list *list, const char *arch, const char *machine)

@@ -79,6 +79,12 @@ const struct firmware *firmware_list_find(const struct firmware_list *list, cons
  */
 char *firmware_find_template(const char *loader);
 
+/*
+ * Is path, by whatever name, one of the files that the descriptors name, or in a folder of the distribution's
+ * (/usr)? Those are no guest's. Blocks on the disk.
+ */
+bool firmware_list_has_file(const struct firmware_list *list, const char *path);
+
 /* All of them that are for the architecture and machine. Borrowed elements; free the array. */
 GPtrArray *firmware_list_filter(const struct firmware_list *list, const char *arch, const char *machine);
 

@@ -213,6 +213,7 @@ void guest_release(struct guest *guest)
                 return;
         }
         process_end(&guest->tpm, lane);
+        guest_forget_state(guest);
         give_back(guest, NULL);
         for (unsigned i = 0; i < guest->ports->len; i++)
                 ports_release(&guest->driver->ports, g_array_index(guest->ports, int, i));

@@ -146,6 +146,14 @@ bool guest_watch(struct guest *guest, GError **error);
  * announced. */
 void guest_end(struct guest *guest, int shutoff_reason, int stopped_detail);
 
+/* ---- guest-state.c ---- */
+
+/* struct domain_driver_ops.undefine */
+bool guest_undefine(struct domain *domain, const struct domain_def *def, unsigned flags, GError **error);
+
+/* The guest has ended: removes its variable store and the state of its TPM if nothing defines it any more. */
+void guest_forget_state(const struct guest *guest);
+
 /* ---- monitor.c ---- */
 
 void monitor_event(const char *name, const json_t *arguments, int64_t time_us, void *guest);

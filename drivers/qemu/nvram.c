@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -16,6 +17,9 @@
 
 /* Templates are some hundred KiB; a few MiB on ARM. */
 #define TEMPLATE_MAX (256 * 1024 * 1024)
+
+/* Beyond the end of any store and where QEMU's own locks are: the byte that says that a guest has it. */
+#define CLAIM_OFFSET (INT64_MAX - 1)
 
 static int open_template(const char *path, off_t *size, GError **error)
 {
@@ -84,4 +88,21 @@ bool nvram_make(const char *path, const char *template, bool reset, const struct
                 return true;
         unlink(temporary);
         return false;
+}
+
+/* A lock of the open file: it goes with the last process that has it, whatever becomes of the agent. */
+int nvram_claim(const char *path, bool *busy, GError **error)
+{
+        struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = CLAIM_OFFSET, .l_len = 1 };
+        CLEANUP_FD int fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+        *busy = false;
+        if (fd < 0) {
+                error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot open NVRAM file '%s'", path);
+                return -1;
+        }
+        if (fcntl(fd, F_OFD_SETLK, &lock) == 0 || (errno != EAGAIN && errno != EACCES))
+                return fd_steal(&fd);
+        *busy = true;
+        return -1;
 }

@@ -16,3 +16,9 @@
  */
 bool nvram_make(const char *path, const char *template, bool reset, const struct account *account,
                 GError **error);
+
+/*
+ * Marks the store as in use, for as long as the descriptor or a copy of it is open: it goes to the emulator.
+ * -1 with an error when there is no such file; *busy, and no error, when it is in use already.
+ */
+int nvram_claim(const char *path, bool *busy, GError **error);

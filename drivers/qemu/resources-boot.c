@@ -107,23 +107,85 @@ static bool complete(const struct resources *resources, const struct firmware_li
                 boot->loader);
 }
 
-static bool prepare_store(struct resources *resources, const struct boot *boot, GError **error)
+/* ---- the variable store ---- */
+
+/* Which guest that runs has the store. Owned; NULL: none that is known. */
+static char *find_holder(const struct qemu_driver *driver, const char *path)
+{
+        GDir *dir = g_dir_open(driver->runtime_dir, 0, NULL);
+        g_autofree char *holder = NULL;
+        const char *name;
+
+        while (dir && !holder && (name = g_dir_read_name(dir))) {
+                g_autofree char *folder = g_build_filename(driver->runtime_dir, name, NULL);
+                struct status *status = status_read(folder, NULL);
+                CLEANUP(domain_def_unref)
+                struct domain_def *def =
+                        status && status->xml ? domain_def_parse_stored(status->xml, NULL) : NULL;
+
+                if (def && g_strcmp0(def->os.nvram.path, path) == 0)
+                        holder = g_strdup(status->name);
+                status_free(status);
+        }
+        if (dir)
+                g_dir_close(dir);
+        return g_steal_pointer(&holder);
+}
+
+/* QEMU would let two guests write to one. */
+static bool claim(struct resources *resources, const char *path, GError **error)
+{
+        const struct guest *guest = resources->guest;
+        g_autofree char *holder = NULL;
+        bool busy;
+        int fd = nvram_claim(path, &busy, error);
+
+        if (fd >= 0)
+                resources_add_fd(resources, fd);
+        if (fd >= 0 || !busy)
+                return fd >= 0;
+        holder = find_holder(guest->driver, path);
+        return error_set(
+                error, ERROR_FROM_QEMU, ERROR_RESOURCE_BUSY,
+                "NVRAM file '%s' is in use by %s%s%s, which runs: each guest needs a store of its own", path,
+                holder ? "domain '" : "another guest", holder ? holder : "", holder ? "'" : "");
+}
+
+static bool make_store(struct resources *resources, const char *path, const char *template, GError **error)
+{
+        const struct account *account = resources->guest->driver->account;
+        bool reset = resources->flags & DOMAIN_START_RESET_NVRAM, there = access(path, F_OK) == 0;
+
+        /* Before it is made anew. */
+        if (there && !claim(resources, path, error))
+                return false;
+        if (!nvram_make(path, template, reset, account, error))
+                return false;
+        if (!there)
+                resources->made_store = g_strdup(path);
+        return (there && !reset) || claim(resources, path, error);
+}
+
+static bool prepare_store(struct resources *resources, const struct firmware_list *list,
+                          const struct boot *boot, GError **error)
 {
         const struct domain_nvram *nvram = &resources->def->os.nvram;
         const struct qemu_driver *driver = resources->guest->driver;
         const char *template = nvram->template ? nvram->template : boot->template;
         g_autofree char *path = nvram->path ? g_strdup(nvram->path)
                                             : guest_get_nvram_path(driver, &resources->def->base.uuid);
-        bool reset = resources->flags & DOMAIN_START_RESET_NVRAM, there;
 
         if (nvram->type && strcmp(nvram->type, "file") != 0)
                 return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
                                  "<nvram type='%s'> is not supported", nvram->type);
-        there = access(path, F_OK) == 0;
-        if (!nvram_make(path, template, reset, driver->account, error))
+        if (firmware_list_has_file(list, path))
+                return error_set(
+                        error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                        "'%s' is no guest's: it is what the stores of all guests are made from; say <nvram "
+                        "template='%s'/>",
+                        path, path);
+        if (!make_store(resources, path, template, error))
                 return false;
-        if (!there)
-                resources->made_store = g_strdup(path);
         domain_edit_set_nvram(resources->edit, path, template);
         resources_add_file(resources, path, true, "NVRAM file '%s'", path);
         return true;
@@ -148,7 +210,7 @@ static bool prepare_firmware(struct resources *resources, GError **error)
                 return false;
         }
         resources_add_check(resources, boot.loader, false, "firmware '%s'", boot.loader);
-        return !boot.wants_store || prepare_store(resources, &boot, error);
+        return !boot.wants_store || prepare_store(resources, list, &boot, error);
 }
 
 bool resources_prepare_boot(struct resources *resources, GError **error)

@@ -12,6 +12,7 @@
  *       <pci alias='hostdev0'>0000:3b:00.0</pci>
  *       <fake-reboot/>
  *       <shutdown-seen/>
+ *       <undefined flags='4'/>
  *       <domain id='3' type='kvm'>...</domain>
  *     </virtbus-status>
  *
@@ -90,6 +91,8 @@ char *status_format(const struct status *status)
                 g_string_append(text, "  <fake-reboot/>\n");
         if (status->shutdown_seen)
                 g_string_append(text, "  <shutdown-seen/>\n");
+        if (status->undefine_flags)
+                g_string_append_printf(text, "  <undefined flags='%u'/>\n", status->undefine_flags);
         g_string_append(text, status->xml);
         g_string_append(text, "</" ROOT ">\n");
         return g_string_free(text, FALSE);
@@ -192,6 +195,8 @@ struct status *status_parse(const char *text, GError **error)
                 return NULL;
         status->fake_reboot = xml_child(root, "fake-reboot");
         status->shutdown_seen = xml_child(root, "shutdown-seen");
+        if (!xml_get_uint(xml_child(root, "undefined"), "flags", &status->undefine_flags, error))
+                return NULL;
         status->xml = xml_write(doc, domain);
         return g_steal_pointer(&status);
 }

@@ -67,8 +67,9 @@ struct status {
         GPtrArray *images;              /* owned, struct status_image */
         GPtrArray *pci;                 /* owned, struct status_pci */
         bool fake_reboot;               /* the next shutdown of the guest is a reboot */
-        bool shutdown_seen;             /* the guest has powered off */
-        char *xml;                      /* owned; the active <domain> document, secrets included */
+        unsigned undefine_flags; /* enum domain_undefine_flags: of an undefine while it runs; 0: none */
+        bool shutdown_seen;      /* the guest has powered off */
+        char *xml;               /* owned; the active <domain> document, secrets included */
 };
 
 struct status *status_new(void);

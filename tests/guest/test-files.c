@@ -5,6 +5,7 @@
  */
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +116,178 @@ START_TEST(test_usual_pages)
 }
 END_TEST
 
+/* ---- variable stores ---- */
+
+#define CODE "/usr/share/OVMF/OVMF_CODE_4M.fd"
+#define VARS "/usr/share/OVMF/OVMF_VARS_4M.fd"
+
+static bool has_firmware(void)
+{
+        if (access(CODE, R_OK) == 0 && access(VARS, R_OK) == 0)
+                return true;
+        harness_skip("no OVMF");
+        return false;
+}
+
+/* A guest with UEFI; nvram: the element. Owned. */
+static char *uefi_xml(const char *name, const char *nvram)
+{
+        g_autofree char *xml = guest_bare_xml(name, NULL);
+        g_auto(GStrv) parts = g_strsplit(xml, "</os>", 2);
+
+        return g_strdup_printf("%s<loader readonly='yes' type='pflash'>" CODE "</loader>%s</os>%s", parts[0],
+                               nvram, parts[1]);
+}
+
+static char *uefi_xml_at(const char *name, const char *path)
+{
+        g_autofree char *nvram = g_strdup_printf("<nvram template='" VARS "'>%s</nvram>", path);
+
+        return uefi_xml(name, nvram);
+}
+
+/* What the package brings is neither a guest's store nor removed as one. */
+START_TEST(test_store_of_everybody)
+{
+        g_autofree char *path = NULL;
+
+        if (!has_firmware())
+                return;
+        path = guest_define(client, uefi_xml("web", "<nvram>" VARS "</nvram>"));
+        client_fails(client, LIBVIRT_ERROR, "*'" VARS "' is no guest's: * say <nvram template=*", path,
+                     DOMAIN_INTERFACE, "Create", "u", 0);
+        /* No store: nobody is asked what is to become of it. */
+        guest_do_flags(client, path, "Undefine", 0);
+        ck_assert_int_eq(access(VARS, F_OK), 0);
+}
+END_TEST
+
+/* One that is in use stays so whatever becomes of the agent, until its guest ends. */
+START_TEST(test_store_in_use)
+{
+        g_autofree char *store = harness_path(harness, "shared_VARS.fd");
+        g_autofree char *first = NULL, *second = NULL;
+
+        if (!has_firmware())
+                return;
+        first = guest_start(client, uefi_xml_at("one", store));
+        second = guest_define(client, uefi_xml_at("two", store));
+        client_fails(client, LIBVIRT_ERROR, "*shared_VARS.fd' is in use by domain 'one', which runs: *",
+                     second, DOMAIN_INTERFACE, "Create", "u", 0);
+        harness_end_agent(harness, SIGKILL);
+        harness_start_agent(harness);
+        client_fails(client, LIBVIRT_ERROR, "*is in use by domain 'one'*", second, DOMAIN_INTERFACE, "Create",
+                     "u", 0);
+        client_fails(client, LIBVIRT_ERROR, "*is in use by domain 'one'*", second, DOMAIN_INTERFACE, "Create",
+                     "u", 32);
+        guest_do_flags(client, first, "Destroy", 0);
+        guest_do_flags(client, second, "Create", 0);
+        guest_do_flags(client, second, "Destroy", 0);
+        ck_assert_int_eq(access(store, F_OK), 0);
+}
+END_TEST
+
+/* A definition that goes while its guest runs takes its store along when the guest ends, if it says so. */
+START_TEST(test_store_after_undefine)
+{
+        enum { REMOVE = 4, KEEP = 8 };
+        g_autofree char *store = harness_path(harness, "own_VARS.fd");
+        g_autofree char *path = NULL;
+
+        if (!has_firmware())
+                return;
+        path = guest_start(client, uefi_xml_at("web", store));
+        client_fails(client, LIBVIRT_ERROR, "*say whether to remove or to keep it", path, DOMAIN_INTERFACE,
+                     "Undefine", "u", 0);
+        guest_do_flags(client, path, "Undefine", KEEP);
+        guest_do_flags(client, path, "Destroy", 0);
+        ck_assert_int_eq(access(store, F_OK), 0);
+
+        g_free(path);
+        path = guest_start(client, uefi_xml_at("web", store));
+        guest_do_flags(client, path, "Undefine", REMOVE);
+        ck_assert_int_eq(access(store, F_OK), 0);
+        harness_end_agent(harness, SIGKILL);
+        harness_start_agent(harness);
+        guest_do_flags(client, path, "Destroy", 0);
+        ck_assert_int_ne(access(store, F_OK), 0);
+}
+END_TEST
+
+/* ... unless there is a definition again by then. */
+START_TEST(test_store_after_second_thoughts)
+{
+        g_autofree char *store = harness_path(harness, "own_VARS.fd");
+        g_autofree char *path = NULL, *xml = NULL, *again = NULL;
+
+        if (!has_firmware())
+                return;
+        path = guest_start(client, uefi_xml_at("web", store));
+        xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 2);
+        guest_do_flags(client, path, "Undefine", 4);
+        again = guest_define(client, g_steal_pointer(&xml));
+        guest_do_flags(client, path, "Destroy", 0);
+        ck_assert_int_eq(access(store, F_OK), 0);
+}
+END_TEST
+
+START_TEST(test_loader_without_store)
+{
+        g_autofree char *code = harness_path(harness, "my-firmware.fd"), *data = NULL, *xml = NULL;
+        g_auto(GStrv) parts = NULL;
+        gsize length;
+
+        if (!has_firmware())
+                return;
+        ck_assert(g_file_get_contents(CODE, &data, &length, NULL));
+        ck_assert(g_file_set_contents(code, data, (gssize)length, NULL));
+        xml = uefi_xml("web", "");
+        parts = g_strsplit(xml, CODE, 2);
+        start_fails(g_strjoinv(code, parts), "*no variable store is known for the loader '*");
+}
+END_TEST
+
+/* ---- TPM ---- */
+
+static bool has_tpm_state(const char *path)
+{
+        const char *id = strrchr(path, '/') + 2;
+        g_autofree char *uuid = g_strdelimit(g_strdup(id), "_", '-');
+        g_autofree char *name = g_strdup_printf("state/qemu/tpm/%s/tpm2-00.permall", uuid);
+        g_autofree char *file = harness_path(harness, name);
+
+        return access(file, F_OK) == 0;
+}
+
+#define TPM(more) "<tpm model='tpm-crb'><backend type='emulator' version='2.0'" more "/></tpm>"
+
+START_TEST(test_tpm_after_the_guest)
+{
+        enum { KEEP = 64 };
+        g_autofree char *program = g_find_program_in_path("swtpm");
+        g_autofree char *first = NULL, *second = NULL, *third = NULL, *fourth = NULL;
+        g_autofree char *xml = guest_bare_xml("c", TPM("")),
+                        *kept = guest_bare_xml("d", TPM(" persistent_state='yes'"));
+
+        if (!program)
+                return harness_skip("no swtpm");
+        first = guest_start(client, guest_bare_xml("a", TPM("")));
+        second = guest_start(client, guest_bare_xml("b", TPM("")));
+        third = client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "DomainCreateXML", "su", xml, 0);
+        fourth = client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "DomainCreateXML", "su", kept, 0);
+        guest_do_flags(client, first, "Undefine", 0);
+        guest_do_flags(client, second, "Undefine", KEEP);
+        ck_assert(has_tpm_state(first) && has_tpm_state(second) && has_tpm_state(third) &&
+                  has_tpm_state(fourth));
+        guest_do_flags(client, first, "Destroy", 0);
+        guest_do_flags(client, second, "Destroy", 0);
+        guest_do_flags(client, third, "Destroy", 0);
+        guest_do_flags(client, fourth, "Destroy", 0);
+        ck_assert(!has_tpm_state(first) && has_tpm_state(second) && !has_tpm_state(third) &&
+                  has_tpm_state(fourth));
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("files");
@@ -124,6 +297,12 @@ int main(void)
         tcase_add_test(tcase, test_memory_in_files);
         tcase_add_test(tcase, test_memory_that_is_not_there);
         tcase_add_test(tcase, test_usual_pages);
+        tcase_add_test(tcase, test_store_of_everybody);
+        tcase_add_test(tcase, test_store_in_use);
+        tcase_add_test(tcase, test_store_after_undefine);
+        tcase_add_test(tcase, test_store_after_second_thoughts);
+        tcase_add_test(tcase, test_loader_without_store);
+        tcase_add_test(tcase, test_tpm_after_the_guest);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

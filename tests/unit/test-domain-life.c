@@ -222,13 +222,13 @@ START_TEST(undefine_asks_the_driver_for_a_domain_that_is_off)
 }
 END_TEST
 
-/* What belongs to the guest that runs stays: the driver is not asked. */
-START_TEST(undefine_leaves_a_running_guest_what_it_has)
+/* What belongs to the guest that runs is the driver's to keep for as long as it does. */
+START_TEST(undefine_tells_the_driver_of_a_running_guest)
 {
         struct domain *domain = make_running("");
 
         domain_undefine(domain, DOMAIN_UNDEFINE_NVRAM, fake_driver_done, &outcome);
-        expect(NULL, "save ", "A- 0:1.0; ");
+        expect(NULL, "undefine-4 save ", "A- 0:1.0; ");
         ck_assert_ptr_null(fake_driver_read_file(fake, domain));
         domain_undefine(domain, 0, fake_driver_done, &outcome);
         expect("Requested operation is not valid: domain 'web' is transient", "", "");
@@ -449,7 +449,7 @@ CHECK_MAIN_FIXTURE("domain-life", setup, teardown, start_and_stop, a_start_that_
                    a_transient_domain_ends_with_its_guest, an_owner_who_leaves_takes_his_domains_along,
                    suspend_and_resume, requests_go_to_a_running_guest_only,
                    undefine_asks_the_driver_for_a_domain_that_is_off,
-                   undefine_leaves_a_running_guest_what_it_has, rename_changes_name_and_file,
+                   undefine_tells_the_driver_of_a_running_guest, rename_changes_name_and_file,
                    a_rename_that_fails_gives_the_name_back, metadata_of_a_running_domain_are_the_guests,
                    metadata_of_the_definition_leave_the_guests_alone, passwords_are_in_secure_documents_only,
                    documents_of_what_runs_and_of_what_is_stored, the_cpu_is_the_hosts_where_asked_for)

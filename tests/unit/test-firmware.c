@@ -10,6 +10,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static char *root;
 
@@ -200,6 +201,28 @@ START_TEST(broken)
 }
 END_TEST
 
+/* Files that packages bring are no guest's, by whatever name. */
+START_TEST(everybody)
+{
+        CLEANUP(firmware_list_free) struct firmware_list *list = NULL;
+        g_autofree char *vars = g_strconcat(root, "/x.vars", NULL), *code = g_strconcat(root, "/x", NULL),
+                        *link = g_strconcat(root, "/link", NULL), *own = g_strconcat(root, "/own", NULL);
+
+        put("/x", "code");
+        put("/x.vars", "vars");
+        put("/own", "vars");
+        ck_assert_int_eq(symlink(vars, link), 0);
+        put_flash("/usr/share/qemu/firmware/90-x.json", code, "'pc-q35-*'", "");
+        list = firmware_list_load_at(root, NULL);
+        ck_assert(firmware_list_has_file(list, vars));
+        ck_assert(firmware_list_has_file(list, code));
+        ck_assert(firmware_list_has_file(list, link));
+        ck_assert(firmware_list_has_file(list, "/usr/bin/env"));
+        ck_assert(!firmware_list_has_file(list, own));
+        ck_assert(!firmware_list_has_file(list, "/no/where"));
+}
+END_TEST
+
 START_TEST(nothing_installed)
 {
         g_autofree char *empty = g_strconcat(root, "/nothing", NULL);
@@ -234,5 +257,5 @@ START_TEST(beside)
 }
 END_TEST
 
-CHECK_MAIN_FIXTURE("firmware", setup, teardown, choice, facts, refusal, layers, broken, nothing_installed,
-                   beside)
+CHECK_MAIN_FIXTURE("firmware", setup, teardown, choice, facts, refusal, layers, broken, everybody,
+                   nothing_installed, beside)

@@ -32,6 +32,7 @@ static struct status *make(void)
                          &(struct ownership){ .uid = 1000, .gid = 4294967294U });
         status_add_pci(status, "hostdev0", "0000:3b:00.0");
         status->fake_reboot = true;
+        status->undefine_flags = DOMAIN_UNDEFINE_NVRAM | DOMAIN_UNDEFINE_KEEP_TPM;
         status->xml = g_strdup(DOMAIN);
         return status;
 }
@@ -58,6 +59,7 @@ START_TEST(what_is_written_is_read)
         ck_assert_int_eq(back->tpm.pid, 4710);
         ck_assert(back->fake_reboot);
         ck_assert(!back->shutdown_seen);
+        ck_assert_uint_eq(back->undefine_flags, DOMAIN_UNDEFINE_NVRAM | DOMAIN_UNDEFINE_KEEP_TPM);
         ck_assert_uint_eq(back->images->len, 1);
         image = g_ptr_array_index(back->images, 0);
         ck_assert_str_eq(image->alias, "ua-it's");
