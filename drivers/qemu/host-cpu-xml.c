@@ -32,8 +32,8 @@ static void set_model(xmlNode *cpu, const struct qemu_host_model *host)
 
 char *host_cpu_expand(const struct domain_def *def, const struct qemu_host_model *host, GError **error)
 {
-        static const char *const order[] = { "model", "vendor", "topology", "cache", "maxphysaddr",
-                                             "feature", "numa", NULL };
+        static const char *const order[] = { "model",       "vendor",  "topology", "cache",
+                                             "maxphysaddr", "feature", "numa",     NULL };
         g_autoptr(xmlDoc) doc = xml_parse(def->base.xml, "domain", error);
         xmlNode *cpu = doc ? xml_child(xml_root(doc), "cpu") : NULL;
 

@@ -13,10 +13,11 @@ static const struct qemu_host_model host = { "Nehalem", "Intel", features, G_N_E
 
 static void expect(const char *cpu, const char *expanded)
 {
-        g_autofree char *xml = g_strdup_printf("<domain type='kvm'><name>a</name><uuid>11111111-2222-3333-4444-"
-                                               "555555555555</uuid><memory>65536</memory><vcpu>4</vcpu><os>"
-                                               "<type arch='x86_64'>hvm</type></os>%s</domain>",
-                                               cpu);
+        g_autofree char *xml =
+                g_strdup_printf("<domain type='kvm'><name>a</name><uuid>11111111-2222-3333-4444-"
+                                "555555555555</uuid><memory>65536</memory><vcpu>4</vcpu><os>"
+                                "<type arch='x86_64'>hvm</type></os>%s</domain>",
+                                cpu);
         CLEANUP(domain_def_unref) struct domain_def *def = domain_def_parse_stored(xml, NULL);
         g_autofree char *text = NULL;
 
@@ -38,7 +39,8 @@ START_TEST(all_of_the_hosts)
 }
 END_TEST
 
-/* What the definition says itself stays: features that it names, the topology, whether another model will do. */
+/* What the definition says itself stays: features that it names, the topology, whether another model will do.
+ */
 START_TEST(what_the_definition_says_stays)
 {
         expect("<cpu mode='host-model'><model fallback='forbid'/><topology sockets='1' dies='1' cores='2' "
