@@ -101,6 +101,29 @@ START_TEST(test_a_change_has_a_deadline)
 }
 END_TEST
 
+/* A change of guest and definition that the guest does not answer changes neither. */
+START_TEST(test_a_live_change_has_a_deadline)
+{
+        g_autofree char *bare = guest_bare_xml("web", NULL);
+        g_auto(GStrv) parts = g_strsplit(bare, "<memballoon model='none'/>", 2);
+        g_autofree char *path = guest_start(
+                client, g_strjoinv("<memballoon model='virtio'><stats period='3'/></memballoon>", parts));
+        g_autofree char *before = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 2);
+        g_autofree char *after = NULL, *live = NULL;
+        pid_t pid = harness_find_guest(harness, "web");
+
+        kill(pid, SIGSTOP);
+        client_fails(client, LIBVIRT_ERROR, "Timed out during operation*", path, DOMAIN_INTERFACE,
+                     "SetMemoryStatsPeriod", "iu", 9, 3);
+        after = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 2);
+        ck_assert_str_eq(after, before);
+        kill(pid, SIGCONT);
+        client_do(client, path, DOMAIN_INTERFACE, "SetMemoryStatsPeriod", "iu", 7, 1);
+        live = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        ck_assert_ptr_nonnull(strstr(live, "<stats period='7'/>"));
+}
+END_TEST
+
 /* Destroy overtakes the calls that wait for the hung guest. */
 START_TEST(test_destroy_jumps_the_queue)
 {
@@ -162,6 +185,7 @@ int main(void)
         tcase_add_test(tcase, test_reads_do_not_wait);
         tcase_add_test(tcase, test_destroy_needs_no_answer);
         tcase_add_test(tcase, test_a_change_has_a_deadline);
+        tcase_add_test(tcase, test_a_live_change_has_a_deadline);
         tcase_add_test(tcase, test_destroy_jumps_the_queue);
         tcase_add_test(tcase, test_hung_guests_hold_no_worker);
         suite_add_tcase(suite, tcase);
