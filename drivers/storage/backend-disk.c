@@ -64,7 +64,7 @@ static bool check_def(const struct pool_def *def, GError **error)
                                  "a pool of type 'disk' has one source device, not %u",
                                  def->source.n_devices);
         return tool_check_path("source device", def->source.devices[0].path, error) &&
-               tool_check_path("target path", def->path, error);
+               tool_check_names_path("target path", def->path, error);
 }
 
 /* ---- life ---- */

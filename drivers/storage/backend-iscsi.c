@@ -48,7 +48,7 @@ static bool check_def(const struct pool_def *def, GError **error)
                                  "iSCSI knows the authentication 'chap' only");
         return check_source(source, error) &&
                tool_check_word("target name", source->devices[0].path, ".-:_", error) &&
-               tool_check_path("target path", def->path, error);
+               tool_check_names_path("target path", def->path, error);
 }
 
 /* ---- sessions, as sysfs shows them ---- */

@@ -36,7 +36,7 @@ static bool check_def(const struct pool_def *def, GError **error)
         if (adapter->parent && !scsi_parse_host(adapter->parent, &number))
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_XML_ERROR, "'%s' is no SCSI host",
                                  adapter->parent);
-        return tool_check_path("target path", def->path, error);
+        return tool_check_names_path("target path", def->path, error);
 }
 
 /* ---- which host it is ---- */

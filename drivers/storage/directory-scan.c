@@ -106,6 +106,13 @@ static bool is_unchanged(const struct volume *before, const struct statx *now)
                (before->type == VOLUME_DIR || before->allocation == now->stx_blocks * STAT_UNIT);
 }
 
+static void set_permissions(struct storage_permissions *permissions, const struct statx *now)
+{
+        permissions->mode = now->stx_mode & STORAGE_MODE_MASK;
+        permissions->owner = now->stx_uid;
+        permissions->group = now->stx_gid;
+}
+
 static struct volume *describe(const struct pool_def *def, const char *name, const struct statx *now)
 {
         struct volume *volume = volume_new();
@@ -113,9 +120,7 @@ static struct volume *describe(const struct pool_def *def, const char *name, con
         volume->name = g_strdup(name);
         volume->path = g_build_filename(def->path, name, NULL);
         volume->key = g_strdup(volume->path);
-        volume->permissions.mode = now->stx_mode & STORAGE_MODE_MASK;
-        volume->permissions.owner = now->stx_uid;
-        volume->permissions.group = now->stx_gid;
+        set_permissions(&volume->permissions, now);
         volume->atime = take_time(&now->stx_atime);
         volume->mtime = take_time(&now->stx_mtime);
         volume->ctime = take_time(&now->stx_ctime);
@@ -145,11 +150,46 @@ static bool is_known_raw(const struct volume *before, const struct volume *now)
                before->inode == now->inode && before->physical == now->physical;
 }
 
-/* What encrypts a volume is known to who made it; the header only says that it is. */
-static void keep_secret(struct volume *volume, const struct volume *before)
+/* What a header does not say of an encrypted file, and the file that it was made as does. */
+static void keep_encryption(struct volume *volume, const struct volume *before)
 {
-        if (before && volume->encryption.format && before->inode == volume->inode)
-                secret_ref_copy(&volume->encryption.secret, &before->encryption.secret);
+        struct volume_encryption *now = &volume->encryption;
+        const struct volume_encryption *then = before ? &before->encryption : NULL;
+
+        if (!then || !now->format || before->inode != volume->inode)
+                return;
+        secret_ref_copy(&now->secret, &then->secret);
+        now->cipher_name = g_strdup(then->cipher_name);
+        now->cipher_mode = g_strdup(then->cipher_mode);
+        now->cipher_hash = g_strdup(then->cipher_hash);
+        now->cipher_size = then->cipher_size;
+        now->ivgen_name = g_strdup(then->ivgen_name);
+        now->ivgen_hash = g_strdup(then->ivgen_hash);
+}
+
+/*
+ * Whose the backing file is. A header may name any path, behind which may be a dead file server: looked at
+ * are files of the same directory, of others what was seen when the volume was made.
+ */
+static void see_backing(const struct pool_def *def, int directory_fd, struct volume *volume,
+                        const struct volume *before)
+{
+        const char *path = volume->backing.path, *name = path ? strrchr(path, '/') : NULL;
+        size_t length = strlen(def->path);
+        struct statx now;
+
+        if (!name)
+                return;
+        if ((size_t)(name - path) == length && strncmp(path, def->path, length) == 0) {
+                if (statx(directory_fd, name + 1, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_BASIC_STATS,
+                          &now) == 0)
+                        set_permissions(&volume->backing.permissions, &now);
+                return;
+        }
+        if (before && before->inode == volume->inode && g_strcmp0(before->backing.path, path) == 0) {
+                volume->backing.permissions = before->backing.permissions;
+                volume->backing.permissions.label = g_strdup(before->backing.permissions.label);
+        }
 }
 
 /* That there are no descriptors left says nothing about the file: what was known of it goes on. */
@@ -190,7 +230,8 @@ static bool look(const struct pool_def *def, int directory_fd, const char *name,
                         image_set_raw(found, now.stx_size);
                 else
                         image_probe(fd, now.stx_size, found);
-                keep_secret(found, before);
+                keep_encryption(found, before);
+                see_backing(def, directory_fd, found, before);
         }
         *volume = g_steal_pointer(&found);
         return true;

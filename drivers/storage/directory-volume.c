@@ -81,6 +81,9 @@ static bool check_backing(struct volume *volume, GError **error)
         if (access(volume->backing.path, R_OK) < 0 || stat(volume->backing.path, &st) < 0)
                 return error_set_errno(error, ERROR_FROM_STORAGE, errno,
                                        "inaccessible backing store volume %s", quoted);
+        volume->backing.permissions.mode = (int)(st.st_mode & STORAGE_MODE_MASK);
+        volume->backing.permissions.owner = st.st_uid;
+        volume->backing.permissions.group = st.st_gid;
         /* qemu-img would wait for the other end of a pipe, and the pool for qemu-img. */
         return S_ISREG(st.st_mode) || S_ISBLK(st.st_mode) ||
                unsupported(error, "the backing file is neither a file nor a block device: ", quoted);

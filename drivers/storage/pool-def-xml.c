@@ -34,10 +34,9 @@ static bool read_mode(const xmlNode *node, int *mode, GError **error)
         g_autofree char *text = xml_text(node);
         unsigned value = 0;
 
-        if (!text)
+        if (!text || !*g_strstrip(text))
                 return true;
-        g_strstrip(text);
-        if (!*text || strlen(text) > 5 || strspn(text, "01234567") != strlen(text))
+        if (strlen(text) > 5 || strspn(text, "01234567") != strlen(text))
                 return xml_error(error, node, "malformed octal mode");
         for (const char *c = text; *c; c++)
                 value = value * 8 + (unsigned)(*c - '0');
@@ -75,7 +74,7 @@ void storage_permissions_write(xmlNode *parent, const struct storage_permissions
                 return;
         node = xml_add(parent, "permissions");
         if (permissions->mode >= 0)
-                xml_add_text_format(node, "mode", "%04o", (unsigned)permissions->mode);
+                xml_add_text_format(node, "mode", "0%o", (unsigned)permissions->mode);
         if (permissions->owner >= 0)
                 xml_add_text_format(node, "owner", "%" G_GINT64_FORMAT, permissions->owner);
         if (permissions->group >= 0)
@@ -121,6 +120,7 @@ static bool read_type(const xmlNode *root, enum pool_type *type, GError **error)
 static bool read_identity(struct pool_def *def, const xmlNode *root, GError **error)
 {
         g_autofree char *uuid = xml_child_text(root, "uuid");
+        bool is_given = uuid && *g_strstrip(uuid);
 
         def->base.name = xml_child_text(root, "name");
         if (!def->base.name) /* libvirt takes the name of the storage, too */
@@ -130,7 +130,7 @@ static bool read_identity(struct pool_def *def, const xmlNode *root, GError **er
                                  "missing pool source name element");
         if (!check_name(def->base.name, error))
                 return false;
-        if (!uuid)
+        if (!is_given)
                 uuid_generate(&def->base.uuid);
         else if (!uuid_parse(&def->base.uuid, uuid, NULL))
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_XML_ERROR, "malformed uuid element");
@@ -147,11 +147,11 @@ static bool read_target(struct pool_def *def, const xmlNode *node, GError **erro
         if (format->target_prefix)
                 def->path = g_strconcat(format->target_prefix, def->source.name, NULL);
         else
-                def->path = pool_path_clean(path);
+                def->path = pool_path_clean(path ? g_strstrip(path) : NULL);
         if ((format->needs & POOL_NEEDS_TARGET) && (!def->path || !*def->path))
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_XML_ERROR,
                                  "missing storage pool target path");
-        if (def->path && def->path[0] != '/')
+        if (def->path && def->path[0] != '/' && !(format->needs & POOL_NAMES_DEVICES))
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_XML_ERROR,
                                  "the target path of storage pool '%s' is not absolute", def->base.name);
         for (const char *c = def->path; c && *c; c++) {
@@ -218,9 +218,8 @@ static void complete_target(const struct pool_def *def, xmlNode *root)
         if (!target)
                 target = xml_add(root, "target");
         set_child_text(target, "path", def->path);
-        if (def->permissions.mode < 0 && def->permissions.owner < 0 && def->permissions.group < 0 &&
-            !def->permissions.label)
-                xml_remove_children(target, "permissions");
+        xml_remove_children(target, "permissions");
+        storage_permissions_write(target, &def->permissions);
         xml_order_children(target, target_order);
 }
 

@@ -52,6 +52,8 @@ enum pool_type_needs {
         POOL_NEEDS_INITIATOR = 32,
         POOL_NEEDS_TARGET = 64, /* <target><path> */
         POOL_TAKES_NAME = 128,  /* the pool's name is its <source><name> unless one is given */
+        POOL_NAMES_DEVICES =
+                256, /* the target is a directory of names of devices; a relative one gives none */
 };
 
 /* What a type's documents look like: constant. */

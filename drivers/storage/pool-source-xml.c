@@ -169,7 +169,7 @@ static bool read_format(const xmlNode *node, enum pool_type type, struct pool_so
 
         if (!format->source_formats)
                 return true;
-        if (!name) {
+        if (!name || !*name) {
                 source->format = g_strdup(format->default_source_format);
                 return true;
         }
@@ -287,8 +287,11 @@ void pool_source_complete(xmlNode *node, const struct pool_source *source)
 
         if (source->name && !xml_child(node, "name"))
                 xml_add_text(node, "name", source->name);
-        if (source->format && !xml_child(node, "format"))
-                xml_set_attr(xml_add(node, "format"), "type", source->format);
+        if (source->format) {
+                xmlNode *format = xml_child(node, "format");
+
+                xml_set_attr(format ? format : xml_add(node, "format"), "type", source->format);
+        }
         if (dir && source->dir)
                 xml_set_attr(dir, "path", source->dir);
         if (adapter && !xml_has_attr(adapter, "type")) {

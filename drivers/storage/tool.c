@@ -55,6 +55,11 @@ bool tool_check_path(const char *what, const char *path, GError **error)
         return true;
 }
 
+bool tool_check_names_path(const char *what, const char *path, GError **error)
+{
+        return *path == '/' ? tool_check_path(what, path, error) : tool_check_argument(what, path, error);
+}
+
 bool tool_read(struct lane *lane, const char *const argv[], char **output, GError **error)
 {
         return spawn_check(lane, argv, TOOL_TIMEOUT_MS, output, error);

@@ -29,6 +29,8 @@ bool tool_check_argument(const char *what, const char *value, GError **error);
 bool tool_check_word(const char *what, const char *value, const char *more, GError **error);
 /* The same for an absolute path without ".." in it. */
 bool tool_check_path(const char *what, const char *path, GError **error);
+/* The same of a directory of names of devices, which may be relative: then there are no names. */
+bool tool_check_names_path(const char *what, const char *path, GError **error);
 
 /* spawn_check() with TOOL_TIMEOUT_MS; the error quotes the line with the reason. output may be NULL. */
 bool tool_read(struct lane *lane, const char *const argv[], char **output, GError **error);

@@ -45,12 +45,20 @@ static bool check_elements(const xmlNode *root, enum error_code code, GError **e
 
 /* ---- reading ---- */
 
+/* An element with nothing in it counts as absent. */
+static bool is_filled(const xmlNode *node)
+{
+        g_autofree char *text = xml_text(node);
+
+        return text && *g_strstrip(text);
+}
+
 static bool read_size(const xmlNode *node, uint64_t *bytes, GError **error)
 {
         g_autofree char *unit = xml_attr(node, "unit");
         uint64_t value = 0;
 
-        if (!node)
+        if (!is_filled(node))
                 return true;
         return xml_get_uint64(node, NULL, &value, error) &&
                units_scale(value, unit, 1, VOLUME_BYTES_MAX, bytes, error);
@@ -60,8 +68,8 @@ static bool read_sizes(struct volume *volume, const xmlNode *root, struct volume
 {
         const xmlNode *capacity = xml_child(root, "capacity"), *allocation = xml_child(root, "allocation");
 
-        given->capacity = capacity;
-        given->allocation = allocation;
+        given->capacity = is_filled(capacity);
+        given->allocation = is_filled(allocation);
         if (!read_size(capacity, &volume->capacity, error))
                 return false;
         volume->allocation = volume->capacity;
@@ -76,7 +84,7 @@ static bool read_format(const xmlNode *node, enum pool_type type, enum volume_fo
         g_autofree char *text = xml_attr(xml_child(node, "format"), "type"), *quoted = error_quote(text);
 
         *format = VOLUME_FORMAT_NONE;
-        if (!text || !pool->volume_formats)
+        if (!text || !*text || !pool->volume_formats)
                 return true;
         if (type == POOL_DISK) {
                 if (!g_strv_contains(pool->volume_formats, text))
@@ -136,7 +144,7 @@ static bool read_qcow2(struct volume *volume, const xmlNode *target, GError **er
                 if (!xml_is(feature, "lazy_refcounts") && !xml_is(feature, "extended_l2"))
                         return unsupported_feature(feature, error);
         }
-        volume->compat = xml_child_text(target, "compat");
+        volume->compat = is_filled(xml_child(target, "compat")) ? xml_child_text(target, "compat") : NULL;
         volume->lazy_refcounts = xml_child(features, "lazy_refcounts");
         volume->extended_l2 = xml_child(features, "extended_l2");
         volume->nocow = xml_child(target, "nocow");
@@ -165,7 +173,8 @@ static bool read_backing(struct volume_backing *backing, const xmlNode *node, en
                 if (g_ascii_iscntrl(*c))
                         return xml_error(error, node, "the path has a control character in it");
         }
-        return read_format(node, type, &backing->format, &name, error);
+        return read_format(node, type, &backing->format, &name, error) &&
+               storage_permissions_read(xml_child(node, "permissions"), &backing->permissions, error);
 }
 
 static bool read_volume(struct volume *volume, xmlNode *root, enum pool_type type, struct volume_given *given,
@@ -251,6 +260,24 @@ static void write_timestamps(xmlNode *target, const struct volume *volume)
         write_time(node, "btime", &volume->btime);
 }
 
+static void write_cipher(xmlNode *node, const struct volume_encryption *encryption)
+{
+        xmlNode *child;
+
+        if (encryption->cipher_name) {
+                child = xml_add(node, "cipher");
+                xml_set_attr(child, "name", encryption->cipher_name);
+                xml_set_attr_format(child, "size", "%u", encryption->cipher_size);
+                xml_set_attr(child, "mode", encryption->cipher_mode);
+                xml_set_attr(child, "hash", encryption->cipher_hash);
+        }
+        if (encryption->ivgen_name) {
+                child = xml_add(node, "ivgen");
+                xml_set_attr(child, "name", encryption->ivgen_name);
+                xml_set_attr(child, "hash", encryption->ivgen_hash);
+        }
+}
+
 static void write_encryption(xmlNode *target, const struct volume_encryption *encryption)
 {
         xmlNode *node;
@@ -261,6 +288,7 @@ static void write_encryption(xmlNode *target, const struct volume_encryption *en
         xml_set_attr(node, "format", encryption->format);
         if (secret_ref_is_given(&encryption->secret))
                 secret_ref_write(xml_add(node, "secret"), &encryption->secret);
+        write_cipher(node, encryption);
 }
 
 static void write_features(xmlNode *target, const struct volume *volume)
@@ -324,6 +352,7 @@ char *volume_format_xml(const struct volume *volume)
                 backing = xml_add(root, "backingStore");
                 xml_add_text(backing, "path", volume->backing.path);
                 write_format(backing, volume->backing.format, NULL);
+                storage_permissions_write(backing, &volume->backing.permissions);
         }
         return xml_write(doc, NULL);
 }

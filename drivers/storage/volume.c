@@ -45,7 +45,8 @@ struct volume *volume_new(void)
         struct volume *volume = g_new0(struct volume, 1);
 
         volume->refs = 1;
-        volume->permissions = (struct storage_permissions){ .mode = -1, .owner = -1, .group = -1 };
+        volume->permissions = volume->backing.permissions =
+                (struct storage_permissions){ .mode = -1, .owner = -1, .group = -1 };
         return volume;
 }
 
@@ -83,6 +84,7 @@ void volume_unref(struct volume *volume)
         g_free(volume->format_name);
         g_free(volume->permissions.label);
         g_free(volume->backing.path);
+        g_free(volume->backing.permissions.label);
         g_free(volume->compat);
         g_free(volume->part_type);
         encryption_clear(&volume->encryption);
@@ -124,6 +126,7 @@ struct volume *volume_copy(const struct volume *volume)
         copy->format_name = g_strdup(volume->format_name);
         copy->permissions.label = g_strdup(volume->permissions.label);
         copy->backing.path = g_strdup(volume->backing.path);
+        copy->backing.permissions.label = g_strdup(volume->backing.permissions.label);
         copy->compat = g_strdup(volume->compat);
         copy->part_type = g_strdup(volume->part_type);
         copy->encryption = copy_encryption(&volume->encryption);
@@ -162,6 +165,7 @@ static bool contents_equal(const struct volume *a, const struct volume *b)
 {
         return a->format == b->format && g_strcmp0(a->format_name, b->format_name) == 0 &&
                g_strcmp0(a->backing.path, b->backing.path) == 0 && a->backing.format == b->backing.format &&
+               permissions_equal(&a->backing.permissions, &b->backing.permissions) &&
                g_strcmp0(a->compat, b->compat) == 0 && a->lazy_refcounts == b->lazy_refcounts &&
                a->extended_l2 == b->extended_l2 && a->nocow == b->nocow &&
                a->cluster_size == b->cluster_size &&

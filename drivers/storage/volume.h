@@ -79,7 +79,8 @@ struct volume_encryption {
 struct volume_backing {
         char *path; /* owned; NULL: no backing store */
         enum volume_format format;
-        bool guessed; /* the image does not say the format */
+        bool guessed;                           /* the image does not say the format */
+        struct storage_permissions permissions; /* of the backing file, as far as known */
 };
 
 /* <source><device path=''><extent start='' end=''/></device></source> of partitions and logical volumes */

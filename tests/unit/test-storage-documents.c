@@ -328,9 +328,98 @@ START_TEST(test_volume_document)
                          "    <format type='qcow2'/>\n"
                          "    <encryption format='luks'>\n"
                          "      <secret type='passphrase' uuid='00000000-0000-4000-8000-000000000001'/>\n"
+                         "      <cipher name='aes' size='256' mode='xts'/>\n"
                          "    </encryption>\n"
                          "  </target>\n"
                          "</volume>\n");
+}
+END_TEST
+
+/* ---- as people write them ---- */
+
+#define ISCSI_SOURCE "<source><host name='h'/><device path='iqn.2013-07.com.example:x'/></source>"
+
+/* Pools, and a part of what becomes of them, as libvirt has it. */
+static const char *const written_pools[][2] = {
+        { "<pool type='dir'><name>p</name><target><path>\n  /tmp/p\n  </path></target></pool>",
+          "<path>/tmp/p</path>" },
+        { "<pool type='dir'><name>p</name><target><path> /tmp/p </path></target></pool>",
+          "<path>/tmp/p</path>" },
+        { "<pool type='dir'><name>p</name><uuid></uuid><target><path>/p</path></target></pool>", "<uuid>" },
+        { "<pool type='iscsi'><name>p</name>" ISCSI_SOURCE "<target><path>demo-target</path></target></pool>",
+          "<path>demo-target</path>" },
+        { "<pool type='disk'><name>p</name><source><device "
+          "path='/dev/sda'/></source><target><path>dev</path></target>"
+          "</pool>",
+          "<path>dev</path>" },
+        { "<pool type='fs'><name>p</name><source><device path='/d'/><format "
+          "type=''/></source><target><path>/p</path>"
+          "</target></pool>",
+          "<format type='auto'/>" },
+        { "<pool type='dir'><name>p</name><target><path>/p</path><permissions><mode>755</mode></permissions>"
+          "</target></pool>",
+          "<mode>0755</mode>" },
+        { "<pool "
+          "type='dir'><name>p</name><target><path>/p</path><permissions><mode></mode></permissions></target>"
+          "</pool>",
+          "<path>/p</path>\n  </target>" },
+};
+
+START_TEST(test_written_pools)
+{
+        for (unsigned i = 0; i < G_N_ELEMENTS(written_pools); i++) {
+                g_autoptr(GError) error = NULL;
+                CLEANUP(pool_def_unref) struct pool_def *def = pool_def_parse(written_pools[i][0], &error);
+
+                ck_assert_msg(def, "%s: %s", written_pools[i][0], error ? error->message : "");
+                ck_assert_msg(strstr(def->base.xml, written_pools[i][1]), "'%s' is not in %s",
+                              written_pools[i][1], def->base.xml);
+        }
+}
+END_TEST
+
+#define WRITTEN(target, rest)                                                                                \
+        "<volume><name>v</name><capacity>4096</capacity><target>" target "</target>" rest "</volume>"
+
+static const char *const written_volumes[][2] = {
+        { "<volume><name>v</name><capacity>4096</capacity><allocation></allocation></volume>",
+          "<allocation unit='bytes'>4096</allocation>" },
+        { WRITTEN("<format type=''/><compat></compat>", ""), "<target/>" },
+        { WRITTEN("<permissions><mode>600</mode><owner>7</owner></permissions>", ""),
+          "<mode>0600</mode>\n      <owner>7</owner>" },
+        { WRITTEN("<permissions><mode>70</mode></permissions>", ""), "<mode>070</mode>" },
+        { WRITTEN("", "<backingStore><path></path><format type=''/></backingStore>"), "</volume>" },
+        { WRITTEN("", "<backingStore><path>/b</path><format "
+                      "type='qcow2'/><permissions><mode>0640</mode><label>l</label>"
+                      "</permissions></backingStore>"),
+          "<format type='qcow2'/>\n    <permissions>\n      <mode>0640</mode>\n      <label>l</label>" },
+        { WRITTEN("<encryption format='luks'><secret type='passphrase' usage='v'/>"
+                  "<cipher name='aes' size='256' mode='cbc' hash='sha256'/><ivgen name='plain64' "
+                  "hash='sha256'/>"
+                  "</encryption>",
+                  ""),
+          "<cipher name='aes' size='256' mode='cbc' hash='sha256'/>\n      <ivgen name='plain64' "
+          "hash='sha256'/>" },
+};
+
+START_TEST(test_written_volumes)
+{
+        for (unsigned i = 0; i < G_N_ELEMENTS(written_volumes); i++) {
+                g_autoptr(GError) error = NULL;
+                struct volume_given given;
+                CLEANUP(volume_unref)
+                struct volume *volume = volume_parse(written_volumes[i][0], POOL_DIR, &given, &error),
+                              *copy = NULL;
+                g_autofree char *text = NULL;
+
+                ck_assert_msg(volume, "%s: %s", written_volumes[i][0], error ? error->message : "");
+                volume->key = g_strdup("k");
+                copy = volume_copy(volume);
+                ck_assert(volume_equal(volume, copy));
+                text = volume_format_xml(copy);
+                ck_assert_msg(strstr(text, written_volumes[i][1]), "'%s' is not in %s", written_volumes[i][1],
+                              text);
+        }
 }
 END_TEST
 
@@ -359,4 +448,4 @@ END_TEST
 
 CHECK_MAIN("storage-documents", test_canonical, test_numbers, test_numbers_with_comment, test_kept_and_read,
            test_refused, test_same_storage, test_same_directory, test_sets, test_sets_by_key_and_path,
-           test_volume_document, test_sources)
+           test_volume_document, test_written_pools, test_written_volumes, test_sources)
