@@ -282,11 +282,6 @@ struct loop_watch *loop_watch_new(struct loop *loop, int fd, short events, loop_
         return watch;
 }
 
-void loop_watch_set_events(struct loop_watch *watch, short events)
-{
-        g_source_modify_unix_fd(&watch->source, watch->tag, (GIOCondition)events);
-}
-
 void loop_watch_free(struct loop_watch *watch)
 {
         if (!watch)

@@ -41,7 +41,6 @@ void loop_post(struct loop *loop, loop_fn fn, void *data);
  * and must stay open until loop_watch_free().
  */
 struct loop_watch *loop_watch_new(struct loop *loop, int fd, short events, loop_watch_fn fn, void *data);
-void loop_watch_set_events(struct loop_watch *watch, short events);
 void loop_watch_free(struct loop_watch *watch);
 
 /* Runs fn(data) once after delay_ms on the monotonic clock; the callback may free the timer or set it again.

@@ -11,6 +11,7 @@
 #include "base/operation-private.h"
 #include "base/registry-private.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* ---- definitions ---- */
@@ -146,6 +147,19 @@ void managed_unref(struct managed *object)
 }
 
 /* ---- what comes from the lane ---- */
+
+/* assert(): what is read all the time is looked at in debug builds only. */
+struct managed_state *managed_get_current(const struct managed *object)
+{
+        assert(in_lane(object->lane));
+        return object->current;
+}
+
+struct managed_state *managed_get_published(const struct managed *object)
+{
+        assert(on_loop(lane_get_loop(object->lane)));
+        return object->published;
+}
 
 void managed_hold(struct managed *object)
 {
@@ -412,11 +426,13 @@ void managed_emit(struct managed *object, struct managed_event *event)
 
 const char *managed_get_current_name(const struct managed *object)
 {
+        g_assert(in_lane(object->lane));
         return object->current ? managed_state_get_name(object->current) : object->uuid_text;
 }
 
 bool managed_require_known(const struct managed *object, GError **error)
 {
+        g_assert(in_lane(object->lane));
         if (object->current)
                 return true;
         return error_set(error, object->kind->from, object->kind->missing, "no %s with matching uuid '%s'",

@@ -75,11 +75,13 @@ void registry_free(struct registry *registry)
 
 void registry_listen(struct registry *registry, registry_listener listener, void *data)
 {
+        g_assert(on_loop(registry->loop));
         listeners_add(&registry->listeners, LISTENER(listener), data);
 }
 
 void registry_unlisten(struct registry *registry, registry_listener listener, void *data)
 {
+        g_assert(on_loop(registry->loop));
         listeners_remove(&registry->listeners, LISTENER(listener), data);
 }
 
@@ -90,11 +92,13 @@ const struct managed_kind *registry_get_kind(const struct registry *registry)
 
 unsigned registry_get_count(const struct registry *registry)
 {
+        g_assert(on_loop(registry->loop));
         return registry->published;
 }
 
 struct managed *registry_find_pending(const struct registry *registry, const struct uuid *uuid)
 {
+        g_assert(on_loop(registry->loop));
         return g_hash_table_lookup(registry->by_uuid, uuid);
 }
 
@@ -109,6 +113,7 @@ struct managed *registry_find_name(const struct registry *registry, const char *
 {
         struct managed *object = g_hash_table_lookup(registry->by_name, name);
 
+        g_assert(on_loop(registry->loop));
         if (!object || !object->published || strcmp(managed_state_get_name(object->published), name) != 0)
                 return NULL;
         return object;
@@ -147,6 +152,7 @@ GPtrArray *registry_list(const struct registry *registry)
 {
         GPtrArray *list = g_ptr_array_sized_new(registry->published);
 
+        g_assert(on_loop(registry->loop));
         for (GList *link = registry->order.head; link; link = link->next) {
                 struct managed *object = link->data;
 
@@ -168,6 +174,7 @@ unsigned registry_get_pending(const struct registry *registry)
 {
         unsigned pending = 0;
 
+        g_assert(on_loop(registry->loop));
         for (GList *link = registry->order.head; link; link = link->next)
                 pending += ((struct managed *)link->data)->pending;
         return pending;
@@ -177,6 +184,7 @@ void registry_cancel(struct registry *registry)
 {
         GList *next;
 
+        g_assert(on_loop(registry->loop));
         /* An object may be forgotten at the end of its operation. */
         for (GList *link = registry->order.head; link; link = next) {
                 struct managed *object = link->data;
@@ -243,6 +251,7 @@ bool registry_reserve_name(struct managed *object, const char *name, GError **er
         struct registry *registry = object->registry;
         struct managed *holder = g_hash_table_lookup(registry->by_name, name);
 
+        g_assert(on_loop(object->registry->loop));
         if (holder && holder != object)
                 return refuse_name(registry, name, holder, error);
         if (!holder)
@@ -254,6 +263,7 @@ void registry_release_name(struct managed *object, const char *name)
 {
         struct registry *registry = object->registry;
 
+        g_assert(on_loop(object->registry->loop));
         if (strcmp(object->name, name) != 0 && g_hash_table_lookup(registry->by_name, name) == object)
                 g_hash_table_remove(registry->by_name, name);
 }
@@ -290,6 +300,7 @@ struct managed_state *registry_swap(struct managed *object, struct managed_state
         struct registry *registry = object->registry;
         struct managed_state *before = object->published;
 
+        g_assert(on_loop(object->registry->loop));
         object->published = state;
         registry->published += (state != NULL);
         registry->published -= (before != NULL);
@@ -316,6 +327,7 @@ bool registry_store(struct managed *object, const struct definition *definition,
 {
         g_autofree char *name = file_name(object);
 
+        g_assert(in_lane(object->lane));
         if (!object->registry->directory)
                 return true;
         return store_write(object->registry->directory, name, definition->xml, true, error);
@@ -323,6 +335,7 @@ bool registry_store(struct managed *object, const struct definition *definition,
 
 bool registry_mark_autostart(struct managed *object, bool autostart, GError **error)
 {
+        g_assert(in_lane(object->lane));
         if (!object->registry->directory)
                 return true;
         return store_mark(object->registry->autostart_directory, object->uuid_text, autostart, error);
@@ -332,6 +345,7 @@ bool registry_erase(struct managed *object, GError **error)
 {
         g_autofree char *name = file_name(object);
 
+        g_assert(in_lane(object->lane));
         if (!object->registry->directory)
                 return true;
         return registry_mark_autostart(object, false, error) &&
@@ -392,6 +406,7 @@ bool registry_load(struct registry *registry, GError **error)
 {
         g_autoptr(GPtrArray) names = NULL;
 
+        g_assert(on_loop(registry->loop));
         if (!registry->directory)
                 return true;
         if (!store_make_dir(registry->autostart_directory, error))

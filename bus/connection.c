@@ -440,6 +440,7 @@ static bool may_send(struct connection *connection, DBusMessage *message)
 
 void connection_send(struct connection *connection, DBusMessage *message)
 {
+        g_assert(on_loop(connection->loop));
         if (may_send(connection, message) && !dbus_connection_send(connection->bus, message, NULL))
                 g_error("out of memory while sending a message");
         /* libdbus may have written all that waited, and has no more use for our watch. */

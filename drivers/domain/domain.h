@@ -92,13 +92,13 @@ extern const struct managed_kind domain_kind;
 
 static inline const struct domain_state *domain_get_published(const struct domain *domain)
 {
-        return (const struct domain_state *)domain->base.published;
+        return (const struct domain_state *)managed_get_published(&domain->base);
 }
 
 /* Lane. */
 static inline const struct domain_state *domain_get_current(const struct domain *domain)
 {
-        return (const struct domain_state *)domain->base.current;
+        return (const struct domain_state *)managed_get_current(&domain->base);
 }
 
 static inline const struct domain_def *domain_state_get_def(const struct domain_state *state)

@@ -7,6 +7,7 @@
  */
 
 #include "base/cleanup.h"
+#include "base/lane.h"
 #include "drivers/domain/driver.h"
 #include "drivers/qemu/ports.h"
 #include "drivers/qemu/process.h"
@@ -15,6 +16,7 @@
 #include "drivers/qemu/status.h"
 #include "drivers/security/account.h"
 
+#include <assert.h>
 #include <glib.h>
 #include <stdbool.h>
 
@@ -24,12 +26,12 @@ struct probe_cache;
 struct qemu_driver {
         struct domain_driver base;
         /* const */
-        char *runtime_dir;             /* owned; one directory per running guest, and the mark of autostart */
-        char *state_dir;               /* owned; definitions */
-        char *nvram_dir;               /* owned */
-        char *memory_dir;              /* owned; where files that are guests' memory are made (resources-memory.c) */
-        char *tpm_dir;                 /* owned; one directory per guest with a TPM, by uuid */
-        char *log_dir;                 /* owned */
+        char *runtime_dir; /* owned; one directory per running guest, and the mark of autostart */
+        char *state_dir;   /* owned; definitions */
+        char *nvram_dir;   /* owned */
+        char *memory_dir;  /* owned; where files that are guests' memory are made (resources-memory.c) */
+        char *tpm_dir;     /* owned; one directory per guest with a TPM, by uuid */
+        char *log_dir;     /* owned */
         const struct account *account; /* ref */
         struct probe_cache *probes;    /* owned */
         struct log_keeper *log_keeper; /* owned; NULL: none */
@@ -78,8 +80,10 @@ struct guest {
         } io_errors; /* announced in the last second */
 };
 
+/* Lane. */
 static inline struct guest *guest_of(const struct domain *domain)
 {
+        assert(in_lane(domain->base.lane));
         return domain->live;
 }
 

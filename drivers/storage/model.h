@@ -37,13 +37,13 @@ static inline struct storage_pool *storage_pool_from(struct managed *object)
 
 static inline const struct storage_pool_state *storage_pool_get_current(const struct storage_pool *pool)
 {
-        return (const struct storage_pool_state *)pool->base.current;
+        return (const struct storage_pool_state *)managed_get_current(&pool->base);
 }
 
 /* The definition that describes the pool now. Lane. */
 static inline struct pool_def *storage_pool_get_def(const struct storage_pool *pool)
 {
-        return pool_def_of(managed_state_get_definition(pool->base.current));
+        return pool_def_of(managed_state_get_definition(managed_get_current(&pool->base)));
 }
 
 static inline bool storage_check_flags(unsigned flags, unsigned allowed, const char *function, GError **error)

@@ -79,7 +79,7 @@ struct storage_pool {
 
 static inline const struct storage_pool_state *storage_pool_get_published(const struct storage_pool *pool)
 {
-        return (const struct storage_pool_state *)pool->base.published;
+        return (const struct storage_pool_state *)managed_get_published(&pool->base);
 }
 
 /* ---- the connection's storage ---- */

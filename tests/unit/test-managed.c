@@ -11,6 +11,7 @@
 #include "base/store.h"
 
 #include <check.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -443,6 +444,90 @@ START_TEST(an_object_that_ended_stays_while_it_is_held)
 }
 END_TEST
 
+/* ---- the wrong place ---- */
+
+static void keep_state(struct managed *object)
+{
+        managed_get_current(object);
+}
+
+static void keep_file(struct managed *object)
+{
+        registry_erase(object, NULL);
+}
+
+static void require(struct managed *object)
+{
+        managed_require_active(object, NULL);
+}
+
+static void publish_at(struct managed *object)
+{
+        managed_emit(object, managed_event_new(MANAGED_EVENT_UNDEFINED, 0));
+}
+
+static void look_up(struct managed *object)
+{
+        registry_find_name(object->registry, "a");
+}
+
+static void list(struct managed *object)
+{
+        g_ptr_array_unref(registry_list(object->registry));
+}
+
+static void read_published(struct managed *object)
+{
+        managed_get_published(object);
+}
+
+static void run_again(struct managed *object)
+{
+        managed_run(object, MANAGED_IN_TURN, erase_work, NULL, NULL);
+}
+
+static void rename_at(struct managed *object)
+{
+        registry_reserve_name(object, "b", NULL);
+}
+
+/* What belongs to a lane and is done on the loop, and the other way round. */
+static void (*const on_the_loop[])(struct managed *object) = { keep_state, keep_file, require, publish_at };
+static void (*const in_a_lane[])(struct managed *object) = { look_up, list, read_published, run_again,
+                                                             rename_at };
+
+static bool misplaced_work(struct managed *object, void *data, GError **error)
+{
+        in_a_lane[*(const int *)data](object);
+        return true;
+}
+
+static struct managed *define_one(struct outcome *outcome)
+{
+        define(outcome, ID_A " a");
+        wait_for(outcome);
+        return find(ID_A);
+}
+
+START_TEST(what_belongs_to_a_lane_ends_the_loop)
+{
+        struct outcome outcome = { 0 };
+
+        on_the_loop[_i](define_one(&outcome));
+}
+END_TEST
+
+START_TEST(what_belongs_to_the_loop_ends_a_lane)
+{
+        struct outcome outcome = { 0 };
+        struct managed *object = define_one(&outcome);
+
+        outcome.running++;
+        managed_run(object, MANAGED_IN_TURN, misplaced_work, finished, &_i);
+        wait_for(&outcome);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("managed");
@@ -465,6 +550,10 @@ int main(void)
         tcase_add_test(tests, what_follows_waits_for_a_listener_that_holds);
         tcase_add_test(tests, each_of_several_holds_counts);
         tcase_add_test(tests, an_object_that_ended_stays_while_it_is_held);
+        tcase_add_loop_test_raise_signal(tests, what_belongs_to_a_lane_ends_the_loop, SIGABRT, 0,
+                                         G_N_ELEMENTS(on_the_loop));
+        tcase_add_loop_test_raise_signal(tests, what_belongs_to_the_loop_ends_a_lane, SIGABRT, 0,
+                                         G_N_ELEMENTS(in_a_lane));
         suite_add_tcase(suite, tests);
         srunner_run_all(runner, CK_NORMAL);
         failed = srunner_ntests_failed(runner);
