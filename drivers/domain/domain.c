@@ -11,6 +11,7 @@
 #include "drivers/domain/driver.h"
 #include "drivers/domain/edit-xml.h"
 #include "drivers/domain/model.h"
+#include "drivers/domain/takings.h"
 #include "drivers/domain/modify.h"
 
 #include <stdio.h>
@@ -83,6 +84,7 @@ static void kind_object_clear(struct managed *object)
 {
         struct domain *domain = domain_from(object);
 
+        takings_free(domain->takings);
         if (domain->live)
                 domain->driver->ops->live_free(domain);
 }
@@ -181,6 +183,7 @@ void domain_driver_set_storage(struct domain_driver *driver, struct storage *sto
 {
         driver->storage = storage;
         driver->secrets = secrets;
+        domain_restore_takings(driver);
 }
 
 uint64_t domain_driver_get_version(struct domain_driver *driver, GError **error)
@@ -227,6 +230,8 @@ void domain_stopped(struct domain *domain, int shutoff_reason, int event_detail)
 {
         struct domain_state *state = (struct domain_state *)managed_edit(&domain->base);
 
+        /* Before anybody hears of the end, and may want to have it. */
+        takings_give_back(g_steal_pointer(&domain->takings));
         managed_state_take_active(&state->base, NULL);
         g_clear_pointer(&state->owner, g_free);
         state->id = 0;

@@ -17,10 +17,9 @@
 
 struct domain;
 struct domain_driver;
-struct secret_snapshot;
+struct domain_takings;
 struct secrets;
 struct storage;
-struct storage_snapshot;
 
 /* virDomainState */
 enum domain_run_state {
@@ -81,10 +80,8 @@ struct domain {
         /* const */
         struct domain_driver *driver; /* borrowed */
         /* lane */
-        /* Of a start, as the loop knew them when it was asked for; borrowed, NULL otherwise. */
-        const struct storage_snapshot *volumes;
-        const struct secret_snapshot *secrets;
-        bool start_cancelled; /* the last start was interrupted, and the urgent job behind it is to know */
+        struct domain_takings *takings; /* owned; what the guest that runs has of others, NULL: nothing */
+        bool start_cancelled; /* the last start was cancelled, and the urgent job behind it is to know */
         void *live;           /* the driver's, NULL when inactive */
 };
 

@@ -25,6 +25,12 @@ enum domain_shutdown_mode {
         DOMAIN_SHUTDOWN_MODES = 31,
 };
 
+/* How a guest is started. */
+struct domain_start {
+        unsigned flags;                       /* enum domain_start_flags */
+        const struct domain_takings *takings; /* borrowed; what it has of other objects */
+};
+
 struct domain_driver_ops {
         const char *scheduler; /* "posix": the host's own; see domain_driver_get_scheduler() */
 
@@ -62,11 +68,12 @@ struct domain_driver_ops {
         /*
          * Starts the guest that state->base.active describes: a definition as it was given, which the driver
          * replaces (managed_state_take_active()) by the live one, with id, aliases and what start decided.
-         * state->id is set already; fills in pid. Its CPUs run on return unless flags has
+         * state->id is set already; fills in pid. Its CPUs run on return unless flags have
          * DOMAIN_START_PAUSED; DOMAIN_START_RESET_NVRAM is the driver's too. On failure, an interrupt
          * included, nothing is left behind.
          */
-        bool (*start)(struct domain *domain, struct domain_state *state, unsigned flags, GError **error);
+        bool (*start)(struct domain *domain, struct domain_state *state, const struct domain_start *start,
+                      GError **error);
         /*
          * Ends the guest, whatever state it is in, within 3 s and without its help; releases everything.
          * graceful: only ask the process to end (SIGTERM) and fail with an error, guest still running, when

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The domain model, running side: start, stop and what lies between. Entry points run on the loop; each
+ * The domain model, running side: stop, and what lies between that and a start. Entry points run on the loop;
+ * each
  * *_work function in the domain's lane, where the state it checks is the latest one.
  */
 #include "drivers/domain/domain.h"
@@ -9,18 +10,13 @@
 #include "base/log.h"
 #include "base/store.h"
 #include "drivers/domain/model.h"
-#include "drivers/secret/secret.h"
-#include "drivers/storage/storage.h"
 
 #include <string.h>
 
 /* One call on its way through a lane. */
 struct request {
         unsigned flags;
-        char *owner;                      /* owned */
-        struct domain_def *def;           /* ref; of a create from XML */
-        struct storage_snapshot *volumes; /* owned; of a start; NULL: there is no storage */
-        struct secret_snapshot *secrets;  /* owned; likewise */
+        char *owner; /* owned */
         managed_done done;
         void *data; /* owned by done */
 };
@@ -42,9 +38,6 @@ static void request_done(struct managed *object, const GError *error, void *data
 
         if (request->done)
                 request->done(object, error, request->data);
-        domain_def_unref(request->def);
-        storage_snapshot_free(request->volumes);
-        secret_snapshot_free(request->secrets);
         g_free(request->owner);
         g_free(request);
 }
@@ -64,136 +57,6 @@ static void run(struct domain *domain, managed_work work, unsigned flags, unsign
 static const struct domain_driver_ops *ops_of(const struct domain *domain)
 {
         return domain->driver->ops;
-}
-
-/* ---- start ---- */
-
-#define START_FLAGS                                                                                          \
-        (DOMAIN_START_PAUSED | DOMAIN_START_AUTODESTROY | DOMAIN_START_BYPASS_CACHE |                        \
-         DOMAIN_START_FORCE_BOOT | DOMAIN_START_RESET_NVRAM)
-
-/* Positive, never 0: an inactive domain's id is 0 on the bus. */
-static int next_id(struct domain_driver *driver)
-{
-        int id;
-
-        do
-                id = g_atomic_int_add(&driver->last_id, 1) + 1;
-        while (id <= 0 && !g_atomic_int_compare_and_exchange(&driver->last_id, id, 0));
-        return id > 0 ? id : 1;
-}
-
-static bool start(struct domain *domain, struct domain_def *def, const struct request *request,
-                  GError **error)
-{
-        struct domain_state *state = (struct domain_state *)managed_edit(&domain->base);
-        bool paused = request->flags & DOMAIN_START_PAUSED, started;
-
-        domain->start_cancelled = false;
-        state->id = next_id(domain->driver);
-        state->updated = false;
-        state->state = paused ? DOMAIN_PAUSED : DOMAIN_RUNNING;
-        state->reason = paused ? (int)DOMAIN_PAUSED_USER : (int)DOMAIN_RUNNING_BOOTED;
-        if (request->flags & DOMAIN_START_AUTODESTROY) {
-                g_free(state->owner);
-                state->owner = g_strdup(request->owner);
-        }
-        managed_state_take_active(&state->base, &domain_def_ref(def)->base);
-        domain->volumes = request->volumes;
-        domain->secrets = request->secrets;
-        started = ops_of(domain)->start(domain, state, request->flags, error);
-        domain->volumes = NULL;
-        domain->secrets = NULL;
-        if (!started) {
-                domain->start_cancelled = lane_was_interrupted(domain->base.lane);
-                managed_state_unref(&state->base);
-                return false;
-        }
-        domain_publish(domain, state, managed_event_new(DOMAIN_EVENT_STARTED, DOMAIN_EVENT_STARTED_BOOTED));
-        if (paused)
-                managed_emit(&domain->base,
-                             managed_event_new(DOMAIN_EVENT_SUSPENDED, DOMAIN_EVENT_SUSPENDED_PAUSED));
-        return true;
-}
-
-static bool create_work(struct managed *object, void *data, GError **error)
-{
-        if (!managed_require_inactive(object, error))
-                return false;
-        return start(domain_from(object), domain_def_of(object->current->persistent), data, error);
-}
-
-static struct request *start_request_new(struct domain_driver *driver, unsigned flags, const char *owner,
-                                         managed_done done, void *data)
-{
-        struct request *request = request_new(flags, owner, done, data);
-
-        if (driver->storage)
-                request->volumes = storage_snapshot_take(driver->storage);
-        if (driver->secrets)
-                request->secrets = secret_snapshot_take(driver->secrets);
-        return request;
-}
-
-void domain_create(struct domain *domain, unsigned flags, const char *owner, managed_done done, void *data)
-{
-        GError *error = NULL;
-
-        if (domain_check_flags(flags, START_FLAGS, "Create", &error))
-                managed_run(&domain->base, MANAGED_IN_TURN, create_work, request_done,
-                            start_request_new(domain->driver, flags, owner, done, data));
-        else
-                managed_fail(error, done, data);
-}
-
-static bool create_xml_work(struct managed *object, void *data, GError **error)
-{
-        const struct request *request = data;
-        struct domain *domain = domain_from(object);
-
-        if (object->current && object->current->active)
-                return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
-                                 "domain is already active as '%s'", managed_get_current_name(object));
-        return start(domain, request->def, request, error);
-}
-
-struct create_xml {
-        struct domain_driver *driver; /* borrowed */
-        domain_queued queued;
-        struct request *request; /* owned */
-};
-
-static void create_xml_parsed(struct domain_def *def, const GError *failure, void *data)
-{
-        struct create_xml *create = data;
-        g_autoptr(GError) error = NULL;
-        struct managed *object = NULL;
-
-        create->request->def = def;
-        if (def)
-                object = registry_reserve(create->driver->domains, &def->base, &error);
-        if (object) {
-                managed_run(object, MANAGED_IN_TURN, create_xml_work, request_done, create->request);
-                create->queued(create->request->data);
-        } else {
-                request_done(NULL, def ? error : failure, create->request);
-        }
-        g_free(create);
-}
-
-void domain_create_xml(struct domain_driver *driver, const char *xml, unsigned flags, const char *owner,
-                       domain_queued queued, managed_done done, void *data)
-{
-        struct create_xml *create;
-        GError *error = NULL;
-
-        if (!domain_check_flags(flags, START_FLAGS | DOMAIN_START_VALIDATE, "DomainCreateXML", &error)) {
-                managed_fail(error, done, data);
-                return;
-        }
-        create = g_new(struct create_xml, 1);
-        *create = (struct create_xml){ driver, queued, start_request_new(driver, flags, owner, done, data) };
-        domain_parse(driver, xml, flags & DOMAIN_START_VALIDATE, create_xml_parsed, create);
 }
 
 /* ---- destroy ---- */

@@ -19,6 +19,9 @@ void domain_report(struct domain *domain, const GError *error, const char *what)
  * NULL). */
 void domain_publish(struct domain *domain, struct domain_state *state, struct managed_event *event);
 
+/* Loop, start-up: what guests that were taken over have of others, they have again. */
+void domain_restore_takings(struct domain_driver *driver);
+
 /*
  * A text on its way to a definition: parsed, its machine asked for, completed. done gets the definition
  * (taken by it) or an error, and is called before the function returns unless an emulator has to be asked

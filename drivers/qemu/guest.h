@@ -174,7 +174,8 @@ uint64_t monitor_get_balloon(const struct domain_def *def, const json_t *answer)
 
 /* ---- start.c, takeover.c ---- */
 
-bool guest_start(struct domain *domain, struct domain_state *state, unsigned flags, GError **error);
+bool guest_start(struct domain *domain, struct domain_state *state, const struct domain_start *how,
+                 GError **error);
 
 /* Start-up, loop: takes over what runs; when it returns, all of it is in the registry. */
 void takeover_run(struct qemu_driver *driver);

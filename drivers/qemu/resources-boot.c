@@ -154,7 +154,7 @@ static bool claim(struct resources *resources, const char *path, GError **error)
 static bool make_store(struct resources *resources, const char *path, const char *template, GError **error)
 {
         const struct account *account = resources->guest->driver->account;
-        bool reset = resources->flags & DOMAIN_START_RESET_NVRAM, there = access(path, F_OK) == 0;
+        bool reset = resources->start->flags & DOMAIN_START_RESET_NVRAM, there = access(path, F_OK) == 0;
 
         /* Before it is made anew. */
         if (there && !claim(resources, path, error))

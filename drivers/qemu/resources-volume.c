@@ -107,14 +107,10 @@ static bool find_on_host(const struct domain_disk *disk, const struct volume *vo
 bool resources_find_volume(struct resources *resources, const struct domain_disk *disk,
                            struct domain_storage *source, struct block_image **image, GError **error)
 {
-        const struct storage_snapshot *pools = resources->guest->domain->volumes;
         const struct pool_def *pool;
         const struct volume *volume;
 
-        if (!pools)
-                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
-                                 "disk '%s' is a volume, and there is no storage here", disk->target);
-        volume = storage_snapshot_find(pools, source->pool, source->volume, &pool, error);
+        volume = takings_find_volume(resources->start->takings, source->pool, source->volume, &pool, error);
         if (!volume)
                 return false;
         if (source->mode && pool->type != POOL_ISCSI)

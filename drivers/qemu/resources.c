@@ -33,10 +33,10 @@ static void free_device_resources(void *data)
 }
 
 void resources_init(struct resources *resources, struct guest *guest, const struct domain_def *def,
-                    struct domain_edit *edit, unsigned flags)
+                    struct domain_edit *edit, const struct domain_start *start)
 {
         *resources = (struct resources){
-                .guest = guest, .def = def, .edit = edit, .flags = flags, .next_image = 1
+                .guest = guest, .def = def, .edit = edit, .start = start, .next_image = 1
         };
         resources->by_alias = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_device_resources);
         resources->fds = g_array_new(FALSE, FALSE, sizeof(int));
@@ -82,13 +82,8 @@ void resources_add_fd(struct resources *resources, int fd)
 
 bool resources_add_secret(struct resources *resources, const struct secret_ref *ref, int *fd, GError **error)
 {
-        const struct secret_snapshot *secrets = resources->guest->domain->secrets;
-        GBytes *value;
+        GBytes *value = takings_find_secret(resources->start->takings, ref, error);
 
-        if (!secrets)
-                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
-                                 "there are no secrets here");
-        value = secret_snapshot_find(secrets, ref, error);
         if (!value)
                 return false;
         *fd = secret_value_to_fd(value, error);

@@ -8,6 +8,7 @@
  */
 
 #include "drivers/domain/edit-xml.h"
+#include "drivers/domain/takings.h"
 #include "drivers/qemu/guest.h"
 #include "drivers/qemu/launch.h"
 
@@ -18,13 +19,13 @@ struct block_image;
 struct secret_ref;
 
 struct resources {
-        struct guest *guest;          /* borrowed */
-        const struct domain_def *def; /* borrowed; the activated one, before the edit */
-        struct domain_edit *edit;     /* borrowed; of def */
-        unsigned flags;               /* enum domain_start_flags */
-        GHashTable *by_alias;         /* owned; alias -> struct device_resources, owned */
-        GArray *fds;                  /* owned, int, each owned; all that the emulator gets */
-        GArray *checks;               /* owned, struct launch_check; what the emulator must be able to open */
+        struct guest *guest;              /* borrowed */
+        const struct domain_def *def;     /* borrowed; the activated one, before the edit */
+        struct domain_edit *edit;         /* borrowed; of def */
+        const struct domain_start *start; /* borrowed */
+        GHashTable *by_alias;             /* owned; alias -> struct device_resources, owned */
+        GArray *fds;                      /* owned, int, each owned; all that the emulator gets */
+        GArray *checks;      /* owned, struct launch_check; what the emulator must be able to open */
         const char *alias;   /* borrowed; of the device that is being prepared; NULL: the whole guest */
         bool no_relabel;     /* no file changes hands */
         char *made_store;    /* owned; an NVRAM file that was not there before */
@@ -32,7 +33,7 @@ struct resources {
 };
 
 void resources_init(struct resources *resources, struct guest *guest, const struct domain_def *def,
-                    struct domain_edit *edit, unsigned flags);
+                    struct domain_edit *edit, const struct domain_start *start);
 /* Frees it, and closes the agent's copies of the descriptors. */
 void resources_done(struct resources *resources);
 

@@ -88,14 +88,15 @@ static bool check_unused(const struct guest *guest, GError **error)
                          "%s still has a running emulator (pid %d)", guest->who, (int)known.pid);
 }
 
-static bool prepare(struct start *start, const struct domain_def *activated, unsigned flags, GError **error)
+static bool prepare(struct start *start, const struct domain_def *activated, const struct domain_start *how,
+                    GError **error)
 {
         struct domain_edit *edit = domain_edit_new(activated, error);
 
         if (!edit)
                 return false;
         domain_edit_align_memory(edit, qemu_command_get_memory_unit_kib(activated->os.arch));
-        resources_init(&start->resources, start->guest, activated, edit, flags);
+        resources_init(&start->resources, start->guest, activated, edit, how);
         if (!resources_prepare(&start->resources, error)) {
                 domain_edit_free(edit);
                 return false;
@@ -330,7 +331,8 @@ static bool run(struct start *start, struct domain_state *state, bool paused, GE
 
 /* ---- all of it ---- */
 
-static bool start_steps(struct start *start, struct domain_state *state, unsigned flags, GError **error)
+static bool start_steps(struct start *start, struct domain_state *state, const struct domain_start *how,
+                        GError **error)
 {
         const struct domain_def *def = (const struct domain_def *)state->base.active;
         struct lane *lane = start->guest->domain->base.lane;
@@ -342,12 +344,12 @@ static bool start_steps(struct start *start, struct domain_state *state, unsigne
         if (!start->caps)
                 return false;
         activated = domain_def_activate(def, state->id, error);
-        if (!activated || !guest_make_dirs(start->guest, error) || !prepare(start, activated, flags, error) ||
+        if (!activated || !guest_make_dirs(start->guest, error) || !prepare(start, activated, how, error) ||
             !build_command(start, error) || !open_log(start, error))
                 return false;
         managed_state_take_active(&state->base, &domain_def_ref(start->def)->base);
         return guest_save(start->guest, state, error) &&
-               run(start, state, flags & DOMAIN_START_PAUSED, error);
+               run(start, state, how->flags & DOMAIN_START_PAUSED, error);
 }
 
 static void start_clear(struct start *start, bool ok)
@@ -374,11 +376,12 @@ static struct status *make_status(const struct domain *domain, const struct doma
         return status;
 }
 
-bool guest_start(struct domain *domain, struct domain_state *state, unsigned flags, GError **error)
+bool guest_start(struct domain *domain, struct domain_state *state, const struct domain_start *how,
+                 GError **error)
 {
         struct start start = { .guest = guest_new(domain, make_status(domain, state)),
                                .log = GUEST_LOG_NONE };
-        bool ok = start_steps(&start, state, flags, error);
+        bool ok = start_steps(&start, state, how, error);
 
         start_clear(&start, ok);
         if (ok) {

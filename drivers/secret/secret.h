@@ -117,13 +117,3 @@ GBytes *secret_find_value(struct secrets *secrets, const struct secret_ref *ref,
  * through a descriptor of their own or /proc/<pid>/fd/<n>. O_CLOEXEC; -1 with an error. Any thread.
  */
 int secret_value_to_fd(GBytes *value, GError **error);
-
-/* The secrets as they were at one moment, for a job that cannot ask the loop. */
-struct secret_snapshot;
-
-struct secret_snapshot *secret_snapshot_take(const struct secrets *secrets);
-/* Any thread; NULL is fine. */
-void secret_snapshot_free(struct secret_snapshot *snapshot);
-/* Any thread; secret_find_value() of what was known then. */
-GBytes *secret_snapshot_find(const struct secret_snapshot *snapshot, const struct secret_ref *ref,
-                             GError **error);

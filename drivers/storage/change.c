@@ -102,7 +102,7 @@ static bool build_begin(struct storage_operation *op, GError **error)
 
         if (!backend ||
             (op->pool->base.current && !storage_pool_require_inactive(op->pool, "already", error)) ||
-            !storage_pool_require_idle(op->pool, error))
+            !storage_pool_require_idle(op->pool, error) || !storage_pool_require_unused(op->pool, error))
                 return false;
         if (!backend->build)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,

@@ -55,6 +55,8 @@ static void kind_object_init(struct managed *object, void *context)
         pool->reader = lane_new(pool->storage->pool, pool->storage->loop, object->uuid_text);
         lane_set_lending(pool->reader);
         pool->busy = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        pool->users =
+                g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
         pool->changed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         pool->left_out = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, storage_left_out_free);
 }
@@ -70,6 +72,7 @@ static void kind_object_clear(struct managed *object)
                 backend->forget(&context);
         lane_unref(pool->reader);
         g_hash_table_unref(pool->busy);
+        g_hash_table_unref(pool->users);
         g_hash_table_unref(pool->changed);
         g_hash_table_unref(pool->left_out);
 }

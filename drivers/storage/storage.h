@@ -63,10 +63,11 @@ struct storage_pool {
         struct storage *storage; /* borrowed */
         struct lane *reader;     /* ref; for looking at volumes while the pool's lane is busy */
         /* lane */
-        void *live;       /* the backend's */
-        GHashTable *busy; /* owned; names of volumes that jobs work on or make -> how many read it, or one
-                             writes it */
-        unsigned jobs;    /* jobs that work on this pool */
+        void *live;        /* the backend's */
+        GHashTable *busy;  /* owned; names of volumes that jobs work on or make -> how many read it, or one
+                              writes it */
+        GHashTable *users; /* owned; names of volumes -> who uses them, GPtrArray of strings */
+        unsigned jobs;     /* jobs that work on this pool */
         struct lane_timer *timer;      /* owned; a look at changes to come */
         GHashTable *changed;           /* owned; names of volumes to look at then */
         bool all_changed;              /* or all of them */
@@ -187,17 +188,38 @@ char *storage_get_capabilities(struct storage *storage, unsigned flags, GError *
 
 /* ---- what a guest takes of it ---- */
 
-/* The pools as they were at one moment, for a job that cannot ask the loop. */
-struct storage_snapshot;
+/*
+ * A volume in use by a guest, from its start to its end: taken and given back in the lane of its pool. Nobody
+ * deletes, resizes, wipes or overwrites it meanwhile. Any number may use a volume.
+ */
+struct storage_use;
 
-/* Loop. */
-struct storage_snapshot *storage_snapshot_take(const struct storage *storage);
-/* Any thread; NULL is fine. */
-void storage_snapshot_free(struct storage_snapshot *snapshot);
-/* Any thread. Borrowed from snapshot, as is *def, the pool's active definition. Fails when there is no such
- * pool or volume, or the pool is not active. */
-const struct volume *storage_snapshot_find(const struct storage_snapshot *snapshot, const char *pool,
-                                           const char *volume, const struct pool_def **def, GError **error);
+/* Loop. user is for messages ("domain 'web'"). NULL with an error when there is no pool of that name. */
+struct storage_use *storage_use_new(struct storage *storage, const char *pool, const char *volume,
+                                    const char *user, GError **error);
+/* Loop. Of the volume at path; NULL: no active pool has it. */
+struct storage_use *storage_use_new_path(struct storage *storage, const char *path, const char *user);
+/* Any thread; gives nothing back. NULL is fine. */
+void storage_use_free(struct storage_use *use);
+/* The pool, in whose lane it is taken; borrowed. */
+struct managed *storage_use_get_pool(const struct storage_use *use);
+
+/*
+ * The pool's lane. Fails when a job writes the volume. That there is no such volume, or the pool is not
+ * active, is noted: see storage_use_get_volume().
+ */
+bool storage_use_take(struct storage_use *use, GError **error);
+/* The pool's lane. */
+void storage_use_drop(struct storage_use *use);
+/* Any thread: drops it in the pool's lane, and frees it. NULL is fine. */
+void storage_use_give_back(struct storage_use *use);
+/* Any thread: for a guest that runs already. It is recorded in the pool's lane, whatever the pool is like. */
+void storage_use_restore(struct storage_use *use);
+
+/* Any thread, once it was taken. Borrowed, as is *def, the pool's definition then; NULL with an error that
+ * says why there is none. */
+const struct volume *storage_use_get_volume(const struct storage_use *use, const struct pool_def **def,
+                                            GError **error);
 
 /* ---- volumes: lookups; borrowed, valid until the next publication: take a reference to keep ---- */
 

@@ -84,6 +84,7 @@ bool storage_operation_find_volume_to_read(struct storage_operation *op, GError 
 bool storage_operation_find_volume(struct storage_operation *op, GError **error)
 {
         return storage_operation_find_volume_to_read(op, error) &&
+               storage_volume_require_unused(op->pool, op->name, error) &&
                (!storage_volume_is_busy(op->pool, op->name) || storage_volume_refuse_use(op->name, error));
 }
 

@@ -98,7 +98,8 @@ static unsigned get_max_vcpus(struct domain_driver *driver, const char *type, GE
         return 0;
 }
 
-static bool start(struct domain *domain, struct domain_state *state, unsigned flags, GError **error)
+static bool start(struct domain *domain, struct domain_state *state, const struct domain_start *how,
+                  GError **error)
 {
         struct domain_def *active =
                 domain_def_activate((const struct domain_def *)state->base.active, state->id, error);

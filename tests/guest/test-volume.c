@@ -4,6 +4,7 @@
  * Guests whose disks are volumes: found in their pool when the guest starts, booted from, refused by name.
  */
 
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -241,6 +242,60 @@ START_TEST(test_a_link_in_its_place_is_not_followed)
 }
 END_TEST
 
+static void expect_in_use(const char *volume)
+{
+        const char *pattern = "*is in use by domain 'web'*";
+
+        client_fails(client, LIBVIRT_ERROR, pattern, volume, VOLUME_INTERFACE, "Delete", "u", 0);
+        client_fails(client, LIBVIRT_ERROR, pattern, volume, VOLUME_INTERFACE, "Wipe", "uu", 0, 0);
+        client_fails(client, LIBVIRT_ERROR, pattern, volume, VOLUME_INTERFACE, "Resize", "tu",
+                     (uint64_t)2097152, 0);
+        client_fails(client, LIBVIRT_ERROR, pattern, volume, VOLUME_INTERFACE, "Upload", "ttu", (uint64_t)0,
+                     (uint64_t)0, 0);
+}
+
+static bool is_running(void *pool)
+{
+        int state = 0;
+
+        client_get(client, pool, POOL_INTERFACE, "State", 'i', &state);
+        return state == 2;
+}
+
+/* A disk is a volume whether it is named so or by its path. */
+START_TEST(test_volumes_of_a_running_guest_are_left_alone)
+{
+        g_autofree char *pool = pool_start_dir(client, "images", folder);
+        g_autofree char *named = pool_make_volume(client, pool, "disk", "raw", 1048576);
+        g_autofree char *found = pool_make_volume(client, pool, "more", "raw", 1048576);
+        g_autofree char *file = client_get_string(client, found, VOLUME_INTERFACE, "Path");
+        g_autofree char *devices =
+                g_strdup_printf("<disk type='volume' device='disk'><driver name='qemu' type='raw'/>"
+                                "<source pool='images' volume='disk'/><target dev='vda' bus='virtio'/></disk>"
+                                "<disk type='file' device='disk'><driver name='qemu' type='raw'/>"
+                                "<source file='%s'/><target dev='vdb' bus='virtio'/></disk>",
+                                file);
+        g_autofree char *path = guest_start(client, guest_bare_xml("web", devices));
+
+        expect_in_use(named);
+        expect_in_use(found);
+        harness_end_agent(harness, SIGKILL);
+        client_wait_name(client, false);
+        harness_start_agent(harness);
+        harness_wait_until(is_running, pool, "the pool is taken over");
+        expect_in_use(named);
+        expect_in_use(found);
+        client_do(client, pool, POOL_INTERFACE, "Destroy", NULL);
+        client_fails(client, LIBVIRT_ERROR, "*is in use by domain 'web'*", pool, POOL_INTERFACE, "Build", "u",
+                     0);
+        client_do(client, pool, POOL_INTERFACE, "Create", "u", 0);
+        guest_do_flags(client, path, "Destroy", 0);
+        client_do(client, named, VOLUME_INTERFACE, "Delete", "u", 0);
+        client_do(client, found, VOLUME_INTERFACE, "Delete", "u", 0);
+        guest_do_flags(client, path, "Undefine", 0);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("volume");
@@ -252,6 +307,7 @@ int main(void)
         tcase_add_test(tcase, test_encryption_that_does_not_fit);
         tcase_add_test(tcase, test_what_is_missing_is_named);
         tcase_add_test(tcase, test_a_link_in_its_place_is_not_followed);
+        tcase_add_test(tcase, test_volumes_of_a_running_guest_are_left_alone);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

@@ -23,6 +23,11 @@ static struct fake_driver *fake_of(const struct domain *domain)
 
 /* ---- operations ---- */
 
+static void mark(void *data)
+{
+        *(bool *)data = true;
+}
+
 bool fake_driver_call(struct domain *domain, const char *name, GError **error)
 {
         struct fake_driver *fake = fake_of(domain);
@@ -30,6 +35,7 @@ bool fake_driver_call(struct domain *domain, const char *name, GError **error)
         g_assert(in_lane(domain->base.lane));
         g_string_append_printf(fake->calls, "%s ", name);
         if (g_strcmp0(fake->block, name) == 0) {
+                loop_post(fake->base.loop, mark, &fake->blocked);
                 ck_assert_int_eq(lane_wait(domain->base.lane, -1, 0, NULL, LANE_FOREVER), LANE_INTERRUPTED);
                 return error_set(error, ERROR_FROM_TEST, ERROR_OPERATION_ABORTED, "%s was interrupted", name);
         }
@@ -57,7 +63,8 @@ static void expand_cpu(struct domain_driver *driver, const struct domain_def *de
         done(error ? NULL : "<cpu mode='custom'><model>Host</model></cpu>", error, data);
 }
 
-static bool start(struct domain *domain, struct domain_state *state, unsigned flags, GError **error)
+static bool start(struct domain *domain, struct domain_state *state, const struct domain_start *how,
+                  GError **error)
 {
         struct domain_def *active;
 

@@ -110,6 +110,8 @@ START_TEST(destroy_behind_a_start_that_it_cancels_succeeds)
 
         fake->block = "start";
         domain_create(domain, 0, NULL, fake_driver_done, &started);
+        while (!fake->blocked)
+                loop_step(fake->base.loop, true);
         domain_destroy(domain, 0, fake_driver_done, &outcome);
         fake_driver_expect(fake, &started, "operation aborted: start was interrupted");
         expect(NULL, "start ", "");
@@ -117,6 +119,23 @@ START_TEST(destroy_behind_a_start_that_it_cancels_succeeds)
         /* That was the start's last word: the next Destroy has nothing to do. */
         domain_destroy(domain, 0, fake_driver_done, &outcome);
         expect(NOT_RUNNING, "", "");
+}
+END_TEST
+
+/* It is not even begun, and nothing that was asked for before is run after it. */
+START_TEST(destroy_right_behind_a_start_succeeds)
+{
+        struct domain *domain = fake_driver_define(fake, fake_driver_xml(""));
+        struct fake_outcome started = { 0 }, again = { 0 };
+
+        domain_create(domain, 0, NULL, fake_driver_done, &started);
+        domain_create(domain, 0, NULL, fake_driver_done, &again);
+        domain_destroy(domain, 0, fake_driver_done, &outcome);
+        fake_driver_expect(fake, &started, "operation aborted: 'start' of domain 'web' was cancelled");
+        fake_driver_expect(fake, &again, "operation aborted: 'start' of domain 'web' was cancelled");
+        expect(NULL, "", "");
+        domain_create(domain, 0, NULL, fake_driver_done, &outcome);
+        expect(NULL, "start save ", "AP 0:2.0; ");
 }
 END_TEST
 
@@ -446,9 +465,9 @@ END_TEST
 
 CHECK_MAIN_FIXTURE("domain-life", setup, teardown, start_and_stop, a_start_that_fails_leaves_it_off,
                    a_stop_that_fails_leaves_it_running, destroy_behind_a_start_that_it_cancels_succeeds,
-                   a_transient_domain_ends_with_its_guest, an_owner_who_leaves_takes_his_domains_along,
-                   suspend_and_resume, requests_go_to_a_running_guest_only,
-                   undefine_asks_the_driver_for_a_domain_that_is_off,
+                   destroy_right_behind_a_start_succeeds, a_transient_domain_ends_with_its_guest,
+                   an_owner_who_leaves_takes_his_domains_along, suspend_and_resume,
+                   requests_go_to_a_running_guest_only, undefine_asks_the_driver_for_a_domain_that_is_off,
                    undefine_tells_the_driver_of_a_running_guest, rename_changes_name_and_file,
                    a_rename_that_fails_gives_the_name_back, metadata_of_a_running_domain_are_the_guests,
                    metadata_of_the_definition_leave_the_guests_alone, passwords_are_in_secure_documents_only,

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Starting a domain: an operation that has the domain to itself. What the guest needs of other objects is
+ * taken in their lanes before the guest is started in its own, and goes back when the start fails; a start
+ * that succeeds leaves it with the domain until the guest ends (domain_stopped()).
+ */
+#include "base/operation.h"
+#include "drivers/domain/model.h"
+#include "drivers/domain/takings.h"
+
+struct start {
+        struct operation base;
+        /* what was asked */
+        unsigned flags;
+        char *owner; /* owned; NULL: nobody */
+        managed_done done;
+        void *data; /* owned by done */
+        /* between the steps */
+        struct domain_def *def;         /* ref; given, or the persistent one when its turn came */
+        bool is_given;                  /* const */
+        struct domain_takings *takings; /* owned, until the domain has them */
+};
+
+static struct start *start_of(struct operation *op)
+{
+        return (struct start *)op;
+}
+
+static struct domain *domain_of(const struct operation *op)
+{
+        return domain_from(op->object);
+}
+
+/* ---- steps ---- */
+
+static bool check(struct operation *op, GError **error)
+{
+        struct managed *object = op->object;
+        struct start *start = start_of(op);
+
+        domain_of(op)->start_cancelled = false;
+        if (start->is_given && object->current && object->current->active)
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
+                                 "domain is already active as '%s'", managed_get_current_name(object));
+        if (start->is_given)
+                return true;
+        if (!managed_require_inactive(object, error))
+                return false;
+        start->def = domain_def_ref(domain_def_of(object->current->persistent));
+        return true;
+}
+
+/* A Destroy that is behind it, and cancelled it, has reached what it is for. */
+static void note_cancel(struct operation *op)
+{
+        domain_of(op)->start_cancelled = operation_is_cancelled(op);
+}
+
+static bool find_out(struct operation *op, GError **error)
+{
+        start_of(op)->takings = takings_new(domain_of(op)->driver, start_of(op)->def);
+        return true;
+}
+
+static struct managed *get_owner(struct operation *op, unsigned index)
+{
+        return takings_get_owner(start_of(op)->takings, index);
+}
+
+static bool take(struct operation *op, unsigned index, GError **error)
+{
+        return takings_take(start_of(op)->takings, index, error);
+}
+
+static void drop(struct operation *op, unsigned index)
+{
+        takings_drop(start_of(op)->takings, index);
+}
+
+static bool take_secrets(struct operation *op, GError **error)
+{
+        takings_take_secrets(start_of(op)->takings, domain_of(op)->driver, start_of(op)->def);
+        return true;
+}
+
+/* Positive, never 0: an inactive domain's id is 0 on the bus. */
+static int next_id(struct domain_driver *driver)
+{
+        int id;
+
+        do
+                id = g_atomic_int_add(&driver->last_id, 1) + 1;
+        while (id <= 0 && !g_atomic_int_compare_and_exchange(&driver->last_id, id, 0));
+        return id > 0 ? id : 1;
+}
+
+static struct domain_state *make_state(const struct start *start)
+{
+        struct domain *domain = domain_of(&start->base);
+        struct domain_state *state = (struct domain_state *)managed_edit(&domain->base);
+        bool paused = start->flags & DOMAIN_START_PAUSED;
+
+        state->id = next_id(domain->driver);
+        state->updated = false;
+        state->state = paused ? DOMAIN_PAUSED : DOMAIN_RUNNING;
+        state->reason = paused ? (int)DOMAIN_PAUSED_USER : (int)DOMAIN_RUNNING_BOOTED;
+        if (start->flags & DOMAIN_START_AUTODESTROY) {
+                g_free(state->owner);
+                state->owner = g_strdup(start->owner);
+        }
+        managed_state_take_active(&state->base, &domain_def_ref(start->def)->base);
+        return state;
+}
+
+static bool start_guest(struct operation *op, GError **error)
+{
+        struct start *start = start_of(op);
+        struct domain *domain = domain_of(op);
+        struct domain_state *state = make_state(start);
+        const struct domain_start how = { start->flags, start->takings };
+
+        if (!domain->driver->ops->start(domain, state, &how, error)) {
+                managed_state_unref(&state->base);
+                return false;
+        }
+        domain->takings = g_steal_pointer(&start->takings);
+        domain_publish(domain, state, managed_event_new(DOMAIN_EVENT_STARTED, DOMAIN_EVENT_STARTED_BOOTED));
+        if (start->flags & DOMAIN_START_PAUSED)
+                managed_emit(&domain->base,
+                             managed_event_new(DOMAIN_EVENT_SUSPENDED, DOMAIN_EVENT_SUSPENDED_PAUSED));
+        return true;
+}
+
+static void answer(struct operation *op, const GError *error)
+{
+        const struct start *start = start_of(op);
+
+        start->done(op->object, error, start->data);
+}
+
+static void clear(struct operation *op)
+{
+        struct start *start = start_of(op);
+
+        domain_def_unref(start->def);
+        takings_free(start->takings);
+        g_free(start->owner);
+}
+
+static const struct operation_step steps[] = {
+        { .place = OPERATION_OBJECT, .run = check, .undo = note_cancel },
+        { .place = OPERATION_LOOP, .run = find_out },
+        { .place = OPERATION_OTHERS, .other = get_owner, .visit = take, .leave = drop },
+        { .place = OPERATION_LOOP, .run = take_secrets },
+        { .place = OPERATION_OBJECT, .run = start_guest },
+};
+
+static const struct operation_kind start_kind = {
+        .name = "start",
+        .number = 1, /* VIR_DOMAIN_JOB_OPERATION_START */
+        .steps = steps,
+        .n_steps = G_N_ELEMENTS(steps),
+        .size = sizeof(struct start),
+        .alone = true,
+        .done = answer,
+        .clear = clear,
+};
+
+/* ---- what starts ---- */
+
+#define START_FLAGS                                                                                          \
+        (DOMAIN_START_PAUSED | DOMAIN_START_AUTODESTROY | DOMAIN_START_BYPASS_CACHE |                        \
+         DOMAIN_START_FORCE_BOOT | DOMAIN_START_RESET_NVRAM)
+
+/* How it was asked for. */
+struct request {
+        struct domain_driver *driver; /* borrowed */
+        unsigned flags;
+        char *owner; /* owned */
+        domain_queued queued;
+        managed_done done;
+        void *data; /* owned by done */
+};
+
+/* Takes owner and def, which may be NULL: the persistent one. */
+static void run(struct managed *object, struct domain_def *def, const struct request *request)
+{
+        struct start *start = (struct start *)operation_new(&start_kind, object, NULL);
+
+        start->flags = request->flags;
+        start->owner = request->owner;
+        start->done = request->done;
+        start->data = request->data;
+        start->def = def;
+        start->is_given = def != NULL;
+        operation_run(&start->base);
+}
+
+void domain_create(struct domain *domain, unsigned flags, const char *owner, managed_done done, void *data)
+{
+        const struct request request = { domain->driver, flags, g_strdup(owner), NULL, done, data };
+        GError *error = NULL;
+
+        if (domain_check_flags(flags, START_FLAGS, "Create", &error)) {
+                run(&domain->base, NULL, &request);
+                return;
+        }
+        g_free(request.owner);
+        managed_fail(error, done, data);
+}
+
+static void parsed(struct domain_def *def, const GError *failure, void *data)
+{
+        g_autofree struct request *request = data;
+        g_autoptr(GError) error = NULL;
+        struct managed *object = NULL;
+
+        if (def)
+                object = registry_reserve(request->driver->domains, &def->base, &error);
+        if (object) {
+                run(object, def, request);
+                request->queued(request->data);
+                return;
+        }
+        request->done(NULL, def ? error : failure, request->data);
+        domain_def_unref(def);
+        g_free(request->owner);
+}
+
+void domain_create_xml(struct domain_driver *driver, const char *xml, unsigned flags, const char *owner,
+                       domain_queued queued, managed_done done, void *data)
+{
+        struct request *request;
+        GError *error = NULL;
+
+        if (!domain_check_flags(flags, START_FLAGS | DOMAIN_START_VALIDATE, "DomainCreateXML", &error)) {
+                managed_fail(error, done, data);
+                return;
+        }
+        request = g_new(struct request, 1);
+        *request = (struct request){ driver, flags, g_strdup(owner), queued, done, data };
+        domain_parse(driver, xml, flags & DOMAIN_START_VALIDATE, parsed, request);
+}
+
+/* ---- guests that run already ---- */
+
+static bool keep_work(struct managed *object, void *data, GError **error)
+{
+        struct domain *domain = domain_from(object);
+        struct domain_takings **takings = data;
+
+        if (object->current && object->current->active && !domain->takings)
+                domain->takings = g_steal_pointer(takings);
+        takings_give_back(g_steal_pointer(takings));
+        return true;
+}
+
+static void keep_done(struct managed *object, const GError *error, void *data)
+{
+        g_free(data);
+}
+
+void domain_restore_takings(struct domain_driver *driver)
+{
+        g_autoptr(GPtrArray) domains = registry_list(driver->domains);
+
+        for (unsigned i = 0; i < domains->len; i++) {
+                struct domain *domain = g_ptr_array_index(domains, i);
+                struct domain_takings **takings;
+
+                if (!domain_is_active(domain))
+                        continue;
+                takings = g_new(struct domain_takings *, 1);
+                *takings = takings_new(driver, domain_def_of(domain->base.published->active));
+                takings_restore(*takings);
+                managed_run(&domain->base, MANAGED_IN_TURN, keep_work, keep_done, takings);
+        }
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a guest has of other objects. Each part is made in the lane that its function is marked with, and
+ * constant from then on.
+ */
+#include "drivers/domain/takings.h"
+
+#include "drivers/domain/driver.h"
+#include "drivers/secret/secret.h"
+#include "drivers/storage/storage.h"
+
+#include <string.h>
+
+struct taken_volume {
+        char *pool, *volume;     /* owned; as the document says */
+        struct storage_use *use; /* owned; NULL: see problem */
+        GError *problem;         /* owned; there is no such pool */
+};
+
+struct taken_secret {
+        struct secret_ref ref; /* owned */
+        GBytes *value;         /* ref; NULL: see problem */
+        GError *problem;       /* owned */
+};
+
+struct domain_takings {
+        GPtrArray *uses;    /* of struct storage_use, owned */
+        GPtrArray *named;   /* of struct taken_volume, owned: what disks of type volume name */
+        GPtrArray *secrets; /* of struct taken_secret, owned */
+};
+
+static void named_free(void *data)
+{
+        struct taken_volume *named = data;
+
+        g_free(named->pool);
+        g_free(named->volume);
+        g_clear_error(&named->problem);
+        g_free(named);
+}
+
+static void secret_free(void *data)
+{
+        struct taken_secret *secret = data;
+
+        secret_ref_clear(&secret->ref);
+        g_clear_pointer(&secret->value, g_bytes_unref);
+        g_clear_error(&secret->problem);
+        g_free(secret);
+}
+
+static void use_free(void *data)
+{
+        storage_use_free(data);
+}
+
+/* ---- volumes ---- */
+
+static void add_named(struct domain_takings *takings, struct storage *storage,
+                      const struct domain_storage *source, const char *user)
+{
+        struct taken_volume *named = g_new0(struct taken_volume, 1);
+
+        named->pool = g_strdup(source->pool);
+        named->volume = g_strdup(source->volume);
+        named->use = storage_use_new(storage, source->pool, source->volume, user, &named->problem);
+        if (named->use)
+                g_ptr_array_add(takings->uses, named->use);
+        g_ptr_array_add(takings->named, named);
+}
+
+static void add_path(struct domain_takings *takings, struct storage *storage, const char *path,
+                     const char *user)
+{
+        struct storage_use *use = storage_use_new_path(storage, path, user);
+
+        if (use)
+                g_ptr_array_add(takings->uses, use);
+}
+
+static void add_disk(struct domain_takings *takings, struct storage *storage, const struct domain_disk *disk,
+                     const char *user)
+{
+        for (const struct domain_storage *source = &disk->source; source; source = source->backing) {
+                if (source->type == DOMAIN_STORAGE_VOLUME && source->pool && source->volume)
+                        add_named(takings, storage, source, user);
+                else if (source->path &&
+                         (source->type == DOMAIN_STORAGE_FILE || source->type == DOMAIN_STORAGE_BLOCK))
+                        add_path(takings, storage, source->path, user);
+        }
+}
+
+struct domain_takings *takings_new(struct domain_driver *driver, const struct domain_def *def)
+{
+        struct domain_takings *takings = g_new(struct domain_takings, 1);
+        g_autofree char *user = g_strdup_printf("domain '%s'", def->base.name);
+
+        takings->uses = g_ptr_array_new_with_free_func(use_free);
+        takings->named = g_ptr_array_new_with_free_func(named_free);
+        takings->secrets = g_ptr_array_new_with_free_func(secret_free);
+        for (unsigned i = 0; driver->storage && i < def->devices.n_disks; i++)
+                add_disk(takings, driver->storage, &def->devices.disks[i], user);
+        return takings;
+}
+
+void takings_free(struct domain_takings *takings)
+{
+        if (!takings)
+                return;
+        g_ptr_array_unref(takings->uses);
+        g_ptr_array_unref(takings->named);
+        g_ptr_array_unref(takings->secrets);
+        g_free(takings);
+}
+
+struct managed *takings_get_owner(const struct domain_takings *takings, unsigned index)
+{
+        return index < takings->uses->len ? storage_use_get_pool(g_ptr_array_index(takings->uses, index))
+                                          : NULL;
+}
+
+bool takings_take(struct domain_takings *takings, unsigned index, GError **error)
+{
+        return storage_use_take(g_ptr_array_index(takings->uses, index), error);
+}
+
+void takings_drop(struct domain_takings *takings, unsigned index)
+{
+        storage_use_drop(g_ptr_array_index(takings->uses, index));
+}
+
+void takings_give_back(struct domain_takings *takings)
+{
+        if (!takings)
+                return;
+        g_ptr_array_set_free_func(takings->uses, NULL);
+        for (unsigned i = 0; i < takings->uses->len; i++)
+                storage_use_give_back(g_ptr_array_index(takings->uses, i));
+        takings_free(takings);
+}
+
+void takings_restore(struct domain_takings *takings)
+{
+        for (unsigned i = 0; i < takings->uses->len; i++)
+                storage_use_restore(g_ptr_array_index(takings->uses, i));
+}
+
+const struct volume *takings_find_volume(const struct domain_takings *takings, const char *pool,
+                                         const char *volume, const struct pool_def **def, GError **error)
+{
+        for (unsigned i = 0; takings && i < takings->named->len; i++) {
+                const struct taken_volume *named = g_ptr_array_index(takings->named, i);
+
+                if (strcmp(named->pool, pool) != 0 || strcmp(named->volume, volume) != 0)
+                        continue;
+                if (named->use)
+                        return storage_use_get_volume(named->use, def, error);
+                g_propagate_error(error, g_error_copy(named->problem));
+                return NULL;
+        }
+        error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
+                  "volume '%s' of pool '%s' cannot be had: there is no storage here", volume, pool);
+        return NULL;
+}
+
+/* ---- secrets ---- */
+
+static const struct taken_secret *find_secret(const struct domain_takings *takings,
+                                              const struct secret_ref *ref)
+{
+        for (unsigned i = 0; takings && i < takings->secrets->len; i++) {
+                const struct taken_secret *secret = g_ptr_array_index(takings->secrets, i);
+
+                if (secret_ref_equal(&secret->ref, ref))
+                        return secret;
+        }
+        return NULL;
+}
+
+static void add_secret(struct domain_takings *takings, struct domain_driver *driver,
+                       const struct secret_ref *ref)
+{
+        struct taken_secret *secret;
+
+        if (!driver->secrets || !secret_ref_is_given(ref) || find_secret(takings, ref))
+                return;
+        secret = g_new0(struct taken_secret, 1);
+        secret_ref_copy(&secret->ref, ref);
+        secret->value = secret_find_value(driver->secrets, ref, &secret->problem);
+        g_ptr_array_add(takings->secrets, secret);
+}
+
+static void add_passphrases(struct domain_takings *takings, struct domain_driver *driver,
+                            const struct domain_disk *disk)
+{
+        for (const struct domain_storage *source = &disk->source; source; source = source->backing) {
+                const struct domain_encryption *encryption = source->encryption;
+
+                if (encryption)
+                        add_secret(takings, driver,
+                                   &(struct secret_ref){ SECRET_USAGE_VOLUME, (char *)encryption->secret_uuid,
+                                                         (char *)encryption->secret_usage });
+        }
+}
+
+void takings_take_secrets(struct domain_takings *takings, struct domain_driver *driver,
+                          const struct domain_def *def)
+{
+        for (unsigned i = 0; i < def->devices.n_disks; i++)
+                add_passphrases(takings, driver, &def->devices.disks[i]);
+        for (unsigned i = 0; i < takings->uses->len; i++) {
+                const struct pool_def *pool = NULL;
+
+                if (storage_use_get_volume(g_ptr_array_index(takings->uses, i), &pool, NULL))
+                        add_secret(takings, driver, &pool->source.auth.secret);
+        }
+}
+
+GBytes *takings_find_secret(const struct domain_takings *takings, const struct secret_ref *ref,
+                            GError **error)
+{
+        const struct taken_secret *secret = find_secret(takings, ref);
+
+        if (secret && secret->value)
+                return g_bytes_ref(secret->value);
+        if (secret)
+                g_propagate_error(error, g_error_copy(secret->problem));
+        else
+                error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED, "there are no secrets here");
+        return NULL;
+}

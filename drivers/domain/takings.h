@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What a guest has of other objects: the volumes that its disks are, each in use from its start to its end,
+ * and the values of the secrets that open them. What is not there is noted and said when somebody needs it:
+ * whether that ends a start is the driver's to know (startupPolicy).
+ *
+ * A start makes them in steps of its operation (lifecycle.c); what is plugged in later does it the same way.
+ */
+
+#include "base/cleanup.h"
+#include "drivers/domain/definition.h"
+
+#include <glib.h>
+#include <stdbool.h>
+
+struct domain_driver;
+struct domain_takings;
+struct managed;
+struct pool_def;
+struct secret_ref;
+struct volume;
+
+/* Loop: finds out what def needs. */
+struct domain_takings *takings_new(struct domain_driver *driver, const struct domain_def *def);
+/* Any thread; gives nothing back. NULL is fine. */
+void takings_free(struct domain_takings *takings);
+
+/* Loop: the object in whose lane the one of that index is taken; borrowed, NULL: there is no such index. */
+struct managed *takings_get_owner(const struct domain_takings *takings, unsigned index);
+/* In its lane. False with an error when it must not be taken. */
+bool takings_take(struct domain_takings *takings, unsigned index, GError **error);
+void takings_drop(struct domain_takings *takings, unsigned index);
+/* Loop, after that: takes the secrets that def, and what was taken, need. */
+void takings_take_secrets(struct domain_takings *takings, struct domain_driver *driver,
+                          const struct domain_def *def);
+
+/* Any thread: everything goes back, in the lanes of its owners. Takes takings; NULL is fine. */
+void takings_give_back(struct domain_takings *takings);
+/* Loop: a guest that was found running has them, whatever their owners say. */
+void takings_restore(struct domain_takings *takings);
+
+/*
+ * Lane of the domain. The volume of that name, borrowed, as is *def, its pool's definition; NULL with the
+ * error that says why it could not be taken.
+ */
+const struct volume *takings_find_volume(const struct domain_takings *takings, const char *pool,
+                                         const char *volume, const struct pool_def **def, GError **error);
+/* The value of a secret, a reference; NULL with the error that says why there is none. */
+GBytes *takings_find_secret(const struct domain_takings *takings, const struct secret_ref *ref,
+                            GError **error);
+
+DEFINE_CLEANUP(struct domain_takings, takings_free);
