@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Authorization. Loop thread.
+ * Authorization of calls: who a sender is, as the bus tells, and what becomes of the model's answer. Loop
+ * thread.
  */
 #include "bus/authorize.h"
 
@@ -9,54 +10,31 @@
 #include "bus/caller.h"
 #include "bus/dispatch.h"
 #include "bus/interface.h"
+#include "drivers/authorization.h"
 
-#include <string.h>
-
-/* Is the name in [name, end) that of a read? */
-static bool is_read_name(const char *name, const char *end)
+static void refuse(struct call *call, enum authorization_answer answer)
 {
-        const char *verb = memchr(name, '.', (size_t)(end - name));
-        size_t length;
+        const char *member = call->method->name, *action = call->access[call->granted].action;
 
-        if (!verb++)
-                return false;
-        length = (size_t)(end - verb);
-        return (length == strlen("read") && memcmp(verb, "read", length) == 0) ||
-               (length == strlen("getattr") && memcmp(verb, "getattr", length) == 0) ||
-               (length > strlen("search-") && memcmp(verb, "search-", strlen("search-")) == 0);
-}
-
-bool authorize_is_read(const char *action)
-{
-        const char *end;
-
-        for (; (end = strchr(action, ' ')); action = end + 1)
-                if (!is_read_name(action, end))
-                        return false;
-        return is_read_name(action, action + strlen(action));
-}
-
-struct question {
-        struct call *call; /* borrowed: it holds its caller's later calls, and lives until it is ended */
-        const char *action;
-        authorize_next next;
-};
-
-static bool is_trusted(const struct caller *caller)
-{
-        return caller->identity == CALLER_KNOWN && (caller->uid == 0 || caller->uid == caller->bus->own_uid);
-}
-
-static void refuse(struct call *call, const char *action)
-{
-        call_refuse(call, DBUS_ERROR_ACCESS_DENIED, "%s needs the authorization for %s", call->method->name,
-                    action);
+        if (answer == AUTHORIZATION_READ_ONLY)
+                call_fail_with(call, ERROR_FROM_ACCESS, ERROR_OPERATION_DENIED,
+                               "%s on a connection that was opened read-only", member);
+        else if (answer == AUTHORIZATION_CHALLENGE)
+                call_refuse(call, DBUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
+                            "%s needs the authorization for %s, about which the user has to be asked", member,
+                            action);
+        else
+                call_refuse(call, DBUS_ERROR_ACCESS_DENIED, "%s needs the authorization for %s", member,
+                            action);
 }
 
 /* The entries of the bus's answer that say who it is; an identity without a uid is none. */
-static void read_credentials(struct caller *caller, DBusMessage *reply)
+static void read_credentials(struct identity *identity, DBusMessage *reply)
 {
         DBusMessageIter iter, array, entry, value;
+        bool known = false;
+        uid_t uid = 0;
+        pid_t pid = 0;
 
         if (!reply || !dbus_message_has_signature(reply, "a{sv}") || !dbus_message_iter_init(reply, &iter))
                 return;
@@ -74,68 +52,90 @@ static void read_credentials(struct caller *caller, DBusMessage *reply)
                         continue;
                 dbus_message_iter_get_basic(&value, &number);
                 if (g_str_equal(key, "UnixUserID")) {
-                        caller->uid = number;
-                        caller->identity = CALLER_KNOWN;
+                        uid = number;
+                        known = true;
                 } else if (g_str_equal(key, "ProcessID")) {
-                        caller->pid = (pid_t)number;
+                        pid = (pid_t)number;
                 }
         }
+        if (known)
+                identity_set_credentials(identity, uid, pid);
 }
 
-static void answered(DBusMessage *reply, void *data)
+/* Goes on where the question was asked, unless the call was given up meanwhile. */
+static void resume(struct call *call)
 {
-        struct question *question = data;
-        struct call *call = question->call;
-        struct caller *caller = call->caller;
-
-        if (call->message && caller->identity == CALLER_UNKNOWN) {
-                caller->identity = CALLER_UNKNOWABLE;
-                read_credentials(caller, reply);
-        }
-        if (!call->message)
-                call_end(call);
-        else if (is_trusted(caller))
-                dispatch_resume(call, question->action, question->next);
+        if (call->message)
+                dispatch_resume(call, call->next);
         else
-                refuse(call, question->action);
-        g_free(question);
+                call_end(call);
 }
 
-static void ask_identity(struct call *call, const char *action, authorize_next next)
+static void identity_answered(DBusMessage *reply, void *data)
+{
+        struct call *call = data;
+
+        if (call->message) {
+                struct identity *identity = call->caller->identity;
+
+                read_credentials(identity, reply);
+                if (identity->state == IDENTITY_UNKNOWN)
+                        identity->state = IDENTITY_UNKNOWABLE;
+        }
+        resume(call);
+}
+
+static void ask_identity(struct call *call)
 {
         DBusMessage *message = dbus_message_new_method_call(DBUS_SERVICE_DBUS, DBUS_PATH_DBUS,
                                                             DBUS_INTERFACE_DBUS, "GetConnectionCredentials");
-        struct question *question = g_new(struct question, 1);
 
-        *question = (struct question){ call, action, next };
-        call_hold(call);
-        call_drop_object(call);
         dbus_message_append_args(message, DBUS_TYPE_STRING, &call->caller->name, DBUS_TYPE_INVALID);
-        connection_call(call->target.bus->connection, message, answered, question);
+        connection_call(call->target.bus->connection, message, identity_answered, call);
         dbus_message_unref(message);
 }
 
-bool authorize(struct call *call, const char *action, authorize_next next)
+static void answered(enum authorization_answer answer, void *data)
 {
-        struct caller *caller = call->caller;
+        struct call *call = data;
 
-        if (call->granted && g_str_equal(call->granted, action))
-                return true;
-        if (!authorize_is_read(action)) {
-                if (caller_is_read_only(caller, call->target.connect)) {
-                        call_fail_with(call, ERROR_FROM_ACCESS, ERROR_OPERATION_DENIED,
-                                       "%s on a connection that was opened read-only", call->method->name);
-                        return false;
-                }
-                if (caller->identity == CALLER_UNKNOWN) {
-                        ask_identity(call, action, next);
-                        return false;
-                }
-                if (!is_trusted(caller)) {
-                        refuse(call, action);
-                        return false;
-                }
+        if (answer == AUTHORIZATION_ALLOWED || !call->message)
+                resume(call);
+        else
+                refuse(call, answer);
+}
+
+/* A question is open; the call holds its caller's later calls, and lives until it is ended. */
+static void wait(struct call *call, authorize_next next)
+{
+        call->next = next;
+        call_hold(call);
+        call_drop_object(call);
+}
+
+bool authorize(struct call *call, const struct access *access, uint32_t flags, authorize_next next)
+{
+        const struct target *target = &call->target;
+        const struct authorization_question question = {
+                .identity = call->caller->identity,
+                .model = target->connect ? target->connect->model : NULL,
+                .kind = target->branch ? target->branch->kind->model : MODEL_KIND_COUNT,
+                .object = target->object,
+                .interactive = dbus_message_get_allow_interactive_authorization(call->message),
+        };
+        enum authorization_answer answer;
+
+        if (call->access != access) {
+                call->access = access;
+                call->granted = 0;
         }
-        call->granted = action;
-        return true;
+        answer = authorization_ask(models_get_authorization(target->bus->models), &question, access, flags,
+                                   &call->granted, answered, call);
+        if (answer == AUTHORIZATION_WHO || answer == AUTHORIZATION_PENDING)
+                wait(call, next);
+        else if (answer != AUTHORIZATION_ALLOWED)
+                refuse(call, answer);
+        if (answer == AUTHORIZATION_WHO)
+                ask_identity(call);
+        return answer == AUTHORIZATION_ALLOWED;
 }

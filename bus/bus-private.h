@@ -6,8 +6,6 @@
 #include "bus/bus.h"
 #include "bus/connection.h"
 
-#include <sys/types.h>
-
 struct call;
 struct caller;
 
@@ -15,9 +13,8 @@ struct bus {
         /* const */
         struct loop *loop;
         struct connection *connection; /* owned */
-        uid_t own_uid;
-        struct models *models; /* borrowed */
-        GPtrArray *connects;   /* of struct connect, owned; by the index of the model */
+        struct models *models;         /* borrowed */
+        GPtrArray *connects;           /* of struct connect, owned; by the index of the model */
         /* loop */
         GHashTable *callers;            /* unique name -> struct caller, ref */
         GQueue ready;                   /* struct caller, ref; with calls to serve */

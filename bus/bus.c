@@ -18,8 +18,6 @@
 #include "bus/signal.h"
 #include "drivers/model.h"
 
-#include <unistd.h>
-
 /* ---- the connection's events ---- */
 
 static void on_ready(void *data)
@@ -128,7 +126,6 @@ struct bus *bus_new(struct loop *loop, enum bus_type type, struct models *models
 
         bus->loop = loop;
         bus->connection = connection_new(loop, address, BUS_NAME, &events, bus);
-        bus->own_uid = geteuid();
         bus->connects = g_ptr_array_new_with_free_func((GDestroyNotify)connect_free);
         bus->callers = g_hash_table_new(g_str_hash, g_str_equal);
         g_queue_init(&bus->calls);

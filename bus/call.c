@@ -10,8 +10,7 @@
 #include "bus/dispatch.h"
 #include "bus/interface.h"
 #include "bus/marshal.h"
-#include "bus/signal.h"
-#include "drivers/domain/domain.h"
+#include "drivers/authorization.h"
 
 #include <errno.h>
 
@@ -89,7 +88,7 @@ void call_read(struct call *call, const char *signature, ...)
 
 static bool is_awaited(const struct call *call)
 {
-        return call->message && !call->caller->gone && !dbus_message_get_no_reply(call->message);
+        return call->message && !call->caller->identity->gone && !dbus_message_get_no_reply(call->message);
 }
 
 static void send(struct call *call, DBusMessage *reply)
@@ -183,16 +182,22 @@ const char *call_get_member(const struct call *call)
         return call->method ? call->method->name : dbus_message_get_member(call->message);
 }
 
+/* Was the call allowed, so that what failed is its work? */
+static bool is_begun(const struct call *call)
+{
+        return call->access && !call->access[call->granted].action;
+}
+
 /* Work that failed with nobody there to hear of it: those who watch the connection do. */
 static void report_unheard(struct call *call, const GError *error)
 {
-        g_autofree char *path = NULL;
+        const struct target *target = &call->target;
 
-        if (is_awaited(call) || !call->granted || call->method->run != INTERFACE_RUN_LANE)
+        if (is_awaited(call) || !is_begun(call) || call->method->run != INTERFACE_RUN_LANE ||
+            !target->connect)
                 return;
-        if (call->target.object)
-                path = tree_get_path(call->target.branch, call->target.object);
-        signal_error(call->target.bus, call->target.connect, path, error);
+        model_report(target->connect->model, target->branch ? target->branch->kind->model : MODEL_KIND_COUNT,
+                     target->object, error);
 }
 
 static void answer_failure(struct call *call, const GError *error)

@@ -7,6 +7,7 @@
  */
 
 #include "base/error.h"
+#include "bus/authorize.h"
 #include "bus/tree.h"
 
 #include <dbus/dbus.h>
@@ -21,12 +22,14 @@ struct call {
         DBusMessage *message;  /* ref; NULL once abandoned: answered already, only its work still runs */
         const struct interface_method *method;
         /* loop */
-        struct target target; /* object: ref, NULL while a question is open */
-        DBusMessageIter args; /* behind what call_read() has read */
-        const char *granted;  /* borrowed; the last action that was allowed */
-        bool holds;           /* later calls of the caller wait for this one */
-        bool settled;         /* see connect_settle() */
-        GList link;           /* in bus->calls */
+        struct target target;        /* object: ref, NULL while a question is open */
+        DBusMessageIter args;        /* behind what call_read() has read */
+        const struct access *access; /* what was asked about last */
+        unsigned granted;            /* how much of it is allowed; see authorization_ask() */
+        authorize_next next;         /* goes on when the open question is answered */
+        bool holds;                  /* later calls of the caller wait for this one */
+        bool settled;                /* see connect_settle() */
+        GList link;                  /* in bus->calls */
 };
 
 struct call *call_new(struct bus *bus, struct caller *caller, DBusMessage *message);

@@ -5,7 +5,7 @@
 #include "bus/caller.h"
 
 #include "bus/bus-private.h"
-#include "drivers/domain/domain.h"
+#include "drivers/authorization.h"
 
 struct caller *caller_get(struct bus *bus, const char *name)
 {
@@ -16,9 +16,10 @@ struct caller *caller_get(struct bus *bus, const char *name)
         caller = g_new0(struct caller, 1);
         caller->refs = 1;
         caller->bus = bus;
-        caller->name = g_strdup(name);
+        caller->identity = identity_new(name, models_get_count(bus->models));
+        caller->name = caller->identity->name;
         g_queue_init(&caller->queue);
-        g_hash_table_insert(bus->callers, caller->name, caller);
+        g_hash_table_insert(bus->callers, (gpointer)caller->name, caller);
         return caller;
 }
 
@@ -72,7 +73,7 @@ void caller_unref(struct caller *caller)
         drop_queue(caller);
         caller_reset_errors(caller);
         g_free(caller->slots);
-        g_free(caller->name);
+        identity_unref(caller->identity);
         g_free(caller);
 }
 
@@ -91,10 +92,9 @@ static void leave(struct caller *caller)
 {
         GPtrArray *connects = caller->bus->connects;
 
-        caller->gone = true;
+        identity_leave(caller->identity);
+        authorization_forget(models_get_authorization(caller->bus->models), caller->identity);
         unfollow(caller);
-        if (caller->identity == CALLER_UNKNOWN)
-                caller->identity = CALLER_UNKNOWABLE;
         for (unsigned i = 0; caller->owns_domains && i < connects->len; i++)
                 domain_owner_gone(
                         model_get_domains(((const struct connect *)g_ptr_array_index(connects, i))->model),
@@ -151,18 +151,10 @@ void caller_follow(struct caller *caller, const struct connect *connect)
 {
         struct caller_slot *slot = caller_get_slot(caller, connect);
 
-        if (caller->gone || slot->follows)
+        if (caller->identity->gone || slot->follows)
                 return;
         slot->follows = true;
         g_ptr_array_add(connect->followers, caller);
-}
-
-bool caller_is_read_only(const struct caller *caller, const struct connect *connect)
-{
-        const struct caller_slot *slot =
-                caller->slots && connect ? &caller->slots[model_get_index(connect->model)] : NULL;
-
-        return slot && slot->read_only_opens > 0 && slot->opens == 0;
 }
 
 static void replace_error(GError **slot, const GError *error)

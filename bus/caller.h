@@ -2,23 +2,17 @@
 #pragma once
 
 /*
- * Who calls: one struct per unique name on the bus, from its first call until it leaves. Loop thread.
+ * Who calls, as the bus sees it: a queue of calls per unique name, from its first call until it leaves. Loop
+ * thread.
  */
 
 #include "base/error.h"
 #include "bus/tree.h"
-
-#include <sys/types.h>
+#include "drivers/identity.h"
 
 /* Calls of one caller that wait or run, and the bytes of those that wait; what is more is refused. */
 #define CALLER_CALLS_MAX 32768
 #define CALLER_BYTES_MAX (16 * 1024 * 1024)
-
-enum caller_identity {
-        CALLER_UNKNOWN,
-        CALLER_KNOWN,
-        CALLER_UNKNOWABLE, /* it left before the bus could tell: nobody vouches for it */
-};
 
 struct waiting_call {
         DBusMessage *message; /* ref */
@@ -27,22 +21,17 @@ struct waiting_call {
 
 /* What a caller has on one connection object. */
 struct caller_slot {
-        unsigned opens, read_only_opens; /* by ConnectOpen */
-        GError *last_error;              /* owned */
-        bool follows;                    /* is in the followers of the connection */
+        GError *last_error; /* owned */
+        bool follows;       /* is in the followers of the connection */
 };
 
 struct caller {
         unsigned refs;
         /* const */
-        struct bus *bus; /* borrowed */
-        char *name;      /* owned; unique on the bus */
-        /* const once identity is not CALLER_UNKNOWN */
-        enum caller_identity identity;
-        uid_t uid;
-        pid_t pid;
+        struct bus *bus;           /* borrowed */
+        struct identity *identity; /* ref; what the model knows of it */
+        const char *name;          /* borrowed from identity; unique on the bus */
         /* loop */
-        bool gone;         /* left the bus */
         bool owns_domains; /* see owner.h */
         GQueue queue;      /* of struct waiting_call, owned: calls that wait for their turn */
         size_t queued_bytes;
@@ -72,8 +61,6 @@ void caller_forget_all(struct bus *bus);
 struct caller_slot *caller_get_slot(struct caller *caller, const struct connect *connect);
 /* Signals about which objects there are on this connection go to the caller from now on, until it leaves. */
 void caller_follow(struct caller *caller, const struct connect *connect);
-/* Is the caller restricted to reads on this connection object, because it asked for it? */
-bool caller_is_read_only(const struct caller *caller, const struct connect *connect);
 
 /* Keeps a copy of error as the last one, and on the connection object unless that is NULL. */
 void caller_set_error(struct caller *caller, const struct connect *connect, const GError *error);

@@ -33,7 +33,7 @@ static void settled(void *data)
         struct call *call = settling->call;
 
         if (call->message)
-                dispatch_resume(call, call->granted, settling->next);
+                dispatch_resume(call, settling->next);
         else
                 call_end(call);
         g_free(settling);

@@ -95,19 +95,32 @@ static bool find_object(struct call *call)
         return object != NULL;
 }
 
+/* The argument that says what else the call needs access to; 0 when there is none. */
+static uint32_t get_flags(struct call *call)
+{
+        DBusMessageIter iter = call->args;
+        dbus_uint32_t flags = 0;
+
+        if (call->method->flags_at < 0)
+                return 0;
+        for (int i = 0; i < call->method->flags_at; i++)
+                dbus_message_iter_next(&iter);
+        dbus_message_iter_get_basic(&iter, &flags);
+        return flags;
+}
+
 static void begin(struct call *call)
 {
-        if (authorize(call, call->method->action, begin))
+        if (authorize(call, call->method->access, get_flags(call), begin))
                 call->method->handler(call);
 }
 
-void dispatch_resume(struct call *call, const char *action, authorize_next next)
+void dispatch_resume(struct call *call, authorize_next next)
 {
         call_release(call);
         if (!find_object(call))
                 return;
         dbus_message_iter_init(call->message, &call->args);
-        call->granted = action;
         next(call);
 }
 

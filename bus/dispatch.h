@@ -25,5 +25,5 @@ void dispatch_continue(void *data);
 /* The caller is not held any more. */
 void dispatch_wake(struct bus *bus, struct caller *caller);
 
-/* A question about action was answered with yes: looks the object up again and runs next. */
-void dispatch_resume(struct call *call, const char *action, authorize_next next);
+/* What the call waited for is there: looks the object up again and runs next. */
+void dispatch_resume(struct call *call, authorize_next next);

@@ -34,9 +34,10 @@ enum interface_emits {
 
 struct interface_method {
         const char *name;
-        const char *in;     /* signature of the arguments */
-        const char *out;    /* signature of the reply */
-        const char *action; /* see authorize.h */
+        const char *in;              /* signature of the arguments */
+        const char *out;             /* signature of the reply */
+        const struct access *access; /* what it needs; see drivers/authorization.h */
+        int flags_at;                /* the argument of the flags that access depends on; -1: it does not */
         enum interface_run run;
         void (*handler)(struct call *call);
 };
@@ -44,7 +45,7 @@ struct interface_method {
 struct interface_property {
         const char *name;
         const char *signature;
-        const char *write_action; /* NULL: read-only */
+        const struct access *write_access; /* NULL: read-only */
         enum interface_emits emits;
         bool (*get)(const struct target *target, struct marshal_slot *slot, GError **error);
         void (*set)(struct call *call, DBusMessageIter *value); /* NULL: read-only */
@@ -63,7 +64,7 @@ struct interface {
         unsigned n_methods;
         const struct interface_property *properties;
         unsigned n_properties;
-        const char *read_action; /* of all its properties; NULL when it has none */
+        const struct access *read_access; /* of all its properties; NULL when it has none */
         const struct interface_signal *signals;
         unsigned n_signals;
         const char *text; /* its <interface> element */

@@ -24,7 +24,6 @@ void on_manager_connect_open(struct call *call)
 {
         const struct connect *connect;
         g_autoptr(GError) error = NULL;
-        struct caller_slot *slot;
         struct model *model;
         const char *uri;
         uint32_t flags;
@@ -36,34 +35,24 @@ void on_manager_connect_open(struct call *call)
                 return;
         }
         connect = get_connect(call->target.bus, model);
-        slot = caller_get_slot(call->caller, connect);
-        if (flags & MODEL_OPEN_READ_ONLY)
-                slot->read_only_opens++;
-        else
-                slot->opens++;
+        identity_open(call->caller->identity, model, flags);
         call_reply(call, "o", connect->path);
 }
 
-/* Of a caller that opened both ways, the unrestricted opening ends first. */
 void on_manager_connect_close(struct call *call)
 {
-        struct caller_slot *slot = NULL;
+        g_autoptr(GError) error = NULL;
         struct target target;
         const char *path;
 
         call_read(call, "o", &path);
         tree_locate(call->target.bus, path, &target);
-        if (target.place == TREE_CONNECT)
-                slot = caller_get_slot(call->caller, target.connect);
-        if (slot && slot->opens > 0) {
-                slot->opens--;
-        } else if (slot && slot->read_only_opens > 0) {
-                slot->read_only_opens--;
-        } else {
-                call_fail_with(call, ERROR_FROM_NONE, ERROR_INVALID_CONN, "ConnectClose: it was not opened");
-                return;
-        }
-        call_reply(call, "");
+        if (target.place != TREE_CONNECT)
+                error_set(&error, ERROR_FROM_NONE, ERROR_INVALID_CONN, "ConnectClose: it was not opened");
+        if (!error && identity_close(call->caller->identity, target.connect->model, &error))
+                call_reply(call, "");
+        else
+                call_fail(call, error);
 }
 
 void on_manager_get_last_error(struct call *call)

@@ -113,7 +113,7 @@ void on_properties_get(struct call *call)
         call_read(call, "ss", &interface_name, &name);
         interface = find_interface(call, interface_name);
         property = interface ? find_property(call, interface, name) : NULL;
-        if (property && authorize(call, interface->read_action, on_properties_get))
+        if (property && authorize(call, interface->read_access, 0, on_properties_get))
                 reply_property(call, property);
 }
 
@@ -127,7 +127,7 @@ void on_properties_get_all(struct call *call)
         call_read(call, "s", &name);
         interface = find_interface(call, name);
         if (!interface ||
-            (interface->read_action && !authorize(call, interface->read_action, on_properties_get_all)))
+            (interface->read_access && !authorize(call, interface->read_access, 0, on_properties_get_all)))
                 return;
         if (!is_settled(call, on_properties_get_all))
                 return;
@@ -166,7 +166,7 @@ void on_properties_set(struct call *call)
                 call_refuse(call, DBUS_ERROR_INVALID_ARGS, "the property '%s' is read-only", property->name);
                 return;
         }
-        if (!authorize(call, property->write_action, on_properties_set))
+        if (!authorize(call, property->write_access, 0, on_properties_set))
                 return;
         dbus_message_iter_recurse(&call->args, &value);
         if (has_signature(&value, property->signature))

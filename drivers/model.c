@@ -7,6 +7,7 @@
 #include "base/flags.h"
 #include "base/job.h"
 #include "base/listeners.h"
+#include "drivers/authorization.h"
 
 #include <string.h>
 
@@ -26,6 +27,7 @@ struct model {
 struct models {
         const struct model_environment *environment; /* borrowed */
         GPtrArray *list;                             /* owned; of struct model */
+        struct authorization *authorization;         /* owned */
 };
 
 /* ---- parts ---- */
@@ -78,6 +80,21 @@ static struct registry *get_secrets(const void *part)
         return secrets_get_registry(part);
 }
 
+static void describe_secret(const void *part, void *object, model_detail add, void *data)
+{
+        static const char *const keys[SECRET_USAGE_COUNT] = {
+                [SECRET_USAGE_VOLUME] = "secret_usage_volume", [SECRET_USAGE_CEPH] = "secret_usage_ceph",
+                [SECRET_USAGE_ISCSI] = "secret_usage_target",  [SECRET_USAGE_TLS] = "secret_usage_name",
+                [SECRET_USAGE_VTPM] = "secret_usage_name",
+        };
+        const struct secret *secret = object;
+        const struct secret_def *def = secret->base.published ? secret_get_def(secret) : NULL;
+
+        add("secret_uuid", secret->base.uuid_text, data);
+        if (def && keys[def->usage_type])
+                add(keys[def->usage_type], def->usage_id, data);
+}
+
 static struct storage *make_storage(struct model *model, GError **error)
 {
         const struct model_environment *environment = model->environment;
@@ -123,6 +140,14 @@ static struct registry *get_pools(const void *part)
         return storage_get_registry(part);
 }
 
+static void describe_pool(const void *part, void *object, model_detail add, void *data)
+{
+        const struct managed *pool = object;
+
+        add("pool_name", pool->name, data);
+        add("pool_uuid", pool->uuid_text, data);
+}
+
 static void *new_volumes(struct model *model, GError **error)
 {
         return model->parts[MODEL_POOLS];
@@ -131,6 +156,17 @@ static void *new_volumes(struct model *model, GError **error)
 static struct collection *get_volumes(const void *part)
 {
         return storage_get_volumes(part);
+}
+
+static void describe_volume(const void *part, void *object, model_detail add, void *data)
+{
+        const struct volume *volume = object;
+        struct storage_pool *pool = storage_volume_get_pool((struct storage *)part, volume, NULL);
+
+        if (pool)
+                describe_pool(part, pool, add, data);
+        add("vol_name", volume->name, data);
+        add("vol_key", volume->key, data);
 }
 
 static void report_domain(struct domain_driver *driver, const struct domain *domain, const GError *error,
@@ -166,6 +202,14 @@ static struct registry *get_domains(const void *part)
         return domain_driver_get_registry(part);
 }
 
+static void describe_domain(const void *part, void *object, model_detail add, void *data)
+{
+        const struct managed *domain = object;
+
+        add("domain_name", domain->name, data);
+        add("domain_uuid", domain->uuid_text, data);
+}
+
 static const struct model_part parts[MODEL_KIND_COUNT] = {
         [MODEL_JOBS] = { .name = "job",
                          .new = new_jobs,
@@ -175,19 +219,25 @@ static const struct model_part parts[MODEL_KIND_COUNT] = {
         [MODEL_SECRETS] = { .name = "secret",
                             .new = new_secrets,
                             .free = free_secrets,
-                            .get_registry = get_secrets },
+                            .get_registry = get_secrets,
+                            .describe = describe_secret },
         [MODEL_POOLS] = { .name = "storage-pool",
                           .new = new_storage,
                           .free = free_storage,
                           .quiesce = quiesce_storage,
                           .autostart = autostart_storage,
-                          .get_registry = get_pools },
-        [MODEL_VOLUMES] = { .name = "storage-vol", .new = new_volumes, .get_collection = get_volumes },
+                          .get_registry = get_pools,
+                          .describe = describe_pool },
+        [MODEL_VOLUMES] = { .name = "storage-vol",
+                            .new = new_volumes,
+                            .get_collection = get_volumes,
+                            .describe = describe_volume },
         [MODEL_DOMAINS] = { .name = "domain",
                             .new = new_domains,
                             .free = free_domains,
                             .autostart = autostart_domains,
-                            .get_registry = get_domains },
+                            .get_registry = get_domains,
+                            .describe = describe_domain },
 };
 
 const struct model_part *model_get_part(enum model_kind kind)
@@ -326,6 +376,13 @@ struct collection *model_get_collection(const struct model *model, enum model_ki
         return parts[kind].get_collection ? parts[kind].get_collection(model->parts[kind]) : NULL;
 }
 
+void model_describe(const struct model *model, enum model_kind kind, void *object, model_detail add,
+                    void *data)
+{
+        if (parts[kind].describe)
+                parts[kind].describe(model->parts[kind], object, add, data);
+}
+
 struct domain_driver *model_get_domains(const struct model *model)
 {
         return model->parts[MODEL_DOMAINS];
@@ -372,6 +429,7 @@ struct models *models_new(const struct model_environment *environment,
 
         models->environment = environment;
         models->list = g_ptr_array_new_with_free_func(model_free);
+        models->authorization = authorization_new(environment->authorizer, environment->authorizer_data);
         for (unsigned i = 0; i < n_drivers; i++) {
                 struct model *model = model_new(environment, drivers[i], i, error);
 
@@ -389,6 +447,7 @@ void models_free(struct models *models)
         if (!models)
                 return;
         g_ptr_array_unref(models->list);
+        authorization_free(models->authorization);
         g_free(models);
 }
 
@@ -400,6 +459,11 @@ unsigned models_get_count(const struct models *models)
 struct model *models_get_nth(const struct models *models, unsigned n)
 {
         return g_ptr_array_index(models->list, n);
+}
+
+const struct authorization *models_get_authorization(const struct models *models)
+{
+        return models->authorization;
 }
 
 void models_autostart(struct models *models)

@@ -21,6 +21,8 @@
 #include "drivers/secret/secret.h"
 #include "drivers/storage/storage.h"
 
+struct authorization;
+struct authorizer;
 struct host;
 struct job_list;
 struct model;
@@ -41,7 +43,9 @@ struct model_environment {
         const char *state_dir, *runtime_dir, *log_dir, *cache_dir;
         const char
                 *memory_dir; /* where guests' memory is kept that is to be in files; NULL: below state_dir */
-        const char *user, *group; /* guests run as; NULL: as the agent does */
+        const struct authorizer *authorizer; /* who decides what clients may do; NULL: the built-in rule */
+        void *authorizer_data;               /* taken; for its hooks */
+        const char *user, *group;            /* guests run as; NULL: as the agent does */
 };
 
 /* A hypervisor: what differs between connections. */
@@ -67,6 +71,10 @@ enum model_kind {
         MODEL_KIND_COUNT,
 };
 
+/* A detail of an object, under the name that libvirt's access control has for it; both valid during the call.
+ */
+typedef void (*model_detail)(const char *key, const char *value, void *data);
+
 struct model_part {
         const char *name; /* of its objects, as actions name them: "storage-pool" */
         /* Makes the part and loads what there is; earlier parts are there. */
@@ -82,6 +90,8 @@ struct model_part {
         /* What holds its objects: one of them at most. NULL: neither. */
         struct registry *(*get_registry)(const void *part);
         struct collection *(*get_collection)(const void *part);
+        /* The details of an object of it. NULL: it has none. */
+        void (*describe)(const void *part, void *object, model_detail add, void *data);
 };
 
 const struct model_part *model_get_part(enum model_kind kind);
@@ -95,6 +105,8 @@ struct models *models_new(const struct model_environment *environment,
 void models_free(struct models *models);
 unsigned models_get_count(const struct models *models);
 struct model *models_get_nth(const struct models *models, unsigned n);
+
+const struct authorization *models_get_authorization(const struct models *models);
 
 void models_autostart(struct models *models);
 void models_quiesce(struct models *models);
@@ -134,6 +146,9 @@ uint64_t model_get_version(const struct model *model, GError **error);
 /* NULL: that kind has none. */
 struct registry *model_get_registry(const struct model *model, enum model_kind kind);
 struct collection *model_get_collection(const struct model *model, enum model_kind kind);
+
+void model_describe(const struct model *model, enum model_kind kind, void *object, model_detail add,
+                    void *data);
 
 struct domain_driver *model_get_domains(const struct model *model);
 struct job_list *model_get_jobs(const struct model *model);

@@ -10,7 +10,8 @@ member does not compile (-Wmissing-prototypes), and a signal that is not in the 
 
 Each member says by annotations:
 
-  org.virtbus.Action       what the caller is authorized for: one or more names, all of them needed; of properties,
+  org.virtbus.Action       what the caller is authorized for: one or more names, all of them needed; one with {FLAG|FLAG} behind
+                           it only when the call's flags have one of these (enumerators of the model); of properties,
                            for reading, and the same for all of an interface
   org.virtbus.WriteAction  the same for the writing of a property
   org.virtbus.Run          loop (answered at once) or lane (works in an object's lane, answered later)
@@ -22,6 +23,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 EMITS = {"true": "CHANGE", "invalidates": "INVALIDATION", "const": "CONST", "false": "NOTHING"}
+ACTION = re.compile(r"([a-z][a-z-]*\.[a-z][a-z-]*)(?:\{([A-Z0-9_|]+)\})?")
 COMPLETE_TYPE = re.compile(r"[ybnqiuxtdsogvh]")
 
 
@@ -77,7 +79,7 @@ class Member:
         if not action:
             raise ContractError(f"{self.where} has no {key}")
         for word in action.split(" "):
-            if not re.fullmatch(r"[a-z][a-z-]*\.[a-z][a-z-]*", word):
+            if not ACTION.fullmatch(word):
                 raise ContractError(f"{self.where} has the bad action '{word}'")
         return action
 
@@ -93,9 +95,15 @@ class Method(Member):
         super().__init__(interface, element)
         self.run = self.need_run()
         self.signature = {"in": "", "out": ""}
+        self.flags_at = -1
+        arguments = [arg for arg in element.findall("arg") if arg.get("direction", "in") == "in"]
         for arg in element.findall("arg"):
             check_type(arg.get("type"))
             self.signature[arg.get("direction", "in")] += arg.get("type")
+        if "{" in self.action:
+            if not arguments or arguments[-1].get("name") != "flags" or arguments[-1].get("type") != "u":
+                raise ContractError(f"{self.where} has an action that depends on flags, but no last argument 'flags'")
+            self.flags_at = len(arguments) - 1
 
 
 class Property(Member):
@@ -104,6 +112,8 @@ class Property(Member):
         self.need_run()
         self.type = element.get("type")
         check_type(self.type)
+        if "{" in self.action + self.annotations.get("org.virtbus.WriteAction", ""):
+            raise ContractError(f"{self.where} has an action that depends on flags, but a property has no flags")
         self.writable = element.get("access") == "readwrite"
         if not self.writable and element.get("access") != "read":
             raise ContractError(f"{self.where} has the bad access '{element.get('access')}'")
@@ -198,23 +208,38 @@ def table(kind, members, row):
     return f"static const struct interface_{kind} {kind}_table[] = {{\n{rows}}};\n\n"
 
 
+def access_tables(interface):
+    """The lists of actions that the members need: their names by action, and their text."""
+    actions = {m.action for m in interface.methods} | {p.write_action for p in interface.properties}
+    actions = sorted((actions | {interface.read_action}) - {None})
+    names = {action: f"access_{number}" for number, action in enumerate(actions)}
+    text = ""
+    for action in actions:
+        rows = "".join(f"{{ {c_string(word)}, {flags or 0} }}, " for word, flags in ACTION.findall(action))
+        text += f"/* {action} */\nstatic const struct access {names[action]}[] = {{ {rows}{{ NULL, 0 }} }};\n"
+    return names, text + "\n" if text else ""
+
+
 def source_text(interface, source):
+    access, access_text = access_tables(interface)
+
     def method_row(m):
         handler = f"on_{interface.snake}_{m.snake}"
         signatures = (c_string(m.signature["in"]), c_string(m.signature["out"]))
-        return (c_string(m.name), *signatures, c_string(m.action), m.run, handler)
+        return (c_string(m.name), *signatures, access[m.action], str(m.flags_at), m.run, handler)
 
     def property_row(p):
         setter = f"set_{interface.snake}_{p.snake}" if p.writable else "NULL"
         getter = f"get_{interface.snake}_{p.snake}"
-        return (c_string(p.name), c_string(p.type), c_string(p.write_action), p.emits, getter, setter)
+        return (c_string(p.name), c_string(p.type), access.get(p.write_action, "NULL"), p.emits, getter, setter)
 
     def signal_row(s):
         return (c_string(s.name), c_string(s.signature), c_string(s.action))
 
     out = [
         f"/* Generated from {source} by generate.py. */\n",
-        f'#include "introspection/{interface.snake.replace("_", "-")}.h"\n\n',
+        f'#include "introspection/{interface.snake.replace("_", "-")}.h"\n\n#include "drivers/authorization.h"\n\n',
+        access_text,
         table("method", interface.methods, method_row),
         table("property", interface.properties, property_row),
         table("signal", interface.signals, signal_row),
@@ -227,7 +252,7 @@ def source_text(interface, source):
         if members:
             out.append(f"        .{plural} = {kind}_table,\n        .n_{plural} = {len(members)},\n")
     if interface.read_action:
-        out.append(f"        .read_action = {c_string(interface.read_action)},\n")
+        out.append(f"        .read_access = {access[interface.read_action]},\n")
     out.append(f"        .text =\n                {c_text(interface.text)},\n}};\n")
     return "".join(out)
 

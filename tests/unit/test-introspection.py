@@ -225,11 +225,22 @@ class Generator(unittest.TestCase):
     def test_complete_member(self):
         header, source = generate(f'<method name="GetXMLDesc"><arg type="a{{sv}}"/>{ACTION}{RUN}</method>')
         self.assertIn("void on_some_get_xml_desc(struct call *call);", header)
-        self.assertIn('{ "GetXMLDesc", "a{sv}", "", "some.read", INTERFACE_RUN_LOOP, on_some_get_xml_desc }', source)
+        self.assertIn('{ "GetXMLDesc", "a{sv}", "", access_0, -1, INTERFACE_RUN_LOOP, on_some_get_xml_desc }', source)
+        self.assertIn('access access_0[] = { { "some.read", 0 }, { NULL, 0 } };', source)
         self.assertNotIn("org.virtbus", source)
 
+    def test_action_of_flags(self):
+        action = ACTION.replace("some.read", "some.read some.read-secure{SOME_SECURE|SOME_MORE}")
+        _, source = generate(f'<method name="A"><arg type="s"/><arg name="flags" type="u"/>{action}{RUN}</method>')
+        self.assertIn('{ "A", "su", "", access_0, 1, INTERFACE_RUN_LOOP, on_some_a }', source)
+        self.assertIn('{ { "some.read", 0 }, { "some.read-secure", SOME_SECURE|SOME_MORE }, { NULL, 0 } };', source)
+
     def test_refusals(self):
+        flags = ACTION.replace("some.read", "some.read{SOME_FLAG}")
         refused = {
+            f'<method name="A"><arg name="flags" type="s"/>{flags}{RUN}</method>': "no last argument 'flags'",
+            f'<property name="A" type="b" access="read">{flags}{RUN}</property>': "a property has no flags",
+            f'<method name="A"><arg name="flags" type="u"/>{flags.replace("}", "")}{RUN}</method>': "bad action",
             f'<method name="A">{RUN}</method>': "a.b.Some.A has no org.virtbus.Action",
             f'<method name="A">{ACTION}</method>': "must run in 'loop' or 'lane'",
             f'<method name="A"><arg type="a{{s"/>{ACTION}{RUN}</method>': "a{s",
