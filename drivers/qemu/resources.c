@@ -247,6 +247,12 @@ bool resources_prepare_device(struct resources *resources, enum domain_device_ki
         return row->prepare(resources, device, error);
 }
 
+bool resources_resume(struct resources *resources, GError **error)
+{
+        resources_skip_images(resources);
+        return resources_prepare_labels(resources, error);
+}
+
 bool resources_prepare(struct resources *resources, GError **error)
 {
         if (!resources_prepare_labels(resources, error) || !prepare_acceleration(resources, error) ||

@@ -47,13 +47,13 @@ void resources_undo(struct resources *resources);
 bool resources_prepare(struct resources *resources, GError **error);
 
 /*
- * One device of def alone, which is plugged into a guest that runs: what it needs is taken and noted under
- * its alias, and the two functions below then concern that device only. It is given back with
- * guest_release_device(). next_image must be beyond the numbers that are in use: resources_skip_images().
+ * One device of def alone, which is plugged into a guest that runs: what it needs is taken and noted under its
+ * alias; the two functions below then concern that device only. It is given back with guest_release_device().
+ * resources_resume() comes first, once: it goes on where the start of the guest ended.
  */
+bool resources_resume(struct resources *resources, GError **error);
 bool resources_prepare_device(struct resources *resources, enum domain_device_kind kind, const void *device,
                               GError **error);
-void resources_skip_images(struct resources *resources);
 
 /*
  * After the status document has been written, and to be written again after it: managed host devices leave
@@ -103,6 +103,8 @@ bool resources_find_volume(struct resources *resources, const struct domain_disk
 bool resources_prepare_memory(struct resources *resources, GError **error);
 bool resources_prepare_boot(struct resources *resources, GError **error);
 bool resources_prepare_labels(struct resources *resources, GError **error);
+/* Numbers of images that are in use are not given again. */
+void resources_skip_images(struct resources *resources);
 /* Was it taken for what is being prepared? */
 bool resources_is_taken_for(const struct resources *resources, const char *alias);
 

@@ -476,6 +476,38 @@ START_TEST(test_undriven)
 }
 END_TEST
 
+/* What asks the host for a privilege or a promise that we do not keep must never look as if it were kept. */
+START_TEST(test_privileges)
+{
+        static const struct {
+                const char *device, *remark;
+        } asks[] = {
+                { "<disk type='block' device='lun' rawio='yes'><target dev='sda' bus='scsi'/></disk>",
+                  "attribute 'rawio' of <disk>" },
+                { "<hostdev mode='subsystem' type='scsi' rawio='yes'><source><adapter name='scsi_host0'/>"
+                  "<address bus='0' target='0' unit='0'/></source></hostdev>",
+                  "attribute 'rawio' of <hostdev>" },
+                { "<disk type='file'><source file='/a'><seclabel model='dac' relabel='no'/></source>"
+                  "<target dev='vda' bus='virtio'/></disk>",
+                  "<seclabel>" },
+                { "<disk type='file'><source file='/a'><reservations managed='yes'/></source>"
+                  "<target dev='vda' bus='virtio'/></disk>",
+                  "<reservations>" },
+                { "<interface type='user'><filterref filter='clean-traffic'/></interface>", "<filterref>" },
+                { "<lease><key>a</key><target path='/x'/></lease>", "<lease>" },
+        };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(asks); i++) {
+                g_autoptr(GError) error = NULL;
+                CLEANUP(domain_def_unref)
+                struct domain_def *def = parse_with("", asks[i].device, &error);
+
+                ck_assert_msg(def, "%s: %s", asks[i].device, error ? error->message : "");
+                ck_assert_msg(has_remark(&def->unsupported, asks[i].remark), "%s", asks[i].device);
+        }
+}
+END_TEST
+
 START_TEST(test_unknown)
 {
         g_autoptr(GError) error = NULL;
@@ -618,4 +650,4 @@ END_TEST
 CHECK_MAIN("domain-definition", test_hugepages, test_virt_install, test_virt_manager_domain,
            test_virt_manager_machine, test_virt_manager_disks, test_virt_manager_devices, test_cockpit,
            test_order, test_round_trip, test_units, test_cpusets, test_secrets, test_size, test_undriven,
-           test_unknown, test_qemu_commandline, test_foreign_nodes, test_peek, test_names)
+           test_privileges, test_unknown, test_qemu_commandline, test_foreign_nodes, test_peek, test_names)

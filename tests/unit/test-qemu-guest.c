@@ -12,9 +12,11 @@
 #include "base/pool.h"
 #include "base/registry.h"
 #include "drivers/domain/domain.h"
+#include "drivers/domain/edit-xml.h"
 #include "drivers/host/host.h"
 #include "drivers/qemu/guest.h"
 #include "drivers/qemu/process.h"
+#include "drivers/qemu/resources.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -507,13 +509,31 @@ START_TEST(events_of_the_emulator_are_told)
 }
 END_TEST
 
+/* An image over another one, which everybody may read and nobody but its owner write. */
+static void make_overlay(const char *image, const char *base)
+{
+        const char *const argv[] = { "qemu-img", "create", "-q",  "-f",  "qcow2", "-b",
+                                     base,       "-F",     "raw", image, NULL };
+        int status = -1;
+
+        ck_assert(g_file_set_contents(base, "x", 1, NULL));
+        ck_assert_int_eq(truncate(base, 1024 * 1024), 0);
+        ck_assert_int_eq(chmod(base, 0444), 0);
+        ck_assert(g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL,
+                               &status, NULL));
+        ck_assert_int_eq(status, 0);
+}
+
 /* Without privileges, and with an image that was another's. */
 START_TEST(an_emulator_of_another_user)
 {
         g_autofree char *image = g_build_filename(root, "disk.img", NULL);
+        g_autofree char *base = g_build_filename(root, "base.img", NULL);
         g_autofree char *devices = g_strdup_printf(
-                "<devices><disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='%s'/>"
-                "<target dev='vda' bus='virtio'/></disk></devices>",
+                "<devices><disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source "
+                "file='%s'/>"
+                "<target dev='vda' bus='virtio'/></disk>"
+                "<crypto model='virtio' type='qemu'><backend model='builtin' queues='1'/></crypto></devices>",
                 image);
         g_autofree char *xml = NULL, *path = NULL, *text = NULL;
         struct domain *domain;
@@ -522,8 +542,7 @@ START_TEST(an_emulator_of_another_user)
         if (!has_qemu() || geteuid() != 0)
                 return;
         ck_assert_int_eq(chmod(root, 0755), 0);
-        ck_assert(g_file_set_contents(image, "x", 1, NULL));
-        ck_assert_int_eq(truncate(image, 1024 * 1024), 0);
+        make_overlay(image, base);
         ck_assert_int_eq(chmod(image, 0600), 0);
         stop_driver();
         user = "nobody";
@@ -541,11 +560,124 @@ START_TEST(an_emulator_of_another_user)
         ck_assert_ptr_nonnull(strstr(text, "Seccomp:\t2"));
         ck_assert_int_eq(stat(image, &st), 0);
         ck_assert_uint_eq(st.st_uid, 65534);
+        /* What is below the top is never written to, and need not be the emulator's. */
+        ck_assert_int_eq(stat(base, &st), 0);
+        ck_assert_uint_eq(st.st_uid, 0);
         ck_assert_ptr_nonnull(
                 strstr(domain_get_published(domain)->base.active->xml, "<label>+65534:+65534</label>"));
         destroy(domain);
         ck_assert_int_eq(stat(image, &st), 0);
         ck_assert_uint_eq(st.st_uid, 0);
+}
+END_TEST
+
+/* ---- one device ---- */
+
+/* A disk that comes to a guest and goes, as far as the host is concerned; in the domain's lane. */
+struct plug {
+        struct domain *domain;
+        const char *image;
+        bool done;
+        /* what was seen */
+        char *alias, *status;
+        unsigned index;
+        uid_t prepared, taken, released, first;
+};
+
+static uid_t owner_of(const char *path)
+{
+        struct stat st;
+
+        return stat(path, &st) == 0 ? st.st_uid : (uid_t)-2;
+}
+
+static void plugged(void *data)
+{
+        ((struct plug *)data)->done = true;
+}
+
+static void prepare_plug(struct plug *plug, struct guest *guest, const struct domain_def *def,
+                         const struct domain_disk *disk)
+{
+        struct domain_edit *edit = domain_edit_new(def, NULL);
+        CLEANUP(domain_def_unref) struct domain_def *after = NULL;
+        struct resources resources;
+
+        resources_init(&resources, guest, def, edit, 0);
+        if (resources_resume(&resources, NULL) &&
+            resources_prepare_device(&resources, DOMAIN_DEVICE_DISK, disk, NULL)) {
+                plug->prepared = owner_of(plug->image);
+                resources_take_files(&resources);
+                plug->taken = owner_of(plug->image);
+                plug->status = status_format(guest->status);
+                after = domain_edit_commit(edit, NULL);
+                plug->index = domain_def_find_disk(after, "vdb")->source.index;
+        }
+        guest_release_device(guest, disk->info.alias);
+        plug->released = owner_of(plug->image);
+        resources_done(&resources);
+}
+
+static void plug_work(void *data)
+{
+        static const struct domain_machine machine = { .type = "qemu" };
+        struct plug *plug = data;
+        const struct domain_state *state = (const struct domain_state *)plug->domain->base.current;
+        struct domain_edit *edit = domain_edit_new((const struct domain_def *)state->base.active, NULL);
+        g_autofree char *xml =
+                g_strdup_printf("<disk type='file' device='disk'><driver name='qemu' type='raw'/>"
+                                "<source file='%s'/><target dev='vdb' bus='virtio'/></disk>",
+                                plug->image);
+        g_autoptr(GArray) devices =
+                domain_edit_attach_device(edit, xml, &(struct domain_edit_side){ &machine, true });
+        CLEANUP(domain_def_unref) struct domain_def *def = domain_edit_commit(edit, NULL);
+        const struct domain_disk *disk = def ? domain_def_find_disk(def, "vdb") : NULL;
+
+        if (disk) {
+                plug->alias = g_strdup(disk->info.alias);
+                prepare_plug(plug, guest_of(plug->domain), def, disk);
+        }
+        loop_post(loop, plugged, plug);
+}
+
+/* What one device took is noted under its alias and given back alone. */
+START_TEST(a_device_takes_and_gives_back_its_own)
+{
+        g_autofree char *first = g_build_filename(root, "first.img", NULL),
+                        *second = g_build_filename(root, "second.img", NULL), *xml = NULL;
+        struct plug plug = { .image = second };
+
+        if (!has_qemu() || geteuid() != 0)
+                return;
+        ck_assert_int_eq(chmod(root, 0755), 0);
+        ck_assert(g_file_set_contents(first, "x", 1, NULL) && g_file_set_contents(second, "x", 1, NULL));
+        ck_assert_int_eq(truncate(first, 65536) | truncate(second, 65536), 0);
+        ck_assert_int_eq(chmod(first, 0600) | chmod(second, 0600), 0);
+        stop_driver();
+        user = "nobody";
+        start_driver();
+        xml = g_strdup_printf(
+                "<domain type='qemu'><name>web</name><uuid>" UUID "</uuid><memory unit='MiB'>64</memory>"
+                "<os><type arch='x86_64' machine='q35'>hvm</type></os><devices><disk type='file' "
+                "device='disk'><source file='%s'/><target dev='vda' bus='virtio'/></disk></devices>"
+                "</domain>",
+                first);
+        plug.domain = create(xml, DOMAIN_START_PAUSED);
+        ck_assert_uint_eq(owner_of(first), 65534);
+        lane_post(plug.domain->base.lane, plug_work, &plug);
+        wait_for(&plug.done);
+        ck_assert_str_eq(plug.alias, "virtio-disk1");
+        ck_assert_uint_eq(plug.prepared, 0);
+        ck_assert_uint_eq(plug.taken, 65534);
+        ck_assert_ptr_nonnull(strstr(plug.status, "<image alias='virtio-disk0' path="));
+        ck_assert_ptr_nonnull(strstr(plug.status, "<image alias='virtio-disk1' path="));
+        ck_assert_uint_eq(plug.index, 2);
+        ck_assert_uint_eq(plug.released, 0);
+        ck_assert_uint_eq(owner_of(first), 65534);
+        destroy(plug.domain);
+        ck_assert_uint_eq(owner_of(first), 0);
+        g_free(plug.alias);
+        g_free(plug.status);
 }
 END_TEST
 
@@ -713,6 +845,7 @@ int main(void)
         tcase_add_loop_test(tests, what_cannot_be_is_named, 0, G_N_ELEMENTS(impossible));
         tcase_add_test(tests, displays_get_ports_of_their_own);
         tcase_add_test(tests, an_emulator_of_another_user);
+        tcase_add_test(tests, a_device_takes_and_gives_back_its_own);
         tcase_add_test(tests, events_of_the_emulator_are_told);
         suite_add_tcase(suite, tests);
         tcase_set_timeout(takeover, 60);

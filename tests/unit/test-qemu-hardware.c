@@ -359,7 +359,7 @@ static struct domain_def *start_document(const char *name)
 }
 
 static const char *const documents[] = {
-        "virt-install-q35.xml", "i440fx.xml", "storage.xml", "devices.xml", "tuned.xml",
+        "virt-install-q35.xml", "i440fx.xml", "storage.xml", "devices.xml", "tuned.xml", "crypto.xml",
 };
 
 START_TEST(test_document)
@@ -548,6 +548,19 @@ static GHashTable *prepare_plug(const struct domain_def *def)
         return resources;
 }
 
+/* Of a chain only the last node that is made, the top, may be written to. */
+static void expect_writable_top(const struct device_list *list)
+{
+        bool writable = false;
+
+        for (unsigned i = 0; i < device_list_get_length(list); i++) {
+                const json_t *read_only = json_object_get(device_list_get(list, i)->arguments, "read-only");
+
+                ck_assert(!writable || !read_only);
+                writable |= json_is_false(read_only);
+        }
+}
+
 /* Describes all that is new and makes it; the names of the commands. */
 static char *make_devices(const struct domain_def *def, const GArray *devices)
 {
@@ -567,6 +580,7 @@ static char *make_devices(const struct domain_def *def, const GArray *devices)
                 ck_assert_msg(device_row_get(it->kind)->describe(list, &context, device, &error), "%s",
                               error ? error->message : "");
         }
+        expect_writable_top(list);
         for (unsigned i = 0; i < device_list_get_length(list); i++) {
                 const struct device_part *part = device_list_get(list, i);
 
