@@ -52,7 +52,7 @@ const struct device_resources *device_get_resources(const struct device_context 
 
 /*
  * bootindex: the device's own <boot order=>, else its class's place in <os><boot dev=>, where only the first
- * device of a class counts. 0: none.
+ * device of a class counts, which a device that comes later is not. 0: none.
  */
 unsigned device_disk_boot_index(const struct device_context *context, const struct domain_disk *disk);
 unsigned device_interface_boot_index(const struct device_context *context,

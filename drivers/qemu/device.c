@@ -427,7 +427,7 @@ unsigned device_disk_boot_index(const struct device_context *context, const stru
         const struct domain_devices *devices = &context->def->devices;
         enum domain_boot class = disk_boot_class(disk);
 
-        if (disk->info.boot_order)
+        if (disk->info.boot_order || context->hot)
                 return disk->info.boot_order;
         for (unsigned i = 0; i < devices->n_disks; i++) {
                 if (disk_boot_class(&devices->disks[i]) != class)
@@ -444,7 +444,7 @@ unsigned device_interface_boot_index(const struct device_context *context,
 {
         const struct domain_devices *devices = &context->def->devices;
 
-        if (interface->info.boot_order)
+        if (interface->info.boot_order || context->hot)
                 return interface->info.boot_order;
         if (devices->n_interfaces && g_strcmp0(devices->interfaces[0].info.alias, interface->info.alias) == 0)
                 return class_boot_index(&context->def->os, DOMAIN_BOOT_NETWORK);

@@ -54,12 +54,21 @@ static struct domain_def *define(const char *devices)
         return def;
 }
 
-/* A guest that runs. */
+/* A guest that runs, with what its start has chosen. */
 static struct domain_def *start(const char *devices)
 {
-        CLEANUP(domain_def_unref) struct domain_def *def = define(devices);
-        struct domain_def *live = domain_def_activate(def, 3, NULL);
+        CLEANUP(domain_def_unref) struct domain_def *def = define(devices), *active = NULL;
+        struct domain_def *live;
+        struct domain_edit *edit;
 
+        active = domain_def_activate(def, 3, NULL);
+        ck_assert(active);
+        edit = domain_edit_new(active, NULL);
+        if (active->devices.n_graphics)
+                domain_edit_set_graphics_ports(edit, 0, 5907, 0, 0);
+        if (active->devices.n_serials)
+                domain_edit_set_pty(edit, "serial0", "/dev/pts/99");
+        live = domain_edit_commit(edit, NULL);
         ck_assert(live);
         return live;
 }

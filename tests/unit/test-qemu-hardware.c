@@ -457,9 +457,9 @@ static const struct {
 } plugs[] = {
         { "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source "
           "file='@DIR@/top,1.qcow2'/>"
-          "<target dev='vdb' bus='virtio'/><iotune><total_iops_sec>100</total_iops_sec>"
+          "<target dev='vdc' bus='virtio'/><iotune><total_iops_sec>100</total_iops_sec>"
           "<group_name>g</group_name></iotune></disk>",
-          "virtio-disk1",
+          "virtio-disk2",
           "blockdev-add blockdev-add blockdev-add blockdev-add blockdev-add blockdev-add object-add "
           "blockdev-add "
           "device_add ",
@@ -467,9 +467,9 @@ static const struct {
           "blockdev-del "
           "blockdev-del " },
         /* in the group that the other has made */
-        { "<disk type='file' device='disk'><source file='@DIR@/b.raw'/><target dev='vdc' bus='virtio'/>"
+        { "<disk type='file' device='disk'><source file='@DIR@/b.raw'/><target dev='vda' bus='virtio'/>"
           "<iotune><group_name>h</group_name></iotune></disk>",
-          "virtio-disk2", "blockdev-add blockdev-add blockdev-add device_add ",
+          "virtio-disk0", "blockdev-add blockdev-add blockdev-add device_add ",
           "device_del blockdev-del blockdev-del blockdev-del " },
         { "<disk type='file' device='disk'><source file='@DIR@/c.raw'/><target dev='sda' bus='scsi'/></disk>",
           "scsi0-0-0-0", "device_add blockdev-add blockdev-add device_add ",
@@ -490,7 +490,7 @@ static const struct {
                   "<controller type='pci' index='7' model='pcie-root-port'/>"                                \
                   "<controller type='pci' index='8' model='pcie-root-port'/>"                                \
                   "<disk type='file' device='disk'><source file='@DIR@/a.raw'/>"                             \
-                  "<target dev='vda' "                                                                       \
+                  "<target dev='vdb' "                                                                       \
                   "bus='virtio'/><iotune><group_name>h</group_name></iotune></disk></devices></domain>"
 
 static char *in_folder(const char *text)
@@ -707,6 +707,31 @@ START_TEST(test_plug)
 }
 END_TEST
 
+/* What the machine or its guest cannot take while it runs. */
+START_TEST(test_not_pluggable)
+{
+        CLEANUP(domain_def_unref) struct domain_def *def = NULL;
+        g_autofree char *text =
+                in_folder("<domain type='qemu'><name>x</name><memory>65536</memory>"
+                          "<os><type machine='q35'>hvm</type></os><devices>"
+                          "<disk><source file='@DIR@/a.raw'/><target dev='sda' bus='sata'/></disk>"
+                          "<disk device='cdrom'><target dev='sdb' bus='scsi'/></disk>"
+                          "<serial type='pty'/><graphics type='vnc'/>"
+                          "</devices></domain>");
+        g_autoptr(GError) error = NULL;
+
+        if (!fixture_has_qemu())
+                return;
+        def = fixture_parse(text);
+        ck_assert(!device_require_pluggable(DOMAIN_DEVICE_DISK, domain_def_find_disk(def, "sda"), &error));
+        ck_assert_ptr_nonnull(strstr(error->message, "device 'sata0-0-0' (<disk>) cannot be plugged"));
+        ck_assert(device_require_pluggable(DOMAIN_DEVICE_DISK, domain_def_find_disk(def, "sdb"), NULL));
+        ck_assert(!device_require_pluggable(DOMAIN_DEVICE_SERIAL, &def->devices.chars[0], NULL));
+        ck_assert(!device_require_pluggable(DOMAIN_DEVICE_GRAPHICS, &def->devices.graphics[0], NULL));
+        ck_assert(!device_require_pluggable(DOMAIN_DEVICE_MEMBALLOON, def->devices.memballoon, NULL));
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("qemu-hardware");
@@ -718,6 +743,7 @@ int main(void)
         tcase_set_timeout(tcase, 60);
         tcase_add_loop_test(tcase, test_document, 0, G_N_ELEMENTS(documents));
         tcase_add_test(tcase, test_hotplug);
+        tcase_add_test(tcase, test_not_pluggable);
         tcase_add_loop_test(tcase, test_plug, 0, G_N_ELEMENTS(plugs));
         suite_add_tcase(suite, tcase);
         runner = srunner_create(suite);
