@@ -64,9 +64,12 @@ static const struct field source_fields[] = {
         UINT("index", struct domain_storage, index),
         FIELDS_END,
 };
-static const struct field file_fields[] = { PATH("file", struct domain_storage, path), FIELDS_END };
-static const struct field block_fields[] = { PATH("dev", struct domain_storage, path), FIELDS_END };
-static const struct field dir_fields[] = { PATH("dir", struct domain_storage, path), FIELDS_END };
+static const struct field file_fields[] = { PATH("file", struct domain_storage, path, .relative = true),
+                                            FIELDS_END };
+static const struct field block_fields[] = { PATH("dev", struct domain_storage, path, .relative = true),
+                                             FIELDS_END };
+static const struct field dir_fields[] = { PATH("dir", struct domain_storage, path, .relative = true),
+                                           FIELDS_END };
 static const struct field volume_fields[] = {
         STRING("pool", struct domain_storage, pool, .required = true, .max = DOMAIN_NAME_MAX),
         STRING("volume", struct domain_storage, volume, .required = true, .max = DOMAIN_NAME_MAX),

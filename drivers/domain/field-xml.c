@@ -92,7 +92,7 @@ static bool read_string(const struct value *value, GError **error)
 
 static bool read_path(const struct value *value, GError **error)
 {
-        if (*value->text && *value->text != '/')
+        if (*value->text && *value->text != '/' && !value->field->relative)
                 return refuse(value, error, "expected an absolute path");
         if (strlen(value->text) >= PATH_MAX)
                 return refuse(value, error, "longer than %d bytes", PATH_MAX - 1);

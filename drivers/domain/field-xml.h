@@ -31,13 +31,14 @@ struct domain_reader {
 
 enum field_type {
         FIELD_END,
-        FIELD_STRING,  /* const char *; "" is the same as absent */
-        FIELD_TEXT,    /* const char *; "" is kept */
-        FIELD_PATH,    /* const char *; absolute; "" is the same as absent */
-        FIELD_UUID,    /* const char *; a UUID, as written */
-        FIELD_NAME,    /* const char *; one of names */
-        FIELD_ENUM,    /* an enum of one byte: the index in names, from min on */
-        FIELD_BOOL,    /* bool: names[0] is false, names[1] is true */
+        FIELD_STRING, /* const char *; "" is the same as absent */
+        FIELD_TEXT,   /* const char *; "" is kept */
+        FIELD_PATH,   /* const char *; absolute, or relative where the field says so; "" is the same as absent
+                       */
+        FIELD_UUID,   /* const char *; a UUID, as written */
+        FIELD_NAME,   /* const char *; one of names */
+        FIELD_ENUM,   /* an enum of one byte: the index in names, from min on */
+        FIELD_BOOL,   /* bool: names[0] is false, names[1] is true */
         FIELD_PRESENT, /* bool: true, whatever the value is */
         FIELD_YES_NO,  /* enum domain_switch */
         FIELD_ON_OFF,  /* enum domain_switch */
@@ -55,6 +56,7 @@ struct field {
         const char *attr; /* NULL: the text of the element */
         enum field_type type;
         bool required;
+        bool relative; /* a path that need not be absolute: whoever uses it checks that */
         uint16_t offset;
         uint8_t size;
         const char *const *names; /* NULL-terminated */

@@ -243,7 +243,7 @@ TABLE interface[] = {
         { "source",
           "network dev portgroup portid bridge mode !address !connectionid !macTableManager !missing !name "
           "!path !port !portgroupid !switchid !type",
-          interface_source },
+          interface_source, VOID },
         { "vlan", "trunk", vlan, UNDRIVEN },
         { "virtualport", "type", virtualport, UNDRIVEN },
         { "bandwidth", "classID", bandwidth, UNDRIVEN },

@@ -294,8 +294,14 @@ static bool check_encryption(const struct place *place, const struct block_image
 
 static int open_image(const struct place *place, struct stat *status, GError **error)
 {
-        CLEANUP_FD int fd = open(place->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        CLEANUP_FD int fd = -1;
 
+        /* A definition may have it, as in libvirt; to what it is relative is nobody's to say. */
+        if (place->path[0] != '/') {
+                refuse(error, place, "its path is not absolute");
+                return -1;
+        }
+        fd = open(place->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         if (fd < 0) {
                 system_error(error, place, "open");
                 return -1;
