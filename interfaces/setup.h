@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Bringing interfaces up and down as their definitions say. In the lane of the source. Either all of it is
+ * done or nothing: what was done before a failure is taken back.
+ */
+
+#include "interfaces/definition.h"
+
+struct link_source;
+
+/*
+ * Makes what is missing (bridge, bond, VLAN, with their ports), gives it MAC, MTU, addresses and routes, and
+ * sets it up. Errors name the link and the reason; ERROR_NO_INTERFACE for hardware that is not there. DHCP is
+ * the caller's: see dhcp.h.
+ */
+bool interface_set_up(struct link_source *source, const struct interface_def *def, GError **error);
+
+/*
+ * Takes addresses from the link, sets it down, and deletes what is made by us (bridge, bond, VLAN): ports are
+ * released and stay as they are otherwise. def may be NULL: the link of that name is only set down, with its
+ * addresses removed.
+ */
+bool interface_set_down(struct link_source *source, const char *name, const struct interface_def *def,
+                        GError **error);
+
+/* Adds the names of all links that def is made of to names (owned strings). */
+void interface_def_collect(const struct interface_def *def, GHashTable *names);
