@@ -13,8 +13,7 @@
 static const char *const states[] = { "unknown", "notpresent", "down", "lowerlayerdown",
                                       "testing", "dormant",    "up" };
 
-static void add_node(xmlNode *parent, const struct link *link, const struct link_set *set,
-                     const struct interface_def *def, bool is_port);
+static void add_port(xmlNode *node, const struct link *link, const struct link_set *set, bool config);
 
 static enum interface_type get_type(const struct link *link)
 {
@@ -84,14 +83,14 @@ static void add_protocol(xmlNode *node, const struct link *link, const char *nam
 
 /* ---- types ---- */
 
-static void add_ports(xmlNode *parent, const struct link *link, const struct link_set *set)
+static void add_ports(xmlNode *parent, const struct link *link, const struct link_set *set, bool config)
 {
         for (unsigned i = 0; i < set->count; i++)
                 if (set->links[i]->master == link->index)
-                        add_node(xml_add(parent, "interface"), set->links[i], set, NULL, true);
+                        add_port(xml_add(parent, "interface"), set->links[i], set, config);
 }
 
-static void add_bridge(xmlNode *node, const struct link *link, const struct link_set *set)
+static void add_bridge(xmlNode *node, const struct link *link, const struct link_set *set, bool config)
 {
         unsigned delay = link->bridge.delay_cs;
         xmlNode *bridge = xml_add(node, "bridge");
@@ -102,7 +101,7 @@ static void add_bridge(xmlNode *node, const struct link *link, const struct link
         else
                 xml_set_attr_format(bridge, "delay", delay % 10 ? "%u.%02u" : "%u.%u", delay / 100,
                                     delay % 10 ? delay % 100 : delay % 100 / 10);
-        add_ports(bridge, link, set);
+        add_ports(bridge, link, set, config);
 }
 
 static void add_monitor(xmlNode *bond, const struct link_bond *values)
@@ -127,14 +126,14 @@ static void add_monitor(xmlNode *bond, const struct link_bond *values)
         }
 }
 
-static void add_bond(xmlNode *node, const struct link *link, const struct link_set *set)
+static void add_bond(xmlNode *node, const struct link *link, const struct link_set *set, bool config)
 {
         xmlNode *bond = xml_add(node, "bond");
 
         if (link->bond.mode < INTERFACE_BOND_MODES)
                 xml_set_attr(bond, "mode", interface_bond_mode_names[link->bond.mode]);
         add_monitor(bond, &link->bond);
-        add_ports(bond, link, set);
+        add_ports(bond, link, set, config);
 }
 
 static void add_vlan(xmlNode *node, const struct link *link, const struct link_set *set)
@@ -147,15 +146,14 @@ static void add_vlan(xmlNode *node, const struct link *link, const struct link_s
                 xml_set_attr(xml_add(vlan, "interface"), "name", lower->name);
 }
 
-static void add_type(xmlNode *node, const struct link *link, const struct link_set *set,
-                     enum interface_type type)
+static void add_type(xmlNode *node, const struct link *link, const struct link_set *set, bool config)
 {
-        switch (type) {
+        switch (get_type(link)) {
         case INTERFACE_BRIDGE:
-                add_bridge(node, link, set);
+                add_bridge(node, link, set, config);
                 break;
         case INTERFACE_BOND:
-                add_bond(node, link, set);
+                add_bond(node, link, set, config);
                 break;
         case INTERFACE_VLAN:
                 add_vlan(node, link, set);
@@ -171,30 +169,36 @@ static void add_start(xmlNode *node, const struct interface_def *def)
                 xml_set_attr(xml_add(node, "start"), "mode", interface_start_names[def->start]);
 }
 
-static void add_node(xmlNode *node, const struct link *link, const struct link_set *set,
-                     const struct interface_def *def, bool is_port)
+static void add_port(xmlNode *node, const struct link *link, const struct link_set *set, bool config)
 {
         enum interface_type type = get_type(link);
 
         xml_set_attr(node, "type", interface_type_names[type]);
         xml_set_attr(node, "name", link->name);
-        if (!is_port) {
-                add_start(node, def);
-                xml_set_attr_format(xml_add(node, "mtu"), "size", "%u", link->mtu);
-                add_protocol(node, link, "ipv4", AF_INET, def ? &def->protocols[0] : NULL);
-                add_protocol(node, link, "ipv6", AF_INET6, def ? &def->protocols[1] : NULL);
-        }
-        add_link(node, link);
-        if (*link->mac)
+        if (!config)
+                add_link(node, link);
+        if (*link->mac && (!config || type == INTERFACE_ETHERNET))
                 xml_set_attr(xml_add(node, "mac"), "address", link->mac);
-        add_type(node, link, set, type);
+        add_type(node, link, set, config);
 }
 
 char *interface_format_live(const struct link *link, const struct link_set *set,
-                            const struct interface_def *def)
+                            const struct interface_def *def, bool config)
 {
         g_autoptr(xmlDoc) doc = xml_new("interface");
+        xmlNode *root = xml_root(doc);
+        enum interface_type type = get_type(link);
 
-        add_node(xml_root(doc), link, set, def, false);
+        xml_set_attr(root, "type", interface_type_names[type]);
+        xml_set_attr(root, "name", link->name);
+        add_start(root, def);
+        xml_set_attr_format(xml_add(root, "mtu"), "size", "%u", link->mtu);
+        add_protocol(root, link, "ipv4", AF_INET, def ? &def->protocols[0] : NULL);
+        add_protocol(root, link, "ipv6", AF_INET6, def ? &def->protocols[1] : NULL);
+        if (!config)
+                add_link(root, link);
+        if (*link->mac)
+                xml_set_attr(xml_add(root, "mac"), "address", link->mac);
+        add_type(root, link, set, config);
         return xml_write(doc, NULL);
 }

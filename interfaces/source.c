@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/lane.h"
+#include "base/listeners.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "interfaces/ethtool.h"
@@ -33,20 +34,17 @@
 /* After a failure. */
 #define RETRY_MS 1000
 
-struct listener {
-        link_source_listener fn;
-        void *data;
-};
-
 struct link_source {
         /* atomic */
         gint refs;
         /* const */
         struct loop *loop; /* borrowed */
         struct lane *lane; /* ref */
+        void (*hook)(struct link_set *set, void *data);
+        void *hook_data; /* borrowed */
         /* loop */
         struct link_set *set; /* ref; NULL before the first */
-        GArray *listeners;    /* owned, struct listener */
+        struct listeners listeners;
         bool ended;
         /* lane */
         struct netlink *requests;         /* owned; NULL when not open */
@@ -81,7 +79,7 @@ static void source_unref(void *data)
                 return;
         g_assert(!source->events);
         link_set_unref(source->set);
-        g_array_unref(source->listeners);
+        listeners_done(&source->listeners);
         lane_unref(source->lane);
         g_free(source->buffer);
         g_free(source);
@@ -94,7 +92,6 @@ struct link_source *link_source_new(struct loop *loop, struct pool *pool)
         source->refs = 1;
         source->loop = loop;
         source->lane = lane_new(pool, loop, "interfaces");
-        source->listeners = g_array_new(FALSE, FALSE, sizeof(struct listener));
         source->buffer = g_malloc(BUFFER_SIZE);
         source->ethtool_fd = -1;
         return source;
@@ -153,12 +150,7 @@ static void arrive(void *data)
                 link_set_unref(arrival->set);
         } else {
                 source->set = arrival->set;
-                for (unsigned i = 0; i < source->listeners->len; i++) {
-                        const struct listener *listener =
-                                &g_array_index(source->listeners, struct listener, i);
-
-                        listener->fn(before, source->set, listener->data);
-                }
+                LISTENERS_TELL(&source->listeners, link_source_listener, before, source->set);
                 link_set_unref(before);
         }
         source_unref(source);
@@ -174,6 +166,8 @@ static void publish(struct link_source *source)
         source->changed = false;
         source->published_us = g_get_monotonic_time();
         *arrival = (struct arrival){ source_ref(source), link_table_get_set(source->table) };
+        if (source->hook)
+                source->hook(arrival->set, source->hook_data);
         loop_post(source->loop, arrive, arrival);
 }
 
@@ -350,21 +344,19 @@ void link_source_start(struct link_source *source)
 
 void link_source_listen(struct link_source *source, link_source_listener fn, void *data)
 {
-        const struct listener listener = { fn, data };
-
-        g_array_append_val(source->listeners, listener);
+        listeners_add(&source->listeners, LISTENER(fn), data);
 }
 
 void link_source_unlisten(struct link_source *source, link_source_listener fn, void *data)
 {
-        for (unsigned i = 0; i < source->listeners->len; i++) {
-                const struct listener *listener = &g_array_index(source->listeners, struct listener, i);
+        listeners_remove(&source->listeners, LISTENER(fn), data);
+}
 
-                if (listener->fn != fn || listener->data != data)
-                        continue;
-                g_array_remove_index(source->listeners, i);
-                return;
-        }
+void link_source_set_hook(struct link_source *source, void (*fn)(struct link_set *set, void *data),
+                          void *data)
+{
+        source->hook = fn;
+        source->hook_data = data;
 }
 
 struct link_set *link_source_get(const struct link_source *source)

@@ -39,6 +39,13 @@ void link_source_unlisten(struct link_source *source, link_source_listener liste
 /* Loop: the newest set, borrowed until the next turn; NULL before the first. */
 struct link_set *link_source_get(const struct link_source *source);
 
+/*
+ * Before the start, or in the lane: fn (NULL: nothing) is called in the lane with each new set (borrowed)
+ * before that goes to the loop, for who publishes more than links from there.
+ */
+void link_source_set_hook(struct link_source *source, void (*fn)(struct link_set *set, void *data),
+                          void *data);
+
 /* The lane in which links are followed: who changes links does it there. Const, borrowed. */
 struct lane *link_source_get_lane(const struct link_source *source);
 

@@ -203,7 +203,7 @@ START_TEST(what_is_live_is_written)
         port->speed_mbps = 1000;
         port->state = 2;
         set = link_set_new((struct link *[]){ bridge, port }, 2);
-        text = interface_format_live(bridge, set, NULL);
+        text = interface_format_live(bridge, set, NULL, false);
         ck_assert_str_eq(text, "<interface type='bridge' name='br0'>\n"
                                "  <mtu size='1500'/>\n"
                                "  <protocol family='ipv4'>\n"

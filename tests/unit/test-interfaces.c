@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The model of the host's interfaces on a real kernel, in a network namespace of the test's own: what is
+ * defined, brought up and down, rolled back, and found again by the next agent. ip(8) is what it is compared
+ * with.
+ */
+#include "interfaces/interfaces.h"
+#include "interfaces/source.h"
+
+#include "base/loop.h"
+#include "base/pool.h"
+#include "tests/unit/check-main.h"
+
+#include <ftw.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct loop *loop;
+static struct pool *pool;
+static struct link_source *source;
+static struct interfaces *interfaces;
+static char *directory;
+
+/* ---- the host ---- */
+
+static void ip(const char *arguments)
+{
+        g_autofree char *command = g_strdup_printf("ip %s", arguments);
+
+        ck_assert_msg(system(command) == 0, "%s", command);
+}
+
+static char *ip_says(const char *arguments)
+{
+        g_autofree char *command = g_strdup_printf("ip %s", arguments);
+        char *output = NULL;
+
+        ck_assert(g_spawn_command_line_sync(command, &output, NULL, NULL, NULL));
+        return output;
+}
+
+static void expect(const char *arguments, const char *words)
+{
+        g_autofree char *output = ip_says(arguments);
+
+        ck_assert_msg(strstr(output, words), "ip %s: '%s' is not in: %s", arguments, words, output);
+}
+
+static void expect_not(const char *arguments, const char *words)
+{
+        g_autofree char *output = ip_says(arguments);
+
+        ck_assert_msg(!strstr(output, words), "ip %s: '%s' is in: %s", arguments, words, output);
+}
+
+/* ---- an agent ---- */
+
+static void begin(bool read_only)
+{
+        g_autofree char *state = g_build_filename(directory, "state", NULL);
+        g_autofree char *runtime = g_build_filename(directory, "runtime", NULL);
+        const struct interfaces_config config = { state, runtime, directory, read_only };
+
+        source = link_source_new(loop, pool);
+        interfaces = interfaces_new(loop, pool, source, &config);
+        interfaces_start(interfaces);
+        link_source_start(source);
+        while (!link_source_get(source) || interfaces_get_pending(interfaces) > 0)
+                loop_step(loop, true);
+}
+
+static void end(void)
+{
+        interfaces_quiesce(interfaces);
+        while (interfaces_get_pending(interfaces) > 0)
+                loop_step(loop, true);
+        interfaces_free(interfaces);
+        link_source_free(source);
+}
+
+static void setup(void)
+{
+        char template[] = "/tmp/virtbus-interfaces-XXXXXX";
+
+        ck_assert(unshare(CLONE_NEWNET) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0);
+        directory = g_strdup(mkdtemp(template));
+        loop = loop_new(NULL);
+        pool = pool_new(2, NULL);
+        ip("link add eth0 type veth peer name peer0");
+        ip("link add eth1 type veth peer name peer1");
+        begin(false);
+}
+
+static int remove_one(const char *path, const struct stat *status, int flag, struct FTW *ftw)
+{
+        return remove(path);
+}
+
+static void teardown(void)
+{
+        end();
+        pool_free(pool);
+        loop_free(loop);
+        nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        g_free(directory);
+}
+
+/* ---- calls ---- */
+
+struct result {
+        bool done;
+        GError *error;
+};
+
+static void ended(const GError *error, void *data)
+{
+        struct result *result = data;
+
+        result->done = true;
+        result->error = error ? g_error_copy(error) : NULL;
+}
+
+static void defined(const char *name, const GError *error, void *data)
+{
+        ended(error, data);
+}
+
+static GError *wait_for(struct result *result)
+{
+        while (!result->done)
+                loop_step(loop, true);
+        return result->error;
+}
+
+static void good(GError *error)
+{
+        ck_assert_msg(!error, "%s", error ? error->message : "");
+}
+
+static void bad(GError *error, const char *words)
+{
+        ck_assert_msg(error, "expected '%s'", words);
+        ck_assert_msg(strstr(error->message, words), "expected '%s', got '%s'", words, error->message);
+        g_error_free(error);
+}
+
+static GError *define(const char *xml)
+{
+        struct result result = { 0 };
+
+        interfaces_define_xml(interfaces, xml, 0, defined, &result);
+        return wait_for(&result);
+}
+
+static struct host_interface *find(const char *name)
+{
+        return collection_find(interfaces_get_collection(interfaces), name, NULL);
+}
+
+typedef void (*action)(struct interfaces *interfaces, const struct host_interface *interface, unsigned flags,
+                       collection_done done, void *data);
+
+static GError *act(action fn, const char *name)
+{
+        struct result result = { 0 };
+
+        fn(interfaces, find(name), 0, ended, &result);
+        return wait_for(&result);
+}
+
+static GError *undefine(const char *name)
+{
+        struct result result = { 0 };
+
+        interfaces_undefine(interfaces, find(name), ended, &result);
+        return wait_for(&result);
+}
+
+typedef void (*change)(struct interfaces *interfaces, unsigned flags, collection_done done, void *data);
+
+static GError *transact(change fn)
+{
+        struct result result = { 0 };
+
+        fn(interfaces, 0, ended, &result);
+        return wait_for(&result);
+}
+
+static void wait_until(bool (*is_so)(void))
+{
+        while (!is_so())
+                loop_step(loop, true);
+}
+
+#define BRIDGE                                                                                               \
+        "<interface type='bridge' name='br0'><start mode='onboot'/><mtu size='1400'/>"                       \
+        "<protocol family='ipv4'><ip address='192.0.2.1' prefix='24'/><route "                               \
+        "gateway='192.0.2.254'/></protocol>"                                                                 \
+        "<bridge stp='on' delay='4'><interface type='ethernet' name='eth0'/>"                                \
+        "<interface type='ethernet' name='eth1'/></bridge></interface>"
+
+static void expect_bridge(void)
+{
+        expect("-oneline -details link show br0", "mtu 1400");
+        expect("-oneline -details link show br0", "forward_delay 400");
+        expect("-oneline -details link show br0", "stp_state 1");
+        expect("-oneline link show master br0", "eth0");
+        expect("-oneline link show master br0", "eth1");
+        expect("-oneline address show dev br0", "192.0.2.1/24 brd 192.0.2.255");
+        expect("route show default", "via 192.0.2.254 dev br0 proto static");
+}
+
+/* The whole life of one. Creating and destroying leaves the host as it was. */
+START_TEST(a_bridge_is_set_up_and_taken_down)
+{
+        g_autofree char *before = ip_says("-oneline address"), *after = NULL, *xml = NULL;
+
+        good(define(BRIDGE));
+        ck_assert(find("br0") && !find("br0")->active && find("br0")->def && !find("br0")->link);
+        expect_not("-oneline link", "br0");
+        good(act(interfaces_create, "br0"));
+        ck_assert(find("br0")->active && find("br0")->link);
+        expect_bridge();
+        bad(act(interfaces_create, "br0"), "'br0' is active already");
+        xml = interfaces_get_xml(interfaces, find("br0"), 0, NULL);
+        ck_assert_msg(strstr(xml, "<start mode='onboot'/>") && strstr(xml, "<bridge stp='on' delay='4'>") &&
+                              strstr(xml, "<interface type='ethernet' name='eth1'>") &&
+                              strstr(xml, "<link state=") &&
+                              strstr(xml, "gateway='192.0.2.254'"),
+                      "%s", xml);
+        good(undefine("br0"));
+        ck_assert(find("br0") && !find("br0")->def);
+        bad(undefine("br0"), "'br0' has no definition");
+        expect_bridge();
+        good(define(BRIDGE));
+        good(act(interfaces_destroy, "br0"));
+        ck_assert(!find("br0")->active);
+        bad(act(interfaces_destroy, "br0"), "'br0' is not active");
+        expect_not("-oneline link", "br0");
+        good(undefine("br0"));
+        ck_assert(!find("br0"));
+        ip("link set eth0 down");
+        ip("link set eth1 down");
+        after = ip_says("-oneline address");
+        ck_assert_str_eq(before, after);
+}
+END_TEST
+
+/* What is written as the live form is taken again. */
+START_TEST(what_is_there_can_be_defined)
+{
+        g_autofree char *xml = NULL;
+
+        ip("link add br7 type bridge forward_delay 450");
+        ip("address add 198.51.100.1/24 dev br7");
+        ip("link set eth0 master br7 up");
+        ip("link set br7 up");
+        good(define("<interface type='ethernet' name='eth9'/>"));
+        while (!find("br7") || !find("br7")->active)
+                loop_step(loop, true);
+        xml = interfaces_get_xml(interfaces, find("br7"), INTERFACE_XML_INACTIVE, NULL);
+        ck_assert_msg(strstr(xml, "delay='4.5'") && !strstr(xml, "<link") && strstr(xml, "198.51.100.1"),
+                      "%s", xml);
+        good(define(xml));
+        ck_assert(find("br7")->def);
+}
+END_TEST
+
+/* The second port is not there: nothing of the first half stays. */
+START_TEST(half_a_bridge_is_taken_back)
+{
+        g_autofree char *before = ip_says("-oneline address"), *after = NULL;
+
+        good(define("<interface type='bridge' name='br0'><protocol family='ipv4'><ip address='192.0.2.1' "
+                    "prefix='24'/>"
+                    "</protocol><bridge><interface type='ethernet' name='eth0'/>"
+                    "<interface type='ethernet' name='eth7'/></bridge></interface>"));
+        bad(act(interfaces_create, "br0"), "the host has no interface 'eth7'");
+        ck_assert(!find("br0")->active);
+        after = ip_says("-oneline address");
+        ck_assert_str_eq(before, after);
+}
+END_TEST
+
+START_TEST(a_port_of_another_is_left_alone)
+{
+        ip("link add other type bridge");
+        ip("link set eth0 master other");
+        good(define(BRIDGE));
+        bad(act(interfaces_create, "br0"), "'eth0' is a port of 'other' already");
+        expect("-oneline link show master other", "eth0");
+        expect_not("-oneline link", "br0");
+}
+END_TEST
+
+static bool eth0_is_up(void)
+{
+        return find("eth0")->active;
+}
+
+START_TEST(paths_and_lookups)
+{
+        g_autoptr(GPtrArray) active = NULL, inactive = NULL;
+        g_autoptr(GError) error = NULL;
+
+        ip("link set eth0 address 52:54:00:00:00:01");
+        ip("link set eth1 address 52:54:00:00:00:01");
+        ip("link set eth0 up");
+        wait_until(eth0_is_up);
+        good(define("<interface type='ethernet' name='eth9'/>"));
+        ck_assert_str_eq(host_interface_get_key(find("eth9")), "eth9");
+        /* Of the two, the first by index keeps the MAC. */
+        ck_assert(find("eth0")->keeps_mac != find("eth1")->keeps_mac);
+        ck_assert_int_eq(find("eth0")->keeps_mac, find("eth0")->link->index < find("eth1")->link->index);
+        ck_assert(!interfaces_lookup_mac(interfaces, "52:54:00:00:00:01", &error));
+        ck_assert(error_is(error, ERROR_MULTIPLE_INTERFACES) && strstr(error->message, "'eth0', 'eth1'"));
+        g_clear_error(&error);
+        ck_assert(!interfaces_lookup_mac(interfaces, "52:54:00:00:00:77", &error));
+        ck_assert(error_is(error, ERROR_NO_INTERFACE));
+        g_clear_error(&error);
+        ck_assert(!interfaces_lookup_mac(interfaces, "", &error));
+        g_clear_error(&error);
+        ck_assert_ptr_eq(interfaces_lookup_key(interfaces, "eth0", NULL), find("eth0"));
+        active = interfaces_list(interfaces, 2, NULL), inactive = interfaces_list(interfaces, 1, NULL);
+        ck_assert_uint_eq(active->len, 1);
+        ck_assert_uint_eq(inactive->len, 5); /* lo, eth1, two peers, eth9 */
+        ck_assert(!interfaces_list(interfaces, 4, &error) && strstr(error->message, "0x4"));
+}
+END_TEST
+
+/* ---- restarts ---- */
+
+static void forget_boot(void)
+{
+        g_autofree char *path = g_build_filename(directory, "runtime", "interfaces", NULL);
+
+        nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+START_TEST(the_next_agent_knows_and_boots_once)
+{
+        good(define(BRIDGE));
+        end();
+        /* Another boot of the host: the mark in the runtime directory is gone. */
+        begin(false);
+        ck_assert(find("br0") && find("br0")->def && !find("br0")->active);
+        end();
+        forget_boot();
+        begin(false);
+        while (!find("br0")->active)
+                loop_step(loop, true);
+        expect_bridge();
+        good(act(interfaces_destroy, "br0"));
+        end();
+        begin(false);
+        ck_assert(!find("br0")->active);
+}
+END_TEST
+
+static bool eth5_is_up(void)
+{
+        return find("eth5")->active;
+}
+
+START_TEST(hardware_that_comes_is_set_up)
+{
+        good(define("<interface type='ethernet' name='eth5'><start mode='hotplug'/><protocol family='ipv4'>"
+                    "<ip address='192.0.2.9' prefix='24'/></protocol></interface>"));
+        ip("link add eth5 type veth peer name peer5");
+        wait_until(eth5_is_up);
+        expect("-oneline address show dev eth5", "192.0.2.9/24");
+}
+END_TEST
+
+/* ---- who may ---- */
+
+static void write_manager(const char *folder, const char *text)
+{
+        g_autofree char *dir = g_build_filename(directory, folder, NULL);
+        g_autofree char *name = g_strdup_printf("%d", find("eth0")->link->index);
+        g_autofree char *path = g_build_filename(dir, name, NULL);
+
+        ck_assert_int_eq(g_mkdir_with_parents(dir, 0700), 0);
+        ck_assert(g_file_set_contents(path, text, -1, NULL));
+}
+
+START_TEST(what_others_manage_is_theirs)
+{
+        write_manager("systemd/netif/links", "# x\nADMIN_STATE=unmanaged\n");
+        write_manager("NetworkManager/devices", "[device]\nmanaged=false\n");
+        good(act(interfaces_create, "eth0"));
+        write_manager("systemd/netif/links", "# x\nADMIN_STATE=configured\n");
+        bad(act(interfaces_destroy, "eth0"), "'eth0' is managed by systemd-networkd");
+        bad(define("<interface type='ethernet' name='eth0'/>"), "systemd-networkd");
+        bad(define(BRIDGE), "'eth0' is managed by systemd-networkd");
+        write_manager("systemd/netif/links", "ADMIN_STATE=unmanaged\n");
+        write_manager("NetworkManager/devices", "[device]\nmanaged=true\nconnection-uuid=1\n");
+        bad(act(interfaces_destroy, "eth0"), "'eth0' is managed by NetworkManager");
+}
+END_TEST
+
+START_TEST(some_only_look)
+{
+        end();
+        begin(true);
+        ck_assert(find("eth0"));
+        bad(act(interfaces_create, "eth0"), "only looks");
+        bad(define(BRIDGE), "only looks");
+        bad(transact(interfaces_change_begin), "only looks");
+}
+END_TEST
+
+/* ---- transactions ---- */
+
+static void change_much(void)
+{
+        good(define(BRIDGE));
+        good(act(interfaces_create, "br0"));
+        good(define("<interface type='ethernet' name='peer0'><mtu size='1300'/></interface>"));
+        good(act(interfaces_destroy, "peer0"));
+}
+
+static void prepare(void)
+{
+        ip("address add 203.0.113.1/24 dev peer0");
+        ip("link set peer0 up");
+        good(define("<interface type='ethernet' name='peer0'><mtu size='1200'/></interface>"));
+        while (!find("peer0")->active)
+                loop_step(loop, true);
+}
+
+static void expect_prepared(void)
+{
+        ck_assert(!find("br0"));
+        ck_assert(find("peer0")->active && strstr(find("peer0")->def->xml, "1200"));
+        expect_not("-oneline link", "br0");
+        expect("-oneline address show dev peer0", "203.0.113.1/24");
+        expect("-oneline link show peer0", ",UP");
+}
+
+/* Links are put back one by one. */
+static bool is_prepared(void)
+{
+        return !find("br0") && find("peer0")->active && find("peer0")->def &&
+               strstr(find("peer0")->def->xml, "1200") && find("peer0")->link->addresses->len > 0;
+}
+
+START_TEST(a_change_is_rolled_back)
+{
+        prepare();
+        bad(transact(interfaces_change_rollback), "InterfaceChangeBegin first");
+        bad(transact(interfaces_change_commit), "InterfaceChangeBegin first");
+        good(transact(interfaces_change_begin));
+        bad(transact(interfaces_change_begin), "on its way");
+        change_much();
+        good(transact(interfaces_change_rollback));
+        expect_prepared();
+        bad(transact(interfaces_change_rollback), "InterfaceChangeBegin first");
+        good(transact(interfaces_change_begin));
+        change_much();
+        good(transact(interfaces_change_commit));
+        expect_bridge();
+        ck_assert(find("br0")->def && !find("peer0")->active);
+        end();
+        begin(false);
+        ck_assert(find("br0")->active && find("br0")->def);
+}
+END_TEST
+
+START_TEST(the_next_agent_rolls_back)
+{
+        prepare();
+        good(transact(interfaces_change_begin));
+        change_much();
+        end();
+        begin(false);
+        wait_until(is_prepared);
+        expect_prepared();
+        end();
+        begin(false);
+        expect_prepared();
+}
+END_TEST
+
+START_TEST(a_change_that_takes_too_long_is_rolled_back)
+{
+        g_autoptr(GError) error = NULL;
+
+        ck_assert(!interfaces_set_change_timeout(interfaces, 100000, &error));
+        ck_assert(interfaces_set_change_timeout(interfaces, 1, NULL));
+        ck_assert_uint_eq(interfaces_get_change_timeout(interfaces), 1);
+        prepare();
+        good(transact(interfaces_change_begin));
+        change_much();
+        wait_until(is_prepared);
+        expect_prepared();
+        bad(transact(interfaces_change_commit), "InterfaceChangeBegin first");
+}
+END_TEST
+
+/* ---- in memory ---- */
+
+START_TEST(the_test_driver_has_one)
+{
+        g_autofree char *xml = NULL;
+
+        end();
+        source = link_source_new(loop, pool);
+        interfaces = interfaces_new_test(loop, pool, NULL);
+        interfaces_start(interfaces);
+        while (interfaces_get_pending(interfaces) > 0)
+                loop_step(loop, true);
+        ck_assert(find("eth1")->active);
+        ck_assert_str_eq(host_interface_get_key(find("eth1")), "aa:bb:cc:dd:ee:ff");
+        xml = interfaces_get_xml(interfaces, find("eth1"), 0, NULL);
+        ck_assert(strstr(xml, "<mtu size='1492'/>"));
+        good(transact(interfaces_change_begin));
+        good(act(interfaces_destroy, "eth1"));
+        good(undefine("eth1"));
+        ck_assert(!find("eth1"));
+        good(define(BRIDGE));
+        good(transact(interfaces_change_rollback));
+        ck_assert(find("eth1")->active && !find("br0"));
+}
+END_TEST
+
+CHECK_MAIN_FIXTURE("interfaces", setup, teardown, a_bridge_is_set_up_and_taken_down,
+                   what_is_there_can_be_defined, half_a_bridge_is_taken_back, a_port_of_another_is_left_alone,
+                   paths_and_lookups, the_next_agent_knows_and_boots_once, hardware_that_comes_is_set_up,
+                   what_others_manage_is_theirs, some_only_look, a_change_is_rolled_back,
+                   the_next_agent_rolls_back, a_change_that_takes_too_long_is_rolled_back,
+                   the_test_driver_has_one)
