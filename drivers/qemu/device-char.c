@@ -7,21 +7,38 @@
 
 #include <string.h>
 
+/* The path of a file that start has opened; NULL: it has not. */
+static char *add_file(struct device_list *list, int fd, const char *what, const char *alias)
+{
+        g_autofree char *name = g_strdup_printf("%s-%s", what, alias);
+
+        return fd > 0 ? device_list_add_fdset(list, fd, name) : NULL;
+}
+
 /* Appends the back end "char<alias>" for source; spicevmc names what a SPICE channel is for. */
 static bool add_backend(struct device_list *list, const struct device_context *context, const char *alias,
                         const struct domain_char_source *source, const char *spicevmc, GError **error)
 {
         const struct device_resources *resources = device_get_resources(context, alias);
         g_autofree char *id = g_strconcat("char", alias, NULL);
-        g_autofree char *fd = NULL;
+        struct domain_char_source given = *source;
+        g_autofree char *fd = NULL, *out = NULL, *log = NULL;
 
         if (source->type == DOMAIN_CHAR_SPICEVMC) {
-                device_list_add_spicevmc(list, id, source, spicevmc);
+                log = add_file(list, resources ? resources->log_fd : 0, "log", alias);
+                given.log_file = log ? log : source->log_file;
+                device_list_add_spicevmc(list, id, &given, spicevmc);
                 return true;
         }
         if (resources && resources->fds && resources->fds->len)
                 fd = device_list_add_fd(list, context, g_array_index(resources->fds, int, 0), "fd-%s", id);
-        return device_list_add_chardev(list, id, source, fd, error);
+        out = add_file(list, resources ? resources->out_fd : 0, "out", alias);
+        log = add_file(list, resources ? resources->log_fd : 0, "log", alias);
+        if (out)
+                given.path = out;
+        if (log)
+                given.log_file = log;
+        return device_list_add_chardev(list, id, &given, fd, error);
 }
 
 static json_t *char_device(const char *driver, const char *alias)

@@ -65,8 +65,16 @@ unsigned device_interface_boot_index(const struct device_context *context,
 char *device_list_add_fd(struct device_list *list, const struct device_context *context, int fd,
                          const char *name_format, ...) G_GNUC_PRINTF(4, 5);
 
-/* Appends the character back end `id` for source; fd: the listening socket, see device_list_add_fd(); NULL:
- * none. */
+/*
+ * What a description calls a file that the emulator could not open and gets as descriptor fd: the path that
+ * stands for it. name is nobody else's ("out-channel0"). New string.
+ */
+char *device_list_add_fdset(struct device_list *list, int fd, const char *name);
+
+/*
+ * Appends the character back end `id` for source; fd: the listening socket, see device_list_add_fd(); NULL:
+ * none.
+ */
 bool device_list_add_chardev(struct device_list *list, const char *id,
                              const struct domain_char_source *source, const char *fd, GError **error);
 

@@ -90,6 +90,18 @@ char *device_list_add_fd(struct device_list *list, const struct device_context *
         return name;
 }
 
+char *device_list_add_fdset(struct device_list *list, int fd, const char *name)
+{
+        struct device_part part = { .kind = DEVICE_FDSET, .fd = fd };
+        /* The same as long as the device is there, and another one for each. */
+        unsigned id = g_str_hash(name) & INT32_MAX;
+
+        part.arguments = json_object();
+        device_set_int(part.arguments, "fdset-id", id);
+        g_array_append_val(list->parts, part);
+        return g_strdup_printf("/dev/fdset/%u", id);
+}
+
 struct device_resources *device_resources_new(void)
 {
         return g_new0(struct device_resources, 1);
@@ -127,6 +139,7 @@ static const struct {
         [DEVICE_TPMDEV] = { "-tpmdev", NULL, NULL },
         [DEVICE_DEVICE] = { "-device", "device_add", "device_del" },
         [DEVICE_FD] = { NULL, "getfd", "closefd" },
+        [DEVICE_FDSET] = { "-add-fd", "add-fd", "remove-fd" },
 };
 
 const char *device_part_get_command(const struct device_part *part)
@@ -141,7 +154,7 @@ const char *device_part_get_undo_command(const struct device_part *part)
 
 json_t *device_part_get_undo_arguments(const struct device_part *part)
 {
-        static const char *const ids[] = { "id", "node-name", "fdname" };
+        static const char *const ids[] = { "id", "node-name", "fdname", "fdset-id" };
         json_t *arguments = json_object();
 
         for (unsigned i = 0; i < G_N_ELEMENTS(ids); i++) {
@@ -197,6 +210,9 @@ void device_part_append_option(const struct device_part *part, GPtrArray *argv)
                 option = device_chardev_option(part->arguments);
         else if (part->kind == DEVICE_TPMDEV)
                 option = tpmdev_option(part->arguments);
+        else if (part->kind == DEVICE_FDSET)
+                option = g_strdup_printf("fd=%d,set=%" JSON_INTEGER_FORMAT, part->fd,
+                                         json_integer_value(json_object_get(part->arguments, "fdset-id")));
         else
                 option = json_option(part->arguments);
         g_ptr_array_add(argv, g_strdup(kinds[part->kind].option));

@@ -30,6 +30,8 @@ struct device_resources {
         GArray *fds;       /* owned, int */
         GArray *vhost_fds; /* owned, int; interface: vhost-net devices, as many as taps, or none */
         char *socket;      /* owned; tpm: path of swtpm's control socket */
+        int out_fd;        /* character device of type file: what it writes to; 0: none */
+        int log_fd;        /* character device: its log; 0: none */
         GPtrArray *chain;  /* owned, struct block_image, top first; disk with a medium */
 };
 
@@ -45,7 +47,8 @@ enum device_kind {
         DEVICE_NETDEV,
         DEVICE_TPMDEV, /* at start only */
         DEVICE_DEVICE,
-        DEVICE_FD, /* while the guest runs only: a descriptor on its way, by name */
+        DEVICE_FD,    /* while the guest runs only: a descriptor on its way, by name */
+        DEVICE_FDSET, /* a descriptor that stands for a path, "/dev/fdset/N" */
 };
 
 struct device_part {

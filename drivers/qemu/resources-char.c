@@ -45,16 +45,39 @@ static bool prepare_socket(struct resources *resources, const struct domain_char
         return true;
 }
 
-/* Made here, where the emulator's user could not make it. */
-static bool prepare_file(struct resources *resources, const char *path, const char *alias, GError **error)
+/*
+ * Opened here, where the emulator's user need not even get into its folder, and made if it is not there; -1
+ * with an error.
+ */
+static int open_file(struct resources *resources, const char *path, const char *alias, GError **error)
 {
-        int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+        const int flags = O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+        int fd = open(path, flags | O_CREAT | O_EXCL, 0600);
+
+        if (fd >= 0)
+                g_ptr_array_add(resources->made_files, g_strdup(path));
+        else if (errno == EEXIST)
+                fd = open(path, flags);
+        if (fd >= 0 && fcntl(fd, F_SETFL, 0) < 0) {
+                close(fd);
+                fd = -1;
+        }
+        if (fd < 0)
+                error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot open file '%s' of device '%s'", path,
+                                alias);
+        return fd;
+}
+
+/* *place: where the device finds it. */
+static bool prepare_file(struct resources *resources, const char *path, const char *alias, int *place,
+                         GError **error)
+{
+        int fd = open_file(resources, path, alias, error);
 
         if (fd < 0)
-                return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot make file '%s' of device '%s'",
-                                       path, alias);
-        close(fd);
-        resources_add_file(resources, path, true, "file '%s' of device '%s'", path, alias);
+                return false;
+        resources_add_fd(resources, fd);
+        *place = fd;
         return true;
 }
 
@@ -62,16 +85,20 @@ bool resources_prepare_char(struct resources *resources, const void *device, GEr
 {
         const struct domain_char *chr = device;
         const struct domain_char_source *source = &chr->source;
+        struct device_resources *own;
 
         if (chr->is_serial_alias)
                 return true;
-        if (source->log_file && !prepare_file(resources, source->log_file, chr->info.alias, error))
+        own = resources_get(resources, chr->info.alias);
+        if (source->log_file &&
+            !prepare_file(resources, source->log_file, chr->info.alias, &own->log_fd, error))
                 return false;
         switch (source->type) {
         case DOMAIN_CHAR_UNIX:
                 return (!source->listen && source->path) || prepare_socket(resources, chr, error);
         case DOMAIN_CHAR_FILE:
-                return !source->path || prepare_file(resources, source->path, chr->info.alias, error);
+                return !source->path ||
+                       prepare_file(resources, source->path, chr->info.alias, &own->out_fd, error);
         case DOMAIN_CHAR_DEV:
                 if (source->path)
                         resources_add_file(resources, source->path, true, "'%s' of device '%s'", source->path,

@@ -15,6 +15,7 @@
 #include <linux/vhost.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Room for what QEMU and vfio lock beside the guest's memory. */
@@ -41,6 +42,7 @@ void resources_init(struct resources *resources, struct guest *guest, const stru
         resources->by_alias = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_device_resources);
         resources->fds = g_array_new(FALSE, FALSE, sizeof(int));
         g_array_set_clear_func(resources->fds, close_fd);
+        resources->made_files = g_ptr_array_new_with_free_func(g_free);
         resources->checks = g_array_new(FALSE, FALSE, sizeof(struct launch_check));
         g_array_set_clear_func(resources->checks, launch_check_clear);
 }
@@ -50,7 +52,17 @@ void resources_done(struct resources *resources)
         g_hash_table_unref(resources->by_alias);
         g_array_unref(resources->fds);
         g_array_unref(resources->checks);
+        g_ptr_array_unref(resources->made_files);
         g_free(resources->made_store);
+}
+
+/* What the emulator has written before it failed may say why. */
+static void remove_empty(const char *path)
+{
+        struct stat st;
+
+        if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0)
+                unlink(path);
 }
 
 void resources_undo(struct resources *resources)
@@ -60,6 +72,8 @@ void resources_undo(struct resources *resources)
 
         if (resources->made_store)
                 unlink(resources->made_store);
+        for (unsigned i = 0; i < resources->made_files->len; i++)
+                remove_empty(resources->made_files->pdata[i]);
         /* Only when it is empty. */
         rmdir(tpm);
 }

@@ -25,11 +25,12 @@ struct resources {
         const struct domain_start *start; /* borrowed */
         GHashTable *by_alias;             /* owned; alias -> struct device_resources, owned */
         GArray *fds;                      /* owned, int, each owned; all that the emulator gets */
-        GArray *checks;      /* owned, struct launch_check; what the emulator must be able to open */
-        const char *alias;   /* borrowed; of the device that is being prepared; NULL: the whole guest */
-        bool no_relabel;     /* no file changes hands */
-        char *made_store;    /* owned; an NVRAM file that was not there before */
-        unsigned next_image; /* number of the next image in a chain */
+        GArray *checks;        /* owned, struct launch_check; what the emulator must be able to open */
+        const char *alias;     /* borrowed; of the device that is being prepared; NULL: the whole guest */
+        bool no_relabel;       /* no file changes hands */
+        char *made_store;      /* owned; an NVRAM file that was not there before */
+        GPtrArray *made_files; /* owned strings; files to write to that were not there before */
+        unsigned next_image;   /* number of the next image in a chain */
 };
 
 void resources_init(struct resources *resources, struct guest *guest, const struct domain_def *def,

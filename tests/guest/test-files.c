@@ -288,6 +288,84 @@ START_TEST(test_tpm_after_the_guest)
 }
 END_TEST
 
+/* ---- files that devices write to ---- */
+
+static char *serial_xml(const char *name, const char *file, const char *attributes)
+{
+        g_autofree char *serial = g_strdup_printf("<serial type='file'><source path='%s'%s/></serial>"
+                                                  "<channel type='null'><target type='virtio' name='x'/>"
+                                                  "<log file='%s.log'/></channel>",
+                                                  file, attributes, file);
+
+        return guest_bare_xml(name, serial);
+}
+
+static bool is_open_in(pid_t pid, const char *path)
+{
+        g_autofree char *folder = g_strdup_printf("/proc/%d/fd", pid);
+        g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+        const char *name;
+
+        while (dir && (name = g_dir_read_name(dir))) {
+                g_autofree char *link = g_build_filename(folder, name, NULL);
+                g_autofree char *target = g_file_read_link(link, NULL);
+
+                if (g_strcmp0(target, path) == 0)
+                        return true;
+        }
+        return false;
+}
+
+static gsize get_size(const char *path)
+{
+        struct stat st;
+
+        ck_assert_int_eq(stat(path, &st), 0);
+        return (gsize)st.st_size;
+}
+
+/* The emulator gets them open: it need not even be able to enter their folder. */
+START_TEST(test_files_of_devices)
+{
+        g_autofree char *folder = harness_path(harness, "rootonly"), *path = NULL;
+        g_autofree char *file = g_build_filename(folder, "s.txt", NULL),
+                        *log = g_strconcat(file, ".log", NULL);
+        struct stat before, after;
+
+        ck_assert_int_eq(mkdir(folder, 0700), 0);
+        ck_assert(g_file_set_contents(file, "before", -1, NULL));
+        ck_assert_int_eq(stat(file, &before), 0);
+        path = guest_start(client, serial_xml("web", file, " append='on'"));
+        ck_assert(is_open_in(harness_find_guest(harness, "web"), file));
+        ck_assert(is_open_in(harness_find_guest(harness, "web"), log));
+        guest_do_flags(client, path, "Destroy", 0);
+        ck_assert_uint_ge(get_size(file), strlen("before"));
+        ck_assert_int_eq(stat(file, &after), 0);
+        ck_assert_uint_eq(after.st_uid, before.st_uid);
+        ck_assert(g_file_set_contents(log, "before", -1, NULL));
+        guest_do_flags(client, path, "Create", 0);
+        ck_assert_uint_lt(get_size(log), strlen("before"));
+}
+END_TEST
+
+/* Nothing stays behind a start that failed but what was there, or what says why. */
+START_TEST(test_files_after_a_failure)
+{
+        g_autofree char *file = harness_path(harness, "s.txt"), *log = g_strconcat(file, ".log", NULL);
+        g_autofree char *xml = serial_xml("web", file, ""), *end = NULL;
+        g_auto(GStrv) parts = g_strsplit(xml, "</domain>", 2);
+
+        end = g_strconcat(parts[0],
+                          "<q:commandline xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'>"
+                          "<q:arg value='-device'/><q:arg value='no-such-device'/></q:commandline></domain>",
+                          NULL);
+        ck_assert(g_file_set_contents(log, "", -1, NULL));
+        start_fails(g_steal_pointer(&end), "*no-such-device*");
+        ck_assert_int_ne(access(file, F_OK), 0);
+        ck_assert_int_eq(access(log, F_OK), 0);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("files");
@@ -303,6 +381,8 @@ int main(void)
         tcase_add_test(tcase, test_store_after_second_thoughts);
         tcase_add_test(tcase, test_loader_without_store);
         tcase_add_test(tcase, test_tpm_after_the_guest);
+        tcase_add_test(tcase, test_files_of_devices);
+        tcase_add_test(tcase, test_files_after_a_failure);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }
