@@ -138,6 +138,7 @@ static void announce_event(const struct branch *branch, const char *path, const 
                      (uint64_t)event->excess);
                 break;
         case DOMAIN_EVENT_CONTROL_ERROR:
+        case DOMAIN_EVENT_LAST:
                 break;
         }
 }

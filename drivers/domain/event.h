@@ -70,6 +70,7 @@ enum domain_event_id {
         DOMAIN_EVENT_MEMORY_FAILURE,        /* base.type: recipient, base.detail: action; number: flags */
         DOMAIN_EVENT_CONTROL_ERROR,
         DOMAIN_EVENT_BLOCK_THRESHOLD, /* text[0] device, text[1] path; number threshold, excess */
+        DOMAIN_EVENT_LAST,
 };
 
 struct domain_event_address {

@@ -5,8 +5,8 @@
 #include "drivers/domain/domain.h"
 
 #include "base/loop.h"
-#include "check-main.h"
-#include "fake-driver.h"
+#include "tests/unit/check-main.h"
+#include "tests/unit/fake-driver.h"
 
 #include <string.h>
 

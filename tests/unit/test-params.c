@@ -4,7 +4,7 @@
  */
 #include "base/params.h"
 
-#include "check-main.h"
+#include "tests/unit/check-main.h"
 
 #include <math.h>
 #include <string.h>

@@ -4,7 +4,7 @@
  */
 #include "drivers/qemu/host-cpu-xml.h"
 
-#include "check-main.h"
+#include "tests/unit/check-main.h"
 
 #include <string.h>
 
