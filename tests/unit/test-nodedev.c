@@ -94,6 +94,14 @@ START_TEST(a_pci_device_changes_its_driver)
         pci_reattach(dir, name);
         expect_below(PCI "/driver_override", "\n");
         expect_below("sys/bus/pci/drivers/vfio-pci/unbind", name);
+        /* What is in other hands is left there. */
+        g_remove(driver);
+        ck_assert_int_eq(symlink("../../drivers/e1000e", driver), 0);
+        put_below("sys/bus/pci/drivers/e1000e/unbind", "");
+        put_below(PCI "/driver_override", "left alone");
+        pci_reattach(dir, name);
+        expect_below(PCI "/driver_override", "left alone");
+        expect_below("sys/bus/pci/drivers/e1000e/unbind", "");
         remove_below("sys");
 }
 END_TEST

@@ -10,6 +10,8 @@
 
 #include <glib/gstdio.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -190,8 +192,74 @@ START_TEST(an_image_that_is_locked_holds_nobody_up)
 }
 END_TEST
 
-CHECK_MAIN_FIXTURE("security", setup, teardown, permissions_follow_the_first_class_that_applies,
-                   an_unknown_user_is_named, an_image_changes_hands_and_comes_back,
-                   the_last_guest_gives_an_image_back, an_image_that_is_open_to_all_stays_as_it_is,
-                   an_image_that_was_replaced_keeps_its_owner, an_image_given_to_another_stays_there,
-                   an_image_that_is_locked_holds_nobody_up)
+/* ---- accounts of this host ---- */
+
+static bool has_group(const struct account *account, gid_t gid)
+{
+        for (unsigned i = 0; i < account->n_groups; i++) {
+                if (account->groups[i] == gid)
+                        return true;
+        }
+        return false;
+}
+
+START_TEST(an_account_is_looked_up)
+{
+        const struct passwd *user = getpwnam("daemon");
+        const struct group *group = getgrnam("tty");
+        g_autoptr(GError) error = NULL;
+        CLEANUP(account_unref) const struct account *other = NULL, *plain = NULL, *root = NULL;
+        g_autofree char *label = NULL, *expected = NULL;
+
+        if (!is_root())
+                return;
+        if (!user || !group) {
+                check_skip("no user 'daemon' or group 'tty'");
+                return;
+        }
+        plain = account_new("daemon", NULL, &error);
+        ck_assert_uint_eq(plain->uid, user->pw_uid);
+        ck_assert_uint_eq(plain->gid, user->pw_gid);
+        ck_assert(has_group(plain, user->pw_gid));
+        ck_assert(!plain->is_own);
+        other = account_new("daemon", "tty", &error);
+        ck_assert_uint_eq(other->uid, user->pw_uid);
+        ck_assert_uint_eq(other->gid, group->gr_gid);
+        ck_assert(has_group(other, group->gr_gid));
+        label = account_format_label(other);
+        expected = g_strdup_printf("+%u:+%u", (unsigned)user->pw_uid, (unsigned)group->gr_gid);
+        ck_assert_str_eq(label, expected);
+        /* Nothing is switched, nobody's files change hands. */
+        root = account_new("root", NULL, &error);
+        ck_assert(root->is_own);
+        ck_assert_ptr_null(account_new("daemon", "no-such-group", &error));
+        ck_assert_ptr_nonnull(strstr(error->message, "'no-such-group'"));
+}
+END_TEST
+
+/* Guests that were there when the host went down give nothing back: the first that ends now does. */
+START_TEST(guests_of_another_boot_do_not_count)
+{
+        const char *note = "00000000-0000-0000-0000-000000000000 1000 1001 3";
+        struct ownership ownership;
+
+        if (!is_root())
+                return;
+        put_image("x");
+        if (!has_attributes())
+                return;
+        ck_assert_int_eq(chown(file, 4242, 4243), 0);
+        ck_assert_int_eq(setxattr(file, "trusted.virtbus.owner", note, strlen(note), 0), 0);
+        ck_assert(ownership_is_needed(&guest_user, file, true, &ownership));
+        ck_assert_uint_eq(ownership.uid, 1000);
+        ownership_take(&guest_user, file, &ownership);
+        ownership_return(&guest_user, file, ownership.uid, ownership.gid);
+        ck_assert_uint_eq(owner_of(file), 1000);
+}
+END_TEST
+
+CHECK_MAIN_FIXTURE("security", setup, teardown, an_account_is_looked_up, guests_of_another_boot_do_not_count,
+                   permissions_follow_the_first_class_that_applies, an_unknown_user_is_named,
+                   an_image_changes_hands_and_comes_back, the_last_guest_gives_an_image_back,
+                   an_image_that_is_open_to_all_stays_as_it_is, an_image_that_was_replaced_keeps_its_owner,
+                   an_image_given_to_another_stays_there, an_image_that_is_locked_holds_nobody_up)
