@@ -172,6 +172,24 @@ bool domain_edit_find_device(struct domain_edit *edit, const char *xml, struct d
 
 /* ---- putting in ---- */
 
+char *domain_device_complete(const char *xml, GError **error)
+{
+        g_autoptr(xmlDoc) doc = xml_parse(xml, NULL, error);
+        xmlNode *node;
+
+        if (!doc)
+                return NULL;
+        node = xml_root(doc);
+        if (domain_kind_of(node) == DOMAIN_DEVICE_KINDS) {
+                xml_error(error, node, "this is no device");
+                return NULL;
+        }
+        domain_tidy_device(node);
+        if (xml_is(node, "interface") && !normalize_fill_mac(node, error))
+                return NULL;
+        return xml_write(doc, NULL);
+}
+
 static void add_located(GArray *devices, const xmlNode *node)
 {
         struct domain_edit_device device;

@@ -128,6 +128,12 @@ struct domain_edit_side {
 };
 
 /*
+ * The element xml with what is chosen at random for a device (an interface's MAC address), so that it is one and
+ * the same in the stored definition and in that of the guest. Owned; NULL with an error for what is no device.
+ */
+char *domain_device_complete(const char *xml, GError **error);
+
+/*
  * Adds the device that the element xml is. What the element says of another running guest (aliases,
  * terminals, ports) does not count. Returns what is new in the definition that will be committed, in the
  * order in which it is plugged in, the device itself last: of struct domain_edit_device, owned. NULL, and the

@@ -99,6 +99,8 @@ void normalize_imply_audios(struct hardware *hardware);
 bool normalize_fill_input(const struct hardware *hardware, xmlNode *node, GError **error);
 bool normalize_settle_inputs(struct hardware *hardware, GError **error);
 
+/* The MAC address alone, at random where there is none; in whatever document. */
+bool normalize_fill_mac(xmlNode *interface, GError **error);
 bool normalize_fill_interface(const struct hardware *hardware, xmlNode *node, GError **error);
 bool normalize_fill_hostdev(const struct hardware *hardware, xmlNode *node, GError **error);
 bool normalize_fill_tpm(const struct hardware *hardware, xmlNode *node, GError **error);

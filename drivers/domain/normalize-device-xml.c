@@ -24,7 +24,7 @@ static bool parse_mac(const char *value, char text[MAC_LENGTH + 1])
         return true;
 }
 
-static bool fill_mac(xmlNode *interface, GError **error)
+bool normalize_fill_mac(xmlNode *interface, GError **error)
 {
         xmlNode *mac = hardware_child(interface, "mac");
         const char *value = hardware_peek(mac, "address");
@@ -74,7 +74,7 @@ bool normalize_fill_interface(const struct hardware *hardware, xmlNode *interfac
 
         if (!xml_has_attr(interface, "type"))
                 return xml_error(error, interface, "an interface without a type");
-        if (!fill_mac(interface, error))
+        if (!normalize_fill_mac(interface, error))
                 return false;
         if (hardware_is(interface, "type", "hostdev"))
                 return !address || !hardware_is(address, "type", "pci") || format_pci(address, error);

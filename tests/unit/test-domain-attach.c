@@ -285,6 +285,26 @@ START_TEST(test_refused)
 }
 END_TEST
 
+/* An interface has one address, in the guest as in its stored definition. */
+START_TEST(test_complete)
+{
+        CLEANUP(domain_def_unref)
+        struct domain_def *off = define(DISK), *on = start(DISK PORTS), *one = NULL, *other = NULL;
+        g_autofree char *xml = domain_device_complete("<interface type='user'></interface>", NULL);
+        g_autoptr(GError) error = NULL;
+
+        ck_assert(xml);
+        one = attach(off, xml, &stored, NULL);
+        other = attach(on, xml, &running, NULL);
+        ck_assert_mem_eq(one->devices.interfaces[0].mac, other->devices.interfaces[0].mac, 6);
+        ck_assert_int_eq(one->devices.interfaces[0].mac[0], 0x52);
+        ck_assert_ptr_null(domain_device_complete("<interface><mac address='x'/></interface>", &error));
+        ck_assert(strstr(error->message, "malformed MAC address"));
+        ck_assert_ptr_null(domain_device_complete("<sofa/>", NULL));
+        ck_assert_ptr_null(domain_device_complete("<disk", NULL));
+}
+END_TEST
+
 /* ---- going ---- */
 
 #define LEAVING                                                                                              \
@@ -405,6 +425,7 @@ int main(void)
         tcase_add_loop_test(tests, test_comes_into_stored, 0, G_N_ELEMENTS(comings));
         tcase_add_test(tests, test_names_are_free);
         tcase_add_test(tests, test_controllers);
+        tcase_add_test(tests, test_complete);
         tcase_add_loop_test(tests, test_refused, 0, G_N_ELEMENTS(refusals));
         tcase_add_loop_test(tests, test_leaves, 0, G_N_ELEMENTS(leavings));
         tcase_add_test(tests, test_leaves_stored);
