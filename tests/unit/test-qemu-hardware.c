@@ -5,170 +5,18 @@
  * document gives it, and every drive has its medium. The same descriptions are plugged in through the
  * monitor.
  */
-#include "drivers/domain/edit-xml.h"
-#include "drivers/qemu/block.h"
-#include "drivers/qemu/device-rows.h"
-#include "tests/unit/qemu-fixture.h"
+#include "drivers/qemu/device.h"
+#include "tests/unit/qemu-machine.h"
 
 #include <check.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-static struct {
-        pid_t qemu;
-        FILE *monitor;
-        char deleted[64]; /* the device that went last */
-} guest;
-
-static void tear_down(void)
-{
-        if (guest.monitor)
-                fclose(guest.monitor);
-        if (guest.qemu > 0) {
-                kill(guest.qemu, SIGKILL);
-                waitpid(guest.qemu, NULL, 0);
-        }
-        fixture_tear_down();
-}
-
-/* A listening socket at path, without close-on-exec. */
-static int listen_at(const char *path)
-{
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-
-        ck_assert_uint_lt(strlen(path), sizeof(address.sun_path));
-        strcpy(address.sun_path, path);
-        ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-        ck_assert_int_eq(listen(fd, 1), 0);
-        return fd;
-}
-
-/* ---- QEMU ---- */
-
-static void exec_qemu(const struct qemu_command *command)
-{
-        g_autofree char *log = g_build_filename(fixture.dir, "log", NULL);
-        int fd = open(log, O_CREAT | O_WRONLY | O_APPEND, 0600);
-
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        dup2(fd, STDOUT_FILENO);
-        dup2(fd, STDERR_FILENO);
-        execve(command->argv->pdata[0], (char **)command->argv->pdata, (char **)command->env->pdata);
-        _exit(127);
-}
-
-static const char *read_log(void)
-{
-        g_autofree char *path = g_build_filename(fixture.dir, "log", NULL);
-        char *text = NULL;
-
-        return g_file_get_contents(path, &text, NULL, NULL) ? text : "";
-}
-
-static json_t *read_message(void)
-{
-        size_t size = 0;
-        char *text = NULL;
-        json_t *message;
-
-        ck_assert_msg(getline(&text, &size, guest.monitor) > 0, "QEMU ended: %s", read_log());
-        message = json_loads(text, 0, NULL);
-        free(text);
-        ck_assert_ptr_nonnull(message);
-        return message;
-}
-
-static void note_event(const json_t *message)
-{
-        const json_t *data = json_object_get(message, "data");
-        const char *device = json_string_value(json_object_get(data, "device"));
-
-        if (strcmp(json_string_value(json_object_get(message, "event")), "DEVICE_DELETED") == 0 && device)
-                g_strlcpy(guest.deleted, device, sizeof(guest.deleted));
-}
-
-/* The next message that is no event. */
-static json_t *read_answer(void)
-{
-        json_t *message;
-
-        for (message = read_message(); json_object_get(message, "event"); message = read_message()) {
-                note_event(message);
-                json_decref(message);
-        }
-        return message;
-}
-
-/* Runs a command; its answer, which is the caller's, or fails. Takes arguments. */
-static json_t *run(const char *name, json_t *arguments)
-{
-        json_t *command = json_object(), *message, *answer;
-        char *text;
-
-        json_object_set_new(command, "execute", json_string(name));
-        if (arguments)
-                json_object_set_new(command, "arguments", arguments);
-        text = json_dumps(command, JSON_COMPACT);
-        fprintf(guest.monitor, "%s\n", text);
-        fflush(guest.monitor);
-        message = read_answer();
-        answer = json_incref(json_object_get(message, "return"));
-        if (!answer)
-                ck_abort_msg("%s: %s", text, json_dumps(message, 0));
-        json_decref(message);
-        json_decref(command);
-        free(text);
-        return answer;
-}
-
-static void set_up_guest(const struct qemu_command *command)
-{
-        size_t index;
-        json_t *object;
-
-        json_decref(run("qmp_capabilities", NULL));
-        json_array_foreach(command->setup, index, object)
-                json_decref(run(json_string_value(json_object_get(object, "execute")),
-                                json_incref(json_object_get(object, "arguments"))));
-}
-
-static void start(const struct domain_def *def)
-{
-        g_autoptr(GHashTable) resources = fixture_prepare(def);
-        g_autofree char *path = g_build_filename(fixture.dir, "monitor", NULL);
-        CLEANUP(qemu_command_free) struct qemu_command *command = NULL;
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        CLEANUP_FD int listener = listen_at(path);
-        g_autoptr(GError) error = NULL;
-        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-        command = fixture_build(def, resources, listener, &error);
-        ck_assert_msg(command != NULL, "%s", error ? error->message : "");
-        guest.qemu = fork();
-        if (guest.qemu == 0)
-                exec_qemu(command);
-        strcpy(address.sun_path, path);
-        ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-        close(fd_steal(&listener));
-        guest.monitor = fdopen(fd, "r+");
-        json_decref(read_message());
-        set_up_guest(command);
-}
 
 /* ---- what QEMU says ---- */
 
 static json_t *qom_get(const char *path, const char *property)
 {
-        return run("qom-get", json_pack("{s:s, s:s}", "path", path, "property", property));
+        return machine_run("qom-get", json_pack("{s:s, s:s}", "path", path, "property", property));
 }
 
 /* The name of the bus that a PCI controller makes. */
@@ -283,7 +131,7 @@ static void expect_devices(const struct view *view)
 /* Each drive has its medium, and through the file that the definition names. */
 static void expect_media(const struct domain_def *def)
 {
-        json_t *drives = run("query-block", NULL), *drive;
+        json_t *drives = machine_run("query-block", NULL), *drive;
 
         for (unsigned i = 0; i < def->devices.n_disks; i++) {
                 const struct domain_disk *disk = &def->devices.disks[i];
@@ -313,7 +161,7 @@ static void expect_media(const struct domain_def *def)
 
 static void expect_answer(const char *command, const char *member, const char *expected)
 {
-        json_t *answer = run(command, NULL);
+        json_t *answer = machine_run(command, NULL);
 
         ck_assert_str_eq(json_string_value(json_object_get(answer, member)), expected);
         json_decref(answer);
@@ -321,7 +169,8 @@ static void expect_answer(const char *command, const char *member, const char *e
 
 static void expect_machine(const struct domain_def *def)
 {
-        json_t *memory = run("query-memory-size-summary", NULL), *cpus = run("query-cpus-fast", NULL);
+        json_t *memory = machine_run("query-memory-size-summary", NULL),
+               *cpus = machine_run("query-cpus-fast", NULL);
         json_int_t size = json_integer_value(json_object_get(memory, "base-memory"));
         char uuid[UUID_STRING_LENGTH + 1];
 
@@ -339,7 +188,7 @@ static void expect_guest(const struct domain_def *def)
         struct view view = { .def = def };
 
         expect_machine(def);
-        view.peripherals = run("qom-list", json_pack("{s:s}", "path", "/machine/peripheral"));
+        view.peripherals = machine_run("qom-list", json_pack("{s:s}", "path", "/machine/peripheral"));
         expect_devices(&view);
         expect_media(def);
         json_decref(view.peripherals);
@@ -353,7 +202,7 @@ static struct domain_def *start_document(const char *name)
         struct domain_def *def = fixture_parse(text->str);
 
         fixture_make_images();
-        start(def);
+        machine_start(def);
         expect_guest(def);
         return def;
 }
@@ -439,296 +288,13 @@ START_TEST(test_hotplug)
         resources = fixture_prepare(def);
         context = (struct device_context){ .def = def, .caps = fixture.caps, .resources = resources };
         list = describe_plugged(&context);
-        start(bare);
+        machine_start(bare);
         for (unsigned i = 0; i < device_list_get_length(list); i++) {
                 const struct device_part *part = device_list_get(list, i);
 
-                json_decref(run(device_part_get_command(part), json_incref(part->arguments)));
+                json_decref(machine_run(device_part_get_command(part), json_incref(part->arguments)));
         }
         expect_media(def);
-}
-END_TEST
-
-/* ---- plugging into a guest that runs ---- */
-
-/* What comes, the commands that make it, and those that undo it when the device has gone. */
-static const struct {
-        const char *device, *alias, *made, *undone;
-} plugs[] = {
-        { "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source "
-          "file='@DIR@/top,1.qcow2'/>"
-          "<target dev='vdc' bus='virtio'/><iotune><total_iops_sec>100</total_iops_sec>"
-          "<group_name>g</group_name></iotune></disk>",
-          "virtio-disk2",
-          "blockdev-add blockdev-add blockdev-add blockdev-add blockdev-add blockdev-add object-add "
-          "blockdev-add "
-          "device_add ",
-          "device_del blockdev-del object-del blockdev-del blockdev-del blockdev-del blockdev-del "
-          "blockdev-del "
-          "blockdev-del " },
-        /* in the group that the other has made */
-        { "<disk type='file' device='disk'><source file='@DIR@/b.raw'/><target dev='vda' bus='virtio'/>"
-          "<iotune><group_name>h</group_name></iotune></disk>",
-          "virtio-disk0", "blockdev-add blockdev-add blockdev-add device_add ",
-          "device_del blockdev-del blockdev-del blockdev-del " },
-        { "<disk type='file' device='disk'><source file='@DIR@/c.raw'/><target dev='sda' bus='scsi'/></disk>",
-          "scsi0-0-0-0", "device_add blockdev-add blockdev-add device_add ",
-          "device_del blockdev-del blockdev-del " },
-        { "<interface type='user'><model type='virtio'/></interface>", "net0", "netdev_add device_add ",
-          "device_del netdev_del " },
-        { "<rng model='virtio'><backend model='random'/></rng>", "rng0", "object-add device_add ",
-          "device_del object-del " },
-        { "<channel type='unix'><source mode='bind' path='@DIR@/plug.sock'/><target type='virtio' "
-          "name='a'/></channel>",
-          "channel0", "getfd chardev-add device_add ", "device_del chardev-remove " },
-        { "<crypto model='virtio' type='qemu'><backend model='builtin' queues='1'/></crypto>", "crypto0",
-          "object-add device_add ", "device_del object-del " },
-};
-
-#define RUNNING                                                                                              \
-        PLUG_HEAD "<controller type='pci' index='6' model='pcie-root-port'/>"                                \
-                  "<controller type='pci' index='7' model='pcie-root-port'/>"                                \
-                  "<controller type='pci' index='8' model='pcie-root-port'/>"                                \
-                  "<disk type='file' device='disk'><source file='@DIR@/a.raw'/>"                             \
-                  "<target dev='vdb' "                                                                       \
-                  "bus='virtio'/><iotune><group_name>h</group_name></iotune></disk></devices></domain>"
-
-static char *in_folder(const char *text)
-{
-        GString *filled = g_string_new(text);
-
-        g_string_replace(filled, "@DIR@", fixture.dir, 0);
-        return g_string_free(filled, FALSE);
-}
-
-/* Like run(), with a descriptor along. */
-static void run_fd(const char *name, const json_t *arguments, int fd)
-{
-        g_autofree char *text =
-                g_strdup_printf("{\"execute\":\"%s\",\"arguments\":{\"fdname\":\"%s\"}}\n", name,
-                                json_string_value(json_object_get(arguments, "fdname")));
-        char control[CMSG_SPACE(sizeof(int))] = { 0 };
-        struct iovec iov = { text, strlen(text) };
-        struct msghdr message = {
-                .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
-        };
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-        json_t *answer;
-
-        *header = (struct cmsghdr){ CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
-        memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-        ck_assert_int_gt(sendmsg(fileno(guest.monitor), &message, 0), 0);
-        answer = read_answer();
-        ck_assert_msg(json_object_get(answer, "return"), "%s", json_dumps(answer, 0));
-        json_decref(answer);
-}
-
-/* What the host has for a device of def: chains of disks, numbered on; the socket of a channel. */
-static GHashTable *prepare_plug(const struct domain_def *def)
-{
-        GHashTable *resources = fixture_prepare(def);
-        unsigned index = 20;
-
-        for (unsigned i = 0; i < def->devices.n_disks; i++) {
-                const struct domain_disk *disk = &def->devices.disks[i];
-                struct device_resources *prepared = g_hash_table_lookup(resources, disk->info.alias);
-
-                g_ptr_array_unref(prepared->chain);
-                index = 20 * (1 + (unsigned)(disk->target[2] - 'a') + (disk->bus == DOMAIN_BUS_SCSI ? 9 : 0));
-                prepared->chain = block_chain_resolve(disk->target, &disk->source, &index, NULL);
-        }
-        for (unsigned i = 0; i < def->devices.n_chars; i++) {
-                struct device_resources *prepared = device_resources_new();
-                int fd = listen_at(def->devices.chars[i].source.path);
-
-                prepared->fds = g_array_new(FALSE, FALSE, sizeof(int));
-                g_array_append_val(prepared->fds, fd);
-                g_hash_table_insert(resources, (char *)def->devices.chars[i].info.alias, prepared);
-        }
-        return resources;
-}
-
-/* Of a chain only the last node that is made, the top, may be written to. */
-static void expect_writable_top(const struct device_list *list)
-{
-        bool writable = false;
-
-        for (unsigned i = 0; i < device_list_get_length(list); i++) {
-                const json_t *read_only = json_object_get(device_list_get(list, i)->arguments, "read-only");
-
-                ck_assert(!writable || !read_only);
-                writable |= json_is_false(read_only);
-        }
-}
-
-/* Describes all that is new and makes it; the names of the commands. */
-static char *make_devices(const struct domain_def *def, const GArray *devices)
-{
-        g_autoptr(GHashTable) resources = prepare_plug(def);
-        const struct device_context context = {
-                .def = def, .caps = fixture.caps, .resources = resources, .hot = true
-        };
-        CLEANUP(device_list_free) struct device_list *list = device_list_new();
-        GString *names = g_string_new(NULL);
-        g_autoptr(GError) error = NULL;
-
-        for (unsigned i = 0; i < devices->len; i++) {
-                const struct domain_edit_device *it = &g_array_index(devices, struct domain_edit_device, i);
-                const void *device = domain_devices_get(&def->devices, it->kind, it->index);
-
-                ck_assert(device_require_pluggable(it->kind, device, NULL));
-                ck_assert_msg(device_row_get(it->kind)->describe(list, &context, device, &error), "%s",
-                              error ? error->message : "");
-        }
-        expect_writable_top(list);
-        for (unsigned i = 0; i < device_list_get_length(list); i++) {
-                const struct device_part *part = device_list_get(list, i);
-
-                g_string_append_printf(names, "%s ", device_part_get_command(part));
-                if (part->fd >= 0)
-                        run_fd(device_part_get_command(part), part->arguments, part->fd);
-                else
-                        json_decref(run(device_part_get_command(part), json_incref(part->arguments)));
-        }
-        return g_string_free(names, FALSE);
-}
-
-/* The active definition with the numbers of the images in it, as start and plug leave it. */
-static struct domain_def *write_chain(const struct domain_def *def, const char *alias)
-{
-        g_autoptr(GHashTable) resources = fixture_prepare(def);
-        const struct device_resources *prepared;
-        struct domain_edit_image images[8] = { 0 };
-        struct domain_edit *edit;
-        const GPtrArray *chain;
-        unsigned index = 20;
-
-        for (unsigned i = 0; i < def->devices.n_disks; i++) {
-                const struct domain_disk *disk = &def->devices.disks[i];
-
-                if (strcmp(disk->info.alias, alias) == 0)
-                        index = 20 * (1 + (unsigned)(disk->target[2] - 'a') +
-                                      (disk->bus == DOMAIN_BUS_SCSI ? 9 : 0));
-        }
-        prepared = g_hash_table_lookup(resources, alias);
-        if (!prepared)
-                return domain_def_ref((struct domain_def *)def);
-        chain = prepared->chain;
-        for (unsigned i = 0; i < chain->len; i++) {
-                const struct block_image *image = chain->pdata[i];
-
-                images[i] = (struct domain_edit_image){ .path = image->path,
-                                                        .format = image->format,
-                                                        .index = index + i };
-        }
-        edit = domain_edit_new(def, NULL);
-        domain_edit_set_disk_chain(edit, alias, images, chain->len);
-        return domain_edit_commit(edit, NULL);
-}
-
-static bool is_there(const char *alias)
-{
-        json_t *list = run("qom-list", json_pack("{s:s}", "path", "/machine/peripheral")), *item;
-        bool found = false;
-        size_t i;
-
-        json_array_foreach(list, i, item) found |=
-                strcmp(json_string_value(json_object_get(item, "name")), alias) == 0;
-        json_decref(list);
-        return found;
-}
-
-/* No guest answers the machine's request; one that starts anew has nothing against it. */
-static void wait_deleted(const char *alias)
-{
-        if (strcmp(guest.deleted, alias) != 0)
-                json_decref(run("system_reset", NULL));
-        while (strcmp(guest.deleted, alias) != 0) {
-                json_t *message = read_message();
-
-                note_event(message);
-                json_decref(message);
-        }
-}
-
-/* Undoes it in reverse; the names of the commands. */
-static char *unmake(const struct domain_def *def, const struct domain_edit_device *device)
-{
-        CLEANUP(device_list_free) struct device_list *list = device_list_new();
-        GString *names = g_string_new(NULL);
-        g_autoptr(GError) error = NULL;
-
-        ck_assert_msg(device_describe_removal(list, def, fixture.caps, device->kind,
-                                              domain_devices_get(&def->devices, device->kind, device->index),
-                                              &error),
-                      "%s", error ? error->message : "");
-        for (unsigned i = device_list_get_length(list); i-- > 0;) {
-                const struct device_part *part = device_list_get(list, i);
-
-                g_string_append_printf(names, "%s ", device_part_get_undo_command(part));
-                json_decref(run(device_part_get_undo_command(part), device_part_get_undo_arguments(part)));
-                if (part->kind == DEVICE_DEVICE)
-                        wait_deleted(json_string_value(json_object_get(part->arguments, "id")));
-        }
-        return g_string_free(names, FALSE);
-}
-
-/* A device of an edit of a guest that runs, described hot, plugged into a real QEMU and taken out again. */
-START_TEST(test_plug)
-{
-        g_autofree char *text = in_folder(RUNNING), *device = in_folder(plugs[_i].device), *made = NULL,
-                        *undone = NULL;
-        struct domain_machine machine = { 0 };
-        struct domain_doc *doc = domain_doc_parse(text, NULL);
-        CLEANUP(domain_def_unref) struct domain_def *def = NULL, *with = NULL, *active = NULL;
-        g_autoptr(GArray) devices = NULL;
-        g_autoptr(GError) error = NULL;
-        struct domain_edit *edit;
-
-        if (!fixture_has_qemu())
-                return;
-        fixture_resolve(doc, &machine);
-        domain_doc_free(doc);
-        fixture_make_images();
-        def = fixture_parse(text);
-        start(def);
-        edit = domain_edit_new(def, NULL);
-        devices = domain_edit_attach_device(edit, device, &(struct domain_edit_side){ &machine, true });
-        with = domain_edit_commit(edit, &error);
-        ck_assert_msg(with, "%s", error ? error->message : "");
-        ck_assert(!is_there(plugs[_i].alias));
-        made = make_devices(with, devices);
-        ck_assert_str_eq(made, plugs[_i].made);
-        ck_assert(is_there(plugs[_i].alias));
-        active = write_chain(with, plugs[_i].alias);
-        undone = unmake(active, &g_array_index(devices, struct domain_edit_device, devices->len - 1));
-        ck_assert_str_eq(undone, plugs[_i].undone);
-        ck_assert(!is_there(plugs[_i].alias));
-}
-END_TEST
-
-/* What the machine or its guest cannot take while it runs. */
-START_TEST(test_not_pluggable)
-{
-        CLEANUP(domain_def_unref) struct domain_def *def = NULL;
-        g_autofree char *text =
-                in_folder("<domain type='qemu'><name>x</name><memory>65536</memory>"
-                          "<os><type machine='q35'>hvm</type></os><devices>"
-                          "<disk><source file='@DIR@/a.raw'/><target dev='sda' bus='sata'/></disk>"
-                          "<disk device='cdrom'><target dev='sdb' bus='scsi'/></disk>"
-                          "<serial type='pty'/><graphics type='vnc'/>"
-                          "</devices></domain>");
-        g_autoptr(GError) error = NULL;
-
-        if (!fixture_has_qemu())
-                return;
-        def = fixture_parse(text);
-        ck_assert(!device_require_pluggable(DOMAIN_DEVICE_DISK, domain_def_find_disk(def, "sda"), &error));
-        ck_assert_ptr_nonnull(strstr(error->message, "device 'sata0-0-0' (<disk>) cannot be plugged"));
-        ck_assert(device_require_pluggable(DOMAIN_DEVICE_DISK, domain_def_find_disk(def, "sdb"), NULL));
-        ck_assert(!device_require_pluggable(DOMAIN_DEVICE_SERIAL, &def->devices.chars[0], NULL));
-        ck_assert(!device_require_pluggable(DOMAIN_DEVICE_GRAPHICS, &def->devices.graphics[0], NULL));
-        ck_assert(!device_require_pluggable(DOMAIN_DEVICE_MEMBALLOON, def->devices.memballoon, NULL));
 }
 END_TEST
 
@@ -739,12 +305,10 @@ int main(void)
         SRunner *runner;
         int failed;
 
-        tcase_add_checked_fixture(tcase, fixture_set_up, tear_down);
+        tcase_add_checked_fixture(tcase, fixture_set_up, machine_tear_down);
         tcase_set_timeout(tcase, 60);
         tcase_add_loop_test(tcase, test_document, 0, G_N_ELEMENTS(documents));
         tcase_add_test(tcase, test_hotplug);
-        tcase_add_test(tcase, test_not_pluggable);
-        tcase_add_loop_test(tcase, test_plug, 0, G_N_ELEMENTS(plugs));
         suite_add_tcase(suite, tcase);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_NORMAL);
