@@ -50,6 +50,7 @@ struct job {
         enum job_state state;
         GError *error; /* owned; of one that has ended */
         bool waiting;
+        bool lasts;                           /* JOB_LASTS */
         bool ends_itself;                     /* job_run() */
         struct job_progress latest, progress; /* the second as published */
 };
@@ -146,14 +147,27 @@ static bool take_progress(struct job *job)
         return true;
 }
 
+static void publish(struct job *job)
+{
+        bool news;
+
+        if (!job->lasts && g_get_monotonic_time() - job->started_us < JOB_UPDATE_MS * INT64_C(1000))
+                return;
+        news = take_progress(job);
+        if (!job->lasts) {
+                job->lasts = true;
+                tell(job, JOB_LASTS);
+        }
+        if (news)
+                tell(job, JOB_UPDATED);
+}
+
 static void publish_progress(void *data)
 {
         struct job_list *list = data;
 
-        for (GList *link = list->jobs.head; link; link = link->next) {
-                if (take_progress(link->data))
-                        tell(link->data, JOB_UPDATED);
-        }
+        for (GList *link = list->jobs.head; link; link = link->next)
+                publish(link->data);
         if (list->jobs.head)
                 loop_timer_set(list->timer, JOB_UPDATE_MS);
 }
@@ -350,6 +364,11 @@ struct lane *job_get_lane(const struct job *job)
 uint64_t job_get_started(const struct job *job)
 {
         return job->started_s;
+}
+
+bool job_lasts(const struct job *job)
+{
+        return job->lasts;
 }
 
 enum job_state job_get_state(const struct job *job)

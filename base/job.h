@@ -19,7 +19,7 @@ struct loop;
 struct managed;
 struct pool;
 
-/* How often a view hears of progress, at most. */
+/* How often a view hears of progress, at most; and from when on it hears of any. */
 #define JOB_UPDATE_MS 250
 /* Jobs that run at once on one list; the next ones wait, in order, as running jobs without progress. */
 #define JOB_MAX 256
@@ -35,7 +35,8 @@ enum job_state {
 
 enum job_change {
         JOB_ADDED,
-        JOB_UPDATED, /* progress */
+        JOB_LASTS,   /* it has run for JOB_UPDATE_MS: now it is worth showing */
+        JOB_UPDATED, /* progress, of one that lasts */
         JOB_ENDED,   /* state and error are final; the job leaves the list after this */
 };
 
@@ -134,6 +135,7 @@ struct lane *job_get_lane(const struct job *job);      /* borrowed; of its own, 
 uint64_t job_get_started(const struct job *job);       /* seconds since the epoch */
 
 /* As published. */
+bool job_lasts(const struct job *job); /* JOB_LASTS was told */
 enum job_state job_get_state(const struct job *job);
 const struct job_progress *job_get_progress(const struct job *job); /* borrowed, until the next turn */
 /* Not only what was published: what was said last. Likewise. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * org.virtbus.Job: long work of the model. A job is on the bus for as long as it is in its list. Loop thread.
+ * org.virtbus.Job: long work of the model. A job is on the bus from when it lasts until it ends: most are
+ * over in milliseconds, and nobody could do anything with them. Loop thread.
  */
 #include "bus/job.h"
 
@@ -13,13 +14,15 @@
 
 static struct job *find_number(const struct branch *branch, const char *element)
 {
+        struct job *job;
         guint64 number;
 
         /* One spelling only: no sign, no leading zeros. */
         if (*element < '1' || *element > '9' ||
             !g_ascii_string_to_unsigned(element, 10, 1, UINT_MAX, &number, NULL))
                 return NULL;
-        return job_list_find(model_get_jobs(branch->connect->model), (unsigned)number);
+        job = job_list_find(model_get_jobs(branch->connect->model), (unsigned)number);
+        return job && job_lasts(job) ? job : NULL;
 }
 
 static void *find(const struct branch *branch, const char *element, bool pending, GError **error)
@@ -46,7 +49,13 @@ static void unref(const struct branch *branch, void *object)
 
 static GPtrArray *list(const struct branch *branch)
 {
-        return job_list_get_all(model_get_jobs(branch->connect->model));
+        GPtrArray *jobs = job_list_get_all(model_get_jobs(branch->connect->model));
+
+        for (unsigned i = jobs->len; i-- > 0;) {
+                if (!job_lasts(g_ptr_array_index(jobs, i)))
+                        g_ptr_array_remove_index(jobs, i);
+        }
+        return jobs;
 }
 
 static void write_element(const struct branch *branch, const void *object, GString *path)
@@ -135,10 +144,15 @@ static const uint64_t progress = BIT(PROCESSED) | BIT(PROGRESS) | BIT(TOTAL);
 void job_follow(struct job *job, enum job_change change, void *data)
 {
         const struct branch *branch = data;
-        g_autofree char *path = tree_get_path(branch, job);
+        g_autofree char *path = NULL;
 
+        if (!job_lasts(job))
+                return;
+        path = tree_get_path(branch, job);
         switch (change) {
         case JOB_ADDED:
+                break;
+        case JOB_LASTS:
                 object_manager_add(branch, job, path);
                 break;
         case JOB_UPDATED:

@@ -62,8 +62,7 @@ static bool check_firmware(const struct command_builder *builder, GError **error
         if (os->has_loader && !os->loader.path && os->loader.type)
                 return device_unsupported(error, "<loader> without a path");
         if (is_pflash(os) && os->has_nvram && !os->nvram.path)
-                return device_unsupported(error,
-                                          "<nvram> goes with readonly='yes' of the <loader>");
+                return device_unsupported(error, "<nvram> goes with readonly='yes' of the <loader>");
         if (os->has_nvram && os->nvram.type && strcmp(os->nvram.type, "file") != 0)
                 return device_unsupported(error, "source type '%s' of <nvram> is not supported",
                                           os->nvram.type);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * <crypto>: an accelerator for the guest's ciphers, and what computes them on the host. Values only; any thread.
+ * <crypto>: an accelerator for the guest's ciphers, and what computes them on the host. Values only; any
+ * thread.
  */
 #include "drivers/qemu/device-internal.h"
 

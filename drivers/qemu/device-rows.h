@@ -4,8 +4,8 @@
 /*
  * One constant row for each kind of device that QEMU's driver supports: what a start, a plug and an unplug do
  * with it. What the emulator must have for a device is asked for where its description names it
- * (device_list_add_device()), and what a device took is noted under its alias, so that giving back is the same
- * for all kinds (guest_release_device()).
+ * (device_list_add_device()), and what a device took is noted under its alias, so that giving back is the
+ * same for all kinds (guest_release_device()).
  */
 
 #include "drivers/qemu/device.h"

@@ -65,6 +65,14 @@ static bool work_well(struct job *job, void *data, GError **error)
         return true;
 }
 
+/* Long enough to be shown. */
+static bool work_long(struct job *job, void *data, GError **error)
+{
+        lane_wait(job_get_lane(job), -1, 0, NULL, lane_deadline_in(2 * JOB_UPDATE_MS));
+        job_set_progress(job, 4, 4);
+        return true;
+}
+
 static struct job *start(job_worker work)
 {
         struct job *job = job_run(jobs, "work", &domain_lookup_name(driver, "test", NULL)->base, work, NULL,
@@ -101,6 +109,12 @@ static int find_signal(const char *path, const char *member)
 static void await_signal(const char *path, const char *member)
 {
         while (find_signal(path, member) < 0)
+                loop_step(loop, true);
+}
+
+static void await_no_jobs(void)
+{
+        while (job_list_get_count(jobs))
                 loop_step(loop, true);
 }
 
@@ -151,26 +165,33 @@ START_TEST(what_becomes_of_a_job)
 
         ask(CONNECT, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", NULL);
         start(work_well);
+        await_no_jobs();
+        ck_assert_int_lt(find_signal(CONNECT, "InterfacesAdded"), 0);
+        ck_assert_int_lt(find_signal(CONNECT "/job/1", "Completed"), 0);
+        start(work_long);
         await_signal(CONNECT, "InterfacesRemoved");
         added = find_signal(CONNECT, "InterfacesAdded");
-        changed = find_signal(CONNECT "/job/1", "PropertiesChanged");
-        completed = find_signal(CONNECT "/job/1", "Completed");
+        changed = find_signal(CONNECT "/job/2", "PropertiesChanged");
+        completed = find_signal(CONNECT "/job/2", "Completed");
         removed = find_signal(CONNECT, "InterfacesRemoved");
         ck_assert(added < changed && changed < completed && completed < removed);
         ck_assert_str_eq(dbus_message_get_destination(signal_at(added)), ":1.1");
         ck_assert_ptr_null(dbus_message_get_destination(signal_at(changed)));
-        expect_content(signal_at(added), CONNECT "/job/1 " JOB " Error  Object " DOMAIN
+        expect_content(signal_at(added), CONNECT "/job/2 " JOB " Error  Object " DOMAIN
                                                  " Operation work Processed 0 Progress -1 Started ");
         expect_content(signal_at(added), "State running Total 0 ");
         expect_content(signal_at(changed), JOB " Error  Processed 4 Progress 1 State completed Total 4 ");
         expect_content(signal_at(completed), "true ");
-        expect_content(signal_at(removed), CONNECT "/job/1 " JOB);
+        expect_content(signal_at(removed), CONNECT "/job/2 " JOB);
 }
 END_TEST
 
 START_TEST(job_that_is_cancelled)
 {
+        ask(CONNECT, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", NULL);
         start(work_until_cancelled);
+        expect_content(ask(CONNECT "/job/1", JOB, "Cancel", NULL), "there is no job '1'");
+        await_signal(CONNECT, "InterfacesAdded");
         await_signal(CONNECT "/job/1", "PropertiesChanged");
         expect_content(signal_at(find_signal(CONNECT "/job/1", "PropertiesChanged")),
                        JOB " Processed 1 Progress 0.25 Total 4 ");
@@ -192,7 +213,10 @@ START_TEST(numbers_have_one_spelling)
 {
         static const char *const wrong[] = { "01", "_1", "0", "4294967297", "one", "1a" };
 
+        ask(CONNECT, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", NULL);
         start(work_until_cancelled);
+        expect_content(ask(CONNECT "/job/1", JOB, "Cancel", NULL), "there is no job '1'");
+        await_signal(CONNECT, "InterfacesAdded");
         for (unsigned i = 0; i < G_N_ELEMENTS(wrong); i++) {
                 g_autofree char *path = g_strconcat(CONNECT "/job/", wrong[i], NULL);
 
@@ -207,7 +231,10 @@ END_TEST
 START_TEST(strangers_do_not_cancel)
 {
         fake_bus_set_uid(fake, 12345, true);
+        ask(CONNECT, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", NULL);
         start(work_until_cancelled);
+        expect_content(ask(CONNECT "/job/1", JOB, "Cancel", NULL), "there is no job '1'");
+        await_signal(CONNECT, "InterfacesAdded");
         expect_content(ask(CONNECT "/job/1", DBUS_INTERFACE_PROPERTIES, "GetAll", JOB), "State running");
         ck_assert_str_eq(dbus_message_get_error_name(ask(CONNECT "/job/1", JOB, "Cancel", NULL)),
                          DBUS_ERROR_ACCESS_DENIED);

@@ -18,7 +18,7 @@ static GString *journal;
 
 static void note(struct job *job, enum job_change change, void *data)
 {
-        static const char letters[] = { 'A', 'U', 'E' };
+        static const char letters[] = { 'A', 'L', 'U', 'E' };
 
         g_string_append_c(journal, letters[change]);
         if (change == JOB_ENDED)
@@ -194,7 +194,7 @@ START_TEST(passive_job_is_cancelled)
         ck_assert_double_eq(job_get_fraction(first), 0.25);
         job_list_cancel_all(list);
         ck_assert(!first && !second);
-        ck_assert_str_eq(journal->str, "AAUE3E3");
+        ck_assert_str_eq(journal->str, "AALULE3E3");
 }
 END_TEST
 

@@ -79,11 +79,11 @@ START_TEST(the_old_form_is_read)
 {
         g_autoptr(GError) error = NULL;
         CLEANUP(status_free)
-        struct status *status = status_parse("<virtbus-status phase='running' state='1' reason='1' id='3'>"
-                                             "<name>x</name><uuid>6695eb01-f6a4-8304-79aa-97f2502e193f</uuid>"
-                                             "<image path='/a' uid='0' gid='0'/><pci>0000:3b:00.0</pci>" DOMAIN
-                                             "</virtbus-status>",
-                                             &error);
+        struct status *status = status_parse(
+                "<virtbus-status phase='running' state='1' reason='1' id='3'>"
+                "<name>x</name><uuid>6695eb01-f6a4-8304-79aa-97f2502e193f</uuid>"
+                "<image path='/a' uid='0' gid='0'/><pci>0000:3b:00.0</pci>" DOMAIN "</virtbus-status>",
+                &error);
         const struct status_image *image;
         const struct status_pci *pci;
         g_autofree char *text = NULL;
