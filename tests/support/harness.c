@@ -312,27 +312,33 @@ static GPtrArray *agent_command(struct harness *harness)
         return argv;
 }
 
+void harness_configure_bus(struct harness *harness, const char *more)
+{
+        g_autofree char *config = g_strdup_printf("<busconfig><include>%s/tests/support/bus.conf</include>%s"
+                                                  "</busconfig>",
+                                                  need_variable("VIRTBUS_SOURCE_DIR"), more);
+
+        g_free(harness->bus_config);
+        harness->bus_config = harness_path(harness, "bus.conf");
+        ck_assert(g_file_set_contents(harness->bus_config, config, -1, NULL));
+}
+
 void harness_make_activatable(struct harness *harness)
 {
         g_autoptr(GPtrArray) argv = agent_command(harness);
         g_autofree char *command = NULL, *service = NULL, *config = NULL;
         g_autofree char *services = harness_path(harness, "services");
         g_autofree char *service_path = harness_path(harness, "services/org.libvirt.service");
-        g_autofree char *config_path = harness_path(harness, "bus.conf");
 
         command = g_strjoinv(" ", (char **)argv->pdata);
         service = g_strdup_printf("[D-BUS Service]\nName=org.libvirt\n"
                                   "Exec=/usr/bin/env -i DBUS_SYSTEM_BUS_ADDRESS=%s "
                                   "DBUS_SESSION_BUS_ADDRESS=%s %s\n",
                                   harness->address, harness->address, command);
-        config = g_strdup_printf("<busconfig><include>%s/tests/support/bus.conf</include>"
-                                 "<servicedir>%s</servicedir></busconfig>",
-                                 need_variable("VIRTBUS_SOURCE_DIR"), services);
+        config = g_strdup_printf("<servicedir>%s</servicedir>", services);
         ck_assert_int_eq(mkdir(services, 0755), 0);
         ck_assert(g_file_set_contents(service_path, service, -1, NULL));
-        ck_assert(g_file_set_contents(config_path, config, -1, NULL));
-        g_free(harness->bus_config);
-        harness->bus_config = g_steal_pointer(&config_path);
+        harness_configure_bus(harness, config);
         harness->had_agent = true;
 }
 

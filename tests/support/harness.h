@@ -69,6 +69,8 @@ int harness_wait_agent(struct harness *harness);
 /* What agents have logged so far. */
 char *harness_read_log(const struct harness *harness) G_GNUC_WARN_UNUSED_RESULT;
 
+/* From the next harness_start_bus() on the bus has more elements in its configuration. */
+void harness_configure_bus(struct harness *harness, const char *more);
 /* From the next harness_start_bus() on the bus starts the agent for who calls it, with an empty environment.
  */
 void harness_make_activatable(struct harness *harness);
