@@ -17,6 +17,7 @@
 #include "bus/owner.h"
 #include "bus/signal.h"
 #include "drivers/model.h"
+#include "drivers/owners.h"
 
 /* ---- the connection's events ---- */
 
@@ -112,7 +113,6 @@ static void add_connection(struct bus *bus, struct model *model)
         struct connect *connect = connect_new(bus, model);
 
         g_ptr_array_add(bus->connects, connect);
-        registry_listen(model_get_registry(model, MODEL_DOMAINS), owner_follow, connect);
         model_listen_failures(model, report, connect);
         for (unsigned i = 0; i < TREE_BRANCH_COUNT; i++)
                 listen(&connect->branches[i]);
@@ -132,6 +132,7 @@ struct bus *bus_new(struct loop *loop, enum bus_type type, struct models *models
         g_queue_init(&bus->ready);
         bus->serve_timer = loop_timer_new(loop, G_MAXINT, dispatch_continue, bus);
         bus->models = models;
+        owners_listen(models_get_owners(models), owner_found, bus);
         for (unsigned i = 0; i < models_get_count(models); i++)
                 add_connection(bus, models_get_nth(models, i));
         return bus;
@@ -167,7 +168,6 @@ static void stop_listening(struct connect *connect)
 {
         struct model *model = connect->model;
 
-        registry_unlisten(model_get_registry(model, MODEL_DOMAINS), owner_follow, connect);
         model_unlisten_failures(model, report, connect);
         for (unsigned i = 0; i < TREE_BRANCH_COUNT; i++)
                 stop_listening_to(&connect->branches[i]);
@@ -180,6 +180,7 @@ void bus_free(struct bus *bus)
 
         if (!bus)
                 return;
+        owners_unlisten(models_get_owners(bus->models), owner_found, bus);
         for (unsigned i = 0; i < bus->connects->len; i++)
                 stop_listening(g_ptr_array_index(bus->connects, i));
         abandon_calls(bus);

@@ -6,6 +6,7 @@
 
 #include "bus/bus-private.h"
 #include "drivers/authorization.h"
+#include "drivers/owners.h"
 
 struct caller *caller_get(struct bus *bus, const char *name)
 {
@@ -90,15 +91,10 @@ static void unfollow(struct caller *caller)
 
 static void leave(struct caller *caller)
 {
-        GPtrArray *connects = caller->bus->connects;
-
         identity_leave(caller->identity);
         authorization_forget(models_get_authorization(caller->bus->models), caller->identity);
         unfollow(caller);
-        for (unsigned i = 0; caller->owns_domains && i < connects->len; i++)
-                domain_owner_gone(
-                        model_get_domains(((const struct connect *)g_ptr_array_index(connects, i))->model),
-                        caller->name);
+        owners_end(models_get_owners(caller->bus->models), caller->name);
 }
 
 void caller_leave(struct bus *bus, const char *name)

@@ -32,8 +32,7 @@ struct caller {
         struct identity *identity; /* ref; what the model knows of it */
         const char *name;          /* borrowed from identity; unique on the bus */
         /* loop */
-        bool owns_domains; /* see owner.h */
-        GQueue queue;      /* of struct waiting_call, owned: calls that wait for their turn */
+        GQueue queue; /* of struct waiting_call, owned: calls that wait for their turn */
         size_t queued_bytes;
         unsigned in_flight;        /* calls that are being served */
         unsigned holds;            /* of these, those that later ones must not overtake */

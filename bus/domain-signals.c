@@ -70,9 +70,7 @@ static void announce_control_error(const struct branch *branch, const char *path
         g_autoptr(GError) error = NULL;
 
         signal_send(branch->connect->bus, path, &interface_domain, INTERFACE_DOMAIN_SIGNAL_CONTROL_ERROR, "");
-        error_set(&error, ERROR_FROM_DOMAIN, ERROR_OPERATION_FAILED,
-                  "the agent cannot control domain '%s' any more",
-                  managed_state_get_name(change->after ? change->after : change->before));
+        domain_event_make_error(change, &error);
         signal_error(branch->connect->bus, branch->connect, path, error);
 }
 

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/*
- * Domains that live as long as the client who started them (AUTODESTROY). The owner is known by its unique
- * name on the bus; when that leaves, the model is told. Loop thread.
- */
+/* Owners of guests (drivers/owners.h) that are clients of the bus, by their unique names. Loop thread. */
 
 #include "bus/tree.h"
 
-/* Follows the domains of a connection (registry_listener); data is the struct connect. */
-void owner_follow(const struct registry_change *change, void *data);
+/* Somebody owns a guest (owners_listener): is it still there? data is the struct bus. */
+void owner_found(const char *name, void *data);
 
 /*
  * The name on the bus is owned: finds out about owners who left while nobody looked, as of guests that

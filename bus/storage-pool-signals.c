@@ -14,12 +14,6 @@ static uint64_t bit_if(bool changed, enum interface_storage_pool_property proper
         return changed ? UINT64_C(1) << property : 0;
 }
 
-/* As GetInfo has it: the run state counts for an active pool only. */
-static enum storage_pool_run_state get_run_state(const struct storage_pool_state *state)
-{
-        return state->base.active ? state->state : STORAGE_POOL_INACTIVE;
-}
-
 uint64_t storage_pool_signals_get_changed(const struct registry_change *change)
 {
         const struct storage_pool_state *before = (const struct storage_pool_state *)change->before;
@@ -32,7 +26,8 @@ uint64_t storage_pool_signals_get_changed(const struct registry_change *change)
                       INTERFACE_STORAGE_POOL_PROPERTY_PERSISTENT) |
                bit_if(g_strcmp0(before->problem, after->problem) != 0,
                       INTERFACE_STORAGE_POOL_PROPERTY_PROBLEM) |
-               bit_if(get_run_state(before) != get_run_state(after), INTERFACE_STORAGE_POOL_PROPERTY_STATE);
+               bit_if(storage_pool_state_get(before) != storage_pool_state_get(after),
+                      INTERFACE_STORAGE_POOL_PROPERTY_STATE);
 }
 
 void storage_pool_signals_announce(const struct branch *branch, const char *path,

@@ -92,16 +92,15 @@ static void done(struct storage_pool *pool, struct volume *volume, const GError 
 
 void storage_vol_created(struct storage_pool *pool, struct volume *volume, const GError *error, void *data)
 {
+        g_autoptr(GError) vanished = NULL;
         struct call *call = data;
 
         if (error)
                 call_fail(call, error);
-        else if (volume)
+        else if (storage_volume_require_made(volume, &vanished))
                 call_reply_object(call, &call->target.connect->branches[TREE_VOLUMES], volume);
         else
-                call_fail_with(call, ERROR_FROM_STORAGE, ERROR_NO_STORAGE_VOL,
-                               "no storage vol with matching name: it was made, and removed by another "
-                               "at once");
+                call_fail(call, vanished);
 }
 
 static void done_with_info(const struct storage_volume_info *info, const GError *error, void *data)

@@ -8,6 +8,7 @@
 #include "base/job.h"
 #include "base/listeners.h"
 #include "drivers/authorization.h"
+#include "drivers/owners.h"
 
 #include <string.h>
 
@@ -28,6 +29,7 @@ struct models {
         const struct model_environment *environment; /* borrowed */
         GPtrArray *list;                             /* owned; of struct model */
         struct authorization *authorization;         /* owned */
+        struct owners *owners;                       /* owned */
 };
 
 /* ---- parts ---- */
@@ -429,6 +431,7 @@ struct models *models_new(const struct model_environment *environment,
 
         models->environment = environment;
         models->list = g_ptr_array_new_with_free_func(model_free);
+        models->owners = owners_new();
         models->authorization = authorization_new(environment->authorizer, environment->authorizer_data);
         for (unsigned i = 0; i < n_drivers; i++) {
                 struct model *model = model_new(environment, drivers[i], i, error);
@@ -438,6 +441,7 @@ struct models *models_new(const struct model_environment *environment,
                         return NULL;
                 }
                 g_ptr_array_add(models->list, model);
+                owners_follow(models->owners, model);
         }
         return models;
 }
@@ -446,6 +450,7 @@ void models_free(struct models *models)
 {
         if (!models)
                 return;
+        owners_free(models->owners);
         g_ptr_array_unref(models->list);
         authorization_free(models->authorization);
         g_free(models);
@@ -464,6 +469,11 @@ struct model *models_get_nth(const struct models *models, unsigned n)
 const struct authorization *models_get_authorization(const struct models *models)
 {
         return models->authorization;
+}
+
+struct owners *models_get_owners(const struct models *models)
+{
+        return models->owners;
 }
 
 void models_autostart(struct models *models)

@@ -27,6 +27,7 @@ struct host;
 struct job_list;
 struct model;
 struct models;
+struct owners;
 
 /* The level of libvirt's API that is served, as clients compare it: 9.0.0. */
 #define MODEL_API_VERSION UINT64_C(9000000)
@@ -107,6 +108,7 @@ unsigned models_get_count(const struct models *models);
 struct model *models_get_nth(const struct models *models, unsigned n);
 
 const struct authorization *models_get_authorization(const struct models *models);
+struct owners *models_get_owners(const struct models *models);
 
 void models_autostart(struct models *models);
 void models_quiesce(struct models *models);

@@ -179,6 +179,13 @@ void domain_report(struct domain *domain, const GError *error, const char *what)
                 driver->report(driver, domain, error, driver->report_data);
 }
 
+void domain_event_make_error(const struct registry_change *change, GError **error)
+{
+        error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_FAILED,
+                  "the agent cannot control domain '%s' any more",
+                  managed_state_get_name(change->after ? change->after : change->before));
+}
+
 void domain_driver_set_storage(struct domain_driver *driver, struct storage *storage, struct secrets *secrets)
 {
         driver->storage = storage;

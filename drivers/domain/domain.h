@@ -237,6 +237,9 @@ void domain_set_memory_stats_period(struct domain *domain, int period_s, unsigne
 /* The caller named owner left: its autodestroy domains are destroyed. */
 void domain_owner_gone(struct domain_driver *driver, const char *owner);
 
+/* The failure that a DOMAIN_EVENT_CONTROL_ERROR is, for those who are told of failures without a call. */
+void domain_event_make_error(const struct registry_change *change, GError **error);
+
 /* Starts every inactive domain that is marked autostart; failures are logged. After takeover. */
 void domain_autostart(struct domain_driver *driver);
 

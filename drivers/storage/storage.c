@@ -254,7 +254,7 @@ void storage_pool_get_info(const struct storage_pool *pool, struct storage_pool_
         const struct storage_pool_state *state = storage_pool_get_published(pool);
 
         *info = (struct storage_pool_info){
-                .state = state->base.active ? state->state : STORAGE_POOL_INACTIVE,
+                .state = storage_pool_state_get(state),
                 .numbers = state->numbers,
         };
 }
@@ -360,6 +360,14 @@ struct volume *storage_volume_lookup_path(struct storage *storage, const char *p
                 error_set(error, ERROR_FROM_STORAGE, ERROR_NO_STORAGE_VOL,
                           "no storage vol with matching path '%s'", quoted);
         return volume;
+}
+
+bool storage_volume_require_made(const struct volume *volume, GError **error)
+{
+        if (volume)
+                return true;
+        return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_STORAGE_VOL,
+                         "no storage vol with matching name: it was made, and removed by another at once");
 }
 
 static bool check_published_active(const struct storage_pool *pool, GError **error)

@@ -83,6 +83,12 @@ static inline const struct storage_pool_state *storage_pool_get_published(const 
         return (const struct storage_pool_state *)managed_get_published(&pool->base);
 }
 
+/* The run state as clients have it. */
+static inline enum storage_pool_run_state storage_pool_state_get(const struct storage_pool_state *state)
+{
+        return state->base.active ? state->state : STORAGE_POOL_INACTIVE;
+}
+
 /* ---- the connection's storage ---- */
 
 /*
@@ -266,6 +272,8 @@ typedef void (*storage_volume_done)(struct storage_pool *pool, struct volume *vo
 /* flags: enum volume_create_flags (backend.h): PREALLOC_METADATA 1, REFLINK 2, VALIDATE 4. */
 void storage_volume_create_xml(struct storage_pool *pool, const char *xml, unsigned flags,
                                storage_volume_done done, void *data);
+/* For a view that shows what was made: fails when volume is NULL, because another removed it at once. */
+bool storage_volume_require_made(const struct volume *volume, GError **error);
 /* key: of the source, in any active pool of the same connection. */
 void storage_volume_create_xml_from(struct storage_pool *pool, const char *xml, const char *key,
                                     unsigned flags, storage_volume_done done, void *data);
