@@ -384,13 +384,16 @@ START_TEST(test_align_parts)
                 "<cell id='1' cpus='1' memory='65001'/></numa></cpu>";
         static const char dimm[] =
                 "<memory model='dimm'><target><size>65001</size><node>0</node></target></memory>";
-        CLEANUP(domain_def_unref) struct domain_def *def = align(cells, dimm, 1024);
+        CLEANUP(domain_def_unref)
+        struct domain_def *def = align(cells, dimm, 1024),
+                          *no_cells = align("<memory>130000</memory>", dimm, 1024);
 
         ck_assert_uint_eq(def->cpu.cells[0].memory_kib, 65536);
         ck_assert_uint_eq(def->cpu.cells[1].memory_kib, 65536);
         ck_assert_uint_eq(def->memory_kib, 3 * 65536);
         ck_assert_uint_eq(def->max_memory_kib, 500736);
         ck_assert_ptr_nonnull(strstr(def->base.xml, "<size unit='KiB'>65536</size>"));
+        ck_assert_uint_eq(no_cells->memory_kib, 2 * 65536);
 }
 END_TEST
 

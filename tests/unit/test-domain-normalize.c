@@ -142,6 +142,8 @@ static const struct {
         { "q35", "", DISK("vda", "<boot order=\"\"/>"), "'order'" },
         { "q35", "", "<interface type=\"user\"><mac address=\"\"/></interface>", "MAC address ''" },
         { "q35", "", "<serial type=\"pty\"><target port=\"\"/></serial>", "'port'" },
+        { "q35", "<features><pae/><smm state=\"on\"><tseg unit=\"KiB\">49153</tseg></smm></features>", "",
+          "a multiple of 1 MiB" },
         { "q35", "<uuid>foo</uuid>", "", "malformed UUID" },
         { "q35", "<currentMemory unit=\"foo\">1</currentMemory>", "", "<currentMemory>" },
         { "q35", "", DISK("vda", "") DISK("vda", ""), "two disks have the target 'vda'" },

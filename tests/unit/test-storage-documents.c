@@ -416,6 +416,9 @@ START_TEST(test_written_volumes)
                 volume->key = g_strdup("k");
                 copy = volume_copy(volume);
                 ck_assert(volume_equal(volume, copy));
+                copy->backing.permissions.mode ^= 07;
+                ck_assert(!volume_equal(volume, copy));
+                copy->backing.permissions.mode ^= 07;
                 text = volume_format_xml(copy);
                 ck_assert_msg(strstr(text, written_volumes[i][1]), "'%s' is not in %s", written_volumes[i][1],
                               text);
