@@ -107,8 +107,6 @@ static const struct {
           "*rel.img*not absolute*" },
         { "", "<loader type='pflash' readonly='yes'>/nonexistent/CODE.fd</loader>", "",
           "*no variable store*/nonexistent/CODE.fd*" },
-        { "", "<loader type='pflash' readonly='no'>/nonexistent/CODE.fd</loader><nvram template='/x'/>", "",
-          "*<nvram> goes with readonly='yes'*" },
 };
 
 static void check_refused(unsigned i)
