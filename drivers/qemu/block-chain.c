@@ -8,6 +8,8 @@
 #include "drivers/qemu/block.h"
 
 #include "base/error.h"
+#include "drivers/storage/bytes.h"
+#include "drivers/storage/image-header.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,17 +18,6 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
-#define QCOW2_MAGIC             0x514649fbU /* "QFI\xfb" */
-#define QCOW2_HEADER_MAX        4096
-#define QCOW2_NAME_MAX          1023
-#define QCOW2_INCOMPAT_DATA     (UINT64_C(1) << 2)
-#define QCOW2_EXTENSION_BACKING 0xe2792acaU
-#define QED_MAGIC               0x00444551U /* "QED\0", little endian */
-#define QED_FEATURE_BACKING     UINT64_C(1)
-#define QED_FEATURE_RAW         UINT64_C(4)
-
-#define QCOW2_CRYPT_NONE  0
-#define QCOW2_CRYPT_LUKS  2
 #define LUKS_MAGIC        "LUKS\xba\xbe"
 #define LUKS_MAGIC_LENGTH 6
 #define LUKS_VERSION      1 /* QEMU opens no other */
@@ -42,30 +33,6 @@ static void header_clear(struct header *header)
 {
         g_clear_pointer(&header->backing, g_free);
         g_clear_pointer(&header->format, g_free);
-}
-
-static uint16_t get_be16(const uint8_t *at)
-{
-        return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static uint32_t get_be32(const uint8_t *at)
-{
-        return (uint32_t)get_be16(at) << 16 | get_be16(at + 2);
-}
-
-static uint64_t get_be64(const uint8_t *at)
-{
-        return (uint64_t)get_be32(at) << 32 | get_be32(at + 4);
-}
-
-static uint64_t get_le(const uint8_t *at, unsigned bytes)
-{
-        uint64_t value = 0;
-
-        while (bytes-- > 0)
-                value = value << 8 | at[bytes];
-        return value;
 }
 
 /* An image for a message: whose it is. Borrowed. */
@@ -145,7 +112,7 @@ static char *read_name(int fd, const struct place *place, uint64_t offset, uint6
 {
         g_autofree char *name = NULL;
 
-        if (length == 0 || length > QCOW2_NAME_MAX || offset > INT64_MAX - QCOW2_NAME_MAX) {
+        if (length == 0 || length > IMAGE_NAME_MAX || offset > INT64_MAX - IMAGE_NAME_MAX) {
                 damaged(error, place, "the name of its backing file is out of bounds");
                 return NULL;
         }
@@ -160,73 +127,51 @@ static char *read_name(int fd, const struct place *place, uint64_t offset, uint6
 
 /* ---- qcow2 ---- */
 
-/* Looks for the backing format among the header extensions from offset on. */
-static void read_extensions(const uint8_t *buffer, size_t size, size_t offset, struct header *header)
+/* The name that the header points to, and the format that it says. */
+static bool take_backing(int fd, const struct place *place, const struct image_header *found,
+                         struct header *header, GError **error)
 {
-        while (offset + 8 <= size) {
-                uint32_t type = get_be32(buffer + offset), length = get_be32(buffer + offset + 4);
-
-                offset += 8;
-                if (type == 0 || length > size - offset)
-                        return;
-                if (type == QCOW2_EXTENSION_BACKING && length > 0) {
-                        g_free(header->format);
-                        header->format = g_strndup((const char *)buffer + offset, length);
-                }
-                offset += (length + 7) & ~(size_t)7;
-        }
+        if (found->backing_offset == 0)
+                return true;
+        if (*found->backing_format)
+                header->format = g_strdup(found->backing_format);
+        header->backing = read_name(fd, place, found->backing_offset, found->backing_length, error);
+        return header->backing != NULL;
 }
 
 static bool read_qcow2(int fd, const struct place *place, struct header *header, GError **error)
 {
-        uint8_t buffer[QCOW2_HEADER_MAX];
+        uint8_t buffer[IMAGE_HEADER_SIZE];
         ssize_t size = read_at(fd, place, buffer, sizeof(buffer), 0, error);
-        uint64_t offset, features = 0;
-        uint32_t version, extensions = 72;
+        struct image_header found;
 
         if (size < 0)
                 return false;
-        if (size < 72 || get_be32(buffer) != QCOW2_MAGIC)
+        if (!image_header_parse_qcow2(buffer, (size_t)size, &found))
                 return is_other_format(error, place, "qcow2");
-        version = get_be32(buffer + 4);
-        if (version < 2 || version > 3)
+        if (found.version < 2 || found.version > 3)
                 return refuse(error, place, "this version of qcow2 is not supported");
-        if (version == 3 && size >= 104) {
-                features = get_be64(buffer + 72);
-                extensions = get_be32(buffer + 100);
-        }
-        if (features & QCOW2_INCOMPAT_DATA)
+        if (found.external_data)
                 return refuse(error, place, "an external data file is not supported");
-        if (get_be32(buffer + 32) != QCOW2_CRYPT_NONE && get_be32(buffer + 32) != QCOW2_CRYPT_LUKS)
+        if (found.crypt_method != IMAGE_CRYPT_NONE && found.crypt_method != IMAGE_CRYPT_LUKS)
                 return refuse(error, place, "encryption other than LUKS is not supported");
-        header->encrypted = get_be32(buffer + 32) == QCOW2_CRYPT_LUKS;
-        offset = get_be64(buffer + 8);
-        if (offset == 0)
-                return true;
-        read_extensions(buffer, (size_t)size, extensions, header);
-        header->backing = read_name(fd, place, offset, get_be32(buffer + 16), error);
-        return header->backing != NULL;
+        header->encrypted = found.crypt_method == IMAGE_CRYPT_LUKS;
+        return take_backing(fd, place, &found, header, error);
 }
 
 /* ---- qed ---- */
 
 static bool read_qed(int fd, const struct place *place, struct header *header, GError **error)
 {
-        uint8_t buffer[64];
+        uint8_t buffer[IMAGE_HEADER_SIZE];
         ssize_t size = read_at(fd, place, buffer, sizeof(buffer), 0, error);
-        uint64_t features;
+        struct image_header found;
 
         if (size < 0)
                 return false;
-        if (size < (ssize_t)sizeof(buffer) || get_le(buffer, 4) != QED_MAGIC)
+        if (!image_header_parse_qed(buffer, (size_t)size, &found))
                 return is_other_format(error, place, "qed");
-        features = get_le(buffer + 16, 8);
-        if (!(features & QED_FEATURE_BACKING))
-                return true;
-        if (features & QED_FEATURE_RAW)
-                header->format = g_strdup("raw");
-        header->backing = read_name(fd, place, get_le(buffer + 56, 4), get_le(buffer + 60, 4), error);
-        return header->backing != NULL;
+        return take_backing(fd, place, &found, header, error);
 }
 
 /* ---- LUKS ---- */
@@ -240,7 +185,7 @@ static bool read_luks(int fd, const struct place *place, struct header *header, 
                 return false;
         if (size < (ssize_t)sizeof(buffer) || memcmp(buffer, LUKS_MAGIC, LUKS_MAGIC_LENGTH) != 0)
                 return damaged(error, place, "it is not encrypted with LUKS");
-        if (get_be16(buffer + LUKS_MAGIC_LENGTH) != LUKS_VERSION)
+        if (be16(buffer + LUKS_MAGIC_LENGTH) != LUKS_VERSION)
                 return refuse(error, place, "LUKS of another version than 1 is not supported");
         header->encrypted = true;
         return true;

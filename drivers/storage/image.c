@@ -6,46 +6,20 @@
 #include "drivers/storage/image.h"
 
 #include "base/error.h"
+#include "drivers/storage/bytes.h"
+#include "drivers/storage/image-header.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define HEAD_SIZE 4096
-#define PATH_SIZE 1023 /* the longest backing file name of qcow2 */
-
 struct head {
         int fd; /* borrowed */
         uint64_t size;
         size_t length; /* of bytes[] that are there */
-        uint8_t bytes[HEAD_SIZE];
+        uint8_t bytes[IMAGE_HEADER_SIZE];
 };
-
-static uint16_t be16(const uint8_t *p)
-{
-        return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static uint32_t be32(const uint8_t *p)
-{
-        return (uint32_t)be16(p) << 16 | be16(p + 2);
-}
-
-static uint64_t be64(const uint8_t *p)
-{
-        return (uint64_t)be32(p) << 32 | be32(p + 4);
-}
-
-static uint32_t le32(const uint8_t *p)
-{
-        return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
-}
-
-static uint64_t le64(const uint8_t *p)
-{
-        return (uint64_t)le32(p + 4) << 32 | le32(p);
-}
 
 static bool has_magic(const struct head *head, size_t offset, const char *magic, size_t length)
 {
@@ -72,7 +46,7 @@ static bool set_capacity(struct volume *volume, uint64_t units, uint64_t unit)
 /* Printable characters of UTF-8, and not too many. */
 static bool is_path(const char *path, size_t length)
 {
-        if (!length || length > PATH_SIZE || !g_utf8_validate(path, (gssize)length, NULL))
+        if (!length || length > IMAGE_NAME_MAX || !g_utf8_validate(path, (gssize)length, NULL))
                 return false;
         for (size_t i = 0; i < length; i++) {
                 if (g_ascii_iscntrl(path[i]))
@@ -84,43 +58,11 @@ static bool is_path(const char *path, size_t length)
 /* A name in the file; only an absolute or relative path, no protocol, of printable characters. */
 static char *read_path(const struct head *head, uint64_t offset, uint32_t length)
 {
-        char path[PATH_SIZE + 1];
+        char path[IMAGE_NAME_MAX + 1];
 
-        if (!offset || !length || length > PATH_SIZE || !read_at(head, offset, path, length))
+        if (!offset || !length || length > IMAGE_NAME_MAX || !read_at(head, offset, path, length))
                 return NULL;
         return is_path(path, length) ? g_strndup(path, length) : NULL;
-}
-
-enum {
-        QCOW2_EXTENSION_END = 0,
-        QCOW2_EXTENSION_BACKING_FORMAT = 0xe2792aca,
-};
-
-#define QCOW2_EXTENSIONS_MAX 16
-
-/* The name of the backing file's format, where the header says it; false: it does not. */
-static bool read_backing_format(const struct head *head, uint64_t offset, enum volume_format *format)
-{
-        for (unsigned i = 0; i < QCOW2_EXTENSIONS_MAX; i++) {
-                uint8_t extension[8];
-                uint32_t type, length;
-                char name[16] = "";
-
-                if (!read_at(head, offset, extension, sizeof(extension)))
-                        break;
-                type = be32(extension);
-                length = be32(extension + 4);
-                if (type == QCOW2_EXTENSION_END)
-                        break;
-                if (type == QCOW2_EXTENSION_BACKING_FORMAT) {
-                        if (length >= sizeof(name) || !read_at(head, offset + 8, name, length))
-                                break;
-                        *format = volume_format_parse(name);
-                        return true;
-                }
-                offset += 8 + (((uint64_t)length + 7) & ~UINT64_C(7));
-        }
-        return false;
 }
 
 /* Nothing is probed: a backing file counts as raw where nothing is said. */
@@ -144,69 +86,60 @@ static char *resolve(const struct volume *volume, char *path)
         return absolute;
 }
 
-static void read_backing(const struct head *head, struct volume *volume, uint64_t extensions)
+static void read_backing(const struct head *head, struct volume *volume, const struct image_header *header)
 {
-        char *path = read_path(head, be64(head->bytes + 8), be32(head->bytes + 16));
+        char *path = read_path(head, header->backing_offset, header->backing_length);
 
         if (!path)
                 return;
         volume->backing.path = resolve(volume, path);
-        if (!extensions || !read_backing_format(head, extensions, &volume->backing.format))
+        if (*header->backing_format)
+                volume->backing.format = volume_format_parse(header->backing_format);
+        else
                 guess_backing_format(&volume->backing);
 }
 
-#define QED_FEATURE_RAW 4
-
-#define QCOW2_CRYPT_LUKS    2
-#define QCOW2_INCOMPAT_DATA 4
-
 static bool probe_qcow2(const struct head *head, struct volume *volume)
 {
-        const uint8_t *bytes = head->bytes;
-        uint32_t version = be32(bytes + 4), cluster_bits = be32(bytes + 20), length = 72;
+        struct image_header header;
 
-        if (head->length < 104 || (version != 2 && version != 3) || cluster_bits < 9 || cluster_bits > 21 ||
-            !set_capacity(volume, be64(bytes + 24), 1))
+        if (!image_header_parse_qcow2(head->bytes, head->length, &header) || header.version > 3 ||
+            header.cluster_bits < 9 || header.cluster_bits > 21 || !set_capacity(volume, header.capacity, 1))
                 return false;
-        volume->cluster_size = UINT64_C(1) << cluster_bits;
-        if (be32(bytes + 32) == QCOW2_CRYPT_LUKS)
+        volume->cluster_size = UINT64_C(1) << header.cluster_bits;
+        if (header.crypt_method == IMAGE_CRYPT_LUKS)
                 volume->encryption.format = g_strdup("luks");
-        else if (be32(bytes + 32))
+        else if (header.crypt_method != IMAGE_CRYPT_NONE)
                 volume->encryption.format = g_strdup("qcow");
-        if (version == 3) {
+        if (header.version == 3)
                 volume->compat = g_strdup("1.1");
-                volume->extended_l2 = be64(bytes + 72) & 16;
-                volume->lazy_refcounts = be64(bytes + 80) & 1;
-                length = be32(bytes + 100);
-        }
-        read_backing(head, volume, length);
+        volume->extended_l2 = header.extended_l2;
+        volume->lazy_refcounts = header.lazy_refcounts;
+        read_backing(head, volume, &header);
         return true;
 }
 
 static bool probe_qcow(const struct head *head, struct volume *volume)
 {
+        struct image_header header = { 0 };
+
         if (head->length < 48 || be32(head->bytes + 4) != 1 ||
             !set_capacity(volume, be64(head->bytes + 24), 1))
                 return false;
-        read_backing(head, volume, 0);
+        header.backing_offset = be64(head->bytes + 8);
+        header.backing_length = be32(head->bytes + 16);
+        read_backing(head, volume, &header);
         return true;
 }
 
 static bool probe_qed(const struct head *head, struct volume *volume)
 {
-        char *path;
+        struct image_header header;
 
-        if (head->length < 64 || !set_capacity(volume, le64(head->bytes + 48), 1))
+        if (!image_header_parse_qed(head->bytes, head->length, &header) ||
+            !set_capacity(volume, header.capacity, 1))
                 return false;
-        if (!(le64(head->bytes + 16) & 1))
-                return true;
-        path = read_path(head, le32(head->bytes + 56), le32(head->bytes + 60));
-        if (!path)
-                return true;
-        volume->backing.path = resolve(volume, path);
-        guess_backing_format(&volume->backing);
-        if (le64(head->bytes + 16) & QED_FEATURE_RAW)
-                volume->backing.guessed = false;
+        read_backing(head, volume, &header);
         return true;
 }
 
@@ -404,12 +337,12 @@ void image_probe(int fd, uint64_t size, struct volume *volume)
 /* Files that qemu-img would open besides the image and its backing file: any of the host's. */
 static bool names_other_files(const struct head *head, enum volume_format format)
 {
-        const uint8_t *bytes = head->bytes;
+        struct image_header header;
 
         if (format == VOLUME_FORMAT_QCOW2)
-                return be32(bytes + 4) >= 3 && (be64(bytes + 72) & QCOW2_INCOMPAT_DATA);
+                return !image_header_parse_qcow2(head->bytes, head->length, &header) || header.external_data;
         /* Without a capacity the descriptor in it says where the data is. */
-        return format == VOLUME_FORMAT_VMDK && le64(bytes + 12) == 0;
+        return format == VOLUME_FORMAT_VMDK && le64(head->bytes + 12) == 0;
 }
 
 static bool is_same_image(const struct volume *now, const struct volume *before)
