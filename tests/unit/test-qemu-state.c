@@ -337,6 +337,60 @@ START_TEST(a_device_that_goes_gives_back_its_own)
 }
 END_TEST
 
+/* ---- what its emulator says ---- */
+
+/* Errors of a disk that a guest writes to all the time: no more than ten a second are told. */
+enum { FLOOD = 300, IO_ERRORS_A_SECOND = 10 };
+
+static unsigned told;
+
+static void count_io_errors(const struct registry_change *change, void *data)
+{
+        if (change->event && change->event->id == DOMAIN_EVENT_IO_ERROR)
+                told++;
+}
+
+static void say_io_error(const char *action)
+{
+        json_t *arguments = json_pack("{s:s, s:s}", "action", action, "node-name", "libvirt-1-format");
+
+        monitor_event("BLOCK_IO_ERROR", arguments, 0, guest_of(domain));
+        json_decref(arguments);
+}
+
+static bool flood_work(struct managed *object, void *data, GError **error)
+{
+        for (unsigned i = 0; i < FLOOD; i++)
+                say_io_error("report");
+        return true;
+}
+
+static bool stop_on_error_work(struct managed *object, void *data, GError **error)
+{
+        say_io_error("stop");
+        return true;
+}
+
+START_TEST(a_flood_of_errors_is_cut)
+{
+        int64_t start = g_get_monotonic_time();
+        unsigned seconds;
+
+        define(false);
+        registry_listen(domain_driver_get_registry(driver), count_io_errors, NULL);
+        in_its_lane(run_work, NULL);
+        in_its_lane(flood_work, NULL);
+        seconds = (unsigned)((g_get_monotonic_time() - start) / G_USEC_PER_SEC);
+        ck_assert_uint_ge(told, IO_ERRORS_A_SECOND);
+        ck_assert_uint_le(told, (seconds + 1) * IO_ERRORS_A_SECOND);
+        /* One that stops the guest is news in any case. */
+        told = 0;
+        in_its_lane(stop_on_error_work, NULL);
+        ck_assert_uint_eq(told, 1);
+        in_its_lane(end_work, NULL);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("qemu-state");
@@ -349,6 +403,7 @@ int main(void)
         tcase_add_loop_test(tcase, undefine_keeps_what_it_is_told_to, 0, G_N_ELEMENTS(undefines));
         tcase_add_loop_test(tcase, undefine_of_a_guest_waits_for_its_end, 0, G_N_ELEMENTS(undefines));
         tcase_add_test(tcase, a_device_that_goes_gives_back_its_own);
+        tcase_add_test(tcase, a_flood_of_errors_is_cut);
         suite_add_tcase(suite, tcase);
         srunner_run_all(runner, CK_NORMAL);
         failed = srunner_ntests_failed(runner);
