@@ -523,6 +523,12 @@ void operation_skip_rest(struct operation *op)
         op->skips = true;
 }
 
+bool operation_skips_rest(const struct operation *op)
+{
+        g_assert(in_lane(op->object->lane));
+        return op->skips;
+}
+
 void operation_set_progress(struct operation *op, const struct job_progress *progress)
 {
         if (op->job)

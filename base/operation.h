@@ -152,6 +152,7 @@ bool operation_announce(struct operation *op, GError **error);
 
 /* In a step in the object's lane: all is done, none of the steps behind it is needed. */
 void operation_skip_rest(struct operation *op);
+bool operation_skips_rest(const struct operation *op);
 
 /*
  * In the object's lane, exactly once after the run of a passive step has begun, maybe before it has returned

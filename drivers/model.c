@@ -193,6 +193,12 @@ static void free_domains(struct model *model, void *part)
         model->driver->free_domains(part);
 }
 
+/* A start may wait for the lane of a pool that does not answer. */
+static void quiesce_domains(void *part)
+{
+        registry_cancel(domain_driver_get_registry(part));
+}
+
 static void autostart_domains(void *part, loop_fn done, void *data)
 {
         domain_autostart(part);
@@ -237,6 +243,7 @@ static const struct model_part parts[MODEL_KIND_COUNT] = {
         [MODEL_DOMAINS] = { .name = "domain",
                             .new = new_domains,
                             .free = free_domains,
+                            .quiesce = quiesce_domains,
                             .autostart = autostart_domains,
                             .get_registry = get_domains,
                             .describe = describe_domain },

@@ -96,6 +96,11 @@ void storage_pool_define_xml(struct storage *storage, const char *xml, unsigned 
 
 /* ---- build, and start after it ---- */
 
+struct build {
+        struct storage_operation base;
+        bool starts;
+};
+
 static bool build_begin(struct storage_operation *op, GError **error)
 {
         const struct backend *backend = storage_get_backend(op->pool->storage, op->def->type, error);
@@ -121,11 +126,12 @@ static bool build_end(struct storage_operation *op, const GError *failure, GErro
                 return true;
         if (op->pool->base.current)
                 managed_emit(&op->pool->base, managed_event_new(STORAGE_POOL_EVENT_CREATED, 0));
-        return !op->number || storage_pool_start(op->pool, op->def, op->secret, error);
+        return !((const struct build *)op)->starts ||
+               storage_pool_start(op->pool, op->def, op->secret, error);
 }
 
-static const struct storage_operation_steps build_steps = {
-        .name = "build",
+static const struct storage_kind build_kind = {
+        .base = STORAGE_KIND(struct build, "build"),
         .begin = build_begin,
         .work = build_work,
         .end = build_end,
@@ -135,7 +141,7 @@ static const struct storage_operation_steps build_steps = {
 
 void storage_pool_build(struct storage_pool *pool, unsigned flags, managed_done done, void *data)
 {
-        struct storage_operation *op = storage_operation_new(&build_steps, pool);
+        struct storage_operation *op = storage_operation_new(&build_kind, pool);
         GError *error = NULL;
 
         op->flags = flags;
@@ -216,11 +222,11 @@ static void create(struct storage_pool *pool, struct pool_def *def, GBytes *secr
                 managed_run_task(&pool->base, &task, done, data);
                 return;
         }
-        op = storage_operation_new(&build_steps, pool);
+        op = storage_operation_new(&build_kind, pool);
         op->def = def;
         op->secret = secret;
         op->flags = build_flags(flags);
-        op->number = 1;
+        ((struct build *)op)->starts = true;
         op->done = done;
         op->data = data;
         storage_operation_run(op);

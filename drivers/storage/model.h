@@ -4,7 +4,7 @@
 /* Between the files of the storage model. Lane means the pool's lane. */
 
 #include "base/flags.h"
-#include "base/job.h"
+#include "base/operation.h"
 #include "drivers/storage/backend.h"
 #include "drivers/storage/storage.h"
 
@@ -117,53 +117,72 @@ void storage_pool_forget_news(struct storage_pool *pool);
 
 struct storage_operation;
 
-struct storage_operation_steps {
-        const char *name; /* the job's operation */
-        /* Lane: checks, reserves. May set op->finished: all is done, neither work nor end follow. */
+/* What a kind of long work does in the steps that all share. */
+struct storage_kind {
+        struct operation_kind base;
+        /* Lane: checks, reserves. May say that all is done (operation_skip_rest()): nothing else follows. */
         bool (*begin)(struct storage_operation *op, GError **error);
         /* Loop, after begin: checks that need other objects. May be NULL. */
         bool (*gather)(struct storage_operation *op, GError **error);
-        /* Loop, when the job runs. May be NULL. */
+        /* Loop, when the job is announced. May be NULL. */
         void (*started)(struct storage_operation *op);
         /* Job's lane. */
         bool (*work)(struct storage_operation *op, const struct backend_context *context, GError **error);
-        /* Lane: releases, publishes. failure NULL: work succeeded. Called if begin succeeded and did not
-         * finish. */
+        /* Lane: releases, publishes. failure NULL: work succeeded. Called if begin succeeded and was not all.
+         */
         bool (*end)(struct storage_operation *op, const GError *failure, GError **error);
 };
 
+/* Embedded in what a kind needs beside it. */
 struct storage_operation {
-        const struct storage_operation_steps *steps; /* borrowed, static */
-        struct storage_pool *pool;                   /* ref */
-        /* what was asked */
-        char *xml; /* owned; may be NULL */
+        struct operation base;
+        struct storage_pool *pool; /* borrowed; its object */
         unsigned flags;
-        uint64_t number; /* capacity; or 1: start, too */
-        unsigned algorithm;
-        uint64_t offset, length;
-        char *name;            /* owned; of the volume */
-        struct volume *source; /* ref; of a clone */
-        GPtrArray *chain;      /* owned; of struct volume: the source and what is below it */
-        /* between the steps */
-        bool finished;
-        struct pool_def *def;                            /* ref; of the pool when begin ran, or given */
-        struct volume *volume;                           /* ref; new or worked on */
-        struct secret_ref secret_ref, source_secret_ref; /* owned; what begin found is needed */
-        GBytes *secret, *source_secret;                  /* refs */
-        GError *failure;                                 /* owned; of gather or work */
-        struct job *job;                                 /* borrowed; loop */
-        int fd;                                          /* owned; the volume, -1 none */
-        int pipe[2];  /* owned; a transfer's: ours, the client's; -1 none */
-        bool counted; /* loop; in storage.transfers */
-        /* loop; one of them is called at the end */
-        managed_done done;
+        char *name;                   /* owned; of the volume */
+        struct pool_def *def;         /* ref; of the pool when begin ran, or given */
+        struct volume *volume;        /* ref; new or worked on */
+        struct secret_ref secret_ref; /* owned; what begin found is needed */
+        GBytes *secret;               /* ref */
+        bool begun;                   /* lane; and not ended */
+        managed_done done;            /* NULL: volume_done */
         storage_volume_done volume_done;
-        storage_stream_done stream_done; /* called when the job has started, unless it does not */
-        void *data;                      /* owned by done */
+        void *data; /* owned by done */
 };
 
-struct storage_operation *storage_operation_new(const struct storage_operation_steps *steps,
-                                                struct storage_pool *pool);
+static inline struct storage_operation *storage_operation_of(struct operation *op)
+{
+        return (struct storage_operation *)op;
+}
+
+bool storage_operation_begin(struct operation *op, GError **error);
+void storage_operation_undo(struct operation *op);
+bool storage_operation_gather(struct operation *op, GError **error);
+bool storage_operation_work(struct operation *op, GError **error);
+bool storage_operation_end(struct operation *op, GError **error);
+
+#define STORAGE_N_STEPS 4
+/* clang-format off: a step a line */
+#define STORAGE_STEPS                                                                                        \
+        { .place = OPERATION_OBJECT, .run = storage_operation_begin, .undo = storage_operation_undo },       \
+                { .place = OPERATION_LOOP, .run = storage_operation_gather },                                \
+                { .place = OPERATION_WORKER, .run = storage_operation_work },                                \
+        {                                                                                                    \
+                .place = OPERATION_OBJECT, .run = storage_operation_end, .final = true                       \
+        }
+/* clang-format on */
+extern const struct operation_step storage_steps[STORAGE_N_STEPS];
+
+void storage_operation_done(struct operation *op, const GError *error);
+void storage_operation_clear(struct operation *op);
+
+/* The base of a kind whose struct is type. */
+#define STORAGE_KIND(type, label)                                                                            \
+        {                                                                                                    \
+                .name = (label), .steps = storage_steps, .n_steps = STORAGE_N_STEPS, .size = sizeof(type),   \
+                .done = storage_operation_done, .clear = storage_operation_clear                             \
+        }
+
+struct storage_operation *storage_operation_new(const struct storage_kind *kind, struct storage_pool *pool);
 /* Loop; takes op. */
 void storage_operation_run(struct storage_operation *op);
 
@@ -181,7 +200,7 @@ bool storage_volume_refuse_use(const char *name, GError **error);
 /* ---- changes of one volume ---- */
 
 /* Loop. Of the volume of that name (NULL: not known yet) in pool. */
-struct storage_operation *storage_operation_new_change(const struct storage_operation_steps *steps,
+struct storage_operation *storage_operation_new_change(const struct storage_kind *kind,
                                                        struct storage_pool *pool, const char *name,
                                                        unsigned flags, storage_volume_done done, void *data);
 /* After begin. */

@@ -113,11 +113,11 @@ bool storage_operation_end_change(struct storage_operation *op, const GError *fa
         return false;
 }
 
-struct storage_operation *storage_operation_new_change(const struct storage_operation_steps *steps,
+struct storage_operation *storage_operation_new_change(const struct storage_kind *kind,
                                                        struct storage_pool *pool, const char *name,
                                                        unsigned flags, storage_volume_done done, void *data)
 {
-        struct storage_operation *op = storage_operation_new(steps, pool);
+        struct storage_operation *op = storage_operation_new(kind, pool);
 
         op->name = g_strdup(name);
         op->flags = flags;
@@ -129,10 +129,9 @@ struct storage_operation *storage_operation_new_change(const struct storage_oper
 /* ---- changes of one volume ---- */
 
 /* The operation on the pool of volume; NULL after done was called with an error. */
-static struct storage_operation *on_volume(const struct storage_operation_steps *steps,
-                                           struct storage *storage, struct volume *volume, unsigned flags,
-                                           unsigned allowed, const char *function, storage_volume_done done,
-                                           void *data)
+static struct storage_operation *on_volume(const struct storage_kind *kind, struct storage *storage,
+                                           struct volume *volume, unsigned flags, unsigned allowed,
+                                           const char *function, storage_volume_done done, void *data)
 {
         struct storage_pool *pool = NULL;
         g_autoptr(GError) error = NULL;
@@ -140,7 +139,7 @@ static struct storage_operation *on_volume(const struct storage_operation_steps 
         if (storage_check_flags(flags, allowed, function, &error))
                 pool = storage_volume_get_pool(storage, volume, &error);
         if (pool)
-                return storage_operation_new_change(steps, pool, volume->name, flags, done, data);
+                return storage_operation_new_change(kind, pool, volume->name, flags, done, data);
         done(NULL, NULL, error, data);
         return NULL;
 }
@@ -160,13 +159,13 @@ static bool delete_begin(struct storage_operation *op, GError **error)
         if (!storage_check_flags(op->flags, backend->flags.destroy, "Delete", error))
                 return false;
         storage_operation_get_lane_context(op, &context);
-        op->finished = true;
+        operation_skip_rest(&op->base);
         return backend->destroy(&context, op->volume, op->flags, error) &&
                storage_pool_rescan_volume(op->pool, op->name, op->volume, error);
 }
 
-static const struct storage_operation_steps delete_steps = {
-        .name = "delete",
+static const struct storage_kind delete_kind = {
+        .base = STORAGE_KIND(struct storage_operation, "delete"),
         .begin = delete_begin,
 };
 
@@ -174,7 +173,7 @@ void storage_volume_delete(struct storage *storage, struct volume *volume, unsig
                            storage_volume_done done, void *data)
 {
         struct storage_operation *op =
-                on_volume(&delete_steps, storage, volume, flags,
+                on_volume(&delete_kind, storage, volume, flags,
                           VOLUME_DELETE_ZEROED | VOLUME_DELETE_WITH_SNAPSHOTS, "Delete", done, data);
 
         if (op)
@@ -183,31 +182,42 @@ void storage_volume_delete(struct storage *storage, struct volume *volume, unsig
 
 /* ---- resize ---- */
 
+struct resize {
+        struct storage_operation base;
+        uint64_t capacity; /* bytes; with DELTA the difference, until begin */
+};
+
+static struct resize *resize_of(struct storage_operation *op)
+{
+        return (struct resize *)op;
+}
+
 static bool resize_check(struct storage_operation *op, GError **error)
 {
+        struct resize *resize = resize_of(op);
         const struct volume *volume = op->volume;
         uint64_t available = storage_pool_get_current(op->pool)->numbers.available;
         bool shrink = op->flags & VOLUME_RESIZE_SHRINK;
 
         if (op->flags & VOLUME_RESIZE_DELTA) {
-                if (!shrink && op->number > VOLUME_BYTES_MAX - volume->capacity)
+                if (!shrink && resize->capacity > VOLUME_BYTES_MAX - volume->capacity)
                         return error_set(error, ERROR_FROM_STORAGE, ERROR_OVERFLOW,
                                          "capacity of volume '%s' would exceed %" G_GUINT64_FORMAT " bytes",
                                          volume->name, VOLUME_BYTES_MAX);
-                op->number = shrink ? volume->capacity - MIN(op->number, volume->capacity)
-                                    : volume->capacity + op->number;
+                resize->capacity = shrink ? volume->capacity - MIN(resize->capacity, volume->capacity)
+                                          : volume->capacity + resize->capacity;
                 op->flags &= ~(unsigned)VOLUME_RESIZE_DELTA;
         }
-        if (op->number > VOLUME_BYTES_MAX)
+        if (resize->capacity > VOLUME_BYTES_MAX)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_OVERFLOW,
                                  "capacity of volume '%s' would exceed %" G_GUINT64_FORMAT " bytes",
                                  volume->name, VOLUME_BYTES_MAX);
-        if (op->number < volume->capacity && !shrink)
+        if (resize->capacity < volume->capacity && !shrink)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_INVALID_ARG,
                                  "Can't shrink capacity below current capacity unless shrink flag explicitly "
                                  "specified");
-        if ((op->flags & VOLUME_RESIZE_ALLOCATE) && op->number > volume->allocation &&
-            op->number - volume->allocation > available)
+        if ((op->flags & VOLUME_RESIZE_ALLOCATE) && resize->capacity > volume->allocation &&
+            resize->capacity - volume->allocation > available)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_FAILED,
                                  "Not enough space left in storage pool");
         return true;
@@ -233,7 +243,8 @@ static bool resize_begin(struct storage_operation *op, GError **error)
 
 static bool resize_work(struct storage_operation *op, const struct backend_context *context, GError **error)
 {
-        return storage_operation_get_backend(op)->resize(context, op->volume, op->number, op->flags, error);
+        return storage_operation_get_backend(op)->resize(context, op->volume, resize_of(op)->capacity,
+                                                         op->flags, error);
 }
 
 /* A raw volume is one of its new size now, whatever its first bytes say; or of its old one. */
@@ -243,15 +254,15 @@ static bool resize_end(struct storage_operation *op, const GError *failure, GErr
 
         if (!failure) {
                 resized = volume_copy(op->volume);
-                resized->physical = op->number;
+                resized->physical = resize_of(op)->capacity;
                 volume_unref(op->volume);
                 op->volume = resized;
         }
         return storage_operation_end_change(op, failure, error);
 }
 
-static const struct storage_operation_steps resize_steps = {
-        .name = "resize",
+static const struct storage_kind resize_kind = {
+        .base = STORAGE_KIND(struct resize, "resize"),
         .begin = resize_begin,
         .work = resize_work,
         .end = resize_end,
@@ -261,16 +272,26 @@ void storage_volume_resize(struct storage *storage, struct volume *volume, uint6
                            storage_volume_done done, void *data)
 {
         struct storage_operation *op = on_volume(
-                &resize_steps, storage, volume, flags,
+                &resize_kind, storage, volume, flags,
                 VOLUME_RESIZE_ALLOCATE | VOLUME_RESIZE_DELTA | VOLUME_RESIZE_SHRINK, "Resize", done, data);
 
         if (!op)
                 return;
-        op->number = capacity;
+        resize_of(op)->capacity = capacity;
         storage_operation_run(op);
 }
 
 /* ---- wipe ---- */
+
+struct wipe {
+        struct storage_operation base;
+        enum volume_wipe_algorithm algorithm;
+};
+
+static struct wipe *wipe_of(struct storage_operation *op)
+{
+        return (struct wipe *)op;
+}
 
 static bool wipe_begin(struct storage_operation *op, GError **error)
 {
@@ -288,17 +309,18 @@ static bool wipe_begin(struct storage_operation *op, GError **error)
 static bool wipe_work(struct storage_operation *op, const struct backend_context *context, GError **error)
 {
         const struct backend *backend = storage_operation_get_backend(op);
+        enum volume_wipe_algorithm algorithm = wipe_of(op)->algorithm;
+        CLEANUP_FD int fd = -1;
         uint64_t length;
 
         if (backend->wipe)
-                return backend->wipe(context, op->volume, (enum volume_wipe_algorithm)op->algorithm, error);
-        op->fd = backend->open(context, op->volume, true, &length, error);
-        return op->fd >= 0 && wipe_run(context, op->fd, op->volume->path, length,
-                                       (enum volume_wipe_algorithm)op->algorithm, error);
+                return backend->wipe(context, op->volume, algorithm, error);
+        fd = backend->open(context, op->volume, true, &length, error);
+        return fd >= 0 && wipe_run(context, fd, op->volume->path, length, algorithm, error);
 }
 
-static const struct storage_operation_steps wipe_steps = {
-        .name = "wipe",
+static const struct storage_kind wipe_kind = {
+        .base = STORAGE_KIND(struct wipe, "wipe"),
         .begin = wipe_begin,
         .work = wipe_work,
         .end = storage_operation_end_change,
@@ -307,12 +329,12 @@ static const struct storage_operation_steps wipe_steps = {
 void storage_volume_wipe(struct storage *storage, struct volume *volume, unsigned algorithm, unsigned flags,
                          storage_volume_done done, void *data)
 {
-        struct storage_operation *op = on_volume(&wipe_steps, storage, volume, flags, 0, "Wipe", done, data);
+        struct storage_operation *op = on_volume(&wipe_kind, storage, volume, flags, 0, "Wipe", done, data);
         GError *error = NULL;
 
         if (!op)
                 return;
-        op->algorithm = algorithm;
+        wipe_of(op)->algorithm = (enum volume_wipe_algorithm)algorithm;
         if (algorithm < VOLUME_WIPE_COUNT)
                 storage_operation_run(op);
         else {

@@ -4,11 +4,38 @@
  * in the pool's lane, *_work in a job's.
  */
 #include "drivers/storage/model.h"
+#include <limits.h>
 #include <string.h>
 
 /* ---- create ---- */
 
 #define CREATE_FLAGS (VOLUME_CREATE_PREALLOC_METADATA | VOLUME_CREATE_REFLINK | VOLUME_CREATE_VALIDATE)
+
+struct creation {
+        struct storage_operation base;
+        char *xml; /* owned; const */
+};
+
+/* Of what else than nothing: the source is held in its own pool, before the copy's pool begins. */
+struct clone {
+        struct creation base;
+        char *key;                           /* owned; const */
+        struct storage_pool *source_pool;    /* ref */
+        struct volume *source;               /* ref */
+        GPtrArray *chain;                    /* owned; of struct volume: the source and what is below it */
+        struct secret_ref source_secret_ref; /* owned; what begin found is needed */
+        GBytes *source_secret;               /* ref */
+};
+
+static struct creation *creation_of(struct storage_operation *op)
+{
+        return (struct creation *)op;
+}
+
+static struct clone *clone_of(void *op)
+{
+        return op;
+}
 
 static bool check_name_free(const struct storage_operation *op, const char *name, GError **error)
 {
@@ -18,22 +45,17 @@ static bool check_name_free(const struct storage_operation *op, const char *name
         return error_set(error, ERROR_FROM_STORAGE, ERROR_STORAGE_VOL_EXIST, "'%s'", name);
 }
 
-static bool check_capacity(const struct storage_operation *op, const struct volume_given *given,
-                           GError **error)
+static bool check_capacity(const struct volume *volume, const struct volume *source,
+                           const struct volume_given *given, GError **error)
 {
-        if (given->capacity || op->source || op->volume->backing.path)
+        if (given->capacity || source || volume->backing.path)
                 return true;
         return error_set(error, ERROR_FROM_STORAGE, ERROR_XML_ERROR, "missing capacity element");
 }
 
 /* A copy is at least as large as its source, and like it where nothing else is said. */
-static void inherit(struct storage_operation *op, const struct volume_given *given)
+static void inherit(struct volume *volume, const struct volume *source, const struct volume_given *given)
 {
-        struct volume *volume = op->volume;
-        const struct volume *source = op->source;
-
-        if (!source)
-                return;
         if (volume->capacity < source->capacity)
                 volume->capacity = source->capacity;
         /* Room for the beginning of a copy with holes would only be taken from what comes behind. */
@@ -41,17 +63,20 @@ static void inherit(struct storage_operation *op, const struct volume_given *giv
                 volume->allocation = source->sparse ? 0 : volume->capacity;
 }
 
-static bool parse_volume(struct storage_operation *op, GError **error)
+/* source NULL: the volume is no copy. */
+static bool parse_volume(struct storage_operation *op, const struct volume *source, GError **error)
 {
+        const char *xml = creation_of(op)->xml;
         struct volume_given given;
 
-        if ((op->flags & VOLUME_CREATE_VALIDATE) && !volume_validate(op->xml, error))
+        if ((op->flags & VOLUME_CREATE_VALIDATE) && !volume_validate(xml, error))
                 return false;
-        op->volume = volume_parse(op->xml, op->def->type, &given, error);
-        if (!op->volume || !check_capacity(op, &given, error) ||
+        op->volume = volume_parse(xml, op->def->type, &given, error);
+        if (!op->volume || !check_capacity(op->volume, source, &given, error) ||
             !check_name_free(op, op->volume->name, error))
                 return false;
-        inherit(op, &given);
+        if (source)
+                inherit(op->volume, source, &given);
         op->name = g_strdup(op->volume->name);
         secret_ref_copy(&op->secret_ref, &op->volume->encryption.secret);
         return true;
@@ -71,13 +96,14 @@ static bool create_begin(struct storage_operation *op, GError **error)
         storage_operation_get_lane_context(op, &context);
         if (!storage_check_flags(op->flags, backend->flags.create | VOLUME_CREATE_VALIDATE,
                                  "StorageVolCreateXML", error) ||
-            !parse_volume(op, error) || !backend->prepare(&context, op->volume, op->flags, &slow, error))
+            !parse_volume(op, NULL, error) ||
+            !backend->prepare(&context, op->volume, op->flags, &slow, error))
                 return false;
         if (slow || op->volume->encryption.format) {
                 storage_volume_hold(op->pool, op->name);
                 return true;
         }
-        op->finished = true;
+        operation_skip_rest(&op->base);
         return backend->create(&context, op->volume, op->flags, error) &&
                storage_pool_rescan_volume(op->pool, op->name, op->volume, error);
 }
@@ -87,8 +113,19 @@ static bool create_work(struct storage_operation *op, const struct backend_conte
         return storage_operation_get_backend(op)->create(context, op->volume, op->flags, error);
 }
 
-static const struct storage_operation_steps create_steps = {
-        .name = "create",
+static void creation_clear(struct operation *op)
+{
+        g_free(((struct creation *)op)->xml);
+        storage_operation_clear(op);
+}
+
+static const struct storage_kind create_kind = {
+        .base = { .name = "create",
+                  .steps = storage_steps,
+                  .n_steps = STORAGE_N_STEPS,
+                  .size = sizeof(struct creation),
+                  .done = storage_operation_done,
+                  .clear = creation_clear },
         .begin = create_begin,
         .work = create_work,
         .end = storage_operation_end_change,
@@ -98,10 +135,10 @@ void storage_volume_create_xml(struct storage_pool *pool, const char *xml, unsig
                                storage_volume_done done, void *data)
 {
         struct storage_operation *op =
-                storage_operation_new_change(&create_steps, pool, NULL, flags, done, data);
+                storage_operation_new_change(&create_kind, pool, NULL, flags, done, data);
         GError *error = NULL;
 
-        op->xml = g_strdup(xml);
+        creation_of(op)->xml = g_strdup(xml);
         if (storage_check_flags(flags, CREATE_FLAGS, "StorageVolCreateXML", &error))
                 storage_operation_run(op);
         else
@@ -122,10 +159,11 @@ static bool clone_begin(struct storage_operation *op, GError **error)
         storage_operation_get_lane_context(op, &context);
         if (!storage_check_flags(op->flags, backend->flags.clone | VOLUME_CREATE_VALIDATE,
                                  "StorageVolCreateXMLFrom", error) ||
-            !parse_volume(op, error) || !backend->prepare(&context, op->volume, op->flags, &slow, error))
+            !parse_volume(op, clone_of(op)->source, error) ||
+            !backend->prepare(&context, op->volume, op->flags, &slow, error))
                 return false;
-        if (op->source->encryption.format)
-                volume_copy_secret_ref(op->source, &op->source_secret_ref);
+        if (clone_of(op)->source->encryption.format)
+                volume_copy_secret_ref(clone_of(op)->source, &clone_of(op)->source_secret_ref);
         storage_volume_hold(op->pool, op->name);
         return true;
 }
@@ -169,107 +207,89 @@ static struct volume *find_below(const struct storage *storage, const struct vol
  * file of the host. A clone follows a chain only through volumes of active pools. What a device is a snapshot
  * of is not qemu-img's business.
  */
-static bool gather_chain(struct storage_operation *op, GError **error)
+static bool gather_chain(struct clone *clone, struct storage *storage, GError **error)
 {
-        const struct volume *last = op->source;
+        const struct volume *last = clone->source;
 
-        op->chain = g_ptr_array_new_with_free_func((GDestroyNotify)volume_unref);
-        g_ptr_array_add(op->chain, volume_ref(op->source));
+        clone->chain = g_ptr_array_new_with_free_func((GDestroyNotify)volume_unref);
+        g_ptr_array_add(clone->chain, volume_ref(clone->source));
         while (last->backing.path && last->type != VOLUME_BLOCK) {
-                struct volume *below = find_below(op->pool->storage, last, error);
+                struct volume *below = find_below(storage, last, error);
 
-                if (!below || !add_below(op->chain, last, below, error))
+                if (!below || !add_below(clone->chain, last, below, error))
                         return false;
-                if (op->chain->len > STORAGE_CHAIN_MAX)
+                if (clone->chain->len > STORAGE_CHAIN_MAX)
                         return error_set(
                                 error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID,
                                 "the backing chain of volume '%s' is a loop or longer than %d volumes",
-                                op->source->name, STORAGE_CHAIN_MAX);
-                last = g_ptr_array_index(op->chain, op->chain->len - 1);
+                                clone->source->name, STORAGE_CHAIN_MAX);
+                last = g_ptr_array_index(clone->chain, clone->chain->len - 1);
         }
         return true;
 }
 
+static bool clone_gather(struct storage_operation *op, GError **error)
+{
+        struct clone *clone = clone_of(op);
+        struct storage *storage = op->pool->storage;
+
+        return storage_get_secret(storage, &clone->source_secret_ref, &clone->source_secret, error) &&
+               gather_chain(clone, storage, error);
+}
+
 static bool clone_work(struct storage_operation *op, const struct backend_context *context, GError **error)
 {
-        return storage_operation_get_backend(op)->clone(context, op->volume, op->source, op->flags, error);
+        const struct clone *clone = clone_of(op);
+        struct backend_context with_source = *context;
+
+        with_source.source_secret = clone->source_secret;
+        with_source.chain = clone->chain;
+        return storage_operation_get_backend(op)->clone(&with_source, op->volume, clone->source, op->flags,
+                                                        error);
 }
 
-static const struct storage_operation_steps clone_steps = {
-        .name = "clone",
-        .begin = clone_begin,
-        .gather = gather_chain,
-        .work = clone_work,
-        .end = storage_operation_end_change,
-};
+/* ---- before that: the source ---- */
 
-/* ---- the source of a clone, held in its own pool's lane before, released after ---- */
-
-/* Wraps the caller's done. */
-struct clone {
-        struct storage_operation *op;     /* owned until it runs */
-        char *key;                        /* owned */
-        struct storage_pool *source_pool; /* ref; NULL until it is known */
-        bool has_turn;                    /* the pool of the copy counts a job since then */
-        storage_volume_done done;
-        void *data; /* owned by done */
-};
-
-static bool give_turn_back_work(struct managed *object, void *data, GError **error)
+/* What is asked of the pool from now on comes later, though the pool of the source is asked in between. */
+static bool take_turn(struct operation *op, GError **error)
 {
-        storage_pool_from(object)->jobs--;
+        struct storage_pool *pool = storage_pool_from(op->object);
+
+        if (!storage_pool_require_active(pool, error))
+                return false;
+        pool->jobs++;
         return true;
 }
 
-/* While its operation is there. */
-static void clone_free(struct clone *clone)
+static void give_turn_back(struct operation *op)
 {
-        if (clone->has_turn)
-                managed_run(&clone->op->pool->base, MANAGED_IN_TURN, give_turn_back_work, NULL, NULL);
-        if (clone->source_pool)
-                managed_unref(&clone->source_pool->base);
-        g_free(clone->key);
-        g_free(clone);
+        storage_pool_from(op->object)->jobs--;
 }
 
-static void clone_refuse(struct clone *clone, const GError *error)
+/* What was asked of the pool before is published by now: it may have made the source. */
+static bool find_source(struct operation *op, GError **error)
 {
-        struct storage_operation *op = clone->op;
+        struct clone *clone = clone_of(op);
+        struct storage *storage = storage_pool_from(op->object)->storage;
+        struct volume *source = storage_volume_lookup_key(storage, clone->key, error);
+        struct storage_pool *pool = source ? storage_volume_get_pool(storage, source, error) : NULL;
 
-        clone_free(clone);
-        storage_operation_refuse(op, g_error_copy(error));
-}
-
-static bool release_source_work(struct managed *object, void *data, GError **error)
-{
-        const struct volume *source = data;
-        struct storage_pool *pool = storage_pool_from(object);
-
-        storage_volume_release(pool, source->name);
-        pool->jobs--;
+        if (!pool)
+                return false;
+        clone->source = volume_ref(source);
+        clone->source_pool = storage_pool_from(managed_ref(&pool->base));
         return true;
 }
 
-static void release_source_done(struct managed *object, const GError *error, void *data)
+static struct managed *get_source_pool(struct operation *op, unsigned index)
 {
-        volume_unref(data);
+        return index == 0 ? &clone_of(op)->source_pool->base : NULL;
 }
 
-static void clone_done(struct storage_pool *pool, struct volume *volume, const GError *error, void *data)
+static bool hold_source(struct operation *op, unsigned index, GError **error)
 {
-        struct clone *clone = data;
-
-        managed_run(&clone->source_pool->base, MANAGED_IN_TURN, release_source_work, release_source_done,
-                    volume_ref(clone->op->source));
-        clone->done(pool, volume, error, clone->data);
-        clone_free(clone);
-}
-
-static bool hold_source_work(struct managed *object, void *data, GError **error)
-{
-        const struct clone *clone = data;
-        struct storage_pool *pool = storage_pool_from(object);
-        const char *name = clone->op->source->name;
+        struct storage_pool *pool = clone_of(op)->source_pool;
+        const char *name = clone_of(op)->source->name;
 
         if (!storage_pool_require_active(pool, error))
                 return false;
@@ -283,70 +303,65 @@ static bool hold_source_work(struct managed *object, void *data, GError **error)
         return true;
 }
 
-static void hold_source_done(struct managed *object, const GError *error, void *data)
+static void release_source(struct operation *op, unsigned index)
 {
-        struct clone *clone = data;
+        struct storage_pool *pool = clone_of(op)->source_pool;
 
-        if (error) {
-                clone_refuse(clone, error);
-                return;
-        }
-        clone->op->volume_done = clone_done;
-        clone->op->data = clone;
-        storage_operation_run(clone->op);
+        storage_volume_release(pool, clone_of(op)->source->name);
+        pool->jobs--;
 }
 
-/* What is asked of the pool from now on comes later, though the pool of the source is asked in between. */
-static bool take_turn_work(struct managed *object, void *data, GError **error)
+static void clone_clear(struct operation *op)
 {
-        struct storage_pool *pool = storage_pool_from(object);
+        struct clone *clone = clone_of(op);
 
-        if (!storage_pool_require_active(pool, error))
-                return false;
-        pool->jobs++;
-        return true;
+        if (clone->source_pool)
+                managed_unref(&clone->source_pool->base);
+        volume_unref(clone->source);
+        g_clear_pointer(&clone->chain, g_ptr_array_unref);
+        g_clear_pointer(&clone->source_secret, g_bytes_unref);
+        secret_ref_clear(&clone->source_secret_ref);
+        g_free(clone->key);
+        creation_clear(op);
 }
 
-/* What was asked of the pool before is published by now: it may have made the source. */
-static void take_turn_done(struct managed *object, const GError *failure, void *data)
-{
-        struct clone *clone = data;
-        struct storage *storage = clone->op->pool->storage;
-        struct storage_pool *pool = NULL;
-        g_autoptr(GError) error = NULL;
-        struct volume *source;
+static const struct operation_step clone_steps[] = {
+        { .place = OPERATION_OBJECT, .run = take_turn, .undo = give_turn_back, .temporary = true },
+        { .place = OPERATION_LOOP, .run = find_source },
+        { .place = OPERATION_OTHERS,
+          .other = get_source_pool,
+          .visit = hold_source,
+          .leave = release_source,
+          .temporary = true },
+        STORAGE_STEPS,
+};
 
-        if (failure) {
-                clone_refuse(clone, failure);
-                return;
-        }
-        clone->has_turn = true;
-        source = storage_volume_lookup_key(storage, clone->key, &error);
-        if (source)
-                pool = storage_volume_get_pool(storage, source, &error);
-        if (!pool) {
-                clone_refuse(clone, error);
-                return;
-        }
-        clone->op->source = volume_ref(source);
-        clone->source_pool = storage_pool_from(managed_ref(&pool->base));
-        managed_run(&pool->base, MANAGED_IN_TURN, hold_source_work, hold_source_done, clone);
-}
+static const struct storage_kind clone_kind = {
+        .base = { .name = "clone",
+                  .steps = clone_steps,
+                  .n_steps = G_N_ELEMENTS(clone_steps),
+                  .size = sizeof(struct clone),
+                  .done = storage_operation_done,
+                  .clear = clone_clear },
+        .begin = clone_begin,
+        .gather = clone_gather,
+        .work = clone_work,
+        .end = storage_operation_end_change,
+};
 
 void storage_volume_create_xml_from(struct storage_pool *pool, const char *xml, const char *key,
                                     unsigned flags, storage_volume_done done, void *data)
 {
         struct storage_operation *op =
-                storage_operation_new_change(&clone_steps, pool, NULL, flags, done, data);
-        struct clone *clone;
+                storage_operation_new_change(&clone_kind, pool, NULL, flags, done, data);
         GError *error = NULL;
 
-        op->xml = g_strdup(xml);
-        if (!storage_check_flags(flags, CREATE_FLAGS, "StorageVolCreateXMLFrom", &error)) {
+        creation_of(op)->xml = g_strdup(xml);
+        clone_of(op)->key = g_strdup(key);
+        /* A pool that looks through its storage is waited for, as the copy's is. */
+        op->base.others_ms = INT_MAX;
+        if (storage_check_flags(flags, CREATE_FLAGS, "StorageVolCreateXMLFrom", &error))
+                storage_operation_run(op);
+        else
                 storage_operation_refuse(op, error);
-                return;
-        }
-        clone = g_new(struct clone, 1);
-        *clone = (struct clone){ .op = op, .key = g_strdup(key), .done = done, .data = data };
-        managed_run(&pool->base, MANAGED_IN_TURN, take_turn_work, take_turn_done, clone);
 }

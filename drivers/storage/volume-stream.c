@@ -22,6 +22,21 @@ enum {
         THEIRS,
 };
 
+struct transfer {
+        struct storage_operation base;
+        uint64_t offset, length;         /* as asked for; length 0: to the end */
+        uint64_t expected;               /* bytes, at most */
+        int fd;                          /* owned; the volume, -1 none */
+        int pipe[2];                     /* owned; OURS, THEIRS; -1 none */
+        bool counted;                    /* loop; in storage.transfers */
+        storage_stream_done stream_done; /* NULL: it was called, when the job had started */
+};
+
+static struct transfer *transfer_of(const struct storage_operation *op)
+{
+        return (struct transfer *)op;
+}
+
 /* ---- both directions ---- */
 
 static bool transfer_begin(struct storage_operation *op, bool writable, GError **error)
@@ -34,17 +49,17 @@ static bool transfer_begin(struct storage_operation *op, bool writable, GError *
                 return false;
         if (!backend->open)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
-                                 "storage pool does not support volume %s", op->steps->name);
+                                 "storage pool does not support volume %s", op->base.kind->name);
         storage_pool_get_context(op->pool, op->pool->base.lane, NULL, op->def, NULL, &context);
-        op->fd = backend->open(&context, op->volume, writable, &size, error);
-        if (op->fd < 0)
+        transfer_of(op)->fd = backend->open(&context, op->volume, writable, &size, error);
+        if (transfer_of(op)->fd < 0)
                 return false;
-        if (op->offset > size || op->length > size - op->offset)
+        if (transfer_of(op)->offset > size || transfer_of(op)->length > size - transfer_of(op)->offset)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_INVALID_ARG,
                                  "range is beyond the %" G_GUINT64_FORMAT " bytes of volume '%s'", size,
                                  op->name);
-        /* number: how much there is to come at most; length stays what was asked for. */
-        op->number = op->length ? op->length : size - op->offset;
+        transfer_of(op)->expected =
+                transfer_of(op)->length ? transfer_of(op)->length : size - transfer_of(op)->offset;
         if (writable)
                 storage_volume_hold(op->pool, op->name);
         else
@@ -62,21 +77,40 @@ static bool make_pipe(struct storage_operation *op, bool ours_reads, GError **er
                                  STORAGE_TRANSFER_MAX, op->name);
         if (pipe2(fds, O_CLOEXEC) < 0)
                 return error_set_errno(error, ERROR_FROM_STORAGE, errno, "cannot make a pipe");
-        op->pipe[OURS] = fds[ours_reads ? 0 : 1];
-        op->pipe[THEIRS] = fds[ours_reads ? 1 : 0];
-        fcntl(op->pipe[OURS], F_SETFL, O_NONBLOCK);
-        op->counted = true;
+        transfer_of(op)->pipe[OURS] = fds[ours_reads ? 0 : 1];
+        transfer_of(op)->pipe[THEIRS] = fds[ours_reads ? 1 : 0];
+        fcntl(transfer_of(op)->pipe[OURS], F_SETFL, O_NONBLOCK);
+        transfer_of(op)->counted = true;
         op->pool->storage->transfers++;
         return true;
 }
 
+static void transfer_clear(struct operation *base)
+{
+        struct transfer *transfer = (struct transfer *)base;
+
+        transfer->base.pool->storage->transfers -= transfer->counted;
+        fd_cleanup(&transfer->fd);
+        fd_cleanup(&transfer->pipe[OURS]);
+        fd_cleanup(&transfer->pipe[THEIRS]);
+        storage_operation_clear(base);
+}
+
+static void transfer_done(struct operation *base, const GError *error)
+{
+        struct transfer *transfer = (struct transfer *)base;
+
+        if (transfer->stream_done)
+                transfer->stream_done(-1, error, transfer->base.data);
+}
+
 static void transfer_started(struct storage_operation *op)
 {
-        storage_stream_done done = g_steal_pointer(&op->stream_done);
+        storage_stream_done done = g_steal_pointer(&transfer_of(op)->stream_done);
 
-        done(op->pipe[THEIRS], NULL, op->data);
-        close(op->pipe[THEIRS]);
-        op->pipe[THEIRS] = -1;
+        done(transfer_of(op)->pipe[THEIRS], NULL, op->data);
+        close(transfer_of(op)->pipe[THEIRS]);
+        transfer_of(op)->pipe[THEIRS] = -1;
 }
 
 static bool transfer_end(struct storage_operation *op, const GError *failure, GError **error)
@@ -88,13 +122,14 @@ static bool transfer_end(struct storage_operation *op, const GError *failure, GE
 static bool interrupted(const struct storage_operation *op, GError **error)
 {
         return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_ABORTED,
-                         "%s of volume '%s' was interrupted", op->steps->name, op->name);
+                         "%s of volume '%s' was interrupted", op->base.kind->name, op->name);
 }
 
 static bool wait_for_client(const struct backend_context *context, const struct storage_operation *op,
                             short events, GError **error)
 {
-        return lane_wait(context->lane, op->pipe[OURS], events, NULL, LANE_FOREVER) == LANE_READY ||
+        return lane_wait(context->lane, transfer_of(op)->pipe[OURS], events, NULL, LANE_FOREVER) ==
+                       LANE_READY ||
                interrupted(op, error);
 }
 
@@ -102,7 +137,7 @@ static bool wait_for_client(const struct backend_context *context, const struct 
 static bool go_on(const struct backend_context *context, const struct storage_operation *op,
                   uint64_t processed, GError **error)
 {
-        job_set_progress(context->job, processed, op->number);
+        job_set_progress(context->job, processed, transfer_of(op)->expected);
         return !lane_is_interrupted(context->lane) || interrupted(op, error);
 }
 
@@ -114,14 +149,14 @@ static bool volume_error(const struct storage_operation *op, const char *what, G
 static bool client_error(const struct storage_operation *op, GError **error)
 {
         return error_set_errno(error, ERROR_FROM_STORAGE, errno, "%s of volume '%s' broke off",
-                               op->steps->name, op->name);
+                               op->base.kind->name, op->name);
 }
 
 static bool write_all(const struct storage_operation *op, const char *data, size_t length, uint64_t at,
                       GError **error)
 {
         while (length) {
-                ssize_t written = pwrite(op->fd, data, length, (off_t)at);
+                ssize_t written = pwrite(transfer_of(op)->fd, data, length, (off_t)at);
 
                 if (written < 0 && errno == EINTR)
                         continue;
@@ -133,6 +168,12 @@ static bool write_all(const struct storage_operation *op, const char *data, size
         }
         return true;
 }
+
+#define TRANSFER_KIND(label)                                                                                 \
+        {                                                                                                    \
+                .name = (label), .steps = storage_steps, .n_steps = STORAGE_N_STEPS,                         \
+                .size = sizeof(struct transfer), .done = transfer_done, .clear = transfer_clear              \
+        }
 
 /* ---- upload ---- */
 
@@ -148,12 +189,12 @@ static bool upload_gather(struct storage_operation *op, GError **error)
 
 static bool upload_is_whole(const struct storage_operation *op, uint64_t processed, GError **error)
 {
-        if (!op->length || processed == op->length)
-                return fdatasync(op->fd) == 0 || volume_error(op, "write", error);
+        if (!transfer_of(op)->length || processed == transfer_of(op)->length)
+                return fdatasync(transfer_of(op)->fd) == 0 || volume_error(op, "write", error);
         return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_FAILED,
                          "upload to volume '%s' ended after %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
                          " bytes",
-                         op->name, processed, op->length);
+                         op->name, processed, transfer_of(op)->length);
 }
 
 static bool upload_work(struct storage_operation *op, const struct backend_context *context, GError **error)
@@ -162,7 +203,7 @@ static bool upload_work(struct storage_operation *op, const struct backend_conte
         uint64_t processed = 0;
 
         for (;;) {
-                ssize_t length = read(op->pipe[OURS], chunk, CHUNK_SIZE);
+                ssize_t length = read(transfer_of(op)->pipe[OURS], chunk, CHUNK_SIZE);
 
                 if (length == 0)
                         return upload_is_whole(op, processed, error);
@@ -173,11 +214,11 @@ static bool upload_work(struct storage_operation *op, const struct backend_conte
                 }
                 if (length < 0)
                         return client_error(op, error);
-                if ((uint64_t)length > op->number - processed)
+                if ((uint64_t)length > transfer_of(op)->expected - processed)
                         return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_FAILED,
                                          "more than %" G_GUINT64_FORMAT " bytes were sent for volume '%s'",
-                                         op->number, op->name);
-                if (!write_all(op, chunk, (size_t)length, op->offset + processed, error))
+                                         transfer_of(op)->expected, op->name);
+                if (!write_all(op, chunk, (size_t)length, transfer_of(op)->offset + processed, error))
                         return false;
                 processed += (uint64_t)length;
                 if (!go_on(context, op, processed, error))
@@ -193,8 +234,8 @@ static bool upload_end(struct storage_operation *op, const GError *failure, GErr
         return storage_pool_rescan_volume(op->pool, op->name, NULL, error);
 }
 
-static const struct storage_operation_steps upload_steps = {
-        .name = "upload",
+static const struct storage_kind upload_kind = {
+        .base = TRANSFER_KIND("upload"),
         .begin = upload_begin,
         .gather = upload_gather,
         .started = transfer_started,
@@ -218,7 +259,7 @@ static bool send_all(const struct storage_operation *op, const struct backend_co
                      const char *data, size_t length, GError **error)
 {
         while (length) {
-                ssize_t written = write(op->pipe[OURS], data, length);
+                ssize_t written = write(transfer_of(op)->pipe[OURS], data, length);
 
                 if (written < 0 && errno != EAGAIN)
                         return client_error(op, error);
@@ -238,9 +279,10 @@ static bool download_work(struct storage_operation *op, const struct backend_con
         g_autofree char *chunk = g_malloc(CHUNK_SIZE);
         uint64_t processed = 0;
 
-        while (processed < op->number) {
-                size_t wanted = (size_t)MIN(op->number - processed, CHUNK_SIZE);
-                ssize_t length = pread(op->fd, chunk, wanted, (off_t)(op->offset + processed));
+        while (processed < transfer_of(op)->expected) {
+                size_t wanted = (size_t)MIN(transfer_of(op)->expected - processed, CHUNK_SIZE);
+                ssize_t length = pread(transfer_of(op)->fd, chunk, wanted,
+                                       (off_t)(transfer_of(op)->offset + processed));
 
                 if (length < 0 && errno == EINTR)
                         continue;
@@ -256,13 +298,13 @@ static bool download_work(struct storage_operation *op, const struct backend_con
                         return false;
         }
         /* The client sees the end now, not when the job is forgotten. */
-        close(op->pipe[OURS]);
-        op->pipe[OURS] = -1;
+        close(transfer_of(op)->pipe[OURS]);
+        transfer_of(op)->pipe[OURS] = -1;
         return true;
 }
 
-static const struct storage_operation_steps download_steps = {
-        .name = "download",
+static const struct storage_kind download_kind = {
+        .base = TRANSFER_KIND("download"),
         .begin = download_begin,
         .gather = download_gather,
         .started = transfer_started,
@@ -272,9 +314,9 @@ static const struct storage_operation_steps download_steps = {
 
 /* ---- entry points ---- */
 
-static void transfer(const struct storage_operation_steps *steps, struct storage *storage,
-                     struct volume *volume, uint64_t offset, uint64_t length, unsigned flags,
-                     const char *function, storage_stream_done done, void *data)
+static void transfer(const struct storage_kind *kind, struct storage *storage, struct volume *volume,
+                     uint64_t offset, uint64_t length, unsigned flags, const char *function,
+                     storage_stream_done done, void *data)
 {
         struct storage_pool *pool = NULL;
         g_autoptr(GError) error = NULL;
@@ -286,11 +328,12 @@ static void transfer(const struct storage_operation_steps *steps, struct storage
                 done(-1, error, data);
                 return;
         }
-        op = storage_operation_new(steps, pool);
+        op = storage_operation_new(kind, pool);
+        transfer_of(op)->fd = transfer_of(op)->pipe[OURS] = transfer_of(op)->pipe[THEIRS] = -1;
         op->name = g_strdup(volume->name);
-        op->offset = offset;
-        op->length = length;
-        op->stream_done = done;
+        transfer_of(op)->offset = offset;
+        transfer_of(op)->length = length;
+        transfer_of(op)->stream_done = done;
         op->data = data;
         storage_operation_run(op);
 }
@@ -298,11 +341,11 @@ static void transfer(const struct storage_operation_steps *steps, struct storage
 void storage_volume_upload(struct storage *storage, struct volume *volume, uint64_t offset, uint64_t length,
                            unsigned flags, storage_stream_done done, void *data)
 {
-        transfer(&upload_steps, storage, volume, offset, length, flags, "Upload", done, data);
+        transfer(&upload_kind, storage, volume, offset, length, flags, "Upload", done, data);
 }
 
 void storage_volume_download(struct storage *storage, struct volume *volume, uint64_t offset, uint64_t length,
                              unsigned flags, storage_stream_done done, void *data)
 {
-        transfer(&download_steps, storage, volume, offset, length, flags, "Download", done, data);
+        transfer(&download_kind, storage, volume, offset, length, flags, "Download", done, data);
 }

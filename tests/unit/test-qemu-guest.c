@@ -509,6 +509,55 @@ START_TEST(events_of_the_emulator_are_told)
 }
 END_TEST
 
+static bool takes_events; /* the operation that waits for net0 */
+
+static bool on_routed(const char *event, const json_t *arguments, void *data)
+{
+        g_string_append_c(data, takes_events ? '!' : '?');
+        return takes_events;
+}
+
+static void on_gone(void *data)
+{
+        g_string_append_c(data, '.');
+}
+
+static void job_routed(void *data)
+{
+        static const struct route_ops ops = { .event = on_routed, .gone = on_gone };
+        struct guest *guest = guest_of(subject);
+        json_t *net0 = json_pack("{s:s}", "device", "net0"), *net1 = json_pack("{s:s}", "device", "net1");
+
+        route_add(&guest->routes, ROUTE_DEVICE, "net0", &ops, data);
+        monitor_event("DEVICE_DELETED", net0, 0, guest);
+        takes_events = true;
+        monitor_event("DEVICE_DELETED", net0, 0, guest);
+        monitor_event("DEVICE_DELETED", net1, 0, guest);
+        json_decref(net0);
+        json_decref(net1);
+}
+
+/* What an operation caused is told to it first, by name, and to others unless it takes care of that. */
+START_TEST(events_go_to_who_waits_for_them)
+{
+        g_autofree char *xml = make_xml("web", "");
+        g_autoptr(GString) heard = g_string_new(NULL);
+        bool done = false;
+
+        if (!has_qemu())
+                return;
+        subject = create(xml, DOMAIN_START_PAUSED);
+        wait_for_events("2/0,3/0,");
+        lane_post(subject->base.lane, job_routed, heard);
+        lane_post(subject->base.lane, job_mark, &done);
+        wait_for(&done);
+        ck_assert_str_eq(heard->str, "?!");
+        wait_for_events("#12,#12,");
+        destroy(subject);
+        ck_assert_str_eq(heard->str, "?!.");
+}
+END_TEST
+
 /* An image over another one, which everybody may read and nobody but its owner write. */
 static void make_overlay(const char *image, const char *base)
 {
@@ -847,6 +896,7 @@ int main(void)
         tcase_add_test(tests, an_emulator_of_another_user);
         tcase_add_test(tests, a_device_takes_and_gives_back_its_own);
         tcase_add_test(tests, events_of_the_emulator_are_told);
+        tcase_add_test(tests, events_go_to_who_waits_for_them);
         suite_add_tcase(suite, tests);
         tcase_set_timeout(takeover, 60);
         tcase_add_checked_fixture(takeover, setup, teardown);
