@@ -136,6 +136,22 @@ static void wake(void *data)
 {
 }
 
+static void tick(void *data)
+{
+        *(bool *)data = true;
+}
+
+/* Lets that time pass. */
+static void pass(unsigned delay_ms)
+{
+        bool over = false;
+        struct loop_timer *timer = loop_timer_new(loop, delay_ms, tick, &over);
+
+        while (!over)
+                loop_step(loop, true);
+        loop_timer_free(timer);
+}
+
 /* ---- an operation whose steps can be told what to do ---- */
 
 struct
@@ -191,6 +207,11 @@ static bool in_the_lane(struct operation *op, GError **error)
 
 static void in_the_lane_undo(struct operation *op)
 {
+        if (g_strcmp0(((struct try *)op)->hangs, "-lane") == 0) {
+                note_from_lane("undoing ");
+                ck_assert_int_eq(lane_wait(op->object->lane, gate_fd, POLLIN, NULL, LANE_FOREVER),
+                                 LANE_READY);
+        }
         /* It may wait. */
         ck_assert_int_eq(lane_wait(op->object->lane, -1, 0, NULL, lane_deadline_in(1)), LANE_TIMEOUT);
         note("-lane ");
@@ -356,10 +377,13 @@ START_TEST(a_visit_on_its_way_is_abandoned)
         struct try *try = try_new(&all_kind);
 
         try->hangs = "x";
+        try->base.others_ms = 200;
         operation_run(&try->base);
         await("x ");
         operation_cancel(&try->base);
         await("aborted");
+        /* Nor is its deadline of any interest. */
+        pass(300);
         ck_assert_uint_eq(n_tries, 1);
         expect("loop lane x -lane -loop operation aborted: 'all' of thing 'web' was cancelled. ");
         ck_assert_int_eq(eventfd_write(gate_fd, 1), 0);
@@ -645,6 +669,47 @@ START_TEST(what_is_urgent_interrupts_the_lane)
 }
 END_TEST
 
+/* Undoing cannot be interrupted, by whatever is urgent. */
+START_TEST(what_is_urgent_does_not_interrupt_undoing)
+{
+        struct try *try = try_new(&alone_kind);
+
+        try->hangs = "-lane";
+        try->fails = "x";
+        operation_run(&try->base);
+        await("undoing ");
+        call(MANAGED_URGENT, "urgent");
+        ck_assert_int_eq(eventfd_write(gate_fd, 1), 0);
+        drain();
+        expect("lane x undoing -lane operation failed: no luck. urgent ");
+}
+END_TEST
+
+static void ask_more(struct operation *op, const GError *error)
+{
+        ck_assert_ptr_nonnull(error);
+        call(MANAGED_IN_TURN, "more");
+}
+
+/* Whoever hears of the end of an operation and asks for more comes after what was asked before. */
+START_TEST(turns_are_taken_in_order)
+{
+        struct operation_kind refused_kind = passive_kind;
+
+        refused_kind.done = ask_more;
+        run_passive();
+        run_alone("x");
+        operation_run(&try_new(&refused_kind)->base);
+        call(MANAGED_IN_TURN, "before");
+        await("x ");
+        ck_assert_int_eq(eventfd_write(gate_fd, 1), 0);
+        await("more ");
+        ck_assert_ptr_nonnull(strstr(journal->str, "before more "));
+        complete_with(NULL);
+        drain();
+}
+END_TEST
+
 START_TEST(the_end_of_the_agent_cancels_it)
 {
         run_alone("x");
@@ -663,4 +728,5 @@ CHECK_MAIN_FIXTURE("operation", setup, teardown, steps_run_in_their_places, step
                    at_a_final_step_it_is_too_late, an_operation_can_be_refused, events_end_a_passive_step,
                    a_passive_step_is_asked_to_stop, one_at_a_time, what_is_asked_meanwhile_waits_its_turn,
                    what_is_urgent_cancels_what_is_before_it, what_is_urgent_interrupts_the_lane,
+                   what_is_urgent_does_not_interrupt_undoing, turns_are_taken_in_order,
                    the_end_of_the_agent_cancels_it)

@@ -598,6 +598,39 @@ START_TEST(replies_are_told_in_order_with_events)
 }
 END_TEST
 
+static void *flood_behind_a_reply(void *data)
+{
+        g_autoptr(GString) text = g_string_new(READY "{\"return\": \"early\", \"id\": 2}\n");
+
+        for (unsigned i = 0; i < 2 * QMP_EVENTS_MAX; i++)
+                g_string_append_printf(text, "{\"event\": \"E%u\"}\n", i);
+        g_string_append(text, "{\"return\": {}, \"id\": 3}\n");
+        write_all(fixture.fd, text->str, text->len);
+        return NULL;
+}
+
+static void job_call_in_a_flood(void *data)
+{
+        uint64_t id;
+
+        make(NULL);
+        ck_assert(qmp_watch(fixture.qmp, on_event, on_closed, NULL, NULL));
+        call("last", 60000);
+        id = qmp_send(fixture.qmp, "stop", NULL);
+        pthread_create(&fixture.peer, NULL, flood_behind_a_reply, NULL);
+        ck_assert(qmp_handshake(fixture.qmp, lane_deadline_in(30000), NULL));
+        ck_assert(qmp_receive(fixture.qmp, id, lane_deadline_in(30000), NULL, NULL));
+}
+
+/* Events are lost in it, replies are not. */
+START_TEST(a_flood_does_not_drop_a_reply)
+{
+        run(job_call_in_a_flood);
+        pthread_join(fixture.peer, NULL);
+        ck_assert_ptr_nonnull(strstr(fixture.seen->str, "last=early,"));
+}
+END_TEST
+
 static void job_late_call(void *data)
 {
         connect_ready();
@@ -690,6 +723,7 @@ int main(void)
         tcase_add_test(tests, a_hung_qemu_gathers_no_backlog);
         tcase_add_test(tests, an_urgent_job_ends_the_wait);
         tcase_add_test(tests, replies_are_told_in_order_with_events);
+        tcase_add_test(tests, a_flood_does_not_drop_a_reply);
         tcase_add_test(tests, a_call_has_a_deadline);
         tcase_add_test(tests, calls_end_with_the_connection);
         tcase_add_test(tests, a_command_claims_its_own_events);
