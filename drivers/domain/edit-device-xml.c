@@ -11,7 +11,7 @@ static xmlNode *devices_of(const struct domain_edit *edit)
         return xml_child(edit->root, "devices");
 }
 
-static xmlNode *missing(struct domain_edit *edit, const char *what, const char *name)
+static xmlNode *refuse_missing(struct domain_edit *edit, const char *what, const char *name)
 {
         g_autofree char *quoted = error_quote(name);
 
@@ -27,7 +27,7 @@ static xmlNode *find_device(struct domain_edit *edit, const char *alias, const c
                 if ((!kind || xml_is(node, kind)) && hardware_child_is(node, "alias", "name", alias))
                         return node;
         }
-        return missing(edit, kind ? kind : "device", alias);
+        return refuse_missing(edit, kind ? kind : "device", alias);
 }
 
 static xmlNode *find_nth(struct domain_edit *edit, xmlNode *parent, const char *kind, unsigned index)
@@ -39,7 +39,7 @@ static xmlNode *find_nth(struct domain_edit *edit, xmlNode *parent, const char *
                 if (xml_is(node, kind) && count++ == index)
                         return node;
         }
-        return missing(edit, kind, number);
+        return refuse_missing(edit, kind, number);
 }
 
 /* The <source> of a device, first of its children when it has to be made. */
@@ -275,4 +275,20 @@ void domain_edit_set_disk_chain(struct domain_edit *edit, const char *alias,
         for (unsigned i = 1; i < count; i++)
                 end = add_backing(end, &images[i]);
         xml_add(end, "backingStore");
+}
+
+void domain_edit_leave_out(struct domain_edit *edit, const char *alias)
+{
+        xmlNode *device = find_device(edit, alias, NULL);
+
+        if (device)
+                xml_remove(device);
+}
+
+void domain_edit_set_usb_missing(struct domain_edit *edit, const char *alias, bool missing)
+{
+        xmlNode *device = find_device(edit, alias, "hostdev");
+
+        if (device)
+                xml_set_attr(source_of(device), "missing", missing ? "yes" : NULL);
 }

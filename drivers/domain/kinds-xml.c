@@ -172,6 +172,7 @@ const struct domain_kind domain_kinds[DOMAIN_DEVICE_KINDS] = {
         },
         [DOMAIN_DEVICE_HOSTDEV] = {
                 .element = "hostdev",
+                .strip = normalize_strip_hostdev,
                 ARRAY(domain_hostdev, hostdevs, n_hostdevs, domain_read_hostdev),
                 .fill = normalize_fill_hostdev,
                 .alias = "hostdev",

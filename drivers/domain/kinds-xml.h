@@ -112,6 +112,7 @@ bool normalize_fill_iommu(const struct hardware *hardware, xmlNode *node, GError
 void normalize_imply_memballoons(struct hardware *hardware);
 
 void normalize_strip_disk(xmlNode *node);
+void normalize_strip_hostdev(xmlNode *node);
 void normalize_strip_interface(xmlNode *node);
 void normalize_strip_char(xmlNode *node);
 void normalize_strip_graphics(xmlNode *node);

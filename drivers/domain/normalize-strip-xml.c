@@ -115,6 +115,15 @@ void normalize_strip_disk(xmlNode *node)
         xml_remove_children(node, "mirror");
 }
 
+/* Whether it is missing is found out at each start. */
+void normalize_strip_hostdev(xmlNode *node)
+{
+        xmlNode *source = xml_child(node, "source");
+
+        if (source)
+                xml_set_attr(source, "missing", NULL);
+}
+
 void normalize_strip_interface(xmlNode *node)
 {
         xmlNode *source = xml_child(node, "source");

@@ -53,13 +53,19 @@ static void write_chain(struct resources *resources, const struct domain_disk *d
         domain_edit_set_disk_chain(resources->edit, disk->info.alias, images, chain->len);
 }
 
-/* startupPolicy: a medium that is not there is left out of the drive where the definition says so. */
-static bool may_leave_out(const struct domain_disk *disk)
+static bool is_optional(const struct domain_disk *disk)
 {
-        struct stat st;
+        return g_strcmp0(disk->source.startup_policy, "optional") == 0;
+}
 
-        return is_removable(disk) && disk->source.path &&
-               g_strcmp0(disk->source.startup_policy, "optional") == 0 && stat(disk->source.path, &st) < 0;
+/* startupPolicy='optional': what is not there is left out, of a drive the medium alone. */
+static bool leave_out(struct resources *resources, const struct domain_disk *disk)
+{
+        if (is_removable(disk))
+                domain_edit_set_disk_path(resources->edit, disk->info.alias, NULL);
+        else
+                domain_edit_leave_out(resources->edit, disk->info.alias);
+        return true;
 }
 
 /* What opens an encrypted image. */
@@ -103,20 +109,24 @@ static bool prepare_disk(struct resources *resources, const struct domain_disk *
         struct domain_storage source = disk->source;
         struct block_image *image = NULL;
         g_autoptr(GPtrArray) chain = NULL;
+        g_autoptr(GError) failure = NULL;
+        struct stat st;
 
         if (source.type == DOMAIN_STORAGE_VOLUME && source.volume &&
-            !resources_find_volume(resources, disk, &source, &image, error))
+            !resources_find_volume(resources, disk, &source, &image, &failure)) {
+                if (is_optional(disk))
+                        return leave_out(resources, disk);
+                g_propagate_error(error, g_steal_pointer(&failure));
                 return false;
+        }
         if (image) {
                 take_image(resources, disk, image);
                 return true;
         }
         if (!source.path)
                 return true;
-        if (may_leave_out(disk)) {
-                domain_edit_set_disk_path(resources->edit, disk->info.alias, NULL);
-                return true;
-        }
+        if (is_optional(disk) && stat(source.path, &st) < 0)
+                return leave_out(resources, disk);
         chain = block_chain_resolve(disk->target, &source, &resources->next_image, error);
         if (!chain || !add_passphrases(resources, chain, error))
                 return false;

@@ -17,10 +17,13 @@ static bool prepare_usb(struct resources *resources, const struct domain_hostdev
         const struct usb_query query = { hostdev->usb_bus, hostdev->usb_device, hostdev->usb_vendor,
                                          hostdev->usb_product };
         g_autoptr(GPtrArray) files = NULL;
+        bool missing;
 
-        if (hostdev->usb_missing)
-                return true;
         files = usb_find_files(ROOT, &query);
+        missing = files->len == 0 && g_strcmp0(hostdev->startup_policy, "optional") == 0;
+        domain_edit_set_usb_missing(resources->edit, hostdev->info.alias, missing);
+        if (missing)
+                return true;
         if (files->len == 0)
                 return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
                                  "the USB device of '%s' is not there (vendor 0x%04x, product 0x%04x, bus "

@@ -366,6 +366,45 @@ START_TEST(test_files_after_a_failure)
 }
 END_TEST
 
+/* ---- what is not there ---- */
+
+/* A guest starts without what startupPolicy='optional' says, and has it again when it is there. */
+START_TEST(test_optional)
+{
+        g_autofree char *image = harness_path(harness, "data.img"), *path = NULL, *text = NULL;
+        g_autofree char *devices = g_strdup_printf(
+                "<disk type='file' device='disk'><source file='%s' startupPolicy='optional'/>"
+                "<target dev='vdb' bus='virtio'/></disk>"
+                "<disk type='file' device='cdrom'><source file='%s.iso' startupPolicy='optional'/>"
+                "<target dev='sda' bus='sata'/></disk>"
+                "<disk type='volume' device='disk'><source pool='none' volume='none' "
+                "startupPolicy='optional'/>"
+                "<target dev='vdc' bus='virtio'/></disk>"
+                "<controller type='usb' model='qemu-xhci' index='0'/>"
+                "<hostdev mode='subsystem' type='usb'><source startupPolicy='optional' missing='yes'>"
+                "<vendor id='0xfffe'/><product id='0xfffd'/></source></hostdev>",
+                image, image);
+        g_autofree char *xml = guest_bare_xml("web", devices), *stored = NULL;
+        g_auto(GStrv) parts = g_strsplit(xml, "<controller type='usb' model='none'/>", 2);
+
+        path = guest_define(client, g_strjoinv("", parts));
+        stored = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 2);
+        ck_assert(!strstr(stored, "missing="));
+        guest_do_flags(client, path, "Create", 0);
+        text = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        ck_assert(!strstr(text, "'vdb'") && !strstr(text, "'vdc'") && !strstr(text, "data.img"));
+        ck_assert(strstr(text, "'sda'") && strstr(text, "missing='yes'"));
+        guest_do_flags(client, path, "Destroy", 0);
+        ck_assert(g_file_set_contents(image, "", 0, NULL));
+        ck_assert_int_eq(truncate(image, 1 << 20), 0);
+        guest_do_flags(client, path, "Create", 0);
+        g_free(text);
+        text = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        ck_assert(strstr(text, "'vdb'") && strstr(text, "data.img"));
+        guest_do_flags(client, path, "Destroy", 0);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("files");
@@ -381,6 +420,7 @@ int main(void)
         tcase_add_test(tcase, test_store_after_second_thoughts);
         tcase_add_test(tcase, test_loader_without_store);
         tcase_add_test(tcase, test_tpm_after_the_guest);
+        tcase_add_test(tcase, test_optional);
         tcase_add_test(tcase, test_files_of_devices);
         tcase_add_test(tcase, test_files_after_a_failure);
         suite_add_tcase(suite, tcase);
