@@ -153,6 +153,32 @@ static void stand_in_for_mount(void)
                                "exec /bin/mount -t tmpfs -- \"$source\" \"$target\"");
 }
 
+/* What is not mounted any more, or whose server is silent, is not touched: below it is somebody else's
+ * directory. */
+static void touch_nothing(const struct backend_context *context)
+{
+        static const char *const text = "is not mounted at";
+        CLEANUP(volume_unref) struct volume *volume = volume_new();
+        struct pool_scan scan = { .volumes = NULL };
+        struct pool_numbers numbers;
+        struct volume *found;
+        uint64_t size;
+        bool slow;
+
+        volume->name = g_strdup("v");
+        volume->path = g_build_filename(host.dir, "pool/v", NULL);
+        volume->format = VOLUME_FORMAT_RAW;
+        ck_assert_fails(backend_netfs.refresh(context, &scan, &error), text);
+        ck_assert_fails(backend_netfs.prepare(context, volume, 0, &slow, &error), text);
+        ck_assert_fails(backend_netfs.destroy(context, volume, 0, &error), text);
+        ck_assert_fails(backend_netfs.resize(context, volume, MIB, 0, &error), text);
+        ck_assert_fails(backend_netfs.wipe(context, volume, VOLUME_WIPE_ZERO, &error), text);
+        ck_assert_fails(backend_netfs.open(context, volume, false, &size, &error) >= 0, text);
+        ck_assert_fails(backend_netfs.probe(context, "v", NULL, &found, &error), text);
+        ck_assert_fails(backend_netfs.measure(context, &numbers, &error), text);
+        ck_assert_fails(backend_netfs.stat(context, volume, &size, &size, &size, &error), text);
+}
+
 static void nfs_body(void)
 {
         struct backend_context context =
@@ -169,6 +195,7 @@ static void nfs_body(void)
         ck_assert(is_active(&backend_netfs, &context));
         ck_assert_ok(backend_netfs.stop(&context, &error));
         ck_assert(!is_active(&backend_netfs, &context));
+        touch_nothing(&context);
         host_context_clear(&context);
 }
 
@@ -267,6 +294,7 @@ static void find_body(void)
                 pool_source_parse("<source><host name='files'/></source>", POOL_NETFS, &def.source, &error));
         /* Recorded in the lab from showmount 2.6.2. */
         host_stand_in("showmount", "echo \"$@\" >>/run/log\n"
+                                   "echo 'Export list for files:'\n"
                                    "echo '/srv/two words *'\n"
                                    "echo '/srv/nobody    @nobody'\n"
                                    "echo '/srv/images    192.168.0.0/16,10.0.0.1'");
@@ -309,6 +337,7 @@ static void refused_body(void)
         refused("<host name='files'/><dir path='/x/../y'/><format type='nfs'/>", "", "'..'");
         refused(NFS_SOURCE, "<fs:option name='ro,suid'/>", "','");
         refused(NFS_SOURCE, "<fs:option name='-f'/>", "begins with '-'");
+        refused(NFS_SOURCE, "<fs:option name='vers' value='-x'/>", "begins with '-'");
         refused("<host name='a'/><host name='b'/><dir path='/x'/><format type='nfs'/>", "", "one host");
 }
 

@@ -11,8 +11,10 @@
 
 START_TEST(test_life)
 {
+        g_autofree char *path = g_build_filename(top, "a", NULL);
         struct storage_pool *pool = define("a", "a");
         struct storage_pool_info info;
+        struct stat st;
 
         refuse(CALL(storage_pool_create, pool, 0), "cannot open directory");
         refuse(CALL(storage_pool_destroy, pool), "storage pool 'a' is not active");
@@ -22,6 +24,8 @@ START_TEST(test_life)
         refuse(CALL(storage_pool_build, pool, POOL_BUILD_REPAIR),
                "unsupported flags (0x1) in function Build");
         expect(CALL(storage_pool_build, pool, 0));
+        ck_assert_int_eq(stat(path, &st), 0);
+        ck_assert_uint_eq(st.st_mode & 07777, 0711);
         expect(CALL(storage_pool_create, pool, 0));
         refuse(CALL(storage_pool_create, pool, 0), "storage pool 'a' is already active");
         storage_pool_get_info(pool, &info);

@@ -3,6 +3,7 @@
  * Volumes that are files: made, copied, resized, wiped, sent and received with real images and qemu-img; and
  * that nothing is left of what fails or is cancelled.
  */
+#include "drivers/storage/block.h"
 #include "tests/unit/storage-support.h"
 
 #include "drivers/storage/model.h"
@@ -36,6 +37,44 @@ START_TEST(test_raw)
         expect(CALL_VOLUME(storage_volume_delete, storage, find(pool, "thin"), 0));
         refuse(CALL_VOLUME(storage_volume_delete, storage, find(pool, "full"), 1), "unsupported flags (0x1)");
         ck_assert_uint_eq(count_entries(pool), 1);
+}
+END_TEST
+
+START_TEST(test_owner)
+{
+        struct storage_pool *pool = make_pool("a");
+        struct volume *volume;
+        struct stat st;
+
+        if (geteuid() != 0) {
+                check_skip("only root gives files to others");
+                return;
+        }
+        volume = make(pool, "<volume><name>v</name><capacity>1024</capacity><target><permissions>"
+                            "<mode>0604</mode><owner>1000</owner><group>1001</group>"
+                            "</permissions></target></volume>");
+        ck_assert_int_eq(stat(volume->path, &st), 0);
+        ck_assert_uint_eq(st.st_uid, 1000);
+        ck_assert_uint_eq(st.st_gid, 1001);
+        ck_assert_uint_eq(st.st_mode & 07777, 0604);
+}
+END_TEST
+
+/* A copy is not begun where it does not fit. */
+START_TEST(test_copy_to_a_smaller_device)
+{
+        CLEANUP(volume_unref) struct volume *small = volume_new(), *large = volume_new();
+        const struct backend_context context = { 0 };
+        g_autoptr(GError) error = NULL;
+
+        small->name = g_strdup("small");
+        small->path = g_strdup("/nonexistent/small");
+        small->capacity = 1024;
+        large->name = g_strdup("large");
+        large->type = VOLUME_FILE;
+        large->capacity = 1025;
+        ck_assert(!block_volume_copy(&context, small, large, &error));
+        ck_assert_ptr_nonnull(strstr(error->message, "volume 'small' is smaller than 'large'"));
 }
 END_TEST
 
@@ -754,10 +793,10 @@ START_TEST(test_memory)
 }
 END_TEST
 
-CHECK_MAIN_FIXTURE("storage-volumes", setup, teardown, test_raw, test_flags_of_others, test_refused,
-                   test_two_at_once, test_images, test_qcow2_features, test_clone,
-                   test_clone_of_hostile_header, test_raw_stays_raw, test_resize, test_resize_to_odd_sizes,
-                   test_resize_of_what_has_grown, test_resize_that_fails, test_clone_of_sparse, test_wipe,
-                   test_wipe_by_pattern, test_cancelled_clone, test_job_ends_after_publication,
-                   test_left_over, test_left_over_of_a_zombie, test_streams, test_cancelled_upload_of_a_flood,
-                   test_info, test_memory)
+CHECK_MAIN_FIXTURE("storage-volumes", setup, teardown, test_raw, test_owner, test_copy_to_a_smaller_device,
+                   test_flags_of_others, test_refused, test_two_at_once, test_images, test_qcow2_features,
+                   test_clone, test_clone_of_hostile_header, test_raw_stays_raw, test_resize,
+                   test_resize_to_odd_sizes, test_resize_of_what_has_grown, test_resize_that_fails,
+                   test_clone_of_sparse, test_wipe, test_wipe_by_pattern, test_cancelled_clone,
+                   test_job_ends_after_publication, test_left_over, test_left_over_of_a_zombie, test_streams,
+                   test_cancelled_upload_of_a_flood, test_info, test_memory)
