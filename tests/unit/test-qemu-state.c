@@ -109,11 +109,16 @@ static char *await(struct outcome *outcome)
         return outcome->error;
 }
 
-static void in_its_lane(managed_work work, void *data)
+static void keep(void *args)
 {
+}
+
+static void in_its_lane(managed_work work, void *args)
+{
+        const struct managed_task task = { .work = work, .args = args, .free_args = keep };
         struct outcome outcome = { false };
 
-        managed_run(&domain->base, MANAGED_IN_TURN, work, on_done, &outcome);
+        managed_run_task(&domain->base, &task, on_done, &outcome);
         ck_assert_ptr_null(await(&outcome));
 }
 
@@ -128,15 +133,17 @@ static char *undefine(unsigned flags)
 
 /* ---- a domain, and a guest of it that has no emulator ---- */
 
+static const char *on_reboot = ""; /* the element */
+
 static void define(bool persistent_tpm)
 {
         g_autofree char *xml = g_strdup_printf(
                 "<domain type='qemu'><name>web</name><uuid>" UUID "</uuid>"
                 "<memory unit='KiB'>65536</memory><vcpu>1</vcpu>"
-                "<os><type arch='x86_64' machine='q35'>hvm</type><nvram>%s</nvram></os>"
+                "<os><type arch='x86_64' machine='q35'>hvm</type><nvram>%s</nvram></os>%s"
                 "<devices><tpm model='tpm-crb'><backend type='emulator' version='2.0'%s/></tpm></devices>"
                 "</domain>",
-                nvram, persistent_tpm ? " persistent_state='yes'" : "");
+                nvram, on_reboot, persistent_tpm ? " persistent_state='yes'" : "");
         g_autofree char *dir = g_path_get_dirname(tpm);
         struct managed_state *state = managed_state_new(&domain_kind);
         struct domain_def *def;
@@ -337,6 +344,42 @@ START_TEST(a_device_that_goes_gives_back_its_own)
 }
 END_TEST
 
+/* ---- what is noted before its emulator is asked ---- */
+
+static const struct {
+        const char *element;
+        bool starts_over;
+} reboots[] = {
+        { "", true },
+        { "<on_reboot>restart</on_reboot>", true },
+        { "<on_reboot>destroy</on_reboot>", false },
+};
+
+static bool expect_reboot_work(struct managed *object, void *data, GError **error)
+{
+        ck_assert_int_eq(guest_of(domain)->status->fake_reboot, *(const bool *)data);
+        return true;
+}
+
+/* A reboot whose definition calls it an end is a shutdown; a shutdown after one is none. */
+START_TEST(a_reboot_is_what_the_definition_calls_it)
+{
+        bool starts_over = reboots[_i].starts_over, shuts_down = false;
+        struct outcome rebooted = { false }, shut = { false };
+
+        on_reboot = reboots[_i].element;
+        define(false);
+        in_its_lane(run_work, NULL);
+        domain_reboot(domain, 0, on_done, &rebooted);
+        g_free(await(&rebooted)); /* nobody is there who could do it */
+        in_its_lane(expect_reboot_work, &starts_over);
+        domain_shutdown(domain, 0, on_done, &shut);
+        g_free(await(&shut));
+        in_its_lane(expect_reboot_work, &shuts_down);
+        in_its_lane(end_work, NULL);
+}
+END_TEST
+
 /* ---- what its emulator says ---- */
 
 /* Errors of a disk that a guest writes to all the time: no more than ten a second are told. */
@@ -403,6 +446,7 @@ int main(void)
         tcase_add_loop_test(tcase, undefine_keeps_what_it_is_told_to, 0, G_N_ELEMENTS(undefines));
         tcase_add_loop_test(tcase, undefine_of_a_guest_waits_for_its_end, 0, G_N_ELEMENTS(undefines));
         tcase_add_test(tcase, a_device_that_goes_gives_back_its_own);
+        tcase_add_loop_test(tcase, a_reboot_is_what_the_definition_calls_it, 0, G_N_ELEMENTS(reboots));
         tcase_add_test(tcase, a_flood_of_errors_is_cut);
         suite_add_tcase(suite, tcase);
         srunner_run_all(runner, CK_NORMAL);
