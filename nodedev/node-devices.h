@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The node devices of a connection: the host's own, or an inventory in memory. A device is an immutable
+ * description (nodedev/device.h) in a collection. Flags are those of the API functions of the same names.
+ * Loop thread.
+ */
+
+#include "base/collection.h"
+#include "nodedev/device.h"
+
+struct loop;
+struct node_devices;
+struct pool;
+
+/* The host's. They are looked at from node_devices_start() on. */
+struct node_devices *node_devices_new(struct loop *loop, struct pool *pool);
+/* In memory: those of test:///default. */
+struct node_devices *node_devices_new_test(struct loop *loop);
+/* When nothing is running (any more). NULL is fine. */
+void node_devices_free(struct node_devices *devices);
+
+void node_devices_start(struct node_devices *devices);
+/* Have they been looked at? Before, there are none. */
+bool node_devices_are_ready(const struct node_devices *devices);
+/* Ends the following; node_devices_are_running() becomes false. */
+void node_devices_stop(struct node_devices *devices);
+bool node_devices_are_running(const struct node_devices *devices);
+
+struct collection *node_devices_get_collection(const struct node_devices *devices);
+
+/* virConnectListAllNodeDevices: borrowed elements; free the array. NULL with an error for unknown flags. */
+GPtrArray *node_device_list(const struct node_devices *devices, unsigned flags, GError **error);
+/* Borrowed; NULL with ERROR_NO_NODE_DEVICE. */
+struct node_device *node_device_lookup_name(const struct node_devices *devices, const char *name,
+                                            GError **error);
+/* A SCSI host by its names ("20000000c9831b4b", with or without "0x"); NULL with ERROR_NO_NODE_DEVICE. */
+struct node_device *node_device_lookup_wwns(const struct node_devices *devices, const char *wwnn,
+                                            const char *wwpn, unsigned flags, GError **error);
+
+/* NULL with ERROR_INTERNAL_ERROR: it is the root. Borrowed. */
+const char *node_device_get_parent(const struct node_device *device, GError **error);
+/* The names of its capabilities, nested ones included, borrowed; free the array. */
+GPtrArray *node_device_list_capabilities(const struct node_device *device);
+
+/* xml NULL: error says why. Both valid during the call. */
+typedef void (*node_device_xml_done)(const char *xml, const GError *error, void *data);
+/*
+ * Looks at the device again first, because there are no events for all that it says (speeds, media, free
+ * instances). done is called once, later or before the function returns.
+ */
+void node_device_get_xml(struct node_devices *devices, struct node_device *device, unsigned flags,
+                         node_device_xml_done done, void *data);
