@@ -27,6 +27,8 @@
 
 /* How long calls on the way may take to end after SIGTERM; guests run on. */
 #define DRAIN_MS 4000
+/* How long the start waits for the host's devices to be known. */
+#define INVENTORY_MS 5000
 /* Descriptors for thousands of guests: a monitor and a process each. */
 #define DESCRIPTORS 65536
 
@@ -219,6 +221,26 @@ static bool start_models(struct agent *agent, GError **error)
         return agent->models != NULL;
 }
 
+static void mark_late(void *data)
+{
+        *(bool *)data = true;
+}
+
+/* What clients list is to be there when the first can ask; a device that keeps us waiting keeps nobody else.
+ */
+static bool start_inventory(struct agent *agent, GError **error)
+{
+        bool late = false;
+        struct loop_timer *timer = loop_timer_new(agent->loop, INVENTORY_MS, mark_late, &late);
+
+        while (!late && !agent->ending && !models_are_ready(agent->models))
+                loop_step(agent->loop, true);
+        loop_timer_free(timer);
+        if (late)
+                log_warning("the host's devices are not known yet: starting without them");
+        return true;
+}
+
 static void stop_models(struct agent *agent)
 {
         models_free(agent->models);
@@ -241,11 +263,6 @@ static bool may_end(const struct agent *agent)
                 if (agent->views[i] && !views[i].is_idle(agent->views[i]))
                         return false;
         return !models_are_busy(agent->models);
-}
-
-static void mark_late(void *data)
-{
-        *(bool *)data = true;
 }
 
 /* No new calls; those on the way are interrupted where they wait, and answered. */
@@ -288,10 +305,11 @@ static void stop_work(struct agent *agent)
 /* Started from the top, stopped from the bottom. Views come after everything that they show. */
 /* clang-format off: a step a line */
 static const struct step steps[] = {
-        { start_process, NULL },     { start_loop, stop_loop },
-        { start_pool, stop_pool },   { start_directories, stop_directories },
-        { start_host, stop_host },   { start_models, stop_models },
-        { start_views, stop_views }, { start_work, stop_work },
+        { start_process, NULL },   { start_loop, stop_loop },
+        { start_pool, stop_pool }, { start_directories, stop_directories },
+        { start_host, stop_host }, { start_models, stop_models },
+        { start_inventory, NULL }, { start_views, stop_views },
+        { start_work, stop_work },
 };
 /* clang-format on */
 

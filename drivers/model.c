@@ -9,6 +9,7 @@
 #include "base/listeners.h"
 #include "drivers/authorization.h"
 #include "drivers/owners.h"
+#include "nodedev/node-devices.h"
 
 #include <string.h>
 
@@ -171,6 +172,49 @@ static void describe_volume(const void *part, void *object, model_detail add, vo
         add("vol_key", volume->key, data);
 }
 
+static void *new_node_devices(struct model *model, GError **error)
+{
+        const struct model_environment *environment = model->environment;
+
+        return model->driver->in_memory ? node_devices_new_test(environment->loop)
+                                        : node_devices_new(environment->loop, environment->pool);
+}
+
+static void free_node_devices(struct model *model, void *part)
+{
+        node_devices_free(part);
+}
+
+static void start_node_devices(void *part)
+{
+        node_devices_start(part);
+}
+
+static bool are_node_devices_ready(const void *part)
+{
+        return node_devices_are_ready(part);
+}
+
+static void quiesce_node_devices(void *part)
+{
+        node_devices_stop(part);
+}
+
+static bool are_node_devices_busy(const void *part)
+{
+        return node_devices_are_running(part);
+}
+
+static struct collection *get_node_devices(const void *part)
+{
+        return node_devices_get_collection(part);
+}
+
+static void describe_node_device(const void *part, void *object, model_detail add, void *data)
+{
+        add("node_device_name", ((const struct node_device *)object)->name, data);
+}
+
 static void report_domain(struct domain_driver *driver, const struct domain *domain, const GError *error,
                           void *data)
 {
@@ -240,6 +284,15 @@ static const struct model_part parts[MODEL_KIND_COUNT] = {
                             .new = new_volumes,
                             .get_collection = get_volumes,
                             .describe = describe_volume },
+        [MODEL_NODE_DEVICES] = { .name = "node-device",
+                                 .new = new_node_devices,
+                                 .free = free_node_devices,
+                                 .start = start_node_devices,
+                                 .is_ready = are_node_devices_ready,
+                                 .quiesce = quiesce_node_devices,
+                                 .is_busy = are_node_devices_busy,
+                                 .get_collection = get_node_devices,
+                                 .describe = describe_node_device },
         [MODEL_DOMAINS] = { .name = "domain",
                             .new = new_domains,
                             .free = free_domains,
@@ -299,6 +352,21 @@ static void autostart(void *data)
                 parts[kind].autostart(model->parts[kind], autostart, model);
                 return;
         }
+}
+
+static void start(struct model *model)
+{
+        for (unsigned kind = 0; kind < MODEL_KIND_COUNT; kind++)
+                if (parts[kind].start)
+                        parts[kind].start(model->parts[kind]);
+}
+
+static bool is_ready(const struct model *model)
+{
+        for (unsigned kind = 0; kind < MODEL_KIND_COUNT; kind++)
+                if (parts[kind].is_ready && !parts[kind].is_ready(model->parts[kind]))
+                        return false;
+        return true;
 }
 
 static void quiesce(struct model *model)
@@ -407,6 +475,11 @@ struct secrets *model_get_secrets(const struct model *model)
         return model->parts[MODEL_SECRETS];
 }
 
+struct node_devices *model_get_node_devices(const struct model *model)
+{
+        return model->parts[MODEL_NODE_DEVICES];
+}
+
 struct storage *model_get_storage(const struct model *model)
 {
         return model->parts[MODEL_POOLS];
@@ -450,6 +523,8 @@ struct models *models_new(const struct model_environment *environment,
                 g_ptr_array_add(models->list, model);
                 owners_follow(models->owners, model);
         }
+        for (unsigned i = 0; i < n_drivers; i++)
+                start(models_get_nth(models, i));
         return models;
 }
 
@@ -481,6 +556,14 @@ const struct authorization *models_get_authorization(const struct models *models
 struct owners *models_get_owners(const struct models *models)
 {
         return models->owners;
+}
+
+bool models_are_ready(const struct models *models)
+{
+        for (unsigned i = 0; i < models->list->len; i++)
+                if (!is_ready(models_get_nth(models, i)))
+                        return false;
+        return true;
 }
 
 void models_autostart(struct models *models)

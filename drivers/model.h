@@ -7,6 +7,7 @@
  * start-up, the end and every view walk. A new kind of object is a row of that table.
  *
  *     models = models_new(&environment, drivers, n_drivers, &error);    makes and loads everything
+ *     while (!models_are_ready(models)) ...
  *     models_autostart(models);                                         when the views are there
  *     models_quiesce(models);                                           the end begins
  *     while (models_are_busy(models)) ...
@@ -27,6 +28,7 @@ struct host;
 struct job_list;
 struct model;
 struct models;
+struct node_devices;
 struct owners;
 
 /* The level of libvirt's API that is served, as clients compare it: 9.0.0. */
@@ -68,6 +70,7 @@ enum model_kind {
         MODEL_SECRETS,
         MODEL_POOLS,
         MODEL_VOLUMES, /* come with the pools */
+        MODEL_NODE_DEVICES,
         MODEL_DOMAINS,
         MODEL_KIND_COUNT,
 };
@@ -81,6 +84,10 @@ struct model_part {
         /* Makes the part and loads what there is; earlier parts are there. */
         void *(*new)(struct model *model, GError **error);
         void (*free)(struct model *model, void *part); /* NULL: it came with another */
+        /* All parts of all connections are there: begins to follow what the host has. NULL: nothing to do. */
+        void (*start)(void *part);
+        /* Does it know what there is? NULL: it did from the beginning. */
+        bool (*is_ready)(const void *part);
         /* The agent ends: interrupts what may last, lets go. NULL: nothing to do. */
         void (*quiesce)(void *part);
         /* Is something on its way, beside what registry and collection know of? NULL: no. */
@@ -110,6 +117,8 @@ struct model *models_get_nth(const struct models *models, unsigned n);
 const struct authorization *models_get_authorization(const struct models *models);
 struct owners *models_get_owners(const struct models *models);
 
+/* Do all parts know what there is? Before, lists would have less than that. */
+bool models_are_ready(const struct models *models);
 void models_autostart(struct models *models);
 void models_quiesce(struct models *models);
 bool models_are_busy(const struct models *models);
@@ -155,6 +164,7 @@ void model_describe(const struct model *model, enum model_kind kind, void *objec
 struct domain_driver *model_get_domains(const struct model *model);
 struct job_list *model_get_jobs(const struct model *model);
 struct secrets *model_get_secrets(const struct model *model);
+struct node_devices *model_get_node_devices(const struct model *model);
 struct storage *model_get_storage(const struct model *model);
 
 /* ---- failures that no call is there to take ---- */
