@@ -8,9 +8,8 @@
 #include "introspection/connect.h"
 
 /* The bits of virConnectListAll...Flags that there are. */
-#define INTERFACE_FLAGS   0x3u        /* inactive, active */
-#define NETWORK_FLAGS     0x3fu       /* and persistent, transient, autostart, not */
-#define NODE_DEVICE_FLAGS 0xc01fffffu /* the capabilities; inactive, active */
+#define INTERFACE_FLAGS 0x3u  /* inactive, active */
+#define NETWORK_FLAGS   0x3fu /* and persistent, transient, autostart, not */
 
 static void reply_none(struct call *call, uint32_t allowed)
 {
@@ -29,11 +28,6 @@ void on_connect_list_interfaces(struct call *call)
 void on_connect_list_networks(struct call *call)
 {
         reply_none(call, NETWORK_FLAGS);
-}
-
-void on_connect_list_node_devices(struct call *call)
-{
-        reply_none(call, NODE_DEVICE_FLAGS);
 }
 
 void on_connect_list_nw_filters(struct call *call)

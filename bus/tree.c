@@ -8,6 +8,7 @@
 #include "bus/bus-private.h"
 #include "bus/domain.h"
 #include "bus/job.h"
+#include "bus/node-device.h"
 #include "bus/secret.h"
 #include "bus/storage-pool.h"
 #include "bus/storage-vol.h"
@@ -25,6 +26,7 @@ static const struct object_kind *const kinds[TREE_BRANCH_COUNT] = {
         [TREE_DOMAINS] = &domain_object_kind,
         [TREE_POOLS] = &storage_pool_object_kind,
         [TREE_VOLUMES] = &storage_vol_object_kind,
+        [TREE_NODE_DEVICES] = &node_device_object_kind,
         [TREE_SECRETS] = &secret_object_kind,
         [TREE_JOBS] = &job_object_kind,
 };

@@ -84,6 +84,7 @@ enum tree_branch {
         TREE_DOMAINS,
         TREE_POOLS,
         TREE_VOLUMES,
+        TREE_NODE_DEVICES,
         TREE_SECRETS,
         TREE_JOBS,
         TREE_BRANCH_COUNT,

@@ -29,6 +29,9 @@ KNOWN = """
     Connect.GetCapabilities method - s
     Connect.GetDomainCapabilities method ssssu s
     Connect.ListDomains method u ao
+    Connect.NodeDeviceLookupByName method s o
+    Connect.NodeDeviceLookupSCSIHostByWWN method ssu o
+    Connect.NodeDeviceEvent signal oii
     Connect.NodeGetCPUMap method u ab
     Connect.NodeGetCPUStats method iu a{st}
     Connect.NodeGetFreeMemory method - t
@@ -150,6 +153,10 @@ OURS = """
     Manager.GetVersion method s (tt)
     Manager.ResetLastError method - -
     Manager.Version property s read
+    NodeDevice.Name property s read
+    NodeDevice.Parent property s read
+    NodeDevice.GetXMLDesc method u s
+    NodeDevice.ListCaps method - as
     Secret.ValueChanged signal -
     StoragePool.Problem property s read
     StoragePool.State property i read
@@ -186,8 +193,9 @@ def signature(member, direction):
 
 
 def members():
-    for full in ("org.libvirt.Connect", "org.libvirt.Domain", "org.libvirt.Manager", "org.libvirt.Secret",
-                 "org.libvirt.StoragePool", "org.libvirt.StorageVol", "org.virtbus.Job"):
+    for full in ("org.libvirt.Connect", "org.libvirt.Domain", "org.libvirt.Manager",
+                 "org.libvirt.NodeDevice", "org.libvirt.Secret", "org.libvirt.StoragePool", "org.libvirt.StorageVol",
+                 "org.virtbus.Job"):
         name = full.rsplit(".", 1)[1]
         root = ElementTree.parse(os.path.join(FOLDER, f"{full}.xml")).getroot()
         for member in root.find("interface"):
