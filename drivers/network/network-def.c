@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Definitions of networks without their documents. Any thread. */
+#include "drivers/network/network-def.h"
+
+#include "drivers/network/network-xml.h"
+
+static const char *const forward_names[NETWORK_FORWARD_COUNT] = {
+        [NETWORK_FORWARD_NAT] = "nat",
+        [NETWORK_FORWARD_ROUTE] = "route",
+        [NETWORK_FORWARD_OPEN] = "open",
+        [NETWORK_FORWARD_BRIDGE] = "bridge",
+        [NETWORK_FORWARD_PRIVATE] = "private",
+        [NETWORK_FORWARD_VEPA] = "vepa",
+        [NETWORK_FORWARD_PASSTHROUGH] = "passthrough",
+        [NETWORK_FORWARD_HOSTDEV] = "hostdev",
+};
+
+const char *network_forward_get_name(enum network_forward forward)
+{
+        return forward_names[forward];
+}
+
+bool network_forward_has_own_bridge(enum network_forward forward)
+{
+        return forward <= NETWORK_FORWARD_OPEN;
+}
+
+void network_def_free(struct definition *definition)
+{
+        struct network_def *def = network_def_of(definition);
+
+        g_free(def->forward_device);
+        g_clear_pointer(&def->forward_interfaces, g_ptr_array_unref);
+        g_free(def->bridge);
+        g_free(def->bridge_zone);
+        g_free(def->mac);
+        g_free(def->domain);
+        network_dns_clear(&def->dns);
+        g_clear_pointer(&def->ips, g_ptr_array_unref);
+        g_clear_pointer(&def->routes, g_ptr_array_unref);
+        g_clear_pointer(&def->portgroups, g_ptr_array_unref);
+        definition_clear(definition);
+        g_free(def);
+}

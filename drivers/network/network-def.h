@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The definition of a virtual network (libvirt's formatnetwork, version 9.0): its canonical XML text and a
+ * typed view of it. Immutable, counted, any thread. What the format does not know is not kept, as with
+ * libvirt; metadata is. Absent strings are NULL.
+ */
+
+#include "base/cleanup.h"
+#include "base/managed.h"
+#include "drivers/network/network-address.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Bounds; more is refused by name. */
+#define NETWORK_NAME_MAX   250     /* bytes */
+#define NETWORK_DEVICE_MAX 15      /* bytes of the name of an interface: IFNAMSIZ without the NUL */
+#define NETWORK_HOSTS_MAX  16384   /* <host> elements of one network, DHCP's and DNS's each */
+#define NETWORK_PARTS_MAX  256     /* any other element that may be repeated */
+#define NETWORK_RANGE_MAX  0x10000 /* addresses in one range */
+
+enum network_forward {
+        NETWORK_FORWARD_NONE, /* isolated: no <forward> */
+        NETWORK_FORWARD_NAT,
+        NETWORK_FORWARD_ROUTE,
+        NETWORK_FORWARD_OPEN,
+        NETWORK_FORWARD_BRIDGE,
+        NETWORK_FORWARD_PRIVATE,
+        NETWORK_FORWARD_VEPA,
+        NETWORK_FORWARD_PASSTHROUGH,
+        NETWORK_FORWARD_HOSTDEV,
+        NETWORK_FORWARD_COUNT,
+};
+
+const char *network_forward_get_name(enum network_forward forward); /* "nat" ...; NULL: NONE */
+/* Is there a bridge of our own below it: none, nat, route, open? */
+bool network_forward_has_own_bridge(enum network_forward forward);
+
+/* For how long an address is lent, in seconds. */
+#define NETWORK_LEASE_DEFAULT  (-1) /* not given */
+#define NETWORK_LEASE_INFINITE 0
+
+struct network_range {
+        struct network_address start, end;
+        int64_t lease_s; /* or NETWORK_LEASE_... */
+};
+
+/* <dhcp><host> */
+struct network_host {
+        char *mac;                      /* owned; as given */
+        char *id;                       /* owned; DHCPv6 client id */
+        char *name;                     /* owned */
+        struct network_address address; /* AF_UNSPEC: none given */
+        int64_t lease_s;                /* or NETWORK_LEASE_... */
+};
+
+/* <ip> */
+struct network_ip {
+        struct network_address address;
+        unsigned prefix;    /* also where neither prefix nor netmask is given: by the class; 64 */
+        bool local_ptr;     /* reverse queries are not forwarded */
+        char *tftp_root;    /* owned */
+        char *bootp_file;   /* owned */
+        char *bootp_server; /* owned */
+        GPtrArray *ranges;  /* owned; of struct network_range */
+        GPtrArray *hosts;   /* owned; of struct network_host */
+        bool has_dhcp;
+};
+
+struct network_route {
+        struct network_address address, gateway;
+        unsigned prefix;
+        unsigned metric; /* 0: not given */
+};
+
+struct network_forwarder {
+        char *domain;                   /* owned; NULL: for all */
+        struct network_address address; /* AF_UNSPEC: the domain is not forwarded elsewhere */
+};
+
+struct network_txt {
+        char *name;  /* owned */
+        char *value; /* owned */
+};
+
+struct network_srv {
+        char *service, *protocol;        /* owned */
+        char *domain, *target;           /* owned */
+        unsigned port, priority, weight; /* 0: not given */
+};
+
+/* <dns><host> */
+struct network_dns_host {
+        struct network_address address;
+        char **names; /* owned; at least one */
+};
+
+struct network_dns {
+        bool disabled;
+        bool keep_plain_names; /* forwardPlainNames='no' */
+        GPtrArray *forwarders; /* owned; of struct network_forwarder */
+        GPtrArray *txts;       /* owned; of struct network_txt */
+        GPtrArray *srvs;       /* owned; of struct network_srv */
+        GPtrArray *hosts;      /* owned; of struct network_dns_host */
+};
+
+/* <nat> */
+struct network_nat {
+        struct network_address start, end; /* AF_UNSPEC: not given */
+        unsigned port_start, port_end;     /* 0: not given */
+        bool ipv6;
+};
+
+struct network_def {
+        struct definition base;
+        enum network_forward forward;
+        char *forward_device;          /* owned; out of which it goes; NULL: any */
+        GPtrArray *forward_interfaces; /* owned; names; of modes other than NONE */
+        struct network_nat nat;
+        char *bridge;      /* owned; name */
+        char *bridge_zone; /* owned; of firewalld */
+        bool bridge_stp;
+        unsigned bridge_delay_s; /* seconds a port listens and learns, each */
+        char *mac;               /* owned; of the bridge */
+        unsigned mtu;            /* 0: not given */
+        char *domain;            /* owned; of DNS */
+        bool domain_local_only;
+        bool ipv6; /* guests talk IPv6 with each other without an address of ours */
+        bool isolated_ports;
+        struct network_dns dns;
+        GPtrArray *ips;        /* owned; of struct network_ip */
+        GPtrArray *routes;     /* owned; of struct network_route */
+        GPtrArray *portgroups; /* owned; names */
+};
+
+extern const struct managed_kind network_kind;
+
+/*
+ * A definition from a text: read, checked, completed (a uuid, the defaults of the bridge), put in libvirt's
+ * order. Nothing that reaches a configuration file of dnsmasq has a control character in it. Errors:
+ * ERROR_FROM_XML or ERROR_FROM_NETWORK, with element and line where the document is at fault.
+ */
+struct network_def *network_def_parse(const char *xml, GError **error);
+
+/* A new definition of the same with a bridge of that name and a MAC address for it, where it has none; either
+ * may be NULL. */
+struct network_def *network_def_with_bridge(const struct network_def *def, const char *bridge,
+                                            const char *mac, GError **error);
+
+/* virNetworkUpdateCommand */
+enum network_update_command {
+        NETWORK_UPDATE_MODIFY = 1,
+        NETWORK_UPDATE_DELETE = 2,
+        NETWORK_UPDATE_ADD_LAST = 3,
+        NETWORK_UPDATE_ADD_FIRST = 4,
+};
+
+/* virNetworkUpdateSection */
+enum network_update_section {
+        NETWORK_SECTION_BRIDGE = 1,
+        NETWORK_SECTION_DOMAIN = 2,
+        NETWORK_SECTION_IP = 3,
+        NETWORK_SECTION_IP_DHCP_HOST = 4,
+        NETWORK_SECTION_IP_DHCP_RANGE = 5,
+        NETWORK_SECTION_FORWARD = 6,
+        NETWORK_SECTION_FORWARD_INTERFACE = 7,
+        NETWORK_SECTION_FORWARD_PF = 8,
+        NETWORK_SECTION_PORTGROUP = 9,
+        NETWORK_SECTION_DNS_HOST = 10,
+        NETWORK_SECTION_DNS_TXT = 11,
+        NETWORK_SECTION_DNS_SRV = 12,
+};
+
+struct network_update {
+        unsigned command; /* enum network_update_command, from a client */
+        unsigned section; /* enum network_update_section, from a client */
+        int parent_index; /* which <ip>; -1: the one that fits */
+        const char *xml;  /* one element; with DELETE, what names the one that is meant */
+};
+
+/*
+ * A new definition: def with one element changed, and checked as a whole. NULL with an error:
+ * ERROR_OPERATION_INVALID when the element is not there, or there already; ERROR_OPERATION_UNSUPPORTED when
+ * that section or command cannot be edited, as with libvirt.
+ */
+struct network_def *network_def_update(const struct network_def *def, const struct network_update *update,
+                                       GError **error);
+
+/* For the kind. */
+void network_def_free(struct definition *definition);
+
+static inline struct network_def *network_def_of(struct definition *definition)
+{
+        return (struct network_def *)definition;
+}
+
+static inline void network_def_unref(struct network_def *def)
+{
+        if (def)
+                definition_unref(&def->base);
+}
+
+DEFINE_CLEANUP(struct network_def, network_def_unref);
