@@ -168,8 +168,8 @@ struct managed *managed_ref(struct managed *object);
 void managed_unref(struct managed *object);
 
 /*
- * The latest state, in the lane; the published one, on the loop. Borrowed, NULL as the members say. The way to
- * read them: in debug builds it is asserted that the caller is at the right place.
+ * The latest state, in the lane; the published one, on the loop. Borrowed, NULL as the members say. The way
+ * to read them: in debug builds it is asserted that the caller is at the right place.
  */
 struct managed_state *managed_get_current(const struct managed *object);
 struct managed_state *managed_get_published(const struct managed *object);

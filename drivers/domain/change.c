@@ -124,9 +124,8 @@ static bool undefine_work(struct managed *object, void *data, GError **error)
 
         if (!managed_require_persistent(object, error))
                 return false;
-        if (ops->undefine &&
-            !ops->undefine(domain, domain_def_of(object->current->persistent), *(const unsigned *)data,
-                           error))
+        if (ops->undefine && !ops->undefine(domain, domain_def_of(object->current->persistent),
+                                            *(const unsigned *)data, error))
                 return false;
         if (!registry_erase(object, error))
                 return false;

@@ -132,8 +132,9 @@ struct domain_edit_side {
 };
 
 /*
- * The element xml with what is chosen at random for a device (an interface's MAC address), so that it is one and
- * the same in the stored definition and in that of the guest. Owned; NULL with an error for what is no device.
+ * The element xml with what is chosen at random for a device (an interface's MAC address), so that it is one
+ * and the same in the stored definition and in that of the guest. Owned; NULL with an error for what is no
+ * device.
  */
 char *domain_device_complete(const char *xml, GError **error);
 

@@ -48,9 +48,10 @@ void resources_undo(struct resources *resources);
 bool resources_prepare(struct resources *resources, GError **error);
 
 /*
- * One device of def alone, which is plugged into a guest that runs: what it needs is taken and noted under its
- * alias; the two functions below then concern that device only. It is given back with guest_release_device().
- * resources_resume() comes first, once: it goes on where the start of the guest ended.
+ * One device of def alone, which is plugged into a guest that runs: what it needs is taken and noted under
+ * its alias; the two functions below then concern that device only. It is given back with
+ * guest_release_device(). resources_resume() comes first, once: it goes on where the start of the guest
+ * ended.
  */
 bool resources_resume(struct resources *resources, GError **error);
 bool resources_prepare_device(struct resources *resources, enum domain_device_kind kind, const void *device,

@@ -66,7 +66,8 @@ static void send(struct chain *chain, sd_bus_message_handler_t next, const char 
         g_autoptr(sd_bus_message) call = NULL;
         va_list arguments;
 
-        ck_assert_int_ge(sd_bus_message_new_method_call(bus, &call, "org.libvirt", path, interface, member), 0);
+        ck_assert_int_ge(sd_bus_message_new_method_call(bus, &call, "org.libvirt", path, interface, member),
+                         0);
         va_start(arguments, types);
         if (types)
                 ck_assert_int_ge(sd_bus_message_appendv(call, types, arguments), 0);
@@ -246,8 +247,8 @@ static void settle(struct page *page)
 /* Opens the page: all lists at once, and what they lead to. */
 static struct page *page_open(void)
 {
-        static const char *const lists[] = { "ListDomains",     "ListStoragePools", "ListInterfaces",
-                                             "ListNetworks",    "ListNodeDevices" };
+        static const char *const lists[] = { "ListDomains", "ListStoragePools", "ListInterfaces",
+                                             "ListNetworks", "ListNodeDevices" };
         struct page *page = g_new0(struct page, 1);
 
         page->client = harness_connect(harness);
@@ -259,8 +260,8 @@ static struct page *page_open(void)
         client_do(page->client, QEMU_PATH, PROPERTIES, "Get", "ss", CONNECT_INTERFACE, "LibVersion");
         for (unsigned i = 0; i < G_N_ELEMENTS(lists); i++)
                 send(chain_new(page, QEMU_PATH), on_list, QEMU_PATH, CONNECT_INTERFACE, lists[i], "u", 0);
-        send(chain_new(page, QEMU_PATH), on_list, QEMU_PATH, CONNECT_INTERFACE, "NodeGetMemoryStats", "iu", -1,
-             0);
+        send(chain_new(page, QEMU_PATH), on_list, QEMU_PATH, CONNECT_INTERFACE, "NodeGetMemoryStats", "iu",
+             -1, 0);
         settle(page);
         return page;
 }
@@ -349,16 +350,15 @@ START_TEST(test_a_pool_is_removed_with_its_content)
 END_TEST
 
 /*
- * The page asks for all rows at once, more than the system bus lets one client have unanswered by itself: what
- * the package says of it counts. The agent stands still meanwhile, so that all of them are unanswered.
+ * The page asks for all rows at once, more than the system bus lets one client have unanswered by itself:
+ * what the package says of it counts. The agent stands still meanwhile, so that all of them are unanswered.
  */
 START_TEST(test_many_rows_are_asked_for_at_once)
 {
         const char *source = g_getenv("VIRTBUS_SOURCE_DIR");
-        g_autofree char *more = g_strdup_printf(
-                "<limit name='max_replies_per_connection'>128</limit><include>%s/packaging/dbus/org.libvirt.conf"
-                "</include>",
-                source);
+        g_autofree char *more = g_strdup_printf("<limit name='max_replies_per_connection'>128</limit>"
+                                                "<include>%s/packaging/dbus/org.libvirt.conf</include>",
+                                                source);
         struct client_answer answers[300] = { 0 };
 
         harness_end_agent(harness, SIGTERM);

@@ -227,8 +227,7 @@ START_TEST(a_bridge_is_set_up_and_taken_down)
         xml = interfaces_get_xml(interfaces, find("br0"), 0, NULL);
         ck_assert_msg(strstr(xml, "<start mode='onboot'/>") && strstr(xml, "<bridge stp='on' delay='4'>") &&
                               strstr(xml, "<interface type='ethernet' name='eth1'>") &&
-                              strstr(xml, "<link state=") &&
-                              strstr(xml, "gateway='192.0.2.254'"),
+                              strstr(xml, "<link state=") && strstr(xml, "gateway='192.0.2.254'"),
                       "%s", xml);
         good(undefine("br0"));
         ck_assert(find("br0") && !find("br0")->def);
