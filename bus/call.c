@@ -84,6 +84,14 @@ void call_read(struct call *call, const char *signature, ...)
         va_end(args);
 }
 
+uint32_t call_read_flags(struct call *call)
+{
+        uint32_t flags;
+
+        call_read(call, "u", &flags);
+        return flags;
+}
+
 /* ---- replies ---- */
 
 static bool is_awaited(const struct call *call)
@@ -153,6 +161,24 @@ void call_reply_objects(struct call *call, const struct branch *branch, const vo
                 marshal_write(&array, "o", tree_write_path(branch, objects[i], path));
         marshal_close(&iter, &array);
         call_send_reply(call, reply);
+}
+
+void call_reply_found(struct call *call, enum tree_branch branch, const void *object, const GError *error)
+{
+        if (object)
+                call_reply_object(call, &call->target.connect->branches[branch], object);
+        else
+                call_fail(call, error);
+}
+
+void call_reply_list(struct call *call, enum tree_branch branch, const GPtrArray *objects,
+                     const GError *error)
+{
+        if (objects)
+                call_reply_objects(call, &call->target.connect->branches[branch],
+                                   (const void *const *)objects->pdata, objects->len);
+        else
+                call_fail(call, error);
 }
 
 void call_reply_fd(struct call *call, int fd)

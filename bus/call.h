@@ -39,6 +39,8 @@ const char *call_get_member(const struct call *call);
 
 /* The next arguments, see marshal_read(). */
 void call_read(struct call *call, const char *signature, ...);
+/* The flags of a call that has no other arguments, or none behind them. */
+uint32_t call_read_flags(struct call *call);
 
 /* Replies with values, see marshal_write(). The signature is the method's. */
 void call_reply(struct call *call, const char *signature, ...);
@@ -51,6 +53,11 @@ void call_send_reply(struct call *call, DBusMessage *reply); /* takes reply */
 void call_reply_object(struct call *call, const struct branch *branch, const void *object);
 void call_reply_objects(struct call *call, const struct branch *branch, const void *const *objects,
                         unsigned count);
+
+/* Ends of lookups and lists on the connection: with what was found (NULL: fails with error), all borrowed. */
+void call_reply_found(struct call *call, enum tree_branch branch, const void *object, const GError *error);
+void call_reply_list(struct call *call, enum tree_branch branch, const GPtrArray *objects,
+                     const GError *error);
 
 /* Replies with a descriptor, which stays the caller's. */
 void call_reply_fd(struct call *call, int fd);
@@ -89,7 +96,7 @@ void call_drop_object(struct call *call);
 /* Ends of work in the model (managed_done); data is the call. Empty reply; reply with the object's path. */
 void call_done(struct managed *object, const GError *error, void *data);
 void call_done_with_object(struct managed *object, const GError *error, void *data);
-/* End of a question to a driver (domain_text_done); data is the call. */
+/* End of a question whose answer is a text (domain_text_done), NULL with error; data is the call. */
 void call_done_with_text(const char *text, const GError *error, void *data);
 
 static inline struct domain *call_get_domain(const struct call *call)

@@ -4,7 +4,8 @@
  * list every kind there may be, and show an error instead of all the others when one of them fails. A kind
  * that comes takes its list away from here. No state; loop thread.
  */
-#include "bus/connect.h"
+#include "base/flags.h"
+#include "bus/call.h"
 #include "introspection/connect.h"
 
 /* The bits of virConnectListAll...Flags that there are. */
@@ -13,11 +14,12 @@
 
 static void reply_none(struct call *call, uint32_t allowed)
 {
-        uint32_t flags;
+        g_autoptr(GError) error = NULL;
 
-        call_read(call, "u", &flags);
-        if (connect_check_flags(call, flags, allowed))
+        if (flags_check(call_read_flags(call), allowed, ERROR_FROM_NONE, call_get_member(call), &error))
                 call_reply_objects(call, NULL, NULL, 0);
+        else
+                call_fail(call, error);
 }
 
 void on_connect_list_interfaces(struct call *call)

@@ -3,7 +3,7 @@
  * org.libvirt.Connect: the host. Small files of /proc and /sys, read on the loop: none of them waits. Loop
  * thread.
  */
-#include "bus/connect.h"
+#include "bus/call.h"
 #include "bus/interface.h"
 #include "drivers/domain/domain.h"
 #include "drivers/host/host.h"
@@ -31,14 +31,15 @@ void on_connect_node_get_free_memory(struct call *call)
 void on_connect_node_get_cpu_map(struct call *call)
 {
         g_autoptr(GArray) map = NULL;
+        g_autoptr(GError) error = NULL;
         DBusMessageIter iter, array;
         DBusMessage *reply;
-        uint32_t flags;
 
-        call_read(call, "u", &flags);
-        if (!connect_check_flags(call, flags, 0))
+        map = host_get_cpu_map(get_host(call), call_read_flags(call), &error);
+        if (!map) {
+                call_fail(call, error);
                 return;
-        map = host_get_cpu_map(get_host(call));
+        }
         reply = call_begin_reply(call, &iter);
         marshal_open_array(&iter, &array, "b");
         for (unsigned i = 0; i < map->len; i++)
@@ -65,9 +66,7 @@ void on_connect_node_get_cpu_stats(struct call *call)
         int32_t cpu;
 
         call_read(call, "iu", &cpu, &flags);
-        if (!connect_check_flags(call, flags, 0))
-                return;
-        if (!host_get_cpu_stats(get_host(call), cpu, &stats, &error)) {
+        if (!host_get_cpu_stats(get_host(call), cpu, flags, &stats, &error)) {
                 call_fail(call, error);
                 return;
         }
@@ -84,9 +83,7 @@ void on_connect_node_get_memory_stats(struct call *call)
         int32_t cell;
 
         call_read(call, "iu", &cell, &flags);
-        if (!connect_check_flags(call, flags, 0))
-                return;
-        if (!host_get_memory_stats(get_host(call), cell, &stats, &error)) {
+        if (!host_get_memory_stats(get_host(call), cell, flags, &stats, &error)) {
                 call_fail(call, error);
                 return;
         }

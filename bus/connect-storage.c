@@ -7,31 +7,15 @@
 #include "drivers/storage/storage.h"
 #include "introspection/connect.h"
 
-/* Replies with the path of object; takes error when it is NULL. */
-static void reply_object(struct call *call, enum tree_branch branch, const void *object, GError *error)
-{
-        if (object)
-                call_reply_object(call, &call->target.connect->branches[branch], object);
-        else
-                call_fail(call, error);
-        g_clear_error(&error);
-}
-
 /* ---- pools ---- */
 
 void on_connect_list_storage_pools(struct call *call)
 {
         g_autoptr(GPtrArray) pools = NULL;
         g_autoptr(GError) error = NULL;
-        uint32_t flags;
 
-        call_read(call, "u", &flags);
-        pools = storage_pool_list(call_get_storage(call), flags, &error);
-        if (pools)
-                call_reply_objects(call, &call->target.connect->branches[TREE_POOLS],
-                                   (const void *const *)pools->pdata, pools->len);
-        else
-                call_fail(call, error);
+        pools = storage_pool_list(call_get_storage(call), call_read_flags(call), &error);
+        call_reply_list(call, TREE_POOLS, pools, error);
 }
 
 void on_connect_storage_pool_create_xml(struct call *call)
@@ -55,23 +39,23 @@ void on_connect_storage_pool_define_xml(struct call *call)
 void on_connect_storage_pool_lookup_by_name(struct call *call)
 {
         const struct storage_pool *pool;
-        GError *error = NULL;
+        g_autoptr(GError) error = NULL;
         const char *name;
 
         call_read(call, "s", &name);
         pool = storage_pool_lookup_name(call_get_storage(call), name, &error);
-        reply_object(call, TREE_POOLS, pool, error);
+        call_reply_found(call, TREE_POOLS, pool, error);
 }
 
 void on_connect_storage_pool_lookup_by_uuid(struct call *call)
 {
         const struct storage_pool *pool;
-        GError *error = NULL;
+        g_autoptr(GError) error = NULL;
         const char *uuid;
 
         call_read(call, "s", &uuid);
         pool = storage_pool_lookup_uuid(call_get_storage(call), uuid, &error);
-        reply_object(call, TREE_POOLS, pool, error);
+        call_reply_found(call, TREE_POOLS, pool, error);
 }
 
 void on_connect_find_storage_pool_sources(struct call *call)
@@ -87,14 +71,9 @@ void on_connect_get_storage_pool_capabilities(struct call *call)
 {
         g_autoptr(GError) error = NULL;
         g_autofree char *text = NULL;
-        uint32_t flags;
 
-        call_read(call, "u", &flags);
-        text = storage_get_capabilities(call_get_storage(call), flags, &error);
-        if (text)
-                call_reply(call, "s", text);
-        else
-                call_fail(call, error);
+        text = storage_get_capabilities(call_get_storage(call), call_read_flags(call), &error);
+        call_done_with_text(text, error, call);
 }
 
 /* ---- volumes ---- */
@@ -102,21 +81,21 @@ void on_connect_get_storage_pool_capabilities(struct call *call)
 void on_connect_storage_vol_lookup_by_key(struct call *call)
 {
         const struct volume *volume;
-        GError *error = NULL;
+        g_autoptr(GError) error = NULL;
         const char *key;
 
         call_read(call, "s", &key);
         volume = storage_volume_lookup_key(call_get_storage(call), key, &error);
-        reply_object(call, TREE_VOLUMES, volume, error);
+        call_reply_found(call, TREE_VOLUMES, volume, error);
 }
 
 void on_connect_storage_vol_lookup_by_path(struct call *call)
 {
         const struct volume *volume;
-        GError *error = NULL;
+        g_autoptr(GError) error = NULL;
         const char *path;
 
         call_read(call, "s", &path);
         volume = storage_volume_lookup_path(call_get_storage(call), path, &error);
-        reply_object(call, TREE_VOLUMES, volume, error);
+        call_reply_found(call, TREE_VOLUMES, volume, error);
 }

@@ -13,15 +13,6 @@
 #include "drivers/host/host.h"
 #include "introspection/connect.h"
 
-bool connect_check_flags(struct call *call, uint32_t flags, uint32_t allowed)
-{
-        if ((flags & ~allowed) == 0)
-                return true;
-        call_fail_with(call, ERROR_FROM_NONE, ERROR_INVALID_ARG, "unsupported flags (0x%x) in function %s",
-                       flags & ~allowed, call_get_member(call));
-        return false;
-}
-
 struct settling {
         struct call *call; /* borrowed: it waits for us */
         authorize_next next;
@@ -135,62 +126,46 @@ void on_connect_domain_create_xml(struct call *call)
                           call_done_with_object, call);
 }
 
-/* Replies with the path of domain; takes error when it is NULL. */
-static void reply_domain(struct call *call, const struct domain *domain, GError *error)
-{
-        if (domain)
-                call_reply_object(call, &call->target.connect->branches[TREE_DOMAINS], domain);
-        else
-                call_fail(call, error);
-        g_clear_error(&error);
-}
-
 void on_connect_domain_lookup_by_id(struct call *call)
 {
         const struct domain *domain;
-        GError *error = NULL;
+        g_autoptr(GError) error = NULL;
         int32_t id;
 
         call_read(call, "i", &id);
         domain = domain_lookup_id(call_get_driver(call), id, &error);
-        reply_domain(call, domain, error);
+        call_reply_found(call, TREE_DOMAINS, domain, error);
 }
 
 void on_connect_domain_lookup_by_name(struct call *call)
 {
         const struct domain *domain;
-        GError *error = NULL;
+        g_autoptr(GError) error = NULL;
         const char *name;
 
         call_read(call, "s", &name);
         domain = domain_lookup_name(call_get_driver(call), name, &error);
-        reply_domain(call, domain, error);
+        call_reply_found(call, TREE_DOMAINS, domain, error);
 }
 
 void on_connect_domain_lookup_by_uuid(struct call *call)
 {
         const struct domain *domain;
-        GError *error = NULL;
+        g_autoptr(GError) error = NULL;
         const char *uuid;
 
         call_read(call, "s", &uuid);
         domain = domain_lookup_uuid(call_get_driver(call), uuid, &error);
-        reply_domain(call, domain, error);
+        call_reply_found(call, TREE_DOMAINS, domain, error);
 }
 
 void on_connect_list_domains(struct call *call)
 {
         g_autoptr(GPtrArray) domains = NULL;
         g_autoptr(GError) error = NULL;
-        uint32_t flags;
 
-        call_read(call, "u", &flags);
-        domains = domain_list(call_get_driver(call), flags, &error);
-        if (domains)
-                call_reply_objects(call, &call->target.connect->branches[TREE_DOMAINS],
-                                   (const void *const *)domains->pdata, domains->len);
-        else
-                call_fail(call, error);
+        domains = domain_list(call_get_driver(call), call_read_flags(call), &error);
+        call_reply_list(call, TREE_DOMAINS, domains, error);
 }
 
 /* ---- capabilities ---- */

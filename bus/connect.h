@@ -8,9 +8,6 @@
 
 #include <stdint.h>
 
-/* Fails the call with "unsupported flags (0x..)" unless flags has no bit outside allowed. */
-bool connect_check_flags(struct call *call, uint32_t flags, uint32_t allowed);
-
 /*
  * What a driver says about itself (its version) may have to be asked of an emulator first. True: go on.
  * False: that is being asked, and next runs, from its beginning, when it is answered; then this gives true,

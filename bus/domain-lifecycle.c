@@ -8,28 +8,19 @@
 #include "drivers/domain/domain.h"
 #include "introspection/domain.h"
 
-/* The flags of a call that has no other arguments. */
-static uint32_t read_flags(struct call *call)
-{
-        uint32_t flags;
-
-        call_read(call, "u", &flags);
-        return flags;
-}
-
 void on_domain_create(struct call *call)
 {
-        domain_create(call_get_domain(call), read_flags(call), call->caller->name, call_done, call);
+        domain_create(call_get_domain(call), call_read_flags(call), call->caller->name, call_done, call);
 }
 
 void on_domain_destroy(struct call *call)
 {
-        domain_destroy(call_get_domain(call), read_flags(call), call_done, call);
+        domain_destroy(call_get_domain(call), call_read_flags(call), call_done, call);
 }
 
 void on_domain_reboot(struct call *call)
 {
-        domain_reboot(call_get_domain(call), read_flags(call), call_done, call);
+        domain_reboot(call_get_domain(call), call_read_flags(call), call_done, call);
 }
 
 void on_domain_rename(struct call *call)
@@ -43,7 +34,7 @@ void on_domain_rename(struct call *call)
 
 void on_domain_reset(struct call *call)
 {
-        domain_reset(call_get_domain(call), read_flags(call), call_done, call);
+        domain_reset(call_get_domain(call), call_read_flags(call), call_done, call);
 }
 
 void on_domain_resume(struct call *call)
@@ -81,7 +72,7 @@ void on_domain_set_metadata(struct call *call)
 
 void on_domain_shutdown(struct call *call)
 {
-        domain_shutdown(call_get_domain(call), read_flags(call), call_done, call);
+        domain_shutdown(call_get_domain(call), call_read_flags(call), call_done, call);
 }
 
 void on_domain_suspend(struct call *call)
@@ -91,5 +82,5 @@ void on_domain_suspend(struct call *call)
 
 void on_domain_undefine(struct call *call)
 {
-        domain_undefine(call_get_domain(call), read_flags(call), call_done, call);
+        domain_undefine(call_get_domain(call), call_read_flags(call), call_done, call);
 }

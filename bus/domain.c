@@ -25,16 +25,6 @@ static const struct domain_state *get_state(const struct target *target)
 
 /* ---- properties ---- */
 
-bool get_domain_active(const struct target *target, struct marshal_slot *slot, GError **error)
-{
-        return marshal_slot_write(slot, "b", domain_is_active(target_get_domain(target)));
-}
-
-bool get_domain_autostart(const struct target *target, struct marshal_slot *slot, GError **error)
-{
-        return marshal_slot_write(slot, "b", get_state(target)->base.autostart);
-}
-
 void set_domain_autostart(struct call *call, DBusMessageIter *value)
 {
         bool autostart;
@@ -49,30 +39,15 @@ bool get_domain_id(const struct target *target, struct marshal_slot *slot, GErro
         return marshal_slot_write(slot, "u", (unsigned)get_state(target)->id);
 }
 
-bool get_domain_name(const struct target *target, struct marshal_slot *slot, GError **error)
-{
-        return marshal_slot_write(slot, "s", managed_state_get_name(&get_state(target)->base));
-}
-
 bool get_domain_os_type(const struct target *target, struct marshal_slot *slot, GError **error)
 {
         return marshal_slot_write(slot, "s", domain_state_get_def(get_state(target))->os.type);
-}
-
-bool get_domain_persistent(const struct target *target, struct marshal_slot *slot, GError **error)
-{
-        return marshal_slot_write(slot, "b", get_state(target)->base.persistent != NULL);
 }
 
 bool get_domain_scheduler_type(const struct target *target, struct marshal_slot *slot, GError **error)
 {
         return marshal_slot_write(slot, "(si)",
                                   domain_driver_get_scheduler(model_get_domains(target->connect->model)), 0);
-}
-
-bool get_domain_uuid(const struct target *target, struct marshal_slot *slot, GError **error)
-{
-        return marshal_slot_write(slot, "s", target_get_domain(target)->base.uuid_text);
 }
 
 bool get_domain_updated(const struct target *target, struct marshal_slot *slot, GError **error)
@@ -95,10 +70,8 @@ void on_domain_get_max_memory(struct call *call)
 {
         g_autoptr(GError) error = NULL;
         uint64_t kib;
-        uint32_t flags;
 
-        call_read(call, "u", &flags);
-        if (domain_get_max_memory(call_get_domain(call), flags, &kib, &error))
+        if (domain_get_max_memory(call_get_domain(call), call_read_flags(call), &kib, &error))
                 call_reply(call, "t", kib);
         else
                 call_fail(call, error);
@@ -123,10 +96,8 @@ void on_domain_get_state(struct call *call)
 {
         g_autoptr(GError) error = NULL;
         int state, reason;
-        uint32_t flags;
 
-        call_read(call, "u", &flags);
-        if (domain_get_state(call_get_domain(call), flags, &state, &reason, &error))
+        if (domain_get_state(call_get_domain(call), call_read_flags(call), &state, &reason, &error))
                 call_reply(call, "(ii)", state, reason);
         else
                 call_fail(call, error);
@@ -136,10 +107,8 @@ void on_domain_get_vcpus(struct call *call)
 {
         g_autoptr(GError) error = NULL;
         unsigned vcpus;
-        uint32_t flags;
 
-        call_read(call, "u", &flags);
-        if (domain_get_vcpus(call_get_domain(call), flags, &vcpus, &error))
+        if (domain_get_vcpus(call_get_domain(call), call_read_flags(call), &vcpus, &error))
                 call_reply(call, "u", vcpus);
         else
                 call_fail(call, error);
@@ -147,8 +116,5 @@ void on_domain_get_vcpus(struct call *call)
 
 void on_domain_get_xml_desc(struct call *call)
 {
-        uint32_t flags;
-
-        call_read(call, "u", &flags);
-        domain_get_xml(call_get_domain(call), flags, call_done_with_text, call);
+        domain_get_xml(call_get_domain(call), call_read_flags(call), call_done_with_text, call);
 }

@@ -5,6 +5,7 @@
 #include "bus/managed-object.h"
 
 #include "base/registry.h"
+#include "bus/marshal.h"
 #include "bus/object-path.h"
 
 void *managed_object_find(const struct branch *branch, const char *element, bool pending, GError **error)
@@ -47,4 +48,38 @@ void managed_object_write_element(const struct branch *branch, const void *objec
 
         object_path_put_uuid(element, managed->uuid_text);
         g_string_append(path, element);
+}
+
+/* ---- getters ---- */
+
+static const struct managed_state *get_state(const struct target *target)
+{
+        return managed_get_published(target->object);
+}
+
+bool get_managed_active(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        return marshal_slot_write(slot, "b", get_state(target)->active != NULL);
+}
+
+bool get_managed_autostart(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        return marshal_slot_write(slot, "b", get_state(target)->autostart);
+}
+
+bool get_managed_name(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        return marshal_slot_write(slot, "s", managed_state_get_name(get_state(target)));
+}
+
+bool get_managed_persistent(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        return marshal_slot_write(slot, "b", get_state(target)->persistent != NULL);
+}
+
+bool get_managed_uuid(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        const struct managed *object = target->object;
+
+        return marshal_slot_write(slot, "s", object->uuid_text);
 }

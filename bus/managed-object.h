@@ -3,10 +3,14 @@
 
 /*
  * What all kinds of managed objects have in common on the bus: their paths end in their uuid, and their
- * registry knows them. Hooks of struct object_kind; objects are struct managed. Loop thread.
+ * registry knows them. Objects are struct managed. Loop thread.
  */
 
 #include "bus/tree.h"
+
+struct marshal_slot;
+
+/* ---- hooks of struct object_kind ---- */
 
 void *managed_object_find(const struct branch *branch, const char *element, bool pending, GError **error);
 void *managed_object_ref(const struct branch *branch, void *object);
@@ -17,3 +21,11 @@ void managed_object_write_element(const struct branch *branch, const void *objec
 #define MANAGED_OBJECT_HOOKS                                                                                 \
         .find = managed_object_find, .ref = managed_object_ref, .unref = managed_object_unref,               \
         .list = managed_object_list, .write_element = managed_object_write_element
+
+/* ---- getters, for properties with org.virtbus.Getter "managed" ---- */
+
+bool get_managed_active(const struct target *target, struct marshal_slot *slot, GError **error);
+bool get_managed_autostart(const struct target *target, struct marshal_slot *slot, GError **error);
+bool get_managed_name(const struct target *target, struct marshal_slot *slot, GError **error);
+bool get_managed_persistent(const struct target *target, struct marshal_slot *slot, GError **error);
+bool get_managed_uuid(const struct target *target, struct marshal_slot *slot, GError **error);

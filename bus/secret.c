@@ -51,11 +51,6 @@ const struct object_kind secret_object_kind = {
 
 /* ---- properties ---- */
 
-bool get_secret_uuid(const struct target *target, struct marshal_slot *slot, GError **error)
-{
-        return marshal_slot_write(slot, "s", target_get_secret(target)->base.uuid_text);
-}
-
 bool get_secret_usage_id(const struct target *target, struct marshal_slot *slot, GError **error)
 {
         return marshal_slot_write(slot, "s", secret_get_def(target_get_secret(target))->usage_id);
@@ -72,10 +67,8 @@ void on_secret_get_value(struct call *call)
 {
         g_autoptr(GError) error = NULL;
         GBytes *value;
-        uint32_t flags;
 
-        call_read(call, "u", &flags);
-        value = secret_get_value(call_get_secret(call), flags, &error);
+        value = secret_get_value(call_get_secret(call), call_read_flags(call), &error);
         if (value)
                 call_reply(call, "ay", g_bytes_get_data(value, NULL), g_bytes_get_size(value));
         else
@@ -86,14 +79,9 @@ void on_secret_get_xml_desc(struct call *call)
 {
         g_autoptr(GError) error = NULL;
         const char *text;
-        uint32_t flags;
 
-        call_read(call, "u", &flags);
-        text = secret_get_xml(call_get_secret(call), flags, &error);
-        if (text)
-                call_reply(call, "s", text);
-        else
-                call_fail(call, error);
+        text = secret_get_xml(call_get_secret(call), call_read_flags(call), &error);
+        call_done_with_text(text, error, call);
 }
 
 void on_secret_set_value(struct call *call)

@@ -8,28 +8,19 @@
 #include "bus/storage-vol.h"
 #include "introspection/storage-pool.h"
 
-/* The flags of a call that has no other arguments. */
-static uint32_t read_flags(struct call *call)
-{
-        uint32_t flags;
-
-        call_read(call, "u", &flags);
-        return flags;
-}
-
 void on_storage_pool_build(struct call *call)
 {
-        storage_pool_build(call_get_pool(call), read_flags(call), call_done, call);
+        storage_pool_build(call_get_pool(call), call_read_flags(call), call_done, call);
 }
 
 void on_storage_pool_create(struct call *call)
 {
-        storage_pool_create(call_get_pool(call), read_flags(call), call_done, call);
+        storage_pool_create(call_get_pool(call), call_read_flags(call), call_done, call);
 }
 
 void on_storage_pool_delete(struct call *call)
 {
-        storage_pool_delete(call_get_pool(call), read_flags(call), call_done, call);
+        storage_pool_delete(call_get_pool(call), call_read_flags(call), call_done, call);
 }
 
 void on_storage_pool_destroy(struct call *call)
@@ -39,7 +30,7 @@ void on_storage_pool_destroy(struct call *call)
 
 void on_storage_pool_refresh(struct call *call)
 {
-        storage_pool_refresh(call_get_pool(call), read_flags(call), call_done, call);
+        storage_pool_refresh(call_get_pool(call), call_read_flags(call), call_done, call);
 }
 
 void on_storage_pool_undefine(struct call *call)

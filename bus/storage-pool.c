@@ -25,32 +25,12 @@ static const struct storage_pool_state *get_state(const struct target *target)
 
 /* ---- properties ---- */
 
-bool get_storage_pool_active(const struct target *target, struct marshal_slot *slot, GError **error)
-{
-        return marshal_slot_write(slot, "b", storage_pool_is_active(target_get_pool(target)));
-}
-
-bool get_storage_pool_autostart(const struct target *target, struct marshal_slot *slot, GError **error)
-{
-        return marshal_slot_write(slot, "b", get_state(target)->base.autostart);
-}
-
 void set_storage_pool_autostart(struct call *call, DBusMessageIter *value)
 {
         bool autostart;
 
         marshal_read(value, "b", &autostart);
         storage_pool_set_autostart(call_get_pool(call), autostart, call_done, call);
-}
-
-bool get_storage_pool_name(const struct target *target, struct marshal_slot *slot, GError **error)
-{
-        return marshal_slot_write(slot, "s", managed_state_get_name(&get_state(target)->base));
-}
-
-bool get_storage_pool_persistent(const struct target *target, struct marshal_slot *slot, GError **error)
-{
-        return marshal_slot_write(slot, "b", get_state(target)->base.persistent != NULL);
 }
 
 bool get_storage_pool_problem(const struct target *target, struct marshal_slot *slot, GError **error)
@@ -64,11 +44,6 @@ bool get_storage_pool_state(const struct target *target, struct marshal_slot *sl
 
         storage_pool_get_info(target_get_pool(target), &info);
         return marshal_slot_write(slot, "i", (int)info.state);
-}
-
-bool get_storage_pool_uuid(const struct target *target, struct marshal_slot *slot, GError **error)
-{
-        return marshal_slot_write(slot, "s", target_get_pool(target)->base.uuid_text);
 }
 
 /* ---- descriptions ---- */
@@ -86,14 +61,9 @@ void on_storage_pool_get_xml_desc(struct call *call)
 {
         g_autoptr(GError) error = NULL;
         g_autofree char *text = NULL;
-        uint32_t flags;
 
-        call_read(call, "u", &flags);
-        text = storage_pool_get_xml(call_get_pool(call), flags, &error);
-        if (text)
-                call_reply(call, "s", text);
-        else
-                call_fail(call, error);
+        text = storage_pool_get_xml(call_get_pool(call), call_read_flags(call), &error);
+        call_done_with_text(text, error, call);
 }
 
 /* ---- volumes ---- */
@@ -102,10 +72,8 @@ void on_storage_pool_list_storage_volumes(struct call *call)
 {
         const struct object_set *set;
         g_autoptr(GError) error = NULL;
-        uint32_t flags;
 
-        call_read(call, "u", &flags);
-        set = storage_volume_list(call_get_pool(call), flags, &error);
+        set = storage_volume_list(call_get_pool(call), call_read_flags(call), &error);
         if (set)
                 call_reply_objects(call, &call->target.connect->branches[TREE_VOLUMES],
                                    (const void *const *)set->objects, set->count);
@@ -121,8 +89,5 @@ void on_storage_pool_storage_vol_lookup_by_name(struct call *call)
 
         call_read(call, "s", &name);
         volume = storage_volume_lookup_name(call_get_pool(call), name, &error);
-        if (volume)
-                call_reply_object(call, &call->target.connect->branches[TREE_VOLUMES], volume);
-        else
-                call_fail(call, error);
+        call_reply_found(call, TREE_VOLUMES, volume, error);
 }

@@ -127,24 +127,18 @@ static void done_with_stream(int fd, const GError *error, void *data)
 
 void on_storage_vol_get_info(struct call *call)
 {
-        uint32_t flags;
-
-        call_read(call, "u", &flags);
-        storage_volume_get_info(call_get_storage(call), call_get_volume(call), flags, done_with_info, call);
+        storage_volume_get_info(call_get_storage(call), call_get_volume(call), call_read_flags(call),
+                                done_with_info, call);
 }
 
 void on_storage_vol_get_xml_desc(struct call *call)
 {
         g_autoptr(GError) error = NULL;
         g_autofree char *text = NULL;
-        uint32_t flags;
 
-        call_read(call, "u", &flags);
-        text = storage_volume_get_xml(call_get_storage(call), call_get_volume(call), flags, &error);
-        if (text)
-                call_reply(call, "s", text);
-        else
-                call_fail(call, error);
+        text = storage_volume_get_xml(call_get_storage(call), call_get_volume(call), call_read_flags(call),
+                                      &error);
+        call_done_with_text(text, error, call);
 }
 
 void on_storage_vol_storage_pool_lookup_by_volume(struct call *call)
@@ -153,20 +147,15 @@ void on_storage_vol_storage_pool_lookup_by_volume(struct call *call)
         g_autoptr(GError) error = NULL;
 
         pool = storage_volume_get_pool(call_get_storage(call), call_get_volume(call), &error);
-        if (pool)
-                call_reply_object(call, &call->target.connect->branches[TREE_POOLS], pool);
-        else
-                call_fail(call, error);
+        call_reply_found(call, TREE_POOLS, pool, error);
 }
 
 /* ---- changes ---- */
 
 void on_storage_vol_delete(struct call *call)
 {
-        uint32_t flags;
-
-        call_read(call, "u", &flags);
-        storage_volume_delete(call_get_storage(call), call_get_volume(call), flags, done, call);
+        storage_volume_delete(call_get_storage(call), call_get_volume(call), call_read_flags(call), done,
+                              call);
 }
 
 void on_storage_vol_download(struct call *call)

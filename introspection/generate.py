@@ -14,6 +14,8 @@ Each member says by annotations:
                            it only when the call's flags have one of these (enumerators of the model); of properties,
                            for reading, and the same for all of an interface
   org.virtbus.WriteAction  the same for the writing of a property
+  org.virtbus.Getter       of a property that all objects of a sort have: "managed" is get_managed_<property>() of
+                           bus/managed-object.h, instead of a getter of the interface's own
   org.virtbus.Run          loop (answered at once) or lane (works in an object's lane, answered later)
 """
 
@@ -122,6 +124,9 @@ class Property(Member):
         if emits not in EMITS:
             raise ContractError(f"{self.where} has the bad EmitsChangedSignal '{emits}'")
         self.emits = f"INTERFACE_EMITS_{EMITS[emits]}"
+        self.shared = self.annotations.get("org.virtbus.Getter")
+        if self.shared not in (None, "managed"):
+            raise ContractError(f"{self.where} has the bad getter '{self.shared}'")
 
 
 class Signal(Member):
@@ -192,10 +197,11 @@ def header(interface, source):
     for method in interface.methods:
         out.append(f"void on_{interface.snake}_{method.snake}(struct call *call);\n")
     for prop in interface.properties:
-        out.append(
-            f"bool get_{interface.snake}_{prop.snake}(const struct target *target, struct marshal_slot *slot,\n"
-            f"        GError **error);\n"
-        )
+        if not prop.shared:
+            out.append(
+                f"bool get_{interface.snake}_{prop.snake}(const struct target *target, struct marshal_slot *slot,\n"
+                f"        GError **error);\n"
+            )
         if prop.writable:
             out.append(f"void set_{interface.snake}_{prop.snake}(struct call *call, DBusMessageIter *value);\n")
     return "".join(out)
@@ -230,7 +236,7 @@ def source_text(interface, source):
 
     def property_row(p):
         setter = f"set_{interface.snake}_{p.snake}" if p.writable else "NULL"
-        getter = f"get_{interface.snake}_{p.snake}"
+        getter = f"get_{p.shared or interface.snake}_{p.snake}"
         return (c_string(p.name), c_string(p.type), access.get(p.write_action, "NULL"), p.emits, getter, setter)
 
     def signal_row(s):
@@ -238,7 +244,8 @@ def source_text(interface, source):
 
     out = [
         f"/* Generated from {source} by generate.py. */\n",
-        f'#include "introspection/{interface.snake.replace("_", "-")}.h"\n\n#include "drivers/authorization.h"\n\n',
+        f'#include "introspection/{interface.snake.replace("_", "-")}.h"\n\n',
+        '#include "bus/managed-object.h"\n#include "drivers/authorization.h"\n\n',
         access_text,
         table("method", interface.methods, method_row),
         table("property", interface.properties, property_row),

@@ -3,6 +3,7 @@
 /* How the host is doing: what /proc and /sys say at this moment. Any thread, the loop too. */
 
 #include "base/error.h"
+#include "base/flags.h"
 #include "drivers/host/host-private.h"
 #include "drivers/host/sysfile.h"
 
@@ -87,7 +88,7 @@ static GArray *fixed_cpu_map(const char *text)
         return map;
 }
 
-GArray *host_get_cpu_map(const struct host *host)
+static GArray *list_cpus(const struct host *host)
 {
         g_autofree char *present = NULL;
         g_autofree char *online = NULL;
@@ -109,6 +110,11 @@ GArray *host_get_cpu_map(const struct host *host)
                         g_array_index(map, bool, g_array_index(on, unsigned, i)) = true;
         }
         return map;
+}
+
+GArray *host_get_cpu_map(const struct host *host, unsigned flags, GError **error)
+{
+        return flags_check(flags, 0, ERROR_FROM_NONE, "NodeGetCPUMap", error) ? list_cpus(host) : NULL;
 }
 
 uint64_t host_get_free_memory(const struct host *host)
@@ -151,12 +157,14 @@ static void fixed_cell(const struct host *host, int cell, struct host_memory_sta
         *stats = (struct host_memory_stats){ .total_kib = found->memory_kib, .free_kib = found->memory_kib };
 }
 
-bool host_get_memory_stats(const struct host *host, int cell, struct host_memory_stats *stats, GError **error)
+bool host_get_memory_stats(const struct host *host, int cell, unsigned flags, struct host_memory_stats *stats,
+                           GError **error)
 {
         g_autofree char *text = NULL;
         guint64 total = 0, free_kib = 0, buffers = 0, cached = 0;
 
-        if (cell != HOST_ALL && !require_cell(host, cell, error))
+        if (!flags_check(flags, 0, ERROR_FROM_NONE, "NodeGetMemoryStats", error) ||
+            (cell != HOST_ALL && !require_cell(host, cell, error)))
                 return false;
         if (host->fixed) {
                 if (cell == HOST_ALL)
@@ -199,14 +207,15 @@ static const char *find_cpu_line(const char *text, const char *name)
 
 static bool no_such_cpu(const struct host *host, int cpu, GError **error)
 {
-        g_autoptr(GArray) map = host_get_cpu_map(host);
+        g_autoptr(GArray) map = list_cpus(host);
 
         return error_set(error, ERROR_FROM_NONE, ERROR_INVALID_ARG,
                          "there is no CPU %d on line: CPUs are from 0 to %u, and -1 is all of them", cpu,
                          MAX(map->len, 1) - 1);
 }
 
-bool host_get_cpu_stats(const struct host *host, int cpu, struct host_cpu_stats *stats, GError **error)
+bool host_get_cpu_stats(const struct host *host, int cpu, unsigned flags, struct host_cpu_stats *stats,
+                        GError **error)
 {
         g_autofree char *text = NULL;
         g_autofree char *name = cpu == HOST_ALL ? g_strdup("cpu") : g_strdup_printf("cpu%d", cpu);
@@ -214,6 +223,8 @@ bool host_get_cpu_stats(const struct host *host, int cpu, struct host_cpu_stats 
         uint64_t ticks[7] = { 0 };
         const char *at;
 
+        if (!flags_check(flags, 0, ERROR_FROM_NONE, "NodeGetCPUStats", error))
+                return false;
         if (host->fixed) {
                 if (cpu != HOST_ALL && (cpu < 0 || (unsigned)cpu >= host->fixed->info.counts.cpus))
                         return no_such_cpu(host, cpu, error);

@@ -88,18 +88,22 @@ char *host_get_hostname(const struct host *host);
 
 void host_get_node_info(const struct host *host, struct host_node_info *info);
 
-/* One element per CPU that is there, true: it is on line. Free the array (of bool). */
-GArray *host_get_cpu_map(const struct host *host);
+/*
+ * One element per CPU that is there, true: it is on line. Free the array (of bool). This and the next two
+ * know no flags.
+ */
+GArray *host_get_cpu_map(const struct host *host, unsigned flags, GError **error);
 
 /* Bytes. */
 uint64_t host_get_free_memory(const struct host *host);
 
 /* Of one NUMA cell or of HOST_ALL. No such cell: ERROR_INVALID_ARG. */
-bool host_get_memory_stats(const struct host *host, int cell, struct host_memory_stats *stats,
+bool host_get_memory_stats(const struct host *host, int cell, unsigned flags, struct host_memory_stats *stats,
                            GError **error);
 
 /* Since boot, of one CPU or of HOST_ALL. No such CPU, or one that is off: ERROR_INVALID_ARG. */
-bool host_get_cpu_stats(const struct host *host, int cpu, struct host_cpu_stats *stats, GError **error);
+bool host_get_cpu_stats(const struct host *host, int cpu, unsigned flags, struct host_cpu_stats *stats,
+                        GError **error);
 
 /* As typed parameters, by the names of virNodeGetMemoryStats() and virNodeGetCPUStats(). */
 void host_memory_stats_tell(const struct host_memory_stats *stats, struct params *params);

@@ -152,7 +152,7 @@ START_TEST(cpu_goes_off)
         ck_assert_uint_eq(info.counts.cpus, 7);
         ck_assert_uint_eq(info.counts.nodes * info.counts.sockets * info.counts.cores * info.counts.threads,
                           8);
-        map = host_get_cpu_map(host);
+        map = host_get_cpu_map(host, 0, NULL);
         ck_assert_uint_eq(map->len, 8);
         ck_assert(g_array_index(map, bool, 5));
         ck_assert(!g_array_index(map, bool, 6));
@@ -204,19 +204,19 @@ START_TEST(test_memory_stats)
         g_autoptr(GError) error = NULL;
         struct host_memory_stats stats;
 
-        ck_assert(host_get_memory_stats(host, HOST_ALL, &stats, NULL));
+        ck_assert(host_get_memory_stats(host, HOST_ALL, 0, &stats, NULL));
         ck_assert_uint_eq(stats.total_kib, 8000);
         ck_assert_uint_eq(stats.free_kib, 3000);
         ck_assert(stats.has_caches);
         ck_assert_uint_eq(stats.buffers_kib, 20);
         ck_assert_uint_eq(stats.cached_kib, 30);
-        ck_assert(host_get_memory_stats(host, 2, &stats, NULL));
+        ck_assert(host_get_memory_stats(host, 2, 0, &stats, NULL));
         ck_assert_uint_eq(stats.total_kib, 3904);
         ck_assert(!stats.has_caches);
-        ck_assert(!host_get_memory_stats(host, 1, &stats, &error));
+        ck_assert(!host_get_memory_stats(host, 1, 0, &stats, &error));
         ck_assert(error_is(error, ERROR_INVALID_ARG));
         ck_assert_ptr_nonnull(strstr(error->message, "from 0 to 2"));
-        ck_assert(!host_get_memory_stats(host, -2, &stats, NULL));
+        ck_assert(!host_get_memory_stats(host, -2, 0, &stats, NULL));
 }
 END_TEST
 
@@ -227,18 +227,18 @@ START_TEST(test_cpu_stats)
         struct host_cpu_stats stats;
         uint64_t tick = UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK);
 
-        ck_assert(host_get_cpu_stats(host, HOST_ALL, &stats, NULL));
+        ck_assert(host_get_cpu_stats(host, HOST_ALL, 0, &stats, NULL));
         ck_assert_uint_eq(stats.user_ns, 11 * tick);
         ck_assert_uint_eq(stats.kernel_ns, 12 * tick);
         ck_assert_uint_eq(stats.idle_ns, 100 * tick);
         ck_assert_uint_eq(stats.iowait_ns, 2 * tick);
         /* cpu1 is not cpu10. */
-        ck_assert(host_get_cpu_stats(host, 1, &stats, NULL));
+        ck_assert(host_get_cpu_stats(host, 1, 0, &stats, NULL));
         ck_assert_uint_eq(stats.user_ns, 6 * tick);
-        ck_assert(!host_get_cpu_stats(host, 3, &stats, &error));
+        ck_assert(!host_get_cpu_stats(host, 3, 0, &stats, &error));
         ck_assert(error_is(error, ERROR_INVALID_ARG));
         ck_assert_ptr_nonnull(strstr(error->message, "from 0 to 7"));
-        ck_assert(!host_get_cpu_stats(host, -2, &stats, NULL));
+        ck_assert(!host_get_cpu_stats(host, -2, 0, &stats, NULL));
 }
 END_TEST
 
@@ -261,7 +261,7 @@ START_TEST(nothing)
         struct cpu_features none = { 0 };
         g_autofree char *empty = g_strconcat(root, "/empty", NULL);
         CLEANUP(host_unref) const struct host *host = host_new_at(empty, &none);
-        g_autoptr(GArray) map = host_get_cpu_map(host);
+        g_autoptr(GArray) map = host_get_cpu_map(host, 0, NULL);
         struct host_node_info info;
         struct host_memory_stats memory;
         struct host_cpu_stats cpu;
@@ -271,9 +271,9 @@ START_TEST(nothing)
         ck_assert_uint_eq(map->len, 0);
         ck_assert_ptr_null(host_get_cpu(host));
         ck_assert_ptr_nonnull(host_get_uuid(host));
-        ck_assert(!host_get_memory_stats(host, 0, &memory, NULL));
-        ck_assert(!host_get_memory_stats(host, 1, &memory, NULL));
-        ck_assert(!host_get_cpu_stats(host, HOST_ALL, &cpu, NULL));
+        ck_assert(!host_get_memory_stats(host, 0, 0, &memory, NULL));
+        ck_assert(!host_get_memory_stats(host, 1, 0, &memory, NULL));
+        ck_assert(!host_get_cpu_stats(host, HOST_ALL, 0, &cpu, NULL));
 }
 END_TEST
 
@@ -282,7 +282,7 @@ START_TEST(real)
 {
         CLEANUP(host_unref) const struct host *host = host_new_real();
         g_autofree char *name = host_get_hostname(host);
-        g_autoptr(GArray) map = host_get_cpu_map(host);
+        g_autoptr(GArray) map = host_get_cpu_map(host, 0, NULL);
         struct host_node_info info;
         struct host_memory_stats memory;
         struct host_cpu_stats cpu;
@@ -293,9 +293,9 @@ START_TEST(real)
         ck_assert_uint_ge(map->len, info.counts.cpus);
         ck_assert_str_ne(name, "");
         ck_assert_uint_gt(host_get_free_memory(host), 0);
-        ck_assert(host_get_memory_stats(host, HOST_ALL, &memory, NULL));
+        ck_assert(host_get_memory_stats(host, HOST_ALL, 0, &memory, NULL));
         ck_assert_uint_ge(memory.total_kib, memory.free_kib);
-        ck_assert(host_get_cpu_stats(host, 0, &cpu, NULL));
+        ck_assert(host_get_cpu_stats(host, 0, 0, &cpu, NULL));
 }
 END_TEST
 
@@ -327,7 +327,7 @@ static void expect_told(const struct host_memory_stats *memory, const struct hos
 START_TEST(test_host)
 {
         CLEANUP(host_unref) const struct host *host = host_new_test();
-        g_autoptr(GArray) map = host_get_cpu_map(host);
+        g_autoptr(GArray) map = host_get_cpu_map(host, 0, NULL);
         struct host_node_info info;
         struct host_memory_stats memory;
         struct host_cpu_stats cpu;
@@ -341,13 +341,13 @@ START_TEST(test_host)
         ck_assert(g_array_index(map, bool, 4));
         ck_assert(!g_array_index(map, bool, 5));
         ck_assert_uint_eq(host_get_free_memory(host), 3145728);
-        ck_assert(host_get_memory_stats(host, 1, &memory, NULL));
+        ck_assert(host_get_memory_stats(host, 1, 0, &memory, NULL));
         ck_assert_uint_eq(memory.total_kib, 4194304);
-        ck_assert(!host_get_memory_stats(host, 2, &memory, NULL));
-        ck_assert(host_get_cpu_stats(host, HOST_ALL, &cpu, NULL));
+        ck_assert(!host_get_memory_stats(host, 2, 0, &memory, NULL));
+        ck_assert(host_get_cpu_stats(host, HOST_ALL, 0, &cpu, NULL));
         ck_assert_uint_eq(cpu.idle_ns, UINT64_C(87264900000));
         expect_told(&memory, &cpu);
-        ck_assert(!host_get_cpu_stats(host, 16, &cpu, NULL));
+        ck_assert(!host_get_cpu_stats(host, 16, 0, &cpu, NULL));
         ck_assert_ptr_null(host_get_uuid(host));
 }
 END_TEST
