@@ -89,7 +89,7 @@ void domain_define_xml(struct domain_driver *driver, const char *xml, unsigned f
         struct define *define;
         GError *error = NULL;
 
-        if (!domain_check_flags(flags, DOMAIN_DEFINE_VALIDATE, "DomainDefineXML", &error)) {
+        if (!flags_check(flags, DOMAIN_DEFINE_VALIDATE, ERROR_FROM_DOMAIN, "DomainDefineXML", &error)) {
                 managed_fail(error, done, data);
                 return;
         }
@@ -107,7 +107,7 @@ static bool check_undefine_flags(unsigned flags, GError **error)
         const unsigned nvram = DOMAIN_UNDEFINE_NVRAM | DOMAIN_UNDEFINE_KEEP_NVRAM;
         const unsigned tpm = DOMAIN_UNDEFINE_TPM | DOMAIN_UNDEFINE_KEEP_TPM;
 
-        if (!domain_check_flags(flags, UNDEFINE_FLAGS, "Undefine", error))
+        if (!flags_check(flags, UNDEFINE_FLAGS, ERROR_FROM_DOMAIN, "Undefine", error))
                 return false;
         if ((flags & nvram) == nvram || (flags & tpm) == tpm)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
@@ -207,7 +207,7 @@ void domain_rename(struct domain *domain, const char *name, unsigned flags, mana
         struct rename *rename;
         GError *error = NULL;
 
-        if (!domain_check_flags(flags, rename_row.flags, rename_row.function, &error)) {
+        if (!flags_check(flags, rename_row.flags, ERROR_FROM_DOMAIN, rename_row.function, &error)) {
                 managed_fail(error, done, data);
                 return;
         }

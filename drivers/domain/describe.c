@@ -56,10 +56,10 @@ void domain_get_xml(const struct domain *domain, unsigned flags, domain_text_don
         g_autoptr(GError) error = NULL;
         struct question *asked;
 
-        if (domain_check_flags(flags,
-                               DOMAIN_XML_SECURE | DOMAIN_XML_INACTIVE | DOMAIN_XML_UPDATE_CPU |
-                                       DOMAIN_XML_MIGRATABLE,
-                               "GetXMLDesc", &error))
+        if (flags_check(flags,
+                        DOMAIN_XML_SECURE | DOMAIN_XML_INACTIVE | DOMAIN_XML_UPDATE_CPU |
+                                DOMAIN_XML_MIGRATABLE,
+                        ERROR_FROM_DOMAIN, "GetXMLDesc", &error))
                 def = choose(domain, flags, &error);
         if (!def) {
                 done(NULL, error, data);

@@ -214,7 +214,7 @@ void domain_get_domain_capabilities(struct domain_driver *driver, const char *em
 {
         g_autoptr(GError) error = NULL;
 
-        if (domain_check_flags(flags, 0, "GetDomainCapabilities", &error))
+        if (flags_check(flags, 0, ERROR_FROM_DOMAIN, "GetDomainCapabilities", &error))
                 driver->ops->domain_capabilities(driver, emulator, arch, machine, type, done, data);
         else
                 done(NULL, error, data);
@@ -345,7 +345,7 @@ bool domain_get_state(const struct domain *domain, unsigned flags, int *state, i
 {
         const struct domain_state *published = domain_get_published(domain);
 
-        if (!domain_check_flags(flags, 0, "GetState", error))
+        if (!flags_check(flags, 0, ERROR_FROM_DOMAIN, "GetState", error))
                 return false;
         *state = published->base.active ? (int)published->state : (int)DOMAIN_SHUTOFF;
         *reason = published->reason;
@@ -394,8 +394,8 @@ bool domain_get_vcpus(const struct domain *domain, unsigned flags, unsigned *vcp
         const unsigned maximum = 4;
         const struct domain_def *def;
 
-        if (!domain_check_flags(flags, DOMAIN_AFFECT_LIVE | DOMAIN_AFFECT_CONFIG | maximum, "GetVcpus",
-                                error))
+        if (!flags_check(flags, DOMAIN_AFFECT_LIVE | DOMAIN_AFFECT_CONFIG | maximum, ERROR_FROM_DOMAIN,
+                         "GetVcpus", error))
                 return false;
         def = domain_choose_def(domain->base.published, flags, error);
         if (!def)
@@ -409,7 +409,8 @@ bool domain_get_metadata(const struct domain *domain, int type, const char *uri,
 {
         const struct domain_def *def;
 
-        if (!domain_check_flags(flags, DOMAIN_AFFECT_LIVE | DOMAIN_AFFECT_CONFIG, "GetMetadata", error))
+        if (!flags_check(flags, DOMAIN_AFFECT_LIVE | DOMAIN_AFFECT_CONFIG, ERROR_FROM_DOMAIN, "GetMetadata",
+                         error))
                 return false;
         def = domain_choose_def(domain->base.published, flags, error);
         if (!def)

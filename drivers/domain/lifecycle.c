@@ -47,7 +47,7 @@ static void run(struct domain *domain, managed_work work, unsigned flags, unsign
 {
         GError *error = NULL;
 
-        if (domain_check_flags(flags, allowed, function, &error))
+        if (flags_check(flags, allowed, ERROR_FROM_DOMAIN, function, &error))
                 managed_run(&domain->base, MANAGED_IN_TURN, work, request_done,
                             request_new(flags, NULL, done, data));
         else
@@ -83,7 +83,7 @@ void domain_destroy(struct domain *domain, unsigned flags, managed_done done, vo
         GError *error = NULL;
 
         /* Needs nobody's answer: what stands before it and waits for the guest is interrupted. */
-        if (domain_check_flags(flags, DOMAIN_DESTROY_GRACEFUL, "Destroy", &error))
+        if (flags_check(flags, DOMAIN_DESTROY_GRACEFUL, ERROR_FROM_DOMAIN, "Destroy", &error))
                 managed_run(&domain->base, MANAGED_URGENT, destroy_work, request_done,
                             request_new(flags, NULL, done, data));
         else

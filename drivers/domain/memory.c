@@ -152,7 +152,8 @@ bool domain_get_max_memory(const struct domain *domain, unsigned flags, uint64_t
 {
         const struct domain_def *def;
 
-        if (!domain_check_flags(flags, DOMAIN_AFFECT_LIVE | DOMAIN_AFFECT_CONFIG, "GetMaxMemory", error))
+        if (!flags_check(flags, DOMAIN_AFFECT_LIVE | DOMAIN_AFFECT_CONFIG, ERROR_FROM_DOMAIN, "GetMaxMemory",
+                         error))
                 return false;
         def = domain_choose_def(domain->base.published, flags, error);
         if (!def)

@@ -7,11 +7,6 @@
 #include "drivers/domain/domain.h"
 #include "drivers/domain/driver.h"
 
-static inline bool domain_check_flags(unsigned flags, unsigned allowed, const char *function, GError **error)
-{
-        return flags_check(flags, allowed, ERROR_FROM_DOMAIN, function, error);
-}
-
 /* Loop: logs "<what> '<name>': <error>" and tells the driver's reporter: for failures without a call. */
 void domain_report(struct domain *domain, const GError *error, const char *what);
 

@@ -178,7 +178,7 @@ void domain_modify(struct domain *domain, const struct domain_modification *row,
         GError *error = NULL;
 
         *change = (struct domain_change){ .row = row, .flags = flags, .args = args };
-        if (domain_check_flags(flags, row->flags, row->function, &error)) {
+        if (flags_check(flags, row->flags, ERROR_FROM_DOMAIN, row->function, &error)) {
                 managed_run_task(&domain->base, &task, done, data);
         } else {
                 managed_fail(error, done, data);

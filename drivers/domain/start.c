@@ -201,7 +201,7 @@ void domain_create(struct domain *domain, unsigned flags, const char *owner, man
         const struct request request = { domain->driver, flags, g_strdup(owner), NULL, done, data };
         GError *error = NULL;
 
-        if (domain_check_flags(flags, START_FLAGS, "Create", &error)) {
+        if (flags_check(flags, START_FLAGS, ERROR_FROM_DOMAIN, "Create", &error)) {
                 run(&domain->base, NULL, &request);
                 return;
         }
@@ -233,7 +233,8 @@ void domain_create_xml(struct domain_driver *driver, const char *xml, unsigned f
         struct request *request;
         GError *error = NULL;
 
-        if (!domain_check_flags(flags, START_FLAGS | DOMAIN_START_VALIDATE, "DomainCreateXML", &error)) {
+        if (!flags_check(flags, START_FLAGS | DOMAIN_START_VALIDATE, ERROR_FROM_DOMAIN, "DomainCreateXML",
+                         &error)) {
                 managed_fail(error, done, data);
                 return;
         }

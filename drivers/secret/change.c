@@ -113,7 +113,7 @@ static void free_def(void *def)
 
 static struct secret_def *parse(const char *xml, unsigned flags, GError **error)
 {
-        if (!secret_check_flags(flags, SECRET_DEFINE_VALIDATE, "SecretDefineXML", error) ||
+        if (!flags_check(flags, SECRET_DEFINE_VALIDATE, ERROR_FROM_SECRET, "SecretDefineXML", error) ||
             ((flags & SECRET_DEFINE_VALIDATE) && !secret_def_validate(xml, error)))
                 return NULL;
         return secret_def_parse(xml, error);
@@ -170,7 +170,7 @@ void secret_set_value(struct secret *secret, const void *value, size_t length, u
                 error_set(&error, ERROR_FROM_SECRET, ERROR_INVALID_ARG,
                           "the value of secret '%s' has %zu bytes, more than %d", secret->base.uuid_text,
                           length, SECRET_VALUE_MAX);
-        if (error || !secret_check_flags(flags, 0, "SetValue", &error)) {
+        if (error || !flags_check(flags, 0, ERROR_FROM_SECRET, "SetValue", &error)) {
                 done(&secret->base, error, data);
                 return;
         }

@@ -21,11 +21,6 @@ static inline const struct secret_state *secret_state_of(const struct managed_st
         return (const struct secret_state *)state;
 }
 
-static inline bool secret_check_flags(unsigned flags, unsigned allowed, const char *function, GError **error)
-{
-        return flags_check(flags, allowed, ERROR_FROM_SECRET, function, error);
-}
-
 /* ---- values (value.c); any thread, files in the secret's lane or at start-up ---- */
 
 /* A copy that is overwritten when its last reference goes. */

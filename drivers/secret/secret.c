@@ -168,7 +168,9 @@ const struct secret_def *secret_get_def(const struct secret *secret)
 
 const char *secret_get_xml(const struct secret *secret, unsigned flags, GError **error)
 {
-        return secret_check_flags(flags, 0, "GetXMLDesc", error) ? secret_get_def(secret)->base.xml : NULL;
+        return flags_check(flags, 0, ERROR_FROM_SECRET, "GetXMLDesc", error)
+                       ? secret_get_def(secret)->base.xml
+                       : NULL;
 }
 
 static GBytes *require_value(const struct managed_state *state, const char *uuid_text, GError **error)
@@ -183,7 +185,7 @@ static GBytes *require_value(const struct managed_state *state, const char *uuid
 
 GBytes *secret_get_value(const struct secret *secret, unsigned flags, GError **error)
 {
-        if (!secret_check_flags(flags, 0, "GetValue", error))
+        if (!flags_check(flags, 0, ERROR_FROM_SECRET, "GetValue", error))
                 return NULL;
         if (secret_get_def(secret)->is_private) {
                 error_set(error, ERROR_FROM_SECRET, ERROR_INVALID_SECRET, "secret '%s' is private",

@@ -23,7 +23,7 @@ char *storage_get_capabilities(struct storage *storage, unsigned flags, GError *
 {
         g_autoptr(xmlDoc) doc = NULL;
 
-        if (!storage_check_flags(flags, 0, "GetStoragePoolCapabilities", error))
+        if (!flags_check(flags, 0, ERROR_FROM_STORAGE, "GetStoragePoolCapabilities", error))
                 return NULL;
         doc = xml_new("storagepoolCapabilities");
         for (unsigned type = 0; type < POOL_TYPE_COUNT; type++) {

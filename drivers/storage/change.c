@@ -86,7 +86,7 @@ void storage_pool_define_xml(struct storage *storage, const char *xml, unsigned 
         struct pool_def *def = NULL;
         GError *error = NULL;
 
-        if (storage_check_flags(flags, STORAGE_POOL_VALIDATE, "StoragePoolDefineXML", &error))
+        if (flags_check(flags, STORAGE_POOL_VALIDATE, ERROR_FROM_STORAGE, "StoragePoolDefineXML", &error))
                 def = parse(storage, xml, flags & STORAGE_POOL_VALIDATE, &error);
         if (def)
                 registry_define(storage->pools, &def->base, claim_done, claim_new(storage, def, done, data));
@@ -112,7 +112,7 @@ static bool build_begin(struct storage_operation *op, GError **error)
         if (!backend->build)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
                                  "pool does not support pool build");
-        return storage_check_flags(op->flags, backend->flags.build, "Build", error);
+        return flags_check(op->flags, backend->flags.build, ERROR_FROM_STORAGE, "Build", error);
 }
 
 static bool build_work(struct storage_operation *op, const struct backend_context *context, GError **error)
@@ -147,7 +147,7 @@ void storage_pool_build(struct storage_pool *pool, unsigned flags, managed_done 
         op->flags = flags;
         op->done = done;
         op->data = data;
-        if (storage_check_flags(flags, BUILD_FLAGS, "Build", &error) &&
+        if (flags_check(flags, BUILD_FLAGS, ERROR_FROM_STORAGE, "Build", &error) &&
             flags_check_exclusive(flags, POOL_BUILD_OVERWRITE | POOL_BUILD_NO_OVERWRITE, ERROR_FROM_STORAGE,
                                   "OVERWRITE and NO_OVERWRITE", &error))
                 storage_operation_run(op);
@@ -163,7 +163,7 @@ void storage_pool_build(struct storage_pool *pool, unsigned flags, managed_done 
 
 static bool check_create_flags(unsigned flags, const char *function, GError **error)
 {
-        return storage_check_flags(flags, CREATE_FLAGS, function, error) &&
+        return flags_check(flags, CREATE_FLAGS, ERROR_FROM_STORAGE, function, error) &&
                flags_check_exclusive(flags,
                                      STORAGE_POOL_CREATE_WITH_BUILD_OVERWRITE |
                                              STORAGE_POOL_CREATE_WITH_BUILD_NO_OVERWRITE,

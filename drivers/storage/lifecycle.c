@@ -213,7 +213,7 @@ void storage_pool_refresh(struct storage_pool *pool, unsigned flags, managed_don
 {
         GError *error = NULL;
 
-        if (storage_check_flags(flags, 0, "Refresh", &error))
+        if (flags_check(flags, 0, ERROR_FROM_STORAGE, "Refresh", &error))
                 managed_run(&pool->base, MANAGED_IN_TURN, refresh_work, done, data);
         else
                 managed_fail(error, done, data);
@@ -246,7 +246,7 @@ void storage_pool_delete(struct storage_pool *pool, unsigned flags, managed_done
 {
         GError *error = NULL;
 
-        if (storage_check_flags(flags, 0, "Delete", &error))
+        if (flags_check(flags, 0, ERROR_FROM_STORAGE, "Delete", &error))
                 managed_run(&pool->base, MANAGED_IN_TURN, delete_work, done, data);
         else
                 managed_fail(error, done, data);

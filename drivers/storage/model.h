@@ -46,11 +46,6 @@ static inline struct pool_def *storage_pool_get_def(const struct storage_pool *p
         return pool_def_of(managed_state_get_definition(managed_get_current(&pool->base)));
 }
 
-static inline bool storage_check_flags(unsigned flags, unsigned allowed, const char *function, GError **error)
-{
-        return flags_check(flags, allowed, ERROR_FROM_STORAGE, function, error);
-}
-
 /* Any thread. */
 const struct backend *storage_get_backend(const struct storage *storage, enum pool_type type, GError **error);
 

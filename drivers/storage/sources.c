@@ -84,7 +84,7 @@ void storage_find_sources(struct storage *storage, const char *type, const char 
 
         find->done = done;
         find->data = data;
-        if (storage_check_flags(flags, 0, "FindStoragePoolSources", &error) &&
+        if (flags_check(flags, 0, ERROR_FROM_STORAGE, "FindStoragePoolSources", &error) &&
             prepare(find, storage, type, source, &error) &&
             job_run(storage->jobs, "find", NULL, find_work, find_done, find, &error))
                 return;

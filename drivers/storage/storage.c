@@ -264,7 +264,7 @@ char *storage_pool_get_xml(const struct storage_pool *pool, unsigned flags, GErr
         const struct storage_pool_state *state = storage_pool_get_published(pool);
         struct definition *definition = managed_state_get_definition(&state->base);
 
-        if (!storage_check_flags(flags, 1, "GetXMLDesc", error))
+        if (!flags_check(flags, 1, ERROR_FROM_STORAGE, "GetXMLDesc", error))
                 return NULL;
         if ((flags & 1) && state->base.persistent)
                 definition = state->base.persistent;
@@ -410,7 +410,7 @@ struct object_set *storage_volume_list(struct storage_pool *pool, unsigned flags
 {
         struct object_set *volumes;
 
-        if (!storage_check_flags(flags, 0, "ListStorageVolumes", error) ||
+        if (!flags_check(flags, 0, ERROR_FROM_STORAGE, "ListStorageVolumes", error) ||
             !check_published_active(pool, error))
                 return NULL;
         volumes = storage_pool_get_published(pool)->volumes;
@@ -435,7 +435,7 @@ static char *format_found(const struct storage *storage, const struct volume *vo
 char *storage_volume_get_xml(const struct storage *storage, const struct volume *volume, unsigned flags,
                              GError **error)
 {
-        if (!storage_check_flags(flags, 0, "GetXMLDesc", error))
+        if (!flags_check(flags, 0, ERROR_FROM_STORAGE, "GetXMLDesc", error))
                 return NULL;
         if (storage->secrets && volume->encryption.format && volume->path &&
             !secret_ref_is_given(&volume->encryption.secret))

@@ -136,7 +136,7 @@ static struct storage_operation *on_volume(const struct storage_kind *kind, stru
         struct storage_pool *pool = NULL;
         g_autoptr(GError) error = NULL;
 
-        if (storage_check_flags(flags, allowed, function, &error))
+        if (flags_check(flags, allowed, ERROR_FROM_STORAGE, function, &error))
                 pool = storage_volume_get_pool(storage, volume, &error);
         if (pool)
                 return storage_operation_new_change(kind, pool, volume->name, flags, done, data);
@@ -156,7 +156,7 @@ static bool delete_begin(struct storage_operation *op, GError **error)
         if (!backend->destroy)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
                                  "storage pool does not support vol deletion");
-        if (!storage_check_flags(op->flags, backend->flags.destroy, "Delete", error))
+        if (!flags_check(op->flags, backend->flags.destroy, ERROR_FROM_STORAGE, "Delete", error))
                 return false;
         storage_operation_get_lane_context(op, &context);
         operation_skip_rest(&op->base);
@@ -232,7 +232,8 @@ static bool resize_begin(struct storage_operation *op, GError **error)
         if (!backend->resize)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
                                  "storage pool does not support changing of volume capacity");
-        if (!storage_check_flags(op->flags, backend->flags.resize | VOLUME_RESIZE_DELTA, "Resize", error) ||
+        if (!flags_check(op->flags, backend->flags.resize | VOLUME_RESIZE_DELTA, ERROR_FROM_STORAGE, "Resize",
+                         error) ||
             !resize_check(op, error))
                 return false;
         if (op->volume->encryption.format)

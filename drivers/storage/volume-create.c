@@ -94,8 +94,8 @@ static bool create_begin(struct storage_operation *op, GError **error)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
                                  "storage pool does not support volume creation");
         storage_operation_get_lane_context(op, &context);
-        if (!storage_check_flags(op->flags, backend->flags.create | VOLUME_CREATE_VALIDATE,
-                                 "StorageVolCreateXML", error) ||
+        if (!flags_check(op->flags, backend->flags.create | VOLUME_CREATE_VALIDATE, ERROR_FROM_STORAGE,
+                         "StorageVolCreateXML", error) ||
             !parse_volume(op, NULL, error) ||
             !backend->prepare(&context, op->volume, op->flags, &slow, error))
                 return false;
@@ -139,7 +139,7 @@ void storage_volume_create_xml(struct storage_pool *pool, const char *xml, unsig
         GError *error = NULL;
 
         creation_of(op)->xml = g_strdup(xml);
-        if (storage_check_flags(flags, CREATE_FLAGS, "StorageVolCreateXML", &error))
+        if (flags_check(flags, CREATE_FLAGS, ERROR_FROM_STORAGE, "StorageVolCreateXML", &error))
                 storage_operation_run(op);
         else
                 storage_operation_refuse(op, error);
@@ -157,8 +157,8 @@ static bool clone_begin(struct storage_operation *op, GError **error)
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_NO_SUPPORT,
                                  "storage pool does not support volume creation from an existing volume");
         storage_operation_get_lane_context(op, &context);
-        if (!storage_check_flags(op->flags, backend->flags.clone | VOLUME_CREATE_VALIDATE,
-                                 "StorageVolCreateXMLFrom", error) ||
+        if (!flags_check(op->flags, backend->flags.clone | VOLUME_CREATE_VALIDATE, ERROR_FROM_STORAGE,
+                         "StorageVolCreateXMLFrom", error) ||
             !parse_volume(op, clone_of(op)->source, error) ||
             !backend->prepare(&context, op->volume, op->flags, &slow, error))
                 return false;
@@ -360,7 +360,7 @@ void storage_volume_create_xml_from(struct storage_pool *pool, const char *xml, 
         clone_of(op)->key = g_strdup(key);
         /* A pool that looks through its storage is waited for, as the copy's is. */
         op->base.others_ms = INT_MAX;
-        if (storage_check_flags(flags, CREATE_FLAGS, "StorageVolCreateXMLFrom", &error))
+        if (flags_check(flags, CREATE_FLAGS, ERROR_FROM_STORAGE, "StorageVolCreateXMLFrom", &error))
                 storage_operation_run(op);
         else
                 storage_operation_refuse(op, error);

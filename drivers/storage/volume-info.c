@@ -109,7 +109,7 @@ void storage_volume_get_info(struct storage *storage, const struct volume *volum
         struct storage_pool *pool = NULL;
         g_autoptr(GError) error = NULL;
 
-        if (storage_check_flags(flags, GET_PHYSICAL, "GetInfo", &error))
+        if (flags_check(flags, GET_PHYSICAL, ERROR_FROM_STORAGE, "GetInfo", &error))
                 pool = storage_volume_get_pool(storage, volume, &error);
         if (!pool)
                 done(NULL, error, data);

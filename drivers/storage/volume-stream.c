@@ -322,7 +322,7 @@ static void transfer(const struct storage_kind *kind, struct storage *storage, s
         g_autoptr(GError) error = NULL;
         struct storage_operation *op;
 
-        if (storage_check_flags(flags, 0, function, &error))
+        if (flags_check(flags, 0, ERROR_FROM_STORAGE, function, &error))
                 pool = storage_volume_get_pool(storage, volume, &error);
         if (!pool) {
                 done(-1, error, data);
