@@ -9,8 +9,7 @@
 #include "introspection/connect.h"
 
 /* The bits of virConnectListAll...Flags that there are. */
-#define INTERFACE_FLAGS 0x3u  /* inactive, active */
-#define NETWORK_FLAGS   0x3fu /* and persistent, transient, autostart, not */
+#define NETWORK_FLAGS 0x3fu /* inactive, active, persistent, transient, autostart, not */
 
 static void reply_none(struct call *call, uint32_t allowed)
 {
@@ -20,11 +19,6 @@ static void reply_none(struct call *call, uint32_t allowed)
                 call_reply_objects(call, NULL, NULL, 0);
         else
                 call_fail(call, error);
-}
-
-void on_connect_list_interfaces(struct call *call)
-{
-        reply_none(call, INTERFACE_FLAGS);
 }
 
 void on_connect_list_networks(struct call *call)

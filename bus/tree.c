@@ -7,6 +7,7 @@
 
 #include "bus/bus-private.h"
 #include "bus/domain.h"
+#include "bus/host-interface.h"
 #include "bus/job.h"
 #include "bus/node-device.h"
 #include "bus/secret.h"
@@ -28,6 +29,7 @@ static const struct object_kind *const kinds[TREE_BRANCH_COUNT] = {
         [TREE_VOLUMES] = &storage_vol_object_kind,
         [TREE_NODE_DEVICES] = &node_device_object_kind,
         [TREE_SECRETS] = &secret_object_kind,
+        [TREE_INTERFACES] = &host_interface_object_kind,
         [TREE_JOBS] = &job_object_kind,
 };
 

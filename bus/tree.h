@@ -86,6 +86,7 @@ enum tree_branch {
         TREE_VOLUMES,
         TREE_NODE_DEVICES,
         TREE_SECRETS,
+        TREE_INTERFACES,
         TREE_JOBS,
         TREE_BRANCH_COUNT,
 };

@@ -9,9 +9,11 @@
 #include "base/listeners.h"
 #include "drivers/authorization.h"
 #include "drivers/owners.h"
+#include "interfaces/source.h"
 #include "nodedev/node-devices.h"
 
 #include <string.h>
+#include <unistd.h>
 
 struct model {
         /* const */
@@ -215,6 +217,64 @@ static void describe_node_device(const void *part, void *object, model_detail ad
         add("node_device_name", ((const struct node_device *)object)->name, data);
 }
 
+/* A session's agent has no right to change the host's network, and neither has one that is not root. */
+static void *new_interfaces(struct model *model, GError **error)
+{
+        const struct model_environment *environment = model->environment;
+        const struct interfaces_config config = {
+                .state_dir = environment->state_dir,
+                .runtime_dir = environment->runtime_dir,
+                .managers_dir = "/run",
+                .read_only = !environment->system || geteuid() != 0,
+        };
+        struct interfaces *interfaces;
+
+        if (model->driver->in_memory)
+                interfaces = interfaces_new_test(environment->loop, environment->pool, error);
+        else
+                interfaces = interfaces_new(environment->loop, environment->pool,
+                                            link_source_new(environment->loop, environment->pool), &config);
+        return interfaces;
+}
+
+static void start_interfaces(void *part)
+{
+        interfaces_start(part);
+}
+
+static bool are_interfaces_ready(const void *part)
+{
+        return interfaces_are_ready(part);
+}
+
+static void free_interfaces(struct model *model, void *part)
+{
+        interfaces_free(part);
+}
+
+static void quiesce_interfaces(void *part)
+{
+        interfaces_quiesce(part);
+}
+
+static bool are_interfaces_busy(const void *part)
+{
+        return interfaces_get_pending(part) > 0;
+}
+
+static struct collection *get_interfaces(const void *part)
+{
+        return interfaces_get_collection(part);
+}
+
+static void describe_interface(const void *part, void *object, model_detail add, void *data)
+{
+        const struct host_interface *interface = object;
+
+        add("interface_name", interface->name, data);
+        add("interface_macaddr", interface->mac, data);
+}
+
 static void report_domain(struct domain_driver *driver, const struct domain *domain, const GError *error,
                           void *data)
 {
@@ -293,6 +353,15 @@ static const struct model_part parts[MODEL_KIND_COUNT] = {
                                  .is_busy = are_node_devices_busy,
                                  .get_collection = get_node_devices,
                                  .describe = describe_node_device },
+        [MODEL_INTERFACES] = { .name = "interface",
+                               .new = new_interfaces,
+                               .free = free_interfaces,
+                               .start = start_interfaces,
+                               .is_ready = are_interfaces_ready,
+                               .quiesce = quiesce_interfaces,
+                               .is_busy = are_interfaces_busy,
+                               .get_collection = get_interfaces,
+                               .describe = describe_interface },
         [MODEL_DOMAINS] = { .name = "domain",
                             .new = new_domains,
                             .free = free_domains,
@@ -483,6 +552,11 @@ struct node_devices *model_get_node_devices(const struct model *model)
 struct storage *model_get_storage(const struct model *model)
 {
         return model->parts[MODEL_POOLS];
+}
+
+struct interfaces *model_get_interfaces(const struct model *model)
+{
+        return model->parts[MODEL_INTERFACES];
 }
 
 /* ---- failures ---- */

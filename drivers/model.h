@@ -21,6 +21,7 @@
 #include "drivers/domain/domain.h"
 #include "drivers/secret/secret.h"
 #include "drivers/storage/storage.h"
+#include "interfaces/interfaces.h"
 
 struct authorization;
 struct authorizer;
@@ -71,6 +72,7 @@ enum model_kind {
         MODEL_POOLS,
         MODEL_VOLUMES, /* come with the pools */
         MODEL_NODE_DEVICES,
+        MODEL_INTERFACES,
         MODEL_DOMAINS,
         MODEL_KIND_COUNT,
 };
@@ -166,6 +168,7 @@ struct job_list *model_get_jobs(const struct model *model);
 struct secrets *model_get_secrets(const struct model *model);
 struct node_devices *model_get_node_devices(const struct model *model);
 struct storage *model_get_storage(const struct model *model);
+struct interfaces *model_get_interfaces(const struct model *model);
 
 /* ---- failures that no call is there to take ---- */
 

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <linux/if_addr.h>
+#include <net/if.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
@@ -261,7 +262,7 @@ static void put_broadcast(struct nl_msg *message, const struct link_ip *ip)
 static bool change_ip(struct netlink *netlink, struct nl_msg *message, const char *verb,
                       const struct link *link, const struct link_ip *ip, int harmless, GError **error)
 {
-        char text[INET6_ADDRSTRLEN];
+        char text[LINK_IP_SIZE];
         g_autofree char *what = g_strdup_printf("%s %s/%u of link '%s'", verb, link_ip_format(ip, text),
                                                 ip->prefix, link->name);
         g_autoptr(GError) problem = NULL;

@@ -20,7 +20,7 @@ static const int family_numbers[INTERFACE_FAMILIES] = { AF_INET, AF_INET6 };
 
 /* ---- small values ---- */
 
-static bool read_name(xmlNode *node, char name[IFNAMSIZ], GError **error)
+static bool read_name(xmlNode *node, char name[LINK_NAME_SIZE], GError **error)
 {
         g_autofree char *text = xml_attr(node, "name");
 
@@ -140,7 +140,7 @@ static bool read_address(xmlNode *node, unsigned family, GArray *ips, GError **e
 static bool check_gateway(const struct interface_protocol *protocol, const struct link_ip *gateway,
                           xmlNode *node, GError **error)
 {
-        char text[INET6_ADDRSTRLEN];
+        char text[LINK_IP_SIZE];
 
         if (protocol->dhcp || protocol->autoconf ||
             (gateway->family == AF_INET6 && gateway->bytes[0] == 0xfe && (gateway->bytes[1] & 0xc0) == 0x80))

@@ -61,9 +61,10 @@ bool interface_check_name(const char *name, GError **error)
 
         if (!*name)
                 return error_set(error, ERROR_FROM_INTERFACE, ERROR_XML_ERROR, "an interface without a name");
-        if (strlen(name) >= IFNAMSIZ)
+        if (strlen(name) >= LINK_NAME_SIZE)
                 return error_set(error, ERROR_FROM_INTERFACE, ERROR_XML_ERROR,
-                                 "the name of interface '%s' has more than %d bytes", quoted, IFNAMSIZ - 1);
+                                 "the name of interface '%s' has more than %d bytes", quoted,
+                                 LINK_NAME_SIZE - 1);
         if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
                 return error_set(error, ERROR_FROM_INTERFACE, ERROR_XML_ERROR,
                                  "no interface can have the name '%s'", quoted);

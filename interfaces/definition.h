@@ -62,16 +62,16 @@ struct interface_def {
         /* const */
         enum interface_type type;
         enum interface_start start;
-        char name[IFNAMSIZ];
+        char name[LINK_NAME_SIZE];
         char mac[LINK_MAC_LENGTH + 1];                           /* "": none is asked for; lower case */
         unsigned mtu;                                            /* 0: none is asked for */
         struct interface_protocol protocols[INTERFACE_FAMILIES]; /* IPv4, IPv6 */
         struct interface_bridge bridge;
         struct link_bond bond;
         unsigned vlan_tag;
-        char lower[IFNAMSIZ]; /* what a VLAN is on */
-        GPtrArray *ports;     /* owned, struct interface_def, ref: of a bridge or bond, without protocols */
-        char *xml;            /* owned; canonical text; NULL for a port */
+        char lower[LINK_NAME_SIZE]; /* what a VLAN is on */
+        GPtrArray *ports; /* owned, struct interface_def, ref: of a bridge or bond, without protocols */
+        char *xml;        /* owned; canonical text; NULL for a port */
 };
 
 /*

@@ -16,7 +16,7 @@ struct host_interface {
         /* atomic */
         gint refs;
         /* const */
-        char name[IFNAMSIZ];
+        char name[LINK_NAME_SIZE];
         char mac[LINK_MAC_LENGTH + 1]; /* "": it has none */
         bool active;                   /* up */
         bool keeps_mac;            /* its path is that of its MAC; otherwise another's is, or it has none */

@@ -105,6 +105,9 @@ struct interfaces *interfaces_new_test(struct loop *loop, struct pool *pool, GEr
         interfaces = interfaces_new(loop, pool, NULL, &config);
         g_hash_table_add(interfaces->active, g_strdup(def->name));
         g_hash_table_insert(interfaces->defs, def->name, def);
+        /* There from the beginning, before the lane runs. */
+        interfaces->current = host_interface_make_set(NULL, NULL, interfaces->defs, interfaces->active);
+        collection_show(interfaces->collection, NULL, interfaces->current);
         return interfaces;
 }
 
@@ -113,6 +116,7 @@ void interfaces_free(struct interfaces *interfaces)
 {
         if (!interfaces)
                 return;
+        link_source_free(interfaces->source);
         collection_free(interfaces->collection);
         object_set_unref(interfaces->current);
         link_set_unref(interfaces->links);
@@ -146,7 +150,16 @@ static void run(struct interfaces *interfaces, collection_work work)
 
 void interfaces_start(struct interfaces *interfaces)
 {
+        if (!interfaces->source)
+                return;
         run(interfaces, start_work);
+        link_source_start(interfaces->source);
+}
+
+bool interfaces_are_ready(const struct interfaces *interfaces)
+{
+        return (!interfaces->source || link_source_get(interfaces->source)) &&
+               interfaces_get_pending(interfaces) == 0;
 }
 
 struct collection *interfaces_get_collection(const struct interfaces *interfaces)

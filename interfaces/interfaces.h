@@ -28,7 +28,8 @@ struct interfaces_config {
         bool read_only;           /* only look: the agent has no right to change the host's network */
 };
 
-/* Of the host. All borrowed until interfaces_new() returns, but for source (NULL: in memory). */
+/* Of the host, whose links source (taken) follows; source NULL: in memory. config is borrowed for the call.
+ */
 struct interfaces *interfaces_new(struct loop *loop, struct pool *pool, struct link_source *source,
                                   const struct interfaces_config *config);
 /* In memory, with the interface eth1 of test:///default. */
@@ -40,10 +41,12 @@ void interfaces_quiesce(struct interfaces *interfaces);
 void interfaces_free(struct interfaces *interfaces);
 
 /*
- * Begins: definitions are loaded, a transaction that an agent left behind is rolled back, and once per boot
- * of the host what is to be up on boot is brought up. Before link_source_start().
+ * Begins: definitions are loaded, links followed, a transaction that an agent left behind is rolled back, and
+ * once per boot of the host what is to be up on boot is brought up.
  */
 void interfaces_start(struct interfaces *interfaces);
+/* Are all interfaces known? */
+bool interfaces_are_ready(const struct interfaces *interfaces);
 
 /* Of struct host_interface. */
 struct collection *interfaces_get_collection(const struct interfaces *interfaces);

@@ -5,6 +5,7 @@
 #include "interfaces/link.h"
 
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -166,7 +167,7 @@ bool link_ip_parse(struct link_ip *ip, const char *text)
 
 const char *link_ip_format(const struct link_ip *ip, char *text)
 {
-        return inet_ntop(ip->family, ip->bytes, text, INET6_ADDRSTRLEN) ? text : "";
+        return inet_ntop(ip->family, ip->bytes, text, LINK_IP_SIZE) ? text : "";
 }
 
 bool link_ip_contains(const struct link_ip *network, const struct link_ip *ip)

@@ -10,8 +10,6 @@
 #include "base/cleanup.h"
 
 #include <glib.h>
-#include <net/if.h>
-#include <netinet/in.h> /* INET6_ADDRSTRLEN */
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -22,6 +20,9 @@
 #define LINK_BOND_TARGETS_MAX 16
 
 #define LINK_MAC_LENGTH 17
+/* With the end: IFNAMSIZ, INET6_ADDRSTRLEN. */
+#define LINK_NAME_SIZE 16
+#define LINK_IP_SIZE   46
 
 struct link_ip {
         uint8_t family;    /* AF_INET, AF_INET6 */
@@ -66,7 +67,7 @@ struct link {
         int index;  /* the kernel's number, never used twice while it is up */
         int master; /* index of the bridge or bond that it is a port of; 0: none */
         int lower;  /* index of the link below a VLAN, macvtap ...; 0: none */
-        char name[IFNAMSIZ];
+        char name[LINK_NAME_SIZE];
         char mac[LINK_MAC_LENGTH + 1]; /* "52:54:00:12:34:56"; "": it has none of six bytes */
         char *kind;          /* owned; "bridge", "bond", "vlan", "veth" ...; NULL: hardware, loopback */
         unsigned type;       /* ARPHRD_ETHER, ARPHRD_LOOPBACK ... */

@@ -14,7 +14,7 @@
 
 static void set_ip(xmlNode *node, const char *attr, const struct link_ip *ip)
 {
-        char text[INET6_ADDRSTRLEN];
+        char text[LINK_IP_SIZE];
 
         xml_set_attr_format(node, attr, "%s/%u", link_ip_format(ip, text), ip->prefix);
 }

@@ -36,7 +36,7 @@ static void add_link(xmlNode *node, const struct link *link)
 
 static void add_addresses(xmlNode *protocol, const struct link *link, uint8_t family)
 {
-        char text[INET6_ADDRSTRLEN];
+        char text[LINK_IP_SIZE];
 
         for (unsigned i = 0; i < link->addresses->len; i++) {
                 const struct link_ip *ip = &g_array_index(link->addresses, struct link_address, i).ip;
@@ -106,7 +106,7 @@ static void add_bridge(xmlNode *node, const struct link *link, const struct link
 
 static void add_monitor(xmlNode *bond, const struct link_bond *values)
 {
-        char text[INET6_ADDRSTRLEN];
+        char text[LINK_IP_SIZE];
         xmlNode *monitor;
 
         if (values->miimon_ms) {

@@ -15,7 +15,7 @@ struct interfaces {
         /* const */
         struct loop *loop;                                        /* borrowed */
         struct lane *lane;                                        /* ref */
-        struct link_source *source;                               /* borrowed; NULL: in memory */
+        struct link_source *source;                               /* owned; NULL: in memory */
         struct collection *collection;                            /* owned */
         char *defs_dir, *change_dir, *runtime_dir, *managers_dir; /* owned; NULL: nothing is stored */
         bool read_only;

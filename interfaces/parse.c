@@ -157,7 +157,7 @@ static const struct ifinfomsg *get_link_message(const struct nlmsghdr *header)
 struct link *parse_link(const struct nlmsghdr *header)
 {
         static struct nla_policy policy[IFLA_MAX + 1] = {
-                [IFLA_IFNAME] = { .type = NLA_STRING, .maxlen = IFNAMSIZ },
+                [IFLA_IFNAME] = { .type = NLA_STRING, .maxlen = LINK_NAME_SIZE },
                 [IFLA_MTU] = { .type = NLA_U32 },
                 [IFLA_LINK] = { .type = NLA_U32 },
                 [IFLA_MASTER] = { .type = NLA_U32 },

@@ -157,18 +157,24 @@ static void arrive(void *data)
         g_free(arrival);
 }
 
-/* Lane. */
-static void publish(struct link_source *source)
+/* Lane. Takes set. */
+static void send_set(struct link_source *source, struct link_set *set)
 {
         struct arrival *arrival = g_new(struct arrival, 1);
 
+        *arrival = (struct arrival){ source_ref(source), set };
+        if (source->hook)
+                source->hook(set, source->hook_data);
+        loop_post(source->loop, arrive, arrival);
+}
+
+/* Lane. */
+static void publish(struct link_source *source)
+{
         clear_timer(&source->publish_timer);
         source->changed = false;
         source->published_us = g_get_monotonic_time();
-        *arrival = (struct arrival){ source_ref(source), link_table_get_set(source->table) };
-        if (source->hook)
-                source->hook(arrival->set, source->hook_data);
-        loop_post(source->loop, arrive, arrival);
+        send_set(source, link_table_get_set(source->table));
 }
 
 static void publish_late(void *data)
@@ -268,6 +274,10 @@ static void retry(struct link_source *source, const GError *error)
 {
         log_gerror(LOG_LEVEL_WARNING, error, "links of the host");
         close_all(source);
+        /* Who waits for the links has none until it is better. */
+        if (source->published_us == 0)
+                send_set(source, link_set_new(NULL, 0));
+        source->published_us = g_get_monotonic_time();
         source->retry_timer = lane_timer_new(source->lane, RETRY_MS, open_all, source);
 }
 

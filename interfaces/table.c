@@ -7,6 +7,7 @@
 #include "interfaces/parse.h"
 
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <string.h>
 #include <sys/socket.h>
 

@@ -51,7 +51,7 @@ START_TEST(all_of_it_is_read)
         CLEANUP(interface_def_unref)
         struct interface_def *bridge = parse(bridge_text), *bond = parse(bond_text);
         const struct interface_def *inner = g_ptr_array_index(bridge->ports, 1);
-        char text[INET6_ADDRSTRLEN];
+        char text[LINK_IP_SIZE];
 
         ck_assert_int_eq(bridge->type, INTERFACE_BRIDGE);
         ck_assert_int_eq(bridge->start, INTERFACE_START_ONBOOT);

@@ -66,7 +66,6 @@ static void begin(bool read_only)
         source = link_source_new(loop, pool);
         interfaces = interfaces_new(loop, pool, source, &config);
         interfaces_start(interfaces);
-        link_source_start(source);
         while (!link_source_get(source) || interfaces_get_pending(interfaces) > 0)
                 loop_step(loop, true);
 }
@@ -77,7 +76,6 @@ static void end(void)
         while (interfaces_get_pending(interfaces) > 0)
                 loop_step(loop, true);
         interfaces_free(interfaces);
-        link_source_free(source);
 }
 
 static void setup(void)
@@ -506,7 +504,6 @@ START_TEST(the_test_driver_has_one)
         g_autofree char *xml = NULL;
 
         end();
-        source = link_source_new(loop, pool);
         interfaces = interfaces_new_test(loop, pool, NULL);
         interfaces_start(interfaces);
         while (interfaces_get_pending(interfaces) > 0)

@@ -81,7 +81,20 @@ KNOWN = """
     Domain.BlockThreshold signal sstt
     Connect.FindStoragePoolSources method ssu s
     Connect.ListStoragePools method u ao
+    Connect.InterfaceChangeBegin method u -
+    Connect.InterfaceChangeCommit method u -
+    Connect.InterfaceChangeRollback method u -
+    Connect.InterfaceDefineXML method su o
+    Connect.InterfaceLookupByMAC method s o
+    Connect.InterfaceLookupByName method s o
     Connect.ListInterfaces method u ao
+    Interface.Active property b read
+    Interface.MAC property s read
+    Interface.Name property s read
+    Interface.Create method u -
+    Interface.Destroy method u -
+    Interface.GetXMLDesc method u s
+    Interface.Undefine method - -
     Connect.ListNWFilters method u ao
     Connect.ListNetworks method u ao
     Connect.ListNodeDevices method u ao
@@ -134,7 +147,9 @@ KNOWN = """
 
 # Members of ours, named as libvirt-dbus would have named them.
 OURS = """
+    Connect.ChangeTimeout property u readwrite
     Connect.ErrorEvent signal iisio
+    Connect.InterfaceEvent signal oii
     Connect.GetLastError method - (iisisssii)
     Connect.GetMaxVcpus method s u
     Connect.GetStoragePoolCapabilities method u s
@@ -193,7 +208,7 @@ def signature(member, direction):
 
 
 def members():
-    for full in ("org.libvirt.Connect", "org.libvirt.Domain", "org.libvirt.Manager",
+    for full in ("org.libvirt.Connect", "org.libvirt.Domain", "org.libvirt.Interface", "org.libvirt.Manager",
                  "org.libvirt.NodeDevice", "org.libvirt.Secret", "org.libvirt.StoragePool", "org.libvirt.StorageVol",
                  "org.virtbus.Job"):
         name = full.rsplit(".", 1)[1]

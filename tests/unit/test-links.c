@@ -126,7 +126,7 @@ static bool is_gone(const void *name)
 START_TEST(everything_is_read)
 {
         const struct link *bridge, *port;
-        char text[INET6_ADDRSTRLEN];
+        char text[LINK_IP_SIZE];
 
         ip("link add br0 type bridge stp_state 1 forward_delay 400");
         ip("link add port0 mtu 1400 type veth peer name port1");
