@@ -3,8 +3,9 @@
 
 /*
  * A private bus with an agent on it, for black-box tests. Each test makes its own in a checked fixture:
- * nothing of one test is seen by another. Functions fail the running libcheck test when something goes wrong.
- * What a test leaves behind (its guests, agent, bus and files) is ended and removed by harness_main().
+ * nothing of one test is seen by another. Run as root, a test program has a network namespace of its own.
+ * Functions fail the running libcheck test when something goes wrong. What a test leaves behind (its guests,
+ * agent, bus and files) is ended and removed by harness_main().
  *
  * From the environment: VIRTBUSD (the agent), VIRTBUS_SOURCE_DIR (the tree), VIRTBUS_GUEST_DIR (made by
  * guest-image and kvm-probe), VIRTBUS_TEST_CACHE (a cache folder that outlives the test, so that emulators
