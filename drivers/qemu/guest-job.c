@@ -12,6 +12,8 @@
 
 /* Between two questions. */
 #define ASK_MS 500
+/* For QEMU to let go of a guest that it has migrated: a matter of a thread's turn. */
+#define SETTLE_MS 10
 
 static const char *get_string(const json_t *object, const char *name)
 {
@@ -41,6 +43,7 @@ static void finish(struct guest_job *job, GError *error)
         g_clear_pointer(&job->id, g_free);
         g_clear_pointer(&job->uri, g_free);
         g_clear_pointer(&job->problem, g_free);
+        g_clear_error(&job->result);
         operation_complete(job->op, error);
 }
 
@@ -52,15 +55,20 @@ static GError *make_error(const struct guest_job *job, enum error_code code, con
         return error;
 }
 
-static void end(struct guest_job *job, const char *problem)
+/* What became of it; NULL: it went well. */
+static GError *judge(const struct guest_job *job, const char *problem)
 {
         g_autofree char *quoted = *problem ? error_quote(problem) : NULL;
         g_autofree char *what = quoted ? g_strdup_printf("failed: %s", quoted) : NULL;
 
         if (job->cancelled)
-                finish(job, make_error(job, ERROR_OPERATION_ABORTED, "was cancelled"));
-        else
-                finish(job, what ? make_error(job, ERROR_OPERATION_FAILED, what) : NULL);
+                return make_error(job, ERROR_OPERATION_ABORTED, "was cancelled");
+        return what ? make_error(job, ERROR_OPERATION_FAILED, what) : NULL;
+}
+
+static void end(struct guest_job *job, const char *problem)
+{
+        finish(job, judge(job, problem));
 }
 
 static void gone(void *data)
@@ -78,7 +86,7 @@ static void ask(void *data);
 static void ask_later(struct guest_job *job)
 {
         lane_timer_free(job->timer);
-        job->timer = lane_timer_new(job->guest->domain->base.lane, ASK_MS, ask, job);
+        job->timer = lane_timer_new(job->guest->domain->base.lane, job->over ? SETTLE_MS : ASK_MS, ask, job);
 }
 
 /* One command at a time; what was asked before is not waited for any more. */
@@ -234,13 +242,35 @@ static void set_migration_progress(struct guest_job *job, const json_t *info)
         operation_set_progress(job->op, &progress);
 }
 
+static void heed_status(const json_t *result, const GError *error, void *data)
+{
+        struct guest_job *job = data;
+
+        job->call = 0;
+        if (!result || strcmp(get_string(result, "status"), "finish-migrate") == 0)
+                ask_later(job);
+        else
+                finish(job, g_steal_pointer(&job->result));
+}
+
+/*
+ * QEMU tells that a migration is over a moment before it lets go of the guest, and refuses "cont" until then.
+ * Takes result.
+ */
+static void let_go(struct guest_job *job, GError *result)
+{
+        job->over = true;
+        job->result = result;
+        ask(job);
+}
+
 static void heed_migration(const json_t *info, void *data)
 {
         struct guest_job *job = data;
         const char *status = get_string(info, "status"), *problem = get_string(info, "error-desc");
 
-        if (job->uri)
-                return; /* It has not begun: what is said is of another one. */
+        if (job->uri || job->over)
+                return; /* It has not begun: what is said is of another one. Or it is known. */
         if (!*status) {
                 end(job, "QEMU knows nothing of it any more");
                 return;
@@ -249,9 +279,9 @@ static void heed_migration(const json_t *info, void *data)
         if (!is_over(status))
                 ask_later(job);
         else if (strcmp(status, "completed") == 0)
-                finish(job, NULL);
+                let_go(job, NULL);
         else
-                end(job, *problem ? problem : status);
+                let_go(job, judge(job, *problem ? problem : status));
 }
 
 static void heed_query(const json_t *result, const GError *error, void *data)
@@ -271,7 +301,7 @@ static bool on_migration_event(const char *event, const json_t *arguments, void 
 
         if (strcmp(event, "MIGRATION") != 0)
                 return false;
-        if (!job->uri && is_over(get_string(arguments, "status")))
+        if (!job->uri && !job->over && is_over(get_string(arguments, "status")))
                 say(job, "query-migrate", NULL, heed_query);
         return true;
 }
@@ -289,6 +319,8 @@ static void ask(void *data)
         g_clear_pointer(&job->timer, lane_timer_free);
         if (job->id)
                 say(job, "query-jobs", NULL, heed_jobs);
+        else if (job->over)
+                say(job, "query-status", NULL, heed_status);
         else
                 say(job, "query-migrate", NULL, heed_query);
 }
@@ -370,7 +402,7 @@ static void heed_cancel(const json_t *result, const GError *error, void *data)
 void guest_job_cancel(struct guest_job *job)
 {
         job->cancelled = true;
-        if (job->uri || job->dismissed)
+        if (job->uri || job->dismissed || job->over)
                 return; /* It does not begin, or is over. */
         if (job->id)
                 say(job, "job-cancel", json_pack("{s:s}", "id", job->id), heed_cancel);

@@ -26,6 +26,8 @@ struct guest_job {
         char *uri;     /* owned; of a migration whose events are being turned on; NULL: it goes on */
         char *problem; /* owned; of a job that is being dismissed; NULL: none */
         bool cancelled, dismissed;
+        bool over;      /* the migration; QEMU may still be about to let go of the guest */
+        GError *result; /* owned; of that; NULL: it went well */
 };
 
 /*
