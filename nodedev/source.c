@@ -311,31 +311,41 @@ static void note_event(GArray *events, struct udev_device *device)
         }
 }
 
+/* Takes events. */
+static void hand_over(struct device_source *source, GArray *events)
+{
+        struct batch *batch;
+
+        if (events->len == 0) {
+                g_array_unref(events);
+                return;
+        }
+        batch = g_new(struct batch, 1);
+        *batch = (struct batch){ source, events };
+        lane_post(source->lane, take_batch, batch);
+}
+
 /* Takes what has come, in batches. False: events were dropped. */
 static bool receive(struct device_source *source, struct udev_monitor *monitor)
 {
-        struct udev_device *device;
-        GArray *events;
+        unsigned taken;
+        int reason;
 
         do {
-                struct batch *batch;
+                GArray *events = g_array_new(FALSE, FALSE, sizeof(struct event));
+                struct udev_device *device;
 
-                events = g_array_new(FALSE, FALSE, sizeof(struct event));
                 g_array_set_clear_func(events, clear_event);
                 errno = 0;
                 while (events->len < BATCH && (device = udev_monitor_receive_device(monitor))) {
                         note_event(events, device);
                         udev_device_unref(device);
                 }
-                if (events->len == 0) {
-                        g_array_unref(events);
-                        break;
-                }
-                batch = g_new(struct batch, 1);
-                *batch = (struct batch){ source, events };
-                lane_post(source->lane, take_batch, batch);
-        } while (device);
-        return errno != ENOBUFS;
+                reason = errno;
+                taken = events->len;
+                hand_over(source, events);
+        } while (taken >= BATCH);
+        return reason != ENOBUFS;
 }
 
 /* Of udevd, which has completed what there is to say when it tells; of the kernel where none runs. */
