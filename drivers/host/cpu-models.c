@@ -132,7 +132,8 @@ void cpu_model_get_features(const struct cpu_model *model, struct cpu_features *
 
 /*
  * How far the model is from the CPU; UINT_MAX when one does not get there. What it has and the CPU lacks
- * weighs three times: it should be a CPU that this one can pass for.
+ * weighs twice: it should be a CPU that this one can pass for, but also one of its time. What QEMU emulates
+ * is an EPYC without some features, as for libvirt, rather than a phenom with many.
  */
 static unsigned distance(const struct cpu_model *model, const struct cpu_features *features, bool may_lack)
 {
@@ -144,7 +145,7 @@ static unsigned distance(const struct cpu_model *model, const struct cpu_feature
         extra = cpu_features_minus(features, &own);
         if (!may_lack && cpu_features_count(&missing))
                 return UINT_MAX;
-        return 3 * cpu_features_count(&missing) + cpu_features_count(&extra);
+        return 2 * cpu_features_count(&missing) + cpu_features_count(&extra);
 }
 
 const struct cpu_model *cpu_model_choose(const struct cpu_identity *identity,

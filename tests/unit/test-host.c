@@ -412,6 +412,31 @@ START_TEST(model_choice)
 }
 END_TEST
 
+/* What QEMU 7.2 emulates by the name of "max", which is no model of any maker's. */
+START_TEST(model_of_an_emulated_cpu)
+{
+        static const char *const names[] = {
+                "fpu",        "de",       "pse",     "tsc",           "msr",        "pae",     "mce",
+                "cx8",        "apic",     "sep",     "mtrr",          "pge",        "mca",     "cmov",
+                "pat",        "pse36",    "clflush", "acpi",          "mmx",        "fxsr",    "sse",
+                "sse2",       "ss",       "pni",     "monitor",       "pclmuldq",   "ssse3",   "fma",
+                "cx16",       "sse4.1",   "sse4.2",  "movbe",         "popcnt",     "aes",     "xsave",
+                "avx",        "f16c",     "rdrand",  "arat",          "fsgsbase",   "bmi1",    "avx2",
+                "smep",       "bmi2",     "erms",    "mpx",           "adx",        "smap",    "pcommit",
+                "clflushopt", "clwb",     "umip",    "pku",           "vaes",       "la57",    "pks",
+                "xsaveopt",   "xgetbv1",  "lahf_lm", "svm",           "cr8legacy",  "abm",     "sse4a",
+                "3dnow",      "3dnowext", "mmxext",  "pdpe1gb",       "rdtscp",     "syscall", "nx",
+                "lm",         "npt",      "vgif",    "svme-addr-chk", "hypervisor",
+        };
+        const struct cpu_identity identity = { .vendor = "AuthenticAMD", .family = 15, .model = 107 };
+        struct cpu_features features = { 0 };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(names); i++)
+                cpu_features_add(&features, names[i]);
+        ck_assert_str_eq(cpu_model_choose(&identity, &features, true, NULL, NULL)->name, "EPYC");
+}
+END_TEST
+
 START_TEST(lists)
 {
         static const struct {
@@ -515,6 +540,7 @@ int main(void)
         tcase_add_test(plain, test_document);
         tcase_add_test(plain, models);
         tcase_add_test(plain, model_choice);
+        tcase_add_test(plain, model_of_an_emulated_cpu);
         tcase_add_test(plain, lists);
         suite_add_tcase(suite, made);
         suite_add_tcase(suite, plain);
