@@ -127,9 +127,12 @@ bool normalize_fill_tpm(const struct hardware *hardware, xmlNode *tpm, GError **
         hardware_default(tpm, "model",
                          hardware->machine->machine && !hardware->machine->isa ? "tpm-tis-device"
                                                                                : "tpm-tis");
-        /* The older version is what operating systems no longer take. */
+        /*
+         * Few operating systems still take the older version, but libvirt chooses it for this model: a guest
+         * whose document leaves it open has it already.
+         */
         if (hardware_is(backend, "type", "emulator"))
-                hardware_default(backend, "version", "2.0");
+                hardware_default(backend, "version", hardware_is(tpm, "model", "tpm-tis") ? "1.2" : "2.0");
         return true;
 }
 
