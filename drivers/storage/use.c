@@ -188,14 +188,41 @@ const struct volume *storage_use_get_volume(const struct storage_use *use, const
         return use->volume;
 }
 
+/*
+ * Who uses the volume: directly, or as what one of their volumes in this pool stands on. The chains are those
+ * of now, so that they need no record. NULL: nobody.
+ */
+static const char *find_user(const struct storage_pool *pool, const char *name)
+{
+        const struct object_set *volumes = storage_pool_get_current(pool)->volumes;
+        const struct volume *wanted = object_set_find(volumes, name);
+        GHashTableIter iter;
+        void *used, *users;
+
+        g_hash_table_iter_init(&iter, pool->users);
+        while (g_hash_table_iter_next(&iter, &used, &users)) {
+                const struct volume *volume = object_set_find(volumes, used);
+                const char *user = g_ptr_array_index((const GPtrArray *)users, 0);
+
+                if (strcmp(used, name) == 0)
+                        return user;
+                for (unsigned i = 0; wanted && volume && i < STORAGE_CHAIN_MAX; i++) {
+                        if (volume == wanted)
+                                return user;
+                        volume = volume->backing.path
+                                         ? object_set_find_by(volumes, VOLUME_PATH, volume->backing.path)
+                                         : NULL;
+                }
+        }
+        return NULL;
+}
+
 bool storage_volume_require_unused(const struct storage_pool *pool, const char *name, GError **error)
 {
-        const GPtrArray *users = g_hash_table_lookup(pool->users, name);
+        const char *user = find_user(pool, name);
 
-        if (!users)
-                return true;
-        return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID, "volume '%s' is in use by %s",
-                         name, (const char *)g_ptr_array_index(users, 0));
+        return !user || error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID,
+                                  "volume '%s' is in use by %s", name, user);
 }
 
 bool storage_pool_require_unused(const struct storage_pool *pool, GError **error)

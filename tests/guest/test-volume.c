@@ -254,6 +254,18 @@ static void expect_in_use(const char *volume)
                      (uint64_t)0, 0);
 }
 
+/* A volume with the name of the one that is used is no way to write over it. */
+static void expect_not_replaced(const char *pool, const char *other, const char *format)
+{
+        g_autofree char *xml = pool_volume_xml("disk", format, 1048576, NULL);
+        g_autofree char *key = client_get_string(client, other, VOLUME_INTERFACE, "Key");
+
+        client_fails(client, LIBVIRT_ERROR, "*'disk'*exists*", pool, POOL_INTERFACE, "StorageVolCreateXML",
+                     "su", xml, 0);
+        client_fails(client, LIBVIRT_ERROR, "*'disk'*exists*", pool, POOL_INTERFACE,
+                     "StorageVolCreateXMLFrom", "ssu", xml, key, 0);
+}
+
 static bool is_running(void *pool)
 {
         int state = 0;
@@ -279,6 +291,7 @@ START_TEST(test_volumes_of_a_running_guest_are_left_alone)
 
         expect_in_use(named);
         expect_in_use(found);
+        expect_not_replaced(pool, found, "raw");
         harness_end_agent(harness, SIGKILL);
         client_wait_name(client, false);
         harness_start_agent(harness);
@@ -296,6 +309,35 @@ START_TEST(test_volumes_of_a_running_guest_are_left_alone)
 }
 END_TEST
 
+/* What its images stand on is used by the guest as well, whoever says so: the document or the images. */
+START_TEST(test_backing_files_of_a_running_guest_are_left_alone)
+{
+        g_autofree char *pool = pool_start_dir(client, "images", folder);
+        g_autofree char *base = pool_make_volume(client, pool, "base", "qcow2", 1048576);
+        g_autofree char *other = pool_make_volume(client, pool, "other", "qcow2", 1048576);
+        g_autofree char *file = client_get_string(client, base, VOLUME_INTERFACE, "Path");
+        g_autofree char *backing = g_strdup_printf(
+                "<backingStore><path>%s</path><format type='qcow2'/></backingStore>", file);
+        g_autofree char *xml = pool_volume_xml("disk", "qcow2", 1048576, backing);
+        g_autofree char *top =
+                client_call_string(client, pool, POOL_INTERFACE, "StorageVolCreateXML", "su", xml, 0);
+        const char *devices = "<disk type='volume' device='disk'><driver name='qemu' type='qcow2'/>"
+                              "<source pool='images' volume='disk'/><target dev='vda' bus='virtio'/></disk>";
+        g_autofree char *path = guest_start(client, guest_bare_xml("web", devices));
+
+        expect_in_use(base);
+        client_do(client, other, VOLUME_INTERFACE, "Delete", "u", 0);
+        harness_end_agent(harness, SIGKILL);
+        client_wait_name(client, false);
+        harness_start_agent(harness);
+        harness_wait_until(is_running, pool, "the pool is taken over");
+        expect_in_use(base);
+        guest_do_flags(client, path, "Destroy", 0);
+        client_do(client, top, VOLUME_INTERFACE, "Delete", "u", 0);
+        client_do(client, base, VOLUME_INTERFACE, "Delete", "u", 0);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("volume");
@@ -308,6 +350,7 @@ int main(void)
         tcase_add_test(tcase, test_what_is_missing_is_named);
         tcase_add_test(tcase, test_a_link_in_its_place_is_not_followed);
         tcase_add_test(tcase, test_volumes_of_a_running_guest_are_left_alone);
+        tcase_add_test(tcase, test_backing_files_of_a_running_guest_are_left_alone);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }
