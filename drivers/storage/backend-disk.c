@@ -99,7 +99,7 @@ static bool start(const struct backend_context *context, GError **error)
 {
         CLEANUP(partition_table_free) struct partition_table *table = read_table(context, error);
 
-        return table && partition_table_tell_kernel(table, error);
+        return table && partition_table_tell_kernel(context->lane, table, error);
 }
 
 /* Runs sfdisk with a script; the kernel is told by us. */
@@ -142,7 +142,7 @@ static bool build(const struct backend_context *context, unsigned flags, GError 
         if (!run_sfdisk(context, NULL, NULL, script, error))
                 return false;
         table = partition_table_read(context->lane, device_of(context), error);
-        return table && partition_table_tell_kernel(table, error);
+        return table && partition_table_tell_kernel(context->lane, table, error);
 }
 
 /* ---- volumes ---- */
@@ -317,7 +317,7 @@ static bool delete_entry(const struct backend_context *context, unsigned number,
         bool deleted = run_sfdisk(context, "--delete", text, NULL, error);
 
         table = partition_table_read(context->lane, device_of(context), deleted ? error : NULL);
-        if (!table || !partition_table_tell_kernel(table, deleted ? error : NULL))
+        if (!table || !partition_table_tell_kernel(context->lane, table, deleted ? error : NULL))
                 return false;
         return deleted;
 }
@@ -343,7 +343,7 @@ static bool announce(const struct backend_context *context, struct volume *volum
         CLEANUP(partition_table_free) struct partition_table *table = read_table(context, error);
         char *name;
 
-        if (!table || !partition_table_tell_kernel(table, error))
+        if (!table || !partition_table_tell_kernel(context->lane, table, error))
                 return false;
         /* Names in /dev/disk come a moment after their device. */
         if (strcmp(context->def->path, "/dev") != 0)
@@ -376,13 +376,14 @@ static bool create(const struct backend_context *context, struct volume *volume,
 }
 
 /* Deleting a logical partition renumbers those behind it, so none of them may be in use. */
-static bool forget(const struct partition_table *table, const struct partition *partition, GError **error)
+static bool forget(struct lane *lane, const struct partition_table *table, const struct partition *partition,
+                   GError **error)
 {
-        if (!partition_table_forget(table, partition->number, error))
+        if (!partition_table_forget(lane, table, partition->number, error))
                 return false;
         for (unsigned number = partition->number + 1;
              partition->kind == PARTITION_LOGICAL && partition_table_find(table, number); number++) {
-                if (!partition_table_forget(table, number, error))
+                if (!partition_table_forget(lane, table, number, error))
                         return false;
         }
         return true;
@@ -419,9 +420,9 @@ static bool destroy(const struct backend_context *context, const struct volume *
         if (partition->kind == PARTITION_EXTENDED && has_logical(table))
                 return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID,
                                  "extended partition '%s' has logical partitions in it", volume->name);
-        if (forget(table, partition, error))
+        if (forget(context->lane, table, partition, error))
                 return delete_entry(context, partition->number, error);
-        partition_table_tell_kernel(table, NULL);
+        partition_table_tell_kernel(context->lane, table, NULL);
         return false;
 }
 

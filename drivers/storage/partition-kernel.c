@@ -6,6 +6,7 @@
 #include "drivers/storage/partition-table.h"
 
 #include "base/error.h"
+#include "base/lane.h"
 #include "drivers/storage/block.h"
 
 #include <dirent.h>
@@ -16,6 +17,13 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+
+/*
+ * udev, LVM and others look at whatever comes, and hold it open for as long; what is in use for good is still
+ * so afterwards.
+ */
+#define BUSY_MS      2000
+#define BUSY_STEP_MS 20
 
 /* The unit of sysfs, whatever the disk's is. */
 #define SYSFS_SECTOR 512
@@ -104,10 +112,16 @@ static bool is_wanted(const struct partition_table *table, const struct known *k
                (want.size == known->size || partition->kind == PARTITION_EXTENDED);
 }
 
-static bool remove_one(const struct partition_table *table, int fd, unsigned number, GError **error)
+static bool remove_one(struct lane *lane, const struct partition_table *table, int fd, unsigned number,
+                       GError **error)
 {
-        int result = tell(fd, BLKPG_DEL_PARTITION, number, 0, 0);
+        lane_deadline deadline = lane_deadline_in(BUSY_MS);
+        int result;
 
+        while ((result = tell(fd, BLKPG_DEL_PARTITION, number, 0, 0)) == -EBUSY &&
+               lane_deadline_in(0) < deadline &&
+               lane_wait(lane, -1, 0, NULL, lane_deadline_in(BUSY_STEP_MS)) == LANE_TIMEOUT)
+                ;
         if (result == 0 || result == -ENXIO)
                 return true;
         return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_FAILED,
@@ -115,14 +129,14 @@ static bool remove_one(const struct partition_table *table, int fd, unsigned num
                          g_strerror(-result));
 }
 
-static bool remove_stale(const struct partition_table *table, int fd, GError **error)
+static bool remove_stale(struct lane *lane, const struct partition_table *table, int fd, GError **error)
 {
         g_autoptr(GArray) all = read_known(fd);
 
         for (unsigned i = 0; i < all->len; i++) {
                 const struct known *known = &g_array_index(all, struct known, i);
 
-                if (!is_wanted(table, known) && !remove_one(table, fd, known->number, error))
+                if (!is_wanted(table, known) && !remove_one(lane, table, fd, known->number, error))
                         return false;
         }
         return true;
@@ -144,16 +158,17 @@ static bool add_missing(const struct partition_table *table, int fd, GError **er
         return true;
 }
 
-bool partition_table_tell_kernel(const struct partition_table *table, GError **error)
+bool partition_table_tell_kernel(struct lane *lane, const struct partition_table *table, GError **error)
 {
         CLEANUP_FD int fd = block_open(table->device, false, NULL, error);
 
-        return fd >= 0 && remove_stale(table, fd, error) && add_missing(table, fd, error);
+        return fd >= 0 && remove_stale(lane, table, fd, error) && add_missing(table, fd, error);
 }
 
-bool partition_table_forget(const struct partition_table *table, unsigned number, GError **error)
+bool partition_table_forget(struct lane *lane, const struct partition_table *table, unsigned number,
+                            GError **error)
 {
         CLEANUP_FD int fd = block_open(table->device, false, NULL, error);
 
-        return fd >= 0 && remove_one(table, fd, number, error);
+        return fd >= 0 && remove_one(lane, table, fd, number, error);
 }

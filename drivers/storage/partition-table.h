@@ -65,10 +65,13 @@ uint64_t partition_table_get_free(const struct partition_table *table);
 
 /*
  * Makes the kernel's partitions those of the table: what is stale goes, what is missing comes, what is the
- * same is not touched. ERROR_OPERATION_FAILED when a stale one is in use.
+ * same is not touched. ERROR_OPERATION_FAILED when a stale one is in use; whoever only looks at it is waited
+ * for a moment.
  */
-bool partition_table_tell_kernel(const struct partition_table *table, GError **error);
-/* Takes one away from the kernel; fails when it is in use. One that the kernel does not know is fine. */
-bool partition_table_forget(const struct partition_table *table, unsigned number, GError **error);
+bool partition_table_tell_kernel(struct lane *lane, const struct partition_table *table, GError **error);
+/* Takes one away from the kernel; fails when it is in use, likewise. One that the kernel does not know is
+ * fine. */
+bool partition_table_forget(struct lane *lane, const struct partition_table *table, unsigned number,
+                            GError **error);
 
 DEFINE_CLEANUP(struct partition_table, partition_table_free);
