@@ -8,17 +8,16 @@
 
 #include "tests/support/harness.h"
 
-#include <arpa/inet.h>
+#include "tests/support/guard.h"
+#include "tests/support/network.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
-#include <net/if.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -545,36 +544,6 @@ static void end_descendants(void)
         }
 }
 
-static void set_link(int fd, const char *name, const char *address)
-{
-        struct sockaddr_in ip = { .sin_family = AF_INET };
-        struct ifreq request = { 0 };
-
-        g_strlcpy(request.ifr_name, name, sizeof(request.ifr_name));
-        inet_pton(AF_INET, address, &ip.sin_addr);
-        memcpy(&request.ifr_addr, &ip, sizeof(ip));
-        ioctl(fd, SIOCSIFADDR, &request);
-        memset(&request.ifr_ifru, 0, sizeof(request.ifr_ifru));
-        request.ifr_flags = IFF_UP;
-        ioctl(fd, SIOCSIFFLAGS, &request);
-}
-
-/*
- * A network of the tests' own, so that an agent run as root, which may change the host's interfaces, has none
- * of the host's. The second address counts as one of a network where names are looked up (AI_ADDRCONFIG).
- */
-static void leave_network(void)
-{
-        int fd;
-
-        if (unshare(CLONE_NEWNET) < 0)
-                return;
-        fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        set_link(fd, "lo", "127.0.0.1");
-        set_link(fd, "lo:1", "192.0.2.1");
-        close(fd);
-}
-
 int harness_main(Suite *suite)
 {
         SRunner *runner = srunner_create(suite);
@@ -586,7 +555,8 @@ int harness_main(Suite *suite)
                 return EXIT_FAILURE;
         }
         g_setenv(ROOT_VARIABLE, root, TRUE);
-        leave_network();
+        network_leave();
+        guard_folder(root);
         prctl(PR_SET_CHILD_SUBREAPER, 1);
         srunner_set_fork_status(runner, CK_FORK);
         srunner_run_all(runner, CK_NORMAL);

@@ -9,6 +9,7 @@
 #include "drivers/qemu/probe.h"
 #include "drivers/qemu/resolve.h"
 #include "drivers/security/account.h"
+#include "tests/support/network.h"
 #include "tests/unit/check-main.h"
 
 #include <arpa/inet.h>
@@ -48,6 +49,8 @@ void fixture_set_up(void)
 {
         struct pool *pool;
 
+        /* QEMU looks up addresses, numbers, too, as a host with a network does. */
+        network_leave();
         fixture.dir = g_dir_make_tmp("qemu-cmd-XXXXXX", NULL);
         if (access(QEMU, X_OK) < 0)
                 return;

@@ -17,6 +17,7 @@
 #include "drivers/qemu/guest.h"
 #include "drivers/qemu/process.h"
 #include "drivers/qemu/resources.h"
+#include "tests/support/guard.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -93,10 +94,11 @@ static void stop_driver(void)
 static void setup(void)
 {
         log_init(LOG_LEVEL_INFO);
+        root = g_dir_make_tmp("virtbus-guest-XXXXXX", NULL);
+        guard_folder(root);
         loop = loop_new(NULL);
         pool = pool_new(4, NULL);
         host = host_new_real();
-        root = g_dir_make_tmp("virtbus-guest-XXXXXX", NULL);
         events = g_string_new(NULL);
         start_driver();
 }

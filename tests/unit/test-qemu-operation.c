@@ -13,6 +13,7 @@
 #include "base/registry.h"
 #include "drivers/host/host.h"
 #include "drivers/qemu/driver.h"
+#include "tests/support/guard.h"
 #include "tests/unit/check-main.h"
 
 #include <fcntl.h>
@@ -64,6 +65,7 @@ static void setup(void)
 {
         log_init(LOG_LEVEL_NOTICE);
         root = g_dir_make_tmp("virtbus-operation-XXXXXX", NULL);
+        guard_folder(root);
 }
 
 static void teardown(void)
