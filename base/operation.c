@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Operations: steps strung together on the loop, which owns all of it but for what is marked. Turns, which
- * keep the order of what is asked of an object while an operation has it to itself, are at the end.
+ * Operations: steps strung together on the loop, which owns all of it but for what is marked.
  */
 #include "base/operation.h"
 
@@ -87,8 +86,6 @@ static void visit_unref(struct visit *visit)
         g_free(visit);
 }
 
-static void open_object(struct managed *object);
-
 static void end(struct operation *op)
 {
         struct managed *object = op->object;
@@ -103,7 +100,7 @@ static void end(struct operation *op)
         object->pending--;
         op->kind->done(op, op->failure);
         if (object->keeper == op)
-                open_object(object);
+                operation_open_object(object);
         registry_settle(object);
         /* What they took is kept, and somebody else's now. */
         while (op->visits->len > 0)
@@ -561,57 +558,4 @@ void operation_report_free(struct operation_report *result)
                 return;
         g_free(result->error);
         g_free(result);
-}
-
-/* ---- turns ---- */
-
-struct turn {
-        loop_fn fn;
-        void *data;
-        bool urgent;
-};
-
-/* Exists only to interrupt what waits in the lane. */
-static void interruption(void *data)
-{
-}
-
-/* The lane's job may wait for a guest: it is not waited for, whatever the operation is at. */
-static void hurry(struct managed *object)
-{
-        lane_post_urgent(object->lane, interruption, NULL);
-        operation_cancel(object->keeper);
-}
-
-static void open_object(struct managed *object)
-{
-        struct turn *turn;
-
-        object->keeper = NULL;
-        if (object->taking_turns)
-                return;
-        object->taking_turns = true;
-        while (!object->keeper && (turn = g_queue_pop_head(&object->turns))) {
-                object->urgent_turns -= turn->urgent;
-                turn->fn(turn->data);
-                g_free(turn);
-        }
-        object->taking_turns = false;
-}
-
-void operation_take_turn(struct managed *object, bool urgent, loop_fn fn, void *data)
-{
-        struct turn *turn;
-
-        g_assert(on_loop(lane_get_loop(object->lane)));
-        if (!object->keeper && !object->taking_turns) {
-                fn(data);
-                return;
-        }
-        turn = g_new(struct turn, 1);
-        *turn = (struct turn){ fn, data, urgent };
-        g_queue_push_tail(&object->turns, turn);
-        object->urgent_turns += urgent;
-        if (urgent && object->keeper)
-                hurry(object);
 }
