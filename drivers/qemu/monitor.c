@@ -4,32 +4,29 @@
  * reasons and details are libvirt's. Events come from a process that its guest may have taken over: every
  * value is checked, and what makes no sense is ignored. Lane of the domain.
  */
-#include "drivers/qemu/guest.h"
+#include "drivers/qemu/monitor-private.h"
 
 #include "base/error.h"
 #include "base/log.h"
-#include "drivers/domain/edit-xml.h"
-#include "drivers/qemu/block.h"
 #include "drivers/qemu/guest-job.h"
 #include "drivers/qemu/monitor-graphics.h"
 
 #include <signal.h>
 #include <string.h>
 
-#define IO_ERRORS_PER_SECOND 10
-#define AGENT_CHANNEL        "org.qemu.guest_agent.0"
+#define AGENT_CHANNEL "org.qemu.guest_agent.0"
 
 /* ---- helpers ---- */
 
-static const char *get_string(const json_t *arguments, const char *name)
+const char *monitor_get_string(const json_t *arguments, const char *name)
 {
         return json_string_value(json_object_get(arguments, name));
 }
 
 /* The position of the argument's value in names, or -1. */
-static int get_choice(const json_t *arguments, const char *name, const char *const *names, unsigned count)
+int monitor_get_choice(const json_t *arguments, const char *name, const char *const *names, unsigned count)
 {
-        const char *value = get_string(arguments, name);
+        const char *value = monitor_get_string(arguments, name);
 
         for (unsigned i = 0; value && i < count; i++) {
                 if (strcmp(names[i], value) == 0)
@@ -38,7 +35,7 @@ static int get_choice(const json_t *arguments, const char *name, const char *con
         return -1;
 }
 
-static void emit(struct guest *guest, struct domain_event *event)
+void monitor_emit(struct guest *guest, struct domain_event *event)
 {
         managed_emit(&guest->domain->base, &event->base);
 }
@@ -48,7 +45,7 @@ static void emit_detail(struct guest *guest, enum domain_event_id id, int detail
         struct domain_event *event = domain_event_new(id);
 
         event->base.detail = detail;
-        emit(guest, event);
+        monitor_emit(guest, event);
 }
 
 static void emit_lifecycle(struct guest *guest, int type, int detail)
@@ -56,7 +53,7 @@ static void emit_lifecycle(struct guest *guest, int type, int detail)
         managed_emit(&guest->domain->base, managed_event_new(type, detail));
 }
 
-static const struct domain_def *get_def(const struct guest *guest)
+const struct domain_def *monitor_get_def(const struct guest *guest)
 {
         return domain_state_get_def(domain_get_current(guest->domain));
 }
@@ -67,7 +64,7 @@ static bool is_action(const char *action, const char *name, bool is_default)
 }
 
 /* Takes edit. */
-static void commit(struct guest *guest, struct domain_edit *edit)
+void monitor_commit(struct guest *guest, struct domain_edit *edit)
 {
         g_autoptr(GError) error = NULL;
         struct domain_def *def = domain_edit_commit(edit, &error);
@@ -116,7 +113,7 @@ static void finish_restart(struct guest *guest)
 
 static void shut_down(struct guest *guest, int detail, bool for_good)
 {
-        const struct domain_def *def = get_def(guest);
+        const struct domain_def *def = monitor_get_def(guest);
         bool again =
                 !for_good && (guest->status->fake_reboot || is_action(def->on_poweroff, "restart", false));
 
@@ -135,7 +132,7 @@ static void shut_down(struct guest *guest, int detail, bool for_good)
 /* A reset that the definition makes a shutdown: the end, whatever is to become of one that powers off. */
 static bool is_reset(const json_t *arguments)
 {
-        const char *reason = get_string(arguments, "reason");
+        const char *reason = monitor_get_string(arguments, "reason");
 
         return reason && (strcmp(reason, "guest-reset") == 0 || strcmp(reason, "host-qmp-system-reset") == 0);
 }
@@ -154,7 +151,7 @@ static void on_shutdown(struct guest *guest, const json_t *arguments, int64_t ti
 
 static void on_reset(struct guest *guest, const json_t *arguments, int64_t time_us)
 {
-        emit(guest, domain_event_new(DOMAIN_EVENT_REBOOT));
+        monitor_emit(guest, domain_event_new(DOMAIN_EVENT_REBOOT));
         if (guest->restarting)
                 finish_restart(guest);
 }
@@ -201,7 +198,7 @@ static void on_wakeup(struct guest *guest, const json_t *arguments, int64_t time
 
 static void on_panicked(struct guest *guest, const json_t *arguments, int64_t time_us)
 {
-        const char *action = get_def(guest)->on_crash;
+        const char *action = monitor_get_def(guest)->on_crash;
 
         if (guest->ending || domain_get_current(guest->domain)->state == DOMAIN_CRASHED)
                 return;
@@ -223,7 +220,7 @@ static void on_watchdog(struct guest *guest, const json_t *arguments, int64_t ti
         /* In the order of virDomainEventWatchdogAction. */
         static const char *const actions[] = { "none",     "pause", "reset",     "poweroff",
                                                "shutdown", "debug", "inject-nmi" };
-        int action = get_choice(arguments, "action", actions, G_N_ELEMENTS(actions));
+        int action = monitor_get_choice(arguments, "action", actions, G_N_ELEMENTS(actions));
 
         if (action < 0)
                 return;
@@ -231,116 +228,6 @@ static void on_watchdog(struct guest *guest, const json_t *arguments, int64_t ti
                 domain_transition(guest->domain, DOMAIN_PAUSED, DOMAIN_PAUSED_WATCHDOG,
                                   DOMAIN_EVENT_SUSPENDED, DOMAIN_EVENT_SUSPENDED_WATCHDOG);
         emit_detail(guest, DOMAIN_EVENT_WATCHDOG, action);
-}
-
-/* ---- storage ---- */
-
-static bool is_node_of(const struct domain_storage *source, const char *node)
-{
-        struct block_image image = { .index = source->index };
-        char name[BLOCK_NODE_NAME_SIZE];
-
-        block_format_node_name(&image, name);
-        if (strcmp(name, node) == 0)
-                return true;
-        block_storage_node_name(&image, name);
-        return strcmp(name, node) == 0;
-}
-
-/* The disk, and the image in its chain, that a block node of QEMU's stands for. */
-static const struct domain_disk *find_node(const struct domain_def *def, const char *node,
-                                           const struct domain_storage **source)
-{
-        for (unsigned i = 0; node && i < def->devices.n_disks; i++) {
-                const struct domain_disk *disk = &def->devices.disks[i];
-
-                for (*source = &disk->source; *source; *source = (*source)->backing) {
-                        if ((*source)->index > 0 && is_node_of(*source, node))
-                                return disk;
-                }
-        }
-        return NULL;
-}
-
-static const struct domain_disk *find_disk(const struct domain_def *def, const char *alias)
-{
-        for (unsigned i = 0; alias && i < def->devices.n_disks; i++) {
-                if (g_strcmp0(def->devices.disks[i].info.alias, alias) == 0)
-                        return &def->devices.disks[i];
-        }
-        return NULL;
-}
-
-/* A guest that writes to a broken disk all the time does not make its listeners do the same. */
-static bool too_many_io_errors(struct guest *guest)
-{
-        int64_t now = g_get_monotonic_time();
-
-        if (now - guest->io_errors.since_us >= G_USEC_PER_SEC) {
-                guest->io_errors.since_us = now;
-                guest->io_errors.count = 0;
-        }
-        return guest->io_errors.count++ >= IO_ERRORS_PER_SECOND;
-}
-
-static void on_io_error(struct guest *guest, const json_t *arguments, int64_t time_us)
-{
-        /* In the order of virDomainEventIOErrorAction. */
-        static const char *const actions[] = { "ignore", "stop", "report" };
-        int action = get_choice(arguments, "action", actions, G_N_ELEMENTS(actions));
-        const struct domain_storage *source = NULL;
-        const struct domain_disk *disk =
-                find_node(get_def(guest), get_string(arguments, "node-name"), &source);
-        struct domain_event *event;
-
-        if (action < 0 || (strcmp(actions[action], "stop") != 0 && too_many_io_errors(guest)))
-                return;
-        event = domain_event_new(DOMAIN_EVENT_IO_ERROR);
-        event->base.detail = action;
-        event->text[0] = g_strdup(source && source->path ? source->path : "");
-        event->text[1] = g_strdup(disk ? disk->info.alias : "");
-        event->text[2] = g_strdup(json_is_true(json_object_get(arguments, "nospace")) ? "enospc" : "");
-        if (strcmp(actions[action], "stop") == 0)
-                domain_transition(guest->domain, DOMAIN_PAUSED, DOMAIN_PAUSED_IOERROR, DOMAIN_EVENT_SUSPENDED,
-                                  DOMAIN_EVENT_SUSPENDED_IOERROR);
-        emit(guest, event);
-}
-
-static void on_write_threshold(struct guest *guest, const json_t *arguments, int64_t time_us)
-{
-        const struct domain_storage *source = NULL;
-        const struct domain_disk *disk =
-                find_node(get_def(guest), get_string(arguments, "node-name"), &source);
-        struct domain_event *event;
-
-        if (!disk)
-                return;
-        event = domain_event_new(DOMAIN_EVENT_BLOCK_THRESHOLD);
-        event->text[0] = g_strdup(disk->target);
-        event->text[1] = g_strdup(source->path);
-        event->number = json_integer_value(json_object_get(arguments, "write-threshold"));
-        event->excess = json_integer_value(json_object_get(arguments, "amount-exceeded"));
-        emit(guest, event);
-}
-
-static void on_tray(struct guest *guest, const json_t *arguments, int64_t time_us)
-{
-        const struct domain_disk *disk = find_disk(get_def(guest), get_string(arguments, "id"));
-        const json_t *open = json_object_get(arguments, "tray-open");
-        struct domain_event *event;
-        struct domain_edit *edit;
-
-        if (!disk || !json_is_boolean(open))
-                return;
-        event = domain_event_new(DOMAIN_EVENT_TRAY_CHANGE);
-        event->text[0] = g_strdup(disk->info.alias);
-        event->base.detail = json_is_true(open) ? 0 : 1;
-        edit = domain_edit_new(get_def(guest), NULL);
-        if (edit) {
-                domain_edit_set_disk_tray(edit, event->text[0], json_is_true(open));
-                commit(guest, edit);
-        }
-        emit(guest, event);
 }
 
 /* ---- other devices ---- */
@@ -353,17 +240,17 @@ static void emit_device(struct guest *guest, enum domain_event_id id, const char
                 return;
         event = domain_event_new(id);
         event->text[0] = error_quote(alias);
-        emit(guest, event);
+        monitor_emit(guest, event);
 }
 
 static void on_device_deleted(struct guest *guest, const json_t *arguments, int64_t time_us)
 {
-        emit_device(guest, DOMAIN_EVENT_DEVICE_REMOVED, get_string(arguments, "device"));
+        emit_device(guest, DOMAIN_EVENT_DEVICE_REMOVED, monitor_get_string(arguments, "device"));
 }
 
 static void on_unplug_error(struct guest *guest, const json_t *arguments, int64_t time_us)
 {
-        emit_device(guest, DOMAIN_EVENT_DEVICE_REMOVAL_FAILED, get_string(arguments, "device"));
+        emit_device(guest, DOMAIN_EVENT_DEVICE_REMOVAL_FAILED, monitor_get_string(arguments, "device"));
 }
 
 static const struct domain_char *find_channel(const struct domain_def *def, const char *alias)
@@ -391,18 +278,19 @@ static void set_channel_state(struct guest *guest, const struct domain_char *cha
                 event->base.type = connected ? CONNECTED : DISCONNECTED;
                 event->base.detail = BY_CHANNEL;
         }
-        edit = domain_edit_new(get_def(guest), NULL);
+        edit = domain_edit_new(monitor_get_def(guest), NULL);
         if (edit) {
                 domain_edit_set_channel_state(edit, channel->info.alias, connected);
-                commit(guest, edit);
+                monitor_commit(guest, edit);
         }
         if (event)
-                emit(guest, event);
+                monitor_emit(guest, event);
 }
 
 static void on_port_change(struct guest *guest, const json_t *arguments, int64_t time_us)
 {
-        const struct domain_char *channel = find_channel(get_def(guest), get_string(arguments, "id"));
+        const struct domain_char *channel =
+                find_channel(monitor_get_def(guest), monitor_get_string(arguments, "id"));
         const json_t *open = json_object_get(arguments, "open");
 
         if (channel && json_is_boolean(open))
@@ -411,7 +299,7 @@ static void on_port_change(struct guest *guest, const json_t *arguments, int64_t
 
 static void on_rtc(struct guest *guest, const json_t *arguments, int64_t time_us)
 {
-        const struct domain_clock *clock = &get_def(guest)->clock;
+        const struct domain_clock *clock = &monitor_get_def(guest)->clock;
         const json_t *offset = json_object_get(arguments, "offset");
         struct domain_event *event;
 
@@ -422,7 +310,7 @@ static void on_rtc(struct guest *guest, const json_t *arguments, int64_t time_us
         /* QEMU counts from the time that the guest was started with. */
         if (clock->offset == DOMAIN_CLOCK_VARIABLE && ABS(event->number) < INT32_MAX)
                 event->number += clock->adjustment_s;
-        emit(guest, event);
+        monitor_emit(guest, event);
 }
 
 uint64_t monitor_get_balloon(const struct domain_def *def, const json_t *answer)
@@ -435,7 +323,7 @@ uint64_t monitor_get_balloon(const struct domain_def *def, const json_t *answer)
 /* The active definition's current memory is what the guest has now. */
 static void set_balloon(struct guest *guest, const json_t *answer)
 {
-        const struct domain_def *def = get_def(guest);
+        const struct domain_def *def = monitor_get_def(guest);
         uint64_t kib = monitor_get_balloon(def, answer);
         struct domain_edit *edit = NULL;
         struct domain_event *event;
@@ -446,10 +334,10 @@ static void set_balloon(struct guest *guest, const json_t *answer)
         if (!edit)
                 return;
         domain_edit_set_current_memory(edit, kib);
-        commit(guest, edit);
+        monitor_commit(guest, edit);
         event = domain_event_new(DOMAIN_EVENT_BALLOON_CHANGE);
         event->number = (int64_t)kib;
-        emit(guest, event);
+        monitor_emit(guest, event);
 }
 
 static void on_balloon(struct guest *guest, const json_t *arguments, int64_t time_us)
@@ -464,8 +352,8 @@ static void on_memory_failure(struct guest *guest, const json_t *arguments, int6
         static const char *const actions[] = { "ignore", "inject", "fatal", "reset" };
         enum { ACTION_REQUIRED = 1, RECURSIVE = 2 };
         const json_t *flags = json_object_get(arguments, "flags");
-        int recipient = get_choice(arguments, "recipient", recipients, G_N_ELEMENTS(recipients));
-        int action = get_choice(arguments, "action", actions, G_N_ELEMENTS(actions));
+        int recipient = monitor_get_choice(arguments, "recipient", recipients, G_N_ELEMENTS(recipients));
+        int action = monitor_get_choice(arguments, "action", actions, G_N_ELEMENTS(actions));
         struct domain_event *event;
 
         if (recipient < 0 || action < 0)
@@ -477,7 +365,7 @@ static void on_memory_failure(struct guest *guest, const json_t *arguments, int6
                 event->number |= ACTION_REQUIRED;
         if (json_is_true(json_object_get(flags, "recursive")))
                 event->number |= RECURSIVE;
-        emit(guest, event);
+        monitor_emit(guest, event);
 }
 
 /* ---- graphics ---- */
@@ -490,7 +378,7 @@ static void on_graphics(struct guest *guest, const json_t *arguments, int phase)
         struct domain_event *event = monitor_graphics_event(arguments, phase);
 
         if (event)
-                emit(guest, event);
+                monitor_emit(guest, event);
 }
 
 static void on_graphics_connected(struct guest *guest, const json_t *arguments, int64_t time_us)
@@ -517,10 +405,10 @@ static const struct {
         event_handler handler;
 } handlers[] = {
         { "BALLOON_CHANGE", on_balloon },
-        { "BLOCK_IO_ERROR", on_io_error },
-        { "BLOCK_WRITE_THRESHOLD", on_write_threshold },
+        { "BLOCK_IO_ERROR", monitor_on_io_error },
+        { "BLOCK_WRITE_THRESHOLD", monitor_on_write_threshold },
         { "DEVICE_DELETED", on_device_deleted },
-        { "DEVICE_TRAY_MOVED", on_tray },
+        { "DEVICE_TRAY_MOVED", monitor_on_tray },
         { "DEVICE_UNPLUG_GUEST_ERROR", on_unplug_error },
         { "GUEST_CRASHLOADED", on_crashloaded },
         { "GUEST_PANICKED", on_panicked },
@@ -615,12 +503,12 @@ static void set_channels(struct guest *guest, const json_t *chardevs)
 
         json_array_foreach(chardevs, i, chardev)
         {
-                const char *label = get_string(chardev, "label");
+                const char *label = monitor_get_string(chardev, "label");
                 const json_t *open = json_object_get(chardev, "frontend-open");
                 const struct domain_char *channel = NULL;
 
                 if (label && g_str_has_prefix(label, "char"))
-                        channel = find_channel(get_def(guest), label + strlen("char"));
+                        channel = find_channel(monitor_get_def(guest), label + strlen("char"));
                 if (channel && g_strcmp0(channel->target_type, "virtio") == 0 && json_is_boolean(open))
                         set_channel_state(guest, channel, json_is_true(open));
         }
@@ -663,8 +551,8 @@ bool monitor_resync(struct guest *guest, GError **error)
                 qmp_forget(guest->qmp, migration);
                 return false;
         }
-        if (get_string(answer, "status"))
-                set_state(guest, get_string(answer, "status"));
+        if (monitor_get_string(answer, "status"))
+                set_state(guest, monitor_get_string(answer, "status"));
         json_decref(answer);
         resync_work(guest, jobs, migration, deadline);
         return true;

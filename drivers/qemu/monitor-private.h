@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Between the files about the emulator's events, of which monitor.c has the table. Lane of the domain. */
+
+#include "drivers/domain/edit-xml.h"
+#include "drivers/qemu/guest.h"
+
+/* Borrowed; NULL: there is no such string. */
+const char *monitor_get_string(const json_t *arguments, const char *name);
+/* The position of the argument's value in names, or -1. */
+int monitor_get_choice(const json_t *arguments, const char *name, const char *const *names, unsigned count);
+
+/* Announces event (taken). */
+void monitor_emit(struct guest *guest, struct domain_event *event);
+/* The active definition, borrowed until it changes. */
+const struct domain_def *monitor_get_def(const struct guest *guest);
+/* The edited definition (edit is taken) is the active one from now on. */
+void monitor_commit(struct guest *guest, struct domain_edit *edit);
+
+/* ---- monitor-storage.c: handlers ---- */
+
+void monitor_on_io_error(struct guest *guest, const json_t *arguments, int64_t time_us);
+void monitor_on_write_threshold(struct guest *guest, const json_t *arguments, int64_t time_us);
+void monitor_on_tray(struct guest *guest, const json_t *arguments, int64_t time_us);
