@@ -6,10 +6,12 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/support/guest.h"
 #include "tests/support/harness.h"
+#include "tests/support/slow-fs.h"
 
 static struct harness *harness;
 static struct client *client;
@@ -168,6 +170,57 @@ START_TEST(test_answers_somebody_else)
 }
 END_TEST
 
+/* An emulator that even its death does not end at once. */
+static char *stuck_xml(const char *file)
+{
+        g_autofree char *xml = guest_fault_xml("stuck", "x");
+        g_auto(GStrv) parts = g_strsplit(xml, "</domain>", 2);
+
+        return g_strdup_printf("%s<q:commandline xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'>"
+                               "<q:arg value='-D'/><q:arg value='%s'/></q:commandline></domain>",
+                               parts[0], file);
+}
+
+/*
+ * A start that is given up while the kernel keeps the emulator busy, as with gigabytes that it allocates at
+ * once: the agent does not wait for that, but does not forget it either. Nothing else starts in its place
+ * until it has ended, and nothing is left of it then.
+ */
+START_TEST(test_stuck_in_the_kernel)
+{
+        g_autofree char *folder = harness_path(harness, "slow"), *file = NULL, *path = NULL;
+        struct client_answer answer = { 0 };
+        const char *why = NULL;
+        struct slow_fs *fs;
+        pid_t pid;
+
+        ck_assert_int_eq(mkdir(folder, 0755), 0);
+        harness_end_agent(harness, SIGTERM);
+        fs = slow_fs_enter(&why) ? slow_fs_mount(folder, &why) : NULL;
+        if (!fs)
+                return harness_skip(why);
+        harness_start_agent(harness);
+        file = g_build_filename(folder, "disk-000.img", NULL);
+        path = guest_define(client, stuck_xml(file));
+        client_send(client, &answer, path, DOMAIN_INTERFACE, "Create", "u", 0);
+        slow_fs_wait_visitor(fs);
+        pid = harness_find_guest(harness, "fault-stuck");
+        ck_assert_int_gt(pid, 0);
+        client_do(client, path, DOMAIN_INTERFACE, "Destroy", "u", 0);
+        client_wait_answer(client, &answer);
+        ck_assert_ptr_nonnull(answer.error);
+        g_free(answer.error);
+        guest_expect_state(client, path, STATE_SHUTOFF, -1);
+        client_fails(client, LIBVIRT_ERROR, "*still has a running emulator*", path, DOMAIN_INTERFACE, "Create",
+                     "u", 0);
+        ck_assert_int_eq(harness_find_guest(harness, "fault-stuck"), pid);
+        slow_fs_open_gate(fs);
+        harness_wait_gone(pid);
+        slow_fs_free(fs);
+        ck_assert_uint_eq(harness_count_guests(harness), 0);
+}
+END_TEST
+
 START_TEST(test_400000_events)
 {
         g_autofree char *path = NULL;
@@ -288,6 +341,7 @@ int main(void)
         tcase_add_test(tcase, test_never_greets);
         tcase_add_test(tcase, test_never_accepts);
         tcase_add_test(tcase, test_answers_somebody_else);
+        tcase_add_test(tcase, test_stuck_in_the_kernel);
         tcase_add_test(tcase, test_400000_events);
         tcase_add_test(tcase, test_400_mib_while_running);
         tcase_add_test(tcase, test_storm_of_resets);

@@ -44,6 +44,7 @@ struct stream {
 
 struct fake {
         const struct fault *fault;
+        const char *file; /* borrowed from the arguments; of -D, NULL: none */
         pid_t real;
         struct stream agent;
         struct stream qemu;
@@ -125,6 +126,14 @@ static void fault_text(struct fake *fake, const char *id)
 
 static void fault_deaf(struct fake *fake, const char *id)
 {
+        sleep_forever();
+}
+
+/* Does not even end when it is killed, as a QEMU that the kernel keeps busy: the file is on slow-fs. */
+static void fault_stuck(struct fake *fake, const char *id)
+{
+        if (!fake->file || open(fake->file, O_RDONLY | O_CLOEXEC) < 0)
+                perror("qemu-system-fake: -D");
         sleep_forever();
 }
 
@@ -222,6 +231,7 @@ static const struct fault faults[] = {
         { "deep", AT_COMMAND, fault_deep },
         { "flood", AT_COMMAND, fault_flood },
         { "runflood", AT_RUNNING, fault_flood },
+        { "stuck", AT_EXEC, fault_stuck },
         { "events", AT_RUNNING, fault_events },
         { "storm", AT_RUNNING, fault_storm },
         { "shutdown", AT_RUNNING, fault_shutdown },
@@ -403,6 +413,7 @@ int main(int argc, char **argv)
         int monitor = find_monitor(argv);
 
         fake.fault = find_fault(argv);
+        fake.file = find_argument(argv, "-D", "");
         if (!fake.fault || monitor < 0) {
                 argv[0] = (char *)FAKE_QEMU_REAL;
                 execv(argv[0], argv);
