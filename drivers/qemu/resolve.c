@@ -36,7 +36,7 @@ static bool is_given(const char *text)
 
 static bool refuse_kvm(const struct qemu_caps *caps, const struct account *account, GError **error)
 {
-        g_autofree char *why = account ? kvm_explain(account) : NULL;
+        g_autofree char *why = account ? kvm_explain(KVM_DEVICE, account) : NULL;
 
         return error_set(error, ERROR_FROM_QEMU, ERROR_INVALID_ARG, "emulator '%s' cannot use KVM: %s",
                          qemu_caps_get_path(caps), why ? why : "it was built without");

@@ -164,11 +164,11 @@ static bool prepare_acceleration(struct resources *resources, GError **error)
 
         if (g_strcmp0(resources->def->type, "kvm") != 0)
                 return true;
-        why = kvm_explain(resources->guest->driver->account);
+        why = kvm_explain(KVM_DEVICE, resources->guest->driver->account);
         if (why)
                 return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED, "%s cannot run by KVM: %s",
                                  resources->guest->who, why);
-        resources_add_check(resources, "/dev/kvm", true, "/dev/kvm");
+        resources_add_check(resources, KVM_DEVICE, true, KVM_DEVICE);
         return true;
 }
 

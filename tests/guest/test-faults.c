@@ -211,8 +211,8 @@ START_TEST(test_stuck_in_the_kernel)
         ck_assert_ptr_nonnull(answer.error);
         g_free(answer.error);
         guest_expect_state(client, path, STATE_SHUTOFF, -1);
-        client_fails(client, LIBVIRT_ERROR, "*still has a running emulator*", path, DOMAIN_INTERFACE, "Create",
-                     "u", 0);
+        client_fails(client, LIBVIRT_ERROR, "*still has a running emulator*", path, DOMAIN_INTERFACE,
+                     "Create", "u", 0);
         ck_assert_int_eq(harness_find_guest(harness, "fault-stuck"), pid);
         slow_fs_open_gate(fs);
         harness_wait_gone(pid);

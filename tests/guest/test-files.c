@@ -249,12 +249,21 @@ END_TEST
 
 /* ---- TPM ---- */
 
+/* The file of the harness that is named after the domain: format has %s for its uuid. Free it. */
+static char *path_of_domain(const char *path, const char *format)
+{
+        g_autofree char *uuid = g_strdelimit(g_strdup(strrchr(path, '/') + 2), "_", '-');
+        g_auto(GStrv) parts = g_strsplit(format, "%s", 2);
+        g_autofree char *name = g_strjoinv(uuid, parts);
+
+        return harness_path(harness, name);
+}
+
+#define TPM_STATE "state/qemu/tpm/%s/tpm2-00.permall"
+
 static bool has_tpm_state(const char *path)
 {
-        const char *id = strrchr(path, '/') + 2;
-        g_autofree char *uuid = g_strdelimit(g_strdup(id), "_", '-');
-        g_autofree char *name = g_strdup_printf("state/qemu/tpm/%s/tpm2-00.permall", uuid);
-        g_autofree char *file = harness_path(harness, name);
+        g_autofree char *file = path_of_domain(path, TPM_STATE);
 
         return access(file, F_OK) == 0;
 }
@@ -285,6 +294,28 @@ START_TEST(test_tpm_after_the_guest)
         guest_do_flags(client, fourth, "Destroy", 0);
         ck_assert(!has_tpm_state(first) && has_tpm_state(second) && !has_tpm_state(third) &&
                   has_tpm_state(fourth));
+}
+END_TEST
+
+/* Who wants to know what is wrong with a TPM has to look where its program writes. */
+START_TEST(test_damaged_tpm)
+{
+        g_autofree char *program = g_find_program_in_path("swtpm");
+        g_autofree char *path = NULL, *state = NULL, *log = NULL, *text = NULL;
+
+        if (!program)
+                return harness_skip("no swtpm");
+        path = guest_start(client, guest_bare_xml("web", TPM("")));
+        guest_do_flags(client, path, "Destroy", 0);
+        state = path_of_domain(path, TPM_STATE);
+        ck_assert(g_file_set_contents(state, "no state of a TPM", -1, NULL));
+        client_fails(client, LIBVIRT_ERROR,
+                     "*see the log of swtpm, */swtpm-*.log; the TPM's state is in */tpm/*", path,
+                     DOMAIN_INTERFACE, "Create", "u", 0);
+        log = path_of_domain(path, "log/qemu/swtpm-%s.log");
+        ck_assert(g_file_get_contents(log, &text, NULL, NULL));
+        ck_assert_ptr_nonnull(strstr(text, "swtpm"));
+        ck_assert_uint_eq(harness_count_guests(harness), 0);
 }
 END_TEST
 
@@ -421,6 +452,7 @@ int main(void)
         tcase_add_test(tcase, test_loader_without_store);
         tcase_add_test(tcase, test_tpm_after_the_guest);
         tcase_add_test(tcase, test_optional);
+        tcase_add_test(tcase, test_damaged_tpm);
         tcase_add_test(tcase, test_files_of_devices);
         tcase_add_test(tcase, test_files_after_a_failure);
         suite_add_tcase(suite, tcase);

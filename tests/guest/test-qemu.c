@@ -212,6 +212,30 @@ START_TEST(test_what_is_not_supported_is_refused_at_start)
 }
 END_TEST
 
+static char *pinned_xml(const char *name, const char *cpus)
+{
+        g_autofree char *xml = guest_bare_xml(name, NULL);
+        g_auto(GStrv) parts = g_strsplit(xml, "<os>", 2);
+
+        return g_strdup_printf("%s<cputune><vcpupin vcpu='0' cpuset='%s'/></cputune><os>%s", parts[0], cpus,
+                               parts[1]);
+}
+
+/* The kernel only says that it is an invalid argument. */
+START_TEST(test_pins_to_host_cpus)
+{
+        g_autofree char *path = guest_start(client, pinned_xml("here", "0"));
+        g_autofree char *elsewhere = guest_define(client, pinned_xml("elsewhere", "1000-1001"));
+
+        client_fails(client, LIBVIRT_ERROR,
+                     "*cannot pin a thread of domain 'elsewhere' to the host CPUs 1000-1001 (the host has 0*",
+                     elsewhere, DOMAIN_INTERFACE, "Create", "u", 0);
+        guest_expect_state(client, elsewhere, STATE_SHUTOFF, -1);
+        ck_assert_int_eq(harness_find_guest(harness, "elsewhere"), 0);
+        guest_expect_state(client, path, STATE_RUNNING, -1);
+}
+END_TEST
+
 START_TEST(test_missing_emulator)
 {
         g_autofree char *xml = guest_bare_xml("web", "<emulator>/nonexistent/qemu</emulator>");
@@ -354,6 +378,7 @@ int main(void)
         tcase_add_test(tcase, test_addresses_stay);
         tcase_add_test(tcase, test_starts_that_fail);
         tcase_add_test(tcase, test_what_is_not_supported_is_refused_at_start);
+        tcase_add_test(tcase, test_pins_to_host_cpus);
         tcase_add_test(tcase, test_missing_emulator);
         tcase_add_test(tcase, test_shutdown_is_only_asked_for);
         tcase_add_test(tcase, test_autodestroy);

@@ -316,8 +316,8 @@ START_TEST(test_backing_files_of_a_running_guest_are_left_alone)
         g_autofree char *base = pool_make_volume(client, pool, "base", "qcow2", 1048576);
         g_autofree char *other = pool_make_volume(client, pool, "other", "qcow2", 1048576);
         g_autofree char *file = client_get_string(client, base, VOLUME_INTERFACE, "Path");
-        g_autofree char *backing = g_strdup_printf(
-                "<backingStore><path>%s</path><format type='qcow2'/></backingStore>", file);
+        g_autofree char *backing =
+                g_strdup_printf("<backingStore><path>%s</path><format type='qcow2'/></backingStore>", file);
         g_autofree char *xml = pool_volume_xml("disk", "qcow2", 1048576, backing);
         g_autofree char *top =
                 client_call_string(client, pool, POOL_INTERFACE, "StorageVolCreateXML", "su", xml, 0);

@@ -6,9 +6,11 @@
 #include "base/loop.h"
 #include "base/pool.h"
 #include "drivers/qemu/guest-log.h"
+#include "drivers/qemu/kvm.h"
 #include "drivers/qemu/log-keeper.h"
 #include "drivers/qemu/nvram.h"
 #include "drivers/qemu/ports.h"
+#include "drivers/security/account.h"
 
 #include <check.h>
 #include <glib/gstdio.h>
@@ -266,6 +268,36 @@ START_TEST(a_store_is_made_once)
 }
 END_TEST
 
+/* ---- KVM ---- */
+
+static void expect_explanation(const char *device, const struct account *account, const char *pattern)
+{
+        g_autofree char *why = kvm_explain(device, account);
+
+        ck_assert_msg(why && g_pattern_match_simple(pattern, why) && strstr(why, device), "%s", why);
+}
+
+/* Missing, denied and not what it should be are told apart; a terminal stands in for a device. */
+START_TEST(why_there_is_no_kvm)
+{
+        struct account own = { .name = (char *)"me", .uid = geteuid(), .gid = getegid() };
+        struct account other = { .name = (char *)"guests", .uid = 64055, .gid = 64055 };
+        g_autofree char *missing = path_of("kvm");
+        char terminal[64];
+        int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+        ck_assert_int_ge(fd, 0);
+        ck_assert_int_eq(grantpt(fd) | unlockpt(fd) | ptsname_r(fd, terminal, sizeof(terminal)), 0);
+        ck_assert_int_eq(chmod(terminal, 0620), 0);
+        expect_explanation(missing, &own, "there is no */kvm: load the module * or use <domain type='qemu'>");
+        put("kvm", "");
+        expect_explanation(missing, &own, "*is no KVM device: it is no device at all");
+        expect_explanation(terminal, &own, "*is no KVM device: it does not answer as one");
+        expect_explanation(terminal, &other, "user 'guests' may not open *: Permission denied (*)");
+        close(fd);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("qemu-host");
@@ -284,6 +316,7 @@ int main(void)
         tcase_add_test(tests, the_keeper_trims_what_grows);
         tcase_add_test(tests, ports_are_claimed_once);
         tcase_add_test(tests, a_store_is_made_once);
+        tcase_add_test(tests, why_there_is_no_kvm);
         suite_add_tcase(suite, tests);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_NORMAL);
