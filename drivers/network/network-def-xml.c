@@ -305,10 +305,28 @@ static bool read_portgroups(struct network_def *def, const xmlNode *root, GError
         return true;
 }
 
+/* It is kept in the document, and a network that has it is not started. */
+static const char *find_unsupported(const xmlNode *root)
+{
+        static const char *const elements[] = { "vlan", "bandwidth", "virtualport" };
+        static const char *const names[] = { "<vlan>", "<bandwidth>", "<virtualport>" };
+        const xmlNode *bridge = xml_child(root, "bridge");
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(elements); i++)
+                if (xml_child(root, elements[i]))
+                        return names[i];
+        if (xml_has_attr(bridge, "zone"))
+                return "attribute 'zone' of <bridge>";
+        if (xml_has_attr(bridge, "macTableManager"))
+                return "attribute 'macTableManager' of <bridge>";
+        return NULL;
+}
+
 static bool read_lists(struct network_def *def, xmlNode *root, GError **error)
 {
         def->routes = g_ptr_array_new_with_free_func(g_free);
         def->portgroups = g_ptr_array_new_with_free_func(g_free);
+        def->unsupported = find_unsupported(root);
         for (xmlNode *node = xml_child(root, "route"); node; node = xml_next(node))
                 if (!read_route(def, node, error))
                         return false;

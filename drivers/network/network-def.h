@@ -131,9 +131,10 @@ struct network_def {
         bool ipv6; /* guests talk IPv6 with each other without an address of ours */
         bool isolated_ports;
         struct network_dns dns;
-        GPtrArray *ips;        /* owned; of struct network_ip */
-        GPtrArray *routes;     /* owned; of struct network_route */
-        GPtrArray *portgroups; /* owned; names */
+        GPtrArray *ips;          /* owned; of struct network_ip */
+        GPtrArray *routes;       /* owned; of struct network_route */
+        GPtrArray *portgroups;   /* owned; names */
+        const char *unsupported; /* what is in it and cannot be run yet: "<bandwidth>"; NULL: nothing */
 };
 
 extern const struct managed_kind network_kind;

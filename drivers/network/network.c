@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The kind of managed object that networks are. */
+/*
+ * The networks of one connection: the kind of managed object that they are, lookups, lists and reads. Loop
+ * thread, but for the hooks of the kind.
+ */
+#include "drivers/network/network.h"
+
 #include "base/error.h"
-#include "drivers/network/network-def.h"
+#include "drivers/network/model.h"
+
+#include <string.h>
+
+/* ---- the kind ---- */
 
 static struct definition *kind_parse(void *context, const char *xml, GError **error)
 {
@@ -10,13 +19,279 @@ static struct definition *kind_parse(void *context, const char *xml, GError **er
         return def ? &def->base : NULL;
 }
 
+static void kind_object_init(struct managed *object, void *context)
+{
+        struct network *network = network_from(object);
+
+        network->networks = context;
+        network->server.pidfd = -1;
+}
+
 const struct managed_kind network_kind = {
         .noun = "network",
         .from = ERROR_FROM_NETWORK,
         .missing = ERROR_NO_NETWORK,
         .exists = ERROR_OPERATION_FAILED,
-        .object_size = sizeof(struct managed),
+        .object_size = sizeof(struct network),
         .state_size = sizeof(struct managed_state),
         .parse = kind_parse,
         .definition_free = network_def_free,
+        .object_init = kind_object_init,
 };
+
+/* ---- the connection's networks ---- */
+
+struct networks *networks_new(struct loop *loop, struct pool *pool, const struct networks_config *config)
+{
+        struct networks *networks = g_new0(struct networks, 1);
+
+        networks->loop = loop;
+        networks->runtime_dir = g_strdup(config->runtime_dir);
+        if (config->state_dir)
+                networks->lease_dir = g_build_filename(config->state_dir, "leases", NULL);
+        networks->claims = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+        networks->registry = registry_new(&network_kind, networks, loop, pool, config->state_dir);
+        return networks;
+}
+
+void networks_free(struct networks *networks)
+{
+        if (!networks)
+                return;
+        registry_free(networks->registry);
+        g_hash_table_unref(networks->claims);
+        g_free(networks->runtime_dir);
+        g_free(networks->lease_dir);
+        g_free(networks);
+}
+
+/* Name, uuid and addresses are part of the wire, as tools and tests know them. */
+static const char default_network[] = "<network>\n"
+                                      "  <name>default</name>\n"
+                                      "  <uuid>dd8fe884-6c02-601e-7551-cca97df1c5df</uuid>\n"
+                                      "  <forward mode='nat'/>\n"
+                                      "  <bridge name='virbr0'/>\n"
+                                      "  <ip address='192.168.122.1' netmask='255.255.255.0'>\n"
+                                      "    <dhcp>\n"
+                                      "      <range start='192.168.122.2' end='192.168.122.254'/>\n"
+                                      "    </dhcp>\n"
+                                      "  </ip>\n"
+                                      "</network>\n";
+
+static bool install_default(struct networks *networks, GError **error)
+{
+        struct network_def *def = network_def_parse(default_network, error);
+        struct managed_state *state;
+
+        if (!def)
+                return false;
+        state = managed_state_new(&network_kind);
+        state->persistent = &def->base;
+        state->active = definition_ref(&def->base);
+        return registry_install(networks->registry, state, error) != NULL;
+}
+
+struct networks *networks_new_test(struct loop *loop, struct pool *pool, GError **error)
+{
+        struct networks *networks = networks_new(loop, pool, &(const struct networks_config){ 0 });
+
+        if (install_default(networks, error))
+                return networks;
+        networks_free(networks);
+        return NULL;
+}
+
+struct registry *networks_get_registry(const struct networks *networks)
+{
+        return networks->registry;
+}
+
+/* ---- lookups and lists ---- */
+
+struct network *network_lookup_name(struct networks *networks, const char *name, GError **error)
+{
+        return network_from(registry_lookup_name(networks->registry, name, error));
+}
+
+struct network *network_lookup_uuid(struct networks *networks, const char *uuid, GError **error)
+{
+        return network_from(registry_lookup_uuid(networks->registry, uuid, error));
+}
+
+static const unsigned list_groups[] = {
+        NETWORK_LIST_INACTIVE | NETWORK_LIST_ACTIVE,
+        NETWORK_LIST_PERSISTENT | NETWORK_LIST_TRANSIENT,
+        NETWORK_LIST_AUTOSTART | NETWORK_LIST_NO_AUTOSTART,
+};
+
+static unsigned describe(const void *object)
+{
+        static const struct managed_flags flags = {
+                .active = NETWORK_LIST_ACTIVE,
+                .inactive = NETWORK_LIST_INACTIVE,
+                .persistent = NETWORK_LIST_PERSISTENT,
+                .transient = NETWORK_LIST_TRANSIENT,
+                .autostart = NETWORK_LIST_AUTOSTART,
+                .no_autostart = NETWORK_LIST_NO_AUTOSTART,
+        };
+
+        return managed_state_describe(((const struct managed *)object)->published, &flags);
+}
+
+static const struct filter list_filter = {
+        .groups = list_groups,
+        .n_groups = G_N_ELEMENTS(list_groups),
+        .describe = describe,
+};
+
+GPtrArray *network_list(struct networks *networks, unsigned flags, GError **error)
+{
+        return registry_select(networks->registry, &list_filter, flags, "ListNetworks", error);
+}
+
+/* ---- reads ---- */
+
+const char *network_get_xml(const struct network *network, unsigned flags, GError **error)
+{
+        const struct managed_state *state = network_get_published(network);
+
+        if (!network_check_flags(flags, NETWORK_XML_INACTIVE, "GetXMLDesc", error))
+                return NULL;
+        if ((flags & NETWORK_XML_INACTIVE) && state->persistent)
+                return state->persistent->xml;
+        return managed_state_get_definition(state)->xml;
+}
+
+const char *network_get_bridge_name(const struct network *network, unsigned flags, GError **error)
+{
+        const struct managed_state *state = network_get_published(network);
+        const struct network_def *def = network_def_const(managed_state_get_definition(state));
+
+        if (!network_check_flags(flags, 0, "GetBridgeName", error))
+                return NULL;
+        if (!def->bridge)
+                error_set(error, ERROR_FROM_NETWORK, ERROR_INTERNAL_ERROR,
+                          "network '%s' does not have a bridge name.", def->base.name);
+        return def->bridge;
+}
+
+/* ---- leases ---- */
+
+static void lease_free(void *data)
+{
+        struct network_lease *lease = data;
+
+        g_free(lease->mac);
+        g_free(lease->iaid);
+        g_free(lease->client_id);
+        g_free(lease->hostname);
+        g_free(lease);
+}
+
+/* "expiry mac address hostname client-id"; behind "duid ..." it is an iaid in the place of the MAC address.
+ */
+static struct network_lease *parse_lease(const char *line, bool is_ipv6)
+{
+        g_auto(GStrv) words = g_strsplit(line, " ", 6);
+        struct network_lease *lease;
+        struct network_address address;
+
+        if (g_strv_length(words) != 5 || !network_address_parse(words[2], &address))
+                return NULL;
+        lease = g_new0(struct network_lease, 1);
+        lease->address = address;
+        lease->expiry = g_ascii_strtoll(words[0], NULL, 10);
+        if (is_ipv6)
+                lease->iaid = g_strdup(words[1]);
+        else
+                lease->mac = g_strdup(words[1]);
+        lease->hostname = strcmp(words[3], "*") == 0 ? NULL : g_strdup(words[3]);
+        lease->client_id = strcmp(words[4], "*") == 0 ? NULL : g_strdup(words[4]);
+        return lease;
+}
+
+static bool find_prefix(const struct network_def *def, struct network_lease *lease)
+{
+        for (unsigned i = 0; i < def->ips->len; i++) {
+                const struct network_ip *ip = g_ptr_array_index(def->ips, i);
+
+                lease->prefix = ip->prefix;
+                if (network_address_is_within(&lease->address, &ip->address, ip->prefix))
+                        return true;
+        }
+        return false;
+}
+
+GPtrArray *network_dnsmasq_parse_leases(const char *text, const struct network_def *def, const char *mac)
+{
+        GPtrArray *leases = g_ptr_array_new_with_free_func(lease_free);
+        g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+        bool is_ipv6 = false;
+
+        for (unsigned i = 0; lines[i]; i++) {
+                struct network_lease *lease = parse_lease(lines[i], is_ipv6);
+
+                is_ipv6 |= g_str_has_prefix(lines[i], "duid ");
+                if (lease && find_prefix(def, lease) &&
+                    (!*mac || (lease->mac && g_ascii_strcasecmp(lease->mac, mac) == 0)))
+                        g_ptr_array_add(leases, lease);
+                else if (lease)
+                        lease_free(lease);
+        }
+        return leases;
+}
+
+struct question {
+        char *mac;         /* owned */
+        GPtrArray *leases; /* owned; the answer */
+        network_leases_done done;
+        void *data;
+};
+
+static bool leases_work(struct managed *object, void *data, GError **error)
+{
+        struct question *question = data;
+        struct network *network = network_from(object);
+        struct network_files files;
+        g_autofree char *text = NULL;
+
+        if (!network_require_active(object, error))
+                return false;
+        if (network->networks->runtime_dir) {
+                network_files_init(&files, network);
+                if (g_file_test(files.leases, G_FILE_TEST_EXISTS))
+                        text = store_read(files.leases, error);
+                else
+                        text = g_strdup("");
+                network_files_clear(&files);
+                if (!text)
+                        return false;
+        }
+        question->leases = network_dnsmasq_parse_leases(
+                text ? text : "", network_def_const(object->current->active), question->mac);
+        return true;
+}
+
+static void leases_done(struct managed *object, const GError *error, void *data)
+{
+        struct question *question = data;
+
+        question->done(network_from(object), question->leases, error, question->data);
+        g_clear_pointer(&question->leases, g_ptr_array_unref);
+        g_free(question->mac);
+        g_free(question);
+}
+
+void network_get_leases(struct network *network, const char *mac, unsigned flags, network_leases_done done,
+                        void *data)
+{
+        g_autoptr(GError) error = NULL;
+
+        if (!network_check_flags(flags, 0, "GetDHCPLeases", &error)) {
+                done(network, NULL, error, data);
+                return;
+        }
+        managed_run(&network->base, MANAGED_IN_TURN, leases_work, leases_done,
+                    g_memdup2(&(const struct question){ .mac = g_strdup(mac), .done = done, .data = data },
+                              sizeof(struct question)));
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What changes networks: define, start, stop, undefine, update. Entry points run on the loop, *_work
+ * functions in the network's lane.
+ */
+#include "base/error.h"
+#include "base/log.h"
+#include "drivers/network/model.h"
+
+#include <net/if.h>
+#include <string.h>
+
+/* Bridges that are ours by their name, as libvirt's are. */
+#define BRIDGE_FORMAT "virbr%u"
+#define BRIDGES_MAX   4096
+
+/* ---- names of bridges ---- */
+
+static bool has_bridge(const struct definition *definition, const char *name)
+{
+        return definition && g_strcmp0(network_def_const(definition)->bridge, name) == 0;
+}
+
+/* Of another network than that one. */
+static bool is_bridge_of_another(const struct networks *networks, const struct uuid *uuid, const char *name)
+{
+        g_autoptr(GPtrArray) objects = registry_list(networks->registry);
+        const struct uuid *claimed_by;
+
+        for (unsigned i = 0; i < objects->len; i++) {
+                const struct managed *object = g_ptr_array_index(objects, i);
+
+                if (!uuid_equal(&object->uuid, uuid) && (has_bridge(object->published->persistent, name) ||
+                                                         has_bridge(object->published->active, name)))
+                        return true;
+        }
+        claimed_by = g_hash_table_lookup(networks->claims, name);
+        return claimed_by && !uuid_equal(claimed_by, uuid);
+}
+
+/* A name that nobody has; owned, NULL with an error. */
+static char *choose_bridge(const struct networks *networks, const struct uuid *uuid, GError **error)
+{
+        for (unsigned i = 0; i < BRIDGES_MAX; i++) {
+                g_autofree char *name = g_strdup_printf(BRIDGE_FORMAT, i);
+
+                if (!is_bridge_of_another(networks, uuid, name) && if_nametoindex(name) == 0)
+                        return g_steal_pointer(&name);
+        }
+        error_set(error, ERROR_FROM_NETWORK, ERROR_INTERNAL_ERROR, "Bridge generation exceeded max id %d",
+                  BRIDGES_MAX);
+        return NULL;
+}
+
+/* That of the definition until now, so that nothing changes that nobody asked to change. */
+static const struct network_def *find_previous(const struct networks *networks, const struct uuid *uuid)
+{
+        const struct managed *object = registry_find_uuid(networks->registry, uuid);
+
+        return object ? network_def_const(managed_state_get_definition(object->published)) : NULL;
+}
+
+/* From the range of QEMU and KVM, as libvirt's are. */
+static char *choose_mac(void)
+{
+        guint32 number = g_random_int();
+
+        return g_strdup_printf("52:54:00:%02x:%02x:%02x", number & 0xff, number >> 8 & 0xff,
+                               number >> 16 & 0xff);
+}
+
+/* Takes def; one with a bridge of its own, NULL with an error. */
+static struct network_def *complete(struct networks *networks, struct network_def *def, GError **error)
+{
+        const struct network_def *previous = find_previous(networks, &def->base.uuid);
+        g_autofree char *bridge = NULL, *mac = NULL;
+        struct network_def *completed;
+
+        if (!networks->runtime_dir || !network_forward_has_own_bridge(def->forward))
+                return def;
+        if (!def->bridge)
+                bridge = previous && previous->bridge ? g_strdup(previous->bridge)
+                                                      : choose_bridge(networks, &def->base.uuid, error);
+        else if (is_bridge_of_another(networks, &def->base.uuid, def->bridge))
+                error_set(error, ERROR_FROM_NETWORK, ERROR_INTERNAL_ERROR, "bridge name '%s' already in use.",
+                          def->bridge);
+        else
+                bridge = g_strdup(def->bridge);
+        mac = previous && previous->mac ? g_strdup(previous->mac) : choose_mac();
+        completed = bridge ? network_def_with_bridge(def, bridge, mac, error) : NULL;
+        network_def_unref(def);
+        return completed;
+}
+
+/* The name is kept from others until the definition is published. */
+struct claim {
+        struct networks *networks; /* borrowed */
+        char *bridge;              /* owned; NULL: none */
+        managed_done done;
+        void *data;
+};
+
+static struct claim *claim_new(struct networks *networks, const struct network_def *def, managed_done done,
+                               void *data)
+{
+        struct claim *claim = g_new0(struct claim, 1);
+
+        *claim = (struct claim){ networks, g_strdup(def->bridge), done, data };
+        if (claim->bridge)
+                g_hash_table_insert(networks->claims, g_strdup(claim->bridge),
+                                    g_memdup2(&def->base.uuid, sizeof(def->base.uuid)));
+        return claim;
+}
+
+static void claim_done(struct managed *object, const GError *error, void *data)
+{
+        struct claim *claim = data;
+
+        if (claim->bridge)
+                g_hash_table_remove(claim->networks->claims, claim->bridge);
+        claim->done(object, error, claim->data);
+        g_free(claim->bridge);
+        g_free(claim);
+}
+
+static struct network_def *parse(struct networks *networks, const char *xml, GError **error)
+{
+        struct network_def *def = network_def_parse(xml, error);
+
+        return def ? complete(networks, def, error) : NULL;
+}
+
+/* ---- define ---- */
+
+void network_define_xml(struct networks *networks, const char *xml, managed_done done, void *data)
+{
+        GError *error = NULL;
+        struct network_def *def = parse(networks, xml, &error);
+
+        if (def)
+                registry_define(networks->registry, &def->base, claim_done,
+                                claim_new(networks, def, done, data));
+        else
+                managed_fail(error, done, data);
+}
+
+/* ---- create ---- */
+
+static bool start(struct managed *object, struct network_def *def, GError **error)
+{
+        struct network *network = network_from(object);
+        struct managed_state *state;
+
+        if (network->networks->runtime_dir && !network_run_start(network, def, error))
+                return false;
+        state = managed_edit(object);
+        managed_state_take_active(state, definition_ref(&def->base));
+        managed_publish(object, state, managed_event_new(NETWORK_EVENT_STARTED, 0));
+        return true;
+}
+
+static bool create_work(struct managed *object, void *data, GError **error)
+{
+        if (!managed_require_known(object, error))
+                return false;
+        if (object->current->active)
+                return error_set(error, ERROR_FROM_NETWORK, ERROR_OPERATION_INVALID,
+                                 "network is already active");
+        return start(object, network_def_of(object->current->persistent), error);
+}
+
+void network_create(struct network *network, managed_done done, void *data)
+{
+        managed_run(&network->base, MANAGED_IN_TURN, create_work, done, data);
+}
+
+static bool create_xml_work(struct managed *object, void *data, GError **error)
+{
+        if (object->current && object->current->active)
+                return error_set(error, ERROR_FROM_NETWORK, ERROR_OPERATION_FAILED,
+                                 "network is already active as '%s'", managed_get_current_name(object));
+        return start(object, data, error);
+}
+
+static void free_def(void *def)
+{
+        network_def_unref(def);
+}
+
+void network_create_xml(struct networks *networks, const char *xml, managed_done done, void *data)
+{
+        GError *error = NULL;
+        struct network_def *def = parse(networks, xml, &error);
+        struct managed *object = def ? registry_reserve(networks->registry, &def->base, &error) : NULL;
+
+        if (object) {
+                managed_run_task(object,
+                                 &(const struct managed_task){
+                                         .work = create_xml_work, .args = def, .free_args = free_def },
+                                 claim_done, claim_new(networks, def, done, data));
+                return;
+        }
+        network_def_unref(def);
+        managed_fail(error, done, data);
+}
+
+/* ---- destroy ---- */
+
+static bool destroy_work(struct managed *object, void *data, GError **error)
+{
+        struct network *network = network_from(object);
+        struct managed_state *state;
+
+        if (!network_require_active(object, error))
+                return false;
+        if (network->networks->runtime_dir)
+                network_run_stop(network, network_def_const(object->current->active));
+        state = managed_edit(object);
+        managed_state_take_active(state, NULL);
+        managed_publish(object, state, managed_event_new(NETWORK_EVENT_STOPPED, 0));
+        return true;
+}
+
+void network_destroy(struct network *network, managed_done done, void *data)
+{
+        managed_run(&network->base, MANAGED_URGENT, destroy_work, done, data);
+}
+
+/* ---- undefine, autostart ---- */
+
+static bool undefine_work(struct managed *object, void *data, GError **error)
+{
+        struct managed_state *state;
+
+        if (!managed_require_known(object, error))
+                return false;
+        if (!object->current->persistent)
+                return error_set(error, ERROR_FROM_NETWORK, ERROR_OPERATION_INVALID,
+                                 "can't undefine transient network");
+        if (!registry_erase(object, error))
+                return false;
+        state = managed_edit(object);
+        managed_state_take_persistent(state, NULL);
+        state->autostart = false;
+        managed_publish(object, state, managed_event_new(NETWORK_EVENT_UNDEFINED, 0));
+        return true;
+}
+
+void network_undefine(struct network *network, managed_done done, void *data)
+{
+        managed_run(&network->base, MANAGED_IN_TURN, undefine_work, done, data);
+}
+
+void network_set_autostart(struct network *network, bool autostart, managed_done done, void *data)
+{
+        registry_set_autostart(&network->base, autostart, done, data);
+}
+
+/* ---- update ---- */
+
+struct change {
+        struct network_update update;
+        char *xml; /* owned; update's */
+        unsigned flags;
+        struct network_def *active, *persistent; /* owned; the new ones, NULL: as it was */
+};
+
+static void change_free(void *data)
+{
+        struct change *change = data;
+
+        network_def_unref(change->active);
+        network_def_unref(change->persistent);
+        g_free(change->xml);
+        g_free(change);
+}
+
+/* Both before either is made true. */
+static bool edit(struct managed *object, struct change *change, GError **error)
+{
+        const struct managed_state *state = object->current;
+        unsigned flags = change->flags;
+
+        if (!flags)
+                flags = state->active ? NETWORK_UPDATE_LIVE : NETWORK_UPDATE_CONFIG;
+        if ((flags & NETWORK_UPDATE_LIVE) && !network_require_active(object, error))
+                return false;
+        if ((flags & NETWORK_UPDATE_CONFIG) && !managed_require_persistent(object, error))
+                return false;
+        if (flags & NETWORK_UPDATE_LIVE) {
+                change->active = network_def_update(network_def_const(state->active), &change->update, error);
+                if (!change->active)
+                        return false;
+        }
+        if (flags & NETWORK_UPDATE_CONFIG)
+                change->persistent =
+                        network_def_update(network_def_const(state->persistent), &change->update, error);
+        return change->persistent || !(flags & NETWORK_UPDATE_CONFIG);
+}
+
+static bool is_of_hosts(const struct change *change)
+{
+        return change->update.section == NETWORK_SECTION_IP_DHCP_HOST ||
+               change->update.section == NETWORK_SECTION_DNS_HOST;
+}
+
+static bool apply(struct network *network, const struct change *change, const struct network_def *def,
+                  GError **error)
+{
+        return !network->networks->runtime_dir ||
+               network_run_update(network, def, is_of_hosts(change), error);
+}
+
+static void apply_back(struct network *network, const struct change *change)
+{
+        g_autoptr(GError) error = NULL;
+
+        if (!apply(network, change, network_def_const(network->base.current->active), &error))
+                log_gerror(LOG_LEVEL_ERROR, error, "a change of network '%s' that failed is not undone",
+                           managed_get_current_name(&network->base));
+}
+
+static bool update_work(struct managed *object, void *data, GError **error)
+{
+        struct network *network = network_from(object);
+        struct change *change = data;
+        struct managed_state *state;
+
+        if (!managed_require_known(object, error) || !edit(object, change, error))
+                return false;
+        if (change->active && !apply(network, change, change->active, error)) {
+                apply_back(network, change);
+                return false;
+        }
+        if (change->persistent && !registry_store(object, &change->persistent->base, error)) {
+                if (change->active)
+                        apply_back(network, change);
+                return false;
+        }
+        state = managed_edit(object);
+        if (change->active)
+                managed_state_take_active(state, definition_ref(&change->active->base));
+        if (change->persistent)
+                managed_state_take_persistent(state, definition_ref(&change->persistent->base));
+        managed_publish(object, state, NULL);
+        return true;
+}
+
+void network_update(struct network *network, const struct network_update *update, unsigned flags,
+                    managed_done done, void *data)
+{
+        GError *error = NULL;
+        struct change *change;
+
+        if (!network_check_flags(flags, NETWORK_UPDATE_LIVE | NETWORK_UPDATE_CONFIG, "Update", &error)) {
+                managed_fail(error, done, data);
+                return;
+        }
+        change = g_new0(struct change, 1);
+        change->xml = g_strdup(update->xml);
+        change->update = *update;
+        change->update.xml = change->xml;
+        change->flags = flags;
+        managed_run_task(
+                &network->base,
+                &(const struct managed_task){ .work = update_work, .args = change, .free_args = change_free },
+                done, data);
+}

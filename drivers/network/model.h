@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the files of the network model share. */
+
+#include "base/flags.h"
+#include "base/store.h"
+#include "drivers/network/network.h"
+
+struct link_set;
+struct netlink;
+
+struct networks {
+        /* const */
+        struct loop *loop;         /* borrowed */
+        struct registry *registry; /* owned */
+        char *runtime_dir;         /* owned; NULL: in memory, nothing is run */
+        char *lease_dir;           /* owned */
+        /* loop */
+        GHashTable *claims; /* owned; names of bridges of definitions on their way -> uuid of the network */
+};
+
+static inline struct network *network_from(struct managed *object)
+{
+        return (struct network *)object;
+}
+
+static inline bool network_check_flags(unsigned flags, unsigned allowed, const char *function, GError **error)
+{
+        return flags_check(flags, allowed, ERROR_FROM_NETWORK, function, error);
+}
+
+/* Lane. */
+static inline bool network_require_active(const struct managed *object, GError **error)
+{
+        if (!managed_require_known(object, error))
+                return false;
+        return object->current->active ||
+               error_set(error, ERROR_FROM_NETWORK, ERROR_OPERATION_INVALID, "network '%s' is not active",
+                         managed_get_current_name(object));
+}
+
+/* A definition of the state, which is there. */
+static inline const struct network_def *network_def_const(const struct definition *definition)
+{
+        return (const struct network_def *)definition;
+}
+
+/* ---- running (run.c); lane of the network ---- */
+
+/* All of it or nothing. */
+bool network_run_start(struct network *network, const struct network_def *def, GError **error);
+/* What there is no more is fine; what cannot be taken away is logged. */
+void network_run_stop(struct network *network, const struct network_def *def);
+/* After a restart of the agent: what is missing is put back. */
+bool network_run_take_over(struct network *network, const struct network_def *def, GError **error);
+/* From before to after, both of a running one; hosts_only: nothing else differs. */
+bool network_run_update(struct network *network, const struct network_def *after, bool hosts_only,
+                        GError **error);
+/* Lets go of what runs. */
+void network_run_forget(struct network *network);
+
+/* ---- the bridge (bridge.c); lane ---- */
+
+/* Is there room for it: no other link of that name, no address of its networks? adopt: it may be there. */
+bool network_bridge_check(struct network *network, const struct network_def *def, bool adopt, GError **error);
+bool network_bridge_make(struct network *network, const struct network_def *def, GError **error);
+bool network_bridge_remove(struct network *network, const struct network_def *def, GError **error);
+
+/* ---- the rules (firewall.c) ---- */
+
+/* One transaction of nftables that puts the rules in the place of those that there are; owned. */
+char *network_firewall_format(const struct network_def *def);
+bool network_firewall_apply(struct network *network, const struct network_def *def, GError **error);
+bool network_firewall_remove(struct network *network, const struct network_def *def, GError **error);
+
+/* ---- dnsmasq (dnsmasq.c, dnsmasq-files.c) ---- */
+
+struct network_files {
+        char *configuration, *hosts, *names, *pid, *leases; /* owned; paths */
+};
+
+void network_files_init(struct network_files *files, const struct network *network);
+void network_files_clear(struct network_files *files);
+
+/* Does it need one at all? */
+bool network_dnsmasq_is_needed(const struct network_def *def);
+/* The texts of the files; owned. */
+char *network_dnsmasq_format(const struct network_def *def, const struct network_files *files,
+                             GError **error);
+char *network_dnsmasq_format_hosts(const struct network_def *def);
+char *network_dnsmasq_format_names(const struct network_def *def);
+
+/* Lane. Starts it, or takes over the one that runs; it is ready to answer then. */
+bool network_dnsmasq_start(struct network *network, const struct network_def *def, GError **error);
+bool network_dnsmasq_reload(struct network *network, const struct network_def *def, GError **error);
+void network_dnsmasq_stop(struct network *network);
+void network_dnsmasq_forget(struct network *network);
+/* Of what the lease file says; of struct network_lease. */
+GPtrArray *network_dnsmasq_parse_leases(const char *text, const struct network_def *def, const char *mac);

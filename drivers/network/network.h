@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The model of virtual networks. Functions are called on the loop. Those that read answer at once from the
+ * published state; those that change something take a done function, called on the loop exactly once, after
+ * the change is on disk, published and announced. Flags are those of the libvirt API function of the same
+ * name.
+ *
+ * A network that is active has a bridge, rules in a table of nftables of its own and a dnsmasq, all of which
+ * outlive the agent: the next one takes them over.
+ */
+
+#include "base/loop.h"
+#include "base/registry.h"
+#include "drivers/network/network-def.h"
+
+struct lane_timer;
+struct lane_watch;
+struct networks;
+struct pool;
+
+/* virNetworkEventLifecycleType; the detail is 0. */
+enum network_event_type {
+        NETWORK_EVENT_DEFINED = 0,
+        NETWORK_EVENT_UNDEFINED = 1,
+        NETWORK_EVENT_STARTED = 2,
+        NETWORK_EVENT_STOPPED = 3,
+};
+
+/* The dnsmasq of an active network. */
+struct network_server {
+        int pidfd;                /* owned; -1: none runs */
+        struct lane_watch *watch; /* owned; of its end */
+        struct lane_timer *timer; /* owned; it is started again then */
+        gint64 since_us;          /* that it runs, monotonic */
+        unsigned failures;        /* in a row */
+};
+
+struct network {
+        struct managed base;
+        struct networks *networks;    /* borrowed; const */
+        struct network_server server; /* lane */
+};
+
+/* ---- the connection's networks ---- */
+
+struct networks_config {
+        const char *state_dir;   /* definitions: <uuid>.xml, autostart/<uuid>; leases/<uuid>: what is lent */
+        const char *runtime_dir; /* of active networks: <uuid>.xml, and the files of dnsmasq */
+};
+
+struct networks *networks_new(struct loop *loop, struct pool *pool, const struct networks_config *config);
+/* In memory: the network default, active; nothing happens to the host. NULL with an error. */
+struct networks *networks_new_test(struct loop *loop, struct pool *pool, GError **error);
+/* When registry_get_pending() is 0, after networks_quiesce(). NULL is fine. */
+void networks_free(struct networks *networks);
+/* Start-up, before the lanes run: definitions, and networks that were active when the last agent ended. */
+bool networks_load(struct networks *networks, GError **error);
+/* Once per boot: starts those marked autostart; done(data) when each is up or has failed. */
+void networks_autostart(struct networks *networks, loop_fn done, void *data);
+/* The end of the agent: active networks are let go of, and stay. */
+void networks_quiesce(struct networks *networks);
+struct registry *networks_get_registry(const struct networks *networks);
+
+/* ---- lookups and lists; borrowed results ---- */
+
+struct network *network_lookup_name(struct networks *networks, const char *name, GError **error);
+struct network *network_lookup_uuid(struct networks *networks, const char *uuid, GError **error);
+
+/* virConnectListAllNetworksFlags */
+enum network_list_flags {
+        NETWORK_LIST_INACTIVE = 1,
+        NETWORK_LIST_ACTIVE = 2,
+        NETWORK_LIST_PERSISTENT = 4,
+        NETWORK_LIST_TRANSIENT = 8,
+        NETWORK_LIST_AUTOSTART = 16,
+        NETWORK_LIST_NO_AUTOSTART = 32,
+};
+
+/* Borrowed elements, free the array; NULL with an error for unknown flags. */
+GPtrArray *network_list(struct networks *networks, unsigned flags, GError **error);
+
+/* ---- reads ---- */
+
+static inline const struct managed_state *network_get_published(const struct network *network)
+{
+        return managed_get_published(&network->base);
+}
+
+#define NETWORK_XML_INACTIVE 1
+
+/* Borrowed from the published state: as it runs, or with NETWORK_XML_INACTIVE as it is defined. */
+const char *network_get_xml(const struct network *network, unsigned flags, GError **error);
+/* Borrowed likewise; fails when there is none. flags: none. */
+const char *network_get_bridge_name(const struct network *network, unsigned flags, GError **error);
+
+/* virNetworkDHCPLease */
+struct network_lease {
+        char *mac;                         /* owned; NULL: not known */
+        char *iaid, *client_id, *hostname; /* owned; NULL: none */
+        struct network_address address;
+        unsigned prefix;
+        int64_t expiry; /* seconds since 1970; 0: it does not expire */
+};
+
+/* leases: of struct network_lease, borrowed during the call; NULL with error. */
+typedef void (*network_leases_done)(const struct network *network, const GPtrArray *leases,
+                                    const GError *error, void *data);
+/* What is lent now; mac "": to all. Of an active network. flags: none. */
+void network_get_leases(struct network *network, const char *mac, unsigned flags, network_leases_done done,
+                        void *data);
+
+/* ---- changes ---- */
+
+void network_define_xml(struct networks *networks, const char *xml, managed_done done, void *data);
+/* A transient one, active at once. */
+void network_create_xml(struct networks *networks, const char *xml, managed_done done, void *data);
+void network_create(struct network *network, managed_done done, void *data);
+void network_destroy(struct network *network, managed_done done, void *data);
+/* One that is active becomes transient. */
+void network_undefine(struct network *network, managed_done done, void *data);
+void network_set_autostart(struct network *network, bool autostart, managed_done done, void *data);
+
+/* virNetworkUpdateFlags; neither: what there is now. */
+enum network_update_flags {
+        NETWORK_UPDATE_LIVE = 1,
+        NETWORK_UPDATE_CONFIG = 2,
+};
+
+/* Both or neither; a change of hosts only is told to dnsmasq, which runs on. */
+void network_update(struct network *network, const struct network_update *update, unsigned flags,
+                    managed_done done, void *data);

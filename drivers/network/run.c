@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Networks on the host: bridge, rules, dnsmasq, in this order; away in reverse. A mark says that a start is
+ * on its way: what an agent that was killed then has made is taken away by the next. In the network's lane.
+ */
+#include "base/error.h"
+#include "base/lane.h"
+#include "base/log.h"
+#include "drivers/network/model.h"
+
+#include <string.h>
+
+/* ---- what is known of it in the runtime directory ---- */
+
+static char *make_name(const struct network *network, const char *suffix)
+{
+        return g_strconcat(network->base.uuid_text, suffix, NULL);
+}
+
+static bool note(struct network *network, const struct network_def *def, bool starting, GError **error)
+{
+        const char *directory = network->networks->runtime_dir;
+        g_autofree char *status = make_name(network, ".xml"), *mark = make_name(network, ".starting");
+
+        return (!starting || store_mark(directory, mark, true, error)) &&
+               store_write(directory, status, def->base.xml, false, error) &&
+               (starting || store_mark(directory, mark, false, error));
+}
+
+static void forget_notes(struct network *network)
+{
+        const char *directory = network->networks->runtime_dir;
+        g_autofree char *status = make_name(network, ".xml"), *mark = make_name(network, ".starting");
+        g_autoptr(GError) error = NULL;
+
+        if (!store_remove(directory, status, false, &error) || !store_mark(directory, mark, false, &error))
+                log_gerror(LOG_LEVEL_WARNING, error, "the status of network '%s' stays",
+                           managed_get_current_name(&network->base));
+}
+
+/* ---- what can be run ---- */
+
+static bool check_supported(const struct network_def *def, GError **error)
+{
+        if (!network_forward_has_own_bridge(def->forward))
+                return error_set(error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
+                                 "a network with forward mode '%s' is not supported yet",
+                                 network_forward_get_name(def->forward));
+        if (def->unsupported)
+                return error_set(error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
+                                 "%s of network '%s' is not supported yet", def->unsupported, def->base.name);
+        if (!def->bridge)
+                return error_set(error, ERROR_FROM_NETWORK, ERROR_INTERNAL_ERROR,
+                                 "network '%s' does not have a bridge name.", def->base.name);
+        /* It is part of the name of a table. */
+        for (const char *c = def->bridge; *c; c++)
+                if (!g_ascii_isalnum(*c) && !strchr("_.-", *c))
+                        return error_set(
+                                error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
+                                "the name '%s' of the bridge of network '%s' is not supported: it may "
+                                "have letters, digits, '_', '.' and '-'",
+                                def->bridge, def->base.name);
+        return true;
+}
+
+/* ---- the steps ---- */
+
+static bool make(struct network *network, const struct network_def *def, GError **error)
+{
+        return network_bridge_make(network, def, error) && network_firewall_apply(network, def, error) &&
+               network_dnsmasq_start(network, def, error);
+}
+
+static void take_away(struct network *network, const struct network_def *def,
+                      bool (*step)(struct network *network, const struct network_def *def, GError **error))
+{
+        g_autoptr(GError) error = NULL;
+
+        if (!step(network, def, &error))
+                log_gerror(LOG_LEVEL_ERROR, error, "something of network '%s' stays", def->base.name);
+}
+
+void network_run_stop(struct network *network, const struct network_def *def)
+{
+        lane_shield(network->base.lane);
+        network_dnsmasq_stop(network);
+        take_away(network, def, network_firewall_remove);
+        take_away(network, def, network_bridge_remove);
+        forget_notes(network);
+}
+
+bool network_run_start(struct network *network, const struct network_def *def, GError **error)
+{
+        if (!check_supported(def, error) || !network_bridge_check(network, def, false, error) ||
+            !note(network, def, true, error))
+                return false;
+        if (make(network, def, error) && note(network, def, false, error))
+                return true;
+        network_run_stop(network, def);
+        return false;
+}
+
+bool network_run_take_over(struct network *network, const struct network_def *def, GError **error)
+{
+        g_autofree char *mark = make_name(network, ".starting");
+
+        if (store_is_marked(network->networks->runtime_dir, mark))
+                return error_set(error, ERROR_FROM_NETWORK, ERROR_OPERATION_ABORTED,
+                                 "the start of network '%s' was cut off", def->base.name);
+        return network_bridge_check(network, def, true, error) && make(network, def, error);
+}
+
+bool network_run_update(struct network *network, const struct network_def *after, bool hosts_only,
+                        GError **error)
+{
+        if (!note(network, after, false, error))
+                return false;
+        if (hosts_only && network->server.pidfd >= 0)
+                return network_dnsmasq_reload(network, after, error);
+        network_dnsmasq_stop(network);
+        return network_firewall_apply(network, after, error) && network_dnsmasq_start(network, after, error);
+}
+
+void network_run_forget(struct network *network)
+{
+        network_dnsmasq_forget(network);
+}
