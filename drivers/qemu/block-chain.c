@@ -317,56 +317,17 @@ static struct block_image *image_new(const char *path, const char *format,
 
 /* ---- a backing file whose format nobody names ---- */
 
-/* How images begin of which QEMU opens nothing else. */
-static const struct {
-        const char *format; /* NULL: that can name other files */
-        unsigned offset;
-        const char *magic;
-        unsigned length;
-} magics[] = {
-        { "qcow2", 0, "QFI\xfb", 4 },
-        { "qed", 0, "QED\0", 4 },
-        { "vdi", 64, "\x7f\x10\xda\xbe", 4 },
-        { "vhdx", 0, "vhdxfile", 8 },
-        { "vpc", 0, "conectix", 8 },
-        { NULL, 0, "KDMV", 4 },
-        { NULL, 0, "COWD", 4 },
-        { NULL, 0, "# Disk DescriptorFile", 21 },
-        { NULL, 0, LUKS_MAGIC, LUKS_MAGIC_LENGTH },
-};
-
-/* NULL: of no format that is told by its beginning alone. */
-static const char *recognize(const uint8_t *head, size_t size)
-{
-        for (unsigned i = 0; i < G_N_ELEMENTS(magics); i++) {
-                if (magics[i].offset + magics[i].length <= size &&
-                    memcmp(head + magics[i].offset, magics[i].magic, magics[i].length) == 0)
-                        return magics[i].format;
-        }
-        return "raw";
-}
-
-/*
- * An image that leads nowhere else may be what its beginning says: whoever wrote it gains nothing. *format
- * NULL: it leads on, or cannot be told.
- */
+/* *format NULL: it leads on, or cannot be told. */
 static bool recognize_last(const struct place *place, const char **format, GError **error)
 {
-        struct header header __attribute__((cleanup(header_clear))) = { 0 };
         struct stat status;
         CLEANUP_FD int fd = open_image(place, &status, error);
-        uint8_t head[128];
+        uint8_t head[IMAGE_HEADER_SIZE];
         ssize_t size = fd < 0 ? -1 : read_at(fd, place, head, sizeof(head), 0, error);
 
         if (size < 0)
                 return false;
-        *format = recognize(head, (size_t)size);
-        if (g_strcmp0(*format, "qcow2") == 0 && !read_qcow2(fd, place, &header, NULL))
-                *format = NULL;
-        else if (g_strcmp0(*format, "qed") == 0 && !read_qed(fd, place, &header, NULL))
-                *format = NULL;
-        if (header.backing || header.encrypted)
-                *format = NULL;
+        *format = image_header_recognize_last(head, (size_t)size);
         return true;
 }
 

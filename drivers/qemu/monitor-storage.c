@@ -98,7 +98,8 @@ void monitor_on_write_threshold(struct guest *guest, const json_t *arguments, in
 
 void monitor_on_tray(struct guest *guest, const json_t *arguments, int64_t time_us)
 {
-        const struct domain_disk *disk = find_disk(monitor_get_def(guest), monitor_get_string(arguments, "id"));
+        const struct domain_disk *disk =
+                find_disk(monitor_get_def(guest), monitor_get_string(arguments, "id"));
         const json_t *open = json_object_get(arguments, "tray-open");
         struct domain_event *event;
         struct domain_edit *edit;

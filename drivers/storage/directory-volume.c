@@ -479,7 +479,7 @@ bool directory_resize(const struct backend_context *context, const struct volume
                                  " bytes by now: it is not shrunk without the flag for it",
                                  volume->name, length);
         if (!is_plain(volume))
-                return image_check(fd, volume, error) &&
+                return image_check(fd, volume, error) && image_check_backing(volume, -1, NULL, error) &&
                        image_tool_resize(context, fd, volume, capacity, capacity < volume->capacity,
                                          flags & VOLUME_RESIZE_ALLOCATE, error);
         return resize_plain(context, volume, fd, length, capacity, flags & VOLUME_RESIZE_ALLOCATE, error);

@@ -6,6 +6,7 @@
 
 #include "drivers/storage/bytes.h"
 
+#include <glib.h>
 #include <string.h>
 
 /* ---- qcow2 ---- */
@@ -85,4 +86,48 @@ bool image_header_parse_qed(const uint8_t *bytes, size_t length, struct image_he
         if (le64(bytes + 16) & QED_FEATURE_RAW)
                 strcpy(header->backing_format, "raw");
         return true;
+}
+
+/* How images begin of which QEMU opens nothing else. */
+static const struct {
+        const char *format; /* NULL: that can name other files, or needs a secret */
+        unsigned offset;
+        const char *magic;
+        unsigned length;
+} magics[] = {
+        { "qcow2", 0, "QFI\xfb", 4 },
+        { "qed", 0, "QED\0", 4 },
+        { "vdi", 64, "\x7f\x10\xda\xbe", 4 },
+        { "vhdx", 0, "vhdxfile", 8 },
+        { "vpc", 0, "conectix", 8 },
+        { NULL, 0, "KDMV", 4 },
+        { NULL, 0, "COWD", 4 },
+        { NULL, 0, "# Disk DescriptorFile", 21 },
+        { NULL, 0, "LUKS\xba\xbe", 6 },
+};
+
+static bool leads_nowhere(const char *format, const uint8_t *bytes, size_t length)
+{
+        struct image_header header = { 0 };
+
+        if (strcmp(format, "qcow2") == 0)
+                return image_header_parse_qcow2(bytes, length, &header) && header.version >= 2 &&
+                       header.version <= 3 && header.crypt_method == IMAGE_CRYPT_NONE &&
+                       !header.external_data && header.backing_offset == 0;
+        if (strcmp(format, "qed") == 0)
+                return image_header_parse_qed(bytes, length, &header) && header.backing_offset == 0;
+        return true;
+}
+
+const char *image_header_recognize_last(const uint8_t *bytes, size_t length)
+{
+        for (unsigned i = 0; i < G_N_ELEMENTS(magics); i++) {
+                const char *format = magics[i].format;
+
+                if (magics[i].offset + magics[i].length > length ||
+                    memcmp(bytes + magics[i].offset, magics[i].magic, magics[i].length) != 0)
+                        continue;
+                return format && leads_nowhere(format, bytes, length) ? format : NULL;
+        }
+        return "raw";
 }

@@ -43,3 +43,10 @@ struct image_header {
 /* False when the bytes are no header of that format. */
 bool image_header_parse_qcow2(const uint8_t *bytes, size_t length, struct image_header *header);
 bool image_header_parse_qed(const uint8_t *bytes, size_t length, struct image_header *header);
+
+/*
+ * A backing file whose format nobody names may be what its beginning says when it leads nowhere else: whoever
+ * wrote it gains nothing. QEMU's name of that format, "raw" for what is none; NULL: it leads on, is
+ * encrypted, or cannot be told by its beginning.
+ */
+const char *image_header_recognize_last(const uint8_t *bytes, size_t length);

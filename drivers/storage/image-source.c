@@ -101,6 +101,22 @@ static bool open_one(struct image_source *source, const struct volume *volume, G
         return volume->type == VOLUME_BLOCK || image_check(fd, volume, error);
 }
 
+static bool check_formats(const struct image_source *source, const GPtrArray *chain, GError **error)
+{
+        for (unsigned i = 0; i < chain->len; i++) {
+                const struct volume *volume = g_ptr_array_index(chain, i);
+                bool is_last = i + 1 == chain->len;
+                int below = is_last ? -1 : g_array_index(source->fds, int, i + 1);
+
+                if (volume->type != VOLUME_BLOCK &&
+                    !image_check_backing(
+                            volume, below,
+                            is_last ? NULL : image_source_get_driver(g_ptr_array_index(chain, i + 1)), error))
+                        return false;
+        }
+        return true;
+}
+
 bool image_source_open(struct image_source *source, const GPtrArray *chain, const char *secret,
                        GError **error)
 {
@@ -112,6 +128,8 @@ bool image_source_open(struct image_source *source, const GPtrArray *chain, cons
                 if (!open_one(source, g_ptr_array_index(chain, i), error))
                         return false;
         }
+        if (!check_formats(source, chain, error))
+                return false;
         for (unsigned i = chain->len; i > 0; i--)
                 node = describe(g_ptr_array_index(chain, i - 1), g_array_index(source->fds, int, i - 1),
                                 secret, node);

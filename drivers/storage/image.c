@@ -348,7 +348,8 @@ static bool names_other_files(const struct head *head, enum volume_format format
 static bool is_same_image(const struct volume *now, const struct volume *before)
 {
         return now->format == before->format && g_strcmp0(now->backing.path, before->backing.path) == 0 &&
-               (!now->backing.path || now->backing.format == before->backing.format);
+               (!now->backing.path || (now->backing.format == before->backing.format &&
+                                       now->backing.guessed == before->backing.guessed));
 }
 
 static bool refuse_image(const struct volume *volume, const char *why, GError **error)
@@ -375,7 +376,23 @@ bool image_check(int fd, const struct volume *volume, GError **error)
                 return refuse_image(volume, "is not the image any more that it was: refresh its pool", error);
         if (names_other_files(&head, now->format))
                 return refuse_image(volume, "keeps its data in other files, which is not supported", error);
-        if (now->backing.path && (now->backing.guessed || now->backing.format == VOLUME_FORMAT_NONE))
+        if (now->backing.path && now->backing.format == VOLUME_FORMAT_NONE)
                 return refuse_image(volume, "does not say the format of its backing file", error);
         return true;
+}
+
+bool image_check_backing(const struct volume *volume, int below, const char *driver, GError **error)
+{
+        uint8_t bytes[IMAGE_HEADER_SIZE];
+        ssize_t length;
+
+        if (!volume->backing.path || !volume->backing.guessed)
+                return true;
+        length = below < 0 ? -1 : pread(below, bytes, sizeof(bytes), 0);
+        if (length >= 0 && g_strcmp0(image_header_recognize_last(bytes, (size_t)length), driver) == 0)
+                return true;
+        return refuse_image(volume,
+                            "does not say the format of its backing file, which has a backing file itself or "
+                            "cannot be told by its beginning",
+                            error);
 }

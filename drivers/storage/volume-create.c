@@ -168,12 +168,15 @@ static bool clone_begin(struct storage_operation *op, GError **error)
         return true;
 }
 
-/* The volume below in the format that the one above says: what its own header says does not count. */
+/*
+ * The volume below in the format that the one above says: what its own header says does not count, unless
+ * nothing is said (and image_check_backing() finds that it leads nowhere).
+ */
 static bool add_below(GPtrArray *chain, const struct volume *above, struct volume *below, GError **error)
 {
         struct volume *raw;
 
-        if (below->type == VOLUME_BLOCK || below->format == above->backing.format) {
+        if (below->type == VOLUME_BLOCK || above->backing.guessed || below->format == above->backing.format) {
                 g_ptr_array_add(chain, volume_ref(below));
                 return true;
         }

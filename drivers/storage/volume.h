@@ -79,7 +79,7 @@ struct volume_encryption {
 struct volume_backing {
         char *path; /* owned; NULL: no backing store */
         enum volume_format format;
-        bool guessed;                           /* the image does not say the format */
+        bool guessed; /* the image does not say the format: raw, as long as nobody has looked */
         struct storage_permissions permissions; /* of the backing file, as far as known */
 };
 

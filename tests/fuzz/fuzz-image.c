@@ -40,8 +40,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (volume->backing.path && !g_utf8_validate(volume->backing.path, -1, NULL))
                 g_error("a path that is not UTF-8");
         /* What is used next is what was described: another backing file than that is never let through. */
-        if (image_check(fd, volume, NULL) && volume->backing.path &&
-            (volume->backing.guessed || volume->backing.format == VOLUME_FORMAT_NONE))
+        if (image_check(fd, volume, NULL) && image_check_backing(volume, -1, NULL, NULL) &&
+            volume->backing.path && (volume->backing.guessed || volume->backing.format == VOLUME_FORMAT_NONE))
                 g_error("a backing file of a format that nobody said");
         xml = volume_format_xml(volume);
         return 0;

@@ -133,14 +133,20 @@ START_TEST(test_vmdk_with_a_parent)
 }
 END_TEST
 
-/* qemu-img would look for itself what the lowest image is. */
-START_TEST(test_chain_that_does_not_say_its_formats)
+/* The header extension that says it is another one, which nobody knows. */
+static void forget_backing_format(const char *name)
 {
         static const uint8_t extension[] = { 0xe2, 0x79, 0x2a, 0xca }, other[] = { 0, 0, 0, 1 };
 
+        replace(name, extension, other, 4);
+}
+
+/* qemu-img would look for itself what the lowest image is. */
+START_TEST(test_chain_that_does_not_say_its_formats)
+{
         in_pool("truncate -s 64K base && qemu-img create -q -f qcow2 -b base -F raw middle && "
                 "qemu-img create -q -f qcow2 -b middle -F qcow2 top");
-        replace("middle", extension, other, 4);
+        forget_backing_format("middle");
         refresh();
         ck_assert_int_eq(find(pool, "base")->format, VOLUME_FORMAT_RAW);
         in_pool("qemu-img create -q -u -f qcow2 -b %s/secret -F raw image 64K && dd if=image of=base "
@@ -149,6 +155,26 @@ START_TEST(test_chain_that_does_not_say_its_formats)
                 top);
         refuse_clone("top", "does not say the format of its backing file");
         refuse_clone("middle", "does not say the format of its backing file");
+}
+END_TEST
+
+/* What leads nowhere else may be what it looks like. */
+START_TEST(test_chain_whose_end_is_told_by_its_beginning)
+{
+        in_pool("qemu-img create -q -f qcow2 base 1M && qemu-io -f qcow2 -c 'write -P 1 0 64K' base "
+                ">/dev/null && head -c 1M /dev/urandom >plain && "
+                "qemu-img create -q -f qcow2 -b base -F raw image && "
+                "qemu-img create -q -f qcow2 -b plain -F qcow2 -u flat 1M && "
+                "qemu-img create -q -f qcow2 -b image -F qcow2 top");
+        forget_backing_format("image");
+        forget_backing_format("flat");
+        refresh();
+        expect(clone_to("copy", "image", "raw"));
+        in_pool("qemu-img compare -q -f qcow2 -F raw base copy");
+        expect(clone_to("copy2", "top", "raw"));
+        in_pool("qemu-img compare -q -f qcow2 -F raw base copy2");
+        expect(clone_to("copy3", "flat", "raw"));
+        in_pool("cmp plain copy3");
 }
 END_TEST
 
@@ -229,5 +255,6 @@ END_TEST
 
 CHECK_MAIN_FIXTURE("storage-images", set_up, teardown, test_data_in_another_file, test_vmdk_of_extents,
                    test_vmdk_with_a_parent, test_chain_that_does_not_say_its_formats,
-                   test_unknown_format_below, test_raw_below_stays_raw, test_chain_is_copied_whole,
-                   test_header_that_changed, test_pipe_below, test_iso)
+                   test_chain_whose_end_is_told_by_its_beginning, test_unknown_format_below,
+                   test_raw_below_stays_raw, test_chain_is_copied_whole, test_header_that_changed,
+                   test_pipe_below, test_iso)
