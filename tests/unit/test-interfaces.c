@@ -13,8 +13,12 @@
 
 #include <ftw.h>
 #include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct loop *loop;
@@ -327,6 +331,42 @@ START_TEST(paths_and_lookups)
 }
 END_TEST
 
+/* Not every kernel has these; the lab's does. */
+START_TEST(bonds_and_vlans)
+{
+        GError *error;
+
+        good(define("<interface type='bond' name='bond0'><bond mode='active-backup'><miimon freq='100' "
+                    "carrier='netif'/>"
+                    "<interface type='ethernet' name='eth0'/><interface type='ethernet' name='eth1'/></bond>"
+                    "</interface>"));
+        good(define("<interface type='vlan'><protocol family='ipv4'><ip address='192.0.2.7' "
+                    "prefix='24'/></protocol>"
+                    "<vlan tag='7'><interface name='bond0'/></vlan></interface>"));
+        bad(act(interfaces_create, "bond0.7"), "the host has no interface 'bond0'");
+        error = act(interfaces_create, "bond0");
+        if (error && strstr(error->message, "Unknown device type")) {
+                check_skip("needs a kernel with bonds and VLANs");
+                g_error_free(error);
+                return;
+        }
+        good(error);
+        expect("-details -oneline link show bond0", "mode active-backup miimon 100");
+        expect("-oneline link show master bond0", "eth1");
+        good(act(interfaces_create, "bond0.7"));
+        expect("-details -oneline link show bond0.7", "vlan protocol 802.1Q id 7");
+        expect("-oneline address show bond0.7", "192.0.2.7/24");
+        good(transact(interfaces_change_begin));
+        good(act(interfaces_destroy, "bond0.7"));
+        good(act(interfaces_destroy, "bond0"));
+        expect_not("-oneline link", "bond0");
+        good(transact(interfaces_change_rollback));
+        expect("-details -oneline link show bond0", "mode active-backup miimon 100");
+        expect("-oneline link show master bond0", "eth1");
+        expect("-oneline address show bond0.7", "192.0.2.7/24");
+}
+END_TEST
+
 /* ---- restarts ---- */
 
 static void forget_boot(void)
@@ -497,6 +537,117 @@ START_TEST(a_change_that_takes_too_long_is_rolled_back)
 }
 END_TEST
 
+/* ---- DHCP ---- */
+
+/* busybox is udhcpc, which Debian has as a package of its own, with a script like the one there. */
+static void install_udhcpc(void)
+{
+        g_autofree char *client = g_build_filename(directory, "udhcpc", NULL);
+        g_autofree char *script = g_build_filename(directory, "script", NULL);
+        g_autofree char *text = g_strdup_printf("#!/bin/sh\nexec busybox udhcpc -s %s \"$@\"\n", script);
+        g_autofree char *path = g_strdup_printf("%s:%s", directory, g_getenv("PATH"));
+
+        ck_assert(g_file_set_contents(
+                script,
+                "#!/bin/sh\n"
+                "case $1 in\n"
+                "bound) ip address add $ip/$mask dev $interface valid_lft $lease preferred_lft $lease ;;\n"
+                "deconfig) ip address flush dev $interface scope global ;;\n"
+                "esac\n",
+                -1, NULL));
+        ck_assert(g_file_set_contents(client, text, -1, NULL));
+        ck_assert(chmod(script, 0755) == 0 && chmod(client, 0755) == 0);
+        g_setenv("PATH", path, TRUE);
+}
+
+static bool has_tools(void)
+{
+        g_autofree char *server = g_find_program_in_path("dnsmasq"),
+                        *client = g_find_program_in_path("busybox");
+
+        if (!server || !client)
+                check_skip("needs dnsmasq and busybox");
+        return server && client;
+}
+
+static bool has_lease(void)
+{
+        const GArray *addresses = find("eth0")->link->addresses;
+
+        for (unsigned i = 0; i < addresses->len; i++)
+                if (g_array_index(addresses, struct link_address, i).ip.family == AF_INET &&
+                    g_array_index(addresses, struct link_address, i).is_dynamic)
+                        return true;
+        return false;
+}
+
+static bool has_no_lease(void)
+{
+        return !has_lease();
+}
+
+static pid_t start_server(void)
+{
+        g_autofree char *leases = g_strdup_printf("--dhcp-leasefile=%s/leases", directory);
+        char *argv[] = { (char *)"dnsmasq",
+                         (char *)"--keep-in-foreground",
+                         (char *)"--conf-file=/dev/null",
+                         (char *)"--port=0",
+                         (char *)"--interface=peer0",
+                         (char *)"--bind-dynamic",
+                         (char *)"--dhcp-range=192.0.2.50,192.0.2.50,1h",
+                         (char *)"--user=root",
+                         leases,
+                         NULL };
+        GPid pid;
+
+        ip("address add 192.0.2.1/24 dev peer0");
+        ip("link set peer0 up");
+        ck_assert(g_spawn_async(NULL, argv, NULL,
+                                G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDERR_TO_DEV_NULL,
+                                NULL, NULL, &pid, NULL));
+        return pid;
+}
+
+/* The client goes on when the agent ends, and ends with its interface. */
+START_TEST(addresses_come_by_dhcp)
+{
+        pid_t server;
+
+        if (!has_tools())
+                return;
+        install_udhcpc();
+        server = start_server();
+        good(define("<interface type='ethernet' name='eth0'><protocol "
+                    "family='ipv4'><dhcp/></protocol></interface>"));
+        good(act(interfaces_create, "eth0"));
+        wait_until(has_lease);
+        expect("-oneline address show dev eth0", "192.0.2.50/24");
+        end();
+        begin(false);
+        good(act(interfaces_destroy, "eth0"));
+        wait_until(has_no_lease);
+        ck_assert(!find("eth0")->active);
+        kill(server, SIGKILL);
+        waitpid(server, NULL, 0);
+}
+END_TEST
+
+START_TEST(a_client_is_needed_for_dhcp)
+{
+        g_setenv("PATH", directory, TRUE);
+        good(define("<interface type='ethernet' name='eth0'><protocol "
+                    "family='ipv4'><dhcp/></protocol></interface>"));
+        bad(act(interfaces_create, "eth0"), "neither dhcpcd nor udhcpc is installed");
+        ck_assert(!find("eth0")->active);
+        install_udhcpc();
+        good(define("<interface type='ethernet' name='eth0'><protocol family='ipv4'><dhcp "
+                    "peerdns='no'/></protocol>"
+                    "</interface>"));
+        bad(act(interfaces_create, "eth0"), "needs dhcpcd");
+}
+END_TEST
+
 /* ---- in memory ---- */
 
 START_TEST(the_test_driver_has_one)
@@ -524,7 +675,8 @@ END_TEST
 
 CHECK_MAIN_FIXTURE("interfaces", setup, teardown, a_bridge_is_set_up_and_taken_down,
                    what_is_there_can_be_defined, half_a_bridge_is_taken_back, a_port_of_another_is_left_alone,
-                   paths_and_lookups, the_next_agent_knows_and_boots_once, hardware_that_comes_is_set_up,
-                   what_others_manage_is_theirs, some_only_look, a_change_is_rolled_back,
-                   the_next_agent_rolls_back, a_change_that_takes_too_long_is_rolled_back,
-                   the_test_driver_has_one)
+                   paths_and_lookups, bonds_and_vlans, the_next_agent_knows_and_boots_once,
+                   hardware_that_comes_is_set_up, what_others_manage_is_theirs, some_only_look,
+                   a_change_is_rolled_back, the_next_agent_rolls_back,
+                   a_change_that_takes_too_long_is_rolled_back, addresses_come_by_dhcp,
+                   a_client_is_needed_for_dhcp, the_test_driver_has_one)
