@@ -21,8 +21,9 @@ static const struct part {
         const char *name;
         void (*run)(struct bench *bench);
 } parts[] = {
-        { "reads", bench_reads },   { "clients", bench_clients }, { "domains", bench_domains },
-        { "guests", bench_guests }, { "hung", bench_hung },       { "storage", bench_storage },
+        { "reads", bench_reads },           { "clients", bench_clients }, { "domains", bench_domains },
+        { "guests", bench_guests },         { "hung", bench_hung },       { "storage", bench_storage },
+        { "interfaces", bench_interfaces },
 };
 
 void bench_print(const char *what, double ours, double limit, const char *unit, double goal_ratio)

@@ -64,3 +64,4 @@ void bench_domains(struct bench *bench);
 void bench_guests(struct bench *bench);
 void bench_hung(struct bench *bench);
 void bench_storage(struct bench *bench);
+void bench_interfaces(struct bench *bench);
