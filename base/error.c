@@ -210,3 +210,12 @@ char *error_quote(const char *text)
 
         return g_strdelimit(quoted, "\n", '?');
 }
+
+char *error_list(const char *const names[])
+{
+        GString *list = g_string_new(names[0]);
+
+        for (unsigned i = 1; names[0] && names[i]; i++)
+                g_string_append_printf(list, "%s%s", names[i + 1] ? ", " : " or ", names[i]);
+        return g_string_free(list, FALSE);
+}

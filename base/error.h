@@ -231,3 +231,5 @@ bool error_is(const GError *error, enum error_code code);
 /* A printable copy of foreign text for a message: at most ERROR_QUOTE_MAX bytes, cut with "..."; NULL gives
  * "". */
 char *error_quote(const char *text) G_GNUC_WARN_UNUSED_RESULT;
+/* "a, b or c" of a NULL-terminated list, for what was expected; free it. */
+char *error_list(const char *const names[]) G_GNUC_WARN_UNUSED_RESULT;

@@ -179,9 +179,11 @@ static bool add_controllers(struct hardware *hardware, const struct drives *driv
                                                        : true;
 
                 if (drives->last[i] >= 0 && !known)
-                        return hardware_unsupported(error, NULL,
-                                                    "the machine type has no %s controller for its %s disks",
-                                                    bus, bus);
+                        return hardware_unsupported(
+                                error, NULL,
+                                "the machine has no %s controller for disks of bus '%s': use "
+                                "bus 'sata', 'scsi', 'virtio' or 'usb'",
+                                bus, bus);
                 for (int index = 0; index <= drives->last[i]; index++) {
                         if (!normalize_find_controller(hardware, bus, (unsigned)index))
                                 normalize_add_controller(hardware, bus, (unsigned)index, model);

@@ -163,6 +163,15 @@ static bool reach_bus(struct pci *pci, const struct device *device, GError **err
         return true;
 }
 
+static bool refuse_slot(const struct device *device, const struct pci_bus *bus, GError **error)
+{
+        g_autofree char *what = hardware_describe(device->node);
+
+        return xml_error(error, device->node,
+                         "%s is to be in slot %u of PCI bus %u, and a %s has the slots %u to %u", what,
+                         device->place.slot, device->place.bus, bus->model, bus->min_slot, bus->max_slot);
+}
+
 static bool check_place(struct pci *pci, struct device *device, GError **error)
 {
         const struct pci_place *place = &device->place;
@@ -175,8 +184,7 @@ static bool check_place(struct pci *pci, struct device *device, GError **error)
                 return false;
         bus = pci_map_get(&pci->map, place->bus);
         if (place->slot < bus->min_slot || place->slot > bus->max_slot)
-                return xml_error(error, device->node, "PCI slot %u, a bus of model %s has the slots %u to %u",
-                                 place->slot, bus->model, bus->min_slot, bus->max_slot);
+                return refuse_slot(device, bus, error);
         return pci_map_is_free(&pci->map, place) || double_use(pci, device, error);
 }
 

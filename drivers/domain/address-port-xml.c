@@ -97,9 +97,14 @@ static bool claim_port(struct serial_controller *controller, xmlNode *device, un
 {
         const xmlNode *other = g_hash_table_lookup(controller->used, GUINT_TO_POINTER(port));
 
-        if (port >= controller->ports)
-                return xml_error(error, device, "port %u, virtio-serial controller %u has the ports 0 to %u",
-                                 port, controller->index, controller->ports - 1);
+        if (port >= controller->ports) {
+                g_autofree char *what = hardware_describe(device);
+
+                return xml_error(
+                        error, device,
+                        "%s is to be at port %u, and virtio-serial controller %u has the ports 0 to %u", what,
+                        port, controller->index, controller->ports - 1);
+        }
         if (other) {
                 g_autofree char *first = hardware_describe(other), *second = hardware_describe(device);
 

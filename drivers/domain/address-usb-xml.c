@@ -152,19 +152,34 @@ static void plug(struct hub *hub, unsigned port, const xmlNode *device)
                 slot->hub = hub_new(HUB_PORTS);
 }
 
+static bool refuse_bus(const xmlNode *device, unsigned bus, GError **error)
+{
+        g_autofree char *what = hardware_describe(device);
+
+        return xml_error(error, device, "%s is to be at USB controller %u, which is not there", what, bus);
+}
+
+static bool refuse_port(const xmlNode *device, const struct path *path, const char *ports, GError **error)
+{
+        g_autofree char *what = hardware_describe(device);
+
+        return xml_error(error, device, "%s is to be at port %s of USB controller %u, which has no such port",
+                         what, ports, path->bus);
+}
+
 static bool claim_path(struct usb *usb, xmlNode *device, const struct path *path, GError **error)
 {
         struct hub *hub = g_hash_table_lookup(usb->buses, GUINT_TO_POINTER(path->bus));
         g_autofree char *ports = format_ports(path);
 
         if (!hub)
-                return xml_error(error, device, "there is no USB controller %u", path->bus);
+                return refuse_bus(device, path->bus, error);
         for (unsigned i = 0; i < path->depth; i++) {
                 struct port *port = path->ports[i] <= hub->n_ports ? &hub->ports[path->ports[i] - 1] : NULL;
                 bool last = i + 1 == path->depth;
 
                 if (!port || (!last && !port->hub))
-                        return xml_error(error, device, "USB controller %u has no port %s", path->bus, ports);
+                        return refuse_port(device, path, ports, error);
                 if (last && port->device) {
                         g_autofree char *first = hardware_describe(port->device),
                                         *second = hardware_describe(device);
@@ -222,7 +237,7 @@ static bool place(struct usb *usb, xmlNode *device, GError **error)
         if (address && !parse_path(address, &path, error))
                 return false;
         if (address && !g_hash_table_contains(usb->buses, GUINT_TO_POINTER(path.bus)))
-                return xml_error(error, address, "there is no USB controller %u", path.bus);
+                return refuse_bus(device, path.bus, error);
         if (address)
                 found = find_on_bus(usb, path.bus, &path, &holder);
         for (unsigned i = 0; !address && !found && i < usb->indexes->len; i++)

@@ -108,16 +108,6 @@ static bool read_uuid(const struct value *value, GError **error)
         return read_text(value, error);
 }
 
-/* "a, b or c" */
-static char *list_names(const char *const names[])
-{
-        GString *list = g_string_new(names[0]);
-
-        for (unsigned i = 1; names[0] && names[i]; i++)
-                g_string_append_printf(list, "%s%s", names[i + 1] ? ", " : " or ", names[i]);
-        return g_string_free(list, FALSE);
-}
-
 static bool find_name(const struct value *value, const char *const names[], unsigned *index, GError **error)
 {
         const char *const *offered = names + value->field->min;
@@ -129,7 +119,7 @@ static bool find_name(const struct value *value, const char *const names[], unsi
         }
         quoted = error_quote(value->text);
         where = value->field->attr ? g_strdup_printf(" of attribute '%s'", value->field->attr) : g_strdup("");
-        list = list_names(offered);
+        list = error_list(offered);
         return xml_error(error, value->node, "unknown value '%s'%s: expected %s", quoted, where, list);
 }
 

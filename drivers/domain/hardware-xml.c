@@ -99,6 +99,21 @@ bool hardware_is_one_of(const char *text, const char *const names[])
         return text && g_strv_contains(names, text);
 }
 
+bool hardware_require(const xmlNode *device, const xmlNode *node, const char *attr, const char *const names[],
+                      GError **error)
+{
+        const char *text = hardware_peek(node, attr);
+        g_autofree char *what = NULL, *list = NULL, *quoted = NULL;
+
+        if (hardware_is_one_of(text, names))
+                return true;
+        what = hardware_describe(device);
+        list = error_list(names);
+        quoted = error_quote(text);
+        return text ? xml_error(error, node, "unknown %s '%s' of %s: expected %s", attr, quoted, what, list)
+                    : xml_error(error, node, "%s has no %s: expected %s", what, attr, list);
+}
+
 bool hardware_get_uint(const xmlNode *node, const char *attr, unsigned max, unsigned *value, GError **error)
 {
         unsigned parsed = 0;

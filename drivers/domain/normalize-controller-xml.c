@@ -84,8 +84,8 @@ static bool use_number(struct numbers *numbers, xmlNode *controller, GError **er
 {
         unsigned type = type_of(controller), index = 0, max;
 
-        if (!types[type])
-                return xml_error(error, controller, "the type of a controller is unknown or missing");
+        if (!hardware_require(controller, controller, "type", types, error))
+                return false;
         max = strcmp(types[type], "pci") == 0 ? PCI_INDEX_MAX : INDEX_MAX;
         if (!xml_has_attr(controller, "index"))
                 return true;
@@ -155,15 +155,16 @@ static const struct {
 
 static bool fill_pci(const struct hardware *hardware, xmlNode *controller, GError **error)
 {
-        const char *model = hardware_peek(controller, "model"), *root;
+        const char *model = hardware_peek(controller, "model"), *names[G_N_ELEMENTS(pci_models) + 1], *root;
         unsigned index = index_of(controller), i = 0;
         bool pcie = hardware->machine->pcie_root;
 
-        while (i < G_N_ELEMENTS(pci_models) && g_strcmp0(model, pci_models[i].model) != 0)
+        for (unsigned known = 0; known <= G_N_ELEMENTS(pci_models); known++)
+                names[known] = known < G_N_ELEMENTS(pci_models) ? pci_models[known].model : NULL;
+        if (!hardware_require(controller, controller, "model", names, error))
+                return false;
+        while (strcmp(model, pci_models[i].model) != 0)
                 i++;
-        if (i == G_N_ELEMENTS(pci_models))
-                return xml_error(error, controller, "the model of PCI controller %u is unknown or missing",
-                                 index);
         root = pcie ? "pcie-root" : "pci-root";
         if ((index == 0) != is_pci_root(controller) || (index == 0 && strcmp(model, root) != 0))
                 return xml_error(error, controller,

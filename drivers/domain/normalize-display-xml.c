@@ -256,8 +256,8 @@ bool normalize_fill_input(const struct hardware *hardware, xmlNode *input, GErro
         static const char *const types[] = { "mouse", "tablet", "keyboard", "passthrough", "evdev", NULL };
         const char *type = hardware_peek(input, "type");
 
-        if (!hardware_is_one_of(type, types))
-                return xml_error(error, input, "the type of an input device is unknown or missing");
+        if (!hardware_require(input, input, "type", types, error))
+                return false;
         hardware_default(input, "bus", default_input_bus(hardware, input));
         if (!hardware_is(input, "bus", "ps2"))
                 return true;

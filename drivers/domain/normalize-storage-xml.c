@@ -62,8 +62,8 @@ static bool fill_target(xmlNode *disk, GError **error)
                 return xml_error(error, disk, "a disk without a target device");
         hardware_default(target, "bus", default_bus(disk, dev));
         bus = hardware_peek(target, "bus");
-        if (bus && !hardware_is_one_of(bus, buses))
-                return xml_error(error, target, "unknown bus of disk '%s'", quoted);
+        if (bus && !hardware_require(disk, target, "bus", buses, error))
+                return false;
         if (!bus || (normalize_disk_index(dev) < 0 && !xml_child(disk, "address")))
                 return xml_error(error, target, "unknown disk name '%s'", quoted);
         return true;
