@@ -8,9 +8,6 @@
 #include "bus/call.h"
 #include "introspection/connect.h"
 
-/* The bits of virConnectListAll...Flags that there are. */
-#define NETWORK_FLAGS 0x3fu /* inactive, active, persistent, transient, autostart, not */
-
 static void reply_none(struct call *call, uint32_t allowed)
 {
         g_autoptr(GError) error = NULL;
@@ -19,11 +16,6 @@ static void reply_none(struct call *call, uint32_t allowed)
                 call_reply_objects(call, NULL, NULL, 0);
         else
                 call_fail(call, error);
-}
-
-void on_connect_list_networks(struct call *call)
-{
-        reply_none(call, NETWORK_FLAGS);
 }
 
 void on_connect_list_nw_filters(struct call *call)

@@ -9,6 +9,7 @@
 #include "bus/domain.h"
 #include "bus/host-interface.h"
 #include "bus/job.h"
+#include "bus/network.h"
 #include "bus/node-device.h"
 #include "bus/secret.h"
 #include "bus/storage-pool.h"
@@ -28,6 +29,7 @@ static const struct object_kind *const kinds[TREE_BRANCH_COUNT] = {
         [TREE_POOLS] = &storage_pool_object_kind,
         [TREE_VOLUMES] = &storage_vol_object_kind,
         [TREE_NODE_DEVICES] = &node_device_object_kind,
+        [TREE_NETWORKS] = &network_object_kind,
         [TREE_SECRETS] = &secret_object_kind,
         [TREE_INTERFACES] = &host_interface_object_kind,
         [TREE_JOBS] = &job_object_kind,

@@ -85,6 +85,7 @@ enum tree_branch {
         TREE_POOLS,
         TREE_VOLUMES,
         TREE_NODE_DEVICES,
+        TREE_NETWORKS,
         TREE_SECRETS,
         TREE_INTERFACES,
         TREE_JOBS,

@@ -8,6 +8,7 @@
 #include "base/job.h"
 #include "base/listeners.h"
 #include "drivers/authorization.h"
+#include "drivers/network/network.h"
 #include "drivers/owners.h"
 #include "interfaces/source.h"
 #include "nodedev/node-devices.h"
@@ -275,6 +276,51 @@ static void describe_interface(const void *part, void *object, model_detail add,
         add("interface_macaddr", interface->mac, data);
 }
 
+static void *new_networks(struct model *model, GError **error)
+{
+        const struct model_environment *environment = model->environment;
+        g_autofree char *state_dir = get_directory(model, environment->state_dir, "network");
+        g_autofree char *runtime_dir = get_directory(model, environment->runtime_dir, "network");
+        const struct networks_config config = { state_dir, runtime_dir };
+        struct networks *networks;
+
+        if (model->driver->in_memory)
+                return networks_new_test(environment->loop, environment->pool, error);
+        networks = networks_new(environment->loop, environment->pool, &config);
+        if (networks_load(networks, error))
+                return networks;
+        networks_free(networks);
+        return NULL;
+}
+
+static void free_networks(struct model *model, void *part)
+{
+        networks_free(part);
+}
+
+static void quiesce_networks(void *part)
+{
+        networks_quiesce(part);
+}
+
+static void autostart_networks(void *part, loop_fn done, void *data)
+{
+        networks_autostart(part, done, data);
+}
+
+static struct registry *get_networks(const void *part)
+{
+        return networks_get_registry(part);
+}
+
+static void describe_network(const void *part, void *object, model_detail add, void *data)
+{
+        const struct managed *network = object;
+
+        add("network_name", network->name, data);
+        add("network_uuid", network->uuid_text, data);
+}
+
 static void report_domain(struct domain_driver *driver, const struct domain *domain, const GError *error,
                           void *data)
 {
@@ -362,6 +408,13 @@ static const struct model_part parts[MODEL_KIND_COUNT] = {
                                .is_busy = are_interfaces_busy,
                                .get_collection = get_interfaces,
                                .describe = describe_interface },
+        [MODEL_NETWORKS] = { .name = "network",
+                             .new = new_networks,
+                             .free = free_networks,
+                             .quiesce = quiesce_networks,
+                             .autostart = autostart_networks,
+                             .get_registry = get_networks,
+                             .describe = describe_network },
         [MODEL_DOMAINS] = { .name = "domain",
                             .new = new_domains,
                             .free = free_domains,
@@ -547,6 +600,11 @@ struct secrets *model_get_secrets(const struct model *model)
 struct node_devices *model_get_node_devices(const struct model *model)
 {
         return model->parts[MODEL_NODE_DEVICES];
+}
+
+struct networks *model_get_networks(const struct model *model)
+{
+        return model->parts[MODEL_NETWORKS];
 }
 
 struct storage *model_get_storage(const struct model *model)

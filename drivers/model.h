@@ -29,6 +29,7 @@ struct host;
 struct job_list;
 struct model;
 struct models;
+struct networks;
 struct node_devices;
 struct owners;
 
@@ -73,6 +74,7 @@ enum model_kind {
         MODEL_VOLUMES, /* come with the pools */
         MODEL_NODE_DEVICES,
         MODEL_INTERFACES,
+        MODEL_NETWORKS,
         MODEL_DOMAINS,
         MODEL_KIND_COUNT,
 };
@@ -167,6 +169,7 @@ struct domain_driver *model_get_domains(const struct model *model);
 struct job_list *model_get_jobs(const struct model *model);
 struct secrets *model_get_secrets(const struct model *model);
 struct node_devices *model_get_node_devices(const struct model *model);
+struct networks *model_get_networks(const struct model *model);
 struct storage *model_get_storage(const struct model *model);
 struct interfaces *model_get_interfaces(const struct model *model);
 

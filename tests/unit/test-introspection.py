@@ -98,6 +98,22 @@ KNOWN = """
     Connect.ListNWFilters method u ao
     Connect.ListNetworks method u ao
     Connect.ListNodeDevices method u ao
+    Connect.NetworkCreateXML method s o
+    Connect.NetworkDefineXML method s o
+    Connect.NetworkLookupByName method s o
+    Connect.NetworkLookupByUUID method s o
+    Connect.NetworkEvent signal oi
+    Network.Active property b read
+    Network.Autostart property b readwrite
+    Network.Name property s read
+    Network.Persistent property b read
+    Network.UUID property s read
+    Network.Create method - -
+    Network.Destroy method - -
+    Network.GetDHCPLeases method su a(sxisssuss)
+    Network.GetXMLDesc method u s
+    Network.Undefine method - -
+    Network.Update method uuisu -
     Connect.ListSecrets method u ao
     Connect.SecretDefineXML method su o
     Connect.SecretLookupByUUID method s o
@@ -172,6 +188,7 @@ OURS = """
     NodeDevice.Parent property s read
     NodeDevice.GetXMLDesc method u s
     NodeDevice.ListCaps method - as
+    Network.GetBridgeName method u s
     Secret.ValueChanged signal -
     StoragePool.Problem property s read
     StoragePool.State property i read
@@ -209,7 +226,7 @@ def signature(member, direction):
 
 def members():
     for full in ("org.libvirt.Connect", "org.libvirt.Domain", "org.libvirt.Interface", "org.libvirt.Manager",
-                 "org.libvirt.NodeDevice", "org.libvirt.Secret", "org.libvirt.StoragePool", "org.libvirt.StorageVol",
+                 "org.libvirt.Network", "org.libvirt.NodeDevice", "org.libvirt.Secret", "org.libvirt.StoragePool", "org.libvirt.StorageVol",
                  "org.virtbus.Job"):
         name = full.rsplit(".", 1)[1]
         root = ElementTree.parse(os.path.join(FOLDER, f"{full}.xml")).getroot()

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* org.libvirt.Network, and what becomes of the changes and events of networks. Loop thread. */
+#include "bus/network.h"
+
+#include "bus/call.h"
+#include "bus/interface.h"
+#include "bus/managed-object.h"
+#include "bus/signal.h"
+#include "drivers/network/network.h"
+#include "introspection/connect.h"
+#include "introspection/network.h"
+
+static struct network *target_get_network(const struct target *target)
+{
+        return target->object;
+}
+
+static struct network *call_get_network(const struct call *call)
+{
+        return target_get_network(&call->target);
+}
+
+static const struct managed_state *get_state(const struct target *target)
+{
+        return network_get_published(target_get_network(target));
+}
+
+/* ---- the kind ---- */
+
+static uint64_t bit_if(bool changed, enum interface_network_property property)
+{
+        return changed ? UINT64_C(1) << property : 0;
+}
+
+static uint64_t get_changed(const struct registry_change *change)
+{
+        const struct managed_state *before = change->before, *after = change->after;
+
+        return bit_if(!before->active != !after->active, INTERFACE_NETWORK_PROPERTY_ACTIVE) |
+               bit_if(before->autostart != after->autostart, INTERFACE_NETWORK_PROPERTY_AUTOSTART) |
+               bit_if(!before->persistent != !after->persistent, INTERFACE_NETWORK_PROPERTY_PERSISTENT);
+}
+
+static void announce(const struct branch *branch, const char *path, const struct registry_change *change)
+{
+        signal_send(branch->connect->bus, branch->connect->path, &interface_connect,
+                    INTERFACE_CONNECT_SIGNAL_NETWORK_EVENT, "oi", path, change->event->type);
+}
+
+const struct object_kind network_object_kind = {
+        .branch = "network",
+        .model = MODEL_NETWORKS,
+        .interface = &interface_network,
+        MANAGED_OBJECT_HOOKS,
+        .get_changed = get_changed,
+        .announce = announce,
+};
+
+/* ---- properties ---- */
+
+bool get_network_active(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        return marshal_slot_write(slot, "b", get_state(target)->active != NULL);
+}
+
+bool get_network_autostart(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        return marshal_slot_write(slot, "b", get_state(target)->autostart);
+}
+
+void set_network_autostart(struct call *call, DBusMessageIter *value)
+{
+        bool autostart;
+
+        marshal_read(value, "b", &autostart);
+        network_set_autostart(call_get_network(call), autostart, call_done, call);
+}
+
+bool get_network_name(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        return marshal_slot_write(slot, "s", managed_state_get_name(get_state(target)));
+}
+
+bool get_network_persistent(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        return marshal_slot_write(slot, "b", get_state(target)->persistent != NULL);
+}
+
+bool get_network_uuid(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        return marshal_slot_write(slot, "s", target_get_network(target)->base.uuid_text);
+}
+
+/* ---- methods ---- */
+
+void on_network_create(struct call *call)
+{
+        network_create(call_get_network(call), call_done, call);
+}
+
+void on_network_destroy(struct call *call)
+{
+        network_destroy(call_get_network(call), call_done, call);
+}
+
+void on_network_undefine(struct call *call)
+{
+        network_undefine(call_get_network(call), call_done, call);
+}
+
+void on_network_update(struct call *call)
+{
+        struct network_update update = { 0 };
+        uint32_t command, section, flags;
+
+        call_read(call, "uuisu", &command, &section, &update.parent_index, &update.xml, &flags);
+        update.command = command;
+        update.section = section;
+        network_update(call_get_network(call), &update, flags, call_done, call);
+}
+
+/* text: borrowed; NULL with error. */
+static void reply_text(struct call *call, const char *text, const GError *error)
+{
+        if (text)
+                call_reply(call, "s", text);
+        else
+                call_fail(call, error);
+}
+
+void on_network_get_bridge_name(struct call *call)
+{
+        g_autoptr(GError) error = NULL;
+        uint32_t flags = call_read_flags(call);
+
+        reply_text(call, network_get_bridge_name(call_get_network(call), flags, &error), error);
+}
+
+void on_network_get_xml_desc(struct call *call)
+{
+        g_autoptr(GError) error = NULL;
+        uint32_t flags = call_read_flags(call);
+
+        reply_text(call, network_get_xml(call_get_network(call), flags, &error), error);
+}
+
+/* ---- leases ---- */
+
+/* virIPAddrType */
+enum {
+        IP_ADDR_TYPE_IPV4 = 0,
+        IP_ADDR_TYPE_IPV6 = 1,
+};
+
+static const char *or_empty(const char *text)
+{
+        return text ? text : "";
+}
+
+static void write_lease(DBusMessageIter *array, const char *bridge, const struct network_lease *lease)
+{
+        char address[NETWORK_ADDRESS_TEXT_MAX];
+        int type = lease->address.family == AF_INET6 ? IP_ADDR_TYPE_IPV6 : IP_ADDR_TYPE_IPV4;
+
+        marshal_write(array, "(sxisssuss)", bridge, lease->expiry, type, or_empty(lease->mac),
+                      or_empty(lease->iaid), network_address_format(&lease->address, address), lease->prefix,
+                      or_empty(lease->hostname), or_empty(lease->client_id));
+}
+
+static void reply_leases(const struct network *network, const GPtrArray *leases, const GError *error,
+                         void *data)
+{
+        struct call *call = data;
+        const char *bridge;
+        DBusMessage *reply;
+        DBusMessageIter iter, array;
+
+        if (!leases) {
+                call_fail(call, error);
+                return;
+        }
+        bridge = or_empty(network_get_bridge_name(network, 0, NULL));
+        reply = call_begin_reply(call, &iter);
+        marshal_open_array(&iter, &array, "(sxisssuss)");
+        for (unsigned i = 0; i < leases->len; i++)
+                write_lease(&array, bridge, g_ptr_array_index(leases, i));
+        marshal_close(&iter, &array);
+        call_send_reply(call, reply);
+}
+
+void on_network_get_dhcp_leases(struct call *call)
+{
+        const char *mac;
+        uint32_t flags;
+
+        call_read(call, "su", &mac, &flags);
+        network_get_leases(call_get_network(call), mac, flags, reply_leases, call);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Virtual networks as a client sees them: in memory, and on the host, in a network namespace of the agent's
+ * own. */
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/support/harness.h"
+
+#define NETWORK_INTERFACE "org.libvirt.Network"
+#define DEFAULT           TEST_PATH "/network/_dd8fe884_6c02_601e_7551_cca97df1c5df"
+#define LAN               "/network/_3e3fce45_4f53_4fa7_bb32_11f34168b82b"
+#define LAN_XML                                                                                              \
+        "<network><name>lan</name><uuid>3e3fce45-4f53-4fa7-bb32-11f34168b82b</uuid>"                         \
+        "<ip address='10.77.0.1' prefix='24'><dhcp><range start='10.77.0.2' end='10.77.0.9'/></dhcp></ip>"   \
+        "</network>"
+
+static struct harness *harness;
+static struct client *client;
+
+static void set_up(void)
+{
+        harness = harness_new();
+        client = harness_get_client(harness);
+}
+
+static void tear_down(void)
+{
+        harness_free(harness);
+}
+
+struct event {
+        const char *network;
+        int event;
+};
+
+static bool match_event(sd_bus_message *message, const void *data)
+{
+        const struct event *wanted = data;
+        const char *network;
+        int event;
+
+        return sd_bus_message_read(message, "oi", &network, &event) > 0 &&
+               strcmp(network, wanted->network) == 0 && event == wanted->event;
+}
+
+static void wait_event(const char *connection, const char *network, int event)
+{
+        struct event wanted = { network, event };
+
+        sd_bus_message_unref(client_wait_signal(client, connection, CONNECT_INTERFACE, "NetworkEvent",
+                                                match_event, &wanted));
+}
+
+static unsigned count(const char *connection, unsigned flags)
+{
+        g_auto(GStrv) list = client_list(client, connection, CONNECT_INTERFACE, "ListNetworks", flags);
+
+        return g_strv_length(list);
+}
+
+static void call(const char *path, const char *method)
+{
+        client_do(client, path, NETWORK_INTERFACE, method, NULL);
+}
+
+START_TEST(test_the_life_of_a_network)
+{
+        g_autofree char *path = NULL, *found = NULL, *bridge = NULL;
+
+        ck_assert_uint_eq(count(TEST_PATH, 0), 1);
+        path = client_call_string(client, TEST_PATH, CONNECT_INTERFACE, "NetworkDefineXML", "s", LAN_XML);
+        ck_assert_str_eq(path, TEST_PATH LAN);
+        wait_event(TEST_PATH, path, 0);
+        found = client_call_string(client, TEST_PATH, CONNECT_INTERFACE, "NetworkLookupByName", "s", "lan");
+        ck_assert_str_eq(found, path);
+        call(path, "Create");
+        wait_event(TEST_PATH, path, 2);
+        ck_assert_uint_eq(count(TEST_PATH, 2), 2);
+        call(path, "Undefine");
+        wait_event(TEST_PATH, path, 1);
+        ck_assert_uint_eq(count(TEST_PATH, 8), 1);
+        call(path, "Destroy");
+        wait_event(TEST_PATH, path, 3);
+        ck_assert_uint_eq(count(TEST_PATH, 0), 1);
+        bridge = client_call_string(client, DEFAULT, NETWORK_INTERFACE, "GetBridgeName", "u", 0);
+        ck_assert_str_eq(bridge, "virbr0");
+}
+END_TEST
+
+START_TEST(test_update_and_leases)
+{
+        static const char host[] = "<host mac='52:54:00:00:00:01' ip='192.168.122.9'/>";
+        g_autofree char *live = NULL, *stored = NULL;
+        g_autoptr(sd_bus_message) leases = NULL;
+
+        client_do(client, DEFAULT, NETWORK_INTERFACE, "Update", "uuisu", 3, 4, -1, host, 0);
+        live = client_call_string(client, DEFAULT, NETWORK_INTERFACE, "GetXMLDesc", "u", 0);
+        stored = client_call_string(client, DEFAULT, NETWORK_INTERFACE, "GetXMLDesc", "u", 1);
+        ck_assert(strstr(live, host) && !strstr(stored, host));
+        leases = client_call(client, DEFAULT, NETWORK_INTERFACE, "GetDHCPLeases", "su", "", 0);
+        ck_assert_str_eq(sd_bus_message_get_signature(leases, true), "a(sxisssuss)");
+        ck_assert_int_gt(sd_bus_message_enter_container(leases, 'a', "(sxisssuss)"), 0);
+        ck_assert_int_ne(sd_bus_message_at_end(leases, false), 0);
+}
+END_TEST
+
+/* On the host a bridge and its MAC address are chosen, and a definition outlives the agent. */
+START_TEST(test_defined_on_the_host)
+{
+        g_autofree char *path = NULL, *xml = NULL, *again = NULL;
+
+        path = client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "NetworkDefineXML", "s", LAN_XML);
+        ck_assert_str_eq(path, QEMU_PATH LAN);
+        xml = client_call_string(client, path, NETWORK_INTERFACE, "GetXMLDesc", "u", 1);
+        ck_assert(strstr(xml, "<bridge name='virbr") && strstr(xml, "<mac address='52:54:00:"));
+        harness_end_agent(harness, SIGKILL);
+        harness_start_agent(harness);
+        again = client_call_string(client, path, NETWORK_INTERFACE, "GetXMLDesc", "u", 1);
+        ck_assert_str_eq(xml, again);
+        ck_assert_uint_eq(count(QEMU_PATH, 1), 1);
+        ck_assert_uint_eq(count(QEMU_PATH, 2), 0);
+}
+END_TEST
+
+/* ---- one that runs ---- */
+
+/* The agent's; it ends without one when there is none to have. */
+static void enter_namespace(void)
+{
+        if (unshare(CLONE_NEWNET) < 0)
+                _exit(77);
+}
+
+static bool can_run(void)
+{
+        return geteuid() == 0 && system("unshare -n nft list tables >/dev/null 2>&1") == 0 &&
+               system("dnsmasq --version >/dev/null 2>&1") == 0;
+}
+
+/* Where the agent is. */
+static bool succeeds(const char *command)
+{
+        g_autofree char *line = g_strdup_printf("nsenter -t %d -n %s >/dev/null 2>&1",
+                                                (int)harness_get_agent_pid(harness), command);
+
+        return system(line) == 0;
+}
+
+START_TEST(test_runs_on_the_host)
+{
+        g_autofree char *path = NULL, *bridge = NULL, *link = NULL, *table = NULL;
+
+        if (!can_run()) {
+                printf("SKIP: networks: no rights for a network namespace, no nft or no dnsmasq\n");
+                return;
+        }
+        harness_end_agent(harness, SIGTERM);
+        harness_set_child_setup(harness, enter_namespace);
+        harness_start_agent(harness);
+        path = client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "NetworkCreateXML", "s", LAN_XML);
+        wait_event(QEMU_PATH, path, 2);
+        bridge = client_call_string(client, path, NETWORK_INTERFACE, "GetBridgeName", "u", 0);
+        link = g_strdup_printf("ip link show dev %s", bridge);
+        table = g_strdup_printf("nft list table inet virtbus_%s", bridge);
+        ck_assert(succeeds(link) && succeeds(table));
+        sd_bus_message_unref(client_call(client, path, NETWORK_INTERFACE, "GetDHCPLeases", "su", "", 0));
+        client_fails(client, LIBVIRT_ERROR, "*already active*", path, NETWORK_INTERFACE, "Create", NULL);
+        call(path, "Destroy");
+        wait_event(QEMU_PATH, path, 3);
+        ck_assert(!succeeds(link) && !succeeds(table));
+        ck_assert_uint_eq(count(QEMU_PATH, 0), 0);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("networks");
+        TCase *tcase = tcase_create("networks");
+
+        tcase_add_checked_fixture(tcase, set_up, tear_down);
+        tcase_add_test(tcase, test_the_life_of_a_network);
+        tcase_add_test(tcase, test_update_and_leases);
+        tcase_add_test(tcase, test_defined_on_the_host);
+        tcase_add_test(tcase, test_runs_on_the_host);
+        suite_add_tcase(suite, tcase);
+        return harness_main(suite);
+}
