@@ -12,6 +12,7 @@
 #include "drivers/owners.h"
 #include "interfaces/source.h"
 #include "nodedev/node-devices.h"
+#include "nodedev/pci.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -175,12 +176,43 @@ static void describe_volume(const void *part, void *object, model_detail add, vo
         add("vol_key", volume->key, data);
 }
 
+static bool has_device(const struct domain *domain, const char *pci)
+{
+        const struct domain_state *state = domain_get_published(domain);
+        const struct domain_def *def = (const struct domain_def *)state->base.active;
+
+        for (unsigned i = 0; def && i < def->devices.n_hostdevs; i++) {
+                const struct domain_hostdev *hostdev = &def->devices.hostdevs[i];
+                g_autofree char *address = pci_format_name(hostdev->pci.domain, hostdev->pci.bus,
+                                                           hostdev->pci.slot, hostdev->pci.function);
+
+                if (hostdev->type == DOMAIN_HOSTDEV_PCI && strcmp(address, pci) == 0)
+                        return true;
+        }
+        return false;
+}
+
+static const char *find_guest(const char *pci, void *data)
+{
+        struct registry *registry = model_get_registry(data, MODEL_DOMAINS);
+        g_autoptr(GPtrArray) domains = registry_list(registry);
+
+        for (unsigned i = 0; i < domains->len; i++)
+                if (has_device(g_ptr_array_index(domains, i), pci))
+                        return ((const struct managed *)g_ptr_array_index(domains, i))->name;
+        return NULL;
+}
+
 static void *new_node_devices(struct model *model, GError **error)
 {
         const struct model_environment *environment = model->environment;
+        struct node_devices *devices;
 
-        return model->driver->in_memory ? node_devices_new_test(environment->loop)
-                                        : node_devices_new(environment->loop, environment->pool);
+        if (model->driver->in_memory)
+                return node_devices_new_test(environment->loop);
+        devices = node_devices_new(environment->loop, environment->pool);
+        node_devices_set_guests(devices, find_guest, model);
+        return devices;
 }
 
 static void free_node_devices(struct model *model, void *part)

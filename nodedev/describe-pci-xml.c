@@ -178,6 +178,8 @@ static void add_iommu_group(const struct description *description)
         xml_set_attr(node, "number", group);
         for (unsigned i = 0; i < devices->len; i++)
                 add_address(node, g_ptr_array_index(devices, i));
+        g_ptr_array_add(devices, NULL);
+        description->result->iommu_group = (char **)g_ptr_array_steal(devices, NULL);
 }
 
 static void add_numa(const struct description *description)

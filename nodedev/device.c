@@ -72,6 +72,7 @@ void node_device_unref(struct node_device *device)
         g_free(device->xml);
         g_free(device->wwns);
         g_free(device->pci);
+        g_strfreev(device->iommu_group);
         g_free(device);
 }
 

@@ -56,6 +56,7 @@ struct node_device {
         char *xml;             /* owned; as libvirt writes it */
         char *wwns;            /* owned; of a Fibre Channel host, see node_device_join_wwns(). NULL: none */
         char *pci;             /* owned; its address if it is a PCI device, "0000:00:1f.2". NULL: it is not */
+        char **iommu_group;    /* owned; addresses of the PCI devices in its group, itself too. NULL: none */
         uint32_t capabilities; /* a bit for each, by enum node_device_capability */
 };
 

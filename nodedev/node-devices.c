@@ -7,19 +7,12 @@
 #include "base/filter.h"
 #include "base/flags.h"
 #include "base/lane.h"
-#include "nodedev/source.h"
+#include "nodedev/node-devices-private.h"
 #include "nodedev/test-devices.h"
 
 /* virConnectListAllNodeDeviceFlags beside the capabilities */
 #define LIST_INACTIVE (1u << 30)
 #define LIST_ACTIVE   (1u << 31)
-
-struct node_devices {
-        struct loop *loop;             /* borrowed */
-        struct collection *collection; /* owned */
-        struct lane *lane;             /* ref; NULL: in memory */
-        struct device_source *source;  /* owned; NULL: in memory */
-};
 
 static const struct collection_kind kind = {
         .set = &node_device_set_kind,
@@ -35,6 +28,9 @@ struct node_devices *node_devices_new(struct loop *loop, struct pool *pool)
         struct node_devices *devices = g_new0(struct node_devices, 1);
 
         devices->loop = loop;
+        devices->pool = pool;
+        devices->change_ms = NODE_DEVICE_CHANGE_MS;
+        devices->changing = g_hash_table_new(g_str_hash, g_str_equal);
         devices->lane = lane_new(pool, loop, "node devices");
         /* Its jobs read sysfs, where a driver may keep one waiting. */
         lane_set_lending(devices->lane);
@@ -59,6 +55,8 @@ void node_devices_free(struct node_devices *devices)
         if (!devices)
                 return;
         device_source_free(devices->source);
+        if (devices->changing)
+                g_hash_table_unref(devices->changing);
         collection_free(devices->collection);
         if (devices->lane)
                 lane_unref(devices->lane);
@@ -84,7 +82,14 @@ void node_devices_stop(struct node_devices *devices)
 
 bool node_devices_are_running(const struct node_devices *devices)
 {
-        return devices->source && device_source_is_running(devices->source);
+        return devices->source &&
+               (device_source_is_running(devices->source) || g_hash_table_size(devices->changing) > 0);
+}
+
+void node_devices_set_guests(struct node_devices *devices, node_devices_find_guest find, void *data)
+{
+        devices->find_guest = find;
+        devices->guests = data;
 }
 
 struct collection *node_devices_get_collection(const struct node_devices *devices)

@@ -28,6 +28,11 @@ bool node_devices_are_ready(const struct node_devices *devices);
 void node_devices_stop(struct node_devices *devices);
 bool node_devices_are_running(const struct node_devices *devices);
 
+/* The name of the guest that has a PCI device ("0000:3b:00.0"), borrowed until the next turn; NULL: none. */
+typedef const char *(*node_devices_find_guest)(const char *pci, void *data);
+/* Whom to ask before a device changes hands; nobody until then. data is borrowed. */
+void node_devices_set_guests(struct node_devices *devices, node_devices_find_guest find, void *data);
+
 struct collection *node_devices_get_collection(const struct node_devices *devices);
 
 /* virConnectListAllNodeDevices: borrowed elements; free the array. NULL with an error for unknown flags. */
@@ -52,3 +57,27 @@ typedef void (*node_device_xml_done)(const char *xml, const GError *error, void 
  */
 void node_device_get_xml(struct node_devices *devices, struct node_device *device, unsigned flags,
                          node_device_xml_done done, void *data);
+
+/* ---- changes ---- */
+
+/* After this long a change is answered with ERROR_OPERATION_TIMEOUT, while the kernel is still at it. */
+#define NODE_DEVICE_CHANGE_MS 30000
+
+/* error NULL: it is done, and published. Called once, later or before the function returns. */
+typedef void (*node_device_done)(const GError *error, void *data);
+
+/*
+ * PCI devices; others are refused (ERROR_INVALID_ARG), those in memory have nothing of it (ERROR_NO_SUPPORT),
+ * and one that a guest has is left alone (ERROR_OPERATION_INVALID). Changes of one device are made in the
+ * order asked for; one that the kernel does not get on with keeps no other device waiting.
+ *
+ * Detach takes a device from its driver and gives it to VFIO: driver "" or "vfio"; flags 0. Without an IOMMU
+ * group it is refused. Reattach lets the kernel choose a driver again, unless a guest has another device of
+ * the group. Reset wants it detached, or without a driver.
+ */
+void node_device_detach(struct node_devices *devices, const struct node_device *device, const char *driver,
+                        unsigned flags, node_device_done done, void *data);
+void node_device_reattach(struct node_devices *devices, const struct node_device *device,
+                          node_device_done done, void *data);
+void node_device_reset(struct node_devices *devices, const struct node_device *device, node_device_done done,
+                       void *data);

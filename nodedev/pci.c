@@ -38,9 +38,14 @@ static char *read_link(const char *root, const char *pci, const char *name)
         return target ? g_path_get_basename(target) : NULL;
 }
 
+char *pci_get_driver(const char *root, const char *pci)
+{
+        return read_link(root, pci, "driver");
+}
+
 bool pci_is_vfio(const char *root, const char *pci)
 {
-        g_autofree char *driver = read_link(root, pci, "driver");
+        g_autofree char *driver = pci_get_driver(root, pci);
 
         return g_strcmp0(driver, VFIO) == 0;
 }
@@ -51,7 +56,7 @@ static bool rebind(const char *root, const char *pci, const char *override, GErr
         g_autofree char *device = g_strdup_printf("%s/sys/bus/pci/devices/%s", root, pci);
         g_autofree char *override_path = g_build_filename(device, "driver_override", NULL);
         g_autofree char *unbind_path = g_build_filename(device, "driver", "unbind", NULL);
-        g_autofree char *probe_path = g_build_filename(root, "sys/bus/pci/drivers_probe", NULL);
+        g_autofree char *probe_path = g_strdup_printf("%s/sys/bus/pci/drivers_probe", root);
 
         if (!write_file(override_path, override ? override : "\n", error))
                 return false;
@@ -67,20 +72,62 @@ bool pci_detach(const char *root, const char *pci, GError **error)
         if (access(device, F_OK) < 0)
                 return error_set(error, ERROR_FROM_NONE, ERROR_OPERATION_FAILED, "PCI device %s is not there",
                                  pci);
-        if (!rebind(root, pci, VFIO, error))
-                return false;
-        return pci_is_vfio(root, pci) ||
-               error_set(error, ERROR_FROM_NONE, ERROR_OPERATION_FAILED,
-                         "PCI device %s is not taken by " VFIO " (is the module loaded?)", pci);
+        if (rebind(root, pci, VFIO, error)) {
+                if (pci_is_vfio(root, pci))
+                        return true;
+                error_set(error, ERROR_FROM_NONE, ERROR_OPERATION_FAILED,
+                          "PCI device %s is not taken by " VFIO " (is the module loaded?)", pci);
+        }
+        rebind(root, pci, NULL, NULL);
+        return false;
+}
+
+bool pci_give_back(const char *root, const char *pci, GError **error)
+{
+        /* One that was never taken is left with its driver. */
+        return !pci_is_vfio(root, pci) || rebind(root, pci, NULL, error);
 }
 
 void pci_reattach(const char *root, const char *pci)
 {
         g_autoptr(GError) error = NULL;
 
-        /* One that was never taken is left with its driver. */
-        if (pci_is_vfio(root, pci) && !rebind(root, pci, NULL, &error))
+        if (!pci_give_back(root, pci, &error))
                 log_gerror(LOG_LEVEL_WARNING, error, "PCI device %s is not given back", pci);
+}
+
+bool pci_reset(const char *root, const char *pci, GError **error)
+{
+        g_autofree char *path = g_strdup_printf("%s/sys/bus/pci/devices/%s/reset", root, pci);
+
+        if (access(path, F_OK) < 0)
+                return error_set(error, ERROR_FROM_NONE, ERROR_INTERNAL_ERROR,
+                                 "unable to reset PCI device %s: no FLR, PM reset or bus reset available",
+                                 pci);
+        return write_file(path, "1", error);
+}
+
+/* Bridges are no obstacle, whatever drives them (VFIO, "IOMMU groups"). */
+static bool is_holder(const char *driver)
+{
+        return driver && strcmp(driver, VFIO) != 0 && strcmp(driver, "pcieport") != 0 &&
+               strcmp(driver, "pci-stub") != 0;
+}
+
+char *pci_describe_group_holders(const char *root, const char *pci)
+{
+        g_autofree char *path = g_strdup_printf("%s/sys/bus/pci/devices/%s/iommu_group/devices", root, pci);
+        g_autoptr(GDir) devices = g_dir_open(path, 0, NULL);
+        GString *holders = g_string_new(NULL);
+        const char *other;
+
+        while (devices && (other = g_dir_read_name(devices))) {
+                g_autofree char *driver = pci_get_driver(root, other);
+
+                if (strcmp(other, pci) != 0 && is_holder(driver))
+                        g_string_append_printf(holders, "%s%s (%s)", holders->len ? ", " : "", other, driver);
+        }
+        return g_string_free(holders, holders->len == 0);
 }
 
 char *pci_get_group(const char *root, const char *pci, GError **error)

@@ -7,11 +7,13 @@
 #include "base/error.h"
 #include "base/loop.h"
 #include "base/pool.h"
-#include "nodedev/node-devices.h"
+#include "nodedev/node-devices-private.h"
 #include "tests/unit/check-main.h"
 
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <umockdev.h>
 #include <unistd.h>
 
@@ -433,7 +435,215 @@ START_TEST(test_storm)
 }
 END_TEST
 
+/* ---- changing hands ---- */
+
+struct outcome {
+        bool done;
+        GError *error; /* owned */
+};
+
+static void take_outcome(const GError *error, void *data)
+{
+        struct outcome *outcome = data;
+
+        ck_assert(!outcome->done);
+        outcome->done = true;
+        outcome->error = error ? g_error_copy(error) : NULL;
+}
+
+static void finish(const struct outcome *outcome)
+{
+        while (!outcome->done)
+                loop_step(loop, true);
+}
+
+static void expect_failure(struct outcome *outcome, enum error_code code, const char *text)
+{
+        finish(outcome);
+        ck_assert_msg(outcome->error && error_is(outcome->error, code) &&
+                              strstr(outcome->error->message, text),
+                      "%s", outcome->error ? outcome->error->message : "no error");
+        g_clear_error(&outcome->error);
+        *outcome = (struct outcome){ 0 };
+}
+
+static void expect_success(struct outcome *outcome)
+{
+        finish(outcome);
+        ck_assert_msg(!outcome->error, "%s", outcome->error ? outcome->error->message : "");
+        *outcome = (struct outcome){ 0 };
+}
+
+static char *host_path(const char *path)
+{
+        g_autofree char *root = umockdev_testbed_get_root_dir(testbed);
+
+        return g_build_filename(root, path, NULL);
+}
+
+static void put_file(const char *path, const char *text)
+{
+        g_autofree char *full = host_path(path), *dir = g_path_get_dirname(full);
+
+        ck_assert_int_eq(g_mkdir_with_parents(dir, 0755), 0);
+        ck_assert(g_file_set_contents(full, text, -1, NULL));
+}
+
+static void expect_file(const char *path, const char *text)
+{
+        g_autofree char *full = host_path(path), *is = NULL;
+
+        ck_assert(g_file_get_contents(full, &is, NULL, NULL));
+        ck_assert_str_eq(is, text);
+}
+
+/* What the kernel would do in between is done before: the driver is vfio-pci. */
+static void set_driver(const char *driver)
+{
+        g_autofree char *link = host_path(NIC "/driver");
+        g_autofree char *target = g_strconcat("../../../../bus/pci/drivers/", driver, NULL);
+
+        g_unlink(link);
+        ck_assert_int_eq(symlink(target, link), 0);
+}
+
+static void set_up_vfio(void)
+{
+        put_file("/sys/bus/pci/drivers/vfio-pci/unbind", "");
+        put_file("/sys/bus/pci/drivers/igb/unbind", "");
+        put_file("/sys/bus/pci/drivers_probe", "");
+        put_file(NIC "/driver_override", "");
+}
+
+static void detach(const char *name, struct outcome *outcome)
+{
+        node_device_detach(devices, find(name), "", 0, take_outcome, outcome);
+}
+
+START_TEST(test_detach_and_reattach)
+{
+        struct outcome outcome = { 0 };
+
+        set_up_vfio();
+        set_driver("vfio-pci");
+        detach("pci_0000_01_00_0", &outcome);
+        expect_success(&outcome);
+        expect_file(NIC "/driver_override", "vfio-pci");
+        expect_file("/sys/bus/pci/drivers_probe", "0000:01:00.0");
+        /* Whoever is answered reads it. */
+        ck_assert(strstr(find("pci_0000_01_00_0")->xml, "<name>vfio-pci</name>"));
+        put_file(NIC "/driver_override", "");
+        node_device_reattach(devices, find("pci_0000_01_00_0"), take_outcome, &outcome);
+        expect_success(&outcome);
+        expect_file(NIC "/driver_override", "\n");
+}
+END_TEST
+
+/* The kernel does not do what is asked of it: nothing stays half done. */
+START_TEST(test_detach_fails)
+{
+        struct outcome outcome = { 0 };
+
+        set_up_vfio();
+        detach("pci_0000_01_00_0", &outcome);
+        expect_failure(&outcome, ERROR_OPERATION_FAILED, "PCI device 0000:01:00.0 is not taken by vfio-pci");
+        expect_file(NIC "/driver_override", "\nfio-pci");
+        /* Without a group no guest can have it. */
+        detach("pci_0000_00_17_0", &outcome);
+        expect_failure(&outcome, ERROR_CONFIG_UNSUPPORTED, "0000:00:17.0 is not in an IOMMU group");
+        detach("usb_1_5", &outcome);
+        expect_failure(&outcome, ERROR_INVALID_ARG, "device usb_1_5 is not a PCI device");
+}
+END_TEST
+
+START_TEST(test_reset)
+{
+        struct outcome outcome = { 0 };
+
+        node_device_reset(devices, find("pci_0000_01_00_0"), take_outcome, &outcome);
+        expect_failure(&outcome, ERROR_OPERATION_INVALID, "in use by its host (driver igb)");
+        set_driver("vfio-pci");
+        node_device_reset(devices, find("pci_0000_01_00_0"), take_outcome, &outcome);
+        expect_failure(&outcome, ERROR_INTERNAL_ERROR, "no FLR, PM reset or bus reset available");
+        put_file(NIC "/reset", "");
+        node_device_reset(devices, find("pci_0000_01_00_0"), take_outcome, &outcome);
+        expect_success(&outcome);
+        expect_file(NIC "/reset", "1");
+}
+END_TEST
+
+static const char *find_guest(const char *pci, void *data)
+{
+        return strcmp(pci, data) == 0 ? "web" : NULL;
+}
+
+START_TEST(test_guests_keep_what_they_have)
+{
+        static char own[] = "0000:01:00.0", other[] = "0000:01:00.1";
+        struct outcome outcome = { 0 };
+
+        set_up_vfio();
+        set_driver("vfio-pci");
+        node_devices_set_guests(devices, find_guest, own);
+        detach("pci_0000_01_00_0", &outcome);
+        expect_failure(&outcome, ERROR_OPERATION_INVALID, "0000:01:00.0 is in use by domain 'web'");
+        node_device_reset(devices, find("pci_0000_01_00_0"), take_outcome, &outcome);
+        expect_failure(&outcome, ERROR_OPERATION_INVALID, "in use by domain 'web'");
+        node_device_reattach(devices, find("pci_0000_01_00_0"), take_outcome, &outcome);
+        expect_failure(&outcome, ERROR_OPERATION_INVALID, "in use by domain 'web'");
+        expect_file(NIC "/driver_override", "");
+        node_devices_set_guests(devices, find_guest, other);
+        node_device_reattach(devices, find("pci_0000_01_00_0"), take_outcome, &outcome);
+        expect_failure(
+                &outcome, ERROR_OPERATION_INVALID,
+                "0000:01:00.0 is in one IOMMU group with 0000:01:00.1, which is in use by domain 'web'");
+        detach("pci_0000_01_00_0", &outcome);
+        expect_success(&outcome);
+}
+END_TEST
+
+/* A file of sysfs whose writers wait until somebody reads. Returns its other end. */
+static int make_stuck_file(const char *path)
+{
+        static const char filling[65536];
+        g_autofree char *fifo = host_path(path);
+        int fd;
+
+        ck_assert_int_eq(mkfifo(fifo, 0600), 0);
+        fd = open(fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+        ck_assert_int_ge(fd, 0);
+        while (write(fd, filling, sizeof(filling)) > 0)
+                ;
+        return fd;
+}
+
+/* A driver that does not let go: its caller is told in time, other devices go on, and so does this one then.
+ */
+START_TEST(test_a_driver_that_hangs)
+{
+        struct outcome outcome = { 0 }, behind = { 0 };
+        g_autofree char *xml = NULL;
+        int fd = make_stuck_file(NIC "/reset");
+        char buffer[65536];
+
+        set_driver("vfio-pci");
+        devices->change_ms = 100;
+        node_device_reset(devices, find("pci_0000_01_00_0"), take_outcome, &outcome);
+        expect_failure(&outcome, ERROR_OPERATION_TIMEOUT, "PCI device 0000:01:00.0 is not reset yet");
+        devices->change_ms = NODE_DEVICE_CHANGE_MS;
+        node_device_reset(devices, find("pci_0000_00_17_0"), take_outcome, &outcome);
+        expect_failure(&outcome, ERROR_OPERATION_INVALID, "driver ahci");
+        xml = get_xml("pci_0000_01_00_0");
+        ck_assert_ptr_nonnull(xml);
+        node_device_reset(devices, find("pci_0000_01_00_0"), take_outcome, &behind);
+        ck_assert_int_gt(read(fd, buffer, sizeof(buffer)), 0);
+        expect_success(&behind);
+        close(fd);
+}
+END_TEST
+
 CHECK_MAIN_FIXTURE("node-devices", setup, teardown, test_documents, test_parents, test_filters,
                    test_capabilities, test_lookups, test_added_changed_removed, test_change_of_nothing,
                    test_gone_before_it_was_read, test_documents_are_fresh, test_strange_attributes,
-                   test_names_of_a_host_come_late, test_storm)
+                   test_names_of_a_host_come_late, test_storm, test_detach_and_reattach, test_detach_fails,
+                   test_reset, test_guests_keep_what_they_have, test_a_driver_that_hangs)

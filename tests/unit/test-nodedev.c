@@ -83,7 +83,7 @@ START_TEST(a_pci_device_changes_its_driver)
         /* No kernel here that would do what is asked of it. */
         ck_assert(!pci_detach(dir, name, &error));
         ck_assert_ptr_nonnull(strstr(error->message, "vfio-pci"));
-        expect_below(PCI "/driver_override", "vfio-pci");
+        expect_below(PCI "/driver_override", "\nfio-pci");
         expect_below("sys/bus/pci/drivers/e1000e/unbind", name);
         expect_below("sys/bus/pci/drivers_probe", name);
         g_remove(driver);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Node devices as their own files see them. Loop thread. */
+
+#include "nodedev/node-devices.h"
+#include "nodedev/source.h"
+
+struct node_devices {
+        struct loop *loop;             /* borrowed */
+        struct pool *pool;             /* borrowed; NULL: in memory */
+        struct collection *collection; /* owned */
+        struct lane *lane;             /* ref; NULL: in memory */
+        struct device_source *source;  /* owned; NULL: in memory */
+        node_devices_find_guest find_guest;
+        void *guests;         /* borrowed; for find_guest */
+        unsigned change_ms;   /* NODE_DEVICE_CHANGE_MS, shorter in tests */
+        GHashTable *changing; /* owned; PCI address -> struct change_lane, which end with their changes */
+};
