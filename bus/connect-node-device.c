@@ -10,50 +10,34 @@ static struct node_devices *call_get_devices(const struct call *call)
         return model_get_node_devices(call->target.connect->model);
 }
 
-/* With the path of a device; takes error when it is NULL. */
-static void reply_device(struct call *call, const struct node_device *device, GError *error)
-{
-        if (device)
-                call_reply_object(call, &call->target.connect->branches[TREE_NODE_DEVICES], device);
-        else
-                call_fail(call, error);
-        g_clear_error(&error);
-}
-
 void on_connect_list_node_devices(struct call *call)
 {
-        g_autoptr(GPtrArray) devices = NULL;
         g_autoptr(GError) error = NULL;
-        uint32_t flags;
+        g_autoptr(GPtrArray) devices =
+                node_device_list(call_get_devices(call), call_read_flags(call), &error);
 
-        call_read(call, "u", &flags);
-        devices = node_device_list(call_get_devices(call), flags, &error);
-        if (devices)
-                call_reply_objects(call, &call->target.connect->branches[TREE_NODE_DEVICES],
-                                   (const void *const *)devices->pdata, devices->len);
-        else
-                call_fail(call, error);
+        call_reply_list(call, TREE_NODE_DEVICES, devices, error);
 }
 
 void on_connect_node_device_lookup_by_name(struct call *call)
 {
         const struct node_device *device;
-        GError *error = NULL;
+        g_autoptr(GError) error = NULL;
         const char *name;
 
         call_read(call, "s", &name);
         device = node_device_lookup_name(call_get_devices(call), name, &error);
-        reply_device(call, device, error);
+        call_reply_found(call, TREE_NODE_DEVICES, device, error);
 }
 
 void on_connect_node_device_lookup_scsi_host_by_wwn(struct call *call)
 {
         const struct node_device *device;
+        g_autoptr(GError) error = NULL;
         const char *wwnn, *wwpn;
-        GError *error = NULL;
         uint32_t flags;
 
         call_read(call, "ssu", &wwnn, &wwpn, &flags);
         device = node_device_lookup_wwns(call_get_devices(call), wwnn, wwpn, flags, &error);
-        reply_device(call, device, error);
+        call_reply_found(call, TREE_NODE_DEVICES, device, error);
 }

@@ -77,23 +77,10 @@ bool get_node_device_parent(const struct target *target, struct marshal_slot *sl
 
 /* ---- methods ---- */
 
-static void done_with_xml(const char *xml, const GError *error, void *data)
-{
-        struct call *call = data;
-
-        if (xml)
-                call_reply(call, "s", xml);
-        else
-                call_fail(call, error);
-}
-
 void on_node_device_get_xml_desc(struct call *call)
 {
-        uint32_t flags;
-
-        call_read(call, "u", &flags);
-        node_device_get_xml(call_get_devices(call), target_get_device(&call->target), flags, done_with_xml,
-                            call);
+        node_device_get_xml(call_get_devices(call), target_get_device(&call->target), call_read_flags(call),
+                            call_done_with_text, call);
 }
 
 void on_node_device_list_caps(struct call *call)
@@ -108,4 +95,36 @@ void on_node_device_list_caps(struct call *call)
                 marshal_write(&array, "s", g_ptr_array_index(names, i));
         marshal_close(&iter, &array);
         call_send_reply(call, reply);
+}
+
+/* ---- changes ---- */
+
+static void done(const GError *error, void *data)
+{
+        struct call *call = data;
+
+        if (error)
+                call_fail(call, error);
+        else
+                call_reply(call, "");
+}
+
+void on_node_device_detach(struct call *call)
+{
+        const char *driver;
+        uint32_t flags;
+
+        call_read(call, "su", &driver, &flags);
+        node_device_detach(call_get_devices(call), target_get_device(&call->target), driver, flags, done,
+                           call);
+}
+
+void on_node_device_re_attach(struct call *call)
+{
+        node_device_reattach(call_get_devices(call), target_get_device(&call->target), done, call);
+}
+
+void on_node_device_reset(struct call *call)
+{
+        node_device_reset(call_get_devices(call), target_get_device(&call->target), done, call);
 }

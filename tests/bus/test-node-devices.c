@@ -5,8 +5,10 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "tests/support/harness.h"
@@ -18,8 +20,12 @@
 static struct harness *harness;
 static struct client *client;
 
+/* Links are in the sysfs of their network alone: with a network of its own goes one of its own. */
 static void set_up(void)
 {
+        if (unshare(CLONE_NEWNS) == 0)
+                ck_assert(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+                          mount("sysfs", "/sys", "sysfs", 0, NULL) == 0);
         harness = harness_new();
         client = harness_get_client(harness);
 }
@@ -138,6 +144,28 @@ START_TEST(test_this_host)
 }
 END_TEST
 
+/* What cannot change hands is told so, and nothing is done to it. */
+START_TEST(test_refused_changes)
+{
+        static const char *const changes[][2] = { { "ReAttach", "" }, { "Reset", "" } };
+        static const char *const not_pci = "invalid argument: device computer is not a PCI device";
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(changes); i++) {
+                client_fails(client, LIBVIRT_ERROR, not_pci, QEMU_DEVICES "computer", NODE_DEVICE_INTERFACE,
+                             changes[i][0], changes[i][1]);
+                client_fails(client, LIBVIRT_ERROR,
+                             "this function is not supported by the connection driver: virNodeDevice*",
+                             TEST_DEVICES "computer", NODE_DEVICE_INTERFACE, changes[i][0], changes[i][1]);
+        }
+        client_fails(client, LIBVIRT_ERROR, not_pci, QEMU_DEVICES "computer", NODE_DEVICE_INTERFACE, "Detach",
+                     "su", "", 0);
+        client_fails(client, LIBVIRT_ERROR, "invalid argument: unknown driver name 'xen'",
+                     QEMU_DEVICES "computer", NODE_DEVICE_INTERFACE, "Detach", "su", "xen", 0);
+        client_fails(client, LIBVIRT_ERROR, "*unsupported flags (0x1) in function *", QEMU_DEVICES "computer",
+                     NODE_DEVICE_INTERFACE, "Detach", "su", "vfio", 1);
+}
+END_TEST
+
 /* A tap of our own in this host, which goes when it is closed; -1: this host lets us have none. */
 static int make_tap(struct ifreq *request)
 {
@@ -215,6 +243,7 @@ int main(void)
         tcase_add_test(tcase, test_documents);
         tcase_add_test(tcase, test_lookups);
         tcase_add_test(tcase, test_this_host);
+        tcase_add_test(tcase, test_refused_changes);
         tcase_add_test(tcase, test_coming_and_going);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);

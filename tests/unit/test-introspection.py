@@ -186,6 +186,9 @@ OURS = """
     Manager.Version property s read
     NodeDevice.Name property s read
     NodeDevice.Parent property s read
+    NodeDevice.Detach method su -
+    NodeDevice.ReAttach method - -
+    NodeDevice.Reset method - -
     NodeDevice.GetXMLDesc method u s
     NodeDevice.ListCaps method - as
     Network.GetBridgeName method u s
