@@ -41,24 +41,32 @@ static struct link_ip to_ip(const struct network_address *address, unsigned pref
         return ip;
 }
 
-/* A default route overlaps with nothing. */
-static bool overlaps(const struct link_ip *ip, const struct network_ip *own)
+static bool is_in_bits(const struct link_ip *ip, const struct network_ip *own, unsigned prefix)
 {
         struct network_address address = { .family = ip->family };
 
         memcpy(address.bytes, ip->bytes, sizeof(address.bytes));
-        return ip->prefix > 0 &&
-               network_address_is_within(&address, &own->address, MIN(ip->prefix, own->prefix));
+        return network_address_is_within(&address, &own->address, prefix);
 }
 
+/*
+ * An address takes its network, whichever of the two is wider. A route takes what it leads to; a wider one,
+ * to all of a company, leaves room for a network in it.
+ */
 static bool is_taken_by(const struct link *link, const struct network_ip *own)
 {
-        for (unsigned i = 0; i < link->addresses->len; i++)
-                if (overlaps(&g_array_index(link->addresses, struct link_address, i).ip, own))
+        for (unsigned i = 0; i < link->addresses->len; i++) {
+                const struct link_ip *ip = &g_array_index(link->addresses, struct link_address, i).ip;
+
+                if (is_in_bits(ip, own, MIN(ip->prefix, own->prefix)))
                         return true;
-        for (unsigned i = 0; i < link->routes->len; i++)
-                if (overlaps(&g_array_index(link->routes, struct link_route, i).destination, own))
+        }
+        for (unsigned i = 0; i < link->routes->len; i++) {
+                const struct link_ip *ip = &g_array_index(link->routes, struct link_route, i).destination;
+
+                if (ip->prefix >= own->prefix && is_in_bits(ip, own, own->prefix))
                         return true;
+        }
         return false;
 }
 
@@ -94,7 +102,7 @@ bool network_bridge_check(struct network *network, const struct network_def *def
                 return error_set(error, ERROR_FROM_NETWORK, ERROR_OPERATION_FAILED,
                                  "cannot start network '%s': the host has an interface '%s' already",
                                  def->base.name, def->bridge);
-        return check_addresses(def, set, error);
+        return adopt || check_addresses(def, set, error);
 }
 
 /* ---- making it ---- */

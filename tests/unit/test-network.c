@@ -315,6 +315,8 @@ START_TEST(test_start)
 
         if (!can_run())
                 return;
+        /* A route to more than the network is in nobody's way. */
+        g_free(shell("ip link add wide type bridge; ip link set wide up; ip route add 10.0.0.0/8 dev wide"));
         open_networks(false);
         before = shell("ip -o link; ip -o address; nft list ruleset; ls %s/run 2>/dev/null", top);
         network = define(NAT, NULL);
@@ -485,7 +487,9 @@ START_TEST(test_restart)
         create_xml("<network><name>t</name><ip address='10.78.0.1' prefix='24'/></network>", NULL);
         pid = get_pid(LAN_UUID);
         close_networks();
-        g_free(shell("nft flush ruleset"));
+        /* Who comes later does not end it. */
+        g_free(shell(
+                "nft flush ruleset; ip link add late type bridge; ip address add 10.77.0.99/24 dev late"));
         open_networks(false);
         settle();
         network = network_lookup_name(networks, "lan", NULL);
