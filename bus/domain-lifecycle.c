@@ -8,6 +8,24 @@
 #include "drivers/domain/domain.h"
 #include "introspection/domain.h"
 
+void on_domain_attach_device(struct call *call)
+{
+        const char *xml;
+        uint32_t flags;
+
+        call_read(call, "su", &xml, &flags);
+        domain_attach_device(call_get_domain(call), xml, flags, call_done, call);
+}
+
+void on_domain_detach_device(struct call *call)
+{
+        const char *xml;
+        uint32_t flags;
+
+        call_read(call, "su", &xml, &flags);
+        domain_detach_device(call_get_domain(call), xml, flags, call_done, call);
+}
+
 void on_domain_create(struct call *call)
 {
         domain_create(call_get_domain(call), call_read_flags(call), call->caller->name, call_done, call);

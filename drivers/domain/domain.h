@@ -234,6 +234,23 @@ void domain_set_memory(struct domain *domain, uint64_t kib, unsigned flags, mana
 void domain_set_memory_stats_period(struct domain *domain, int period_s, unsigned flags, managed_done done,
                                     void *data);
 
+/*
+ * A device that the element xml is comes to the guest, to the definition, or to both. flags:
+ * virDomainModificationImpact.
+ */
+void domain_attach_device(struct domain *domain, const char *xml, unsigned flags, managed_done done,
+                          void *data);
+/*
+ * The device that the element xml, or a part of one, means goes. A guest that has not let go of it after five
+ * seconds is not waited for: the device leaves its definition, with DOMAIN_EVENT_DEVICE_REMOVED, when it
+ * does.
+ */
+void domain_detach_device(struct domain *domain, const char *xml, unsigned flags, managed_done done,
+                          void *data);
+/* The same of the device with that alias. */
+void domain_detach_alias(struct domain *domain, const char *alias, unsigned flags, managed_done done,
+                         void *data);
+
 /* The caller named owner left: its autodestroy domains are destroyed. */
 void domain_owner_gone(struct domain_driver *driver, const char *owner);
 

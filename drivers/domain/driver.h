@@ -9,6 +9,7 @@
 #include "drivers/domain/definition.h"
 #include "drivers/domain/domain.h"
 
+struct domain_edit_device;
 struct host;
 struct storage;
 
@@ -100,6 +101,28 @@ struct domain_driver_ops {
         bool (*set_memory)(struct domain *domain, uint64_t kib, struct domain_def **live, GError **error);
         /* Makes the balloon ask for statistics as often as live says. NULL: not supported. */
         bool (*set_stats_period)(struct domain *domain, const struct domain_def *live, GError **error);
+        /*
+         * Calls use(machine, data), at once, with the machine that def is for; false with an error when it is
+         * not known.
+         */
+        bool (*with_machine)(struct domain *domain, const struct domain_def *def,
+                             void (*use)(const struct domain_machine *machine, void *data), void *data,
+                             GError **error);
+        /*
+         * Plugs devices (struct domain_edit_device, in this order) of *live, the active definition with them
+         * in it, into the guest that runs; *live is replaced by what it came to. takings: what they have of
+         * other objects; NULL: nothing. When it fails, the guest is as it was, but for a controller that came
+         * along. NULL: not supported.
+         */
+        bool (*attach)(struct domain *domain, const GArray *devices, const struct domain_takings *takings,
+                       struct domain_def **live, GError **error);
+        /*
+         * Asks the guest for a device of its active definition, and waits a while. *gone: it has let go of
+         * it, and all that the device had went back; otherwise domain_device_removed() comes when it does, if
+         * ever. A guest that refuses is an error. NULL: not supported.
+         */
+        bool (*detach)(struct domain *domain, const struct domain_edit_device *device, bool *gone,
+                       GError **error);
         /* Writes the status document of a running domain after a change of state made by the model. May be
          * NULL. */
         void (*save_status)(struct domain *domain, const struct domain_state *state);
@@ -161,6 +184,12 @@ void domain_transition(struct domain *domain, enum domain_run_state state, int r
 /* Lane: publishes a new active definition of a running domain (a tray, a port, a balloon ... changed). Takes
  * def. */
 void domain_update_active(struct domain *domain, struct domain_def *def);
+
+/*
+ * Lane: the guest that runs has let go of a device: publishes def, the active definition without it (taken),
+ * and announces it.
+ */
+void domain_device_removed(struct domain *domain, struct domain_def *def, const char *alias);
 
 /*
  * Start-up, lane: enters a guest that was found running into the model: publishes state (taken) without an

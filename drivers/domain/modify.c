@@ -128,10 +128,9 @@ static void take_back(struct domain *domain, const struct domain_change *change,
         publish(domain, change, live, NULL);
 }
 
-static bool modify_work(struct managed *object, void *data, GError **error)
+bool domain_modify_now(struct domain *domain, struct domain_change *change, GError **error)
 {
-        struct domain *domain = domain_from(object);
-        struct domain_change *change = data;
+        struct managed *object = &domain->base;
         const struct domain_modification *row = change->row;
         CLEANUP(domain_def_unref) struct domain_def *live = NULL;
         CLEANUP(domain_def_unref) struct domain_def *config = NULL;
@@ -155,6 +154,11 @@ static bool modify_work(struct managed *object, void *data, GError **error)
         }
         publish(domain, change, g_steal_pointer(&live), g_steal_pointer(&config));
         return true;
+}
+
+static bool modify_work(struct managed *object, void *data, GError **error)
+{
+        return domain_modify_now(domain_from(object), data, error);
 }
 
 /* ---- on the loop ---- */

@@ -69,6 +69,12 @@ void domain_modify(struct domain *domain, const struct domain_modification *row,
                    managed_done done, void *data);
 
 /*
+ * The same in the domain's lane, for a step of an operation that has the domain to itself. change has row,
+ * flags and args, which stay the caller's.
+ */
+bool domain_modify_now(struct domain *domain, struct domain_change *change, GError **error);
+
+/*
  * What LIVE, CONFIG and neither of them (in flags, whose other bits are ignored) mean for a domain of this
  * state: LIVE needs one that is active, CONFIG one that is persistent. Any thread.
  */

@@ -11,9 +11,15 @@
 
 #include <string.h>
 
+/* Something in use, and the disk that it is for. */
+struct taken_use {
+        char *target;            /* owned */
+        struct storage_use *use; /* owned */
+};
+
 struct taken_volume {
         char *pool, *volume;     /* owned; as the document says */
-        struct storage_use *use; /* owned; NULL: see problem */
+        struct storage_use *use; /* borrowed from uses; NULL: see problem */
         GError *problem;         /* owned; there is no such pool */
 };
 
@@ -24,7 +30,7 @@ struct taken_secret {
 };
 
 struct domain_takings {
-        GPtrArray *uses;    /* of struct storage_use, owned */
+        GPtrArray *uses;    /* of struct taken_use, owned */
         GPtrArray *named;   /* of struct taken_volume, owned: what disks of type volume name */
         GPtrArray *secrets; /* of struct taken_secret, owned */
 };
@@ -51,53 +57,83 @@ static void secret_free(void *data)
 
 static void use_free(void *data)
 {
-        storage_use_free(data);
+        struct taken_use *taken = data;
+
+        storage_use_free(taken->use);
+        g_free(taken->target);
+        g_free(taken);
+}
+
+static struct storage_use *use_at(const struct domain_takings *takings, unsigned index)
+{
+        return ((struct taken_use *)g_ptr_array_index(takings->uses, index))->use;
 }
 
 /* ---- volumes ---- */
 
-static void add_named(struct domain_takings *takings, struct storage *storage,
-                      const struct domain_storage *source, const char *user)
+/* use is taken. */
+static void add_use(struct domain_takings *takings, const char *target, struct storage_use *use)
+{
+        struct taken_use *taken = g_new(struct taken_use, 1);
+
+        *taken = (struct taken_use){ g_strdup(target), use };
+        g_ptr_array_add(takings->uses, taken);
+}
+
+static struct storage_use *add_named(struct domain_takings *takings, struct storage *storage,
+                                     const struct domain_storage *source, const char *user)
 {
         struct taken_volume *named = g_new0(struct taken_volume, 1);
 
         named->pool = g_strdup(source->pool);
         named->volume = g_strdup(source->volume);
         named->use = storage_use_new(storage, source->pool, source->volume, user, &named->problem);
-        if (named->use)
-                g_ptr_array_add(takings->uses, named->use);
         g_ptr_array_add(takings->named, named);
-}
-
-static void add_path(struct domain_takings *takings, struct storage *storage, const char *path,
-                     const char *user)
-{
-        struct storage_use *use = storage_use_new_path(storage, path, user);
-
-        if (use)
-                g_ptr_array_add(takings->uses, use);
+        return named->use;
 }
 
 static void add_disk(struct domain_takings *takings, struct storage *storage, const struct domain_disk *disk,
                      const char *user)
 {
         for (const struct domain_storage *source = &disk->source; source; source = source->backing) {
+                struct storage_use *use = NULL;
+
                 if (source->type == DOMAIN_STORAGE_VOLUME && source->pool && source->volume)
-                        add_named(takings, storage, source, user);
+                        use = add_named(takings, storage, source, user);
                 else if (source->path &&
                          (source->type == DOMAIN_STORAGE_FILE || source->type == DOMAIN_STORAGE_BLOCK))
-                        add_path(takings, storage, source->path, user);
+                        use = storage_use_new_path(storage, source->path, user);
+                if (use)
+                        add_use(takings, disk->target, use);
         }
 }
 
-struct domain_takings *takings_new(struct domain_driver *driver, const struct domain_def *def)
+static struct domain_takings *takings_new_empty(void)
 {
         struct domain_takings *takings = g_new(struct domain_takings, 1);
-        g_autofree char *user = g_strdup_printf("domain '%s'", def->base.name);
 
         takings->uses = g_ptr_array_new_with_free_func(use_free);
         takings->named = g_ptr_array_new_with_free_func(named_free);
         takings->secrets = g_ptr_array_new_with_free_func(secret_free);
+        return takings;
+}
+
+struct domain_takings *takings_new_disk(struct domain_driver *driver, const struct domain_def *def,
+                                        const struct domain_disk *disk)
+{
+        struct domain_takings *takings = takings_new_empty();
+        g_autofree char *user = g_strdup_printf("domain '%s'", def->base.name);
+
+        if (driver->storage)
+                add_disk(takings, driver->storage, disk, user);
+        return takings;
+}
+
+struct domain_takings *takings_new(struct domain_driver *driver, const struct domain_def *def)
+{
+        struct domain_takings *takings = takings_new_empty();
+        g_autofree char *user = g_strdup_printf("domain '%s'", def->base.name);
+
         for (unsigned i = 0; driver->storage && i < def->devices.n_disks; i++)
                 add_disk(takings, driver->storage, &def->devices.disks[i], user);
         return takings;
@@ -115,34 +151,73 @@ void takings_free(struct domain_takings *takings)
 
 struct managed *takings_get_owner(const struct domain_takings *takings, unsigned index)
 {
-        return index < takings->uses->len ? storage_use_get_pool(g_ptr_array_index(takings->uses, index))
-                                          : NULL;
+        return index < takings->uses->len ? storage_use_get_pool(use_at(takings, index)) : NULL;
 }
 
 bool takings_take(struct domain_takings *takings, unsigned index, GError **error)
 {
-        return storage_use_take(g_ptr_array_index(takings->uses, index), error);
+        return storage_use_take(use_at(takings, index), error);
 }
 
 void takings_drop(struct domain_takings *takings, unsigned index)
 {
-        storage_use_drop(g_ptr_array_index(takings->uses, index));
+        storage_use_drop(use_at(takings, index));
+}
+
+/* What frees taken has no more to do with the use then. */
+static void give_back(struct taken_use *taken)
+{
+        storage_use_give_back(g_steal_pointer(&taken->use));
 }
 
 void takings_give_back(struct domain_takings *takings)
 {
         if (!takings)
                 return;
-        g_ptr_array_set_free_func(takings->uses, NULL);
         for (unsigned i = 0; i < takings->uses->len; i++)
-                storage_use_give_back(g_ptr_array_index(takings->uses, i));
+                give_back(g_ptr_array_index(takings->uses, i));
         takings_free(takings);
+}
+
+void takings_join(struct domain_takings **takings, struct domain_takings **more)
+{
+        struct domain_takings *from = g_steal_pointer(more);
+
+        if (!*takings || !from) {
+                *takings = *takings ? *takings : from;
+                return;
+        }
+        g_ptr_array_extend_and_steal((*takings)->uses, g_steal_pointer(&from->uses));
+        g_ptr_array_extend_and_steal((*takings)->named, g_steal_pointer(&from->named));
+        g_ptr_array_extend_and_steal((*takings)->secrets, g_steal_pointer(&from->secrets));
+        g_free(from);
+}
+
+static void forget_named(struct domain_takings *takings, const struct storage_use *use)
+{
+        for (unsigned i = takings->named->len; i-- > 0;) {
+                if (((struct taken_volume *)g_ptr_array_index(takings->named, i))->use == use)
+                        g_ptr_array_remove_index(takings->named, i);
+        }
+}
+
+void takings_give_back_disk(struct domain_takings *takings, const char *target)
+{
+        for (unsigned i = takings ? takings->uses->len : 0; i-- > 0;) {
+                struct taken_use *taken = g_ptr_array_index(takings->uses, i);
+
+                if (strcmp(taken->target, target) != 0)
+                        continue;
+                forget_named(takings, taken->use);
+                give_back(taken);
+                g_ptr_array_remove_index(takings->uses, i);
+        }
 }
 
 void takings_restore(struct domain_takings *takings)
 {
         for (unsigned i = 0; i < takings->uses->len; i++)
-                storage_use_restore(g_ptr_array_index(takings->uses, i));
+                storage_use_restore(use_at(takings, i));
 }
 
 const struct volume *takings_find_volume(const struct domain_takings *takings, const char *pool,
@@ -211,7 +286,7 @@ void takings_take_secrets(struct domain_takings *takings, struct domain_driver *
         for (unsigned i = 0; i < takings->uses->len; i++) {
                 const struct pool_def *pool = NULL;
 
-                if (storage_use_get_volume(g_ptr_array_index(takings->uses, i), &pool, NULL))
+                if (storage_use_get_volume(use_at(takings, i), &pool, NULL))
                         add_secret(takings, driver, &pool->source.auth.secret);
         }
 }

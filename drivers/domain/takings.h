@@ -24,6 +24,9 @@ struct volume;
 
 /* Loop: finds out what def needs. */
 struct domain_takings *takings_new(struct domain_driver *driver, const struct domain_def *def);
+/* The same for one disk of it, which is plugged in. */
+struct domain_takings *takings_new_disk(struct domain_driver *driver, const struct domain_def *def,
+                                        const struct domain_disk *disk);
 /* Any thread; gives nothing back. NULL is fine. */
 void takings_free(struct domain_takings *takings);
 
@@ -38,6 +41,10 @@ void takings_take_secrets(struct domain_takings *takings, struct domain_driver *
 
 /* Any thread: everything goes back, in the lanes of its owners. Takes takings; NULL is fine. */
 void takings_give_back(struct domain_takings *takings);
+/* Lane of the domain: what *more has is *takings', too; either may be NULL. *more is taken. */
+void takings_join(struct domain_takings **takings, struct domain_takings **more);
+/* Lane of the domain: what was taken for the disk with that target goes back. */
+void takings_give_back_disk(struct domain_takings *takings, const char *target);
 /* Loop: a guest that was found running has them, whatever their owners say. */
 void takings_restore(struct domain_takings *takings);
 

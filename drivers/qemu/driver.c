@@ -20,6 +20,7 @@
 #include "drivers/qemu/guest.h"
 #include "drivers/qemu/host-cpu-xml.h"
 #include "drivers/qemu/log-keeper.h"
+#include "drivers/qemu/plug.h"
 #include "drivers/qemu/probe-cache.h"
 #include "drivers/qemu/resolve.h"
 
@@ -309,6 +310,26 @@ static bool reach(struct domain *domain, GError **error)
         return guest_get_monitor(guest_of(domain), error) != NULL;
 }
 
+static bool with_machine(struct domain *domain, const struct domain_def *def,
+                         void (*use)(const struct domain_machine *machine, void *data), void *data,
+                         GError **error)
+{
+        struct qemu_driver *driver = qemu_driver_of(domain);
+        const struct resolve_request request = { def->devices.emulator, def->os.arch, def->os.machine,
+                                                 def->type, driver->account };
+        CLEANUP(qemu_caps_unref)
+        const struct qemu_caps *caps =
+                probe_cache_get(driver->probes, domain->base.lane, def->devices.emulator, error);
+        struct resolve_result result;
+        struct domain_machine machine;
+
+        if (!caps || !resolve_check(caps, &request, &result, error))
+                return false;
+        resolve_describe(&result, &machine);
+        use(&machine, data);
+        return true;
+}
+
 static void save_status(struct domain *domain, const struct domain_state *state)
 {
         struct guest *guest = guest_of(domain);
@@ -343,6 +364,9 @@ static const struct domain_driver_ops qemu_ops = {
         .reach = reach,
         .set_memory = balloon_set_memory,
         .set_stats_period = balloon_set_period,
+        .with_machine = with_machine,
+        .attach = plug_attach,
+        .detach = plug_detach,
         .save_status = save_status,
         .live_free = live_free,
         .undefine = guest_undefine,

@@ -298,6 +298,8 @@ static int run_child(void *data)
 
         sigemptyset(&none);
         child->failed = set_up(child);
+        if (child->failed == STEP_NONE && !child->launch->argv)
+                _exit(0);
         if (child->failed == STEP_NONE) {
                 reset_signals(&none);
                 execve(child->launch->argv[0], child->launch->argv, child->launch->env);
@@ -320,6 +322,11 @@ static bool set_check_error(const struct child *child, GError **error)
                                closed, *closed ? "'" : "");
 }
 
+static const char *get_program(const struct launch *launch)
+{
+        return launch->argv ? launch->argv[0] : "access check";
+}
+
 static bool set_launch_error(const struct child *child, GError **error)
 {
         static const char *const steps[] = {
@@ -332,6 +339,7 @@ static bool set_launch_error(const struct child *child, GError **error)
                 [STEP_CAPABILITIES] = "dropping its capabilities",
         };
         const struct launch *launch = child->launch;
+        const char *program = get_program(launch);
 
         if (child->failed == STEP_CHECK)
                 return set_check_error(child, error);
@@ -340,12 +348,12 @@ static bool set_launch_error(const struct child *child, GError **error)
                 g_autofree char *wanted = domain_cpuset_format(&cpus);
 
                 return error_set_errno(error, ERROR_FROM_QEMU, child->errnum,
-                                       "cannot run '%s' on the host CPUs %s", launch->argv[0], wanted);
+                                       "cannot run '%s' on the host CPUs %s", program, wanted);
         }
         if (child->failed == STEP_EXEC)
                 return error_set_errno(error, ERROR_FROM_QEMU, child->errnum, "cannot run '%s' as user '%s'",
-                                       launch->argv[0], launch->account->name);
-        return error_set_errno(error, ERROR_FROM_QEMU, child->errnum, "cannot run '%s': %s", launch->argv[0],
+                                       program, launch->account->name);
+        return error_set_errno(error, ERROR_FROM_QEMU, child->errnum, "cannot run '%s': %s", program,
                                steps[child->failed]);
 }
 
@@ -370,7 +378,7 @@ static bool run_in(struct child *child, char *stack, struct process *process, GE
 
         if (pid < 0)
                 return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot make a process for '%s'",
-                                       child->launch->argv[0]);
+                                       get_program(child->launch));
         *process = (struct process){ .pid = pid, .pidfd = pidfd };
         if (child->failed != STEP_NONE) {
                 waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED);
@@ -417,6 +425,27 @@ bool launch_run(const struct launch *launch, struct process *process, GError **e
         ok = run_in(child, (char *)(child + 1), process, error);
         munmap(child, size);
         return ok;
+}
+
+bool launch_try_checks(const struct account *account, const struct launch_check *checks, unsigned n_checks,
+                       GError **error)
+{
+        CLEANUP_FD int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        const struct launch launch = {
+                .account = account, .output_fd = null, .pid_fd = -1, .checks = checks, .n_checks = n_checks
+        };
+        struct process process;
+        siginfo_t info;
+
+        if (n_checks == 0)
+                return true;
+        if (null < 0)
+                return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot open /dev/null");
+        if (!launch_run(&launch, &process, error))
+                return false;
+        waitid(P_PIDFD, (id_t)process.pidfd, &info, WEXITED);
+        process_close(&process);
+        return true;
 }
 
 void launch_check_clear(void *check)

@@ -21,7 +21,8 @@ struct launch_check {
 };
 
 struct launch {
-        char *const *argv; /* NULL-terminated; argv[0] is an absolute path */
+        char *const *argv; /* NULL-terminated; argv[0] is an absolute path. NULL: no program, only what comes
+                              before it */
         char *const *env;  /* NULL-terminated, the whole environment */
         const struct account *account;
         int output_fd; /* becomes standard output and error */
@@ -43,6 +44,12 @@ struct launch {
  * until then (about a millisecond). Errors: ERROR_SYSTEM_ERROR, naming program, file and user as it may be.
  */
 bool launch_run(const struct launch *launch, struct process *process, GError **error);
+
+/*
+ * Tries the checks alone, as account, for a program that runs already. Errors and thread as above.
+ */
+bool launch_try_checks(const struct account *account, const struct launch_check *checks, unsigned n_checks,
+                       GError **error);
 
 /* Frees what check holds, for g_array_set_clear_func(). */
 void launch_check_clear(void *check);

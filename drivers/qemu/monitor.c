@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "drivers/qemu/guest-job.h"
 #include "drivers/qemu/monitor-graphics.h"
+#include "drivers/qemu/plug.h"
 
 #include <signal.h>
 #include <string.h>
@@ -232,25 +233,21 @@ static void on_watchdog(struct guest *guest, const json_t *arguments, int64_t ti
 
 /* ---- other devices ---- */
 
-static void emit_device(struct guest *guest, enum domain_event_id id, const char *alias)
-{
-        struct domain_event *event;
-
-        if (!alias)
-                return;
-        event = domain_event_new(id);
-        event->text[0] = error_quote(alias);
-        monitor_emit(guest, event);
-}
-
 static void on_device_deleted(struct guest *guest, const json_t *arguments, int64_t time_us)
 {
-        emit_device(guest, DOMAIN_EVENT_DEVICE_REMOVED, monitor_get_string(arguments, "device"));
+        const char *alias = monitor_get_string(arguments, "device");
+
+        if (alias)
+                plug_forget(guest, alias);
 }
 
 static void on_unplug_error(struct guest *guest, const json_t *arguments, int64_t time_us)
 {
-        emit_device(guest, DOMAIN_EVENT_DEVICE_REMOVAL_FAILED, monitor_get_string(arguments, "device"));
+        const char *alias = monitor_get_string(arguments, "device");
+        g_autofree char *quoted = alias ? error_quote(alias) : NULL;
+
+        if (quoted)
+                plug_refused(guest, quoted);
 }
 
 static const struct domain_char *find_channel(const struct domain_def *def, const char *alias)
@@ -535,9 +532,15 @@ bool monitor_resync(struct guest *guest, GError **error)
         uint64_t balloon = qmp_send(guest->qmp, "query-balloon", NULL);
         uint64_t chardevs = qmp_send(guest->qmp, "query-chardev", NULL);
         uint64_t jobs = qmp_send(guest->qmp, "query-jobs", NULL);
+        uint64_t devices =
+                qmp_send(guest->qmp, "qom-list", json_pack("{s:s}", "path", "/machine/peripheral"));
         uint64_t migration = qmp_send(guest->qmp, "query-migrate", NULL);
         json_t *answer = NULL;
 
+        if (qmp_receive(guest->qmp, devices, deadline, &answer, NULL)) {
+                plug_resync(guest, answer);
+                json_decref(answer);
+        }
         if (qmp_receive(guest->qmp, chardevs, deadline, &answer, NULL)) {
                 set_channels(guest, answer);
                 json_decref(answer);

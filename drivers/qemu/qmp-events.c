@@ -113,6 +113,20 @@ void qmp_events_set_flood(struct qmp_events *events, bool flood)
                 g_clear_pointer(&events->last, qmp_event_free);
 }
 
+struct qmp_event *qmp_events_take(struct qmp_events *events, qmp_accept_fn accept, void *data)
+{
+        for (GList *link = events->queue.head; link; link = link->next) {
+                struct qmp_event *event = link->data;
+
+                if (!event->name || !accept(event->name, event->data, data))
+                        continue;
+                events->cost -= event->cost;
+                g_queue_delete_link(&events->queue, link);
+                return event;
+        }
+        return NULL;
+}
+
 void qmp_events_claim(struct qmp_events *events, const char *name, uint64_t id)
 {
         GList *next;

@@ -55,5 +55,12 @@ void qmp_events_finish(struct qmp_events *events, struct qmp_event *event);
 /* A flood begins or has ended. */
 void qmp_events_set_flood(struct qmp_events *events, bool flood);
 
+/*
+ * The oldest event that fn takes, out of the queue; NULL: none. Free it with qmp_event_free(). arguments may
+ * be NULL.
+ */
+typedef bool (*qmp_accept_fn)(const char *name, const json_t *arguments, void *data);
+struct qmp_event *qmp_events_take(struct qmp_events *events, qmp_accept_fn accept, void *data);
+
 /* Drops the events of that name that came after the command of that id was sent. */
 void qmp_events_claim(struct qmp_events *events, const char *name, uint64_t id);

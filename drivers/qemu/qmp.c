@@ -400,6 +400,19 @@ void qmp_claim_events(struct qmp *qmp, uint64_t id, const char *name)
         qmp_events_claim(&qmp->events, name, id);
 }
 
+bool qmp_wait_event(struct qmp *qmp, qmp_accept_fn accept, void *data, lane_deadline deadline, GError **error)
+{
+        struct qmp_event *event;
+
+        g_assert(in_lane(qmp->lane));
+        while (!(event = qmp_events_take(&qmp->events, accept, data))) {
+                if (!step(qmp, deadline, "with an event", error))
+                        return false;
+        }
+        qmp_event_free(event);
+        return true;
+}
+
 /* ---- */
 
 struct qmp *qmp_new(struct lane *lane, int fd, const char *who)

@@ -112,6 +112,13 @@ bool qmp_watch(struct qmp *qmp, qmp_event_fn event, qmp_closed_fn closed, void *
  */
 void qmp_claim_events(struct qmp *qmp, uint64_t id, const char *name);
 
+/*
+ * Waits for the first event that accept takes, among those that were not delivered yet, and takes it out of
+ * the queue; the others are delivered later, as ever. Errors: as for qmp_handshake().
+ */
+bool qmp_wait_event(struct qmp *qmp, bool (*accept)(const char *name, const json_t *arguments, void *data),
+                    void *data, lane_deadline deadline, GError **error);
+
 /* Has the connection ended or broken? */
 bool qmp_is_broken(const struct qmp *qmp);
 /* ... and have all events been delivered, and its end been told? */

@@ -47,16 +47,21 @@ static const char default_domain[] = "<domain type='test'>\n"
                                      "  </devices>\n"
                                      "</domain>\n";
 
-static void prepare(struct domain_driver *driver, const char *type, const char *arch, const char *machine,
-                    const char *emulator, domain_driver_prepared done, void *data)
+static struct domain_machine resolve(const char *arch, const char *machine, const char *emulator)
 {
-        const struct domain_machine resolved = {
+        return (struct domain_machine){
                 .type = "test",
                 .arch = arch ? arch : TEST_ARCH,
                 .machine = machine,
                 .emulator = emulator,
                 .max_vcpus = TEST_VCPUS_MAX,
         };
+}
+
+static void prepare(struct domain_driver *driver, const char *type, const char *arch, const char *machine,
+                    const char *emulator, domain_driver_prepared done, void *data)
+{
+        const struct domain_machine resolved = resolve(arch, machine, emulator);
         g_autoptr(GError) error = NULL;
 
         if (!type || strcmp(type, "test") == 0) {
@@ -179,6 +184,29 @@ static bool set_stats_period(struct domain *domain, const struct domain_def *liv
         return true;
 }
 
+static bool with_machine(struct domain *domain, const struct domain_def *def,
+                         void (*use)(const struct domain_machine *machine, void *data), void *data,
+                         GError **error)
+{
+        const struct domain_machine machine = resolve(def->os.arch, def->os.machine, def->devices.emulator);
+
+        use(&machine, data);
+        return true;
+}
+
+static bool attach(struct domain *domain, const GArray *devices, const struct domain_takings *takings,
+                   struct domain_def **live, GError **error)
+{
+        return true;
+}
+
+/* A guest that lets go of everything at once. */
+static bool detach(struct domain *domain, const struct domain_edit_device *device, bool *gone, GError **error)
+{
+        *gone = true;
+        return true;
+}
+
 static void live_free(struct domain *domain)
 {
 }
@@ -200,6 +228,9 @@ static const struct domain_driver_ops test_ops = {
         .reboot = reboot,
         .set_memory = set_memory,
         .set_stats_period = set_stats_period,
+        .with_machine = with_machine,
+        .attach = attach,
+        .detach = detach,
         .live_free = live_free,
 };
 

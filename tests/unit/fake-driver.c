@@ -140,6 +140,46 @@ static bool set_stats_period(struct domain *domain, const struct domain_def *liv
         return call_with_mode(domain, "period", live->devices.memballoon->stats_period_s, error);
 }
 
+static bool with_machine(struct domain *domain, const struct domain_def *def,
+                         void (*use)(const struct domain_machine *machine, void *data), void *data,
+                         GError **error)
+{
+        const struct domain_machine machine = { .type = "test",
+                                                .arch = "x86_64",
+                                                .machine = def->os.machine };
+
+        use(&machine, data);
+        return true;
+}
+
+static bool call_with_device(struct domain *domain, const char *name, const struct domain_def *def,
+                             const struct domain_edit_device *device, GError **error)
+{
+        const struct domain_device_info *info = domain_device_get_info(
+                device->kind, domain_devices_get(&def->devices, device->kind, device->index));
+        g_autofree char *text = g_strdup_printf("%s-%s", name, info->alias);
+
+        return fake_driver_call(domain, text, error);
+}
+
+static bool attach(struct domain *domain, const GArray *devices, const struct domain_takings *takings,
+                   struct domain_def **live, GError **error)
+{
+        for (unsigned i = 0; i < devices->len; i++) {
+                if (!call_with_device(domain, "attach", *live,
+                                      &g_array_index(devices, struct domain_edit_device, i), error))
+                        return false;
+        }
+        return true;
+}
+
+static bool detach(struct domain *domain, const struct domain_edit_device *device, bool *gone, GError **error)
+{
+        *gone = !fake_of(domain)->slow;
+        return call_with_device(domain, "detach", domain_state_get_def(domain_get_current(domain)), device,
+                                error);
+}
+
 static void save_status(struct domain *domain, const struct domain_state *state)
 {
         fake_driver_call(domain, "save", NULL);
@@ -169,10 +209,40 @@ static const struct domain_driver_ops fake_ops = {
         .reach = reach,
         .set_memory = set_memory,
         .set_stats_period = set_stats_period,
+        .with_machine = with_machine,
+        .attach = attach,
+        .detach = detach,
         .save_status = save_status,
         .live_free = live_free,
         .undefine = undefine,
 };
+
+struct letting_go {
+        struct domain *domain; /* borrowed */
+        const char *alias;     /* borrowed */
+        bool done;
+};
+
+static void let_go(void *data)
+{
+        struct letting_go *letting_go = data;
+        struct domain *domain = letting_go->domain;
+        struct domain_edit *edit = domain_edit_new(domain_state_get_def(domain_get_current(domain)), NULL);
+        struct domain_edit_device device;
+
+        domain_edit_detach_alias(edit, letting_go->alias, &device);
+        domain_device_removed(domain, domain_edit_commit(edit, NULL), letting_go->alias);
+        loop_post(domain->driver->loop, mark, &letting_go->done);
+}
+
+void fake_driver_let_go(struct fake_driver *fake, struct domain *domain, const char *alias)
+{
+        struct letting_go letting_go = { domain, alias, false };
+
+        lane_post(domain->base.lane, let_go, &letting_go);
+        while (!letting_go.done)
+                loop_step(fake->base.loop, true);
+}
 
 /* ---- what is published ---- */
 

@@ -26,7 +26,7 @@ struct fake_driver {
         const char *fail;  /* the operation that fails with "operation failed: told to fail: <name>" */
         const char *block; /* the operation that waits until an urgent job interrupts it, and fails then */
         bool blocked;      /* it waits */
-        bool slow;         /* a guest does not do at once what its balloon tells it */
+        bool slow;         /* a guest does not do at once what its balloon tells it, or let go of a device */
         /*
          * What was published since fake_driver_forget(): "AP 0:2.0; " is an active and persistent domain with
          * the event of id 0, type 2 and detail 0; "-P; " one that is off, without an event, "--" the end of
@@ -57,6 +57,9 @@ void fake_driver_expect(struct fake_driver *fake, struct fake_outcome *outcome, 
 struct domain *fake_driver_define(struct fake_driver *fake, char *xml);
 void fake_driver_start(struct fake_driver *fake, struct domain *domain);
 struct domain *fake_driver_create(struct fake_driver *fake, char *xml);
+
+/* The guest lets go of a device, late. */
+void fake_driver_let_go(struct fake_driver *fake, struct domain *domain, const char *alias);
 
 /* Empties calls and journal. */
 void fake_driver_forget(struct fake_driver *fake);

@@ -46,8 +46,10 @@ KNOWN = """
     Domain.SchedulerType property (si) read
     Domain.Updated property b read
     Domain.UUID property s read
+    Domain.AttachDevice method su -
     Domain.Create method u -
     Domain.Destroy method u -
+    Domain.DetachDevice method su -
     Domain.GetMetadata method isu s
     Domain.GetState method u (ii)
     Domain.GetVcpus method u u

@@ -402,6 +402,8 @@ END_TEST
 
 /* ---- events of the emulator ---- */
 
+#define RNG "<rng model='virtio'><backend model='random'/></rng>"
+
 /* What is told, in the order of delivery, about an event with these arguments. */
 static const struct {
         const char *name;
@@ -431,7 +433,9 @@ static const struct {
         { "SUSPEND_DISK", "{}", "7/1,#9,", DOMAIN_PMSUSPENDED },
         { "BALLOON_CHANGE", "{\"actual\": 33554432}", "#10,", DOMAIN_RUNNING },
         { "BALLOON_CHANGE", "{\"actual\": -1}", "", DOMAIN_RUNNING },
-        { "DEVICE_DELETED", "{\"device\": \"net0\", \"path\": \"/x\"}", "#12,", DOMAIN_RUNNING },
+        { "DEVICE_DELETED", "{\"device\": \"rng0\", \"path\": \"/x\"}", "#12,", DOMAIN_RUNNING },
+        { "DEVICE_DELETED", "{\"device\": \"rng0\", \"path\": \"/x\"}", "", DOMAIN_RUNNING },
+        { "DEVICE_DELETED", "{\"device\": \"nobody\"}", "", DOMAIN_RUNNING },
         { "DEVICE_DELETED", "{\"path\": \"/x\"}", "", DOMAIN_RUNNING },
         { "DEVICE_UNPLUG_GUEST_ERROR", "{\"device\": \"net0\", \"path\": \"/x\"}", "#13,", DOMAIN_RUNNING },
         { "VSERPORT_CHANGE", "{\"id\": \"channel0\", \"open\": true}", "#15,", DOMAIN_RUNNING },
@@ -495,7 +499,7 @@ START_TEST(events_of_the_emulator_are_told)
                 "<disk type='file' device='cdrom'><driver name='qemu' type='raw'/><source file='%s'/>"
                 "<target dev='sda' bus='sata'/></disk>"
                 "<channel type='unix'><target type='virtio' "
-                "name='org.qemu.guest_agent.0'/></channel></devices>",
+                "name='org.qemu.guest_agent.0'/></channel>" RNG "</devices>",
                 image);
         g_autofree char *xml = make_xml("web", devices);
 
@@ -511,7 +515,7 @@ START_TEST(events_of_the_emulator_are_told)
 }
 END_TEST
 
-static bool takes_events; /* the operation that waits for net0 */
+static bool takes_events; /* the operation that waits for rng0 */
 
 static bool on_routed(const char *event, const json_t *arguments, void *data)
 {
@@ -528,21 +532,21 @@ static void job_routed(void *data)
 {
         static const struct route_ops ops = { .event = on_routed, .gone = on_gone };
         struct guest *guest = guest_of(subject);
-        json_t *net0 = json_pack("{s:s}", "device", "net0"), *net1 = json_pack("{s:s}", "device", "net1");
+        json_t *rng0 = json_pack("{s:s}", "device", "rng0"), *rng1 = json_pack("{s:s}", "device", "rng1");
 
-        route_add(&guest->routes, ROUTE_DEVICE, "net0", &ops, data);
-        monitor_event("DEVICE_DELETED", net0, 0, guest);
+        route_add(&guest->routes, ROUTE_DEVICE, "rng0", &ops, data);
+        monitor_event("DEVICE_DELETED", rng0, 0, guest);
         takes_events = true;
-        monitor_event("DEVICE_DELETED", net0, 0, guest);
-        monitor_event("DEVICE_DELETED", net1, 0, guest);
-        json_decref(net0);
-        json_decref(net1);
+        monitor_event("DEVICE_DELETED", rng0, 0, guest);
+        monitor_event("DEVICE_DELETED", rng1, 0, guest);
+        json_decref(rng0);
+        json_decref(rng1);
 }
 
 /* What an operation caused is told to it first, by name, and to others unless it takes care of that. */
 START_TEST(events_go_to_who_waits_for_them)
 {
-        g_autofree char *xml = make_xml("web", "");
+        g_autofree char *xml = make_xml("web", "<devices>" RNG RNG "</devices>");
         g_autoptr(GString) heard = g_string_new(NULL);
         bool done = false;
 

@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Plugging and unplugging. No state but the guest's; lane of the domain.
+ */
+#include "drivers/qemu/plug.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "drivers/qemu/device-rows.h"
+#include "drivers/qemu/launch.h"
+#include "drivers/qemu/probe-cache.h"
+#include "drivers/qemu/resources.h"
+
+#include <string.h>
+#include <sys/resource.h>
+
+/* How long DetachDevice waits for the guest: as long as libvirt, whose tools count on it. */
+#define UNPLUG_MS 5000
+/* All the time that taking back may take, and when somebody waits for the end of the guest. */
+#define UNDO_MS        5000
+#define UNDO_URGENT_MS 200
+
+/* ---- finding ---- */
+
+static const struct domain_def *get_def(const struct guest *guest)
+{
+        return domain_state_get_def(domain_get_current(guest->domain));
+}
+
+static bool find_alias(const struct domain_def *def, const char *alias, struct domain_edit_device *device)
+{
+        for (unsigned kind = 0; kind < DOMAIN_DEVICE_KINDS; kind++) {
+                unsigned count = domain_devices_get_count(&def->devices, kind);
+
+                for (unsigned i = 0; i < count; i++) {
+                        const struct domain_device_info *info =
+                                domain_device_get_info(kind, domain_devices_get(&def->devices, kind, i));
+
+                        if (info && g_strcmp0(info->alias, alias) == 0) {
+                                *device = (struct domain_edit_device){ kind, i };
+                                return true;
+                        }
+                }
+        }
+        return false;
+}
+
+static const void *device_at(const struct domain_def *def, const struct domain_edit_device *device)
+{
+        return domain_devices_get(&def->devices, device->kind, device->index);
+}
+
+static const char *alias_at(const struct domain_def *def, const struct domain_edit_device *device)
+{
+        const struct domain_device_info *info = domain_device_get_info(device->kind, device_at(def, device));
+
+        return info && info->alias ? info->alias : "";
+}
+
+static const struct qemu_caps *get_caps(struct guest *guest, GError **error)
+{
+        return probe_cache_get(guest->driver->probes, guest->domain->base.lane,
+                               get_def(guest)->devices.emulator, error);
+}
+
+/* ---- taking back ---- */
+
+/* The first n parts of the list, in reverse. What is not there, or has gone by itself, is no failure. */
+static void undo_parts(struct guest *guest, const struct device_list *list, unsigned n)
+{
+        unsigned ms = lane_was_interrupted(guest->domain->base.lane) ? UNDO_URGENT_MS : UNDO_MS;
+        lane_deadline deadline = lane_deadline_in(ms);
+
+        while (n-- > 0 && guest->qmp && !qmp_is_broken(guest->qmp)) {
+                const struct device_part *part = device_list_get(list, n);
+                g_autoptr(GError) failure = NULL;
+                uint64_t id = qmp_send(guest->qmp, device_part_get_undo_command(part),
+                                       device_part_get_undo_arguments(part));
+
+                if (!qmp_receive(guest->qmp, id, deadline, NULL, &failure))
+                        log_debug("%s of %s: %s", device_part_get_undo_command(part), guest->who,
+                                  failure->message);
+        }
+}
+
+/* ---- attach ---- */
+
+struct plug {
+        struct guest *guest;           /* borrowed */
+        const GArray *devices;         /* borrowed */
+        const struct qemu_caps *caps;  /* ref */
+        struct domain_def *def;        /* ref; what the guest comes to */
+        struct domain_edit *terminals; /* owned; of def */
+        struct resources resources;
+        unsigned plugged; /* devices that the guest has */
+};
+
+static const struct domain_edit_device *get_device(const struct plug *plug, unsigned i)
+{
+        return &g_array_index(plug->devices, struct domain_edit_device, i);
+}
+
+static bool prepare_devices(struct plug *plug, GError **error)
+{
+        const struct domain_def *def = plug->resources.def;
+
+        if (!resources_resume(&plug->resources, error))
+                return false;
+        for (unsigned i = 0; i < plug->devices->len; i++) {
+                const struct domain_edit_device *device = get_device(plug, i);
+
+                if (!device_require_pluggable(device->kind, device_at(def, device), error) ||
+                    !resources_prepare_device(&plug->resources, device->kind, device_at(def, device), error))
+                        return false;
+        }
+        return true;
+}
+
+/* What is optional and not there is left out of a guest that starts; asked for now, it is missed. */
+static bool check_complete(const struct plug *plug, const struct domain_def *before, GError **error)
+{
+        struct domain_edit_device found;
+
+        for (unsigned i = 0; i < plug->devices->len; i++) {
+                const char *alias = alias_at(before, get_device(plug, i));
+
+                if (!find_alias(plug->def, alias, &found))
+                        return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
+                                         "what device '%s' stands for is not there", alias);
+        }
+        return true;
+}
+
+static bool prepare(struct plug *plug, struct domain_def *live, const struct domain_start *how,
+                    GError **error)
+{
+        struct domain_edit *edit = domain_edit_new(live, error);
+
+        if (!edit)
+                return false;
+        resources_init(&plug->resources, plug->guest, live, edit, how);
+        if (!prepare_devices(plug, error)) {
+                domain_edit_free(edit);
+                return false;
+        }
+        plug->def = domain_edit_commit(edit, error);
+        plug->resources.def = plug->def;
+        plug->resources.edit = NULL;
+        return plug->def && check_complete(plug, live, error);
+}
+
+/* The status document says what is coming, and what was taken for it. */
+static bool write_down(struct guest *guest, struct domain_def *def, GError **error)
+{
+        struct domain_state *state = (struct domain_state *)managed_edit(&guest->domain->base);
+        bool saved;
+
+        if (def)
+                managed_state_take_active(&state->base, &domain_def_ref(def)->base);
+        guest->changed = true;
+        saved = guest_save(guest, state, error);
+        managed_state_unref(&state->base);
+        return saved;
+}
+
+/* Memory that a device of the host reads and writes by itself must stay where it is. */
+static bool raise_lock_limit(const struct plug *plug, GError **error)
+{
+        uint64_t bytes = resources_get_lock_bytes(plug->def);
+        const struct rlimit limit = { bytes, bytes };
+
+        if (bytes == resources_get_lock_bytes(get_def(plug->guest)) ||
+            prlimit(plug->guest->emulator.pid, RLIMIT_MEMLOCK, &limit, NULL) == 0)
+                return true;
+        return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot raise the limit on locked memory of %s",
+                               plug->guest->who);
+}
+
+static bool hand_over(struct plug *plug, GError **error)
+{
+        struct resources *resources = &plug->resources;
+        struct guest *guest = plug->guest;
+
+        if (!write_down(guest, plug->def, error))
+                return false;
+        if (guest->status->pci->len > 0 &&
+            (!resources_take_hostdevs(resources, error) || !write_down(guest, plug->def, error)))
+                return false;
+        resources_take_files(resources);
+        return raise_lock_limit(plug, error) &&
+               launch_try_checks(guest->driver->account,
+                                 (const struct launch_check *)(const void *)resources->checks->data,
+                                 resources->checks->len, error);
+}
+
+static bool make_part(struct plug *plug, const struct device_part *part, const char *alias, GError **error)
+{
+        const char *command = device_part_get_command(part);
+        struct qmp *qmp = plug->guest->qmp;
+        json_t *arguments = json_incref(part->arguments), *answer = NULL;
+        const char *terminal;
+        uint64_t id;
+
+        if (part->fd >= 0)
+                id = qmp_send_fd(qmp, command, arguments, part->fd);
+        else
+                id = qmp_send(qmp, command, arguments);
+        if (!qmp_receive(qmp, id, lane_deadline_in(QMP_TIMEOUT_JOB_MS), &answer, error))
+                return false;
+        terminal = json_string_value(json_object_get(answer, "pty"));
+        if (terminal)
+                domain_edit_set_pty(plug->terminals, alias, terminal);
+        json_decref(answer);
+        return true;
+}
+
+/* A part that did not answer in time may be there all the same. */
+static bool make_parts(struct plug *plug, const struct device_list *list, const char *alias, GError **error)
+{
+        for (unsigned i = 0; i < device_list_get_length(list); i++) {
+                g_autoptr(GError) failure = NULL;
+
+                if (make_part(plug, device_list_get(list, i), alias, &failure))
+                        continue;
+                lane_shield(plug->guest->domain->base.lane);
+                undo_parts(plug->guest, list, error_is(failure, ERROR_OPERATION_FAILED) ? i : i + 1);
+                g_propagate_error(error, g_steal_pointer(&failure));
+                return false;
+        }
+        return true;
+}
+
+/* QEMU makes links that are up; a moment later this one is not. */
+static void set_link(const struct plug *plug, const struct domain_edit_device *device)
+{
+        const struct domain_interface *interface = device_at(plug->def, device);
+        g_autoptr(GError) failure = NULL;
+
+        if (device->kind != DOMAIN_DEVICE_INTERFACE || interface->link_up != DOMAIN_SWITCH_OFF)
+                return;
+        if (!qmp_execute(plug->guest->qmp, "set_link",
+                         json_pack("{s:s, s:b}", "name", interface->info.alias, "up", 0), QMP_TIMEOUT_MS,
+                         NULL, &failure))
+                log_gerror(LOG_LEVEL_ERROR, failure, "the link of '%s' of %s is not taken down",
+                           interface->info.alias, plug->guest->who);
+}
+
+static bool plug_devices(struct plug *plug, GError **error)
+{
+        const struct device_context context = {
+                .def = plug->def, .caps = plug->caps, .resources = plug->resources.by_alias, .hot = true
+        };
+
+        plug->terminals = domain_edit_new(plug->def, error);
+        for (; plug->terminals && plug->plugged < plug->devices->len; plug->plugged++) {
+                CLEANUP(device_list_free) struct device_list *list = device_list_new();
+                const struct domain_edit_device *device = get_device(plug, plug->plugged);
+
+                if (!device_row_get(device->kind)
+                             ->describe(list, &context, device_at(plug->def, device), error) ||
+                    !make_parts(plug, list, alias_at(plug->def, device), error))
+                        return false;
+                set_link(plug, device);
+        }
+        return plug->terminals != NULL;
+}
+
+/* What has come nevertheless, a controller, stays: it could only be asked back. */
+static void keep_plugged(struct plug *plug)
+{
+        struct domain_edit *edit = domain_edit_new(plug->def, NULL);
+        struct domain_edit_device device;
+        g_autoptr(GError) failure = NULL;
+        struct domain_def *def;
+
+        for (unsigned i = plug->plugged; i < plug->devices->len; i++)
+                domain_edit_detach_alias(edit, alias_at(plug->def, get_device(plug, i)), &device);
+        def = domain_edit_commit(edit, &failure);
+        if (def)
+                domain_update_active(plug->guest->domain, def);
+        else
+                log_gerror(LOG_LEVEL_ERROR, failure, "the active definition of %s does not change",
+                           plug->guest->who);
+}
+
+static void take_back(struct plug *plug, const struct domain_def *live)
+{
+        struct guest *guest = plug->guest;
+        g_autoptr(GError) failure = NULL;
+
+        lane_shield(guest->domain->base.lane);
+        for (unsigned i = plug->plugged; i < plug->devices->len; i++)
+                guest_release_device(guest, alias_at(live, get_device(plug, i)));
+        if (plug->plugged > 0)
+                keep_plugged(plug);
+        else if (!write_down(guest, NULL, &failure))
+                log_gerror(LOG_LEVEL_ERROR, failure, "cannot write down the state of %s", guest->who);
+}
+
+static void plug_clear(struct plug *plug, bool ok)
+{
+        if (plug->resources.by_alias) {
+                if (!ok)
+                        resources_undo(&plug->resources);
+                resources_done(&plug->resources);
+        }
+        domain_edit_free(plug->terminals);
+        domain_def_unref(plug->def);
+        qemu_caps_unref(plug->caps);
+}
+
+static bool run(struct plug *plug, struct domain_def **live, const struct domain_start *how, GError **error)
+{
+        struct domain_def *def;
+
+        plug->caps = get_caps(plug->guest, error);
+        if (!plug->caps || !guest_get_monitor(plug->guest, error) || !prepare(plug, *live, how, error) ||
+            !hand_over(plug, error) || !plug_devices(plug, error))
+                return false;
+        def = domain_edit_commit(g_steal_pointer(&plug->terminals), error);
+        if (!def)
+                return false;
+        domain_def_unref(*live);
+        *live = def;
+        return true;
+}
+
+bool plug_attach(struct domain *domain, const GArray *devices, const struct domain_takings *takings,
+                 struct domain_def **live, GError **error)
+{
+        const struct domain_start how = { 0, takings };
+        struct plug plug = { .guest = guest_of(domain), .devices = devices };
+        bool ok = run(&plug, live, &how, error);
+
+        if (!ok)
+                take_back(&plug, *live);
+        plug_clear(&plug, ok);
+        return ok;
+}
+
+/* ---- detach ---- */
+
+/* What made a device of the active definition; NULL with an error when it cannot go. */
+static struct device_list *describe(struct guest *guest, const struct domain_edit_device *device,
+                                    GError **error)
+{
+        const struct domain_def *def = get_def(guest);
+        CLEANUP(qemu_caps_unref) const struct qemu_caps *caps = NULL;
+        CLEANUP(device_list_free) struct device_list *list = device_list_new();
+
+        if (!device_require_pluggable(device->kind, device_at(def, device), error))
+                return NULL;
+        caps = get_caps(guest, error);
+        if (!caps || !device_describe_removal(list, def, caps, device->kind, device_at(def, device), error))
+                return NULL;
+        return g_steal_pointer(&list);
+}
+
+/* The device itself, which is last; NULL: there is none. */
+static const char *get_id(const struct device_list *list)
+{
+        unsigned length = device_list_get_length(list);
+        const struct device_part *part = length ? device_list_get(list, length - 1) : NULL;
+
+        if (!part || part->kind != DEVICE_DEVICE)
+                return NULL;
+        return json_string_value(json_object_get(part->arguments, "id"));
+}
+
+/* The device itself has gone already. */
+static void clear_away(struct guest *guest, const struct device_list *list, const char *alias)
+{
+        lane_shield(guest->domain->base.lane);
+        undo_parts(guest, list, device_list_get_length(list) - 1);
+        guest_release_device(guest, alias);
+}
+
+struct waiting {
+        const char *id; /* borrowed */
+        bool refused;
+};
+
+static bool is_answer(const char *name, const json_t *arguments, void *data)
+{
+        const char *id = json_string_value(json_object_get(arguments, "device"));
+        struct waiting *waiting = data;
+
+        if (!id || strcmp(id, waiting->id) != 0)
+                return false;
+        waiting->refused =
+                strcmp(name, "DEVICE_UNPLUG_GUEST_ERROR") == 0 || strcmp(name, "MEM_UNPLUG_ERROR") == 0;
+        return waiting->refused || strcmp(name, "DEVICE_DELETED") == 0;
+}
+
+/* False with ERROR_OPERATION_TIMEOUT: the guest has not answered. */
+static bool ask_guest(struct guest *guest, const char *id, GError **error)
+{
+        struct waiting waiting = { .id = id };
+        json_t *arguments = json_pack("{s:s}", "id", id);
+        struct qmp *qmp = guest->qmp;
+        g_autoptr(GError) failure = NULL;
+
+        if (!qmp_execute(qmp, "device_del", arguments, QMP_TIMEOUT_JOB_MS, NULL, &failure)) {
+                /* It has gone, and nobody was told. */
+                if (error_is(failure, ERROR_DEVICE_MISSING))
+                        return true;
+                if (error_is(failure, ERROR_OPERATION_TIMEOUT))
+                        return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED, "%s",
+                                         failure->message);
+                g_propagate_error(error, g_steal_pointer(&failure));
+                return false;
+        }
+        if (!qmp_wait_event(qmp, is_answer, &waiting, lane_deadline_in(UNPLUG_MS), error))
+                return false;
+        if (!waiting.refused)
+                return true;
+        plug_refused(guest, id);
+        return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
+                         "the guest of %s refuses to let go of device '%s'", guest->who, id);
+}
+
+bool plug_detach(struct domain *domain, const struct domain_edit_device *device, bool *gone, GError **error)
+{
+        struct guest *guest = guest_of(domain);
+        CLEANUP(device_list_free) struct device_list *list = describe(guest, device, error);
+        const char *alias = alias_at(get_def(guest), device);
+        g_autoptr(GError) failure = NULL;
+
+        if (!list || !guest_get_monitor(guest, error))
+                return false;
+        if (!get_id(list))
+                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
+                                 "device '%s' cannot be unplugged while the guest runs", alias);
+        *gone = ask_guest(guest, get_id(list), &failure);
+        if (*gone) {
+                clear_away(guest, list, alias);
+        } else if (error_is(failure, ERROR_OPERATION_TIMEOUT)) {
+                log_notice("%s has not let go of device '%s' yet", guest->who, alias);
+        } else {
+                g_propagate_error(error, g_steal_pointer(&failure));
+                return false;
+        }
+        return true;
+}
+
+/* ---- by itself ---- */
+
+static struct domain_def *leave_out(const struct domain_def *def, const char *alias, GError **error)
+{
+        struct domain_edit *edit = domain_edit_new(def, error);
+        struct domain_edit_device device;
+
+        if (!edit)
+                return NULL;
+        domain_edit_detach_alias(edit, alias, &device);
+        return domain_edit_commit(edit, error);
+}
+
+void plug_forget(struct guest *guest, const char *alias)
+{
+        CLEANUP(device_list_free) struct device_list *list = NULL;
+        struct domain_edit_device device;
+        g_autoptr(GError) failure = NULL;
+        struct domain_def *def;
+
+        if (!find_alias(get_def(guest), alias, &device))
+                return;
+        list = describe(guest, &device, &failure);
+        def = list ? leave_out(get_def(guest), alias, &failure) : NULL;
+        if (!def) {
+                log_gerror(LOG_LEVEL_ERROR, failure, "device '%s' of %s has gone and is not cleared away",
+                           alias, guest->who);
+                return;
+        }
+        clear_away(guest, list, alias);
+        domain_device_removed(guest->domain, def, alias);
+}
+
+void plug_refused(struct guest *guest, const char *alias)
+{
+        struct domain_event *event = domain_event_new(DOMAIN_EVENT_DEVICE_REMOVAL_FAILED);
+
+        event->text[0] = g_strdup(alias);
+        managed_emit(&guest->domain->base, &event->base);
+}
+
+static bool has(const json_t *peripherals, const char *id)
+{
+        const json_t *entry;
+        size_t i;
+
+        json_array_foreach((json_t *)peripherals, i, entry)
+        {
+                if (g_strcmp0(json_string_value(json_object_get(entry, "name")), id) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* Of the devices that can go, the aliases of those that QEMU does not have. */
+static GPtrArray *list_missing(struct guest *guest, const json_t *peripherals)
+{
+        GPtrArray *missing = g_ptr_array_new_with_free_func(g_free);
+        const struct domain_def *def = get_def(guest);
+
+        for (unsigned kind = 0; kind < DOMAIN_DEVICE_KINDS; kind++) {
+                unsigned count = domain_devices_get_count(&def->devices, kind);
+
+                for (unsigned i = 0; i < count; i++) {
+                        const struct domain_edit_device device = { kind, i };
+                        CLEANUP(device_list_free) struct device_list *list = NULL;
+
+                        if (has(peripherals, alias_at(def, &device)))
+                                continue;
+                        list = describe(guest, &device, NULL);
+                        if (list && get_id(list) && !has(peripherals, get_id(list)))
+                                g_ptr_array_add(missing, g_strdup(alias_at(def, &device)));
+                }
+        }
+        return missing;
+}
+
+void plug_resync(struct guest *guest, const json_t *peripherals)
+{
+        g_autoptr(GPtrArray) missing = NULL;
+
+        if (!json_is_array(peripherals))
+                return;
+        missing = list_missing(guest, peripherals);
+        for (unsigned i = missing->len; i-- > 0;)
+                plug_forget(guest, g_ptr_array_index(missing, i));
+}

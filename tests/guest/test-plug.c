@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Devices that come to a guest and go: a Linux that sees them and lets go, a guest that never answers or
+ * answers late, files that cannot be had, an agent that dies in between.
+ */
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "tests/support/guest.h"
+#include "tests/support/harness.h"
+
+#define LIVE   1
+#define CONFIG 2
+
+/* Ports that are free. */
+#define PORTS                                                                                                \
+        "<controller type='pci' index='0' model='pcie-root'/>"                                               \
+        "<controller type='pci' index='1' model='pcie-root-port'/>"                                          \
+        "<controller type='pci' index='2' model='pcie-root-port'/>"                                          \
+        "<controller type='pci' index='3' model='pcie-root-port'/>"                                          \
+        "<controller type='pci' index='4' model='pcie-root-port'/>"
+
+#define RNG "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"
+#define INTERFACE                                                                                            \
+        "<interface type='user'><mac address='52:54:00:00:00:11'/><model type='virtio'/></interface>"
+
+static struct harness *harness;
+static struct client *client;
+
+static void set_up(void)
+{
+        harness = harness_new();
+        client = harness_get_client(harness);
+}
+
+static void tear_down(void)
+{
+        harness_free(harness);
+}
+
+/* ---- calls ---- */
+
+static void attach(const char *path, const char *xml, unsigned flags)
+{
+        client_do(client, path, DOMAIN_INTERFACE, "AttachDevice", "su", xml, flags);
+}
+
+static void detach(const char *path, const char *xml, unsigned flags)
+{
+        client_do(client, path, DOMAIN_INTERFACE, "DetachDevice", "su", xml, flags);
+}
+
+static void refuse(const char *member, const char *text, const char *path, const char *xml, unsigned flags)
+{
+        client_fails(client, LIBVIRT_ERROR, text, path, DOMAIN_INTERFACE, member, "su", xml, flags);
+}
+
+static bool is_alias(sd_bus_message *message, const void *data)
+{
+        const char *alias;
+
+        return sd_bus_message_read(message, "s", &alias) > 0 && strcmp(alias, data) == 0;
+}
+
+static void wait_for(const char *path, const char *signal, const char *alias)
+{
+        sd_bus_message_unref(client_wait_signal(client, path, DOMAIN_INTERFACE, signal, is_alias, alias));
+}
+
+/* flags of GetXMLDesc: 0 of the guest, 2 of the definition */
+static bool has(const char *path, unsigned flags, const char *text)
+{
+        g_autofree char *xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", flags);
+
+        return strstr(xml, text) != NULL;
+}
+
+/* ---- images ---- */
+
+static char *make_image(const char *name)
+{
+        char *image = harness_path(harness, name);
+
+        ck_assert(g_file_set_contents(image, "x", 1, NULL));
+        ck_assert_int_eq(truncate(image, 1024 * 1024), 0);
+        ck_assert_int_eq(chmod(image, 0666), 0);
+        return image;
+}
+
+static char *disk_xml(const char *image, const char *target, const char *bus)
+{
+        return g_strdup_printf("<disk type='file' device='disk'><driver name='qemu' type='raw'/>"
+                               "<source file='%s'/><target dev='%s' bus='%s'/></disk>",
+                               image, target, bus);
+}
+
+/* ---- a guest that answers ---- */
+
+static unsigned seen; /* lines that the guest has said of devices */
+
+static char *start_linux(const char *console)
+{
+        g_autofree char *xml = guest_linux_xml("linux", console, "watch");
+        g_auto(GStrv) parts = g_strsplit(xml, "<devices>", 2);
+        char *path = guest_start(client, g_strjoinv("<devices>" PORTS, parts));
+
+        guest_wait_console(console, "virtbus-guest: watching");
+        seen = 0;
+        return path;
+}
+
+static void wait_seen(const char *console, const char *what, const char *device)
+{
+        g_autofree char *text = g_strdup_printf("virtbus-guest: %u %s %s", ++seen, what, device);
+
+        guest_wait_console(console, text);
+}
+
+/* It comes, the guest sees it, it goes again and nothing is left of it, twice. */
+static void come_and_go(const char *path, const char *console, const char *xml, const char *alias,
+                        const char *device)
+{
+        g_autofree char *named = g_strdup_printf("<alias name='%s'/>", alias);
+
+        for (unsigned i = 0; i < 2; i++) {
+                attach(path, xml, LIVE);
+                wait_for(path, "DeviceAdded", alias);
+                ck_assert(has(path, 0, named));
+                ck_assert(!has(path, 2, named));
+                wait_seen(console, "has", device);
+                detach(path, xml, LIVE);
+                wait_for(path, "DeviceRemoved", alias);
+                wait_seen(console, "lost", device);
+                ck_assert(!has(path, 0, named));
+        }
+}
+
+START_TEST(test_linux)
+{
+        g_autofree char *console = harness_path(harness, "console"), *image = make_image("a.img");
+        g_autofree char *path = start_linux(console);
+        g_autofree char *disk = disk_xml(image, "vda", "virtio"), *scsi = disk_xml(image, "sda", "scsi");
+
+        come_and_go(path, console, disk, "virtio-disk0", "vda");
+        come_and_go(path, console, INTERFACE, "net0", "eth0");
+        come_and_go(path, console, RNG, "rng0", "rng");
+        come_and_go(path, console, scsi, "scsi0-0-0-0", "sda");
+        /* The controller that came along with the first. */
+        ck_assert(has(path, 0, "model='virtio-scsi'"));
+        ck_assert_uint_eq(client_count_signals(client, path, DOMAIN_INTERFACE, "DeviceRemovalFailed"), 0);
+}
+END_TEST
+
+/* ---- a guest that does not ---- */
+
+static char *start_bare(const char *devices)
+{
+        g_autofree char *all = g_strconcat(PORTS, devices, NULL);
+
+        return guest_start(client, guest_bare_xml("plug", all));
+}
+
+/* Without an operating system nobody lets go of a device, until the machine is reset. */
+START_TEST(test_never_and_late)
+{
+        g_autofree char *path = start_bare("");
+        int64_t started_us = g_get_monotonic_time();
+
+        attach(path, RNG, LIVE | CONFIG);
+        wait_for(path, "DeviceAdded", "rng0");
+        ck_assert(has(path, 2, "<rng "));
+        detach(path, RNG, LIVE | CONFIG);
+        ck_assert_int_ge(g_get_monotonic_time() - started_us, 4 * G_USEC_PER_SEC);
+        ck_assert(has(path, 0, "rng0"));
+        ck_assert(!has(path, 2, "<rng "));
+        ck_assert_uint_eq(client_count_signals(client, path, DOMAIN_INTERFACE, "DeviceRemoved"), 0);
+        guest_do_flags(client, path, "Reset", 0);
+        wait_for(path, "DeviceRemoved", "rng0");
+        ck_assert(!has(path, 0, "rng0"));
+        attach(path, RNG, LIVE);
+        wait_for(path, "DeviceAdded", "rng0");
+}
+END_TEST
+
+/* Destroy does not wait for a detach that waits for its guest. */
+START_TEST(test_destroy_meanwhile)
+{
+        g_autofree char *path = start_bare(RNG);
+        struct client_answer answer = { 0 };
+        int64_t started_us = g_get_monotonic_time();
+
+        client_send(client, &answer, path, DOMAIN_INTERFACE, "DetachDevice", "su", RNG, LIVE);
+        guest_do_flags(client, path, "Destroy", 0);
+        client_wait_answer(client, &answer);
+        ck_assert_ptr_nonnull(answer.error);
+        g_free(answer.error);
+        ck_assert_int_lt(g_get_monotonic_time() - started_us, 4 * G_USEC_PER_SEC);
+        guest_expect_state(client, path, STATE_SHUTOFF, -1);
+        ck_assert(has(path, 2, "<rng "));
+}
+END_TEST
+
+/* What is refused leaves everything as it was. */
+START_TEST(test_refused)
+{
+        g_autofree char *image = make_image("a.img"), *other = make_image("b.img"), *path = NULL;
+        g_autofree char *vda = disk_xml(image, "vda", "virtio"), *again = disk_xml(other, "vda", "virtio");
+        g_autofree char *missing = disk_xml("/nonexistent/x.img", "vdb", "virtio");
+        g_autofree char *sata = disk_xml(other, "sda", "sata"), *vdb = disk_xml(other, "vdb", "virtio");
+        g_autofree char *twice = disk_xml(image, "vdb", "virtio"), *before = NULL, *after = NULL;
+
+        path = start_bare(vda);
+        before = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        refuse("AttachDevice", "*vda*", path, again, LIVE | CONFIG);
+        refuse("AttachDevice", "*/nonexistent*", path, missing, LIVE | CONFIG);
+        refuse("AttachDevice", "*cannot be plugged*", path, sata, LIVE | CONFIG);
+        /* QEMU's lock on the image: the last of the commands fails. */
+        refuse("AttachDevice", "*lock*", path, twice, LIVE | CONFIG);
+        refuse("AttachDevice", "*no device*", path, "<title/>", LIVE);
+        refuse("AttachDevice", "*unsupported flags*", path, vdb, 4);
+        refuse("DetachDevice", "*", path, vdb, LIVE);
+        refuse("DetachDevice", "*unsupported flags*", path, vda, 4);
+        after = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        ck_assert_str_eq(before, after);
+        ck_assert(!has(path, 2, "vdb"));
+        ck_assert_uint_eq(client_count_signals(client, path, DOMAIN_INTERFACE, "DeviceAdded"), 0);
+        attach(path, vdb, LIVE);
+        ck_assert(has(path, 0, "virtio-disk1"));
+}
+END_TEST
+
+/* Of a domain that is off, only the definition changes. */
+START_TEST(test_off)
+{
+        g_autofree char *path = guest_define(client, guest_bare_xml("plug", PORTS));
+
+        refuse("AttachDevice", "*not running*", path, RNG, LIVE);
+        attach(path, RNG, 0);
+        ck_assert(has(path, 0, "<rng "));
+        attach(path, "<interface type='user'/>", CONFIG);
+        ck_assert(has(path, 0, "<mac address="));
+        detach(path, "<rng model='virtio'/>", 0);
+        ck_assert(!has(path, 0, "<rng "));
+}
+END_TEST
+
+/* ---- an agent that dies ---- */
+
+static bool is_written_down(void *data)
+{
+        g_autofree char *text = NULL;
+
+        return g_file_get_contents(data, &text, NULL, NULL) && strstr(text, "vdb");
+}
+
+/* Whether its event is heard is a matter of who is on the bus first. */
+static bool has_no_disk(void *data)
+{
+        return !has(data, 0, "<disk ");
+}
+
+/* QEMU got the first of the commands, and nobody to send it the rest. */
+START_TEST(test_agent_killed_in_attach)
+{
+        g_autofree char *image = make_image("a.img"), *path = start_bare("");
+        g_autofree char *disk = disk_xml(image, "vdb", "virtio"), *other = NULL;
+        g_autofree char *uuid = client_get_string(client, path, DOMAIN_INTERFACE, "UUID");
+        g_autofree char *below = g_strdup_printf("run/qemu/%s/status.xml", uuid);
+        g_autofree char *status = harness_path(harness, below);
+        pid_t pid = harness_find_guest(harness, "plug");
+        struct client_answer answer = { 0 };
+
+        kill(pid, SIGSTOP);
+        client_send(client, &answer, path, DOMAIN_INTERFACE, "AttachDevice", "su", disk, LIVE | CONFIG);
+        harness_wait_until(is_written_down, status, "the device is in the status document");
+        harness_end_agent(harness, SIGKILL);
+        kill(pid, SIGCONT);
+        client_wait_name(client, false);
+        harness_start_agent(harness);
+        harness_wait_until(has_no_disk, path, "the device is forgotten");
+        ck_assert(!has(path, 2, "vdb"));
+        g_free(answer.error);
+        /* Nothing of it is left in QEMU. */
+        attach(path, disk, LIVE | CONFIG);
+        wait_for(path, "DeviceAdded", "virtio-disk1");
+        ck_assert(has(path, 0, "vdb"));
+        ck_assert(has(path, 2, "vdb"));
+}
+END_TEST
+
+/* Asks the guest for a device behind the agent's back, and waits until it has let go. */
+static void unplug_by_hand(const char *path, const char *alias)
+{
+        g_autofree char *uuid = client_get_string(client, path, DOMAIN_INTERFACE, "UUID");
+        g_autofree char *below = g_strdup_printf("run/qemu/%s/monitor.sock", uuid);
+        g_autofree char *socket_path = harness_path(harness, below);
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        FILE *monitor = fdopen(fd, "r+");
+        size_t size = 0;
+        char *text = NULL;
+
+        harness_end_agent(harness, SIGKILL);
+        client_wait_name(client, false);
+        g_strlcpy(address.sun_path, socket_path, sizeof(address.sun_path));
+        ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        dprintf(fd, "{'execute': 'qmp_capabilities'} {'execute': 'device_del', 'arguments': {'id': '%s'}}",
+                alias);
+        do
+                ck_assert_int_gt(getline(&text, &size, monitor), 0);
+        while (!strstr(text, "DEVICE_DELETED") || !strstr(text, alias));
+        free(text);
+        fclose(monitor);
+}
+
+/* The guest lets go while there is no agent. */
+START_TEST(test_unplugged_without_agent)
+{
+        g_autofree char *console = harness_path(harness, "console"), *image = make_image("a.img");
+        g_autofree char *path = start_linux(console), *disk = disk_xml(image, "vda", "virtio");
+
+        attach(path, disk, LIVE);
+        wait_seen(console, "has", "vda");
+        unplug_by_hand(path, "virtio-disk0");
+        wait_seen(console, "lost", "vda");
+        harness_start_agent(harness);
+        harness_wait_until(has_no_disk, path, "the device is forgotten");
+        /* Nothing of it is left in QEMU. */
+        attach(path, disk, LIVE);
+        wait_for(path, "DeviceAdded", "virtio-disk0");
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("plug");
+        TCase *tcase = tcase_create("plug");
+
+        tcase_add_checked_fixture(tcase, set_up, tear_down);
+        tcase_add_test(tcase, test_linux);
+        tcase_add_test(tcase, test_never_and_late);
+        tcase_add_test(tcase, test_destroy_meanwhile);
+        tcase_add_test(tcase, test_refused);
+        tcase_add_test(tcase, test_off);
+        tcase_add_test(tcase, test_agent_killed_in_attach);
+        tcase_add_test(tcase, test_unplugged_without_agent);
+        suite_add_tcase(suite, tcase);
+        return harness_main(suite);
+}
