@@ -102,3 +102,12 @@ void on_domain_undefine(struct call *call)
 {
         domain_undefine(call_get_domain(call), call_read_flags(call), call_done, call);
 }
+
+void on_domain_update_device(struct call *call)
+{
+        const char *xml;
+        uint32_t flags;
+
+        call_read(call, "su", &xml, &flags);
+        domain_update_device(call_get_domain(call), xml, flags, call_done, call);
+}

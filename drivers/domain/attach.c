@@ -17,6 +17,7 @@ struct request {
         struct domain *domain; /* borrowed */
         char *xml;             /* owned; the element; NULL: alias says which device it is */
         char *alias;           /* owned */
+        bool update;           /* it takes the place of one that is there */
         /* of the guest that runs, between edit and act */
         GArray *devices;                      /* owned, struct domain_edit_device; what is new */
         struct domain_edit_device device;     /* the one that is to go */
@@ -92,7 +93,7 @@ static bool edit_attach(struct domain_edit *edit, const struct domain_def *def,
                         const struct domain_change *change, enum domain_affect side, GError **error)
 {
         struct request *request = change->args;
-        struct placing placing = { edit, request->xml, side == DOMAIN_AFFECT_LIVE, false, NULL };
+        struct placing placing = { edit, request->xml, side == DOMAIN_AFFECT_LIVE, request->update, NULL };
 
         if (!place(request->domain, def, &placing, error))
                 return false;
@@ -134,7 +135,45 @@ static const struct domain_modification attach_row = {
         .args_free = request_free,
 };
 
-/* ---- attach: the operation ---- */
+/* ---- update ---- */
+
+static const char *get_target(const struct domain_def *def, const struct domain_edit_device *device)
+{
+        return device->kind == DOMAIN_DEVICE_DISK ? def->devices.disks[device->index].target : NULL;
+}
+
+static bool act_update(struct domain *domain, const struct domain_change *change, struct domain_def **live,
+                       GError **error)
+{
+        const struct domain_driver_ops *ops = domain->driver->ops;
+        const struct domain_def *before = domain_def_of(domain->base.current->active);
+        const struct request *request = change->args;
+        const struct domain_update update = {
+                .device =
+                        g_array_index(request->devices, struct domain_edit_device, request->devices->len - 1),
+                .takings = request->takings,
+                .force = change->flags & DOMAIN_UPDATE_FORCE,
+        };
+        const char *target = get_target(before, &update.device);
+
+        if (!ops->update)
+                return no_support(change, error);
+        if (!ops->update(domain, &update, live, error))
+                return false;
+        if (target)
+                takings_give_back_disk(domain->takings, target);
+        return true;
+}
+
+static const struct domain_modification update_row = {
+        .function = "UpdateDevice",
+        .flags = AFFECT | DOMAIN_UPDATE_FORCE,
+        .edit = edit_attach,
+        .act = act_update,
+        .args_free = request_free,
+};
+
+/* ---- attach and update: the operation ---- */
 
 struct attach {
         struct operation base;
@@ -158,7 +197,7 @@ static bool look(struct operation *op, GError **error)
         struct attach *attach = attach_of(op);
         struct request *request = attach->request;
         const struct managed_state *state = op->object->current;
-        struct placing placing = { .xml = request->xml, .running = true };
+        struct placing placing = { .xml = request->xml, .running = true, .update = request->update };
         const struct domain_def *active;
         unsigned affect;
         bool placed;
@@ -269,29 +308,46 @@ static const struct operation_kind attach_kind = {
         .clear = clear,
 };
 
-void domain_attach_device(struct domain *domain, const char *xml, unsigned flags, managed_done done,
-                          void *data)
+/* xml is taken. */
+static void run(struct domain *domain, const struct domain_modification *row, char *xml, unsigned flags,
+                managed_done done, void *data)
 {
-        GError *error = NULL;
-        struct request *request;
-        struct attach *attach;
-        char *whole = NULL;
+        struct attach *attach = (struct attach *)operation_new(&attach_kind, &domain->base, NULL);
+        struct request *request = g_new0(struct request, 1);
 
-        if (flags_check(flags, AFFECT, ERROR_FROM_DOMAIN, attach_row.function, &error))
-                whole = domain_device_complete(xml, &error);
-        if (!whole) {
-                managed_fail(error, done, data);
-                return;
-        }
-        request = g_new0(struct request, 1);
         request->domain = domain;
-        request->xml = whole;
-        attach = (struct attach *)operation_new(&attach_kind, &domain->base, NULL);
-        attach->change = (struct domain_change){ .row = &attach_row, .flags = flags, .args = request };
+        request->xml = xml;
+        request->update = row == &update_row;
+        attach->change = (struct domain_change){ .row = row, .flags = flags, .args = request };
         attach->request = request;
         attach->done = done;
         attach->data = data;
         operation_run(&attach->base);
+}
+
+void domain_attach_device(struct domain *domain, const char *xml, unsigned flags, managed_done done,
+                          void *data)
+{
+        GError *error = NULL;
+        char *whole = NULL;
+
+        if (flags_check(flags, attach_row.flags, ERROR_FROM_DOMAIN, attach_row.function, &error))
+                whole = domain_device_complete(xml, &error);
+        if (whole)
+                run(domain, &attach_row, whole, flags, done, data);
+        else
+                managed_fail(error, done, data);
+}
+
+void domain_update_device(struct domain *domain, const char *xml, unsigned flags, managed_done done,
+                          void *data)
+{
+        GError *error = NULL;
+
+        if (flags_check(flags, update_row.flags, ERROR_FROM_DOMAIN, update_row.function, &error))
+                run(domain, &update_row, g_strdup(xml), flags, done, data);
+        else
+                managed_fail(error, done, data);
 }
 
 /* ---- detach ---- */

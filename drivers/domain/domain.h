@@ -241,6 +241,16 @@ void domain_set_memory_stats_period(struct domain *domain, int period_s, unsigne
 void domain_attach_device(struct domain *domain, const char *xml, unsigned flags, managed_done done,
                           void *data);
 /*
+ * The device that has the label of xml (a disk's target, an interface's MAC address) becomes what xml says.
+ * Of a guest that runs, the media of drives and the links of interfaces can change; the rest is refused by
+ * name.
+ */
+enum domain_update_flags {
+        DOMAIN_UPDATE_FORCE = 4, /* beside virDomainModificationImpact: open the tray of a locked drive */
+};
+void domain_update_device(struct domain *domain, const char *xml, unsigned flags, managed_done done,
+                          void *data);
+/*
  * The device that the element xml, or a part of one, means goes. A guest that has not let go of it after five
  * seconds is not waited for: the device leaves its definition, with DOMAIN_EVENT_DEVICE_REMOVED, when it
  * does.

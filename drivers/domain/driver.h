@@ -8,8 +8,8 @@
 
 #include "drivers/domain/definition.h"
 #include "drivers/domain/domain.h"
+#include "drivers/domain/edit-xml.h"
 
-struct domain_edit_device;
 struct host;
 struct storage;
 
@@ -30,6 +30,14 @@ enum domain_shutdown_mode {
 struct domain_start {
         unsigned flags;                       /* enum domain_start_flags */
         const struct domain_takings *takings; /* borrowed; what it has of other objects */
+};
+
+/* A device that changes while its guest runs. */
+struct domain_update {
+        struct domain_edit_device device; /* the same in the active definition before and after */
+        const struct domain_takings
+                *takings; /* borrowed; what it needs of other objects now; NULL: nothing */
+        bool force;       /* a guest that has locked its drive is not asked */
 };
 
 struct domain_driver_ops {
@@ -122,6 +130,12 @@ struct domain_driver_ops {
          * ever. A guest that refuses is an error. NULL: not supported.
          */
         bool (*detach)(struct domain *domain, const struct domain_edit_device *device, bool *gone,
+                       GError **error);
+        /*
+         * Makes a device of the guest what *live, the active definition with the change in it, says, or
+         * refuses what cannot change by name; *live is replaced by what it came to. NULL: not supported.
+         */
+        bool (*update)(struct domain *domain, const struct domain_update *update, struct domain_def **live,
                        GError **error);
         /* Writes the status document of a running domain after a change of state made by the model. May be
          * NULL. */

@@ -132,6 +132,14 @@ void domain_edit_set_interface_target(struct domain_edit *edit, const char *alia
                 xml_set_attr(hardware_child(interface, "target"), "dev", dev);
 }
 
+void domain_edit_set_interface_link(struct domain_edit *edit, const char *alias, bool up)
+{
+        xmlNode *interface = find_device(edit, alias, "interface");
+
+        if (interface)
+                xml_set_attr(hardware_child(interface, "link"), "state", up ? "up" : "down");
+}
+
 void domain_edit_set_interface_port(struct domain_edit *edit, const char *alias, const char *bridge,
                                     const char *port_id)
 {

@@ -79,6 +79,7 @@ void domain_edit_set_socket(struct domain_edit *edit, const char *alias, const c
 void domain_edit_set_channel_state(struct domain_edit *edit, const char *alias, bool connected);
 /* Name of the tap device on the host. */
 void domain_edit_set_interface_target(struct domain_edit *edit, const char *alias, const char *dev);
+void domain_edit_set_interface_link(struct domain_edit *edit, const char *alias, bool up);
 /* Where a network's interface has been plugged in; NULL leaves alone. */
 void domain_edit_set_interface_port(struct domain_edit *edit, const char *alias, const char *bridge,
                                     const char *port_id);

@@ -295,9 +295,9 @@ static struct device_resources *recall(enum domain_device_kind kind, const void 
         return resources;
 }
 
-bool device_describe_removal(struct device_list *list, const struct domain_def *def,
-                             const struct qemu_caps *caps, enum domain_device_kind kind, const void *device,
-                             GError **error)
+bool device_describe_made(struct device_list *list, const struct domain_def *def,
+                          const struct qemu_caps *caps, enum domain_device_kind kind, const void *device,
+                          GError **error)
 {
         g_autoptr(GHashTable) resources =
                 g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)device_resources_free);
@@ -307,8 +307,14 @@ bool device_describe_removal(struct device_list *list, const struct domain_def *
                 .def = def, .caps = caps, .resources = resources, .hot = true
         };
 
-        if (!device_require_pluggable(kind, device, error))
-                return false;
         g_hash_table_insert(resources, (void *)info->alias, recall(kind, device));
         return row->describe(list, &context, device, error);
+}
+
+bool device_describe_removal(struct device_list *list, const struct domain_def *def,
+                             const struct qemu_caps *caps, enum domain_device_kind kind, const void *device,
+                             GError **error)
+{
+        return device_require_pluggable(kind, device, error) &&
+               device_describe_made(list, def, caps, kind, device, error);
 }

@@ -36,6 +36,13 @@ bool device_prepare_all(struct resources *resources, GError **error);
 bool device_require_pluggable(enum domain_device_kind kind, const void *device, GError **error);
 
 /*
+ * What made a device of the active definition def, as far as the host is not asked: no descriptor is in it.
+ */
+bool device_describe_made(struct device_list *list, const struct domain_def *def,
+                          const struct qemu_caps *caps, enum domain_device_kind kind, const void *device,
+                          GError **error);
+
+/*
  * Of a device of the active definition def: what made it, for its undo commands, in reverse, the device's own
  * first. The host is not asked, no descriptor is in it.
  */

@@ -367,6 +367,7 @@ static const struct domain_driver_ops qemu_ops = {
         .with_machine = with_machine,
         .attach = plug_attach,
         .detach = plug_detach,
+        .update = plug_update,
         .save_status = save_status,
         .live_free = live_free,
         .undefine = guest_undefine,

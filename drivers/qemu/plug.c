@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "drivers/qemu/device-rows.h"
 #include "drivers/qemu/launch.h"
+#include "drivers/qemu/plug-private.h"
 #include "drivers/qemu/probe-cache.h"
 #include "drivers/qemu/resources.h"
 
@@ -57,7 +58,7 @@ static const char *alias_at(const struct domain_def *def, const struct domain_ed
         return info && info->alias ? info->alias : "";
 }
 
-static const struct qemu_caps *get_caps(struct guest *guest, GError **error)
+const struct qemu_caps *plug_get_caps(struct guest *guest, GError **error)
 {
         return probe_cache_get(guest->driver->probes, guest->domain->base.lane,
                                get_def(guest)->devices.emulator, error);
@@ -65,8 +66,7 @@ static const struct qemu_caps *get_caps(struct guest *guest, GError **error)
 
 /* ---- taking back ---- */
 
-/* The first n parts of the list, in reverse. What is not there, or has gone by itself, is no failure. */
-static void undo_parts(struct guest *guest, const struct device_list *list, unsigned n)
+void plug_undo_parts(struct guest *guest, const struct device_list *list, unsigned n)
 {
         unsigned ms = lane_was_interrupted(guest->domain->base.lane) ? UNDO_URGENT_MS : UNDO_MS;
         lane_deadline deadline = lane_deadline_in(ms);
@@ -149,8 +149,7 @@ static bool prepare(struct plug *plug, struct domain_def *live, const struct dom
         return plug->def && check_complete(plug, live, error);
 }
 
-/* The status document says what is coming, and what was taken for it. */
-static bool write_down(struct guest *guest, struct domain_def *def, GError **error)
+bool plug_write_down(struct guest *guest, struct domain_def *def, GError **error)
 {
         struct domain_state *state = (struct domain_state *)managed_edit(&guest->domain->base);
         bool saved;
@@ -164,39 +163,38 @@ static bool write_down(struct guest *guest, struct domain_def *def, GError **err
 }
 
 /* Memory that a device of the host reads and writes by itself must stay where it is. */
-static bool raise_lock_limit(const struct plug *plug, GError **error)
+static bool raise_lock_limit(const struct guest *guest, const struct domain_def *def, GError **error)
 {
-        uint64_t bytes = resources_get_lock_bytes(plug->def);
+        uint64_t bytes = resources_get_lock_bytes(def);
         const struct rlimit limit = { bytes, bytes };
 
-        if (bytes == resources_get_lock_bytes(get_def(plug->guest)) ||
-            prlimit(plug->guest->emulator.pid, RLIMIT_MEMLOCK, &limit, NULL) == 0)
+        if (bytes == resources_get_lock_bytes(get_def(guest)) ||
+            prlimit(guest->emulator.pid, RLIMIT_MEMLOCK, &limit, NULL) == 0)
                 return true;
         return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot raise the limit on locked memory of %s",
-                               plug->guest->who);
+                               guest->who);
 }
 
-static bool hand_over(struct plug *plug, GError **error)
+bool plug_hand_over(struct resources *resources, struct domain_def *def, GError **error)
 {
-        struct resources *resources = &plug->resources;
-        struct guest *guest = plug->guest;
+        struct guest *guest = resources->guest;
 
-        if (!write_down(guest, plug->def, error))
+        if (!plug_write_down(guest, def, error))
                 return false;
         if (guest->status->pci->len > 0 &&
-            (!resources_take_hostdevs(resources, error) || !write_down(guest, plug->def, error)))
+            (!resources_take_hostdevs(resources, error) || !plug_write_down(guest, def, error)))
                 return false;
         resources_take_files(resources);
-        return raise_lock_limit(plug, error) &&
+        return raise_lock_limit(guest, def, error) &&
                launch_try_checks(guest->driver->account,
                                  (const struct launch_check *)(const void *)resources->checks->data,
                                  resources->checks->len, error);
 }
 
-static bool make_part(struct plug *plug, const struct device_part *part, const char *alias, GError **error)
+static bool make_part(struct qmp *qmp, const struct device_part *part, struct domain_edit *terminals,
+                      const char *alias, GError **error)
 {
         const char *command = device_part_get_command(part);
-        struct qmp *qmp = plug->guest->qmp;
         json_t *arguments = json_incref(part->arguments), *answer = NULL;
         const char *terminal;
         uint64_t id;
@@ -208,22 +206,23 @@ static bool make_part(struct plug *plug, const struct device_part *part, const c
         if (!qmp_receive(qmp, id, lane_deadline_in(QMP_TIMEOUT_JOB_MS), &answer, error))
                 return false;
         terminal = json_string_value(json_object_get(answer, "pty"));
-        if (terminal)
-                domain_edit_set_pty(plug->terminals, alias, terminal);
+        if (terminal && terminals)
+                domain_edit_set_pty(terminals, alias, terminal);
         json_decref(answer);
         return true;
 }
 
 /* A part that did not answer in time may be there all the same. */
-static bool make_parts(struct plug *plug, const struct device_list *list, const char *alias, GError **error)
+bool plug_make_parts(struct guest *guest, const struct device_list *list, unsigned n,
+                     struct domain_edit *terminals, const char *alias, GError **error)
 {
-        for (unsigned i = 0; i < device_list_get_length(list); i++) {
+        for (unsigned i = 0; i < n; i++) {
                 g_autoptr(GError) failure = NULL;
 
-                if (make_part(plug, device_list_get(list, i), alias, &failure))
+                if (make_part(guest->qmp, device_list_get(list, i), terminals, alias, &failure))
                         continue;
-                lane_shield(plug->guest->domain->base.lane);
-                undo_parts(plug->guest, list, error_is(failure, ERROR_OPERATION_FAILED) ? i : i + 1);
+                lane_shield(guest->domain->base.lane);
+                plug_undo_parts(guest, list, error_is(failure, ERROR_OPERATION_FAILED) ? i : i + 1);
                 g_propagate_error(error, g_steal_pointer(&failure));
                 return false;
         }
@@ -258,7 +257,8 @@ static bool plug_devices(struct plug *plug, GError **error)
 
                 if (!device_row_get(device->kind)
                              ->describe(list, &context, device_at(plug->def, device), error) ||
-                    !make_parts(plug, list, alias_at(plug->def, device), error))
+                    !plug_make_parts(plug->guest, list, device_list_get_length(list), plug->terminals,
+                                     alias_at(plug->def, device), error))
                         return false;
                 set_link(plug, device);
         }
@@ -293,7 +293,7 @@ static void take_back(struct plug *plug, const struct domain_def *live)
                 guest_release_device(guest, alias_at(live, get_device(plug, i)));
         if (plug->plugged > 0)
                 keep_plugged(plug);
-        else if (!write_down(guest, NULL, &failure))
+        else if (!plug_write_down(guest, NULL, &failure))
                 log_gerror(LOG_LEVEL_ERROR, failure, "cannot write down the state of %s", guest->who);
 }
 
@@ -313,9 +313,9 @@ static bool run(struct plug *plug, struct domain_def **live, const struct domain
 {
         struct domain_def *def;
 
-        plug->caps = get_caps(plug->guest, error);
+        plug->caps = plug_get_caps(plug->guest, error);
         if (!plug->caps || !guest_get_monitor(plug->guest, error) || !prepare(plug, *live, how, error) ||
-            !hand_over(plug, error) || !plug_devices(plug, error))
+            !plug_hand_over(&plug->resources, plug->def, error) || !plug_devices(plug, error))
                 return false;
         def = domain_edit_commit(g_steal_pointer(&plug->terminals), error);
         if (!def)
@@ -350,7 +350,7 @@ static struct device_list *describe(struct guest *guest, const struct domain_edi
 
         if (!device_require_pluggable(device->kind, device_at(def, device), error))
                 return NULL;
-        caps = get_caps(guest, error);
+        caps = plug_get_caps(guest, error);
         if (!caps || !device_describe_removal(list, def, caps, device->kind, device_at(def, device), error))
                 return NULL;
         return g_steal_pointer(&list);
@@ -371,7 +371,7 @@ static const char *get_id(const struct device_list *list)
 static void clear_away(struct guest *guest, const struct device_list *list, const char *alias)
 {
         lane_shield(guest->domain->base.lane);
-        undo_parts(guest, list, device_list_get_length(list) - 1);
+        plug_undo_parts(guest, list, device_list_get_length(list) - 1);
         guest_release_device(guest, alias);
 }
 

@@ -13,11 +13,15 @@
 #include "drivers/qemu/guest.h"
 
 struct domain_edit_device;
+struct domain_update;
 
-/* struct domain_driver_ops.attach and .detach */
+/* struct domain_driver_ops.attach, .detach and .update */
 bool plug_attach(struct domain *domain, const GArray *devices, const struct domain_takings *takings,
                  struct domain_def **live, GError **error);
 bool plug_detach(struct domain *domain, const struct domain_edit_device *device, bool *gone, GError **error);
+
+bool plug_update(struct domain *domain, const struct domain_update *update, struct domain_def **live,
+                 GError **error);
 
 /* The guest has let go of the device with that alias, whenever: clears away what is left of it. */
 void plug_forget(struct guest *guest, const char *alias);

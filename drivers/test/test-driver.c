@@ -207,6 +207,13 @@ static bool detach(struct domain *domain, const struct domain_edit_device *devic
         return true;
 }
 
+/* A guest that is content with anything. */
+static bool update(struct domain *domain, const struct domain_update *what, struct domain_def **live,
+                   GError **error)
+{
+        return true;
+}
+
 static void live_free(struct domain *domain)
 {
 }
@@ -231,6 +238,7 @@ static const struct domain_driver_ops test_ops = {
         .with_machine = with_machine,
         .attach = attach,
         .detach = detach,
+        .update = update,
         .live_free = live_free,
 };
 

@@ -251,6 +251,62 @@ START_TEST(test_off)
 }
 END_TEST
 
+/* ---- changes ---- */
+
+static char *drive_xml(const char *image)
+{
+        g_autofree char *source = image ? g_strdup_printf("<source file='%s'/>", image) : g_strdup("");
+
+        return g_strdup_printf("<disk type='file' device='cdrom'><driver name='qemu' type='raw'/>%s"
+                               "<target dev='sda' bus='sata'/><readonly/></disk>",
+                               source);
+}
+
+static void update(const char *path, const char *xml, unsigned flags)
+{
+        client_do(client, path, DOMAIN_INTERFACE, "UpdateDevice", "su", xml, flags);
+}
+
+/* Media come, change and go; nothing else of a drive can change. */
+START_TEST(test_media)
+{
+        g_autofree char *image = make_image("a.img"), *other = make_image("b.img");
+        g_autofree char *empty = drive_xml(NULL), *full = drive_xml(image), *changed = drive_xml(other);
+        g_autofree char *missing = drive_xml("/nonexistent/x.img"), *path = start_bare(empty);
+        g_autofree char *disk = disk_xml(image, "sda", "sata");
+
+        for (unsigned i = 0; i < 2; i++) {
+                update(path, full, LIVE | CONFIG);
+                ck_assert(has(path, 0, image) && has(path, 2, image));
+                update(path, changed, LIVE);
+                ck_assert(has(path, 0, other) && !has(path, 0, image) && has(path, 2, image));
+                refuse("UpdateDevice", "*/nonexistent*", path, missing, LIVE | CONFIG);
+                ck_assert(has(path, 0, other) && has(path, 2, image));
+                update(path, empty, LIVE | CONFIG | 4);
+                ck_assert(!has(path, 0, "<source file=") && !has(path, 2, "<source file="));
+        }
+        refuse("UpdateDevice", "*only a medium*", path, disk, LIVE);
+        refuse("UpdateDevice", "*unsupported flags*", path, empty, 8);
+        ck_assert(!has(path, 0, "tray='open'"));
+}
+END_TEST
+
+START_TEST(test_link)
+{
+        const char *const down = "<interface type='user'><mac address='52:54:00:00:00:11'/>"
+                                 "<model type='virtio'/><link state='down'/></interface>";
+        const char *const other = "<interface type='user'><mac address='52:54:00:00:00:11'/>"
+                                  "<model type='e1000e'/></interface>";
+        g_autofree char *path = start_bare(INTERFACE);
+
+        update(path, down, LIVE);
+        ck_assert(has(path, 0, "<link state='down'/>") && !has(path, 2, "<link "));
+        refuse("UpdateDevice", "*only the link*", path, other, LIVE | CONFIG);
+        update(path, INTERFACE, LIVE);
+        ck_assert(!has(path, 0, "<link state='down'/>"));
+}
+END_TEST
+
 /* ---- an agent that dies ---- */
 
 static bool is_written_down(void *data)
@@ -349,6 +405,8 @@ int main(void)
         tcase_add_test(tcase, test_destroy_meanwhile);
         tcase_add_test(tcase, test_refused);
         tcase_add_test(tcase, test_off);
+        tcase_add_test(tcase, test_media);
+        tcase_add_test(tcase, test_link);
         tcase_add_test(tcase, test_agent_killed_in_attach);
         tcase_add_test(tcase, test_unplugged_without_agent);
         suite_add_tcase(suite, tcase);

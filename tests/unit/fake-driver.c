@@ -180,6 +180,12 @@ static bool detach(struct domain *domain, const struct domain_edit_device *devic
                                 error);
 }
 
+static bool update(struct domain *domain, const struct domain_update *what, struct domain_def **live,
+                   GError **error)
+{
+        return call_with_device(domain, what->force ? "force" : "update", *live, &what->device, error);
+}
+
 static void save_status(struct domain *domain, const struct domain_state *state)
 {
         fake_driver_call(domain, "save", NULL);
@@ -212,6 +218,7 @@ static const struct domain_driver_ops fake_ops = {
         .with_machine = with_machine,
         .attach = attach,
         .detach = detach,
+        .update = update,
         .save_status = save_status,
         .live_free = live_free,
         .undefine = undefine,

@@ -191,6 +191,31 @@ START_TEST(a_guest_that_refuses)
 }
 END_TEST
 
+START_TEST(updates)
+{
+        const char *const down = "<interface type='user'><mac address='52:54:00:00:00:01'/>"
+                                 "<link state='down'/></interface>";
+        struct domain *domain = make_running(
+                "<devices><interface type='user'><mac address='52:54:00:00:00:01'/></interface></devices>");
+        const struct domain_def *def;
+
+        domain_update_device(domain, down, BOTH, fake_driver_done, &outcome);
+        expect(NULL, "reach update-net0 save ", "AP; ");
+        def = (const struct domain_def *)domain->base.published->active;
+        ck_assert_int_eq(def->devices.interfaces[0].link_up, DOMAIN_SWITCH_OFF);
+        def = (const struct domain_def *)domain->base.published->persistent;
+        ck_assert_int_eq(def->devices.interfaces[0].link_up, DOMAIN_SWITCH_OFF);
+        fake->fail = "force-net0";
+        domain_update_device(domain, "<interface type='user'><mac address='52:54:00:00:00:01'/></interface>",
+                             BOTH | DOMAIN_UPDATE_FORCE, fake_driver_done, &outcome);
+        expect("operation failed: told to fail: force-net0", "reach force-net0 ", "");
+        def = (const struct domain_def *)domain->base.published->persistent;
+        ck_assert_int_eq(def->devices.interfaces[0].link_up, DOMAIN_SWITCH_OFF);
+        domain_update_device(domain, down, 8, fake_driver_done, &outcome);
+        expect("invalid argument: unsupported flags (0x8) in function UpdateDevice", "", "");
+}
+END_TEST
+
 /* A Destroy does not wait for a device on its way. */
 START_TEST(destroyed_meanwhile)
 {
@@ -213,4 +238,4 @@ END_TEST
 
 CHECK_MAIN_FIXTURE("domain-plug", setup, teardown, to_a_definition, to_a_guest, attach_fails,
                    attach_is_not_stored, from_a_guest, by_alias, a_guest_that_takes_its_time,
-                   a_guest_that_refuses, destroyed_meanwhile)
+                   a_guest_that_refuses, updates, destroyed_meanwhile)

@@ -64,6 +64,7 @@ KNOWN = """
     Domain.Shutdown method u -
     Domain.Suspend method - -
     Domain.Undefine method u -
+    Domain.UpdateDevice method su -
     Domain.AgentEvent signal ii
     Domain.BalloonChange signal t
     Domain.ControlError signal -

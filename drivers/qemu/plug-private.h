@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What plugging and changing a device share. Lane of the domain. */
+
+#include "drivers/qemu/device.h"
+#include "drivers/qemu/guest.h"
+#include "drivers/qemu/resources.h"
+
+/* Of the emulator that the guest runs on; a reference. */
+const struct qemu_caps *plug_get_caps(struct guest *guest, GError **error);
+
+/*
+ * Makes the first n parts of list; when one fails, those before it are taken back. terminals: gets the
+ * terminals of the device with that alias that QEMU made; NULL: it has none.
+ */
+bool plug_make_parts(struct guest *guest, const struct device_list *list, unsigned n,
+                     struct domain_edit *terminals, const char *alias, GError **error);
+/* Takes the first n parts back, in reverse. What is not there, or has gone by itself, is no failure. */
+void plug_undo_parts(struct guest *guest, const struct device_list *list, unsigned n);
+
+/* The status document says what is coming, and what was taken for it; def NULL: what there is. */
+bool plug_write_down(struct guest *guest, struct domain_def *def, GError **error);
+/* That, and then what was prepared changes hands; it is tried whether the emulator can open it. */
+bool plug_hand_over(struct resources *resources, struct domain_def *def, GError **error);
