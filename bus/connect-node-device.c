@@ -41,3 +41,17 @@ void on_connect_node_device_lookup_scsi_host_by_wwn(struct call *call)
         device = node_device_lookup_wwns(call_get_devices(call), wwnn, wwpn, flags, &error);
         call_reply_found(call, TREE_NODE_DEVICES, device, error);
 }
+
+static void created(struct node_device *device, const GError *error, void *data)
+{
+        call_reply_found(data, TREE_NODE_DEVICES, device, error);
+}
+
+void on_connect_node_device_create_xml(struct call *call)
+{
+        const char *xml;
+        uint32_t flags;
+
+        call_read(call, "su", &xml, &flags);
+        node_device_create_xml(call_get_devices(call), xml, flags, created, call);
+}

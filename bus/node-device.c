@@ -128,3 +128,8 @@ void on_node_device_reset(struct call *call)
 {
         node_device_reset(call_get_devices(call), target_get_device(&call->target), done, call);
 }
+
+void on_node_device_destroy(struct call *call)
+{
+        node_device_destroy(call_get_devices(call), target_get_device(&call->target), done, call);
+}

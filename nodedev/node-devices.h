@@ -81,3 +81,17 @@ void node_device_reattach(struct node_devices *devices, const struct node_device
                           node_device_done done, void *data);
 void node_device_reset(struct node_devices *devices, const struct node_device *device, node_device_done done,
                        void *data);
+
+/* device (borrowed) NULL: error says why. Called once, later or before the function returns. */
+typedef void (*node_device_created)(struct node_device *device, const GError *error, void *data);
+/*
+ * Makes a virtual host bus adapter (NPIV; wwnn and wwpn are to be given) or a mediated device, and is done
+ * when the device is there; in memory adapters only. Errors: those of node_device_spec_parse();
+ * ERROR_INTERNAL_ERROR when the parent is not there or cannot have such; ERROR_SYSTEM_ERROR when the kernel
+ * refuses. flags: virNodeDeviceCreateXMLFlags.
+ */
+void node_device_create_xml(struct node_devices *devices, const char *xml, unsigned flags,
+                            node_device_created done, void *data);
+/* Removes such a device, and is done when it is gone; ERROR_CONFIG_UNSUPPORTED for all others. */
+void node_device_destroy(struct node_devices *devices, const struct node_device *device,
+                         node_device_done done, void *data);

@@ -4,12 +4,10 @@
  */
 #include "nodedev/pci.h"
 
-#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "nodedev/sysfs.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,15 +16,6 @@
 char *pci_format_name(unsigned domain, unsigned bus, unsigned slot, unsigned function)
 {
         return g_strdup_printf("%04x:%02x:%02x.%u", domain, bus, slot, function);
-}
-
-static bool write_file(const char *path, const char *text, GError **error)
-{
-        CLEANUP_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-        if (fd < 0 || write(fd, text, strlen(text)) < 0)
-                return error_set_errno(error, ERROR_FROM_NONE, errno, "cannot write '%s'", path);
-        return true;
 }
 
 /* The last component of where the link in the device's directory leads; NULL: there is no such link. */
@@ -58,11 +47,11 @@ static bool rebind(const char *root, const char *pci, const char *override, GErr
         g_autofree char *unbind_path = g_build_filename(device, "driver", "unbind", NULL);
         g_autofree char *probe_path = g_strdup_printf("%s/sys/bus/pci/drivers_probe", root);
 
-        if (!write_file(override_path, override ? override : "\n", error))
+        if (!sysfs_write(override_path, override ? override : "\n", error))
                 return false;
-        if (access(unbind_path, F_OK) == 0 && !write_file(unbind_path, pci, error))
+        if (access(unbind_path, F_OK) == 0 && !sysfs_write(unbind_path, pci, error))
                 return false;
-        return write_file(probe_path, pci, error);
+        return sysfs_write(probe_path, pci, error);
 }
 
 bool pci_detach(const char *root, const char *pci, GError **error)
@@ -104,7 +93,7 @@ bool pci_reset(const char *root, const char *pci, GError **error)
                 return error_set(error, ERROR_FROM_NONE, ERROR_INTERNAL_ERROR,
                                  "unable to reset PCI device %s: no FLR, PM reset or bus reset available",
                                  pci);
-        return write_file(path, "1", error);
+        return sysfs_write(path, "1", error);
 }
 
 /* Bridges are no obstacle, whatever drives them (VFIO, "IOMMU groups"). */

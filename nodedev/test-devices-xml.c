@@ -6,6 +6,9 @@
 
 #include "base/xml.h"
 
+#include <stdio.h>
+#include <string.h>
+
 /* A SCSI host. */
 struct test_host {
         const char *parent;
@@ -95,4 +98,30 @@ struct object_set *test_devices_new(void)
         for (unsigned i = 0; i < G_N_ELEMENTS(hosts); i++)
                 g_ptr_array_add(list, new_host(&hosts[i]));
         return object_set_new(&node_device_set_kind, list);
+}
+
+static unsigned get_free_number(const struct object_set *set)
+{
+        unsigned free = 0, number;
+
+        for (unsigned i = 0; i < set->count; i++)
+                if (sscanf(((const struct node_device *)set->objects[i])->name, "scsi_host%u", &number) == 1)
+                        free = MAX(free, number + 1);
+        return free;
+}
+
+struct node_device *test_devices_make_host(const struct object_set *set, const struct node_device *parent,
+                                           const struct node_device_spec *spec)
+{
+        unsigned number = get_free_number(set);
+        struct test_host host = { parent->name, number, number - 1, spec->wwnn, spec->wwpn };
+
+        /* A port is in the fabric of the one that it is on. */
+        for (unsigned i = 0; i < G_N_ELEMENTS(hosts); i++) {
+                g_autofree char *name = g_strdup_printf("scsi_host%u", hosts[i].number);
+
+                if (strcmp(name, parent->name) == 0)
+                        host.fabric_wwn = hosts[i].fabric_wwn;
+        }
+        return new_host(&host);
 }

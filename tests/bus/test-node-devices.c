@@ -166,20 +166,6 @@ START_TEST(test_refused_changes)
 }
 END_TEST
 
-/* A tap of our own in this host, which goes when it is closed; -1: this host lets us have none. */
-static int make_tap(struct ifreq *request)
-{
-        int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-
-        *request = (struct ifreq){ .ifr_flags = IFF_TAP | IFF_NO_PI };
-        g_snprintf(request->ifr_name, sizeof(request->ifr_name), "vbt%d", (int)getpid());
-        if (fd >= 0 && ioctl(fd, TUNSETIFF, request) == 0)
-                return fd;
-        if (fd >= 0)
-                close(fd);
-        return -1;
-}
-
 struct lifecycle {
         const char *element; /* that the path has */
         int event;
@@ -193,6 +179,89 @@ static bool match_event(sd_bus_message *message, const void *data)
 
         ck_assert_int_gt(sd_bus_message_read(message, "oii", &path, &event, &detail), 0);
         return strstr(path, wanted->element) && event == wanted->event && detail == 0;
+}
+
+#define VHBA(parent, wwnn, wwpn)                                                                             \
+        "<device>" parent "<capability type='scsi_host'><capability type='fc_host'><wwnn>" wwnn              \
+        "</wwnn><wwpn>" wwpn "</wwpn></capability></capability></device>"
+
+static void create_fails(const char *connect, const char *text, const char *xml)
+{
+        client_fails(client, LIBVIRT_ERROR, text, connect, CONNECT_INTERFACE, "NodeDeviceCreateXML", "su",
+                     xml, 0);
+}
+
+START_TEST(test_virtual_adapter)
+{
+        static const char *const xml =
+                VHBA("<parent>scsi_host1</parent>", "2000000012345678", "1000000012345678");
+        g_autofree char *path =
+                client_call_string(client, TEST_PATH, CONNECT_INTERFACE, "NodeDeviceCreateXML", "su", xml, 0);
+        g_autofree char *text = client_call_string(client, path, NODE_DEVICE_INTERFACE, "GetXMLDesc", "u", 0);
+        const struct lifecycle created = { "/nodedev/scsi_5fhost12", 0 },
+                               deleted = { "/nodedev/scsi_5fhost12", 1 };
+
+        ck_assert_str_eq(path, TEST_DEVICES "scsi_5fhost12");
+        ck_assert(strstr(text, "<parent>scsi_host1</parent>") &&
+                  strstr(text, "<wwpn>1000000012345678</wwpn>") &&
+                  strstr(text, "<fabric_wwn>2000000043214321</fabric_wwn>"));
+        sd_bus_message_unref(client_wait_signal(client, TEST_PATH, CONNECT_INTERFACE, "NodeDeviceEvent",
+                                                match_event, &created));
+        create_fails(TEST_PATH, "*node device 'scsi_host12' has these wwnn and wwpn already", xml);
+        client_do(client, path, NODE_DEVICE_INTERFACE, "Destroy", "");
+        sd_bus_message_unref(client_wait_signal(client, TEST_PATH, CONNECT_INTERFACE, "NodeDeviceEvent",
+                                                match_event, &deleted));
+        client_fails(client, LIBVIRT_ERROR, "Node device not found: *", path, NODE_DEVICE_INTERFACE,
+                     "Destroy", "");
+        client_fails(client, LIBVIRT_ERROR, "*'scsi_host1' is neither a virtual adapter nor *",
+                     TEST_DEVICES "scsi_5fhost1", NODE_DEVICE_INTERFACE, "Destroy", "");
+        client_do(client, TEST_DEVICES "scsi_5fhost11", NODE_DEVICE_INTERFACE, "Destroy", "");
+}
+END_TEST
+
+START_TEST(test_refused_documents)
+{
+        static const char *const connections[] = { TEST_PATH, QEMU_PATH };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(connections); i++) {
+                const char *connect = connections[i];
+
+                create_fails(connect, "*could not find parent device*",
+                             VHBA("<parent>nix</parent>", "2000000012345678", "1000000012345678"));
+                create_fails(connect, "*parent device computer is not capable of vport operations",
+                             VHBA("<parent>computer</parent>", "2000000012345678", "1000000012345678"));
+                create_fails(connect, "XML error: malformed wwn 'zz' of wwpn*",
+                             VHBA("", "2000000012345678", "zz"));
+                create_fails(connect, "XML error: no wwnn supplied*",
+                             "<device><capability type='scsi_host'><capability "
+                             "type='fc_host'/></capability></device>");
+                create_fails(connect, "*device is not a fibre channel HBA",
+                             "<device><capability type='scsi_host'/></device>");
+                create_fails(connect, "unsupported configuration: devices of the type 'net' cannot be made",
+                             "<device><capability type='net'/></device>");
+                create_fails(connect, "XML error: no device capabilities*", "<device/>");
+                create_fails(connect, "*parent device computer is not capable of mediated devices",
+                             "<device><parent>computer</parent><capability type='mdev'><type "
+                             "id='x'/></capability></device>");
+                create_fails(connect, "XML error: invalid type id '../x'*",
+                             "<device><parent>computer</parent><capability type='mdev'><type "
+                             "id='../x'/></capability></device>");
+        }
+}
+END_TEST
+
+/* A tap of our own in this host, which goes when it is closed; -1: this host lets us have none. */
+static int make_tap(struct ifreq *request)
+{
+        int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+        *request = (struct ifreq){ .ifr_flags = IFF_TAP | IFF_NO_PI };
+        g_snprintf(request->ifr_name, sizeof(request->ifr_name), "vbt%d", (int)getpid());
+        if (fd >= 0 && ioctl(fd, TUNSETIFF, request) == 0)
+                return fd;
+        if (fd >= 0)
+                close(fd);
+        return -1;
 }
 
 static bool match_path(sd_bus_message *message, const void *data)
@@ -244,6 +313,8 @@ int main(void)
         tcase_add_test(tcase, test_lookups);
         tcase_add_test(tcase, test_this_host);
         tcase_add_test(tcase, test_refused_changes);
+        tcase_add_test(tcase, test_virtual_adapter);
+        tcase_add_test(tcase, test_refused_documents);
         tcase_add_test(tcase, test_coming_and_going);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);

@@ -29,6 +29,7 @@ KNOWN = """
     Connect.GetCapabilities method - s
     Connect.GetDomainCapabilities method ssssu s
     Connect.ListDomains method u ao
+    Connect.NodeDeviceCreateXML method su o
     Connect.NodeDeviceLookupByName method s o
     Connect.NodeDeviceLookupSCSIHostByWWN method ssu o
     Connect.NodeDeviceEvent signal oii
@@ -189,6 +190,7 @@ OURS = """
     Manager.Version property s read
     NodeDevice.Name property s read
     NodeDevice.Parent property s read
+    NodeDevice.Destroy method - -
     NodeDevice.Detach method su -
     NodeDevice.ReAttach method - -
     NodeDevice.Reset method - -

@@ -642,8 +642,83 @@ START_TEST(test_a_driver_that_hangs)
 }
 END_TEST
 
+/* ---- making ---- */
+
+struct made {
+        struct outcome outcome;
+        char *name; /* owned */
+};
+
+static void take_made(struct node_device *device, const GError *error, void *data)
+{
+        struct made *made = data;
+
+        made->name = device ? g_strdup(device->name) : NULL;
+        take_outcome(error, &made->outcome);
+}
+
+static void create(struct made *made, const char *xml)
+{
+        *made = (struct made){ 0 };
+        node_device_create_xml(devices, xml, 0, take_made, made);
+}
+
+#define VHBA                                                                                                 \
+        "<device><parent%s/><capability type='scsi_host'><capability type='fc_host'>"                        \
+        "<wwnn>20000000000000aa</wwnn><wwpn>20000000000000BB</wwpn></capability></capability></device>"
+
+/* The kernel's part: the port that was asked for comes up. */
+START_TEST(test_virtual_adapter)
+{
+        g_autofree char *by_names = g_strdup_printf(VHBA, " wwnn='20000024ff2b4e5f' wwpn='21000024ff2b4e5f'");
+        g_autofree char *classes = host_path("/sys/class/fc_host/host8");
+        struct outcome outcome = { 0 };
+        struct made made;
+
+        put_file(FC_HOST "/fc_host/host3/vport_create", "");
+        put_file(FC_HOST "/fc_host/host3/vport_delete", "");
+        create(&made, by_names);
+        while (loop_step(loop, false))
+                ;
+        umockdev_testbed_add_from_string(
+                testbed,
+                "P: /devices/pci0000:00/0000:00:03.0/host3/vport-3:0-0/host8\nE: SUBSYSTEM=scsi\n"
+                "E: DEVTYPE=scsi_host\nA: fc_host/host8/node_name=0x20000000000000aa\n"
+                "A: fc_host/host8/port_name=0x20000000000000bb\n",
+                NULL);
+        put_file("/sys/class/fc_host/host8/port_name", "0x20000000000000bb\n");
+        put_file("/sys/class/fc_host/host8/node_name", "0x20000000000000aa\n");
+        g_autofree char *link = g_build_filename(classes, "device", NULL);
+
+        ck_assert_int_eq(symlink("../../../devices/pci0000:00/0000:00:03.0/host3/vport-3:0-0/host8", link),
+                         0);
+        expect_success(&made.outcome);
+        ck_assert_str_eq(made.name, "scsi_host8");
+        g_free(made.name);
+        ck_assert_str_eq(find("scsi_host8")->parent, "scsi_host3");
+        expect_file(FC_HOST "/fc_host/host3/vport_create", "20000000000000BB:20000000000000aa");
+        node_device_destroy(devices, find("scsi_host8"), take_outcome, &outcome);
+        umockdev_testbed_remove_device(testbed, FC_HOST "/vport-3:0-0/host8");
+        expect_success(&outcome);
+        expect_file(FC_HOST "/fc_host/host3/vport_delete", "20000000000000bb:20000000000000aa");
+        ck_assert_ptr_null(node_device_lookup_name(devices, "scsi_host8", NULL));
+}
+END_TEST
+
+/* The file is gone when there are no instances left, or says so. */
+START_TEST(test_mediated_device_fails)
+{
+        struct made made;
+
+        create(&made, "<device><parent>pci_0000_00_02_0</parent><capability type='mdev'><type id='nix'/>"
+                      "</capability></device>");
+        expect_failure(&made.outcome, ERROR_SYSTEM_ERROR, "mdev_supported_types/nix/create");
+}
+END_TEST
+
 CHECK_MAIN_FIXTURE("node-devices", setup, teardown, test_documents, test_parents, test_filters,
                    test_capabilities, test_lookups, test_added_changed_removed, test_change_of_nothing,
                    test_gone_before_it_was_read, test_documents_are_fresh, test_strange_attributes,
                    test_names_of_a_host_come_late, test_storm, test_detach_and_reattach, test_detach_fails,
-                   test_reset, test_guests_keep_what_they_have, test_a_driver_that_hangs)
+                   test_reset, test_guests_keep_what_they_have, test_a_driver_that_hangs,
+                   test_virtual_adapter, test_mediated_device_fails)

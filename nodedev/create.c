@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Devices that are made and removed: virtual host bus adapters (NPIV) by vport_create and vport_delete of
+ * their parent, mediated devices by create of their type and their own remove. Loop thread, but for the work.
+ */
+#include "base/flags.h"
+#include "base/lane.h"
+#include "nodedev/change.h"
+#include "nodedev/spec.h"
+#include "nodedev/sysfs.h"
+#include "nodedev/test-devices.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* virNodeDeviceCreateXMLFlags: documents are checked in any case. */
+#define CREATE_VALIDATE 1u
+/* The kernel makes and removes in its own time, and says of neither when it is done. */
+#define STEP_MS 50u
+#define WAIT_MS (NODE_DEVICE_CHANGE_MS - 2000u)
+
+static bool has(const struct node_device *device, enum node_device_capability capability)
+{
+        return device->capabilities & UINT32_C(1) << capability;
+}
+
+/* ---- the work; the device's lane ---- */
+
+/* "0x20000024ff2b4e5f:0x..": of an entry of /sys/class/fc_host */
+static char *read_wwns(const char *host)
+{
+        g_autofree char *node_path = g_strdup_printf("/sys/class/fc_host/%s/node_name", host),
+                        *port_path = g_strdup_printf("/sys/class/fc_host/%s/port_name", host), *node = NULL,
+                        *port = NULL;
+
+        if (!g_file_get_contents(node_path, &node, NULL, NULL) ||
+            !g_file_get_contents(port_path, &port, NULL, NULL))
+                return NULL;
+        return node_device_join_wwns(g_strstrip(node), g_strstrip(port));
+}
+
+/* The name of the SCSI host with these names, "host8"; NULL: there is none (yet). */
+static char *find_host(const char *wwns)
+{
+        g_autoptr(GDir) hosts = g_dir_open("/sys/class/fc_host", 0, NULL);
+        const char *host;
+
+        while (hosts && (host = g_dir_read_name(hosts))) {
+                g_autofree char *is = read_wwns(host);
+
+                if (g_strcmp0(is, wwns) == 0)
+                        return g_strdup(host);
+        }
+        return NULL;
+}
+
+/* False with an error when it is time to give up. */
+static bool wait_a_step(struct lane *lane, lane_deadline deadline, const struct change *change,
+                        GError **error)
+{
+        if (lane_wait(lane, -1, 0, NULL, lane_deadline_in(STEP_MS)) != LANE_TIMEOUT)
+                return error_set(error, ERROR_FROM_NODEDEV, ERROR_OPERATION_ABORTED, "%s: interrupted",
+                                 change->subject);
+        return lane_deadline_in(0) < deadline ||
+               error_set(error, ERROR_FROM_NODEDEV, ERROR_OPERATION_TIMEOUT, "%s is not %s", change->subject,
+                         change->kind->verb);
+}
+
+/* name is that of its names until its number is known. */
+static bool create_vhba(struct lane *lane, struct change *change, GError **error)
+{
+        lane_deadline deadline = lane_deadline_in(WAIT_MS);
+        g_autofree char *host = NULL, *link = NULL, *wwns = g_steal_pointer(&change->name);
+
+        if (!sysfs_write(change->file, change->text, error))
+                return false;
+        while (!(host = find_host(wwns)))
+                if (!wait_a_step(lane, deadline, change, error))
+                        return false;
+        change->name = g_strdup_printf("scsi_%s", host);
+        link = g_strdup_printf("/sys/class/fc_host/%s/device", host);
+        change->path = sysfs_resolve(link);
+        return true;
+}
+
+static bool create_mdev(struct lane *lane, struct change *change, GError **error)
+{
+        return sysfs_write(change->file, change->text, error);
+}
+
+static bool destroy(struct lane *lane, struct change *change, GError **error)
+{
+        lane_deadline deadline = lane_deadline_in(WAIT_MS);
+
+        if (!sysfs_write(change->file, change->text, error))
+                return false;
+        while (access(change->path, F_OK) == 0)
+                if (!wait_a_step(lane, deadline, change, error))
+                        return false;
+        return true;
+}
+
+static const struct change_kind create_vhba_kind = { "NodeDeviceCreateXML", "there", create_vhba };
+static const struct change_kind create_mdev_kind = { "NodeDeviceCreateXML", "there", create_mdev };
+static const struct change_kind destroy_kind = { "NodeDeviceDestroy", "gone", destroy };
+
+/* ---- parents ---- */
+
+/* A host that can have another port. */
+static bool fits(const struct node_device_spec *spec, const struct node_device *device)
+{
+        g_autofree char *fabric = NULL, *wwns = NULL;
+
+        if (!has(device, NODE_DEVICE_VPORTS))
+                return false;
+        if (spec->parent_wwnn && spec->parent_wwpn) {
+                wwns = node_device_join_wwns(spec->parent_wwnn, spec->parent_wwpn);
+                return g_strcmp0(wwns, device->wwns) == 0;
+        }
+        fabric = spec->parent_fabric ? g_strdup_printf("<fabric_wwn>%s<", spec->parent_fabric) : NULL;
+        return !fabric || strstr(device->xml, fabric);
+}
+
+static struct node_device *find_parent(const struct node_devices *devices,
+                                       const struct node_device_spec *spec)
+{
+        g_autoptr(GPtrArray) list = NULL;
+
+        if (spec->parent)
+                return collection_find(devices->collection, spec->parent, NULL);
+        list = collection_list(devices->collection);
+        for (unsigned i = 0; spec->wwnn && i < list->len; i++)
+                if (fits(spec, g_ptr_array_index(list, i)))
+                        return g_ptr_array_index(list, i);
+        return NULL;
+}
+
+static bool check_parent(const struct node_device_spec *spec, const struct node_device *parent,
+                         GError **error)
+{
+        if (!parent)
+                return error_set(error, ERROR_FROM_NODEDEV, ERROR_INTERNAL_ERROR,
+                                 "could not find parent device for the new device");
+        if (spec->wwnn && !has(parent, NODE_DEVICE_VPORTS))
+                return error_set(error, ERROR_FROM_NODEDEV, ERROR_INTERNAL_ERROR,
+                                 "parent device %s is not capable of vport operations", parent->name);
+        if (spec->type && !has(parent, NODE_DEVICE_MDEV_TYPES))
+                return error_set(error, ERROR_FROM_NODEDEV, ERROR_INTERNAL_ERROR,
+                                 "parent device %s is not capable of mediated devices", parent->name);
+        return true;
+}
+
+static bool check_names(const struct node_devices *devices, const struct node_device_spec *spec,
+                        GError **error)
+{
+        g_autofree char *wwns = spec->wwnn ? node_device_join_wwns(spec->wwnn, spec->wwpn) : NULL;
+        const struct node_device *known =
+                wwns ? collection_find_by(devices->collection, NODE_DEVICE_KEY_WWNS, wwns, NULL) : NULL;
+
+        return !known || error_set(error, ERROR_FROM_NODEDEV, ERROR_OPERATION_FAILED,
+                                   "node device '%s' has these wwnn and wwpn already", known->name);
+}
+
+/* ---- making ---- */
+
+/* The folder of a parent that has the files of virtual ports: drivers have them in one class or the other. */
+static char *get_vport_file(const struct node_device *parent, const char *file)
+{
+        const char *host = parent->name + strlen("scsi_");
+        char *path = g_strdup_printf("%s/fc_host/%s/%s", parent->sysfs_path, host, file);
+
+        if (access(path, F_OK) == 0)
+                return path;
+        g_free(path);
+        return g_strdup_printf("%s/scsi_host/%s/%s", parent->sysfs_path, host, file);
+}
+
+static struct change *make_vhba(const struct node_device_spec *spec, const struct node_device *parent)
+{
+        struct change *change = change_new(&create_vhba_kind,
+                                           g_strdup_printf("virtual adapter '%s'", spec->wwpn), NULL, NULL);
+
+        change->file = get_vport_file(parent, "vport_create");
+        change->text = g_strdup_printf("%s:%s", spec->wwpn, spec->wwnn);
+        change->name = node_device_join_wwns(spec->wwnn, spec->wwpn);
+        return change;
+}
+
+static struct change *make_mdev(const struct node_device_spec *spec, const struct node_device *parent)
+{
+        struct change *change =
+                change_new(&create_mdev_kind, g_strdup_printf("mediated device %s", spec->uuid), NULL, NULL);
+
+        change->file = g_strdup_printf("%s/mdev_supported_types/%s/create", parent->sysfs_path, spec->type);
+        change->text = g_strdup(spec->uuid);
+        change->path = g_build_filename(parent->sysfs_path, spec->uuid, NULL);
+        change->name = g_strdelimit(g_strdup_printf("mdev_%s", spec->uuid), "-", '_');
+        return change;
+}
+
+static void create_in_memory(struct node_devices *devices, const struct node_device_spec *spec,
+                             const struct node_device *parent, node_device_created done, void *data)
+{
+        CLEANUP(node_device_unref)
+        struct node_device *device =
+                test_devices_make_host(collection_get_nth(devices->collection, 0, NULL), parent, spec);
+        CLEANUP(object_set_unref)
+        struct object_set *set = object_set_with(&node_device_set_kind,
+                                                 collection_get_nth(devices->collection, 0, NULL), device);
+
+        collection_show(devices->collection, NULL, set);
+        done(device, NULL, data);
+}
+
+void node_device_create_xml(struct node_devices *devices, const char *xml, unsigned flags,
+                            node_device_created done, void *data)
+{
+        CLEANUP(node_device_spec_free) struct node_device_spec *spec = NULL;
+        const struct node_device *parent = NULL;
+        g_autoptr(GError) error = NULL;
+        struct change *change;
+
+        if (flags_check(flags, CREATE_VALIDATE, ERROR_FROM_NODEDEV, "NodeDeviceCreateXML", &error))
+                spec = node_device_spec_parse(xml, &error);
+        parent = spec ? find_parent(devices, spec) : NULL;
+        if (!spec || !check_parent(spec, parent, &error) || !check_names(devices, spec, &error)) {
+                done(NULL, error, data);
+                return;
+        }
+        if (!devices->source) {
+                create_in_memory(devices, spec, parent, done, data);
+                return;
+        }
+        change = spec->wwnn ? make_vhba(spec, parent) : make_mdev(spec, parent);
+        change->created = done;
+        change->data = data;
+        change_start(devices, parent->name, change);
+}
+
+/* ---- removing ---- */
+
+static bool is_vhba(const struct node_devices *devices, const struct node_device *device,
+                    const struct node_device **parent)
+{
+        *parent = device->parent ? collection_find(devices->collection, device->parent, NULL) : NULL;
+        return has(device, NODE_DEVICE_FC_HOST) && *parent && has(*parent, NODE_DEVICE_VPORTS);
+}
+
+static struct change *remove_vhba(const struct node_device *device, const struct node_device *parent,
+                                  node_device_done done, void *data)
+{
+        struct change *change =
+                change_new(&destroy_kind, g_strdup_printf("node device '%s'", device->name), done, data);
+        const char *colon = strchr(device->wwns, ':');
+
+        change->file = get_vport_file(parent, "vport_delete");
+        /* The other way round than they are named. */
+        change->text = g_strdup_printf("%s:%.*s", colon + 1, (int)(colon - device->wwns), device->wwns);
+        return change;
+}
+
+static struct change *remove_mdev(const struct node_device *device, node_device_done done, void *data)
+{
+        struct change *change =
+                change_new(&destroy_kind, g_strdup_printf("node device '%s'", device->name), done, data);
+
+        change->file = g_build_filename(device->sysfs_path, "remove", NULL);
+        change->text = g_strdup("1");
+        return change;
+}
+
+static void remove_in_memory(struct node_devices *devices, const struct node_device *device,
+                             node_device_done done, void *data)
+{
+        CLEANUP(object_set_unref)
+        struct object_set *set = object_set_without(
+                &node_device_set_kind, collection_get_nth(devices->collection, 0, NULL), device->name);
+
+        collection_show(devices->collection, NULL, set);
+        done(NULL, data);
+}
+
+void node_device_destroy(struct node_devices *devices, const struct node_device *device,
+                         node_device_done done, void *data)
+{
+        const struct node_device *parent;
+        bool has_ports = is_vhba(devices, device, &parent);
+        g_autoptr(GError) error = NULL;
+        struct change *change;
+
+        if (!has_ports && !has(device, NODE_DEVICE_MDEV)) {
+                error_set(&error, ERROR_FROM_NODEDEV, ERROR_CONFIG_UNSUPPORTED,
+                          "node device '%s' is neither a virtual adapter nor a mediated device",
+                          device->name);
+                done(error, data);
+                return;
+        }
+        if (!devices->source) {
+                remove_in_memory(devices, device, done, data);
+                return;
+        }
+        change = has_ports ? remove_vhba(device, parent, done, data) : remove_mdev(device, done, data);
+        change->path = g_strdup(device->sysfs_path);
+        change_start(devices, device->parent, change);
+}
