@@ -318,7 +318,7 @@ START_TEST(test_start)
         /* A route to more than the network is in nobody's way. */
         g_free(shell("ip link add wide type bridge; ip link set wide up; ip route add 10.0.0.0/8 dev wide"));
         open_networks(false);
-        before = shell("ip -o link; ip -o address; nft list ruleset; ls %s/run 2>/dev/null", top);
+        before = shell("ip -o link; ip -4 -o address; nft list ruleset; ls %s/run 2>/dev/null", top);
         network = define(NAT, NULL);
         ck_assert_str_eq(network_get_bridge_name(network, 0, NULL), "virbr0");
         create(network, NULL);
@@ -332,7 +332,7 @@ START_TEST(test_start)
         create(network, "already active");
         destroy(network, NULL);
         ck_assert(!runs(pid));
-        after = shell("ip -o link; ip -o address; nft list ruleset; ls %s/run 2>/dev/null", top);
+        after = shell("ip -o link; ip -4 -o address; nft list ruleset; ls %s/run 2>/dev/null", top);
         ck_assert_str_eq(before, after);
         create(network, NULL);
         destroy(network, NULL);
