@@ -111,23 +111,52 @@ static void capabilities(struct domain_driver *driver, domain_driver_text_done d
                             question);
 }
 
+/* Of firmware that is installed, or a program of TPMs, clients may know so late. */
+#define ANSWER_LASTS_US (G_USEC_PER_SEC)
+
+static void clear_answer(struct qemu_answer *answer)
+{
+        qemu_caps_unref(answer->caps);
+        g_free(answer->arch);
+        g_free(answer->text);
+        *answer = (struct qemu_answer){ 0 };
+}
+
+/* Pages that show guests ask for each of them, and guests are alike: most of what these pages cost. Borrowed.
+ */
+static const char *describe_domains(struct qemu_driver *driver, const struct resolve_result *target)
+{
+        struct qemu_answer *answer = &driver->answer;
+        CLEANUP(firmware_list_free) struct firmware_list *firmware = NULL;
+        gint64 now_us = g_get_monotonic_time();
+
+        if (answer->caps == target->caps && answer->machine == target->machine &&
+            answer->accel == target->accel && g_strcmp0(answer->arch, target->arch) == 0 &&
+            now_us - answer->made_us < ANSWER_LASTS_US)
+                return answer->text;
+        clear_answer(answer);
+        firmware = firmware_list_load(geteuid() == 0 ? NULL : g_get_user_config_dir());
+        *answer = (struct qemu_answer){
+                .caps = qemu_caps_ref(target->caps),
+                .machine = target->machine,
+                .accel = target->accel,
+                .arch = g_strdup(target->arch),
+                .made_us = now_us,
+                .text = domain_capabilities_format(&(struct domain_capabilities_request){
+                        .target = target,
+                        .host = driver->base.host,
+                        .firmware = firmware,
+                }),
+        };
+        return answer->text;
+}
+
 static void answer_domain_capabilities(const struct resolve_result *result, const GError *error, void *data)
 {
         g_autofree struct question *question = data;
-        CLEANUP(firmware_list_free) struct firmware_list *firmware = NULL;
-        g_autofree char *text = NULL;
 
-        if (!result) {
-                question->text_done(NULL, error, question->data);
-                return;
-        }
-        firmware = firmware_list_load(geteuid() == 0 ? NULL : g_get_user_config_dir());
-        text = domain_capabilities_format(&(struct domain_capabilities_request){
-                .target = result,
-                .host = question->driver->base.host,
-                .firmware = firmware,
-        });
-        question->text_done(text, NULL, question->data);
+        question->text_done(result ? describe_domains(question->driver, result) : NULL, error,
+                            question->data);
 }
 
 static void domain_capabilities(struct domain_driver *driver, const char *emulator, const char *arch,
@@ -514,6 +543,7 @@ void qemu_driver_free(struct domain_driver *driver)
                 domain_driver_done(driver);
                 host_unref(driver->host);
         }
+        clear_answer(&qemu->answer);
         account_unref(qemu->account);
         g_free(qemu->runtime_dir);
         g_free(qemu->state_dir);

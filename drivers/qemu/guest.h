@@ -11,6 +11,7 @@
 #include "drivers/domain/driver.h"
 #include "drivers/qemu/ports.h"
 #include "drivers/qemu/process.h"
+#include "drivers/qemu/qemu-caps.h"
 #include "drivers/qemu/qmp.h"
 #include "drivers/qemu/route.h"
 #include "drivers/qemu/status.h"
@@ -22,6 +23,15 @@
 
 struct log_keeper;
 struct probe_cache;
+
+/* The last domain capabilities document, and what it is about. */
+struct qemu_answer {
+        const struct qemu_caps *caps;       /* ref; NULL: none yet */
+        const struct qemu_machine *machine; /* borrowed from caps */
+        enum qemu_accel accel;
+        char *arch, *text; /* owned */
+        gint64 made_us;
+};
 
 struct qemu_driver {
         struct domain_driver base;
@@ -35,6 +45,8 @@ struct qemu_driver {
         const struct account *account; /* ref */
         struct probe_cache *probes;    /* owned */
         struct log_keeper *log_keeper; /* owned; NULL: none */
+        /* loop */
+        struct qemu_answer answer;
         /* atomic */
         struct ports ports;
 };

@@ -330,6 +330,35 @@ END_TEST
 
 /* The document with the CPU that is in it for mode='host-model', which is the one of the capabilities,
  * starts. */
+/* Asked for quickly, one after the other, each is about what it was asked for. */
+START_TEST(test_domain_capabilities_in_turn)
+{
+        static const char *const turns[][4] = {
+                { "x86_64", "q35", "qemu", "<machine>pc-q35-" },
+                { "x86_64", "pc", "qemu", "<machine>pc-i440fx-" },
+                { "i686", "pc", "qemu", "<arch>i686</arch>" },
+                { "x86_64", "pc", "qemu", "<arch>x86_64</arch>" },
+                { "x86_64", "pc", "kvm", "<domain>kvm</domain>" },
+                { "x86_64", "pc", "qemu", "<domain>qemu</domain>" },
+        };
+        bool kvm = strcmp(guest_get_type(), "kvm") == 0;
+
+        if (access("/usr/bin/qemu-system-x86_64", X_OK) != 0)
+                return harness_skip("no emulator of x86_64");
+        for (unsigned i = 0; i < 2 * G_N_ELEMENTS(turns); i++) {
+                const char *const *turn = turns[i / 2];
+                g_autofree char *text = NULL;
+
+                if (!kvm && strcmp(turn[2], "kvm") == 0)
+                        continue;
+                text = client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "GetDomainCapabilities",
+                                          "ssssu", "/usr/bin/qemu-system-x86_64", turn[0], turn[1], turn[2],
+                                          0);
+                ck_assert_msg(strstr(text, turn[3]), "no %s for machine %s", turn[3], turn[1]);
+        }
+}
+END_TEST
+
 START_TEST(test_cpu_of_the_host)
 {
         g_autofree char *bare = guest_bare_xml("web", NULL);
@@ -384,6 +413,7 @@ int main(void)
         tcase_add_test(tcase, test_autodestroy);
         tcase_add_test(tcase, test_many_starts_at_once);
         tcase_add_test(tcase, test_capabilities);
+        tcase_add_test(tcase, test_domain_capabilities_in_turn);
         tcase_add_test(tcase, test_cpu_of_the_host);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
