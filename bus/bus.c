@@ -98,6 +98,8 @@ static void listen(struct branch *branch)
                 registry_listen(branch->registry, object_manager_follow, branch);
         if (branch->collection)
                 collection_listen(branch->collection, &collected_object_follow, branch);
+        if (branch->jobs)
+                job_list_listen(branch->jobs, job_follow, branch);
 }
 
 static void stop_listening_to(struct branch *branch)
@@ -106,6 +108,8 @@ static void stop_listening_to(struct branch *branch)
                 registry_unlisten(branch->registry, object_manager_follow, branch);
         if (branch->collection)
                 collection_unlisten(branch->collection, &collected_object_follow, branch);
+        if (branch->jobs)
+                job_list_unlisten(branch->jobs, job_follow, branch);
 }
 
 static void add_connection(struct bus *bus, struct model *model)
@@ -116,7 +120,6 @@ static void add_connection(struct bus *bus, struct model *model)
         model_listen_failures(model, report, connect);
         for (unsigned i = 0; i < TREE_BRANCH_COUNT; i++)
                 listen(&connect->branches[i]);
-        job_list_listen(model_get_jobs(model), job_follow, &connect->branches[TREE_JOBS]);
 }
 
 struct bus *bus_new(struct loop *loop, enum bus_type type, struct models *models)
@@ -171,7 +174,6 @@ static void stop_listening(struct connect *connect)
         model_unlisten_failures(model, report, connect);
         for (unsigned i = 0; i < TREE_BRANCH_COUNT; i++)
                 stop_listening_to(&connect->branches[i]);
-        job_list_unlisten(model_get_jobs(model), job_follow, &connect->branches[TREE_JOBS]);
 }
 
 void bus_free(struct bus *bus)

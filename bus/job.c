@@ -21,7 +21,7 @@ static struct job *find_number(const struct branch *branch, const char *element)
         if (*element < '1' || *element > '9' ||
             !g_ascii_string_to_unsigned(element, 10, 1, UINT_MAX, &number, NULL))
                 return NULL;
-        job = job_list_find(model_get_jobs(branch->connect->model), (unsigned)number);
+        job = job_list_find(branch->jobs, (unsigned)number);
         return job && job_lasts(job) ? job : NULL;
 }
 
@@ -49,7 +49,7 @@ static void unref(const struct branch *branch, void *object)
 
 static GPtrArray *list(const struct branch *branch)
 {
-        GPtrArray *jobs = job_list_get_all(model_get_jobs(branch->connect->model));
+        GPtrArray *jobs = job_list_get_all(branch->jobs);
 
         for (unsigned i = jobs->len; i-- > 0;) {
                 if (!job_lasts(g_ptr_array_index(jobs, i)))

@@ -50,6 +50,7 @@ struct connect *connect_new(struct bus *bus, struct model *model)
                         .kind = kinds[i],
                         .registry = model_get_registry(model, kinds[i]->model),
                         .collection = model_get_collection(model, kinds[i]->model),
+                        .jobs = kinds[i]->model == MODEL_JOBS ? model_get_jobs(model) : NULL,
                 };
         return connect;
 }

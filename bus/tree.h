@@ -29,6 +29,7 @@ struct collection;
 struct connect;
 struct domain;
 struct interface;
+struct job_list;
 struct registry;
 struct registry_change;
 
@@ -78,6 +79,7 @@ struct branch {
         const struct object_kind *kind;
         struct registry *registry;     /* borrowed; NULL: not of managed objects */
         struct collection *collection; /* borrowed; NULL: not of a collection */
+        struct job_list *jobs;         /* borrowed; NULL: not of jobs */
 };
 
 enum tree_branch {
