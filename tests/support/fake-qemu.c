@@ -219,24 +219,15 @@ static void fault_slow(struct fake *fake, const char *id)
 }
 
 static const struct fault faults[] = {
-        { "exit", AT_EXEC, fault_exit },
-        { "unheard", AT_EXEC, fault_deaf },
-        { "close", AT_ACCEPT, fault_close },
-        { "text", AT_ACCEPT, fault_text },
-        { "nogreet", AT_ACCEPT, fault_deaf },
-        { "greeting", AT_ACCEPT, fault_greeting },
-        { "wrongid", AT_COMMAND, fault_wrongid },
-        { "types", AT_COMMAND, fault_types },
-        { "digits", AT_COMMAND, fault_digits },
-        { "deep", AT_COMMAND, fault_deep },
-        { "flood", AT_COMMAND, fault_flood },
-        { "runflood", AT_RUNNING, fault_flood },
-        { "stuck", AT_EXEC, fault_stuck },
-        { "events", AT_RUNNING, fault_events },
-        { "storm", AT_RUNNING, fault_storm },
-        { "shutdown", AT_RUNNING, fault_shutdown },
-        { "die", AT_RUNNING, fault_die },
-        { "stopdie", AT_STOP, fault_die },
+        { "exit", AT_EXEC, fault_exit },          { "unheard", AT_EXEC, fault_deaf },
+        { "close", AT_ACCEPT, fault_close },      { "text", AT_ACCEPT, fault_text },
+        { "nogreet", AT_ACCEPT, fault_deaf },     { "greeting", AT_ACCEPT, fault_greeting },
+        { "wrongid", AT_COMMAND, fault_wrongid }, { "types", AT_COMMAND, fault_types },
+        { "digits", AT_COMMAND, fault_digits },   { "deep", AT_COMMAND, fault_deep },
+        { "flood", AT_COMMAND, fault_flood },     { "runflood", AT_RUNNING, fault_flood },
+        { "stuck", AT_EXEC, fault_stuck },        { "events", AT_RUNNING, fault_events },
+        { "storm", AT_RUNNING, fault_storm },     { "shutdown", AT_RUNNING, fault_shutdown },
+        { "die", AT_RUNNING, fault_die },         { "stopdie", AT_STOP, fault_die },
         { "slow", AT_REPLY, fault_slow },
 };
 
