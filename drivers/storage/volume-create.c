@@ -176,6 +176,11 @@ static bool add_below(GPtrArray *chain, const struct volume *above, struct volum
 {
         struct volume *raw;
 
+        if (above->backing.guessed && below->backing.path && below->type != VOLUME_BLOCK)
+                return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID,
+                                 "volume '%s' does not say the format of its backing file, which has a "
+                                 "backing file itself",
+                                 above->name);
         if (below->type == VOLUME_BLOCK || above->backing.guessed || below->format == above->backing.format) {
                 g_ptr_array_add(chain, volume_ref(below));
                 return true;
