@@ -456,11 +456,6 @@ static const struct model_part parts[MODEL_KIND_COUNT] = {
                             .describe = describe_domain },
 };
 
-const struct model_part *model_get_part(enum model_kind kind)
-{
-        return &parts[kind];
-}
-
 /* ---- one connection ---- */
 
 static void model_free(void *data)

@@ -106,8 +106,6 @@ struct model_part {
         void (*describe)(const void *part, void *object, model_detail add, void *data);
 };
 
-const struct model_part *model_get_part(enum model_kind kind);
-
 /* ---- all connections ---- */
 
 /* NULL with an error of the first part that cannot be made. */

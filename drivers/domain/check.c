@@ -20,11 +20,6 @@ bool check_refuse(GError **error, const char *format, ...)
         return error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED, "%s", detail);
 }
 
-char *check_format_numbers(const struct domain_cpuset *set)
-{
-        return set->words ? domain_cpuset_format(set) : g_strdup("none");
-}
-
 char *check_format_count(unsigned count)
 {
         return count > 1 ? g_strdup_printf("0-%u", count - 1) : g_strdup(count == 1 ? "0" : "none");

@@ -40,8 +40,6 @@ extern const check_function domain_check_tuning[];
 
 /* "unsupported configuration: <sentence>"; false. */
 bool check_refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-/* Numbers as text, "0-3,5"; "none" when there are none. Owned. */
-char *check_format_numbers(const struct domain_cpuset *set);
 /* What there is of something counted from 0: "0", "0-3". Owned. */
 char *check_format_count(unsigned count);
 /* The I/O threads that there are: "1, 2 and 5", or "<iothreads> has none". Owned. */

@@ -155,14 +155,3 @@ void domain_order(xmlDoc *doc, GPtrArray *undriven, GPtrArray *unknown)
 
         walk(xml_root(doc), &domain_schema, false, &remarks);
 }
-
-void domain_order_device(xmlNode *element, GPtrArray *undriven, GPtrArray *unknown)
-{
-        const struct remarks remarks = { undriven, unknown };
-        unsigned place = find_place(domain_schema_devices, element);
-
-        if (domain_schema_devices[place].name)
-                walk(element, &domain_schema_devices[place], false, &remarks);
-        else
-                add_remark(remarks.unknown, "", element, NULL);
-}

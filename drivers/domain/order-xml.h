@@ -18,6 +18,3 @@
  * unknown what the format does not know. Either may be NULL.
  */
 void domain_order(xmlDoc *doc, GPtrArray *undriven, GPtrArray *unknown);
-
-/* The same for the document's part below element, one of <devices>' children: devices on their own. */
-void domain_order_device(xmlNode *element, GPtrArray *undriven, GPtrArray *unknown);
