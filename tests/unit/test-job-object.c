@@ -171,10 +171,13 @@ START_TEST(what_becomes_of_a_job)
         start(work_long);
         await_signal(CONNECT, "InterfacesRemoved");
         added = find_signal(CONNECT, "InterfacesAdded");
-        changed = find_signal(CONNECT "/job/2", "PropertiesChanged");
         completed = find_signal(CONNECT "/job/2", "Completed");
+        /* The last one: there is another, of progress alone, when the end is slow to follow. */
+        changed = completed - 1;
         removed = find_signal(CONNECT, "InterfacesRemoved");
-        ck_assert(added < changed && changed < completed && completed < removed);
+        ck_assert(added < changed && completed < removed);
+        ck_assert(dbus_message_has_path(signal_at(changed), CONNECT "/job/2"));
+        ck_assert(dbus_message_has_member(signal_at(changed), "PropertiesChanged"));
         ck_assert_str_eq(dbus_message_get_destination(signal_at(added)), ":1.1");
         ck_assert_ptr_null(dbus_message_get_destination(signal_at(changed)));
         expect_content(signal_at(added), CONNECT "/job/2 " JOB " Error  Object " DOMAIN
