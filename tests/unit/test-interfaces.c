@@ -12,12 +12,14 @@
 #include "tests/unit/check-main.h"
 
 #include <ftw.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -405,8 +407,11 @@ START_TEST(hardware_that_comes_is_set_up)
 {
         good(define("<interface type='ethernet' name='eth5'><start mode='hotplug'/><protocol family='ipv4'>"
                     "<ip address='192.0.2.9' prefix='24'/></protocol></interface>"));
+        good(define("<interface type='ethernet' name='eth4'><start mode='onboot'/></interface>"));
+        ip("link add eth4 type veth peer name peer4");
         ip("link add eth5 type veth peer name peer5");
         wait_until(eth5_is_up);
+        ck_assert(find("eth4")->link && !find("eth4")->active);
         expect("-oneline address show dev eth5", "192.0.2.9/24");
 }
 END_TEST
@@ -503,6 +508,19 @@ START_TEST(a_change_is_rolled_back)
         end();
         begin(false);
         ck_assert(find("br0")->active && find("br0")->def);
+}
+END_TEST
+
+START_TEST(a_bridge_that_went_comes_back_with_its_port)
+{
+        good(define(BRIDGE));
+        good(act(interfaces_create, "br0"));
+        good(transact(interfaces_change_begin));
+        good(act(interfaces_destroy, "br0"));
+        expect_not("-oneline link", "br0");
+        good(transact(interfaces_change_rollback));
+        expect_bridge();
+        expect("-oneline link show br0", ",UP");
 }
 END_TEST
 
@@ -609,10 +627,24 @@ static pid_t start_server(void)
         return pid;
 }
 
+/* A descriptor of the client's process, which tells of its end. */
+static int open_client(void)
+{
+        g_autofree char *path = g_build_filename(directory, "runtime", "interfaces", "eth0.udhcpc", NULL);
+        g_autofree char *text = NULL;
+        int fd;
+
+        ck_assert(g_file_get_contents(path, &text, NULL, NULL));
+        fd = (int)syscall(SYS_pidfd_open, atoi(text), 0);
+        ck_assert_int_ge(fd, 0);
+        return fd;
+}
+
 /* The client goes on when the agent ends, and ends with its interface. */
 START_TEST(addresses_come_by_dhcp)
 {
         pid_t server;
+        int client;
 
         if (!has_tools())
                 return;
@@ -625,8 +657,11 @@ START_TEST(addresses_come_by_dhcp)
         expect("-oneline address show dev eth0", "192.0.2.50/24");
         end();
         begin(false);
+        client = open_client();
         good(act(interfaces_destroy, "eth0"));
         wait_until(has_no_lease);
+        ck_assert_int_eq(poll(&(struct pollfd){ client, POLLIN, 0 }, 1, 60000), 1);
+        close(client);
         ck_assert(!find("eth0")->active);
         kill(server, SIGKILL);
         waitpid(server, NULL, 0);
@@ -677,6 +712,6 @@ CHECK_MAIN_FIXTURE("interfaces", setup, teardown, a_bridge_is_set_up_and_taken_d
                    what_is_there_can_be_defined, half_a_bridge_is_taken_back, a_port_of_another_is_left_alone,
                    paths_and_lookups, bonds_and_vlans, the_next_agent_knows_and_boots_once,
                    hardware_that_comes_is_set_up, what_others_manage_is_theirs, some_only_look,
-                   a_change_is_rolled_back, the_next_agent_rolls_back,
-                   a_change_that_takes_too_long_is_rolled_back, addresses_come_by_dhcp,
-                   a_client_is_needed_for_dhcp, the_test_driver_has_one)
+                   a_change_is_rolled_back, a_bridge_that_went_comes_back_with_its_port,
+                   the_next_agent_rolls_back, a_change_that_takes_too_long_is_rolled_back,
+                   addresses_come_by_dhcp, a_client_is_needed_for_dhcp, the_test_driver_has_one)
