@@ -18,6 +18,9 @@
 
 /* Until a client is in the background, or has ended. */
 #define CLIENT_MS 15000
+/* Until one in the background has said which process it is, and between two looks. */
+#define SETTLE_MS       1000
+#define SETTLE_PAUSE_MS 20
 
 static const char *const families[INTERFACE_FAMILIES] = { "ipv4", "ipv6" };
 
@@ -73,6 +76,34 @@ static char *udhcpc_pid_file(const struct request *request)
         return g_strdup_printf("%s/%s.udhcpc", request->runtime_dir, request->name);
 }
 
+/* Is the process still that client? */
+static bool is_udhcpc(pid_t pid)
+{
+        g_autofree char *path = g_strdup_printf("/proc/%d/comm", (int)pid), *text = NULL;
+
+        return g_file_get_contents(path, &text, NULL, NULL) &&
+               (g_str_has_prefix(text, "udhcpc") || g_str_has_prefix(text, "busybox"));
+}
+
+/*
+ * The client's process; 0: it has ended. It writes its number down when it starts, and again a moment after
+ * it has gone into the background, which nothing announces.
+ */
+static pid_t find_udhcpc(const struct request *request)
+{
+        g_autofree char *pid_file = udhcpc_pid_file(request);
+
+        for (unsigned i = 0; i < SETTLE_MS / SETTLE_PAUSE_MS; i++) {
+                g_autofree char *text = store_read(pid_file, NULL);
+                pid_t pid = text ? (pid_t)atoi(text) : 0;
+
+                if (pid > 1 && is_udhcpc(pid))
+                        return pid;
+                lane_wait(request->lane, -1, 0, NULL, lane_deadline_in(SETTLE_PAUSE_MS));
+        }
+        return 0;
+}
+
 static bool start_udhcpc(const struct request *request, GError **error)
 {
         g_autofree char *pid_file = udhcpc_pid_file(request);
@@ -85,24 +116,18 @@ static bool start_udhcpc(const struct request *request, GError **error)
         if (request->no_peer_dns)
                 return error_set(error, ERROR_FROM_INTERFACE, ERROR_CONFIG_UNSUPPORTED,
                                  "<dhcp peerdns='no'/> on interface '%s' needs dhcpcd", request->name);
-        return spawn_check(request->lane, argv, CLIENT_MS, NULL, error);
-}
-
-/* Is the process still that client? */
-static bool is_udhcpc(pid_t pid)
-{
-        g_autofree char *path = g_strdup_printf("/proc/%d/comm", (int)pid), *text = NULL;
-
-        return g_file_get_contents(path, &text, NULL, NULL) &&
-               (g_str_has_prefix(text, "udhcpc") || g_str_has_prefix(text, "busybox"));
+        if (!spawn_check(request->lane, argv, CLIENT_MS, NULL, error))
+                return false;
+        find_udhcpc(request);
+        return true;
 }
 
 static void stop_udhcpc(const struct request *request)
 {
-        g_autofree char *pid_file = udhcpc_pid_file(request), *text = store_read(pid_file, NULL);
-        pid_t pid = text ? (pid_t)atoi(text) : 0;
+        g_autofree char *pid_file = udhcpc_pid_file(request);
+        pid_t pid = find_udhcpc(request);
 
-        if (pid > 1 && is_udhcpc(pid))
+        if (pid)
                 kill(pid, SIGTERM);
         unlink(pid_file);
 }

@@ -398,9 +398,19 @@ START_TEST(the_next_agent_knows_and_boots_once)
 }
 END_TEST
 
+static bool has_ipv4(const char *name)
+{
+        const GArray *addresses = find(name)->link->addresses;
+
+        for (unsigned i = 0; i < addresses->len; i++)
+                if (g_array_index(addresses, struct link_address, i).ip.family == AF_INET)
+                        return true;
+        return false;
+}
+
 static bool eth5_is_up(void)
 {
-        return find("eth5")->active;
+        return find("eth5")->active && has_ipv4("eth5");
 }
 
 START_TEST(hardware_that_comes_is_set_up)
@@ -590,13 +600,7 @@ static bool has_tools(void)
 
 static bool has_lease(void)
 {
-        const GArray *addresses = find("eth0")->link->addresses;
-
-        for (unsigned i = 0; i < addresses->len; i++)
-                if (g_array_index(addresses, struct link_address, i).ip.family == AF_INET &&
-                    g_array_index(addresses, struct link_address, i).is_dynamic)
-                        return true;
-        return false;
+        return has_ipv4("eth0");
 }
 
 static bool has_no_lease(void)
