@@ -13,37 +13,44 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Capabilities are in the first 256 bytes; who is not root reads 64. */
+/* Beyond is what PCI Express alone has. */
 #define CONFIG_SIZE 256
 /* A list of capabilities in 192 bytes has no more; one that goes round ends. */
 #define CAPABILITIES_MAX 48
 
+/* Read as far as it is asked for: each word is a question to the device, and a slow one in virtual machines.
+ */
 struct config {
-        uint8_t bytes[CONFIG_SIZE];
-        unsigned length;
-        bool is_extended; /* there is more than that, which PCI Express alone has */
+        int fd; /* owned; -1: it cannot be read */
+        bool is_extended;
 };
 
-static void read_config(const struct description *description, struct config *config)
+static void config_open(struct config *config, const struct description *description)
 {
         g_autofree char *path = description_get_path(description, "config");
-        CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
-        ssize_t length = fd < 0 ? -1 : pread(fd, config->bytes, sizeof(config->bytes), 0);
         struct stat status;
 
-        config->length = length > 0 ? (unsigned)length : 0;
-        config->is_extended = fd >= 0 && fstat(fd, &status) == 0 && status.st_size > CONFIG_SIZE;
+        config->fd = open(path, O_RDONLY | O_CLOEXEC);
+        config->is_extended =
+                config->fd >= 0 && fstat(config->fd, &status) == 0 && status.st_size > CONFIG_SIZE;
 }
 
-/* What cannot be read is 0. */
+/* What cannot be read is 0. Who is not root reads the first 64 bytes. */
 static unsigned get_byte(const struct config *config, unsigned at)
 {
-        return at < config->length ? config->bytes[at] : 0;
+        uint8_t byte;
+
+        return config->fd >= 0 && at < CONFIG_SIZE && pread(config->fd, &byte, 1, at) == 1 ? byte : 0;
 }
 
 static unsigned get_word(const struct config *config, unsigned at)
 {
-        return get_byte(config, at) | get_byte(config, at + 1) << 8;
+        uint8_t bytes[2];
+
+        if (config->fd < 0 || at + 1 >= CONFIG_SIZE ||
+            pread(config->fd, bytes, sizeof(bytes), at) != sizeof(bytes))
+                return 0;
+        return bytes[0] | (unsigned)bytes[1] << 8;
 }
 
 /* 0: the device has no such capability. */
@@ -229,7 +236,6 @@ bool describe_pci(struct description *description)
 {
         struct config config;
 
-        read_config(description, &config);
         description->result->pci = g_strdup(udev_device_get_sysname(description->device));
         add_class(description);
         if (!add_own_address(description))
@@ -238,10 +244,12 @@ bool describe_pci(struct description *description)
         add_id(description, "vendor", "vendor", "ID_VENDOR_FROM_DATABASE");
         add_physical_function(description);
         add_virtual_functions(description);
+        config_open(&config, description);
         add_bridge(description, &config);
         description_add_mdev_types(description);
         add_iommu_group(description);
         add_numa(description);
         add_express(description, &config);
+        fd_cleanup(&config.fd);
         return true;
 }
