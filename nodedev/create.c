@@ -66,20 +66,29 @@ static bool wait_a_step(struct lane *lane, lane_deadline deadline, const struct 
                          change->kind->verb);
 }
 
-/* name is that of its names until its number is known. */
+/* The host is there when its folder is. */
+static bool find_vhba(struct change *change, const char *wwns)
+{
+        g_autofree char *host = find_host(wwns);
+        g_autofree char *link = host ? g_strdup_printf("/sys/class/fc_host/%s/device", host) : NULL;
+
+        change->path = link ? sysfs_resolve(link) : NULL;
+        if (change->path)
+                change->name = g_strdup_printf("scsi_%s", host);
+        return change->path != NULL;
+}
+
+/* change->name is the key of its names until its number is known. */
 static bool create_vhba(struct lane *lane, struct change *change, GError **error)
 {
         lane_deadline deadline = lane_deadline_in(WAIT_MS);
-        g_autofree char *host = NULL, *link = NULL, *wwns = g_steal_pointer(&change->name);
+        g_autofree char *wwns = g_steal_pointer(&change->name);
 
         if (!sysfs_write(change->file, change->text, error))
                 return false;
-        while (!(host = find_host(wwns)))
+        while (!find_vhba(change, wwns))
                 if (!wait_a_step(lane, deadline, change, error))
                         return false;
-        change->name = g_strdup_printf("scsi_%s", host);
-        link = g_strdup_printf("/sys/class/fc_host/%s/device", host);
-        change->path = sysfs_resolve(link);
         return true;
 }
 
