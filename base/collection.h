@@ -34,8 +34,10 @@ struct collection_kind {
         enum error_code missing; /* ERROR_NO_STORAGE_VOL */
         /* Are two of one name the same object, changed? NULL: they are. If not, one went and another came. */
         bool (*is_same)(const void *before, const void *after);
-        /* Holds what comes from the owner's lane, see arrivals_hold(). NULL: the collection's only owner is
-         * NULL. */
+        /*
+         * Holds what comes from the owner's lane, see arrivals_hold(). NULL: the collection's only owner is
+         * NULL.
+         */
         void (*hold)(void *owner);
         void (*release)(void *owner);
 };

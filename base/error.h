@@ -218,8 +218,10 @@ GQuark error_quark(void);
 bool error_set(GError **error, enum error_domain from, enum error_code code, const char *format, ...)
         G_GNUC_PRINTF(4, 5);
 
-/* The same for a failed system call: "<what failed>: <strerror(errnum)>", as ERROR_SYSTEM_ERROR; errnum as in
- * errno. */
+/*
+ * The same for a failed system call: "<what failed>: <strerror(errnum)>", as ERROR_SYSTEM_ERROR; errnum as in
+ * errno.
+ */
 bool error_set_errno(GError **error, enum error_domain from, int errnum, const char *format, ...)
         G_GNUC_PRINTF(4, 5);
 
@@ -228,8 +230,10 @@ enum error_code error_get_code(const GError *error);
 enum error_domain error_get_domain(const GError *error);
 bool error_is(const GError *error, enum error_code code);
 
-/* A printable copy of foreign text for a message: at most ERROR_QUOTE_MAX bytes, cut with "..."; NULL gives
- * "". */
+/*
+ * A printable copy of foreign text for a message: at most ERROR_QUOTE_MAX bytes, cut with "..."; NULL gives
+ * "".
+ */
 char *error_quote(const char *text) G_GNUC_WARN_UNUSED_RESULT;
 /* "a, b or c" of a NULL-terminated list, for what was expected; free it. */
 char *error_list(const char *const names[]) G_GNUC_WARN_UNUSED_RESULT;

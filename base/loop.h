@@ -43,14 +43,17 @@ void loop_post(struct loop *loop, loop_fn fn, void *data);
 struct loop_watch *loop_watch_new(struct loop *loop, int fd, short events, loop_watch_fn fn, void *data);
 void loop_watch_free(struct loop_watch *watch);
 
-/* Runs fn(data) once after delay_ms on the monotonic clock; the callback may free the timer or set it again.
+/*
+ * Runs fn(data) once after delay_ms on the monotonic clock; the callback may free the timer or set it again.
  */
 struct loop_timer *loop_timer_new(struct loop *loop, unsigned delay_ms, loop_fn fn, void *data);
 void loop_timer_set(struct loop_timer *timer, unsigned delay_ms);
 void loop_timer_free(struct loop_timer *timer);
 
-/* Calls fn(signal) on the loop for each of these signals, until loop_free(). Block them before making
- * threads. */
+/*
+ * Calls fn(signal) on the loop for each of these signals, until loop_free(). Block them before making
+ * threads.
+ */
 bool loop_add_signals(struct loop *loop, const int signals[], unsigned count,
                       void (*fn)(int signal, void *data), void *data, GError **error);
 

@@ -46,8 +46,10 @@ struct definition {
         char *xml_public; /* owned; the same without secrets; NULL when there are none in it */
 };
 
-/* Sets up the head of a new definition with one reference. Takes nothing: the fields are filled in by the
- * kind. */
+/*
+ * Sets up the head of a new definition with one reference. Takes nothing: the fields are filled in by the
+ * kind.
+ */
 void definition_init(struct definition *definition, const struct managed_kind *kind);
 struct definition *definition_ref(struct definition *definition);
 /* NULL is fine. The last reference calls kind->definition_free. */
@@ -176,8 +178,10 @@ struct managed_state *managed_get_published(const struct managed *object);
 
 /* In the lane. Returns false with an error, which the done function gets. */
 typedef bool (*managed_work)(struct managed *object, void *data, GError **error);
-/* On the loop, after everything that the work published; error is NULL on success. Called exactly once; frees
- * data. */
+/*
+ * On the loop, after everything that the work published; error is NULL on success. Called exactly once; frees
+ * data.
+ */
 typedef void (*managed_done)(struct managed *object, const GError *error, void *data);
 
 enum managed_urgency {
@@ -235,8 +239,10 @@ void managed_emit(struct managed *object, struct managed_event *event);
 void managed_hold(struct managed *object);
 void managed_release(struct managed *object);
 
-/* Lane: is the object defined at all, active? Fills *error with kind->missing / OPERATION_INVALID, naming the
- * object. */
+/*
+ * Lane: is the object defined at all, active? Fills *error with kind->missing / OPERATION_INVALID, naming the
+ * object.
+ */
 bool managed_require_known(const struct managed *object, GError **error);
 bool managed_require_active(const struct managed *object, GError **error);
 bool managed_require_inactive(const struct managed *object, GError **error);

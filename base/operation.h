@@ -57,7 +57,8 @@ struct operation_step {
          */
         void (*undo)(struct operation *op);
 
-        /* OPERATION_OTHERS, instead of run and undo. The next object, borrowed; NULL: there is no more. Loop.
+        /*
+         * OPERATION_OTHERS, instead of run and undo. The next object, borrowed; NULL: there is no more. Loop.
          */
         struct managed *(*other)(struct operation *op, unsigned index);
         /* In its lane. */
@@ -93,7 +94,8 @@ struct operation_kind {
         bool alone;
         /* On the loop, exactly once, at the end: answers who asked. error is NULL on success. */
         void (*done)(struct operation *op, const GError *error);
-        /* Frees what the kind's struct holds, on the loop; after done, and after the last visit. May be NULL.
+        /*
+         * Frees what the kind's struct holds, on the loop; after done, and after the last visit. May be NULL.
          */
         void (*clear)(struct operation *op);
 };

@@ -62,8 +62,10 @@ struct param_rule {
         enum param_type type;
         unsigned flags; /* enum param_flags */
         unsigned group; /* bits of the table's own: which of them were given (params_get_groups()) */
-        /* A number is from min to max, a text of at most max bytes. max 0: what the type can hold, or
-         * PARAM_TEXT_MAX. */
+        /*
+         * A number is from min to max, a text of at most max bytes. max 0: what the type can hold, or
+         * PARAM_TEXT_MAX.
+         */
         int64_t min;
         uint64_t max;
 };

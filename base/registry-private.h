@@ -5,7 +5,8 @@
 
 #include "base/registry.h"
 
-/* Makes state (taken; NULL: the object ended) the published one; returns the one before, with its reference.
+/*
+ * Makes state (taken; NULL: the object ended) the published one; returns the one before, with its reference.
  */
 struct managed_state *registry_swap(struct managed *object, struct managed_state *state);
 /* Tells the listeners from *told on; false: one of them holds the object, and those behind it wait. */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* UUIDs in memory are the 16 raw bytes; as text they are the 36 lower-case characters of RFC 4122. Any
- * thread. */
+/*
+ * UUIDs in memory are the 16 raw bytes; as text they are the 36 lower-case characters of RFC 4122. Any
+ * thread.
+ */
 
 #include <glib.h>
 #include <stdbool.h>

@@ -28,8 +28,10 @@ struct connection_events {
         void (*message)(DBusMessage *message, void *data);
         /* The messages that had come together are delivered. */
         void (*delivered)(void *data);
-        /* What waited to be written has become little again; see connection_is_clogged() and
-         * connection_is_busy(). */
+        /*
+         * What waited to be written has become little again; see connection_is_clogged() and
+         * connection_is_busy().
+         */
         void (*unclogged)(void *data);
 };
 

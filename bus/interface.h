@@ -8,7 +8,7 @@
  *
  *     void on_domain_get_state(struct call *call);
  *             a method; replies now or later
- *     bool get_domain_active(const struct target *target, struct marshal_slot *slot, GError **error);
+ *     bool get_domain_id(const struct target *target, struct marshal_slot *slot, GError **error);
  *             reads a property
  *     void set_domain_autostart(struct call *call, DBusMessageIter *value);
  *             writes one; replies now or later

@@ -39,8 +39,10 @@ enum authorization_answer {
         AUTHORIZATION_PENDING,   /* the answer comes later */
 };
 
-/* The later answer, once: AUTHORIZATION_ALLOWED (look up the object and ask again: more may be needed), or
- * no. */
+/*
+ * The later answer, once: AUTHORIZATION_ALLOWED (look up the object and ask again: more may be needed), or
+ * no.
+ */
 typedef void (*authorization_done)(enum authorization_answer answer, void *data);
 
 struct authorization_question {

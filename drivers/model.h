@@ -79,7 +79,8 @@ enum model_kind {
         MODEL_KIND_COUNT,
 };
 
-/* A detail of an object, under the name that libvirt's access control has for it; both valid during the call.
+/*
+ * A detail of an object, under the name that libvirt's access control has for it; both valid during the call.
  */
 typedef void (*model_detail)(const char *key, const char *value, void *data);
 
@@ -96,8 +97,10 @@ struct model_part {
         void (*quiesce)(void *part);
         /* Is something on its way, beside what registry and collection know of? NULL: no. */
         bool (*is_busy)(const void *part);
-        /* After boot: starts what is marked so; done(data) when the next parts may begin. NULL: nothing to
-         * do. */
+        /*
+         * After boot: starts what is marked so; done(data) when the next parts may begin. NULL: nothing to
+         * do.
+         */
         void (*autostart)(void *part, loop_fn done, void *data);
         /* What holds its objects: one of them at most. NULL: neither. */
         struct registry *(*get_registry)(const void *part);

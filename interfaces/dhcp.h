@@ -17,6 +17,8 @@ struct lane;
  */
 bool dhcp_start(struct lane *lane, const char *runtime_dir, const struct interface_def *def, GError **error);
 
-/* Ends the clients that dhcp_start() left for the link of that name, which give their leases back. Never an
- * error. */
+/*
+ * Ends the clients that dhcp_start() left for the link of that name, which give their leases back. Never an
+ * error.
+ */
 void dhcp_stop(struct lane *lane, const char *runtime_dir, const char *name);

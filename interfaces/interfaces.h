@@ -17,7 +17,8 @@ struct link_source;
 struct loop;
 struct pool;
 
-/* A transaction that is not committed after this many seconds at most is rolled back, when one asks for it.
+/*
+ * A transaction that is not committed after this many seconds at most is rolled back, when one asks for it.
  */
 #define INTERFACES_CHANGE_TIMEOUT_MAX 86400
 
@@ -28,7 +29,8 @@ struct interfaces_config {
         bool read_only;           /* only look: the agent has no right to change the host's network */
 };
 
-/* Of the host, whose links source (taken) follows; source NULL: in memory. config is borrowed for the call.
+/*
+ * Of the host, whose links source (taken) follows; source NULL: in memory. config is borrowed for the call.
  */
 struct interfaces *interfaces_new(struct loop *loop, struct pool *pool, struct link_source *source,
                                   const struct interfaces_config *config);
@@ -36,8 +38,10 @@ struct interfaces *interfaces_new(struct loop *loop, struct pool *pool, struct l
 struct interfaces *interfaces_new_test(struct loop *loop, struct pool *pool, GError **error);
 /* For the end of the agent: nothing is followed any more, and what is on its way ends. */
 void interfaces_quiesce(struct interfaces *interfaces);
-/* After interfaces_quiesce(), when interfaces_get_pending() is 0, and before link_source_free(). NULL is
- * fine. */
+/*
+ * After interfaces_quiesce(), when interfaces_get_pending() is 0, and before link_source_free(). NULL is
+ * fine.
+ */
 void interfaces_free(struct interfaces *interfaces);
 
 /*
@@ -74,7 +78,8 @@ char *interfaces_get_xml(const struct interfaces *interfaces, const struct host_
 /* ---- changes; done (may be NULL) gets an error or NULL, once ---- */
 
 #define INTERFACE_DEFINE_VALIDATE 1
-/* Stores a definition, in the place of one of its name; nothing is set up. name (of done) is the interface's.
+/*
+ * Stores a definition, in the place of one of its name; nothing is set up. name (of done) is the interface's.
  */
 typedef void (*interfaces_defined)(const char *name, const GError *error, void *data);
 void interfaces_define_xml(struct interfaces *interfaces, const char *xml, unsigned flags,
@@ -98,7 +103,9 @@ void interfaces_change_commit(struct interfaces *interfaces, unsigned flags, col
 void interfaces_change_rollback(struct interfaces *interfaces, unsigned flags, collection_done done,
                                 void *data);
 
-/* Seconds after which an open transaction is rolled back by itself; 0: never. For those that begin from now
- * on. */
+/*
+ * Seconds after which an open transaction is rolled back by itself; 0: never. For those that begin from now
+ * on.
+ */
 unsigned interfaces_get_change_timeout(const struct interfaces *interfaces);
 bool interfaces_set_change_timeout(struct interfaces *interfaces, unsigned seconds, GError **error);

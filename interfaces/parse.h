@@ -20,6 +20,8 @@ int parse_link_index(const struct nlmsghdr *header);
 /* RTM_NEWADDR, RTM_DELADDR: the index of the link; 0: nothing of use. */
 int parse_address(const struct nlmsghdr *header, struct link_address *address);
 
-/* RTM_NEWROUTE, RTM_DELROUTE: the index of the link; 0: not a unicast route of the main table out of one
- * link. */
+/*
+ * RTM_NEWROUTE, RTM_DELROUTE: the index of the link; 0: not a unicast route of the main table out of one
+ * link.
+ */
 int parse_route(const struct nlmsghdr *header, struct link_route *route);

@@ -28,7 +28,8 @@ struct link_source *link_source_new(struct loop *loop, struct pool *pool);
 /* Loop. Ends the following in the lane, which may outlive it. NULL is fine. */
 void link_source_free(struct link_source *source);
 
-/* Loop. Reading begins in the lane; listeners are told when it is done. A failure is logged and tried again.
+/*
+ * Loop. Reading begins in the lane; listeners are told when it is done. A failure is logged and tried again.
  */
 void link_source_start(struct link_source *source);
 

@@ -27,6 +27,8 @@ struct tap {
  */
 bool tap_open(const struct tap *tap, GArray *fds, char **name, GError **error);
 
-/* Appends count vhost-net devices to fds; false, without error, when the host has none or not enough
- * descriptors. */
+/*
+ * Appends count vhost-net devices to fds; false, without error, when the host has none or not enough
+ * descriptors.
+ */
 bool tap_open_vhost(unsigned count, GArray *fds);

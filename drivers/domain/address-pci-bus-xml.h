@@ -47,8 +47,10 @@ static inline struct pci_bus *pci_map_get(const struct pci_map *map, unsigned bu
         return &g_array_index(map->buses, struct pci_bus, bus);
 }
 
-/* Sets the model of a bus that is there, or of the next one. False for a model that is none or too many
- * buses. */
+/*
+ * Sets the model of a bus that is there, or of the next one. False for a model that is none or too many
+ * buses.
+ */
 bool pci_map_set(struct pci_map *map, unsigned bus, const char *model);
 
 /* Adds the buses that a device of this class needs where no slot is free; false when none would help. */

@@ -289,8 +289,10 @@ struct domain_qemu_commandline {
                                     "crash" */
 };
 
-/* What the document asks for and the view does not hold; each a piece of a sentence, "<memtune>", "attribute
- * sgio of <disk>". */
+/*
+ * What the document asks for and the view does not hold; each a piece of a sentence, "<memtune>", "attribute
+ * sgio of <disk>".
+ */
 struct domain_remarks {
         const char *const *texts; /* NULL-terminated; NULL: none */
         uint32_t count;
@@ -359,8 +361,10 @@ bool domain_def_get_hugepage(const struct domain_def *def, int cell, uint64_t *p
 
 struct domain_doc;
 
-/* What the driver found out about the guest's machine, for normalisation. Borrowed during domain_doc_finish()
- * only. */
+/*
+ * What the driver found out about the guest's machine, for normalisation. Borrowed during domain_doc_finish()
+ * only.
+ */
 struct domain_machine {
         const char *type;        /* "kvm", "qemu", "test" */
         const char *arch;        /* "x86_64" */
@@ -423,12 +427,16 @@ static inline struct domain_def *domain_def_from(struct definition *definition)
         return (struct domain_def *)definition;
 }
 
-/* False, with ERROR_XML_INVALID_SCHEMA naming the first, when the document holds what the format does not
- * know. */
+/*
+ * False, with ERROR_XML_INVALID_SCHEMA naming the first, when the document holds what the format does not
+ * know.
+ */
 bool domain_def_validate_schema(const struct domain_def *def, GError **error);
 
-/* False, with ERROR_CONFIG_UNSUPPORTED naming the first, when the document asks for something that no driver
- * does. */
+/*
+ * False, with ERROR_CONFIG_UNSUPPORTED naming the first, when the document asks for something that no driver
+ * does.
+ */
 bool domain_def_require_supported(const struct domain_def *def, GError **error);
 
 /* The disk with that target or, absolute, that source path; NULL: none. */

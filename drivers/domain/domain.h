@@ -223,8 +223,10 @@ void domain_resume(struct domain *domain, managed_done done, void *data);
 void domain_undefine(struct domain *domain, unsigned flags, managed_done done, void *data);
 void domain_rename(struct domain *domain, const char *name, unsigned flags, managed_done done, void *data);
 void domain_set_autostart(struct domain *domain, bool autostart, managed_done done, void *data);
-/* text NULL or "" removes; key and uri only for VIR_DOMAIN_METADATA_ELEMENT. flags:
- * virDomainModificationImpact. */
+/*
+ * text NULL or "" removes; key and uri only for VIR_DOMAIN_METADATA_ELEMENT. flags:
+ * virDomainModificationImpact.
+ */
 void domain_set_metadata(struct domain *domain, int type, const char *text, const char *key, const char *uri,
                          unsigned flags, managed_done done, void *data);
 
@@ -270,8 +272,10 @@ void domain_event_make_error(const struct registry_change *change, GError **erro
 /* Starts every inactive domain that is marked autostart; failures are logged. After takeover. */
 void domain_autostart(struct domain_driver *driver);
 
-/* The name of what shares the host's processors among its domains (virDomainGetSchedulerType); it has no
- * parameters yet. */
+/*
+ * The name of what shares the host's processors among its domains (virDomainGetSchedulerType); it has no
+ * parameters yet.
+ */
 const char *domain_driver_get_scheduler(const struct domain_driver *driver);
 
 /*
@@ -282,8 +286,10 @@ typedef void (*domain_reporter)(struct domain_driver *driver, const struct domai
                                 const GError *error, void *data);
 void domain_driver_set_reporter(struct domain_driver *driver, domain_reporter report, void *data);
 
-/* The pools whose volumes disks may be, and the secrets that open them (borrowed; outlive the driver). Before
- * the first start. */
+/*
+ * The pools whose volumes disks may be, and the secrets that open them (borrowed; outlive the driver). Before
+ * the first start.
+ */
 void domain_driver_set_storage(struct domain_driver *driver, struct storage *storage,
                                struct secrets *secrets);
 

@@ -66,13 +66,17 @@ struct domain_driver_ops {
          */
         void (*expand_cpu)(struct domain_driver *driver, const struct domain_def *def,
                            domain_driver_text_done done, void *data);
-        /* Hypervisor version, major * 1000000 + minor * 1000 + release; 0 with an error when it is not known.
-         * May be asked for at any time. */
+        /*
+         * Hypervisor version, major * 1000000 + minor * 1000 + release; 0 with an error when it is not known.
+         * May be asked for at any time.
+         */
         uint64_t (*get_version)(struct domain_driver *driver, GError **error);
         unsigned (*get_max_vcpus)(struct domain_driver *driver, const char *type, GError **error);
 
-        /* -- lane of the domain; each may wait, is bounded in time and ends early when the lane is
-         * interrupted -- */
+        /*
+         * -- lane of the domain; each may wait, is bounded in time and ends early when the lane is
+         * interrupted --
+         */
 
         /*
          * Starts the guest that state->base.active describes: a definition as it was given, which the driver
@@ -137,8 +141,10 @@ struct domain_driver_ops {
          */
         bool (*update)(struct domain *domain, const struct domain_update *update, struct domain_def **live,
                        GError **error);
-        /* Writes the status document of a running domain after a change of state made by the model. May be
-         * NULL. */
+        /*
+         * Writes the status document of a running domain after a change of state made by the model. May be
+         * NULL.
+         */
         void (*save_status)(struct domain *domain, const struct domain_state *state);
 
         /* Frees what hangs on domain->live, when the object ends. Any thread, lane idle. */
@@ -195,8 +201,10 @@ void domain_stopped(struct domain *domain, int shutoff_reason, int event_detail)
 void domain_transition(struct domain *domain, enum domain_run_state state, int reason, int event_type,
                        int event_detail);
 
-/* Lane: publishes a new active definition of a running domain (a tray, a port, a balloon ... changed). Takes
- * def. */
+/*
+ * Lane: publishes a new active definition of a running domain (a tray, a port, a balloon ... changed). Takes
+ * def.
+ */
 void domain_update_active(struct domain *domain, struct domain_def *def);
 
 /*

@@ -60,8 +60,10 @@ void domain_edit_set_cpu(struct domain_edit *edit, const char *cpu_xml);
 void domain_edit_set_loader(struct domain_edit *edit, const char *path, const char *type, const char *format,
                             bool readonly, bool secure);
 void domain_edit_set_nvram(struct domain_edit *edit, const char *path, const char *template_path);
-/* The <seclabel> of a model: what the guest runs as, and what its images are labelled with. NULL image_label:
- * none. */
+/*
+ * The <seclabel> of a model: what the guest runs as, and what its images are labelled with. NULL image_label:
+ * none.
+ */
 void domain_edit_set_seclabel(struct domain_edit *edit, const char *model, const char *label,
                               const char *image_label);
 
@@ -70,8 +72,10 @@ void domain_edit_set_stats_period(struct domain_edit *edit, unsigned seconds);
 
 /* ---- devices of an active definition ---- */
 
-/* <serial>, <parallel>, <console>, <channel>, ... of type pty. The <console> that repeats a serial port
- * follows it. */
+/*
+ * <serial>, <parallel>, <console>, <channel>, ... of type pty. The <console> that repeats a serial port
+ * follows it.
+ */
 void domain_edit_set_pty(struct domain_edit *edit, const char *alias, const char *path);
 /* The socket of a device of type unix; an existing mode is kept, else it is bind. */
 void domain_edit_set_socket(struct domain_edit *edit, const char *alias, const char *path);

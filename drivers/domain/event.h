@@ -48,8 +48,10 @@ enum domain_event_detail {
         DOMAIN_EVENT_CRASHED_CRASHLOADED = 1,
 };
 
-/* managed_event.id of what is not a lifecycle event; the comment gives the fields of struct domain_event in
- * use. */
+/*
+ * managed_event.id of what is not a lifecycle event; the comment gives the fields of struct domain_event in
+ * use.
+ */
 enum domain_event_id {
         DOMAIN_EVENT_REBOOT = 1,
         DOMAIN_EVENT_RTC_CHANGE,      /* number: UTC offset in seconds */

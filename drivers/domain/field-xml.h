@@ -155,8 +155,10 @@ struct field {
 
 typedef bool (*field_reader)(struct domain_reader *reader, xmlNode *node, void *target, GError **error);
 
-/* What a child element of a device (or other element) is made into: fields, then read; several may name one
- * element. */
+/*
+ * What a child element of a device (or other element) is made into: fields, then read; several may name one
+ * element.
+ */
 struct field_part {
         const char *element;        /* NULL: the element itself; "a/b": a child of a child */
         const struct field *fields; /* may be NULL */

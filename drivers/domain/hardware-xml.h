@@ -82,8 +82,10 @@ void hardware_set(xmlNode *node, const char *attr, const char *format, ...) G_GN
 xmlNode *hardware_child(xmlNode *node, const char *child);
 /* Is text one of names (NULL-terminated)? NULL is none. */
 bool hardware_is_one_of(const char *text, const char *const names[]);
-/* Is the attribute of node, a part of device, one of names? If not, the error names the device and lists
- * them. */
+/*
+ * Is the attribute of node, a part of device, one of names? If not, the error names the device and lists
+ * them.
+ */
 bool hardware_require(const xmlNode *device, const xmlNode *node, const char *attr, const char *const names[],
                       GError **error);
 

@@ -49,12 +49,15 @@ struct domain_kind {
         /* Takes out what only describes a running guest, beside the alias. */
         void (*strip)(xmlNode *node);
 
-        /* Names. alias: the prefix; NULL and no function: it has none. position counts the devices of the
-         * kind. name changes what it finds, which is the prefix and the position; false: no name. */
+        /*
+         * Names. alias: the prefix; NULL and no function: it has none. position counts the devices of the
+         * kind. name changes what it finds, which is the prefix and the position; false: no name.
+         */
         const char *alias;
         bool (*name)(const struct hardware *hardware, const xmlNode *node, struct domain_alias *alias);
 
-        /* Places. Turns decide who gets the lower slot or port; they are those of domains defined elsewhere.
+        /*
+         * Places. Turns decide who gets the lower slot or port; they are those of domains defined elsewhere.
          */
         unsigned pci_turn; /* from 1; 0: never on PCI */
         enum pci_slot (*pci_class)(const struct hardware *hardware, const xmlNode *node);

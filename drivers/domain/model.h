@@ -10,8 +10,10 @@
 /* Loop: logs "<what> '<name>': <error>" and tells the driver's reporter: for failures without a call. */
 void domain_report(struct domain *domain, const GError *error, const char *what);
 
-/* Lane: saves the status of a running domain, publishes state (taken) and announces event (taken, may be
- * NULL). */
+/*
+ * Lane: saves the status of a running domain, publishes state (taken) and announces event (taken, may be
+ * NULL).
+ */
 void domain_publish(struct domain *domain, struct domain_state *state, struct managed_event *event);
 
 /* Loop, start-up: what guests that were taken over have of others, they have again. */

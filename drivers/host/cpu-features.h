@@ -24,7 +24,8 @@ bool cpu_features_add(struct cpu_features *features, const char *name);
 bool cpu_features_remove(struct cpu_features *features, const char *name);
 bool cpu_features_has(const struct cpu_features *features, const char *name);
 
-/* Removes the features that only model-specific registers show, and CPUID cannot (arch-capabilities' bits).
+/*
+ * Removes the features that only model-specific registers show, and CPUID cannot (arch-capabilities' bits).
  */
 void cpu_features_drop_msr(struct cpu_features *features);
 

@@ -63,8 +63,10 @@ void host_unref(const struct host *host);
 
 /* The kernel's name of the architecture: "x86_64". */
 const char *host_get_arch(const struct host *host);
-/* That of the mainboard, else of the installation (machine-id), else a random one; NULL for the test host,
- * which has none. */
+/*
+ * That of the mainboard, else of the installation (machine-id), else a random one; NULL for the test host,
+ * which has none.
+ */
 const struct uuid *host_get_uuid(const struct host *host);
 
 struct host_cpu {

@@ -62,8 +62,10 @@ void network_run_forget(struct network *network);
 
 /* ---- the bridge (bridge.c); lane ---- */
 
-/* Is there room for it: no other link of that name, no address of its networks? adopt: it has its room, and
- * may be there. */
+/*
+ * Is there room for it: no other link of that name, no address of its networks? adopt: it has its room, and
+ * may be there.
+ */
 bool network_bridge_check(struct network *network, const struct network_def *def, bool adopt, GError **error);
 bool network_bridge_make(struct network *network, const struct network_def *def, GError **error);
 bool network_bridge_remove(struct network *network, const struct network_def *def, GError **error);

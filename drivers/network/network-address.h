@@ -34,6 +34,8 @@ struct network_address network_address_get_last(const struct network_address *ad
 /* Is address in that network? Of another family: no. */
 bool network_address_is_within(const struct network_address *address, const struct network_address *network,
                                unsigned prefix);
-/* How many addresses there are from start to end, which are of one family; 0: end is before start;
- * UINT64_MAX: more than that. */
+/*
+ * How many addresses there are from start to end, which are of one family; 0: end is before start;
+ * UINT64_MAX: more than that.
+ */
 uint64_t network_address_get_distance(const struct network_address *start, const struct network_address *end);

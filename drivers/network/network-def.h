@@ -146,8 +146,10 @@ extern const struct managed_kind network_kind;
  */
 struct network_def *network_def_parse(const char *xml, GError **error);
 
-/* A new definition of the same with a bridge of that name and a MAC address for it, where it has none; either
- * may be NULL. */
+/*
+ * A new definition of the same with a bridge of that name and a MAC address for it, where it has none; either
+ * may be NULL.
+ */
 struct network_def *network_def_with_bridge(const struct network_def *def, const char *bridge,
                                             const char *mac, GError **error);
 

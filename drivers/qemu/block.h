@@ -48,8 +48,10 @@ struct block_image {
          * it is NULL (not encrypted) counts.
          */
         const struct domain_encryption *encryption;
-        /* Numbers of the descriptors from which the emulator reads what opens the image, and what lets it in
-         * at the target; -1: none. */
+        /*
+         * Numbers of the descriptors from which the emulator reads what opens the image, and what lets it in
+         * at the target; -1: none.
+         */
         int passphrase_fd, password_fd;
         struct block_iscsi *iscsi; /* owned; BLOCK_ISCSI */
 };
@@ -84,8 +86,10 @@ struct block_options {
         bool readonly;
 };
 
-/* Write the name of the node that gives the guest's data (format), and of the one below it that opens the
- * file. */
+/*
+ * Write the name of the node that gives the guest's data (format), and of the one below it that opens the
+ * file.
+ */
 void block_format_node_name(const struct block_image *image, char name[BLOCK_NODE_NAME_SIZE]);
 void block_storage_node_name(const struct block_image *image, char name[BLOCK_NODE_NAME_SIZE]);
 
@@ -97,9 +101,11 @@ json_t *block_storage_node(const struct block_image *image, const struct block_o
 json_t *block_format_node(const struct block_image *image, const char *backing,
                           const struct block_options *options);
 
-/* The -objects that hold the passphrase of an encrypted image and the password at its target, to be made
+/*
+ * The -objects that hold the passphrase of an encrypted image and the password at its target, to be made
  * before its nodes. New references; NULL: it needs none. hot: the value itself is in it, for an emulator that
- * runs and cannot inherit the descriptor. */
+ * runs and cannot inherit the descriptor.
+ */
 json_t *block_passphrase_object(const struct block_image *image, bool hot);
 json_t *block_password_object(const struct block_image *image, bool hot);
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The <capabilities> document of the QEMU driver: the host and one <guest> per emulator. Any thread; rather a
- * lane. */
+/*
+ * The <capabilities> document of the QEMU driver: the host and one <guest> per emulator. Any thread; rather a
+ * lane.
+ */
 
 #include <glib.h>
 

@@ -37,8 +37,10 @@ void command_option_add_switch(GString *option, const char *key, enum domain_swi
 bool command_machine_add(struct command_builder *builder, GError **error);
 bool command_cpu_add(struct command_builder *builder, GError **error);
 bool command_memory_add(struct command_builder *builder, GError **error);
-/* The memory-backend property of the machine, NULL: the nodes have the memory. Borrowed from caps or
- * constant. */
+/*
+ * The memory-backend property of the machine, NULL: the nodes have the memory. Borrowed from caps or
+ * constant.
+ */
 const char *command_memory_get_default(const struct command_builder *builder);
 bool command_smbios_add(struct command_builder *builder, GError **error);
 bool command_clock_add(struct command_builder *builder, GError **error);

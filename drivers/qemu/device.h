@@ -64,7 +64,8 @@ void device_list_free(struct device_list *list);
 unsigned device_list_get_length(const struct device_list *list);
 const struct device_part *device_list_get(const struct device_list *list, unsigned index);
 
-/* The command of the monitor that makes the part ("device_add"), and the one that undoes it ("device_del").
+/*
+ * The command of the monitor that makes the part ("device_add"), and the one that undoes it ("device_del").
  */
 const char *device_part_get_command(const struct device_part *part);
 const char *device_part_get_undo_command(const struct device_part *part);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Which emulators are installed, and what architectures there are at all. Looks into a few directories; any
- * thread. */
+/*
+ * Which emulators are installed, and what architectures there are at all. Looks into a few directories; any
+ * thread.
+ */
 
 #include <glib.h>
 #include <stdbool.h>

@@ -29,8 +29,10 @@ bool guest_log_open(struct guest_log *log, const char *dir, const char *name, co
                     GError **error);
 void guest_log_close(struct guest_log *log);
 
-/* The end of what this run has written, at most 600 bytes in whole lines, without trailing newlines; "" when
- * nothing. */
+/*
+ * The end of what this run has written, at most 600 bytes in whole lines, without trailing newlines; "" when
+ * nothing.
+ */
 char *guest_log_read_tail(const struct guest_log *log);
 
 /*

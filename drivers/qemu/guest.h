@@ -148,8 +148,10 @@ int guest_listen(const struct guest *guest, const char *path, mode_t mode, GErro
 int guest_listen_monitor(struct guest *guest, GError **error);
 bool guest_connect(struct guest *guest, GError **error);
 
-/* Connects to the monitor of an emulator that runs already, and publishes what it says of its state; tried
- * again later if need be. */
+/*
+ * Connects to the monitor of an emulator that runs already, and publishes what it says of its state; tried
+ * again later if need be.
+ */
 void guest_reconnect(struct guest *guest);
 
 /* The monitor, connected again if need be; NULL with an error when that fails. */
@@ -158,8 +160,10 @@ struct qmp *guest_get_monitor(struct guest *guest, GError **error);
 /* Waits for the emulator's end in the background, which guest_ended() gets told about. */
 bool guest_watch(struct guest *guest, GError **error);
 
-/* Tells the emulator to end, kindly; what has been noted in shutoff_reason and stopped_detail will be
- * announced. */
+/*
+ * Tells the emulator to end, kindly; what has been noted in shutoff_reason and stopped_detail will be
+ * announced.
+ */
 void guest_end(struct guest *guest, int shutoff_reason, int stopped_detail);
 
 /* ---- guest-state.c ---- */

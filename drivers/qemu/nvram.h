@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Variable stores of UEFI firmware: files that are made from a template and then belong to one guest. Lanes.
+/*
+ * Variable stores of UEFI firmware: files that are made from a template and then belong to one guest. Lanes.
  */
 
 #include "drivers/security/account.h"

@@ -43,8 +43,10 @@ typedef void (*probe_cache_done)(const struct qemu_caps *caps, const GError *err
  */
 void probe_cache_ask(struct probe_cache *cache, const char *path, probe_cache_done done, void *data);
 
-/* Elements are struct qemu_caps, borrowed, in the order of the paths; those that failed are left out and
- * logged. */
+/*
+ * Elements are struct qemu_caps, borrowed, in the order of the paths; those that failed are left out and
+ * logged.
+ */
 typedef void (*probe_cache_all_done)(const GPtrArray *caps, void *data);
 
 /* On the loop: asks for several (NULL-terminated) at once. */

@@ -13,8 +13,10 @@
 struct account;
 struct lane;
 
-/* How long an emulator may get nowhere with an answer, and how long all of them together may take: on a host
- * that is busy even one that does what it can is slow. */
+/*
+ * How long an emulator may get nowhere with an answer, and how long all of them together may take: on a host
+ * that is busy even one that does what it can is slow.
+ */
 #define PROBE_STILL_MS 5000
 #define PROBE_TOTAL_MS 120000
 

@@ -33,8 +33,10 @@ struct resolve_result {
         const char *type; /* "kvm", "qemu" */
 };
 
-/* result is NULL when there is an error: ERROR_INVALID_ARG, naming what does not exist or does not go
- * together; or the probe's. */
+/*
+ * result is NULL when there is an error: ERROR_INVALID_ARG, naming what does not exist or does not go
+ * together; or the probe's.
+ */
 typedef void (*resolve_done)(const struct resolve_result *result, const GError *error, void *data);
 
 /*
@@ -44,8 +46,10 @@ typedef void (*resolve_done)(const struct resolve_result *result, const GError *
 void resolve_run(struct probe_cache *cache, const struct host *host, const struct resolve_request *request,
                  resolve_done done, void *data);
 
-/* The same in any thread, once the emulator's capabilities are at hand: caps must be those of
- * request->emulator. */
+/*
+ * The same in any thread, once the emulator's capabilities are at hand: caps must be those of
+ * request->emulator.
+ */
 bool resolve_check(const struct qemu_caps *caps, const struct resolve_request *request,
                    struct resolve_result *result, GError **error);
 

@@ -31,8 +31,10 @@ const struct account *account_ref(const struct account *account);
 /* NULL is fine. */
 void account_unref(const struct account *account);
 
-/* May it open a file of this owner and mode for reading, and for writing if write? Says nothing about the
- * directories above. */
+/*
+ * May it open a file of this owner and mode for reading, and for writing if write? Says nothing about the
+ * directories above.
+ */
 bool account_may_open(const struct account *account, uid_t uid, gid_t gid, mode_t mode, bool write);
 
 /* As a label of the security model "dac": "+64055:+108". Free it. */

@@ -22,20 +22,26 @@ struct backend_context {
         const struct pool_def *def; /* borrowed */
         const char *runtime_dir;    /* borrowed; for sockets, secrets, configuration of tools; may be NULL in
                                        tests */
-        /* The passphrase or CHAP/ceph key that def (start, find) or the volume (create ...) refers to; NULL:
-         * none. */
+        /*
+         * The passphrase or CHAP/ceph key that def (start, find) or the volume (create ...) refers to; NULL:
+         * none.
+         */
         GBytes *secret;
         /* The passphrase of the volume whose content a clone gets; NULL: none. */
         GBytes *source_secret;
-        /* Borrowed; of clone: struct volume *, the source and what is below it, in the formats that count;
-         * NULL otherwise. */
+        /*
+         * Borrowed; of clone: struct volume *, the source and what is below it, in the formats that count;
+         * NULL otherwise.
+         */
         const GPtrArray *chain;
         /* For progress (job_set_progress()); NULL when it runs in the pool's lane. */
         struct job *job;
         /* Lane-owned by the pool's lane: the backend's state of an active pool; NULL in a job's lane. */
         void **live;
-        /* The pool, for the lane watch of a backend that follows changes; NULL in a job's lane. Do not touch
-         * otherwise. */
+        /*
+         * The pool, for the lane watch of a backend that follows changes; NULL in a job's lane. Do not touch
+         * otherwise.
+         */
         struct storage_pool *pool;
 };
 
@@ -117,8 +123,10 @@ struct backend {
          * NULL: it is. live is set up by start only, so a backend with live state sets it up here, too.
          */
         bool (*check)(const struct backend_context *context, bool *active, GError **error);
-        /* Makes the pool usable (mount, vgchange, login). NULL: nothing to do. Cleans up after itself on
-         * failure. */
+        /*
+         * Makes the pool usable (mount, vgchange, login). NULL: nothing to do. Cleans up after itself on
+         * failure.
+         */
         bool (*start)(const struct backend_context *context, GError **error);
         /* NULL: nothing to do. Frees *live. */
         bool (*stop)(const struct backend_context *context, GError **error);
@@ -158,8 +166,10 @@ struct backend {
          */
         bool (*create)(const struct backend_context *context, struct volume *volume, unsigned flags,
                        GError **error);
-        /* The same with the content of source (of this or another pool; kept in use by the model). Job's
-         * lane. */
+        /*
+         * The same with the content of source (of this or another pool; kept in use by the model). Job's
+         * lane.
+         */
         bool (*clone)(const struct backend_context *context, struct volume *volume,
                       const struct volume *source, unsigned flags, GError **error);
         /* Pool's lane. */
@@ -171,8 +181,10 @@ struct backend {
         /* Job's lane; NULL: the model wipes what open gives. */
         bool (*wipe)(const struct backend_context *context, const struct volume *volume,
                      enum volume_wipe_algorithm algorithm, GError **error);
-        /* A descriptor of the volume's bytes, O_CLOEXEC; *length is the number of bytes. Job's lane. For
-         * wipe, upload, download. -1 with an error. */
+        /*
+         * A descriptor of the volume's bytes, O_CLOEXEC; *length is the number of bytes. Job's lane. For
+         * wipe, upload, download. -1 with an error.
+         */
         int (*open)(const struct backend_context *context, const struct volume *volume, bool writable,
                     uint64_t *length, GError **error);
         /*
@@ -215,6 +227,8 @@ void backend_left_out(const struct backend_context *context, const char *name, c
 
 /* Something changed behind the pool: it is refreshed soon (coalesced). Pool's lane. */
 void backend_changed(struct storage_pool *pool);
-/* The same when only the volume of that name may have changed; for backends with probe and measure. Pool's
- * lane. */
+/*
+ * The same when only the volume of that name may have changed; for backends with probe and measure. Pool's
+ * lane.
+ */
 void backend_changed_name(struct storage_pool *pool, const char *name);

@@ -41,12 +41,15 @@ char *block_get_name(GHashTable *names, const char *device);
 /* Both in one. */
 char *block_find_name(const char *dir, const char *device);
 
-/* A volume of type block with size and permissions of the device at path; NULL with an error. name is copied.
+/*
+ * A volume of type block with size and permissions of the device at path; NULL with an error. name is copied.
  */
 struct volume *block_volume_new(const char *name, const char *path, GError **error);
 
-/* The same without opening the device: the size is what sysfs says of the disk ("sdb"). Format unknown, no
- * key. */
+/*
+ * The same without opening the device: the size is what sysfs says of the disk ("sdb"). Format unknown, no
+ * key.
+ */
 struct volume *block_volume_new_of_disk(const char *name, const char *path, const char *disk);
 /* Adds a volume (taken) that is a whole device to a scan and its numbers. */
 void block_scan_add(struct pool_scan *scan, struct volume *volume);

@@ -25,6 +25,8 @@ void image_source_close(struct image_source *source);
 /* qemu-img's name of what reads the volume; NULL: nothing does. A device is raw, whatever is said of it. */
 const char *image_source_get_driver(const struct volume *volume);
 
-/* The file or device of a volume of any pool, to be copied from; -1 with an error, also when it is not the
- * same file any more. */
+/*
+ * The file or device of a volume of any pool, to be copied from; -1 with an error, also when it is not the
+ * same file any more.
+ */
 int image_source_open_file(const struct volume *volume, GError **error);

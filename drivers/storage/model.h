@@ -123,7 +123,8 @@ struct storage_kind {
         void (*started)(struct storage_operation *op);
         /* Job's lane. */
         bool (*work)(struct storage_operation *op, const struct backend_context *context, GError **error);
-        /* Lane: releases, publishes. failure NULL: work succeeded. Called if begin succeeded and was not all.
+        /*
+         * Lane: releases, publishes. failure NULL: work succeeded. Called if begin succeeded and was not all.
          */
         bool (*end)(struct storage_operation *op, const GError *failure, GError **error);
 };

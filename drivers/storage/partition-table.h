@@ -69,8 +69,10 @@ uint64_t partition_table_get_free(const struct partition_table *table);
  * for a moment.
  */
 bool partition_table_tell_kernel(struct lane *lane, const struct partition_table *table, GError **error);
-/* Takes one away from the kernel; fails when it is in use, likewise. One that the kernel does not know is
- * fine. */
+/*
+ * Takes one away from the kernel; fails when it is in use, likewise. One that the kernel does not know is
+ * fine.
+ */
 bool partition_table_forget(struct lane *lane, const struct partition_table *table, unsigned number,
                             GError **error);
 

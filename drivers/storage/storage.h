@@ -106,8 +106,10 @@ struct storage *storage_new_test(struct loop *loop, struct pool *pool, struct jo
 void storage_quiesce(struct storage *storage);
 void storage_free(struct storage *storage);
 
-/* Start-up, before the lanes run: loads definitions, and pools that were active when the agent ended; those
- * are BUILDING until their lane has looked. */
+/*
+ * Start-up, before the lanes run: loads definitions, and pools that were active when the agent ended; those
+ * are BUILDING until their lane has looked.
+ */
 bool storage_load(struct storage *storage, GError **error);
 /*
  * After that, loop: starts the inactive pools that are marked autostart, once per boot and each in its lane;
@@ -120,8 +122,10 @@ void storage_autostart(struct storage *storage, loop_fn done, void *data);
 struct registry *storage_get_registry(const struct storage *storage);
 struct collection *storage_get_volumes(const struct storage *storage);
 
-/* Where the passphrases, passwords and keys come from; borrowed, outlives it. Without them, what needs one
- * fails. */
+/*
+ * Where the passphrases, passwords and keys come from; borrowed, outlives it. Without them, what needs one
+ * fails.
+ */
 void storage_set_secrets(struct storage *storage, struct secrets *secrets);
 
 /* ---- pools: lookups and lists; borrowed results ---- */
@@ -170,8 +174,10 @@ enum storage_pool_define_flags {
         STORAGE_POOL_VALIDATE = 1,
 };
 
-/* The change stands in the lane of its pool when these return; done gets the object, NULL when the text is
- * refused. */
+/*
+ * The change stands in the lane of its pool when these return; done gets the object, NULL when the text is
+ * refused.
+ */
 void storage_pool_define_xml(struct storage *storage, const char *xml, unsigned flags, managed_done done,
                              void *data);
 void storage_pool_create_xml(struct storage *storage, const char *xml, unsigned flags, managed_done done,
@@ -222,8 +228,10 @@ void storage_use_give_back(struct storage_use *use);
 /* Any thread: for a guest that runs already. It is recorded in the pool's lane, whatever the pool is like. */
 void storage_use_restore(struct storage_use *use);
 
-/* Any thread, once it was taken. Borrowed, as is *def, the pool's definition then; NULL with an error that
- * says why there is none. */
+/*
+ * Any thread, once it was taken. Borrowed, as is *def, the pool's definition then; NULL with an error that
+ * says why there is none.
+ */
 const struct volume *storage_use_get_volume(const struct storage_use *use, const struct pool_def **def,
                                             GError **error);
 
@@ -262,8 +270,10 @@ typedef void (*storage_info_done)(const struct storage_volume_info *info, const 
 void storage_volume_get_info(struct storage *storage, const struct volume *volume, unsigned flags,
                              storage_info_done done, void *data);
 
-/* ---- volumes: changes; a job's Cancel makes them fail with ERROR_OPERATION_ABORTED and nothing left behind
- * ---- */
+/*
+ * ---- volumes: changes; a job's Cancel makes them fail with ERROR_OPERATION_ABORTED and nothing left behind
+ * ----
+ */
 
 /* volume: the published description after the change, borrowed; NULL with an error or when it is gone. */
 typedef void (*storage_volume_done)(struct storage_pool *pool, struct volume *volume, const GError *error,

@@ -13,12 +13,16 @@
 /* Is that the name of such a file? Any thread. */
 bool temporary_is_name(const char *name);
 
-/* Makes one in the directory; *name (owned) is its name. A descriptor for reading and writing, mode 0600; -1
- * with an error. */
+/*
+ * Makes one in the directory; *name (owned) is its name. A descriptor for reading and writing, mode 0600; -1
+ * with an error.
+ */
 int temporary_new(int directory_fd, char **name, GError **error);
 
-/* Gives it its name, which must be free: ERROR_STORAGE_VOL_EXIST when it is not. what names the volume in the
- * error. */
+/*
+ * Gives it its name, which must be free: ERROR_STORAGE_VOL_EXIST when it is not. what names the volume in the
+ * error.
+ */
 bool temporary_finish(int directory_fd, const char *temporary, const char *name, GError **error);
 
 /* Removes those whose makers are no more. */

@@ -129,8 +129,10 @@ struct volume *volume_copy(const struct volume *volume);
 /* Is there any difference a client could see? */
 bool volume_equal(const struct volume *a, const struct volume *b);
 
-/* What opens an encrypted volume: the secret it was made with, when that is known, else the one whose usage
- * is its path. ref is overwritten. */
+/*
+ * What opens an encrypted volume: the secret it was made with, when that is known, else the one whose usage
+ * is its path. ref is overwritten.
+ */
 void volume_copy_secret_ref(const struct volume *volume, struct secret_ref *ref);
 
 /* Canonical text in libvirt's order. */

@@ -52,8 +52,10 @@ char *client_call_string(struct client *client, const char *path, const char *in
  */
 void client_fails(struct client *client, const char *name, const char *text, const char *path,
                   const char *interface, const char *member, const char *types, ...);
-/* Any outcome: NULL when it succeeded, else "<error name>: <text>", to be freed. Fails when there is no
- * answer. */
+/*
+ * Any outcome: NULL when it succeeded, else "<error name>: <text>", to be freed. Fails when there is no
+ * answer.
+ */
 char *client_try(struct client *client, const char *path, const char *interface, const char *member,
                  const char *types, ...);
 /* What became of a call that was sent without waiting for it. Stays where it is until it is done. */

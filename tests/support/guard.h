@@ -8,6 +8,8 @@
  * in it open, and removes the folder.
  */
 
-/* folder is a path that nobody else uses. The process ends with its parent from now on. Before it has
- * threads. */
+/*
+ * folder is a path that nobody else uses. The process ends with its parent from now on. Before it has
+ * threads.
+ */
 void guard_folder(const char *folder);

@@ -43,7 +43,8 @@ const char *guest_get_type(void);
 char *guest_test_xml(const char *name, const char *uuid);
 /* A QEMU guest of 64 MiB whose firmware finds nothing to boot; `devices` (NULL: none) goes into <devices>. */
 char *guest_bare_xml(const char *name, const char *devices);
-/* The same run by fake-qemu, with the fault of that name; one fault serves several domains through `suffix`.
+/*
+ * The same run by fake-qemu, with the fault of that name; one fault serves several domains through `suffix`.
  */
 char *guest_fault_xml(const char *fault, const char *suffix);
 /*

@@ -45,7 +45,8 @@ struct client *harness_get_client(struct harness *harness);
 struct client *harness_connect(struct harness *harness);
 const char *harness_get_address(const struct harness *harness);
 
-/* The folders of the agent: <root>/state, <root>/run, <root>/log; root is short enough for sockets below it.
+/*
+ * The folders of the agent: <root>/state, <root>/run, <root>/log; root is short enough for sockets below it.
  */
 const char *harness_get_root(const struct harness *harness);
 char *harness_path(const struct harness *harness, const char *below_root) G_GNUC_WARN_UNUSED_RESULT;
@@ -72,7 +73,8 @@ char *harness_read_log(const struct harness *harness) G_GNUC_WARN_UNUSED_RESULT;
 
 /* From the next harness_start_bus() on the bus has more elements in its configuration. */
 void harness_configure_bus(struct harness *harness, const char *more);
-/* From the next harness_start_bus() on the bus starts the agent for who calls it, with an empty environment.
+/*
+ * From the next harness_start_bus() on the bus starts the agent for who calls it, with an empty environment.
  */
 void harness_make_activatable(struct harness *harness);
 /* The bus daemon dies, and comes back at the same address (without its clients). */

@@ -52,7 +52,8 @@ void fake_driver_done(struct managed *object, const GError *error, void *outcome
 /* Runs the loop until it has ended; fails the test unless that was so: error NULL is a success. */
 void fake_driver_expect(struct fake_driver *fake, struct fake_outcome *outcome, const char *error);
 
-/* Defines the domain of xml (taken), starts it; makes one that is active and transient. Whole, no failures.
+/*
+ * Defines the domain of xml (taken), starts it; makes one that is active and transient. Whole, no failures.
  */
 struct domain *fake_driver_define(struct fake_driver *fake, char *xml);
 void fake_driver_start(struct fake_driver *fake, struct domain *domain);
