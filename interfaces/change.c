@@ -157,6 +157,28 @@ bool link_change_add_pair(struct netlink *netlink, const char *name, const char 
         return request(netlink, message, "make veth", name, error);
 }
 
+bool link_change_add_macvtap(struct netlink *netlink, const char *name, const struct link *lower,
+                             unsigned mode, const char *mac, GError **error)
+{
+        struct nl_msg *message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0);
+        g_autofree char *what = g_strdup_printf("make on '%s' macvtap", lower->name);
+        struct nlattr *info, *data;
+
+        nla_put_string(message, IFLA_IFNAME, name);
+        nla_put_u32(message, IFLA_LINK, (uint32_t)lower->index);
+        if (mac && !put_mac(message, mac, error)) {
+                nlmsg_free(message);
+                return false;
+        }
+        info = nla_nest_start(message, IFLA_LINKINFO);
+        nla_put_string(message, IFLA_INFO_KIND, "macvtap");
+        data = nla_nest_start(message, IFLA_INFO_DATA);
+        nla_put_u32(message, IFLA_MACVLAN_MODE, mode);
+        nla_nest_end(message, data);
+        nla_nest_end(message, info);
+        return request(netlink, message, what, name, error);
+}
+
 bool link_change_delete(struct netlink *netlink, const struct link *link, GError **error)
 {
         return request(netlink, link_message(RTM_DELLINK, 0, link->index), "delete link", link->name, error);

@@ -18,6 +18,12 @@ struct netlink;
 bool link_change_add(struct netlink *netlink, const struct link *link, GError **error);
 /* Two ends of a virtual cable (veth(4)). */
 bool link_change_add_pair(struct netlink *netlink, const char *name, const char *peer, GError **error);
+/*
+ * A macvtap(8) on lower, down: its character device is /dev/tap<index>. mode is MACVLAN_MODE_VEPA, _BRIDGE,
+ * _PRIVATE or _PASSTHRU (include/uapi/linux/if_link.h); mac NULL: the kernel's choice.
+ */
+bool link_change_add_macvtap(struct netlink *netlink, const char *name, const struct link *lower,
+                             unsigned mode, const char *mac, GError **error);
 bool link_change_delete(struct netlink *netlink, const struct link *link, GError **error);
 
 bool link_change_set_up(struct netlink *netlink, const struct link *link, bool up, GError **error);

@@ -426,6 +426,33 @@ START_TEST(vlans_are_made_and_read)
 }
 END_TEST
 
+static bool add_macvtap(struct netlink *netlink, struct link_set *set, GError **error)
+{
+        return link_change_add_macvtap(netlink, "mt0", link_set_find_name(set, "v0"), MACVLAN_MODE_BRIDGE,
+                                       "52:54:00:00:00:0a", error);
+}
+
+START_TEST(macvtaps_are_made)
+{
+        g_autofree char *details = NULL;
+        struct change change;
+
+        ip("link add v0 type veth peer name v1");
+        start();
+        run(&change, add_macvtap);
+        if (!change.good && strstr(change.error->message, "Unknown device type")) {
+                check_skip("needs a kernel with macvtap");
+                g_clear_error(&change.error);
+                return;
+        }
+        ck_assert_msg(change.good, "%s", change.error ? change.error->message : "");
+        ck_assert(link_is(find("mt0"), "macvtap") && find("mt0")->lower == find("v0")->index);
+        ck_assert_str_eq(find("mt0")->mac, "52:54:00:00:00:0a");
+        details = ip_says("-details -oneline link show mt0");
+        ck_assert_msg(strstr(details, "macvtap mode bridge"), "%s", details);
+}
+END_TEST
+
 /* ---- refusals ---- */
 
 static bool add_twice(struct netlink *netlink, struct link_set *set, GError **error)
@@ -483,4 +510,4 @@ END_TEST
 
 CHECK_MAIN_FIXTURE("links", setup, teardown, addresses_are_compared, everything_is_read, changes_are_followed,
                    dropped_events_are_caught_up_with, links_are_changed, bonds_are_made_and_read,
-                   vlans_are_made_and_read, refusals_say_why)
+                   vlans_are_made_and_read, macvtaps_are_made, refusals_say_why)
