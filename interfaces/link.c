@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <net/if.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,8 +25,10 @@ struct link *link_new(int index)
 
 struct link *link_copy(const struct link *link)
 {
-        struct link *copy = g_memdup2(link, sizeof(*link));
+        struct link *copy = g_new(struct link, 1);
 
+        /* All but the count, which others may be changing. */
+        memcpy(&copy->index, &link->index, sizeof(*link) - offsetof(struct link, index));
         copy->refs = 1;
         copy->kind = g_strdup(link->kind);
         copy->addresses = g_array_ref(link->addresses);
