@@ -419,25 +419,10 @@ static void follow(void *data)
 
 /* ---- life; loop ---- */
 
-/*
- * libudev chooses the key of its hash tables when the first is made, and does not look whether another thread
- * is just doing the same: so that is done before there are two.
- */
-static void settle_hash_key(void)
-{
-        struct udev *udev = udev_new();
-        struct udev_enumerate *enumerate = udev_enumerate_new(udev);
-
-        udev_enumerate_add_match_sysname(enumerate, "none");
-        udev_enumerate_unref(enumerate);
-        udev_unref(udev);
-}
-
 struct device_source *device_source_new(struct collection *collection, struct loop *loop, struct lane *lane)
 {
         struct device_source *source = g_new0(struct device_source, 1);
 
-        settle_hash_key();
         source->loop = loop;
         source->lane = lane_ref(lane);
         source->watcher = lane_new(lane_get_pool(lane), loop, "udev");
