@@ -245,7 +245,12 @@ static void read_routes(void *data)
 
 static void take_event(struct link_source *source, const struct nlmsghdr *header)
 {
-        enum link_table_change change = link_table_take(source->table, header);
+        enum link_table_change change;
+
+        /* What is behind a gap is read with everything else. */
+        if (source->overrun)
+                return;
+        change = link_table_take(source->table, header);
 
         source->changed = source->changed || change != LINK_TABLE_SAME;
         if (change != LINK_TABLE_ROUTES_STALE)
@@ -298,9 +303,13 @@ static void on_events(void *data)
 {
         struct link_source *source = data;
 
-        for (unsigned i = 0; i < BATCH && take_datagram(source); i++)
-                ;
-        catch_up(source);
+        bool more = true;
+
+        for (unsigned i = 0; i < BATCH && more; i++)
+                more = take_datagram(source);
+        /* Until all was read the kernel drops what comes, and says so only once (netlink_overrun()). */
+        if (!more)
+                catch_up(source);
         if (source->table)
                 publish_soon(source);
 }
