@@ -28,7 +28,8 @@ void network_leave(void)
 {
         int fd;
 
-        if (unshare(CLONE_NEWNET) < 0)
+        /* The lab is a machine of its own, whose servers are in its one network. */
+        if (g_getenv("VIRTBUS_LAB") || unshare(CLONE_NEWNET) < 0)
                 return;
         fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         set_link(fd, "lo", "127.0.0.1");
