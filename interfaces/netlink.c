@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Requests to the kernel by rtnetlink(7). In the lane.
+ * Requests to the kernel by rtnetlink(7) and nfnetlink. In the lane.
  */
 #include "interfaces/netlink.h"
 
@@ -8,6 +8,7 @@
 #include "base/lane.h"
 
 #include <errno.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
@@ -23,8 +24,12 @@
 /* So often a dump is begun again when the tables change under it; then what came is taken. */
 #define DUMP_ATTEMPTS 5
 
+/* What a batch may have: the kernel copies it as a whole. */
+#define BATCH_BYTES (4 * 1024 * 1024)
+
 struct netlink {
         struct lane *lane;      /* borrowed */
+        int protocol;           /* NETLINK_ROUTE, NETLINK_NETFILTER */
         struct nl_sock *socket; /* owned */
         char *buffer;           /* owned, BUFFER_SIZE */
 };
@@ -37,15 +42,16 @@ static void ask_for_reasons(int fd)
         setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
 }
 
-struct netlink *netlink_new(struct lane *lane, GError **error)
+static struct netlink *open_socket(struct lane *lane, int protocol, GError **error)
 {
         struct netlink *netlink = g_new0(struct netlink, 1);
         int result;
 
         netlink->lane = lane;
+        netlink->protocol = protocol;
         netlink->buffer = g_malloc(BUFFER_SIZE);
         netlink->socket = nl_socket_alloc();
-        result = netlink->socket ? nl_connect(netlink->socket, NETLINK_ROUTE) : -NLE_NOMEM;
+        result = netlink->socket ? nl_connect(netlink->socket, protocol) : -NLE_NOMEM;
         if (result < 0) {
                 error_set(error, ERROR_FROM_INTERFACE, ERROR_SYSTEM_ERROR, "cannot open a netlink socket: %s",
                           nl_geterror(result));
@@ -55,6 +61,16 @@ struct netlink *netlink_new(struct lane *lane, GError **error)
         nl_socket_set_nonblocking(netlink->socket);
         ask_for_reasons(nl_socket_get_fd(netlink->socket));
         return netlink;
+}
+
+struct netlink *netlink_new(struct lane *lane, GError **error)
+{
+        return open_socket(lane, NETLINK_ROUTE, error);
+}
+
+struct netlink *netlink_new_filter(struct lane *lane, GError **error)
+{
+        return open_socket(lane, NETLINK_NETFILTER, error);
 }
 
 void netlink_free(struct netlink *netlink)
@@ -78,6 +94,7 @@ enum answer {
 
 struct exchange {
         uint32_t sequence;
+        uint32_t first;                  /* of a batch: an error of any of it counts */
         const struct netlink_dump *dump; /* NULL: a request */
         const char *what;
         int errnum;
@@ -124,7 +141,9 @@ static enum answer take_error(struct exchange *exchange, const struct nlmsghdr *
 
 static enum answer take_message(struct exchange *exchange, struct nlmsghdr *header)
 {
-        if (header->nlmsg_seq != exchange->sequence)
+        if (header->nlmsg_seq != exchange->sequence &&
+            !(exchange->first && header->nlmsg_seq >= exchange->first &&
+              header->nlmsg_seq <= exchange->sequence))
                 return ANSWER_MORE;
         if (header->nlmsg_flags & NLM_F_DUMP_INTR)
                 exchange->interrupted = true;
@@ -206,14 +225,49 @@ bool netlink_request(struct netlink *netlink, struct nl_msg *message, const char
         return good;
 }
 
+bool netlink_request_batch(struct netlink *netlink, const GByteArray *messages, uint32_t last,
+                           const char *what, int *errnum, GError **error)
+{
+        struct exchange exchange = { .what = what, .error = error, .first = 1, .sequence = last };
+        int fd = nl_socket_get_fd(netlink->socket), size = BATCH_BYTES;
+        bool good = false;
+
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+        if (send(fd, messages->data, messages->len, 0) == (ssize_t)messages->len) {
+                good = read_answer(netlink, &exchange) == ANSWER_DONE;
+        } else {
+                exchange.errnum = errno;
+                error_set_errno(error, ERROR_FROM_INTERFACE, errno, "cannot %s", what);
+        }
+        *errnum = exchange.errnum;
+        return good;
+}
+
+static void put_head(const struct netlink *netlink, const struct netlink_dump *dump, struct nl_msg *message)
+{
+        const struct rtgenmsg of_links = { .rtgen_family = (unsigned char)dump->family };
+        const struct nfgenmsg of_filter = { .nfgen_family = (uint8_t)dump->family, .version = NFNETLINK_V0 };
+
+        if (netlink->protocol == NETLINK_NETFILTER)
+                nlmsg_append(message, (void *)&of_filter, sizeof(of_filter), NLMSG_ALIGNTO);
+        else
+                nlmsg_append(message, (void *)&of_links, sizeof(of_links), NLMSG_ALIGNTO);
+        if (dump->attr)
+                nla_put_string(message, dump->attr, dump->value);
+}
+
 static enum answer dump_once(struct netlink *netlink, const struct netlink_dump *dump, GError **error)
 {
-        struct exchange exchange = { .dump = dump, .what = "read the links of the host", .error = error };
-        struct rtgenmsg family = { .rtgen_family = (unsigned char)dump->family };
+        struct exchange exchange = {
+                .dump = dump,
+                .what = netlink->protocol == NETLINK_NETFILTER ? "read the rules of the host"
+                                                               : "read the links of the host",
+                .error = error,
+        };
         struct nl_msg *message = nlmsg_alloc_simple(dump->type, NLM_F_REQUEST | NLM_F_DUMP);
         enum answer answer = ANSWER_FAILED;
 
-        nlmsg_append(message, &family, sizeof(family), NLMSG_ALIGNTO);
+        put_head(netlink, dump, message);
         if (send_message(netlink, message, &exchange))
                 answer = read_answer(netlink, &exchange);
         nlmsg_free(message);
@@ -224,7 +278,10 @@ bool netlink_dump(struct netlink *netlink, const struct netlink_dump *dump, GErr
 {
         enum answer answer = ANSWER_INTERRUPTED;
 
-        for (unsigned i = 0; i < DUMP_ATTEMPTS && answer == ANSWER_INTERRUPTED; i++)
+        for (unsigned i = 0; i < DUMP_ATTEMPTS && answer == ANSWER_INTERRUPTED; i++) {
+                if (i > 0 && dump->reset)
+                        dump->reset(dump->data);
                 answer = dump_once(netlink, dump, error);
+        }
         return answer != ANSWER_FAILED;
 }

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * A socket of rtnetlink(7) for one lane: requests that are answered before they return. The kernel answers at
- * once or not at all, and never waits for hardware that does not answer any longer than its own locks do; the
- * deadline is for those. In the lane that made it.
+ * A socket of rtnetlink(7), or of nfnetlink, for one lane: requests that are answered before they return. The
+ * kernel answers at once or not at all, and never waits for hardware that does not answer any longer than its
+ * own locks do; the deadline is for those. In the lane that made it.
  */
 
 #include "base/cleanup.h"
@@ -12,6 +12,7 @@
 #include <glib.h>
 #include <linux/netlink.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct lane;
 struct netlink;
@@ -22,6 +23,8 @@ struct nl_msg; /* libnl's */
 
 /* NULL with ERROR_SYSTEM_ERROR when the kernel gives none. */
 struct netlink *netlink_new(struct lane *lane, GError **error);
+/* One of the packet filter (nfnetlink) instead of links. */
+struct netlink *netlink_new_filter(struct lane *lane, GError **error);
 /* NULL is fine. */
 void netlink_free(struct netlink *netlink);
 
@@ -34,15 +37,26 @@ bool netlink_request(struct netlink *netlink, struct nl_msg *message, const char
                      GError **error);
 
 /*
+ * Sends messages, one behind the other, at once; the kernel does all of what they ask for or nothing. The one
+ * with the number last asks for an acknowledgement. As netlink_request(); the kernel is asked in vain when
+ * one of them fails.
+ */
+bool netlink_request_batch(struct netlink *netlink, const GByteArray *messages, uint32_t last,
+                           const char *what, int *errnum, GError **error);
+
+/*
  * A dump: sends type with an empty header of that family and calls fn for each message of the answer. Begins
  * again when the kernel's tables changed under it (NLM_F_DUMP_INTR): fn may get the same thing twice, the
  * later one counts.
  */
 struct netlink_dump {
-        int type;   /* RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE */
+        int type;   /* RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE; of nfnetlink with its subsystem */
         int family; /* AF_UNSPEC: all */
         void (*fn)(struct nlmsghdr *header, void *data);
         void *data;
+        void (*reset)(void *data); /* it begins again; may be NULL */
+        int attr;                  /* only those that have this text there; 0: all */
+        const char *value;
 };
 bool netlink_dump(struct netlink *netlink, const struct netlink_dump *dump, GError **error);
 

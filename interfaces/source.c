@@ -216,7 +216,7 @@ static bool read_all(struct link_source *source, GError **error)
         CLEANUP(link_table_free) struct link_table *table = link_table_new(get_speed, source);
 
         for (unsigned i = 0; i < G_N_ELEMENTS(types); i++) {
-                const struct netlink_dump dump = { types[i], AF_UNSPEC, take_dumped, table };
+                const struct netlink_dump dump = { .type = types[i], .fn = take_dumped, .data = table };
 
                 if (!netlink_dump(source->requests, &dump, error))
                         return false;
@@ -230,7 +230,7 @@ static bool read_all(struct link_source *source, GError **error)
 static void read_routes(void *data)
 {
         struct link_source *source = data;
-        const struct netlink_dump dump = { RTM_GETROUTE, AF_UNSPEC, take_dumped, source->table };
+        const struct netlink_dump dump = { .type = RTM_GETROUTE, .fn = take_dumped, .data = source->table };
         g_autoptr(GError) error = NULL;
 
         clear_timer(&source->routes_timer);

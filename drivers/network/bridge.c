@@ -25,7 +25,7 @@ static struct link_set *read_links(struct netlink *netlink, GError **error)
         CLEANUP(link_table_free) struct link_table *table = link_table_new(NULL, NULL);
 
         for (unsigned i = 0; i < G_N_ELEMENTS(types); i++) {
-                const struct netlink_dump dump = { types[i], AF_UNSPEC, take, table };
+                const struct netlink_dump dump = { .type = types[i], .fn = take, .data = table };
 
                 if (!netlink_dump(netlink, &dump, error))
                         return NULL;

@@ -8,6 +8,9 @@
 
 #include <string.h>
 
+/* Of the part of an address that says which link it is on. */
+#define IPV6_LINK_BITS 64
+
 /* ---- names of files ---- */
 
 static char *make_path(const char *directory, const char *uuid, const char *suffix)
@@ -171,7 +174,10 @@ static void append_range(GString *out, const struct network_ip *ip, const struct
         *leases += network_address_get_distance(&range->start, &range->end);
 }
 
-/* Nobody but the hosts that are listed; of IPv6, at least who the router is. */
+/*
+ * Nobody but the hosts that are listed; of IPv6, at least who the router is. What hosts make addresses of has
+ * 64 bits (RFC 4862): of a wider network that of its own address, of a narrower one nothing.
+ */
 static void append_static(GString *out, const struct network_ip *ip)
 {
         struct network_address first = network_address_get_first(&ip->address, ip->prefix);
@@ -181,8 +187,9 @@ static void append_static(GString *out, const struct network_ip *ip)
         if (ip->ranges->len || (!ip->hosts->len && !is_ipv6))
                 return;
         g_string_append_printf(out, "dhcp-range=%s,%s", network_address_format(&first, text),
-                               ip->hosts->len ? "static" : "ra-only");
-        append_prefix(out, ip);
+                               ip->hosts->len || ip->prefix > IPV6_LINK_BITS ? "static" : "ra-only");
+        if (!is_ipv6 || ip->prefix > IPV6_LINK_BITS)
+                append_prefix(out, ip);
         g_string_append_c(out, '\n');
 }
 
@@ -201,6 +208,11 @@ static bool append_ip(GString *out, const struct network_def *def, const struct 
 {
         if (!append_reverse(out, def, ip, error))
                 return false;
+        if (ip->address.family == AF_INET6 && ip->prefix < IPV6_LINK_BITS &&
+            (ip->ranges->len || ip->hosts->len))
+                return error_set(error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
+                                 "DHCP of IPv6 in network '%s' needs a prefix of %d bits or more, not %u",
+                                 def->base.name, IPV6_LINK_BITS, ip->prefix);
         for (unsigned i = 0; i < ip->ranges->len; i++)
                 append_range(out, ip, g_ptr_array_index(ip->ranges, i), leases);
         append_static(out, ip);

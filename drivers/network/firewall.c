@@ -1,34 +1,29 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The rules of a network: a table of nftables of its own, made, replaced and removed in one transaction of
- * nft(8). It is a program rather than libnftables, which keeps state in the process: networks start in
- * parallel, each in its lane, and a transaction has a deadline. In the network's lane, but for the text.
- *
- * What is accepted here may still be dropped by tables of others: that is how nftables works.
+ * The rules of a network: a table of nftables of its own, made, replaced and removed in one transaction. What
+ * is accepted here may still be dropped by tables of others: that is how nftables works. In the network's
+ * lane.
  */
 #include "base/error.h"
-#include "base/spawn.h"
 #include "drivers/network/model.h"
+#include "interfaces/netlink.h"
+#include "interfaces/nftables.h"
 
+#include <linux/netfilter.h>
+#include <linux/netfilter_ipv4.h>
+#include <netinet/in.h>
 #include <string.h>
 
-/* A transaction that another one overtakes begins again: many networks that start at once take their time. */
-#define NFT_TIMEOUT_MS 60000
+/* Ports that mean something to others are not taken (CVE-2010-2242). */
+#define PORT_MIN 1024
+#define PORT_MAX 65535
 
-/* ---- text ---- */
+struct rules {
+        const struct network_def *def;
+        struct nft_batch *batch;
+};
 
-static void append(GString *out, const struct network_def *def, const char *chain, const char *format, ...)
-        G_GNUC_PRINTF(4, 5);
-static void append(GString *out, const struct network_def *def, const char *chain, const char *format, ...)
-{
-        va_list args;
-
-        g_string_append_printf(out, "add rule inet virtbus_%s %s ", def->bridge, chain);
-        va_start(args, format);
-        g_string_append_vprintf(out, format, args);
-        va_end(args);
-        g_string_append_c(out, '\n');
-}
+/* ---- what is translated ---- */
 
 static bool is_translated(const struct network_def *def, const struct network_ip *ip)
 {
@@ -43,127 +38,216 @@ static bool has_translated(const struct network_def *def)
         return false;
 }
 
-/* "ip saddr 10.0.0.0/24"; owned. */
-static char *match(const struct network_ip *ip, const char *direction)
-{
-        struct network_address first = network_address_get_first(&ip->address, ip->prefix);
-        char text[NETWORK_ADDRESS_TEXT_MAX];
+/* ---- what is matched ---- */
 
-        return g_strdup_printf("%s %s %s/%u", ip->address.family == AF_INET6 ? "ip6" : "ip", direction,
-                               network_address_format(&first, text), ip->prefix);
+enum side {
+        FROM,    /* it comes from there */
+        TO,      /* it goes there */
+        OUTSIDE, /* it goes elsewhere */
+};
+
+static void match(const struct rules *rules, const struct network_address *address, unsigned prefix,
+                  enum side side)
+{
+        struct nft_address matched = {
+                .family = (uint8_t)address->family,
+                .prefix = (uint8_t)prefix,
+                .is_destination = side != FROM,
+                .is_other = side == OUTSIDE,
+        };
+
+        memcpy(matched.bytes, address->bytes, sizeof(matched.bytes));
+        nft_rule_match_address(rules->batch, &matched);
 }
 
-/* The device that the document says it goes out of; owned. */
-static char *match_device(const struct network_def *def, const char *direction)
+static void match_ip(const struct rules *rules, const struct network_ip *ip, enum side side)
 {
-        return def->forward_device ? g_strdup_printf("%s \"%s\" ", direction, def->forward_device)
-                                   : g_strdup("");
+        match(rules, &ip->address, ip->prefix, side);
 }
 
-/* Guests reach out, and are reached: by answers only, where their addresses are translated. */
-static void append_forward(GString *out, const struct network_def *def, const struct network_ip *ip)
-{
-        g_autofree char *source = match(ip, "saddr"), *target = match(ip, "daddr");
-        g_autofree char *to = match_device(def, "oifname"), *from = match_device(def, "iifname");
+/* ---- forwarding ---- */
 
-        append(out, def, "forward", "iifname \"%s\" %s%s accept", def->bridge, to, source);
-        append(out, def, "forward", "oifname \"%s\" %s%s%s accept", def->bridge, from, target,
-               is_translated(def, ip) ? " ct state established,related" : "");
+/* Guests reach out. */
+static void add_out(const struct rules *rules, const struct network_ip *ip)
+{
+        nft_rule_begin(rules->batch, "forward");
+        nft_rule_match_input(rules->batch, rules->def->bridge);
+        if (rules->def->forward_device)
+                nft_rule_match_output(rules->batch, rules->def->forward_device);
+        match_ip(rules, ip, FROM);
+        nft_rule_accept(rules->batch);
+        nft_rule_end(rules->batch);
 }
 
-static char *format_ports(const struct network_nat *nat)
+/* They are reached: by answers only, where their addresses are translated. */
+static void add_in(const struct rules *rules, const struct network_ip *ip)
 {
-        if (nat->port_start)
-                return g_strdup_printf(":%u-%u", nat->port_start, nat->port_end);
-        return g_strdup(":1024-65535");
+        nft_rule_begin(rules->batch, "forward");
+        nft_rule_match_output(rules->batch, rules->def->bridge);
+        if (rules->def->forward_device)
+                nft_rule_match_input(rules->batch, rules->def->forward_device);
+        match_ip(rules, ip, TO);
+        if (is_translated(rules->def, ip))
+                nft_rule_match_answers(rules->batch);
+        nft_rule_accept(rules->batch);
+        nft_rule_end(rules->batch);
 }
 
-/* "masquerade to :1024-65535", "snat ip to 1.2.3.4-1.2.3.10:1024-65535"; owned. */
-static char *format_action(const struct network_def *def, const struct network_ip *ip, bool has_ports)
+static void add_inside(const struct rules *rules)
 {
-        char start[NETWORK_ADDRESS_TEXT_MAX], end[NETWORK_ADDRESS_TEXT_MAX];
-        g_autofree char *ports = has_ports ? format_ports(&def->nat) : g_strdup("");
-
-        if (def->nat.start.family != AF_INET || ip->address.family != AF_INET)
-                return g_strdup_printf("masquerade%s%s", has_ports ? " to " : "", ports);
-        network_address_format(&def->nat.start, start);
-        network_address_format(&def->nat.end, end);
-        if (strcmp(start, end) == 0)
-                return g_strdup_printf("snat ip to %s%s", start, ports);
-        return g_strdup_printf("snat ip to %s-%s%s", start, end, ports);
+        nft_rule_begin(rules->batch, "forward");
+        nft_rule_match_input(rules->batch, rules->def->bridge);
+        nft_rule_match_output(rules->batch, rules->def->bridge);
+        nft_rule_accept(rules->batch);
+        nft_rule_end(rules->batch);
 }
 
-/* Not of what stays in the network, or is for all on a link. Ports below 1024 mean something to others. */
-static void append_nat(GString *out, const struct network_def *def, const struct network_ip *ip)
+static void add_rejects(const struct rules *rules)
 {
-        bool is_ipv6 = ip->address.family == AF_INET6;
-        g_autofree char *source = match(ip, "saddr"), *outside = match(ip, "daddr !=");
-        g_autofree char *to = match_device(def, "oifname");
-        g_autofree char *with_ports = format_action(def, ip, true), *plain = format_action(def, ip, false);
+        nft_rule_begin(rules->batch, "forward");
+        nft_rule_match_input(rules->batch, rules->def->bridge);
+        nft_rule_reject(rules->batch);
+        nft_rule_end(rules->batch);
+        nft_rule_begin(rules->batch, "forward");
+        nft_rule_match_output(rules->batch, rules->def->bridge);
+        nft_rule_reject(rules->batch);
+        nft_rule_end(rules->batch);
+}
 
-        if (is_ipv6) {
-                append(out, def, "postrouting", "%s ip6 daddr ff00::/8 return", source);
-        } else {
-                append(out, def, "postrouting", "%s ip daddr 224.0.0.0/24 return", source);
-                append(out, def, "postrouting", "%s ip daddr 255.255.255.255 return", source);
+static void add_forward(const struct rules *rules)
+{
+        const struct network_def *def = rules->def;
+
+        nft_batch_add_chain(rules->batch, &(const struct nft_hook){ "forward", "filter", NF_INET_FORWARD,
+                                                                    NF_IP_PRI_FILTER });
+        add_inside(rules);
+        for (unsigned i = 0; def->forward != NETWORK_FORWARD_NONE && i < def->ips->len; i++) {
+                add_out(rules, g_ptr_array_index(def->ips, i));
+                add_in(rules, g_ptr_array_index(def->ips, i));
         }
-        append(out, def, "postrouting", "%s%s %s meta l4proto tcp %s", to, source, outside, with_ports);
-        append(out, def, "postrouting", "%s%s %s meta l4proto udp %s", to, source, outside, with_ports);
-        append(out, def, "postrouting", "%s%s %s %s", to, source, outside, plain);
+        add_rejects(rules);
 }
 
-char *network_firewall_format(const struct network_def *def)
-{
-        GString *out = g_string_new(NULL);
+/* ---- translation ---- */
 
-        g_string_append_printf(out, "add table inet virtbus_%s\ndelete table inet virtbus_%s\n", def->bridge,
-                               def->bridge);
+/* What is for all on a link stays as it is. */
+static void add_untouched(const struct rules *rules, const struct network_ip *ip, const char *text,
+                          unsigned prefix)
+{
+        struct network_address address;
+
+        network_address_parse(text, &address);
+        nft_rule_begin(rules->batch, "postrouting");
+        match_ip(rules, ip, FROM);
+        match(rules, &address, prefix, TO);
+        nft_rule_return(rules->batch);
+        nft_rule_end(rules->batch);
+}
+
+/* protocol 0: of any; of those that have ports, which ones. */
+static void add_translation(const struct rules *rules, const struct network_ip *ip, uint8_t protocol)
+{
+        const struct network_nat *nat = &rules->def->nat;
+        struct nft_ports ports = { 0 };
+
+        if (protocol)
+                ports = (struct nft_ports){ (uint16_t)(nat->port_start ? nat->port_start : PORT_MIN),
+                                            (uint16_t)(nat->port_start ? nat->port_end : PORT_MAX) };
+        nft_rule_begin(rules->batch, "postrouting");
+        if (rules->def->forward_device)
+                nft_rule_match_output(rules->batch, rules->def->forward_device);
+        match_ip(rules, ip, FROM);
+        match_ip(rules, ip, OUTSIDE);
+        if (protocol)
+                nft_rule_match_protocol(rules->batch, protocol);
+        if (nat->start.family == AF_INET && ip->address.family == AF_INET)
+                nft_rule_translate(rules->batch, nat->start.bytes, nat->end.bytes, &ports);
+        else
+                nft_rule_masquerade(rules->batch, &ports);
+        nft_rule_end(rules->batch);
+}
+
+static void add_nat(const struct rules *rules, const struct network_ip *ip)
+{
+        if (!is_translated(rules->def, ip))
+                return;
+        if (ip->address.family == AF_INET6) {
+                add_untouched(rules, ip, "ff00::", 8);
+        } else {
+                add_untouched(rules, ip, "224.0.0.0", 24);
+                add_untouched(rules, ip, "255.255.255.255", 32);
+        }
+        add_translation(rules, ip, IPPROTO_TCP);
+        add_translation(rules, ip, IPPROTO_UDP);
+        add_translation(rules, ip, 0);
+}
+
+static void add_postrouting(const struct rules *rules)
+{
+        nft_batch_add_chain(
+                rules->batch,
+                &(const struct nft_hook){ "postrouting", "nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC });
+        for (unsigned i = 0; i < rules->def->ips->len; i++)
+                add_nat(rules, g_ptr_array_index(rules->def->ips, i));
+}
+
+/* ---- the table ---- */
+
+static void format_table(const struct network_def *def, char table[NFT_NAME_SIZE])
+{
+        g_snprintf(table, NFT_NAME_SIZE, "virtbus_%s", def->bridge);
+}
+
+static void add_rules(struct nft_batch *batch, const struct network_def *def, const char *table)
+{
+        const struct rules rules = { def, batch };
+
         if (def->forward == NETWORK_FORWARD_OPEN)
-                return g_string_free(out, FALSE);
-        g_string_append_printf(out,
-                               "add table inet virtbus_%s\n"
-                               "add chain inet virtbus_%s forward { type filter hook forward priority 0; }\n",
-                               def->bridge, def->bridge);
-        append(out, def, "forward", "iifname \"%s\" oifname \"%s\" accept", def->bridge, def->bridge);
-        for (unsigned i = 0; def->forward != NETWORK_FORWARD_NONE && i < def->ips->len; i++)
-                append_forward(out, def, g_ptr_array_index(def->ips, i));
-        append(out, def, "forward", "iifname \"%s\" reject", def->bridge);
-        append(out, def, "forward", "oifname \"%s\" reject", def->bridge);
+                return;
+        nft_batch_add_table(batch, table);
+        add_forward(&rules);
         if (has_translated(def))
-                g_string_append_printf(
-                        out,
-                        "add chain inet virtbus_%s postrouting { type nat hook postrouting priority 100; }\n",
-                        def->bridge);
-        for (unsigned i = 0; i < def->ips->len; i++)
-                if (is_translated(def, g_ptr_array_index(def->ips, i)))
-                        append_nat(out, def, g_ptr_array_index(def->ips, i));
-        return g_string_free(out, FALSE);
+                add_postrouting(&rules);
 }
 
-/* ---- nft ---- */
-
-static bool run(struct network *network, const char *text, GError **error)
+/* One transaction that puts the rules in the place of those that there are; none without rules. */
+static bool commit(struct network *network, const struct network_def *def, bool with_rules, GError **error)
 {
-        static const char *const argv[] = { "nft", "-f", "-", NULL };
-        struct spawn_result result = { 0 };
-        bool done = spawn_run(network->base.lane, argv, text, NFT_TIMEOUT_MS, &result, error) &&
-                    spawn_result_check("nft", &result, error);
+        CLEANUP(netlink_free) struct netlink *netlink = netlink_new_filter(network->base.lane, error);
+        CLEANUP(nft_batch_free) struct nft_batch *batch = nft_batch_new();
+        g_autofree char *what = g_strdup_printf("%s the rules of network '%s'",
+                                                with_rules ? "apply" : "remove", def->base.name);
+        char table[NFT_NAME_SIZE];
 
-        spawn_result_clear(&result);
-        return done;
+        format_table(def, table);
+        nft_batch_delete_table(batch, table);
+        if (with_rules)
+                add_rules(batch, def, table);
+        return netlink && nft_batch_commit(batch, netlink, what, error);
 }
 
 bool network_firewall_apply(struct network *network, const struct network_def *def, GError **error)
 {
-        g_autofree char *text = network_firewall_format(def);
-
-        return run(network, text, error);
+        return commit(network, def, true, error);
 }
 
 bool network_firewall_remove(struct network *network, const struct network_def *def, GError **error)
 {
-        g_autofree char *text = g_strdup_printf("add table inet virtbus_%s\ndelete table inet virtbus_%s\n",
-                                                def->bridge, def->bridge);
+        return commit(network, def, false, error);
+}
 
-        return run(network, text, error);
+bool network_firewall_is_whole(struct network *network, const struct network_def *def, bool *whole,
+                               GError **error)
+{
+        CLEANUP(netlink_free) struct netlink *netlink = netlink_new_filter(network->base.lane, error);
+        CLEANUP(nft_batch_free) struct nft_batch *batch = nft_batch_new();
+        char table[NFT_NAME_SIZE];
+        unsigned count;
+
+        format_table(def, table);
+        add_rules(batch, def, table);
+        if (!netlink || !nft_count_rules(netlink, table, &count, error))
+                return false;
+        *whole = count == nft_batch_get_rules(batch);
+        return true;
 }

@@ -72,10 +72,13 @@ bool network_bridge_remove(struct network *network, const struct network_def *de
 
 /* ---- the rules (firewall.c) ---- */
 
-/* One transaction of nftables that puts the rules in the place of those that there are; owned. */
-char *network_firewall_format(const struct network_def *def);
+/* One transaction of nftables that puts the rules in the place of those that there are. */
 bool network_firewall_apply(struct network *network, const struct network_def *def, GError **error);
 bool network_firewall_remove(struct network *network, const struct network_def *def, GError **error);
+
+/* Are all of its rules there? Asks the kernel. */
+bool network_firewall_is_whole(struct network *network, const struct network_def *def, bool *whole,
+                               GError **error);
 
 /* ---- dnsmasq (dnsmasq.c, dnsmasq-files.c) ---- */
 
