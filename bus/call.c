@@ -278,7 +278,7 @@ void call_abandon(struct call *call, const GError *error)
 
 /* ---- ends of work ---- */
 
-void call_done(struct managed *object, const GError *error, void *data)
+void call_done_collected(const GError *error, void *data)
 {
         struct call *call = data;
 
@@ -286,6 +286,11 @@ void call_done(struct managed *object, const GError *error, void *data)
                 call_fail(call, error);
         else
                 call_reply(call, "");
+}
+
+void call_done(struct managed *object, const GError *error, void *data)
+{
+        call_done_collected(error, data);
 }
 
 void call_done_with_object(struct managed *object, const GError *error, void *data)

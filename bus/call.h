@@ -96,6 +96,8 @@ void call_drop_object(struct call *call);
 /* Ends of work in the model (managed_done); data is the call. Empty reply; reply with the object's path. */
 void call_done(struct managed *object, const GError *error, void *data);
 void call_done_with_object(struct managed *object, const GError *error, void *data);
+/* End of work in the lane of a collection (collection_done): empty reply. */
+void call_done_collected(const GError *error, void *data);
 /* End of a question whose answer is a text (domain_text_done), NULL with error; data is the call. */
 void call_done_with_text(const char *text, const GError *error, void *data);
 

@@ -66,16 +66,6 @@ void on_connect_interface_lookup_by_name(struct call *call)
 
 /* ---- changes ---- */
 
-static void done(const GError *error, void *data)
-{
-        struct call *call = data;
-
-        if (error)
-                call_fail(call, error);
-        else
-                call_reply(call, "");
-}
-
 /* It is published before the answer, unless somebody has undefined it at once. */
 static void defined(const char *name, const GError *failure, void *data)
 {
@@ -101,7 +91,7 @@ void on_connect_interface_change_begin(struct call *call)
         uint32_t flags;
 
         call_read(call, "u", &flags);
-        interfaces_change_begin(call_get_interfaces(call), flags, done, call);
+        interfaces_change_begin(call_get_interfaces(call), flags, call_done_collected, call);
 }
 
 void on_connect_interface_change_commit(struct call *call)
@@ -109,7 +99,7 @@ void on_connect_interface_change_commit(struct call *call)
         uint32_t flags;
 
         call_read(call, "u", &flags);
-        interfaces_change_commit(call_get_interfaces(call), flags, done, call);
+        interfaces_change_commit(call_get_interfaces(call), flags, call_done_collected, call);
 }
 
 void on_connect_interface_change_rollback(struct call *call)
@@ -117,7 +107,7 @@ void on_connect_interface_change_rollback(struct call *call)
         uint32_t flags;
 
         call_read(call, "u", &flags);
-        interfaces_change_rollback(call_get_interfaces(call), flags, done, call);
+        interfaces_change_rollback(call_get_interfaces(call), flags, call_done_collected, call);
 }
 
 /* ---- the transaction's time ---- */

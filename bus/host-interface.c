@@ -79,22 +79,13 @@ bool get_interface_name(const struct target *target, struct marshal_slot *slot, 
 
 /* ---- methods ---- */
 
-static void done(const GError *error, void *data)
-{
-        struct call *call = data;
-
-        if (error)
-                call_fail(call, error);
-        else
-                call_reply(call, "");
-}
-
 void on_interface_create(struct call *call)
 {
         uint32_t flags;
 
         call_read(call, "u", &flags);
-        interfaces_create(call_get_interfaces(call), call_get_interface(call), flags, done, call);
+        interfaces_create(call_get_interfaces(call), call_get_interface(call), flags, call_done_collected,
+                          call);
 }
 
 void on_interface_destroy(struct call *call)
@@ -102,12 +93,13 @@ void on_interface_destroy(struct call *call)
         uint32_t flags;
 
         call_read(call, "u", &flags);
-        interfaces_destroy(call_get_interfaces(call), call_get_interface(call), flags, done, call);
+        interfaces_destroy(call_get_interfaces(call), call_get_interface(call), flags, call_done_collected,
+                           call);
 }
 
 void on_interface_undefine(struct call *call)
 {
-        interfaces_undefine(call_get_interfaces(call), call_get_interface(call), done, call);
+        interfaces_undefine(call_get_interfaces(call), call_get_interface(call), call_done_collected, call);
 }
 
 void on_interface_get_xml_desc(struct call *call)

@@ -99,37 +99,30 @@ void on_node_device_list_caps(struct call *call)
 
 /* ---- changes ---- */
 
-static void done(const GError *error, void *data)
-{
-        struct call *call = data;
-
-        if (error)
-                call_fail(call, error);
-        else
-                call_reply(call, "");
-}
-
 void on_node_device_detach(struct call *call)
 {
         const char *driver;
         uint32_t flags;
 
         call_read(call, "su", &driver, &flags);
-        node_device_detach(call_get_devices(call), target_get_device(&call->target), driver, flags, done,
-                           call);
+        node_device_detach(call_get_devices(call), target_get_device(&call->target), driver, flags,
+                           call_done_collected, call);
 }
 
 void on_node_device_re_attach(struct call *call)
 {
-        node_device_reattach(call_get_devices(call), target_get_device(&call->target), done, call);
+        node_device_reattach(call_get_devices(call), target_get_device(&call->target), call_done_collected,
+                             call);
 }
 
 void on_node_device_reset(struct call *call)
 {
-        node_device_reset(call_get_devices(call), target_get_device(&call->target), done, call);
+        node_device_reset(call_get_devices(call), target_get_device(&call->target), call_done_collected,
+                          call);
 }
 
 void on_node_device_destroy(struct call *call)
 {
-        node_device_destroy(call_get_devices(call), target_get_device(&call->target), done, call);
+        node_device_destroy(call_get_devices(call), target_get_device(&call->target), call_done_collected,
+                            call);
 }

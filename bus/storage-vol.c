@@ -82,12 +82,7 @@ bool get_storage_vol_path(const struct target *target, struct marshal_slot *slot
 
 static void done(struct storage_pool *pool, struct volume *volume, const GError *error, void *data)
 {
-        struct call *call = data;
-
-        if (error)
-                call_fail(call, error);
-        else
-                call_reply(call, "");
+        call_done_collected(error, data);
 }
 
 void storage_vol_created(struct storage_pool *pool, struct volume *volume, const GError *error, void *data)
