@@ -95,7 +95,8 @@ bool interface_check_name(const char *name, GError **error);
 /*
  * The document that describes link as it is now among all links: addresses, ports, link state and speed. What
  * is asked for and cannot be seen in the kernel (DHCP, start mode) comes from def; NULL: there is none.
- * config: the form that interface_def_parse() takes, to set it up as it is now. Owned.
+ * config: the form that interface_def_parse() takes, to set it up as it is now; addresses that expire become
+ * <dhcp/> or <autoconf/>, taps are left out. Owned.
  */
 char *interface_format_live(const struct link *link, const struct link_set *set,
                             const struct interface_def *def, bool config);

@@ -34,59 +34,114 @@ static void add_link(xmlNode *node, const struct link *link)
 
 /* ---- protocols ---- */
 
-static void add_addresses(xmlNode *protocol, const struct link *link, uint8_t family)
+/*
+ * What a definition would have to say: not what a DHCP client, a router or the kernel itself has added and
+ * will add again.
+ */
+static bool is_configured(const struct link_address *address)
+{
+        return !address->is_dynamic && address->scope != RT_SCOPE_LINK;
+}
+
+static bool has_dynamic(const struct link *link, uint8_t family)
+{
+        for (unsigned i = 0; i < link->addresses->len; i++) {
+                const struct link_address *address = &g_array_index(link->addresses, struct link_address, i);
+
+                if (address->ip.family == family && address->is_dynamic)
+                        return true;
+        }
+        return false;
+}
+
+static void add_addresses(xmlNode *protocol, const struct link *link, uint8_t family, bool config)
 {
         char text[LINK_IP_SIZE];
 
         for (unsigned i = 0; i < link->addresses->len; i++) {
-                const struct link_ip *ip = &g_array_index(link->addresses, struct link_address, i).ip;
+                const struct link_address *address = &g_array_index(link->addresses, struct link_address, i);
                 xmlNode *element;
 
-                if (ip->family != family)
+                if (address->ip.family != family || (config && !is_configured(address)))
                         continue;
                 element = xml_add(protocol, "ip");
-                xml_set_attr(element, "address", link_ip_format(ip, text));
-                xml_set_attr_format(element, "prefix", "%u", ip->prefix);
-        }
-        for (unsigned i = 0; i < link->routes->len; i++) {
-                const struct link_route *route = &g_array_index(link->routes, struct link_route, i);
-
-                if (route->destination.prefix == 0 && route->gateway.family == family)
-                        xml_set_attr(xml_add(protocol, "route"), "gateway",
-                                     link_ip_format(&route->gateway, text));
+                xml_set_attr(element, "address", link_ip_format(&address->ip, text));
+                xml_set_attr_format(element, "prefix", "%u", address->ip.prefix);
         }
 }
 
-static bool has_family(const struct link *link, uint8_t family)
+/* A definition has one default route, to a host that is on one of its networks. */
+static bool can_be_defined(const struct link *link, const struct link_ip *gateway)
 {
-        for (unsigned i = 0; i < link->addresses->len; i++)
-                if (g_array_index(link->addresses, struct link_address, i).ip.family == family)
+        for (unsigned i = 0; i < link->addresses->len; i++) {
+                const struct link_address *address = &g_array_index(link->addresses, struct link_address, i);
+
+                if (is_configured(address) && link_ip_contains(&address->ip, gateway))
                         return true;
+        }
         return false;
 }
 
-static void add_protocol(xmlNode *node, const struct link *link, const char *name, uint8_t family,
-                         const struct interface_protocol *wish)
+static void add_routes(xmlNode *protocol, const struct link *link, uint8_t family, bool config)
 {
+        char text[LINK_IP_SIZE];
+
+        for (unsigned i = 0; i < link->routes->len; i++) {
+                const struct link_route *route = &g_array_index(link->routes, struct link_route, i);
+
+                if (route->destination.prefix != 0 || route->gateway.family != family ||
+                    (config && !can_be_defined(link, &route->gateway)))
+                        continue;
+                xml_set_attr(xml_add(protocol, "route"), "gateway", link_ip_format(&route->gateway, text));
+                if (config)
+                        return;
+        }
+}
+
+static bool has_family(const struct link *link, uint8_t family, bool config)
+{
+        for (unsigned i = 0; i < link->addresses->len; i++) {
+                const struct link_address *address = &g_array_index(link->addresses, struct link_address, i);
+
+                if (address->ip.family == family &&
+                    (!config || address->is_dynamic || is_configured(address)))
+                        return true;
+        }
+        return false;
+}
+
+static void add_protocol(xmlNode *node, const struct link *link, unsigned i, const struct interface_def *def,
+                         bool config)
+{
+        static const struct {
+                const char *name, *automatic;
+                uint8_t number;
+        } families[INTERFACE_FAMILIES] = { { "ipv4", "dhcp", AF_INET }, { "ipv6", "autoconf", AF_INET6 } };
+        const struct interface_protocol *wish = def ? &def->protocols[i] : NULL;
+        uint8_t family = families[i].number;
         xmlNode *protocol;
 
-        if (!has_family(link, family) && !(wish && wish->is_there))
+        if (!has_family(link, family, config) && !(wish && wish->is_there))
                 return;
         protocol = xml_add(node, "protocol");
-        xml_set_attr(protocol, "family", name);
+        xml_set_attr(protocol, "family", families[i].name);
         if (wish && wish->autoconf)
                 xml_add(protocol, "autoconf");
         if (wish && wish->dhcp)
                 xml_set_attr(xml_add(protocol, "dhcp"), "peerdns", wish->no_peer_dns ? "no" : NULL);
-        add_addresses(protocol, link, family);
+        if (config && has_dynamic(link, family))
+                xml_add(protocol, families[i].automatic);
+        add_addresses(protocol, link, family, config);
+        add_routes(protocol, link, family, config);
 }
 
 /* ---- types ---- */
 
+/* The taps of guests come and go with them: no definition has them. */
 static void add_ports(xmlNode *parent, const struct link *link, const struct link_set *set, bool config)
 {
         for (unsigned i = 0; i < set->count; i++)
-                if (set->links[i]->master == link->index)
+                if (set->links[i]->master == link->index && !(config && link_is(set->links[i], "tun")))
                         add_port(xml_add(parent, "interface"), set->links[i], set, config);
 }
 
@@ -193,8 +248,8 @@ char *interface_format_live(const struct link *link, const struct link_set *set,
         xml_set_attr(root, "name", link->name);
         add_start(root, def);
         xml_set_attr_format(xml_add(root, "mtu"), "size", "%u", link->mtu);
-        add_protocol(root, link, "ipv4", AF_INET, def ? &def->protocols[0] : NULL);
-        add_protocol(root, link, "ipv6", AF_INET6, def ? &def->protocols[1] : NULL);
+        for (unsigned i = 0; i < INTERFACE_FAMILIES; i++)
+                add_protocol(root, link, i, def, config);
         if (!config)
                 add_link(root, link);
         if (*link->mac)

@@ -7,6 +7,7 @@
 #include "tests/unit/check-main.h"
 
 #include <linux/if_bonding.h>
+#include <linux/rtnetlink.h>
 #include <string.h>
 
 static char *read_file(const char *name, const char *suffix)
@@ -221,5 +222,55 @@ START_TEST(what_is_live_is_written)
 }
 END_TEST
 
+/* What comes by itself is not written down, what a definition cannot say is left out, and the rest is taken.
+ */
+START_TEST(what_is_live_can_be_defined)
+{
+        static const struct link_address addresses[] = {
+                { .ip = { AF_INET, 24, { 192, 0, 2, 1 } } },
+                { .ip = { AF_INET, 24, { 198, 51, 100, 9 } }, .is_dynamic = true },
+                { .ip = { AF_INET6, 64, { 0xfe, 0x80, [15] = 1 } }, .scope = RT_SCOPE_LINK },
+                { .ip = { AF_INET6, 64, { 0x20, 1, 0xd, 0xb8, [15] = 1 } }, .is_dynamic = true },
+        };
+        static const struct link_route routes[] = {
+                { .destination = { .family = AF_INET }, .gateway = { AF_INET, 32, { 203, 0, 113, 1 } } },
+                { .destination = { .family = AF_INET }, .gateway = { AF_INET, 32, { 192, 0, 2, 254 } } },
+                { .destination = { .family = AF_INET }, .gateway = { AF_INET, 32, { 192, 0, 2, 253 } } },
+        };
+        CLEANUP(link_unref) struct link *bridge = link_new(5), *port = link_new(6), *tap = link_new(7);
+        CLEANUP(link_set_unref) struct link_set *set = NULL;
+        CLEANUP(interface_def_unref) struct interface_def *def = NULL;
+        g_autofree char *text = NULL;
+
+        strcpy(bridge->name, "br0");
+        bridge->kind = g_strdup("bridge");
+        bridge->mtu = 1500;
+        g_array_append_vals(bridge->addresses, addresses, G_N_ELEMENTS(addresses));
+        g_array_append_vals(bridge->routes, routes, G_N_ELEMENTS(routes));
+        strcpy(port->name, "eth0");
+        strcpy(tap->name, "vnet0");
+        tap->kind = g_strdup("tun");
+        port->master = tap->master = 5;
+        set = link_set_new((struct link *[]){ bridge, port, tap }, 3);
+        text = interface_format_live(bridge, set, NULL, true);
+        ck_assert_str_eq(text, "<interface type='bridge' name='br0'>\n"
+                               "  <mtu size='1500'/>\n"
+                               "  <protocol family='ipv4'>\n"
+                               "    <dhcp/>\n"
+                               "    <ip address='192.0.2.1' prefix='24'/>\n"
+                               "    <route gateway='192.0.2.254'/>\n"
+                               "  </protocol>\n"
+                               "  <protocol family='ipv6'>\n"
+                               "    <autoconf/>\n"
+                               "  </protocol>\n"
+                               "  <bridge stp='off' delay='0'>\n"
+                               "    <interface type='ethernet' name='eth0'/>\n"
+                               "  </bridge>\n"
+                               "</interface>\n");
+        def = parse(text);
+        ck_assert_str_eq(def->xml, text);
+}
+END_TEST
+
 CHECK_MAIN("interface-definition", documents_are_put_in_order, all_of_it_is_read, a_vlan_needs_no_name,
-           what_is_wrong_is_named, validation_is_strict, what_is_live_is_written)
+           what_is_wrong_is_named, validation_is_strict, what_is_live_is_written, what_is_live_can_be_defined)
