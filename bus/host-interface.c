@@ -10,6 +10,8 @@
 #include "introspection/connect.h"
 #include "introspection/interface.h"
 
+#include <string.h>
+
 static struct host_interface *target_get_interface(const struct target *target)
 {
         return target->object;
@@ -36,7 +38,8 @@ static uint64_t compare(const void *before, const void *after)
 {
         const struct host_interface *old = before, *new = after;
 
-        return old->active != new->active ? UINT64_C(1) << INTERFACE_INTERFACE_PROPERTY_ACTIVE : 0;
+        return (old->active != new->active ? UINT64_C(1) << INTERFACE_INTERFACE_PROPERTY_ACTIVE : 0) |
+               (strcmp(old->mac, new->mac) != 0 ? UINT64_C(1) << INTERFACE_INTERFACE_PROPERTY_MAC : 0);
 }
 
 static void tell(const struct branch *branch, const char *path, const void *before, const void *after)
