@@ -138,6 +138,17 @@ bool link_change_add(struct netlink *netlink, const struct link *link, GError **
         return request(netlink, message, what, link->name, error);
 }
 
+bool link_change_set_bridge(struct netlink *netlink, const struct link *link,
+                            const struct link_bridge *bridge, GError **error)
+{
+        CLEANUP(link_unref) struct link *wish = link_copy(link);
+        struct nl_msg *message = link_message(RTM_NEWLINK, 0, link->index);
+
+        wish->bridge = *bridge;
+        put_kind(message, wish);
+        return request(netlink, message, "set spanning tree and delay of", link->name, error);
+}
+
 bool link_change_add_pair(struct netlink *netlink, const char *name, const char *peer, GError **error)
 {
         struct nl_msg *message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0);

@@ -16,6 +16,9 @@ struct netlink;
  * vlan_id, bridge, bond (values that are 0 are left to the kernel). mac and mtu where they are given.
  */
 bool link_change_add(struct netlink *netlink, const struct link *link, GError **error);
+/* Spanning tree and delay of a bridge that is there. */
+bool link_change_set_bridge(struct netlink *netlink, const struct link *link,
+                            const struct link_bridge *bridge, GError **error);
 /* Two ends of a virtual cable (veth(4)). */
 bool link_change_add_pair(struct netlink *netlink, const char *name, const char *peer, GError **error);
 /*

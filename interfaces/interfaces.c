@@ -37,6 +37,26 @@ static const struct collection_kind kind = {
 
 /* ---- life ---- */
 
+/* Which names are new, and which are gone? Both sets are sorted by them. */
+static void tell_news(struct interfaces *interfaces, const struct link_set *before,
+                      const struct link_set *after)
+{
+        unsigned i = 0, k = 0, old_count = before ? before->count : 0;
+
+        while (i < old_count || k < after->count) {
+                const char *old = i < old_count ? before->links[i]->name : NULL;
+                const char *new = k < after->count ? after->links[k]->name : NULL;
+                int order = !old ? 1 : !new ? -1 : strcmp(old, new);
+
+                if (order < 0)
+                        interfaces_unplugged(interfaces, old);
+                else if (order > 0)
+                        interfaces_plugged(interfaces, new);
+                i += order <= 0;
+                k += order >= 0;
+        }
+}
+
 /* In the lane, with each set of links. */
 static void take_links(struct link_set *set, void *data)
 {
@@ -47,11 +67,8 @@ static void take_links(struct link_set *set, void *data)
         interfaces_publish(interfaces);
         if (!before)
                 interfaces_boot_soon(interfaces);
-        if (!interfaces->booted)
-                return;
-        for (unsigned i = 0; i < set->count; i++)
-                if (!before || !link_set_find_name(before, set->links[i]->name))
-                        interfaces_plugged(interfaces, set->links[i]->name);
+        if (interfaces->booted)
+                tell_news(interfaces, before, set);
 }
 
 static void make_paths(struct interfaces *interfaces, const struct interfaces_config *config)

@@ -52,10 +52,15 @@ bool interfaces_bring_down(struct interfaces *interfaces, const struct host_inte
 
 /* Reads all files; what is wrong with one is logged. */
 void interfaces_load(struct interfaces *interfaces);
+
+/* ---- boot.c; in the lane ---- */
+
 /* The first set of links has come. */
 void interfaces_boot_soon(struct interfaces *interfaces);
 /* A link has come: what is to be set up with it is. */
 void interfaces_plugged(struct interfaces *interfaces, const char *name);
+/* A link has gone: what was running for it ends. */
+void interfaces_unplugged(struct interfaces *interfaces, const char *name);
 
 /* ---- transaction.c; in the lane ---- */
 

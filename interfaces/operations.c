@@ -6,19 +6,18 @@
 #include "base/flags.h"
 #include "base/lane.h"
 #include "base/log.h"
-#include "base/loop.h"
 #include "base/store.h"
 #include "interfaces/change.h"
 #include "interfaces/dhcp.h"
 #include "interfaces/manager.h"
 #include "interfaces/model.h"
+#include "interfaces/notes.h"
 #include "interfaces/setup.h"
 #include "interfaces/source.h"
 
 #include <string.h>
 
-#define SUFFIX    ".xml"
-#define BOOT_MARK "booted"
+#define SUFFIX ".xml"
 
 /* ---- the lane's view ---- */
 
@@ -135,139 +134,67 @@ bool interfaces_check_managers(const struct interfaces *interfaces, const struct
         return true;
 }
 
+/* What is on the link goes down with it, or goes. */
+static bool check_managers_above(const struct interfaces *interfaces, const char *name, GError **error)
+{
+        g_autoptr(GHashTable) notes = link_notes_new();
+        GHashTableIter iter;
+        void *each;
+
+        if (!interfaces->links)
+                return true;
+        link_notes_add(notes, name);
+        link_notes_add_above(notes, interfaces->links);
+        g_hash_table_iter_init(&iter, notes);
+        while (g_hash_table_iter_next(&iter, &each, NULL))
+                if (!check_manager(interfaces, each, error))
+                        return false;
+        return true;
+}
+
 /* ---- up and down ---- */
 
 bool interfaces_bring_up(struct interfaces *interfaces, const struct interface_def *def, GError **error)
 {
+        g_autoptr(GHashTable) notes = link_notes_new();
+        CLEANUP(link_set_unref) struct link_set *before = NULL;
+
         if (!interfaces->source) {
                 g_hash_table_add(interfaces->active, g_strdup(def->name));
                 return true;
         }
+        /* Before anything is touched. */
+        if (!dhcp_check(def, error))
+                return false;
+        link_source_settle(interfaces->source);
+        before = link_source_snapshot(interfaces->source);
+        link_notes_add_def(notes, def);
         if (!interface_set_up(interfaces->source, def, error))
                 return false;
         if (dhcp_start(interfaces->lane, interfaces->runtime_dir, def, error))
                 return true;
-        lane_shield(interfaces->lane);
-        interface_set_down(interfaces->source, def->name, def, NULL);
+        interface_take_back(interfaces->source, before, notes);
         return false;
 }
 
 bool interfaces_bring_down(struct interfaces *interfaces, const struct host_interface *interface,
                            GError **error)
 {
+        g_autoptr(GError) failure = NULL;
+        bool had_dhcp;
+
         if (!interfaces->source) {
                 g_hash_table_remove(interfaces->active, interface->name);
                 return true;
         }
+        had_dhcp = dhcp_is_started(interfaces->runtime_dir, interface->name);
         dhcp_stop(interfaces->lane, interfaces->runtime_dir, interface->name);
-        return interface_set_down(interfaces->source, interface->name, interface->def, error);
-}
-
-static void bring_up_logged(struct interfaces *interfaces, const struct interface_def *def, const char *why)
-{
-        g_autoptr(GError) error = NULL;
-
-        if (interfaces_check_managers(interfaces, def, def->name, &error) &&
-            interfaces_bring_up(interfaces, def, &error))
-                log_notice("interface '%s' is set up %s", def->name, why);
-        else
-                log_gerror(LOG_LEVEL_ERROR, error, "interface '%s'", def->name);
-}
-
-static int compare_defs(const void *a, const void *b)
-{
-        return strcmp((*(struct interface_def *const *)a)->name, (*(struct interface_def *const *)b)->name);
-}
-
-/* Those of which others are made come first only by being ports: they are set up with what they are in. */
-static void bring_up_all(struct interfaces *interfaces, enum interface_start start, const char *why)
-{
-        g_autoptr(GPtrArray) defs = g_ptr_array_new_with_free_func((GDestroyNotify)interface_def_unref);
-        GHashTableIter iter;
-        void *def;
-
-        g_hash_table_iter_init(&iter, interfaces->defs);
-        while (g_hash_table_iter_next(&iter, NULL, &def))
-                g_ptr_array_add(defs, interface_def_ref(def));
-        g_ptr_array_sort(defs, compare_defs);
-        for (unsigned i = 0; i < defs->len; i++) {
-                const struct interface_def *each = g_ptr_array_index(defs, i);
-                const struct host_interface *interface = object_set_find(interfaces->current, each->name);
-                bool wanted = each->start == start && interface && !interface->active;
-
-                if (wanted && (start != INTERFACE_START_HOTPLUG || interface->link))
-                        bring_up_logged(interfaces, each, why);
-        }
-}
-
-static void boot(struct interfaces *interfaces)
-{
-        g_autoptr(GError) error = NULL;
-
-        transaction_recover(interfaces);
-        interfaces->booted = true;
-        if (interfaces->read_only || store_is_marked(interfaces->runtime_dir, BOOT_MARK))
-                return;
-        bring_up_all(interfaces, INTERFACE_START_ONBOOT, "on boot");
-        bring_up_all(interfaces, INTERFACE_START_HOTPLUG, "as it is there");
-        if (!store_make_dir(interfaces->runtime_dir, &error) ||
-            !store_mark(interfaces->runtime_dir, BOOT_MARK, true, &error))
-                log_gerror(LOG_LEVEL_WARNING, error, "the mark of interfaces");
-}
-
-/* On the loop, which waits for it at the end of the agent. */
-static void posted_done(void *data)
-{
-        struct interfaces *interfaces = data;
-
-        atomic_fetch_sub(&interfaces->posted, 1);
-}
-
-static void boot_job(void *data)
-{
-        struct interfaces *interfaces = data;
-
-        boot(interfaces);
-        loop_post(interfaces->loop, posted_done, interfaces);
-}
-
-/* Called while links are published: what changes them has a turn of the lane of its own. */
-void interfaces_boot_soon(struct interfaces *interfaces)
-{
-        atomic_fetch_add(&interfaces->posted, 1);
-        lane_post(interfaces->lane, boot_job, interfaces);
-}
-
-struct plugged {
-        struct interfaces *interfaces; /* borrowed: it waits for what was posted */
-        char *name;                    /* owned */
-};
-
-static void bring_up_plugged(void *data)
-{
-        struct plugged *plugged = data;
-        struct interfaces *interfaces = plugged->interfaces;
-        const struct interface_def *def = g_hash_table_lookup(interfaces->defs, plugged->name);
-        const struct host_interface *interface = object_set_find(interfaces->current, plugged->name);
-
-        if (interfaces->booted && def && interface && interface->link && !interface->active)
-                bring_up_logged(interfaces, def, "as it has come");
-        g_free(plugged->name);
-        g_free(plugged);
-        loop_post(interfaces->loop, posted_done, interfaces);
-}
-
-void interfaces_plugged(struct interfaces *interfaces, const char *name)
-{
-        const struct interface_def *def = g_hash_table_lookup(interfaces->defs, name);
-        struct plugged *plugged;
-
-        if (interfaces->read_only || !def || def->start != INTERFACE_START_HOTPLUG)
-                return;
-        plugged = g_new(struct plugged, 1);
-        *plugged = (struct plugged){ interfaces, g_strdup(name) };
-        atomic_fetch_add(&interfaces->posted, 1);
-        lane_post(interfaces->lane, bring_up_plugged, plugged);
+        if (interface_set_down(interfaces->source, interface->name, interface->def, error))
+                return true;
+        if (had_dhcp && interface->def &&
+            !dhcp_start(interfaces->lane, interfaces->runtime_dir, interface->def, &failure))
+                log_gerror(LOG_LEVEL_ERROR, failure, "interface '%s'", interface->name);
+        return false;
 }
 
 /* ---- calls ---- */
@@ -442,6 +369,7 @@ static bool destroy_work(void *args, GError **error)
                                  "interface '%s' is not active", request->name);
         kept = host_interface_ref((struct host_interface *)interface);
         if (!interfaces_check_managers(interfaces, kept->def, request->name, error) ||
+            !check_managers_above(interfaces, request->name, error) ||
             !transaction_note(interfaces, kept->def, request->name, error) ||
             !interfaces_bring_down(interfaces, kept, error))
                 return false;

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "interfaces/change.h"
+#include "interfaces/ipv6.h"
 #include "interfaces/netlink.h"
 #include "interfaces/source.h"
 
@@ -17,7 +18,7 @@ struct restore {
         struct netlink *netlink;       /* borrowed */
         const struct link_set *before; /* borrowed */
         struct link_set *now;          /* ref */
-        GHashTable *names;             /* borrowed */
+        GHashTable *notes;             /* borrowed */
         GError *failure;               /* owned; the first */
 };
 
@@ -85,6 +86,13 @@ static void restore_hardware(struct restore *restore, const struct link *before,
                 TRY(restore, link_change_set_mtu(restore->netlink, now, before->mtu, &error));
 }
 
+static void restore_bridge(struct restore *restore, const struct link *before, const struct link *now)
+{
+        if (now && link_is(before, "bridge") && link_is(now, "bridge") &&
+            (before->bridge.stp != now->bridge.stp || before->bridge.delay_cs != now->bridge.delay_cs))
+                TRY(restore, link_change_set_bridge(restore->netlink, now, &before->bridge, &error));
+}
+
 static void restore_master(struct restore *restore, const struct link *before, const struct link *now)
 {
         const struct link *master = find_now(restore, before->master);
@@ -95,6 +103,12 @@ static void restore_master(struct restore *restore, const struct link *before, c
         if (master && link_is(master, "bond") && link_is_up(now))
                 TRY(restore, link_change_set_up(restore->netlink, now, false, &error));
         TRY(restore, link_change_set_master(restore->netlink, now, master, &error));
+}
+
+static void restore_ipv6(struct restore *restore, const struct link *before, const struct link *now)
+{
+        if (now)
+                ipv6_write(now->name, g_hash_table_lookup(restore->notes, now->name));
 }
 
 static bool has_ip(const GArray *addresses, const struct link_ip *ip)
@@ -150,7 +164,7 @@ static void delete_new(struct restore *restore)
         for (unsigned i = 0; i < restore->now->count; i++) {
                 const struct link *link = restore->now->links[i];
 
-                if (g_hash_table_contains(restore->names, link->name) && is_made(link) &&
+                if (g_hash_table_contains(restore->notes, link->name) && is_made(link) &&
                     !link_set_find_name(restore->before, link->name))
                         TRY(restore, link_change_delete(restore->netlink, link, &error));
         }
@@ -158,15 +172,16 @@ static void delete_new(struct restore *restore)
 
 /* ---- all of it ---- */
 
-bool link_restore(struct link_source *source, const struct link_set *before, GHashTable *names,
+bool link_restore(struct link_source *source, const struct link_set *before, GHashTable *notes,
                   GError **error)
 {
         /* Deleted links give up their ports; what is above is made before what goes into it. */
         static void (*const steps[])(struct restore * restore, const struct link *before,
                                      const struct link *now) = {
-                make_missing, restore_master, restore_hardware, restore_addresses, restore_up, restore_routes,
+                make_missing, restore_bridge,    restore_master, restore_hardware,
+                restore_ipv6, restore_addresses, restore_up,     restore_routes,
         };
-        struct restore restore = { .source = source, .before = before, .names = names };
+        struct restore restore = { .source = source, .before = before, .notes = notes };
 
         restore.netlink = link_source_get_netlink(source, error);
         if (!restore.netlink)
@@ -178,7 +193,7 @@ bool link_restore(struct link_source *source, const struct link_set *before, GHa
                 for (unsigned i = 0; i < before->count; i++) {
                         const struct link *link = before->links[i];
 
-                        if (g_hash_table_contains(names, link->name))
+                        if (g_hash_table_contains(notes, link->name))
                                 steps[step](&restore, link, link_set_find_name(restore.now, link->name));
                 }
         }

@@ -8,13 +8,12 @@
 #include "base/log.h"
 #include "interfaces/change.h"
 #include "interfaces/netlink.h"
+#include "interfaces/notes.h"
 #include "interfaces/restore.h"
 #include "interfaces/source.h"
 
-#include <fcntl.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The kernel's own, as its files have it (Documentation/networking/bridge.rst): 15 s. */
 #define DEFAULT_DELAY_CS 1500
@@ -42,23 +41,40 @@ static const struct link *require(const struct setup *setup, const char *name, G
         return link;
 }
 
-void interface_def_collect(const struct interface_def *def, GHashTable *names)
-{
-        g_hash_table_add(names, g_strdup(def->name));
-        for (unsigned i = 0; def->ports && i < def->ports->len; i++)
-                interface_def_collect(g_ptr_array_index(def->ports, i), names);
-}
-
 /* ---- making links ---- */
 
-static bool check_kind(const struct interface_def *def, const struct link *link, GError **error)
+/* What cannot be changed of a link that is there has to be so already. */
+static bool check_there(const struct setup *setup, const struct interface_def *def, const struct link *link,
+                        GError **error)
 {
         const char *kind = interface_def_get_kind(def);
+        const struct link *lower = link->lower ? link_set_find_index(setup->now, link->lower) : NULL;
+        const char *below = lower ? lower->name : "?";
 
-        if (!kind || link_is(link, kind))
-                return true;
-        return error_set(error, ERROR_FROM_INTERFACE, ERROR_OPERATION_INVALID,
-                         "interface '%s' is there already and is no %s", def->name, kind);
+        if (kind && !link_is(link, kind))
+                return error_set(error, ERROR_FROM_INTERFACE, ERROR_OPERATION_INVALID,
+                                 "interface '%s' is there already and is no %s", def->name, kind);
+        if (def->type == INTERFACE_VLAN && (link->vlan_id != def->vlan_tag || strcmp(below, def->lower) != 0))
+                return error_set(error, ERROR_FROM_INTERFACE, ERROR_OPERATION_INVALID,
+                                 "interface '%s' is there already, with tag %u on '%s'", def->name,
+                                 link->vlan_id, below);
+        if (def->type == INTERFACE_BOND && link->bond.mode != def->bond.mode)
+                return error_set(error, ERROR_FROM_INTERFACE, ERROR_OPERATION_INVALID,
+                                 "bond '%s' is there already, with another mode", def->name);
+        return true;
+}
+
+static bool set_bridge(struct setup *setup, const struct interface_def *def, const struct link *link,
+                       GError **error)
+{
+        struct link_bridge wish = link->bridge;
+
+        if (def->bridge.has_stp)
+                wish.stp = def->bridge.stp;
+        if (def->bridge.has_delay)
+                wish.delay_cs = def->bridge.delay_cs;
+        return (wish.stp == link->bridge.stp && wish.delay_cs == link->bridge.delay_cs) ||
+               link_change_set_bridge(setup->netlink, link, &wish, error);
 }
 
 static bool make_link(struct setup *setup, const struct interface_def *def, GError **error)
@@ -88,7 +104,8 @@ static bool ensure_link(struct setup *setup, const struct interface_def *def, GE
         const struct link *link = link_set_find_name(setup->now, def->name);
 
         if (link)
-                return check_kind(def, link, error);
+                return check_there(setup, def, link, error) &&
+                       (def->type != INTERFACE_BRIDGE || set_bridge(setup, def, link, error));
         return def->type == INTERFACE_ETHERNET ? require(setup, def->name, error) != NULL
                                                : make_link(setup, def, error);
 }
@@ -142,12 +159,25 @@ static bool add_port(struct setup *setup, const struct interface_def *def,
                link_change_set_up(setup->netlink, port, true, error);
 }
 
+/* The kernel says no more than that the network is down. */
+static bool check_lower(const struct setup *setup, const struct interface_def *def, GError **error)
+{
+        const struct link *lower = def->type == INTERFACE_VLAN ? require(setup, def->lower, error) : NULL;
+
+        if (def->type != INTERFACE_VLAN || (lower && link_is_up(lower)))
+                return true;
+        return lower && error_set(error, ERROR_FROM_INTERFACE, ERROR_OPERATION_INVALID,
+                                  "interface '%s', which '%s' is on, is down: bring it up first", def->lower,
+                                  def->name);
+}
+
 /* The link with its ports, up, without addresses. */
 static bool make_up(struct setup *setup, const struct interface_def *def, GError **error)
 {
         const struct link *link;
 
-        if (!ensure_link(setup, def, error) || !set_hardware(setup, def, error))
+        if (!check_lower(setup, def, error) || !ensure_link(setup, def, error) ||
+            !set_hardware(setup, def, error))
                 return false;
         for (unsigned i = 0; def->ports && i < def->ports->len; i++)
                 if (!add_port(setup, def, g_ptr_array_index(def->ports, i), error))
@@ -157,17 +187,6 @@ static bool make_up(struct setup *setup, const struct interface_def *def, GError
 }
 
 /* ---- protocols ---- */
-
-/* A kernel without IPv6, or a name space without /proc, has no such file: there is nothing to configure then.
- */
-static void set_sysctl(const char *name, const char *key, bool on)
-{
-        g_autofree char *path = g_strdup_printf("/proc/sys/net/ipv6/conf/%s/%s", name, key);
-        CLEANUP_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-        if (fd >= 0 && write(fd, on ? "1" : "0", 1) != 1)
-                log_warning("cannot write '%s': %m", path);
-}
 
 static bool add_protocol(struct setup *setup, const struct link *link,
                          const struct interface_protocol *protocol, GError **error)
@@ -197,9 +216,10 @@ static bool add_protocols(struct setup *setup, const struct interface_def *def, 
         if (!link)
                 return false;
         if (v6->is_there) {
-                set_sysctl(def->name, "disable_ipv6", false);
-                set_sysctl(def->name, "autoconf", v6->autoconf);
-                set_sysctl(def->name, "accept_ra", v6->autoconf);
+                const char on = v6->autoconf ? '1' : '0';
+
+                ipv6_write(def->name,
+                           &(struct ipv6_settings){ .disabled = '0', .autoconf = on, .accept_ra = on });
         }
         for (unsigned i = 0; i < INTERFACE_FAMILIES; i++)
                 if (def->protocols[i].is_there && !add_protocol(setup, link, &def->protocols[i], error))
@@ -219,18 +239,18 @@ static bool begin(struct setup *setup, struct link_source *source, GError **erro
 }
 
 /* The change has failed with what is in *error: what it has done so far is taken back. */
-static void take_back(struct link_source *source, const struct link_set *before, GHashTable *names)
+void interface_take_back(struct link_source *source, const struct link_set *before, GHashTable *notes)
 {
         g_autoptr(GError) error = NULL;
 
         lane_shield(link_source_get_lane(source));
-        if (!link_restore(source, before, names, &error))
+        if (!link_restore(source, before, notes, &error))
                 log_gerror(LOG_LEVEL_ERROR, error, "taking a change of interfaces back");
 }
 
 bool interface_set_up(struct link_source *source, const struct interface_def *def, GError **error)
 {
-        g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        g_autoptr(GHashTable) notes = link_notes_new();
         CLEANUP(link_set_unref) struct link_set *before = NULL;
         struct setup setup;
         bool good;
@@ -238,10 +258,11 @@ bool interface_set_up(struct link_source *source, const struct interface_def *de
         if (!begin(&setup, source, error))
                 return false;
         before = link_set_ref(setup.now);
-        interface_def_collect(def, names);
+        link_notes_add_def(notes, def);
+        link_notes_add_above(notes, before);
         good = make_up(&setup, def, error) && add_protocols(&setup, def, error);
         if (!good)
-                take_back(source, before, names);
+                interface_take_back(source, before, notes);
         look_again(&setup);
         link_set_unref(setup.now);
         return good;
@@ -261,14 +282,15 @@ static bool remove_addresses(struct setup *setup, const struct link *link, GErro
         return true;
 }
 
-/* Ports that we made go with it. */
+/* Ports that we made go with it; what has the name and is something else is nobody's to delete. */
 static bool delete_made(struct setup *setup, const struct interface_def *def, GError **error)
 {
+        const char *kind = interface_def_get_kind(def);
         const struct link *link;
 
         look_again(setup);
         link = link_set_find_name(setup->now, def->name);
-        if (link && interface_def_get_kind(def) && !link_change_delete(setup->netlink, link, error))
+        if (link && kind && link_is(link, kind) && !link_change_delete(setup->netlink, link, error))
                 return false;
         for (unsigned i = 0; def->ports && i < def->ports->len; i++)
                 if (!delete_made(setup, g_ptr_array_index(def->ports, i), error))
@@ -288,7 +310,7 @@ static bool make_down(struct setup *setup, const char *name, const struct interf
 bool interface_set_down(struct link_source *source, const char *name, const struct interface_def *def,
                         GError **error)
 {
-        g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        g_autoptr(GHashTable) notes = link_notes_new();
         CLEANUP(link_set_unref) struct link_set *before = NULL;
         struct setup setup;
         bool good;
@@ -296,13 +318,13 @@ bool interface_set_down(struct link_source *source, const char *name, const stru
         if (!begin(&setup, source, error))
                 return false;
         before = link_set_ref(setup.now);
+        link_notes_add(notes, name);
         if (def)
-                interface_def_collect(def, names);
-        else
-                g_hash_table_add(names, g_strdup(name));
+                link_notes_add_def(notes, def);
+        link_notes_add_above(notes, before);
         good = make_down(&setup, name, def, error);
         if (!good)
-                take_back(source, before, names);
+                interface_take_back(source, before, notes);
         look_again(&setup);
         link_set_unref(setup.now);
         return good;

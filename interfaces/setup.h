@@ -25,5 +25,8 @@ bool interface_set_up(struct link_source *source, const struct interface_def *de
 bool interface_set_down(struct link_source *source, const char *name, const struct interface_def *def,
                         GError **error);
 
-/* Adds the names of all links that def is made of to names (owned strings). */
-void interface_def_collect(const struct interface_def *def, GHashTable *names);
+/*
+ * Takes back what was done to the links that are noted (notes.h) since before. The job cannot be interrupted
+ * from here on; a failure is logged.
+ */
+void interface_take_back(struct link_source *source, const struct link_set *before, GHashTable *notes);

@@ -3,8 +3,10 @@
  * Transactions of interfaces. What is needed to roll one back is in the state directory before anything is
  * changed:
  *
- *     interfaces-change/links.xml     the links as they were, and which boot of the host it was
- *     interfaces-change/names         the links that were changed since, one a line
+ *     interfaces-change/links.xml     which boot of the host it was, and as they were: the links that were
+ *                                     changed since, with what they are in and on
+ *     interfaces-change/names         the names of those that were changed, one a line, each with its settings
+ *                                     of IPv6
  *     interfaces-change/<name>.def    the definition of each of those as it was; empty: there was none
  *
  * links.xml is written first and removed last: it is what makes the transaction open. In the lane.
@@ -15,8 +17,8 @@
 #include "interfaces/dhcp.h"
 #include "interfaces/links-xml.h"
 #include "interfaces/model.h"
+#include "interfaces/notes.h"
 #include "interfaces/restore.h"
-#include "interfaces/setup.h"
 #include "interfaces/source.h"
 
 #include <string.h>
@@ -24,11 +26,13 @@
 #define LINKS_FILE "links.xml"
 #define NAMES_FILE "names"
 #define DEF_SUFFIX ".def"
+/* In the place of a digit. */
+#define UNKNOWN '-'
 
 struct transaction {
         struct link_set *links; /* ref; as they were; NULL: another boot's, or in memory */
         GHashTable *defs;       /* owned; name -> definition's text, "" none; of what was changed */
-        GHashTable *names;      /* owned; links that were changed */
+        GHashTable *notes;      /* owned; links that were changed (notes.h) */
         GHashTable *active;     /* owned; in memory: what was up */
 };
 
@@ -46,7 +50,7 @@ static struct transaction *transaction_new(void)
         struct transaction *transaction = g_new0(struct transaction, 1);
 
         transaction->defs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-        transaction->names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        transaction->notes = link_notes_new();
         transaction->active = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         return transaction;
 }
@@ -57,7 +61,7 @@ void transaction_free(struct transaction *transaction)
                 return;
         link_set_unref(transaction->links);
         g_hash_table_unref(transaction->defs);
-        g_hash_table_unref(transaction->names);
+        g_hash_table_unref(transaction->notes);
         g_hash_table_unref(transaction->active);
         g_free(transaction);
 }
@@ -93,17 +97,57 @@ static void on_timeout(void *data)
                 log_gerror(LOG_LEVEL_ERROR, error, "rolling back the change of interfaces");
 }
 
+/* Those that were changed, and those that these were in or on: a host may have thousands of others. */
+static struct link_set *get_changed(const struct transaction *transaction)
+{
+        g_autoptr(GHashTable) wanted = g_hash_table_new(NULL, NULL);
+        g_autoptr(GPtrArray) links = g_ptr_array_new();
+        const struct link_set *all = transaction->links;
+
+        for (unsigned i = 0; i < all->count; i++) {
+                const struct link *link = all->links[i];
+
+                if (!g_hash_table_contains(transaction->notes, link->name))
+                        continue;
+                g_hash_table_add(wanted, GINT_TO_POINTER(link->index));
+                g_hash_table_add(wanted, GINT_TO_POINTER(link->master));
+                g_hash_table_add(wanted, GINT_TO_POINTER(link->lower));
+        }
+        for (unsigned i = 0; i < all->count; i++)
+                if (g_hash_table_contains(wanted, GINT_TO_POINTER(all->links[i]->index)))
+                        g_ptr_array_add(links, all->links[i]);
+        return link_set_new((struct link *const *)links->pdata, links->len);
+}
+
+static bool write_links(const struct interfaces *interfaces, const struct transaction *transaction,
+                        GError **error)
+{
+        CLEANUP(link_set_unref) struct link_set *changed = get_changed(transaction);
+        g_autofree char *boot_id = get_boot_id(), *text = links_format(changed, boot_id);
+
+        return store_write(interfaces->change_dir, LINKS_FILE, text, true, error);
+}
+
+/* What an earlier one has left means nothing to this one. */
+static bool clear_files(const struct interfaces *interfaces, GError **error)
+{
+        g_autoptr(GPtrArray) files = store_list(interfaces->change_dir, DEF_SUFFIX, error);
+
+        for (unsigned i = 0; files && i < files->len; i++)
+                if (!store_remove(interfaces->change_dir, g_ptr_array_index(files, i), false, error))
+                        return false;
+        return files && store_remove(interfaces->change_dir, NAMES_FILE, false, error);
+}
+
 static bool keep_links(const struct interfaces *interfaces, struct transaction *transaction, GError **error)
 {
-        g_autofree char *boot_id = get_boot_id(), *text = NULL;
         CLEANUP(link_set_unref) struct link_set *now = NULL;
 
         if (!interfaces->source)
                 return true;
         now = link_source_snapshot(interfaces->source);
         transaction->links = without_taps(now);
-        text = links_format(transaction->links, boot_id);
-        return store_write(interfaces->change_dir, LINKS_FILE, text, true, error);
+        return clear_files(interfaces, error) && write_links(interfaces, transaction, error);
 }
 
 static void copy_names(GHashTable *to, GHashTable *from)
@@ -143,11 +187,17 @@ static bool write_names(const struct interfaces *interfaces, const struct transa
 {
         g_autoptr(GString) text = g_string_new(NULL);
         GHashTableIter iter;
-        void *name;
+        void *name, *value;
 
-        g_hash_table_iter_init(&iter, transaction->names);
-        while (g_hash_table_iter_next(&iter, &name, NULL))
-                g_string_append_printf(text, "%s\n", (const char *)name);
+        g_hash_table_iter_init(&iter, transaction->notes);
+        while (g_hash_table_iter_next(&iter, &name, &value)) {
+                const struct ipv6_settings *settings = value;
+
+                g_string_append_printf(text, "%s %c%c%c\n", (const char *)name,
+                                       settings->disabled ? settings->disabled : UNKNOWN,
+                                       settings->autoconf ? settings->autoconf : UNKNOWN,
+                                       settings->accept_ra ? settings->accept_ra : UNKNOWN);
+        }
         return store_write(interfaces->change_dir, NAMES_FILE, text->str, true, error);
 }
 
@@ -174,12 +224,14 @@ bool transaction_note(struct interfaces *interfaces, const struct interface_def 
 
         if (!transaction)
                 return true;
-        count = g_hash_table_size(transaction->names);
+        count = g_hash_table_size(transaction->notes);
+        link_notes_add(transaction->notes, name);
         if (def)
-                interface_def_collect(def, transaction->names);
-        g_hash_table_add(transaction->names, g_strdup(name));
-        if (interfaces->change_dir && g_hash_table_size(transaction->names) != count &&
-            !write_names(interfaces, transaction, error))
+                link_notes_add_def(transaction->notes, def);
+        if (interfaces->links)
+                link_notes_add_above(transaction->notes, interfaces->links);
+        if (interfaces->change_dir && g_hash_table_size(transaction->notes) != count &&
+            (!write_links(interfaces, transaction, error) || !write_names(interfaces, transaction, error)))
                 return false;
         return keep_def(interfaces, transaction, name, error);
 }
@@ -188,20 +240,14 @@ bool transaction_note(struct interfaces *interfaces, const struct interface_def 
 
 static bool forget(struct interfaces *interfaces, GError **error)
 {
-        g_autoptr(GPtrArray) files = NULL;
-
+        /* With this the transaction is over; the rest has no meaning without. */
+        if (interfaces->change_dir && !store_remove(interfaces->change_dir, LINKS_FILE, true, error))
+                return false;
         if (interfaces->timer)
                 lane_timer_free(g_steal_pointer(&interfaces->timer));
         g_clear_pointer(&interfaces->transaction, transaction_free);
-        if (!interfaces->change_dir)
-                return true;
-        /* With this the transaction is over; the rest has no meaning without. */
-        if (!store_remove(interfaces->change_dir, LINKS_FILE, true, error))
-                return false;
-        files = store_list(interfaces->change_dir, DEF_SUFFIX, NULL);
-        for (unsigned i = 0; files && i < files->len; i++)
-                store_remove(interfaces->change_dir, g_ptr_array_index(files, i), false, NULL);
-        store_remove(interfaces->change_dir, NAMES_FILE, false, NULL);
+        if (interfaces->change_dir)
+                clear_files(interfaces, NULL);
         return true;
 }
 
@@ -238,7 +284,7 @@ static void restore_dhcp(struct interfaces *interfaces, const struct transaction
         GHashTableIter iter;
         void *name;
 
-        g_hash_table_iter_init(&iter, transaction->names);
+        g_hash_table_iter_init(&iter, transaction->notes);
         while (g_hash_table_iter_next(&iter, &name, NULL)) {
                 const struct link *link = link_set_find_name(transaction->links, name);
                 const struct interface_def *def = g_hash_table_lookup(interfaces->defs, name);
@@ -261,7 +307,7 @@ bool transaction_rollback(struct interfaces *interfaces, GError **error)
         lane_shield(interfaces->lane);
         good = restore_defs(interfaces, transaction, error);
         if (transaction->links) {
-                good = link_restore(interfaces->source, transaction->links, transaction->names,
+                good = link_restore(interfaces->source, transaction->links, transaction->notes,
                                     good ? error : NULL) &&
                        good;
                 restore_dhcp(interfaces, transaction);
@@ -276,23 +322,39 @@ bool transaction_rollback(struct interfaces *interfaces, GError **error)
 
 /* ---- after a restart ---- */
 
+static char get_digit(const char *digits, unsigned i)
+{
+        return strlen(digits) > i && g_ascii_isdigit(digits[i]) ? digits[i] : '\0';
+}
+
+static void read_name(const struct interfaces *interfaces, struct transaction *transaction, char *line)
+{
+        char *space = strchr(line, ' ');
+        const char *digits = space ? space + 1 : "";
+        const struct ipv6_settings settings = { get_digit(digits, 0), get_digit(digits, 1),
+                                                get_digit(digits, 2) };
+        g_autofree char *file = NULL, *path = NULL, *def = NULL;
+
+        if (space)
+                *space = '\0';
+        if (!*line || !interface_check_name(line, NULL))
+                return;
+        link_notes_add_settings(transaction->notes, line, &settings);
+        file = g_strconcat(line, DEF_SUFFIX, NULL);
+        path = g_build_filename(interfaces->change_dir, file, NULL);
+        def = store_read(path, NULL);
+        if (def)
+                g_hash_table_insert(transaction->defs, g_strdup(line), g_steal_pointer(&def));
+}
+
 static void read_names(const struct interfaces *interfaces, struct transaction *transaction)
 {
         g_autofree char *path = g_build_filename(interfaces->change_dir, NAMES_FILE, NULL),
                         *text = store_read(path, NULL);
         g_auto(GStrv) names = g_strsplit(text ? text : "", "\n", -1);
 
-        for (unsigned i = 0; names[i]; i++) {
-                g_autofree char *file = g_strconcat(names[i], DEF_SUFFIX, NULL);
-                g_autofree char *def_path = g_build_filename(interfaces->change_dir, file, NULL), *def = NULL;
-
-                if (!*names[i] || !interface_check_name(names[i], NULL))
-                        continue;
-                g_hash_table_add(transaction->names, g_strdup(names[i]));
-                def = store_read(def_path, NULL);
-                if (def)
-                        g_hash_table_insert(transaction->defs, g_strdup(names[i]), g_steal_pointer(&def));
-        }
+        for (unsigned i = 0; names[i]; i++)
+                read_name(interfaces, transaction, names[i]);
 }
 
 void transaction_recover(struct interfaces *interfaces)
