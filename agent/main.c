@@ -215,6 +215,7 @@ static bool start_models(struct agent *agent, GError **error)
                 .user = options->qemu_user,
                 .group = options->qemu_group,
                 .memory_dir = options->memory_dir,
+                .start_networks = options->start_networks,
         };
         warn_of_root(options);
         agent->models = models_new(&agent->environment, drivers, G_N_ELEMENTS(drivers), error);

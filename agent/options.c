@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Command line (GOption) and configuration file (GKeyFile: [qemu] user=, group=, memory_dir=). Main thread,
- * at start.
+ * Command line (GOption) and configuration file (GKeyFile: [qemu] user=, group=, memory_dir=; [network]
+ * start_for_guests=). Main thread, at start.
  */
 #include "agent/options.h"
 
@@ -65,6 +65,21 @@ static void fill_directories(struct options *options)
         fill(&options->cache_dir, home_dir("XDG_CACHE_HOME", ".cache"));
 }
 
+/* *value stays as it is when the file says nothing. */
+static bool read_switch(const struct options *options, GKeyFile *file, const char *group, const char *key,
+                        bool *value, GError **error)
+{
+        g_autoptr(GError) failure = NULL;
+        bool given = g_key_file_get_boolean(file, group, key, &failure);
+
+        if (g_error_matches(failure, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_INVALID_VALUE))
+                return error_set(error, ERROR_FROM_CONF, ERROR_CONF_SYNTAX,
+                                 "%s: %s is neither true nor false", options->config_file, key);
+        if (!failure)
+                *value = given;
+        return true;
+}
+
 /* A file that is not there is no error unless it was asked for. */
 static bool read_config(struct options *options, bool required, GError **error)
 {
@@ -83,7 +98,7 @@ static bool read_config(struct options *options, bool required, GError **error)
         if (options->memory_dir && !g_path_is_absolute(options->memory_dir))
                 return error_set(error, ERROR_FROM_CONF, ERROR_CONF_SYNTAX, "%s: memory_dir is not absolute",
                                  options->config_file);
-        return true;
+        return read_switch(options, file, "network", "start_for_guests", &options->start_networks, error);
 }
 
 /* Guests get a user of their own where root runs the agent and there is one; "user=" in the file forbids it.
@@ -138,6 +153,7 @@ bool options_read(struct options *options, int argc, char **argv, GError **error
         bool required;
 
         options->threads = default_threads();
+        options->start_networks = true;
         g_option_context_add_main_entries(context, entries, NULL);
         if (!g_option_context_parse(context, &argc, &argv, &failure))
                 return error_set(error, ERROR_FROM_CONF, ERROR_INVALID_ARG, "%s", failure->message);

@@ -19,6 +19,7 @@ struct options {
         char *qemu_user, *qemu_group;                        /* owned; NULL: guests run as the agent's user */
         bool root_guests;                                    /* the file asks for that ("user=") */
         char *memory_dir;                                    /* owned; NULL: below state_dir */
+        bool start_networks;                                 /* for guests that need them */
 };
 
 /* Defaults, the configuration file, then the command line, which wins. */

@@ -7,6 +7,7 @@
 #include "bus/managed-object.h"
 #include "bus/signal.h"
 #include "drivers/network/network.h"
+#include "drivers/network/port.h"
 #include "introspection/connect.h"
 #include "introspection/network.h"
 
@@ -142,6 +143,28 @@ void on_network_get_xml_desc(struct call *call)
         uint32_t flags = call_read_flags(call);
 
         reply_text(call, network_get_xml(call_get_network(call), flags, &error), error);
+}
+
+void on_network_list_ports(struct call *call)
+{
+        g_autoptr(GError) error = NULL;
+        const struct object_set *ports = NULL;
+        DBusMessageIter iter, array;
+        DBusMessage *reply;
+
+        if (!network_list_ports(call_get_network(call), call_read_flags(call), &ports, &error)) {
+                call_fail(call, error);
+                return;
+        }
+        reply = call_begin_reply(call, &iter);
+        marshal_open_array(&iter, &array, "(ss)");
+        for (unsigned i = 0; ports && i < ports->count; i++) {
+                const struct network_port *port = ports->objects[i];
+
+                marshal_write(&array, "(ss)", port->uuid, port->xml);
+        }
+        marshal_close(&iter, &array);
+        call_send_reply(call, reply);
 }
 
 /* ---- leases ---- */

@@ -313,7 +313,7 @@ static void *new_networks(struct model *model, GError **error)
         const struct model_environment *environment = model->environment;
         g_autofree char *state_dir = get_directory(model, environment->state_dir, "network");
         g_autofree char *runtime_dir = get_directory(model, environment->runtime_dir, "network");
-        const struct networks_config config = { state_dir, runtime_dir };
+        const struct networks_config config = { state_dir, runtime_dir, environment->start_networks };
         struct networks *networks;
 
         if (model->driver->in_memory)
@@ -365,7 +365,9 @@ static void *new_domains(struct model *model, GError **error)
 
         if (!domains)
                 return NULL;
-        domain_driver_set_storage(domains, model_get_storage(model), model_get_secrets(model));
+        domain_driver_set_sources(domains, &(const struct domain_sources){ model_get_storage(model),
+                                                                           model_get_secrets(model),
+                                                                           model_get_networks(model) });
         domain_driver_set_reporter(domains, report_domain, model);
         return domains;
 }

@@ -48,6 +48,7 @@ struct model_environment {
         const char *state_dir, *runtime_dir, *log_dir, *cache_dir;
         const char
                 *memory_dir; /* where guests' memory is kept that is to be in files; NULL: below state_dir */
+        bool start_networks; /* a network that is not active is started for the guest that needs it */
         const struct authorizer *authorizer; /* who decides what clients may do; NULL: the built-in rule */
         void *authorizer_data;               /* taken; for its hooks */
         const char *user, *group;            /* guests run as; NULL: as the agent does */

@@ -230,6 +230,20 @@ bool link_change_set_master(struct netlink *netlink, const struct link *link, co
         return set_number(netlink, link, IFLA_MASTER, master ? (unsigned)master->index : 0, what, error);
 }
 
+bool link_change_set_isolated(struct netlink *netlink, const struct link *link, bool isolated, GError **error)
+{
+        struct nl_msg *message = link_message(RTM_NEWLINK, 0, link->index);
+        struct nlattr *info = nla_nest_start(message, IFLA_LINKINFO), *data;
+
+        nla_put_string(message, IFLA_INFO_SLAVE_KIND, "bridge");
+        data = nla_nest_start(message, IFLA_INFO_SLAVE_DATA);
+        nla_put_u8(message, IFLA_BRPORT_ISOLATED, isolated);
+        nla_nest_end(message, data);
+        nla_nest_end(message, info);
+        return request(netlink, message, isolated ? "isolate port" : "end the isolation of port", link->name,
+                       error);
+}
+
 bool link_change_set_mtu(struct netlink *netlink, const struct link *link, unsigned mtu, GError **error)
 {
         return set_number(netlink, link, IFLA_MTU, mtu, "set the MTU of link", error);

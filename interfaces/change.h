@@ -33,6 +33,9 @@ bool link_change_set_up(struct netlink *netlink, const struct link *link, bool u
 /* master NULL: it is a port of nothing any more. A bond takes only ports that are down. */
 bool link_change_set_master(struct netlink *netlink, const struct link *link, const struct link *master,
                             GError **error);
+/* A port of a bridge: does it reach those that are isolated, too? It does not, when it is isolated itself. */
+bool link_change_set_isolated(struct netlink *netlink, const struct link *link, bool isolated,
+                              GError **error);
 bool link_change_set_mtu(struct netlink *netlink, const struct link *link, unsigned mtu, GError **error);
 bool link_change_set_mac(struct netlink *netlink, const struct link *link, const char *mac, GError **error);
 /* A link must be down for this on kernels before 6.3. */

@@ -6,6 +6,8 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "interfaces/change.h"
+#include "interfaces/netlink.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,8 +42,18 @@ static bool set_name(struct ifreq *request, const char *name, GError **error)
         return true;
 }
 
+/* With netlink, as the classic ioctls know nothing of it. */
+static bool isolate(struct lane *lane, const char *name, GError **error)
+{
+        CLEANUP(netlink_free) struct netlink *netlink = netlink_new(lane, error);
+        CLEANUP(link_unref) struct link *link = link_new((int)if_nametoindex(name));
+
+        g_strlcpy(link->name, name, sizeof(link->name));
+        return netlink && link_change_set_isolated(netlink, link, true, error);
+}
+
 /* One queue; *name is a template at the first one and gets the name chosen. */
-static int open_queue(const struct tap *tap, char name[IFNAMSIZ], GError **error)
+static int open_queue(const struct tap *tap, bool first, char name[IFNAMSIZ], GError **error)
 {
         CLEANUP_FD int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
         struct ifreq request;
@@ -57,6 +69,8 @@ static int open_queue(const struct tap *tap, char name[IFNAMSIZ], GError **error
                 request.ifr_flags |= IFF_VNET_HDR;
         if (tap->queues > 1)
                 request.ifr_flags |= IFF_MULTI_QUEUE;
+        if (first && !tap->existing)
+                request.ifr_flags |= (short)IFF_TUN_EXCL;
         if (ioctl(fd, TUNSETIFF, &request) < 0) {
                 error_set_errno(error, ERROR_FROM_NONE, errno, "cannot make tap device '%s'", name);
                 return -1;
@@ -143,6 +157,8 @@ static bool configure(const struct tap *tap, const char *name, GError **error)
                 return false;
         if (tap->bridge && !join_bridge(fd, tap->bridge, name, error))
                 return false;
+        if (tap->bridge && tap->isolated && !isolate(tap->lane, name, error))
+                return false;
         return !tap->up || set_up(fd, name, error);
 }
 
@@ -158,7 +174,7 @@ bool tap_open(const struct tap *tap, GArray *fds, char **name, GError **error)
                 memcpy(device, request.ifr_name, IFNAMSIZ);
         }
         for (unsigned i = 0; i < tap->queues; i++) {
-                int fd = open_queue(tap, device, error);
+                int fd = open_queue(tap, i == 0, device, error);
 
                 if (fd < 0) {
                         close_from(fds, first);
@@ -172,6 +188,22 @@ bool tap_open(const struct tap *tap, GArray *fds, char **name, GError **error)
         }
         *name = g_strdup(device);
         return true;
+}
+
+bool tap_move(const struct tap *tap, GError **error)
+{
+        CLEANUP(netlink_free) struct netlink *netlink = netlink_new(tap->lane, error);
+        CLEANUP(link_unref) struct link *link = link_new((int)if_nametoindex(tap->name));
+        CLEANUP(link_unref) struct link *bridge = link_new((int)if_nametoindex(tap->bridge));
+
+        g_strlcpy(link->name, tap->name, sizeof(link->name));
+        g_strlcpy(bridge->name, tap->bridge, sizeof(bridge->name));
+        if (netlink && (link->index == 0 || bridge->index == 0))
+                return error_set(error, ERROR_FROM_NONE, ERROR_OPERATION_FAILED,
+                                 "the host has no interface '%s'",
+                                 link->index == 0 ? tap->name : tap->bridge);
+        return netlink && link_change_set_master(netlink, link, bridge, error) &&
+               (!tap->isolated || link_change_set_isolated(netlink, link, true, error));
 }
 
 bool tap_open_vhost(unsigned count, GArray *fds)

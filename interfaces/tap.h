@@ -3,12 +3,15 @@
 
 /*
  * Tap devices: the host's end of a guest's interface. They belong to whoever holds their descriptors, the
- * emulator in the end, and vanish with it: there is nothing to clean up. Lanes.
+ * emulator in the end, and vanish with it: there is nothing to clean up. The kernel gives out names, and no
+ * two at once get the same. Lanes.
  */
 
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+struct lane;
 
 struct tap {
         const char *name;   /* NULL: chosen by the kernel, "vnet%d" */
@@ -16,6 +19,8 @@ struct tap {
         bool vnet_header;   /* for virtio */
         bool existing;      /* somebody else made it and sets it up */
         const char *bridge; /* NULL: none */
+        struct lane *lane;  /* borrowed; the caller's */
+        bool isolated;      /* from other isolated ports of the bridge */
         const uint8_t *mac; /* the guest's; NULL: none */
         unsigned mtu;       /* 0: the bridge's or the default */
         bool up;            /* is set up by us */
@@ -26,6 +31,9 @@ struct tap {
  * name. Errors: ERROR_SYSTEM_ERROR naming device or bridge; nothing is left then.
  */
 bool tap_open(const struct tap *tap, GArray *fds, char **name, GError **error);
+
+/* A tap that is there (name) becomes a port of another bridge. */
+bool tap_move(const struct tap *tap, GError **error);
 
 /*
  * Appends count vhost-net devices to fds; false, without error, when the host has none or not enough

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The domain model: devices that come and go. An attach is an operation that has the domain to itself: what a
- * disk needs of other objects is taken in their lanes before it is plugged in, and goes back when that fails.
- * Entry points run on the loop, edits and actions in the domain's lane.
+ * disk or an interface needs of other objects is taken in their lanes before it is plugged in, and goes back
+ * when that fails. Entry points run on the loop, edits and actions in the domain's lane.
  */
 #include "base/error.h"
 #include "base/operation.h"
@@ -18,6 +18,7 @@ struct request {
         char *xml;             /* owned; the element; NULL: alias says which device it is */
         char *alias;           /* owned */
         bool update;           /* it takes the place of one that is there */
+        bool keeps_port;       /* and is an interface that stays in the network where it is */
         /* of the guest that runs, between edit and act */
         GArray *devices;                      /* owned, struct domain_edit_device; what is new */
         struct domain_edit_device device;     /* the one that is to go */
@@ -104,17 +105,36 @@ static bool edit_attach(struct domain_edit *edit, const struct domain_def *def,
         return true;
 }
 
+/* The device that it is all about, behind what comes along. */
+static const struct domain_edit_device *last_device(const struct request *request)
+{
+        return &g_array_index(request->devices, struct domain_edit_device, request->devices->len - 1);
+}
+
+/* *live with the port that was taken for it. */
+static bool place_port(const struct domain_takings *takings, struct domain_def **live, GError **error)
+{
+        struct domain_def *placed =
+                takings ? takings_place_ports(takings, *live, error) : domain_def_ref(*live);
+
+        if (!placed)
+                return false;
+        domain_def_unref(*live);
+        *live = placed;
+        return true;
+}
+
 static bool act_attach(struct domain *domain, const struct domain_change *change, struct domain_def **live,
                        GError **error)
 {
         const struct domain_driver_ops *ops = domain->driver->ops;
         struct request *request = change->args;
-        const struct domain_edit_device *device =
-                &g_array_index(request->devices, struct domain_edit_device, request->devices->len - 1);
+        const struct domain_edit_device *device = last_device(request);
 
         if (!ops->attach)
                 return no_support(change, error);
-        if (!ops->attach(domain, request->devices, request->takings, live, error))
+        if (!place_port(request->takings, live, error) ||
+            !ops->attach(domain, request->devices, request->takings, live, error))
                 return false;
         request->changed = g_strdup(get_alias(*live, device));
         return true;
@@ -149,8 +169,7 @@ static bool act_update(struct domain *domain, const struct domain_change *change
         const struct domain_def *before = domain_def_of(domain->base.current->active);
         const struct request *request = change->args;
         const struct domain_update update = {
-                .device =
-                        g_array_index(request->devices, struct domain_edit_device, request->devices->len - 1),
+                .device = *last_device(request),
                 .takings = request->takings,
                 .force = change->flags & DOMAIN_UPDATE_FORCE,
         };
@@ -158,10 +177,15 @@ static bool act_update(struct domain *domain, const struct domain_change *change
 
         if (!ops->update)
                 return no_support(change, error);
-        if (!ops->update(domain, &update, live, error))
+        if (!place_port(request->takings, live, error) ||
+            (request->keeps_port && !takings_keep_port(before, update.device.index, live, error)) ||
+            !ops->update(domain, &update, live, error))
                 return false;
         if (target)
                 takings_give_back_disk(domain->takings, target);
+        if (update.device.kind == DOMAIN_DEVICE_INTERFACE && !request->keeps_port)
+                takings_give_back_interface(domain->takings,
+                                            &before->devices.interfaces[update.device.index]);
         return true;
 }
 
@@ -191,6 +215,14 @@ static struct attach *attach_of(struct operation *op)
         return (struct attach *)op;
 }
 
+static bool keeps_port(const struct domain_def *before, const struct domain_def *after,
+                       const struct domain_edit_device *device)
+{
+        return device->kind == DOMAIN_DEVICE_INTERFACE &&
+               takings_share_port(&before->devices.interfaces[device->index],
+                                  &after->devices.interfaces[device->index]);
+}
+
 /* What the device will be. */
 static bool look(struct operation *op, GError **error)
 {
@@ -217,23 +249,27 @@ static bool look(struct operation *op, GError **error)
         else
                 domain_edit_free(placing.edit);
         request->devices = placing.devices;
+        if (attach->def && request->update)
+                request->keeps_port = keeps_port(active, attach->def, last_device(request));
         return attach->def != NULL;
 }
 
 static bool find_out(struct operation *op, GError **error)
 {
         struct attach *attach = attach_of(op);
-        const GArray *devices = attach->request->devices;
         const struct domain_edit_device *device;
 
         if (!attach->def)
                 return true;
-        device = &g_array_index(devices, struct domain_edit_device, devices->len - 1);
+        device = last_device(attach->request);
         if (device->kind == DOMAIN_DEVICE_DISK)
                 attach->takings = takings_new_disk(attach->request->domain->driver, attach->def,
                                                    &attach->def->devices.disks[device->index]);
+        if (device->kind == DOMAIN_DEVICE_INTERFACE && !attach->request->keeps_port)
+                attach->takings =
+                        takings_new_interface(attach->request->domain->driver, attach->def, device->index);
         g_clear_pointer(&attach->request->devices, g_array_unref);
-        return true;
+        return !attach->takings || takings_check(attach->takings, error);
 }
 
 static struct managed *get_owner(struct operation *op, unsigned index)
@@ -270,6 +306,8 @@ static bool plug(struct operation *op, GError **error)
         attach->request->takings = attach->takings;
         if (!domain_modify_now(domain, &attach->change, error))
                 return false;
+        if (attach->takings)
+                takings_note_targets(attach->takings, domain_def_of(domain->base.current->active));
         takings_join(&domain->takings, &attach->takings);
         return true;
 }
@@ -366,7 +404,7 @@ static bool edit_detach(struct domain_edit *edit, const struct domain_def *def,
         return true;
 }
 
-/* What a disk that has gone had of others goes back before anybody hears of it, and may want to have it. */
+/* What a device that has gone had of others goes back before anybody hears of it, and may want to have it. */
 static void give_back(struct domain *domain, const struct domain_def *def, const char *alias)
 {
         for (unsigned i = 0; i < def->devices.n_disks; i++) {
@@ -374,6 +412,12 @@ static void give_back(struct domain *domain, const struct domain_def *def, const
 
                 if (g_strcmp0(disk->info.alias, alias) == 0)
                         takings_give_back_disk(domain->takings, disk->target);
+        }
+        for (unsigned i = 0; i < def->devices.n_interfaces; i++) {
+                const struct domain_interface *interface = &def->devices.interfaces[i];
+
+                if (g_strcmp0(interface->info.alias, alias) == 0)
+                        takings_give_back_interface(domain->takings, interface);
         }
 }
 

@@ -70,8 +70,15 @@ static const struct field driver_fields[] = {
         FIELDS_END,
 };
 
+/* What has become of an interface of type network tells so. */
+#define NETWORK_FIELDS                                                                                       \
+        STRING("network", struct domain_interface, network, .max = DOMAIN_NAME_MAX),                         \
+                STRING("portgroup", struct domain_interface, portgroup, .max = DOMAIN_NAME_MAX),             \
+                STRING("portid", struct domain_interface, port_id, .max = 36)
+
 static const struct field bridge_fields[] = {
         STRING("bridge", struct domain_interface, source, .required = true, .max = IFNAMSIZ - 1),
+        NETWORK_FIELDS,
         FIELDS_END,
 };
 static const struct field network_fields[] = {
@@ -84,6 +91,7 @@ static const struct field network_fields[] = {
 static const struct field direct_fields[] = {
         STRING("dev", struct domain_interface, source, .required = true, .max = IFNAMSIZ - 1),
         NAME("mode", struct domain_interface, source_mode, source_mode_names),
+        NETWORK_FIELDS,
         FIELDS_END,
 };
 static const struct field device_fields[] = { STRING("dev", struct domain_interface, source, .max = PATH_MAX),

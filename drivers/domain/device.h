@@ -251,8 +251,9 @@ struct domain_interface {
         const char *source;      /* bridge, network or device, as the type says */
         const char *source_mode; /* direct: "bridge", "vepa", "private", "passthrough" */
         const char *portgroup;
+        const char *network;        /* active, type bridge or direct: the network that has led there */
         const char *network_bridge; /* active, type network: the bridge in use */
-        const char *port_id;        /* active, type network */
+        const char *port_id;        /* active: that of the network */
         const char *model;          /* "virtio", "e1000e" ...; NULL: normalisation fills it in */
         const char *target;         /* <target dev=>: the tap's name on the host */
         const char *script;

@@ -186,10 +186,11 @@ void domain_event_make_error(const struct registry_change *change, GError **erro
                   managed_state_get_name(change->after ? change->after : change->before));
 }
 
-void domain_driver_set_storage(struct domain_driver *driver, struct storage *storage, struct secrets *secrets)
+void domain_driver_set_sources(struct domain_driver *driver, const struct domain_sources *sources)
 {
-        driver->storage = storage;
-        driver->secrets = secrets;
+        driver->storage = sources->storage;
+        driver->secrets = sources->secrets;
+        driver->networks = sources->networks;
         domain_restore_takings(driver);
 }
 

@@ -286,12 +286,14 @@ typedef void (*domain_reporter)(struct domain_driver *driver, const struct domai
                                 const GError *error, void *data);
 void domain_driver_set_reporter(struct domain_driver *driver, domain_reporter report, void *data);
 
-/*
- * The pools whose volumes disks may be, and the secrets that open them (borrowed; outlive the driver). Before
- * the first start.
- */
-void domain_driver_set_storage(struct domain_driver *driver, struct storage *storage,
-                               struct secrets *secrets);
+/* What guests take of other objects; borrowed, and outlives the driver. */
+struct domain_sources {
+        struct storage *storage;   /* the pools whose volumes disks may be */
+        struct secrets *secrets;   /* that open them */
+        struct networks *networks; /* that interfaces are plugged into */
+};
+/* Before the first start; guests that were found running have what they had. */
+void domain_driver_set_sources(struct domain_driver *driver, const struct domain_sources *sources);
 
 /* Driver-level questions, answered through done, which may be called before the function returns. */
 void domain_get_capabilities(struct domain_driver *driver, domain_text_done done, void *data);

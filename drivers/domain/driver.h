@@ -11,6 +11,7 @@
 #include "drivers/domain/edit-xml.h"
 
 struct host;
+struct networks;
 struct storage;
 
 typedef void (*domain_driver_prepared)(const struct domain_machine *machine, const GError *error, void *data);
@@ -171,11 +172,12 @@ struct domain_driver {
         /* loop */
         struct storage
                 *storage; /* borrowed; whose volumes disks may be; NULL: none. Set before the first start */
-        struct secrets *secrets;  /* borrowed; what opens encrypted ones; NULL: none. Likewise */
-        struct registry *domains; /* owned */
-        domain_reporter report;   /* NULL: nobody is told */
-        void *report_data;        /* borrowed */
-        GHashTable *by_id;        /* int -> struct domain, borrowed values */
+        struct secrets *secrets;   /* borrowed; what opens encrypted ones; NULL: none. Likewise */
+        struct networks *networks; /* borrowed; what interfaces are plugged into; NULL: none. Likewise */
+        struct registry *domains;  /* owned */
+        domain_reporter report;    /* NULL: nobody is told */
+        void *report_data;         /* borrowed */
+        GHashTable *by_id;         /* int -> struct domain, borrowed values */
         /* atomic */
         gint last_id;
 };

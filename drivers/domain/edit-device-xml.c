@@ -140,17 +140,29 @@ void domain_edit_set_interface_link(struct domain_edit *edit, const char *alias,
                 xml_set_attr(hardware_child(interface, "link"), "state", up ? "up" : "down");
 }
 
-void domain_edit_set_interface_port(struct domain_edit *edit, const char *alias, const char *bridge,
-                                    const char *port_id)
+void domain_edit_plug_interface(struct domain_edit *edit, unsigned index, const struct domain_edit_plug *plug)
+{
+        xmlNode *interface = find_nth(edit, devices_of(edit), "interface", index), *source;
+
+        if (!interface)
+                return;
+        source = source_of(interface);
+        xml_set_attr(interface, "type", plug->type);
+        xml_set_attr(source, "portid", plug->port_id);
+        xml_set_attr(source, "bridge", plug->bridge);
+        xml_set_attr(source, "dev", plug->device);
+        xml_set_attr(source, "mode", plug->mode);
+}
+
+void domain_edit_set_interface_bridge(struct domain_edit *edit, const char *alias, const char *bridge)
 {
         xmlNode *interface = find_device(edit, alias, "interface");
 
         if (!interface)
                 return;
-        if (port_id)
-                xml_set_attr(source_of(interface), "portid", port_id);
-        if (bridge)
-                xml_set_attr(source_of(interface), "bridge", bridge);
+        xml_set_attr(interface, "type", "bridge");
+        xml_remove_children(interface, "source");
+        xml_set_attr(source_of(interface), "bridge", bridge);
 }
 
 /* ---- graphics ---- */

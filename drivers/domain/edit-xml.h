@@ -84,9 +84,19 @@ void domain_edit_set_channel_state(struct domain_edit *edit, const char *alias, 
 /* Name of the tap device on the host. */
 void domain_edit_set_interface_target(struct domain_edit *edit, const char *alias, const char *dev);
 void domain_edit_set_interface_link(struct domain_edit *edit, const char *alias, bool up);
-/* Where a network's interface has been plugged in; NULL leaves alone. */
-void domain_edit_set_interface_port(struct domain_edit *edit, const char *alias, const char *bridge,
-                                    const char *port_id);
+/*
+ * Where an interface of type network has been plugged in, by its index: it takes the type of what is below
+ * the network, as with libvirt, and keeps the network's name. Absent strings are NULL.
+ */
+struct domain_edit_plug {
+        const char *type; /* "network", "bridge", "direct" */
+        const char *port_id;
+        const char *bridge, *device, *mode;
+};
+void domain_edit_plug_interface(struct domain_edit *edit, unsigned index,
+                                const struct domain_edit_plug *plug);
+/* The same interface in that bridge, whatever it was in; by its alias. */
+void domain_edit_set_interface_bridge(struct domain_edit *edit, const char *alias, const char *bridge);
 /* index counts the <graphics>; port, tls_port, websocket: 0 leaves alone. */
 void domain_edit_set_graphics_ports(struct domain_edit *edit, unsigned index, int port, int tls_port,
                                     int websocket);

@@ -124,6 +124,19 @@ void normalize_strip_hostdev(xmlNode *node)
                 xml_set_attr(source, "missing", NULL);
 }
 
+/* What is below a network shows in the document of a guest that runs: its own names the network. */
+static void strip_plug(xmlNode *node, xmlNode *source)
+{
+        if (!hardware_is(node, "type", "network") &&
+            !(xml_has_attr(source, "network") && xml_has_attr(source, "portid")))
+                return;
+        xml_set_attr(node, "type", "network");
+        xml_set_attr(source, "portid", NULL);
+        xml_set_attr(source, "bridge", NULL);
+        xml_set_attr(source, "dev", NULL);
+        xml_set_attr(source, "mode", NULL);
+}
+
 void normalize_strip_interface(xmlNode *node)
 {
         xmlNode *source = xml_child(node, "source");
@@ -135,10 +148,8 @@ void normalize_strip_interface(xmlNode *node)
                 if (!target->properties && !target->children)
                         xml_remove(target);
         }
-        if (source && hardware_is(node, "type", "network")) {
-                xml_set_attr(source, "portid", NULL);
-                xml_set_attr(source, "bridge", NULL);
-        }
+        if (source)
+                strip_plug(node, source);
 }
 
 void normalize_strip_graphics(xmlNode *node)

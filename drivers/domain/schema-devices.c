@@ -241,7 +241,7 @@ TABLE forward_ranges[] = { { "range", "start end to exclude", .flags = MANY }, {
 TABLE interface[] = {
         { "mac", "address type check", .flags = VOID },
         { "source",
-          "network dev portgroup portid bridge mode !address !connectionid !macTableManager !missing !name "
+          "network portgroup portid bridge dev mode !address !connectionid !macTableManager !missing !name "
           "!path !port !portgroupid !switchid !type",
           interface_source, VOID },
         { "vlan", "trunk", vlan, UNDRIVEN },

@@ -59,7 +59,7 @@ static void note_cancel(struct operation *op)
 static bool find_out(struct operation *op, GError **error)
 {
         start_of(op)->takings = takings_new(domain_of(op)->driver, start_of(op)->def);
-        return true;
+        return takings_check(start_of(op)->takings, error);
 }
 
 static struct managed *get_owner(struct operation *op, unsigned index)
@@ -94,7 +94,7 @@ static int next_id(struct domain_driver *driver)
         return id > 0 ? id : 1;
 }
 
-static struct domain_state *make_state(const struct start *start)
+static struct domain_state *make_state(const struct start *start, struct domain_def *def)
 {
         struct domain *domain = domain_of(&start->base);
         struct domain_state *state = (struct domain_state *)managed_edit(&domain->base);
@@ -108,7 +108,7 @@ static struct domain_state *make_state(const struct start *start)
                 g_free(state->owner);
                 state->owner = g_strdup(start->owner);
         }
-        managed_state_take_active(&state->base, &domain_def_ref(start->def)->base);
+        managed_state_take_active(&state->base, &domain_def_ref(def)->base);
         return state;
 }
 
@@ -116,14 +116,19 @@ static bool start_guest(struct operation *op, GError **error)
 {
         struct start *start = start_of(op);
         struct domain *domain = domain_of(op);
-        struct domain_state *state = make_state(start);
+        CLEANUP(domain_def_unref)
+        struct domain_def *plugged = takings_place_ports(start->takings, start->def, error);
+        struct domain_state *state = plugged ? make_state(start, plugged) : NULL;
         const struct domain_start how = { start->flags, start->takings };
 
+        if (!state)
+                return false;
         if (!domain->driver->ops->start(domain, state, &how, error)) {
                 managed_state_unref(&state->base);
                 return false;
         }
         domain->takings = g_steal_pointer(&start->takings);
+        takings_note_targets(domain->takings, domain_state_get_def(state));
         domain_publish(domain, state, managed_event_new(DOMAIN_EVENT_STARTED, DOMAIN_EVENT_STARTED_BOOTED));
         if (start->flags & DOMAIN_START_PAUSED)
                 managed_emit(&domain->base,

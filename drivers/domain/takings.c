@@ -3,37 +3,13 @@
  * What a guest has of other objects. Each part is made in the lane that its function is marked with, and
  * constant from then on.
  */
-#include "drivers/domain/takings.h"
+#include "drivers/domain/takings-private.h"
 
 #include "drivers/domain/driver.h"
 #include "drivers/secret/secret.h"
 #include "drivers/storage/storage.h"
 
 #include <string.h>
-
-/* Something in use, and the disk that it is for. */
-struct taken_use {
-        char *target;            /* owned */
-        struct storage_use *use; /* owned */
-};
-
-struct taken_volume {
-        char *pool, *volume;     /* owned; as the document says */
-        struct storage_use *use; /* borrowed from uses; NULL: see problem */
-        GError *problem;         /* owned; there is no such pool */
-};
-
-struct taken_secret {
-        struct secret_ref ref; /* owned */
-        GBytes *value;         /* ref; NULL: see problem */
-        GError *problem;       /* owned */
-};
-
-struct domain_takings {
-        GPtrArray *uses;    /* of struct taken_use, owned */
-        GPtrArray *named;   /* of struct taken_volume, owned: what disks of type volume name */
-        GPtrArray *secrets; /* of struct taken_secret, owned */
-};
 
 static void named_free(void *data)
 {
@@ -108,13 +84,14 @@ static void add_disk(struct domain_takings *takings, struct storage *storage, co
         }
 }
 
-static struct domain_takings *takings_new_empty(void)
+struct domain_takings *takings_new_empty(void)
 {
         struct domain_takings *takings = g_new(struct domain_takings, 1);
 
         takings->uses = g_ptr_array_new_with_free_func(use_free);
         takings->named = g_ptr_array_new_with_free_func(named_free);
         takings->secrets = g_ptr_array_new_with_free_func(secret_free);
+        takings->ports = g_ptr_array_new_with_free_func(taken_port_free);
         return takings;
 }
 
@@ -129,6 +106,8 @@ struct domain_takings *takings_new_disk(struct domain_driver *driver, const stru
         return takings;
 }
 
+/* ---- all of them ---- */
+
 struct domain_takings *takings_new(struct domain_driver *driver, const struct domain_def *def)
 {
         struct domain_takings *takings = takings_new_empty();
@@ -136,6 +115,8 @@ struct domain_takings *takings_new(struct domain_driver *driver, const struct do
 
         for (unsigned i = 0; driver->storage && i < def->devices.n_disks; i++)
                 add_disk(takings, driver->storage, &def->devices.disks[i], user);
+        for (unsigned i = 0; driver->networks && i < def->devices.n_interfaces; i++)
+                takings_add_port(takings, driver->networks, def, i);
         return takings;
 }
 
@@ -146,22 +127,39 @@ void takings_free(struct domain_takings *takings)
         g_ptr_array_unref(takings->uses);
         g_ptr_array_unref(takings->named);
         g_ptr_array_unref(takings->secrets);
+        g_ptr_array_unref(takings->ports);
         g_free(takings);
+}
+
+/* Volumes come first. NULL: there is no port of that index, counted behind them. */
+static struct network_use *get_port_use(const struct domain_takings *takings, unsigned index)
+{
+        index -= takings->uses->len;
+        return index < takings->ports->len ? takings_get_port(takings, index)->use : NULL;
 }
 
 struct managed *takings_get_owner(const struct domain_takings *takings, unsigned index)
 {
-        return index < takings->uses->len ? storage_use_get_pool(use_at(takings, index)) : NULL;
+        struct network_use *port;
+
+        if (index < takings->uses->len)
+                return storage_use_get_pool(use_at(takings, index));
+        port = get_port_use(takings, index);
+        return port ? network_use_get_network(port) : NULL;
 }
 
 bool takings_take(struct domain_takings *takings, unsigned index, GError **error)
 {
-        return storage_use_take(use_at(takings, index), error);
+        return index < takings->uses->len ? storage_use_take(use_at(takings, index), error)
+                                          : network_use_take(get_port_use(takings, index), error);
 }
 
 void takings_drop(struct domain_takings *takings, unsigned index)
 {
-        storage_use_drop(use_at(takings, index));
+        if (index < takings->uses->len)
+                storage_use_drop(use_at(takings, index));
+        else
+                network_use_drop(get_port_use(takings, index));
 }
 
 /* What frees taken has no more to do with the use then. */
@@ -176,6 +174,8 @@ void takings_give_back(struct domain_takings *takings)
                 return;
         for (unsigned i = 0; i < takings->uses->len; i++)
                 give_back(g_ptr_array_index(takings->uses, i));
+        for (unsigned i = 0; i < takings->ports->len; i++)
+                network_use_give_back(g_steal_pointer(&takings_get_port(takings, i)->use));
         takings_free(takings);
 }
 
@@ -190,6 +190,7 @@ void takings_join(struct domain_takings **takings, struct domain_takings **more)
         g_ptr_array_extend_and_steal((*takings)->uses, g_steal_pointer(&from->uses));
         g_ptr_array_extend_and_steal((*takings)->named, g_steal_pointer(&from->named));
         g_ptr_array_extend_and_steal((*takings)->secrets, g_steal_pointer(&from->secrets));
+        g_ptr_array_extend_and_steal((*takings)->ports, g_steal_pointer(&from->ports));
         g_free(from);
 }
 
@@ -218,6 +219,9 @@ void takings_restore(struct domain_takings *takings)
 {
         for (unsigned i = 0; i < takings->uses->len; i++)
                 storage_use_restore(use_at(takings, i));
+        for (unsigned i = 0; i < takings->ports->len; i++)
+                if (takings_get_port(takings, i)->use)
+                        network_use_restore(takings_get_port(takings, i)->use);
 }
 
 const struct volume *takings_find_volume(const struct domain_takings *takings, const char *pool,

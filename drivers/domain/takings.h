@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * What a guest has of other objects: the volumes that its disks are, each in use from its start to its end,
- * and the values of the secrets that open them. What is not there is noted and said when somebody needs it:
+ * What a guest has of other objects: the volumes that its disks are and the ports of networks that its
+ * interfaces are plugged into, each in use from its start to its end, and the values of the secrets that open
+ * the volumes. What is not there is noted and said when somebody needs it:
  * whether that ends a start is the driver's to know (startupPolicy).
  *
  * A start makes them in steps of its operation (lifecycle.c); what is plugged in later does it the same way.
@@ -18,6 +19,7 @@
 struct domain_driver;
 struct domain_takings;
 struct managed;
+struct network_port;
 struct pool_def;
 struct secret_ref;
 struct volume;
@@ -27,6 +29,11 @@ struct domain_takings *takings_new(struct domain_driver *driver, const struct do
 /* The same for one disk of it, which is plugged in. */
 struct domain_takings *takings_new_disk(struct domain_driver *driver, const struct domain_def *def,
                                         const struct domain_disk *disk);
+/* The same for one interface of it, by its index. */
+struct domain_takings *takings_new_interface(struct domain_driver *driver, const struct domain_def *def,
+                                             unsigned index);
+/* Are all networks that are needed there? A guest has to do without none. Loop. */
+bool takings_check(const struct domain_takings *takings, GError **error);
 /* Any thread; gives nothing back. NULL is fine. */
 void takings_free(struct domain_takings *takings);
 
@@ -45,6 +52,27 @@ void takings_give_back(struct domain_takings *takings);
 void takings_join(struct domain_takings **takings, struct domain_takings **more);
 /* Lane of the domain: what was taken for the disk with that target goes back. */
 void takings_give_back_disk(struct domain_takings *takings, const char *target);
+/* Lane of the domain: what was taken for that interface of an active definition goes back. */
+void takings_give_back_interface(struct domain_takings *takings, const struct domain_interface *interface);
+/*
+ * Lane of the domain: def, what was given to takings_new() or has the same interfaces, as it is with the
+ * ports that were taken. NULL with an error when it cannot be.
+ */
+struct domain_def *takings_place_ports(const struct domain_takings *takings, const struct domain_def *def,
+                                       GError **error);
+/* Are these two, before and after a change of the guest's, in the same network and group of it? */
+bool takings_share_port(const struct domain_interface *before, const struct domain_interface *after);
+/*
+ * Lane of the domain: the interface of *live (replaced) is where that of before, the active definition, is.
+ */
+bool takings_keep_port(const struct domain_def *before, unsigned index, struct domain_def **live,
+                       GError **error);
+/* Lane of the domain: the networks are told of the taps that the guest of the active definition has. */
+void takings_note_targets(const struct domain_takings *takings, const struct domain_def *def);
+/* The port of an interface of an active definition; borrowed, NULL: none was taken for it. Lane of the
+ * domain. */
+const struct network_port *takings_find_port(const struct domain_takings *takings,
+                                             const struct domain_interface *interface);
 /* Loop: a guest that was found running has them, whatever their owners say. */
 void takings_restore(struct domain_takings *takings);
 

@@ -216,6 +216,31 @@ bool network_bridge_make(struct network *network, const struct network_def *def,
                set_forwarding(def, error);
 }
 
+static bool join(struct netlink *netlink, const struct link *bridge, const struct link *link,
+                 const struct network_port *port, GError **error)
+{
+        if (link->master == bridge->index)
+                return true;
+        return link_change_set_master(netlink, link, bridge, error) &&
+               (!port->isolated || link_change_set_isolated(netlink, link, true, error));
+}
+
+bool network_bridge_join(struct network *network, const struct network_def *def,
+                         const struct network_port *port, GError **error)
+{
+        CLEANUP(netlink_free) struct netlink *netlink = netlink_new(network->base.lane, error);
+        CLEANUP(link_set_unref) struct link_set *set = netlink ? read_links(netlink, error) : NULL;
+        const struct link *bridge = set ? link_set_find_name(set, def->bridge) : NULL;
+        const struct link *link = set ? link_set_find_name(set, port->target) : NULL;
+
+        if (!set)
+                return false;
+        if (!bridge || !link)
+                return error_set(error, ERROR_FROM_NETWORK, ERROR_OPERATION_FAILED,
+                                 "the host has no interface '%s'", bridge ? port->target : def->bridge);
+        return join(netlink, bridge, link, port, error);
+}
+
 bool network_bridge_remove(struct network *network, const struct network_def *def, GError **error)
 {
         CLEANUP(netlink_free) struct netlink *netlink = netlink_new(network->base.lane, error);

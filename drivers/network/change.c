@@ -156,6 +156,7 @@ static bool start(struct managed *object, struct network_def *def, GError **erro
         state = managed_edit(object);
         managed_state_take_active(state, definition_ref(&def->base));
         managed_publish(object, state, managed_event_new(NETWORK_EVENT_STARTED, 0));
+        network_ports_rejoin(network, def);
         return true;
 }
 
@@ -166,6 +167,17 @@ static bool create_work(struct managed *object, void *data, GError **error)
         if (object->current->active)
                 return error_set(error, ERROR_FROM_NETWORK, ERROR_OPERATION_INVALID,
                                  "network is already active");
+        return start(object, network_def_of(object->current->persistent), error);
+}
+
+bool network_require_running(struct network *network, GError **error)
+{
+        struct managed *object = &network->base;
+
+        if (!managed_require_known(object, error))
+                return false;
+        if (object->current->active || !network->networks->starts_for_guests || !object->current->persistent)
+                return network_require_active(object, error);
         return start(object, network_def_of(object->current->persistent), error);
 }
 

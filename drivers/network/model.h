@@ -6,6 +6,7 @@
 #include "base/flags.h"
 #include "base/store.h"
 #include "drivers/network/network.h"
+#include "drivers/network/port.h"
 
 struct link_set;
 struct netlink;
@@ -16,8 +17,15 @@ struct networks {
         struct registry *registry; /* owned */
         char *runtime_dir;         /* owned; NULL: in memory, nothing is run */
         char *lease_dir;           /* owned */
+        bool starts_for_guests;    /* one that is inactive is started for the guest that needs it */
         /* loop */
         GHashTable *claims; /* owned; names of bridges of definitions on their way -> uuid of the network */
+};
+
+/* What is published of one. */
+struct network_state {
+        struct managed_state base;
+        struct object_set *ports; /* ref; of struct network_port; NULL: none */
 };
 
 static inline struct network *network_from(struct managed *object)
@@ -46,6 +54,15 @@ static inline const struct network_def *network_def_const(const struct definitio
         return (const struct network_def *)definition;
 }
 
+/* ---- ports (use.c, port-xml.c) ---- */
+
+/* Lane: is it active? One that can be started for a guest is (change.c). */
+bool network_require_running(struct network *network, GError **error);
+/* Lane, when the network has started: what was plugged into it before is plugged in again. */
+void network_ports_rejoin(struct network *network, const struct network_def *def);
+/* The document; owned. */
+char *network_port_format(const struct network_port *port);
+
 /* ---- running (run.c); lane of the network ---- */
 
 /* All of it or nothing. */
@@ -68,6 +85,9 @@ void network_run_forget(struct network *network);
  */
 bool network_bridge_check(struct network *network, const struct network_def *def, bool adopt, GError **error);
 bool network_bridge_make(struct network *network, const struct network_def *def, GError **error);
+/* The target of port becomes a port of the bridge; false with an error that names it. */
+bool network_bridge_join(struct network *network, const struct network_def *def,
+                         const struct network_port *port, GError **error);
 bool network_bridge_remove(struct network *network, const struct network_def *def, GError **error);
 
 /* ---- the rules (firewall.c) ---- */

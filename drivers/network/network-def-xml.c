@@ -284,6 +284,14 @@ static bool read_bandwidth(const xmlNode *node, GError **error)
         return true;
 }
 
+static void portgroup_free(void *data)
+{
+        struct network_portgroup *group = data;
+
+        g_free(group->name);
+        g_free(group);
+}
+
 static bool read_portgroups(struct network_def *def, const xmlNode *root, GError **error)
 {
         unsigned defaults = 0;
@@ -295,12 +303,15 @@ static bool read_portgroups(struct network_def *def, const xmlNode *root, GError
                 if (!name || !xml_get_yes_no(node, "default", &is_default, error) ||
                     !read_bandwidth(xml_child(node, "bandwidth"), error))
                         return false;
-                if (g_ptr_array_find_with_equal_func(def->portgroups, name, g_str_equal, NULL))
+                if (network_def_find_portgroup(def, name))
                         return xml_error(error, node, "portgroup '%s' is there twice", name);
                 defaults += is_default;
                 if (defaults > 1)
                         return xml_error(error, node, "more than one portgroup is the default");
-                g_ptr_array_add(def->portgroups, g_steal_pointer(&name));
+                g_ptr_array_add(
+                        def->portgroups,
+                        g_memdup2(&(const struct network_portgroup){ g_steal_pointer(&name), is_default },
+                                  sizeof(struct network_portgroup)));
         }
         return true;
 }
@@ -325,7 +336,7 @@ static const char *find_unsupported(const xmlNode *root)
 static bool read_lists(struct network_def *def, xmlNode *root, GError **error)
 {
         def->routes = g_ptr_array_new_with_free_func(g_free);
-        def->portgroups = g_ptr_array_new_with_free_func(g_free);
+        def->portgroups = g_ptr_array_new_with_free_func(portgroup_free);
         def->unsupported = find_unsupported(root);
         for (xmlNode *node = xml_child(root, "route"); node; node = xml_next(node))
                 if (!read_route(def, node, error))

@@ -4,6 +4,8 @@
 
 #include "drivers/network/network-xml.h"
 
+#include <string.h>
+
 static const char *const forward_names[NETWORK_FORWARD_COUNT] = {
         [NETWORK_FORWARD_NAT] = "nat",
         [NETWORK_FORWARD_ROUTE] = "route",
@@ -23,6 +25,17 @@ const char *network_forward_get_name(enum network_forward forward)
 bool network_forward_has_own_bridge(enum network_forward forward)
 {
         return forward <= NETWORK_FORWARD_OPEN;
+}
+
+const struct network_portgroup *network_def_find_portgroup(const struct network_def *def, const char *name)
+{
+        for (unsigned i = 0; i < def->portgroups->len; i++) {
+                const struct network_portgroup *group = g_ptr_array_index(def->portgroups, i);
+
+                if (name ? strcmp(group->name, name) == 0 : group->is_default)
+                        return group;
+        }
+        return NULL;
 }
 
 void network_def_free(struct definition *definition)

@@ -114,6 +114,12 @@ struct network_nat {
         bool ipv6;
 };
 
+/* <portgroup> */
+struct network_portgroup {
+        char *name; /* owned */
+        bool is_default;
+};
+
 struct network_def {
         struct definition base;
         enum network_forward forward;
@@ -133,7 +139,7 @@ struct network_def {
         struct network_dns dns;
         GPtrArray *ips;          /* owned; of struct network_ip */
         GPtrArray *routes;       /* owned; of struct network_route */
-        GPtrArray *portgroups;   /* owned; names */
+        GPtrArray *portgroups;   /* owned; of struct network_portgroup */
         const char *unsupported; /* what is in it and cannot be run yet: "<bandwidth>"; NULL: nothing */
 };
 
@@ -191,6 +197,9 @@ struct network_update {
  */
 struct network_def *network_def_update(const struct network_def *def, const struct network_update *update,
                                        GError **error);
+
+/* The port group of that name, the default one for NULL; borrowed, NULL: there is none. */
+const struct network_portgroup *network_def_find_portgroup(const struct network_def *def, const char *name);
 
 /* For the kind. */
 void network_def_free(struct definition *definition);

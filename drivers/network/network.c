@@ -27,14 +27,29 @@ static void kind_object_init(struct managed *object, void *context)
         network->server.pidfd = -1;
 }
 
+static void kind_state_copy(struct managed_state *to, const struct managed_state *from)
+{
+        struct network_state *state = (struct network_state *)to;
+
+        if (state->ports)
+                object_set_ref(state->ports);
+}
+
+static void kind_state_clear(struct managed_state *state)
+{
+        object_set_unref(((struct network_state *)state)->ports);
+}
+
 const struct managed_kind network_kind = {
         .noun = "network",
         .from = ERROR_FROM_NETWORK,
         .missing = ERROR_NO_NETWORK,
         .exists = ERROR_OPERATION_FAILED,
         .object_size = sizeof(struct network),
-        .state_size = sizeof(struct managed_state),
+        .state_size = sizeof(struct network_state),
         .parse = kind_parse,
+        .state_copy = kind_state_copy,
+        .state_clear = kind_state_clear,
         .definition_free = network_def_free,
         .object_init = kind_object_init,
 };
@@ -47,6 +62,7 @@ struct networks *networks_new(struct loop *loop, struct pool *pool, const struct
 
         networks->loop = loop;
         networks->runtime_dir = g_strdup(config->runtime_dir);
+        networks->starts_for_guests = config->starts_for_guests;
         if (config->state_dir)
                 networks->lease_dir = g_build_filename(config->state_dir, "leases", NULL);
         networks->claims = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -173,6 +189,15 @@ const char *network_get_bridge_name(const struct network *network, unsigned flag
                 error_set(error, ERROR_FROM_NETWORK, ERROR_INTERNAL_ERROR,
                           "network '%s' does not have a bridge name.", def->base.name);
         return def->bridge;
+}
+
+bool network_list_ports(const struct network *network, unsigned flags, const struct object_set **ports,
+                        GError **error)
+{
+        if (!network_check_flags(flags, 0, "ListPorts", error))
+                return false;
+        *ports = ((const struct network_state *)network_get_published(network))->ports;
+        return true;
 }
 
 /* ---- leases ---- */

@@ -48,6 +48,7 @@ struct network {
 struct networks_config {
         const char *state_dir;   /* definitions: <uuid>.xml, autostart/<uuid>; leases/<uuid>: what is lent */
         const char *runtime_dir; /* of active networks: <uuid>.xml, and the files of dnsmasq */
+        bool starts_for_guests;  /* one that is inactive is started for the guest that needs it */
 };
 
 struct networks *networks_new(struct loop *loop, struct pool *pool, const struct networks_config *config);

@@ -14,6 +14,7 @@
 #include "drivers/qemu/plug-private.h"
 #include "drivers/qemu/probe-cache.h"
 #include "drivers/qemu/resources.h"
+#include "interfaces/tap.h"
 
 #include <string.h>
 
@@ -44,11 +45,17 @@ static bool differ_by(const struct domain_def *one, const struct domain_def *oth
         return same;
 }
 
-/* ---- the link of an interface ---- */
+/* ---- the link of an interface, and where it leads ---- */
 
 static void leave_out_link(struct domain_edit *edit, const char *alias)
 {
         domain_edit_set_interface_link(edit, alias, true);
+}
+
+static void leave_out_bridge(struct domain_edit *edit, const char *alias)
+{
+        domain_edit_set_interface_link(edit, alias, true);
+        domain_edit_set_interface_bridge(edit, alias, "any");
 }
 
 /* What the start chose for it stays. */
@@ -61,7 +68,6 @@ static bool keep_chosen(const struct domain_interface *before, struct domain_def
                 return false;
         if (before->target)
                 domain_edit_set_interface_target(edit, before->info.alias, before->target);
-        domain_edit_set_interface_port(edit, before->info.alias, before->network_bridge, before->port_id);
         def = domain_edit_commit(edit, error);
         if (!def)
                 return false;
@@ -70,20 +76,63 @@ static bool keep_chosen(const struct domain_interface *before, struct domain_def
         return true;
 }
 
-static bool update_interface(struct guest *guest, unsigned index, struct domain_def **live, GError **error)
+/* A tap may go from bridge to bridge. */
+static bool check_changes(const struct guest *guest, const struct domain_interface *before,
+                          const struct domain_def *live, unsigned index, GError **error)
 {
-        const struct domain_interface *before = &get_def(guest)->devices.interfaces[index];
-        const char *alias = before->info.alias;
-        bool up;
+        bool has_bridge =
+                resources_get_bridge(before) && resources_get_bridge(&live->devices.interfaces[index]);
 
-        if (!keep_chosen(before, live, error))
+        if (differ_by(get_def(guest), live, has_bridge ? leave_out_bridge : leave_out_link,
+                      before->info.alias))
+                return true;
+        return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
+                         "of interface '%s' only %s can change while the guest runs", before->info.alias,
+                         has_bridge ? "the link and the bridge or network" : "the link");
+}
+
+static bool move(struct guest *guest, const char *target, const struct domain_interface *to,
+                 const struct domain_takings *takings, GError **error)
+{
+        const struct tap tap = {
+                .name = target,
+                .bridge = resources_get_bridge(to),
+                .lane = guest->domain->base.lane,
+                .isolated = resources_is_isolated(takings, to),
+        };
+
+        return tap_move(&tap, error);
+}
+
+static void move_back(struct guest *guest, const struct domain_interface *before)
+{
+        g_autoptr(GError) failure = NULL;
+
+        lane_shield(guest->domain->base.lane);
+        if (!move(guest, before->target, before, guest->domain->takings, &failure))
+                log_gerror(LOG_LEVEL_ERROR, failure, "interface '%s' of %s is not in its bridge any more",
+                           before->info.alias, guest->who);
+}
+
+static bool update_interface(struct guest *guest, unsigned index, const struct domain_update *update,
+                             struct domain_def **live, GError **error)
+{
+        const struct domain_interface *before = &get_def(guest)->devices.interfaces[index], *after;
+        bool moves, up;
+
+        if (!keep_chosen(before, live, error) || !check_changes(guest, before, *live, index, error))
                 return false;
-        if (!differ_by(get_def(guest), *live, leave_out_link, alias))
-                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
-                                 "of interface '%s' only the link can change while the guest runs", alias);
-        up = (*live)->devices.interfaces[index].link_up != DOMAIN_SWITCH_OFF;
-        return qmp_execute(guest->qmp, "set_link", json_pack("{s:s, s:b}", "name", alias, "up", up),
-                           QMP_TIMEOUT_MS, NULL, error);
+        after = &(*live)->devices.interfaces[index];
+        moves = g_strcmp0(resources_get_bridge(before), resources_get_bridge(after)) != 0;
+        if (moves && !move(guest, before->target, after, update->takings, error))
+                return false;
+        up = after->link_up != DOMAIN_SWITCH_OFF;
+        if (qmp_execute(guest->qmp, "set_link", json_pack("{s:s, s:b}", "name", before->info.alias, "up", up),
+                        QMP_TIMEOUT_MS, NULL, error))
+                return true;
+        if (moves)
+                move_back(guest, before);
+        return false;
 }
 
 /* ---- the medium of a drive ---- */
@@ -279,7 +328,7 @@ bool plug_update(struct domain *domain, const struct domain_update *update, stru
         if (!guest_get_monitor(guest, error))
                 return false;
         if (device->kind == DOMAIN_DEVICE_INTERFACE)
-                return update_interface(guest, device->index, live, error);
+                return update_interface(guest, device->index, update, live, error);
         if (device->kind == DOMAIN_DEVICE_DISK)
                 return update_disk(guest, device->index, update, live, error);
         return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,

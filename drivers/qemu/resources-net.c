@@ -5,6 +5,7 @@
 #include "drivers/qemu/resources.h"
 
 #include "base/error.h"
+#include "drivers/network/port.h"
 #include "drivers/qemu/device.h"
 #include "interfaces/tap.h"
 
@@ -38,8 +39,23 @@ static bool prepare_vhost(struct resources *resources, const struct domain_inter
         return true;
 }
 
+const char *resources_get_bridge(const struct domain_interface *interface)
+{
+        if (interface->type == DOMAIN_INTERFACE_BRIDGE)
+                return interface->source;
+        return interface->type == DOMAIN_INTERFACE_NETWORK ? interface->network_bridge : NULL;
+}
+
+bool resources_is_isolated(const struct domain_takings *takings, const struct domain_interface *interface)
+{
+        const struct network_port *port = takings_find_port(takings, interface);
+
+        return interface->isolated == DOMAIN_SWITCH_ON || (port && port->isolated);
+}
+
 static bool prepare_tap(struct resources *resources, const struct domain_interface *interface, GError **error)
 {
+        const char *bridge = resources_get_bridge(interface);
         bool existing = interface->type == DOMAIN_INTERFACE_ETHERNET &&
                         interface->target_managed == DOMAIN_SWITCH_OFF;
         struct device_resources *device = resources_get(resources, interface->info.alias);
@@ -50,10 +66,12 @@ static bool prepare_tap(struct resources *resources, const struct domain_interfa
                 .queues = queues,
                 .vnet_header = is_virtio(interface),
                 .existing = existing,
-                .bridge = interface->type == DOMAIN_INTERFACE_BRIDGE ? interface->source : NULL,
+                .bridge = bridge,
+                .lane = resources->guest->domain->base.lane,
+                .isolated = resources_is_isolated(resources->start->takings, interface),
                 .mac = interface->has_mac ? interface->mac : NULL,
                 .mtu = interface->mtu,
-                .up = interface->link_up != DOMAIN_SWITCH_OFF || interface->type == DOMAIN_INTERFACE_BRIDGE,
+                .up = interface->link_up != DOMAIN_SWITCH_OFF || bridge,
         };
 
         device->fds = g_array_new(FALSE, FALSE, sizeof(int));
@@ -70,7 +88,11 @@ bool resources_prepare_interface(struct resources *resources, const void *device
 {
         const struct domain_interface *interface = device;
 
-        if (interface->type != DOMAIN_INTERFACE_BRIDGE && interface->type != DOMAIN_INTERFACE_ETHERNET)
-                return true;
-        return prepare_tap(resources, interface, error);
+        if (interface->type == DOMAIN_INTERFACE_NETWORK && !interface->network_bridge)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                                 "interface '%s' has no port of network '%s'", interface->info.alias,
+                                 interface->source);
+        if (resources_get_bridge(interface) || interface->type == DOMAIN_INTERFACE_ETHERNET)
+                return prepare_tap(resources, interface, error);
+        return true;
 }

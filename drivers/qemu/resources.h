@@ -78,6 +78,11 @@ char *resources_advise_tpm(const struct guest *guest);
 /* The limit on locked memory that the guest needs, in bytes; 0: none of its own. */
 uint64_t resources_get_lock_bytes(const struct domain_def *def);
 
+/* The bridge of the host that a tap of the interface is a port of; NULL: none. */
+const char *resources_get_bridge(const struct domain_interface *interface);
+/* Is it kept from the other isolated ports there? */
+bool resources_is_isolated(const struct domain_takings *takings, const struct domain_interface *interface);
+
 /* ---- between the files resources*.c ---- */
 
 /* The entry of a device, made when missing. */

@@ -442,13 +442,17 @@ START_TEST(test_graphics)
 }
 END_TEST
 
+static const struct domain_edit_plug plug = { .type = "network",
+                                              .port_id = "0b4a6c5e-0000-4000-8000-000000000009",
+                                              .bridge = "virbr0" };
+
 START_TEST(test_interfaces)
 {
         struct domain_edit *changed = edit(activate);
         CLEANUP(domain_def_unref) struct domain_def *def = NULL;
 
         domain_edit_set_interface_target(changed, "ua-lan", "vnet0");
-        domain_edit_set_interface_port(changed, "ua-lan", "virbr0", "0b4a6c5e-0000-4000-8000-000000000009");
+        domain_edit_plug_interface(changed, 0, &plug);
         domain_edit_set_vsock_cid(changed, 42);
         def = commit(changed);
         ck_assert_str_eq(def->devices.interfaces[0].target, "vnet0");
@@ -504,7 +508,7 @@ START_TEST(test_migratable)
         domain_edit_set_graphics_ports(changed, 0, 5901, 0, 0);
         domain_edit_set_graphics_socket(changed, 1, 0, RUNTIME "spice1.sock");
         domain_edit_set_interface_target(changed, "net1", "vnet12");
-        domain_edit_set_interface_port(changed, "ua-lan", "virbr0", "0b4a6c5e-0000-4000-8000-000000000009");
+        domain_edit_plug_interface(changed, 0, &plug);
         active = commit(changed);
         back = domain_def_make_migratable(active, NULL);
         ck_assert_str_eq(back->base.xml, def->base.xml);

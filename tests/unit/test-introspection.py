@@ -197,6 +197,7 @@ OURS = """
     NodeDevice.GetXMLDesc method u s
     NodeDevice.ListCaps method - as
     Network.GetBridgeName method u s
+    Network.ListPorts method u a(ss)
     Secret.ValueChanged signal -
     StoragePool.Problem property s read
     StoragePool.State property i read

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The ports of networks that a guest is plugged into. Which is whose is told by its uuid, which is in the
+ * active definition. In the lanes that the functions are marked with.
+ */
+#include "drivers/domain/takings-private.h"
+
+#include "drivers/domain/driver.h"
+#include "drivers/domain/edit-xml.h"
+#include "drivers/network/network.h"
+
+#include <string.h>
+
+void taken_port_free(void *data)
+{
+        struct taken_port *port = data;
+
+        network_use_free(port->use);
+        g_clear_error(&port->problem);
+        g_free(port);
+}
+
+/* Of type network; and what such a one has become in an active definition. */
+static const char *get_network(const struct domain_interface *interface)
+{
+        return interface->type == DOMAIN_INTERFACE_NETWORK ? interface->source : interface->network;
+}
+
+static enum network_plug get_plug(const struct domain_interface *interface)
+{
+        switch (interface->type) {
+        case DOMAIN_INTERFACE_BRIDGE:
+                return NETWORK_PLUG_BRIDGE;
+        case DOMAIN_INTERFACE_DIRECT:
+                return NETWORK_PLUG_DIRECT;
+        default:
+                return NETWORK_PLUG_NETWORK;
+        }
+}
+
+void takings_add_port(struct domain_takings *takings, struct networks *networks, const struct domain_def *def,
+                      unsigned index)
+{
+        const struct domain_interface *interface = &def->devices.interfaces[index];
+        const uint8_t *mac = interface->mac;
+        bool is_direct = interface->type == DOMAIN_INTERFACE_DIRECT;
+        char uuid[UUID_STRING_LENGTH + 1];
+        g_autofree char *mac_text = g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+                                                    mac[3], mac[4], mac[5]);
+        const struct network_port_request request = {
+                .network = get_network(interface),
+                .group = interface->portgroup,
+                .owner = def->base.name,
+                .owner_uuid = uuid_format(&def->base.uuid, uuid),
+                .mac = mac_text,
+                .uuid = interface->port_id,
+                .bridge = interface->type == DOMAIN_INTERFACE_BRIDGE ? interface->source
+                                                                     : interface->network_bridge,
+                .device = is_direct ? interface->source : NULL,
+                .mode = is_direct ? interface->source_mode : NULL,
+                .target = interface->target,
+                .plug = get_plug(interface),
+        };
+        struct taken_port *port;
+
+        if (!request.network)
+                return;
+        port = g_new0(struct taken_port, 1);
+        port->index = index;
+        port->use = network_use_new(networks, &request, &port->problem);
+        g_ptr_array_add(takings->ports, port);
+}
+
+struct domain_takings *takings_new_interface(struct domain_driver *driver, const struct domain_def *def,
+                                             unsigned index)
+{
+        struct domain_takings *takings = takings_new_empty();
+
+        if (driver->networks)
+                takings_add_port(takings, driver->networks, def, index);
+        return takings;
+}
+
+bool takings_check(const struct domain_takings *takings, GError **error)
+{
+        for (unsigned i = 0; i < takings->ports->len; i++) {
+                const struct taken_port *port = takings_get_port(takings, i);
+
+                if (!port->use) {
+                        g_propagate_error(error, g_error_copy(port->problem));
+                        return false;
+                }
+        }
+        return true;
+}
+
+static struct domain_edit_plug describe(const struct network_port *port)
+{
+        return (struct domain_edit_plug){
+                .type = network_plug_get_name(port->plug),
+                .port_id = port->uuid,
+                .bridge = port->bridge,
+                .device = port->device,
+                .mode = port->mode,
+        };
+}
+
+struct domain_def *takings_place_ports(const struct domain_takings *takings, const struct domain_def *def,
+                                       GError **error)
+{
+        struct domain_edit *edit;
+
+        if (!takings || takings->ports->len == 0)
+                return domain_def_ref((struct domain_def *)def);
+        edit = domain_edit_new(def, error);
+        for (unsigned i = 0; edit && i < takings->ports->len; i++) {
+                const struct domain_edit_plug plug =
+                        describe(network_use_get_port(takings_get_port(takings, i)->use));
+
+                domain_edit_plug_interface(edit, takings_get_port(takings, i)->index, &plug);
+        }
+        return edit ? domain_edit_commit(edit, error) : NULL;
+}
+
+bool takings_share_port(const struct domain_interface *before, const struct domain_interface *after)
+{
+        const char *network = get_network(before);
+
+        return network && g_strcmp0(network, get_network(after)) == 0 &&
+               g_strcmp0(before->portgroup, after->portgroup) == 0;
+}
+
+bool takings_keep_port(const struct domain_def *before, unsigned index, struct domain_def **live,
+                       GError **error)
+{
+        const struct domain_interface *interface = &before->devices.interfaces[index];
+        bool has_bridge = interface->type == DOMAIN_INTERFACE_BRIDGE,
+             has_device = interface->type == DOMAIN_INTERFACE_DIRECT;
+        const struct domain_edit_plug plug = {
+                .type = network_plug_get_name(get_plug(interface)),
+                .port_id = interface->port_id,
+                .bridge = has_bridge ? interface->source : interface->network_bridge,
+                .device = has_device ? interface->source : NULL,
+                .mode = has_device ? interface->source_mode : NULL,
+        };
+        struct domain_edit *edit = domain_edit_new(*live, error);
+        struct domain_def *def;
+
+        if (!edit)
+                return false;
+        domain_edit_plug_interface(edit, index, &plug);
+        def = domain_edit_commit(edit, error);
+        if (!def)
+                return false;
+        domain_def_unref(*live);
+        *live = def;
+        return true;
+}
+
+static int find_port(const struct domain_takings *takings, const struct domain_interface *interface)
+{
+        for (unsigned i = 0; takings && interface->port_id && i < takings->ports->len; i++) {
+                const struct taken_port *port = takings_get_port(takings, i);
+                const struct network_port *taken = port->use ? network_use_get_port(port->use) : NULL;
+
+                if (taken && strcmp(taken->uuid, interface->port_id) == 0)
+                        return (int)i;
+        }
+        return -1;
+}
+
+const struct network_port *takings_find_port(const struct domain_takings *takings,
+                                             const struct domain_interface *interface)
+{
+        int index = find_port(takings, interface);
+
+        return index < 0 ? NULL : network_use_get_port(takings_get_port(takings, (unsigned)index)->use);
+}
+
+void takings_note_targets(const struct domain_takings *takings, const struct domain_def *def)
+{
+        for (unsigned i = 0; i < def->devices.n_interfaces; i++) {
+                const struct domain_interface *interface = &def->devices.interfaces[i];
+                int index = find_port(takings, interface);
+
+                if (index >= 0 && interface->target)
+                        network_use_set_target(takings_get_port(takings, (unsigned)index)->use,
+                                               interface->target);
+        }
+}
+
+void takings_give_back_interface(struct domain_takings *takings, const struct domain_interface *interface)
+{
+        int index = find_port(takings, interface);
+
+        if (index < 0)
+                return;
+        network_use_give_back(g_steal_pointer(&takings_get_port(takings, (unsigned)index)->use));
+        g_ptr_array_remove_index(takings->ports, (unsigned)index);
+}

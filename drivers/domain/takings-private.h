@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What a guest has, between the files takings*.c. */
+
+#include "drivers/domain/takings.h"
+#include "drivers/network/port.h"
+#include "drivers/secret/secret-ref.h"
+
+struct networks;
+struct storage_use;
+
+/* Something in use, and the disk that it is for. */
+struct taken_use {
+        char *target;            /* owned */
+        struct storage_use *use; /* owned */
+};
+
+struct taken_volume {
+        char *pool, *volume;     /* owned; as the document says */
+        struct storage_use *use; /* borrowed from uses; NULL: see problem */
+        GError *problem;         /* owned; there is no such pool */
+};
+
+struct taken_secret {
+        struct secret_ref ref; /* owned */
+        GBytes *value;         /* ref; NULL: see problem */
+        GError *problem;       /* owned */
+};
+
+/* Where an interface is plugged in. */
+struct taken_port {
+        unsigned index;          /* of the interface, in the definition that it was taken for */
+        struct network_use *use; /* owned; NULL: see problem */
+        GError *problem;         /* owned; there is no such network */
+};
+
+struct domain_takings {
+        GPtrArray *uses;    /* of struct taken_use, owned */
+        GPtrArray *named;   /* of struct taken_volume, owned: what disks of type volume name */
+        GPtrArray *secrets; /* of struct taken_secret, owned */
+        GPtrArray *ports;   /* of struct taken_port, owned */
+};
+
+struct domain_takings *takings_new_empty(void);
+
+void taken_port_free(void *data);
+static inline struct taken_port *takings_get_port(const struct domain_takings *takings, unsigned index)
+{
+        return g_ptr_array_index(takings->ports, index);
+}
+/* Of the interface of def with that index, when it is one of a network's. Loop. */
+void takings_add_port(struct domain_takings *takings, struct networks *networks, const struct domain_def *def,
+                      unsigned index);

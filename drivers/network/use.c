@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Ports in use: made and taken back in the lane of their network, which starts for the first one. The record
+ * is the network's published set of ports.
+ */
+#include "base/error.h"
+#include "base/lane.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/uuid.h"
+#include "drivers/network/model.h"
+
+#include <string.h>
+
+struct network_use {
+        /* const */
+        struct network *network; /* ref */
+        struct network_port
+                *seed; /* ref; what is asked for: uuid, owner, mac, group; what a guest has already */
+        /* lane of the network; from then on const */
+        struct network_port *port; /* ref; NULL: not taken */
+};
+
+/* ---- loop ---- */
+
+static struct network_port *seed_new(const struct network_port_request *request)
+{
+        struct network_port *seed = g_new0(struct network_port, 1);
+        char text[UUID_STRING_LENGTH + 1];
+        struct uuid uuid;
+
+        uuid_generate(&uuid);
+        seed->refs = 1;
+        seed->uuid = g_strdup(request->uuid ? request->uuid : uuid_format(&uuid, text));
+        seed->owner = g_strdup(request->owner);
+        seed->owner_uuid = g_strdup(request->owner_uuid);
+        seed->mac = g_strdup(request->mac);
+        seed->group = g_strdup(request->group);
+        seed->bridge = g_strdup(request->bridge);
+        seed->device = g_strdup(request->device);
+        seed->mode = g_strdup(request->mode);
+        seed->target = g_strdup(request->target);
+        seed->plug = request->plug;
+        return seed;
+}
+
+struct network_use *network_use_new(struct networks *networks, const struct network_port_request *request,
+                                    GError **error)
+{
+        struct network *network = network_lookup_name(networks, request->network, error);
+        struct network_use *use;
+
+        if (!network)
+                return NULL;
+        use = g_new0(struct network_use, 1);
+        use->network = network_from(managed_ref(&network->base));
+        use->seed = seed_new(request);
+        return use;
+}
+
+void network_use_free(struct network_use *use)
+{
+        if (!use)
+                return;
+        network_port_unref(use->seed);
+        network_port_unref(use->port);
+        managed_unref(&use->network->base);
+        g_free(use);
+}
+
+struct managed *network_use_get_network(const struct network_use *use)
+{
+        return &use->network->base;
+}
+
+const struct network_port *network_use_get_port(const struct network_use *use)
+{
+        return use->port;
+}
+
+/* ---- the record; lane ---- */
+
+/* A network that has ended keeps no record: its last guests have all that they need. */
+static void publish(struct network *network,
+                    struct object_set *(*change)(const struct object_set *ports, void *data), void *data)
+{
+        struct network_state *state;
+        struct object_set *ports;
+
+        if (!network->base.current)
+                return;
+        state = (struct network_state *)managed_edit(&network->base);
+        ports = change(state->ports, data);
+        object_set_unref(state->ports);
+        state->ports = ports;
+        managed_publish(&network->base, &state->base, NULL);
+}
+
+static struct object_set *with(const struct object_set *ports, void *port)
+{
+        return object_set_with(&network_port_kind, ports, port);
+}
+
+static struct object_set *without(const struct object_set *ports, void *uuid)
+{
+        return object_set_without(&network_port_kind, ports, uuid);
+}
+
+/* Takes port. */
+static void record(struct network_use *use, struct network_port *port)
+{
+        port->xml = network_port_format(port);
+        network_port_unref(use->port);
+        use->port = port;
+        publish(use->network, with, port);
+}
+
+/* ---- where it leads ---- */
+
+static bool plug(struct network_port *port, const struct network_def *def, GError **error)
+{
+        const struct network_portgroup *group = network_def_find_portgroup(def, port->group);
+
+        if (port->group && !group) {
+                g_autofree char *quoted = error_quote(port->group);
+
+                return error_set(error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
+                                 "network '%s' has no portgroup '%s'", def->base.name, quoted);
+        }
+        if (group && !port->group)
+                port->group = g_strdup(group->name);
+        g_free(port->bridge);
+        port->plug = NETWORK_PLUG_NETWORK;
+        port->bridge = g_strdup(def->bridge);
+        port->mtu = def->mtu;
+        port->isolated = def->isolated_ports;
+        return true;
+}
+
+/* A copy to be filled in, without its document. */
+static struct network_port *port_copy(const struct network_port *from)
+{
+        const struct network_port_request request = {
+                .uuid = from->uuid,
+                .owner = from->owner,
+                .owner_uuid = from->owner_uuid,
+                .mac = from->mac,
+                .group = from->group,
+                .bridge = from->bridge,
+                .device = from->device,
+                .mode = from->mode,
+                .target = from->target,
+                .plug = from->plug,
+        };
+        struct network_port *port = seed_new(&request);
+
+        port->mtu = from->mtu;
+        port->isolated = from->isolated;
+        return port;
+}
+
+bool network_use_take(struct network_use *use, GError **error)
+{
+        struct network *network = use->network;
+        struct network_port *port;
+
+        g_assert(in_lane(network->base.lane));
+        if (!network_require_running(network, error))
+                return false;
+        port = port_copy(use->seed);
+        if (!plug(port, network_def_const(network->base.current->active), error)) {
+                network_port_unref(port);
+                return false;
+        }
+        record(use, port);
+        return true;
+}
+
+void network_use_drop(struct network_use *use)
+{
+        g_assert(in_lane(use->network->base.lane));
+        if (!use->port)
+                return;
+        publish(use->network, without, use->port->uuid);
+        g_clear_pointer(&use->port, network_port_unref);
+}
+
+static void give_back(void *data)
+{
+        struct network_use *use = data;
+
+        network_use_drop(use);
+        network_use_free(use);
+}
+
+void network_use_give_back(struct network_use *use)
+{
+        if (use)
+                lane_post(use->network->base.lane, give_back, use);
+}
+
+/* ---- guests that run ---- */
+
+/* In the bridge where it is to be, unless it is that already. */
+static void rejoin(struct network *network, const struct network_def *def, const struct network_port *port)
+{
+        g_autoptr(GError) error = NULL;
+
+        if (port->plug == NETWORK_PLUG_NETWORK && port->target && network->networks->runtime_dir &&
+            !network_bridge_join(network, def, port, &error))
+                log_gerror(LOG_LEVEL_WARNING, error, "domain '%s' stays without network '%s'", port->owner,
+                           def->base.name);
+}
+
+void network_ports_rejoin(struct network *network, const struct network_def *def)
+{
+        const struct object_set *ports = ((const struct network_state *)network->base.current)->ports;
+
+        for (unsigned i = 0; ports && i < ports->count; i++)
+                rejoin(network, def, ports->objects[i]);
+}
+
+/* As its document says; the network may be another one by now, or inactive. */
+static void restore(void *data)
+{
+        struct network_use *use = data;
+        const struct managed_state *state;
+
+        record(use, port_copy(use->seed));
+        state = use->network->base.current;
+        if (state && state->active)
+                rejoin(use->network, network_def_const(state->active), use->port);
+}
+
+void network_use_restore(struct network_use *use)
+{
+        lane_post(use->network->base.lane, restore, use);
+}
+
+struct plugged {
+        struct network_use *use; /* borrowed; goes back behind this */
+        char *target;            /* owned */
+};
+
+static void set_target(void *data)
+{
+        g_autofree struct plugged *plugged = data;
+        struct network_use *use = plugged->use;
+        struct network_port *port = use->port ? port_copy(use->port) : NULL;
+
+        if (!port) {
+                g_free(plugged->target);
+                return;
+        }
+        g_free(port->target);
+        port->target = plugged->target;
+        record(use, port);
+}
+
+void network_use_set_target(struct network_use *use, const char *target)
+{
+        const struct plugged plugged = { use, g_strdup(target) };
+
+        lane_post(use->network->base.lane, set_target, g_memdup2(&plugged, sizeof(plugged)));
+}

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Guests that are plugged into virtual networks: real bridges, taps and dnsmasq, in the network namespace of
+ * the test.
+ */
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/support/guest.h"
+#include "tests/support/harness.h"
+
+#define NETWORK_INTERFACE "org.libvirt.Network"
+
+#define LIVE   1
+#define CONFIG 2
+
+#define MAC "52:54:00:00:0a:01"
+#define LAN                                                                                                  \
+        "<interface type='network'><mac address='" MAC                                                       \
+        "'/><source network='lan'/><model type='virtio'/></interface>"
+
+static struct harness *harness;
+static struct client *client;
+
+static void set_up(void)
+{
+        harness = harness_new();
+        client = harness_get_client(harness);
+}
+
+static void tear_down(void)
+{
+        harness_free(harness);
+}
+
+static bool can_run(void)
+{
+        if (geteuid() == 0 && access("/dev/net/tun", R_OK | W_OK) == 0 &&
+            system("nft list tables >/dev/null 2>&1") == 0 &&
+            system("dnsmasq --version >/dev/null 2>&1") == 0)
+                return true;
+        harness_skip("networks need root, nft, dnsmasq and /dev/net/tun");
+        return false;
+}
+
+/* ---- what the host has ---- */
+
+static char *run(const char *format, ...) G_GNUC_PRINTF(1, 2) G_GNUC_WARN_UNUSED_RESULT;
+static char *run(const char *format, ...)
+{
+        g_autofree char *command = NULL;
+        g_autoptr(GError) error = NULL;
+        char *output = NULL;
+        va_list args;
+
+        va_start(args, format);
+        command = g_strdup_vprintf(format, args);
+        va_end(args);
+        ck_assert_msg(g_spawn_command_line_sync(command, &output, NULL, NULL, &error), "%s", command);
+        return output;
+}
+
+/* Is there such a line in what `ip -d link` says of it? */
+static bool link_has(const char *name, const char *text)
+{
+        g_autofree char *output = run("ip -d link show dev %s", name);
+
+        return strstr(output, text) != NULL;
+}
+
+static bool has_link(const char *name)
+{
+        g_autofree char *output = run("ip -o link show dev %s", name);
+
+        return *output != '\0';
+}
+
+/* All that a start may leave behind. */
+static char *look_at_host(void)
+{
+        g_autofree char *links = run("ip -o link"), *qdiscs = run("tc qdisc"),
+                        *rules = run("nft list ruleset");
+
+        return g_strdup_printf("%s%s%s", links, qdiscs, rules);
+}
+
+/* ---- networks and guests ---- */
+
+static char *network_xml(const char *name, const char *bridge, unsigned number)
+{
+        return g_strdup_printf(
+                "<network><name>%s</name><bridge name='%s'/><ip address='10.77.%u.1' prefix='24'>"
+                "<dhcp><range start='10.77.%u.2' end='10.77.%u.99'/></dhcp></ip></network>",
+                name, bridge, number, number, number);
+}
+
+static char *define_network(const char *name, const char *bridge, unsigned number)
+{
+        g_autofree char *xml = network_xml(name, bridge, number);
+
+        return client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "NetworkDefineXML", "s", xml);
+}
+
+static void network_do(const char *path, const char *member)
+{
+        client_do(client, path, NETWORK_INTERFACE, member, NULL);
+}
+
+static bool is_active(const char *path)
+{
+        return client_get_bool(client, path, NETWORK_INTERFACE, "Active");
+}
+
+static char *dump(const char *path, unsigned flags)
+{
+        return client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", flags);
+}
+
+static bool has(const char *path, unsigned flags, const char *text)
+{
+        g_autofree char *xml = dump(path, flags);
+
+        return strstr(xml, text) != NULL;
+}
+
+/* The value of the first attribute of that name behind `after`. */
+static char *get_attr(const char *path, const char *after, const char *attr)
+{
+        g_autofree char *xml = dump(path, 0), *key = g_strdup_printf(" %s='", attr);
+        const char *start = strstr(xml, after), *value = start ? strstr(start, key) : NULL;
+
+        ck_assert_msg(value, "no %s in %s", attr, xml);
+        value += strlen(key);
+        return g_strndup(value, strcspn(value, "'"));
+}
+
+static char *get_tap(const char *path)
+{
+        return get_attr(path, MAC, "dev");
+}
+
+/* Uuids and documents of the network's ports. */
+static char *get_ports(const char *network, unsigned *count)
+{
+        g_autoptr(sd_bus_message) reply =
+                client_call(client, network, NETWORK_INTERFACE, "ListPorts", "u", 0);
+        GString *text = g_string_new(NULL);
+        const char *uuid, *xml;
+
+        *count = 0;
+        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'a', "(ss)"), 0);
+        while (sd_bus_message_read(reply, "(ss)", &uuid, &xml) > 0) {
+                g_string_append(text, xml);
+                ++*count;
+        }
+        return g_string_free(text, FALSE);
+}
+
+static unsigned count_ports(const char *network)
+{
+        unsigned count;
+
+        g_free(get_ports(network, &count));
+        return count;
+}
+
+struct expectation {
+        const char *network;
+        unsigned ports;
+};
+
+static bool has_ports(void *data)
+{
+        const struct expectation *wanted = data;
+
+        return count_ports(wanted->network) == wanted->ports;
+}
+
+static void wait_ports(const char *network, unsigned ports)
+{
+        struct expectation wanted = { network, ports };
+
+        harness_wait_until(has_ports, &wanted, "the network has its ports");
+}
+
+/* A Linux that sees what is plugged in, and has free ports for it. */
+static char *start_watcher(const char *console)
+{
+        g_autofree char *xml = guest_linux_xml("linux", console, "watch");
+        g_auto(GStrv) parts = g_strsplit(xml, "<devices>", 2);
+        char *path =
+                guest_start(client, g_strjoinv("<devices><controller type='pci' index='0' model='pcie-root'/>"
+                                               "<controller type='pci' index='1' model='pcie-root-port'/>"
+                                               "<controller type='pci' index='2' model='pcie-root-port'/>",
+                                               parts));
+
+        guest_wait_console(console, "virtbus-guest: watching");
+        return path;
+}
+
+/* ---- cases ---- */
+
+/* The network starts with its guest, which is in its bridge by a tap with the guest's address, nearly. */
+START_TEST(test_a_guest_has_a_port)
+{
+        g_autofree char *before = NULL, *after = NULL, *network = NULL, *path = NULL, *tap = NULL,
+                        *ports = NULL;
+        g_autofree char *port = NULL, *element = NULL;
+        unsigned count;
+
+        if (!can_run())
+                return;
+        before = look_at_host();
+        network = define_network("lan", "br-lan", 1);
+        path = guest_start(client, guest_bare_xml("one", LAN));
+        ck_assert(is_active(network));
+        tap = get_tap(path);
+        ck_assert_str_eq(tap, "vnet0");
+        ck_assert(has(path, 0, "bridge='br-lan'") && !has(path, 2, "bridge=") && !has(path, 2, "portid="));
+        ck_assert(link_has(tap, "master br-lan") && link_has(tap, "link/ether fe:54:00:00:0a:01") &&
+                  link_has(tap, "UP"));
+        ports = get_ports(network, &count);
+        port = get_attr(path, "network='lan'", "portid");
+        element = g_strdup_printf("<uuid>%s</uuid>", port);
+        ck_assert_uint_eq(count, 1);
+        ck_assert(strstr(ports, element) && strstr(ports, "<name>one</name>") &&
+                  strstr(ports, "<plug type='network' bridge='br-lan'/>"));
+        guest_do_flags(client, path, "Destroy", 0);
+        ck_assert_uint_eq(count_ports(network), 0);
+        ck_assert(is_active(network) && !has_link(tap));
+        network_do(network, "Destroy");
+        after = look_at_host();
+        ck_assert_str_eq(before, after);
+}
+END_TEST
+
+START_TEST(test_a_guest_without_its_network)
+{
+        g_autofree char *network = NULL, *path = NULL, *group = NULL;
+        char *config;
+
+        if (!can_run())
+                return;
+        path = guest_define(client, guest_bare_xml("one", LAN));
+        client_fails(client, LIBVIRT_ERROR, "*no network with matching name 'lan'*", path, DOMAIN_INTERFACE,
+                     "Create", "u", 0);
+        network = define_network("lan", "br-lan", 1);
+        group = guest_define(client,
+                             guest_bare_xml("two", "<interface type='network'>"
+                                                   "<source network='lan' portgroup='x'/></interface>"));
+        client_fails(client, LIBVIRT_ERROR, "*network 'lan' has no portgroup 'x'*", group, DOMAIN_INTERFACE,
+                     "Create", "u", 0);
+        ck_assert_uint_eq(count_ports(network), 0);
+        network_do(network, "Destroy");
+        harness_end_agent(harness, SIGTERM);
+        config = harness_path(harness, "virtbusd.conf");
+        ck_assert(g_file_set_contents(config, "[network]\nstart_for_guests=false\n", -1, NULL));
+        harness_add_option(harness, "--config");
+        harness_add_option(harness, config);
+        g_free(config);
+        harness_start_agent(harness);
+        client_fails(client, LIBVIRT_ERROR, "*network 'lan' is not active*", path, DOMAIN_INTERFACE, "Create",
+                     "u", 0);
+        ck_assert(!has_link("br-lan"));
+}
+END_TEST
+
+/* A guest runs on without the network, and is in it again when it is back. */
+START_TEST(test_the_network_goes_and_comes)
+{
+        g_autofree char *network = NULL, *path = NULL, *tap = NULL;
+
+        if (!can_run())
+                return;
+        network = define_network("lan", "br-lan", 1);
+        path = guest_start(client, guest_bare_xml("one", LAN));
+        tap = get_tap(path);
+        network_do(network, "Destroy");
+        guest_expect_state(client, path, STATE_RUNNING, -1);
+        ck_assert(has_link(tap) && !link_has(tap, "master") && !has_link("br-lan"));
+        network_do(network, "Create");
+        ck_assert(link_has(tap, "master br-lan"));
+        ck_assert_uint_eq(count_ports(network), 1);
+        network_do(network, "Destroy");
+        guest_do_flags(client, path, "Destroy", 0);
+        ck_assert_uint_eq(count_ports(network), 0);
+}
+END_TEST
+
+/* The port survives the agent, and goes back at the end of the guest. */
+START_TEST(test_the_agent_dies)
+{
+        g_autofree char *network = NULL, *path = NULL, *tap = NULL, *before = NULL, *after = NULL;
+        unsigned count;
+
+        if (!can_run())
+                return;
+        network = define_network("lan", "br-lan", 1);
+        path = guest_start(client, guest_bare_xml("one", LAN));
+        tap = get_tap(path);
+        before = get_ports(network, &count);
+        harness_end_agent(harness, SIGKILL);
+        g_free(run("ip link set %s nomaster", tap));
+        harness_start_agent(harness);
+        wait_ports(network, 1);
+        after = get_ports(network, &count);
+        ck_assert_str_eq(before, after);
+        ck_assert(link_has(tap, "master br-lan"));
+        guest_do_flags(client, path, "Destroy", 0);
+        ck_assert_uint_eq(count_ports(network), 0);
+        ck_assert(!has_link(tap));
+        network_do(network, "Destroy");
+}
+END_TEST
+
+/* Plugged in, moved to another network, unplugged while the guest runs. */
+START_TEST(test_coming_moving_going)
+{
+        static const char moved[] =
+                "<interface type='network'><mac address='" MAC "'/><source network='wan'/>"
+                "<model type='virtio'/><link state='down'/></interface>";
+        g_autofree char *lan = NULL, *wan = NULL, *path = NULL, *tap = NULL, *console = NULL;
+
+        if (!can_run())
+                return;
+        lan = define_network("lan", "br-lan", 1);
+        wan = define_network("wan", "br-wan", 2);
+        console = harness_path(harness, "console");
+        path = start_watcher(console);
+        client_do(client, path, DOMAIN_INTERFACE, "AttachDevice", "su", LAN, LIVE | CONFIG);
+        tap = get_tap(path);
+        ck_assert(link_has(tap, "master br-lan") && has(path, 2, MAC) && !has(path, 2, "portid"));
+        ck_assert_uint_eq(count_ports(lan), 1);
+        client_do(client, path, DOMAIN_INTERFACE, "UpdateDevice", "su", moved, LIVE);
+        ck_assert(link_has(tap, "master br-wan") && has(path, 0, "<link state='down'/>"));
+        ck_assert(has(path, 0, "network='wan'") && has(path, 2, "network='lan'"));
+        wait_ports(lan, 0);
+        ck_assert_uint_eq(count_ports(wan), 1);
+        client_fails(client, LIBVIRT_ERROR, "*only the link and the bridge or network*", path,
+                     DOMAIN_INTERFACE, "UpdateDevice", "su",
+                     "<interface type='network'><mac address='" MAC
+                     "'/><source network='lan'/><model type='e1000e'/></interface>",
+                     LIVE);
+        ck_assert_uint_eq(count_ports(lan), 0);
+        ck_assert(link_has(tap, "master br-wan"));
+        client_do(client, path, DOMAIN_INTERFACE, "DetachDevice", "su",
+                  "<interface type='network'><mac address='" MAC "'/></interface>", LIVE);
+        wait_ports(wan, 0);
+        ck_assert(!has_link(tap));
+        guest_do_flags(client, path, "Destroy", 0);
+        network_do(lan, "Destroy");
+        network_do(wan, "Destroy");
+}
+END_TEST
+
+START_TEST(test_isolated_ports)
+{
+        g_autofree char *network = NULL, *path = NULL, *tap = NULL;
+
+        if (!can_run())
+                return;
+        network = client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "NetworkCreateXML", "s",
+                                     "<network><name>lan</name><bridge name='br-lan'/><mtu size='1400'/>"
+                                     "<port isolated='yes'/></network>");
+        path = guest_start(client, guest_bare_xml("one", LAN));
+        tap = get_tap(path);
+        ck_assert(link_has(tap, "isolated on") && link_has(tap, "mtu 1400"));
+        guest_do_flags(client, path, "Destroy", 0);
+        network_do(network, "Destroy");
+}
+END_TEST
+
+#define CROWD 64
+
+/* Taps, names and ports of guests that start together are all different. */
+START_TEST(test_a_crowd)
+{
+        struct client_answer answers[CROWD] = { 0 };
+        g_autoptr(GHashTable) taps = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        g_autofree char *network = NULL, *before = NULL, *after = NULL;
+        char *paths[CROWD];
+
+        if (!can_run())
+                return;
+        before = look_at_host();
+        network = define_network("lan", "br-lan", 1);
+        for (unsigned i = 0; i < CROWD; i++) {
+                g_autofree char *name = g_strdup_printf("crowd-%u", i);
+
+                paths[i] = guest_define(client, guest_bare_xml(name, "<interface type='network'><source "
+                                                                     "network='lan'/></interface>"));
+        }
+        for (unsigned i = 0; i < CROWD; i++)
+                client_send(client, &answers[i], paths[i], DOMAIN_INTERFACE, "Create", "u", 0);
+        for (unsigned i = 0; i < CROWD; i++) {
+                client_wait_answer(client, &answers[i]);
+                ck_assert_msg(!answers[i].error, "%s", answers[i].error);
+                g_hash_table_add(taps, get_attr(paths[i], "<target", "dev"));
+        }
+        ck_assert_uint_eq(g_hash_table_size(taps), CROWD);
+        ck_assert_uint_eq(count_ports(network), CROWD);
+        for (unsigned i = 0; i < CROWD; i++) {
+                memset(&answers[i], 0, sizeof(answers[i]));
+                client_send(client, &answers[i], paths[i], DOMAIN_INTERFACE, "Destroy", "u", 0);
+        }
+        for (unsigned i = 0; i < CROWD; i++) {
+                client_wait_answer(client, &answers[i]);
+                ck_assert_msg(!answers[i].error, "%s", answers[i].error);
+                g_free(paths[i]);
+        }
+        ck_assert_uint_eq(count_ports(network), 0);
+        network_do(network, "Destroy");
+        after = look_at_host();
+        ck_assert_str_eq(before, after);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("networks");
+        TCase *tcase = tcase_create("networks");
+
+        tcase_set_timeout(tcase, 300);
+        tcase_add_checked_fixture(tcase, set_up, tear_down);
+        tcase_add_test(tcase, test_a_guest_has_a_port);
+        tcase_add_test(tcase, test_a_guest_without_its_network);
+        tcase_add_test(tcase, test_the_network_goes_and_comes);
+        tcase_add_test(tcase, test_the_agent_dies);
+        tcase_add_test(tcase, test_coming_moving_going);
+        tcase_add_test(tcase, test_isolated_ports);
+        tcase_add_test(tcase, test_a_crowd);
+        suite_add_tcase(suite, tcase);
+        return harness_main(suite);
+}
