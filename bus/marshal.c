@@ -214,6 +214,37 @@ void marshal_read(DBusMessageIter *iter, const char *signature, ...)
         va_end(args);
 }
 
+void marshal_read_numbers(DBusMessageIter *iter, const void **numbers, unsigned *count)
+{
+        DBusMessageIter array;
+        int elements;
+
+        g_assert(dbus_message_iter_get_arg_type(iter) == DBUS_TYPE_ARRAY &&
+                 dbus_type_is_fixed(dbus_message_iter_get_element_type(iter)));
+        dbus_message_iter_recurse(iter, &array);
+        dbus_message_iter_get_fixed_array(&array, numbers, &elements);
+        *count = (unsigned)elements;
+        dbus_message_iter_next(iter);
+}
+
+GPtrArray *marshal_read_strings(DBusMessageIter *iter)
+{
+        GPtrArray *strings = g_ptr_array_new();
+        DBusMessageIter array;
+
+        g_assert(dbus_message_iter_get_arg_type(iter) == DBUS_TYPE_ARRAY);
+        dbus_message_iter_recurse(iter, &array);
+        while (dbus_message_iter_get_arg_type(&array) != DBUS_TYPE_INVALID) {
+                const char *string;
+
+                dbus_message_iter_get_basic(&array, &string);
+                g_ptr_array_add(strings, (gpointer)string);
+                dbus_message_iter_next(&array);
+        }
+        dbus_message_iter_next(iter);
+        return strings;
+}
+
 bool marshal_slot_write(struct marshal_slot *slot, const char *signature, ...)
 {
         DBusMessageIter entry, variants[2], *at = slot->iter;

@@ -45,6 +45,10 @@ void marshal_close(DBusMessageIter *iter, DBusMessageIter *inner);
  */
 void marshal_read(DBusMessageIter *iter, const char *signature, ...);
 void marshal_read_list(DBusMessageIter *iter, const char *signature, va_list *args);
+/* Reads an array of numbers of one type (au, at ...), borrowed from the message, and moves iter behind it. */
+void marshal_read_numbers(DBusMessageIter *iter, const void **numbers, unsigned *count);
+/* Reads an array of strings, borrowed likewise; free the array. */
+GPtrArray *marshal_read_strings(DBusMessageIter *iter);
 
 /*
  * The place where a value goes that may turn out not to exist: nothing is appended before

@@ -204,6 +204,11 @@ unsigned domain_driver_get_max_vcpus(struct domain_driver *driver, const char *t
         return driver->ops->get_max_vcpus(driver, type, error);
 }
 
+void domain_driver_get_security_model(struct domain_driver *driver, const char **model, const char **doi)
+{
+        driver->ops->get_security_model(driver, model, doi);
+}
+
 void domain_get_capabilities(struct domain_driver *driver, domain_text_done done, void *data)
 {
         driver->ops->capabilities(driver, done, data);

@@ -302,5 +302,7 @@ void domain_get_domain_capabilities(struct domain_driver *driver, const char *em
                                     domain_text_done done, void *data);
 uint64_t domain_driver_get_version(struct domain_driver *driver, GError **error);
 unsigned domain_driver_get_max_vcpus(struct domain_driver *driver, const char *type, GError **error);
+/* The security model that confines guests, and its domain of interpretation; borrowed, "" for none. */
+void domain_driver_get_security_model(struct domain_driver *driver, const char **model, const char **doi);
 const struct host *domain_driver_get_host(const struct domain_driver *driver);
 struct registry *domain_driver_get_registry(const struct domain_driver *driver);

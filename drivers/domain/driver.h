@@ -73,6 +73,8 @@ struct domain_driver_ops {
          */
         uint64_t (*get_version)(struct domain_driver *driver, GError **error);
         unsigned (*get_max_vcpus)(struct domain_driver *driver, const char *type, GError **error);
+        /* What confines guests first of all (both "": nothing does), borrowed; at most 256 bytes each. */
+        void (*get_security_model)(struct domain_driver *driver, const char **model, const char **doi);
 
         /*
          * -- lane of the domain; each may wait, is bounded in time and ends early when the lane is

@@ -12,6 +12,7 @@ struct host_fixed {
         struct host_cpu_stats cpu;
         const char *cpu_map; /* "y-y-y---" */
         uint64_t free_bytes;
+        uint64_t cells_free_bytes[2];
         struct topology *(*topology)(void);
 };
 
@@ -27,9 +28,13 @@ struct host {
         bool has_cpu;
         struct host_cpu cpu;
         const char *security_model;
+        char *sysinfo; /* owned; NULL: the firmware says nothing */
         /* Read once: some kernels ask every CPU for it, which takes them 10 ms. */
         unsigned mhz;
         /* The counts, and the list of CPUs on line that they are for. */
         char *online; /* owned; NULL: unknown */
         struct topology_counts counts;
 };
+
+/* The numbers of the NUMA cells, at least one: a kernel without NUMA has cell 0. Free the array. */
+GArray *host_list_cells(const struct host *host);

@@ -122,8 +122,7 @@ uint64_t host_get_free_memory(const struct host *host)
         return host->fixed ? host->fixed->free_bytes : sum_memory(host, "MemFree") * 1024;
 }
 
-/* The numbers of the NUMA cells; a kernel without NUMA has cell 0. */
-static GArray *list_cells(const struct host *host)
+GArray *host_list_cells(const struct host *host)
 {
         GArray *cells = host->fixed ? g_array_new(FALSE, FALSE, sizeof(unsigned)) : list_nodes(host);
         unsigned count = host->fixed ? host->fixed->info.counts.nodes : 1;
@@ -137,7 +136,7 @@ static GArray *list_cells(const struct host *host)
 
 static bool require_cell(const struct host *host, int cell, GError **error)
 {
-        g_autoptr(GArray) cells = list_cells(host);
+        g_autoptr(GArray) cells = host_list_cells(host);
 
         for (unsigned i = 0; i < cells->len; i++) {
                 if (cell >= 0 && g_array_index(cells, unsigned, i) == (unsigned)cell)

@@ -7,6 +7,7 @@
  */
 
 #include "drivers/host/host-private.h"
+#include "drivers/host/host-sysinfo-xml.h"
 
 #define TEST_CELLS         2
 #define TEST_CPUS_PER_CELL 8
@@ -62,6 +63,7 @@ static const struct host_fixed fixed = {
         },
         .cpu_map = "y-y-y---",
         .free_bytes = 3145728,
+        .cells_free_bytes = { 2097152, 4194304 },
         .topology = make_topology,
 };
 
@@ -73,5 +75,6 @@ struct host *host_new_test(void)
         host->fixed = &fixed;
         g_strlcpy(host->arch, fixed.info.model, sizeof(host->arch));
         host->security_model = "testSecurity";
+        host->sysinfo = host_sysinfo_format_test();
         return host;
 }

@@ -2,7 +2,10 @@
 
 /* The host's identity, established once. How it is doing is in host-stats.c. Any thread. */
 
+#include "base/error.h"
+#include "base/flags.h"
 #include "drivers/host/host-private.h"
+#include "drivers/host/host-sysinfo-xml.h"
 #include "drivers/host/sysfile.h"
 
 #include <stdio.h>
@@ -96,6 +99,7 @@ struct host *host_new_at(const char *root, const struct cpu_features *features)
         g_strlcpy(host->arch, name.machine, sizeof(host->arch));
         host->online = sysfile_read(root, "/sys/devices/system/cpu/online");
         host->security_model = find_security_model(host);
+        host->sysinfo = host_sysinfo_format(root);
         topology_count(topology, &host->counts);
         find_uuid(host);
         read_cpu(host, features);
@@ -124,7 +128,13 @@ void host_unref(const struct host *host)
                 return;
         g_free(mine->root);
         g_free(mine->online);
+        g_free(mine->sysinfo);
         g_free(mine);
+}
+
+bool host_is_test(const struct host *host)
+{
+        return host->fixed != NULL;
 }
 
 const char *host_get_arch(const struct host *host)
@@ -145,4 +155,15 @@ const struct host_cpu *host_get_cpu(const struct host *host)
 const char *host_get_security_model(const struct host *host)
 {
         return host->security_model;
+}
+
+const char *host_get_sysinfo(const struct host *host, unsigned flags, GError **error)
+{
+        if (!flags_check(flags, 0, ERROR_FROM_NONE, "ConnectGetSysinfo", error))
+                return NULL;
+        if (!host->sysinfo)
+                error_set(error, ERROR_FROM_NONE, ERROR_CONFIG_UNSUPPORTED,
+                          "Host SMBIOS information is not available: neither /sys/firmware/dmi/tables nor "
+                          "/sys/class/dmi/id can be read");
+        return host->sysinfo;
 }

@@ -61,6 +61,9 @@ void host_unref(const struct host *host);
 
 /* ---- what it is: constant, borrowed ---- */
 
+/* Is it the made-up one? */
+bool host_is_test(const struct host *host);
+
 /* The kernel's name of the architecture: "x86_64". */
 const char *host_get_arch(const struct host *host);
 /*
@@ -82,6 +85,12 @@ const struct host_cpu *host_get_cpu(const struct host *host);
 
 /* The mandatory access control that the kernel enforces: "apparmor", "selinux" or "none". */
 const char *host_get_security_model(const struct host *host);
+
+/*
+ * The <sysinfo> document of what the firmware says; borrowed. NULL with ERROR_CONFIG_UNSUPPORTED when it says
+ * nothing. Knows no flags.
+ */
+const char *host_get_sysinfo(const struct host *host, unsigned flags, GError **error);
 
 /* ---- how it is now ---- */
 

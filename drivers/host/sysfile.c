@@ -4,8 +4,15 @@
 
 #include "drivers/host/sysfile.h"
 
+#include "base/cleanup.h"
+#include "base/error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 char *sysfile_read(const char *root, const char *format, ...)
 {
@@ -36,6 +43,31 @@ unsigned sysfile_read_unsigned(const char *root, unsigned fallback, const char *
         if (!text || !g_ascii_isdigit(*text))
                 return fallback;
         return (unsigned)MIN(g_ascii_strtoull(text, NULL, 10), G_MAXUINT);
+}
+
+GBytes *sysfile_read_bytes(const char *root, const char *path, size_t max)
+{
+        g_autofree char *file = g_strconcat(root, path, NULL);
+        CLEANUP_FD int fd = open(file, O_RDONLY | O_CLOEXEC);
+        g_autoptr(GByteArray) bytes = g_byte_array_new();
+        uint8_t buffer[4096];
+        ssize_t got;
+
+        while (fd >= 0 && (got = read(fd, buffer, sizeof(buffer))) > 0 && bytes->len <= max)
+                g_byte_array_append(bytes, buffer, (guint)got);
+        if (fd < 0 || got < 0 || bytes->len > max)
+                return NULL;
+        return g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
+}
+
+bool sysfile_write(const char *root, const char *path, const char *text, GError **error)
+{
+        g_autofree char *file = g_strconcat(root, path, NULL);
+        g_autofree char *line = g_strconcat(text, "\n", NULL);
+        CLEANUP_FD int fd = open(file, O_WRONLY | O_CLOEXEC);
+
+        return (fd >= 0 && write(fd, line, strlen(line)) >= 0) ||
+               error_set_errno(error, ERROR_FROM_NONE, errno, "cannot write '%s'", path);
 }
 
 bool sysfile_exists(const char *root, const char *path)

@@ -16,6 +16,15 @@ char *sysfile_read(const char *root, const char *format, ...) G_GNUC_PRINTF(2, 3
 unsigned sysfile_read_unsigned(const char *root, unsigned fallback, const char *format, ...)
         G_GNUC_PRINTF(3, 4);
 
+/* All of a file of at most max bytes; NULL when there is none, or more. */
+GBytes *sysfile_read_bytes(const char *root, const char *path, size_t max);
+
+/*
+ * Tells the kernel: text and the end of its line. ERROR_SYSTEM_ERROR naming the file. May take its time: in
+ * lanes.
+ */
+bool sysfile_write(const char *root, const char *path, const char *text, GError **error);
+
 bool sysfile_exists(const char *root, const char *path);
 
 /* The names in a directory, sorted; empty when there is none. Free the array. */

@@ -225,6 +225,15 @@ static unsigned get_kvm_max_vcpus(void)
         return count > 0 ? (unsigned)count : 0;
 }
 
+/* As the capabilities have it: accounts (discretionary access control), where the agent can change them. */
+static void get_security_model(struct domain_driver *driver, const char **model, const char **doi)
+{
+        bool is_own = qemu_of(driver)->account->is_own;
+
+        *model = is_own ? "" : "dac";
+        *doi = is_own ? "" : "0";
+}
+
 static unsigned get_max_vcpus(struct domain_driver *driver, const char *type, GError **error)
 {
         enum { TCG_MAX = 255 };
@@ -383,6 +392,7 @@ static const struct domain_driver_ops qemu_ops = {
         .expand_cpu = expand_cpu,
         .get_version = get_version,
         .get_max_vcpus = get_max_vcpus,
+        .get_security_model = get_security_model,
         .start = guest_start,
         .stop = stop,
         .suspend = suspend,

@@ -95,6 +95,12 @@ static uint64_t get_version(struct domain_driver *driver, GError **error)
         return TEST_VERSION;
 }
 
+static void get_security_model(struct domain_driver *driver, const char **model, const char **doi)
+{
+        *model = host_get_security_model(driver->host);
+        *doi = "";
+}
+
 static unsigned get_max_vcpus(struct domain_driver *driver, const char *type, GError **error)
 {
         if (!*type || strcmp(type, "test") == 0)
@@ -226,6 +232,7 @@ static const struct domain_driver_ops test_ops = {
         .domain_capabilities = domain_capabilities,
         .get_version = get_version,
         .get_max_vcpus = get_max_vcpus,
+        .get_security_model = get_security_model,
         .start = start,
         .stop = stop,
         .suspend = succeed,

@@ -33,10 +33,17 @@ KNOWN = """
     Connect.NodeDeviceLookupByName method s o
     Connect.NodeDeviceLookupSCSIHostByWWN method ssu o
     Connect.NodeDeviceEvent signal oii
+    Connect.BaselineCPU method asu s
+    Connect.CompareCPU method su i
+    Connect.GetCPUModelNames method su as
+    Connect.GetSysinfo method u s
     Connect.NodeGetCPUMap method u ab
     Connect.NodeGetCPUStats method iu a{st}
     Connect.NodeGetFreeMemory method - t
+    Connect.NodeGetMemoryParameters method u a{sv}
     Connect.NodeGetMemoryStats method iu a{st}
+    Connect.NodeGetSecurityModel method - (ss)
+    Connect.NodeSetMemoryParameters method a{sv}u -
     Connect.DomainEvent signal oii
     Domain.Active property b read
     Domain.Autostart property b readwrite
@@ -173,6 +180,9 @@ OURS = """
     Connect.GetLastError method - (iisisssii)
     Connect.GetMaxVcpus method s u
     Connect.GetStoragePoolCapabilities method u s
+    Connect.NodeAllocPages method auatiuu i
+    Connect.NodeGetCellsFreeMemory method ii at
+    Connect.NodeGetFreePages method auiuu at
     Connect.NodeGetInfo method - (stuuuuuu)
     Connect.ResetLastError method - -
     Connect.Type property s read
