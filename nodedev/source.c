@@ -13,6 +13,7 @@
 #include "base/lane.h"
 #include "base/log.h"
 #include "nodedev/describe.h"
+#include "nodedev/enumerate.h"
 
 #include <errno.h>
 #include <libudev.h>
@@ -27,12 +28,6 @@
 #define FC_HOST "fc_host"
 /* udevd runs. */
 #define UDEVD_SOCKET "/run/udev/control"
-
-/* What can be in the tree. Other devices are many, and are not even looked at. */
-static const char *const subsystems[] = {
-        "pci",  "usb",  "net", "scsi", "scsi_generic", "block",  "drm",
-        "mdev", "vdpa", "ccw", "css",  "ap",           "matrix",
-};
 
 struct device_source {
         /* const */
@@ -151,40 +146,18 @@ static void look_again(const struct look *look, const char *path)
                 drop(look->source, path);
 }
 
-static gint compare_paths(gconstpointer a, gconstpointer b)
-{
-        return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Parents come before their children. */
-static GPtrArray *list_paths(struct udev *udev)
-{
-        struct udev_enumerate *enumerate = udev_enumerate_new(udev);
-        GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);
-        struct udev_list_entry *entry;
-
-        for (unsigned i = 0; i < G_N_ELEMENTS(subsystems); i++)
-                udev_enumerate_add_match_subsystem(enumerate, subsystems[i]);
-        if (udev_enumerate_scan_devices(enumerate) < 0)
-                log_warning("the devices of the host cannot be listed");
-        udev_list_entry_foreach(entry, udev_enumerate_get_list_entry(enumerate))
-                g_ptr_array_add(paths, g_strdup(udev_list_entry_get_name(entry)));
-        udev_enumerate_unref(enumerate);
-        g_ptr_array_sort(paths, compare_paths);
-        return paths;
-}
-
 static void look_at_all(void *data)
 {
         struct device_source *source = data;
         g_autoptr(GHashTable) before = source->devices;
         g_autoptr(GPtrArray) paths = NULL;
+        gint64 begin_us = g_get_monotonic_time();
         struct look look;
 
         source->devices = new_table();
         look_begin(&look, source);
         put(source, describer_describe_system(look.describer), before);
-        paths = list_paths(look.udev);
+        paths = enumerate_paths();
         for (unsigned i = 0; i < paths->len; i++) {
                 struct node_device *device = look_at(&look, g_ptr_array_index(paths, i));
 
@@ -194,6 +167,8 @@ static void look_at_all(void *data)
         look_end(&look);
         if (g_hash_table_size(source->devices) != g_hash_table_size(before))
                 source->changed = true;
+        log_info("%u devices seen in %" G_GINT64_FORMAT " ms", g_hash_table_size(source->devices),
+                 (g_get_monotonic_time() - begin_us) / 1000);
         publish(source);
 }
 
@@ -360,8 +335,9 @@ static struct udev_monitor *open_monitor(struct udev *udev)
         /* A narrower queue than asked for is one. */
         if (is_open)
                 udev_monitor_set_receive_buffer_size(monitor, QUEUE_BYTES);
-        for (unsigned i = 0; is_open && i < G_N_ELEMENTS(subsystems); i++)
-                is_open = udev_monitor_filter_add_match_subsystem_devtype(monitor, subsystems[i], NULL) >= 0;
+        for (unsigned i = 0; is_open && enumerate_subsystems[i]; i++)
+                is_open = udev_monitor_filter_add_match_subsystem_devtype(monitor, enumerate_subsystems[i],
+                                                                          NULL) >= 0;
         is_open = is_open && udev_monitor_filter_add_match_subsystem_devtype(monitor, FC_HOST, NULL) >= 0;
         if (is_open && udev_monitor_enable_receiving(monitor) >= 0)
                 return monitor;
