@@ -12,6 +12,7 @@
 #include "base/pool.h"
 #include "base/store.h"
 #include "bus/bus.h"
+#include "bus/polkit.h"
 #include "drivers/host/host.h"
 #include "drivers/model.h"
 #include "drivers/qemu/driver.h"
@@ -217,6 +218,11 @@ static bool start_models(struct agent *agent, GError **error)
                 .memory_dir = options->memory_dir,
                 .start_networks = options->start_networks,
         };
+        /* A user's session is that user's alone. */
+        if (options->system) {
+                agent->environment.authorizer = &polkit_authorizer;
+                agent->environment.authorizer_data = polkit_new(agent->loop, options->fine_access);
+        }
         warn_of_root(options);
         agent->models = models_new(&agent->environment, drivers, G_N_ELEMENTS(drivers), error);
         return agent->models != NULL;

@@ -5,6 +5,8 @@
  */
 #include "bus/authorize.h"
 
+#include "base/collection.h"
+#include "base/registry.h"
 #include "bus/bus-private.h"
 #include "bus/call.h"
 #include "bus/caller.h"
@@ -12,20 +14,50 @@
 #include "bus/interface.h"
 #include "drivers/authorization.h"
 
+#include <string.h>
+
+/* Texts begin with libvirt's phrases for what went wrong. */
 static void refuse(struct call *call, enum authorization_answer answer)
 {
         const char *member = call->method->name, *action = call->access[call->granted].action;
 
-        if (answer == AUTHORIZATION_READ_ONLY)
+        switch (answer) {
+        case AUTHORIZATION_READ_ONLY:
                 call_fail_with(call, ERROR_FROM_ACCESS, ERROR_OPERATION_DENIED,
                                "%s on a connection that was opened read-only", member);
-        else if (answer == AUTHORIZATION_CHALLENGE)
+                break;
+        case AUTHORIZATION_CHALLENGE:
                 call_refuse(call, DBUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
-                            "%s needs the authorization for %s, about which the user has to be asked", member,
+                            "authentication unavailable: %s needs the authorization for %s, about which the "
+                            "user has to be asked, and %s",
+                            member, action,
+                            dbus_message_get_allow_interactive_authorization(call->message)
+                                    ? "no authentication agent is there to do it"
+                                    : "the call does not allow that");
+                break;
+        case AUTHORIZATION_DISMISSED:
+                call_refuse(call, DBUS_ERROR_ACCESS_DENIED,
+                            "authentication cancelled: the user did not authorize %s, which needs %s", member,
                             action);
-        else
-                call_refuse(call, DBUS_ERROR_ACCESS_DENIED, "%s needs the authorization for %s", member,
-                            action);
+                break;
+        case AUTHORIZATION_UNAVAILABLE:
+                call_refuse(
+                        call, DBUS_ERROR_ACCESS_DENIED,
+                        "authentication unavailable: %s needs the authorization for %s, and PolicyKit, who "
+                        "decides about it, does not answer; only root is authorized without",
+                        member, action);
+                break;
+        case AUTHORIZATION_CROWDED:
+                call_refuse(call, DBUS_ERROR_LIMITS_EXCEEDED,
+                            "authentication unavailable: %s needs the authorization for %s, and too many "
+                            "questions about this user are open already; wait for these",
+                            member, action);
+                break;
+        default:
+                call_refuse(call, DBUS_ERROR_ACCESS_DENIED,
+                            "authentication failed: %s needs the authorization for %s", member, action);
+                break;
+        }
 }
 
 /* The entries of the bus's answer that say who it is; an identity without a uid is none. */
@@ -62,6 +94,21 @@ static void read_credentials(struct identity *identity, DBusMessage *reply)
                 identity_set_credentials(identity, uid, pid);
 }
 
+/* Somebody is asked about the call's object, and answers later. */
+static void start_asking(struct call *call)
+{
+        call->asks = true;
+        call->target.bus->asking++;
+}
+
+/* The question is answered: the call is among those that wait no more. */
+static void stop_asking(struct call *call)
+{
+        if (call->asks)
+                call->target.bus->asking--;
+        call->asks = false;
+}
+
 /* Goes on where the question was asked, unless the call was given up meanwhile. */
 static void resume(struct call *call)
 {
@@ -69,6 +116,38 @@ static void resume(struct call *call)
                 dispatch_resume(call, call->next);
         else
                 call_end(call);
+}
+
+/* What is at the path now, if anything, is not what the user was asked about. */
+static void fail_lost(struct call *call)
+{
+        const struct branch *branch = call->target.branch;
+        enum error_domain from = ERROR_FROM_NONE;
+        enum error_code code = ERROR_INVALID_ARG;
+
+        if (branch->registry) {
+                from = registry_get_kind(branch->registry)->from;
+                code = registry_get_kind(branch->registry)->missing;
+        } else if (branch->collection) {
+                from = collection_get_kind(branch->collection)->from;
+                code = collection_get_kind(branch->collection)->missing;
+        }
+        call_fail_with(call, from, code,
+                       "what was at '%s' was removed or renamed while PolicyKit was asked about %s",
+                       dbus_message_get_path(call->message), call->method->name);
+}
+
+void authorize_lose(struct bus *bus, const char *path)
+{
+        if (bus->asking == 0)
+                return;
+        for (GList *link = bus->calls.head; link; link = link->next) {
+                struct call *call = link->data;
+
+                if (call->asks && call->target.place == TREE_OBJECT &&
+                    strcmp(dbus_message_get_path(call->message), path) == 0)
+                        call->lost = true;
+        }
 }
 
 static void identity_answered(DBusMessage *reply, void *data)
@@ -99,10 +178,15 @@ static void answered(enum authorization_answer answer, void *data)
 {
         struct call *call = data;
 
-        if (answer == AUTHORIZATION_ALLOWED || !call->message)
-                resume(call);
-        else
+        stop_asking(call);
+        if (!call->message)
+                call_end(call);
+        else if (answer != AUTHORIZATION_ALLOWED)
                 refuse(call, answer);
+        else if (call->lost)
+                fail_lost(call);
+        else
+                resume(call);
 }
 
 /* A question is open; the call holds its caller's later calls, and lives until it is ended. */
@@ -137,5 +221,7 @@ bool authorize(struct call *call, const struct access *access, uint32_t flags, a
                 refuse(call, answer);
         if (answer == AUTHORIZATION_WHO)
                 ask_identity(call);
+        if (answer == AUTHORIZATION_PENDING)
+                start_asking(call);
         return answer == AUTHORIZATION_ALLOWED;
 }

@@ -15,7 +15,9 @@
 #include "bus/job.h"
 #include "bus/object-manager.h"
 #include "bus/owner.h"
+#include "bus/polkit.h"
 #include "bus/signal.h"
+#include "drivers/authorization.h"
 #include "drivers/model.h"
 #include "drivers/owners.h"
 
@@ -23,7 +25,11 @@
 
 static void on_ready(void *data)
 {
-        owner_check(data);
+        struct bus *bus = data;
+
+        if (bus->polkit)
+                polkit_ready(bus->polkit);
+        owner_check(bus);
 }
 
 static void on_lost(void *data)
@@ -33,7 +39,11 @@ static void on_lost(void *data)
 
 static void on_message(DBusMessage *message, void *data)
 {
-        dispatch_message(data, message);
+        struct bus *bus = data;
+
+        if (bus->polkit && dbus_message_get_type(message) == DBUS_MESSAGE_TYPE_SIGNAL)
+                polkit_take_signal(bus->polkit, message);
+        dispatch_message(bus, message);
 }
 
 static void on_serve(void *data)
@@ -135,6 +145,9 @@ struct bus *bus_new(struct loop *loop, enum bus_type type, struct models *models
         g_queue_init(&bus->ready);
         bus->serve_timer = loop_timer_new(loop, G_MAXINT, dispatch_continue, bus);
         bus->models = models;
+        bus->polkit = authorization_get_authorizer(models_get_authorization(models), &polkit_authorizer);
+        if (bus->polkit)
+                polkit_attach(bus->polkit, bus->connection);
         owners_listen(models_get_owners(models), owner_found, bus);
         for (unsigned i = 0; i < models_get_count(models); i++)
                 add_connection(bus, models_get_nth(models, i));
@@ -149,6 +162,8 @@ bool bus_start(struct bus *bus, GError **error)
 void bus_stop(struct bus *bus)
 {
         bus->stopping = true;
+        if (bus->polkit)
+                polkit_stop(bus->polkit);
         connection_release_name(bus->connection);
 }
 
@@ -187,6 +202,8 @@ void bus_free(struct bus *bus)
                 stop_listening(g_ptr_array_index(bus->connects, i));
         abandon_calls(bus);
         connection_free(bus->connection);
+        if (bus->polkit)
+                polkit_attach(bus->polkit, NULL);
         caller_forget_all(bus);
         while ((caller = g_queue_pop_head(&bus->ready)))
                 caller_unref(caller);

@@ -29,6 +29,8 @@ struct call {
         authorize_next next;         /* goes on when the open question is answered */
         bool holds;                  /* later calls of the caller wait for this one */
         bool settled;                /* see connect_settle() */
+        bool asks;                   /* whether it is allowed; see authorize_lose() */
+        bool lost;                   /* the object that was asked about is not there any more */
         GList link;                  /* in bus->calls */
 };
 

@@ -12,6 +12,8 @@
 #include "bus/signal.h"
 #include "introspection/object-manager.h"
 
+#include <string.h>
+
 static struct target target_of(const struct branch *branch, void *object)
 {
         return (struct target){ .bus = branch->connect->bus,
@@ -97,6 +99,7 @@ void object_manager_remove(const struct branch *branch, const char *path)
         DBusMessageIter iter, array;
         DBusMessage *message;
 
+        authorize_lose(branch->connect->bus, path);
         if (!is_followed(branch->connect))
                 return;
         message = signal_begin(branch->connect->path, &interface_object_manager,
@@ -108,6 +111,12 @@ void object_manager_remove(const struct branch *branch, const char *path)
         signal_end_to(branch->connect->bus, message, branch->connect->followers);
 }
 
+static bool is_renamed(const struct registry_change *change)
+{
+        return change->before && change->after &&
+               strcmp(managed_state_get_name(change->before), managed_state_get_name(change->after)) != 0;
+}
+
 void object_manager_follow(const struct registry_change *change, void *data)
 {
         const struct branch *branch = data;
@@ -117,6 +126,8 @@ void object_manager_follow(const struct registry_change *change, void *data)
         if (!connection_is_ready(branch->connect->bus->connection))
                 return;
         path = tree_get_path(branch, change->object);
+        if (is_renamed(change))
+                authorize_lose(branch->connect->bus, path);
         if (!change->before)
                 object_manager_add(branch, change->object, path);
         else if (change->after && change->after != change->before)

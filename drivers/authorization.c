@@ -9,6 +9,7 @@ struct authorization {
         /* const */
         const struct authorizer *hooks;
         void *authorizer; /* owned */
+        uid_t own_uid;
 };
 
 bool authorization_is_read(const char *action)
@@ -23,36 +24,24 @@ bool authorization_is_read(const char *action)
 
 /* ---- the rule ---- */
 
-struct rule {
-        uid_t own_uid;
-};
-
-static enum authorization_answer rule_ask(void *authorizer, const struct authorization_question *question,
-                                          authorization_done done, void *data)
+static enum authorization_answer check_rule(void *authorizer, const struct authorization_question *question)
 {
-        const struct identity *identity = question->identity;
-        const struct rule *rule = authorizer;
-
         if (authorization_is_read(question->action))
                 return AUTHORIZATION_ALLOWED;
-        if (identity->state == IDENTITY_UNKNOWN)
-                return AUTHORIZATION_WHO;
-        if (identity->state == IDENTITY_KNOWN && (identity->uid == 0 || identity->uid == rule->own_uid))
-                return AUTHORIZATION_ALLOWED;
-        return AUTHORIZATION_DENIED;
+        return question->identity->state == IDENTITY_UNKNOWN ? AUTHORIZATION_WHO : AUTHORIZATION_DENIED;
 }
 
-static const struct authorizer rule_hooks = { .ask = rule_ask, .free = g_free };
+static const struct authorizer rule_hooks = { .check = check_rule };
 
 /* ---- asking ---- */
 
 struct authorization *authorization_new(const struct authorizer *hooks, void *authorizer)
 {
         struct authorization *authorization = g_new(struct authorization, 1);
-        const struct rule rule = { geteuid() };
 
         authorization->hooks = hooks ? hooks : &rule_hooks;
-        authorization->authorizer = hooks ? authorizer : g_memdup2(&rule, sizeof(rule));
+        authorization->authorizer = authorizer;
+        authorization->own_uid = geteuid();
         return authorization;
 }
 
@@ -63,6 +52,11 @@ void authorization_free(struct authorization *authorization)
         if (authorization->hooks->free)
                 authorization->hooks->free(authorization->authorizer);
         g_free(authorization);
+}
+
+void *authorization_get_authorizer(const struct authorization *authorization, const struct authorizer *hooks)
+{
+        return authorization->hooks == hooks ? authorization->authorizer : NULL;
 }
 
 /* An answer on its way. */
@@ -79,26 +73,41 @@ static void answered(enum authorization_answer answer, void *data)
 
         if (pending->identity->gone)
                 answer = AUTHORIZATION_DENIED;
-        if (answer == AUTHORIZATION_ALLOWED)
+        if (answer == AUTHORIZATION_ALLOWED && pending->granted)
                 (*pending->granted)++;
         pending->done(answer, pending->data);
         identity_unref(pending->identity);
         g_free(pending);
 }
 
-static enum authorization_answer ask_one(const struct authorization *authorization,
-                                         const struct authorization_question *question, unsigned *granted,
-                                         authorization_done done, void *data)
+static bool may_everything(const struct authorization *authorization, const struct identity *identity)
 {
-        struct pending *pending;
-        enum authorization_answer answer;
+        return identity->state == IDENTITY_KNOWN &&
+               (identity->uid == 0 || identity->uid == authorization->own_uid);
+}
 
+enum authorization_answer authorization_check(const struct authorization *authorization,
+                                              const struct authorization_question *question)
+{
         if (identity_is_read_only(question->identity, question->model) &&
             !authorization_is_read(question->action))
                 return AUTHORIZATION_READ_ONLY;
-        if (authorization->hooks == &rule_hooks)
-                return rule_ask(authorization->authorizer, question, NULL, NULL);
-        pending = g_new(struct pending, 1);
+        if (may_everything(authorization, question->identity))
+                return AUTHORIZATION_ALLOWED;
+        if (strcmp(question->action, AUTHORIZATION_FREE) == 0)
+                return AUTHORIZATION_ALLOWED;
+        if (!authorization->hooks->check)
+                return AUTHORIZATION_PENDING;
+        return authorization->hooks->check(authorization->authorizer, question);
+}
+
+static enum authorization_answer begin(const struct authorization *authorization,
+                                       const struct authorization_question *question, unsigned *granted,
+                                       authorization_done done, void *data)
+{
+        struct pending *pending = g_new(struct pending, 1);
+        enum authorization_answer answer;
+
         *pending = (struct pending){ identity_ref(question->identity), granted, done, data };
         answer = authorization->hooks->ask(authorization->authorizer, question, answered, pending);
         if (answer != AUTHORIZATION_PENDING) {
@@ -106,6 +115,13 @@ static enum authorization_answer ask_one(const struct authorization *authorizati
                 g_free(pending);
         }
         return answer;
+}
+
+enum authorization_answer authorization_begin(const struct authorization *authorization,
+                                              const struct authorization_question *question,
+                                              authorization_done done, void *data)
+{
+        return begin(authorization, question, NULL, done, data);
 }
 
 enum authorization_answer authorization_ask(const struct authorization *authorization,
@@ -122,7 +138,9 @@ enum authorization_answer authorization_ask(const struct authorization *authoriz
                 if (needed->flags && !(needed->flags & flags))
                         continue;
                 next.action = needed->action;
-                answer = ask_one(authorization, &next, granted, done, data);
+                answer = authorization_check(authorization, &next);
+                if (answer == AUTHORIZATION_PENDING)
+                        answer = begin(authorization, &next, granted, done, data);
                 if (answer != AUTHORIZATION_ALLOWED)
                         return answer;
         }
@@ -133,6 +151,22 @@ void authorization_forget(const struct authorization *authorization, const struc
 {
         if (authorization->hooks->forget)
                 authorization->hooks->forget(authorization->authorizer, identity);
+}
+
+/* ---- objects ---- */
+
+bool authorization_tells_apart(const struct authorization *authorization)
+{
+        return authorization->hooks->tells_apart &&
+               authorization->hooks->tells_apart(authorization->authorizer);
+}
+
+const char *authorization_get_sight(enum model_kind kind)
+{
+        const char *name = model_get_kind_name(kind);
+        g_autofree char *action = name ? g_strconcat(name, ".getattr", NULL) : NULL;
+
+        return g_intern_string(action);
 }
 
 void authorization_describe(const struct authorization_question *question, model_detail add, void *data)

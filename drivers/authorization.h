@@ -8,9 +8,9 @@
  * before it looks at any argument but the flags, and once more after an answer that took time, having looked
  * up the object again.
  *
- * What decides is an authorizer, one set of hooks. The one that is built in is a rule: root and the agent's
- * own user may do everything, all others may read (getattr, read, search-*). Above any of them stands that a
- * client which opened a connection read-only may not do more than that itself. Loop thread.
+ * Above everything stands that a client which opened a connection read-only may not do more than that itself.
+ * Then root and the agent's own user may do everything. All others are for an authorizer to decide about, one
+ * set of hooks. The one that is built in is a rule: they may read (getattr, read, search-*). Loop thread.
  */
 
 #include "drivers/identity.h"
@@ -28,15 +28,22 @@ struct access {
 /* Does that action stand for a read? */
 bool authorization_is_read(const char *action);
 
+/* Tells nothing and changes nothing: nobody is asked about it. */
+#define AUTHORIZATION_FREE "peer.read"
+
 /* ---- asking ---- */
 
 enum authorization_answer {
         AUTHORIZATION_ALLOWED,
         AUTHORIZATION_DENIED,
-        AUTHORIZATION_READ_ONLY, /* the client opened the connection read-only */
-        AUTHORIZATION_CHALLENGE, /* the user would have to be asked, and the client does not want that */
-        AUTHORIZATION_WHO,       /* find out who it is (identity_set_credentials()), and ask again */
-        AUTHORIZATION_PENDING,   /* the answer comes later */
+        AUTHORIZATION_READ_ONLY,   /* the client opened the connection read-only */
+        AUTHORIZATION_CHALLENGE,   /* the user would have to be asked, and the client does not want that, or
+                                      nobody could ask */
+        AUTHORIZATION_DISMISSED,   /* the user was asked, and did not want to answer */
+        AUTHORIZATION_UNAVAILABLE, /* who decides is not there, or does not answer */
+        AUTHORIZATION_CROWDED,     /* too many questions about this user are open already */
+        AUTHORIZATION_WHO,         /* find out who it is (identity_set_credentials()), and ask again */
+        AUTHORIZATION_PENDING,     /* the answer comes later */
 };
 
 /*
@@ -49,8 +56,9 @@ struct authorization_question {
         struct identity *identity;
         const struct model *model; /* NULL: it is about the agent itself */
         enum model_kind kind;
-        void *object;       /* of that kind; NULL: it is about the connection; valid while asking only */
-        bool interactive;   /* the user may be shown a dialog */
+        void *object;     /* of that kind; NULL: it is about the connection; valid while asking only */
+        bool interactive; /* the user may be shown a dialog */
+        gint64 since; /* what was answered after this (monotonic, us) is good, however long ago; 0: never */
         const char *action; /* filled in by authorization_ask() */
 };
 
@@ -66,6 +74,24 @@ enum authorization_answer authorization_ask(const struct authorization *authoriz
                                             const struct access *access, unsigned flags, unsigned *granted,
                                             authorization_done done, void *data);
 
+/*
+ * One action, for more than one object at a time: what is known (any answer, AUTHORIZATION_PENDING: it has to
+ * be asked), and asking, as authorizer.ask does.
+ */
+enum authorization_answer authorization_check(const struct authorization *authorization,
+                                              const struct authorization_question *question);
+enum authorization_answer authorization_begin(const struct authorization *authorization,
+                                              const struct authorization_question *question,
+                                              authorization_done done, void *data);
+
+/*
+ * Do answers differ from object to object? Then lists, and signals about objects, are for those who may see
+ * them, which is what the action of authorization_get_sight() says; NULL: whoever sees the connection sees
+ * objects of that kind.
+ */
+bool authorization_tells_apart(const struct authorization *authorization);
+const char *authorization_get_sight(enum model_kind kind);
+
 /* The client left: what is still being asked about it ends with no. */
 void authorization_forget(const struct authorization *authorization, const struct identity *identity);
 
@@ -73,12 +99,18 @@ void authorization_forget(const struct authorization *authorization, const struc
 
 struct authorizer {
         /*
-         * One action: any answer but AUTHORIZATION_READ_ONLY. AUTHORIZATION_PENDING: done is called later,
-         * once, with one that is neither that nor AUTHORIZATION_WHO. Takes of question what it needs before
-         * it returns.
+         * One action, by what is known: any answer but AUTHORIZATION_READ_ONLY. AUTHORIZATION_PENDING: it has
+         * to be asked. NULL: nothing is ever known.
+         */
+        enum authorization_answer (*check)(void *authorizer, const struct authorization_question *question);
+        /*
+         * Asks. AUTHORIZATION_PENDING: done is called later, once, with an answer that is neither that nor
+         * AUTHORIZATION_WHO. Takes of question what it needs before it returns. NULL: everything is known.
          */
         enum authorization_answer (*ask)(void *authorizer, const struct authorization_question *question,
                                          authorization_done done, void *data);
+        /* See authorization_tells_apart(). NULL: no. */
+        bool (*tells_apart)(const void *authorizer);
         /* NULL: it never answers later. */
         void (*forget)(void *authorizer, const struct identity *identity);
         void (*free)(void *authorizer);
@@ -87,6 +119,10 @@ struct authorizer {
 /* With hooks NULL: the rule. authorizer is owned, and goes to the hooks. */
 struct authorization *authorization_new(const struct authorizer *hooks, void *authorizer);
 void authorization_free(struct authorization *authorization);
+
+/* The authorizer, borrowed, when those are its hooks; else NULL. For the view that lends it its connection.
+ */
+void *authorization_get_authorizer(const struct authorization *authorization, const struct authorizer *hooks);
 
 /* The details by which rules of PolicyKit tell objects apart, under libvirt's names: "domain_name" ... */
 void authorization_describe(const struct authorization_question *question, model_detail add, void *data);

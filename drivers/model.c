@@ -604,6 +604,11 @@ struct collection *model_get_collection(const struct model *model, enum model_ki
         return parts[kind].get_collection ? parts[kind].get_collection(model->parts[kind]) : NULL;
 }
 
+const char *model_get_kind_name(enum model_kind kind)
+{
+        return kind < MODEL_KIND_COUNT && parts[kind].describe ? parts[kind].name : NULL;
+}
+
 void model_describe(const struct model *model, enum model_kind kind, void *object, model_detail add,
                     void *data)
 {

@@ -164,6 +164,8 @@ uint64_t model_get_version(const struct model *model, GError **error);
 struct registry *model_get_registry(const struct model *model, enum model_kind kind);
 struct collection *model_get_collection(const struct model *model, enum model_kind kind);
 
+/* As actions name objects of that kind; NULL: they have no details, and no actions of their own. */
+const char *model_get_kind_name(enum model_kind kind);
 void model_describe(const struct model *model, enum model_kind kind, void *object, model_detail add,
                     void *data);
 
