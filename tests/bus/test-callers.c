@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What users other than root and the agent's own may do: look, not touch. Needs root, to be somebody else.
+ * What users other than root and the agent's own may do where PolicyKit lets everybody look, and nobody
+ * touch. Needs root, to be somebody else.
  */
 
 #include <string.h>
@@ -9,37 +10,33 @@
 
 #include "tests/support/guest.h"
 #include "tests/support/harness.h"
+#include "tests/support/polkitd.h"
 
 static struct harness *harness;
 static struct client *client;
+static struct polkitd *polkitd; /* NULL: it cannot run here */
 
 static void set_up(void)
 {
-        harness = harness_new();
+        harness = harness_new_bus();
+        polkitd = polkitd_new(harness, "polkit.addRule(function (action, subject) {"
+                                       "    if (action.id == 'org.libvirt.unix.manage') return 'no';"
+                                       "});");
+        harness_start_agent(harness);
         client = harness_get_client(harness);
 }
 
 static void tear_down(void)
 {
+        polkitd_free(polkitd);
         harness_free(harness);
 }
 
 #define DOMAIN TEST_PATH "/domain/_6695eb01_f6a4_8304_79aa_97f2502e193f"
-#define NOBODY 65534
-
 /* A client that the bus takes for nobody's; NULL when this test may not. */
 static struct client *connect_as_nobody(void)
 {
-        struct client *nobody;
-
-        if (getuid() != 0) {
-                harness_skip("needs root");
-                return NULL;
-        }
-        ck_assert_int_eq(seteuid(NOBODY), 0);
-        nobody = harness_connect(harness);
-        ck_assert_int_eq(seteuid(0), 0);
-        return nobody;
+        return polkitd ? polkitd_connect_as(harness, POLKITD_NOBODY) : NULL;
 }
 
 START_TEST(test_nobody_changes_nothing)
