@@ -215,6 +215,7 @@ static bool start_models(struct agent *agent, GError **error)
                 .cache_dir = options->cache_dir,
                 .user = options->qemu_user,
                 .group = options->qemu_group,
+                .data_dir = options->data_dir,
                 .memory_dir = options->memory_dir,
                 .start_networks = options->start_networks,
         };

@@ -144,6 +144,8 @@ bool options_read(struct options *options, int argc, char **argv, GError **error
                 { "log-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->log_dir, "Logs of the guests", "DIR" },
                 { "cache-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->cache_dir, "What can be asked again",
                   "DIR" },
+                { "data-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->data_dir, "What comes with the agent",
+                  "DIR" },
                 { "verbose", 'v', 0, G_OPTION_ARG_NONE, &verbose, "Log what is done, too", NULL },
                 { "version", 'V', 0, G_OPTION_ARG_NONE, &version, "Show the version and end", NULL },
                 { 0 },
@@ -167,6 +169,7 @@ bool options_read(struct options *options, int argc, char **argv, GError **error
         options->verbose = verbose;
         required = options->config_file != NULL;
         fill(&options->config_file, g_strdup(CONFIG_FILE));
+        fill(&options->data_dir, g_strdup(DATA_DIR));
         fill_directories(options);
         if (!read_config(options, required, error))
                 return false;
@@ -180,6 +183,7 @@ void options_clear(struct options *options)
         g_free(options->runtime_dir);
         g_free(options->log_dir);
         g_free(options->cache_dir);
+        g_free(options->data_dir);
         g_free(options->config_file);
         g_free(options->qemu_user);
         g_free(options->qemu_group);

@@ -15,6 +15,7 @@ struct options {
         bool verbose;
         int threads;                                         /* worker slots */
         char *state_dir, *runtime_dir, *log_dir, *cache_dir; /* owned, absolute */
+        char *data_dir;                                      /* owned; what comes with the agent */
         char *config_file;                                   /* owned */
         char *qemu_user, *qemu_group;                        /* owned; NULL: guests run as the agent's user */
         bool root_guests;                                    /* the file asks for that ("user=") */

@@ -11,6 +11,7 @@
 #include "bus/job.h"
 #include "bus/network.h"
 #include "bus/node-device.h"
+#include "bus/nwfilter.h"
 #include "bus/secret.h"
 #include "bus/storage-pool.h"
 #include "bus/storage-vol.h"
@@ -30,6 +31,7 @@ static const struct object_kind *const kinds[TREE_BRANCH_COUNT] = {
         [TREE_VOLUMES] = &storage_vol_object_kind,
         [TREE_NODE_DEVICES] = &node_device_object_kind,
         [TREE_NETWORKS] = &network_object_kind,
+        [TREE_NWFILTERS] = &nwfilter_object_kind,
         [TREE_SECRETS] = &secret_object_kind,
         [TREE_INTERFACES] = &host_interface_object_kind,
         [TREE_JOBS] = &job_object_kind,

@@ -88,6 +88,7 @@ enum tree_branch {
         TREE_VOLUMES,
         TREE_NODE_DEVICES,
         TREE_NETWORKS,
+        TREE_NWFILTERS,
         TREE_SECRETS,
         TREE_INTERFACES,
         TREE_JOBS,

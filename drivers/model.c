@@ -9,6 +9,7 @@
 #include "base/listeners.h"
 #include "drivers/authorization.h"
 #include "drivers/network/network.h"
+#include "drivers/nwfilter/nwfilter.h"
 #include "drivers/owners.h"
 #include "interfaces/source.h"
 #include "nodedev/node-devices.h"
@@ -308,6 +309,50 @@ static void describe_interface(const void *part, void *object, model_detail add,
         add("interface_macaddr", interface->mac, data);
 }
 
+/* A user's agent may not filter, so nothing is laid out for it. */
+static void *new_nwfilters(struct model *model, GError **error)
+{
+        const struct model_environment *environment = model->environment;
+        bool has_stock = environment->data_dir && (environment->system || geteuid() == 0);
+        g_autofree char *state_dir = get_directory(model, environment->state_dir, "nwfilter");
+        g_autofree char *stock_dir = has_stock ? get_directory(model, environment->data_dir, "nwfilter") : NULL;
+        const struct nwfilters_config config = { state_dir, stock_dir };
+        struct nwfilters *nwfilters = nwfilters_new(environment->loop, environment->pool, &config);
+
+        if (nwfilters_load(nwfilters, error))
+                return nwfilters;
+        nwfilters_free(nwfilters);
+        return NULL;
+}
+
+static void free_nwfilters(struct model *model, void *part)
+{
+        nwfilters_free(part);
+}
+
+static void start_nwfilters(void *part)
+{
+        nwfilters_start(part);
+}
+
+static bool are_nwfilters_busy(const void *part)
+{
+        return nwfilters_are_busy(part);
+}
+
+static struct registry *get_nwfilters(const void *part)
+{
+        return nwfilters_get_registry(part);
+}
+
+static void describe_nwfilter(const void *part, void *object, model_detail add, void *data)
+{
+        const struct managed *nwfilter = object;
+
+        add("nwfilter_name", nwfilter->name, data);
+        add("nwfilter_uuid", nwfilter->uuid_text, data);
+}
+
 static void *new_networks(struct model *model, GError **error)
 {
         const struct model_environment *environment = model->environment;
@@ -442,6 +487,13 @@ static const struct model_part parts[MODEL_KIND_COUNT] = {
                                .is_busy = are_interfaces_busy,
                                .get_collection = get_interfaces,
                                .describe = describe_interface },
+        [MODEL_NWFILTERS] = { .name = "nwfilter",
+                              .new = new_nwfilters,
+                              .free = free_nwfilters,
+                              .start = start_nwfilters,
+                              .is_busy = are_nwfilters_busy,
+                              .get_registry = get_nwfilters,
+                              .describe = describe_nwfilter },
         [MODEL_NETWORKS] = { .name = "network",
                              .new = new_networks,
                              .free = free_networks,
@@ -639,6 +691,11 @@ struct node_devices *model_get_node_devices(const struct model *model)
 struct networks *model_get_networks(const struct model *model)
 {
         return model->parts[MODEL_NETWORKS];
+}
+
+struct nwfilters *model_get_nwfilters(const struct model *model)
+{
+        return model->parts[MODEL_NWFILTERS];
 }
 
 struct storage *model_get_storage(const struct model *model)

@@ -30,6 +30,7 @@ struct job_list;
 struct model;
 struct models;
 struct networks;
+struct nwfilters;
 struct node_devices;
 struct owners;
 
@@ -46,6 +47,7 @@ struct model_environment {
         bool system; /* else the agent of one user's session */
         /* Directories that exist and are this agent's alone; each part has its own below them. */
         const char *state_dir, *runtime_dir, *log_dir, *cache_dir;
+        const char *data_dir; /* what comes with the agent: nwfilter/ below it; NULL: nothing */
         const char
                 *memory_dir; /* where guests' memory is kept that is to be in files; NULL: below state_dir */
         bool start_networks; /* a network that is not active is started for the guest that needs it */
@@ -75,6 +77,7 @@ enum model_kind {
         MODEL_VOLUMES, /* come with the pools */
         MODEL_NODE_DEVICES,
         MODEL_INTERFACES,
+        MODEL_NWFILTERS,
         MODEL_NETWORKS,
         MODEL_DOMAINS,
         MODEL_KIND_COUNT,
@@ -174,6 +177,7 @@ struct job_list *model_get_jobs(const struct model *model);
 struct secrets *model_get_secrets(const struct model *model);
 struct node_devices *model_get_node_devices(const struct model *model);
 struct networks *model_get_networks(const struct model *model);
+struct nwfilters *model_get_nwfilters(const struct model *model);
 struct storage *model_get_storage(const struct model *model);
 struct interfaces *model_get_interfaces(const struct model *model);
 

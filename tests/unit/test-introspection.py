@@ -125,6 +125,13 @@ KNOWN = """
     Network.GetXMLDesc method u s
     Network.Undefine method - -
     Network.Update method uuisu -
+    Connect.NWFilterDefineXML method s o
+    Connect.NWFilterLookupByName method s o
+    Connect.NWFilterLookupByUUID method s o
+    NWFilter.Name property s read
+    NWFilter.UUID property s read
+    NWFilter.GetXMLDesc method u s
+    NWFilter.Undefine method - -
     Connect.ListSecrets method u ao
     Connect.SecretDefineXML method su o
     Connect.SecretLookupByUUID method s o
@@ -245,7 +252,8 @@ def signature(member, direction):
 
 def members():
     for full in ("org.libvirt.Connect", "org.libvirt.Domain", "org.libvirt.Interface", "org.libvirt.Manager",
-                 "org.libvirt.Network", "org.libvirt.NodeDevice", "org.libvirt.Secret", "org.libvirt.StoragePool", "org.libvirt.StorageVol",
+                 "org.libvirt.NWFilter", "org.libvirt.Network", "org.libvirt.NodeDevice", "org.libvirt.Secret",
+                 "org.libvirt.StoragePool", "org.libvirt.StorageVol",
                  "org.virtbus.Job"):
         name = full.rsplit(".", 1)[1]
         root = ElementTree.parse(os.path.join(FOLDER, f"{full}.xml")).getroot()

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the files of the nwfilter model share. */
+
+#include "base/flags.h"
+#include "drivers/nwfilter/nwfilter.h"
+#include "drivers/nwfilter/rules.h"
+
+struct nwfilter_work;
+
+struct nwfilters {
+        /* const */
+        struct loop *loop;         /* borrowed */
+        struct registry *registry; /* owned */
+        struct lane *lane;         /* ref; what is done to interfaces without being asked; NULL: nothing */
+        char *state_dir;           /* owned; NULL: in memory */
+        char *stock_dir;           /* owned; NULL: none */
+        /* loop */
+        struct nwfilter_snapshot *snapshot; /* ref; NULL: it is not made yet */
+        unsigned generation;                /* of the snapshot; each change of a filter is one more */
+        GHashTable *ports;                  /* owned; device -> struct nwfilter_known, owned */
+        GQueue works;                       /* of struct nwfilter_work, owned; the first has begun */
+};
+
+static inline struct nwfilter *nwfilter_from(struct managed *object)
+{
+        return (struct nwfilter *)object;
+}
+
+/* ---- one after another (works.c); loop ---- */
+
+/*
+ * What changes filters, or the rules of interfaces that are there, is done one at a time: it is made of what
+ * is, and nobody else changes that meanwhile.
+ */
+struct nwfilter_work {
+        struct nwfilters *nwfilters; /* borrowed */
+        /* When its turn comes; it calls nwfilter_work_end() once, in a later turn or before it returns. */
+        void (*begin)(struct nwfilter_work *work);
+        void (*clear)(
+                struct nwfilter_work *work); /* frees what the struct that embeds it has; NULL: nothing */
+};
+
+/* Takes work, which is freed with g_free() at its end. */
+void nwfilter_work_run(struct nwfilter_work *work);
+void nwfilter_work_end(struct nwfilter_work *work);
+
+/* ---- filters ---- */
+
+/* What is published has changed. */
+void nwfilters_forget_snapshot(struct nwfilters *nwfilters);
+
+/* ---- ports (ports.c) ---- */
+
+GHashTable *nwfilters_new_ports(void);
+/* Ports that use the filter of that name as the snapshot has it; of struct nwfilter_port, refs. */
+GPtrArray *nwfilters_find_users(const struct nwfilters *nwfilters, const struct nwfilter_snapshot *snapshot,
+                                const char *filter);
+/*
+ * The rules of ports are those of the present filters. What is no more, or another by now, is seen to, and so
+ * is what else was made of the former filters: all of it, or what uses the filter of that name.
+ */
+void nwfilters_settle_ports(struct nwfilters *nwfilters, const GPtrArray *ports, const char *filter);
+
+/* Lane: the rules of ports, in one transaction. */
+bool nwfilter_ports_put(struct lane *lane, const struct nwfilter_snapshot *snapshot, const GPtrArray *ports,
+                        bool fresh, GError **error);
+
+/* ---- nft (nft.c); any lane ---- */
+
+/* One transaction. */
+bool nwfilter_nft_run(struct lane *lane, const char *text, GError **error);
+/* Devices that the table has rules for; owned strings. Empty also when that cannot be found out. */
+GPtrArray *nwfilter_nft_list(struct lane *lane);

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Network filters at work: what they let pass, how interfaces follow changes, what outlives the agent. */
+#include "tests/unit/nwfilter-fixture.h"
+
+#include "base/log.h"
+#include "tests/unit/check-main.h"
+
+#include <linux/if_ether.h>
+#include <string.h>
+
+#define GUEST_IP "10.0.0.1"
+#define OTHER_IP "10.0.0.9"
+#define REQUEST  1
+#define REPLY    2
+
+static bool can_run(void)
+{
+        if (!has_namespace)
+                check_skip("needs root, for a network namespace");
+        return has_namespace;
+}
+
+/* What the guest's filter lets out, and is no other. */
+static struct frame make_marker(void)
+{
+        return make_arp(GUEST_MAC, ETH_P_ARP, REQUEST, GUEST_MAC, GUEST_IP, OTHER_IP);
+}
+
+static bool gets_out(struct frame frame)
+{
+        struct frame marker = make_marker();
+
+        return gets_through("g0", "g1", &frame, &marker);
+}
+
+static bool gets_in(struct frame frame)
+{
+        struct frame marker = make_arp(OTHER_MAC, ETH_P_ARP, REQUEST, OTHER_MAC, OTHER_IP, GUEST_IP);
+
+        return gets_through("g1", "g0", &frame, &marker);
+}
+
+static void apply(const char *device, const char *filter, const char *params)
+{
+        CLEANUP(nwfilter_port_unref) struct nwfilter_port *port = make_port(device, filter, params);
+
+        apply_port(port, NULL);
+}
+
+/* ---- clean-traffic ---- */
+
+START_TEST(test_clean_traffic_out)
+{
+        if (!can_run())
+                return;
+        ck_assert(gets_out(make_udp(OTHER_MAC, "10.0.0.66", 1, OTHER_IP, 2)));
+        apply("t0", "clean-traffic", "IP=" GUEST_IP " IP=10.0.0.2");
+        ck_assert(gets_out(make_arp(GUEST_MAC, ETH_P_ARP, REQUEST, GUEST_MAC, GUEST_IP, OTHER_IP)));
+        ck_assert(gets_out(make_arp(GUEST_MAC, ETH_P_ARP, REPLY, GUEST_MAC, "10.0.0.2", OTHER_IP)));
+        ck_assert(gets_out(make_arp(GUEST_MAC, ETH_P_ARP, REQUEST, GUEST_MAC, "0.0.0.0", GUEST_IP)));
+        /* ARP that lies: the address, the station, both in the frame; no request or reply */
+        ck_assert(!gets_out(make_arp(GUEST_MAC, ETH_P_ARP, REQUEST, GUEST_MAC, "10.0.0.66", OTHER_IP)));
+        ck_assert(!gets_out(make_arp(GUEST_MAC, ETH_P_ARP, REPLY, GUEST_MAC, "0.0.0.0", OTHER_IP)));
+        ck_assert(!gets_out(make_arp(GUEST_MAC, ETH_P_ARP, REQUEST, OTHER_MAC, GUEST_IP, OTHER_IP)));
+        ck_assert(!gets_out(make_arp(OTHER_MAC, ETH_P_ARP, REQUEST, GUEST_MAC, GUEST_IP, OTHER_IP)));
+        ck_assert(!gets_out(make_arp(GUEST_MAC, ETH_P_ARP, 9, GUEST_MAC, GUEST_IP, OTHER_IP)));
+        /* IPv4 */
+        ck_assert(gets_out(make_udp(GUEST_MAC, GUEST_IP, 1, OTHER_IP, 2)));
+        ck_assert(gets_out(make_udp(GUEST_MAC, "10.0.0.2", 1, OTHER_IP, 2)));
+        ck_assert(!gets_out(make_udp(GUEST_MAC, "10.0.0.66", 1, OTHER_IP, 2)));
+        ck_assert(!gets_out(make_udp(OTHER_MAC, GUEST_IP, 1, OTHER_IP, 2)));
+        /* DHCP, and what only looks like it */
+        ck_assert(gets_out(make_udp(GUEST_MAC, "0.0.0.0", 68, "255.255.255.255", 67)));
+        ck_assert(!gets_out(make_udp(GUEST_MAC, "0.0.0.0", 68, "255.255.255.255", 53)));
+        ck_assert(!gets_out(make_udp(OTHER_MAC, "0.0.0.0", 68, "255.255.255.255", 67)));
+        /* QEMU's announcement, and others */
+        ck_assert(gets_out(make_arp(GUEST_MAC, ETH_P_RARP, 3, GUEST_MAC, "0.0.0.0", "0.0.0.0")));
+        ck_assert(!gets_out(make_arp(GUEST_MAC, ETH_P_RARP, 3, OTHER_MAC, "0.0.0.0", "0.0.0.0")));
+        ck_assert(!gets_out(make_arp(GUEST_MAC, ETH_P_RARP, 4, GUEST_MAC, "0.0.0.0", "0.0.0.0")));
+        ck_assert(!gets_out(make_ipv6(GUEST_MAC)));
+        remove_port("t0");
+        ck_assert(gets_out(make_udp(OTHER_MAC, "10.0.0.66", 1, OTHER_IP, 2)));
+        ck_assert(gets_out(make_ipv6(GUEST_MAC)));
+}
+END_TEST
+
+START_TEST(test_clean_traffic_in)
+{
+        if (!can_run())
+                return;
+        apply("t0", "clean-traffic", "IP=" GUEST_IP);
+        ck_assert(gets_in(make_arp(OTHER_MAC, ETH_P_ARP, REPLY, OTHER_MAC, OTHER_IP, GUEST_IP)));
+        ck_assert(gets_in(make_udp(OTHER_MAC, OTHER_IP, 1, GUEST_IP, 2)));
+        ck_assert(gets_in(make_arp(OTHER_MAC, ETH_P_RARP, 3, OTHER_MAC, "0.0.0.0", "0.0.0.0")));
+        ck_assert(!gets_in(make_arp(OTHER_MAC, ETH_P_RARP, 1, OTHER_MAC, "0.0.0.0", "0.0.0.0")));
+        ck_assert(!gets_in(make_ipv6(OTHER_MAC)));
+        /* The other port has no filter: what it sends is nobody's business but the receiver's. */
+        ck_assert(gets_in(make_udp(GUEST_MAC, "1.2.3.4", 1, GUEST_IP, 2)));
+}
+END_TEST
+
+START_TEST(test_gateway)
+{
+        if (!can_run())
+                return;
+        apply("t0", "clean-traffic-gateway", "IP=" GUEST_IP " GATEWAY_MAC=52:54:00:00:00:02");
+        ck_assert(gets_in(make_udp(OTHER_MAC, OTHER_IP, 1, GUEST_IP, 2)));
+        ck_assert(!gets_in(make_udp("\x52\x54\x00\x00\x00\x03", OTHER_IP, 1, GUEST_IP, 2)));
+}
+END_TEST
+
+/* ---- addresses that are learned ---- */
+
+/* The address that was another's is the guest's now. */
+static bool forgets(void)
+{
+        struct frame frame = make_udp(GUEST_MAC, "10.0.0.66", 1, OTHER_IP, 2);
+        struct frame marker = make_arp(GUEST_MAC, ETH_P_ARP, REQUEST, GUEST_MAC, "10.0.0.66", OTHER_IP);
+
+        return gets_through("g0", "g1", &frame, &marker);
+}
+
+START_TEST(test_learn_any)
+{
+        CLEANUP(nwfilter_port_unref) struct nwfilter_port *port = make_port("t0", "clean-traffic", NULL);
+        g_autoptr(GString) xml = g_string_new(NULL);
+
+        if (!can_run())
+                return;
+        apply_port(port, NULL);
+        /* Another's frames teach nothing; the first of the guest's own does. */
+        ck_assert(!gets_out(make_arp(OTHER_MAC, ETH_P_ARP, REQUEST, OTHER_MAC, "10.0.0.66", OTHER_IP)));
+        ck_assert(gets_out(make_udp(GUEST_MAC, GUEST_IP, 1, OTHER_IP, 2)));
+        ck_assert(!gets_out(make_udp(GUEST_MAC, "10.0.0.66", 1, OTHER_IP, 2)));
+        ck_assert(!gets_out(make_arp(GUEST_MAC, ETH_P_ARP, REQUEST, GUEST_MAC, "10.0.0.66", OTHER_IP)));
+        /* A change of a filter forgets nothing, the next guest on that device begins anew. */
+        g_string_printf(xml, "%s",
+                        nwfilter_get_xml(nwfilter_lookup_name(nwfilters, "no-ip-spoofing", NULL), 0, NULL));
+        define_filter(xml->str, NULL);
+        ck_assert(!gets_out(make_udp(GUEST_MAC, "10.0.0.66", 1, OTHER_IP, 2)));
+        apply_port(port, NULL);
+        ck_assert(forgets());
+}
+END_TEST
+
+START_TEST(test_learn_dhcp)
+{
+        if (!can_run())
+                return;
+        apply("t0", "clean-traffic", "CTRL_IP_LEARNING=dhcp DHCPSERVER=10.0.0.254");
+        /* A server that is none, and then the real one: what it gives is the guest's. */
+        ck_assert(gets_in(make_lease("10.0.0.253", GUEST_IP)));
+        ck_assert(gets_in(make_lease("10.0.0.254", "10.0.0.7")));
+        ck_assert(gets_in(make_lease("10.0.0.254", GUEST_IP)));
+        ck_assert(gets_out(make_udp(GUEST_MAC, "10.0.0.7", 1, OTHER_IP, 2)));
+        ck_assert(gets_out(make_udp(GUEST_MAC, GUEST_IP, 1, OTHER_IP, 2)));
+        ck_assert(!gets_out(make_udp(GUEST_MAC, "10.0.0.8", 1, OTHER_IP, 2)));
+}
+END_TEST
+
+START_TEST(test_learn_nothing)
+{
+        CLEANUP(nwfilter_port_unref)
+        struct nwfilter_port *none = make_port("t0", "clean-traffic", "CTRL_IP_LEARNING=none");
+        CLEANUP(nwfilter_port_unref)
+        struct nwfilter_port *other = make_port("t0", "clean-traffic", "CTRL_IP_LEARNING=maybe");
+
+        if (!can_run())
+                return;
+        apply_port(none, "needs a value for '$IP', and interface 't0' has none");
+        apply_port(other, "'maybe' is no value for CTRL_IP_LEARNING");
+}
+END_TEST
+
+/* ---- filters that change ---- */
+
+#define UUID_A "<uuid>00000000-0000-0000-0000-00000000000a</uuid>"
+#define UUID_B "<uuid>00000000-0000-0000-0000-00000000000b</uuid>"
+#define DROP_PORT(port)                                                                                      \
+        "<rule action='drop' direction='out'><ip protocol='udp' dstportstart='" port "'/></rule>"
+
+START_TEST(test_change)
+{
+        g_autofree char *before = NULL, *after = NULL;
+
+        if (!can_run())
+                return;
+        define_filter("<filter name='a'>" UUID_A "<filterref filter='b'/></filter>", NULL);
+        define_filter("<filter name='b'>" UUID_B DROP_PORT("2") "</filter>", NULL);
+        apply("t0", "a", "P=7");
+        apply("t1", "a", NULL);
+        ck_assert(!gets_out(make_udp(GUEST_MAC, GUEST_IP, 1, OTHER_IP, 2)));
+        ck_assert(gets_out(make_udp(GUEST_MAC, GUEST_IP, 1, OTHER_IP, 3)));
+        define_filter("<filter name='b'>" UUID_B DROP_PORT("3") "</filter>", NULL);
+        ck_assert(gets_out(make_udp(GUEST_MAC, GUEST_IP, 1, OTHER_IP, 2)));
+        ck_assert(!gets_out(make_udp(GUEST_MAC, GUEST_IP, 1, OTHER_IP, 3)));
+        /* What one of them cannot have none of them gets, and it is not defined. */
+        before = list_rules();
+        define_filter("<filter name='b'>" UUID_B DROP_PORT("$P") "</filter>",
+                      "needs a value for '$P', and interface 't1' has none");
+        define_filter("<filter name='b'>" UUID_B "<filterref filter='nowhere'/></filter>",
+                      "referenced filter 'nowhere' is missing");
+        after = list_rules();
+        ck_assert_str_eq(before, after);
+        ck_assert(strstr(nwfilter_get_xml(nwfilter_lookup_name(nwfilters, "b", NULL), 0, NULL),
+                         "dstportstart='3'") != NULL);
+        remove_port("t1");
+        define_filter("<filter name='b'>" UUID_B DROP_PORT("$P") "</filter>", NULL);
+        ck_assert(!gets_out(make_udp(GUEST_MAC, GUEST_IP, 1, OTHER_IP, 7)));
+}
+END_TEST
+
+START_TEST(test_circle)
+{
+        define_filter("<filter name='a'>" UUID_A "<filterref filter='a'/></filter>", "introduce a loop");
+        define_filter("<filter name='a'>" UUID_A "<filterref filter='b'/></filter>", NULL);
+        define_filter("<filter name='b'>" UUID_B "<filterref filter='c'/><filterref filter='a'/></filter>",
+                      "introduce a loop");
+        define_filter("<filter name='b'>" UUID_B "</filter>", NULL);
+        define_filter("<filter name='b'/>", "already exists");
+        define_filter("<filter name='c'>" UUID_A "</filter>", "already");
+        undefine_filter("b", NULL);
+        define_filter("<filter name='b'>" UUID_B "<filterref filter='clean-traffic'/></filter>", NULL);
+}
+END_TEST
+
+START_TEST(test_in_use)
+{
+        CLEANUP(nwfilter_port_unref) struct nwfilter_port *port = make_port("t0", "nowhere", NULL);
+
+        if (!can_run())
+                return;
+        apply_port(port, "referenced filter 'nowhere' is missing");
+        apply("t0", "clean-traffic", NULL);
+        undefine_filter("no-arp-mac-spoofing", "nwfilter is in use: 'no-arp-mac-spoofing' by guest 'web'");
+        undefine_filter("clean-traffic-gateway", NULL);
+        remove_port("t0");
+        undefine_filter("no-arp-mac-spoofing", NULL);
+        ck_assert(nwfilter_lookup_name(nwfilters, "no-arp-mac-spoofing", NULL) == NULL);
+}
+END_TEST
+
+static void ignore_end(struct managed *object, const GError *error, void *data)
+{
+        ck_assert_msg(error == NULL, "%s", error ? error->message : "");
+}
+
+/* Calls that come at once are done one after the other, and all of them count. */
+START_TEST(test_many_at_once)
+{
+        g_autofree char *rules = NULL;
+
+        if (!can_run())
+                return;
+        define_filter("<filter name='a'>" UUID_A "<filterref filter='b'/></filter>", NULL);
+        define_filter("<filter name='b'>" UUID_B "</filter>", NULL);
+        apply("t0", "a", NULL);
+        for (unsigned i = 1; i <= 20; i++) {
+                g_autofree char *xml = g_strdup_printf(
+                        "<filter name='b'>" UUID_B "<rule action='drop' direction='out'><ip protocol='udp' "
+                        "dstportstart='%u'/></rule></filter>",
+                        i);
+
+                nwfilter_define_xml(nwfilters, xml, ignore_end, NULL);
+        }
+        settle_nwfilters();
+        ck_assert(!gets_out(make_udp(GUEST_MAC, GUEST_IP, 1, OTHER_IP, 20)));
+        ck_assert(gets_out(make_udp(GUEST_MAC, GUEST_IP, 1, OTHER_IP, 19)));
+}
+END_TEST
+
+/* ---- the agent comes back ---- */
+
+START_TEST(test_restart)
+{
+        CLEANUP(nwfilter_port_unref) struct nwfilter_port *port = make_port("t0", "clean-traffic", NULL);
+        g_autofree char *rules = NULL;
+
+        if (!can_run())
+                return;
+        apply_port(port, NULL);
+        apply("gone", "clean-traffic", "IP=1.2.3.4");
+        ck_assert(gets_out(make_udp(GUEST_MAC, GUEST_IP, 1, OTHER_IP, 2)));
+        close_nwfilters();
+        /* Filters work while there is no agent; the next knows what was learned. */
+        ck_assert(!gets_out(make_udp(GUEST_MAC, "10.0.0.66", 1, OTHER_IP, 2)));
+        open_nwfilters(true);
+        nwfilters_restore_port(nwfilters, port);
+        nwfilters_start(nwfilters);
+        settle_nwfilters();
+        ck_assert(!gets_out(make_udp(GUEST_MAC, "10.0.0.66", 1, OTHER_IP, 2)));
+        rules = list_rules();
+        ck_assert(strstr(rules, "t0") && !strstr(rules, "gone"));
+        close_nwfilters();
+        /* Somebody took all away. */
+        run_command("nft flush ruleset");
+        open_nwfilters(true);
+        nwfilters_restore_port(nwfilters, port);
+        nwfilters_start(nwfilters);
+        settle_nwfilters();
+        ck_assert(!gets_out(make_udp(OTHER_MAC, GUEST_IP, 1, OTHER_IP, 2)));
+        undefine_filter("clean-traffic", "in use");
+}
+END_TEST
+
+/* Nothing is filtered: nothing is made. */
+START_TEST(test_leaves_nothing)
+{
+        g_autofree char *rules = NULL;
+
+        if (!can_run())
+                return;
+        nwfilters_start(nwfilters);
+        settle_nwfilters();
+        rules = list_rules();
+        ck_assert_str_eq(rules, "");
+}
+END_TEST
+
+/* What was undefined stays away. */
+START_TEST(test_stock_once)
+{
+        undefine_filter("allow-arp", NULL);
+        close_nwfilters();
+        open_nwfilters(true);
+        ck_assert(nwfilter_lookup_name(nwfilters, "allow-arp", NULL) == NULL);
+        ck_assert(nwfilter_lookup_name(nwfilters, "clean-traffic", NULL) != NULL);
+}
+END_TEST
+
+CHECK_MAIN_FIXTURE("nwfilter", setup_nwfilters, teardown_nwfilters, test_clean_traffic_out,
+                   test_clean_traffic_in, test_gateway, test_learn_any, test_learn_dhcp, test_learn_nothing,
+                   test_change, test_circle, test_in_use, test_many_at_once, test_restart,
+                   test_leaves_nothing, test_stock_once)
