@@ -82,6 +82,11 @@ void marshal_open_entry(DBusMessageIter *iter, DBusMessageIter *entry)
         need(dbus_message_iter_open_container(iter, DBUS_TYPE_DICT_ENTRY, NULL, entry));
 }
 
+void marshal_open_struct(DBusMessageIter *iter, DBusMessageIter *entry)
+{
+        need(dbus_message_iter_open_container(iter, DBUS_TYPE_STRUCT, NULL, entry));
+}
+
 void marshal_close(DBusMessageIter *iter, DBusMessageIter *inner)
 {
         need(dbus_message_iter_close_container(iter, inner));

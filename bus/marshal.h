@@ -36,7 +36,9 @@ void marshal_write_list(DBusMessageIter *iter, const char *signature, va_list *a
 void marshal_open_array(DBusMessageIter *iter, DBusMessageIter *array, const char *element);
 /* Opens a dictionary entry whose value is more than marshal_write() knows. */
 void marshal_open_entry(DBusMessageIter *iter, DBusMessageIter *entry);
-/* Closes either. */
+/* Opens a struct with an array in it. */
+void marshal_open_struct(DBusMessageIter *iter, DBusMessageIter *entry);
+/* Closes any of these. */
 void marshal_close(DBusMessageIter *iter, DBusMessageIter *inner);
 
 /*

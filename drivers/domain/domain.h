@@ -153,6 +153,29 @@ bool domain_get_vcpus(const struct domain *domain, unsigned flags, unsigned *vcp
 bool domain_get_metadata(const struct domain *domain, int type, const char *uri, unsigned flags, char **text,
                          GError **error);
 
+/* virDomainInterfaceAddressesSource */
+enum domain_addresses_source {
+        DOMAIN_ADDRESSES_LEASE = 0, /* of its networks */
+        DOMAIN_ADDRESSES_AGENT = 1, /* not supported */
+        DOMAIN_ADDRESSES_ARP = 2,   /* of the host's table of neighbours */
+};
+
+/* virDomainInterface */
+struct domain_interface_addresses {
+        char *name;  /* owned; the tap on the host; "": not known */
+        char *mac;   /* owned */
+        GArray *ips; /* owned; struct link_ip; prefix 0: not known */
+};
+
+/* interfaces: of struct domain_interface_addresses, borrowed during the call; NULL with error. */
+typedef void (*domain_addresses_done)(const GPtrArray *interfaces, const GError *error, void *data);
+/*
+ * Which addresses the interfaces of a guest that runs have; those without any are left out. done is called
+ * once, maybe before this returns. flags: none.
+ */
+void domain_get_addresses(struct domain *domain, unsigned source, unsigned flags, domain_addresses_done done,
+                          void *data);
+
 /* ---- changes ---- */
 
 /*

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/support/guest.h"
@@ -375,6 +376,75 @@ START_TEST(test_isolated_ports)
 }
 END_TEST
 
+/* ---- addresses ---- */
+
+/* "vnet0 52:54:... 0 10.77.1.20 24; "; owned. */
+static char *get_addresses(const char *path, unsigned source)
+{
+        g_autoptr(sd_bus_message) reply =
+                client_call(client, path, DOMAIN_INTERFACE, "InterfaceAddresses", "uu", source, 0);
+        GString *text = g_string_new(NULL);
+        const char *name, *mac, *address;
+        uint32_t prefix;
+        int type;
+
+        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'a', "(ssa(isu))"), 0);
+        while (sd_bus_message_enter_container(reply, 'r', "ssa(isu)") > 0) {
+                ck_assert_int_gt(sd_bus_message_read(reply, "ss", &name, &mac), 0);
+                ck_assert_int_gt(sd_bus_message_enter_container(reply, 'a', "(isu)"), 0);
+                while (sd_bus_message_read(reply, "(isu)", &type, &address, &prefix) > 0)
+                        g_string_append_printf(text, "%s %s %d %s %u; ", name, mac, type, address, prefix);
+                sd_bus_message_exit_container(reply);
+                sd_bus_message_exit_container(reply);
+        }
+        return g_string_free(text, FALSE);
+}
+
+/* dnsmasq reads its files as nobody. */
+static void open_folders(void)
+{
+        g_autofree char *above = g_path_get_dirname(harness_get_root(harness)),
+                        *run_dir = harness_path(harness, "run");
+
+        ck_assert(chmod(above, 0711) == 0 && chmod(harness_get_root(harness), 0711) == 0 &&
+                  chmod(run_dir, 0711) == 0);
+}
+
+/* A guest asks for an address, and is found by it. */
+START_TEST(test_an_address_by_dhcp)
+{
+        g_autofree char *network = NULL, *path = NULL, *console = NULL, *xml = NULL, *leases = NULL,
+                        *arp = NULL;
+        g_auto(GStrv) parts = NULL;
+
+        if (!can_run())
+                return;
+        open_folders();
+        network =
+                client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "NetworkCreateXML", "s",
+                                   "<network><name>lan</name><bridge name='br-lan'/>"
+                                   "<ip address='10.77.1.1' prefix='24'><dhcp>"
+                                   "<range start='10.77.1.2' end='10.77.1.99'/>"
+                                   "<host mac='" MAC "' ip='10.77.1.20' name='one'/></dhcp></ip></network>");
+        console = harness_path(harness, "console");
+        xml = guest_linux_xml("linux", console, "network");
+        parts = g_strsplit(xml, "<devices>", 2);
+        path = guest_define(client, g_strjoinv("<devices>" LAN, parts));
+        client_fails(client, LIBVIRT_ERROR, "*is not running*", path, DOMAIN_INTERFACE, "InterfaceAddresses",
+                     "uu", 0, 0);
+        client_do(client, path, DOMAIN_INTERFACE, "Create", "u", 0);
+        guest_wait_console(console, "virtbus-guest: address 10.77.1.20");
+        leases = get_addresses(path, 0);
+        ck_assert_str_eq(leases, "vnet0 " MAC " 0 10.77.1.20 24; ");
+        arp = get_addresses(path, 2);
+        ck_assert(strstr(arp, "vnet0 " MAC " 0 10.77.1.20 0; "));
+        client_fails(client, LIBVIRT_ERROR, "*guest agent*", path, DOMAIN_INTERFACE, "InterfaceAddresses",
+                     "uu", 1, 0);
+        guest_do_flags(client, path, "Destroy", 0);
+        network_do(network, "Destroy");
+}
+END_TEST
+
 #define CROWD 64
 
 /* Taps, names and ports of guests that start together are all different. */
@@ -434,6 +504,11 @@ int main(void)
         tcase_add_test(tcase, test_coming_moving_going);
         tcase_add_test(tcase, test_isolated_ports);
         tcase_add_test(tcase, test_a_crowd);
+        suite_add_tcase(suite, tcase);
+        tcase = tcase_create("addresses");
+        tcase_set_timeout(tcase, 300);
+        tcase_add_checked_fixture(tcase, set_up, tear_down);
+        tcase_add_test(tcase, test_an_address_by_dhcp);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

@@ -62,6 +62,7 @@ KNOWN = """
     Domain.GetState method u (ii)
     Domain.GetVcpus method u u
     Domain.GetXMLDesc method u s
+    Domain.InterfaceAddresses method uu a(ssa(isu))
     Domain.Reboot method u -
     Domain.Rename method su -
     Domain.Reset method u -

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Traffic control by rtnetlink(7). In the lane of the socket.
+ */
+#include "interfaces/traffic.h"
+
+#include "base/error.h"
+#include "interfaces/netlink.h"
+
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <string.h>
+
+#define ROOT_HANDLE    TC_H_MAKE(1U << 16, 0)
+#define CLASS_HANDLE   TC_H_MAKE(1U << 16, 1)
+#define INGRESS_HANDLE TC_H_MAKE(TC_H_INGRESS, 0)
+
+/* The kernel counts the time that a burst takes in units of 64 ns (PSCHED_SHIFT, /proc/net/psched). */
+#define TICK_NS 64
+/* What goes out at once when the document does not say: what the rate brings in this time, and one packet. */
+#define BURST_MS  10
+#define BURST_MIN 65536
+
+static bool is_limited(const struct traffic_rate *rate)
+{
+        return rate->average_kbps > 0;
+}
+
+bool traffic_is_limited(const struct traffic *traffic)
+{
+        return is_limited(&traffic->inbound) || is_limited(&traffic->outbound);
+}
+
+bool traffic_equal(const struct traffic *a, const struct traffic *b)
+{
+        return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+/* ---- numbers ---- */
+
+static uint64_t to_bytes(uint32_t kbps)
+{
+        return (uint64_t)kbps * 1000;
+}
+
+static uint64_t get_burst(const struct traffic_rate *rate, uint64_t bytes_per_s)
+{
+        return rate->burst_kib ? (uint64_t)rate->burst_kib * 1024
+                               : MAX(bytes_per_s * BURST_MS / 1000, BURST_MIN);
+}
+
+static uint32_t to_ticks(uint64_t burst, uint64_t bytes_per_s)
+{
+        uint64_t ticks = burst * (UINT64_C(1000000000) / TICK_NS) / bytes_per_s;
+
+        return (uint32_t)CLAMP(ticks, 1, UINT32_MAX);
+}
+
+/* The kernel needs the cell only to find out about ATM, unless it is told. */
+static struct tc_ratespec make_rate(uint64_t bytes_per_s)
+{
+        return (struct tc_ratespec){
+                .cell_log = 3,
+                .linklayer = TC_LINKLAYER_ETHERNET,
+                .rate = (uint32_t)MIN(bytes_per_s, UINT32_MAX),
+        };
+}
+
+/* ---- messages ---- */
+
+static struct nl_msg *make(int type, int flags, const struct link *link, uint32_t handle, uint32_t parent,
+                           uint32_t info, const char *kind)
+{
+        struct tcmsg header = {
+                .tcm_ifindex = link->index, .tcm_handle = handle, .tcm_parent = parent, .tcm_info = info
+        };
+        struct nl_msg *message = nlmsg_alloc_simple(type, NLM_F_REQUEST | flags);
+
+        nlmsg_append(message, &header, sizeof(header), NLMSG_ALIGNTO);
+        if (kind)
+                nla_put_string(message, TCA_KIND, kind);
+        return message;
+}
+
+static bool request(struct netlink *netlink, struct nl_msg *message, const char *what,
+                    const struct link *link, GError **error)
+{
+        g_autofree char *text = g_strdup_printf("%s '%s'", what, link->name);
+
+        return netlink_request(netlink, message, text, NULL, error);
+}
+
+/* ---- to the guests ---- */
+
+static bool add_shaper(struct netlink *netlink, const struct link *link, GError **error)
+{
+        struct nl_msg *message =
+                make(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, link, ROOT_HANDLE, TC_H_ROOT, 0, "htb");
+        struct tc_htb_glob options = { .version = 3, .rate2quantum = 10, .defcls = TC_H_MIN(CLASS_HANDLE) };
+        struct nlattr *nest = nla_nest_start(message, TCA_OPTIONS);
+
+        nla_put(message, TCA_HTB_INIT, sizeof(options), &options);
+        nla_nest_end(message, nest);
+        return request(netlink, message, "shape what goes out of", link, error);
+}
+
+static bool add_class(struct netlink *netlink, const struct link *link, const struct traffic_rate *rate,
+                      GError **error)
+{
+        struct nl_msg *message = make(RTM_NEWTCLASS, NLM_F_CREATE, link, CLASS_HANDLE, ROOT_HANDLE, 0, "htb");
+        uint64_t average = to_bytes(rate->average_kbps);
+        uint64_t peak = rate->peak_kbps ? to_bytes(rate->peak_kbps) : average;
+        uint64_t burst = get_burst(rate, average);
+        struct tc_htb_opt options = {
+                .rate = make_rate(average),
+                .ceil = make_rate(peak),
+                .buffer = to_ticks(burst, average),
+                .cbuffer = to_ticks(MAX(peak * BURST_MS / 1000, BURST_MIN), peak),
+        };
+        struct nlattr *nest = nla_nest_start(message, TCA_OPTIONS);
+
+        nla_put(message, TCA_HTB_PARMS, sizeof(options), &options);
+        nla_put_u64(message, TCA_HTB_RATE64, average);
+        nla_put_u64(message, TCA_HTB_CEIL64, peak);
+        nla_nest_end(message, nest);
+        return request(netlink, message, "limit what goes out of", link, error);
+}
+
+/* ---- from the guests ---- */
+
+static bool add_ingress(struct netlink *netlink, const struct link *link, GError **error)
+{
+        return request(netlink,
+                       make(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, link, INGRESS_HANDLE, TC_H_INGRESS, 0,
+                            "ingress"),
+                       "look at what comes into", link, error);
+}
+
+/* The rate's table of the times that packets take is asked for, and not used any more. */
+static void put_police(struct nl_msg *message, const struct traffic_rate *rate)
+{
+        static const uint8_t table[TC_RTAB_SIZE];
+        uint64_t average = to_bytes(rate->average_kbps);
+        struct tc_police options = {
+                .action = TC_POLICE_SHOT,
+                .burst = to_ticks(get_burst(rate, average), average),
+                .rate = make_rate(average),
+        };
+
+        nla_put(message, TCA_POLICE_TBF, sizeof(options), &options);
+        nla_put(message, TCA_POLICE_RATE, sizeof(table), table);
+        nla_put_u64(message, TCA_POLICE_RATE64, average);
+}
+
+static bool add_police(struct netlink *netlink, const struct link *link, const struct traffic_rate *rate,
+                       GError **error)
+{
+        struct nl_msg *message = make(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, link, 0, INGRESS_HANDLE,
+                                      TC_H_MAKE(1U << 16, htons(ETH_P_ALL)), "matchall");
+        struct nlattr *options = nla_nest_start(message, TCA_OPTIONS), *actions, *action, *police;
+
+        actions = nla_nest_start(message, TCA_MATCHALL_ACT);
+        action = nla_nest_start(message, 1);
+        nla_put_string(message, TCA_ACT_KIND, "police");
+        police = nla_nest_start(message, TCA_ACT_OPTIONS);
+        put_police(message, rate);
+        nla_nest_end(message, police);
+        nla_nest_end(message, action);
+        nla_nest_end(message, actions);
+        nla_nest_end(message, options);
+        return request(netlink, message, "limit what comes into", link, error);
+}
+
+/* ---- all of it ---- */
+
+/* There may be none of either. */
+static void clear(struct netlink *netlink, const struct link *link)
+{
+        request(netlink, make(RTM_DELQDISC, 0, link, 0, TC_H_ROOT, 0, NULL), "clear", link, NULL);
+        request(netlink, make(RTM_DELQDISC, 0, link, INGRESS_HANDLE, TC_H_INGRESS, 0, NULL), "clear", link,
+                NULL);
+}
+
+static bool set_limits(struct netlink *netlink, const struct link *link, const struct traffic *traffic,
+                       GError **error)
+{
+        if (is_limited(&traffic->inbound) &&
+            (!add_shaper(netlink, link, error) || !add_class(netlink, link, &traffic->inbound, error)))
+                return false;
+        return !is_limited(&traffic->outbound) ||
+               (add_ingress(netlink, link, error) && add_police(netlink, link, &traffic->outbound, error));
+}
+
+bool traffic_set(struct netlink *netlink, const struct link *link, const struct traffic *traffic,
+                 GError **error)
+{
+        clear(netlink, link);
+        if (set_limits(netlink, link, traffic, error))
+                return true;
+        clear(netlink, link);
+        return false;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * How much may go through a link of the host behind which guests are: traffic control of the kernel
+ * (tc(8), include/uapi/linux/pkt_sched.h), as libvirt sets it up. What goes to the guests is shaped (HTB),
+ * what comes from them is policed. In the lane of the netlink socket.
+ */
+
+#include "interfaces/link.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct netlink;
+
+/* One direction. 1 kB/s is 1,000 bytes in a second, 1 KiB 1,024 bytes, as libvirt and tc(8) have it. */
+struct traffic_rate {
+        uint32_t average_kbps; /* kB/s; 0: no limit */
+        uint32_t peak_kbps;    /* kB/s; of a burst; 0: the average */
+        uint32_t burst_kib;    /* may go out at the peak's rate; 0: some */
+        uint32_t floor_kbps;   /* guaranteed of what the network has; 0: nothing */
+};
+
+/* As the guests see it. */
+struct traffic {
+        struct traffic_rate inbound, outbound;
+};
+
+/* Is there any limit? */
+bool traffic_is_limited(const struct traffic *traffic);
+bool traffic_equal(const struct traffic *a, const struct traffic *b);
+
+/*
+ * In the place of what there was. Without any limit the link has no queue of its own, which is fastest for
+ * taps. Errors: ERROR_SYSTEM_ERROR naming the link; then it has no limits. floor_kbps is not looked at.
+ */
+bool traffic_set(struct netlink *netlink, const struct link *link, const struct traffic *traffic,
+                 GError **error);
