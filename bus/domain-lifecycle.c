@@ -26,6 +26,15 @@ void on_domain_detach_device(struct call *call)
         domain_detach_device(call_get_domain(call), xml, flags, call_done, call);
 }
 
+void on_domain_detach_device_alias(struct call *call)
+{
+        const char *alias;
+        uint32_t flags;
+
+        call_read(call, "su", &alias, &flags);
+        domain_detach_alias(call_get_domain(call), alias, flags, call_done, call);
+}
+
 void on_domain_create(struct call *call)
 {
         domain_create(call_get_domain(call), call_read_flags(call), call->caller->name, call_done, call);

@@ -8,6 +8,7 @@
 #include "drivers/qemu/device-internal.h"
 #include "drivers/qemu/resources.h"
 
+#include <limits.h>
 #include <string.h>
 
 /* ---- which devices may come and go ---- */
@@ -283,6 +284,15 @@ static GArray *gone(unsigned count)
         return fds;
 }
 
+/* Files that went to the emulator as descriptors, one each. */
+static void recall_files(struct device_resources *resources, const struct domain_char_source *source)
+{
+        if (source->type == DOMAIN_CHAR_FILE && source->path)
+                resources->out_fd = INT_MAX;
+        if (source->log_file)
+                resources->log_fd = INT_MAX;
+}
+
 /* As much of what was prepared for a device as the names of its parts depend on. */
 static struct device_resources *recall(enum domain_device_kind kind, const void *device)
 {
@@ -292,6 +302,9 @@ static struct device_resources *recall(enum domain_device_kind kind, const void 
                 resources->chain = block_chain_from_active(&((const struct domain_disk *)device)->source);
         if (kind == DOMAIN_DEVICE_INTERFACE)
                 resources->fds = gone(MAX(((const struct domain_interface *)device)->queues, 1));
+        if (kind == DOMAIN_DEVICE_SERIAL || kind == DOMAIN_DEVICE_PARALLEL || kind == DOMAIN_DEVICE_CONSOLE ||
+            kind == DOMAIN_DEVICE_CHANNEL)
+                recall_files(resources, &((const struct domain_char *)device)->source);
         return resources;
 }
 

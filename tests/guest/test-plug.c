@@ -105,15 +105,17 @@ static char *disk_xml(const char *image, const char *target, const char *bus)
 
 static unsigned seen; /* lines that the guest has said of devices */
 
-static char *start_linux(const char *console)
+static char *start_linux(const char *console, const char *devices)
 {
-        g_autofree char *xml = guest_linux_xml("linux", console, "watch");
+        g_autofree char *xml = guest_linux_xml("linux", console, "watch"), *path = NULL;
         g_auto(GStrv) parts = g_strsplit(xml, "<devices>", 2);
-        char *path = guest_start(client, g_strjoinv("<devices>" PORTS, parts));
+        g_autofree char *first = g_strconcat("<devices>" PORTS, devices, NULL);
+
+        path = guest_start(client, g_strjoinv(first, parts));
 
         guest_wait_console(console, "virtbus-guest: watching");
         seen = 0;
-        return path;
+        return g_steal_pointer(&path);
 }
 
 static void wait_seen(const char *console, const char *what, const char *device)
@@ -145,7 +147,7 @@ static void come_and_go(const char *path, const char *console, const char *xml, 
 START_TEST(test_linux)
 {
         g_autofree char *console = harness_path(harness, "console"), *image = make_image("a.img");
-        g_autofree char *path = start_linux(console);
+        g_autofree char *path = start_linux(console, NULL);
         g_autofree char *disk = disk_xml(image, "vda", "virtio"), *scsi = disk_xml(image, "sda", "scsi");
 
         come_and_go(path, console, disk, "virtio-disk0", "vda");
@@ -155,6 +157,66 @@ START_TEST(test_linux)
         /* The controller that came along with the first. */
         ck_assert(has(path, 0, "model='virtio-scsi'"));
         ck_assert_uint_eq(client_count_signals(client, path, DOMAIN_INTERFACE, "DeviceRemovalFailed"), 0);
+}
+END_TEST
+
+/* What the kinds plug into. */
+#define BUSES                                                                                                \
+        "<controller type='virtio-serial' index='0'/><controller type='usb' index='0' model='qemu-xhci'/>"   \
+        "<controller type='pci' index='5' model='pcie-to-pci-bridge'/>"
+
+struct kind {
+        const char *alias;
+        const char *xml; /* with @DIR@ */
+};
+
+static const struct kind kinds[] = {
+        { "channel0", "<channel type='unix'><target type='virtio' name='org.example.0'/></channel>" },
+        { "channel0", "<channel type='pty'><target type='virtio' name='org.example.1'/></channel>" },
+        { "serial1", "<serial type='pty'><target type='usb-serial'/></serial>" },
+        { "serial1", "<serial type='file'><source path='@DIR@/out'/><target type='pci-serial'/></serial>" },
+        { "input2", "<input type='tablet' bus='usb'/>" },
+        { "input2", "<input type='keyboard' bus='virtio'/>" },
+        { "redir0", "<redirdev bus='usb' type='pty'/>" },
+        { "shmem0", "<shmem name='@NAME@'><model type='ivshmem-plain'/><size unit='M'>4</size></shmem>" },
+        { "watchdog0", "<watchdog model='i6300esb' action='none'/>" },
+        { "crypto0", "<crypto model='virtio' type='qemu'><backend model='builtin'/></crypto>" },
+        { "usb-disk1", "<disk type='file'><driver type='raw'/><source file='@DIR@/a.img'/>"
+                       "<target dev='sdb' bus='usb' removable='on'/></disk>" },
+        { "virtio-disk0", "<disk type='file'><driver type='raw' cache='none' discard='unmap'/>"
+                          "<source file='@DIR@/a.img'/><target dev='vda' bus='virtio'/>"
+                          "<iotune><total_bytes_sec>1000000</total_bytes_sec>"
+                          "<group_name>slow</group_name></iotune></disk>" },
+};
+
+static char *fill_in(const char *xml)
+{
+        g_autofree char *folder = harness_path(harness, "."), *name = NULL;
+        g_auto(GStrv) parts = g_strsplit(xml, "@DIR@", -1);
+        g_autofree char *text = g_strjoinv(folder, parts);
+        g_auto(GStrv) named = g_strsplit(text, "@NAME@", -1);
+
+        name = g_strdup_printf("virtbus-plug-%d", getpid());
+        return g_strjoinv(name, named);
+}
+
+/* Every kind comes, goes, and comes again: nothing of it is left. */
+START_TEST(test_kinds)
+{
+        g_autofree char *console = harness_path(harness, "console"), *image = make_image("a.img");
+        g_autofree char *path = start_linux(console, BUSES);
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
+                g_autofree char *xml = fill_in(kinds[i].xml);
+
+                for (unsigned j = 0; j < 2; j++) {
+                        attach(path, xml, LIVE);
+                        wait_for(path, "DeviceAdded", kinds[i].alias);
+                        client_do(client, path, DOMAIN_INTERFACE, "DetachDeviceAlias", "su", kinds[i].alias,
+                                  LIVE);
+                        wait_for(path, "DeviceRemoved", kinds[i].alias);
+                }
+        }
 }
 END_TEST
 
@@ -380,7 +442,7 @@ static void unplug_by_hand(const char *path, const char *alias)
 START_TEST(test_unplugged_without_agent)
 {
         g_autofree char *console = harness_path(harness, "console"), *image = make_image("a.img");
-        g_autofree char *path = start_linux(console), *disk = disk_xml(image, "vda", "virtio");
+        g_autofree char *path = start_linux(console, NULL), *disk = disk_xml(image, "vda", "virtio");
 
         attach(path, disk, LIVE);
         wait_seen(console, "has", "vda");
@@ -401,6 +463,7 @@ int main(void)
 
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_add_test(tcase, test_linux);
+        tcase_add_test(tcase, test_kinds);
         tcase_add_test(tcase, test_never_and_late);
         tcase_add_test(tcase, test_destroy_meanwhile);
         tcase_add_test(tcase, test_refused);

@@ -158,9 +158,8 @@ void machine_start(const struct domain_def *def)
 /* Like machine_run(), with a descriptor along. */
 void machine_run_fd(const char *name, const json_t *arguments, int fd)
 {
-        g_autofree char *text =
-                g_strdup_printf("{\"execute\":\"%s\",\"arguments\":{\"fdname\":\"%s\"}}\n", name,
-                                json_string_value(json_object_get(arguments, "fdname")));
+        g_autofree char *packed = json_dumps(arguments, JSON_COMPACT);
+        g_autofree char *text = g_strdup_printf("{\"execute\":\"%s\",\"arguments\":%s}\n", name, packed);
         char control[CMSG_SPACE(sizeof(int))] = { 0 };
         struct iovec iov = { text, strlen(text) };
         struct msghdr message = {

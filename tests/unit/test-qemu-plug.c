@@ -8,6 +8,7 @@
 #include "tests/unit/qemu-machine.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,6 +55,10 @@ static const struct {
         { "<channel type='unix'><source mode='bind' path='@DIR@/plug.sock'/><target type='virtio' "
           "name='a'/></channel>",
           "channel0", "getfd chardev-add device_add ", "device_del chardev-remove " },
+        { "<channel type='file'><source path='@DIR@/out'/><log file='@DIR@/log'/>"
+          "<target type='virtio' name='a'/></channel>",
+          "channel0", "add-fd add-fd chardev-add device_add ",
+          "device_del chardev-remove remove-fd remove-fd " },
         { "<crypto model='virtio' type='qemu'><backend model='builtin' queues='1'/></crypto>", "crypto0",
           "object-add device_add ", "device_del object-del " },
 };
@@ -74,6 +79,22 @@ static char *in_folder(const char *text)
         return g_string_free(filled, FALSE);
 }
 
+static struct device_resources *prepare_char(const struct domain_char_source *source)
+{
+        struct device_resources *prepared = device_resources_new();
+        int fd;
+
+        if (source->type == DOMAIN_CHAR_FILE) {
+                prepared->out_fd = open(source->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+                prepared->log_fd = open(source->log_file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+                return prepared;
+        }
+        fd = machine_listen(source->path);
+        prepared->fds = g_array_new(FALSE, FALSE, sizeof(int));
+        g_array_append_val(prepared->fds, fd);
+        return prepared;
+}
+
 /* What the host has for a device of def: chains of disks, numbered on; the socket of a channel. */
 static GHashTable *prepare_plug(const struct domain_def *def)
 {
@@ -88,14 +109,9 @@ static GHashTable *prepare_plug(const struct domain_def *def)
                 index = 20 * (1 + (unsigned)(disk->target[2] - 'a') + (disk->bus == DOMAIN_BUS_SCSI ? 9 : 0));
                 prepared->chain = block_chain_resolve(disk->target, &disk->source, &index, NULL);
         }
-        for (unsigned i = 0; i < def->devices.n_chars; i++) {
-                struct device_resources *prepared = device_resources_new();
-                int fd = machine_listen(def->devices.chars[i].source.path);
-
-                prepared->fds = g_array_new(FALSE, FALSE, sizeof(int));
-                g_array_append_val(prepared->fds, fd);
-                g_hash_table_insert(resources, (char *)def->devices.chars[i].info.alias, prepared);
-        }
+        for (unsigned i = 0; i < def->devices.n_chars; i++)
+                g_hash_table_insert(resources, (char *)def->devices.chars[i].info.alias,
+                                    prepare_char(&def->devices.chars[i].source));
         return resources;
 }
 
@@ -189,6 +205,17 @@ static bool is_there(const char *alias)
         return found;
 }
 
+/* Descriptors that QEMU keeps under a number. A set may stay, empty. */
+static size_t count_fds(void)
+{
+        json_t *sets = machine_run("query-fdsets", NULL), *set;
+        size_t n = 0, i;
+
+        json_array_foreach(sets, i, set) n += json_array_size(json_object_get(set, "fds"));
+        json_decref(sets);
+        return n;
+}
+
 /* Undoes it in reverse; the names of the commands. */
 static char *unmake(const struct domain_def *def, const struct domain_edit_device *device)
 {
@@ -203,6 +230,9 @@ static char *unmake(const struct domain_def *def, const struct domain_edit_devic
         for (unsigned i = device_list_get_length(list); i-- > 0;) {
                 const struct device_part *part = device_list_get(list, i);
 
+                /* While the machine stands still, QEMU closes none. */
+                if (part->kind == DEVICE_FDSET)
+                        json_decref(machine_run("cont", NULL));
                 g_string_append_printf(names, "%s ", device_part_get_undo_command(part));
                 json_decref(machine_run(device_part_get_undo_command(part),
                                         device_part_get_undo_arguments(part)));
@@ -243,6 +273,7 @@ START_TEST(test_plug)
         undone = unmake(active, &g_array_index(devices, struct domain_edit_device, devices->len - 1));
         ck_assert_str_eq(undone, plugs[_i].undone);
         ck_assert(!is_there(plugs[_i].alias));
+        ck_assert_uint_eq(count_fds(), 0);
 }
 END_TEST
 
