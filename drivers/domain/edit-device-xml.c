@@ -185,6 +185,17 @@ void domain_edit_set_graphics_ports(struct domain_edit *edit, unsigned index, in
         set_port(graphics, "websocket", websocket);
 }
 
+void domain_edit_set_graphics_password(struct domain_edit *edit, unsigned index, const char *password)
+{
+        xmlNode *graphics = find_nth(edit, devices_of(edit), "graphics", index);
+
+        if (!graphics)
+                return;
+        xml_set_attr(graphics, "passwd", password);
+        xml_set_attr(graphics, "passwdValidTo", NULL);
+        xml_set_attr(graphics, "connected", NULL);
+}
+
 static void set_listen(struct domain_edit *edit, unsigned index, unsigned listen, const char *attr,
                        const char *outer, const char *value)
 {

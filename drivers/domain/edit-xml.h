@@ -100,6 +100,8 @@ void domain_edit_set_interface_bridge(struct domain_edit *edit, const char *alia
 /* index counts the <graphics>; port, tls_port, websocket: 0 leaves alone. */
 void domain_edit_set_graphics_ports(struct domain_edit *edit, unsigned index, int port, int tls_port,
                                     int websocket);
+/* password NULL: none; without an end, and with nothing said of those who are connected. */
+void domain_edit_set_graphics_password(struct domain_edit *edit, unsigned index, const char *password);
 /* listen counts the <listen> in it; the first one's address is also the attribute of <graphics>. */
 void domain_edit_set_graphics_address(struct domain_edit *edit, unsigned index, unsigned listen,
                                       const char *address);

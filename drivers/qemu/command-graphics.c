@@ -55,29 +55,40 @@ static bool check_listens(const struct domain_graphics *graphics, GError **error
         return true;
 }
 
+json_t *graphics_set_password(const struct domain_graphics *graphics)
+{
+        json_t *arguments = json_object();
+
+        device_set_string(arguments, "protocol", domain_graphics_type_get_name(graphics->type));
+        device_set_string(arguments, "password", graphics->password);
+        device_set_string(arguments, "connected", graphics->password_connected);
+        return arguments;
+}
+
+json_t *graphics_expire_password(const struct domain_graphics *graphics)
+{
+        json_t *arguments = json_object();
+        g_autoptr(GTimeZone) utc = NULL;
+        g_autoptr(GDateTime) end = NULL;
+
+        device_set_string(arguments, "protocol", domain_graphics_type_get_name(graphics->type));
+        if (!graphics->password_valid_to) {
+                device_set_string(arguments, "time", "never");
+                return arguments;
+        }
+        utc = g_time_zone_new_utc();
+        end = g_date_time_new_from_iso8601(graphics->password_valid_to, utc);
+        device_set_format(arguments, "time", "%" G_GINT64_FORMAT, end ? g_date_time_to_unix(end) : 1);
+        return arguments;
+}
+
 /* A password of "" lets nobody in: QEMU asks for one, and none is set. */
 static void add_password(struct command_builder *builder, const struct domain_graphics *graphics)
 {
-        const char *protocol = domain_graphics_type_get_name(graphics->type);
-        g_autoptr(GDateTime) end = NULL;
-        json_t *arguments;
-
-        if (graphics->password && graphics->password[0]) {
-                arguments = json_object();
-                device_set_string(arguments, "protocol", protocol);
-                device_set_string(arguments, "password", graphics->password);
-                device_set_string(arguments, "connected", graphics->password_connected);
-                command_append_setup(builder, "set_password", arguments);
-        }
-        if (graphics->password && graphics->password_valid_to) {
-                g_autoptr(GTimeZone) utc = g_time_zone_new_utc();
-
-                end = g_date_time_new_from_iso8601(graphics->password_valid_to, utc);
-                arguments = json_object();
-                device_set_string(arguments, "protocol", protocol);
-                device_set_format(arguments, "time", "%" G_GINT64_FORMAT, end ? g_date_time_to_unix(end) : 1);
-                command_append_setup(builder, "expire_password", arguments);
-        }
+        if (graphics->password && graphics->password[0])
+                command_append_setup(builder, "set_password", graphics_set_password(graphics));
+        if (graphics->password && graphics->password_valid_to)
+                command_append_setup(builder, "expire_password", graphics_expire_password(graphics));
 }
 
 /* ---- VNC ---- */

@@ -90,3 +90,8 @@ bool device_list_add_at(struct device_list *list, const struct device_context *c
 void device_append_escaped(GString *option, const char *text);
 /* "chardev" as -chardev wants it. New string. */
 char *device_chardev_option(const json_t *chardev);
+
+/* Arguments of set_password and expire_password; the caller's. The graphics have a password. */
+json_t *graphics_set_password(const struct domain_graphics *graphics);
+/* Without an end it is "never". */
+json_t *graphics_expire_password(const struct domain_graphics *graphics);

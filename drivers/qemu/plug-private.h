@@ -23,3 +23,10 @@ void plug_undo_parts(struct guest *guest, const struct device_list *list, unsign
 bool plug_write_down(struct guest *guest, struct domain_def *def, GError **error);
 /* That, and then what was prepared changes hands; it is tried whether the emulator can open it. */
 bool plug_hand_over(struct resources *resources, struct domain_def *def, GError **error);
+
+/* False unless the two definitions are the same once leave_out() has been at both; data is its own. */
+bool plug_differs_by(const struct domain_def *one, const struct domain_def *other,
+                     void (*leave_out)(struct domain_edit *edit, const void *data), const void *data);
+
+/* struct domain_driver_ops.update of the graphics with that index: the password. */
+bool plug_update_graphics(struct guest *guest, unsigned index, struct domain_def **live, GError **error);

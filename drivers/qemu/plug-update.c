@@ -26,8 +26,8 @@ static const struct domain_def *get_def(const struct guest *guest)
 /* ---- only that ---- */
 
 /* Both definitions without it: what is left is to be the same. */
-static bool differ_by(const struct domain_def *one, const struct domain_def *other,
-                      void (*leave_out)(struct domain_edit *edit, const char *alias), const char *alias)
+bool plug_differs_by(const struct domain_def *one, const struct domain_def *other,
+                     void (*leave_out)(struct domain_edit *edit, const void *data), const void *data)
 {
         const struct domain_def *both[] = { one, other };
         struct domain_def *left[2];
@@ -36,7 +36,7 @@ static bool differ_by(const struct domain_def *one, const struct domain_def *oth
         for (unsigned i = 0; i < 2; i++) {
                 struct domain_edit *edit = domain_edit_new(both[i], NULL);
 
-                leave_out(edit, alias);
+                leave_out(edit, data);
                 left[i] = domain_edit_commit(edit, NULL);
         }
         same = left[0] && left[1] && strcmp(left[0]->base.xml, left[1]->base.xml) == 0;
@@ -47,12 +47,12 @@ static bool differ_by(const struct domain_def *one, const struct domain_def *oth
 
 /* ---- the link of an interface, and where it leads ---- */
 
-static void leave_out_link(struct domain_edit *edit, const char *alias)
+static void leave_out_link(struct domain_edit *edit, const void *alias)
 {
         domain_edit_set_interface_link(edit, alias, true);
 }
 
-static void leave_out_bridge(struct domain_edit *edit, const char *alias)
+static void leave_out_bridge(struct domain_edit *edit, const void *alias)
 {
         domain_edit_set_interface_link(edit, alias, true);
         domain_edit_set_interface_bridge(edit, alias, "any");
@@ -83,8 +83,8 @@ static bool check_changes(const struct guest *guest, const struct domain_interfa
         bool has_bridge =
                 resources_get_bridge(before) && resources_get_bridge(&live->devices.interfaces[index]);
 
-        if (differ_by(get_def(guest), live, has_bridge ? leave_out_bridge : leave_out_link,
-                      before->info.alias))
+        if (plug_differs_by(get_def(guest), live, has_bridge ? leave_out_bridge : leave_out_link,
+                            before->info.alias))
                 return true;
         return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
                          "of interface '%s' only %s can change while the guest runs", before->info.alias,
@@ -148,7 +148,7 @@ struct medium {
         bool force;
 };
 
-static void leave_out_medium(struct domain_edit *edit, const char *alias)
+static void leave_out_medium(struct domain_edit *edit, const void *alias)
 {
         domain_edit_set_disk_path(edit, alias, NULL);
         domain_edit_set_disk_tray(edit, alias, false);
@@ -301,7 +301,7 @@ static bool update_disk(struct guest *guest, unsigned index, const struct domain
         bool ok;
 
         if ((disk->device != DOMAIN_DISK_CDROM && disk->device != DOMAIN_DISK_FLOPPY) ||
-            !differ_by(get_def(guest), *live, leave_out_medium, disk->info.alias))
+            !plug_differs_by(get_def(guest), *live, leave_out_medium, disk->info.alias))
                 return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
                                  "of disk '%s' only a medium that can be taken out can change while the "
                                  "guest runs",
@@ -329,6 +329,8 @@ bool plug_update(struct domain *domain, const struct domain_update *update, stru
                 return false;
         if (device->kind == DOMAIN_DEVICE_INTERFACE)
                 return update_interface(guest, device->index, update, live, error);
+        if (device->kind == DOMAIN_DEVICE_GRAPHICS)
+                return plug_update_graphics(guest, device->index, live, error);
         if (device->kind == DOMAIN_DEVICE_DISK)
                 return update_disk(guest, device->index, update, live, error);
         return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,

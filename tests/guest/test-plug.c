@@ -5,8 +5,10 @@
  * answers late, files that cannot be had, an agent that dies in between.
  */
 
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -369,6 +371,60 @@ START_TEST(test_link)
 }
 END_TEST
 
+#define VNC(attributes) "<graphics type='vnc' " attributes " listen='127.0.0.1'/>"
+
+/* What a VNC server asks of who connects (RFC 6143, 7.1.2): 2 is a password, 1 nothing. */
+static int vnc_security(int port)
+{
+        struct sockaddr_in address = { .sin_family = AF_INET,
+                                       .sin_port = htons((uint16_t)port),
+                                       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        unsigned char answer[14];
+
+        ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        ck_assert_int_eq(recv(fd, answer, 12, MSG_WAITALL), 12);
+        ck_assert_int_eq(send(fd, "RFB 003.008\n", 12, 0), 12);
+        ck_assert_int_eq(recv(fd, answer, 2, MSG_WAITALL), 2);
+        close(fd);
+        ck_assert_int_eq(answer[0], 1);
+        return answer[1];
+}
+
+static int vnc_port(const char *path)
+{
+        g_autofree char *xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0u);
+        const char *port = strstr(xml, "type='vnc' port='");
+
+        ck_assert_ptr_nonnull(port);
+        return atoi(port + strlen("type='vnc' port='"));
+}
+
+/* A password changes, with its end; who is asked for one, and where, does not. */
+START_TEST(test_password)
+{
+        g_autofree char *path = start_bare(VNC("passwd='old'")), *open = NULL;
+        int port = vnc_port(path);
+
+        ck_assert_int_eq(vnc_security(port), 2);
+        update(path, VNC("passwd='new' passwdValidTo='2030-01-01T00:00:00'"), LIVE | CONFIG);
+        ck_assert(has(path, 1, "passwd='new'") && has(path, 3, "passwd='new'"));
+        ck_assert(has(path, 1, "2030-01-01T00:00:00"));
+        ck_assert_int_eq(vnc_port(path), port);
+        ck_assert_int_eq(vnc_security(port), 2);
+        update(path, VNC("passwd='newer'"), LIVE);
+        ck_assert(has(path, 1, "passwd='newer'") && !has(path, 1, "2030") && has(path, 3, "passwd='new'"));
+        refuse("UpdateDevice", "*cannot do without*", path, VNC(""), LIVE);
+        refuse("UpdateDevice", "*only the password*", path, VNC("passwd='x' keymap='de'"), LIVE);
+        refuse("UpdateDevice", "*only the password*", path, VNC("passwd='x' port='5999'"), LIVE);
+        ck_assert(has(path, 1, "passwd='newer'"));
+        open = guest_start(client, guest_bare_xml("open", VNC("")));
+        ck_assert_int_eq(vnc_security(vnc_port(open)), 1);
+        refuse("UpdateDevice", "*without a password*", open, VNC("passwd='x'"), LIVE | CONFIG);
+        ck_assert(!has(open, 3, "passwd"));
+}
+END_TEST
+
 /* ---- an agent that dies ---- */
 
 static bool is_written_down(void *data)
@@ -470,6 +526,7 @@ int main(void)
         tcase_add_test(tcase, test_off);
         tcase_add_test(tcase, test_media);
         tcase_add_test(tcase, test_link);
+        tcase_add_test(tcase, test_password);
         tcase_add_test(tcase, test_agent_killed_in_attach);
         tcase_add_test(tcase, test_unplugged_without_agent);
         suite_add_tcase(suite, tcase);
