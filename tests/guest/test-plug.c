@@ -373,22 +373,63 @@ END_TEST
 
 #define VNC(attributes) "<graphics type='vnc' " attributes " listen='127.0.0.1'/>"
 
-/* What a VNC server asks of who connects (RFC 6143, 7.1.2): 2 is a password, 1 nothing. */
-static int vnc_security(int port)
+/* A VNC server that has said what it asks of who connects (RFC 6143, 7.1.2): 2 is a password, 1 nothing. */
+static int vnc_connect(int port, int security)
 {
         struct sockaddr_in address = { .sin_family = AF_INET,
                                        .sin_port = htons((uint16_t)port),
                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        unsigned char answer[14];
+        unsigned char answer[12];
 
         ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
         ck_assert_int_eq(recv(fd, answer, 12, MSG_WAITALL), 12);
         ck_assert_int_eq(send(fd, "RFB 003.008\n", 12, 0), 12);
         ck_assert_int_eq(recv(fd, answer, 2, MSG_WAITALL), 2);
-        close(fd);
         ck_assert_int_eq(answer[0], 1);
-        return answer[1];
+        ck_assert_int_eq(answer[1], security);
+        return fd;
+}
+
+/* The challenge, by DES, with the password as a key whose bytes have their bits in reverse (7.2.2). */
+static void encrypt_challenge(const char *file, const char *password)
+{
+        g_autofree char *key = g_new0(char, 17), *out = g_strconcat(file, ".des", NULL), *answer = NULL;
+        const char *argv[] = { "openssl", "enc", "-des-ecb",  "-nopad", "-K",        key,       "-in", file,
+                               "-out",    out,   "-provider", "legacy", "-provider", "default", NULL };
+        size_t length = strlen(password), size;
+        int status;
+
+        for (unsigned i = 0; i < 8; i++) {
+                unsigned byte = i < length ? (unsigned char)password[i] : 0, reversed = 0;
+
+                for (unsigned bit = 0; bit < 8; bit++)
+                        reversed |= (byte >> bit & 1) << (7 - bit);
+                sprintf(key + 2 * i, "%02x", reversed);
+        }
+        ck_assert(g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL,
+                               &status, NULL));
+        ck_assert_int_eq(status, 0);
+        ck_assert(g_file_get_contents(out, &answer, &size, NULL));
+        ck_assert(g_file_set_contents(file, answer, (gssize)size, NULL));
+}
+
+static bool vnc_lets_in(int port, const char *password)
+{
+        g_autofree char *file = harness_path(harness, "challenge"), *answer = NULL;
+        int fd = vnc_connect(port, 2);
+        unsigned char result[4];
+        char challenge[16];
+
+        ck_assert_int_eq(send(fd, "\2", 1, 0), 1);
+        ck_assert_int_eq(recv(fd, challenge, 16, MSG_WAITALL), 16);
+        ck_assert(g_file_set_contents(file, challenge, 16, NULL));
+        encrypt_challenge(file, password);
+        ck_assert(g_file_get_contents(file, &answer, NULL, NULL));
+        ck_assert_int_eq(send(fd, answer, 16, 0), 16);
+        ck_assert_int_eq(recv(fd, result, 4, MSG_WAITALL), 4);
+        close(fd);
+        return result[3] == 0;
 }
 
 static int vnc_port(const char *path)
@@ -406,20 +447,22 @@ START_TEST(test_password)
         g_autofree char *path = start_bare(VNC("passwd='old'")), *open = NULL;
         int port = vnc_port(path);
 
-        ck_assert_int_eq(vnc_security(port), 2);
-        update(path, VNC("passwd='new' passwdValidTo='2030-01-01T00:00:00'"), LIVE | CONFIG);
+        ck_assert(vnc_lets_in(port, "old"));
+        update(path, VNC("passwd='new' passwdValidTo='2001-01-01T00:00:00'"), LIVE | CONFIG);
         ck_assert(has(path, 1, "passwd='new'") && has(path, 3, "passwd='new'"));
-        ck_assert(has(path, 1, "2030-01-01T00:00:00"));
+        ck_assert(has(path, 1, "2001-01-01T00:00:00"));
         ck_assert_int_eq(vnc_port(path), port);
-        ck_assert_int_eq(vnc_security(port), 2);
+        ck_assert(!vnc_lets_in(port, "new"));
         update(path, VNC("passwd='newer'"), LIVE);
-        ck_assert(has(path, 1, "passwd='newer'") && !has(path, 1, "2030") && has(path, 3, "passwd='new'"));
+        ck_assert(has(path, 1, "passwd='newer'") && !has(path, 1, "2001") && has(path, 3, "passwd='new'"));
+        ck_assert(vnc_lets_in(port, "newer"));
+        ck_assert(!vnc_lets_in(port, "old"));
         refuse("UpdateDevice", "*cannot do without*", path, VNC(""), LIVE);
         refuse("UpdateDevice", "*only the password*", path, VNC("passwd='x' keymap='de'"), LIVE);
         refuse("UpdateDevice", "*only the password*", path, VNC("passwd='x' port='5999'"), LIVE);
         ck_assert(has(path, 1, "passwd='newer'"));
         open = guest_start(client, guest_bare_xml("open", VNC("")));
-        ck_assert_int_eq(vnc_security(vnc_port(open)), 1);
+        close(vnc_connect(vnc_port(open), 1));
         refuse("UpdateDevice", "*without a password*", open, VNC("passwd='x'"), LIVE | CONFIG);
         ck_assert(!has(open, 3, "passwd"));
 }
