@@ -7,6 +7,7 @@
 #include "drivers/qemu/device-internal.h"
 #include "drivers/secret/secret.h"
 
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -52,6 +53,9 @@ GPtrArray *block_chain_from_active(const struct domain_storage *source)
 
                 image->index = storage->index;
                 image->encryption = storage->encryption;
+                /* It may have had a password, whose descriptor has gone. */
+                if (g_strcmp0(storage->mode, "direct") == 0)
+                        image->password_fd = INT_MAX;
                 g_ptr_array_add(chain, image);
         }
         return chain;

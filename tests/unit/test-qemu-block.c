@@ -439,6 +439,22 @@ START_TEST(test_encrypted_nodes)
 }
 END_TEST
 
+/* What is taken back of a unit of a target: its password, too, whether it had one or not. */
+START_TEST(test_iscsi_active)
+{
+        const struct domain_storage unit = { .type = DOMAIN_STORAGE_VOLUME, .mode = "direct", .index = 3 },
+                                    file = { .path = "/a", .index = 4 };
+        g_autoptr(GPtrArray) units = block_chain_from_active(&unit);
+        g_autoptr(GPtrArray) files = block_chain_from_active(&file);
+        json_t *password = block_password_object(units->pdata[0], true);
+
+        ck_assert_str_eq(json_string_value(json_object_get(password, "id")),
+                         "libvirt-3-storage-auth-secret0");
+        json_decref(password);
+        ck_assert_ptr_null(block_password_object(files->pdata[0], true));
+}
+END_TEST
+
 START_TEST(test_iscsi_nodes)
 {
         struct block_iscsi unit = { .portal = (char *)"[::1]:3260",
@@ -471,4 +487,4 @@ END_TEST
 CHECK_MAIN_FIXTURE("qemu-block", set_up, tear_down, test_raw_stays_raw, test_chain,
                    test_definition_comes_first, test_unnamed_backing_format, test_loop, test_long_chain,
                    test_encryption, test_hostile_headers, test_not_a_file, test_nodes, test_encrypted_nodes,
-                   test_iscsi_nodes)
+                   test_iscsi_active, test_iscsi_nodes)
