@@ -127,7 +127,7 @@ static json_t *secret_object(const char *id, int fd, bool hot)
         return object;
 }
 
-static void password_id(const struct block_image *image, char id[BLOCK_SECRET_ID_SIZE])
+void block_password_id(const struct block_image *image, char id[BLOCK_SECRET_ID_SIZE])
 {
         g_snprintf(id, BLOCK_SECRET_ID_SIZE, "libvirt-%u-storage-auth-secret0", image->index);
 }
@@ -138,7 +138,7 @@ json_t *block_password_object(const struct block_image *image, bool hot)
 
         if (image->password_fd < 0)
                 return NULL;
-        password_id(image, id);
+        block_password_id(image, id);
         return secret_object(id, image->password_fd, hot);
 }
 
@@ -155,7 +155,7 @@ static void set_iscsi(json_t *node, const struct block_image *image)
         device_set_string(node, "initiator-name", iscsi->initiator);
         if (!iscsi->user)
                 return;
-        password_id(image, id);
+        block_password_id(image, id);
         device_set_string(node, "user", iscsi->user);
         device_set_string(node, "password-secret", id);
 }
@@ -210,7 +210,7 @@ static bool has_backing(const char *format)
         return false;
 }
 
-static void passphrase_id(const struct block_image *image, char id[BLOCK_SECRET_ID_SIZE])
+void block_passphrase_id(const struct block_image *image, char id[BLOCK_SECRET_ID_SIZE])
 {
         g_snprintf(id, BLOCK_SECRET_ID_SIZE, "libvirt-%u-format-encryption-secret0", image->index);
 }
@@ -221,7 +221,7 @@ json_t *block_passphrase_object(const struct block_image *image, bool hot)
 
         if (!image->encryption)
                 return NULL;
-        passphrase_id(image, id);
+        block_passphrase_id(image, id);
         return secret_object(id, image->passphrase_fd, hot);
 }
 
@@ -231,7 +231,7 @@ static void set_encryption(json_t *node, const struct block_image *image)
         char id[BLOCK_SECRET_ID_SIZE];
         json_t *encrypt;
 
-        passphrase_id(image, id);
+        block_passphrase_id(image, id);
         if (strcmp(image->format, "qcow2") != 0) {
                 device_set_string(node, "driver", "luks");
                 device_set_string(node, "key-secret", id);

@@ -108,6 +108,9 @@ json_t *block_format_node(const struct block_image *image, const char *backing,
  */
 json_t *block_passphrase_object(const struct block_image *image, bool hot);
 json_t *block_password_object(const struct block_image *image, bool hot);
+/* Their ids, which follow from the image's number. */
+void block_passphrase_id(const struct block_image *image, char id[BLOCK_SECRET_ID_SIZE]);
+void block_password_id(const struct block_image *image, char id[BLOCK_SECRET_ID_SIZE]);
 
 /* cache="..." as QEMU's three switches. NULL and "default": write back. */
 struct block_cache {

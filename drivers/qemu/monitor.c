@@ -541,6 +541,8 @@ bool monitor_resync(struct guest *guest, GError **error)
                 plug_resync(guest, answer);
                 json_decref(answer);
         }
+        if (guest->inherited)
+                plug_resync_media(guest);
         if (qmp_receive(guest->qmp, chardevs, deadline, &answer, NULL)) {
                 set_channels(guest, answer);
                 json_decref(answer);

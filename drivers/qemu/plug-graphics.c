@@ -70,8 +70,7 @@ static bool check_asked(const struct guest *guest, const struct domain_graphics 
 bool plug_update_graphics(struct guest *guest, unsigned index, struct domain_def **live, GError **error)
 {
         const struct domain_def *def = domain_state_get_def(domain_get_current(guest->domain));
-        const struct domain_graphics *before = &def->devices.graphics[index],
-                                     *after;
+        const struct domain_graphics *before = &def->devices.graphics[index], *after;
 
         if (!keep_chosen(index, before, live, error))
                 return false;

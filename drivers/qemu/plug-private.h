@@ -21,8 +21,12 @@ void plug_undo_parts(struct guest *guest, const struct device_list *list, unsign
 
 /* The status document says what is coming, and what was taken for it; def NULL: what there is. */
 bool plug_write_down(struct guest *guest, struct domain_def *def, GError **error);
-/* That, and then what was prepared changes hands; it is tried whether the emulator can open it. */
-bool plug_hand_over(struct resources *resources, struct domain_def *def, GError **error);
+/*
+ * Writes down written, and then what was prepared for def changes hands; it is tried whether the emulator can
+ * open it.
+ */
+bool plug_hand_over(struct resources *resources, struct domain_def *written, const struct domain_def *def,
+                    GError **error);
 
 /* False unless the two definitions are the same once leave_out() has been at both; data is its own. */
 bool plug_differs_by(const struct domain_def *one, const struct domain_def *other,
@@ -30,3 +34,6 @@ bool plug_differs_by(const struct domain_def *one, const struct domain_def *othe
 
 /* struct domain_driver_ops.update of the graphics with that index: the password. */
 bool plug_update_graphics(struct guest *guest, unsigned index, struct domain_def **live, GError **error);
+/* The same of a disk: the medium of a drive. */
+bool plug_update_disk(struct guest *guest, unsigned index, const struct domain_update *update,
+                      struct domain_def **live, GError **error);

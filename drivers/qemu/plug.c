@@ -175,14 +175,15 @@ static bool raise_lock_limit(const struct guest *guest, const struct domain_def 
                                guest->who);
 }
 
-bool plug_hand_over(struct resources *resources, struct domain_def *def, GError **error)
+bool plug_hand_over(struct resources *resources, struct domain_def *written, const struct domain_def *def,
+                    GError **error)
 {
         struct guest *guest = resources->guest;
 
-        if (!plug_write_down(guest, def, error))
+        if (!plug_write_down(guest, written, error))
                 return false;
         if (guest->status->pci->len > 0 &&
-            (!resources_take_hostdevs(resources, error) || !plug_write_down(guest, def, error)))
+            (!resources_take_hostdevs(resources, error) || !plug_write_down(guest, written, error)))
                 return false;
         resources_take_files(resources);
         return raise_lock_limit(guest, def, error) &&
@@ -315,7 +316,7 @@ static bool run(struct plug *plug, struct domain_def **live, const struct domain
 
         plug->caps = plug_get_caps(plug->guest, error);
         if (!plug->caps || !guest_get_monitor(plug->guest, error) || !prepare(plug, *live, how, error) ||
-            !plug_hand_over(&plug->resources, plug->def, error) || !plug_devices(plug, error))
+            !plug_hand_over(&plug->resources, plug->def, plug->def, error) || !plug_devices(plug, error))
                 return false;
         def = domain_edit_commit(g_steal_pointer(&plug->terminals), error);
         if (!def)

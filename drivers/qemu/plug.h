@@ -31,3 +31,9 @@ void plug_refused(struct guest *guest, const char *alias);
 
 /* peripherals: what QEMU has (qom-list /machine/peripheral); what it has not any more is forgotten. */
 void plug_resync(struct guest *guest, const json_t *peripherals);
+
+/*
+ * Of a guest whose last agent may have been killed: has the media in its drives that its definition names,
+ * and nothing left of others.
+ */
+void plug_resync_media(struct guest *guest);

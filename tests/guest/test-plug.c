@@ -512,8 +512,8 @@ START_TEST(test_agent_killed_in_attach)
 }
 END_TEST
 
-/* Asks the guest for a device behind the agent's back, and waits until it has let go. */
-static void unplug_by_hand(const char *path, const char *alias)
+/* A monitor that is ours while there is no agent. */
+static FILE *open_monitor(const char *path)
 {
         g_autofree char *uuid = client_get_string(client, path, DOMAIN_INTERFACE, "UUID");
         g_autofree char *below = g_strdup_printf("run/qemu/%s/monitor.sock", uuid);
@@ -521,21 +521,86 @@ static void unplug_by_hand(const char *path, const char *alias)
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         FILE *monitor = fdopen(fd, "r+");
-        size_t size = 0;
-        char *text = NULL;
 
         harness_end_agent(harness, SIGKILL);
         client_wait_name(client, false);
         g_strlcpy(address.sun_path, socket_path, sizeof(address.sun_path));
         ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-        dprintf(fd, "{'execute': 'qmp_capabilities'} {'execute': 'device_del', 'arguments': {'id': '%s'}}",
-                alias);
+        dprintf(fd, "{'execute': 'qmp_capabilities'}");
+        return monitor;
+}
+
+/* The first line from the monitor that has both texts; free() it. */
+static char *read_monitor(FILE *monitor, const char *one, const char *other)
+{
+        size_t size = 0;
+        char *text = NULL;
+
         do
                 ck_assert_int_gt(getline(&text, &size, monitor), 0);
-        while (!strstr(text, "DEVICE_DELETED") || !strstr(text, alias));
-        free(text);
+        while (!strstr(text, one) || !strstr(text, other));
+        return text;
+}
+
+/* Asks the guest for a device behind the agent's back, and waits until it has let go. */
+static void unplug_by_hand(const char *path, const char *alias)
+{
+        FILE *monitor = open_monitor(path);
+
+        dprintf(fileno(monitor), "{'execute': 'device_del', 'arguments': {'id': '%s'}}", alias);
+        free(read_monitor(monitor, "DEVICE_DELETED", alias));
         fclose(monitor);
 }
+
+/* What an agent that was killed may have left of a change: the old medium out, another one in or none. */
+static const char *const moments[] = {
+        "{'execute': 'blockdev-open-tray', 'arguments': {'id': 'sata0-0-0', 'force': true}}",
+        "{'execute': 'blockdev-open-tray', 'arguments': {'id': 'sata0-0-0', 'force': true}}"
+        "{'execute': 'blockdev-remove-medium', 'arguments': {'id': 'sata0-0-0'}}",
+        "{'execute': 'blockdev-open-tray', 'arguments': {'id': 'sata0-0-0', 'force': true}}"
+        "{'execute': 'blockdev-remove-medium', 'arguments': {'id': 'sata0-0-0'}}"
+        "{'execute': 'blockdev-insert-medium',"
+        " 'arguments': {'id': 'sata0-0-0', 'node-name': 'libvirt-99-format'}}"
+        "{'execute': 'blockdev-close-tray', 'arguments': {'id': 'sata0-0-0'}}",
+};
+
+START_TEST(test_media_cut_short)
+{
+        g_autofree char *image = make_image("a.img"), *other = make_image("b.img"), *text = NULL;
+        g_autofree char *full = drive_xml(image), *path = start_bare(full);
+        FILE *monitor = open_monitor(path);
+
+        dprintf(fileno(monitor),
+                "{'execute': 'blockdev-add', 'arguments': {'driver': 'file', 'filename': '%s',"
+                " 'read-only': true, 'node-name': 'libvirt-99-storage'}}"
+                "{'execute': 'blockdev-add', 'arguments': {'driver': 'raw', 'file': 'libvirt-99-storage',"
+                " 'read-only': true, 'node-name': 'libvirt-99-format'}}%s"
+                "{'execute': 'query-name', 'id': 'done'}",
+                other, moments[_i]);
+        free(read_monitor(monitor, "done", "id"));
+        fclose(monitor);
+        harness_start_agent(harness);
+        /* Whoever calls has to wait until the guest is known. */
+        guest_do(client, path, "Suspend");
+        guest_do(client, path, "Resume");
+        ck_assert(has(path, 0, "a.img"));
+        /* A tray that is open alone, the guest may have opened. */
+        ck_assert_int_eq(has(path, 0, "tray='open'"), _i == 0);
+        monitor = open_monitor(path);
+        dprintf(fileno(monitor),
+                "{'execute': 'query-block', 'id': 'b'}"
+                "{'execute': 'query-named-block-nodes', 'id': 'n', 'arguments': {'flat': true}}");
+        text = read_monitor(monitor, "\"id\": \"b\"", "qdev");
+        ck_assert_ptr_nonnull(strstr(text, "\"node-name\": \"libvirt-1-format\""));
+        ck_assert_int_eq(strstr(text, "\"tray_open\": true") != NULL, _i == 0);
+        free(g_steal_pointer(&text));
+        text = read_monitor(monitor, "\"id\": \"n\"", "node-name");
+        ck_assert_ptr_null(strstr(text, "libvirt-99-"));
+        fclose(monitor);
+        harness_start_agent(harness);
+        update(path, full, LIVE);
+}
+END_TEST
 
 /* The guest lets go while there is no agent. */
 START_TEST(test_unplugged_without_agent)
@@ -572,6 +637,7 @@ int main(void)
         tcase_add_test(tcase, test_password);
         tcase_add_test(tcase, test_agent_killed_in_attach);
         tcase_add_test(tcase, test_unplugged_without_agent);
+        tcase_add_loop_test(tcase, test_media_cut_short, 0, G_N_ELEMENTS(moments));
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Drives whose media change while the guest runs. The status document says that the old medium is in until
+ * QEMU has the new one, and the nodes of the old one are there until the document says that: whoever finds a
+ * guest whose agent was killed meanwhile can always put in what the document names, and takes away the rest
+ * (plug_resync_media()). No state but the guest's; lane of the domain.
+ */
+#include "base/error.h"
+#include "base/log.h"
+#include "drivers/qemu/block.h"
+#include "drivers/qemu/device-internal.h"
+#include "drivers/qemu/device-rows.h"
+#include "drivers/qemu/monitor-private.h"
+#include "drivers/qemu/plug-private.h"
+#include "drivers/qemu/plug.h"
+#include "drivers/qemu/resources.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What was taken for a medium that is being replaced is noted under the alias of its drive and this. */
+#define BEFORE "/before"
+
+static const struct domain_def *get_def(const struct guest *guest)
+{
+        return domain_state_get_def(domain_get_current(guest->domain));
+}
+
+static bool is_drive(const struct domain_disk *disk)
+{
+        return disk->device == DOMAIN_DISK_CDROM || disk->device == DOMAIN_DISK_FLOPPY;
+}
+
+struct medium {
+        struct guest *guest;            /* borrowed */
+        const struct domain_disk *disk; /* borrowed; as it was */
+        const struct qemu_caps *caps;   /* ref */
+        struct resources resources;
+        struct domain_def *def;             /* ref; with the new medium */
+        struct device_list *before, *after; /* owned; what makes the drive with the old and the new medium */
+        bool force;
+};
+
+static void leave_out_medium(struct domain_edit *edit, const void *alias)
+{
+        domain_edit_set_disk_path(edit, alias, NULL);
+        domain_edit_set_disk_tray(edit, alias, false);
+}
+
+/* What was taken for a device is noted under another name. */
+static void rename_files(struct guest *guest, const char *from, const char *to)
+{
+        for (unsigned i = 0; i < guest->status->images->len; i++) {
+                struct status_image *image = g_ptr_array_index(guest->status->images, i);
+
+                if (g_strcmp0(image->alias, from) != 0)
+                        continue;
+                g_free(image->alias);
+                image->alias = g_strdup(to);
+        }
+}
+
+static const struct device_part *last_part(const struct device_list *list)
+{
+        return device_list_get(list, device_list_get_length(list) - 1);
+}
+
+/* The node that the drive of the list reads; NULL: it is empty. */
+static const char *get_node(const struct device_list *list)
+{
+        return json_string_value(json_object_get(last_part(list)->arguments, "drive"));
+}
+
+static bool say(struct guest *guest, const char *drive, const char *command, json_t *arguments,
+                GError **error)
+{
+        device_set_string(arguments, "id", drive);
+        return qmp_execute(guest->qmp, command, arguments, QMP_TIMEOUT_JOB_MS, NULL, error);
+}
+
+/* node NULL: none. */
+static bool insert(struct guest *guest, const char *drive, const char *node, GError **error)
+{
+        return !node ||
+               say(guest, drive, "blockdev-insert-medium", json_pack("{s:s}", "node-name", node), error);
+}
+
+static void close_tray(struct guest *guest, const char *drive)
+{
+        g_autoptr(GError) failure = NULL;
+
+        if (!say(guest, drive, "blockdev-close-tray", json_object(), &failure))
+                log_gerror(LOG_LEVEL_WARNING, failure, "the tray of drive '%s' of %s stays open", drive,
+                           guest->who);
+}
+
+/* A guest that has locked its drive is asked by QEMU to let go, and the tray stays shut unless forced. */
+static bool change(struct guest *guest, const char *drive, const char *from, const char *to, bool force,
+                   GError **error)
+{
+        g_autoptr(GError) failure = NULL;
+        bool changed;
+
+        if (!say(guest, drive, "blockdev-open-tray", json_pack("{s:b}", "force", force), error) ||
+            !say(guest, drive, "blockdev-remove-medium", json_object(), error))
+                return false;
+        changed = insert(guest, drive, to, error);
+        if (!changed && !insert(guest, drive, from, &failure))
+                log_gerror(LOG_LEVEL_ERROR, failure, "drive '%s' of %s has lost its medium", drive,
+                           guest->who);
+        close_tray(guest, drive);
+        return changed;
+}
+
+/* With the new medium in, the status document says so; else the old one is in. */
+static bool exchange(const struct medium *medium, GError **error)
+{
+        const char *drive = medium->disk->info.alias, *from = get_node(medium->before),
+                   *to = get_node(medium->after);
+        struct guest *guest = medium->guest;
+
+        if (!change(guest, drive, from, to, medium->force, error))
+                return false;
+        if (plug_write_down(guest, medium->def, error))
+                return true;
+        lane_shield(guest->domain->base.lane);
+        change(guest, drive, to, from, true, NULL);
+        return false;
+}
+
+static bool prepare(struct medium *medium, struct domain_def *live, unsigned index,
+                    const struct domain_start *how, GError **error)
+{
+        struct domain_edit *edit = domain_edit_new(live, error);
+
+        if (!edit)
+                return false;
+        resources_init(&medium->resources, medium->guest, live, edit, how);
+        /* Both media are known to QEMU for a moment. */
+        for (const struct domain_storage *storage = &medium->disk->source; storage;
+             storage = storage->backing)
+                medium->resources.next_image = MAX(medium->resources.next_image, storage->index + 1);
+        if (!resources_resume(&medium->resources, error) ||
+            !resources_prepare_device(&medium->resources, DOMAIN_DEVICE_DISK, &live->devices.disks[index],
+                                      error)) {
+                domain_edit_free(edit);
+                return false;
+        }
+        medium->def = domain_edit_commit(edit, error);
+        medium->resources.def = medium->def;
+        medium->resources.edit = NULL;
+        return medium->def != NULL;
+}
+
+static bool describe(struct medium *medium, unsigned index, GError **error)
+{
+        const struct device_context context = {
+                .def = medium->def, .caps = medium->caps, .resources = medium->resources.by_alias, .hot = true
+        };
+
+        medium->before = device_list_new();
+        medium->after = device_list_new();
+        return device_describe_made(medium->before, get_def(medium->guest), medium->caps, DOMAIN_DEVICE_DISK,
+                                    medium->disk, error) &&
+               device_describe_disk(medium->after, &context, &medium->def->devices.disks[index], error);
+}
+
+static bool run(struct medium *medium, struct domain_def *live, unsigned index,
+                const struct domain_start *how, GError **error)
+{
+        struct guest *guest = medium->guest;
+        unsigned nodes;
+
+        medium->caps = plug_get_caps(guest, error);
+        if (!medium->caps || !prepare(medium, live, index, how, error) || !describe(medium, index, error) ||
+            !plug_hand_over(&medium->resources, NULL, medium->def, error))
+                return false;
+        nodes = device_list_get_length(medium->after) - 1;
+        if (!plug_make_parts(guest, medium->after, nodes, NULL, NULL, error))
+                return false;
+        if (exchange(medium, error))
+                return true;
+        lane_shield(guest->domain->base.lane);
+        plug_undo_parts(guest, medium->after, nodes);
+        return false;
+}
+
+static void clear(struct medium *medium, bool ok)
+{
+        struct guest *guest = medium->guest;
+        const char *alias = medium->disk->info.alias;
+        g_autofree char *before = g_strconcat(alias, BEFORE, NULL);
+        g_autoptr(GError) failure = NULL;
+
+        lane_shield(guest->domain->base.lane);
+        if (ok) {
+                plug_undo_parts(guest, medium->before, device_list_get_length(medium->before) - 1);
+                guest_release_device(guest, before);
+        } else {
+                guest_release_device(guest, alias);
+                rename_files(guest, before, alias);
+                if (!plug_write_down(guest, NULL, &failure))
+                        log_gerror(LOG_LEVEL_ERROR, failure, "cannot write down the state of %s", guest->who);
+        }
+        if (medium->resources.by_alias)
+                resources_done(&medium->resources);
+        device_list_free(medium->before);
+        device_list_free(medium->after);
+        qemu_caps_unref(medium->caps);
+}
+
+bool plug_update_disk(struct guest *guest, unsigned index, const struct domain_update *update,
+                      struct domain_def **live, GError **error)
+{
+        const struct domain_start how = { 0, update->takings };
+        const struct domain_disk *disk = &get_def(guest)->devices.disks[index];
+        struct medium medium = { .guest = guest, .disk = disk, .force = update->force };
+        g_autofree char *before = NULL;
+        bool ok;
+
+        if (!is_drive(disk) || !plug_differs_by(get_def(guest), *live, leave_out_medium, disk->info.alias))
+                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
+                                 "of disk '%s' only a medium that can be taken out can change while the "
+                                 "guest runs",
+                                 disk->target);
+        before = g_strconcat(disk->info.alias, BEFORE, NULL);
+        rename_files(guest, disk->info.alias, before);
+        ok = run(&medium, *live, index, &how, error);
+        clear(&medium, ok);
+        if (!ok) {
+                domain_def_unref(medium.def);
+                return false;
+        }
+        domain_def_unref(*live);
+        *live = medium.def;
+        return true;
+}
+
+/* ---- found ---- */
+
+static bool is_of_chain(const struct domain_storage *storage, const char *path, unsigned index)
+{
+        for (; storage; storage = storage->backing) {
+                if (path ? g_strcmp0(storage->path, path) == 0 : storage->index == index)
+                        return true;
+        }
+        return false;
+}
+
+static bool has_files(const struct guest *guest, const char *alias, const struct domain_storage *chain)
+{
+        for (unsigned i = 0; i < guest->status->images->len; i++) {
+                const struct status_image *image = g_ptr_array_index(guest->status->images, i);
+
+                if (g_strcmp0(image->alias, alias) == 0 && (!chain || is_of_chain(chain, image->path, 0)))
+                        return true;
+        }
+        return false;
+}
+
+/* What QEMU says of the drive; NULL: there is none such. */
+static const json_t *find_drive(const json_t *drives, const char *alias)
+{
+        const json_t *drive;
+        size_t i;
+
+        json_array_foreach((json_t *)drives, i, drive)
+        {
+                if (g_strcmp0(json_string_value(json_object_get(drive, "qdev")), alias) == 0)
+                        return drive;
+        }
+        return NULL;
+}
+
+/* Was its medium being changed? Else the guest may have moved the tray, and nobody was told. */
+static bool was_changing(const struct guest *guest, const struct domain_disk *disk)
+{
+        g_autofree char *before = g_strconcat(disk->info.alias, BEFORE, NULL);
+
+        return has_files(guest, before, NULL) || (has_files(guest, disk->info.alias, NULL) &&
+                                                  !has_files(guest, disk->info.alias, &disk->source));
+}
+
+static void note_tray(struct guest *guest, const char *alias, bool open)
+{
+        struct domain_edit *edit = domain_edit_new(get_def(guest), NULL);
+
+        if (!edit)
+                return;
+        domain_edit_set_disk_tray(edit, alias, open);
+        monitor_commit(guest, edit);
+}
+
+static void put_back(struct guest *guest, const struct qemu_caps *caps, const struct domain_disk *disk,
+                     const json_t *drive)
+{
+        CLEANUP(device_list_free) struct device_list *list = device_list_new();
+        const char *inserted =
+                json_string_value(json_object_get(json_object_get(drive, "inserted"), "node-name"));
+        bool open = json_is_true(json_object_get(drive, "tray_open"));
+        g_autoptr(GError) failure = NULL;
+
+        if (!drive || !device_describe_made(list, get_def(guest), caps, DOMAIN_DEVICE_DISK, disk, NULL))
+                return;
+        if (g_strcmp0(get_node(list), inserted) != 0) {
+                log_notice(
+                        "a change of the medium in drive '%s' of %s was cut short: what was in is put back",
+                        disk->target, guest->who);
+                if (!change(guest, disk->info.alias, NULL, get_node(list), true, &failure))
+                        log_gerror(LOG_LEVEL_ERROR, failure, "drive '%s' of %s has lost its medium",
+                                   disk->target, guest->who);
+        } else if (open && was_changing(guest, disk)) {
+                close_tray(guest, disk->info.alias);
+        } else if (open != disk->tray_open) {
+                note_tray(guest, disk->info.alias, open);
+        }
+}
+
+static bool is_known(const struct domain_def *def, unsigned index)
+{
+        for (unsigned i = 0; i < def->devices.n_disks; i++) {
+                if (is_of_chain(&def->devices.disks[i].source, NULL, index))
+                        return true;
+        }
+        return false;
+}
+
+static bool run_quietly(struct guest *guest, const char *command, const char *key, const char *name)
+{
+        return qmp_execute(guest->qmp, command, json_pack("{s:s}", key, name), QMP_TIMEOUT_MS, NULL, NULL);
+}
+
+/* Nodes of images that the definition does not name. Those that others sit on go in a later round. */
+static unsigned remove_nodes(struct guest *guest, const json_t *nodes, GArray *indexes)
+{
+        unsigned removed = 0, index;
+        const json_t *node;
+        size_t i;
+
+        json_array_foreach((json_t *)nodes, i, node)
+        {
+                const char *name = json_string_value(json_object_get(node, "node-name"));
+
+                if (!name || sscanf(name, "libvirt-%u-", &index) != 1 || is_known(get_def(guest), index) ||
+                    !run_quietly(guest, "blockdev-del", "node-name", name))
+                        continue;
+                g_array_append_val(indexes, index);
+                removed++;
+        }
+        return removed;
+}
+
+static void remove_secrets(struct guest *guest, const GArray *indexes)
+{
+        char id[BLOCK_SECRET_ID_SIZE];
+
+        for (unsigned i = 0; i < indexes->len; i++) {
+                const struct block_image image = { .index = g_array_index(indexes, unsigned, i) };
+
+                block_passphrase_id(&image, id);
+                run_quietly(guest, "object-del", "id", id);
+                block_password_id(&image, id);
+                run_quietly(guest, "object-del", "id", id);
+        }
+}
+
+static void remove_strays(struct guest *guest)
+{
+        g_autoptr(GArray) indexes = g_array_new(FALSE, FALSE, sizeof(unsigned));
+        json_t *nodes = NULL;
+
+        if (!qmp_execute(guest->qmp, "query-named-block-nodes", json_pack("{s:b}", "flat", 1), QMP_TIMEOUT_MS,
+                         &nodes, NULL))
+                return;
+        while (remove_nodes(guest, nodes, indexes) > 0)
+                ;
+        remove_secrets(guest, indexes);
+        json_decref(nodes);
+}
+
+/* Of what was taken for the old medium and for the new one, that which is not in goes back. */
+static void sort_files(struct guest *guest, const struct domain_disk *disk)
+{
+        const char *alias = disk->info.alias;
+        g_autofree char *before = g_strconcat(alias, BEFORE, NULL);
+
+        if (!has_files(guest, alias, &disk->source) && has_files(guest, alias, NULL))
+                guest_release_device(guest, alias);
+        if (!has_files(guest, before, NULL))
+                return;
+        if (has_files(guest, alias, NULL))
+                guest_release_device(guest, before);
+        else
+                rename_files(guest, before, alias);
+        guest->changed = true;
+}
+
+/* The definition is another one when a tray has been noted. */
+static const struct domain_disk *get_drive(const struct guest *guest, unsigned i)
+{
+        const struct domain_disk *disk = &get_def(guest)->devices.disks[i];
+
+        return is_drive(disk) ? disk : NULL;
+}
+
+void plug_resync_media(struct guest *guest)
+{
+        CLEANUP(qemu_caps_unref) const struct qemu_caps *caps = plug_get_caps(guest, NULL);
+        unsigned n = get_def(guest)->devices.n_disks;
+        g_autoptr(GError) failure = NULL;
+        json_t *drives = NULL;
+
+        if (!caps || !qmp_execute(guest->qmp, "query-block", NULL, QMP_TIMEOUT_MS, &drives, NULL))
+                return;
+        lane_shield(guest->domain->base.lane);
+        for (unsigned i = 0; i < n; i++) {
+                const struct domain_disk *disk = get_drive(guest, i);
+
+                if (disk)
+                        put_back(guest, caps, disk, find_drive(drives, disk->info.alias));
+        }
+        json_decref(drives);
+        remove_strays(guest);
+        for (unsigned i = 0; i < n; i++) {
+                if (get_drive(guest, i))
+                        sort_files(guest, get_drive(guest, i));
+        }
+        if (guest->changed && !plug_write_down(guest, NULL, &failure))
+                log_gerror(LOG_LEVEL_ERROR, failure, "cannot write down the state of %s", guest->who);
+}
