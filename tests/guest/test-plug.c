@@ -300,6 +300,38 @@ START_TEST(test_refused)
 }
 END_TEST
 
+#define MANY 64
+
+/* All at once: each finds a place of its own. */
+START_TEST(test_many_at_once)
+{
+        g_autofree char *path = start_bare("<controller type='usb' index='0' model='qemu-xhci' ports='15'/>"
+                                           "<controller type='virtio-serial' index='0' ports='31'/>"
+                                           "<controller type='virtio-serial' index='1' ports='31'/>"
+                                           "<controller type='virtio-serial' index='2' ports='31'/>");
+        struct client_answer answers[MANY] = { 0 };
+        g_autofree char *xml = NULL;
+
+        for (unsigned i = 0; i < MANY; i++) {
+                g_autofree char *channel = g_strdup_printf(
+                        "<channel type='pty'><target type='virtio' name='a.%u'/></channel>", i);
+
+                client_send(client, &answers[i], path, DOMAIN_INTERFACE, "AttachDevice", "su", channel,
+                            LIVE | CONFIG);
+        }
+        for (unsigned i = 0; i < MANY; i++) {
+                client_wait_answer(client, &answers[i]);
+                ck_assert_msg(!answers[i].error, "%u: %s", i, answers[i].error);
+        }
+        for (unsigned i = 0; i < MANY; i++) {
+                g_autofree char *name = g_strdup_printf("name='a.%u'", i);
+                g_autofree char *alias = g_strdup_printf("'channel%u'", i);
+
+                ck_assert(has(path, 0, name) && has(path, 2, name) && has(path, 0, alias));
+        }
+}
+END_TEST
+
 /* Of a domain that is off, only the definition changes. */
 START_TEST(test_off)
 {
@@ -470,11 +502,24 @@ END_TEST
 
 /* ---- an agent that dies ---- */
 
-static bool is_written_down(void *data)
+static bool status_has(const char *status, const char *what)
 {
         g_autofree char *text = NULL;
 
-        return g_file_get_contents(data, &text, NULL, NULL) && strstr(text, "vdb");
+        return g_file_get_contents(status, &text, NULL, NULL) && strstr(text, what);
+}
+
+static bool is_written_down(void *data)
+{
+        return status_has(data, "vdb");
+}
+
+static char *status_of(const char *path)
+{
+        g_autofree char *uuid = client_get_string(client, path, DOMAIN_INTERFACE, "UUID");
+        g_autofree char *below = g_strdup_printf("run/qemu/%s/status.xml", uuid);
+
+        return harness_path(harness, below);
 }
 
 /* Whether its event is heard is a matter of who is on the bus first. */
@@ -488,9 +533,7 @@ START_TEST(test_agent_killed_in_attach)
 {
         g_autofree char *image = make_image("a.img"), *path = start_bare("");
         g_autofree char *disk = disk_xml(image, "vdb", "virtio"), *other = NULL;
-        g_autofree char *uuid = client_get_string(client, path, DOMAIN_INTERFACE, "UUID");
-        g_autofree char *below = g_strdup_printf("run/qemu/%s/status.xml", uuid);
-        g_autofree char *status = harness_path(harness, below);
+        g_autofree char *status = status_of(path);
         pid_t pid = harness_find_guest(harness, "plug");
         struct client_answer answer = { 0 };
 
@@ -631,6 +674,7 @@ int main(void)
         tcase_add_test(tcase, test_never_and_late);
         tcase_add_test(tcase, test_destroy_meanwhile);
         tcase_add_test(tcase, test_refused);
+        tcase_add_test(tcase, test_many_at_once);
         tcase_add_test(tcase, test_off);
         tcase_add_test(tcase, test_media);
         tcase_add_test(tcase, test_link);

@@ -78,6 +78,7 @@ KNOWN = """
     Domain.BalloonChange signal t
     Domain.ControlError signal -
     Domain.DeviceAdded signal s
+    Domain.DetachDeviceAlias method su -
     Domain.DeviceRemovalFailed signal s
     Domain.DeviceRemoved signal s
     Domain.Graphics signal i(iss)(iss)sa(ss)
