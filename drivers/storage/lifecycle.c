@@ -226,7 +226,8 @@ static bool delete_work(struct managed *object, void *data, GError **error)
         struct backend_context context;
         const struct pool_def *def;
 
-        if (!storage_pool_require_inactive(pool, "still", error) || !storage_pool_require_idle(pool, error))
+        if (!storage_pool_require_inactive(pool, "still", error) || !storage_pool_require_idle(pool, error) ||
+            !storage_pool_require_unused(pool, error))
                 return false;
         def = storage_pool_get_def(pool);
         backend = storage_get_backend(pool->storage, def->type, error);

@@ -103,6 +103,8 @@ void storage_volume_release(struct storage_pool *pool, const char *name);
 /* Lane: fails, naming a guest, while one uses the volume, or any volume of the pool. */
 bool storage_volume_require_unused(const struct storage_pool *pool, const char *name, GError **error);
 bool storage_pool_require_unused(const struct storage_pool *pool, GError **error);
+/* Lane: fails while QEMU has the volume open, whoever started it. */
+bool storage_volume_require_unlocked(const struct volume *volume, GError **error);
 /* Lane: ends what watches an active pool: the timer and what it was to do. */
 void storage_pool_forget_changes(struct storage_pool *pool);
 /* Lane: gives up announcing that the content has changed. */

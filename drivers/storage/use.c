@@ -3,11 +3,17 @@
  * Volumes in use by guests: taken and given back in the lane of their pool, where changes of volumes ask for
  * it. The record is by name, so that it holds while a pool is refreshed, stopped or taken over.
  */
+#include "base/cleanup.h"
 #include "base/lane.h"
 #include "base/loop.h"
 #include "drivers/storage/model.h"
 
+#include <fcntl.h>
 #include <string.h>
+
+/* The bytes of an image that QEMU locks to tell others what it does with it (its block/file-posix.c). */
+#define QEMU_LOCKS_START  100
+#define QEMU_LOCKS_LENGTH 200
 
 struct storage_use {
         /* const */
@@ -223,6 +229,31 @@ bool storage_volume_require_unused(const struct storage_pool *pool, const char *
 
         return !user || error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID,
                                   "volume '%s' is in use by %s", name, user);
+}
+
+/*
+ * What is in use without a record of ours is locked: the base of an overlay that is in another pool or in
+ * none, a volume whose pool was not there when its guest started, an image of another agent's guest or of
+ * qemu-img.
+ */
+bool storage_volume_require_unlocked(const struct volume *volume, GError **error)
+{
+        int follow = volume->type == VOLUME_BLOCK ? 0 : O_NOFOLLOW;
+        CLEANUP_FD int fd = -1;
+        struct flock lock = { .l_type = F_WRLCK,
+                              .l_whence = SEEK_SET,
+                              .l_start = QEMU_LOCKS_START,
+                              .l_len = QEMU_LOCKS_LENGTH };
+
+        if (volume->type != VOLUME_FILE && volume->type != VOLUME_BLOCK)
+                return true;
+        fd = open(volume->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | follow);
+        /* What cannot be opened, or not be asked, is no guest's here. */
+        if (fd < 0 || fcntl(fd, F_OFD_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
+                return true;
+        return error_set(error, ERROR_FROM_STORAGE, ERROR_OPERATION_INVALID,
+                         "volume '%s' is in use: a guest, or a tool of QEMU's, has '%s' open", volume->name,
+                         volume->path);
 }
 
 bool storage_pool_require_unused(const struct storage_pool *pool, GError **error)

@@ -85,7 +85,8 @@ bool storage_operation_find_volume(struct storage_operation *op, GError **error)
 {
         return storage_operation_find_volume_to_read(op, error) &&
                storage_volume_require_unused(op->pool, op->name, error) &&
-               (!storage_volume_is_busy(op->pool, op->name) || storage_volume_refuse_use(op->name, error));
+               (!storage_volume_is_busy(op->pool, op->name) || storage_volume_refuse_use(op->name, error)) &&
+               storage_volume_require_unlocked(op->volume, error);
 }
 
 const struct backend *storage_operation_get_backend(const struct storage_operation *op)

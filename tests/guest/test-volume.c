@@ -242,9 +242,9 @@ START_TEST(test_a_link_in_its_place_is_not_followed)
 }
 END_TEST
 
-static void expect_in_use(const char *volume)
+static void expect_in_use_by(const char *volume, const char *user)
 {
-        const char *pattern = "*is in use by domain 'web'*";
+        g_autofree char *pattern = g_strdup_printf("*is in use%s*", user);
 
         client_fails(client, LIBVIRT_ERROR, pattern, volume, VOLUME_INTERFACE, "Delete", "u", 0);
         client_fails(client, LIBVIRT_ERROR, pattern, volume, VOLUME_INTERFACE, "Wipe", "uu", 0, 0);
@@ -252,6 +252,11 @@ static void expect_in_use(const char *volume)
                      (uint64_t)2097152, 0);
         client_fails(client, LIBVIRT_ERROR, pattern, volume, VOLUME_INTERFACE, "Upload", "ttu", (uint64_t)0,
                      (uint64_t)0, 0);
+}
+
+static void expect_in_use(const char *volume)
+{
+        expect_in_use_by(volume, " by domain 'web'");
 }
 
 /* A volume with the name of the one that is used is no way to write over it. */
@@ -301,6 +306,8 @@ START_TEST(test_volumes_of_a_running_guest_are_left_alone)
         client_do(client, pool, POOL_INTERFACE, "Destroy", NULL);
         client_fails(client, LIBVIRT_ERROR, "*is in use by domain 'web'*", pool, POOL_INTERFACE, "Build", "u",
                      0);
+        client_fails(client, LIBVIRT_ERROR, "*is in use by domain 'web'*", pool, POOL_INTERFACE, "Delete",
+                     "u", 0);
         client_do(client, pool, POOL_INTERFACE, "Create", "u", 0);
         guest_do_flags(client, path, "Destroy", 0);
         client_do(client, named, VOLUME_INTERFACE, "Delete", "u", 0);
@@ -338,6 +345,40 @@ START_TEST(test_backing_files_of_a_running_guest_are_left_alone)
 }
 END_TEST
 
+/* Nor what no pool knew to be used: here a base whose pool was not there when the guest started. */
+START_TEST(test_bases_in_other_pools_are_left_alone)
+{
+        g_autofree char *pool = pool_start_dir(client, "images", folder);
+        g_autofree char *bases = harness_path(harness, "bases");
+        g_autofree char *other = pool_start_dir(client, "bases", bases);
+        g_autofree char *base = pool_make_volume(client, other, "base", "qcow2", 1048576);
+        g_autofree char *file = client_get_string(client, base, VOLUME_INTERFACE, "Path");
+        g_autofree char *backing =
+                g_strdup_printf("<backingStore><path>%s</path><format type='qcow2'/></backingStore>", file);
+        g_autofree char *xml = pool_volume_xml("disk", "qcow2", 1048576, backing);
+        g_autofree char *top =
+                client_call_string(client, pool, POOL_INTERFACE, "StorageVolCreateXML", "su", xml, 0);
+        const char *devices = "<disk type='volume' device='disk'><driver name='qemu' type='qcow2'/>"
+                              "<source pool='images' volume='disk'/><target dev='vda' bus='virtio'/></disk>";
+        g_autofree char *path = NULL;
+
+        client_do(client, other, POOL_INTERFACE, "Destroy", NULL);
+        path = guest_start(client, guest_bare_xml("web", devices));
+        client_do(client, other, POOL_INTERFACE, "Create", "u", 0);
+        expect_in_use_by(base, ": a guest");
+        harness_end_agent(harness, SIGKILL);
+        client_wait_name(client, false);
+        harness_start_agent(harness);
+        harness_wait_until(is_running, other, "the pool is taken over");
+        expect_in_use(base);
+        guest_do_flags(client, path, "Destroy", 0);
+        client_do(client, base, VOLUME_INTERFACE, "Wipe", "uu", 0, 0);
+        client_do(client, base, VOLUME_INTERFACE, "Delete", "u", 0);
+        client_do(client, top, VOLUME_INTERFACE, "Delete", "u", 0);
+        guest_do_flags(client, path, "Undefine", 0);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("volume");
@@ -351,6 +392,7 @@ int main(void)
         tcase_add_test(tcase, test_a_link_in_its_place_is_not_followed);
         tcase_add_test(tcase, test_volumes_of_a_running_guest_are_left_alone);
         tcase_add_test(tcase, test_backing_files_of_a_running_guest_are_left_alone);
+        tcase_add_test(tcase, test_bases_in_other_pools_are_left_alone);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }
