@@ -14,7 +14,7 @@
 #define PRODUCT_MAX 16
 #define WWN_DIGITS  16
 
-static const char *const storage_type_names[] = {
+const char *const domain_storage_type_names[] = {
         [DOMAIN_STORAGE_FILE] = "file",
         [DOMAIN_STORAGE_BLOCK] = "block",
         [DOMAIN_STORAGE_DIR] = "dir",
@@ -56,7 +56,7 @@ static const char *const tray_names[] = { "closed", "open", NULL };
 /* ---- images ---- */
 
 static const struct field storage_type_field[] = {
-        ENUM("type", struct domain_storage, type, storage_type_names),
+        ENUM("type", struct domain_storage, type, domain_storage_type_names),
         FIELDS_END,
 };
 static const struct field source_fields[] = {
@@ -77,10 +77,14 @@ static const struct field volume_fields[] = {
         FIELDS_END,
 };
 
+static const struct field network_fields[] = {
+        STRING("protocol", struct domain_storage, protocol, .max = 32),
+        FIELDS_END,
+};
+
 static const struct field *const fields_of[DOMAIN_STORAGE_LAST] = {
-        [DOMAIN_STORAGE_FILE] = file_fields,
-        [DOMAIN_STORAGE_BLOCK] = block_fields,
-        [DOMAIN_STORAGE_DIR] = dir_fields,
+        [DOMAIN_STORAGE_FILE] = file_fields,     [DOMAIN_STORAGE_BLOCK] = block_fields,
+        [DOMAIN_STORAGE_DIR] = dir_fields,       [DOMAIN_STORAGE_NETWORK] = network_fields,
         [DOMAIN_STORAGE_VOLUME] = volume_fields,
 };
 
@@ -232,7 +236,7 @@ static bool read_iotune(struct domain_reader *reader, xmlNode *node, void *targe
 }
 
 static const struct field disk_fields[] = {
-        ENUM("type", struct domain_disk, source.type, storage_type_names),
+        ENUM("type", struct domain_disk, source.type, domain_storage_type_names),
         ENUM("device", struct domain_disk, device, domain_disk_device_names),
         NAME("model", struct domain_disk, model, domain_virtio_model_names),
         NAME("snapshot", struct domain_disk, snapshot, snapshot_names),

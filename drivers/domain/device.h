@@ -60,7 +60,6 @@ enum domain_storage_type {
         DOMAIN_STORAGE_LAST,
 } __attribute__((packed));
 
-/* One image: a disk's <source>, or one <backingStore> of its chain. */
 /* <encryption>; its <cipher> and <ivgen> are what the image's header says. */
 struct domain_encryption {
         const char *format;      /* "luks", "luks2", "luks-any", "qcow", "default" */
@@ -70,6 +69,7 @@ struct domain_encryption {
         uint32_t n_secrets;
 };
 
+/* One image: a disk's <source>, or one <backingStore> of its chain. */
 struct domain_storage {
         enum domain_storage_type type;
         bool ends; /* an empty <backingStore/> below: the image has no backing file, whatever its header says
@@ -79,6 +79,7 @@ struct domain_storage {
         const char *pool;           /* volume */
         const char *volume;         /* volume */
         const char *mode;           /* volume: "host", "direct" */
+        const char *protocol;       /* network: "nbd", "https" ... */
         const char *startup_policy; /* "mandatory", "requisite", "optional" */
         uint32_t index;             /* 0: none; the number in the block node's name while active */
         const struct domain_encryption *encryption; /* NULL: none */

@@ -7,6 +7,7 @@
  */
 
 extern const char *const domain_bus_names[];
+extern const char *const domain_storage_type_names[];
 extern const char *const domain_disk_device_names[];
 extern const char *const domain_controller_type_names[];
 extern const char *const domain_interface_type_names[];

@@ -19,18 +19,39 @@ struct remarks {
         GPtrArray *unknown;  /* borrowed, may be NULL */
 };
 
+/* " of <disk> 'vda'" for what is in a device that its target tells from others; else "". To be freed. */
+static char *say_where(const xmlNode *node)
+{
+        const xmlNode *device = node, *target;
+        g_autofree char *name = NULL, *element = NULL, *quoted = NULL;
+
+        while (device->parent->type == XML_ELEMENT_NODE && !xml_is(device->parent, "devices"))
+                device = device->parent;
+        target = device->parent->type == XML_ELEMENT_NODE ? xml_child(device, "target") : NULL;
+        name = target ? xml_attr(target, "dev") : NULL;
+        if (!name)
+                return g_strdup("");
+        quoted = error_quote(name);
+        if (device == node)
+                return g_strdup_printf(" '%s'", quoted);
+        element = error_quote((const char *)device->name);
+        return g_strdup_printf(" of <%s> '%s'", element, quoted);
+}
+
 static void add_remark(GPtrArray *remarks, const char *format, const xmlNode *node, const xmlAttr *attr)
 {
-        g_autofree char *element = NULL, *attribute = NULL;
+        g_autofree char *element = NULL, *attribute = NULL, *where = NULL;
 
         if (!remarks || remarks->len >= DOMAIN_REMARKS_MAX)
                 return;
         element = error_quote((const char *)node->name);
         attribute = error_quote(attr ? (const char *)attr->name : "");
+        where = say_where(node);
         if (attr)
-                g_ptr_array_add(remarks, g_strdup_printf("attribute '%s' of <%s>", attribute, element));
+                g_ptr_array_add(remarks,
+                                g_strdup_printf("attribute '%s' of <%s>%s", attribute, element, where));
         else
-                g_ptr_array_add(remarks, g_strdup_printf("%s<%s>", format, element));
+                g_ptr_array_add(remarks, g_strdup_printf("%s<%s>%s", format, element, where));
 }
 
 /* The place of node in the table, that of the table's end when it is not there. */

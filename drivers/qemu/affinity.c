@@ -30,17 +30,25 @@ static const struct domain_cpuset *find_pin(const struct domain_pin *pins, unsig
         return NULL;
 }
 
+char *affinity_get_host_cpus(void)
+{
+        char *there = NULL;
+
+        if (!g_file_get_contents("/sys/devices/system/cpu/online", &there, NULL, NULL))
+                return g_strdup("others");
+        return g_strchomp(there);
+}
+
 /* EINVAL: none of them is a CPU of the host that the agent may use. */
 static bool set_pin_error(const struct guest *guest, const struct domain_cpuset *cpus, int errnum,
                           GError **error)
 {
         g_autofree char *wanted = cpus && cpus->words ? domain_cpuset_format(cpus) : g_strdup("all");
-        g_autofree char *there = NULL;
+        g_autofree char *there = affinity_get_host_cpus();
 
-        g_file_get_contents("/sys/devices/system/cpu/online", &there, NULL, NULL);
         return error_set_errno(error, ERROR_FROM_QEMU, errnum,
                                "cannot pin a thread of %s to the host CPUs %s (the host has %s)", guest->who,
-                               wanted, there ? g_strchomp(there) : "others");
+                               wanted, there);
 }
 
 static bool pin(struct guest *guest, pid_t thread, const struct domain_cpuset *cpus, GError **error)

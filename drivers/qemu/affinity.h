@@ -8,6 +8,9 @@
 /* Those of the emulator as a whole, which its threads inherit; empty: all. Borrowed from def. */
 const struct domain_cpuset *affinity_get_process(const struct domain_def *def);
 
+/* Numbers of the host's CPUs as the kernel has them ("0-3"), for messages; owned. Any thread. */
+char *affinity_get_host_cpus(void);
+
 /* Have single threads CPUs of their own, so that the emulator must be asked which they are? */
 bool affinity_has_threads(const struct domain_def *def);
 

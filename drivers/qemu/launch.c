@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "drivers/domain/cpuset.h"
+#include "drivers/qemu/affinity.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -345,10 +346,11 @@ static bool set_launch_error(const struct child *child, GError **error)
                 return set_check_error(child, error);
         if (child->failed == STEP_CPUS) {
                 const struct domain_cpuset cpus = { launch->cpus, launch->n_cpu_words };
-                g_autofree char *wanted = domain_cpuset_format(&cpus);
+                g_autofree char *wanted = domain_cpuset_format(&cpus), *there = affinity_get_host_cpus();
 
                 return error_set_errno(error, ERROR_FROM_QEMU, child->errnum,
-                                       "cannot run '%s' on the host CPUs %s", program, wanted);
+                                       "cannot run '%s' on the host CPUs %s (the host has %s)", program,
+                                       wanted, there);
         }
         if (child->failed == STEP_EXEC)
                 return error_set_errno(error, ERROR_FROM_QEMU, child->errnum, "cannot run '%s' as user '%s'",

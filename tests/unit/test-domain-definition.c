@@ -465,7 +465,7 @@ START_TEST(test_undriven)
         ck_assert_uint_eq(def->unsupported.count, 3);
         ck_assert(has_remark(&def->unsupported, "<memtune>"));
         ck_assert(has_remark(&def->unsupported, "<filesystem>"));
-        ck_assert(has_remark(&def->unsupported, "attribute 'sgio' of <disk>"));
+        ck_assert(has_remark(&def->unsupported, "attribute 'sgio' of <disk> 'sda'"));
         ck_assert_ptr_nonnull(strstr(def->base.xml, "<hard_limit>9</hard_limit>"));
         ck_assert_ptr_nonnull(strstr(def->base.xml, "sgio='filtered'"));
 
@@ -483,16 +483,16 @@ START_TEST(test_privileges)
                 const char *device, *remark;
         } asks[] = {
                 { "<disk type='block' device='lun' rawio='yes'><target dev='sda' bus='scsi'/></disk>",
-                  "attribute 'rawio' of <disk>" },
+                  "attribute 'rawio' of <disk> 'sda'" },
                 { "<hostdev mode='subsystem' type='scsi' rawio='yes'><source><adapter name='scsi_host0'/>"
                   "<address bus='0' target='0' unit='0'/></source></hostdev>",
                   "attribute 'rawio' of <hostdev>" },
                 { "<disk type='file'><source file='/a'><seclabel model='dac' relabel='no'/></source>"
                   "<target dev='vda' bus='virtio'/></disk>",
-                  "<seclabel>" },
+                  "<seclabel> of <disk> 'vda'" },
                 { "<disk type='file'><source file='/a'><reservations managed='yes'/></source>"
                   "<target dev='vda' bus='virtio'/></disk>",
-                  "<reservations>" },
+                  "<reservations> of <disk> 'vda'" },
                 { "<interface type='user'><filterref filter='clean-traffic'/></interface>", "<filterref>" },
                 { "<lease><key>a</key><target path='/x'/></lease>", "<lease>" },
         };
@@ -522,7 +522,7 @@ START_TEST(test_unknown)
         ck_assert_uint_eq(def->unknown.count, 4);
         ck_assert(has_remark(&def->unknown, "<frobnicate>"));
         ck_assert(has_remark(&def->unknown, "<warpdrive>"));
-        ck_assert(has_remark(&def->unknown, "attribute 'colour' of <disk>"));
+        ck_assert(has_remark(&def->unknown, "attribute 'colour' of <disk> 'vda'"));
         ck_assert(has_remark(&def->unknown, "a second <vcpu>"));
         ck_assert_uint_eq(def->unsupported.count, 0);
         ck_assert_ptr_nonnull(strstr(def->base.xml, "<deep/>"));

@@ -215,7 +215,12 @@ static const struct refusal refusals[] = {
         { NULL, NULL,
           "<disk type='network' device='disk'><source protocol='nbd' name='x'><host name='h'/></source>"
           "<target dev='vda' bus='virtio'/></disk>",
-          "protocol" },
+          "disk 'vda': protocol 'nbd' of a network source is not supported; use a volume" },
+        { NULL, NULL,
+          "<disk type='nvme' device='disk'><source type='pci' namespace='1' managed='no'>"
+          "<address domain='0' bus='1' slot='0' function='0'/></source><target dev='vda' "
+          "bus='virtio'/></disk>",
+          "disk 'vda': a source of type 'nvme'" },
         { NULL, NULL, "<graphics type='sdl' display=':0'/>", "<graphics type='sdl'>" },
         { NULL, NULL, "<interface type='bridge'><source bridge='br0'/></interface>",
           "interface type 'bridge'" },
