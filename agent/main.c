@@ -222,7 +222,7 @@ static bool start_models(struct agent *agent, GError **error)
         /* A user's session is that user's alone. */
         if (options->system) {
                 agent->environment.authorizer = &polkit_authorizer;
-                agent->environment.authorizer_data = polkit_new(agent->loop, false);
+                agent->environment.authorizer_data = polkit_new(agent->loop, options->fine_access);
         }
         warn_of_root(options);
         agent->models = models_new(&agent->environment, drivers, G_N_ELEMENTS(drivers), error);

@@ -95,6 +95,12 @@ static bool read_config(struct options *options, bool required, GError **error)
         options->qemu_user = g_key_file_get_string(file, "qemu", "user", NULL);
         options->qemu_group = g_key_file_get_string(file, "qemu", "group", NULL);
         options->memory_dir = g_key_file_get_string(file, "qemu", "memory_dir", NULL);
+        options->fine_access = g_key_file_get_boolean(file, "access", "fine", &failure);
+        if (failure && !g_error_matches(failure, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_KEY_NOT_FOUND) &&
+            !g_error_matches(failure, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_GROUP_NOT_FOUND))
+                return error_set(error, ERROR_FROM_CONF, ERROR_CONF_SYNTAX,
+                                 "%s: fine of the group [access] must be true or false",
+                                 options->config_file);
         if (options->memory_dir && !g_path_is_absolute(options->memory_dir))
                 return error_set(error, ERROR_FROM_CONF, ERROR_CONF_SYNTAX, "%s: memory_dir is not absolute",
                                  options->config_file);

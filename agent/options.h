@@ -21,6 +21,7 @@ struct options {
         bool root_guests;                                    /* the file asks for that ("user=") */
         char *memory_dir;                                    /* owned; NULL: below state_dir */
         bool start_networks;                                 /* for guests that need them */
+        bool fine_access;                                    /* PolicyKit is asked object by object */
 };
 
 /* Defaults, the configuration file, then the command line, which wins. */

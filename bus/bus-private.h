@@ -6,9 +6,16 @@
 #include "bus/bus.h"
 #include "bus/connection.h"
 
+struct branch;
 struct call;
 struct caller;
 struct polkit;
+
+/* What a signal is about. */
+struct subject {
+        const struct branch *branch; /* borrowed */
+        void *object;                /* borrowed; NULL: no object */
+};
 
 struct bus {
         /* const */
@@ -22,6 +29,7 @@ struct bus {
         GQueue ready;                   /* struct caller, ref; with calls to serve */
         GQueue calls;                   /* struct call by its link: being served */
         unsigned asking;                /* of these, those about whose object somebody is asked */
+        struct subject about;           /* of the signals that leave now; see sight.h */
         bool crowded;                   /* many calls, or a large one, have been waiting */
         bool serving;                   /* inside dispatch_serve() */
         struct loop_timer *serve_timer; /* owned; continues serving */

@@ -16,6 +16,7 @@
 #include "bus/object-manager.h"
 #include "bus/owner.h"
 #include "bus/polkit.h"
+#include "bus/sight.h"
 #include "bus/signal.h"
 #include "drivers/authorization.h"
 #include "drivers/model.h"
@@ -99,7 +100,11 @@ static void report(const struct model *model, enum model_kind kind, void *object
         const struct branch *branch = object ? tree_find_branch(connect, kind) : NULL;
         g_autofree char *path = branch ? tree_get_path(branch, object) : NULL;
 
+        if (branch)
+                sight_begin(branch, object);
         signal_error(connect->bus, connect, path, error);
+        if (branch)
+                sight_end(branch);
 }
 
 static void listen(struct branch *branch)

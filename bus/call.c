@@ -10,6 +10,7 @@
 #include "bus/dispatch.h"
 #include "bus/interface.h"
 #include "bus/marshal.h"
+#include "bus/sight.h"
 #include "drivers/authorization.h"
 
 #include <errno.h>
@@ -103,7 +104,7 @@ static void send(struct call *call, DBusMessage *reply)
 {
         if (!reply)
                 g_error("out of memory while writing a reply");
-        if (is_awaited(call))
+        if (is_awaited(call) && !sight_keep_behind(call->caller, reply))
                 connection_send(call->target.bus->connection, reply);
         dbus_message_unref(reply);
 }
@@ -154,8 +155,13 @@ void call_reply_objects(struct call *call, const struct branch *branch, const vo
 {
         g_autoptr(GString) path = g_string_sized_new(128);
         DBusMessageIter iter, array;
-        DBusMessage *reply = call_begin_reply(call, &iter);
+        DBusMessage *reply;
 
+        if (count > 0 && sight_is_limited(call)) {
+                sight_reply_objects(call, branch, objects, count);
+                return;
+        }
+        reply = call_begin_reply(call, &iter);
         marshal_open_array(&iter, &array, "o");
         for (unsigned i = 0; i < count; i++)
                 marshal_write(&array, "o", tree_write_path(branch, objects[i], path));
@@ -163,12 +169,22 @@ void call_reply_objects(struct call *call, const struct branch *branch, const vo
         call_send_reply(call, reply);
 }
 
+/* Who makes an object is told its path. */
+static bool is_lookup(const struct call *call)
+{
+        return authorization_is_read(call->method->access->action);
+}
+
 void call_reply_found(struct call *call, enum tree_branch branch, const void *object, const GError *error)
 {
-        if (object)
-                call_reply_object(call, &call->target.connect->branches[branch], object);
-        else
+        const struct branch *in = &call->target.connect->branches[branch];
+
+        if (!object)
                 call_fail(call, error);
+        else if (is_lookup(call) && sight_is_limited(call))
+                sight_reply_object(call, in, object);
+        else
+                call_reply_object(call, in, object);
 }
 
 void call_reply_list(struct call *call, enum tree_branch branch, const GPtrArray *objects,

@@ -20,6 +20,7 @@ struct caller *caller_get(struct bus *bus, const char *name)
         caller->identity = identity_new(name, models_get_count(bus->models));
         caller->name = caller->identity->name;
         g_queue_init(&caller->queue);
+        g_queue_init(&caller->outbox);
         g_hash_table_insert(bus->callers, (gpointer)caller->name, caller);
         return caller;
 }
@@ -71,6 +72,7 @@ void caller_unref(struct caller *caller)
 {
         if (--caller->refs > 0)
                 return;
+        g_assert(g_queue_is_empty(&caller->outbox));
         drop_queue(caller);
         caller_reset_errors(caller);
         g_free(caller->slots);

@@ -37,6 +37,8 @@ struct caller {
         unsigned in_flight;        /* calls that are being served */
         unsigned holds;            /* of these, those that later ones must not overtake */
         bool ready;                /* in bus->ready */
+        GQueue outbox;             /* messages that wait for what the caller may see; of sight-signals.c */
+        unsigned outbox_open;      /* questions about these */
         GError *last_error;        /* owned; on any object */
         struct caller_slot *slots; /* owned; by index of the connection object; NULL before the first use */
 };

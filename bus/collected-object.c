@@ -9,6 +9,7 @@
 #include "bus/bus-private.h"
 #include "bus/object-manager.h"
 #include "bus/object-path.h"
+#include "bus/sight.h"
 
 static const struct object_set_kind *get_set(const struct branch *branch)
 {
@@ -56,6 +57,7 @@ static void tell(void *before, void *after, void *data)
         const struct branch *branch = data;
         g_autofree char *path = tree_get_path(branch, after ? after : before);
 
+        sight_begin(branch, after ? after : before);
         if (!before)
                 object_manager_add(branch, after, path);
         else if (after)
@@ -64,6 +66,7 @@ static void tell(void *before, void *after, void *data)
                 branch->kind->tell(branch, path, before, after);
         if (!after)
                 object_manager_remove(branch, path);
+        sight_end(branch);
 }
 
 static bool is_deaf(void *data)

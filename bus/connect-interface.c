@@ -45,23 +45,23 @@ void on_connect_list_interfaces(struct call *call)
 void on_connect_interface_lookup_by_mac(struct call *call)
 {
         const struct host_interface *interface;
-        GError *error = NULL;
+        g_autoptr(GError) error = NULL;
         const char *mac;
 
         call_read(call, "s", &mac);
         interface = interfaces_lookup_mac(call_get_interfaces(call), mac, &error);
-        reply_interface(call, interface, error);
+        call_reply_found(call, TREE_INTERFACES, interface, error);
 }
 
 void on_connect_interface_lookup_by_name(struct call *call)
 {
         const struct host_interface *interface;
-        GError *error = NULL;
+        g_autoptr(GError) error = NULL;
         const char *name;
 
         call_read(call, "s", &name);
         interface = interfaces_lookup_name(call_get_interfaces(call), name, &error);
-        reply_interface(call, interface, error);
+        call_reply_found(call, TREE_INTERFACES, interface, error);
 }
 
 /* ---- changes ---- */

@@ -4,7 +4,9 @@
  * thread.
  */
 #include "bus/bus-private.h"
+#include "bus/call.h"
 #include "bus/interface.h"
+#include "bus/sight.h"
 #include "introspection/introspectable.h"
 
 #include <string.h>
@@ -52,16 +54,45 @@ static void write_children(GString *text, const struct target *target, const cha
         }
 }
 
-void on_introspectable_introspect(struct call *call)
+static GString *begin(const struct call *call)
 {
-        g_autoptr(GString) text = g_string_sized_new(8192);
+        GString *text = g_string_sized_new(8192);
         const struct interface *interface;
 
         g_string_append(text, doctype);
         g_string_append(text, "<node>");
         for (unsigned n = 0; (interface = tree_get_nth_interface(&call->target, n)); n++)
                 g_string_append(text, interface->text);
-        write_children(text, &call->target, dbus_message_get_path(call->message));
+        return text;
+}
+
+static void end(struct call *call, GString *text)
+{
         g_string_append(text, "</node>\n");
         call_reply(call, "s", text->str);
+}
+
+static void reply_seen(struct call *call, const GArray *entries)
+{
+        g_autoptr(GString) text = begin(call);
+
+        for (unsigned i = 0; i < entries->len; i++)
+                write_child(text, g_array_index(entries, struct sight_entry, i).element);
+        end(call, text);
+}
+
+void on_introspectable_introspect(struct call *call)
+{
+        g_autoptr(GString) text = NULL;
+
+        if (call->target.place == TREE_BRANCH && sight_is_limited(call)) {
+                struct sight *sight = sight_new(call);
+
+                sight_add_all(sight, call->target.branch);
+                sight_ask(sight, reply_seen);
+                return;
+        }
+        text = begin(call);
+        write_children(text, &call->target, dbus_message_get_path(call->message));
+        end(call, text);
 }

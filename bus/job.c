@@ -7,6 +7,7 @@
 
 #include "bus/interface.h"
 #include "bus/object-manager.h"
+#include "bus/sight.h"
 #include "bus/signal.h"
 #include "introspection/job.h"
 
@@ -149,6 +150,7 @@ void job_follow(struct job *job, enum job_change change, void *data)
         if (!job_lasts(job))
                 return;
         path = tree_get_path(branch, job);
+        sight_begin(branch, job);
         switch (change) {
         case JOB_ADDED:
                 break;
@@ -165,4 +167,5 @@ void job_follow(struct job *job, enum job_change change, void *data)
                 object_manager_remove(branch, path);
                 break;
         }
+        sight_end(branch);
 }

@@ -9,6 +9,7 @@
 #include "bus/caller.h"
 #include "bus/interface.h"
 #include "bus/properties.h"
+#include "bus/sight.h"
 #include "bus/signal.h"
 #include "introspection/object-manager.h"
 
@@ -36,28 +37,68 @@ static void write_interfaces(DBusMessageIter *iter, const struct target *target)
         marshal_close(iter, &array);
 }
 
+static void write_object(DBusMessageIter *array, const struct branch *branch, void *object, GString *path)
+{
+        struct target target = target_of(branch, object);
+        DBusMessageIter entry;
+
+        marshal_open_entry(array, &entry);
+        marshal_write(&entry, "o", tree_write_path(branch, object, path));
+        write_interfaces(&entry, &target);
+        marshal_close(array, &entry);
+}
+
 static void write_branch(DBusMessageIter *array, const struct branch *branch)
 {
         g_autoptr(GPtrArray) objects = branch->kind->list(branch);
         g_autoptr(GString) path = g_string_sized_new(128);
-        DBusMessageIter entry;
 
-        for (unsigned i = 0; i < objects->len; i++) {
-                struct target target = target_of(branch, g_ptr_array_index(objects, i));
+        for (unsigned i = 0; i < objects->len; i++)
+                write_object(array, branch, g_ptr_array_index(objects, i), path);
+}
 
-                marshal_open_entry(array, &entry);
-                marshal_write(&entry, "o", tree_write_path(branch, target.object, path));
-                write_interfaces(&entry, &target);
-                marshal_close(array, &entry);
+/* As they are now; what went meanwhile was told as gone already. */
+static void reply_seen(struct call *call, const GArray *entries)
+{
+        g_autoptr(GString) path = g_string_sized_new(128);
+        DBusMessageIter iter, array;
+        DBusMessage *reply = call_begin_reply(call, &iter);
+
+        marshal_open_array(&iter, &array, "{oa{sa{sv}}}");
+        for (unsigned i = 0; i < entries->len; i++) {
+                const struct sight_entry *entry = &g_array_index(entries, struct sight_entry, i);
+                void *object = entry->branch->kind->find(entry->branch, entry->element, false, NULL);
+
+                if (object)
+                        write_object(&array, entry->branch, object, path);
         }
+        marshal_close(&iter, &array);
+        call_send_reply(call, reply);
+}
+
+/* Who follows is told what comes and goes while it is being asked. */
+static void reply_later(struct call *call)
+{
+        const struct connect *connect = call->target.connect;
+        struct sight *sight = sight_new(call);
+
+        for (unsigned b = 0; b < TREE_BRANCH_COUNT; b++)
+                sight_add_all(sight, &connect->branches[b]);
+        caller_follow(call->caller, connect);
+        sight_ask(sight, reply_seen);
 }
 
 void on_object_manager_get_managed_objects(struct call *call)
 {
         const struct connect *connect = call->target.connect;
         DBusMessageIter iter, array;
-        DBusMessage *reply = call_begin_reply(call, &iter);
+        DBusMessage *reply;
 
+        if (sight_is_limited(call)) {
+                reply_later(call);
+                return;
+        }
+        reply = call_begin_reply(call, &iter);
         marshal_open_array(&iter, &array, "{oa{sa{sv}}}");
         for (unsigned b = 0; b < TREE_BRANCH_COUNT; b++)
                 write_branch(&array, &connect->branches[b]);
@@ -126,6 +167,7 @@ void object_manager_follow(const struct registry_change *change, void *data)
         if (!connection_is_ready(branch->connect->bus->connection))
                 return;
         path = tree_get_path(branch, change->object);
+        sight_begin(branch, change->object);
         if (is_renamed(change))
                 authorize_lose(branch->connect->bus, path);
         if (!change->before)
@@ -136,4 +178,5 @@ void object_manager_follow(const struct registry_change *change, void *data)
                 kind->announce(branch, path, change);
         if (!change->after)
                 object_manager_remove(branch, path);
+        sight_end(branch);
 }

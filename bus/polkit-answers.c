@@ -6,9 +6,6 @@
 
 #include "base/loop.h"
 
-/* What nobody has asked for lately is thrown away this often; older than that, it is of no use to anybody. */
-#define SWEEP_MS 60000
-
 struct answer {
         enum authorization_answer answer;
         gint64 time; /* monotonic, us */
@@ -24,7 +21,7 @@ static gboolean is_stale(gpointer question, gpointer value, gpointer now)
 {
         const struct answer *answer = value;
 
-        return answer->time + SWEEP_MS * 1000 <= *(gint64 *)now;
+        return answer->time + POLKIT_ANSWER_MS * 1000 <= *(gint64 *)now;
 }
 
 static gboolean sweep_client(gpointer identity, gpointer table, gpointer now)
@@ -41,7 +38,7 @@ static void sweep(void *data)
         g_hash_table_foreach_remove(answers->clients, sweep_client, &now);
         answers->sweeping = g_hash_table_size(answers->clients) > 0;
         if (answers->sweeping)
-                loop_timer_set(answers->sweeper, SWEEP_MS);
+                loop_timer_set(answers->sweeper, POLKIT_ANSWER_MS);
 }
 
 struct polkit_answers *polkit_answers_new(struct loop *loop)
@@ -61,18 +58,14 @@ void polkit_answers_free(struct polkit_answers *answers)
 }
 
 enum authorization_answer polkit_answers_find(struct polkit_answers *answers, const struct identity *identity,
-                                              const char *question, gint64 since)
+                                              const char *question)
 {
         GHashTable *table = g_hash_table_lookup(answers->clients, identity);
         const struct answer *answer = table ? g_hash_table_lookup(table, question) : NULL;
 
-        if (!answer)
+        if (!answer || is_stale(NULL, (gpointer)answer, &(gint64){ g_get_monotonic_time() }))
                 return AUTHORIZATION_PENDING;
-        if (since && answer->time >= since)
-                return answer->answer;
-        if (g_get_monotonic_time() - answer->time < POLKIT_ANSWER_MS * 1000)
-                return answer->answer;
-        return AUTHORIZATION_PENDING;
+        return answer->answer;
 }
 
 void polkit_answers_add(struct polkit_answers *answers, const struct identity *identity, const char *question,
@@ -89,7 +82,7 @@ void polkit_answers_add(struct polkit_answers *answers, const struct identity *i
                 g_hash_table_remove_all(table);
         g_hash_table_replace(table, g_strdup(question), g_memdup2(&entry, sizeof(entry)));
         if (!answers->sweeping)
-                loop_timer_set(answers->sweeper, SWEEP_MS);
+                loop_timer_set(answers->sweeper, POLKIT_ANSWER_MS);
         answers->sweeping = true;
 }
 

@@ -19,12 +19,9 @@ struct polkit_answers;
 struct polkit_answers *polkit_answers_new(struct loop *loop);
 void polkit_answers_free(struct polkit_answers *answers);
 
-/*
- * AUTHORIZATION_PENDING: not known, or too long ago. since: what was answered after that (monotonic, us) is
- * not too old, 0: only what is fresh.
- */
+/* AUTHORIZATION_PENDING: not known, or too long ago. */
 enum authorization_answer polkit_answers_find(struct polkit_answers *answers, const struct identity *identity,
-                                              const char *question, gint64 since);
+                                              const char *question);
 void polkit_answers_add(struct polkit_answers *answers, const struct identity *identity, const char *question,
                         enum authorization_answer answer);
 void polkit_answers_remove(struct polkit_answers *answers, const struct identity *identity,

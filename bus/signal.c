@@ -8,6 +8,7 @@
 #include "bus/caller.h"
 #include "bus/interface.h"
 #include "bus/marshal.h"
+#include "bus/sight.h"
 #include "introspection/connect.h"
 #include "introspection/manager.h"
 
@@ -26,20 +27,32 @@ DBusMessage *signal_begin(const char *path, const struct interface *interface, u
 
 void signal_end(struct bus *bus, DBusMessage *message)
 {
-        if (connection_is_ready(bus->connection))
+        if (sight_limits_signals(bus))
+                sight_send(bus, message, NULL);
+        else if (connection_is_ready(bus->connection))
                 connection_send(bus->connection, message);
         dbus_message_unref(message);
 }
 
+/* One of several: bus->about does not matter. */
+static void send_copy(struct bus *bus, DBusMessage *message, const char *name)
+{
+        DBusMessage *copy = dbus_message_copy(message);
+
+        if (!copy || !dbus_message_set_destination(copy, name))
+                g_error("out of memory while writing a signal");
+        if (connection_is_ready(bus->connection))
+                connection_send(bus->connection, copy);
+        dbus_message_unref(copy);
+}
+
 void signal_end_to(struct bus *bus, DBusMessage *message, const GPtrArray *callers)
 {
-        for (unsigned i = 0; i < callers->len; i++) {
-                const struct caller *caller = g_ptr_array_index(callers, i);
-                DBusMessage *copy = dbus_message_copy(message);
-
-                if (!copy || !dbus_message_set_destination(copy, caller->name))
-                        g_error("out of memory while writing a signal");
-                signal_end(bus, copy);
+        if (sight_limits_signals(bus)) {
+                sight_send(bus, message, callers);
+        } else {
+                for (unsigned i = 0; i < callers->len; i++)
+                        send_copy(bus, message, ((const struct caller *)g_ptr_array_index(callers, i))->name);
         }
         dbus_message_unref(message);
 }

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Signals. They go to whoever asked the bus for them, so they carry only what listing reveals to any reader.
- * Loop thread.
+ * Signals. They go to whoever asked the bus for them, so they carry only what listing reveals to any reader;
+ * or to those who may see what they are about (sight.h). Loop thread.
  */
 
 #include "base/error.h"

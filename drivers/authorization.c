@@ -161,6 +161,11 @@ bool authorization_tells_apart(const struct authorization *authorization)
                authorization->hooks->tells_apart(authorization->authorizer);
 }
 
+bool authorization_limits(const struct authorization *authorization, const struct identity *identity)
+{
+        return authorization_tells_apart(authorization) && !may_everything(authorization, identity);
+}
+
 const char *authorization_get_sight(enum model_kind kind)
 {
         const char *name = model_get_kind_name(kind);

@@ -56,9 +56,8 @@ struct authorization_question {
         struct identity *identity;
         const struct model *model; /* NULL: it is about the agent itself */
         enum model_kind kind;
-        void *object;     /* of that kind; NULL: it is about the connection; valid while asking only */
-        bool interactive; /* the user may be shown a dialog */
-        gint64 since; /* what was answered after this (monotonic, us) is good, however long ago; 0: never */
+        void *object;       /* of that kind; NULL: it is about the connection; valid while asking only */
+        bool interactive;   /* the user may be shown a dialog */
         const char *action; /* filled in by authorization_ask() */
 };
 
@@ -90,6 +89,8 @@ enum authorization_answer authorization_begin(const struct authorization *author
  * objects of that kind.
  */
 bool authorization_tells_apart(const struct authorization *authorization);
+/* The same for one client: not for who may everything. */
+bool authorization_limits(const struct authorization *authorization, const struct identity *identity);
 const char *authorization_get_sight(enum model_kind kind);
 
 /* The client left: what is still being asked about it ends with no. */
