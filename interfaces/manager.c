@@ -35,13 +35,45 @@ static bool is_networkd(const char *runtime_dir, int index)
                strcmp(state, "initialized") != 0 && strcmp(state, "pending") != 0;
 }
 
-/* "managed" as NetworkManager keeps it for its own restarts. */
+/* Does that file hold the profile of that UUID, made up by NetworkManager for what others have set up? */
+static bool is_external_profile(const char *path, const char *uuid)
+{
+        g_autoptr(GKeyFile) file = g_key_file_new();
+        g_autofree char *own = NULL;
+
+        if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, NULL))
+                return false;
+        own = g_key_file_get_string(file, "connection", "uuid", NULL);
+        return g_strcmp0(own, uuid) == 0 && g_key_file_get_boolean(file, ".nmmeta", "external", NULL);
+}
+
+/* Is that the profile of a link which NetworkManager shows, and leaves as it is ("connected (externally)")?
+ */
+static bool is_external(const char *runtime_dir, const char *uuid)
+{
+        g_autofree char *folder = g_build_filename(runtime_dir, "NetworkManager/system-connections", NULL);
+        g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+        const char *name;
+
+        while (dir && (name = g_dir_read_name(dir))) {
+                g_autofree char *path = g_build_filename(folder, name, NULL);
+
+                if (is_external_profile(path, uuid))
+                        return true;
+        }
+        return false;
+}
+
+/*
+ * "managed" as NetworkManager keeps it for its own restarts: of what it leaves alone (`nmcli device set
+ * <link> managed no`) it is false, or missing.
+ */
 static bool is_network_manager(const char *runtime_dir, int index)
 {
         g_autofree char *path = g_strdup_printf("%s/NetworkManager/devices/%d", runtime_dir, index);
-        g_autofree char *managed = read_key(path, "managed"), *connection = read_key(path, "connection-uuid");
+        g_autofree char *managed = read_key(path, "managed"), *uuid = read_key(path, "connection-uuid");
 
-        return managed && strcmp(managed, "true") == 0 && connection;
+        return managed && strcmp(managed, "true") == 0 && !(uuid && is_external(runtime_dir, uuid));
 }
 
 const char *interface_get_manager(const char *runtime_dir, int index)

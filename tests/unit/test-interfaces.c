@@ -205,6 +205,32 @@ START_TEST(what_others_manage_is_theirs)
         write_manager("systemd/netif/links", "ADMIN_STATE=unmanaged\n");
         write_manager("NetworkManager/devices", "[device]\nmanaged=true\nconnection-uuid=1\n");
         bad(act(interfaces_destroy, "eth0"), "'eth0' is managed by NetworkManager");
+        /* While it gets its addresses, and when it is disconnected. */
+        write_manager("NetworkManager/devices", "[device]\nmanaged=true\nnm-owned=false\n");
+        bad(act(interfaces_destroy, "eth0"), "'eth0' is managed by NetworkManager");
+}
+END_TEST
+
+static void write_profile(const char *name, const char *uuid, const char *meta)
+{
+        g_autofree char *dir = g_build_filename(directory, "NetworkManager/system-connections", NULL);
+        g_autofree char *path = g_build_filename(dir, name, NULL);
+        g_autofree char *text = g_strdup_printf(
+                "[connection]\nid=x\nuuid=%s\n\n[.nmmeta]\nnm-generated=true\n%s", uuid, meta);
+
+        ck_assert_int_eq(g_mkdir_with_parents(dir, 0700), 0);
+        ck_assert(g_file_set_contents(path, text, -1, NULL));
+}
+
+/* NetworkManager calls managed what it only watches, too. */
+START_TEST(what_others_only_watch_is_ours)
+{
+        write_manager("NetworkManager/devices", "[device]\nmanaged=true\nconnection-uuid=1-2\n");
+        write_profile("one.nmconnection", "1-2", "");
+        write_profile("two.nmconnection", "1-3", "volatile=true\nexternal=true\n");
+        bad(act(interfaces_create, "eth0"), "'eth0' is managed by NetworkManager");
+        write_profile("one.nmconnection", "1-2", "volatile=true\nexternal=true\n");
+        good(act(interfaces_create, "eth0"));
 }
 END_TEST
 
@@ -385,5 +411,6 @@ END_TEST
 CHECK_MAIN_FIXTURE("interfaces", setup, teardown, a_bridge_is_set_up_and_taken_down,
                    what_is_there_can_be_defined, another_link_of_the_name_is_not_deleted,
                    a_bridge_that_is_there_is_changed, paths_and_lookups, the_next_agent_knows_and_boots_once,
-                   hardware_that_comes_is_set_up, what_others_manage_is_theirs, some_only_look,
-                   addresses_come_by_dhcp, a_client_is_needed_for_dhcp, the_test_driver_has_one)
+                   hardware_that_comes_is_set_up, what_others_manage_is_theirs,
+                   what_others_only_watch_is_ours, some_only_look, addresses_come_by_dhcp,
+                   a_client_is_needed_for_dhcp, the_test_driver_has_one)
