@@ -5,10 +5,12 @@
  */
 #include "tests/support/harness.h"
 
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #define INTERFACE_INTERFACE "org.libvirt.Interface"
@@ -221,6 +223,94 @@ START_TEST(test_the_timeout_of_a_change)
 }
 END_TEST
 
+/* Async-signal-safe: in the agent's process, before it is executed. */
+static void give_up_the_right(void)
+{
+        prctl(PR_CAPBSET_DROP, CAP_NET_ADMIN, 0, 0, 0);
+}
+
+/* Root, and all the same without the right to it, as in a container: the kernel's word, and nothing changed.
+ */
+START_TEST(test_an_agent_without_the_right)
+{
+        g_autofree char *eth0 = find(QEMU_PATH, "eth0");
+
+        MAY_CHANGE_THE_HOST;
+        harness_end_agent(harness, SIGTERM);
+        harness_set_child_setup(harness, give_up_the_right);
+        harness_start_agent(harness);
+        client_fails(client, LIBVIRT_ERROR, "*cannot set up link 'eth0': Operation not permitted*", eth0,
+                     INTERFACE_INTERFACE, "Create", "u", 0);
+        ck_assert(!client_get_bool(client, eth0, INTERFACE_INTERFACE, "Active"));
+        g_free(define(QEMU_PATH, BRIDGE));
+        client_fails(client, LIBVIRT_ERROR, "*'br0': Operation not permitted*", QEMU_PATH "/interface/br0",
+                     INTERFACE_INTERFACE, "Create", "u", 0);
+        ck_assert_int_ne(system("ip link show br0 2>/dev/null"), 0);
+        ip("link set eth0 up");
+        wait_event(QEMU_PATH, eth0, STARTED);
+}
+END_TEST
+
+static bool tells_mac(sd_bus_message *message, const void *mac)
+{
+        const char *interface, *property, *value;
+
+        return sd_bus_message_read(message, "s", &interface) > 0 &&
+               sd_bus_message_enter_container(message, 'a', "{sv}") > 0 &&
+               sd_bus_message_enter_container(message, 'e', "sv") > 0 &&
+               sd_bus_message_read(message, "s", &property) > 0 && strcmp(property, "MAC") == 0 &&
+               sd_bus_message_read(message, "v", "s", &value) > 0 && strcmp(value, mac) == 0;
+}
+
+/* The first of two keeps the MAC for its path; the other one's changes without another path. */
+START_TEST(test_a_mac_that_changes)
+{
+        g_autofree char *br6 = NULL, *mac = NULL;
+
+        ip("link set eth0 address 52:54:00:00:00:01");
+        ip("link add br6 address 52:54:00:00:00:01 type bridge");
+        sd_bus_message_unref(client_wait_signal(client, QEMU_PATH, "org.freedesktop.DBus.ObjectManager",
+                                                "InterfacesAdded", NULL, NULL));
+        ip("link add br7 address 52:54:00:00:00:02 type bridge");
+        ip("link set eth1 address 52:54:00:00:00:02");
+        ip("link set br6 address 52:54:00:00:00:02");
+        sd_bus_message_unref(client_wait_signal(client, QEMU_PATH "/interface/br6",
+                                                "org.freedesktop.DBus.Properties", "PropertiesChanged",
+                                                tells_mac, "52:54:00:00:00:02"));
+        br6 = find(QEMU_PATH, "br6");
+        ck_assert_str_eq(br6, QEMU_PATH "/interface/br6");
+        mac = client_get_string(client, br6, INTERFACE_INTERFACE, "MAC");
+        ck_assert_str_eq(mac, "52:54:00:00:00:02");
+}
+END_TEST
+
+START_TEST(test_others_only_look)
+{
+        struct client *nobody;
+        g_autofree char *eth0 = find(QEMU_PATH, "eth0"), *xml = NULL;
+
+        MAY_CHANGE_THE_HOST;
+        ck_assert_int_eq(seteuid(65534), 0);
+        nobody = harness_connect(harness);
+        ck_assert_int_eq(seteuid(0), 0);
+        xml = client_call_string(nobody, eth0, INTERFACE_INTERFACE, "GetXMLDesc", "u", 0);
+        client_fails(nobody, ACCESS_DENIED, "*", eth0, INTERFACE_INTERFACE, "Create", "u", 0);
+        client_fails(nobody, ACCESS_DENIED, "*", eth0, INTERFACE_INTERFACE, "Destroy", "u", 0);
+        client_fails(nobody, ACCESS_DENIED, "*", eth0, INTERFACE_INTERFACE, "Undefine", "");
+        client_fails(nobody, ACCESS_DENIED, "*", QEMU_PATH, CONNECT_INTERFACE, "InterfaceDefineXML", "su",
+                     BRIDGE, 0);
+        client_fails(nobody, ACCESS_DENIED, "*", QEMU_PATH, CONNECT_INTERFACE, "InterfaceChangeBegin", "u",
+                     0);
+        client_fails(nobody, ACCESS_DENIED, "*", QEMU_PATH, CONNECT_INTERFACE, "InterfaceChangeCommit", "u",
+                     0);
+        client_fails(nobody, ACCESS_DENIED, "*", QEMU_PATH, CONNECT_INTERFACE, "InterfaceChangeRollback", "u",
+                     0);
+        client_fails(nobody, ACCESS_DENIED, "*", QEMU_PATH, "org.freedesktop.DBus.Properties", "Set", "ssv",
+                     CONNECT_INTERFACE, "ChangeTimeout", "u", 1);
+        client_free(nobody);
+}
+END_TEST
+
 START_TEST(test_documents_are_refused_by_name)
 {
         MAY_CHANGE_THE_HOST;
@@ -273,6 +363,9 @@ int main(void)
         tcase_add_test(tests, test_the_life_of_a_bridge);
         tcase_add_test(tests, test_a_change_is_rolled_back_after_a_crash);
         tcase_add_test(tests, test_the_timeout_of_a_change);
+        tcase_add_test(tests, test_an_agent_without_the_right);
+        tcase_add_test(tests, test_a_mac_that_changes);
+        tcase_add_test(tests, test_others_only_look);
         tcase_add_test(tests, test_documents_are_refused_by_name);
         tcase_add_test(tests, test_the_one_in_memory);
         suite_add_tcase(suite, tests);
