@@ -278,8 +278,22 @@ static bool restore_defs(struct interfaces *interfaces, const struct transaction
         return true;
 }
 
-/* A client of a link that is put back stays, or starts again, with what was to be up by DHCP. */
-static void restore_dhcp(struct interfaces *interfaces, const struct transaction *transaction)
+/*
+ * Before the links are put back: a client that goes gives its lease back through its link, and udhcpc's
+ * script sets that up.
+ */
+static void stop_dhcp(struct interfaces *interfaces, const struct transaction *transaction)
+{
+        GHashTableIter iter;
+        void *name;
+
+        g_hash_table_iter_init(&iter, transaction->notes);
+        while (g_hash_table_iter_next(&iter, &name, NULL))
+                dhcp_stop(interfaces->lane, interfaces->runtime_dir, name);
+}
+
+/* For what is up again by DHCP. */
+static void start_dhcp(struct interfaces *interfaces, const struct transaction *transaction)
 {
         GHashTableIter iter;
         void *name;
@@ -290,7 +304,6 @@ static void restore_dhcp(struct interfaces *interfaces, const struct transaction
                 const struct interface_def *def = g_hash_table_lookup(interfaces->defs, name);
                 g_autoptr(GError) error = NULL;
 
-                dhcp_stop(interfaces->lane, interfaces->runtime_dir, name);
                 if (link && link_is_up(link) && def &&
                     !dhcp_start(interfaces->lane, interfaces->runtime_dir, def, &error))
                         log_gerror(LOG_LEVEL_ERROR, error, "interface '%s'", (const char *)name);
@@ -307,10 +320,11 @@ bool transaction_rollback(struct interfaces *interfaces, GError **error)
         lane_shield(interfaces->lane);
         good = restore_defs(interfaces, transaction, error);
         if (transaction->links) {
+                stop_dhcp(interfaces, transaction);
                 good = link_restore(interfaces->source, transaction->links, transaction->notes,
                                     good ? error : NULL) &&
                        good;
-                restore_dhcp(interfaces, transaction);
+                start_dhcp(interfaces, transaction);
         } else if (!interfaces->source) {
                 g_hash_table_remove_all(interfaces->active);
                 copy_names(interfaces->active, transaction->active);
