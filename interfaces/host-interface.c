@@ -86,6 +86,14 @@ static int by_name(const void *a, const void *b)
         return strcmp((*(struct host_interface *const *)a)->name, (*(struct host_interface *const *)b)->name);
 }
 
+/* Of what we make, the MAC comes and goes with the link, unless the definition says which it is. */
+static bool has_lasting_mac(const struct host_interface *interface)
+{
+        const struct interface_def *def = interface->def;
+
+        return *interface->mac && !(def && interface_def_get_kind(def) && !*def->mac);
+}
+
 static void give_macs(GPtrArray *list)
 {
         g_autoptr(GHashTable) taken = g_hash_table_new(g_str_hash, g_str_equal);
@@ -94,7 +102,7 @@ static void give_macs(GPtrArray *list)
         for (unsigned i = 0; i < list->len; i++) {
                 struct host_interface *interface = g_ptr_array_index(list, i);
 
-                interface->keeps_mac = *interface->mac && g_hash_table_add(taken, interface->mac);
+                interface->keeps_mac = has_lasting_mac(interface) && g_hash_table_add(taken, interface->mac);
         }
 }
 

@@ -19,9 +19,9 @@ struct host_interface {
         char name[LINK_NAME_SIZE];
         char mac[LINK_MAC_LENGTH + 1]; /* "": it has none */
         bool active;                   /* up */
-        bool keeps_mac;            /* its path is that of its MAC; otherwise another's is, or it has none */
-        struct interface_def *def; /* ref; NULL: none is stored */
-        struct link *link;         /* ref; NULL: it is not there, or lives in memory */
+        bool keeps_mac;                /* its path is that of its MAC; otherwise it has no lasting one */
+        struct interface_def *def;     /* ref; NULL: none is stored */
+        struct link *link;             /* ref; NULL: it is not there, or lives in memory */
 };
 
 extern const struct object_set_kind host_interface_set_kind;
@@ -36,7 +36,9 @@ const char *host_interface_get_key(const struct host_interface *interface);
 
 /*
  * All interfaces: one for each link and each definition. The first of several links with one MAC, by index,
- * keeps it for its path. What is in before (NULL: nothing) and has not changed is taken from there.
+ * keeps it for its path; a defined bridge, bond or VLAN whose definition says no MAC has its name for that,
+ * so that its path stays when the link comes and goes. What is in before (NULL: nothing) and has not changed
+ * is taken from there.
  */
 struct object_set *host_interface_make_set(const struct object_set *before, const struct link_set *links,
                                            GHashTable *defs, GHashTable *active);

@@ -61,14 +61,36 @@ static void tell_news(struct interfaces *interfaces, const struct link_set *befo
 static void take_links(struct link_set *set, void *data)
 {
         struct interfaces *interfaces = data;
-        CLEANUP(link_set_unref) struct link_set *before = interfaces->links;
+        CLEANUP(link_set_unref) struct link_set *before = NULL;
 
+        if (interfaces->holds > 0) {
+                link_set_unref(interfaces->held);
+                interfaces->held = link_set_ref(set);
+                return;
+        }
+        before = interfaces->links;
         interfaces->links = link_set_ref(set);
         interfaces_publish(interfaces);
         if (!before)
                 interfaces_boot_soon(interfaces);
         if (interfaces->booted)
                 tell_news(interfaces, before, set);
+}
+
+void interfaces_hold(struct interfaces *interfaces)
+{
+        interfaces->holds++;
+}
+
+void interfaces_release(struct interfaces *interfaces)
+{
+        CLEANUP(link_set_unref) struct link_set *set = NULL;
+
+        interfaces->holds--;
+        if (interfaces->holds > 0 || !interfaces->held)
+                return;
+        set = g_steal_pointer(&interfaces->held);
+        take_links(set, interfaces);
 }
 
 static void make_paths(struct interfaces *interfaces, const struct interfaces_config *config)
@@ -137,6 +159,7 @@ void interfaces_free(struct interfaces *interfaces)
         collection_free(interfaces->collection);
         object_set_unref(interfaces->current);
         link_set_unref(interfaces->links);
+        link_set_unref(interfaces->held);
         transaction_free(interfaces->transaction);
         g_hash_table_unref(interfaces->defs);
         g_hash_table_unref(interfaces->active);

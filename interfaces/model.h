@@ -28,6 +28,8 @@ struct interfaces {
         GHashTable *active;              /* owned; names that are up, in memory only */
         struct object_set *current;      /* ref; as last published */
         struct link_set *links;          /* ref; NULL before the first */
+        struct link_set *held;           /* ref; newer ones, to be told when the change is over; NULL: none */
+        unsigned holds;                  /* changes that are being made */
         struct transaction *transaction; /* owned; NULL: none is open */
         struct lane_timer *timer;        /* owned; NULL: the transaction has all the time */
         bool booted;                     /* what is to be up on boot was brought up */
@@ -35,6 +37,12 @@ struct interfaces {
 
 /* ---- in the lane ---- */
 
+/*
+ * While something is changed in many steps none of them is told: clients see what comes of it. As often held
+ * as released.
+ */
+void interfaces_hold(struct interfaces *interfaces);
+void interfaces_release(struct interfaces *interfaces);
 /* Publishes what links and definitions come to. */
 void interfaces_publish(struct interfaces *interfaces);
 struct host_interface *interfaces_require(const struct interfaces *interfaces, const char *name,

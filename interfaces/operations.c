@@ -154,7 +154,7 @@ static bool check_managers_above(const struct interfaces *interfaces, const char
 
 /* ---- up and down ---- */
 
-bool interfaces_bring_up(struct interfaces *interfaces, const struct interface_def *def, GError **error)
+static bool bring_up(struct interfaces *interfaces, const struct interface_def *def, GError **error)
 {
         g_autoptr(GHashTable) notes = link_notes_new();
         CLEANUP(link_set_unref) struct link_set *before = NULL;
@@ -177,8 +177,17 @@ bool interfaces_bring_up(struct interfaces *interfaces, const struct interface_d
         return false;
 }
 
-bool interfaces_bring_down(struct interfaces *interfaces, const struct host_interface *interface,
-                           GError **error)
+bool interfaces_bring_up(struct interfaces *interfaces, const struct interface_def *def, GError **error)
+{
+        bool good;
+
+        interfaces_hold(interfaces);
+        good = bring_up(interfaces, def, error);
+        interfaces_release(interfaces);
+        return good;
+}
+
+static bool bring_down(struct interfaces *interfaces, const struct host_interface *interface, GError **error)
 {
         g_autoptr(GError) failure = NULL;
         bool had_dhcp;
@@ -195,6 +204,17 @@ bool interfaces_bring_down(struct interfaces *interfaces, const struct host_inte
             !dhcp_start(interfaces->lane, interfaces->runtime_dir, interface->def, &failure))
                 log_gerror(LOG_LEVEL_ERROR, failure, "interface '%s'", interface->name);
         return false;
+}
+
+bool interfaces_bring_down(struct interfaces *interfaces, const struct host_interface *interface,
+                           GError **error)
+{
+        bool good;
+
+        interfaces_hold(interfaces);
+        good = bring_down(interfaces, interface, error);
+        interfaces_release(interfaces);
+        return good;
 }
 
 /* ---- calls ---- */

@@ -318,6 +318,7 @@ bool transaction_rollback(struct interfaces *interfaces, GError **error)
         if (!require_open(interfaces, error))
                 return false;
         lane_shield(interfaces->lane);
+        interfaces_hold(interfaces);
         good = restore_defs(interfaces, transaction, error);
         if (transaction->links) {
                 stop_dhcp(interfaces, transaction);
@@ -330,6 +331,7 @@ bool transaction_rollback(struct interfaces *interfaces, GError **error)
                 copy_names(interfaces->active, transaction->active);
         }
         good = forget(interfaces, good ? error : NULL) && good;
+        interfaces_release(interfaces);
         interfaces_publish(interfaces);
         return good;
 }
