@@ -247,6 +247,7 @@ bool describe_pci(struct description *description)
         config_open(&config, description);
         add_bridge(description, &config);
         description_add_mdev_types(description);
+        description_add_vpd(description);
         add_iommu_group(description);
         add_numa(description);
         add_express(description, &config);

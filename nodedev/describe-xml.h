@@ -71,5 +71,7 @@ void description_add(xmlNode *parent, const char *name, const char *text);
 /* <capability type='..'> in another; with its bit when it has one of its own. */
 xmlNode *description_add_capability(xmlNode *parent, const char *type);
 void description_set_capability(struct description *description, enum node_device_capability capability);
+/* <capability type='vpd'> when a PCI device has vital product data. */
+void description_add_vpd(struct description *description);
 /* <capability type='mdev_types'> when the device can have such. */
 void description_add_mdev_types(struct description *description);

@@ -382,6 +382,98 @@ START_TEST(test_strange_attributes)
 }
 END_TEST
 
+/* ---- vital product data ---- */
+
+/* A resource: tag, length, content; strings may have zeros, so sizes are counted by the compiler. */
+static void append_resource(GByteArray *vpd, uint8_t tag, const char *content, unsigned length)
+{
+        const uint8_t head[] = { tag, (uint8_t)length, (uint8_t)(length >> 8) };
+
+        g_byte_array_append(vpd, head, sizeof(head));
+        g_byte_array_append(vpd, (const uint8_t *)content, length);
+}
+
+#define APPEND(vpd, tag, content) append_resource(vpd, tag, content, sizeof(content) - 1)
+
+/* Ends the read-only part of vpd with "RV", so that all adds up to `sum`. */
+static GByteArray *make_vpd(const char *fields, unsigned length, uint8_t sum)
+{
+        GByteArray *vpd = g_byte_array_new();
+        g_autofree char *content = g_malloc0(length + 4);
+        uint8_t is = 0;
+
+        APPEND(vpd, 0x82, "Ethernet Adapter, 2x10G ");
+        memcpy(content, fields, length);
+        memcpy(content + length, "RV\1", 3);
+        append_resource(vpd, 0x90, content, length + 4);
+        for (unsigned i = 0; i < vpd->len; i++)
+                is = (uint8_t)(is + vpd->data[i]);
+        vpd->data[vpd->len - 1] = (uint8_t)(sum - is);
+        APPEND(vpd, 0x91, "V1\4abcdYA\3A-1Y0\2xyRW\1\0");
+        g_byte_array_append(vpd, (const uint8_t *)"\x78", 1);
+        return vpd;
+}
+
+#define MAKE_VPD(fields, sum) make_vpd(fields, sizeof(fields) - 1, sum)
+
+/* The document of the card with this in its file. */
+static char *describe_vpd(const GByteArray *vpd)
+{
+        umockdev_testbed_set_attribute_binary(testbed, NIC, "vpd", vpd->data, vpd->len);
+        return get_xml("pci_0000_01_00_0");
+}
+
+START_TEST(test_vital_product_data)
+{
+        g_autoptr(GByteArray) vpd = MAKE_VPD("SN\6 S-1  PN\3P_1V0\1aV1\4bad<EC\2B1MN\4 MN ZZ\1x", 0);
+        g_autofree char *xml = describe_vpd(vpd);
+
+        ck_assert_msg(strstr(xml, "    </capability>\n    <capability type='vpd'>\n"
+                                  "      <name>Ethernet Adapter, 2x10G</name>\n"
+                                  "      <fields access='readonly'>\n"
+                                  "        <change_level>B1</change_level>\n"
+                                  "        <manufacture_id>MN</manufacture_id>\n"
+                                  "        <part_number>P_1</part_number>\n"
+                                  "        <serial_number>S-1</serial_number>\n"
+                                  "        <vendor_field index='0'>a</vendor_field>\n"
+                                  "      </fields>\n"
+                                  "      <fields access='readwrite'>\n"
+                                  "        <asset_tag>A-1</asset_tag>\n"
+                                  "        <vendor_field index='1'>abcd</vendor_field>\n"
+                                  "        <system_field index='0'>xy</system_field>\n"
+                                  "      </fields>\n    </capability>\n    <iommuGroup number='12'>\n"),
+                      "%s", xml);
+        ck_assert(find("pci_0000_01_00_0")->capabilities & 1u << NODE_DEVICE_VPD);
+}
+END_TEST
+
+/* Data that do not add up, or end anywhere: the device is there, and they are not. */
+START_TEST(test_broken_product_data)
+{
+        g_autoptr(GByteArray) wrong = MAKE_VPD("SN\1x", 1), whole = MAKE_VPD("SN\1x", 0);
+        g_autofree char *xml = describe_vpd(wrong);
+        unsigned count;
+
+        ck_assert(strstr(xml, "0x10c9") && !strstr(xml, "vpd"));
+        for (count = 0; count < whole->len; count++) {
+                g_autoptr(GByteArray) part = g_byte_array_new();
+                g_autofree char *document = NULL;
+
+                g_byte_array_append(part, whole->data, count);
+                document = describe_vpd(part);
+                ck_assert_msg(!strstr(document, "vpd"), "%u bytes: %s", count, document);
+        }
+        g_free(xml);
+        xml = describe_vpd(whole);
+        ck_assert(strstr(xml, "<serial_number>x</serial_number>"));
+        /* A length that leads out of its resource. */
+        whole->data[3 + 24 + 3 + 2] = 200;
+        g_free(xml);
+        xml = describe_vpd(whole);
+        ck_assert(!strstr(xml, "vpd"));
+}
+END_TEST
+
 /* The names of a SCSI host come with an object of their own. */
 START_TEST(test_names_of_a_host_come_late)
 {
@@ -719,6 +811,7 @@ END_TEST
 CHECK_MAIN_FIXTURE("node-devices", setup, teardown, test_documents, test_parents, test_filters,
                    test_capabilities, test_lookups, test_added_changed_removed, test_change_of_nothing,
                    test_gone_before_it_was_read, test_documents_are_fresh, test_strange_attributes,
-                   test_names_of_a_host_come_late, test_storm, test_detach_and_reattach, test_detach_fails,
-                   test_reset, test_guests_keep_what_they_have, test_a_driver_that_hangs,
-                   test_virtual_adapter, test_mediated_device_fails)
+                   test_vital_product_data, test_broken_product_data, test_names_of_a_host_come_late,
+                   test_storm, test_detach_and_reattach, test_detach_fails, test_reset,
+                   test_guests_keep_what_they_have, test_a_driver_that_hangs, test_virtual_adapter,
+                   test_mediated_device_fails)
