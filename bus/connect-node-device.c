@@ -47,6 +47,15 @@ static void created(struct node_device *device, const GError *error, void *data)
         call_reply_found(data, TREE_NODE_DEVICES, device, error);
 }
 
+void on_connect_node_device_define_xml(struct call *call)
+{
+        const char *xml;
+        uint32_t flags;
+
+        call_read(call, "su", &xml, &flags);
+        node_device_define_xml(call_get_devices(call), xml, flags, created, call);
+}
+
 void on_connect_node_device_create_xml(struct call *call)
 {
         const char *xml;

@@ -207,11 +207,13 @@ static const char *find_guest(const char *pci, void *data)
 static void *new_node_devices(struct model *model, GError **error)
 {
         const struct model_environment *environment = model->environment;
+        g_autofree char *directory = get_directory(model, environment->state_dir, "nodedev");
         struct node_devices *devices;
 
         if (model->driver->in_memory)
                 return node_devices_new_test(environment->loop);
         devices = node_devices_new(environment->loop, environment->pool);
+        node_devices_set_directory(devices, directory);
         node_devices_set_guests(devices, find_guest, model);
         return devices;
 }
@@ -224,6 +226,11 @@ static void free_node_devices(struct model *model, void *part)
 static void start_node_devices(void *part)
 {
         node_devices_start(part);
+}
+
+static void autostart_node_devices(void *part, loop_fn done, void *data)
+{
+        node_devices_autostart(part, done, data);
 }
 
 static bool are_node_devices_ready(const void *part)
@@ -474,6 +481,7 @@ static const struct model_part parts[MODEL_KIND_COUNT] = {
                                  .free = free_node_devices,
                                  .start = start_node_devices,
                                  .is_ready = are_node_devices_ready,
+                                 .autostart = autostart_node_devices,
                                  .quiesce = quiesce_node_devices,
                                  .is_busy = are_node_devices_busy,
                                  .get_collection = get_node_devices,

@@ -3,6 +3,8 @@
  * Devices that are made and removed: virtual host bus adapters (NPIV) by vport_create and vport_delete of
  * their parent, mediated devices by create of their type and their own remove. Loop thread, but for the work.
  */
+#include "nodedev/create.h"
+
 #include "base/flags.h"
 #include "base/lane.h"
 #include "nodedev/change.h"
@@ -92,8 +94,21 @@ static bool create_vhba(struct lane *lane, struct change *change, GError **error
         return true;
 }
 
+/* Beside the file that makes them stands how many more can be made. */
+static bool has_instances(const struct change *change, GError **error)
+{
+        g_autofree char *dir = g_path_get_dirname(change->file), *type = g_path_get_basename(dir);
+        g_autofree char *path = g_build_filename(dir, "available_instances", NULL), *text = NULL;
+
+        return !g_file_get_contents(path, &text, NULL, NULL) || strcmp(g_strstrip(text), "0") != 0 ||
+               error_set(error, ERROR_FROM_NODEDEV, ERROR_OPERATION_FAILED,
+                         "%s is not made: no instances of the type '%s' are left", change->subject, type);
+}
+
 static bool create_mdev(struct lane *lane, struct change *change, GError **error)
 {
+        if (!has_instances(change, error))
+                return false;
         return sysfs_write(change->file, change->text, error);
 }
 
@@ -199,12 +214,42 @@ static struct change *make_mdev(const struct node_device_spec *spec, const struc
 {
         struct change *change =
                 change_new(&create_mdev_kind, g_strdup_printf("mediated device %s", spec->uuid), NULL, NULL);
+        g_autofree char *parent_address = NULL;
 
         change->file = g_strdup_printf("%s/mdev_supported_types/%s/create", parent->sysfs_path, spec->type);
         change->text = g_strdup(spec->uuid);
         change->path = g_build_filename(parent->sysfs_path, spec->uuid, NULL);
-        change->name = g_strdelimit(g_strdup_printf("mdev_%s", spec->uuid), "-", '_');
+        parent_address = g_path_get_basename(parent->sysfs_path);
+        change->name = node_device_name_mdev(spec->uuid, parent_address);
         return change;
+}
+
+const struct node_device *create_find_parent(const struct node_devices *devices,
+                                             const struct node_device_spec *spec, GError **error)
+{
+        const struct node_device *parent = find_parent(devices, spec);
+
+        return check_parent(spec, parent, error) ? parent : NULL;
+}
+
+/* The document of an inactive device is what one is made of. */
+void create_start_mdev(struct node_devices *devices, const struct node_device *device, node_device_done done,
+                       void *data)
+{
+        g_autoptr(GError) error = NULL;
+        CLEANUP(node_device_spec_free)
+        struct node_device_spec *spec = node_device_spec_parse(device->xml, &error);
+        const struct node_device *parent = spec ? create_find_parent(devices, spec, &error) : NULL;
+        struct change *change;
+
+        if (!parent) {
+                done(error, data);
+                return;
+        }
+        change = make_mdev(spec, parent);
+        change->done = done;
+        change->data = data;
+        change_start(devices, parent->name, change);
 }
 
 static void create_in_memory(struct node_devices *devices, const struct node_device_spec *spec,
@@ -301,6 +346,12 @@ void node_device_destroy(struct node_devices *devices, const struct node_device 
                 error_set(&error, ERROR_FROM_NODEDEV, ERROR_CONFIG_UNSUPPORTED,
                           "node device '%s' is neither a virtual adapter nor a mediated device",
                           device->name);
+                done(error, data);
+                return;
+        }
+        if (device->is_inactive) {
+                error_set(&error, ERROR_FROM_NODEDEV, ERROR_OPERATION_INVALID,
+                          "node device '%s' is not active", device->name);
                 done(error, data);
                 return;
         }

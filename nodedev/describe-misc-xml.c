@@ -75,11 +75,13 @@ bool describe_mdev(struct description *description)
 {
         g_autofree char *type = description_get_link(description, "mdev_type");
         g_autofree char *group = description_get_link(description, "iommu_group");
+        g_autofree char *parent = description_get_parent_name(description);
 
         if (!type)
                 return false;
         xml_set_attr(xml_add(description->capability, "type"), "id", type);
         xml_add_text(description->capability, "uuid", get_name(description));
+        xml_add_text(description->capability, "parent_addr", parent);
         if (group)
                 xml_set_attr(xml_add(description->capability, "iommuGroup"), "number", group);
         return true;

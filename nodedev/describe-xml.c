@@ -27,6 +27,7 @@ struct device_kind {
         bool (*describe)(struct description *description);
         /* Names end in this property or attribute. NULL: they do not. */
         const char *suffix_property, *suffix_attribute;
+        bool has_parent_suffix; /* and in that of their parent in sysfs */
 };
 
 static const struct device_kind kinds[] = {
@@ -40,7 +41,7 @@ static const struct device_kind kinds[] = {
         { "scsi_generic", NULL, NULL, NODE_DEVICE_SCSI_GENERIC, describe_scsi_generic },
         { "block", "disk", NULL, NODE_DEVICE_STORAGE, describe_storage, .suffix_property = "ID_SERIAL" },
         { "drm", "drm_minor", NULL, NODE_DEVICE_DRM, describe_drm },
-        { "mdev", NULL, NULL, NODE_DEVICE_MDEV, describe_mdev },
+        { "mdev", NULL, NULL, NODE_DEVICE_MDEV, describe_mdev, .has_parent_suffix = true },
         { "vdpa", NULL, NULL, NODE_DEVICE_VDPA, describe_vdpa },
         { "ccw", NULL, NULL, NODE_DEVICE_CCW, describe_ccw },
         { "css", NULL, NULL, NODE_DEVICE_CSS, describe_css },
@@ -90,6 +91,18 @@ char *description_get_link(const struct description *description, const char *na
         g_autofree char *target = g_file_read_link(path, NULL);
 
         return target ? g_path_get_basename(target) : NULL;
+}
+
+static char *get_parent_name(struct udev_device *device)
+{
+        g_autofree char *above = g_path_get_dirname(udev_device_get_syspath(device));
+
+        return g_path_get_basename(above);
+}
+
+char *description_get_parent_name(const struct description *description)
+{
+        return get_parent_name(description->device);
 }
 
 static gint compare_names(gconstpointer a, gconstpointer b)
@@ -206,6 +219,7 @@ static void append_to_name(GString *name, const char *text)
 static char *make_name(const struct device_kind *kind, struct udev_device *device)
 {
         GString *name = g_string_new(NULL);
+        g_autofree char *parent = get_parent_name(device);
 
         append_to_name(name, kind->prefix ? kind->prefix : kind->subsystem);
         append_to_name(name, udev_device_get_sysname(device));
@@ -213,6 +227,8 @@ static char *make_name(const struct device_kind *kind, struct udev_device *devic
                 append_to_name(name, udev_device_get_property_value(device, kind->suffix_property));
         if (kind->suffix_attribute)
                 append_to_name(name, udev_device_get_sysattr_value(device, kind->suffix_attribute));
+        if (kind->has_parent_suffix)
+                append_to_name(name, parent);
         return g_string_free(name, FALSE);
 }
 

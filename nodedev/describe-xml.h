@@ -58,6 +58,8 @@ int64_t description_get_number(const struct description *description, const char
 char *description_get_path(const struct description *description, const char *name);
 /* The last component of where a link in the device's folder leads; NULL when it is none. */
 char *description_get_link(const struct description *description, const char *name);
+/* The name in sysfs of what its folder is in: "0000:00:02.0". Owned. */
+char *description_get_parent_name(const struct description *description);
 /* The names in a folder of the device, sorted; of owned strings, empty when there is no such folder. */
 GPtrArray *description_list(const struct description *description, const char *name);
 /* What the hardware database says of a modalias; NULL: nothing. Borrowed until the next question. */

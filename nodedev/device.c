@@ -48,6 +48,16 @@ char *node_device_join_wwns(const char *wwnn, const char *wwpn)
         return g_ascii_strdown(both, -1);
 }
 
+char *node_device_name_mdev(const char *uuid, const char *parent_address)
+{
+        char *name = g_strdup_printf("mdev_%s_%s", uuid, parent_address);
+
+        for (char *at = name; *at; at++)
+                if (!g_ascii_isalnum(*at))
+                        *at = '_';
+        return name;
+}
+
 struct node_device *node_device_new(void)
 {
         struct node_device *device = g_new0(struct node_device, 1);
@@ -80,7 +90,9 @@ void node_device_unref(struct node_device *device)
  * say. */
 bool node_device_is_equal(const struct node_device *a, const struct node_device *b)
 {
-        return strcmp(a->xml, b->xml) == 0 && a->capabilities == b->capabilities;
+        return strcmp(a->xml, b->xml) == 0 && a->capabilities == b->capabilities &&
+               a->is_inactive == b->is_inactive && a->is_transient == b->is_transient &&
+               a->is_started_by_hand == b->is_started_by_hand;
 }
 
 /* ---- sets ---- */

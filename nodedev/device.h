@@ -58,10 +58,16 @@ struct node_device {
         char *pci;             /* owned; its address if it is a PCI device, "0000:00:1f.2". NULL: it is not */
         char **iommu_group;    /* owned; addresses of the PCI devices in its group, itself too. NULL: none */
         uint32_t capabilities; /* a bit for each, by enum node_device_capability */
+        bool is_inactive;      /* defined, and not there: it is in no sysfs */
+        bool is_transient;     /* not defined, and gone when it goes; a mediated device only */
+        bool is_started_by_hand; /* it does not come by itself after a boot; likewise */
 };
 
 /* The key NODE_DEVICE_KEY_WWNS of a host with these names: lower case, without "0x". */
 char *node_device_join_wwns(const char *wwnn, const char *wwpn);
+
+/* The name of a mediated device: "mdev_<uuid>_<parent>", of the parent's name in sysfs ("0000:00:02.0"). */
+char *node_device_name_mdev(const char *uuid, const char *parent_address);
 
 struct node_device *node_device_new(void);
 struct node_device *node_device_ref(struct node_device *device);

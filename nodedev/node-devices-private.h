@@ -7,11 +7,12 @@
 #include "nodedev/source.h"
 
 struct node_devices {
-        struct loop *loop;             /* borrowed */
-        struct pool *pool;             /* borrowed; NULL: in memory */
-        struct collection *collection; /* owned */
-        struct lane *lane;             /* ref; NULL: in memory */
-        struct device_source *source;  /* owned; NULL: in memory */
+        struct loop *loop;               /* borrowed */
+        struct pool *pool;               /* borrowed; NULL: in memory */
+        struct collection *collection;   /* owned */
+        struct lane *lane;               /* ref; NULL: in memory */
+        struct device_source *source;    /* owned; NULL: in memory */
+        struct definitions *definitions; /* owned; the lane's. NULL: nothing is stored */
         node_devices_find_guest find_guest;
         void *guests;         /* borrowed; for find_guest */
         unsigned change_ms;   /* NODE_DEVICE_CHANGE_MS, shorter in tests */

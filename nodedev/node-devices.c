@@ -7,6 +7,7 @@
 #include "base/filter.h"
 #include "base/flags.h"
 #include "base/lane.h"
+#include "nodedev/definitions.h"
 #include "nodedev/node-devices-private.h"
 #include "nodedev/test-devices.h"
 
@@ -55,12 +56,19 @@ void node_devices_free(struct node_devices *devices)
         if (!devices)
                 return;
         device_source_free(devices->source);
+        definitions_free(devices->definitions);
         if (devices->changing)
                 g_hash_table_unref(devices->changing);
         collection_free(devices->collection);
         if (devices->lane)
                 lane_unref(devices->lane);
         g_free(devices);
+}
+
+void node_devices_set_directory(struct node_devices *devices, const char *dir)
+{
+        devices->definitions = definitions_new(dir);
+        device_source_set_definitions(devices->source, devices->definitions);
 }
 
 void node_devices_start(struct node_devices *devices)
@@ -99,10 +107,11 @@ struct collection *node_devices_get_collection(const struct node_devices *device
 
 /* ---- lists and lookups ---- */
 
-/* All that there are in sysfs are active. */
 static unsigned describe(const void *object)
 {
-        return ((const struct node_device *)object)->capabilities | LIST_ACTIVE;
+        const struct node_device *device = object;
+
+        return device->capabilities | (device->is_inactive ? LIST_INACTIVE : LIST_ACTIVE);
 }
 
 GPtrArray *node_device_list(const struct node_devices *devices, unsigned flags, GError **error)

@@ -21,6 +21,8 @@ struct node_devices *node_devices_new_test(struct loop *loop);
 /* When nothing is running (any more). NULL is fine. */
 void node_devices_free(struct node_devices *devices);
 
+/* Before that: where definitions of mediated devices are stored. */
+void node_devices_set_directory(struct node_devices *devices, const char *dir);
 void node_devices_start(struct node_devices *devices);
 /* Have they been looked at? Before, there are none. */
 bool node_devices_are_ready(const struct node_devices *devices);
@@ -95,3 +97,24 @@ void node_device_create_xml(struct node_devices *devices, const char *xml, unsig
 /* Removes such a device, and is done when it is gone; ERROR_CONFIG_UNSUPPORTED for all others. */
 void node_device_destroy(struct node_devices *devices, const struct node_device *device,
                          node_device_done done, void *data);
+
+/* ---- mediated devices that are defined ---- */
+
+/*
+ * Stores a mediated device, which is not made yet. Errors: those of node_device_create_xml();
+ * ERROR_OPERATION_FAILED when it is defined already, ERROR_NO_SUPPORT in memory (likewise the next ones).
+ * flags: virNodeDeviceDefineXMLFlags.
+ */
+void node_device_define_xml(struct node_devices *devices, const char *xml, unsigned flags,
+                            node_device_created done, void *data);
+/* Makes one that is defined; ERROR_OPERATION_INVALID when it is there. flags 0. */
+void node_device_create(struct node_devices *devices, const struct node_device *device, unsigned flags,
+                        node_device_done done, void *data);
+/* Forgets the definition; a device that is there stays. ERROR_OPERATION_INVALID when it has none. flags 0. */
+void node_device_undefine(struct node_devices *devices, const struct node_device *device, unsigned flags,
+                          node_device_done done, void *data);
+/* Is it to be made after a boot? ERROR_OPERATION_INVALID when it is not defined. */
+void node_device_set_autostart(struct node_devices *devices, const struct node_device *device, bool autostart,
+                               node_device_done done, void *data);
+/* Makes all that are marked so, and then calls done; failures are logged. */
+void node_devices_autostart(struct node_devices *devices, loop_fn done, void *data);

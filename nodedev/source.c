@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/lane.h"
 #include "base/log.h"
+#include "nodedev/definitions.h"
 #include "nodedev/describe.h"
 #include "nodedev/enumerate.h"
 
@@ -36,8 +37,10 @@ struct device_source {
         struct lane *watcher;          /* ref; the lane of the one job that receives events */
         struct collection *collection; /* borrowed */
         /* lane */
-        GHashTable *devices; /* owned; path in sysfs -> struct node_device, ref */
-        bool changed;        /* there is more than was published */
+        GHashTable *devices;             /* owned; path in sysfs -> struct node_device, ref */
+        bool changed;                    /* there is more than was published */
+        struct definitions *definitions; /* borrowed; NULL: none */
+        bool has_loaded;                 /* they have been read */
         /* loop */
         bool running;
 };
@@ -69,11 +72,24 @@ static void drop(struct device_source *source, const char *path)
                 source->changed = true;
 }
 
+/* Mediated devices go with what they are defined as; all others come by themselves. */
+static void compare_with_definition(const struct device_source *source, struct node_device *device)
+{
+        const struct node_device *defined =
+                source->definitions ? definitions_find(source->definitions, device->name) : NULL;
+
+        if (!(device->capabilities & UINT32_C(1) << NODE_DEVICE_MDEV))
+                return;
+        device->is_transient = !defined;
+        device->is_started_by_hand = !defined || defined->is_started_by_hand;
+}
+
 /* Takes device. One that says what it said before is the same one. */
 static void put(struct device_source *source, struct node_device *device, GHashTable *before)
 {
         struct node_device *known = g_hash_table_lookup(before, get_key(device));
 
+        compare_with_definition(source, device);
         if (known && node_device_is_equal(known, device)) {
                 node_device_unref(device);
                 if (before == source->devices)
@@ -83,6 +99,31 @@ static void put(struct device_source *source, struct node_device *device, GHashT
                 source->changed = true;
         }
         g_hash_table_replace(source->devices, (gpointer)get_key(device), device);
+}
+
+static const struct node_device *find_by_name(const struct device_source *source, const char *name)
+{
+        GHashTableIter iter;
+        gpointer device;
+
+        g_hash_table_iter_init(&iter, source->devices);
+        while (g_hash_table_iter_next(&iter, NULL, &device))
+                if (strcmp(((const struct node_device *)device)->name, name) == 0)
+                        return device;
+        return NULL;
+}
+
+/* What is defined and not there. */
+static void append_inactive(const struct device_source *source, GPtrArray *list)
+{
+        g_autoptr(GPtrArray) defined = source->definitions ? definitions_list(source->definitions) : NULL;
+
+        for (unsigned i = 0; defined && i < defined->len; i++) {
+                struct node_device *device = g_ptr_array_index(defined, i);
+
+                if (!find_by_name(source, device->name))
+                        g_ptr_array_add(list, device);
+        }
 }
 
 static void publish(struct device_source *source)
@@ -98,6 +139,7 @@ static void publish(struct device_source *source)
         g_hash_table_iter_init(&iter, source->devices);
         while (g_hash_table_iter_next(&iter, NULL, &device))
                 g_ptr_array_add(list, device);
+        append_inactive(source, list);
         set = object_set_new(&node_device_set_kind, list);
         source->changed = false;
         collection_publish(source->collection, g_steal_pointer(&set));
@@ -154,6 +196,9 @@ static void look_at_all(void *data)
         gint64 begin_us = g_get_monotonic_time();
         struct look look;
 
+        if (source->definitions && !source->has_loaded)
+                definitions_load(source->definitions);
+        source->has_loaded = true;
         source->devices = new_table();
         look_begin(&look, source);
         put(source, describer_describe_system(look.describer), before);
@@ -234,6 +279,22 @@ void device_source_refresh(struct device_source *source, const char *path)
         look_again(&look, path);
         look_end(&look);
         publish(source);
+}
+
+void device_source_redefined(struct device_source *source, const char *name)
+{
+        const struct node_device *device;
+
+        g_assert(in_lane(source->lane));
+        device = find_by_name(source, name);
+        source->changed = true;
+        if (device) {
+                g_autofree char *path = g_strdup(device->sysfs_path);
+
+                device_source_refresh(source, path);
+        } else {
+                publish(source);
+        }
 }
 
 bool device_source_has_wwns(const struct device_source *source, const char *wwns)
@@ -405,6 +466,11 @@ struct device_source *device_source_new(struct collection *collection, struct lo
         source->collection = collection;
         source->devices = new_table();
         return source;
+}
+
+void device_source_set_definitions(struct device_source *source, struct definitions *definitions)
+{
+        source->definitions = definitions;
 }
 
 void device_source_free(struct device_source *source)

@@ -10,6 +10,7 @@
 
 #include "base/collection.h"
 
+struct definitions;
 struct device_source;
 
 /* Events are taken in so far apart, so that a storm of them costs little; they come that late at most. */
@@ -20,6 +21,8 @@ struct device_source *device_source_new(struct collection *collection, struct lo
 /* Loop. One that was started has to be stopped. NULL is fine. */
 void device_source_free(struct device_source *source);
 
+/* Loop, before it starts: what is defined, borrowed. It is read with the first look. */
+void device_source_set_definitions(struct device_source *source, struct definitions *definitions);
 /* Loop. Looking begins; the first set is published when it is done. */
 void device_source_start(struct device_source *source);
 /* Loop. Ends the following. */
@@ -29,5 +32,7 @@ bool device_source_is_running(const struct device_source *source);
 
 /* In the lane: looks at the device at a path of sysfs again, and publishes when something differs. */
 void device_source_refresh(struct device_source *source, const char *path);
+/* In the lane: publishes that the definition of this name came, went or changed. */
+void device_source_redefined(struct device_source *source, const char *name);
 /* In the lane: is there a device with these names (node_device_join_wwns()) in what was published last? */
 bool device_source_has_wwns(const struct device_source *source, const char *wwns);

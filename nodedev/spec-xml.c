@@ -80,6 +80,7 @@ static bool read_mdev(struct node_device_spec *spec, const xmlNode *capability, 
                 quoted = error_quote(spec->type);
                 return xml_error(error, capability, "invalid type id '%s' of the mediated device", quoted);
         }
+        spec->parent_address = xml_child_text(capability, "parent_addr");
         return read_uuid(spec, capability, error);
 }
 
@@ -135,5 +136,6 @@ void node_device_spec_free(struct node_device_spec *spec)
         g_free(spec->wwpn);
         g_free(spec->type);
         g_free(spec->uuid);
+        g_free(spec->parent_address);
         g_free(spec);
 }

@@ -11,8 +11,9 @@
 struct node_device_spec {
         char *parent;                                    /* owned; its name. NULL: not given */
         char *parent_wwnn, *parent_wwpn, *parent_fabric; /* owned; NULL: not given */
-        char *wwnn, *wwpn; /* owned; 16 hexadecimal digits. NULL: a mediated device */
-        char *type, *uuid; /* owned; of a mediated device, else NULL */
+        char *wwnn, *wwpn;    /* owned; 16 hexadecimal digits. NULL: a mediated device */
+        char *type, *uuid;    /* owned; of a mediated device, else NULL */
+        char *parent_address; /* owned; of a mediated device: its parent's name in sysfs. NULL: not given */
 };
 
 /*

@@ -57,6 +57,7 @@ END_TEST
 
 START_TEST(test_properties)
 {
+        static const char *const names[] = { "Active", "Autostart", "Name", "Persistent" };
         g_autofree char *name =
                 client_get_string(client, TEST_DEVICES "scsi_5fhost11", NODE_DEVICE_INTERFACE, "Name");
         g_autofree char *parent =
@@ -73,11 +74,13 @@ START_TEST(test_properties)
                      TEST_DEVICES "computer", "org.freedesktop.DBus.Properties", "Get", "ss",
                      NODE_DEVICE_INTERFACE, "Parent");
         ck_assert_int_gt(sd_bus_message_enter_container(reply, 'a', "{sv}"), 0);
-        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'e', "sv"), 0);
-        ck_assert_int_gt(sd_bus_message_read(reply, "s", &property), 0);
-        ck_assert_str_eq(property, "Name");
-        ck_assert_int_gt(sd_bus_message_skip(reply, "v"), 0);
-        ck_assert_int_gt(sd_bus_message_exit_container(reply), 0);
+        for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+                ck_assert_int_gt(sd_bus_message_enter_container(reply, 'e', "sv"), 0);
+                ck_assert_int_gt(sd_bus_message_read(reply, "s", &property), 0);
+                ck_assert_str_eq(property, names[i]);
+                ck_assert_int_gt(sd_bus_message_skip(reply, "v"), 0);
+                ck_assert_int_gt(sd_bus_message_exit_container(reply), 0);
+        }
         ck_assert_int_eq(sd_bus_message_at_end(reply, false), 1);
 }
 END_TEST
@@ -163,6 +166,34 @@ START_TEST(test_refused_changes)
                      QEMU_DEVICES "computer", NODE_DEVICE_INTERFACE, "Detach", "su", "xen", 0);
         client_fails(client, LIBVIRT_ERROR, "*unsupported flags (0x1) in function *", QEMU_DEVICES "computer",
                      NODE_DEVICE_INTERFACE, "Detach", "su", "vfio", 1);
+}
+END_TEST
+
+/* What is no mediated device comes by itself, and has no definition. */
+START_TEST(test_definitions)
+{
+        static const char *const xml = "<device><parent>computer</parent><capability type='mdev'>"
+                                       "<type id='x'/></capability></device>";
+        static const char *const properties[] = { "Active", "Autostart", "Persistent" };
+        static const char *const not_mdev =
+                "unsupported configuration: node device 'computer' is not a mediated device";
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(properties); i++)
+                ck_assert(client_get_bool(client, QEMU_DEVICES "computer", NODE_DEVICE_INTERFACE,
+                                          properties[i]));
+        client_fails(client, LIBVIRT_ERROR, "*computer is not capable of mediated devices", QEMU_PATH,
+                     CONNECT_INTERFACE, "NodeDeviceDefineXML", "su", xml, 0);
+        client_fails(client, LIBVIRT_ERROR, "*unsupported flags (0x2) in function *", QEMU_PATH,
+                     CONNECT_INTERFACE, "NodeDeviceDefineXML", "su", xml, 2);
+        client_fails(client, LIBVIRT_ERROR, "*not supported by the connection driver: virNodeDeviceDefineXML",
+                     TEST_PATH, CONNECT_INTERFACE, "NodeDeviceDefineXML", "su", xml, 0);
+        client_fails(client, LIBVIRT_ERROR, "*node device 'computer' is active already",
+                     QEMU_DEVICES "computer", NODE_DEVICE_INTERFACE, "Create", "u", 0);
+        client_fails(client, LIBVIRT_ERROR, not_mdev, QEMU_DEVICES "computer", NODE_DEVICE_INTERFACE,
+                     "Undefine", "u", 0);
+        client_fails(client, LIBVIRT_ERROR, not_mdev, QEMU_DEVICES "computer",
+                     "org.freedesktop.DBus.Properties", "Set", "ssv", NODE_DEVICE_INTERFACE, "Autostart", "b",
+                     true);
 }
 END_TEST
 
@@ -313,6 +344,7 @@ int main(void)
         tcase_add_test(tcase, test_lookups);
         tcase_add_test(tcase, test_this_host);
         tcase_add_test(tcase, test_refused_changes);
+        tcase_add_test(tcase, test_definitions);
         tcase_add_test(tcase, test_virtual_adapter);
         tcase_add_test(tcase, test_refused_documents);
         tcase_add_test(tcase, test_coming_and_going);

@@ -192,6 +192,7 @@ OURS = """
     Connect.NodeAllocPages method auatiuu i
     Connect.NodeGetCellsFreeMemory method ii at
     Connect.NodeGetFreePages method auiuu at
+    Connect.NodeDeviceDefineXML method su o
     Connect.NodeGetInfo method - (stuuuuuu)
     Connect.ResetLastError method - -
     Connect.Type property s read
@@ -207,7 +208,12 @@ OURS = """
     Manager.GetVersion method s (tt)
     Manager.ResetLastError method - -
     Manager.Version property s read
+    NodeDevice.Active property b read
+    NodeDevice.Autostart property b readwrite
+    NodeDevice.Create method u -
     NodeDevice.Name property s read
+    NodeDevice.Persistent property b read
+    NodeDevice.Undefine method u -
     NodeDevice.Parent property s read
     NodeDevice.Destroy method - -
     NodeDevice.Detach method su -

@@ -214,7 +214,7 @@ START_TEST(test_filters)
                 { 11, "scsi_generic_sg0" },
                 { 12, "drm_card0 drm_renderD128" },
                 { 13, "ap_matrix pci_0000_00_02_0" },
-                { 14, "mdev_4b20d080_1b54_4048_85b3_a6a62d165c01" },
+                { 14, "mdev_4b20d080_1b54_4048_85b3_a6a62d165c01_0000_00_02_0" },
                 { 15, "ccw_0_0_2b10" },
                 { 16, "css_0_0_0070" },
                 { 17, "vdpa_vdpa0" },
