@@ -99,12 +99,12 @@ static void report(const struct model *model, enum model_kind kind, void *object
         const struct connect *connect = data;
         const struct branch *branch = object ? tree_find_branch(connect, kind) : NULL;
         g_autofree char *path = branch ? tree_get_path(branch, object) : NULL;
+        struct subject before = connect->bus->about;
 
         if (branch)
-                sight_begin(branch, object);
+                before = sight_begin(branch, object);
         signal_error(connect->bus, connect, path, error);
-        if (branch)
-                sight_end(branch);
+        sight_end(connect->bus, before);
 }
 
 static void listen(struct branch *branch)

@@ -57,7 +57,7 @@ static void tell(void *before, void *after, void *data)
         const struct branch *branch = data;
         g_autofree char *path = tree_get_path(branch, after ? after : before);
 
-        sight_begin(branch, after ? after : before);
+        const struct subject outer = sight_begin(branch, after ? after : before);
         if (!before)
                 object_manager_add(branch, after, path);
         else if (after)
@@ -66,7 +66,7 @@ static void tell(void *before, void *after, void *data)
                 branch->kind->tell(branch, path, before, after);
         if (!after)
                 object_manager_remove(branch, path);
-        sight_end(branch);
+        sight_end(branch->connect->bus, outer);
 }
 
 static bool is_deaf(void *data)

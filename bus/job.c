@@ -146,11 +146,12 @@ void job_follow(struct job *job, enum job_change change, void *data)
 {
         const struct branch *branch = data;
         g_autofree char *path = NULL;
+        struct subject outer;
 
         if (!job_lasts(job))
                 return;
         path = tree_get_path(branch, job);
-        sight_begin(branch, job);
+        outer = sight_begin(branch, job);
         switch (change) {
         case JOB_ADDED:
                 break;
@@ -167,5 +168,5 @@ void job_follow(struct job *job, enum job_change change, void *data)
                 object_manager_remove(branch, path);
                 break;
         }
-        sight_end(branch);
+        sight_end(branch->connect->bus, outer);
 }

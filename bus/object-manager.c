@@ -163,11 +163,12 @@ void object_manager_follow(const struct registry_change *change, void *data)
         const struct branch *branch = data;
         const struct object_kind *kind = branch->kind;
         g_autofree char *path = NULL;
+        struct subject outer;
 
         if (!connection_is_ready(branch->connect->bus->connection))
                 return;
         path = tree_get_path(branch, change->object);
-        sight_begin(branch, change->object);
+        outer = sight_begin(branch, change->object);
         if (is_renamed(change))
                 authorize_lose(branch->connect->bus, path);
         if (!change->before)
@@ -178,5 +179,5 @@ void object_manager_follow(const struct registry_change *change, void *data)
                 kind->announce(branch, path, change);
         if (!change->after)
                 object_manager_remove(branch, path);
-        sight_end(branch);
+        sight_end(branch->connect->bus, outer);
 }

@@ -30,17 +30,19 @@ struct outgoing {
         enum state state;
 };
 
-void sight_begin(const struct branch *branch, void *object)
+struct subject sight_begin(const struct branch *branch, void *object)
 {
         struct bus *bus = branch->connect->bus;
+        const struct subject before = bus->about;
 
         sight_find_subject(&branch, &object);
         bus->about = (struct subject){ object ? branch : NULL, object };
+        return before;
 }
 
-void sight_end(const struct branch *branch)
+void sight_end(struct bus *bus, struct subject before)
 {
-        branch->connect->bus->about = (struct subject){ 0 };
+        bus->about = before;
 }
 
 bool sight_limits_signals(const struct bus *bus)

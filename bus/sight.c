@@ -21,6 +21,8 @@ struct sight {
         GArray *entries;   /* owned; of struct sight_entry */
         unsigned next, open;
         bool advancing;
+        bool failed; /* with failure: no more is asked */
+        enum authorization_answer failure;
         sight_done done;
 };
 
@@ -37,9 +39,11 @@ void sight_find_subject(const struct branch **branch, void **object)
         if ((*branch)->kind->model != MODEL_JOBS)
                 return;
         managed = job_get_object(*object);
-        *object = managed;
+        *object = NULL;
         if (managed)
                 *branch = tree_find_branch_of((*branch)->connect, managed);
+        if (managed && *branch)
+                *object = managed;
 }
 
 bool sight_fill_question(struct authorization_question *question, struct identity *identity,
@@ -97,19 +101,54 @@ void sight_add_all(struct sight *sight, const struct branch *branch)
                 sight_add(sight, branch, g_ptr_array_index(objects, i));
 }
 
+/* Keeps what is seen, in its order. */
+static void sift(GArray *entries)
+{
+        unsigned kept = 0;
+
+        for (unsigned i = 0; i < entries->len; i++) {
+                struct sight_entry *entry = &g_array_index(entries, struct sight_entry, i);
+
+                if (entry->seen) {
+                        struct sight_entry *place = &g_array_index(entries, struct sight_entry, kept++);
+                        const struct sight_entry seen = *entry;
+
+                        *entry = *place;
+                        *place = seen;
+                }
+        }
+        g_array_set_size(entries, kept);
+}
+
+/* A list that is not whole would say that the rest is not there. */
+static void refuse(struct call *call, enum authorization_answer failure)
+{
+        if (failure == AUTHORIZATION_CROWDED)
+                call_refuse(
+                        call, DBUS_ERROR_LIMITS_EXCEEDED,
+                        "authentication unavailable: too many questions about this user are open already for "
+                        "%s; wait for these",
+                        call_get_member(call));
+        else
+                call_refuse(
+                        call, DBUS_ERROR_ACCESS_DENIED,
+                        "authentication unavailable: PolicyKit, who decides about what %s shows, does not "
+                        "answer; only root is authorized without",
+                        call_get_member(call));
+}
+
 static void finish(struct sight *sight)
 {
         struct call *call = sight->call;
 
-        for (unsigned i = sight->entries->len; i-- > 0;) {
-                if (!g_array_index(sight->entries, struct sight_entry, i).seen)
-                        g_array_remove_index(sight->entries, i);
-        }
+        sift(sight->entries);
         call_release(call);
-        if (call->message)
-                sight->done(call, sight->entries);
-        else
+        if (!call->message)
                 call_end(call);
+        else if (sight->failed)
+                refuse(call, sight->failure);
+        else
+                sight->done(call, sight->entries);
         g_array_unref(sight->entries);
         g_free(sight);
 }
@@ -121,13 +160,21 @@ struct question {
 
 static void advance(struct sight *sight);
 
+static void take_answer(struct sight *sight, unsigned index, enum authorization_answer answer)
+{
+        g_array_index(sight->entries, struct sight_entry, index).seen = answer == AUTHORIZATION_ALLOWED;
+        if (answer != AUTHORIZATION_UNAVAILABLE && answer != AUTHORIZATION_CROWDED)
+                return;
+        sight->failed = true;
+        sight->failure = answer;
+}
+
 static void answered(enum authorization_answer answer, void *data)
 {
         struct question *question = data;
         struct sight *sight = question->sight;
 
-        g_array_index(sight->entries, struct sight_entry, question->index).seen =
-                answer == AUTHORIZATION_ALLOWED;
+        take_answer(sight, question->index, answer);
         g_free(question);
         sight->open--;
         advance(sight);
@@ -155,7 +202,18 @@ static void ask_next(struct sight *sight)
                 }
                 g_free(question);
         }
-        entry->seen = answer == AUTHORIZATION_ALLOWED;
+        /* With fewer at a time it may do. */
+        if (answer == AUTHORIZATION_CROWDED && sight->open > 0)
+                sight->next--;
+        else
+                take_answer(sight, index, answer);
+}
+
+/* Is there more to ask, and room for it? */
+static bool may_ask(const struct sight *sight)
+{
+        return sight->open < SIGHT_AHEAD && sight->next < sight->entries->len && !sight->failed &&
+               sight->call->message;
 }
 
 static void advance(struct sight *sight)
@@ -163,8 +221,13 @@ static void advance(struct sight *sight)
         if (sight->advancing)
                 return;
         sight->advancing = true;
-        while (sight->open < SIGHT_AHEAD && sight->next < sight->entries->len && sight->call->message)
+        while (may_ask(sight)) {
+                unsigned next = sight->next;
+
                 ask_next(sight);
+                if (sight->next == next)
+                        break;
+        }
         sight->advancing = false;
         if (sight->open == 0)
                 finish(sight);

@@ -7,6 +7,7 @@
  * be asked, so a list may be answered later. Loop thread.
  */
 
+#include "bus/bus-private.h"
 #include "bus/tree.h"
 
 struct call;
@@ -49,11 +50,11 @@ void sight_reply_object(struct call *call, const struct branch *branch, const vo
 /* ---- signals ---- */
 
 /*
- * What the signals that leave now are about; until sight_end(). An object that is gone for the bus is fine,
- * as long as it is there.
+ * What the signals that leave now are about; until sight_end() with what it returned. An object that is gone
+ * for the bus is fine, as long as it is there.
  */
-void sight_begin(const struct branch *branch, void *object);
-void sight_end(const struct branch *branch);
+struct subject sight_begin(const struct branch *branch, void *object);
+void sight_end(struct bus *bus, struct subject before);
 
 /* Must signals go to single callers, now? */
 bool sight_limits_signals(const struct bus *bus);

@@ -65,4 +65,5 @@ void bench_guests(struct bench *bench);
 void bench_hung(struct bench *bench);
 void bench_storage(struct bench *bench);
 void bench_interfaces(struct bench *bench);
+void bench_polkit(struct bench *bench);
 void bench_nodedev(struct bench *bench);
