@@ -34,10 +34,11 @@ static char *home_dir(const char *variable, const char *fallback)
 static char *session_runtime_dir(void)
 {
         const char *base = g_getenv("XDG_RUNTIME_DIR");
+        g_autofree char *cache = home_dir("XDG_CACHE_HOME", ".cache");
 
         if (base && g_path_is_absolute(base))
                 return g_build_filename(base, "virtbus", NULL);
-        return g_build_filename(g_get_user_cache_dir(), "virtbus", "run", NULL);
+        return g_build_filename(cache, "run", NULL);
 }
 
 /* Takes fallback; what was given is made absolute. */

@@ -173,7 +173,8 @@ struct firmware_list *firmware_list_load_at(const char *root, const char *home)
         g_autofree char *share = g_build_filename(root, "usr/share/qemu/firmware", NULL);
 
         list->all = g_ptr_array_new_with_free_func(firmware_free);
-        if (home) {
+        /* A relative one of the environment is to be ignored. */
+        if (home && g_path_is_absolute(home)) {
                 g_autofree char *own = g_build_filename(home, "qemu/firmware", NULL);
 
                 add_names(paths, names, own);

@@ -183,6 +183,32 @@ START_TEST(test_second_agent_in_the_state_directory)
 }
 END_TEST
 
+/* The XDG Base Directory Specification: a relative path in one of its variables is to be ignored. */
+START_TEST(test_relative_directories_of_the_environment)
+{
+        static const char *const variables[] = { "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR" };
+        const char *argv[] = { g_getenv("VIRTBUSD"), "--session", NULL };
+        g_autofree char *home = harness_path(harness, "home"), *here = harness_path(harness, "here");
+        g_autofree char *state = g_build_filename(home, ".local/state/virtbus", NULL);
+        g_autofree char *cache = g_build_filename(home, ".cache/virtbus", NULL);
+        g_autofree char *relative = g_build_filename(here, "relative", NULL);
+        g_auto(GStrv) environment = g_environ_setenv(g_get_environ(), "HOME", home, TRUE);
+
+        ck_assert(g_mkdir_with_parents(home, 0700) == 0 && g_mkdir_with_parents(here, 0700) == 0);
+        for (unsigned i = 0; i < G_N_ELEMENTS(variables); i++)
+                environment = g_environ_setenv(environment, variables[i], "relative", TRUE);
+        /* It has its directories before it finds that there is no bus. */
+        environment =
+                g_environ_setenv(environment, "DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/bus", TRUE);
+        ck_assert(g_spawn_sync(here, (char **)argv, environment,
+                               G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, NULL,
+                               NULL, NULL, NULL));
+        ck_assert(g_file_test(state, G_FILE_TEST_IS_DIR));
+        ck_assert(g_file_test(cache, G_FILE_TEST_IS_DIR));
+        ck_assert(!g_file_test(relative, G_FILE_TEST_EXISTS));
+}
+END_TEST
+
 START_TEST(test_no_bus_at_start)
 {
         g_autofree char *state = harness_path(harness, "state");
@@ -351,6 +377,7 @@ int main(void)
         tcase_add_test(tcase, test_guests_as_root_are_no_secret);
         tcase_add_test(tcase, test_second_agent_on_the_bus);
         tcase_add_test(tcase, test_second_agent_in_the_state_directory);
+        tcase_add_test(tcase, test_relative_directories_of_the_environment);
         tcase_add_test(tcase, test_no_bus_at_start);
         tcase_add_test(tcase, test_bus_goes_and_comes_back);
         tcase_add_test(tcase, test_sigterm_while_the_bus_is_away);

@@ -7,6 +7,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/support/guest.h"
@@ -192,6 +193,71 @@ START_TEST(test_a_torn_status_file)
 }
 END_TEST
 
+/* In every file below dir, the number of one process takes the place of another's. */
+static void swap_pid(const char *dir, pid_t from, pid_t to)
+{
+        g_autofree char *old = g_strdup_printf("\\b%d\\b", (int)from), *new = g_strdup_printf("%d", (int)to);
+        g_autoptr(GRegex) regex = g_regex_new(old, 0, 0, NULL);
+        g_autoptr(GDir) entries = g_dir_open(dir, 0, NULL);
+        const char *name;
+
+        while (entries && (name = g_dir_read_name(entries))) {
+                g_autofree char *path = g_build_filename(dir, name, NULL);
+                g_autofree char *text = NULL, *swapped = NULL;
+
+                if (g_file_test(path, G_FILE_TEST_IS_DIR) && !g_file_test(path, G_FILE_TEST_IS_SYMLINK))
+                        swap_pid(path, from, to);
+                else if (g_file_test(path, G_FILE_TEST_IS_REGULAR) &&
+                         g_file_get_contents(path, &text, NULL, NULL)) {
+                        swapped = g_regex_replace_literal(regex, text, -1, 0, new, 0, NULL);
+                        ck_assert(g_file_set_contents(path, swapped, -1, NULL));
+                }
+        }
+}
+
+/* Ends the guest; its pid has become that of other. */
+static void reuse_pid(const char *run, const char *name, pid_t other)
+{
+        pid_t pid = harness_find_guest(harness, name);
+
+        kill_guest(name);
+        swap_pid(run, pid, other);
+}
+
+/* A pid is used again: who has it now is no guest, and is left alone. */
+START_TEST(test_another_process_with_its_pid)
+{
+        const char *argv[] = { "/bin/sleep", "600", NULL };
+        g_autofree char *path = guest_start(client, guest_bare_xml("web", NULL));
+        g_autofree char *xml = guest_bare_xml("torn", NULL);
+        g_autofree char *torn =
+                client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "DomainCreateXML", "su", xml, 0);
+        g_autofree char *uuid = client_get_string(client, torn, DOMAIN_INTERFACE, "UUID");
+        g_autofree char *run = harness_path(harness, "run"),
+                        *files = g_build_filename(run, "qemu", uuid, NULL);
+        g_autofree char *pid_file = g_build_filename(files, "pid", NULL);
+        GPid other;
+
+        ck_assert(g_spawn_async(NULL, (char **)argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &other,
+                                NULL));
+        kill_agent();
+        reuse_pid(run, "web", other);
+        reuse_pid(run, "torn", other);
+        tear_files(files);
+        ck_assert(g_file_test(pid_file, G_FILE_TEST_EXISTS));
+        harness_start_agent(harness);
+        harness_wait_until(is_off, path, "the guest that died is off");
+        client_fails(client, LIBVIRT_ERROR, "Domain not found*", torn, DOMAIN_INTERFACE, "GetState", "u", 0);
+        guest_do_flags(client, path, "Create", 0);
+        /* Nothing was made of what says no more than a pid. */
+        ck_assert(g_file_test(pid_file, G_FILE_TEST_EXISTS));
+        ck_assert_int_eq(kill(other, 0), 0);
+        ck_assert_int_eq(waitpid(other, NULL, WNOHANG), 0);
+        kill(other, SIGKILL);
+        waitpid(other, NULL, 0);
+}
+END_TEST
+
 /* Killed while guests start: each is there with its process, or gone without one. */
 START_TEST(test_kill_while_guests_start)
 {
@@ -266,6 +332,7 @@ int main(void)
         tcase_add_test(tcase, test_a_guest_that_died_meanwhile);
         tcase_add_test(tcase, test_a_guest_that_is_stopped_and_continued_meanwhile);
         tcase_add_test(tcase, test_a_torn_status_file);
+        tcase_add_test(tcase, test_another_process_with_its_pid);
         tcase_add_test(tcase, test_kill_while_guests_start);
         tcase_add_test(tcase, test_autostart);
         suite_add_tcase(suite, tcase);
