@@ -43,13 +43,15 @@ static bool set_name(struct ifreq *request, const char *name, GError **error)
 }
 
 /* With netlink, as the classic ioctls know nothing of it. */
-static bool isolate(struct lane *lane, const char *name, GError **error)
+static bool finish(const struct tap *tap, const char *name, GError **error)
 {
-        CLEANUP(netlink_free) struct netlink *netlink = netlink_new(lane, error);
+        CLEANUP(netlink_free) struct netlink *netlink = netlink_new(tap->lane, error);
         CLEANUP(link_unref) struct link *link = link_new((int)if_nametoindex(name));
 
         g_strlcpy(link->name, name, sizeof(link->name));
-        return netlink && link_change_set_isolated(netlink, link, true, error);
+        return netlink &&
+               (!tap->bridge || !tap->isolated || link_change_set_isolated(netlink, link, true, error)) &&
+               (!traffic_is_limited(&tap->bandwidth) || traffic_set(netlink, link, &tap->bandwidth, error));
 }
 
 /* One queue; *name is a template at the first one and gets the name chosen. */
@@ -157,7 +159,7 @@ static bool configure(const struct tap *tap, const char *name, GError **error)
                 return false;
         if (tap->bridge && !join_bridge(fd, tap->bridge, name, error))
                 return false;
-        if (tap->bridge && tap->isolated && !isolate(tap->lane, name, error))
+        if (tap->lane && !finish(tap, name, error))
                 return false;
         return !tap->up || set_up(fd, name, error);
 }
@@ -190,20 +192,29 @@ bool tap_open(const struct tap *tap, GArray *fds, char **name, GError **error)
         return true;
 }
 
+static bool enter(struct netlink *netlink, const struct link *link, const struct tap *tap, GError **error)
+{
+        CLEANUP(link_unref) struct link *bridge = link_new((int)if_nametoindex(tap->bridge));
+
+        g_strlcpy(bridge->name, tap->bridge, sizeof(bridge->name));
+        if (bridge->index == 0)
+                return error_set(error, ERROR_FROM_NONE, ERROR_OPERATION_FAILED,
+                                 "the host has no interface '%s'", tap->bridge);
+        return link_change_set_master(netlink, link, bridge, error) &&
+               (!tap->isolated || link_change_set_isolated(netlink, link, true, error));
+}
+
 bool tap_move(const struct tap *tap, GError **error)
 {
         CLEANUP(netlink_free) struct netlink *netlink = netlink_new(tap->lane, error);
         CLEANUP(link_unref) struct link *link = link_new((int)if_nametoindex(tap->name));
-        CLEANUP(link_unref) struct link *bridge = link_new((int)if_nametoindex(tap->bridge));
 
         g_strlcpy(link->name, tap->name, sizeof(link->name));
-        g_strlcpy(bridge->name, tap->bridge, sizeof(bridge->name));
-        if (netlink && (link->index == 0 || bridge->index == 0))
+        if (netlink && link->index == 0)
                 return error_set(error, ERROR_FROM_NONE, ERROR_OPERATION_FAILED,
-                                 "the host has no interface '%s'",
-                                 link->index == 0 ? tap->name : tap->bridge);
-        return netlink && link_change_set_master(netlink, link, bridge, error) &&
-               (!tap->isolated || link_change_set_isolated(netlink, link, true, error));
+                                 "the host has no interface '%s'", tap->name);
+        return netlink && (!tap->bridge || enter(netlink, link, tap, error)) &&
+               traffic_set(netlink, link, &tap->bandwidth, error);
 }
 
 bool tap_open_vhost(unsigned count, GArray *fds)

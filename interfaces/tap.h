@@ -7,6 +7,8 @@
  * two at once get the same. Lanes.
  */
 
+#include "interfaces/traffic.h"
+
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,7 +21,8 @@ struct tap {
         bool vnet_header;   /* for virtio */
         bool existing;      /* somebody else made it and sets it up */
         const char *bridge; /* NULL: none */
-        struct lane *lane;  /* borrowed; the caller's */
+        struct lane *lane;  /* borrowed; the caller's, for what stands below; NULL: none of it */
+        struct traffic bandwidth;
         bool isolated;      /* from other isolated ports of the bridge */
         const uint8_t *mac; /* the guest's; NULL: none */
         unsigned mtu;       /* 0: the bridge's or the default */
@@ -32,7 +35,7 @@ struct tap {
  */
 bool tap_open(const struct tap *tap, GArray *fds, char **name, GError **error);
 
-/* A tap that is there (name) becomes a port of another bridge. */
+/* A tap that is there (name) becomes a port of another bridge (NULL: it is in none), and has these limits. */
 bool tap_move(const struct tap *tap, GError **error);
 
 /*

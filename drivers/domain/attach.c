@@ -306,9 +306,9 @@ static bool plug(struct operation *op, GError **error)
         attach->request->takings = attach->takings;
         if (!domain_modify_now(domain, &attach->change, error))
                 return false;
-        if (attach->takings)
-                takings_note_targets(attach->takings, domain_def_of(domain->base.current->active));
         takings_join(&domain->takings, &attach->takings);
+        if (attach->def)
+                takings_note_targets(domain->takings, domain_def_of(domain->base.current->active));
         return true;
 }
 

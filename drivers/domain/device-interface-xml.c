@@ -59,6 +59,19 @@ static const struct field mtu_fields[] = { UINT("size", struct domain_interface,
 static const struct field port_fields[] = { YES_NO("isolated", struct domain_interface, isolated),
                                             FIELDS_END };
 static const struct field sndbuf_fields[] = { UINT(NULL, struct domain_interface, sndbuf), FIELDS_END };
+/* A direction that is there has an average. */
+static const struct field inbound_fields[] = {
+        UINT("average", struct domain_interface, bandwidth.inbound.average_kbps, .required = true, .min = 1),
+        UINT("peak", struct domain_interface, bandwidth.inbound.peak_kbps),
+        UINT("burst", struct domain_interface, bandwidth.inbound.burst_kib),
+        FIELDS_END,
+};
+static const struct field outbound_fields[] = {
+        UINT("average", struct domain_interface, bandwidth.outbound.average_kbps, .required = true, .min = 1),
+        UINT("peak", struct domain_interface, bandwidth.outbound.peak_kbps),
+        UINT("burst", struct domain_interface, bandwidth.outbound.burst_kib),
+        FIELDS_END,
+};
 static const struct field driver_fields[] = {
         NAME("name", struct domain_interface, driver, driver_names),
         NAME("txmode", struct domain_interface, txmode, txmode_names),
@@ -171,6 +184,8 @@ static const struct field_part parts[] = {
         { NULL, interface_fields },
         { "mac", NULL, read_mac },
         { "source", NULL, read_source },
+        { "bandwidth/inbound", inbound_fields },
+        { "bandwidth/outbound", outbound_fields },
         { "port", port_fields },
         { "script", script_fields },
         { "target", target_fields },

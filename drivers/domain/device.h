@@ -9,6 +9,7 @@
  */
 
 #include "drivers/domain/address.h"
+#include "interfaces/traffic.h"
 
 #include <stddef.h>
 
@@ -267,6 +268,7 @@ struct domain_interface {
         uint32_t rx_queue_size;
         uint32_t tx_queue_size;
         uint32_t sndbuf;
+        struct traffic bandwidth;
 };
 
 /* ---- character devices ---- */

@@ -165,6 +165,14 @@ void domain_edit_set_interface_bridge(struct domain_edit *edit, const char *alia
         xml_set_attr(source_of(interface), "bridge", bridge);
 }
 
+void domain_edit_drop_interface_bandwidth(struct domain_edit *edit, const char *alias)
+{
+        xmlNode *interface = find_device(edit, alias, "interface");
+
+        if (interface)
+                xml_remove_children(interface, "bandwidth");
+}
+
 /* ---- graphics ---- */
 
 static void set_port(xmlNode *graphics, const char *attr, int port)

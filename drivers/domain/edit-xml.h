@@ -97,6 +97,7 @@ void domain_edit_plug_interface(struct domain_edit *edit, unsigned index,
                                 const struct domain_edit_plug *plug);
 /* The same interface in that bridge, whatever it was in; by its alias. */
 void domain_edit_set_interface_bridge(struct domain_edit *edit, const char *alias, const char *bridge);
+void domain_edit_drop_interface_bandwidth(struct domain_edit *edit, const char *alias);
 /* index counts the <graphics>; port, tls_port, websocket: 0 leaves alone. */
 void domain_edit_set_graphics_ports(struct domain_edit *edit, unsigned index, int port, int tls_port,
                                     int websocket);

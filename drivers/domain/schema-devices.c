@@ -224,8 +224,8 @@ TABLE virtualport[] = {
         { "parameters", "managerid typeid typeidversion instanceid profileid interfaceid", .flags = MANY },
         {},
 };
-TABLE bandwidth[] = { { "inbound", "average peak burst floor" },
-                      { "outbound", "average peak burst floor" },
+TABLE bandwidth[] = { { "inbound", "average peak burst !floor" },
+                      { "outbound", "average peak burst !floor" },
                       {} };
 TABLE interface_driver[] = {
         { "host", "csum gso tso4 tso6 ecn ufo mrg_rxbuf", .flags = UNDRIVEN },
@@ -246,7 +246,7 @@ TABLE interface[] = {
           interface_source, VOID },
         { "vlan", "trunk", vlan, UNDRIVEN },
         { "virtualport", "type", virtualport, UNDRIVEN },
-        { "bandwidth", "classID", bandwidth, UNDRIVEN },
+        { "bandwidth", "!classID", bandwidth },
         { "port", "isolated" },
         IP,
         ROUTE,

@@ -53,6 +53,7 @@ void takings_add_port(struct domain_takings *takings, struct networks *networks,
                 .owner = def->base.name,
                 .owner_uuid = uuid_format(&def->base.uuid, uuid),
                 .mac = mac_text,
+                .bandwidth = interface->bandwidth,
                 .uuid = interface->port_id,
                 .bridge = interface->type == DOMAIN_INTERFACE_BRIDGE ? interface->source
                                                                      : interface->network_bridge,
@@ -184,8 +185,8 @@ void takings_note_targets(const struct domain_takings *takings, const struct dom
                 int index = find_port(takings, interface);
 
                 if (index >= 0 && interface->target)
-                        network_use_set_target(takings_get_port(takings, (unsigned)index)->use,
-                                               interface->target);
+                        network_use_note(takings_get_port(takings, (unsigned)index)->use, interface->target,
+                                         &interface->bandwidth);
         }
 }
 

@@ -213,7 +213,8 @@ bool network_bridge_make(struct network *network, const struct network_def *def,
                 error_set(error, ERROR_FROM_NETWORK, ERROR_OPERATION_FAILED,
                           "the bridge '%s' of network '%s' has vanished", def->bridge, def->base.name);
         return link && set_ipv6(def, error) && configure(netlink, def, link, error) &&
-               set_forwarding(def, error);
+               set_forwarding(def, error) &&
+               (!traffic_is_limited(&def->bandwidth) || traffic_set(netlink, link, &def->bandwidth, error));
 }
 
 static bool join(struct netlink *netlink, const struct link *bridge, const struct link *link,

@@ -266,22 +266,38 @@ static bool read_route(struct network_def *def, xmlNode *node, GError **error)
         return true;
 }
 
-static bool read_bandwidth(const xmlNode *node, GError **error)
+static bool read_rate(xmlNode *node, struct traffic_rate *rate, GError **error)
 {
-        static const char *const values[] = { "average", "peak", "burst", "floor" };
+        if (!xml_get_uint(node, "average", &rate->average_kbps, error) ||
+            !xml_get_uint(node, "peak", &rate->peak_kbps, error) ||
+            !xml_get_uint(node, "burst", &rate->burst_kib, error))
+                return false;
+        if (xml_has_attr(node, "floor"))
+                return xml_error(error, node, "floor attribute is not supported for a network");
+        return !node || rate->average_kbps > 0 || xml_error(error, node, "missing average of the bandwidth");
+}
 
-        XML_FOREACH_CHILD (child, node) {
-                unsigned average = 0, value;
+static bool read_bandwidth(const xmlNode *node, struct traffic *traffic, GError **error)
+{
+        return read_rate(xml_child(node, "inbound"), &traffic->inbound, error) &&
+               read_rate(xml_child(node, "outbound"), &traffic->outbound, error);
+}
 
-                for (unsigned i = 0; i < G_N_ELEMENTS(values); i++)
-                        if (!xml_get_uint(child, values[i], i == 0 ? &average : &value, error))
-                                return false;
-                if (xml_has_attr(child, "floor"))
-                        return xml_error(error, child, "floor attribute is not supported for a network");
-                if (average == 0)
-                        return xml_error(error, child, "missing average of the bandwidth");
-        }
-        return true;
+/* Of a network or a port group: it is kept in the document, and what has it cannot be used. */
+static const char *find_unsupported(const xmlNode *root)
+{
+        static const char *const elements[] = { "vlan", "virtualport" };
+        static const char *const names[] = { "<vlan>", "<virtualport>" };
+        const xmlNode *bridge = xml_child(root, "bridge");
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(elements); i++)
+                if (xml_child(root, elements[i]))
+                        return names[i];
+        if (xml_has_attr(bridge, "zone"))
+                return "attribute 'zone' of <bridge>";
+        if (xml_has_attr(bridge, "macTableManager"))
+                return "attribute 'macTableManager' of <bridge>";
+        return NULL;
 }
 
 static void portgroup_free(void *data)
@@ -298,39 +314,20 @@ static bool read_portgroups(struct network_def *def, const xmlNode *root, GError
 
         for (const xmlNode *node = xml_child(root, "portgroup"); node; node = xml_next(node)) {
                 g_autofree char *name = network_xml_need_attr(node, "name", error);
-                bool is_default = false;
+                struct network_portgroup group = { .unsupported = find_unsupported(node) };
 
-                if (!name || !xml_get_yes_no(node, "default", &is_default, error) ||
-                    !read_bandwidth(xml_child(node, "bandwidth"), error))
+                if (!name || !xml_get_yes_no(node, "default", &group.is_default, error) ||
+                    !read_bandwidth(xml_child(node, "bandwidth"), &group.bandwidth, error))
                         return false;
                 if (network_def_find_portgroup(def, name))
                         return xml_error(error, node, "portgroup '%s' is there twice", name);
-                defaults += is_default;
+                defaults += group.is_default;
                 if (defaults > 1)
                         return xml_error(error, node, "more than one portgroup is the default");
-                g_ptr_array_add(
-                        def->portgroups,
-                        g_memdup2(&(const struct network_portgroup){ g_steal_pointer(&name), is_default },
-                                  sizeof(struct network_portgroup)));
+                group.name = g_steal_pointer(&name);
+                g_ptr_array_add(def->portgroups, g_memdup2(&group, sizeof(group)));
         }
         return true;
-}
-
-/* It is kept in the document, and a network that has it is not started. */
-static const char *find_unsupported(const xmlNode *root)
-{
-        static const char *const elements[] = { "vlan", "bandwidth", "virtualport" };
-        static const char *const names[] = { "<vlan>", "<bandwidth>", "<virtualport>" };
-        const xmlNode *bridge = xml_child(root, "bridge");
-
-        for (unsigned i = 0; i < G_N_ELEMENTS(elements); i++)
-                if (xml_child(root, elements[i]))
-                        return names[i];
-        if (xml_has_attr(bridge, "zone"))
-                return "attribute 'zone' of <bridge>";
-        if (xml_has_attr(bridge, "macTableManager"))
-                return "attribute 'macTableManager' of <bridge>";
-        return NULL;
 }
 
 static bool read_lists(struct network_def *def, xmlNode *root, GError **error)
@@ -341,7 +338,8 @@ static bool read_lists(struct network_def *def, xmlNode *root, GError **error)
         for (xmlNode *node = xml_child(root, "route"); node; node = xml_next(node))
                 if (!read_route(def, node, error))
                         return false;
-        return read_portgroups(def, root, error) && read_bandwidth(xml_child(root, "bandwidth"), error);
+        return read_portgroups(def, root, error) &&
+               read_bandwidth(xml_child(root, "bandwidth"), &def->bandwidth, error);
 }
 
 /* ---- the document ---- */

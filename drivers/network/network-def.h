@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/managed.h"
 #include "drivers/network/network-address.h"
+#include "interfaces/traffic.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -118,6 +119,8 @@ struct network_nat {
 struct network_portgroup {
         char *name; /* owned */
         bool is_default;
+        struct traffic bandwidth; /* of each interface in it */
+        const char *unsupported;  /* what is in it and cannot be had yet: "<vlan>"; NULL: nothing */
 };
 
 struct network_def {
@@ -136,11 +139,12 @@ struct network_def {
         bool domain_local_only;
         bool ipv6; /* guests talk IPv6 with each other without an address of ours */
         bool isolated_ports;
+        struct traffic bandwidth; /* of all that goes over the bridge */
         struct network_dns dns;
         GPtrArray *ips;          /* owned; of struct network_ip */
         GPtrArray *routes;       /* owned; of struct network_route */
         GPtrArray *portgroups;   /* owned; of struct network_portgroup */
-        const char *unsupported; /* what is in it and cannot be run yet: "<bandwidth>"; NULL: nothing */
+        const char *unsupported; /* what is in it and cannot be run yet: "<vlan>"; NULL: nothing */
 };
 
 extern const struct managed_kind network_kind;

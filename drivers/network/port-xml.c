@@ -15,6 +15,35 @@ static void add_plug(xmlNode *root, const struct network_port *port)
         xml_set_attr(plug, "mode", port->mode);
 }
 
+static void set_number(xmlNode *node, const char *attr, uint32_t value)
+{
+        if (value)
+                xml_set_attr_format(node, attr, "%u", (unsigned)value);
+}
+
+static void add_rate(xmlNode *bandwidth, const char *name, const struct traffic_rate *rate)
+{
+        xmlNode *node;
+
+        if (rate->average_kbps == 0)
+                return;
+        node = xml_add(bandwidth, name);
+        set_number(node, "average", rate->average_kbps);
+        set_number(node, "peak", rate->peak_kbps);
+        set_number(node, "burst", rate->burst_kib);
+}
+
+static void add_bandwidth(xmlNode *root, const struct traffic *traffic)
+{
+        xmlNode *bandwidth;
+
+        if (!traffic_is_limited(traffic))
+                return;
+        bandwidth = xml_add(root, "bandwidth");
+        add_rate(bandwidth, "inbound", &traffic->inbound);
+        add_rate(bandwidth, "outbound", &traffic->outbound);
+}
+
 char *network_port_format(const struct network_port *port)
 {
         g_autoptr(xmlDoc) doc = xml_new("networkport");
@@ -27,6 +56,7 @@ char *network_port_format(const struct network_port *port)
         if (port->group)
                 xml_add_text(root, "group", port->group);
         xml_set_attr(xml_add(root, "mac"), "address", port->mac);
+        add_bandwidth(root, &port->bandwidth);
         if (port->isolated)
                 xml_set_attr(xml_add(root, "port"), "isolated", "yes");
         add_plug(root, port);

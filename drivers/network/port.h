@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/object-set.h"
+#include "interfaces/traffic.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -38,12 +39,14 @@ struct network_port {
         char *mac;                /* owned; of the guest's interface */
         char *group;              /* owned; the port group that counts; NULL: none */
         enum network_plug plug;
-        char *bridge;        /* owned; NULL unless there is one */
-        char *device, *mode; /* owned; DIRECT: on which, and how ("bridge", "vepa" ...) */
-        char *target;        /* owned; the tap on the host; NULL: none yet */
-        unsigned mtu;        /* 0: the default */
-        bool isolated;       /* from the network's other isolated ports */
-        char *xml;           /* owned; libvirt's <networkport> */
+        char *bridge;                   /* owned; NULL unless there is one */
+        char *device, *mode;            /* owned; DIRECT: on which, and how ("bridge", "vepa" ...) */
+        char *target;                   /* owned; the tap on the host; NULL: none yet */
+        unsigned mtu;                   /* 0: the default */
+        struct traffic bandwidth;       /* of the interface, else of its port group */
+        struct traffic group_bandwidth; /* of its port group */
+        bool isolated;                  /* from the network's other isolated ports */
+        char *xml;                      /* owned; libvirt's <networkport> */
 };
 
 struct network_port *network_port_ref(struct network_port *port);
@@ -63,6 +66,7 @@ struct network_port_request {
         const char *group;              /* NULL: the one that is the default */
         const char *owner, *owner_uuid; /* name and uuid of the domain */
         const char *mac;
+        struct traffic bandwidth;
         /* Of a guest that was found running, as its document says; uuid NULL: a new port. */
         const char *uuid, *bridge, *device, *mode, *target;
         enum network_plug plug;
@@ -89,8 +93,8 @@ void network_use_drop(struct network_use *use);
 void network_use_give_back(struct network_use *use);
 /* Loop: a guest that was found running has it, whatever the network says. */
 void network_use_restore(struct network_use *use);
-/* Any thread, after it was taken: the tap on the host is target. */
-void network_use_set_target(struct network_use *use, const char *target);
+/* Any thread, after it was taken: the tap on the host is target, with limits of its own or none. */
+void network_use_note(struct network_use *use, const char *target, const struct traffic *bandwidth);
 /* What was taken; borrowed. After network_use_take(), or of one that was restored. */
 const struct network_port *network_use_get_port(const struct network_use *use);
 

@@ -41,6 +41,7 @@ static struct network_port *seed_new(const struct network_port_request *request)
         seed->mode = g_strdup(request->mode);
         seed->target = g_strdup(request->target);
         seed->plug = request->plug;
+        seed->bandwidth = request->bandwidth;
         return seed;
 }
 
@@ -117,6 +118,24 @@ static void record(struct network_use *use, struct network_port *port)
 
 /* ---- where it leads ---- */
 
+static void set_bandwidth(struct network_port *port, const struct traffic *own)
+{
+        port->bandwidth = traffic_is_limited(own) ? *own : port->group_bandwidth;
+}
+
+/* What of the network and the group counts for every port. */
+static void inherit(struct network_port *port, const struct network_def *def,
+                    const struct network_portgroup *group)
+{
+        port->mtu = def->mtu;
+        port->isolated = def->isolated_ports;
+        if (group && !port->group)
+                port->group = g_strdup(group->name);
+        if (group)
+                port->group_bandwidth = group->bandwidth;
+        set_bandwidth(port, &port->bandwidth);
+}
+
 static bool plug(struct network_port *port, const struct network_def *def, GError **error)
 {
         const struct network_portgroup *group = network_def_find_portgroup(def, port->group);
@@ -127,13 +146,14 @@ static bool plug(struct network_port *port, const struct network_def *def, GErro
                 return error_set(error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
                                  "network '%s' has no portgroup '%s'", def->base.name, quoted);
         }
-        if (group && !port->group)
-                port->group = g_strdup(group->name);
+        if (group && group->unsupported)
+                return error_set(error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
+                                 "%s of portgroup '%s' of network '%s' is not supported", group->unsupported,
+                                 group->name, def->base.name);
+        inherit(port, def, group);
         g_free(port->bridge);
         port->plug = NETWORK_PLUG_NETWORK;
         port->bridge = g_strdup(def->bridge);
-        port->mtu = def->mtu;
-        port->isolated = def->isolated_ports;
         return true;
 }
 
@@ -151,11 +171,13 @@ static struct network_port *port_copy(const struct network_port *from)
                 .mode = from->mode,
                 .target = from->target,
                 .plug = from->plug,
+                .bandwidth = from->bandwidth,
         };
         struct network_port *port = seed_new(&request);
 
         port->mtu = from->mtu;
         port->isolated = from->isolated;
+        port->group_bandwidth = from->group_bandwidth;
         return port;
 }
 
@@ -224,12 +246,15 @@ void network_ports_rejoin(struct network *network, const struct network_def *def
 static void restore(void *data)
 {
         struct network_use *use = data;
-        const struct managed_state *state;
+        const struct managed_state *state = use->network->base.current;
+        const struct network_def *def = state && state->active ? network_def_const(state->active) : NULL;
+        struct network_port *port = port_copy(use->seed);
 
-        record(use, port_copy(use->seed));
-        state = use->network->base.current;
-        if (state && state->active)
-                rejoin(use->network, network_def_const(state->active), use->port);
+        if (def)
+                inherit(port, def, network_def_find_portgroup(def, port->group));
+        record(use, port);
+        if (def)
+                rejoin(use->network, def, use->port);
 }
 
 void network_use_restore(struct network_use *use)
@@ -240,9 +265,10 @@ void network_use_restore(struct network_use *use)
 struct plugged {
         struct network_use *use; /* borrowed; goes back behind this */
         char *target;            /* owned */
+        struct traffic bandwidth;
 };
 
-static void set_target(void *data)
+static void note(void *data)
 {
         g_autofree struct plugged *plugged = data;
         struct network_use *use = plugged->use;
@@ -254,12 +280,13 @@ static void set_target(void *data)
         }
         g_free(port->target);
         port->target = plugged->target;
+        set_bandwidth(port, &plugged->bandwidth);
         record(use, port);
 }
 
-void network_use_set_target(struct network_use *use, const char *target)
+void network_use_note(struct network_use *use, const char *target, const struct traffic *bandwidth)
 {
-        const struct plugged plugged = { use, g_strdup(target) };
+        const struct plugged plugged = { use, g_strdup(target), *bandwidth };
 
-        lane_post(use->network->base.lane, set_target, g_memdup2(&plugged, sizeof(plugged)));
+        lane_post(use->network->base.lane, note, g_memdup2(&plugged, sizeof(plugged)));
 }

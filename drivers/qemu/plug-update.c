@@ -50,11 +50,12 @@ bool plug_differs_by(const struct domain_def *one, const struct domain_def *othe
 static void leave_out_link(struct domain_edit *edit, const void *alias)
 {
         domain_edit_set_interface_link(edit, alias, true);
+        domain_edit_drop_interface_bandwidth(edit, alias);
 }
 
 static void leave_out_bridge(struct domain_edit *edit, const void *alias)
 {
-        domain_edit_set_interface_link(edit, alias, true);
+        leave_out_link(edit, alias);
         domain_edit_set_interface_bridge(edit, alias, "any");
 }
 
@@ -88,7 +89,7 @@ static bool check_changes(const struct guest *guest, const struct domain_interfa
                 return true;
         return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
                          "of interface '%s' only %s can change while the guest runs", before->info.alias,
-                         has_bridge ? "the link and the bridge or network" : "the link");
+                         has_bridge ? "link, bandwidth and the bridge or network" : "link and bandwidth");
 }
 
 static bool move(struct guest *guest, const char *target, const struct domain_interface *to,
@@ -99,6 +100,7 @@ static bool move(struct guest *guest, const char *target, const struct domain_in
                 .bridge = resources_get_bridge(to),
                 .lane = guest->domain->base.lane,
                 .isolated = resources_is_isolated(takings, to),
+                .bandwidth = *resources_get_bandwidth(takings, to),
         };
 
         return tap_move(&tap, error);
@@ -114,18 +116,31 @@ static void move_back(struct guest *guest, const struct domain_interface *before
                            before->info.alias, guest->who);
 }
 
+/* In its bridge, within its limits. */
+static bool differs(const struct domain_takings *before_takings, const struct domain_interface *before,
+                    const struct domain_takings *takings, const struct domain_interface *after)
+{
+        return g_strcmp0(resources_get_bridge(before), resources_get_bridge(after)) != 0 ||
+               !traffic_equal(resources_get_bandwidth(before_takings, before),
+                              resources_get_bandwidth(takings, after));
+}
+
 static bool update_interface(struct guest *guest, unsigned index, const struct domain_update *update,
                              struct domain_def **live, GError **error)
 {
         const struct domain_interface *before = &get_def(guest)->devices.interfaces[index], *after;
+        const struct domain_takings *had = guest->domain->takings;
+        const struct domain_takings *has = update->takings ? update->takings : had;
         bool moves, up;
 
         if (!keep_chosen(before, live, error) || !check_changes(guest, before, *live, index, error))
                 return false;
         after = &(*live)->devices.interfaces[index];
-        moves = g_strcmp0(resources_get_bridge(before), resources_get_bridge(after)) != 0;
-        if (moves && !move(guest, before->target, after, update->takings, error))
+        moves = before->target && differs(had, before, has, after);
+        if (moves && !move(guest, before->target, after, has, error)) {
+                move_back(guest, before);
                 return false;
+        }
         up = after->link_up != DOMAIN_SWITCH_OFF;
         if (qmp_execute(guest->qmp, "set_link", json_pack("{s:s, s:b}", "name", before->info.alias, "up", up),
                         QMP_TIMEOUT_MS, NULL, error))

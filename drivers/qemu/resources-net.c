@@ -53,6 +53,15 @@ bool resources_is_isolated(const struct domain_takings *takings, const struct do
         return interface->isolated == DOMAIN_SWITCH_ON || (port && port->isolated);
 }
 
+const struct traffic *resources_get_bandwidth(const struct domain_takings *takings,
+                                              const struct domain_interface *interface)
+{
+        const struct network_port *port = takings_find_port(takings, interface);
+
+        return port && !traffic_is_limited(&interface->bandwidth) ? &port->group_bandwidth
+                                                                  : &interface->bandwidth;
+}
+
 static bool prepare_tap(struct resources *resources, const struct domain_interface *interface, GError **error)
 {
         const char *bridge = resources_get_bridge(interface);
@@ -68,6 +77,7 @@ static bool prepare_tap(struct resources *resources, const struct domain_interfa
                 .existing = existing,
                 .bridge = bridge,
                 .lane = resources->guest->domain->base.lane,
+                .bandwidth = *resources_get_bandwidth(resources->start->takings, interface),
                 .isolated = resources_is_isolated(resources->start->takings, interface),
                 .mac = interface->has_mac ? interface->mac : NULL,
                 .mtu = interface->mtu,

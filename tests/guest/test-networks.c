@@ -342,7 +342,7 @@ START_TEST(test_coming_moving_going)
         ck_assert(has(path, 0, "network='wan'") && has(path, 2, "network='lan'"));
         wait_ports(lan, 0);
         ck_assert_uint_eq(count_ports(wan), 1);
-        client_fails(client, LIBVIRT_ERROR, "*only the link and the bridge or network*", path,
+        client_fails(client, LIBVIRT_ERROR, "*only link, bandwidth and the bridge or network*", path,
                      DOMAIN_INTERFACE, "UpdateDevice", "su",
                      "<interface type='network'><mac address='" MAC
                      "'/><source network='lan'/><model type='e1000e'/></interface>",
@@ -373,6 +373,75 @@ START_TEST(test_isolated_ports)
         ck_assert(link_has(tap, "isolated on") && link_has(tap, "mtu 1400"));
         guest_do_flags(client, path, "Destroy", 0);
         network_do(network, "Destroy");
+}
+END_TEST
+
+/* HTB, which shapes what goes to guests, is in most kernels. */
+static bool can_shape(void)
+{
+        g_autofree char *made = NULL, *there = NULL;
+
+        made = run("tc qdisc add dev lo root handle 1: htb");
+        there = run("tc qdisc show dev lo");
+        g_free(run("tc qdisc del dev lo root"));
+        if (strstr(there, "htb"))
+                return true;
+        harness_skip("the kernel shapes no traffic (sch_htb)");
+        return false;
+}
+
+static char *get_class(const char *tap)
+{
+        return run("tc class show dev %s", tap);
+}
+
+/* Of the interface, of its group, of all of the network; changed while the guest runs. */
+START_TEST(test_bandwidth)
+{
+        static const char network_xml[] = "<network><name>lan</name><bridge "
+                                          "name='br-lan'/><bandwidth><inbound average='5000'/></bandwidth>"
+                                          "<portgroup name='slow' default='yes'><bandwidth><inbound "
+                                          "average='125' peak='250' burst='64'/>"
+                                          "</bandwidth></portgroup><portgroup name='tagged'><vlan><tag "
+                                          "id='4'/></vlan></portgroup></network>";
+        static const char faster[] = "<interface type='network'><mac address='" MAC
+                                     "'/><source network='lan'/><model type='virtio'/>"
+                                     "<bandwidth><inbound average='1000'/></bandwidth></interface>";
+        g_autofree char *network = NULL, *path = NULL, *tap = NULL, *tagged = NULL, *before = NULL,
+                        *after = NULL;
+        g_autofree char *of_group = NULL, *of_bridge = NULL, *own = NULL, *restored = NULL, *none = NULL;
+
+        if (!can_run() || !can_shape())
+                return;
+        before = look_at_host();
+        network = client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "NetworkCreateXML", "s",
+                                     network_xml);
+        path = guest_start(client, guest_bare_xml("one", LAN));
+        tap = get_tap(path);
+        of_bridge = get_class("br-lan");
+        ck_assert_msg(strstr(of_bridge, "rate 40Mbit ceil 40Mbit"), "%s", of_bridge);
+        of_group = get_class(tap);
+        ck_assert_msg(strstr(of_group, "rate 1Mbit ceil 2Mbit burst 64Kb"), "%s", of_group);
+        client_do(client, path, DOMAIN_INTERFACE, "UpdateDevice", "su", faster, LIVE);
+        own = get_class(tap);
+        ck_assert_msg(strstr(own, "rate 8Mbit ceil 8Mbit"), "%s", own);
+        ck_assert(link_has(tap, "master br-lan"));
+        harness_end_agent(harness, SIGKILL);
+        harness_start_agent(harness);
+        wait_ports(network, 1);
+        client_do(client, path, DOMAIN_INTERFACE, "UpdateDevice", "su", LAN, LIVE);
+        restored = get_class(tap);
+        ck_assert_msg(strstr(restored, "rate 1Mbit"), "%s", restored);
+        tagged = guest_define(
+                client, guest_bare_xml("two", "<interface type='network'>"
+                                              "<source network='lan' portgroup='tagged'/></interface>"));
+        client_fails(client, LIBVIRT_ERROR,
+                     "*<vlan> of portgroup 'tagged' of network 'lan' is not supported*", tagged,
+                     DOMAIN_INTERFACE, "Create", "u", 0);
+        guest_do_flags(client, path, "Destroy", 0);
+        network_do(network, "Destroy");
+        after = look_at_host();
+        ck_assert_str_eq(before, after);
 }
 END_TEST
 
@@ -503,6 +572,7 @@ int main(void)
         tcase_add_test(tcase, test_the_agent_dies);
         tcase_add_test(tcase, test_coming_moving_going);
         tcase_add_test(tcase, test_isolated_ports);
+        tcase_add_test(tcase, test_bandwidth);
         tcase_add_test(tcase, test_a_crowd);
         suite_add_tcase(suite, tcase);
         tcase = tcase_create("addresses");

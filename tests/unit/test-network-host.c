@@ -234,8 +234,8 @@ START_TEST(test_refused)
                 "<network><name>c</name><forward mode='bridge'/><bridge name='br0'/></network>", NULL);
         create_network(network, "forward mode 'bridge' is not supported");
         network = define_network(
-                "<network><name>d</name><bandwidth><inbound average='1'/></bandwidth></network>", NULL);
-        create_network(network, "<bandwidth> of network 'd' is not supported");
+                "<network><name>d</name><vlan><tag id='1'/></vlan></network>", NULL);
+        create_network(network, "<vlan> of network 'd' is not supported");
         /* Nothing stays of what failed half-way. */
         g_free(shell("ip address add 10.79.0.1/32 dev lo; ip link set lo up"));
         network =
