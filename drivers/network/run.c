@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Networks on the host: bridge, rules, dnsmasq, in this order; away in reverse. A mark says that a start is
+ * Networks on the host: bridge, rules, dnsmasq, in this order; away in reverse. Those that lead to a bridge
+ * or a device of the host have nothing of their own there. A mark says that a start is
  * on its way: what an agent that was killed then has made is taken away by the next. In the network's lane.
  */
 #include "base/error.h"
@@ -40,15 +41,29 @@ static void forget_notes(struct network *network)
 
 /* ---- what can be run ---- */
 
+/* What of the host it leads to. */
+static bool check_outside(const struct network_def *def, GError **error)
+{
+        if (def->forward == NETWORK_FORWARD_HOSTDEV)
+                return error_set(error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
+                                 "a network with forward mode 'hostdev' is not supported yet");
+        if (traffic_is_limited(&def->bandwidth))
+                return error_set(error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
+                                 "<bandwidth> of network '%s' is not supported: its guests leave the host "
+                                 "without a bridge of its own; port groups and interfaces can have it",
+                                 def->base.name);
+        return def->bridge || def->forward_interfaces->len > 0 ||
+               error_set(error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
+                         "network '%s' names neither a bridge nor an interface of the host", def->base.name);
+}
+
 static bool check_supported(const struct network_def *def, GError **error)
 {
-        if (!network_forward_has_own_bridge(def->forward))
-                return error_set(error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
-                                 "a network with forward mode '%s' is not supported yet",
-                                 network_forward_get_name(def->forward));
         if (def->unsupported)
                 return error_set(error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
                                  "%s of network '%s' is not supported yet", def->unsupported, def->base.name);
+        if (!network_forward_has_own_bridge(def->forward))
+                return check_outside(def, error);
         if (!def->bridge)
                 return error_set(error, ERROR_FROM_NETWORK, ERROR_INTERNAL_ERROR,
                                  "network '%s' does not have a bridge name.", def->base.name);
@@ -83,6 +98,10 @@ static void take_away(struct network *network, const struct network_def *def,
 void network_run_stop(struct network *network, const struct network_def *def)
 {
         lane_shield(network->base.lane);
+        if (!network_forward_has_own_bridge(def->forward)) {
+                forget_notes(network);
+                return;
+        }
         network_dnsmasq_stop(network);
         take_away(network, def, network_firewall_remove);
         take_away(network, def, network_bridge_remove);
@@ -91,8 +110,11 @@ void network_run_stop(struct network *network, const struct network_def *def)
 
 bool network_run_start(struct network *network, const struct network_def *def, GError **error)
 {
-        if (!check_supported(def, error) || !network_bridge_check(network, def, false, error) ||
-            !note(network, def, true, error))
+        if (!check_supported(def, error))
+                return false;
+        if (!network_forward_has_own_bridge(def->forward))
+                return note(network, def, false, error);
+        if (!network_bridge_check(network, def, false, error) || !note(network, def, true, error))
                 return false;
         if (make(network, def, error) && note(network, def, false, error))
                 return true;
@@ -107,7 +129,8 @@ bool network_run_take_over(struct network *network, const struct network_def *de
         if (store_is_marked(network->networks->runtime_dir, mark))
                 return error_set(error, ERROR_FROM_NETWORK, ERROR_OPERATION_ABORTED,
                                  "the start of network '%s' was cut off", def->base.name);
-        return network_bridge_check(network, def, true, error) && make(network, def, error);
+        return !network_forward_has_own_bridge(def->forward) ||
+               (network_bridge_check(network, def, true, error) && make(network, def, error));
 }
 
 bool network_run_update(struct network *network, const struct network_def *after, bool hosts_only,
@@ -115,6 +138,8 @@ bool network_run_update(struct network *network, const struct network_def *after
 {
         if (!note(network, after, false, error))
                 return false;
+        if (!network_forward_has_own_bridge(after->forward))
+                return true;
         if (hosts_only && network->server.pidfd >= 0)
                 return network_dnsmasq_reload(network, after, error);
         network_dnsmasq_stop(network);

@@ -136,8 +136,61 @@ static void inherit(struct network_port *port, const struct network_def *def,
         set_bandwidth(port, &port->bandwidth);
 }
 
-static bool plug(struct network_port *port, const struct network_def *def, GError **error)
+/* How many ports go out of the device. */
+static unsigned count_users(const struct object_set *ports, const char *device)
 {
+        unsigned users = 0;
+
+        for (unsigned i = 0; ports && i < ports->count; i++)
+                users += g_strcmp0(((const struct network_port *)ports->objects[i])->device, device) == 0;
+        return users;
+}
+
+/* The one that has the fewest ports; in mode passthrough a device is one guest's alone. */
+static bool choose_device(struct network_port *port, const struct network_def *def,
+                          const struct object_set *ports, GError **error)
+{
+        bool is_exclusive = def->forward == NETWORK_FORWARD_PASSTHROUGH;
+        const char *best = NULL;
+        unsigned fewest = UINT_MAX;
+
+        for (unsigned i = 0; i < def->forward_interfaces->len; i++) {
+                const char *device = g_ptr_array_index(def->forward_interfaces, i);
+                unsigned users = count_users(ports, device);
+
+                if (users >= fewest || (is_exclusive && users > 0))
+                        continue;
+                fewest = users;
+                best = device;
+        }
+        if (!best)
+                return error_set(
+                        error, ERROR_FROM_NETWORK, ERROR_INTERNAL_ERROR,
+                        "network '%s' requires exclusive access to interfaces, but none are available",
+                        def->base.name);
+        g_free(port->device);
+        g_free(port->mode);
+        port->plug = NETWORK_PLUG_DIRECT;
+        port->device = g_strdup(best);
+        port->mode = g_strdup(network_forward_get_name(def->forward));
+        return true;
+}
+
+static bool lead(struct network_port *port, const struct network_def *def, const struct object_set *ports,
+                 GError **error)
+{
+        if (!network_forward_has_own_bridge(def->forward) && !def->bridge)
+                return choose_device(port, def, ports, error);
+        g_free(port->bridge);
+        port->plug =
+                network_forward_has_own_bridge(def->forward) ? NETWORK_PLUG_NETWORK : NETWORK_PLUG_BRIDGE;
+        port->bridge = g_strdup(def->bridge);
+        return true;
+}
+
+static bool plug(struct network_port *port, const struct network_state *state, GError **error)
+{
+        const struct network_def *def = network_def_const(state->base.active);
         const struct network_portgroup *group = network_def_find_portgroup(def, port->group);
 
         if (port->group && !group) {
@@ -151,10 +204,7 @@ static bool plug(struct network_port *port, const struct network_def *def, GErro
                                  "%s of portgroup '%s' of network '%s' is not supported", group->unsupported,
                                  group->name, def->base.name);
         inherit(port, def, group);
-        g_free(port->bridge);
-        port->plug = NETWORK_PLUG_NETWORK;
-        port->bridge = g_strdup(def->bridge);
-        return true;
+        return lead(port, def, state->ports, error);
 }
 
 /* A copy to be filled in, without its document. */
@@ -190,7 +240,7 @@ bool network_use_take(struct network_use *use, GError **error)
         if (!network_require_running(network, error))
                 return false;
         port = port_copy(use->seed);
-        if (!plug(port, network_def_const(network->base.current->active), error)) {
+        if (!plug(port, (const struct network_state *)network->base.current, error)) {
                 network_port_unref(port);
                 return false;
         }
@@ -252,9 +302,9 @@ static void restore(void *data)
 
         if (def)
                 inherit(port, def, network_def_find_portgroup(def, port->group));
-        record(use, port);
         if (def)
-                rejoin(use->network, def, use->port);
+                rejoin(use->network, def, port);
+        record(use, port);
 }
 
 void network_use_restore(struct network_use *use)

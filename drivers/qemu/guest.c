@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/store.h"
 #include "drivers/security/ownership.h"
+#include "interfaces/macvtap.h"
 #include "nodedev/pci.h"
 
 #include <dirent.h>
@@ -139,6 +140,22 @@ static void return_hostdevs(struct guest *guest, const char *alias)
         }
 }
 
+static void remove_links(struct guest *guest, const char *alias)
+{
+        GPtrArray *links = guest->status->links;
+
+        for (unsigned i = links->len; i-- > 0;) {
+                const struct status_link *link = g_ptr_array_index(links, i);
+                g_autoptr(GError) error = NULL;
+
+                if (!is_of(link->alias, alias))
+                        continue;
+                if (!macvtap_delete(guest->domain->base.lane, link->name, link->lower, link->mac, &error))
+                        log_gerror(LOG_LEVEL_ERROR, error, "a macvtap of %s stays", guest->who);
+                g_ptr_array_remove_index(links, i);
+        }
+}
+
 static void remove_sockets(struct guest *guest, const char *alias)
 {
         for (unsigned i = guest->sockets->len; i-- > 0;) {
@@ -157,6 +174,7 @@ static void give_back(struct guest *guest, const char *alias)
 {
         return_images(guest, alias);
         return_hostdevs(guest, alias);
+        remove_links(guest, alias);
         remove_sockets(guest, alias);
 }
 

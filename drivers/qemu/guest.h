@@ -49,6 +49,7 @@ struct qemu_driver {
         struct qemu_answer answer;
         /* atomic */
         struct ports ports;
+        gint next_macvtap; /* atomic; number in its name */
 };
 
 static inline struct qemu_driver *qemu_driver_of(const struct domain *domain)

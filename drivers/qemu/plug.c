@@ -185,6 +185,8 @@ bool plug_hand_over(struct resources *resources, struct domain_def *written, con
         if (guest->status->pci->len > 0 &&
             (!resources_take_hostdevs(resources, error) || !plug_write_down(guest, written, error)))
                 return false;
+        if (!resources_take_links(resources, error))
+                return false;
         resources_take_files(resources);
         return raise_lock_limit(guest, def, error) &&
                launch_try_checks(guest->driver->account,

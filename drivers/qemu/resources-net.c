@@ -7,9 +7,16 @@
 #include "base/error.h"
 #include "drivers/network/port.h"
 #include "drivers/qemu/device.h"
+#include "interfaces/macvtap.h"
 #include "interfaces/tap.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
 #include <string.h>
+
+/* More numbers than that make no names of 15 bytes that people can read. */
+#define MACVTAPS_MAX 1000000
 
 static bool is_virtio(const struct domain_interface *interface)
 {
@@ -94,6 +101,99 @@ static bool prepare_tap(struct resources *resources, const struct domain_interfa
         return prepare_vhost(resources, interface, queues, device, error);
 }
 
+/* ---- straight out of a device of the host ---- */
+
+/* A name that no link has, and no other guest of this agent is about to have. */
+static char *choose_name(struct resources *resources)
+{
+        gint *next = &resources->guest->driver->next_macvtap;
+        g_autofree char *name = NULL;
+
+        do {
+                g_free(name);
+                name = g_strdup_printf("macvtap%u", (unsigned)g_atomic_int_add(next, 1) % MACVTAPS_MAX);
+        } while (if_nametoindex(name) != 0);
+        return g_steal_pointer(&name);
+}
+
+/* What their descriptors stand for is made when its name is written down (resources_take_links()). */
+static bool add_placeholders(struct resources *resources, struct device_resources *device, unsigned queues,
+                             GError **error)
+{
+        device->fds = g_array_new(FALSE, FALSE, sizeof(int));
+        for (unsigned i = 0; i < queues; i++) {
+                int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+                if (fd < 0)
+                        return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot open /dev/null");
+                resources_add_fd(resources, fd);
+                g_array_append_val(device->fds, fd);
+        }
+        return true;
+}
+
+static bool prepare_direct(struct resources *resources, const struct domain_interface *interface,
+                           GError **error)
+{
+        struct device_resources *device = resources_get(resources, interface->info.alias);
+        unsigned queues = is_virtio(interface) ? MAX(interface->queues, 1U) : 1;
+        g_autofree char *name = interface->target ? g_strdup(interface->target) : choose_name(resources);
+        bool changes_mac = g_strcmp0(interface->source_mode, "passthrough") == 0;
+        g_autofree char *mac = changes_mac ? macvtap_read_mac(interface->source, error) : NULL;
+        const struct status_link link = { (char *)interface->info.alias, name, (char *)interface->source, mac };
+
+        if ((changes_mac && !mac) || !add_placeholders(resources, device, queues, error))
+                return false;
+        status_add_link(resources->guest->status, &link);
+        domain_edit_set_interface_target(resources->edit, interface->info.alias, name);
+        return prepare_vhost(resources, interface, queues, device, error);
+}
+
+static const struct domain_interface *find_interface(const struct domain_def *def, const char *alias)
+{
+        for (unsigned i = 0; i < def->devices.n_interfaces; i++)
+                if (g_strcmp0(def->devices.interfaces[i].info.alias, alias) == 0)
+                        return &def->devices.interfaces[i];
+        return NULL;
+}
+
+static bool take_link(struct resources *resources, const struct status_link *link, GError **error)
+{
+        const struct domain_interface *interface = find_interface(resources->def, link->alias);
+        const GArray *fds = resources_get(resources, link->alias)->fds;
+        const struct macvtap macvtap = {
+                .lane = resources->guest->domain->base.lane,
+                .name = link->name,
+                .lower = link->lower,
+                .mode = interface->source_mode,
+                .mac = interface->mac,
+                .mtu = interface->mtu,
+                .vnet_header = is_virtio(interface),
+                .up = interface->link_up != DOMAIN_SWITCH_OFF,
+                .bandwidth = *resources_get_bandwidth(resources->start->takings, interface),
+        };
+
+        return macvtap_open(&macvtap, (const int *)(const void *)fds->data, fds->len, error);
+}
+
+/* One that could not be made, because another has its name, is not ours to delete. */
+bool resources_take_links(struct resources *resources, GError **error)
+{
+        GPtrArray *links = resources->guest->status->links;
+
+        for (unsigned i = 0; i < links->len; i++) {
+                const struct status_link *link = g_ptr_array_index(links, i);
+
+                if (!resources_is_taken_for(resources, link->alias) || take_link(resources, link, error))
+                        continue;
+                g_ptr_array_remove_range(links, i, links->len - i);
+                return false;
+        }
+        return true;
+}
+
+/* ---- the row ---- */
+
 bool resources_prepare_interface(struct resources *resources, const void *device, GError **error)
 {
         const struct domain_interface *interface = device;
@@ -102,6 +202,8 @@ bool resources_prepare_interface(struct resources *resources, const void *device
                 return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
                                  "interface '%s' has no port of network '%s'", interface->info.alias,
                                  interface->source);
+        if (interface->type == DOMAIN_INTERFACE_DIRECT)
+                return prepare_direct(resources, interface, error);
         if (resources_get_bridge(interface) || interface->type == DOMAIN_INTERFACE_ETHERNET)
                 return prepare_tap(resources, interface, error);
         return true;

@@ -63,6 +63,9 @@ bool resources_prepare_device(struct resources *resources, enum domain_device_ki
  */
 bool resources_take_hostdevs(struct resources *resources, GError **error);
 
+/* After the status document has been written: macvtaps are made. */
+bool resources_take_links(struct resources *resources, GError **error);
+
 /* After the status document has been written: files change hands. */
 void resources_take_files(struct resources *resources);
 

@@ -312,6 +312,8 @@ static bool run(struct start *start, struct domain_state *state, bool paused, GE
                 if (!resources_take_hostdevs(&start->resources, error) || !guest_save(guest, state, error))
                         return false;
         }
+        if (!resources_take_links(&start->resources, error))
+                return false;
         resources_take_files(&start->resources);
         if (!launch(start, error))
                 return false;

@@ -10,6 +10,7 @@
  *       <tpm pid='811' start='3341'/>
  *       <image alias='virtio-disk0' path='/images/web.qcow2' uid='0' gid='0'/>
  *       <pci alias='hostdev0'>0000:3b:00.0</pci>
+ *       <link alias='net0' name='macvtap0' lower='eth0' mac='52:54:00:12:34:56'/>
  *       <fake-reboot/>
  *       <shutdown-seen/>
  *       <undefined flags='4'/>
@@ -58,6 +59,18 @@ static void add_alias(GString *text, const char *alias)
                 g_string_append_printf(text, " alias='%s'", escaped);
 }
 
+static void add_link(GString *text, const struct status_link *link)
+{
+        g_autofree char *name = xml_escape(link->name), *lower = xml_escape(link->lower);
+
+        g_string_append(text, "  <link");
+        add_alias(text, link->alias);
+        g_string_append_printf(text, " name='%s' lower='%s'", name, lower);
+        if (link->mac)
+                g_string_append_printf(text, " mac='%s'", link->mac);
+        g_string_append(text, "/>\n");
+}
+
 /* By hand: the <domain> in it is a string that exists. */
 char *status_format(const struct status *status)
 {
@@ -87,6 +100,8 @@ char *status_format(const struct status *status)
                 add_alias(text, pci->alias);
                 g_string_append_printf(text, ">%s</pci>\n", pci->address);
         }
+        for (unsigned i = 0; i < status->links->len; i++)
+                add_link(text, g_ptr_array_index(status->links, i));
         if (status->fake_reboot)
                 g_string_append(text, "  <fake-reboot/>\n");
         if (status->shutdown_seen)
@@ -174,6 +189,19 @@ static bool read_pci(const xmlNode *root, struct status *status, GError **error)
         return true;
 }
 
+static bool read_links(const xmlNode *root, struct status *status, GError **error)
+{
+        for (const xmlNode *node = xml_child(root, "link"); node; node = xml_next(node)) {
+                g_autofree char *alias = xml_attr(node, "alias"), *name = xml_attr(node, "name");
+                g_autofree char *lower = xml_attr(node, "lower"), *mac = xml_attr(node, "mac");
+
+                if (!name || !lower || (mac && strspn(mac, "0123456789abcdef:") != strlen(mac)))
+                        return xml_error(error, node, "invalid link");
+                status_add_link(status, &(const struct status_link){ alias, name, lower, mac });
+        }
+        return true;
+}
+
 struct status *status_parse(const char *text, GError **error)
 {
         g_autoptr(xmlDoc) doc = xml_parse(text, ROOT, error);
@@ -191,7 +219,7 @@ struct status *status_parse(const char *text, GError **error)
         if (!read_head(root, status, error) || !read_identity(root, status, error) ||
             !read_process(root, "emulator", &status->emulator, error) ||
             !read_process(root, "tpm", &status->tpm, error) || !read_images(root, status, error) ||
-            !read_pci(root, status, error))
+            !read_pci(root, status, error) || !read_links(root, status, error))
                 return NULL;
         status->fake_reboot = xml_child(root, "fake-reboot");
         status->shutdown_seen = xml_child(root, "shutdown-seen");

@@ -29,12 +29,24 @@ static void pci_free(void *data)
         g_free(pci);
 }
 
+static void link_free(void *data)
+{
+        struct status_link *link = data;
+
+        g_free(link->alias);
+        g_free(link->name);
+        g_free(link->lower);
+        g_free(link->mac);
+        g_free(link);
+}
+
 struct status *status_new(void)
 {
         struct status *status = g_new0(struct status, 1);
 
         status->images = g_ptr_array_new_with_free_func(image_free);
         status->pci = g_ptr_array_new_with_free_func(pci_free);
+        status->links = g_ptr_array_new_with_free_func(link_free);
         return status;
 }
 
@@ -44,6 +56,7 @@ void status_free(struct status *status)
                 return;
         g_ptr_array_unref(status->images);
         g_ptr_array_unref(status->pci);
+        g_ptr_array_unref(status->links);
         g_free(status->name);
         g_free(status->owner);
         g_free(status->xml);
@@ -65,6 +78,15 @@ void status_add_pci(struct status *status, const char *alias, const char *addres
 
         *pci = (struct status_pci){ g_strdup(alias), g_strdup(address) };
         g_ptr_array_add(status->pci, pci);
+}
+
+void status_add_link(struct status *status, const struct status_link *link)
+{
+        struct status_link *added = g_new(struct status_link, 1);
+
+        *added = (struct status_link){ g_strdup(link->alias), g_strdup(link->name), g_strdup(link->lower),
+                                       g_strdup(link->mac) };
+        g_ptr_array_add(status->links, added);
 }
 
 bool status_write(const char *dir, const struct status *status, GError **error)

@@ -48,6 +48,14 @@ struct status_pci {
         char *address; /* owned; "0000:3b:00.0" */
 };
 
+/* A macvtap that was made. */
+struct status_link {
+        char *alias; /* owned */
+        char *name;  /* owned */
+        char *lower; /* owned; the device of the host below it */
+        char *mac;   /* owned; what that had before; NULL: it has it still */
+};
+
 /* A process by pid and start time; pid 0: none. */
 struct status_process {
         pid_t pid;
@@ -66,6 +74,7 @@ struct status {
         struct status_process tpm;      /* swtpm */
         GPtrArray *images;              /* owned, struct status_image */
         GPtrArray *pci;                 /* owned, struct status_pci */
+        GPtrArray *links;               /* owned, struct status_link */
         bool fake_reboot;               /* the next shutdown of the guest is a reboot */
         unsigned undefine_flags; /* enum domain_undefine_flags: of an undefine while it runs; 0: none */
         bool shutdown_seen;      /* the guest has powered off */
@@ -78,6 +87,8 @@ void status_free(struct status *status);
 void status_add_image(struct status *status, const char *alias, const char *path,
                       const struct ownership *ownership);
 void status_add_pci(struct status *status, const char *alias, const char *address);
+/* link's strings are copied. */
+void status_add_link(struct status *status, const struct status_link *link);
 
 DEFINE_CLEANUP(struct status, status_free);
 

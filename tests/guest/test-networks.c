@@ -130,9 +130,9 @@ static bool has(const char *path, unsigned flags, const char *text)
 }
 
 /* The value of the first attribute of that name behind `after`. */
-static char *get_attr(const char *path, const char *after, const char *attr)
+static char *get_attr_of(const char *xml, const char *after, const char *attr)
 {
-        g_autofree char *xml = dump(path, 0), *key = g_strdup_printf(" %s='", attr);
+        g_autofree char *key = g_strdup_printf(" %s='", attr);
         const char *start = strstr(xml, after), *value = start ? strstr(start, key) : NULL;
 
         ck_assert_msg(value, "no %s in %s", attr, xml);
@@ -140,9 +140,20 @@ static char *get_attr(const char *path, const char *after, const char *attr)
         return g_strndup(value, strcspn(value, "'"));
 }
 
+static char *get_attr(const char *path, const char *after, const char *attr)
+{
+        g_autofree char *xml = dump(path, 0);
+
+        return get_attr_of(xml, after, attr);
+}
+
 static char *get_tap(const char *path)
 {
-        return get_attr(path, MAC, "dev");
+        g_autofree char *xml = dump(path, 0), *rest = NULL;
+
+        ck_assert(strstr(xml, MAC));
+        rest = get_attr_of(strstr(xml, MAC), "<target", "dev");
+        return g_steal_pointer(&rest);
 }
 
 /* Uuids and documents of the network's ports. */
@@ -232,7 +243,7 @@ START_TEST(test_a_guest_has_a_port)
         ck_assert(strstr(ports, element) && strstr(ports, "<name>one</name>") &&
                   strstr(ports, "<plug type='network' bridge='br-lan'/>"));
         guest_do_flags(client, path, "Destroy", 0);
-        ck_assert_uint_eq(count_ports(network), 0);
+        wait_ports(network, 0);
         ck_assert(is_active(network) && !has_link(tap));
         network_do(network, "Destroy");
         after = look_at_host();
@@ -256,7 +267,7 @@ START_TEST(test_a_guest_without_its_network)
                                                    "<source network='lan' portgroup='x'/></interface>"));
         client_fails(client, LIBVIRT_ERROR, "*network 'lan' has no portgroup 'x'*", group, DOMAIN_INTERFACE,
                      "Create", "u", 0);
-        ck_assert_uint_eq(count_ports(network), 0);
+        wait_ports(network, 0);
         network_do(network, "Destroy");
         harness_end_agent(harness, SIGTERM);
         config = harness_path(harness, "virtbusd.conf");
@@ -289,7 +300,7 @@ START_TEST(test_the_network_goes_and_comes)
         ck_assert_uint_eq(count_ports(network), 1);
         network_do(network, "Destroy");
         guest_do_flags(client, path, "Destroy", 0);
-        ck_assert_uint_eq(count_ports(network), 0);
+        wait_ports(network, 0);
 }
 END_TEST
 
@@ -313,7 +324,7 @@ START_TEST(test_the_agent_dies)
         ck_assert_str_eq(before, after);
         ck_assert(link_has(tap, "master br-lan"));
         guest_do_flags(client, path, "Destroy", 0);
-        ck_assert_uint_eq(count_ports(network), 0);
+        wait_ports(network, 0);
         ck_assert(!has_link(tap));
         network_do(network, "Destroy");
 }
@@ -514,6 +525,170 @@ START_TEST(test_an_address_by_dhcp)
 }
 END_TEST
 
+/* ---- out of the host ---- */
+
+/* A bridge of the host, and a cable to play its network card; both go at the end. */
+static void make_outside(void)
+{
+        g_free(run("ip link add br-host type bridge"));
+        g_free(run("ip link set br-host up"));
+        g_free(run("ip link add card0 address 52:54:00:00:0b:01 type veth peer name wall0"));
+        g_free(run("ip link set card0 up"));
+        g_free(run("ip link set wall0 up"));
+}
+
+static void remove_outside(void)
+{
+        g_free(run("ip link del br-host"));
+        g_free(run("ip link del card0"));
+}
+
+START_TEST(test_a_bridge_of_the_host)
+{
+        g_autofree char *network = NULL, *path = NULL, *tap = NULL;
+
+        if (!can_run())
+                return;
+        make_outside();
+        network =
+                client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "NetworkCreateXML", "s",
+                                   "<network><name>lan</name><forward mode='bridge'/><bridge name='br-host'/>"
+                                   "</network>");
+        path = guest_start(client, guest_bare_xml("one", LAN));
+        tap = get_tap(path);
+        ck_assert(link_has(tap, "master br-host"));
+        ck_assert(has(path, 0, "<interface type='bridge'>") && has(path, 0, "network='lan'") &&
+                  has(path, 0, "bridge='br-host'"));
+        ck_assert(has(path, 2, "<interface type='network'>") && !has(path, 8, "br-host"));
+        ck_assert(has(path, 8, "<source network='lan'/>"));
+        harness_end_agent(harness, SIGKILL);
+        harness_start_agent(harness);
+        wait_ports(network, 1);
+        network_do(network, "Destroy");
+        ck_assert(link_has(tap, "master br-host"));
+        guest_do_flags(client, path, "Destroy", 0);
+        ck_assert(!has_link(tap) && has_link("br-host"));
+        remove_outside();
+}
+END_TEST
+
+static bool can_macvtap(void)
+{
+        bool can;
+
+        g_free(run("ip link add probe0 link card0 type macvtap mode bridge"));
+        can = has_link("probe0");
+        g_free(run("ip link del probe0"));
+        if (!can)
+                harness_skip("the kernel has no macvtaps");
+        return can;
+}
+
+/* A macvtap is there as long as its guest, whatever happens to the agent in between. */
+START_TEST(test_a_device_of_the_host)
+{
+        static const char direct[] = "<interface type='direct'><mac address='" MAC "'/><source dev='card0' "
+                                     "mode='%s'/><model type='virtio'/><driver queues='2'/></interface>";
+        static const char *const modes[] = { "vepa", "private", "bridge", "passthrough" };
+        g_autofree char *before = NULL, *after = NULL;
+
+        if (!can_run())
+                return;
+        make_outside();
+        if (!can_macvtap()) {
+                remove_outside();
+                return;
+        }
+        before = look_at_host();
+        for (unsigned i = 0; i < G_N_ELEMENTS(modes); i++) {
+                g_autofree char *xml = g_strdup_printf(direct, modes[i]), *tap = NULL, *path = NULL;
+
+                path = guest_start(client, guest_bare_xml(modes[i], xml));
+                tap = get_tap(path);
+                ck_assert(g_str_has_prefix(tap, "macvtap"));
+                ck_assert(link_has(tap, i == 3 ? "mode passthru" : modes[i]) && link_has(tap, MAC) &&
+                          link_has(tap, "UP"));
+                ck_assert(link_has("card0", MAC) == (i == 3));
+                if (i % 2) {
+                        harness_end_agent(harness, SIGKILL);
+                        harness_start_agent(harness);
+                }
+                guest_do_flags(client, path, "Destroy", 0);
+                ck_assert(!has_link(tap) && link_has("card0", "52:54:00:00:0b:01"));
+        }
+        after = look_at_host();
+        ck_assert_str_eq(before, after);
+        remove_outside();
+}
+END_TEST
+
+/* A pool of devices: each goes to one guest; it goes back. */
+START_TEST(test_a_pool_of_devices)
+{
+        g_autofree char *network = NULL, *one = NULL, *two = NULL, *tap = NULL, *ports = NULL,
+                        *console = NULL;
+        unsigned count;
+
+        if (!can_run())
+                return;
+        make_outside();
+        if (!can_macvtap()) {
+                remove_outside();
+                return;
+        }
+        network = client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "NetworkCreateXML", "s",
+                                     "<network><name>lan</name><forward mode='passthrough'>"
+                                     "<interface dev='card0'/></forward></network>");
+        one = guest_start(client, guest_bare_xml("one", LAN));
+        tap = get_tap(one);
+        ck_assert(has(one, 0, "<interface type='direct'>") && has(one, 0, "dev='card0' mode='passthrough'"));
+        ck_assert(has(one, 8, "<source network='lan'/>"));
+        ports = get_ports(network, &count);
+        ck_assert(strstr(ports, "<plug type='direct' dev='card0' mode='passthrough'/>"));
+        two = guest_define(client, guest_bare_xml("two", "<interface type='network'><source network='lan'/>"
+                                                         "</interface>"));
+        client_fails(client, LIBVIRT_ERROR, "*none are available*", two, DOMAIN_INTERFACE, "Create", "u", 0);
+        guest_do_flags(client, one, "Destroy", 0);
+        ck_assert(!has_link(tap));
+        guest_do_flags(client, two, "Create", 0);
+        guest_do_flags(client, two, "Destroy", 0);
+        network_do(network, "Destroy");
+        remove_outside();
+}
+END_TEST
+
+START_TEST(test_a_device_that_comes_and_goes)
+{
+        static const char xml[] = "<interface type='direct'><mac address='" MAC
+                                  "'/><source dev='card0' mode='bridge'/><model type='virtio'/></interface>";
+        g_autofree char *path = NULL, *console = NULL, *tap = NULL;
+
+        if (!can_run())
+                return;
+        make_outside();
+        if (!can_macvtap()) {
+                remove_outside();
+                return;
+        }
+        console = harness_path(harness, "console");
+        path = start_watcher(console);
+        client_do(client, path, DOMAIN_INTERFACE, "AttachDevice", "su", xml, LIVE);
+        tap = get_tap(path);
+        ck_assert(link_has(tap, MAC));
+        client_do(client, path, DOMAIN_INTERFACE, "DetachDevice", "su", xml, LIVE);
+        ck_assert(!has_link(tap));
+        g_free(run("ip link add direct7 type veth peer name veth7"));
+        client_fails(client, LIBVIRT_ERROR, "*direct7*", path, DOMAIN_INTERFACE, "AttachDevice", "su",
+                     "<interface type='direct'><source dev='card0' mode='bridge'/><target dev='direct7'/>"
+                     "<alias name='ua-x'/><model type='virtio'/></interface>",
+                     LIVE);
+        ck_assert(has_link("direct7"));
+        g_free(run("ip link del direct7"));
+        guest_do_flags(client, path, "Destroy", 0);
+        remove_outside();
+}
+END_TEST
+
 #define CROWD 64
 
 /* Taps, names and ports of guests that start together are all different. */
@@ -539,7 +714,7 @@ START_TEST(test_a_crowd)
         for (unsigned i = 0; i < CROWD; i++) {
                 client_wait_answer(client, &answers[i]);
                 ck_assert_msg(!answers[i].error, "%s", answers[i].error);
-                g_hash_table_add(taps, get_attr(paths[i], "<target", "dev"));
+                g_hash_table_add(taps, get_attr(paths[i], "<interface", "dev"));
         }
         ck_assert_uint_eq(g_hash_table_size(taps), CROWD);
         ck_assert_uint_eq(count_ports(network), CROWD);
@@ -552,7 +727,7 @@ START_TEST(test_a_crowd)
                 ck_assert_msg(!answers[i].error, "%s", answers[i].error);
                 g_free(paths[i]);
         }
-        ck_assert_uint_eq(count_ports(network), 0);
+        wait_ports(network, 0);
         network_do(network, "Destroy");
         after = look_at_host();
         ck_assert_str_eq(before, after);
@@ -573,6 +748,10 @@ int main(void)
         tcase_add_test(tcase, test_coming_moving_going);
         tcase_add_test(tcase, test_isolated_ports);
         tcase_add_test(tcase, test_bandwidth);
+        tcase_add_test(tcase, test_a_bridge_of_the_host);
+        tcase_add_test(tcase, test_a_device_of_the_host);
+        tcase_add_test(tcase, test_a_pool_of_devices);
+        tcase_add_test(tcase, test_a_device_that_comes_and_goes);
         tcase_add_test(tcase, test_a_crowd);
         suite_add_tcase(suite, tcase);
         tcase = tcase_create("addresses");

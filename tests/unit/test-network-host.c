@@ -230,12 +230,12 @@ START_TEST(test_refused)
         network = define_network("<network><name>b</name><bridge name='other'/></network>", NULL);
         create_network(network, "has an interface 'other' already");
         check_shell("10.77.0.200", "ip -o address show dev other");
-        network = define_network(
-                "<network><name>c</name><forward mode='bridge'/><bridge name='br0'/></network>", NULL);
-        create_network(network, "forward mode 'bridge' is not supported");
-        network = define_network(
-                "<network><name>d</name><vlan><tag id='1'/></vlan></network>", NULL);
-        create_network(network, "<vlan> of network 'd' is not supported");
+        network = define_network("<network><name>c</name><forward mode='hostdev'/></network>", NULL);
+        create_network(network, "forward mode 'hostdev' is not supported");
+        network = define_network("<network><name>d</name><forward mode='bridge'/><bridge name='br0'/>"
+                                 "<bandwidth><inbound average='1'/></bandwidth></network>",
+                                 NULL);
+        create_network(network, "<bandwidth> of network 'd' is not supported");
         /* Nothing stays of what failed half-way. */
         g_free(shell("ip address add 10.79.0.1/32 dev lo; ip link set lo up"));
         network =

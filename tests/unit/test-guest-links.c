@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The host's ends of guests' interfaces as the kernel has them, in a network of the test's own: macvtaps and
+ * limits. What this kernel lacks is skipped; the lab's has all of it.
+ */
+#include "base/error.h"
+#include "base/lane.h"
+#include "base/loop.h"
+#include "base/pool.h"
+#include "interfaces/macvtap.h"
+#include "interfaces/tap.h"
+#include "tests/unit/check-main.h"
+
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct loop *loop;
+static struct pool *pool;
+static struct lane *lane;
+
+static void setup(void)
+{
+        ck_assert(unshare(CLONE_NEWNET) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0);
+        loop = loop_new(NULL);
+        pool = pool_new(2, NULL);
+        lane = lane_new(pool, loop, "test");
+}
+
+static void teardown(void)
+{
+        lane_unref(lane);
+        pool_free(pool);
+        loop_free(loop);
+}
+
+static char *says(const char *format, ...) G_GNUC_PRINTF(1, 2);
+static char *says(const char *format, ...)
+{
+        g_autofree char *command = NULL;
+        char *output = NULL;
+        va_list args;
+
+        va_start(args, format);
+        command = g_strdup_vprintf(format, args);
+        va_end(args);
+        ck_assert_msg(g_spawn_command_line_sync(command, &output, NULL, NULL, NULL), "%s", command);
+        return output;
+}
+
+static void expect(const char *said, const char *text)
+{
+        ck_assert_msg(strstr(said, text), "no '%s' in '%s'", text, said);
+}
+
+/* ---- in the lane ---- */
+
+struct work {
+        bool (*fn)(GError **error);
+        GError *error; /* owned */
+        bool good;
+};
+
+static void quit(void *data)
+{
+        loop_quit(loop);
+}
+
+static void do_work(void *data)
+{
+        struct work *work = data;
+
+        work->good = work->fn(&work->error);
+        loop_post(loop, quit, NULL);
+}
+
+static struct work run(bool (*fn)(GError **error))
+{
+        struct work work = { .fn = fn };
+
+        lane_post(lane, do_work, &work);
+        loop_run(loop);
+        return work;
+}
+
+/* False: it was skipped, as the kernel does not know how. */
+static bool check(struct work *work, const char *lack, const char *why)
+{
+        if (work->good)
+                return true;
+        ck_assert_ptr_nonnull(work->error);
+        ck_assert_msg(strstr(work->error->message, lack), "%s", work->error->message);
+        check_skip(why);
+        g_clear_error(&work->error);
+        return false;
+}
+
+/* ---- macvtaps ---- */
+
+static const uint8_t mac[6] = { 0x52, 0x54, 0x00, 0x00, 0x00, 0x0a };
+static const char *mode;
+static int fds[2];
+
+static bool open_macvtap(GError **error)
+{
+        const struct macvtap macvtap = { .lane = lane,
+                                         .name = "mt0",
+                                         .lower = "v0",
+                                         .mode = mode,
+                                         .mac = mac,
+                                         .mtu = 1400,
+                                         .vnet_header = true,
+                                         .up = true };
+
+        return macvtap_open(&macvtap, fds, 2, error);
+}
+
+static bool delete_macvtap(GError **error)
+{
+        return macvtap_delete(lane, "mt0", "v0", NULL, error);
+}
+
+static bool delete_passthrough(GError **error)
+{
+        return macvtap_delete(lane, "mt0", "v0", "52:54:00:00:00:01", error);
+}
+
+static void make_lower(void)
+{
+        g_free(says("ip link add v0 address 52:54:00:00:00:01 type veth peer name v1"));
+        g_free(says("ip link set v0 up"));
+        g_free(says("ip link set v1 up"));
+        for (unsigned i = 0; i < 2; i++)
+                fds[i] = open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+
+/* Both queues are in the place of what was there, and no other program inherits them. */
+START_TEST(macvtaps_are_made_and_deleted)
+{
+        static const char *const modes[] = { "vepa", "bridge", "private", "passthrough" };
+
+        make_lower();
+        for (unsigned i = 0; i < G_N_ELEMENTS(modes); i++) {
+                g_autofree char *details = NULL, *lower = NULL, *gone = NULL;
+                bool is_passthrough = i == 3;
+                struct work work;
+
+                mode = modes[i];
+                work = run(open_macvtap);
+                if (!check(&work, "Unknown device type", "needs a kernel with macvtap"))
+                        return;
+                details = says("ip -details -oneline link show mt0");
+                expect(details, is_passthrough ? "mode passthru" : mode);
+                expect(details, "52:54:00:00:00:0a");
+                expect(details, "mtu 1400");
+                expect(details, "UP");
+                lower = says("ip -oneline link show v0");
+                expect(lower, is_passthrough ? "52:54:00:00:00:0a" : "52:54:00:00:00:01");
+                for (unsigned j = 0; j < 2; j++) {
+                        g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", fds[j]);
+                        g_autofree char *target = g_file_read_link(link, NULL);
+
+                        ck_assert(g_str_has_prefix(target, "/dev/tap"));
+                        ck_assert(fcntl(fds[j], F_GETFD) & FD_CLOEXEC);
+                }
+                ck_assert(run(is_passthrough ? delete_passthrough : delete_macvtap).good);
+                gone = says("ip -oneline link show v0");
+                expect(gone, "52:54:00:00:00:01");
+                ck_assert_uint_eq(if_nametoindex("mt0"), 0);
+                ck_assert(run(delete_macvtap).good);
+        }
+}
+END_TEST
+
+START_TEST(a_macvtap_that_cannot_be_leaves_nothing)
+{
+        g_autofree char *lower = NULL;
+        struct work work;
+
+        mode = "bridge";
+        work = run(open_macvtap);
+        ck_assert(!work.good);
+        expect(work.error->message, "the host has no interface 'v0'");
+        g_clear_error(&work.error);
+        make_lower();
+        g_free(says("ip link add mt0 type veth peer name mt1"));
+        mode = "passthrough";
+        work = run(open_macvtap);
+        ck_assert(!work.good);
+        g_clear_error(&work.error);
+        lower = says("ip -oneline link show v0");
+        expect(lower, "52:54:00:00:00:01");
+        ck_assert_uint_ne(if_nametoindex("mt0"), 0);
+}
+END_TEST
+
+/* ---- limits ---- */
+
+static struct tap tap = { .queues = 1, .name = "limited0", .up = true };
+
+static bool open_limited(GError **error)
+{
+        g_autoptr(GArray) opened = g_array_new(FALSE, FALSE, sizeof(int));
+        g_autofree char *name = NULL;
+
+        tap.lane = lane;
+        return tap_open(&tap, opened, &name, error);
+}
+
+static bool drop_limits(GError **error)
+{
+        const struct tap free_tap = { .name = tap.name, .lane = lane };
+
+        return tap_move(&free_tap, error);
+}
+
+START_TEST(what_goes_to_a_guest_is_shaped)
+{
+        g_autofree char *classes = NULL, *after = NULL;
+        struct work work;
+
+        if (access("/dev/net/tun", R_OK | W_OK) < 0) {
+                check_skip("no /dev/net/tun");
+                return;
+        }
+        tap.bandwidth.inbound =
+                (struct traffic_rate){ .average_kbps = 125, .peak_kbps = 250, .burst_kib = 64 };
+        work = run(open_limited);
+        if (!check(&work, "kind is unknown", "needs a kernel with HTB"))
+                return;
+        classes = says("tc class show dev limited0");
+        expect(classes, "rate 1Mbit ceil 2Mbit burst 64Kb");
+        ck_assert(run(drop_limits).good);
+        after = says("tc class show dev limited0");
+        ck_assert_str_eq(after, "");
+}
+END_TEST
+
+START_TEST(what_comes_from_a_guest_is_policed)
+{
+        g_autofree char *filters = NULL, *after = NULL;
+        struct work work;
+
+        if (access("/dev/net/tun", R_OK | W_OK) < 0) {
+                check_skip("no /dev/net/tun");
+                return;
+        }
+        tap.bandwidth.outbound = (struct traffic_rate){ .average_kbps = 125, .burst_kib = 64 };
+        work = run(open_limited);
+        if (!check(&work, "cannot limit what comes into 'limited0'", "needs a kernel with policing"))
+                return;
+        filters = says("tc filter show dev limited0 ingress");
+        expect(filters, "rate 1Mbit burst 64Kb");
+        expect(filters, "action drop");
+        ck_assert(run(drop_limits).good);
+        after = says("tc filter show dev limited0 ingress");
+        ck_assert_str_eq(after, "");
+}
+END_TEST
+
+CHECK_MAIN_FIXTURE("guest-links", setup, teardown, macvtaps_are_made_and_deleted,
+                   a_macvtap_that_cannot_be_leaves_nothing, what_goes_to_a_guest_is_shaped,
+                   what_comes_from_a_guest_is_policed)
