@@ -51,7 +51,7 @@ static bool finish(const struct tap *tap, const char *name, GError **error)
         g_strlcpy(link->name, name, sizeof(link->name));
         return netlink &&
                (!tap->bridge || !tap->isolated || link_change_set_isolated(netlink, link, true, error)) &&
-               (!traffic_is_limited(&tap->bandwidth) || traffic_set(netlink, link, &tap->bandwidth, error));
+               traffic_set(netlink, link, &tap->bandwidth, error);
 }
 
 /* One queue; *name is a template at the first one and gets the name chosen. */

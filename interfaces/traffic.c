@@ -196,10 +196,19 @@ static bool set_limits(struct netlink *netlink, const struct link *link, const s
                (add_ingress(netlink, link, error) && add_police(netlink, link, &traffic->outbound, error));
 }
 
+/* Packets for a guest that does not take them are dropped by its tap; a queue before that is in their way. */
+static void set_noqueue(struct netlink *netlink, const struct link *link)
+{
+        request(netlink, make(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, link, 0, TC_H_ROOT, 0, "noqueue"),
+                "take the queue of", link, NULL);
+}
+
 bool traffic_set(struct netlink *netlink, const struct link *link, const struct traffic *traffic,
                  GError **error)
 {
         clear(netlink, link);
+        if (!is_limited(&traffic->inbound))
+                set_noqueue(netlink, link);
         if (set_limits(netlink, link, traffic, error))
                 return true;
         clear(netlink, link);

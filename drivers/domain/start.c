@@ -80,6 +80,7 @@ static void drop(struct operation *op, unsigned index)
 static bool take_secrets(struct operation *op, GError **error)
 {
         takings_take_secrets(start_of(op)->takings, domain_of(op)->driver, start_of(op)->def);
+        takings_take_addresses(start_of(op)->takings, domain_of(op)->driver, start_of(op)->def);
         return true;
 }
 

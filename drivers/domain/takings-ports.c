@@ -5,6 +5,7 @@
  */
 #include "drivers/domain/takings-private.h"
 
+#include "base/error.h"
 #include "drivers/domain/driver.h"
 #include "drivers/domain/edit-xml.h"
 #include "drivers/network/network.h"
@@ -198,4 +199,57 @@ void takings_give_back_interface(struct domain_takings *takings, const struct do
                 return;
         network_use_give_back(g_steal_pointer(&takings_get_port(takings, (unsigned)index)->use));
         g_ptr_array_remove_index(takings->ports, (unsigned)index);
+}
+
+/* ---- where displays listen ---- */
+
+void taken_address_free(void *data)
+{
+        struct taken_address *taken = data;
+
+        g_free(taken->network);
+        g_free(taken->address);
+        g_free(taken->device);
+        g_clear_error(&taken->problem);
+        g_free(taken);
+}
+
+static void add_address(struct domain_takings *takings, struct networks *networks, const char *network)
+{
+        struct taken_address *taken = g_new0(struct taken_address, 1);
+
+        taken->network = g_strdup(network);
+        taken->address = network_find_address(networks, network, &taken->device, &taken->problem);
+        g_ptr_array_add(takings->addresses, taken);
+}
+
+void takings_take_addresses(struct domain_takings *takings, struct domain_driver *driver,
+                            const struct domain_def *def)
+{
+        for (unsigned i = 0; driver->networks && i < def->devices.n_graphics; i++) {
+                const struct domain_graphics *graphics = &def->devices.graphics[i];
+
+                for (unsigned j = 0; j < graphics->n_listens; j++)
+                        if (graphics->listens[j].type == DOMAIN_LISTEN_NETWORK &&
+                            graphics->listens[j].network)
+                                add_address(takings, driver->networks, graphics->listens[j].network);
+        }
+}
+
+bool takings_find_address(const struct domain_takings *takings, const char *network, const char **address,
+                          const char **device, GError **error)
+{
+        for (unsigned i = 0; takings && i < takings->addresses->len; i++) {
+                const struct taken_address *taken = g_ptr_array_index(takings->addresses, i);
+
+                if (strcmp(taken->network, network) != 0)
+                        continue;
+                *address = taken->address;
+                *device = taken->device;
+                if (taken->address || taken->device)
+                        return true;
+                g_propagate_error(error, g_error_copy(taken->problem));
+                return false;
+        }
+        return error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED, "there are no networks here");
 }

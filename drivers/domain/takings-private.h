@@ -35,16 +35,26 @@ struct taken_port {
         GError *problem;         /* owned; there is no such network */
 };
 
+/* Where a display listens. */
+struct taken_address {
+        char *network;   /* owned */
+        char *address;   /* owned; NULL: that of device */
+        char *device;    /* owned; of the host; NULL: see problem */
+        GError *problem; /* owned */
+};
+
 struct domain_takings {
-        GPtrArray *uses;    /* of struct taken_use, owned */
-        GPtrArray *named;   /* of struct taken_volume, owned: what disks of type volume name */
-        GPtrArray *secrets; /* of struct taken_secret, owned */
-        GPtrArray *ports;   /* of struct taken_port, owned */
+        GPtrArray *uses;      /* of struct taken_use, owned */
+        GPtrArray *named;     /* of struct taken_volume, owned: what disks of type volume name */
+        GPtrArray *secrets;   /* of struct taken_secret, owned */
+        GPtrArray *ports;     /* of struct taken_port, owned */
+        GPtrArray *addresses; /* of struct taken_address, owned */
 };
 
 struct domain_takings *takings_new_empty(void);
 
 void taken_port_free(void *data);
+void taken_address_free(void *data);
 static inline struct taken_port *takings_get_port(const struct domain_takings *takings, unsigned index)
 {
         return g_ptr_array_index(takings->ports, index);

@@ -92,6 +92,7 @@ struct domain_takings *takings_new_empty(void)
         takings->named = g_ptr_array_new_with_free_func(named_free);
         takings->secrets = g_ptr_array_new_with_free_func(secret_free);
         takings->ports = g_ptr_array_new_with_free_func(taken_port_free);
+        takings->addresses = g_ptr_array_new_with_free_func(taken_address_free);
         return takings;
 }
 
@@ -128,6 +129,7 @@ void takings_free(struct domain_takings *takings)
         g_ptr_array_unref(takings->named);
         g_ptr_array_unref(takings->secrets);
         g_ptr_array_unref(takings->ports);
+        g_ptr_array_unref(takings->addresses);
         g_free(takings);
 }
 
@@ -191,6 +193,7 @@ void takings_join(struct domain_takings **takings, struct domain_takings **more)
         g_ptr_array_extend_and_steal((*takings)->named, g_steal_pointer(&from->named));
         g_ptr_array_extend_and_steal((*takings)->secrets, g_steal_pointer(&from->secrets));
         g_ptr_array_extend_and_steal((*takings)->ports, g_steal_pointer(&from->ports));
+        g_ptr_array_unref(from->addresses);
         g_free(from);
 }
 

@@ -46,6 +46,16 @@ void takings_drop(struct domain_takings *takings, unsigned index);
 void takings_take_secrets(struct domain_takings *takings, struct domain_driver *driver,
                           const struct domain_def *def);
 
+/* Loop, after that, too: finds out where its displays are to listen that are to do so in networks. */
+void takings_take_addresses(struct domain_takings *takings, struct domain_driver *driver,
+                            const struct domain_def *def);
+/*
+ * Lane of the domain: *address, borrowed, is that of the host in the network; or, *address NULL, it is the
+ * one of *device, a link of the host. False with an error when there is none.
+ */
+bool takings_find_address(const struct domain_takings *takings, const char *network, const char **address,
+                          const char **device, GError **error);
+
 /* Any thread: everything goes back, in the lanes of its owners. Takes takings; NULL is fine. */
 void takings_give_back(struct domain_takings *takings);
 /* Lane of the domain: what *more has is *takings', too; either may be NULL. *more is taken. */

@@ -104,4 +104,11 @@ const struct network_port *network_use_get_port(const struct network_use *use);
 bool network_list_ports(const struct network *network, unsigned flags, const struct object_set **ports,
                         GError **error);
 
+/*
+ * Loop: where the host is in an active network, for what is to listen there: its first address, as text and
+ * owned, or in *device, owned, the link of the host that has one. NULL with an error when it is not active,
+ * or the host has no part in it.
+ */
+char *network_find_address(struct networks *networks, const char *name, char **device, GError **error);
+
 DEFINE_CLEANUP(struct network_port, network_port_unref);

@@ -340,3 +340,31 @@ void network_use_note(struct network_use *use, const char *target, const struct 
 
         lane_post(use->network->base.lane, note, g_memdup2(&plugged, sizeof(plugged)));
 }
+
+/* ---- where the host is ---- */
+
+char *network_find_address(struct networks *networks, const char *name, char **device, GError **error)
+{
+        const struct network *network = network_lookup_name(networks, name, error);
+        const struct definition *active = network ? network_get_published(network)->active : NULL;
+        const struct network_def *def = network_def_const(active);
+        char text[NETWORK_ADDRESS_TEXT_MAX];
+
+        *device = NULL;
+        if (!network)
+                return NULL;
+        if (!def) {
+                error_set(error, ERROR_FROM_NETWORK, ERROR_OPERATION_INVALID, "network '%s' is not active",
+                          name);
+                return NULL;
+        }
+        if (def->ips->len > 0)
+                return g_strdup(network_address_format(
+                        &((const struct network_ip *)g_ptr_array_index(def->ips, 0))->address, text));
+        if (!network_forward_has_own_bridge(def->forward))
+                *device = g_strdup(def->bridge ? def->bridge : def->forward_device);
+        if (!*device)
+                error_set(error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
+                          "network '%s' gives the host no address to listen at", name);
+        return NULL;
+}

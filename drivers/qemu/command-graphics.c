@@ -31,7 +31,7 @@ static const char *listen_address(const struct domain_graphics *graphics, GError
         if (listen && listen->address)
                 return listen->address;
         if (listen && listen->type == DOMAIN_LISTEN_NETWORK) {
-                device_unsupported(error, "<listen type='network'> is not supported");
+                device_unsupported(error, "<listen type='network'> without an address of its network");
                 return NULL;
         }
         return "127.0.0.1";

@@ -4,7 +4,16 @@
  */
 #include "drivers/qemu/resources.h"
 
+#include "base/cleanup.h"
 #include "base/error.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #define DEFAULT_ADDRESS "127.0.0.1"
 
@@ -73,6 +82,42 @@ static void choose_socket(struct resources *resources, const struct domain_graph
         domain_edit_set_graphics_socket(resources->edit, index, listen, path);
 }
 
+/* The first address of a device of the host; owned, NULL with an error when it has none. */
+static char *read_address(const char *device, GError **error)
+{
+        CLEANUP_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        struct ifreq request = { 0 };
+        struct sockaddr_in address;
+        char text[INET_ADDRSTRLEN];
+
+        g_strlcpy(request.ifr_name, device, sizeof(request.ifr_name));
+        if (fd < 0 || ioctl(fd, SIOCGIFADDR, &request) < 0) {
+                error_set_errno(error, ERROR_FROM_QEMU, errno, "interface '%s' has no address to listen at",
+                                device);
+                return NULL;
+        }
+        memcpy(&address, &request.ifr_addr, sizeof(address));
+        return g_strdup(inet_ntop(AF_INET, &address.sin_addr, text, sizeof(text)));
+}
+
+static bool listen_in_network(struct resources *resources, const struct domain_listen *listen, unsigned index,
+                              unsigned number, GError **error)
+{
+        g_autofree char *found = NULL;
+        const char *address, *device;
+
+        if (!listen->network)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                                 "<listen type='network'> of %s names no network", resources->guest->who);
+        if (!takings_find_address(resources->start->takings, listen->network, &address, &device, error))
+                return false;
+        if (!address)
+                address = found = read_address(device, error);
+        if (address)
+                domain_edit_set_graphics_address(resources->edit, index, number, address);
+        return address != NULL;
+}
+
 static bool prepare_listens(struct resources *resources, const struct domain_graphics *graphics,
                             unsigned index, GError **error)
 {
@@ -83,6 +128,11 @@ static bool prepare_listens(struct resources *resources, const struct domain_gra
 
                 if (listen->type == DOMAIN_LISTEN_SOCKET && !listen->socket)
                         choose_socket(resources, graphics, index, i);
+                if (listen->type == DOMAIN_LISTEN_NETWORK) {
+                        needs_port = true;
+                        if (!listen_in_network(resources, listen, index, i, error))
+                                return false;
+                }
                 if (listen->type == DOMAIN_LISTEN_ADDRESS) {
                         needs_port = true;
                         if (!listen->address)

@@ -140,7 +140,8 @@ static bool prepare_direct(struct resources *resources, const struct domain_inte
         g_autofree char *name = interface->target ? g_strdup(interface->target) : choose_name(resources);
         bool changes_mac = g_strcmp0(interface->source_mode, "passthrough") == 0;
         g_autofree char *mac = changes_mac ? macvtap_read_mac(interface->source, error) : NULL;
-        const struct status_link link = { (char *)interface->info.alias, name, (char *)interface->source, mac };
+        const struct status_link link = { (char *)interface->info.alias, name, (char *)interface->source,
+                                          mac };
 
         if ((changes_mac && !mac) || !add_placeholders(resources, device, queues, error))
                 return false;
@@ -198,6 +199,10 @@ bool resources_prepare_interface(struct resources *resources, const void *device
 {
         const struct domain_interface *interface = device;
 
+        if (interface->trust_guest_rx_filters == DOMAIN_SWITCH_ON)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                                 "trustGuestRxFilters='yes' of interface '%s' is not supported",
+                                 interface->info.alias);
         if (interface->type == DOMAIN_INTERFACE_NETWORK && !interface->network_bridge)
                 return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
                                  "interface '%s' has no port of network '%s'", interface->info.alias,

@@ -456,6 +456,31 @@ START_TEST(test_bandwidth)
 }
 END_TEST
 
+/* A display listens where the host is in the network. */
+START_TEST(test_a_display_in_the_network)
+{
+        static const char display[] =
+                "<graphics type='vnc' autoport='yes'><listen type='network' network='lan'/>"
+                "</graphics><video><model type='vga'/></video>" LAN;
+        g_autofree char *network = NULL, *path = NULL, *sockets = NULL, *alone = NULL;
+
+        if (!can_run())
+                return;
+        network = define_network("lan", "br-lan", 1);
+        alone = guest_define(client, guest_bare_xml("two", "<graphics type='vnc'><listen type='network' "
+                                                           "network='lan'/></graphics>"));
+        client_fails(client, LIBVIRT_ERROR, "*network 'lan' is not active*", alone, DOMAIN_INTERFACE,
+                     "Create", "u", 0);
+        path = guest_start(client, guest_bare_xml("one", display));
+        ck_assert(has(path, 0, "<listen type='network' address='10.77.1.1' network='lan'/>"));
+        ck_assert(!has(path, 2, "10.77.1.1"));
+        sockets = run("ss -Hltn src 10.77.1.1");
+        ck_assert_msg(strstr(sockets, "10.77.1.1:59"), "%s", sockets);
+        guest_do_flags(client, path, "Destroy", 0);
+        network_do(network, "Destroy");
+}
+END_TEST
+
 /* ---- addresses ---- */
 
 /* "vnet0 52:54:... 0 10.77.1.20 24; "; owned. */
@@ -748,6 +773,7 @@ int main(void)
         tcase_add_test(tcase, test_coming_moving_going);
         tcase_add_test(tcase, test_isolated_ports);
         tcase_add_test(tcase, test_bandwidth);
+        tcase_add_test(tcase, test_a_display_in_the_network);
         tcase_add_test(tcase, test_a_bridge_of_the_host);
         tcase_add_test(tcase, test_a_device_of_the_host);
         tcase_add_test(tcase, test_a_pool_of_devices);
