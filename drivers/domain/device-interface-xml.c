@@ -208,6 +208,59 @@ static const struct field ip_fields[] = {
 };
 static const struct field_part ip_parts[] = { { NULL, ip_fields }, PARTS_END };
 
+static const char *const proto_names[] = { "tcp", "udp", NULL };
+
+static const struct field range_fields[] = {
+        UINT("start", struct domain_port_range, start, .required = true, .min = 1, .max = UINT16_MAX),
+        UINT("end", struct domain_port_range, end, .min = 1, .max = UINT16_MAX),
+        UINT("to", struct domain_port_range, to, .min = 1, .max = UINT16_MAX),
+        YES_NO("exclude", struct domain_port_range, exclude),
+        FIELDS_END,
+};
+static const struct field_part range_parts[] = { { NULL, range_fields }, PARTS_END };
+
+static const struct field forward_fields[] = {
+        NAME("proto", struct domain_port_forward, proto, proto_names, .required = true),
+        STRING("address", struct domain_port_forward, address, .max = 64),
+        STRING("dev", struct domain_port_forward, dev, .max = IFNAMSIZ - 1),
+        FIELDS_END,
+};
+
+static bool read_ranges(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        struct domain_port_forward *forward = target;
+
+        if (!field_read_array(reader, node, "range", range_parts, sizeof(struct domain_port_range),
+                              &forward->ranges, &forward->n_ranges, error))
+                return false;
+        for (unsigned i = 0; i < forward->n_ranges; i++) {
+                const struct domain_port_range *range = &forward->ranges[i];
+                uint32_t end = MAX(range->end, range->start);
+
+                if (range->end && range->end < range->start)
+                        return xml_error(error, node, "a range of ports ends before it starts");
+                if (range->to && range->to + (end - range->start) > UINT16_MAX)
+                        return xml_error(error, node, "a range of ports leads beyond port %u", UINT16_MAX);
+        }
+        return true;
+}
+
+static const struct field_part forward_parts[] = {
+        { NULL, forward_fields },
+        { NULL, NULL, read_ranges },
+        PARTS_END,
+};
+
+static bool read_forwards(struct domain_reader *reader, xmlNode *node, struct domain_interface *interface,
+                          GError **error)
+{
+        if (!field_read_array(reader, node, "portForward", forward_parts, sizeof(struct domain_port_forward),
+                              &interface->forwards, &interface->n_forwards, error))
+                return false;
+        return interface->n_forwards == 0 || interface->type == DOMAIN_INTERFACE_USER ||
+               xml_error(error, node, "<portForward> needs an interface of type 'user'");
+}
+
 static bool check_source(const struct domain_interface *interface, const xmlNode *node, GError **error)
 {
         bool needed = interface->type == DOMAIN_INTERFACE_BRIDGE ||
@@ -229,7 +282,7 @@ bool domain_read_interface(struct domain_reader *reader, xmlNode *node, void *ta
         return field_read_parts(reader, node, parts, interface, error) &&
                field_read_array(reader, node, "ip", ip_parts, sizeof(struct domain_ip), &interface->ips,
                                 &interface->n_ips, error) &&
-               check_source(interface, node, error) &&
+               read_forwards(reader, node, interface, error) && check_source(interface, node, error) &&
                domain_check_plain(node, "target device", interface->target, NAME_FORBIDDEN, error) &&
                domain_check_plain(node, "model", interface->model, "/ ,=", error);
 }

@@ -238,6 +238,20 @@ struct domain_ip {
         uint32_t prefix; /* 0: none */
 };
 
+/* <portForward>: ports of the host that lead to the guest, of the user network. */
+struct domain_port_range {
+        uint32_t start, end;        /* end 0: start alone */
+        uint32_t to;                /* the guest's, for start; 0: the same */
+        enum domain_switch exclude; /* these do not */
+};
+struct domain_port_forward {
+        const char *proto;   /* "tcp", "udp" */
+        const char *address; /* where the host listens; NULL: everywhere */
+        const char *dev;     /* on which device of the host; NULL: on all */
+        const struct domain_port_range *ranges;
+        uint32_t n_ranges; /* 0: all ports */
+};
+
 struct domain_interface {
         struct domain_device_info info;
         enum domain_interface_type type;
@@ -262,7 +276,9 @@ struct domain_interface {
         const char *driver; /* <driver name=>: "qemu", "vhost" */
         const char *txmode; /* "iothread", "timer" */
         const struct domain_ip *ips;
+        const struct domain_port_forward *forwards;
         uint32_t n_ips;
+        uint32_t n_forwards;
         uint32_t mtu; /* 0: the default, as with those below */
         uint32_t queues;
         uint32_t rx_queue_size;

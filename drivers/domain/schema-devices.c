@@ -250,7 +250,7 @@ TABLE interface[] = {
         { "port", "isolated" },
         IP,
         ROUTE,
-        { "portForward", "proto address dev", forward_ranges, MANY | UNDRIVEN },
+        { "portForward", "proto address dev", forward_ranges, MANY },
         { "script", "?path", .flags = VOID },
         { "downscript", "path", .flags = UNDRIVEN },
         { "backenddomain", "name", .flags = UNDRIVEN },

@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+/* Each is a socket of the emulator's. */
+#define FORWARDS_MAX 1024
+
 /* ---- the host's end ---- */
 
 static void set_user_networks(json_t *netdev, const struct domain_interface *interface)
@@ -23,6 +26,55 @@ static void set_user_networks(json_t *netdev, const struct domain_interface *int
                         device_set_string(netdev, "net", ip->address);
                 }
         }
+}
+
+/* "tcp:127.0.0.1:2222-:22" */
+static bool add_range(json_t *list, const struct domain_port_forward *forward,
+                      const struct domain_port_range *range, GError **error)
+{
+        unsigned end = MAX(range->end, range->start), to = range->to ? range->to : range->start;
+
+        if (range->exclude == DOMAIN_SWITCH_ON)
+                return device_unsupported(error, "exclude='yes' of <portForward>");
+        for (unsigned port = range->start; port <= end; port++, to++) {
+                g_autofree char *rule = g_strdup_printf("%s:%s:%u-:%u", forward->proto,
+                                                        forward->address ? forward->address : "", port, to);
+
+                if (json_array_size(list) >= FORWARDS_MAX)
+                        return device_unsupported(error, "<portForward> of more than %d ports", FORWARDS_MAX);
+                json_array_append_new(list, json_pack("{s:s}", "str", rule));
+        }
+        return true;
+}
+
+static bool add_forward(json_t *list, const struct domain_port_forward *forward, GError **error)
+{
+        if (forward->dev)
+                return device_unsupported(error, "attribute 'dev' of <portForward>");
+        if (forward->n_ranges == 0)
+                return device_unsupported(error, "<portForward> without a <range>");
+        if (forward->address && strspn(forward->address, "0123456789.") != strlen(forward->address))
+                return device_unsupported(error, "<portForward> of another address than one of IPv4");
+        for (unsigned i = 0; i < forward->n_ranges; i++)
+                if (!add_range(list, forward, &forward->ranges[i], error))
+                        return false;
+        return true;
+}
+
+static bool set_forwards(json_t *netdev, const struct domain_interface *interface, GError **error)
+{
+        json_t *list = json_array();
+
+        for (unsigned i = 0; i < interface->n_forwards; i++) {
+                if (!add_forward(list, &interface->forwards[i], error)) {
+                        json_decref(list);
+                        return false;
+                }
+        }
+        if (json_array_size(list) > 0)
+                json_object_set(netdev, "hostfwd", list);
+        json_decref(list);
+        return true;
 }
 
 /* A netdev in the making. */
@@ -79,7 +131,7 @@ static bool describe_netdev(const struct netdev *made, const struct domain_inter
         case DOMAIN_INTERFACE_USER:
                 device_set_string(netdev, "type", "user");
                 set_user_networks(netdev, interface);
-                return true;
+                return set_forwards(netdev, interface, error);
         case DOMAIN_INTERFACE_BRIDGE:
         case DOMAIN_INTERFACE_ETHERNET:
         case DOMAIN_INTERFACE_NETWORK:

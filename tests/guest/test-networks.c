@@ -5,10 +5,12 @@
  * the test.
  */
 
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -714,6 +716,54 @@ START_TEST(test_a_device_that_comes_and_goes)
 }
 END_TEST
 
+/* ---- the user's network ---- */
+
+struct caller {
+        uint16_t port;
+        char text[64];
+};
+
+static bool says_hello(void *data)
+{
+        struct caller *caller = data;
+        struct sockaddr_in address = { .sin_family = AF_INET,
+                                       .sin_port = htons(caller->port),
+                                       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        const struct timeval patience = { .tv_sec = 2 };
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        ssize_t length = -1;
+
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+        if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+                length = recv(fd, caller->text, sizeof(caller->text) - 1, MSG_WAITALL);
+        close(fd);
+        return length > 0 && strstr(caller->text, "virtbus-guest: hello");
+}
+
+/* Without any right to the host's network: ports of the host lead to the guest. */
+START_TEST(test_ports_of_the_host)
+{
+        static const char interface[] =
+                "<interface type='user'><model type='virtio'/><portForward proto='tcp' address='127.0.0.1'>"
+                "<range start='20007' to='7'/><range start='20010' end='20012'/></portForward></interface>";
+        static const char all[] = "<interface type='user'><portForward proto='udp'/></interface>";
+        struct caller caller = { .port = 20007 };
+        g_autofree char *console = harness_path(harness, "console"), *path = NULL, *xml = NULL,
+                        *refused = NULL;
+        g_auto(GStrv) parts = NULL;
+
+        xml = guest_linux_xml("linux", console, "network");
+        parts = g_strsplit(xml, "<devices>", 2);
+        path = guest_start(client, g_strconcat(parts[0], "<devices>", interface, parts[1], NULL));
+        guest_wait_console(console, "virtbus-guest: address 10.0.2.15");
+        harness_wait_until(says_hello, &caller, "the guest answers at a port of the host");
+        refused = guest_define(client, guest_bare_xml("two", all));
+        client_fails(client, LIBVIRT_ERROR, "*<portForward> without a <range>*", refused, DOMAIN_INTERFACE,
+                     "Create", "u", 0);
+        guest_do_flags(client, path, "Destroy", 0);
+}
+END_TEST
+
 #define CROWD 64
 
 /* Taps, names and ports of guests that start together are all different. */
@@ -784,6 +834,7 @@ int main(void)
         tcase_set_timeout(tcase, 300);
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_add_test(tcase, test_an_address_by_dhcp);
+        tcase_add_test(tcase, test_ports_of_the_host);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

@@ -201,6 +201,21 @@ START_TEST(test_refused_devices)
                   "(<source>)" },
                 { "<interface type='bridge'><source bridge='a&#10;b'/></interface>", "invalid source",
                   "(<interface>)" },
+                { "<interface type='bridge'><source bridge='br0'/><portForward proto='tcp'/></interface>",
+                  "type 'user'", "(<interface>)" },
+                { "<interface type='user'><portForward/></interface>", "missing attribute 'proto'",
+                  "(<portForward>)" },
+                { "<interface type='user'><portForward proto='tcp'><range start='9' end='8'/></portForward>"
+                  "</interface>",
+                  "ends before it starts", "(<portForward>)" },
+                { "<interface type='user'><portForward proto='tcp'><range start='0'/></portForward>"
+                  "</interface>",
+                  "start", "(<range>)" },
+                { "<interface type='user'><portForward proto='tcp'><range start='1' end='9' to='65530'/>"
+                  "</portForward></interface>",
+                  "beyond port 65535", "(<portForward>)" },
+                { "<interface type='user'><bandwidth><inbound peak='9'/></bandwidth></interface>",
+                  "missing attribute 'average'", "(<inbound>)" },
                 { "<interface type='user'><mac address='x'/></interface>", "invalid MAC address 'x'",
                   "(<mac>)" },
                 { "<interface type='user'><mac address='01:00:00:00:00:00'/></interface>", "multicast",
