@@ -11,6 +11,7 @@
 #include "nodedev/spec.h"
 #include "nodedev/sysfs.h"
 #include "nodedev/test-devices.h"
+#include "nodedev/vport.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -28,32 +29,22 @@ static bool has(const struct node_device *device, enum node_device_capability ca
 
 /* ---- the work; the device's lane ---- */
 
-/* "0x20000024ff2b4e5f:0x..": of an entry of /sys/class/fc_host */
-static char *read_wwns(const char *host)
+/* A change has a lane of its own, which does nothing else. */
+static bool write_port(struct lane *lane, const char *path, const char *text, GError **error)
 {
-        g_autofree char *node_path = g_strdup_printf("/sys/class/fc_host/%s/node_name", host),
-                        *port_path = g_strdup_printf("/sys/class/fc_host/%s/port_name", host), *node = NULL,
-                        *port = NULL;
-
-        if (!g_file_get_contents(node_path, &node, NULL, NULL) ||
-            !g_file_get_contents(port_path, &port, NULL, NULL))
-                return NULL;
-        return node_device_join_wwns(g_strstrip(node), g_strstrip(port));
+        return sysfs_write(path, text, error);
 }
 
-/* The name of the SCSI host with these names, "host8"; NULL: there is none (yet). */
-static char *find_host(const char *wwns)
+/* The names of change->text: "<wwnn>:<wwpn>". */
+struct port {
+        char **words; /* owned */
+        struct vport_names names;
+};
+
+static void port_read(struct port *port, const struct change *change)
 {
-        g_autoptr(GDir) hosts = g_dir_open("/sys/class/fc_host", 0, NULL);
-        const char *host;
-
-        while (hosts && (host = g_dir_read_name(hosts))) {
-                g_autofree char *is = read_wwns(host);
-
-                if (g_strcmp0(is, wwns) == 0)
-                        return g_strdup(host);
-        }
-        return NULL;
+        port->words = g_strsplit(change->text, ":", 2);
+        port->names = (struct vport_names){ port->words[0], port->words[1] };
 }
 
 /* False with an error when it is time to give up. */
@@ -68,29 +59,19 @@ static bool wait_a_step(struct lane *lane, lane_deadline deadline, const struct 
                          change->kind->verb);
 }
 
-/* The host is there when its folder is. */
-static bool find_vhba(struct change *change, const char *wwns)
-{
-        g_autofree char *host = find_host(wwns);
-        g_autofree char *link = host ? g_strdup_printf("/sys/class/fc_host/%s/device", host) : NULL;
-
-        change->path = link ? sysfs_resolve(link) : NULL;
-        if (change->path)
-                change->name = g_strdup_printf("scsi_%s", host);
-        return change->path != NULL;
-}
-
-/* change->name is the key of its names until its number is known. */
 static bool create_vhba(struct lane *lane, struct change *change, GError **error)
 {
-        lane_deadline deadline = lane_deadline_in(WAIT_MS);
-        g_autofree char *wwns = g_steal_pointer(&change->name);
+        g_autofree char *host = NULL, *link = NULL;
+        struct port port;
 
-        if (!sysfs_write(change->file, change->text, error))
+        port_read(&port, change);
+        host = vport_create(lane, change->file, &port.names, write_port, error);
+        g_strfreev(port.words);
+        if (!host)
                 return false;
-        while (!find_vhba(change, wwns))
-                if (!wait_a_step(lane, deadline, change, error))
-                        return false;
+        link = g_strdup_printf("/sys/class/fc_host/%s/device", host);
+        change->path = sysfs_resolve(link);
+        change->name = g_strdup_printf("scsi_%s", host);
         return true;
 }
 
@@ -112,21 +93,36 @@ static bool create_mdev(struct lane *lane, struct change *change, GError **error
         return sysfs_write(change->file, change->text, error);
 }
 
-static bool destroy(struct lane *lane, struct change *change, GError **error)
+static bool wait_gone(struct lane *lane, const struct change *change, GError **error)
 {
         lane_deadline deadline = lane_deadline_in(WAIT_MS);
 
-        if (!sysfs_write(change->file, change->text, error))
-                return false;
         while (access(change->path, F_OK) == 0)
                 if (!wait_a_step(lane, deadline, change, error))
                         return false;
         return true;
 }
 
+static bool destroy_vhba(struct lane *lane, struct change *change, GError **error)
+{
+        struct port port;
+        bool good;
+
+        port_read(&port, change);
+        good = vport_delete(lane, change->file, &port.names, write_port, error);
+        g_strfreev(port.words);
+        return good && wait_gone(lane, change, error);
+}
+
+static bool destroy_mdev(struct lane *lane, struct change *change, GError **error)
+{
+        return sysfs_write(change->file, change->text, error) && wait_gone(lane, change, error);
+}
+
 static const struct change_kind create_vhba_kind = { "NodeDeviceCreateXML", "there", create_vhba };
 static const struct change_kind create_mdev_kind = { "NodeDeviceCreateXML", "there", create_mdev };
-static const struct change_kind destroy_kind = { "NodeDeviceDestroy", "gone", destroy };
+static const struct change_kind destroy_vhba_kind = { "NodeDeviceDestroy", "gone", destroy_vhba };
+static const struct change_kind destroy_mdev_kind = { "NodeDeviceDestroy", "gone", destroy_mdev };
 
 /* ---- parents ---- */
 
@@ -187,16 +183,10 @@ static bool check_names(const struct node_devices *devices, const struct node_de
 
 /* ---- making ---- */
 
-/* The folder of a parent that has the files of virtual ports: drivers have them in one class or the other. */
-static char *get_vport_file(const struct node_device *parent, const char *file)
+/* "host3" of "scsi_host3" */
+static char *get_host(const struct node_device *parent)
 {
-        const char *host = parent->name + strlen("scsi_");
-        char *path = g_strdup_printf("%s/fc_host/%s/%s", parent->sysfs_path, host, file);
-
-        if (access(path, F_OK) == 0)
-                return path;
-        g_free(path);
-        return g_strdup_printf("%s/scsi_host/%s/%s", parent->sysfs_path, host, file);
+        return g_strdup(parent->name + strlen("scsi_"));
 }
 
 static struct change *make_vhba(const struct node_device_spec *spec, const struct node_device *parent)
@@ -204,9 +194,8 @@ static struct change *make_vhba(const struct node_device_spec *spec, const struc
         struct change *change = change_new(&create_vhba_kind,
                                            g_strdup_printf("virtual adapter '%s'", spec->wwpn), NULL, NULL);
 
-        change->file = get_vport_file(parent, "vport_create");
-        change->text = g_strdup_printf("%s:%s", spec->wwpn, spec->wwnn);
-        change->name = node_device_join_wwns(spec->wwnn, spec->wwpn);
+        change->file = get_host(parent);
+        change->text = g_strdup_printf("%s:%s", spec->wwnn, spec->wwpn);
         return change;
 }
 
@@ -304,19 +293,17 @@ static struct change *remove_vhba(const struct node_device *device, const struct
                                   node_device_done done, void *data)
 {
         struct change *change =
-                change_new(&destroy_kind, g_strdup_printf("node device '%s'", device->name), done, data);
-        const char *colon = strchr(device->wwns, ':');
+                change_new(&destroy_vhba_kind, g_strdup_printf("node device '%s'", device->name), done, data);
 
-        change->file = get_vport_file(parent, "vport_delete");
-        /* The other way round than they are named. */
-        change->text = g_strdup_printf("%s:%.*s", colon + 1, (int)(colon - device->wwns), device->wwns);
+        change->file = get_host(parent);
+        change->text = g_strdup(device->wwns);
         return change;
 }
 
 static struct change *remove_mdev(const struct node_device *device, node_device_done done, void *data)
 {
         struct change *change =
-                change_new(&destroy_kind, g_strdup_printf("node device '%s'", device->name), done, data);
+                change_new(&destroy_mdev_kind, g_strdup_printf("node device '%s'", device->name), done, data);
 
         change->file = g_build_filename(device->sysfs_path, "remove", NULL);
         change->text = g_strdup("1");

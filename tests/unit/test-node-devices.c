@@ -767,8 +767,12 @@ START_TEST(test_virtual_adapter)
         struct outcome outcome = { 0 };
         struct made made;
 
+        g_autofree char *parent = host_path("/sys/class/fc_host/host3");
+
         put_file(FC_HOST "/fc_host/host3/vport_create", "");
         put_file(FC_HOST "/fc_host/host3/vport_delete", "");
+        put_file("/sys/class/fc_host/host8/node_name", "");
+        ck_assert_int_eq(symlink("../../devices/pci0000:00/0000:00:03.0/host3/fc_host/host3", parent), 0);
         create(&made, by_names);
         while (loop_step(loop, false))
                 ;

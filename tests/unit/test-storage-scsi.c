@@ -190,6 +190,7 @@ static void stand_in_for_driver(void)
                              "        mkdir -p $port /sys/class/scsi_host/host4\n"
                              "        echo 0x20000000c9831b4b >$port/node_name\n"
                              "        echo 0x10000000c9831b4b >$port/port_name\n"
+                             "        ln -s ../.. $port/device\n"
                              "        ln -s $port /sys/class/fc_host/host4;;\n"
                              "*/vport_delete)\n"
                              "        rm -r /sys/class/fc_host/host4 $port;;\n"
