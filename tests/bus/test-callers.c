@@ -61,6 +61,34 @@ START_TEST(test_nobody_changes_nothing)
 }
 END_TEST
 
+#define ETH1 TEST_PATH "/interface/aa_3abb_3acc_3add_3aee_3aff"
+
+START_TEST(test_nobody_changes_no_interfaces)
+{
+        static const char interface[] = "org.libvirt.Interface",
+                          xml[] = "<interface type='ethernet' name='x'/>";
+        struct client *nobody = connect_as_nobody();
+
+        if (!nobody)
+                return;
+        client_do(nobody, ETH1, interface, "GetXMLDesc", "u", 0);
+        client_fails(nobody, ACCESS_DENIED, "*", ETH1, interface, "Create", "u", 0);
+        client_fails(nobody, ACCESS_DENIED, "*", ETH1, interface, "Destroy", "u", 0);
+        client_fails(nobody, ACCESS_DENIED, "*", ETH1, interface, "Undefine", NULL);
+        client_fails(nobody, ACCESS_DENIED, "*", TEST_PATH, CONNECT_INTERFACE, "InterfaceDefineXML", "su",
+                     xml, 0);
+        client_fails(nobody, ACCESS_DENIED, "*", TEST_PATH, CONNECT_INTERFACE, "InterfaceChangeBegin", "u",
+                     0);
+        client_fails(nobody, ACCESS_DENIED, "*", TEST_PATH, CONNECT_INTERFACE, "InterfaceChangeCommit", "u",
+                     0);
+        client_fails(nobody, ACCESS_DENIED, "*", TEST_PATH, CONNECT_INTERFACE, "InterfaceChangeRollback", "u",
+                     0);
+        client_fails(nobody, ACCESS_DENIED, "*", TEST_PATH, "org.freedesktop.DBus.Properties", "Set", "ssv",
+                     CONNECT_INTERFACE, "ChangeTimeout", "u", 1);
+        client_free(nobody);
+}
+END_TEST
+
 /* Asked for first, parsed after: a document that is none is not looked at. */
 START_TEST(test_authorization_comes_before_parsing)
 {
@@ -124,6 +152,7 @@ int main(void)
 
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_add_test(tcase, test_nobody_changes_nothing);
+        tcase_add_test(tcase, test_nobody_changes_no_interfaces);
         tcase_add_test(tcase, test_authorization_comes_before_parsing);
         tcase_add_test(tcase, test_nobody_may_look);
         tcase_add_test(tcase, test_nobody_sees_no_secrets);

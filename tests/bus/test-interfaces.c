@@ -288,33 +288,6 @@ START_TEST(test_a_mac_that_changes)
 }
 END_TEST
 
-START_TEST(test_others_only_look)
-{
-        struct client *nobody;
-        g_autofree char *eth0 = find(QEMU_PATH, "eth0"), *xml = NULL;
-
-        MAY_CHANGE_THE_HOST;
-        ck_assert_int_eq(seteuid(65534), 0);
-        nobody = harness_connect(harness);
-        ck_assert_int_eq(seteuid(0), 0);
-        xml = client_call_string(nobody, eth0, INTERFACE_INTERFACE, "GetXMLDesc", "u", 0);
-        client_fails(nobody, ACCESS_DENIED, "*", eth0, INTERFACE_INTERFACE, "Create", "u", 0);
-        client_fails(nobody, ACCESS_DENIED, "*", eth0, INTERFACE_INTERFACE, "Destroy", "u", 0);
-        client_fails(nobody, ACCESS_DENIED, "*", eth0, INTERFACE_INTERFACE, "Undefine", "");
-        client_fails(nobody, ACCESS_DENIED, "*", QEMU_PATH, CONNECT_INTERFACE, "InterfaceDefineXML", "su",
-                     BRIDGE, 0);
-        client_fails(nobody, ACCESS_DENIED, "*", QEMU_PATH, CONNECT_INTERFACE, "InterfaceChangeBegin", "u",
-                     0);
-        client_fails(nobody, ACCESS_DENIED, "*", QEMU_PATH, CONNECT_INTERFACE, "InterfaceChangeCommit", "u",
-                     0);
-        client_fails(nobody, ACCESS_DENIED, "*", QEMU_PATH, CONNECT_INTERFACE, "InterfaceChangeRollback", "u",
-                     0);
-        client_fails(nobody, ACCESS_DENIED, "*", QEMU_PATH, "org.freedesktop.DBus.Properties", "Set", "ssv",
-                     CONNECT_INTERFACE, "ChangeTimeout", "u", 1);
-        client_free(nobody);
-}
-END_TEST
-
 START_TEST(test_documents_are_refused_by_name)
 {
         MAY_CHANGE_THE_HOST;
@@ -369,7 +342,6 @@ int main(void)
         tcase_add_test(tests, test_the_timeout_of_a_change);
         tcase_add_test(tests, test_an_agent_without_the_right);
         tcase_add_test(tests, test_a_mac_that_changes);
-        tcase_add_test(tests, test_others_only_look);
         tcase_add_test(tests, test_documents_are_refused_by_name);
         tcase_add_test(tests, test_the_one_in_memory);
         suite_add_tcase(suite, tests);

@@ -96,6 +96,43 @@ START_TEST(a_bridge_that_is_there_is_changed)
 }
 END_TEST
 
+/* It has no MAC but the one that the kernel makes up each time. */
+START_TEST(the_path_of_what_is_defined_stays)
+{
+        good(define("<interface type='bridge' name='br0'><bridge/></interface>"));
+        ck_assert_str_eq(host_interface_get_key(find("br0")), "br0");
+        good(act(interfaces_create, "br0"));
+        ck_assert_str_eq(host_interface_get_key(find("br0")), "br0");
+        ck_assert_uint_eq(strlen(find("br0")->mac), LINK_MAC_LENGTH);
+        good(define("<interface type='bridge' name='br1'><mac address='52:54:00:00:00:01'/><bridge/>"
+                    "</interface>"));
+        good(act(interfaces_create, "br1"));
+        ck_assert_str_eq(host_interface_get_key(find("br1")), "52:54:00:00:00:01");
+}
+END_TEST
+
+static unsigned changes_of_br0;
+
+static void count_changes(void *before, void *after, void *data)
+{
+        const struct host_interface *interface = after ? after : before;
+
+        changes_of_br0 += strcmp(interface->name, "br0") == 0;
+}
+
+/* Of all the steps, what comes of them. */
+START_TEST(a_change_is_told_once)
+{
+        static const struct collection_listener listener = { .tell = count_changes };
+
+        good(define(BRIDGE));
+        collection_listen(interfaces_get_collection(interfaces), &listener, NULL);
+        good(act(interfaces_create, "br0"));
+        ck_assert_uint_eq(changes_of_br0, 1);
+        collection_unlisten(interfaces_get_collection(interfaces), &listener, NULL);
+}
+END_TEST
+
 static bool eth0_is_up(void)
 {
         return find("eth0")->active;
@@ -425,7 +462,8 @@ END_TEST
 
 CHECK_MAIN_FIXTURE("interfaces", setup, teardown, a_bridge_is_set_up_and_taken_down,
                    what_is_there_can_be_defined, another_link_of_the_name_is_not_deleted,
-                   a_bridge_that_is_there_is_changed, paths_and_lookups, the_next_agent_knows_and_boots_once,
+                   a_bridge_that_is_there_is_changed, the_path_of_what_is_defined_stays,
+                   a_change_is_told_once, paths_and_lookups, the_next_agent_knows_and_boots_once,
                    hardware_that_comes_is_set_up, what_others_manage_is_theirs,
                    what_others_only_watch_is_ours, some_only_look, addresses_come_by_dhcp,
                    a_client_is_needed_for_dhcp, the_test_driver_has_one)
