@@ -184,6 +184,45 @@ static void measure_parallel_starts(struct bench *bench)
         }
 }
 
+/* With a tap in a virtual network and without, in turns. */
+static void measure_plugged(struct bench *bench)
+{
+        static const char network[] = "<network><name>bench</name><bridge name='br-bench'/></network>";
+        static const char interface[] = "<interface type='network'><source network='bench'/>"
+                                        "<model type='virtio'/></interface>";
+        static const char user[] = "<interface type='user'><model type='virtio'/></interface>";
+        g_autofree char *failed =
+                client_try(bench->client, QEMU_PATH, CONNECT_INTERFACE, "NetworkCreateXML", "s", network);
+        int64_t ns[2][ROUNDS] = { 0 }, ignored = 0;
+        char *paths[2];
+
+        if (failed) {
+                bench_print_note("guests in a network: not measured", failed);
+                return;
+        }
+        paths[0] = guest_define(bench->client, guest_bare_xml("plugged", interface));
+        paths[1] = guest_define(bench->client, guest_bare_xml("unplugged", user));
+        for (unsigned i = 0; i < ROUNDS; i++) {
+                for (unsigned j = 0; j < 2; j++) {
+                        const struct bench_call create = { paths[j], DOMAIN_INTERFACE, "Create", "u", NULL,
+                                                           NULL };
+                        const struct bench_call destroy = { paths[j], DOMAIN_INTERFACE, "Destroy", "u", NULL,
+                                                            NULL };
+
+                        sd_bus_message_unref(
+                                bench_time_call(bench->client, "org.libvirt", &create, &ns[j][i]));
+                        sd_bus_message_unref(
+                                bench_time_call(bench->client, "org.libvirt", &destroy, &ignored));
+                }
+        }
+        bench_print("start of a guest in a network, against the user's", bench_median(ns[0], ROUNDS) / 1e6,
+                    bench_median(ns[1], ROUNDS) / 1e6, "ms", 1.5);
+        for (unsigned j = 0; j < 2; j++) {
+                client_do(bench->client, paths[j], DOMAIN_INTERFACE, "Undefine", "u", 0);
+                g_free(paths[j]);
+        }
+}
+
 void bench_guests(struct bench *bench)
 {
         g_autofree char *path = guest_define(bench->client, guest_bare_xml("start", NULL));
@@ -216,6 +255,7 @@ void bench_guests(struct bench *bench)
                     "us", 2.0);
         client_do(bench->client, path, DOMAIN_INTERFACE, "Undefine", "u", 0);
         measure_parallel_starts(bench);
+        measure_plugged(bench);
 }
 
 /* One guest whose QEMU is stopped: reads of it and of another, as they were before. */

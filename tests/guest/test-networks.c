@@ -30,8 +30,22 @@
 static struct harness *harness;
 static struct client *client;
 
+/* What a case that failed has left would make those behind it fail, too. */
+static void sweep(void)
+{
+        static const char *const names[] = { "br-lan", "br-wan", "br-host", "card0", "direct7" };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+                g_autofree char *command = g_strdup_printf("ip link del %s 2>/dev/null", names[i]);
+
+                if (geteuid() == 0 && system(command) != 0)
+                        continue;
+        }
+}
+
 static void set_up(void)
 {
+        sweep();
         harness = harness_new();
         client = harness_get_client(harness);
 }
@@ -360,7 +374,7 @@ START_TEST(test_coming_moving_going)
                      "<interface type='network'><mac address='" MAC
                      "'/><source network='lan'/><model type='e1000e'/></interface>",
                      LIVE);
-        ck_assert_uint_eq(count_ports(lan), 0);
+        wait_ports(lan, 0);
         ck_assert(link_has(tap, "master br-wan"));
         client_do(client, path, DOMAIN_INTERFACE, "DetachDevice", "su",
                   "<interface type='network'><mac address='" MAC "'/></interface>", LIVE);
@@ -553,6 +567,16 @@ START_TEST(test_an_address_by_dhcp)
 END_TEST
 
 /* ---- out of the host ---- */
+
+static bool link_is_there(void *name)
+{
+        return has_link(name);
+}
+
+static bool link_is_gone(void *name)
+{
+        return !has_link(name);
+}
 
 /* A bridge of the host, and a cable to play its network card; both go at the end. */
 static void make_outside(void)
@@ -764,6 +788,39 @@ START_TEST(test_ports_of_the_host)
 }
 END_TEST
 
+/* A start is cut short by the end of the agent: of tap, macvtap and port nothing stays. */
+START_TEST(test_a_start_that_is_cut_short)
+{
+        static const char direct[] = "<interface type='direct'><source dev='card0' mode='bridge'/>"
+                                     "<target dev='direct0'/></interface>";
+        g_autofree char *fault = guest_fault_xml("nogreet", "x"), *network = NULL, *path = NULL;
+        g_auto(GStrv) parts = g_strsplit(fault, "</emulator>", 2);
+        struct client_answer answer = { 0 };
+        bool has_macvtap;
+
+        if (!can_run())
+                return;
+        make_outside();
+        has_macvtap = can_macvtap();
+        network = define_network("lan", "br-lan", 1);
+        path = guest_define(
+                client, g_strconcat(parts[0], "</emulator>", LAN, has_macvtap ? direct : "", parts[1], NULL));
+        client_send(client, &answer, path, DOMAIN_INTERFACE, "Create", "u", 0);
+        harness_wait_until(link_is_there, (char *)(has_macvtap ? "direct0" : "vnet0"), "the guest has links");
+        ck_assert(has_link("vnet0"));
+        harness_end_agent(harness, SIGKILL);
+        harness_start_agent(harness);
+        harness_wait_until(link_is_gone, (char *)"vnet0", "the tap is gone");
+        harness_wait_until(link_is_gone, (char *)"direct0", "the macvtap is gone");
+        wait_ports(network, 0);
+        guest_expect_state(client, path, STATE_SHUTOFF, -1);
+        network_do(network, "Destroy");
+        remove_outside();
+        client_wait_answer(client, &answer);
+        g_free(answer.error);
+}
+END_TEST
+
 #define CROWD 64
 
 /* Taps, names and ports of guests that start together are all different. */
@@ -828,6 +885,7 @@ int main(void)
         tcase_add_test(tcase, test_a_device_of_the_host);
         tcase_add_test(tcase, test_a_pool_of_devices);
         tcase_add_test(tcase, test_a_device_that_comes_and_goes);
+        tcase_add_test(tcase, test_a_start_that_is_cut_short);
         tcase_add_test(tcase, test_a_crowd);
         suite_add_tcase(suite, tcase);
         tcase = tcase_create("addresses");
