@@ -293,7 +293,7 @@ void network_ports_rejoin(struct network *network, const struct network_def *def
 }
 
 /* As its document says; the network may be another one by now, or inactive. */
-static void restore(void *data)
+static bool restore(struct managed *network, void *data, GError **error)
 {
         struct network_use *use = data;
         const struct managed_state *state = use->network->base.current;
@@ -305,11 +305,13 @@ static void restore(void *data)
         if (def)
                 rejoin(use->network, def, port);
         record(use, port);
+        return true;
 }
 
+/* Counted as the network's: nothing of all this is freed before it has ended. */
 void network_use_restore(struct network_use *use)
 {
-        lane_post(use->network->base.lane, restore, use);
+        managed_continue(&use->network->base, restore, NULL, use);
 }
 
 struct plugged {

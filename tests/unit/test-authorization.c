@@ -67,6 +67,9 @@ static void setup(void)
 static void teardown(void)
 {
         identity_unref(identity);
+        models_quiesce(models);
+        while (models_are_busy(models))
+                loop_step(environment.loop, true);
         models_free(models);
         pool_free(environment.pool);
         loop_free(environment.loop);

@@ -51,7 +51,8 @@ static void setup(void)
 static void teardown(void)
 {
         bus_free(bus);
-        while (registry_get_pending(domain_driver_get_registry(driver)) > 0)
+        models_quiesce(models);
+        while (models_are_busy(models))
                 loop_step(loop, true);
         fake_bus_free(fake);
         models_free(models);

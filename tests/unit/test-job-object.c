@@ -45,6 +45,9 @@ static void setup(void)
 static void teardown(void)
 {
         bus_free(bus);
+        models_quiesce(models);
+        while (models_are_busy(models))
+                loop_step(loop, true);
         fake_bus_free(fake);
         models_free(models);
         pool_free(pool);

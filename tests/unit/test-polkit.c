@@ -53,6 +53,7 @@ static void setup(void)
 static void teardown(void)
 {
         bus_free(bus);
+        models_quiesce(models);
         while (models_are_busy(models))
                 loop_step(loop, true);
         fake_bus_free(fake);
