@@ -313,6 +313,8 @@ static void make_objects(void)
 
         client_do(root, TEST_PATH, CONNECT_INTERFACE, "SecretDefineXML", "su",
                   "<secret><usage type='volume'><volume>kept</volume></usage></secret>", 0);
+        client_do(root, TEST_PATH, CONNECT_INTERFACE, "NWFilterDefineXML", "s",
+                  "<filter name='kept'><rule action='accept' direction='in'/></filter>");
         client_do(root, QEMU_PATH, CONNECT_INTERFACE, "SecretDefineXML", "su",
                   "<secret><usage type='volume'><volume>kept</volume></usage></secret>", 0);
 }
