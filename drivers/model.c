@@ -13,7 +13,6 @@
 #include "drivers/owners.h"
 #include "interfaces/source.h"
 #include "nodedev/node-devices.h"
-#include "nodedev/pci.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -177,33 +176,6 @@ static void describe_volume(const void *part, void *object, model_detail add, vo
         add("vol_key", volume->key, data);
 }
 
-static bool has_device(const struct domain *domain, const char *pci)
-{
-        const struct domain_state *state = domain_get_published(domain);
-        const struct domain_def *def = (const struct domain_def *)state->base.active;
-
-        for (unsigned i = 0; def && i < def->devices.n_hostdevs; i++) {
-                const struct domain_hostdev *hostdev = &def->devices.hostdevs[i];
-                g_autofree char *address = pci_format_name(hostdev->pci.domain, hostdev->pci.bus,
-                                                           hostdev->pci.slot, hostdev->pci.function);
-
-                if (hostdev->type == DOMAIN_HOSTDEV_PCI && strcmp(address, pci) == 0)
-                        return true;
-        }
-        return false;
-}
-
-static const char *find_guest(const char *pci, void *data)
-{
-        struct registry *registry = model_get_registry(data, MODEL_DOMAINS);
-        g_autoptr(GPtrArray) domains = registry_list(registry);
-
-        for (unsigned i = 0; i < domains->len; i++)
-                if (has_device(g_ptr_array_index(domains, i), pci))
-                        return ((const struct managed *)g_ptr_array_index(domains, i))->name;
-        return NULL;
-}
-
 static void *new_node_devices(struct model *model, GError **error)
 {
         const struct model_environment *environment = model->environment;
@@ -214,7 +186,6 @@ static void *new_node_devices(struct model *model, GError **error)
                 return node_devices_new_test(environment->loop);
         devices = node_devices_new(environment->loop, environment->pool);
         node_devices_set_directory(devices, directory);
-        node_devices_set_guests(devices, find_guest, model);
         return devices;
 }
 
@@ -419,7 +390,8 @@ static void *new_domains(struct model *model, GError **error)
                 return NULL;
         domain_driver_set_sources(domains, &(const struct domain_sources){ model_get_storage(model),
                                                                            model_get_secrets(model),
-                                                                           model_get_networks(model) });
+                                                                           model_get_networks(model),
+                                                                           model_get_node_devices(model) });
         domain_driver_set_reporter(domains, report_domain, model);
         return domains;
 }

@@ -4,32 +4,22 @@
  */
 #include "base/flags.h"
 #include "base/log.h"
-#include "base/spawn.h"
 #include "nodedev/change.h"
+#include "nodedev/device-use.h"
 #include "nodedev/pci.h"
 
 #include <string.h>
 #include <unistd.h>
 
 #define ROOT ""
-/* modprobe */
-#define LOAD_TIMEOUT_MS 10000
 
 /* ---- the work; the device's lane ---- */
-
-static bool load_vfio(struct lane *lane, GError **error)
-{
-        const char *const argv[] = { "modprobe", "vfio-pci", NULL };
-
-        return access(ROOT "/sys/bus/pci/drivers/vfio-pci", F_OK) == 0 ||
-               spawn_check(lane, argv, LOAD_TIMEOUT_MS, NULL, error);
-}
 
 static bool detach(struct lane *lane, struct change *change, GError **error)
 {
         g_autofree char *group = pci_get_group(ROOT, change->pci, error), *holders = NULL;
 
-        if (!group || !load_vfio(lane, error) || !pci_detach(ROOT, change->pci, error))
+        if (!group || !pci_load_vfio(lane, ROOT, error) || !pci_detach(NULL, ROOT, change->pci, error))
                 return false;
         holders = pci_describe_group_holders(ROOT, change->pci);
         if (holders)
@@ -41,7 +31,7 @@ static bool detach(struct lane *lane, struct change *change, GError **error)
 
 static bool reattach(struct lane *lane, struct change *change, GError **error)
 {
-        return pci_give_back(ROOT, change->pci, error);
+        return pci_give_back(NULL, ROOT, change->pci, error);
 }
 
 static bool reset(struct lane *lane, struct change *change, GError **error)
@@ -53,7 +43,7 @@ static bool reset(struct lane *lane, struct change *change, GError **error)
                         error, ERROR_FROM_NODEDEV, ERROR_OPERATION_INVALID,
                         "PCI device %s is in use by its host (driver %s): it has to be detached first",
                         change->pci, driver);
-        return pci_reset(ROOT, change->pci, error);
+        return pci_reset(NULL, ROOT, change->pci, error);
 }
 
 static const struct change_kind detach_kind = { "NodeDeviceDetachFlags", "detached", detach };
@@ -62,19 +52,19 @@ static const struct change_kind reset_kind = { "NodeDeviceReset", "reset", reset
 
 /* ---- asking for it ---- */
 
-static bool check_guest(const struct node_devices *devices, const char *pci, const char *wanted,
-                        GError **error)
+static bool check_unused(const struct node_devices *devices, const char *pci, const char *wanted,
+                         GError **error)
 {
-        const char *guest = devices->find_guest ? devices->find_guest(pci, devices->guests) : NULL;
+        const char *user = device_use_find_user(devices, DEVICE_USE_PCI, pci);
 
-        if (!guest)
+        if (!user)
                 return true;
         if (strcmp(pci, wanted) == 0)
                 return error_set(error, ERROR_FROM_NODEDEV, ERROR_OPERATION_INVALID,
-                                 "PCI device %s is in use by domain '%s'", pci, guest);
+                                 "PCI device %s is in use by %s", pci, user);
         return error_set(error, ERROR_FROM_NODEDEV, ERROR_OPERATION_INVALID,
-                         "PCI device %s is in one IOMMU group with %s, which is in use by domain '%s'",
-                         wanted, pci, guest);
+                         "PCI device %s is in one IOMMU group with %s, which is in use by %s", wanted, pci,
+                         user);
 }
 
 static bool check(const struct node_devices *devices, const struct node_device *device,
@@ -85,10 +75,10 @@ static bool check(const struct node_devices *devices, const struct node_device *
         if (!device->pci)
                 return error_set(error, ERROR_FROM_NODEDEV, ERROR_INVALID_ARG,
                                  "device %s is not a PCI device", device->name);
-        if (!check_guest(devices, device->pci, device->pci, error))
+        if (!check_unused(devices, device->pci, device->pci, error))
                 return false;
         for (char **other = kind->is_of_group ? device->iommu_group : NULL; other && *other; other++)
-                if (!check_guest(devices, *other, device->pci, error))
+                if (!check_unused(devices, *other, device->pci, error))
                         return false;
         return true;
 }

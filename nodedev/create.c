@@ -32,7 +32,7 @@ static bool has(const struct node_device *device, enum node_device_capability ca
 /* A change has a lane of its own, which does nothing else. */
 static bool write_port(struct lane *lane, const char *path, const char *text, GError **error)
 {
-        return sysfs_write(path, text, error);
+        return sysfs_write(NULL, path, text, error);
 }
 
 /* The names of change->text: "<wwnn>:<wwpn>". */
@@ -90,7 +90,7 @@ static bool create_mdev(struct lane *lane, struct change *change, GError **error
 {
         if (!has_instances(change, error))
                 return false;
-        return sysfs_write(change->file, change->text, error);
+        return sysfs_write(NULL, change->file, change->text, error);
 }
 
 static bool wait_gone(struct lane *lane, const struct change *change, GError **error)
@@ -116,7 +116,7 @@ static bool destroy_vhba(struct lane *lane, struct change *change, GError **erro
 
 static bool destroy_mdev(struct lane *lane, struct change *change, GError **error)
 {
-        return sysfs_write(change->file, change->text, error) && wait_gone(lane, change, error);
+        return sysfs_write(NULL, change->file, change->text, error) && wait_gone(lane, change, error);
 }
 
 static const struct change_kind create_vhba_kind = { "NodeDeviceCreateXML", "there", create_vhba };

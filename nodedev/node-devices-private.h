@@ -13,8 +13,7 @@ struct node_devices {
         struct lane *lane;               /* ref; NULL: in memory */
         struct device_source *source;    /* owned; NULL: in memory */
         struct definitions *definitions; /* owned; the lane's. NULL: nothing is stored */
-        node_devices_find_guest find_guest;
-        void *guests;         /* borrowed; for find_guest */
+        GPtrArray *uses;      /* owned; struct device_use, borrowed: what is taken (device-use.h) */
         unsigned change_ms;   /* NODE_DEVICE_CHANGE_MS, shorter in tests */
         GHashTable *changing; /* owned; PCI address -> struct change_lane, which end with their changes */
 };

@@ -31,6 +31,7 @@ struct node_devices *node_devices_new(struct loop *loop, struct pool *pool)
         devices->loop = loop;
         devices->pool = pool;
         devices->change_ms = NODE_DEVICE_CHANGE_MS;
+        devices->uses = g_ptr_array_new();
         devices->changing = g_hash_table_new(g_str_hash, g_str_equal);
         devices->lane = lane_new(pool, loop, "node devices");
         /* Its jobs read sysfs, where a driver may keep one waiting. */
@@ -59,6 +60,8 @@ void node_devices_free(struct node_devices *devices)
         definitions_free(devices->definitions);
         if (devices->changing)
                 g_hash_table_unref(devices->changing);
+        if (devices->uses)
+                g_ptr_array_unref(devices->uses);
         collection_free(devices->collection);
         if (devices->lane)
                 lane_unref(devices->lane);
@@ -92,12 +95,6 @@ bool node_devices_are_running(const struct node_devices *devices)
 {
         return devices->source &&
                (device_source_is_running(devices->source) || g_hash_table_size(devices->changing) > 0);
-}
-
-void node_devices_set_guests(struct node_devices *devices, node_devices_find_guest find, void *data)
-{
-        devices->find_guest = find;
-        devices->guests = data;
 }
 
 struct collection *node_devices_get_collection(const struct node_devices *devices)

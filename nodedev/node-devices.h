@@ -30,11 +30,6 @@ bool node_devices_are_ready(const struct node_devices *devices);
 void node_devices_stop(struct node_devices *devices);
 bool node_devices_are_running(const struct node_devices *devices);
 
-/* The name of the guest that has a PCI device ("0000:3b:00.0"), borrowed until the next turn; NULL: none. */
-typedef const char *(*node_devices_find_guest)(const char *pci, void *data);
-/* Whom to ask before a device changes hands; nobody until then. data is borrowed. */
-void node_devices_set_guests(struct node_devices *devices, node_devices_find_guest find, void *data);
-
 struct collection *node_devices_get_collection(const struct node_devices *devices);
 
 /* virConnectListAllNodeDevices: borrowed elements; free the array. NULL with an error for unknown flags. */

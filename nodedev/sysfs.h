@@ -6,8 +6,16 @@
 #include <glib.h>
 #include <stdbool.h>
 
-/* ERROR_SYSTEM_ERROR naming the file. */
-bool sysfs_write(const char *path, const char *text, GError **error);
+struct lane;
+
+/*
+ * ERROR_SYSTEM_ERROR naming the file. A driver may keep the writer as long as it likes, and no signal ends
+ * that. lane NULL: then it keeps the caller; for lanes that do nothing else. Otherwise, in that lane, a
+ * program writes (lane_wait()): it is left behind after SYSFS_WRITE_MS (ERROR_OPERATION_TIMEOUT), or when the
+ * lane is interrupted (ERROR_OPERATION_ABORTED).
+ */
+#define SYSFS_WRITE_MS 15000
+bool sysfs_write(struct lane *lane, const char *path, const char *text, GError **error);
 
 /* Where a path leads through its links; owned, NULL when it leads nowhere. */
 char *sysfs_resolve(const char *path);

@@ -33,7 +33,7 @@ enum domain_address_type {
 } __attribute__((packed));
 
 struct domain_address_pci {
-        uint32_t domain;  /* 0..0xffff */
+        uint32_t domain;  /* 0..0xffff, of a device of the host more */
         uint8_t bus;      /* 0..0xff: the index of the PCI controller */
         uint8_t slot;     /* 0..0x1f */
         uint8_t function; /* 0..7 */

@@ -207,6 +207,7 @@ struct attach {
         void *data; /* owned by done */
         /* between the steps */
         struct domain_def *def;         /* ref; the active definition with the device; NULL: not live */
+        GPtrArray *looked;              /* owned; takings_look() */
         struct domain_takings *takings; /* owned, until the domain has them */
 };
 
@@ -230,6 +231,7 @@ static bool look(struct operation *op, GError **error)
         struct request *request = attach->request;
         const struct managed_state *state = op->object->current;
         struct placing placing = { .xml = request->xml, .running = true, .update = request->update };
+        const struct domain_edit_device *device;
         const struct domain_def *active;
         unsigned affect;
         bool placed;
@@ -249,9 +251,15 @@ static bool look(struct operation *op, GError **error)
         else
                 domain_edit_free(placing.edit);
         request->devices = placing.devices;
-        if (attach->def && request->update)
-                request->keeps_port = keeps_port(active, attach->def, last_device(request));
-        return attach->def != NULL;
+        if (!attach->def)
+                return false;
+        device = last_device(request);
+        if (request->update)
+                request->keeps_port = keeps_port(active, attach->def, device);
+        if (device->kind == DOMAIN_DEVICE_HOSTDEV && !request->update)
+                attach->looked = takings_look(request->domain->driver, attach->def,
+                                              &attach->def->devices.hostdevs[device->index]);
+        return true;
 }
 
 static bool find_out(struct operation *op, GError **error)
@@ -265,11 +273,21 @@ static bool find_out(struct operation *op, GError **error)
         if (device->kind == DOMAIN_DEVICE_DISK)
                 attach->takings = takings_new_disk(attach->request->domain->driver, attach->def,
                                                    &attach->def->devices.disks[device->index]);
-        if (device->kind == DOMAIN_DEVICE_INTERFACE && !attach->request->keeps_port)
+        else if (device->kind == DOMAIN_DEVICE_INTERFACE && !attach->request->keeps_port)
                 attach->takings =
                         takings_new_interface(attach->request->domain->driver, attach->def, device->index);
+        else if (attach->looked)
+                attach->takings = takings_new_empty();
         g_clear_pointer(&attach->request->devices, g_array_unref);
-        return !attach->takings || takings_check(attach->takings, error);
+        return !attach->takings ||
+               (takings_check(attach->takings, error) &&
+                takings_take_devices(attach->takings, g_steal_pointer(&attach->looked), error));
+}
+
+static void drop_devices(struct operation *op)
+{
+        if (attach_of(op)->takings)
+                takings_drop_devices(attach_of(op)->takings);
 }
 
 static struct managed *get_owner(struct operation *op, unsigned index)
@@ -324,13 +342,15 @@ static void clear(struct operation *op)
         struct attach *attach = attach_of(op);
 
         domain_def_unref(attach->def);
+        if (attach->looked)
+                g_ptr_array_unref(attach->looked);
         takings_free(attach->takings);
         request_free(attach->request);
 }
 
 static const struct operation_step steps[] = {
         { .place = OPERATION_OBJECT, .run = look },
-        { .place = OPERATION_LOOP, .run = find_out },
+        { .place = OPERATION_LOOP, .run = find_out, .undo = drop_devices },
         { .place = OPERATION_OTHERS, .other = get_owner, .visit = take, .leave = drop },
         { .place = OPERATION_LOOP, .run = take_secrets },
         { .place = OPERATION_OBJECT, .run = plug },
@@ -418,6 +438,10 @@ static void give_back(struct domain *domain, const struct domain_def *def, const
 
                 if (g_strcmp0(interface->info.alias, alias) == 0)
                         takings_give_back_interface(domain->takings, interface);
+        }
+        for (unsigned i = 0; i < def->devices.n_hostdevs; i++) {
+                if (g_strcmp0(def->devices.hostdevs[i].info.alias, alias) == 0)
+                        takings_give_back_hostdev(domain->takings, &def->devices.hostdevs[i]);
         }
 }
 

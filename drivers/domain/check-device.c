@@ -255,30 +255,6 @@ static bool check_iommu(const struct check *check, GError **error)
         return true;
 }
 
-static bool is_same_pci(const struct domain_hostdev *a, const struct domain_hostdev *b)
-{
-        return a->type == DOMAIN_HOSTDEV_PCI && b->type == DOMAIN_HOSTDEV_PCI &&
-               a->pci.domain == b->pci.domain && a->pci.bus == b->pci.bus && a->pci.slot == b->pci.slot &&
-               a->pci.function == b->pci.function;
-}
-
-static bool check_hostdevs(const struct check *check, GError **error)
-{
-        const struct domain_devices *devices = &check->def->devices;
-
-        for (unsigned i = 0; i < devices->n_hostdevs; i++) {
-                const struct domain_hostdev *hostdev = &devices->hostdevs[i];
-
-                for (unsigned j = 0; j < i; j++) {
-                        if (is_same_pci(&devices->hostdevs[j], hostdev))
-                                return check_refuse(error, "host device %04x:%02x:%02x.%x is given twice",
-                                                    hostdev->pci.domain, hostdev->pci.bus, hostdev->pci.slot,
-                                                    hostdev->pci.function);
-                }
-        }
-        return true;
-}
-
 static bool is_shared(const struct domain_def *def)
 {
         bool cells = def->cpu.n_cells > 0;
@@ -306,6 +282,6 @@ static bool check_filesystems(const struct check *check, GError **error)
 }
 
 const check_function domain_check_devices[] = {
-        check_audio,  check_chars, check_serials,  check_controllers, check_tpms, check_watchdogs,
-        check_panics, check_iommu, check_hostdevs, check_filesystems, NULL,
+        check_audio,     check_chars,  check_serials, check_controllers, check_tpms,
+        check_watchdogs, check_panics, check_iommu,   check_filesystems, NULL,
 };

@@ -36,10 +36,14 @@ static const struct field hostdev_fields[] = {
 };
 static const struct field driver_fields[] = { NAME("name", struct domain_hostdev, driver, driver_names),
                                               FIELDS_END };
+static const char *const protocol_names[] = { "none", "iscsi", "vhost", NULL };
+
 static const struct field source_fields[] = {
         NAME("startupPolicy", struct domain_hostdev, startup_policy, startup_policy_names),
         NAME("guestReset", struct domain_hostdev, guest_reset, guest_reset_names),
         BOOL("missing", struct domain_hostdev, usb_missing, no_yes_names),
+        NAME("protocol", struct domain_hostdev, protocol, protocol_names),
+        STRING("wwpn", struct domain_hostdev, wwpn, .max = 63),
         FIELDS_END,
 };
 static const struct field vendor_fields[] = {
@@ -54,9 +58,21 @@ static const struct field teaming_fields[] = {
 
 static const struct field usb_fields[] = {
         HEX("bus", struct domain_hostdev, usb_bus, .required = true, .min = 1, .max = UINT16_MAX),
-        HEX("device", struct domain_hostdev, usb_device, .required = true, .min = 1, .max = USB_NUMBER_MAX),
+        HEX("device", struct domain_hostdev, usb_device, .min = 1, .max = USB_NUMBER_MAX),
+        STRING("port", struct domain_hostdev, usb_port, .max = 31),
         FIELDS_END,
 };
+static const struct field scsi_fields[] = {
+        UINT("bus", struct domain_hostdev, scsi_bus, .required = true),
+        UINT("target", struct domain_hostdev, scsi_target, .required = true),
+        UINT("unit", struct domain_hostdev, scsi_unit, .required = true),
+        FIELDS_END,
+};
+static const struct field adapter_fields[] = { STRING("name", struct domain_hostdev, adapter, .max = 63),
+                                               FIELDS_END };
+static const struct field readonly_fields[] = { PRESENT(NULL, struct domain_hostdev, readonly), FIELDS_END };
+static const struct field shareable_fields[] = { PRESENT(NULL, struct domain_hostdev, shareable),
+                                                 FIELDS_END };
 static const struct field pci_fields[] = {
         HEX("domain", struct domain_hostdev, pci.domain),
         HEX("bus", struct domain_hostdev, pci.bus, .required = true),
@@ -70,6 +86,7 @@ static const struct field mdev_fields[] = { UUID("uuid", struct domain_hostdev, 
 static const struct field *const address_fields[DOMAIN_HOSTDEV_LAST] = {
         [DOMAIN_HOSTDEV_USB] = usb_fields,
         [DOMAIN_HOSTDEV_PCI] = pci_fields,
+        [DOMAIN_HOSTDEV_SCSI] = scsi_fields,
         [DOMAIN_HOSTDEV_MDEV] = mdev_fields,
 };
 
@@ -88,20 +105,41 @@ static const struct field_part parts[] = {
         { "source/vendor", vendor_fields },
         { "source/product", product_fields },
         { "source/address", NULL, read_address },
+        { "source/adapter", adapter_fields },
+        { "readonly", readonly_fields },
+        { "shareable", shareable_fields },
         { "teaming", teaming_fields },
         INFO_PARTS(struct domain_hostdev),
         PARTS_END,
 };
 
+/* "4.2": ports of hubs in hubs */
+static bool is_port(const char *text)
+{
+        bool digit = false;
+
+        for (; *text; text++) {
+                if (*text == '.' ? !digit : !g_ascii_isdigit(*text))
+                        return false;
+                digit = *text != '.';
+        }
+        return digit;
+}
+
 /* A device is named by what it is (USB) or by where it is. */
 static bool check_source(const struct domain_hostdev *hostdev, const xmlNode *node, GError **error)
 {
-        const xmlNode *source = xml_child(node, "source");
+        const xmlNode *source = xml_child(node, "source"), *address;
         bool usb = hostdev->type == DOMAIN_HOSTDEV_USB;
 
         if (!source)
                 return xml_error(error, node, "missing element 'source' of a host device");
-        if (!address_fields[hostdev->type] || xml_child(source, "address"))
+        address = xml_child(source, "address");
+        if (usb && address && !hostdev->usb_device && !hostdev->usb_port)
+                return xml_error(error, address, "attribute 'device' or 'port' is missing");
+        if (usb && hostdev->usb_port && !is_port(hostdev->usb_port))
+                return xml_error(error, address, "invalid value of attribute 'port'");
+        if (!address_fields[hostdev->type] || address || g_strcmp0(hostdev->protocol, "iscsi") == 0)
                 return true;
         if (usb && hostdev->usb_vendor >= 0 && hostdev->usb_product >= 0)
                 return true;

@@ -556,6 +556,7 @@ struct domain_hostdev {
         int usb_product;
         uint32_t usb_bus; /* 0: not given */
         uint32_t usb_device;
+        const char *usb_port;       /* usb: where it is plugged in on its bus, "4.2" */
         const char *startup_policy; /* usb: "mandatory", "requisite", "optional" */
         const char *guest_reset;    /* usb: "off", "uninitialized", "on" */
         const char *driver;         /* pci <driver name=>: "vfio", "kvm" ... */
@@ -563,6 +564,12 @@ struct domain_hostdev {
         const char *mdev_uuid;
         struct domain_address_pci pci;  /* the device on the host */
         const char *teaming_persistent; /* <teaming type='transient' persistent=> */
+        const char *adapter;            /* scsi: "scsi_host2" */
+        uint32_t scsi_bus, scsi_target; /* scsi: the device on the host */
+        uint64_t scsi_unit;
+        const char *protocol;     /* scsi: "iscsi" or NULL; scsi_host: "vhost" */
+        const char *wwpn;         /* scsi_host: "naa.5001405..." */
+        bool readonly, shareable; /* scsi */
 };
 
 struct domain_redirdev {

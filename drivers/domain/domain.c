@@ -138,6 +138,7 @@ void domain_driver_init(struct domain_driver *driver, const struct domain_driver
 
 void domain_driver_done(struct domain_driver *driver)
 {
+        domain_unfollow_usb(driver);
         registry_free(driver->domains);
         g_hash_table_unref(driver->by_id);
         g_free(driver->boot_mark);
@@ -191,6 +192,8 @@ void domain_driver_set_sources(struct domain_driver *driver, const struct domain
         driver->storage = sources->storage;
         driver->secrets = sources->secrets;
         driver->networks = sources->networks;
+        driver->node_devices = sources->node_devices;
+        domain_follow_usb(driver);
         domain_restore_takings(driver);
 }
 

@@ -18,6 +18,7 @@
 struct domain;
 struct domain_driver;
 struct domain_takings;
+struct node_devices;
 struct secrets;
 struct storage;
 
@@ -83,6 +84,8 @@ struct domain {
         struct domain_takings *takings; /* owned; what the guest that runs has of others, NULL: nothing */
         bool start_cancelled; /* the last start was cancelled, and the urgent job behind it is to know */
         void *live;           /* the driver's, NULL when inactive */
+        /* loop */
+        bool replugging, replug_again; /* its guest looks after its USB devices, and is to do it once more */
 };
 
 extern const struct managed_kind domain_kind;
@@ -311,9 +314,10 @@ void domain_driver_set_reporter(struct domain_driver *driver, domain_reporter re
 
 /* What guests take of other objects; borrowed, and outlives the driver. */
 struct domain_sources {
-        struct storage *storage;   /* the pools whose volumes disks may be */
-        struct secrets *secrets;   /* that open them */
-        struct networks *networks; /* that interfaces are plugged into */
+        struct storage *storage;           /* the pools whose volumes disks may be */
+        struct secrets *secrets;           /* that open them */
+        struct networks *networks;         /* that interfaces are plugged into */
+        struct node_devices *node_devices; /* the host's, that guests may get */
 };
 /* Before the first start; guests that were found running have what they had. */
 void domain_driver_set_sources(struct domain_driver *driver, const struct domain_sources *sources);

@@ -9,9 +9,11 @@
 #include "drivers/domain/definition.h"
 #include "drivers/domain/domain.h"
 #include "drivers/domain/edit-xml.h"
+#include "nodedev/usb.h"
 
 struct host;
 struct networks;
+struct node_devices;
 struct storage;
 
 typedef void (*domain_driver_prepared)(const struct domain_machine *machine, const GError *error, void *data);
@@ -39,6 +41,12 @@ struct domain_update {
         const struct domain_takings
                 *takings; /* borrowed; what it needs of other objects now; NULL: nothing */
         bool force;       /* a guest that has locked its drive is not asked */
+};
+
+/* A USB device of the host that a guest had, and that is there again. */
+struct domain_usb_return {
+        char *alias; /* owned; of its <hostdev> */
+        struct usb_device usb;
 };
 
 struct domain_driver_ops {
@@ -145,6 +153,15 @@ struct domain_driver_ops {
         bool (*update)(struct domain *domain, const struct domain_update *update, struct domain_def **live,
                        GError **error);
         /*
+         * USB devices of the host that the guest has and that are not there any more: they are taken from the
+         * guest, and missing in *live from then on, which is replaced. returns (struct domain_usb_return):
+         * what is missing and there again. NULL: the driver has none.
+         */
+        bool (*lose_usb)(struct domain *domain, struct domain_def **live, GArray *returns, GError **error);
+        /* The guest, for which it was taken, gets it back; *live is replaced. */
+        bool (*return_usb)(struct domain *domain, const struct domain_usb_return *back,
+                           struct domain_def **live, GError **error);
+        /*
          * Writes the status document of a running domain after a change of state made by the model. May be
          * NULL.
          */
@@ -176,10 +193,12 @@ struct domain_driver {
                 *storage; /* borrowed; whose volumes disks may be; NULL: none. Set before the first start */
         struct secrets *secrets;   /* borrowed; what opens encrypted ones; NULL: none. Likewise */
         struct networks *networks; /* borrowed; what interfaces are plugged into; NULL: none. Likewise */
-        struct registry *domains;  /* owned */
-        domain_reporter report;    /* NULL: nobody is told */
-        void *report_data;         /* borrowed */
-        GHashTable *by_id;         /* int -> struct domain, borrowed values */
+        struct node_devices *node_devices; /* borrowed; whose devices guests get; NULL: none. Likewise */
+        bool usb_changed;                  /* guests are about to look after their USB devices */
+        struct registry *domains;          /* owned */
+        domain_reporter report;            /* NULL: nobody is told */
+        void *report_data;                 /* borrowed */
+        GHashTable *by_id;                 /* int -> struct domain, borrowed values */
         /* atomic */
         gint last_id;
 };
@@ -216,6 +235,12 @@ void domain_update_active(struct domain *domain, struct domain_def *def);
  * and announces it.
  */
 void domain_device_removed(struct domain *domain, struct domain_def *def, const char *alias);
+
+/*
+ * Lane: the guest that runs goes without USB devices of the host for now: publishes def (taken), in which
+ * they are missing, and gives back what was taken for them.
+ */
+void domain_device_missed(struct domain *domain, struct domain_def *def);
 
 /*
  * Start-up, lane: enters a guest that was found running into the model: publishes state (taken) without an

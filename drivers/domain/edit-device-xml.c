@@ -324,6 +324,19 @@ void domain_edit_leave_out(struct domain_edit *edit, const char *alias)
                 xml_remove(device);
 }
 
+void domain_edit_set_usb_address(struct domain_edit *edit, const char *alias, unsigned bus, unsigned device)
+{
+        xmlNode *hostdev = find_device(edit, alias, "hostdev"), *address;
+
+        if (!hostdev)
+                return;
+        address = xml_child(source_of(hostdev), "address");
+        if (!address)
+                address = xml_add(source_of(hostdev), "address");
+        xml_set_attr_format(address, "bus", "%u", bus);
+        xml_set_attr_format(address, "device", "%u", device);
+}
+
 void domain_edit_set_usb_missing(struct domain_edit *edit, const char *alias, bool missing)
 {
         xmlNode *device = find_device(edit, alias, "hostdev");

@@ -112,6 +112,8 @@ void domain_edit_set_vsock_cid(struct domain_edit *edit, uint32_t cid);
 /* Takes a device out that the guest is to start without. */
 void domain_edit_leave_out(struct domain_edit *edit, const char *alias);
 /* A USB device of the host that the guest has to do without for now, or not. */
+/* Which USB device of the host it is now. */
+void domain_edit_set_usb_address(struct domain_edit *edit, const char *alias, unsigned bus, unsigned device);
 void domain_edit_set_usb_missing(struct domain_edit *edit, const char *alias, bool missing);
 /* The medium of a disk of type file, block or dir; NULL: none is in. */
 void domain_edit_set_disk_path(struct domain_edit *edit, const char *alias, const char *path);

@@ -181,7 +181,7 @@ const struct domain_kind domain_kinds[DOMAIN_DEVICE_KINDS] = {
                 .usb = { 2, NULL, "type", "usb" },
                 .facts = FACTS("@type", "source/vendor@id", "source/product@id", "source/address@domain",
                                "source/address@bus", "source/address@slot", "source/address@function",
-                               "source/address@device", "source/address@target", "source/address@unit",
+                               "source/address@device", "source/address@port", "source/address@target", "source/address@unit",
                                "source/address@uuid", "source/adapter@name", "source@wwpn"),
         },
         [DOMAIN_DEVICE_REDIRDEV] = {

@@ -103,6 +103,8 @@ bool normalize_fill_input(const struct hardware *hardware, xmlNode *node, GError
 bool normalize_settle_inputs(struct hardware *hardware, GError **error);
 
 /* The MAC address alone, at random where there is none; in whatever document. */
+/* Numbers of a PCI address in the form in which they are always written. */
+bool normalize_format_pci(xmlNode *address, unsigned domain_max, GError **error);
 bool normalize_fill_mac(xmlNode *interface, GError **error);
 bool normalize_fill_interface(const struct hardware *hardware, xmlNode *node, GError **error);
 bool normalize_fill_hostdev(const struct hardware *hardware, xmlNode *node, GError **error);

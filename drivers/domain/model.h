@@ -16,6 +16,10 @@ void domain_report(struct domain *domain, const GError *error, const char *what)
  */
 void domain_publish(struct domain *domain, struct domain_state *state, struct managed_event *event);
 
+/* Loop: guests look after their USB devices when one of the host comes or goes. */
+void domain_follow_usb(struct domain_driver *driver);
+void domain_unfollow_usb(struct domain_driver *driver);
+
 /* Loop, start-up: what guests that were taken over have of others, they have again. */
 void domain_restore_takings(struct domain_driver *driver);
 

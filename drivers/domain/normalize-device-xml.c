@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Defaults of network interfaces, passed-through devices and the small ones. No state; any thread.
+ * Defaults of network interfaces and the small ones. No state; any thread.
  */
 #include "base/error.h"
 #include "base/uuid.h"
@@ -52,11 +52,11 @@ bool normalize_fill_mac(xmlNode *interface, GError **error)
 }
 
 /* Numbers of a PCI address in the form in which they are always written; those of source addresses too. */
-static bool format_pci(xmlNode *address, GError **error)
+bool normalize_format_pci(xmlNode *address, unsigned domain_max, GError **error)
 {
         unsigned domain = 0, bus = 0, slot = 0, function = 0;
 
-        if (!hardware_get_uint(address, "domain", 0xffff, &domain, error) ||
+        if (!hardware_get_uint(address, "domain", domain_max, &domain, error) ||
             !hardware_get_uint(address, "bus", 0xff, &bus, error) ||
             !hardware_get_uint(address, "slot", 0x1f, &slot, error) ||
             !hardware_get_uint(address, "function", 7, &function, error))
@@ -77,7 +77,8 @@ bool normalize_fill_interface(const struct hardware *hardware, xmlNode *interfac
         if (!normalize_fill_mac(interface, error))
                 return false;
         if (hardware_is(interface, "type", "hostdev"))
-                return !address || !hardware_is(address, "type", "pci") || format_pci(address, error);
+                return !address || !hardware_is(address, "type", "pci") ||
+                       normalize_format_pci(address, UINT16_MAX, error);
         if (hardware_is(interface, "type", "direct") && source)
                 hardware_default(source, "mode", "vepa");
         /* The device of the host is half of one. */
@@ -85,34 +86,6 @@ bool normalize_fill_interface(const struct hardware *hardware, xmlNode *interfac
                 hardware_default(hardware_child(interface, "model"), "type", "virtio");
         if (hardware->machine->net_model)
                 hardware_default(hardware_child(interface, "model"), "type", hardware->machine->net_model);
-        return true;
-}
-
-/* ---- passed-through devices ---- */
-
-bool normalize_fill_hostdev(const struct hardware *hardware, xmlNode *hostdev, GError **error)
-{
-        xmlNode *source = xml_child(hostdev, "source"), *address = xml_child(source, "address");
-
-        hardware_default(hostdev, "mode", "subsystem");
-        if (!hardware_is(hostdev, "mode", "subsystem"))
-                return true;
-        if (!xml_has_attr(hostdev, "type"))
-                return xml_error(error, hostdev, "a host device without a type");
-        if (!source)
-                return xml_error(error, hostdev, "a host device without a source");
-        if (!hardware_is(hostdev, "type", "scsi_host"))
-                hardware_default(hostdev, "managed", "no");
-        if (hardware_is(hostdev, "type", "mdev") && hardware_is(hostdev, "model", "vfio-pci"))
-                hardware_default(hostdev, "display", "off");
-        if (hardware_is(hostdev, "type", "scsi") && address)
-                xml_set_attr(address, "type", NULL);
-        if (hardware_is(hostdev, "type", "pci")) {
-                if (!address)
-                        return xml_error(error, source, "a host device without an address");
-                xml_set_attr(address, "type", NULL);
-                return format_pci(address, error);
-        }
         return true;
 }
 

@@ -368,14 +368,14 @@ TABLE video[] = {
 /* ---- devices of the host ---- */
 
 TABLE scsi_parent[] = { { "address", "domain bus slot function multifunction" }, {} };
-TABLE scsi_adapter[] = { { "parentaddr", "unique_id", scsi_parent }, {} };
+TABLE scsi_adapter[] = { { "parentaddr", "unique_id", scsi_parent, UNDRIVEN }, {} };
 
 TABLE hostdev_source[] = {
         { "vendor", "id" },
         { "product", "id" },
-        { "adapter", "type name parent parent_wwnn parent_wwpn parent_fabric_wwn wwnn wwpn managed",
-          scsi_adapter, UNDRIVEN },
-        { "address", "domain bus slot function multifunction device uuid !target !unit !type" },
+        { "adapter", "name !type !parent !parent_wwnn !parent_wwpn !parent_fabric_wwn !wwnn !wwpn !managed",
+          scsi_adapter },
+        { "address", "domain bus slot function multifunction device port uuid target unit !type" },
         { "host", "name port", .flags = MANY | UNDRIVEN },
         { "auth", "username", auth_secret, UNDRIVEN },
         { "initiator", NULL, iqn, UNDRIVEN },
@@ -387,13 +387,12 @@ TABLE hostdev_source[] = {
 
 TABLE hostdev[] = {
         { "driver", "name", .flags = VOID },
-        { "source", "startupPolicy guestReset missing !name !protocol !wwpn !writeFiltering",
-          hostdev_source },
+        { "source", "startupPolicy guestReset missing protocol wwpn !name !writeFiltering", hostdev_source },
         { "ip", "address family prefix peer", .flags = MANY | UNDRIVEN },
         ROUTE,
         { "teaming", "type persistent" },
-        { "readonly", .flags = UNDRIVEN },
-        { "shareable", .flags = UNDRIVEN },
+        { "readonly" },
+        { "shareable" },
         BOOT,
         ALIAS,
         ROM,

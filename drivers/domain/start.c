@@ -18,6 +18,7 @@ struct start {
         /* between the steps */
         struct domain_def *def;         /* ref; given, or the persistent one when its turn came */
         bool is_given;                  /* const */
+        GPtrArray *looked;              /* owned; takings_look() */
         struct domain_takings *takings; /* owned, until the domain has them */
 };
 
@@ -42,11 +43,12 @@ static bool check(struct operation *op, GError **error)
         if (start->is_given && object->current && object->current->active)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
                                  "domain is already active as '%s'", managed_get_current_name(object));
-        if (start->is_given)
-                return true;
-        if (!managed_require_inactive(object, error))
-                return false;
-        start->def = domain_def_ref(domain_def_of(object->current->persistent));
+        if (!start->is_given) {
+                if (!managed_require_inactive(object, error))
+                        return false;
+                start->def = domain_def_ref(domain_def_of(object->current->persistent));
+        }
+        start->looked = takings_look(domain_of(op)->driver, start->def, NULL);
         return true;
 }
 
@@ -58,8 +60,16 @@ static void note_cancel(struct operation *op)
 
 static bool find_out(struct operation *op, GError **error)
 {
-        start_of(op)->takings = takings_new(domain_of(op)->driver, start_of(op)->def);
-        return takings_check(start_of(op)->takings, error);
+        struct start *start = start_of(op);
+
+        start->takings = takings_new(domain_of(op)->driver, start->def);
+        return takings_check(start->takings, error) &&
+               takings_take_devices(start->takings, g_steal_pointer(&start->looked), error);
+}
+
+static void drop_devices(struct operation *op)
+{
+        takings_drop_devices(start_of(op)->takings);
 }
 
 static struct managed *get_owner(struct operation *op, unsigned index)
@@ -149,13 +159,15 @@ static void clear(struct operation *op)
         struct start *start = start_of(op);
 
         domain_def_unref(start->def);
+        if (start->looked)
+                g_ptr_array_unref(start->looked);
         takings_free(start->takings);
         g_free(start->owner);
 }
 
 static const struct operation_step steps[] = {
         { .place = OPERATION_OBJECT, .run = check, .undo = note_cancel },
-        { .place = OPERATION_LOOP, .run = find_out },
+        { .place = OPERATION_LOOP, .run = find_out, .undo = drop_devices },
         { .place = OPERATION_OTHERS, .other = get_owner, .visit = take, .leave = drop },
         { .place = OPERATION_LOOP, .run = take_secrets },
         { .place = OPERATION_OBJECT, .run = start_guest },
@@ -274,12 +286,15 @@ void domain_restore_takings(struct domain_driver *driver)
         for (unsigned i = 0; i < domains->len; i++) {
                 struct domain *domain = g_ptr_array_index(domains, i);
                 struct domain_takings **takings;
+                const struct domain_def *def;
 
                 if (!domain_is_active(domain))
                         continue;
                 takings = g_new(struct domain_takings *, 1);
-                *takings = takings_new(driver, domain_def_of(domain->base.published->active));
-                takings_restore(*takings);
+                def = domain_def_of(domain->base.published->active);
+                *takings = takings_new(driver, def);
+                /* Before anybody is served, so the loop may look. */
+                takings_restore(*takings, takings_look(driver, def, NULL));
                 managed_run(&domain->base, MANAGED_IN_TURN, keep_work, keep_done, takings);
         }
 }

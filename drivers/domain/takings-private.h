@@ -3,6 +3,7 @@
 
 /* What a guest has, between the files takings*.c. */
 
+#include "drivers/domain/taken-devices.h"
 #include "drivers/domain/takings.h"
 #include "drivers/network/port.h"
 #include "drivers/secret/secret-ref.h"
@@ -49,9 +50,8 @@ struct domain_takings {
         GPtrArray *secrets;   /* of struct taken_secret, owned */
         GPtrArray *ports;     /* of struct taken_port, owned */
         GPtrArray *addresses; /* of struct taken_address, owned */
+        GPtrArray *devices;   /* of struct taken_device, owned: of the host's */
 };
-
-struct domain_takings *takings_new_empty(void);
 
 void taken_port_free(void *data);
 void taken_address_free(void *data);

@@ -93,6 +93,7 @@ struct domain_takings *takings_new_empty(void)
         takings->secrets = g_ptr_array_new_with_free_func(secret_free);
         takings->ports = g_ptr_array_new_with_free_func(taken_port_free);
         takings->addresses = g_ptr_array_new_with_free_func(taken_address_free);
+        takings->devices = taken_devices_new();
         return takings;
 }
 
@@ -130,6 +131,7 @@ void takings_free(struct domain_takings *takings)
         g_ptr_array_unref(takings->secrets);
         g_ptr_array_unref(takings->ports);
         g_ptr_array_unref(takings->addresses);
+        g_ptr_array_unref(takings->devices);
         g_free(takings);
 }
 
@@ -178,6 +180,7 @@ void takings_give_back(struct domain_takings *takings)
                 give_back(g_ptr_array_index(takings->uses, i));
         for (unsigned i = 0; i < takings->ports->len; i++)
                 network_use_give_back(g_steal_pointer(&takings_get_port(takings, i)->use));
+        taken_devices_give_back(takings->devices);
         takings_free(takings);
 }
 
@@ -194,6 +197,7 @@ void takings_join(struct domain_takings **takings, struct domain_takings **more)
         g_ptr_array_extend_and_steal((*takings)->secrets, g_steal_pointer(&from->secrets));
         g_ptr_array_extend_and_steal((*takings)->ports, g_steal_pointer(&from->ports));
         g_ptr_array_unref(from->addresses);
+        g_ptr_array_extend_and_steal((*takings)->devices, g_steal_pointer(&from->devices));
         g_free(from);
 }
 
@@ -218,8 +222,18 @@ void takings_give_back_disk(struct domain_takings *takings, const char *target)
         }
 }
 
-void takings_restore(struct domain_takings *takings)
+void takings_give_back_hostdev(struct domain_takings *takings, const struct domain_hostdev *hostdev)
 {
+        if (takings)
+                taken_devices_give_back_one(takings->devices, hostdev);
+}
+
+void takings_restore(struct domain_takings *takings, GPtrArray *looked)
+{
+        if (looked) {
+                taken_devices_restore(looked);
+                g_ptr_array_extend_and_steal(takings->devices, looked);
+        }
         for (unsigned i = 0; i < takings->uses->len; i++)
                 storage_use_restore(use_at(takings, i));
         for (unsigned i = 0; i < takings->ports->len; i++)
@@ -242,6 +256,68 @@ const struct volume *takings_find_volume(const struct domain_takings *takings, c
         }
         error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
                   "volume '%s' of pool '%s' cannot be had: there is no storage here", volume, pool);
+        return NULL;
+}
+
+/* ---- devices of the host ---- */
+
+GPtrArray *takings_look(struct domain_driver *driver, const struct domain_def *def,
+                        const struct domain_hostdev *one)
+{
+        g_autofree char *user = g_strdup_printf("domain '%s'", def->base.name);
+        GPtrArray *looked;
+
+        if (!driver->node_devices || def->devices.n_hostdevs == 0)
+                return NULL;
+        looked = taken_devices_new();
+        for (unsigned i = 0; i < def->devices.n_hostdevs; i++) {
+                if (!one || one == &def->devices.hostdevs[i])
+                        taken_devices_look(looked, driver->node_devices, &def->devices.hostdevs[i], user);
+        }
+        return looked;
+}
+
+bool takings_take_devices(struct domain_takings *takings, GPtrArray *looked, GError **error)
+{
+        if (!looked)
+                return true;
+        if (!taken_devices_take(looked, error)) {
+                g_ptr_array_unref(looked);
+                return false;
+        }
+        g_ptr_array_extend_and_steal(takings->devices, looked);
+        return true;
+}
+
+void takings_drop_devices(struct domain_takings *takings)
+{
+        taken_devices_give_back(takings->devices);
+}
+
+bool takings_take_usb(struct domain_takings *takings, const struct domain *domain,
+                      const struct usb_device *usb, GError **error)
+{
+        g_autofree char *user = g_strdup_printf("domain '%s'", domain->base.name);
+
+        return taken_devices_take_usb(takings->devices, domain->driver->node_devices, usb, user, error);
+}
+
+void takings_give_back_usb(struct domain_takings *takings, const struct usb_device *usb)
+{
+        const struct domain_hostdev hostdev = { .type = DOMAIN_HOSTDEV_USB,
+                                                .usb_bus = usb->bus,
+                                                .usb_device = usb->device };
+
+        takings_give_back_hostdev(takings, &hostdev);
+}
+
+const struct usb_device *takings_find_usb(const struct domain_takings *takings,
+                                          const struct domain_hostdev *hostdev, GError **error)
+{
+        if (takings)
+                return taken_devices_find_usb(takings->devices, hostdev, error);
+        error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
+                  "there are no devices of the host here");
         return NULL;
 }
 

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * What a guest has of other objects: the volumes that its disks are and the ports of networks that its
- * interfaces are plugged into, each in use from its start to its end, and the values of the secrets that open
- * the volumes. What is not there is noted and said when somebody needs it:
+ * What a guest has of other objects: the volumes that its disks are, the ports of networks that its
+ * interfaces are plugged into, and the devices of the host, each in use from its start to its end; and the
+ * values of the secrets that open the volumes. What is not there is noted and said when somebody needs it:
  * whether that ends a start is the driver's to know (startupPolicy).
  *
  * A start makes them in steps of its operation (lifecycle.c); what is plugged in later does it the same way.
@@ -16,16 +16,26 @@
 #include <glib.h>
 #include <stdbool.h>
 
+struct domain;
 struct domain_driver;
 struct domain_takings;
 struct managed;
 struct network_port;
 struct pool_def;
+struct usb_device;
 struct secret_ref;
 struct volume;
 
-/* Loop: finds out what def needs. */
+/*
+ * Lane of the domain, before takings_new(): finds out which devices of the host def needs, or one <hostdev>
+ * of it. Owned; NULL: none.
+ */
+GPtrArray *takings_look(struct domain_driver *driver, const struct domain_def *def,
+                        const struct domain_hostdev *one);
+/* Loop: finds out what else def needs. */
 struct domain_takings *takings_new(struct domain_driver *driver, const struct domain_def *def);
+/* Nothing yet: for a device that is plugged in and is no disk. */
+struct domain_takings *takings_new_empty(void);
 /* The same for one disk of it, which is plugged in. */
 struct domain_takings *takings_new_disk(struct domain_driver *driver, const struct domain_def *def,
                                         const struct domain_disk *disk);
@@ -36,6 +46,11 @@ struct domain_takings *takings_new_interface(struct domain_driver *driver, const
 bool takings_check(const struct domain_takings *takings, GError **error);
 /* Any thread; gives nothing back. NULL is fine. */
 void takings_free(struct domain_takings *takings);
+
+/* Loop: takes what takings_look() has found, or nothing of it. looked is taken; NULL is fine. */
+bool takings_take_devices(struct domain_takings *takings, GPtrArray *looked, GError **error);
+/* Loop: takes that back. */
+void takings_drop_devices(struct domain_takings *takings);
 
 /* Loop: the object in whose lane the one of that index is taken; borrowed, NULL: there is no such index. */
 struct managed *takings_get_owner(const struct domain_takings *takings, unsigned index);
@@ -83,8 +98,13 @@ void takings_note_targets(const struct domain_takings *takings, const struct dom
  * domain. */
 const struct network_port *takings_find_port(const struct domain_takings *takings,
                                              const struct domain_interface *interface);
-/* Loop: a guest that was found running has them, whatever their owners say. */
-void takings_restore(struct domain_takings *takings);
+/* The same for the device of the host that hostdev, of the active definition, is. */
+void takings_give_back_hostdev(struct domain_takings *takings, const struct domain_hostdev *hostdev);
+/*
+ * Loop: a guest that was found running has them, whatever their owners say; so it has what takings_look() has
+ * found (taken; NULL is fine).
+ */
+void takings_restore(struct domain_takings *takings, GPtrArray *looked);
 
 /*
  * Lane of the domain. The volume of that name, borrowed, as is *def, its pool's definition; NULL with the
@@ -92,6 +112,17 @@ void takings_restore(struct domain_takings *takings);
  */
 const struct volume *takings_find_volume(const struct domain_takings *takings, const char *pool,
                                          const char *volume, const struct pool_def **def, GError **error);
+/* Loop: takes a USB device that a guest which runs is to have. */
+bool takings_take_usb(struct domain_takings *takings, const struct domain *domain,
+                      const struct usb_device *usb, GError **error);
+/* Lane of the domain: and gives it back. */
+void takings_give_back_usb(struct domain_takings *takings, const struct usb_device *usb);
+/*
+ * The USB device that hostdev stands for, borrowed; NULL with the error that says why there is none. hostdev
+ * is as it was when it was looked for.
+ */
+const struct usb_device *takings_find_usb(const struct domain_takings *takings,
+                                          const struct domain_hostdev *hostdev, GError **error);
 /* The value of a secret, a reference; NULL with the error that says why there is none. */
 GBytes *takings_find_secret(const struct domain_takings *takings, const struct secret_ref *ref,
                             GError **error);

@@ -234,20 +234,8 @@ static void set_scsi_identity(json_t *device, const struct domain_disk *disk)
 static bool set_scsi(json_t *device, const struct device_context *context, const struct domain_disk *disk,
                      GError **error)
 {
-        const struct domain_address_drive *drive = &disk->info.address.drive;
-        const struct domain_controller *controller =
-                device_find_controller(context, DOMAIN_CONTROLLER_SCSI, drive->controller);
-
-        if (disk->info.address.type != DOMAIN_ADDRESS_DRIVE || !controller || !controller->info.alias)
-                return no_controller(disk, error);
-        device_set_format(device, "bus", "%s.%u", controller->info.alias, (unsigned)drive->bus);
-        if (g_strcmp0(controller->model, "lsilogic") == 0) {
-                device_set_int(device, "scsi-id", drive->unit);
-        } else {
-                device_set_int(device, "channel", 0);
-                device_set_int(device, "scsi-id", drive->target);
-                device_set_int(device, "lun", drive->unit);
-        }
+        if (!device_set_scsi_place(device, context, &disk->info, error))
+                return false;
         set_scsi_identity(device, disk);
         return true;
 }

@@ -24,13 +24,8 @@ static json_t *usb_hostdev(const struct domain_hostdev *hostdev)
 {
         json_t *device = device_new("usb-host", hostdev->info.alias);
 
-        if (hostdev->usb_bus && hostdev->usb_device) {
-                device_set_format(device, "hostdevice", "/dev/bus/usb/%03u/%03u", (unsigned)hostdev->usb_bus,
-                                  (unsigned)hostdev->usb_device);
-        } else {
-                device_set_int(device, "vendorid", hostdev->usb_vendor);
-                device_set_int(device, "productid", hostdev->usb_product);
-        }
+        device_set_format(device, "hostdevice", "/dev/bus/usb/%03u/%03u", (unsigned)hostdev->usb_bus,
+                          (unsigned)hostdev->usb_device);
         set_guest_reset(device, hostdev->guest_reset);
         return device;
 }
@@ -42,6 +37,7 @@ static json_t *pci_hostdev(const struct domain_hostdev *hostdev)
 
         device_set_format(device, "host", "%04x:%02x:%02x.%u", (unsigned)pci->domain, pci->bus, pci->slot,
                           pci->function);
+        device_set_string(device, "failover_pair_id", hostdev->teaming_persistent);
         return device;
 }
 
@@ -57,10 +53,55 @@ static json_t *mdev_hostdev(const struct domain_hostdev *hostdev)
         return device;
 }
 
+/* The device through which a guest sends SCSI commands of all kinds to one of its host's. */
+static bool describe_scsi_hostdev(struct device_list *list, const struct device_context *context,
+                                  const struct domain_hostdev *hostdev, GError **error)
+{
+        const struct device_resources *resources = device_get_resources(context, hostdev->info.alias);
+        g_autofree char *node = g_strdup_printf("libvirt-%s-backend", hostdev->info.alias);
+        json_t *backend, *device;
+
+        if (!resources || !resources->path)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_INTERNAL_ERROR,
+                                 "no SCSI device was found for '%s'", hostdev->info.alias);
+        backend = json_object();
+        device_set_string(backend, "driver", "host_device");
+        device_set_string(backend, "filename", resources->path);
+        device_set_string(backend, "node-name", node);
+        device_set_bool(backend, "read-only", hostdev->readonly);
+        device_list_add(list, DEVICE_BLOCKDEV, backend);
+        device = device_new("scsi-generic", hostdev->info.alias);
+        if (!device_set_scsi_place(device, context, &hostdev->info, error)) {
+                json_decref(device);
+                return false;
+        }
+        device_set_string(device, "drive", node);
+        device_set_uint(device, "bootindex", hostdev->info.boot_order);
+        return device_list_add_device(list, context, device, error);
+}
+
+/* All of a target of the kernel's own, by vhost. */
+static bool describe_vhost_scsi(struct device_list *list, const struct device_context *context,
+                                const struct domain_hostdev *hostdev, GError **error)
+{
+        const char *alias = hostdev->info.alias;
+        const struct device_resources *resources = device_get_resources(context, alias);
+        g_autofree char *driver = device_virtio_driver("vhost-scsi", hostdev->model), *fd = NULL;
+        json_t *device;
+
+        if (!resources || !resources->fds || !resources->fds->len)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_INTERNAL_ERROR,
+                                 "no vhost-scsi for device '%s'", alias);
+        device = device_new(driver, alias);
+        fd = device_list_add_fd(list, context, g_array_index(resources->fds, int, 0), "vhostfd-%s", alias);
+        device_set_string(device, "wwpn", hostdev->wwpn);
+        device_set_string(device, "vhostfd", fd);
+        device_set_uint(device, "bootindex", hostdev->info.boot_order);
+        return device_list_add_at(list, context, device, &hostdev->info, error);
+}
+
 static bool check_hostdev(const struct domain_hostdev *hostdev, GError **error)
 {
-        if (hostdev->teaming_persistent)
-                return device_unsupported(error, "<teaming> of <hostdev> is not supported");
         if (hostdev->type == DOMAIN_HOSTDEV_PCI && hostdev->driver && strcmp(hostdev->driver, "vfio") != 0)
                 return device_unsupported(error, "driver '%s' of <hostdev> is not supported",
                                           hostdev->driver);
@@ -77,7 +118,9 @@ bool device_describe_hostdev(struct device_list *list, const struct device_conte
 
         if (!check_hostdev(hostdev, error))
                 return false;
-        if (hostdev->type == DOMAIN_HOSTDEV_USB && hostdev->usb_missing)
+        /* What takes part in nothing is only taken from the host. */
+        if ((hostdev->type == DOMAIN_HOSTDEV_USB && hostdev->usb_missing) ||
+            hostdev->info.address.type == DOMAIN_ADDRESS_UNASSIGNED)
                 return true;
         switch (hostdev->type) {
         case DOMAIN_HOSTDEV_USB:
@@ -89,6 +132,10 @@ bool device_describe_hostdev(struct device_list *list, const struct device_conte
         case DOMAIN_HOSTDEV_MDEV:
                 device = mdev_hostdev(hostdev);
                 break;
+        case DOMAIN_HOSTDEV_SCSI:
+                return describe_scsi_hostdev(list, context, hostdev, error);
+        case DOMAIN_HOSTDEV_SCSI_HOST:
+                return describe_vhost_scsi(list, context, hostdev, error);
         default:
                 return device_unsupported(error, "<hostdev type='%s'> is not supported",
                                           domain_hostdev_type_get_name(hostdev->type));

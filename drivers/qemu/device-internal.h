@@ -42,6 +42,9 @@ const struct domain_controller *device_find_controller(const struct device_conte
 /* Sets bus and place, and what else info says (ROM, acpi-index) about a device on a PCI, USB or ISA bus. */
 bool device_set_address(json_t *device, const struct device_context *context,
                         const struct domain_device_info *info, GError **error);
+/* Sets bus and place of a device on a SCSI controller. */
+bool device_set_scsi_place(json_t *device, const struct device_context *context,
+                           const struct domain_device_info *info, GError **error);
 /* iommu_platform, ats, packed, page-per-vq. */
 void device_set_virtio(json_t *device, const struct domain_virtio *virtio);
 /* "<base>-pci", with the suffix of models "virtio-transitional" and "virtio-non-transitional". */

@@ -305,6 +305,10 @@ static struct device_resources *recall(enum domain_device_kind kind, const void 
         if (kind == DOMAIN_DEVICE_SERIAL || kind == DOMAIN_DEVICE_PARALLEL || kind == DOMAIN_DEVICE_CONSOLE ||
             kind == DOMAIN_DEVICE_CHANNEL)
                 recall_files(resources, &((const struct domain_char *)device)->source);
+        if (kind == DOMAIN_DEVICE_HOSTDEV) {
+                resources->fds = gone(1);
+                resources->path = g_strdup("/dev/null");
+        }
         return resources;
 }
 

@@ -115,6 +115,7 @@ void device_resources_free(struct device_resources *resources)
         g_clear_pointer(&resources->vhost_fds, g_array_unref);
         g_clear_pointer(&resources->chain, g_ptr_array_unref);
         g_free(resources->socket);
+        g_free(resources->path);
         g_free(resources);
 }
 
@@ -350,6 +351,26 @@ static bool set_pci_address(json_t *device, const struct device_context *context
         else
                 device_set_format(device, "addr", "0x%x", pci->slot);
         device_set_uint(device, "acpi-index", info->acpi_index);
+        return true;
+}
+
+bool device_set_scsi_place(json_t *device, const struct device_context *context,
+                           const struct domain_device_info *info, GError **error)
+{
+        const struct domain_address_drive *drive = &info->address.drive;
+        const struct domain_controller *controller =
+                device_find_controller(context, DOMAIN_CONTROLLER_SCSI, drive->controller);
+
+        if (info->address.type != DOMAIN_ADDRESS_DRIVE || !controller || !controller->info.alias)
+                return device_unsupported(error, "no scsi controller for device '%s'", info->alias);
+        device_set_format(device, "bus", "%s.%u", controller->info.alias, (unsigned)drive->bus);
+        if (g_strcmp0(controller->model, "lsilogic") == 0) {
+                device_set_int(device, "scsi-id", drive->unit);
+        } else {
+                device_set_int(device, "channel", 0);
+                device_set_int(device, "scsi-id", drive->target);
+                device_set_int(device, "lun", drive->unit);
+        }
         return true;
 }
 

@@ -25,7 +25,7 @@ struct device_resources {
         /*
          * Descriptors that the emulator gets under these same numbers. interface: taps, one per queue;
          * character device of type unix with mode='bind': the listening socket (none: the emulator makes the
-         * socket itself); vsock: the vhost-vsock device.
+         * socket itself); vsock: the vhost-vsock device; SCSI host: the vhost-scsi device.
          */
         GArray *fds;       /* owned, int */
         GArray *vhost_fds; /* owned, int; interface: vhost-net devices, as many as taps, or none */
@@ -33,6 +33,7 @@ struct device_resources {
         int out_fd;        /* character device of type file: what it writes to; 0: none */
         int log_fd;        /* character device: its log; 0: none */
         GPtrArray *chain;  /* owned, struct block_image, top first; disk with a medium */
+        char *path;        /* owned; SCSI device of the host: its file */
 };
 
 struct device_resources *device_resources_new(void);

@@ -18,6 +18,7 @@
 #include "drivers/qemu/emulator.h"
 #include "drivers/qemu/firmware.h"
 #include "drivers/qemu/guest.h"
+#include "drivers/qemu/hostdev.h"
 #include "drivers/qemu/host-cpu-xml.h"
 #include "drivers/qemu/log-keeper.h"
 #include "drivers/qemu/plug.h"
@@ -407,6 +408,8 @@ static const struct domain_driver_ops qemu_ops = {
         .attach = plug_attach,
         .detach = plug_detach,
         .update = plug_update,
+        .lose_usb = hostdev_lose_usb,
+        .return_usb = hostdev_return_usb,
         .save_status = save_status,
         .live_free = live_free,
         .undefine = guest_undefine,

@@ -135,7 +135,7 @@ static void return_hostdevs(struct guest *guest, const char *alias)
 
                 if (!is_of(pci->alias, alias))
                         continue;
-                pci_reattach("/", pci->address);
+                pci_reattach(guest->domain->base.lane, "/", pci->address);
                 g_ptr_array_remove_index(devices, i);
         }
 }
@@ -153,6 +153,16 @@ static void remove_links(struct guest *guest, const char *alias)
                 if (!macvtap_delete(guest->domain->base.lane, link->name, link->lower, link->mac, &error))
                         log_gerror(LOG_LEVEL_ERROR, error, "a macvtap of %s stays", guest->who);
                 g_ptr_array_remove_index(links, i);
+        }
+}
+
+static void forget_usb(struct guest *guest, const char *alias)
+{
+        GPtrArray *list = guest->status->usb;
+
+        for (unsigned i = list->len; i-- > 0;) {
+                if (is_of(((const struct status_usb *)g_ptr_array_index(list, i))->alias, alias))
+                        g_ptr_array_remove_index(list, i);
         }
 }
 
@@ -175,6 +185,7 @@ static void give_back(struct guest *guest, const char *alias)
         return_images(guest, alias);
         return_hostdevs(guest, alias);
         remove_links(guest, alias);
+        forget_usb(guest, alias);
         remove_sockets(guest, alias);
 }
 

@@ -19,6 +19,12 @@ bool plug_make_parts(struct guest *guest, const struct device_list *list, unsign
 /* Takes the first n parts back, in reverse. What is not there, or has gone by itself, is no failure. */
 void plug_undo_parts(struct guest *guest, const struct device_list *list, unsigned n);
 
+/*
+ * Asks the guest to let go of the device with that id, and waits a while. False with
+ * ERROR_OPERATION_TIMEOUT: it has not answered; others: it does not.
+ */
+bool plug_ask_guest(struct guest *guest, const char *id, GError **error);
+
 /* The status document says what is coming, and what was taken for it; def NULL: what there is. */
 bool plug_write_down(struct guest *guest, struct domain_def *def, GError **error);
 /*

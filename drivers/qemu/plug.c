@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "drivers/qemu/device-rows.h"
+#include "drivers/qemu/hostdev.h"
 #include "drivers/qemu/launch.h"
 #include "drivers/qemu/plug-private.h"
 #include "drivers/qemu/probe-cache.h"
@@ -116,6 +117,11 @@ static bool prepare_devices(struct plug *plug, GError **error)
         return true;
 }
 
+static bool is_missing(const struct domain_def *def, const struct domain_edit_device *device)
+{
+        return device->kind == DOMAIN_DEVICE_HOSTDEV && def->devices.hostdevs[device->index].usb_missing;
+}
+
 /* What is optional and not there is left out of a guest that starts; asked for now, it is missed. */
 static bool check_complete(const struct plug *plug, const struct domain_def *before, GError **error)
 {
@@ -124,7 +130,7 @@ static bool check_complete(const struct plug *plug, const struct domain_def *bef
         for (unsigned i = 0; i < plug->devices->len; i++) {
                 const char *alias = alias_at(before, get_device(plug, i));
 
-                if (!find_alias(plug->def, alias, &found))
+                if (!find_alias(plug->def, alias, &found) || is_missing(plug->def, &found))
                         return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
                                          "what device '%s' stands for is not there", alias);
         }
@@ -395,8 +401,7 @@ static bool is_answer(const char *name, const json_t *arguments, void *data)
         return waiting->refused || strcmp(name, "DEVICE_DELETED") == 0;
 }
 
-/* False with ERROR_OPERATION_TIMEOUT: the guest has not answered. */
-static bool ask_guest(struct guest *guest, const char *id, GError **error)
+bool plug_ask_guest(struct guest *guest, const char *id, GError **error)
 {
         struct waiting waiting = { .id = id };
         json_t *arguments = json_pack("{s:s}", "id", id);
@@ -431,10 +436,16 @@ bool plug_detach(struct domain *domain, const struct domain_edit_device *device,
 
         if (!list || !guest_get_monitor(guest, error))
                 return false;
+        /* It has nothing of QEMU: it is missing, or takes part in nothing. */
+        if (device->kind == DOMAIN_DEVICE_HOSTDEV && device_list_get_length(list) == 0) {
+                guest_release_device(guest, alias);
+                *gone = true;
+                return true;
+        }
         if (!get_id(list))
                 return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
                                  "device '%s' cannot be unplugged while the guest runs", alias);
-        *gone = ask_guest(guest, get_id(list), &failure);
+        *gone = plug_ask_guest(guest, get_id(list), &failure);
         if (*gone) {
                 clear_away(guest, list, alias);
         } else if (error_is(failure, ERROR_OPERATION_TIMEOUT)) {
@@ -466,7 +477,7 @@ void plug_forget(struct guest *guest, const char *alias)
         g_autoptr(GError) failure = NULL;
         struct domain_def *def;
 
-        if (!find_alias(get_def(guest), alias, &device))
+        if (!find_alias(get_def(guest), alias, &device) || is_missing(get_def(guest), &device))
                 return;
         list = describe(guest, &device, &failure);
         def = list ? leave_out(get_def(guest), alias, &failure) : NULL;
@@ -530,6 +541,9 @@ void plug_resync(struct guest *guest, const json_t *peripherals)
         if (!json_is_array(peripherals))
                 return;
         missing = list_missing(guest, peripherals);
-        for (unsigned i = missing->len; i-- > 0;)
-                plug_forget(guest, g_ptr_array_index(missing, i));
+        for (unsigned i = missing->len; i-- > 0;) {
+                /* What an agent that was killed was about to give back to it. */
+                if (!hostdev_miss_usb(guest, g_ptr_array_index(missing, i)))
+                        plug_forget(guest, g_ptr_array_index(missing, i));
+        }
 }

@@ -121,6 +121,15 @@ void resources_skip_images(struct resources *resources);
 /* Was it taken for what is being prepared? */
 bool resources_is_taken_for(const struct resources *resources, const char *alias);
 
+/*
+ * The PCI device at that address of the host is made ready for the device resources->alias, whatever element
+ * it is of; who has it is settled before (takings.h). Its IOMMU group must have no other user: errors name
+ * what is in the way. A managed one leaves its driver in resources_take_hostdevs(), when the status document
+ * says so, and goes back with guest_release_device(); one that is not has to be vfio-pci's already.
+ */
+bool resources_prepare_pci(struct resources *resources, const struct domain_address_pci *address,
+                           bool managed, GError **error);
+
 /* ---- of the rows of devices: each makes ready what one device needs ---- */
 
 bool resources_prepare_disk(struct resources *resources, const void *disk, GError **error);

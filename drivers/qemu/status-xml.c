@@ -11,6 +11,7 @@
  *       <image alias='virtio-disk0' path='/images/web.qcow2' uid='0' gid='0'/>
  *       <pci alias='hostdev0'>0000:3b:00.0</pci>
  *       <link alias='net0' name='macvtap0' lower='eth0' mac='52:54:00:12:34:56'/>
+ *       <usb alias='hostdev1' bus='1' device='4' port='4.2' vendor='1133' product='50475' found='yes'/>
  *       <fake-reboot/>
  *       <shutdown-seen/>
  *       <undefined flags='4'/>
@@ -71,6 +72,21 @@ static void add_link(GString *text, const struct status_link *link)
         g_string_append(text, "/>\n");
 }
 
+static void add_usb(GString *text, const GPtrArray *list)
+{
+        for (unsigned i = 0; i < list->len; i++) {
+                const struct status_usb *noted = g_ptr_array_index(list, i);
+                const struct usb_device *usb = &noted->usb;
+                g_autofree char *port = xml_escape(usb->port);
+
+                g_string_append(text, "  <usb");
+                add_alias(text, noted->alias);
+                g_string_append_printf(
+                        text, " bus='%u' device='%u' port='%s' vendor='%u' product='%u' found='%s'/>\n",
+                        usb->bus, usb->device, port, usb->vendor, usb->product, noted->found ? "yes" : "no");
+        }
+}
+
 /* By hand: the <domain> in it is a string that exists. */
 char *status_format(const struct status *status)
 {
@@ -102,6 +118,7 @@ char *status_format(const struct status *status)
         }
         for (unsigned i = 0; i < status->links->len; i++)
                 add_link(text, g_ptr_array_index(status->links, i));
+        add_usb(text, status->usb);
         if (status->fake_reboot)
                 g_string_append(text, "  <fake-reboot/>\n");
         if (status->shutdown_seen)
@@ -181,7 +198,7 @@ static bool read_pci(const xmlNode *root, struct status *status, GError **error)
         for (const xmlNode *node = xml_child(root, "pci"); node; node = xml_next(node)) {
                 g_autofree char *address = xml_text(node), *alias = xml_attr(node, "alias");
 
-                if (!address || strlen(address) != strlen("0000:00:00.0") ||
+                if (!address || strlen(address) < strlen("0000:00:00.0") || strlen(address) > 31 ||
                     strspn(address, "0123456789abcdef:.") != strlen(address) || strstr(address, ".."))
                         return xml_error(error, node, "invalid PCI address");
                 status_add_pci(status, alias, address);
@@ -198,6 +215,26 @@ static bool read_links(const xmlNode *root, struct status *status, GError **erro
                 if (!name || !lower || (mac && strspn(mac, "0123456789abcdef:") != strlen(mac)))
                         return xml_error(error, node, "invalid link");
                 status_add_link(status, &(const struct status_link){ alias, name, lower, mac });
+        }
+        return true;
+}
+
+static bool read_usb(const xmlNode *root, struct status *status, GError **error)
+{
+        for (const xmlNode *node = xml_child(root, "usb"); node; node = xml_next(node)) {
+                g_autofree char *alias = xml_attr(node, "alias"), *port = xml_attr(node, "port"),
+                                *found = xml_attr(node, "found");
+                struct usb_device usb = { 0 };
+
+                if (!xml_get_uint(node, "bus", &usb.bus, error) ||
+                    !xml_get_uint(node, "device", &usb.device, error) ||
+                    !xml_get_uint(node, "vendor", &usb.vendor, error) ||
+                    !xml_get_uint(node, "product", &usb.product, error))
+                        return false;
+                if (!alias || !port || strlen(port) >= sizeof(usb.port))
+                        return xml_error(error, node, "incomplete USB device");
+                g_strlcpy(usb.port, port, sizeof(usb.port));
+                status_set_usb(status, alias, &usb, g_strcmp0(found, "yes") == 0);
         }
         return true;
 }
@@ -219,7 +256,8 @@ struct status *status_parse(const char *text, GError **error)
         if (!read_head(root, status, error) || !read_identity(root, status, error) ||
             !read_process(root, "emulator", &status->emulator, error) ||
             !read_process(root, "tpm", &status->tpm, error) || !read_images(root, status, error) ||
-            !read_pci(root, status, error) || !read_links(root, status, error))
+            !read_pci(root, status, error) || !read_links(root, status, error) ||
+            !read_usb(root, status, error))
                 return NULL;
         status->fake_reboot = xml_child(root, "fake-reboot");
         status->shutdown_seen = xml_child(root, "shutdown-seen");

@@ -40,6 +40,14 @@ static void link_free(void *data)
         g_free(link);
 }
 
+static void usb_free(void *data)
+{
+        struct status_usb *usb = data;
+
+        g_free(usb->alias);
+        g_free(usb);
+}
+
 struct status *status_new(void)
 {
         struct status *status = g_new0(struct status, 1);
@@ -47,6 +55,7 @@ struct status *status_new(void)
         status->images = g_ptr_array_new_with_free_func(image_free);
         status->pci = g_ptr_array_new_with_free_func(pci_free);
         status->links = g_ptr_array_new_with_free_func(link_free);
+        status->usb = g_ptr_array_new_with_free_func(usb_free);
         return status;
 }
 
@@ -57,6 +66,7 @@ void status_free(struct status *status)
         g_ptr_array_unref(status->images);
         g_ptr_array_unref(status->pci);
         g_ptr_array_unref(status->links);
+        g_ptr_array_unref(status->usb);
         g_free(status->name);
         g_free(status->owner);
         g_free(status->xml);
@@ -87,6 +97,30 @@ void status_add_link(struct status *status, const struct status_link *link)
         *added = (struct status_link){ g_strdup(link->alias), g_strdup(link->name), g_strdup(link->lower),
                                        g_strdup(link->mac) };
         g_ptr_array_add(status->links, added);
+}
+
+const struct status_usb *status_find_usb(const struct status *status, const char *alias)
+{
+        for (unsigned i = 0; i < status->usb->len; i++) {
+                const struct status_usb *noted = g_ptr_array_index(status->usb, i);
+
+                if (g_strcmp0(noted->alias, alias) == 0)
+                        return noted;
+        }
+        return NULL;
+}
+
+void status_set_usb(struct status *status, const char *alias, const struct usb_device *usb, bool found)
+{
+        struct status_usb *noted = (struct status_usb *)status_find_usb(status, alias);
+
+        if (!noted) {
+                noted = g_new0(struct status_usb, 1);
+                noted->alias = g_strdup(alias);
+                g_ptr_array_add(status->usb, noted);
+        }
+        noted->usb = *usb;
+        noted->found = found;
 }
 
 bool status_write(const char *dir, const struct status *status, GError **error)

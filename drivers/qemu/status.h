@@ -18,6 +18,7 @@
 
 #include "drivers/domain/domain.h"
 #include "drivers/security/ownership.h"
+#include "nodedev/usb.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -56,6 +57,13 @@ struct status_link {
         char *mac;   /* owned; what that had before; NULL: it has it still */
 };
 
+/* A USB device of the host: which one it is, so that it is known when it is back. */
+struct status_usb {
+        char *alias;           /* owned */
+        struct usb_device usb; /* all 0: it has been missing from the beginning */
+        bool found;            /* by what it is or where it is plugged in; else by its number */
+};
+
 /* A process by pid and start time; pid 0: none. */
 struct status_process {
         pid_t pid;
@@ -75,6 +83,7 @@ struct status {
         GPtrArray *images;              /* owned, struct status_image */
         GPtrArray *pci;                 /* owned, struct status_pci */
         GPtrArray *links;               /* owned, struct status_link */
+        GPtrArray *usb;                 /* owned, struct status_usb */
         bool fake_reboot;               /* the next shutdown of the guest is a reboot */
         unsigned undefine_flags; /* enum domain_undefine_flags: of an undefine while it runs; 0: none */
         bool shutdown_seen;      /* the guest has powered off */
@@ -86,6 +95,10 @@ struct status *status_new(void);
 void status_free(struct status *status);
 void status_add_image(struct status *status, const char *alias, const char *path,
                       const struct ownership *ownership);
+/* Of that device, in the place of what was noted before. */
+void status_set_usb(struct status *status, const char *alias, const struct usb_device *usb, bool found);
+/* Borrowed; NULL: nothing is noted. */
+const struct status_usb *status_find_usb(const struct status *status, const char *alias);
 void status_add_pci(struct status *status, const char *alias, const char *address);
 /* link's strings are copied. */
 void status_add_link(struct status *status, const struct status_link *link);

@@ -21,6 +21,15 @@
         "<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0' bus='0' slot='31' "  \
         "function='0'/></source></hostdev>"
 
+#define STICK             "<vendor id='0x46f4'/><product id='1'/>"
+#define USB(more, source) "<hostdev type='usb'><source " more ">" source "</source></hostdev>"
+#define MDEV(more)                                                                                           \
+        "<hostdev type='mdev' model='vfio-pci' " more "><source><address uuid='" UUID "'/></source></"       \
+        "hostdev>"
+#define PCI(more, source, below)                                                                             \
+        "<hostdev type='pci' " more "><source " source                                                       \
+        "><address bus='6' slot='0' function='0'/></source>" below "</hostdev>"
+
 struct row {
         const char *machine; /* "q35", "pc" */
         const char *top;
@@ -239,7 +248,44 @@ static const struct row refused[] = {
           "<iommu model='intel'><driver eim='on'/></iommu>", "needs intremap='on'" },
         { "q35", "", "<iommu model='intel'><driver intremap='on'/></iommu>",
           "needs <ioapic driver='qemu'/>" },
-        { "q35", "", HOSTDEV HOSTDEV, "host device 0000:00:1f.0 is given twice" },
+        { "q35", "", HOSTDEV HOSTDEV, "this host device is in the domain configuration already" },
+        { "q35", "", USB("", STICK) USB("", STICK), "in the domain configuration already" },
+        { "q35", "", USB("", STICK) USB("", STICK "<address bus='1' device='3'/>"), "configuration already" },
+        { "q35", "", USB("", "<address bus='1' device='3'/>") USB("", "<address bus='0x1' device='03'/>"),
+          "in the domain configuration already" },
+        { "q35", "", MDEV("") MDEV(""), "in the domain configuration already" },
+        { "q35", "", USB("", "<vendor id='0'/><product id='1'/>"), "'id' must not be 0" },
+        { "q35", "", USB("", "<product id='1'/><address bus='1' device='3'/>"), "needs element 'vendor'" },
+        { "q35", "", "<hostdev type='usb'><source>" STICK "</source><rom bar='off'/></hostdev>",
+          "<rom> is for PCI devices" },
+        { "q35", "", "<hostdev type='usb'><source>" STICK "</source><address type='pci' slot='9'/></hostdev>",
+          "needs an address of type 'usb', not 'pci'" },
+        { "q35", "", PCI("", "", "<address type='usb' bus='0' port='1'/>"),
+          "needs an address of type 'pci', not 'usb'" },
+        { "q35", "", PCI("", "", "<rom enabled='no' bar='on'/>"), "has neither 'bar' nor 'file'" },
+        { "q35", "", PCI("", "writeFiltering='no'", ""), "writeFiltering" },
+        { "q35", "", PCI("", "startupPolicy='optional'", ""), "startupPolicy is for USB devices" },
+        { "q35", "", PCI("model='vfio-pci'", "", ""), "model of <hostdev> is for" },
+        { "q35", "", MDEV("display='on'"), "needs <graphics>" },
+        { "q35", "", "<hostdev type='mdev'><source><address uuid='" UUID "'/></source></hostdev>",
+          "needs a model" },
+        { "q35", "",
+          "<hostdev type='mdev' model='vfio-ccw'><source><address uuid='" UUID "'/></source></hostdev>",
+          "needs a guest of s390x" },
+        { "q35", "", "<hostdev type='scsi'><source><address bus='0' target='0' unit='0'/></source></hostdev>",
+          "needs <adapter" },
+        { "q35", "",
+          "<hostdev type='scsi'><source><adapter name='scsi_host0'/><address bus='0' target='0' unit='0'/>"
+          "</source><address type='pci' slot='9'/></hostdev>",
+          "needs an address of type 'drive', not 'pci'" },
+        { "q35", "", "<hostdev type='scsi_host'><source wwpn='naa.50014057667280d8'/></hostdev>",
+          "needs protocol='vhost'" },
+        { "q35", "", "<hostdev type='scsi_host'><source protocol='vhost' wwpn='50014057667280d8'/></hostdev>",
+          "needs a wwpn" },
+        { "q35", "", "<hostdev type='scsi_host'><source protocol='vhost'/></hostdev>", "needs a wwpn" },
+        { "q35", "",
+          "<hostdev mode='capabilities' type='misc'><source><char>/dev/null</char></source></hostdev>",
+          "mode='capabilities' of <hostdev> is for containers" },
         { "q35", "",
           "<filesystem type='mount'><driver type='virtiofs'/><source dir='/tmp'/><target "
           "dir='s'/></filesystem>",
@@ -259,6 +305,19 @@ static const struct row refused[] = {
 };
 
 static const struct row taken[] = {
+        { "q35", "",
+          USB("", STICK "<address bus='1' device='3'/>") USB("", STICK "<address bus='1' device='4'/>")
+                  USB("", "<address bus='2' port='4.2'/>"),
+          NULL },
+        { "q35", "",
+          "<hostdev type='pci'><source><address domain='0x10000' bus='0xe1' slot='0' function='0'/></source>"
+          "<rom enabled='no'/><address type='unassigned'/></hostdev>",
+          NULL },
+        { "q35", "", PCI("display='on'", "guestReset='off'", ""), NULL },
+        { "q35", "", "<graphics type='vnc'/>" MDEV("display='on' ramfb='on'"), NULL },
+        { "q35", "",
+          "<hostdev type='scsi_host'><source protocol='vhost' wwpn='naa.50014057667280d8'/></hostdev>",
+          NULL },
         { "q35",
           "<cputune><vcpupin vcpu='0' cpuset='0'/><vcpupin vcpu='1' cpuset='0'/><emulatorpin "
           "cpuset='0'/><vcpusched vcpus='0-1' scheduler='batch'/><vcpusched vcpus='2' "

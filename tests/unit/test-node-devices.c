@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/loop.h"
 #include "base/pool.h"
+#include "nodedev/device-use.h"
 #include "nodedev/node-devices-private.h"
 #include "tests/unit/check-main.h"
 
@@ -664,19 +665,26 @@ START_TEST(test_reset)
 }
 END_TEST
 
-static const char *find_guest(const char *pci, void *data)
+static struct device_use *use(const char *pci, const char *user)
 {
-        return strcmp(pci, data) == 0 ? "web" : NULL;
+        return device_use_new(devices, DEVICE_USE_PCI, pci, user);
+}
+
+static void turn(void)
+{
+        while (loop_step(loop, false))
+                ;
 }
 
 START_TEST(test_guests_keep_what_they_have)
 {
-        static char own[] = "0000:01:00.0", other[] = "0000:01:00.1";
+        struct device_use *own = use("0000:01:00.0", "domain 'web'"), *other;
         struct outcome outcome = { 0 };
 
         set_up_vfio();
         set_driver("vfio-pci");
-        node_devices_set_guests(devices, find_guest, own);
+        ck_assert(device_use_take(own, NULL));
+        ck_assert_str_eq(device_use_find_user(devices, DEVICE_USE_PCI, "0000:01:00.0"), "domain 'web'");
         detach("pci_0000_01_00_0", &outcome);
         expect_failure(&outcome, ERROR_OPERATION_INVALID, "0000:01:00.0 is in use by domain 'web'");
         node_device_reset(devices, find("pci_0000_01_00_0"), take_outcome, &outcome);
@@ -684,13 +692,67 @@ START_TEST(test_guests_keep_what_they_have)
         node_device_reattach(devices, find("pci_0000_01_00_0"), take_outcome, &outcome);
         expect_failure(&outcome, ERROR_OPERATION_INVALID, "in use by domain 'web'");
         expect_file(NIC "/driver_override", "");
-        node_devices_set_guests(devices, find_guest, other);
+        device_use_give_back(own);
+        turn();
+        ck_assert_ptr_null(device_use_find_user(devices, DEVICE_USE_PCI, "0000:01:00.0"));
+        other = use("0000:01:00.1", "domain 'web'");
+        ck_assert(device_use_take(other, NULL));
         node_device_reattach(devices, find("pci_0000_01_00_0"), take_outcome, &outcome);
         expect_failure(
                 &outcome, ERROR_OPERATION_INVALID,
                 "0000:01:00.0 is in one IOMMU group with 0000:01:00.1, which is in use by domain 'web'");
         detach("pci_0000_01_00_0", &outcome);
         expect_success(&outcome);
+        device_use_give_back(other);
+        turn();
+}
+END_TEST
+
+/* What is on its way from or to the host is nobody's, and of a group there is one user. */
+START_TEST(test_one_user_at_a_time)
+{
+        struct device_use *web = use("0000:01:00.0", "domain 'web'"),
+                          *again = use("0000:01:00.0", "domain 'db'");
+        struct device_use *usb[] = { device_use_new(devices, DEVICE_USE_USB, "001:004", "domain 'web'"),
+                                     device_use_new(devices, DEVICE_USE_USB, "001:004", "domain 'db'") };
+        struct device_use *scsi[] = { device_use_new(devices, DEVICE_USE_SCSI, "2:0:0:1", "domain 'web'"),
+                                      device_use_new(devices, DEVICE_USE_SCSI, "2:0:0:1", "domain 'db'"),
+                                      device_use_new(devices, DEVICE_USE_SCSI, "2:0:0:1", "domain 'ldap'") };
+        struct outcome outcome = { 0 };
+        g_autoptr(GError) error = NULL;
+
+        set_up_vfio();
+        set_driver("vfio-pci");
+        node_device_detach(devices, find("pci_0000_01_00_0"), "", 0, take_outcome, &outcome);
+        ck_assert(!device_use_take(web, &error));
+        ck_assert_ptr_nonnull(strstr(error->message, "0000:01:00.0 is being detached"));
+        g_clear_error(&error);
+        expect_success(&outcome);
+        ck_assert(device_use_take(web, NULL));
+        ck_assert(!device_use_take(again, &error));
+        ck_assert_ptr_nonnull(strstr(error->message, "PCI device 0000:01:00.0 is in use by domain 'web'"));
+        g_clear_error(&error);
+        ck_assert(device_use_take(usb[0], NULL));
+        ck_assert(!device_use_take(usb[1], &error));
+        ck_assert_ptr_nonnull(strstr(error->message, "USB device 001:004 is in use by domain 'web'"));
+        g_clear_error(&error);
+        device_use_set_shared(scsi[0]);
+        device_use_set_shared(scsi[1]);
+        ck_assert(device_use_take(scsi[0], NULL) && device_use_take(scsi[1], NULL));
+        ck_assert(!device_use_take(scsi[2], NULL));
+        device_use_give_back(web);
+        device_use_give_back(scsi[0]);
+        turn();
+        ck_assert(device_use_take(again, NULL));
+        ck_assert(!device_use_take(scsi[2], NULL));
+        device_use_give_back(again);
+        device_use_give_back(scsi[1]);
+        turn();
+        ck_assert(device_use_take(scsi[2], NULL));
+        device_use_free(usb[1]);
+        device_use_give_back(scsi[2]);
+        device_use_give_back(usb[0]);
+        turn();
 }
 END_TEST
 
@@ -816,6 +878,6 @@ CHECK_MAIN_FIXTURE("node-devices", setup, teardown, test_documents, test_parents
                    test_capabilities, test_lookups, test_added_changed_removed, test_change_of_nothing,
                    test_gone_before_it_was_read, test_documents_are_fresh, test_strange_attributes,
                    test_vital_product_data, test_broken_product_data, test_names_of_a_host_come_late,
-                   test_storm, test_detach_and_reattach, test_detach_fails, test_reset,
-                   test_guests_keep_what_they_have, test_a_driver_that_hangs, test_virtual_adapter,
-                   test_mediated_device_fails)
+                   test_storm, test_detach_and_reattach, test_detach_fails, test_one_user_at_a_time,
+                   test_reset, test_guests_keep_what_they_have, test_a_driver_that_hangs,
+                   test_virtual_adapter, test_mediated_device_fails)

@@ -78,12 +78,22 @@ START_TEST(test_host_devices)
                 { "-tpmdev", "emulator,id=tpm-tpm0,chardev=chrtpm0" },
                 { "-device", "{\"driver\":\"tpm-crb\",\"id\":\"tpm0\",\"tpmdev\":\"tpm-tpm0\"}" },
                 { "-device",
-                  "{\"driver\":\"usb-host\",\"id\":\"hostdev0\",\"vendorid\":4660,\"productid\":48879" },
+                  "{\"driver\":\"usb-host\",\"id\":\"hostdev0\",\"hostdevice\":\"/dev/bus/usb/002/017\"" },
                 { "-device",
                   "{\"driver\":\"usb-host\",\"id\":\"hostdev1\",\"hostdevice\":\"/dev/bus/usb/001/003\","
                   "\"guest-reset\":true,\"guest-resets-all\":false" },
                 { "-device",
-                  "{\"driver\":\"vfio-pci\",\"id\":\"hostdev2\",\"host\":\"0000:06:02.1\",\"bootindex\":1" },
+                  "{\"driver\":\"vfio-pci\",\"id\":\"hostdev2\",\"host\":\"0000:06:02.1\",\"bootindex\":1,"
+                  "\"rombar\":1,\"romfile\":\"/etc/fake/boot.bin\"" },
+                { "-device", "{\"driver\":\"vfio-pci\",\"id\":\"hostdev4\",\"host\":\"10000:e1:00.0\","
+                             "\"failover_pair_id\":\"ua-net\",\"romfile\":\"\"" },
+                { "-blockdev", "{\"driver\":\"host_device\",\"filename\":\"/dev/sg3\",\"node-name\":"
+                               "\"libvirt-hostdev6-backend\",\"read-only\":true}" },
+                { "-device", "{\"driver\":\"scsi-generic\",\"id\":\"hostdev6\",\"bus\":\"scsi0.0\","
+                             "\"channel\":0,\"scsi-id\":4,\"lun\":8,\"drive\":"
+                             "\"libvirt-hostdev6-backend\"}" },
+                { "-device", "{\"driver\":\"vhost-scsi-pci-non-transitional\",\"id\":\"hostdev7\","
+                             "\"wwpn\":\"naa.50014057667280d8\",\"vhostfd\":\"60\"" },
                 { "-device",
                   "{\"driver\":\"vfio-pci\",\"id\":\"hostdev3\",\"sysfsdev\":"
                   "\"/sys/bus/mdev/devices/c2177883-f1bb-47f0-914d-32a22e3a8804\",\"display\":\"on\"" },
@@ -107,11 +117,15 @@ START_TEST(test_host_devices)
         add_resources(resources, "net1")->fds = fds(40, 1);
         add_resources(resources, "tpm0")->socket = g_strdup("/run/t,pm");
         add_resources(resources, "vsock0")->fds = fds(50, 1);
+        add_resources(resources, "hostdev6")->path = g_strdup("/dev/sg3");
+        add_resources(resources, "hostdev7")->fds = fds(60, 1);
         command = fixture_build(def, resources, 5, &error);
         ck_assert_msg(command != NULL, "%s", error ? error->message : "");
         for (unsigned i = 0; i < G_N_ELEMENTS(expected); i++)
                 ck_assert_msg(has_argument(command, expected[i][0], expected[i][1]), "%s %s", expected[i][0],
                               expected[i][1]);
+        /* What has no place in the guest is only taken from the host. */
+        ck_assert(!has_argument(command, "-device", "{\"driver\":\"vfio-pci\",\"id\":\"hostdev5\""));
 }
 END_TEST
 

@@ -31,6 +31,8 @@ static struct status *make(void)
         status_add_image(status, "ua-it's", "/images/it's & <mine>.qcow2",
                          &(struct ownership){ .uid = 1000, .gid = 4294967294U });
         status_add_pci(status, "hostdev0", "0000:3b:00.0");
+        status_set_usb(status, "hostdev1", &(struct usb_device){ 9, 9, 9, 9, "9" }, true);
+        status_set_usb(status, "hostdev1", &(struct usb_device){ 1, 4, 0x46d, 0xc52b, "4.2" }, true);
         status->fake_reboot = true;
         status->undefine_flags = DOMAIN_UNDEFINE_NVRAM | DOMAIN_UNDEFINE_KEEP_TPM;
         status->xml = g_strdup(DOMAIN);
@@ -45,6 +47,7 @@ START_TEST(what_is_written_is_read)
         CLEANUP(status_free) struct status *back = status_parse(text, &error);
         const struct status_image *image;
         const struct status_pci *pci;
+        const struct status_usb *usb;
 
         ck_assert_msg(back != NULL, "%s\n%s", error ? error->message : "", text);
         ck_assert_int_eq(back->phase, STATUS_RUNNING);
@@ -70,6 +73,12 @@ START_TEST(what_is_written_is_read)
         pci = g_ptr_array_index(back->pci, 0);
         ck_assert_str_eq(pci->alias, "hostdev0");
         ck_assert_str_eq(pci->address, "0000:3b:00.0");
+        ck_assert_uint_eq(back->usb->len, 1);
+        usb = status_find_usb(back, "hostdev1");
+        ck_assert(usb && usb->found && usb->usb.bus == 1 && usb->usb.device == 4);
+        ck_assert(usb->usb.vendor == 0x46d && usb->usb.product == 0xc52b);
+        ck_assert_str_eq(usb->usb.port, "4.2");
+        ck_assert_ptr_null(status_find_usb(back, "hostdev0"));
         ck_assert_str_eq(back->xml, DOMAIN);
 }
 END_TEST
