@@ -115,6 +115,7 @@ static const char *const formats[] = {
         [ERROR_NO_HOSTNAME] = "no hostname found: %s",
         [ERROR_CHECKPOINT_INCONSISTENT] = "checkpoint inconsistent: %s",
         [ERROR_MULTIPLE_DOMAINS] = "multiple matching domains found: %s",
+        [ERROR_NO_NETWORK_METADATA] = "metadata not found: %s",
 };
 
 GQuark error_quark(void)

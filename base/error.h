@@ -127,6 +127,7 @@ enum error_code {
         ERROR_NO_HOSTNAME = 108,
         ERROR_CHECKPOINT_INCONSISTENT = 109,
         ERROR_MULTIPLE_DOMAINS = 110,
+        ERROR_NO_NETWORK_METADATA = 111,
 };
 
 /* Numbers of virErrorDomain: the part of the agent that an error comes from. */

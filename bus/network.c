@@ -11,19 +11,9 @@
 #include "introspection/connect.h"
 #include "introspection/network.h"
 
-static struct network *target_get_network(const struct target *target)
-{
-        return target->object;
-}
-
 static struct network *call_get_network(const struct call *call)
 {
-        return target_get_network(&call->target);
-}
-
-static const struct managed_state *get_state(const struct target *target)
-{
-        return network_get_published(target_get_network(target));
+        return call->target.object;
 }
 
 /* ---- the kind ---- */
@@ -44,8 +34,17 @@ static uint64_t get_changed(const struct registry_change *change)
 
 static void announce(const struct branch *branch, const char *path, const struct registry_change *change)
 {
-        signal_send(branch->connect->bus, branch->connect->path, &interface_connect,
-                    INTERFACE_CONNECT_SIGNAL_NETWORK_EVENT, "oi", path, change->event->type);
+        struct bus *bus = branch->connect->bus;
+        const char *uri;
+
+        if (change->event->id == NETWORK_EVENT_METADATA) {
+                uri = ((const struct network_event *)change->event)->uri;
+                signal_send(bus, path, &interface_network, INTERFACE_NETWORK_SIGNAL_METADATA_CHANGE, "is",
+                            change->event->type, uri ? uri : "");
+                return;
+        }
+        signal_send(bus, branch->connect->path, &interface_connect, INTERFACE_CONNECT_SIGNAL_NETWORK_EVENT,
+                    "oi", path, change->event->type);
 }
 
 const struct object_kind network_object_kind = {
@@ -59,37 +58,12 @@ const struct object_kind network_object_kind = {
 
 /* ---- properties ---- */
 
-bool get_network_active(const struct target *target, struct marshal_slot *slot, GError **error)
-{
-        return marshal_slot_write(slot, "b", get_state(target)->active != NULL);
-}
-
-bool get_network_autostart(const struct target *target, struct marshal_slot *slot, GError **error)
-{
-        return marshal_slot_write(slot, "b", get_state(target)->autostart);
-}
-
 void set_network_autostart(struct call *call, DBusMessageIter *value)
 {
         bool autostart;
 
         marshal_read(value, "b", &autostart);
         network_set_autostart(call_get_network(call), autostart, call_done, call);
-}
-
-bool get_network_name(const struct target *target, struct marshal_slot *slot, GError **error)
-{
-        return marshal_slot_write(slot, "s", managed_state_get_name(get_state(target)));
-}
-
-bool get_network_persistent(const struct target *target, struct marshal_slot *slot, GError **error)
-{
-        return marshal_slot_write(slot, "b", get_state(target)->persistent != NULL);
-}
-
-bool get_network_uuid(const struct target *target, struct marshal_slot *slot, GError **error)
-{
-        return marshal_slot_write(slot, "s", target_get_network(target)->base.uuid_text);
 }
 
 /* ---- methods ---- */
@@ -120,6 +94,17 @@ void on_network_update(struct call *call)
         network_update(call_get_network(call), &update, flags, call_done, call);
 }
 
+void on_network_set_metadata(struct call *call)
+{
+        struct network_metadata metadata = { 0 };
+        int32_t type;
+        uint32_t flags;
+
+        call_read(call, "isssu", &type, &metadata.text, &metadata.key, &metadata.uri, &flags);
+        metadata.type = type;
+        network_set_metadata(call_get_network(call), &metadata, flags, call_done, call);
+}
+
 /* text: borrowed; NULL with error. */
 static void reply_text(struct call *call, const char *text, const GError *error)
 {
@@ -135,6 +120,19 @@ void on_network_get_bridge_name(struct call *call)
         uint32_t flags = call_read_flags(call);
 
         reply_text(call, network_get_bridge_name(call_get_network(call), flags, &error), error);
+}
+
+void on_network_get_metadata(struct call *call)
+{
+        g_autoptr(GError) error = NULL;
+        g_autofree char *text = NULL;
+        const char *uri;
+        uint32_t flags;
+        int32_t type;
+
+        call_read(call, "isu", &type, &uri, &flags);
+        text = network_get_metadata(call_get_network(call), type, uri, flags, &error);
+        reply_text(call, text, error);
 }
 
 void on_network_get_xml_desc(struct call *call)

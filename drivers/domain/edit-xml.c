@@ -5,6 +5,7 @@
  */
 #include "drivers/domain/edit-xml.h"
 
+#include "base/xml-metadata.h"
 #include "base/error.h"
 #include "drivers/domain/definition-xml.h"
 #include "drivers/domain/edit-private-xml.h"
@@ -182,116 +183,19 @@ void domain_edit_set_seclabel(struct domain_edit *edit, const char *model, const
 
 /* ---- metadata ---- */
 
-/* The child of <metadata> in that namespace. */
-static xmlNode *find_metadata(const xmlNode *root, const char *uri)
-{
-        XML_FOREACH_CHILD (node, xml_child(root, "metadata")) {
-                if (node->ns && g_strcmp0((const char *)node->ns->href, uri) == 0)
-                        return node;
-        }
-        return NULL;
-}
-
-/* Puts what is in no namespace into ns, and with ns NULL what is in the namespace uri into none. */
-static void move_to_namespace(xmlNode *node, xmlNs *ns, const char *uri)
-{
-        if (ns && !node->ns)
-                xmlSetNs(node, ns);
-        else if (!ns && node->ns && g_strcmp0((const char *)node->ns->href, uri) == 0)
-                xmlSetNs(node, NULL);
-        XML_FOREACH_CHILD (child, node)
-                move_to_namespace(child, ns, uri);
-}
-
-static bool is_prefix(const char *key)
-{
-        return key && *key && xmlValidateNCName((const xmlChar *)key, 0) == 0;
-}
-
 void domain_edit_set_metadata(struct domain_edit *edit, const char *xml, const char *key, const char *uri)
 {
-        xmlNode *old, *metadata, *added;
-        g_autoptr(xmlDoc) doc = NULL;
-
-        if (!uri || !*uri || (xml && !is_prefix(key))) {
-                error_set(domain_edit_error(edit), ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
-                          "metadata needs the URI of a namespace and a name that can be its prefix");
-                return;
-        }
-        if (xml) {
-                doc = xml_parse(xml, NULL, domain_edit_error(edit));
-                if (!doc)
-                        return;
-        }
-        old = find_metadata(edit->root, uri);
-        if (old)
-                xml_remove(old);
-        metadata = xml_child(edit->root, "metadata");
-        if (!xml) {
-                if (metadata && !xml_first_element(metadata))
-                        xml_remove(metadata);
-                return;
-        }
-        added = xml_add_copy(hardware_child(edit->root, "metadata"), xml_root(doc));
-        if (!added->ns)
-                move_to_namespace(added, xmlNewNs(added, (const xmlChar *)uri, (const xmlChar *)key), NULL);
-        else if (strcmp((const char *)added->ns->href, uri) != 0)
-                error_set(domain_edit_error(edit), ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
-                          "the metadata is in another namespace than the one it is set for");
-}
-
-/* Declarations of uri on node itself, which nothing below it uses any more. */
-static void drop_declaration(xmlNode *node, const char *uri)
-{
-        for (xmlNs **link = &node->nsDef; *link;) {
-                xmlNs *ns = *link;
-
-                if (g_strcmp0((const char *)ns->href, uri) != 0) {
-                        link = &ns->next;
-                        continue;
-                }
-                *link = ns->next;
-                ns->next = NULL;
-                xmlFreeNs(ns);
-        }
-}
-
-static bool uses_attribute_in(const xmlNode *node, const char *uri)
-{
-        for (const xmlAttr *attr = node->properties; attr; attr = attr->next) {
-                if (attr->ns && g_strcmp0((const char *)attr->ns->href, uri) == 0)
-                        return true;
-        }
-        XML_FOREACH_CHILD (child, node) {
-                if (uses_attribute_in(child, uri))
-                        return true;
-        }
-        return false;
+        xml_metadata_set(edit->root, ERROR_FROM_DOMAIN, xml, key, uri, domain_edit_error(edit));
 }
 
 char *domain_def_get_metadata(const struct domain_def *def, const char *uri, GError **error)
 {
-        g_autoptr(xmlDoc) doc = xml_parse(def->base.xml, "domain", error), own = NULL;
-        xmlNode *found;
-        char *text;
+        g_autoptr(xmlDoc) doc = xml_parse(def->base.xml, "domain", error);
+        g_autofree char *quoted = error_quote(uri);
+        char *text = doc ? xml_metadata_get(xml_root(doc), uri) : NULL;
 
-        if (!doc)
-                return NULL;
-        found = find_metadata(xml_root(doc), uri);
-        if (!found) {
-                g_autofree char *quoted = error_quote(uri);
-
+        if (doc && !text)
                 error_set(error, ERROR_FROM_DOMAIN, ERROR_NO_DOMAIN_METADATA,
                           "domain '%s' has no metadata in the namespace '%s'", def->base.name, quoted);
-                return NULL;
-        }
-        own = xml_new("metadata");
-        found = xml_add_copy(xml_root(own), found);
-        /* It is asked for by its namespace, and given back as it was set: without one. */
-        if (!uses_attribute_in(found, uri)) {
-                move_to_namespace(found, NULL, uri);
-                drop_declaration(found, uri);
-        }
-        text = xml_write_foreign(found);
-        return g_strchomp(text);
+        return text;
 }

@@ -71,8 +71,14 @@ bool network_run_start(struct network *network, const struct network_def *def, G
 void network_run_stop(struct network *network, const struct network_def *def);
 /* After a restart of the agent: what is missing is put back. */
 bool network_run_take_over(struct network *network, const struct network_def *def, GError **error);
-/* From before to after, both of a running one; hosts_only: nothing else differs. */
-bool network_run_update(struct network *network, const struct network_def *after, bool hosts_only,
+/* What of a definition a change is about. */
+enum network_extent {
+        NETWORK_EXTENT_ALL,
+        NETWORK_EXTENT_HOSTS,   /* those that dnsmasq reads again */
+        NETWORK_EXTENT_NOTHING, /* that runs: title, metadata */
+};
+/* A running one becomes after, which differs in that. */
+bool network_run_update(struct network *network, const struct network_def *after, enum network_extent extent,
                         GError **error);
 /* Lets go of what runs. */
 void network_run_forget(struct network *network);

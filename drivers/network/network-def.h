@@ -205,6 +205,26 @@ struct network_def *network_def_update(const struct network_def *def, const stru
 /* The port group of that name, the default one for NULL; borrowed, NULL: there is none. */
 const struct network_portgroup *network_def_find_portgroup(const struct network_def *def, const char *name);
 
+/* virNetworkMetadataType */
+enum network_metadata_type {
+        NETWORK_METADATA_DESCRIPTION = 0,
+        NETWORK_METADATA_TITLE = 1,
+        NETWORK_METADATA_ELEMENT = 2,
+};
+
+struct network_metadata {
+        int type;         /* enum network_metadata_type, from a client */
+        const char *text; /* NULL removes what there is */
+        const char *key;  /* of an element: its prefix */
+        const char *uri;  /* of an element: its namespace */
+};
+
+/* A new definition with that in it; NULL with ERROR_INVALID_ARG, or the error of the text. */
+struct network_def *network_def_with_metadata(const struct network_def *def,
+                                              const struct network_metadata *metadata, GError **error);
+/* Owned; NULL with ERROR_NO_NETWORK_METADATA, or ERROR_INVALID_ARG. uri is not NULL. */
+char *network_def_get_metadata(const struct network_def *def, int type, const char *uri, GError **error);
+
 /* For the kind. */
 void network_def_free(struct definition *definition);
 

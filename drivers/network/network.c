@@ -40,6 +40,13 @@ static void kind_state_clear(struct managed_state *state)
         object_set_unref(((struct network_state *)state)->ports);
 }
 
+static void kind_event_free(struct managed_event *event)
+{
+        if (event->id == NETWORK_EVENT_METADATA)
+                g_free(((struct network_event *)event)->uri);
+        g_free(event);
+}
+
 const struct managed_kind network_kind = {
         .noun = "network",
         .from = ERROR_FROM_NETWORK,
@@ -52,6 +59,7 @@ const struct managed_kind network_kind = {
         .state_clear = kind_state_clear,
         .definition_free = network_def_free,
         .object_init = kind_object_init,
+        .event_free = kind_event_free,
 };
 
 /* ---- the connection's networks ---- */

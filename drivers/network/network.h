@@ -28,6 +28,16 @@ enum network_event_type {
         NETWORK_EVENT_STOPPED = 3,
 };
 
+/* Events beside MANAGED_EVENT_LIFECYCLE, which is of enum network_event_type. */
+enum network_event_id {
+        NETWORK_EVENT_METADATA = 1, /* base.type: enum network_metadata_type; uri of an element */
+};
+
+struct network_event {
+        struct managed_event base;
+        char *uri; /* owned; NULL: none */
+};
+
 /* The dnsmasq of an active network. */
 struct network_server {
         int pidfd;                /* owned; -1: none runs */
@@ -132,3 +142,13 @@ enum network_update_flags {
 /* Both or neither; a change of hosts only is told to dnsmasq, which runs on. */
 void network_update(struct network *network, const struct network_update *update, unsigned flags,
                     managed_done done, void *data);
+
+/*
+ * What others keep in its document; "" counts as NULL. Announced with NETWORK_EVENT_METADATA. flags: enum
+ * network_update_flags.
+ */
+void network_set_metadata(struct network *network, const struct network_metadata *metadata, unsigned flags,
+                          managed_done done, void *data);
+/* Owned; NULL with ERROR_NO_NETWORK_METADATA and others. flags likewise, one of them or neither. */
+char *network_get_metadata(const struct network *network, int type, const char *uri, unsigned flags,
+                           GError **error);

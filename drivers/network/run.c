@@ -133,14 +133,14 @@ bool network_run_take_over(struct network *network, const struct network_def *de
                (network_bridge_check(network, def, true, error) && make(network, def, error));
 }
 
-bool network_run_update(struct network *network, const struct network_def *after, bool hosts_only,
+bool network_run_update(struct network *network, const struct network_def *after, enum network_extent extent,
                         GError **error)
 {
         if (!note(network, after, false, error))
                 return false;
-        if (!network_forward_has_own_bridge(after->forward))
+        if (extent == NETWORK_EXTENT_NOTHING || !network_forward_has_own_bridge(after->forward))
                 return true;
-        if (hosts_only && network->server.pidfd >= 0)
+        if (extent == NETWORK_EXTENT_HOSTS && network->server.pidfd >= 0)
                 return network_dnsmasq_reload(network, after, error);
         network_dnsmasq_stop(network);
         return network_firewall_apply(network, after, error) && network_dnsmasq_start(network, after, error);

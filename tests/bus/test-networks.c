@@ -108,6 +108,44 @@ START_TEST(test_update_and_leases)
 }
 END_TEST
 
+static bool match_metadata(sd_bus_message *message, const void *data)
+{
+        const char *uri;
+        int type;
+
+        return sd_bus_message_read(message, "is", &type, &uri) > 0 && type == 2 && strcmp(uri, data) == 0;
+}
+
+START_TEST(test_metadata)
+{
+        static const char uri[] = "http://example.org/app";
+        g_autofree char *title = NULL, *element = NULL, *xml = NULL;
+
+        client_do(client, DEFAULT, NETWORK_INTERFACE, "SetMetadata", "isssu", 1, "A network", "", "", 3);
+        client_do(client, DEFAULT, NETWORK_INTERFACE, "SetMetadata", "isssu", 2, "<owner id='7'/>", "app",
+                  uri, 0);
+        sd_bus_message_unref(client_wait_signal(client, DEFAULT, NETWORK_INTERFACE, "MetadataChange",
+                                                match_metadata, uri));
+        title = client_call_string(client, DEFAULT, NETWORK_INTERFACE, "GetMetadata", "isu", 1, "", 2);
+        ck_assert_str_eq(title, "A network");
+        element = client_call_string(client, DEFAULT, NETWORK_INTERFACE, "GetMetadata", "isu", 2, uri, 0);
+        ck_assert_str_eq(element, "<owner id=\"7\"/>");
+        xml = client_call_string(client, DEFAULT, NETWORK_INTERFACE, "GetXMLDesc", "u", 0);
+        ck_assert(strstr(xml, "<title>A network</title>") && strstr(xml, "<app:owner xmlns:app="));
+        client_fails(client, LIBVIRT_ERROR, "*has no metadata*", DEFAULT, NETWORK_INTERFACE, "GetMetadata",
+                     "isu", 2, uri, 2);
+        client_fails(client, LIBVIRT_ERROR, "*has no description*", DEFAULT, NETWORK_INTERFACE, "GetMetadata",
+                     "isu", 0, "", 0);
+        client_fails(client, LIBVIRT_ERROR, "*single line*", DEFAULT, NETWORK_INTERFACE, "SetMetadata",
+                     "isssu", 1, "a\nb", "", "", 0);
+        client_fails(client, LIBVIRT_ERROR, "*namespace*", DEFAULT, NETWORK_INTERFACE, "SetMetadata", "isssu",
+                     2, "<a/>", "", "", 0);
+        client_do(client, DEFAULT, NETWORK_INTERFACE, "SetMetadata", "isssu", 2, "", "", uri, 0);
+        client_fails(client, LIBVIRT_ERROR, "*has no metadata*", DEFAULT, NETWORK_INTERFACE, "GetMetadata",
+                     "isu", 2, uri, 1);
+}
+END_TEST
+
 /* On the host a bridge and its MAC address are chosen, and a definition outlives the agent. */
 START_TEST(test_defined_on_the_host)
 {
@@ -184,6 +222,7 @@ int main(void)
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_add_test(tcase, test_the_life_of_a_network);
         tcase_add_test(tcase, test_update_and_leases);
+        tcase_add_test(tcase, test_metadata);
         tcase_add_test(tcase, test_defined_on_the_host);
         tcase_add_test(tcase, test_runs_on_the_host);
         suite_add_tcase(suite, tcase);

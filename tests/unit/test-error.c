@@ -37,7 +37,7 @@ END_TEST
 /* Every number has one phrase with one hole; numbers that libvirt leaves out become internal errors. */
 START_TEST(test_all_codes)
 {
-        for (int code = 0; code <= ERROR_MULTIPLE_DOMAINS + 1; code++) {
+        for (int code = 0; code <= ERROR_NO_NETWORK_METADATA + 1; code++) {
                 g_autoptr(GError) error = NULL;
                 const char *detail;
 

@@ -223,6 +223,9 @@ OURS = """
     NodeDevice.ListCaps method - as
     Network.GetBridgeName method u s
     Network.ListPorts method u a(ss)
+    Network.GetMetadata method isu s
+    Network.SetMetadata method isssu -
+    Network.MetadataChange signal is
     Secret.ValueChanged signal -
     StoragePool.Problem property s read
     StoragePool.State property i read
