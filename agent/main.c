@@ -218,6 +218,7 @@ static bool start_models(struct agent *agent, GError **error)
                 .data_dir = options->data_dir,
                 .memory_dir = options->memory_dir,
                 .start_networks = options->start_networks,
+                .default_network = options->default_network,
         };
         /* A user's session is that user's alone. */
         if (options->system) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Command line (GOption) and configuration file (GKeyFile: [qemu] user=, group=, memory_dir=; [network]
- * start_for_guests=). Main thread, at start.
+ * start_for_guests=, default=). Main thread, at start.
  */
 #include "agent/options.h"
 
@@ -105,7 +105,8 @@ static bool read_config(struct options *options, bool required, GError **error)
         if (options->memory_dir && !g_path_is_absolute(options->memory_dir))
                 return error_set(error, ERROR_FROM_CONF, ERROR_CONF_SYNTAX, "%s: memory_dir is not absolute",
                                  options->config_file);
-        return read_switch(options, file, "network", "start_for_guests", &options->start_networks, error);
+        return read_switch(options, file, "network", "start_for_guests", &options->start_networks, error) &&
+               read_switch(options, file, "network", "default", &options->default_network, error);
 }
 
 /* Guests get a user of their own where root runs the agent and there is one; "user=" in the file forbids it.
@@ -163,6 +164,7 @@ bool options_read(struct options *options, int argc, char **argv, GError **error
 
         options->threads = default_threads();
         options->start_networks = true;
+        options->default_network = true;
         g_option_context_add_main_entries(context, entries, NULL);
         if (!g_option_context_parse(context, &argc, &argv, &failure))
                 return error_set(error, ERROR_FROM_CONF, ERROR_INVALID_ARG, "%s", failure->message);

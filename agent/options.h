@@ -22,6 +22,7 @@ struct options {
         char *memory_dir;                                    /* owned; NULL: below state_dir */
         bool start_networks;                                 /* for guests that need them */
         bool fine_access;                                    /* PolicyKit is asked object by object */
+        bool default_network;                                /* a fresh system gets one */
 };
 
 /* Defaults, the configuration file, then the command line, which wins. */

@@ -194,7 +194,7 @@ static void free_node_devices(struct model *model, void *part)
         node_devices_free(part);
 }
 
-static void start_node_devices(void *part)
+static void start_node_devices(struct model *model, void *part)
 {
         node_devices_start(part);
 }
@@ -249,7 +249,7 @@ static void *new_interfaces(struct model *model, GError **error)
         return interfaces;
 }
 
-static void start_interfaces(void *part)
+static void start_interfaces(struct model *model, void *part)
 {
         interfaces_start(part);
 }
@@ -308,7 +308,7 @@ static void free_nwfilters(struct model *model, void *part)
         nwfilters_free(part);
 }
 
-static void start_nwfilters(void *part)
+static void start_nwfilters(struct model *model, void *part)
 {
         nwfilters_start(part);
 }
@@ -336,7 +336,12 @@ static void *new_networks(struct model *model, GError **error)
         const struct model_environment *environment = model->environment;
         g_autofree char *state_dir = get_directory(model, environment->state_dir, "network");
         g_autofree char *runtime_dir = get_directory(model, environment->runtime_dir, "network");
-        const struct networks_config config = { state_dir, runtime_dir, environment->start_networks };
+        const struct networks_config config = {
+                .state_dir = state_dir,
+                .runtime_dir = runtime_dir,
+                .starts_for_guests = environment->start_networks,
+                .with_default = environment->system && environment->default_network && geteuid() == 0,
+        };
         struct networks *networks;
 
         if (model->driver->in_memory)
@@ -346,6 +351,19 @@ static void *new_networks(struct model *model, GError **error)
                 return networks;
         networks_free(networks);
         return NULL;
+}
+
+static void start_networks(struct model *model, void *part)
+{
+        struct link_source *links = interfaces_get_source(model_get_interfaces(model));
+
+        if (links)
+                networks_follow(part, links);
+}
+
+static bool are_networks_ready(const void *part)
+{
+        return networks_are_ready(part);
 }
 
 static void free_networks(struct model *model, void *part)
@@ -476,6 +494,8 @@ static const struct model_part parts[MODEL_KIND_COUNT] = {
                               .describe = describe_nwfilter },
         [MODEL_NETWORKS] = { .name = "network",
                              .new = new_networks,
+                             .start = start_networks,
+                             .is_ready = are_networks_ready,
                              .free = free_networks,
                              .quiesce = quiesce_networks,
                              .autostart = autostart_networks,
@@ -541,7 +561,7 @@ static void start(struct model *model)
 {
         for (unsigned kind = 0; kind < MODEL_KIND_COUNT; kind++)
                 if (parts[kind].start)
-                        parts[kind].start(model->parts[kind]);
+                        parts[kind].start(model, model->parts[kind]);
 }
 
 static bool is_ready(const struct model *model)

@@ -44,7 +44,8 @@ struct model_environment {
         struct loop *loop;
         struct pool *pool;
         const struct host *host;
-        bool system; /* else the agent of one user's session */
+        bool system;          /* else the agent of one user's session */
+        bool default_network; /* a fresh system gets one */
         /* Directories that exist and are this agent's alone; each part has its own below them. */
         const char *state_dir, *runtime_dir, *log_dir, *cache_dir;
         const char *data_dir; /* what comes with the agent: nwfilter/ below it; NULL: nothing */
@@ -94,7 +95,7 @@ struct model_part {
         void *(*new)(struct model *model, GError **error);
         void (*free)(struct model *model, void *part); /* NULL: it came with another */
         /* All parts of all connections are there: begins to follow what the host has. NULL: nothing to do. */
-        void (*start)(void *part);
+        void (*start)(struct model *model, void *part);
         /* Does it know what there is? NULL: it did from the beginning. */
         bool (*is_ready)(const void *part);
         /* The agent ends: interrupts what may last, lets go. NULL: nothing to do. */

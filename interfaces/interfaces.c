@@ -202,6 +202,11 @@ bool interfaces_are_ready(const struct interfaces *interfaces)
                interfaces_get_pending(interfaces) == 0;
 }
 
+struct link_source *interfaces_get_source(const struct interfaces *interfaces)
+{
+        return interfaces->source;
+}
+
 struct collection *interfaces_get_collection(const struct interfaces *interfaces)
 {
         return interfaces->collection;

@@ -52,6 +52,9 @@ void interfaces_start(struct interfaces *interfaces);
 /* Are all interfaces known? */
 bool interfaces_are_ready(const struct interfaces *interfaces);
 
+/* The host's links, which others follow, too; borrowed until interfaces_free(). NULL: in memory. */
+struct link_source *interfaces_get_source(const struct interfaces *interfaces);
+
 /* Of struct host_interface. */
 struct collection *interfaces_get_collection(const struct interfaces *interfaces);
 unsigned interfaces_get_pending(const struct interfaces *interfaces);

@@ -90,6 +90,12 @@ static bool check_addresses(const struct network_def *def, const struct link_set
         return true;
 }
 
+/* One that was left behind: no other has its address, which was chosen by chance. */
+static bool is_ours(const struct link *link, const struct network_def *def)
+{
+        return def->mac && strcmp(link->mac, def->mac) == 0;
+}
+
 bool network_bridge_check(struct network *network, const struct network_def *def, bool adopt, GError **error)
 {
         CLEANUP(netlink_free) struct netlink *netlink = netlink_new(network->base.lane, error);
@@ -98,11 +104,51 @@ bool network_bridge_check(struct network *network, const struct network_def *def
 
         if (!set)
                 return false;
-        if (link && (!adopt || !link_is(link, "bridge")))
+        if (link && !(link_is(link, "bridge") && (adopt || is_ours(link, def))))
                 return error_set(error, ERROR_FROM_NETWORK, ERROR_OPERATION_FAILED,
                                  "cannot start network '%s': the host has an interface '%s' already",
                                  def->base.name, def->bridge);
         return adopt || check_addresses(def, set, error);
+}
+
+bool network_bridge_check_alone(struct network *network, const struct network_def *def, GError **error)
+{
+        CLEANUP(netlink_free) struct netlink *netlink = netlink_new(network->base.lane, error);
+        CLEANUP(link_set_unref) struct link_set *set = netlink ? read_links(netlink, error) : NULL;
+
+        return set && check_addresses(def, set, error);
+}
+
+static bool has_address(const struct link *link, const struct network_ip *own)
+{
+        const struct link_ip wanted = to_ip(&own->address, own->prefix);
+
+        for (unsigned i = 0; i < link->addresses->len; i++) {
+                const struct link_ip *ip = &g_array_index(link->addresses, struct link_address, i).ip;
+
+                if (memcmp(ip, &wanted, sizeof(wanted)) == 0)
+                        return true;
+        }
+        return false;
+}
+
+static bool is_whole(const struct link *link, const struct network_def *def)
+{
+        for (unsigned i = 0; i < def->ips->len; i++)
+                if (!has_address(link, g_ptr_array_index(def->ips, i)))
+                        return false;
+        return link_is(link, "bridge");
+}
+
+bool network_bridge_is_whole(struct network *network, const struct network_def *def, bool *whole,
+                             GError **error)
+{
+        CLEANUP(netlink_free) struct netlink *netlink = netlink_new(network->base.lane, error);
+        CLEANUP(link_set_unref) struct link_set *set = netlink ? read_links(netlink, error) : NULL;
+        const struct link *link = set ? link_set_find_name(set, def->bridge) : NULL;
+
+        *whole = link && is_whole(link, def);
+        return set != NULL;
 }
 
 /* ---- making it ---- */

@@ -25,7 +25,6 @@ static bool has_bridge(const struct definition *definition, const char *name)
 static bool is_bridge_of_another(const struct networks *networks, const struct uuid *uuid, const char *name)
 {
         g_autoptr(GPtrArray) objects = registry_list(networks->registry);
-        const struct uuid *claimed_by;
 
         for (unsigned i = 0; i < objects->len; i++) {
                 const struct managed *object = g_ptr_array_index(objects, i);
@@ -34,8 +33,13 @@ static bool is_bridge_of_another(const struct networks *networks, const struct u
                                                          has_bridge(object->published->active, name)))
                         return true;
         }
-        claimed_by = g_hash_table_lookup(networks->claims, name);
-        return claimed_by && !uuid_equal(claimed_by, uuid);
+        for (unsigned i = 0; i < networks->claims->len; i++) {
+                const struct definition *claim = g_ptr_array_index(networks->claims, i);
+
+                if (!uuid_equal(&claim->uuid, uuid) && has_bridge(claim, name))
+                        return true;
+        }
+        return false;
 }
 
 /* A name that nobody has; owned, NULL with an error. */
@@ -92,23 +96,21 @@ static struct network_def *complete(struct networks *networks, struct network_de
         return completed;
 }
 
-/* The name is kept from others until the definition is published. */
+/* Its bridge and its addresses are kept from others until the definition is published. */
 struct claim {
-        struct networks *networks; /* borrowed */
-        char *bridge;              /* owned; NULL: none */
+        struct networks *networks;     /* borrowed */
+        struct definition *definition; /* ref */
         managed_done done;
         void *data;
 };
 
-static struct claim *claim_new(struct networks *networks, const struct network_def *def, managed_done done,
+static struct claim *claim_new(struct networks *networks, struct network_def *def, managed_done done,
                                void *data)
 {
         struct claim *claim = g_new0(struct claim, 1);
 
-        *claim = (struct claim){ networks, g_strdup(def->bridge), done, data };
-        if (claim->bridge)
-                g_hash_table_insert(networks->claims, g_strdup(claim->bridge),
-                                    g_memdup2(&def->base.uuid, sizeof(def->base.uuid)));
+        *claim = (struct claim){ networks, definition_ref(&def->base), done, data };
+        g_ptr_array_add(networks->claims, claim->definition);
         return claim;
 }
 
@@ -116,16 +118,15 @@ static void claim_done(struct managed *object, const GError *error, void *data)
 {
         struct claim *claim = data;
 
-        if (claim->bridge)
-                g_hash_table_remove(claim->networks->claims, claim->bridge);
+        g_ptr_array_remove_fast(claim->networks->claims, claim->definition);
         claim->done(object, error, claim->data);
-        g_free(claim->bridge);
+        definition_unref(claim->definition);
         g_free(claim);
 }
 
 static struct network_def *parse(struct networks *networks, const char *xml, GError **error)
 {
-        struct network_def *def = network_def_parse(xml, error);
+        struct network_def *def = network_parse_new(networks, xml, error);
 
         return def ? complete(networks, def, error) : NULL;
 }
@@ -233,9 +234,26 @@ static bool destroy_work(struct managed *object, void *data, GError **error)
         return true;
 }
 
+struct ending {
+        managed_done done;
+        void *data;
+};
+
+static void destroy_done(struct managed *object, const GError *error, void *data)
+{
+        g_autofree struct ending *ending = data;
+
+        network_from(object)->ending--;
+        ending->done(object, error, ending->data);
+}
+
 void network_destroy(struct network *network, managed_done done, void *data)
 {
-        managed_run(&network->base, MANAGED_URGENT, destroy_work, done, data);
+        const struct ending ending = { done, data };
+
+        network->ending++; /* what goes then, goes by ourselves */
+        managed_run(&network->base, MANAGED_URGENT, destroy_work, destroy_done,
+                    g_memdup2(&ending, sizeof(ending)));
 }
 
 /* ---- undefine, autostart ---- */

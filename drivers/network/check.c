@@ -154,8 +154,12 @@ static bool check_hosts(const struct network_def *def, const struct network_ip *
 static bool check_route(const struct network_def *def, const struct network_route *route, GError **error)
 {
         char text[NETWORK_ADDRESS_TEXT_MAX];
+        struct network_address first = network_address_get_first(&route->address, route->prefix);
         bool reachable = false;
 
+        if (network_address_compare(&first, &route->address) != 0)
+                return refuse(def, error, "address %s of a route is not that of a network of %u bits",
+                              network_address_format(&route->address, text), route->prefix);
         for (unsigned i = 0; i < def->ips->len; i++) {
                 const struct network_ip *ip = g_ptr_array_index(def->ips, i);
 
@@ -171,8 +175,14 @@ static bool check_modes(const struct network_def *def, GError **error)
 {
         const char *mode = network_forward_get_name(def->forward);
 
+        if ((def->forward == NETWORK_FORWARD_NAT || def->forward == NETWORK_FORWARD_ROUTE) && !def->ips->len)
+                return refuse(def, error, "%s forwarding requested, but no IP address provided", mode);
         if (network_forward_has_own_bridge(def->forward))
                 return true;
+        if (def->mtu)
+                return refuse(def, error, "forward mode '%s' takes no <mtu>", mode);
+        if (network_dns_is_used(&def->dns))
+                return refuse(def, error, "forward mode '%s' takes no <dns>", mode);
         if (def->ips->len || def->routes->len || def->domain)
                 return refuse(def, error, "forward mode '%s' takes no <ip>, <route> and <domain>", mode);
         if (def->bridge && def->forward != NETWORK_FORWARD_BRIDGE)

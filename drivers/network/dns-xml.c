@@ -54,6 +54,12 @@ void network_dns_clear(struct network_dns *dns)
         g_clear_pointer(&dns->hosts, g_ptr_array_unref);
 }
 
+bool network_dns_is_used(const struct network_dns *dns)
+{
+        return dns->disabled || dns->keep_plain_names || dns->forwarders->len || dns->txts->len ||
+               dns->srvs->len || dns->hosts->len;
+}
+
 /* ---- reading ---- */
 
 /* The comma separates values in the files of dnsmasq. NULL is fine. */

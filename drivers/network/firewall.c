@@ -193,9 +193,9 @@ static void add_postrouting(const struct rules *rules)
 
 /* ---- the table ---- */
 
-static void format_table(const struct network_def *def, char table[NFT_NAME_SIZE])
+void network_firewall_format_table(const char *bridge, char table[NFT_NAME_SIZE])
 {
-        g_snprintf(table, NFT_NAME_SIZE, "virtbus_%s", def->bridge);
+        g_snprintf(table, NFT_NAME_SIZE, "virtbus_%s", bridge);
 }
 
 static void add_rules(struct nft_batch *batch, const struct network_def *def, const char *table)
@@ -219,7 +219,7 @@ static bool commit(struct network *network, const struct network_def *def, bool 
                                                 with_rules ? "apply" : "remove", def->base.name);
         char table[NFT_NAME_SIZE];
 
-        format_table(def, table);
+        network_firewall_format_table(def->bridge, table);
         nft_batch_delete_table(batch, table);
         if (with_rules)
                 add_rules(batch, def, table);
@@ -244,7 +244,7 @@ bool network_firewall_is_whole(struct network *network, const struct network_def
         char table[NFT_NAME_SIZE];
         unsigned count;
 
-        format_table(def, table);
+        network_firewall_format_table(def->bridge, table);
         add_rules(batch, def, table);
         if (!netlink || !nft_count_rules(netlink, table, &count, error))
                 return false;

@@ -55,7 +55,8 @@ static bool read_lease(xmlNode *node, int64_t *lease_s, GError **error)
         *lease_s = (int64_t)expiry * seconds[unit];
         if (*lease_s != NETWORK_LEASE_INFINITE && *lease_s < LEASE_SECONDS_MIN)
                 return xml_error(error, node, "a lease of less than two minutes");
-        xml_set_attr(node, "unit", names[unit]);
+        if (expiry > 0)
+                xml_set_attr(node, "unit", names[unit]);
         return true;
 }
 
@@ -108,8 +109,9 @@ static bool check_identity(const struct network_ip *ip, const struct network_hos
                 return xml_error(error, node, "a host needs a MAC address, an id or a name");
         if (host->name && !g_ascii_isalpha(host->name[0]))
                 return xml_error(error, node, "the name of a host does not begin with a letter");
-        if (host->address.family == AF_UNSPEC && !host->name)
-                return xml_error(error, node, "a host needs an IP address or a name");
+        if (host->address.family == AF_UNSPEC && !(host->name && (host->mac || host->id)))
+                return xml_error(error, node,
+                                 "a host without an IP address needs a name, and a MAC address or an id");
         return true;
 }
 

@@ -7,19 +7,36 @@
 #include "base/store.h"
 #include "drivers/network/network.h"
 #include "drivers/network/port.h"
+#include "interfaces/nftables.h"
 
 struct link_set;
+struct link_source;
 struct netlink;
+struct nft_source;
+
+/* The network that a fresh system gets (default.c). */
+enum network_default_state {
+        NETWORK_DEFAULT_SETTLED, /* it is not wanted, or has been there */
+        NETWORK_DEFAULT_WANTED,
+        NETWORK_DEFAULT_ON_ITS_WAY,
+};
 
 struct networks {
         /* const */
         struct loop *loop;         /* borrowed */
         struct registry *registry; /* owned */
         char *runtime_dir;         /* owned; NULL: in memory, nothing is run */
+        struct pool *pool;         /* borrowed */
+        char *state_dir;           /* owned; NULL: in memory */
         char *lease_dir;           /* owned */
         bool starts_for_guests;    /* one that is inactive is started for the guest that needs it */
         /* loop */
-        GHashTable *claims; /* owned; names of bridges of definitions on their way -> uuid of the network */
+        GPtrArray *claims;         /* owned; of struct definition, ref: those on their way */
+        struct link_source *links; /* borrowed; NULL: not followed */
+        struct nft_source *filter; /* owned; likewise */
+        enum network_default_state default_state;
+        struct network *new_default; /* borrowed; made by this agent, and not asked for yet */
+        bool autostarted;
 };
 
 /* What is published of one. */
@@ -62,6 +79,19 @@ bool network_require_running(struct network *network, GError **error);
 void network_ports_rejoin(struct network *network, const struct network_def *def);
 /* The document; owned. */
 char *network_port_format(const struct network_port *port);
+/* ---- definitions (subnets.c), loop ---- */
+
+/* What the text leaves out of its addresses is chosen. */
+struct network_def *network_parse_new(struct networks *networks, const char *xml, GError **error);
+
+/* ---- the default network (default.c), loop ---- */
+
+/* The host's links are known: it is defined now, if it is wanted. */
+void networks_settle_default(struct networks *networks);
+
+/* ---- what happens behind our back (watch.c), loop ---- */
+
+void networks_unfollow(struct networks *networks);
 
 /* ---- running (run.c); lane of the network ---- */
 
@@ -80,16 +110,24 @@ enum network_extent {
 /* A running one becomes after, which differs in that. */
 bool network_run_update(struct network *network, const struct network_def *after, enum network_extent extent,
                         GError **error);
+/* What is missing of a running one. */
+bool network_run_put_back(struct network *network, const struct network_def *def, GError **error);
 /* Lets go of what runs. */
 void network_run_forget(struct network *network);
 
 /* ---- the bridge (bridge.c); lane ---- */
 
 /*
- * Is there room for it: no other link of that name, no address of its networks? adopt: it has its room, and
- * may be there.
+ * Is there room for it: no other link of that name but a bridge of its own that was left behind, no address
+ * of its networks? adopt: it has its room, and may be there.
  */
 bool network_bridge_check(struct network *network, const struct network_def *def, bool adopt, GError **error);
+/* Once its addresses are there: has nobody taken one of its networks meanwhile? Of two that start at once,
+ * none has. */
+bool network_bridge_check_alone(struct network *network, const struct network_def *def, GError **error);
+/* Is it there, with all of its addresses? */
+bool network_bridge_is_whole(struct network *network, const struct network_def *def, bool *whole,
+                             GError **error);
 bool network_bridge_make(struct network *network, const struct network_def *def, GError **error);
 /* The target of port becomes a port of the bridge; false with an error that names it. */
 bool network_bridge_join(struct network *network, const struct network_def *def,
@@ -100,6 +138,8 @@ bool network_bridge_remove(struct network *network, const struct network_def *de
 
 /* One transaction of nftables that puts the rules in the place of those that there are. */
 bool network_firewall_apply(struct network *network, const struct network_def *def, GError **error);
+/* The name of the table. */
+void network_firewall_format_table(const char *bridge, char table[NFT_NAME_SIZE]);
 bool network_firewall_remove(struct network *network, const struct network_def *def, GError **error);
 
 /* Are all of its rules there? Asks the kernel. */

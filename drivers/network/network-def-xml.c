@@ -365,6 +365,15 @@ struct network_def *network_def_from(xmlDoc *doc, GError **error)
         return g_steal_pointer(&def);
 }
 
+struct network_def *network_def_parse_new(const char *xml, const struct network_chooser *chooser,
+                                          GError **error)
+{
+        g_autoptr(xmlDoc) doc = xml_parse(xml, "network", error);
+
+        return doc && network_xml_choose_subnets(xml_root(doc), chooser, error) ? network_def_from(doc, error)
+                                                                                : NULL;
+}
+
 struct network_def *network_def_parse(const char *xml, GError **error)
 {
         g_autoptr(xmlDoc) doc = xml_parse(xml, "network", error);

@@ -156,6 +156,23 @@ extern const struct managed_kind network_kind;
  */
 struct network_def *network_def_parse(const char *xml, GError **error);
 
+/* An <ip> without an address: a network of that family and size is to be chosen for it. */
+struct network_wish {
+        const char *uuid; /* as it stands in the document, may be anything; NULL: none */
+        unsigned index;   /* of the <ip> */
+        int family;       /* AF_INET, AF_INET6 */
+        unsigned prefix;
+};
+struct network_chooser {
+        /* *first becomes its first address. */
+        bool (*choose)(const struct network_wish *wish, struct network_address *first, void *data,
+                       GError **error);
+        void *data; /* borrowed */
+};
+/* The same of a text in which addresses may be left out; an empty <dhcp> gets a range then. */
+struct network_def *network_def_parse_new(const char *xml, const struct network_chooser *chooser,
+                                          GError **error);
+
 /*
  * A new definition of the same with a bridge of that name and a MAC address for it, where it has none; either
  * may be NULL.

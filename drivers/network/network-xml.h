@@ -40,6 +40,11 @@ bool network_xml_check_device(const xmlNode *node, const char *name, GError **er
 bool network_ips_read(struct network_def *def, xmlNode *root, GError **error);
 bool network_dns_read(struct network_dns *dns, xmlNode *node, GError **error);
 
+/* Of a document that nothing has been dropped of yet: addresses that are left out (subnets-xml.c). */
+bool network_xml_choose_subnets(xmlNode *root, const struct network_chooser *chooser, GError **error);
+
+/* Does it say anything? */
+bool network_dns_is_used(const struct network_dns *dns);
 void network_dns_clear(struct network_dns *dns);
 void network_ip_free(void *ip);
 

@@ -69,11 +69,14 @@ struct networks *networks_new(struct loop *loop, struct pool *pool, const struct
         struct networks *networks = g_new0(struct networks, 1);
 
         networks->loop = loop;
+        networks->pool = pool;
+        networks->state_dir = g_strdup(config->state_dir);
         networks->runtime_dir = g_strdup(config->runtime_dir);
         networks->starts_for_guests = config->starts_for_guests;
+        networks->default_state = config->with_default ? NETWORK_DEFAULT_WANTED : NETWORK_DEFAULT_SETTLED;
         if (config->state_dir)
                 networks->lease_dir = g_build_filename(config->state_dir, "leases", NULL);
-        networks->claims = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+        networks->claims = g_ptr_array_new();
         networks->registry = registry_new(&network_kind, networks, loop, pool, config->state_dir);
         return networks;
 }
@@ -83,7 +86,8 @@ void networks_free(struct networks *networks)
         if (!networks)
                 return;
         registry_free(networks->registry);
-        g_hash_table_unref(networks->claims);
+        g_ptr_array_unref(networks->claims);
+        g_free(networks->state_dir);
         g_free(networks->runtime_dir);
         g_free(networks->lease_dir);
         g_free(networks);

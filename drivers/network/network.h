@@ -17,6 +17,7 @@
 
 struct lane_timer;
 struct lane_watch;
+struct link_source;
 struct networks;
 struct pool;
 
@@ -47,10 +48,19 @@ struct network_server {
         unsigned failures;        /* in a row */
 };
 
+/* What was taken away behind our back and put back. */
+struct network_repairs {
+        gint64 since_us; /* of the first of count, monotonic */
+        unsigned count;
+        struct lane_timer *timer; /* owned; of the next look */
+};
+
 struct network {
         struct managed base;
-        struct networks *networks;    /* borrowed; const */
-        struct network_server server; /* lane */
+        struct networks *networks;      /* borrowed; const */
+        struct network_server server;   /* lane */
+        struct network_repairs repairs; /* lane */
+        unsigned ending;                /* loop: calls that stop it and are on their way */
 };
 
 /* ---- the connection's networks ---- */
@@ -59,6 +69,7 @@ struct networks_config {
         const char *state_dir;   /* definitions: <uuid>.xml, autostart/<uuid>; leases/<uuid>: what is lent */
         const char *runtime_dir; /* of active networks: <uuid>.xml, and the files of dnsmasq */
         bool starts_for_guests;  /* one that is inactive is started for the guest that needs it */
+        bool with_default;       /* a system that has none yet gets the network `default` */
 };
 
 struct networks *networks_new(struct loop *loop, struct pool *pool, const struct networks_config *config);
@@ -68,6 +79,13 @@ struct networks *networks_new_test(struct loop *loop, struct pool *pool, GError 
 void networks_free(struct networks *networks);
 /* Start-up, before the lanes run: definitions, and networks that were active when the last agent ended. */
 bool networks_load(struct networks *networks, GError **error);
+/*
+ * What the kernel tells is followed from now on, until networks_quiesce(): what others take away is put back.
+ * links (borrowed) also say which addresses the host has, of which none are chosen for networks, and so the
+ * default network waits for them: networks_are_ready().
+ */
+void networks_follow(struct networks *networks, struct link_source *links);
+bool networks_are_ready(const struct networks *networks);
 /* Once per boot: starts those marked autostart; done(data) when each is up or has failed. */
 void networks_autostart(struct networks *networks, loop_fn done, void *data);
 /* The end of the agent: active networks are let go of, and stay. */

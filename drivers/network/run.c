@@ -80,10 +80,14 @@ static bool check_supported(const struct network_def *def, GError **error)
 
 /* ---- the steps ---- */
 
+static bool make_rest(struct network *network, const struct network_def *def, GError **error)
+{
+        return network_firewall_apply(network, def, error) && network_dnsmasq_start(network, def, error);
+}
+
 static bool make(struct network *network, const struct network_def *def, GError **error)
 {
-        return network_bridge_make(network, def, error) && network_firewall_apply(network, def, error) &&
-               network_dnsmasq_start(network, def, error);
+        return network_bridge_make(network, def, error) && make_rest(network, def, error);
 }
 
 static void take_away(struct network *network, const struct network_def *def,
@@ -98,6 +102,7 @@ static void take_away(struct network *network, const struct network_def *def,
 void network_run_stop(struct network *network, const struct network_def *def)
 {
         lane_shield(network->base.lane);
+        g_clear_pointer(&network->repairs.timer, lane_timer_free);
         if (!network_forward_has_own_bridge(def->forward)) {
                 forget_notes(network);
                 return;
@@ -116,10 +121,16 @@ bool network_run_start(struct network *network, const struct network_def *def, G
                 return note(network, def, false, error);
         if (!network_bridge_check(network, def, false, error) || !note(network, def, true, error))
                 return false;
-        if (make(network, def, error) && note(network, def, false, error))
+        if (network_bridge_make(network, def, error) && network_bridge_check_alone(network, def, error) &&
+            make_rest(network, def, error) && note(network, def, false, error))
                 return true;
         network_run_stop(network, def);
         return false;
+}
+
+bool network_run_put_back(struct network *network, const struct network_def *def, GError **error)
+{
+        return network_bridge_check(network, def, true, error) && make(network, def, error);
 }
 
 bool network_run_take_over(struct network *network, const struct network_def *def, GError **error)
@@ -129,8 +140,7 @@ bool network_run_take_over(struct network *network, const struct network_def *de
         if (store_is_marked(network->networks->runtime_dir, mark))
                 return error_set(error, ERROR_FROM_NETWORK, ERROR_OPERATION_ABORTED,
                                  "the start of network '%s' was cut off", def->base.name);
-        return !network_forward_has_own_bridge(def->forward) ||
-               (network_bridge_check(network, def, true, error) && make(network, def, error));
+        return !network_forward_has_own_bridge(def->forward) || network_run_put_back(network, def, error);
 }
 
 bool network_run_update(struct network *network, const struct network_def *after, enum network_extent extent,
@@ -148,5 +158,6 @@ bool network_run_update(struct network *network, const struct network_def *after
 
 void network_run_forget(struct network *network)
 {
+        g_clear_pointer(&network->repairs.timer, lane_timer_free);
         network_dnsmasq_forget(network);
 }

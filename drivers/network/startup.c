@@ -123,11 +123,13 @@ void networks_autostart(struct networks *networks, loop_fn done, void *data)
         struct autostart *autostart = g_new(struct autostart, 1);
         bool claimed = claim_boot(networks);
 
+        networks->autostarted = true;
         *autostart = (struct autostart){ 1, done, data };
-        for (unsigned i = 0; claimed && i < objects->len; i++) {
+        for (unsigned i = 0; i < objects->len; i++) {
                 struct network *network = g_ptr_array_index(objects, i);
 
-                if (!network->base.published->autostart || network->base.published->active)
+                if (network->base.published->active ||
+                    !(network == networks->new_default || (claimed && network->base.published->autostart)))
                         continue;
                 autostart->pending++;
                 network_create(network, autostart_done, autostart);
@@ -147,6 +149,7 @@ void networks_quiesce(struct networks *networks)
 {
         g_autoptr(GPtrArray) objects = registry_list(networks->registry);
 
+        networks_unfollow(networks);
         for (unsigned i = 0; i < objects->len; i++)
                 managed_run(g_ptr_array_index(objects, i), MANAGED_IN_TURN, quiesce_work, NULL, NULL);
 }

@@ -214,6 +214,47 @@ START_TEST(test_runs_on_the_host)
 }
 END_TEST
 
+static void configure(const char *text)
+{
+        g_autofree char *path = harness_path(harness, "virtbusd.conf");
+
+        ck_assert(g_file_set_contents(path, text, -1, NULL));
+}
+
+static bool has_active(void *data)
+{
+        return count(QEMU_PATH, 2) > 0;
+}
+
+/* A fresh system has one that runs, unless the file says otherwise; an agent that comes later makes no other.
+ */
+START_TEST(test_default_network)
+{
+        g_autofree char *path = NULL, *xml = NULL;
+
+        if (!can_run()) {
+                printf("SKIP: networks: no rights for a network namespace, no nft or no dnsmasq\n");
+                return;
+        }
+        ck_assert_uint_eq(count(QEMU_PATH, 0), 0);
+        harness_end_agent(harness, SIGTERM);
+        configure("[network]\ndefault=true\n");
+        harness_set_child_setup(harness, enter_namespace);
+        harness_start_agent(harness);
+        path = client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "NetworkLookupByName", "s",
+                                  "default");
+        ck_assert(client_get_bool(client, path, NETWORK_INTERFACE, "Autostart"));
+        harness_wait_until(has_active, NULL, "the default network runs");
+        xml = client_call_string(client, path, NETWORK_INTERFACE, "GetXMLDesc", "u", 0);
+        ck_assert(strstr(xml, "<ip address='192.168.122.1' netmask='255.255.255.0'>") != NULL);
+        call(path, "Destroy");
+        call(path, "Undefine");
+        harness_end_agent(harness, SIGTERM);
+        harness_start_agent(harness);
+        ck_assert_uint_eq(count(QEMU_PATH, 0), 0);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("networks");
@@ -225,6 +266,7 @@ int main(void)
         tcase_add_test(tcase, test_metadata);
         tcase_add_test(tcase, test_defined_on_the_host);
         tcase_add_test(tcase, test_runs_on_the_host);
+        tcase_add_test(tcase, test_default_network);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

@@ -294,6 +294,16 @@ void harness_reconnect(struct harness *harness)
 /* --- the agent
  * ---------------------------------------------------------------------------------------------- */
 
+/* A host has no network of its own unless a test wants one. */
+static char *write_config(struct harness *harness)
+{
+        char *path = harness_path(harness, "virtbusd.conf");
+
+        if (!g_file_test(path, G_FILE_TEST_EXISTS))
+                ck_assert(g_file_set_contents(path, "[network]\ndefault=false\n", -1, NULL));
+        return path;
+}
+
 static GPtrArray *agent_command(struct harness *harness)
 {
         GPtrArray *argv = g_ptr_array_new_with_free_func(g_free);
@@ -309,6 +319,8 @@ static GPtrArray *agent_command(struct harness *harness)
         g_ptr_array_add(argv, harness_path(harness, "log"));
         g_ptr_array_add(argv, g_strdup("--cache-dir"));
         g_ptr_array_add(argv, cache ? g_strdup(cache) : harness_path(harness, "cache"));
+        g_ptr_array_add(argv, g_strdup("--config"));
+        g_ptr_array_add(argv, write_config(harness));
         for (unsigned i = 0; i < harness->options->len; i++)
                 g_ptr_array_add(argv, g_strdup(g_ptr_array_index(harness->options, i)));
         g_ptr_array_add(argv, NULL);

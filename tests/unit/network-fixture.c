@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "interfaces/source.h"
 
 #include <check.h>
 #include <sched.h>
@@ -15,6 +16,8 @@
 struct loop *loop;
 struct pool *pool;
 struct networks *networks;
+struct link_source *links;
+bool with_default;
 char *top;
 GString *events;
 static bool has_namespace;
@@ -29,12 +32,21 @@ void open_networks(bool in_memory)
 {
         g_autofree char *state = g_build_filename(top, "state", NULL),
                         *run = g_build_filename(top, "run", NULL);
-        const struct networks_config config = { state, run };
+        const struct networks_config config = { .state_dir = state,
+                                                .runtime_dir = run,
+                                                .with_default = with_default };
 
         networks = in_memory ? networks_new_test(loop, pool, NULL) : networks_new(loop, pool, &config);
         ck_assert(networks != NULL);
         registry_listen(networks_get_registry(networks), note_change, NULL);
         ck_assert(networks_load(networks, NULL));
+        if (in_memory)
+                return;
+        links = link_source_new(loop, pool);
+        link_source_start(links);
+        networks_follow(networks, links);
+        while (!link_source_get(links) || !networks_are_ready(networks))
+                loop_step(loop, true);
 }
 
 void settle(void)
@@ -49,6 +61,7 @@ void close_networks(void)
         settle();
         networks_free(networks);
         networks = NULL;
+        g_clear_pointer(&links, link_source_free);
 }
 
 void setup_networks(void)

@@ -17,8 +17,10 @@
 extern struct loop *loop;
 extern struct pool *pool;
 extern struct networks *networks;
-extern char *top;       /* state and run are below it */
-extern GString *events; /* a digit for each event of a network */
+extern struct link_source *links; /* NULL in memory */
+extern bool with_default;         /* before open_networks() */
+extern char *top;                 /* state and run are below it */
+extern GString *events;           /* a digit for each event of a network */
 
 void setup_networks(void);
 void teardown_networks(void);

@@ -154,6 +154,14 @@ START_TEST(test_refused_addresses)
         refuse(BODY("<ip address='10.0.0.1' prefix='24'/>"
                     "<route address='10.1.0.0' prefix='16' gateway='10.2.0.1'/>"),
                "in none of its networks");
+        refuse(BODY("<ip address='10.0.0.1' prefix='24'/>"
+                    "<route address='10.1.0.1' prefix='16' gateway='10.0.0.2'/>"),
+               "not that of a network of 16 bits");
+        refuse(BODY("<forward mode='nat'/>"), "nat forwarding requested, but no IP address");
+        refuse(BODY("<forward mode='route'/>"), "route forwarding requested, but no IP address");
+        refuse(BODY("<forward mode='bridge'/><bridge name='a'/><mtu size='1400'/>"), "takes no <mtu>");
+        refuse(BODY("<forward mode='bridge'/><bridge name='a'/><dns enable='no'/>"), "takes no <dns>");
+        refuse(DHCP("<host name='a'/>"), "without an IP address needs a name");
 }
 END_TEST
 
@@ -181,7 +189,7 @@ START_TEST(test_refused_dhcp)
                "two hosts have the IP address 10.0.0.5");
         refuse(DHCP("<host mac='52:54:00:00:00:01' ip='10.0.5.5'/>"), "not within network");
         refuse(DHCP("<host mac='52:54:00:00:00:01' name='a,b' ip='10.0.0.5'/>"), "file of dnsmasq");
-        refuse(DHCP("<host mac='52:54:00:00:00:01'/>"), "needs an IP address or a name");
+        refuse(DHCP("<host mac='52:54:00:00:00:01'/>"), "without an IP address needs a name");
         refuse(DHCP("<bootp server='10.0.0.2'/>"), "'file'");
         refuse(BODY("<ip address='10.0.0.1' prefix='24'><dhcp><host name='a' ip='10.0.0.2'/></dhcp></ip>"
                     "<ip address='10.1.0.1' prefix='24'><dhcp><host name='a' ip='10.1.0.2'/></dhcp></ip>"),
