@@ -250,34 +250,69 @@ GPtrArray *marshal_read_strings(DBusMessageIter *iter)
         return strings;
 }
 
-bool marshal_slot_write(struct marshal_slot *slot, const char *signature, ...)
-{
-        DBusMessageIter entry, variants[2], *at = slot->iter;
-        unsigned i;
-        va_list args;
+/* What stands around the value of a slot. */
+struct opened {
+        DBusMessageIter entry, variants[2];
+};
 
-        g_assert(g_str_equal(signature, slot->signature) && slot->variants <= G_N_ELEMENTS(variants));
+/* Where the value goes. */
+static DBusMessageIter *open_slot(const struct marshal_slot *slot, struct opened *opened)
+{
+        DBusMessageIter *at = slot->iter;
+
+        g_assert(slot->variants <= G_N_ELEMENTS(opened->variants));
         if (slot->key) {
-                need(dbus_message_iter_open_container(at, DBUS_TYPE_DICT_ENTRY, NULL, &entry));
-                need(dbus_message_iter_append_basic(&entry, DBUS_TYPE_STRING, &slot->key));
-                at = &entry;
+                need(dbus_message_iter_open_container(at, DBUS_TYPE_DICT_ENTRY, NULL, &opened->entry));
+                need(dbus_message_iter_append_basic(&opened->entry, DBUS_TYPE_STRING, &slot->key));
+                at = &opened->entry;
         }
-        for (i = 0; i < slot->variants; i++) {
+        for (unsigned i = 0; i < slot->variants; i++) {
                 const char *inside = i + 1 < slot->variants ? DBUS_TYPE_VARIANT_AS_STRING : slot->signature;
 
-                need(dbus_message_iter_open_container(at, DBUS_TYPE_VARIANT, inside, &variants[i]));
-                at = &variants[i];
+                need(dbus_message_iter_open_container(at, DBUS_TYPE_VARIANT, inside, &opened->variants[i]));
+                at = &opened->variants[i];
         }
+        return at;
+}
+
+static void close_slot(const struct marshal_slot *slot, struct opened *opened)
+{
+        for (unsigned i = slot->variants; i-- > 0;)
+                need(dbus_message_iter_close_container(i > 0       ? &opened->variants[i - 1]
+                                                       : slot->key ? &opened->entry
+                                                                   : slot->iter,
+                                                       &opened->variants[i]));
+        if (slot->key)
+                need(dbus_message_iter_close_container(slot->iter, &opened->entry));
+}
+
+bool marshal_slot_write(struct marshal_slot *slot, const char *signature, ...)
+{
+        struct opened opened;
+        DBusMessageIter *at;
+        va_list args;
+
+        g_assert(g_str_equal(signature, slot->signature));
+        at = open_slot(slot, &opened);
         va_start(args, signature);
         marshal_write_list(at, signature, &args);
         va_end(args);
-        while (i-- > 0)
-                need(dbus_message_iter_close_container(i > 0       ? &variants[i - 1]
-                                                       : slot->key ? &entry
-                                                                   : slot->iter,
-                                                       &variants[i]));
-        if (slot->key)
-                need(dbus_message_iter_close_container(slot->iter, &entry));
+        close_slot(slot, &opened);
+        return true;
+}
+
+bool marshal_slot_write_strings(struct marshal_slot *slot, const char *const strings[])
+{
+        struct opened opened;
+        DBusMessageIter *at, array;
+
+        g_assert(g_str_equal("as", slot->signature));
+        at = open_slot(slot, &opened);
+        marshal_open_array(at, &array, "s");
+        for (unsigned i = 0; strings[i]; i++)
+                marshal_write(&array, "s", strings[i]);
+        marshal_close(at, &array);
+        close_slot(slot, &opened);
         return true;
 }
 

@@ -69,6 +69,9 @@ struct marshal_slot {
  */
 bool marshal_slot_write(struct marshal_slot *slot, const char *signature, ...);
 
+/* The same of an array of strings, NULL-terminated. */
+bool marshal_slot_write_strings(struct marshal_slot *slot, const char *const strings[]);
+
 /* ---- typed parameters ---- */
 
 /*

@@ -29,7 +29,8 @@ static uint64_t get_changed(const struct registry_change *change)
 
         return bit_if(!before->active != !after->active, INTERFACE_NETWORK_PROPERTY_ACTIVE) |
                bit_if(before->autostart != after->autostart, INTERFACE_NETWORK_PROPERTY_AUTOSTART) |
-               bit_if(!before->persistent != !after->persistent, INTERFACE_NETWORK_PROPERTY_PERSISTENT);
+               bit_if(!before->persistent != !after->persistent, INTERFACE_NETWORK_PROPERTY_PERSISTENT) |
+               bit_if(network_has_other_warnings(before, after), INTERFACE_NETWORK_PROPERTY_WARNINGS);
 }
 
 static void announce(const struct branch *branch, const char *path, const struct registry_change *change)
@@ -64,6 +65,11 @@ void set_network_autostart(struct call *call, DBusMessageIter *value)
 
         marshal_read(value, "b", &autostart);
         network_set_autostart(call_get_network(call), autostart, call_done, call);
+}
+
+bool get_network_warnings(const struct target *target, struct marshal_slot *slot, GError **error)
+{
+        return marshal_slot_write_strings(slot, network_get_warnings(target->object));
 }
 
 /* ---- methods ---- */

@@ -438,3 +438,53 @@ bool nft_count_rules(struct netlink *netlink, const char *table, unsigned *numbe
         *number = 0;
         return netlink_dump(netlink, &dump, error);
 }
+
+/* ---- chains ---- */
+
+struct chain_list {
+        nft_chain_fn fn;
+        void *data;
+};
+
+static const char *get_text(const struct nlattr *attr)
+{
+        return attr && nla_len(attr) > 0 && ((const char *)nla_data(attr))[nla_len(attr) - 1] == '\0'
+                       ? nla_data(attr)
+                       : "";
+}
+
+static uint32_t get_number(const struct nlattr *attr, uint32_t otherwise)
+{
+        return attr && nla_len(attr) >= (int)sizeof(uint32_t) ? ntohl(nla_get_u32(attr)) : otherwise;
+}
+
+static void tell_chain(struct nlmsghdr *header, void *data)
+{
+        const struct chain_list *list = data;
+        struct nlattr *attrs[NFTA_CHAIN_MAX + 1], *hook[NFTA_HOOK_MAX + 1] = { NULL };
+        struct nft_chain chain = { 0 };
+
+        if (header->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN) ||
+            nlmsg_parse(header, sizeof(struct nfgenmsg), attrs, NFTA_CHAIN_MAX, NULL) < 0)
+                return;
+        if (attrs[NFTA_CHAIN_HOOK])
+                nla_parse_nested(hook, NFTA_HOOK_MAX, attrs[NFTA_CHAIN_HOOK], NULL);
+        chain.family = ((const struct nfgenmsg *)NLMSG_DATA(header))->nfgen_family;
+        chain.table = get_text(attrs[NFTA_CHAIN_TABLE]);
+        chain.name = get_text(attrs[NFTA_CHAIN_NAME]);
+        chain.hook = (int)get_number(hook[NFTA_HOOK_HOOKNUM], UINT32_MAX);
+        chain.drops = get_number(attrs[NFTA_CHAIN_POLICY], NF_ACCEPT) == NF_DROP;
+        list->fn(&chain, list->data);
+}
+
+bool nft_list_chains(struct netlink *netlink, nft_chain_fn fn, void *data, GError **error)
+{
+        struct chain_list list = { fn, data };
+        const struct netlink_dump dump = {
+                .type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN,
+                .fn = tell_chain,
+                .data = &list,
+        };
+
+        return netlink_dump(netlink, &dump, error);
+}

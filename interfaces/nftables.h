@@ -94,4 +94,15 @@ bool nft_batch_commit(struct nft_batch *batch, struct netlink *netlink, const ch
 /* How many rules the table has; 0 also when there is no such table. */
 bool nft_count_rules(struct netlink *netlink, const char *table, unsigned *count, GError **error);
 
+/* A chain of any table. Borrowed during the call. */
+struct nft_chain {
+        unsigned family; /* NFPROTO_IPV4, NFPROTO_IPV6, NFPROTO_INET ... */
+        const char *table, *name;
+        int hook;   /* NF_INET_...; -1: packets come from other chains only */
+        bool drops; /* what no rule of it decides */
+};
+typedef void (*nft_chain_fn)(const struct nft_chain *chain, void *data);
+/* All there are; when tables change meanwhile some come twice. */
+bool nft_list_chains(struct netlink *netlink, nft_chain_fn fn, void *data, GError **error);
+
 DEFINE_CLEANUP(struct nft_batch, nft_batch_free);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/rtnetlink.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -96,6 +97,52 @@ static bool is_ours(const struct link *link, const struct network_def *def)
         return def->mac && strcmp(link->mac, def->mac) == 0;
 }
 
+static bool has_family(const struct network_def *def, int family)
+{
+        for (unsigned i = 0; i < def->ips->len; i++)
+                if (((const struct network_ip *)g_ptr_array_index(def->ips, i))->address.family == family)
+                        return true;
+        return false;
+}
+
+static bool has_advertised_route(const struct link *link)
+{
+        for (unsigned i = 0; i < link->routes->len; i++)
+                if (g_array_index(link->routes, struct link_route, i).protocol == RTPROT_RA)
+                        return true;
+        return false;
+}
+
+static int read_ipv6_setting(const char *link, const char *key)
+{
+        g_autofree char *path = g_strdup_printf("/proc/sys/net/ipv6/conf/%s/%s", link, key), *text = NULL;
+
+        return g_file_get_contents(path, &text, NULL, NULL) ? atoi(text) : 0;
+}
+
+/*
+ * A host that forwards listens to no router unless accept_ra is 2 (Documentation/networking/ip-sysctl.rst):
+ * it would lose its own way out.
+ */
+static bool check_advertised_routes(const struct network_def *def, const struct link_set *set, GError **error)
+{
+        if (def->forward == NETWORK_FORWARD_NONE || !has_family(def, AF_INET6) ||
+            read_ipv6_setting("all", "forwarding"))
+                return true;
+        for (unsigned i = 0; i < set->count; i++) {
+                const struct link *link = set->links[i];
+
+                if (has_advertised_route(link) && read_ipv6_setting(link->name, "accept_ra") == 1)
+                        return error_set(error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
+                                         "network '%s' needs IPv6 forwarding, by which the host would lose "
+                                         "its routes that "
+                                         "routers announce on interface '%s': set net.ipv6.conf.%s.accept_ra "
+                                         "to 2 first",
+                                         def->base.name, link->name, link->name);
+        }
+        return true;
+}
+
 bool network_bridge_check(struct network *network, const struct network_def *def, bool adopt, GError **error)
 {
         CLEANUP(netlink_free) struct netlink *netlink = netlink_new(network->base.lane, error);
@@ -108,7 +155,7 @@ bool network_bridge_check(struct network *network, const struct network_def *def
                 return error_set(error, ERROR_FROM_NETWORK, ERROR_OPERATION_FAILED,
                                  "cannot start network '%s': the host has an interface '%s' already",
                                  def->base.name, def->bridge);
-        return adopt || check_addresses(def, set, error);
+        return adopt || (check_addresses(def, set, error) && check_advertised_routes(def, set, error));
 }
 
 bool network_bridge_check_alone(struct network *network, const struct network_def *def, GError **error)
@@ -160,14 +207,6 @@ static bool write_setting(const char *path, const char *value, GError **error)
         if (fd >= 0 && write(fd, value, strlen(value)) == (ssize_t)strlen(value))
                 return true;
         return error_set_errno(error, ERROR_FROM_NETWORK, errno, "cannot write '%s' to %s", value, path);
-}
-
-static bool has_family(const struct network_def *def, int family)
-{
-        for (unsigned i = 0; i < def->ips->len; i++)
-                if (((const struct network_ip *)g_ptr_array_index(def->ips, i))->address.family == family)
-                        return true;
-        return false;
 }
 
 /* The host has an address of IPv6 on the bridge only when the network has, and learns none from guests. */

@@ -156,6 +156,8 @@ static bool start(struct managed *object, struct network_def *def, GError **erro
                 return false;
         state = managed_edit(object);
         managed_state_take_active(state, definition_ref(&def->base));
+        if (network->networks->runtime_dir)
+                network_state_look(network, (struct network_state *)state, def);
         managed_publish(object, state, managed_event_new(NETWORK_EVENT_STARTED, 0));
         network_ports_rejoin(network, def);
         return true;
@@ -230,6 +232,7 @@ static bool destroy_work(struct managed *object, void *data, GError **error)
                 network_run_stop(network, network_def_const(object->current->active));
         state = managed_edit(object);
         managed_state_take_active(state, NULL);
+        network_state_clear_warnings((struct network_state *)state);
         managed_publish(object, state, managed_event_new(NETWORK_EVENT_STOPPED, 0));
         return true;
 }

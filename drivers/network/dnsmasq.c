@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/spawn.h"
 #include "drivers/network/model.h"
+#include "drivers/network/port-holder.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -183,6 +184,71 @@ static bool run(struct network *network, const struct network_files *files, GErr
                                                        managed_get_current_name(&network->base));
 }
 
+/* It needs no time to end; who does not, does not get any. */
+static void end(struct network *network, int pidfd)
+{
+        pidfd_send_signal(pidfd, SIGTERM, NULL, 0);
+        if (lane_wait(network->base.lane, pidfd, POLLIN, NULL, lane_deadline_in(STOP_TIMEOUT_MS)) ==
+            LANE_READY)
+                return;
+        pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+        lane_wait(network->base.lane, pidfd, POLLIN, NULL, lane_deadline_in(STOP_TIMEOUT_MS));
+}
+
+static bool end_lost(struct network *network, int pid)
+{
+        CLEANUP_FD int pidfd = pidfd_open(pid, 0);
+
+        if (pidfd >= 0)
+                end(network, pidfd);
+        return true;
+}
+
+#define PORT_DNS    53
+#define PORT_DHCP   67
+#define PORT_DHCPV6 547
+
+/* In its place stands who has the port; true: that is a dnsmasq of ours that was lost, and it has been ended.
+ */
+static bool explain(struct network *network, const struct network_def *def, const struct network_files *files,
+                    GError **error)
+{
+        static const unsigned ports[] = { PORT_DNS, PORT_DHCP, PORT_DHCPV6 };
+        char address[NETWORK_ADDRESS_TEXT_MAX];
+        struct port_holder holder;
+
+        for (unsigned i = 0; i < def->ips->len * G_N_ELEMENTS(ports); i++) {
+                const struct network_ip *ip = g_ptr_array_index(def->ips, i / G_N_ELEMENTS(ports));
+                unsigned port = ports[i % G_N_ELEMENTS(ports)];
+
+                if (!port_holder_find(&ip->address, port, &holder))
+                        continue;
+                if (holder.pid && is_ours(holder.pid, files->configuration))
+                        return end_lost(network, holder.pid);
+                g_clear_error(error);
+                return error_set(error, ERROR_FROM_NETWORK, ERROR_OPERATION_FAILED,
+                                 "dnsmasq of network '%s' does not start: port %u of %s is taken by %s%s%s "
+                                 "(process %d)",
+                                 def->base.name, port, network_address_format(&ip->address, address),
+                                 holder.pid ? "'" : "another", holder.name, holder.pid ? "'" : "",
+                                 holder.pid);
+        }
+        return false;
+}
+
+static bool run_or_explain(struct network *network, const struct network_def *def,
+                           const struct network_files *files, GError **error)
+{
+        g_autoptr(GError) failure = NULL;
+
+        if (run(network, files, &failure))
+                return true;
+        if (strstr(failure->message, "Address already in use") && explain(network, def, files, &failure))
+                return run(network, files, error);
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return false;
+}
+
 bool network_dnsmasq_start(struct network *network, const struct network_def *def, GError **error)
 {
         struct network_files files;
@@ -194,7 +260,7 @@ bool network_dnsmasq_start(struct network *network, const struct network_def *de
         network_dnsmasq_forget(network);
         network->server.pidfd = open_process(&files);
         if (network->server.pidfd < 0)
-                started = write_files(&files, def, error) && run(network, &files, error);
+                started = write_files(&files, def, error) && run_or_explain(network, def, &files, error);
         network_files_clear(&files);
         if (started)
                 follow(network);
@@ -214,17 +280,6 @@ bool network_dnsmasq_reload(struct network *network, const struct network_def *d
         if (written && network->server.pidfd >= 0)
                 pidfd_send_signal(network->server.pidfd, SIGHUP, NULL, 0);
         return written;
-}
-
-/* It needs no time to end; who does not, does not get any. */
-static void end(struct network *network, int pidfd)
-{
-        pidfd_send_signal(pidfd, SIGTERM, NULL, 0);
-        if (lane_wait(network->base.lane, pidfd, POLLIN, NULL, lane_deadline_in(STOP_TIMEOUT_MS)) ==
-            LANE_READY)
-                return;
-        pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
-        lane_wait(network->base.lane, pidfd, POLLIN, NULL, lane_deadline_in(STOP_TIMEOUT_MS));
 }
 
 void network_dnsmasq_stop(struct network *network)

@@ -37,12 +37,15 @@ struct networks {
         enum network_default_state default_state;
         struct network *new_default; /* borrowed; made by this agent, and not asked for yet */
         bool autostarted;
+        struct loop_timer
+                *foreign_timer; /* owned; firewalls of others are looked at then; NULL: none is set */
 };
 
 /* What is published of one. */
 struct network_state {
         struct managed_state base;
         struct object_set *ports; /* ref; of struct network_port; NULL: none */
+        char **warnings;          /* owned; of what may drop its traffic; NULL: nothing */
 };
 
 static inline struct network *network_from(struct managed *object)
@@ -79,6 +82,14 @@ bool network_require_running(struct network *network, GError **error);
 void network_ports_rejoin(struct network *network, const struct network_def *def);
 /* The document; owned. */
 char *network_port_format(const struct network_port *port);
+/* Lane: looks at the firewalls of others for an unpublished state in which def is active. True: it has
+ * changed. */
+bool network_state_look(struct network *network, struct network_state *state, const struct network_def *def);
+static inline void network_state_clear_warnings(struct network_state *state)
+{
+        g_clear_pointer(&state->warnings, g_strfreev);
+}
+
 /* ---- definitions (subnets.c), loop ---- */
 
 /* What the text leaves out of its addresses is chosen. */
@@ -145,6 +156,17 @@ bool network_firewall_remove(struct network *network, const struct network_def *
 /* Are all of its rules there? Asks the kernel. */
 bool network_firewall_is_whole(struct network *network, const struct network_def *def, bool *whole,
                                GError **error);
+
+/* ---- firewalls of others (foreign.c); lane ---- */
+
+/*
+ * Lets its traffic through theirs where they have a place for that. Sentences of what may drop it all the
+ * same; owned, an empty list: nothing. Those that are not in before (may be NULL) are logged.
+ */
+char **network_foreign_open(struct network *network, const struct network_def *def, char **before);
+/* A zone that the definition asks for needs firewalld. */
+bool network_foreign_check(struct network *network, const struct network_def *def, GError **error);
+void network_foreign_close(struct network *network, const struct network_def *def);
 
 /* ---- dnsmasq (dnsmasq.c, dnsmasq-files.c) ---- */
 

@@ -293,8 +293,6 @@ static const char *find_unsupported(const xmlNode *root)
         for (unsigned i = 0; i < G_N_ELEMENTS(elements); i++)
                 if (xml_child(root, elements[i]))
                         return names[i];
-        if (xml_has_attr(bridge, "zone"))
-                return "attribute 'zone' of <bridge>";
         if (xml_has_attr(bridge, "macTableManager"))
                 return "attribute 'macTableManager' of <bridge>";
         return NULL;

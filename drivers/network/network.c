@@ -33,11 +33,13 @@ static void kind_state_copy(struct managed_state *to, const struct managed_state
 
         if (state->ports)
                 object_set_ref(state->ports);
+        state->warnings = g_strdupv(state->warnings);
 }
 
 static void kind_state_clear(struct managed_state *state)
 {
         object_set_unref(((struct network_state *)state)->ports);
+        g_strfreev(((struct network_state *)state)->warnings);
 }
 
 static void kind_event_free(struct managed_event *event)
@@ -210,6 +212,24 @@ bool network_list_ports(const struct network *network, unsigned flags, const str
                 return false;
         *ports = ((const struct network_state *)network_get_published(network))->ports;
         return true;
+}
+
+const char *const *network_get_warnings(const struct network *network)
+{
+        static const char *const none[] = { NULL };
+        char **warnings = ((const struct network_state *)network_get_published(network))->warnings;
+
+        return warnings ? (const char *const *)warnings : none;
+}
+
+bool network_has_other_warnings(const struct managed_state *a, const struct managed_state *b)
+{
+        char **first = ((const struct network_state *)a)->warnings,
+             **second = ((const struct network_state *)b)->warnings;
+
+        if (!first || !second)
+                return first != second;
+        return !g_strv_equal((const char *const *)first, (const char *const *)second);
 }
 
 /* ---- leases ---- */

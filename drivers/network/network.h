@@ -124,6 +124,14 @@ const char *network_get_xml(const struct network *network, unsigned flags, GErro
 /* Borrowed likewise; fails when there is none. flags: none. */
 const char *network_get_bridge_name(const struct network *network, unsigned flags, GError **error);
 
+/*
+ * What of other firewalls on the host may drop the traffic of an active one: sentences, borrowed from the
+ * published state, NULL-terminated.
+ */
+const char *const *network_get_warnings(const struct network *network);
+/* Do the two states of one network differ in that? */
+bool network_has_other_warnings(const struct managed_state *a, const struct managed_state *b);
+
 /* virNetworkDHCPLease */
 struct network_lease {
         char *mac;                         /* owned; NULL: not known */

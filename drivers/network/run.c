@@ -59,6 +59,10 @@ static bool check_outside(const struct network_def *def, GError **error)
 
 static bool check_supported(const struct network_def *def, GError **error)
 {
+        if (def->bridge_zone && !network_forward_has_own_bridge(def->forward))
+                return error_set(error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
+                                 "the zone of a bridge of the host, of network '%s', is not supported",
+                                 def->base.name);
         if (def->unsupported)
                 return error_set(error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
                                  "%s of network '%s' is not supported yet", def->unsupported, def->base.name);
@@ -108,6 +112,7 @@ void network_run_stop(struct network *network, const struct network_def *def)
                 return;
         }
         network_dnsmasq_stop(network);
+        network_foreign_close(network, def);
         take_away(network, def, network_firewall_remove);
         take_away(network, def, network_bridge_remove);
         forget_notes(network);
@@ -119,7 +124,8 @@ bool network_run_start(struct network *network, const struct network_def *def, G
                 return false;
         if (!network_forward_has_own_bridge(def->forward))
                 return note(network, def, false, error);
-        if (!network_bridge_check(network, def, false, error) || !note(network, def, true, error))
+        if (!network_foreign_check(network, def, error) ||
+            !network_bridge_check(network, def, false, error) || !note(network, def, true, error))
                 return false;
         if (network_bridge_make(network, def, error) && network_bridge_check_alone(network, def, error) &&
             make_rest(network, def, error) && note(network, def, false, error))

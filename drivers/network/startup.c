@@ -23,6 +23,8 @@ static bool take_over_work(struct managed *object, void *data, GError **error)
                 network_run_stop(network, def);
         state = managed_edit(object);
         managed_state_take_active(state, running ? definition_ref(&def->base) : NULL);
+        if (running)
+                network_state_look(network, (struct network_state *)state, def);
         managed_publish(object, state, running ? NULL : managed_event_new(NETWORK_EVENT_STOPPED, 0));
         return running;
 }

@@ -17,6 +17,7 @@ struct section {
         const char *parent;      /* "dhcp": of an <ip>; NULL: the network itself */
         const char *keys;        /* attributes, or hostname, that tell one from another */
         bool any;                /* one key in common is the same one; else all have to be */
+        const char *delete_keys; /* one of these is enough to delete; NULL: all of keys that are given */
         const char *modify_keys; /* one of these is enough to modify; NULL: cannot be modified */
 };
 
@@ -52,8 +53,8 @@ static const struct section sections[] = {
                                        .element = "host",
                                        .what = "DNS HOST",
                                        .parent = "dns",
-                                       .keys = "ip hostname",
-                                       .any = true },
+                                       .keys = "ip",
+                                       .delete_keys = "ip hostname" },
         [NETWORK_SECTION_DNS_TXT] = { .name = "dns-txt",
                                       .element = "txt",
                                       .what = "DNS TXT",
@@ -225,6 +226,8 @@ static bool modify(const struct network_def *def, const struct section *section,
                                  "%s entries cannot be modified, only added or deleted", section->what);
         found = find(parent, given, section->modify_keys, true);
         if (!found)
+                found = find(parent, given, section->keys, section->any);
+        if (!found)
                 return refuse_missing(def, section, error);
         xml_replace(found, given);
         return true;
@@ -233,7 +236,8 @@ static bool modify(const struct network_def *def, const struct section *section,
 static bool delete (const struct network_def *def, const struct section *section, xmlNode *parent,
                     const xmlNode *given, GError **error)
 {
-        xmlNode *found = find(parent, given, section->keys, false);
+        xmlNode *found = section->delete_keys ? find(parent, given, section->delete_keys, true)
+                                              : find(parent, given, section->keys, false);
 
         if (!found)
                 return refuse_missing(def, section, error);

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/lane.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "drivers/network/model.h"
 #include "interfaces/nftables-source.h"
 #include "interfaces/source.h"
@@ -59,6 +60,7 @@ static void put_back_bridge(struct network *network, const struct network_def *d
         network_run_stop(network, def);
         state = managed_edit(object);
         managed_state_take_active(state, NULL);
+        network_state_clear_warnings((struct network_state *)state);
         managed_publish(object, state, managed_event_new(NETWORK_EVENT_STOPPED, 0));
 }
 
@@ -84,6 +86,8 @@ static bool check_work(struct managed *object, void *data, GError **error)
         if (!object->current || !object->current->active)
                 return true;
         def = network_def_const(object->current->active);
+        if (!network_forward_has_own_bridge(def->forward))
+                return true;
         if (!network_bridge_is_whole(network, def, &whole, error))
                 return false;
         if (whole)
@@ -113,11 +117,13 @@ static void check_done(struct managed *object, const GError *error, void *data)
 
 /* ---- the kernel tells ---- */
 
-/* Of one that is to run on; NULL: of another. */
+/* Of one that is to run on and has its own; NULL: of another. */
 static const char *get_bridge(struct managed *object)
 {
-        return object->published->active && !network_from(object)->ending
-                       ? network_def_const(object->published->active)->bridge
+        const struct network_def *def = network_def_const(object->published->active);
+
+        return def && network_forward_has_own_bridge(def->forward) && !network_from(object)->ending
+                       ? def->bridge
                        : NULL;
 }
 
@@ -144,6 +150,54 @@ static void take_links(struct link_set *before, struct link_set *set, void *data
         networks_settle_default(networks);
 }
 
+/* ---- others' tables ---- */
+
+/* Docker and others change theirs often. */
+#define FOREIGN_PAUSE_MS 1000
+
+static bool look_work(struct managed *object, void *data, GError **error)
+{
+        struct network *network = network_from(object);
+        struct managed_state *state;
+
+        if (!object->current || !object->current->active)
+                return true;
+        state = managed_edit(object);
+        if (network_state_look(network, (struct network_state *)state, network_def_const(state->active)))
+                managed_publish(object, state, NULL);
+        else
+                managed_state_unref(state);
+        return true;
+}
+
+static void look_at_others(void *data)
+{
+        struct networks *networks = data;
+        g_autoptr(GPtrArray) objects = registry_list(networks->registry);
+
+        g_clear_pointer(&networks->foreign_timer, loop_timer_free);
+        for (unsigned i = 0; i < objects->len; i++)
+                if (get_bridge(g_ptr_array_index(objects, i)))
+                        managed_run(g_ptr_array_index(objects, i), MANAGED_IN_TURN, look_work, NULL, NULL);
+}
+
+/* Is there a table that is none of ours? */
+static bool has_foreign(GHashTable *tables)
+{
+        GHashTableIter iter;
+        void *name;
+
+        if (!tables)
+                return true;
+        g_hash_table_iter_init(&iter, tables);
+        while (g_hash_table_iter_next(&iter, &name, NULL))
+                if (!g_str_has_prefix(name, "virtbus_"))
+                        return true;
+        return false;
+}
+
+/* ---- the filter's events ---- */
+
 static bool has_table(GHashTable *tables, const char *bridge)
 {
         char table[NFT_NAME_SIZE];
@@ -164,6 +218,9 @@ static void take_tables(GHashTable *tables, void *data)
                 if (bridge && has_table(tables, bridge))
                         managed_run(object, MANAGED_IN_TURN, check_work, check_done, NULL);
         }
+        if (has_foreign(tables) && !networks->foreign_timer)
+                networks->foreign_timer =
+                        loop_timer_new(networks->loop, FOREIGN_PAUSE_MS, look_at_others, networks);
 }
 
 void networks_follow(struct networks *networks, struct link_source *links)
@@ -181,4 +238,5 @@ void networks_unfollow(struct networks *networks)
                 link_source_unlisten(networks->links, take_links, networks);
         networks->links = NULL;
         g_clear_pointer(&networks->filter, nft_source_free);
+        g_clear_pointer(&networks->foreign_timer, loop_timer_free);
 }

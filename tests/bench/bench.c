@@ -23,7 +23,8 @@ static const struct part {
 } parts[] = {
         { "reads", bench_reads },           { "clients", bench_clients }, { "domains", bench_domains },
         { "guests", bench_guests },         { "hung", bench_hung },       { "storage", bench_storage },
-        { "interfaces", bench_interfaces }, { "nodedev", bench_nodedev }, { "polkit", bench_polkit },
+        { "interfaces", bench_interfaces }, { "nodedev", bench_nodedev }, { "networks", bench_networks },
+        { "polkit", bench_polkit },
 };
 
 void bench_print(const char *what, double ours, double limit, const char *unit, double goal_ratio)

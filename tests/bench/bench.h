@@ -67,3 +67,4 @@ void bench_storage(struct bench *bench);
 void bench_interfaces(struct bench *bench);
 void bench_polkit(struct bench *bench);
 void bench_nodedev(struct bench *bench);
+void bench_networks(struct bench *bench);

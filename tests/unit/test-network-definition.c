@@ -287,7 +287,7 @@ START_TEST(test_update_hosts)
         edit(NETWORK_UPDATE_MODIFY, NETWORK_SECTION_IP_DHCP_HOST,
              "<host mac='52:54:00:00:00:01' ip='10.0.0.6'/>", "!two hosts have the IP address");
         edit(NETWORK_UPDATE_MODIFY, NETWORK_SECTION_IP_DHCP_HOST,
-             "<host mac='52:54:00:00:00:08' ip='10.0.0.6'/>", "!couldn't locate");
+             "<host mac='52:54:00:00:00:08' ip='10.0.0.88'/>", "!couldn't locate");
         edit(NETWORK_UPDATE_DELETE, NETWORK_SECTION_IP_DHCP_HOST,
              "<host mac='52:54:00:00:00:01' ip='10.0.0.6'/>", "!couldn't locate");
         edit(NETWORK_UPDATE_DELETE, NETWORK_SECTION_IP_DHCP_HOST, "<host ip='10.0.0.6'/>", NULL);
