@@ -541,6 +541,26 @@ static void show_logs(const char *root)
         }
 }
 
+/* What crashed behind the back of its case says so here, if nowhere else. Our children, see prctl() below. */
+static void show_crashes(void)
+{
+        siginfo_t info;
+
+        for (;;) {
+                g_autofree char *path = NULL, *name = NULL;
+
+                info.si_pid = 0;
+                if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
+                        return;
+                path = g_strdup_printf("/proc/%d/comm", (int)info.si_pid);
+                if (info.si_code != CLD_EXITED && info.si_status != SIGKILL &&
+                    g_file_get_contents(path, &name, NULL, NULL))
+                        printf("--- '%s' had ended by signal %d (%s)\n", g_strchomp(name), info.si_status,
+                               strsignal(info.si_status));
+                waitpid(info.si_pid, NULL, WNOHANG);
+        }
+}
+
 /* Ends what the tests have left; they are all our children, see prctl() below. */
 static void end_descendants(void)
 {
@@ -574,6 +594,7 @@ int harness_main(Suite *suite)
         srunner_run_all(runner, CK_NORMAL);
         failed = srunner_ntests_failed(runner);
         srunner_free(runner);
+        show_crashes();
         end_descendants();
         show_logs(root);
         remove_tree(root);
