@@ -4,6 +4,7 @@
  * devices of the host need, and what is not supported is refused by name.
  */
 #include "base/error.h"
+#include "drivers/qemu/resources.h"
 #include "tests/unit/qemu-fixture.h"
 
 #include <check.h>
@@ -215,6 +216,37 @@ START_TEST(test_buses)
 }
 END_TEST
 
+/* ---- time ---- */
+
+/* 14 GiB that are made before the first answer: as long as memory, or a disk, takes for so much. */
+START_TEST(test_time_to_fill)
+{
+        static const struct {
+                const char *backing;
+                unsigned seconds;
+        } cases[] = {
+                { "", 0 },
+                { "<memoryBacking><source type='file'/></memoryBacking>", 0 },
+                { "<memoryBacking><hugepages/></memoryBacking>", 56 },
+                { "<memoryBacking><locked/></memoryBacking>", 56 },
+                { "<memoryBacking><source type='memfd'/><allocation mode='immediate'/></memoryBacking>", 56 },
+                { "<memoryBacking><source type='file'/><allocation mode='immediate'/></memoryBacking>", 448 },
+        };
+
+        if (!fixture_has_qemu())
+                return;
+        for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+                g_autofree char *text =
+                        g_strdup_printf("<domain type='qemu'><name>x</name><memory unit='GiB'>14</memory>%s"
+                                        "<os><type machine='q35'>hvm</type></os></domain>",
+                                        cases[i].backing);
+                CLEANUP(domain_def_unref) struct domain_def *def = fixture_parse(text);
+
+                ck_assert_uint_eq(resources_get_fill_ms(def), cases[i].seconds * 1000);
+        }
+}
+END_TEST
+
 /* ---- refusals ---- */
 
 struct refusal {
@@ -321,6 +353,7 @@ int main(void)
         tcase_add_test(tcase, test_host_devices);
         tcase_add_test(tcase, test_buses);
         tcase_add_loop_test(tcase, test_memory, 0, G_N_ELEMENTS(memories));
+        tcase_add_test(tcase, test_time_to_fill);
         tcase_add_loop_test(tcase, test_refusal, 0, G_N_ELEMENTS(refusals));
         tcase_add_test(tcase, test_missing_device);
         suite_add_tcase(suite, tcase);
