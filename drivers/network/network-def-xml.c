@@ -289,7 +289,10 @@ static const char *find_unsupported(const xmlNode *root)
         static const char *const elements[] = { "vlan", "virtualport" };
         static const char *const names[] = { "<vlan>", "<virtualport>" };
         const xmlNode *bridge = xml_child(root, "bridge");
+        g_autofree char *trust = xml_attr(root, "trustGuestRxFilters");
 
+        if (g_strcmp0(trust, "yes") == 0)
+                return "trustGuestRxFilters='yes'";
         for (unsigned i = 0; i < G_N_ELEMENTS(elements); i++)
                 if (xml_child(root, elements[i]))
                         return names[i];

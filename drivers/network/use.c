@@ -231,6 +231,18 @@ static struct network_port *port_copy(const struct network_port *from)
         return port;
 }
 
+/* They would take each other's packets; only whoever gave them the address can know what that is good for. */
+static void warn_of_twin(const struct network_port *port, const struct object_set *ports, const char *network)
+{
+        for (unsigned i = 0; ports && i < ports->count; i++) {
+                const struct network_port *other = ports->objects[i];
+
+                if (g_strcmp0(other->mac, port->mac) == 0)
+                        log_warning("domains '%s' and '%s' have the same MAC address %s in network '%s'",
+                                    other->owner, port->owner, port->mac, network);
+        }
+}
+
 bool network_use_take(struct network_use *use, GError **error)
 {
         struct network *network = use->network;
@@ -244,6 +256,8 @@ bool network_use_take(struct network_use *use, GError **error)
                 network_port_unref(port);
                 return false;
         }
+        warn_of_twin(port, ((const struct network_state *)network->base.current)->ports,
+                     managed_get_current_name(&network->base));
         record(use, port);
         return true;
 }

@@ -515,6 +515,35 @@ START_TEST(test_migratable)
 }
 END_TEST
 
+/* What is below a network is the guest's that runs, not its definition's. */
+START_TEST(test_plugs)
+{
+        static const struct domain_edit_plug plugs[] = {
+                { .type = "bridge", .port_id = "0b4a6c5e-0000-4000-8000-000000000009", .bridge = "br0" },
+                { .type = "direct",
+                  .port_id = "0b4a6c5e-0000-4000-8000-000000000009",
+                  .device = "eth0",
+                  .mode = "passthrough" },
+        };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(plugs); i++) {
+                CLEANUP(domain_def_unref) struct domain_def *def = load(), *active = NULL, *back = NULL;
+                struct domain_edit *changed = edit(activate);
+                const struct domain_interface *interface;
+
+                domain_edit_plug_interface(changed, 0, &plugs[i]);
+                active = commit(changed);
+                interface = &active->devices.interfaces[0];
+                ck_assert_int_eq(interface->type, i == 0 ? DOMAIN_INTERFACE_BRIDGE : DOMAIN_INTERFACE_DIRECT);
+                ck_assert_str_eq(interface->network, "default");
+                ck_assert_str_eq(interface->source, i == 0 ? "br0" : "eth0");
+                ck_assert_str_eq(interface->port_id, plugs[i].port_id);
+                back = domain_def_make_migratable(active, NULL);
+                ck_assert_str_eq(back->base.xml, def->base.xml);
+        }
+}
+END_TEST
+
 START_TEST(test_missing_device)
 {
         struct domain_edit *changed = edit(activate);
@@ -534,4 +563,4 @@ END_TEST
 CHECK_MAIN("domain-edit", test_texts, test_bad_texts, test_numbers, test_firmware, test_seclabel, test_cpu,
            test_metadata, test_foreign_metadata, test_bad_metadata, test_aliases, test_activate_again,
            test_align_memory, test_align_parts, test_chars, test_graphics, test_interfaces, test_disks,
-           test_migratable, test_missing_device)
+           test_migratable, test_plugs, test_missing_device)

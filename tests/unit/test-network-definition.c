@@ -87,6 +87,31 @@ START_TEST(test_view)
 }
 END_TEST
 
+START_TEST(test_portgroups)
+{
+        CLEANUP(network_def_unref)
+        struct network_def *def =
+                parse("<network><name>a</name><bandwidth><inbound average='7'/></bandwidth>"
+                      "<portgroup name='x'><bandwidth><inbound average='1' peak='2' burst='3'/>"
+                      "<outbound average='4'/></bandwidth></portgroup>"
+                      "<portgroup name='y' default='yes'><virtualport type='openvswitch'/></portgroup>"
+                      "<portgroup name='z' trustGuestRxFilters='yes'/></network>");
+        const struct network_portgroup *group = network_def_find_portgroup(def, "x");
+
+        ck_assert_uint_eq(def->bandwidth.inbound.average_kbps, 7);
+        ck_assert_ptr_null(def->unsupported);
+        ck_assert_uint_eq(group->bandwidth.inbound.average_kbps, 1);
+        ck_assert_uint_eq(group->bandwidth.inbound.peak_kbps, 2);
+        ck_assert_uint_eq(group->bandwidth.inbound.burst_kib, 3);
+        ck_assert_uint_eq(group->bandwidth.outbound.average_kbps, 4);
+        ck_assert_ptr_null(group->unsupported);
+        ck_assert_str_eq(network_def_find_portgroup(def, NULL)->name, "y");
+        ck_assert_str_eq(network_def_find_portgroup(def, NULL)->unsupported, "<virtualport>");
+        ck_assert_str_eq(network_def_find_portgroup(def, "z")->unsupported, "trustGuestRxFilters='yes'");
+        ck_assert_ptr_null(network_def_find_portgroup(def, "w"));
+}
+END_TEST
+
 START_TEST(test_completed)
 {
         CLEANUP(network_def_unref) struct network_def *def = parse("<network><name>a</name></network>");
@@ -374,6 +399,6 @@ START_TEST(test_update_others)
 }
 END_TEST
 
-CHECK_MAIN("network-definition", test_canonical, test_view, test_completed, test_refused_names,
-           test_refused_addresses, test_refused_dhcp, test_refused_lines, test_update_hosts,
-           test_update_ranges, test_update_dns, test_update_others)
+CHECK_MAIN("network-definition", test_canonical, test_view, test_portgroups, test_completed,
+           test_refused_names, test_refused_addresses, test_refused_dhcp, test_refused_lines,
+           test_update_hosts, test_update_ranges, test_update_dns, test_update_others)

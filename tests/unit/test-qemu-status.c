@@ -33,6 +33,8 @@ static struct status *make(void)
         status_add_pci(status, "hostdev0", "0000:3b:00.0");
         status_set_usb(status, "hostdev1", &(struct usb_device){ 9, 9, 9, 9, "9" }, true);
         status_set_usb(status, "hostdev1", &(struct usb_device){ 1, 4, 0x46d, 0xc52b, "4.2" }, true);
+        status_add_link(status, &(const struct status_link){ (char *)"net0", (char *)"macvtap<0",
+                                                             (char *)"eth0", (char *)"52:54:00:00:00:01" });
         status->fake_reboot = true;
         status->undefine_flags = DOMAIN_UNDEFINE_NVRAM | DOMAIN_UNDEFINE_KEEP_TPM;
         status->xml = g_strdup(DOMAIN);
@@ -46,6 +48,7 @@ START_TEST(what_is_written_is_read)
         GError *error = NULL;
         CLEANUP(status_free) struct status *back = status_parse(text, &error);
         const struct status_image *image;
+        const struct status_link *link;
         const struct status_pci *pci;
         const struct status_usb *usb;
 
@@ -79,6 +82,12 @@ START_TEST(what_is_written_is_read)
         ck_assert(usb->usb.vendor == 0x46d && usb->usb.product == 0xc52b);
         ck_assert_str_eq(usb->usb.port, "4.2");
         ck_assert_ptr_null(status_find_usb(back, "hostdev0"));
+        ck_assert_uint_eq(back->links->len, 1);
+        link = g_ptr_array_index(back->links, 0);
+        ck_assert_str_eq(link->alias, "net0");
+        ck_assert_str_eq(link->name, "macvtap<0");
+        ck_assert_str_eq(link->lower, "eth0");
+        ck_assert_str_eq(link->mac, "52:54:00:00:00:01");
         ck_assert_str_eq(back->xml, DOMAIN);
 }
 END_TEST
