@@ -162,6 +162,14 @@ static const char *get_target(const struct domain_def *def, const struct domain_
         return device->kind == DOMAIN_DEVICE_DISK ? def->devices.disks[device->index].target : NULL;
 }
 
+/* It has none any more; another comes with what the update has taken. */
+static void drop_filter(struct domain *domain, const struct domain_def *before,
+                        const struct domain_def *after, unsigned index)
+{
+        if (!after->devices.interfaces[index].filter)
+                takings_drop_filter(domain->takings, before->devices.interfaces[index].info.alias);
+}
+
 static bool act_update(struct domain *domain, const struct domain_change *change, struct domain_def **live,
                        GError **error)
 {
@@ -183,6 +191,8 @@ static bool act_update(struct domain *domain, const struct domain_change *change
                 return false;
         if (target)
                 takings_give_back_disk(domain->takings, target);
+        if (update.device.kind == DOMAIN_DEVICE_INTERFACE)
+                drop_filter(domain, before, *live, update.device.index);
         if (update.device.kind == DOMAIN_DEVICE_INTERFACE && !request->keeps_port)
                 takings_give_back_interface(domain->takings,
                                             &before->devices.interfaces[update.device.index]);
@@ -276,6 +286,8 @@ static bool find_out(struct operation *op, GError **error)
         else if (device->kind == DOMAIN_DEVICE_INTERFACE && !attach->request->keeps_port)
                 attach->takings =
                         takings_new_interface(attach->request->domain->driver, attach->def, device->index);
+        else if (device->kind == DOMAIN_DEVICE_INTERFACE)
+                attach->takings = takings_new_filters(attach->request->domain->driver, attach->def);
         else if (attach->looked)
                 attach->takings = takings_new_empty();
         g_clear_pointer(&attach->request->devices, g_array_unref);
@@ -322,8 +334,10 @@ static bool plug(struct operation *op, GError **error)
         struct domain *domain = attach->request->domain;
 
         attach->request->takings = attach->takings;
-        if (!domain_modify_now(domain, &attach->change, error))
+        if (!domain_modify_now(domain, &attach->change, error)) {
+                takings_undo_filters(attach->takings, domain->takings, domain->base.lane);
                 return false;
+        }
         takings_join(&domain->takings, &attach->takings);
         if (attach->def)
                 takings_note_targets(domain->takings, domain_def_of(domain->base.current->active));
@@ -436,8 +450,10 @@ static void give_back(struct domain *domain, const struct domain_def *def, const
         for (unsigned i = 0; i < def->devices.n_interfaces; i++) {
                 const struct domain_interface *interface = &def->devices.interfaces[i];
 
-                if (g_strcmp0(interface->info.alias, alias) == 0)
-                        takings_give_back_interface(domain->takings, interface);
+                if (g_strcmp0(interface->info.alias, alias) != 0)
+                        continue;
+                takings_give_back_interface(domain->takings, interface);
+                takings_drop_filter(domain->takings, alias);
         }
         for (unsigned i = 0; i < def->devices.n_hostdevs; i++) {
                 if (g_strcmp0(def->devices.hostdevs[i].info.alias, alias) == 0)

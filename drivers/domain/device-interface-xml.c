@@ -5,6 +5,7 @@
 #include "drivers/domain/definition-xml.h"
 
 #include "base/error.h"
+#include "drivers/nwfilter/nwfilter-def.h"
 
 #include <net/if.h>
 #include <stdio.h>
@@ -180,6 +181,40 @@ static bool read_link(struct domain_reader *reader, xmlNode *node, void *target,
         return true;
 }
 
+static const struct field filter_fields[] = {
+        STRING("filter", struct domain_interface, filter, .required = true, .max = NWFILTER_NAME_MAX),
+        FIELDS_END,
+};
+static const struct field parameter_fields[] = {
+        STRING("name", struct domain_filter_param, name, .required = true, .max = NWFILTER_VARIABLE_MAX),
+        STRING("value", struct domain_filter_param, value, .required = true, .max = NWFILTER_TEXT_MAX),
+        FIELDS_END,
+};
+static const struct field_part parameter_parts[] = { { NULL, parameter_fields }, PARTS_END };
+
+/* As they go with the rules of filters. */
+static bool check_parameters(const struct domain_interface *interface, GError **error)
+{
+        CLEANUP(nwfilter_params_free) struct nwfilter_params *params = nwfilter_params_new();
+
+        for (unsigned i = 0; i < interface->n_filter_params; i++)
+                if (!nwfilter_params_add(params, interface->filter_params[i].name,
+                                         interface->filter_params[i].value, error))
+                        return false;
+        return true;
+}
+
+static bool read_filter(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        struct domain_interface *interface = target;
+
+        return field_read(reader, node, filter_fields, interface, error) &&
+               field_read_array(reader, node, "parameter", parameter_parts,
+                                sizeof(struct domain_filter_param), &interface->filter_params,
+                                &interface->n_filter_params, error) &&
+               check_parameters(interface, error);
+}
+
 static const struct field_part parts[] = {
         { NULL, interface_fields },
         { "mac", NULL, read_mac },
@@ -192,6 +227,7 @@ static const struct field_part parts[] = {
         { "model", model_fields },
         { "driver", driver_fields },
         VIRTIO_PART(struct domain_interface),
+        { "filterref", NULL, read_filter },
         { "tune/sndbuf", sndbuf_fields },
         { "link", NULL, read_link },
         { "mtu", mtu_fields },
@@ -275,6 +311,16 @@ static bool check_source(const struct domain_interface *interface, const xmlNode
                                   interface->type == DOMAIN_INTERFACE_NETWORK ? "/" : NAME_FORBIDDEN, error);
 }
 
+/* Where packets go by way of a bridge of this host. */
+static bool check_filter(const struct domain_interface *interface, const xmlNode *node, GError **error)
+{
+        return !interface->filter || interface->type == DOMAIN_INTERFACE_BRIDGE ||
+               interface->type == DOMAIN_INTERFACE_NETWORK || interface->type == DOMAIN_INTERFACE_ETHERNET ||
+               error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
+                         "filterref is not supported for network interfaces of type %s",
+                         domain_interface_type_names[interface->type]);
+}
+
 bool domain_read_interface(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
 {
         struct domain_interface *interface = target;
@@ -283,6 +329,7 @@ bool domain_read_interface(struct domain_reader *reader, xmlNode *node, void *ta
                field_read_array(reader, node, "ip", ip_parts, sizeof(struct domain_ip), &interface->ips,
                                 &interface->n_ips, error) &&
                read_forwards(reader, node, interface, error) && check_source(interface, node, error) &&
+               check_filter(interface, node, error) &&
                domain_check_plain(node, "target device", interface->target, NAME_FORBIDDEN, error) &&
                domain_check_plain(node, "model", interface->model, "/ ,=", error);
 }

@@ -252,6 +252,12 @@ struct domain_port_forward {
         uint32_t n_ranges; /* 0: all ports */
 };
 
+/* A value for a variable of the filter; several of one name are a list. */
+struct domain_filter_param {
+        const char *name;
+        const char *value;
+};
+
 struct domain_interface {
         struct domain_device_info info;
         enum domain_interface_type type;
@@ -279,6 +285,9 @@ struct domain_interface {
         const struct domain_port_forward *forwards;
         uint32_t n_ips;
         uint32_t n_forwards;
+        const char *filter; /* <filterref filter=>: what it may send and receive; NULL: everything */
+        const struct domain_filter_param *filter_params;
+        uint32_t n_filter_params;
         uint32_t mtu; /* 0: the default, as with those below */
         uint32_t queues;
         uint32_t rx_queue_size;

@@ -192,6 +192,7 @@ void domain_driver_set_sources(struct domain_driver *driver, const struct domain
         driver->storage = sources->storage;
         driver->secrets = sources->secrets;
         driver->networks = sources->networks;
+        driver->nwfilters = sources->nwfilters;
         driver->node_devices = sources->node_devices;
         domain_follow_usb(driver);
         domain_restore_takings(driver);

@@ -19,6 +19,7 @@ struct domain;
 struct domain_driver;
 struct domain_takings;
 struct node_devices;
+struct nwfilters;
 struct secrets;
 struct storage;
 
@@ -318,6 +319,7 @@ struct domain_sources {
         struct secrets *secrets;           /* that open them */
         struct networks *networks;         /* that interfaces are plugged into */
         struct node_devices *node_devices; /* the host's, that guests may get */
+        struct nwfilters *nwfilters;       /* that interfaces have */
 };
 /* Before the first start; guests that were found running have what they had. */
 void domain_driver_set_sources(struct domain_driver *driver, const struct domain_sources *sources);

@@ -14,6 +14,7 @@
 struct host;
 struct networks;
 struct node_devices;
+struct nwfilters;
 struct storage;
 
 typedef void (*domain_driver_prepared)(const struct domain_machine *machine, const GError *error, void *data);
@@ -191,8 +192,9 @@ struct domain_driver {
         /* loop */
         struct storage
                 *storage; /* borrowed; whose volumes disks may be; NULL: none. Set before the first start */
-        struct secrets *secrets;   /* borrowed; what opens encrypted ones; NULL: none. Likewise */
-        struct networks *networks; /* borrowed; what interfaces are plugged into; NULL: none. Likewise */
+        struct secrets *secrets;     /* borrowed; what opens encrypted ones; NULL: none. Likewise */
+        struct nwfilters *nwfilters; /* borrowed; what their packets pass; NULL: none. Likewise */
+        struct networks *networks;   /* borrowed; what interfaces are plugged into; NULL: none. Likewise */
         struct node_devices *node_devices; /* borrowed; whose devices guests get; NULL: none. Likewise */
         bool usb_changed;                  /* guests are about to look after their USB devices */
         struct registry *domains;          /* owned */

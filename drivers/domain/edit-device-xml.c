@@ -165,12 +165,12 @@ void domain_edit_set_interface_bridge(struct domain_edit *edit, const char *alia
         xml_set_attr(source_of(interface), "bridge", bridge);
 }
 
-void domain_edit_drop_interface_bandwidth(struct domain_edit *edit, const char *alias)
+void domain_edit_drop_interface_part(struct domain_edit *edit, const char *alias, const char *name)
 {
         xmlNode *interface = find_device(edit, alias, "interface");
 
         if (interface)
-                xml_remove_children(interface, "bandwidth");
+                xml_remove_children(interface, name);
 }
 
 /* ---- graphics ---- */

@@ -261,7 +261,7 @@ TABLE interface[] = {
           VIRTIO "name txmode ioeventfd event_idx queues rx_queue_size tx_queue_size !rss !rss_hash_report",
           interface_driver, VOID },
         { "backend", "type tap vhost logFile", .flags = UNDRIVEN },
-        { "filterref", "filter", filter_parameters, UNDRIVEN },
+        { "filterref", "filter", filter_parameters },
         { "tune", NULL, tune },
         { "teaming", "type persistent", .flags = UNDRIVEN },
         { "link", "?state", .flags = VOID },

@@ -135,6 +135,7 @@ static bool start_guest(struct operation *op, GError **error)
         if (!state)
                 return false;
         if (!domain->driver->ops->start(domain, state, &how, error)) {
+                takings_drop_filter(start->takings, NULL);
                 managed_state_unref(&state->base);
                 return false;
         }
@@ -295,6 +296,7 @@ void domain_restore_takings(struct domain_driver *driver)
                 *takings = takings_new(driver, def);
                 /* Before anybody is served, so the loop may look. */
                 takings_restore(*takings, takings_look(driver, def, NULL));
+                takings_restore_filters(*takings, def);
                 managed_run(&domain->base, MANAGED_IN_TURN, keep_work, keep_done, takings);
         }
 }

@@ -80,6 +80,7 @@ struct domain_takings *takings_new_interface(struct domain_driver *driver, const
 
         if (driver->networks)
                 takings_add_port(takings, driver->networks, def, index);
+        takings_add_filters(takings, driver->nwfilters, def);
         return takings;
 }
 

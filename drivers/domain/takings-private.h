@@ -9,6 +9,9 @@
 #include "drivers/secret/secret-ref.h"
 
 struct networks;
+struct nwfilter_port;
+struct nwfilter_snapshot;
+struct nwfilters;
 struct storage_use;
 
 /* Something in use, and the disk that it is for. */
@@ -44,14 +47,31 @@ struct taken_address {
         GError *problem; /* owned */
 };
 
-struct domain_takings {
-        GPtrArray *uses;      /* of struct taken_use, owned */
-        GPtrArray *named;     /* of struct taken_volume, owned: what disks of type volume name */
-        GPtrArray *secrets;   /* of struct taken_secret, owned */
-        GPtrArray *ports;     /* of struct taken_port, owned */
-        GPtrArray *addresses; /* of struct taken_address, owned */
-        GPtrArray *devices;   /* of struct taken_device, owned: of the host's */
+/* An interface that is filtered. */
+struct taken_filter {
+        char *alias;                /* owned; of the interface */
+        struct nwfilter_port *port; /* ref */
 };
+
+struct domain_takings {
+        GPtrArray *uses;             /* of struct taken_use, owned */
+        GPtrArray *named;            /* of struct taken_volume, owned: what disks of type volume name */
+        GPtrArray *secrets;          /* of struct taken_secret, owned */
+        GPtrArray *ports;            /* of struct taken_port, owned */
+        GPtrArray *addresses;        /* of struct taken_address, owned */
+        GPtrArray *devices;          /* of struct taken_device, owned: of the host's */
+        GPtrArray *filters;          /* of struct taken_filter, owned: of the interfaces that are there */
+        struct nwfilters *nwfilters; /* borrowed; NULL: no filter is needed, or there are none */
+        struct nwfilter_snapshot *snapshot; /* ref; of all filters; NULL likewise */
+};
+
+void taken_filter_free(void *data);
+/* If def has an interface that needs them. Loop. */
+void takings_add_filters(struct domain_takings *takings, struct nwfilters *nwfilters,
+                         const struct domain_def *def);
+
+/* What from has is takings'; its pointers are used up. */
+void takings_join_filters(struct domain_takings *takings, struct domain_takings *from);
 
 void taken_port_free(void *data);
 void taken_address_free(void *data);

@@ -6,6 +6,7 @@
 #include "drivers/domain/takings-private.h"
 
 #include "drivers/domain/driver.h"
+#include "drivers/nwfilter/nwfilter.h"
 #include "drivers/secret/secret.h"
 #include "drivers/storage/storage.h"
 
@@ -86,7 +87,7 @@ static void add_disk(struct domain_takings *takings, struct storage *storage, co
 
 struct domain_takings *takings_new_empty(void)
 {
-        struct domain_takings *takings = g_new(struct domain_takings, 1);
+        struct domain_takings *takings = g_new0(struct domain_takings, 1);
 
         takings->uses = g_ptr_array_new_with_free_func(use_free);
         takings->named = g_ptr_array_new_with_free_func(named_free);
@@ -94,6 +95,7 @@ struct domain_takings *takings_new_empty(void)
         takings->ports = g_ptr_array_new_with_free_func(taken_port_free);
         takings->addresses = g_ptr_array_new_with_free_func(taken_address_free);
         takings->devices = taken_devices_new();
+        takings->filters = g_ptr_array_new_with_free_func(taken_filter_free);
         return takings;
 }
 
@@ -119,6 +121,7 @@ struct domain_takings *takings_new(struct domain_driver *driver, const struct do
                 add_disk(takings, driver->storage, &def->devices.disks[i], user);
         for (unsigned i = 0; driver->networks && i < def->devices.n_interfaces; i++)
                 takings_add_port(takings, driver->networks, def, i);
+        takings_add_filters(takings, driver->nwfilters, def);
         return takings;
 }
 
@@ -132,6 +135,8 @@ void takings_free(struct domain_takings *takings)
         g_ptr_array_unref(takings->ports);
         g_ptr_array_unref(takings->addresses);
         g_ptr_array_unref(takings->devices);
+        g_ptr_array_unref(takings->filters);
+        nwfilter_snapshot_unref(takings->snapshot);
         g_free(takings);
 }
 
@@ -181,6 +186,7 @@ void takings_give_back(struct domain_takings *takings)
         for (unsigned i = 0; i < takings->ports->len; i++)
                 network_use_give_back(g_steal_pointer(&takings_get_port(takings, i)->use));
         taken_devices_give_back(takings->devices);
+        takings_drop_filter(takings, NULL);
         takings_free(takings);
 }
 
@@ -198,6 +204,7 @@ void takings_join(struct domain_takings **takings, struct domain_takings **more)
         g_ptr_array_extend_and_steal((*takings)->ports, g_steal_pointer(&from->ports));
         g_ptr_array_unref(from->addresses);
         g_ptr_array_extend_and_steal((*takings)->devices, g_steal_pointer(&from->devices));
+        takings_join_filters(*takings, from);
         g_free(from);
 }
 

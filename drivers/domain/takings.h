@@ -19,6 +19,7 @@
 struct domain;
 struct domain_driver;
 struct domain_takings;
+struct lane;
 struct managed;
 struct network_port;
 struct pool_def;
@@ -98,6 +99,28 @@ void takings_note_targets(const struct domain_takings *takings, const struct dom
  * domain. */
 const struct network_port *takings_find_port(const struct domain_takings *takings,
                                              const struct domain_interface *interface);
+
+/* The filters alone, for an interface that stays in its network. Loop. */
+struct domain_takings *takings_new_filters(struct domain_driver *driver, const struct domain_def *def);
+/*
+ * Lane of the domain, which waits: the interface (of the guest called guest), whose end on the host is
+ * device, has its filter from here on, if it has one; takings remembers it.
+ */
+bool takings_apply_filter(const struct domain_takings *takings, struct lane *lane, const char *guest,
+                          const struct domain_interface *interface, const char *device, GError **error);
+/*
+ * Lane of the domain, which waits: the interfaces that got a filter in takings, which fails now, have again
+ * what they have in before, or none.
+ */
+void takings_undo_filters(const struct domain_takings *takings, const struct domain_takings *before,
+                          struct lane *lane);
+/* Any thread: the interface with that alias is filtered no more; NULL: none is. */
+void takings_drop_filter(const struct domain_takings *takings, const char *alias);
+/* Have both the same filter with the same values? */
+bool takings_share_filter(const struct domain_interface *before, const struct domain_interface *after);
+/* Loop: the interfaces of a guest that was found running have them. */
+void takings_restore_filters(struct domain_takings *takings, const struct domain_def *def);
+
 /* The same for the device of the host that hostdev, of the active definition, is. */
 void takings_give_back_hostdev(struct domain_takings *takings, const struct domain_hostdev *hostdev);
 /*

@@ -77,8 +77,11 @@ struct nwfilter_snapshot *nwfilters_get_snapshot(struct nwfilters *nwfilters);
  */
 bool nwfilter_port_apply(struct nwfilters *nwfilters, struct nwfilter_snapshot *snapshot, struct lane *lane,
                          struct nwfilter_port *port, GError **error);
-/* Any lane, which waits: the device is filtered no more; it is fine when it was not. Failures are logged. */
-void nwfilter_port_remove(struct nwfilters *nwfilters, struct lane *lane, const char *device);
+/*
+ * Any thread: the device is filtered no more, unless it has been another port's since. The rules go a little
+ * later; failures are logged.
+ */
+void nwfilter_port_forget(struct nwfilters *nwfilters, struct nwfilter_port *port);
 
 /*
  * Start-up: an interface of a guest that was found running. Its rules are looked after from nwfilters_start()

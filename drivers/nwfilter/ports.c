@@ -106,6 +106,15 @@ static void clear_repair(struct nwfilter_work *work)
         nwfilter_port_unref(repair->port);
 }
 
+static void queue(const struct nwfilter_work *work, const char *device)
+{
+        struct repair *repair = g_new0(struct repair, 1);
+
+        repair->work = *work;
+        repair->device = g_strdup(device);
+        nwfilter_work_run(&repair->work);
+}
+
 static void repaired(void *data)
 {
         struct repair *repair = data;
@@ -114,6 +123,11 @@ static void repaired(void *data)
 
         if (known && known->port == repair->port)
                 known->generation = repair->snapshot->generation;
+        /* Whoever applied something to the device just before it was cleared looks again. */
+        if (!repair->port)
+                nwfilters_forget_snapshot(nwfilters);
+        if (known && !repair->port)
+                queue(&repair->work, repair->device);
         nwfilter_work_end(&repair->work);
 }
 
@@ -146,11 +160,9 @@ static void begin_repair(struct nwfilter_work *work)
 
 static void look_after(struct nwfilters *nwfilters, const char *device)
 {
-        struct repair *repair = g_new0(struct repair, 1);
+        const struct nwfilter_work work = { nwfilters, begin_repair, clear_repair };
 
-        repair->work = (struct nwfilter_work){ nwfilters, begin_repair, clear_repair };
-        repair->device = g_strdup(device);
-        nwfilter_work_run(&repair->work);
+        queue(&work, device);
 }
 
 /* What was applied in a lane while filters changed is made of those before. */
@@ -189,39 +201,49 @@ void nwfilters_settle_ports(struct nwfilters *nwfilters, const GPtrArray *ports,
 
 /* ---- what guests have ---- */
 
-/* From a lane to the loop. */
+/* To the loop. */
 struct note {
         struct nwfilters *nwfilters; /* borrowed; outlives the lanes */
-        struct nwfilter_port *port;  /* ref; NULL: it is filtered no more */
-        char *device;                /* owned */
-        unsigned generation;
+        struct nwfilter_port *port;  /* ref */
+        unsigned generation;         /* of the filters that it was made of */
 };
 
-static void take_note(void *data)
+static void note_free(struct note *note)
 {
-        struct note *note = data;
-        struct nwfilters *nwfilters = note->nwfilters;
-
-        if (!note->port)
-                g_hash_table_remove(nwfilters->ports, note->device);
-        else
-                add_known(nwfilters, note->port, note->generation);
-        /* Filters have changed since, or are about to: what was applied may be of before. */
-        if (note->port && note->generation != nwfilters->generation)
-                look_after(nwfilters, note->device);
         nwfilter_port_unref(note->port);
-        g_free(note->device);
         g_free(note);
 }
 
-static void tell(struct nwfilters *nwfilters, const char *device, struct nwfilter_port *port,
-                 unsigned generation)
+static void tell(struct nwfilters *nwfilters, struct nwfilter_port *port, unsigned generation, loop_fn fn)
 {
         struct note *note = g_new(struct note, 1);
 
-        *note = (struct note){ nwfilters, port ? nwfilter_port_ref(port) : NULL, g_strdup(device),
-                               generation };
-        loop_post(nwfilters->loop, take_note, note);
+        *note = (struct note){ nwfilters, nwfilter_port_ref(port), generation };
+        loop_post(nwfilters->loop, fn, note);
+}
+
+static void note_applied(void *data)
+{
+        struct note *note = data;
+
+        add_known(note->nwfilters, note->port, note->generation);
+        /* Filters or ports have changed since: what was applied may be of before, or gone already. */
+        if (note->generation != note->nwfilters->generation)
+                look_after(note->nwfilters, note->port->device);
+        note_free(note);
+}
+
+static void note_gone(void *data)
+{
+        struct note *note = data;
+        struct nwfilters *nwfilters = note->nwfilters;
+        const struct nwfilter_known *known = g_hash_table_lookup(nwfilters->ports, note->port->device);
+
+        if (known && known->port == note->port) {
+                g_hash_table_remove(nwfilters->ports, note->port->device);
+                look_after(nwfilters, note->port->device);
+        }
+        note_free(note);
 }
 
 bool nwfilter_port_apply(struct nwfilters *nwfilters, struct nwfilter_snapshot *snapshot, struct lane *lane,
@@ -232,18 +254,13 @@ bool nwfilter_port_apply(struct nwfilters *nwfilters, struct nwfilter_snapshot *
         g_ptr_array_add(ports, nwfilter_port_ref(port));
         if (!nwfilter_ports_put(lane, snapshot, ports, true, error))
                 return false;
-        tell(nwfilters, port->device, port, snapshot->generation);
+        tell(nwfilters, port, snapshot->generation, note_applied);
         return true;
 }
 
-void nwfilter_port_remove(struct nwfilters *nwfilters, struct lane *lane, const char *device)
+void nwfilter_port_forget(struct nwfilters *nwfilters, struct nwfilter_port *port)
 {
-        g_autoptr(GError) error = NULL;
-
-        lane_shield(lane);
-        if (!drop(lane, device, &error))
-                log_gerror(LOG_LEVEL_ERROR, error, "rules of interface '%s' stay", device);
-        tell(nwfilters, device, NULL, 0);
+        tell(nwfilters, port, 0, note_gone);
 }
 
 /* ---- start-up ---- */

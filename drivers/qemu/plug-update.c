@@ -50,7 +50,8 @@ bool plug_differs_by(const struct domain_def *one, const struct domain_def *othe
 static void leave_out_link(struct domain_edit *edit, const void *alias)
 {
         domain_edit_set_interface_link(edit, alias, true);
-        domain_edit_drop_interface_bandwidth(edit, alias);
+        domain_edit_drop_interface_part(edit, alias, "bandwidth");
+        domain_edit_drop_interface_part(edit, alias, "filterref");
 }
 
 static void leave_out_bridge(struct domain_edit *edit, const void *alias)
@@ -89,7 +90,8 @@ static bool check_changes(const struct guest *guest, const struct domain_interfa
                 return true;
         return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
                          "of interface '%s' only %s can change while the guest runs", before->info.alias,
-                         has_bridge ? "link, bandwidth and the bridge or network" : "link and bandwidth");
+                         has_bridge ? "link, bandwidth, filter and the bridge or network"
+                                    : "link, bandwidth and filter");
 }
 
 static bool move(struct guest *guest, const char *target, const struct domain_interface *to,
@@ -130,12 +132,17 @@ static bool update_interface(struct guest *guest, unsigned index, const struct d
 {
         const struct domain_interface *before = &get_def(guest)->devices.interfaces[index], *after;
         const struct domain_takings *had = guest->domain->takings;
-        const struct domain_takings *has = update->takings ? update->takings : had;
+        const struct domain_takings *has;
         bool moves, up;
 
         if (!keep_chosen(before, live, error) || !check_changes(guest, before, *live, index, error))
                 return false;
         after = &(*live)->devices.interfaces[index];
+        has = takings_find_port(update->takings, after) ? update->takings : had;
+        if (!takings_share_filter(before, after) &&
+            !takings_apply_filter(update->takings, guest->domain->base.lane, (*live)->base.name, after,
+                                  before->target, error))
+                return false;
         moves = before->target && differs(had, before, has, after);
         if (moves && !move(guest, before->target, after, has, error)) {
                 move_back(guest, before);

@@ -98,6 +98,10 @@ static bool prepare_tap(struct resources *resources, const struct domain_interfa
                 resources_add_fd(resources, g_array_index(device->fds, int, i));
         if (!existing)
                 domain_edit_set_interface_target(resources->edit, interface->info.alias, name);
+        /* The guest does not run, or does not have it, yet. */
+        if (!takings_apply_filter(resources->start->takings, resources->guest->domain->base.lane,
+                                  resources->def->base.name, interface, name, error))
+                return false;
         return prepare_vhost(resources, interface, queues, device, error);
 }
 

@@ -369,7 +369,7 @@ START_TEST(test_coming_moving_going)
         ck_assert(has(path, 0, "network='wan'") && has(path, 2, "network='lan'"));
         wait_ports(lan, 0);
         ck_assert_uint_eq(count_ports(wan), 1);
-        client_fails(client, LIBVIRT_ERROR, "*only link, bandwidth and the bridge or network*", path,
+        client_fails(client, LIBVIRT_ERROR, "*only link, bandwidth, filter and the bridge or network*", path,
                      DOMAIN_INTERFACE, "UpdateDevice", "su",
                      "<interface type='network'><mac address='" MAC
                      "'/><source network='lan'/><model type='e1000e'/></interface>",

@@ -397,7 +397,7 @@ START_TEST(test_link)
 
         update(path, down, LIVE);
         ck_assert(has(path, 0, "<link state='down'/>") && !has(path, 2, "<link "));
-        refuse("UpdateDevice", "*only the link*", path, other, LIVE | CONFIG);
+        refuse("UpdateDevice", "*only link, bandwidth and filter*", path, other, LIVE | CONFIG);
         update(path, INTERFACE, LIVE);
         ck_assert(!has(path, 0, "<link state='down'/>"));
 }

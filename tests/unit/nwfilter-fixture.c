@@ -152,7 +152,6 @@ struct nwfilter_port *make_port(const char *device, const char *filter, const ch
 struct errand {
         struct nwfilter_snapshot *snapshot;
         struct nwfilter_port *port;
-        const char *device;
         struct outcome outcome;
 };
 
@@ -179,20 +178,10 @@ void apply_port(struct nwfilter_port *port, const char *wanted)
         settle_nwfilters();
 }
 
-static void remove_job(void *data)
+void remove_port(struct nwfilter_port *port)
 {
-        struct errand *errand = data;
-
-        nwfilter_port_remove(nwfilters, lane, errand->device);
-        loop_post(loop, come_back, errand);
-}
-
-void remove_port(const char *device)
-{
-        struct errand errand = { .device = device };
-
-        lane_post(lane, remove_job, &errand);
-        expect(&errand.outcome, NULL);
+        nwfilter_port_forget(nwfilters, port);
+        loop_step(loop, true);
         settle_nwfilters();
 }
 

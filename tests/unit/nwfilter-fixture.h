@@ -31,7 +31,7 @@ void undefine_filter(const char *name, const char *wanted);
 /* params: "NAME=value ..." or NULL. A reference. */
 struct nwfilter_port *make_port(const char *device, const char *filter, const char *params);
 void apply_port(struct nwfilter_port *port, const char *wanted);
-void remove_port(const char *device);
+void remove_port(struct nwfilter_port *port);
 
 /* All of nft's rules, as nft lists them. */
 char *list_rules(void);

@@ -216,6 +216,16 @@ START_TEST(test_refused_devices)
                   "beyond port 65535", "(<portForward>)" },
                 { "<interface type='user'><bandwidth><inbound peak='9'/></bandwidth></interface>",
                   "missing attribute 'average'", "(<inbound>)" },
+                { "<interface type='user'><filterref filter='a'/></interface>",
+                  "filterref is not supported for network interfaces of type user", "" },
+                { "<interface type='bridge'><source bridge='a'/><filterref/></interface>",
+                  "missing attribute 'filter'", "(<filterref>)" },
+                { "<interface type='bridge'><source bridge='a'/><filterref filter='a'><parameter name='X'/>"
+                  "</filterref></interface>",
+                  "missing attribute 'value'", "(<parameter>)" },
+                { "<interface type='bridge'><source bridge='a'/><filterref filter='a'><parameter name='X' "
+                  "value='1; drop'/></filterref></interface>",
+                  "cannot have the value '1; drop'", "" },
                 { "<interface type='user'><mac address='x'/></interface>", "invalid MAC address 'x'",
                   "(<mac>)" },
                 { "<interface type='user'><mac address='01:00:00:00:00:00'/></interface>", "multicast",
