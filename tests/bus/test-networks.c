@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/support/harness.h"
@@ -214,6 +215,67 @@ START_TEST(test_runs_on_the_host)
 }
 END_TEST
 
+/* ---- killed in the middle ---- */
+
+/* In the place of dnsmasq: says that it has come so far, and waits. */
+static char *make_slow_dnsmasq(void)
+{
+        g_autofree char *folder = harness_path(harness, "slow"),
+                        *program = harness_path(harness, "slow/dnsmasq");
+        g_autofree char *mark = harness_path(harness, "slow/mark");
+        g_autofree char *text = g_strdup_printf("#!/bin/sh\n: > %s\nexec sleep 600\n", mark);
+
+        ck_assert_int_eq(mkdir(folder, 0755), 0);
+        ck_assert(g_file_set_contents(program, text, -1, NULL));
+        ck_assert_int_eq(chmod(program, 0755), 0);
+        return g_steal_pointer(&mark);
+}
+
+static bool exists(void *path)
+{
+        return access(path, F_OK) == 0;
+}
+
+static bool is_clean(void *data)
+{
+        return !succeeds("ip link show dev virbr0") && !succeeds("nft list table inet virtbus_virbr0");
+}
+
+/* Between the bridge and dnsmasq: the next agent takes away what there is. */
+START_TEST(test_killed_while_it_starts)
+{
+        g_autofree char *mark = NULL, *folder = harness_path(harness, "slow"), *path = NULL;
+        g_autofree char *run = harness_path(harness, "run/network"), *before = g_strdup(g_getenv("PATH"));
+        g_autofree char *slow = g_strconcat(folder, ":", before, NULL);
+        g_autofree char *left = g_strdup_printf("ls %s | grep -v autostarted", run);
+
+        if (!can_run()) {
+                printf("SKIP: networks: no rights for a network namespace, no nft or no dnsmasq\n");
+                return;
+        }
+        ck_assert_int_eq(unshare(CLONE_NEWNET), 0); /* which both agents get */
+        harness_end_agent(harness, SIGTERM);
+        mark = make_slow_dnsmasq();
+        harness_set_environment(harness, "PATH", slow);
+        harness_start_agent(harness);
+        path = client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "NetworkDefineXML", "s", LAN_XML);
+        sd_bus_call_method_async(client_get_bus(client), NULL, "org.libvirt", path, NETWORK_INTERFACE,
+                                 "Create", NULL, NULL, "");
+        sd_bus_flush(client_get_bus(client));
+        harness_wait_until(exists, mark, "dnsmasq is started");
+        ck_assert(succeeds("ip link show dev virbr0") && succeeds("nft list table inet virtbus_virbr0"));
+        harness_end_agent(harness, SIGKILL);
+        harness_set_environment(harness, "PATH", before);
+        harness_start_agent(harness);
+        harness_wait_until(is_clean, NULL, "nothing is left of it");
+        ck_assert_int_ne(system(left), 0);
+        call(path, "Create");
+        ck_assert(succeeds("ip link show dev virbr0"));
+        call(path, "Destroy");
+        ck_assert(is_clean(NULL));
+}
+END_TEST
+
 static void configure(const char *text)
 {
         g_autofree char *path = harness_path(harness, "virtbusd.conf");
@@ -267,6 +329,7 @@ int main(void)
         tcase_add_test(tcase, test_defined_on_the_host);
         tcase_add_test(tcase, test_runs_on_the_host);
         tcase_add_test(tcase, test_default_network);
+        tcase_add_test(tcase, test_killed_while_it_starts);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

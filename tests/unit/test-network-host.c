@@ -107,6 +107,9 @@ START_TEST(test_client)
 
         if (!can_run())
                 return;
+        /* As strict as it can be: what comes in has to come from where the host would send to. */
+        g_free(shell("echo 1 > /proc/sys/net/ipv4/conf/all/rp_filter;"
+                     "echo 1 > /proc/sys/net/ipv4/conf/default/rp_filter"));
         open_networks(false);
         network = create_xml(NAT, NULL);
         pid = plug("virbr0", "52:54:00:00:00:01");
@@ -140,6 +143,33 @@ START_TEST(test_client)
         update_network(network, NETWORK_UPDATE_ADD_LAST, NETWORK_SECTION_IP_DHCP_HOST,
                        "<host mac='52:54:00:00:00:03' ip='10.77.0.8'/>", 0, NULL);
         isolated = shell("kill %d %d", pid, out);
+        destroy_network(network, NULL);
+}
+END_TEST
+
+#define SIGHT                                                                                                \
+        "ip -o link show dev virbr0; ip -4 -o address show dev virbr0; ip route; nft -a list ruleset;"       \
+        "cat %s/run/*.conf %s/run/*.names"
+
+/* A host more changes nothing else; rules are as many for one host as for a hundred. */
+START_TEST(test_one_host)
+{
+        g_autofree char *before = NULL, *after = NULL;
+        struct network *network;
+
+        if (!can_run())
+                return;
+        open_networks(false);
+        network = create_xml(NAT, NULL);
+        before = shell(SIGHT, top, top);
+        for (unsigned i = 0; i < 100; i++) {
+                g_autofree char *host =
+                        g_strdup_printf("<host mac='52:54:00:00:01:%02x' ip='10.77.0.%u'/>", i, 100 + i);
+
+                update_network(network, NETWORK_UPDATE_ADD_LAST, NETWORK_SECTION_IP_DHCP_HOST, host, 0, NULL);
+        }
+        after = shell(SIGHT, top, top);
+        ck_assert_msg(strcmp(before, after) == 0, "something else has changed");
         destroy_network(network, NULL);
 }
 END_TEST
@@ -289,4 +319,4 @@ START_TEST(test_parallel)
 END_TEST
 
 CHECK_MAIN_FIXTURE("network-host", setup_networks, teardown_networks, test_start, test_rules, test_client,
-                   test_dnsmasq, test_restart, test_refused, test_parallel)
+                   test_one_host, test_dnsmasq, test_restart, test_refused, test_parallel)
