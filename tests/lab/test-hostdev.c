@@ -369,6 +369,11 @@ static bool has_group_open(void)
         return has_guest() && holds("web", group);
 }
 
+static bool has_no_guest(void *data)
+{
+        return !has_guest();
+}
+
 /* Whatever had been done by then: the next agent undoes it, or has the guest. */
 START_TEST(test_killed_on_the_way)
 {
@@ -391,7 +396,7 @@ START_TEST(test_killed_on_the_way)
                         destroy(path);
                 expect_driver(ALONE, DRIVER);
                 expect_override(ALONE, "(null)");
-                ck_assert_uint_eq(harness_count_guests(harness), 0);
+                harness_wait_until(has_no_guest, NULL, "no emulator is left");
         }
         create(path);
         destroy(path);
