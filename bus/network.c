@@ -144,9 +144,9 @@ void on_network_get_metadata(struct call *call)
 void on_network_get_xml_desc(struct call *call)
 {
         g_autoptr(GError) error = NULL;
-        uint32_t flags = call_read_flags(call);
+        g_autofree char *text = network_get_xml(call_get_network(call), call_read_flags(call), &error);
 
-        reply_text(call, network_get_xml(call_get_network(call), flags, &error), error);
+        reply_text(call, text, error);
 }
 
 void on_network_list_ports(struct call *call)

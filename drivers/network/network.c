@@ -181,15 +181,28 @@ GPtrArray *network_list(struct networks *networks, unsigned flags, GError **erro
 
 /* ---- reads ---- */
 
-const char *network_get_xml(const struct network *network, unsigned flags, GError **error)
+/* How many guests are plugged in, as libvirt has it: the document of a network that runs begins with it. */
+static char *count_connections(const struct network_state *state)
+{
+        static const char root[] = "<network";
+        const char *xml = state->base.active->xml;
+
+        if (!state->ports || state->ports->count == 0)
+                return g_strdup(xml);
+        return g_strdup_printf("%s connections='%u'%s", root, state->ports->count, xml + strlen(root));
+}
+
+char *network_get_xml(const struct network *network, unsigned flags, GError **error)
 {
         const struct managed_state *state = network_get_published(network);
 
         if (!network_check_flags(flags, NETWORK_XML_INACTIVE, "GetXMLDesc", error))
                 return NULL;
         if ((flags & NETWORK_XML_INACTIVE) && state->persistent)
-                return state->persistent->xml;
-        return managed_state_get_definition(state)->xml;
+                return g_strdup(state->persistent->xml);
+        if (!state->active || (flags & NETWORK_XML_INACTIVE))
+                return g_strdup(managed_state_get_definition(state)->xml);
+        return count_connections((const struct network_state *)state);
 }
 
 const char *network_get_bridge_name(const struct network *network, unsigned flags, GError **error)

@@ -119,9 +119,9 @@ static inline const struct managed_state *network_get_published(const struct net
 
 #define NETWORK_XML_INACTIVE 1
 
-/* Borrowed from the published state: as it runs, or with NETWORK_XML_INACTIVE as it is defined. */
-const char *network_get_xml(const struct network *network, unsigned flags, GError **error);
-/* Borrowed likewise; fails when there is none. flags: none. */
+/* Owned: as it runs, with the number of its ports, or with NETWORK_XML_INACTIVE as it is defined. */
+char *network_get_xml(const struct network *network, unsigned flags, GError **error);
+/* Borrowed from the published state; fails when there is none. flags: none. */
 const char *network_get_bridge_name(const struct network *network, unsigned flags, GError **error);
 
 /*

@@ -239,6 +239,7 @@ START_TEST(test_a_guest_has_a_port)
         g_autofree char *before = NULL, *after = NULL, *network = NULL, *path = NULL, *tap = NULL,
                         *ports = NULL;
         g_autofree char *port = NULL, *element = NULL;
+        g_autofree char *live = NULL, *stored = NULL;
         unsigned count;
 
         if (!can_run())
@@ -256,6 +257,10 @@ START_TEST(test_a_guest_has_a_port)
         port = get_attr(path, "network='lan'", "portid");
         element = g_strdup_printf("<uuid>%s</uuid>", port);
         ck_assert_uint_eq(count, 1);
+        live = client_call_string(client, network, NETWORK_INTERFACE, "GetXMLDesc", "u", 0);
+        stored = client_call_string(client, network, NETWORK_INTERFACE, "GetXMLDesc", "u", 1);
+        ck_assert(g_str_has_prefix(live, "<network connections='1'>") &&
+                  g_str_has_prefix(stored, "<network>"));
         ck_assert(strstr(ports, element) && strstr(ports, "<name>one</name>") &&
                   strstr(ports, "<plug type='network' bridge='br-lan'/>"));
         guest_do_flags(client, path, "Destroy", 0);

@@ -9,14 +9,16 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *get_xml(struct network *network)
+static char *get_xml(struct network *network)
 {
         return network_get_xml(network, 0, NULL);
 }
 
 static void check_xml(struct network *network, const char *wanted)
 {
-        ck_assert_msg(strstr(get_xml(network), wanted) != NULL, "no %s in %s", wanted, get_xml(network));
+        g_autofree char *xml = get_xml(network);
+
+        ck_assert_msg(strstr(xml, wanted) != NULL, "no %s in %s", wanted, xml);
 }
 
 #define CHOSEN(name) "<network><name>" name "</name><ip><dhcp/></ip></network>"
@@ -57,14 +59,15 @@ START_TEST(test_chosen_once)
 {
         static const char xml[] =
                 "<network><name>a</name><uuid>" LAN_UUID "</uuid><ip><dhcp/></ip></network>";
-        g_autofree char *before = NULL;
+        g_autofree char *before = NULL, *after = NULL;
         struct network *network;
 
         open_networks(true);
         network = define_network(xml, NULL);
-        before = g_strdup(get_xml(network));
+        before = get_xml(network);
         check_xml(network, "192.168.123.1"); /* 192.168.122.0 is default's */
-        ck_assert_str_eq(before, get_xml(define_network(xml, NULL)));
+        after = get_xml(define_network(xml, NULL));
+        ck_assert_str_eq(before, after);
 }
 END_TEST
 
@@ -99,7 +102,8 @@ START_TEST(test_chosen_in_parallel)
         }
         for (unsigned i = 0; i < COUNT; i++) {
                 struct network *network = expect(&outcomes[i], NULL);
-                const char *address = strstr(get_xml(network), "<ip address='");
+                g_autofree char *xml = get_xml(network);
+                const char *address = strstr(xml, "<ip address='");
 
                 ck_assert(g_hash_table_add(seen, g_strdup(network_get_bridge_name(network, 0, NULL))));
                 ck_assert(g_hash_table_add(seen, g_strndup(address, 30)));

@@ -66,6 +66,13 @@ START_TEST(test_lists)
 }
 END_TEST
 
+static bool has(const struct network *network, unsigned flags, const char *text)
+{
+        g_autofree char *xml = network_get_xml(network, flags, NULL);
+
+        return strstr(xml, text) != NULL;
+}
+
 START_TEST(test_update)
 {
         static const char host[] = "<host mac='52:54:00:00:00:01' ip='192.168.122.9'/>";
@@ -74,15 +81,15 @@ START_TEST(test_update)
         open_networks(true);
         network = network_lookup_name(networks, "default", NULL);
         update_network(network, NETWORK_UPDATE_ADD_LAST, NETWORK_SECTION_IP_DHCP_HOST, host, 0, NULL);
-        ck_assert(strstr(network_get_xml(network, 0, NULL), host));
-        ck_assert(!strstr(network_get_xml(network, NETWORK_XML_INACTIVE, NULL), host));
+        ck_assert(has(network, 0, host));
+        ck_assert(!has(network, NETWORK_XML_INACTIVE, host));
         update_network(network, NETWORK_UPDATE_ADD_LAST, NETWORK_SECTION_IP_DHCP_HOST, host, 3,
                        "existing dhcp host");
         update_network(network, NETWORK_UPDATE_ADD_LAST, NETWORK_SECTION_IP_DHCP_HOST, host,
                        NETWORK_UPDATE_CONFIG, NULL);
-        ck_assert(strstr(network_get_xml(network, NETWORK_XML_INACTIVE, NULL), host));
+        ck_assert(has(network, NETWORK_XML_INACTIVE, host));
         update_network(network, NETWORK_UPDATE_DELETE, NETWORK_SECTION_IP_DHCP_HOST, host, 3, NULL);
-        ck_assert(!strstr(network_get_xml(network, 0, NULL), host));
+        ck_assert(!has(network, 0, host));
         update_network(network, NETWORK_UPDATE_ADD_LAST, NETWORK_SECTION_IP_DHCP_HOST, host, 4,
                        "unsupported flags");
         destroy_network(network, NULL);
