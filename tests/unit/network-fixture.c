@@ -75,12 +75,24 @@ void setup_networks(void)
         pool = pool_new(4, NULL);
 }
 
+/* A dnsmasq outlives who started it. */
+static void stop_all(void)
+{
+        g_autoptr(GPtrArray) active = network_list(networks, NETWORK_LIST_ACTIVE, NULL);
+
+        for (unsigned i = 0; i < active->len; i++)
+                destroy_network(g_ptr_array_index(active, i), NULL);
+}
+
 void teardown_networks(void)
 {
         g_autofree char *command = g_strdup_printf("rm -rf %s", top);
 
-        if (networks)
+        if (networks) {
+                settle();
+                stop_all();
                 close_networks();
+        }
         ck_assert_int_eq(system(command), 0);
         pool_free(pool);
         loop_free(loop);
