@@ -395,8 +395,9 @@ bool nwfilter_match_format(const struct nwfilter_reading *reading, GString *out,
                         return false;
         if (reading->state)
                 g_string_append_printf(out, "%s ", reading->state);
+        /* Of packets that begin one: the kernel may count others of a connection twice. */
         if (connections)
-                g_string_append_printf(out, "ct count %s%u ", connections->match->negated ? "" : "over ",
-                                       connections->value.number);
+                g_string_append_printf(out, "ct state new ct count %s%u ",
+                                       connections->match->negated ? "" : "over ", connections->value.number);
         return true;
 }

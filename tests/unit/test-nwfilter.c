@@ -6,6 +6,7 @@
 #include "tests/unit/check-main.h"
 
 #include <linux/if_ether.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define GUEST_IP "10.0.0.1"
@@ -295,6 +296,63 @@ START_TEST(test_many_at_once)
 }
 END_TEST
 
+/* ---- connections ---- */
+
+/* tests/lab has a kernel that can. */
+static bool follows_connections(void)
+{
+        int status =
+                system("nft 'add table bridge probe; add chain bridge probe c "
+                       "{ type filter hook prerouting priority -150; }; "
+                       "add rule bridge probe c ct state new' 2>/dev/null && nft delete table bridge probe");
+
+        if (status != 0)
+                check_skip("the kernel has no nf_conntrack_bridge");
+        return status == 0;
+}
+
+/* What the guest asks is answered, and nobody else gets in; what it may not ask is told so. */
+START_TEST(test_connections)
+{
+        if (!can_run() || !follows_connections())
+                return;
+        define_filter("<filter name='a'>" UUID_A
+                      "<rule action='accept' direction='out'><udp dstportstart='53'/></rule>"
+                      "<rule action='accept' direction='in'><udp dstportstart='80' state='NEW'/></rule>"
+                      "<rule action='reject' direction='inout' priority='900'><udp/></rule>"
+                      "<rule action='drop' direction='inout' priority='1000'><all/></rule></filter>",
+                      NULL);
+        apply("t0", "a", NULL);
+        ck_assert(!gets_in(make_udp(OTHER_MAC, OTHER_IP, 53, GUEST_IP, 5000)));
+        ck_assert(gets_out(make_udp(GUEST_MAC, GUEST_IP, 5000, OTHER_IP, 53)));
+        ck_assert(gets_in(make_udp(OTHER_MAC, OTHER_IP, 53, GUEST_IP, 5000)));
+        ck_assert(!gets_in(make_udp(OTHER_MAC, OTHER_IP, 53, GUEST_IP, 5001)));
+        ck_assert(!gets_in(make_udp(OTHER_MAC, "10.0.0.8", 53, GUEST_IP, 5000)));
+        ck_assert(!gets_out(make_udp(GUEST_MAC, GUEST_IP, 5000, OTHER_IP, 54)));
+        ck_assert(gets_in(make_udp(OTHER_MAC, OTHER_IP, 7000, GUEST_IP, 80)));
+        ck_assert(!gets_in(make_udp(OTHER_MAC, OTHER_IP, 7000, GUEST_IP, 81)));
+}
+END_TEST
+
+/* No more than one at a time, whoever asks. */
+START_TEST(test_limit_of_connections)
+{
+        if (!can_run() || !follows_connections())
+                return;
+        define_filter("<filter name='a'>" UUID_A
+                      "<rule action='drop' direction='in' priority='400'><udp connlimit-above='1'/></rule>"
+                      "<rule action='accept' direction='in'><udp dstportstart='80'/></rule></filter>",
+                      NULL);
+        apply("t0", "a", NULL);
+        ck_assert(gets_in(make_udp(OTHER_MAC, OTHER_IP, 7000, GUEST_IP, 80)));
+        ck_assert(gets_out(make_udp(GUEST_MAC, GUEST_IP, 80, OTHER_IP, 7000)));
+        ck_assert(!gets_in(make_udp(OTHER_MAC, OTHER_IP, 7001, GUEST_IP, 80)));
+        /* The one that there is goes on. */
+        ck_assert(gets_in(make_udp(OTHER_MAC, OTHER_IP, 7000, GUEST_IP, 80)));
+        ck_assert(!gets_in(make_udp(OTHER_MAC, OTHER_IP, 7001, GUEST_IP, 80)));
+}
+END_TEST
+
 /* ---- the agent comes back ---- */
 
 START_TEST(test_restart)
@@ -357,4 +415,5 @@ END_TEST
 CHECK_MAIN_FIXTURE("nwfilter", setup_nwfilters, teardown_nwfilters, test_clean_traffic_out,
                    test_clean_traffic_in, test_gateway, test_learn_any, test_learn_dhcp, test_learn_nothing,
                    test_change, test_circle, test_device_of_another, test_in_use, test_many_at_once,
-                   test_restart, test_leaves_nothing, test_stock_once)
+                   test_connections, test_limit_of_connections, test_restart, test_leaves_nothing,
+                   test_stock_once)
