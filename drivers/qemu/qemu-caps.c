@@ -207,6 +207,18 @@ static bool is_offered(const struct cpu_model *model, void *data)
         return qemu_caps_find_cpu_model(offered->caps, offered->accel, model->name) != NULL;
 }
 
+/*
+ * KVM shows Intel's registers of what a CPU is not vulnerable to on those of AMD, too, where many a kernel
+ * then refuses to set them, and QEMU ends. QEMU itself leaves them out there since 10.1.
+ */
+static void drop_foreign(struct cpu_features *features, const char *vendor)
+{
+        if (strcmp(vendor, "AuthenticAMD") != 0 && strcmp(vendor, "HygonGenuine") != 0)
+                return;
+        cpu_features_remove(features, "arch-capabilities");
+        cpu_features_drop_msr(features);
+}
+
 /* The nearest named model, and the features to add to it and to take from it. */
 static void load_host_model(const struct qemu_caps *caps, enum qemu_accel which, struct accel *accel,
                             const json_t *host)
@@ -224,6 +236,7 @@ static void load_host_model(const struct qemu_caps *caps, enum qemu_accel which,
         for (size_t i = 0; i < json_array_size(list); i++)
                 cpu_features_add(&features, json_string_value(json_array_get(list, i)));
         g_strlcpy(identity.vendor, get_string(host, "vendor") ?: "", sizeof(identity.vendor));
+        drop_foreign(&features, identity.vendor);
         identity.family = (unsigned)json_integer_value(json_object_get(host, "family"));
         identity.model = (unsigned)json_integer_value(json_object_get(host, "model"));
         model = cpu_model_choose(&identity, &features, true, is_offered, &offered);

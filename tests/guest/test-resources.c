@@ -34,16 +34,18 @@ static void tear_down(void)
         harness_free(harness);
 }
 
-static int highest_agent_fd(void)
+/* A limit allows no number beyond it, and what is open already stays. */
+static int lowest_free_agent_fd(void)
 {
-        g_autofree char *path = g_strdup_printf("/proc/%d/fd", harness_get_agent_pid(harness));
-        g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-        const char *name;
-        int highest = 0;
+        struct stat info;
+        int fd = 0;
 
-        while ((name = g_dir_read_name(dir)))
-                highest = MAX(highest, atoi(name));
-        return highest;
+        for (;; fd++) {
+                g_autofree char *path = g_strdup_printf("/proc/%d/fd/%d", harness_get_agent_pid(harness), fd);
+
+                if (lstat(path, &info) < 0)
+                        return fd;
+        }
 }
 
 START_TEST(test_no_descriptors_left)
@@ -57,7 +59,7 @@ START_TEST(test_no_descriptors_left)
         running = guest_start(client, guest_bare_xml("running", NULL));
         path = guest_define(client, guest_bare_xml("late", NULL));
         ck_assert_int_eq(prlimit(harness_get_agent_pid(harness), RLIMIT_NOFILE, NULL, &before), 0);
-        tight = (struct rlimit){ highest_agent_fd() + 2, before.rlim_max };
+        tight = (struct rlimit){ lowest_free_agent_fd() + 2, before.rlim_max };
         ck_assert_int_eq(prlimit(harness_get_agent_pid(harness), RLIMIT_NOFILE, &tight, NULL), 0);
         for (unsigned i = 0; i < 3; i++) {
                 client_fails(client, LIBVIRT_ERROR, "*", path, DOMAIN_INTERFACE, "Create", "u", 0);

@@ -136,6 +136,7 @@ START_TEST(test_overlapping_starts)
                         continue;
                 ck_assert_msg(strstr(outcomes[i].error->message, "is already in use by interface virbr"),
                               "%s", outcomes[i].error->message);
+                g_clear_error(&outcomes[i].error);
                 failed++;
         }
         ck_assert_uint_ge(failed, 1);

@@ -52,9 +52,9 @@ static const char document[] =
         "'sse4.2', 'popcnt',"
         "     'syscall', 'nx', 'invtsc', 'kvm-pv-eoi', 'lahf_lm']}}}}";
 
-static const struct qemu_caps *make_caps(void)
+static const struct qemu_caps *make_caps_of(const char *document_text)
 {
-        g_autofree char *text = g_strdelimit(g_strdup(document), "'", '"');
+        g_autofree char *text = g_strdelimit(g_strdup(document_text), "'", '"');
         json_t *root = json_loads(text, 0, NULL);
         const struct qemu_caps *caps;
 
@@ -63,6 +63,11 @@ static const struct qemu_caps *make_caps(void)
         json_decref(root);
         ck_assert_ptr_nonnull(caps);
         return caps;
+}
+
+static const struct qemu_caps *make_caps(void)
+{
+        return make_caps_of(document);
 }
 
 START_TEST(machines)
@@ -107,6 +112,38 @@ START_TEST(cpus)
         ck_assert_str_eq(host->features[1].name, "lm");
         ck_assert(!host->features[1].enabled);
         ck_assert_ptr_null(qemu_caps_get_host_model(caps, QEMU_ACCEL_TCG)->model);
+}
+END_TEST
+
+static bool names(const struct qemu_host_model *host, const char *feature)
+{
+        for (unsigned i = 0; i < host->n_features; i++) {
+                if (strcmp(host->features[i].name, feature) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* What KVM shows of Intel's registers on other makes keeps QEMU from starting. */
+START_TEST(registers_of_another_make)
+{
+        const char *const vendors[] = { "AuthenticAMD", "GenuineIntel" };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(vendors); i++) {
+                g_autoptr(GString) text = g_string_new(document);
+                CLEANUP(qemu_caps_unref) const struct qemu_caps *caps = NULL;
+                const struct qemu_host_model *host;
+
+                g_string_replace(text, "GenuineIntel", vendors[i], 0);
+                g_string_replace(text, "'Nehalem'", i == 0 ? "'Opteron_G1'" : "'Nehalem'", 0);
+                g_string_replace(text, "'nx',", "'nx', 'arch-capabilities', 'mds-no',", 0);
+                caps = make_caps_of(text->str);
+                host = qemu_caps_get_host_model(caps, QEMU_ACCEL_KVM);
+                ck_assert_str_eq(host->model, i == 0 ? "Opteron_G1" : "Nehalem");
+                ck_assert(names(host, "invtsc"));
+                ck_assert_int_eq(names(host, "arch-capabilities"), i == 1);
+                ck_assert_int_eq(names(host, "mds-no"), i == 1);
+        }
 }
 END_TEST
 
@@ -613,6 +650,7 @@ int main(void)
 
         tcase_add_test(values, machines);
         tcase_add_test(values, cpus);
+        tcase_add_test(values, registers_of_another_make);
         tcase_add_test(values, sets);
         tcase_add_test(values, bad_documents);
         tcase_add_test(values, schema);
