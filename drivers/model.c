@@ -293,7 +293,8 @@ static void *new_nwfilters(struct model *model, GError **error)
         const struct model_environment *environment = model->environment;
         bool has_stock = environment->data_dir && (environment->system || geteuid() == 0);
         g_autofree char *state_dir = get_directory(model, environment->state_dir, "nwfilter");
-        g_autofree char *stock_dir = has_stock ? get_directory(model, environment->data_dir, "nwfilter") : NULL;
+        g_autofree char *stock_dir =
+                has_stock ? get_directory(model, environment->data_dir, "nwfilter") : NULL;
         const struct nwfilters_config config = { state_dir, stock_dir };
         struct nwfilters *nwfilters = nwfilters_new(environment->loop, environment->pool, &config);
 
@@ -406,11 +407,10 @@ static void *new_domains(struct model *model, GError **error)
 
         if (!domains)
                 return NULL;
-        domain_driver_set_sources(domains, &(const struct domain_sources){ model_get_storage(model),
-                                                                           model_get_secrets(model),
-                                                                           model_get_networks(model),
-                                                                           model_get_node_devices(model),
-                                                                           model_get_nwfilters(model) });
+        domain_driver_set_sources(domains, &(const struct domain_sources){
+                                                   model_get_storage(model), model_get_secrets(model),
+                                                   model_get_networks(model), model_get_node_devices(model),
+                                                   model_get_nwfilters(model) });
         domain_driver_set_reporter(domains, report_domain, model);
         return domains;
 }
