@@ -89,31 +89,6 @@ enum model_kind {
  */
 typedef void (*model_detail)(const char *key, const char *value, void *data);
 
-struct model_part {
-        const char *name; /* of its objects, as actions name them: "storage-pool" */
-        /* Makes the part and loads what there is; earlier parts are there. */
-        void *(*new)(struct model *model, GError **error);
-        void (*free)(struct model *model, void *part); /* NULL: it came with another */
-        /* All parts of all connections are there: begins to follow what the host has. NULL: nothing to do. */
-        void (*start)(struct model *model, void *part);
-        /* Does it know what there is? NULL: it did from the beginning. */
-        bool (*is_ready)(const void *part);
-        /* The agent ends: interrupts what may last, lets go. NULL: nothing to do. */
-        void (*quiesce)(void *part);
-        /* Is something on its way, beside what registry and collection know of? NULL: no. */
-        bool (*is_busy)(const void *part);
-        /*
-         * After boot: starts what is marked so; done(data) when the next parts may begin. NULL: nothing to
-         * do.
-         */
-        void (*autostart)(void *part, loop_fn done, void *data);
-        /* What holds its objects: one of them at most. NULL: neither. */
-        struct registry *(*get_registry)(const void *part);
-        struct collection *(*get_collection)(const void *part);
-        /* The details of an object of it. NULL: it has none. */
-        void (*describe)(const void *part, void *object, model_detail add, void *data);
-};
-
 /* ---- all connections ---- */
 
 /* NULL with an error of the first part that cannot be made. */
