@@ -288,6 +288,11 @@ static void start_nwfilters(struct model *model, void *part)
         nwfilters_start(part);
 }
 
+static void quiesce_nwfilters(void *part)
+{
+        nwfilters_quiesce(part);
+}
+
 static bool are_nwfilters_busy(const void *part)
 {
         return nwfilters_are_busy(part);
@@ -333,7 +338,7 @@ static void start_networks(struct model *model, void *part)
         struct link_source *links = interfaces_get_source(model_get_interfaces(model));
 
         if (links)
-                networks_follow(part, links);
+                networks_follow(part, links, nwfilters_get_source(model_get_nwfilters(model)));
 }
 
 static bool are_networks_ready(const void *part)
@@ -464,6 +469,7 @@ const struct model_part model_parts[MODEL_KIND_COUNT] = {
                               .new = new_nwfilters,
                               .free = free_nwfilters,
                               .start = start_nwfilters,
+                              .quiesce = quiesce_nwfilters,
                               .is_busy = are_nwfilters_busy,
                               .get_registry = get_nwfilters,
                               .describe = describe_nwfilter },

@@ -283,5 +283,9 @@ bool netlink_dump(struct netlink *netlink, const struct netlink_dump *dump, GErr
                         dump->reset(dump->data);
                 answer = dump_once(netlink, dump, error);
         }
+        if (answer == ANSWER_INTERRUPTED && dump->exact)
+                return error_set(error, ERROR_FROM_INTERFACE, ERROR_SYSTEM_ERROR,
+                                 "cannot read what the kernel has: it changed %d times meanwhile",
+                                 DUMP_ATTEMPTS);
         return answer != ANSWER_FAILED;
 }

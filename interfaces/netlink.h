@@ -57,6 +57,8 @@ struct netlink_dump {
         void (*reset)(void *data); /* it begins again; may be NULL */
         int attr;                  /* only those that have this text there; 0: all */
         const char *value;
+        bool exact; /* it fails when the tables change under it again and again; else something may be missing
+                     */
 };
 bool netlink_dump(struct netlink *netlink, const struct netlink_dump *dump, GError **error);
 

@@ -6,6 +6,7 @@
 #include "interfaces/nftables-source.h"
 
 #include "base/lane.h"
+#include "base/listeners.h"
 #include "base/log.h"
 #include "base/loop.h"
 
@@ -31,9 +32,8 @@ struct nft_source {
         /* const */
         struct loop *loop; /* borrowed */
         struct lane *lane; /* ref */
-        nft_source_fn fn;
-        void *data;
         /* loop */
+        struct listeners listeners;
         bool ended;
         /* lane */
         struct nl_sock *socket;   /* owned; NULL when not open */
@@ -51,6 +51,7 @@ static void source_unref(struct nft_source *source)
 {
         if (!g_atomic_int_dec_and_test(&source->refs))
                 return;
+        listeners_done(&source->listeners);
         lane_unref(source->lane);
         g_free(source->buffer);
         g_free(source);
@@ -68,7 +69,7 @@ static void arrive(void *data)
         struct arrival *arrival = data;
 
         if (!arrival->source->ended)
-                arrival->source->fn(arrival->tables, arrival->source->data);
+                LISTENERS_TELL(&arrival->source->listeners, nft_source_fn, arrival->tables);
         g_clear_pointer(&arrival->tables, g_hash_table_unref);
         source_unref(arrival->source);
         g_free(arrival);
@@ -173,18 +174,26 @@ static void open_socket(void *data)
 
 /* ---- life ---- */
 
-struct nft_source *nft_source_new(struct loop *loop, struct pool *pool, nft_source_fn fn, void *data)
+struct nft_source *nft_source_new(struct loop *loop, struct pool *pool)
 {
         struct nft_source *source = g_new0(struct nft_source, 1);
 
         source->refs = 1;
         source->loop = loop;
         source->lane = lane_new(pool, loop, "packet filter");
-        source->fn = fn;
-        source->data = data;
         source->buffer = g_malloc(BUFFER_SIZE);
         lane_post(source->lane, open_socket, source);
         return source;
+}
+
+void nft_source_listen(struct nft_source *source, nft_source_fn fn, void *data)
+{
+        listeners_add(&source->listeners, LISTENER(fn), data);
+}
+
+void nft_source_unlisten(struct nft_source *source, nft_source_fn fn, void *data)
+{
+        listeners_remove(&source->listeners, LISTENER(fn), data);
 }
 
 static void close_socket(void *data)

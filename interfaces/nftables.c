@@ -439,19 +439,89 @@ bool nft_count_rules(struct netlink *netlink, const char *table, unsigned *numbe
         return netlink_dump(netlink, &dump, error);
 }
 
-/* ---- chains ---- */
-
-struct chain_list {
-        nft_chain_fn fn;
-        void *data;
-};
-
 static const char *get_text(const struct nlattr *attr)
 {
         return attr && nla_len(attr) > 0 && ((const char *)nla_data(attr))[nla_len(attr) - 1] == '\0'
                        ? nla_data(attr)
                        : "";
 }
+
+/* ---- the rules of a table ---- */
+
+static void free_rules(void *data)
+{
+        struct nft_chain_rules *rules = data;
+
+        g_free(rules->comment);
+        g_free(rules);
+}
+
+/* What programs keep with a rule: type, length, value; type 0 is the comment, with its end (libnftnl's
+ * udata.h). */
+static char *copy_comment(const struct nlattr *attr)
+{
+        const uint8_t *bytes = attr ? nla_data(attr) : NULL;
+        size_t length = attr ? (size_t)nla_len(attr) : 0;
+
+        while (length >= 2 && length - 2 >= bytes[1]) {
+                if (bytes[0] == 0)
+                        return g_strndup((const char *)bytes + 2, bytes[1]);
+                length -= 2U + bytes[1];
+                bytes += 2 + bytes[1];
+        }
+        return NULL;
+}
+
+static void take_rule(struct nlmsghdr *header, void *data)
+{
+        struct nlattr *attrs[NFTA_RULE_MAX + 1];
+        struct nft_chain_rules *rules;
+        const char *chain;
+
+        if (header->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE) ||
+            nlmsg_parse(header, sizeof(struct nfgenmsg), attrs, NFTA_RULE_MAX, NULL) < 0)
+                return;
+        chain = get_text(attrs[NFTA_RULE_CHAIN]);
+        rules = g_hash_table_lookup(data, chain);
+        if (!rules) {
+                rules = g_new0(struct nft_chain_rules, 1);
+                g_hash_table_insert(data, g_strdup(chain), rules);
+        }
+        rules->count++;
+        g_free(rules->comment);
+        rules->comment = copy_comment(attrs[NFTA_RULE_USERDATA]);
+}
+
+static void forget_rules(void *data)
+{
+        g_hash_table_remove_all(data);
+}
+
+GHashTable *nft_list_rules(struct netlink *netlink, unsigned family, const char *table, GError **error)
+{
+        GHashTable *chains = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_rules);
+        const struct netlink_dump dump = {
+                .type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETRULE,
+                .family = (int)family,
+                .attr = NFTA_RULE_TABLE,
+                .value = table,
+                .fn = take_rule,
+                .reset = forget_rules,
+                .data = chains,
+                .exact = true,
+        };
+
+        if (!netlink_dump(netlink, &dump, error))
+                g_clear_pointer(&chains, g_hash_table_unref);
+        return chains;
+}
+
+/* ---- chains ---- */
+
+struct chain_list {
+        nft_chain_fn fn;
+        void *data;
+};
 
 static uint32_t get_number(const struct nlattr *attr, uint32_t otherwise)
 {

@@ -94,6 +94,17 @@ bool nft_batch_commit(struct nft_batch *batch, struct netlink *netlink, const ch
 /* How many rules the table has; 0 also when there is no such table. */
 bool nft_count_rules(struct netlink *netlink, const char *table, unsigned *count, GError **error);
 
+/* What a chain has. */
+struct nft_chain_rules {
+        unsigned count;
+        char *comment; /* owned; of the last; NULL: it has none */
+};
+/*
+ * The rules of a table of family NFPROTO_...: name of a chain -> struct nft_chain_rules, chains without rules
+ * left out; owned. Empty also when there is no such table; NULL with an error.
+ */
+GHashTable *nft_list_rules(struct netlink *netlink, unsigned family, const char *table, GError **error);
+
 /* A chain of any table. Borrowed during the call. */
 struct nft_chain {
         unsigned family; /* NFPROTO_IPV4, NFPROTO_IPV6, NFPROTO_INET ... */

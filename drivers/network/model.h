@@ -33,7 +33,7 @@ struct networks {
         /* loop */
         GPtrArray *claims;         /* owned; of struct definition, ref: those on their way */
         struct link_source *links; /* borrowed; NULL: not followed */
-        struct nft_source *filter; /* owned; likewise */
+        struct nft_source *filter; /* borrowed; likewise */
         enum network_default_state default_state;
         struct network *new_default; /* borrowed; made by this agent, and not asked for yet */
         bool autostarted;

@@ -19,6 +19,7 @@ struct lane_timer;
 struct lane_watch;
 struct link_source;
 struct networks;
+struct nft_source;
 struct pool;
 
 /* virNetworkEventLifecycleType; the detail is 0. */
@@ -81,10 +82,10 @@ void networks_free(struct networks *networks);
 bool networks_load(struct networks *networks, GError **error);
 /*
  * What the kernel tells is followed from now on, until networks_quiesce(): what others take away is put back.
- * links (borrowed) also say which addresses the host has, of which none are chosen for networks, and so the
- * default network waits for them: networks_are_ready().
+ * links and filter are borrowed. links also say which addresses the host has, of which none are chosen for
+ * networks, and so the default network waits for them: networks_are_ready().
  */
-void networks_follow(struct networks *networks, struct link_source *links);
+void networks_follow(struct networks *networks, struct link_source *links, struct nft_source *filter);
 bool networks_are_ready(const struct networks *networks);
 /* Once per boot: starts those marked autostart; done(data) when each is up or has failed. */
 void networks_autostart(struct networks *networks, loop_fn done, void *data);

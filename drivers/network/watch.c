@@ -223,11 +223,12 @@ static void take_tables(GHashTable *tables, void *data)
                         loop_timer_new(networks->loop, FOREIGN_PAUSE_MS, look_at_others, networks);
 }
 
-void networks_follow(struct networks *networks, struct link_source *links)
+void networks_follow(struct networks *networks, struct link_source *links, struct nft_source *filter)
 {
         networks->links = links;
         link_source_listen(links, take_links, networks);
-        networks->filter = nft_source_new(networks->loop, networks->pool, take_tables, networks);
+        networks->filter = filter;
+        nft_source_listen(filter, take_tables, networks);
         if (link_source_get(links))
                 networks_settle_default(networks);
 }
@@ -237,6 +238,8 @@ void networks_unfollow(struct networks *networks)
         if (networks->links)
                 link_source_unlisten(networks->links, take_links, networks);
         networks->links = NULL;
-        g_clear_pointer(&networks->filter, nft_source_free);
+        if (networks->filter)
+                nft_source_unlisten(networks->filter, take_tables, networks);
+        networks->filter = NULL;
         g_clear_pointer(&networks->foreign_timer, loop_timer_free);
 }

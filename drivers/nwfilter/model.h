@@ -7,7 +7,16 @@
 #include "drivers/nwfilter/nwfilter.h"
 #include "drivers/nwfilter/rules.h"
 
+struct loop_timer;
+struct nft_source;
 struct nwfilter_work;
+
+/* What others removed and the agent put back. */
+struct nwfilter_repairs {
+        gint64 since_us; /* of the first of count, monotonic */
+        unsigned count;
+        struct loop_timer *timer; /* owned; of the next look; NULL: none is set */
+};
 
 struct nwfilters {
         /* const */
@@ -20,7 +29,11 @@ struct nwfilters {
         struct nwfilter_snapshot *snapshot; /* ref; NULL: it is not made yet */
         unsigned generation;                /* of the snapshot; each change of a filter is one more */
         GHashTable *ports;                  /* owned; device -> struct nwfilter_known, owned */
-        GQueue works;                       /* of struct nwfilter_work, owned; the first has begun */
+        struct nft_source *source;          /* owned; NULL: in memory */
+        struct nwfilter_repairs repairs;
+        bool follows; /* what others do */
+        bool looks;   /* a look at what there is waits for its turn */
+        GQueue works; /* of struct nwfilter_work, owned; the first has begun */
 };
 
 static inline struct nwfilter *nwfilter_from(struct managed *object)
@@ -66,6 +79,18 @@ void nwfilters_settle_ports(struct nwfilters *nwfilters, const GPtrArray *ports,
 /* Lane: the rules of ports, in one transaction. */
 bool nwfilter_ports_put(struct lane *lane, const struct nwfilter_snapshot *snapshot, const GPtrArray *ports,
                         bool fresh, GError **error);
+
+/* All that there are; of struct nwfilter_port, refs. */
+GPtrArray *nwfilters_list_ports(const struct nwfilters *nwfilters);
+/*
+ * Lane: one transaction's part for ports. One that cannot be made, which is logged, keeps the rules that it
+ * has, and nobody else from his.
+ */
+void nwfilter_ports_put_each(const struct nwfilter_snapshot *snapshot, const GPtrArray *ports, GString *text);
+
+/* ---- what others remove (watch.c); loop ---- */
+
+void nwfilters_follow(struct nwfilters *nwfilters);
 
 /* ---- nft (nft.c); any lane ---- */
 

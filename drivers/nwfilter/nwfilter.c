@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/store.h"
 #include "drivers/nwfilter/model.h"
+#include "interfaces/nftables-source.h"
 
 #include <string.h>
 
@@ -56,8 +57,10 @@ struct nwfilters *nwfilters_new(struct loop *loop, struct pool *pool, const stru
         nwfilters->loop = loop;
         nwfilters->state_dir = g_strdup(config->state_dir);
         nwfilters->stock_dir = g_strdup(config->stock_dir);
-        if (config->state_dir)
+        if (config->state_dir) {
                 nwfilters->lane = lane_new(pool, loop, "nwfilter");
+                nwfilters->source = nft_source_new(loop, pool);
+        }
         g_queue_init(&nwfilters->works);
         nwfilters->ports = nwfilters_new_ports();
         nwfilters->registry = registry_new(&nwfilter_kind, nwfilters, loop, pool, config->state_dir);
@@ -70,6 +73,7 @@ void nwfilters_free(struct nwfilters *nwfilters)
         if (!nwfilters)
                 return;
         g_assert(g_queue_is_empty(&nwfilters->works));
+        nft_source_free(nwfilters->source);
         registry_unlisten(nwfilters->registry, on_change, nwfilters);
         registry_free(nwfilters->registry);
         nwfilter_snapshot_unref(nwfilters->snapshot);
@@ -123,6 +127,11 @@ bool nwfilters_load(struct nwfilters *nwfilters, GError **error)
 struct registry *nwfilters_get_registry(const struct nwfilters *nwfilters)
 {
         return nwfilters->registry;
+}
+
+struct nft_source *nwfilters_get_source(const struct nwfilters *nwfilters)
+{
+        return nwfilters->source;
 }
 
 bool nwfilters_are_busy(const struct nwfilters *nwfilters)

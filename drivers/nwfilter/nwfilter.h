@@ -20,6 +20,7 @@
 #include "drivers/nwfilter/snapshot.h"
 
 struct lane;
+struct nft_source;
 struct nwfilters;
 struct pool;
 
@@ -36,12 +37,16 @@ struct nwfilters_config {
 };
 
 struct nwfilters *nwfilters_new(struct loop *loop, struct pool *pool, const struct nwfilters_config *config);
-/* When nothing is on its way. */
+/* When nothing is on its way, after nwfilters_quiesce(). */
 void nwfilters_free(struct nwfilters *nwfilters);
 /* Start-up, before the lanes run. The filters of stock_dir are defined once in the life of the state
  * directory. */
 bool nwfilters_load(struct nwfilters *nwfilters, GError **error);
 struct registry *nwfilters_get_registry(const struct nwfilters *nwfilters);
+/* Follows the packet filter of the host; borrowed. NULL: they are in memory. */
+struct nft_source *nwfilters_get_source(const struct nwfilters *nwfilters);
+/* The end of the agent: rules stay, and nobody looks after them any more. */
+void nwfilters_quiesce(struct nwfilters *nwfilters);
 /* Is something on its way, beside what the registry knows of? */
 bool nwfilters_are_busy(const struct nwfilters *nwfilters);
 
@@ -85,7 +90,8 @@ void nwfilter_port_forget(struct nwfilters *nwfilters, struct nwfilter_port *por
 
 /*
  * Start-up: an interface of a guest that was found running. Its rules are looked after from nwfilters_start()
- * on, which puts back what is not there, and removes what belongs to no interface.
+ * on, which puts back what is not there, and removes what belongs to no interface. From then on rules that
+ * others remove are put back as well, until nwfilters_quiesce().
  */
 void nwfilters_restore_port(struct nwfilters *nwfilters, struct nwfilter_port *port);
 void nwfilters_start(struct nwfilters *nwfilters);

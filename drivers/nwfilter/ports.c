@@ -39,6 +39,18 @@ static GPtrArray *new_list(void)
         return g_ptr_array_new_with_free_func(free_port);
 }
 
+GPtrArray *nwfilters_list_ports(const struct nwfilters *nwfilters)
+{
+        GPtrArray *ports = new_list();
+        GHashTableIter iter;
+        void *known;
+
+        g_hash_table_iter_init(&iter, nwfilters->ports);
+        while (g_hash_table_iter_next(&iter, NULL, &known))
+                g_ptr_array_add(ports, nwfilter_port_ref(((struct nwfilter_known *)known)->port));
+        return ports;
+}
+
 static void add_known(struct nwfilters *nwfilters, struct nwfilter_port *port, unsigned generation)
 {
         struct nwfilter_known *known = g_new(struct nwfilter_known, 1);
@@ -76,6 +88,21 @@ bool nwfilter_ports_put(struct lane *lane, const struct nwfilter_snapshot *snaps
                 if (!nwfilter_table_put(snapshot, g_ptr_array_index(ports, i), fresh, text, error))
                         return false;
         return nwfilter_nft_run(lane, text->str, error);
+}
+
+void nwfilter_ports_put_each(const struct nwfilter_snapshot *snapshot, const GPtrArray *ports, GString *text)
+{
+        for (unsigned i = 0; i < ports->len; i++) {
+                const struct nwfilter_port *port = g_ptr_array_index(ports, i);
+                g_autoptr(GString) part = g_string_new(NULL);
+                g_autoptr(GError) error = NULL;
+
+                if (nwfilter_table_put(snapshot, port, false, part, &error))
+                        g_string_append_len(text, part->str, (gssize)part->len);
+                else
+                        log_gerror(LOG_LEVEL_ERROR, error, "interface '%s' of guest '%s' keeps its old rules",
+                                   port->device, port->guest);
+        }
 }
 
 static bool drop(struct lane *lane, const char *device, GError **error)
@@ -300,22 +327,6 @@ static bool has_port(const GPtrArray *ports, const char *device)
         return false;
 }
 
-/* One that cannot be made keeps the rules that it has, and nobody else from his. */
-static void put_all(const struct restoration *restoration, GString *text)
-{
-        for (unsigned i = 0; i < restoration->ports->len; i++) {
-                const struct nwfilter_port *port = g_ptr_array_index(restoration->ports, i);
-                g_autoptr(GString) part = g_string_new(NULL);
-                g_autoptr(GError) error = NULL;
-
-                if (nwfilter_table_put(restoration->snapshot, port, false, part, &error))
-                        g_string_append_len(text, part->str, (gssize)part->len);
-                else
-                        log_gerror(LOG_LEVEL_ERROR, error, "interface '%s' of guest '%s' keeps its old rules",
-                                   port->device, port->guest);
-        }
-}
-
 static void restoration_job(void *data)
 {
         struct restoration *restoration = data;
@@ -327,7 +338,7 @@ static void restoration_job(void *data)
 
         nwfilter_table_begin(text);
         begun = text->len;
-        put_all(restoration, text);
+        nwfilter_ports_put_each(restoration->snapshot, restoration->ports, text);
         for (unsigned i = 0; i < devices->len; i++)
                 if (!has_port(restoration->ports, g_ptr_array_index(devices, i)))
                         nwfilter_table_drop(g_ptr_array_index(devices, i), text);
@@ -339,15 +350,9 @@ static void restoration_job(void *data)
 static void begin_restoration(struct nwfilter_work *work)
 {
         struct restoration *restoration = (struct restoration *)work;
-        GHashTableIter iter;
-        void *known;
 
         restoration->snapshot = nwfilters_get_snapshot(work->nwfilters);
-        restoration->ports = new_list();
-        g_hash_table_iter_init(&iter, work->nwfilters->ports);
-        while (g_hash_table_iter_next(&iter, NULL, &known))
-                g_ptr_array_add(restoration->ports,
-                                nwfilter_port_ref(((struct nwfilter_known *)known)->port));
+        restoration->ports = nwfilters_list_ports(work->nwfilters);
         lane_post(work->nwfilters->lane, restoration_job, restoration);
 }
 
@@ -360,5 +365,6 @@ void nwfilters_start(struct nwfilters *nwfilters)
                 return;
         }
         restoration->work = (struct nwfilter_work){ nwfilters, begin_restoration, clear_restoration };
+        nwfilters_follow(nwfilters);
         nwfilter_work_run(&restoration->work);
 }

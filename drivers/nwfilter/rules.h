@@ -6,7 +6,9 @@
  *
  * All filtered interfaces are in one table of the bridge family. Four base chains look a packet's port up in
  * a map and go to the chain of that port: where it comes in from a guest ("out", as the guest sees it) and
- * where it goes to one ("in"), each for the two layers of rules (enum nwfilter_layer).
+ * where it goes to one ("in"), each for the two layers of rules (enum nwfilter_layer). The last rule of a
+ * port's chain does nothing, and says in its comment how many there are before it, so that the table itself
+ * tells whether somebody has removed some.
  */
 
 #include "drivers/nwfilter/nwfilter-def.h"
@@ -17,7 +19,8 @@
 struct nwfilter_port;
 struct nwfilter_snapshot;
 
-#define NWFILTER_TABLE "bridge virtbus_nwfilter"
+#define NWFILTER_TABLE_NAME "virtbus_nwfilter"
+#define NWFILTER_TABLE      "bridge " NWFILTER_TABLE_NAME
 
 /* What one interface may come to; more is refused by name. */
 #define NWFILTER_RULES_MAX 16384
@@ -70,5 +73,7 @@ void nwfilter_table_begin(GString *out);
  */
 bool nwfilter_table_put(const struct nwfilter_snapshot *snapshot, const struct nwfilter_port *port,
                         bool fresh, GString *out, GError **error);
+/* Are all rules of a port of that device there? chains: what nft_list_rules() says of the table. */
+bool nwfilter_table_is_whole(GHashTable *chains, const char *device);
 /* The same for the end of a port. */
 void nwfilter_table_drop(const char *device, GString *out);

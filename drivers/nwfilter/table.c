@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "drivers/nwfilter/port.h"
 #include "drivers/nwfilter/rules.h"
+#include "interfaces/nftables.h"
 
 #include <string.h>
 
@@ -229,6 +230,48 @@ static struct nwfilter_params *complete_params(const struct nwfilter_port *port)
         return params;
 }
 
+/* Lines that begin with that. */
+static unsigned count_lines(const char *text, const char *beginning)
+{
+        unsigned count = 0;
+
+        for (const char *line = text; line; line = strchr(line, '\n')) {
+                line += *line == '\n';
+                count += g_str_has_prefix(line, beginning);
+        }
+        return count;
+}
+
+/* commands: all of this transaction for the port. */
+static void end_chains(const char *device, const char *commands, GString *out)
+{
+        for (unsigned i = 0; i < G_N_ELEMENTS(bases); i++) {
+                g_autofree char *rule =
+                        g_strdup_printf("add rule " NWFILTER_TABLE " %s-%s ", bases[i].letters, device);
+
+                g_string_append_printf(out, "%sreturn comment \"%u\"\n", rule, count_lines(commands, rule));
+        }
+}
+
+static bool is_chain_whole(GHashTable *chains, const struct base *base, const char *device)
+{
+        g_autofree char *name = g_strdup_printf("%s-%s", base->letters, device);
+        const struct nft_chain_rules *rules = g_hash_table_lookup(chains, name);
+        uint64_t count;
+
+        return g_hash_table_contains(chains, base->name) && rules && rules->comment &&
+               g_ascii_string_to_unsigned(rules->comment, 10, 0, UINT32_MAX, &count, NULL) &&
+               rules->count == count + 1;
+}
+
+bool nwfilter_table_is_whole(GHashTable *chains, const char *device)
+{
+        for (unsigned i = 0; i < G_N_ELEMENTS(bases); i++)
+                if (!is_chain_whole(chains, &bases[i], device))
+                        return false;
+        return true;
+}
+
 /* Rules come last in the transaction; they say whether an address is to be learned. */
 bool nwfilter_table_put(const struct nwfilter_snapshot *snapshot, const struct nwfilter_port *port,
                         bool fresh, GString *out, GError **error)
@@ -236,16 +279,18 @@ bool nwfilter_table_put(const struct nwfilter_snapshot *snapshot, const struct n
         CLEANUP(nwfilter_params_free) struct nwfilter_params *params = complete_params(port);
         const struct learning *learning = choose_learning(port, params, error);
         g_autofree char *set = learning ? name_set(learning, port) : NULL;
-        g_autoptr(GString) rules = g_string_new(NULL);
+        g_autoptr(GString) rules = g_string_new(NULL), commands = g_string_new(NULL);
         bool needs_learned = false;
 
         if (!learning || !check_device(port, error) ||
             !nwfilter_instantiate(snapshot, port, params, set, &needs_learned, rules, error))
                 return false;
-        clear_chains(port->device, out);
-        if (!put_learning(port, params, needs_learned ? learning : NULL, fresh, out, error))
+        clear_chains(port->device, commands);
+        if (!put_learning(port, params, needs_learned ? learning : NULL, fresh, commands, error))
                 return false;
-        g_string_append_len(out, rules->str, (gssize)rules->len);
+        g_string_append_len(commands, rules->str, (gssize)rules->len);
+        g_string_append_len(out, commands->str, (gssize)commands->len);
+        end_chains(port->device, commands->str, out);
         lead_to_chains(port->device, out);
         return true;
 }

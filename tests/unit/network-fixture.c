@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "interfaces/nftables-source.h"
 #include "interfaces/source.h"
 
 #include <check.h>
@@ -17,6 +18,7 @@ struct loop *loop;
 struct pool *pool;
 struct networks *networks;
 struct link_source *links;
+static struct nft_source *filter;
 bool with_default;
 char *top;
 GString *events;
@@ -44,7 +46,8 @@ void open_networks(bool in_memory)
                 return;
         links = link_source_new(loop, pool);
         link_source_start(links);
-        networks_follow(networks, links);
+        filter = nft_source_new(loop, pool);
+        networks_follow(networks, links, filter);
         while (!link_source_get(links) || !networks_are_ready(networks))
                 loop_step(loop, true);
 }
@@ -61,6 +64,7 @@ void close_networks(void)
         settle();
         networks_free(networks);
         networks = NULL;
+        g_clear_pointer(&filter, nft_source_free);
         g_clear_pointer(&links, link_source_free);
 }
 

@@ -50,6 +50,7 @@ void settle_nwfilters(void)
 
 void close_nwfilters(void)
 {
+        nwfilters_quiesce(nwfilters);
         settle_nwfilters();
         nwfilters_free(nwfilters);
         nwfilters = NULL;

@@ -3,6 +3,7 @@
 #include "tests/unit/nwfilter-fixture.h"
 
 #include "base/log.h"
+#include "interfaces/nftables-source.h"
 #include "tests/unit/check-main.h"
 
 #include <linux/if_ether.h>
@@ -387,6 +388,89 @@ START_TEST(test_restart)
 }
 END_TEST
 
+/* ---- what others remove ---- */
+
+/* Steps the loop until the command succeeds; what it waits for comes by events of the kernel. */
+static void wait_until(const char *command)
+{
+        g_autofree char *line = g_strdup_printf("( %s ) >/dev/null 2>&1", command);
+
+        while (system(line) != 0)
+                loop_step(loop, true);
+        settle_nwfilters();
+}
+
+/* Until the chain of that name has its last rule. */
+static void wait_for_chain(const char *chain)
+{
+        g_autofree char *command =
+                g_strdup_printf("nft list chain bridge virtbus_nwfilter %s | grep -q comment", chain);
+
+        wait_until(command);
+}
+
+START_TEST(test_flushed)
+{
+        if (!can_run())
+                return;
+        nwfilters_start(nwfilters);
+        apply("t0", "clean-traffic", NULL);
+        apply("t1", "no-arp-spoofing", NULL);
+        ck_assert(gets_out(make_udp(GUEST_MAC, GUEST_IP, 1, OTHER_IP, 2)));
+        /* The rules of all, but not what was learned; those of one; a single one; all there is. */
+        run_command("nft flush table bridge virtbus_nwfilter");
+        wait_for_chain("il-t0");
+        ck_assert(!gets_out(make_udp(OTHER_MAC, GUEST_IP, 1, OTHER_IP, 2)));
+        ck_assert(!gets_out(make_udp(GUEST_MAC, "10.0.0.66", 1, OTHER_IP, 2)));
+        run_command("nft flush chain bridge virtbus_nwfilter ol-t0");
+        wait_for_chain("ol-t0");
+        ck_assert(!gets_out(make_udp(GUEST_MAC, "10.0.0.66", 1, OTHER_IP, 2)));
+        run_command("nft flush chain bridge virtbus_nwfilter out_link");
+        wait_until("nft list chain bridge virtbus_nwfilter out_link | grep -q vmap");
+        ck_assert(!gets_out(make_udp(OTHER_MAC, GUEST_IP, 1, OTHER_IP, 2)));
+        run_command("nft delete rule bridge virtbus_nwfilter ol-t0 handle $(nft -a list chain bridge "
+                    "virtbus_nwfilter ol-t0 | sed -n 's/.*type ip accept # handle //p')");
+        wait_until("nft list chain bridge virtbus_nwfilter ol-t0 | grep -q 'type ip accept'");
+        ck_assert(gets_out(make_udp(GUEST_MAC, GUEST_IP, 1, OTHER_IP, 2)));
+        run_command("nft flush ruleset");
+        wait_for_chain("il-t1");
+        ck_assert(!gets_out(make_udp(OTHER_MAC, GUEST_IP, 1, OTHER_IP, 2)));
+        forget("t0");
+        ck_assert(gets_out(make_udp(OTHER_MAC, "10.0.0.66", 1, OTHER_IP, 2)));
+}
+END_TEST
+
+static void note_marker(GHashTable *tables, void *data)
+{
+        *(bool *)data |= !tables || g_hash_table_contains(tables, "marker");
+}
+
+/* Who does it all the time does not keep us busy, and neither does what we do. */
+START_TEST(test_flushed_all_the_time)
+{
+        g_autofree char *rules = NULL;
+        bool told = false;
+
+        if (!can_run())
+                return;
+        nwfilters_start(nwfilters);
+        for (unsigned i = 0; i < 20; i++)
+                apply("t0", "clean-traffic", "IP=" GUEST_IP);
+        for (unsigned i = 0; i < 10; i++) {
+                run_command("nft flush table bridge virtbus_nwfilter");
+                wait_for_chain("il-t0");
+        }
+        nft_source_listen(nwfilters_get_source(nwfilters), note_marker, &told);
+        run_command("nft flush ruleset; nft add table bridge marker");
+        while (!told)
+                loop_step(loop, true);
+        settle_nwfilters();
+        rules = list_rules();
+        ck_assert_str_eq(rules, "table bridge marker {\n}\n");
+        nft_source_unlisten(nwfilters_get_source(nwfilters), note_marker, &told);
+}
+END_TEST
+
 /* Nothing is filtered: nothing is made. */
 START_TEST(test_leaves_nothing)
 {
@@ -415,5 +499,5 @@ END_TEST
 CHECK_MAIN_FIXTURE("nwfilter", setup_nwfilters, teardown_nwfilters, test_clean_traffic_out,
                    test_clean_traffic_in, test_gateway, test_learn_any, test_learn_dhcp, test_learn_nothing,
                    test_change, test_circle, test_device_of_another, test_in_use, test_many_at_once,
-                   test_connections, test_limit_of_connections, test_restart, test_leaves_nothing,
-                   test_stock_once)
+                   test_connections, test_limit_of_connections, test_restart, test_flushed,
+                   test_flushed_all_the_time, test_leaves_nothing, test_stock_once)
