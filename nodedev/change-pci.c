@@ -34,6 +34,7 @@ static bool reattach(struct lane *lane, struct change *change, GError **error)
         return pci_give_back(NULL, ROOT, change->pci, error);
 }
 
+/* Others on its bus may be in use: the kernel does not reset a bus for one of several, see pci_reset(). */
 static bool reset(struct lane *lane, struct change *change, GError **error)
 {
         g_autofree char *driver = pci_get_driver(ROOT, change->pci);

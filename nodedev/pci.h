@@ -38,8 +38,11 @@ bool pci_give_back(struct lane *lane, const char *root, const char *pci, GError 
 void pci_reattach(struct lane *lane, const char *root, const char *pci);
 
 /*
- * Resets it in the best way that the kernel has for it: the function, its power state, or its bus when
- * nothing else is there. ERROR_INTERNAL_ERROR when it has none.
+ * Resets it in the best way that the kernel has for it: the function, its power state, or its bus or slot.
+ * That nobody else is hit, we leave to the kernel: it takes the bus or the slot only when no other function
+ * is there
+ * (-ENOTTY from pci_parent_bus_reset() and pci_dev_reset_slot_function() of drivers/pci/pci.c).
+ * ERROR_INTERNAL_ERROR when it has none.
  */
 bool pci_reset(struct lane *lane, const char *root, const char *pci, GError **error);
 
