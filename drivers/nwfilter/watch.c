@@ -107,7 +107,7 @@ static void looked(void *data)
 
         if (look->failed)
                 look_later(nwfilters);
-        if (look->missing->len == 0 || must_wait(nwfilters)) {
+        if (look->failed || look->missing->len == 0 || must_wait(nwfilters)) {
                 nwfilter_work_end(&look->work);
                 return;
         }
@@ -118,26 +118,37 @@ static void looked(void *data)
         lane_post(nwfilters->lane, put_back_job, look);
 }
 
+/* Leaves those ports in missing that lack rules. */
+static bool keep_missing(struct look *look, GError **error)
+{
+        CLEANUP(netlink_free) struct netlink *netlink = netlink_new_filter(look->work.nwfilters->lane, error);
+        g_autoptr(GHashTable) chains =
+                netlink ? nft_list_rules(netlink, NFPROTO_BRIDGE, NWFILTER_TABLE_NAME, error) : NULL;
+
+        for (unsigned i = look->missing->len; chains && i-- > 0;) {
+                const struct nwfilter_port *port = g_ptr_array_index(look->missing, i);
+
+                if (nwfilter_table_is_whole(chains, port->device))
+                        g_ptr_array_remove_index_fast(look->missing, i);
+        }
+        return chains != NULL;
+}
+
+/* A list that a transaction of a guest's lane overtakes may have parts of before and after it, so that what
+ * seems to be missing is looked at twice. */
 static void look_job(void *data)
 {
         struct look *look = data;
-        struct nwfilters *nwfilters = look->work.nwfilters;
         g_autoptr(GError) error = NULL;
-        CLEANUP(netlink_free) struct netlink *netlink = netlink_new_filter(nwfilters->lane, &error);
-        g_autoptr(GHashTable) chains =
-                netlink ? nft_list_rules(netlink, NFPROTO_BRIDGE, NWFILTER_TABLE_NAME, &error) : NULL;
 
-        look->failed = !chains;
-        if (!chains)
+        for (unsigned i = 0; i < look->ports->len; i++)
+                g_ptr_array_add(look->missing, g_ptr_array_index(look->ports, i));
+        for (unsigned i = 0; i < 2 && look->missing->len > 0 && !look->failed; i++)
+                look->failed = !keep_missing(look, &error);
+        if (look->failed)
                 log_gerror(LOG_LEVEL_ERROR, error,
                            "the rules of guests' interfaces are looked at in a minute");
-        for (unsigned i = 0; chains && i < look->ports->len; i++) {
-                struct nwfilter_port *port = g_ptr_array_index(look->ports, i);
-
-                if (!nwfilter_table_is_whole(chains, port->device))
-                        g_ptr_array_add(look->missing, port);
-        }
-        loop_post(nwfilters->loop, looked, look);
+        loop_post(look->work.nwfilters->loop, looked, look);
 }
 
 static void begin_look(struct nwfilter_work *work)

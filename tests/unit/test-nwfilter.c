@@ -414,6 +414,7 @@ START_TEST(test_flushed)
         if (!can_run())
                 return;
         nwfilters_start(nwfilters);
+        settle_nwfilters();
         apply("t0", "clean-traffic", NULL);
         apply("t1", "no-arp-spoofing", NULL);
         ck_assert(gets_out(make_udp(GUEST_MAC, GUEST_IP, 1, OTHER_IP, 2)));
@@ -454,6 +455,7 @@ START_TEST(test_flushed_all_the_time)
         if (!can_run())
                 return;
         nwfilters_start(nwfilters);
+        settle_nwfilters();
         for (unsigned i = 0; i < 20; i++)
                 apply("t0", "clean-traffic", "IP=" GUEST_IP);
         for (unsigned i = 0; i < 10; i++) {
