@@ -8,9 +8,11 @@
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/support/guest.h"
@@ -137,6 +139,27 @@ static bool holds(const char *name, const char *file)
         return false;
 }
 
+/* Whom guests run as; the lab has that user, as hosts do where the agent is installed. */
+#define GUESTS "virtbus-qemu"
+
+static void expect_owner(const char *file, const char *user)
+{
+        const struct passwd *passwd = getpwnam(user);
+        struct stat st;
+
+        ck_assert_msg(passwd != NULL, "there is no user %s", user);
+        ck_assert_msg(stat(file, &st) == 0, "%s is not there", file);
+        ck_assert_msg(st.st_uid == passwd->pw_uid, "%s is user %u's, not %s's", file, (unsigned)st.st_uid,
+                      user);
+}
+
+static void expect_guest_user(const char *name)
+{
+        g_autofree char *process = g_strdup_printf("/proc/%d", harness_find_guest(harness, name));
+
+        expect_owner(process, GUESTS);
+}
+
 /* ---- PCI devices ---- */
 
 static char *driver_of(const char *address)
@@ -200,6 +223,12 @@ static void node_refuse(const char *address, const char *member, const char *why
                 client_fails(client, LIBVIRT_ERROR, why, path, NODE_DEVICE_INTERFACE, member, "");
 }
 
+static void end_agent(void)
+{
+        harness_end_agent(harness, SIGKILL);
+        client_wait_name(client, false);
+}
+
 /* What it is for the guest's time, and that nobody else gets it meanwhile. */
 START_TEST(test_managed)
 {
@@ -211,6 +240,8 @@ START_TEST(test_managed)
                 create(web);
                 expect_driver(ALONE, "vfio-pci");
                 ck_assert(holds("web", group));
+                expect_guest_user("web");
+                expect_owner(group, GUESTS);
                 refuse_create(db, "*PCI device " ALONE " is in use by domain 'web'*");
                 node_refuse(ALONE, "Detach", "*" ALONE " is in use by domain 'web'*");
                 node_refuse(ALONE, "ReAttach", "*" ALONE " is in use by domain 'web'*");
@@ -228,16 +259,29 @@ END_TEST
 /* The user is who detaches it and gives it back. */
 START_TEST(test_unmanaged)
 {
-        g_autofree char *xml = pci_xml(ALONE, "no"), *path = define("web", xml);
+        g_autofree char *xml = pci_xml(ALONE, "no"), *path = define("web", xml), *group = group_file(ALONE);
+        pid_t pid;
 
         refuse_create(path, "*" ALONE " is in use by its host (driver " DRIVER ")*managed='yes'*");
         expect_driver(ALONE, DRIVER);
         node_do(ALONE, "Detach");
         expect_driver(ALONE, "vfio-pci");
+        expect_owner(group, "root");
         create(path);
+        expect_owner(group, GUESTS);
         node_refuse(ALONE, "ReAttach", "*in use by domain 'web'*");
         destroy(path);
         expect_driver(ALONE, "vfio-pci");
+        expect_owner(group, "root");
+        /* Nor does it stay the guests' when one ends while nobody looks. */
+        create(path);
+        pid = harness_find_guest(harness, "web");
+        end_agent();
+        kill(pid, SIGKILL);
+        harness_wait_gone(pid);
+        expect_owner(group, GUESTS);
+        harness_start_agent(harness);
+        expect_owner(group, "root");
         node_do(ALONE, "Reset");
         node_do(ALONE, "ReAttach");
         expect_driver(ALONE, DRIVER);
@@ -285,12 +329,6 @@ START_TEST(test_failed_start)
         expect_override(ALONE, "(null)");
 }
 END_TEST
-
-static void end_agent(void)
-{
-        harness_end_agent(harness, SIGKILL);
-        client_wait_name(client, false);
-}
 
 /* A guest that ends while nobody looks; and one that does not. */
 START_TEST(test_agent_killed)
@@ -452,6 +490,7 @@ START_TEST(test_hot_pci)
         wait_for(path, "DeviceAdded", "hostdev0");
         expect_driver(ALONE, "vfio-pci");
         ck_assert(holds("web", group));
+        expect_owner(group, GUESTS);
         ck_assert(has(path, 0, "<alias name='hostdev0'/>") && has(path, 2, "<hostdev "));
         refuse_create(other, "*" ALONE " is in use by domain 'web'*");
         client_fails(client, LIBVIRT_ERROR, "*", path, DOMAIN_INTERFACE, "AttachDevice", "su", xml, LIVE);
@@ -549,6 +588,7 @@ START_TEST(test_usb)
                         *tablet_file = NULL;
         g_autofree char *xml = usb_xml("", STICK_IDS), *number_xml = NULL, *port_xml = NULL, *none = NULL;
         g_autofree char *nothing = usb_xml("", "<vendor id='0x1234'/><product id='0x5678'/>");
+        pid_t pid;
 
         ck_assert(find_stick(&stick) && find_usb(0x0627, 1, 0, &tablet));
         file = usb_file(&stick);
@@ -556,15 +596,24 @@ START_TEST(test_usb)
         web = define("web", xml);
         create(web);
         ck_assert(holds("web", file));
+        expect_guest_user("web");
+        expect_owner(file, GUESTS);
         place = format_place(&stick);
         ck_assert(has(web, 0, place) && has(web, 0, "<vendor id='0x46f4'/>") && !has(web, 2, place));
         number_xml = usb_xml("", place);
         db = define("db", number_xml);
         refuse_create(db, "*USB device * is in use by domain 'web'*");
         destroy(web);
+        expect_owner(file, "root");
         create(db);
         ck_assert(holds("db", file));
-        destroy(db);
+        pid = harness_find_guest(harness, "db");
+        end_agent();
+        kill(pid, SIGKILL);
+        harness_wait_gone(pid);
+        expect_owner(file, GUESTS);
+        harness_start_agent(harness);
+        expect_owner(file, "root");
         twins = define("twins", twin_xml);
         refuse_create(twins, "*Multiple USB devices for 0627:0001, use <address> to specify one*");
         port = g_strdup_printf("<address bus='%u' port='%s'/>", tablet.bus, tablet.port);
@@ -662,6 +711,9 @@ START_TEST(test_policy)
         file = usb_file(&stick);
         ck_assert(holds("web", file));
         refuse_create(db, "*in use by domain 'web'*");
+        expect_owner(file, GUESTS);
+        destroy(web);
+        expect_owner(file, "root");
 }
 END_TEST
 
@@ -678,12 +730,14 @@ START_TEST(test_hot_usb)
                 attach(web, xml, LIVE);
                 wait_for(web, "DeviceAdded", "hostdev0");
                 ck_assert(holds("web", file) && !has(web, 2, "<hostdev "));
+                expect_owner(file, GUESTS);
                 refuse_create(db, "*in use by domain 'web'*");
                 client_fails(client, LIBVIRT_ERROR, "*", web, DOMAIN_INTERFACE, "AttachDevice", "su", xml,
                              LIVE);
                 detach(web, xml, LIVE);
                 wait_for(web, "DeviceRemoved", "hostdev0");
                 ck_assert(!holds("web", file) && !has(web, 0, "<hostdev "));
+                expect_owner(file, "root");
         }
         /* One that has been unplugged from the host goes at once. */
         attach(web, xml, LIVE);
