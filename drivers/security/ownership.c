@@ -17,6 +17,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #define ATTRIBUTE   "trusted.virtbus.owner"
 #define BOOT_LENGTH 36
@@ -36,11 +37,20 @@ static void read_boot(char boot[BOOT_LENGTH + 1])
         boot[BOOT_LENGTH] = '\0';
 }
 
+/* The file behind a descriptor, also one of O_PATH, for calls that take no such descriptors. */
+#define FD_PATH_SIZE 32
+
+static const char *path_of(int fd, char path[FD_PATH_SIZE])
+{
+        snprintf(path, FD_PATH_SIZE, "/proc/self/fd/%d", fd);
+        return path;
+}
+
 /* False when there is none; one of another boot has the owner and no users. */
 static bool read_note(int fd, struct note *note)
 {
-        char text[128], boot[BOOT_LENGTH + 1];
-        ssize_t length = fgetxattr(fd, ATTRIBUTE, text, sizeof(text) - 1);
+        char text[128], boot[BOOT_LENGTH + 1], path[FD_PATH_SIZE];
+        ssize_t length = getxattr(path_of(fd, path), ATTRIBUTE, text, sizeof(text) - 1);
 
         if (length <= 0)
                 return false;
@@ -55,12 +65,12 @@ static bool read_note(int fd, struct note *note)
 
 static void write_note(int fd, struct note *note)
 {
-        char text[128];
+        char text[128], path[FD_PATH_SIZE];
 
         read_boot(note->boot);
         snprintf(text, sizeof(text), "%s %u %u %u", note->boot, note->uid, note->gid, note->count);
         /* Without attributes the status document of the guest remembers the owner. */
-        fsetxattr(fd, ATTRIBUTE, text, strlen(text), 0);
+        setxattr(path_of(fd, path), ATTRIBUTE, text, strlen(text), 0);
 }
 
 /* We hold it for some system calls. Whoever may read the file can hold it for good. */
@@ -79,10 +89,19 @@ static bool lock(int fd)
         return false;
 }
 
+/*
+ * What can be open once only, as an IOMMU group can, and is open, is taken without being opened (O_PATH) and
+ * without a lock: whoever has it open is the only one who uses it.
+ */
 static int open_locked(const char *path, struct stat *st)
 {
         int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
+        if (fd < 0 && errno == EBUSY) {
+                fd = open(path, O_PATH | O_CLOEXEC);
+                if (fd >= 0 && fstat(fd, st) == 0)
+                        return fd;
+        }
         if (fd < 0)
                 return -1;
         if (lock(fd) && fstat(fd, st) == 0)
@@ -122,6 +141,7 @@ void ownership_take(const struct account *account, const char *path, const struc
 {
         struct stat st;
         CLEANUP_FD int fd = open_locked(path, &st);
+        char name[FD_PATH_SIZE];
         struct note note;
 
         if (fd < 0)
@@ -133,7 +153,7 @@ void ownership_take(const struct account *account, const char *path, const struc
         }
         if (!read_note(fd, &note))
                 note = (struct note){ .uid = st.st_uid, .gid = st.st_gid };
-        if (fchown(fd, account->uid, account->gid) < 0)
+        if (chown(path_of(fd, name), account->uid, account->gid) < 0)
                 return;
         note.count++;
         write_note(fd, &note);
@@ -142,6 +162,7 @@ void ownership_take(const struct account *account, const char *path, const struc
 void ownership_return(const struct account *account, const char *path, uid_t uid, gid_t gid)
 {
         CLEANUP_FD int fd = -1;
+        char name[FD_PATH_SIZE];
         struct stat st;
         struct note note;
 
@@ -158,9 +179,9 @@ void ownership_return(const struct account *account, const char *path, uid_t uid
                         write_note(fd, &note);
                         return;
                 }
-                fremovexattr(fd, ATTRIBUTE);
+                removexattr(path_of(fd, name), ATTRIBUTE);
         }
         /* Whoever gave it to somebody else meanwhile knows better. */
-        if (st.st_uid == account->uid && fchown(fd, uid, gid) < 0)
+        if (st.st_uid == account->uid && chown(path_of(fd, name), uid, gid) < 0)
                 log_warning("cannot give '%s' back to its owner: %s", path, g_strerror(errno));
 }

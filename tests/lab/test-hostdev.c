@@ -508,6 +508,34 @@ START_TEST(test_hot_pci)
 }
 END_TEST
 
+/* A group that the emulator has open can be opened by nobody else; it goes back to its owner all the same. */
+START_TEST(test_hot_unmanaged)
+{
+        g_autofree char *left = pci_xml(LEFT, "no"), *right = pci_xml(RIGHT, "no"), *group = group_file(LEFT);
+        g_autofree char *path = define("web", left);
+
+        node_do(LEFT, "Detach");
+        node_do(RIGHT, "Detach");
+        create(path);
+        expect_owner(group, GUESTS);
+        attach(path, right, LIVE);
+        wait_for(path, "DeviceAdded", "hostdev1");
+        /* One of the two is still there. */
+        client_do(client, path, DOMAIN_INTERFACE, "DetachDevice", "su", right, LIVE);
+        guest_do_flags(client, path, "Reset", 0);
+        wait_for(path, "DeviceRemoved", "hostdev1");
+        expect_owner(group, GUESTS);
+        client_do(client, path, DOMAIN_INTERFACE, "DetachDevice", "su", left, LIVE);
+        guest_do_flags(client, path, "Reset", 0);
+        wait_for(path, "DeviceRemoved", "hostdev0");
+        expect_owner(group, "root");
+        destroy(path);
+        node_do(LEFT, "ReAttach");
+        node_do(RIGHT, "ReAttach");
+        expect_driver(LEFT, DRIVER);
+}
+END_TEST
+
 /* ---- USB devices ---- */
 
 /* A command for the monitor of the QEMU that the lab runs in. */
@@ -860,6 +888,7 @@ int main(void)
         tcase_add_test(tcase, test_killed_on_the_way);
         tcase_add_test(tcase, test_killed_while_plugging);
         tcase_add_test(tcase, test_hot_pci);
+        tcase_add_test(tcase, test_hot_unmanaged);
         tcase_add_test(tcase, test_usb);
         tcase_add_test(tcase, test_replug);
         tcase_add_test(tcase, test_policy);
