@@ -520,14 +520,14 @@ START_TEST(test_hot_unmanaged)
         expect_owner(group, GUESTS);
         attach(path, right, LIVE);
         wait_for(path, "DeviceAdded", "hostdev1");
-        /* One of the two is still there. */
-        client_do(client, path, DOMAIN_INTERFACE, "DetachDevice", "su", right, LIVE);
-        guest_do_flags(client, path, "Reset", 0);
-        wait_for(path, "DeviceRemoved", "hostdev1");
-        expect_owner(group, GUESTS);
-        client_do(client, path, DOMAIN_INTERFACE, "DetachDevice", "su", left, LIVE);
+        /* One of the two is still there, and keeps the group. */
+        detach(path, left, LIVE);
         guest_do_flags(client, path, "Reset", 0);
         wait_for(path, "DeviceRemoved", "hostdev0");
+        expect_owner(group, GUESTS);
+        detach(path, right, LIVE);
+        guest_do_flags(client, path, "Reset", 0);
+        wait_for(path, "DeviceRemoved", "hostdev1");
         expect_owner(group, "root");
         destroy(path);
         node_do(LEFT, "ReAttach");
