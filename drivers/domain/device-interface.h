@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Network interfaces, as a definition names them. Part of device.h, which says what holds for
+ * all of them.
+ */
+
+#include "drivers/domain/address.h"
+#include "interfaces/traffic.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum domain_interface_type {
+        DOMAIN_INTERFACE_USER,
+        DOMAIN_INTERFACE_ETHERNET,
+        DOMAIN_INTERFACE_VHOSTUSER,
+        DOMAIN_INTERFACE_SERVER,
+        DOMAIN_INTERFACE_CLIENT,
+        DOMAIN_INTERFACE_MCAST,
+        DOMAIN_INTERFACE_NETWORK,
+        DOMAIN_INTERFACE_BRIDGE,
+        DOMAIN_INTERFACE_INTERNAL,
+        DOMAIN_INTERFACE_DIRECT,
+        DOMAIN_INTERFACE_HOSTDEV,
+        DOMAIN_INTERFACE_UDP,
+        DOMAIN_INTERFACE_VDPA,
+        DOMAIN_INTERFACE_NULL,
+        DOMAIN_INTERFACE_VDS,
+        DOMAIN_INTERFACE_LAST,
+} __attribute__((packed));
+
+/* <ip family= address= prefix=> */
+struct domain_ip {
+        const char *family; /* "ipv4", "ipv6" */
+        const char *address;
+        const char *peer;
+        uint32_t prefix; /* 0: none */
+};
+
+/* <portForward>: ports of the host that lead to the guest, of the user network. */
+struct domain_port_range {
+        uint32_t start, end;        /* end 0: start alone */
+        uint32_t to;                /* the guest's, for start; 0: the same */
+        enum domain_switch exclude; /* these do not */
+};
+struct domain_port_forward {
+        const char *proto;   /* "tcp", "udp" */
+        const char *address; /* where the host listens; NULL: everywhere */
+        const char *dev;     /* on which device of the host; NULL: on all */
+        const struct domain_port_range *ranges;
+        uint32_t n_ranges; /* 0: all ports */
+};
+
+/* A value for a variable of the filter; several of one name are a list. */
+struct domain_filter_param {
+        const char *name;
+        const char *value;
+};
+
+struct domain_interface {
+        struct domain_device_info info;
+        enum domain_interface_type type;
+        bool has_mac;
+        uint8_t mac[6];
+        enum domain_switch link_up;        /* <link state='up|down'> */
+        enum domain_switch target_managed; /* ethernet */
+        enum domain_switch ioeventfd;
+        enum domain_switch event_idx;
+        enum domain_switch isolated; /* <port isolated=> */
+        enum domain_switch trust_guest_rx_filters;
+        struct domain_virtio virtio;
+        const char *source;      /* bridge, network or device, as the type says */
+        const char *source_mode; /* direct: "bridge", "vepa", "private", "passthrough" */
+        const char *portgroup;
+        const char *network;        /* active, type bridge or direct: the network that has led there */
+        const char *network_bridge; /* active, type network: the bridge in use */
+        const char *port_id;        /* active: that of the network */
+        const char *model;          /* "virtio", "e1000e" ...; NULL: normalisation fills it in */
+        const char *target;         /* <target dev=>: the tap's name on the host */
+        const char *script;
+        const char *driver; /* <driver name=>: "qemu", "vhost" */
+        const char *txmode; /* "iothread", "timer" */
+        const struct domain_ip *ips;
+        const struct domain_port_forward *forwards;
+        uint32_t n_ips;
+        uint32_t n_forwards;
+        const char *filter; /* <filterref filter=>: what it may send and receive; NULL: everything */
+        const struct domain_filter_param *filter_params;
+        uint32_t n_filter_params;
+        uint32_t mtu; /* 0: the default, as with those below */
+        uint32_t queues;
+        uint32_t rx_queue_size;
+        uint32_t tx_queue_size;
+        uint32_t sndbuf;
+        struct traffic bandwidth;
+};

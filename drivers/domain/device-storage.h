@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Disks, controllers and file systems, as a definition names them. Part of device.h, which says what holds
+ * for all of them.
+ */
+
+#include "drivers/domain/address.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* ---- disks ---- */
+
+enum domain_storage_type {
+        DOMAIN_STORAGE_FILE,
+        DOMAIN_STORAGE_BLOCK,
+        DOMAIN_STORAGE_DIR,
+        DOMAIN_STORAGE_NETWORK,
+        DOMAIN_STORAGE_VOLUME,
+        DOMAIN_STORAGE_NVME,
+        DOMAIN_STORAGE_VHOSTUSER,
+        DOMAIN_STORAGE_LAST,
+} __attribute__((packed));
+
+/* <encryption>; its <cipher> and <ivgen> are what the image's header says. */
+struct domain_encryption {
+        const char *format;      /* "luks", "luks2", "luks-any", "qcow", "default" */
+        const char *engine;      /* "qemu", "librbd"; NULL: not said */
+        const char *secret_uuid; /* of the passphrase; NULL: named by usage, or not at all */
+        const char *secret_usage;
+        uint32_t n_secrets;
+};
+
+/* One image: a disk's <source>, or one <backingStore> of its chain. */
+struct domain_storage {
+        enum domain_storage_type type;
+        bool ends; /* an empty <backingStore/> below: the image has no backing file, whatever its header says
+                    */
+        const char *path;           /* file, device or directory; NULL: no medium */
+        const char *format;         /* "raw", "qcow2" ...: of <driver type=> or <format type=> */
+        const char *pool;           /* volume */
+        const char *volume;         /* volume */
+        const char *mode;           /* volume: "host", "direct" */
+        const char *protocol;       /* network: "nbd", "https" ... */
+        const char *startup_policy; /* "mandatory", "requisite", "optional" */
+        uint32_t index;             /* 0: none; the number in the block node's name while active */
+        const struct domain_encryption *encryption; /* NULL: none */
+        const struct domain_storage *backing;       /* NULL: not spelled out (see ends) */
+};
+
+enum domain_disk_device {
+        DOMAIN_DISK_DISK,
+        DOMAIN_DISK_CDROM,
+        DOMAIN_DISK_FLOPPY,
+        DOMAIN_DISK_LUN,
+        DOMAIN_DISK_LAST,
+} __attribute__((packed));
+
+enum domain_bus {
+        DOMAIN_BUS_NONE, /* not said: normalisation fills it in */
+        DOMAIN_BUS_IDE,
+        DOMAIN_BUS_FDC,
+        DOMAIN_BUS_SCSI,
+        DOMAIN_BUS_VIRTIO,
+        DOMAIN_BUS_XEN,
+        DOMAIN_BUS_USB,
+        DOMAIN_BUS_UML,
+        DOMAIN_BUS_SATA,
+        DOMAIN_BUS_SD,
+        DOMAIN_BUS_LAST,
+} __attribute__((packed));
+
+/* <iotune>; 0: no limit. */
+struct domain_iotune {
+        uint64_t total_bytes_sec, read_bytes_sec, write_bytes_sec;
+        uint64_t total_iops_sec, read_iops_sec, write_iops_sec;
+        uint64_t total_bytes_sec_max, read_bytes_sec_max, write_bytes_sec_max;
+        uint64_t total_iops_sec_max, read_iops_sec_max, write_iops_sec_max;
+        uint64_t total_bytes_sec_max_length, read_bytes_sec_max_length, write_bytes_sec_max_length;
+        uint64_t total_iops_sec_max_length, read_iops_sec_max_length, write_iops_sec_max_length;
+        uint64_t size_iops_sec;
+        const char *group_name;
+};
+
+struct domain_disk {
+        struct domain_device_info info;
+        struct domain_storage source;
+        enum domain_disk_device device;
+        enum domain_bus bus;
+        bool readonly;
+        bool shareable;
+        bool transient;
+        bool tray_open;
+        enum domain_switch removable; /* usb */
+        enum domain_switch copy_on_read;
+        enum domain_switch ioeventfd;
+        enum domain_switch event_idx;
+        struct domain_virtio virtio;
+        const char *target;  /* "vda"; never NULL, unique in the domain */
+        const char *model;   /* "virtio", "virtio-transitional", "virtio-non-transitional" */
+        const char *cache;   /* "none", "writethrough", "writeback", "directsync", "unsafe", "default" */
+        const char *io;      /* "native", "threads", "io_uring" */
+        const char *discard; /* "unmap", "ignore" */
+        const char *detect_zeroes; /* "off", "on", "unmap" */
+        const char *error_policy;  /* "stop", "report", "ignore", "enospace" */
+        const char *rerror_policy; /* "stop", "report", "ignore" */
+        const char *snapshot;      /* "no", "internal", "external", "manual" */
+        const char *serial;
+        const char *wwn;     /* 16 hexadecimal digits */
+        const char *vendor;  /* at most 8 bytes */
+        const char *product; /* at most 16 bytes */
+        const struct domain_iotune *iotune;
+        uint32_t iothread;            /* 0: none */
+        uint32_t queues;              /* 0: the default */
+        uint32_t queue_size;          /* 0: the default */
+        uint32_t logical_block_size;  /* 0: the default */
+        uint32_t physical_block_size; /* 0: the default */
+        uint32_t rotation_rate;       /* 0: none; 1: not rotating */
+};
+
+/* ---- controllers ---- */
+
+enum domain_controller_type {
+        DOMAIN_CONTROLLER_IDE,
+        DOMAIN_CONTROLLER_FDC,
+        DOMAIN_CONTROLLER_SCSI,
+        DOMAIN_CONTROLLER_SATA,
+        DOMAIN_CONTROLLER_VIRTIO_SERIAL,
+        DOMAIN_CONTROLLER_CCID,
+        DOMAIN_CONTROLLER_USB,
+        DOMAIN_CONTROLLER_PCI,
+        DOMAIN_CONTROLLER_XENBUS,
+        DOMAIN_CONTROLLER_ISA,
+        DOMAIN_CONTROLLER_LAST,
+} __attribute__((packed));
+
+struct domain_controller {
+        struct domain_device_info info;
+        enum domain_controller_type type;
+        enum domain_switch ioeventfd; /* scsi */
+        enum domain_switch hotplug;   /* pci <target hotplug=> */
+        struct domain_virtio virtio;
+        uint32_t index;
+        const char *model;      /* "pcie-root-port", "qemu-xhci", "virtio-scsi", "none" ... */
+        const char *model_name; /* pci <model name=>, "pcie-root-port", "pci-bridge" ... */
+        int ports;              /* usb, virtio-serial; -1: the default */
+        int vectors;            /* virtio-serial; -1: the default */
+        int master_port;        /* usb companion: <master startport=>; -1: none */
+        int chassis_nr;         /* pci <target>; -1: none, as with those below */
+        int chassis;
+        int port;
+        int bus_nr;
+        int node;
+        uint32_t queues; /* scsi; 0: the default, as with those below */
+        uint32_t cmd_per_lun;
+        uint32_t max_sectors;
+        uint32_t iothread;
+        uint64_t pcihole64_kib; /* 0: the machine's own */
+};
+
+/* ---- file systems ---- */
+
+struct domain_filesystem {
+        struct domain_device_info info;
+        const char *type;        /* "mount", "block", "file" ... */
+        const char *driver;      /* <driver type=>: "path", "handle", "virtiofs", ... */
+        const char *access_mode; /* "passthrough", "mapped", "squash" */
+        const char *source;
+        const char *target;
+        bool readonly;
+};
