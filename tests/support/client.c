@@ -445,25 +445,6 @@ static int wake_up(sd_bus_message *message, void *data, sd_bus_error *error)
         return 0;
 }
 
-void client_wait_name(struct client *client, bool owned)
-{
-        int64_t deadline_us = g_get_monotonic_time() + CLIENT_DEADLINE_US;
-        sd_bus_slot *slot = NULL;
-
-        ck_assert_int_ge(sd_bus_match_signal(client->bus, &slot, "org.freedesktop.DBus",
-                                             "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                             "NameOwnerChanged", wake_up, NULL),
-                         0);
-        while (has_owner(client) != owned) {
-                client_process(client);
-                if (has_owner(client) == owned)
-                        break;
-                if (!wait_for_bus(client, deadline_us))
-                        ck_abort_msg("the name is %s", owned ? "not taken" : "not given up");
-        }
-        sd_bus_slot_unref(slot);
-}
-
 pid_t client_get_owner_pid(struct client *client)
 {
         sd_bus_creds *creds = NULL;
@@ -473,4 +454,45 @@ pid_t client_get_owner_pid(struct client *client)
                 sd_bus_creds_get_pid(creds, &pid);
         sd_bus_creds_unref(creds);
         return pid;
+}
+
+static bool is_owned(struct client *client, void *owned)
+{
+        return has_owner(client) == *(bool *)owned;
+}
+
+static bool is_owned_by(struct client *client, void *pid)
+{
+        return client_get_owner_pid(client) == *(pid_t *)pid;
+}
+
+/* Until an owner of the name makes it true. */
+static void wait_owner(struct client *client, bool (*condition)(struct client *client, void *data),
+                       void *data, const char *problem)
+{
+        int64_t deadline_us = g_get_monotonic_time() + CLIENT_DEADLINE_US;
+        sd_bus_slot *slot = NULL;
+
+        ck_assert_int_ge(sd_bus_match_signal(client->bus, &slot, "org.freedesktop.DBus",
+                                             "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                             "NameOwnerChanged", wake_up, NULL),
+                         0);
+        while (!condition(client, data)) {
+                client_process(client);
+                if (condition(client, data))
+                        break;
+                if (!wait_for_bus(client, deadline_us))
+                        ck_abort_msg("the name is %s", problem);
+        }
+        sd_bus_slot_unref(slot);
+}
+
+void client_wait_name(struct client *client, bool owned)
+{
+        wait_owner(client, is_owned, &owned, owned ? "not taken" : "not given up");
+}
+
+void client_wait_owner(struct client *client, pid_t pid)
+{
+        wait_owner(client, is_owned_by, &pid, "not taken by the agent");
 }

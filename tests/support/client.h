@@ -110,6 +110,9 @@ void client_wait_property(struct client *client, const char *path, const char *i
 
 /* Waits until the name is owned (true) or is not (false). */
 void client_wait_name(struct client *client, bool owned);
+/* Waits until that process owns the name. The bus may see an agent that was killed for a moment longer than
+ * its parent does: by a child between fork and exec, or because it reads a new call first. */
+void client_wait_owner(struct client *client, pid_t pid);
 
 /* The pid behind org.libvirt, or 0. */
 pid_t client_get_owner_pid(struct client *client);

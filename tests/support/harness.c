@@ -370,7 +370,7 @@ void harness_spawn_agent(struct harness *harness)
 void harness_start_agent(struct harness *harness)
 {
         harness_spawn_agent(harness);
-        client_wait_name(harness->client, true);
+        client_wait_owner(harness->client, harness->agent);
         client_follow(harness->client);
 }
 
