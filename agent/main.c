@@ -3,15 +3,15 @@
  * virtbusd: start-up and orderly end of the agent. One table says what is started, in which order, and undone
  * in reverse. Main thread, which becomes the loop thread.
  */
-#include "agent/options.h"
-#include "agent/view.h"
+#include "agent/agent.h"
+
+#include "agent/reload.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/notify.h"
 #include "base/pool.h"
 #include "base/store.h"
-#include "bus/bus.h"
 #include "bus/polkit.h"
 #include "drivers/host/host.h"
 #include "drivers/model.h"
@@ -32,51 +32,6 @@
 #define INVENTORY_MS 5000
 /* Descriptors for thousands of guests: a monitor and a process each. */
 #define DESCRIPTORS 65536
-
-/* ---- views ---- */
-
-static void *make_bus(struct loop *loop, struct models *models, const struct options *options)
-{
-        return bus_new(loop, options->system ? BUS_SYSTEM : BUS_SESSION, models);
-}
-
-static bool start_bus(void *view, GError **error)
-{
-        return bus_start(view, error);
-}
-
-static void stop_bus(void *view)
-{
-        bus_stop(view);
-}
-
-static bool is_bus_idle(const void *view)
-{
-        return bus_is_idle(view);
-}
-
-static void free_bus(void *view)
-{
-        bus_free(view);
-}
-
-static const struct view views[] = {
-        { "D-Bus", make_bus, start_bus, stop_bus, is_bus_idle, free_bus },
-};
-
-#define N_VIEWS G_N_ELEMENTS(views)
-
-struct agent {
-        struct options options;
-        struct loop *loop;       /* owned */
-        struct pool *pool;       /* owned */
-        const struct host *host; /* ref */
-        struct model_environment environment;
-        struct models *models; /* owned */
-        void *views[N_VIEWS];  /* owned; NULL: not made yet */
-        int lock_fd;           /* owned; -1 none */
-        bool ending;
-};
 
 struct step {
         bool (*start)(struct agent *agent, GError **error);
@@ -121,22 +76,30 @@ static bool start_process(struct agent *agent, GError **error)
         return true;
 }
 
-static void end(int number, void *data)
+static void end(struct agent *agent, int number)
 {
-        struct agent *agent = data;
-
         log_notice("%s: ending, guests run on", g_strsignal(number));
         agent->ending = true;
         loop_quit(agent->loop);
 }
 
+static void on_signal(int number, void *data)
+{
+        struct agent *agent = data;
+
+        if (number == SIGHUP)
+                agent_reload(agent);
+        else
+                end(agent, number);
+}
+
 static bool start_loop(struct agent *agent, GError **error)
 {
-        static const int signals[] = { SIGTERM, SIGINT };
+        static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
 
         agent->loop = loop_new(error);
         return agent->loop &&
-               loop_add_signals(agent->loop, signals, G_N_ELEMENTS(signals), end, agent, error);
+               loop_add_signals(agent->loop, signals, G_N_ELEMENTS(signals), on_signal, agent, error);
 }
 
 static void stop_loop(struct agent *agent)
@@ -187,22 +150,11 @@ static const struct model_driver *const drivers[] = {
         &test_model_driver,
 };
 
-static void warn_of_root(const struct options *options)
-{
-        if (geteuid() != 0 || options->qemu_user)
-                return;
-        if (options->root_guests)
-                log_warning("guests run as root, as %s says", options->config_file);
-        else
-                log_error("GUESTS RUN AS ROOT: this host has no user '%s' for them; make it "
-                          "(systemd-sysusers), "
-                          "or name another one in %s ([qemu] user=), and restart the agent",
-                          OPTIONS_QEMU_USER, options->config_file);
-}
-
 static bool start_models(struct agent *agent, GError **error)
 {
         const struct options *options = &agent->options;
+        const struct config *config = agent->config;
+        const struct polkit_settings polkit = agent_get_polkit_settings(config);
 
         agent->environment = (struct model_environment){
                 .loop = agent->loop,
@@ -213,21 +165,27 @@ static bool start_models(struct agent *agent, GError **error)
                 .runtime_dir = options->runtime_dir,
                 .log_dir = options->log_dir,
                 .cache_dir = options->cache_dir,
-                .user = options->qemu_user,
-                .group = options->qemu_group,
+                .user = agent_choose_user(config),
                 .data_dir = options->data_dir,
-                .memory_dir = options->memory_dir,
-                .start_networks = options->start_networks,
-                .default_network = options->default_network,
+                .memory_dir = config->memory_dir,
+                .default_network = config->default_network,
         };
+        if (agent->environment.user && config->qemu_group && *config->qemu_group)
+                agent->environment.group = config->qemu_group;
         /* A user's session is that user's alone. */
         if (options->system) {
                 agent->environment.authorizer = &polkit_authorizer;
-                agent->environment.authorizer_data = polkit_new(agent->loop, options->fine_access);
+                agent->polkit = polkit_new(agent->loop, &polkit);
+                agent->environment.authorizer_data = agent->polkit;
         }
-        warn_of_root(options);
+        agent_warn_of_root(agent);
         agent->models = models_new(&agent->environment, drivers, G_N_ELEMENTS(drivers), error);
-        return agent->models != NULL;
+        if (!agent->models) {
+                agent->polkit = NULL;
+                return false;
+        }
+        agent_configure(agent);
+        return true;
 }
 
 static void mark_late(void *data)
@@ -257,9 +215,10 @@ static void stop_models(struct agent *agent)
 
 static bool start_views(struct agent *agent, GError **error)
 {
-        for (unsigned i = 0; i < N_VIEWS; i++) {
-                agent->views[i] = views[i].new(agent->loop, agent->models, &agent->options);
-                if (!views[i].start(agent->views[i], error))
+        for (unsigned i = 0; i < AGENT_VIEWS; i++) {
+                agent->views[i] = agent_views[i].new(agent->loop, agent->models, &agent->options);
+                agent_views[i].configure(agent->views[i], agent->config);
+                if (!agent_views[i].start(agent->views[i], error))
                         return false;
         }
         return true;
@@ -268,10 +227,10 @@ static bool start_views(struct agent *agent, GError **error)
 /* Calls are to be answered and lanes idle before what they use is freed. */
 static bool may_end(const struct agent *agent)
 {
-        for (unsigned i = 0; i < N_VIEWS; i++)
-                if (agent->views[i] && !views[i].is_idle(agent->views[i]))
+        for (unsigned i = 0; i < AGENT_VIEWS; i++)
+                if (agent->views[i] && !agent_views[i].is_idle(agent->views[i]))
                         return false;
-        return !models_are_busy(agent->models);
+        return !models_are_busy(agent->models) && !reload_is_busy(agent->reload);
 }
 
 /* No new calls; those on the way are interrupted where they wait, and answered. */
@@ -280,18 +239,18 @@ static void stop_views(struct agent *agent)
         struct loop_timer *timer;
         bool late = false;
 
-        for (unsigned i = 0; i < N_VIEWS; i++)
+        for (unsigned i = 0; i < AGENT_VIEWS; i++)
                 if (agent->views[i])
-                        views[i].stop(agent->views[i]);
+                        agent_views[i].stop(agent->views[i]);
         pool_interrupt(agent->pool);
         models_quiesce(agent->models);
         timer = loop_timer_new(agent->loop, DRAIN_MS, mark_late, &late);
         while (!late && !may_end(agent))
                 loop_step(agent->loop, true);
         loop_timer_free(timer);
-        for (unsigned i = N_VIEWS; i-- > 0;)
+        for (unsigned i = AGENT_VIEWS; i-- > 0;)
                 if (agent->views[i])
-                        views[i].free(agent->views[i]);
+                        agent_views[i].free(agent->views[i]);
         if (late) {
                 /* A job that does not heed its interrupt must not keep the service manager waiting. */
                 log_warning("some calls did not end in time");
@@ -299,25 +258,43 @@ static void stop_views(struct agent *agent)
         }
 }
 
+/* A loop that does not come round is ended by systemd, and started again. */
+static void show_life(void *data)
+{
+        struct agent *agent = data;
+
+        notify_alive();
+        loop_timer_set(agent->watchdog, notify_get_watchdog_ms() / 3);
+}
+
 static bool start_work(struct agent *agent, GError **error)
 {
         models_autostart(agent->models);
+        if (notify_get_watchdog_ms() > 0)
+                agent->watchdog = loop_timer_new(agent->loop, 0, show_life, agent);
+        agent_show_status(agent, NULL);
         notify_ready();
         return true;
 }
 
 static void stop_work(struct agent *agent)
 {
+        loop_timer_free(agent->watchdog);
         notify_stopping();
 }
 
 /* Started from the top, stopped from the bottom. Views come after everything that they show. */
 /* clang-format off: a step a line */
 static const struct step steps[] = {
-        { start_process, NULL },   { start_loop, stop_loop },
-        { start_pool, stop_pool }, { start_directories, stop_directories },
-        { start_host, stop_host }, { start_models, stop_models },
-        { start_inventory, NULL }, { start_views, stop_views },
+        { start_process, NULL },
+        { start_loop, stop_loop },
+        { start_pool, stop_pool },
+        { agent_start_config, agent_stop_config },
+        { start_directories, stop_directories },
+        { start_host, stop_host },
+        { start_models, stop_models },
+        { start_inventory, NULL },
+        { start_views, stop_views },
         { start_work, stop_work },
 };
 /* clang-format on */

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Command line (GOption) and configuration file (GKeyFile: [qemu] user=, group=, memory_dir=; [network]
- * start_for_guests=, default=). Main thread, at start.
- */
+/* The command line (GOption). Main thread, at start. */
 #include "agent/options.h"
 
 #include "base/error.h"
 
-#include <pwd.h>
 #include <unistd.h>
 
-#define CONFIG_FILE    "/etc/virtbus/virtbusd.conf"
 #define THREADS_LOWEST 4
 #define THREADS_MAX    256
 
@@ -66,64 +61,6 @@ static void fill_directories(struct options *options)
         fill(&options->cache_dir, home_dir("XDG_CACHE_HOME", ".cache"));
 }
 
-/* *value stays as it is when the file says nothing. */
-static bool read_switch(const struct options *options, GKeyFile *file, const char *group, const char *key,
-                        bool *value, GError **error)
-{
-        g_autoptr(GError) failure = NULL;
-        bool given = g_key_file_get_boolean(file, group, key, &failure);
-
-        if (g_error_matches(failure, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_INVALID_VALUE))
-                return error_set(error, ERROR_FROM_CONF, ERROR_CONF_SYNTAX,
-                                 "%s: %s is neither true nor false", options->config_file, key);
-        if (!failure)
-                *value = given;
-        return true;
-}
-
-/* A file that is not there is no error unless it was asked for. */
-static bool read_config(struct options *options, bool required, GError **error)
-{
-        g_autoptr(GKeyFile) file = g_key_file_new();
-        g_autoptr(GError) failure = NULL;
-
-        if (!g_key_file_load_from_file(file, options->config_file, G_KEY_FILE_NONE, &failure)) {
-                if (!required && g_error_matches(failure, G_FILE_ERROR, G_FILE_ERROR_NOENT))
-                        return true;
-                return error_set(error, ERROR_FROM_CONF, ERROR_PARSE_FAILED, "%s: %s", options->config_file,
-                                 failure->message);
-        }
-        options->qemu_user = g_key_file_get_string(file, "qemu", "user", NULL);
-        options->qemu_group = g_key_file_get_string(file, "qemu", "group", NULL);
-        options->memory_dir = g_key_file_get_string(file, "qemu", "memory_dir", NULL);
-        options->fine_access = g_key_file_get_boolean(file, "access", "fine", &failure);
-        if (failure && !g_error_matches(failure, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_KEY_NOT_FOUND) &&
-            !g_error_matches(failure, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_GROUP_NOT_FOUND))
-                return error_set(error, ERROR_FROM_CONF, ERROR_CONF_SYNTAX,
-                                 "%s: fine of the group [access] must be true or false",
-                                 options->config_file);
-        if (options->memory_dir && !g_path_is_absolute(options->memory_dir))
-                return error_set(error, ERROR_FROM_CONF, ERROR_CONF_SYNTAX, "%s: memory_dir is not absolute",
-                                 options->config_file);
-        return read_switch(options, file, "network", "start_for_guests", &options->start_networks, error) &&
-               read_switch(options, file, "network", "default", &options->default_network, error);
-}
-
-/* Guests get a user of their own where root runs the agent and there is one; "user=" in the file forbids it.
- */
-static void choose_qemu_user(struct options *options)
-{
-        options->root_guests = options->qemu_user && !*options->qemu_user;
-        if (geteuid() != 0)
-                g_clear_pointer(&options->qemu_user, g_free);
-        else if (!options->qemu_user && getpwnam(OPTIONS_QEMU_USER))
-                options->qemu_user = g_strdup(OPTIONS_QEMU_USER);
-        if (options->qemu_user && !*options->qemu_user)
-                g_clear_pointer(&options->qemu_user, g_free);
-        if (!options->qemu_user || (options->qemu_group && !*options->qemu_group))
-                g_clear_pointer(&options->qemu_group, g_free);
-}
-
 static bool check(const struct options *options, bool system, bool session, GError **error)
 {
         if (system && session)
@@ -160,11 +97,8 @@ bool options_read(struct options *options, int argc, char **argv, GError **error
         };
         g_autoptr(GOptionContext) context = g_option_context_new("- virtual machine management agent");
         g_autoptr(GError) failure = NULL;
-        bool required;
 
         options->threads = default_threads();
-        options->start_networks = true;
-        options->default_network = true;
         g_option_context_add_main_entries(context, entries, NULL);
         if (!g_option_context_parse(context, &argc, &argv, &failure))
                 return error_set(error, ERROR_FROM_CONF, ERROR_INVALID_ARG, "%s", failure->message);
@@ -176,13 +110,10 @@ bool options_read(struct options *options, int argc, char **argv, GError **error
         options->system = system || (!session && geteuid() == 0);
         options->show_version = version;
         options->verbose = verbose;
-        required = options->config_file != NULL;
+        options->config_required = options->config_file != NULL;
         fill(&options->config_file, g_strdup(CONFIG_FILE));
         fill(&options->data_dir, g_strdup(DATA_DIR));
         fill_directories(options);
-        if (!read_config(options, required, error))
-                return false;
-        choose_qemu_user(options);
         return true;
 }
 
@@ -194,7 +125,4 @@ void options_clear(struct options *options)
         g_free(options->cache_dir);
         g_free(options->data_dir);
         g_free(options->config_file);
-        g_free(options->qemu_user);
-        g_free(options->qemu_group);
-        g_free(options->memory_dir);
 }

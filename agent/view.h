@@ -9,6 +9,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
+struct config;
 struct loop;
 struct models;
 struct options;
@@ -17,6 +18,8 @@ struct view {
         const char *name;
         /* Nobody can reach it before start(). models is borrowed and outlives it. */
         void *(*new)(struct loop *loop, struct models *models, const struct options *options);
+        /* Takes over what may change while the agent runs; the first time before start(). */
+        void (*configure)(void *view, const struct config *config);
         bool (*start)(void *view, GError **error);
         /* Takes no more calls; those that are here are still served while the loop runs. */
         void (*stop)(void *view);

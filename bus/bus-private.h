@@ -33,5 +33,6 @@ struct bus {
         bool crowded;                   /* many calls, or a large one, have been waiting */
         bool serving;                   /* inside dispatch_serve() */
         struct loop_timer *serve_timer; /* owned; continues serving */
+        struct bus_limits limits;
         bool stopping;
 };

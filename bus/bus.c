@@ -143,6 +143,7 @@ struct bus *bus_new(struct loop *loop, enum bus_type type, struct models *models
         g_autofree char *address = get_address(type);
 
         bus->loop = loop;
+        bus->limits = (struct bus_limits){ CALLER_CALLS_MAX, CALLER_BYTES_MAX };
         bus->connection = connection_new(loop, address, BUS_NAME, &events, bus);
         bus->connects = g_ptr_array_new_with_free_func((GDestroyNotify)connect_free);
         bus->callers = g_hash_table_new(g_str_hash, g_str_equal);
@@ -157,6 +158,11 @@ struct bus *bus_new(struct loop *loop, enum bus_type type, struct models *models
         for (unsigned i = 0; i < models_get_count(models); i++)
                 add_connection(bus, models_get_nth(models, i));
         return bus;
+}
+
+void bus_set_limits(struct bus *bus, const struct bus_limits *limits)
+{
+        bus->limits = *limits;
 }
 
 bool bus_start(struct bus *bus, GError **error)

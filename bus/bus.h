@@ -27,6 +27,12 @@ enum bus_type {
         BUS_SESSION,
 };
 
+/* What one client may have waiting; more is refused (LimitsExceeded). */
+struct bus_limits {
+        unsigned calls; /* that wait or run */
+        size_t bytes;   /* of those that wait */
+};
+
 /* Shows each model as a connection object of its name. models is borrowed and outlives the bus. */
 struct bus *bus_new(struct loop *loop, enum bus_type type, struct models *models);
 /*
@@ -41,6 +47,9 @@ void bus_free(struct bus *bus);
  * further ado.
  */
 bool bus_start(struct bus *bus, GError **error);
+
+/* From now on, in place of CALLER_CALLS_MAX and CALLER_BYTES_MAX (caller.h). */
+void bus_set_limits(struct bus *bus, const struct bus_limits *limits);
 
 /*
  * The beginning of the end: gives up the name and takes no more calls. Those that are here are still served;

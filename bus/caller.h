@@ -10,7 +10,8 @@
 #include "bus/tree.h"
 #include "drivers/identity.h"
 
-/* Calls of one caller that wait or run, and the bytes of those that wait; what is more is refused. */
+/* Calls of one caller that wait or run, and bytes of those that wait, unless bus_set_limits() says otherwise.
+ */
 #define CALLER_CALLS_MAX 32768
 #define CALLER_BYTES_MAX (16 * 1024 * 1024)
 

@@ -236,9 +236,9 @@ static void queue_call(struct bus *bus, DBusMessage *message)
                 return;
         }
         caller = caller_get(bus, sender);
-        size = marshal_estimate(message, CALLER_BYTES_MAX);
-        if (caller->queue.length + caller->in_flight >= CALLER_CALLS_MAX ||
-            (caller->queue.length > 0 && caller->queued_bytes + size > CALLER_BYTES_MAX)) {
+        size = marshal_estimate(message, bus->limits.bytes);
+        if (caller->queue.length + caller->in_flight >= bus->limits.calls ||
+            (caller->queue.length > 0 && caller->queued_bytes + size > bus->limits.bytes)) {
                 refuse_unqueued(bus, message, DBUS_ERROR_LIMITS_EXCEEDED,
                                 "too many calls are waiting already");
                 return;

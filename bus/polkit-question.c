@@ -174,10 +174,11 @@ static void on_deadline(void *data)
 static void set_deadline(struct question *question)
 {
         if (question->timer)
-                loop_timer_set(question->timer, POLKIT_DEADLINE_MS);
+                loop_timer_set(question->timer, question->polkit->settings.deadline_ms);
         else
                 question->timer =
-                        loop_timer_new(question->polkit->loop, POLKIT_DEADLINE_MS, on_deadline, question);
+                        loop_timer_new(question->polkit->loop, question->polkit->settings.deadline_ms,
+                                       on_deadline, question);
 }
 
 /* ---- answers ---- */
@@ -308,7 +309,7 @@ enum authorization_answer polkit_question_ask(struct polkit *polkit, const struc
         if (polkit->open.length >= POLKIT_MAX)
                 return AUTHORIZATION_CROWDED;
         user = get_user(polkit, about->identity->uid);
-        if (user->open >= POLKIT_USER_MAX)
+        if (user->open >= polkit->settings.user_max)
                 return AUTHORIZATION_CROWDED;
         question = g_new0(struct question, 1);
         *question = (struct question){

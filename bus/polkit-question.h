@@ -14,8 +14,8 @@ struct polkit_answers;
 struct polkit {
         /* const */
         struct loop *loop;
-        bool fine;
         /* loop */
+        struct polkit_settings settings;
         struct connection *connection;  /* borrowed; NULL: none */
         struct polkit_answers *answers; /* owned */
         GHashTable *users;              /* uid -> struct user, owned; those with questions */

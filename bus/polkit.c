@@ -33,7 +33,7 @@ static const char *translate(const struct polkit *polkit, const struct authoriza
         const char *action = question->action;
         char text[128];
 
-        if (!polkit->fine)
+        if (!polkit->settings.fine)
                 return authorization_is_read(action) ? MONITOR : MANAGE;
         if (strcmp(action, "object.read") == 0 || strcmp(action, "manager.read") == 0 || is_lookup(question))
                 action = "connect.getattr";
@@ -62,7 +62,7 @@ static void append_to_key(const char *key, const char *value, void *data)
 static const char *write_key(const struct polkit *polkit, const struct authorization_question *question,
                              const char *id)
 {
-        if (!polkit->fine)
+        if (!polkit->settings.fine)
                 return id;
         g_string_assign(polkit->key, id);
         describe(question, id, append_to_key, polkit->key);
@@ -80,7 +80,7 @@ static GPtrArray *list_details(const struct polkit *polkit, const struct authori
 {
         GPtrArray *details;
 
-        if (!polkit->fine)
+        if (!polkit->settings.fine)
                 return NULL;
         details = g_ptr_array_new_with_free_func(g_free);
         describe(question, id, append_detail, details);
@@ -128,7 +128,7 @@ static enum authorization_answer ask(void *authorizer, const struct authorizatio
 
 static bool tells_apart(const void *authorizer)
 {
-        return ((const struct polkit *)authorizer)->fine;
+        return ((const struct polkit *)authorizer)->settings.fine;
 }
 
 static void forget(void *authorizer, const struct identity *identity)
@@ -160,17 +160,22 @@ const struct authorizer polkit_authorizer = {
         .free = polkit_free,
 };
 
-struct polkit *polkit_new(struct loop *loop, bool fine)
+struct polkit *polkit_new(struct loop *loop, const struct polkit_settings *settings)
 {
         struct polkit *polkit = g_new0(struct polkit, 1);
 
         polkit->loop = loop;
-        polkit->fine = fine;
+        polkit->settings = *settings;
         polkit->answers = polkit_answers_new(loop);
         polkit->users = g_hash_table_new_full(NULL, NULL, NULL, g_free);
         polkit->key = g_string_sized_new(256);
         g_queue_init(&polkit->open);
         return polkit;
+}
+
+void polkit_configure(struct polkit *polkit, const struct polkit_settings *settings)
+{
+        polkit->settings = *settings;
 }
 
 /* ---- the connection ---- */

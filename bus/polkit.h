@@ -10,7 +10,7 @@
  * A question is asked without a dialog first, and that answer is remembered (polkit-answers.h). Only where
  * PolicyKit says that the user would have to be asked, and the client allows that, it is asked a second time
  * with one; what comes of a dialog is good for the call that asked, and PolicyKit itself remembers the rest.
- * A question without a dialog is answered within POLKIT_DEADLINE_MS; one with a dialog when the user has
+ * A question without a dialog is answered within a deadline; one with a dialog when the user has
  * answered, or the client leaves. When PolicyKit goes away, open questions are asked again as soon as it is
  * back.
  *
@@ -22,10 +22,7 @@
 
 #include <dbus/dbus.h>
 
-#define POLKIT_DEADLINE_MS 5000
-/* Open questions, of one user and altogether; of these, without dialogs, what PolicyKit is given at a time.
- */
-#define POLKIT_USER_MAX   256
+/* Open questions altogether; of one user's, without dialogs, what PolicyKit is given at a time. */
 #define POLKIT_MAX        960
 #define POLKIT_USER_AHEAD 8
 /* How often a question is asked again because PolicyKit went away with it. */
@@ -35,9 +32,18 @@ struct connection;
 struct loop;
 struct polkit;
 
-/* What models are made with: hooks, and the authorizer, which they take. fine: see above. */
+/* What may change while it is used. */
+struct polkit_settings {
+        bool fine;            /* see above */
+        unsigned deadline_ms; /* of a question without a dialog */
+        unsigned user_max;    /* open questions of one user */
+};
+
+/* What models are made with: hooks, and the authorizer, which they take. */
 extern const struct authorizer polkit_authorizer;
-struct polkit *polkit_new(struct loop *loop, bool fine);
+struct polkit *polkit_new(struct loop *loop, const struct polkit_settings *settings);
+/* For questions from now on; open ones are answered as they were asked. */
+void polkit_configure(struct polkit *polkit, const struct polkit_settings *settings);
 
 /* The connection over which it is asked from now on, borrowed; NULL: none any more. */
 void polkit_attach(struct polkit *polkit, struct connection *connection);

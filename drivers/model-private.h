@@ -13,6 +13,8 @@ struct model_part {
         void (*free)(struct model *model, void *part); /* NULL: it came with another */
         /* All parts of all connections are there: begins to follow what the host has. NULL: nothing to do. */
         void (*start)(struct model *model, void *part);
+        /* Takes over what may change while the agent runs; soon after it is made. NULL: nothing does. */
+        void (*configure)(void *part, const struct model_settings *settings);
         /* Does it know what there is? NULL: it did from the beginning. */
         bool (*is_ready)(const void *part);
         /* The agent ends: interrupts what may last, lets go. NULL: nothing to do. */

@@ -296,6 +296,19 @@ bool models_are_ready(const struct models *models)
         return true;
 }
 
+static void configure(struct model *model, const struct model_settings *settings)
+{
+        for (unsigned kind = 0; kind < MODEL_KIND_COUNT; kind++)
+                if (model_parts[kind].configure)
+                        model_parts[kind].configure(model->parts[kind], settings);
+}
+
+void models_configure(struct models *models, const struct model_settings *settings)
+{
+        for (unsigned i = 0; i < models->list->len; i++)
+                configure(models_get_nth(models, i), settings);
+}
+
 void models_autostart(struct models *models)
 {
         for (unsigned i = 0; i < models->list->len; i++)

@@ -51,10 +51,14 @@ struct model_environment {
         const char *data_dir; /* what comes with the agent: nwfilter/ below it; NULL: nothing */
         const char
                 *memory_dir; /* where guests' memory is kept that is to be in files; NULL: below state_dir */
-        bool start_networks; /* a network that is not active is started for the guest that needs it */
         const struct authorizer *authorizer; /* who decides what clients may do; NULL: the built-in rule */
         void *authorizer_data;               /* taken; for its hooks */
         const char *user, *group;            /* guests run as; NULL: as the agent does */
+};
+
+/* What the administrator may change while the agent runs. */
+struct model_settings {
+        bool start_networks; /* a network that is not active is started for the guest that needs it */
 };
 
 /* A hypervisor: what differs between connections. */
@@ -94,6 +98,8 @@ typedef void (*model_detail)(const char *key, const char *value, void *data);
 /* NULL with an error of the first part that cannot be made. */
 struct models *models_new(const struct model_environment *environment,
                           const struct model_driver *const *drivers, unsigned n_drivers, GError **error);
+/* From now on; what is on its way may still go by the settings of before. */
+void models_configure(struct models *models, const struct model_settings *settings);
 /* When they are not busy. NULL is fine. */
 void models_free(struct models *models);
 unsigned models_get_count(const struct models *models);

@@ -319,7 +319,6 @@ static void *new_networks(struct model *model, GError **error)
         const struct networks_config config = {
                 .state_dir = state_dir,
                 .runtime_dir = runtime_dir,
-                .starts_for_guests = environment->start_networks,
                 .with_default = environment->system && environment->default_network && geteuid() == 0,
         };
         struct networks *networks;
@@ -349,6 +348,11 @@ static bool are_networks_ready(const void *part)
 static void free_networks(struct model *model, void *part)
 {
         networks_free(part);
+}
+
+static void configure_networks(void *part, const struct model_settings *settings)
+{
+        networks_set_starts_for_guests(part, settings->start_networks);
 }
 
 static void quiesce_networks(void *part)
@@ -478,6 +482,7 @@ const struct model_part model_parts[MODEL_KIND_COUNT] = {
                              .start = start_networks,
                              .is_ready = are_networks_ready,
                              .free = free_networks,
+                             .configure = configure_networks,
                              .quiesce = quiesce_networks,
                              .autostart = autostart_networks,
                              .get_registry = get_networks,

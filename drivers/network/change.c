@@ -179,7 +179,8 @@ bool network_require_running(struct network *network, GError **error)
 
         if (!managed_require_known(object, error))
                 return false;
-        if (object->current->active || !network->networks->starts_for_guests || !object->current->persistent)
+        if (object->current->active || !g_atomic_int_get(&network->networks->starts_for_guests) ||
+            !object->current->persistent)
                 return network_require_active(object, error);
         return start(object, network_def_of(object->current->persistent), error);
 }

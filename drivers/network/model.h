@@ -29,7 +29,8 @@ struct networks {
         struct pool *pool;         /* borrowed */
         char *state_dir;           /* owned; NULL: in memory */
         char *lease_dir;           /* owned */
-        bool starts_for_guests;    /* one that is inactive is started for the guest that needs it */
+        /* atomic */
+        gint starts_for_guests; /* bool; one that is inactive is started for the guest that needs it */
         /* loop */
         GPtrArray *claims;         /* owned; of struct definition, ref: those on their way */
         struct link_source *links; /* borrowed; NULL: not followed */

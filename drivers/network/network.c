@@ -74,13 +74,18 @@ struct networks *networks_new(struct loop *loop, struct pool *pool, const struct
         networks->pool = pool;
         networks->state_dir = g_strdup(config->state_dir);
         networks->runtime_dir = g_strdup(config->runtime_dir);
-        networks->starts_for_guests = config->starts_for_guests;
+        networks->starts_for_guests = true;
         networks->default_state = config->with_default ? NETWORK_DEFAULT_WANTED : NETWORK_DEFAULT_SETTLED;
         if (config->state_dir)
                 networks->lease_dir = g_build_filename(config->state_dir, "leases", NULL);
         networks->claims = g_ptr_array_new();
         networks->registry = registry_new(&network_kind, networks, loop, pool, config->state_dir);
         return networks;
+}
+
+void networks_set_starts_for_guests(struct networks *networks, bool starts)
+{
+        g_atomic_int_set(&networks->starts_for_guests, starts);
 }
 
 void networks_free(struct networks *networks)

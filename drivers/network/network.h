@@ -69,7 +69,6 @@ struct network {
 struct networks_config {
         const char *state_dir;   /* definitions: <uuid>.xml, autostart/<uuid>; leases/<uuid>: what is lent */
         const char *runtime_dir; /* of active networks: <uuid>.xml, and the files of dnsmasq */
-        bool starts_for_guests;  /* one that is inactive is started for the guest that needs it */
         bool with_default;       /* a system that has none yet gets the network `default` */
 };
 
@@ -89,6 +88,8 @@ void networks_follow(struct networks *networks, struct link_source *links, struc
 bool networks_are_ready(const struct networks *networks);
 /* Once per boot: starts those marked autostart; done(data) when each is up or has failed. */
 void networks_autostart(struct networks *networks, loop_fn done, void *data);
+/* Is one that is inactive started for the guest that needs it? So it is unless this says otherwise. */
+void networks_set_starts_for_guests(struct networks *networks, bool starts);
 /* The end of the agent: active networks are let go of, and stay. */
 void networks_quiesce(struct networks *networks);
 struct registry *networks_get_registry(const struct networks *networks);

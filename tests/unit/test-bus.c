@@ -497,6 +497,24 @@ START_TEST(who_waits_too_much_is_refused)
 }
 END_TEST
 
+START_TEST(limits_may_change)
+{
+        dbus_uint32_t serial = 0;
+
+        fake_bus_set_uid(fake, 0, false);
+        bus_set_limits(bus, &(const struct bus_limits){ 16, CALLER_BYTES_MAX });
+        DOMAIN_CALL(":1.1", "Destroy");
+        for (unsigned i = 0; i < 16; i++)
+                serial = DOMAIN_CALL(":1.1", "GetState");
+        expect_error(serial, DBUS_ERROR_LIMITS_EXCEEDED, "too many");
+        ck_assert_ptr_null(fake_bus_find_reply(fake, serial - 1, NULL));
+        bus_set_limits(bus, &(const struct bus_limits){ 17, CALLER_BYTES_MAX });
+        serial = DOMAIN_CALL(":1.1", "GetState");
+        expect_error(DOMAIN_CALL(":1.1", "GetState"), DBUS_ERROR_LIMITS_EXCEEDED, "too many");
+        ck_assert_ptr_null(fake_bus_find_reply(fake, serial, NULL));
+}
+END_TEST
+
 /* ---- departures ---- */
 
 static void nothing(void *data)
@@ -599,6 +617,7 @@ int main(void)
                 destroy_is_the_last_word,
                 a_flood_delays_nobody_else,
                 who_waits_too_much_is_refused,
+                limits_may_change,
                 autodestroy_when_the_caller_leaves,
                 autodestroy_of_an_owner_long_gone,
                 autodestroy_not_when_the_agent_ends,

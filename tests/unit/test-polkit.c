@@ -31,12 +31,14 @@ static struct bus *bus;
 
 static void setup_with(bool fine)
 {
+        const struct polkit_settings settings = { fine, 5000, 256 };
+
         loop = loop_new(NULL);
         pool = pool_new(2, NULL);
         environment = (struct model_environment){ .loop = loop,
                                                   .pool = pool,
                                                   .authorizer = &polkit_authorizer,
-                                                  .authorizer_data = polkit_new(loop, fine) };
+                                                  .authorizer_data = polkit_new(loop, &settings) };
         models = models_new(&environment, drivers, G_N_ELEMENTS(drivers), NULL);
         fake = fake_bus_new(loop);
         fake_bus_set_uid(fake, STRANGER, true);
