@@ -28,7 +28,7 @@ char *check_format_count(unsigned count)
 bool check_has_iothread(const struct domain_def *def, uint32_t id)
 {
         for (unsigned i = 0; i < def->iothreads; i++) {
-                if (def->iothread_ids[i] == id)
+                if (def->iothread_list[i].id == id)
                         return true;
         }
         return false;
@@ -41,9 +41,9 @@ char *check_format_iothreads(const struct domain_def *def)
         if (def->iothreads == 0)
                 g_string_append(list, "it has none (<iothreads>)");
         else
-                g_string_append_printf(list, "it has %u", def->iothread_ids[0]);
+                g_string_append_printf(list, "it has %u", def->iothread_list[0].id);
         for (unsigned i = 1; i < MIN(def->iothreads, 16); i++)
-                g_string_append_printf(list, ", %u", def->iothread_ids[i]);
+                g_string_append_printf(list, ", %u", def->iothread_list[i].id);
         if (def->iothreads > 16)
                 g_string_append(list, " ...");
         return g_string_free(list, FALSE);

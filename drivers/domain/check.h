@@ -44,6 +44,8 @@ bool check_refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 char *check_format_count(unsigned count);
 /* The I/O threads that there are: "1, 2 and 5", or "<iothreads> has none". Owned. */
 char *check_format_iothreads(const struct domain_def *def);
+/* What stands in <cputune> once stands there once. */
+bool check_tuning_once(const struct check *check, GError **error);
 bool check_has_iothread(const struct domain_def *def, uint32_t id);
 /* Is the machine type of that family ("pc-q35")? False where it is not known. */
 bool check_is_machine(const struct check *check, const char *family);

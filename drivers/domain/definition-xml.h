@@ -83,6 +83,11 @@ bool domain_read_devices(struct domain_reader *reader, xmlNode *node, void *devi
 /* What follows fills members of struct domain_def from the root. */
 bool domain_read_memory(struct domain_reader *reader, xmlNode *root, struct domain_def *def, GError **error);
 bool domain_read_vcpus(struct domain_reader *reader, xmlNode *root, struct domain_def *def, GError **error);
+/* <cputune>: struct domain_def, of which pins are members of their own */
+bool domain_read_cputune(struct domain_reader *reader, xmlNode *node, void *def, GError **error);
+bool domain_read_memtune(struct domain_reader *reader, xmlNode *node, void *memtune, GError **error);
+bool domain_read_blkiotune(struct domain_reader *reader, xmlNode *node, void *blkiotune, GError **error);
+bool domain_read_numatune(struct domain_reader *reader, xmlNode *node, void *numatune, GError **error);
 bool domain_read_cpu(struct domain_reader *reader, xmlNode *node, void *cpu, GError **error);
 bool domain_read_os(struct domain_reader *reader, xmlNode *node, void *os, GError **error);
 bool domain_read_sysinfo(struct domain_reader *reader, xmlNode *root, struct domain_def *def, GError **error);

@@ -164,6 +164,25 @@ const char *domain_timer_get_name(enum domain_timer_name name)
         return domain_timer_names[name];
 }
 
+static const struct {
+        const char *period, *quota;
+} quota_names[DOMAIN_QUOTA_SCOPES] = {
+        [DOMAIN_QUOTA_VCPU] = { "period", "quota" },
+        [DOMAIN_QUOTA_GLOBAL] = { "global_period", "global_quota" },
+        [DOMAIN_QUOTA_EMULATOR] = { "emulator_period", "emulator_quota" },
+        [DOMAIN_QUOTA_IOTHREAD] = { "iothread_period", "iothread_quota" },
+};
+
+const char *domain_quota_get_period_name(enum domain_quota_scope scope)
+{
+        return quota_names[scope].period;
+}
+
+const char *domain_quota_get_quota_name(enum domain_quota_scope scope)
+{
+        return quota_names[scope].quota;
+}
+
 const char *domain_hostdev_type_get_name(enum domain_hostdev_type type)
 {
         return domain_hostdev_type_names[type];

@@ -17,29 +17,20 @@
 #include "base/cleanup.h"
 #include "base/managed.h"
 #include "drivers/domain/device.h"
+#include "drivers/domain/tuning.h"
 
 #include <glib.h>
 
 /* Bounds; more is refused by name. */
-#define DOMAIN_NAME_MAX       250 /* bytes */
-#define DOMAIN_VCPUS_MAX      4096
-#define DOMAIN_IOTHREADS_MAX  1024
-#define DOMAIN_DEVICES_MAX    1024
-#define DOMAIN_CPU_NUMBER_MAX 16384 /* host CPUs and nodes in a cpuset are below it */
-#define DOMAIN_MEMORY_KIB_MAX (UINT64_C(1) << 52)
+#define DOMAIN_NAME_MAX         250 /* bytes */
+#define DOMAIN_VCPUS_MAX        4096
+#define DOMAIN_IOTHREADS_MAX    1024
+#define DOMAIN_DEVICES_MAX      1024
+#define DOMAIN_POOL_THREADS_MAX 65536
+#define DOMAIN_CPU_NUMBER_MAX   16384 /* host CPUs and nodes in a cpuset are below it */
+#define DOMAIN_MEMORY_KIB_MAX   (UINT64_C(1) << 52)
 
 /* ---- parts of the typed view ---- */
-
-/* Numbers of host CPUs or nodes ("0-3,^2"). */
-struct domain_cpuset {
-        const uint64_t *words; /* NULL: not given */
-        uint32_t n_words;
-};
-
-static inline bool domain_cpuset_has(const struct domain_cpuset *set, unsigned number)
-{
-        return number / 64 < set->n_words && (set->words[number / 64] >> (number % 64) & 1);
-}
 
 struct domain_vcpu {
         uint32_t id;
@@ -48,10 +39,15 @@ struct domain_vcpu {
         enum domain_switch hotpluggable;
 };
 
-/* <vcpupin>, <iothreadpin>: id; <emulatorpin>: alone. */
-struct domain_pin {
+/* Helpers of the emulator's event loops; -1: the default. */
+struct domain_thread_pool {
+        int min;
+        int max;
+};
+
+struct domain_iothread {
         uint32_t id;
-        struct domain_cpuset cpus;
+        struct domain_thread_pool pool;
 };
 
 struct domain_hugepage {
@@ -70,20 +66,6 @@ struct domain_memory_backing {
         const char *source;          /* "file", "anonymous", "memfd" */
         const char *allocation;      /* "immediate", "ondemand" */
         uint32_t allocation_threads; /* 0: the default */
-};
-
-struct domain_numatune_node {
-        uint32_t cell;
-        const char *mode; /* "strict", "preferred", "interleave", "restrictive" */
-        struct domain_cpuset nodes;
-};
-
-struct domain_numatune {
-        const char *mode;      /* NULL: no <memory> */
-        const char *placement; /* "static", "auto" */
-        struct domain_cpuset nodes;
-        const struct domain_numatune_node *cells;
-        uint32_t n_cells;
 };
 
 struct domain_cpu_feature {
@@ -318,12 +300,16 @@ struct domain_def {
         const struct domain_vcpu *vcpu_list; /* <vcpus>; NULL: the first `vcpus` ones are enabled */
         uint32_t n_vcpu_list;
         uint32_t iothreads;
-        const uint32_t *iothread_ids; /* as many as iothreads */
+        const struct domain_iothread *iothread_list; /* as many as iothreads */
+        struct domain_thread_pool default_pool;      /* <defaultiothread> */
         const struct domain_pin *vcpu_pins;
         const struct domain_pin *iothread_pins;
         uint32_t n_vcpu_pins;
         uint32_t n_iothread_pins;
         struct domain_cpuset emulator_pin;
+        struct domain_cputune cputune;
+        struct domain_memtune memtune;
+        struct domain_blkiotune blkiotune;
         struct domain_numatune numatune;
         const char
                 *partition; /* <resource><partition>: of the host's resources, absolute; NULL: the default */

@@ -148,13 +148,26 @@ static const struct field iothreads_fields[] = {
         UINT(NULL, struct domain_def, iothreads, .max = DOMAIN_IOTHREADS_MAX), FIELDS_END
 };
 
-struct iothread {
-        uint32_t id;
-};
-static const struct field iothread_fields[] = {
-        UINT("id", struct iothread, id, .required = true, .min = 1, .max = INT32_MAX),
+static const struct field pool_fields[] = {
+        INT("thread_pool_min", struct domain_thread_pool, min, .max = DOMAIN_POOL_THREADS_MAX),
+        INT("thread_pool_max", struct domain_thread_pool, max, .max = DOMAIN_POOL_THREADS_MAX),
         FIELDS_END,
 };
+static const struct field iothread_fields[] = {
+        UINT("id", struct domain_iothread, id, .required = true, .min = 1, .max = INT32_MAX),
+        FIELDS_END,
+};
+
+static bool read_pool(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        struct domain_thread_pool *pool = target;
+
+        if (!field_read(reader, node, pool_fields, pool, error))
+                return false;
+        if (pool->min >= 0 && pool->max >= 0 && pool->min > pool->max)
+                return xml_error(error, node, "'thread_pool_min' is more than 'thread_pool_max'");
+        return true;
+}
 
 /* The numbers that <iothreadids> gives, and the smallest free ones for those it has none for. */
 static bool read_iothread_ids(struct domain_reader *reader, xmlNode *root, struct domain_def *def,
@@ -162,7 +175,7 @@ static bool read_iothread_ids(struct domain_reader *reader, xmlNode *root, struc
 {
         const xmlNode *list = xml_child(root, "iothreadids");
         g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
-        struct iothread *ids;
+        struct domain_iothread *ids;
         uint32_t n = 0, next = 1;
 
         for (xmlNode *node = xml_child(list, "iothread"); node; node = xml_next(node))
@@ -173,9 +186,12 @@ static bool read_iothread_ids(struct domain_reader *reader, xmlNode *root, struc
         if (def->iothreads == 0)
                 return true;
         ids = domain_arena_alloc(reader->arena, def->iothreads * sizeof(*ids));
-        def->iothread_ids = &ids->id;
+        for (unsigned i = 0; i < def->iothreads; i++)
+                ids[i].pool = (struct domain_thread_pool){ -1, -1 };
+        def->iothread_list = ids;
         for (xmlNode *node = xml_child(list, "iothread"); node; node = xml_next(node), ids++) {
-                if (!field_read(reader, node, iothread_fields, ids, error))
+                if (!field_read(reader, node, iothread_fields, ids, error) ||
+                    !read_pool(reader, node, &ids->pool, error))
                         return false;
                 if (!g_hash_table_add(seen, GUINT_TO_POINTER(ids->id)))
                         return xml_error(error, node, "I/O thread %u is there more than once", ids->id);
@@ -188,69 +204,17 @@ static bool read_iothread_ids(struct domain_reader *reader, xmlNode *root, struc
         return true;
 }
 
-/* ---- where they run ---- */
-
-static const struct field vcpupin_fields[] = {
-        UINT("vcpu", struct domain_pin, id, .required = true, .max = DOMAIN_VCPUS_MAX - 1),
-        CPUSET("cpuset", struct domain_pin, cpus, .required = true, .max = DOMAIN_CPU_NUMBER_MAX),
-        FIELDS_END,
-};
-static const struct field iothreadpin_fields[] = {
-        UINT("iothread", struct domain_pin, id, .required = true, .min = 1, .max = INT32_MAX),
-        CPUSET("cpuset", struct domain_pin, cpus, .required = true, .max = DOMAIN_CPU_NUMBER_MAX),
-        FIELDS_END,
-};
-static const struct field emulatorpin_fields[] = {
-        CPUSET("cpuset", struct domain_def, emulator_pin, .required = true, .max = DOMAIN_CPU_NUMBER_MAX),
-        FIELDS_END,
-};
-static const struct field_part vcpupin_parts[] = { { NULL, vcpupin_fields }, PARTS_END };
-static const struct field_part iothreadpin_parts[] = { { NULL, iothreadpin_fields }, PARTS_END };
-static const struct field_part cputune_parts[] = { { "emulatorpin", emulatorpin_fields }, PARTS_END };
-
-static bool read_cputune(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
-{
-        struct domain_def *def = target;
-
-        return field_read_parts(reader, node, cputune_parts, def, error) &&
-               field_read_array(reader, node, "vcpupin", vcpupin_parts, sizeof(struct domain_pin),
-                                &def->vcpu_pins, &def->n_vcpu_pins, error) &&
-               field_read_array(reader, node, "iothreadpin", iothreadpin_parts, sizeof(struct domain_pin),
-                                &def->iothread_pins, &def->n_iothread_pins, error);
-}
-
-static const char *const numa_mode_names[] = { "strict", "preferred", "interleave", "restrictive", NULL };
-
-static const struct field numa_memory_fields[] = {
-        NAME("mode", struct domain_numatune, mode, numa_mode_names),
-        NAME("placement", struct domain_numatune, placement, placement_names),
-        CPUSET("nodeset", struct domain_numatune, nodes, .max = DOMAIN_CPU_NUMBER_MAX),
-        FIELDS_END,
-};
-static const struct field memnode_fields[] = {
-        UINT("cellid", struct domain_numatune_node, cell, .required = true, .max = DOMAIN_VCPUS_MAX),
-        NAME("mode", struct domain_numatune_node, mode, numa_mode_names),
-        CPUSET("nodeset", struct domain_numatune_node, nodes, .required = true, .max = DOMAIN_CPU_NUMBER_MAX),
-        FIELDS_END,
-};
-static const struct field_part memnode_parts[] = { { NULL, memnode_fields }, PARTS_END };
-static const struct field_part numatune_parts[] = { { "memory", numa_memory_fields }, PARTS_END };
-
-static bool read_numatune(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
-{
-        struct domain_numatune *numatune = target;
-
-        return field_read_parts(reader, node, numatune_parts, numatune, error) &&
-               field_read_array(reader, node, "memnode", memnode_parts, sizeof(struct domain_numatune_node),
-                                &numatune->cells, &numatune->n_cells, error);
-}
+/* ---- all of it ---- */
 
 static const struct field_part vcpus_parts[] = {
         { "vcpu", vcpu_fields },
         { "vcpus", NULL, read_vcpu_list },
         { "iothreads", iothreads_fields },
-        { "cputune", NULL, read_cputune },
-        { "numatune", NULL, read_numatune, offsetof(struct domain_def, numatune) },
+        { "defaultiothread", NULL, read_pool, offsetof(struct domain_def, default_pool) },
+        { "cputune", NULL, domain_read_cputune },
+        { "memtune", NULL, domain_read_memtune, offsetof(struct domain_def, memtune) },
+        { "blkiotune", NULL, domain_read_blkiotune, offsetof(struct domain_def, blkiotune) },
+        { "numatune", NULL, domain_read_numatune, offsetof(struct domain_def, numatune) },
         PARTS_END,
 };
 
@@ -278,6 +242,7 @@ static bool check_vcpus(const struct domain_def *def, const xmlNode *root, GErro
 bool domain_read_vcpus(struct domain_reader *reader, xmlNode *root, struct domain_def *def, GError **error)
 {
         def->max_vcpus = 1;
+        def->default_pool = (struct domain_thread_pool){ -1, -1 };
         if (!field_read_parts(reader, root, vcpus_parts, def, error))
                 return false;
         if (def->vcpus == 0)

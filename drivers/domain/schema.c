@@ -46,7 +46,7 @@ TABLE memory_backing[] = {
 };
 
 TABLE vcpus[] = { { "vcpu", "id enabled hotpluggable order", .flags = MANY }, {} };
-TABLE iothreadids[] = { { "iothread", "id !thread_pool_min !thread_pool_max", .flags = MANY }, {} };
+TABLE iothreadids[] = { { "iothread", "id thread_pool_min thread_pool_max", .flags = MANY }, {} };
 
 TABLE cache_monitor[] = { { "cache", "id level type size unit", .flags = MANY },
                           { "monitor", "level vcpus", .flags = MANY },
@@ -56,23 +56,23 @@ TABLE memory_bandwidth[] = { { "node", "id bandwidth", .flags = MANY },
                              {} };
 
 TABLE cputune[] = {
-        { "shares", .flags = VOID | UNDRIVEN },
-        { "period", .flags = VOID | UNDRIVEN },
-        { "quota", .flags = VOID | UNDRIVEN },
-        { "global_period", .flags = VOID | UNDRIVEN },
-        { "global_quota", .flags = VOID | UNDRIVEN },
-        { "emulator_period", .flags = VOID | UNDRIVEN },
-        { "emulator_quota", .flags = VOID | UNDRIVEN },
-        { "iothread_period", .flags = VOID | UNDRIVEN },
-        { "iothread_quota", .flags = VOID | UNDRIVEN },
+        { "shares", .flags = VOID },
+        { "period", .flags = VOID },
+        { "quota", .flags = VOID },
+        { "global_period", .flags = VOID },
+        { "global_quota", .flags = VOID },
+        { "emulator_period", .flags = VOID },
+        { "emulator_quota", .flags = VOID },
+        { "iothread_period", .flags = VOID },
+        { "iothread_quota", .flags = VOID },
         { "vcpupin", "vcpu cpuset", .flags = MANY },
         { "emulatorpin", "cpuset" },
         { "iothreadpin", "iothread cpuset", .flags = MANY },
-        { "emulatorsched", "scheduler priority", .flags = UNDRIVEN },
-        { "vcpusched", "vcpus scheduler priority", .flags = MANY | UNDRIVEN },
-        { "iothreadsched", "iothreads scheduler priority", .flags = MANY | UNDRIVEN },
-        { "cachetune", "vcpus id", cache_monitor, MANY | UNDRIVEN },
-        { "memorytune", "vcpus", memory_bandwidth, MANY | UNDRIVEN },
+        { "emulatorsched", "scheduler priority" },
+        { "vcpusched", "vcpus scheduler priority", .flags = MANY },
+        { "iothreadsched", "iothreads scheduler priority", .flags = MANY },
+        { "cachetune", "vcpus id", cache_monitor, MANY },
+        { "memorytune", "vcpus", memory_bandwidth, MANY },
         {},
 };
 
@@ -267,14 +267,14 @@ TABLE domain[] = {
         { "maxMemory", "slots ?unit", .flags = VOID },
         { "memory", "dumpCore ?unit" },
         { "currentMemory", "?unit", .flags = VOID },
-        { "blkiotune", NULL, blkiotune, VOID | MERGED | UNDRIVEN },
-        { "memtune", NULL, memtune, VOID | MERGED | UNDRIVEN },
+        { "blkiotune", NULL, blkiotune, VOID | MERGED },
+        { "memtune", NULL, memtune, VOID | MERGED },
         { "memoryBacking", NULL, memory_backing, VOID | MERGED },
         { "vcpu", "placement cpuset current" },
         { "vcpus", NULL, vcpus, VOID | MERGED },
         { "iothreads", .flags = VOID },
         { "iothreadids", NULL, iothreadids, VOID | MERGED },
-        { "defaultiothread", "thread_pool_min thread_pool_max", .flags = VOID | UNDRIVEN },
+        { "defaultiothread", "thread_pool_min thread_pool_max", .flags = VOID },
         { "cputune", NULL, cputune, VOID | MERGED },
         { "numatune", NULL, numatune, VOID },
         { "resource", NULL, resource, VOID | MERGED },

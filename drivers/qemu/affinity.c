@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * <cpuset>, <vcpupin>, <emulatorpin>, <iothreadpin>. No state.
+ * <cpuset>, <vcpupin>, <emulatorpin>, <iothreadpin>; <vcpusched>, <iothreadsched>, <emulatorsched>. No state.
  */
 #include "drivers/qemu/affinity.h"
 
@@ -18,7 +18,11 @@ const struct domain_cpuset *affinity_get_process(const struct domain_def *def)
 
 bool affinity_has_threads(const struct domain_def *def)
 {
-        return def->n_vcpu_pins > 0 || def->n_iothread_pins > 0 || def->emulator_pin.words;
+        const struct domain_cputune *tune = &def->cputune;
+
+        return def->n_vcpu_pins > 0 || def->n_iothread_pins > 0 || def->emulator_pin.words ||
+               tune->n_vcpu_schedulers > 0 || tune->n_iothread_schedulers > 0 ||
+               tune->emulator_scheduler.policy;
 }
 
 static const struct domain_cpuset *find_pin(const struct domain_pin *pins, unsigned count, uint32_t id)
@@ -67,6 +71,44 @@ static bool pin(struct guest *guest, pid_t thread, const struct domain_cpuset *c
         return set_pin_error(guest, cpus, errno, error);
 }
 
+/* ---- scheduling ---- */
+
+static const struct domain_scheduler *find_scheduler(const struct domain_scheduler *list, unsigned count,
+                                                     uint32_t id)
+{
+        for (unsigned i = 0; i < count; i++) {
+                if (domain_cpuset_has(&list[i].ids, id))
+                        return &list[i];
+        }
+        return NULL;
+}
+
+static int get_policy(const char *name)
+{
+        if (strcmp(name, "batch") == 0)
+                return SCHED_BATCH;
+        if (strcmp(name, "idle") == 0)
+                return SCHED_IDLE;
+        return strcmp(name, "fifo") == 0 ? SCHED_FIFO : SCHED_RR;
+}
+
+/* scheduler NULL: as it is. */
+static bool schedule(const struct guest *guest, pid_t thread, const char *what,
+                     const struct domain_scheduler *scheduler, GError **error)
+{
+        int policy = scheduler ? get_policy(scheduler->policy) : 0;
+        bool real_time = policy == SCHED_FIFO || policy == SCHED_RR;
+        const struct sched_param param = { .sched_priority = real_time ? scheduler->priority : 0 };
+
+        if (!scheduler || sched_setscheduler(thread, policy, &param) == 0)
+                return true;
+        return error_set_errno(error, ERROR_FROM_QEMU, errno,
+                               "cannot give %s of %s the scheduler '%s' with priority %d (<cputune>)", what,
+                               guest->who, scheduler->policy, param.sched_priority);
+}
+
+/* ---- threads ---- */
+
 /* The emulator says which threads are its own: only those of its process are believed. */
 static pid_t get_thread(const struct guest *guest, const json_t *entry)
 {
@@ -77,8 +119,10 @@ static pid_t get_thread(const struct guest *guest, const json_t *entry)
         return thread > 1 && thread < INT32_MAX && g_file_test(path, G_FILE_TEST_IS_DIR) ? (pid_t)thread : 0;
 }
 
-static bool pin_vcpus(struct guest *guest, const struct domain_def *def, const json_t *list, GError **error)
+static bool settle_vcpus(struct guest *guest, const struct domain_def *def, const json_t *list,
+                         GError **error)
 {
+        const struct domain_cputune *tune = &def->cputune;
         const json_t *entry;
         size_t i;
 
@@ -89,15 +133,20 @@ static bool pin_vcpus(struct guest *guest, const struct domain_def *def, const j
                 const struct domain_cpuset *cpus =
                         find_pin(def->vcpu_pins, def->n_vcpu_pins, (uint32_t)index);
 
-                if (thread && !pin(guest, thread, cpus ? cpus : &def->cpuset, error))
+                if (thread && (!pin(guest, thread, cpus ? cpus : &def->cpuset, error) ||
+                               !schedule(guest, thread, "a vCPU",
+                                         find_scheduler(tune->vcpu_schedulers, tune->n_vcpu_schedulers,
+                                                        (uint32_t)index),
+                                         error)))
                         return false;
         }
         return true;
 }
 
-static bool pin_iothreads(struct guest *guest, const struct domain_def *def, const json_t *list,
-                          GError **error)
+static bool settle_iothreads(struct guest *guest, const struct domain_def *def, const json_t *list,
+                             GError **error)
 {
+        const struct domain_cputune *tune = &def->cputune;
         const json_t *entry;
         size_t i;
 
@@ -105,12 +154,17 @@ static bool pin_iothreads(struct guest *guest, const struct domain_def *def, con
         {
                 const char *name = json_string_value(json_object_get(entry, "id"));
                 pid_t thread = get_thread(guest, entry);
-                const struct domain_cpuset *cpus = NULL;
+                const struct domain_cpuset *cpus;
+                uint32_t id;
 
-                if (name && g_str_has_prefix(name, "iothread"))
-                        cpus = find_pin(def->iothread_pins, def->n_iothread_pins,
-                                        (uint32_t)g_ascii_strtoull(name + strlen("iothread"), NULL, 10));
-                if (thread && cpus && !pin(guest, thread, cpus, error))
+                if (!thread || !name || !g_str_has_prefix(name, "iothread"))
+                        continue;
+                id = (uint32_t)g_ascii_strtoull(name + strlen("iothread"), NULL, 10);
+                cpus = find_pin(def->iothread_pins, def->n_iothread_pins, id);
+                if ((cpus && !pin(guest, thread, cpus, error)) ||
+                    !schedule(guest, thread, "an I/O thread",
+                              find_scheduler(tune->iothread_schedulers, tune->n_iothread_schedulers, id),
+                              error))
                         return false;
         }
         return true;
@@ -119,14 +173,17 @@ static bool pin_iothreads(struct guest *guest, const struct domain_def *def, con
 bool affinity_pin_threads(struct guest *guest, const struct domain_def *def, GError **error)
 {
         json_t *vcpus = NULL, *iothreads = NULL;
+        const struct domain_cputune *tune = &def->cputune;
+        const struct domain_scheduler *emulator =
+                tune->emulator_scheduler.policy ? &tune->emulator_scheduler : NULL;
         bool ok;
 
         ok = qmp_execute(guest->qmp, "query-cpus-fast", NULL, QMP_TIMEOUT_MS, &vcpus, error) &&
-             pin_vcpus(guest, def, vcpus, error);
-        if (ok && def->n_iothread_pins > 0)
+             settle_vcpus(guest, def, vcpus, error);
+        if (ok && (def->n_iothread_pins > 0 || tune->n_iothread_schedulers > 0))
                 ok = qmp_execute(guest->qmp, "query-iothreads", NULL, QMP_TIMEOUT_MS, &iothreads, error) &&
-                     pin_iothreads(guest, def, iothreads, error);
+                     settle_iothreads(guest, def, iothreads, error);
         json_decref(vcpus);
         json_decref(iothreads);
-        return ok;
+        return ok && schedule(guest, guest->emulator.pid, "the emulator", emulator, error);
 }

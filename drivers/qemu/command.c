@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+/* Has properties for the helpers of event loops. */
+#define POOL_VERSION 7001000
+
 /* ---- building blocks ---- */
 
 void command_append(struct command_builder *builder, const char *option, const char *value)
@@ -122,16 +125,42 @@ static void add_monitor(struct command_builder *builder)
         command_append(builder, "-mon", "chardev=charmonitor,id=monitor,mode=control");
 }
 
-static void add_iothreads(struct command_builder *builder)
+/* <defaultiothread>, <iothread>. */
+static bool add_loop(struct command_builder *builder, struct device_list *list, const char *type,
+                     const char *id, const struct domain_thread_pool *pool, GError **error)
+{
+        json_t *object = device_object(type, id);
+
+        device_list_add(list, DEVICE_OBJECT, object);
+        if (pool->min >= 0)
+                device_set_int(object, "thread-pool-min", pool->min);
+        if (pool->max >= 0)
+                device_set_int(object, "thread-pool-max", pool->max);
+        if ((pool->min < 0 && pool->max < 0) || qemu_caps_get_version(builder->caps) >= POOL_VERSION)
+                return true;
+        return device_unsupported(error,
+                                  "emulator '%s' cannot set the helpers of its I/O threads "
+                                  "(thread_pool_min, thread_pool_max)",
+                                  qemu_caps_get_path(builder->caps));
+}
+
+static bool add_iothreads(struct command_builder *builder, GError **error)
 {
         CLEANUP(device_list_free) struct device_list *list = device_list_new();
+        const struct domain_def *def = builder->def;
 
-        for (unsigned i = 0; i < builder->def->iothreads; i++) {
-                g_autofree char *id = g_strdup_printf("iothread%u", (unsigned)builder->def->iothread_ids[i]);
+        if ((def->default_pool.min >= 0 || def->default_pool.max >= 0) &&
+            !add_loop(builder, list, "main-loop", "main-loop", &def->default_pool, error))
+                return false;
+        for (unsigned i = 0; i < def->iothreads; i++) {
+                const struct domain_iothread *thread = &def->iothread_list[i];
+                g_autofree char *id = g_strdup_printf("iothread%u", (unsigned)thread->id);
 
-                device_list_add(list, DEVICE_OBJECT, device_object("iothread", id));
+                if (!add_loop(builder, list, "iothread", id, &thread->pool, error))
+                        return false;
         }
         command_append_list(builder, list);
+        return true;
 }
 
 static void add_actions(struct command_builder *builder)
@@ -185,7 +214,8 @@ static bool build(struct command_builder *builder, GError **error)
         if (!command_machine_add(builder, error) || !command_cpu_add(builder, error) ||
             !command_memory_add(builder, error) || !command_smbios_add(builder, error))
                 return false;
-        add_iothreads(builder);
+        if (!add_iothreads(builder, error))
+                return false;
         add_monitor(builder);
         if (!command_clock_add(builder, error))
                 return false;

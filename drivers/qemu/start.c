@@ -20,6 +20,7 @@
 #include "drivers/qemu/launch.h"
 #include "drivers/qemu/probe-cache.h"
 #include "drivers/qemu/resources.h"
+#include "drivers/qemu/tuning.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -340,7 +341,8 @@ static bool start_steps(struct start *start, struct domain_state *state, const s
         struct lane *lane = start->guest->domain->base.lane;
         CLEANUP(domain_def_unref) struct domain_def *activated = NULL;
 
-        if (!check_actions(def, error) || !check_partition(def, error) || !check_unused(start->guest, error))
+        if (!check_actions(def, error) || !check_partition(def, error) ||
+            !tuning_require_supported(def, error) || !check_unused(start->guest, error))
                 return false;
         start->caps = probe_cache_get(start->guest->driver->probes, lane, def->devices.emulator, error);
         if (!start->caps)

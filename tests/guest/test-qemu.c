@@ -4,7 +4,9 @@
  * The life of a QEMU guest without an operating system.
  */
 
+#include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -236,6 +238,40 @@ START_TEST(test_pins_to_host_cpus)
 }
 END_TEST
 
+/* Has the guest's process a thread of that policy? */
+static bool has_thread(pid_t pid, int policy)
+{
+        g_autofree char *path = g_strdup_printf("/proc/%d/task", (int)pid);
+        g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+        const char *name;
+
+        ck_assert_ptr_nonnull(dir);
+        while ((name = g_dir_read_name(dir))) {
+                if (sched_getscheduler(atoi(name)) == policy)
+                        return true;
+        }
+        return false;
+}
+
+/* The vCPU's thread has it, and the emulator's does not. */
+START_TEST(test_scheduling)
+{
+        g_autofree char *xml = guest_bare_xml("lazy", NULL);
+        g_auto(GStrv) parts = g_strsplit(xml, "<os>", 2);
+        g_autofree char *path =
+                guest_start(client, g_strdup_printf("%s<iothreads>1</iothreads><cputune><vcpusched vcpus='0' "
+                                                    "scheduler='batch'/><iothreadsched iothreads='1' "
+                                                    "scheduler='idle'/></cputune><os>%s",
+                                                    parts[0], parts[1]));
+        pid_t pid = harness_find_guest(harness, "lazy");
+
+        ck_assert(has_thread(pid, SCHED_BATCH));
+        ck_assert(has_thread(pid, SCHED_IDLE));
+        ck_assert_int_eq(sched_getscheduler(pid), SCHED_OTHER);
+        guest_do_flags(client, path, "Destroy", 0);
+}
+END_TEST
+
 START_TEST(test_missing_emulator)
 {
         g_autofree char *xml = guest_bare_xml("web", "<emulator>/nonexistent/qemu</emulator>");
@@ -408,6 +444,7 @@ int main(void)
         tcase_add_test(tcase, test_starts_that_fail);
         tcase_add_test(tcase, test_what_is_not_supported_is_refused_at_start);
         tcase_add_test(tcase, test_pins_to_host_cpus);
+        tcase_add_test(tcase, test_scheduling);
         tcase_add_test(tcase, test_missing_emulator);
         tcase_add_test(tcase, test_shutdown_is_only_asked_for);
         tcase_add_test(tcase, test_autodestroy);

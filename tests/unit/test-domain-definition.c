@@ -150,7 +150,7 @@ START_TEST(test_virt_manager_domain)
         ck_assert(!domain_cpuset_has(&def->cpuset, 3));
         ck_assert(!domain_cpuset_has(&def->cpuset, 64));
         ck_assert_uint_eq(def->iothreads, 2);
-        ck_assert_uint_eq(def->iothread_ids[1], 2);
+        ck_assert_uint_eq(def->iothread_list[1].id, 2);
         ck_assert_uint_eq(def->n_vcpu_pins, 2);
         ck_assert(domain_cpuset_has(&def->vcpu_pins[1].cpus, 4));
         ck_assert(domain_cpuset_has(&def->emulator_pin, 0));
@@ -456,23 +456,72 @@ START_TEST(test_undriven)
         g_autoptr(GError) error = NULL;
         CLEANUP(domain_def_unref)
         struct domain_def *def = parse_with(
-                "<memtune><hard_limit>9</hard_limit></memtune>",
+                "<perf><event name='cmt' enabled='yes'/></perf>",
                 "<filesystem type='mount'><source dir='/s'/><target dir='t'/></filesystem>"
                 "<disk type='block' device='lun' sgio='filtered'><target dev='sda' bus='scsi'/></disk>",
                 &error);
 
         ck_assert_msg(def, "%s", error ? error->message : "");
         ck_assert_uint_eq(def->unsupported.count, 3);
-        ck_assert(has_remark(&def->unsupported, "<memtune>"));
+        ck_assert(has_remark(&def->unsupported, "<perf>"));
         ck_assert(has_remark(&def->unsupported, "<filesystem>"));
         ck_assert(has_remark(&def->unsupported, "attribute 'sgio' of <disk> 'sda'"));
-        ck_assert_ptr_nonnull(strstr(def->base.xml, "<hard_limit>9</hard_limit>"));
+        ck_assert_ptr_nonnull(strstr(def->base.xml, "<event name='cmt' enabled='yes'/>"));
         ck_assert_ptr_nonnull(strstr(def->base.xml, "sgio='filtered'"));
 
         ck_assert(domain_def_validate_schema(def, NULL));
         ck_assert(!domain_def_require_supported(def, &error));
         ck_assert_int_eq(error_get_code(error), ERROR_CONFIG_UNSUPPORTED);
-        ck_assert_ptr_nonnull(strstr(error->message, "<memtune>"));
+        ck_assert_ptr_nonnull(strstr(error->message, "<perf>"));
+}
+END_TEST
+
+START_TEST(test_tuning)
+{
+        g_autoptr(GError) error = NULL;
+        CLEANUP(domain_def_unref)
+        struct domain_def *def = parse_with(
+                "<iothreads>2</iothreads>"
+                "<iothreadids><iothread id='7' thread_pool_min='1' thread_pool_max='9'/></iothreadids>"
+                "<defaultiothread thread_pool_max='4'/>"
+                "<cputune><shares>2048</shares><period>1000000</period><quota>-1</quota>"
+                "<iothread_quota>5000</iothread_quota><emulatorsched scheduler='idle'/>"
+                "<vcpusched vcpus='0' scheduler='fifo' priority='3'/>"
+                "<cachetune vcpus='0'><cache id='1' level='3' type='code' size='3' unit='MiB'/>"
+                "<monitor level='3' vcpus='0'/></cachetune>"
+                "<memorytune vcpus='0'><node id='1' bandwidth='60'/></memorytune></cputune>"
+                "<memtune><hard_limit unit='MiB'>9</hard_limit><soft_limit>8</soft_limit>"
+                "<swap_hard_limit unit='GiB'>1</swap_hard_limit></memtune>"
+                "<blkiotune><weight>800</weight><device><path>/dev/sda</path><weight>500</weight>"
+                "<read_bytes_sec>10000</read_bytes_sec><write_iops_sec>20</write_iops_sec></device>"
+                "</blkiotune>",
+                "", &error);
+        const struct domain_cputune *tune;
+
+        ck_assert_msg(def, "%s", error ? error->message : "");
+        ck_assert_uint_eq(def->unsupported.count, 0);
+        ck_assert_int_eq(def->default_pool.min, -1);
+        ck_assert_int_eq(def->default_pool.max, 4);
+        ck_assert_uint_eq(def->iothread_list[0].id, 7);
+        ck_assert_int_eq(def->iothread_list[0].pool.min, 1);
+        ck_assert_int_eq(def->iothread_list[1].pool.max, -1);
+        tune = &def->cputune;
+        ck_assert_uint_eq(tune->shares, 2048);
+        ck_assert_uint_eq(tune->quotas[DOMAIN_QUOTA_VCPU].period_us, 1000000);
+        ck_assert_int_eq(tune->quotas[DOMAIN_QUOTA_VCPU].quota_us, -1);
+        ck_assert_int_eq(tune->quotas[DOMAIN_QUOTA_IOTHREAD].quota_us, 5000);
+        ck_assert_str_eq(tune->emulator_scheduler.policy, "idle");
+        ck_assert_int_eq(tune->emulator_scheduler.priority, -1);
+        ck_assert_str_eq(tune->vcpu_schedulers[0].policy, "fifo");
+        ck_assert_int_eq(tune->vcpu_schedulers[0].priority, 3);
+        ck_assert_uint_eq(tune->cachetunes[0].caches[0].size_kib, 3072);
+        ck_assert_uint_eq(tune->cachetunes[0].monitors[0].level, 3);
+        ck_assert_uint_eq(tune->memorytunes[0].bandwidths[0].percent, 60);
+        ck_assert_uint_eq(def->memtune.hard_limit_kib, 9216);
+        ck_assert_uint_eq(def->memtune.swap_hard_limit_kib, 1048576);
+        ck_assert_uint_eq(def->blkiotune.weight, 800);
+        ck_assert_str_eq(def->blkiotune.devices[0].path, "/dev/sda");
+        ck_assert_uint_eq(def->blkiotune.devices[0].write_iops_sec, 20);
 }
 END_TEST
 
@@ -650,4 +699,5 @@ END_TEST
 CHECK_MAIN("domain-definition", test_hugepages, test_virt_install, test_virt_manager_domain,
            test_virt_manager_machine, test_virt_manager_disks, test_virt_manager_devices, test_cockpit,
            test_order, test_round_trip, test_units, test_cpusets, test_secrets, test_size, test_undriven,
-           test_privileges, test_unknown, test_qemu_commandline, test_foreign_nodes, test_peek, test_names)
+           test_tuning, test_privileges, test_unknown, test_qemu_commandline, test_foreign_nodes, test_peek,
+           test_names)
