@@ -37,6 +37,7 @@ const char *const domain_interface_type_names[] = {
 
 static const char *const source_mode_names[] = { "vepa", "private", "bridge", "passthrough", NULL };
 static const char *const driver_names[] = { "qemu", "vhost", "kvm", "vfio", "xen", NULL };
+static const char *const backend_names[] = { "default", "passt", NULL };
 static const char *const txmode_names[] = { "iothread", "timer", NULL };
 static const char *const family_names[] = { "ipv4", "ipv6", NULL };
 
@@ -81,6 +82,12 @@ static const struct field driver_fields[] = {
         UINT("queues", struct domain_interface, queues, .min = 1, .max = QUEUES_MAX),
         UINT("rx_queue_size", struct domain_interface, rx_queue_size, .max = 1024),
         UINT("tx_queue_size", struct domain_interface, tx_queue_size, .max = 1024),
+        FIELDS_END,
+};
+
+static const struct field backend_fields[] = {
+        NAME("type", struct domain_interface, backend, backend_names),
+        STRING("logFile", struct domain_interface, log_file, .max = PATH_MAX),
         FIELDS_END,
 };
 
@@ -226,6 +233,7 @@ static const struct field_part parts[] = {
         { "target", target_fields },
         { "model", model_fields },
         { "driver", driver_fields },
+        { "backend", backend_fields },
         VIRTIO_PART(struct domain_interface),
         { "filterref", NULL, read_filter },
         { "tune/sndbuf", sndbuf_fields },
@@ -297,6 +305,16 @@ static bool read_forwards(struct domain_reader *reader, xmlNode *node, struct do
                xml_error(error, node, "<portForward> needs an interface of type 'user'");
 }
 
+static bool check_backend(const struct domain_interface *interface, const xmlNode *node, GError **error)
+{
+        bool is_passt = g_strcmp0(interface->backend, "passt") == 0;
+
+        if (is_passt && interface->type != DOMAIN_INTERFACE_USER)
+                return xml_error(error, node, "<backend type='passt'> needs an interface of type 'user'");
+        return !interface->log_file || is_passt ||
+               xml_error(error, node, "attribute 'logFile' of <backend> needs type 'passt'");
+}
+
 static bool check_source(const struct domain_interface *interface, const xmlNode *node, GError **error)
 {
         bool needed = interface->type == DOMAIN_INTERFACE_BRIDGE ||
@@ -328,8 +346,8 @@ bool domain_read_interface(struct domain_reader *reader, xmlNode *node, void *ta
         return field_read_parts(reader, node, parts, interface, error) &&
                field_read_array(reader, node, "ip", ip_parts, sizeof(struct domain_ip), &interface->ips,
                                 &interface->n_ips, error) &&
-               read_forwards(reader, node, interface, error) && check_source(interface, node, error) &&
-               check_filter(interface, node, error) &&
+               read_forwards(reader, node, interface, error) && check_backend(interface, node, error) &&
+               check_source(interface, node, error) && check_filter(interface, node, error) &&
                domain_check_plain(node, "target device", interface->target, NAME_FORBIDDEN, error) &&
                domain_check_plain(node, "model", interface->model, "/ ,=", error);
 }

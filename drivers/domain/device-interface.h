@@ -80,8 +80,10 @@ struct domain_interface {
         const char *model;          /* "virtio", "e1000e" ...; NULL: normalisation fills it in */
         const char *target;         /* <target dev=>: the tap's name on the host */
         const char *script;
-        const char *driver; /* <driver name=>: "qemu", "vhost" */
-        const char *txmode; /* "iothread", "timer" */
+        const char *driver;   /* <driver name=>: "qemu", "vhost" */
+        const char *txmode;   /* "iothread", "timer" */
+        const char *backend;  /* <backend type=>, user: "default" (QEMU's own), "passt" */
+        const char *log_file; /* <backend logFile=>, user: where passt logs to */
         const struct domain_ip *ips;
         const struct domain_port_forward *forwards;
         uint32_t n_ips;

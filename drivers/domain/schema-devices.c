@@ -260,7 +260,7 @@ TABLE interface[] = {
         { "driver",
           VIRTIO "name txmode ioeventfd event_idx queues rx_queue_size tx_queue_size !rss !rss_hash_report",
           interface_driver, VOID },
-        { "backend", "type tap vhost logFile", .flags = UNDRIVEN },
+        { "backend", "type !tap !vhost logFile" },
         { "filterref", "filter", filter_parameters },
         { "tune", NULL, tune },
         { "teaming", "type persistent", .flags = UNDRIVEN },

@@ -4,6 +4,7 @@
  * the guest sees. Values only; any thread.
  */
 #include "drivers/qemu/device-internal.h"
+#include "drivers/qemu/qemu-caps.h"
 
 #include <string.h>
 
@@ -118,6 +119,40 @@ static bool describe_tap(const struct netdev *tap, const struct domain_interface
         return true;
 }
 
+/* The other end of its socket is passt's. */
+static bool describe_passt(const struct netdev *made, const struct domain_interface *interface,
+                           GError **error)
+{
+        const struct device_context *context = made->context;
+        const struct device_resources *resources = device_get_resources(context, interface->info.alias);
+        g_autofree char *fd = NULL;
+
+        if (!qemu_caps_has_argument(context->caps, "netdev_add/type=stream"))
+                return device_unsupported(error,
+                                          "<backend type='passt'> of interface '%s' needs QEMU 7.2 or later",
+                                          interface->info.alias);
+        if (!resources || !resources->fds || resources->fds->len == 0)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_INTERNAL_ERROR,
+                                 "no passt was started for interface '%s'", interface->info.alias);
+        fd = device_list_add_fd(made->list, context, g_array_index(resources->fds, int, 0), "fd-%s",
+                                interface->info.alias);
+        device_set_string(made->object, "type", "stream");
+        device_set_bool(made->object, "server", false);
+        json_object_set_new(made->object, "addr", json_pack("{s:s, s:s}", "type", "fd", "str", fd));
+        return true;
+}
+
+static bool describe_user(const struct netdev *made, const struct domain_interface *interface, GError **error)
+{
+        if (interface->source)
+                return device_unsupported(error,
+                                          "<source dev='%s'> of interface '%s' needs <backend type='passt'>",
+                                          interface->source, interface->info.alias);
+        device_set_string(made->object, "type", "user");
+        set_user_networks(made->object, interface);
+        return set_forwards(made->object, interface, error);
+}
+
 static bool describe_netdev(const struct netdev *made, const struct domain_interface *interface,
                             GError **error)
 {
@@ -129,9 +164,8 @@ static bool describe_netdev(const struct netdev *made, const struct domain_inter
                                           interface->info.alias);
         switch (interface->type) {
         case DOMAIN_INTERFACE_USER:
-                device_set_string(netdev, "type", "user");
-                set_user_networks(netdev, interface);
-                return set_forwards(netdev, interface, error);
+                return g_strcmp0(interface->backend, "passt") == 0 ? describe_passt(made, interface, error)
+                                                                   : describe_user(made, interface, error);
         case DOMAIN_INTERFACE_BRIDGE:
         case DOMAIN_INTERFACE_ETHERNET:
         case DOMAIN_INTERFACE_NETWORK:

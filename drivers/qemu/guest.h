@@ -71,6 +71,7 @@ struct guest {
         /* lane */
         struct status *status; /* owned; what is written down */
         struct process emulator, tpm;
+        GPtrArray *passts;    /* owned, struct passt */
         struct qmp *qmp;      /* owned; NULL: not connected */
         struct routes routes; /* of operations that wait for events */
         GArray *ports;        /* owned, int; claimed in driver->ports */

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "drivers/network/port.h"
 #include "drivers/qemu/device.h"
+#include "drivers/qemu/passt.h"
 #include "interfaces/macvtap.h"
 #include "interfaces/tap.h"
 
@@ -213,6 +214,8 @@ bool resources_prepare_interface(struct resources *resources, const void *device
                                  interface->source);
         if (interface->type == DOMAIN_INTERFACE_DIRECT)
                 return prepare_direct(resources, interface, error);
+        if (g_strcmp0(interface->backend, "passt") == 0)
+                return passt_start(resources, interface, error);
         if (resources_get_bridge(interface) || interface->type == DOMAIN_INTERFACE_ETHERNET)
                 return prepare_tap(resources, interface, error);
         return true;

@@ -12,6 +12,7 @@
  *       <pci alias='hostdev0'>0000:3b:00.0</pci>
  *       <link alias='net0' name='macvtap0' lower='eth0' mac='52:54:00:12:34:56'/>
  *       <usb alias='hostdev1' bus='1' device='4' port='4.2' vendor='1133' product='50475' found='yes'/>
+ *       <passt alias='net1' pid='813' start='3343'/>
  *       <fake-reboot/>
  *       <shutdown-seen/>
  *       <undefined flags='4'/>
@@ -87,6 +88,18 @@ static void add_usb(GString *text, const GPtrArray *list)
         }
 }
 
+static void add_passts(GString *text, const GPtrArray *list)
+{
+        for (unsigned i = 0; i < list->len; i++) {
+                const struct status_passt *noted = g_ptr_array_index(list, i);
+
+                g_string_append(text, "  <passt");
+                add_alias(text, noted->alias);
+                g_string_append_printf(text, " pid='%d' start='%" G_GUINT64_FORMAT "'/>\n",
+                                       (int)noted->process.pid, noted->process.start_time);
+        }
+}
+
 /* By hand: the <domain> in it is a string that exists. */
 char *status_format(const struct status *status)
 {
@@ -119,6 +132,7 @@ char *status_format(const struct status *status)
         for (unsigned i = 0; i < status->links->len; i++)
                 add_link(text, g_ptr_array_index(status->links, i));
         add_usb(text, status->usb);
+        add_passts(text, status->passts);
         if (status->fake_reboot)
                 g_string_append(text, "  <fake-reboot/>\n");
         if (status->shutdown_seen)
@@ -160,14 +174,10 @@ static bool read_identity(const xmlNode *root, struct status *status, GError **e
         return uuid_parse(&status->uuid, uuid, error);
 }
 
-static bool read_process(const xmlNode *root, const char *name, struct status_process *process,
-                         GError **error)
+static bool read_pid(const xmlNode *node, struct status_process *process, GError **error)
 {
-        const xmlNode *node = xml_child(root, name);
         int pid = 0;
 
-        if (!node)
-                return true;
         if (!xml_get_int(node, "pid", &pid, error) ||
             !xml_get_uint64(node, "start", &process->start_time, error))
                 return false;
@@ -175,6 +185,14 @@ static bool read_process(const xmlNode *root, const char *name, struct status_pr
                 return xml_error(error, node, "invalid pid");
         process->pid = pid;
         return true;
+}
+
+static bool read_process(const xmlNode *root, const char *name, struct status_process *process,
+                         GError **error)
+{
+        const xmlNode *node = xml_child(root, name);
+
+        return !node || read_pid(node, process, error);
 }
 
 static bool read_images(const xmlNode *root, struct status *status, GError **error)
@@ -239,6 +257,21 @@ static bool read_usb(const xmlNode *root, struct status *status, GError **error)
         return true;
 }
 
+static bool read_passts(const xmlNode *root, struct status *status, GError **error)
+{
+        for (const xmlNode *node = xml_child(root, "passt"); node; node = xml_next(node)) {
+                g_autofree char *alias = xml_attr(node, "alias");
+                struct status_process process;
+
+                if (!read_pid(node, &process, error))
+                        return false;
+                if (!alias)
+                        return xml_error(error, node, "missing alias");
+                status_add_passt(status, alias, &process);
+        }
+        return true;
+}
+
 struct status *status_parse(const char *text, GError **error)
 {
         g_autoptr(xmlDoc) doc = xml_parse(text, ROOT, error);
@@ -257,7 +290,7 @@ struct status *status_parse(const char *text, GError **error)
             !read_process(root, "emulator", &status->emulator, error) ||
             !read_process(root, "tpm", &status->tpm, error) || !read_images(root, status, error) ||
             !read_pci(root, status, error) || !read_links(root, status, error) ||
-            !read_usb(root, status, error))
+            !read_usb(root, status, error) || !read_passts(root, status, error))
                 return NULL;
         status->fake_reboot = xml_child(root, "fake-reboot");
         status->shutdown_seen = xml_child(root, "shutdown-seen");

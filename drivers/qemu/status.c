@@ -8,6 +8,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 
 #define STATUS_FILE "status.xml"
 
@@ -48,6 +49,14 @@ static void usb_free(void *data)
         g_free(usb);
 }
 
+static void passt_note_free(void *data)
+{
+        struct status_passt *passt = data;
+
+        g_free(passt->alias);
+        g_free(passt);
+}
+
 struct status *status_new(void)
 {
         struct status *status = g_new0(struct status, 1);
@@ -56,6 +65,7 @@ struct status *status_new(void)
         status->pci = g_ptr_array_new_with_free_func(pci_free);
         status->links = g_ptr_array_new_with_free_func(link_free);
         status->usb = g_ptr_array_new_with_free_func(usb_free);
+        status->passts = g_ptr_array_new_with_free_func(passt_note_free);
         return status;
 }
 
@@ -67,6 +77,7 @@ void status_free(struct status *status)
         g_ptr_array_unref(status->pci);
         g_ptr_array_unref(status->links);
         g_ptr_array_unref(status->usb);
+        g_ptr_array_unref(status->passts);
         g_free(status->name);
         g_free(status->owner);
         g_free(status->xml);
@@ -97,6 +108,24 @@ void status_add_link(struct status *status, const struct status_link *link)
         *added = (struct status_link){ g_strdup(link->alias), g_strdup(link->name), g_strdup(link->lower),
                                        g_strdup(link->mac) };
         g_ptr_array_add(status->links, added);
+}
+
+void status_add_passt(struct status *status, const char *alias, const struct status_process *process)
+{
+        struct status_passt *passt = g_new(struct status_passt, 1);
+
+        *passt = (struct status_passt){ g_strdup(alias), *process };
+        g_ptr_array_add(status->passts, passt);
+}
+
+void status_drop_passt(struct status *status, const char *alias)
+{
+        for (unsigned i = status->passts->len; i-- > 0;) {
+                const struct status_passt *passt = g_ptr_array_index(status->passts, i);
+
+                if (!alias || strcmp(passt->alias, alias) == 0)
+                        g_ptr_array_remove_index(status->passts, i);
+        }
 }
 
 const struct status_usb *status_find_usb(const struct status *status, const char *alias)

@@ -223,6 +223,11 @@ START_TEST(test_refused_devices)
                 { "<interface type='user'><portForward proto='tcp'><range start='1' end='9' to='65530'/>"
                   "</portForward></interface>",
                   "beyond port 65535", "(<portForward>)" },
+                { "<interface type='bridge'><source bridge='br0'/><backend type='passt'/></interface>",
+                  "type 'user'", "(<interface>)" },
+                { "<interface type='user'><backend logFile='/x'/></interface>", "type 'passt'",
+                  "(<interface>)" },
+                { "<interface type='user'><backend type='slirp'/></interface>", "'slirp'", "(<backend>)" },
                 { "<interface type='user'><bandwidth><inbound peak='9'/></bandwidth></interface>",
                   "missing attribute 'average'", "(<inbound>)" },
                 { "<interface type='user'><filterref filter='a'/></interface>",

@@ -6,6 +6,7 @@
  * monitor.
  */
 #include "drivers/qemu/device.h"
+#include "drivers/qemu/passt.h"
 #include "tests/unit/qemu-machine.h"
 
 #include <check.h>
@@ -298,6 +299,39 @@ START_TEST(test_hotplug)
 }
 END_TEST
 
+/* What passt is told of the ports that lead to the guest. */
+START_TEST(test_forwards)
+{
+        static const char *const expected[] = {
+                "--tcp-ports", "127.0.0.1/2022:22,4000-5000:2000-3000,~4500-4510",
+                "--udp-ports", "::1%lo/53",
+                "--tcp-ports", "0.0.0.0%lo/80",
+                "--udp-ports", "all",
+        };
+        CLEANUP(domain_def_unref)
+        struct domain_def *def = fixture_parse(
+                PLUG_HEAD "<interface type='user'><backend type='passt'/>"
+                          "<portForward proto='tcp' address='127.0.0.1'><range start='2022' to='22'/>"
+                          "<range start='4000' end='5000' to='2000'/>"
+                          "<range start='4500' end='4510' exclude='yes'/></portForward>"
+                          "<portForward proto='udp' address='::1' dev='lo'><range start='53'/></portForward>"
+                          "<portForward proto='tcp' dev='lo'><range start='80' end='80'/></portForward>"
+                          "<portForward proto='udp'/></interface>"
+                          "<interface type='user'><backend type='passt'/>"
+                          "<portForward proto='udp' address='1.2.3.4/5'/></interface></devices></domain>");
+        const struct domain_interface *interfaces = def->devices.interfaces;
+        g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
+        g_autoptr(GError) error = NULL;
+
+        ck_assert(passt_add_forwards(argv, &interfaces[0], NULL));
+        ck_assert_uint_eq(argv->len, G_N_ELEMENTS(expected));
+        for (unsigned i = 0; i < argv->len; i++)
+                ck_assert_str_eq(argv->pdata[i], expected[i]);
+        ck_assert(!passt_add_forwards(argv, &interfaces[1], &error));
+        ck_assert(strstr(error->message, "'1.2.3.4/5'"));
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("qemu-hardware");
@@ -309,6 +343,7 @@ int main(void)
         tcase_set_timeout(tcase, 60);
         tcase_add_loop_test(tcase, test_document, 0, G_N_ELEMENTS(documents));
         tcase_add_test(tcase, test_hotplug);
+        tcase_add_test(tcase, test_forwards);
         suite_add_tcase(suite, tcase);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_NORMAL);
