@@ -255,15 +255,6 @@ static bool check_iommu(const struct check *check, GError **error)
         return true;
 }
 
-static bool is_shared(const struct domain_def *def)
-{
-        bool cells = def->cpu.n_cells > 0;
-
-        for (unsigned i = 0; i < def->cpu.n_cells; i++)
-                cells = cells && def->cpu.cells[i].shared == DOMAIN_SWITCH_ON;
-        return def->memory_backing.shared == DOMAIN_SWITCH_ON || cells;
-}
-
 static bool check_filesystems(const struct check *check, GError **error)
 {
         const struct domain_devices *devices = &check->def->devices;
@@ -271,7 +262,7 @@ static bool check_filesystems(const struct check *check, GError **error)
         for (unsigned i = 0; i < devices->n_filesystems; i++) {
                 const struct domain_filesystem *fs = &devices->filesystems[i];
 
-                if (g_strcmp0(fs->driver, "virtiofs") == 0 && !is_shared(check->def))
+                if (g_strcmp0(fs->driver, "virtiofs") == 0 && !domain_def_shares_memory(check->def))
                         return check_refuse(
                                 error,
                                 "file system '%s' of driver 'virtiofs' needs the guest's memory shared: "

@@ -76,6 +76,16 @@ bool domain_read_nvram_device(struct domain_reader *reader, xmlNode *node, void 
 bool domain_read_crypto(struct domain_reader *reader, xmlNode *node, void *crypto, GError **error);
 bool domain_read_vsock(struct domain_reader *reader, xmlNode *node, void *vsock, GError **error);
 
+/* ---- parts of disks: what a <source> names that is no file of the host ---- */
+
+bool domain_read_network_source(struct domain_reader *reader, xmlNode *node, struct domain_storage *storage,
+                                GError **error);
+bool domain_read_vhost_user(struct domain_reader *reader, xmlNode *node, struct domain_storage *storage,
+                            GError **error);
+/* An <auth> that stands in <disk> is its source's. */
+bool domain_read_disk_auth(struct domain_reader *reader, xmlNode *disk, struct domain_storage *storage,
+                           GError **error);
+
 /* ---- parts of <domain> ---- */
 
 /* <devices>: struct domain_devices */

@@ -51,6 +51,15 @@ bool domain_def_get_hugepage(const struct domain_def *def, int cell, uint64_t *p
         return backing->has_hugepages && (found || backing->n_hugepages == 0);
 }
 
+bool domain_def_shares_memory(const struct domain_def *def)
+{
+        bool cells = def->cpu.n_cells > 0;
+
+        for (unsigned i = 0; i < def->cpu.n_cells; i++)
+                cells = cells && def->cpu.cells[i].shared == DOMAIN_SWITCH_ON;
+        return def->memory_backing.shared == DOMAIN_SWITCH_ON || cells;
+}
+
 bool domain_def_validate_schema(const struct domain_def *def, GError **error)
 {
         if (def->unknown.count == 0)
@@ -64,19 +73,12 @@ bool domain_def_validate_schema(const struct domain_def *def, GError **error)
 static bool require_source(const struct domain_disk *disk, GError **error)
 {
         for (const struct domain_storage *source = &disk->source; source; source = source->backing) {
-                if (source->type == DOMAIN_STORAGE_NETWORK)
-                        return error_set(
-                                error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
-                                "disk '%s': protocol '%s' of a network source is not supported; use a "
-                                "volume of a storage pool (<disk type='volume'>: there are pools for "
-                                "iSCSI and NFS), or a copy on this host",
-                                disk->target, source->protocol ? source->protocol : "");
-                if (source->type != DOMAIN_STORAGE_FILE && source->type != DOMAIN_STORAGE_BLOCK &&
-                    source->type != DOMAIN_STORAGE_VOLUME)
-                        return error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
-                                         "disk '%s': a source of type '%s' is not supported; use one of type "
-                                         "'file', 'block' or 'volume'",
-                                         disk->target, domain_storage_type_names[source->type]);
+                if (source->type != DOMAIN_STORAGE_NVME && source->type != DOMAIN_STORAGE_DIR)
+                        continue;
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
+                                 "disk '%s': a source of type '%s' is not supported; use one of type "
+                                 "'file', 'block', 'network' or 'volume'",
+                                 disk->target, domain_storage_type_names[source->type]);
         }
         return true;
 }

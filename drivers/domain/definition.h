@@ -419,6 +419,9 @@ static inline struct domain_def *domain_def_from(struct definition *definition)
  */
 bool domain_def_validate_schema(const struct domain_def *def, GError **error);
 
+/* Can other processes be given all of the guest's memory, as those behind vhost-user devices have to be? */
+bool domain_def_shares_memory(const struct domain_def *def);
+
 /*
  * False, with ERROR_CONFIG_UNSUPPORTED naming the first, when the document asks for something that no driver
  * does.

@@ -77,14 +77,10 @@ static const struct field volume_fields[] = {
         FIELDS_END,
 };
 
-static const struct field network_fields[] = {
-        STRING("protocol", struct domain_storage, protocol, .max = 32),
-        FIELDS_END,
-};
-
 static const struct field *const fields_of[DOMAIN_STORAGE_LAST] = {
-        [DOMAIN_STORAGE_FILE] = file_fields,     [DOMAIN_STORAGE_BLOCK] = block_fields,
-        [DOMAIN_STORAGE_DIR] = dir_fields,       [DOMAIN_STORAGE_NETWORK] = network_fields,
+        [DOMAIN_STORAGE_FILE] = file_fields,
+        [DOMAIN_STORAGE_BLOCK] = block_fields,
+        [DOMAIN_STORAGE_DIR] = dir_fields,
         [DOMAIN_STORAGE_VOLUME] = volume_fields,
 };
 
@@ -143,6 +139,12 @@ static bool read_source(struct domain_reader *reader, xmlNode *node, void *targe
         struct domain_storage *storage = target;
         const struct field *fields = fields_of[storage->type];
 
+        if (storage->type == DOMAIN_STORAGE_NETWORK &&
+            !domain_read_network_source(reader, node, storage, error))
+                return false;
+        if (storage->type == DOMAIN_STORAGE_VHOSTUSER &&
+            !domain_read_vhost_user(reader, node, storage, error))
+                return false;
         return field_read_parts(reader, node, source_parts, storage, error) &&
                (!fields || field_read(reader, node, fields, storage, error));
 }
@@ -340,7 +342,8 @@ bool domain_read_disk(struct domain_reader *reader, xmlNode *node, void *target,
 {
         struct domain_disk *disk = target;
 
-        if (!field_read_parts(reader, node, parts, disk, error))
+        if (!field_read_parts(reader, node, parts, disk, error) ||
+            !domain_read_disk_auth(reader, node, &disk->source, error))
                 return false;
         if (!disk->target)
                 return xml_error(error, node, "missing element 'target' of a disk");

@@ -13,6 +13,8 @@
 
 /* ---- disks ---- */
 
+struct domain_char_source;
+
 enum domain_storage_type {
         DOMAIN_STORAGE_FILE,
         DOMAIN_STORAGE_BLOCK,
@@ -33,19 +35,61 @@ struct domain_encryption {
         uint32_t n_secrets;
 };
 
+/* <host> of a source on the network. */
+struct domain_storage_host {
+        const char *name;      /* NULL: transport unix */
+        const char *transport; /* "tcp", "unix", "rdma"; NULL: tcp */
+        const char *socket;    /* unix */
+        uint32_t port;         /* 0: the protocol's own */
+};
+
+struct domain_cookie {
+        const char *name;
+        const char *value; /* secret */
+};
+
+/* Who one is at the server of a source. */
+struct domain_storage_auth {
+        const char *username;
+        const char *secret_type; /* "iscsi", "ceph" ... */
+        const char *secret_uuid; /* NULL: named by usage */
+        const char *secret_usage;
+};
+
+/* What beside its name tells of a source on the network; strings that are not there are NULL. */
+struct domain_network_source {
+        const char *protocol; /* "nbd", "https" ...; never NULL */
+        const char *name;     /* export, path, image: as the protocol has it; NULL: none */
+        const char *query;    /* http: behind the path */
+        const char *tls_hostname;
+        const char *snapshot; /* rbd */
+        const char *config;   /* rbd: a file of the host */
+        const char *initiator;
+        const char *user, *group; /* nfs; "+1000" is a number */
+        const struct domain_storage_host *hosts;
+        const struct domain_cookie *cookies;
+        const struct domain_storage_auth *auth; /* NULL: none */
+        uint32_t n_hosts, n_cookies;
+        uint32_t timeout_s;       /* http; 0: the default, as with those below */
+        uint32_t reconnect_s;     /* nbd */
+        uint64_t readahead_bytes; /* http */
+        enum domain_switch tls, ssl_verify;
+};
+
 /* One image: a disk's <source>, or one <backingStore> of its chain. */
 struct domain_storage {
         enum domain_storage_type type;
         bool ends; /* an empty <backingStore/> below: the image has no backing file, whatever its header says
                     */
-        const char *path;           /* file, device or directory; NULL: no medium */
-        const char *format;         /* "raw", "qcow2" ...: of <driver type=> or <format type=> */
-        const char *pool;           /* volume */
-        const char *volume;         /* volume */
-        const char *mode;           /* volume: "host", "direct" */
-        const char *protocol;       /* network: "nbd", "https" ... */
-        const char *startup_policy; /* "mandatory", "requisite", "optional" */
-        uint32_t index;             /* 0: none; the number in the block node's name while active */
+        const char *path;   /* file, device or directory; NULL: no medium */
+        const char *format; /* "raw", "qcow2" ...: of <driver type=> or <format type=> */
+        const char *pool;   /* volume */
+        const char *volume; /* volume */
+        const char *mode;   /* volume: "host", "direct" */
+        const struct domain_network_source *network; /* network; NULL: no medium */
+        const struct domain_char_source *vhost_user; /* vhostuser: the socket of what serves the disk */
+        const char *startup_policy;                  /* "mandatory", "requisite", "optional" */
+        uint32_t index; /* 0: none; the number in the block node's name while active */
         const struct domain_encryption *encryption; /* NULL: none */
         const struct domain_storage *backing;       /* NULL: not spelled out (see ends) */
 };

@@ -260,10 +260,14 @@ void domain_edit_set_disk_path(struct domain_edit *edit, const char *alias, cons
         if (!disk)
                 return;
         xml_remove_children(disk, "backingStore");
-        if (path)
+        if (path) {
                 xml_set_attr(source_of(disk), source_attr(hardware_peek(disk, "type")), path);
-        else
-                xml_remove_children(disk, "source");
+                return;
+        }
+        /* What is not in has no type. */
+        xml_set_attr(disk, "type", "file");
+        xml_remove_children(disk, "source");
+        xml_remove_children(disk, "auth");
 }
 
 void domain_edit_set_disk_tray(struct domain_edit *edit, const char *alias, bool open)
@@ -287,14 +291,26 @@ static void add_encryption(xmlNode *source, const struct domain_encryption *encr
         xml_set_attr(secret, "usage", encryption->secret_usage);
 }
 
-static xmlNode *add_backing(xmlNode *parent, const struct domain_edit_image *image)
+static const char *backing_type(const struct domain_edit_image *image)
+{
+        if (image->remote)
+                return "network";
+        return image->block ? "block" : "file";
+}
+
+/* before: what the document says of it; NULL: nothing. */
+static xmlNode *add_backing(xmlNode *parent, const struct domain_edit_image *image, const xmlNode *before)
 {
         xmlNode *store = xml_add(parent, "backingStore"), *source;
-        const char *type = image->block ? "block" : "file";
+        const char *type = backing_type(image);
 
         xml_set_attr(store, "type", type);
         xml_set_attr_format(store, "index", "%u", image->index);
         xml_set_attr(xml_add(store, "format"), "type", image->format);
+        if (image->remote) {
+                xmlAddChild(store, xmlDocCopyNode(xml_child(before, "source"), store->doc, 1));
+                return store;
+        }
         source = xml_add(store, "source");
         xml_set_attr(source, source_attr(type), image->path);
         if (image->encryption)
@@ -305,15 +321,21 @@ static xmlNode *add_backing(xmlNode *parent, const struct domain_edit_image *ima
 void domain_edit_set_disk_chain(struct domain_edit *edit, const char *alias,
                                 const struct domain_edit_image *images, unsigned count)
 {
-        xmlNode *disk = find_device(edit, alias, "disk"), *end = disk;
+        xmlNode *disk = find_device(edit, alias, "disk"), *end = disk, *old, *below;
 
         if (!disk || count == 0)
                 return;
         xml_set_attr_format(source_of(disk), "index", "%u", images[0].index);
-        xml_remove_children(disk, "backingStore");
-        for (unsigned i = 1; i < count; i++)
-                end = add_backing(end, &images[i]);
+        old = below = xml_child(disk, "backingStore");
+        if (old)
+                xmlUnlinkNode(old);
+        for (unsigned i = 1; i < count; i++) {
+                end = add_backing(end, &images[i], below);
+                below = below ? xml_child(below, "backingStore") : NULL;
+        }
         xml_add(end, "backingStore");
+        if (old)
+                xmlFreeNode(old);
 }
 
 void domain_edit_leave_out(struct domain_edit *edit, const char *alias)

@@ -126,7 +126,8 @@ void domain_edit_set_disk_tray(struct domain_edit *edit, const char *alias, bool
 struct domain_edit_image {
         const char *path;
         const char *format;
-        bool block; /* a block device */
+        bool block;  /* a block device */
+        bool remote; /* on the network: its <source> stays as the document has it; path does not count */
         unsigned index;
         const struct domain_encryption *encryption; /* NULL: none */
 };

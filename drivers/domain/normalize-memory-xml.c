@@ -110,9 +110,54 @@ static bool fill_limits(xmlNode *memtune, GError **error)
         return true;
 }
 
-static bool fill_backing(xmlNode *root, GError **error)
+/* ---- memory that another process sees ---- */
+
+/* Is there a device whose other half is a process of its own (vhost-user)? */
+static bool has_served_device(const struct hardware *hardware)
 {
+        HARDWARE_FOREACH (fs, hardware, DOMAIN_DEVICE_FILESYSTEM) {
+                if (hardware_child_is(fs, "driver", "type", "virtiofs"))
+                        return true;
+        }
+        HARDWARE_FOREACH (disk, hardware, DOMAIN_DEVICE_DISK) {
+                if (hardware_is(disk, "type", "vhostuser"))
+                        return true;
+        }
+        return false;
+}
+
+static bool all_cells_say(const xmlNode *root)
+{
+        bool any = false;
+
+        XML_FOREACH_CHILD (cell, xml_child(xml_child(root, "cpu"), "numa")) {
+                if (xml_is(cell, "cell") && !xml_has_attr(cell, "memAccess"))
+                        return false;
+                any = any || xml_is(cell, "cell");
+        }
+        return any;
+}
+
+/* Where nothing is said of it, memory is shared with such a process, as it has to be. */
+static void share(const struct hardware *hardware)
+{
+        xmlNode *root = hardware->root, *backing;
+
+        if (!hardware->machine->emulator || !has_served_device(hardware) || all_cells_say(root) ||
+            xml_child(xml_child(root, "memoryBacking"), "access"))
+                return;
+        backing = hardware_child(root, "memoryBacking");
+        if (!xml_child(backing, "source") && !xml_child(backing, "hugepages"))
+                xml_set_attr(xml_add(backing, "source"), "type", "memfd");
+        xml_set_attr(xml_add(backing, "access"), "mode", "shared");
+}
+
+static bool fill_backing(const struct hardware *hardware, GError **error)
+{
+        xmlNode *root = hardware->root;
         uint64_t kib;
+
+        share(hardware);
 
         XML_FOREACH_CHILD (page, xml_child(xml_child(root, "memoryBacking"), "hugepages")) {
                 if (xml_is(page, "page") && !scale_to_kib(page, "size", 1024, &kib, error))
@@ -144,7 +189,7 @@ bool normalize_memory(const struct hardware *hardware, GError **error)
                 return xml_error(error, memory, "the size of the memory is missing or zero");
         if (current_kib == 0 || current_kib > memory_kib)
                 xml_set_text(current, hardware_peek_text(memory));
-        return fill_backing(root, error);
+        return fill_backing(hardware, error);
 }
 
 /* ---- the CPUs of NUMA cells ---- */

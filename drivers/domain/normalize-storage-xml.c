@@ -81,6 +81,27 @@ static bool has_image(const xmlNode *disk)
         return hardware_is(disk, "type", "nvme") || hardware_is(disk, "type", "vhostuser");
 }
 
+/* Said in the definition, so that it stays the one that it was. */
+static void fill_ports(xmlNode *source)
+{
+        static const struct {
+                const char *protocol, *port;
+        } ports[] = {
+                { "nbd", "10809" }, { "iscsi", "3260" },    { "gluster", "24007" }, { "http", "80" },
+                { "https", "443" }, { "ftp", "21" },        { "ftps", "990" },      { "tftp", "69" },
+                { "ssh", "22" },    { "sheepdog", "7000" }, { "vxhs", "9999" },
+        };
+
+        for (unsigned i = 0; source && i < G_N_ELEMENTS(ports); i++) {
+                if (!hardware_is(source, "protocol", ports[i].protocol))
+                        continue;
+                XML_FOREACH_CHILD (host, source) {
+                        if (xml_is(host, "host") && xml_has_attr(host, "name"))
+                                hardware_default(host, "port", ports[i].port);
+                }
+        }
+}
+
 bool normalize_fill_disk(const struct hardware *hardware, xmlNode *disk, GError **error)
 {
         xmlNode *source = xml_child(disk, "source"), *driver;
@@ -98,8 +119,12 @@ bool normalize_fill_disk(const struct hardware *hardware, xmlNode *disk, GError 
         }
         if (source && !source->properties && !xml_first_element(source))
                 xml_remove(source);
+        if (hardware_is(disk, "type", "network"))
+                fill_ports(xml_child(disk, "source"));
         if (!hardware->machine->emulator)
                 return true;
+        if (hardware_is(disk, "type", "vhostuser"))
+                hardware_default(disk, "snapshot", "no");
         if (strcmp(device, "cdrom") == 0 && !xml_child(disk, "readonly"))
                 xml_add(disk, "readonly");
         if (hardware_is(disk, "type", "vhostuser"))

@@ -65,27 +65,27 @@ TABLE iqn[] = { { "iqn", "?name", .flags = VOID }, {} };
 TABLE cookies[] = { { "cookie", "name", .flags = MANY }, {} };
 
 #define SOURCE_ATTRIBUTES                                                                                    \
-        "!protocol !name !query !tls !tlsHostname ?file ?dev !dir pool volume mode !type !managed "          \
+        "protocol name query tls tlsHostname ?file ?dev !dir pool volume mode type !managed "                \
         "!namespace "                                                                                        \
-        "!path !fdgroup startupPolicy index"
+        "path !fdgroup startupPolicy index"
 
 TABLE disk_source[] = {
-        { "host", "name port socket transport", .flags = MANY | UNDRIVEN },
-        { "snapshot", "?name", .flags = VOID | UNDRIVEN },
-        { "config", "?file", .flags = VOID | UNDRIVEN },
-        { "auth", "username", auth_secret, UNDRIVEN },
+        { "host", "name port socket transport", .flags = MANY },
+        { "snapshot", "?name", .flags = VOID },
+        { "config", "?file", .flags = VOID },
+        { "auth", "username", auth_secret },
         { "address", "domain bus slot function multifunction", .flags = UNDRIVEN },
         { "slices", NULL, slices, VOID | UNDRIVEN },
         DEVICE_SECLABEL,
         { "encryption", "format engine", encryption },
         { "reservations", "managed", reservations, UNDRIVEN },
-        { "initiator", NULL, iqn, VOID | UNDRIVEN },
-        { "ssl", "verify", .flags = VOID | UNDRIVEN },
-        { "cookies", NULL, cookies, VOID | UNDRIVEN },
-        { "readahead", "?size", .flags = VOID | UNDRIVEN },
-        { "timeout", "?seconds", .flags = VOID | UNDRIVEN },
-        { "reconnect", "enabled timeout delay", .flags = UNDRIVEN },
-        { "identity", "user group", .flags = UNDRIVEN },
+        { "initiator", NULL, iqn, VOID },
+        { "ssl", "verify", .flags = VOID },
+        { "cookies", NULL, cookies, VOID },
+        { "readahead", "?size", .flags = VOID },
+        { "timeout", "?seconds", .flags = VOID },
+        { "reconnect", "enabled timeout delay" },
+        { "identity", "user group" },
         { "privateData", .flags = UNDRIVEN | DOMAIN_SCHEMA_OPAQUE },
         {},
 };
@@ -136,7 +136,7 @@ TABLE disk[] = {
           VIRTIO "name type cache error_policy rerror_policy io ioeventfd event_idx copy_on_read discard "
                  "iothread detect_zeroes queues queue_size",
           metadata_cache, VOID },
-        { "auth", "username", auth_secret, UNDRIVEN },
+        { "auth", "username", auth_secret },
         { "source", SOURCE_ATTRIBUTES, disk_source },
         { "backingStore", "type index", backing_store },
         { "backenddomain", "name", .flags = UNDRIVEN },

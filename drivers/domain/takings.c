@@ -355,12 +355,28 @@ static void add_secret(struct domain_takings *takings, struct domain_driver *dri
         g_ptr_array_add(takings->secrets, secret);
 }
 
+struct secret_ref takings_auth_secret(const struct domain_storage_auth *auth)
+{
+        struct secret_ref ref = { .uuid = (char *)auth->secret_uuid, .usage = (char *)auth->secret_usage };
+
+        for (unsigned usage = 0; usage < SECRET_USAGE_COUNT; usage++) {
+                if (strcmp(secret_usage_get_name(usage), auth->secret_type) == 0)
+                        ref.usage_type = usage;
+        }
+        return ref;
+}
+
 static void add_passphrases(struct domain_takings *takings, struct domain_driver *driver,
                             const struct domain_disk *disk)
 {
         for (const struct domain_storage *source = &disk->source; source; source = source->backing) {
                 const struct domain_encryption *encryption = source->encryption;
 
+                if (source->network && source->network->auth) {
+                        const struct secret_ref ref = takings_auth_secret(source->network->auth);
+
+                        add_secret(takings, driver, &ref);
+                }
                 if (encryption)
                         add_secret(takings, driver,
                                    &(struct secret_ref){ SECRET_USAGE_VOLUME, (char *)encryption->secret_uuid,

@@ -146,6 +146,8 @@ void takings_give_back_usb(struct domain_takings *takings, const struct usb_devi
  */
 const struct usb_device *takings_find_usb(const struct domain_takings *takings,
                                           const struct domain_hostdev *hostdev, GError **error);
+/* The secret of an <auth>, whose strings it borrows. */
+struct secret_ref takings_auth_secret(const struct domain_storage_auth *auth);
 /* The value of a secret, a reference; NULL with the error that says why there is none. */
 GBytes *takings_find_secret(const struct domain_takings *takings, const struct secret_ref *ref,
                             GError **error);

@@ -306,12 +306,15 @@ static char *backing_path(const struct place *place, const char *name, GError **
         return g_build_filename(dir, name, NULL);
 }
 
-static struct block_image *image_new(const char *path, const char *format,
-                                     const struct domain_encryption *encryption)
+/* What the definition spells out; NULL with an error. */
+static struct block_image *image_of(const char *disk, const struct domain_storage *storage, GError **error)
 {
-        struct block_image *image = block_image_new(path, format);
+        struct block_image *image;
 
-        image->encryption = encryption;
+        if (storage->network)
+                return block_image_new_remote(disk, storage, error);
+        image = block_image_new(storage->path, storage->format);
+        image->encryption = storage->encryption;
         return image;
 }
 
@@ -353,11 +356,10 @@ static bool find_next(const struct place *place, const struct domain_storage *st
 
         *next = NULL;
         if (storage && storage->backing) {
-                if (!storage->backing->path)
+                if (!storage->backing->path && !storage->backing->network)
                         return refuse(error, place, "the type of its <backingStore> is not supported");
-                *next = image_new(storage->backing->path, storage->backing->format,
-                                  storage->backing->encryption);
-                return true;
+                *next = image_of(place->disk, storage->backing, error);
+                return *next != NULL;
         }
         if ((storage && storage->ends) || !header->backing)
                 return true;
@@ -368,7 +370,7 @@ static bool find_next(const struct place *place, const struct domain_storage *st
                 return false;
         if (!format)
                 return refuse_unnamed(place, header->backing, error);
-        *next = image_new(path, format, NULL);
+        *next = block_image_new(path, format);
         return true;
 }
 
@@ -381,6 +383,8 @@ static bool resolve_image(const struct place *place, struct block_image *image,
         CLEANUP_FD int fd = -1;
         struct stat status;
 
+        if (image->kind == BLOCK_REMOTE)
+                return find_next(place, storage, &header, next, error);
         fd = open_image(place, &status, error);
         if (fd < 0)
                 return false;
@@ -398,9 +402,11 @@ GPtrArray *block_chain_resolve(const char *disk, const struct domain_storage *so
         g_autoptr(GPtrArray) chain = g_ptr_array_new_with_free_func((GDestroyNotify)block_image_free);
         g_autoptr(GArray) seen = g_array_new(FALSE, FALSE, sizeof(dev_t) + sizeof(ino_t));
         const struct domain_storage *storage = source;
-        struct block_image *image = image_new(source->path, source->format, source->encryption);
+        struct block_image *image = image_of(disk, source, error);
         struct place place = { .disk = disk };
 
+        if (!image)
+                return NULL;
         while (image) {
                 struct block_image *next = NULL;
 

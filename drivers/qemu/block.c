@@ -17,25 +17,15 @@ struct block_image *block_image_new(const char *path, const char *format)
 
         image->path = g_strdup(path);
         image->format = g_strdup(format ? format : "raw");
-        image->passphrase_fd = image->password_fd = -1;
+        image->passphrase_fd = image->password_fd = image->cookie_fd = -1;
         return image;
-}
-
-static void iscsi_free(struct block_iscsi *iscsi)
-{
-        g_free(iscsi->portal);
-        g_free(iscsi->target);
-        g_free(iscsi->initiator);
-        g_free(iscsi->user);
-        g_free(iscsi);
 }
 
 void block_image_free(struct block_image *image)
 {
         if (!image)
                 return;
-        if (image->iscsi)
-                iscsi_free(image->iscsi);
+        json_decref(image->remote.properties);
         g_free(image->path);
         g_free(image->format);
         g_free(image);
@@ -54,8 +44,10 @@ GPtrArray *block_chain_from_active(const struct domain_storage *source)
                 image->index = storage->index;
                 image->encryption = storage->encryption;
                 /* It may have had a password, whose descriptor has gone. */
-                if (g_strcmp0(storage->mode, "direct") == 0)
+                if (g_strcmp0(storage->mode, "direct") == 0 || (storage->network && storage->network->auth))
                         image->password_fd = INT_MAX;
+                if (storage->network && storage->network->n_cookies > 0)
+                        image->cookie_fd = INT_MAX;
                 g_ptr_array_add(chain, image);
         }
         return chain;
@@ -142,22 +134,33 @@ json_t *block_password_object(const struct block_image *image, bool hot)
         return secret_object(id, image->password_fd, hot);
 }
 
-static void set_iscsi(json_t *node, const struct block_image *image)
+void block_cookie_id(const struct block_image *image, char id[BLOCK_SECRET_ID_SIZE])
 {
-        const struct block_iscsi *iscsi = image->iscsi;
+        g_snprintf(id, BLOCK_SECRET_ID_SIZE, "libvirt-%u-storage-httpcookie-secret0", image->index);
+}
+
+json_t *block_cookie_object(const struct block_image *image, bool hot)
+{
         char id[BLOCK_SECRET_ID_SIZE];
 
-        device_set_string(node, "driver", "iscsi");
-        device_set_string(node, "transport", "tcp");
-        device_set_string(node, "portal", iscsi->portal);
-        device_set_string(node, "target", iscsi->target);
-        device_set_int(node, "lun", iscsi->lun);
-        device_set_string(node, "initiator-name", iscsi->initiator);
-        if (!iscsi->user)
-                return;
+        if (image->cookie_fd < 0)
+                return NULL;
+        block_cookie_id(image, id);
+        return secret_object(id, image->cookie_fd, hot);
+}
+
+static void set_remote(json_t *node, const struct block_image *image)
+{
+        const struct block_remote *remote = &image->remote;
+        char id[BLOCK_SECRET_ID_SIZE];
+
+        json_object_update(node, remote->properties);
         block_password_id(image, id);
-        device_set_string(node, "user", iscsi->user);
-        device_set_string(node, "password-secret", id);
+        if (remote->password_key)
+                device_set_string(node, remote->password_key, id);
+        block_cookie_id(image, id);
+        if (remote->cookie_key)
+                device_set_string(node, remote->cookie_key, id);
 }
 
 static void set_file(json_t *node, const struct block_image *image, const struct block_options *options)
@@ -179,8 +182,8 @@ json_t *block_storage_node(const struct block_image *image, const struct block_o
         char name[BLOCK_NODE_NAME_SIZE];
 
         block_storage_node_name(image, name);
-        if (image->kind == BLOCK_ISCSI)
-                set_iscsi(node, image);
+        if (image->kind == BLOCK_REMOTE)
+                set_remote(node, image);
         else
                 set_file(node, image, options);
         device_set_string(node, "node-name", name);

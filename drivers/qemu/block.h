@@ -26,20 +26,20 @@ enum block_kind {
         BLOCK_FILE,   /* a regular file */
         BLOCK_DEVICE, /* a block device of the host */
         BLOCK_CDROM,  /* a CD-ROM drive of the host */
-        BLOCK_ISCSI,  /* a unit of an iSCSI target, which the emulator talks to itself */
+        BLOCK_REMOTE, /* on a server that the emulator talks to itself */
 };
 
-struct block_iscsi {
-        char *portal; /* owned; "host:port" */
-        char *target; /* owned */
-        unsigned lun;
-        char *initiator; /* owned; NULL: the emulator's own */
-        char *user;      /* owned; NULL: no authentication */
+/* What the emulator is told of a server and of what is to be had there. */
+struct block_remote {
+        json_t *properties; /* ref; of blockdev-add: the driver and all that is its own, but for secrets */
+        /* The properties that name the secrets; NULL: it needs none. */
+        const char *password_key; /* "password-secret" */
+        const char *cookie_key;   /* "cookie-secret" */
 };
 
 /* One image of a chain. */
 struct block_image {
-        char *path;   /* owned, absolute; BLOCK_ISCSI: for messages */
+        char *path;   /* owned, absolute; BLOCK_REMOTE: for messages */
         char *format; /* owned: "raw", "qcow2" ... */
         enum block_kind kind;
         unsigned index; /* in the names of its nodes, from 1; the index= of the active definition */
@@ -49,11 +49,11 @@ struct block_image {
          */
         const struct domain_encryption *encryption;
         /*
-         * Numbers of the descriptors from which the emulator reads what opens the image, and what lets it in
-         * at the target; -1: none.
+         * Numbers of the descriptors from which the emulator reads what opens the image, what lets it in at
+         * the server, and what it sends there; -1: none.
          */
-        int passphrase_fd, password_fd;
-        struct block_iscsi *iscsi; /* owned; BLOCK_ISCSI */
+        int passphrase_fd, password_fd, cookie_fd;
+        struct block_remote remote; /* BLOCK_REMOTE */
 };
 
 /* Format NULL: "raw". The rest is to be filled in. */
@@ -61,12 +61,27 @@ struct block_image *block_image_new(const char *path, const char *format);
 void block_image_free(struct block_image *image);
 
 /*
+ * A new image for a source on the network, "raw" if it does not say the format; the disk's name is for
+ * messages. Nothing is asked. NULL with ERROR_CONFIG_UNSUPPORTED for what QEMU has no driver for or the
+ * source lacks.
+ */
+struct block_image *block_image_new_remote(const char *disk, const struct domain_storage *source,
+                                           GError **error);
+/* A unit of an iSCSI target; portal is "host:port", initiator and user may be NULL. New reference. */
+json_t *block_iscsi_properties(const char *portal, const char *target, unsigned lun, const char *initiator,
+                               const char *user);
+/* The cookies of a source, as they are sent; owned. */
+char *block_format_cookies(const struct domain_network_source *source);
+
+/*
  * The chain that begins with source, top first: a new array that owns its struct block_image. Numbers its
  * images from *next_index on, which it advances, where the definition has no index. A file that is missing,
- * no file or device, unreadable or damaged, a loop, and what is not supported (network images, encryption
- * other than LUKS, external data files) fail with a sentence that names the image and whose it is, disk being
+ * no file or device, unreadable or damaged, a loop, and what is not supported (encryption other than LUKS,
+ * external data files) fail with a sentence that names the image and whose it is, disk being
  * the target of the disk. A backing file whose format nobody names is what it begins like if it leads to no
- * further file, else that fails as well, with the command that repairs it. source->path must not be NULL.
+ * further file, else that fails as well, with the command that repairs it. An image on the network is not
+ * looked at: the chain ends with it where the definition does not go on. source->path or source->network must
+ * not be NULL.
  */
 GPtrArray *block_chain_resolve(const char *disk, const struct domain_storage *source, unsigned *next_index,
                                GError **error);
@@ -102,15 +117,17 @@ json_t *block_format_node(const struct block_image *image, const char *backing,
                           const struct block_options *options);
 
 /*
- * The -objects that hold the passphrase of an encrypted image and the password at its target, to be made
- * before its nodes. New references; NULL: it needs none. hot: the value itself is in it, for an emulator that
- * runs and cannot inherit the descriptor.
+ * The -objects that hold the passphrase of an encrypted image, the password at its server and the cookies for
+ * it, to be made before its nodes. New references; NULL: it needs none. hot: the value itself is in it, for
+ * an emulator that runs and cannot inherit the descriptor.
  */
 json_t *block_passphrase_object(const struct block_image *image, bool hot);
 json_t *block_password_object(const struct block_image *image, bool hot);
+json_t *block_cookie_object(const struct block_image *image, bool hot);
 /* Their ids, which follow from the image's number. */
 void block_passphrase_id(const struct block_image *image, char id[BLOCK_SECRET_ID_SIZE]);
 void block_password_id(const struct block_image *image, char id[BLOCK_SECRET_ID_SIZE]);
+void block_cookie_id(const struct block_image *image, char id[BLOCK_SECRET_ID_SIZE]);
 
 /* cache="..." as QEMU's three switches. NULL and "default": write back. */
 struct block_cache {

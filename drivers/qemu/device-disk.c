@@ -6,6 +6,7 @@
 #include "drivers/qemu/device-internal.h"
 
 #include "drivers/qemu/block.h"
+#include "drivers/qemu/qemu-caps.h"
 
 #include <string.h>
 
@@ -45,6 +46,7 @@ static void add_chain(struct device_list *list, const struct device_context *con
                         options.discard = options.detect_zeroes = NULL;
                 }
                 add_object(list, block_password_object(image, context->hot));
+                add_object(list, block_cookie_object(image, context->hot));
                 add_object(list, block_passphrase_object(image, context->hot));
                 device_list_add(list, DEVICE_BLOCKDEV, block_storage_node(image, &options));
                 device_list_add(list, DEVICE_BLOCKDEV,
@@ -99,10 +101,10 @@ static json_t *throttle_limits(const struct domain_iotune *tune)
         return object;
 }
 
-/* A file, a block device or a volume, whose path its chain knows. */
+/* A file, a block device, something on the network, or a volume, whose path its chain knows. */
 static bool has_source(const struct domain_disk *disk)
 {
-        return disk->source.path || disk->source.volume;
+        return disk->source.path || disk->source.network || disk->source.volume;
 }
 
 /*
@@ -174,6 +176,26 @@ static bool has_limits(const struct domain_disk *disk)
         return any || disk->iotune->group_name;
 }
 
+/* Drivers of servers may be in modules of QEMU's that are not installed. */
+static bool check_drivers(const struct device_context *context, const struct domain_disk *disk,
+                          const GPtrArray *chain, GError **error)
+{
+        for (unsigned i = 0; i < chain->len; i++) {
+                const struct block_image *image = chain->pdata[i];
+                const char *driver = json_string_value(json_object_get(image->remote.properties, "driver"));
+
+                if (driver && !qemu_caps_has_block_driver(context->caps, driver))
+                        return device_unsupported(
+                                error,
+                                "disk '%s': emulator '%s' has no driver for protocol '%s'; install it "
+                                "(on Debian package qemu-block-extra, on Fedora qemu-block-%s)",
+                                disk->target, qemu_caps_get_path(context->caps), driver,
+                                g_str_has_prefix(driver, "http") || g_str_has_prefix(driver, "ftp") ? "curl"
+                                                                                                    : driver);
+        }
+        return true;
+}
+
 /* Appends all nodes; node gets the name of the one that the device opens, "" for a drive without a medium. */
 static bool add_nodes(struct device_list *list, const struct device_context *context,
                       const struct domain_disk *disk, char node[BLOCK_NODE_NAME_SIZE], GError **error)
@@ -187,6 +209,8 @@ static bool add_nodes(struct device_list *list, const struct device_context *con
         if (!resources || !resources->chain || resources->chain->len == 0)
                 return error_set(error, ERROR_FROM_QEMU, ERROR_INTERNAL_ERROR,
                                  "the images of disk '%s' were not looked at", disk->target);
+        if (!check_drivers(context, disk, resources->chain, error))
+                return false;
         top = resources->chain->pdata[0];
         add_chain(list, context, disk, resources->chain);
         block_format_node_name(top, node);
@@ -409,8 +433,7 @@ static bool check_facts(const struct domain_disk *disk, GError **error)
 /* What no disk, or not this one, can have. */
 static bool check(const struct domain_disk *disk, GError **error)
 {
-        if (disk->source.type != DOMAIN_STORAGE_FILE && disk->source.type != DOMAIN_STORAGE_BLOCK &&
-            disk->source.type != DOMAIN_STORAGE_VOLUME)
+        if (disk->source.type == DOMAIN_STORAGE_NVME || disk->source.type == DOMAIN_STORAGE_DIR)
                 return device_unsupported(error, "the source type of disk '%s' is not supported",
                                           disk->target);
         if (disk->transient)
@@ -426,6 +449,66 @@ static bool check(const struct domain_disk *disk, GError **error)
         return check_facts(disk, error);
 }
 
+/* ---- disks that another program serves ---- */
+
+/* It does all that the block layer of the emulator's does for other disks. */
+static bool check_served(const struct domain_def *def, const struct domain_disk *disk, GError **error)
+{
+        const struct {
+                bool given;
+                const char *what;
+        } rows[] = {
+                { disk->iotune, "<iotune>" },
+                { disk->serial, "<serial>" },
+                { disk->readonly, "<readonly>" },
+                { disk->shareable, "<shareable>" },
+                { disk->source.encryption, "<encryption>" },
+                { disk->logical_block_size || disk->physical_block_size, "<blockio>" },
+                { disk->cache || disk->io || disk->discard || disk->detect_zeroes, "cache, io or discard" },
+                { disk->error_policy || disk->rerror_policy, "an error policy" },
+                { disk->copy_on_read != DOMAIN_SWITCH_ABSENT, "copy_on_read" },
+                { disk->iothread > 0, "an I/O thread" },
+                { disk->ioeventfd != DOMAIN_SWITCH_ABSENT, "ioeventfd" },
+                { disk->event_idx != DOMAIN_SWITCH_ABSENT, "event_idx" },
+                { disk->source.backing, "<backingStore>" },
+        };
+
+        if (disk->bus != DOMAIN_BUS_VIRTIO || disk->device != DOMAIN_DISK_DISK)
+                return device_unsupported(error,
+                                          "disk '%s' of type 'vhostuser' has to be a disk on bus 'virtio'",
+                                          disk->target);
+        for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+                if (rows[i].given)
+                        return device_unsupported(error, "%s of disk '%s', whose type is 'vhostuser'",
+                                                  rows[i].what, disk->target);
+        }
+        if (domain_def_shares_memory(def))
+                return true;
+        return device_unsupported(error,
+                                  "disk '%s' of type 'vhostuser' needs the guest's memory shared: "
+                                  "<memoryBacking><source type='memfd'/><access mode='shared'/>",
+                                  disk->target);
+}
+
+static bool describe_served(struct device_list *list, const struct device_context *context,
+                            const struct domain_disk *disk, GError **error)
+{
+        g_autofree char *id = g_strconcat("chr-vu-", disk->info.alias, NULL), *driver = NULL;
+        json_t *device;
+
+        if (!check_served(context->def, disk, error) ||
+            !device_list_add_chardev(list, id, disk->source.vhost_user, NULL, error))
+                return false;
+        driver = device_virtio_driver("vhost-user-blk", disk->model);
+        device = device_new(driver, disk->info.alias);
+        device_set_string(device, "chardev", id);
+        device_set_virtio(device, &disk->virtio);
+        device_set_uint(device, "num-queues", disk->queues);
+        device_set_uint(device, "queue-size", disk->queue_size);
+        device_set_uint(device, "bootindex", device_disk_boot_index(context, disk));
+        return device_list_add_at(list, context, device, &disk->info, error);
+}
+
 bool device_describe_disk(struct device_list *list, const struct device_context *context, const void *data,
                           GError **error)
 {
@@ -434,6 +517,8 @@ bool device_describe_disk(struct device_list *list, const struct device_context 
         char node[BLOCK_NODE_NAME_SIZE];
         json_t *device;
 
+        if (disk->source.type == DOMAIN_STORAGE_VHOSTUSER && disk->source.vhost_user)
+                return describe_served(list, context, disk, error);
         if (!check(disk, error))
                 return false;
         driver = disk_driver(disk, error);

@@ -472,6 +472,65 @@ static bool ask_interface(struct session *session, json_t *document, GError **er
         return ok;
 }
 
+/*
+ * Drivers of servers are known to the schema whether their modules are there or not; only who wants to use
+ * one is told. So each is asked for an image that cannot be had, for a reason that it notices before it talks
+ * to anybody.
+ */
+static const struct {
+        const char *driver, *arguments;
+} block_drivers[] = {
+        { "nbd", "{'driver':'nbd','server':{'type':'unix','path':'/nonexistent/virtbus'}}" },
+        { "http", "{'driver':'http','url':'x'}" },
+        { "https", "{'driver':'https','url':'x'}" },
+        { "ftp", "{'driver':'ftp','url':'x'}" },
+        { "ftps", "{'driver':'ftps','url':'x'}" },
+        { "iscsi", "{'driver':'iscsi','transport':'tcp','portal':'127.0.0.1:1','target':'x','user':'x',"
+                   "'password-secret':'nosuch'}" },
+        { "rbd", "{'driver':'rbd','pool':'x','image':'x','user':'x','key-secret':'nosuch'}" },
+        { "ssh", "{'driver':'ssh','server':{'host':'127.0.0.1','port':'x'},'path':'/x'}" },
+        { "nfs", "{'driver':'nfs','server':{'type':'inet','host':'127.0.0.1'},'path':'x'}" },
+        { "gluster", "{'driver':'gluster','volume':'x','path':'x',"
+                     "'server':[{'type':'inet','host':'127.0.0.1','port':'x'}]}" },
+};
+
+/* Has an emulator that refuses so the driver? */
+static bool has_driver(const GError *failure)
+{
+        return failure && !strstr(failure->message, "Unknown driver") &&
+               !strstr(failure->message, "does not accept value");
+}
+
+static json_t *make_image(const char *arguments)
+{
+        g_autofree char *text = g_strdelimit(g_strdup(arguments), "'", '"');
+        json_t *image = json_loads(text, 0, NULL);
+
+        json_object_set_new(image, "node-name", json_string("probe"));
+        json_object_set_new(image, "read-only", json_true());
+        return image;
+}
+
+static bool ask_block_drivers(struct session *session, json_t *document, GError **error)
+{
+        json_t *list = json_array();
+
+        json_object_set_new(document, "block-drivers", list);
+        for (unsigned i = 0; i < G_N_ELEMENTS(block_drivers); i++) {
+                g_autoptr(GError) failure = NULL;
+
+                if (ask(session, "blockdev-add", make_image(block_drivers[i].arguments), NULL, &failure))
+                        continue;
+                if (!is_refusal(session, failure)) {
+                        g_propagate_error(error, g_steal_pointer(&failure));
+                        return false;
+                }
+                if (has_driver(failure))
+                        json_array_append_new(list, json_string(block_drivers[i].driver));
+        }
+        return true;
+}
+
 /* The architecture's name in domain definitions, where it is another one than QEMU's. */
 static const char *arch_name(const char *target)
 {
@@ -522,7 +581,8 @@ static bool ask_all(struct session *session, json_t *document, json_t *cpus, boo
         json_object_set_new(cpus, *has_kvm ? "kvm" : "tcg", first);
         if (*has_kvm && !ask_hyperv(session, document, error))
                 return false;
-        return ask_types(session, document, error) && ask_interface(session, document, error);
+        return ask_types(session, document, error) && ask_interface(session, document, error) &&
+               ask_block_drivers(session, document, error);
 }
 
 /* An emulator that uses KVM does not say what its CPUs are without. */

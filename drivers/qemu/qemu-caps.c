@@ -20,11 +20,12 @@ enum set {
         SET_ARGUMENTS,
         SET_OPTIONS,
         SET_HYPERV,
+        SET_BLOCK_DRIVERS,
         SET_LAST,
 };
 
 static const char *const set_names[SET_LAST] = {
-        "types", "properties", "commands", "events", "arguments", "options", "hyperv",
+        "types", "properties", "commands", "events", "arguments", "options", "hyperv", "block-drivers",
 };
 
 static const char *const accel_names[QEMU_ACCEL_LAST] = { "kvm", "tcg" };
@@ -415,6 +416,11 @@ bool qemu_caps_has_event(const struct qemu_caps *caps, const char *event)
 bool qemu_caps_has_argument(const struct qemu_caps *caps, const char *path)
 {
         return g_hash_table_contains(caps->sets[SET_ARGUMENTS], path);
+}
+
+bool qemu_caps_has_block_driver(const struct qemu_caps *caps, const char *driver)
+{
+        return g_hash_table_contains(caps->sets[SET_BLOCK_DRIVERS], driver);
 }
 
 bool qemu_caps_has_option(const struct qemu_caps *caps, const char *option, const char *parameter)

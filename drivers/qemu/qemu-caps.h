@@ -104,6 +104,8 @@ bool qemu_caps_has_event(const struct qemu_caps *caps, const char *event);
  * "netdev_add/type=vhost-vdpa", "chardev-add/backend.type=qemu-vdagent".
  */
 bool qemu_caps_has_argument(const struct qemu_caps *caps, const char *path);
+/* A driver of blockdev-add for servers ("https", "rbd"): compiled in, and its module installed. */
+bool qemu_caps_has_block_driver(const struct qemu_caps *caps, const char *driver);
 /* A command line option ("sandbox"), or with parameter one of its parameters ("spice", "gl"). */
 bool qemu_caps_has_option(const struct qemu_caps *caps, const char *option, const char *parameter);
 

@@ -12,6 +12,7 @@
 #include "drivers/qemu/device.h"
 #include "drivers/secret/secret-ref.h"
 
+#include <string.h>
 #include <sys/stat.h>
 
 static bool is_removable(const struct domain_disk *disk)
@@ -30,6 +31,8 @@ static void add_chain(struct resources *resources, const struct domain_disk *dis
         for (unsigned i = 0; i < chain->len; i++) {
                 const struct block_image *image = g_ptr_array_index(chain, i);
 
+                if (image->kind == BLOCK_REMOTE)
+                        continue;
                 resources_add_file(resources, image->path, needs_write(disk, i), "image '%s' of disk '%s'",
                                    image->path, disk->target);
         }
@@ -46,6 +49,7 @@ static void write_chain(struct resources *resources, const struct domain_disk *d
                         .path = image->path,
                         .format = image->format,
                         .block = image->kind != BLOCK_FILE,
+                        .remote = image->kind == BLOCK_REMOTE,
                         .index = image->index,
                         .encryption = image->encryption,
                 };
@@ -77,13 +81,37 @@ static bool add_passphrase(struct resources *resources, struct block_image *imag
         return resources_add_secret(resources, &ref, &image->passphrase_fd, error);
 }
 
-static bool add_passphrases(struct resources *resources, const GPtrArray *chain, GError **error)
+/* What is sent to the server of an image. */
+static bool add_remote(struct resources *resources, const struct domain_network_source *source,
+                       struct block_image *image, GError **error)
+{
+        if (image->remote.password_key) {
+                const struct secret_ref ref = takings_auth_secret(source->auth);
+
+                if (!resources_add_secret(resources, &ref, &image->password_fd, error))
+                        return false;
+        }
+        if (image->remote.cookie_key) {
+                char *cookies = block_format_cookies(source);
+                g_autoptr(GBytes) value = g_bytes_new_take(cookies, strlen(cookies));
+
+                return resources_add_value(resources, value, &image->cookie_fd, error);
+        }
+        return true;
+}
+
+static bool add_secrets(struct resources *resources, const struct domain_storage *storage,
+                        const GPtrArray *chain, GError **error)
 {
         for (unsigned i = 0; i < chain->len; i++) {
                 struct block_image *image = g_ptr_array_index(chain, i);
 
+                /* Only what the definition spells out is on the network. */
+                if (storage && storage->network && !add_remote(resources, storage->network, image, error))
+                        return false;
                 if (image->encryption && !add_passphrase(resources, image, error))
                         return false;
+                storage = storage ? storage->backing : NULL;
         }
         return true;
 }
@@ -123,12 +151,12 @@ static bool prepare_disk(struct resources *resources, const struct domain_disk *
                 take_image(resources, disk, image);
                 return true;
         }
-        if (!source.path)
+        if (!source.path && !source.network)
                 return true;
-        if (is_optional(disk) && stat(source.path, &st) < 0)
+        if (is_optional(disk) && source.path && stat(source.path, &st) < 0)
                 return leave_out(resources, disk);
         chain = block_chain_resolve(disk->target, &source, &resources->next_image, error);
-        if (!chain || !add_passphrases(resources, chain, error))
+        if (!chain || !add_secrets(resources, &source, chain, error))
                 return false;
         add_chain(resources, disk, chain);
         take_chain(resources, disk, g_steal_pointer(&chain));

@@ -29,19 +29,15 @@ static bool read_lun(const struct volume *volume, unsigned *lun)
                volume->name[end] == '\0';
 }
 
-static struct block_iscsi *iscsi_new(const struct pool_source *source, unsigned lun)
+static json_t *describe_unit(const struct pool_source *source, unsigned lun)
 {
         const struct pool_host *host = &source->hosts[0];
-        struct block_iscsi *iscsi = g_new0(struct block_iscsi, 1);
         bool bare = strchr(host->name, ':') && *host->name != '[';
-
-        iscsi->portal =
+        g_autofree char *portal =
                 g_strdup_printf(bare ? "[%s]:%u" : "%s:%u", host->name, host->port ? host->port : ISCSI_PORT);
-        iscsi->target = g_strdup(source->devices[0].path);
-        iscsi->lun = lun;
-        iscsi->initiator = g_strdup(source->initiator);
-        iscsi->user = g_strdup(source->auth.username);
-        return iscsi;
+
+        return block_iscsi_properties(portal, source->devices[0].path, lun, source->initiator,
+                                      source->auth.username);
 }
 
 static bool add_password(struct resources *resources, const struct pool_def *pool, struct block_image *image,
@@ -49,6 +45,7 @@ static bool add_password(struct resources *resources, const struct pool_def *poo
 {
         if (pool->source.auth.type == POOL_AUTH_NONE)
                 return true;
+        image->remote.password_key = "password-secret";
         return resources_add_secret(resources, &pool->source.auth.secret, &image->password_fd, error);
 }
 
@@ -70,8 +67,8 @@ static bool find_direct(struct resources *resources, const struct domain_disk *d
                         "disk '%s': mode='direct' with another format than raw or with encryption is "
                         "not supported",
                         disk->target);
-        unit->kind = BLOCK_ISCSI;
-        unit->iscsi = iscsi_new(&pool->source, lun);
+        unit->kind = BLOCK_REMOTE;
+        unit->remote.properties = describe_unit(&pool->source, lun);
         if (!add_password(resources, pool, unit, error))
                 return false;
         *image = g_steal_pointer(&unit);

@@ -94,18 +94,23 @@ void resources_add_fd(struct resources *resources, int fd)
         g_array_append_val(resources->fds, fd);
 }
 
-bool resources_add_secret(struct resources *resources, const struct secret_ref *ref, int *fd, GError **error)
+bool resources_add_value(struct resources *resources, GBytes *value, int *fd, GError **error)
 {
-        GBytes *value = takings_find_secret(resources->start->takings, ref, error);
-
-        if (!value)
-                return false;
         *fd = secret_value_to_fd(value, error);
-        g_bytes_unref(value);
         if (*fd < 0)
                 return false;
         resources_add_fd(resources, *fd);
         return true;
+}
+
+bool resources_add_secret(struct resources *resources, const struct secret_ref *ref, int *fd, GError **error)
+{
+        GBytes *value = takings_find_secret(resources->start->takings, ref, error);
+        bool added = value && resources_add_value(resources, value, fd, error);
+
+        if (value)
+                g_bytes_unref(value);
+        return added;
 }
 
 static void add_check(struct resources *resources, const char *path, bool write, char *what)

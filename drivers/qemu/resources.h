@@ -100,6 +100,8 @@ void resources_add_fd(struct resources *resources, int fd);
  * command line, file or log. *fd stays the resources'.
  */
 bool resources_add_secret(struct resources *resources, const struct secret_ref *ref, int *fd, GError **error);
+/* The same with a value that is no secret's. */
+bool resources_add_value(struct resources *resources, GBytes *value, int *fd, GError **error);
 /* The emulator must be able to open path; what is for the message ("image of disk 'vda'"). */
 void resources_add_check(struct resources *resources, const char *path, bool write, const char *what_format,
                          ...) G_GNUC_PRINTF(4, 5);

@@ -311,7 +311,7 @@ static const struct row refused[] = {
         { "q35", "",
           "<hostdev mode='capabilities' type='misc'><source><char>/dev/null</char></source></hostdev>",
           "mode='capabilities' of <hostdev> is for containers" },
-        { "q35", "",
+        { "q35", "<memoryBacking><access mode='private'/></memoryBacking>",
           "<filesystem type='mount'><driver type='virtiofs'/><source dir='/tmp'/><target "
           "dir='s'/></filesystem>",
           "needs the guest's memory shared" },

@@ -464,9 +464,9 @@ END_TEST
 START_TEST(test_disks)
 {
         static const struct domain_edit_image chain[] = {
-                { "/a", "qcow2", false, 3 },
-                { "/base", "qcow2", false, 2 },
-                { "/dev/base", "raw", true, 1 },
+                { .path = "/a", .format = "qcow2", .index = 3 },
+                { .path = "/base", .format = "qcow2", .index = 2 },
+                { .path = "/dev/base", .format = "raw", .block = true, .index = 1 },
         };
         struct domain_edit *changed = edit(activate);
         CLEANUP(domain_def_unref) struct domain_def *def = NULL, *closed = NULL;

@@ -457,17 +457,17 @@ END_TEST
 
 START_TEST(test_iscsi_nodes)
 {
-        struct block_iscsi unit = { .portal = (char *)"[::1]:3260",
-                                    .target = (char *)"iqn.2026-11.a:b",
-                                    .lun = 2,
-                                    .user = (char *)"fred" };
-        struct block_image image = { .path = (char *)"ip-::1:3260",
-                                     .format = (char *)"raw",
-                                     .kind = BLOCK_ISCSI,
-                                     .index = 1,
-                                     .iscsi = &unit,
-                                     .passphrase_fd = -1,
-                                     .password_fd = 9 };
+        struct block_image image = {
+                .path = (char *)"ip-::1:3260",
+                .format = (char *)"raw",
+                .kind = BLOCK_REMOTE,
+                .index = 1,
+                .passphrase_fd = -1,
+                .password_fd = 9,
+                .cookie_fd = -1,
+                .remote = { block_iscsi_properties("[::1]:3260", "iqn.2026-11.a:b", 2, NULL, "fred"),
+                            "password-secret", NULL },
+        };
         struct block_options tuned = { .cache = "none", .io = "native" };
 
         ck_assert_ptr_null(block_passphrase_object(&image, false));
@@ -481,6 +481,7 @@ START_TEST(test_iscsi_nodes)
                 "\"password-secret\":\"libvirt-1-storage-auth-secret0\",\"node-name\":\"libvirt-1-storage\","
                 "\"cache\":{\"direct\":true,\"no-flush\":false},\"auto-read-only\":true,"
                 "\"discard\":\"unmap\"}");
+        json_decref(image.remote.properties);
 }
 END_TEST
 

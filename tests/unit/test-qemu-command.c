@@ -259,9 +259,9 @@ struct refusal {
 static const struct refusal refusals[] = {
         { NULL, NULL, "<filesystem><source dir='/x'/><target dir='y'/></filesystem>", "<filesystem>" },
         { NULL, NULL,
-          "<disk type='network' device='disk'><source protocol='nbd' name='x'><host name='h'/></source>"
-          "<target dev='vda' bus='virtio'/></disk>",
-          "disk 'vda': protocol 'nbd' of a network source is not supported; use a volume" },
+          "<disk type='vhostuser'><source type='unix' path='/s'/><target dev='vda' bus='virtio'/>"
+          "<readonly/></disk>",
+          "<readonly> of disk 'vda', whose type is 'vhostuser'" },
         { NULL, NULL,
           "<disk type='nvme' device='disk'><source type='pci' namespace='1' managed='no'>"
           "<address domain='0' bus='1' slot='0' function='0'/></source><target dev='vda' "

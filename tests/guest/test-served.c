@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Disks that other programs serve: NBD servers, web servers, back ends of vhost-user. Each is the real
+ * program; a Linux guest reads from them, they come and go while it runs.
+ */
+
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/support/guest.h"
+#include "tests/support/harness.h"
+
+#define LIVE 1
+
+#define PORTS                                                                                                \
+        "<controller type='pci' index='0' model='pcie-root'/>"                                               \
+        "<controller type='pci' index='1' model='pcie-root-port'/>"                                          \
+        "<controller type='pci' index='2' model='pcie-root-port'/>"                                          \
+        "<controller type='pci' index='3' model='pcie-root-port'/>"
+
+static struct harness *harness;
+static struct client *client;
+
+static void set_up(void)
+{
+        harness = harness_new();
+        client = harness_get_client(harness);
+}
+
+static void tear_down(void)
+{
+        harness_free(harness);
+}
+
+static bool is_alias(sd_bus_message *message, const void *data)
+{
+        const char *alias;
+
+        return sd_bus_message_read(message, "s", &alias) > 0 && strcmp(alias, data) == 0;
+}
+
+static void wait_for(const char *path, const char *signal, const char *alias)
+{
+        sd_bus_message_unref(client_wait_signal(client, path, DOMAIN_INTERFACE, signal, is_alias, alias));
+}
+
+static bool has(const char *path, const char *text)
+{
+        g_autofree char *xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+
+        return strstr(xml, text) != NULL;
+}
+
+/* ---- servers ---- */
+
+static char *make_image(const char *name)
+{
+        char *image = harness_path(harness, name);
+
+        ck_assert(g_file_set_contents(image, "served by another program", -1, NULL));
+        ck_assert_int_eq(truncate(image, 1024 * 1024), 0);
+        ck_assert_int_eq(chmod(image, 0666), 0);
+        return image;
+}
+
+/* Does anybody listen to it? (The kernel's list: flags __SO_ACCEPTCON, then state and so on, then the path.)
+ */
+static bool is_served(void *socket)
+{
+        g_autofree char *text = NULL, *ending = g_strconcat(" ", socket, NULL);
+        g_auto(GStrv) lines = NULL;
+
+        ck_assert(g_file_get_contents("/proc/net/unix", &text, NULL, NULL));
+        lines = g_strsplit(text, "\n", -1);
+        for (unsigned i = 0; lines[i]; i++) {
+                if (g_str_has_suffix(lines[i], ending) && strstr(lines[i], " 00010000 "))
+                        return true;
+        }
+        return false;
+}
+
+/* Starts it and waits for its socket, which everybody may use then. */
+static GPid serve(const char *socket, const char *const *argv)
+{
+        g_autoptr(GError) error = NULL;
+        GPid pid;
+
+        unlink(socket);
+        ck_assert_msg(g_spawn_async(NULL, (char **)argv, NULL,
+                                    G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &pid,
+                                    &error),
+                      "%s", error ? error->message : "");
+        harness_wait_until(is_served, (void *)socket, "the server listens");
+        ck_assert_int_eq(chmod(socket, 0777), 0);
+        return pid;
+}
+
+static void end(GPid pid)
+{
+        kill(pid, SIGKILL);
+        ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+}
+
+static bool has_program(const char *name)
+{
+        g_autofree char *path = g_find_program_in_path(name);
+
+        if (!path)
+                harness_skip(name);
+        return path != NULL;
+}
+
+/* ---- NBD ---- */
+
+static char *nbd_xml(const char *socket, const char *target)
+{
+        return g_strdup_printf(
+                "<disk type='network' device='disk'><driver name='qemu' type='raw'/>"
+                "<source protocol='nbd' name='exp'><host transport='unix' socket='%s'/></source>"
+                "<target dev='%s' bus='virtio'/></disk>",
+                socket, target);
+}
+
+static GPid serve_nbd(const char *image, const char *socket)
+{
+        const char *argv[] = { "qemu-nbd", "-t",  "-e", "8",    "-f",  "raw",
+                               "-x",       "exp", "-k", socket, image, NULL };
+
+        return serve(socket, argv);
+}
+
+static char *start_linux(const char *console, const char *devices)
+{
+        g_autofree char *xml = guest_linux_xml("linux", console, "watch"), *path = NULL;
+        g_auto(GStrv) parts = g_strsplit(xml, "<devices>", 2);
+        g_autofree char *first = g_strconcat("<devices>" PORTS, devices, NULL);
+
+        path = guest_start(client, g_strjoinv(first, parts));
+        guest_wait_console(console, "virtbus-guest: watching");
+        return g_steal_pointer(&path);
+}
+
+/* It comes, the guest sees it, and goes, twice. */
+static void come_and_go(const char *path, const char *console, const char *xml, const char *alias,
+                        const char *device, unsigned *seen)
+{
+        for (unsigned i = 0; i < 2; i++) {
+                g_autofree char *came = g_strdup_printf("virtbus-guest: %u has %s", ++*seen, device),
+                                *went = g_strdup_printf("virtbus-guest: %u lost %s", ++*seen, device);
+
+                client_do(client, path, DOMAIN_INTERFACE, "AttachDevice", "su", xml, LIVE);
+                wait_for(path, "DeviceAdded", alias);
+                guest_wait_console(console, came);
+                client_do(client, path, DOMAIN_INTERFACE, "DetachDeviceAlias", "su", alias, LIVE);
+                wait_for(path, "DeviceRemoved", alias);
+                guest_wait_console(console, went);
+        }
+}
+
+START_TEST(test_nbd)
+{
+        g_autofree char *console = harness_path(harness, "console"), *image = make_image("a.img");
+        g_autofree char *other = make_image("b.img"), *socket = harness_path(harness, "a.sock"),
+                        *second = harness_path(harness, "b.sock"), *cold = NULL, *hot = NULL, *path = NULL;
+        unsigned seen = 0;
+        GPid one, two;
+
+        if (!has_program("qemu-nbd"))
+                return;
+        one = serve_nbd(image, socket);
+        two = serve_nbd(other, second);
+        cold = nbd_xml(socket, "vda");
+        hot = nbd_xml(second, "vdb");
+        path = start_linux(console, cold);
+        ck_assert(has(path, "<source protocol='nbd' name='exp' index='1'>"));
+        come_and_go(path, console, hot, "virtio-disk1", "vdb", &seen);
+        /* A server that has gone is said to be so, and nothing of the disk stays. */
+        end(two);
+        client_fails(client, LIBVIRT_ERROR, "*Failed to connect to*b.sock*", path, DOMAIN_INTERFACE,
+                     "AttachDevice", "su", hot, LIVE);
+        ck_assert(!has(path, "virtio-disk1"));
+        two = serve_nbd(other, second);
+        come_and_go(path, console, hot, "virtio-disk1", "vdb", &seen);
+        guest_do_flags(client, path, "Destroy", 0);
+        end(one);
+        end(two);
+}
+END_TEST
+
+/* ---- vhost-user ---- */
+
+static GPid serve_vhost_user(const char *image, const char *socket)
+{
+        g_autofree char *node = g_strdup_printf("driver=file,node-name=disk,filename=%s", image),
+                        *export = g_strdup_printf("type=vhost-user-blk,id=e,node-name=disk,writable=on,"
+                                                  "addr.type=unix,addr.path=%s",
+                                                  socket);
+        const char *argv[] = { "qemu-storage-daemon", "--blockdev", node, "--export", export, NULL };
+
+        return serve(socket, argv);
+}
+
+START_TEST(test_vhost_user)
+{
+        g_autofree char *console = harness_path(harness, "console"), *image = make_image("a.img");
+        g_autofree char *socket = harness_path(harness, "a.sock"), *xml = NULL, *path = NULL;
+        unsigned seen = 0;
+        GPid pid;
+
+        if (!has_program("qemu-storage-daemon"))
+                return;
+        pid = serve_vhost_user(image, socket);
+        xml = g_strdup_printf("<disk type='vhostuser' device='disk'><source type='unix' path='%s'/>"
+                              "<target dev='vda' bus='virtio'/></disk>",
+                              socket);
+        path = start_linux(console, xml);
+        ck_assert(has(path, "<access mode='shared'/>") && has(path, "<source type='memfd'/>"));
+        client_do(client, path, DOMAIN_INTERFACE, "DetachDeviceAlias", "su", "virtio-disk0", LIVE);
+        wait_for(path, "DeviceRemoved", "virtio-disk0");
+        guest_wait_console(console, "virtbus-guest: 1 lost vda");
+        seen = 1;
+        come_and_go(path, console, xml, "virtio-disk0", "vda", &seen);
+        guest_do_flags(client, path, "Destroy", 0);
+        end(pid);
+}
+END_TEST
+
+/* Whose memory is its own cannot have one. */
+START_TEST(test_needs_shared_memory)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml("own", PORTS));
+
+        client_fails(client, LIBVIRT_ERROR, "*needs the guest's memory shared*", path, DOMAIN_INTERFACE,
+                     "AttachDevice", "su",
+                     "<disk type='vhostuser'><source type='unix' path='/s'/><target dev='vda' bus='virtio'/>"
+                     "</disk>",
+                     LIVE);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("served");
+        TCase *tcase = tcase_create("served");
+
+        tcase_add_checked_fixture(tcase, set_up, tear_down);
+        tcase_add_test(tcase, test_nbd);
+        tcase_add_test(tcase, test_vhost_user);
+        tcase_add_test(tcase, test_needs_shared_memory);
+        suite_add_tcase(suite, tcase);
+        return harness_main(suite);
+}
