@@ -3,15 +3,14 @@
 #include "base/system-call.h"
 
 #include "base/error.h"
-#include "base/lane.h"
+#include "base/system-call-private.h"
 
 #include <errno.h>
 #include <string.h>
-#include <systemd/sd-bus.h>
 
 struct answer {
         bool done;
-        sd_bus_error error;
+        sd_bus_message *message; /* ref */
 };
 
 static int take_answer(sd_bus_message *message, void *data, sd_bus_error *ignored)
@@ -19,9 +18,79 @@ static int take_answer(sd_bus_message *message, void *data, sd_bus_error *ignore
         struct answer *answer = data;
 
         answer->done = true;
-        if (sd_bus_message_is_method_error(message, NULL))
-                sd_bus_error_copy(&answer->error, sd_bus_message_get_error(message));
+        answer->message = sd_bus_message_ref(message);
         return 0;
+}
+
+static bool fail(const char *service, const char *member, int result, const char *said, GError **error)
+{
+        if (result == -ECANCELED)
+                return error_set(error, ERROR_FROM_DBUS, ERROR_OPERATION_ABORTED, "%s of %s was cancelled",
+                                 member, service);
+        if (result == -ETIMEDOUT)
+                return error_set(error, ERROR_FROM_DBUS, ERROR_OPERATION_TIMEOUT, "%s does not answer %s",
+                                 service, member);
+        return error_set(error, ERROR_FROM_DBUS, ERROR_DBUS_SERVICE, "%s fails at %s: %s", service, member,
+                         said ? said : g_strerror(result < 0 ? -result : EIO));
+}
+
+bool system_call_wait(struct lane *lane, sd_bus *bus, const bool *done, lane_deadline deadline,
+                      const char *service, const char *member, GError **error)
+{
+        while (!*done) {
+                int result = sd_bus_process(bus, NULL);
+                enum lane_wake wake;
+
+                if (result < 0)
+                        return fail(service, member, result, NULL, error);
+                if (result > 0)
+                        continue;
+                wake = lane_wait(lane, sd_bus_get_fd(bus), (short)sd_bus_get_events(bus), NULL, deadline);
+                if (wake != LANE_READY)
+                        return fail(service, member, wake == LANE_TIMEOUT ? -ETIMEDOUT : -ECANCELED, NULL,
+                                    error);
+        }
+        return true;
+}
+
+/* Takes the answer apart. */
+static bool judge(const char *service, const char *member, struct answer *answer, sd_bus_message **reply,
+                  char **name, GError **error)
+{
+        const sd_bus_error *failure = NULL;
+
+        if (sd_bus_message_is_method_error(answer->message, NULL))
+                failure = sd_bus_message_get_error(answer->message);
+        if (failure && name)
+                *name = g_strdup(failure->name);
+        if (failure)
+                return fail(service, member, -EIO, failure->message, error);
+        if (reply)
+                *reply = sd_bus_message_ref(answer->message);
+        return true;
+}
+
+bool system_call_exchange(struct lane *lane, sd_bus *bus, sd_bus_message *message, lane_deadline deadline,
+                          sd_bus_message **reply, char **name, GError **error)
+{
+        g_autofree char *service = g_strdup(message ? sd_bus_message_get_destination(message) : NULL);
+        g_autofree char *member = g_strdup(message ? sd_bus_message_get_member(message) : NULL);
+        struct answer answer = { 0 };
+        sd_bus_slot *slot = NULL;
+        /* The deadline is ours to keep. */
+        int result =
+                message ? sd_bus_call_async(bus, &slot, message, take_answer, &answer, UINT64_MAX) : -ENOMEM;
+        bool ok;
+
+        if (result < 0)
+                ok = fail(service ? service : "D-Bus", member ? member : "a message", result, NULL, error);
+        else
+                ok = system_call_wait(lane, bus, &answer.done, deadline, service, member, error) &&
+                     judge(service, member, &answer, reply, name, error);
+        sd_bus_slot_unref(slot);
+        sd_bus_message_unref(answer.message);
+        sd_bus_message_unref(message);
+        return ok;
 }
 
 static sd_bus_message *make_message(sd_bus *bus, const struct system_call *call)
@@ -36,66 +105,16 @@ static sd_bus_message *make_message(sd_bus *bus, const struct system_call *call)
         return message;
 }
 
-/* Until the answer is there; less than 0: a negative errno. */
-static int wait_answer(struct lane *lane, sd_bus *bus, struct answer *answer, lane_deadline deadline)
-{
-        while (!answer->done) {
-                int result = sd_bus_process(bus, NULL);
-                enum lane_wake wake;
-
-                if (result < 0)
-                        return result;
-                if (result > 0)
-                        continue;
-                wake = lane_wait(lane, sd_bus_get_fd(bus), (short)sd_bus_get_events(bus), NULL, deadline);
-                if (wake != LANE_READY)
-                        return wake == LANE_TIMEOUT ? -ETIMEDOUT : -ECANCELED;
-        }
-        return 0;
-}
-
-static int call_on(sd_bus *bus, struct lane *lane, const struct system_call *call, unsigned timeout_ms,
-                   struct answer *answer)
-{
-        sd_bus_message *message = make_message(bus, call);
-        sd_bus_slot *slot = NULL;
-        int result = message ? sd_bus_call_async(bus, &slot, message, take_answer, answer,
-                                                 (uint64_t)timeout_ms * G_TIME_SPAN_MILLISECOND)
-                             : -ENOMEM;
-
-        if (result >= 0)
-                result = wait_answer(lane, bus, answer, lane_deadline_in(timeout_ms));
-        sd_bus_slot_unref(slot);
-        sd_bus_message_unref(message);
-        return result;
-}
-
-static bool fail(const struct system_call *call, int result, const struct answer *answer, GError **error)
-{
-        if (result == -ECANCELED)
-                return error_set(error, ERROR_FROM_DBUS, ERROR_OPERATION_ABORTED, "%s of %s was cancelled",
-                                 call->member, call->service);
-        if (result == -ETIMEDOUT)
-                return error_set(error, ERROR_FROM_DBUS, ERROR_OPERATION_TIMEOUT, "%s does not answer %s",
-                                 call->service, call->member);
-        return error_set(
-                error, ERROR_FROM_DBUS, ERROR_DBUS_SERVICE, "%s fails at %s: %s", call->service, call->member,
-                answer->error.message ? answer->error.message : g_strerror(result < 0 ? -result : EIO));
-}
-
 bool system_call_run(struct lane *lane, const struct system_call *call, unsigned timeout_ms, GError **error)
 {
-        struct answer answer = { .error = SD_BUS_ERROR_NULL };
         sd_bus *bus = NULL;
         int result = sd_bus_open_system(&bus);
         bool done;
 
-        if (result >= 0)
-                result = call_on(bus, lane, call, timeout_ms, &answer);
-        done = result >= 0 && !sd_bus_error_is_set(&answer.error);
-        if (!done)
-                fail(call, result, &answer, error);
-        sd_bus_error_free(&answer.error);
+        if (result < 0)
+                return fail(call->service, call->member, result, NULL, error);
+        done = system_call_exchange(lane, bus, make_message(bus, call), lane_deadline_in(timeout_ms), NULL,
+                                    NULL, error);
         sd_bus_close_unref(bus);
         return done;
 }

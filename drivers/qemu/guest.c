@@ -77,6 +77,7 @@ void guest_free(struct guest *guest)
         process_close(&guest->emulator);
         process_close(&guest->tpm);
         g_ptr_array_unref(guest->passts);
+        cgroup_free(guest->cgroup);
         status_free(guest->status);
         g_array_unref(guest->ports);
         g_ptr_array_unref(guest->sockets);
@@ -246,6 +247,7 @@ void guest_release(struct guest *guest)
                 return;
         }
         process_end(&guest->tpm, lane);
+        g_clear_pointer(&guest->cgroup, cgroup_remove);
         guest_forget_state(guest);
         give_back(guest, NULL);
         for (unsigned i = 0; i < guest->ports->len; i++)

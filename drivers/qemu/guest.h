@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/lane.h"
+#include "drivers/cgroup/cgroup.h"
 #include "drivers/domain/driver.h"
 #include "drivers/qemu/ports.h"
 #include "drivers/qemu/process.h"
@@ -71,11 +72,12 @@ struct guest {
         /* lane */
         struct status *status; /* owned; what is written down */
         struct process emulator, tpm;
-        GPtrArray *passts;    /* owned, struct passt */
-        struct qmp *qmp;      /* owned; NULL: not connected */
-        struct routes routes; /* of operations that wait for events */
-        GArray *ports;        /* owned, int; claimed in driver->ports */
-        GPtrArray *sockets;   /* owned, struct guest_socket: made by us outside of dir, to be removed */
+        struct cgroup *cgroup; /* owned; NULL: this host gives it none */
+        GPtrArray *passts;     /* owned, struct passt */
+        struct qmp *qmp;       /* owned; NULL: not connected */
+        struct routes routes;  /* of operations that wait for events */
+        GArray *ports;         /* owned, int; claimed in driver->ports */
+        GPtrArray *sockets;    /* owned, struct guest_socket: made by us outside of dir, to be removed */
         struct lane_watch *exit_watch;   /* owned; NULL before guest_watch() */
         struct lane_timer *end_timer;    /* owned; NULL: none */
         struct lane_timer *closed_timer; /* owned; NULL: none */
@@ -167,6 +169,18 @@ bool guest_watch(struct guest *guest, GError **error);
  * announced.
  */
 void guest_end(struct guest *guest, int shutoff_reason, int stopped_detail);
+
+/* ---- guest-cgroup.c ---- */
+
+/*
+ * Makes the control group of a guest with that definition, if this host lets us (cgroup_new()), and notes it
+ * in the status document, which is to be saved then. Errors: a partition that cannot be, an interrupt.
+ */
+bool guest_make_cgroup(struct guest *guest, const struct domain_def *def, GError **error);
+/* Tells systemd-machined of it, where that runs. Failures are logged. */
+void guest_register_machine(struct guest *guest);
+/* The group that an earlier agent has made. */
+void guest_find_cgroup(struct guest *guest);
 
 /* ---- guest-state.c ---- */
 

@@ -45,6 +45,7 @@ enum step {
         STEP_PID_FILE,
         STEP_OUTPUT,
         STEP_DESCRIPTORS,
+        STEP_GROUP,
         STEP_LIMITS,
         STEP_CPUS,
         STEP_ACCOUNT,
@@ -56,6 +57,7 @@ enum step {
 /* Shared by the two sides; the child's stack is behind it. */
 struct child {
         alignas(16) const struct launch *launch;
+        pid_t agent;
         const int *keep; /* all descriptors above the standard ones that are needed, ascending */
         unsigned n_keep;
         enum step failed;
@@ -157,6 +159,30 @@ static bool write_pid(const struct launch *launch)
         length += put_number(text + length, start_time);
         text[length++] = '\n';
         return write(launch->pid_fd, text, length) == (ssize_t)length;
+}
+
+static bool enter_groups(const struct launch *launch)
+{
+        for (unsigned i = 0; i < launch->n_group_fds; i++) {
+                if (write(launch->group_fds[i], "0", 1) < 0)
+                        return false;
+                close(launch->group_fds[i]);
+        }
+        return true;
+}
+
+/*
+ * Until it has written down which process it is, it ends with the agent: an emulator that no successor knows
+ * of would run on.
+ */
+static bool end_with_agent(const struct child *child)
+{
+        return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == child->agent;
+}
+
+static bool outlive_agent(void)
+{
+        return prctl(PR_SET_PDEATHSIG, 0) == 0;
 }
 
 static bool set_limits(const struct launch *launch)
@@ -267,6 +293,8 @@ static enum step set_up(struct child *child)
 {
         const struct launch *launch = child->launch;
 
+        if (!end_with_agent(child))
+                return STEP_SESSION;
         if (!close_others(child))
                 return STEP_DESCRIPTORS;
         umask(0077);
@@ -274,6 +302,10 @@ static enum step set_up(struct child *child)
                 return STEP_SESSION;
         if (launch->pid_fd >= 0 && !write_pid(launch))
                 return STEP_PID_FILE;
+        if (!launch->dies_with_agent && !outlive_agent())
+                return STEP_PID_FILE;
+        if (!enter_groups(launch))
+                return STEP_GROUP;
         if (!set_up_output(launch))
                 return STEP_OUTPUT;
         if (!pass_descriptors(launch))
@@ -339,6 +371,7 @@ static bool set_launch_error(const struct child *child, GError **error)
                 [STEP_PID_FILE] = "writing its pid file",
                 [STEP_OUTPUT] = "opening its output",
                 [STEP_DESCRIPTORS] = "passing its descriptors",
+                [STEP_GROUP] = "entering its control group",
                 [STEP_LIMITS] = "setting its limits",
                 [STEP_ACCOUNT] = "switching its user",
                 [STEP_CAPABILITIES] = "dropping its capabilities",
@@ -407,6 +440,8 @@ static GArray *list_kept(const struct launch *launch)
 
         if (launch->n_fds > 0)
                 g_array_append_vals(kept, launch->fds, launch->n_fds);
+        if (launch->n_group_fds > 0)
+                g_array_append_vals(kept, launch->group_fds, launch->n_group_fds);
         g_array_append_val(kept, launch->output_fd);
         if (launch->pid_fd >= 0)
                 g_array_append_val(kept, launch->pid_fd);
@@ -426,6 +461,7 @@ bool launch_run(const struct launch *launch, struct process *process, GError **e
                 return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot make a process for '%s'",
                                        launch->argv[0]);
         child->launch = launch;
+        child->agent = getpid();
         child->keep = (const int *)(const void *)kept->data;
         child->n_keep = kept->len;
         ok = run_in(child, (char *)(child + 1), process, error);

@@ -30,6 +30,8 @@ struct launch {
                           its successor finds it */
         const int *fds; /* stay open in the program under the same numbers */
         unsigned n_fds;
+        const int *group_fds; /* control groups that it enters before anything else (cgroup_open_fds()) */
+        unsigned n_group_fds;
         bool dies_with_agent; /* killed when the thread that started it ends: for what a lane's job waits for
                                */
         uint64_t lock_bytes;  /* RLIMIT_MEMLOCK; 0: as it is */

@@ -3,8 +3,8 @@
  * Starting a guest, in this order, so that a crash of the agent at any moment leaves something that its
  * successor understands:
  *
- *     its directory; what it needs of the host; the status document; images change hands; the emulator, which
- *     writes its own pid file; the monitor: setup and "go" in one write; the status document again.
+ *     its directory; what it needs of the host; the status document; images change hands; its control group,
+ *     noted in the status document; the emulator, which writes its own pid file; the monitor: setup and "go" in one write; the status document again.
  *
  * Until the second status document nobody has been told, and what is found is cleaned up. Lane of the domain;
  * an interrupt ends the start wherever it waits.
@@ -60,18 +60,6 @@ static bool check_actions(const struct domain_def *def, GError **error)
         return check_action("on_poweroff", def->on_poweroff, off, error) &&
                check_action("on_reboot", def->on_reboot, off, error) &&
                check_action("on_crash", def->on_crash, crash, error);
-}
-
-/*
- * A guest is where the agent or systemd puts it, which is as good as libvirt's default: what every guest of
- * libvirt's that runs has in its document.
- */
-static bool check_partition(const struct domain_def *def, GError **error)
-{
-        if (!def->partition || strcmp(def->partition, "/machine") == 0)
-                return true;
-        return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
-                         "the resource partition '%s' is not supported, '/machine' is", def->partition);
 }
 
 /* A directory whose emulator lives is somebody's guest, whatever the registry knows of it. */
@@ -150,6 +138,7 @@ static bool launch(struct start *start, GError **error)
         const struct resources *resources = &start->resources;
         const struct domain_cpuset *cpus = affinity_get_process(start->def);
         CLEANUP_FD int pid_fd = guest_open_pid_file(guest, STATUS_PID_FILE, error);
+        GArray *groups = cgroup_open_fds(guest->cgroup);
         const struct launch what = {
                 .argv = (char *const *)start->command->argv->pdata,
                 .env = (char *const *)start->command->env->pdata,
@@ -158,17 +147,20 @@ static bool launch(struct start *start, GError **error)
                 .pid_fd = pid_fd,
                 .fds = (const int *)(const void *)resources->fds->data,
                 .n_fds = resources->fds->len,
+                .group_fds = (const int *)(const void *)groups->data,
+                .n_group_fds = groups->len,
                 .lock_bytes = resources_get_lock_bytes(start->def),
                 .cpus = cpus->words,
                 .n_cpu_words = cpus->n_words,
                 .checks = (const struct launch_check *)(const void *)resources->checks->data,
                 .n_checks = resources->checks->len,
         };
+        bool ok;
 
-        if (pid_fd < 0 || !launch_run(&what, &guest->emulator, error))
-                return false;
+        ok = pid_fd >= 0 && launch_run(&what, &guest->emulator, error);
+        cgroup_close_fds(groups);
         guest->status->emulator = (struct status_process){ guest->emulator.pid, guest->emulator.start_time };
-        return true;
+        return ok;
 }
 
 /* What the emulator wrote before it ended says more than that it did; but not more than that it lied. */
@@ -316,8 +308,12 @@ static bool run(struct start *start, struct domain_state *state, bool paused, GE
         if (!resources_take_links(&start->resources, error))
                 return false;
         resources_take_files(&start->resources);
-        if (!launch(start, error))
+        if (!guest_make_cgroup(guest, start->def, error) || !guest_save(guest, state, error) ||
+            !launch(start, error))
                 return false;
+        if (guest->cgroup)
+                cgroup_settle(guest->cgroup);
+        guest_register_machine(guest);
         /* The emulator's now: when it ends, the connection must. */
         g_array_set_size(start->resources.fds, 0);
         start->deadline = lane_deadline_in(START_MS + resources_get_fill_ms(start->def));
@@ -341,7 +337,8 @@ static bool start_steps(struct start *start, struct domain_state *state, const s
         struct lane *lane = start->guest->domain->base.lane;
         CLEANUP(domain_def_unref) struct domain_def *activated = NULL;
 
-        if (!check_actions(def, error) || !check_partition(def, error) ||
+        if (!check_actions(def, error) ||
+            (def->partition && !cgroup_check_partition(def->partition, error)) ||
             !tuning_require_supported(def, error) || !check_unused(start->guest, error))
                 return false;
         start->caps = probe_cache_get(start->guest->driver->probes, lane, def->devices.emulator, error);

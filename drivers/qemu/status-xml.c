@@ -8,6 +8,7 @@
  *       <owner>:1.7</owner>
  *       <emulator pid='812' start='3342'/>
  *       <tpm pid='811' start='3341'/>
+ *       <cgroup path='/machine.slice/machine-qemu\x2d3\x2dweb.scope' unit='machine-qemu\x2d3\x2dweb.scope'/>
  *       <image alias='virtio-disk0' path='/images/web.qcow2' uid='0' gid='0'/>
  *       <pci alias='hostdev0'>0000:3b:00.0</pci>
  *       <link alias='net0' name='macvtap0' lower='eth0' mac='52:54:00:12:34:56'/>
@@ -73,6 +74,19 @@ static void add_link(GString *text, const struct status_link *link)
         g_string_append(text, "/>\n");
 }
 
+static void add_cgroup(GString *text, const struct status *status)
+{
+        g_autofree char *path = status->cgroup ? xml_escape(status->cgroup) : NULL;
+        g_autofree char *unit = status->unit ? xml_escape(status->unit) : NULL;
+
+        if (path)
+                g_string_append_printf(text, "  <cgroup path='%s'", path);
+        if (path && unit)
+                g_string_append_printf(text, " unit='%s'", unit);
+        if (path)
+                g_string_append(text, "/>\n");
+}
+
 static void add_usb(GString *text, const GPtrArray *list)
 {
         for (unsigned i = 0; i < list->len; i++) {
@@ -113,6 +127,7 @@ char *status_format(const struct status *status)
         add_text(text, "owner", status->owner);
         add_process(text, "emulator", &status->emulator);
         add_process(text, "tpm", &status->tpm);
+        add_cgroup(text, status);
         for (unsigned i = 0; i < status->images->len; i++) {
                 const struct status_image *image = g_ptr_array_index(status->images, i);
                 g_autofree char *path = xml_escape(image->path);
@@ -193,6 +208,20 @@ static bool read_process(const xmlNode *root, const char *name, struct status_pr
         const xmlNode *node = xml_child(root, name);
 
         return !node || read_pid(node, process, error);
+}
+
+/* Names of directories, which are removed. */
+static bool read_cgroup(const xmlNode *root, struct status *status, GError **error)
+{
+        const xmlNode *node = xml_child(root, "cgroup");
+
+        if (!node)
+                return true;
+        status->cgroup = xml_attr(node, "path");
+        status->unit = xml_attr(node, "unit");
+        if (!status->cgroup || status->cgroup[0] != '/' || strstr(status->cgroup, "/.."))
+                return xml_error(error, node, "invalid control group");
+        return true;
 }
 
 static bool read_images(const xmlNode *root, struct status *status, GError **error)
@@ -288,9 +317,10 @@ struct status *status_parse(const char *text, GError **error)
         }
         if (!read_head(root, status, error) || !read_identity(root, status, error) ||
             !read_process(root, "emulator", &status->emulator, error) ||
-            !read_process(root, "tpm", &status->tpm, error) || !read_images(root, status, error) ||
-            !read_pci(root, status, error) || !read_links(root, status, error) ||
-            !read_usb(root, status, error) || !read_passts(root, status, error))
+            !read_process(root, "tpm", &status->tpm, error) || !read_cgroup(root, status, error) ||
+            !read_images(root, status, error) || !read_pci(root, status, error) ||
+            !read_links(root, status, error) || !read_usb(root, status, error) ||
+            !read_passts(root, status, error))
                 return NULL;
         status->fake_reboot = xml_child(root, "fake-reboot");
         status->shutdown_seen = xml_child(root, "shutdown-seen");

@@ -80,6 +80,8 @@ void status_free(struct status *status)
         g_ptr_array_unref(status->passts);
         g_free(status->name);
         g_free(status->owner);
+        g_free(status->cgroup);
+        g_free(status->unit);
         g_free(status->xml);
         g_free(status);
 }

@@ -86,6 +86,8 @@ struct status {
         char *owner;                    /* owned; NULL: none (autodestroy) */
         struct status_process emulator; /* may be missing in STATUS_STARTING: see status_read_pid() */
         struct status_process tpm;      /* swtpm */
+        char *cgroup;                   /* owned; below the roots of the hierarchies; NULL: none */
+        char *unit;                     /* owned; the scope that it is; NULL: a group of our own */
         GPtrArray *images;              /* owned, struct status_image */
         GPtrArray *pci;                 /* owned, struct status_pci */
         GPtrArray *links;               /* owned, struct status_link */

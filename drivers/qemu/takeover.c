@@ -286,6 +286,7 @@ static bool take_work(struct managed *object, void *data, GError **error)
                 process_open(&guest->emulator, status->emulator.pid, status->emulator.start_time, &failure);
 
         process_open(&guest->tpm, status->tpm.pid, status->tpm.start_time, NULL);
+        guest_find_cgroup(guest);
         if (failure) {
                 /* It lives, and cannot be held: it stays as it is. */
                 guest_free(guest);

@@ -61,6 +61,14 @@ START_TEST(test_privileges)
         g_autofree char *no_new_privs = read_status(pid, "NoNewPrivs");
         g_autofree char *seccomp = read_status(pid, "Seccomp");
 
+        static const char *const sets[] = { "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb" };
+
+        /* Whoever is root and runs guests as root has to drop what exec would give back. */
+        for (unsigned i = 0; i < (geteuid() == 0 ? G_N_ELEMENTS(sets) : 3); i++) {
+                g_autofree char *set = read_status(pid, sets[i]);
+
+                ck_assert_msg(strspn(set, "0") == strlen(set), "%s is %s", sets[i], set);
+        }
         ck_assert_str_eq(no_new_privs, "1");
         ck_assert_str_eq(seccomp, "2");
 }
@@ -72,7 +80,7 @@ START_TEST(test_descriptors)
         g_autofree char *path = guest_start(client, guest_bare_xml("web", NULL));
         pid_t pid = harness_find_guest(harness, "web");
         g_autofree char *folder = g_strdup_printf("/proc/%d/fd", pid);
-        g_autofree char *state = harness_path(harness, "state");
+        static const char *const foreign[] = { "state", "run/lock", "log/qemu/other", "bus" };
         g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
         const char *name;
         unsigned sockets = 0;
@@ -84,7 +92,13 @@ START_TEST(test_descriptors)
 
                 if (!target)
                         continue;
-                ck_assert_msg(!g_str_has_prefix(target, state), "QEMU holds %s", target);
+                for (unsigned i = 0; i < G_N_ELEMENTS(foreign); i++) {
+                        g_autofree char *of_agent = harness_path(harness, foreign[i]);
+
+                        ck_assert_msg(!g_str_has_prefix(target, of_agent), "QEMU holds %s", target);
+                }
+                ck_assert_msg(!strstr(target, "cgroup") && !strstr(target, "memfd:secret"), "QEMU holds %s",
+                              target);
                 if (g_str_has_prefix(target, "socket:"))
                         sockets++;
         }

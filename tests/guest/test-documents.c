@@ -101,8 +101,8 @@ END_TEST
 static const struct {
         const char *top, *os, *devices, *text;
 } refused[] = {
-        { "<resource><partition>/machine/gold</partition></resource>", "", "",
-          "*/machine/gold*not supported*" },
+        { "<resource><partition>/machine/../gold</partition></resource>", "", "",
+          "*/machine/../gold*not supported*" },
         { "", "", "<disk type='file'><source file='rel.img'/><target dev='vda'/></disk>",
           "*rel.img*not absolute*" },
         { "", "<loader type='pflash' readonly='yes'>/nonexistent/CODE.fd</loader>", "",

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -274,6 +275,54 @@ static void job_known_again(void *data)
         finish();
 }
 
+static pid_t find_child(pid_t parent)
+{
+        g_autofree char *path = g_strdup_printf("/proc/%d/task/%d/children", (int)parent, (int)parent);
+
+        for (unsigned i = 0; i < 6000; i++) {
+                g_autofree char *text = NULL;
+
+                if (g_file_get_contents(path, &text, NULL, NULL) && *text)
+                        return atoi(text);
+                poll(NULL, 0, 10);
+        }
+        return -1;
+}
+
+/* Its pid file is a pipe that takes nothing more, so it never gets as far as having written it. */
+START_TEST(a_process_nobody_knows_of_ends_with_the_agent)
+{
+        int full[2], pidfd;
+        struct process process;
+        pid_t agent, child;
+
+        ck_assert_int_eq(pipe2(full, O_CLOEXEC), 0);
+        fcntl(full[1], F_SETFL, O_NONBLOCK);
+        while (write(full[1], dir, 1) == 1)
+                ;
+        fcntl(full[1], F_SETFL, 0);
+        agent = fork();
+        if (agent == 0) {
+                const struct launch model = { 0 };
+
+                pid_fd = full[1];
+
+                launch("sleep 600", &model, &process, NULL);
+                _exit(0);
+        }
+        child = find_child(agent);
+        ck_assert_int_gt(child, 0);
+        pidfd = pidfd_open(child, 0);
+        ck_assert_int_ge(pidfd, 0);
+        kill(agent, SIGKILL);
+        waitpid(agent, NULL, 0);
+        ck_assert_int_eq(poll(&(struct pollfd){ .fd = pidfd, .events = POLLIN }, 1, 60000), 1);
+        close(pidfd);
+        close(full[0]);
+        close(full[1]);
+}
+END_TEST
+
 START_TEST(a_pid_alone_is_not_a_process)
 {
         run(job_known_again);
@@ -322,6 +371,7 @@ int main(void)
         tcase_add_test(tests, a_probe_does_not_outlive_its_thread);
         tcase_add_test(tests, the_user_is_switched_with_all_its_groups);
         tcase_add_test(tests, what_the_user_may_not_open_is_named);
+        tcase_add_test(tests, a_process_nobody_knows_of_ends_with_the_agent);
         tcase_add_test(tests, a_pid_alone_is_not_a_process);
         tcase_add_test(tests, a_stopped_process_ends_at_once);
         suite_add_tcase(suite, tests);

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The control groups of one guest: where its processes are, what limits them, what they have used. Both
+ * versions of the kernel's interface, and hosts that have some controllers in one and some in the other.
+ *
+ *     machine.slice/machine-qemu\x2d3\x2dweb.scope   made by systemd, or
+ *     machine/qemu-3-web.libvirt-qemu                made by us where systemd does not run (the names are libvirt's)
+ *         libvirt/                                   below a scope only: ours, as systemd has delegated it
+ *             emulator/                              where processes of the guest begin
+ *             vcpu0/, iothread1/ ...                 made when a thread is moved there
+ *
+ * A limit is set on the group as a whole, or on a group of threads of it (cpu and cpuset only). With version
+ * 2 the groups of threads are "threaded", and memory and io are those of the group above them.
+ *
+ * In the domain's lane, all of it. A group has no lock and no thread; the files of a cgroup file system
+ * answer at once. What goes through systemd (making a scope, the weights of a scope) takes some seconds at
+ * most.
+ */
+
+#include "base/cleanup.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct lane;
+
+enum cgroup_controller {
+        CGROUP_CPU,     /* shares and bandwidth */
+        CGROUP_CPUACCT, /* usage; version 2 counts without a controller */
+        CGROUP_CPUSET,
+        CGROUP_MEMORY,
+        CGROUP_IO,      /* "blkio" of version 1 */
+        CGROUP_SYSTEMD, /* systemd's own hierarchy, without a controller */
+        CGROUP_CONTROLLERS,
+};
+
+struct cgroup;
+
+/* ---- making, finding, removing ---- */
+
+struct cgroup_spec {
+        const char *machine;   /* as cgroup_make_machine_name() has it */
+        const char *partition; /* "/machine" or below another one: "/machine/prod"; absolute */
+        const char *description;
+};
+
+/* The name of a machine: "qemu-3-web", of what may stand in host names, 64 characters at most. Free it. */
+char *cgroup_make_machine_name(const char *driver, int id, const char *name);
+
+/* May it be <partition>? Else ERROR_CONFIG_UNSUPPORTED names it. Any thread. */
+bool cgroup_check_partition(const char *partition, GError **error);
+
+/*
+ * Makes the groups. NULL without an error: this host lets us have none (no cgroup file system that is ours to
+ * write to, a user without a manager of systemd), and the reason is logged at the level of information. NULL
+ * with an error: interrupted (ERROR_OPERATION_ABORTED).
+ *
+ * A scope is kept by a process until cgroup_settle(); whoever is killed before leaves nothing. A group of our
+ * own stays until it is removed: its path has to be written down (cgroup_get_path()) as soon as it is there.
+ */
+struct cgroup *cgroup_new(struct lane *lane, const struct cgroup_spec *spec, GError **error);
+
+/* The group at path, of an earlier agent; NULL: there is none. unit: as cgroup_get_unit(), may be NULL. */
+struct cgroup *cgroup_open(const char *path, const char *unit);
+
+/* The group that the process is in, if that looks like one of these; NULL: none. */
+struct cgroup *cgroup_find(pid_t pid);
+
+/* Below the root of each hierarchy: "/machine/qemu-3-web.libvirt-qemu". Borrowed. */
+const char *cgroup_get_path(const struct cgroup *group);
+/* The scope; NULL: a group of our own. Borrowed. */
+const char *cgroup_get_unit(const struct cgroup *group);
+
+/* Lets go of it; it stays. NULL is fine. */
+void cgroup_free(struct cgroup *group);
+/*
+ * Removes what we have made, once its processes have ended (an instant is waited for that); systemd removes a
+ * scope by itself. NULL is fine. Frees it.
+ */
+void cgroup_remove(struct cgroup *group);
+
+/* ---- who is in it ---- */
+
+/*
+ * Descriptors (int, to be closed by cgroup_close_fds()) through which a process gets in: it writes "0" into
+ * each of them, with the agent's privileges, before it runs a program.
+ */
+GArray *cgroup_open_fds(const struct cgroup *group);
+void cgroup_close_fds(GArray *fds);
+
+/* A process, with all of its threads, among those of the emulator. */
+bool cgroup_add_process(const struct cgroup *group, pid_t pid, GError **error);
+/* A thread into a group of threads ("vcpu0", "iothread1", "emulator"), which is made if it is not there. */
+bool cgroup_add_thread(const struct cgroup *group, const char *threads, pid_t tid, GError **error);
+/* The group of threads goes, when it is empty; one that is not there is fine. */
+void cgroup_remove_threads(const struct cgroup *group, const char *threads);
+
+/* The guest's process is in it: what has kept the scope so far may end. */
+void cgroup_settle(struct cgroup *group);
+
+/* ---- controllers ---- */
+
+bool cgroup_has(const struct cgroup *group, enum cgroup_controller controller);
+/* Else ERROR_CONFIG_UNSUPPORTED: "... needs the controller 'cpu', which ...". group may be NULL. */
+bool cgroup_require(const struct cgroup *group, enum cgroup_controller controller, const char *what,
+                    GError **error);
+/* Is that controller one of version 2, whose weights have other bounds? */
+bool cgroup_is_unified(const struct cgroup *group, enum cgroup_controller controller);
+
+/*
+ * threads: the name of a group of threads, or NULL for the guest as a whole. A group of threads must have
+ * been made (cgroup_add_thread()). Errors: ERROR_CONFIG_UNSUPPORTED without the controller,
+ * ERROR_SYSTEM_ERROR with the file and what the kernel says.
+ */
+
+/* cpu.shares (2 to 262144) or cpu.weight (1 to 10000): the number is passed on as it is, as libvirt does. */
+bool cgroup_set_cpu_weight(struct lane *lane, const struct cgroup *group, uint64_t weight, GError **error);
+/* Microseconds of CPU in each period of so many microseconds (0: leave the period); quota below 0: no limit.
+ */
+bool cgroup_set_cpu_max(const struct cgroup *group, const char *threads, int64_t quota_us, uint64_t period_us,
+                        GError **error);
+/* Lists as "0-3,8". Before a program runs in the group its nodes are not to be set: the process that is to
+ * become the emulator shares the agent's memory until then. */
+bool cgroup_set_cpus(const struct cgroup *group, const char *threads, const char *cpus, GError **error);
+bool cgroup_set_nodes(const struct cgroup *group, const char *threads, const char *nodes, GError **error);
+
+/* Bytes; CGROUP_UNLIMITED: none. */
+#define CGROUP_UNLIMITED UINT64_MAX
+bool cgroup_set_memory_max(const struct cgroup *group, uint64_t bytes, GError **error);
+/* What is kept under pressure only: memory.soft_limit_in_bytes, memory.high */
+bool cgroup_set_memory_soft(const struct cgroup *group, uint64_t bytes, GError **error);
+/* Memory and swap together, of which memory is the limit of memory alone. */
+bool cgroup_set_memory_swap(const struct cgroup *group, uint64_t bytes, uint64_t memory, GError **error);
+
+/* blkio.weight or blkio.bfq.weight (10 to 1000), io.bfq.weight or io.weight (1 to 1000 and 1 to 10000). */
+bool cgroup_set_io_weight(struct lane *lane, const struct cgroup *group, uint64_t weight, GError **error);
+enum cgroup_io {
+        CGROUP_IO_WEIGHT,
+        CGROUP_IO_READ_BYTES, /* a second */
+        CGROUP_IO_WRITE_BYTES,
+        CGROUP_IO_READ_OPERATIONS,
+        CGROUP_IO_WRITE_OPERATIONS,
+        CGROUP_IO_VALUES,
+};
+/* For one block device; 0: no limit, or the weight of the others. */
+bool cgroup_set_io_device(const struct cgroup *group, dev_t device, enum cgroup_io what, uint64_t value,
+                          GError **error);
+
+/* ---- what it has used ---- */
+
+struct cgroup_cpu {
+        uint64_t usage_ns, user_ns, system_ns;
+};
+bool cgroup_read_cpu(const struct cgroup *group, const char *threads, struct cgroup_cpu *cpu, GError **error);
+/* Bytes that are charged to it. */
+bool cgroup_read_memory(const struct cgroup *group, uint64_t *bytes, GError **error);
+
+DEFINE_CLEANUP(struct cgroup, cgroup_free);
+DEFINE_CLEANUP(struct cgroup, cgroup_remove);
