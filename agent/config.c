@@ -33,6 +33,7 @@ const struct config_key config_keys[] = {
           .at_once = true },
         { "access", "questions", CONFIG_NUMBER, .low = 1, .high = 900, .fallback = "256",
           AT(access_questions), .at_once = true },
+        { "audit", "changes", CONFIG_SWITCH, .fallback = "true", AT(audit_changes), .at_once = true },
         { "network", "start_for_guests", CONFIG_SWITCH, .fallback = "true", AT(start_networks),
           .at_once = true },
         { "network", "default", CONFIG_SWITCH, .fallback = "true", AT(default_network) },

@@ -22,6 +22,7 @@ struct config {
         bool fine_access;             /* PolicyKit is asked object by object */
         unsigned access_timeout;      /* s */
         unsigned access_questions;    /* of one user, open at a time */
+        bool audit_changes;           /* calls that change something are recorded */
         bool start_networks;          /* for guests that need them */
         bool default_network;         /* a fresh system gets one */
         unsigned log_level;           /* enum log_level */

@@ -63,7 +63,8 @@ void agent_configure(struct agent *agent)
         if (agent->polkit)
                 polkit_configure(agent->polkit, &polkit);
         if (agent->models)
-                models_configure(agent->models, &(const struct model_settings){ config->start_networks });
+                models_configure(agent->models, &(const struct model_settings){ config->start_networks,
+                                                                                config->audit_changes });
         for (unsigned i = 0; i < AGENT_VIEWS; i++)
                 if (agent->views[i])
                         agent_views[i].configure(agent->views[i], config);

@@ -116,16 +116,28 @@ static void append_escaped(GString *line, const char *text, size_t max)
         }
 }
 
-static bool send_journal(const struct level *level, const char *message)
+static void append_field(GString *text, const char *name, const char *value)
+{
+        g_autoptr(GString) line = g_string_sized_new(256);
+
+        g_string_append_printf(line, "%s=", name);
+        append_escaped(line, value, LOG_LINE_MAX - 1);
+        g_string_append_printf(text, "%s\n", line->str);
+}
+
+static bool send_journal(const struct level *level, const char *message, const struct log_field more[],
+                         unsigned count)
 {
         g_autoptr(GString) fields = g_string_sized_new(256);
 
         if (state.journal < 0)
                 return false;
-        g_string_append_printf(fields, "PRIORITY=%d\nSYSLOG_IDENTIFIER=%s\nMESSAGE=", level->priority,
+        g_string_append_printf(fields, "PRIORITY=%d\nSYSLOG_IDENTIFIER=%s\n", level->priority,
                                program_invocation_short_name);
-        append_escaped(fields, message, LOG_LINE_MAX - 1);
-        g_string_append_c(fields, '\n');
+        append_field(fields, "MESSAGE", message);
+        for (unsigned i = 0; i < count; i++)
+                if (more[i].value)
+                        append_field(fields, more[i].name, more[i].value);
         /* A journal that restarts has a new socket behind the old path; until then the stream takes over. */
         return send(state.journal, fields->str, fields->len, MSG_NOSIGNAL) >= 0;
 }
@@ -157,7 +169,7 @@ static void write_message(enum log_level level, const char *message)
 {
         int saved_errno = errno;
 
-        if (!send_journal(&levels[level], message))
+        if (!send_journal(&levels[level], message, NULL, 0))
                 write_stderr(&levels[level], message);
         errno = saved_errno;
 }
@@ -173,6 +185,16 @@ void log_write(enum log_level level, const char *format, ...)
         message = g_strdup_vprintf(format, args);
         va_end(args);
         write_message(level, message);
+}
+
+void log_record(const struct log_field fields[], unsigned count, const char *message)
+{
+        const struct level *level = &levels[LOG_LEVEL_INFO];
+        int saved_errno = errno;
+
+        if (!send_journal(level, message, fields, count) && is_wanted(LOG_LEVEL_INFO))
+                write_stderr(level, message);
+        errno = saved_errno;
 }
 
 void log_gerror(enum log_level level, const GError *error, const char *format, ...)

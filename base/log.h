@@ -43,5 +43,17 @@ void log_write(enum log_level level, const char *format, ...) G_GNUC_PRINTF(2, 3
 #define log_info(...)    log_write(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...)   log_write(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
+/* A field of a record: its name as the journal takes it (A-Z, 0-9, _), and its value; NULL: it is left out.
+ */
+struct log_field {
+        const char *name, *value;
+};
+
+/*
+ * A record for the journal with fields of its own, whatever the level is; as it is no news, without a journal
+ * it is written as a message of LOG_LEVEL_INFO. Values are escaped and cut as messages are.
+ */
+void log_record(const struct log_field fields[], unsigned count, const char *message);
+
 /* Logs "what: message" and leaves error to the caller. */
 void log_gerror(enum log_level level, const GError *error, const char *format, ...) G_GNUC_PRINTF(3, 4);

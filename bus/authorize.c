@@ -12,6 +12,7 @@
 #include "bus/caller.h"
 #include "bus/dispatch.h"
 #include "bus/interface.h"
+#include "drivers/audit.h"
 #include "drivers/authorization.h"
 
 #include <string.h>
@@ -213,6 +214,8 @@ bool authorize(struct call *call, const struct access *access, uint32_t flags, a
                 call->access = access;
                 call->granted = 0;
         }
+        if (!call->audit)
+                call->audit = audit_begin(models_get_audit(target->bus->models), &question, access, flags);
         answer = authorization_ask(models_get_authorization(target->bus->models), &question, access, flags,
                                    &call->granted, answered, call);
         if (answer == AUTHORIZATION_WHO || answer == AUTHORIZATION_PENDING)

@@ -11,6 +11,7 @@
 #include "bus/interface.h"
 #include "bus/marshal.h"
 #include "bus/sight.h"
+#include "drivers/audit.h"
 #include "drivers/authorization.h"
 
 #include <errno.h>
@@ -55,6 +56,26 @@ void call_release(struct call *call)
                 dispatch_wake(call->target.bus, call->caller);
 }
 
+/* It is answered, or nobody waits for the answer. */
+static void record(struct call *call)
+{
+        const char *interface = dbus_message_get_interface(call->message);
+        g_autofree char *member = NULL;
+
+        if (!call->audit)
+                return;
+        member = interface ? g_strconcat(interface, ".", call_get_member(call), NULL)
+                           : g_strdup(call_get_member(call));
+        audit_end(g_steal_pointer(&call->audit), &(const struct audit_answer){
+                                                         .member = member,
+                                                         .object = dbus_message_get_path(call->message),
+                                                         .result = call->result,
+                                                         .error = call->failure,
+                                                         .number = call->failure_number,
+                                                 });
+        g_clear_pointer(&call->result, g_free);
+}
+
 /* Takes the call out of the books: as far as its caller is concerned, it is over. */
 static void settle(struct call *call)
 {
@@ -62,6 +83,7 @@ static void settle(struct call *call)
 
         if (!call->message)
                 return;
+        record(call);
         g_clear_pointer(&call->message, dbus_message_unref);
         g_queue_unlink(&bus->calls, &call->link);
         call->caller->in_flight--;
@@ -145,8 +167,10 @@ void call_reply(struct call *call, const char *signature, ...)
 
 void call_reply_object(struct call *call, const struct branch *branch, const void *object)
 {
-        g_autofree char *path = is_awaited(call) ? tree_get_path(branch, object) : NULL;
+        g_autofree char *path = is_awaited(call) || call->audit ? tree_get_path(branch, object) : NULL;
 
+        if (call->audit)
+                call->result = g_strdup(path);
         call_reply(call, "o", path);
 }
 
@@ -249,6 +273,8 @@ static void answer_failure(struct call *call, const GError *error)
                  call->caller->name, error->message);
         caller_set_error(call->caller, call->target.connect, error);
         report_unheard(call, error);
+        call->failure = ERROR_NAME;
+        call->failure_number = error_get_code(error);
         send(call, dbus_message_new_error(call->message, ERROR_NAME, error->message));
 }
 
@@ -282,6 +308,7 @@ void call_refuse(struct call *call, const char *name, const char *format, ...)
         text = g_strdup_vprintf(format, args);
         va_end(args);
         log_debug("%s for %s refused: %s", call_get_member(call), call->caller->name, text);
+        call->failure = name;
         send(call, dbus_message_new_error(call->message, name, text));
         call_end(call);
 }

@@ -31,6 +31,10 @@ struct call {
         bool settled;                /* see connect_settle() */
         bool asks;                   /* whether it is allowed; see authorize_lose() */
         bool lost;                   /* the object that was asked about is not there any more */
+        struct audit_record *audit;  /* owned; of a call that changes something; NULL: it reads */
+        const char *failure;         /* name of the error that it was answered with, static; NULL: none */
+        unsigned failure_number;     /* virErrorNumber of that; 0: none */
+        char *result;                /* owned; the path that it was answered with; NULL: none */
         GList link;                  /* in bus->calls */
 };
 

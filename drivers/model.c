@@ -5,6 +5,7 @@
 #include "drivers/model-private.h"
 
 #include "base/flags.h"
+#include "drivers/audit.h"
 #include "drivers/authorization.h"
 #include "drivers/owners.h"
 
@@ -15,6 +16,7 @@ struct models {
         GPtrArray *list;                             /* owned; of struct model */
         struct authorization *authorization;         /* owned */
         struct owners *owners;                       /* owned */
+        struct audit *audit;                         /* owned */
 };
 
 /* ---- one connection ---- */
@@ -242,6 +244,7 @@ struct models *models_new(const struct model_environment *environment,
         models->environment = environment;
         models->list = g_ptr_array_new_with_free_func(model_free);
         models->owners = owners_new();
+        models->audit = audit_new(environment->loop);
         models->authorization = authorization_new(environment->authorizer, environment->authorizer_data);
         for (unsigned i = 0; i < n_drivers; i++) {
                 struct model *model = model_new(environment, drivers[i], i, error);
@@ -265,6 +268,7 @@ void models_free(struct models *models)
         owners_free(models->owners);
         g_ptr_array_unref(models->list);
         authorization_free(models->authorization);
+        audit_free(models->audit);
         g_free(models);
 }
 
@@ -281,6 +285,11 @@ struct model *models_get_nth(const struct models *models, unsigned n)
 const struct authorization *models_get_authorization(const struct models *models)
 {
         return models->authorization;
+}
+
+struct audit *models_get_audit(const struct models *models)
+{
+        return models->audit;
 }
 
 struct owners *models_get_owners(const struct models *models)
@@ -305,6 +314,7 @@ static void configure(struct model *model, const struct model_settings *settings
 
 void models_configure(struct models *models, const struct model_settings *settings)
 {
+        audit_set_enabled(models->audit, settings->audit);
         for (unsigned i = 0; i < models->list->len; i++)
                 configure(models_get_nth(models, i), settings);
 }

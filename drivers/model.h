@@ -23,6 +23,7 @@
 #include "drivers/storage/storage.h"
 #include "interfaces/interfaces.h"
 
+struct audit;
 struct authorization;
 struct authorizer;
 struct host;
@@ -59,6 +60,7 @@ struct model_environment {
 /* What the administrator may change while the agent runs. */
 struct model_settings {
         bool start_networks; /* a network that is not active is started for the guest that needs it */
+        bool audit;          /* calls that change something are recorded */
 };
 
 /* A hypervisor: what differs between connections. */
@@ -106,6 +108,7 @@ unsigned models_get_count(const struct models *models);
 struct model *models_get_nth(const struct models *models, unsigned n);
 
 const struct authorization *models_get_authorization(const struct models *models);
+struct audit *models_get_audit(const struct models *models);
 struct owners *models_get_owners(const struct models *models);
 
 /* Do all parts know what there is? Before, lists would have less than that. */
