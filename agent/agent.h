@@ -29,6 +29,7 @@ struct agent {
         void *views[AGENT_VIEWS];    /* owned; NULL: not made yet */
         int lock_fd;                 /* owned; -1 none */
         struct loop_timer *watchdog; /* owned; NULL: nobody waits for a sign of life */
+        char *lease_program;         /* owned; NULL: it is not there */
         bool ending;
 };
 

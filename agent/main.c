@@ -30,6 +30,8 @@
 #define DRAIN_MS 4000
 /* How long the start waits for the host's devices to be known. */
 #define INVENTORY_MS 5000
+/* What dnsmasq runs when it lends an address. */
+#define LEASE_PROGRAM "virtbus-lease"
 /* Descriptors for thousands of guests: a monitor and a process each. */
 #define DESCRIPTORS 65536
 
@@ -150,12 +152,26 @@ static const struct model_driver *const drivers[] = {
         &test_model_driver,
 };
 
+/* It stands beside the agent's own program. NULL with a warning. */
+static char *find_lease_program(void)
+{
+        g_autofree char *own = g_file_read_link("/proc/self/exe", NULL),
+                        *directory = own ? g_path_get_dirname(own) : NULL,
+                        *path = directory ? g_build_filename(directory, LEASE_PROGRAM, NULL) : NULL;
+
+        if (path && access(path, X_OK) == 0)
+                return g_steal_pointer(&path);
+        log_warning(LEASE_PROGRAM " is not installed: leases of networks are not announced");
+        return NULL;
+}
+
 static bool start_models(struct agent *agent, GError **error)
 {
         const struct options *options = &agent->options;
         const struct config *config = agent->config;
         const struct polkit_settings polkit = agent_get_polkit_settings(config);
 
+        agent->lease_program = find_lease_program();
         agent->environment = (struct model_environment){
                 .loop = agent->loop,
                 .pool = agent->pool,
@@ -167,6 +183,7 @@ static bool start_models(struct agent *agent, GError **error)
                 .cache_dir = options->cache_dir,
                 .user = agent_choose_user(config),
                 .data_dir = options->data_dir,
+                .lease_program = agent->lease_program,
                 .memory_dir = config->memory_dir,
                 .default_network = config->default_network,
         };
@@ -211,6 +228,7 @@ static bool start_inventory(struct agent *agent, GError **error)
 static void stop_models(struct agent *agent)
 {
         models_free(agent->models);
+        g_free(agent->lease_program);
 }
 
 static bool start_views(struct agent *agent, GError **error)

@@ -51,8 +51,9 @@ struct run {
         GString *output; /* owned */
         GString *errors; /* owned */
         bool truncated;
-        spawn_reader reader; /* NULL: output is kept */
-        void *reader_data;   /* borrowed */
+        const char *const *variables; /* borrowed; of its environment, "NAME=value"; NULL: none of its own */
+        spawn_reader reader;          /* NULL: output is kept */
+        void *reader_data;            /* borrowed */
 };
 
 void spawn_result_clear(struct spawn_result *result)
@@ -190,9 +191,21 @@ static int spawn_child(struct run *run, const char *const argv[], char **environ
         return result;
 }
 
+static char **make_environment(const struct run *run)
+{
+        char **environment = g_environ_setenv(g_get_environ(), "LC_ALL", "C", TRUE);
+
+        for (unsigned i = 0; run->variables && run->variables[i]; i++) {
+                g_auto(GStrv) parts = g_strsplit(run->variables[i], "=", 2);
+
+                environment = g_environ_setenv(environment, parts[0], parts[1], TRUE);
+        }
+        return environment;
+}
+
 static bool start(struct run *run, const char *const argv[], GError **error)
 {
-        g_auto(GStrv) environment = g_environ_setenv(g_get_environ(), "LC_ALL", "C", TRUE);
+        g_auto(GStrv) environment = make_environment(run);
         int result;
 
         if (!open_descriptors(run, error))
@@ -438,6 +451,22 @@ bool spawn_check(struct lane *lane, const char *const argv[], unsigned timeout_m
         passed = spawn_result_check(argv[0], &result, error);
         if (passed && output)
                 *output = g_steal_pointer(&result.output);
+        spawn_result_clear(&result);
+        return passed;
+}
+
+bool spawn_check_with(struct lane *lane, const char *const argv[], const char *const variables[],
+                      unsigned timeout_ms, GError **error)
+{
+        struct spawn_result result;
+        struct run run;
+        bool passed;
+
+        run_init(&run, lane, argv[0], NULL);
+        run.variables = variables;
+        if (!run_whole(&run, argv, timeout_ms, &result, error))
+                return false;
+        passed = spawn_result_check(argv[0], &result, error);
         spawn_result_clear(&result);
         return passed;
 }

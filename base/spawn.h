@@ -46,6 +46,10 @@ bool spawn_run(struct lane *lane, const char *const argv[], const char *input, u
  */
 bool spawn_check(struct lane *lane, const char *const argv[], unsigned timeout_ms, char **output,
                  GError **error);
+/* The same, with variables ("NAME=value", NULL-terminated) in its environment. */
+bool spawn_check_with(struct lane *lane, const char *const argv[], const char *const variables[],
+                      unsigned timeout_ms, GError **error);
+
 /* Judges a result as spawn_check() does, for callers that look at what the program said first. */
 bool spawn_result_check(const char *program, struct spawn_result *result, GError **error);
 

@@ -36,16 +36,19 @@ static uint64_t get_changed(const struct registry_change *change)
 static void announce(const struct branch *branch, const char *path, const struct registry_change *change)
 {
         struct bus *bus = branch->connect->bus;
+        const struct managed_event *event = change->event;
         const char *uri;
 
-        if (change->event->id == NETWORK_EVENT_METADATA) {
-                uri = ((const struct network_event *)change->event)->uri;
+        if (event->id == MANAGED_EVENT_LIFECYCLE)
+                signal_send(bus, branch->connect->path, &interface_connect,
+                            INTERFACE_CONNECT_SIGNAL_NETWORK_EVENT, "oi", path, event->type);
+        if (event->id == NETWORK_EVENT_METADATA) {
+                uri = ((const struct network_event *)event)->uri;
                 signal_send(bus, path, &interface_network, INTERFACE_NETWORK_SIGNAL_METADATA_CHANGE, "is",
-                            change->event->type, uri ? uri : "");
-                return;
+                            event->type, uri ? uri : "");
         }
-        signal_send(bus, branch->connect->path, &interface_connect, INTERFACE_CONNECT_SIGNAL_NETWORK_EVENT,
-                    "oi", path, change->event->type);
+        if (event->id != MANAGED_EVENT_LIFECYCLE || event->type == NETWORK_EVENT_DEFINED)
+                signal_send(bus, path, &interface_network, INTERFACE_NETWORK_SIGNAL_REFRESH, "");
 }
 
 const struct object_kind network_object_kind = {

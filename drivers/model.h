@@ -50,6 +50,7 @@ struct model_environment {
         /* Directories that exist and are this agent's alone; each part has its own below them. */
         const char *state_dir, *runtime_dir, *log_dir, *cache_dir;
         const char *data_dir; /* what comes with the agent: nwfilter/ below it; NULL: nothing */
+        const char *lease_program; /* virtbus-lease, which dnsmasq runs; NULL: it is not there */
         const char
                 *memory_dir; /* where guests' memory is kept that is to be in files; NULL: below state_dir */
         const struct authorizer *authorizer; /* who decides what clients may do; NULL: the built-in rule */

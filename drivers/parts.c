@@ -320,6 +320,7 @@ static void *new_networks(struct model *model, GError **error)
                 .state_dir = state_dir,
                 .runtime_dir = runtime_dir,
                 .with_default = environment->system && environment->default_network && geteuid() == 0,
+                .lease_program = environment->lease_program,
         };
         struct networks *networks;
 

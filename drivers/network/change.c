@@ -232,6 +232,8 @@ static bool destroy_work(struct managed *object, void *data, GError **error)
         if (network->networks->runtime_dir)
                 network_run_stop(network, network_def_const(object->current->active));
         state = managed_edit(object);
+        if (!state->persistent)
+                network_leases_remove(network);
         managed_state_take_active(state, NULL);
         network_state_clear_warnings((struct network_state *)state);
         managed_publish(object, state, managed_event_new(NETWORK_EVENT_STOPPED, 0));
@@ -273,6 +275,8 @@ static bool undefine_work(struct managed *object, void *data, GError **error)
                                  "can't undefine transient network");
         if (!registry_erase(object, error))
                 return false;
+        if (!object->current->active)
+                network_leases_remove(network_from(object));
         state = managed_edit(object);
         managed_state_take_persistent(state, NULL);
         state->autostart = false;

@@ -30,6 +30,7 @@ void network_files_init(struct network_files *files, const struct network *netwo
                 .names = make_path(directory, uuid, ".names"),
                 .pid = make_path(directory, uuid, ".pid"),
                 .leases = make_path(network->networks->lease_dir, uuid, ""),
+                .lease_program = network->networks->lease_program,
         };
 }
 
@@ -245,6 +246,8 @@ static bool append_dhcp(GString *out, const struct network_def *def, const struc
                                "dhcp-no-override\ndhcp-authoritative\ndhcp-lease-max=%u\n"
                                "dhcp-hostsfile=%s\ndhcp-leasefile=%s\n",
                                (unsigned)MIN(leases + 256, UINT32_MAX / 2), files->hosts, files->leases);
+        if (files->lease_program)
+                g_string_append_printf(out, "dhcp-script=%s\n", files->lease_program);
         return true;
 }
 

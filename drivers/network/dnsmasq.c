@@ -175,8 +175,13 @@ static bool run(struct network *network, const struct network_files *files, GErr
 {
         g_autofree char *option = g_strconcat("--conf-file=", files->configuration, NULL);
         const char *const argv[] = { "dnsmasq", option, NULL };
+        g_autofree char *path = network_leases_get_socket(network->networks);
+        /* For what it runs (virtbus-lease). */
+        g_autofree char *socket = g_strconcat("VIRTBUS_LEASES=", path, NULL),
+                        *name = g_strconcat("VIRTBUS_NETWORK=", network->base.uuid_text, NULL);
+        const char *const variables[] = { socket, name, NULL };
 
-        if (!spawn_check(network->base.lane, argv, START_TIMEOUT_MS, NULL, error))
+        if (!spawn_check_with(network->base.lane, argv, variables, START_TIMEOUT_MS, error))
                 return false;
         network->server.pidfd = open_process(files);
         return network->server.pidfd >= 0 || error_set(error, ERROR_FROM_NETWORK, ERROR_OPERATION_FAILED,
@@ -258,6 +263,8 @@ bool network_dnsmasq_start(struct network *network, const struct network_def *de
                 return true;
         network_files_init(&files, network);
         network_dnsmasq_forget(network);
+        if (!network->leases)
+                network_leases_load(network, def);
         network->server.pidfd = open_process(&files);
         if (network->server.pidfd < 0)
                 started = write_files(&files, def, error) && run_or_explain(network, def, &files, error);

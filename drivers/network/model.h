@@ -21,6 +21,12 @@ enum network_default_state {
         NETWORK_DEFAULT_ON_ITS_WAY,
 };
 
+/* Where dnsmasq tells of leases (lease-events.c). */
+struct lease_socket {
+        int fd;                   /* owned; -1: none */
+        struct loop_watch *watch; /* owned */
+};
+
 struct networks {
         /* const */
         struct loop *loop;         /* borrowed */
@@ -29,6 +35,7 @@ struct networks {
         struct pool *pool;         /* borrowed */
         char *state_dir;           /* owned; NULL: in memory */
         char *lease_dir;           /* owned */
+        char *lease_program;       /* owned; NULL: leases are not announced */
         /* atomic */
         gint starts_for_guests; /* bool; one that is inactive is started for the guest that needs it */
         /* loop */
@@ -38,6 +45,7 @@ struct networks {
         enum network_default_state default_state;
         struct network *new_default; /* borrowed; made by this agent, and not asked for yet */
         bool autostarted;
+        struct lease_socket lease_socket;
         struct loop_timer
                 *foreign_timer; /* owned; firewalls of others are looked at then; NULL: none is set */
 };
@@ -173,6 +181,7 @@ void network_foreign_close(struct network *network, const struct network_def *de
 
 struct network_files {
         char *configuration, *hosts, *names, *pid, *leases; /* owned; paths */
+        const char *lease_program;                          /* borrowed; NULL: none */
 };
 
 void network_files_init(struct network_files *files, const struct network *network);
@@ -191,5 +200,30 @@ bool network_dnsmasq_start(struct network *network, const struct network_def *de
 bool network_dnsmasq_reload(struct network *network, const struct network_def *def, GError **error);
 void network_dnsmasq_stop(struct network *network);
 void network_dnsmasq_forget(struct network *network);
-/* Of what the lease file says; of struct network_lease. */
-GPtrArray *network_dnsmasq_parse_leases(const char *text, const struct network_def *def, const char *mac);
+
+/* ---- leases (leases.c, lease-events.c) ---- */
+
+/* Beside the file of leases of a network: MAC addresses of IPv6. */
+#define NETWORK_MACS_SUFFIX ".macs"
+
+/* What dnsmasq has said; lease: owned. */
+struct network_lease_message {
+        struct network_lease *lease;
+        bool is_removed;
+};
+
+void network_lease_free(void *lease);
+/* Of what the file of leases says; of struct network_lease. */
+GPtrArray *network_leases_parse(const char *text, const struct network_def *def);
+/* Lane: what there is already is not announced; before dnsmasq runs. */
+void network_leases_load(struct network *network, const struct network_def *def);
+void network_leases_forget(struct network *network);
+/* Lane: the network has no definition any more. */
+void network_leases_remove(struct network *network);
+/* Lane: a managed_work with a struct network_lease_message. */
+bool network_leases_take(struct managed *object, void *message, GError **error);
+/* Loop. */
+void network_leases_listen(struct networks *networks);
+void network_leases_unlisten(struct networks *networks);
+/* Any thread; owned. */
+char *network_leases_get_socket(const struct networks *networks);

@@ -27,6 +27,11 @@ static void kind_object_init(struct managed *object, void *context)
         network->server.pidfd = -1;
 }
 
+static void kind_object_clear(struct managed *object)
+{
+        network_leases_forget(network_from(object));
+}
+
 static void kind_state_copy(struct managed_state *to, const struct managed_state *from)
 {
         struct network_state *state = (struct network_state *)to;
@@ -44,8 +49,12 @@ static void kind_state_clear(struct managed_state *state)
 
 static void kind_event_free(struct managed_event *event)
 {
-        if (event->id == NETWORK_EVENT_METADATA)
-                g_free(((struct network_event *)event)->uri);
+        struct network_event *own = (struct network_event *)event;
+
+        if (event->id != MANAGED_EVENT_LIFECYCLE) {
+                g_free(own->uri);
+                network_lease_free(own->lease);
+        }
         g_free(event);
 }
 
@@ -61,6 +70,7 @@ const struct managed_kind network_kind = {
         .state_clear = kind_state_clear,
         .definition_free = network_def_free,
         .object_init = kind_object_init,
+        .object_clear = kind_object_clear,
         .event_free = kind_event_free,
 };
 
@@ -76,6 +86,8 @@ struct networks *networks_new(struct loop *loop, struct pool *pool, const struct
         networks->runtime_dir = g_strdup(config->runtime_dir);
         networks->starts_for_guests = true;
         networks->default_state = config->with_default ? NETWORK_DEFAULT_WANTED : NETWORK_DEFAULT_SETTLED;
+        networks->lease_program = g_strdup(config->lease_program);
+        networks->lease_socket.fd = -1;
         if (config->state_dir)
                 networks->lease_dir = g_build_filename(config->state_dir, "leases", NULL);
         networks->claims = g_ptr_array_new();
@@ -97,6 +109,7 @@ void networks_free(struct networks *networks)
         g_free(networks->state_dir);
         g_free(networks->runtime_dir);
         g_free(networks->lease_dir);
+        g_free(networks->lease_program);
         g_free(networks);
 }
 
@@ -248,125 +261,4 @@ bool network_has_other_warnings(const struct managed_state *a, const struct mana
         if (!first || !second)
                 return first != second;
         return !g_strv_equal((const char *const *)first, (const char *const *)second);
-}
-
-/* ---- leases ---- */
-
-static void lease_free(void *data)
-{
-        struct network_lease *lease = data;
-
-        g_free(lease->mac);
-        g_free(lease->iaid);
-        g_free(lease->client_id);
-        g_free(lease->hostname);
-        g_free(lease);
-}
-
-/* "expiry mac address hostname client-id"; behind "duid ..." it is an iaid in the place of the MAC address.
- */
-static struct network_lease *parse_lease(const char *line, bool is_ipv6)
-{
-        g_auto(GStrv) words = g_strsplit(line, " ", 6);
-        struct network_lease *lease;
-        struct network_address address;
-
-        if (g_strv_length(words) != 5 || !network_address_parse(words[2], &address))
-                return NULL;
-        lease = g_new0(struct network_lease, 1);
-        lease->address = address;
-        lease->expiry = g_ascii_strtoll(words[0], NULL, 10);
-        if (is_ipv6)
-                lease->iaid = g_strdup(words[1]);
-        else
-                lease->mac = g_strdup(words[1]);
-        lease->hostname = strcmp(words[3], "*") == 0 ? NULL : g_strdup(words[3]);
-        lease->client_id = strcmp(words[4], "*") == 0 ? NULL : g_strdup(words[4]);
-        return lease;
-}
-
-static bool find_prefix(const struct network_def *def, struct network_lease *lease)
-{
-        for (unsigned i = 0; i < def->ips->len; i++) {
-                const struct network_ip *ip = g_ptr_array_index(def->ips, i);
-
-                lease->prefix = ip->prefix;
-                if (network_address_is_within(&lease->address, &ip->address, ip->prefix))
-                        return true;
-        }
-        return false;
-}
-
-GPtrArray *network_dnsmasq_parse_leases(const char *text, const struct network_def *def, const char *mac)
-{
-        GPtrArray *leases = g_ptr_array_new_with_free_func(lease_free);
-        g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-        bool is_ipv6 = false;
-
-        for (unsigned i = 0; lines[i]; i++) {
-                struct network_lease *lease = parse_lease(lines[i], is_ipv6);
-
-                is_ipv6 |= g_str_has_prefix(lines[i], "duid ");
-                if (lease && find_prefix(def, lease) &&
-                    (!*mac || (lease->mac && g_ascii_strcasecmp(lease->mac, mac) == 0)))
-                        g_ptr_array_add(leases, lease);
-                else if (lease)
-                        lease_free(lease);
-        }
-        return leases;
-}
-
-struct question {
-        char *mac;         /* owned */
-        GPtrArray *leases; /* owned; the answer */
-        network_leases_done done;
-        void *data;
-};
-
-static bool leases_work(struct managed *object, void *data, GError **error)
-{
-        struct question *question = data;
-        struct network *network = network_from(object);
-        struct network_files files;
-        g_autofree char *text = NULL;
-
-        if (!network_require_active(object, error))
-                return false;
-        if (network->networks->runtime_dir) {
-                network_files_init(&files, network);
-                if (g_file_test(files.leases, G_FILE_TEST_EXISTS))
-                        text = store_read(files.leases, error);
-                else
-                        text = g_strdup("");
-                network_files_clear(&files);
-                if (!text)
-                        return false;
-        }
-        question->leases = network_dnsmasq_parse_leases(
-                text ? text : "", network_def_const(object->current->active), question->mac);
-        return true;
-}
-
-static void leases_done(struct managed *object, const GError *error, void *data)
-{
-        struct question *question = data;
-
-        question->done(network_from(object), question->leases, error, question->data);
-        g_clear_pointer(&question->leases, g_ptr_array_unref);
-        g_free(question->mac);
-        g_free(question);
-}
-
-void network_get_leases(struct network *network, const char *mac, unsigned flags, network_leases_done done,
-                        void *data)
-{
-        g_autoptr(GError) error = NULL;
-
-        if (!network_check_flags(flags, 0, "GetDHCPLeases", &error)) {
-                done(network, NULL, error, data);
-                return;
-        }
-        managed_run(&network->base, MANAGED_IN_TURN, leases_work, leases_done,
-                    g_memdup2(&(const struct question){ .mac = g_strdup(mac), .done = done, .data = data },
-                              sizeof(struct question)));
 }

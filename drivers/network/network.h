@@ -33,11 +33,22 @@ enum network_event_type {
 /* Events beside MANAGED_EVENT_LIFECYCLE, which is of enum network_event_type. */
 enum network_event_id {
         NETWORK_EVENT_METADATA = 1, /* base.type: enum network_metadata_type; uri of an element */
+        NETWORK_EVENT_LEASE = 2,    /* base.type: enum network_lease_change; lease */
+        NETWORK_EVENT_CHANGED = 3,  /* by network_update() */
 };
+
+enum network_lease_change {
+        NETWORK_LEASE_ADDED = 0,
+        NETWORK_LEASE_CHANGED = 1, /* it has another owner or name */
+        NETWORK_LEASE_REMOVED = 2, /* given back, or expired */
+};
+
+struct network_lease;
 
 struct network_event {
         struct managed_event base;
-        char *uri; /* owned; NULL: none */
+        char *uri;                   /* owned; NULL: none */
+        struct network_lease *lease; /* owned; NULL: none */
 };
 
 /* The dnsmasq of an active network. */
@@ -61,6 +72,8 @@ struct network {
         struct networks *networks;      /* borrowed; const */
         struct network_server server;   /* lane */
         struct network_repairs repairs; /* lane */
+        GHashTable *leases;             /* lane; owned; address (text) to struct network_lease, as they were
+                                           announced; NULL: not active */
         unsigned ending;                /* loop: calls that stop it and are on their way */
 };
 
@@ -70,6 +83,8 @@ struct networks_config {
         const char *state_dir;   /* definitions: <uuid>.xml, autostart/<uuid>; leases/<uuid>: what is lent */
         const char *runtime_dir; /* of active networks: <uuid>.xml, and the files of dnsmasq */
         bool with_default;       /* a system that has none yet gets the network `default` */
+        /* The program virtbus-lease, by which dnsmasq tells of leases; NULL: they are not announced. */
+        const char *lease_program;
 };
 
 struct networks *networks_new(struct loop *loop, struct pool *pool, const struct networks_config *config);
@@ -136,8 +151,10 @@ bool network_has_other_warnings(const struct managed_state *a, const struct mana
 
 /* virNetworkDHCPLease */
 struct network_lease {
-        char *mac;                         /* owned; NULL: not known */
-        char *iaid, *client_id, *hostname; /* owned; NULL: none */
+        char *mac;       /* owned; NULL: not known; of IPv6 what dnsmasq or the DUID says */
+        char *hostname;  /* owned; NULL: none */
+        char *iaid;      /* owned; of IPv6, with a T in front where the address is temporary; NULL: of IPv4 */
+        char *client_id; /* owned; of IPv6 the DUID; NULL: none */
         struct network_address address;
         unsigned prefix;
         int64_t expiry; /* seconds since 1970; 0: it does not expire */

@@ -107,6 +107,7 @@ void network_run_stop(struct network *network, const struct network_def *def)
 {
         lane_shield(network->base.lane);
         g_clear_pointer(&network->repairs.timer, lane_timer_free);
+        network_leases_forget(network);
         if (!network_forward_has_own_bridge(def->forward)) {
                 forget_notes(network);
                 return;

@@ -152,6 +152,7 @@ void networks_quiesce(struct networks *networks)
         g_autoptr(GPtrArray) objects = registry_list(networks->registry);
 
         networks_unfollow(networks);
+        network_leases_unlisten(networks);
         for (unsigned i = 0; i < objects->len; i++)
                 managed_run(g_ptr_array_index(objects, i), MANAGED_IN_TURN, quiesce_work, NULL, NULL);
 }

@@ -78,11 +78,11 @@ static void apply_back(struct network *network, const struct change *change)
 
 static struct managed_event *make_event(const struct change *change)
 {
-        struct network_event *event;
+        struct network_event *event = g_new0(struct network_event, 1);
 
+        event->base.id = NETWORK_EVENT_CHANGED;
         if (change->extent != NETWORK_EXTENT_NOTHING)
-                return NULL;
-        event = g_new0(struct network_event, 1);
+                return &event->base;
         event->base.id = NETWORK_EVENT_METADATA;
         event->base.type = change->metadata.type;
         event->uri = g_strdup(change->metadata.uri);

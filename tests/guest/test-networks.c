@@ -559,6 +559,7 @@ START_TEST(test_an_address_by_dhcp)
         client_fails(client, LIBVIRT_ERROR, "*is not running*", path, DOMAIN_INTERFACE, "InterfaceAddresses",
                      "uu", 0, 0);
         client_do(client, path, DOMAIN_INTERFACE, "Create", "u", 0);
+        sd_bus_message_unref(client_wait_signal(client, network, NETWORK_INTERFACE, "Refresh", NULL, NULL));
         guest_wait_console(console, "virtbus-guest: address 10.77.1.20");
         leases = get_addresses(path, 0);
         ck_assert_str_eq(leases, "vnet0 " MAC " 0 10.77.1.20 24; ");

@@ -21,13 +21,27 @@ struct link_source *links;
 static struct nft_source *filter;
 bool with_default;
 char *top;
-GString *events;
+GString *events, *lease_events;
 static bool has_namespace;
+
+/* "+10.77.0.9 52:54:00:00:00:01 one;" */
+static void note_lease(int type, const struct network_lease *lease)
+{
+        char text[NETWORK_ADDRESS_TEXT_MAX];
+
+        g_string_append_printf(lease_events, "%c%s %s %s;", "+~-"[type],
+                               network_address_format(&lease->address, text),
+                               lease -> mac ? lease -> mac : "", lease->hostname ? lease->hostname : "");
+}
 
 static void note_change(const struct registry_change *change, void *data)
 {
-        if (change->event)
-                g_string_append_c(events, (char)('0' + change->event->type));
+        const struct managed_event *event = change->event;
+
+        if (event && event->id == MANAGED_EVENT_LIFECYCLE)
+                g_string_append_c(events, (char)('0' + event->type));
+        if (event && event->id == NETWORK_EVENT_LEASE)
+                note_lease(event->type, ((const struct network_event *)event)->lease);
 }
 
 void open_networks(bool in_memory)
@@ -36,7 +50,8 @@ void open_networks(bool in_memory)
                         *run = g_build_filename(top, "run", NULL);
         const struct networks_config config = { .state_dir = state,
                                                 .runtime_dir = run,
-                                                .with_default = with_default };
+                                                .with_default = with_default,
+                                                .lease_program = LEASE_PROGRAM };
 
         networks = in_memory ? networks_new_test(loop, pool, NULL) : networks_new(loop, pool, &config);
         ck_assert(networks != NULL);
@@ -75,6 +90,7 @@ void setup_networks(void)
         top = g_dir_make_tmp("virtbus-network-XXXXXX", NULL);
         ck_assert_int_eq(chmod(top, 0755), 0);
         events = g_string_new(NULL);
+        lease_events = g_string_new(NULL);
         loop = loop_new(NULL);
         pool = pool_new(4, NULL);
 }
@@ -101,6 +117,7 @@ void teardown_networks(void)
         pool_free(pool);
         loop_free(loop);
         g_string_free(events, TRUE);
+        g_string_free(lease_events, TRUE);
         g_free(top);
 }
 

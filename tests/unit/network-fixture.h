@@ -20,7 +20,8 @@ extern struct networks *networks;
 extern struct link_source *links; /* NULL in memory */
 extern bool with_default;         /* before open_networks() */
 extern char *top;                 /* state and run are below it */
-extern GString *events;           /* a digit for each event of a network */
+extern GString *events;           /* a digit for each event of a network's life */
+extern GString *lease_events;     /* "+10.77.0.9 52:54:00:00:00:01 one;": + added, ~ changed, - removed */
 
 void setup_networks(void);
 void teardown_networks(void);

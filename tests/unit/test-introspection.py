@@ -226,6 +226,7 @@ OURS = """
     Network.GetMetadata method isu s
     Network.SetMetadata method isssu -
     Network.MetadataChange signal is
+    Network.Refresh signal -
     Network.Warnings property as read
     Secret.ValueChanged signal -
     StoragePool.Problem property s read
