@@ -182,75 +182,6 @@ static const struct field_part label_parts[] = {
         PARTS_END,
 };
 
-/* ---- <qemu:commandline>, <qemu:deprecation> ---- */
-
-static const struct field arg_fields[] = {
-        TEXT("value", struct domain_env, value, .required = true),
-        FIELDS_END,
-};
-static const struct field env_fields[] = {
-        STRING("name", struct domain_env, name, .required = true, .max = 255),
-        TEXT("value", struct domain_env, value),
-        FIELDS_END,
-};
-
-static const char *const deprecation_names[] = { "none", "omit", "reject", "crash", NULL };
-static const struct field deprecation_fields[] = {
-        NAME("behavior", struct domain_qemu_commandline, deprecation, deprecation_names, .required = true),
-        FIELDS_END,
-};
-
-static bool check_env(const xmlNode *node, const char *name, GError **error)
-{
-        g_autofree char *quoted = NULL;
-
-        if ((g_ascii_isalpha(*name) || *name == '_') &&
-            strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == strlen(name))
-                return true;
-        quoted = error_quote(name);
-        return xml_error(error, node, "invalid environment name '%s'", quoted);
-}
-
-static bool read_commandline(struct domain_reader *reader, xmlNode *node,
-                             struct domain_qemu_commandline *line, GError **error)
-{
-        const char **args;
-        struct domain_env *env;
-
-        XML_FOREACH_CHILD (child, node) {
-                line->n_args += xml_is_ns(child, DOMAIN_QEMU_NAMESPACE, "arg");
-                line->n_env += xml_is_ns(child, DOMAIN_QEMU_NAMESPACE, "env");
-        }
-        line->args = args = domain_arena_alloc(reader->arena, (line->n_args + 1) * sizeof(*args));
-        line->env = env = domain_arena_alloc(reader->arena, line->n_env * sizeof(*env));
-        XML_FOREACH_CHILD (child, node) {
-                struct domain_env arg = { NULL, NULL };
-
-                if (xml_is_ns(child, DOMAIN_QEMU_NAMESPACE, "env")) {
-                        if (!field_read(reader, child, env_fields, env, error) ||
-                            !check_env(child, env->name, error))
-                                return false;
-                        env++;
-                } else if (xml_is_ns(child, DOMAIN_QEMU_NAMESPACE, "arg")) {
-                        if (!field_read(reader, child, arg_fields, &arg, error))
-                                return false;
-                        *args++ = arg.value;
-                }
-        }
-        return true;
-}
-
-/* <qemu:capabilities> changes what libvirt believes of the emulator: nothing here depends on it. */
-static bool read_qemu(struct domain_reader *reader, const xmlNode *root, struct domain_qemu_commandline *qemu,
-                      GError **error)
-{
-        xmlNode *line = xml_child_ns(root, DOMAIN_QEMU_NAMESPACE, "commandline");
-        xmlNode *deprecation = xml_child_ns(root, DOMAIN_QEMU_NAMESPACE, "deprecation");
-
-        return (!line || read_commandline(reader, line, qemu, error)) &&
-               (!deprecation || field_read(reader, deprecation, deprecation_fields, qemu, error));
-}
-
 /* ---- all of it ---- */
 
 static bool check_title(const xmlNode *root, const char *title, GError **error)
@@ -296,7 +227,7 @@ static bool read_domain(struct domain_reader *reader, xmlNode *root, struct doma
                domain_read_sysinfo(reader, root, def, error) &&
                field_read_array(reader, root, "seclabel", label_parts, sizeof(struct domain_seclabel),
                                 &def->seclabels, &def->n_seclabels, error) &&
-               read_qemu(reader, root, &def->qemu, error) && check_topology(def, root, error) &&
+               domain_read_qemu(reader, root, &def->qemu, error) && check_topology(def, root, error) &&
                check_boot(reader, def, root, error);
 }
 

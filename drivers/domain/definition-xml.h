@@ -101,6 +101,8 @@ bool domain_read_numatune(struct domain_reader *reader, xmlNode *node, void *num
 bool domain_read_cpu(struct domain_reader *reader, xmlNode *node, void *cpu, GError **error);
 bool domain_read_os(struct domain_reader *reader, xmlNode *node, void *os, GError **error);
 bool domain_read_sysinfo(struct domain_reader *reader, xmlNode *root, struct domain_def *def, GError **error);
+bool domain_read_qemu(struct domain_reader *reader, const xmlNode *root, struct domain_qemu_commandline *qemu,
+                      GError **error);
 bool domain_read_features(struct domain_reader *reader, xmlNode *node, void *features, GError **error);
 bool domain_read_clock(struct domain_reader *reader, xmlNode *node, void *clock, GError **error);
 

@@ -261,12 +261,35 @@ struct domain_env {
         const char *value; /* NULL: "" */
 };
 
-/* <qemu:commandline> and <qemu:deprecation>, namespace http://libvirt.org/schemas/domain/qemu/1.0 */
+enum domain_property_type {
+        DOMAIN_PROPERTY_STRING,
+        DOMAIN_PROPERTY_SIGNED,
+        DOMAIN_PROPERTY_UNSIGNED,
+        DOMAIN_PROPERTY_BOOL,
+        DOMAIN_PROPERTY_REMOVE, /* as if it were not set */
+        DOMAIN_PROPERTY_TYPES,
+} __attribute__((packed));
+
+/* <qemu:override>: a property of the device of that name. */
+struct domain_qemu_property {
+        const char *alias;
+        const char *name;
+        const char *text; /* the value as it stands there; NULL: removed */
+        enum domain_property_type type;
+        bool flag; /* the value as the type has it, one of these three */
+        int64_t number;
+        uint64_t unsigned_number;
+};
+
+/* <qemu:commandline>, <qemu:override> and <qemu:deprecation>, namespace
+ * http://libvirt.org/schemas/domain/qemu/1.0 */
 struct domain_qemu_commandline {
         const char *const *args; /* NULL-terminated; NULL: none */
         const struct domain_env *env;
         uint32_t n_args;
         uint32_t n_env;
+        const struct domain_qemu_property *properties;
+        uint32_t n_properties;
         const char *deprecation; /* what to do about interfaces that QEMU gives up: "none", "omit", "reject",
                                     "crash" */
 };

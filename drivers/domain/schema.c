@@ -300,7 +300,7 @@ TABLE domain[] = {
         { "commandline", NULL, commandline, VOID | MERGED | QEMU },
         { "capabilities", NULL, capabilities, VOID | MERGED | QEMU },
         { "deprecation", "behavior", .flags = QEMU },
-        { "override", NULL, override, QEMU | UNDRIVEN },
+        { "override", NULL, override, QEMU },
         {},
 };
 

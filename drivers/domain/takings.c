@@ -389,6 +389,10 @@ void takings_take_secrets(struct domain_takings *takings, struct domain_driver *
 {
         for (unsigned i = 0; i < def->devices.n_disks; i++)
                 add_passphrases(takings, driver, &def->devices.disks[i]);
+        for (unsigned i = 0; i < def->devices.n_tpms; i++)
+                add_secret(
+                        takings, driver,
+                        &(struct secret_ref){ SECRET_USAGE_VTPM, (char *)def->devices.tpms[i].secret, NULL });
         for (unsigned i = 0; i < takings->uses->len; i++) {
                 const struct pool_def *pool = NULL;
 

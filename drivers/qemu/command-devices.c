@@ -51,6 +51,27 @@ static bool check(const struct domain_devices *devices, GError **error)
         return check_spice(devices, error);
 }
 
+/* An override that changes nothing would only look as if it did. */
+static bool check_overrides(const struct domain_def *def, const struct device_list *list, GError **error)
+{
+        for (unsigned i = 0; i < def->qemu.n_properties; i++) {
+                const char *alias = def->qemu.properties[i].alias;
+                unsigned j = 0, n = device_list_get_length(list);
+
+                while (j < n && (device_list_get(list, j)->kind != DEVICE_DEVICE ||
+                                 g_strcmp0(json_string_value(json_object_get(
+                                                   device_list_get(list, j)->arguments, "id")),
+                                           alias) != 0))
+                        j++;
+                if (j == n)
+                        return device_unsupported(error,
+                                                  "<qemu:override> is for the device '%s', which the domain "
+                                                  "does not have",
+                                                  alias);
+        }
+        return true;
+}
+
 /* ---- beside the devices ---- */
 
 /* A dump is made by the agent when the event comes; the guest waits for it. */
@@ -85,7 +106,8 @@ bool command_devices_add(struct command_builder *builder, GError **error)
 {
         CLEANUP(device_list_free) struct device_list *list = device_list_new();
 
-        if (!check(&builder->def->devices, error) || !device_describe_all(list, &builder->device, error))
+        if (!check(&builder->def->devices, error) || !device_describe_all(list, &builder->device, error) ||
+            !check_overrides(builder->def, list, error))
                 return false;
         command_append_list(builder, list);
         add_watchdog_action(builder);

@@ -162,24 +162,44 @@ static bool add_tpm_chardev(struct device_list *list, const struct device_contex
         return device_list_add_chardev(list, id, &source, NULL, error);
 }
 
+/* The device of the host and the file by which its kernel is told to give up a command. */
+static bool set_tpm_files(struct device_list *list, const struct device_context *context,
+                          const struct domain_tpm *tpm, json_t *backend, GError **error)
+{
+        const struct device_resources *resources = device_get_resources(context, tpm->info.alias);
+        static const char *const names[] = { "path", "cancel-path" };
+
+        if (!resources || !resources->fds || resources->fds->len != G_N_ELEMENTS(names))
+                return error_set(error, ERROR_FROM_QEMU, ERROR_INTERNAL_ERROR,
+                                 "no TPM was opened for device '%s'", tpm->info.alias);
+        for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+                g_autofree char *name = g_strconcat(names[i], "-", tpm->info.alias, NULL);
+                g_autofree char *path =
+                        device_list_add_fdset(list, g_array_index(resources->fds, int, i), name);
+
+                device_set_string(backend, names[i], path);
+        }
+        return true;
+}
+
 bool device_describe_tpm(struct device_list *list, const struct device_context *context, const void *data,
                          GError **error)
 {
         const struct domain_tpm *tpm = data;
         g_autofree char *chardev = g_strconcat("chr", tpm->info.alias, NULL);
         const char *model = tpm->model ? tpm->model : "tpm-tis";
-        json_t *backend, *device;
+        json_t *backend = json_object(), *device;
 
-        if (tpm->backend == DOMAIN_TPM_PASSTHROUGH)
-                return device_unsupported(error, "<backend type='passthrough'> of <tpm> is not supported");
-        if (tpm->encrypted)
-                return device_unsupported(error, "<encryption> of <tpm> is not supported");
-        if (!add_tpm_chardev(list, context, tpm, chardev, error))
-                return false;
-        backend = json_object();
-        device_set_string(backend, "type", "emulator");
+        device_set_string(backend, "type",
+                          tpm->backend == DOMAIN_TPM_PASSTHROUGH ? "passthrough" : "emulator");
         device_set_format(backend, "id", "tpm-%s", tpm->info.alias);
-        device_set_string(backend, "chardev", chardev);
+        if (tpm->backend == DOMAIN_TPM_PASSTHROUGH ? !set_tpm_files(list, context, tpm, backend, error)
+                                                   : !add_tpm_chardev(list, context, tpm, chardev, error)) {
+                json_decref(backend);
+                return false;
+        }
+        if (tpm->backend != DOMAIN_TPM_PASSTHROUGH)
+                device_set_string(backend, "chardev", chardev);
         device_list_add(list, DEVICE_TPMDEV, backend);
         device = device_new(model, tpm->info.alias);
         device_set_format(device, "tpmdev", "tpm-%s", tpm->info.alias);

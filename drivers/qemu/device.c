@@ -55,6 +55,35 @@ void device_list_add(struct device_list *list, enum device_kind kind, json_t *ar
         g_array_append_val(list->parts, part);
 }
 
+/* <qemu:override> has the last word. */
+static void override(const struct domain_qemu_commandline *qemu, json_t *device)
+{
+        const char *id = json_string_value(json_object_get(device, "id"));
+
+        for (unsigned i = 0; i < qemu->n_properties; i++) {
+                const struct domain_qemu_property *property = &qemu->properties[i];
+
+                if (g_strcmp0(property->alias, id) != 0)
+                        continue;
+                switch (property->type) {
+                case DOMAIN_PROPERTY_SIGNED:
+                        device_set_int(device, property->name, property->number);
+                        break;
+                case DOMAIN_PROPERTY_UNSIGNED:
+                        device_set_int(device, property->name, (json_int_t)property->unsigned_number);
+                        break;
+                case DOMAIN_PROPERTY_BOOL:
+                        device_set_bool(device, property->name, property->flag);
+                        break;
+                case DOMAIN_PROPERTY_REMOVE:
+                        json_object_del(device, property->name);
+                        break;
+                default:
+                        device_set_string(device, property->name, property->text);
+                }
+        }
+}
+
 bool device_list_add_device(struct device_list *list, const struct device_context *context, json_t *device,
                             GError **error)
 {
@@ -66,6 +95,7 @@ bool device_list_add_device(struct device_list *list, const struct device_contex
                 json_decref(device);
                 return false;
         }
+        override(&context->def->qemu, device);
         device_list_add(list, DEVICE_DEVICE, device);
         return true;
 }

@@ -469,6 +469,40 @@ bool launch_run(const struct launch *launch, struct process *process, GError **e
         return ok;
 }
 
+/* As waitpid(2) would have it. */
+static int reap(struct process *process)
+{
+        siginfo_t info = { 0 };
+        int status = 0;
+
+        while (waitid(P_PIDFD, (id_t)process->pidfd, &info, WEXITED) < 0 && errno == EINTR)
+                ;
+        status = info.si_code == CLD_EXITED ? info.si_status << 8 : info.si_status;
+        process_close(process);
+        return status;
+}
+
+bool launch_run_to_end(const struct launch *launch, struct lane *lane, unsigned timeout_ms, int *status,
+                       GError **error)
+{
+        struct process process;
+        enum lane_wake wake;
+
+        if (!launch_run(launch, &process, error))
+                return false;
+        wake = process_wait(&process, lane, lane_deadline_in(timeout_ms));
+        if (wake != LANE_READY)
+                process_signal(&process, SIGKILL);
+        *status = reap(&process);
+        if (wake == LANE_READY)
+                return true;
+        if (wake == LANE_INTERRUPTED)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_ABORTED,
+                                 "'%s' was given up, because something more urgent came", launch->argv[0]);
+        return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_TIMEOUT, "'%s' did not end within %u s",
+                         launch->argv[0], timeout_ms / 1000);
+}
+
 bool launch_try_checks(const struct account *account, const struct launch_check *checks, unsigned n_checks,
                        GError **error)
 {

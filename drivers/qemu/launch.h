@@ -48,6 +48,14 @@ struct launch {
 bool launch_run(const struct launch *launch, struct process *process, GError **error);
 
 /*
+ * Starts it, with dies_with_agent, and waits for its end, which a deadline or an interrupt of the lane brings
+ * about. *status is as from waitpid(2). In the lane. Errors as above, ERROR_OPERATION_TIMEOUT and
+ * ERROR_OPERATION_ABORTED.
+ */
+bool launch_run_to_end(const struct launch *launch, struct lane *lane, unsigned timeout_ms, int *status,
+                       GError **error);
+
+/*
  * Tries the checks alone, as account, for a program that runs already. Errors and thread as above.
  */
 bool launch_try_checks(const struct account *account, const struct launch_check *checks, unsigned n_checks,

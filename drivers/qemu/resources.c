@@ -103,14 +103,24 @@ bool resources_add_value(struct resources *resources, GBytes *value, int *fd, GE
         return true;
 }
 
-bool resources_add_secret(struct resources *resources, const struct secret_ref *ref, int *fd, GError **error)
+bool resources_get_secret(const struct resources *resources, const struct secret_ref *ref, int *fd,
+                          GError **error)
 {
         GBytes *value = takings_find_secret(resources->start->takings, ref, error);
-        bool added = value && resources_add_value(resources, value, fd, error);
 
-        if (value)
-                g_bytes_unref(value);
-        return added;
+        if (!value)
+                return false;
+        *fd = secret_value_to_fd(value, error);
+        g_bytes_unref(value);
+        return *fd >= 0;
+}
+
+bool resources_add_secret(struct resources *resources, const struct secret_ref *ref, int *fd, GError **error)
+{
+        if (!resources_get_secret(resources, ref, fd, error))
+                return false;
+        resources_add_fd(resources, *fd);
+        return true;
 }
 
 static void add_check(struct resources *resources, const char *path, bool write, char *what)

@@ -95,6 +95,10 @@ const struct traffic *resources_get_bandwidth(const struct domain_takings *takin
 struct device_resources *resources_get(struct resources *resources, const char *alias);
 /* Takes fd: the emulator gets it. */
 void resources_add_fd(struct resources *resources, int fd);
+/* The value of the secret that ref names, as a descriptor for a program of the caller's. *fd is the caller's.
+ */
+bool resources_get_secret(const struct resources *resources, const struct secret_ref *ref, int *fd,
+                          GError **error);
 /*
  * The emulator gets the value of the secret that ref names, as a descriptor of that number: it is in no
  * command line, file or log. *fd stays the resources'.

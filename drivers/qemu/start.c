@@ -178,6 +178,9 @@ static void explain_end(struct start *start, GError **error)
         g_clear_error(error);
         if (strstr(tail, "tpm-emulator: "))
                 advice = resources_advise_tpm(guest);
+        if (strstr(tail, " -set ") && strstr(tail, "there is no device "))
+                advice = g_strdup(": devices are described in JSON, which -set does not see; use "
+                                  "<qemu:override>");
         error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
                   "the emulator of %s ended while it started: %s%s", guest->who,
                   *tail ? tail : "it gave no reason", advice ? advice : "");

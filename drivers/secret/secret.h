@@ -114,6 +114,7 @@ GBytes *secret_find_value(struct secrets *secrets, const struct secret_ref *ref,
 
 /*
  * A file without a name with the value in it, which nobody can change any more: for programs that read it
- * through a descriptor of their own or /proc/<pid>/fd/<n>. O_CLOEXEC; -1 with an error. Any thread.
+ * through a descriptor of their own or /proc/<pid>/fd/<n>. It stands at the beginning. O_CLOEXEC; -1 with an
+ * error. Any thread.
  */
 int secret_value_to_fd(GBytes *value, GError **error);

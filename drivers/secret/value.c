@@ -55,7 +55,8 @@ int secret_value_to_fd(GBytes *value, GError **error)
         const void *bytes = g_bytes_get_data(value, &length);
 
         if (fd >= 0 && write(fd, bytes, length) == (ssize_t)length &&
-            fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0)
+            fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0 &&
+            lseek(fd, 0, SEEK_SET) == 0)
                 return fd_steal(&fd);
         error_set_errno(error, ERROR_FROM_SECRET, errno, "cannot pass the value of a secret on");
         return -1;

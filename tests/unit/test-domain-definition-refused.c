@@ -35,6 +35,10 @@ static void check_refused(const char *elements, const char *devices, const char 
         ck_assert_uint_le(strlen(error->message), ERROR_MESSAGE_MAX);
 }
 
+#define OVERRIDE(property)                                                                                   \
+        "<q:override xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'><q:device alias='net0'>"           \
+        "<q:frontend><q:property " property "/></q:frontend></q:device></q:override>"
+
 START_TEST(test_refused_elements)
 {
         static const struct {
@@ -70,6 +74,15 @@ START_TEST(test_refused_elements)
                 { "<iothreads>1</iothreads><defaultiothread thread_pool_min='9' thread_pool_max='8'/>",
                   "'thread_pool_min' is more than", "(<defaultiothread>)" },
                 { "<cputune><cachetune vcpus='x'/></cputune>", "'vcpus': expected a list", "(<cachetune>)" },
+                { OVERRIDE("name='id' type='string' value='x'"), "'id' cannot be overridden",
+                  "(<property>)" },
+                { OVERRIDE("name='x' type='remove' value='x'"), "has no value", "(<property>)" },
+                { OVERRIDE("name='x' type='bool' value='on'"), "expected 'true' or 'false'", "(<property>)" },
+                { OVERRIDE("name='x' type='unsigned' value='-1'"), "invalid value '-1'", "(<property>)" },
+                { OVERRIDE("name='x' type='unsigned' value='9223372036854775808'"), "invalid value",
+                  "(<property>)" },
+                { OVERRIDE("name='x' type='signed'"), "missing attribute 'value'", "(<property>)" },
+                { OVERRIDE("name='x' type='float' value='1.0'"), "unknown value 'float'", "(<property>)" },
                 { "<cputune><vcpupin vcpu='0'/></cputune>", "missing attribute 'cpuset'", "(<vcpupin>)" },
                 { "<maxMemory slots='1'>1</maxMemory>", "less than 'memory'", "(<maxMemory>)" },
                 { "<maxMemory>9999</maxMemory>", "missing attribute 'slots'", "(<maxMemory>)" },

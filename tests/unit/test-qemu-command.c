@@ -130,6 +130,60 @@ START_TEST(test_host_devices)
 }
 END_TEST
 
+START_TEST(test_host_tpm)
+{
+        g_autoptr(GHashTable) resources = NULL;
+        CLEANUP(domain_def_unref) struct domain_def *def = NULL;
+        CLEANUP(qemu_command_free) struct qemu_command *command = NULL;
+        g_autoptr(GError) error = NULL;
+
+        if (!fixture_has_qemu())
+                return;
+        def = fixture_parse("<domain type='qemu'><name>x</name><memory>65536</memory>"
+                            "<os><type machine='q35'>hvm</type></os><devices><tpm model='tpm-crb'>"
+                            "<backend type='passthrough'><device path='/dev/tpm1'/></backend></tpm>"
+                            "</devices></domain>");
+        resources = fixture_prepare(def);
+        add_resources(resources, "tpm0")->fds = fds(70, 2);
+        command = fixture_build(def, resources, 5, &error);
+        ck_assert_msg(command != NULL, "%s", error ? error->message : "");
+        ck_assert(has_argument(command, "-add-fd", "fd=70,set="));
+        ck_assert(has_argument(command, "-add-fd", "fd=71,set="));
+        ck_assert(has_argument(command, "-tpmdev", "passthrough,id=tpm-tpm0,path=/dev/fdset/"));
+}
+END_TEST
+
+#define OVERRIDE(devices)                                                                                    \
+        "<q:override xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'>" devices "</q:override>"
+
+/* The last word on a property: another value, of each type, or none. */
+START_TEST(test_override)
+{
+        CLEANUP(domain_def_unref) struct domain_def *def = NULL;
+        CLEANUP(qemu_command_free) struct qemu_command *command = NULL;
+        g_autoptr(GError) error = NULL;
+
+        if (!fixture_has_qemu())
+                return;
+        def = fixture_parse("<domain type='qemu'><name>x</name><memory>65536</memory>"
+                            "<os><type machine='q35'>hvm</type></os><devices>"
+                            "<watchdog model='i6300esb'/></devices>" OVERRIDE(
+                                    "<q:device alias='watchdog0'><q:frontend>"
+                                    "<q:property name='bus' type='remove'/>"
+                                    "<q:property name='addr' type='remove'/>"
+                                    "<q:property name='s' type='string' value='5'/>"
+                                    "<q:property name='i' type='signed' value='-5'/>"
+                                    "<q:property name='u' type='unsigned' value='7'/>"
+                                    "<q:property name='b' type='bool' value='false'/>"
+                                    "</q:frontend></q:device>") "</domain>");
+        command = fixture_build(def, NULL, 5, &error);
+        ck_assert_msg(command != NULL, "%s", error ? error->message : "");
+        ck_assert(has_argument(
+                command, "-device",
+                "{\"driver\":\"i6300esb\",\"id\":\"watchdog0\",\"s\":\"5\",\"i\":-5,\"u\":7,\"b\":false}"));
+}
+END_TEST
+
 /* ---- memory ---- */
 
 #define SHARED_CELL                                                                                          \
@@ -270,8 +324,6 @@ static const struct refusal refusals[] = {
         { NULL, NULL, "<graphics type='sdl' display=':0'/>", "<graphics type='sdl'>" },
         { NULL, NULL, "<interface type='bridge'><source bridge='br0'/></interface>",
           "interface type 'bridge'" },
-        { NULL, NULL, "<tpm><backend type='passthrough'><device path='/dev/tpm0'/></backend></tpm>",
-          "type='passthrough'" },
         { NULL, NULL, "<sound model='ich7'/>", "ich7" },
         { NULL, "<cpu mode='host-passthrough'/>", NULL, "'host-passthrough' without KVM" },
         { NULL, "<cpu mode='custom'><model>Pentium-9</model></cpu>", NULL, "no CPU model 'Pentium-9'" },
@@ -281,6 +333,10 @@ static const struct refusal refusals[] = {
           "more than one" },
         { NULL, "<features><hap/></features>", NULL, "feature 'hap'" },
         { NULL, "<launchSecurity type='sev'/>", NULL, "launchSecurity" },
+        { NULL,
+          OVERRIDE("<q:device alias='net7'><q:frontend><q:property name='mq' type='bool' "
+                   "value='true'/></q:frontend></q:device>"),
+          NULL, "<qemu:override> is for the device 'net7'" },
 };
 
 static struct domain_def *parse_refusal(const struct refusal *refusal)
@@ -351,6 +407,8 @@ int main(void)
         tcase_set_timeout(tcase, 60);
         tcase_add_test(tcase, test_command_line);
         tcase_add_test(tcase, test_host_devices);
+        tcase_add_test(tcase, test_host_tpm);
+        tcase_add_test(tcase, test_override);
         tcase_add_test(tcase, test_buses);
         tcase_add_loop_test(tcase, test_memory, 0, G_N_ELEMENTS(memories));
         tcase_add_test(tcase, test_time_to_fill);
