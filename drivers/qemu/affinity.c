@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "drivers/domain/cpuset.h"
+#include "drivers/qemu/tuning.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -22,7 +23,7 @@ bool affinity_has_threads(const struct domain_def *def)
 
         return def->n_vcpu_pins > 0 || def->n_iothread_pins > 0 || def->emulator_pin.words ||
                tune->n_vcpu_schedulers > 0 || tune->n_iothread_schedulers > 0 ||
-               tune->emulator_scheduler.policy;
+               tune->emulator_scheduler.policy || tuning_has_threads(def);
 }
 
 static const struct domain_cpuset *find_pin(const struct domain_pin *pins, unsigned count, uint32_t id)
@@ -133,11 +134,14 @@ static bool settle_vcpus(struct guest *guest, const struct domain_def *def, cons
                 const struct domain_cpuset *cpus =
                         find_pin(def->vcpu_pins, def->n_vcpu_pins, (uint32_t)index);
 
-                if (thread && (!pin(guest, thread, cpus ? cpus : &def->cpuset, error) ||
-                               !schedule(guest, thread, "a vCPU",
-                                         find_scheduler(tune->vcpu_schedulers, tune->n_vcpu_schedulers,
-                                                        (uint32_t)index),
-                                         error)))
+                if (thread &&
+                    ((tuning_has_threads(def) &&
+                      !tuning_limit_thread(guest, def, DOMAIN_QUOTA_VCPU, (unsigned)index, thread, error)) ||
+                     !pin(guest, thread, cpus ? cpus : &def->cpuset, error) ||
+                     !schedule(
+                             guest, thread, "a vCPU",
+                             find_scheduler(tune->vcpu_schedulers, tune->n_vcpu_schedulers, (uint32_t)index),
+                             error)))
                         return false;
         }
         return true;
@@ -161,7 +165,9 @@ static bool settle_iothreads(struct guest *guest, const struct domain_def *def, 
                         continue;
                 id = (uint32_t)g_ascii_strtoull(name + strlen("iothread"), NULL, 10);
                 cpus = find_pin(def->iothread_pins, def->n_iothread_pins, id);
-                if ((cpus && !pin(guest, thread, cpus, error)) ||
+                if ((tuning_has_threads(def) &&
+                     !tuning_limit_thread(guest, def, DOMAIN_QUOTA_IOTHREAD, id, thread, error)) ||
+                    (cpus && !pin(guest, thread, cpus, error)) ||
                     !schedule(guest, thread, "an I/O thread",
                               find_scheduler(tune->iothread_schedulers, tune->n_iothread_schedulers, id),
                               error))
@@ -180,10 +186,12 @@ bool affinity_pin_threads(struct guest *guest, const struct domain_def *def, GEr
 
         ok = qmp_execute(guest->qmp, "query-cpus-fast", NULL, QMP_TIMEOUT_MS, &vcpus, error) &&
              settle_vcpus(guest, def, vcpus, error);
-        if (ok && (def->n_iothread_pins > 0 || tune->n_iothread_schedulers > 0))
+        if (ok && def->iothreads > 0 &&
+            (def->n_iothread_pins > 0 || tune->n_iothread_schedulers > 0 || tuning_has_threads(def)))
                 ok = qmp_execute(guest->qmp, "query-iothreads", NULL, QMP_TIMEOUT_MS, &iothreads, error) &&
                      settle_iothreads(guest, def, iothreads, error);
         json_decref(vcpus);
         json_decref(iothreads);
-        return ok && schedule(guest, guest->emulator.pid, "the emulator", emulator, error);
+        return ok && tuning_limit_emulator(guest, def, error) &&
+               schedule(guest, guest->emulator.pid, "the emulator", emulator, error);
 }

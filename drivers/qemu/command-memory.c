@@ -61,8 +61,12 @@ static bool set_host_nodes(json_t *object, const struct domain_numatune *tune, c
                 return true;
         if (!mode)
                 mode = "strict";
+        /* The control group sees to that, for all of the memory alike. */
+        if (strcmp(mode, "restrictive") == 0 && !cell)
+                return true;
         if (strcmp(mode, "restrictive") == 0)
-                return device_unsupported(error, "mode 'restrictive' of <numatune> is not supported");
+                return device_unsupported(error, "<memnode mode='restrictive'> of <numatune> is not "
+                                                 "supported");
         json_object_set_new(object, "host-nodes", node_numbers(nodes));
         device_set_string(object, "policy", strcmp(mode, "strict") == 0 ? "bind" : mode);
         return true;

@@ -312,7 +312,8 @@ static bool run(struct start *start, struct domain_state *state, bool paused, GE
                 return false;
         resources_take_files(&start->resources);
         if (!guest_make_cgroup(guest, start->def, error) || !guest_save(guest, state, error) ||
-            !launch(start, error))
+            !tuning_limit_guest(guest, start->def, error) || !launch(start, error) ||
+            !tuning_limit_nodes(guest, start->def, error))
                 return false;
         if (guest->cgroup)
                 cgroup_settle(guest->cgroup);

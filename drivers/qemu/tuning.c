@@ -1,10 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * <cputune>, <memtune> and <blkiotune> before a start. No state.
+ * The definition's limits, put into the guest's control group. No state of its own.
  */
 #include "drivers/qemu/tuning.h"
 
 #include "base/error.h"
+#include "drivers/domain/cpuset.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sys/stat.h>
+
+#define EMULATOR "emulator"
+
+/* Weights of the second version of control groups. */
+#define UNIFIED_WEIGHT_MAX 10000
+
+/* ---- what no host can do ---- */
 
 static bool refuse(const struct domain_def *def, const char *element, const char *parent, GError **error)
 {
@@ -12,42 +24,153 @@ static bool refuse(const struct domain_def *def, const char *element, const char
                          "domain '%s': <%s> of <%s> is not supported", def->base.name, element, parent);
 }
 
-static bool check_cputune(const struct domain_def *def, GError **error)
-{
-        const struct domain_cputune *tune = &def->cputune;
-
-        if (tune->shares)
-                return refuse(def, "shares", "cputune", error);
-        for (unsigned i = 0; i < DOMAIN_QUOTA_SCOPES; i++) {
-                if (tune->quotas[i].quota_us > 0)
-                        return refuse(def, domain_quota_get_quota_name(i), "cputune", error);
-        }
-        if (tune->n_cachetunes > 0)
-                return refuse(def, "cachetune", "cputune", error);
-        return tune->n_memorytunes == 0 || refuse(def, "memorytune", "cputune", error);
-}
-
-static bool check_memtune(const struct domain_def *def, GError **error)
-{
-        const struct domain_memtune *tune = &def->memtune;
-
-        if (tune->hard_limit_kib)
-                return refuse(def, "hard_limit", "memtune", error);
-        if (tune->soft_limit_kib)
-                return refuse(def, "soft_limit", "memtune", error);
-        if (tune->min_guarantee_kib)
-                return refuse(def, "min_guarantee", "memtune", error);
-        return !tune->swap_hard_limit_kib || refuse(def, "swap_hard_limit", "memtune", error);
-}
-
-static bool check_blkiotune(const struct domain_def *def, GError **error)
-{
-        if (def->blkiotune.weight)
-                return refuse(def, "weight", "blkiotune", error);
-        return def->blkiotune.n_devices == 0 || refuse(def, "device", "blkiotune", error);
-}
-
 bool tuning_require_supported(const struct domain_def *def, GError **error)
 {
-        return check_cputune(def, error) && check_memtune(def, error) && check_blkiotune(def, error);
+        if (def->cputune.n_cachetunes > 0)
+                return refuse(def, "cachetune", "cputune", error);
+        if (def->cputune.n_memorytunes > 0)
+                return refuse(def, "memorytune", "cputune", error);
+        return !def->memtune.min_guarantee_kib || refuse(def, "min_guarantee", "memtune", error);
+}
+
+/* ---- CPU ---- */
+
+static bool set_shares(struct guest *guest, uint64_t shares, GError **error)
+{
+        if (!shares)
+                return true;
+        if (!cgroup_require(guest->cgroup, CGROUP_CPU, "<shares> of <cputune>", error))
+                return false;
+        if (cgroup_is_unified(guest->cgroup, CGROUP_CPU) && shares > UNIFIED_WEIGHT_MAX)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                                 "<shares> of <cputune> is %" PRIu64 ", and the control groups of this host "
+                                 "take 1 to %d",
+                                 shares, UNIFIED_WEIGHT_MAX);
+        return cgroup_set_cpu_weight(guest->domain->base.lane, guest->cgroup, shares, error);
+}
+
+static bool is_limited(const struct domain_quota *quota)
+{
+        return quota->quota_us > 0;
+}
+
+/* threads NULL: the guest as a whole. */
+static bool set_quota(struct guest *guest, const struct domain_def *def, enum domain_quota_scope scope,
+                      const char *threads, GError **error)
+{
+        const struct domain_quota *quota = &def->cputune.quotas[scope];
+        g_autofree char *what = g_strdup_printf("<%s> of <cputune>", domain_quota_get_quota_name(scope));
+
+        return !is_limited(quota) ||
+               (cgroup_require(guest->cgroup, CGROUP_CPU, what, error) &&
+                cgroup_set_cpu_max(guest->cgroup, threads, quota->quota_us, quota->period_us, error));
+}
+
+/* ---- memory ---- */
+
+static bool set_memory(struct guest *guest, const struct domain_memtune *tune, GError **error)
+{
+        const struct cgroup *group = guest->cgroup;
+        uint64_t hard = tune->hard_limit_kib ? tune->hard_limit_kib * 1024 : CGROUP_UNLIMITED;
+
+        if (!tune->hard_limit_kib && !tune->soft_limit_kib && !tune->swap_hard_limit_kib)
+                return true;
+        return cgroup_require(group, CGROUP_MEMORY, "<memtune>", error) &&
+               (!tune->hard_limit_kib || cgroup_set_memory_max(group, hard, error)) &&
+               (!tune->soft_limit_kib || cgroup_set_memory_soft(group, tune->soft_limit_kib * 1024, error)) &&
+               (!tune->swap_hard_limit_kib ||
+                cgroup_set_memory_swap(group, tune->swap_hard_limit_kib * 1024, hard, error));
+}
+
+bool tuning_limit_nodes(struct guest *guest, const struct domain_def *def, GError **error)
+{
+        const struct domain_numatune *tune = &def->numatune;
+        g_autofree char *nodes = NULL;
+
+        if (g_strcmp0(tune->mode, "restrictive") != 0 || !tune->nodes.words)
+                return true;
+        nodes = domain_cpuset_format(&tune->nodes);
+        return cgroup_require(guest->cgroup, CGROUP_CPUSET, "<memory mode='restrictive'> of <numatune>",
+                              error) &&
+               cgroup_set_nodes(guest->cgroup, NULL, nodes, error) &&
+               cgroup_set_nodes(guest->cgroup, EMULATOR, nodes, error);
+}
+
+/* ---- block devices ---- */
+
+static bool set_io_device(struct guest *guest, const struct domain_blkio_device *device, GError **error)
+{
+        const uint64_t values[CGROUP_IO_VALUES] = {
+                [CGROUP_IO_WEIGHT] = device->weight,
+                [CGROUP_IO_READ_BYTES] = device->read_bytes_sec,
+                [CGROUP_IO_WRITE_BYTES] = device->write_bytes_sec,
+                [CGROUP_IO_READ_OPERATIONS] = device->read_iops_sec,
+                [CGROUP_IO_WRITE_OPERATIONS] = device->write_iops_sec,
+        };
+        struct stat status;
+
+        if (stat(device->path, &status) < 0)
+                return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot limit '%s' (<blkiotune>)",
+                                       device->path);
+        if (!S_ISBLK(status.st_mode))
+                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                                 "'%s', which <blkiotune> limits, is not a block device", device->path);
+        for (unsigned i = 0; i < CGROUP_IO_VALUES; i++) {
+                if (values[i] && !cgroup_set_io_device(guest->cgroup, status.st_rdev, i, values[i], error))
+                        return false;
+        }
+        return true;
+}
+
+static bool set_io(struct guest *guest, const struct domain_blkiotune *tune, GError **error)
+{
+        if (!tune->weight && tune->n_devices == 0)
+                return true;
+        if (!cgroup_require(guest->cgroup, CGROUP_IO, "<blkiotune>", error))
+                return false;
+        if (tune->weight &&
+            !cgroup_set_io_weight(guest->domain->base.lane, guest->cgroup, tune->weight, error))
+                return false;
+        for (unsigned i = 0; i < tune->n_devices; i++) {
+                if (!set_io_device(guest, &tune->devices[i], error))
+                        return false;
+        }
+        return true;
+}
+
+bool tuning_limit_guest(struct guest *guest, const struct domain_def *def, GError **error)
+{
+        return set_shares(guest, def->cputune.shares, error) &&
+               set_quota(guest, def, DOMAIN_QUOTA_GLOBAL, NULL, error) &&
+               set_memory(guest, &def->memtune, error) && set_io(guest, &def->blkiotune, error);
+}
+
+/* ---- threads ---- */
+
+bool tuning_has_threads(const struct domain_def *def)
+{
+        const struct domain_quota *quotas = def->cputune.quotas;
+
+        return is_limited(&quotas[DOMAIN_QUOTA_VCPU]) || is_limited(&quotas[DOMAIN_QUOTA_IOTHREAD]) ||
+               is_limited(&quotas[DOMAIN_QUOTA_EMULATOR]);
+}
+
+bool tuning_limit_thread(struct guest *guest, const struct domain_def *def, enum domain_quota_scope scope,
+                         unsigned id, pid_t thread, GError **error)
+{
+        const char *what = scope == DOMAIN_QUOTA_VCPU ? "vcpu" : "iothread";
+        g_autofree char *threads = g_strdup_printf("%s%u", what, id);
+
+        return cgroup_require(guest->cgroup, CGROUP_CPU, "a quota of <cputune>", error) &&
+               cgroup_add_thread(guest->cgroup, threads, thread, error) &&
+               set_quota(guest, def, scope, threads, error);
+}
+
+bool tuning_limit_emulator(struct guest *guest, const struct domain_def *def, GError **error)
+{
+        if (!is_limited(&def->cputune.quotas[DOMAIN_QUOTA_EMULATOR]))
+                return true;
+        return cgroup_require(guest->cgroup, CGROUP_CPU, "<emulator_quota> of <cputune>", error) &&
+               cgroup_add_thread(guest->cgroup, EMULATOR, guest->emulator.pid, error) &&
+               set_quota(guest, def, DOMAIN_QUOTA_EMULATOR, EMULATOR, error);
 }
