@@ -255,6 +255,34 @@ static bool check_iommu(const struct check *check, GError **error)
         return true;
 }
 
+static bool check_virtiofs(const struct domain_def *def, const struct domain_filesystem *fs, GError **error)
+{
+        const char *target = fs->target ? fs->target : "";
+
+        if (!domain_def_shares_memory(def))
+                return check_refuse(error,
+                                    "file system '%s' of driver 'virtiofs' needs the guest's memory shared: "
+                                    "<memoryBacking><source type='memfd'/><access mode='shared'/>",
+                                    target);
+        if (fs->readonly)
+                return check_refuse(error, "file system '%s' of driver 'virtiofs' cannot be read-only",
+                                    target);
+        if (fs->access_mode && strcmp(fs->access_mode, "passthrough") != 0)
+                return check_refuse(
+                        error,
+                        "file system '%s' of driver 'virtiofs' has accessmode='passthrough', and no "
+                        "other",
+                        target);
+        if (fs->socket && (fs->source || fs->binary || fs->cache || fs->sandbox || fs->xattr ||
+                           fs->posix_lock || fs->flock || fs->thread_pool >= 0))
+                return check_refuse(
+                        error,
+                        "file system '%s' is served by a program that is there (socket=), which has "
+                        "neither <binary> nor dir= here",
+                        target);
+        return true;
+}
+
 static bool check_filesystems(const struct check *check, GError **error)
 {
         const struct domain_devices *devices = &check->def->devices;
@@ -262,12 +290,8 @@ static bool check_filesystems(const struct check *check, GError **error)
         for (unsigned i = 0; i < devices->n_filesystems; i++) {
                 const struct domain_filesystem *fs = &devices->filesystems[i];
 
-                if (g_strcmp0(fs->driver, "virtiofs") == 0 && !domain_def_shares_memory(check->def))
-                        return check_refuse(
-                                error,
-                                "file system '%s' of driver 'virtiofs' needs the guest's memory shared: "
-                                "<memoryBacking><source type='memfd'/><access mode='shared'/>",
-                                fs->target ? fs->target : "");
+                if (g_strcmp0(fs->driver, "virtiofs") == 0 && !check_virtiofs(check->def, fs, error))
+                        return false;
         }
         return true;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Controllers and file systems.
+ * Controllers.
  */
 #include "drivers/domain/definition-xml.h"
 
@@ -133,42 +133,4 @@ bool domain_read_controller(struct domain_reader *reader, xmlNode *node, void *t
                 return false;
         model[0].names = models[controller->type];
         return field_read(reader, node, model, controller, error);
-}
-
-/* ---- file systems: known well enough to be named ---- */
-
-static const char *const fs_type_names[] = { "mount", "block", "file",   "template",
-                                             "ram",   "bind",  "volume", NULL };
-static const char *const fs_driver_names[] = { "path",  "handle",   "loop", "nbd",
-                                               "ploop", "virtiofs", "mtp",  NULL };
-static const char *const access_mode_names[] = { "passthrough", "mapped", "squash", NULL };
-
-static const struct field fs_fields[] = {
-        NAME("type", struct domain_filesystem, type, fs_type_names),
-        NAME("accessmode", struct domain_filesystem, access_mode, access_mode_names),
-        FIELDS_END,
-};
-static const struct field fs_driver_fields[] = {
-        NAME("type", struct domain_filesystem, driver, fs_driver_names), FIELDS_END
-};
-static const struct field fs_source_fields[] = { STRING("dir", struct domain_filesystem, source),
-                                                 FIELDS_END };
-static const struct field fs_target_fields[] = { STRING("dir", struct domain_filesystem, target),
-                                                 FIELDS_END };
-static const struct field fs_readonly_fields[] = { PRESENT(NULL, struct domain_filesystem, readonly),
-                                                   FIELDS_END };
-
-static const struct field_part fs_parts[] = {
-        { NULL, fs_fields },
-        { "driver", fs_driver_fields },
-        { "source", fs_source_fields },
-        { "target", fs_target_fields },
-        { "readonly", fs_readonly_fields },
-        INFO_PARTS(struct domain_filesystem),
-        PARTS_END,
-};
-
-bool domain_read_filesystem(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
-{
-        return field_read_parts(reader, node, fs_parts, target, error);
 }

@@ -208,10 +208,23 @@ struct domain_controller {
 
 struct domain_filesystem {
         struct domain_device_info info;
-        const char *type;        /* "mount", "block", "file" ... */
-        const char *driver;      /* <driver type=>: "path", "handle", "virtiofs", ... */
-        const char *access_mode; /* "passthrough", "mapped", "squash" */
-        const char *source;
-        const char *target;
+        const char *type;         /* "mount", "block", "file" ... */
+        const char *driver;       /* <driver type=>: "path", "handle", "virtiofs", ...; NULL: path */
+        const char *access_mode;  /* "passthrough", "mapped", "squash" */
+        const char *model;        /* "virtio" ... */
+        const char *source;       /* a directory of the host */
+        const char *socket;       /* virtiofs: of a server that is there; instead of source */
+        const char *target;       /* the tag by which the guest mounts it */
+        const char *multidevs;    /* "default", "remap", "forbid", "warn" */
+        const char *write_policy; /* <driver wrpolicy=>: "default", "immediate" */
+        /* virtiofs: <binary> */
+        const char *binary;  /* NULL: the host's */
+        const char *cache;   /* "none", "always" */
+        const char *sandbox; /* "namespace", "chroot" */
+        enum domain_switch xattr, posix_lock, flock;
+        int thread_pool; /* -1: the default */
         bool readonly;
+        uint32_t fmode, dmode; /* of what the guest makes; 0: the default */
+        uint32_t queue_size;   /* 0: the default */
+        struct domain_virtio virtio;
 };

@@ -218,10 +218,23 @@ bool normalize_settle_disks(struct hardware *hardware, GError **error)
         return true;
 }
 
+/* Rights are a matter of the agent's only where the agent shares a directory. */
 bool normalize_fill_filesystem(const struct hardware *hardware, xmlNode *node, GError **error)
 {
+        static const char *const modes[] = { "fmode", "dmode" };
+
         hardware_default(node, "type", "mount");
-        if (hardware->machine->emulator)
+        if (hardware->machine->emulator && !hardware_peek_child(node, "source", "socket"))
                 hardware_default(node, "accessmode", "passthrough");
+        /* Four digits; what is no number is the reader's to refuse. */
+        for (unsigned i = 0; i < G_N_ELEMENTS(modes); i++) {
+                const char *mode = hardware_peek(node, modes[i]);
+
+                if (mode && strlen(mode) == 3) {
+                        g_autofree char *text = g_strconcat("0", mode, NULL);
+
+                        xml_set_attr(node, modes[i], text);
+                }
+        }
         return true;
 }

@@ -184,17 +184,17 @@ TABLE virtiofs[] = {
 };
 
 TABLE filesystem[] = {
-        { "driver", VIRTIO "type format wrpolicy name queue" },
+        { "driver", VIRTIO "type !format wrpolicy !name queue" },
         { "binary", "path xattr", virtiofs },
-        { "source", "dir dev file name usage units socket" },
+        { "source", "dir !dev !file !name !usage !units socket" },
         { "target", "dir" },
         { "readonly" },
         BOOT,
         ALIAS,
         ACPI,
         ADDRESS,
-        { "space_hard_limit", "unit" },
-        { "space_soft_limit", "unit" },
+        { "space_hard_limit", "unit", .flags = UNDRIVEN },
+        { "space_soft_limit", "unit", .flags = UNDRIVEN },
         {},
 };
 
@@ -473,7 +473,7 @@ const struct domain_schema domain_schema_devices[] = {
         { "controller", "type index model ports vectors !maxGrantFrames !maxEventChannels", controller,
           MANY },
         { "lease", NULL, lease, MANY | UNDRIVEN },
-        { "filesystem", "type ?accessmode fmode dmode multidevs model", filesystem, MANY | UNDRIVEN },
+        { "filesystem", "type ?accessmode fmode dmode multidevs model", filesystem, MANY },
         { "interface", "type ?managed trustGuestRxFilters", interface, MANY },
         { "smartcard", "mode type", smartcard, MANY },
         { "serial", "type tty", character, MANY },

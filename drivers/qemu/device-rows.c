@@ -55,6 +55,14 @@ static bool is_pluggable_on_bus(const void *device)
         return is_on_live_bus(device);
 }
 
+/* Back ends of 9p cannot be made later. */
+static bool is_pluggable_filesystem(const void *data)
+{
+        const struct domain_filesystem *fs = data;
+
+        return g_strcmp0(fs->driver, "virtiofs") == 0;
+}
+
 static bool is_pluggable_hostdev(const void *data)
 {
         const struct domain_hostdev *hostdev = data;
@@ -70,6 +78,8 @@ static const struct device_row rows[] = {
         { DOMAIN_DEVICE_CONTROLLER, device_describe_controller, NULL, is_pluggable_controller },
         { DOMAIN_DEVICE_HUB, device_describe_hub, NULL, NULL },
         { DOMAIN_DEVICE_DISK, device_describe_disk, resources_prepare_disk, is_pluggable_disk },
+        { DOMAIN_DEVICE_FILESYSTEM, device_describe_filesystem, resources_prepare_filesystem,
+          is_pluggable_filesystem },
         { DOMAIN_DEVICE_INTERFACE, device_describe_interface, resources_prepare_interface,
           is_pluggable_on_bus },
         { DOMAIN_DEVICE_SMARTCARD, device_describe_smartcard, NULL, NULL },
@@ -305,6 +315,8 @@ static struct device_resources *recall(enum domain_device_kind kind, const void 
         if (kind == DOMAIN_DEVICE_SERIAL || kind == DOMAIN_DEVICE_PARALLEL || kind == DOMAIN_DEVICE_CONSOLE ||
             kind == DOMAIN_DEVICE_CHANNEL)
                 recall_files(resources, &((const struct domain_char *)device)->source);
+        if (kind == DOMAIN_DEVICE_FILESYSTEM)
+                resources->fds = gone(1);
         if (kind == DOMAIN_DEVICE_HOSTDEV) {
                 resources->fds = gone(1);
                 resources->path = g_strdup("/dev/null");

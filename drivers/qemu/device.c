@@ -168,6 +168,7 @@ static const struct {
         [DEVICE_CHARDEV] = { "-chardev", "chardev-add", "chardev-remove" },
         [DEVICE_NETDEV] = { "-netdev", "netdev_add", "netdev_del" },
         [DEVICE_TPMDEV] = { "-tpmdev", NULL, NULL },
+        [DEVICE_FSDEV] = { "-fsdev", NULL, NULL },
         [DEVICE_DEVICE] = { "-device", "device_add", "device_del" },
         [DEVICE_FD] = { NULL, "getfd", "closefd" },
         [DEVICE_FDSET] = { "-add-fd", "add-fd", "remove-fd" },
@@ -207,13 +208,13 @@ void device_append_escaped(GString *option, const char *text)
 }
 
 /* "emulator,id=tpm-tpm0,chardev=chrtpm": the type first, then strings. */
-static char *tpmdev_option(const json_t *tpmdev)
+static char *typed_option(const json_t *backend)
 {
-        GString *option = g_string_new(json_string_value(json_object_get(tpmdev, "type")));
+        GString *option = g_string_new(json_string_value(json_object_get(backend, "type")));
         const char *key;
         json_t *value;
 
-        json_object_foreach((json_t *)tpmdev, key, value)
+        json_object_foreach((json_t *)backend, key, value)
         {
                 if (strcmp(key, "type") == 0)
                         continue;
@@ -239,8 +240,8 @@ void device_part_append_option(const struct device_part *part, GPtrArray *argv)
         g_assert(part->kind != DEVICE_FD);
         if (part->kind == DEVICE_CHARDEV)
                 option = device_chardev_option(part->arguments);
-        else if (part->kind == DEVICE_TPMDEV)
-                option = tpmdev_option(part->arguments);
+        else if (part->kind == DEVICE_TPMDEV || part->kind == DEVICE_FSDEV)
+                option = typed_option(part->arguments);
         else if (part->kind == DEVICE_FDSET)
                 option = g_strdup_printf("fd=%d,set=%" JSON_INTEGER_FORMAT, part->fd,
                                          json_integer_value(json_object_get(part->arguments, "fdset-id")));

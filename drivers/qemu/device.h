@@ -25,7 +25,8 @@ struct device_resources {
         /*
          * Descriptors that the emulator gets under these same numbers. interface: taps, one per queue;
          * character device of type unix with mode='bind': the listening socket (none: the emulator makes the
-         * socket itself); vsock: the vhost-vsock device; SCSI host: the vhost-scsi device.
+         * socket itself); file system: the connection to what serves it; vsock: the vhost-vsock device; SCSI
+         * host: the vhost-scsi device.
          */
         GArray *fds;       /* owned, int */
         GArray *vhost_fds; /* owned, int; interface: vhost-net devices, as many as taps, or none */
@@ -47,6 +48,7 @@ enum device_kind {
         DEVICE_CHARDEV,
         DEVICE_NETDEV,
         DEVICE_TPMDEV, /* at start only */
+        DEVICE_FSDEV,  /* the same */
         DEVICE_DEVICE,
         DEVICE_FD,    /* while the guest runs only: a descriptor on its way, by name */
         DEVICE_FDSET, /* a descriptor that stands for a path, "/dev/fdset/N" */
@@ -98,6 +100,8 @@ bool device_describe_controller(struct device_list *list, const struct device_co
                                 const void *controller, GError **error);
 bool device_describe_disk(struct device_list *list, const struct device_context *context, const void *disk,
                           GError **error);
+bool device_describe_filesystem(struct device_list *list, const struct device_context *context,
+                                const void *fs, GError **error);
 bool device_describe_interface(struct device_list *list, const struct device_context *context,
                                const void *interface, GError **error);
 bool device_describe_char(struct device_list *list, const struct device_context *context, const void *chr,

@@ -285,6 +285,17 @@ static void add_rng(xmlNode *devices, const struct qemu_caps *caps)
 }
 
 /* A TPM is a program of its own. */
+static void add_filesystem(xmlNode *devices, const struct qemu_caps *caps)
+{
+        bool path = qemu_caps_has_type(caps, "virtio-9p-pci"),
+             virtiofs = qemu_caps_has_type(caps, "vhost-user-fs-pci");
+        xmlNode *filesystem = add_supported(devices, "filesystem", path || virtiofs);
+
+        if (path || virtiofs)
+                ADD_VALUES(filesystem, "driverType", caps, { "path", "virtio-9p-pci" },
+                           { "virtiofs", "vhost-user-fs-pci" });
+}
+
 static void add_tpm(xmlNode *devices, const struct qemu_caps *caps)
 {
         g_autofree char *swtpm = g_find_program_in_path("swtpm");
@@ -330,7 +341,7 @@ static void add_devices(xmlNode *parent, const struct domain_capabilities_reques
         add_video(devices, caps);
         add_hostdev(devices, request);
         add_rng(devices, caps);
-        add_supported(devices, "filesystem", false);
+        add_filesystem(devices, caps);
         add_tpm(devices, caps);
         add_redirdev(devices, caps);
         add_channel(devices, caps);

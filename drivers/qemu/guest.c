@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/store.h"
-#include "drivers/qemu/passt.h"
+#include "drivers/qemu/helper.h"
 #include "drivers/security/ownership.h"
 #include "interfaces/macvtap.h"
 #include "nodedev/pci.h"
@@ -54,7 +54,7 @@ struct guest *guest_new(struct domain *domain, struct status *status)
         guest->status = status;
         guest->emulator = (struct process)PROCESS_NONE;
         guest->tpm = (struct process)PROCESS_NONE;
-        guest->passts = g_ptr_array_new_with_free_func(passt_free);
+        guest->helpers = g_ptr_array_new_with_free_func(helper_free);
         guest->ports = g_array_new(FALSE, FALSE, sizeof(int));
         guest->sockets = g_ptr_array_new_with_free_func(socket_free);
         routes_init(&guest->routes);
@@ -76,7 +76,7 @@ void guest_free(struct guest *guest)
         qmp_free(guest->qmp);
         process_close(&guest->emulator);
         process_close(&guest->tpm);
-        g_ptr_array_unref(guest->passts);
+        g_ptr_array_unref(guest->helpers);
         cgroup_free(guest->cgroup);
         status_free(guest->status);
         g_array_unref(guest->ports);
@@ -186,7 +186,7 @@ static void remove_sockets(struct guest *guest, const char *alias)
 
 static void give_back(struct guest *guest, const char *alias)
 {
-        passt_end(guest, alias);
+        helper_end(guest, alias);
         return_images(guest, alias);
         return_hostdevs(guest, alias);
         remove_links(guest, alias);

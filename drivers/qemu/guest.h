@@ -73,7 +73,7 @@ struct guest {
         struct status *status; /* owned; what is written down */
         struct process emulator, tpm;
         struct cgroup *cgroup; /* owned; NULL: this host gives it none */
-        GPtrArray *passts;     /* owned, struct passt */
+        GPtrArray *helpers;    /* owned, struct helper */
         struct qmp *qmp;       /* owned; NULL: not connected */
         struct routes routes;  /* of operations that wait for events */
         GArray *ports;         /* owned, int; claimed in driver->ports */

@@ -315,6 +315,8 @@ static enum step set_up(struct child *child)
         if (launch->cpus && sched_setaffinity(0, launch->n_cpu_words * sizeof(uint64_t),
                                               (const cpu_set_t *)(const void *)launch->cpus) < 0)
                 return STEP_CPUS;
+        if (launch->privileged)
+                return STEP_NONE;
         empty_bounding_set();
         if (!switch_account(launch->account))
                 return STEP_ACCOUNT;

@@ -25,9 +25,10 @@ struct launch {
                               before it */
         char *const *env;  /* NULL-terminated, the whole environment */
         const struct account *account;
-        int output_fd; /* becomes standard output and error */
-        int pid_fd;    /* gets "PID START-TIME\n" before the program runs: whatever happens to the agent then,
-                          its successor finds it */
+        bool privileged; /* it stays who the agent is, with all that it may do, and confines itself */
+        int output_fd;   /* becomes standard output and error */
+        int pid_fd; /* gets "PID START-TIME\n" before the program runs: whatever happens to the agent then,
+                       its successor finds it */
         const int *fds; /* stay open in the program under the same numbers */
         unsigned n_fds;
         const int *group_fds; /* control groups that it enters before anything else (cgroup_open_fds()) */

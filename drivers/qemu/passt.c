@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "drivers/qemu/device.h"
 #include "drivers/qemu/guest-log.h"
+#include "drivers/qemu/helper.h"
 #include "drivers/qemu/resources.h"
 
 #include <arpa/inet.h>
@@ -22,8 +23,6 @@
 
 /* It reads routes and binds ports. */
 #define START_MS 10000
-/* An emulator that ends takes its passt along; one that has not ended by then has lost it. */
-#define ALONE_MS 1000
 
 /* ---- options ---- */
 
@@ -142,102 +141,6 @@ static GPtrArray *make_command(const struct account *account, const struct domai
         return g_steal_pointer(&argv);
 }
 
-/* ---- its end ---- */
-
-static void see_end(void *data)
-{
-        struct passt *passt = data;
-        struct guest *guest = passt->guest;
-        g_autoptr(GError) failure = NULL;
-
-        g_clear_pointer(&passt->timer, lane_timer_free);
-        if (guest->exited || process_has_ended(&guest->emulator))
-                return;
-        log_warning("passt of interface '%s' of %s has ended: the interface has no network until it is "
-                    "plugged in again",
-                    passt->alias, guest->who);
-        /* So that the guest knows. */
-        if (!guest->qmp ||
-            qmp_execute(guest->qmp, "set_link", json_pack("{s:s, s:b}", "name", passt->alias, "up", 0),
-                        QMP_TIMEOUT_MS, NULL, &failure))
-                return;
-        log_gerror(LOG_LEVEL_WARNING, failure, "the link of '%s' of %s stays up", passt->alias, guest->who);
-}
-
-static void miss(void *data)
-{
-        struct passt *passt = data;
-
-        g_clear_pointer(&passt->watch, lane_watch_free);
-        passt->timer = lane_timer_new(passt->guest->domain->base.lane, ALONE_MS, see_end, passt);
-}
-
-static bool watch(struct passt *passt, GError **error)
-{
-        passt->watch = lane_watch_new(passt->guest->domain->base.lane, passt->process.pidfd, POLLIN, miss,
-                                      passt, error);
-        return passt->watch != NULL;
-}
-
-void passt_free(void *data)
-{
-        struct passt *passt = data;
-
-        lane_watch_free(passt->watch);
-        lane_timer_free(passt->timer);
-        process_close(&passt->process);
-        g_free(passt->alias);
-        g_free(passt);
-}
-
-/* Takes process. */
-static struct passt *passt_new(struct guest *guest, const char *alias, const struct process *process)
-{
-        struct passt *passt = g_new0(struct passt, 1);
-
-        passt->guest = guest;
-        passt->alias = g_strdup(alias);
-        passt->process = *process;
-        g_ptr_array_add(guest->passts, passt);
-        return passt;
-}
-
-void passt_end(struct guest *guest, const char *alias)
-{
-        for (unsigned i = guest->passts->len; i-- > 0;) {
-                struct passt *passt = g_ptr_array_index(guest->passts, i);
-
-                if (alias && strcmp(passt->alias, alias) != 0)
-                        continue;
-                g_clear_pointer(&passt->watch, lane_watch_free);
-                process_end(&passt->process, guest->domain->base.lane);
-                g_ptr_array_remove_index(guest->passts, i);
-        }
-        status_drop_passt(guest->status, alias);
-}
-
-void passt_take_over(struct guest *guest)
-{
-        for (unsigned i = 0; i < guest->status->passts->len; i++) {
-                const struct status_passt *noted = g_ptr_array_index(guest->status->passts, i);
-                struct process process;
-                struct passt *passt;
-                g_autoptr(GError) failure = NULL;
-
-                process_open(&process, noted->process.pid, noted->process.start_time, &failure);
-                passt = passt_new(guest, noted->alias, &process);
-                /* What has ended while there was no agent is told as what ends now, once there is a monitor.
-                 */
-                if (!process_is_open(&process))
-                        miss(passt);
-                else
-                        watch(passt, &failure);
-                if (failure)
-                        log_gerror(LOG_LEVEL_WARNING, failure, "the end of passt of '%s' of %s is not seen",
-                                   noted->alias, guest->who);
-        }
-}
-
 /* ---- its start ---- */
 
 static void ends_clear(struct ends *ends)
@@ -340,14 +243,12 @@ static bool start_logged(struct resources *resources, const struct domain_interf
 {
         struct guest *guest = resources->guest;
         struct process process;
-        struct passt *passt;
+        struct helper *helper;
 
         if (!run(resources, interface, ends, log->fd, &process, error))
                 return false;
-        passt = passt_new(guest, interface->info.alias, &process);
-        status_add_passt(guest->status, interface->info.alias,
-                         &(struct status_process){ process.pid, process.start_time });
-        return wait_for(resources, interface, &process, ends, log, error) && watch(passt, error);
+        helper = helper_add(guest, "passt", interface->info.alias, &process);
+        return wait_for(resources, interface, &process, ends, log, error) && helper_watch(helper, error);
 }
 
 static bool start(struct resources *resources, const struct domain_interface *interface, struct ends *ends,

@@ -78,6 +78,9 @@ unsigned resources_get_fill_ms(const struct domain_def *def);
 /* What is said after the emulator's complaint about its TPM: where the TPM's own is. Owned. */
 char *resources_advise_tpm(const struct guest *guest);
 
+/* The same of virtiofsd. */
+char *resources_advise_virtiofs(const struct guest *guest);
+
 /* The limit on locked memory that the guest needs, in bytes; 0: none of its own. */
 uint64_t resources_get_lock_bytes(const struct domain_def *def);
 
@@ -146,4 +149,5 @@ bool resources_prepare_rng(struct resources *resources, const void *rng, GError 
 bool resources_prepare_input(struct resources *resources, const void *input, GError **error);
 bool resources_prepare_tpm(struct resources *resources, const void *tpm, GError **error);
 bool resources_prepare_hostdev(struct resources *resources, const void *hostdev, GError **error);
+bool resources_prepare_filesystem(struct resources *resources, const void *fs, GError **error);
 bool resources_prepare_vsock(struct resources *resources, const void *vsock, GError **error);

@@ -178,6 +178,8 @@ static void explain_end(struct start *start, GError **error)
         g_clear_error(error);
         if (strstr(tail, "tpm-emulator: "))
                 advice = resources_advise_tpm(guest);
+        if (strstr(tail, "vhost-user-fs"))
+                advice = resources_advise_virtiofs(guest);
         if (strstr(tail, " -set ") && strstr(tail, "there is no device "))
                 advice = g_strdup(": devices are described in JSON, which -set does not see; use "
                                   "<qemu:override>");

@@ -13,7 +13,7 @@
  *       <pci alias='hostdev0'>0000:3b:00.0</pci>
  *       <link alias='net0' name='macvtap0' lower='eth0' mac='52:54:00:12:34:56'/>
  *       <usb alias='hostdev1' bus='1' device='4' port='4.2' vendor='1133' product='50475' found='yes'/>
- *       <passt alias='net1' pid='813' start='3343'/>
+ *       <helper program='passt' alias='net1' pid='813' start='3343'/>
  *       <fake-reboot/>
  *       <shutdown-seen/>
  *       <undefined flags='4'/>
@@ -102,12 +102,12 @@ static void add_usb(GString *text, const GPtrArray *list)
         }
 }
 
-static void add_passts(GString *text, const GPtrArray *list)
+static void add_helpers(GString *text, const GPtrArray *list)
 {
         for (unsigned i = 0; i < list->len; i++) {
-                const struct status_passt *noted = g_ptr_array_index(list, i);
+                const struct status_helper *noted = g_ptr_array_index(list, i);
 
-                g_string_append(text, "  <passt");
+                g_string_append_printf(text, "  <helper program='%s'", noted->program);
                 add_alias(text, noted->alias);
                 g_string_append_printf(text, " pid='%d' start='%" G_GUINT64_FORMAT "'/>\n",
                                        (int)noted->process.pid, noted->process.start_time);
@@ -147,7 +147,7 @@ char *status_format(const struct status *status)
         for (unsigned i = 0; i < status->links->len; i++)
                 add_link(text, g_ptr_array_index(status->links, i));
         add_usb(text, status->usb);
-        add_passts(text, status->passts);
+        add_helpers(text, status->helpers);
         if (status->fake_reboot)
                 g_string_append(text, "  <fake-reboot/>\n");
         if (status->shutdown_seen)
@@ -286,17 +286,17 @@ static bool read_usb(const xmlNode *root, struct status *status, GError **error)
         return true;
 }
 
-static bool read_passts(const xmlNode *root, struct status *status, GError **error)
+static bool read_helpers(const xmlNode *root, struct status *status, GError **error)
 {
-        for (const xmlNode *node = xml_child(root, "passt"); node; node = xml_next(node)) {
-                g_autofree char *alias = xml_attr(node, "alias");
+        for (const xmlNode *node = xml_child(root, "helper"); node; node = xml_next(node)) {
+                g_autofree char *alias = xml_attr(node, "alias"), *program = xml_attr(node, "program");
                 struct status_process process;
 
                 if (!read_pid(node, &process, error))
                         return false;
-                if (!alias)
-                        return xml_error(error, node, "missing alias");
-                status_add_passt(status, alias, &process);
+                if (!alias || !program)
+                        return xml_error(error, node, "missing alias or program");
+                status_add_helper(status, program, alias, &process);
         }
         return true;
 }
@@ -320,7 +320,7 @@ struct status *status_parse(const char *text, GError **error)
             !read_process(root, "tpm", &status->tpm, error) || !read_cgroup(root, status, error) ||
             !read_images(root, status, error) || !read_pci(root, status, error) ||
             !read_links(root, status, error) || !read_usb(root, status, error) ||
-            !read_passts(root, status, error))
+            !read_helpers(root, status, error))
                 return NULL;
         status->fake_reboot = xml_child(root, "fake-reboot");
         status->shutdown_seen = xml_child(root, "shutdown-seen");

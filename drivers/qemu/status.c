@@ -49,12 +49,13 @@ static void usb_free(void *data)
         g_free(usb);
 }
 
-static void passt_note_free(void *data)
+static void helper_note_free(void *data)
 {
-        struct status_passt *passt = data;
+        struct status_helper *helper = data;
 
-        g_free(passt->alias);
-        g_free(passt);
+        g_free(helper->program);
+        g_free(helper->alias);
+        g_free(helper);
 }
 
 struct status *status_new(void)
@@ -65,7 +66,7 @@ struct status *status_new(void)
         status->pci = g_ptr_array_new_with_free_func(pci_free);
         status->links = g_ptr_array_new_with_free_func(link_free);
         status->usb = g_ptr_array_new_with_free_func(usb_free);
-        status->passts = g_ptr_array_new_with_free_func(passt_note_free);
+        status->helpers = g_ptr_array_new_with_free_func(helper_note_free);
         return status;
 }
 
@@ -77,7 +78,7 @@ void status_free(struct status *status)
         g_ptr_array_unref(status->pci);
         g_ptr_array_unref(status->links);
         g_ptr_array_unref(status->usb);
-        g_ptr_array_unref(status->passts);
+        g_ptr_array_unref(status->helpers);
         g_free(status->name);
         g_free(status->owner);
         g_free(status->cgroup);
@@ -112,21 +113,22 @@ void status_add_link(struct status *status, const struct status_link *link)
         g_ptr_array_add(status->links, added);
 }
 
-void status_add_passt(struct status *status, const char *alias, const struct status_process *process)
+void status_add_helper(struct status *status, const char *program, const char *alias,
+                       const struct status_process *process)
 {
-        struct status_passt *passt = g_new(struct status_passt, 1);
+        struct status_helper *helper = g_new(struct status_helper, 1);
 
-        *passt = (struct status_passt){ g_strdup(alias), *process };
-        g_ptr_array_add(status->passts, passt);
+        *helper = (struct status_helper){ g_strdup(program), g_strdup(alias), *process };
+        g_ptr_array_add(status->helpers, helper);
 }
 
-void status_drop_passt(struct status *status, const char *alias)
+void status_drop_helper(struct status *status, const char *alias)
 {
-        for (unsigned i = status->passts->len; i-- > 0;) {
-                const struct status_passt *passt = g_ptr_array_index(status->passts, i);
+        for (unsigned i = status->helpers->len; i-- > 0;) {
+                const struct status_helper *helper = g_ptr_array_index(status->helpers, i);
 
-                if (!alias || strcmp(passt->alias, alias) == 0)
-                        g_ptr_array_remove_index(status->passts, i);
+                if (!alias || strcmp(helper->alias, alias) == 0)
+                        g_ptr_array_remove_index(status->helpers, i);
         }
 }
 

@@ -70,9 +70,10 @@ struct status_process {
         uint64_t start_time;
 };
 
-/* passt of an interface. */
-struct status_passt {
-        char *alias; /* owned */
+/* A process that works for that device alone. */
+struct status_helper {
+        char *program; /* owned; "passt" */
+        char *alias;   /* owned */
         struct status_process process;
 };
 
@@ -92,7 +93,7 @@ struct status {
         GPtrArray *pci;                 /* owned, struct status_pci */
         GPtrArray *links;               /* owned, struct status_link */
         GPtrArray *usb;                 /* owned, struct status_usb */
-        GPtrArray *passts;              /* owned, struct status_passt */
+        GPtrArray *helpers;             /* owned, struct status_helper */
         bool fake_reboot;               /* the next shutdown of the guest is a reboot */
         unsigned undefine_flags; /* enum domain_undefine_flags: of an undefine while it runs; 0: none */
         bool shutdown_seen;      /* the guest has powered off */
@@ -109,9 +110,10 @@ void status_set_usb(struct status *status, const char *alias, const struct usb_d
 /* Borrowed; NULL: nothing is noted. */
 const struct status_usb *status_find_usb(const struct status *status, const char *alias);
 void status_add_pci(struct status *status, const char *alias, const char *address);
-void status_add_passt(struct status *status, const char *alias, const struct status_process *process);
-/* Of that interface; NULL: all. */
-void status_drop_passt(struct status *status, const char *alias);
+void status_add_helper(struct status *status, const char *program, const char *alias,
+                       const struct status_process *process);
+/* Of that device; NULL: all. */
+void status_drop_helper(struct status *status, const char *alias);
 /* link's strings are copied. */
 void status_add_link(struct status *status, const struct status_link *link);
 

@@ -13,7 +13,7 @@
 #include "base/registry.h"
 #include "base/store.h"
 #include "drivers/domain/live-xml.h"
-#include "drivers/qemu/passt.h"
+#include "drivers/qemu/helper.h"
 
 #include <dirent.h>
 #include <signal.h>
@@ -237,7 +237,7 @@ static void adopt(struct guest *guest, struct domain_def *def)
         guest->inherited = true;
         claim_ports(guest, def);
         note_sockets(guest, def);
-        passt_take_over(guest);
+        helper_take_over(guest);
         managed_state_take_active(&state->base, &domain_def_ref(def)->base);
         state->id = status->id;
         state->state = status->state;

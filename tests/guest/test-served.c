@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Disks that other programs serve: NBD servers, web servers, back ends of vhost-user. Each is the real
- * program; a Linux guest reads from them, they come and go while it runs.
+ * Disks and directories that other programs serve: NBD servers, back ends of vhost-user, virtiofsd. Each is
+ * the real program; a Linux guest sees them, they come and go while it runs.
  */
 
 #include <signal.h>
@@ -242,6 +242,123 @@ START_TEST(test_needs_shared_memory)
 }
 END_TEST
 
+/* ---- file systems ---- */
+
+static char *make_directory(void)
+{
+        char *directory = harness_path(harness, "share");
+        g_autofree char *hello = g_build_filename(directory, "hello", NULL);
+
+        ck_assert_int_eq(mkdir(directory, 0755), 0);
+        ck_assert(g_file_set_contents(hello, "from the host", -1, NULL));
+        return directory;
+}
+
+static char *share_xml(const char *directory)
+{
+        return g_strdup_printf("<filesystem type='mount'><driver type='virtiofs'/>"
+                               "<binary><cache mode='always'/></binary>"
+                               "<source dir='%s'/><target dir='shared'/></filesystem>",
+                               directory);
+}
+
+/* virtiofsd runs as root, and so does the agent then. */
+static bool can_share(void)
+{
+        bool can = geteuid() == 0 &&
+                   (access("/usr/libexec/virtiofsd", X_OK) == 0 || access("/usr/lib/virtiofsd", X_OK) == 0 ||
+                    access("/usr/lib/qemu/virtiofsd", X_OK) == 0);
+
+        if (!can)
+                harness_skip("virtiofsd, and root for it");
+        return can;
+}
+
+static bool is_helper_gone(void *text)
+{
+        return harness_find_guest(harness, text) == 0;
+}
+
+/* A guest mounts it, and what serves it ends with the guest. */
+START_TEST(test_directory)
+{
+        g_autofree char *console = harness_path(harness, "console"), *path = NULL;
+        g_autofree char *directory = NULL, *share = NULL, *all = NULL, *back = NULL, *option = NULL;
+        pid_t pid;
+
+        if (!can_share())
+                return;
+        directory = make_directory();
+        back = g_build_filename(directory, "back", NULL);
+        option = g_strconcat("source=", directory, NULL);
+        share = share_xml(directory);
+        all = guest_linux_xml("linux", console, "directory");
+        g_auto(GStrv) parts = g_strsplit(all, "<devices>", 2);
+        g_autofree char *first = g_strconcat("<devices>", share, NULL);
+        path = guest_start(client, g_strjoinv(first, parts));
+        ck_assert(has(path, "<access mode='shared'/>"));
+        guest_wait_console(console, "virtbus-guest: shared from the host");
+        guest_wait_console(console, "virtbus-guest: written");
+        ck_assert_int_eq(access(back, F_OK), 0);
+        pid = harness_find_guest(harness, option);
+        ck_assert_int_gt(pid, 0);
+        /* The next agent knows it. */
+        harness_end_agent(harness, SIGKILL);
+        harness_start_agent(harness);
+        guest_do_flags(client, path, "Destroy", 0);
+        harness_wait_gone(pid);
+}
+END_TEST
+
+START_TEST(test_directory_comes_and_goes)
+{
+        g_autofree char *console = harness_path(harness, "console"), *path = NULL, *option = NULL;
+        g_autofree char *directory = NULL, *share = NULL, *all = NULL, *nowhere = share_xml("/nonexistent");
+        unsigned seen = 0;
+
+        if (!can_share())
+                return;
+        directory = make_directory();
+        option = g_strconcat("source=", directory, NULL);
+        share = share_xml(directory);
+        all = guest_linux_xml("linux", console, "watch");
+        g_auto(GStrv) parts = g_strsplit(all, "<devices>", 2);
+        g_autofree char *ports = g_strconcat("<devices>" PORTS, NULL);
+        g_autofree char *with_ports = g_strjoinv(ports, parts);
+        g_auto(GStrv) halves = g_strsplit(with_ports, "<os>", 2);
+
+        path = guest_start(client, g_strjoinv("<memoryBacking><source type='memfd'/><access mode='shared'/>"
+                                              "</memoryBacking><os>",
+                                              halves));
+        guest_wait_console(console, "virtbus-guest: watching");
+        come_and_go(path, console, share, "fs0", "fs", &seen);
+        harness_wait_until(is_helper_gone, option, "virtiofsd has ended");
+        client_fails(client, LIBVIRT_ERROR, "*cannot share '/nonexistent'*", path, DOMAIN_INTERFACE,
+                     "AttachDevice", "su", nowhere, LIVE);
+        ck_assert(!has(path, "fs0"));
+        guest_do_flags(client, path, "Destroy", 0);
+}
+END_TEST
+
+/* What the emulator serves itself. */
+START_TEST(test_9p)
+{
+        g_autofree char *directory = make_directory(), *path = NULL, *xml = NULL;
+
+        xml = g_strdup_printf("<filesystem type='mount' accessmode='mapped' fmode='0644' dmode='755' "
+                              "multidevs='remap'><driver type='path' wrpolicy='immediate'/>"
+                              "<source dir='%s'/><target dir='p9'/><readonly/></filesystem>"
+                              "<filesystem type='mount' accessmode='squash'><source dir='%s'/>"
+                              "<target dir='other'/></filesystem>",
+                              directory, directory);
+        path = guest_start(client, guest_bare_xml("p9", xml));
+        ck_assert(has(path, "dmode='0755'"));
+        client_fails(client, LIBVIRT_ERROR, "*cannot be plugged or unplugged*", path, DOMAIN_INTERFACE,
+                     "DetachDeviceAlias", "su", "fs0", LIVE);
+        guest_do_flags(client, path, "Destroy", 0);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("served");
@@ -251,6 +368,9 @@ int main(void)
         tcase_add_test(tcase, test_nbd);
         tcase_add_test(tcase, test_vhost_user);
         tcase_add_test(tcase, test_needs_shared_memory);
+        tcase_add_test(tcase, test_directory);
+        tcase_add_test(tcase, test_directory_comes_and_goes);
+        tcase_add_test(tcase, test_9p);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

@@ -457,14 +457,14 @@ START_TEST(test_undriven)
         CLEANUP(domain_def_unref)
         struct domain_def *def = parse_with(
                 "<perf><event name='cmt' enabled='yes'/></perf>",
-                "<filesystem type='mount'><source dir='/s'/><target dir='t'/></filesystem>"
+                "<lease><lockspace>a</lockspace><key>b</key><target path='/c'/></lease>"
                 "<disk type='block' device='lun' sgio='filtered'><target dev='sda' bus='scsi'/></disk>",
                 &error);
 
         ck_assert_msg(def, "%s", error ? error->message : "");
         ck_assert_uint_eq(def->unsupported.count, 3);
         ck_assert(has_remark(&def->unsupported, "<perf>"));
-        ck_assert(has_remark(&def->unsupported, "<filesystem>"));
+        ck_assert(has_remark(&def->unsupported, "<lease>"));
         ck_assert(has_remark(&def->unsupported, "attribute 'sgio' of <disk> 'sda'"));
         ck_assert_ptr_nonnull(strstr(def->base.xml, "<event name='cmt' enabled='yes'/>"));
         ck_assert_ptr_nonnull(strstr(def->base.xml, "sgio='filtered'"));

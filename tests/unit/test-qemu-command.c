@@ -311,7 +311,17 @@ struct refusal {
 };
 
 static const struct refusal refusals[] = {
-        { NULL, NULL, "<filesystem><source dir='/x'/><target dir='y'/></filesystem>", "<filesystem>" },
+        { NULL, NULL, "<filesystem type='ram'><source usage='1'/><target dir='y'/></filesystem>", "usage" },
+        { NULL, NULL, "<filesystem type='bind'><source dir='/x'/><target dir='y'/></filesystem>",
+          "<filesystem type='bind'>" },
+        { NULL, NULL, "<filesystem><source dir='x'/><target dir='y'/></filesystem>", "that is absolute" },
+        { NULL, NULL,
+          "<filesystem><source dir='/x'/><target dir='12345678901234567890123456789012'/></filesystem>",
+          "1 to 31 bytes" },
+        { NULL, NULL, "<filesystem fmode='0600'><source dir='/x'/><target dir='y'/></filesystem>",
+          "fmode or dmode" },
+        { NULL, NULL, "<filesystem><driver type='handle'/><source dir='/x'/><target dir='y'/></filesystem>",
+          "<driver type='handle'>" },
         { NULL, NULL,
           "<disk type='vhostuser'><source type='unix' path='/s'/><target dev='vda' bus='virtio'/>"
           "<readonly/></disk>",

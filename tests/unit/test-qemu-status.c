@@ -35,9 +35,9 @@ static struct status *make(void)
         status_set_usb(status, "hostdev1", &(struct usb_device){ 1, 4, 0x46d, 0xc52b, "4.2" }, true);
         status_add_link(status, &(const struct status_link){ (char *)"net0", (char *)"macvtap<0",
                                                              (char *)"eth0", (char *)"52:54:00:00:00:01" });
-        status_add_passt(status, "net1", &(struct status_process){ 4712, 98 });
-        status_add_passt(status, "net2", &(struct status_process){ 4713, 97 });
-        status_drop_passt(status, "net2");
+        status_add_helper(status, "passt", "net1", &(struct status_process){ 4712, 98 });
+        status_add_helper(status, "passt", "net2", &(struct status_process){ 4713, 97 });
+        status_drop_helper(status, "net2");
         status->fake_reboot = true;
         status->undefine_flags = DOMAIN_UNDEFINE_NVRAM | DOMAIN_UNDEFINE_KEEP_TPM;
         status->xml = g_strdup(DOMAIN);
@@ -53,7 +53,7 @@ START_TEST(what_is_written_is_read)
         const struct status_image *image;
         const struct status_link *link;
         const struct status_pci *pci;
-        const struct status_passt *passt;
+        const struct status_helper *passt;
         const struct status_usb *usb;
 
         ck_assert_msg(back != NULL, "%s\n%s", error ? error->message : "", text);
@@ -92,8 +92,8 @@ START_TEST(what_is_written_is_read)
         ck_assert_str_eq(link->name, "macvtap<0");
         ck_assert_str_eq(link->lower, "eth0");
         ck_assert_str_eq(link->mac, "52:54:00:00:00:01");
-        ck_assert_uint_eq(back->passts->len, 1);
-        passt = g_ptr_array_index(back->passts, 0);
+        ck_assert_uint_eq(back->helpers->len, 1);
+        passt = g_ptr_array_index(back->helpers, 0);
         ck_assert_str_eq(passt->alias, "net1");
         ck_assert_int_eq(passt->process.pid, 4712);
         ck_assert_uint_eq(passt->process.start_time, 98);
