@@ -14,12 +14,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -131,12 +133,18 @@ unsigned harness_count_guests(struct harness *harness)
         return count;
 }
 
+/* With all of its threads: a zombie may have some that still hold its files (pidfd_open(2)). */
 static bool is_gone(void *data)
 {
-        struct process process;
-        pid_t pid = *(pid_t *)data;
+        int pidfd = (int)syscall(SYS_pidfd_open, *(pid_t *)data, 0);
+        struct pollfd ended = { pidfd, POLLIN, 0 };
+        bool gone;
 
-        return !read_process(pid, &process) || process.state == 'Z';
+        if (pidfd < 0)
+                return errno == ESRCH;
+        gone = poll(&ended, 1, 0) == 1;
+        close(pidfd);
+        return gone;
 }
 
 void harness_wait_gone(pid_t pid)
