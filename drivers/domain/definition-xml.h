@@ -80,6 +80,9 @@ bool domain_read_vsock(struct domain_reader *reader, xmlNode *node, void *vsock,
 
 bool domain_read_network_source(struct domain_reader *reader, xmlNode *node, struct domain_storage *storage,
                                 GError **error);
+/* <seclabel> of a <source>. */
+bool domain_read_labels(struct domain_reader *reader, xmlNode *source, struct domain_device_labels *labels,
+                        GError **error);
 bool domain_read_vhost_user(struct domain_reader *reader, xmlNode *node, struct domain_storage *storage,
                             GError **error);
 /* An <auth> that stands in <disk> is its source's. */

@@ -82,7 +82,8 @@ static bool read_source(struct domain_reader *reader, xmlNode *node, void *targe
         struct domain_char_source *source = target;
         const struct field *fields = fields_of[source->type];
 
-        return !fields || field_read(reader, node, fields, source, error);
+        return domain_read_labels(reader, node, &source->labels, error) &&
+               (!fields || field_read(reader, node, fields, source, error));
 }
 
 static const struct field protocol_fields[] = {

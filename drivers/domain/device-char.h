@@ -7,6 +7,7 @@
  */
 
 #include "drivers/domain/address.h"
+#include "drivers/domain/device-label.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -51,6 +52,7 @@ struct domain_char_source {
         const char *protocol;     /* tcp: "raw", "telnet", "telnets", "tls"; NULL: raw */
         const char *channel;      /* spiceport, dbus */
         const char *log_file;     /* <log file=> */
+        struct domain_device_labels labels;
 };
 
 enum domain_char_kind {

@@ -146,6 +146,7 @@ static bool read_source(struct domain_reader *reader, xmlNode *node, void *targe
             !domain_read_vhost_user(reader, node, storage, error))
                 return false;
         return field_read_parts(reader, node, source_parts, storage, error) &&
+               domain_read_labels(reader, node, &storage->labels, error) &&
                (!fields || field_read(reader, node, fields, storage, error));
 }
 

@@ -7,6 +7,7 @@
  */
 
 #include "drivers/domain/address.h"
+#include "drivers/domain/device-label.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -91,7 +92,8 @@ struct domain_storage {
         const char *startup_policy;                  /* "mandatory", "requisite", "optional" */
         uint32_t index; /* 0: none; the number in the block node's name while active */
         const struct domain_encryption *encryption; /* NULL: none */
-        const struct domain_storage *backing;       /* NULL: not spelled out (see ends) */
+        struct domain_device_labels labels;
+        const struct domain_storage *backing; /* NULL: not spelled out (see ends) */
 };
 
 enum domain_disk_device {

@@ -49,6 +49,7 @@ struct guest *guest_new(struct domain *domain, struct status *status)
 
         guest->domain = domain;
         guest->driver = qemu_driver_of(domain);
+        guest->account = account_ref(guest->driver->account);
         guest->dir = g_build_filename(guest->driver->runtime_dir, domain->base.uuid_text, NULL);
         guest->who = g_strdup_printf("domain '%s'", status->name);
         guest->status = status;
@@ -81,6 +82,7 @@ void guest_free(struct guest *guest)
         status_free(guest->status);
         g_array_unref(guest->ports);
         g_ptr_array_unref(guest->sockets);
+        account_unref(guest->account);
         g_free(guest->dir);
         g_free(guest->who);
         g_free(guest);
@@ -124,8 +126,7 @@ static void return_images(struct guest *guest, const char *alias)
 
                 if (!is_of(image->alias, alias))
                         continue;
-                ownership_return(guest->driver->account, image->path, image->ownership.uid,
-                                 image->ownership.gid);
+                ownership_return(guest->account, image->path, image->ownership.uid, image->ownership.gid);
                 g_ptr_array_remove_index(images, i);
         }
 }
@@ -279,6 +280,15 @@ int guest_open_pid_file(const struct guest *guest, const char *name, GError **er
         return fd;
 }
 
+char *guest_get_memory_dir(const struct guest *guest)
+{
+        const struct qemu_driver *driver = guest->driver;
+
+        if (guest->account->uid == driver->account->uid)
+                return g_strdup(driver->memory_dir);
+        return g_strdup_printf("%s-%u", driver->memory_dir, (unsigned)guest->account->uid);
+}
+
 char *guest_get_nvram_path(const struct qemu_driver *driver, const struct uuid *uuid)
 {
         char text[UUID_STRING_LENGTH + 1];
@@ -295,10 +305,31 @@ static bool make_dir(const char *path, mode_t mode, GError **error)
 
 /* The outer directory is the agent's: what is in it is believed. The emulator's user may only pass through to
  * its own. */
+/* A user of this guest's own has to pass through what no other guest's user has to. */
+static bool open_dirs(const struct guest *guest, GError **error)
+{
+        const struct qemu_driver *driver = guest->driver;
+        g_autofree char *state = g_path_get_dirname(driver->state_dir);
+        g_autofree char *run = g_path_get_dirname(driver->runtime_dir);
+        const char *const dirs[] = {
+                state, run, driver->state_dir, driver->runtime_dir, driver->nvram_dir, driver->tpm_dir,
+        };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(dirs); i++) {
+                if (chmod(dirs[i], 0711) < 0)
+                        return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot open '%s' to user '%s'",
+                                               dirs[i], guest->account->name);
+        }
+        return true;
+}
+
 bool guest_make_dirs(struct guest *guest, GError **error)
 {
-        const struct account *account = guest->driver->account;
+        const struct account *account = guest->account;
         g_autofree char *io = guest_get_io_dir(guest);
+
+        if (!account->is_own && guest->driver->account->is_own && !open_dirs(guest, error))
+                return false;
 
         remove_files(io);
         remove_files(guest->dir);
@@ -379,7 +410,7 @@ static int listen_at(const char *path, mode_t mode, const struct account *owner,
 
 int guest_listen(const struct guest *guest, const char *path, mode_t mode, GError **error)
 {
-        const struct account *account = guest->driver->account;
+        const struct account *account = guest->account;
 
         return listen_at(path, mode, account->is_own ? NULL : account, error);
 }

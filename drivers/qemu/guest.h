@@ -65,10 +65,11 @@ struct guest_socket {
 
 struct guest {
         /* const */
-        struct domain *domain;      /* borrowed; outlives its guest */
-        struct qemu_driver *driver; /* borrowed */
-        char *dir;                  /* owned: <runtime_dir>/<uuid> */
-        char *who;                  /* owned: "domain 'web'" */
+        struct domain *domain;         /* borrowed; outlives its guest */
+        struct qemu_driver *driver;    /* borrowed */
+        char *dir;                     /* owned: <runtime_dir>/<uuid> */
+        char *who;                     /* owned: "domain 'web'" */
+        const struct account *account; /* ref; whom its processes run as; const once it is chosen */
         /* lane */
         struct status *status; /* owned; what is written down */
         struct process emulator, tpm;
@@ -136,6 +137,9 @@ char *guest_get_io_dir(const struct guest *guest);
 /* A new pid file for launch_run(); -1 with an error. */
 int guest_open_pid_file(const struct guest *guest, const char *name, GError **error);
 
+/* Where files that are the guest's memory are made, by its user. Free it. */
+char *guest_get_memory_dir(const struct guest *guest);
+
 /* Where the variable store of a domain is unless its definition says otherwise. Any thread; free it. */
 char *guest_get_nvram_path(const struct qemu_driver *driver, const struct uuid *uuid);
 
@@ -169,6 +173,12 @@ bool guest_watch(struct guest *guest, GError **error);
  * announced.
  */
 void guest_end(struct guest *guest, int shutoff_reason, int stopped_detail);
+
+/* ---- resources-label.c ---- */
+
+/* Whom a guest of that definition runs as, before anything is made for it. Errors: a label that names nobody.
+ */
+bool guest_choose_account(struct guest *guest, const struct domain_def *def, GError **error);
 
 /* ---- guest-cgroup.c ---- */
 

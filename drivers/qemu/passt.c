@@ -182,11 +182,11 @@ static bool run(struct resources *resources, const struct domain_interface *inte
                 const struct ends *ends, int log_fd, struct process *process, GError **error)
 {
         char *env[] = { (char *)"LC_ALL=C", (char *)"PATH=/usr/bin:/bin", NULL };
-        g_autoptr(GPtrArray) argv = make_command(resources->guest->driver->account, interface, ends, error);
+        g_autoptr(GPtrArray) argv = make_command(resources->guest->account, interface, ends, error);
         const struct launch what = {
                 .argv = argv ? (char *const *)argv->pdata : NULL,
                 .env = env,
-                .account = resources->guest->driver->account,
+                .account = resources->guest->account,
                 .output_fd = log_fd,
                 .pid_fd = -1,
                 .fds = &ends->socket,
@@ -260,7 +260,7 @@ static bool start(struct resources *resources, const struct domain_interface *in
         struct guest_log log = GUEST_LOG_NONE;
         bool ok;
 
-        if (!make_ready(guest->driver->account, ends, error) ||
+        if (!make_ready(guest->account, ends, error) ||
             !guest_log_open(&log, guest->driver->log_dir, name, "passt", error))
                 return false;
         ok = start_logged(resources, interface, ends, &log, error);

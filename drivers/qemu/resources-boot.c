@@ -153,7 +153,7 @@ static bool claim(struct resources *resources, const char *path, GError **error)
 
 static bool make_store(struct resources *resources, const char *path, const char *template, GError **error)
 {
-        const struct account *account = resources->guest->driver->account;
+        const struct account *account = resources->guest->account;
         bool reset = resources->start->flags & DOMAIN_START_RESET_NVRAM, there = access(path, F_OK) == 0;
 
         /* Before it is made anew. */

@@ -89,6 +89,8 @@ bool resources_prepare_char(struct resources *resources, const void *device, GEr
 
         if (chr->is_serial_alias)
                 return true;
+        if (!resources_use_labels(resources, &source->labels, chr->info.alias, error))
+                return false;
         own = resources_get(resources, chr->info.alias);
         if (source->log_file &&
             !prepare_file(resources, source->log_file, chr->info.alias, &own->log_fd, error))

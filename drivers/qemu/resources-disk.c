@@ -26,16 +26,25 @@ static bool needs_write(const struct domain_disk *disk, unsigned position)
         return position == 0 && !disk->readonly && disk->device != DOMAIN_DISK_CDROM && !disk->transient;
 }
 
-static void add_chain(struct resources *resources, const struct domain_disk *disk, const GPtrArray *chain)
+/* storage: what the definition says of the top image. Each image has labels of its own, if it is spelled out.
+ */
+static bool add_chain(struct resources *resources, const struct domain_disk *disk,
+                      const struct domain_storage *storage, const GPtrArray *chain, GError **error)
 {
+        static const struct domain_device_labels none;
+
         for (unsigned i = 0; i < chain->len; i++) {
                 const struct block_image *image = g_ptr_array_index(chain, i);
 
+                if (!resources_use_labels(resources, storage ? &storage->labels : &none, disk->target, error))
+                        return false;
+                storage = storage ? storage->backing : NULL;
                 if (image->kind == BLOCK_REMOTE)
                         continue;
                 resources_add_file(resources, image->path, needs_write(disk, i), "image '%s' of disk '%s'",
                                    image->path, disk->target);
         }
+        return true;
 }
 
 static void write_chain(struct resources *resources, const struct domain_disk *disk, const GPtrArray *chain)
@@ -156,9 +165,9 @@ static bool prepare_disk(struct resources *resources, const struct domain_disk *
         if (is_optional(disk) && source.path && stat(source.path, &st) < 0)
                 return leave_out(resources, disk);
         chain = block_chain_resolve(disk->target, &source, &resources->next_image, error);
-        if (!chain || !add_secrets(resources, &source, chain, error))
+        if (!chain || !add_secrets(resources, &source, chain, error) ||
+            !add_chain(resources, disk, &source, chain, error))
                 return false;
-        add_chain(resources, disk, chain);
         take_chain(resources, disk, g_steal_pointer(&chain));
         return true;
 }

@@ -1,48 +1,112 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Security labels: the only model is "dac", the emulators' user, and the only label that a guest can have is
- * that user's. Lane of the domain.
+ * Security labels. The only model is "dac": a guest runs as the emulators' user, or as the one that its
+ * document names, and files become that user's unless the document forbids it. Lane of the domain.
  */
 #include "drivers/qemu/resources.h"
 
 #include "base/error.h"
+#include "drivers/domain/device-label.h"
 
 #include <string.h>
 
-static bool refuse(const struct domain_seclabel *label, GError **error)
+#define MODEL "dac"
+
+static bool is_ours(const char *model)
 {
-        return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
-                         "<seclabel type='%s' model='%s'> is not supported", label->type ? label->type : "",
-                         label->model ? label->model : "");
+        return !model || strcmp(model, MODEL) == 0;
 }
 
-static bool check(const struct domain_seclabel *label, const char *own, GError **error)
+static bool refuse_model(const char *model, GError **error)
 {
-        bool dac = g_strcmp0(label->model, "dac") == 0;
+        return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                         "the security model '%s' of <seclabel> is not available on this host", model);
+}
 
-        /* No label of a model that labels nothing here. */
-        if (g_strcmp0(label->type, "none") == 0)
-                return !dac || refuse(label, error);
-        if (label->model && !dac)
-                return refuse(label, error);
-        if (g_strcmp0(label->type, "static") == 0)
-                return g_strcmp0(label->label, own) == 0 || refuse(label, error);
-        return (!label->base_label || strcmp(label->base_label, own) == 0) || refuse(label, error);
+/* Of the guest; NULL: the document has none for us. */
+static const struct domain_seclabel *find_label(const struct domain_def *def)
+{
+        for (unsigned i = 0; i < def->n_seclabels; i++) {
+                if (is_ours(def->seclabels[i].model))
+                        return &def->seclabels[i];
+        }
+        return NULL;
+}
+
+/* The text that names whom it runs as; NULL: nobody in particular. An active document has it in <label>. */
+static const char *get_text(const struct domain_seclabel *label)
+{
+        if (!label || g_strcmp0(label->type, "none") == 0)
+                return NULL;
+        return label->label ? label->label : label->base_label;
+}
+
+bool guest_choose_account(struct guest *guest, const struct domain_def *def, GError **error)
+{
+        const struct domain_seclabel *label = find_label(def);
+        const char *text = get_text(label);
+        const struct account *account;
+
+        if (!text && label && g_strcmp0(label->type, "static") == 0)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                                 "<seclabel type='static' model='dac'> has no <label>");
+        if (!text)
+                return true;
+        account = account_new_label(text, guest->driver->account, error);
+        if (!account)
+                return false;
+        account_unref(guest->account);
+        guest->account = account;
+        return true;
 }
 
 bool resources_prepare_labels(struct resources *resources, GError **error)
 {
         const struct domain_def *def = resources->def;
-        const struct account *account = resources->guest->driver->account;
+        const struct domain_seclabel *label = find_label(def);
+        const struct account *account = resources->guest->account;
+        bool is_static = label && g_strcmp0(label->type, "static") == 0;
         g_autofree char *own = account_format_label(account);
 
         for (unsigned i = 0; i < def->n_seclabels; i++) {
-                if (!check(&def->seclabels[i], own, error))
-                        return false;
-                if (def->seclabels[i].relabel == DOMAIN_SWITCH_OFF)
-                        resources->no_relabel = true;
+                const struct domain_seclabel *other = &def->seclabels[i];
+
+                /* No label of a model that labels nothing here. */
+                if (!is_ours(other->model) && g_strcmp0(other->type, "none") != 0)
+                        return refuse_model(other->model, error);
         }
-        if (!account->is_own)
-                domain_edit_set_seclabel(resources->edit, "dac", own, own);
+        /* Whoever sets a fixed label sees to the files himself, unless he says that we do. */
+        resources->no_relabel = label && (label->relabel == DOMAIN_SWITCH_OFF ||
+                                          (is_static && label->relabel != DOMAIN_SWITCH_ON) ||
+                                          g_strcmp0(label->type, "none") == 0);
+        if (label && g_strcmp0(label->type, "none") == 0)
+                return true;
+        if (!account->is_own || get_text(label))
+                domain_edit_set_seclabel(resources->edit, MODEL, own, resources->no_relabel ? NULL : own);
+        return true;
+}
+
+bool resources_use_labels(struct resources *resources, const struct domain_device_labels *labels,
+                          const char *what, GError **error)
+{
+        resources->keeps_owner = false;
+        for (unsigned i = 0; i < labels->count; i++) {
+                const struct domain_device_label *label = &labels->list[i];
+
+                if (label->label_skip == DOMAIN_SWITCH_ON)
+                        continue;
+                if (label->relabel == DOMAIN_SWITCH_OFF) {
+                        resources->keeps_owner |= is_ours(label->model);
+                        continue;
+                }
+                if (!is_ours(label->model))
+                        return refuse_model(label->model, error);
+                if (label->label)
+                        return error_set(
+                                error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                                "the <label> '%s' of %s is not supported: its file can be the guest's or "
+                                "keep its owner (relabel='no')",
+                                label->label, what);
+        }
         return true;
 }

@@ -159,8 +159,8 @@ static bool check_hugepages(const struct resources *resources, GError **error)
  */
 static bool make_dir(const struct guest *guest, GError **error)
 {
-        const struct account *account = guest->driver->account;
-        const char *path = guest->driver->memory_dir;
+        const struct account *account = guest->account;
+        g_autofree char *path = guest_get_memory_dir(guest);
         struct stat st;
 
         if (!store_make_dir(path, error))
@@ -178,7 +178,7 @@ static bool make_dir(const struct guest *guest, GError **error)
 static bool prepare_files(const struct resources *resources, GError **error)
 {
         const struct domain_def *def = resources->def;
-        const char *dir = resources->guest->driver->memory_dir;
+        g_autofree char *dir = guest_get_memory_dir(resources->guest);
         struct statvfs room;
         uint64_t free_kib;
 

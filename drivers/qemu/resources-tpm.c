@@ -23,7 +23,7 @@
 
 static bool make_state_dir(const struct guest *guest, const char *path, GError **error)
 {
-        const struct account *account = guest->driver->account;
+        const struct account *account = guest->account;
 
         if (!store_make_dir(path, error))
                 return false;
@@ -109,7 +109,7 @@ static struct launch program_get_launch(const struct program *program, const str
         return (struct launch){
                 .argv = (char *const *)program->argv->pdata,
                 .env = (char *const *)program->env->pdata,
-                .account = guest->driver->account,
+                .account = guest->account,
                 .output_fd = fds->log,
                 .pid_fd = -1,
                 .fds = (const int *)(const void *)program->fds->data,

@@ -147,7 +147,8 @@ void resources_add_file(struct resources *resources, const char *path, bool writ
         struct ownership ownership;
         va_list args;
 
-        if (!resources->no_relabel && ownership_is_needed(guest->driver->account, path, write, &ownership))
+        if (!resources->no_relabel && !resources->keeps_owner &&
+            ownership_is_needed(guest->account, path, write, &ownership))
                 status_add_image(guest->status, resources->alias, path, &ownership);
         va_start(args, what_format);
         add_check(resources, path, write, g_strdup_vprintf(what_format, args));
@@ -167,7 +168,7 @@ void resources_take_files(struct resources *resources)
                 const struct status_image *image = g_ptr_array_index(guest->status->images, i);
 
                 if (resources_is_taken_for(resources, image->alias))
-                        ownership_take(guest->driver->account, image->path, &image->ownership);
+                        ownership_take(guest->account, image->path, &image->ownership);
         }
 }
 
@@ -179,7 +180,7 @@ static bool prepare_acceleration(struct resources *resources, GError **error)
 
         if (g_strcmp0(resources->def->type, "kvm") != 0)
                 return true;
-        why = kvm_explain(KVM_DEVICE, resources->guest->driver->account);
+        why = kvm_explain(KVM_DEVICE, resources->guest->account);
         if (why)
                 return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED, "%s cannot run by KVM: %s",
                                  resources->guest->who, why);
@@ -273,6 +274,7 @@ bool resources_prepare_device(struct resources *resources, enum domain_device_ki
         if (!row || !row->prepare)
                 return true;
         resources->alias = info ? info->alias : NULL;
+        resources->keeps_owner = false;
         return row->prepare(resources, device, error);
 }
 

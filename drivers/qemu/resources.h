@@ -16,6 +16,7 @@
 #include <stdbool.h>
 
 struct block_image;
+struct domain_device_labels;
 struct secret_ref;
 
 struct resources {
@@ -28,6 +29,7 @@ struct resources {
         GArray *checks;        /* owned, struct launch_check; what the emulator must be able to open */
         const char *alias;     /* borrowed; of the device that is being prepared; NULL: the whole guest */
         bool no_relabel;       /* no file changes hands */
+        bool keeps_owner;      /* none of the device that is being prepared does */
         char *made_store;      /* owned; an NVRAM file that was not there before */
         GPtrArray *made_files; /* owned strings; files to write to that were not there before */
         unsigned next_image;   /* number of the next image in a chain */
@@ -125,6 +127,12 @@ bool resources_find_volume(struct resources *resources, const struct domain_disk
 bool resources_prepare_memory(struct resources *resources, GError **error);
 bool resources_prepare_boot(struct resources *resources, GError **error);
 bool resources_prepare_labels(struct resources *resources, GError **error);
+/*
+ * What the files of the device that is being prepared are to be from here on, until the next device; what
+ * names it in a message. Errors: labels that cannot be had.
+ */
+bool resources_use_labels(struct resources *resources, const struct domain_device_labels *labels,
+                          const char *what, GError **error);
 /* Numbers of images that are in use are not given again. */
 void resources_skip_images(struct resources *resources);
 /* Was it taken for what is being prepared? */

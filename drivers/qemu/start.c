@@ -100,11 +100,11 @@ static bool prepare(struct start *start, const struct domain_def *activated, con
 static bool build_command(struct start *start, GError **error)
 {
         struct guest *guest = start->guest;
-        g_autofree char *home = guest_get_io_dir(guest);
+        g_autofree char *home = guest_get_io_dir(guest), *memory = guest_get_memory_dir(guest);
         struct qemu_command_context context = {
                 .home = home,
                 .resources = start->resources.by_alias,
-                .memory = guest->driver->memory_dir,
+                .memory = memory,
                 .dmi = "/sys/class/dmi/id",
                 .now_s = g_get_real_time() / G_USEC_PER_SEC,
         };
@@ -142,7 +142,7 @@ static bool launch(struct start *start, GError **error)
         const struct launch what = {
                 .argv = (char *const *)start->command->argv->pdata,
                 .env = (char *const *)start->command->env->pdata,
-                .account = guest->driver->account,
+                .account = guest->account,
                 .output_fd = start->log.fd,
                 .pid_fd = pid_fd,
                 .fds = (const int *)(const void *)resources->fds->data,
@@ -345,7 +345,8 @@ static bool start_steps(struct start *start, struct domain_state *state, const s
 
         if (!check_actions(def, error) ||
             (def->partition && !cgroup_check_partition(def->partition, error)) ||
-            !tuning_require_supported(def, error) || !check_unused(start->guest, error))
+            !tuning_require_supported(def, error) || !check_unused(start->guest, error) ||
+            !guest_choose_account(start->guest, def, error))
                 return false;
         start->caps = probe_cache_get(start->guest->driver->probes, lane, def->devices.emulator, error);
         if (!start->caps)

@@ -287,6 +287,11 @@ static bool take_work(struct managed *object, void *data, GError **error)
 
         process_open(&guest->tpm, status->tpm.pid, status->tpm.start_time, NULL);
         guest_find_cgroup(guest);
+        if (!guest_choose_account(guest, find->def, &failure)) {
+                /* Its files are not its user's then, which is all that is lost. */
+                log_gerror(LOG_LEVEL_WARNING, failure, "the account of %s is not known", guest->who);
+                g_clear_error(&failure);
+        }
         if (failure) {
                 /* It lives, and cannot be held: it stays as it is. */
                 guest_free(guest);

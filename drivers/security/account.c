@@ -100,6 +100,100 @@ const struct account *account_new(const char *user, const char *group, GError **
         return NULL;
 }
 
+/* ---- labels ---- */
+
+/* "+1000", "1000" */
+static bool read_number(const char *text, unsigned *number)
+{
+        char *end;
+        guint64 value;
+
+        if (*text == '+')
+                text++;
+        value = g_ascii_strtoull(text, &end, 10);
+        *number = (unsigned)value;
+        /* All ones means nobody to the kernel. */
+        return g_ascii_isdigit(*text) && !*end && value < G_MAXUINT32;
+}
+
+static bool read_user(const char *text, struct account *account, GError **error)
+{
+        unsigned number;
+
+        if (*text != '+' && find_user(text, account, NULL))
+                return true;
+        if (!read_number(text, &number))
+                return find_user(text, account, error);
+        account->uid = number;
+        return true;
+}
+
+static bool read_group(const char *text, struct account *account, GError **error)
+{
+        unsigned number;
+
+        if (*text != '+' && find_group(text, account, NULL))
+                return true;
+        if (!read_number(text, &number))
+                return find_group(text, account, error);
+        account->gid = number;
+        return true;
+}
+
+/* The user's other groups, where the host has a user of that number. */
+static void find_groups_of_uid(struct account *account)
+{
+        g_autofree char *space = g_malloc(LOOKUP_SIZE);
+        struct passwd entry, *found = NULL;
+
+        getpwuid_r(account->uid, &entry, space, LOOKUP_SIZE, &found);
+        if (found) {
+                find_groups(entry.pw_name, account);
+                return;
+        }
+        account->groups = g_new(gid_t, 1);
+        account->groups[0] = account->gid;
+        account->n_groups = 1;
+}
+
+static bool fill_by_label(struct account *account, const char *label, GError **error)
+{
+        const char *colon = strchr(label, ':');
+        g_autofree char *user = colon ? g_strndup(label, (gsize)(colon - label)) : g_strdup(label);
+
+        if (!*user || (colon && !colon[1]) || strlen(label) > 128)
+                return error_set(error, ERROR_FROM_SECURITY, ERROR_CONFIG_UNSUPPORTED,
+                                 "'%.128s' is no label of the security model 'dac': expected user:group",
+                                 label);
+        return read_user(user, account, error) && (!colon || read_group(colon + 1, account, error));
+}
+
+const struct account *account_new_label(const char *label, const struct account *like, GError **error)
+{
+        struct account *account = g_new0(struct account, 1);
+
+        account->refs = 1;
+        account->name = g_strdup(label);
+        account->gid = like->gid;
+        if (!fill_by_label(account, label, error)) {
+                account_unref(account);
+                return NULL;
+        }
+        if (account->uid == like->uid && account->gid == like->gid) {
+                account_unref(account);
+                return account_ref(like);
+        }
+        if (geteuid() != 0) {
+                error_set(error, ERROR_FROM_SECURITY, ERROR_CONFIG_UNSUPPORTED,
+                          "only an agent that runs as root can run emulators as '%s'", label);
+                account_unref(account);
+                return NULL;
+        }
+        find_groups_of_uid(account);
+        account->is_own = account->uid == 0 && account->gid == getegid();
+        return account;
+}
+
 const struct account *account_ref(const struct account *account)
 {
         g_atomic_int_inc(&((struct account *)account)->refs);

@@ -27,6 +27,12 @@ struct account {
  * exist.
  */
 const struct account *account_new(const char *user, const char *group, GError **error);
+/*
+ * By a label of the security model "dac": "user:group", "+64055:+108" (numbers), "1000:100" (names if there
+ * are such, else numbers), or a user alone. like: what is meant by a label that says the same. Errors: as
+ * above, and a label that is none.
+ */
+const struct account *account_new_label(const char *label, const struct account *like, GError **error);
 const struct account *account_ref(const struct account *account);
 /* NULL is fine. */
 void account_unref(const struct account *account);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owners of images. The note "BOOT UID GID COUNT" is changed under flock(2) on the file; one from before the
- * last boot counts nobody. Where the file system keeps no such attributes, the first guest that ends gives
- * the file back.
+ * Owners of images. The note is changed under flock(2) on the file; one from before the last boot counts
+ * nobody. Where the file system keeps no such attributes, the first guest that ends gives the file back.
  */
 #include "drivers/security/ownership.h"
 
@@ -12,18 +11,27 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <paths.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
+#include <utmpx.h>
 
-#define ATTRIBUTE   "trusted.virtbus.owner"
+/*
+ * libvirt's names and forms: "+0:+0", "2", and the time of the boot by which it knows notes of an earlier
+ * one. That one is in seconds and moves with the clock; the boot's own id says the same for certain.
+ */
+#define OWNER       "trusted.libvirt.security.dac"
+#define COUNT       "trusted.libvirt.security.ref_dac"
+#define BOOT_TIME_S "trusted.libvirt.security.timestamp_dac"
+#define BOOT        "trusted.virtbus.boot"
 #define BOOT_LENGTH 36
 
 struct note {
-        char boot[BOOT_LENGTH + 1];
         unsigned uid, gid, count;
 };
 
@@ -37,6 +45,31 @@ static void read_boot(char boot[BOOT_LENGTH + 1])
         boot[BOOT_LENGTH] = '\0';
 }
 
+/* When utmp says that the host booted; 0: it does not. getutxid(3) is for one thread. */
+static gint64 read_boot_record(void)
+{
+        CLEANUP_FD int fd = open(_PATH_UTMP, O_RDONLY | O_CLOEXEC);
+        struct utmpx entry;
+
+        while (fd >= 0 && read(fd, &entry, sizeof(entry)) == sizeof(entry)) {
+                if (entry.ut_type == BOOT_TIME)
+                        return entry.ut_tv.tv_sec;
+        }
+        return 0;
+}
+
+/* As libvirt finds it out: that, else how long the host has been up. */
+static void format_boot_time(char *text, size_t size)
+{
+        gint64 seconds = read_boot_record();
+        struct timespec up = { 0 };
+
+        clock_gettime(CLOCK_BOOTTIME, &up);
+        if (seconds == 0)
+                seconds = g_get_real_time() / G_USEC_PER_SEC - up.tv_sec;
+        snprintf(text, size, "%" G_GINT64_FORMAT, seconds);
+}
+
 /* The file behind a descriptor, also one of O_PATH, for calls that take no such descriptors. */
 #define FD_PATH_SIZE 32
 
@@ -46,31 +79,68 @@ static const char *path_of(int fd, char path[FD_PATH_SIZE])
         return path;
 }
 
-/* False when there is none; one of another boot has the owner and no users. */
-static bool read_note(int fd, struct note *note)
+static bool read_attribute(int fd, const char *name, char *text, size_t size)
 {
-        char text[128], boot[BOOT_LENGTH + 1], path[FD_PATH_SIZE];
-        ssize_t length = getxattr(path_of(fd, path), ATTRIBUTE, text, sizeof(text) - 1);
+        char path[FD_PATH_SIZE];
+        ssize_t length = getxattr(path_of(fd, path), name, text, size - 1);
 
         if (length <= 0)
                 return false;
         text[length] = '\0';
-        if (sscanf(text, "%36s %u %u %u", note->boot, &note->uid, &note->gid, &note->count) != 4)
-                return false;
-        read_boot(boot);
-        if (strcmp(note->boot, boot) != 0)
-                note->count = 0;
         return true;
 }
 
-static void write_note(int fd, struct note *note)
+static bool is_of_this_boot(int fd)
 {
-        char text[128], path[FD_PATH_SIZE];
+        char text[64], boot[64];
 
-        read_boot(note->boot);
-        snprintf(text, sizeof(text), "%s %u %u %u", note->boot, note->uid, note->gid, note->count);
+        if (read_attribute(fd, BOOT, text, sizeof(text))) {
+                read_boot(boot);
+                return strcmp(text, boot) == 0;
+        }
+        format_boot_time(boot, sizeof(boot));
+        return read_attribute(fd, BOOT_TIME_S, text, sizeof(text)) && strcmp(text, boot) == 0;
+}
+
+/* False when there is none; one of another boot has the owner and no users. */
+static bool read_note(int fd, struct note *note)
+{
+        char owner[64], count[32];
+
+        if (!read_attribute(fd, OWNER, owner, sizeof(owner)) ||
+            sscanf(owner, "+%u:+%u", &note->uid, &note->gid) != 2)
+                return false;
+        note->count = 0;
+        if (is_of_this_boot(fd) && read_attribute(fd, COUNT, count, sizeof(count)))
+                note->count = (unsigned)g_ascii_strtoull(count, NULL, 10);
+        return true;
+}
+
+static void write_note(int fd, const struct note *note)
+{
+        char owner[64], count[32], time[32], boot[BOOT_LENGTH + 1], path[FD_PATH_SIZE];
+        const char *const attributes[][2] = {
+                { BOOT, boot }, { BOOT_TIME_S, time }, { OWNER, owner }, { COUNT, count }
+        };
+
+        read_boot(boot);
+        format_boot_time(time, sizeof(time));
+        snprintf(owner, sizeof(owner), "+%u:+%u", note->uid, note->gid);
+        snprintf(count, sizeof(count), "%u", note->count);
+        path_of(fd, path);
         /* Without attributes the status document of the guest remembers the owner. */
-        setxattr(path_of(fd, path), ATTRIBUTE, text, strlen(text), 0);
+        for (unsigned i = 0; i < G_N_ELEMENTS(attributes); i++)
+                setxattr(path, attributes[i][0], attributes[i][1], strlen(attributes[i][1]), 0);
+}
+
+static void remove_note(int fd)
+{
+        static const char *const names[] = { COUNT, OWNER, BOOT_TIME_S, BOOT };
+        char path[FD_PATH_SIZE];
+
+        path_of(fd, path);
+        for (unsigned i = 0; i < G_N_ELEMENTS(names); i++)
+                removexattr(path, names[i]);
 }
 
 /* We hold it for some system calls. Whoever may read the file can hold it for good. */
@@ -179,7 +249,7 @@ void ownership_return(const struct account *account, const char *path, uid_t uid
                         write_note(fd, &note);
                         return;
                 }
-                removexattr(path_of(fd, name), ATTRIBUTE);
+                remove_note(fd);
         }
         /* Whoever gave it to somebody else meanwhile knows better. */
         if (st.st_uid == account->uid && chown(path_of(fd, name), uid, gid) < 0)

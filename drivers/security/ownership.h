@@ -4,7 +4,7 @@
 /*
  * Files that change hands while a guest uses them: an image that the emulators' user may not open becomes
  * that user's, and goes back to its owner when the last guest that uses it has ended. How many do is noted at
- * the file itself (in the extended attribute trusted.virtbus.owner), so guests that share a backing image
+ * the file itself (in extended attributes, those of libvirt), so guests that share a backing image
  * need not know of each other, and the note survives the agent. Lanes.
  */
 

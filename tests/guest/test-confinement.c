@@ -5,6 +5,7 @@
  * command line; and what the agent writes about it is nobody else's to read.
  */
 
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -169,6 +170,132 @@ START_TEST(test_files_with_secrets)
 }
 END_TEST
 
+/* ---- labels ---- */
+
+/* A guest of another user than the others', with a disk whose file is root's; inner: of the disk's <source>.
+ */
+static char *labelled_xml(const char *seclabel, const char *image, const char *inner)
+{
+        g_autofree char *disk =
+                g_strdup_printf("<disk type='file' device='disk'><driver name='qemu' type='raw'/>"
+                                "<source file='%s'>%s</source>"
+                                "<target dev='vda' bus='virtio'/></disk>",
+                                image, inner);
+        g_autofree char *xml = guest_bare_xml("web", disk);
+        g_auto(GStrv) halves = g_strsplit(xml, "<os>", 2);
+        /* That user need not have KVM. */
+        g_auto(GStrv) parts = g_strsplit(halves[0], "type='kvm'", 2);
+        g_autofree char *top =
+                parts[1] ? g_strconcat(parts[0], "type='qemu'", parts[1], NULL) : g_strdup(halves[0]);
+
+        return g_strconcat(top, seclabel, "<os>", halves[1], NULL);
+}
+
+static char *make_image(void)
+{
+        char *image = harness_path(harness, "disk.img");
+
+        ck_assert(g_file_set_contents(image, "disk", 4, NULL));
+        ck_assert_int_eq(truncate(image, 1 << 20), 0);
+        ck_assert_int_eq(chmod(image, 0600), 0);
+        return image;
+}
+
+static void expect_owner(const char *path, uid_t uid, gid_t gid)
+{
+        struct stat st;
+
+        ck_assert_int_eq(stat(path, &st), 0);
+        ck_assert_uint_eq(st.st_uid, uid);
+        ck_assert_uint_eq(st.st_gid, gid);
+}
+
+#define STATIC(relabel)                                                                                      \
+        "<seclabel type='static' model='dac' relabel='" relabel "'><label>+47110:+47120</label></seclabel>"
+
+START_TEST(test_a_user_of_its_own)
+{
+        g_autofree char *image = NULL, *path = NULL, *uid = NULL, *gid = NULL, *groups = NULL, *xml = NULL;
+        pid_t pid;
+
+        if (geteuid() != 0) {
+                harness_skip("only root runs guests as others");
+                return;
+        }
+        image = make_image();
+        path = guest_start(client, labelled_xml(STATIC("yes"), image, ""));
+        pid = harness_find_guest(harness, "web");
+        uid = read_status(pid, "Uid");
+        gid = read_status(pid, "Gid");
+        groups = read_status(pid, "Groups");
+        ck_assert_str_eq(uid, "47110\t47110\t47110\t47110");
+        ck_assert_str_eq(gid, "47120\t47120\t47120\t47120");
+        ck_assert_str_eq(groups, "47120");
+        expect_owner(image, 47110, 47120);
+        xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        ck_assert_msg(strstr(xml, "<label>+47110:+47120</label>"), "%s", xml);
+        ck_assert_msg(strstr(xml, "<imagelabel>+47110:+47120</imagelabel>"), "%s", xml);
+        /* Another agent knows whose files they are. */
+        harness_end_agent(harness, SIGKILL);
+        client_wait_name(client, false);
+        harness_start_agent(harness);
+        guest_do_flags(client, path, "Destroy", 0);
+        expect_owner(image, 0, 0);
+}
+END_TEST
+
+/* The image stays root's, so that user cannot open it, and the start says so. */
+START_TEST(test_files_that_keep_their_owner)
+{
+        static const char *const rows[][2] = {
+                { STATIC("no"), "" },
+                { STATIC("yes"), "<seclabel model='dac' relabel='no'/>" },
+        };
+
+        if (geteuid() != 0) {
+                harness_skip("only root runs guests as others");
+                return;
+        }
+        for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+                g_autofree char *image = make_image();
+                g_autofree char *path = guest_define(client, labelled_xml(rows[i][0], image, rows[i][1]));
+
+                client_fails(client, LIBVIRT_ERROR, "*disk.img*of disk 'vda' as user '+47110:+47120'*", path,
+                             DOMAIN_INTERFACE, "Create", "u", 0);
+                expect_owner(image, 0, 0);
+                guest_do_flags(client, path, "Undefine", 0);
+        }
+}
+END_TEST
+
+/* What documents of other hosts have, and what this one has not. */
+START_TEST(test_labels_of_other_models)
+{
+        static const char *const good[] = {
+                "<seclabel type='none' model='dac'/>",
+                "<seclabel type='none' model='selinux'/>",
+                "<seclabel type='dynamic' model='dac' relabel='yes'/>",
+                "<seclabel type='none'/>",
+        };
+        g_autofree char *xml = NULL, *path = NULL;
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(good); i++) {
+                g_autofree char *name = g_strdup_printf("web%u", i), *bare = guest_bare_xml(name, NULL);
+                g_auto(GStrv) halves = g_strsplit(bare, "<os>", 2);
+                g_autofree char *started =
+                        guest_start(client, g_strconcat(halves[0], good[i], "<os>", halves[1], NULL));
+
+                guest_do_flags(client, started, "Destroy", 0);
+        }
+        xml = guest_bare_xml("other", NULL);
+        g_auto(GStrv) halves = g_strsplit(xml, "<os>", 2);
+        path = guest_define(client, g_strconcat(halves[0], "<seclabel type='dynamic' model='selinux'/>",
+                                                "<os>", halves[1], NULL));
+        client_fails(client, LIBVIRT_ERROR, "*'selinux'*not available*", path, DOMAIN_INTERFACE, "Create",
+                     "u", 0);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("confinement");
@@ -179,6 +306,9 @@ int main(void)
         tcase_add_test(tcase, test_descriptors);
         tcase_add_test(tcase, test_secrets_stay_secret);
         tcase_add_test(tcase, test_files_with_secrets);
+        tcase_add_test(tcase, test_a_user_of_its_own);
+        tcase_add_test(tcase, test_files_that_keep_their_owner);
+        tcase_add_test(tcase, test_labels_of_other_models);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

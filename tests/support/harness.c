@@ -318,7 +318,9 @@ static GPtrArray *agent_command(struct harness *harness)
         const char *cache = g_getenv("VIRTBUS_TEST_CACHE");
 
         g_ptr_array_add(argv, g_strdup(need_variable("VIRTBUSD")));
-        g_ptr_array_add(argv, g_strdup(getuid() == 0 ? "--system" : "--session"));
+        /* In the lab with systemd the system bus is that one's, where the name is nobody's to own. */
+        g_ptr_array_add(
+                argv, g_strdup(getuid() == 0 && !g_getenv("VIRTBUS_LAB_SYSTEMD") ? "--system" : "--session"));
         g_ptr_array_add(argv, g_strdup("--state-dir"));
         g_ptr_array_add(argv, harness_path(harness, "state"));
         g_ptr_array_add(argv, g_strdup("--runtime-dir"));

@@ -111,6 +111,14 @@ START_TEST(an_image_changes_hands_and_comes_back)
 }
 END_TEST
 
+static void expect_attribute(const char *name, const char *value)
+{
+        char text[64] = "";
+
+        ck_assert_int_gt(getxattr(file, name, text, sizeof(text) - 1), 0);
+        ck_assert_str_eq(text, value);
+}
+
 START_TEST(the_last_guest_gives_an_image_back)
 {
         struct ownership ownership;
@@ -126,11 +134,15 @@ START_TEST(the_last_guest_gives_an_image_back)
         ck_assert(ownership_is_needed(&guest_user, file, false, &ownership));
         ck_assert_uint_eq(ownership.uid, 0);
         ownership_take(&guest_user, file, &ownership);
+        expect_attribute("trusted.libvirt.security.dac", "+0:+0");
+        expect_attribute("trusted.libvirt.security.ref_dac", "2");
         ownership_return(&guest_user, file, ownership.uid, ownership.gid);
         ck_assert_uint_eq(owner_of(file), 4242);
         ownership_return(&guest_user, file, ownership.uid, ownership.gid);
         ck_assert_uint_eq(owner_of(file), 0);
-        ck_assert_int_eq(getxattr(file, "trusted.virtbus.owner", NULL, 0), -1);
+        ck_assert_int_eq(getxattr(file, "trusted.libvirt.security.dac", NULL, 0), -1);
+        ck_assert_int_eq(getxattr(file, "trusted.libvirt.security.ref_dac", NULL, 0), -1);
+        ck_assert_int_eq(getxattr(file, "trusted.libvirt.security.timestamp_dac", NULL, 0), -1);
 }
 END_TEST
 
@@ -240,7 +252,11 @@ END_TEST
 /* Guests that were there when the host went down give nothing back: the first that ends now does. */
 START_TEST(guests_of_another_boot_do_not_count)
 {
-        const char *note = "00000000-0000-0000-0000-000000000000 1000 1001 3";
+        static const char *const notes[][2] = {
+                { "trusted.libvirt.security.dac", "+1000:+1001" },
+                { "trusted.libvirt.security.ref_dac", "3" },
+                { "trusted.libvirt.security.timestamp_dac", "1000000000" },
+        };
         struct ownership ownership;
 
         if (!is_root())
@@ -249,7 +265,8 @@ START_TEST(guests_of_another_boot_do_not_count)
         if (!has_attributes())
                 return;
         ck_assert_int_eq(chown(file, 4242, 4243), 0);
-        ck_assert_int_eq(setxattr(file, "trusted.virtbus.owner", note, strlen(note), 0), 0);
+        for (unsigned i = 0; i < G_N_ELEMENTS(notes); i++)
+                ck_assert_int_eq(setxattr(file, notes[i][0], notes[i][1], strlen(notes[i][1]), 0), 0);
         ck_assert(ownership_is_needed(&guest_user, file, true, &ownership));
         ck_assert_uint_eq(ownership.uid, 1000);
         ownership_take(&guest_user, file, &ownership);
@@ -258,8 +275,53 @@ START_TEST(guests_of_another_boot_do_not_count)
 }
 END_TEST
 
-CHECK_MAIN_FIXTURE("security", setup, teardown, an_account_is_looked_up, guests_of_another_boot_do_not_count,
-                   permissions_follow_the_first_class_that_applies, an_unknown_user_is_named,
-                   an_image_changes_hands_and_comes_back, the_last_guest_gives_an_image_back,
-                   an_image_that_is_open_to_all_stays_as_it_is, an_image_that_was_replaced_keeps_its_owner,
-                   an_image_given_to_another_stays_there, an_image_that_is_locked_holds_nobody_up)
+/* ---- labels ---- */
+
+START_TEST(a_label_names_an_account)
+{
+        static const struct {
+                const char *label;
+                uid_t uid;
+                gid_t gid;
+        } rows[] = {
+                { "+4711:+4712", 4711, 4712 }, { "4711:+4712", 4711, 4712 }, { "root:+4712", 0, 4712 },
+                { "+4711", 4711, 4243 },       { "+0:root", 0, 0 },
+        };
+        static const char *const bad[] = {
+                "",
+                ":",
+                "+1:",
+                ":+1",
+                "no-such-user:+1",
+                "+1:no-such-group",
+                "+-1:+1",
+                "+4294967295:+1",
+                "+1 :+1",
+        };
+
+        if (!is_root())
+                return;
+        for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+                g_autoptr(GError) error = NULL;
+                CLEANUP(account_unref)
+                const struct account *account = account_new_label(rows[i].label, &guest_user, &error);
+
+                ck_assert_msg(account, "%s", error ? error->message : "");
+                ck_assert_uint_eq(account->uid, rows[i].uid);
+                ck_assert_uint_eq(account->gid, rows[i].gid);
+        }
+        for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
+                g_autoptr(GError) error = NULL;
+
+                ck_assert_msg(!account_new_label(bad[i], &guest_user, &error), "'%s'", bad[i]);
+                ck_assert(error_is(error, ERROR_CONFIG_UNSUPPORTED));
+        }
+}
+END_TEST
+
+CHECK_MAIN_FIXTURE("security", setup, teardown, a_label_names_an_account, an_account_is_looked_up,
+                   guests_of_another_boot_do_not_count, permissions_follow_the_first_class_that_applies,
+                   an_unknown_user_is_named, an_image_changes_hands_and_comes_back,
+                   the_last_guest_gives_an_image_back, an_image_that_is_open_to_all_stays_as_it_is,
+                   an_image_that_was_replaced_keeps_its_owner, an_image_given_to_another_stays_there,
+                   an_image_that_is_locked_holds_nobody_up)
