@@ -9,6 +9,7 @@
 #include "bus/polkit.h"
 #include "drivers/model.h"
 
+struct power;
 struct reload;
 
 #define AGENT_VIEWS 1
@@ -28,10 +29,14 @@ struct agent {
         struct models *models;       /* owned */
         void *views[AGENT_VIEWS];    /* owned; NULL: not made yet */
         int lock_fd;                 /* owned; -1 none */
+        struct power *power;         /* owned; NULL: the host's end is not its business */
         struct loop_timer *watchdog; /* owned; NULL: nobody waits for a sign of life */
         char *lease_program;         /* owned; NULL: it is not there */
         bool ending;
 };
+
+/* The end begins: what main() waits for. */
+void agent_end(struct agent *agent);
 
 /* ---- settings.c: what the configuration says, at start and when it is read again ---- */
 

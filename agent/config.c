@@ -21,6 +21,24 @@ static const char *const levels[] = {
         [LOG_LEVEL_INFO] = "info",   [LOG_LEVEL_DEBUG] = "debug",     NULL,
 };
 
+static const char *const stops[] = {
+        [CONFIG_STOP_SHUTDOWN] = "shutdown",
+        [CONFIG_STOP_LEAVE] = "leave",
+        NULL,
+};
+
+static const char *const lates[] = {
+        [CONFIG_LATE_DESTROY] = "destroy",
+        [CONFIG_LATE_LEAVE] = "leave",
+        NULL,
+};
+
+static const char *const sleeps[] = {
+        [CONFIG_SLEEP_PAUSE] = "pause",
+        [CONFIG_SLEEP_LEAVE] = "leave",
+        NULL,
+};
+
 #define AT(member) .offset = offsetof(struct config, member)
 
 /* clang-format off: a key a line or two */
@@ -37,6 +55,21 @@ const struct config_key config_keys[] = {
         { "network", "start_for_guests", CONFIG_SWITCH, .fallback = "true", AT(start_networks),
           .at_once = true },
         { "network", "default", CONFIG_SWITCH, .fallback = "true", AT(default_network) },
+        { "autostart", "parallel", CONFIG_NUMBER, .high = 1000, .fallback = "0", AT(start_parallel),
+          .at_once = true },
+        { "autostart", "delay", CONFIG_NUMBER, .high = 3600, .fallback = "0", AT(start_delay),
+          .at_once = true },
+        { "autostart", "first", CONFIG_TEXT, AT(start_first), .at_once = true },
+        { "shutdown", "guests", CONFIG_CHOICE, .choices = stops, .fallback = "shutdown", AT(stop_guests),
+          .at_once = true },
+        { "shutdown", "parallel", CONFIG_NUMBER, .high = 1000, .fallback = "10", AT(stop_parallel),
+          .at_once = true },
+        { "shutdown", "timeout", CONFIG_NUMBER, .low = 1, .high = 86400, .fallback = "300", AT(stop_timeout),
+          .at_once = true },
+        { "shutdown", "late", CONFIG_CHOICE, .choices = lates, .fallback = "destroy", AT(stop_late),
+          .at_once = true },
+        { "sleep", "guests", CONFIG_CHOICE, .choices = sleeps, .fallback = "pause", AT(sleep_guests),
+          .at_once = true },
         { "log", "level", CONFIG_CHOICE, .choices = levels, .fallback = "notice", AT(log_level),
           .at_once = true },
         { "limits", "client_calls", CONFIG_NUMBER, .low = 16, .high = 32768, .fallback = "32768",

@@ -25,9 +25,32 @@ struct config {
         bool audit_changes;           /* calls that change something are recorded */
         bool start_networks;          /* for guests that need them */
         bool default_network;         /* a fresh system gets one */
+        unsigned start_parallel;      /* guests after boot; 0: all at once */
+        unsigned start_delay;         /* s */
+        char *start_first;            /* owned; names; NULL: none */
+        unsigned stop_guests;         /* enum config_stop */
+        unsigned stop_parallel;       /* 0: all at once */
+        unsigned stop_timeout;        /* s */
+        unsigned stop_late;           /* enum config_late */
+        unsigned sleep_guests;        /* enum config_sleep */
         unsigned log_level;           /* enum log_level */
         unsigned client_calls;        /* of one client, waiting or running */
         unsigned client_mib;          /* of these calls, waiting */
+};
+
+enum config_stop {
+        CONFIG_STOP_SHUTDOWN,
+        CONFIG_STOP_LEAVE,
+};
+
+enum config_late {
+        CONFIG_LATE_DESTROY,
+        CONFIG_LATE_LEAVE,
+};
+
+enum config_sleep {
+        CONFIG_SLEEP_PAUSE,
+        CONFIG_SLEEP_LEAVE,
 };
 
 enum config_type {

@@ -5,6 +5,7 @@
  */
 #include "agent/agent.h"
 
+#include "agent/power.h"
 #include "agent/reload.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -78,11 +79,19 @@ static bool start_process(struct agent *agent, GError **error)
         return true;
 }
 
-static void end(struct agent *agent, int number)
+void agent_end(struct agent *agent)
 {
-        log_notice("%s: ending, guests run on", g_strsignal(number));
         agent->ending = true;
         loop_quit(agent->loop);
+}
+
+/* A second one while the first waits for guests is obeyed. */
+static void end(struct agent *agent, int number)
+{
+        if (power_delays_end(agent))
+                return;
+        log_notice("%s: ending, guests run on", g_strsignal(number));
+        agent_end(agent);
 }
 
 static void on_signal(int number, void *data)
@@ -227,6 +236,7 @@ static bool start_inventory(struct agent *agent, GError **error)
 
 static void stop_models(struct agent *agent)
 {
+        power_free(agent);
         models_free(agent->models);
         g_free(agent->lease_program);
 }
@@ -248,7 +258,7 @@ static bool may_end(const struct agent *agent)
         for (unsigned i = 0; i < AGENT_VIEWS; i++)
                 if (agent->views[i] && !agent_views[i].is_idle(agent->views[i]))
                         return false;
-        return !models_are_busy(agent->models) && !reload_is_busy(agent->reload);
+        return !models_are_busy(agent->models) && !reload_is_busy(agent->reload) && !power_is_busy(agent);
 }
 
 /* No new calls; those on the way are interrupted where they wait, and answered. */
@@ -260,6 +270,7 @@ static void stop_views(struct agent *agent)
         for (unsigned i = 0; i < AGENT_VIEWS; i++)
                 if (agent->views[i])
                         agent_views[i].stop(agent->views[i]);
+        power_stop(agent);
         pool_interrupt(agent->pool);
         models_quiesce(agent->models);
         timer = loop_timer_new(agent->loop, DRAIN_MS, mark_late, &late);
@@ -288,6 +299,7 @@ static void show_life(void *data)
 static bool start_work(struct agent *agent, GError **error)
 {
         models_autostart(agent->models);
+        power_start(agent);
         if (notify_get_watchdog_ms() > 0)
                 agent->watchdog = loop_timer_new(agent->loop, 0, show_life, agent);
         agent_show_status(agent, NULL);

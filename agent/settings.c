@@ -53,18 +53,36 @@ struct polkit_settings agent_get_polkit_settings(const struct config *config)
         };
 }
 
+static struct model_settings get_model_settings(const struct config *config)
+{
+        return (struct model_settings){
+                .start_networks = config->start_networks,
+                .audit = config->audit_changes,
+                .power = {
+                        .start_parallel = config->start_parallel,
+                        .start_delay_ms = config->start_delay * 1000,
+                        .start_first = config->start_first,
+                        .shut_down = config->stop_guests == CONFIG_STOP_SHUTDOWN,
+                        .stop_parallel = config->stop_parallel,
+                        .stop_timeout_ms = config->stop_timeout * 1000,
+                        .destroy = config->stop_late == CONFIG_LATE_DESTROY,
+                        .pause = config->sleep_guests == CONFIG_SLEEP_PAUSE,
+                },
+        };
+}
+
 /* What takes effect at once, of the configuration that holds now. */
 void agent_configure(struct agent *agent)
 {
         const struct config *config = agent->config;
         const struct polkit_settings polkit = agent_get_polkit_settings(config);
+        const struct model_settings models = get_model_settings(config);
 
         log_set_max(agent->options.verbose ? MAX(config->log_level, LOG_LEVEL_INFO) : config->log_level);
         if (agent->polkit)
                 polkit_configure(agent->polkit, &polkit);
         if (agent->models)
-                models_configure(agent->models, &(const struct model_settings){ config->start_networks,
-                                                                                config->audit_changes });
+                models_configure(agent->models, &models);
         for (unsigned i = 0; i < AGENT_VIEWS; i++)
                 if (agent->views[i])
                         agent_views[i].configure(agent->views[i], config);

@@ -82,6 +82,13 @@ void notify_status(const char *format, ...)
         tell(line, 0);
 }
 
+void notify_extend(unsigned ms)
+{
+        g_autofree char *text = g_strdup_printf("EXTEND_TIMEOUT_USEC=%" PRIu64, (uint64_t)ms * 1000);
+
+        tell(text, PATIENCE_MS);
+}
+
 unsigned notify_get_watchdog_ms(void)
 {
         uint64_t us = 0;

@@ -15,6 +15,9 @@ void notify_reloading(void);
 /* One line for people: systemctl status shows it. */
 void notify_status(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
+/* What is on its way (an end) takes so long from now on, and the service manager is not to lose patience. */
+void notify_extend(unsigned ms);
+
 /* How often notify_alive() has to be called at the latest, in ms; 0: nobody waits for it. */
 unsigned notify_get_watchdog_ms(void);
 void notify_alive(void);

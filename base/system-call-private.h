@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What calls to other services have in common; between base/system-call.c and base/systemd.c. In a lane. */
+/* What calls to other services have in common; between base/system-call.c, base/systemd.c and
+ * base/logind.c. In a lane. */
 
 #include "base/lane.h"
 

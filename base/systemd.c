@@ -72,12 +72,15 @@ static sd_bus_message *make_scope_message(sd_bus *bus, const struct systemd_scop
 {
         sd_bus_message *message = new_call(bus, "StartTransientUnit");
 
-        /* KillSignal and timeouts are the defaults: a host that goes down ends what is left then. */
+        /*
+         * KillSignal and timeouts are the defaults: a host that goes down ends what is left then. It stops the
+         * agent first, which shuts guests down (see agent/power.c).
+         */
         if (message)
-                sd_bus_message_append(message, "ssa(sv)a(sa(sv))", scope->name, "fail", 5, "Description", "s",
+                sd_bus_message_append(message, "ssa(sv)a(sa(sv))", scope->name, "fail", 6, "Description", "s",
                                       scope->description, "Slice", "s", scope->slice, "PIDs", "au", 1,
                                       (uint32_t)scope->pid, "Delegate", "b", 1, "CollectMode", "s",
-                                      "inactive-or-failed", 0);
+                                      "inactive-or-failed", "Before", "as", 1, "virtbusd.service", 0);
         return message;
 }
 

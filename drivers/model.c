@@ -325,6 +325,59 @@ void models_autostart(struct models *models)
                 autostart(models_get_nth(models, i));
 }
 
+struct gathering {
+        unsigned open;
+        loop_fn done;
+        void *data; /* owned by done */
+};
+
+static void gather(void *data)
+{
+        struct gathering *gathering = data;
+
+        if (--gathering->open > 0)
+                return;
+        gathering->done(gathering->data);
+        g_free(gathering);
+}
+
+/* fn for the guests of each host that is real; done behind all of them. */
+static void for_all_guests(struct models *models,
+                           void (*fn)(struct domain_power *power, loop_fn done, void *data), loop_fn done,
+                           void *data)
+{
+        struct gathering *gathering = g_new(struct gathering, 1);
+
+        *gathering = (struct gathering){ 1, done, data };
+        for (unsigned i = 0; i < models->list->len; i++) {
+                struct model *model = models_get_nth(models, i);
+
+                if (model->driver->in_memory)
+                        continue;
+                gathering->open++;
+                fn(domain_driver_get_power(model_get_domains(model)), gather, gathering);
+        }
+        gather(gathering);
+}
+
+void models_end_host(struct models *models, loop_fn done, void *data)
+{
+        for_all_guests(models, domain_power_stop, done, data);
+}
+
+void models_sleep_host(struct models *models, loop_fn done, void *data)
+{
+        for_all_guests(models, domain_power_sleep, done, data);
+}
+
+void models_wake_host(struct models *models)
+{
+        for (unsigned i = 0; i < models->list->len; i++)
+                if (!models_get_nth(models, i)->driver->in_memory)
+                        domain_power_wake(
+                                domain_driver_get_power(model_get_domains(models_get_nth(models, i))));
+}
+
 void models_quiesce(struct models *models)
 {
         for (unsigned i = 0; i < models->list->len; i++)

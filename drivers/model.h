@@ -19,6 +19,7 @@
 #include "base/collection.h"
 #include "base/registry.h"
 #include "drivers/domain/domain.h"
+#include "drivers/domain/power.h"
 #include "drivers/secret/secret.h"
 #include "drivers/storage/storage.h"
 #include "interfaces/interfaces.h"
@@ -62,6 +63,7 @@ struct model_environment {
 struct model_settings {
         bool start_networks; /* a network that is not active is started for the guest that needs it */
         bool audit;          /* calls that change something are recorded */
+        struct domain_power_settings power;
 };
 
 /* A hypervisor: what differs between connections. */
@@ -115,6 +117,13 @@ struct owners *models_get_owners(const struct models *models);
 /* Do all parts know what there is? Before, lists would have less than that. */
 bool models_are_ready(const struct models *models);
 void models_autostart(struct models *models);
+/*
+ * What drivers/domain/power.h says, for the guests of all connections that are not in memory: the host ends,
+ * is about to sleep, is awake. done(data) when all are through; once at a time.
+ */
+void models_end_host(struct models *models, loop_fn done, void *data);
+void models_sleep_host(struct models *models, loop_fn done, void *data);
+void models_wake_host(struct models *models);
 void models_quiesce(struct models *models);
 bool models_are_busy(const struct models *models);
 

@@ -404,15 +404,21 @@ static void free_domains(struct model *model, void *part)
         model->driver->free_domains(part);
 }
 
+static void configure_domains(void *part, const struct model_settings *settings)
+{
+        domain_power_configure(domain_driver_get_power(part), &settings->power);
+}
+
 /* A start may wait for the lane of a pool that does not answer. */
 static void quiesce_domains(void *part)
 {
+        domain_power_cancel(domain_driver_get_power(part));
         registry_cancel(domain_driver_get_registry(part));
 }
 
 static void autostart_domains(void *part, loop_fn done, void *data)
 {
-        domain_autostart(part);
+        domain_power_start(domain_driver_get_power(part));
         done(data);
 }
 
@@ -491,6 +497,7 @@ const struct model_part model_parts[MODEL_KIND_COUNT] = {
         [MODEL_DOMAINS] = { .name = "domain",
                             .new = new_domains,
                             .free = free_domains,
+                            .configure = configure_domains,
                             .quiesce = quiesce_domains,
                             .autostart = autostart_domains,
                             .get_registry = get_domains,

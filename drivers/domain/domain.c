@@ -11,6 +11,7 @@
 #include "drivers/domain/driver.h"
 #include "drivers/domain/edit-xml.h"
 #include "drivers/domain/model.h"
+#include "drivers/domain/power.h"
 #include "drivers/domain/takings.h"
 #include "drivers/domain/modify.h"
 
@@ -134,11 +135,13 @@ void domain_driver_init(struct domain_driver *driver, const struct domain_driver
         driver->by_id = g_hash_table_new(NULL, NULL);
         driver->domains = registry_new(&domain_kind, driver, loop, pool, directory);
         registry_listen(driver->domains, follow_id, driver);
+        driver->power = domain_power_new(driver);
 }
 
 void domain_driver_done(struct domain_driver *driver)
 {
         domain_unfollow_usb(driver);
+        domain_power_free(driver->power);
         registry_free(driver->domains);
         g_hash_table_unref(driver->by_id);
         g_free(driver->boot_mark);
@@ -148,6 +151,11 @@ struct domain *domain_driver_reserve(struct domain_driver *driver, const struct 
                                      GError **error)
 {
         return domain_from(registry_reserve(driver->domains, &def->base, error));
+}
+
+struct domain_power *domain_driver_get_power(const struct domain_driver *driver)
+{
+        return driver->power;
 }
 
 const struct host *domain_driver_get_host(const struct domain_driver *driver)

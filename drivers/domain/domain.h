@@ -17,6 +17,7 @@
 
 struct domain;
 struct domain_driver;
+struct domain_power;
 struct domain_takings;
 struct node_devices;
 struct nwfilters;
@@ -296,9 +297,6 @@ void domain_owner_gone(struct domain_driver *driver, const char *owner);
 /* The failure that a DOMAIN_EVENT_CONTROL_ERROR is, for those who are told of failures without a call. */
 void domain_event_make_error(const struct registry_change *change, GError **error);
 
-/* Starts every inactive domain that is marked autostart; failures are logged. After takeover. */
-void domain_autostart(struct domain_driver *driver);
-
 /*
  * The name of what shares the host's processors among its domains (virDomainGetSchedulerType); it has no
  * parameters yet.
@@ -333,5 +331,7 @@ uint64_t domain_driver_get_version(struct domain_driver *driver, GError **error)
 unsigned domain_driver_get_max_vcpus(struct domain_driver *driver, const char *type, GError **error);
 /* The security model that confines guests, and its domain of interpretation; borrowed, "" for none. */
 void domain_driver_get_security_model(struct domain_driver *driver, const char **model, const char **doi);
+/* What becomes of all its guests with the host: power.h. */
+struct domain_power *domain_driver_get_power(const struct domain_driver *driver);
 const struct host *domain_driver_get_host(const struct domain_driver *driver);
 struct registry *domain_driver_get_registry(const struct domain_driver *driver);

@@ -198,6 +198,7 @@ struct domain_driver {
         struct node_devices *node_devices; /* borrowed; whose devices guests get; NULL: none. Likewise */
         bool usb_changed;                  /* guests are about to look after their USB devices */
         struct registry *domains;          /* owned */
+        struct domain_power *power;        /* owned */
         domain_reporter report;            /* NULL: nobody is told */
         void *report_data;                 /* borrowed */
         GHashTable *by_id;                 /* int -> struct domain, borrowed values */

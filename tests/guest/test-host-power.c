@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The host ends and sleeps, with real guests. logind is played by the test, on the bus that the agent takes
+ * for the system's: it hands out locks, whose other ends the test keeps, and tells what is about to be. Needs
+ * root.
+ */
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/support/guest.h"
+#include "tests/support/harness.h"
+
+#define LOGIN      "org.freedesktop.login1"
+#define LOGIN_PATH "/org/freedesktop/login1"
+#define MANAGER    LOGIN ".Manager"
+
+enum lock {
+        SHUTDOWN,
+        SLEEP,
+        LOCKS,
+};
+
+static const char *const names[LOCKS] = { "shutdown", "sleep" };
+
+static struct harness *harness;
+static struct client *client;
+static sd_bus *login;
+static struct {
+        int end; /* of the pipe whose other end the agent has; -1: not handed out, or given back */
+        unsigned count;
+} locks[LOCKS];
+
+/* ---- logind ---- */
+
+static void look_for_returned_locks(void)
+{
+        for (unsigned i = 0; i < LOCKS; i++) {
+                struct pollfd end = { .fd = locks[i].end };
+
+                if (locks[i].end >= 0 && poll(&end, 1, 0) > 0 && (end.revents & POLLHUP)) {
+                        close(locks[i].end);
+                        locks[i].end = -1;
+                }
+        }
+}
+
+static int on_inhibit(sd_bus_message *call, void *data, sd_bus_error *error)
+{
+        const char *what, *who, *why, *mode;
+        int fds[2], result;
+
+        ck_assert_int_ge(sd_bus_message_read(call, "ssss", &what, &who, &why, &mode), 0);
+        ck_assert_str_eq(who, "virtbusd");
+        ck_assert_str_eq(mode, "delay");
+        look_for_returned_locks();
+        ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
+        for (unsigned i = 0; i < LOCKS; i++) {
+                if (strcmp(what, names[i]) != 0)
+                        continue;
+                ck_assert_int_eq(locks[i].end, -1);
+                locks[i].end = fds[0];
+                locks[i].count++;
+        }
+        result = sd_bus_reply_method_return(call, "h", fds[1]);
+        close(fds[1]);
+        return result;
+}
+
+static const sd_bus_vtable manager[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD("Inhibit", "ssss", "h", on_inhibit, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_VTABLE_END,
+};
+
+static void process(void)
+{
+        while (sd_bus_process(login, NULL) > 0)
+                ;
+        look_for_returned_locks();
+}
+
+static bool is_held(void *data)
+{
+        process();
+        return locks[*(enum lock *)data].end >= 0;
+}
+
+static bool is_given_back(void *data)
+{
+        process();
+        return locks[*(enum lock *)data].end < 0;
+}
+
+static void wait_held(enum lock lock)
+{
+        harness_wait_until(is_held, &lock, "a lock");
+}
+
+static void wait_given_back(enum lock lock)
+{
+        harness_wait_until(is_given_back, &lock, "the end of a lock");
+}
+
+static void start_logind(void)
+{
+        ck_assert_int_ge(sd_bus_new(&login), 0);
+        ck_assert_int_ge(sd_bus_set_address(login, harness_get_address(harness)), 0);
+        ck_assert_int_ge(sd_bus_set_bus_client(login, true), 0);
+        ck_assert_int_ge(sd_bus_start(login), 0);
+        ck_assert_int_ge(sd_bus_add_object_vtable(login, NULL, LOGIN_PATH, MANAGER, manager, NULL), 0);
+        ck_assert_int_ge(sd_bus_request_name(login, LOGIN, 0), 0);
+        for (unsigned i = 0; i < LOCKS; i++)
+                locks[i].end = -1;
+}
+
+static void tell(enum lock what, bool begins)
+{
+        ck_assert_int_ge(sd_bus_emit_signal(login, LOGIN_PATH, MANAGER,
+                                            what == SHUTDOWN ? "PrepareForShutdown" : "PrepareForSleep", "b",
+                                            (int)begins),
+                         0);
+        ck_assert_int_ge(sd_bus_flush(login), 0);
+}
+
+/* ---- the agent ---- */
+
+static bool set_up(const char *config)
+{
+        g_autofree char *path = NULL;
+
+        if (geteuid() != 0) {
+                harness_skip("the host's end is the business of root's agent");
+                return false;
+        }
+        harness = harness_new_bus();
+        client = harness_get_client(harness);
+        path = harness_path(harness, "virtbusd.conf");
+        ck_assert(g_file_set_contents(path, config, -1, NULL));
+        start_logind();
+        harness_start_agent(harness);
+        wait_held(SHUTDOWN);
+        wait_held(SLEEP);
+        return true;
+}
+
+static void tear_down(void)
+{
+        sd_bus_close_unref(login);
+        harness_free(harness);
+}
+
+static bool is_ending(void *data)
+{
+        g_autofree char *log = harness_read_log(harness);
+
+        return strstr(log, "the host ends: ") != NULL;
+}
+
+static void end_host(void)
+{
+        tell(SHUTDOWN, true);
+        harness_wait_until(is_ending, NULL, "the guests' shutdown");
+}
+
+/* ---- tests ---- */
+
+START_TEST(test_a_guest_is_shut_down)
+{
+        g_autofree char *console = NULL, *path = NULL;
+
+        if (!set_up(""))
+                return;
+        console = harness_path(harness, "console");
+        path = guest_start(client, guest_linux_xml("linux", console, "watch"));
+        guest_wait_console(console, "virtbus-guest: ready");
+        process();
+        ck_assert_int_ge(locks[SHUTDOWN].end, 0);
+        tell(SHUTDOWN, true);
+        client_wait_event(client, path, EVENT_STOPPED, STOPPED_SHUTDOWN);
+        wait_given_back(SHUTDOWN);
+        guest_wait_console(console, "virtbus-guest: power button");
+}
+END_TEST
+
+/* Its firmware has found nothing to boot, and hears no power button. */
+START_TEST(test_a_guest_that_does_not_hear_is_destroyed)
+{
+        g_autofree char *path = NULL;
+
+        if (!set_up("[shutdown]\ntimeout=1\n"))
+                return;
+        path = guest_start(client, guest_bare_xml("deaf", NULL));
+        tell(SHUTDOWN, true);
+        client_wait_event(client, path, EVENT_STOPPED, STOPPED_DESTROYED);
+        wait_given_back(SHUTDOWN);
+}
+END_TEST
+
+START_TEST(test_guests_may_be_left)
+{
+        g_autofree char *path = NULL;
+
+        if (!set_up("[shutdown]\ntimeout=1\nlate=leave\n"))
+                return;
+        path = guest_start(client, guest_bare_xml("deaf", NULL));
+        tell(SHUTDOWN, true);
+        wait_given_back(SHUTDOWN);
+        guest_expect_state(client, path, STATE_RUNNING, -1);
+}
+END_TEST
+
+START_TEST(test_the_agent_ends_after_its_guests)
+{
+        g_autofree char *path = NULL;
+        int status;
+
+        if (!set_up("[shutdown]\ntimeout=3\n"))
+                return;
+        path = guest_start(client, guest_bare_xml("before-the-agent", NULL));
+        ck_assert_int_gt(harness_find_guest(harness, "before-the-agent"), 0);
+        end_host();
+        status = harness_end_agent(harness, SIGTERM);
+        ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        ck_assert_int_eq(harness_find_guest(harness, "before-the-agent"), 0);
+}
+END_TEST
+
+static bool is_waiting(void *data)
+{
+        g_autofree char *log = harness_read_log(harness);
+
+        return strstr(log, "ending when the guests are off") != NULL;
+}
+
+/* Who sends a second one means it. */
+START_TEST(test_a_second_signal_is_obeyed)
+{
+        g_autofree char *path = NULL;
+        int status;
+
+        if (!set_up("[shutdown]\ntimeout=3600\n"))
+                return;
+        path = guest_start(client, guest_bare_xml("after-the-agent", NULL));
+        end_host();
+        kill(harness_get_agent_pid(harness), SIGTERM);
+        harness_wait_until(is_waiting, NULL, "the agent's patience");
+        client_ping(client);
+        status = harness_end_agent(harness, SIGTERM);
+        ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        ck_assert_int_gt(harness_find_guest(harness, "after-the-agent"), 0);
+}
+END_TEST
+
+START_TEST(test_guests_are_paused_while_the_host_sleeps)
+{
+        g_autofree char *path = NULL, *paused = NULL;
+
+        if (!set_up(""))
+                return;
+        path = guest_start(client, guest_bare_xml("runs", NULL));
+        paused = guest_start(client, guest_bare_xml("paused", NULL));
+        guest_do(client, paused, "Suspend");
+        for (unsigned round = 1; round <= 3; round++) {
+                tell(SLEEP, true);
+                wait_given_back(SLEEP);
+                guest_expect_state(client, path, STATE_PAUSED, -1);
+                client_forget_signals(client);
+                tell(SLEEP, false);
+                client_wait_event(client, path, EVENT_RESUMED, -1);
+                wait_held(SLEEP);
+                ck_assert_uint_eq(locks[SLEEP].count, round + 1);
+                guest_expect_state(client, path, STATE_RUNNING, -1);
+                guest_expect_state(client, paused, STATE_PAUSED, -1);
+        }
+        ck_assert_uint_eq(locks[SHUTDOWN].count, 1);
+}
+END_TEST
+
+START_TEST(test_logind_begins_anew)
+{
+        if (!set_up(""))
+                return;
+        sd_bus_close_unref(login);
+        for (unsigned i = 0; i < LOCKS; i++)
+                close(locks[i].end);
+        start_logind();
+        wait_held(SHUTDOWN);
+        wait_held(SLEEP);
+        client_ping(client);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("host-power");
+        TCase *tcase = tcase_create("host-power");
+
+        tcase_add_checked_fixture(tcase, NULL, tear_down);
+        tcase_add_test(tcase, test_a_guest_is_shut_down);
+        tcase_add_test(tcase, test_a_guest_that_does_not_hear_is_destroyed);
+        tcase_add_test(tcase, test_guests_may_be_left);
+        tcase_add_test(tcase, test_the_agent_ends_after_its_guests);
+        tcase_add_test(tcase, test_a_second_signal_is_obeyed);
+        tcase_add_test(tcase, test_guests_are_paused_while_the_host_sleeps);
+        tcase_add_test(tcase, test_logind_begins_anew);
+        suite_add_tcase(suite, tcase);
+        return harness_main(suite);
+}

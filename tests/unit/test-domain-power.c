@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What becomes of all guests with their host: the order of starts and ends, how many at a time, deadlines,
+ * and what was paused for its sleep. Guests that do as they are told are the test driver's; those that do
+ * not, the fake's.
+ */
+#include "drivers/domain/power.h"
+
+#include "base/loop.h"
+#include "base/pool.h"
+#include "drivers/test/test-driver.h"
+#include "tests/unit/check-main.h"
+#include "tests/unit/fake-driver.h"
+
+#include <string.h>
+
+static struct loop *loop;
+static struct pool *pool;
+static struct domain_driver *driver;
+static struct domain_power *power;
+static GString *changes; /* "+a -a ", a was started and is off */
+static unsigned ends;    /* of what the host waits for */
+
+static void follow(const struct registry_change *change, void *data)
+{
+        bool was = change->before && change->before->active, is = change->after && change->after->active;
+
+        if (was != is)
+                g_string_append_printf(changes, "%c%s ", is ? '+' : '-', change->object->name);
+}
+
+static void ended(void *data)
+{
+        ends++;
+}
+
+static void count(struct managed *object, const GError *error, void *data)
+{
+        ck_assert_msg(!error, "%s", error ? error->message : "");
+        ++*(unsigned *)data;
+}
+
+static void ignore(void *data)
+{
+}
+
+static void wait_for(const unsigned *counter, unsigned expected)
+{
+        while (*counter < expected)
+                loop_step(loop, true);
+}
+
+static void wait_for_changes(const char *expected)
+{
+        while (strlen(changes->str) < strlen(expected))
+                loop_step(loop, true);
+        ck_assert_str_eq(changes->str, expected);
+}
+
+static void define(const char *name, bool autostart)
+{
+        g_autofree char *xml = g_strdup_printf("<domain type='test'><name>%s</name><memory>1024</memory>"
+                                               "<os><type>hvm</type></os></domain>",
+                                               name);
+        unsigned done = 0;
+
+        domain_define_xml(driver, xml, 0, ignore, count, &done);
+        wait_for(&done, 1);
+        if (autostart)
+                domain_set_autostart(domain_lookup_name(driver, name, NULL), true, count, &done);
+        wait_for(&done, autostart ? 2 : 1);
+}
+
+static void start(const char *name)
+{
+        unsigned done = 0;
+
+        domain_create(domain_lookup_name(driver, name, NULL), 0, NULL, count, &done);
+        wait_for(&done, 1);
+}
+
+static int get_state(const char *name)
+{
+        int state, reason;
+
+        ck_assert(domain_get_state(domain_lookup_name(driver, name, NULL), 0, &state, &reason, NULL));
+        return state;
+}
+
+static void setup(void)
+{
+        loop = loop_new(NULL);
+        pool = pool_new(4, NULL);
+        driver = test_driver_new(loop, pool, NULL);
+        power = domain_driver_get_power(driver);
+        changes = g_string_new(NULL);
+        registry_listen(domain_driver_get_registry(driver), follow, NULL);
+}
+
+static void teardown(void)
+{
+        domain_power_cancel(power);
+        while (registry_get_pending(domain_driver_get_registry(driver)) > 0)
+                loop_step(loop, true);
+        registry_unlisten(domain_driver_get_registry(driver), follow, NULL);
+        test_driver_free(driver);
+        pool_free(pool);
+        loop_free(loop);
+        g_string_free(changes, TRUE);
+}
+
+START_TEST(starts_in_order)
+{
+        const struct domain_power_settings settings = { .start_parallel = 1, .start_first = " d, nobody ,b" };
+
+        define("a", true);
+        define("b", true);
+        define("c", true);
+        define("d", true);
+        define("e", false);
+        domain_power_configure(power, &settings);
+        domain_power_start(power);
+        wait_for_changes("+d +b +a +c ");
+}
+END_TEST
+
+/* The second waits for its time, not for the first; what is undefined or started meanwhile is none of it. */
+START_TEST(starts_with_a_delay)
+{
+        const struct domain_power_settings settings = { .start_delay_ms = 50 };
+        gint64 begun = g_get_monotonic_time();
+        unsigned done = 0;
+
+        define("a", true);
+        define("b", true);
+        define("c", true);
+        domain_power_configure(power, &settings);
+        domain_power_start(power);
+        domain_undefine(domain_lookup_name(driver, "b", NULL), 0, count, &done);
+        wait_for_changes("+a +c ");
+        ck_assert_int_ge(g_get_monotonic_time() - begun, 50 * 1000);
+}
+END_TEST
+
+START_TEST(stops_in_reverse)
+{
+        const struct domain_power_settings settings = { .shut_down = true,
+                                                        .stop_parallel = 1,
+                                                        .stop_timeout_ms = 60000 };
+        unsigned done = 0;
+
+        define("a", false);
+        define("b", false);
+        start("b");
+        start("a");
+        domain_suspend(domain_lookup_name(driver, "b", NULL), count, &done);
+        wait_for(&done, 1);
+        g_string_truncate(changes, 0);
+        domain_power_configure(power, &settings);
+        domain_power_stop(power, ended, NULL);
+        wait_for(&ends, 1);
+        ck_assert_str_eq(changes->str, "-a -b -test ");
+        domain_power_stop(power, ended, NULL);
+        wait_for(&ends, 2);
+}
+END_TEST
+
+START_TEST(leaves_guests)
+{
+        const struct domain_power_settings settings = { 0 };
+
+        domain_power_configure(power, &settings);
+        domain_power_stop(power, ended, NULL);
+        wait_for(&ends, 1);
+        domain_power_sleep(power, ended, NULL);
+        wait_for(&ends, 2);
+        ck_assert_int_eq(get_state("test"), DOMAIN_RUNNING);
+}
+END_TEST
+
+START_TEST(sleeps_and_wakes)
+{
+        const struct domain_power_settings settings = { .pause = true };
+        unsigned done = 0;
+
+        define("a", false);
+        define("b", false);
+        start("a");
+        start("b");
+        domain_suspend(domain_lookup_name(driver, "a", NULL), count, &done);
+        wait_for(&done, 1);
+        domain_power_configure(power, &settings);
+        domain_power_sleep(power, ended, NULL);
+        wait_for(&ends, 1);
+        ck_assert_int_eq(get_state("b"), DOMAIN_PAUSED);
+        ck_assert_int_eq(get_state("test"), DOMAIN_PAUSED);
+        domain_power_wake(power);
+        while (get_state("b") != DOMAIN_RUNNING || get_state("test") != DOMAIN_RUNNING)
+                loop_step(loop, true);
+        /* It was paused before. */
+        ck_assert_int_eq(get_state("a"), DOMAIN_PAUSED);
+}
+END_TEST
+
+/* The host is awake again before all of them are paused. */
+START_TEST(wakes_at_once)
+{
+        const struct domain_power_settings settings = { .pause = true };
+
+        domain_power_configure(power, &settings);
+        domain_power_sleep(power, ended, NULL);
+        loop_step(loop, false);
+        domain_power_wake(power);
+        wait_for(&ends, 1);
+        while (registry_get_pending(domain_driver_get_registry(driver)) > 0 ||
+               get_state("test") != DOMAIN_RUNNING)
+                loop_step(loop, true);
+}
+END_TEST
+
+/* ---- guests that do not do as they are told ---- */
+
+static void stop_fake(struct fake_driver *fake, const struct domain_power_settings *settings,
+                      const char *calls)
+{
+        struct domain_power *fakes = domain_driver_get_power(&fake->base);
+        struct domain *domain = fake_driver_define(fake, fake_driver_xml(""));
+        unsigned told = 0;
+
+        fake_driver_start(fake, domain);
+        fake_driver_forget(fake);
+        domain_power_configure(fakes, settings);
+        domain_power_stop(fakes, ended, NULL);
+        for (told = ends; ends == told;)
+                loop_step(fake->base.loop, true);
+        ck_assert_str_eq(fake->calls->str, calls);
+        fake_driver_free(fake);
+}
+
+START_TEST(destroys_at_the_deadline)
+{
+        const struct domain_power_settings settings = { .shut_down = true,
+                                                        .stop_timeout_ms = 1,
+                                                        .destroy = true };
+
+        stop_fake(fake_driver_new(), &settings, "shutdown-0 stop ");
+}
+END_TEST
+
+START_TEST(leaves_at_the_deadline)
+{
+        const struct domain_power_settings settings = { .shut_down = true, .stop_timeout_ms = 1 };
+
+        stop_fake(fake_driver_new(), &settings, "shutdown-0 ");
+}
+END_TEST
+
+/* Who cannot be asked is not waited for. */
+START_TEST(destroys_who_cannot_be_asked)
+{
+        const struct domain_power_settings settings = { .shut_down = true,
+                                                        .stop_timeout_ms = 600000,
+                                                        .destroy = true };
+        struct fake_driver *fake = fake_driver_new();
+
+        fake->fail = "shutdown-0";
+        stop_fake(fake, &settings, "shutdown-0 stop ");
+}
+END_TEST
+
+START_TEST(leaves_who_cannot_be_asked)
+{
+        const struct domain_power_settings settings = { .shut_down = true, .stop_timeout_ms = 600000 };
+        struct fake_driver *fake = fake_driver_new();
+
+        fake->fail = "shutdown-0";
+        stop_fake(fake, &settings, "shutdown-0 ");
+}
+END_TEST
+
+CHECK_MAIN_FIXTURE("domain-power", setup, teardown, starts_in_order, starts_with_a_delay, stops_in_reverse,
+                   leaves_guests, sleeps_and_wakes, wakes_at_once, destroys_at_the_deadline,
+                   leaves_at_the_deadline, destroys_who_cannot_be_asked, leaves_who_cannot_be_asked)
