@@ -183,6 +183,8 @@ static bool check_modes(const struct network_def *def, GError **error)
                 return refuse(def, error, "forward mode '%s' takes no <mtu>", mode);
         if (network_dns_is_used(&def->dns))
                 return refuse(def, error, "forward mode '%s' takes no <dns>", mode);
+        if (def->options->len)
+                return refuse(def, error, "forward mode '%s' takes no <dnsmasq:options>", mode);
         if (def->ips->len || def->routes->len || def->domain)
                 return refuse(def, error, "forward mode '%s' takes no <ip>, <route> and <domain>", mode);
         if (def->bridge && def->forward != NETWORK_FORWARD_BRIDGE)

@@ -93,10 +93,12 @@ static bool read_txt(struct network_dns *dns, xmlNode *node, GError **error)
 
         g_ptr_array_add(dns->txts, txt);
         txt->name = network_xml_need_attr(node, "name", error);
-        txt->value = xml_attr(node, "value");
-        if (txt->value && strchr(txt->value, '"'))
+        txt->value = txt->name ? network_xml_need_attr(node, "value", error) : NULL;
+        if (!txt->value)
+                return false;
+        if (strchr(txt->value, '"'))
                 return xml_error(error, node, "the value of a TXT record has a quote in it");
-        return txt->name && check_name(node, txt->name, error);
+        return check_name(node, txt->name, error);
 }
 
 static bool read_port(const xmlNode *node, const char *attr, unsigned *value, GError **error)
@@ -109,7 +111,6 @@ static bool read_port(const xmlNode *node, const char *attr, unsigned *value, GE
 static bool read_srv(struct network_dns *dns, xmlNode *node, GError **error)
 {
         struct network_srv *srv = g_new0(struct network_srv, 1);
-        g_autofree char *quoted = NULL;
 
         g_ptr_array_add(dns->srvs, srv);
         srv->service = network_xml_need_attr(node, "service", error);
@@ -118,14 +119,12 @@ static bool read_srv(struct network_dns *dns, xmlNode *node, GError **error)
                 return false;
         srv->domain = xml_attr(node, "domain");
         srv->target = xml_attr(node, "target");
-        quoted = error_quote(srv->protocol);
-        if (strcmp(srv->protocol, "tcp") != 0 && strcmp(srv->protocol, "udp") != 0)
-                return xml_error(error, node, "invalid protocol attribute value '%s'", quoted);
         if (!srv->target &&
             (xml_has_attr(node, "port") || xml_has_attr(node, "priority") || xml_has_attr(node, "weight")))
                 return xml_error(error, node, "port, priority and weight need a target");
-        return check_name(node, srv->service, error) && check_name(node, srv->domain, error) &&
-               check_name(node, srv->target, error) && read_port(node, "port", &srv->port, error) &&
+        return check_name(node, srv->service, error) && check_name(node, srv->protocol, error) &&
+               check_name(node, srv->domain, error) && check_name(node, srv->target, error) &&
+               read_port(node, "port", &srv->port, error) &&
                read_port(node, "priority", &srv->priority, error) &&
                read_port(node, "weight", &srv->weight, error);
 }

@@ -45,6 +45,8 @@ void network_files_clear(struct network_files *files)
 
 bool network_dnsmasq_is_needed(const struct network_def *def)
 {
+        if (def->options->len > 0)
+                return true;
         for (unsigned i = 0; i < def->ips->len; i++) {
                 const struct network_ip *ip = g_ptr_array_index(def->ips, i);
 
@@ -262,6 +264,8 @@ char *network_dnsmasq_format(const struct network_def *def, const struct network
         g_string_append_printf(out, "interface=%s\npid-file=%s\naddn-hosts=%s\n", def->bridge, files->pid,
                                files->names);
         append_dns(out, def);
+        for (unsigned i = 0; i < def->options->len; i++)
+                g_string_append_printf(out, "%s\n", (const char *)g_ptr_array_index(def->options, i));
         if (append_dhcp(out, def, files, error))
                 return g_string_free(out, FALSE);
         g_string_free(out, TRUE);

@@ -169,6 +169,8 @@ static bool read_ip(struct network_def *def, xmlNode *node, GError **error)
             !read_dhcp(ip, xml_child(node, "dhcp"), error))
                 return false;
         if (tftp) {
+                if (ip->address.family != AF_INET)
+                        return xml_error(error, tftp, "<tftp> is of IPv4");
                 ip->tftp_root = network_xml_need_attr(tftp, "root", error);
                 if (!ip->tftp_root || !check_word(tftp, ip->tftp_root, error))
                         return false;

@@ -208,6 +208,9 @@ static bool read_bridge(struct network_def *def, xmlNode *root, GError **error)
                                  def->bridge_delay_s, BRIDGE_DELAY_MAX);
         if (network_forward_has_own_bridge(def->forward))
                 complete_bridge(def, node ? node : xml_add(root, "bridge"));
+        else if (xml_has_attr(node, "stp") || xml_has_attr(node, "delay"))
+                return xml_error(error, node, "forward mode '%s' takes no stp and delay of the bridge",
+                                 network_forward_get_name(def->forward));
         return true;
 }
 
@@ -289,14 +292,16 @@ static const char *find_unsupported(const xmlNode *root)
         static const char *const elements[] = { "vlan", "virtualport" };
         static const char *const names[] = { "<vlan>", "<virtualport>" };
         const xmlNode *bridge = xml_child(root, "bridge");
-        g_autofree char *trust = xml_attr(root, "trustGuestRxFilters");
+        g_autofree char *trust = xml_attr(root, "trustGuestRxFilters"),
+                        *manager = xml_attr(bridge, "macTableManager");
 
         if (g_strcmp0(trust, "yes") == 0)
                 return "trustGuestRxFilters='yes'";
         for (unsigned i = 0; i < G_N_ELEMENTS(elements); i++)
                 if (xml_child(root, elements[i]))
                         return names[i];
-        if (xml_has_attr(bridge, "macTableManager"))
+        /* The kernel manages the table anyway. */
+        if (xml_has_attr(bridge, "macTableManager") && g_strcmp0(manager, "kernel") != 0)
                 return "attribute 'macTableManager' of <bridge>";
         return NULL;
 }
@@ -350,7 +355,7 @@ static bool read_document(struct network_def *def, xmlNode *root, GError **error
         return read_identity(def, root, error) && read_forward(def, root, error) &&
                read_single(def, root, error) && network_dns_read(&def->dns, xml_child(root, "dns"), error) &&
                network_ips_read(def, root, error) && read_lists(def, root, error) &&
-               network_def_check(def, error);
+               network_options_read(def, root, error) && network_def_check(def, error);
 }
 
 struct network_def *network_def_from(xmlDoc *doc, GError **error)

@@ -52,6 +52,7 @@ void network_def_free(struct definition *definition)
         g_clear_pointer(&def->ips, g_ptr_array_unref);
         g_clear_pointer(&def->routes, g_ptr_array_unref);
         g_clear_pointer(&def->portgroups, g_ptr_array_unref);
+        g_clear_pointer(&def->options, g_ptr_array_unref);
         definition_clear(definition);
         g_free(def);
 }

@@ -144,6 +144,7 @@ struct network_def {
         GPtrArray *ips;          /* owned; of struct network_ip */
         GPtrArray *routes;       /* owned; of struct network_route */
         GPtrArray *portgroups;   /* owned; of struct network_portgroup */
+        GPtrArray *options;      /* owned; lines for the file of dnsmasq */
         const char *unsupported; /* what is in it and cannot be run yet: "<vlan>"; NULL: nothing */
 };
 

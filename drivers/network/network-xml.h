@@ -6,6 +6,8 @@
 #include "base/xml.h"
 #include "drivers/network/network-def.h"
 
+#define NETWORK_DNSMASQ_NAMESPACE "http://libvirt.org/schemas/network/dnsmasq/1.0"
+
 /* A definition of a document, which is changed on the way. */
 struct network_def *network_def_from(xmlDoc *doc, GError **error);
 
@@ -37,6 +39,8 @@ bool network_xml_check_mac(const xmlNode *node, const char *mac, GError **error)
 /* Of an interface; NULL is none, and is fine. */
 bool network_xml_check_device(const xmlNode *node, const char *name, GError **error);
 
+/* <dnsmasq:options> (options-xml.c) */
+bool network_options_read(struct network_def *def, xmlNode *root, GError **error);
 bool network_ips_read(struct network_def *def, xmlNode *root, GError **error);
 bool network_dns_read(struct network_dns *dns, xmlNode *node, GError **error);
 

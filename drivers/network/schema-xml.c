@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-#define DNSMASQ_NAMESPACE "http://libvirt.org/schemas/network/dnsmasq/1.0"
-
 enum row_flags {
         MANY = 1,    /* may be repeated, NETWORK_PARTS_MAX times */
         HOSTS = 2,   /* may be repeated, NETWORK_HOSTS_MAX times */
@@ -165,9 +163,8 @@ static bool tidy_children(const struct row *row, xmlNode *node, GError **error)
                 const struct row *found = find_row(row->children, child);
 
                 next = xml_next_element(child);
-                if (xml_is_ns(child, DNSMASQ_NAMESPACE, "options"))
-                        return error_set(error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
-                                         "options of dnsmasq in the document of a network are not supported");
+                if (row == &root_row && xml_is_ns(child, NETWORK_DNSMASQ_NAMESPACE, "options"))
+                        continue; /* read by network_options_read(); stands last */
                 if (!found)
                         xml_remove(child);
                 else if (!check_count(found, child, &counts[found - row->children], error) ||

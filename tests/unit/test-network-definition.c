@@ -222,6 +222,11 @@ START_TEST(test_refused_dhcp)
 }
 END_TEST
 
+#define DNSMASQ "http://libvirt.org/schemas/network/dnsmasq/1.0"
+#define OPTIONS(inner)                                                                                       \
+        "<network xmlns:d='" DNSMASQ "'><name>n</name><d:options>" inner "</d:options>"                      \
+        "<ip address='10.0.0.1' prefix='24'/></network>"
+
 /* Nothing adds a line to the file of dnsmasq, which runs scripts that it names. */
 START_TEST(test_refused_lines)
 {
@@ -248,7 +253,19 @@ START_TEST(test_refused_lines)
         refuse(DNS("<txt name='a' value='b&quot;'/>"), "quote");
         refuse(DNS("<forwarder domain='a/b' addr='1.1.1.1'/>"), "name of DNS");
         refuse(DNS("<forwarder/>"), "needs a domain");
-        refuse(DNS("<srv service='a' protocol='x'/>"), "invalid protocol");
+        refuse(DNS("<txt name='a'/>"), "'value'");
+        refuse(DNS("<srv service='a' protocol='x,y'/>"), "name of DNS");
+        refuse("<network><name>n</name><ip family='ipv6' address='fd00::1' prefix='64'><tftp root='/a'/></ip>"
+               "</network>",
+               "is of IPv4");
+        refuse(OPTIONS("<d:option value='a&#10;b'/>"), "control character");
+        refuse(OPTIONS("<d:option/>"), "'value'");
+        refuse(OPTIONS("<d:option value='a'/></d:options><d:options>"), "more than one");
+        refuse("<network xmlns:d='" DNSMASQ "'><name>n</name><forward mode='bridge'/><bridge name='b'/>"
+               "<d:options><d:option value='a'/></d:options></network>",
+               "takes no <dnsmasq:options>");
+        refuse("<network><name>n</name><forward mode='bridge'/><bridge name='b' stp='on'/></network>",
+               "takes no stp");
         refuse(DNS("<host ip='10.0.0.2'/>"), "without a name");
         refuse(BODY("<dns enable='no'><txt name='a' value='b'/></dns>"), "not enabled");
         refuse(BODY("<domain name='a/b'/>"), "name of DNS");

@@ -44,7 +44,33 @@ START_TEST(test_start)
 }
 END_TEST
 
+#define OPTION(line)                                                                                         \
+        "<network xmlns:d='http://libvirt.org/schemas/network/dnsmasq/1.0'><name>o</name><bridge "           \
+        "stp='off'/>"                                                                                        \
+        "<ip address='10.77.0.1' prefix='24'/><d:options><d:option value='" line "'/></d:options></network>"
+
 #define UDHCPC "busybox udhcpc -i eth0 -n -q -f -t 8 -T 1 -s "
+
+/* An option of dnsmasq counts; one that it does not know ends the start, and is named. */
+START_TEST(test_options)
+{
+        g_autofree char *found = NULL;
+        struct network *network;
+        int pid;
+
+        if (!can_run())
+                return;
+        open_networks(false);
+        network = create_xml(OPTION("address=/gate.example/10.77.0.77"), NULL);
+        pid = plug("virbr0", "52:54:00:00:00:01");
+        found = shell("nsenter -t %d -n ip address add 10.77.0.9/24 dev eth0;"
+                      "nsenter -t %d -n busybox nslookup gate.example 10.77.0.1 2>&1; kill %d",
+                      pid, pid, pid);
+        ck_assert_msg(strstr(found, "10.77.0.77") != NULL, "%s", found);
+        destroy_network(network, NULL);
+        create_xml(OPTION("no-such-option"), "bad option");
+}
+END_TEST
 
 /* As nft(8) reads what the kernel has been told. */
 START_TEST(test_rules)
@@ -320,5 +346,5 @@ START_TEST(test_parallel)
 }
 END_TEST
 
-CHECK_MAIN_FIXTURE("network-host", setup_networks, teardown_networks, test_start, test_rules, test_client,
-                   test_one_host, test_dnsmasq, test_restart, test_refused, test_parallel)
+CHECK_MAIN_FIXTURE("network-host", setup_networks, teardown_networks, test_start, test_rules, test_options,
+                   test_client, test_one_host, test_dnsmasq, test_restart, test_refused, test_parallel)
