@@ -364,6 +364,8 @@ bool spawn_run(struct lane *lane, const char *const argv[], const char *input, u
 }
 
 #define CUT "..."
+/* Of a line that is cut. */
+#define HEAD 32
 
 /* What tools say before the reason, or as an end to it, after their own name. */
 static const char *const chatter[] = {
@@ -391,19 +393,22 @@ static bool says_something(const char *tool, const char *line)
         return *line != '\0';
 }
 
-/* Of a long line the end: that is where tools give the reason. */
-static char *quote_end(const char *line)
+/* Of a long line how it begins, and the end: that is where tools give the reason, and names of files are
+ * between. */
+static char *quote_ends(const char *line)
 {
         size_t length = strlen(line);
-        g_autofree char *end = NULL;
+        g_autofree char *begin = NULL, *head = NULL, *end = NULL;
 
         if (length <= ERROR_QUOTE_MAX)
                 return error_quote(line);
-        line += length - (ERROR_QUOTE_MAX - strlen(CUT));
+        begin = g_strndup(line, HEAD);
+        line += length - (ERROR_QUOTE_MAX - HEAD - strlen(CUT));
         while ((*line & 0xc0) == 0x80)
                 line++;
+        head = error_quote(begin);
         end = error_quote(line);
-        return g_strconcat(CUT, end, NULL);
+        return g_strconcat(head, CUT, end, NULL);
 }
 
 /* The reason is the first line that is one; where none is, the last says at least something. */
@@ -416,11 +421,11 @@ static char *find_reason(const char *tool, const char *text)
                 const char *line = g_strstrip(lines[i]);
 
                 if (says_something(tool, line))
-                        return quote_end(line);
+                        return quote_ends(line);
                 if (*line)
                         last = line;
         }
-        return quote_end(last);
+        return quote_ends(last);
 }
 
 bool spawn_result_check(const char *program, struct spawn_result *result, GError **error)

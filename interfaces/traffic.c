@@ -16,8 +16,10 @@
 #include <netlink/msg.h>
 #include <string.h>
 
-#define ROOT_HANDLE    TC_H_MAKE(1U << 16, 0)
-#define CLASS_HANDLE   TC_H_MAKE(1U << 16, 1)
+#define ROOT_HANDLE  TC_H_MAKE(1U << 16, 0)
+#define CLASS_HANDLE TC_H_MAKE(1U << 16, 1)
+/* Of a link that is shared: what has no class of its own. */
+#define REST_HANDLE    TC_H_MAKE(1U << 16, 2)
 #define INGRESS_HANDLE TC_H_MAKE(TC_H_INGRESS, 0)
 
 /* The kernel counts the time that a burst takes in units of 64 ns (PSCHED_SHIFT, /proc/net/psched). */
@@ -97,11 +99,11 @@ static bool request(struct netlink *netlink, struct nl_msg *message, const char 
 
 /* ---- to the guests ---- */
 
-static bool add_shaper(struct netlink *netlink, const struct link *link, GError **error)
+static bool add_shaper(struct netlink *netlink, const struct link *link, uint32_t rest, GError **error)
 {
         struct nl_msg *message =
                 make(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, link, ROOT_HANDLE, TC_H_ROOT, 0, "htb");
-        struct tc_htb_glob options = { .version = 3, .rate2quantum = 10, .defcls = TC_H_MIN(CLASS_HANDLE) };
+        struct tc_htb_glob options = { .version = 3, .rate2quantum = 10, .defcls = TC_H_MIN(rest) };
         struct nlattr *nest = nla_nest_start(message, TCA_OPTIONS);
 
         nla_put(message, TCA_HTB_INIT, sizeof(options), &options);
@@ -109,10 +111,18 @@ static bool add_shaper(struct netlink *netlink, const struct link *link, GError 
         return request(netlink, message, "shape what goes out of", link, error);
 }
 
-static bool add_class(struct netlink *netlink, const struct link *link, const struct traffic_rate *rate,
-                      GError **error)
+struct traffic_class {
+        uint32_t handle, parent;
+};
+
+static const struct traffic_class whole = { CLASS_HANDLE, ROOT_HANDLE }, rest = { REST_HANDLE, CLASS_HANDLE };
+
+/* Makes the class, or changes it. */
+static bool put_class(struct netlink *netlink, const struct link *link, const struct traffic_class *class,
+                      const struct traffic_rate *rate, GError **error)
 {
-        struct nl_msg *message = make(RTM_NEWTCLASS, NLM_F_CREATE, link, CLASS_HANDLE, ROOT_HANDLE, 0, "htb");
+        struct nl_msg *message =
+                make(RTM_NEWTCLASS, NLM_F_CREATE, link, class->handle, class->parent, 0, "htb");
         uint64_t average = to_bytes(rate->average_kbps);
         uint64_t peak = rate->peak_kbps ? to_bytes(rate->peak_kbps) : average;
         uint64_t burst = get_burst(rate, average);
@@ -189,8 +199,8 @@ static void clear(struct netlink *netlink, const struct link *link)
 static bool set_limits(struct netlink *netlink, const struct link *link, const struct traffic *traffic,
                        GError **error)
 {
-        if (is_limited(&traffic->inbound) &&
-            (!add_shaper(netlink, link, error) || !add_class(netlink, link, &traffic->inbound, error)))
+        if (is_limited(&traffic->inbound) && (!add_shaper(netlink, link, CLASS_HANDLE, error) ||
+                                              !put_class(netlink, link, &whole, &traffic->inbound, error)))
                 return false;
         return !is_limited(&traffic->outbound) ||
                (add_ingress(netlink, link, error) && add_police(netlink, link, &traffic->outbound, error));
@@ -213,4 +223,100 @@ bool traffic_set(struct netlink *netlink, const struct link *link, const struct 
                 return true;
         clear(netlink, link);
         return false;
+}
+
+/* ---- what is guaranteed to some of what a link has ---- */
+
+bool traffic_set_shared(struct netlink *netlink, const struct link *link, const struct traffic *traffic,
+                        GError **error)
+{
+        clear(netlink, link);
+        if (is_limited(&traffic->inbound) && (!add_shaper(netlink, link, REST_HANDLE, error) ||
+                                              !put_class(netlink, link, &whole, &traffic->inbound, error) ||
+                                              !put_class(netlink, link, &rest, &traffic->inbound, error)))
+                return false;
+        return !is_limited(&traffic->outbound) ||
+               (add_ingress(netlink, link, error) && add_police(netlink, link, &traffic->outbound, error));
+}
+
+/* How much of a link's rate something has for itself; it may use all of the rest that nobody else uses. */
+static struct traffic_rate make_share(const struct traffic_rate *rate, uint32_t kbps)
+{
+        return (struct traffic_rate){
+                .average_kbps = MAX(kbps, 1),
+                .peak_kbps = MAX(rate->peak_kbps, rate->average_kbps),
+                .burst_kib = rate->burst_kib,
+        };
+}
+
+/* Keys are words at offsets from the network's header, before which the addresses stand. */
+static void put_mac(struct tc_u32_key keys[2], const uint8_t mac[6])
+{
+        keys[0] = (struct tc_u32_key){ .off = -16,
+                                       .mask = htonl(0xffff),
+                                       .val = htonl((uint32_t)mac[0] << 8 | mac[1]) };
+        keys[1] = (struct tc_u32_key){ .off = -12,
+                                       .mask = UINT32_MAX,
+                                       .val = htonl((uint32_t)mac[2] << 24 | (uint32_t)mac[3] << 16 |
+                                                    (uint32_t)mac[4] << 8 | mac[5]) };
+}
+
+/* The priority is the class's number, too, so that it can be found again. */
+static uint32_t make_filter_info(uint16_t class)
+{
+        return TC_H_MAKE((uint32_t) class << 16, htons(ETH_P_ALL));
+}
+
+static bool add_filter(struct netlink *netlink, const struct link *link, const struct traffic_share *share,
+                       GError **error)
+{
+        struct nl_msg *message = make(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, link, 0, ROOT_HANDLE,
+                                      make_filter_info(share->class), "u32");
+        struct nlattr *options = nla_nest_start(message, TCA_OPTIONS);
+        struct {
+                struct tc_u32_sel sel;
+                struct tc_u32_key keys[2];
+        } selector = { .sel = { .flags = TC_U32_TERMINAL, .nkeys = 2 } };
+
+        put_mac(selector.keys, share->mac);
+        nla_put_u32(message, TCA_U32_CLASSID, ROOT_HANDLE | share->class);
+        nla_put(message, TCA_U32_SEL, sizeof(selector), &selector);
+        nla_nest_end(message, options);
+        return request(netlink, message, "find a guest's traffic on", link, error);
+}
+
+static void remove_filter(struct netlink *netlink, const struct link *link, uint16_t class)
+{
+        request(netlink, make(RTM_DELTFILTER, 0, link, 0, ROOT_HANDLE, make_filter_info(class), NULL),
+                "forget a guest's traffic on", link, NULL);
+}
+
+bool traffic_add_share(struct netlink *netlink, const struct link *link, const struct traffic *traffic,
+                       const struct traffic_share *share, GError **error)
+{
+        struct traffic_rate rate = make_share(&traffic->inbound, share->kbps);
+        const struct traffic_class class = { ROOT_HANDLE | share->class, CLASS_HANDLE };
+
+        remove_filter(netlink, link, share->class);
+        if (!put_class(netlink, link, &class, &rate, error))
+                return false;
+        if (add_filter(netlink, link, share, error))
+                return true;
+        traffic_remove_share(netlink, link, share->class);
+        return false;
+}
+
+void traffic_remove_share(struct netlink *netlink, const struct link *link, uint16_t class)
+{
+        remove_filter(netlink, link, class);
+        request(netlink, make(RTM_DELTCLASS, 0, link, ROOT_HANDLE | class, ROOT_HANDLE, 0, NULL),
+                "take back a guest's share of", link, NULL);
+}
+
+bool traffic_set_rest(struct netlink *netlink, const struct link *link, const struct traffic *traffic,
+                      uint32_t kbps, GError **error)
+{
+        struct traffic_rate rate = make_share(&traffic->inbound, kbps);
+
+        return put_class(netlink, link, &rest, &rate, error);
 }

@@ -37,3 +37,30 @@ bool traffic_equal(const struct traffic *a, const struct traffic *b);
  */
 bool traffic_set(struct netlink *netlink, const struct link *link, const struct traffic *traffic,
                  GError **error);
+
+/*
+ * Links that several share what goes out of them on: a network's bridge. traffic_set_shared() is
+ * traffic_set() for them, with a class for what has no share.
+ */
+bool traffic_set_shared(struct netlink *netlink, const struct link *link, const struct traffic *traffic,
+                        GError **error);
+
+/* Classes of shares; lower ones have a meaning of their own. */
+#define TRAFFIC_SHARE_MIN 3
+#define TRAFFIC_SHARE_MAX 0xfff0
+
+/* What goes to mac has at least kbps (kB/s), and more while others do not use theirs. */
+struct traffic_share {
+        uint16_t class; /* TRAFFIC_SHARE_MIN ... MAX, one for each share of a link */
+        uint8_t mac[6];
+        uint32_t kbps;
+};
+
+/* traffic is the link's. Adds the share, or changes it. */
+bool traffic_add_share(struct netlink *netlink, const struct link *link, const struct traffic *traffic,
+                       const struct traffic_share *share, GError **error);
+/* There may be none. */
+void traffic_remove_share(struct netlink *netlink, const struct link *link, uint16_t class);
+/* What those without a share have at least. */
+bool traffic_set_rest(struct netlink *netlink, const struct link *link, const struct traffic *traffic,
+                      uint32_t kbps, GError **error);

@@ -61,9 +61,10 @@ static const struct field mtu_fields[] = { UINT("size", struct domain_interface,
 static const struct field port_fields[] = { YES_NO("isolated", struct domain_interface, isolated),
                                             FIELDS_END };
 static const struct field sndbuf_fields[] = { UINT(NULL, struct domain_interface, sndbuf), FIELDS_END };
-/* A direction that is there has an average. */
+/* A direction that is there has an average; what goes to the guest may have a floor instead. */
 static const struct field inbound_fields[] = {
-        UINT("average", struct domain_interface, bandwidth.inbound.average_kbps, .required = true, .min = 1),
+        UINT("floor", struct domain_interface, bandwidth.inbound.floor_kbps, .min = 1),
+        UINT("average", struct domain_interface, bandwidth.inbound.average_kbps, .min = 1),
         UINT("peak", struct domain_interface, bandwidth.inbound.peak_kbps),
         UINT("burst", struct domain_interface, bandwidth.inbound.burst_kib),
         FIELDS_END,
@@ -222,11 +223,25 @@ static bool read_filter(struct domain_reader *reader, xmlNode *node, void *targe
                check_parameters(interface, error);
 }
 
+static bool read_inbound(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        struct domain_interface *interface = target;
+        const struct traffic_rate *rate = &interface->bandwidth.inbound;
+
+        if (!field_read(reader, node, inbound_fields, interface, error))
+                return false;
+        if (rate->floor_kbps && interface->type != DOMAIN_INTERFACE_NETWORK)
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
+                                 "unsupported use of floor attribute: it is of interfaces of type 'network'");
+        return rate->average_kbps > 0 || (rate->floor_kbps > 0 && !rate->peak_kbps && !rate->burst_kib) ||
+               xml_error(error, node, "Missing mandatory average or floor attributes");
+}
+
 static const struct field_part parts[] = {
         { NULL, interface_fields },
         { "mac", NULL, read_mac },
         { "source", NULL, read_source },
-        { "bandwidth/inbound", inbound_fields },
+        { "bandwidth/inbound", NULL, read_inbound },
         { "bandwidth/outbound", outbound_fields },
         { "port", port_fields },
         { "script", script_fields },

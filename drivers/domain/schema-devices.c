@@ -224,7 +224,7 @@ TABLE virtualport[] = {
         { "parameters", "managerid typeid typeidversion instanceid profileid interfaceid", .flags = MANY },
         {},
 };
-TABLE bandwidth[] = { { "inbound", "average peak burst !floor" },
+TABLE bandwidth[] = { { "inbound", "average peak burst floor" },
                       { "outbound", "average peak burst !floor" },
                       {} };
 TABLE interface_driver[] = {

@@ -130,7 +130,8 @@ bool takings_share_port(const struct domain_interface *before, const struct doma
         const char *network = get_network(before);
 
         return network && g_strcmp0(network, get_network(after)) == 0 &&
-               g_strcmp0(before->portgroup, after->portgroup) == 0;
+               g_strcmp0(before->portgroup, after->portgroup) == 0 &&
+               before->bandwidth.inbound.floor_kbps == after->bandwidth.inbound.floor_kbps;
 }
 
 bool takings_keep_port(const struct domain_def *before, unsigned index, struct domain_def **live,

@@ -299,7 +299,8 @@ bool network_bridge_make(struct network *network, const struct network_def *def,
                           "the bridge '%s' of network '%s' has vanished", def->bridge, def->base.name);
         return link && set_ipv6(def, error) && configure(netlink, def, link, error) &&
                set_forwarding(def, error) &&
-               (!traffic_is_limited(&def->bandwidth) || traffic_set(netlink, link, &def->bandwidth, error));
+               (!traffic_is_limited(&def->bandwidth) ||
+                traffic_set_shared(netlink, link, &def->bandwidth, error));
 }
 
 static bool join(struct netlink *netlink, const struct link *bridge, const struct link *link,

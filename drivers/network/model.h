@@ -99,6 +99,17 @@ static inline void network_state_clear_warnings(struct network_state *state)
         g_clear_pointer(&state->warnings, g_strfreev);
 }
 
+/* ---- guarantees (floor.c); lane ---- */
+
+/* May the port have what it asks for, beside those that there are? */
+bool network_floor_check(const struct network_port *port, const struct network_def *def,
+                         const struct object_set *ports, GError **error);
+/* Of a port that is not recorded yet, or is there and its bridge is new. */
+bool network_floor_add(struct network *network, const struct network_def *def, struct network_port *port,
+                       GError **error);
+/* Of one that is recorded no more. */
+void network_floor_remove(struct network *network, const struct network_port *port);
+
 /* ---- definitions (subnets.c), loop ---- */
 
 /* What the text leaves out of its addresses is chosen. */

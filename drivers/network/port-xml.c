@@ -25,19 +25,20 @@ static void add_rate(xmlNode *bandwidth, const char *name, const struct traffic_
 {
         xmlNode *node;
 
-        if (rate->average_kbps == 0)
+        if (rate->average_kbps == 0 && rate->floor_kbps == 0)
                 return;
         node = xml_add(bandwidth, name);
         set_number(node, "average", rate->average_kbps);
         set_number(node, "peak", rate->peak_kbps);
         set_number(node, "burst", rate->burst_kib);
+        set_number(node, "floor", rate->floor_kbps);
 }
 
 static void add_bandwidth(xmlNode *root, const struct traffic *traffic)
 {
         xmlNode *bandwidth;
 
-        if (!traffic_is_limited(traffic))
+        if (!traffic_is_limited(traffic) && traffic->inbound.floor_kbps == 0)
                 return;
         bandwidth = xml_add(root, "bandwidth");
         add_rate(bandwidth, "inbound", &traffic->inbound);

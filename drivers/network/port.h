@@ -45,6 +45,7 @@ struct network_port {
         unsigned mtu;                   /* 0: the default */
         struct traffic bandwidth;       /* of the interface, else of its port group */
         struct traffic group_bandwidth; /* of its port group */
+        uint16_t floor_class;           /* of what it is guaranteed (interfaces/traffic.h); 0: nothing */
         bool isolated;                  /* from the network's other isolated ports */
         char *xml;                      /* owned; libvirt's <networkport> */
 };

@@ -120,7 +120,10 @@ static void record(struct network_use *use, struct network_port *port)
 
 static void set_bandwidth(struct network_port *port, const struct traffic *own)
 {
+        uint32_t floor_kbps = own->inbound.floor_kbps;
+
         port->bandwidth = traffic_is_limited(own) ? *own : port->group_bandwidth;
+        port->bandwidth.inbound.floor_kbps = floor_kbps;
 }
 
 /* What of the network and the group counts for every port. */
@@ -204,7 +207,7 @@ static bool plug(struct network_port *port, const struct network_state *state, G
                                  "%s of portgroup '%s' of network '%s' is not supported", group->unsupported,
                                  group->name, def->base.name);
         inherit(port, def, group);
-        return lead(port, def, state->ports, error);
+        return lead(port, def, state->ports, error) && network_floor_check(port, def, state->ports, error);
 }
 
 /* A copy to be filled in, without its document. */
@@ -227,6 +230,7 @@ static struct network_port *port_copy(const struct network_port *from)
 
         port->mtu = from->mtu;
         port->isolated = from->isolated;
+        port->floor_class = from->floor_class;
         port->group_bandwidth = from->group_bandwidth;
         return port;
 }
@@ -237,7 +241,8 @@ static void warn_of_twin(const struct network_port *port, const struct object_se
         for (unsigned i = 0; ports && i < ports->count; i++) {
                 const struct network_port *other = ports->objects[i];
 
-                if (g_strcmp0(other->mac, port->mac) == 0)
+                if (g_strcmp0(other->mac, port->mac) == 0 &&
+                    g_strcmp0(other->owner_uuid, port->owner_uuid) != 0)
                         log_warning("domains '%s' and '%s' have the same MAC address %s in network '%s'",
                                     other->owner, port->owner, port->mac, network);
         }
@@ -252,7 +257,9 @@ bool network_use_take(struct network_use *use, GError **error)
         if (!network_require_running(network, error))
                 return false;
         port = port_copy(use->seed);
-        if (!plug(port, (const struct network_state *)network->base.current, error)) {
+        if (!plug(port, (const struct network_state *)network->base.current, error) ||
+            !network_floor_add(network, network_def_const(network->base.current->active), port, error)) {
+                network_floor_remove(network, port);
                 network_port_unref(port);
                 return false;
         }
@@ -268,6 +275,7 @@ void network_use_drop(struct network_use *use)
         if (!use->port)
                 return;
         publish(use->network, without, use->port->uuid);
+        network_floor_remove(use->network, use->port);
         g_clear_pointer(&use->port, network_port_unref);
 }
 
@@ -298,12 +306,27 @@ static void rejoin(struct network *network, const struct network_def *def, const
                            def->base.name);
 }
 
+/* Its bridge is new, or the agent is. */
+static void guarantee(struct network *network, const struct network_def *def, struct network_port *port)
+{
+        g_autoptr(GError) error = NULL;
+
+        if (!network_floor_add(network, def, port, &error))
+                log_gerror(LOG_LEVEL_WARNING, error,
+                           "interface %s of domain '%s' has no guaranteed bandwidth", port->mac, port->owner);
+}
+
 void network_ports_rejoin(struct network *network, const struct network_def *def)
 {
         const struct object_set *ports = ((const struct network_state *)network->base.current)->ports;
 
-        for (unsigned i = 0; ports && i < ports->count; i++)
-                rejoin(network, def, ports->objects[i]);
+        for (unsigned i = 0; ports && i < ports->count; i++) {
+                struct network_port *port = ports->objects[i];
+
+                rejoin(network, def, port);
+                if (port->floor_class)
+                        guarantee(network, def, port);
+        }
 }
 
 /* As its document says; the network may be another one by now, or inactive. */
@@ -318,6 +341,8 @@ static bool restore(struct managed *network, void *data, GError **error)
                 inherit(port, def, network_def_find_portgroup(def, port->group));
         if (def)
                 rejoin(use->network, def, port);
+        if (def)
+                guarantee(use->network, def, port);
         record(use, port);
         return true;
 }

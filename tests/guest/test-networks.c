@@ -477,6 +477,73 @@ START_TEST(test_bandwidth)
 }
 END_TEST
 
+#define FLOOR_OF(mac, floor)                                                                                 \
+        "<interface type='network'><mac address='" mac "'/><source network='lan'/><model type='virtio'/>"    \
+        "<bandwidth><inbound floor='" floor "'/></bandwidth></interface>"
+
+static bool finds_floor(void)
+{
+        g_autofree char *filters = run("tc filter show dev br-lan parent 1:");
+
+        return strstr(filters, "flowid 1:3") && strstr(filters, "match 00000a01/ffffffff at -12");
+}
+
+static bool has_floor(const char *text)
+{
+        g_autofree char *classes = get_class("br-lan");
+
+        return strstr(classes, text) != NULL;
+}
+
+static bool is_given_back(void *data)
+{
+        return !has_floor("class htb 1:4 ") && has_floor("class htb 1:2 parent 1:1 prio 0 rate 5600Kbit");
+}
+
+/* Guests have their part of what the network lets through, and no more than that is given away. */
+START_TEST(test_floor)
+{
+        static const char lan[] = "<network><name>lan</name><bridge name='br-lan'/>"
+                                  "<bandwidth><inbound average='1000'/></bandwidth></network>";
+        g_autofree char *network = NULL, *one = NULL, *two = NULL, *before = NULL, *after = NULL,
+                        *ports = NULL;
+        unsigned count;
+
+        if (!can_run() || !can_shape())
+                return;
+        before = look_at_host();
+        network = client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "NetworkCreateXML", "s", lan);
+        one = guest_start(client, guest_bare_xml("one", FLOOR_OF(MAC, "600")));
+        ck_assert(finds_floor());
+        ck_assert(has_floor("class htb 1:3 parent 1:1 prio 0 rate 4800Kbit ceil 8Mbit"));
+        ck_assert(has_floor("class htb 1:2 parent 1:1 prio 0 rate 3200Kbit ceil 8Mbit"));
+        ports = get_ports(network, &count);
+        ck_assert_msg(strstr(ports, "<inbound floor='600'/>"), "%s", ports);
+        two = guest_define(client, guest_bare_xml("two", FLOOR_OF("52:54:00:00:0a:02", "500")));
+        client_fails(client, LIBVIRT_ERROR, "*would overcommit 'average' on network 'lan'*", two,
+                     DOMAIN_INTERFACE, "Create", "u", 0);
+        /* Its own guarantee is no hindrance to another one. */
+        client_do(client, one, DOMAIN_INTERFACE, "UpdateDevice", "su", FLOOR_OF(MAC, "700"), LIVE);
+        client_do(client, one, DOMAIN_INTERFACE, "UpdateDevice", "su", FLOOR_OF(MAC, "300"), LIVE);
+        harness_wait_until(is_given_back, NULL, "the old one is back");
+        client_do(client, two, DOMAIN_INTERFACE, "Create", "u", 0);
+        ck_assert(has_floor("rate 4Mbit ceil 8Mbit") &&
+                  has_floor("class htb 1:2 parent 1:1 prio 0 rate 1600Kbit"));
+        harness_end_agent(harness, SIGKILL);
+        harness_start_agent(harness);
+        wait_ports(network, 2);
+        ck_assert(has_floor("rate 4Mbit ceil 8Mbit") &&
+                  has_floor("class htb 1:2 parent 1:1 prio 0 rate 1600Kbit"));
+        guest_do_flags(client, one, "Destroy", 0);
+        guest_do_flags(client, two, "Destroy", 0);
+        wait_ports(network, 0);
+        ck_assert(has_floor("class htb 1:2 parent 1:1 prio 0 rate 8Mbit") && !has_floor("class htb 1:3"));
+        network_do(network, "Destroy");
+        after = look_at_host();
+        ck_assert_str_eq(before, after);
+}
+END_TEST
+
 /* A display listens where the host is in the network. */
 START_TEST(test_a_display_in_the_network)
 {
@@ -886,6 +953,7 @@ int main(void)
         tcase_add_test(tcase, test_coming_moving_going);
         tcase_add_test(tcase, test_isolated_ports);
         tcase_add_test(tcase, test_bandwidth);
+        tcase_add_test(tcase, test_floor);
         tcase_add_test(tcase, test_a_display_in_the_network);
         tcase_add_test(tcase, test_a_bridge_of_the_host);
         tcase_add_test(tcase, test_a_device_of_the_host);

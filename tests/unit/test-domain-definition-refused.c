@@ -242,7 +242,7 @@ START_TEST(test_refused_devices)
                   "(<interface>)" },
                 { "<interface type='user'><backend type='slirp'/></interface>", "'slirp'", "(<backend>)" },
                 { "<interface type='user'><bandwidth><inbound peak='9'/></bandwidth></interface>",
-                  "missing attribute 'average'", "(<inbound>)" },
+                  "Missing mandatory average or floor", "(<inbound>)" },
                 { "<interface type='user'><filterref filter='a'/></interface>",
                   "filterref is not supported for network interfaces of type user", "" },
                 { "<interface type='bridge'><source bridge='a'/><filterref/></interface>",

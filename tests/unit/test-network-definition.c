@@ -161,9 +161,6 @@ START_TEST(test_refused_names)
         refuse(BODY("<forward mode='route'><nat><port start='1' end='2'/></nat></forward>"), "<nat> needs");
         refuse(BODY("<forward><nat><port start='9' end='2'/></nat></forward>"), "ports of NAT");
         refuse(BODY("<forward mode='private'/><ip address='10.0.0.1'/>"), "takes no <ip>");
-        refuse("<network xmlns:d='http://libvirt.org/schemas/network/dnsmasq/1.0'><name>a</name>"
-               "<d:options><d:option value='dhcp-script=/bin/sh'/></d:options></network>",
-               "options of dnsmasq");
 }
 END_TEST
 
