@@ -365,7 +365,7 @@ bool spawn_run(struct lane *lane, const char *const argv[], const char *input, u
 
 #define CUT "..."
 /* Of a line that is cut. */
-#define HEAD 32
+#define HEAD 25
 
 /* What tools say before the reason, or as an end to it, after their own name. */
 static const char *const chatter[] = {
@@ -379,13 +379,18 @@ static const char *const chatter[] = {
         "Error when deleting file", /* qemu-img: of what it could not make */
 };
 
-/* Not chatter? tool: the program, which many put before each line. */
-static bool says_something(const char *tool, const char *line)
+static const char *skip_tool(const char *tool, const char *line)
 {
         size_t length = strlen(tool);
 
-        if (strncmp(line, tool, length) == 0 && strncmp(line + length, ": ", 2) == 0)
-                line += length + 2;
+        return strncmp(line, tool, length) == 0 && strncmp(line + length, ": ", 2) == 0 ? line + length + 2
+                                                                                        : line;
+}
+
+/* Not chatter? tool: the program, which many put before each line. */
+static bool says_something(const char *tool, const char *line)
+{
+        line = skip_tool(tool, line);
         for (unsigned i = 0; i < G_N_ELEMENTS(chatter); i++) {
                 if (g_str_has_prefix(line, chatter[i]))
                         return false;
@@ -395,14 +400,15 @@ static bool says_something(const char *tool, const char *line)
 
 /* Of a long line how it begins, and the end: that is where tools give the reason, and names of files are
  * between. */
-static char *quote_ends(const char *line)
+static char *quote_ends(const char *tool, const char *line)
 {
+        const char *said = skip_tool(tool, line);
         size_t length = strlen(line);
         g_autofree char *begin = NULL, *head = NULL, *end = NULL;
 
         if (length <= ERROR_QUOTE_MAX)
                 return error_quote(line);
-        begin = g_strndup(line, HEAD);
+        begin = g_strndup(said, HEAD);
         line += length - (ERROR_QUOTE_MAX - HEAD - strlen(CUT));
         while ((*line & 0xc0) == 0x80)
                 line++;
@@ -421,11 +427,11 @@ static char *find_reason(const char *tool, const char *text)
                 const char *line = g_strstrip(lines[i]);
 
                 if (says_something(tool, line))
-                        return quote_ends(line);
+                        return quote_ends(tool, line);
                 if (*line)
                         last = line;
         }
-        return quote_ends(last);
+        return quote_ends(tool, last);
 }
 
 bool spawn_result_check(const char *program, struct spawn_result *result, GError **error)

@@ -135,6 +135,27 @@ static void check_ipv6(struct network *network, const char *wanted)
         "<range start='fd00:77::100' end='fd00:77::100'/></dhcp></ip></network>"
 #define IPV6_LEASE "fd00:77::100/64 52:54:00:00:00:31 77 six 00:02:00:00:12:34:01:02:03:04:05:06:07:08"
 
+/*
+ * Until dnsmasq has found the MAC address, for which it asks the client's link-local address at each request.
+ * The address that was lent, and the server's DUID.
+ */
+static char **ask_ipv6(int pid)
+{
+        g_auto(GStrv) lent = NULL;
+
+        g_free(shell("nsenter -t %d -n ip address add fe80::31/64 dev eth0 nodad", pid));
+        while (!strstr(lease_events->str, "fd00:77::100 52:54:00:00:00:31 six;")) {
+                g_autofree char *output = shell("nsenter -t %d -n %s eth0 six", pid, DHCPV6_CLIENT);
+
+                g_strfreev(lent);
+                lent = g_strsplit(output, " ", 2);
+                ck_assert_msg(g_strv_length(lent) == 2 && strcmp(lent[0], "fd00:77::100") == 0, "%s", output);
+                while (loop_step(loop, false))
+                        ;
+        }
+        return g_steal_pointer(&lent);
+}
+
 /* The MAC address of a lease of IPv6 is in dnsmasq's message only, and outlives the agent. */
 START_TEST(test_ipv6)
 {
@@ -147,15 +168,7 @@ START_TEST(test_ipv6)
         open_networks(false);
         network = create_xml(IPV6, NULL);
         pid = plug("virbr0", "52:54:00:00:00:31");
-        {
-                g_autofree char *output = shell(
-                        "nsenter -t %d -n sh -c 'ip address add fe80::31/64 dev eth0 nodad; %s eth0 six'",
-                        pid, DHCPV6_CLIENT);
-
-                lent = g_strsplit(output, " ", 2);
-                ck_assert_msg(g_strv_length(lent) == 2 && strcmp(lent[0], "fd00:77::100") == 0, "%s", output);
-        }
-        wait_for_event("fd00:77::100 52:54:00:00:00:31 six;"); /* it may be known a little later */
+        lent = ask_ipv6(pid);
         check_ipv6(network, IPV6_LEASE);
         close_networks();
         open_networks(false);
