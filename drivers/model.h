@@ -50,7 +50,7 @@ struct model_environment {
         bool default_network; /* a fresh system gets one */
         /* Directories that exist and are this agent's alone; each part has its own below them. */
         const char *state_dir, *runtime_dir, *log_dir, *cache_dir;
-        const char *data_dir; /* what comes with the agent: nwfilter/ below it; NULL: nothing */
+        const char *data_dir;      /* what comes with the agent: nwfilter/ below it; NULL: nothing */
         const char *lease_program; /* virtbus-lease, which dnsmasq runs; NULL: it is not there */
         const char
                 *memory_dir; /* where guests' memory is kept that is to be in files; NULL: below state_dir */

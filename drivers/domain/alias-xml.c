@@ -135,6 +135,9 @@ bool alias_name_memory(const struct hardware *hardware, const xmlNode *memory, s
                 if (hardware_is(memory, "model", models[model][0]))
                         set_prefix(alias, "%s", models[model][1]);
         }
+        /* Those in slots are called by them. */
+        if (hardware_child_is(memory, "address", "type", "dimm"))
+                hardware_get_uint(xml_child(memory, "address"), "slot", UINT_MAX, &alias->number, NULL);
         return *alias->prefix;
 }
 

@@ -25,5 +25,7 @@ struct domain_memory {
         uint64_t requested_kib;
         uint64_t label_kib;
         uint64_t page_size_kib;
+        uint64_t align_kib;   /* nvdimm */
+        uint64_t current_kib; /* virtio-mem, active: what the guest has taken of requested_kib */
         const char *nodemask;
 };

@@ -292,6 +292,8 @@ static const struct field memory_fields[] = {
 };
 static const struct field path_fields[] = { PATH(NULL, struct domain_memory, path), FIELDS_END };
 static const struct field pagesize_fields[] = { KIB(NULL, struct domain_memory, page_size_kib), FIELDS_END };
+static const struct field align_fields[] = { KIB(NULL, struct domain_memory, align_kib), FIELDS_END };
+static const struct field current_fields[] = { KIB(NULL, struct domain_memory, current_kib), FIELDS_END };
 static const struct field nodemask_fields[] = { STRING(NULL, struct domain_memory, nodemask, .max = 255),
                                                 FIELDS_END };
 static const struct field pmem_fields[] = { PRESENT(NULL, struct domain_memory, pmem), FIELDS_END };
@@ -309,13 +311,10 @@ static bool read_label(struct domain_reader *reader, xmlNode *node, void *target
 }
 
 static const struct field_part target_parts[] = {
-        { "size", size_fields },
-        { "node", node_fields },
-        { "block", block_fields },
-        { "requested", requested_fields },
-        { "label", NULL, read_label },
-        { "readonly", readonly_fields },
-        PARTS_END,
+        { "size", size_fields },         { "node", node_fields },
+        { "block", block_fields },       { "requested", requested_fields },
+        { "current", current_fields },   { "label", NULL, read_label },
+        { "readonly", readonly_fields }, PARTS_END,
 };
 
 static bool read_target(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
@@ -324,11 +323,8 @@ static bool read_target(struct domain_reader *reader, xmlNode *node, void *targe
 }
 
 static const struct field_part source_parts[] = {
-        { "path", path_fields },
-        { "pagesize", pagesize_fields },
-        { "nodemask", nodemask_fields },
-        { "pmem", pmem_fields },
-        PARTS_END,
+        { "path", path_fields },       { "pagesize", pagesize_fields }, { "nodemask", nodemask_fields },
+        { "alignsize", align_fields }, { "pmem", pmem_fields },         PARTS_END,
 };
 
 static bool read_source(struct domain_reader *reader, xmlNode *node, void *target, GError **error)

@@ -46,7 +46,7 @@ static bool request_init(struct request *request, const char *xml, GError **erro
         /* Devices are often asked for as a running guest shows them. */
         domain_tidy_device(request->node);
         normalize_strip_device(request->node);
-        return true;
+        return kind != DOMAIN_DEVICE_MEMORY || normalize_scale_memory(request->node, error);
 }
 
 /* ---- finding ---- */
@@ -198,6 +198,24 @@ static void add_located(GArray *devices, const xmlNode *node)
         g_array_append_val(devices, device);
 }
 
+/* <memory> of a guest that runs counts its memory devices; one comes or goes. */
+static void count_memory(struct domain_edit *edit, const xmlNode *device, bool comes)
+{
+        xmlNode *memory = xml_child(edit->root, "memory"), *current = xml_child(edit->root, "currentMemory");
+        uint64_t all = 0, size = 0, current_kib = 0;
+        g_autofree char *text = NULL;
+
+        if (!xml_is(device, "memory") ||
+            !xml_get_uint64(xml_child(xml_child(device, "target"), "size"), NULL, &size, NULL) ||
+            !xml_get_uint64(memory, NULL, &all, NULL) || (!comes && size >= all))
+                return;
+        all = comes ? all + size : all - size;
+        text = g_strdup_printf("%" G_GUINT64_FORMAT, all);
+        xml_set_text(memory, text);
+        if (current && xml_get_uint64(current, NULL, &current_kib, NULL) && current_kib > all)
+                xml_set_text(current, text);
+}
+
 /* On a machine that runs: the device alone, and what may come along with it. */
 static bool settle_running(struct domain_edit *edit, xmlNode *node, const struct domain_machine *machine,
                            GArray *devices, GError **error)
@@ -237,7 +255,11 @@ GArray *domain_edit_attach_device(struct domain_edit *edit, const char *xml,
         if (!request_init(&request, xml, error))
                 return NULL;
         node = xml_add_copy(hardware_child(edit->root, "devices"), request.node);
-        return settle(edit, node, side, devices, error) ? g_steal_pointer(&devices) : NULL;
+        if (!settle(edit, node, side, devices, error))
+                return NULL;
+        if (side->running)
+                count_memory(edit, node, true);
+        return g_steal_pointer(&devices);
 }
 
 /* Where the device is, and what it is called, stays unless it is said. */
@@ -334,6 +356,7 @@ static bool take_out(struct domain_edit *edit, xmlNode *node, struct domain_edit
         locate(node, device);
         if (node == serial)
                 xml_remove(console);
+        count_memory(edit, node, false);
         xml_remove(node);
         return true;
 }

@@ -236,6 +236,28 @@ void domain_edit_set_graphics_socket(struct domain_edit *edit, unsigned index, u
 
 /* ---- the rest ---- */
 
+static void set_memory_size(struct domain_edit *edit, const char *alias, const char *name, uint64_t kib)
+{
+        xmlNode *memory = find_device(edit, alias, "memory"), *size;
+        g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, kib);
+
+        if (!memory)
+                return;
+        size = hardware_child(hardware_child(memory, "target"), name);
+        xml_set_attr(size, "unit", "KiB");
+        xml_set_text(size, text);
+}
+
+void domain_edit_set_memory_requested(struct domain_edit *edit, const char *alias, uint64_t kib)
+{
+        set_memory_size(edit, alias, "requested", kib);
+}
+
+void domain_edit_set_memory_taken(struct domain_edit *edit, const char *alias, uint64_t kib)
+{
+        set_memory_size(edit, alias, "current", kib);
+}
+
 void domain_edit_set_vsock_cid(struct domain_edit *edit, uint32_t cid)
 {
         xmlNode *vsock = find_nth(edit, devices_of(edit), "vsock", 0);

@@ -249,6 +249,8 @@ const struct domain_kind domain_kinds[DOMAIN_DEVICE_KINDS] = {
         [DOMAIN_DEVICE_MEMORY] = {
                 .element = "memory",
                 ARRAY(domain_memory, memories, n_memories, domain_read_memory_device),
+                .fill = normalize_fill_memory,
+                .strip = normalize_strip_memory,
                 .name = alias_name_memory,
                 .pci_turn = 18,
                 .pci_class = pci_class_memory,

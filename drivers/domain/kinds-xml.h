@@ -113,11 +113,13 @@ bool normalize_fill_rng(const struct hardware *hardware, xmlNode *node, GError *
 bool normalize_fill_watchdog(const struct hardware *hardware, xmlNode *node, GError **error);
 bool normalize_fill_panic(const struct hardware *hardware, xmlNode *node, GError **error);
 bool normalize_fill_vsock(const struct hardware *hardware, xmlNode *node, GError **error);
+bool normalize_fill_memory(const struct hardware *hardware, xmlNode *node, GError **error);
 bool normalize_fill_iommu(const struct hardware *hardware, xmlNode *node, GError **error);
 void normalize_imply_memballoons(struct hardware *hardware);
 
 void normalize_strip_disk(xmlNode *node);
 void normalize_strip_hostdev(xmlNode *node);
+void normalize_strip_memory(xmlNode *node);
 void normalize_strip_interface(xmlNode *node);
 void normalize_strip_char(xmlNode *node);
 void normalize_strip_graphics(xmlNode *node);

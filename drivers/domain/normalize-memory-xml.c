@@ -2,11 +2,14 @@
 /*
  * Normalisation of the guest's memory: sizes, NUMA cells, limits. No state; any thread.
  */
+#include "drivers/domain/kinds-xml.h"
 #include "drivers/domain/normalize-steps-xml.h"
 
 #include "base/error.h"
 #include "base/units.h"
 #include "drivers/domain/cpuset.h"
+
+#include <limits.h>
 
 /* VIR_DOMAIN_MEMORY_PARAM_UNLIMITED: the largest number of KiB whose bytes fit an int64_t. */
 #define UNLIMITED_KIB (UINT64_C(0x7fffffffffffffff) >> 10)
@@ -81,6 +84,65 @@ static bool sum_numa_cells(xmlNode *root, uint64_t *sum, GError **error)
                         return false;
                 *sum += kib;
         }
+        return true;
+}
+
+static bool sum_devices(const struct hardware *hardware, uint64_t *sum, GError **error)
+{
+        *sum = 0;
+        HARDWARE_FOREACH (device, hardware, DOMAIN_DEVICE_MEMORY) {
+                xmlNode *size = xml_child(xml_child(device, "target"), "size");
+                uint64_t kib;
+
+                if (size && !scale_to_kib(size, NULL, 1024, &kib, error))
+                        return false;
+                *sum += size ? kib : 0;
+        }
+        return true;
+}
+
+/* ---- memory devices ---- */
+
+static bool is_in_slot(const xmlNode *device)
+{
+        return hardware_is(device, "model", "dimm") || hardware_is(device, "model", "nvdimm");
+}
+
+static bool is_taken(const struct hardware *hardware, unsigned slot)
+{
+        HARDWARE_FOREACH (device, hardware, DOMAIN_DEVICE_MEMORY) {
+                const xmlNode *address = xml_child(device, "address");
+                unsigned used = UINT_MAX;
+
+                if (hardware_is(address, "type", "dimm") &&
+                    hardware_get_uint(address, "slot", UINT_MAX, &used, NULL) && used == slot)
+                        return true;
+        }
+        return false;
+}
+
+bool normalize_scale_memory(xmlNode *node, GError **error)
+{
+        xmlNode *size = xml_child(xml_child(node, "target"), "size");
+        uint64_t kib;
+
+        return !size || scale_to_kib(size, NULL, 1024, &kib, error);
+}
+
+bool normalize_fill_memory(const struct hardware *hardware, xmlNode *node, GError **error)
+{
+        xmlNode *address;
+        unsigned slot = 0;
+
+        if (!normalize_scale_memory(node, error))
+                return false;
+        if (!hardware->machine->emulator || !is_in_slot(node) || xml_child(node, "address"))
+                return true;
+        while (is_taken(hardware, slot))
+                slot++;
+        address = xml_add(node, "address");
+        xml_set_attr(address, "type", "dimm");
+        xml_set_attr_format(address, "slot", "%u", slot);
         return true;
 }
 
@@ -171,7 +233,7 @@ bool normalize_memory(const struct hardware *hardware, GError **error)
         xmlNode *root = hardware->root;
         xmlNode *memory = hardware_child(root, "memory"), *current = hardware_child(root, "currentMemory");
         xmlNode *max = xml_child(root, "maxMemory");
-        uint64_t memory_kib, current_kib, cells_kib, max_kib;
+        uint64_t memory_kib, current_kib, cells_kib, max_kib, devices_kib;
 
         if (!sum_numa_cells(root, &cells_kib, error) ||
             !scale_to_kib(memory, NULL, 1024, &memory_kib, error) ||
@@ -179,9 +241,11 @@ bool normalize_memory(const struct hardware *hardware, GError **error)
                 return false;
         if (max && !scale_to_kib(max, NULL, 1024, &max_kib, error))
                 return false;
-        /* With memory devices <memory> is the sum of both, which those who wrote it know. */
-        if (cells_kib > 0 && memory_kib != cells_kib && hardware_count(hardware, DOMAIN_DEVICE_MEMORY) == 0) {
-                memory_kib = cells_kib;
+        /* With memory devices <memory> is the sum of both. */
+        if (!sum_devices(hardware, &devices_kib, error))
+                return false;
+        if (cells_kib > 0 && memory_kib != cells_kib + devices_kib) {
+                memory_kib = cells_kib + devices_kib;
                 g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, memory_kib);
                 xml_set_text(memory, text);
         }

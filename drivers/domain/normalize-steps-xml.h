@@ -11,6 +11,8 @@
 
 /* What has a size of memory outside <devices>: all of it in KiB, <memory> and <currentMemory> filled in. */
 bool normalize_memory(const struct hardware *hardware, GError **error);
+/* The size of one memory device, by which it is told from others, in KiB. */
+bool normalize_scale_memory(xmlNode *node, GError **error);
 /* The vCPUs that no NUMA cell names are those of cell 0. */
 void normalize_cells(xmlNode *root, unsigned vcpus);
 

@@ -124,6 +124,15 @@ void normalize_strip_hostdev(xmlNode *node)
                 xml_set_attr(source, "missing", NULL);
 }
 
+/* What the guest has taken. */
+void normalize_strip_memory(xmlNode *node)
+{
+        xmlNode *target = xml_child(node, "target");
+
+        if (target)
+                xml_remove_children(target, "current");
+}
+
 /* What is below a network shows in the document of a guest that runs: its own names the network. */
 static void strip_plug(xmlNode *node, xmlNode *source)
 {

@@ -443,7 +443,7 @@ TABLE memory_source[] = {
         { "nodemask", .flags = VOID },
         { "pagesize", "?unit", .flags = VOID },
         { "path" },
-        { "alignsize", "unit", .flags = UNDRIVEN },
+        { "alignsize", "unit" },
         { "pmem" },
         {},
 };

@@ -119,6 +119,15 @@ static enum domain_switch system_management(const struct domain_def *def)
         return def->features.smm;
 }
 
+static bool has_nvdimm(const struct domain_def *def)
+{
+        for (unsigned i = 0; i < def->devices.n_memories; i++) {
+                if (strcmp(def->devices.memories[i].model, "nvdimm") == 0)
+                        return true;
+        }
+        return false;
+}
+
 static void add_machine_option(struct command_builder *builder)
 {
         const struct domain_def *def = builder->def;
@@ -133,6 +142,8 @@ static void add_machine_option(struct command_builder *builder)
         command_option_add(option, "dump-guest-core", def->dump_core == DOMAIN_SWITCH_ON ? "on" : "off");
         if (def->memory_backing.nosharepages)
                 command_option_add(option, "mem-merge", "off");
+        if (has_nvdimm(def))
+                command_option_add(option, "nvdimm", "on");
         command_option_add(option, "memory-backend", memory);
         if (is_pflash(&def->os)) {
                 command_option_add(option, "pflash0", "libvirt-pflash0-format");

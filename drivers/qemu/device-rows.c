@@ -77,6 +77,7 @@ static const struct device_row rows[] = {
         { DOMAIN_DEVICE_IOMMU, device_describe_iommu, NULL, NULL },
         { DOMAIN_DEVICE_CONTROLLER, device_describe_controller, NULL, is_pluggable_controller },
         { DOMAIN_DEVICE_HUB, device_describe_hub, NULL, NULL },
+        { DOMAIN_DEVICE_MEMORY, device_describe_memory, resources_prepare_memory_device, any },
         { DOMAIN_DEVICE_DISK, device_describe_disk, resources_prepare_disk, is_pluggable_disk },
         { DOMAIN_DEVICE_FILESYSTEM, device_describe_filesystem, resources_prepare_filesystem,
           is_pluggable_filesystem },
@@ -315,6 +316,8 @@ static struct device_resources *recall(enum domain_device_kind kind, const void 
         if (kind == DOMAIN_DEVICE_SERIAL || kind == DOMAIN_DEVICE_PARALLEL || kind == DOMAIN_DEVICE_CONSOLE ||
             kind == DOMAIN_DEVICE_CHANNEL)
                 recall_files(resources, &((const struct domain_char *)device)->source);
+        if (kind == DOMAIN_DEVICE_MEMORY)
+                resources->path = g_strdup("/dev/null");
         if (kind == DOMAIN_DEVICE_FILESYSTEM)
                 resources->fds = gone(1);
         if (kind == DOMAIN_DEVICE_HOSTDEV) {

@@ -34,7 +34,7 @@ struct device_resources {
         int out_fd;        /* character device of type file: what it writes to; 0: none */
         int log_fd;        /* character device: its log; 0: none */
         GPtrArray *chain;  /* owned, struct block_image, top first; disk with a medium */
-        char *path;        /* owned; SCSI device of the host: its file */
+        char *path;        /* owned; SCSI device of the host: its file; memory: where files are made for it */
 };
 
 struct device_resources *device_resources_new(void);
@@ -137,6 +137,8 @@ bool device_describe_shmem(struct device_list *list, const struct device_context
 bool device_describe_iommu(struct device_list *list, const struct device_context *context, const void *iommu,
                            GError **error);
 
+bool device_describe_memory(struct device_list *list, const struct device_context *context,
+                            const void *memory, GError **error);
 bool device_describe_crypto(struct device_list *list, const struct device_context *context,
                             const void *crypto, GError **error);
 

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "drivers/qemu/guest-job.h"
 #include "drivers/qemu/monitor-graphics.h"
+#include "drivers/qemu/plug-private.h"
 #include "drivers/qemu/plug.h"
 
 #include <signal.h>
@@ -409,6 +410,7 @@ static const struct {
         { "DEVICE_UNPLUG_GUEST_ERROR", on_unplug_error },
         { "GUEST_CRASHLOADED", on_crashloaded },
         { "GUEST_PANICKED", on_panicked },
+        { "MEMORY_DEVICE_SIZE_CHANGE", plug_on_memory_size },
         { "MEMORY_FAILURE", on_memory_failure },
         { "MEM_UNPLUG_ERROR", on_unplug_error },
         { "RESET", on_reset },

@@ -43,3 +43,8 @@ bool plug_update_graphics(struct guest *guest, unsigned index, struct domain_def
 /* The same of a disk: the medium of a drive. */
 bool plug_update_disk(struct guest *guest, unsigned index, const struct domain_update *update,
                       struct domain_def **live, GError **error);
+
+/* plug-memory.c: the same of a memory device. */
+bool plug_update_memory(struct guest *guest, unsigned index, struct domain_def **live, GError **error);
+/* The event MEMORY_DEVICE_SIZE_CHANGE. */
+void plug_on_memory_size(struct guest *guest, const json_t *arguments, int64_t time_us);

@@ -171,6 +171,8 @@ bool plug_update(struct domain *domain, const struct domain_update *update, stru
                 return plug_update_graphics(guest, device->index, live, error);
         if (device->kind == DOMAIN_DEVICE_DISK)
                 return plug_update_disk(guest, device->index, update, live, error);
+        if (device->kind == DOMAIN_DEVICE_MEMORY)
+                return plug_update_memory(guest, device->index, live, error);
         return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
                          "<%s> cannot change while the guest runs",
                          domain_device_kind_get_name(device->kind));

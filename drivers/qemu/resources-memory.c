@@ -11,6 +11,7 @@
 #include "drivers/host/host.h"
 #include "drivers/host/topology.h"
 #include "drivers/security/account.h"
+#include "drivers/qemu/device.h"
 
 #include <errno.h>
 #include <string.h>
@@ -255,6 +256,19 @@ bool resources_prepare_memory(struct resources *resources, GError **error)
 {
         return check_nodes(resources, error) && check_hugepages(resources, error) &&
                prepare_files(resources, error);
+}
+
+bool resources_prepare_memory_device(struct resources *resources, const void *device, GError **error)
+{
+        const struct domain_memory *memory = device;
+        const struct guest *guest = resources->guest;
+
+        if (memory->path)
+                resources_add_file(resources, memory->path, true, "file '%s' of memory device '%s'",
+                                   memory->path, memory->info.alias);
+        else if (g_strcmp0(resources->def->memory_backing.source, "file") == 0)
+                resources_get(resources, memory->info.alias)->path = g_strdup(guest->driver->memory_dir);
+        return true;
 }
 
 /* What is cleared is as fast as the memory is, what is written to a file as its disk. */

@@ -125,6 +125,7 @@ void resources_add_file(struct resources *resources, const char *path, bool writ
 bool resources_find_volume(struct resources *resources, const struct domain_disk *disk,
                            struct domain_storage *source, struct block_image **image, GError **error);
 bool resources_prepare_memory(struct resources *resources, GError **error);
+bool resources_prepare_memory_device(struct resources *resources, const void *memory, GError **error);
 bool resources_prepare_boot(struct resources *resources, GError **error);
 bool resources_prepare_labels(struct resources *resources, GError **error);
 /*

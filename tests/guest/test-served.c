@@ -2,7 +2,8 @@
 
 /*
  * Disks and directories that other programs serve: NBD servers, back ends of vhost-user, virtiofsd. Each is
- * the real program; a Linux guest sees them, they come and go while it runs.
+ * the real program; a Linux guest sees them, they come and go while it runs. And memory, which comes and goes
+ * as well.
  */
 
 #include <signal.h>
@@ -359,6 +360,72 @@ START_TEST(test_9p)
 }
 END_TEST
 
+/* ---- memory ---- */
+
+#define ROOM                                                                                                 \
+        "<maxMemory slots='4' unit='GiB'>8</maxMemory><cpu><numa><cell id='0' cpus='0' memory='%s' "         \
+        "unit='KiB'/></numa></cpu><os>"
+
+/* A Linux with room for more memory. */
+static char *start_roomy(const char *console)
+{
+        g_autofree char *xml = guest_linux_xml("linux", console, "watch"), *room = NULL, *path = NULL;
+        g_auto(GStrv) parts = g_strsplit(xml, "<devices>", 2);
+        g_autofree char *with_ports = g_strjoinv("<devices>" PORTS, parts);
+        g_auto(GStrv) halves = g_strsplit(with_ports, "<os>", 2);
+
+        room = g_strdup_printf(ROOM, "262144");
+        path = guest_start(client, g_strjoinv(room, halves));
+        guest_wait_console(console, "virtbus-guest: watching");
+        return g_steal_pointer(&path);
+}
+
+static bool has_taken(void *path)
+{
+        return has(path, "<current unit='KiB'>131072</current>");
+}
+
+static bool has_given(void *path)
+{
+        return has(path, "<current unit='KiB'>0</current>");
+}
+
+#define DIMM "<memory model='dimm'><target><size unit='MiB'>128</size><node>0</node></target></memory>"
+#define VIRTIO_MEM                                                                                           \
+        "<memory model='virtio-mem'><target><size unit='MiB'>256</size><node>0</node>"                       \
+        "<block unit='KiB'>2048</block><requested unit='MiB'>%d</requested></target></memory>"
+
+/* More memory comes and goes, whole or by what is asked for. */
+START_TEST(test_memory)
+{
+        g_autofree char *console = harness_path(harness, "console"), *path = start_roomy(console);
+        g_autofree char *none = g_strdup_printf(VIRTIO_MEM, 0), *half = g_strdup_printf(VIRTIO_MEM, 128),
+                        *more = g_strdup_printf(VIRTIO_MEM, 512);
+        unsigned seen = 0;
+
+        /* The first block behind 4 GiB. */
+        come_and_go(path, console, DIMM, "dimm0", "memory32", &seen);
+        client_do(client, path, DOMAIN_INTERFACE, "AttachDevice", "su", DIMM, LIVE);
+        wait_for(path, "DeviceAdded", "dimm0");
+        /* What is asked back before the guest has seen it, its firmware's tables forget. */
+        guest_wait_console(console, "virtbus-guest: 5 has memory32");
+        client_do(client, path, DOMAIN_INTERFACE, "DetachDevice", "su", DIMM, LIVE);
+        wait_for(path, "DeviceRemoved", "dimm0");
+        ck_assert(has(path, "<memory unit='KiB'>262144</memory>"));
+
+        client_do(client, path, DOMAIN_INTERFACE, "AttachDevice", "su", none, LIVE);
+        wait_for(path, "DeviceAdded", "virtiomem0");
+        ck_assert(has(path, "<memory unit='KiB'>524288</memory>"));
+        client_do(client, path, DOMAIN_INTERFACE, "UpdateDevice", "su", half, LIVE);
+        harness_wait_until(has_taken, path, "the guest has taken it");
+        client_fails(client, LIBVIRT_ERROR, "*cannot give 524288 KiB*", path, DOMAIN_INTERFACE,
+                     "UpdateDevice", "su", more, LIVE);
+        client_do(client, path, DOMAIN_INTERFACE, "UpdateDevice", "su", none, LIVE);
+        harness_wait_until(has_given, path, "the guest has given it back");
+        guest_do_flags(client, path, "Destroy", 0);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("served");
@@ -371,6 +438,7 @@ int main(void)
         tcase_add_test(tcase, test_directory);
         tcase_add_test(tcase, test_directory_comes_and_goes);
         tcase_add_test(tcase, test_9p);
+        tcase_add_test(tcase, test_memory);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

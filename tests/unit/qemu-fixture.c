@@ -190,6 +190,8 @@ void fixture_make_images(void)
         for (unsigned i = 0; i < G_N_ELEMENTS(raw); i++)
                 make_image(raw[i], 1024 * 1024);
         make_image("floppy.raw", 1440 * 1024);
+        make_image("nv.raw", 16 * 1024 * 1024);
+        make_image("pm.raw", 16 * 1024 * 1024);
         make_image("code.fd", 1024 * 1024);
         make_image("va,rs.fd", 128 * 1024);
         make_overlay("middle.qcow2", "base.raw", "raw");

@@ -6,6 +6,7 @@
  * monitor.
  */
 #include "drivers/qemu/device.h"
+#include "drivers/qemu/memory-backend.h"
 #include "drivers/qemu/passt.h"
 #include "tests/unit/qemu-machine.h"
 
@@ -178,7 +179,7 @@ static void expect_machine(const struct domain_def *def)
         expect_answer("query-status", "status", "prelaunch");
         expect_answer("query-name", "name", def->base.name);
         expect_answer("query-uuid", "UUID", uuid_format(&def->base.uuid, uuid));
-        ck_assert_uint_eq((uint64_t)size, def->memory_kib * 1024);
+        ck_assert_uint_eq((uint64_t)size, memory_get_initial_kib(def) * 1024);
         ck_assert_uint_eq(json_array_size(cpus), def->vcpus);
         json_decref(memory);
         json_decref(cpus);
@@ -209,7 +210,8 @@ static struct domain_def *start_document(const char *name)
 }
 
 static const char *const documents[] = {
-        "virt-install-q35.xml", "i440fx.xml", "storage.xml", "devices.xml", "tuned.xml", "crypto.xml",
+        "virt-install-q35.xml", "i440fx.xml",         "storage.xml", "devices.xml", "tuned.xml",
+        "crypto.xml",           "memory-devices.xml",
 };
 
 START_TEST(test_document)
