@@ -6,6 +6,7 @@
 #include "drivers/model-private.h"
 
 #include "base/job.h"
+#include "drivers/domain/stats.h"
 #include "drivers/network/network.h"
 #include "drivers/nwfilter/nwfilter.h"
 #include "interfaces/source.h"
@@ -414,6 +415,12 @@ static void quiesce_domains(void *part)
 {
         domain_power_cancel(domain_driver_get_power(part));
         registry_cancel(domain_driver_get_registry(part));
+        domain_stats_quiesce(part);
+}
+
+static bool are_domains_busy(const void *part)
+{
+        return domain_stats_get_pending(part) > 0;
 }
 
 static void autostart_domains(void *part, loop_fn done, void *data)
@@ -499,6 +506,7 @@ const struct model_part model_parts[MODEL_KIND_COUNT] = {
                             .free = free_domains,
                             .configure = configure_domains,
                             .quiesce = quiesce_domains,
+                            .is_busy = are_domains_busy,
                             .autostart = autostart_domains,
                             .get_registry = get_domains,
                             .describe = describe_domain },

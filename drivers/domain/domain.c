@@ -86,6 +86,7 @@ static void kind_object_clear(struct managed *object)
         struct domain *domain = domain_from(object);
 
         takings_free(domain->takings);
+        domain_known_free(domain->known);
         if (domain->live)
                 domain->driver->ops->live_free(domain);
 }

@@ -88,6 +88,7 @@ struct domain {
         void *live;           /* the driver's, NULL when inactive */
         /* loop */
         bool replugging, replug_again; /* its guest looks after its USB devices, and is to do it once more */
+        struct domain_known *known;    /* owned; what it has been asked (stats.h), NULL: nothing yet */
 };
 
 extern const struct managed_kind domain_kind;

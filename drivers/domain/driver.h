@@ -9,6 +9,7 @@
 #include "drivers/domain/definition.h"
 #include "drivers/domain/domain.h"
 #include "drivers/domain/edit-xml.h"
+#include "drivers/domain/measure.h"
 #include "nodedev/usb.h"
 
 struct host;
@@ -84,6 +85,22 @@ struct domain_driver_ops {
         unsigned (*get_max_vcpus)(struct domain_driver *driver, const char *type, GError **error);
         /* What confines guests first of all (both "": nothing does), borrowed; at most 256 bytes each. */
         void (*get_security_model)(struct domain_driver *driver, const char **model, const char **doi);
+
+        /* -- statistics -- */
+
+        /*
+         * Any thread: fills in the parts of measure about the guest of state, which is active and has been
+         * published. Waits for nothing but the kernel. NULL: the host knows nothing of its guests.
+         */
+        void (*measure)(const struct domain_state *state, struct domain_measure *measure);
+        /*
+         * Lane, of a guest that runs: asks it for parts (DOMAIN_PART_BIT()) without waiting for it; each is
+         * answered once by domain_answered(), now or whenever the guest does, and at its end at the latest.
+         * NULL: it has none.
+         */
+        void (*ask)(struct domain *domain, unsigned parts);
+        /* Disks of domains that are off are files of this host, whose sizes are looked at. */
+        bool has_files;
 
         /*
          * -- lane of the domain; each may wait, is bounded in time and ends early when the lane is
@@ -202,6 +219,8 @@ struct domain_driver {
         domain_reporter report;            /* NULL: nobody is told */
         void *report_data;                 /* borrowed */
         GHashTable *by_id;                 /* int -> struct domain, borrowed values */
+        GQueue collections;                /* struct stats_collection, borrowed: on their way (stats.c) */
+        unsigned measuring;                /* measurements on their way (stats-query.c) */
         /* atomic */
         gint last_id;
 };

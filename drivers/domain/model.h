@@ -20,6 +20,9 @@ void domain_publish(struct domain *domain, struct domain_state *state, struct ma
 void domain_follow_usb(struct domain_driver *driver);
 void domain_unfollow_usb(struct domain_driver *driver);
 
+/* What a domain has answered (stats.c). NULL is fine. */
+void domain_known_free(struct domain_known *known);
+
 /* Loop, start-up: what guests that were taken over have of others, they have again. */
 void domain_restore_takings(struct domain_driver *driver);
 

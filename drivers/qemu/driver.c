@@ -17,6 +17,7 @@
 #include "drivers/qemu/domain-capabilities-xml.h"
 #include "drivers/qemu/emulator.h"
 #include "drivers/qemu/firmware.h"
+#include "drivers/qemu/guest-stats.h"
 #include "drivers/qemu/guest.h"
 #include "drivers/qemu/hostdev.h"
 #include "drivers/qemu/host-cpu-xml.h"
@@ -394,6 +395,9 @@ static const struct domain_driver_ops qemu_ops = {
         .get_version = get_version,
         .get_max_vcpus = get_max_vcpus,
         .get_security_model = get_security_model,
+        .measure = guest_measure,
+        .ask = guest_ask,
+        .has_files = true,
         .start = guest_start,
         .stop = stop,
         .suspend = suspend,
@@ -517,13 +521,21 @@ static void count_down(void *data)
         g_free(farewell);
 }
 
+static void say_farewell(void *data)
+{
+        const struct farewell *farewell = data;
+
+        loop_post(lane_get_loop(farewell->domain->base.lane), count_down, data);
+}
+
 static void let_go(void *data)
 {
         struct farewell *farewell = data;
         struct domain *domain = farewell->domain;
 
         guest_free(g_steal_pointer(&domain->live));
-        loop_post(lane_get_loop(domain->base.lane), count_down, farewell);
+        /* Behind what that has left in the lane. */
+        lane_post(domain->base.lane, say_farewell, farewell);
 }
 
 /* Urgent: whatever waits for a guest is not waited for. */

@@ -69,6 +69,7 @@ void guest_free(struct guest *guest)
 {
         if (!guest)
                 return;
+        guest_end_questions(guest);
         routes_done(&guest->routes);
         lane_watch_free(guest->exit_watch);
         lane_timer_free(guest->end_timer);
@@ -447,8 +448,10 @@ bool guest_connect(struct guest *guest, GError **error)
 
 struct qmp *guest_get_monitor(struct guest *guest, GError **error)
 {
-        if (guest->qmp && qmp_is_broken(guest->qmp))
+        if (guest->qmp && qmp_is_broken(guest->qmp)) {
+                guest_end_questions(guest);
                 g_clear_pointer(&guest->qmp, qmp_free);
+        }
         if (!guest->qmp && !guest_connect(guest, error))
                 return NULL;
         return guest->qmp;
@@ -528,6 +531,7 @@ static void miss_monitor(void *data)
         struct guest *guest = data;
 
         log_warning("lost the monitor of %s", guest->who);
+        guest_end_questions(guest);
         managed_emit(&guest->domain->base, &domain_event_new(DOMAIN_EVENT_CONTROL_ERROR)->base);
 }
 

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/lane.h"
 #include "drivers/cgroup/cgroup.h"
+#include "drivers/domain/answer.h"
 #include "drivers/domain/driver.h"
 #include "drivers/qemu/ports.h"
 #include "drivers/qemu/process.h"
@@ -22,6 +23,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
+struct guest_question;
 struct log_keeper;
 struct probe_cache;
 
@@ -91,6 +93,7 @@ struct guest {
         int restart_reason;
         int shutoff_reason; /* how it will have ended if it ends now */
         int stopped_detail;
+        struct guest_question *questions[DOMAIN_PARTS]; /* owned; open ones (guest-stats.c), NULL: none */
         struct {
                 int64_t since_us;
                 unsigned count;
@@ -199,6 +202,11 @@ bool guest_undefine(struct domain *domain, const struct domain_def *def, unsigne
 
 /* The guest has ended: removes its variable store and the state of its TPM if nothing defines it any more. */
 void guest_forget_state(const struct guest *guest);
+
+/* ---- guest-stats.c ---- */
+
+/* Lane: the questions that are open are answered by nothing, as the guest, or its monitor, is let go of. */
+void guest_end_questions(struct guest *guest);
 
 /* ---- monitor.c ---- */
 

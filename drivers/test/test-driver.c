@@ -10,6 +10,7 @@
 #include "drivers/domain/live-xml.h"
 #include "drivers/host/host-capabilities-xml.h"
 #include "drivers/host/host.h"
+#include "drivers/test/test-stats.h"
 
 #include <string.h>
 
@@ -233,6 +234,8 @@ static const struct domain_driver_ops test_ops = {
         .get_version = get_version,
         .get_max_vcpus = get_max_vcpus,
         .get_security_model = get_security_model,
+        .measure = test_stats_measure,
+        .ask = test_stats_ask,
         .start = start,
         .stop = stop,
         .suspend = succeed,

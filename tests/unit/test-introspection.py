@@ -26,6 +26,7 @@ KNOWN = """
     Connect.DomainLookupByID method i o
     Connect.DomainLookupByName method s o
     Connect.DomainLookupByUUID method s o
+    Connect.GetAllDomainStats method uu a(sa{sv})
     Connect.GetCapabilities method - s
     Connect.GetDomainCapabilities method ssssu s
     Connect.ListDomains method u ao
@@ -57,6 +58,10 @@ KNOWN = """
     Domain.AttachDevice method su -
     Domain.Create method u -
     Domain.Destroy method u -
+    Domain.GetControlInfo method u (uut)
+    Domain.GetDiskErrors method u a(si)
+    Domain.GetStats method uu a{sv}
+    Domain.MemoryStats method u a{it}
     Domain.DetachDevice method su -
     Domain.GetMetadata method isu s
     Domain.GetState method u (ii)
@@ -197,6 +202,11 @@ OURS = """
     Connect.ResetLastError method - -
     Connect.Type property s read
     Connect.URI property s read
+    Domain.BlockStats method s (xxxxx)
+    Domain.GetBlockInfo method su (ttt)
+    Domain.GetCPUStats method iuu aa{sv}
+    Domain.GetVcpuInfo method - a(uitiab)
+    Domain.InterfaceStats method s (xxxxxxxx)
     Domain.GetInfo method - (ittut)
     Domain.GetMaxMemory method u t
     Domain.MemoryFailure signal iiu

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What a guest that runs is asked for statistics, and what the host knows of its emulator.
+ */
+
+#include "drivers/domain/answer.h"
+#include "drivers/domain/driver.h"
+
+#include <jansson.h>
+
+/* As in struct domain_driver_ops. */
+void guest_ask(struct domain *domain, unsigned parts);
+void guest_measure(const struct domain_state *state, struct domain_measure *measure);
+
+/* ---- guest-stats-block.c ---- */
+
+/* A number of QEMU's that is to be a count; 0 for anything else. */
+uint64_t guest_stats_get_count(const json_t *object, const char *name);
+
+/*
+ * The images of def, an active definition, by what query-blockstats and query-named-block-nodes have
+ * answered; by what query-block has.
+ */
+void guest_stats_read_images(struct domain_answer *answer, const struct domain_def *def, const json_t *stats,
+                             const json_t *nodes);
+void guest_stats_read_errors(struct domain_answer *answer, const struct domain_def *def,
+                             const json_t *devices);
