@@ -5,6 +5,7 @@
  */
 #include "agent/agent.h"
 
+#include "agent/import.h"
 #include "agent/power.h"
 #include "agent/reload.h"
 #include "base/error.h"
@@ -194,7 +195,7 @@ static bool start_models(struct agent *agent, GError **error)
                 .data_dir = options->data_dir,
                 .lease_program = agent->lease_program,
                 .memory_dir = config->memory_dir,
-                .default_network = config->default_network,
+                .default_network = config->default_network && !options->import,
         };
         if (agent->environment.user && config->qemu_group && *config->qemu_group)
                 agent->environment.group = config->qemu_group;
@@ -315,7 +316,7 @@ static void stop_work(struct agent *agent)
 
 /* Started from the top, stopped from the bottom. Views come after everything that they show. */
 /* clang-format off: a step a line */
-static const struct step steps[] = {
+static const struct step serve[] = {
         { start_process, NULL },
         { start_loop, stop_loop },
         { start_pool, stop_pool },
@@ -326,18 +327,32 @@ static const struct step steps[] = {
         { start_inventory, NULL },
         { start_views, stop_views },
         { start_work, stop_work },
+        { NULL, NULL },
+};
+
+static const struct step import[] = {
+        { start_process, NULL },
+        { start_loop, stop_loop },
+        { start_pool, stop_pool },
+        { agent_start_config, agent_stop_config },
+        { start_directories, stop_directories },
+        { start_host, stop_host },
+        { start_models, stop_models },
+        { start_inventory, NULL },
+        { import_run, stop_views },
+        { NULL, NULL },
 };
 /* clang-format on */
 
 /* ---- main ---- */
 
-static int run(struct agent *agent)
+static int run(struct agent *agent, const struct step *steps)
 {
         g_autoptr(GError) error = NULL;
         unsigned started = 0;
         bool running = true;
 
-        while (running && started < G_N_ELEMENTS(steps))
+        while (running && steps[started].start)
                 running = steps[started++].start(agent, &error);
         if (!running)
                 log_error("%s", error->message);
@@ -363,7 +378,7 @@ int main(int argc, char **argv)
                 printf("virtbusd %s\n", VIRTBUS_VERSION);
         } else {
                 log_init(agent.options.verbose ? LOG_LEVEL_INFO : LOG_LEVEL_NOTICE);
-                result = run(&agent);
+                result = run(&agent, agent.options.import ? import : serve);
         }
         options_clear(&agent.options);
         return result;

@@ -74,7 +74,7 @@ static bool check(const struct options *options, bool system, bool session, GErr
 
 bool options_read(struct options *options, int argc, char **argv, GError **error)
 {
-        gboolean system = FALSE, session = FALSE, version = FALSE, verbose = FALSE;
+        gboolean system = FALSE, session = FALSE, version = FALSE, verbose = FALSE, import = FALSE;
         const GOptionEntry entries[] = {
                 { "system", 0, 0, G_OPTION_ARG_NONE, &system, "Serve the system bus (default for root)",
                   NULL },
@@ -91,24 +91,28 @@ bool options_read(struct options *options, int argc, char **argv, GError **error
                   "DIR" },
                 { "data-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->data_dir, "What comes with the agent",
                   "DIR" },
+                { "import-libvirt", 0, 0, G_OPTION_ARG_NONE, &import,
+                  "Take over what libvirt has in DIR (/etc/libvirt), and end", NULL },
                 { "verbose", 'v', 0, G_OPTION_ARG_NONE, &verbose, "Log what is done, too", NULL },
                 { "version", 'V', 0, G_OPTION_ARG_NONE, &version, "Show the version and end", NULL },
                 { 0 },
         };
-        g_autoptr(GOptionContext) context = g_option_context_new("- virtual machine management agent");
+        g_autoptr(GOptionContext) context = g_option_context_new("[DIR] - virtual machine management agent");
         g_autoptr(GError) failure = NULL;
 
         options->threads = default_threads();
         g_option_context_add_main_entries(context, entries, NULL);
         if (!g_option_context_parse(context, &argc, &argv, &failure))
                 return error_set(error, ERROR_FROM_CONF, ERROR_INVALID_ARG, "%s", failure->message);
-        if (argc > 1)
+        if (argc > (import ? 2 : 1))
                 return error_set(error, ERROR_FROM_CONF, ERROR_INVALID_ARG, "unexpected argument '%s'",
-                                 argv[1]);
+                                 argv[argc - 1]);
         if (!check(options, system, session, error))
                 return false;
         options->system = system || (!session && geteuid() == 0);
         options->show_version = version;
+        options->import = import;
+        options->import_dir = import ? g_strdup(argv[1]) : NULL;
         options->verbose = verbose;
         options->config_required = options->config_file != NULL;
         fill(&options->config_file, g_strdup(CONFIG_FILE));
@@ -125,4 +129,5 @@ void options_clear(struct options *options)
         g_free(options->cache_dir);
         g_free(options->data_dir);
         g_free(options->config_file);
+        g_free(options->import_dir);
 }

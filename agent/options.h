@@ -9,6 +9,8 @@
 struct options {
         bool system; /* the system bus; else the session bus */
         bool show_version;
+        bool import;      /* libvirt's files are taken over, and that is all */
+        char *import_dir; /* owned; NULL: the usual one */
         bool verbose;
         int threads;                                         /* worker slots */
         char *state_dir, *runtime_dir, *log_dir, *cache_dir; /* owned, absolute */
