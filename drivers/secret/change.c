@@ -21,9 +21,9 @@ static struct secret_state *edit(struct managed *object)
         return (struct secret_state *)managed_edit(object);
 }
 
-static const char *get_directory(struct managed *object)
+static const struct secrets *get_secrets(struct managed *object)
 {
-        return secret_from(object)->secrets->directory;
+        return secret_from(object)->secrets;
 }
 
 /* ---- files ---- */
@@ -33,7 +33,7 @@ static bool erase_files(struct managed *object, GError **error)
 {
         if (!registry_erase(object, error))
                 return false;
-        if (secret_value_erase(get_directory(object), object->uuid_text, error))
+        if (secret_value_erase(get_secrets(object), object->uuid_text, error))
                 return true;
         registry_store(object, object->current->persistent, NULL);
         return false;
@@ -47,7 +47,7 @@ static bool store_files(struct managed *object, struct definition *definition, G
 
         if (!registry_store(object, definition, error))
                 return false;
-        if (!value || secret_value_store(get_directory(object), object->uuid_text, value, error))
+        if (!value || secret_value_store(get_secrets(object), object->uuid_text, value, error))
                 return true;
         registry_erase(object, NULL);
         return false;
@@ -61,9 +61,9 @@ static void find_value(struct managed *object, struct secret_state *state)
 {
         g_autoptr(GError) error = NULL;
 
-        if (object->current || !state->base.persistent || !get_directory(object))
+        if (object->current || !state->base.persistent || !get_secrets(object)->directory)
                 return;
-        state->value = secret_value_load(get_directory(object), object->uuid_text, &error);
+        state->value = secret_value_load(get_secrets(object), object->uuid_text, &error);
         if (error)
                 log_gerror(LOG_LEVEL_WARNING, error, "the value of secret '%s' is left out",
                            object->uuid_text);
@@ -149,7 +149,7 @@ static bool set_value_work(struct managed *object, void *data, GError **error)
         if (!managed_require_known(object, error))
                 return false;
         if (object->current->persistent &&
-            !secret_value_store(get_directory(object), object->uuid_text, value, error))
+            !secret_value_store(get_secrets(object), object->uuid_text, value, error))
                 return false;
         state = edit(object);
         if (state->value)

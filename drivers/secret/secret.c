@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/store.h"
 #include "drivers/secret/model.h"
 
 /* ---- the kind ---- */
@@ -75,6 +76,8 @@ void secrets_free(struct secrets *secrets)
                 return;
         registry_free(secrets->registry);
         g_free(secrets->directory);
+        secret_key_free(secrets->key);
+        g_free(secrets->key_problem);
         g_free(secrets);
 }
 
@@ -84,15 +87,30 @@ static void load_value(const struct secrets *secrets, struct managed *object)
         struct secret_state *state = (struct secret_state *)object->published;
         g_autoptr(GError) error = NULL;
 
-        state->value = secret_value_load(secrets->directory, object->uuid_text, &error);
+        state->value = secret_value_load(secrets, object->uuid_text, &error);
         if (error)
                 log_gerror(LOG_LEVEL_ERROR, error, "the value of secret '%s' is left out", object->name);
+}
+
+/* Without it there are no values, and no new ones; all else works. */
+static void open_key(struct secrets *secrets)
+{
+        g_autoptr(GError) error = NULL;
+
+        if (store_make_dir(secrets->directory, &error))
+                secrets->key = secret_key_open(secrets->directory, &error);
+        if (secrets->key)
+                return;
+        secrets->key_problem = g_strdup(error->message);
+        log_gerror(LOG_LEVEL_ERROR, error, "NO SECRET HAS A VALUE: their key cannot be had");
 }
 
 bool secrets_load(struct secrets *secrets, GError **error)
 {
         g_autoptr(GPtrArray) objects = NULL;
 
+        if (secrets->directory)
+                open_key(secrets);
         if (!registry_load(secrets->registry, error))
                 return false;
         if (!secrets->directory)
@@ -100,7 +118,7 @@ bool secrets_load(struct secrets *secrets, GError **error)
         objects = registry_list(secrets->registry);
         for (unsigned i = 0; i < objects->len; i++)
                 load_value(secrets, g_ptr_array_index(objects, i));
-        secret_value_clean(secrets->directory);
+        secret_value_clean(secrets);
         return true;
 }
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Values of secrets: in memory, where what held one is overwritten before it is given back, and as files.
- * No state.
+ * Values of secrets: in memory that is in no dump (base/secret-memory.h), and as files that are encrypted
+ * with the key of key.h. Files of older agents, which had values as base64, are taken over when they are
+ * read. No state.
  */
 #include "base/error.h"
 #include "base/log.h"
+#include "base/secret-memory.h"
 #include "base/store.h"
 #include "drivers/secret/model.h"
 
@@ -15,31 +17,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SUFFIX ".base64"
+/* The form of agents that knew no key. */
+#define OLD_SUFFIX ".base64"
+#define SUFFIX     ".value"
 
 /* ---- memory ---- */
 
-struct buffer {
-        size_t length;
-        char bytes[];
-};
-
-static void buffer_free(void *data)
-{
-        struct buffer *buffer = data;
-
-        explicit_bzero(buffer->bytes, buffer->length);
-        g_free(buffer);
-}
-
 GBytes *secret_value_new(const void *value, size_t length)
 {
-        struct buffer *buffer = g_malloc(sizeof(*buffer) + length);
-
-        buffer->length = length;
-        if (length)
-                memcpy(buffer->bytes, value, length);
-        return g_bytes_new_with_free_func(buffer->bytes, length, buffer_free, buffer);
+        return secret_memory_copy(value, length);
 }
 
 static void text_free(char *text)
@@ -64,32 +50,35 @@ int secret_value_to_fd(GBytes *value, GError **error)
 
 /* ---- files ---- */
 
-static char *file_name(const char *uuid_text)
+static bool require_key(const struct secrets *secrets, GError **error)
 {
-        return g_strconcat(uuid_text, SUFFIX, NULL);
+        return secrets->key ||
+               error_set(error, ERROR_FROM_SECRET, ERROR_OPERATION_FAILED,
+                         "values of secrets cannot be read or stored: %s", secrets->key_problem);
 }
 
-bool secret_value_store(const char *directory, const char *uuid_text, GBytes *value, GError **error)
+bool secret_value_store(const struct secrets *secrets, const char *uuid_text, GBytes *value, GError **error)
 {
-        g_autofree char *name = file_name(uuid_text);
-        size_t length;
-        const void *bytes = g_bytes_get_data(value, &length);
-        char *text;
-        bool stored;
+        g_autofree char *name = g_strconcat(uuid_text, SUFFIX, NULL);
+        g_autofree char *old_name = g_strconcat(uuid_text, OLD_SUFFIX, NULL), *text = NULL;
 
-        if (!directory)
+        if (!secrets->directory)
                 return true;
-        text = g_base64_encode(bytes, length);
-        stored = store_write(directory, name, text, true, error);
-        text_free(text);
-        return stored;
+        if (!require_key(secrets, error))
+                return false;
+        text = secret_key_seal(secrets->key, uuid_text, value, error);
+        /* The new file counts as soon as it is there. */
+        return text && store_write(secrets->directory, name, text, true, error) &&
+               store_remove(secrets->directory, old_name, true, error);
 }
 
-bool secret_value_erase(const char *directory, const char *uuid_text, GError **error)
+bool secret_value_erase(const struct secrets *secrets, const char *uuid_text, GError **error)
 {
-        g_autofree char *name = file_name(uuid_text);
+        g_autofree char *name = g_strconcat(uuid_text, SUFFIX, NULL);
+        g_autofree char *old_name = g_strconcat(uuid_text, OLD_SUFFIX, NULL);
 
-        return !directory || store_remove(directory, name, true, error);
+        return !secrets->directory || (store_remove(secrets->directory, name, true, error) &&
+                                       store_remove(secrets->directory, old_name, true, error));
 }
 
 /* g_base64_decode() passes over what does not belong there; a file that was damaged is to be told. */
@@ -120,45 +109,85 @@ static GBytes *decode(char *text, const char *path, GError **error)
         return value;
 }
 
-GBytes *secret_value_load(const char *directory, const char *uuid_text, GError **error)
+static bool is_there(const char *path)
 {
-        g_autofree char *name = file_name(uuid_text);
-        g_autofree char *path = g_build_filename(directory, name, NULL);
         struct stat st;
+
+        return lstat(path, &st) == 0 || errno != ENOENT;
+}
+
+static GBytes *load(const struct secrets *secrets, const char *uuid_text, const char *path, GError **error)
+{
+        g_autoptr(GError) reason = NULL;
+        g_autofree char *text = NULL;
+        GBytes *value;
+
+        if (!require_key(secrets, error) || !secret_file_check(path, error))
+                return NULL;
+        text = store_read(path, error);
+        if (!text)
+                return NULL;
+        value = secret_key_unseal(secrets->key, uuid_text, text, &reason);
+        if (!value)
+                error_set(error, ERROR_FROM_SECRET, ERROR_CONF_SYNTAX, "'%s': %s", path, reason->message);
+        return value;
+}
+
+/* Taken over: the encrypted file is there before the old one goes. */
+static GBytes *load_old(const struct secrets *secrets, const char *uuid_text, const char *path,
+                        GError **error)
+{
+        g_autoptr(GError) problem = NULL;
         GBytes *value;
         char *text;
 
-        if (lstat(path, &st) < 0 && errno == ENOENT)
+        if (!secret_file_check(path, error))
                 return NULL;
         text = store_read(path, error);
         if (!text)
                 return NULL;
         value = decode(text, path, error);
         text_free(text);
+        if (value && !secret_value_store(secrets, uuid_text, value, &problem))
+                log_gerror(LOG_LEVEL_ERROR, problem, "'%s' is not encrypted", path);
         return value;
 }
 
-static bool has_definition(const char *directory, const char *uuid_text)
+GBytes *secret_value_load(const struct secrets *secrets, const char *uuid_text, GError **error)
 {
-        g_autofree char *path = g_strconcat(directory, "/", uuid_text, ".xml", NULL);
-        struct stat st;
+        g_autofree char *path = g_strconcat(secrets->directory, "/", uuid_text, SUFFIX, NULL);
+        g_autofree char *old_path = g_strconcat(secrets->directory, "/", uuid_text, OLD_SUFFIX, NULL);
+        GBytes *value;
 
-        return lstat(path, &st) == 0 || errno != ENOENT;
+        if (!is_there(path))
+                return is_there(old_path) ? load_old(secrets, uuid_text, old_path, error) : NULL;
+        value = load(secrets, uuid_text, path, error);
+        /* It was taken over, and the agent ended before it was removed. */
+        if (value && is_there(old_path))
+                unlink(old_path);
+        return value;
 }
 
-void secret_value_clean(const char *directory)
+static void clean(const struct secrets *secrets, const char *suffix)
 {
         g_autoptr(GError) error = NULL;
-        g_autoptr(GPtrArray) names = store_list(directory, SUFFIX, &error);
+        g_autoptr(GPtrArray) names = store_list(secrets->directory, suffix, &error);
 
         for (unsigned i = 0; names && i < names->len; i++) {
                 const char *name = g_ptr_array_index(names, i);
-                g_autofree char *uuid_text = g_strndup(name, strlen(name) - strlen(SUFFIX));
+                g_autofree char *uuid_text = g_strndup(name, strlen(name) - strlen(suffix));
+                g_autofree char *definition = g_strconcat(secrets->directory, "/", uuid_text, ".xml", NULL);
 
-                if (!has_definition(directory, uuid_text))
-                        secret_value_erase(directory, uuid_text, error ? NULL : &error);
+                if (!is_there(definition))
+                        secret_value_erase(secrets, uuid_text, error ? NULL : &error);
         }
         if (error)
                 log_gerror(LOG_LEVEL_WARNING, error, "values of secrets that were undefined stay in %s",
-                           directory);
+                           secrets->directory);
+}
+
+void secret_value_clean(const struct secrets *secrets)
+{
+        clean(secrets, SUFFIX);
+        clean(secrets, OLD_SUFFIX);
 }

@@ -161,7 +161,7 @@ START_TEST(test_secrets_outlive_the_agent)
 {
         g_autofree char *kept = define("", UUID, "/a");
         g_autofree char *gone = define(" ephemeral='yes'", "1a81f5b2-8403-7b23-c8d6-21ccc2f80d6f", "/b");
-        g_autofree char *path = harness_path(harness, "state/secrets/" UUID ".base64");
+        g_autofree char *path = harness_path(harness, "state/secrets/" UUID ".value");
         struct stat st;
 
         client_do(client, kept, SECRET_INTERFACE, "SetValue", "ayu", 2, 'o', 'k', 0);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The secret model: documents, definitions, values and their files. */
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/pool.h"
+#include "base/secret-memory.h"
 #include "base/store.h"
 #include "drivers/secret/secret.h"
 #include "tests/unit/check-main.h"
@@ -11,6 +13,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -337,7 +340,7 @@ END_TEST
 START_TEST(test_values)
 {
         struct secret *secret = make("", UUID_A, "");
-        g_autofree char *path = file(UUID_A ".base64"), *xml = file(UUID_A ".xml"), *text = NULL;
+        g_autofree char *path = file(UUID_A ".value"), *xml = file(UUID_A ".xml"), *text = NULL;
         g_autoptr(GError) error = NULL;
         struct stat st;
         GBytes *value;
@@ -382,7 +385,7 @@ START_TEST(test_ephemeral)
 
         expect(set_value(secret, "x", 1));
         expect_value(secret, "x");
-        ck_assert(!exists(UUID_A ".xml") && !exists(UUID_A ".base64"));
+        ck_assert(!exists(UUID_A ".xml") && !exists(UUID_A ".value"));
         restart();
         ck_assert_ptr_null(find(UUID_A));
 }
@@ -395,11 +398,11 @@ START_TEST(test_ephemeral_and_back)
 
         expect(set_value(secret, "x", 1));
         make("", UUID_A, VOLUME("/a"));
-        ck_assert(exists(UUID_A ".xml") && exists(UUID_A ".base64"));
+        ck_assert(exists(UUID_A ".xml") && exists(UUID_A ".value"));
         restart();
         expect_value(find(UUID_A), "x");
         make(" ephemeral='yes'", UUID_A, VOLUME("/a"));
-        ck_assert(!exists(UUID_A ".xml") && !exists(UUID_A ".base64"));
+        ck_assert(!exists(UUID_A ".xml") && !exists(UUID_A ".value"));
         expect_value(find(UUID_A), "x");
 }
 END_TEST
@@ -411,7 +414,7 @@ START_TEST(test_undefine)
         expect(set_value(secret, "x", 1));
         managed_ref(&secret->base);
         expect(undefine(secret));
-        ck_assert(!exists(UUID_A ".xml") && !exists(UUID_A ".base64"));
+        ck_assert(!exists(UUID_A ".xml") && !exists(UUID_A ".value"));
         ck_assert_ptr_null(find(UUID_A));
         refuse(undefine(secret), ERROR_NO_SECRET, UUID_A);
         refuse(set_value(secret, "x", 1), ERROR_NO_SECRET, UUID_A);
@@ -428,7 +431,7 @@ END_TEST
 START_TEST(test_undefine_that_fails)
 {
         struct secret *secret = make("", UUID_A, VOLUME("/a"));
-        g_autofree char *path = file(UUID_A ".base64");
+        g_autofree char *path = file(UUID_A ".value");
 
         ck_assert_int_eq(mkdir(path, 0700), 0);
         refuse(undefine(secret), ERROR_SYSTEM_ERROR, "cannot remove");
@@ -443,7 +446,7 @@ END_TEST
 START_TEST(test_define_that_fails)
 {
         struct secret *secret = make(" ephemeral='yes'", UUID_A, VOLUME("/a"));
-        g_autofree char *path = file(UUID_A ".base64");
+        g_autofree char *path = file(UUID_A ".value");
 
         expect(set_value(secret, "x", 1));
         ck_assert_int_eq(mkdir(path, 0700), 0);
@@ -512,7 +515,246 @@ START_TEST(test_references)
 }
 END_TEST
 
-CHECK_MAIN_FIXTURE("secret", setup, teardown, test_document, test_without_usage, test_refused_documents,
+/* ---- at rest and in memory ---- */
+
+#define VALUE "a passphrase, which is nowhere as it is"
+
+static void quiet_restart(void)
+{
+        log_set_max(LOG_LEVEL_ERROR - 1);
+        restart();
+        log_set_max(LOG_LEVEL_ERROR);
+}
+
+static void expect_no_value(const char *uuid)
+{
+        g_autoptr(GError) error = NULL;
+
+        ck_assert_ptr_nonnull(find(uuid));
+        ck_assert_ptr_null(secret_get_value(find(uuid), 0, &error));
+        ck_assert(error_is(error, ERROR_NO_SECRET));
+}
+
+static char *read_text(const char *name)
+{
+        g_autofree char *path = file(name);
+        char *text = NULL;
+
+        ck_assert_msg(g_file_get_contents(path, &text, NULL, NULL), "%s", path);
+        return text;
+}
+
+/* As systemd seals it, or as it is. */
+static const char *key_name(void)
+{
+        return exists("key.cred") ? "key.cred" : "key";
+}
+
+START_TEST(test_encrypted)
+{
+        g_autofree char *plain = g_base64_encode((const guchar *)VALUE, strlen(VALUE));
+        g_autofree char *first = NULL, *second = NULL, *key = file(key_name());
+        struct secret *secret = make("", UUID_A, "");
+        struct stat st;
+
+        expect(set_value(secret, VALUE, strlen(VALUE)));
+        first = read_text(UUID_A ".value");
+        ck_assert(!strstr(first, plain) && !strstr(first, VALUE));
+        /* The same value does not look the same. */
+        expect(set_value(secret, VALUE, strlen(VALUE)));
+        second = read_text(UUID_A ".value");
+        ck_assert_str_ne(first, second);
+        ck_assert_int_eq(stat(key, &st), 0);
+        ck_assert_int_eq(st.st_mode & 0777, 0600);
+        restart();
+        expect_value(find(UUID_A), VALUE);
+}
+END_TEST
+
+/* Files of an agent that did not encrypt, also where the takeover was cut short. */
+START_TEST(test_taken_over)
+{
+        g_autofree char *plain = g_base64_encode((const guchar *)VALUE, strlen(VALUE)), *text = NULL;
+
+        make("", UUID_A, VOLUME("/a"));
+        write_file(UUID_A ".base64", plain);
+        restart();
+        expect_value(find(UUID_A), VALUE);
+        ck_assert(exists(UUID_A ".value") && !exists(UUID_A ".base64"));
+        text = read_text(UUID_A ".value");
+        ck_assert_ptr_null(strstr(text, plain));
+        write_file(UUID_A ".base64", plain);
+        restart();
+        expect_value(find(UUID_A), VALUE);
+        ck_assert(exists(UUID_A ".value") && !exists(UUID_A ".base64"));
+}
+END_TEST
+
+START_TEST(test_damaged_values)
+{
+        g_autofree char *path = file(UUID_A ".value"), *good = NULL, *other = NULL;
+
+        expect(set_value(make("", UUID_A, VOLUME("/a")), VALUE, strlen(VALUE)));
+        expect(set_value(make("", UUID_B, VOLUME("/b")), "b", 1));
+        good = read_text(UUID_A ".value");
+        other = read_text(UUID_B ".value");
+        for (unsigned i = 0; i < 5; i++) {
+                g_autofree char *bad = g_strdup(good);
+
+                if (i == 0)
+                        bad[strlen(bad) / 2] ^= 1;
+                else if (i == 1)
+                        bad[30] = '\0';
+                else if (i == 2)
+                        bad[0] = '\0';
+                else if (i == 3)
+                        bad[8] = 'X';
+                else
+                        /* Another secret's, which is whole. */
+                        g_free(bad), bad = g_strdup(other);
+                write_file(UUID_A ".value", bad);
+                quiet_restart();
+                expect_no_value(UUID_A);
+                expect_value(find(UUID_B), "b");
+        }
+        write_file(UUID_A ".value", good);
+        ck_assert_int_eq(chmod(path, 0640), 0);
+        quiet_restart();
+        expect_no_value(UUID_A);
+        ck_assert_int_eq(chmod(path, 0600), 0);
+        if (geteuid() == 0) {
+                ck_assert_int_eq(chown(path, 1, 0), 0);
+                quiet_restart();
+                expect_no_value(UUID_A);
+                ck_assert_int_eq(chown(path, 0, 0), 0);
+        }
+        restart();
+        expect_value(find(UUID_A), VALUE);
+}
+END_TEST
+
+START_TEST(test_damaged_key)
+{
+        g_autofree char *path = file(key_name()), *good = NULL;
+
+        expect(set_value(make("", UUID_A, VOLUME("/a")), VALUE, strlen(VALUE)));
+        good = read_text(key_name());
+        write_file(key_name(), "no key");
+        quiet_restart();
+        expect_no_value(UUID_A);
+        refuse(set_value(find(UUID_A), "x", 1), ERROR_OPERATION_FAILED,
+               exists("key.cred") ? "cannot decrypt the key" : "holds no key");
+        write_file(key_name(), good);
+        ck_assert_int_eq(chmod(path, 0604), 0);
+        quiet_restart();
+        expect_no_value(UUID_A);
+        refuse(set_value(find(UUID_A), "x", 1), ERROR_OPERATION_FAILED, "mode 604");
+        ck_assert_int_eq(chmod(path, 0600), 0);
+        restart();
+        expect_value(find(UUID_A), VALUE);
+}
+END_TEST
+
+#define MASK 0x5a
+
+struct search {
+        const unsigned char *masked; /* what is looked for, each byte ^ MASK */
+        unsigned char *buffer;       /* not looked into */
+        unsigned found, dumped;      /* places, and those that a core dump has */
+};
+
+#define SEARCH_SIZE 32
+#define CHUNK       (1 << 20)
+
+static unsigned count_in(const struct search *search, size_t length)
+{
+        unsigned count = 0;
+
+        for (size_t i = 0; i + SEARCH_SIZE <= length; i++) {
+                size_t j = 0;
+
+                while (j < SEARCH_SIZE && (search->buffer[i + j] ^ MASK) == search->masked[j])
+                        j++;
+                count += j == SEARCH_SIZE;
+        }
+        return count;
+}
+
+static void search_mapping(struct search *search, int mem, unsigned long from, unsigned long to, bool dumped)
+{
+        if ((unsigned long)search->buffer >= from && (unsigned long)search->buffer < to)
+                return;
+        /* A sanitizer's books. */
+        if (to - from > 1UL << 32)
+                return;
+        for (unsigned long at = from; at < to; at += CHUNK - SEARCH_SIZE) {
+                ssize_t length = pread(mem, search->buffer, MIN(CHUNK, to - at), (off_t)at);
+                unsigned count = length > 0 ? count_in(search, (size_t)length) : 0;
+
+                search->found += count;
+                search->dumped += dumped ? count : 0;
+                if (to - at <= CHUNK)
+                        return;
+        }
+}
+
+/* All that this process may write to, with what each mapping's flags say of dumps ("dd"). */
+static void search_memory(struct search *search)
+{
+        g_autofree char *text = NULL;
+        g_auto(GStrv) lines = NULL;
+        CLEANUP_FD int mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+        unsigned long from = 0, to = 0;
+        char mode[8] = "";
+
+        search->found = search->dumped = 0;
+        ck_assert(g_file_get_contents("/proc/self/smaps", &text, NULL, NULL));
+        lines = g_strsplit(text, "\n", -1);
+        for (unsigned i = 0; lines[i]; i++) {
+                unsigned long a, b;
+                char m[8];
+
+                if (sscanf(lines[i], "%lx-%lx %7s", &a, &b, m) == 3) {
+                        from = a;
+                        to = b;
+                        memcpy(mode, m, sizeof(mode));
+                } else if (g_str_has_prefix(lines[i], "VmFlags:") && mode[1] == 'w') {
+                        search_mapping(search, mem, from, to, !strstr(lines[i], " dd"));
+                }
+        }
+}
+
+/* In memory it is where no dump sees it; after Undefine it is nowhere. */
+START_TEST(test_memory)
+{
+        struct secret *secret = make("", UUID_A, VOLUME("/a"));
+        unsigned char *value = secret_memory_new(SEARCH_SIZE), masked[SEARCH_SIZE];
+        struct search search = { .masked = masked };
+
+        search.buffer = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        for (unsigned i = 0; i < SEARCH_SIZE; i++) {
+                value[i] = (unsigned char)g_random_int();
+                masked[i] = value[i] ^ MASK;
+        }
+        expect(set_value(secret, (const char *)value, SEARCH_SIZE));
+        search_memory(&search);
+        ck_assert_uint_ge(search.found, 2); /* ours, and the secret's */
+        ck_assert_uint_eq(search.dumped, 0);
+        /* Of the file. */
+        restart();
+        search_memory(&search);
+        ck_assert_uint_ge(search.found, 2);
+        ck_assert_uint_eq(search.dumped, 0);
+        secret_memory_free(value, SEARCH_SIZE);
+        expect(undefine(find(UUID_A)));
+        search_memory(&search);
+        ck_assert_uint_eq(search.found, 0);
+        munmap(search.buffer, CHUNK);
+}
+END_TEST
+
+CHECK_MAIN_FIXTURE("secret", setup, teardown, test_encrypted, test_taken_over, test_damaged_values,
+                   test_damaged_key, test_memory, test_document, test_without_usage, test_refused_documents,
                    test_one_secret_for_a_thing, test_redefine_keeps_value, test_private_stays_private,
                    test_list, test_values, test_sizes, test_ephemeral, test_ephemeral_and_back, test_undefine,
                    test_undefine_that_fails, test_define_that_fails, test_start_up, test_references)
