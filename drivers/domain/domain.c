@@ -408,6 +408,18 @@ void domain_get_info(const struct domain *domain, struct domain_info *info)
         };
 }
 
+GPtrArray *domain_list_security_labels(const struct domain *domain)
+{
+        const struct domain_def *def = (const struct domain_def *)domain->base.published->active;
+        GPtrArray *labels = g_ptr_array_new();
+
+        for (unsigned i = 0; def && i < def->n_seclabels; i++) {
+                if (def->seclabels[i].label)
+                        g_ptr_array_add(labels, (void *)def->seclabels[i].label);
+        }
+        return labels;
+}
+
 bool domain_get_vcpus(const struct domain *domain, unsigned flags, unsigned *vcpus, GError **error)
 {
         const unsigned maximum = 4;

@@ -210,6 +210,22 @@ static void expect_owner(const char *path, uid_t uid, gid_t gid)
         ck_assert_uint_eq(st.st_gid, gid);
 }
 
+/* GetSecurityLabelList has that one, or none. */
+static void expect_labels(const char *path, const char *expected)
+{
+        sd_bus_message *reply = client_call(client, path, DOMAIN_INTERFACE, "GetSecurityLabelList", NULL);
+        const char *label = NULL;
+        int enforcing = -1;
+
+        ck_assert_int_ge(sd_bus_message_enter_container(reply, 'a', "(sb)"), 0);
+        ck_assert_int_eq(sd_bus_message_read(reply, "(sb)", &label, &enforcing), expected ? 1 : 0);
+        ck_assert_pstr_eq(label, expected);
+        if (expected)
+                ck_assert_int_eq(enforcing, 0);
+        ck_assert_int_eq(sd_bus_message_at_end(reply, false), 1);
+        sd_bus_message_unref(reply);
+}
+
 #define STATIC(relabel)                                                                                      \
         "<seclabel type='static' model='dac' relabel='" relabel "'><label>+47110:+47120</label></seclabel>"
 
@@ -235,12 +251,14 @@ START_TEST(test_a_user_of_its_own)
         xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
         ck_assert_msg(strstr(xml, "<label>+47110:+47120</label>"), "%s", xml);
         ck_assert_msg(strstr(xml, "<imagelabel>+47110:+47120</imagelabel>"), "%s", xml);
+        expect_labels(path, "+47110:+47120");
         /* Another agent knows whose files they are. */
         harness_end_agent(harness, SIGKILL);
         client_wait_name(client, false);
         harness_start_agent(harness);
         guest_do_flags(client, path, "Destroy", 0);
         expect_owner(image, 0, 0);
+        expect_labels(path, NULL);
 }
 END_TEST
 

@@ -64,6 +64,7 @@ KNOWN = """
     Domain.MemoryStats method u a{it}
     Domain.DetachDevice method su -
     Domain.GetMetadata method isu s
+    Domain.GetSecurityLabelList method - a(sb)
     Domain.GetState method u (ii)
     Domain.GetVcpus method u u
     Domain.GetXMLDesc method u s
