@@ -254,6 +254,8 @@ static void put_head(const struct netlink *netlink, const struct netlink_dump *d
                 nlmsg_append(message, (void *)&of_links, sizeof(of_links), NLMSG_ALIGNTO);
         if (dump->attr)
                 nla_put_string(message, dump->attr, dump->value);
+        if (dump->second_attr)
+                nla_put_string(message, dump->second_attr, dump->second_value);
 }
 
 static enum answer dump_once(struct netlink *netlink, const struct netlink_dump *dump, GError **error)
@@ -271,6 +273,10 @@ static enum answer dump_once(struct netlink *netlink, const struct netlink_dump 
         if (send_message(netlink, message, &exchange))
                 answer = read_answer(netlink, &exchange);
         nlmsg_free(message);
+        if (answer == ANSWER_FAILED && dump->may_be_absent && exchange.errnum == ENOENT) {
+                g_clear_error(error);
+                answer = ANSWER_DONE;
+        }
         return answer;
 }
 

@@ -57,6 +57,9 @@ struct netlink_dump {
         void (*reset)(void *data); /* it begins again; may be NULL */
         int attr;                  /* only those that have this text there; 0: all */
         const char *value;
+        int second_attr; /* likewise */
+        const char *second_value;
+        bool may_be_absent; /* what is asked about: then it has nothing */
         bool exact; /* it fails when the tables change under it again and again; else something may be missing
                      */
 };

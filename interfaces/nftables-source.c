@@ -88,8 +88,8 @@ static void send_tables(struct nft_source *source, GHashTable *tables)
 
 static bool is_of_interest(int type)
 {
-        static const int types[] = { NFT_MSG_NEWTABLE, NFT_MSG_DELTABLE, NFT_MSG_NEWCHAIN, NFT_MSG_DELCHAIN,
-                                     NFT_MSG_DELRULE };
+        static const int types[] = { NFT_MSG_NEWTABLE, NFT_MSG_DELTABLE, NFT_MSG_NEWCHAIN,
+                                     NFT_MSG_DELCHAIN, NFT_MSG_DELRULE,  NFT_MSG_DELSETELEM };
 
         for (unsigned i = 0; i < G_N_ELEMENTS(types); i++)
                 if (type == (NFNL_SUBSYS_NFTABLES << 8 | types[i]))
@@ -105,7 +105,7 @@ static bool is_own(const struct nlmsghdr *header)
         return ((header->nlmsg_pid ^ (uint32_t)getpid()) & ((1U << PROCESS_BITS) - 1)) == 0;
 }
 
-/* NFTA_TABLE_NAME, NFTA_CHAIN_TABLE and NFTA_RULE_TABLE are one number. */
+/* NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE and NFTA_SET_ELEM_LIST_TABLE are one number. */
 static void take(GHashTable *tables, struct nlmsghdr *header)
 {
         const struct nlattr *attr;

@@ -100,6 +100,32 @@ void nft_batch_delete_table(struct nft_batch *batch, const char *table)
         put_table(batch, NFT_MSG_DELTABLE, 0, table);
 }
 
+/* The flag that keeps what has something in it; rules of chains go with them. */
+void nft_batch_remove_empty_table(struct nft_batch *batch, unsigned family, const char *table,
+                                  const char *const names[])
+{
+        static const struct {
+                int type, table, name, flags;
+        } parts[] = {
+                { NFT_MSG_DELCHAIN, NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME, 0 },
+                { NFT_MSG_DELSET, NFTA_SET_TABLE, NFTA_SET_NAME, NLM_F_NONREC },
+        };
+        struct nl_msg *message;
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(parts); i++) {
+                for (unsigned j = 0; names[j]; j++) {
+                        message = begin(batch, (uint8_t)family, NFNL_SUBSYS_NFTABLES << 8 | parts[i].type,
+                                        parts[i].flags);
+                        nla_put_string(message, parts[i].table, table);
+                        nla_put_string(message, parts[i].name, names[j]);
+                        end(batch, message);
+                }
+        }
+        message = begin(batch, (uint8_t)family, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELTABLE, NLM_F_NONREC);
+        nla_put_string(message, NFTA_TABLE_NAME, table);
+        end(batch, message);
+}
+
 void nft_batch_add_table(struct nft_batch *batch, const char *table)
 {
         batch->table = table;

@@ -80,6 +80,13 @@ void nft_rule_translate(struct nft_batch *batch, const uint8_t start[4], const u
                         const struct nft_ports *ports);
 void nft_rule_end(struct nft_batch *batch);
 
+/*
+ * A table of that family with chains and maps of these names (NULL-terminated) is gone, if it has nothing
+ * else and its maps are empty; else the commit fails, and nothing happens.
+ */
+void nft_batch_remove_empty_table(struct nft_batch *batch, unsigned family, const char *table,
+                                  const char *const names[]);
+
 /* How many rules have been added. */
 unsigned nft_batch_get_rules(const struct nft_batch *batch);
 
@@ -104,6 +111,13 @@ struct nft_chain_rules {
  * left out; owned. Empty also when there is no such table; NULL with an error.
  */
 GHashTable *nft_list_rules(struct netlink *netlink, unsigned family, const char *table, GError **error);
+
+/*
+ * The names of links that are keys of a map; owned. Empty also when there is no such map; NULL with an
+ * error.
+ */
+GHashTable *nft_list_links(struct netlink *netlink, unsigned family, const char *table, const char *map,
+                           GError **error);
 
 /* A chain of any table. Borrowed during the call. */
 struct nft_chain {

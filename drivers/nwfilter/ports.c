@@ -171,6 +171,8 @@ static void repair_job(void *data)
                            : drop(nwfilters->lane, repair->device, &error)))
                 log_gerror(LOG_LEVEL_ERROR, error, "the rules of interface '%s' stay as they are",
                            repair->device);
+        else if (!repair->port)
+                nwfilter_table_remove_empty(nwfilters->lane);
         loop_post(nwfilters->loop, repaired, repair);
 }
 
@@ -344,6 +346,8 @@ static void restoration_job(void *data)
                         nwfilter_table_drop(g_ptr_array_index(devices, i), text);
         if (text->len > begun && !nwfilter_nft_run(nwfilters->lane, text->str, &error))
                 log_gerror(LOG_LEVEL_ERROR, error, "the rules of guests' interfaces stay as they were found");
+        else if (devices->len > 0 && restoration->ports->len == 0)
+                nwfilter_table_remove_empty(nwfilters->lane);
         loop_post(nwfilters->loop, restored, restoration);
 }
 

@@ -11,11 +11,14 @@
  * tells whether somebody has removed some.
  */
 
+#include "base/cleanup.h"
 #include "drivers/nwfilter/nwfilter-def.h"
 
 #include <glib.h>
 #include <stdbool.h>
 
+struct lane;
+struct netlink;
 struct nwfilter_port;
 struct nwfilter_snapshot;
 
@@ -73,7 +76,22 @@ void nwfilter_table_begin(GString *out);
  */
 bool nwfilter_table_put(const struct nwfilter_snapshot *snapshot, const struct nwfilter_port *port,
                         bool fresh, GString *out, GError **error);
-/* Are all rules of a port of that device there? chains: what nft_list_rules() says of the table. */
-bool nwfilter_table_is_whole(GHashTable *chains, const char *device);
+/* The base chains, each with a map of the same name. */
+#define NWFILTER_BASES 4
+extern const struct nwfilter_base {
+        const char *name, *letters, *hook, *end;
+        int priority;
+} nwfilter_bases[NWFILTER_BASES];
+
+/* What the kernel has of the table (sight.c). */
+struct nwfilter_sight;
+/* Lane of the socket; NULL with an error. */
+struct nwfilter_sight *nwfilter_sight_new(struct netlink *netlink, GError **error);
+void nwfilter_sight_free(struct nwfilter_sight *sight);
+/* Are all rules of a port of that device there, and do packets get to them? */
+bool nwfilter_sight_has(const struct nwfilter_sight *sight, const char *device);
+/* Lane: it is gone, unless it has a port. */
+void nwfilter_table_remove_empty(struct lane *lane);
+DEFINE_CLEANUP(struct nwfilter_sight, nwfilter_sight_free);
 /* The same for the end of a port. */
 void nwfilter_table_drop(const char *device, GString *out);

@@ -6,7 +6,6 @@
 #include "base/error.h"
 #include "drivers/nwfilter/port.h"
 #include "drivers/nwfilter/rules.h"
-#include "interfaces/nftables.h"
 
 #include <string.h>
 
@@ -137,10 +136,7 @@ static bool put_learning(const struct nwfilter_port *port, const struct nwfilter
 
 /* ---- the table ---- */
 
-static const struct base {
-        const char *name, *letters, *hook, *end;
-        int priority;
-} bases[] = {
+const struct nwfilter_base nwfilter_bases[NWFILTER_BASES] = {
         /* Behind the link layer the kernel finds out to which connection a packet belongs (priority -200). */
         { "out_link", "ol", "prerouting", "iifname", -300 },
         { "out_network", "on", "prerouting", "iifname", -150 },
@@ -151,8 +147,8 @@ static const struct base {
 void nwfilter_table_begin(GString *out)
 {
         g_string_append(out, "add table " NWFILTER_TABLE "\n");
-        for (unsigned i = 0; i < G_N_ELEMENTS(bases); i++) {
-                const struct base *base = &bases[i];
+        for (unsigned i = 0; i < NWFILTER_BASES; i++) {
+                const struct nwfilter_base *base = &nwfilter_bases[i];
 
                 g_string_append_printf(out,
                                        "add map " NWFILTER_TABLE " %s { type ifname : verdict; }\n"
@@ -168,29 +164,29 @@ void nwfilter_table_begin(GString *out)
 /* The four chains of a port are there, and empty. */
 static void clear_chains(const char *device, GString *out)
 {
-        for (unsigned i = 0; i < G_N_ELEMENTS(bases); i++)
+        for (unsigned i = 0; i < NWFILTER_BASES; i++)
                 g_string_append_printf(out,
                                        "add chain " NWFILTER_TABLE " %s-%s\n"
                                        "flush chain " NWFILTER_TABLE " %s-%s\n",
-                                       bases[i].letters, device, bases[i].letters, device);
+                                       nwfilter_bases[i].letters, device, nwfilter_bases[i].letters, device);
 }
 
 static void lead_to_chains(const char *device, GString *out)
 {
-        for (unsigned i = 0; i < G_N_ELEMENTS(bases); i++)
+        for (unsigned i = 0; i < NWFILTER_BASES; i++)
                 g_string_append_printf(out, "add element " NWFILTER_TABLE " %s { \"%s\" : goto %s-%s }\n",
-                                       bases[i].name, device, bases[i].letters, device);
+                                       nwfilter_bases[i].name, device, nwfilter_bases[i].letters, device);
 }
 
 void nwfilter_table_drop(const char *device, GString *out)
 {
         clear_chains(device, out);
         lead_to_chains(device, out);
-        for (unsigned i = 0; i < G_N_ELEMENTS(bases); i++)
+        for (unsigned i = 0; i < NWFILTER_BASES; i++)
                 g_string_append_printf(out,
                                        "delete element " NWFILTER_TABLE " %s { \"%s\" }\n"
                                        "delete chain " NWFILTER_TABLE " %s-%s\n",
-                                       bases[i].name, device, bases[i].letters, device);
+                                       nwfilter_bases[i].name, device, nwfilter_bases[i].letters, device);
         drop_sets(device, NULL, out);
 }
 
@@ -245,31 +241,12 @@ static unsigned count_lines(const char *text, const char *beginning)
 /* commands: all of this transaction for the port. */
 static void end_chains(const char *device, const char *commands, GString *out)
 {
-        for (unsigned i = 0; i < G_N_ELEMENTS(bases); i++) {
-                g_autofree char *rule =
-                        g_strdup_printf("add rule " NWFILTER_TABLE " %s-%s ", bases[i].letters, device);
+        for (unsigned i = 0; i < NWFILTER_BASES; i++) {
+                g_autofree char *rule = g_strdup_printf("add rule " NWFILTER_TABLE " %s-%s ",
+                                                        nwfilter_bases[i].letters, device);
 
                 g_string_append_printf(out, "%sreturn comment \"%u\"\n", rule, count_lines(commands, rule));
         }
-}
-
-static bool is_chain_whole(GHashTable *chains, const struct base *base, const char *device)
-{
-        g_autofree char *name = g_strdup_printf("%s-%s", base->letters, device);
-        const struct nft_chain_rules *rules = g_hash_table_lookup(chains, name);
-        uint64_t count;
-
-        return g_hash_table_contains(chains, base->name) && rules && rules->comment &&
-               g_ascii_string_to_unsigned(rules->comment, 10, 0, UINT32_MAX, &count, NULL) &&
-               rules->count == count + 1;
-}
-
-bool nwfilter_table_is_whole(GHashTable *chains, const char *device)
-{
-        for (unsigned i = 0; i < G_N_ELEMENTS(bases); i++)
-                if (!is_chain_whole(chains, &bases[i], device))
-                        return false;
-        return true;
 }
 
 /* Rules come last in the transaction; they say whether an address is to be learned. */

@@ -11,8 +11,6 @@
 #include "interfaces/netlink.h"
 #include "interfaces/nftables-source.h"
 
-#include <linux/netfilter.h>
-
 /* Who takes rules away all the time gets them put back so often, and then once in the pause. */
 #define REPAIRS_MAX 10
 #define PAUSE_MS    60000
@@ -122,16 +120,16 @@ static void looked(void *data)
 static bool keep_missing(struct look *look, GError **error)
 {
         CLEANUP(netlink_free) struct netlink *netlink = netlink_new_filter(look->work.nwfilters->lane, error);
-        g_autoptr(GHashTable) chains =
-                netlink ? nft_list_rules(netlink, NFPROTO_BRIDGE, NWFILTER_TABLE_NAME, error) : NULL;
+        CLEANUP(nwfilter_sight_free)
+        struct nwfilter_sight *sight = netlink ? nwfilter_sight_new(netlink, error) : NULL;
 
-        for (unsigned i = look->missing->len; chains && i-- > 0;) {
+        for (unsigned i = look->missing->len; sight && i-- > 0;) {
                 const struct nwfilter_port *port = g_ptr_array_index(look->missing, i);
 
-                if (nwfilter_table_is_whole(chains, port->device))
+                if (nwfilter_sight_has(sight, port->device))
                         g_ptr_array_remove_index_fast(look->missing, i);
         }
-        return chains != NULL;
+        return sight != NULL;
 }
 
 /* A list that a transaction of a guest's lane overtakes may have parts of before and after it, so that what

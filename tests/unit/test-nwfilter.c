@@ -433,6 +433,13 @@ START_TEST(test_flushed)
                     "virtbus_nwfilter ol-t0 | sed -n 's/.*type ip accept # handle //p')");
         wait_until("nft list chain bridge virtbus_nwfilter ol-t0 | grep -q 'type ip accept'");
         ck_assert(gets_out(make_udp(GUEST_MAC, GUEST_IP, 1, OTHER_IP, 2)));
+        /* What leads to the rules of one, and of all. */
+        run_command("nft delete element bridge virtbus_nwfilter out_link '{ \"t0\" }'");
+        wait_until("nft list map bridge virtbus_nwfilter out_link | grep -q t0");
+        ck_assert(!gets_out(make_udp(OTHER_MAC, GUEST_IP, 1, OTHER_IP, 2)));
+        run_command("nft flush map bridge virtbus_nwfilter out_link");
+        wait_until("nft list map bridge virtbus_nwfilter out_link | grep -q t0");
+        ck_assert(!gets_out(make_udp(OTHER_MAC, GUEST_IP, 1, OTHER_IP, 2)));
         run_command("nft flush ruleset");
         wait_for_chain("il-t1");
         ck_assert(!gets_out(make_udp(OTHER_MAC, GUEST_IP, 1, OTHER_IP, 2)));
@@ -498,6 +505,27 @@ START_TEST(test_leaves_nothing)
 }
 END_TEST
 
+/* The table goes with its last port, and comes with the next one. */
+START_TEST(test_table_goes)
+{
+        g_autofree char *rules = NULL;
+
+        if (!can_run())
+                return;
+        nwfilters_start(nwfilters);
+        settle_nwfilters();
+        apply("t0", "clean-traffic", "IP=" GUEST_IP);
+        apply("t1", "clean-traffic", NULL);
+        forget("t1");
+        ck_assert(!gets_out(make_udp(OTHER_MAC, GUEST_IP, 1, OTHER_IP, 2)));
+        forget("t0");
+        rules = list_rules();
+        ck_assert_str_eq(rules, "");
+        apply("t0", "clean-traffic", "IP=" GUEST_IP);
+        ck_assert(!gets_out(make_udp(OTHER_MAC, GUEST_IP, 1, OTHER_IP, 2)));
+}
+END_TEST
+
 /* What was undefined stays away. */
 START_TEST(test_stock_once)
 {
@@ -513,4 +541,4 @@ CHECK_MAIN_FIXTURE("nwfilter", setup_nwfilters, teardown_nwfilters, test_clean_t
                    test_clean_traffic_in, test_gateway, test_learn_any, test_learn_dhcp, test_learn_nothing,
                    test_change, test_circle, test_device_of_another, test_in_use, test_many_at_once,
                    test_connections, test_limit_of_connections, test_restart, test_flushed,
-                   test_flushed_all_the_time, test_leaves_nothing, test_stock_once)
+                   test_flushed_all_the_time, test_leaves_nothing, test_table_goes, test_stock_once)
