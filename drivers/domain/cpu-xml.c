@@ -45,6 +45,7 @@ static const struct field vendor_fields[] = { STRING(NULL, struct domain_cpu, ve
 static const struct field topology_fields[] = {
         UINT("sockets", struct domain_cpu, sockets, .required = true, .min = 1, .max = DOMAIN_VCPUS_MAX),
         UINT("dies", struct domain_cpu, dies, .min = 1, .max = DOMAIN_VCPUS_MAX),
+        UINT("clusters", struct domain_cpu, clusters, .min = 1, .max = DOMAIN_VCPUS_MAX),
         UINT("cores", struct domain_cpu, cores, .required = true, .min = 1, .max = DOMAIN_VCPUS_MAX),
         UINT("threads", struct domain_cpu, threads, .required = true, .min = 1, .max = DOMAIN_VCPUS_MAX),
         FIELDS_END,
@@ -161,6 +162,8 @@ bool domain_read_cpu(struct domain_reader *reader, xmlNode *node, void *target, 
                 return false;
         if (cpu->sockets && !cpu->dies)
                 cpu->dies = 1;
+        if (cpu->sockets && !cpu->clusters)
+                cpu->clusters = 1;
         /* Without a mode a model says the mode. */
         if (cpu->mode == DOMAIN_CPU_NONE && cpu->model)
                 cpu->mode = DOMAIN_CPU_CUSTOM;

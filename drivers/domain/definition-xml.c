@@ -108,6 +108,7 @@ static const struct field domain_fields[] = {
         INT("id", struct domain_def, id),
         FIELDS_END,
 };
+static const struct field genid_fields[] = { UUID(NULL, struct domain_def, genid), FIELDS_END };
 static const struct field title_fields[] = { STRING(NULL, struct domain_def, title), FIELDS_END };
 static const struct field description_fields[] = { STRING(NULL, struct domain_def, description), FIELDS_END };
 static const struct field poweroff_fields[] = { NAME(NULL, struct domain_def, on_poweroff, event_names),
@@ -139,6 +140,7 @@ static bool read_pm(struct domain_reader *reader, xmlNode *node, void *target, G
 
 static const struct field_part parts[] = {
         { NULL, domain_fields },
+        { "genid", genid_fields },
         { "title", title_fields },
         { "description", description_fields },
         { "cpu", NULL, domain_read_cpu, offsetof(struct domain_def, cpu) },
@@ -194,9 +196,9 @@ static bool check_title(const xmlNode *root, const char *title, GError **error)
 static bool check_topology(const struct domain_def *def, const xmlNode *root, GError **error)
 {
         const struct domain_cpu *cpu = &def->cpu;
-        uint64_t places = (uint64_t)cpu->sockets * cpu->dies * cpu->cores;
+        uint64_t places = (uint64_t)cpu->sockets * cpu->dies * cpu->clusters * cpu->cores;
 
-        /* Each factor is at most DOMAIN_VCPUS_MAX, so that three of them and a fourth below do not overflow.
+        /* Each factor is at most DOMAIN_VCPUS_MAX, so that four of them and a fifth below do not overflow.
          */
         if (!cpu->sockets || places * cpu->threads == def->max_vcpus)
                 return true;

@@ -57,6 +57,9 @@ bool domain_read_interface(struct domain_reader *reader, xmlNode *node, void *in
 bool domain_read_char(struct domain_reader *reader, xmlNode *node, void *chr, GError **error);
 bool domain_read_smartcard(struct domain_reader *reader, xmlNode *node, void *smartcard, GError **error);
 bool domain_read_redirdev(struct domain_reader *reader, xmlNode *node, void *redirdev, GError **error);
+/* <redirfilter> of <devices>: struct domain_devices */
+bool domain_read_redirfilter(struct domain_reader *reader, xmlNode *node, struct domain_devices *devices,
+                             GError **error);
 bool domain_read_rng(struct domain_reader *reader, xmlNode *node, void *rng, GError **error);
 bool domain_read_tpm(struct domain_reader *reader, xmlNode *node, void *tpm, GError **error);
 bool domain_read_graphics(struct domain_reader *reader, xmlNode *node, void *graphics, GError **error);

@@ -105,12 +105,12 @@ struct domain_cpu {
         const char *model;
         const char *fallback; /* "allow", "forbid" */
         const char *vendor;
-        const char *vendor_id;                  /* 12 bytes */
-        uint32_t sockets, dies, cores, threads; /* sockets 0: no <topology> */
-        const char *cache_mode;                 /* "emulate", "passthrough", "disable" */
-        int cache_level;                        /* -1: none */
-        const char *maxphysaddr_mode;           /* "emulate", "passthrough" */
-        uint32_t maxphysaddr_bits;              /* 0: none */
+        const char *vendor_id;                            /* 12 bytes */
+        uint32_t sockets, dies, clusters, cores, threads; /* sockets 0: no <topology> */
+        const char *cache_mode;                           /* "emulate", "passthrough", "disable" */
+        int cache_level;                                  /* -1: none */
+        const char *maxphysaddr_mode;                     /* "emulate", "passthrough" */
+        uint32_t maxphysaddr_bits;                        /* 0: none */
         const struct domain_cpu_feature *features;
         const struct domain_numa_cell *cells;
         uint32_t n_features;
@@ -189,7 +189,7 @@ struct domain_fwcfg_entry {
 struct domain_hyperv {
         const char *mode; /* "custom", "passthrough" */
         enum domain_switch relaxed, vapic, spinlocks, vpindex, runtime, synic, stimer, stimer_direct, reset,
-                vendor_id, frequencies, reenlightenment, tlbflush, ipi, evmcs, avic;
+                vendor_id, frequencies, reenlightenment, tlbflush, ipi, evmcs, avic, emsr_bitmap, xmm_input;
         uint32_t spinlock_retries; /* 0: none */
         const char *vendor;        /* vendor_id value, at most 12 bytes */
 };
@@ -201,6 +201,7 @@ struct domain_features {
         const char *gic_version;            /* "2", "3", "host" */
         const char *ioapic;                 /* <ioapic driver=>: "kvm", "qemu" */
         uint64_t tseg_mib;                  /* 0: the default */
+        uint64_t tb_cache_mib;              /* tcg: translated code; 0: the default */
         uint32_t kvm_dirty_ring;            /* 0: off */
         const struct domain_hyperv *hyperv; /* NULL: none */
 };
@@ -307,6 +308,7 @@ struct domain_def {
         struct definition base; /* uuid, name, texts */
         int id;                 /* of an active definition; -1: none */
         const char *type;       /* "kvm", "qemu", "test" */
+        const char *genid;      /* UUID of what the guest sees change when it is set back; NULL: none */
         const char *title;
         const char *description;
         uint64_t memory_kib; /* <memory>: without the memory devices' part only if the document says so */

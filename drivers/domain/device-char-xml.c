@@ -29,6 +29,7 @@ const char *const domain_char_kind_names[] = {
         [DOMAIN_CHAR_KINDS] = NULL,
 };
 
+static const char *const mouse_names[] = { "server", "client", NULL };
 static const char *const mode_names[] = { "connect", "bind", NULL };
 static const char *const protocol_names[] = { "raw", "telnet", "telnets", "tls", NULL };
 
@@ -58,6 +59,12 @@ static const struct field unix_fields[] = {
 static const struct field channel_fields[] = {
         STRING("channel", struct domain_char_source, channel, .max = NAME_MAX_),
         FIELDS_END,
+};
+static const struct field clipboard_fields[] = {
+        YES_NO("copypaste", struct domain_char_source, clipboard, .required = true), FIELDS_END
+};
+static const struct field mouse_fields[] = {
+        NAME("mode", struct domain_char_source, mouse, mouse_names, .required = true), FIELDS_END
 };
 static const struct field udp_connect_fields[] = {
         STRING("host", struct domain_char_source, host, .max = HOST_MAX),
@@ -105,6 +112,8 @@ static const struct field_part source_parts[] = {
         { NULL, type_fields },
         { "source", NULL, read_source },
         { "source/reconnect", reconnect_fields },
+        { "source/clipboard", clipboard_fields },
+        { "source/mouse", mouse_fields },
         { "protocol", protocol_fields },
         { "log", log_fields },
         PARTS_END,
@@ -143,6 +152,7 @@ static bool check_source(const struct domain_char_source *source, const xmlNode 
                 missing = source->service ? NULL : "service";
                 break;
         case DOMAIN_CHAR_SPICEPORT:
+        case DOMAIN_CHAR_DBUS:
                 missing = source->channel ? NULL : "channel";
                 break;
         default:
@@ -287,4 +297,75 @@ static const struct field_part redir_parts[] = {
 bool domain_read_redirdev(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
 {
         return field_read_parts(reader, node, redir_parts, target, error);
+}
+
+/* ---- <redirfilter> ---- */
+
+static const char *const no_yes_names[] = { "no", "yes", NULL };
+
+static const struct field rule_fields[] = {
+        BOOL("allow", struct domain_redir_rule, allow, no_yes_names, .required = true), FIELDS_END
+};
+
+/* "0x08", "8", "-1"; absent: any. */
+static bool read_id(const xmlNode *node, const char *attr, unsigned max, int *id, GError **error)
+{
+        g_autofree char *text = xml_attr(node, attr), *quoted = NULL;
+        char *end = NULL;
+        guint64 number;
+
+        *id = -1;
+        if (!text || strcmp(text, "-1") == 0)
+                return true;
+        number = g_ascii_isdigit(*text) ? g_ascii_strtoull(text, &end, 0) : UINT64_MAX;
+        *id = (int)number;
+        if (end && !*end && number <= max)
+                return true;
+        quoted = error_quote(text);
+        return xml_error(error, node,
+                         "invalid value '%s' of attribute '%s': expected a number up to 0x%x, or -1", quoted,
+                         attr, max);
+}
+
+/* "2.56": both parts decimal, as they are printed on devices. */
+static bool read_version(const xmlNode *node, int *version, GError **error)
+{
+        g_autofree char *text = xml_attr(node, "version"), *quoted = NULL;
+        unsigned major, minor;
+        char tail;
+
+        *version = -1;
+        if (!text || strcmp(text, "-1") == 0)
+                return true;
+        if (strspn(text, "0123456789.") == strlen(text) && strlen(text) <= 5 &&
+            sscanf(text, "%2u.%2u%c", &major, &minor, &tail) == 2) {
+                *version = (int)((major / 10) << 12 | (major % 10) << 8 | (minor / 10) << 4 | minor % 10);
+                return true;
+        }
+        quoted = error_quote(text);
+        return xml_error(error, node, "invalid value '%s' of attribute 'version': expected one like '1.10'",
+                         quoted);
+}
+
+static bool read_rule(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        struct domain_redir_rule *rule = target;
+
+        return field_read(reader, node, rule_fields, rule, error) &&
+               read_id(node, "class", 0xff, &rule->usb_class, error) &&
+               read_id(node, "vendor", 0xffff, &rule->vendor, error) &&
+               read_id(node, "product", 0xffff, &rule->product, error) &&
+               read_version(node, &rule->version, error);
+}
+
+bool domain_read_redirfilter(struct domain_reader *reader, xmlNode *node, struct domain_devices *devices,
+                             GError **error)
+{
+        static const struct field_part rule_parts[] = { { NULL, NULL, read_rule }, PARTS_END };
+        xmlNode *filter = xml_child(node, "redirfilter");
+
+        if (filter && xml_next(filter))
+                return xml_error(error, xml_next(filter), "more than one <redirfilter>");
+        return !filter || field_read_array(reader, filter, "usbdev", rule_parts, sizeof(struct domain_redir_rule),
+                                           &devices->redir_rules, &devices->n_redir_rules, error);
 }

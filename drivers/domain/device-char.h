@@ -47,11 +47,13 @@ struct domain_char_source {
                                 chooses */
         const char *host;    /* tcp; udp: where to send */
         const char *service; /* tcp; udp: where to send */
-        const char *bind_host;    /* udp */
-        const char *bind_service; /* udp */
-        const char *protocol;     /* tcp: "raw", "telnet", "telnets", "tls"; NULL: raw */
-        const char *channel;      /* spiceport, dbus */
-        const char *log_file;     /* <log file=> */
+        const char *bind_host;        /* udp */
+        const char *bind_service;     /* udp */
+        const char *protocol;         /* tcp: "raw", "telnet", "telnets", "tls"; NULL: raw */
+        const char *channel;          /* spiceport, dbus */
+        enum domain_switch clipboard; /* qemu-vdagent */
+        const char *mouse;            /* qemu-vdagent: "server", "client" */
+        const char *log_file;         /* <log file=> */
         struct domain_device_labels labels;
 };
 
@@ -85,6 +87,15 @@ struct domain_redirdev {
         struct domain_device_info info;
         struct domain_char_source source;
         const char *bus; /* "usb" */
+};
+
+/* <redirfilter><usbdev>; -1: any. */
+struct domain_redir_rule {
+        int usb_class;
+        int vendor;
+        int product;
+        int version; /* BCD: 0x0256 is "2.56" */
+        bool allow;
 };
 
 struct domain_smartcard {

@@ -65,6 +65,9 @@ struct domain_graphics {
         enum domain_switch filetransfer;     /* <filetransfer enable=> */
         enum domain_switch playback;         /* <playback compression=> */
         enum domain_switch gl;               /* <gl enable=> */
+        enum domain_switch power_control;    /* vnc: a client may end and reset the guest */
+        enum domain_switch p2p;              /* dbus: a client's connection is handed in */
+        const char *bus_address;             /* dbus address= */
         int port;      /* -1 or 0: chosen at start; the value of the document while active */
         int tls_port;  /* spice; likewise */
         int websocket; /* vnc; 0: none, -1: chosen at start */
@@ -112,11 +115,37 @@ struct domain_sound {
         enum domain_switch multichannel; /* usb */
 };
 
-/* <audio>; what <input> and <output> tune is not in the typed view. */
+/* <input> and <output> of an <audio>: how a guest records and plays. */
+struct domain_audio_stream {
+        enum domain_switch mixing_engine;
+        enum domain_switch fixed_settings;
+        enum domain_switch try_poll;   /* oss */
+        enum domain_switch exact_name; /* jack */
+        uint32_t voices;               /* 0: the default, as with those below */
+        uint32_t buffer_length_us;
+        uint32_t buffer_count; /* coreaudio, oss, sdl */
+        uint32_t latency_us;   /* pulseaudio */
+        uint32_t frequency;    /* <settings> */
+        uint32_t channels;
+        const char *format;      /* "s16", "f32" ... */
+        const char *dev;         /* alsa, oss */
+        const char *name;        /* pulseaudio: source or sink */
+        const char *stream_name; /* pulseaudio */
+        const char *server_name; /* jack, as with those below */
+        const char *client_name;
+        const char *connect_ports; /* a regular expression */
+};
+
+/* <audio> */
 struct domain_audio {
-        uint32_t id;           /* from 1 */
-        const char *type;      /* "none", "spice", "pulseaudio", "alsa", "pipewire" ... */
-        const char *server;    /* pulseaudio serverName */
-        const char *path;      /* file */
-        uint32_t timer_period; /* 0: the default */
+        uint32_t id;                  /* from 1 */
+        const char *type;             /* "none", "spice", "pulseaudio", "alsa", "pipewire" ... */
+        const char *server;           /* pulseaudio serverName */
+        const char *path;             /* file */
+        const char *driver;           /* sdl: "esd", "alsa" ... */
+        uint32_t timer_period;        /* 0: the default */
+        int dsp_policy;               /* oss; -1: the default */
+        enum domain_switch try_mmap;  /* oss */
+        enum domain_switch exclusive; /* oss */
+        struct domain_audio_stream input, output;
 };

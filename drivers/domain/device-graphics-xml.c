@@ -46,6 +46,9 @@ static const struct field graphics_fields[] = {
         INT("websocket", struct domain_graphics, websocket, .max = PORT_MAX),
         BOOL("autoport", struct domain_graphics, autoport, no_yes_names),
         YES_NO("fullscreen", struct domain_graphics, full_screen),
+        YES_NO("powerControl", struct domain_graphics, power_control),
+        YES_NO("p2p", struct domain_graphics, p2p),
+        STRING("address", struct domain_graphics, bus_address, .max = PATH_MAX),
         STRING("keymap", struct domain_graphics, keymap, .max = 64),
         NAME("sharePolicy", struct domain_graphics, share_policy, share_policy_names),
         TEXT("passwd", struct domain_graphics, password, .max = PASSWORD_MAX),
@@ -228,8 +231,6 @@ bool domain_read_video(struct domain_reader *reader, xmlNode *node, void *target
 static const char *const sound_names[] = { "sb16", "es1370", "pcspk", "ac97", "ich6",
                                            "ich9", "usb",    "ich7",  NULL };
 static const char *const codec_names[] = { "duplex", "micro", "output", NULL };
-static const char *const audio_names[] = { "none", "alsa",  "coreaudio", "jack", "oss", "pulseaudio",
-                                           "sdl",  "spice", "file",      "dbus", NULL };
 
 static const struct field sound_fields[] = {
         NAME("model", struct domain_sound, model, sound_names, .required = true),
@@ -276,20 +277,6 @@ bool domain_read_sound(struct domain_reader *reader, xmlNode *node, void *target
 {
         return field_read_parts(reader, node, sound_parts, target, error) &&
                read_codecs(reader, node, target, error);
-}
-
-static const struct field audio_fields[] = {
-        UINT("id", struct domain_audio, id, .required = true, .min = 1),
-        NAME("type", struct domain_audio, type, audio_names, .required = true),
-        STRING("serverName", struct domain_audio, server, .max = HOST_MAX),
-        PATH("path", struct domain_audio, path),
-        UINT("timerPeriod", struct domain_audio, timer_period),
-        FIELDS_END,
-};
-
-bool domain_read_audio(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
-{
-        return field_read(reader, node, audio_fields, target, error);
 }
 
 /* ---- input ---- */

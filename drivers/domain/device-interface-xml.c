@@ -81,6 +81,8 @@ static const struct field driver_fields[] = {
         ON_OFF("ioeventfd", struct domain_interface, ioeventfd),
         ON_OFF("event_idx", struct domain_interface, event_idx),
         UINT("queues", struct domain_interface, queues, .min = 1, .max = QUEUES_MAX),
+        ON_OFF("rss", struct domain_interface, rss),
+        ON_OFF("rss_hash_report", struct domain_interface, rss_hash_report),
         UINT("rx_queue_size", struct domain_interface, rx_queue_size, .max = 1024),
         UINT("tx_queue_size", struct domain_interface, tx_queue_size, .max = 1024),
         FIELDS_END,
@@ -116,6 +118,98 @@ static const struct field direct_fields[] = {
         NETWORK_FIELDS,
         FIELDS_END,
 };
+/* What QEMU's own network of sockets needs. */
+static const struct field socket_fields[] = {
+        STRING("address", struct domain_interface, host, .max = 255),
+        UINT("port", struct domain_interface, port, .required = true, .min = 1, .max = UINT16_MAX),
+        FIELDS_END,
+};
+static const struct field local_fields[] = {
+        STRING("address", struct domain_interface, local_host, .max = 255),
+        UINT("port", struct domain_interface, local_port, .required = true, .min = 1, .max = UINT16_MAX),
+        FIELDS_END,
+};
+static const char *const socket_names[] = { "client", "server", NULL };
+static const char *const unix_names[] = { "unix", NULL };
+
+struct vhostuser {
+        const char *type;
+};
+static const struct field vhostuser_type_fields[] = {
+        NAME("type", struct vhostuser, type, unix_names, .required = true), FIELDS_END
+};
+static const struct field vhostuser_fields[] = {
+        PATH("path", struct domain_interface, path, .required = true),
+        BOOL("mode", struct domain_interface, listens, socket_names, .required = true),
+        FIELDS_END,
+};
+static const struct field reconnect_fields[] = {
+        YES_NO("enabled", struct domain_interface, reconnect, .required = true),
+        UINT("timeout", struct domain_interface, reconnect_timeout_s, .max = 86400),
+        FIELDS_END,
+};
+
+static bool read_vhostuser(struct domain_reader *reader, xmlNode *node, struct domain_interface *interface,
+                           GError **error)
+{
+        struct vhostuser vhostuser = { NULL };
+        xmlNode *reconnect = xml_child(node, "reconnect");
+
+        if (!field_read(reader, node, vhostuser_type_fields, &vhostuser, error) ||
+            !field_read(reader, node, vhostuser_fields, interface, error))
+                return false;
+        if (reconnect && interface->listens)
+                return xml_error(error, reconnect, "'reconnect' attribute unsupported for mode='server'");
+        return !reconnect || field_read(reader, reconnect, reconnect_fields, interface, error);
+}
+
+static bool read_udp(struct domain_reader *reader, xmlNode *node, struct domain_interface *interface,
+                     GError **error)
+{
+        xmlNode *local = xml_child(node, "local");
+
+        if (!local)
+                return xml_error(error, node, "missing element 'local' of an interface of type 'udp'");
+        return field_read(reader, local, local_fields, interface, error);
+}
+
+#define OFFLOAD(attr, member, offload) ON_OFF(attr, struct domain_interface, member[offload])
+static const struct field host_fields[] = {
+        OFFLOAD("csum", host_offloads, DOMAIN_OFFLOAD_CSUM),
+        OFFLOAD("gso", host_offloads, DOMAIN_OFFLOAD_GSO),
+        OFFLOAD("tso4", host_offloads, DOMAIN_OFFLOAD_TSO4),
+        OFFLOAD("tso6", host_offloads, DOMAIN_OFFLOAD_TSO6),
+        OFFLOAD("ecn", host_offloads, DOMAIN_OFFLOAD_ECN),
+        OFFLOAD("ufo", host_offloads, DOMAIN_OFFLOAD_UFO),
+        OFFLOAD("mrg_rxbuf", host_offloads, DOMAIN_OFFLOAD_MRG_RXBUF),
+        FIELDS_END,
+};
+static const struct field guest_fields[] = {
+        OFFLOAD("csum", guest_offloads, DOMAIN_OFFLOAD_CSUM),
+        OFFLOAD("tso4", guest_offloads, DOMAIN_OFFLOAD_TSO4),
+        OFFLOAD("tso6", guest_offloads, DOMAIN_OFFLOAD_TSO6),
+        OFFLOAD("ecn", guest_offloads, DOMAIN_OFFLOAD_ECN),
+        OFFLOAD("ufo", guest_offloads, DOMAIN_OFFLOAD_UFO),
+        FIELDS_END,
+};
+
+static bool read_teaming(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        static const char *const names[] = { "transient", "persistent", NULL };
+        static const struct field fields[] = {
+                BOOL("type", struct domain_interface, persistent, names, .required = true),
+                STRING("persistent", struct domain_interface, teaming_partner, .max = 255),
+                FIELDS_END,
+        };
+        struct domain_interface *interface = target;
+
+        if (!field_read(reader, node, fields, interface, error))
+                return false;
+        if (!interface->persistent && !interface->teaming_partner)
+                return xml_error(error, node, "missing attribute 'persistent'");
+        return true;
+}
+
 static const struct field device_fields[] = { STRING("dev", struct domain_interface, source, .max = PATH_MAX),
                                               FIELDS_END };
 static const struct field internal_fields[] = {
@@ -126,7 +220,9 @@ static const struct field *const source_fields[DOMAIN_INTERFACE_LAST] = {
         [DOMAIN_INTERFACE_USER] = device_fields,       [DOMAIN_INTERFACE_ETHERNET] = device_fields,
         [DOMAIN_INTERFACE_NETWORK] = network_fields,   [DOMAIN_INTERFACE_BRIDGE] = bridge_fields,
         [DOMAIN_INTERFACE_DIRECT] = direct_fields,     [DOMAIN_INTERFACE_VDPA] = device_fields,
-        [DOMAIN_INTERFACE_INTERNAL] = internal_fields,
+        [DOMAIN_INTERFACE_INTERNAL] = internal_fields, [DOMAIN_INTERFACE_MCAST] = socket_fields,
+        [DOMAIN_INTERFACE_SERVER] = socket_fields,     [DOMAIN_INTERFACE_CLIENT] = socket_fields,
+        [DOMAIN_INTERFACE_UDP] = socket_fields,
 };
 
 static bool read_source(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
@@ -134,7 +230,11 @@ static bool read_source(struct domain_reader *reader, xmlNode *node, void *targe
         struct domain_interface *interface = target;
         const struct field *fields = source_fields[interface->type];
 
-        return !fields || field_read(reader, node, fields, interface, error);
+        if (interface->type == DOMAIN_INTERFACE_VHOSTUSER)
+                return read_vhostuser(reader, node, interface, error);
+        if (fields && !field_read(reader, node, fields, interface, error))
+                return false;
+        return interface->type != DOMAIN_INTERFACE_UDP || read_udp(reader, node, interface, error);
 }
 
 /* Two digits or one for each byte, as libvirt reads them. */
@@ -248,6 +348,9 @@ static const struct field_part parts[] = {
         { "target", target_fields },
         { "model", model_fields },
         { "driver", driver_fields },
+        { "driver/host", host_fields },
+        { "driver/guest", guest_fields },
+        { "teaming", NULL, read_teaming },
         { "backend", backend_fields },
         VIRTIO_PART(struct domain_interface),
         { "filterref", NULL, read_filter },
@@ -334,9 +437,13 @@ static bool check_source(const struct domain_interface *interface, const xmlNode
 {
         bool needed = interface->type == DOMAIN_INTERFACE_BRIDGE ||
                       interface->type == DOMAIN_INTERFACE_NETWORK ||
-                      interface->type == DOMAIN_INTERFACE_DIRECT;
+                      interface->type == DOMAIN_INTERFACE_DIRECT || interface->type == DOMAIN_INTERFACE_VDPA;
+        bool socket = interface->type == DOMAIN_INTERFACE_MCAST ||
+                      interface->type == DOMAIN_INTERFACE_SERVER ||
+                      interface->type == DOMAIN_INTERFACE_CLIENT || interface->type == DOMAIN_INTERFACE_UDP;
 
-        if (needed && !interface->source)
+        if ((needed && !interface->source) || (socket && !interface->port) ||
+            (interface->type == DOMAIN_INTERFACE_VHOSTUSER && !interface->path))
                 return xml_error(error, node, "missing element 'source' of an interface of type '%s'",
                                  domain_interface_type_names[interface->type]);
         return interface->type == DOMAIN_INTERFACE_VDPA ||

@@ -59,6 +59,18 @@ struct domain_filter_param {
         const char *value;
 };
 
+/* <driver><host> and <guest>: what of the work on packets the other side does. */
+enum domain_offload {
+        DOMAIN_OFFLOAD_CSUM,
+        DOMAIN_OFFLOAD_TSO4,
+        DOMAIN_OFFLOAD_TSO6,
+        DOMAIN_OFFLOAD_ECN,
+        DOMAIN_OFFLOAD_UFO,
+        DOMAIN_OFFLOAD_GSO,       /* host alone */
+        DOMAIN_OFFLOAD_MRG_RXBUF, /* host alone */
+        DOMAIN_OFFLOADS,
+};
+
 struct domain_interface {
         struct domain_device_info info;
         enum domain_interface_type type;
@@ -71,6 +83,19 @@ struct domain_interface {
         enum domain_switch isolated; /* <port isolated=> */
         enum domain_switch trust_guest_rx_filters;
         struct domain_virtio virtio;
+        enum domain_switch host_offloads[DOMAIN_OFFLOADS];
+        enum domain_switch guest_offloads[DOMAIN_OFFLOADS];
+        enum domain_switch rss;             /* receive side scaling */
+        enum domain_switch rss_hash_report; /* and what it has computed for it */
+        enum domain_switch reconnect;       /* vhostuser, as client */
+        uint32_t reconnect_timeout_s;
+        bool persistent;             /* <teaming type='persistent'>: it stays when its partner goes */
+        const char *teaming_partner; /* <teaming type='transient' persistent=>: alias of the other one */
+        bool listens;                /* vhostuser: the other side connects */
+        const char *path;            /* vhostuser: socket */
+        const char *host;            /* mcast, server, client, udp: NULL: this one, or all of it */
+        const char *local_host;      /* udp: <local address=> */
+        uint32_t port, local_port;
         const char *source;      /* bridge, network or device, as the type says */
         const char *source_mode; /* direct: "bridge", "vepa", "private", "passthrough" */
         const char *portgroup;

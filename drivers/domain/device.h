@@ -73,6 +73,7 @@ struct domain_devices {
         const struct domain_video *videos;
         const struct domain_hostdev *hostdevs;
         const struct domain_redirdev *redirdevs;
+        const struct domain_redir_rule *redir_rules; /* <redirfilter>: for all redirdevs */
         const struct domain_hub *hubs;
         const struct domain_watchdog *watchdogs;
         const struct domain_memballoon *memballoon; /* NULL: none */
@@ -87,6 +88,7 @@ struct domain_devices {
         uint16_t n_disks, n_controllers, n_filesystems, n_interfaces, n_smartcards, n_chars, n_inputs, n_tpms;
         uint16_t n_graphics, n_sounds, n_audios, n_videos, n_hostdevs, n_redirdevs, n_hubs, n_watchdogs;
         uint16_t n_rngs, n_panics, n_shmems, n_memories, n_cryptos;
+        uint32_t n_redir_rules;
         uint16_t n_serials, n_parallels, n_consoles, n_channels; /* together n_chars */
 };
 

@@ -128,7 +128,8 @@ bool domain_read_devices(struct domain_reader *reader, xmlNode *node, void *targ
                 n++;
         if (n > DOMAIN_DEVICES_MAX)
                 return xml_error(error, node, "more than %d devices", DOMAIN_DEVICES_MAX);
-        if (!field_read_parts(reader, node, parts, devices, error))
+        if (!field_read_parts(reader, node, parts, devices, error) ||
+            !domain_read_redirfilter(reader, node, devices, error))
                 return false;
         for (unsigned kind = 0; kind < DOMAIN_DEVICE_KINDS; kind++) {
                 const struct domain_kind *row = &domain_kinds[kind];

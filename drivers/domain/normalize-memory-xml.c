@@ -181,6 +181,10 @@ static bool has_served_device(const struct hardware *hardware)
                 if (hardware_child_is(fs, "driver", "type", "virtiofs"))
                         return true;
         }
+        HARDWARE_FOREACH (interface, hardware, DOMAIN_DEVICE_INTERFACE) {
+                if (hardware_is(interface, "type", "vhostuser"))
+                        return true;
+        }
         HARDWARE_FOREACH (disk, hardware, DOMAIN_DEVICE_DISK) {
                 if (hardware_is(disk, "type", "vhostuser"))
                         return true;

@@ -136,7 +136,7 @@ static bool fill_iothreads(xmlNode *root, GError **error)
 static bool check_topology(const xmlNode *cpu, unsigned vcpus, GError **error)
 {
         xmlNode *node = xml_child(cpu, "topology");
-        unsigned sockets = 0, dies = 1, cores = 0, threads = 0;
+        unsigned sockets = 0, dies = 1, clusters = 1, cores = 0, threads = 0;
         uint64_t product;
 
         if (!node)
@@ -144,10 +144,11 @@ static bool check_topology(const xmlNode *cpu, unsigned vcpus, GError **error)
         hardware_default(node, "dies", "1");
         if (!hardware_get_uint(node, "sockets", DOMAIN_VCPUS_MAX, &sockets, error) ||
             !hardware_get_uint(node, "dies", DOMAIN_VCPUS_MAX, &dies, error) ||
+            !hardware_get_uint(node, "clusters", DOMAIN_VCPUS_MAX, &clusters, error) ||
             !hardware_get_uint(node, "cores", DOMAIN_VCPUS_MAX, &cores, error) ||
             !hardware_get_uint(node, "threads", DOMAIN_VCPUS_MAX, &threads, error))
                 return false;
-        product = (uint64_t)sockets * dies * cores * threads;
+        product = (uint64_t)sockets * dies * clusters * cores * threads;
         if (product != vcpus)
                 return hardware_unsupported(error, node,
                                             "the topology has %" G_GUINT64_FORMAT " vCPUs and the domain %u",

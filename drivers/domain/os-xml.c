@@ -323,6 +323,8 @@ static const struct field_part hyperv_parts[] = {
         STATE("ipi", struct domain_hyperv, ipi),
         STATE("evmcs", struct domain_hyperv, evmcs),
         STATE("avic", struct domain_hyperv, avic),
+        STATE("emsr_bitmap", struct domain_hyperv, emsr_bitmap),
+        STATE("xmm_input", struct domain_hyperv, xmm_input),
         PARTS_END,
 };
 
@@ -335,6 +337,7 @@ static bool read_hyperv(struct domain_reader *reader, xmlNode *node, void *targe
         return field_read_parts(reader, node, hyperv_parts, hyperv, error);
 }
 
+static const struct field tb_cache_fields[] = { MIB(NULL, struct domain_features, tb_cache_mib), FIELDS_END };
 static const struct field dirty_ring_fields[] = { UINT("size", struct domain_features, kvm_dirty_ring),
                                                   FIELDS_END };
 
@@ -371,6 +374,7 @@ static const struct field_part features_parts[] = {
         STATE("viridian", struct domain_features, viridian),
         STATE("privnet", struct domain_features, privnet),
         { "hyperv", NULL, read_hyperv },
+        { "tcg/tb-cache", tb_cache_fields },
         { "kvm", NULL, read_kvm },
         STATE("pvspinlock", struct domain_features, pvspinlock),
         STATE("pmu", struct domain_features, pmu),

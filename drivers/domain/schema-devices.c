@@ -215,8 +215,8 @@ TABLE interface_source[] = {
         { "address", "type domain bus slot function multifunction device", .flags = UNDRIVEN },
         { "vendor", "id", .flags = UNDRIVEN },
         { "product", "id", .flags = UNDRIVEN },
-        { "local", "address port", .flags = UNDRIVEN },
-        { "reconnect", "enabled timeout", .flags = UNDRIVEN },
+        { "local", "address port" },
+        { "reconnect", "enabled timeout" },
         {},
 };
 TABLE vlan[] = { { "tag", "id nativeMode", .flags = MANY }, {} };
@@ -228,8 +228,8 @@ TABLE bandwidth[] = { { "inbound", "average peak burst floor" },
                       { "outbound", "average peak burst !floor" },
                       {} };
 TABLE interface_driver[] = {
-        { "host", "csum gso tso4 tso6 ecn ufo mrg_rxbuf", .flags = UNDRIVEN },
-        { "guest", "csum tso4 tso6 ecn ufo", .flags = UNDRIVEN },
+        { "host", "csum gso tso4 tso6 ecn ufo mrg_rxbuf" },
+        { "guest", "csum tso4 tso6 ecn ufo" },
         {},
 };
 TABLE filter_parameters[] = { { "parameter", "name value", .flags = MANY }, {} };
@@ -241,8 +241,8 @@ TABLE forward_ranges[] = { { "range", "start end to exclude", .flags = MANY }, {
 TABLE interface[] = {
         { "mac", "address type check", .flags = VOID },
         { "source",
-          "network portgroup portid bridge dev mode !address !connectionid !macTableManager !missing !name "
-          "!path !port !portgroupid !switchid !type",
+          "type network portgroup portid bridge dev path mode address port !connectionid !macTableManager "
+          "!missing !name !portgroupid !switchid",
           interface_source, VOID },
         { "vlan", "trunk", vlan, UNDRIVEN },
         { "virtualport", "type", virtualport, UNDRIVEN },
@@ -258,12 +258,12 @@ TABLE interface[] = {
         { "guest", "?dev actual", .flags = VOID | UNDRIVEN },
         { "model", "?type", .flags = VOID },
         { "driver",
-          VIRTIO "name txmode ioeventfd event_idx queues rx_queue_size tx_queue_size !rss !rss_hash_report",
+          VIRTIO "name txmode ioeventfd event_idx queues rx_queue_size tx_queue_size rss rss_hash_report",
           interface_driver, VOID },
         { "backend", "type !tap !vhost logFile" },
         { "filterref", "filter", filter_parameters },
         { "tune", NULL, tune },
-        { "teaming", "type persistent", .flags = UNDRIVEN },
+        { "teaming", "type persistent" },
         { "link", "?state", .flags = VOID },
         { "mtu", "?size", .flags = VOID },
         { "coalesce", NULL, coalesce, UNDRIVEN },
@@ -278,8 +278,8 @@ TABLE interface[] = {
 /* ---- character devices ---- */
 
 TABLE char_source[] = {
-        { "clipboard", "copypaste", .flags = UNDRIVEN },
-        { "mouse", "mode", .flags = UNDRIVEN },
+        { "clipboard", "copypaste" },
+        { "mouse", "mode" },
         DEVICE_SECLABEL,
         { "reconnect", "enabled timeout" },
         {},
@@ -346,8 +346,8 @@ TABLE audio_settings[] = { { "settings", "frequency channels format", .flags = V
         "mixingEngine fixedSettings voices bufferLength bufferCount dev tryPoll name streamName latency "    \
         "serverName clientName connectPorts exactName"
 TABLE audio[] = {
-        { "input", AUDIO_ATTRIBUTES, audio_settings, VOID | UNDRIVEN },
-        { "output", AUDIO_ATTRIBUTES, audio_settings, VOID | UNDRIVEN },
+        { "input", AUDIO_ATTRIBUTES, audio_settings, VOID },
+        { "output", AUDIO_ATTRIBUTES, audio_settings, VOID },
         {},
 };
 
@@ -484,16 +484,16 @@ const struct domain_schema domain_schema_devices[] = {
         { "tpm", "model", tpm, MANY },
         { "graphics",
           "type port tlsPort ?autoport websocket listen socket keymap defaultMode sharePolicy passwd "
-          "passwdValidTo connected display xauth fullscreen !replaceUser !multiUser !powerControl !p2p "
-          "!address",
+          "passwdValidTo connected display xauth fullscreen !replaceUser !multiUser powerControl p2p "
+          "address",
           graphics, MANY },
         { "sound", "model ?multichannel", sound, MANY },
-        { "audio", "id type serverName path timerPeriod !driver !tryMMap !exclusive !dspPolicy", audio,
+        { "audio", "id type serverName path timerPeriod driver tryMMap exclusive dspPolicy", audio,
           MANY },
         { "video", NULL, video, MANY },
         { "hostdev", "mode type ?managed model display ramfb !sgio !rawio", hostdev, MANY },
         { "redirdev", "bus type", redirdev, MANY },
-        { "redirfilter", NULL, redirfilter, VOID | UNDRIVEN },
+        { "redirfilter", NULL, redirfilter, VOID },
         { "hub", "type", info, MANY },
         { "watchdog", "model action", info, MANY },
         { "memballoon", "model autodeflate freePageReporting", memballoon },

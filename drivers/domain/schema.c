@@ -154,6 +154,8 @@ TABLE hyperv[] = {
         { "ipi", "state" },
         { "evmcs", "state" },
         { "avic", "state" },
+        { "emsr_bitmap", "state" },
+        { "xmm_input", "state" },
         {},
 };
 TABLE kvm[] = {
@@ -190,7 +192,7 @@ TABLE features[] = {
         { "cfpc", "value", .flags = UNDRIVEN },
         { "sbbc", "value", .flags = UNDRIVEN },
         { "ibs", "value", .flags = UNDRIVEN },
-        { "tcg", NULL, tcg, VOID | UNDRIVEN },
+        { "tcg", NULL, tcg, VOID },
         { "capabilities", "policy", .flags = UNDRIVEN | DOMAIN_SCHEMA_OPAQUE },
         {},
 };
@@ -212,7 +214,7 @@ TABLE numa[] = {
 TABLE cpu[] = {
         { "model", "?fallback ?vendor_id", .flags = VOID },
         { "vendor", .flags = VOID },
-        { "topology", "sockets dies cores threads" },
+        { "topology", "sockets dies clusters cores threads" },
         { "cache", "level mode" },
         { "maxphysaddr", "mode bits" },
         { "feature", "policy name", .flags = MANY },
@@ -260,7 +262,7 @@ TABLE override[] = { { "device", "alias", frontend, MANY | QEMU }, {} };
 TABLE domain[] = {
         { "name" },
         { "uuid", .flags = VOID },
-        { "genid", .flags = UNDRIVEN },
+        { "genid" },
         { "title", .flags = VOID },
         { "description", .flags = VOID },
         { "metadata", .flags = MERGED | DOMAIN_SCHEMA_OPAQUE },

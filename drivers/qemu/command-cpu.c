@@ -199,6 +199,8 @@ static bool add_hyperv(const struct domain_hyperv *hyperv, GString *option, GErr
                 { "hv-ipi", hyperv->ipi },
                 { "hv-evmcs", hyperv->evmcs },
                 { "hv-avic", hyperv->avic },
+                { "hv-emsr-bitmap", hyperv->emsr_bitmap },
+                { "hv-xmm-input", hyperv->xmm_input },
         };
 
         if (g_strcmp0(hyperv->mode, "passthrough") == 0)
@@ -312,6 +314,10 @@ static bool add_smp(struct command_builder *builder, GError **error)
         g_string_append_printf(option, "%u", (unsigned)def->vcpus);
         if (def->max_vcpus != def->vcpus)
                 g_string_append_printf(option, ",maxcpus=%u", (unsigned)def->max_vcpus);
+        if (cpu->clusters > 1)
+                return device_unsupported(error,
+                                          "clusters='%u' of <topology>: machine '%s' has one in each die",
+                                          (unsigned)cpu->clusters, builder->machine->name);
         if (cpu->sockets)
                 g_string_append_printf(option, ",sockets=%u,dies=%u,cores=%u,threads=%u",
                                        (unsigned)cpu->sockets, MAX((unsigned)cpu->dies, 1U),

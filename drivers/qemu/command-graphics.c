@@ -138,6 +138,7 @@ static bool add_vnc(struct command_builder *builder, const struct domain_graphic
         if (graphics->websocket > 0)
                 g_string_append_printf(option, ",websocket=%d", graphics->websocket);
         command_option_add(option, "share", graphics->share_policy);
+        command_option_add_switch(option, "power-control", graphics->power_control);
         if (graphics->password)
                 command_option_add(option, "password", "on");
         g_string_append_printf(option, ",audiodev=audio%u", vnc_audio(builder->def, graphics));
@@ -268,6 +269,27 @@ static void add_egl_headless(struct command_builder *builder, const struct domai
         command_append(builder, "-display", option->str);
 }
 
+/* The bus of the document, or the connection that a client hands in through the monitor. */
+static bool add_dbus(struct command_builder *builder, const struct domain_graphics *graphics, GError **error)
+{
+        g_autoptr(GString) option = g_string_new("dbus");
+
+        if (graphics->p2p != DOMAIN_SWITCH_ON && !graphics->bus_address)
+                return device_unsupported(error,
+                                          "<graphics type='dbus'> without a bus of its own (address=) and "
+                                          "without p2p='yes' is not supported");
+        if (graphics->p2p == DOMAIN_SWITCH_ON)
+                command_option_add(option, "p2p", "on");
+        else
+                command_option_add(option, "addr", graphics->bus_address);
+        command_option_add_switch(option, "gl", graphics->gl);
+        command_option_add(option, "rendernode", graphics->rendernode);
+        if (graphics->audio_id)
+                g_string_append_printf(option, ",audiodev=audio%d", graphics->audio_id);
+        command_append(builder, "-display", option->str);
+        return true;
+}
+
 static bool add_display(struct command_builder *builder, const struct domain_graphics *graphics,
                         GError **error)
 {
@@ -276,6 +298,8 @@ static bool add_display(struct command_builder *builder, const struct domain_gra
                 return add_vnc(builder, graphics, error);
         case DOMAIN_GRAPHICS_SPICE:
                 return add_spice(builder, graphics, error);
+        case DOMAIN_GRAPHICS_DBUS:
+                return add_dbus(builder, graphics, error);
         case DOMAIN_GRAPHICS_EGL_HEADLESS:
                 add_egl_headless(builder, graphics);
                 return true;
@@ -305,59 +329,14 @@ static bool check_counts(const struct domain_def *def, GError **error)
         return true;
 }
 
-static void add_audiodev(struct command_builder *builder, unsigned id, const char *driver,
-                         const struct domain_audio *audio)
-{
-        json_t *object = json_object();
-        char *text;
-
-        device_set_format(object, "id", "audio%u", id);
-        device_set_string(object, "driver", driver);
-        if (audio) {
-                device_set_uint(object, "timer-period", audio->timer_period);
-                device_set_string(object, "server", audio->server);
-                device_set_string(object, "path", audio->path);
-        }
-        text = json_dumps(object, JSON_COMPACT);
-        command_append(builder, "-audiodev", text);
-        free(text);
-        json_decref(object);
-}
-
-static bool add_audios(struct command_builder *builder, GError **error)
-{
-        static const struct {
-                const char *type;
-                const char *driver;
-        } drivers[] = { { "none", "none" }, { "spice", "spice" }, { "alsa", "alsa" }, { "pulseaudio", "pa" },
-                        { "oss", "oss" },   { "jack", "jack" },   { "file", "wav" } };
-        const struct domain_devices *devices = &builder->def->devices;
-
-        if (devices->n_audios == 0)
-                add_audiodev(builder, 1,
-                             count_graphics(builder->def, DOMAIN_GRAPHICS_SPICE) ? "spice" : "none", NULL);
-        for (unsigned i = 0; i < devices->n_audios; i++) {
-                const struct domain_audio *audio = &devices->audios[i];
-                const char *driver = NULL;
-
-                for (unsigned j = 0; j < G_N_ELEMENTS(drivers); j++) {
-                        if (g_strcmp0(drivers[j].type, audio->type) == 0)
-                                driver = drivers[j].driver;
-                }
-                if (!driver)
-                        return device_unsupported(error, "<audio type='%s'> is not supported", audio->type);
-                add_audiodev(builder, (unsigned)audio->id, driver, audio);
-        }
-        return true;
-}
-
 bool command_graphics_add(struct command_builder *builder, GError **error)
 {
         const struct domain_devices *devices = &builder->def->devices;
 
-        if (!check_counts(builder->def, error) || !add_audios(builder, error))
+        if (!check_counts(builder->def, error) || !command_audio_add(builder, error))
                 return false;
-        if (!count_graphics(builder->def, DOMAIN_GRAPHICS_EGL_HEADLESS))
+        if (!count_graphics(builder->def, DOMAIN_GRAPHICS_EGL_HEADLESS) &&
+            !count_graphics(builder->def, DOMAIN_GRAPHICS_DBUS))
                 command_append(builder, "-display", "none");
         for (unsigned i = 0; i < devices->n_graphics; i++) {
                 if (!add_display(builder, &devices->graphics[i], error))

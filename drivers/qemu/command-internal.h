@@ -44,5 +44,6 @@ bool command_memory_add(struct command_builder *builder, GError **error);
 const char *command_memory_get_default(const struct command_builder *builder);
 bool command_smbios_add(struct command_builder *builder, GError **error);
 bool command_clock_add(struct command_builder *builder, GError **error);
+bool command_audio_add(struct command_builder *builder, GError **error);
 bool command_graphics_add(struct command_builder *builder, GError **error);
 bool command_devices_add(struct command_builder *builder, GError **error);

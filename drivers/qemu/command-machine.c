@@ -6,6 +6,7 @@
 
 #include "drivers/qemu/block.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <string.h>
 
@@ -164,9 +165,16 @@ static bool add_accel(struct command_builder *builder, GError **error)
         uint32_t ring = builder->def->features.kvm_dirty_ring;
 
         if (g_strcmp0(type, "qemu") == 0) {
-                command_append(builder, "-accel", "tcg");
+                uint64_t cache = builder->def->features.tb_cache_mib;
+
+                if (cache)
+                        command_append_format(builder, "-accel", "tcg,tb-size=%" PRIu64, cache);
+                else
+                        command_append(builder, "-accel", "tcg");
                 return true;
         }
+        if (builder->def->features.tb_cache_mib)
+                return device_unsupported(error, "<tcg> in <features> is for domains of type 'qemu'");
         if (!command_is_kvm(builder))
                 return device_unsupported(error, "domain type '%s' is not supported", type);
         if (!qemu_caps_has_accel(builder->caps, QEMU_ACCEL_KVM))

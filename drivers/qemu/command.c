@@ -174,6 +174,22 @@ static void add_actions(struct command_builder *builder)
                 command_append(builder, "-device", "vmcoreinfo");
 }
 
+/* What a guest sees change when it is set back to an earlier state: made new by whoever does that. */
+static bool add_genid(struct command_builder *builder, GError **error)
+{
+        CLEANUP(device_list_free) struct device_list *list = device_list_new();
+        json_t *device;
+
+        if (!builder->def->genid)
+                return true;
+        device = device_new("vmgenid", "vmgenid0");
+        device_set_string(device, "guid", builder->def->genid);
+        if (!device_list_add_device(list, &builder->device, device, error))
+                return false;
+        command_append_list(builder, list);
+        return true;
+}
+
 static void add_confinement(struct command_builder *builder)
 {
         if (!builder->context->no_sandbox && qemu_caps_has_option(builder->caps, "sandbox", NULL))
@@ -220,6 +236,8 @@ static bool build(struct command_builder *builder, GError **error)
         if (!command_clock_add(builder, error))
                 return false;
         add_actions(builder);
+        if (!add_genid(builder, error))
+                return false;
         if (!command_graphics_add(builder, error) || !command_devices_add(builder, error))
                 return false;
         add_confinement(builder);

@@ -55,8 +55,10 @@ static bool describe_serial(struct device_list *list, const struct device_contex
         const char *type = chr->target_type ? chr->target_type : "isa-serial";
         json_t *device;
 
+        if (strcmp(type, "isa-debug") == 0)
+                type = "isa-debugcon";
         if (strcmp(type, "isa-serial") != 0 && strcmp(type, "usb-serial") != 0 &&
-            strcmp(type, "pci-serial") != 0)
+            strcmp(type, "pci-serial") != 0 && strcmp(type, "isa-debugcon") != 0)
                 return device_unsupported(error, "serial port type '%s' is not supported", type);
         if (chr->target_model && strcmp(chr->target_model, type) != 0)
                 return device_unsupported(error, "serial port model '%s' is not supported",
@@ -168,6 +170,34 @@ bool device_describe_char(struct device_list *list, const struct device_context 
         }
 }
 
+static void append_number(GString *filter, int number, int digits)
+{
+        if (number < 0)
+                g_string_append(filter, "-1:");
+        else
+                g_string_append_printf(filter, "0x%0*X:", digits, (unsigned)number);
+}
+
+/* Which devices a client may hand in: class, vendor, product, version, and whether; the first that fits
+ * counts. */
+static void set_filter(json_t *device, const struct domain_devices *devices)
+{
+        g_autoptr(GString) filter = g_string_new(NULL);
+
+        for (unsigned i = 0; i < devices->n_redir_rules; i++) {
+                const struct domain_redir_rule *rule = &devices->redir_rules[i];
+
+                g_string_append(filter, i ? "|" : "");
+                append_number(filter, rule->usb_class, 2);
+                append_number(filter, rule->vendor, 4);
+                append_number(filter, rule->product, 4);
+                append_number(filter, rule->version, 4);
+                g_string_append_c(filter, rule->allow ? '1' : '0');
+        }
+        if (devices->n_redir_rules > 0)
+                device_set_string(device, "filter", filter->str);
+}
+
 bool device_describe_redirdev(struct device_list *list, const struct device_context *context,
                               const void *data, GError **error)
 {
@@ -178,6 +208,7 @@ bool device_describe_redirdev(struct device_list *list, const struct device_cont
                 return false;
         device = char_device("usb-redir", redirdev->info.alias);
         device_set_uint(device, "bootindex", redirdev->info.boot_order);
+        set_filter(device, &context->def->devices);
         return device_list_add_at(list, context, device, &redirdev->info, error);
 }
 

@@ -121,6 +121,14 @@ static const char *describe_source(json_t *data, const struct domain_char_source
                 return describe_tcp(data, source, error) ? "socket" : NULL;
         case DOMAIN_CHAR_UNIX:
                 return describe_unix(data, source, fd, error) ? "socket" : NULL;
+        case DOMAIN_CHAR_QEMU_VDAGENT:
+                device_set_switch(data, "clipboard", source->clipboard);
+                if (source->mouse)
+                        device_set_bool(data, "mouse", strcmp(source->mouse, "client") == 0);
+                return "qemu-vdagent";
+        case DOMAIN_CHAR_DBUS:
+                device_set_string(data, "name", source->channel);
+                return "dbus";
         case DOMAIN_CHAR_SPICEPORT:
                 device_set_string(data, "fqdn", source->channel);
                 return "spiceport";

@@ -11,6 +11,17 @@
 /* Each is a socket of the emulator's. */
 #define FORWARDS_MAX 1024
 
+static bool is_virtio(const struct domain_interface *interface)
+{
+        static const char *const models[] = { "virtio", "virtio-transitional", "virtio-non-transitional" };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(models); i++) {
+                if (g_strcmp0(models[i], interface->model) == 0)
+                        return true;
+        }
+        return false;
+}
+
 /* ---- the host's end ---- */
 
 static void set_user_networks(json_t *netdev, const struct domain_interface *interface)
@@ -153,13 +164,85 @@ static bool describe_user(const struct netdev *made, const struct domain_interfa
         return set_forwards(made->object, interface, error);
 }
 
+/* "127.0.0.1:5558" */
+static void set_place(json_t *netdev, const char *key, const char *host, uint32_t port)
+{
+        device_set_format(netdev, key, "%s:%u", host ? host : "", (unsigned)port);
+}
+
+/* Guests that are wired to each other by the emulators alone. */
+static void describe_socket(json_t *netdev, const struct domain_interface *interface)
+{
+        static const char *const keys[DOMAIN_INTERFACE_LAST] = {
+                [DOMAIN_INTERFACE_MCAST] = "mcast",
+                [DOMAIN_INTERFACE_SERVER] = "listen",
+                [DOMAIN_INTERFACE_CLIENT] = "connect",
+                [DOMAIN_INTERFACE_UDP] = "udp",
+        };
+
+        device_set_string(netdev, "type", "socket");
+        set_place(netdev, keys[interface->type], interface->host, interface->port);
+        if (interface->type == DOMAIN_INTERFACE_UDP)
+                set_place(netdev, "localaddr", interface->local_host, interface->local_port);
+}
+
+static bool check_virtio(const struct domain_interface *interface, GError **error)
+{
+        return is_virtio(interface) ||
+               device_unsupported(error, "interface '%s' of type '%s' has the model '%s', not 'virtio'",
+                                  interface->info.alias, domain_interface_type_get_name(interface->type),
+                                  interface->model ? interface->model : "");
+}
+
+/* Another process handles the packets, in the guest's memory. */
+static bool describe_vhostuser(const struct netdev *made, const struct domain_interface *interface,
+                               GError **error)
+{
+        const struct domain_char_source source = {
+                .type = DOMAIN_CHAR_UNIX,
+                .listen = interface->listens,
+                .path = interface->path,
+                .reconnect = interface->reconnect,
+                .reconnect_timeout_s = interface->reconnect_timeout_s,
+        };
+        g_autofree char *chardev = g_strconcat("char", interface->info.alias, NULL);
+
+        if (!check_virtio(interface, error))
+                return false;
+        if (!device_list_add_chardev(made->list, chardev, &source, NULL, error))
+                return false;
+        device_set_string(made->object, "type", "vhost-user");
+        device_set_string(made->object, "chardev", chardev);
+        if (interface->queues > 1)
+                device_set_uint(made->object, "queues", interface->queues);
+        return true;
+}
+
+static bool describe_vdpa(const struct netdev *made, const struct domain_interface *interface, GError **error)
+{
+        const struct device_resources *resources = device_get_resources(made->context, interface->info.alias);
+        g_autofree char *name = g_strconcat("vdpa-", interface->info.alias, NULL), *path = NULL;
+
+        if (!check_virtio(interface, error))
+                return false;
+        if (!resources || !resources->fds || resources->fds->len == 0)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_INTERNAL_ERROR,
+                                 "no device was opened for interface '%s'", interface->info.alias);
+        path = device_list_add_fdset(made->list, g_array_index(resources->fds, int, 0), name);
+        device_set_string(made->object, "type", "vhost-vdpa");
+        device_set_string(made->object, "vhostdev", path);
+        if (interface->queues > 1)
+                device_set_uint(made->object, "queues", interface->queues);
+        return true;
+}
+
 static bool describe_netdev(const struct netdev *made, const struct domain_interface *interface,
                             GError **error)
 {
         json_t *netdev = made->object;
 
         device_set_format(netdev, "id", "host%s", interface->info.alias);
-        if (interface->script)
+        if (interface->script && interface->type != DOMAIN_INTERFACE_ETHERNET)
                 return device_unsupported(error, "<script> of interface '%s' is not supported",
                                           interface->info.alias);
         switch (interface->type) {
@@ -171,6 +254,16 @@ static bool describe_netdev(const struct netdev *made, const struct domain_inter
         case DOMAIN_INTERFACE_NETWORK:
         case DOMAIN_INTERFACE_DIRECT:
                 return describe_tap(made, interface, error);
+        case DOMAIN_INTERFACE_MCAST:
+        case DOMAIN_INTERFACE_SERVER:
+        case DOMAIN_INTERFACE_CLIENT:
+        case DOMAIN_INTERFACE_UDP:
+                describe_socket(netdev, interface);
+                return true;
+        case DOMAIN_INTERFACE_VHOSTUSER:
+                return describe_vhostuser(made, interface, error);
+        case DOMAIN_INTERFACE_VDPA:
+                return describe_vdpa(made, interface, error);
         default:
                 return device_unsupported(error, "interface type '%s' is not supported",
                                           domain_interface_type_get_name(interface->type));
@@ -179,17 +272,6 @@ static bool describe_netdev(const struct netdev *made, const struct domain_inter
 
 /* ---- the guest's end ---- */
 
-static bool is_virtio(const struct domain_interface *interface)
-{
-        static const char *const models[] = { "virtio", "virtio-transitional", "virtio-non-transitional" };
-
-        for (unsigned i = 0; i < G_N_ELEMENTS(models); i++) {
-                if (g_strcmp0(models[i], interface->model) == 0)
-                        return true;
-        }
-        return false;
-}
-
 static char *interface_driver(const struct domain_interface *interface)
 {
         if (is_virtio(interface))
@@ -197,11 +279,36 @@ static char *interface_driver(const struct domain_interface *interface)
         return g_strdup(interface->model ? interface->model : "e1000");
 }
 
+static void set_offloads(json_t *device, const struct domain_interface *interface)
+{
+        static const char *const host[DOMAIN_OFFLOADS] = {
+                [DOMAIN_OFFLOAD_CSUM] = "csum",           [DOMAIN_OFFLOAD_TSO4] = "host_tso4",
+                [DOMAIN_OFFLOAD_TSO6] = "host_tso6",      [DOMAIN_OFFLOAD_ECN] = "host_ecn",
+                [DOMAIN_OFFLOAD_UFO] = "host_ufo",        [DOMAIN_OFFLOAD_GSO] = "gso",
+                [DOMAIN_OFFLOAD_MRG_RXBUF] = "mrg_rxbuf",
+        };
+        static const char *const guest[DOMAIN_OFFLOADS] = {
+                [DOMAIN_OFFLOAD_CSUM] = "guest_csum", [DOMAIN_OFFLOAD_TSO4] = "guest_tso4",
+                [DOMAIN_OFFLOAD_TSO6] = "guest_tso6", [DOMAIN_OFFLOAD_ECN] = "guest_ecn",
+                [DOMAIN_OFFLOAD_UFO] = "guest_ufo",
+        };
+
+        for (unsigned i = 0; i < DOMAIN_OFFLOADS; i++) {
+                device_set_switch(device, host[i], interface->host_offloads[i]);
+                if (guest[i])
+                        device_set_switch(device, guest[i], interface->guest_offloads[i]);
+        }
+}
+
 static void set_virtio_net(json_t *device, const struct device_context *context,
                            const struct domain_interface *interface)
 {
         const struct device_resources *resources = device_get_resources(context, interface->info.alias);
-        unsigned queues = resources && resources->fds ? resources->fds->len : 1;
+        bool served =
+                interface->type == DOMAIN_INTERFACE_VHOSTUSER || interface->type == DOMAIN_INTERFACE_VDPA;
+        unsigned queues = served                        ? MAX(interface->queues, 1U)
+                          : resources && resources->fds ? resources->fds->len
+                                                        : 1;
 
         device_set_virtio(device, &interface->virtio);
         if (g_strcmp0(interface->txmode, "timer") == 0)
@@ -215,6 +322,11 @@ static void set_virtio_net(json_t *device, const struct device_context *context,
                 device_set_bool(device, "mq", true);
                 device_set_int(device, "vectors", 2 * (json_int_t)queues + 2);
         }
+        set_offloads(device, interface);
+        device_set_switch(device, "rss", interface->rss);
+        device_set_switch(device, "hash", interface->rss_hash_report);
+        if (interface->persistent)
+                device_set_bool(device, "failover", true);
         device_set_uint(device, "rx_queue_size", interface->rx_queue_size);
         device_set_uint(device, "tx_queue_size", interface->tx_queue_size);
         device_set_uint(device, "host_mtu", interface->mtu);

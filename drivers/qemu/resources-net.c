@@ -5,6 +5,7 @@
 #include "drivers/qemu/resources.h"
 
 #include "base/error.h"
+#include "base/spawn.h"
 #include "drivers/network/port.h"
 #include "drivers/qemu/device.h"
 #include "drivers/qemu/passt.h"
@@ -18,6 +19,7 @@
 
 /* More numbers than that make no names of 15 bytes that people can read. */
 #define MACVTAPS_MAX 1000000
+#define SCRIPT_MS    10000
 
 static bool is_virtio(const struct domain_interface *interface)
 {
@@ -70,6 +72,16 @@ const struct traffic *resources_get_bandwidth(const struct domain_takings *takin
                                                                   : &interface->bandwidth;
 }
 
+/* What the document names sets the tap up as it likes. */
+static bool run_script(struct resources *resources, const struct domain_interface *interface,
+                       const char *name, GError **error)
+{
+        const char *const argv[] = { interface->script, name, NULL };
+
+        return !interface->script ||
+               spawn_check(resources->guest->domain->base.lane, argv, SCRIPT_MS, NULL, error);
+}
+
 static bool prepare_tap(struct resources *resources, const struct domain_interface *interface, GError **error)
 {
         const char *bridge = resources_get_bridge(interface);
@@ -99,6 +111,8 @@ static bool prepare_tap(struct resources *resources, const struct domain_interfa
                 resources_add_fd(resources, g_array_index(device->fds, int, i));
         if (!existing)
                 domain_edit_set_interface_target(resources->edit, interface->info.alias, name);
+        if (!run_script(resources, interface, name, error))
+                return false;
         /* The guest does not run, or does not have it, yet. */
         if (!takings_apply_filter(resources->start->takings, resources->guest->domain->base.lane,
                                   resources->def->base.name, interface, name, error))
@@ -198,6 +212,43 @@ bool resources_take_links(struct resources *resources, GError **error)
         return true;
 }
 
+/* ---- processes and devices that serve the guest's queues ---- */
+
+/* The emulator makes the socket itself: one that it gets as a descriptor cannot pass others for it. */
+static bool prepare_vhostuser(struct resources *resources, const struct domain_interface *interface)
+{
+        if (interface->listens)
+                guest_add_socket(resources->guest, interface->info.alias, interface->path);
+        return true;
+}
+
+char *resources_advise_vhostuser(const struct domain_def *def)
+{
+        for (unsigned i = 0; i < def->devices.n_interfaces; i++) {
+                const struct domain_interface *interface = &def->devices.interfaces[i];
+
+                if (interface->type == DOMAIN_INTERFACE_VHOSTUSER)
+                        return g_strdup_printf("the process that is to serve interface '%s' at '%s'",
+                                               interface->info.alias, interface->path);
+        }
+        return NULL;
+}
+
+static bool prepare_vdpa(struct resources *resources, const struct domain_interface *interface,
+                         GError **error)
+{
+        struct device_resources *device = resources_get(resources, interface->info.alias);
+        int fd = open(interface->source, O_RDWR | O_CLOEXEC);
+
+        if (fd < 0)
+                return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot open %s for interface '%s'",
+                                       interface->source, interface->info.alias);
+        device->fds = g_array_new(FALSE, FALSE, sizeof(int));
+        g_array_append_val(device->fds, fd);
+        resources_add_fd(resources, fd);
+        return true;
+}
+
 /* ---- the row ---- */
 
 bool resources_prepare_interface(struct resources *resources, const void *device, GError **error)
@@ -214,6 +265,10 @@ bool resources_prepare_interface(struct resources *resources, const void *device
                                  interface->source);
         if (interface->type == DOMAIN_INTERFACE_DIRECT)
                 return prepare_direct(resources, interface, error);
+        if (interface->type == DOMAIN_INTERFACE_VHOSTUSER)
+                return prepare_vhostuser(resources, interface);
+        if (interface->type == DOMAIN_INTERFACE_VDPA)
+                return prepare_vdpa(resources, interface, error);
         if (g_strcmp0(interface->backend, "passt") == 0)
                 return passt_start(resources, interface, error);
         if (resources_get_bridge(interface) || interface->type == DOMAIN_INTERFACE_ETHERNET)

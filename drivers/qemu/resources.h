@@ -83,6 +83,9 @@ char *resources_advise_tpm(const struct guest *guest);
 /* The same of virtiofsd. */
 char *resources_advise_virtiofs(const struct guest *guest);
 
+/* Whom an emulator that does not answer may be waiting for; owned, NULL: nobody. */
+char *resources_advise_vhostuser(const struct domain_def *def);
+
 /* The limit on locked memory that the guest needs, in bytes; 0: none of its own. */
 uint64_t resources_get_lock_bytes(const struct domain_def *def);
 

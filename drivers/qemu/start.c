@@ -163,6 +163,18 @@ static bool launch(struct start *start, GError **error)
         return ok;
 }
 
+/* An emulator that has to wait for somebody else does so before it answers. */
+static void explain_silence(struct start *start, GError **error)
+{
+        g_autofree char *whom = resources_advise_vhostuser(start->def);
+
+        if (!whom || !error || !error_is(*error, ERROR_OPERATION_TIMEOUT))
+                return;
+        g_clear_error(error);
+        error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_TIMEOUT, "QEMU of %s waits for %s",
+                  start->guest->who, whom);
+}
+
 /* What the emulator wrote before it ended says more than that it did; but not more than that it lied. */
 static void explain_end(struct start *start, GError **error)
 {
@@ -324,6 +336,7 @@ static bool run(struct start *start, struct domain_state *state, bool paused, GE
         g_array_set_size(start->resources.fds, 0);
         start->deadline = lane_deadline_in(START_MS + resources_get_fill_ms(start->def));
         if (!talk(start, paused, error)) {
+                explain_silence(start, error);
                 explain_end(start, error);
                 return false;
         }

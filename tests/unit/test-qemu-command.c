@@ -130,6 +130,110 @@ START_TEST(test_host_devices)
 }
 END_TEST
 
+/* Small settings, each by the piece of the command line that it becomes. */
+static const struct {
+        const char *top, *devices, *option, *value;
+} pieces[] = {
+        { "<genid>43dc0cf8-809b-4adb-9bea-a9abb5f3d90e</genid>", "", "-device",
+          "{\"driver\":\"vmgenid\",\"id\":\"vmgenid0\",\"guid\":"
+          "\"43dc0cf8-809b-4adb-9bea-a9abb5f3d90e\"}" },
+        { "<features><acpi/><tcg><tb-cache unit='MiB'>128</tb-cache></tcg></features>", "", "-accel",
+          "tcg,tb-size=128" },
+        { "<iothreads>1</iothreads><iothreadids><iothread id='4' thread_pool_max='9'/></iothreadids>", "",
+          "-object", "{\"qom-type\":\"iothread\",\"id\":\"iothread4\",\"thread-pool-max\":9}" },
+        { "<defaultiothread thread_pool_min='2'/>", "", "-object",
+          "{\"qom-type\":\"main-loop\",\"id\":\"main-loop\",\"thread-pool-min\":2}" },
+        { "", "<serial type='null'><target type='isa-debug'/></serial>", "-device",
+          "{\"driver\":\"isa-debugcon\",\"id\":\"serial0\",\"chardev\":\"charserial0\"" },
+        { "",
+          "<channel type='qemu-vdagent'><source><clipboard copypaste='yes'/><mouse mode='client'/></source>"
+          "<target type='virtio' name='com.redhat.spice.0'/></channel>",
+          "-chardev", "qemu-vdagent,id=charchannel0,clipboard=on,mouse=on" },
+        { "",
+          "<graphics type='spice' port='5999'><listen type='address' address='127.0.0.1'/></graphics>"
+          "<redirdev bus='usb' type='spicevmc'/><redirfilter><usbdev class='0x08' vendor='0x1234' "
+          "product='0xBEEF' version='2.56' allow='yes'/><usbdev allow='no'/></redirfilter>",
+          "-device",
+          "{\"driver\":\"usb-redir\",\"id\":\"redir0\",\"chardev\":\"charredir0\",\"filter\":"
+          "\"0x08:0x1234:0xBEEF:0x0256:1|-1:-1:-1:-1:0\"" },
+        { "",
+          "<graphics type='vnc' port='5999' powerControl='yes'><listen type='address' "
+          "address='127.0.0.1'/></graphics>",
+          "-vnc", "127.0.0.1:99,power-control=on" },
+        { "", "<graphics type='dbus' p2p='yes'/>", "-display", "dbus,p2p=on" },
+        { "", "<graphics type='dbus' address='unix:path=/run/x,y'><gl enable='no'/></graphics>", "-display",
+          "dbus,addr=unix:path=/run/x,,y,gl=off" },
+        { "",
+          "<audio id='1' type='none'><input mixingEngine='yes' fixedSettings='yes' voices='1' "
+          "bufferLength='100'><settings frequency='44100' channels='2' format='s16'/></input><output "
+          "mixingEngine='no'/></audio>",
+          "-audiodev",
+          "{\"id\":\"audio1\",\"driver\":\"none\",\"in\":{\"mixing-engine\":true,\"fixed-settings\":true,"
+          "\"voices\":1,\"buffer-length\":100,\"frequency\":44100,\"channels\":2,\"format\":\"s16\"},"
+          "\"out\":{\"mixing-engine\":false}}" },
+        { "",
+          "<audio id='3' type='oss' tryMMap='yes' exclusive='no' dspPolicy='0'><output dev='/dev/dsp' "
+          "bufferCount='3' tryPoll='no'/></audio>",
+          "-audiodev",
+          "{\"id\":\"audio3\",\"driver\":\"oss\",\"try-mmap\":true,\"exclusive\":false,\"dsp-policy\":0,"
+          "\"out\":{\"dev\":\"/dev/dsp\",\"buffer-count\":3,\"try-poll\":false}}" },
+        { "", "<interface type='mcast'><source address='230.0.0.1' port='5558'/></interface>", "-netdev",
+          "{\"id\":\"hostnet0\",\"type\":\"socket\",\"mcast\":\"230.0.0.1:5558\"}" },
+        { "", "<interface type='server'><source port='5558'/></interface>", "-netdev",
+          "{\"id\":\"hostnet0\",\"type\":\"socket\",\"listen\":\":5558\"}" },
+        { "", "<interface type='client'><source address='127.0.0.1' port='5558'/></interface>", "-netdev",
+          "{\"id\":\"hostnet0\",\"type\":\"socket\",\"connect\":\"127.0.0.1:5558\"}" },
+        { "",
+          "<interface type='udp'><source address='127.0.0.1' port='5555'><local address='127.0.0.2' "
+          "port='5556'/></source></interface>",
+          "-netdev",
+          "{\"id\":\"hostnet0\",\"type\":\"socket\",\"udp\":\"127.0.0.1:5555\",\"localaddr\":"
+          "\"127.0.0.2:5556\"}" },
+        { "",
+          "<interface type='vhostuser'><source type='unix' path='/run/v,h' mode='client'><reconnect "
+          "enabled='yes' timeout='5'/></source><model type='virtio'/><driver queues='2'/></interface>",
+          "-netdev", "{\"id\":\"hostnet0\",\"type\":\"vhost-user\",\"chardev\":\"charnet0\",\"queues\":2}" },
+        { "",
+          "<interface type='vhostuser'><source type='unix' path='/run/v,h' mode='client'><reconnect "
+          "enabled='yes' timeout='5'/></source><model type='virtio'/></interface>",
+          "-chardev", "socket,id=charnet0,path=/run/v,,h,server=off,reconnect=5" },
+        { "",
+          "<interface type='vhostuser'><source type='unix' path='/run/vh' mode='server'/><model "
+          "type='virtio'/><driver queues='2'/></interface>",
+          "-device", "{\"driver\":\"virtio-net-pci\",\"id\":\"net0\",\"mq\":true,\"vectors\":6," },
+        { "",
+          "<interface type='user'><model type='virtio'/><driver rss='on' rss_hash_report='on'><host "
+          "csum='off' gso='off' tso4='off' tso6='off' ecn='off' ufo='off' mrg_rxbuf='off'/><guest csum='off' "
+          "tso4='off' tso6='off' ecn='off' ufo='off'/></driver><teaming type='persistent'/></interface>",
+          "-device",
+          "{\"driver\":\"virtio-net-pci\",\"id\":\"net0\",\"csum\":false,\"guest_csum\":false,"
+          "\"host_tso4\":false,\"guest_tso4\":false,\"host_tso6\":false,\"guest_tso6\":false,"
+          "\"host_ecn\":false,\"guest_ecn\":false,\"host_ufo\":false,\"guest_ufo\":false,\"gso\":false,"
+          "\"mrg_rxbuf\":false,\"rss\":true,\"hash\":true,\"failover\":true" },
+};
+
+START_TEST(test_piece)
+{
+        g_autofree char *text = g_strdup_printf("<domain type='qemu'><name>x</name><memory>65536</memory>%s"
+                                                "<os><type machine='q35'>hvm</type></os><devices>%s"
+                                                "</devices></domain>",
+                                                pieces[_i].top, pieces[_i].devices);
+        CLEANUP(domain_def_unref) struct domain_def *def = NULL;
+        CLEANUP(qemu_command_free) struct qemu_command *command = NULL;
+        g_autoptr(GError) error = NULL;
+        g_autofree char *line = NULL;
+
+        if (!fixture_has_qemu())
+                return;
+        def = fixture_parse(text);
+        command = fixture_build(def, NULL, 5, &error);
+        ck_assert_msg(command != NULL, "%s", error ? error->message : "");
+        line = qemu_command_format(command);
+        ck_assert_msg(has_argument(command, pieces[_i].option, pieces[_i].value), "%s %s is not in %s",
+                      pieces[_i].option, pieces[_i].value, line);
+}
+END_TEST
+
 START_TEST(test_host_tpm)
 {
         g_autoptr(GHashTable) resources = NULL;
@@ -347,6 +451,14 @@ static const struct refusal refusals[] = {
           OVERRIDE("<q:device alias='net7'><q:frontend><q:property name='mq' type='bool' "
                    "value='true'/></q:frontend></q:device>"),
           NULL, "<qemu:override> is for the device 'net7'" },
+        { NULL, NULL, "<graphics type='dbus'/>", "<graphics type='dbus'> without a bus" },
+        { NULL, NULL, "<audio id='1' type='coreaudio'/>", "<audio type='coreaudio'>" },
+        { NULL, "<vcpu>4</vcpu><cpu><topology sockets='1' clusters='2' cores='2' threads='1'/></cpu>", NULL,
+          "clusters='2' of <topology>" },
+        { NULL, NULL,
+          "<interface type='vhostuser'><source type='unix' path='/x' mode='client'/><model "
+          "type='e1000'/></interface>",
+          "has the model 'e1000', not 'virtio'" },
 };
 
 static struct domain_def *parse_refusal(const struct refusal *refusal)
@@ -417,6 +529,7 @@ int main(void)
         tcase_set_timeout(tcase, 60);
         tcase_add_test(tcase, test_command_line);
         tcase_add_test(tcase, test_host_devices);
+        tcase_add_loop_test(tcase, test_piece, 0, G_N_ELEMENTS(pieces));
         tcase_add_test(tcase, test_host_tpm);
         tcase_add_test(tcase, test_override);
         tcase_add_test(tcase, test_buses);
