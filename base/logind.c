@@ -37,6 +37,7 @@ struct logind {
         void *data; /* owned by told */
         /* lane */
         sd_bus *bus;              /* owned; NULL: none */
+        char *owner;              /* owned; logind's unique name, as its answers have it; NULL: not known */
         struct lane_watch *watch; /* owned; NULL: none */
         struct lane_timer *retry; /* owned; NULL: none */
         int fds[LOGIND_LOCKS];    /* owned; -1: not held */
@@ -101,7 +102,20 @@ static void take_lock(struct logind *logind, enum logind_lock what)
                 log_info("the host's %s does not wait for guests: %s", locks[what].what, error->message);
         else if (sd_bus_message_read(reply, "h", &fd) >= 0)
                 logind->fds[what] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        if (reply) {
+                g_free(logind->owner);
+                logind->owner = g_strdup(sd_bus_message_get_sender(reply));
+        }
         sd_bus_message_unref(reply);
+}
+
+/*
+ * Everybody on the bus may send a signal like that to us alone: the rules by which the bus hands signals on
+ * are not asked then, and sd-bus does not know who owns a name. The sender's unique name is the bus's word.
+ */
+static bool is_from(sd_bus_message *message, const char *sender)
+{
+        return sender && g_strcmp0(sd_bus_message_get_sender(message), sender) == 0;
 }
 
 static int take_signal(sd_bus_message *message, void *data, sd_bus_error *ignored)
@@ -109,6 +123,8 @@ static int take_signal(sd_bus_message *message, void *data, sd_bus_error *ignore
         struct logind *logind = data;
         int begins = 0;
 
+        if (!is_from(message, logind->owner))
+                return 0;
         for (unsigned what = 0; what < LOGIND_LOCKS; what++)
                 if (sd_bus_message_is_signal(message, INTERFACE, locks[what].signal) > 0 &&
                     sd_bus_message_read(message, "b", &begins) >= 0)
@@ -121,6 +137,9 @@ static int take_owner(sd_bus_message *message, void *data, sd_bus_error *ignored
 {
         struct logind *logind = data;
 
+        if (!is_from(message, "org.freedesktop.DBus"))
+                return 0;
+        g_clear_pointer(&logind->owner, g_free);
         for (unsigned what = 0; what < LOGIND_LOCKS; what++)
                 drop_lock(logind, what);
         logind->renewed = true;
@@ -144,6 +163,7 @@ static void disconnect(struct logind *logind)
         if (logind->bus)
                 sd_bus_close_unref(logind->bus);
         logind->bus = NULL;
+        g_clear_pointer(&logind->owner, g_free);
         for (unsigned what = 0; what < LOGIND_LOCKS; what++)
                 drop_lock(logind, what);
 }

@@ -31,6 +31,7 @@ static const char *const names[LOCKS] = { "shutdown", "sleep" };
 static struct harness *harness;
 static struct client *client;
 static sd_bus *login;
+static char *agent; /* its unique name, as logind sees it */
 static struct {
         int end; /* of the pipe whose other end the agent has; -1: not handed out, or given back */
         unsigned count;
@@ -57,6 +58,8 @@ static int on_inhibit(sd_bus_message *call, void *data, sd_bus_error *error)
 
         ck_assert_int_ge(sd_bus_message_read(call, "ssss", &what, &who, &why, &mode), 0);
         ck_assert_str_eq(who, "virtbusd");
+        g_free(agent);
+        agent = g_strdup(sd_bus_message_get_sender(call));
         ck_assert_str_eq(mode, "delay");
         look_for_returned_locks();
         ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
@@ -282,6 +285,53 @@ START_TEST(test_guests_are_paused_while_the_host_sleeps)
 }
 END_TEST
 
+static void forge(sd_bus *forger, const char *path, const char *interface, const char *member,
+                  const char *types, ...)
+{
+        sd_bus_message *signal = NULL;
+        va_list args;
+
+        ck_assert_int_ge(sd_bus_message_new_signal(forger, &signal, path, interface, member), 0);
+        ck_assert_int_ge(sd_bus_message_set_destination(signal, agent), 0);
+        va_start(args, types);
+        ck_assert_int_ge(sd_bus_message_appendv(signal, types, args), 0);
+        va_end(args);
+        ck_assert_int_ge(sd_bus_send(forger, signal, NULL), 0);
+        sd_bus_message_unref(signal);
+}
+
+/* Whoever is on the bus may send such signals, straight to the agent; only the owner of the name is believed.
+ */
+START_TEST(test_forged_signals)
+{
+        g_autofree char *path = NULL, *log = NULL;
+        struct client *forger;
+
+        if (!set_up(""))
+                return;
+        path = guest_start(client, guest_bare_xml("unmoved", NULL));
+        forger = harness_connect(harness);
+        client_forget_signals(client);
+        forge(client_get_bus(forger), LOGIN_PATH, MANAGER, "PrepareForShutdown", "b", 1);
+        forge(client_get_bus(forger), LOGIN_PATH, MANAGER, "PrepareForSleep", "b", 1);
+        forge(client_get_bus(forger), "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameOwnerChanged",
+              "sss", LOGIN, "", ":1.1");
+        client_ping(forger);
+        /* What is true comes behind what was forged. */
+        tell(SLEEP, true);
+        client_wait_event(client, path, EVENT_SUSPENDED, -1);
+        tell(SLEEP, false);
+        client_wait_event(client, path, EVENT_RESUMED, -1);
+        process();
+        ck_assert_int_ge(locks[SHUTDOWN].end, 0);
+        ck_assert_uint_eq(locks[SHUTDOWN].count, 1);
+        ck_assert_uint_eq(client_count_signals(client, QEMU_PATH, CONNECT_INTERFACE, "DomainEvent"), 0);
+        log = harness_read_log(harness);
+        ck_assert_ptr_null(strstr(log, "the host ends"));
+        client_free(forger);
+}
+END_TEST
+
 START_TEST(test_logind_begins_anew)
 {
         if (!set_up(""))
@@ -308,6 +358,7 @@ int main(void)
         tcase_add_test(tcase, test_the_agent_ends_after_its_guests);
         tcase_add_test(tcase, test_a_second_signal_is_obeyed);
         tcase_add_test(tcase, test_guests_are_paused_while_the_host_sleeps);
+        tcase_add_test(tcase, test_forged_signals);
         tcase_add_test(tcase, test_logind_begins_anew);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
