@@ -39,6 +39,9 @@ static const char *const sleeps[] = {
         NULL,
 };
 
+/* As they are numbered in the files. */
+static const char *const save_formats[] = { "raw", "gzip", "bzip2", "xz", "lzop", "zstd", NULL };
+
 #define AT(member) .offset = offsetof(struct config, member)
 
 /* clang-format off: a key a line or two */
@@ -46,6 +49,8 @@ const struct config_key config_keys[] = {
         { "qemu", "user", CONFIG_TEXT, AT(qemu_user) },
         { "qemu", "group", CONFIG_TEXT, AT(qemu_group) },
         { "qemu", "memory_dir", CONFIG_PATH, AT(memory_dir) },
+        { "qemu", "save_image_format", CONFIG_CHOICE, .choices = save_formats, .fallback = "raw",
+          AT(save_format) },
         { "access", "fine", CONFIG_SWITCH, .fallback = "false", AT(fine_access), .at_once = true },
         { "access", "timeout", CONFIG_NUMBER, .low = 1, .high = 60, .fallback = "5", AT(access_timeout),
           .at_once = true },

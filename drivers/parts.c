@@ -395,7 +395,7 @@ static void *new_domains(struct model *model, GError **error)
         domain_driver_set_sources(domains, &(const struct domain_sources){
                                                    model_get_storage(model), model_get_secrets(model),
                                                    model_get_networks(model), model_get_node_devices(model),
-                                                   model_get_nwfilters(model) });
+                                                   model_get_nwfilters(model), model_get_jobs(model) });
         domain_driver_set_reporter(domains, report_domain, model);
         return domains;
 }

@@ -7,6 +7,7 @@
 
 #include "drivers/domain/edit-xml.h"
 #include "drivers/domain/modify.h"
+#include "drivers/domain/save.h"
 
 #include <string.h>
 
@@ -122,12 +123,18 @@ static bool undefine_work(struct managed *object, void *data, GError **error)
         const struct domain_driver_ops *ops = domain->driver->ops;
         struct domain_state *state;
 
+        unsigned flags = *(const unsigned *)data;
+
         if (!managed_require_persistent(object, error))
                 return false;
-        if (ops->undefine && !ops->undefine(domain, domain_def_of(object->current->persistent),
-                                            *(const unsigned *)data, error))
+        if (domain->has_save && !(flags & DOMAIN_UNDEFINE_MANAGED_SAVE))
+                return error_set(
+                        error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
+                        "cannot undefine domain '%s' while it has a managed save: say that it goes, too",
+                        managed_get_current_name(object));
+        if (ops->undefine && !ops->undefine(domain, domain_def_of(object->current->persistent), flags, error))
                 return false;
-        if (!registry_erase(object, error))
+        if (!domain_managed_save_drop(domain, error) || !registry_erase(object, error))
                 return false;
         state = (struct domain_state *)managed_edit(object);
         managed_state_take_persistent(&state->base, NULL);
@@ -154,7 +161,8 @@ void domain_undefine(struct domain *domain, unsigned flags, managed_done done, v
 /* ---- rename ---- */
 
 struct rename {
-        char *name; /* owned; reserved in the registry */
+        struct domain *domain; /* borrowed */
+        char *name;            /* owned; reserved in the registry */
         managed_done done;
         void *data; /* owned by done */
 };
@@ -162,7 +170,13 @@ struct rename {
 static bool edit_name(struct domain_edit *edit, const struct domain_def *def,
                       const struct domain_change *change, enum domain_affect side, GError **error)
 {
-        domain_edit_set_name(edit, ((const struct rename *)change->args)->name);
+        const struct rename *rename = change->args;
+
+        if (rename->domain->has_save)
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
+                                 "domain '%s' has a managed save, which goes on under that name",
+                                 def->base.name);
+        domain_edit_set_name(edit, rename->name);
         return true;
 }
 
@@ -222,7 +236,7 @@ void domain_rename(struct domain *domain, const char *name, unsigned flags, mana
                 return;
         }
         rename = g_new(struct rename, 1);
-        *rename = (struct rename){ g_strdup(name), done, data };
+        *rename = (struct rename){ domain, g_strdup(name), done, data };
         domain_modify(domain, &rename_row, rename, flags, rename_done, rename);
 }
 

@@ -12,6 +12,7 @@
 #include "drivers/domain/edit-xml.h"
 #include "drivers/domain/model.h"
 #include "drivers/domain/power.h"
+#include "drivers/domain/save.h"
 #include "drivers/domain/takings.h"
 #include "drivers/domain/modify.h"
 
@@ -87,6 +88,7 @@ static void kind_object_clear(struct managed *object)
 
         takings_free(domain->takings);
         domain_known_free(domain->known);
+        domain_image_free(domain->kept);
         if (domain->live)
                 domain->driver->ops->live_free(domain);
 }
@@ -146,6 +148,7 @@ void domain_driver_done(struct domain_driver *driver)
         registry_free(driver->domains);
         g_hash_table_unref(driver->by_id);
         g_free(driver->boot_mark);
+        g_free(driver->save_dir);
 }
 
 struct domain *domain_driver_reserve(struct domain_driver *driver, const struct domain_def *def,
@@ -203,6 +206,7 @@ void domain_driver_set_sources(struct domain_driver *driver, const struct domain
         driver->networks = sources->networks;
         driver->nwfilters = sources->nwfilters;
         driver->node_devices = sources->node_devices;
+        driver->jobs = sources->jobs;
         domain_follow_usb(driver);
         domain_restore_takings(driver);
 }
@@ -250,6 +254,14 @@ void domain_publish(struct domain *domain, struct domain_state *state, struct ma
         managed_publish(&domain->base, &state->base, event);
 }
 
+bool domain_require_idle(const struct domain *domain, GError **error)
+{
+        if (!domain->work)
+                return true;
+        return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID, "domain '%s' is busy with '%s'",
+                         managed_get_current_name(&domain->base), domain->work);
+}
+
 /* ---- what a driver reports from the lane ---- */
 
 void domain_stopped(struct domain *domain, int shutoff_reason, int event_detail)
@@ -259,6 +271,8 @@ void domain_stopped(struct domain *domain, int shutoff_reason, int event_detail)
         /* Before anybody hears of the end, and may want to have it. */
         takings_give_back(g_steal_pointer(&domain->takings));
         managed_state_take_active(&state->base, NULL);
+        domain->work = NULL;
+        state->has_image = domain->has_save;
         g_clear_pointer(&state->owner, g_free);
         state->id = 0;
         state->pid = 0;
@@ -290,9 +304,14 @@ void domain_update_active(struct domain *domain, struct domain_def *def)
         domain_publish(domain, state, NULL);
 }
 
+/* A save that the guest was started from, or that was given up, must not be started from once more. */
 void domain_adopt(struct domain *domain, struct domain_state *state)
 {
+        g_autoptr(GError) error = NULL;
+
         managed_publish(&domain->base, &state->base, NULL);
+        if (domain->has_save && !domain_managed_save_drop(domain, &error))
+                log_gerror(LOG_LEVEL_ERROR, error, "a managed save of a domain that runs stays");
 }
 
 /* ---- lookups ---- */
@@ -327,7 +346,8 @@ static unsigned describe(const void *object)
                 .no_autostart = LIST_NO_AUTOSTART,
         };
         const struct domain_state *state = domain_get_published(object);
-        unsigned bits = LIST_NO_MANAGEDSAVE | LIST_NO_SNAPSHOT | LIST_NO_CHECKPOINT |
+        unsigned bits = LIST_NO_SNAPSHOT | LIST_NO_CHECKPOINT |
+                        (state->has_image ? LIST_MANAGEDSAVE : LIST_NO_MANAGEDSAVE) |
                         managed_state_describe(&state->base, &common);
 
         if (!state->base.active)

@@ -18,7 +18,9 @@
 struct domain;
 struct domain_driver;
 struct domain_power;
+struct domain_image;
 struct domain_takings;
+struct job_list;
 struct node_devices;
 struct nwfilters;
 struct secrets;
@@ -40,7 +42,9 @@ enum domain_run_state {
 enum domain_run_reason {
         DOMAIN_RUNNING_UNKNOWN = 0,
         DOMAIN_RUNNING_BOOTED = 1,
+        DOMAIN_RUNNING_RESTORED = 3,
         DOMAIN_RUNNING_UNPAUSED = 5,
+        DOMAIN_RUNNING_SAVE_CANCELED = 7,
         DOMAIN_RUNNING_WAKEUP = 8,
         DOMAIN_RUNNING_CRASHED = 9,
         DOMAIN_PAUSED_UNKNOWN = 0,
@@ -61,6 +65,7 @@ enum domain_run_reason {
         DOMAIN_SHUTOFF_SHUTDOWN = 1,
         DOMAIN_SHUTOFF_DESTROYED = 2,
         DOMAIN_SHUTOFF_CRASHED = 3,
+        DOMAIN_SHUTOFF_SAVED = 5,
         DOMAIN_SHUTOFF_FAILED = 6,
         DOMAIN_SHUTOFF_DAEMON = 8,
         DOMAIN_CRASHED_UNKNOWN = 0,
@@ -73,9 +78,10 @@ struct domain_state {
         int id;                      /* 0 when inactive */
         enum domain_run_state state; /* of an active domain; an inactive one is shut off */
         int reason;
-        pid_t pid;    /* of the guest's process; 0 when there is none */
-        bool updated; /* redefined while it runs */
-        char *owner;  /* owned; whose departure destroys the domain (autodestroy), NULL none */
+        pid_t pid;      /* of the guest's process; 0 when there is none */
+        bool updated;   /* redefined while it runs */
+        bool has_image; /* a managed save: the next start goes on with it */
+        char *owner;    /* owned; whose departure destroys the domain (autodestroy), NULL none */
 };
 
 struct domain {
@@ -85,7 +91,10 @@ struct domain {
         /* lane */
         struct domain_takings *takings; /* owned; what the guest that runs has of others, NULL: nothing */
         bool start_cancelled; /* the last start was cancelled, and the urgent job behind it is to know */
-        void *live;           /* the driver's, NULL when inactive */
+        bool has_save;        /* of its definition: there is a managed save */
+        const char *work; /* const; what an operation does with the guest meanwhile ("save"), NULL: nothing */
+        struct domain_image *kept; /* owned; the managed save of a driver that keeps it in memory, or NULL */
+        void *live;                /* the driver's, NULL when inactive */
         /* loop */
         bool replugging, replug_again; /* its guest looks after its USB devices, and is to do it once more */
         struct domain_known *known;    /* owned; what it has been asked (stats.h), NULL: nothing yet */
@@ -297,6 +306,43 @@ void domain_detach_device(struct domain *domain, const char *xml, unsigned flags
 void domain_detach_alias(struct domain *domain, const char *alias, unsigned flags, managed_done done,
                          void *data);
 
+/* virDomainSaveRestoreFlags */
+enum domain_save_flags {
+        DOMAIN_SAVE_BYPASS_CACHE = 1,
+        DOMAIN_SAVE_RUNNING = 2, /* what the guest does when it is restored, whatever it did */
+        DOMAIN_SAVE_PAUSED = 4,
+        DOMAIN_SAVE_RESET_NVRAM = 8, /* of a restore */
+};
+
+/*
+ * The guest's state goes into the file at path (absolute; replaced when it is there), and the guest ends.
+ * When that fails or is cancelled there is no file, and the guest runs on. A job. xml, NULL or "" for the
+ * guest's own, is the document that it is restored with: the guest must not see the difference. flags: enum
+ * domain_save_flags, without RESET_NVRAM.
+ */
+void domain_save(struct domain *domain, const char *path, const char *xml, unsigned flags, managed_done done,
+                 void *data);
+/* The same into a file of the agent's, with which the next start goes on. */
+void domain_managed_save(struct domain *domain, unsigned flags, managed_done done, void *data);
+/* flags: none. */
+void domain_managed_save_remove(struct domain *domain, unsigned flags, managed_done done, void *data);
+/* flags: none. */
+bool domain_has_managed_save(const struct domain *domain, unsigned flags, bool *has, GError **error);
+
+/*
+ * The guest that was saved to the file at path goes on, maybe with another document (xml, NULL or "": its
+ * own); the file stays. Nobody else's call waits until it is read: its storage may not answer. flags: enum
+ * domain_save_flags.
+ */
+void domain_restore(struct domain_driver *driver, const char *path, const char *xml, unsigned flags,
+                    managed_done done, void *data);
+/* The document in that file. flags: DOMAIN_XML_SECURE. */
+void domain_image_get_xml(struct domain_driver *driver, const char *path, unsigned flags,
+                          domain_text_done done, void *data);
+/* Replaces it, and what the guest is to do. flags: DOMAIN_SAVE_RUNNING or DOMAIN_SAVE_PAUSED. */
+void domain_image_set_xml(struct domain_driver *driver, const char *path, const char *xml, unsigned flags,
+                          managed_done done, void *data);
+
 /* The caller named owner left: its autodestroy domains are destroyed. */
 void domain_owner_gone(struct domain_driver *driver, const char *owner);
 
@@ -324,6 +370,7 @@ struct domain_sources {
         struct networks *networks;         /* that interfaces are plugged into */
         struct node_devices *node_devices; /* the host's, that guests may get */
         struct nwfilters *nwfilters;       /* that interfaces have */
+        struct job_list *jobs;             /* on which long work is shown */
 };
 /* Before the first start; guests that were found running have what they had. */
 void domain_driver_set_sources(struct domain_driver *driver, const struct domain_sources *sources);

@@ -12,7 +12,10 @@
 #include "drivers/domain/measure.h"
 #include "nodedev/usb.h"
 
+struct domain_image;
+struct domain_save;
 struct host;
+struct job_list;
 struct networks;
 struct node_devices;
 struct nwfilters;
@@ -35,6 +38,7 @@ enum domain_shutdown_mode {
 struct domain_start {
         unsigned flags;                       /* enum domain_start_flags */
         const struct domain_takings *takings; /* borrowed; what it has of other objects */
+        struct domain_image *image;           /* borrowed; what it goes on with, NULL: it boots */
 };
 
 /* A device that changes while its guest runs. */
@@ -180,6 +184,25 @@ struct domain_driver_ops {
         bool (*return_usb)(struct domain *domain, const struct domain_usb_return *back,
                            struct domain_def **live, GError **error);
         /*
+         * A guest's state to a file, in this order (struct domain_save, save.h); save_open NULL: not
+         * supported. In the lane of the save's job: the file is made, without a name or under another one.
+         */
+        bool (*save_open)(struct domain_save *save, GError **error);
+        /* Passive: the state of the guest, which is paused, goes there. */
+        bool (*save_begin)(struct domain_save *save, GError **error);
+        void (*save_cancel)(struct domain_save *save);
+        /* In the lane of the save's job: it is complete, and on the disk. */
+        bool (*save_finish)(struct domain_save *save, GError **error);
+        /* It gets its name; the guest, which has to be there, is ended next, even by another agent. */
+        bool (*save_publish)(struct domain_save *save, GError **error);
+        /* Lane of the domain; frees save->file. A file without its name goes. NULL save->file is fine. */
+        void (*save_free)(struct domain_save *save);
+        /* Any lane that may wait: opens and checks such a file. */
+        struct domain_image *(*image_open)(struct domain_driver *driver, const char *path, GError **error);
+        /* Likewise: replaces what is said in its head. */
+        bool (*image_write)(struct domain_image *image, const char *xml, bool runs, GError **error);
+
+        /*
          * Writes the status document of a running domain after a change of state made by the model. May be
          * NULL.
          */
@@ -205,6 +228,7 @@ struct domain_driver {
         const struct host *host; /* ref */
         char *boot_mark; /* owned; file in the runtime directory that says autostart ran since boot; NULL:
                             none */
+        char *save_dir;  /* owned; of managed saves, by uuid; NULL: they are kept in memory */
         void *context;   /* the driver's own */
         /* loop */
         struct storage
@@ -213,14 +237,15 @@ struct domain_driver {
         struct nwfilters *nwfilters; /* borrowed; what their packets pass; NULL: none. Likewise */
         struct networks *networks;   /* borrowed; what interfaces are plugged into; NULL: none. Likewise */
         struct node_devices *node_devices; /* borrowed; whose devices guests get; NULL: none. Likewise */
-        bool usb_changed;                  /* guests are about to look after their USB devices */
-        struct registry *domains;          /* owned */
-        struct domain_power *power;        /* owned */
-        domain_reporter report;            /* NULL: nobody is told */
-        void *report_data;                 /* borrowed */
-        GHashTable *by_id;                 /* int -> struct domain, borrowed values */
-        GQueue collections;                /* struct stats_collection, borrowed: on their way (stats.c) */
-        unsigned measuring;                /* measurements on their way (stats-query.c) */
+        struct job_list *jobs;      /* borrowed; where long work is shown; NULL: there is none. Likewise */
+        bool usb_changed;           /* guests are about to look after their USB devices */
+        struct registry *domains;   /* owned */
+        struct domain_power *power; /* owned */
+        domain_reporter report;     /* NULL: nobody is told */
+        void *report_data;          /* borrowed */
+        GHashTable *by_id;          /* int -> struct domain, borrowed values */
+        GQueue collections;         /* struct stats_collection, borrowed: on their way (stats.c) */
+        unsigned measuring;         /* measurements on their way (stats-query.c) */
         /* atomic */
         gint last_id;
 };

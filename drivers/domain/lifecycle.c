@@ -126,7 +126,7 @@ static bool shutdown_work(struct managed *object, void *data, GError **error)
 {
         struct domain *domain = domain_from(object);
 
-        return managed_require_active(object, error) &&
+        return managed_require_active(object, error) && domain_require_idle(domain, error) &&
                ops_of(domain)->shutdown(domain, ((const struct request *)data)->flags, error);
 }
 
@@ -139,7 +139,7 @@ static bool reboot_work(struct managed *object, void *data, GError **error)
 {
         struct domain *domain = domain_from(object);
 
-        return managed_require_active(object, error) &&
+        return managed_require_active(object, error) && domain_require_idle(domain, error) &&
                ops_of(domain)->reboot(domain, ((const struct request *)data)->flags, error);
 }
 
@@ -152,7 +152,8 @@ static bool reset_work(struct managed *object, void *data, GError **error)
 {
         struct domain *domain = domain_from(object);
 
-        return managed_require_active(object, error) && ops_of(domain)->reset(domain, error);
+        return managed_require_active(object, error) && domain_require_idle(domain, error) &&
+               ops_of(domain)->reset(domain, error);
 }
 
 void domain_reset(struct domain *domain, unsigned flags, managed_done done, void *data)
@@ -165,7 +166,7 @@ static bool suspend_work(struct managed *object, void *data, GError **error)
         struct domain *domain = domain_from(object);
         const struct domain_state *state = domain_get_current(domain);
 
-        if (!managed_require_active(object, error))
+        if (!managed_require_active(object, error) || !domain_require_idle(domain, error))
                 return false;
         if (state->state == DOMAIN_PAUSED)
                 return true;
@@ -190,7 +191,7 @@ static bool resume_work(struct managed *object, void *data, GError **error)
         struct domain *domain = domain_from(object);
         const struct domain_state *state = domain_get_current(domain);
 
-        if (!managed_require_active(object, error))
+        if (!managed_require_active(object, error) || !domain_require_idle(domain, error))
                 return false;
         if (state->state == DOMAIN_RUNNING)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,

@@ -35,6 +35,9 @@ typedef void (*domain_parse_done)(struct domain_def *def, const GError *error, v
 void domain_parse(struct domain_driver *driver, const char *xml, bool validate, domain_parse_done done,
                   void *data);
 
+/* Lane: fails with ERROR_OPERATION_INVALID, naming it, while an operation works with the guest. */
+bool domain_require_idle(const struct domain *domain, GError **error);
+
 static inline struct domain *domain_from(struct managed *object)
 {
         return (struct domain *)object;

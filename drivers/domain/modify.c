@@ -74,7 +74,11 @@ static bool prepare(struct domain *domain, struct domain_change *change, GError 
 
         if (!resolve(domain, change, error))
                 return false;
-        if (!change->row->act || !(change->affect & DOMAIN_AFFECT_LIVE) || !ops->reach)
+        if (!change->row->act || !(change->affect & DOMAIN_AFFECT_LIVE))
+                return true;
+        if (!domain_require_idle(domain, error))
+                return false;
+        if (!ops->reach)
                 return true;
         return ops->reach(domain, error) && resolve(domain, change, error);
 }

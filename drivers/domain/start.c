@@ -5,8 +5,12 @@
  * that succeeds leaves it with the domain until the guest ends (domain_stopped()).
  */
 #include "base/operation.h"
+#include "base/log.h"
 #include "drivers/domain/model.h"
+#include "drivers/domain/save.h"
 #include "drivers/domain/takings.h"
+
+#include <string.h>
 
 struct start {
         struct operation base;
@@ -18,6 +22,8 @@ struct start {
         /* between the steps */
         struct domain_def *def;         /* ref; given, or the persistent one when its turn came */
         bool is_given;                  /* const */
+        bool is_managed;                /* the image is the domain's managed save */
+        struct domain_image *image;     /* owned; what it goes on with, NULL: it boots */
         GPtrArray *looked;              /* owned; takings_look() */
         struct domain_takings *takings; /* owned, until the domain has them */
 };
@@ -34,6 +40,43 @@ static struct domain *domain_of(const struct operation *op)
 
 /* ---- steps ---- */
 
+/* The guest that was saved, not the one that is defined, goes on. */
+static bool open_managed(struct start *start, GError **error)
+{
+        struct domain *domain = domain_of(&start->base);
+
+        start->image = domain_managed_save_open(domain, error);
+        start->def = start->image ? domain_def_parse_stored(start->image->xml, error) : NULL;
+        if (!start->def) {
+                g_prefix_error(error,
+                               "the managed save of domain '%s' cannot be used (the flag FORCE_BOOT starts "
+                               "without it): ",
+                               managed_get_current_name(&domain->base));
+                return false;
+        }
+        start->is_managed = true;
+        start->image->bypass_cache = start->flags & DOMAIN_START_BYPASS_CACHE;
+        if (!start->image->runs)
+                start->flags |= DOMAIN_START_PAUSED;
+        if (memcmp(&start->def->base.uuid, &domain->base.uuid, sizeof(struct uuid)) == 0)
+                return true;
+        return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
+                         "the managed save of domain '%s' is another domain's",
+                         managed_get_current_name(&domain->base));
+}
+
+static bool choose_def(struct start *start, GError **error)
+{
+        struct domain *domain = domain_of(&start->base);
+
+        if (start->flags & DOMAIN_START_FORCE_BOOT && !domain_managed_save_drop(domain, error))
+                return false;
+        if (domain->has_save)
+                return open_managed(start, error);
+        start->def = domain_def_ref(domain_def_of(domain->base.current->persistent));
+        return true;
+}
+
 static bool check(struct operation *op, GError **error)
 {
         struct managed *object = op->object;
@@ -43,11 +86,8 @@ static bool check(struct operation *op, GError **error)
         if (start->is_given && object->current && object->current->active)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
                                  "domain is already active as '%s'", managed_get_current_name(object));
-        if (!start->is_given) {
-                if (!managed_require_inactive(object, error))
-                        return false;
-                start->def = domain_def_ref(domain_def_of(object->current->persistent));
-        }
+        if (!start->is_given && (!managed_require_inactive(object, error) || !choose_def(start, error)))
+                return false;
         start->looked = takings_look(domain_of(op)->driver, start->def, NULL);
         return true;
 }
@@ -114,13 +154,24 @@ static struct domain_state *make_state(const struct start *start, struct domain_
         state->id = next_id(domain->driver);
         state->updated = false;
         state->state = paused ? DOMAIN_PAUSED : DOMAIN_RUNNING;
-        state->reason = paused ? (int)DOMAIN_PAUSED_USER : (int)DOMAIN_RUNNING_BOOTED;
+        state->reason = start->image ? (int)DOMAIN_RUNNING_RESTORED : (int)DOMAIN_RUNNING_BOOTED;
+        if (paused)
+                state->reason = DOMAIN_PAUSED_USER;
         if (start->flags & DOMAIN_START_AUTODESTROY) {
                 g_free(state->owner);
                 state->owner = g_strdup(start->owner);
         }
         managed_state_take_active(&state->base, &domain_def_ref(def)->base);
         return state;
+}
+
+/* The guest has gone on: what it was saved as is of the past, whichever way it was started. */
+static void forget_save(struct domain *domain)
+{
+        g_autoptr(GError) error = NULL;
+
+        if (!domain_managed_save_drop(domain, &error))
+                log_gerror(LOG_LEVEL_ERROR, error, "a managed save that is used up stays");
 }
 
 static bool start_guest(struct operation *op, GError **error)
@@ -130,7 +181,7 @@ static bool start_guest(struct operation *op, GError **error)
         CLEANUP(domain_def_unref)
         struct domain_def *plugged = takings_place_ports(start->takings, start->def, error);
         struct domain_state *state = plugged ? make_state(start, plugged) : NULL;
-        const struct domain_start how = { start->flags, start->takings };
+        const struct domain_start how = { start->flags, start->takings, start->image };
 
         if (!state)
                 return false;
@@ -141,10 +192,15 @@ static bool start_guest(struct operation *op, GError **error)
         }
         domain->takings = g_steal_pointer(&start->takings);
         takings_note_targets(domain->takings, domain_state_get_def(state));
-        domain_publish(domain, state, managed_event_new(DOMAIN_EVENT_STARTED, DOMAIN_EVENT_STARTED_BOOTED));
+        domain_publish(domain, state,
+                       managed_event_new(DOMAIN_EVENT_STARTED, start->image ? DOMAIN_EVENT_STARTED_RESTORED
+                                                                            : DOMAIN_EVENT_STARTED_BOOTED));
         if (start->flags & DOMAIN_START_PAUSED)
-                managed_emit(&domain->base,
-                             managed_event_new(DOMAIN_EVENT_SUSPENDED, DOMAIN_EVENT_SUSPENDED_PAUSED));
+                managed_emit(&domain->base, managed_event_new(DOMAIN_EVENT_SUSPENDED,
+                                                              start->image ? DOMAIN_EVENT_SUSPENDED_RESTORED
+                                                                           : DOMAIN_EVENT_SUSPENDED_PAUSED));
+        if (domain->has_save)
+                forget_save(domain);
         return true;
 }
 
@@ -163,6 +219,7 @@ static void clear(struct operation *op)
         if (start->looked)
                 g_ptr_array_unref(start->looked);
         takings_free(start->takings);
+        domain_image_free(start->image);
         g_free(start->owner);
 }
 
@@ -260,6 +317,20 @@ void domain_create_xml(struct domain_driver *driver, const char *xml, unsigned f
         request = g_new(struct request, 1);
         *request = (struct request){ driver, flags, g_strdup(owner), queued, done, data };
         domain_parse(driver, xml, flags & DOMAIN_START_VALIDATE, parsed, request);
+}
+
+void domain_start_image(struct managed *object, struct domain_def *def, struct domain_image *image,
+                        unsigned flags, managed_done done, void *data)
+{
+        struct start *start = (struct start *)operation_new(&start_kind, object, NULL);
+
+        start->flags = flags;
+        start->done = done;
+        start->data = data;
+        start->def = def;
+        start->is_given = true;
+        start->image = image;
+        operation_run(&start->base);
 }
 
 /* ---- guests that run already ---- */

@@ -113,6 +113,8 @@ static void add_identity(struct command_builder *builder)
         g_string_append(name, ",debug-threads=on");
         command_append(builder, "-name", name->str);
         command_append(builder, "-S", NULL);
+        if (builder->context->incoming)
+                command_append(builder, "-incoming", "defer");
         command_append(builder, "-uuid", uuid_format(&builder->def->base.uuid, uuid));
         command_append(builder, "-no-user-config", NULL);
         command_append(builder, "-nodefaults", NULL);

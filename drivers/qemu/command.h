@@ -27,6 +27,7 @@ struct qemu_command_context {
         const char *spice_tls; /* directory of the certificates; NULL: SPICE without TLS */
         int64_t now_s;         /* seconds since the epoch, for clocks that are an offset to it */
         bool no_sandbox;       /* without -sandbox */
+        bool incoming;         /* it is told later where its state comes from */
 };
 
 struct qemu_command {

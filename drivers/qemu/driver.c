@@ -25,6 +25,8 @@
 #include "drivers/qemu/plug.h"
 #include "drivers/qemu/probe-cache.h"
 #include "drivers/qemu/resolve.h"
+#include "drivers/qemu/save-image.h"
+#include "drivers/qemu/save.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -414,6 +416,14 @@ static const struct domain_driver_ops qemu_ops = {
         .update = plug_update,
         .lose_usb = hostdev_lose_usb,
         .return_usb = hostdev_return_usb,
+        .save_open = save_open,
+        .save_begin = save_begin,
+        .save_cancel = save_cancel,
+        .save_finish = save_finish,
+        .save_publish = save_publish,
+        .save_free = save_free,
+        .image_open = save_image_open,
+        .image_write = save_image_write,
         .save_status = save_status,
         .live_free = live_free,
         .undefine = guest_undefine,
@@ -451,6 +461,14 @@ static char *choose_memory_dir(const struct qemu_driver *driver, const char *con
         return g_build_filename(driver->state_dir, "ram", NULL);
 }
 
+/* Nobody but the agent opens what is in there. */
+static bool make_save_dir(const struct qemu_driver *driver, GError **error)
+{
+        g_autofree char *path = g_build_filename(driver->state_dir, "save", NULL);
+
+        return store_make_dir(path, error);
+}
+
 static bool make_dirs(struct qemu_driver *driver, const struct qemu_driver_config *config, GError **error)
 {
         driver->state_dir = make_dir(driver, config->state_dir, "qemu", error);
@@ -461,7 +479,7 @@ static bool make_dirs(struct qemu_driver *driver, const struct qemu_driver_confi
         driver->tpm_dir = driver->nvram_dir ? make_dir(driver, driver->state_dir, "tpm", error) : NULL;
         driver->memory_dir = choose_memory_dir(driver, config->memory_dir);
         driver->log_dir = g_build_filename(config->log_dir, "qemu", NULL);
-        return driver->tpm_dir && store_make_dir(driver->log_dir, error);
+        return driver->tpm_dir && store_make_dir(driver->log_dir, error) && make_save_dir(driver, error);
 }
 
 static void ignore_answer(const struct qemu_caps *caps, const GError *error, void *data)
@@ -495,12 +513,15 @@ struct domain_driver *qemu_driver_new(struct loop *loop, struct pool *pool, cons
                 return NULL;
         }
         domain_driver_init(&driver->base, &qemu_ops, loop, pool, host_ref(host), driver->state_dir);
+        driver->save_format = config->save_format;
+        driver->base.save_dir = g_build_filename(driver->state_dir, "save", NULL);
         driver->base.boot_mark = g_build_filename(driver->runtime_dir, "autostarted", NULL);
         start_services(driver, config->cache_dir);
         if (!registry_load(driver->base.domains, error)) {
                 qemu_driver_free(&driver->base);
                 return NULL;
         }
+        domain_managed_save_find_all(&driver->base);
         takeover_run(driver);
         return &driver->base;
 }
@@ -590,6 +611,7 @@ static struct domain_driver *new_domains(const struct model_environment *environ
                 .log_dir = environment->log_dir,
                 .cache_dir = environment->cache_dir,
                 .memory_dir = environment->memory_dir,
+                .save_format = environment->save_format,
                 .user = environment->user,
                 .group = environment->group,
         };

@@ -44,6 +44,8 @@ static void finish(struct guest_job *job, GError *error)
         g_clear_pointer(&job->uri, g_free);
         g_clear_pointer(&job->problem, g_free);
         g_clear_error(&job->result);
+        if (error && job->explain && !job->cancelled)
+                job->explain(job, &error);
         operation_complete(job->op, error);
 }
 

@@ -28,6 +28,8 @@ struct guest_job {
         bool cancelled, dismissed;
         bool over;      /* the migration; QEMU may still be about to let go of the guest */
         GError *result; /* owned; of that; NULL: it went well */
+        /* The owner's, set after the beginning: a better reason for a failure, if it has one. NULL: none. */
+        void (*explain)(struct guest_job *job, GError **error);
 };
 
 /*

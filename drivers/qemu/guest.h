@@ -16,6 +16,7 @@
 #include "drivers/qemu/qemu-caps.h"
 #include "drivers/qemu/qmp.h"
 #include "drivers/qemu/route.h"
+#include "drivers/qemu/save-image.h"
 #include "drivers/qemu/status.h"
 #include "drivers/security/account.h"
 
@@ -39,12 +40,13 @@ struct qemu_answer {
 struct qemu_driver {
         struct domain_driver base;
         /* const */
-        char *runtime_dir; /* owned; one directory per running guest, and the mark of autostart */
-        char *state_dir;   /* owned; definitions */
-        char *nvram_dir;   /* owned */
-        char *memory_dir;  /* owned; where files that are guests' memory are made (resources-memory.c) */
-        char *tpm_dir;     /* owned; one directory per guest with a TPM, by uuid */
-        char *log_dir;     /* owned */
+        char *runtime_dir;    /* owned; one directory per running guest, and the mark of autostart */
+        char *state_dir;      /* owned; definitions */
+        char *nvram_dir;      /* owned */
+        char *memory_dir;     /* owned; where files that are guests' memory are made (resources-memory.c) */
+        char *tpm_dir;        /* owned; one directory per guest with a TPM, by uuid */
+        char *log_dir;        /* owned */
+        enum save_format save_format; /* of guests that are saved */
         const struct account *account; /* ref */
         struct probe_cache *probes;    /* owned */
         struct log_keeper *log_keeper; /* owned; NULL: none */

@@ -21,6 +21,7 @@
 #include "drivers/qemu/probe-cache.h"
 #include "drivers/qemu/resources.h"
 #include "drivers/qemu/tuning.h"
+#include "drivers/qemu/save.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -38,7 +39,8 @@ struct start {
         struct resources resources;
         struct qemu_command *command; /* owned */
         struct guest_log log;
-        int monitor_fd; /* borrowed from resources */
+        int monitor_fd;             /* borrowed from resources */
+        struct domain_image *image; /* borrowed; NULL: the guest boots */
         lane_deadline deadline;
 };
 
@@ -107,6 +109,7 @@ static bool build_command(struct start *start, GError **error)
                 .memory = memory,
                 .dmi = "/sys/class/dmi/id",
                 .now_s = g_get_real_time() / G_USEC_PER_SEC,
+                .incoming = start->image != NULL,
         };
 
         start->monitor_fd = guest_listen_monitor(guest, error);
@@ -290,16 +293,23 @@ static bool talk(struct start *start, bool paused, GError **error)
 {
         struct qmp *qmp = start->guest->qmp;
         g_autoptr(GArray) setup = send_setup(start);
-        bool pins = affinity_has_threads(start->def);
+        /* These come before the guest's CPUs run, and after all else was answered. */
+        bool pins = affinity_has_threads(start->def) || start->image;
         uint64_t chardevs = has_terminals(start->def) ? qmp_send(qmp, "query-chardev", NULL) : 0;
-        uint64_t balloon = qmp_send(qmp, "query-balloon", NULL);
+        uint64_t balloon = start->image ? 0 : qmp_send(qmp, "query-balloon", NULL);
         uint64_t cont = paused || pins ? 0 : qmp_send(qmp, "cont", NULL);
 
         if (!qmp_handshake(qmp, start->deadline, error) || !receive_setup(start, setup, error))
                 return false;
+        if (start->image) {
+                if (!save_restore(start->guest, start->image, error))
+                        return false;
+                start->deadline = lane_deadline_in(START_MS);
+                balloon = qmp_send(qmp, "query-balloon", NULL);
+        }
         if (!learn(start, chardevs, balloon, error))
                 return false;
-        if (pins && !affinity_pin_threads(start->guest, start->def, error))
+        if (affinity_has_threads(start->def) && !affinity_pin_threads(start->guest, start->def, error))
                 return false;
         if (!paused && pins)
                 cont = qmp_send(qmp, "cont", NULL);
@@ -401,7 +411,8 @@ bool guest_start(struct domain *domain, struct domain_state *state, const struct
                  GError **error)
 {
         struct start start = { .guest = guest_new(domain, make_status(domain, state)),
-                               .log = GUEST_LOG_NONE };
+                               .log = GUEST_LOG_NONE,
+                               .image = how->image };
         bool ok = start_steps(&start, state, how, error);
 
         start_clear(&start, ok);

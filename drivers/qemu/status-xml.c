@@ -14,6 +14,7 @@
  *       <link alias='net0' name='macvtap0' lower='eth0' mac='52:54:00:12:34:56'/>
  *       <usb alias='hostdev1' bus='1' device='4' port='4.2' vendor='1133' product='50475' found='yes'/>
  *       <helper program='passt' alias='net1' pid='813' start='3343'/>
+ *       <saved path='/saves/web' device='2049' inode='12'/>
  *       <fake-reboot/>
  *       <shutdown-seen/>
  *       <undefined flags='4'/>
@@ -28,6 +29,7 @@
 #include "base/xml.h"
 
 #include <limits.h>
+#include <inttypes.h>
 #include <string.h>
 
 #define ROOT "virtbus-status"
@@ -148,6 +150,13 @@ char *status_format(const struct status *status)
                 add_link(text, g_ptr_array_index(status->links, i));
         add_usb(text, status->usb);
         add_helpers(text, status->helpers);
+        if (status->saved.path) {
+                g_autofree char *path = xml_escape(status->saved.path);
+
+                g_string_append_printf(text,
+                                       "  <saved path='%s' device='%" PRIu64 "' inode='%" PRIu64 "'/>\n",
+                                       path, status->saved.device, status->saved.inode);
+        }
         if (status->fake_reboot)
                 g_string_append(text, "  <fake-reboot/>\n");
         if (status->shutdown_seen)
@@ -301,6 +310,15 @@ static bool read_helpers(const xmlNode *root, struct status *status, GError **er
         return true;
 }
 
+static bool read_saved(const xmlNode *root, struct status *status, GError **error)
+{
+        const xmlNode *node = xml_child(root, "saved");
+
+        status->saved.path = xml_attr(node, "path");
+        return xml_get_uint64(node, "device", &status->saved.device, error) &&
+               xml_get_uint64(node, "inode", &status->saved.inode, error);
+}
+
 struct status *status_parse(const char *text, GError **error)
 {
         g_autoptr(xmlDoc) doc = xml_parse(text, ROOT, error);
@@ -320,7 +338,7 @@ struct status *status_parse(const char *text, GError **error)
             !read_process(root, "tpm", &status->tpm, error) || !read_cgroup(root, status, error) ||
             !read_images(root, status, error) || !read_pci(root, status, error) ||
             !read_links(root, status, error) || !read_usb(root, status, error) ||
-            !read_helpers(root, status, error))
+            !read_helpers(root, status, error) || !read_saved(root, status, error))
                 return NULL;
         status->fake_reboot = xml_child(root, "fake-reboot");
         status->shutdown_seen = xml_child(root, "shutdown-seen");

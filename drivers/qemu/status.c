@@ -83,6 +83,7 @@ void status_free(struct status *status)
         g_free(status->owner);
         g_free(status->cgroup);
         g_free(status->unit);
+        g_free(status->saved.path);
         g_free(status->xml);
         g_free(status);
 }

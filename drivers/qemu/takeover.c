@@ -6,6 +6,7 @@
  * a file cannot be read; what was never announced (STATUS_STARTING) is.
  */
 #include "drivers/qemu/guest.h"
+#include "drivers/qemu/save-file.h"
 
 #include "base/error.h"
 #include "base/loop.h"
@@ -261,7 +262,10 @@ static void clear_away(struct guest *guest)
         int reason = guest->status->shutdown_seen ? DOMAIN_SHUTOFF_SHUTDOWN : DOMAIN_SHUTOFF_CRASHED;
         struct domain_state *state;
 
-        if (was_running)
+        if (guest->status->saved.path) {
+                reason = DOMAIN_SHUTOFF_SAVED;
+                log_notice("%s was saved to '%s', and is ended", guest->who, guest->status->saved.path);
+        } else if (was_running)
                 log_notice("%s ended while there was no agent", guest->who);
         else
                 log_notice("the start of %s was cut short; it is undone", guest->who);
@@ -274,6 +278,19 @@ static void clear_away(struct guest *guest)
         state->state = DOMAIN_SHUTOFF;
         state->reason = reason;
         managed_publish(&domain->base, &state->base, NULL);
+}
+
+/* The agent before this one had only to end it. */
+static bool was_saved(struct guest *guest)
+{
+        struct status *status = guest->status;
+
+        if (!status->saved.path)
+                return false;
+        if (save_file_is(status->saved.path, status->saved.device, status->saved.inode))
+                return true;
+        g_clear_pointer(&status->saved.path, g_free);
+        return false;
 }
 
 static bool take_work(struct managed *object, void *data, GError **error)
@@ -297,6 +314,10 @@ static bool take_work(struct managed *object, void *data, GError **error)
                 guest_free(guest);
                 g_propagate_error(error, g_steal_pointer(&failure));
                 return false;
+        }
+        if (alive && was_saved(guest)) {
+                clear_away(guest);
+                return true;
         }
         if (!alive || process_has_ended(&guest->emulator) || status->phase == STATUS_STARTING) {
                 clear_away(guest);

@@ -11,6 +11,7 @@
 #include "drivers/host/host-capabilities-xml.h"
 #include "drivers/host/host.h"
 #include "drivers/test/test-stats.h"
+#include "drivers/test/test-save.h"
 
 #include <string.h>
 
@@ -249,6 +250,14 @@ static const struct domain_driver_ops test_ops = {
         .attach = attach,
         .detach = detach,
         .update = update,
+        .save_open = test_save_open,
+        .save_begin = test_save_begin,
+        .save_cancel = test_save_cancel,
+        .save_finish = test_save_finish,
+        .save_publish = test_save_publish,
+        .save_free = test_save_free,
+        .image_open = test_image_open,
+        .image_write = test_image_write,
         .live_free = live_free,
 };
 

@@ -9,6 +9,7 @@
 #include "base/pool.h"
 #include "drivers/domain/edit-xml.h"
 #include "drivers/domain/live-xml.h"
+#include "drivers/domain/save.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -186,6 +187,59 @@ static bool update(struct domain *domain, const struct domain_update *what, stru
         return call_with_device(domain, what->force ? "force" : "update", *live, &what->device, error);
 }
 
+static struct domain *saved_of(const struct domain_save *save)
+{
+        return (struct domain *)save->base.object;
+}
+
+/* These two are not in the domain's lane, which does nothing else meanwhile that would be noted. */
+static bool note_save(const struct domain_save *save, const char *name, GError **error)
+{
+        struct fake_driver *fake = fake_of(saved_of(save));
+
+        g_string_append_printf(fake->calls, "%s ", name);
+        return g_strcmp0(fake->fail, name) != 0 ||
+               error_set(error, ERROR_FROM_TEST, ERROR_OPERATION_FAILED, "told to fail: %s", name);
+}
+
+static bool save_open(struct domain_save *save, GError **error)
+{
+        return note_save(save, "save-open", error);
+}
+
+static bool save_finish(struct domain_save *save, GError **error)
+{
+        return note_save(save, "save-finish", error);
+}
+
+/* One that is slow ends when it is told to. */
+static bool save_begin(struct domain_save *save, GError **error)
+{
+        if (!fake_driver_call(saved_of(save), "save-begin", error))
+                return false;
+        if (!fake_of(saved_of(save))->slow)
+                operation_complete(&save->base, NULL);
+        return true;
+}
+
+static void save_cancel(struct domain_save *save)
+{
+        GError *error = NULL;
+
+        error_set(&error, ERROR_FROM_TEST, ERROR_OPERATION_ABORTED, "told to stop");
+        operation_complete(&save->base, error);
+}
+
+static bool save_publish(struct domain_save *save, GError **error)
+{
+        return fake_driver_call(saved_of(save), "save-publish", error);
+}
+
+static void save_free(struct domain_save *save)
+{
+        fake_driver_call(saved_of(save), "save-free", NULL);
+}
+
 static void save_status(struct domain *domain, const struct domain_state *state)
 {
         fake_driver_call(domain, "save", NULL);
@@ -219,6 +273,12 @@ static const struct domain_driver_ops fake_ops = {
         .attach = attach,
         .detach = detach,
         .update = update,
+        .save_open = save_open,
+        .save_begin = save_begin,
+        .save_cancel = save_cancel,
+        .save_finish = save_finish,
+        .save_publish = save_publish,
+        .save_free = save_free,
         .save_status = save_status,
         .live_free = live_free,
         .undefine = undefine,
@@ -384,6 +444,7 @@ struct fake_driver *fake_driver_new(void)
         fake->calls = g_string_new(NULL);
         fake->journal = g_string_new(NULL);
         domain_driver_init(&fake->base, &fake_ops, loop, pool_new(2, NULL), NULL, fake->directory);
+        fake->base.jobs = job_list_new(loop, fake->base.pool);
         ck_assert(registry_load(fake->base.domains, NULL));
         registry_listen(fake->base.domains, note, fake);
         return fake;
@@ -397,6 +458,7 @@ void fake_driver_free(struct fake_driver *fake)
         pool_free(fake->base.pool);
         while (loop_step(loop, false))
                 ;
+        job_list_free(fake->base.jobs);
         domain_driver_done(&fake->base);
         loop_free(loop);
         ck_assert(g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL,

@@ -27,6 +27,9 @@ KNOWN = """
     Connect.DomainLookupByName method s o
     Connect.DomainLookupByUUID method s o
     Connect.GetAllDomainStats method uu a(sa{sv})
+    Connect.DomainRestore method ssu -
+    Connect.DomainSaveImageDefineXML method ssu -
+    Connect.DomainSaveImageGetXMLDesc method su s
     Connect.GetCapabilities method - s
     Connect.GetDomainCapabilities method ssssu s
     Connect.ListDomains method u ao
@@ -68,6 +71,10 @@ KNOWN = """
     Domain.GetState method u (ii)
     Domain.GetVcpus method u u
     Domain.GetXMLDesc method u s
+    Domain.HasManagedSaveImage method u b
+    Domain.ManagedSave method u -
+    Domain.ManagedSaveRemove method u -
+    Domain.Save method ssu -
     Domain.InterfaceAddresses method uu a(ssa(isu))
     Domain.Reboot method u -
     Domain.Rename method su -

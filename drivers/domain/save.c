@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Saving a guest to a file: an operation, and a job. The guest is paused when its file is there, and ends
+ * when its state is on the disk; until then whatever fails lets it go on. Entry points run on the loop, steps
+ * where they say.
+ */
+#include "drivers/domain/save.h"
+
+#include "base/log.h"
+#include "drivers/domain/live-xml.h"
+#include "drivers/domain/model.h"
+
+#include <unistd.h>
+
+#define SAVE_FLAGS (DOMAIN_SAVE_BYPASS_CACHE | DOMAIN_SAVE_RUNNING | DOMAIN_SAVE_PAUSED)
+
+static struct domain_save *save_of(struct operation *op)
+{
+        return (struct domain_save *)op;
+}
+
+static struct domain *domain_of(const struct operation *op)
+{
+        return domain_from(op->object);
+}
+
+static const struct domain_driver_ops *ops_of(const struct operation *op)
+{
+        return domain_of(op)->driver->ops;
+}
+
+/* ---- steps ---- */
+
+static bool check_state(const struct domain *domain, GError **error)
+{
+        const struct domain_state *state = domain_get_current(domain);
+
+        if (state->state == DOMAIN_RUNNING || state->state == DOMAIN_PAUSED)
+                return true;
+        return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
+                         "domain '%s' neither runs nor is paused", managed_get_current_name(&domain->base));
+}
+
+/* The document that the guest is restored with. */
+static char *choose_xml(const struct domain *domain, const struct domain_def *wanted, GError **error)
+{
+        CLEANUP(domain_def_unref)
+        struct domain_def *own =
+                domain_def_make_migratable(domain_state_get_def(domain_get_current(domain)), error);
+
+        if (!own || (wanted && !domain_def_check_same_guest(own, wanted, error)))
+                return NULL;
+        return g_strdup(wanted ? wanted->base.xml : own->base.xml);
+}
+
+static bool begin(struct operation *op, GError **error)
+{
+        struct domain_save *save = save_of(op);
+        struct domain *domain = domain_of(op);
+        const struct domain_state *state = domain_get_current(domain);
+
+        if (!managed_require_active(op->object, error) || !domain_require_idle(domain, error) ||
+            !check_state(domain, error))
+                return false;
+        if (save->managed && !state->base.persistent)
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
+                                 "domain '%s' is transient: nothing would be left to start it again",
+                                 managed_get_current_name(op->object));
+        save->xml = choose_xml(domain, save->wanted, error);
+        if (!save->xml)
+                return false;
+        save->id = state->id;
+        save->runs = save->flags & DOMAIN_SAVE_RUNNING ||
+                     (state->state == DOMAIN_RUNNING && !(save->flags & DOMAIN_SAVE_PAUSED));
+        domain->work = op->kind->name;
+        return true;
+}
+
+/* At the end, however it went. */
+static void leave(struct operation *op)
+{
+        domain_of(op)->work = NULL;
+}
+
+static bool open_file(struct operation *op, GError **error)
+{
+        return ops_of(op)->save_open(save_of(op), error);
+}
+
+/* Not another one with the same name, that was started meanwhile. */
+static bool is_there(const struct domain_save *save)
+{
+        const struct domain_state *state = domain_get_current(domain_of(&save->base));
+
+        return state && state->base.active && state->id == save->id;
+}
+
+static bool require_there(const struct domain_save *save, GError **error)
+{
+        return is_there(save) || error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_FAILED,
+                                           "domain '%s' ended while it was saved", save->base.object->name);
+}
+
+static bool pause_guest(struct operation *op, GError **error)
+{
+        struct domain_save *save = save_of(op);
+        struct domain *domain = domain_of(op);
+
+        if (!require_there(save, error) || !check_state(domain, error))
+                return false;
+        save->was_running = domain_get_current(domain)->state == DOMAIN_RUNNING;
+        if (!save->was_running)
+                return true;
+        if (!ops_of(op)->suspend(domain, error))
+                return false;
+        domain_transition(domain, DOMAIN_PAUSED, DOMAIN_PAUSED_SAVE, DOMAIN_EVENT_SUSPENDED,
+                          DOMAIN_EVENT_SUSPENDED_PAUSED);
+        return true;
+}
+
+static void go_on(struct operation *op)
+{
+        struct domain_save *save = save_of(op);
+        struct domain *domain = domain_of(op);
+        g_autoptr(GError) error = NULL;
+
+        if (!save->was_running || !is_there(save) || domain_get_current(domain)->state != DOMAIN_PAUSED)
+                return;
+        if (ops_of(op)->resume(domain, &error))
+                domain_transition(domain, DOMAIN_RUNNING, DOMAIN_RUNNING_SAVE_CANCELED, DOMAIN_EVENT_RESUMED,
+                                  DOMAIN_EVENT_RESUMED_UNPAUSED);
+        else
+                log_gerror(LOG_LEVEL_ERROR, error, "domain '%s', which was not saved, stays paused",
+                           managed_get_current_name(op->object));
+}
+
+static bool write_state(struct operation *op, GError **error)
+{
+        return require_there(save_of(op), error) && ops_of(op)->save_begin(save_of(op), error);
+}
+
+static void cancel(struct operation *op)
+{
+        ops_of(op)->save_cancel(save_of(op));
+}
+
+static bool finish_file(struct operation *op, GError **error)
+{
+        return ops_of(op)->save_finish(save_of(op), error);
+}
+
+static bool end_guest(struct operation *op, GError **error)
+{
+        struct domain_save *save = save_of(op);
+        struct domain *domain = domain_of(op);
+
+        if (!require_there(save, error) || !ops_of(op)->save_publish(save, error))
+                return false;
+        if (!ops_of(op)->stop(domain, false, error)) {
+                /* It goes on, and must not begin from here a second time. */
+                if (save->path)
+                        unlink(save->path);
+                return false;
+        }
+        domain->has_save = save->managed;
+        domain_stopped(domain, DOMAIN_SHUTOFF_SAVED, DOMAIN_EVENT_STOPPED_SAVED);
+        return true;
+}
+
+static void answer(struct operation *op, const GError *error)
+{
+        const struct domain_save *save = save_of(op);
+
+        save->done(op->object, error, save->data);
+}
+
+static void clear(struct operation *op)
+{
+        struct domain_save *save = save_of(op);
+
+        domain_def_unref(save->wanted);
+        g_free(save->path);
+        g_free(save->xml);
+}
+
+/* Behind all else: a file that has not got its name goes. */
+static void close_file(struct operation *op)
+{
+        ops_of(op)->save_free(save_of(op));
+}
+
+static const struct operation_step steps[] = {
+        { .place = OPERATION_OBJECT, .run = begin, .undo = leave, .temporary = true },
+        { .place = OPERATION_WORKER, .run = open_file, .undo = close_file, .temporary = true },
+        { .place = OPERATION_OBJECT, .run = pause_guest, .undo = go_on },
+        { .place = OPERATION_PASSIVE, .run = write_state, .cancel = cancel },
+        { .place = OPERATION_WORKER, .run = finish_file },
+        { .place = OPERATION_OBJECT, .run = end_guest, .final = true },
+};
+
+static const struct operation_kind save_kind = {
+        .name = "save",
+        .number = 2, /* VIR_DOMAIN_JOB_OPERATION_SAVE */
+        .steps = steps,
+        .n_steps = G_N_ELEMENTS(steps),
+        .size = sizeof(struct domain_save),
+        .exclusive = true,
+        .done = answer,
+        .clear = clear,
+};
+
+/* ---- what saves ---- */
+
+static bool check(const struct domain *domain, unsigned flags, const char *function, GError **error)
+{
+        if (!flags_check(flags, SAVE_FLAGS, ERROR_FROM_DOMAIN, function, error))
+                return false;
+        if ((flags & DOMAIN_SAVE_RUNNING) && (flags & DOMAIN_SAVE_PAUSED))
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
+                                 "flags 0x%x ask for a guest that both runs and is paused", flags);
+        if (!domain->driver->ops->save_open)
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_NO_SUPPORT, "%s", function);
+        return true;
+}
+
+static struct domain_save *make(struct domain *domain, char *path, unsigned flags, managed_done done,
+                                void *data)
+{
+        struct domain_save *save =
+                (struct domain_save *)operation_new(&save_kind, &domain->base, domain->driver->jobs);
+
+        save->path = path;
+        save->flags = flags;
+        save->done = done;
+        save->data = data;
+        return save;
+}
+
+/* The save stands in its turn only when the document that replaces the guest's own is understood. */
+static void parsed(struct domain_def *def, const GError *error, void *data)
+{
+        struct domain_save *save = data;
+
+        save->wanted = def;
+        if (def)
+                operation_run(&save->base);
+        else
+                operation_refuse(&save->base, g_error_copy(error));
+}
+
+void domain_save(struct domain *domain, const char *path, const char *xml, unsigned flags, managed_done done,
+                 void *data)
+{
+        struct domain_save *save;
+        GError *error = NULL;
+
+        if (check(domain, flags, "Save", &error) && !g_path_is_absolute(path))
+                error_set(&error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG, "the path of a file is absolute");
+        if (error) {
+                managed_fail(error, done, data);
+                return;
+        }
+        save = make(domain, g_strdup(path), flags, done, data);
+        if (xml && *xml)
+                domain_parse(domain->driver, xml, false, parsed, save);
+        else
+                operation_run(&save->base);
+}
+
+void domain_managed_save(struct domain *domain, unsigned flags, managed_done done, void *data)
+{
+        struct domain_save *save;
+        GError *error = NULL;
+
+        if (!check(domain, flags, "ManagedSave", &error)) {
+                managed_fail(error, done, data);
+                return;
+        }
+        save = make(domain, domain_managed_save_get_path(domain), flags, done, data);
+        save->managed = true;
+        operation_run(&save->base);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A guest's state in a file: what goes there (struct domain_save), and what is there (struct domain_image).
+ * Between the model and its drivers; a view never includes this.
+ */
+
+#include "base/cleanup.h"
+#include "base/operation.h"
+#include "drivers/domain/domain.h"
+
+/* An opened file. In memory (Test): no path and no descriptor. */
+struct domain_image {
+        char *path;            /* owned; NULL: in memory */
+        char *xml;             /* owned; the document, secrets included */
+        bool runs;             /* what the guest is to do */
+        bool bypass_cache;     /* as asked for: it is read without the host's cache */
+        int fd;                /* owned; at the beginning of the guest's state; -1: none */
+        unsigned format;       /* the driver's */
+        uint64_t offset, room; /* of the state in the file; of the document in the head. Bytes */
+};
+
+/* NULL is fine. Any thread. */
+void domain_image_free(struct domain_image *image);
+DEFINE_CLEANUP(struct domain_image, domain_image_free);
+
+/* A save on its way; what its steps write is read by the steps after it. */
+struct domain_save {
+        struct operation base;
+        /* const */
+        char *path;     /* owned; NULL: in memory */
+        unsigned flags; /* enum domain_save_flags */
+        bool managed;
+        managed_done done;
+        void *data;                /* owned by done */
+        struct domain_def *wanted; /* ref; whose document goes there, NULL: the guest's own */
+        /* between the steps */
+        char *xml;        /* owned; that document */
+        bool was_running; /* and paused for it */
+        bool runs;        /* what the guest is to do when it is restored */
+        int id;           /* of the domain that is saved; another one is another guest */
+        void *file;       /* the driver's, see save_free */
+};
+
+/*
+ * Two definitions of one guest: does it see the same hardware with both? An error of
+ * ERROR_CONFIG_UNSUPPORTED names the first element that differs. What only concerns the host (sources of
+ * devices, graphics, tuning, descriptions) may. Any thread.
+ */
+bool domain_def_check_same_guest(const struct domain_def *before, const struct domain_def *after,
+                                 GError **error);
+
+/* ---- managed saves; lane of the domain ---- */
+
+/* Opens it; NULL with an error. */
+struct domain_image *domain_managed_save_open(const struct domain *domain, GError **error);
+/* Removes it, and publishes that unless state (to be published) is given. No error when there is none. */
+bool domain_managed_save_drop(struct domain *domain, GError **error);
+/* The path of its file; free it. NULL: it is kept in memory. Any thread. */
+char *domain_managed_save_get_path(const struct domain *domain);
+/* Loop, start-up, before guests are taken over: what managed saves there are. Returns when it is known. */
+void domain_managed_save_find_all(struct domain_driver *driver);
+
+/* ---- start.c ---- */
+
+/*
+ * Loop: the guest of image (taken) goes on as def (taken). owner NULL; flags: enum domain_start_flags.
+ */
+void domain_start_image(struct managed *object, struct domain_def *def, struct domain_image *image,
+                        unsigned flags, managed_done done, void *data);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A file that is there when it is whole, or not at all: what is written while there is no name for it, or a
+ * hidden one where the file system cannot do without. Any lane that may wait for storage.
+ */
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct save_file {
+        char *path;   /* owned; its name to be */
+        char *hidden; /* owned; the one that it has meanwhile, NULL: none */
+        int fd;       /* owned; to write to */
+};
+
+/*
+ * A new one, of mode 0600. What is at path may be a regular file, which it will replace, or nothing. NULL
+ * with an error.
+ */
+struct save_file *save_file_new(const char *path, GError **error);
+
+/* The identity that it will have, for save_file_is(). */
+bool save_file_identify(const struct save_file *file, uint64_t *device, uint64_t *inode, GError **error);
+/* Is that file the one at path? */
+bool save_file_is(const char *path, uint64_t device, uint64_t inode);
+
+/* It gets its name, durably. */
+bool save_file_publish(struct save_file *file, GError **error);
+
+/* Removes one without its name. NULL is fine. */
+void save_file_free(struct save_file *file);

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The layout of files that guests are saved to. */
+#include "drivers/qemu/save-image.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAGIC_LENGTH 16
+#define VERSION      2
+/* Room for a document that takes this one's place. */
+#define ROOM (64 * 1024)
+
+static const char magic_whole[] = "LibvirtQemudSave", magic_part[] = "LibvirtQemudPart";
+
+struct head {
+        char magic[MAGIC_LENGTH];
+        uint32_t version;
+        uint32_t documents; /* bytes */
+        uint32_t runs;
+        uint32_t format;
+        uint32_t second; /* offset */
+        uint32_t state_low, state_high;
+        uint32_t zero[12];
+};
+
+G_STATIC_ASSERT(sizeof(struct head) == 92);
+
+static const char *const names[SAVE_FORMATS] = { "raw", "gzip", "bzip2", "xz", "lzop", "zstd" };
+
+const char *save_format_get_name(unsigned format)
+{
+        return format < SAVE_FORMATS ? names[format] : NULL;
+}
+
+/* ---- writing ---- */
+
+static bool write_at(int fd, const char *path, const void *data, size_t length, off_t offset, GError **error)
+{
+        const char *from = data;
+
+        while (length > 0) {
+                ssize_t written = pwrite(fd, from, length, offset);
+
+                if (written < 0 && errno == EINTR)
+                        continue;
+                if (written < 0)
+                        return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot write '%s'", path);
+                from += written;
+                length -= (size_t)written;
+                offset += written;
+        }
+        return true;
+}
+
+bool save_image_begin(int fd, const char *path, const char *xml, bool runs, enum save_format format,
+                      uint64_t *length, GError **error)
+{
+        size_t used = sizeof(struct head) + strlen(xml) + 1 + ROOM;
+        size_t all = (used + SAVE_IMAGE_ALIGNMENT - 1) / SAVE_IMAGE_ALIGNMENT * SAVE_IMAGE_ALIGNMENT;
+        g_autofree char *data = g_malloc0(all);
+        struct head head = { .version = VERSION,
+                             .documents = (uint32_t)(all - sizeof(head)),
+                             .runs = runs,
+                             .format = format };
+
+        memcpy(head.magic, magic_part, MAGIC_LENGTH);
+        memcpy(data, &head, sizeof(head));
+        memcpy(data + sizeof(head), xml, strlen(xml));
+        *length = all;
+        if (!write_at(fd, path, data, all, 0, error))
+                return false;
+        return lseek(fd, (off_t)all, SEEK_SET) >= 0 ||
+               error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot write '%s'", path);
+}
+
+static bool sync_file(int fd, const char *path, GError **error)
+{
+        return fsync(fd) == 0 || error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot write '%s'", path);
+}
+
+bool save_image_finish(int fd, const char *path, uint64_t length, GError **error)
+{
+        struct stat status;
+        uint32_t size[2];
+
+        if (fstat(fd, &status) < 0)
+                return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot look at '%s'", path);
+        size[0] = (uint32_t)((uint64_t)status.st_size - length);
+        size[1] = (uint32_t)(((uint64_t)status.st_size - length) >> 32);
+        if (!write_at(fd, path, size, sizeof(size), offsetof(struct head, state_low), error))
+                return false;
+        /* The state is on the disk before the head says that it is. */
+        return sync_file(fd, path, error) && write_at(fd, path, magic_whole, MAGIC_LENGTH, 0, error) &&
+               sync_file(fd, path, error);
+}
+
+/* ---- reading ---- */
+
+static bool read_at(int fd, void *data, size_t length, off_t offset, const char *path, GError **error)
+{
+        char *to = data;
+
+        while (length > 0) {
+                ssize_t got = pread(fd, to, length, offset);
+
+                if (got < 0 && errno == EINTR)
+                        continue;
+                if (got < 0)
+                        return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot read '%s'", path);
+                if (got == 0)
+                        return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
+                                         "'%s' was cut off: it ends in its head", path);
+                to += got;
+                length -= (size_t)got;
+                offset += got;
+        }
+        return true;
+}
+
+static bool refuse(GError **error, const char *path, const char *why)
+{
+        return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED, "'%s' %s", path, why);
+}
+
+static bool check_head(const struct head *head, const char *path, GError **error)
+{
+        if (memcmp(head->magic, magic_part, MAGIC_LENGTH) == 0)
+                return refuse(error, path, "was never finished: the save that wrote it failed");
+        if (memcmp(head->magic, magic_whole, MAGIC_LENGTH) != 0)
+                return refuse(error, path, "is not a guest that was saved");
+        if (head->version > VERSION || head->version == 0)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
+                                 "'%s' is of version %u, and %u is the newest that is known", path,
+                                 head->version, VERSION);
+        if (!save_format_get_name(head->format))
+                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
+                                 "'%s' has format %u, which is not known", path, head->format);
+        if (head->documents == 0 || head->documents > SAVE_IMAGE_DOCUMENTS_MAX ||
+            head->second > head->documents)
+                return refuse(error, path, "is damaged: its head makes no sense");
+        return true;
+}
+
+static bool check_size(int fd, const struct head *head, const char *path, GError **error)
+{
+        uint64_t state = (uint64_t)head->state_high << 32 | head->state_low, have;
+        struct stat status;
+
+        if (fstat(fd, &status) < 0)
+                return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot look at '%s'", path);
+        if (!S_ISREG(status.st_mode))
+                return true;
+        have = (uint64_t)status.st_size - MIN((uint64_t)status.st_size, sizeof(*head) + head->documents);
+        if (have > 0 && (state == 0 || have >= state))
+                return true;
+        return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
+                         "'%s' was cut off: it has %" PRIu64 " bytes of the guest's state%s", path, have,
+                         state ? ", not all" : "");
+}
+
+static char *read_document(int fd, const struct head *head, const char *path, GError **error)
+{
+        g_autofree char *data = g_malloc(head->documents + 1);
+
+        if (!read_at(fd, data, head->documents, sizeof(*head), path, error))
+                return NULL;
+        data[head->documents] = '\0';
+        if (*data && g_utf8_validate(data, -1, NULL))
+                return g_strdup(data);
+        refuse(error, path, "is damaged: there is no document in it");
+        return NULL;
+}
+
+struct domain_image *save_image_open(struct domain_driver *driver, const char *path, GError **error)
+{
+        CLEANUP(domain_image_free) struct domain_image *image = g_new0(struct domain_image, 1);
+        struct head head;
+
+        image->path = g_strdup(path);
+        /* A FIFO would keep whoever opens it. */
+        image->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        if (image->fd < 0) {
+                error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot open '%s'", path);
+                return NULL;
+        }
+        if (!read_at(image->fd, &head, sizeof(head), 0, path, error) || !check_head(&head, path, error))
+                return NULL;
+        image->xml = read_document(image->fd, &head, path, error);
+        if (!image->xml || !check_size(image->fd, &head, path, error))
+                return NULL;
+        image->runs = head.runs != 0;
+        image->format = head.format;
+        image->room = head.documents;
+        image->offset = sizeof(head) + head.documents;
+        if (lseek(image->fd, (off_t)image->offset, SEEK_SET) < 0 || fcntl(image->fd, F_SETFL, 0) < 0) {
+                error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot read '%s'", path);
+                return NULL;
+        }
+        return g_steal_pointer(&image);
+}
+
+/* The second document goes: it says in other words what the first one said. */
+bool save_image_write(struct domain_image *image, const char *xml, bool runs, GError **error)
+{
+        CLEANUP_FD int fd = open(image->path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+        g_autofree char *data = g_malloc0(sizeof(struct head) + image->room);
+        struct head head;
+
+        if (fd < 0)
+                return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot open '%s'", image->path);
+        if (strlen(xml) >= image->room)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
+                                 "'%s' has room for a document of %" PRIu64 " bytes, and not for %zu",
+                                 image->path, image->room - 1, strlen(xml));
+        if (!read_at(fd, &head, sizeof(head), 0, image->path, error) ||
+            !check_head(&head, image->path, error))
+                return false;
+        head.runs = runs;
+        head.second = 0;
+        memcpy(data, &head, sizeof(head));
+        memcpy(data + sizeof(head), xml, strlen(xml));
+        return write_at(fd, image->path, data, sizeof(head) + image->room, 0, error) &&
+               sync_file(fd, image->path, error);
+}

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Saving a guest with QEMU: a migration into a file, straight or through programs. Where each function runs
+ * says struct domain_driver_ops.
+ */
+#include "drivers/qemu/save.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "drivers/qemu/guest-job.h"
+#include "drivers/qemu/save-file.h"
+#include "drivers/qemu/save-image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+/* QEMU's name for the descriptor. */
+#define FD_NAME "virtbus-state"
+/* No limit that anything comes near to, and QEMU takes. Bytes per second. */
+#define NO_LIMIT   INT64_C(0x7ffffffffff00000)
+#define PIPE_BYTES (1024 * 1024)
+
+struct work {
+        struct save_file *file; /* owned */
+        struct save_filters filters;
+        struct guest_job job;
+        uint64_t head; /* bytes */
+        int fd;        /* owned; what QEMU is to write to, until it has it; -1: none */
+};
+
+static struct work *work_of(struct domain_save *save)
+{
+        return save->file;
+}
+
+static struct domain *domain_of(const struct domain_save *save)
+{
+        return (struct domain *)save->base.object;
+}
+
+/* ---- programs on the way ---- */
+
+static bool make_pipe(int ends[2], GError **error)
+{
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot make a pipe");
+        /* As much as we may. */
+        fcntl(ends[0], F_SETPIPE_SZ, PIPE_BYTES);
+        return true;
+}
+
+/* The last part of a file is no whole block: dd writes that one through the cache. */
+static const char *const direct_writer[] = { "dd",    "oflag=direct", "iflag=fullblock",
+                                             "bs=1M", "status=none",  NULL };
+
+void save_filters_clear(struct save_filters *filters)
+{
+        for (unsigned i = 0; i < G_N_ELEMENTS(filters->filters); i++)
+                g_clear_pointer(&filters->filters[i], filter_free);
+}
+
+/* Puts argv in front of *fd, the place to write to, which becomes the end of a pipe. */
+static bool put_before(struct filter **filter, const char *const argv[], int *fd, GError **error)
+{
+        int ends[2];
+
+        if (!make_pipe(ends, error))
+                return false;
+        *filter = filter_start(argv, ends[0], *fd, error);
+        close(ends[0]);
+        if (!*filter) {
+                close(ends[1]);
+                return false;
+        }
+        close(*fd);
+        *fd = ends[1];
+        return true;
+}
+
+/* The same behind *fd, the place to read from; the one before is closed unless it is kept. */
+static bool put_behind(struct filter **filter, const char *const argv[], int *fd, int kept, GError **error)
+{
+        int ends[2];
+
+        if (!make_pipe(ends, error))
+                return false;
+        *filter = filter_start(argv, *fd, ends[1], error);
+        close(ends[1]);
+        if (!*filter) {
+                close(ends[0]);
+                return false;
+        }
+        if (*fd != kept)
+                close(*fd);
+        *fd = ends[0];
+        return true;
+}
+
+/* The file once more, behind its head, for who goes around the host's cache; -1 with an error. */
+static int open_direct(const struct work *work, GError **error)
+{
+        g_autofree char *self = g_strdup_printf("/proc/self/fd/%d", work->file->fd);
+        CLEANUP_FD int fd = open(self, O_WRONLY | O_DIRECT | O_CLOEXEC);
+
+        if (fd >= 0 && lseek(fd, (off_t)work->head, SEEK_SET) >= 0)
+                return fd_steal(&fd);
+        error_set_errno(error, ERROR_FROM_QEMU, errno, "the cache cannot be bypassed for '%s'",
+                        work->file->path);
+        return -1;
+}
+
+/* ---- saving ---- */
+
+static bool open_way(struct work *work, enum save_format format, bool bypass_cache, GError **error)
+{
+        const char *const compress[] = { save_format_get_name(format), "-c", NULL };
+        struct filter **filters = work->filters.filters;
+
+        work->fd = bypass_cache ? open_direct(work, error) : fcntl(work->file->fd, F_DUPFD_CLOEXEC, 0);
+        if (work->fd < 0)
+                return !bypass_cache && error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot save to '%s'",
+                                                        work->file->path);
+        return (!bypass_cache || put_before(&filters[0], direct_writer, &work->fd, error)) &&
+               (format == SAVE_RAW || put_before(&filters[1], compress, &work->fd, error));
+}
+
+static void drop(struct work *work)
+{
+        if (work->fd >= 0)
+                close(work->fd);
+        save_filters_clear(&work->filters);
+        save_file_free(work->file);
+        g_free(work);
+}
+
+bool save_open(struct domain_save *save, GError **error)
+{
+        enum save_format format = qemu_driver_of(domain_of(save))->save_format;
+        struct work *work = g_new0(struct work, 1);
+
+        work->fd = -1;
+        work->file = save_file_new(save->path, error);
+        if (work->file &&
+            save_image_begin(work->file->fd, save->path, save->xml, save->runs, format, &work->head, error) &&
+            open_way(work, format, save->flags & DOMAIN_SAVE_BYPASS_CACHE, error)) {
+                save->file = work;
+                return true;
+        }
+        drop(work);
+        return false;
+}
+
+static bool hand_over(struct qmp *qmp, int fd, GError **error)
+{
+        uint64_t id = qmp_send_fd(qmp, "getfd", json_pack("{s:s}", "fdname", FD_NAME), fd);
+
+        return qmp_receive(qmp, id, lane_deadline_in(QMP_TIMEOUT_MS), NULL, error);
+}
+
+/* What a program on the way says is why QEMU could not go on. */
+static void explain(struct guest_job *job, GError **error)
+{
+        struct work *work = work_of((struct domain_save *)job->op);
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(work->filters.filters); i++) {
+                g_autoptr(GError) reason = NULL;
+
+                if (!work->filters.filters[i] || !filter_has_failed(work->filters.filters[i], &reason))
+                        continue;
+                g_clear_error(error);
+                g_propagate_error(error, g_steal_pointer(&reason));
+                return;
+        }
+}
+
+bool save_begin(struct domain_save *save, GError **error)
+{
+        struct work *work = work_of(save);
+        struct qmp *qmp = guest_get_monitor(guest_of(domain_of(save)), error);
+        bool ok;
+
+        if (!qmp)
+                return false;
+        ok = qmp_execute(qmp, "migrate-set-parameters",
+                         json_pack("{s:I}", "max-bandwidth", (json_int_t)NO_LIMIT), QMP_TIMEOUT_MS, NULL,
+                         error) &&
+             hand_over(qmp, work->fd, error);
+        close(work->fd);
+        work->fd = -1;
+        if (!ok || !guest_job_begin_migration(&work->job, &save->base, "fd:" FD_NAME, error))
+                return false;
+        work->job.explain = explain;
+        return true;
+}
+
+void save_cancel(struct domain_save *save)
+{
+        guest_job_cancel(&work_of(save)->job);
+}
+
+bool save_finish(struct domain_save *save, GError **error)
+{
+        struct work *work = work_of(save);
+        struct lane *lane = job_get_lane(save->base.job);
+
+        for (unsigned i = G_N_ELEMENTS(work->filters.filters); i-- > 0;) {
+                if (work->filters.filters[i] && !filter_wait(work->filters.filters[i], lane, error))
+                        return false;
+        }
+        return save_image_finish(work->file->fd, save->path, work->head, error);
+}
+
+/* A successor that finds the file knows that the guest must not go on. */
+static bool note(struct guest *guest, const struct save_file *file, GError **error)
+{
+        struct status *status = guest->status;
+
+        if (!save_file_identify(file, &status->saved.device, &status->saved.inode, error))
+                return false;
+        g_free(status->saved.path);
+        status->saved.path = g_strdup(file->path);
+        guest->changed = true;
+        return guest_save(guest, domain_get_current(guest->domain), error);
+}
+
+static void forget_note(struct guest *guest)
+{
+        g_autoptr(GError) error = NULL;
+
+        g_clear_pointer(&guest->status->saved.path, g_free);
+        guest->changed = true;
+        if (!guest_save(guest, domain_get_current(guest->domain), &error))
+                log_gerror(LOG_LEVEL_ERROR, error, "cannot write down the state of %s", guest->who);
+}
+
+bool save_publish(struct domain_save *save, GError **error)
+{
+        struct guest *guest = guest_of(domain_of(save));
+
+        if (note(guest, work_of(save)->file, error) && save_file_publish(work_of(save)->file, error))
+                return true;
+        forget_note(guest);
+        return false;
+}
+
+void save_free(struct domain_save *save)
+{
+        drop(g_steal_pointer(&save->file));
+}
+
+/* ---- restoring ---- */
+
+int save_open_state(struct save_filters *filters, struct domain_image *image, GError **error)
+{
+        const char *const expand[] = { save_format_get_name(image->format), "-dc", NULL };
+        const char *const direct_reader[] = { "dd", "iflag=direct", "bs=1M", "status=none", NULL };
+        struct filter **next = filters->filters;
+        int fd = image->fd;
+
+        if (lseek(fd, (off_t)image->offset, SEEK_SET) < 0) {
+                error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot read '%s'", image->path);
+                return -1;
+        }
+        /* Others' heads, of any length, are read through the cache, as is what comes after them. */
+        if (image->bypass_cache && image->offset % SAVE_IMAGE_ALIGNMENT == 0) {
+                if (!put_behind(next++, direct_reader, &fd, image->fd, error))
+                        return -1;
+        }
+        if (image->format != SAVE_RAW && !put_behind(next, expand, &fd, image->fd, error)) {
+                if (fd != image->fd)
+                        close(fd);
+                return -1;
+        }
+        return fd;
+}
+
+static bool is_end(const char *name, const json_t *arguments, void *data)
+{
+        const char *status = json_string_value(json_object_get(arguments, "status"));
+        bool *completed = data;
+
+        if (strcmp(name, "MIGRATION") != 0 || !status)
+                return false;
+        *completed = strcmp(status, "completed") == 0;
+        return *completed || strcmp(status, "failed") == 0;
+}
+
+/* As long as the emulator gets anywhere it is waited for. */
+static bool wait_for_end(struct guest *guest, GError **error)
+{
+        uint64_t before = 0, now = 0;
+        bool completed = false, runs;
+
+        for (;;) {
+                g_autoptr(GError) failure = NULL;
+
+                if (qmp_wait_event(guest->qmp, is_end, &completed, lane_deadline_in(QMP_TIMEOUT_JOB_MS),
+                                   &failure))
+                        return completed ||
+                               error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
+                                         "the emulator of %s refuses the state that was saved", guest->who);
+                if (!error_is(failure, ERROR_OPERATION_TIMEOUT) ||
+                    !process_read_progress(&guest->emulator, &now, &runs) || (now == before && !runs)) {
+                        g_propagate_error(error, g_steal_pointer(&failure));
+                        return false;
+                }
+                before = now;
+        }
+}
+
+static bool take_in(struct guest *guest, int fd, GError **error)
+{
+        struct qmp *qmp = guest->qmp;
+
+        return qmp_execute(qmp, "migrate-set-capabilities",
+                           json_pack("{s:[{s:s, s:b}]}", "capabilities", "capability", "events", "state", 1),
+                           QMP_TIMEOUT_MS, NULL, error) &&
+               hand_over(qmp, fd, error) &&
+               qmp_execute(qmp, "migrate-incoming", json_pack("{s:s}", "uri", "fd:" FD_NAME),
+                           QMP_TIMEOUT_JOB_MS, NULL, error);
+}
+
+bool save_restore(struct guest *guest, struct domain_image *image, GError **error)
+{
+        __attribute__((cleanup(save_filters_clear))) struct save_filters filters = { 0 };
+        int fd = save_open_state(&filters, image, error);
+        bool ok = fd >= 0 && take_in(guest, fd, error);
+
+        if (fd >= 0 && fd != image->fd)
+                close(fd);
+        ok = ok && wait_for_end(guest, error);
+        for (unsigned i = 0; !ok && i < G_N_ELEMENTS(filters.filters); i++) {
+                g_autoptr(GError) reason = NULL;
+
+                if (filters.filters[i] && filter_has_failed(filters.filters[i], &reason)) {
+                        g_clear_error(error);
+                        error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED, "'%s' cannot be read: %s",
+                                  image->path, reason->message);
+                        return false;
+                }
+        }
+        return ok;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The steps of a save, above the fake driver: their order, their ways back, and what must not be asked. */
+#include "tests/unit/fake-driver.h"
+
+#include "base/job.h"
+#include "base/operation.h"
+#include "base/loop.h"
+#include "tests/unit/check-main.h"
+
+static struct fake_driver *fake;
+static struct domain *web;
+
+static void setup(void)
+{
+        fake = fake_driver_new();
+        web = fake_driver_define(fake, fake_driver_xml("<devices><memballoon model='virtio'/></devices>"));
+        fake_driver_start(fake, web);
+}
+
+static void teardown(void)
+{
+        fake_driver_free(fake);
+}
+
+static void save(const char *error)
+{
+        struct fake_outcome outcome = { 0 };
+
+        domain_save(web, "/saves/web", NULL, 0, fake_driver_done, &outcome);
+        fake_driver_expect(fake, &outcome, error);
+}
+
+START_TEST(all_steps)
+{
+        save(NULL);
+        ck_assert_str_eq(fake->calls->str,
+                         "save-open suspend save save-begin save-finish save-publish stop save-free ");
+        /* Paused and stopped: 5.4. */
+        ck_assert_str_eq(fake->journal->str, "AP 0:3.0; -P 0:5.4; ");
+        ck_assert_int_eq(fake->last->reason, DOMAIN_SHUTOFF_SAVED);
+}
+END_TEST
+
+/* Whatever fails, the guest that ran runs on, and nothing has a name. */
+START_TEST(each_failure)
+{
+        static const struct {
+                const char *fail, *calls;
+        } failures[] = {
+                { "save-open", "save-open " },
+                { "suspend", "save-open suspend save-free " },
+                { "save-begin", "save-open suspend save save-begin resume save save-free " },
+                { "save-finish", "save-open suspend save save-begin save-finish resume save save-free " },
+                { "save-publish",
+                  "save-open suspend save save-begin save-finish save-publish resume save save-free " },
+        };
+        g_autofree char *error = g_strdup_printf("operation failed: told to fail: %s", failures[_i].fail);
+
+        fake->fail = failures[_i].fail;
+        save(error);
+        ck_assert_str_eq(fake->calls->str, failures[_i].calls);
+        ck_assert_int_eq(fake->last ? fake->last->state : DOMAIN_RUNNING, DOMAIN_RUNNING);
+        /* And it can be saved then. */
+        fake->fail = NULL;
+        save(NULL);
+}
+END_TEST
+
+static void wait_for_step(const char *name)
+{
+        while (!strstr(fake->calls->str, name))
+                loop_step(fake->base.loop, true);
+}
+
+/* It is under way when others ask. */
+START_TEST(meanwhile)
+{
+        struct fake_outcome saved = { 0 }, outcome = { 0 };
+
+        fake->slow = true;
+        domain_save(web, "/saves/web", NULL, 0, fake_driver_done, &saved);
+        wait_for_step("save-begin ");
+        domain_resume(web, fake_driver_done, &outcome);
+        fake_driver_expect(fake, &outcome,
+                           "Requested operation is not valid: domain 'web' is busy with 'save'");
+        domain_set_memory(web, 32768, DOMAIN_AFFECT_LIVE, fake_driver_done, &outcome);
+        fake_driver_expect(fake, &outcome,
+                           "Requested operation is not valid: domain 'web' is busy with 'save'");
+        domain_save(web, "/saves/web", NULL, 0, fake_driver_done, &outcome);
+        fake_driver_expect(fake, &outcome,
+                           "Requested operation is not valid: domain 'web' is busy with 'save'");
+        operation_cancel(operation_get(&web->base));
+        fake_driver_expect(fake, &saved, "operation aborted: told to stop");
+        ck_assert_int_eq(domain_get_published(web)->state, DOMAIN_RUNNING);
+        domain_set_memory(web, 32768, DOMAIN_AFFECT_LIVE, fake_driver_done, &outcome);
+        fake_driver_expect(fake, &outcome, NULL);
+}
+END_TEST
+
+/* A Destroy needs no answer from whoever saves, and the guest that is started then is another one. */
+START_TEST(destroyed_meanwhile)
+{
+        struct fake_outcome saved = { 0 }, outcome = { 0 };
+
+        fake->slow = true;
+        domain_save(web, "/saves/web", NULL, 0, fake_driver_done, &saved);
+        wait_for_step("save-begin ");
+        domain_destroy(web, 0, fake_driver_done, &outcome);
+        fake_driver_expect(fake, &outcome, NULL);
+        domain_create(web, 0, NULL, fake_driver_done, &outcome);
+        fake_driver_expect(fake, &outcome, NULL);
+        fake_driver_forget(fake);
+        operation_cancel(operation_get(&web->base));
+        fake_driver_expect(fake, &saved, "operation aborted: told to stop");
+        ck_assert_str_eq(fake->calls->str, "save-free ");
+        domain_suspend(web, fake_driver_done, &outcome);
+        fake_driver_expect(fake, &outcome, NULL);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("domain-save");
+        TCase *tests = tcase_create("domain-save");
+        SRunner *runner = srunner_create(suite);
+        int failed;
+
+        tcase_add_checked_fixture(tests, setup, teardown);
+        tcase_add_test(tests, all_steps);
+        tcase_add_loop_test(tests, each_failure, 0, 5);
+        tcase_add_test(tests, meanwhile);
+        tcase_add_test(tests, destroyed_meanwhile);
+        suite_add_tcase(suite, tests);
+        srunner_run_all(runner, CK_NORMAL);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
