@@ -492,10 +492,15 @@ void operation_refuse(struct operation *op, GError *error)
         operation_unref(op);
 }
 
+bool operation_can_cancel(const struct operation *op)
+{
+        return !op->undoing && !(op->begun && step_of(op)->final);
+}
+
 void operation_cancel(struct operation *op)
 {
         g_assert(on_loop(loop_of(op)));
-        if (operation_is_cancelled(op) || op->undoing || (op->begun && step_of(op)->final))
+        if (operation_is_cancelled(op) || !operation_can_cancel(op))
                 return;
         g_atomic_int_set(&op->cancelled, true);
         if (op->job)
@@ -550,6 +555,12 @@ bool operation_require_none(const struct managed *object, GError **error)
 const struct operation_report *operation_get_report(const struct managed *object)
 {
         return object->report;
+}
+
+void operation_forget_report(struct managed *object)
+{
+        operation_report_free(object->report);
+        object->report = NULL;
 }
 
 void operation_report_free(struct operation_report *result)

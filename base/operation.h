@@ -143,6 +143,9 @@ void operation_refuse(struct operation *op, GError *error);
  */
 void operation_cancel(struct operation *op);
 
+/* Is it not too late for that? */
+bool operation_can_cancel(const struct operation *op);
+
 /* Was it cancelled? Any thread. */
 bool operation_is_cancelled(const struct operation *op);
 
@@ -183,3 +186,5 @@ struct operation_report {
 
 /* Of the last one; borrowed, NULL: there was none. */
 const struct operation_report *operation_get_report(const struct managed *object);
+/* There was none, from now on. */
+void operation_forget_report(struct managed *object);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * org.libvirt.Domain and org.libvirt.Connect: guests that are saved and restored. Loop thread.
+ * org.libvirt.Domain and org.libvirt.Connect: guests that are saved, restored and dumped. Loop thread.
  */
 #include "bus/caller.h"
 #include "bus/interface.h"
@@ -15,6 +15,15 @@ void on_domain_save(struct call *call)
 
         call_read(call, "ssu", &path, &xml, &flags);
         domain_save(call_get_domain(call), path, xml, flags, call_done, call);
+}
+
+void on_domain_core_dump(struct call *call)
+{
+        uint32_t format, flags;
+        const char *path;
+
+        call_read(call, "suu", &path, &format, &flags);
+        domain_core_dump(call_get_domain(call), path, format, flags, call_done, call);
 }
 
 void on_domain_managed_save(struct call *call)

@@ -135,6 +135,9 @@ static void announce_event(const struct branch *branch, const char *path, const 
                 SEND(BLOCK_THRESHOLD, "sstt", event->text[0], event->text[1], (uint64_t)event->number,
                      (uint64_t)event->excess);
                 break;
+        case DOMAIN_EVENT_MIGRATION_ITERATION:
+                SEND(MIGRATION_ITERATION, "i", (int)event->number);
+                break;
         case DOMAIN_EVENT_CONTROL_ERROR:
         case DOMAIN_EVENT_LAST:
                 break;

@@ -5,7 +5,12 @@
 
 #include "bus/tree.h"
 
+struct domain;
+
 extern const struct object_kind domain_object_kind;
+
+/* A job of a domain has ended (domain-job.c). */
+void domain_job_ended(const struct connect *connect, struct domain *domain);
 
 /* The kind's hooks, in domain-signals.c. */
 uint64_t domain_signals_get_changed(const struct registry_change *change);

@@ -5,10 +5,12 @@
  */
 #include "bus/job.h"
 
+#include "bus/domain.h"
 #include "bus/interface.h"
 #include "bus/object-manager.h"
 #include "bus/sight.h"
 #include "bus/signal.h"
+#include "drivers/domain/domain.h"
 #include "introspection/job.h"
 
 /* ---- the kind ---- */
@@ -145,9 +147,12 @@ static const uint64_t progress = BIT(PROCESSED) | BIT(PROGRESS) | BIT(TOTAL);
 void job_follow(struct job *job, enum job_change change, void *data)
 {
         const struct branch *branch = data;
+        struct managed *object = job_get_object(job);
         g_autofree char *path = NULL;
         struct subject outer;
 
+        if (change == JOB_ENDED && object && object->kind == &domain_kind && object->published)
+                domain_job_ended(branch->connect, (struct domain *)object);
         if (!job_lasts(job))
                 return;
         path = tree_get_path(branch, job);

@@ -9,6 +9,8 @@
  * unknown ones fail with "unsupported flags (0x..)".
  */
 
+#include "base/job.h"
+#include "base/params.h"
 #include "base/registry.h"
 #include "drivers/domain/definition.h"
 #include "drivers/domain/event.h"
@@ -342,6 +344,77 @@ void domain_image_get_xml(struct domain_driver *driver, const char *path, unsign
 /* Replaces it, and what the guest is to do. flags: DOMAIN_SAVE_RUNNING or DOMAIN_SAVE_PAUSED. */
 void domain_image_set_xml(struct domain_driver *driver, const char *path, const char *xml, unsigned flags,
                           managed_done done, void *data);
+
+/* virDomainCoreDumpFlags */
+enum domain_dump_flags {
+        DOMAIN_DUMP_CRASH = 1, /* the guest ends at the end */
+        DOMAIN_DUMP_LIVE = 2,  /* it runs meanwhile, as far as that goes */
+        DOMAIN_DUMP_BYPASS_CACHE = 4,
+        DOMAIN_DUMP_RESET = 8,        /* it starts over at the end */
+        DOMAIN_DUMP_MEMORY_ONLY = 16, /* as a core file, and not as the emulator's own stream */
+};
+
+/* virDomainCoreDumpFormat */
+enum domain_dump_format {
+        DOMAIN_DUMP_RAW = 0,
+        DOMAIN_DUMP_KDUMP_ZLIB = 1,
+        DOMAIN_DUMP_KDUMP_LZO = 2,
+        DOMAIN_DUMP_KDUMP_SNAPPY = 3,
+};
+
+/*
+ * The guest's memory goes into the file at path (absolute; replaced when it is there). A job; one of memory
+ * only cannot be cancelled.
+ */
+void domain_core_dump(struct domain *domain, const char *path, unsigned format, unsigned flags,
+                      managed_done done, void *data);
+
+/* virDomainJobType */
+enum domain_job_type {
+        DOMAIN_JOB_NONE = 0,
+        DOMAIN_JOB_BOUNDED = 1,
+        DOMAIN_JOB_UNBOUNDED = 2,
+        DOMAIN_JOB_COMPLETED = 3,
+        DOMAIN_JOB_FAILED = 4,
+        DOMAIN_JOB_CANCELLED = 5,
+};
+
+struct domain_job_info {
+        enum domain_job_type type;
+        int operation; /* virDomainJobOperation */
+        uint64_t elapsed_ms;
+        struct job_progress progress;
+};
+
+/* What goes on with the guest now; never waits for it. */
+void domain_get_job_info(const struct domain *domain, struct domain_job_info *info);
+/*
+ * The same by the names of the API, or, flags 1, how the last one ended, which is told once unless flags have
+ * 2. NULL with an error; the caller frees it.
+ */
+struct params *domain_get_job_stats(struct domain *domain, unsigned flags, enum domain_job_type *type,
+                                    GError **error);
+/* How the last one ended, for who is told of that; empty when there was none. The caller frees it. */
+struct params *domain_get_last_job(const struct domain *domain);
+/* Asks it to end; true: it will, or is about to complete. */
+bool domain_abort_job(struct domain *domain, GError **error);
+
+/* How a guest that runs is to be migrated. */
+enum domain_migration_setting {
+        DOMAIN_MIGRATION_SPEED,          /* at most, MiB/s */
+        DOMAIN_MIGRATION_POSTCOPY_SPEED, /* the same once the other side runs; 0: no limit */
+        DOMAIN_MIGRATION_DOWNTIME,       /* at most, ms */
+        DOMAIN_MIGRATION_CACHE,          /* of compression, bytes */
+};
+
+/* flags: of the speed, 1 means the one of post-copy. */
+void domain_set_migration(struct domain *domain, enum domain_migration_setting setting, uint64_t value,
+                          unsigned flags, managed_done done, void *data);
+/* Called once, on the loop. */
+typedef void (*domain_number_done)(uint64_t value, const GError *error, void *data);
+/* Not of the downtime. */
+void domain_get_migration(struct domain *domain, enum domain_migration_setting setting, unsigned flags,
+                          domain_number_done done, void *data);
 
 /* The caller named owner left: its autodestroy domains are destroyed. */
 void domain_owner_gone(struct domain_driver *driver, const char *owner);

@@ -202,6 +202,12 @@ struct domain_driver_ops {
         /* Likewise: replaces what is said in its head. */
         bool (*image_write)(struct domain_image *image, const char *xml, bool runs, GError **error);
 
+        /* How the guest is to be migrated. NULL: not supported. */
+        bool (*set_migration)(struct domain *domain, enum domain_migration_setting setting, uint64_t value,
+                              GError **error);
+        bool (*get_migration)(struct domain *domain, enum domain_migration_setting setting, uint64_t *value,
+                              GError **error);
+
         /*
          * Writes the status document of a running domain after a change of state made by the model. May be
          * NULL.

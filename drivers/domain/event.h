@@ -74,7 +74,8 @@ enum domain_event_id {
         DOMAIN_EVENT_AGENT,                 /* base.type: state, base.detail: reason */
         DOMAIN_EVENT_MEMORY_FAILURE,        /* base.type: recipient, base.detail: action; number: flags */
         DOMAIN_EVENT_CONTROL_ERROR,
-        DOMAIN_EVENT_BLOCK_THRESHOLD, /* text[0] device, text[1] path; number threshold, excess */
+        DOMAIN_EVENT_BLOCK_THRESHOLD,     /* text[0] device, text[1] path; number threshold, excess */
+        DOMAIN_EVENT_MIGRATION_ITERATION, /* number: how often memory was gone through */
         DOMAIN_EVENT_LAST,
 };
 

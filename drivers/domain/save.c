@@ -31,7 +31,7 @@ static const struct domain_driver_ops *ops_of(const struct operation *op)
 
 /* ---- steps ---- */
 
-static bool check_state(const struct domain *domain, GError **error)
+bool domain_save_check_state(const struct domain *domain, GError **error)
 {
         const struct domain_state *state = domain_get_current(domain);
 
@@ -60,7 +60,7 @@ static bool begin(struct operation *op, GError **error)
         const struct domain_state *state = domain_get_current(domain);
 
         if (!managed_require_active(op->object, error) || !domain_require_idle(domain, error) ||
-            !check_state(domain, error))
+            !domain_save_check_state(domain, error))
                 return false;
         if (save->managed && !state->base.persistent)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
@@ -77,12 +77,12 @@ static bool begin(struct operation *op, GError **error)
 }
 
 /* At the end, however it went. */
-static void leave(struct operation *op)
+void domain_save_leave(struct operation *op)
 {
         domain_of(op)->work = NULL;
 }
 
-static bool open_file(struct operation *op, GError **error)
+bool domain_save_open_file(struct operation *op, GError **error)
 {
         return ops_of(op)->save_open(save_of(op), error);
 }
@@ -95,30 +95,31 @@ static bool is_there(const struct domain_save *save)
         return state && state->base.active && state->id == save->id;
 }
 
-static bool require_there(const struct domain_save *save, GError **error)
+bool domain_save_require_there(const struct domain_save *save, GError **error)
 {
         return is_there(save) || error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_FAILED,
-                                           "domain '%s' ended while it was saved", save->base.object->name);
+                                           "'%s' of domain '%s' ended with its guest", save->base.kind->name,
+                                           save->base.object->name);
 }
 
-static bool pause_guest(struct operation *op, GError **error)
+bool domain_save_pause(struct operation *op, GError **error)
 {
         struct domain_save *save = save_of(op);
         struct domain *domain = domain_of(op);
 
-        if (!require_there(save, error) || !check_state(domain, error))
+        if (!domain_save_require_there(save, error) || !domain_save_check_state(domain, error))
                 return false;
         save->was_running = domain_get_current(domain)->state == DOMAIN_RUNNING;
         if (!save->was_running)
                 return true;
         if (!ops_of(op)->suspend(domain, error))
                 return false;
-        domain_transition(domain, DOMAIN_PAUSED, DOMAIN_PAUSED_SAVE, DOMAIN_EVENT_SUSPENDED,
-                          DOMAIN_EVENT_SUSPENDED_PAUSED);
+        domain_transition(domain, DOMAIN_PAUSED, save->is_dump ? DOMAIN_PAUSED_DUMP : DOMAIN_PAUSED_SAVE,
+                          DOMAIN_EVENT_SUSPENDED, DOMAIN_EVENT_SUSPENDED_PAUSED);
         return true;
 }
 
-static void go_on(struct operation *op)
+void domain_save_go_on(struct operation *op)
 {
         struct domain_save *save = save_of(op);
         struct domain *domain = domain_of(op);
@@ -127,24 +128,25 @@ static void go_on(struct operation *op)
         if (!save->was_running || !is_there(save) || domain_get_current(domain)->state != DOMAIN_PAUSED)
                 return;
         if (ops_of(op)->resume(domain, &error))
-                domain_transition(domain, DOMAIN_RUNNING, DOMAIN_RUNNING_SAVE_CANCELED, DOMAIN_EVENT_RESUMED,
-                                  DOMAIN_EVENT_RESUMED_UNPAUSED);
+                domain_transition(domain, DOMAIN_RUNNING,
+                                  save->is_dump ? DOMAIN_RUNNING_UNPAUSED : DOMAIN_RUNNING_SAVE_CANCELED,
+                                  DOMAIN_EVENT_RESUMED, DOMAIN_EVENT_RESUMED_UNPAUSED);
         else
-                log_gerror(LOG_LEVEL_ERROR, error, "domain '%s', which was not saved, stays paused",
+                log_gerror(LOG_LEVEL_ERROR, error, "domain '%s' stays paused",
                            managed_get_current_name(op->object));
 }
 
-static bool write_state(struct operation *op, GError **error)
+bool domain_save_write(struct operation *op, GError **error)
 {
-        return require_there(save_of(op), error) && ops_of(op)->save_begin(save_of(op), error);
+        return domain_save_require_there(save_of(op), error) && ops_of(op)->save_begin(save_of(op), error);
 }
 
-static void cancel(struct operation *op)
+void domain_save_cancel(struct operation *op)
 {
         ops_of(op)->save_cancel(save_of(op));
 }
 
-static bool finish_file(struct operation *op, GError **error)
+bool domain_save_finish_file(struct operation *op, GError **error)
 {
         return ops_of(op)->save_finish(save_of(op), error);
 }
@@ -154,7 +156,7 @@ static bool end_guest(struct operation *op, GError **error)
         struct domain_save *save = save_of(op);
         struct domain *domain = domain_of(op);
 
-        if (!require_there(save, error) || !ops_of(op)->save_publish(save, error))
+        if (!domain_save_require_there(save, error) || !ops_of(op)->save_publish(save, error))
                 return false;
         if (!ops_of(op)->stop(domain, false, error)) {
                 /* It goes on, and must not begin from here a second time. */
@@ -184,17 +186,20 @@ static void clear(struct operation *op)
 }
 
 /* Behind all else: a file that has not got its name goes. */
-static void close_file(struct operation *op)
+void domain_save_close_file(struct operation *op)
 {
         ops_of(op)->save_free(save_of(op));
 }
 
 static const struct operation_step steps[] = {
-        { .place = OPERATION_OBJECT, .run = begin, .undo = leave, .temporary = true },
-        { .place = OPERATION_WORKER, .run = open_file, .undo = close_file, .temporary = true },
-        { .place = OPERATION_OBJECT, .run = pause_guest, .undo = go_on },
-        { .place = OPERATION_PASSIVE, .run = write_state, .cancel = cancel },
-        { .place = OPERATION_WORKER, .run = finish_file },
+        { .place = OPERATION_OBJECT, .run = begin, .undo = domain_save_leave, .temporary = true },
+        { .place = OPERATION_WORKER,
+          .run = domain_save_open_file,
+          .undo = domain_save_close_file,
+          .temporary = true },
+        { .place = OPERATION_OBJECT, .run = domain_save_pause, .undo = domain_save_go_on },
+        { .place = OPERATION_PASSIVE, .run = domain_save_write, .cancel = domain_save_cancel },
+        { .place = OPERATION_WORKER, .run = domain_save_finish_file },
         { .place = OPERATION_OBJECT, .run = end_guest, .final = true },
 };
 
@@ -231,6 +236,7 @@ static struct domain_save *make(struct domain *domain, char *path, unsigned flag
 
         save->path = path;
         save->flags = flags;
+        save->bypass_cache = flags & DOMAIN_SAVE_BYPASS_CACHE;
         save->done = done;
         save->data = data;
         return save;

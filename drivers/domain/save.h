@@ -30,7 +30,9 @@ struct domain_save {
         struct operation base;
         /* const */
         char *path;     /* owned; NULL: in memory */
-        unsigned flags; /* enum domain_save_flags */
+        unsigned flags; /* enum domain_save_flags, or domain_dump_flags */
+        bool bypass_cache, is_dump, memory_only;
+        unsigned dump_format; /* enum domain_dump_format */
         bool managed;
         managed_done done;
         void *data;                /* owned by done */
@@ -50,6 +52,20 @@ struct domain_save {
  */
 bool domain_def_check_same_guest(const struct domain_def *before, const struct domain_def *after,
                                  GError **error);
+
+/* ---- steps of save.c that dumps have, too; each where its kind of step runs ---- */
+
+bool domain_save_check_state(const struct domain *domain, GError **error);
+/* The guest of the beginning, and not another one that was started meanwhile. */
+bool domain_save_require_there(const struct domain_save *save, GError **error);
+bool domain_save_open_file(struct operation *op, GError **error);
+void domain_save_close_file(struct operation *op);
+bool domain_save_pause(struct operation *op, GError **error);
+void domain_save_go_on(struct operation *op);
+bool domain_save_write(struct operation *op, GError **error);
+void domain_save_cancel(struct operation *op);
+bool domain_save_finish_file(struct operation *op, GError **error);
+void domain_save_leave(struct operation *op);
 
 /* ---- managed saves; lane of the domain ---- */
 

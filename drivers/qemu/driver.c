@@ -22,6 +22,7 @@
 #include "drivers/qemu/hostdev.h"
 #include "drivers/qemu/host-cpu-xml.h"
 #include "drivers/qemu/log-keeper.h"
+#include "drivers/qemu/migration.h"
 #include "drivers/qemu/plug.h"
 #include "drivers/qemu/probe-cache.h"
 #include "drivers/qemu/resolve.h"
@@ -424,6 +425,8 @@ static const struct domain_driver_ops qemu_ops = {
         .save_free = save_free,
         .image_open = save_image_open,
         .image_write = save_image_write,
+        .set_migration = migration_set,
+        .get_migration = migration_get,
         .save_status = save_status,
         .live_free = live_free,
         .undefine = guest_undefine,

@@ -366,6 +366,18 @@ static void on_memory_failure(struct guest *guest, const json_t *arguments, int6
         monitor_emit(guest, event);
 }
 
+static void on_migration_pass(struct guest *guest, const json_t *arguments, int64_t time_us)
+{
+        const json_t *pass = json_object_get(arguments, "pass");
+        struct domain_event *event;
+
+        if (!json_is_integer(pass))
+                return;
+        event = domain_event_new(DOMAIN_EVENT_MIGRATION_ITERATION);
+        event->number = CLAMP(json_integer_value(pass), 0, INT32_MAX);
+        monitor_emit(guest, event);
+}
+
 /* ---- graphics ---- */
 
 /* virDomainEventGraphicsPhase */
@@ -413,6 +425,7 @@ static const struct {
         { "MEMORY_DEVICE_SIZE_CHANGE", plug_on_memory_size },
         { "MEMORY_FAILURE", on_memory_failure },
         { "MEM_UNPLUG_ERROR", on_unplug_error },
+        { "MIGRATION_PASS", on_migration_pass },
         { "RESET", on_reset },
         { "RESUME", on_resume },
         { "RTC_CHANGE", on_rtc },

@@ -30,6 +30,7 @@ static const struct {
         { "BLOCK_WRITE_THRESHOLD", ROUTE_NODE, "node-name" },
         { "DEVICE_DELETED", ROUTE_DEVICE, "device" },
         { "DEVICE_UNPLUG_GUEST_ERROR", ROUTE_DEVICE, "device" },
+        { "DUMP_COMPLETED", ROUTE_DUMP, NULL },
         { "JOB_STATUS_CHANGE", ROUTE_JOB, "id" },
         { "MEM_UNPLUG_ERROR", ROUTE_DEVICE, "device" },
         { "MIGRATION", ROUTE_MIGRATION, NULL },

@@ -15,6 +15,7 @@ enum route_key {
         ROUTE_JOB,       /* id of a job: JOB_STATUS_CHANGE, BLOCK_JOB_... */
         ROUTE_NODE,      /* name of a block node: BLOCK_IO_ERROR, BLOCK_WRITE_THRESHOLD ... */
         ROUTE_DEVICE,    /* alias of a device: DEVICE_DELETED, DEVICE_UNPLUG_GUEST_ERROR ... */
+        ROUTE_DUMP,      /* the one dump of memory, name "": DUMP_COMPLETED */
         ROUTE_MIGRATION, /* the one migration, name "": MIGRATION, and the STOP at its end */
 };
 

@@ -7,7 +7,9 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "drivers/qemu/dump-job.h"
 #include "drivers/qemu/guest-job.h"
+#include "drivers/qemu/migration.h"
 #include "drivers/qemu/save-file.h"
 #include "drivers/qemu/save-image.h"
 
@@ -17,17 +19,17 @@
 #include <unistd.h>
 
 /* QEMU's name for the descriptor. */
-#define FD_NAME "virtbus-state"
-/* No limit that anything comes near to, and QEMU takes. Bytes per second. */
-#define NO_LIMIT   INT64_C(0x7ffffffffff00000)
+#define FD_NAME    "virtbus-state"
 #define PIPE_BYTES (1024 * 1024)
 
 struct work {
         struct save_file *file; /* owned */
         struct save_filters filters;
         struct guest_job job;
-        uint64_t head; /* bytes */
-        int fd;        /* owned; what QEMU is to write to, until it has it; -1: none */
+        struct dump_job dump;
+        uint64_t head;  /* bytes */
+        int fd;         /* owned; what QEMU is to write to, until it has it; -1: none */
+        uint64_t speed; /* of the guest's migrations, bytes per second; 0: it has not been changed */
 };
 
 static struct work *work_of(struct domain_save *save)
@@ -137,14 +139,15 @@ static void drop(struct work *work)
 
 bool save_open(struct domain_save *save, GError **error)
 {
-        enum save_format format = qemu_driver_of(domain_of(save))->save_format;
+        enum save_format format = save->is_dump ? SAVE_RAW : qemu_driver_of(domain_of(save))->save_format;
         struct work *work = g_new0(struct work, 1);
 
         work->fd = -1;
         work->file = save_file_new(save->path, error);
         if (work->file &&
-            save_image_begin(work->file->fd, save->path, save->xml, save->runs, format, &work->head, error) &&
-            open_way(work, format, save->flags & DOMAIN_SAVE_BYPASS_CACHE, error)) {
+            (save->is_dump || save_image_begin(work->file->fd, save->path, save->xml, save->runs, format,
+                                               &work->head, error)) &&
+            open_way(work, format, save->bypass_cache, error)) {
                 save->file = work;
                 return true;
         }
@@ -175,6 +178,22 @@ static void explain(struct guest_job *job, GError **error)
         }
 }
 
+static bool dump_memory(struct domain_save *save, struct qmp *qmp, GError **error)
+{
+        static const char *const formats[] = {
+                [DOMAIN_DUMP_RAW] = NULL,
+                [DOMAIN_DUMP_KDUMP_ZLIB] = "kdump-zlib",
+                [DOMAIN_DUMP_KDUMP_LZO] = "kdump-lzo",
+                [DOMAIN_DUMP_KDUMP_SNAPPY] = "kdump-snappy",
+        };
+        struct work *work = work_of(save);
+        bool ok = hand_over(qmp, work->fd, error);
+
+        close(work->fd);
+        work->fd = -1;
+        return ok && dump_job_begin(&work->dump, &save->base, FD_NAME, formats[save->dump_format], error);
+}
+
 bool save_begin(struct domain_save *save, GError **error)
 {
         struct work *work = work_of(save);
@@ -183,10 +202,10 @@ bool save_begin(struct domain_save *save, GError **error)
 
         if (!qmp)
                 return false;
-        ok = qmp_execute(qmp, "migrate-set-parameters",
-                         json_pack("{s:I}", "max-bandwidth", (json_int_t)NO_LIMIT), QMP_TIMEOUT_MS, NULL,
-                         error) &&
-             hand_over(qmp, work->fd, error);
+        if (save->memory_only)
+                return dump_memory(save, qmp, error);
+        ok = migration_get_speed(qmp, &work->speed, error) &&
+             migration_set_speed(qmp, MIGRATION_NO_LIMIT, error) && hand_over(qmp, work->fd, error);
         close(work->fd);
         work->fd = -1;
         if (!ok || !guest_job_begin_migration(&work->job, &save->base, "fd:" FD_NAME, error))
@@ -209,6 +228,9 @@ bool save_finish(struct domain_save *save, GError **error)
                 if (work->filters.filters[i] && !filter_wait(work->filters.filters[i], lane, error))
                         return false;
         }
+        if (save->is_dump)
+                return fsync(work->file->fd) == 0 ||
+                       error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot write '%s'", save->path);
         return save_image_finish(work->file->fd, save->path, work->head, error);
 }
 
@@ -239,14 +261,29 @@ bool save_publish(struct domain_save *save, GError **error)
 {
         struct guest *guest = guest_of(domain_of(save));
 
+        if (save->is_dump)
+                return save_file_publish(work_of(save)->file, error);
         if (note(guest, work_of(save)->file, error) && save_file_publish(work_of(save)->file, error))
                 return true;
         forget_note(guest);
         return false;
 }
 
+/* A limit that somebody has set is for migrations, and holds again for a guest that runs on. */
+static void restore_speed(const struct domain_save *save, uint64_t speed)
+{
+        struct guest *guest = guest_of(domain_of(save));
+        g_autoptr(GError) error = NULL;
+
+        if (speed == 0 || !guest || domain_get_current(domain_of(save))->id != save->id || !guest->qmp)
+                return;
+        if (!migration_set_speed(guest->qmp, speed, &error))
+                log_gerror(LOG_LEVEL_WARNING, error, "migrations of %s have no limit now", guest->who);
+}
+
 void save_free(struct domain_save *save)
 {
+        restore_speed(save, work_of(save)->speed);
         drop(g_steal_pointer(&save->file));
 }
 

@@ -18,6 +18,7 @@
 #include "drivers/qemu/command.h"
 #include "drivers/qemu/guest-log.h"
 #include "drivers/qemu/launch.h"
+#include "drivers/qemu/migration.h"
 #include "drivers/qemu/probe-cache.h"
 #include "drivers/qemu/resources.h"
 #include "drivers/qemu/tuning.h"
@@ -218,6 +219,7 @@ static bool has_terminals(const struct domain_def *def)
 static GArray *send_setup(struct start *start)
 {
         GArray *ids = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+        uint64_t limit;
         json_t *command;
         size_t i;
 
@@ -229,6 +231,10 @@ static GArray *send_setup(struct start *start)
 
                 g_array_append_val(ids, id);
         }
+        /* Migrations have no limit of speed unless somebody sets one. */
+        limit = qmp_send(start->guest->qmp, "migrate-set-parameters",
+                         json_pack("{s:I}", "max-bandwidth", (json_int_t)MIGRATION_NO_LIMIT));
+        g_array_append_val(ids, limit);
         return ids;
 }
 

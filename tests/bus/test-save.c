@@ -235,6 +235,108 @@ START_TEST(test_damaged_files)
 }
 END_TEST
 
+/* The number or text of a dictionary whose variants hold variants; false: it is not in there. */
+static bool find_param(sd_bus_message *message, const char *name, const char *type, void *value)
+{
+        bool found = false;
+        const char *key;
+
+        ck_assert_int_gt(sd_bus_message_enter_container(message, 'a', "{sv}"), 0);
+        while (sd_bus_message_enter_container(message, 'e', "sv") > 0) {
+                ck_assert_int_gt(sd_bus_message_read(message, "s", &key), 0);
+                if (strcmp(key, name) == 0) {
+                        ck_assert_int_gt(sd_bus_message_enter_container(message, 'v', "v"), 0);
+                        ck_assert_int_gt(sd_bus_message_read(message, "v", type, value), 0);
+                        sd_bus_message_exit_container(message);
+                        found = true;
+                } else {
+                        sd_bus_message_skip(message, "v");
+                }
+                sd_bus_message_exit_container(message);
+        }
+        sd_bus_message_exit_container(message);
+        return found;
+}
+
+/* What GetJobStats says: the type, and the operation if there is one. */
+static int get_stats(unsigned flags, int *operation)
+{
+        g_autoptr(sd_bus_message) reply =
+                client_call(client, WEB, DOMAIN_INTERFACE, "GetJobStats", "u", flags);
+        int type;
+
+        *operation = 0;
+        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'r', "ia{sv}"), 0);
+        ck_assert_int_gt(sd_bus_message_read(reply, "i", &type), 0);
+        find_param(reply, "operation", "i", operation);
+        return type;
+}
+
+START_TEST(test_jobs)
+{
+        enum { NONE = 0, COMPLETED = 3, SAVE = 2, LAST = 1, KEEP = 2 };
+        g_autoptr(sd_bus_message) signal = NULL;
+        g_autoptr(sd_bus_message) info = NULL;
+        int operation, success = false, type;
+
+        client_fails(client, LIBVIRT_ERROR, "*no job is active*", WEB, DOMAIN_INTERFACE, "AbortJob", NULL);
+        ck_assert_int_eq(get_stats(0, &operation), NONE);
+        ck_assert_int_eq(get_stats(LAST, &operation), NONE);
+        save("", 0);
+        signal = client_wait_signal(client, WEB, DOMAIN_INTERFACE, "JobCompleted", NULL, NULL);
+        ck_assert(find_param(signal, "success", "b", &success));
+        ck_assert(success);
+        ck_assert_int_eq(get_stats(0, &operation), NONE);
+        ck_assert_int_eq(get_stats(LAST | KEEP, &operation), COMPLETED);
+        ck_assert_int_eq(operation, SAVE);
+        ck_assert_int_eq(get_stats(LAST, &operation), COMPLETED);
+        /* It was told once. */
+        ck_assert_int_eq(get_stats(LAST, &operation), NONE);
+        info = client_call(client, WEB, DOMAIN_INTERFACE, "GetJobInfo", NULL);
+        ck_assert_int_gt(sd_bus_message_enter_container(info, 'r', "ittttttttttt"), 0);
+        ck_assert_int_gt(sd_bus_message_read(info, "i", &type), 0);
+        ck_assert_int_eq(type, NONE);
+        client_fails(client, LIBVIRT_ERROR, "*unsupported flags (0x4)*", WEB, DOMAIN_INTERFACE, "GetJobStats",
+                     "u", 4);
+}
+END_TEST
+
+static void refuse_dump(const char *text, unsigned format, unsigned flags)
+{
+        client_fails(client, LIBVIRT_ERROR, text, WEB, DOMAIN_INTERFACE, "CoreDump", "suu", file, format,
+                     flags);
+}
+
+START_TEST(test_dump)
+{
+        enum { CRASH = 1, LIVE = 2, RESET = 8, MEMORY_ONLY = 16 };
+        g_autofree char *data = NULL;
+
+        client_do(client, WEB, DOMAIN_INTERFACE, "CoreDump", "suu", file, 0, 0);
+        ck_assert(g_file_get_contents(file, &data, NULL, NULL));
+        ck_assert(g_str_has_prefix(data, "TestGuestMagic"));
+        guest_expect_state(client, WEB, STATE_RUNNING, -1);
+        refuse_dump("*more than one of crash, live and reset*", 0, CRASH | LIVE);
+        refuse_dump("*format 4 of a dump*", 4, MEMORY_ONLY);
+        refuse_dump("*are for dumps of memory only*", 1, 0);
+        refuse_dump("*unsupported flags (0x20)*", 0, 32);
+        client_do(client, WEB, DOMAIN_INTERFACE, "CoreDump", "suu", file, 0, MEMORY_ONLY | RESET);
+        guest_expect_state(client, WEB, STATE_RUNNING, -1);
+        client_do(client, WEB, DOMAIN_INTERFACE, "CoreDump", "suu", file, 0, CRASH);
+        client_wait_event(client, WEB, EVENT_STOPPED, STOPPED_CRASHED);
+        guest_expect_state(client, WEB, STATE_SHUTOFF, 3);
+}
+END_TEST
+
+START_TEST(test_migration_is_not_of_this_driver)
+{
+        client_fails(client, LIBVIRT_ERROR, "*not supported*MigrateSetMaxSpeed*", WEB, DOMAIN_INTERFACE,
+                     "MigrateSetMaxSpeed", "tu", UINT64_C(1), 0);
+        client_fails(client, LIBVIRT_ERROR, "*not supported*MigrateGetMaxSpeed*", WEB, DOMAIN_INTERFACE,
+                     "MigrateGetMaxSpeed", "u", 0);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("save");
@@ -248,6 +350,9 @@ int main(void)
         tcase_add_test(tcase, test_managed_save);
         tcase_add_test(tcase, test_what_cannot_be_saved);
         tcase_add_test(tcase, test_damaged_files);
+        tcase_add_test(tcase, test_jobs);
+        tcase_add_test(tcase, test_dump);
+        tcase_add_test(tcase, test_migration_is_not_of_this_driver);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

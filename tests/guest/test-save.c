@@ -305,6 +305,183 @@ START_TEST(test_many_at_once)
 }
 END_TEST
 
+static void wait_for_pause(const char *path)
+{
+        client_wait_event(client, path, EVENT_SUSPENDED, -1);
+}
+
+static void wait_for_end(const char *path)
+{
+        client_wait_event(client, path, EVENT_STOPPED, STOPPED_SAVED);
+}
+
+static void wait_for_nothing(const char *path)
+{
+}
+
+/* Either it is saved and off, or it runs and there is no file. */
+static bool is_settled(void *data)
+{
+        int state = guest_get_state(client, data, NULL);
+
+        if (state == STATE_SHUTOFF)
+                ck_assert_int_eq(access(file, F_OK), 0);
+        return state == STATE_SHUTOFF || state == STATE_RUNNING;
+}
+
+/* The agent dies in the midst of it, early, late and in between. */
+START_TEST(test_agent_is_killed)
+{
+        static void (*const moments[])(const char *path) = { wait_for_nothing, wait_for_pause, wait_for_end };
+        g_autofree char *path = guest_start(client, guest_bare_xml("bare", NULL));
+
+        for (unsigned i = 0; i < 4 * G_N_ELEMENTS(moments); i++) {
+                struct client_answer answer = { 0 };
+
+                client_forget_signals(client);
+                client_send(client, &answer, path, DOMAIN_INTERFACE, "Save", "ssu", file, "", 0);
+                moments[i % G_N_ELEMENTS(moments)](path);
+                /* Somewhere else each time; all of it takes some tens of milliseconds. */
+                g_usleep(i * 700);
+                harness_end_agent(harness, SIGKILL);
+                client_wait_answer(client, &answer);
+                g_free(answer.error);
+                harness_start_agent(harness);
+                harness_wait_until(is_settled, path, "the guest is saved, or runs on");
+                if (guest_get_state(client, path, NULL) == STATE_SHUTOFF) {
+                        ck_assert_uint_eq(harness_count_guests(harness), 0);
+                        restore(0);
+                } else {
+                        ck_assert_int_ne(access(file, F_OK), 0);
+                        ck_assert_uint_eq(harness_count_guests(harness), 1);
+                }
+                guest_expect_state(client, path, STATE_RUNNING, -1);
+                unlink(file);
+        }
+}
+END_TEST
+
+START_TEST(test_emulator_is_killed)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml("bare", NULL));
+        struct client_answer answer = { 0 };
+        pid_t pid = harness_find_guest(harness, "bare");
+
+        /* One that does not answer any more when it is to write. */
+        ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+        client_send(client, &answer, path, DOMAIN_INTERFACE, "Save", "ssu", file, "", 0);
+        kill(pid, SIGKILL);
+        client_wait_answer(client, &answer);
+        ck_assert_ptr_nonnull(answer.error);
+        g_free(answer.error);
+        client_wait_event(client, path, EVENT_STOPPED, -1);
+        guest_expect_state(client, path, STATE_SHUTOFF, 3);
+        ck_assert_int_ne(access(file, F_OK), 0);
+}
+END_TEST
+
+/* One that takes long, because of what it goes through. */
+START_TEST(test_aborted)
+{
+        g_autofree char *console = harness_path(harness, "console"), *config = NULL, *before = NULL;
+        g_autofree char *program = g_find_program_in_path("xz"), *path = NULL, *wanted = NULL, *after = NULL;
+        struct client_answer answer = { 0 };
+
+        if (!program) {
+                harness_skip("xz is not installed");
+                return;
+        }
+        use_format("xz", &config);
+        path = guest_start(client, guest_linux_xml("linux", console, "count"));
+        guest_wait_console(console, "count 5");
+        client_forget_signals(client);
+        client_send(client, &answer, path, DOMAIN_INTERFACE, "Save", "ssu", file, "", 0);
+        client_wait_event(client, path, EVENT_SUSPENDED, -1);
+        client_fails(client, LIBVIRT_ERROR, "*is busy with 'save'", path, DOMAIN_INTERFACE, "Resume", NULL);
+        guest_do(client, path, "AbortJob");
+        client_wait_answer(client, &answer);
+        ck_assert_ptr_nonnull(answer.error);
+        ck_assert_ptr_nonnull(strstr(answer.error, "'save'"));
+        g_free(answer.error);
+        guest_expect_state(client, path, STATE_RUNNING, -1);
+        ck_assert_int_ne(access(file, F_OK), 0);
+        before = read_all(console);
+        wanted = g_strdup_printf("count %u", check_count(before) + 3);
+        guest_wait_console(console, wanted);
+        after = read_all(console);
+        check_count(after);
+}
+END_TEST
+
+static bool begins_with(const char *magic, size_t length)
+{
+        g_autofree char *data = NULL;
+        gsize have;
+
+        ck_assert(g_file_get_contents(file, &data, &have, NULL));
+        return have > 100000 && memcmp(data, magic, length) == 0;
+}
+
+START_TEST(test_dumps)
+{
+        enum { RAW, ZLIB, CRASH = 1, LIVE = 2, DIRECT = 4, RESET = 8, MEMORY_ONLY = 16 };
+        static const struct {
+                unsigned format, flags;
+                const char *magic;
+        } dumps[] = {
+                { RAW, 0, "QEVM" },
+                { RAW, LIVE, "QEVM" },
+                { RAW, DIRECT, "QEVM" },
+                { RAW, RESET, "QEVM" },
+                { RAW, MEMORY_ONLY, "\177ELF" },
+                { RAW, MEMORY_ONLY | LIVE, "\177ELF" },
+                { ZLIB, MEMORY_ONLY, "makedumpfile" },
+                { RAW, MEMORY_ONLY | CRASH, "\177ELF" },
+        };
+        g_autofree char *path = guest_start(client, guest_bare_xml("bare", NULL));
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(dumps); i++) {
+                client_do(client, path, DOMAIN_INTERFACE, "CoreDump", "suu", file, dumps[i].format,
+                          dumps[i].flags);
+                ck_assert(begins_with(dumps[i].magic, strlen(dumps[i].magic)));
+                unlink(file);
+                if (!(dumps[i].flags & CRASH))
+                        guest_expect_state(client, path, STATE_RUNNING, -1);
+        }
+        client_wait_event(client, path, EVENT_STOPPED, STOPPED_CRASHED);
+        guest_expect_state(client, path, STATE_SHUTOFF, 3);
+}
+END_TEST
+
+static uint64_t get_number(const char *path, const char *member)
+{
+        g_autoptr(sd_bus_message) reply = client_call(client, path, DOMAIN_INTERFACE, member, "u", 0);
+        uint64_t value;
+
+        ck_assert_int_gt(sd_bus_message_read(reply, "t", &value), 0);
+        return value;
+}
+
+/* What is set for migrations holds, and a save is none. */
+START_TEST(test_how_to_migrate)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml("bare", NULL));
+
+        ck_assert_uint_eq(get_number(path, "MigrateGetMaxSpeed"), INT64_MAX >> 20);
+        client_do(client, path, DOMAIN_INTERFACE, "MigrateSetMaxSpeed", "tu", UINT64_C(7), 0);
+        client_do(client, path, DOMAIN_INTERFACE, "CoreDump", "suu", file, 0, 0);
+        ck_assert_uint_eq(get_number(path, "MigrateGetMaxSpeed"), 7);
+        client_do(client, path, DOMAIN_INTERFACE, "MigrateSetMaxDowntime", "tu", UINT64_C(200), 0);
+        client_do(client, path, DOMAIN_INTERFACE, "MigrateSetCompressionCache", "tu", UINT64_C(1) << 25, 0);
+        ck_assert_uint_eq(get_number(path, "MigrateGetCompressionCache"), 1 << 25);
+        client_fails(client, LIBVIRT_ERROR, "*is more than*", path, DOMAIN_INTERFACE, "MigrateSetMaxSpeed",
+                     "tu", UINT64_MAX, 0);
+        guest_do_flags(client, path, "Destroy", 0);
+        client_fails(client, LIBVIRT_ERROR, "*not running*", path, DOMAIN_INTERFACE, "MigrateGetMaxSpeed",
+                     "u", 0);
+}
+END_TEST
+
 /* What is mounted is seen by this program and by what it starts. */
 static void leave_mounts(void)
 {
@@ -328,6 +505,11 @@ int main(void)
         tcase_add_test(tcase, test_cut_off);
         tcase_add_test(tcase, test_full_disk);
         tcase_add_test(tcase, test_many_at_once);
+        tcase_add_test(tcase, test_agent_is_killed);
+        tcase_add_test(tcase, test_emulator_is_killed);
+        tcase_add_test(tcase, test_aborted);
+        tcase_add_test(tcase, test_dumps);
+        tcase_add_test(tcase, test_how_to_migrate);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

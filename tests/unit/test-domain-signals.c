@@ -154,6 +154,7 @@ static const char *const signals[] = {
                 "ControlError; ErrorEvent@connection 9 20 'operation failed: the agent cannot control domain "
                 "'test' any more' 2 '" PATH "'",
         [DOMAIN_EVENT_BLOCK_THRESHOLD] = "BlockThreshold 'one' 'two' 12884901893 7",
+        [DOMAIN_EVENT_MIGRATION_ITERATION] = "MigrationIteration 5",
 };
 
 static void add_graphics(struct domain_event *event)

@@ -71,6 +71,17 @@ KNOWN = """
     Domain.GetState method u (ii)
     Domain.GetVcpus method u u
     Domain.GetXMLDesc method u s
+    Domain.AbortJob method - -
+    Domain.CoreDump method suu -
+    Domain.GetJobInfo method - (ittttttttttt)
+    Domain.GetJobStats method u (ia{sv})
+    Domain.MigrateGetCompressionCache method u t
+    Domain.MigrateGetMaxSpeed method u t
+    Domain.MigrateSetCompressionCache method tu -
+    Domain.MigrateSetMaxDowntime method tu -
+    Domain.MigrateSetMaxSpeed method tu -
+    Domain.JobCompleted signal a{sv}
+    Domain.MigrationIteration signal i
     Domain.HasManagedSaveImage method u b
     Domain.ManagedSave method u -
     Domain.ManagedSaveRemove method u -

@@ -329,7 +329,7 @@ START_TEST(a_pid_alone_is_not_a_process)
 }
 END_TEST
 
-static void job_end(void *data)
+static void end_of_job(void *data)
 {
         struct launch model = { 0 };
         struct process process;
@@ -355,7 +355,7 @@ static void job_end(void *data)
 
 START_TEST(a_stopped_process_ends_at_once)
 {
-        run(job_end);
+        run(end_of_job);
 }
 END_TEST
 

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Dumping a guest's memory to a file: an operation, and a job. What it has in common with a save are steps of
+ * save.c; the guest goes on at its end, or does not. Entry points run on the loop, steps where they say.
+ */
+#include "drivers/domain/model.h"
+#include "drivers/domain/save.h"
+
+#define DUMP_FLAGS                                                                                           \
+        (DOMAIN_DUMP_CRASH | DOMAIN_DUMP_LIVE | DOMAIN_DUMP_BYPASS_CACHE | DOMAIN_DUMP_RESET |               \
+         DOMAIN_DUMP_MEMORY_ONLY)
+
+static bool begin(struct operation *op, GError **error)
+{
+        struct domain_save *save = (struct domain_save *)op;
+        struct domain *domain = domain_from(op->object);
+
+        if (!managed_require_active(op->object, error) || !domain_require_idle(domain, error) ||
+            !domain_save_check_state(domain, error))
+                return false;
+        save->id = domain_get_current(domain)->id;
+        domain->work = op->kind->name;
+        return true;
+}
+
+static bool pause_guest(struct operation *op, GError **error)
+{
+        struct domain_save *save = (struct domain_save *)op;
+
+        if (!(save->flags & DOMAIN_DUMP_LIVE))
+                return domain_save_pause(op, error);
+        if (!domain_save_require_there(save, error))
+                return false;
+        save->was_running = domain_get_current(domain_from(op->object))->state == DOMAIN_RUNNING;
+        return true;
+}
+
+static bool end(struct operation *op, GError **error)
+{
+        struct domain_save *save = (struct domain_save *)op;
+        struct domain *domain = domain_from(op->object);
+        const struct domain_driver_ops *ops = domain->driver->ops;
+
+        if (!domain_save_require_there(save, error) || !ops->save_publish(save, error))
+                return false;
+        if (save->flags & DOMAIN_DUMP_CRASH) {
+                if (!ops->stop(domain, false, error))
+                        return false;
+                domain_stopped(domain, DOMAIN_SHUTOFF_CRASHED, DOMAIN_EVENT_STOPPED_CRASHED);
+                return true;
+        }
+        if (save->flags & DOMAIN_DUMP_RESET && !ops->reset(domain, error))
+                return false;
+        domain_save_go_on(op);
+        return true;
+}
+
+static void answer(struct operation *op, const GError *error)
+{
+        const struct domain_save *save = (const struct domain_save *)op;
+
+        save->done(op->object, error, save->data);
+}
+
+static void clear(struct operation *op)
+{
+        g_free(((struct domain_save *)op)->path);
+}
+
+static const struct operation_step steps[] = {
+        { .place = OPERATION_OBJECT, .run = begin, .undo = domain_save_leave, .temporary = true },
+        { .place = OPERATION_WORKER,
+          .run = domain_save_open_file,
+          .undo = domain_save_close_file,
+          .temporary = true },
+        { .place = OPERATION_OBJECT, .run = pause_guest, .undo = domain_save_go_on },
+        { .place = OPERATION_PASSIVE, .run = domain_save_write, .cancel = domain_save_cancel },
+        { .place = OPERATION_WORKER, .run = domain_save_finish_file },
+        { .place = OPERATION_OBJECT, .run = end, .final = true },
+};
+
+/* Nobody can make QEMU end one early. */
+static const struct operation_step memory_steps[] = {
+        { .place = OPERATION_OBJECT, .run = begin, .undo = domain_save_leave, .temporary = true },
+        { .place = OPERATION_WORKER,
+          .run = domain_save_open_file,
+          .undo = domain_save_close_file,
+          .temporary = true },
+        { .place = OPERATION_OBJECT, .run = pause_guest, .undo = domain_save_go_on },
+        { .place = OPERATION_PASSIVE, .run = domain_save_write, .final = true },
+        { .place = OPERATION_WORKER, .run = domain_save_finish_file, .final = true },
+        { .place = OPERATION_OBJECT, .run = end, .final = true },
+};
+
+#define KIND(its_steps)                                                                                      \
+        {                                                                                                    \
+                .name = "dump", .number = 8 /* VIR_DOMAIN_JOB_OPERATION_DUMP */, .steps = (its_steps),       \
+                .n_steps = G_N_ELEMENTS(its_steps), .size = sizeof(struct domain_save), .exclusive = true,   \
+                .done = answer, .clear = clear,                                                              \
+        }
+
+static const struct operation_kind kinds[] = { KIND(steps), KIND(memory_steps) };
+
+static bool check_flags(unsigned flags, unsigned format, GError **error)
+{
+        const unsigned ends = flags & (DOMAIN_DUMP_CRASH | DOMAIN_DUMP_LIVE | DOMAIN_DUMP_RESET);
+
+        if (!flags_check(flags, DUMP_FLAGS, ERROR_FROM_DOMAIN, "CoreDump", error))
+                return false;
+        if (ends & (ends - 1))
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
+                                 "flags 0x%x ask for more than one of crash, live and reset", flags);
+        if (format > DOMAIN_DUMP_KDUMP_SNAPPY)
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
+                                 "format %u of a dump is not supported", format);
+        if (format != DOMAIN_DUMP_RAW && !(flags & DOMAIN_DUMP_MEMORY_ONLY))
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_UNSUPPORTED,
+                                 "the formats of kdump are for dumps of memory only (flag 0x10)");
+        if (format != DOMAIN_DUMP_RAW && flags & DOMAIN_DUMP_BYPASS_CACHE)
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_UNSUPPORTED,
+                                 "the formats of kdump are not written around the host's cache");
+        return true;
+}
+
+void domain_core_dump(struct domain *domain, const char *path, unsigned format, unsigned flags,
+                      managed_done done, void *data)
+{
+        const struct domain_driver *driver = domain->driver;
+        struct domain_save *save;
+        GError *error = NULL;
+
+        if (check_flags(flags, format, &error) && !driver->ops->save_open)
+                error_set(&error, ERROR_FROM_DOMAIN, ERROR_NO_SUPPORT, "CoreDump");
+        if (!error && !g_path_is_absolute(path))
+                error_set(&error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG, "the path of a file is absolute");
+        if (error) {
+                managed_fail(error, done, data);
+                return;
+        }
+        save = (struct domain_save *)operation_new(&kinds[flags & DOMAIN_DUMP_MEMORY_ONLY ? 1 : 0],
+                                                   &domain->base, driver->jobs);
+        save->path = g_strdup(path);
+        save->flags = flags;
+        save->bypass_cache = flags & DOMAIN_DUMP_BYPASS_CACHE;
+        save->is_dump = true;
+        save->memory_only = flags & DOMAIN_DUMP_MEMORY_ONLY;
+        save->dump_format = format;
+        save->done = done;
+        save->data = data;
+        operation_run(&save->base);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* How QEMU is to migrate a guest: its own parameters, which it keeps. Lane of the domain. */
+
+#include "drivers/qemu/guest.h"
+
+/* No limit that anything comes near to, and that QEMU takes. Bytes per second. */
+#define MIGRATION_NO_LIMIT INT64_C(0x7ffffffffff00000)
+
+/* The functions of struct domain_driver_ops. */
+bool migration_set(struct domain *domain, enum domain_migration_setting setting, uint64_t value,
+                   GError **error);
+bool migration_get(struct domain *domain, enum domain_migration_setting setting, uint64_t *value,
+                   GError **error);
+
+/* The limit of QEMU's own speed, bytes per second. */
+bool migration_set_speed(struct qmp *qmp, uint64_t speed, GError **error);
+bool migration_get_speed(struct qmp *qmp, uint64_t *speed, GError **error);
