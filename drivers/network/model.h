@@ -99,6 +99,11 @@ static inline void network_state_clear_warnings(struct network_state *state)
         g_clear_pointer(&state->warnings, g_strfreev);
 }
 
+/* Unpublished, without its document. */
+struct network_port *network_port_copy(const struct network_port *from);
+/* Lane: in the place of what is recorded of it. */
+void network_port_record(struct network *network, struct network_port *port);
+
 /* ---- guarantees (floor.c); lane ---- */
 
 /* May the port have what it asks for, beside those that there are? */

@@ -12,7 +12,9 @@
  */
 
 #include "base/cleanup.h"
+#include "base/managed.h"
 #include "base/object-set.h"
+#include "base/params.h"
 #include "interfaces/traffic.h"
 
 #include <glib.h>
@@ -104,6 +106,25 @@ const struct network_port *network_use_get_port(const struct network_use *use);
 /* Loop: *ports is those of the network now; borrowed from the published state, NULL: none. flags: none. */
 bool network_list_ports(const struct network *network, unsigned flags, const struct object_set **ports,
                         GError **error);
+
+/* Loop: borrowed from the published state; NULL with ERROR_NO_NETWORK_PORT. */
+const struct network_port *network_find_port(const struct network *network, const char *uuid, GError **error);
+
+/* virNetworkPortGetParameters(): inbound.average ... (kB/s, KiB); owned. flags: none. */
+struct params *network_port_get_params(const struct network_port *port, unsigned flags, GError **error);
+
+/* ---- changes ---- */
+
+/* What a port's parameters are, for params_accept(). */
+extern const struct param_table network_port_param_table;
+
+/*
+ * Loop: virNetworkPortSetParameters(). As with libvirt the tap's own limits are the guest's to change: this
+ * is what the network knows, and guarantees (inbound.floor). Takes params, which went through the table.
+ * flags: none.
+ */
+void network_port_set_params(struct network *network, const char *uuid, struct params *params, unsigned flags,
+                             managed_done done, void *data);
 
 /*
  * Loop: where the host is in an active network, for what is to listen there: its first address, as text and

@@ -107,13 +107,28 @@ static struct object_set *without(const struct object_set *ports, void *uuid)
         return object_set_without(&network_port_kind, ports, uuid);
 }
 
+void network_port_record(struct network *network, struct network_port *port)
+{
+        port->xml = network_port_format(port);
+        publish(network, with, port);
+}
+
 /* Takes port. */
 static void record(struct network_use *use, struct network_port *port)
 {
-        port->xml = network_port_format(port);
         network_port_unref(use->port);
         use->port = port;
-        publish(use->network, with, port);
+        network_port_record(use->network, port);
+}
+
+/* What is recorded of it may be newer (network_port_set_params()); ref, NULL: nothing. */
+static struct network_port *find_recorded(const struct network_use *use)
+{
+        const struct network_state *state = (const struct network_state *)use->network->base.current;
+        struct network_port *port =
+                state && state->ports ? object_set_find(state->ports, use->port->uuid) : NULL;
+
+        return port ? network_port_ref(port) : NULL;
 }
 
 /* ---- where it leads ---- */
@@ -211,7 +226,7 @@ static bool plug(struct network_port *port, const struct network_state *state, G
 }
 
 /* A copy to be filled in, without its document. */
-static struct network_port *port_copy(const struct network_port *from)
+struct network_port *network_port_copy(const struct network_port *from)
 {
         const struct network_port_request request = {
                 .uuid = from->uuid,
@@ -256,7 +271,7 @@ bool network_use_take(struct network_use *use, GError **error)
         g_assert(in_lane(network->base.lane));
         if (!network_require_running(network, error))
                 return false;
-        port = port_copy(use->seed);
+        port = network_port_copy(use->seed);
         if (!plug(port, (const struct network_state *)network->base.current, error) ||
             !network_floor_add(network, network_def_const(network->base.current->active), port, error)) {
                 network_floor_remove(network, port);
@@ -271,11 +286,15 @@ bool network_use_take(struct network_use *use, GError **error)
 
 void network_use_drop(struct network_use *use)
 {
+        CLEANUP(network_port_unref) struct network_port *recorded = NULL;
+
         g_assert(in_lane(use->network->base.lane));
         if (!use->port)
                 return;
+        recorded = find_recorded(use);
         publish(use->network, without, use->port->uuid);
-        network_floor_remove(use->network, use->port);
+        if (recorded)
+                network_floor_remove(use->network, recorded);
         g_clear_pointer(&use->port, network_port_unref);
 }
 
@@ -335,7 +354,7 @@ static bool restore(struct managed *network, void *data, GError **error)
         struct network_use *use = data;
         const struct managed_state *state = use->network->base.current;
         const struct network_def *def = state && state->active ? network_def_const(state->active) : NULL;
-        struct network_port *port = port_copy(use->seed);
+        struct network_port *port = network_port_copy(use->seed);
 
         if (def)
                 inherit(port, def, network_def_find_portgroup(def, port->group));
@@ -363,7 +382,8 @@ static void note(void *data)
 {
         g_autofree struct plugged *plugged = data;
         struct network_use *use = plugged->use;
-        struct network_port *port = use->port ? port_copy(use->port) : NULL;
+        CLEANUP(network_port_unref) struct network_port *recorded = use->port ? find_recorded(use) : NULL;
+        struct network_port *port = recorded ? network_port_copy(recorded) : NULL;
 
         if (!port) {
                 g_free(plugged->target);
