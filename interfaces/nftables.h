@@ -119,6 +119,10 @@ GHashTable *nft_list_rules(struct netlink *netlink, unsigned family, const char 
 GHashTable *nft_list_links(struct netlink *netlink, unsigned family, const char *table, const char *map,
                            GError **error);
 
+/* The same of a set of IPv4 addresses, as text. */
+GHashTable *nft_list_addresses(struct netlink *netlink, unsigned family, const char *table, const char *set,
+                               GError **error);
+
 /* A chain of any table. Borrowed during the call. */
 struct nft_chain {
         unsigned family; /* NFPROTO_IPV4, NFPROTO_IPV6, NFPROTO_INET ... */

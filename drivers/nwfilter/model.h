@@ -31,9 +31,11 @@ struct nwfilters {
         GHashTable *ports;                  /* owned; device -> struct nwfilter_known, owned */
         struct nft_source *source;          /* owned; NULL: in memory */
         struct nwfilter_repairs repairs;
-        bool follows; /* what others do */
-        bool looks;   /* a look at what there is waits for its turn */
-        GQueue works; /* of struct nwfilter_work, owned; the first has begun */
+        struct loop_timer
+                *learning_timer; /* owned; of the next look at what was learned; NULL: not followed */
+        bool follows;            /* what others do */
+        bool looks;              /* a look at what there is waits for its turn */
+        GQueue works;            /* of struct nwfilter_work, owned; the first has begun */
 };
 
 static inline struct nwfilter *nwfilter_from(struct managed *object)
@@ -84,13 +86,19 @@ bool nwfilter_ports_put(struct lane *lane, const struct nwfilter_snapshot *snaps
 GPtrArray *nwfilters_list_ports(const struct nwfilters *nwfilters);
 /*
  * Lane: one transaction's part for ports. One that cannot be made, which is logged, keeps the rules that it
- * has, and nobody else from his.
+ * has, and nobody else from his. learned: device to what it has learned; NULL: that is in the kernel.
  */
-void nwfilter_ports_put_each(const struct nwfilter_snapshot *snapshot, const GPtrArray *ports, GString *text);
+void nwfilter_ports_put_each(const struct nwfilter_snapshot *snapshot, const GPtrArray *ports,
+                             GHashTable *learned, GString *text);
+/* Loop: what the kernel has learned of ports (device to command) is remembered, and what is; owned. */
+void nwfilters_note_learned(struct nwfilters *nwfilters, const GPtrArray *ports, GHashTable *learned);
+GHashTable *nwfilters_copy_learned(const struct nwfilters *nwfilters);
 
 /* ---- what others remove (watch.c); loop ---- */
 
 void nwfilters_follow(struct nwfilters *nwfilters);
+/* Looks what has been learned, as it is done now and then: the kernel does not tell. */
+void nwfilters_remember(struct nwfilters *nwfilters);
 
 /* ---- nft (nft.c); any lane ---- */
 

@@ -14,6 +14,7 @@
 struct nwfilter_known {
         struct nwfilter_port *port; /* ref */
         unsigned generation;
+        char *learned; /* owned; nwfilter_table_read_learned(); NULL: nothing that is known */
 };
 
 static void known_free(void *data)
@@ -21,6 +22,7 @@ static void known_free(void *data)
         struct nwfilter_known *known = data;
 
         nwfilter_port_unref(known->port);
+        g_free(known->learned);
         g_free(known);
 }
 
@@ -55,8 +57,38 @@ static void add_known(struct nwfilters *nwfilters, struct nwfilter_port *port, u
 {
         struct nwfilter_known *known = g_new(struct nwfilter_known, 1);
 
-        *known = (struct nwfilter_known){ nwfilter_port_ref(port), generation };
+        *known = (struct nwfilter_known){ .port = nwfilter_port_ref(port), .generation = generation };
         g_hash_table_replace(nwfilters->ports, port->device, known);
+}
+
+void nwfilters_note_learned(struct nwfilters *nwfilters, const GPtrArray *ports, GHashTable *learned)
+{
+        for (unsigned i = 0; i < ports->len; i++) {
+                const struct nwfilter_port *port = g_ptr_array_index(ports, i);
+                struct nwfilter_known *known = g_hash_table_lookup(nwfilters->ports, port->device);
+                const char *text = g_hash_table_lookup(learned, port->device);
+
+                if (!known || known->port != port || !text)
+                        continue;
+                g_free(known->learned);
+                known->learned = g_strdup(text);
+        }
+}
+
+GHashTable *nwfilters_copy_learned(const struct nwfilters *nwfilters)
+{
+        GHashTable *learned = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+        GHashTableIter iter;
+        void *device, *value;
+
+        g_hash_table_iter_init(&iter, nwfilters->ports);
+        while (g_hash_table_iter_next(&iter, &device, &value)) {
+                const struct nwfilter_known *known = value;
+
+                if (known->learned)
+                        g_hash_table_insert(learned, g_strdup(device), g_strdup(known->learned));
+        }
+        return learned;
 }
 
 GPtrArray *nwfilters_find_users(const struct nwfilters *nwfilters, const struct nwfilter_snapshot *snapshot,
@@ -85,19 +117,22 @@ bool nwfilter_ports_put(struct lane *lane, const struct nwfilter_snapshot *snaps
 
         nwfilter_table_begin(text);
         for (unsigned i = 0; i < ports->len; i++)
-                if (!nwfilter_table_put(snapshot, g_ptr_array_index(ports, i), fresh, text, error))
+                if (!nwfilter_table_put(snapshot, g_ptr_array_index(ports, i), fresh, NULL, text, error))
                         return false;
         return nwfilter_nft_run(lane, text->str, error);
 }
 
-void nwfilter_ports_put_each(const struct nwfilter_snapshot *snapshot, const GPtrArray *ports, GString *text)
+void nwfilter_ports_put_each(const struct nwfilter_snapshot *snapshot, const GPtrArray *ports,
+                             GHashTable *learned, GString *text)
 {
         for (unsigned i = 0; i < ports->len; i++) {
                 const struct nwfilter_port *port = g_ptr_array_index(ports, i);
                 g_autoptr(GString) part = g_string_new(NULL);
                 g_autoptr(GError) error = NULL;
 
-                if (nwfilter_table_put(snapshot, port, false, part, &error))
+                if (nwfilter_table_put(snapshot, port, false,
+                                       learned ? g_hash_table_lookup(learned, port->device) : NULL, part,
+                                       &error))
                         g_string_append_len(text, part->str, (gssize)part->len);
                 else
                         log_gerror(LOG_LEVEL_ERROR, error, "interface '%s' of guest '%s' keeps its old rules",
@@ -340,7 +375,7 @@ static void restoration_job(void *data)
 
         nwfilter_table_begin(text);
         begun = text->len;
-        nwfilter_ports_put_each(restoration->snapshot, restoration->ports, text);
+        nwfilter_ports_put_each(restoration->snapshot, restoration->ports, NULL, text);
         for (unsigned i = 0; i < devices->len; i++)
                 if (!has_port(restoration->ports, g_ptr_array_index(devices, i)))
                         nwfilter_table_drop(g_ptr_array_index(devices, i), text);

@@ -72,10 +72,11 @@ bool nwfilter_instantiate(const struct nwfilter_snapshot *snapshot, const struct
 void nwfilter_table_begin(GString *out);
 /*
  * One transaction's part for port: its rules in the place of those that there are. fresh: nothing has been
- * learned. False with an error that names interface and filter.
+ * learned. learned: what nwfilter_table_read_learned() said, to be learned again; NULL: what is there stays.
+ * False with an error that names interface and filter.
  */
 bool nwfilter_table_put(const struct nwfilter_snapshot *snapshot, const struct nwfilter_port *port,
-                        bool fresh, GString *out, GError **error);
+                        bool fresh, const char *learned, GString *out, GError **error);
 /* The base chains, each with a map of the same name. */
 #define NWFILTER_BASES 4
 extern const struct nwfilter_base {
@@ -93,5 +94,7 @@ bool nwfilter_sight_has(const struct nwfilter_sight *sight, const char *device);
 /* Lane: it is gone, unless it has a port. */
 void nwfilter_table_remove_empty(struct lane *lane);
 DEFINE_CLEANUP(struct nwfilter_sight, nwfilter_sight_free);
+/* Lane of the socket: the command that puts back what the kernel has learned; owned, NULL: nothing. */
+char *nwfilter_table_read_learned(struct netlink *netlink, const char *device);
 /* The same for the end of a port. */
 void nwfilter_table_drop(const char *device, GString *out);

@@ -6,10 +6,15 @@
 #include "base/error.h"
 #include "drivers/nwfilter/port.h"
 #include "drivers/nwfilter/rules.h"
+#include "interfaces/nftables.h"
+
+#include <linux/netfilter.h>
 
 #include <string.h>
 
 /* ---- addresses that are learned ---- */
+
+#define ADD_ELEMENT "add element " NWFILTER_TABLE " "
 
 /* By the value of CTRL_IP_LEARNING. */
 static const struct learning {
@@ -117,17 +122,50 @@ static bool learn_dhcp(const struct nwfilter_port *port, const struct nwfilter_p
         return true;
 }
 
+/* What was learned in another way is forgotten. */
+static void put_learned(const struct learning *learning, const char *device, const char *learned,
+                        GString *out)
+{
+        g_autofree char *begin = g_strdup_printf(ADD_ELEMENT "%s%s ", learning->prefix, device);
+
+        if (learned && g_str_has_prefix(learned, begin))
+                g_string_append(out, learned);
+}
+
+char *nwfilter_table_read_learned(struct netlink *netlink, const char *device)
+{
+        for (unsigned i = 0; i < G_N_ELEMENTS(learnings); i++) {
+                g_autofree char *set = g_strconcat(learnings[i].prefix ? learnings[i].prefix : "", device,
+                                                   NULL),
+                                *texts = NULL;
+                g_autoptr(GHashTable) found = NULL;
+                g_autofree void **keys = NULL;
+
+                if (!learnings[i].prefix)
+                        continue;
+                found = nft_list_addresses(netlink, NFPROTO_BRIDGE, NWFILTER_TABLE_NAME, set, NULL);
+                if (!found || g_hash_table_size(found) == 0)
+                        continue;
+                keys = g_hash_table_get_keys_as_array(found, NULL);
+                texts = g_strjoinv(", ", (char **)keys);
+                return g_strdup_printf(ADD_ELEMENT "%s { %s }\n", set, texts);
+        }
+        return NULL;
+}
+
 /* learning NULL: there is nothing to learn. */
 static bool put_learning(const struct nwfilter_port *port, const struct nwfilter_params *params,
-                         const struct learning *learning, bool fresh, GString *out, GError **error)
+                         const struct learning *learning, bool fresh, const char *learned, GString *out,
+                         GError **error)
 {
         g_autofree char *set = learning ? name_set(learning, port) : NULL;
         g_autoptr(GPtrArray) macs = nwfilter_params_find(params, "MAC");
 
-        drop_sets(port->device, fresh ? NULL : learning, out);
+        drop_sets(port->device, fresh || learned ? NULL : learning, out);
         if (!learning)
                 return true;
         put_set(learning, port->device, out);
+        put_learned(learning, port->device, learned, out);
         if (learning == &learnings[LEARN_DHCP])
                 return learn_dhcp(port, params, set, out, error);
         learn_any(port, g_ptr_array_index(macs, 0), set, out);
@@ -251,7 +289,7 @@ static void end_chains(const char *device, const char *commands, GString *out)
 
 /* Rules come last in the transaction; they say whether an address is to be learned. */
 bool nwfilter_table_put(const struct nwfilter_snapshot *snapshot, const struct nwfilter_port *port,
-                        bool fresh, GString *out, GError **error)
+                        bool fresh, const char *learned, GString *out, GError **error)
 {
         CLEANUP(nwfilter_params_free) struct nwfilter_params *params = complete_params(port);
         const struct learning *learning = choose_learning(port, params, error);
@@ -263,7 +301,7 @@ bool nwfilter_table_put(const struct nwfilter_snapshot *snapshot, const struct n
             !nwfilter_instantiate(snapshot, port, params, set, &needs_learned, rules, error))
                 return false;
         clear_chains(port->device, commands);
-        if (!put_learning(port, params, needs_learned ? learning : NULL, fresh, commands, error))
+        if (!put_learning(port, params, needs_learned ? learning : NULL, fresh, learned, commands, error))
                 return false;
         g_string_append_len(commands, rules->str, (gssize)rules->len);
         g_string_append_len(out, commands->str, (gssize)commands->len);

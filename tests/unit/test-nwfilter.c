@@ -2,6 +2,8 @@
 /* Network filters at work: what they let pass, how interfaces follow changes, what outlives the agent. */
 #include "tests/unit/nwfilter-fixture.h"
 
+#include "drivers/nwfilter/model.h"
+
 #include "base/log.h"
 #include "interfaces/nftables-source.h"
 #include "tests/unit/check-main.h"
@@ -448,6 +450,30 @@ START_TEST(test_flushed)
 }
 END_TEST
 
+/* Who has an address keeps it when all is taken away: nobody gets another one by that. */
+START_TEST(test_flushed_with_what_was_learned)
+{
+        g_autofree char *rules = NULL;
+
+        if (!can_run())
+                return;
+        nwfilters_start(nwfilters);
+        settle_nwfilters();
+        apply("t0", "clean-traffic", NULL);
+        ck_assert(gets_out(make_udp(GUEST_MAC, GUEST_IP, 1, OTHER_IP, 2)));
+        nwfilters_remember(nwfilters);
+        settle_nwfilters();
+        run_command("nft flush ruleset");
+        wait_for_chain("il-t0");
+        ck_assert(!gets_out(make_udp(GUEST_MAC, "10.0.0.66", 1, OTHER_IP, 2)));
+        ck_assert(gets_out(make_udp(GUEST_MAC, GUEST_IP, 1, OTHER_IP, 2)));
+        /* The next guest that has the device begins anew. */
+        apply("t0", "clean-traffic", NULL);
+        rules = list_rules();
+        ck_assert(!strstr(rules, "elements = { " GUEST_IP));
+}
+END_TEST
+
 static void note_marker(GHashTable *tables, void *data)
 {
         *(bool *)data |= !tables || g_hash_table_contains(tables, "marker");
@@ -541,4 +567,5 @@ CHECK_MAIN_FIXTURE("nwfilter", setup_nwfilters, teardown_nwfilters, test_clean_t
                    test_clean_traffic_in, test_gateway, test_learn_any, test_learn_dhcp, test_learn_nothing,
                    test_change, test_circle, test_device_of_another, test_in_use, test_many_at_once,
                    test_connections, test_limit_of_connections, test_restart, test_flushed,
-                   test_flushed_all_the_time, test_leaves_nothing, test_table_goes, test_stock_once)
+                   test_flushed_with_what_was_learned, test_flushed_all_the_time, test_leaves_nothing,
+                   test_table_goes, test_stock_once)
