@@ -204,6 +204,7 @@ static const struct domain_modification update_row = {
         .flags = AFFECT | DOMAIN_UPDATE_FORCE,
         .edit = edit_attach,
         .act = act_update,
+        .stores_first = true,
         .args_free = request_free,
 };
 

@@ -301,6 +301,41 @@ void domain_edit_set_disk_tray(struct domain_edit *edit, const char *alias, bool
                 xml_set_attr(hardware_child(disk, "target"), "tray", open ? "open" : NULL);
 }
 
+void domain_edit_drop_disk_part(struct domain_edit *edit, const char *alias, const char *name)
+{
+        xmlNode *disk = find_device(edit, alias, "disk");
+
+        if (disk)
+                xml_remove_children(disk, name);
+}
+
+void domain_edit_take_disk_part(struct domain_edit *edit, const char *alias, const struct domain_def *from,
+                                const char *from_alias, const char *name)
+{
+        xmlNode *disk = find_device(edit, alias, "disk");
+        g_autoptr(xmlDoc) doc = xml_parse(from->base.xml, NULL, NULL);
+        const xmlNode *devices = doc ? xml_child(xml_root(doc), "devices") : NULL;
+
+        if (!disk)
+                return;
+        xml_remove_children(disk, name);
+        XML_FOREACH_CHILD (other, devices) {
+                if (xml_is(other, "disk") && hardware_child_is(other, "alias", "name", from_alias) &&
+                    xml_child(other, name))
+                        xml_add_copy(disk, xml_child(other, name));
+        }
+}
+
+void domain_edit_forget_disk_chain(struct domain_edit *edit, const char *alias)
+{
+        xmlNode *disk = find_device(edit, alias, "disk");
+
+        if (!disk)
+                return;
+        xml_remove_children(disk, "backingStore");
+        xml_set_attr(source_of(disk), "index", NULL);
+}
+
 static void add_encryption(xmlNode *source, const struct domain_encryption *encryption)
 {
         xmlNode *node = xml_add(source, "encryption"), *secret;

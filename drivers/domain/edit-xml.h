@@ -122,6 +122,12 @@ void domain_edit_set_usb_missing(struct domain_edit *edit, const char *alias, bo
 /* The medium of a disk of type file, block or dir; NULL: none is in. */
 void domain_edit_set_disk_path(struct domain_edit *edit, const char *alias, const char *path);
 void domain_edit_set_disk_tray(struct domain_edit *edit, const char *alias, bool open);
+/* The disk without its elements of that name, or with that of a disk of from in their place. */
+void domain_edit_drop_disk_part(struct domain_edit *edit, const char *alias, const char *name);
+void domain_edit_take_disk_part(struct domain_edit *edit, const char *alias, const struct domain_def *from,
+                                const char *from_alias, const char *name);
+/* What domain_edit_set_disk_chain() has written goes. */
+void domain_edit_forget_disk_chain(struct domain_edit *edit, const char *alias);
 /*
  * The chain of a disk as the guest runs on it, top first: the numbers of its images, and below the first the
  * images themselves, which replace what <backingStore> said; it is ended explicitly.

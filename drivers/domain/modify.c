@@ -132,12 +132,25 @@ static void take_back(struct domain *domain, const struct domain_change *change,
         publish(domain, change, live, NULL);
 }
 
+/* The guest could not be changed: the definition that was stored before is again. */
+static void store_back(struct managed *object, const struct domain_change *change)
+{
+        g_autoptr(GError) failure = NULL;
+
+        lane_shield(object->lane);
+        if (!registry_store(object, object->current->persistent, &failure))
+                log_gerror(LOG_LEVEL_ERROR, failure,
+                           "the file of domain '%s' stays changed by %s, which has failed",
+                           domain_def_of(object->current->persistent)->base.name, change->row->function);
+}
+
 bool domain_modify_now(struct domain *domain, struct domain_change *change, GError **error)
 {
         struct managed *object = &domain->base;
         const struct domain_modification *row = change->row;
         CLEANUP(domain_def_unref) struct domain_def *live = NULL;
         CLEANUP(domain_def_unref) struct domain_def *config = NULL;
+        bool file_first;
 
         if (!prepare(domain, change, error))
                 return false;
@@ -148,10 +161,18 @@ bool domain_modify_now(struct domain *domain, struct domain_change *change, GErr
         }
         if (change->affect & DOMAIN_AFFECT_LIVE) {
                 live = edit(change, object->current->active, DOMAIN_AFFECT_LIVE, error);
-                if (!live || (row->act && !row->act(domain, change, &live, error)))
+                if (!live)
                         return false;
         }
-        if (config && !registry_store(object, &config->base, error)) {
+        file_first = config && live && row->act && row->stores_first;
+        if (file_first && !registry_store(object, &config->base, error))
+                return false;
+        if (live && row->act && !row->act(domain, change, &live, error)) {
+                if (file_first)
+                        store_back(object, change);
+                return false;
+        }
+        if (config && !file_first && !registry_store(object, &config->base, error)) {
                 if (live && row->act)
                         take_back(domain, change, g_steal_pointer(&live));
                 return false;

@@ -58,6 +58,11 @@ struct domain_modification {
          */
         bool (*undo)(struct domain *domain, const struct domain_change *change,
                      const struct domain_def *before, GError **error);
+        /*
+         * Of both, the definition is stored before the guest is touched, and the one before it again when
+         * that fails: for what the guest cannot take back, and an agent that is killed in between may leave.
+         */
+        bool stores_first;
         /* To be announced before the new state, and with it; each may be NULL, or return NULL. */
         struct managed_event *(*announce)(const struct domain_change *change);
         struct managed_event *(*event)(const struct domain_change *change);

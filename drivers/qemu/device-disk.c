@@ -68,7 +68,7 @@ static void add_copy_on_read(struct device_list *list, const struct block_image 
         device_list_add(list, DEVICE_BLOCKDEV, filter);
 }
 
-static json_t *throttle_limits(const struct domain_iotune *tune)
+json_t *device_throttle_limits(const struct domain_iotune *tune, bool all)
 {
         const struct {
                 const char *name;
@@ -96,8 +96,15 @@ static json_t *throttle_limits(const struct domain_iotune *tune)
         };
         json_t *object = json_object();
 
-        for (unsigned i = 0; i < G_N_ELEMENTS(limits); i++)
-                device_set_uint(object, limits[i].name, limits[i].value);
+        for (unsigned i = 0; i < G_N_ELEMENTS(limits); i++) {
+                /* A burst lasts for a second at least. */
+                unsigned least = g_str_has_suffix(limits[i].name, "-length");
+
+                if (all)
+                        device_set_int(object, limits[i].name, (json_int_t)MAX(limits[i].value, least));
+                else
+                        device_set_uint(object, limits[i].name, limits[i].value);
+        }
         return object;
 }
 
@@ -136,6 +143,13 @@ static bool is_id(const char *text)
                '\0';
 }
 
+char *device_throttle_id(const struct domain_disk *disk)
+{
+        const char *group = disk->iotune ? disk->iotune->group_name : NULL;
+
+        return g_strconcat("throttle-", group ? group : disk->info.alias, NULL);
+}
+
 /* Disks that name a group share the limits of the first of them. */
 static bool add_throttle(struct device_list *list, const struct device_context *context,
                          const struct domain_disk *disk, char node[BLOCK_NODE_NAME_SIZE], GError **error)
@@ -143,14 +157,14 @@ static bool add_throttle(struct device_list *list, const struct device_context *
         const struct device_resources *resources = device_get_resources(context, disk->info.alias);
         const struct block_image *top = resources->chain->pdata[0];
         const char *group = disk->iotune->group_name;
-        g_autofree char *id = g_strconcat("throttle-", group ? group : disk->info.alias, NULL);
+        g_autofree char *id = device_throttle_id(disk);
         json_t *filter, *object;
 
         if (!is_id(id))
                 return device_unsupported(error, "characters of <group_name> of disk '%s'", disk->target);
         if (!group || !has_group(context, disk, group)) {
                 object = device_object("throttle-group", id);
-                json_object_set_new(object, "limits", throttle_limits(disk->iotune));
+                json_object_set_new(object, "limits", device_throttle_limits(disk->iotune, false));
                 device_list_add(list, DEVICE_OBJECT, object);
         }
         filter = json_object();
@@ -163,14 +177,14 @@ static bool add_throttle(struct device_list *list, const struct device_context *
         return true;
 }
 
-static bool has_limits(const struct domain_disk *disk)
+bool device_has_throttle(const struct domain_disk *disk)
 {
         json_t *limits;
         bool any;
 
         if (!disk->iotune)
                 return false;
-        limits = throttle_limits(disk->iotune);
+        limits = device_throttle_limits(disk->iotune, false);
         any = json_object_size(limits) > 0;
         json_decref(limits);
         return any || disk->iotune->group_name;
@@ -216,7 +230,7 @@ static bool add_nodes(struct device_list *list, const struct device_context *con
         block_format_node_name(top, node);
         if (disk->copy_on_read == DOMAIN_SWITCH_ON && !disk->readonly)
                 add_copy_on_read(list, top, node);
-        if (has_limits(disk))
+        if (device_has_throttle(disk))
                 return add_throttle(list, context, disk, node, error);
         return true;
 }

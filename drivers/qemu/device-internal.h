@@ -98,3 +98,12 @@ char *device_chardev_option(const json_t *chardev);
 json_t *graphics_set_password(const struct domain_graphics *graphics);
 /* Without an end it is "never". */
 json_t *graphics_expire_password(const struct domain_graphics *graphics);
+
+/* ---- limits of disks ---- */
+
+/* Has the disk any? */
+bool device_has_throttle(const struct domain_disk *disk);
+/* The id of the throttle-group object that has them. New string. */
+char *device_throttle_id(const struct domain_disk *disk);
+/* Its property "limits"; all: with what is no limit, to take the place of others. New reference. */
+json_t *device_throttle_limits(const struct domain_iotune *tune, bool all);

@@ -48,3 +48,9 @@ bool plug_update_disk(struct guest *guest, unsigned index, const struct domain_u
 bool plug_update_memory(struct guest *guest, unsigned index, struct domain_def **live, GError **error);
 /* The event MEMORY_DEVICE_SIZE_CHANGE. */
 void plug_on_memory_size(struct guest *guest, const json_t *arguments, int64_t time_us);
+
+/* plug-throttle.c: is a disk in live another one by its limits alone? */
+bool plug_changes_limits(const struct guest *guest, const struct domain_disk *disk,
+                         const struct domain_def *live);
+/* Then *live (replaced) becomes so. */
+bool plug_update_limits(struct guest *guest, unsigned index, struct domain_def **live, GError **error);

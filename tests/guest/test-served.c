@@ -15,7 +15,8 @@
 #include "tests/support/guest.h"
 #include "tests/support/harness.h"
 
-#define LIVE 1
+#define LIVE   1
+#define CONFIG 2
 
 #define PORTS                                                                                                \
         "<controller type='pci' index='0' model='pcie-root'/>"                                               \
@@ -189,6 +190,53 @@ START_TEST(test_nbd)
         guest_do_flags(client, path, "Destroy", 0);
         end(one);
         end(two);
+}
+END_TEST
+
+/* ---- limits ---- */
+
+static char *limited_xml(const char *image, const char *limits)
+{
+        return g_strdup_printf("<disk type='file' device='disk'><driver name='qemu' type='raw'/>"
+                               "<source file='%s'/><target dev='vda' bus='virtio'/>%s</disk>",
+                               image, limits);
+}
+
+/* They come, change and go while the guest runs, and it can be unplugged whatever they are. */
+START_TEST(test_limits)
+{
+        static const char *const all[] = {
+                "<iotune><total_bytes_sec>1000000</total_bytes_sec></iotune>",
+                "<iotune><read_iops_sec>500</read_iops_sec><read_iops_sec_max>600</read_iops_sec_max></"
+                "iotune>",
+                "",
+                "<iotune><write_bytes_sec>9000</write_bytes_sec><group_name>slow</group_name></iotune>",
+                "<iotune><write_bytes_sec>8000</write_bytes_sec><group_name>other</group_name></iotune>",
+        };
+        g_autofree char *console = harness_path(harness, "console"), *image = make_image("a.img");
+        g_autofree char *disk = limited_xml(image, ""), *path = start_linux(console, disk), *stored = NULL;
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(all); i++) {
+                g_autofree char *xml = limited_xml(image, all[i]);
+                const char *said = *all[i] ? strchr(all[i] + 1, '<') : "";
+                g_autofree char *first = g_strndup(said, strcspn(said, "/"));
+
+                client_do(client, path, DOMAIN_INTERFACE, "UpdateDevice", "su", xml, LIVE | CONFIG);
+                ck_assert(has(path, *first ? first : "vda"));
+                ck_assert_int_eq(has(path, "<iotune>"), *first != '\0');
+                stored = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 2);
+                ck_assert_int_eq(strstr(stored, "<iotune>") != NULL, *first != '\0');
+                g_clear_pointer(&stored, g_free);
+        }
+        client_fails(client, LIBVIRT_ERROR, "*and its limits*", path, DOMAIN_INTERFACE, "UpdateDevice", "su",
+                     "<disk type='file'><source file='/other'/><target dev='vda' bus='virtio'/></disk>",
+                     LIVE);
+        client_do(client, path, DOMAIN_INTERFACE, "DetachDeviceAlias", "su", "virtio-disk0", LIVE);
+        wait_for(path, "DeviceRemoved", "virtio-disk0");
+        /* Nothing of it is left: it comes again. */
+        client_do(client, path, DOMAIN_INTERFACE, "AttachDevice", "su", disk, LIVE);
+        wait_for(path, "DeviceAdded", "virtio-disk0");
+        guest_do_flags(client, path, "Destroy", 0);
 }
 END_TEST
 
@@ -433,6 +481,7 @@ int main(void)
 
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_add_test(tcase, test_nbd);
+        tcase_add_test(tcase, test_limits);
         tcase_add_test(tcase, test_vhost_user);
         tcase_add_test(tcase, test_needs_shared_memory);
         tcase_add_test(tcase, test_directory);

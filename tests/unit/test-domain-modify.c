@@ -99,6 +99,13 @@ static const struct domain_modification inactive_row = { ROW, .inactive = true }
 static const struct domain_modification no_undo_row = {
         .function = "SetTitle", .flags = BOTH, .edit = edit_title, .act = act, .event = event
 };
+
+static const struct domain_modification first_row = { .stores_first = true,
+                                                      .function = "SetTitle",
+                                                      .flags = BOTH,
+                                                      .edit = edit_title,
+                                                      .act = act,
+                                                      .event = event };
 static const struct domain_modification document_row = { .function = "SetTitle",
                                                          .flags = BOTH,
                                                          .edit = edit_title };
@@ -266,6 +273,32 @@ START_TEST(a_row_without_a_way_back_shows_the_guest_as_it_is)
 }
 END_TEST
 
+START_TEST(a_row_that_stores_first_leaves_the_guest_alone)
+{
+        struct domain *domain = make(RUNNING);
+
+        modify_unstored(domain, &first_row, BOTH);
+        ck_assert_str_eq(fake->calls->str, "reach edit-config edit-live ");
+        ck_assert_str_eq(fake->journal->str, "");
+        expect_changed(domain, false, false);
+}
+END_TEST
+
+/* The file is as it was, too, when the guest does not follow. */
+START_TEST(a_row_that_stores_first_stores_back)
+{
+        struct domain *domain = make(RUNNING);
+        g_autofree char *before = fake_driver_read_file(fake, domain), *after = NULL;
+
+        ck_assert_ptr_nonnull(before);
+        fake->fail = "act";
+        modify(domain, &first_row, BOTH, "operation failed: told to fail: act");
+        after = fake_driver_read_file(fake, domain);
+        ck_assert_str_eq(after, before);
+        expect_changed(domain, false, false);
+}
+END_TEST
+
 START_TEST(a_document_alone_needs_no_guest)
 {
         struct domain *domain = make(RUNNING);
@@ -406,8 +439,9 @@ END_TEST
 CHECK_MAIN_FIXTURE("domain-modify", setup, teardown, each_side_in_each_state_with_each_failure,
                    a_definition_that_cannot_be_stored_changes_nothing, a_guest_goes_back_when_the_store_fails,
                    a_guest_that_cannot_go_back_is_shown_as_it_is,
-                   a_row_without_a_way_back_shows_the_guest_as_it_is, a_document_alone_needs_no_guest,
-                   one_side_only_is_what_current_means, one_side_only_needs_that_side,
-                   a_domain_that_is_gone_is_not_changed, current_is_resolved_in_turn,
-                   destroy_interrupts_the_live_action, a_guest_goes_back_though_there_is_hurry,
-                   a_query_chooses_one_definition)
+                   a_row_without_a_way_back_shows_the_guest_as_it_is,
+                   a_row_that_stores_first_leaves_the_guest_alone, a_row_that_stores_first_stores_back,
+                   a_document_alone_needs_no_guest, one_side_only_is_what_current_means,
+                   one_side_only_needs_that_side, a_domain_that_is_gone_is_not_changed,
+                   current_is_resolved_in_turn, destroy_interrupts_the_live_action,
+                   a_guest_goes_back_though_there_is_hurry, a_query_chooses_one_definition)

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The limits of a disk (<iotune>) while its guest runs: the filter that keeps to them comes, goes, or gets
+ * other numbers. The device is told which node it reads before an old one is taken away, so whatever fails
+ * leaves the disk as it was. No state but the guest's; lane of the domain.
+ */
+#include "drivers/qemu/plug.h"
+
+#include "base/error.h"
+#include "drivers/qemu/device-internal.h"
+#include "drivers/qemu/device-rows.h"
+#include "drivers/qemu/plug-private.h"
+
+#include <string.h>
+
+static const struct domain_def *get_def(const struct guest *guest)
+{
+        return domain_state_get_def(domain_get_current(guest->domain));
+}
+
+/* Beside the limits, what a start has found out of the images. */
+static void leave_out_limits(struct domain_edit *edit, const void *alias)
+{
+        domain_edit_drop_disk_part(edit, alias, "iotune");
+        domain_edit_forget_disk_chain(edit, alias);
+}
+
+bool plug_changes_limits(const struct guest *guest, const struct domain_disk *disk,
+                         const struct domain_def *live)
+{
+        return plug_differs_by(get_def(guest), live, leave_out_limits, disk->info.alias);
+}
+
+/* ---- the definition ---- */
+
+static const char *get_group(const struct domain_disk *disk)
+{
+        return disk->iotune ? disk->iotune->group_name : NULL;
+}
+
+/* The active one with other limits, which all disks of the group have. NULL with an error. */
+static struct domain_def *change_limits(const struct domain_def *before, const struct domain_def *wanted,
+                                        unsigned index, GError **error)
+{
+        const struct domain_disk *disk = &wanted->devices.disks[index];
+        struct domain_edit *edit = domain_edit_new(before, error);
+
+        if (!edit)
+                return NULL;
+        domain_edit_take_disk_part(edit, disk->info.alias, wanted, disk->info.alias, "iotune");
+        for (unsigned i = 0; get_group(disk) && i < before->devices.n_disks; i++) {
+                const struct domain_disk *other = &before->devices.disks[i];
+
+                if (i != index && g_strcmp0(get_group(other), get_group(disk)) == 0)
+                        domain_edit_take_disk_part(edit, other->info.alias, wanted, disk->info.alias,
+                                                   "iotune");
+        }
+        return domain_edit_commit(edit, error);
+}
+
+/* ---- the emulator ---- */
+
+struct limits {
+        struct guest *guest;                /* borrowed */
+        struct device_list *before, *after; /* owned; what makes the disk */
+};
+
+static const json_t *last_arguments(const struct device_list *list)
+{
+        return device_list_get(list, device_list_get_length(list) - 1)->arguments;
+}
+
+static const char *get_drive(const struct device_list *list)
+{
+        return json_string_value(json_object_get(last_arguments(list), "drive"));
+}
+
+static const char *get_name(const struct device_part *part)
+{
+        const char *name = json_string_value(json_object_get(part->arguments, "node-name"));
+
+        return name ? name : json_string_value(json_object_get(part->arguments, "id"));
+}
+
+static bool has_part(const struct device_list *list, const struct device_part *wanted)
+{
+        for (unsigned i = 0; i < device_list_get_length(list); i++) {
+                const struct device_part *part = device_list_get(list, i);
+
+                if (part->kind == wanted->kind && g_strcmp0(get_name(part), get_name(wanted)) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* A list of those parts of one that the other has not; what is in it belongs to one. */
+static struct device_list *subtract(const struct device_list *one, const struct device_list *other)
+{
+        struct device_list *list = device_list_new();
+
+        for (unsigned i = 0; i < device_list_get_length(one); i++) {
+                const struct device_part *part = device_list_get(one, i);
+
+                if (!has_part(other, part))
+                        device_list_add(list, part->kind, json_incref(part->arguments));
+        }
+        return list;
+}
+
+static bool set_drive(const struct limits *limits, const struct device_list *list, GError **error)
+{
+        const char *alias = json_string_value(json_object_get(last_arguments(list), "id"));
+        g_autofree char *path = g_strconcat("/machine/peripheral/", alias, NULL);
+
+        return qmp_execute(
+                limits->guest->qmp, "qom-set",
+                json_pack("{s:s, s:s, s:s}", "path", path, "property", "drive", "value", get_drive(list)),
+                QMP_TIMEOUT_MS, NULL, error);
+}
+
+/* All numbers, those that are none as well, of a group that is there. */
+static bool set_numbers(const struct limits *limits, const struct domain_disk *disk, GError **error)
+{
+        g_autofree char *id = device_throttle_id(disk), *path = NULL;
+
+        if (!device_has_throttle(disk))
+                return true;
+        path = g_strconcat("/objects/", id, NULL);
+        return qmp_execute(limits->guest->qmp, "qom-set",
+                           json_pack("{s:s, s:s, s:o}", "path", path, "property", "limits", "value",
+                                     device_throttle_limits(disk->iotune, true)),
+                           QMP_TIMEOUT_MS, NULL, error);
+}
+
+static bool change(const struct limits *limits, const struct domain_disk *disk, GError **error)
+{
+        CLEANUP(device_list_free) struct device_list *come = subtract(limits->after, limits->before);
+        CLEANUP(device_list_free) struct device_list *go = subtract(limits->before, limits->after);
+        struct guest *guest = limits->guest;
+        unsigned n = device_list_get_length(come);
+
+        if (!plug_make_parts(guest, come, n, NULL, NULL, error))
+                return false;
+        if (!set_numbers(limits, disk, error) ||
+            (g_strcmp0(get_drive(limits->before), get_drive(limits->after)) != 0 &&
+             !set_drive(limits, limits->after, error))) {
+                lane_shield(guest->domain->base.lane);
+                plug_undo_parts(guest, come, n);
+                return false;
+        }
+        plug_undo_parts(guest, go, device_list_get_length(go));
+        return true;
+}
+
+static bool run(struct limits *limits, const struct domain_disk *before, const struct domain_def *def,
+                unsigned index, GError **error)
+{
+        CLEANUP(qemu_caps_unref) const struct qemu_caps *caps = plug_get_caps(limits->guest, error);
+        const struct domain_disk *after = &def->devices.disks[index];
+
+        return caps &&
+               device_describe_made(limits->before, get_def(limits->guest), caps, DOMAIN_DEVICE_DISK, before,
+                                    error) &&
+               device_describe_made(limits->after, def, caps, DOMAIN_DEVICE_DISK, after, error) &&
+               change(limits, after, error);
+}
+
+bool plug_update_limits(struct guest *guest, unsigned index, struct domain_def **live, GError **error)
+{
+        const struct domain_disk *disk = &get_def(guest)->devices.disks[index];
+        struct domain_def *def = change_limits(get_def(guest), *live, index, error);
+        struct limits limits = { guest, device_list_new(), device_list_new() };
+        bool ok = def && run(&limits, disk, def, index, error);
+
+        device_list_free(limits.before);
+        device_list_free(limits.after);
+        if (!ok) {
+                domain_def_unref(def);
+                return false;
+        }
+        domain_def_unref(*live);
+        *live = def;
+        return true;
+}
