@@ -197,20 +197,43 @@ static bool check_tpms(const struct check *check, GError **error)
         return true;
 }
 
-static bool check_watchdogs(const struct check *check, GError **error)
+/* Those that a machine has a fixed place for. */
+static bool check_watchdog_place(const struct check *check, unsigned index, GError **error)
 {
-        const struct domain_devices *devices = &check->def->devices;
+        const struct domain_watchdog *list = check->def->devices.watchdogs;
+        const char *model = list[index].model;
 
-        if (devices->n_watchdogs > 1)
-                return check_refuse(error, "a machine has one watchdog, and the domain %u ('%s', '%s')",
-                                    (unsigned)devices->n_watchdogs, devices->watchdogs[0].model,
-                                    devices->watchdogs[1].model);
-        if (devices->n_watchdogs == 1 && strcmp(devices->watchdogs[0].model, "itco") == 0 &&
-            check->machine->machine && !check_is_machine(check, "pc-q35"))
+        for (unsigned i = 0; i < index; i++) {
+                if (strcmp(list[i].model, model) == 0 && strcmp(model, "i6300esb") != 0)
+                        return check_refuse(error, "a machine has one watchdog '%s', and the domain two",
+                                            model);
+        }
+        if (strcmp(model, "itco") == 0 && check->machine->machine && !check_is_machine(check, "pc-q35"))
                 return check_refuse(error,
                                     "the watchdog 'itco' is part of machines of type 'q35', not of '%s': use "
                                     "'i6300esb'",
                                     check->machine->machine);
+        return true;
+}
+
+/* Several watch over a machine, but what happens then is set for the machine as a whole. */
+static bool check_watchdogs(const struct check *check, GError **error)
+{
+        const struct domain_devices *devices = &check->def->devices;
+
+        for (unsigned i = 0; i < devices->n_watchdogs; i++) {
+                const struct domain_watchdog *watchdog = &devices->watchdogs[i];
+
+                if (!check_watchdog_place(check, i, error))
+                        return false;
+                if (g_strcmp0(watchdog->action, devices->watchdogs[0].action) != 0)
+                        return check_refuse(
+                                error,
+                                "all watchdogs of a domain have one action, and the domain has '%s' "
+                                "('%s') and '%s' ('%s')",
+                                devices->watchdogs[0].action, devices->watchdogs[0].model, watchdog->action,
+                                watchdog->model);
+        }
         return true;
 }
 

@@ -195,6 +195,7 @@ struct domain_hyperv {
 };
 
 struct domain_features {
+        enum domain_switch ps2; /* the controller of keyboard and mouse */
         enum domain_switch acpi, apic, apic_eoi, pae, hap, viridian, privnet, pvspinlock, pmu, vmport, smm,
                 vmcoreinfo, gic;
         enum domain_switch kvm_hidden, kvm_hint_dedicated, kvm_poll_control, kvm_pv_ipi;

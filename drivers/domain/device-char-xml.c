@@ -271,6 +271,35 @@ static const struct field_part card_parts[] = {
         PARTS_END,
 };
 
+struct certificate {
+        const char *name;
+};
+static const struct field certificate_fields[] = {
+        STRING(NULL, struct certificate, name, .required = true, .max = NAME_MAX_), FIELDS_END
+};
+static const struct field database_fields[] = { PATH(NULL, struct domain_smartcard, database), FIELDS_END };
+
+/* Three of them make a card. */
+static bool read_certificates(struct domain_reader *reader, xmlNode *node, struct domain_smartcard *card,
+                              GError **error)
+{
+        xmlNode *database = xml_child(node, "database");
+        unsigned n = 0;
+
+        for (xmlNode *child = xml_child(node, "certificate"); child; child = xml_next(child), n++) {
+                struct certificate certificate = { NULL };
+
+                if (n < G_N_ELEMENTS(card->certificates) &&
+                    !field_read(reader, child, certificate_fields, &certificate, error))
+                        return false;
+                if (n < G_N_ELEMENTS(card->certificates))
+                        card->certificates[n] = certificate.name;
+        }
+        if (n != G_N_ELEMENTS(card->certificates))
+                return xml_error(error, node, "host-certificates mode needs exactly three certificates");
+        return !database || field_read(reader, database, database_fields, card, error);
+}
+
 bool domain_read_smartcard(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
 {
         struct domain_smartcard *card = target;
@@ -278,6 +307,8 @@ bool domain_read_smartcard(struct domain_reader *reader, xmlNode *node, void *ta
 
         if (!field_read_parts(reader, node, card_parts, card, error))
                 return false;
+        if (strcmp(card->mode, "host-certificates") == 0)
+                return read_certificates(reader, node, card, error);
         if (strcmp(card->mode, "passthrough") != 0)
                 return true;
         source = domain_arena_alloc(reader->arena, sizeof(*source));
@@ -366,6 +397,7 @@ bool domain_read_redirfilter(struct domain_reader *reader, xmlNode *node, struct
 
         if (filter && xml_next(filter))
                 return xml_error(error, xml_next(filter), "more than one <redirfilter>");
-        return !filter || field_read_array(reader, filter, "usbdev", rule_parts, sizeof(struct domain_redir_rule),
-                                           &devices->redir_rules, &devices->n_redir_rules, error);
+        return !filter ||
+               field_read_array(reader, filter, "usbdev", rule_parts, sizeof(struct domain_redir_rule),
+                                &devices->redir_rules, &devices->n_redir_rules, error);
 }

@@ -101,6 +101,8 @@ struct domain_redir_rule {
 struct domain_smartcard {
         struct domain_device_info info;
         const char *mode;                        /* "host", "host-certificates", "passthrough" */
+        const char *certificates[3];             /* host-certificates: their names in the database */
+        const char *database;                    /* NULL: the system's */
         const struct domain_char_source *source; /* passthrough */
 };
 

@@ -291,7 +291,9 @@ static void add_builtin_input(struct hardware *hardware, const char *type)
 
 bool normalize_settle_inputs(struct hardware *hardware, GError **error)
 {
-        if (hardware->fresh)
+        const xmlNode *ps2 = xml_child(xml_child(hardware->root, "features"), "ps2");
+
+        if (hardware->fresh || (ps2 && hardware_is(ps2, "state", "off")))
                 return true;
         add_builtin_input(hardware, "mouse");
         add_builtin_input(hardware, "keyboard");

@@ -375,6 +375,7 @@ static const struct field_part features_parts[] = {
         STATE("privnet", struct domain_features, privnet),
         { "hyperv", NULL, read_hyperv },
         { "tcg/tb-cache", tb_cache_fields },
+        STATE("ps2", struct domain_features, ps2),
         { "kvm", NULL, read_kvm },
         STATE("pvspinlock", struct domain_features, pvspinlock),
         STATE("pmu", struct domain_features, pmu),

@@ -300,8 +300,8 @@ TABLE channel[] = {
         CHAR_SOURCE, { "target", "type name ?state address port" }, ALIAS, ACPI, ADDRESS, {},
 };
 TABLE smartcard[] = {
-        { "certificate", .flags = MANY | UNDRIVEN },
-        { "database", .flags = UNDRIVEN },
+        { "certificate", .flags = MANY },
+        { "database" },
         CHAR_SOURCE,
         { "target", "type port", char_model },
         ALIAS,

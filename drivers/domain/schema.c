@@ -193,6 +193,7 @@ TABLE features[] = {
         { "sbbc", "value", .flags = UNDRIVEN },
         { "ibs", "value", .flags = UNDRIVEN },
         { "tcg", NULL, tcg, VOID },
+        { "ps2", "state" },
         { "capabilities", "policy", .flags = UNDRIVEN | DOMAIN_SCHEMA_OPAQUE },
         {},
 };

@@ -44,13 +44,6 @@ static bool check_spice(const struct domain_devices *devices, GError **error)
         return true;
 }
 
-static bool check(const struct domain_devices *devices, GError **error)
-{
-        if (devices->n_watchdogs > 1)
-                return device_unsupported(error, "more than one <watchdog> is not supported");
-        return check_spice(devices, error);
-}
-
 /* An override that changes nothing would only look as if it did. */
 static bool check_overrides(const struct domain_def *def, const struct device_list *list, GError **error)
 {
@@ -106,7 +99,8 @@ bool command_devices_add(struct command_builder *builder, GError **error)
 {
         CLEANUP(device_list_free) struct device_list *list = device_list_new();
 
-        if (!check(&builder->def->devices, error) || !device_describe_all(list, &builder->device, error) ||
+        if (!check_spice(&builder->def->devices, error) ||
+            !device_describe_all(list, &builder->device, error) ||
             !check_overrides(builder->def, list, error))
                 return false;
         command_append_list(builder, list);

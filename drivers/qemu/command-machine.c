@@ -138,6 +138,7 @@ static void add_machine_option(struct command_builder *builder)
         device_append_escaped(option, def->os.machine ? def->os.machine : builder->machine->name);
         command_option_add(option, "usb", "off");
         command_option_add_switch(option, "vmport", def->features.vmport);
+        command_option_add_switch(option, "i8042", def->features.ps2);
         command_option_add_switch(option, "smm", system_management(def));
         add_irqchip(option, builder);
         command_option_add(option, "dump-guest-core", def->dump_core == DOMAIN_SWITCH_ON ? "on" : "off");
@@ -236,8 +237,10 @@ static void add_globals(struct command_builder *builder)
         if (def->suspend_to_disk != DOMAIN_SWITCH_ABSENT)
                 command_append_format(builder, "-global", "%s.disable_s4=%d", power,
                                       def->suspend_to_disk == DOMAIN_SWITCH_OFF);
-        if (def->devices.n_watchdogs && g_strcmp0(def->devices.watchdogs[0].model, "itco") == 0)
-                command_append(builder, "-global", "ICH9-LPC.noreboot=off");
+        for (unsigned i = 0; i < def->devices.n_watchdogs; i++) {
+                if (g_strcmp0(def->devices.watchdogs[i].model, "itco") == 0)
+                        command_append(builder, "-global", "ICH9-LPC.noreboot=off");
+        }
         add_floppy_boot(builder);
         for (unsigned i = 0; i < def->devices.n_controllers; i++) {
                 const struct domain_controller *controller = &def->devices.controllers[i];

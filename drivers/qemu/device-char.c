@@ -212,6 +212,25 @@ bool device_describe_redirdev(struct device_list *list, const struct device_cont
         return device_list_add_at(list, context, device, &redirdev->info, error);
 }
 
+#define NSS_DATABASE "/etc/pki/nssdb"
+
+/* A card of the host's, or one that is made of certificates. */
+static json_t *emulated_card(const struct domain_smartcard *smartcard)
+{
+        json_t *device = device_new("ccid-card-emulated", smartcard->info.alias);
+
+        if (!smartcard->certificates[0]) {
+                device_set_string(device, "backend", "nss-emulated");
+                return device;
+        }
+        device_set_string(device, "backend", "certificates");
+        device_set_string(device, "cert1", smartcard->certificates[0]);
+        device_set_string(device, "cert2", smartcard->certificates[1]);
+        device_set_string(device, "cert3", smartcard->certificates[2]);
+        device_set_string(device, "db", smartcard->database ? smartcard->database : NSS_DATABASE);
+        return device;
+}
+
 bool device_describe_smartcard(struct device_list *list, const struct device_context *context,
                                const void *data, GError **error)
 {
@@ -219,16 +238,16 @@ bool device_describe_smartcard(struct device_list *list, const struct device_con
         const struct domain_controller *reader = NULL;
         json_t *device;
 
-        if (g_strcmp0(smartcard->mode, "passthrough") != 0 || !smartcard->source)
-                return device_unsupported(error, "smartcard mode '%s' is not supported", smartcard->mode);
         if (smartcard->info.address.type == DOMAIN_ADDRESS_CCID)
                 reader = device_find_controller(context, DOMAIN_CONTROLLER_CCID,
                                                 smartcard->info.address.ccid.controller);
         if (!reader || !reader->info.alias)
                 return device_unsupported(error, "no ccid controller for device '%s'", smartcard->info.alias);
-        if (!add_backend(list, context, smartcard->info.alias, smartcard->source, "smartcard", error))
+        if (smartcard->source &&
+            !add_backend(list, context, smartcard->info.alias, smartcard->source, "smartcard", error))
                 return false;
-        device = char_device("ccid-card-passthru", smartcard->info.alias);
+        device = smartcard->source ? char_device("ccid-card-passthru", smartcard->info.alias)
+                                   : emulated_card(smartcard);
         device_set_format(device, "bus", "%s.0", reader->info.alias);
         return device_list_add_device(list, context, device, error);
 }

@@ -264,8 +264,11 @@ static const struct row refused[] = {
           "<tpm model='tpm-tis'><backend type='emulator' "
           "version='1.2'><active_pcr_banks><sha256/></active_pcr_banks></backend></tpm>",
           "<active_pcr_banks>" },
-        { "q35", "", "<watchdog model='itco'/><watchdog model='i6300esb'/>",
-          "one watchdog, and the domain 2 ('itco', 'i6300esb')" },
+        { "q35", "", "<watchdog model='itco'/><watchdog model='i6300esb' action='none'/>",
+          "the domain has 'reset' ('itco') and 'none' ('i6300esb')" },
+        { "q35", "", "<watchdog model='itco'/><watchdog model='itco'/>", "one watchdog 'itco'" },
+        { "q35", "", "<watchdog model='ib700'/><watchdog model='ib700'/>", "one watchdog 'ib700'" },
+        { "pc", "", "<watchdog model='i6300esb'/><watchdog model='itco'/>", "machines of type 'q35'" },
         { "pc", "", "<watchdog model='itco'/>", "machines of type 'q35'" },
         { "q35", "", "<panic model='isa'/><panic model='isa'/>", "two panic devices of model 'isa'" },
         { "pc", "", "<iommu model='intel'/>", "needs a machine of type 'q35'" },

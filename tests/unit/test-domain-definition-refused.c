@@ -313,6 +313,8 @@ START_TEST(test_refused_devices)
                 { "<channel type='qemu-vdagent'><source><mouse mode='x'/></source><target type='virtio'/>"
                   "</channel>",
                   "unknown value 'x'", "(<mouse>)" },
+                { "<smartcard mode='host-certificates'><certificate>a</certificate></smartcard>",
+                  "exactly three", "(<smartcard>)" },
                 { "<tpm><backend type='emulator' version='3'/></tpm>", "unknown value '3'", "(<backend>)" },
                 { "<tpm><backend type='emulator'><encryption secret='x'/></backend></tpm>", "UUID",
                   "(<encryption>)" },

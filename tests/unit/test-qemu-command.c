@@ -143,6 +143,18 @@ static const struct {
           "-object", "{\"qom-type\":\"iothread\",\"id\":\"iothread4\",\"thread-pool-max\":9}" },
         { "<defaultiothread thread_pool_min='2'/>", "", "-object",
           "{\"qom-type\":\"main-loop\",\"id\":\"main-loop\",\"thread-pool-min\":2}" },
+        { "", "<watchdog model='i6300esb'/><watchdog model='i6300esb'/><watchdog model='itco'/>", "-device",
+          "{\"driver\":\"i6300esb\",\"id\":\"watchdog1\"" },
+        { "", "<watchdog model='i6300esb'/><watchdog model='itco'/>", "-global", "ICH9-LPC.noreboot=off" },
+        { "", "<smartcard mode='host'/>", "-device",
+          "{\"driver\":\"ccid-card-emulated\",\"id\":\"smartcard0\",\"backend\":\"nss-emulated\",\"bus\":"
+          "\"ccid0.0\"}" },
+        { "",
+          "<smartcard mode='host-certificates'><certificate>a</certificate><certificate>b</certificate>"
+          "<certificate>c</certificate></smartcard>",
+          "-device",
+          "{\"driver\":\"ccid-card-emulated\",\"id\":\"smartcard0\",\"backend\":\"certificates\","
+          "\"cert1\":\"a\",\"cert2\":\"b\",\"cert3\":\"c\",\"db\":\"/etc/pki/nssdb\",\"bus\":\"ccid0.0\"}" },
         { "", "<serial type='null'><target type='isa-debug'/></serial>", "-device",
           "{\"driver\":\"isa-debugcon\",\"id\":\"serial0\",\"chardev\":\"charserial0\"" },
         { "",
