@@ -135,6 +135,13 @@ static bool check_labels(const struct check *check, GError **error)
         const struct domain_def *def = check->def;
 
         for (unsigned i = 0; i < def->n_seclabels; i++) {
+                const struct domain_seclabel *label = &def->seclabels[i];
+
+                if (g_strcmp0(label->type, "static") == 0 && !label->label)
+                        return check_refuse(error, "the <seclabel type='static'> has no <label>");
+                if (g_strcmp0(label->type, "dynamic") == 0 && label->relabel == DOMAIN_SWITCH_OFF)
+                        return check_refuse(error,
+                                            "a <seclabel type='dynamic'> has to relabel the guest's files");
                 for (unsigned j = 0; j < i; j++) {
                         if (g_strcmp0(def->seclabels[j].model, def->seclabels[i].model) == 0)
                                 return check_refuse(error, "there are two <seclabel> of model '%s'",

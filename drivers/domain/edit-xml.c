@@ -181,6 +181,11 @@ void domain_edit_set_seclabel(struct domain_edit *edit, const char *model, const
                 xml_set_text(hardware_child(found, "imagelabel"), image_label);
 }
 
+void domain_edit_set_partition(struct domain_edit *edit, const char *partition)
+{
+        xml_set_text(hardware_child(hardware_child(edit->root, "resource"), "partition"), partition);
+}
+
 /* ---- metadata ---- */
 
 void domain_edit_set_metadata(struct domain_edit *edit, const char *xml, const char *key, const char *uri)

@@ -67,6 +67,9 @@ void domain_edit_set_nvram(struct domain_edit *edit, const char *path, const cha
 void domain_edit_set_seclabel(struct domain_edit *edit, const char *model, const char *label,
                               const char *image_label);
 
+/* <resource><partition>: where its control group is. */
+void domain_edit_set_partition(struct domain_edit *edit, const char *partition);
+
 /* Of the <memballoon>; 0: never. */
 void domain_edit_set_stats_period(struct domain_edit *edit, unsigned seconds);
 

@@ -11,8 +11,7 @@
 
 #include <unistd.h>
 
-#define SERVICE           "libvirt-qemu"
-#define DEFAULT_PARTITION "/machine"
+#define SERVICE "libvirt-qemu"
 
 static void note(struct guest *guest)
 {
@@ -30,7 +29,7 @@ bool guest_make_cgroup(struct guest *guest, const struct domain_def *def, GError
         const struct status *status = guest->status;
         g_autofree char *machine = cgroup_make_machine_name("qemu", status->id, status->name);
         g_autofree char *description = g_strdup_printf("Virtual machine %s", machine);
-        const struct cgroup_spec spec = { machine, def->partition ? def->partition : DEFAULT_PARTITION,
+        const struct cgroup_spec spec = { machine, def->partition ? def->partition : GUEST_PARTITION,
                                           description };
         g_autoptr(GError) failure = NULL;
 

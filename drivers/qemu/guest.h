@@ -187,6 +187,8 @@ bool guest_choose_account(struct guest *guest, const struct domain_def *def, GEr
 
 /* ---- guest-cgroup.c ---- */
 
+/* Where it is when its definition does not say. */
+#define GUEST_PARTITION "/machine"
 /*
  * Makes the control group of a guest with that definition, if this host lets us (cgroup_new()), and notes it
  * in the status document, which is to be saved then. Errors: a partition that cannot be, an interrupt.

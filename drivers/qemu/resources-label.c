@@ -12,33 +12,43 @@
 
 #define MODEL "dac"
 
+/* Of a device: without a model it is about all of them. */
 static bool is_ours(const char *model)
 {
         return !model || strcmp(model, MODEL) == 0;
 }
 
+/* Of the guest: none without a model says nothing, as in libvirt. */
+static bool is_for_us(const struct domain_seclabel *label)
+{
+        return label->model ? strcmp(label->model, MODEL) == 0 : g_strcmp0(label->type, "static") == 0;
+}
+
 static bool refuse_model(const char *model, GError **error)
 {
         return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
-                         "the security model '%s' of <seclabel> is not available on this host", model);
+                         "security driver model '%s' is not available", model);
 }
 
 /* Of the guest; NULL: the document has none for us. */
 static const struct domain_seclabel *find_label(const struct domain_def *def)
 {
         for (unsigned i = 0; i < def->n_seclabels; i++) {
-                if (is_ours(def->seclabels[i].model))
+                if (is_for_us(&def->seclabels[i]))
                         return &def->seclabels[i];
         }
         return NULL;
 }
 
-/* The text that names whom it runs as; NULL: nobody in particular. An active document has it in <label>. */
+/*
+ * The text that names whom it runs as; NULL: nobody in particular. A stored document that leaves it to us has
+ * none, an active one has it. <baselabel> is for models that make labels of it, and this one makes none.
+ */
 static const char *get_text(const struct domain_seclabel *label)
 {
         if (!label || g_strcmp0(label->type, "none") == 0)
                 return NULL;
-        return label->label ? label->label : label->base_label;
+        return label->label;
 }
 
 bool guest_choose_account(struct guest *guest, const struct domain_def *def, GError **error)

@@ -104,7 +104,7 @@ static bool is_gone(void *line)
 START_TEST(test_the_group)
 {
         g_autofree char *path = NULL, *line = start("web", NULL, &path);
-        g_autofree char *tasks = NULL;
+        g_autofree char *tasks = NULL, *xml = NULL, *stored = NULL;
         g_autoptr(GDir) dir = NULL;
         const char *name;
         pid_t pid;
@@ -115,6 +115,10 @@ START_TEST(test_the_group)
         tasks = g_strdup_printf("/proc/%d/task", pid);
         dir = g_dir_open(tasks, 0, NULL);
         ck_assert(!is_gone(line));
+        xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        ck_assert_msg(strstr(xml, "<partition>/machine</partition>"), "%s", xml);
+        stored = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 2);
+        ck_assert_ptr_null(strstr(stored, "<partition>"));
         while ((name = g_dir_read_name(dir))) {
                 g_autofree char *what = g_strdup_printf("task/%s/", name);
                 g_autofree char *of_thread = read_groups(pid, what);

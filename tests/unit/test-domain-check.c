@@ -326,6 +326,8 @@ static const struct row refused[] = {
           "is no UUID: 'hello'" },
         { "q35", "<sysinfo type='smbios'><bios><entry name='date'>hello</entry></bios></sysinfo>", "",
           "expected mm/dd/yyyy" },
+        { "q35", "<seclabel type='static' model='dac'/>", "", "has no <label>" },
+        { "q35", "<seclabel type='dynamic' model='dac' relabel='no'/>", "", "has to relabel" },
         { "q35", "<seclabel type='none' model='dac'/><seclabel type='none' model='dac'/>", "",
           "two <seclabel> of model 'dac'" },
         { "pc", "<features><acpi/><smm state='on'><tseg unit='MiB'>48</tseg></smm></features>", "",
