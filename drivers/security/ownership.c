@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <paths.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +24,8 @@
 
 /*
  * libvirt's names and forms: "+0:+0", "2", and the time of the boot by which it knows notes of an earlier
- * one. That one is in seconds and moves with the clock; the boot's own id says the same for certain.
+ * one. That one is in seconds and moves with the clock; the boot's own id, beside which stands who has the
+ * file, says the same for certain.
  */
 #define OWNER       "trusted.libvirt.security.dac"
 #define COUNT       "trusted.libvirt.security.ref_dac"
@@ -33,6 +35,7 @@
 
 struct note {
         unsigned uid, gid, count;
+        unsigned holder; /* whose it is meanwhile: guests may have users of their own */
 };
 
 static void read_boot(char boot[BOOT_LENGTH + 1])
@@ -90,13 +93,14 @@ static bool read_attribute(int fd, const char *name, char *text, size_t size)
         return true;
 }
 
-static bool is_of_this_boot(int fd)
+static bool is_of_this_boot(int fd, unsigned *holder)
 {
         char text[64], boot[64];
 
         if (read_attribute(fd, BOOT, text, sizeof(text))) {
                 read_boot(boot);
-                return strcmp(text, boot) == 0;
+                return sscanf(text + strcspn(text, " "), " %u", holder) == 1 &&
+                       strncmp(text, boot, BOOT_LENGTH) == 0;
         }
         format_boot_time(boot, sizeof(boot));
         return read_attribute(fd, BOOT_TIME_S, text, sizeof(text)) && strcmp(text, boot) == 0;
@@ -111,19 +115,21 @@ static bool read_note(int fd, struct note *note)
             sscanf(owner, "+%u:+%u", &note->uid, &note->gid) != 2)
                 return false;
         note->count = 0;
-        if (is_of_this_boot(fd) && read_attribute(fd, COUNT, count, sizeof(count)))
+        note->holder = UINT_MAX;
+        if (is_of_this_boot(fd, &note->holder) && read_attribute(fd, COUNT, count, sizeof(count)))
                 note->count = (unsigned)g_ascii_strtoull(count, NULL, 10);
         return true;
 }
 
 static void write_note(int fd, const struct note *note)
 {
-        char owner[64], count[32], time[32], boot[BOOT_LENGTH + 1], path[FD_PATH_SIZE];
+        char owner[64], count[32], time[32], boot[64], path[FD_PATH_SIZE];
         const char *const attributes[][2] = {
                 { BOOT, boot }, { BOOT_TIME_S, time }, { OWNER, owner }, { COUNT, count }
         };
 
         read_boot(boot);
+        snprintf(boot + BOOT_LENGTH, sizeof(boot) - BOOT_LENGTH, " %u", note->holder);
         format_boot_time(time, sizeof(time));
         snprintf(owner, sizeof(owner), "+%u:+%u", note->uid, note->gid);
         snprintf(count, sizeof(count), "%u", note->count);
@@ -226,6 +232,7 @@ void ownership_take(const struct account *account, const char *path, const struc
         if (chown(path_of(fd, name), account->uid, account->gid) < 0)
                 return;
         note.count++;
+        note.holder = account->uid;
         write_note(fd, &note);
 }
 
@@ -243,6 +250,7 @@ void ownership_return(const struct account *account, const char *path, uid_t uid
                                     g_strerror(errno));
                 return;
         }
+        note.holder = account->uid;
         if (read_note(fd, &note)) {
                 if (note.count > 1) {
                         note.count--;
@@ -252,6 +260,6 @@ void ownership_return(const struct account *account, const char *path, uid_t uid
                 remove_note(fd);
         }
         /* Whoever gave it to somebody else meanwhile knows better. */
-        if (st.st_uid == account->uid && chown(path_of(fd, name), uid, gid) < 0)
+        if ((st.st_uid == account->uid || st.st_uid == note.holder) && chown(path_of(fd, name), uid, gid) < 0)
                 log_warning("cannot give '%s' back to its owner: %s", path, g_strerror(errno));
 }

@@ -146,6 +146,29 @@ START_TEST(the_last_guest_gives_an_image_back)
 }
 END_TEST
 
+/* Guests with users of their own: the last one to end is not the last one that took it. */
+START_TEST(guests_of_several_users_give_an_image_back)
+{
+        const struct account other = { .uid = 4343, .gid = 4344 };
+        struct ownership ownership;
+
+        if (!is_root())
+                return;
+        put_image("x");
+        if (!has_attributes())
+                return;
+        ck_assert(ownership_is_needed(&guest_user, file, false, &ownership));
+        ownership_take(&guest_user, file, &ownership);
+        ck_assert(ownership_is_needed(&other, file, false, &ownership));
+        ck_assert_uint_eq(ownership.uid, 0);
+        ownership_take(&other, file, &ownership);
+        ck_assert_uint_eq(owner_of(file), 4343);
+        ownership_return(&other, file, ownership.uid, ownership.gid);
+        ownership_return(&guest_user, file, ownership.uid, ownership.gid);
+        ck_assert_uint_eq(owner_of(file), 0);
+}
+END_TEST
+
 START_TEST(an_image_that_is_open_to_all_stays_as_it_is)
 {
         struct ownership ownership;
@@ -319,7 +342,8 @@ START_TEST(a_label_names_an_account)
 }
 END_TEST
 
-CHECK_MAIN_FIXTURE("security", setup, teardown, a_label_names_an_account, an_account_is_looked_up,
+CHECK_MAIN_FIXTURE("security", setup, teardown, a_label_names_an_account,
+                   guests_of_several_users_give_an_image_back, an_account_is_looked_up,
                    guests_of_another_boot_do_not_count, permissions_follow_the_first_class_that_applies,
                    an_unknown_user_is_named, an_image_changes_hands_and_comes_back,
                    the_last_guest_gives_an_image_back, an_image_that_is_open_to_all_stays_as_it_is,
