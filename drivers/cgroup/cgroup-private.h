@@ -63,5 +63,17 @@ const char *cgroup_get_inner(const struct cgroup *group);
 /* Writes text into a file of a cgroup file system; false with errno. */
 bool cgroup_write_file(const char *directory, const char *file, const char *text);
 
+/* The last part of the names of groups of our own. */
+#define CGROUP_SUFFIX ".virtbus-qemu"
+
+/*
+ * Removes the group at path if it has been empty for a minute: one that is younger is being made by somebody.
+ * Its place in the first hierarchy, which whoever makes one makes first, is free when this returns true.
+ */
+bool cgroup_remove_stale(const struct hierarchies *hierarchies, const char *path);
+
+/* Those hierarchies only that are of use without systemd. */
+void hierarchies_drop_useless(struct hierarchies *hierarchies);
+
 /* create.c: the inner group, and the one where processes begin. False with errno: not in that hierarchy. */
 bool cgroup_furnish(struct cgroup *group);

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/systemd.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Where libvirt's tools look below a scope. */
@@ -20,6 +22,11 @@
 #define START "emulator"
 
 DEFINE_CLEANUP(DIR, closedir);
+
+/* Groups of our own, unless their guest has a partition. */
+#define MACHINES "/machine"
+/* Between making a group and having a process in it there is less. */
+#define STALE_S 60
 
 /* How long an end may be on its way into the kernel's books. */
 #define REMOVE_TRIES    100
@@ -90,10 +97,10 @@ struct cgroup *cgroup_open(const char *path, const char *unit)
 
 static bool is_home(const char *path)
 {
-        return g_str_has_suffix(path, ".scope/" INNER) || g_str_has_suffix(path, ".libvirt-qemu");
+        return g_str_has_suffix(path, ".scope/" INNER) || g_str_has_suffix(path, CGROUP_SUFFIX);
 }
 
-/* "/machine.slice/machine-x.scope/libvirt/emulator": the scope; "/machine/x.libvirt-qemu/emulator": the
+/* "/machine.slice/machine-x.scope/libvirt/emulator": the scope; "/machine/x.virtbus-qemu/emulator": the
  * group. */
 static struct cgroup *open_above(const char *path)
 {
@@ -170,12 +177,13 @@ static void remove_parents(const struct hierarchy *hierarchy, const char *path)
         }
 }
 
+/* The first hierarchy last: whoever wants the name has it when it is free there. */
 void cgroup_remove(struct cgroup *group)
 {
         if (!group)
                 return;
         cgroup_settle(group);
-        for (unsigned i = 0; group->path && !group->unit && i < group->hierarchies.count; i++) {
+        for (unsigned i = group->hierarchies.count; group->path && !group->unit && i-- > 0;) {
                 const struct hierarchy *hierarchy = &group->hierarchies.list[i];
                 g_autofree char *path = hierarchy_path(hierarchy, group->path, NULL, NULL);
 
@@ -185,6 +193,70 @@ void cgroup_remove(struct cgroup *group)
                         log_warning("the control group '%s' stays: %s", path, g_strerror(errno));
         }
         cgroup_free(group);
+}
+
+/* ---- what others have left ---- */
+
+static bool is_old(const char *path)
+{
+        struct stat st;
+
+        return stat(path, &st) == 0 && st.st_ctime < time(NULL) - STALE_S;
+}
+
+/* Once, without waiting: what has processes stays. */
+static bool remove_empty(const char *path)
+{
+        CLEANUP(closedir) DIR *dir = opendir(path);
+        struct dirent *entry;
+
+        while (dir && (entry = readdir(dir))) {
+                if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
+                    unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR) < 0)
+                        return false;
+        }
+        return rmdir(path) == 0;
+}
+
+bool cgroup_remove_stale(const struct hierarchies *hierarchies, const char *path)
+{
+        for (unsigned i = hierarchies->count; i-- > 0;) {
+                g_autofree char *directory = hierarchy_path(&hierarchies->list[i], path, NULL, NULL);
+
+                if (access(directory, F_OK) == 0 && (!is_old(directory) || !remove_empty(directory)))
+                        return false;
+        }
+        return true;
+}
+
+static void sweep(const struct hierarchies *hierarchies, const char *parent)
+{
+        CLEANUP(closedir) DIR *dir = opendir(parent);
+        struct dirent *entry;
+
+        while (dir && (entry = readdir(dir))) {
+                g_autofree char *path = g_strconcat(MACHINES, "/", entry->d_name, NULL);
+
+                if (entry->d_type == DT_DIR && g_str_has_suffix(path, CGROUP_SUFFIX) &&
+                    cgroup_remove_stale(hierarchies, path))
+                        log_info("the control group '%s' was left and is removed", path);
+        }
+}
+
+void cgroup_sweep(void)
+{
+        struct hierarchies all;
+
+        if (geteuid() != 0 || systemd_is_booted())
+                return;
+        hierarchies_read(&all);
+        hierarchies_drop_useless(&all);
+        for (unsigned i = 0; i < all.count; i++) {
+                g_autofree char *parent = hierarchy_path(&all.list[i], MACHINES, NULL, NULL);
+
+                sweep(&all, parent);
+        }
+        hierarchies_clear(&all);
 }
 
 /* ---- who is in it ---- */

@@ -6,7 +6,7 @@
  * versions of the kernel's interface, and hosts that have some controllers in one and some in the other.
  *
  *     machine.slice/machine-qemu\x2d3\x2dweb.scope   made by systemd, or
- *     machine/qemu-3-web.libvirt-qemu                made by us where systemd does not run (the names are libvirt's)
+ *     machine/qemu-3-web.virtbus-qemu                made by us where systemd does not run (scopes as libvirt names them)
  *         libvirt/                                   below a scope only: ours, as systemd has delegated it
  *             emulator/                              where processes of the guest begin
  *             vcpu0/, iothread1/ ...                 made when a thread is moved there
@@ -70,7 +70,7 @@ struct cgroup *cgroup_open(const char *path, const char *unit);
 /* The group that the process is in, if that looks like one of these; NULL: none. */
 struct cgroup *cgroup_find(pid_t pid);
 
-/* Below the root of each hierarchy: "/machine/qemu-3-web.libvirt-qemu". Borrowed. */
+/* Below the root of each hierarchy: "/machine/qemu-3-web.virtbus-qemu". Borrowed. */
 const char *cgroup_get_path(const struct cgroup *group);
 /* The scope; NULL: a group of our own. Borrowed. */
 const char *cgroup_get_unit(const struct cgroup *group);
@@ -82,6 +82,12 @@ void cgroup_free(struct cgroup *group);
  * scope by itself. NULL is fine. Frees it.
  */
 void cgroup_remove(struct cgroup *group);
+
+/*
+ * Start-up of an agent: removes groups of our own in /machine that have been empty for a minute. Their guests
+ * ended with the agent that knew of them.
+ */
+void cgroup_sweep(void);
 
 /* ---- who is in it ---- */
 

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 /* Names that other agents' guests may have before we look for another. */
-#define NAMES_MAX 100
+#define NAMES_MAX 1000
 
 /* ---- names ---- */
 
@@ -268,8 +268,10 @@ static bool make_scope(struct lane *lane, const struct cgroup_spec *spec, struct
 /* ---- our own ---- */
 
 /* Makes the directory of the first hierarchy, which nobody else has then. False with errno: EEXIST. */
-static bool claim(const struct hierarchy *hierarchy, const char *path)
+static bool claim(const struct hierarchies *hierarchies, const char *path)
 {
+        const struct hierarchy *hierarchy = &hierarchies->list[0];
+        int failure;
         g_autofree char *parent = g_path_get_dirname(path);
         g_autofree char *directory = hierarchy_path(hierarchy, path, NULL, NULL);
         g_autofree char *above = hierarchy_path(hierarchy, parent, NULL, NULL);
@@ -283,45 +285,32 @@ static bool claim(const struct hierarchy *hierarchy, const char *path)
                         hierarchy_fill_in(hierarchy, path);
                         return true;
                 }
-                if (errno != ENOENT)
+                failure = errno;
+                if (failure == EEXIST && cgroup_remove_stale(hierarchies, path))
+                        continue;
+                if (failure != ENOENT) {
+                        errno = failure;
                         return false;
+                }
         }
         return false;
-}
-
-/* Systemd's hierarchy is of no use to us without systemd, and neither is an empty one. */
-static void drop_useless(struct hierarchies *all)
-{
-        unsigned kept = 0;
-
-        for (unsigned i = 0; i < all->count; i++) {
-                struct hierarchy hierarchy = all->list[i];
-
-                if (hierarchy.controllers & ~(1U << CGROUP_SYSTEMD)) {
-                        all->list[kept++] = hierarchy;
-                        continue;
-                }
-                g_free(hierarchy.mount);
-                g_free(hierarchy.root);
-        }
-        all->count = kept;
 }
 
 static bool make_own(const struct cgroup_spec *spec, struct cgroup *group, GError **error)
 {
         g_autofree char *parent = make_partition_path(spec->partition);
 
-        drop_useless(&group->hierarchies);
+        hierarchies_drop_useless(&group->hierarchies);
         if (geteuid() != 0 || group->hierarchies.count == 0)
                 return error_set(error, ERROR_FROM_CGROUP, ERROR_NO_SUPPORT, "%s",
                                  geteuid() != 0 ? "only systemd gives some to a user, and it does not run"
                                                 : "the host has none mounted");
         for (unsigned i = 1; i <= NAMES_MAX; i++) {
                 g_free(group->path);
-                group->path = i == 1 ? g_strdup_printf("%s/%s.libvirt-qemu", parent, spec->machine)
-                                     : g_strdup_printf("%s/%s-%u.libvirt-qemu", parent, spec->machine, i);
+                group->path = i == 1 ? g_strdup_printf("%s/%s" CGROUP_SUFFIX, parent, spec->machine)
+                                     : g_strdup_printf("%s/%s-%u" CGROUP_SUFFIX, parent, spec->machine, i);
                 errno = 0;
-                if (claim(&group->hierarchies.list[0], group->path))
+                if (claim(&group->hierarchies, group->path))
                         break;
                 if (errno != EEXIST || i == NAMES_MAX)
                         return error_set_errno(error, ERROR_FROM_CGROUP, errno, "cannot make '%s' in '%s'",

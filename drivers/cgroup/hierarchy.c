@@ -132,6 +132,24 @@ void hierarchies_clear(struct hierarchies *hierarchies)
         hierarchies->count = 0;
 }
 
+/* Systemd's hierarchy is of no use to us without systemd, and neither is an empty one. */
+void hierarchies_drop_useless(struct hierarchies *all)
+{
+        unsigned kept = 0;
+
+        for (unsigned i = 0; i < all->count; i++) {
+                struct hierarchy hierarchy = all->list[i];
+
+                if (hierarchy.controllers & ~(1U << CGROUP_SYSTEMD)) {
+                        all->list[kept++] = hierarchy;
+                        continue;
+                }
+                g_free(hierarchy.mount);
+                g_free(hierarchy.root);
+        }
+        all->count = kept;
+}
+
 /* ---- where a process is ---- */
 
 /* "4:cpu,cpuacct:/machine/x", "0::/machine/x": is it about the hierarchy? Borrowed path. */

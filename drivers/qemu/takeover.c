@@ -366,6 +366,7 @@ void takeover_run(struct qemu_driver *driver)
         struct dirent *entry;
         struct uuid uuid;
 
+        cgroup_sweep();
         while (dir && (entry = readdir(dir))) {
                 if (strlen(entry->d_name) == UUID_STRING_LENGTH && uuid_parse(&uuid, entry->d_name, NULL))
                         take(driver, entry->d_name);

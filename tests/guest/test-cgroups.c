@@ -41,7 +41,7 @@ static char *read_groups(pid_t pid, const char *what)
         return text;
 }
 
-/* "machine-qemu\x2d1\x2dweb.scope", "qemu-1-web.libvirt-qemu", or with "-2" and so on behind the name. */
+/* "machine-qemu\x2d1\x2dweb.scope", "qemu-1-web.virtbus-qemu", or with "-2" and so on behind the name. */
 static char *group_name(unsigned id, const char *name)
 {
         return has_systemd() ? g_strdup_printf("/machine-qemu\\x2d%u\\x2d%s", id, name)
@@ -85,7 +85,7 @@ static bool is_gone(void *line)
         g_autofree char *unified = NULL;
         g_autoptr(GDir) mounts = g_dir_open("/sys/fs/cgroup", 0, NULL);
         const char *mount;
-        char *end = strstr(place, has_systemd() ? ".scope/" : ".libvirt-qemu/");
+        char *end = strstr(place, has_systemd() ? ".scope/" : ".virtbus-qemu/");
 
         if (end)
                 *strchr(end, '/') = '\0';

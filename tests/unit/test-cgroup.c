@@ -363,6 +363,39 @@ START_TEST(test_two_of_a_name)
 }
 END_TEST
 
+/* What another agent is making at this moment, and what has processes, is nobody's to sweep away. */
+static void live_beside_a_sweep(void *data)
+{
+        struct cgroup *young = make(), *used = young ? make() : NULL;
+        g_autofree char *text = NULL;
+        pid_t pid;
+
+        if (!young) {
+                loop_post(loop, quit, NULL);
+                return;
+        }
+        pid = enter(used);
+        ck_assert(!cgroup_remove_stale(&young->hierarchies, young->path));
+        cgroup_sweep();
+        for (unsigned i = 0; !young->unit && i < young->hierarchies.count; i++) {
+                g_autofree char *path = hierarchy_path(&young->hierarchies.list[i], young->path, NULL, NULL);
+
+                ck_assert_msg(access(path, F_OK) == 0, "%s", path);
+        }
+        text = read_places(pid);
+        ck_assert(strstr(text, used->path));
+        leave(pid);
+        cgroup_remove(young);
+        cgroup_remove(used);
+        loop_post(loop, quit, NULL);
+}
+
+START_TEST(test_a_sweep)
+{
+        run(live_beside_a_sweep);
+}
+END_TEST
+
 START_TEST(test_without)
 {
         g_autoptr(GError) error = NULL;
@@ -378,4 +411,4 @@ START_TEST(test_without)
 END_TEST
 
 CHECK_MAIN_FIXTURE("cgroup", setup, teardown, test_mounts, test_names, test_partitions, test_life,
-                   test_life_in_partition, test_two_of_a_name, test_without)
+                   test_life_in_partition, test_two_of_a_name, test_a_sweep, test_without)
