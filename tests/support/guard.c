@@ -75,7 +75,7 @@ static G_NORETURN void watch(const char *folder, int end)
                 ;
         for (unsigned i = 0; i < ROUNDS && kill_round(folder); i++)
                 g_usleep(20 * 1000);
-        execlp("rm", "rm", "-rf", "--one-file-system", folder, NULL);
+        execlp("sh", "sh", "-c", GUARD_REMOVE, "sh", folder, NULL);
         _exit(127);
 }
 

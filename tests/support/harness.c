@@ -421,7 +421,7 @@ char *harness_read_log(const struct harness *harness)
 
 static void remove_tree(const char *path)
 {
-        const char *argv[] = { "rm", "-rf", "--one-file-system", path, NULL };
+        const char *argv[] = { "sh", "-c", GUARD_REMOVE, "sh", path, NULL };
 
         g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL, NULL);
 }
