@@ -317,12 +317,9 @@ struct domain_power *domain_power_new(struct domain_driver *driver)
 
 void domain_power_cancel(struct domain_power *power)
 {
-        for (unsigned i = 0; i < ROUND_COUNT; i++) {
-                if (!power->rounds[i])
-                        continue;
-                power->rounds[i]->done = NULL;
-                round_end(power->rounds[i]);
-        }
+        for (unsigned i = 0; i < ROUND_COUNT; i++)
+                if (power->rounds[i])
+                        round_end(power->rounds[i]);
 }
 
 void domain_power_free(struct domain_power *power)

@@ -23,7 +23,7 @@ struct domain_power_settings {
 };
 
 struct domain_power *domain_power_new(struct domain_driver *driver);
-/* The agent ends: nothing more begins, and nobody is told. */
+/* The agent ends: nothing more begins, and whoever waits is told so. */
 void domain_power_cancel(struct domain_power *power);
 /* When no call is on its way. NULL is fine. */
 void domain_power_free(struct domain_power *power);

@@ -252,7 +252,7 @@ START_TEST(test_denials)
         g_free(take_record());
         nobody = polkitd_connect_as(harness, POLKITD_NOBODY);
         client_fails(nobody, DENIED, NULL, WEB, DOMAIN_INTERFACE, "Destroy", "u", 0);
-        client_try(nobody, WEB, DOMAIN_INTERFACE, "GetState", "u", 0);
+        g_free(client_try(nobody, WEB, DOMAIN_INTERFACE, "GetState", "u", 0));
         record = take_record();
         expect_fields(record, "CALLER_UID", "65534", "MEMBER", "org.libvirt.Domain.Destroy", "DOMAIN_NAME",
                       "web", "OBJECT_UUID", UUID, "ANSWER", DENIED, "ERROR_NUMBER", NULL, NULL);
