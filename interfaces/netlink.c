@@ -8,6 +8,7 @@
 #include "base/lane.h"
 
 #include <errno.h>
+#include <linux/if_link.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -246,12 +247,17 @@ bool netlink_request_batch(struct netlink *netlink, const GByteArray *messages, 
 static void put_head(const struct netlink *netlink, const struct netlink_dump *dump, struct nl_msg *message)
 {
         const struct rtgenmsg of_links = { .rtgen_family = (unsigned char)dump->family };
+        const struct ifinfomsg whole = { .ifi_family = (unsigned char)dump->family };
         const struct nfgenmsg of_filter = { .nfgen_family = (uint8_t)dump->family, .version = NFNETLINK_V0 };
 
         if (netlink->protocol == NETLINK_NETFILTER)
                 nlmsg_append(message, (void *)&of_filter, sizeof(of_filter), NLMSG_ALIGNTO);
+        else if (dump->extra)
+                nlmsg_append(message, (void *)&whole, sizeof(whole), NLMSG_ALIGNTO);
         else
                 nlmsg_append(message, (void *)&of_links, sizeof(of_links), NLMSG_ALIGNTO);
+        if (dump->extra)
+                nla_put_u32(message, IFLA_EXT_MASK, dump->extra);
         if (dump->attr)
                 nla_put_string(message, dump->attr, dump->value);
         if (dump->second_attr)

@@ -55,6 +55,7 @@ struct netlink_dump {
         void (*fn)(struct nlmsghdr *header, void *data);
         void *data;
         void (*reset)(void *data); /* it begins again; may be NULL */
+        uint32_t extra;            /* RTM_GETLINK: what else is told (RTEXT_FILTER_...) */
         int attr;                  /* only those that have this text there; 0: all */
         const char *value;
         int second_attr; /* likewise */

@@ -267,9 +267,8 @@ static bool look(struct operation *op, GError **error)
         device = last_device(request);
         if (request->update)
                 request->keeps_port = keeps_port(active, attach->def, device);
-        if (device->kind == DOMAIN_DEVICE_HOSTDEV && !request->update)
-                attach->looked = takings_look(request->domain->driver, attach->def,
-                                              &attach->def->devices.hostdevs[device->index]);
+        if (!request->update)
+                attach->looked = takings_look(request->domain->driver, attach->def, device);
         return true;
 }
 
@@ -324,6 +323,8 @@ static bool take_secrets(struct operation *op, GError **error)
 {
         struct attach *attach = attach_of(op);
 
+        if (attach->takings && !takings_take_port_devices(attach->takings, error))
+                return false;
         if (attach->takings)
                 takings_take_secrets(attach->takings, attach->request->domain->driver, attach->def);
         return true;

@@ -35,6 +35,7 @@ const char *const domain_interface_type_names[] = {
         [DOMAIN_INTERFACE_LAST] = NULL,
 };
 
+static const char *const no_yes_names[] = { "no", "yes", NULL };
 static const char *const source_mode_names[] = { "vepa", "private", "bridge", "passthrough", NULL };
 static const char *const driver_names[] = { "qemu", "vhost", "kvm", "vfio", "xen", NULL };
 static const char *const backend_names[] = { "default", "passt", NULL };
@@ -43,6 +44,7 @@ static const char *const family_names[] = { "ipv4", "ipv6", NULL };
 
 static const struct field interface_fields[] = {
         ENUM("type", struct domain_interface, type, domain_interface_type_names, .required = true),
+        BOOL("managed", struct domain_interface, managed, no_yes_names),
         YES_NO("trustGuestRxFilters", struct domain_interface, trust_guest_rx_filters),
         FIELDS_END,
 };
@@ -210,6 +212,14 @@ static bool read_teaming(struct domain_reader *reader, xmlNode *node, void *targ
         return true;
 }
 
+static const struct field hostdev_fields[] = { NETWORK_FIELDS, FIELDS_END };
+static const struct field pci_fields[] = {
+        HEX("domain", struct domain_interface, host_pci.domain),
+        HEX("bus", struct domain_interface, host_pci.bus, .required = true),
+        HEX("slot", struct domain_interface, host_pci.slot, .required = true, .max = 0x1f),
+        HEX("function", struct domain_interface, host_pci.function, .required = true, .max = 7),
+        FIELDS_END,
+};
 static const struct field device_fields[] = { STRING("dev", struct domain_interface, source, .max = PATH_MAX),
                                               FIELDS_END };
 static const struct field internal_fields[] = {
@@ -222,7 +232,7 @@ static const struct field *const source_fields[DOMAIN_INTERFACE_LAST] = {
         [DOMAIN_INTERFACE_DIRECT] = direct_fields,     [DOMAIN_INTERFACE_VDPA] = device_fields,
         [DOMAIN_INTERFACE_INTERNAL] = internal_fields, [DOMAIN_INTERFACE_MCAST] = socket_fields,
         [DOMAIN_INTERFACE_SERVER] = socket_fields,     [DOMAIN_INTERFACE_CLIENT] = socket_fields,
-        [DOMAIN_INTERFACE_UDP] = socket_fields,
+        [DOMAIN_INTERFACE_UDP] = socket_fields,        [DOMAIN_INTERFACE_HOSTDEV] = hostdev_fields,
 };
 
 static bool read_source(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
@@ -235,6 +245,25 @@ static bool read_source(struct domain_reader *reader, xmlNode *node, void *targe
         if (fields && !field_read(reader, node, fields, interface, error))
                 return false;
         return interface->type != DOMAIN_INTERFACE_UDP || read_udp(reader, node, interface, error);
+}
+
+static bool read_host(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        struct domain_interface *interface = target;
+        const char *type = field_get_text(reader, node, "type");
+
+        if (interface->type != DOMAIN_INTERFACE_HOSTDEV)
+                return xml_error(error, node,
+                                 "<address> of the <source> needs an interface of type 'hostdev'");
+        if (!type)
+                return xml_error(error, node, "missing source address type");
+        if (strcmp(type, "pci") != 0) {
+                g_autofree char *quoted = error_quote(type);
+
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
+                                 "an interface of type 'hostdev' with an address of type '%s'", quoted);
+        }
+        return field_read(reader, node, pci_fields, interface, error);
 }
 
 /* Two digits or one for each byte, as libvirt reads them. */
@@ -341,6 +370,7 @@ static const struct field_part parts[] = {
         { NULL, interface_fields },
         { "mac", NULL, read_mac },
         { "source", NULL, read_source },
+        { "source/address", NULL, read_host },
         { "bandwidth/inbound", NULL, read_inbound },
         { "bandwidth/outbound", outbound_fields },
         { "port", port_fields },
@@ -442,6 +472,8 @@ static bool check_source(const struct domain_interface *interface, const xmlNode
                       interface->type == DOMAIN_INTERFACE_SERVER ||
                       interface->type == DOMAIN_INTERFACE_CLIENT || interface->type == DOMAIN_INTERFACE_UDP;
 
+        if (interface->type == DOMAIN_INTERFACE_HOSTDEV && !xml_child(xml_child(node, "source"), "address"))
+                return xml_error(error, node, "missing source address type");
         if ((needed && !interface->source) || (socket && !interface->port) ||
             (interface->type == DOMAIN_INTERFACE_VHOSTUSER && !interface->path))
                 return xml_error(error, node, "missing element 'source' of an interface of type '%s'",

@@ -75,6 +75,7 @@ struct domain_interface {
         struct domain_device_info info;
         enum domain_interface_type type;
         bool has_mac;
+        bool managed; /* hostdev: it leaves its driver for the guest's time */
         uint8_t mac[6];
         enum domain_switch link_up;        /* <link state='up|down'> */
         enum domain_switch target_managed; /* ethernet */
@@ -96,16 +97,17 @@ struct domain_interface {
         const char *host;            /* mcast, server, client, udp: NULL: this one, or all of it */
         const char *local_host;      /* udp: <local address=> */
         uint32_t port, local_port;
-        const char *source;      /* bridge, network or device, as the type says */
-        const char *source_mode; /* direct: "bridge", "vepa", "private", "passthrough" */
+        const char *source;                 /* bridge, network or device, as the type says */
+        const char *source_mode;            /* direct: "bridge", "vepa", "private", "passthrough" */
+        struct domain_address_pci host_pci; /* hostdev: which PCI device of the host */
         const char *portgroup;
-        const char *network;        /* active, type bridge or direct: the network that has led there */
+        const char *network;        /* active, not of type network: the network that has led there */
         const char *network_bridge; /* active, type network: the bridge in use */
         const char *port_id;        /* active: that of the network */
         const char *model;          /* "virtio", "e1000e" ...; NULL: normalisation fills it in */
         const char *target;         /* <target dev=>: the tap's name on the host */
         const char *script;
-        const char *driver;   /* <driver name=>: "qemu", "vhost" */
+        const char *driver;   /* <driver name=>: "qemu", "vhost"; hostdev: "vfio" */
         const char *txmode;   /* "iothread", "timer" */
         const char *backend;  /* <backend type=>, user: "default" (QEMU's own), "passt" */
         const char *log_file; /* <backend logFile=>, user: where passt logs to */

@@ -140,6 +140,25 @@ void domain_edit_set_interface_link(struct domain_edit *edit, const char *alias,
                 xml_set_attr(hardware_child(interface, "link"), "state", up ? "up" : "down");
 }
 
+static void set_host(xmlNode *interface, xmlNode *source, const struct domain_edit_plug *plug)
+{
+        const struct domain_address_pci *host = plug->host;
+        xmlNode *address;
+
+        xml_remove_children(source, "address");
+        if (!host)
+                return;
+        xml_set_attr(interface, "managed", plug->managed ? "yes" : "no");
+        if (plug->driver)
+                xml_set_attr(hardware_child(interface, "driver"), "name", plug->driver);
+        address = xml_add(source, "address");
+        xml_set_attr(address, "type", "pci");
+        xml_set_attr_format(address, "domain", "0x%04x", (unsigned)host->domain);
+        xml_set_attr_format(address, "bus", "0x%02x", (unsigned)host->bus);
+        xml_set_attr_format(address, "slot", "0x%02x", (unsigned)host->slot);
+        xml_set_attr_format(address, "function", "0x%x", (unsigned)host->function);
+}
+
 void domain_edit_plug_interface(struct domain_edit *edit, unsigned index, const struct domain_edit_plug *plug)
 {
         xmlNode *interface = find_nth(edit, devices_of(edit), "interface", index), *source;
@@ -152,6 +171,7 @@ void domain_edit_plug_interface(struct domain_edit *edit, unsigned index, const 
         xml_set_attr(source, "bridge", plug->bridge);
         xml_set_attr(source, "dev", plug->device);
         xml_set_attr(source, "mode", plug->mode);
+        set_host(interface, source, plug);
 }
 
 void domain_edit_set_interface_bridge(struct domain_edit *edit, const char *alias, const char *bridge)

@@ -92,9 +92,13 @@ void domain_edit_set_interface_link(struct domain_edit *edit, const char *alias,
  * the network, as with libvirt, and keeps the network's name. Absent strings are NULL.
  */
 struct domain_edit_plug {
-        const char *type; /* "network", "bridge", "direct" */
+        const char *type; /* "network", "bridge", "direct", "hostdev" */
         const char *port_id;
         const char *bridge, *device, *mode;
+        /* of a hostdev; NULL: it is none */
+        const struct domain_address_pci *host;
+        bool managed;
+        const char *driver; /* "vfio"; NULL: not said */
 };
 void domain_edit_plug_interface(struct domain_edit *edit, unsigned index,
                                 const struct domain_edit_plug *plug);

@@ -133,12 +133,26 @@ void normalize_strip_memory(xmlNode *node)
                 xml_remove_children(target, "current");
 }
 
+static void strip_host(xmlNode *node, xmlNode *source)
+{
+        xmlNode *driver = xml_child(node, "driver");
+
+        xml_set_attr(node, "managed", NULL);
+        xml_remove_children(source, "address");
+        if (driver && hardware_is(driver, "name", "vfio"))
+                xml_set_attr(driver, "name", NULL);
+        if (driver && !driver->properties && !driver->children)
+                xml_remove(driver);
+}
+
 /* What is below a network shows in the document of a guest that runs: its own names the network. */
 static void strip_plug(xmlNode *node, xmlNode *source)
 {
         if (!hardware_is(node, "type", "network") &&
             !(xml_has_attr(source, "network") && xml_has_attr(source, "portid")))
                 return;
+        if (hardware_is(node, "type", "hostdev"))
+                strip_host(node, source);
         xml_set_attr(node, "type", "network");
         xml_set_attr(source, "portid", NULL);
         xml_set_attr(source, "bridge", NULL);

@@ -212,7 +212,7 @@ TABLE filesystem[] = {
 TABLE interface_source[] = {
         { "ip", "address family prefix peer", .flags = MANY | UNDRIVEN },
         ROUTE,
-        { "address", "type domain bus slot function multifunction device", .flags = UNDRIVEN },
+        { "address", "type domain bus slot function !multifunction !device" },
         { "vendor", "id", .flags = UNDRIVEN },
         { "product", "id", .flags = UNDRIVEN },
         { "local", "address port" },

@@ -129,6 +129,8 @@ static void drop(struct operation *op, unsigned index)
 
 static bool take_secrets(struct operation *op, GError **error)
 {
+        if (!takings_take_port_devices(start_of(op)->takings, error))
+                return false;
         takings_take_secrets(start_of(op)->takings, domain_of(op)->driver, start_of(op)->def);
         takings_take_addresses(start_of(op)->takings, domain_of(op)->driver, start_of(op)->def);
         return true;

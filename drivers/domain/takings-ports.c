@@ -9,7 +9,9 @@
 #include "drivers/domain/driver.h"
 #include "drivers/domain/edit-xml.h"
 #include "drivers/network/network.h"
+#include "nodedev/pci.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void taken_port_free(void *data)
@@ -17,6 +19,9 @@ void taken_port_free(void *data)
         struct taken_port *port = data;
 
         network_use_free(port->use);
+        if (port->looked)
+                g_ptr_array_unref(port->looked);
+        g_free(port->user);
         g_clear_error(&port->problem);
         g_free(port);
 }
@@ -34,13 +39,24 @@ static enum network_plug get_plug(const struct domain_interface *interface)
                 return NETWORK_PLUG_BRIDGE;
         case DOMAIN_INTERFACE_DIRECT:
                 return NETWORK_PLUG_DIRECT;
+        case DOMAIN_INTERFACE_HOSTDEV:
+                return NETWORK_PLUG_HOSTDEV;
         default:
                 return NETWORK_PLUG_NETWORK;
         }
 }
 
-void takings_add_port(struct domain_takings *takings, struct networks *networks, const struct domain_def *def,
-                      unsigned index)
+static char *format_host(const struct domain_interface *interface)
+{
+        const struct domain_address_pci *host = &interface->host_pci;
+
+        return interface->type == DOMAIN_INTERFACE_HOSTDEV
+                       ? pci_format_name(host->domain, host->bus, host->slot, host->function)
+                       : NULL;
+}
+
+void takings_add_port(struct domain_takings *takings, struct domain_driver *driver,
+                      const struct domain_def *def, unsigned index)
 {
         const struct domain_interface *interface = &def->devices.interfaces[index];
         const uint8_t *mac = interface->mac;
@@ -48,6 +64,7 @@ void takings_add_port(struct domain_takings *takings, struct networks *networks,
         char uuid[UUID_STRING_LENGTH + 1];
         g_autofree char *mac_text = g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
                                                     mac[3], mac[4], mac[5]);
+        g_autofree char *host = format_host(interface);
         const struct network_port_request request = {
                 .network = get_network(interface),
                 .group = interface->portgroup,
@@ -61,6 +78,9 @@ void takings_add_port(struct domain_takings *takings, struct networks *networks,
                 .device = is_direct ? interface->source : NULL,
                 .mode = is_direct ? interface->source_mode : NULL,
                 .target = interface->target,
+                .pci = host,
+                .managed = interface->managed,
+                .driver = host ? interface->driver : NULL,
                 .plug = get_plug(interface),
         };
         struct taken_port *port;
@@ -69,8 +89,46 @@ void takings_add_port(struct domain_takings *takings, struct networks *networks,
                 return;
         port = g_new0(struct taken_port, 1);
         port->index = index;
-        port->use = network_use_new(networks, &request, &port->problem);
+        port->devices = driver->node_devices;
+        port->user = g_strdup_printf("domain '%s'", def->base.name);
+        port->use = network_use_new(driver->networks, &request, &port->problem);
         g_ptr_array_add(takings->ports, port);
+}
+
+/* "0000:3b:00.1" */
+static bool parse_host(const char *text, struct domain_address_pci *host)
+{
+        unsigned domain, bus, slot, function;
+        char end;
+
+        if (!text || sscanf(text, "%x:%x:%x.%u%c", &domain, &bus, &slot, &function, &end) != 4)
+                return false;
+        *host = (struct domain_address_pci){
+                .domain = domain, .bus = (uint8_t)bus, .slot = (uint8_t)slot, .function = (uint8_t)function
+        };
+        return true;
+}
+
+bool takings_take_port(struct taken_port *port, GError **error)
+{
+        struct domain_address_pci host;
+
+        if (!network_use_take(port->use, error))
+                return false;
+        if (!port->devices || !parse_host(network_use_get_port(port->use)->pci, &host))
+                return true;
+        port->looked = taken_devices_new();
+        taken_devices_look_pci(port->looked, port->devices, &host, port->user);
+        return true;
+}
+
+bool takings_take_port_devices(struct domain_takings *takings, GError **error)
+{
+        for (unsigned i = 0; i < takings->ports->len; i++)
+                if (!takings_take_devices(takings, g_steal_pointer(&takings_get_port(takings, i)->looked),
+                                          error))
+                        return false;
+        return true;
 }
 
 struct domain_takings *takings_new_interface(struct domain_driver *driver, const struct domain_def *def,
@@ -79,7 +137,7 @@ struct domain_takings *takings_new_interface(struct domain_driver *driver, const
         struct domain_takings *takings = takings_new_empty();
 
         if (driver->networks)
-                takings_add_port(takings, driver->networks, def, index);
+                takings_add_port(takings, driver, def, index);
         takings_add_filters(takings, driver->nwfilters, def);
         return takings;
 }
@@ -97,10 +155,22 @@ bool takings_check(const struct domain_takings *takings, GError **error)
         return true;
 }
 
-static struct domain_edit_plug describe(const struct network_port *port)
+/* The type of the interface that it makes. */
+static const char *get_type(enum network_plug plug)
 {
+        return plug == NETWORK_PLUG_HOSTDEV ? "hostdev" : network_plug_get_name(plug);
+}
+
+/* *host is for its address. */
+static struct domain_edit_plug describe(const struct network_port *port, struct domain_address_pci *host)
+{
+        bool has_host = parse_host(port->pci, host);
+
         return (struct domain_edit_plug){
-                .type = network_plug_get_name(port->plug),
+                .type = get_type(port->plug),
+                .host = has_host ? host : NULL,
+                .managed = port->managed,
+                .driver = port->driver,
                 .port_id = port->uuid,
                 .bridge = port->bridge,
                 .device = port->device,
@@ -117,8 +187,9 @@ struct domain_def *takings_place_ports(const struct domain_takings *takings, con
                 return domain_def_ref((struct domain_def *)def);
         edit = domain_edit_new(def, error);
         for (unsigned i = 0; edit && i < takings->ports->len; i++) {
+                struct domain_address_pci host;
                 const struct domain_edit_plug plug =
-                        describe(network_use_get_port(takings_get_port(takings, i)->use));
+                        describe(network_use_get_port(takings_get_port(takings, i)->use), &host);
 
                 domain_edit_plug_interface(edit, takings_get_port(takings, i)->index, &plug);
         }
@@ -139,9 +210,13 @@ bool takings_keep_port(const struct domain_def *before, unsigned index, struct d
 {
         const struct domain_interface *interface = &before->devices.interfaces[index];
         bool has_bridge = interface->type == DOMAIN_INTERFACE_BRIDGE,
-             has_device = interface->type == DOMAIN_INTERFACE_DIRECT;
+             has_device = interface->type == DOMAIN_INTERFACE_DIRECT,
+             has_host = interface->type == DOMAIN_INTERFACE_HOSTDEV;
         const struct domain_edit_plug plug = {
-                .type = network_plug_get_name(get_plug(interface)),
+                .type = get_type(get_plug(interface)),
+                .host = has_host ? &interface->host_pci : NULL,
+                .managed = interface->managed,
+                .driver = has_host ? interface->driver : NULL,
                 .port_id = interface->port_id,
                 .bridge = has_bridge ? interface->source : interface->network_bridge,
                 .device = has_device ? interface->source : NULL,
@@ -195,8 +270,11 @@ void takings_note_targets(const struct domain_takings *takings, const struct dom
 
 void takings_give_back_interface(struct domain_takings *takings, const struct domain_interface *interface)
 {
+        const struct domain_hostdev hostdev = { .type = DOMAIN_HOSTDEV_PCI, .pci = interface->host_pci };
         int index = find_port(takings, interface);
 
+        if (interface->type == DOMAIN_INTERFACE_HOSTDEV)
+                takings_give_back_hostdev(takings, &hostdev);
         if (index < 0)
                 return;
         network_use_give_back(g_steal_pointer(&takings_get_port(takings, (unsigned)index)->use));

@@ -34,9 +34,12 @@ struct taken_secret {
 
 /* Where an interface is plugged in. */
 struct taken_port {
-        unsigned index;          /* of the interface, in the definition that it was taken for */
-        struct network_use *use; /* owned; NULL: see problem */
-        GError *problem;         /* owned; there is no such network */
+        unsigned index;               /* of the interface, in the definition that it was taken for */
+        struct network_use *use;      /* owned; NULL: see problem */
+        GError *problem;              /* owned; there is no such network */
+        struct node_devices *devices; /* borrowed; NULL: there are none */
+        char *user;                   /* owned; who is to have its device */
+        GPtrArray *looked; /* owned; the device of the host that it leads to, until it is taken; NULL: none */
 };
 
 /* Where a display listens. */
@@ -80,5 +83,7 @@ static inline struct taken_port *takings_get_port(const struct domain_takings *t
         return g_ptr_array_index(takings->ports, index);
 }
 /* Of the interface of def with that index, when it is one of a network's. Loop. */
-void takings_add_port(struct domain_takings *takings, struct networks *networks, const struct domain_def *def,
-                      unsigned index);
+void takings_add_port(struct domain_takings *takings, struct domain_driver *driver,
+                      const struct domain_def *def, unsigned index);
+/* In its network's lane. */
+bool takings_take_port(struct taken_port *port, GError **error);

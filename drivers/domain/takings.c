@@ -120,7 +120,7 @@ struct domain_takings *takings_new(struct domain_driver *driver, const struct do
         for (unsigned i = 0; driver->storage && i < def->devices.n_disks; i++)
                 add_disk(takings, driver->storage, &def->devices.disks[i], user);
         for (unsigned i = 0; driver->networks && i < def->devices.n_interfaces; i++)
-                takings_add_port(takings, driver->networks, def, i);
+                takings_add_port(takings, driver, def, i);
         takings_add_filters(takings, driver->nwfilters, def);
         return takings;
 }
@@ -159,8 +159,10 @@ struct managed *takings_get_owner(const struct domain_takings *takings, unsigned
 
 bool takings_take(struct domain_takings *takings, unsigned index, GError **error)
 {
-        return index < takings->uses->len ? storage_use_take(use_at(takings, index), error)
-                                          : network_use_take(get_port_use(takings, index), error);
+        if (index < takings->uses->len)
+                return storage_use_take(use_at(takings, index), error);
+        index -= takings->uses->len;
+        return takings_take_port(takings_get_port(takings, index), error);
 }
 
 void takings_drop(struct domain_takings *takings, unsigned index)
@@ -268,20 +270,26 @@ const struct volume *takings_find_volume(const struct domain_takings *takings, c
 
 /* ---- devices of the host ---- */
 
+static bool is_meant(const struct domain_edit_device *one, enum domain_device_kind kind, unsigned index)
+{
+        return !one || (one->kind == kind && one->index == index);
+}
+
 GPtrArray *takings_look(struct domain_driver *driver, const struct domain_def *def,
-                        const struct domain_hostdev *one)
+                        const struct domain_edit_device *one)
 {
         g_autofree char *user = g_strdup_printf("domain '%s'", def->base.name);
-        GPtrArray *looked;
+        g_autoptr(GPtrArray) looked = taken_devices_new();
 
-        if (!driver->node_devices || def->devices.n_hostdevs == 0)
-                return NULL;
-        looked = taken_devices_new();
-        for (unsigned i = 0; i < def->devices.n_hostdevs; i++) {
-                if (!one || one == &def->devices.hostdevs[i])
+        for (unsigned i = 0; driver->node_devices && i < def->devices.n_hostdevs; i++)
+                if (is_meant(one, DOMAIN_DEVICE_HOSTDEV, i))
                         taken_devices_look(looked, driver->node_devices, &def->devices.hostdevs[i], user);
-        }
-        return looked;
+        for (unsigned i = 0; driver->node_devices && i < def->devices.n_interfaces; i++)
+                if (is_meant(one, DOMAIN_DEVICE_INTERFACE, i) &&
+                    def->devices.interfaces[i].type == DOMAIN_INTERFACE_HOSTDEV)
+                        taken_devices_look_pci(looked, driver->node_devices, &def->devices.interfaces[i].host_pci,
+                                               user);
+        return looked->len > 0 ? g_steal_pointer(&looked) : NULL;
 }
 
 bool takings_take_devices(struct domain_takings *takings, GPtrArray *looked, GError **error)

@@ -18,6 +18,7 @@
 
 struct domain;
 struct domain_driver;
+struct domain_edit_device;
 struct domain_takings;
 struct lane;
 struct managed;
@@ -28,11 +29,11 @@ struct secret_ref;
 struct volume;
 
 /*
- * Lane of the domain, before takings_new(): finds out which devices of the host def needs, or one <hostdev>
- * of it. Owned; NULL: none.
+ * Lane of the domain, before takings_new(): finds out which devices of the host def needs, or one device of
+ * it. Owned; NULL: none.
  */
 GPtrArray *takings_look(struct domain_driver *driver, const struct domain_def *def,
-                        const struct domain_hostdev *one);
+                        const struct domain_edit_device *one);
 /* Loop: finds out what else def needs. */
 struct domain_takings *takings_new(struct domain_driver *driver, const struct domain_def *def);
 /* Nothing yet: for a device that is plugged in and is no disk. */
@@ -50,6 +51,11 @@ void takings_free(struct domain_takings *takings);
 
 /* Loop: takes what takings_look() has found, or nothing of it. looked is taken; NULL is fine. */
 bool takings_take_devices(struct domain_takings *takings, GPtrArray *looked, GError **error);
+/*
+ * Loop, when the ports are taken: takes the devices of the host that they lead to, or none of them. They go
+ * back with the others.
+ */
+bool takings_take_port_devices(struct domain_takings *takings, GError **error);
 /* Loop: takes that back. */
 void takings_drop_devices(struct domain_takings *takings);
 

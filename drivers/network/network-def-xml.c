@@ -5,6 +5,7 @@
  */
 #include "base/error.h"
 #include "drivers/network/network-xml.h"
+#include "nodedev/pci.h"
 
 #include <string.h>
 
@@ -125,8 +126,13 @@ static const struct pci_part {
         { "function", 7, 1 },
 };
 
-static bool read_pci(xmlNode *node, GError **error)
+static bool read_function(struct network_def *def, xmlNode *node, GError **error)
 {
+        unsigned values[G_N_ELEMENTS(pci_parts)];
+        g_autofree char *type = xml_attr(node, "type"), *name = NULL;
+
+        if (g_strcmp0(type, "pci") != 0)
+                return xml_error(error, node, "the address of a device in the pool is not of type 'pci'");
         for (unsigned i = 0; i < G_N_ELEMENTS(pci_parts); i++) {
                 const struct pci_part *part = &pci_parts[i];
                 unsigned value = 0;
@@ -137,17 +143,43 @@ static bool read_pci(xmlNode *node, GError **error)
                         return xml_error(error, node, "PCI %s %u is more than %u", part->name, value,
                                          part->limit);
                 xml_set_attr_format(node, part->name, "0x%0*x", part->digits, value);
+                values[i] = value;
         }
+        name = pci_format_name(values[0], values[1], values[2], values[3]);
+        if (g_ptr_array_find_with_equal_func(def->forward_functions, name, g_str_equal, NULL))
+                return xml_error(error, node, "PCI device %s is there twice", name);
+        g_ptr_array_add(def->forward_functions, g_steal_pointer(&name));
         return true;
+}
+
+/* What is in the pool of mode hostdev, and how its devices are taken. */
+static bool read_functions(struct network_def *def, xmlNode *node, GError **error)
+{
+        xmlNode *physical = xml_child(node, "pf"), *driver = xml_child(node, "driver");
+
+        def->forward_physical = xml_attr(physical, "dev");
+        def->forward_driver = xml_attr(driver, "name");
+        for (xmlNode *child = xml_child(node, "address"); child; child = xml_next(child))
+                if (!read_function(def, child, error))
+                        return false;
+        if (!network_xml_check_device(physical, def->forward_physical, error) ||
+            !xml_get_yes_no(node, "managed", &def->forward_managed, error))
+                return false;
+        if (def->forward != NETWORK_FORWARD_HOSTDEV)
+                return true;
+        xml_set_attr(node, "managed", def->forward_managed ? "yes" : "no");
+        return def->forward_interfaces->len == 0 ||
+               error_set(
+                       error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
+                       "hostdev network '%s' lists '%s' in the device pool, but hostdev networks require all "
+                       "devices to be listed by PCI address, not network device name",
+                       def->base.name, (char *)def->forward_interfaces->pdata[0]);
 }
 
 static bool check_forward_parts(const struct network_def *def, xmlNode *node, GError **error)
 {
         bool is_hostdev = def->forward == NETWORK_FORWARD_HOSTDEV;
 
-        for (xmlNode *child = xml_child(node, "address"); child; child = xml_next(child))
-                if (!read_pci(child, error))
-                        return false;
         if (xml_child(node, "nat") && def->forward != NETWORK_FORWARD_NAT)
                 return xml_error(error, node, "<nat> needs forward mode 'nat'");
         if (!is_hostdev &&
@@ -170,6 +202,7 @@ static bool read_forward(struct network_def *def, xmlNode *root, GError **error)
         int mode = NETWORK_FORWARD_NAT;
 
         def->forward_interfaces = g_ptr_array_new_with_free_func(g_free);
+        def->forward_functions = g_ptr_array_new_with_free_func(g_free);
         if (!node)
                 return true;
         if (!xml_get_enum(node, "mode", names, NETWORK_FORWARD_COUNT, &mode, error))
@@ -181,7 +214,8 @@ static bool read_forward(struct network_def *def, xmlNode *root, GError **error)
             !read_nat(&def->nat, xml_child(node, "nat"), error))
                 return false;
         complete_forward_device(def, node);
-        return read_interfaces(def, node, error) && check_forward_parts(def, node, error);
+        return read_interfaces(def, node, error) && check_forward_parts(def, node, error) &&
+               read_functions(def, node, error);
 }
 
 /* ---- the bridge and what is one to a network ---- */

@@ -3,6 +3,7 @@
 #include "drivers/network/network-def.h"
 
 #include "drivers/network/network-xml.h"
+#include "nodedev/sriov.h"
 
 #include <string.h>
 
@@ -38,12 +39,27 @@ const struct network_portgroup *network_def_find_portgroup(const struct network_
         return NULL;
 }
 
+char **network_list_functions(const struct network_def *def)
+{
+        char **functions;
+
+        if (def->forward_functions->len == 0 && def->forward_physical)
+                return sriov_list_virtual("", def->forward_physical);
+        functions = g_new0(char *, def->forward_functions->len + 1);
+        for (unsigned i = 0; i < def->forward_functions->len; i++)
+                functions[i] = g_strdup(def->forward_functions->pdata[i]);
+        return functions;
+}
+
 void network_def_free(struct definition *definition)
 {
         struct network_def *def = network_def_of(definition);
 
         g_free(def->forward_device);
         g_clear_pointer(&def->forward_interfaces, g_ptr_array_unref);
+        g_clear_pointer(&def->forward_functions, g_ptr_array_unref);
+        g_free(def->forward_physical);
+        g_free(def->forward_driver);
         g_free(def->bridge);
         g_free(def->bridge_zone);
         g_free(def->mac);

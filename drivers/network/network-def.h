@@ -128,6 +128,10 @@ struct network_def {
         enum network_forward forward;
         char *forward_device;          /* owned; out of which it goes; NULL: any */
         GPtrArray *forward_interfaces; /* owned; names; of modes other than NONE */
+        GPtrArray *forward_functions;  /* owned; addresses of PCI devices, "0000:3b:00.1"; of mode HOSTDEV */
+        char *forward_physical; /* owned; the interface whose virtual functions are the pool; NULL: none */
+        char *forward_driver;   /* owned; of mode HOSTDEV; NULL: not said */
+        bool forward_managed;   /* likewise */
         struct network_nat nat;
         char *bridge;      /* owned; name */
         char *bridge_zone; /* owned; of firewalld */
@@ -222,6 +226,11 @@ struct network_def *network_def_update(const struct network_def *def, const stru
 
 /* The port group of that name, the default one for NULL; borrowed, NULL: there is none. */
 const struct network_portgroup *network_def_find_portgroup(const struct network_def *def, const char *name);
+
+/*
+ * The PCI devices that a network of mode HOSTDEV has at the moment, addresses; owned. Reads sysfs.
+ */
+char **network_list_functions(const struct network_def *def);
 
 /* virNetworkMetadataType */
 enum network_metadata_type {

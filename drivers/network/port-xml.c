@@ -5,6 +5,24 @@
 #include "base/xml.h"
 #include "drivers/network/model.h"
 
+#include <stdio.h>
+
+static void add_host(xmlNode *plug, const struct network_port *port)
+{
+        unsigned domain = 0, bus = 0, slot = 0, function = 0;
+        xmlNode *address;
+
+        xml_set_attr(plug, "managed", port->managed ? "yes" : "no");
+        if (port->driver)
+                xml_set_attr(xml_add(plug, "driver"), "name", port->driver);
+        sscanf(port->pci, "%x:%x:%x.%u", &domain, &bus, &slot, &function);
+        address = xml_add(plug, "address");
+        xml_set_attr_format(address, "domain", "0x%04x", domain);
+        xml_set_attr_format(address, "bus", "0x%02x", bus);
+        xml_set_attr_format(address, "slot", "0x%02x", slot);
+        xml_set_attr_format(address, "function", "0x%x", function);
+}
+
 static void add_plug(xmlNode *root, const struct network_port *port)
 {
         xmlNode *plug = xml_add(root, "plug");
@@ -13,6 +31,8 @@ static void add_plug(xmlNode *root, const struct network_port *port)
         xml_set_attr(plug, "bridge", port->bridge);
         xml_set_attr(plug, "dev", port->device);
         xml_set_attr(plug, "mode", port->mode);
+        if (port->plug == NETWORK_PLUG_HOSTDEV)
+                add_host(plug, port);
 }
 
 static void set_number(xmlNode *node, const char *attr, uint32_t value)

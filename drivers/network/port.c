@@ -8,6 +8,7 @@ static const char *const plug_names[NETWORK_PLUG_COUNT] = {
         [NETWORK_PLUG_NETWORK] = "network",
         [NETWORK_PLUG_BRIDGE] = "bridge",
         [NETWORK_PLUG_DIRECT] = "direct",
+        [NETWORK_PLUG_HOSTDEV] = "hostdev-pci",
 };
 
 const char *network_plug_get_name(enum network_plug plug)
@@ -33,6 +34,8 @@ void network_port_unref(struct network_port *port)
         g_free(port->bridge);
         g_free(port->device);
         g_free(port->mode);
+        g_free(port->pci);
+        g_free(port->driver);
         g_free(port->target);
         g_free(port->xml);
         g_free(port);

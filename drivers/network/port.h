@@ -29,6 +29,7 @@ enum network_plug {
         NETWORK_PLUG_NETWORK, /* the network's own bridge */
         NETWORK_PLUG_BRIDGE,  /* a bridge of the host */
         NETWORK_PLUG_DIRECT,  /* a macvtap on a device of the host */
+        NETWORK_PLUG_HOSTDEV, /* a PCI device of the host */
         NETWORK_PLUG_COUNT,
 };
 
@@ -43,6 +44,9 @@ struct network_port {
         enum network_plug plug;
         char *bridge;                   /* owned; NULL unless there is one */
         char *device, *mode;            /* owned; DIRECT: on which, and how ("bridge", "vepa" ...) */
+        char *pci;                      /* owned; HOSTDEV: its address, "0000:3b:00.1" */
+        char *driver;                   /* owned; HOSTDEV: "vfio"; NULL: not said */
+        bool managed;                   /* HOSTDEV: it leaves its driver for the guest's time */
         char *target;                   /* owned; the tap on the host; NULL: none yet */
         unsigned mtu;                   /* 0: the default */
         struct traffic bandwidth;       /* of the interface, else of its port group */
@@ -56,7 +60,7 @@ struct network_port *network_port_ref(struct network_port *port);
 /* NULL is fine. */
 void network_port_unref(struct network_port *port);
 
-/* "network", "bridge", "direct" */
+/* "network", "bridge", "direct", "hostdev-pci" */
 const char *network_plug_get_name(enum network_plug plug);
 
 extern const struct object_set_kind network_port_kind;
@@ -71,7 +75,8 @@ struct network_port_request {
         const char *mac;
         struct traffic bandwidth;
         /* Of a guest that was found running, as its document says; uuid NULL: a new port. */
-        const char *uuid, *bridge, *device, *mode, *target;
+        const char *uuid, *bridge, *device, *mode, *target, *pci, *driver;
+        bool managed;
         enum network_plug plug;
 };
 

@@ -41,12 +41,40 @@ static void forget_notes(struct network *network)
 
 /* ---- what can be run ---- */
 
+static bool check_functions(const struct network_def *def, GError **error)
+{
+        g_auto(GStrv) functions = network_list_functions(def);
+
+        if (traffic_is_limited(&def->bandwidth))
+                return error_set(
+                        error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
+                        "<bandwidth> of network '%s' is not supported: its guests have devices of the "
+                        "host for themselves",
+                        def->base.name);
+        if (def->forward_driver && strcmp(def->forward_driver, "vfio") != 0)
+                return error_set(error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
+                                 "driver '%s' of network '%s' is not supported, 'vfio' is",
+                                 def->forward_driver, def->base.name);
+        if (functions[0])
+                return true;
+        if (def->forward_physical)
+                return error_set(error, ERROR_FROM_NETWORK, ERROR_INTERNAL_ERROR,
+                                 "no usable virtual functions present on '%s' of network '%s'",
+                                 def->forward_physical, def->base.name);
+        return error_set(error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
+                         "network '%s' names no PCI device of the host", def->base.name);
+}
+
 /* What of the host it leads to. */
 static bool check_outside(const struct network_def *def, GError **error)
 {
         if (def->forward == NETWORK_FORWARD_HOSTDEV)
+                return check_functions(def, error);
+        if (def->forward_physical)
                 return error_set(error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
-                                 "a network with forward mode 'hostdev' is not supported yet");
+                                 "<pf dev='%s'> of network '%s' is not supported in forward mode '%s'",
+                                 def->forward_physical, def->base.name,
+                                 network_forward_get_name(def->forward));
         if (traffic_is_limited(&def->bandwidth))
                 return error_set(error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
                                  "<bandwidth> of network '%s' is not supported: its guests leave the host "

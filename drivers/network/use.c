@@ -40,6 +40,9 @@ static struct network_port *seed_new(const struct network_port_request *request)
         seed->device = g_strdup(request->device);
         seed->mode = g_strdup(request->mode);
         seed->target = g_strdup(request->target);
+        seed->pci = g_strdup(request->pci);
+        seed->driver = g_strdup(request->driver);
+        seed->managed = request->managed;
         seed->plug = request->plug;
         seed->bandwidth = request->bandwidth;
         return seed;
@@ -194,9 +197,42 @@ static bool choose_device(struct network_port *port, const struct network_def *d
         return true;
 }
 
+static bool has_function(const struct object_set *ports, const char *pci)
+{
+        for (unsigned i = 0; ports && i < ports->count; i++)
+                if (g_strcmp0(((const struct network_port *)ports->objects[i])->pci, pci) == 0)
+                        return true;
+        return false;
+}
+
+/* The first function of the pool that no other port has. */
+static bool choose_function(struct network_port *port, const struct network_def *def,
+                            const struct object_set *ports, GError **error)
+{
+        g_auto(GStrv) pool = network_list_functions(def);
+        unsigned i = 0;
+
+        while (pool[i] && has_function(ports, pool[i]))
+                i++;
+        if (!pool[i])
+                return error_set(
+                        error, ERROR_FROM_NETWORK, ERROR_INTERNAL_ERROR,
+                        "network '%s' requires exclusive access to PCI devices, but none are available",
+                        def->base.name);
+        port->plug = NETWORK_PLUG_HOSTDEV;
+        g_free(port->pci);
+        g_free(port->driver);
+        port->pci = g_strdup(pool[i]);
+        port->driver = g_strdup(def->forward_driver);
+        port->managed = def->forward_managed;
+        return true;
+}
+
 static bool lead(struct network_port *port, const struct network_def *def, const struct object_set *ports,
                  GError **error)
 {
+        if (def->forward == NETWORK_FORWARD_HOSTDEV)
+                return choose_function(port, def, ports, error);
         if (!network_forward_has_own_bridge(def->forward) && !def->bridge)
                 return choose_device(port, def, ports, error);
         g_free(port->bridge);
@@ -238,6 +274,9 @@ struct network_port *network_port_copy(const struct network_port *from)
                 .device = from->device,
                 .mode = from->mode,
                 .target = from->target,
+                .pci = from->pci,
+                .driver = from->driver,
+                .managed = from->managed,
                 .plug = from->plug,
                 .bandwidth = from->bandwidth,
         };

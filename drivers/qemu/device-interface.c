@@ -349,13 +349,29 @@ static json_t *interface_device(const struct device_context *context,
         return device;
 }
 
+static json_t *host_device(const struct device_context *context, const struct domain_interface *interface)
+{
+        const struct domain_address_pci *host = &interface->host_pci;
+        json_t *device = device_new("vfio-pci", interface->info.alias);
+
+        device_set_format(device, "host", "%04x:%02x:%02x.%u", (unsigned)host->domain, host->bus, host->slot,
+                          host->function);
+        device_set_string(device, "failover_pair_id", interface->teaming_partner);
+        device_set_uint(device, "bootindex", device_interface_boot_index(context, interface));
+        return device;
+}
+
 bool device_describe_interface(struct device_list *list, const struct device_context *context,
                                const void *data, GError **error)
 {
         const struct domain_interface *interface = data;
-        json_t *netdev = json_object();
-        const struct netdev made = { list, context, netdev };
+        json_t *netdev;
+        struct netdev made = { list, context, NULL };
 
+        if (interface->type == DOMAIN_INTERFACE_HOSTDEV)
+                return device_list_add_at(list, context, host_device(context, interface), &interface->info,
+                                          error);
+        made.object = netdev = json_object();
         if (!describe_netdev(&made, interface, error)) {
                 json_decref(netdev);
                 return false;

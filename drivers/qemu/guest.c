@@ -162,6 +162,23 @@ static void remove_links(struct guest *guest, const char *alias)
         }
 }
 
+static void return_vfs(struct guest *guest, const char *alias)
+{
+        GPtrArray *vfs = guest->status->vfs;
+
+        for (unsigned i = vfs->len; i-- > 0;) {
+                const struct status_vf *vf = g_ptr_array_index(vfs, i);
+                g_autoptr(GError) error = NULL;
+
+                if (!is_of(vf->alias, alias))
+                        continue;
+                if (!vf_write(guest->domain->base.lane, vf->physical, vf->number, &vf->before, &error))
+                        log_gerror(LOG_LEVEL_ERROR, error, "a virtual function stays as %s had it",
+                                   guest->who);
+                g_ptr_array_remove_index(vfs, i);
+        }
+}
+
 static void forget_usb(struct guest *guest, const char *alias)
 {
         GPtrArray *list = guest->status->usb;
@@ -190,6 +207,7 @@ static void give_back(struct guest *guest, const char *alias)
 {
         helper_end(guest, alias);
         return_images(guest, alias);
+        return_vfs(guest, alias);
         return_hostdevs(guest, alias);
         remove_links(guest, alias);
         forget_usb(guest, alias);

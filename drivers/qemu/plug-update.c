@@ -135,6 +135,11 @@ static bool update_interface(struct guest *guest, unsigned index, const struct d
         const struct domain_takings *has;
         bool moves, up;
 
+        if (before->type == DOMAIN_INTERFACE_HOSTDEV)
+                return error_set(
+                        error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
+                        "interface '%s' is a device of the host and cannot change while the guest runs",
+                        before->info.alias);
         if (!keep_chosen(before, live, error) || !check_changes(guest, before, *live, index, error))
                 return false;
         after = &(*live)->devices.interfaces[index];

@@ -73,6 +73,12 @@ static GPtrArray *list_managed(const struct domain_def *def)
                 if (hostdev->type == DOMAIN_HOSTDEV_PCI && hostdev->managed)
                         g_ptr_array_add(list, format_pci(&hostdev->pci));
         }
+        for (unsigned i = 0; i < def->devices.n_interfaces; i++) {
+                const struct domain_interface *interface = &def->devices.interfaces[i];
+
+                if (interface->type == DOMAIN_INTERFACE_HOSTDEV && interface->managed)
+                        g_ptr_array_add(list, format_pci(&interface->host_pci));
+        }
         g_ptr_array_add(list, NULL);
         return list;
 }

@@ -201,6 +201,8 @@ bool resources_take_links(struct resources *resources, GError **error)
 {
         GPtrArray *links = resources->guest->status->links;
 
+        if (!resources_take_vfs(resources, error))
+                return false;
         for (unsigned i = 0; i < links->len; i++) {
                 const struct status_link *link = g_ptr_array_index(links, i);
 
@@ -269,6 +271,8 @@ bool resources_prepare_interface(struct resources *resources, const void *device
                 return prepare_vhostuser(resources, interface);
         if (interface->type == DOMAIN_INTERFACE_VDPA)
                 return prepare_vdpa(resources, interface, error);
+        if (interface->type == DOMAIN_INTERFACE_HOSTDEV)
+                return resources_prepare_vf(resources, interface, error);
         if (g_strcmp0(interface->backend, "passt") == 0)
                 return passt_start(resources, interface, error);
         if (resources_get_bridge(interface) || interface->type == DOMAIN_INTERFACE_ETHERNET)

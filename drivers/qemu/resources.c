@@ -262,6 +262,9 @@ uint64_t resources_get_lock_bytes(const struct domain_def *def)
                 if (type == DOMAIN_HOSTDEV_PCI || type == DOMAIN_HOSTDEV_MDEV)
                         return MAX(def->memory_kib, def->max_memory_kib) * 1024 + LOCK_EXTRA;
         }
+        for (unsigned i = 0; i < def->devices.n_interfaces; i++)
+                if (def->devices.interfaces[i].type == DOMAIN_INTERFACE_HOSTDEV)
+                        return MAX(def->memory_kib, def->max_memory_kib) * 1024 + LOCK_EXTRA;
         return 0;
 }
 

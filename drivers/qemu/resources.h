@@ -65,7 +65,7 @@ bool resources_prepare_device(struct resources *resources, enum domain_device_ki
  */
 bool resources_take_hostdevs(struct resources *resources, GError **error);
 
-/* After the status document has been written: macvtaps are made. */
+/* After the status document has been written: macvtaps are made, virtual functions are set up. */
 bool resources_take_links(struct resources *resources, GError **error);
 
 /* After the status document has been written: files change hands. */
@@ -161,5 +161,8 @@ bool resources_prepare_rng(struct resources *resources, const void *rng, GError 
 bool resources_prepare_input(struct resources *resources, const void *input, GError **error);
 bool resources_prepare_tpm(struct resources *resources, const void *tpm, GError **error);
 bool resources_prepare_hostdev(struct resources *resources, const void *hostdev, GError **error);
+bool resources_prepare_vf(struct resources *resources, const struct domain_interface *interface,
+                          GError **error);
+bool resources_take_vfs(struct resources *resources, GError **error);
 bool resources_prepare_filesystem(struct resources *resources, const void *fs, GError **error);
 bool resources_prepare_vsock(struct resources *resources, const void *vsock, GError **error);

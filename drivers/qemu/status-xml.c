@@ -13,6 +13,7 @@
  *       <pci alias='hostdev0'>0000:3b:00.0</pci>
  *       <link alias='net0' name='macvtap0' lower='eth0' mac='52:54:00:12:34:56'/>
  *       <usb alias='hostdev1' bus='1' device='4' port='4.2' vendor='1133' product='50475' found='yes'/>
+ *       <vf alias='hostdev0' physical='eth1' number='3' mac='00:00:00:00:00:00' vlan='0' qos='0'/>
  *       <helper program='passt' alias='net1' pid='813' start='3343'/>
  *       <saved path='/saves/web' device='2049' inode='12'/>
  *       <fake-reboot/>
@@ -30,6 +31,7 @@
 
 #include <limits.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define ROOT "virtbus-status"
@@ -104,6 +106,23 @@ static void add_usb(GString *text, const GPtrArray *list)
         }
 }
 
+static void add_vfs(GString *text, const GPtrArray *list)
+{
+        for (unsigned i = 0; i < list->len; i++) {
+                const struct status_vf *vf = g_ptr_array_index(list, i);
+                g_autofree char *physical = xml_escape(vf->physical);
+                const uint8_t *mac = vf->before.mac;
+
+                g_string_append(text, "  <vf");
+                add_alias(text, vf->alias);
+                g_string_append_printf(text,
+                                       " physical='%s' number='%u' mac='%02x:%02x:%02x:%02x:%02x:%02x' "
+                                       "vlan='%u' qos='%u'/>\n",
+                                       physical, vf->number, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5],
+                                       vf->before.vlan, vf->before.qos);
+        }
+}
+
 static void add_helpers(GString *text, const GPtrArray *list)
 {
         for (unsigned i = 0; i < list->len; i++) {
@@ -149,6 +168,7 @@ char *status_format(const struct status *status)
         for (unsigned i = 0; i < status->links->len; i++)
                 add_link(text, g_ptr_array_index(status->links, i));
         add_usb(text, status->usb);
+        add_vfs(text, status->vfs);
         add_helpers(text, status->helpers);
         if (status->saved.path) {
                 g_autofree char *path = xml_escape(status->saved.path);
@@ -295,6 +315,28 @@ static bool read_usb(const xmlNode *root, struct status *status, GError **error)
         return true;
 }
 
+static bool read_vfs(const xmlNode *root, struct status *status, GError **error)
+{
+        for (const xmlNode *node = xml_child(root, "vf"); node; node = xml_next(node)) {
+                g_autofree char *alias = xml_attr(node, "alias"), *physical = xml_attr(node, "physical"),
+                                *mac = xml_attr(node, "mac");
+                struct status_vf vf = { .alias = alias, .physical = physical };
+                uint8_t *bytes = vf.before.mac;
+                char end;
+
+                if (!xml_get_uint(node, "number", &vf.number, error) ||
+                    !xml_get_uint(node, "vlan", &vf.before.vlan, error) ||
+                    !xml_get_uint(node, "qos", &vf.before.qos, error))
+                        return false;
+                if (!alias || !physical || !mac ||
+                    sscanf(mac, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", &bytes[0], &bytes[1], &bytes[2],
+                           &bytes[3], &bytes[4], &bytes[5], &end) != 6)
+                        return xml_error(error, node, "incomplete virtual function");
+                status_add_vf(status, &vf);
+        }
+        return true;
+}
+
 static bool read_helpers(const xmlNode *root, struct status *status, GError **error)
 {
         for (const xmlNode *node = xml_child(root, "helper"); node; node = xml_next(node)) {
@@ -338,7 +380,8 @@ struct status *status_parse(const char *text, GError **error)
             !read_process(root, "tpm", &status->tpm, error) || !read_cgroup(root, status, error) ||
             !read_images(root, status, error) || !read_pci(root, status, error) ||
             !read_links(root, status, error) || !read_usb(root, status, error) ||
-            !read_helpers(root, status, error) || !read_saved(root, status, error))
+            !read_helpers(root, status, error) || !read_vfs(root, status, error) ||
+            !read_saved(root, status, error))
                 return NULL;
         status->fake_reboot = xml_child(root, "fake-reboot");
         status->shutdown_seen = xml_child(root, "shutdown-seen");

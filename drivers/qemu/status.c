@@ -58,6 +58,15 @@ static void helper_note_free(void *data)
         g_free(helper);
 }
 
+static void vf_free(void *data)
+{
+        struct status_vf *vf = data;
+
+        g_free(vf->alias);
+        g_free(vf->physical);
+        g_free(vf);
+}
+
 struct status *status_new(void)
 {
         struct status *status = g_new0(struct status, 1);
@@ -66,6 +75,7 @@ struct status *status_new(void)
         status->pci = g_ptr_array_new_with_free_func(pci_free);
         status->links = g_ptr_array_new_with_free_func(link_free);
         status->usb = g_ptr_array_new_with_free_func(usb_free);
+        status->vfs = g_ptr_array_new_with_free_func(vf_free);
         status->helpers = g_ptr_array_new_with_free_func(helper_note_free);
         return status;
 }
@@ -78,6 +88,7 @@ void status_free(struct status *status)
         g_ptr_array_unref(status->pci);
         g_ptr_array_unref(status->links);
         g_ptr_array_unref(status->usb);
+        g_ptr_array_unref(status->vfs);
         g_ptr_array_unref(status->helpers);
         g_free(status->name);
         g_free(status->owner);
@@ -112,6 +123,14 @@ void status_add_link(struct status *status, const struct status_link *link)
         *added = (struct status_link){ g_strdup(link->alias), g_strdup(link->name), g_strdup(link->lower),
                                        g_strdup(link->mac) };
         g_ptr_array_add(status->links, added);
+}
+
+void status_add_vf(struct status *status, const struct status_vf *vf)
+{
+        struct status_vf *added = g_new(struct status_vf, 1);
+
+        *added = (struct status_vf){ g_strdup(vf->alias), g_strdup(vf->physical), vf->number, vf->before };
+        g_ptr_array_add(status->vfs, added);
 }
 
 void status_add_helper(struct status *status, const char *program, const char *alias,

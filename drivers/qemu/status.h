@@ -18,6 +18,7 @@
 
 #include "drivers/domain/domain.h"
 #include "drivers/security/ownership.h"
+#include "interfaces/vf.h"
 #include "nodedev/usb.h"
 
 #include <glib.h>
@@ -70,6 +71,14 @@ struct status_process {
         uint64_t start_time;
 };
 
+/* A virtual function that was set up for the guest. */
+struct status_vf {
+        char *alias;    /* owned */
+        char *physical; /* owned; the interface of its physical function */
+        unsigned number;
+        struct vf_config before; /* what it had */
+};
+
 /* A process that works for that device alone. */
 struct status_helper {
         char *program; /* owned; "passt" */
@@ -93,6 +102,7 @@ struct status {
         GPtrArray *pci;                 /* owned, struct status_pci */
         GPtrArray *links;               /* owned, struct status_link */
         GPtrArray *usb;                 /* owned, struct status_usb */
+        GPtrArray *vfs;                 /* owned, struct status_vf */
         GPtrArray *helpers;             /* owned, struct status_helper */
         struct {
                 char *path; /* owned; NULL: none */
@@ -114,6 +124,8 @@ void status_set_usb(struct status *status, const char *alias, const struct usb_d
 /* Borrowed; NULL: nothing is noted. */
 const struct status_usb *status_find_usb(const struct status *status, const char *alias);
 void status_add_pci(struct status *status, const char *alias, const char *address);
+/* vf's strings are copied. */
+void status_add_vf(struct status *status, const struct status_vf *vf);
 void status_add_helper(struct status *status, const char *program, const char *alias,
                        const struct status_process *process);
 /* Of that device; NULL: all. */

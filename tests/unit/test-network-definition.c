@@ -158,6 +158,12 @@ START_TEST(test_refused_names)
         refuse(BODY("<mac address='52:54:00'/>"), "no MAC address");
         refuse(BODY("<mtu size='67'/>"), "MTU");
         refuse(BODY("<forward mode='x'/>"), "unknown value 'x'");
+        refuse(BODY("<forward mode='hostdev'><interface dev='eth0'/></forward>"), "lists 'eth0'");
+        refuse(BODY("<forward mode='hostdev'><address type='usb' bus='1' slot='2' function='3'/></forward>"),
+               "not of type 'pci'");
+        refuse(BODY("<forward mode='hostdev'><address type='pci' bus='1' slot='2' function='3'/>"
+                    "<address type='pci' bus='0x01' slot='0x02' function='3'/></forward>"),
+               "0000:01:02.3 is there twice");
         refuse(BODY("<forward mode='route'><nat><port start='1' end='2'/></nat></forward>"), "<nat> needs");
         refuse(BODY("<forward><nat><port start='9' end='2'/></nat></forward>"), "ports of NAT");
         refuse(BODY("<forward mode='private'/><ip address='10.0.0.1'/>"), "takes no <ip>");

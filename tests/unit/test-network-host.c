@@ -287,7 +287,11 @@ START_TEST(test_refused)
         create_network(network, "has an interface 'other' already");
         check_shell("10.77.0.200", "ip -o address show dev other");
         network = define_network("<network><name>c</name><forward mode='hostdev'/></network>", NULL);
-        create_network(network, "forward mode 'hostdev' is not supported");
+        create_network(network, "network 'c' names no PCI device");
+        network = define_network("<network><name>pf</name><forward mode='hostdev'><pf dev='other'/></forward>"
+                                 "</network>",
+                                 NULL);
+        create_network(network, "no usable virtual functions present on 'other'");
         network = define_network("<network><name>d</name><forward mode='bridge'/><bridge name='br0'/>"
                                  "<bandwidth><inbound average='1'/></bandwidth></network>",
                                  NULL);

@@ -35,6 +35,9 @@ static struct status *make(void)
         status_set_usb(status, "hostdev1", &(struct usb_device){ 1, 4, 0x46d, 0xc52b, "4.2" }, true);
         status_add_link(status, &(const struct status_link){ (char *)"net0", (char *)"macvtap<0",
                                                              (char *)"eth0", (char *)"52:54:00:00:00:01" });
+        status_add_vf(status,
+                      &(const struct status_vf){
+                              (char *)"net3", (char *)"eth<1", 7, { { 0x52, 0x54, 0, 0, 0xab, 1 }, 42, 3 } });
         status_add_helper(status, "passt", "net1", &(struct status_process){ 4712, 98 });
         status_add_helper(status, "passt", "net2", &(struct status_process){ 4713, 97 });
         status_drop_helper(status, "net2");
@@ -53,6 +56,7 @@ START_TEST(what_is_written_is_read)
         const struct status_image *image;
         const struct status_link *link;
         const struct status_pci *pci;
+        const struct status_vf *vf;
         const struct status_helper *passt;
         const struct status_usb *usb;
 
@@ -97,6 +101,13 @@ START_TEST(what_is_written_is_read)
         ck_assert_str_eq(passt->alias, "net1");
         ck_assert_int_eq(passt->process.pid, 4712);
         ck_assert_uint_eq(passt->process.start_time, 98);
+        ck_assert_uint_eq(back->vfs->len, 1);
+        vf = g_ptr_array_index(back->vfs, 0);
+        ck_assert_str_eq(vf->alias, "net3");
+        ck_assert_str_eq(vf->physical, "eth<1");
+        ck_assert_uint_eq(vf->number, 7);
+        ck_assert(vf->before.mac[0] == 0x52 && vf->before.mac[4] == 0xab && vf->before.mac[5] == 1);
+        ck_assert(vf->before.vlan == 42 && vf->before.qos == 3);
         ck_assert_str_eq(back->xml, DOMAIN);
 }
 END_TEST
