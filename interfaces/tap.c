@@ -51,6 +51,7 @@ static bool finish(const struct tap *tap, const char *name, GError **error)
         g_strlcpy(link->name, name, sizeof(link->name));
         return netlink &&
                (!tap->bridge || !tap->isolated || link_change_set_isolated(netlink, link, true, error)) &&
+               (!tap->bridge || vlan_set_port(netlink, link, tap->bridge, tap->vlan, error)) &&
                traffic_set(netlink, link, &tap->bandwidth, error);
 }
 
@@ -200,8 +201,10 @@ static bool enter(struct netlink *netlink, const struct link *link, const struct
         if (bridge->index == 0)
                 return error_set(error, ERROR_FROM_NONE, ERROR_OPERATION_FAILED,
                                  "the host has no interface '%s'", tap->bridge);
-        return link_change_set_master(netlink, link, bridge, error) &&
-               (!tap->isolated || link_change_set_isolated(netlink, link, true, error));
+        return (!tap->afresh || link_change_set_master(netlink, link, NULL, error)) &&
+               link_change_set_master(netlink, link, bridge, error) &&
+               (!tap->isolated || link_change_set_isolated(netlink, link, true, error)) &&
+               vlan_set_port(netlink, link, tap->bridge, tap->vlan, error);
 }
 
 bool tap_move(const struct tap *tap, GError **error)

@@ -8,6 +8,7 @@
  */
 
 #include "interfaces/traffic.h"
+#include "interfaces/vlan.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -23,10 +24,12 @@ struct tap {
         const char *bridge; /* NULL: none */
         struct lane *lane;  /* borrowed; the caller's, for what stands below; NULL: none of it */
         struct traffic bandwidth;
-        bool isolated;      /* from other isolated ports of the bridge */
-        const uint8_t *mac; /* the guest's; NULL: none */
-        unsigned mtu;       /* 0: the bridge's or the default */
-        bool up;            /* is set up by us */
+        const struct vlan *vlan; /* borrowed; of the port of the bridge; NULL: none */
+        bool afresh;             /* it moves: leaves its bridge first, also for the same one */
+        bool isolated;           /* from other isolated ports of the bridge */
+        const uint8_t *mac;      /* the guest's; NULL: none */
+        unsigned mtu;            /* 0: the bridge's or the default */
+        bool up;                 /* is set up by us */
 };
 
 /*

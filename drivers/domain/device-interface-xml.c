@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "drivers/nwfilter/nwfilter-def.h"
+#include "interfaces/vlan-xml.h"
 
 #include <net/if.h>
 #include <stdio.h>
@@ -366,6 +367,13 @@ static bool read_inbound(struct domain_reader *reader, xmlNode *node, void *targ
                xml_error(error, node, "Missing mandatory average or floor attributes");
 }
 
+static bool read_vlan(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        struct domain_interface *interface = target;
+
+        return vlan_read(node, &interface->vlan, error);
+}
+
 static const struct field_part parts[] = {
         { NULL, interface_fields },
         { "mac", NULL, read_mac },
@@ -373,6 +381,7 @@ static const struct field_part parts[] = {
         { "source/address", NULL, read_host },
         { "bandwidth/inbound", NULL, read_inbound },
         { "bandwidth/outbound", outbound_fields },
+        { "vlan", NULL, read_vlan },
         { "port", port_fields },
         { "script", script_fields },
         { "target", target_fields },

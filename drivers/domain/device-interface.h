@@ -8,6 +8,7 @@
 
 #include "drivers/domain/address.h"
 #include "interfaces/traffic.h"
+#include "interfaces/vlan.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -124,4 +125,5 @@ struct domain_interface {
         uint32_t tx_queue_size;
         uint32_t sndbuf;
         struct traffic bandwidth;
+        struct vlan vlan; /* its own; those of its network and port group are the port's */
 };

@@ -244,7 +244,7 @@ TABLE interface[] = {
           "type network portgroup portid bridge dev path mode address port !connectionid !macTableManager "
           "!missing !name !portgroupid !switchid",
           interface_source, VOID },
-        { "vlan", "trunk", vlan, UNDRIVEN },
+        { "vlan", "trunk", vlan },
         { "virtualport", "type", virtualport, UNDRIVEN },
         { "bandwidth", "!classID", bandwidth },
         { "port", "isolated" },

@@ -72,6 +72,7 @@ void takings_add_port(struct domain_takings *takings, struct domain_driver *driv
                 .owner_uuid = uuid_format(&def->base.uuid, uuid),
                 .mac = mac_text,
                 .bandwidth = interface->bandwidth,
+                .vlan = interface->vlan,
                 .uuid = interface->port_id,
                 .bridge = interface->type == DOMAIN_INTERFACE_BRIDGE ? interface->source
                                                                      : interface->network_bridge,

@@ -5,6 +5,7 @@
  */
 #include "base/error.h"
 #include "drivers/network/network-xml.h"
+#include "interfaces/vlan-xml.h"
 #include "nodedev/pci.h"
 
 #include <string.h>
@@ -323,17 +324,14 @@ static bool read_bandwidth(const xmlNode *node, struct traffic *traffic, GError 
 /* Of a network or a port group: it is kept in the document, and what has it cannot be used. */
 static const char *find_unsupported(const xmlNode *root)
 {
-        static const char *const elements[] = { "vlan", "virtualport" };
-        static const char *const names[] = { "<vlan>", "<virtualport>" };
         const xmlNode *bridge = xml_child(root, "bridge");
         g_autofree char *trust = xml_attr(root, "trustGuestRxFilters"),
                         *manager = xml_attr(bridge, "macTableManager");
 
         if (g_strcmp0(trust, "yes") == 0)
                 return "trustGuestRxFilters='yes'";
-        for (unsigned i = 0; i < G_N_ELEMENTS(elements); i++)
-                if (xml_child(root, elements[i]))
-                        return names[i];
+        if (xml_child(root, "virtualport"))
+                return "<virtualport>";
         /* The kernel manages the table anyway. */
         if (xml_has_attr(bridge, "macTableManager") && g_strcmp0(manager, "kernel") != 0)
                 return "attribute 'macTableManager' of <bridge>";
@@ -357,7 +355,8 @@ static bool read_portgroups(struct network_def *def, const xmlNode *root, GError
                 struct network_portgroup group = { .unsupported = find_unsupported(node) };
 
                 if (!name || !xml_get_yes_no(node, "default", &group.is_default, error) ||
-                    !read_bandwidth(xml_child(node, "bandwidth"), &group.bandwidth, error))
+                    !read_bandwidth(xml_child(node, "bandwidth"), &group.bandwidth, error) ||
+                    !vlan_read(xml_child(node, "vlan"), &group.vlan, error))
                         return false;
                 if (network_def_find_portgroup(def, name))
                         return xml_error(error, node, "portgroup '%s' is there twice", name);
@@ -378,7 +377,7 @@ static bool read_lists(struct network_def *def, xmlNode *root, GError **error)
         for (xmlNode *node = xml_child(root, "route"); node; node = xml_next(node))
                 if (!read_route(def, node, error))
                         return false;
-        return read_portgroups(def, root, error) &&
+        return read_portgroups(def, root, error) && vlan_read(xml_child(root, "vlan"), &def->vlan, error) &&
                read_bandwidth(xml_child(root, "bandwidth"), &def->bandwidth, error);
 }
 

@@ -28,6 +28,12 @@ bool network_forward_has_own_bridge(enum network_forward forward)
         return forward <= NETWORK_FORWARD_OPEN;
 }
 
+bool network_forward_takes_vlan(const struct network_def *def)
+{
+        return def->forward == NETWORK_FORWARD_HOSTDEV ||
+               (def->forward == NETWORK_FORWARD_BRIDGE && def->bridge);
+}
+
 const struct network_portgroup *network_def_find_portgroup(const struct network_def *def, const char *name)
 {
         for (unsigned i = 0; i < def->portgroups->len; i++) {

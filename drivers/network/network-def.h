@@ -11,6 +11,7 @@
 #include "base/managed.h"
 #include "drivers/network/network-address.h"
 #include "interfaces/traffic.h"
+#include "interfaces/vlan.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -120,7 +121,8 @@ struct network_portgroup {
         char *name; /* owned */
         bool is_default;
         struct traffic bandwidth; /* of each interface in it */
-        const char *unsupported;  /* what is in it and cannot be had yet: "<vlan>"; NULL: nothing */
+        struct vlan vlan;         /* likewise */
+        const char *unsupported;  /* what is in it and cannot be had yet: "<virtualport>"; NULL: nothing */
 };
 
 struct network_def {
@@ -144,12 +146,13 @@ struct network_def {
         bool ipv6; /* guests talk IPv6 with each other without an address of ours */
         bool isolated_ports;
         struct traffic bandwidth; /* of all that goes over the bridge */
+        struct vlan vlan;         /* of each interface in it whose port group has none */
         struct network_dns dns;
         GPtrArray *ips;          /* owned; of struct network_ip */
         GPtrArray *routes;       /* owned; of struct network_route */
         GPtrArray *portgroups;   /* owned; of struct network_portgroup */
         GPtrArray *options;      /* owned; lines for the file of dnsmasq */
-        const char *unsupported; /* what is in it and cannot be run yet: "<vlan>"; NULL: nothing */
+        const char *unsupported; /* what is in it and cannot be run yet: "<virtualport>"; NULL: nothing */
 };
 
 extern const struct managed_kind network_kind;
@@ -226,6 +229,9 @@ struct network_def *network_def_update(const struct network_def *def, const stru
 
 /* The port group of that name, the default one for NULL; borrowed, NULL: there is none. */
 const struct network_portgroup *network_def_find_portgroup(const struct network_def *def, const char *name);
+
+/* Does it lead to what can have tags of VLANs: a bridge of the host, PCI devices? */
+bool network_forward_takes_vlan(const struct network_def *def);
 
 /*
  * The PCI devices that a network of mode HOSTDEV has at the moment, addresses; owned. Reads sysfs.

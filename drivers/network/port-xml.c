@@ -4,6 +4,7 @@
  */
 #include "base/xml.h"
 #include "drivers/network/model.h"
+#include "interfaces/vlan-xml.h"
 
 #include <stdio.h>
 
@@ -78,6 +79,7 @@ char *network_port_format(const struct network_port *port)
                 xml_add_text(root, "group", port->group);
         xml_set_attr(xml_add(root, "mac"), "address", port->mac);
         add_bandwidth(root, &port->bandwidth);
+        vlan_add(root, &port->vlan);
         if (port->isolated)
                 xml_set_attr(xml_add(root, "port"), "isolated", "yes");
         add_plug(root, port);

@@ -16,6 +16,7 @@
 #include "base/object-set.h"
 #include "base/params.h"
 #include "interfaces/traffic.h"
+#include "interfaces/vlan.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -52,6 +53,7 @@ struct network_port {
         struct traffic bandwidth;       /* of the interface, else of its port group */
         struct traffic group_bandwidth; /* of its port group */
         uint16_t floor_class;           /* of what it is guaranteed (interfaces/traffic.h); 0: nothing */
+        struct vlan vlan;               /* of the interface, else of its port group, else of the network */
         bool isolated;                  /* from the network's other isolated ports */
         char *xml;                      /* owned; libvirt's <networkport> */
 };
@@ -74,6 +76,7 @@ struct network_port_request {
         const char *owner, *owner_uuid; /* name and uuid of the domain */
         const char *mac;
         struct traffic bandwidth;
+        struct vlan vlan; /* of the interface itself */
         /* Of a guest that was found running, as its document says; uuid NULL: a new port. */
         const char *uuid, *bridge, *device, *mode, *target, *pci, *driver;
         bool managed;

@@ -94,6 +94,12 @@ static bool check_supported(const struct network_def *def, GError **error)
         if (def->unsupported)
                 return error_set(error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
                                  "%s of network '%s' is not supported yet", def->unsupported, def->base.name);
+        if (vlan_is_set(&def->vlan) && !network_forward_takes_vlan(def))
+                return error_set(
+                        error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
+                        "<vlan> of network '%s' is not supported: it leads neither to a bridge of the host "
+                        "nor to PCI devices",
+                        def->base.name);
         if (!network_forward_has_own_bridge(def->forward))
                 return check_outside(def, error);
         if (!def->bridge)

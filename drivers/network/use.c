@@ -45,6 +45,7 @@ static struct network_port *seed_new(const struct network_port_request *request)
         seed->managed = request->managed;
         seed->plug = request->plug;
         seed->bandwidth = request->bandwidth;
+        seed->vlan = request->vlan;
         return seed;
 }
 
@@ -155,6 +156,10 @@ static void inherit(struct network_port *port, const struct network_def *def,
         if (group)
                 port->group_bandwidth = group->bandwidth;
         set_bandwidth(port, &port->bandwidth);
+        if (!vlan_is_set(&port->vlan) && group)
+                port->vlan = group->vlan;
+        if (!vlan_is_set(&port->vlan))
+                port->vlan = def->vlan;
 }
 
 /* How many ports go out of the device. */
@@ -258,6 +263,12 @@ static bool plug(struct network_port *port, const struct network_state *state, G
                                  "%s of portgroup '%s' of network '%s' is not supported", group->unsupported,
                                  group->name, def->base.name);
         inherit(port, def, group);
+        if (vlan_is_set(&port->vlan) && !network_forward_takes_vlan(def))
+                return error_set(
+                        error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
+                        "<vlan> of a port of network '%s' is not supported: it leads neither to a bridge "
+                        "of the host nor to a PCI device",
+                        def->base.name);
         return lead(port, def, state->ports, error) && network_floor_check(port, def, state->ports, error);
 }
 
@@ -279,6 +290,7 @@ struct network_port *network_port_copy(const struct network_port *from)
                 .managed = from->managed,
                 .plug = from->plug,
                 .bandwidth = from->bandwidth,
+                .vlan = from->vlan,
         };
         struct network_port *port = seed_new(&request);
 

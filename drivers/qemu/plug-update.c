@@ -58,6 +58,7 @@ static void leave_out_bridge(struct domain_edit *edit, const void *alias)
 {
         leave_out_link(edit, alias);
         domain_edit_set_interface_bridge(edit, alias, "any");
+        domain_edit_drop_interface_part(edit, alias, "vlan");
 }
 
 /* What the start chose for it stays. */
@@ -90,49 +91,64 @@ static bool check_changes(const struct guest *guest, const struct domain_interfa
                 return true;
         return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
                          "of interface '%s' only %s can change while the guest runs", before->info.alias,
-                         has_bridge ? "link, bandwidth, filter and the bridge or network"
+                         has_bridge ? "link, bandwidth, filter, VLANs and the bridge or network"
                                     : "link, bandwidth and filter");
 }
 
-static bool move(struct guest *guest, const char *target, const struct domain_interface *to,
-                 const struct domain_takings *takings, GError **error)
+/* Where an interface is, or is to be. */
+struct place {
+        const struct domain_interface *interface; /* borrowed */
+        const struct domain_takings *takings;     /* borrowed; has its port */
+};
+
+static const struct vlan *get_vlan(const struct place *place)
+{
+        return resources_get_vlan(place->takings, place->interface);
+}
+
+/* What bridges give their ports by themselves is gone with the first tags, so these go with the port. */
+static bool move(struct guest *guest, const char *target, const struct place *from, const struct place *to,
+                 GError **error)
 {
         const struct tap tap = {
                 .name = target,
-                .bridge = resources_get_bridge(to),
+                .bridge = resources_get_bridge(to->interface),
                 .lane = guest->domain->base.lane,
-                .isolated = resources_is_isolated(takings, to),
-                .bandwidth = *resources_get_bandwidth(takings, to),
+                .isolated = resources_is_isolated(to->takings, to->interface),
+                .vlan = get_vlan(to),
+                .afresh = !vlan_equal(get_vlan(from), get_vlan(to)),
+                .bandwidth = *resources_get_bandwidth(to->takings, to->interface),
         };
 
         return tap_move(&tap, error);
 }
 
-static void move_back(struct guest *guest, const struct domain_interface *before)
+static void move_back(struct guest *guest, const char *target, const struct place *from,
+                      const struct place *to)
 {
         g_autoptr(GError) failure = NULL;
 
         lane_shield(guest->domain->base.lane);
-        if (!move(guest, before->target, before, guest->domain->takings, &failure))
+        if (!move(guest, target, from, to, &failure))
                 log_gerror(LOG_LEVEL_ERROR, failure, "interface '%s' of %s is not in its bridge any more",
-                           before->info.alias, guest->who);
+                           to->interface->info.alias, guest->who);
 }
 
-/* In its bridge, within its limits. */
-static bool differs(const struct domain_takings *before_takings, const struct domain_interface *before,
-                    const struct domain_takings *takings, const struct domain_interface *after)
+/* In its bridge, with its tags, within its limits. */
+static bool differs(const struct place *before, const struct place *after)
 {
-        return g_strcmp0(resources_get_bridge(before), resources_get_bridge(after)) != 0 ||
-               !traffic_equal(resources_get_bandwidth(before_takings, before),
-                              resources_get_bandwidth(takings, after));
+        return g_strcmp0(resources_get_bridge(before->interface), resources_get_bridge(after->interface)) !=
+                       0 ||
+               !vlan_equal(get_vlan(before), get_vlan(after)) ||
+               !traffic_equal(resources_get_bandwidth(before->takings, before->interface),
+                              resources_get_bandwidth(after->takings, after->interface));
 }
 
 static bool update_interface(struct guest *guest, unsigned index, const struct domain_update *update,
                              struct domain_def **live, GError **error)
 {
         const struct domain_interface *before = &get_def(guest)->devices.interfaces[index], *after;
-        const struct domain_takings *had = guest->domain->takings;
-        const struct domain_takings *has;
+        struct place was = { before, guest->domain->takings }, is = was;
         bool moves, up;
 
         if (before->type == DOMAIN_INTERFACE_HOSTDEV)
@@ -143,14 +159,16 @@ static bool update_interface(struct guest *guest, unsigned index, const struct d
         if (!keep_chosen(before, live, error) || !check_changes(guest, before, *live, index, error))
                 return false;
         after = &(*live)->devices.interfaces[index];
-        has = takings_find_port(update->takings, after) ? update->takings : had;
+        is.interface = after;
+        if (takings_find_port(update->takings, after))
+                is.takings = update->takings;
         if (!takings_share_filter(before, after) &&
             !takings_apply_filter(update->takings, guest->domain->base.lane, (*live)->base.name, after,
                                   before->target, error))
                 return false;
-        moves = before->target && differs(had, before, has, after);
-        if (moves && !move(guest, before->target, after, has, error)) {
-                move_back(guest, before);
+        moves = before->target && differs(&was, &is);
+        if (moves && !move(guest, before->target, &was, &is, error)) {
+                move_back(guest, before->target, &is, &was);
                 return false;
         }
         up = after->link_up != DOMAIN_SWITCH_OFF;
@@ -158,7 +176,7 @@ static bool update_interface(struct guest *guest, unsigned index, const struct d
                         QMP_TIMEOUT_MS, NULL, error))
                 return true;
         if (moves)
-                move_back(guest, before);
+                move_back(guest, before->target, &is, &was);
         return false;
 }
 

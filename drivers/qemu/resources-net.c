@@ -82,6 +82,14 @@ static bool run_script(struct resources *resources, const struct domain_interfac
                spawn_check(resources->guest->domain->base.lane, argv, SCRIPT_MS, NULL, error);
 }
 
+const struct vlan *resources_get_vlan(const struct domain_takings *takings,
+                                      const struct domain_interface *interface)
+{
+        const struct network_port *port = takings_find_port(takings, interface);
+
+        return port && !vlan_is_set(&interface->vlan) ? &port->vlan : &interface->vlan;
+}
+
 static bool prepare_tap(struct resources *resources, const struct domain_interface *interface, GError **error)
 {
         const char *bridge = resources_get_bridge(interface);
@@ -99,6 +107,7 @@ static bool prepare_tap(struct resources *resources, const struct domain_interfa
                 .lane = resources->guest->domain->base.lane,
                 .bandwidth = *resources_get_bandwidth(resources->start->takings, interface),
                 .isolated = resources_is_isolated(resources->start->takings, interface),
+                .vlan = resources_get_vlan(resources->start->takings, interface),
                 .mac = interface->has_mac ? interface->mac : NULL,
                 .mtu = interface->mtu,
                 .up = interface->link_up != DOMAIN_SWITCH_OFF || bridge,
@@ -265,6 +274,11 @@ bool resources_prepare_interface(struct resources *resources, const void *device
                 return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
                                  "interface '%s' has no port of network '%s'", interface->info.alias,
                                  interface->source);
+        if (vlan_is_set(resources_get_vlan(resources->start->takings, interface)) &&
+            interface->type != DOMAIN_INTERFACE_HOSTDEV && !resources_get_bridge(interface))
+                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                                 "interface '%s' - vlan tag not supported for this connection type",
+                                 interface->info.alias);
         if (interface->type == DOMAIN_INTERFACE_DIRECT)
                 return prepare_direct(resources, interface, error);
         if (interface->type == DOMAIN_INTERFACE_VHOSTUSER)

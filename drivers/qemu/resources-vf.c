@@ -36,6 +36,22 @@ static bool check(const struct domain_interface *interface, GError **error)
         return interface->link_up != DOMAIN_SWITCH_OFF || refuse(error, interface, "<link state='down'>");
 }
 
+/* The driver of a physical function has one tag for each of its virtual ones. */
+static bool check_vlan(const struct domain_interface *interface, const struct vlan *vlan, bool is_virtual,
+                       GError **error)
+{
+        if (!vlan_is_set(vlan))
+                return true;
+        if (!is_virtual)
+                return error_set(
+                        error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                        "the vlan tag of interface '%s' cannot be set: it is no virtual function of SR-IOV",
+                        interface->info.alias);
+        return !vlan->trunk ||
+               error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                         "vlan trunking of interface '%s' is not supported by SR-IOV", interface->info.alias);
+}
+
 /* Nobody can set another address; where the host sees the one that it has, that is the guest's, too. */
 static bool check_own_mac(const struct domain_interface *interface, const char *pci, GError **error)
 {
@@ -80,7 +96,9 @@ bool resources_prepare_vf(struct resources *resources, const struct domain_inter
         unsigned number = 0;
         g_autofree char *physical = sriov_get_physical(ROOT, pci, &number);
 
-        if (!check(interface, error))
+        const struct vlan *vlan = resources_get_vlan(resources->start->takings, interface);
+
+        if (!check(interface, error) || !check_vlan(interface, vlan, physical != NULL, error))
                 return false;
         if (physical ? !note_vf(resources, interface, pci, physical, number, error)
                      : !check_own_mac(interface, pci, error))
@@ -104,10 +122,13 @@ bool resources_take_vfs(struct resources *resources, GError **error)
                 const struct status_vf *vf = g_ptr_array_index(vfs, i);
                 const struct domain_interface *interface = find(resources->def, vf->alias);
                 struct vf_config config = { 0 };
+                const struct vlan *vlan;
 
                 if (!resources_is_taken_for(resources, vf->alias) || !interface)
                         continue;
+                vlan = resources_get_vlan(resources->start->takings, interface);
                 memcpy(config.mac, interface->mac, sizeof(config.mac));
+                config.vlan = vlan_is_set(vlan) ? vlan->tags[0].id : 0;
                 if (!vf_write(resources->guest->domain->base.lane, vf->physical, vf->number, &config, error))
                         return false;
         }

@@ -2,7 +2,8 @@
 
 /*
  * Network cards of the host in guests, as interfaces and by way of a network: the lab has one to spare, which
- * is no virtual function, because no emulated card has such.
+ * is no virtual function, because no emulated card has such. And tags of VLANs at bridges of the host, which
+ * kernels of hosts of tests may not know.
  */
 
 #include <signal.h>
@@ -238,6 +239,116 @@ START_TEST(test_pool_in_use)
 }
 END_TEST
 
+/* ---- tags ---- */
+
+#define TAP "<target dev='tap0'/>"
+
+static char *run(const char *command)
+{
+        g_autoptr(GError) error = NULL;
+        char *output = NULL;
+
+        ck_assert_msg(g_spawn_command_line_sync(command, &output, NULL, NULL, &error), "%s", command);
+        return output;
+}
+
+/* "tap0 7 PVID Egress Untagged" */
+static void expect_vlans(const char *wanted)
+{
+        g_autofree char *text = run("bridge vlan show dev tap0"), *line = NULL;
+        g_autoptr(GRegex) blanks = g_regex_new("[ \t]+", 0, 0, NULL);
+
+        line = g_regex_replace_literal(blanks, text, -1, 0, " ", 0, NULL);
+        ck_assert_msg(strstr(line, wanted), "no '%s' in '%s'", wanted, line);
+}
+
+static void make_bridge(bool tags)
+{
+        g_autofree char *command = g_strdup_printf("ip link add lan0 type bridge vlan_filtering %d", tags);
+
+        g_free(run(command));
+        g_free(run("ip link set lan0 up"));
+}
+
+static void remove_bridge(void)
+{
+        g_free(run("ip link del lan0"));
+}
+
+START_TEST(test_tags)
+{
+        static const char interface[] = "<interface type='bridge'><mac address='" MAC
+                                        "'/><source bridge='lan0'/>" TAP "%s</interface>";
+        g_autofree char *one = g_strdup_printf(interface, "<vlan><tag id='7'/></vlan>"),
+                        *trunk = g_strdup_printf(interface, "<vlan trunk='yes'><tag id='8'/>"
+                                                            "<tag id='9' nativeMode='untagged'/></vlan>"),
+                        *none = g_strdup_printf(interface, ""), *web = NULL;
+
+        make_bridge(true);
+        web = define("web", one);
+        create(web);
+        expect_vlans("tap0 7 PVID Egress Untagged\n");
+        ck_assert(has(web, 0, "<tag id='7'/>"));
+        client_do(client, web, DOMAIN_INTERFACE, "UpdateDevice", "su", trunk, LIVE);
+        expect_vlans("tap0 8\n 9 PVID Egress Untagged\n");
+        ck_assert(has(web, 0, "<vlan trunk='yes'>"));
+        client_do(client, web, DOMAIN_INTERFACE, "UpdateDevice", "su", none, LIVE);
+        expect_vlans("tap0 1 PVID Egress Untagged\n");
+        destroy(web);
+        remove_bridge();
+        make_bridge(false);
+        refuse_create(web, "*vlan_filtering of bridge 'lan0' is off*");
+        remove_bridge();
+}
+END_TEST
+
+/* The interface's own count, then its group's, then the network's. */
+START_TEST(test_tags_of_a_network)
+{
+        static const char *const interfaces[][2] = {
+                { "<interface type='network'><mac address='" MAC "'/><source network='lan'/>" TAP
+                  "</interface>",
+                  "tap0 5 PVID" },
+                { "<interface type='network'><mac address='" MAC
+                  "'/><source network='lan' portgroup='six'/>" TAP "</interface>",
+                  "tap0 6 PVID" },
+                { "<interface type='network'><mac address='" MAC
+                  "'/><source network='lan' portgroup='six'/>" TAP "<vlan><tag id='7'/></vlan></interface>",
+                  "tap0 7 PVID" },
+        };
+        g_autofree char *network = NULL;
+
+        make_bridge(true);
+        network =
+                client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "NetworkCreateXML", "s",
+                                   "<network><name>lan</name><forward mode='bridge'/><bridge "
+                                   "name='lan0'/><vlan><tag id='5'/></vlan>"
+                                   "<portgroup name='six'><vlan><tag id='6'/></vlan></portgroup></network>");
+        for (unsigned i = 0; i < G_N_ELEMENTS(interfaces); i++) {
+                g_autofree char *name = g_strdup_printf("web%u", i), *ports = NULL,
+                                *path = define(name, interfaces[i][0]),
+                                *tag = g_strdup_printf("<tag id='%u'/>", 5 + i);
+
+                create(path);
+                expect_vlans(interfaces[i][1]);
+                ports = get_ports(network);
+                ck_assert_msg(strstr(ports, tag), "%s", ports);
+                if (i == 1) {
+                        restart_agent();
+                        client_do(client, path, DOMAIN_INTERFACE, "UpdateDevice", "su", interfaces[2][0],
+                                  LIVE);
+                        expect_vlans("tap0 7 PVID");
+                        client_do(client, path, DOMAIN_INTERFACE, "UpdateDevice", "su", interfaces[1][0],
+                                  LIVE);
+                        expect_vlans("tap0 6 PVID");
+                }
+                destroy(path);
+        }
+        client_do(client, network, NETWORK_INTERFACE, "Destroy", NULL);
+        remove_bridge();
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("host-cards");
@@ -249,6 +360,8 @@ int main(void)
         tcase_add_test(tcase, test_plugged);
         tcase_add_test(tcase, test_pool);
         tcase_add_test(tcase, test_pool_in_use);
+        tcase_add_test(tcase, test_tags);
+        tcase_add_test(tcase, test_tags_of_a_network);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

@@ -238,6 +238,26 @@ START_TEST(test_refused_devices)
                   "beyond port 65535", "(<portForward>)" },
                 { "<interface type='bridge'><source bridge='br0'/><backend type='passt'/></interface>",
                   "type 'user'", "(<interface>)" },
+                { "<interface type='bridge'><source bridge='br0'/><vlan/></interface>", "missing tag id",
+                  "(<vlan>)" },
+                { "<interface type='bridge'><source bridge='br0'/><vlan trunk='no'><tag id='1'/><tag id='2'/>"
+                  "</vlan></interface>",
+                  "trunk='yes' is required", "(<vlan>)" },
+                { "<interface type='bridge'><source bridge='br0'/><vlan><tag id='1' nativeMode='tagged'/>"
+                  "<tag id='2' nativeMode='untagged'/></vlan></interface>",
+                  "duplicate native", "(<tag>)" },
+                { "<interface type='bridge'><source bridge='br0'/><vlan><tag id='4096'/></vlan></interface>",
+                  "more than 4095", "(<tag>)" },
+                { "<interface type='hostdev'/>", "missing source address type", "(<interface>)" },
+                { "<interface type='hostdev'><source><address bus='1' slot='1' function='0'/></source>"
+                  "</interface>",
+                  "missing source address type", "" },
+                { "<interface type='hostdev'><source><address type='usb' bus='1' device='2'/></source>"
+                  "</interface>",
+                  "address of type 'usb'", "" },
+                { "<interface type='bridge'><source bridge='br0'><address type='pci' bus='1' slot='1' "
+                  "function='0'/></source></interface>",
+                  "type 'hostdev'", "(<address>)" },
                 { "<interface type='user'><backend logFile='/x'/></interface>", "type 'passt'",
                   "(<interface>)" },
                 { "<interface type='user'><backend type='slirp'/></interface>", "'slirp'", "(<backend>)" },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The host's ends of guests' interfaces as the kernel has them, in a network of the test's own: macvtaps and
- * limits. What this kernel lacks is skipped; the lab's has all of it.
+ * limits, tags. What this kernel lacks is skipped; the lab's has all of it.
  */
 #include "base/error.h"
 #include "base/lane.h"
@@ -9,6 +9,7 @@
 #include "base/pool.h"
 #include "interfaces/macvtap.h"
 #include "interfaces/tap.h"
+#include "interfaces/vf.h"
 #include "tests/unit/check-main.h"
 
 #include <fcntl.h>
@@ -260,6 +261,137 @@ START_TEST(what_comes_from_a_guest_is_policed)
 }
 END_TEST
 
+/* ---- VLANs ---- */
+
+static struct tap tagged = { .queues = 1, .name = "tagged0", .bridge = "vlans0", .up = true };
+/* As long as the tap is to be there. */
+static GArray *kept;
+
+static bool open_tagged(GError **error)
+{
+        g_autofree char *name = NULL;
+
+        kept = g_array_new(FALSE, FALSE, sizeof(int));
+        tagged.lane = lane;
+        return tap_open(&tagged, kept, &name, error);
+}
+
+static bool move_tagged(GError **error)
+{
+        return tap_move(&tagged, error);
+}
+
+/* "tagged0 7 PVID Egress Untagged\n 9\n" without what its width has of blanks. */
+static char *list_vlans(void)
+{
+        g_autofree char *text = says("bridge vlan show dev tagged0"), *line = NULL;
+        g_autoptr(GRegex) blanks = g_regex_new("[ \t]+", 0, 0, NULL);
+
+        line = g_regex_replace_literal(blanks, text, -1, 0, " ", 0, NULL);
+        return g_strchomp(g_strdup(strstr(line, "tagged0") ? strstr(line, "tagged0") : line));
+}
+
+static void expect_vlans(const char *wanted)
+{
+        g_autofree char *is = list_vlans();
+
+        ck_assert_str_eq(is, wanted);
+}
+
+START_TEST(a_bridge_tags)
+{
+        static const struct vlan one = { .n_tags = 1, .tags = { { 7, VLAN_MEMBER } } },
+                                 several = { true,
+                                             3,
+                                             { { 1, VLAN_MEMBER },
+                                               { 9, VLAN_NATIVE_UNTAGGED },
+                                               { 4094, VLAN_MEMBER } } },
+                                 native = { true, 1, { { 5, VLAN_NATIVE_TAGGED } } }, none = { 0 };
+        g_autofree char *bridge = NULL;
+        struct work work;
+
+        g_free(says("ip link add vlans0 type bridge vlan_filtering 1"));
+        bridge = says("ip -details link show dev vlans0");
+        if (access("/dev/net/tun", R_OK | W_OK) < 0 || !strstr(bridge, "vlan_filtering 1")) {
+                check_skip("no /dev/net/tun, or a kernel without VLANs in bridges");
+                return;
+        }
+        tagged.vlan = &one;
+        work = run(open_tagged);
+        ck_assert_msg(work.good, "%s", work.error ? work.error->message : "");
+        expect_vlans("tagged0 7 PVID Egress Untagged");
+        tagged.vlan = &several;
+        ck_assert(run(move_tagged).good);
+        expect_vlans("tagged0 1\n 9 PVID Egress Untagged\n 4094");
+        tagged.vlan = &native;
+        ck_assert(run(move_tagged).good);
+        expect_vlans("tagged0 5 PVID");
+        tagged.vlan = &none;
+        tagged.afresh = true;
+        ck_assert(run(move_tagged).good);
+        expect_vlans("tagged0 1 PVID Egress Untagged");
+}
+END_TEST
+
+START_TEST(a_bridge_that_does_not_tag)
+{
+        static const struct vlan one = { .n_tags = 1, .tags = { { 7, VLAN_MEMBER } } },
+                                 bad = { .n_tags = 1, .tags = { { 4095, VLAN_MEMBER } } };
+        struct work work;
+
+        if (access("/dev/net/tun", R_OK | W_OK) < 0) {
+                check_skip("no /dev/net/tun");
+                return;
+        }
+        g_free(says("ip link add vlans0 type bridge"));
+        tagged.vlan = &one;
+        work = run(open_tagged);
+        ck_assert(!work.good);
+        expect(work.error->message, "vlan_filtering of bridge 'vlans0' is off");
+        ck_assert_uint_eq(if_nametoindex("tagged0"), 0);
+        g_clear_error(&work.error);
+        tagged.vlan = &bad;
+        work = run(open_tagged);
+        ck_assert(!work.good);
+        expect(work.error->message, "no VLAN 4095");
+        g_clear_error(&work.error);
+}
+END_TEST
+
+/* ---- virtual functions ---- */
+
+static bool read_vf(GError **error)
+{
+        struct vf_config config;
+
+        return vf_read(lane, "v0", 3, &config, error);
+}
+
+static bool write_vf(GError **error)
+{
+        const struct vf_config config = { { 0x52, 0x54, 0, 0, 0, 1 }, 7, 0 };
+
+        return vf_write(lane, "v0", 3, &config, error);
+}
+
+/* What a card without such says; no machine for tests has one with them. */
+START_TEST(a_card_without_virtual_functions)
+{
+        struct work work;
+
+        make_lower();
+        work = run(read_vf);
+        ck_assert(!work.good);
+        expect(work.error->message, "'v0' has no virtual function 3");
+        g_clear_error(&work.error);
+        work = run(write_vf);
+        ck_assert(!work.good);
+        expect(work.error->message, "cannot set up virtual function 3 of 'v0'");
+        g_clear_error(&work.error);
+}
+END_TEST
+
 CHECK_MAIN_FIXTURE("guest-links", setup, teardown, macvtaps_are_made_and_deleted,
                    a_macvtap_that_cannot_be_leaves_nothing, what_goes_to_a_guest_is_shaped,
-                   what_comes_from_a_guest_is_policed)
+                   what_comes_from_a_guest_is_policed, a_bridge_tags, a_bridge_that_does_not_tag,
+                   a_card_without_virtual_functions)

@@ -158,6 +158,8 @@ START_TEST(test_refused_names)
         refuse(BODY("<mac address='52:54:00'/>"), "no MAC address");
         refuse(BODY("<mtu size='67'/>"), "MTU");
         refuse(BODY("<forward mode='x'/>"), "unknown value 'x'");
+        refuse(BODY("<forward mode='hostdev'/><vlan><tag/></vlan>"), "missing attribute 'id'");
+        refuse(BODY("<portgroup name='a'><vlan trunk='yes'/></portgroup>"), "missing tag id");
         refuse(BODY("<forward mode='hostdev'><interface dev='eth0'/></forward>"), "lists 'eth0'");
         refuse(BODY("<forward mode='hostdev'><address type='usb' bus='1' slot='2' function='3'/></forward>"),
                "not of type 'pci'");
