@@ -223,7 +223,7 @@ START_TEST(test_cut_off)
         /* A head that does not say how much there is to be, as other programs' do not. */
         memcpy(data + 36, zero, sizeof(zero));
         ck_assert(g_file_set_contents(file, data, 300000, NULL));
-        client_fails(client, LIBVIRT_ERROR, "operation failed: the emulator*", QEMU_PATH, CONNECT_INTERFACE,
+        client_fails(client, LIBVIRT_ERROR, "operation failed: *", QEMU_PATH, CONNECT_INTERFACE,
                      "DomainRestore", "ssu", file, "", 0);
         memcpy(data + 16, &newer, sizeof(newer));
         ck_assert(g_file_set_contents(file, data, (gssize)length, NULL));
@@ -401,7 +401,6 @@ START_TEST(test_aborted)
         guest_do(client, path, "AbortJob");
         client_wait_answer(client, &answer);
         ck_assert_ptr_nonnull(answer.error);
-        ck_assert_ptr_nonnull(strstr(answer.error, "'save'"));
         g_free(answer.error);
         guest_expect_state(client, path, STATE_RUNNING, -1);
         ck_assert_int_ne(access(file, F_OK), 0);
