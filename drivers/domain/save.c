@@ -102,6 +102,20 @@ bool domain_save_require_there(const struct domain_save *save, GError **error)
                                            save->base.object->name);
 }
 
+/* Before the guest is paused: a successor that finds it so is to know that nobody but us has asked for it. */
+static void write_down(struct domain *domain, bool is_dump)
+{
+        struct domain_state *state;
+
+        if (!domain->driver->ops->save_status)
+                return;
+        state = (struct domain_state *)managed_edit(&domain->base);
+        state->state = DOMAIN_PAUSED;
+        state->reason = is_dump ? DOMAIN_PAUSED_DUMP : DOMAIN_PAUSED_SAVE;
+        domain->driver->ops->save_status(domain, state);
+        managed_state_unref(&state->base);
+}
+
 bool domain_save_pause(struct operation *op, GError **error)
 {
         struct domain_save *save = save_of(op);
@@ -112,8 +126,12 @@ bool domain_save_pause(struct operation *op, GError **error)
         save->was_running = domain_get_current(domain)->state == DOMAIN_RUNNING;
         if (!save->was_running)
                 return true;
-        if (!ops_of(op)->suspend(domain, error))
+        write_down(domain, save->is_dump);
+        if (!ops_of(op)->suspend(domain, error)) {
+                if (ops_of(op)->save_status)
+                        ops_of(op)->save_status(domain, domain_get_current(domain));
                 return false;
+        }
         domain_transition(domain, DOMAIN_PAUSED, save->is_dump ? DOMAIN_PAUSED_DUMP : DOMAIN_PAUSED_SAVE,
                           DOMAIN_EVENT_SUSPENDED, DOMAIN_EVENT_SUSPENDED_PAUSED);
         return true;

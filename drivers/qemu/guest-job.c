@@ -486,13 +486,23 @@ static bool is_paused_for_work(const struct domain_state *state)
 
 static void go_on(struct guest *guest)
 {
+        lane_deadline deadline = lane_deadline_in(QMP_TIMEOUT_MS);
         g_autoptr(GError) error = NULL;
         uint64_t id;
 
         if (!is_paused_for_work(domain_get_current(guest->domain)))
                 return;
         id = qmp_send(guest->qmp, "cont", NULL);
-        if (!qmp_receive(guest->qmp, id, lane_deadline_in(QMP_TIMEOUT_MS), NULL, &error)) {
+        /* Refused as long as QEMU has not let go of what was cancelled. */
+        while (!qmp_receive(guest->qmp, id, deadline, NULL, &error) &&
+               error_is(error, ERROR_OPERATION_FAILED) && !qmp_is_broken(guest->qmp) &&
+               deadline > lane_deadline_in(0) &&
+               lane_wait(guest->domain->base.lane, -1, 0, NULL, lane_deadline_in(SETTLE_MS)) ==
+                       LANE_TIMEOUT) {
+                g_clear_error(&error);
+                id = qmp_send(guest->qmp, "cont", NULL);
+        }
+        if (error) {
                 log_gerror(LOG_LEVEL_WARNING, error, "%s stays paused", guest->who);
                 return;
         }

@@ -319,6 +319,12 @@ static void wait_for_nothing(const char *path)
 {
 }
 
+/* An agent that has just started may have a program of its own for a moment. */
+static bool has_none(void *data)
+{
+        return harness_count_guests(harness) == 0;
+}
+
 /* Either it is saved and off, or it runs and there is no file. */
 static bool is_settled(void *data)
 {
@@ -349,11 +355,10 @@ START_TEST(test_agent_is_killed)
                 harness_start_agent(harness);
                 harness_wait_until(is_settled, path, "the guest is saved, or runs on");
                 if (guest_get_state(client, path, NULL) == STATE_SHUTOFF) {
-                        ck_assert_uint_eq(harness_count_guests(harness), 0);
+                        harness_wait_until(has_none, NULL, "the guest that was saved is gone");
                         restore(0);
                 } else {
                         ck_assert_int_ne(access(file, F_OK), 0);
-                        ck_assert_uint_eq(harness_count_guests(harness), 1);
                 }
                 guest_expect_state(client, path, STATE_RUNNING, -1);
                 unlink(file);

@@ -34,7 +34,7 @@ START_TEST(all_steps)
 {
         save(NULL);
         ck_assert_str_eq(fake->calls->str,
-                         "save-open suspend save save-begin save-finish save-publish stop save-free ");
+                         "save-open save suspend save save-begin save-finish save-publish stop save-free ");
         /* Paused and stopped: 5.4. */
         ck_assert_str_eq(fake->journal->str, "AP 0:3.0; -P 0:5.4; ");
         ck_assert_int_eq(fake->last->reason, DOMAIN_SHUTOFF_SAVED);
@@ -48,11 +48,12 @@ START_TEST(each_failure)
                 const char *fail, *calls;
         } failures[] = {
                 { "save-open", "save-open " },
-                { "suspend", "save-open suspend save-free " },
-                { "save-begin", "save-open suspend save save-begin resume save save-free " },
-                { "save-finish", "save-open suspend save save-begin save-finish resume save save-free " },
+                { "suspend", "save-open save suspend save save-free " },
+                { "save-begin", "save-open save suspend save save-begin resume save save-free " },
+                { "save-finish",
+                  "save-open save suspend save save-begin save-finish resume save save-free " },
                 { "save-publish",
-                  "save-open suspend save save-begin save-finish save-publish resume save save-free " },
+                  "save-open save suspend save save-begin save-finish save-publish resume save save-free " },
         };
         g_autofree char *error = g_strdup_printf("operation failed: told to fail: %s", failures[_i].fail);
 
