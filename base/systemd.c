@@ -10,6 +10,8 @@
 #include <systemd/sd-daemon.h>
 
 #define TIMEOUT_MS 5000
+/* Jobs of anybody's units that end while an answer is on its way. */
+#define EARLY_MAX 4096
 
 #define SYSTEMD         "org.freedesktop.systemd1"
 #define SYSTEMD_PATH    "/org/freedesktop/systemd1"
@@ -45,23 +47,37 @@ static sd_bus_message *new_call(sd_bus *bus, const char *member)
 
 /* The job that makes a scope, and how it ended. */
 struct job {
-        char *path;   /* owned; NULL: not known yet */
+        char *name;   /* owned; see name_job(); NULL: not known yet */
         char *result; /* owned; NULL: not over */
         bool done;
-        GHashTable *early; /* owned; results by path of jobs that were over before the answer was read */
+        GHashTable *early; /* owned; results by name of jobs that were over before the answer was read */
 };
+
+/*
+ * Everybody on the bus may send a signal like that to us alone, and sd-bus does not know who owns a name: a
+ * job is systemd's by the unique name of whoever tells of it, which is the bus's word. NULL: it is nobody's.
+ */
+static char *name_job(sd_bus_message *message, const char *path)
+{
+        const char *sender = sd_bus_message_get_sender(message);
+
+        return sender ? g_strconcat(sender, " ", path, NULL) : NULL;
+}
 
 static int on_job_removed(sd_bus_message *message, void *data, sd_bus_error *ignored)
 {
         struct job *job = data;
+        g_autofree char *name = NULL;
         const char *path, *unit, *result;
         uint32_t id;
 
-        if (sd_bus_message_read(message, "uoss", &id, &path, &unit, &result) < 0)
+        if (job->done || sd_bus_message_read(message, "uoss", &id, &path, &unit, &result) < 0)
                 return 0;
-        if (!job->path) {
-                g_hash_table_insert(job->early, g_strdup(path), g_strdup(result));
-        } else if (strcmp(path, job->path) == 0) {
+        name = name_job(message, path);
+        if (!job->name) {
+                if (name && g_hash_table_size(job->early) < EARLY_MAX)
+                        g_hash_table_replace(job->early, g_steal_pointer(&name), g_strdup(result));
+        } else if (g_strcmp0(name, job->name) == 0) {
                 job->result = g_strdup(result);
                 job->done = true;
         }
@@ -73,8 +89,8 @@ static sd_bus_message *make_scope_message(sd_bus *bus, const struct systemd_scop
         sd_bus_message *message = new_call(bus, "StartTransientUnit");
 
         /*
-         * KillSignal and timeouts are the defaults: a host that goes down ends what is left then. It stops the
-         * agent first, which shuts guests down (see agent/power.c).
+         * KillSignal and timeouts are the defaults: a host that goes down ends what is left then. It stops
+         * the agent first, which shuts guests down (see agent/power.c).
          */
         if (message)
                 sd_bus_message_append(message, "ssa(sv)a(sa(sv))", scope->name, "fail", 6, "Description", "s",
@@ -86,7 +102,7 @@ static sd_bus_message *make_scope_message(sd_bus *bus, const struct systemd_scop
 
 static bool is_over(struct job *job)
 {
-        const char *early = g_hash_table_lookup(job->early, job->path);
+        const char *early = g_hash_table_lookup(job->early, job->name);
 
         if (early) {
                 job->result = g_strdup(early);
@@ -109,9 +125,9 @@ static bool run_job(struct lane *lane, sd_bus *bus, const struct systemd_scope *
                 return false;
         }
         if (sd_bus_message_read(reply, "o", &path) >= 0)
-                job->path = g_strdup(path);
+                job->name = name_job(reply, path);
         sd_bus_message_unref(reply);
-        if (!job->path)
+        if (!job->name)
                 return error_set(error, ERROR_FROM_DBUS, ERROR_DBUS_SERVICE,
                                  SYSTEMD " gives an answer that is none");
         if (!is_over(job) &&
@@ -141,7 +157,7 @@ bool systemd_start_scope(struct lane *lane, enum systemd_manager manager, const 
         sd_bus_slot_unref(slot);
         sd_bus_close_unref(bus);
         g_hash_table_unref(job.early);
-        g_free(job.path);
+        g_free(job.name);
         g_free(job.result);
         return ok;
 }
