@@ -114,6 +114,47 @@ void params_set_prefix(struct params *params, const char *format, ...)
         g_assert(length >= 0 && length <= PARAM_NAME_MAX);
 }
 
+static bool is_same(const struct param *a, const struct param *b)
+{
+        if (a->type != b->type)
+                return false;
+        switch (a->type) {
+        case PARAM_INT:
+                return a->value.i == b->value.i;
+        case PARAM_UINT:
+                return a->value.u == b->value.u;
+        case PARAM_LONG:
+                return a->value.x == b->value.x;
+        case PARAM_ULONG:
+                return a->value.t == b->value.t;
+        case PARAM_DOUBLE:
+                return memcmp(&a->value.d, &b->value.d, sizeof(a->value.d)) == 0;
+        case PARAM_BOOL:
+                return a->value.b == b->value.b;
+        case PARAM_STRING:
+                return strcmp(a->value.s, b->value.s) == 0;
+        }
+        return false;
+}
+
+struct params *params_copy_changed(const struct params *params, const struct params *before)
+{
+        struct params *changed = params_new();
+
+        for (unsigned i = 0; i < params->entries->len; i++) {
+                const struct param *param = params_get(params, i), *old = NULL;
+
+                /* Lists of one kind have the same order, as a rule. */
+                if (before && i < before->entries->len)
+                        old = params_get(before, i);
+                if (before && (!old || strcmp(old->name, param->name) != 0))
+                        old = params_find(before, param->name);
+                if (!old || !is_same(param, old))
+                        add(changed, *param);
+        }
+        return changed;
+}
+
 /* ---- tables ---- */
 
 static const struct param_rule *find_rule(const struct param_table *table, const char *name)

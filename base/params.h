@@ -107,6 +107,12 @@ void params_add_string(struct params *params, const char *name, const char *valu
  */
 void params_set_prefix(struct params *params, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
+/*
+ * A new list of what is in params, and not the same in before: another value, another type, or not there.
+ * before NULL: a copy.
+ */
+struct params *params_copy_changed(const struct params *params, const struct params *before);
+
 /* Takes away what the table has one of these flags (enum param_flags) for. */
 void params_drop(struct params *params, const struct param_table *table, unsigned flags);
 

@@ -5,6 +5,7 @@
 #include "bus/caller.h"
 
 #include "bus/bus-private.h"
+#include "bus/statistics.h"
 #include "drivers/authorization.h"
 #include "drivers/owners.h"
 
@@ -91,11 +92,18 @@ static void unfollow(struct caller *caller)
         }
 }
 
+static void unsubscribe(struct caller *caller)
+{
+        for (unsigned i = 0; caller->slots && i < caller->bus->connects->len; i++)
+                g_clear_pointer(&caller->slots[i].subscription, subscription_free);
+}
+
 static void leave(struct caller *caller)
 {
         identity_leave(caller->identity);
         authorization_forget(models_get_authorization(caller->bus->models), caller->identity);
         unfollow(caller);
+        unsubscribe(caller);
         owners_end(models_get_owners(caller->bus->models), caller->name);
 }
 
@@ -134,6 +142,7 @@ void caller_forget_all(struct bus *bus)
         g_hash_table_iter_init(&iter, bus->callers);
         while (g_hash_table_iter_next(&iter, NULL, &value)) {
                 g_hash_table_iter_remove(&iter);
+                unsubscribe(value);
                 caller_unref(value);
         }
 }

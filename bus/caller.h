@@ -15,6 +15,8 @@
 #define CALLER_CALLS_MAX 32768
 #define CALLER_BYTES_MAX (16 * 1024 * 1024)
 
+struct subscription;
+
 struct waiting_call {
         DBusMessage *message; /* ref */
         size_t size;          /* counts against CALLER_BYTES_MAX */
@@ -22,8 +24,9 @@ struct waiting_call {
 
 /* What a caller has on one connection object. */
 struct caller_slot {
-        GError *last_error; /* owned */
-        bool follows;       /* is in the followers of the connection */
+        GError *last_error;                /* owned */
+        bool follows;                      /* is in the followers of the connection */
+        struct subscription *subscription; /* owned; to statistics, NULL: none */
 };
 
 struct caller {

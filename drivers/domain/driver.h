@@ -251,6 +251,7 @@ struct domain_driver {
         void *report_data;          /* borrowed */
         GHashTable *by_id;          /* int -> struct domain, borrowed values */
         GQueue collections;         /* struct stats_collection, borrowed: on their way (stats.c) */
+        unsigned watches;           /* of statistics (stats-watch.c) */
         unsigned measuring;         /* measurements on their way (stats-query.c) */
         /* atomic */
         gint last_id;

@@ -24,7 +24,7 @@ static const struct part {
         { "reads", bench_reads },           { "clients", bench_clients }, { "domains", bench_domains },
         { "guests", bench_guests },         { "hung", bench_hung },       { "storage", bench_storage },
         { "interfaces", bench_interfaces }, { "nodedev", bench_nodedev }, { "networks", bench_networks },
-        { "polkit", bench_polkit },
+        { "polkit", bench_polkit },         { "stats", bench_stats },
 };
 
 void bench_print(const char *what, double ours, double limit, const char *unit, double goal_ratio)
@@ -91,6 +91,8 @@ sd_bus_message *bench_time_call(struct client *client, const char *destination, 
                          0);
         if (strcmp(call->types, "u") == 0)
                 sd_bus_message_append(message, "u", 0);
+        else if (strcmp(call->types, "uu") == 0)
+                sd_bus_message_append(message, "uu", 0, 0);
         else if (strcmp(call->types, "s") == 0)
                 sd_bus_message_append(message, "s", call->first);
         else if (strcmp(call->types, "ss") == 0)

@@ -20,7 +20,7 @@ struct bench {
         pid_t echo;
 };
 
-/* A call without arguments (types ""), with a flags argument of 0 ("u"), or with strings ("s", "ss"). */
+/* A call without arguments (types ""), with one or two numbers of 0 ("u", "uu"), or with strings ("s", "ss"). */
 struct bench_call {
         const char *path;
         const char *interface;
@@ -68,3 +68,4 @@ void bench_interfaces(struct bench *bench);
 void bench_polkit(struct bench *bench);
 void bench_nodedev(struct bench *bench);
 void bench_networks(struct bench *bench);
+void bench_stats(struct bench *bench);

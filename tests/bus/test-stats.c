@@ -384,6 +384,115 @@ START_TEST(test_disks_of_a_domain_that_is_off)
 }
 END_TEST
 
+/* ---- subscriptions ---- */
+
+#define STATISTICS_INTERFACE "org.virtbus.Statistics"
+
+static void subscribe(struct client *subscriber, unsigned groups)
+{
+        client_do(subscriber, TEST_PATH, STATISTICS_INTERFACE, "Subscribe", "uu", groups, 250);
+}
+
+/* The next signal, as a table from paths to what it says of them. */
+static GHashTable *wait_statistics(struct client *subscriber)
+{
+        g_autoptr(sd_bus_message) message =
+                client_wait_signal(subscriber, TEST_PATH, STATISTICS_INTERFACE, "Statistics", NULL, NULL);
+        GHashTable *all =
+                g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_hash_table_unref);
+
+        ck_assert_int_gt(sd_bus_message_enter_container(message, 'a', "(oa{sv})"), 0);
+        while (sd_bus_message_enter_container(message, 'r', "oa{sv}") > 0) {
+                const char *path;
+
+                ck_assert_int_gt(sd_bus_message_read_basic(message, 'o', &path), 0);
+                g_hash_table_insert(all, g_strdup(path), stats_read(message));
+                ck_assert_int_ge(sd_bus_message_exit_container(message), 0);
+        }
+        return all;
+}
+
+START_TEST(test_a_subscription)
+{
+        g_autofree char *xml = guest_test_xml("off", NULL);
+        g_autofree char *off =
+                client_call_string(client, TEST_PATH, CONNECT_INTERFACE, "DomainDefineXML", "s", xml);
+        struct client *other = harness_connect(harness);
+        g_autoptr(GHashTable) first = NULL, second = NULL, third = NULL;
+        GHashTable *stats;
+
+        subscribe(client, STATS_STATE | STATS_BALLOON);
+        first = wait_statistics(client);
+        ck_assert_int_eq(g_hash_table_size(first), 2);
+        stats = g_hash_table_lookup(first, DEFAULT);
+        ck_assert_ptr_nonnull(stats);
+        stats_expect(stats, "state.state", "i:1");
+        stats_expect(stats, "balloon.maximum", "t:8388608");
+        ck_assert_ptr_nonnull(g_hash_table_lookup(first, off));
+        guest_do(client, DEFAULT, "Suspend");
+        second = wait_statistics(client);
+        ck_assert_int_eq(g_hash_table_size(second), 1);
+        stats = g_hash_table_lookup(second, DEFAULT);
+        ck_assert_ptr_nonnull(stats);
+        ck_assert_int_eq(g_hash_table_size(stats), 1);
+        stats_expect(stats, "state.state", "i:3");
+        /* Another one takes its place, and begins anew. */
+        subscribe(client, STATS_VCPU);
+        third = wait_statistics(client);
+        stats = g_hash_table_lookup(third, DEFAULT);
+        ck_assert_ptr_nonnull(stats);
+        stats_expect(stats, "vcpu.current", "u:2");
+        stats_expect(stats, "state.state", NULL);
+        client_process(other);
+        ck_assert_int_eq(client_count_signals(other, TEST_PATH, STATISTICS_INTERFACE, "Statistics"), 0);
+        client_free(other);
+}
+END_TEST
+
+/* Another client's subscription shows that time has passed. */
+START_TEST(test_the_end_of_a_subscription)
+{
+        struct client *clock = harness_connect(harness);
+
+        subscribe(client, STATS_VCPU);
+        g_hash_table_unref(wait_statistics(client));
+        client_do(client, TEST_PATH, STATISTICS_INTERFACE, "Unsubscribe", NULL);
+        client_do(client, TEST_PATH, STATISTICS_INTERFACE, "Unsubscribe", NULL);
+        client_forget_signals(client);
+        subscribe(clock, STATS_VCPU);
+        for (unsigned i = 0; i < 3; i++)
+                g_hash_table_unref(wait_statistics(clock));
+        client_process(client);
+        ck_assert_int_eq(client_count_signals(client, TEST_PATH, STATISTICS_INTERFACE, "Statistics"), 0);
+        client_free(clock);
+}
+END_TEST
+
+/* More of them than there may be at a time, each of which ends with its client. */
+START_TEST(test_subscribers_that_leave)
+{
+        for (unsigned i = 0; i < 100; i++) {
+                struct client *leaving = harness_connect(harness);
+
+                subscribe(leaving, 0);
+                client_free(leaving);
+        }
+        subscribe(client, STATS_STATE);
+        g_hash_table_unref(wait_statistics(client));
+}
+END_TEST
+
+START_TEST(test_subscriptions_that_are_refused)
+{
+        client_fails(client, LIBVIRT_ERROR, "invalid argument*249 ms*", TEST_PATH, STATISTICS_INTERFACE,
+                     "Subscribe", "uu", 0, 249);
+        client_fails(client, LIBVIRT_ERROR, "invalid argument*", TEST_PATH, STATISTICS_INTERFACE, "Subscribe",
+                     "uu", 0, UINT32_MAX);
+        client_fails(client, LIBVIRT_ERROR, "invalid argument*0x100000*", TEST_PATH, STATISTICS_INTERFACE,
+                     "Subscribe", "uu", 1u << 20, 250);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("stats");
@@ -404,6 +513,10 @@ int main(void)
         tcase_add_test(test_case, test_control);
         tcase_add_test(test_case, test_that_need_a_guest);
         tcase_add_test(test_case, test_disks_of_a_domain_that_is_off);
+        tcase_add_test(test_case, test_a_subscription);
+        tcase_add_test(test_case, test_the_end_of_a_subscription);
+        tcase_add_test(test_case, test_subscribers_that_leave);
+        tcase_add_test(test_case, test_subscriptions_that_are_refused);
         suite_add_tcase(suite, test_case);
         return harness_main(suite);
 }

@@ -211,7 +211,8 @@ START_TEST(introspection_names_children_relatively)
                 dbus_message_get_args(fake_bus_await(fake, serial), NULL, DBUS_TYPE_STRING, &text,
                                       DBUS_TYPE_INVALID);
                 ck_assert_msg(strstr(text, trees[i][1]) != NULL, "%s lacks %s", trees[i][0], trees[i][1]);
-                ck_assert_ptr_null(strstr(text, "org.virtbus."));
+                /* The annotations of the dispatch tables are not for clients. */
+                ck_assert_ptr_null(strstr(text, "annotation name=\"org.virtbus."));
         }
 }
 END_TEST

@@ -258,6 +258,9 @@ OURS = """
     Network.Refresh signal -
     Network.Warnings property as read
     Secret.ValueChanged signal -
+    Statistics.Subscribe method uu -
+    Statistics.Unsubscribe method - -
+    Statistics.Statistics signal a(oa{sv})
     StoragePool.Problem property s read
     StoragePool.State property i read
     StorageVol.Allocation property t read
@@ -296,7 +299,7 @@ def members():
     for full in ("org.libvirt.Connect", "org.libvirt.Domain", "org.libvirt.Interface", "org.libvirt.Manager",
                  "org.libvirt.NWFilter", "org.libvirt.Network", "org.libvirt.NodeDevice", "org.libvirt.Secret",
                  "org.libvirt.StoragePool", "org.libvirt.StorageVol",
-                 "org.virtbus.Job"):
+                 "org.virtbus.Job", "org.virtbus.Statistics"):
         name = full.rsplit(".", 1)[1]
         root = ElementTree.parse(os.path.join(FOLDER, f"{full}.xml")).getroot()
         for member in root.find("interface"):

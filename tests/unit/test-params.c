@@ -238,7 +238,35 @@ START_TEST(flags_and_groups_are_the_tables)
 }
 END_TEST
 
+START_TEST(test_what_changed)
+{
+        CLEANUP(params_free) struct params *before = params_new(), *after = params_new();
+        CLEANUP(params_free) struct params *copy = NULL, *changed = NULL, *nothing = NULL;
+
+        params_add_int(before, "same", -1);
+        params_add_ulong(before, "number", 1);
+        params_add_string(before, "gone", "x");
+        params_add_string(before, "text", "old");
+        params_add_uint(before, "type", 5);
+        params_add_int(after, "same", -1);
+        params_add_ulong(after, "number", 2);
+        params_add_string(after, "text", "new");
+        params_add_ulong(after, "type", 5);
+        params_add_bool(after, "there", false);
+        copy = params_copy_changed(after, NULL);
+        ck_assert_uint_eq(params_get_count(copy), 5);
+        nothing = params_copy_changed(copy, after);
+        ck_assert_uint_eq(params_get_count(nothing), 0);
+        changed = params_copy_changed(after, before);
+        ck_assert_uint_eq(params_get_count(changed), 4);
+        ck_assert_uint_eq(params_find(changed, "number")->value.t, 2);
+        ck_assert_str_eq(params_find(changed, "text")->value.s, "new");
+        ck_assert_int_eq(params_find(changed, "type")->type, PARAM_ULONG);
+        ck_assert(!params_find(changed, "there")->value.b);
+}
+END_TEST
+
 CHECK_MAIN_FIXTURE("params", setup, teardown, a_list_keeps_what_was_added, names_get_a_prefix,
                    numbers_within_their_bounds, numbers_out_of_their_bounds, texts_have_a_length,
                    names_and_types_are_the_tables, an_entry_is_given_once, entries_are_counted,
-                   flags_and_groups_are_the_tables)
+                   flags_and_groups_are_the_tables, test_what_changed)
