@@ -80,6 +80,19 @@ static struct caller_slot *get_slot(const struct call *call)
         return caller_get_slot(call->caller, call->target.connect);
 }
 
+void on_statistics_get_metrics(struct call *call)
+{
+        uint32_t groups;
+
+        call_read(call, "u", &groups);
+        if (sight_is_limited(call))
+                call_fail_with(
+                        call, ERROR_FROM_DBUS, ERROR_OPERATION_UNSUPPORTED,
+                        "GetMetrics of clients that may not see all domains; ask with GetAllDomainStats");
+        else
+                domain_get_metrics(call_get_driver(call), groups, call_done_with_text, call);
+}
+
 /* One that has left may still have calls to be served. */
 void on_statistics_subscribe(struct call *call)
 {

@@ -39,6 +39,9 @@ struct stats_request {
 void stats_write(struct stats_entry *entry, const struct stats_request *request,
                  const struct link_counters *links, gint64 now_us);
 
+/* Any thread: the same as OpenMetrics text, of struct domain_stats that have been written. Free it. */
+char *stats_write_metrics(const GPtrArray *list);
+
 /* Which parts of the state's domain belong to groups. */
 unsigned stats_choose_parts(const struct domain_state *state, unsigned groups);
 

@@ -37,6 +37,8 @@ struct stats_collection {
         domain_stats_done done;
         void *data;
         domain_answer_done answer_done; /* of domain_ask(), instead of done */
+        domain_text_done text_done;     /* of domain_get_metrics(), likewise */
+        char *text;                     /* owned; for it */
         enum domain_part part;
 };
 
@@ -89,6 +91,7 @@ static void collection_end(struct stats_collection *collection)
 {
         g_queue_unlink(&collection->driver->collections, &collection->link);
         g_ptr_array_unref(collection->entries);
+        g_free(collection->text);
         g_free(collection);
 }
 
@@ -96,7 +99,10 @@ static void tell(void *data)
 {
         struct stats_collection *collection = data;
 
-        collection->done(collection->entries, NULL, collection->data);
+        if (collection->text_done)
+                collection->text_done(collection->text, NULL, collection->data);
+        else
+                collection->done(collection->entries, NULL, collection->data);
         collection_end(collection);
 }
 
@@ -126,6 +132,8 @@ static void write_all(void *data)
         writing.links = links;
         writing.now_us = g_get_monotonic_time();
         pool_for_each(collection->driver->pool, collection->entries->len, HELPERS, write_entry, &writing);
+        if (collection->text_done)
+                collection->text = stats_write_metrics(collection->entries);
         loop_post(collection->driver->loop, tell, collection);
 }
 
@@ -449,6 +457,26 @@ void domain_get_all_stats(struct domain_driver *driver, const GPtrArray *domains
         for (unsigned i = 0; i < domains->len; i++)
                 add_entry(collection, g_ptr_array_index(domains, i));
         collect(collection, groups, flags);
+}
+
+void domain_get_metrics(struct domain_driver *driver, unsigned groups, domain_text_done done, void *data)
+{
+        struct stats_collection *collection;
+        g_autoptr(GPtrArray) domains = NULL;
+        g_autoptr(GError) error = NULL;
+
+        domains = domain_select_for_stats(driver, groups, DOMAIN_STATS_ENFORCE, &error);
+        if (!domains) {
+                done(NULL, error, data);
+                return;
+        }
+        collection = collection_new(driver);
+        collection->text_done = done;
+        collection->data = data;
+        collection->no_wait = true;
+        for (unsigned i = 0; i < domains->len; i++)
+                add_entry(collection, g_ptr_array_index(domains, i));
+        collect(collection, groups, 0);
 }
 
 void domain_get_stats(struct domain *domain, unsigned groups, unsigned flags, domain_stats_done done,

@@ -66,6 +66,13 @@ void domain_get_all_stats(struct domain_driver *driver, const GPtrArray *domains
 void domain_get_stats(struct domain *domain, unsigned groups, unsigned flags, domain_stats_done done,
                       void *data);
 
+/*
+ * The same of all domains as text (OpenMetrics 1.0): times in seconds, sizes in bytes, each with labels for
+ * the domain's name and uuid, and for the vCPU, disk or interface. ERROR_CONFIG_UNSUPPORTED for groups that
+ * are not known.
+ */
+void domain_get_metrics(struct domain_driver *driver, unsigned groups, domain_text_done done, void *data);
+
 /* ---- one thing at a time ---- */
 
 /* answer is borrowed during the call; NULL with an error. Called once; owns data. */

@@ -482,6 +482,44 @@ START_TEST(test_subscribers_that_leave)
 }
 END_TEST
 
+START_TEST(test_metrics)
+{
+        static const char *const lines[] = {
+                "# TYPE virtbus_domain_state gauge\n",
+                "virtbus_domain_state{uuid=\"6695eb01-f6a4-8304-79aa-97f2502e193f\",domain=\"test\"} 1\n",
+                ",domain=\"a\\\\b\\\"c\"} 5\n",
+                "# TYPE virtbus_domain_cpu_seconds counter\n# UNIT virtbus_domain_cpu_seconds seconds\n# "
+                "HELP ",
+                "virtbus_domain_cpu_seconds_total{uuid=\"6695eb01-f6a4-8304-79aa-97f2502e193f\","
+                "domain=\"test\"} 48.772617035\n",
+                "virtbus_domain_memory_bytes{uuid=\"6695eb01-f6a4-8304-79aa-97f2502e193f\",domain=\"test\"} "
+                "2147483648\n",
+                "domain=\"test\",vcpu=\"1\"} ",
+                "virtbus_domain_block_capacity_bytes{uuid=\"6695eb01-f6a4-8304-79aa-97f2502e193f\","
+                "domain=\"test\",disk=\"vda\"} 1099506450432\n",
+                "domain=\"test\",interface=\"testnet0\"} ",
+        };
+        g_autofree char *xml = guest_test_xml("a\\b&quot;c", NULL);
+        g_autofree char *off =
+                client_call_string(client, TEST_PATH, CONNECT_INTERFACE, "DomainDefineXML", "s", xml);
+        g_autofree char *text =
+                client_call_string(client, TEST_PATH, STATISTICS_INTERFACE, "GetMetrics", "u", 0);
+        g_autofree char *state =
+                client_call_string(client, TEST_PATH, STATISTICS_INTERFACE, "GetMetrics", "u", STATS_STATE);
+        g_autofree char *nothing =
+                client_call_string(client, QEMU_PATH, STATISTICS_INTERFACE, "GetMetrics", "u", 0);
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(lines); i++)
+                ck_assert_msg(strstr(text, lines[i]) != NULL, "%s in %s", lines[i], text);
+        ck_assert(g_str_has_suffix(text, "\n# EOF\n"));
+        ck_assert_ptr_nonnull(strstr(state, "virtbus_domain_state{"));
+        ck_assert_ptr_null(strstr(state, "cpu_seconds"));
+        ck_assert_str_eq(nothing, "# EOF\n");
+        client_fails(client, LIBVIRT_ERROR, "unsupported configuration: *", TEST_PATH, STATISTICS_INTERFACE,
+                     "GetMetrics", "u", 1u << 20);
+}
+END_TEST
+
 START_TEST(test_subscriptions_that_are_refused)
 {
         client_fails(client, LIBVIRT_ERROR, "invalid argument*249 ms*", TEST_PATH, STATISTICS_INTERFACE,
@@ -516,6 +554,7 @@ int main(void)
         tcase_add_test(test_case, test_a_subscription);
         tcase_add_test(test_case, test_the_end_of_a_subscription);
         tcase_add_test(test_case, test_subscribers_that_leave);
+        tcase_add_test(test_case, test_metrics);
         tcase_add_test(test_case, test_subscriptions_that_are_refused);
         suite_add_tcase(suite, test_case);
         return harness_main(suite);

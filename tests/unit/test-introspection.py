@@ -258,6 +258,7 @@ OURS = """
     Network.Refresh signal -
     Network.Warnings property as read
     Secret.ValueChanged signal -
+    Statistics.GetMetrics method u s
     Statistics.Subscribe method uu -
     Statistics.Unsubscribe method - -
     Statistics.Statistics signal a(oa{sv})
