@@ -12,6 +12,7 @@
 #include "drivers/domain/stats-private.h"
 #include "interfaces/counters.h"
 
+#include <malloc.h>
 #include <string.h>
 
 /* How long guests are waited for. */
@@ -19,6 +20,9 @@
 #define LONG_PATIENCE_MS 5000
 /* Threads that help to read /proc. */
 #define HELPERS 3
+
+/* Domains whose statistics are worth the while of giving their memory back. */
+#define MANY 64
 
 /* Bits of virConnectListAllDomainsFlags that select domains here, too. */
 #define SELECTING 255
@@ -87,12 +91,32 @@ static void entry_free(void *data)
         g_free(entry);
 }
 
+/* What many domains have taken for a moment goes back to the system: off the loop, as it is much to look at.
+ */
+static void trim(void *data)
+{
+        malloc_trim(0);
+}
+
+static void give_back_memory(struct domain_driver *driver)
+{
+        struct lane *lane = lane_new(driver->pool, driver->loop, "memory");
+
+        lane_post(lane, trim, NULL);
+        lane_unref(lane);
+}
+
 static void collection_end(struct stats_collection *collection)
 {
+        struct domain_driver *driver = collection->driver;
+        bool is_large = collection->entries->len >= MANY;
+
         g_queue_unlink(&collection->driver->collections, &collection->link);
         g_ptr_array_unref(collection->entries);
         g_free(collection->text);
         g_free(collection);
+        if (is_large && g_queue_is_empty(&driver->collections))
+                give_back_memory(driver);
 }
 
 static void tell(void *data)
