@@ -383,7 +383,7 @@ static unsigned await(struct stats_entry *entry, unsigned patience_ms)
 static void ask_all(struct stats_collection *collection)
 {
         unsigned patience_ms = get_patience_ms(collection);
-        GPtrArray *off = g_ptr_array_new_with_free_func((GDestroyNotify)managed_unref);
+        g_autoptr(GPtrArray) off = g_ptr_array_new_with_free_func((GDestroyNotify)managed_unref);
 
         for (unsigned i = 0; i < collection->entries->len; i++) {
                 struct stats_entry *entry = g_ptr_array_index(collection->entries, i);
