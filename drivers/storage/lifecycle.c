@@ -107,7 +107,7 @@ static void announce_news(void *data)
  */
 static void announce_later(struct storage_pool *pool)
 {
-        if (!pool->news_timer)
+        if (!pool->news_timer && !pool->quiesced)
                 pool->news_timer = lane_timer_new(pool->base.lane, NEWS_DELAY_MS, announce_news, pool);
 }
 

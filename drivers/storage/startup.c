@@ -206,6 +206,7 @@ static bool quiesce_work(struct managed *object, void *data, GError **error)
 
         storage_pool_forget_changes(pool);
         storage_pool_forget_news(pool);
+        pool->quiesced = true;
         if (!object->current || !pool->live)
                 return true;
         def = storage_pool_get_def(pool);

@@ -72,6 +72,7 @@ struct storage_pool {
         GHashTable *changed;           /* owned; names of volumes to look at then */
         bool all_changed;              /* or all of them */
         struct lane_timer *news_timer; /* owned; a change of the content to be announced */
+        bool quiesced;                 /* the agent ends: nothing is to come any more */
         GHashTable *left_out;          /* owned; name of a file that cannot be read -> struct left_out */
         unsigned scans;                /* that were begun */
         /* loop */
