@@ -101,7 +101,7 @@ static bool append_pool(GArray *pools, const struct host *host, int cell, uint32
         struct pool pool = { .cell = cell, .size_kib = size_kib };
 
         /* A kernel without NUMA has the pools of its one cell at the place of all. */
-        if (cell == 0 && !sysfile_exists(host->root, "/sys/devices/system/node/node0")) {
+        if (cell == 0 && !host->fixed && !sysfile_exists(host->root, "/sys/devices/system/node/node0")) {
                 pool.cell = HOST_WHOLE;
                 g_free(path);
                 path = g_strdup_printf("/sys/kernel/mm/hugepages/hugepages-%ukB", size_kib);
