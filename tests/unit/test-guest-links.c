@@ -267,13 +267,23 @@ static struct tap tagged = { .queues = 1, .name = "tagged0", .bridge = "vlans0",
 /* As long as the tap is to be there. */
 static GArray *kept;
 
+static void close_tagged(void)
+{
+        for (unsigned i = 0; i < kept->len; i++)
+                close(g_array_index(kept, int, i));
+        g_clear_pointer(&kept, g_array_unref);
+}
+
 static bool open_tagged(GError **error)
 {
         g_autofree char *name = NULL;
 
         kept = g_array_new(FALSE, FALSE, sizeof(int));
         tagged.lane = lane;
-        return tap_open(&tagged, kept, &name, error);
+        if (tap_open(&tagged, kept, &name, error))
+                return true;
+        close_tagged();
+        return false;
 }
 
 static bool move_tagged(GError **error)
@@ -330,6 +340,7 @@ START_TEST(a_bridge_tags)
         tagged.afresh = true;
         ck_assert(run(move_tagged).good);
         expect_vlans("tagged0 1 PVID Egress Untagged");
+        close_tagged();
 }
 END_TEST
 
