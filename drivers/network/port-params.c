@@ -102,8 +102,7 @@ static bool set_work(struct managed *object, void *data, GError **error)
         struct network *network = network_from(object);
         const struct change *change = data;
         const struct network_state *state = (const struct network_state *)object->current;
-        const struct network_port *old;
-        struct network_port *port;
+        struct network_port *old, *port;
 
         if (!network_require_active(object, error))
                 return false;
@@ -121,9 +120,12 @@ static bool set_work(struct managed *object, void *data, GError **error)
         }
         if (port->bandwidth.inbound.floor_kbps == 0)
                 port->floor_class = 0;
+        /* The loop may let go of it as soon as the new one is told of. */
+        network_port_ref(old);
         network_port_record(network, port);
         if (port->floor_class == 0)
                 network_floor_remove(network, old);
+        network_port_unref(old);
         network_port_unref(port);
         return true;
 }
