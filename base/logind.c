@@ -309,8 +309,12 @@ static void let_go(void *data)
 
 void logind_let_go(struct logind *logind, enum logind_lock what)
 {
-        struct release *release = g_new(struct release, 1);
+        struct release *release;
 
+        /* All of them are let go of then. */
+        if (logind->stopped)
+                return;
+        release = g_new(struct release, 1);
         *release = (struct release){ logind, what };
         lane_post(logind->lane, let_go, release);
 }
