@@ -13,6 +13,7 @@
 #include "base/systemd.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <string.h>
@@ -214,6 +215,8 @@ static struct secret_key *make(const char *directory, GError **error)
 
 struct secret_key *secret_key_open(const char *directory, GError **error)
 {
+        /* Or libcrypto would clear up at exit what a lane may still work with. */
+        OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
         if (exists(directory, SEALED))
                 return open_sealed(directory, error);
         if (exists(directory, PLAIN))
