@@ -119,13 +119,17 @@ static void take_ipv6(const struct network *network, const GPtrArray *leases, co
                    lease->hostname, lease->client_id);
 }
 
+/* The file is dnsmasq's, which begins it anew when it writes: one that is read then has nothing yet. */
 static void check_ipv6(struct network *network, const char *wanted)
 {
-        struct ipv6_lease answer = { 0 };
+        struct ipv6_lease answer;
 
-        network_get_leases(network, "52:54:00:00:00:31", 0, take_ipv6, &answer);
-        while (!answer.done)
-                loop_step(loop, true);
+        do {
+                answer = (struct ipv6_lease){ 0 };
+                network_get_leases(network, "52:54:00:00:00:31", 0, take_ipv6, &answer);
+                while (!answer.done)
+                        loop_step(loop, true);
+        } while (*wanted && !*answer.text);
         ck_assert_str_eq(answer.text, wanted);
 }
 
