@@ -131,9 +131,7 @@ void domain_core_dump(struct domain *domain, const char *path, unsigned format, 
 
         if (check_flags(flags, format, &error) && !driver->ops->save_open)
                 error_set(&error, ERROR_FROM_DOMAIN, ERROR_NO_SUPPORT, "CoreDump");
-        if (!error && !g_path_is_absolute(path))
-                error_set(&error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG, "the path of a file is absolute");
-        if (error) {
+        if (error || !domain_check_file(path, &error)) {
                 managed_fail(error, done, data);
                 return;
         }

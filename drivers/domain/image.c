@@ -48,6 +48,15 @@ static void call_free(struct call *call)
         g_free(call);
 }
 
+bool domain_check_file(const char *path, GError **error)
+{
+        g_autofree char *quoted = error_quote(path);
+
+        return g_path_is_absolute(path) ||
+               error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
+                         "the path of a file has to be absolute, and '%s' is not", quoted);
+}
+
 static bool check(const struct domain_driver *driver, const char *path, unsigned flags, unsigned allowed,
                   const char *function, GError **error)
 {
@@ -58,10 +67,7 @@ static bool check(const struct domain_driver *driver, const char *path, unsigned
                                  "flags 0x%x ask for a guest that both runs and is paused", flags);
         if (!driver->ops->image_open)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_NO_SUPPORT, "%s", function);
-        if (!g_path_is_absolute(path))
-                return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
-                                 "the path of a file is absolute");
-        return true;
+        return domain_check_file(path, error);
 }
 
 /* In the lane of a job. */

@@ -278,9 +278,7 @@ void domain_save(struct domain *domain, const char *path, const char *xml, unsig
         struct domain_save *save;
         GError *error = NULL;
 
-        if (check(domain, flags, "Save", &error) && !g_path_is_absolute(path))
-                error_set(&error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG, "the path of a file is absolute");
-        if (error) {
+        if (!check(domain, flags, "Save", &error) || !domain_check_file(path, &error)) {
                 managed_fail(error, done, data);
                 return;
         }

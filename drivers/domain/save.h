@@ -18,9 +18,11 @@ struct domain_image {
         bool bypass_cache;     /* as asked for: it is read without the host's cache */
         int fd;                /* owned; at the beginning of the guest's state; -1: none */
         unsigned format;       /* the driver's */
-        uint64_t offset, room; /* of the state in the file; of the document in the head. Bytes */
+        uint64_t offset;       /* of the state in the file, in bytes */
 };
 
+/* Of a file that a caller names. Any thread. */
+bool domain_check_file(const char *path, GError **error);
 /* NULL is fine. Any thread. */
 void domain_image_free(struct domain_image *image);
 DEFINE_CLEANUP(struct domain_image, domain_image_free);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 #define ROOM (64 * 1024)
 
 static const char magic_whole[] = "LibvirtQemudSave", magic_part[] = "LibvirtQemudPart";
+static const char magic_change[] = "LibvirtQemudMove";
 
 struct head {
         char magic[MAGIC_LENGTH];
@@ -26,7 +28,9 @@ struct head {
         uint32_t format;
         uint32_t second; /* offset */
         uint32_t state_low, state_high;
-        uint32_t zero[12];
+        uint32_t move_low, move_high; /* offset; of a change */
+        uint32_t is_written;          /* likewise */
+        uint32_t zero[9];
 };
 
 G_STATIC_ASSERT(sizeof(struct head) == 92);
@@ -177,6 +181,94 @@ static char *read_document(int fd, const struct head *head, const char *path, GE
         return NULL;
 }
 
+/* ---- changing ---- */
+
+/*
+ * The new document is written behind the state first, the head says so, and only then it takes the old one's
+ * place: a change that is interrupted is finished, or undone, by whoever opens the file next.
+ */
+static bool write_head(int fd, const char *path, const struct head *head, GError **error)
+{
+        return write_at(fd, path, head, sizeof(*head), 0, error) && sync_file(fd, path, error);
+}
+
+static uint64_t get_end(const struct head *head)
+{
+        return (uint64_t)head->move_high << 32 | head->move_low;
+}
+
+static bool begin_change(int fd, const char *path, struct head *head, GError **error)
+{
+        struct stat status;
+
+        if (fstat(fd, &status) < 0)
+                return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot look at '%s'", path);
+        memcpy(head->magic, magic_change, MAGIC_LENGTH);
+        head->move_low = (uint32_t)status.st_size;
+        head->move_high = (uint32_t)((uint64_t)status.st_size >> 32);
+        head->is_written = 0;
+        return write_head(fd, path, head, error);
+}
+
+/* The head is as it was, or with the new document in place; what is behind the state goes. */
+static bool end_change(int fd, const char *path, struct head *head, GError **error)
+{
+        /* First, while the head still says where the end is. */
+        if (ftruncate(fd, (off_t)get_end(head)) < 0)
+                return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot write '%s'", path);
+        memcpy(head->magic, magic_whole, MAGIC_LENGTH);
+        head->move_low = head->move_high = head->is_written = 0;
+        return write_head(fd, path, head, error);
+}
+
+/* Moves the new document to its place. */
+static bool finish_change(int fd, const char *path, struct head *head, GError **error)
+{
+        g_autofree char *data = g_malloc(head->documents);
+
+        if (!read_at(fd, data, head->documents, (off_t)get_end(head), path, error) ||
+            !write_at(fd, path, data, head->documents, sizeof(*head), error) || !sync_file(fd, path, error))
+                return false;
+        head->is_written = 0;
+        return write_head(fd, path, head, error) && end_change(fd, path, head, error);
+}
+
+static bool is_changing(const struct head *head)
+{
+        return memcmp(head->magic, magic_change, MAGIC_LENGTH) == 0;
+}
+
+static bool check_change(int fd, const struct head *head, const char *path, GError **error)
+{
+        struct stat status;
+
+        if (fstat(fd, &status) == 0 && head->documents > 0 && head->documents <= SAVE_IMAGE_DOCUMENTS_MAX &&
+            get_end(head) >= sizeof(*head) + head->documents && get_end(head) <= (uint64_t)status.st_size)
+                return true;
+        return refuse(error, path, "is damaged: its head makes no sense");
+}
+
+/* Opens the file for a change of its own, without one that was cut off by the end of an agent; -1: error. */
+static int open_for_change(const char *path, struct head *head, GError **error)
+{
+        CLEANUP_FD int fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+        /* Whoever else changes it has ended when the lock is there. */
+        if (fd < 0 || flock(fd, LOCK_EX) < 0) {
+                error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot change '%s'", path);
+                return -1;
+        }
+        if (!read_at(fd, head, sizeof(*head), 0, path, error) ||
+            (is_changing(head) &&
+             (!check_change(fd, head, path, error) ||
+              !(head->is_written ? finish_change : end_change)(fd, path, head, error))) ||
+            !check_head(head, path, error))
+                return -1;
+        return fd_steal(&fd);
+}
+
+/* ---- files ---- */
+
 struct domain_image *save_image_open(struct domain_driver *driver, const char *path, GError **error)
 {
         CLEANUP(domain_image_free) struct domain_image *image = g_new0(struct domain_image, 1);
@@ -189,14 +281,21 @@ struct domain_image *save_image_open(struct domain_driver *driver, const char *p
                 error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot open '%s'", path);
                 return NULL;
         }
-        if (!read_at(image->fd, &head, sizeof(head), 0, path, error) || !check_head(&head, path, error))
+        if (!read_at(image->fd, &head, sizeof(head), 0, path, error))
+                return NULL;
+        if (is_changing(&head)) {
+                CLEANUP_FD int fd = open_for_change(path, &head, error);
+
+                if (fd < 0)
+                        return NULL;
+        }
+        if (!check_head(&head, path, error))
                 return NULL;
         image->xml = read_document(image->fd, &head, path, error);
         if (!image->xml || !check_size(image->fd, &head, path, error))
                 return NULL;
         image->runs = head.runs != 0;
         image->format = head.format;
-        image->room = head.documents;
         image->offset = sizeof(head) + head.documents;
         if (lseek(image->fd, (off_t)image->offset, SEEK_SET) < 0 || fcntl(image->fd, F_SETFL, 0) < 0) {
                 error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot read '%s'", path);
@@ -208,23 +307,27 @@ struct domain_image *save_image_open(struct domain_driver *driver, const char *p
 /* The second document goes: it says in other words what the first one said. */
 bool save_image_write(struct domain_image *image, const char *xml, bool runs, GError **error)
 {
-        CLEANUP_FD int fd = open(image->path, O_RDWR | O_CLOEXEC | O_NOCTTY);
-        g_autofree char *data = g_malloc0(sizeof(struct head) + image->room);
         struct head head;
+        CLEANUP_FD int fd = open_for_change(image->path, &head, error);
+        g_autofree char *data = NULL;
 
         if (fd < 0)
-                return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot open '%s'", image->path);
-        if (strlen(xml) >= image->room)
-                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
-                                 "'%s' has room for a document of %" PRIu64 " bytes, and not for %zu",
-                                 image->path, image->room - 1, strlen(xml));
-        if (!read_at(fd, &head, sizeof(head), 0, image->path, error) ||
-            !check_head(&head, image->path, error))
                 return false;
+        if (strlen(xml) >= head.documents)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
+                                 "'%s' has room for a document of %u bytes, and not for %zu", image->path,
+                                 head.documents - 1, strlen(xml));
+        if (!begin_change(fd, image->path, &head, error))
+                return false;
+        data = g_malloc0(head.documents);
+        memcpy(data, xml, strlen(xml));
+        if (!write_at(fd, image->path, data, head.documents, (off_t)get_end(&head), error) ||
+            !sync_file(fd, image->path, error)) {
+                end_change(fd, image->path, &head, NULL);
+                return false;
+        }
         head.runs = runs;
         head.second = 0;
-        memcpy(data, &head, sizeof(head));
-        memcpy(data + sizeof(head), xml, strlen(xml));
-        return write_at(fd, image->path, data, sizeof(head) + image->room, 0, error) &&
-               sync_file(fd, image->path, error);
+        head.is_written = 1;
+        return write_head(fd, image->path, &head, error) && finish_change(fd, image->path, &head, error);
 }

@@ -4,11 +4,13 @@
 /*
  * Files that guests are saved to, in the layout that libvirt's have, so that each reads the other's:
  *
- *     16 bytes    "LibvirtQemudSave"; while it is written "LibvirtQemudPart"
+ *     16 bytes    "LibvirtQemudSave"; while it is written "LibvirtQemudPart"; while its document is changed
+ *                 "LibvirtQemudMove", which is the agent's own
  *     5 x 4       in the host's byte order: version (2); bytes of the documents; 1 when the guest is to run;
  *                 format (below); where in the documents a second one begins, 0: there is none
  *     14 x 4      0; the agent writes how many bytes of state follow into the first two (64 bits), 0 when it
- *                 is not known: a file that was cut off is told from a whole one
+ *                 is not known: a file that was cut off is told from a whole one; while the document is
+ *                 changed, the next two say where the state ends, and one whether the new document is there
  *     documents   the <domain>, 0, maybe another document, and zeros up to the length above
  *     the state   as the emulator wrote it, through the program of the format
  *
@@ -51,5 +53,8 @@ bool save_image_finish(int fd, const char *path, uint64_t length, GError **error
  * off, unfinished, of a newer version.
  */
 struct domain_image *save_image_open(struct domain_driver *driver, const char *path, GError **error);
-/* struct domain_driver_ops.image_write: the document has to fit where the old one is. */
+/*
+ * struct domain_driver_ops.image_write: the document has to fit where the old one is. Whatever is killed
+ * meanwhile, the file has the one document or the other; the next save_image_open() sees to that.
+ */
 bool save_image_write(struct domain_image *image, const char *xml, bool runs, GError **error);

@@ -206,7 +206,7 @@ START_TEST(test_what_cannot_be_saved)
         g_autofree char *path =
                 client_call_string(client, TEST_PATH, CONNECT_INTERFACE, "DomainCreateXML", "su", xml, 0);
 
-        refuse_save("*is absolute*", "web.save", "", 0);
+        refuse_save("*'web.save' is not*", "web.save", "", 0);
         refuse_save("*no regular file*", dir, "", 0);
         guest_expect_state(client, WEB, STATE_RUNNING, -1);
         client_fails(client, LIBVIRT_ERROR, "*transient*", path, DOMAIN_INTERFACE, "ManagedSave", "u", 0);

@@ -5,7 +5,11 @@
 #include "tests/unit/check-main.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define XML   "<domain type='kvm'/>"
@@ -157,6 +161,121 @@ START_TEST(of_others)
 }
 END_TEST
 
+/* ---- changes that are interrupted ---- */
+
+#define OTHER "<domain type='qemu'/>"
+
+/* A child that changes the document, and stops at each of its system calls. */
+static pid_t start_change(void)
+{
+        pid_t child = fork();
+
+        ck_assert_int_ge(child, 0);
+        if (child == 0) {
+                struct domain_image *image = save_image_open(NULL, path, NULL);
+
+                ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+                raise(SIGSTOP);
+                _exit(image && save_image_write(image, OTHER, false, NULL) ? 0 : 1);
+        }
+        return child;
+}
+
+/* Lets it make that many of its calls (each stops twice), then kills it; false: it has ended before that. */
+static bool kill_at(unsigned stops)
+{
+        pid_t child = start_change();
+        int status;
+
+        for (unsigned i = 0; i <= stops; i++) {
+                ck_assert_int_eq(waitpid(child, &status, 0), child);
+                if (WIFEXITED(status)) {
+                        ck_assert_int_eq(WEXITSTATUS(status), 0);
+                        return false;
+                }
+                ck_assert(WIFSTOPPED(status));
+                if (i < stops)
+                        ck_assert_int_eq(ptrace(PTRACE_SYSCALL, child, NULL, NULL), 0);
+        }
+        kill(child, SIGKILL);
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        return true;
+}
+
+START_TEST(killed_at_each_call)
+{
+        unsigned stops, old = 0, new = 0;
+
+        for (stops = 0;; stops++) {
+                CLEANUP(domain_image_free) struct domain_image *image = NULL;
+                g_autofree char *data = NULL;
+                uint64_t offset = make(SAVE_GZIP);
+                bool goes_on = kill_at(stops);
+                gsize length;
+
+                image = save_image_open(NULL, path, NULL);
+                ck_assert_msg(image != NULL, "after %u stops", stops);
+                ck_assert(image->runs == (strcmp(image->xml, XML) == 0));
+                ck_assert_msg(image->runs || strcmp(image->xml, OTHER) == 0, "after %u stops: %s", stops,
+                              image->xml);
+                ck_assert_uint_eq(image->offset, offset);
+                *(image->runs ? &old : &new) += 1;
+                data = read_file(&length);
+                ck_assert_msg(length == offset + strlen(STATE) && strcmp(data + offset, STATE) == 0,
+                              "after %u stops", stops);
+                ck_assert_int_eq(memcmp(data, "LibvirtQemudSave", 16), 0);
+                if (!goes_on)
+                        break;
+        }
+        /* It was killed on both sides of where the new one counts. */
+        ck_assert_uint_gt(old, 4);
+        ck_assert_uint_gt(new, 4);
+}
+END_TEST
+
+START_TEST(a_change_that_makes_no_sense)
+{
+        static const uint32_t ends[][2] = { { 100, 0 }, { 0, 1 << 20 }, { UINT32_MAX, UINT32_MAX } };
+        uint64_t offset = make(SAVE_RAW);
+        gsize length, again;
+        g_autofree char *data = read_file(&length), *left = NULL;
+
+        memcpy(data, "LibvirtQemudMove", 16);
+        memcpy(data + 44, ends[_i], sizeof(ends[_i]));
+        write_file(data, length);
+        refuse("its head makes no sense");
+        left = read_file(&again);
+        ck_assert_uint_eq(again, length);
+        ck_assert_int_eq(memcmp(left, data, length), 0);
+        ck_assert_uint_gt(offset, 0);
+}
+END_TEST
+
+/* Nothing is left of the attempt where there is no room on the disk. */
+START_TEST(no_room_for_a_change)
+{
+        CLEANUP(domain_image_free) struct domain_image *image = NULL, *again = NULL;
+        g_autoptr(GError) error = NULL;
+        struct rlimit limit, small;
+        gsize before, after;
+
+        make(SAVE_RAW);
+        g_free(read_file(&before));
+        image = save_image_open(NULL, path, NULL);
+        signal(SIGXFSZ, SIG_IGN);
+        getrlimit(RLIMIT_FSIZE, &limit);
+        small = (struct rlimit){ before + 4096, limit.rlim_max };
+        setrlimit(RLIMIT_FSIZE, &small);
+        ck_assert(!save_image_write(image, OTHER, false, &error));
+        setrlimit(RLIMIT_FSIZE, &limit);
+        ck_assert_msg(strstr(error->message, path) != NULL, "%s", error->message);
+        g_free(read_file(&after));
+        ck_assert_uint_eq(after, before);
+        again = save_image_open(NULL, path, NULL);
+        ck_assert_str_eq(again->xml, XML);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("qemu-save-image");
@@ -169,6 +288,9 @@ int main(void)
         tcase_add_test(tests, cut_off_at_any_byte);
         tcase_add_loop_test(tests, damaged, 0, 11);
         tcase_add_test(tests, of_others);
+        tcase_add_test(tests, killed_at_each_call);
+        tcase_add_loop_test(tests, a_change_that_makes_no_sense, 0, 3);
+        tcase_add_test(tests, no_room_for_a_change);
         suite_add_tcase(suite, tests);
         srunner_run_all(runner, CK_NORMAL);
         failed = srunner_ntests_failed(runner);
