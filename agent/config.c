@@ -49,6 +49,7 @@ const struct config_key config_keys[] = {
         { "qemu", "user", CONFIG_TEXT, AT(qemu_user) },
         { "qemu", "group", CONFIG_TEXT, AT(qemu_group) },
         { "qemu", "memory_dir", CONFIG_PATH, AT(memory_dir) },
+        { "qemu", "tls_dir", CONFIG_PATH, AT(tls_dir) },
         { "qemu", "save_image_format", CONFIG_CHOICE, .choices = save_formats, .fallback = "raw",
           AT(save_format) },
         { "access", "fine", CONFIG_SWITCH, .fallback = "false", AT(fine_access), .at_once = true },

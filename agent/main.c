@@ -195,6 +195,7 @@ static bool start_models(struct agent *agent, GError **error)
                 .data_dir = options->data_dir,
                 .lease_program = agent->lease_program,
                 .memory_dir = config->memory_dir,
+                .tls_dir = config->tls_dir,
                 .save_format = config->save_format,
                 .default_network = config->default_network && !options->import,
         };

@@ -54,6 +54,7 @@ struct model_environment {
         const char *lease_program; /* virtbus-lease, which dnsmasq runs; NULL: it is not there */
         const char
                 *memory_dir; /* where guests' memory is kept that is to be in files; NULL: below state_dir */
+        const char *tls_dir;  /* certificates of guests' disks and character devices; NULL: the usual place */
         unsigned save_format; /* of guests that are saved, as it is numbered in their files; 0: raw */
         const struct authorizer *authorizer; /* who decides what clients may do; NULL: the built-in rule */
         void *authorizer_data;               /* taken; for its hooks */

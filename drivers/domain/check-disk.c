@@ -121,6 +121,68 @@ static bool check_sharing(const struct domain_disk *disk, GError **error)
         return true;
 }
 
+/* ---- what only some sources and formats have ---- */
+
+/* A directory becomes a FAT file system, which the emulator reads once and cannot write back for certain. */
+static bool check_directory(const struct domain_disk *disk, GError **error)
+{
+        if (disk->source.type != DOMAIN_STORAGE_DIR || !disk->source.path)
+                return true;
+        if (g_strcmp0(disk->source.format, "fat") != 0)
+                return check_refuse(
+                        error, "the source of disk '%s' is a directory, which needs <driver type='fat'/>",
+                        disk->target);
+        if (!disk->readonly && disk->device != DOMAIN_DISK_CDROM)
+                return check_refuse(error,
+                                    "the source of disk '%s' is a directory, which its guest can only read: "
+                                    "it needs a <readonly/>",
+                                    disk->target);
+        return true;
+}
+
+static bool check_geometry(const struct domain_disk *disk, GError **error)
+{
+        const struct domain_geometry *geometry = &disk->geometry;
+        bool any = geometry->cylinders || geometry->heads || geometry->sectors || geometry->translation;
+
+        if (!any)
+                return true;
+        if (disk->device != DOMAIN_DISK_DISK || disk->bus == DOMAIN_BUS_USB || disk->bus == DOMAIN_BUS_FDC)
+                return check_refuse(error,
+                                    "disk '%s' has a <geometry>, which is for disks on ide, sata, scsi and "
+                                    "virtio",
+                                    disk->target);
+        if (!geometry->cylinders || !geometry->heads || !geometry->sectors)
+                return check_refuse(error, "the <geometry> of disk '%s' needs cyls, heads and secs",
+                                    disk->target);
+        if (geometry->translation && disk->bus != DOMAIN_BUS_IDE)
+                return check_refuse(error,
+                                    "the <geometry> of disk '%s' has a trans, which is for disks on ide",
+                                    disk->target);
+        return true;
+}
+
+static bool check_storage(const struct domain_disk *disk, GError **error)
+{
+        for (const struct domain_storage *source = &disk->source; source; source = source->backing) {
+                if (source->type == DOMAIN_STORAGE_DIR && source != &disk->source)
+                        return check_refuse(error, "disk '%s' has a directory as a backing file",
+                                            disk->target);
+                if (source->metadata_cache_bytes && g_strcmp0(source->format, "qcow2") != 0)
+                        return check_refuse(error,
+                                            "disk '%s' has a <metadata_cache>, which is for images of format "
+                                            "'qcow2'",
+                                            disk->target);
+                if (source->slice && source->type != DOMAIN_STORAGE_FILE &&
+                    source->type != DOMAIN_STORAGE_BLOCK && source->type != DOMAIN_STORAGE_NETWORK)
+                        return check_refuse(error,
+                                            "disk '%s' has a <slice>, which is for sources of type 'file', "
+                                            "'block' and 'network'",
+                                            disk->target);
+        }
+        return check_directory(disk, error) && check_geometry(disk, error);
+}
+
 static bool check_io(const struct domain_disk *disk, GError **error)
 {
         const char *cache = disk->cache ? disk->cache : "default";
@@ -175,7 +237,7 @@ static bool check_each(const struct check *check, GError **error)
 
                 if (!check_bus(disk, error) || !check_iothread(check->def, disk, error) ||
                     !check_lun(disk, error) || !check_device(disk, error) || !check_sharing(disk, error) ||
-                    !check_io(disk, error) || !check_iotune(disk, error))
+                    !check_storage(disk, error) || !check_io(disk, error) || !check_iotune(disk, error))
                         return false;
         }
         return true;

@@ -73,7 +73,7 @@ bool domain_def_validate_schema(const struct domain_def *def, GError **error)
 static bool require_source(const struct domain_disk *disk, GError **error)
 {
         for (const struct domain_storage *source = &disk->source; source; source = source->backing) {
-                if (source->type != DOMAIN_STORAGE_NVME && source->type != DOMAIN_STORAGE_DIR)
+                if (source->type != DOMAIN_STORAGE_NVME)
                         continue;
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
                                  "disk '%s': a source of type '%s' is not supported; use one of type "

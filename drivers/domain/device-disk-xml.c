@@ -13,6 +13,8 @@
 #define VENDOR_MAX  8
 #define PRODUCT_MAX 16
 #define WWN_DIGITS  16
+/* QEMU counts sizes of caches in signed numbers. */
+#define METADATA_CACHE_MAX INT64_MAX
 
 const char *const domain_storage_type_names[] = {
         [DOMAIN_STORAGE_FILE] = "file",
@@ -51,6 +53,8 @@ static const char *const volume_mode_names[] = { "host", "direct", NULL };
 static const char *const encryption_names[] = { "luks", "luks2", "luks-any", "qcow", "default", NULL };
 static const char *const engine_names[] = { "qemu", "librbd", NULL };
 static const char *const snapshot_names[] = { "no", "internal", "external", "manual", NULL };
+static const char *const slice_names[] = { "storage", NULL };
+static const char *const translation_names[] = { "none", "lba", "auto", NULL };
 static const char *const tray_names[] = { "closed", "open", NULL };
 
 /* ---- images ---- */
@@ -128,8 +132,36 @@ static bool read_encryption(struct domain_reader *reader, xmlNode *node, void *t
         return field_read_parts(reader, node, encryption_parts, encryption, error);
 }
 
+struct slice_reading {
+        struct domain_slice slice;
+        const char *type;
+};
+
+static const struct field slice_fields[] = {
+        NAME("type", struct slice_reading, type, slice_names, .required = true),
+        UINT("offset", struct slice_reading, slice.offset, .required = true, .max = INT64_MAX),
+        UINT("size", struct slice_reading, slice.size, .required = true, .min = 1, .max = INT64_MAX),
+        FIELDS_END,
+};
+
+/* There is one kind of slice, so there is one slice at most. */
+static bool read_slices(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        struct slice_reading *reading = domain_arena_alloc(reader->arena, sizeof(*reading));
+        xmlNode *slice = xml_child(node, "slice");
+        struct domain_storage *storage = target;
+
+        if (!slice)
+                return true;
+        if (xml_next(slice))
+                return xml_error(error, node, "a source has one slice of type 'storage' at most");
+        storage->slice = &reading->slice;
+        return field_read(reader, slice, slice_fields, reading, error);
+}
+
 static const struct field_part source_parts[] = {
         { NULL, source_fields },
+        { "slices", NULL, read_slices },
         { "encryption", NULL, read_encryption },
         PARTS_END,
 };
@@ -158,12 +190,14 @@ static const struct field backing_index_field[] = {
         UINT("index", struct domain_storage, index),
         FIELDS_END,
 };
+static const struct field cache_size_fields[] = {
+        BYTES(NULL, struct domain_storage, metadata_cache_bytes, .max = METADATA_CACHE_MAX),
+        FIELDS_END,
+};
 static const struct field_part backing_parts[] = {
-        { NULL, storage_type_field },
-        { NULL, backing_index_field },
-        { "format", format_fields },
-        { "source", NULL, read_source },
-        PARTS_END,
+        { NULL, storage_type_field },    { NULL, backing_index_field },
+        { "format", format_fields },     { "format/metadata_cache/max_size", cache_size_fields },
+        { "source", NULL, read_source }, PARTS_END,
 };
 
 /* The chain is as long as the document is deep, which the parser bounds. */
@@ -274,6 +308,14 @@ static const struct field blockio_fields[] = {
         UINT("physical_block_size", struct domain_disk, physical_block_size),
         FIELDS_END,
 };
+/* As many as a BIOS knows of. */
+static const struct field geometry_fields[] = {
+        UINT("cyls", struct domain_disk, geometry.cylinders, .max = 65535),
+        UINT("heads", struct domain_disk, geometry.heads, .max = 255),
+        UINT("secs", struct domain_disk, geometry.sectors, .max = 255),
+        NAME("trans", struct domain_disk, geometry.translation, translation_names),
+        FIELDS_END,
+};
 static const struct field readonly_fields[] = { PRESENT(NULL, struct domain_disk, readonly), FIELDS_END };
 static const struct field shareable_fields[] = { PRESENT(NULL, struct domain_disk, shareable), FIELDS_END };
 static const struct field transient_fields[] = { PRESENT(NULL, struct domain_disk, transient), FIELDS_END };
@@ -288,11 +330,13 @@ static const struct field product_fields[] = { STRING(NULL, struct domain_disk, 
 static const struct field_part parts[] = {
         { NULL, disk_fields },
         { "driver", driver_fields },
+        { "driver/metadata_cache/max_size", cache_size_fields, NULL, offsetof(struct domain_disk, source) },
         VIRTIO_PART(struct domain_disk),
         { "source", NULL, read_source, offsetof(struct domain_disk, source) },
         { "backingStore", NULL, read_backing, offsetof(struct domain_disk, source) },
         { "encryption", NULL, read_encryption, offsetof(struct domain_disk, source) },
         { "blockio", blockio_fields },
+        { "geometry", geometry_fields },
         { "target", target_fields },
         { "iotune", NULL, read_iotune },
         { "readonly", readonly_fields },

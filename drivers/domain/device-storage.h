@@ -77,6 +77,11 @@ struct domain_network_source {
         enum domain_switch tls, ssl_verify;
 };
 
+/* The part of a source that is the image (<slice type='storage'>). */
+struct domain_slice {
+        uint64_t offset, size; /* bytes */
+};
+
 /* One image: a disk's <source>, or one <backingStore> of its chain. */
 struct domain_storage {
         enum domain_storage_type type;
@@ -92,6 +97,8 @@ struct domain_storage {
         const char *startup_policy;                  /* "mandatory", "requisite", "optional" */
         uint32_t index; /* 0: none; the number in the block node's name while active */
         const struct domain_encryption *encryption; /* NULL: none */
+        const struct domain_slice *slice;           /* NULL: all of it */
+        uint64_t metadata_cache_bytes;              /* qcow2; 0: the default */
         struct domain_device_labels labels;
         const struct domain_storage *backing; /* NULL: not spelled out (see ends) */
 };
@@ -130,6 +137,12 @@ struct domain_iotune {
         const char *group_name;
 };
 
+/* <geometry>: what the BIOS is told of cylinders, heads and sectors; 0: not said. */
+struct domain_geometry {
+        uint32_t cylinders, heads, sectors;
+        const char *translation; /* "none", "lba", "auto"; NULL: the default */
+};
+
 struct domain_disk {
         struct domain_device_info info;
         struct domain_storage source;
@@ -158,6 +171,7 @@ struct domain_disk {
         const char *vendor;  /* at most 8 bytes */
         const char *product; /* at most 16 bytes */
         const struct domain_iotune *iotune;
+        struct domain_geometry geometry;
         uint32_t iothread;            /* 0: none */
         uint32_t queues;              /* 0: the default */
         uint32_t queue_size;          /* 0: the default */

@@ -378,14 +378,16 @@ static const char *backing_type(const struct domain_edit_image *image)
 /* before: what the document says of it; NULL: nothing. */
 static xmlNode *add_backing(xmlNode *parent, const struct domain_edit_image *image, const xmlNode *before)
 {
-        xmlNode *store = xml_add(parent, "backingStore"), *source;
+        xmlNode *store = xml_add(parent, "backingStore"), *format, *source;
         const char *type = backing_type(image);
 
         xml_set_attr(store, "type", type);
         xml_set_attr_format(store, "index", "%u", image->index);
-        xml_set_attr(xml_add(store, "format"), "type", image->format);
-        if (image->remote) {
-                xmlAddChild(store, xmlDocCopyNode(xml_child(before, "source"), store->doc, 1));
+        format = before && xml_child(before, "format") ? xml_add_copy(store, xml_child(before, "format"))
+                                                       : xml_add(store, "format");
+        xml_set_attr(format, "type", image->format);
+        if (before && xml_child(before, "source")) {
+                xml_add_copy(store, xml_child(before, "source"));
                 return store;
         }
         source = xml_add(store, "source");

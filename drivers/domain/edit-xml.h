@@ -143,7 +143,7 @@ struct domain_edit_image {
         const char *path;
         const char *format;
         bool block;  /* a block device */
-        bool remote; /* on the network: its <source> stays as the document has it; path does not count */
+        bool remote; /* on the network: its <source> is the document's own; path does not count */
         unsigned index;
         const struct domain_encryption *encryption; /* NULL: none */
 };

@@ -393,6 +393,16 @@ static bool match_part(const struct field_part *part, const xmlNode *child, cons
         return *rest || part->element[length] == '\0';
 }
 
+/* The element at the end of a path below node; NULL: none. */
+static xmlNode *find_below(xmlNode *node, const char *path)
+{
+        g_auto(GStrv) names = g_strsplit(path, "/", -1);
+
+        for (unsigned i = 0; node && names[i]; i++)
+                node = xml_child(node, names[i]);
+        return node;
+}
+
 static bool is_end(const struct field_part *part)
 {
         return !part->fields && !part->read;
@@ -416,7 +426,7 @@ bool field_read_parts(struct domain_reader *reader, xmlNode *node, const struct 
                                 continue;
                         seen |= UINT64_C(1) << i;
                         if (rest)
-                                match = xml_child(child, rest);
+                                match = find_below(child, rest);
                         if (match && !read_part(reader, match, &parts[i], target, error))
                                 return false;
                 }

@@ -160,7 +160,7 @@ typedef bool (*field_reader)(struct domain_reader *reader, xmlNode *node, void *
  * element.
  */
 struct field_part {
-        const char *element;        /* NULL: the element itself; "a/b": a child of a child */
+        const char *element;        /* NULL: the element itself; "a/b/c": a child of a child, and so on */
         const struct field *fields; /* may be NULL */
         field_reader read;          /* may be NULL */
         uint16_t offset;            /* of the struct that fields and read fill, in the target */

@@ -65,7 +65,7 @@ TABLE iqn[] = { { "iqn", "?name", .flags = VOID }, {} };
 TABLE cookies[] = { { "cookie", "name", .flags = MANY }, {} };
 
 #define SOURCE_ATTRIBUTES                                                                                    \
-        "protocol name query tls tlsHostname ?file ?dev !dir pool volume mode type !managed "                \
+        "protocol name query tls tlsHostname ?file ?dev dir pool volume mode type !managed "                \
         "!namespace "                                                                                        \
         "path !fdgroup startupPolicy index"
 
@@ -75,7 +75,7 @@ TABLE disk_source[] = {
         { "config", "?file", .flags = VOID },
         { "auth", "username", auth_secret },
         { "address", "domain bus slot function multifunction", .flags = UNDRIVEN },
-        { "slices", NULL, slices, VOID | UNDRIVEN },
+        { "slices", NULL, slices, VOID },
         DEVICE_SECLABEL,
         { "encryption", "format engine", encryption },
         { "reservations", "managed", reservations, UNDRIVEN },
@@ -91,7 +91,7 @@ TABLE disk_source[] = {
 };
 
 TABLE max_size[] = { { "max_size", "?unit", .flags = VOID }, {} };
-TABLE metadata_cache[] = { { "metadata_cache", NULL, max_size, VOID | UNDRIVEN }, {} };
+TABLE metadata_cache[] = { { "metadata_cache", NULL, max_size, VOID }, {} };
 
 TABLE backing_store[] = {
         { "format", "type", metadata_cache },
@@ -140,7 +140,7 @@ TABLE disk[] = {
         { "source", SOURCE_ATTRIBUTES, disk_source },
         { "backingStore", "type index", backing_store },
         { "backenddomain", "name", .flags = UNDRIVEN },
-        { "geometry", "cyls heads secs trans", .flags = UNDRIVEN },
+        { "geometry", "cyls heads secs trans" },
         { "blockio", "logical_block_size physical_block_size", .flags = VOID },
         { "mirror", "type file format job ready", mirror, UNDRIVEN },
         { "target", "dev bus tray removable rotation_rate" },

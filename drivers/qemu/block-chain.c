@@ -40,6 +40,7 @@ struct place {
         const char *disk;  /* the disk's target */
         const char *above; /* the image that it is the backing file of; NULL: it is the disk's own */
         const char *path;
+        uint64_t start; /* where in its source the image begins (<slice>) */
 };
 
 /* "image '/b', the backing file of '/o' of disk 'vda'"; owned. */
@@ -92,7 +93,8 @@ static ssize_t read_at(int fd, const struct place *place, void *buffer, size_t s
         size_t done = 0;
 
         while (done < size) {
-                ssize_t n = pread(fd, (char *)buffer + done, size - done, (off_t)(offset + done));
+                ssize_t n =
+                        pread(fd, (char *)buffer + done, size - done, (off_t)(place->start + offset + done));
 
                 if (n < 0 && errno == EINTR)
                         continue;
@@ -315,6 +317,10 @@ static struct block_image *image_of(const char *disk, const struct domain_storag
                 return block_image_new_remote(disk, storage, error);
         image = block_image_new(storage->path, storage->format);
         image->encryption = storage->encryption;
+        image->slice = storage->slice;
+        image->cache_bytes = storage->metadata_cache_bytes;
+        if (storage->type == DOMAIN_STORAGE_DIR)
+                image->kind = BLOCK_FAT;
         return image;
 }
 
@@ -374,6 +380,17 @@ static bool find_next(const struct place *place, const struct domain_storage *st
         return true;
 }
 
+static bool is_directory(const struct place *place, GError **error)
+{
+        struct stat status;
+
+        if (place->path[0] != '/')
+                return refuse(error, place, "its path is not absolute");
+        if (stat(place->path, &status) < 0)
+                return system_error(error, place, "look at");
+        return S_ISDIR(status.st_mode) || refuse(error, place, "it is no directory");
+}
+
 /* Looks at one image, completes it and finds the next. */
 static bool resolve_image(const struct place *place, struct block_image *image,
                           const struct domain_storage *storage, GArray *seen, struct block_image **next,
@@ -385,6 +402,8 @@ static bool resolve_image(const struct place *place, struct block_image *image,
 
         if (image->kind == BLOCK_REMOTE)
                 return find_next(place, storage, &header, next, error);
+        if (image->kind == BLOCK_FAT)
+                return is_directory(place, error);
         fd = open_image(place, &status, error);
         if (fd < 0)
                 return false;
@@ -412,6 +431,7 @@ GPtrArray *block_chain_resolve(const char *disk, const struct domain_storage *so
 
                 g_ptr_array_add(chain, image);
                 place.path = image->path;
+                place.start = image->slice ? image->slice->offset : 0;
                 if (chain->len > BLOCK_CHAIN_MAX) {
                         refuse(error, &place, "its backing chain has more than 200 images");
                         return NULL;

@@ -97,12 +97,11 @@ static bool describe_nbd(struct remote *remote, GError **error)
 {
         const struct domain_network_source *source = remote->source;
 
-        if (source->tls == DOMAIN_SWITCH_ON)
-                return refuse(remote, "with TLS is not supported", error);
         if (!check_hosts(remote, 1, 1, true, error))
                 return false;
         json_object_set_new(remote->node, "server", socket_address(&source->hosts[0]));
         device_set_string(remote->node, "export", source->name);
+        device_set_string(remote->node, "tls-hostname", source->tls_hostname);
         device_set_uint(remote->node, "reconnect-delay", source->reconnect_s);
         return true;
 }
@@ -292,6 +291,7 @@ static bool describe(struct remote *remote, const struct protocol *protocol, str
                 image->remote.password_key = protocol->password_key;
         if (source->n_cookies > 0)
                 image->remote.cookie_key = "cookie-secret";
+        image->remote.tls = source->tls == DOMAIN_SWITCH_ON;
         return protocol->describe(remote, error);
 }
 
@@ -305,6 +305,8 @@ struct block_image *block_image_new_remote(const char *disk, const struct domain
 
         image->kind = BLOCK_REMOTE;
         image->encryption = storage->encryption;
+        image->slice = storage->slice;
+        image->cache_bytes = storage->metadata_cache_bytes;
         image->remote.properties = remote.node;
         if (!describe(&remote, find_protocol(source->protocol), image, error))
                 return NULL;

@@ -43,6 +43,8 @@ GPtrArray *block_chain_from_active(const struct domain_storage *source)
 
                 image->index = storage->index;
                 image->encryption = storage->encryption;
+                image->slice = storage->slice;
+                image->remote.tls = storage->network && storage->network->tls == DOMAIN_SWITCH_ON;
                 /* It may have had a password, whose descriptor has gone. */
                 if (g_strcmp0(storage->mode, "direct") == 0 || (storage->network && storage->network->auth))
                         image->password_fd = INT_MAX;
@@ -149,6 +151,11 @@ json_t *block_cookie_object(const struct block_image *image, bool hot)
         return secret_object(id, image->cookie_fd, hot);
 }
 
+void block_tls_id(const struct block_image *image, char id[BLOCK_SECRET_ID_SIZE])
+{
+        g_snprintf(id, BLOCK_SECRET_ID_SIZE, "objlibvirt-%u-storage_tls0", image->index);
+}
+
 static void set_remote(json_t *node, const struct block_image *image)
 {
         const struct block_remote *remote = &image->remote;
@@ -161,6 +168,18 @@ static void set_remote(json_t *node, const struct block_image *image)
         block_cookie_id(image, id);
         if (remote->cookie_key)
                 device_set_string(node, remote->cookie_key, id);
+        block_tls_id(image, id);
+        if (remote->tls)
+                device_set_string(node, "tls-creds", id);
+}
+
+/* A file system that is made of what is in the directory when it is opened. */
+static void set_directory(json_t *node, const struct block_image *image, const struct block_options *options)
+{
+        device_set_string(node, "driver", "vvfat");
+        device_set_string(node, "dir", image->path);
+        device_set_bool(node, "floppy", options->floppy);
+        device_set_bool(node, "rw", false);
 }
 
 static void set_file(json_t *node, const struct block_image *image, const struct block_options *options)
@@ -184,9 +203,48 @@ json_t *block_storage_node(const struct block_image *image, const struct block_o
         block_storage_node_name(image, name);
         if (image->kind == BLOCK_REMOTE)
                 set_remote(node, image);
+        else if (image->kind == BLOCK_FAT)
+                set_directory(node, image, options);
         else
                 set_file(node, image, options);
         device_set_string(node, "node-name", name);
+        set_cache(node, options);
+        device_set_bool(node, "auto-read-only", true);
+        device_set_string(node, "discard", "unmap");
+        return node;
+}
+
+static void set_slice(json_t *node, const struct domain_slice *slice)
+{
+        device_set_int(node, "offset", (json_int_t)slice->offset);
+        device_set_int(node, "size", (json_int_t)slice->size);
+}
+
+/* Raw data has no header, so that what gives them can begin anywhere. */
+static bool slices_itself(const struct block_image *image)
+{
+        return strcmp(image->format, "raw") == 0 && !image->encryption;
+}
+
+static void slice_node_name(const struct block_image *image, char name[BLOCK_NODE_NAME_SIZE])
+{
+        g_snprintf(name, BLOCK_NODE_NAME_SIZE, "libvirt-%u-slice-sto", image->index);
+}
+
+json_t *block_slice_node(const struct block_image *image, const struct block_options *options)
+{
+        char name[BLOCK_NODE_NAME_SIZE];
+        json_t *node;
+
+        if (!image->slice || slices_itself(image))
+                return NULL;
+        node = json_object();
+        device_set_string(node, "driver", "raw");
+        slice_node_name(image, name);
+        device_set_string(node, "node-name", name);
+        set_slice(node, image->slice);
+        block_storage_node_name(image, name);
+        device_set_string(node, "file", name);
         set_cache(node, options);
         device_set_bool(node, "auto-read-only", true);
         device_set_string(node, "discard", "unmap");
@@ -258,10 +316,17 @@ json_t *block_format_node(const struct block_image *image, const char *backing,
         device_set_string(node, "discard", options->discard);
         device_set_string(node, "detect-zeroes", detect_zeroes(options));
         set_cache(node, options);
-        device_set_string(node, "driver", image->format);
+        device_set_string(node, "driver", image->kind == BLOCK_FAT ? "raw" : image->format);
         if (image->encryption)
                 set_encryption(node, image);
-        block_storage_node_name(image, name);
+        if (strcmp(image->format, "qcow2") == 0)
+                device_set_uint(node, "cache-size", image->cache_bytes);
+        if (image->slice && slices_itself(image))
+                set_slice(node, image->slice);
+        if (image->slice && !slices_itself(image))
+                slice_node_name(image, name);
+        else
+                block_storage_node_name(image, name);
         device_set_string(node, "file", name);
         if (backing)
                 device_set_string(node, "backing", backing);

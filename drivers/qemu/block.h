@@ -27,6 +27,7 @@ enum block_kind {
         BLOCK_DEVICE, /* a block device of the host */
         BLOCK_CDROM,  /* a CD-ROM drive of the host */
         BLOCK_REMOTE, /* on a server that the emulator talks to itself */
+        BLOCK_FAT,    /* a directory, out of which the emulator makes a FAT file system */
 };
 
 /* What the emulator is told of a server and of what is to be had there. */
@@ -35,6 +36,7 @@ struct block_remote {
         /* The properties that name the secrets; NULL: it needs none. */
         const char *password_key; /* "password-secret" */
         const char *cookie_key;   /* "cookie-secret" */
+        bool tls;                 /* certificates tell server and client who the other one is */
 };
 
 /* One image of a chain. */
@@ -48,6 +50,8 @@ struct block_image {
          * it is NULL (not encrypted) counts.
          */
         const struct domain_encryption *encryption;
+        const struct domain_slice *slice; /* likewise; NULL: all of it is the image */
+        uint64_t cache_bytes;             /* qcow2: for metadata at most; 0: the default */
         /*
          * Numbers of the descriptors from which the emulator reads what opens the image, what lets it in at
          * the server, and what it sends there; -1: none.
@@ -99,6 +103,7 @@ struct block_options {
         const char *discard;
         const char *detect_zeroes;
         bool readonly;
+        bool floppy; /* a directory is to look like one */
 };
 
 /*
@@ -115,6 +120,15 @@ void block_storage_node_name(const struct block_image *image, char name[BLOCK_NO
 json_t *block_storage_node(const struct block_image *image, const struct block_options *options);
 json_t *block_format_node(const struct block_image *image, const char *backing,
                           const struct block_options *options);
+
+/*
+ * The node between them that cuts the image out of its source. New reference; NULL: there is none, because all
+ * of the source is the image, or because the format node does that itself.
+ */
+json_t *block_slice_node(const struct block_image *image, const struct block_options *options);
+
+/* The id of the -object with the certificates for the image's server, which follows from its number. */
+void block_tls_id(const struct block_image *image, char id[BLOCK_SECRET_ID_SIZE]);
 
 /*
  * The -objects that hold the passphrase of an encrypted image, the password at its server and the cookies for

@@ -258,7 +258,10 @@ struct qemu_command *qemu_command_build(const struct domain_def *def, const stru
                 .caps = caps,
                 .context = context,
                 .machine = qemu_caps_find_machine(caps, def->os.machine),
-                .device = { .def = def, .caps = caps, .resources = context->resources },
+                .device = { .def = def,
+                            .caps = caps,
+                            .resources = context->resources,
+                            .tls_dir = context->tls_dir },
                 .command = command,
         };
 

@@ -24,6 +24,7 @@ struct qemu_command_context {
         GHashTable *resources; /* alias -> struct device_resources; NULL: none */
         const char *memory;    /* directory for memory that is to be in files; NULL: refuse that */
         const char *dmi;       /* the host's SMBIOS strings for <smbios mode='host'/>: "/sys/class/dmi/id" */
+        const char *tls_dir;   /* directory of the certificates for disks and character devices */
         const char *spice_tls; /* directory of the certificates; NULL: SPICE without TLS */
         int64_t now_s;         /* seconds since the epoch, for clocks that are an offset to it */
         bool no_sandbox;       /* without -sandbox */

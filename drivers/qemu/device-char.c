@@ -38,7 +38,7 @@ static bool add_backend(struct device_list *list, const struct device_context *c
                 given.path = out;
         if (log)
                 given.log_file = log;
-        return device_list_add_chardev(list, id, &given, fd, error);
+        return device_list_add_chardev(list, context, id, &given, fd, error);
 }
 
 static json_t *char_device(const char *driver, const char *alias)

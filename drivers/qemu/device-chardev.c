@@ -62,8 +62,8 @@ static bool describe_unix(json_t *data, const struct domain_char_source *source,
 
 static bool describe_tcp(json_t *data, const struct domain_char_source *source, GError **error)
 {
-        if (source->tls == DOMAIN_SWITCH_ON)
-                return device_unsupported(error, "TLS of a character device is not supported");
+        if (source->type == DOMAIN_CHAR_TCP && source->telnet && source->tls == DOMAIN_SWITCH_ON)
+                return device_unsupported(error, "tls='yes' of a character device that speaks telnet");
         json_object_set_new(data, "addr",
                             socket_address("inet", inet_address(source->host, source->service)));
         device_set_bool(data, "telnet", source->telnet);
@@ -157,7 +157,30 @@ static void set_log(json_t *data, const struct domain_char_source *source)
                 device_set_switch(data, "logappend", source->log_append);
 }
 
-bool device_list_add_chardev(struct device_list *list, const char *id,
+json_t *device_tls_object(const struct device_context *context, const char *id, const char *endpoint)
+{
+        json_t *object = device_object("tls-creds-x509", id);
+
+        device_set_string(object, "dir", context->tls_dir);
+        device_set_string(object, "endpoint", endpoint);
+        device_set_bool(object, "verify-peer", true);
+        return object;
+}
+
+static void add_tls(struct device_list *list, const struct device_context *context, const char *id,
+                    const struct domain_char_source *source, json_t *data)
+{
+        g_autofree char *object = NULL;
+
+        if (source->type != DOMAIN_CHAR_TCP || source->tls != DOMAIN_SWITCH_ON)
+                return;
+        object = g_strdup_printf("obj%s_tls0", id);
+        device_list_add(list, DEVICE_OBJECT,
+                        device_tls_object(context, object, source->listen ? "server" : "client"));
+        device_set_string(data, "tls-creds", object);
+}
+
+bool device_list_add_chardev(struct device_list *list, const struct device_context *context, const char *id,
                              const struct domain_char_source *source, const char *fd, GError **error)
 {
         json_t *data = json_object();
@@ -168,6 +191,7 @@ bool device_list_add_chardev(struct device_list *list, const char *id,
                 return false;
         }
         set_log(data, source);
+        add_tls(list, context, id, source, data);
         device_list_add(list, DEVICE_CHARDEV, chardev_new(id, type, data));
         return true;
 }

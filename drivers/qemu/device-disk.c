@@ -20,6 +20,7 @@ static void options_of(const struct domain_disk *disk, struct block_options *opt
                 .discard = disk->discard,
                 .detect_zeroes = disk->detect_zeroes,
                 .readonly = disk->readonly || disk->device == DOMAIN_DISK_CDROM,
+                .floppy = disk->device == DOMAIN_DISK_FLOPPY,
         };
 }
 
@@ -27,6 +28,23 @@ static void add_object(struct device_list *list, json_t *object)
 {
         if (object)
                 device_list_add(list, DEVICE_OBJECT, object);
+}
+
+static void add_tls(struct device_list *list, const struct device_context *context,
+                    const struct block_image *image)
+{
+        char id[BLOCK_SECRET_ID_SIZE];
+
+        if (!image->remote.tls)
+                return;
+        block_tls_id(image, id);
+        device_list_add(list, DEVICE_OBJECT, device_tls_object(context, id, "client"));
+}
+
+static void add_node(struct device_list *list, json_t *node)
+{
+        if (node)
+                device_list_add(list, DEVICE_BLOCKDEV, node);
 }
 
 /* The nodes of the chain from its end to its top. */
@@ -48,7 +66,9 @@ static void add_chain(struct device_list *list, const struct device_context *con
                 add_object(list, block_password_object(image, context->hot));
                 add_object(list, block_cookie_object(image, context->hot));
                 add_object(list, block_passphrase_object(image, context->hot));
+                add_tls(list, context, image);
                 device_list_add(list, DEVICE_BLOCKDEV, block_storage_node(image, &options));
+                add_node(list, block_slice_node(image, &options));
                 device_list_add(list, DEVICE_BLOCKDEV,
                                 block_format_node(image, last ? NULL : backing, &options));
                 block_format_node_name(image, backing);
@@ -411,6 +431,10 @@ static void set_disk_properties(json_t *device, const struct device_context *con
                 device_set_bool(device, "share-rw", true);
         device_set_uint(device, "logical_block_size", disk->logical_block_size);
         device_set_uint(device, "physical_block_size", disk->physical_block_size);
+        device_set_uint(device, "cyls", disk->geometry.cylinders);
+        device_set_uint(device, "heads", disk->geometry.heads);
+        device_set_uint(device, "secs", disk->geometry.sectors);
+        device_set_string(device, "bios-chs-trans", disk->geometry.translation);
         if (parse_wwn(disk, &wwn))
                 device_set_int(device, "wwn", (json_int_t)wwn);
         device_set_uint(device, "rotation_rate", disk->rotation_rate);
@@ -447,7 +471,7 @@ static bool check_facts(const struct domain_disk *disk, GError **error)
 /* What no disk, or not this one, can have. */
 static bool check(const struct domain_disk *disk, GError **error)
 {
-        if (disk->source.type == DOMAIN_STORAGE_NVME || disk->source.type == DOMAIN_STORAGE_DIR)
+        if (disk->source.type == DOMAIN_STORAGE_NVME)
                 return device_unsupported(error, "the source type of disk '%s' is not supported",
                                           disk->target);
         if (disk->transient)
@@ -511,7 +535,7 @@ static bool describe_served(struct device_list *list, const struct device_contex
         json_t *device;
 
         if (!check_served(context->def, disk, error) ||
-            !device_list_add_chardev(list, id, disk->source.vhost_user, NULL, error))
+            !device_list_add_chardev(list, context, id, disk->source.vhost_user, NULL, error))
                 return false;
         driver = device_virtio_driver("vhost-user-blk", disk->model);
         device = device_new(driver, disk->info.alias);

@@ -147,7 +147,7 @@ static bool describe_virtiofs(struct device_list *list, const struct device_cont
         if (!fs->socket)
                 fd = device_list_add_fd(list, context, g_array_index(resources->fds, int, 0), "vu-%s",
                                         fs->info.alias);
-        if (!device_list_add_chardev(list, id, &source, fd, error))
+        if (!device_list_add_chardev(list, context, id, &source, fd, error))
                 return false;
         device = device_new("vhost-user-fs-pci", fs->info.alias);
         device_set_virtio(device, &fs->virtio);

@@ -154,12 +154,12 @@ static bool add_tpm_chardev(struct device_list *list, const struct device_contex
         struct domain_char_source source = { .type = DOMAIN_CHAR_UNIX };
 
         if (tpm->backend == DOMAIN_TPM_EXTERNAL && tpm->source)
-                return device_list_add_chardev(list, id, tpm->source, NULL, error);
+                return device_list_add_chardev(list, context, id, tpm->source, NULL, error);
         if (!resources || !resources->socket)
                 return error_set(error, ERROR_FROM_QEMU, ERROR_INTERNAL_ERROR,
                                  "no TPM emulator was started for device '%s'", tpm->info.alias);
         source.path = resources->socket;
-        return device_list_add_chardev(list, id, &source, NULL, error);
+        return device_list_add_chardev(list, context, id, &source, NULL, error);
 }
 
 /* The device of the host and the file by which its kernel is told to give up a command. */
@@ -267,7 +267,7 @@ static bool describe_shmem_doorbell(struct device_list *list, const struct devic
         if (!shmem->server)
                 return device_unsupported(error, "<server> without a path of <shmem> '%s'", shmem->name);
         source.path = shmem->server;
-        if (!device_list_add_chardev(list, id, &source, NULL, error))
+        if (!device_list_add_chardev(list, context, id, &source, NULL, error))
                 return false;
         device = device_new("ivshmem-doorbell", shmem->info.alias);
         device_set_string(device, "chardev", id);

@@ -209,7 +209,7 @@ static bool describe_vhostuser(const struct netdev *made, const struct domain_in
 
         if (!check_virtio(interface, error))
                 return false;
-        if (!device_list_add_chardev(made->list, chardev, &source, NULL, error))
+        if (!device_list_add_chardev(made->list, made->context, chardev, &source, NULL, error))
                 return false;
         device_set_string(made->object, "type", "vhost-user");
         device_set_string(made->object, "chardev", chardev);

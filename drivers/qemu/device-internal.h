@@ -78,8 +78,14 @@ char *device_list_add_fdset(struct device_list *list, int fd, const char *name);
  * Appends the character back end `id` for source; fd: the listening socket, see device_list_add_fd(); NULL:
  * none.
  */
-bool device_list_add_chardev(struct device_list *list, const char *id,
+bool device_list_add_chardev(struct device_list *list, const struct device_context *context, const char *id,
                              const struct domain_char_source *source, const char *fd, GError **error);
+
+/*
+ * An -object with the certificates by which the other end is known, and we to it; endpoint "client" or
+ * "server". New reference.
+ */
+json_t *device_tls_object(const struct device_context *context, const char *id, const char *endpoint);
 
 /* Appends the back end of a SPICE channel: "vdagent", "usbredir", "smartcard". */
 void device_list_add_spicevmc(struct device_list *list, const char *id,

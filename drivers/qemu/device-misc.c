@@ -8,8 +8,8 @@
 
 /* ---- rng ---- */
 
-static bool add_rng_backend(struct device_list *list, const struct domain_rng *rng, const char *id,
-                            GError **error)
+static bool add_rng_backend(struct device_list *list, const struct device_context *context,
+                            const struct domain_rng *rng, const char *id, GError **error)
 {
         g_autofree char *chardev = g_strconcat("char", rng->info.alias, NULL);
         json_t *object;
@@ -25,7 +25,7 @@ static bool add_rng_backend(struct device_list *list, const struct domain_rng *r
         default:
                 if (!rng->source)
                         return device_unsupported(error, "<rng> with an EGD back end without a source");
-                if (!device_list_add_chardev(list, chardev, rng->source, NULL, error))
+                if (!device_list_add_chardev(list, context, chardev, rng->source, NULL, error))
                         return false;
                 object = device_object("rng-egd", id);
                 device_set_string(object, "chardev", chardev);
@@ -43,7 +43,7 @@ bool device_describe_rng(struct device_list *list, const struct device_context *
         g_autofree char *id = g_strconcat("obj", rng->info.alias, NULL);
         json_t *device;
 
-        if (!add_rng_backend(list, rng, id, error))
+        if (!add_rng_backend(list, context, rng, id, error))
                 return false;
         device = device_new(driver, rng->info.alias);
         device_set_virtio(device, &rng->virtio);

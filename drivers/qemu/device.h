@@ -83,6 +83,8 @@ struct device_context {
         const struct domain_def *def; /* the definition that the device is or will be part of */
         const struct qemu_caps *caps;
         const GHashTable *resources; /* alias -> struct device_resources; NULL: none */
+        /* Certificates of the emulators; NULL where nothing is made, and where nothing asks for TLS. */
+        const char *tls_dir;
         /*
          * The guest runs: descriptors go to it one by one and are called by a name, secrets go as values (the
          * list is not for logs), and what devices share (throttle groups) is there already when another

@@ -481,6 +481,7 @@ static bool make_dirs(struct qemu_driver *driver, const struct qemu_driver_confi
         driver->nvram_dir = make_dir(driver, driver->state_dir, "nvram", error);
         driver->tpm_dir = driver->nvram_dir ? make_dir(driver, driver->state_dir, "tpm", error) : NULL;
         driver->memory_dir = choose_memory_dir(driver, config->memory_dir);
+        driver->tls_dir = g_strdup(config->tls_dir ? config->tls_dir : "/etc/pki/qemu");
         driver->log_dir = g_build_filename(config->log_dir, "qemu", NULL);
         return driver->tpm_dir && store_make_dir(driver->log_dir, error) && make_save_dir(driver, error);
 }
@@ -599,6 +600,7 @@ void qemu_driver_free(struct domain_driver *driver)
         g_free(qemu->nvram_dir);
         g_free(qemu->tpm_dir);
         g_free(qemu->memory_dir);
+        g_free(qemu->tls_dir);
         g_free(qemu->log_dir);
         g_free(qemu);
 }
@@ -614,6 +616,7 @@ static struct domain_driver *new_domains(const struct model_environment *environ
                 .log_dir = environment->log_dir,
                 .cache_dir = environment->cache_dir,
                 .memory_dir = environment->memory_dir,
+                .tls_dir = environment->tls_dir,
                 .save_format = environment->save_format,
                 .user = environment->user,
                 .group = environment->group,

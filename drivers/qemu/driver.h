@@ -22,6 +22,7 @@ struct qemu_driver_config {
         const char *cache_dir;
         /* Where guests' memory is kept that is to be in files; NULL: below state_dir. */
         const char *memory_dir;
+        const char *tls_dir;  /* certificates of disks and character devices; NULL: /etc/pki/qemu */
         unsigned save_format; /* enum save_format, of guests that are saved */
         /* Who emulators run as; NULL: as the agent does, the user's own group. */
         const char *user;

@@ -44,6 +44,7 @@ struct qemu_driver {
         char *state_dir;      /* owned; definitions */
         char *nvram_dir;      /* owned */
         char *memory_dir;     /* owned; where files that are guests' memory are made (resources-memory.c) */
+        char *tls_dir;        /* owned; the emulators' certificates */
         char *tpm_dir;        /* owned; one directory per guest with a TPM, by uuid */
         char *log_dir;        /* owned */
         enum save_format save_format; /* of guests that are saved */

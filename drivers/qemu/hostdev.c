@@ -198,9 +198,11 @@ static bool prepare(struct back *back, const struct domain_usb_return *usb, stru
 static bool plug(struct back *back, const char *alias, GError **error)
 {
         CLEANUP(device_list_free) struct device_list *list = device_list_new();
-        const struct device_context context = {
-                .def = back->def, .caps = back->caps, .resources = back->resources.by_alias, .hot = true
-        };
+        const struct device_context context = { .def = back->def,
+                                                .caps = back->caps,
+                                                .resources = back->resources.by_alias,
+                                                .tls_dir = back->guest->driver->tls_dir,
+                                                .hot = true };
 
         return device_describe_hostdev(list, &context, find(back->def, alias), error) &&
                plug_make_parts(back->guest, list, device_list_get_length(list), NULL, NULL, error);

@@ -154,9 +154,11 @@ static bool prepare(struct medium *medium, struct domain_def *live, unsigned ind
 
 static bool describe(struct medium *medium, unsigned index, GError **error)
 {
-        const struct device_context context = {
-                .def = medium->def, .caps = medium->caps, .resources = medium->resources.by_alias, .hot = true
-        };
+        const struct device_context context = { .def = medium->def,
+                                                .caps = medium->caps,
+                                                .resources = medium->resources.by_alias,
+                                                .tls_dir = medium->guest->driver->tls_dir,
+                                                .hot = true };
 
         medium->before = device_list_new();
         medium->after = device_list_new();
@@ -362,6 +364,10 @@ static void remove_secrets(struct guest *guest, const GArray *indexes)
                 block_passphrase_id(&image, id);
                 run_quietly(guest, "object-del", "id", id);
                 block_password_id(&image, id);
+                run_quietly(guest, "object-del", "id", id);
+                block_cookie_id(&image, id);
+                run_quietly(guest, "object-del", "id", id);
+                block_tls_id(&image, id);
                 run_quietly(guest, "object-del", "id", id);
         }
 }

@@ -255,9 +255,11 @@ static void set_link(const struct plug *plug, const struct domain_edit_device *d
 
 static bool plug_devices(struct plug *plug, GError **error)
 {
-        const struct device_context context = {
-                .def = plug->def, .caps = plug->caps, .resources = plug->resources.by_alias, .hot = true
-        };
+        const struct device_context context = { .def = plug->def,
+                                                .caps = plug->caps,
+                                                .resources = plug->resources.by_alias,
+                                                .tls_dir = plug->guest->driver->tls_dir,
+                                                .hot = true };
 
         plug->terminals = domain_edit_new(plug->def, error);
         for (; plug->terminals && plug->plugged < plug->devices->len; plug->plugged++) {

@@ -106,6 +106,10 @@ bool resources_prepare_char(struct resources *resources, const void *device, GEr
                         resources_add_file(resources, source->path, true, "'%s' of device '%s'", source->path,
                                            chr->info.alias);
                 return true;
+        case DOMAIN_CHAR_TCP:
+                if (source->tls == DOMAIN_SWITCH_ON)
+                        resources_add_tls_check(resources, source->listen);
+                return true;
         default:
                 return true;
         }

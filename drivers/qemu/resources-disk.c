@@ -41,6 +41,12 @@ static bool add_chain(struct resources *resources, const struct domain_disk *dis
                 storage = storage ? storage->backing : NULL;
                 if (image->kind == BLOCK_REMOTE)
                         continue;
+                /* What is in a directory belongs to others, and so does the directory. */
+                if (image->kind == BLOCK_FAT) {
+                        resources_add_check(resources, image->path, false, "directory '%s' of disk '%s'",
+                                            image->path, disk->target);
+                        continue;
+                }
                 resources_add_file(resources, image->path, needs_write(disk, i), "image '%s' of disk '%s'",
                                    image->path, disk->target);
         }
@@ -57,7 +63,7 @@ static void write_chain(struct resources *resources, const struct domain_disk *d
                 images[i] = (struct domain_edit_image){
                         .path = image->path,
                         .format = image->format,
-                        .block = image->kind != BLOCK_FILE,
+                        .block = image->kind == BLOCK_DEVICE || image->kind == BLOCK_CDROM,
                         .remote = image->kind == BLOCK_REMOTE,
                         .index = image->index,
                         .encryption = image->encryption,
@@ -100,6 +106,8 @@ static bool add_remote(struct resources *resources, const struct domain_network_
                 if (!resources_add_secret(resources, &ref, &image->password_fd, error))
                         return false;
         }
+        if (image->remote.tls)
+                resources_add_tls_check(resources, false);
         if (image->remote.cookie_key) {
                 char *cookies = block_format_cookies(source);
                 g_autoptr(GBytes) value = g_bytes_new_take(cookies, strlen(cookies));

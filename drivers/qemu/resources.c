@@ -140,6 +140,22 @@ void resources_add_check(struct resources *resources, const char *path, bool wri
         va_end(args);
 }
 
+void resources_add_tls_check(struct resources *resources, bool server)
+{
+        static const char *const names[][2] = { { "client-cert.pem", "client-key.pem" },
+                                                { "server-cert.pem", "server-key.pem" } };
+        const char *dir = resources->guest->driver->tls_dir;
+        const char *const files[] = { "ca-cert.pem", names[server][0], names[server][1] };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(files); i++) {
+                g_autofree char *path = g_build_filename(dir, files[i], NULL);
+
+                /* A client may be anybody. */
+                if (server || i == 0 || access(path, F_OK) == 0)
+                        resources_add_check(resources, path, false, "certificate '%s' for TLS", path);
+        }
+}
+
 void resources_add_file(struct resources *resources, const char *path, bool write, const char *what_format,
                         ...)
 {

@@ -124,6 +124,9 @@ void resources_add_check(struct resources *resources, const char *path, bool wri
 void resources_add_file(struct resources *resources, const char *path, bool write, const char *what_format,
                         ...) G_GNUC_PRINTF(4, 5);
 
+/* The emulator must be able to read the certificates, those of a server or those of a client. */
+void resources_add_tls_check(struct resources *resources, bool server);
+
 /*
  * What a disk of type volume stands for: source becomes a file or block device of this host, or *image,
  * owned, something that the emulator reaches by itself.

@@ -109,6 +109,7 @@ static bool build_command(struct start *start, GError **error)
                 .resources = start->resources.by_alias,
                 .memory = memory,
                 .dmi = "/sys/class/dmi/id",
+                .tls_dir = guest->driver->tls_dir,
                 .now_s = g_get_real_time() / G_USEC_PER_SEC,
                 .incoming = start->image != NULL,
         };

@@ -185,7 +185,7 @@ static void make_overlay(const char *name, const char *base, const char *base_fo
 void fixture_make_images(void)
 {
         static const char *const raw[] = { "a.raw", "b.raw", "c.raw", "d.raw",   "e.raw",
-                                           "f.raw", "g.raw", "h.raw", "base.raw" };
+                                           "f.raw", "g.raw", "h.raw", "base.raw", "sliced.raw" };
 
         for (unsigned i = 0; i < G_N_ELEMENTS(raw); i++)
                 make_image(raw[i], 1024 * 1024);
@@ -196,6 +196,7 @@ void fixture_make_images(void)
         make_image("va,rs.fd", 128 * 1024);
         make_overlay("middle.qcow2", "base.raw", "raw");
         make_overlay("top,1.qcow2", "middle.qcow2", "qcow2");
+        make_overlay("cached.qcow2", "base.raw", "raw");
         make_overlay("other.qcow2", "base.raw", "raw");
 }
 
@@ -228,6 +229,7 @@ struct qemu_command *fixture_build(const struct domain_def *def, GHashTable *res
                 .monitor_fd = monitor_fd,
                 .home = fixture.dir,
                 .resources = resources,
+                .tls_dir = "/pki",
                 .now_s = 1700000000,
         };
 

@@ -196,6 +196,31 @@ static const struct row refused[] = {
           "<disk type='file'><driver name='qemu' io='native'/><source file='/x'/><target dev='vda' "
           "bus='virtio'/></disk>",
           "and it has 'default'" },
+        { "q35", "", "<disk type='dir'><source dir='/x'/><target dev='vda' bus='virtio'/><readonly/></disk>",
+          "which needs <driver type='fat'/>" },
+        { "q35", "",
+          "<disk type='dir'><driver type='fat'/><source dir='/x'/><target dev='vda' bus='virtio'/></disk>",
+          "needs a <readonly/>" },
+        { "q35", "",
+          "<disk type='file'><source file='/x'/><geometry cyls='1'/><target dev='vda' bus='virtio'/></disk>",
+          "needs cyls, heads and secs" },
+        { "q35", "",
+          "<disk type='file'><source file='/x'/><geometry cyls='1' heads='1' secs='1' trans='lba'/>"
+          "<target dev='vda' bus='virtio'/></disk>",
+          "has a trans, which is for disks on ide" },
+        { "q35", "",
+          "<disk type='file'><source file='/x'/><geometry cyls='1' heads='1' secs='1'/>"
+          "<target dev='sda' bus='usb'/></disk>",
+          "has a <geometry>, which is for" },
+        { "q35", "",
+          "<disk type='file'><driver type='raw'><metadata_cache><max_size unit='bytes'>1</max_size>"
+          "</metadata_cache></driver><source file='/x'/><target dev='vda' bus='virtio'/></disk>",
+          "for images of format 'qcow2'" },
+        { "q35", "",
+          "<disk type='volume'><source pool='p' volume='v'><slices><slice type='storage' offset='0' "
+          "size='1'/>"
+          "</slices></source><target dev='vda' bus='virtio'/></disk>",
+          "for sources of type 'file'" },
         { "q35", "",
           "<disk type='file' device='lun'><source file='/x'/><target dev='sda' bus='scsi'/></disk>",
           "disk 'sda' of device='lun'" },

@@ -43,6 +43,9 @@ static const struct {
         { "<source protocol='nbd' name='e'>" HOST "<reconnect delay='9'/></source>",
           "{'driver':'nbd','server':{'type':'inet','host':'h','port':'7'},'export':'e','reconnect-delay':"
           "9}" },
+        { "<source protocol='nbd' name='e' tls='yes' tlsHostname='a.b'>" HOST "</source>",
+          "{'driver':'nbd','server':{'type':'inet','host':'h','port':'7'},'export':'e','tls-hostname':'a.b'"
+          "}" },
         { "<source protocol='nbd'>" SOCKET "</source>",
           "{'driver':'nbd','server':{'type':'unix','path':'/s'}}" },
         { "<source protocol='https' name='/a.iso' query='b=c&amp;d'>" HOST
@@ -102,7 +105,6 @@ static const struct {
           "cookie" },
         { "<source protocol='http' name='x'>" HOST "<auth username='u'/></source>", "one <secret>" },
         { "<source protocol='nbd' name='x'/>", "needs one <host>" },
-        { "<source protocol='nbd' tls='yes'>" HOST "</source>", "with TLS is not supported" },
         { "<source protocol='http' name='x'>" SOCKET "</source>", "transport 'unix'" },
         { "<source protocol='gluster' name='v/x'><host name='a' transport='rdma'/></source>", "'rdma'" },
         { "<source protocol='gluster' name='v'>" HOST "</source>", "no volume/path" },

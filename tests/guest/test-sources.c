@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What disks and character devices are made of besides whole files: servers that know each other by
+ * certificates, directories, parts of files. A Linux guest sees them come and go.
+ */
+
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/support/guest.h"
+#include "tests/support/harness.h"
+
+#define LIVE 1
+
+#define PORTS                                                                                                \
+        "<controller type='pci' index='0' model='pcie-root'/>"                                               \
+        "<controller type='pci' index='1' model='pcie-root-port'/>"                                          \
+        "<controller type='pci' index='2' model='pcie-root-port'/>"                                          \
+        "<controller type='pci' index='3' model='pcie-root-port'/>"
+
+static struct harness *harness;
+static struct client *client;
+
+static void set_up(void)
+{
+        harness = harness_new();
+        client = harness_get_client(harness);
+}
+
+static void tear_down(void)
+{
+        harness_free(harness);
+}
+
+static bool is_alias(sd_bus_message *message, const void *data)
+{
+        const char *alias;
+
+        return sd_bus_message_read(message, "s", &alias) > 0 && strcmp(alias, data) == 0;
+}
+
+static void wait_for(const char *path, const char *signal, const char *alias)
+{
+        sd_bus_message_unref(client_wait_signal(client, path, DOMAIN_INTERFACE, signal, is_alias, alias));
+}
+
+static bool has_program(const char *name)
+{
+        g_autofree char *path = g_find_program_in_path(name);
+
+        if (!path)
+                harness_skip(name);
+        return path != NULL;
+}
+
+static void run(const char *command)
+{
+        g_autoptr(GError) error = NULL;
+        int status = 0;
+
+        ck_assert_msg(g_spawn_command_line_sync(command, NULL, NULL, &status, &error), "%s",
+                      error ? error->message : "");
+        ck_assert_msg(status == 0, "%s", command);
+}
+
+static char *start_linux(const char *console, const char *devices)
+{
+        g_autofree char *xml = guest_linux_xml("linux", console, "watch"), *path = NULL;
+        g_auto(GStrv) parts = g_strsplit(xml, "<devices>", 2);
+        g_autofree char *first = g_strconcat("<devices>" PORTS, devices, NULL);
+
+        path = guest_start(client, g_strjoinv(first, parts));
+        guest_wait_console(console, "virtbus-guest: watching");
+        return g_steal_pointer(&path);
+}
+
+/* It comes, the guest sees it, and goes, twice. */
+static void come_and_go(const char *path, const char *console, const char *xml, const char *alias,
+                        const char *device, unsigned *seen)
+{
+        for (unsigned i = 0; i < 2; i++) {
+                g_autofree char *came = g_strdup_printf("virtbus-guest: %u has %s", ++*seen, device),
+                                *went = g_strdup_printf("virtbus-guest: %u lost %s", ++*seen, device);
+
+                client_do(client, path, DOMAIN_INTERFACE, "AttachDevice", "su", xml, LIVE);
+                wait_for(path, "DeviceAdded", alias);
+                guest_wait_console(console, came);
+                client_do(client, path, DOMAIN_INTERFACE, "DetachDeviceAlias", "su", alias, LIVE);
+                wait_for(path, "DeviceRemoved", alias);
+                guest_wait_console(console, went);
+        }
+}
+
+static char *make_image(const char *name)
+{
+        char *image = harness_path(harness, name);
+
+        ck_assert(g_file_set_contents(image, "served by another program", -1, NULL));
+        ck_assert_int_eq(truncate(image, 4 * 1024 * 1024), 0);
+        ck_assert_int_eq(chmod(image, 0666), 0);
+        return image;
+}
+
+/* ---- certificates ---- */
+
+/* An authority and what it says of the server "localhost" and of a client, in the form that QEMU looks for.
+ */
+static char *make_certificates(void)
+{
+        static const char script[] =
+                "set -e; cd %s; umask 022; exec 2>/dev/null\n"
+                "openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=authority -keyout ca-key.pem "
+                "-out ca-cert.pem -addext basicConstraints=critical,CA:TRUE "
+                "-addext keyUsage=critical,keyCertSign\n"
+                "for who in server client; do\n"
+                "openssl req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout $who-key.pem -out $who.csr\n"
+                "printf 'subjectAltName=DNS:localhost\\nextendedKeyUsage=%%sAuth\\n"
+                "keyUsage=critical,digitalSignature,keyEncipherment\\n' $who >$who.ext\n"
+                "openssl x509 -req -in $who.csr -CA ca-cert.pem -CAkey ca-key.pem -CAcreateserial -days 30 "
+                "-extfile $who.ext -out $who-cert.pem\n"
+                "done\n"
+                "chmod 644 *.pem\n";
+        char *folder = harness_path(harness, "pki");
+        g_autofree char *text = g_strdup_printf(script, folder), *quoted = g_shell_quote(text),
+                        *command = g_strconcat("/bin/sh -c ", quoted, NULL);
+
+        ck_assert_int_eq(mkdir(folder, 0755), 0);
+        run(command);
+        return folder;
+}
+
+/* Agents have their certificates there from now on. */
+static void set_certificates(const char *folder)
+{
+        g_autofree char *file = harness_path(harness, "tls.conf"),
+                        *option = g_strconcat("--config=", file, NULL);
+        g_autofree char *text = g_strdup_printf("[qemu]\ntls_dir=%s\n", folder);
+
+        ck_assert(g_file_set_contents(file, text, -1, NULL));
+        ck_assert_int_eq(WEXITSTATUS(harness_end_agent(harness, SIGTERM)), 0);
+        harness_add_option(harness, option);
+        harness_start_agent(harness);
+}
+
+static bool is_served(void *socket)
+{
+        return access(socket, F_OK) == 0;
+}
+
+static GPid serve_tls(const char *folder, const char *image, const char *socket)
+{
+        g_autofree char *object =
+                g_strdup_printf("tls-creds-x509,id=tls,endpoint=server,verify-peer=on,dir=%s", folder);
+        const char *argv[] = { "qemu-nbd",    "-t",  "-e", "8",   "-f", "raw",  "--object", object,
+                               "--tls-creds", "tls", "-x", "exp", "-k", socket, image,      NULL };
+        g_autoptr(GError) error = NULL;
+        GPid pid;
+
+        ck_assert_msg(g_spawn_async(NULL, (char **)argv, NULL,
+                                    G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &pid,
+                                    &error),
+                      "%s", error ? error->message : "");
+        harness_wait_until(is_served, (void *)socket, "the server listens");
+        ck_assert_int_eq(chmod(socket, 0777), 0);
+        return pid;
+}
+
+static char *tls_xml(const char *socket, const char *target, const char *attributes)
+{
+        return g_strdup_printf(
+                "<disk type='network' device='disk'><driver name='qemu' type='raw'/>"
+                "<source protocol='nbd' name='exp' %s><host transport='unix' socket='%s'/></source>"
+                "<target dev='%s' bus='virtio'/></disk>",
+                attributes, socket, target);
+}
+
+/* Who is not who the certificate says is refused, and so is a disk without certificates. */
+START_TEST(test_nbd_tls)
+{
+        g_autofree char *console = harness_path(harness, "console"), *image = make_image("a.img"),
+                        *socket = harness_path(harness, "a.sock"), *good = NULL, *wrong = NULL, *plain = NULL;
+        g_autofree char *folder = NULL, *path = NULL;
+        unsigned seen = 0;
+        GPid pid;
+
+        if (!has_program("qemu-nbd") || !has_program("openssl"))
+                return;
+        folder = make_certificates();
+        set_certificates(folder);
+        pid = serve_tls(folder, image, socket);
+        good = tls_xml(socket, "vda", "tls='yes' tlsHostname='localhost'");
+        wrong = tls_xml(socket, "vdb", "tls='yes' tlsHostname='elsewhere'");
+        plain = tls_xml(socket, "vdb", "");
+        path = start_linux(console, good);
+        client_fails(client, LIBVIRT_ERROR, "*does not match the hostname elsewhere*", path, DOMAIN_INTERFACE,
+                     "AttachDevice", "su", wrong, LIVE);
+        client_fails(client, LIBVIRT_ERROR, "*", path, DOMAIN_INTERFACE, "AttachDevice", "su", plain, LIVE);
+        client_do(client, path, DOMAIN_INTERFACE, "DetachDeviceAlias", "su", "virtio-disk0", LIVE);
+        wait_for(path, "DeviceRemoved", "virtio-disk0");
+        guest_wait_console(console, "virtbus-guest: 1 lost vda");
+        seen = 1;
+        come_and_go(path, console, good, "virtio-disk0", "vda", &seen);
+        guest_do_flags(client, path, "Destroy", 0);
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+}
+END_TEST
+
+/* The certificate that is missing is named. */
+START_TEST(test_no_certificates)
+{
+        g_autofree char *path = NULL, *folder = harness_path(harness, "none");
+
+        set_certificates(folder);
+        path = guest_define(client,
+                            guest_bare_xml("none", "<serial type='tcp'><source mode='bind' host='127.0.0.1' "
+                                                   "service='0' tls='yes'/><protocol type='raw'/></serial>"));
+        client_fails(client, LIBVIRT_ERROR, "*/none/ca-cert.pem' for TLS*", path, DOMAIN_INTERFACE, "Create",
+                     "u", 0);
+}
+END_TEST
+
+/* What a guest says on its serial port reaches a client that knows it by its certificate. */
+START_TEST(test_char_tls)
+{
+        g_autofree char *folder = NULL, *devices = NULL, *path = NULL, *command = NULL;
+
+        if (!has_program("openssl"))
+                return;
+        folder = make_certificates();
+        set_certificates(folder);
+        path = guest_start(
+                client, guest_bare_xml("tls", "<serial type='tcp'><source mode='bind' host='127.0.0.1' "
+                                              "service='4555' tls='yes'/><protocol type='raw'/></serial>"));
+        command = g_strdup_printf("/bin/sh -c \"echo | openssl s_client -connect 127.0.0.1:4555 "
+                                  "-verify_return_error -verify_hostname localhost -CAfile %s/ca-cert.pem "
+                                  "-cert %s/client-cert.pem -key %s/client-key.pem 2>%s/log\"",
+                                  folder, folder, folder, folder);
+        run(command);
+        guest_do_flags(client, path, "Destroy", 0);
+}
+END_TEST
+
+/* ---- directories and parts of files ---- */
+
+START_TEST(test_directory)
+{
+        g_autofree char *console = harness_path(harness, "console"), *folder = harness_path(harness, "fat"),
+                        *hello = g_build_filename(folder, "hello.txt", NULL), *xml = NULL, *path = NULL;
+        unsigned seen = 0;
+
+        ck_assert_int_eq(mkdir(folder, 0755), 0);
+        ck_assert(g_file_set_contents(hello, "from the host", -1, NULL));
+        xml = g_strdup_printf("<disk type='dir' device='disk'><driver name='qemu' type='fat'/>"
+                              "<source dir='%s'/><target dev='vda' bus='virtio'/><readonly/></disk>",
+                              folder);
+        path = start_linux(console, xml);
+        client_do(client, path, DOMAIN_INTERFACE, "DetachDeviceAlias", "su", "virtio-disk0", LIVE);
+        wait_for(path, "DeviceRemoved", "virtio-disk0");
+        guest_wait_console(console, "virtbus-guest: 1 lost vda");
+        seen = 1;
+        come_and_go(path, console, xml, "virtio-disk0", "vda", &seen);
+        guest_do_flags(client, path, "Destroy", 0);
+        ck_assert_int_eq(access(hello, F_OK), 0);
+}
+END_TEST
+
+/* A qcow2 image that begins in the middle of a file, and raw data. */
+START_TEST(test_slices)
+{
+        static const char format[] =
+                "<disk type='file' device='disk'><driver name='qemu' type='%s'/><source file='%s'>"
+                "<slices><slice type='storage' offset='1048576' size='2097152'/></slices></source>"
+                "<target dev='vda' bus='virtio'/></disk>";
+        g_autofree char *console = harness_path(harness, "console"), *file = make_image("a.img"),
+                        *inner = harness_path(harness, "inner.qcow2"), *command = NULL, *qcow2 = NULL,
+                        *raw = NULL, *path = NULL;
+        unsigned seen = 0;
+
+        if (!has_program("qemu-img"))
+                return;
+        command = g_strdup_printf("/bin/sh -c \"qemu-img create -q -f qcow2 %s 8M && "
+                                  "dd if=%s of=%s bs=1M seek=1 conv=notrunc status=none\"",
+                                  inner, inner, file);
+        run(command);
+        qcow2 = g_strdup_printf(format, "qcow2", file);
+        raw = g_strdup_printf(format, "raw", file);
+        path = start_linux(console, "");
+        come_and_go(path, console, qcow2, "virtio-disk0", "vda", &seen);
+        come_and_go(path, console, raw, "virtio-disk0", "vda", &seen);
+        guest_do_flags(client, path, "Destroy", 0);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("sources");
+        TCase *tcase = tcase_create("sources");
+
+        tcase_add_checked_fixture(tcase, set_up, tear_down);
+        tcase_add_test(tcase, test_nbd_tls);
+        tcase_add_test(tcase, test_no_certificates);
+        tcase_add_test(tcase, test_char_tls);
+        tcase_add_test(tcase, test_directory);
+        tcase_add_test(tcase, test_slices);
+        suite_add_tcase(suite, tcase);
+        return harness_main(suite);
+}
