@@ -180,6 +180,12 @@ static bool check_storage(const struct domain_disk *disk, GError **error)
                                             "'block' and 'network'",
                                             disk->target);
         }
+        if (disk->transient && disk->device == DOMAIN_DISK_LUN)
+                return check_refuse(
+                        error,
+                        "disk '%s' of device='lun' is transient, and what its guest does to it goes "
+                        "to the host's device: use device='disk'",
+                        disk->target);
         return check_directory(disk, error) && check_geometry(disk, error);
 }
 

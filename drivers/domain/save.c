@@ -53,6 +53,22 @@ static char *choose_xml(const struct domain *domain, const struct domain_def *wa
         return g_strdup(wanted ? wanted->base.xml : own->base.xml);
 }
 
+/* What is in its memory, and what was written to its disks, belong together. */
+static bool check_disks(const struct domain_def *def, GError **error)
+{
+        for (unsigned i = 0; i < def->devices.n_disks; i++) {
+                const struct domain_disk *disk = &def->devices.disks[i];
+
+                if (disk->transient && !disk->readonly)
+                        return error_set(
+                                error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
+                                "domain '%s' cannot be saved: its disk '%s' is transient, and what the "
+                                "guest has written to it would be lost",
+                                def->base.name, disk->target);
+        }
+        return true;
+}
+
 static bool begin(struct operation *op, GError **error)
 {
         struct domain_save *save = save_of(op);
@@ -66,6 +82,8 @@ static bool begin(struct operation *op, GError **error)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
                                  "domain '%s' is transient: nothing would be left to start it again",
                                  managed_get_current_name(op->object));
+        if (!check_disks(domain_state_get_def(state), error))
+                return false;
         save->xml = choose_xml(domain, save->wanted, error);
         if (!save->xml)
                 return false;

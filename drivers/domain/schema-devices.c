@@ -147,7 +147,7 @@ TABLE disk[] = {
         { "iotune", NULL, iotune, VOID },
         { "readonly" },
         { "shareable" },
-        { "transient", "!shareBacking" },
+        { "transient", "shareBacking" },
         { "serial", .flags = VOID },
         { "wwn", .flags = VOID },
         { "vendor", .flags = VOID },

@@ -334,3 +334,50 @@ json_t *block_format_node(const struct block_image *image, const char *backing,
                 json_object_set_new(node, "backing", json_null());
         return node;
 }
+
+/* ---- what a disk writes to until its guest ends ---- */
+
+void block_overlay_node_name(const struct block_image *below, char name[BLOCK_NODE_NAME_SIZE])
+{
+        g_snprintf(name, BLOCK_NODE_NAME_SIZE, "libvirt-%u-overlay", below->index);
+}
+
+static void overlay_storage_name(const struct block_image *below, char name[BLOCK_NODE_NAME_SIZE])
+{
+        g_snprintf(name, BLOCK_NODE_NAME_SIZE, "libvirt-%u-overlay-sto", below->index);
+}
+
+json_t *block_overlay_storage_node(const struct block_image *below, const char *path,
+                                   const struct block_options *options)
+{
+        json_t *node = json_object();
+        char name[BLOCK_NODE_NAME_SIZE];
+
+        overlay_storage_name(below, name);
+        device_set_string(node, "driver", "file");
+        device_set_string(node, "filename", path);
+        device_set_string(node, "aio", options->io);
+        device_set_string(node, "node-name", name);
+        set_cache(node, options);
+        device_set_string(node, "discard", "unmap");
+        return node;
+}
+
+json_t *block_overlay_node(const struct block_image *below, const struct block_options *options)
+{
+        json_t *node = json_object();
+        char name[BLOCK_NODE_NAME_SIZE];
+
+        block_overlay_node_name(below, name);
+        device_set_string(node, "driver", "qcow2");
+        device_set_string(node, "node-name", name);
+        device_set_bool(node, "read-only", false);
+        device_set_string(node, "discard", options->discard);
+        device_set_string(node, "detect-zeroes", detect_zeroes(options));
+        set_cache(node, options);
+        overlay_storage_name(below, name);
+        device_set_string(node, "file", name);
+        block_format_node_name(below, name);
+        device_set_string(node, "backing", name);
+        return node;
+}

@@ -122,6 +122,15 @@ json_t *block_format_node(const struct block_image *image, const char *backing,
                           const struct block_options *options);
 
 /*
+ * A qcow2 file at path that takes what is written to the image below it: the node that opens the file, and the
+ * one that the device reads and writes. New references.
+ */
+json_t *block_overlay_storage_node(const struct block_image *below, const char *path,
+                                   const struct block_options *options);
+json_t *block_overlay_node(const struct block_image *below, const struct block_options *options);
+void block_overlay_node_name(const struct block_image *below, char name[BLOCK_NODE_NAME_SIZE]);
+
+/*
  * The node between them that cuts the image out of its source. New reference; NULL: there is none, because all
  * of the source is the image, or because the format node does that itself.
  */

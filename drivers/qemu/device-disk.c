@@ -59,7 +59,7 @@ static void add_chain(struct device_list *list, const struct device_context *con
                 bool last = i + 1 == chain->len;
 
                 options_of(disk, &options);
-                if (i > 0) {
+                if (i > 0 || device_has_overlay(disk)) {
                         options.readonly = true;
                         options.discard = options.detect_zeroes = NULL;
                 }
@@ -73,6 +73,30 @@ static void add_chain(struct device_list *list, const struct device_context *con
                                 block_format_node(image, last ? NULL : backing, &options));
                 block_format_node_name(image, backing);
         }
+}
+
+bool device_has_overlay(const struct domain_disk *disk)
+{
+        return disk->transient && !disk->readonly && disk->device != DOMAIN_DISK_CDROM;
+}
+
+static bool add_overlay(struct device_list *list, const struct device_context *context,
+                        const struct domain_disk *disk, char node[BLOCK_NODE_NAME_SIZE], GError **error)
+{
+        const struct device_resources *resources = device_get_resources(context, disk->info.alias);
+        const struct block_image *top = resources->chain->pdata[0];
+        g_autofree char *name = g_strconcat("overlay-", disk->info.alias, NULL), *path = NULL;
+        struct block_options options;
+
+        if (resources->overlay_fd <= 0)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_INTERNAL_ERROR,
+                                 "no file was made for transient disk '%s'", disk->target);
+        options_of(disk, &options);
+        path = device_list_add_fdset(list, resources->overlay_fd, name);
+        device_list_add(list, DEVICE_BLOCKDEV, block_overlay_storage_node(top, path, &options));
+        device_list_add(list, DEVICE_BLOCKDEV, block_overlay_node(top, &options));
+        block_overlay_node_name(top, node);
+        return true;
 }
 
 static void add_copy_on_read(struct device_list *list, const struct block_image *top,
@@ -248,6 +272,8 @@ static bool add_nodes(struct device_list *list, const struct device_context *con
         top = resources->chain->pdata[0];
         add_chain(list, context, disk, resources->chain);
         block_format_node_name(top, node);
+        if (device_has_overlay(disk) && !add_overlay(list, context, disk, node, error))
+                return false;
         if (disk->copy_on_read == DOMAIN_SWITCH_ON && !disk->readonly)
                 add_copy_on_read(list, top, node);
         if (device_has_throttle(disk))
@@ -474,8 +500,6 @@ static bool check(const struct domain_disk *disk, GError **error)
         if (disk->source.type == DOMAIN_STORAGE_NVME)
                 return device_unsupported(error, "the source type of disk '%s' is not supported",
                                           disk->target);
-        if (disk->transient)
-                return device_unsupported(error, "<transient> of disk '%s' is not supported", disk->target);
         if (g_strcmp0(disk->io, "native") == 0 && !block_cache_from_name(disk->cache).direct)
                 return device_unsupported(
                         error, "io='native' of disk '%s' needs cache='none' or 'directsync'", disk->target);
@@ -500,6 +524,7 @@ static bool check_served(const struct domain_def *def, const struct domain_disk 
                 { disk->serial, "<serial>" },
                 { disk->readonly, "<readonly>" },
                 { disk->shareable, "<shareable>" },
+                { disk->transient, "<transient>" },
                 { disk->source.encryption, "<encryption>" },
                 { disk->logical_block_size || disk->physical_block_size, "<blockio>" },
                 { disk->cache || disk->io || disk->discard || disk->detect_zeroes, "cache, io or discard" },

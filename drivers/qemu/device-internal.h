@@ -105,6 +105,9 @@ json_t *graphics_set_password(const struct domain_graphics *graphics);
 /* Without an end it is "never". */
 json_t *graphics_expire_password(const struct domain_graphics *graphics);
 
+/* Does what its guest writes to the disk go into a file that ends with the guest? */
+bool device_has_overlay(const struct domain_disk *disk);
+
 /* ---- limits of disks ---- */
 
 /* Has the disk any? */

@@ -304,13 +304,20 @@ static void recall_files(struct device_resources *resources, const struct domain
                 resources->log_fd = INT_MAX;
 }
 
+static void recall_disk(struct device_resources *resources, const struct domain_disk *disk)
+{
+        resources->chain = block_chain_from_active(&disk->source);
+        if (resources->chain && device_has_overlay(disk))
+                resources->overlay_fd = INT_MAX;
+}
+
 /* As much of what was prepared for a device as the names of its parts depend on. */
 static struct device_resources *recall(enum domain_device_kind kind, const void *device)
 {
         struct device_resources *resources = device_resources_new();
 
         if (kind == DOMAIN_DEVICE_DISK)
-                resources->chain = block_chain_from_active(&((const struct domain_disk *)device)->source);
+                recall_disk(resources, device);
         if (kind == DOMAIN_DEVICE_INTERFACE)
                 resources->fds = gone(MAX(((const struct domain_interface *)device)->queues, 1));
         if (kind == DOMAIN_DEVICE_SERIAL || kind == DOMAIN_DEVICE_PARALLEL || kind == DOMAIN_DEVICE_CONSOLE ||

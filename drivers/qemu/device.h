@@ -34,6 +34,7 @@ struct device_resources {
         int out_fd;        /* character device of type file: what it writes to; 0: none */
         int log_fd;        /* character device: its log; 0: none */
         GPtrArray *chain;  /* owned, struct block_image, top first; disk with a medium */
+        int overlay_fd;    /* transient disk: what it writes to, a file without a name; 0: none */
         char *path;        /* owned; SCSI device of the host: its file; memory: where files are made for it */
 };
 

@@ -16,6 +16,9 @@ static bool is_node_of(const struct domain_storage *source, const char *node)
         block_format_node_name(&image, name);
         if (strcmp(name, node) == 0)
                 return true;
+        block_overlay_node_name(&image, name);
+        if (strcmp(name, node) == 0)
+                return true;
         block_storage_node_name(&image, name);
         return strcmp(name, node) == 0;
 }

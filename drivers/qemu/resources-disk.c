@@ -9,7 +9,7 @@
 #include "base/lane.h"
 #include "base/pool.h"
 #include "drivers/qemu/block.h"
-#include "drivers/qemu/device.h"
+#include "drivers/qemu/device-internal.h"
 #include "drivers/secret/secret-ref.h"
 
 #include <string.h>
@@ -133,20 +133,27 @@ static bool add_secrets(struct resources *resources, const struct domain_storage
         return true;
 }
 
-static void take_chain(struct resources *resources, const struct domain_disk *disk, GPtrArray *chain)
+/* Takes chain. */
+static bool take_chain(struct resources *resources, const struct domain_disk *disk, GPtrArray *chain,
+                       GError **error)
 {
+        struct device_resources *own = resources_get(resources, disk->info.alias);
+
         write_chain(resources, disk, chain);
-        resources_get(resources, disk->info.alias)->chain = chain;
+        own->chain = chain;
+        return !device_has_overlay(disk) ||
+               resources_make_overlay(resources, disk, chain->pdata[0], &own->overlay_fd, error);
 }
 
 /* What is not on this host has no chain to look at. */
-static void take_image(struct resources *resources, const struct domain_disk *disk, struct block_image *image)
+static bool take_image(struct resources *resources, const struct domain_disk *disk, struct block_image *image,
+                       GError **error)
 {
         GPtrArray *chain = g_ptr_array_new_with_free_func((GDestroyNotify)block_image_free);
 
         image->index = disk->source.index ? disk->source.index : resources->next_image++;
         g_ptr_array_add(chain, image);
-        take_chain(resources, disk, chain);
+        return take_chain(resources, disk, chain, error);
 }
 
 static bool prepare_disk(struct resources *resources, const struct domain_disk *disk, GError **error)
@@ -164,10 +171,8 @@ static bool prepare_disk(struct resources *resources, const struct domain_disk *
                 g_propagate_error(error, g_steal_pointer(&failure));
                 return false;
         }
-        if (image) {
-                take_image(resources, disk, image);
-                return true;
-        }
+        if (image)
+                return take_image(resources, disk, image, error);
         if (!source.path && !source.network)
                 return true;
         if (is_optional(disk) && source.path && stat(source.path, &st) < 0)
@@ -176,8 +181,7 @@ static bool prepare_disk(struct resources *resources, const struct domain_disk *
         if (!chain || !add_secrets(resources, &source, chain, error) ||
             !add_chain(resources, disk, &source, chain, error))
                 return false;
-        take_chain(resources, disk, g_steal_pointer(&chain));
-        return true;
+        return take_chain(resources, disk, g_steal_pointer(&chain), error);
 }
 
 /* Without a slot: images may be on a file system that does not answer. */

@@ -124,6 +124,14 @@ void resources_add_check(struct resources *resources, const char *path, bool wri
 void resources_add_file(struct resources *resources, const char *path, bool write, const char *what_format,
                         ...) G_GNUC_PRINTF(4, 5);
 
+/*
+ * A file without a name for what the guest writes to a transient disk, which goes with the emulator, whoever
+ * else dies. It is beside the image, or in the agent's own directory where that is a device. *fd stays the
+ * resources'. Without a slot: it waits for storage and for qemu-img.
+ */
+bool resources_make_overlay(struct resources *resources, const struct domain_disk *disk,
+                            const struct block_image *image, int *fd, GError **error);
+
 /* The emulator must be able to read the certificates, those of a server or those of a client. */
 void resources_add_tls_check(struct resources *resources, bool server);
 

@@ -67,13 +67,19 @@ static void run(const char *command)
         ck_assert_msg(status == 0, "%s", command);
 }
 
-static char *start_linux(const char *console, const char *devices)
+static char *start_doing(const char *console, const char *action, const char *devices)
 {
-        g_autofree char *xml = guest_linux_xml("linux", console, "watch"), *path = NULL;
+        g_autofree char *xml = guest_linux_xml("linux", console, action);
         g_auto(GStrv) parts = g_strsplit(xml, "<devices>", 2);
         g_autofree char *first = g_strconcat("<devices>" PORTS, devices, NULL);
 
-        path = guest_start(client, g_strjoinv(first, parts));
+        return guest_start(client, g_strjoinv(first, parts));
+}
+
+static char *start_linux(const char *console, const char *devices)
+{
+        g_autofree char *path = start_doing(console, "watch", devices);
+
         guest_wait_console(console, "virtbus-guest: watching");
         return g_steal_pointer(&path);
 }
@@ -296,6 +302,103 @@ START_TEST(test_slices)
 }
 END_TEST
 
+/* ---- disks that forget ---- */
+
+/* A folder with an image that begins with "of the host!"; its name is the caller's. */
+static char *make_forgetting(const char *format, char **image)
+{
+        char *folder = harness_path(harness, "images");
+        g_autofree char *raw = g_build_filename(folder, "raw", NULL), *command = NULL;
+
+        *image = g_build_filename(folder, format, NULL);
+        ck_assert_int_eq(mkdir(folder, 0755), 0);
+        ck_assert(g_file_set_contents(raw, "of the host!", -1, NULL));
+        ck_assert_int_eq(truncate(raw, 4 * 1024 * 1024), 0);
+        if (strcmp(format, "raw") == 0)
+                return folder;
+        command = g_strdup_printf("qemu-img convert -f raw -O %s %s %s", format, raw, *image);
+        run(command);
+        return folder;
+}
+
+static char *forgetting_xml(const char *format, const char *image)
+{
+        return g_strdup_printf("<disk type='file' device='disk'><driver name='qemu' type='%s'/>"
+                               "<source file='%s'/><target dev='vda' bus='virtio'/><transient/></disk>",
+                               format, image);
+}
+
+static char *sum_files(const char *folder)
+{
+        g_autofree char *command = g_strdup_printf("/bin/sh -c \"cd %s && ls -A && sha256sum *\"", folder);
+        g_autoptr(GError) error = NULL;
+        char *output = NULL;
+
+        ck_assert(g_spawn_command_line_sync(command, &output, NULL, NULL, &error));
+        return output;
+}
+
+static const char *const forgetting_formats[] = { "raw", "qcow2" };
+
+/* The guest reads what it has written; the image is as it was and alone, whoever dies. */
+START_TEST(test_transient)
+{
+        const char *format = forgetting_formats[_i];
+        g_autofree char *console = harness_path(harness, "console"), *image = NULL, *folder = NULL,
+                        *xml = NULL, *before = NULL, *path = NULL;
+        pid_t guest;
+
+        if (!has_program("qemu-img"))
+                return;
+        folder = make_forgetting(format, &image);
+        before = sum_files(folder);
+        xml = forgetting_xml(format, image);
+        path = start_doing(console, "write", xml);
+        guest_wait_console(console, "virtbus-guest: wrote of the guest");
+        for (unsigned i = 0; i < 2; i++) {
+                g_autofree char *after = sum_files(folder);
+
+                ck_assert_str_eq(after, before);
+                if (i == 0) {
+                        client_fails(client, LIBVIRT_ERROR, "*disk 'vda' is transient*", path,
+                                     DOMAIN_INTERFACE, "ManagedSave", "u", 0);
+                        guest = harness_find_guest(harness, "guest=linux");
+                        harness_end_agent(harness, SIGKILL);
+                        kill(guest, SIGKILL);
+                        harness_wait_gone(guest);
+                        harness_start_agent(harness);
+                }
+        }
+        guest_do_flags(client, path, "Create", 0);
+        guest_do_flags(client, path, "Destroy", 0);
+}
+END_TEST
+
+/* One comes and goes while the guest runs; what an overlay cannot be of is refused. */
+START_TEST(test_transient_comes_and_goes)
+{
+        static const char server[] = "<disk type='network'><source protocol='http' name='x'><host "
+                                     "name='127.0.0.1' port='1'/></source>"
+                                     "<target dev='vda' bus='virtio'/><transient/></disk>";
+        g_autofree char *console = harness_path(harness, "console"), *image = NULL, *folder = NULL,
+                        *xml = NULL, *before = NULL, *after = NULL, *path = NULL;
+        unsigned seen = 0;
+
+        if (!has_program("qemu-img"))
+                return;
+        folder = make_forgetting("qcow2", &image);
+        before = sum_files(folder);
+        xml = forgetting_xml("qcow2", image);
+        path = start_linux(console, "");
+        client_fails(client, LIBVIRT_ERROR, "*is transient, and its source is neither*", path,
+                     DOMAIN_INTERFACE, "AttachDevice", "su", server, LIVE);
+        come_and_go(path, console, xml, "virtio-disk0", "vda", &seen);
+        guest_do_flags(client, path, "Destroy", 0);
+        after = sum_files(folder);
+        ck_assert_str_eq(after, before);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("sources");
@@ -307,6 +410,8 @@ int main(void)
         tcase_add_test(tcase, test_char_tls);
         tcase_add_test(tcase, test_directory);
         tcase_add_test(tcase, test_slices);
+        tcase_add_loop_test(tcase, test_transient, 0, G_N_ELEMENTS(forgetting_formats));
+        tcase_add_test(tcase, test_transient_comes_and_goes);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

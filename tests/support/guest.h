@@ -49,7 +49,7 @@ char *guest_bare_xml(const char *name, const char *devices);
 char *guest_fault_xml(const char *fault, const char *suffix);
 /*
  * The Linux guest: its serial console is written to the file `console`, and it does `action` (idle, watch,
- * count, poweroff, reboot, panic) once it has printed "virtbus-guest: ready" there.
+ * count, write, poweroff, reboot, panic) once it has printed "virtbus-guest: ready" there.
  */
 char *guest_linux_xml(const char *name, const char *console, const char *action);
 

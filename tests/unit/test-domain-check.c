@@ -222,6 +222,10 @@ static const struct row refused[] = {
           "</slices></source><target dev='vda' bus='virtio'/></disk>",
           "for sources of type 'file'" },
         { "q35", "",
+          "<disk type='block' device='lun'><source dev='/x'/><target dev='sda' "
+          "bus='scsi'/><transient/></disk>",
+          "use device='disk'" },
+        { "q35", "",
           "<disk type='file' device='lun'><source file='/x'/><target dev='sda' bus='scsi'/></disk>",
           "disk 'sda' of device='lun'" },
         { "q35", "",
