@@ -3,17 +3,14 @@
  * Mediated devices that are defined, on the host that umockdev plays: there or not, stored, started, after a
  * boot.
  */
+#include "tests/unit/node-devices-fixture.h"
+
 #include "base/cleanup.h"
-#include "base/error.h"
-#include "base/loop.h"
-#include "base/pool.h"
-#include "nodedev/node-devices-private.h"
 #include "tests/unit/check-main.h"
 
 #include <ftw.h>
 #include <glib/gstdio.h>
 #include <string.h>
-#include <umockdev.h>
 #include <unistd.h>
 
 #define GPU    "/sys/devices/pci0000:00/0000:00:02.0"
@@ -25,60 +22,20 @@
         "<device><parent>pci_0000_00_02_0</parent><capability type='mdev'><type "                            \
         "id='i915-GVTg_V5_4'/><uuid>" uuid "</uuid></capability></device>"
 
-static UMockdevTestbed *testbed;
-static struct loop *loop;
-static struct pool *pool;
-static struct node_devices *devices;
 static char *dir;
-/* What listeners heard: "+name", "-name", "*name". */
-static GString *heard;
-
-static void tell(void *before, void *after, void *data)
-{
-        const struct node_device *device = after ? after : before;
-
-        g_string_append_printf(heard, "%c%s ", !before ? '+' : !after ? '-' : '*', device->name);
-}
-
-static const struct collection_listener listener = { .tell = tell };
-
-/* An agent begins. */
-static void start(void)
-{
-        devices = node_devices_new(loop, pool);
-        node_devices_set_directory(devices, dir);
-        node_devices_start(devices);
-        while (!node_devices_are_ready(devices))
-                loop_step(loop, true);
-        collection_listen(node_devices_get_collection(devices), &listener, NULL);
-}
-
-static void end(void)
-{
-        const struct collection *collection = node_devices_get_collection(devices);
-
-        collection_unlisten(node_devices_get_collection(devices), &listener, NULL);
-        node_devices_stop(devices);
-        while (node_devices_are_running(devices) || collection_get_pending(collection) > 0)
-                loop_step(loop, true);
-        node_devices_free(devices);
-}
 
 static void restart(void)
 {
-        end();
-        start();
+        stop_devices();
+        start_devices(dir);
 }
 
 static void setup(void)
 {
-        testbed = umockdev_testbed_new();
+        set_up_host();
         ck_assert(umockdev_testbed_add_from_file(testbed, DATA "/host.umockdev", NULL));
         dir = g_dir_make_tmp("test-mdev-XXXXXX", NULL);
-        loop = loop_new(NULL);
-        pool = pool_new(2, NULL);
-        heard = g_string_new(NULL);
-        start();
+        start_devices(dir);
 }
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
@@ -88,59 +45,21 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 
 static void teardown(void)
 {
-        end();
-        pool_free(pool);
-        loop_free(loop);
-        g_string_free(heard, TRUE);
-        g_object_unref(testbed);
+        stop_devices();
+        tear_down_host();
         nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
         g_free(dir);
 }
 
 /* ---- asking ---- */
 
-struct outcome {
-        bool done;
-        GError *error; /* owned */
-        char *name;    /* owned */
-};
-
-static void take(const GError *error, void *data)
-{
-        struct outcome *outcome = data;
-
-        outcome->done = true;
-        outcome->error = error ? g_error_copy(error) : NULL;
-}
-
-static void take_device(struct node_device *device, const GError *error, void *data)
-{
-        ((struct outcome *)data)->name = device ? g_strdup(device->name) : NULL;
-        take(error, data);
-}
-
-/* code ERROR_OK: it succeeded. Frees what there is of the outcome. */
+/* text NULL: it succeeds. */
 static void expect(struct outcome *outcome, enum error_code code, const char *text)
 {
-        while (!outcome->done)
-                loop_step(loop, true);
-        if (!text)
-                ck_assert_msg(!outcome->error, "%s", outcome->error ? outcome->error->message : "");
+        if (text)
+                expect_failure(outcome, code, text);
         else
-                ck_assert_msg(outcome->error && error_is(outcome->error, code) &&
-                                      strstr(outcome->error->message, text),
-                              "%s", outcome->error ? outcome->error->message : "no error");
-        g_clear_error(&outcome->error);
-        g_free(outcome->name);
-        *outcome = (struct outcome){ 0 };
-}
-
-static struct node_device *find(const char *name)
-{
-        struct node_device *device = node_device_lookup_name(devices, name, NULL);
-
-        ck_assert_msg(device != NULL, "%s is not there", name);
-        return device;
+                expect_success(outcome);
 }
 
 static void define(const char *xml, enum error_code code, const char *text)
@@ -155,7 +74,7 @@ static void create(const char *name, enum error_code code, const char *text)
 {
         struct outcome outcome = { 0 };
 
-        node_device_create(devices, find(name), 0, take, &outcome);
+        node_device_create(devices, find_device(name), 0, take_outcome, &outcome);
         expect(&outcome, code, text);
 }
 
@@ -163,7 +82,7 @@ static void undefine(const char *name, enum error_code code, const char *text)
 {
         struct outcome outcome = { 0 };
 
-        node_device_undefine(devices, find(name), 0, take, &outcome);
+        node_device_undefine(devices, find_device(name), 0, take_outcome, &outcome);
         expect(&outcome, code, text);
 }
 
@@ -171,7 +90,7 @@ static void set_autostart(const char *name, bool autostart, enum error_code code
 {
         struct outcome outcome = { 0 };
 
-        node_device_set_autostart(devices, find(name), autostart, take, &outcome);
+        node_device_set_autostart(devices, find_device(name), autostart, take_outcome, &outcome);
         expect(&outcome, code, text);
 }
 
@@ -188,28 +107,11 @@ static unsigned count(unsigned flags)
 
 static void expect_state(const char *name, bool is_active, bool is_persistent, bool is_autostart)
 {
-        const struct node_device *device = find(name);
+        const struct node_device *device = find_device(name);
 
         ck_assert_int_eq(!device->is_inactive, is_active);
         ck_assert_int_eq(!device->is_transient, is_persistent);
         ck_assert_int_eq(!device->is_started_by_hand, is_autostart);
-}
-
-static void put_file(const char *path, const char *text)
-{
-        g_autofree char *root = umockdev_testbed_get_root_dir(testbed),
-                        *full = g_build_filename(root, path, NULL);
-
-        ck_assert(g_file_set_contents(full, text, -1, NULL));
-}
-
-static void expect_file(const char *path, const char *text)
-{
-        g_autofree char *root = umockdev_testbed_get_root_dir(testbed),
-                        *full = g_build_filename(root, path, NULL), *is = NULL;
-
-        ck_assert(g_file_get_contents(full, &is, NULL, NULL));
-        ck_assert_str_eq(is, text);
 }
 
 /* The kernel's part: what was asked for is there, and nobody was told yet. */
@@ -230,11 +132,11 @@ START_TEST(defined_and_forgotten)
         ck_assert_str_eq(heard->str, "+" NAME " ");
         expect_state(NAME, false, true, false);
         ck_assert_str_eq(
-                find(NAME)->xml,
+                find_device(NAME)->xml,
                 "<device>\n  <name>" NAME "</name>\n  <parent>pci_0000_00_02_0</parent>\n"
                 "  <capability type='mdev'>\n    <type id='i915-GVTg_V5_4'/>\n    <uuid>" UUID
                 "</uuid>\n    <parent_addr>0000:00:02.0</parent_addr>\n  </capability>\n</device>\n");
-        ck_assert_str_eq(find(NAME)->parent, "pci_0000_00_02_0");
+        ck_assert_str_eq(find_device(NAME)->parent, "pci_0000_00_02_0");
         ck_assert_uint_eq(count(MDEV), 2);
         ck_assert_uint_eq(count(MDEV | IS_THERE), 1);
         ck_assert_uint_eq(count(INACTIVE), 1);
@@ -258,11 +160,11 @@ START_TEST(defined_while_it_is_there)
         set_autostart(ACTIVE, true, 0, NULL);
         expect_state(ACTIVE, true, true, true);
         umockdev_testbed_uevent(testbed, GPU "/4b20d080-1b54-4048-85b3-a6a62d165c01", "remove");
-        while (!find(ACTIVE)->is_inactive)
+        while (!find_device(ACTIVE)->is_inactive)
                 loop_step(loop, true);
         expect_state(ACTIVE, false, true, true);
         umockdev_testbed_uevent(testbed, GPU "/4b20d080-1b54-4048-85b3-a6a62d165c01", "add");
-        while (find(ACTIVE)->is_inactive)
+        while (find_device(ACTIVE)->is_inactive)
                 loop_step(loop, true);
         undefine(ACTIVE, 0, NULL);
         expect_state(ACTIVE, true, false, false);
@@ -341,7 +243,7 @@ START_TEST(refused)
         set_autostart(ACTIVE, true, ERROR_OPERATION_INVALID, "is not defined");
         set_autostart("usb_1_5", true, ERROR_CONFIG_UNSUPPORTED, "is not a mediated device");
         create("usb_1_5", ERROR_OPERATION_INVALID, "'usb_1_5' is active already");
-        node_device_destroy(devices, find(NAME), take, &outcome);
+        node_device_destroy(devices, find_device(NAME), take_outcome, &outcome);
         expect(&outcome, ERROR_OPERATION_INVALID, "'" NAME "' is not active");
 }
 END_TEST
