@@ -24,6 +24,7 @@ static const char *const levels[] = {
 static const char *const stops[] = {
         [CONFIG_STOP_SHUTDOWN] = "shutdown",
         [CONFIG_STOP_LEAVE] = "leave",
+        [CONFIG_STOP_SAVE] = "save",
         NULL,
 };
 

@@ -43,6 +43,7 @@ struct config {
 enum config_stop {
         CONFIG_STOP_SHUTDOWN,
         CONFIG_STOP_LEAVE,
+        CONFIG_STOP_SAVE,
 };
 
 enum config_late {

@@ -63,7 +63,7 @@ static void told(enum logind_lock what, bool begins, void *data)
 
         if (what == LOGIND_SHUTDOWN && begins && !power->stops) {
                 power->stops = true;
-                agent_show_status(power->agent, "the host ends: guests shut down");
+                agent_show_status(power->agent, "the host ends: guests are shut down or saved");
                 models_end_host(models, guests_are_off, power);
         } else if (what == LOGIND_SLEEP && begins) {
                 power->awake = false;

@@ -63,6 +63,7 @@ static struct model_settings get_model_settings(const struct config *config)
                         .start_delay_ms = config->start_delay * 1000,
                         .start_first = config->start_first,
                         .shut_down = config->stop_guests == CONFIG_STOP_SHUTDOWN,
+                        .save = config->stop_guests == CONFIG_STOP_SAVE,
                         .stop_parallel = config->stop_parallel,
                         .stop_timeout_ms = config->stop_timeout * 1000,
                         .destroy = config->stop_late == CONFIG_LATE_DESTROY,

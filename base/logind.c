@@ -22,10 +22,10 @@
 #define RETRY_MS 30000
 
 static const struct lock {
-        const char *what, *signal;
+        const char *what, *signal, *property;
 } locks[LOGIND_LOCKS] = {
-        [LOGIND_SHUTDOWN] = { "shutdown", "PrepareForShutdown" },
-        [LOGIND_SLEEP] = { "sleep", "PrepareForSleep" },
+        [LOGIND_SHUTDOWN] = { "shutdown", "PrepareForShutdown", "PreparingForShutdown" },
+        [LOGIND_SLEEP] = { "sleep", "PrepareForSleep", "PreparingForSleep" },
 };
 
 struct logind {
@@ -42,6 +42,7 @@ struct logind {
         struct lane_timer *retry; /* owned; NULL: none */
         int fds[LOGIND_LOCKS];    /* owned; -1: not held */
         bool begun[LOGIND_LOCKS]; /* it was told that this is about to be */
+        bool known[LOGIND_LOCKS]; /* how things stand has been told, by an answer or a signal */
         bool renewed;             /* logind has begun anew, or ended, since locks were asked for */
         bool ended;               /* nothing is begun any more */
         /* loop */
@@ -75,6 +76,7 @@ static void post(struct logind *logind, enum logind_lock what, bool begins)
 
         *notice = (struct notice){ logind, what, begins };
         logind->begun[what] = begins;
+        logind->known[what] = true;
         loop_post(logind->loop, tell, notice);
 }
 
@@ -84,6 +86,15 @@ static void drop_lock(struct logind *logind, enum logind_lock what)
 {
         fd_cleanup(&logind->fds[what]);
         logind->fds[what] = -1;
+}
+
+/* Whose answer it is, and whose signals are believed from now on. */
+static void note_owner(struct logind *logind, sd_bus_message *reply)
+{
+        if (!reply)
+                return;
+        g_free(logind->owner);
+        logind->owner = g_strdup(sd_bus_message_get_sender(reply));
 }
 
 static void take_lock(struct logind *logind, enum logind_lock what)
@@ -102,10 +113,28 @@ static void take_lock(struct logind *logind, enum logind_lock what)
                 log_info("the host's %s does not wait for guests: %s", locks[what].what, error->message);
         else if (sd_bus_message_read(reply, "h", &fd) >= 0)
                 logind->fds[what] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-        if (reply) {
-                g_free(logind->owner);
-                logind->owner = g_strdup(sd_bus_message_get_sender(reply));
-        }
+        note_owner(logind, reply);
+        sd_bus_message_unref(reply);
+}
+
+/* An agent that begins while the host sleeps, or after it has, has missed the signal. */
+static void look(struct logind *logind, enum logind_lock what)
+{
+        sd_bus_message *message = NULL, *reply = NULL;
+        g_autoptr(GError) error = NULL;
+        int begins = 0;
+
+        if (logind->known[what] || !logind->bus)
+                return;
+        if (sd_bus_message_new_method_call(logind->bus, &message, SERVICE, PATH,
+                                           "org.freedesktop.DBus.Properties", "Get") >= 0)
+                sd_bus_message_append(message, "ss", INTERFACE, locks[what].property);
+        if (!system_call_exchange(logind->lane, logind->bus, message, lane_deadline_in(CALL_MS), &reply, NULL,
+                                  &error))
+                log_info("whether the host's %s is near is not known: %s", locks[what].what, error->message);
+        else if (sd_bus_message_read(reply, "v", "b", &begins) >= 0 && !logind->known[what])
+                post(logind, what, begins);
+        note_owner(logind, reply);
         sd_bus_message_unref(reply);
 }
 
@@ -132,6 +161,16 @@ static int take_signal(sd_bus_message *message, void *data, sd_bus_error *ignore
         return 0;
 }
 
+/* What was logind's is gone with it. */
+static void forget(struct logind *logind)
+{
+        g_clear_pointer(&logind->owner, g_free);
+        for (unsigned what = 0; what < LOGIND_LOCKS; what++) {
+                drop_lock(logind, what);
+                logind->known[what] = false;
+        }
+}
+
 /* It has begun anew, and what it knew of locks is gone. */
 static int take_owner(sd_bus_message *message, void *data, sd_bus_error *ignored)
 {
@@ -139,9 +178,7 @@ static int take_owner(sd_bus_message *message, void *data, sd_bus_error *ignored
 
         if (!is_from(message, "org.freedesktop.DBus"))
                 return 0;
-        g_clear_pointer(&logind->owner, g_free);
-        for (unsigned what = 0; what < LOGIND_LOCKS; what++)
-                drop_lock(logind, what);
+        forget(logind);
         logind->renewed = true;
         return 0;
 }
@@ -163,9 +200,7 @@ static void disconnect(struct logind *logind)
         if (logind->bus)
                 sd_bus_close_unref(logind->bus);
         logind->bus = NULL;
-        g_clear_pointer(&logind->owner, g_free);
-        for (unsigned what = 0; what < LOGIND_LOCKS; what++)
-                drop_lock(logind, what);
+        forget(logind);
 }
 
 static bool work_off(struct logind *logind)
@@ -181,9 +216,11 @@ static bool work_off(struct logind *logind)
 static void take_locks(struct logind *logind)
 {
         logind->renewed = false;
-        for (unsigned what = 0; what < LOGIND_LOCKS; what++)
+        for (unsigned what = 0; what < LOGIND_LOCKS; what++) {
+                look(logind, what);
                 if (!logind->begun[what])
                         take_lock(logind, what);
+        }
 }
 
 /* Locks that are not held and may be are taken. What comes meanwhile is read with their answers. */

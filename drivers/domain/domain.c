@@ -249,6 +249,8 @@ void domain_publish(struct domain *domain, struct domain_state *state, struct ma
 {
         const struct domain_driver_ops *ops = domain->driver->ops;
 
+        if (state->state != DOMAIN_PAUSED)
+                state->sleeps = false;
         if (state->base.active && ops->save_status)
                 ops->save_status(domain, state);
         managed_publish(&domain->base, &state->base, event);
@@ -273,6 +275,7 @@ void domain_stopped(struct domain *domain, int shutoff_reason, int event_detail)
         managed_state_take_active(&state->base, NULL);
         domain->work = NULL;
         state->has_image = domain->has_save;
+        state->resumes = domain->has_save && domain->save_resumes;
         g_clear_pointer(&state->owner, g_free);
         state->id = 0;
         state->pid = 0;

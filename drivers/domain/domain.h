@@ -83,6 +83,8 @@ struct domain_state {
         pid_t pid;      /* of the guest's process; 0 when there is none */
         bool updated;   /* redefined while it runs */
         bool has_image; /* a managed save: the next start goes on with it */
+        bool resumes;   /* made at the host's end: the next boot starts it, autostart or not */
+        bool sleeps;    /* paused for the host's sleep: it goes on when that is over */
         char *owner;    /* owned; whose departure destroys the domain (autodestroy), NULL none */
 };
 
@@ -94,6 +96,7 @@ struct domain {
         struct domain_takings *takings; /* owned; what the guest that runs has of others, NULL: nothing */
         bool start_cancelled; /* the last start was cancelled, and the urgent job behind it is to know */
         bool has_save;        /* of its definition: there is a managed save */
+        bool save_resumes;    /* and it was made at the host's end */
         const char *work; /* const; what an operation does with the guest meanwhile ("save"), NULL: nothing */
         struct domain_image *kept; /* owned; the managed save of a driver that keeps it in memory, or NULL */
         void *live;                /* the driver's, NULL when inactive */
@@ -164,8 +167,9 @@ struct domain_info {
 void domain_get_info(const struct domain *domain, struct domain_info *info);
 bool domain_get_state(const struct domain *domain, unsigned flags, int *state, int *reason, GError **error);
 /*
- * What confines a guest that runs, a label for each security model, in the order of its document: strings, borrowed
- * from its definition, which stays as long as the loop's turn. Empty: it does not run, or nothing does.
+ * What confines a guest that runs, a label for each security model, in the order of its document: strings,
+ * borrowed from its definition, which stays as long as the loop's turn. Empty: it does not run, or nothing
+ * does.
  */
 GPtrArray *domain_list_security_labels(const struct domain *domain);
 bool domain_get_max_memory(const struct domain *domain, unsigned flags, uint64_t *kib, GError **error);

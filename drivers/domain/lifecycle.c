@@ -186,6 +186,53 @@ void domain_suspend(struct domain *domain, managed_done done, void *data)
         run(domain, suspend_work, 0, 0, "Suspend", done, data);
 }
 
+static struct domain_state *make_asleep(struct domain *domain)
+{
+        struct domain_state *state = (struct domain_state *)managed_edit(&domain->base);
+
+        state->state = DOMAIN_PAUSED;
+        state->reason = DOMAIN_PAUSED_USER;
+        state->sleeps = true;
+        return state;
+}
+
+/* Before the guest is paused: a successor that finds it so is to know why. */
+static void write_down_asleep(struct domain *domain)
+{
+        struct domain_state *state;
+
+        if (!ops_of(domain)->save_status)
+                return;
+        state = make_asleep(domain);
+        ops_of(domain)->save_status(domain, state);
+        managed_state_unref(&state->base);
+}
+
+static bool sleep_work(struct managed *object, void *data, GError **error)
+{
+        struct domain *domain = domain_from(object);
+
+        if (!managed_require_active(object, error) || !domain_require_idle(domain, error))
+                return false;
+        /* Who does not run now is not paused for it, and does not go on when it is over. */
+        if (domain_get_current(domain)->state != DOMAIN_RUNNING)
+                return true;
+        write_down_asleep(domain);
+        if (!ops_of(domain)->suspend(domain, error)) {
+                if (ops_of(domain)->save_status)
+                        ops_of(domain)->save_status(domain, domain_get_current(domain));
+                return false;
+        }
+        domain_publish(domain, make_asleep(domain),
+                       managed_event_new(DOMAIN_EVENT_SUSPENDED, DOMAIN_EVENT_SUSPENDED_PAUSED));
+        return true;
+}
+
+void domain_suspend_for_sleep(struct domain *domain, managed_done done, void *data)
+{
+        run(domain, sleep_work, 0, 0, "Suspend", done, data);
+}
+
 static bool resume_work(struct managed *object, void *data, GError **error)
 {
         struct domain *domain = domain_from(object);

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/store.h"
 #include "drivers/domain/model.h"
 
 #include <errno.h>
@@ -45,11 +46,26 @@ struct domain_image *domain_managed_save_open(const struct domain *domain, GErro
         return image;
 }
 
+/* The file beside a managed save that says that it was made at the host's end. */
+static char *get_mark(const struct domain *domain)
+{
+        return g_strconcat(domain->base.uuid_text, ".resume", NULL);
+}
+
+bool domain_managed_save_mark(struct domain *domain, bool resumes, GError **error)
+{
+        g_autofree char *name = get_mark(domain);
+
+        domain->save_resumes = resumes;
+        return !domain->driver->save_dir || store_mark(domain->driver->save_dir, name, resumes, error);
+}
+
 static void publish(struct domain *domain, bool has_image)
 {
         struct domain_state *state = (struct domain_state *)managed_edit(&domain->base);
 
         domain->has_save = state->has_image = has_image;
+        state->resumes = has_image && domain->save_resumes;
         domain_publish(domain, state, NULL);
 }
 
@@ -61,6 +77,8 @@ bool domain_managed_save_drop(struct domain *domain, GError **error)
                 return error_set_errno(error, ERROR_FROM_DOMAIN, errno,
                                        "cannot remove the managed save '%s' of domain '%s'", path,
                                        managed_get_current_name(&domain->base));
+        if (!domain_managed_save_mark(domain, false, error))
+                return false;
         g_clear_pointer(&domain->kept, domain_image_free);
         if (domain_get_current(domain)->has_image)
                 publish(domain, false);
@@ -95,10 +113,12 @@ bool domain_has_managed_save(const struct domain *domain, unsigned flags, bool *
 static bool find_work(struct managed *object, void *data, GError **error)
 {
         struct domain *domain = domain_from(object);
-        g_autofree char *path = domain_managed_save_get_path(domain);
+        g_autofree char *path = domain_managed_save_get_path(domain), *mark = get_mark(domain);
 
-        if (object->current && access(path, F_OK) == 0)
-                publish(domain, true);
+        if (!object->current || access(path, F_OK) < 0)
+                return true;
+        domain->save_resumes = store_is_marked(domain->driver->save_dir, mark);
+        publish(domain, true);
         return true;
 }
 

@@ -20,6 +20,11 @@ void domain_publish(struct domain *domain, struct domain_state *state, struct ma
 void domain_follow_usb(struct domain_driver *driver);
 void domain_unfollow_usb(struct domain_driver *driver);
 
+/* Loop: the host sleeps: pauses a guest that runs, which domain_power_wake() lets go on (lifecycle.c). */
+void domain_suspend_for_sleep(struct domain *domain, managed_done done, void *data);
+/* Loop: a managed save that the next boot goes on with (save.c). */
+void domain_save_for_boot(struct domain *domain, managed_done done, void *data);
+
 /* What a domain has answered (stats.c). NULL is fine. */
 void domain_known_free(struct domain_known *known);
 

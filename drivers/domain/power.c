@@ -26,6 +26,7 @@ struct round {
         enum round_kind kind;
         unsigned parallel; /* 0: any number */
         unsigned delay_ms; /* from one to the next */
+        bool saves;        /* rather than to ask for a shutdown */
         bool destroys;     /* what is there at the deadline */
         /* loop */
         GQueue waiting;              /* of struct domain, a ref each */
@@ -47,7 +48,6 @@ struct domain_power {
         struct domain_power_settings settings;
         char *first;                       /* owned; NULL: none */
         struct round *rounds[ROUND_COUNT]; /* owned; NULL: none is at work */
-        GPtrArray *paused;                 /* of struct domain, a ref each: for the host's sleep */
 };
 
 static void unref_domain(void *domain)
@@ -55,11 +55,18 @@ static void unref_domain(void *domain)
         managed_unref(domain);
 }
 
+/* A transient one that has ended has no state any more. */
+static bool is_on(const struct domain *domain)
+{
+        return domain->base.published && domain_is_active(domain);
+}
+
 static int get_state(const struct domain *domain)
 {
         int state = DOMAIN_NOSTATE, reason;
 
-        domain_get_state(domain, 0, &state, &reason, NULL);
+        if (is_on(domain))
+                domain_get_state(domain, 0, &state, &reason, NULL);
         return state;
 }
 
@@ -161,7 +168,7 @@ static void destroyed(struct managed *object, const GError *error, void *data)
 {
         struct call *call = data;
 
-        if (error && domain_is_active(call->domain))
+        if (error && is_on(call->domain))
                 log_gerror(LOG_LEVEL_WARNING, error, "domain '%s' is left to the end of the host",
                            call->domain->base.name);
         call_end(call, true);
@@ -172,7 +179,7 @@ static void asked(struct managed *object, const GError *error, void *data)
 {
         struct call *call = data;
         struct round *round = call->round;
-        bool fails = error && domain_is_active(call->domain) && !round->late && !round->over;
+        bool fails = error && is_on(call->domain) && !round->late && !round->over;
 
         if (fails)
                 log_gerror(LOG_LEVEL_WARNING, error, "domain '%s' does not shut down for the end of the host",
@@ -180,6 +187,39 @@ static void asked(struct managed *object, const GError *error, void *data)
         if (fails && round->destroys)
                 domain_destroy(call->domain, 0, destroyed, call_new(round, call->domain));
         call_end(call, error && !(fails && round->destroys));
+}
+
+/* Who is paused hears no power button. */
+static void went_on(struct managed *object, const GError *error, void *data)
+{
+        call_end(data, false);
+}
+
+static void ask(struct round *round, struct domain *domain)
+{
+        if (get_state(domain) == DOMAIN_PAUSED)
+                domain_resume(domain, went_on, call_new(round, domain));
+        domain_shutdown(domain, 0, asked, call_new(round, domain));
+}
+
+static void saved(struct managed *object, const GError *error, void *data)
+{
+        struct call *call = data;
+        struct round *round = call->round;
+        bool fails = error && is_on(call->domain) && !round->late && !round->over;
+
+        if (fails) {
+                log_gerror(LOG_LEVEL_WARNING, error,
+                           "domain '%s' is not saved for the end of the host, and shut down",
+                           call->domain->base.name);
+                ask(round, call->domain);
+        }
+        call_end(call, !error || !is_on(call->domain));
+}
+
+static bool is_asleep(const struct domain *domain)
+{
+        return is_on(domain) && domain_get_published(domain)->sleeps;
 }
 
 static void resumed(struct managed *object, const GError *error, void *data)
@@ -196,45 +236,45 @@ static void paused(struct managed *object, const GError *error, void *data)
         if (error)
                 log_gerror(LOG_LEVEL_WARNING, error, "domain '%s' is not paused for the host's sleep",
                            call->domain->base.name);
-        else if (call->round->over)
+        else if (call->round->over && is_asleep(call->domain))
                 domain_resume(call->domain, resumed, NULL);
-        else
-                g_ptr_array_add(call->round->power->paused, managed_ref(&call->domain->base));
         call_end(call, true);
 }
 
-static void went_on(struct managed *object, const GError *error, void *data)
+static bool is_started_by_boot(const struct domain *domain)
 {
-        call_end(data, false);
+        const struct domain_state *state = domain_get_published(domain);
+
+        return state && (state->base.autostart || state->resumes);
 }
 
 static bool begin(struct round *round, struct domain *domain)
 {
         switch (round->kind) {
         case ROUND_START:
-                if (!domain->base.published || !domain->base.published->autostart || domain_is_active(domain))
+                if (!is_started_by_boot(domain) || is_on(domain))
                         return false;
                 domain_create(domain, 0, NULL, started, call_new(round, domain));
                 return true;
         case ROUND_STOP:
-                if (!domain_is_active(domain))
+                if (!is_on(domain))
                         return false;
-                /* Who is paused hears no power button. */
-                if (get_state(domain) == DOMAIN_PAUSED)
-                        domain_resume(domain, went_on, call_new(round, domain));
-                domain_shutdown(domain, 0, asked, call_new(round, domain));
+                if (round->saves)
+                        domain_save_for_boot(domain, saved, call_new(round, domain));
+                else
+                        ask(round, domain);
                 return true;
         default:
                 if (get_state(domain) != DOMAIN_RUNNING)
                         return false;
-                domain_suspend(domain, paused, call_new(round, domain));
+                domain_suspend_for_sleep(domain, paused, call_new(round, domain));
                 return true;
         }
 }
 
 static gboolean is_off(void *domain, void *ignored, void *data)
 {
-        return !domain_is_active(domain);
+        return !is_on(domain);
 }
 
 static bool has_room(const struct round *round)
@@ -310,7 +350,6 @@ struct domain_power *domain_power_new(struct domain_driver *driver)
         struct domain_power *power = g_new0(struct domain_power, 1);
 
         power->driver = driver;
-        power->paused = g_ptr_array_new_with_free_func(unref_domain);
         registry_listen(driver->domains, follow, power);
         return power;
 }
@@ -328,7 +367,6 @@ void domain_power_free(struct domain_power *power)
                 return;
         domain_power_cancel(power);
         registry_unlisten(power->driver->domains, follow, power);
-        g_ptr_array_unref(power->paused);
         g_free(power->first);
         g_free(power);
 }
@@ -430,11 +468,13 @@ void domain_power_stop(struct domain_power *power, loop_fn done, void *data)
         round = round_new(power, ROUND_STOP, done, data);
         round->parallel = settings->stop_parallel;
         round->destroys = settings->destroy;
-        for (unsigned i = 0; settings->shut_down && i < domains->len; i++)
-                if (domain_is_active(g_ptr_array_index(domains, i)))
+        round->saves = settings->save;
+        for (unsigned i = 0; (settings->shut_down || settings->save) && i < domains->len; i++)
+                if (is_on(g_ptr_array_index(domains, i)))
                         round_add(round, g_ptr_array_index(domains, i));
         if (!g_queue_is_empty(&round->waiting)) {
-                log_notice("the host ends: %u domains are asked to shut down", round->waiting.length);
+                log_notice("the host ends: %u domains are %s", round->waiting.length,
+                           round->saves ? "saved" : "asked to shut down");
                 round->deadline =
                         loop_timer_new(power->driver->loop, settings->stop_timeout_ms, be_late, round);
         }
@@ -454,12 +494,13 @@ void domain_power_sleep(struct domain_power *power, loop_fn done, void *data)
 
 void domain_power_wake(struct domain_power *power)
 {
-        drop_round(power, ROUND_SLEEP);
-        for (unsigned i = 0; i < power->paused->len; i++) {
-                struct domain *domain = g_ptr_array_index(power->paused, i);
+        g_autoptr(GPtrArray) domains = registry_list(power->driver->domains);
 
-                if (get_state(domain) == DOMAIN_PAUSED)
+        drop_round(power, ROUND_SLEEP);
+        for (unsigned i = 0; i < domains->len; i++) {
+                struct domain *domain = g_ptr_array_index(domains, i);
+
+                if (is_asleep(domain))
                         domain_resume(domain, resumed, NULL);
         }
-        g_ptr_array_set_size(power->paused, 0);
 }

@@ -192,7 +192,9 @@ static bool end_guest(struct operation *op, GError **error)
         struct domain_save *save = save_of(op);
         struct domain *domain = domain_of(op);
 
-        if (!domain_save_require_there(save, error) || !ops_of(op)->save_publish(save, error))
+        if (!domain_save_require_there(save, error) ||
+            (save->managed && !domain_managed_save_mark(domain, save->resumes, error)) ||
+            !ops_of(op)->save_publish(save, error))
                 return false;
         if (!ops_of(op)->stop(domain, false, error)) {
                 /* It goes on, and must not begin from here a second time. */
@@ -307,7 +309,7 @@ void domain_save(struct domain *domain, const char *path, const char *xml, unsig
                 operation_run(&save->base);
 }
 
-void domain_managed_save(struct domain *domain, unsigned flags, managed_done done, void *data)
+static void save_managed(struct domain *domain, unsigned flags, bool resumes, managed_done done, void *data)
 {
         struct domain_save *save;
         GError *error = NULL;
@@ -318,5 +320,16 @@ void domain_managed_save(struct domain *domain, unsigned flags, managed_done don
         }
         save = make(domain, domain_managed_save_get_path(domain), flags, done, data);
         save->managed = true;
+        save->resumes = resumes;
         operation_run(&save->base);
+}
+
+void domain_managed_save(struct domain *domain, unsigned flags, managed_done done, void *data)
+{
+        save_managed(domain, flags, false, done, data);
+}
+
+void domain_save_for_boot(struct domain *domain, managed_done done, void *data)
+{
+        save_managed(domain, 0, true, done, data);
 }

@@ -36,6 +36,7 @@ struct domain_save {
         bool bypass_cache, is_dump, memory_only;
         unsigned dump_format; /* enum domain_dump_format */
         bool managed;
+        bool resumes; /* managed, at the host's end: the next boot starts it */
         managed_done done;
         void *data;                /* owned by done */
         struct domain_def *wanted; /* ref; whose document goes there, NULL: the guest's own */
@@ -75,6 +76,8 @@ void domain_save_leave(struct operation *op);
 struct domain_image *domain_managed_save_open(const struct domain *domain, GError **error);
 /* Removes it, and publishes that unless state (to be published) is given. No error when there is none. */
 bool domain_managed_save_drop(struct domain *domain, GError **error);
+/* Writes down, durably, whether it is one that the next boot starts; before it gets its name. */
+bool domain_managed_save_mark(struct domain *domain, bool resumes, GError **error);
 /* The path of its file; free it. NULL: it is kept in memory. Any thread. */
 char *domain_managed_save_get_path(const struct domain *domain);
 /* Loop, start-up, before guests are taken over: what managed saves there are. Returns when it is known. */

@@ -365,8 +365,8 @@ static bool is_saved(const struct guest *guest, const struct domain_state *state
         const struct status *status = guest->status;
 
         return !guest->changed && status->xml && status->state == state->state &&
-               status->reason == state->reason && status->id == state->id &&
-               g_strcmp0(status->owner, state->owner) == 0 &&
+               status->reason == state->reason && status->sleeps == state->sleeps &&
+               status->id == state->id && g_strcmp0(status->owner, state->owner) == 0 &&
                strcmp(status->xml, state->base.active->xml) == 0;
 }
 
@@ -378,6 +378,7 @@ bool guest_save(struct guest *guest, const struct domain_state *state, GError **
                 return true;
         status->state = state->state;
         status->reason = state->reason;
+        status->sleeps = state->sleeps;
         status->id = state->id;
         g_free(status->owner);
         status->owner = g_strdup(state->owner);

@@ -16,6 +16,7 @@
  *       <vf alias='hostdev0' physical='eth1' number='3' mac='00:00:00:00:00:00' vlan='0' qos='0'/>
  *       <helper program='passt' alias='net1' pid='813' start='3343'/>
  *       <saved path='/saves/web' device='2049' inode='12'/>
+ *       <host-sleep/>
  *       <fake-reboot/>
  *       <shutdown-seen/>
  *       <undefined flags='4'/>
@@ -177,6 +178,8 @@ char *status_format(const struct status *status)
                                        "  <saved path='%s' device='%" PRIu64 "' inode='%" PRIu64 "'/>\n",
                                        path, status->saved.device, status->saved.inode);
         }
+        if (status->sleeps)
+                g_string_append(text, "  <host-sleep/>\n");
         if (status->fake_reboot)
                 g_string_append(text, "  <fake-reboot/>\n");
         if (status->shutdown_seen)
@@ -383,6 +386,7 @@ struct status *status_parse(const char *text, GError **error)
             !read_helpers(root, status, error) || !read_vfs(root, status, error) ||
             !read_saved(root, status, error))
                 return NULL;
+        status->sleeps = xml_child(root, "host-sleep");
         status->fake_reboot = xml_child(root, "fake-reboot");
         status->shutdown_seen = xml_child(root, "shutdown-seen");
         if (!xml_get_uint(xml_child(root, "undefined"), "flags", &status->undefine_flags, error))

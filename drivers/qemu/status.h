@@ -107,8 +107,9 @@ struct status {
         struct {
                 char *path; /* owned; NULL: none */
                 uint64_t device, inode;
-        } saved; /* the file that gets that name is what the guest goes on from: it must not by itself */
-        bool fake_reboot;               /* the next shutdown of the guest is a reboot */
+        } saved;     /* the file that gets that name is what the guest goes on from: it must not by itself */
+        bool sleeps; /* paused for the host's sleep */
+        bool fake_reboot;        /* the next shutdown of the guest is a reboot */
         unsigned undefine_flags; /* enum domain_undefine_flags: of an undefine while it runs; 0: none */
         bool shutdown_seen;      /* the guest has powered off */
         char *xml;               /* owned; the active <domain> document, secrets included */

@@ -243,6 +243,7 @@ static void adopt(struct guest *guest, struct domain_def *def)
         state->id = status->id;
         state->state = status->state;
         state->reason = status->reason;
+        state->sleeps = status->sleeps && status->state == DOMAIN_PAUSED;
         state->pid = guest->emulator.pid;
         state->owner = g_strdup(status->owner);
         domain->live = guest;

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,6 +20,12 @@
 #define LOGIN      "org.freedesktop.login1"
 #define LOGIN_PATH "/org/freedesktop/login1"
 #define MANAGER    LOGIN ".Manager"
+
+enum {
+        STARTED_RESTORED = 2,
+        STOPPED_SAVED = 4,
+        SHUTOFF_SAVED = 5,
+};
 
 enum lock {
         SHUTDOWN,
@@ -32,9 +39,10 @@ static struct harness *harness;
 static struct client *client;
 static sd_bus *login;
 static char *agent; /* its unique name, as logind sees it */
-static struct {
+static struct lock_state {
         int end; /* of the pipe whose other end the agent has; -1: not handed out, or given back */
         unsigned count;
+        int near; /* it is about to be: what the property says */
 } locks[LOCKS];
 
 /* ---- logind ---- */
@@ -75,8 +83,17 @@ static int on_inhibit(sd_bus_message *call, void *data, sd_bus_error *error)
         return result;
 }
 
+static int get_near(sd_bus *bus, const char *path, const char *interface, const char *property,
+                    sd_bus_message *reply, void *data, sd_bus_error *error)
+{
+        return sd_bus_message_append(reply, "b", *(int *)data);
+}
+
 static const sd_bus_vtable manager[] = {
         SD_BUS_VTABLE_START(0),
+        SD_BUS_PROPERTY("PreparingForShutdown", "b", get_near, offsetof(struct lock_state, near), 0),
+        SD_BUS_PROPERTY("PreparingForSleep", "b", get_near,
+                        sizeof(locks[0]) + offsetof(struct lock_state, near), 0),
         SD_BUS_METHOD("Inhibit", "ssss", "h", on_inhibit, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_VTABLE_END,
 };
@@ -116,7 +133,7 @@ static void start_logind(void)
         ck_assert_int_ge(sd_bus_set_address(login, harness_get_address(harness)), 0);
         ck_assert_int_ge(sd_bus_set_bus_client(login, true), 0);
         ck_assert_int_ge(sd_bus_start(login), 0);
-        ck_assert_int_ge(sd_bus_add_object_vtable(login, NULL, LOGIN_PATH, MANAGER, manager, NULL), 0);
+        ck_assert_int_ge(sd_bus_add_object_vtable(login, NULL, LOGIN_PATH, MANAGER, manager, locks), 0);
         ck_assert_int_ge(sd_bus_request_name(login, LOGIN, 0), 0);
         for (unsigned i = 0; i < LOCKS; i++)
                 locks[i].end = -1;
@@ -124,6 +141,7 @@ static void start_logind(void)
 
 static void tell(enum lock what, bool begins)
 {
+        locks[what].near = begins;
         ck_assert_int_ge(sd_bus_emit_signal(login, LOGIN_PATH, MANAGER,
                                             what == SHUTDOWN ? "PrepareForShutdown" : "PrepareForSleep", "b",
                                             (int)begins),
@@ -184,6 +202,78 @@ START_TEST(test_a_guest_is_shut_down)
         guest_wait_console(console, "virtbus-guest: ready");
         process();
         ck_assert_int_ge(locks[SHUTDOWN].end, 0);
+        tell(SHUTDOWN, true);
+        client_wait_event(client, path, EVENT_STOPPED, STOPPED_SHUTDOWN);
+        wait_given_back(SHUTDOWN);
+        guest_wait_console(console, "virtbus-guest: power button");
+}
+END_TEST
+
+/* ---- saved for the next boot ---- */
+
+static void boot(void)
+{
+        g_autofree char *mark = harness_path(harness, "run/qemu/autostarted");
+
+        ck_assert_int_eq(harness_end_agent(harness, SIGTERM), 0);
+        ck_assert_int_eq(unlink(mark), 0);
+        locks[SHUTDOWN].near = 0;
+        harness_start_agent(harness);
+}
+
+static unsigned count_files(const char *path)
+{
+        GDir *dir = g_dir_open(path, 0, NULL);
+        unsigned count = 0;
+
+        ck_assert_ptr_nonnull(dir);
+        while (g_dir_read_name(dir))
+                count++;
+        g_dir_close(dir);
+        return count;
+}
+
+/* The one that was saved by a client waits for a client. */
+START_TEST(test_guests_are_saved_and_go_on)
+{
+        g_autofree char *console = NULL, *path = NULL, *paused = NULL, *waits = NULL, *saves = NULL;
+
+        if (!set_up("[shutdown]\nguests=save\n"))
+                return;
+        console = harness_path(harness, "console");
+        path = guest_start(client, guest_linux_xml("linux", console, "count"));
+        paused = guest_start(client, guest_bare_xml("paused", NULL));
+        waits = guest_start(client, guest_bare_xml("waits", NULL));
+        guest_do(client, paused, "Suspend");
+        guest_do_flags(client, waits, "ManagedSave", 0);
+        guest_wait_console(console, "virtbus-guest: ready");
+        tell(SHUTDOWN, true);
+        client_wait_event(client, path, EVENT_STOPPED, STOPPED_SAVED);
+        wait_given_back(SHUTDOWN);
+        guest_expect_state(client, paused, STATE_SHUTOFF, SHUTOFF_SAVED);
+        client_forget_signals(client);
+        boot();
+        client_wait_event(client, path, EVENT_STARTED, STARTED_RESTORED);
+        client_wait_event(client, paused, EVENT_STARTED, STARTED_RESTORED);
+        guest_expect_state(client, paused, STATE_PAUSED, -1);
+        guest_expect_state(client, waits, STATE_SHUTOFF, -1);
+        /* Nothing goes on twice. */
+        saves = harness_path(harness, "state/qemu/save");
+        ck_assert_uint_eq(count_files(saves), 1);
+}
+END_TEST
+
+/* A transient one cannot be saved; this one hears the power button. */
+START_TEST(test_who_cannot_be_saved_is_shut_down)
+{
+        g_autofree char *console = NULL, *xml = NULL, *path = NULL;
+
+        if (!set_up("[shutdown]\nguests=save\n"))
+                return;
+        console = harness_path(harness, "console");
+        xml = guest_linux_xml("passing", console, "watch");
+        path = client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "DomainCreateXML", "su", xml, 0);
+        guest_wait_console(console, "virtbus-guest: ready");
         tell(SHUTDOWN, true);
         client_wait_event(client, path, EVENT_STOPPED, STOPPED_SHUTDOWN);
         wait_given_back(SHUTDOWN);
@@ -285,6 +375,33 @@ START_TEST(test_guests_are_paused_while_the_host_sleeps)
 }
 END_TEST
 
+/* Killed while the host is about to sleep; the next agent begins before, or after. */
+START_TEST(test_the_next_agent_knows_who_sleeps)
+{
+        g_autofree char *path = NULL, *paused = NULL;
+
+        if (!set_up(""))
+                return;
+        path = guest_start(client, guest_bare_xml("runs", NULL));
+        paused = guest_start(client, guest_bare_xml("paused", NULL));
+        guest_do(client, paused, "Suspend");
+        tell(SLEEP, true);
+        wait_given_back(SLEEP);
+        harness_end_agent(harness, SIGKILL);
+        harness_start_agent(harness);
+        wait_held(SHUTDOWN);
+        guest_expect_state(client, path, STATE_PAUSED, -1);
+        harness_end_agent(harness, SIGKILL);
+        tell(SLEEP, false);
+        client_forget_signals(client);
+        harness_start_agent(harness);
+        wait_held(SLEEP);
+        client_wait_event(client, path, EVENT_RESUMED, -1);
+        guest_expect_state(client, path, STATE_RUNNING, -1);
+        guest_expect_state(client, paused, STATE_PAUSED, -1);
+}
+END_TEST
+
 static void forge(sd_bus *forger, const char *path, const char *interface, const char *member,
                   const char *types, ...)
 {
@@ -353,11 +470,14 @@ int main(void)
 
         tcase_add_checked_fixture(tcase, NULL, tear_down);
         tcase_add_test(tcase, test_a_guest_is_shut_down);
+        tcase_add_test(tcase, test_guests_are_saved_and_go_on);
+        tcase_add_test(tcase, test_who_cannot_be_saved_is_shut_down);
         tcase_add_test(tcase, test_a_guest_that_does_not_hear_is_destroyed);
         tcase_add_test(tcase, test_guests_may_be_left);
         tcase_add_test(tcase, test_the_agent_ends_after_its_guests);
         tcase_add_test(tcase, test_a_second_signal_is_obeyed);
         tcase_add_test(tcase, test_guests_are_paused_while_the_host_sleeps);
+        tcase_add_test(tcase, test_the_next_agent_knows_who_sleeps);
         tcase_add_test(tcase, test_forged_signals);
         tcase_add_test(tcase, test_logind_begins_anew);
         suite_add_tcase(suite, tcase);

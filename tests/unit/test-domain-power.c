@@ -92,6 +92,7 @@ static void setup(void)
         loop = loop_new(NULL);
         pool = pool_new(4, NULL);
         driver = test_driver_new(loop, pool, NULL);
+        driver->jobs = job_list_new(loop, pool);
         power = domain_driver_get_power(driver);
         changes = g_string_new(NULL);
         registry_listen(domain_driver_get_registry(driver), follow, NULL);
@@ -103,6 +104,7 @@ static void teardown(void)
         while (registry_get_pending(domain_driver_get_registry(driver)) > 0)
                 loop_step(loop, true);
         registry_unlisten(domain_driver_get_registry(driver), follow, NULL);
+        job_list_free(driver->jobs);
         test_driver_free(driver);
         pool_free(pool);
         loop_free(loop);
@@ -165,6 +167,45 @@ START_TEST(stops_in_reverse)
 }
 END_TEST
 
+/* And the next boot goes on with them, a paused one paused; one that was saved before is no business of it.
+ */
+START_TEST(saves_in_reverse)
+{
+        const struct domain_power_settings settings = {
+                .save = true, .stop_timeout_ms = 600000, .stop_parallel = 1, .start_parallel = 1
+        };
+        unsigned done = 0;
+
+        define("a", false);
+        define("b", false);
+        define("c", false);
+        start("c");
+        domain_managed_save(domain_lookup_name(driver, "c", NULL), 0, count, &done);
+        start("b");
+        start("a");
+        domain_suspend(domain_lookup_name(driver, "b", NULL), count, &done);
+        wait_for(&done, 2);
+        g_string_truncate(changes, 0);
+        domain_power_configure(power, &settings);
+        domain_power_stop(power, ended, NULL);
+        wait_for(&ends, 1);
+        ck_assert_str_eq(changes->str, "-a -b -test ");
+        g_string_truncate(changes, 0);
+        domain_power_start(power);
+        wait_for_changes("+a +b +test ");
+        ck_assert_int_eq(get_state("a"), DOMAIN_RUNNING);
+        ck_assert_int_eq(get_state("b"), DOMAIN_PAUSED);
+        g_string_truncate(changes, 0);
+        domain_power_stop(power, ended, NULL);
+        wait_for(&ends, 2);
+        domain_managed_save_remove(domain_lookup_name(driver, "a", NULL), 0, count, &done);
+        wait_for(&done, 3);
+        g_string_truncate(changes, 0);
+        domain_power_start(power);
+        wait_for_changes("+b +test ");
+}
+END_TEST
+
 START_TEST(leaves_guests)
 {
         const struct domain_power_settings settings = { 0 };
@@ -199,6 +240,16 @@ START_TEST(sleeps_and_wakes)
                 loop_step(loop, true);
         /* It was paused before. */
         ck_assert_int_eq(get_state("a"), DOMAIN_PAUSED);
+        /* Whom a client lets go on, and pauses, while the host sleeps is the client's. */
+        domain_power_sleep(power, ended, NULL);
+        wait_for(&ends, 2);
+        domain_resume(domain_lookup_name(driver, "b", NULL), count, &done);
+        domain_suspend(domain_lookup_name(driver, "b", NULL), count, &done);
+        wait_for(&done, 3);
+        domain_power_wake(power);
+        while (get_state("test") != DOMAIN_RUNNING)
+                loop_step(loop, true);
+        ck_assert_int_eq(get_state("b"), DOMAIN_PAUSED);
 }
 END_TEST
 
@@ -234,6 +285,10 @@ static void stop_fake(struct fake_driver *fake, const struct domain_power_settin
         for (told = ends; ends == told;)
                 loop_step(fake->base.loop, true);
         ck_assert_str_eq(fake->calls->str, calls);
+        /* The fake does not know that its work ends with its guest. */
+        job_list_cancel_all(fake->base.jobs);
+        while (job_list_get_count(fake->base.jobs) > 0)
+                loop_step(fake->base.loop, true);
         fake_driver_free(fake);
 }
 
@@ -278,6 +333,63 @@ START_TEST(leaves_who_cannot_be_asked)
 }
 END_TEST
 
+START_TEST(shuts_down_who_cannot_be_saved)
+{
+        const struct domain_power_settings settings = { .save = true,
+                                                        .stop_timeout_ms = 50,
+                                                        .destroy = true };
+        struct fake_driver *fake = fake_driver_new();
+
+        fake->fail = "save-open";
+        stop_fake(fake, &settings, "save-open shutdown-0 stop ");
+}
+END_TEST
+
+/* A save that takes too long is given up with its guest. */
+START_TEST(destroys_who_is_being_saved)
+{
+        const struct domain_power_settings settings = { .save = true,
+                                                        .stop_timeout_ms = 50,
+                                                        .destroy = true };
+        struct fake_driver *fake = fake_driver_new();
+
+        fake->slow = true;
+        stop_fake(fake, &settings, "save-open save suspend save save-begin stop ");
+}
+END_TEST
+
+/* What a successor has to know is written down before the guest is paused, and taken back when it is not. */
+START_TEST(writes_down_who_sleeps)
+{
+        const struct domain_power_settings settings = { .pause = true };
+        struct fake_driver *fake = fake_driver_new();
+        struct domain_power *fakes = domain_driver_get_power(&fake->base);
+        struct domain *domain = fake_driver_define(fake, fake_driver_xml(""));
+
+        fake_driver_start(fake, domain);
+        fake_driver_forget(fake);
+        domain_power_configure(fakes, &settings);
+        domain_power_sleep(fakes, ended, NULL);
+        while (ends < 1)
+                loop_step(fake->base.loop, true);
+        ck_assert_str_eq(fake->calls->str, "save suspend save ");
+        ck_assert(domain_get_published(domain)->sleeps);
+        domain_power_wake(fakes);
+        while (domain_get_published(domain)->state != DOMAIN_RUNNING)
+                loop_step(fake->base.loop, true);
+        ck_assert(!domain_get_published(domain)->sleeps);
+        fake_driver_forget(fake);
+        fake->fail = "suspend";
+        domain_power_sleep(fakes, ended, NULL);
+        while (ends < 2)
+                loop_step(fake->base.loop, true);
+        ck_assert_str_eq(fake->calls->str, "save suspend save ");
+        ck_assert(!domain_get_published(domain)->sleeps);
+        fake_driver_free(fake);
+}
+END_TEST
+
 CHECK_MAIN_FIXTURE("domain-power", setup, teardown, starts_in_order, starts_with_a_delay, stops_in_reverse,
-                   leaves_guests, sleeps_and_wakes, wakes_at_once, destroys_at_the_deadline,
-                   leaves_at_the_deadline, destroys_who_cannot_be_asked, leaves_who_cannot_be_asked)
+                   saves_in_reverse, leaves_guests, sleeps_and_wakes, wakes_at_once, destroys_at_the_deadline,
+                   leaves_at_the_deadline, destroys_who_cannot_be_asked, leaves_who_cannot_be_asked,
+                   shuts_down_who_cannot_be_saved, destroys_who_is_being_saved, writes_down_who_sleeps)
