@@ -37,7 +37,14 @@
 /* Descriptors for thousands of guests: a monitor and a process each. */
 #define DESCRIPTORS 65536
 
+enum occasion {
+        ALWAYS,
+        SERVING,
+        IMPORTING, /* --import-libvirt */
+};
+
 struct step {
+        enum occasion occasion;
         bool (*start)(struct agent *agent, GError **error);
         void (*stop)(struct agent *agent); /* NULL: nothing to undo; also called when start failed half way */
 };
@@ -318,51 +325,47 @@ static void stop_work(struct agent *agent)
 
 /* Started from the top, stopped from the bottom. Views come after everything that they show. */
 /* clang-format off: a step a line */
-static const struct step serve[] = {
-        { start_process, NULL },
-        { start_loop, stop_loop },
-        { start_pool, stop_pool },
-        { agent_start_config, agent_stop_config },
-        { start_directories, stop_directories },
-        { start_host, stop_host },
-        { start_models, stop_models },
-        { start_inventory, NULL },
-        { start_views, stop_views },
-        { start_work, stop_work },
-        { NULL, NULL },
-};
-
-static const struct step import[] = {
-        { start_process, NULL },
-        { start_loop, stop_loop },
-        { start_pool, stop_pool },
-        { agent_start_config, agent_stop_config },
-        { start_directories, stop_directories },
-        { start_host, stop_host },
-        { start_models, stop_models },
-        { start_inventory, NULL },
-        { import_run, stop_views },
-        { NULL, NULL },
+static const struct step steps[] = {
+        { ALWAYS, start_process, NULL },
+        { ALWAYS, start_loop, stop_loop },
+        { ALWAYS, start_pool, stop_pool },
+        { ALWAYS, agent_start_config, agent_stop_config },
+        { ALWAYS, start_directories, stop_directories },
+        { ALWAYS, start_host, stop_host },
+        { ALWAYS, start_models, stop_models },
+        { ALWAYS, start_inventory, NULL },
+        { SERVING, start_views, stop_views },
+        { SERVING, start_work, stop_work },
+        { IMPORTING, import_run, stop_views },
 };
 /* clang-format on */
 
 /* ---- main ---- */
 
-static int run(struct agent *agent, const struct step *steps)
+static bool is_for(const struct step *step, enum occasion occasion)
 {
+        return step->occasion == ALWAYS || step->occasion == occasion;
+}
+
+static int run(struct agent *agent)
+{
+        enum occasion occasion = agent->options.import ? IMPORTING : SERVING;
         g_autoptr(GError) error = NULL;
         unsigned started = 0;
         bool running = true;
 
-        while (running && steps[started].start)
-                running = steps[started++].start(agent, &error);
+        for (; running && started < G_N_ELEMENTS(steps); started++)
+                if (is_for(&steps[started], occasion))
+                        running = steps[started].start(agent, &error);
         if (!running)
                 log_error("%s", error->message);
         else if (!agent->ending)
                 loop_run(agent->loop);
         while (started-- > 0) {
-                if (steps[started].stop)
-                        steps[started].stop(agent);
+                const struct step *step = &steps[started];
+
+                if (step->stop && is_for(step, occasion))
+                        step->stop(agent);
         }
         return running ? EXIT_SUCCESS : EXIT_FAILURE;
 }
@@ -380,7 +383,7 @@ int main(int argc, char **argv)
                 printf("virtbusd %s\n", VIRTBUS_VERSION);
         } else {
                 log_init(agent.options.verbose ? LOG_LEVEL_INFO : LOG_LEVEL_NOTICE);
-                result = run(&agent, agent.options.import ? import : serve);
+                result = run(&agent);
         }
         options_clear(&agent.options);
         return result;
