@@ -43,9 +43,6 @@ bool guest_make_cgroup(struct guest *guest, const struct domain_def *def, GError
         if (!guest->cgroup)
                 return true;
         note(guest);
-        /* It began before there was a group. */
-        if (process_is_open(&guest->tpm) && !cgroup_add_process(guest->cgroup, guest->tpm.pid, &failure))
-                log_gerror(LOG_LEVEL_WARNING, failure, "swtpm of %s is not in its control group", guest->who);
         return true;
 }
 

@@ -183,6 +183,7 @@ static bool run(struct resources *resources, const struct domain_interface *inte
 {
         char *env[] = { (char *)"LC_ALL=C", (char *)"PATH=/usr/bin:/bin", NULL };
         g_autoptr(GPtrArray) argv = make_command(resources->guest->account, interface, ends, error);
+        GArray *groups = cgroup_open_fds(resources->guest->cgroup);
         const struct launch what = {
                 .argv = argv ? (char *const *)argv->pdata : NULL,
                 .env = env,
@@ -191,9 +192,13 @@ static bool run(struct resources *resources, const struct domain_interface *inte
                 .pid_fd = -1,
                 .fds = &ends->socket,
                 .n_fds = 1,
+                .group_fds = (const int *)(const void *)groups->data,
+                .n_group_fds = groups->len,
         };
+        bool ok = argv && launch_run(&what, process, error);
 
-        return argv && launch_run(&what, process, error);
+        cgroup_close_fds(groups);
+        return ok;
 }
 
 static bool poll_both(int epoll, const struct process *process, const struct ends *ends)

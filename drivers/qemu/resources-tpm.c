@@ -184,6 +184,7 @@ static bool launch(struct resources *resources, const struct domain_tpm *tpm, co
         struct guest *guest = resources->guest;
         struct program program = { NULL, NULL, NULL };
         struct launch what;
+        GArray *groups = cgroup_open_fds(guest->cgroup);
         bool ok = program_init(&program, guest, "swtpm", error);
 
         if (ok) {
@@ -209,9 +210,12 @@ static bool launch(struct resources *resources, const struct domain_tpm *tpm, co
                 g_ptr_array_add(program.argv, NULL);
                 what = program_get_launch(&program, guest, fds);
                 what.pid_fd = fds->pid;
+                what.group_fds = (const int *)(const void *)groups->data;
+                what.n_group_fds = groups->len;
                 ok = launch_run(&what, &guest->tpm, error);
         }
         program_clear(&program);
+        cgroup_close_fds(groups);
         if (ok)
                 guest->status->tpm = (struct status_process){ guest->tpm.pid, guest->tpm.start_time };
         return ok;

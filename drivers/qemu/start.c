@@ -345,9 +345,8 @@ static bool run(struct start *start, struct domain_state *state, bool paused, GE
         if (!resources_take_links(&start->resources, error))
                 return false;
         resources_take_files(&start->resources);
-        if (!guest_make_cgroup(guest, start->def, error) || !guest_save(guest, state, error) ||
-            !tuning_limit_guest(guest, start->def, error) || !launch(start, error) ||
-            !tuning_limit_nodes(guest, start->def, error))
+        if (!guest_save(guest, state, error) || !tuning_limit_guest(guest, start->def, error) ||
+            !launch(start, error) || !tuning_limit_nodes(guest, start->def, error))
                 return false;
         if (guest->cgroup)
                 cgroup_settle(guest->cgroup);
@@ -385,8 +384,10 @@ static bool start_steps(struct start *start, struct domain_state *state, const s
         if (!start->caps)
                 return false;
         activated = domain_def_activate(def, state->id, error);
-        if (!activated || !guest_make_dirs(start->guest, error) || !prepare(start, activated, how, error) ||
-            !build_command(start, error) || !open_log(start, error))
+        /* The group before those who work for the guest: they begin in it. */
+        if (!activated || !guest_make_dirs(start->guest, error) ||
+            !guest_make_cgroup(start->guest, activated, error) || !guest_save(start->guest, state, error) ||
+            !prepare(start, activated, how, error) || !build_command(start, error) || !open_log(start, error))
                 return false;
         managed_state_take_active(&state->base, &domain_def_ref(start->def)->base);
         return guest_save(start->guest, state, error) &&

@@ -123,6 +123,7 @@ static bool run(struct guest *guest, const struct domain_filesystem *fs, int soc
         char *argv[] = {
                 (char *)program, fd, (char *)"-o", options, fs->thread_pool >= 0 ? pool : NULL, NULL
         };
+        GArray *groups = cgroup_open_fds(guest->cgroup);
         const struct launch what = {
                 .argv = argv,
                 .env = env,
@@ -132,9 +133,13 @@ static bool run(struct guest *guest, const struct domain_filesystem *fs, int soc
                 .pid_fd = -1,
                 .fds = &socket,
                 .n_fds = 1,
+                .group_fds = (const int *)(const void *)groups->data,
+                .n_group_fds = groups->len,
         };
+        bool ok = program && launch_run(&what, process, error);
 
-        return program && launch_run(&what, process, error);
+        cgroup_close_fds(groups);
+        return ok;
 }
 
 static bool start(struct guest *guest, const struct domain_filesystem *fs, int socket, GError **error)

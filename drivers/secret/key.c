@@ -16,6 +16,8 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -80,48 +82,80 @@ static char *read_file(const char *directory, const char *name, GError **error)
 
 /* ---- systemd-creds ---- */
 
-/*
- * Runs it with input; what it says, to be wiped, or NULL. At start-up, where nothing else runs: neither side
- * has more to say than a pipe holds.
- */
-static char *run_creds(const char *verb, const char *input, GError **error)
+/* What comes until the other end is closed; false: it is not by then. chunks are wiped. */
+static bool read_until(int fd, gint64 end_us, GString *text)
+{
+        struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+        char chunk[1024];
+        ssize_t length = 1;
+
+        while (length > 0 && text->len < STORE_FILE_MAX) {
+                gint64 left_ms = (end_us - g_get_monotonic_time()) / 1000;
+
+                if (left_ms <= 0)
+                        return false;
+                if (poll(&poll_fd, 1, (int)MIN(left_ms, INT_MAX)) <= 0)
+                        continue;
+                length = read(fd, chunk, sizeof(chunk));
+                if (length > 0)
+                        g_string_append_len(text, chunk, length);
+        }
+        explicit_bzero(chunk, sizeof(chunk));
+        return true;
+}
+
+static bool start_creds(const char *verb, GPid *pid, int *in, int *out, GError **error)
 {
         const char *encrypt[] = { "systemd-creds", verb, "--with-key=auto", "--name=" NAME, "-", "-", NULL };
         const char *decrypt[] = { "systemd-creds", verb, "--name=" NAME, "-", "-", NULL };
         bool is_encrypt = strcmp(verb, "encrypt") == 0;
-        g_autofree char *errors = NULL;
-        char *output = NULL;
-        int in = -1, status = -1;
         g_autoptr(GError) failure = NULL;
-        GPid pid;
-        int out = -1;
-        GString *text;
-        char chunk[1024];
-        ssize_t length;
 
-        if (!g_spawn_async_with_pipes(NULL, (char **)(is_encrypt ? encrypt : decrypt), NULL,
-                                      G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD |
-                                              G_SPAWN_STDERR_TO_DEV_NULL,
-                                      NULL, NULL, &pid, &in, &out, NULL, &failure)) {
-                error_set(error, ERROR_FROM_SECRET, ERROR_OPERATION_FAILED, "cannot run systemd-creds: %s",
-                          failure->message);
+        return g_spawn_async_with_pipes(NULL, (char **)(is_encrypt ? encrypt : decrypt), NULL,
+                                        G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD |
+                                                G_SPAWN_STDERR_TO_DEV_NULL,
+                                        NULL, NULL, pid, in, out, NULL, &failure) ||
+               error_set(error, ERROR_FROM_SECRET, ERROR_OPERATION_FAILED, "cannot run systemd-creds: %s",
+                         failure->message);
+}
+
+/*
+ * Runs it with input; what it says, to be wiped, or NULL. At start-up, where nothing else runs: neither side
+ * has more to say than a pipe holds.
+ */
+static char *run_creds(const char *verb, const char *input, unsigned timeout_ms, GError **error)
+{
+        gint64 end_us = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
+        GString *text;
+        char *output;
+        int in, out, status = -1;
+        bool answers;
+        GPid pid;
+
+        if (!start_creds(verb, &pid, &in, &out, error))
                 return NULL;
-        }
-        length = write(in, input, strlen(input));
-        close(in);
         text = g_string_sized_new(4096);
-        while (length >= 0 && (length = read(out, chunk, sizeof(chunk))) > 0 && text->len < STORE_FILE_MAX)
-                g_string_append_len(text, chunk, length);
+        answers = write(in, input, strlen(input)) >= 0;
+        close(in);
+        answers = answers && read_until(out, end_us, text);
         close(out);
-        explicit_bzero(chunk, sizeof(chunk));
+        if (!answers)
+                kill(pid, SIGKILL);
         waitpid(pid, &status, 0);
         g_spawn_close_pid(pid);
         output = g_string_free(text, FALSE);
-        if (status == 0 && *output)
+        if (answers && status == 0 && *output)
                 return output;
         wipe(output);
-        error_set(error, ERROR_FROM_SECRET, ERROR_OPERATION_FAILED,
-                  "systemd-creds cannot %s the key of secrets", verb);
+        if (!answers)
+                error_set(error, ERROR_FROM_SECRET, ERROR_OPERATION_TIMEOUT,
+                          "systemd-creds did not %s the key of secrets within %u ms: does the host's TPM "
+                          "answer "
+                          "(systemd-creds has-tpm2)?",
+                          verb, timeout_ms);
+        else
+                error_set(error, ERROR_FROM_SECRET, ERROR_OPERATION_FAILED,
+                          "systemd-creds cannot %s the key of secrets", verb);
         return NULL;
 }
 
@@ -158,7 +192,7 @@ static struct secret_key *parse(const char *text, const char *what, GError **err
         return key;
 }
 
-static struct secret_key *open_sealed(const char *directory, GError **error)
+static struct secret_key *open_sealed(const char *directory, unsigned creds_ms, GError **error)
 {
         g_autofree char *sealed = read_file(directory, SEALED, error);
         struct secret_key *key = NULL;
@@ -166,7 +200,7 @@ static struct secret_key *open_sealed(const char *directory, GError **error)
 
         if (!sealed)
                 return NULL;
-        text = run_creds("decrypt", sealed, error);
+        text = run_creds("decrypt", sealed, creds_ms, error);
         if (text)
                 key = parse(text, SEALED, error);
         wipe(text);
@@ -183,10 +217,10 @@ static struct secret_key *open_plain(const char *directory, GError **error)
 }
 
 /* The sealed file; without one, for whatever reason, as it is. */
-static bool store_new(const char *directory, const char *text, GError **error)
+static bool store_new(const char *directory, const char *text, unsigned creds_ms, GError **error)
 {
         g_autoptr(GError) failure = NULL;
-        g_autofree char *sealed = can_seal() ? run_creds("encrypt", text, &failure) : NULL;
+        g_autofree char *sealed = can_seal() ? run_creds("encrypt", text, creds_ms, &failure) : NULL;
 
         if (failure)
                 log_gerror(LOG_LEVEL_WARNING, failure, "the key of secrets is kept in a file, mode 600");
@@ -194,7 +228,7 @@ static bool store_new(const char *directory, const char *text, GError **error)
                       : store_write(directory, PLAIN, text, true, error);
 }
 
-static struct secret_key *make(const char *directory, GError **error)
+static struct secret_key *make(const char *directory, unsigned creds_ms, GError **error)
 {
         struct secret_key *key = NULL;
         unsigned char bytes[KEY_SIZE];
@@ -207,21 +241,21 @@ static struct secret_key *make(const char *directory, GError **error)
         }
         text = g_base64_encode(bytes, sizeof(bytes));
         explicit_bzero(bytes, sizeof(bytes));
-        if (store_new(directory, text, error))
+        if (store_new(directory, text, creds_ms, error))
                 key = parse(text, PLAIN, error);
         wipe(text);
         return key;
 }
 
-struct secret_key *secret_key_open(const char *directory, GError **error)
+struct secret_key *secret_key_open(const char *directory, unsigned creds_ms, GError **error)
 {
         /* Or libcrypto would clear up at exit what a lane may still work with. */
         OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
         if (exists(directory, SEALED))
-                return open_sealed(directory, error);
+                return open_sealed(directory, creds_ms, error);
         if (exists(directory, PLAIN))
                 return open_plain(directory, error);
-        return make(directory, error);
+        return make(directory, creds_ms, error);
 }
 
 void secret_key_free(struct secret_key *key)

@@ -16,11 +16,12 @@
 struct secret_key;
 
 /*
- * Start-up; waits for systemd-creds, some tens of milliseconds. Makes the key when directory has none. An
- * error names the file: one that is there and cannot be read, is somebody else's, or cannot be unsealed on
- * this host. No other key is made then, because what is encrypted would be lost.
+ * Start-up; waits for systemd-creds, which takes some tens of milliseconds, so long at most: it asks a TPM,
+ * which may not answer. Makes the key when directory has none. An error names the file: one that is there and
+ * cannot be read, is somebody else's, or cannot be unsealed on this host. No other key is made then, because
+ * what is encrypted would be lost.
  */
-struct secret_key *secret_key_open(const char *directory, GError **error);
+struct secret_key *secret_key_open(const char *directory, unsigned creds_ms, GError **error);
 /* NULL is fine. */
 void secret_key_free(struct secret_key *key);
 

@@ -10,6 +10,9 @@
 #include "base/store.h"
 #include "drivers/secret/model.h"
 
+/* For systemd-creds at start-up: a TPM that works has answered long before. */
+#define CREDS_MS 10000
+
 /* ---- the kind ---- */
 
 /* Of a file. */
@@ -98,7 +101,7 @@ static void open_key(struct secrets *secrets)
         g_autoptr(GError) error = NULL;
 
         if (store_make_dir(secrets->directory, &error))
-                secrets->key = secret_key_open(secrets->directory, &error);
+                secrets->key = secret_key_open(secrets->directory, CREDS_MS, &error);
         if (secrets->key)
                 return;
         secrets->key_problem = g_strdup(error->message);

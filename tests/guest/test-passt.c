@@ -170,6 +170,7 @@ START_TEST(test_ports_of_the_host)
         ck_assert_str_eq(excluded, "");
         ck_assert(strstr(udp, "udp") && strstr(udp, "%lo:20053"));
         ck_assert_int_gt(find_passt(20011), 0);
+        guest_expect_same_groups(harness_find_guest(harness, "guest=linux"), find_passt(20011));
         harness_end_agent(harness, SIGKILL);
         harness_wait_until(says_hello, &caller, "the guest answers without an agent");
         harness_start_agent(harness);

@@ -351,6 +351,7 @@ START_TEST(test_directory)
         ck_assert_int_eq(access(back, F_OK), 0);
         pid = harness_find_guest(harness, option);
         ck_assert_int_gt(pid, 0);
+        guest_expect_same_groups(harness_find_guest(harness, "guest=linux"), pid);
         /* The next agent knows it. */
         harness_end_agent(harness, SIGKILL);
         harness_start_agent(harness);

@@ -91,6 +91,8 @@ START_TEST(test_encrypted_state)
         file = g_strdup_printf("/proc/%d/cmdline", (int)harness_find_guest(harness, "safe"));
         ck_assert(g_file_get_contents(file, &line, &length, NULL));
         ck_assert_ptr_null(memmem(line, length, "sesame", 6));
+        guest_expect_same_groups(harness_find_guest(harness, "guest=safe"),
+                                 harness_find_guest(harness, "type=unixio,fd="));
         guest_do_flags(client, path, "Destroy", 0);
 
         /* Another passphrase does not open it; the first one still does. */

@@ -150,3 +150,19 @@ void guest_wait_console(const char *console, const char *text)
 
         harness_wait_until(console_has, &wanted, what);
 }
+
+static char *read_groups(pid_t pid)
+{
+        g_autofree char *file = g_strdup_printf("/proc/%d/cgroup", (int)pid);
+        char *text = NULL;
+
+        ck_assert_msg(g_file_get_contents(file, &text, NULL, NULL), "%s", file);
+        return text;
+}
+
+void guest_expect_same_groups(pid_t emulator, pid_t process)
+{
+        g_autofree char *groups = read_groups(emulator), *others = read_groups(process);
+
+        ck_assert_str_eq(groups, others);
+}

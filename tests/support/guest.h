@@ -65,5 +65,8 @@ int guest_get_state(struct client *client, const char *path, int *reason);
 /* Fails unless it is in this state, for this reason; -1 is any. */
 void guest_expect_state(struct client *client, const char *path, int state, int reason);
 
+/* Fails unless that process, which works for the guest of that emulator, is in the control groups of it. */
+void guest_expect_same_groups(pid_t emulator, pid_t process);
+
 /* Waits until the file contains the text. */
 void guest_wait_console(const char *console, const char *text);

@@ -7,6 +7,7 @@
 #include "base/pool.h"
 #include "base/secret-memory.h"
 #include "base/store.h"
+#include "drivers/secret/key.h"
 #include "drivers/secret/secret.h"
 #include "tests/unit/check-main.h"
 
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define UUID_A "0a81f5b2-8403-7b23-c8d6-21ccc2f80d6f"
@@ -655,6 +657,25 @@ START_TEST(test_damaged_key)
 }
 END_TEST
 
+/* A systemd-creds that waits for a TPM does not keep the agent waiting. */
+START_TEST(test_creds_that_hang)
+{
+        g_autofree char *program = g_build_filename(top, "systemd-creds", NULL),
+                        *path = g_strconcat(top, ":", g_getenv("PATH"), NULL);
+        g_autoptr(GError) error = NULL;
+
+        ck_assert(g_file_set_contents(program, "#!/bin/sh\nexec sleep 1000\n", -1, NULL));
+        ck_assert_int_eq(chmod(program, 0700), 0);
+        ck_assert(store_write(top, "key.cred", "sealed", false, NULL));
+        ck_assert(g_setenv("PATH", path, TRUE));
+        ck_assert_ptr_null(secret_key_open(top, 100, &error));
+        ck_assert(error_is(error, ERROR_OPERATION_TIMEOUT));
+        ck_assert_ptr_nonnull(strstr(error->message, "did not decrypt the key of secrets within 100 ms"));
+        /* It has been ended, and waited for. */
+        ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+}
+END_TEST
+
 #define MASK 0x5a
 
 struct search {
@@ -754,7 +775,8 @@ START_TEST(test_memory)
 END_TEST
 
 CHECK_MAIN_FIXTURE("secret", setup, teardown, test_encrypted, test_taken_over, test_damaged_values,
-                   test_damaged_key, test_memory, test_document, test_without_usage, test_refused_documents,
-                   test_one_secret_for_a_thing, test_redefine_keeps_value, test_private_stays_private,
-                   test_list, test_values, test_sizes, test_ephemeral, test_ephemeral_and_back, test_undefine,
-                   test_undefine_that_fails, test_define_that_fails, test_start_up, test_references)
+                   test_damaged_key, test_creds_that_hang, test_memory, test_document, test_without_usage,
+                   test_refused_documents, test_one_secret_for_a_thing, test_redefine_keeps_value,
+                   test_private_stays_private, test_list, test_values, test_sizes, test_ephemeral,
+                   test_ephemeral_and_back, test_undefine, test_undefine_that_fails, test_define_that_fails,
+                   test_start_up, test_references)
