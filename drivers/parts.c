@@ -6,6 +6,7 @@
 #include "drivers/model-private.h"
 
 #include "base/job.h"
+#include "drivers/domain/guest-agent.h"
 #include "drivers/domain/stats.h"
 #include "drivers/network/network.h"
 #include "drivers/nwfilter/nwfilter.h"
@@ -416,11 +417,12 @@ static void quiesce_domains(void *part)
         domain_power_cancel(domain_driver_get_power(part));
         registry_cancel(domain_driver_get_registry(part));
         domain_stats_quiesce(part);
+        domain_agent_quiesce(part);
 }
 
 static bool are_domains_busy(const void *part)
 {
-        return domain_stats_get_pending(part) > 0;
+        return domain_stats_get_pending(part) + domain_agent_get_pending(part) > 0;
 }
 
 static void autostart_domains(void *part, loop_fn done, void *data)

@@ -13,6 +13,7 @@ Each member says by annotations:
   org.virtbus.Action       what the caller is authorized for: one or more names, all of them needed; one with {FLAG|FLAG} behind
                            it only when the call's flags have one of these (enumerators of the model); of properties,
                            for reading, and the same for all of an interface
+  org.virtbus.Flags        the argument that these flags are in, when it is not "flags"
   org.virtbus.WriteAction  the same for the writing of a property
   org.virtbus.Getter       of a property that all objects of a sort have: "managed" is get_managed_<property>() of
                            bus/managed-object.h, instead of a getter of the interface's own
@@ -103,9 +104,11 @@ class Method(Member):
             check_type(arg.get("type"))
             self.signature[arg.get("direction", "in")] += arg.get("type")
         if "{" in self.action:
-            if not arguments or arguments[-1].get("name") != "flags" or arguments[-1].get("type") != "u":
-                raise ContractError(f"{self.where} has an action that depends on flags, but no last argument 'flags'")
-            self.flags_at = len(arguments) - 1
+            wanted = self.annotations.get("org.virtbus.Flags", "flags")
+            places = [at for at, arg in enumerate(arguments) if arg.get("name") == wanted and arg.get("type") == "u"]
+            if not places:
+                raise ContractError(f"{self.where} has an action that depends on flags, but no argument '{wanted}'")
+            self.flags_at = places[0]
 
 
 class Property(Member):

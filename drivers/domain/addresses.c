@@ -1,25 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The addresses that a guest's interfaces have: of the leases of its networks, which are read in their lanes,
- * or of the host's neighbours, read in the domain's. Loop, but for *_work.
+ * of the host's neighbours, read in the domain's, or as the guest's agent has them. Loop, but for *_work.
  */
 #include "base/error.h"
+#include "drivers/domain/guest-agent.h"
 #include "drivers/domain/model.h"
 #include "drivers/network/network.h"
 #include "interfaces/neighbours.h"
 #include "interfaces/netlink.h"
 
 #include <string.h>
-
-static void address_free(void *data)
-{
-        struct domain_interface_addresses *interface = data;
-
-        g_free(interface->name);
-        g_free(interface->mac);
-        g_array_unref(interface->ips);
-        g_free(interface);
-}
 
 /* Of a guest that runs; one entry for each interface that can have some, without addresses yet. */
 struct question {
@@ -32,22 +23,20 @@ struct question {
 static struct domain_interface_addresses *add(struct question *question,
                                               const struct domain_interface *interface)
 {
-        struct domain_interface_addresses *entry = g_new0(struct domain_interface_addresses, 1);
         const uint8_t *mac = interface->mac;
+        char text[18];
 
-        entry->name = g_strdup(interface->target ? interface->target : "");
-        entry->mac = g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
-                                     mac[5]);
-        entry->ips = g_array_new(FALSE, FALSE, sizeof(struct link_ip));
-        g_ptr_array_add(question->interfaces, entry);
-        return entry;
+        g_snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
+                   mac[4], mac[5]);
+        return domain_interface_addresses_add(question->interfaces,
+                                              interface->target ? interface->target : "", text);
 }
 
 static struct question *question_new(domain_addresses_done done, void *data)
 {
         struct question *question = g_new0(struct question, 1);
 
-        *question = (struct question){ g_ptr_array_new_with_free_func(address_free), 1, done, data };
+        *question = (struct question){ domain_interface_addresses_new(), 1, done, data };
         return question;
 }
 
@@ -156,17 +145,23 @@ static void neighbours_done(struct managed *object, const GError *error, void *d
         answer(data, error);
 }
 
+/* ---- the guest's agent ---- */
+
+static void take_agent(const struct domain_agent_answer *agent, const GError *error, void *data)
+{
+        struct question *question = data;
+
+        question->done(agent ? agent->interfaces : NULL, error, question->data);
+        g_ptr_array_unref(question->interfaces);
+        g_free(question);
+}
+
 /* ---- the question ---- */
 
 static bool check(const struct domain *domain, unsigned source, unsigned flags, GError **error)
 {
         if (!flags_check(flags, 0, ERROR_FROM_DOMAIN, "InterfaceAddresses", error))
                 return false;
-        if (source == DOMAIN_ADDRESSES_AGENT)
-                return error_set(
-                        error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
-                        "the guest agent is not asked for addresses: source 0 (leases) and 2 (arp) are "
-                        "supported");
         if (source > DOMAIN_ADDRESSES_ARP)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_ARGUMENT_UNSUPPORTED,
                                  "unknown IP address data source %u", source);
@@ -187,6 +182,8 @@ void domain_get_addresses(struct domain *domain, unsigned source, unsigned flags
         question = question_new(done, data);
         if (source == DOMAIN_ADDRESSES_LEASE)
                 ask_networks(domain, domain_def_of(domain->base.published->active), question);
+        else if (source == DOMAIN_ADDRESSES_AGENT)
+                domain_get_agent_interfaces(domain, take_agent, question);
         else
                 managed_run(&domain->base, MANAGED_IN_TURN, neighbours_work, neighbours_done, question);
 }

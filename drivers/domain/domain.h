@@ -182,13 +182,13 @@ bool domain_get_metadata(const struct domain *domain, int type, const char *uri,
 /* virDomainInterfaceAddressesSource */
 enum domain_addresses_source {
         DOMAIN_ADDRESSES_LEASE = 0, /* of its networks */
-        DOMAIN_ADDRESSES_AGENT = 1, /* not supported */
+        DOMAIN_ADDRESSES_AGENT = 1, /* as the guest says, all interfaces that it has */
         DOMAIN_ADDRESSES_ARP = 2,   /* of the host's table of neighbours */
 };
 
 /* virDomainInterface */
 struct domain_interface_addresses {
-        char *name;  /* owned; the tap on the host; "": not known */
+        char *name;  /* owned; the tap on the host ("": not known), or the name in the guest */
         char *mac;   /* owned */
         GArray *ips; /* owned; struct link_ip; prefix 0: not known */
 };
@@ -196,8 +196,8 @@ struct domain_interface_addresses {
 /* interfaces: of struct domain_interface_addresses, borrowed during the call; NULL with error. */
 typedef void (*domain_addresses_done)(const GPtrArray *interfaces, const GError *error, void *data);
 /*
- * Which addresses the interfaces of a guest that runs have; those without any are left out. done is called
- * once, maybe before this returns. flags: none.
+ * Which addresses the interfaces of a guest that runs have; those without any are left out, unless the guest
+ * is asked. done is called once, maybe before this returns. flags: none.
  */
 void domain_get_addresses(struct domain *domain, unsigned source, unsigned flags, domain_addresses_done done,
                           void *data);

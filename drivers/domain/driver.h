@@ -12,6 +12,7 @@
 #include "drivers/domain/measure.h"
 #include "nodedev/usb.h"
 
+struct domain_agent;
 struct domain_image;
 struct domain_save;
 struct host;
@@ -129,6 +130,19 @@ struct domain_driver_ops {
         bool (*suspend)(struct domain *domain, GError **error);
         bool (*resume)(struct domain *domain, GError **error);
         bool (*reset)(struct domain *domain, GError **error);
+        /*
+         * Whoever answers inside the guest, a reference (guest-agent.h); NULL with an error at once when
+         * nobody does. NULL: there are none.
+         */
+        struct domain_agent *(*get_agent)(struct domain *domain, GError **error);
+        /* The guest's clock was set: what it has missed of its timers is not made up for. NULL: nothing to
+         * do. */
+        bool (*forget_ticks)(struct domain *domain, GError **error);
+        /*
+         * Its agent is asked to end the guest: nothing comes after that by itself. NULL: there are no agents
+         * that could, and BY_AGENT is a mode of the functions below as the others are.
+         */
+        void (*forget_reboot)(struct domain *domain);
         /* Ask the guest; mode: of shutdown_modes, or 0, the driver's choice. */
         bool (*shutdown)(struct domain *domain, unsigned mode, GError **error);
         bool (*reboot)(struct domain *domain, unsigned mode, GError **error);
@@ -253,6 +267,8 @@ struct domain_driver {
         GQueue collections;         /* struct stats_collection, borrowed: on their way (stats.c) */
         unsigned watches;           /* of statistics (stats-watch.c) */
         unsigned measuring;         /* measurements on their way (stats-query.c) */
+        GQueue agent_calls;         /* struct agent_call, borrowed: on their way (guest-agent.c) */
+        bool agents_quiet;          /* no guest agent is asked any more */
         /* atomic */
         gint last_id;
 };

@@ -9,6 +9,7 @@
 #include "base/lane.h"
 #include "base/log.h"
 #include "base/store.h"
+#include "drivers/domain/guest-agent.h"
 #include "drivers/domain/model.h"
 
 #include <string.h>
@@ -122,30 +123,111 @@ void domain_owner_gone(struct domain_driver *driver, const char *owner)
 
 /* ---- what is asked of a running guest ---- */
 
-static bool shutdown_work(struct managed *object, void *data, GError **error)
+/* A guest is asked to end. */
+struct ending {
+        struct domain *domain; /* ref */
+        unsigned flags;
+        bool reboot;
+        struct domain_agent *agent; /* ref; by which it is asked, NULL: without one */
+        managed_done done;
+        void *data; /* owned by done */
+};
+
+static void ending_done(struct managed *object, const GError *error, void *data)
+{
+        struct ending *ending = data;
+
+        if (ending->done)
+                ending->done(&ending->domain->base, error, ending->data);
+        managed_unref(&ending->domain->base);
+        g_free(ending);
+}
+
+static bool ask_to_end(struct domain *domain, const struct ending *ending, GError **error)
+{
+        const struct domain_driver_ops *ops = ops_of(domain);
+        unsigned mode = ending->flags;
+
+        if (ops->forget_reboot)
+                mode &= ~(unsigned)DOMAIN_SHUTDOWN_BY_AGENT;
+        return ending->reboot ? ops->reboot(domain, mode, error) : ops->shutdown(domain, mode, error);
+}
+
+static bool end_work(struct managed *object, void *data, GError **error)
 {
         struct domain *domain = domain_from(object);
 
         return managed_require_active(object, error) && domain_require_idle(domain, error) &&
-               ops_of(domain)->shutdown(domain, ((const struct request *)data)->flags, error);
+               ask_to_end(domain, data, error);
+}
+
+/* The agent would not: in another way, where one is allowed. */
+static void agent_has_answered(const struct domain_agent_answer *answer, const GError *error, void *data)
+{
+        struct ending *ending = data;
+
+        if (error && ending->flags != DOMAIN_SHUTDOWN_BY_AGENT)
+                managed_run(&ending->domain->base, MANAGED_IN_TURN, end_work, ending_done, ending);
+        else
+                ending_done(&ending->domain->base, error, ending);
+}
+
+/* By the guest's agent, if it has one that answers, where nothing else is asked for. */
+static bool choose_end_work(struct managed *object, void *data, GError **error)
+{
+        const unsigned by_agent = DOMAIN_SHUTDOWN_BY_AGENT;
+        struct domain *domain = domain_from(object);
+        const struct domain_driver_ops *ops = ops_of(domain);
+        struct ending *ending = data;
+        bool only = ops->forget_reboot && ending->flags == by_agent;
+
+        if (!managed_require_active(object, error) || !domain_require_idle(domain, error))
+                return false;
+        if (ops->forget_reboot && (!ending->flags || (ending->flags & by_agent)))
+                ending->agent = ops->get_agent(domain, only ? error : NULL);
+        if (ending->agent)
+                ops->forget_reboot(domain);
+        return ending->agent || (!only && ask_to_end(domain, ending, error));
+}
+
+static void end_chosen(struct managed *object, const GError *error, void *data)
+{
+        struct ending *ending = data;
+
+        if (ending->agent)
+                domain_agent_end_guest(ending->domain, ending->agent, ending->reboot, agent_has_answered,
+                                       ending);
+        else
+                ending_done(object, error, ending);
+}
+
+static void end_guest(struct domain *domain, unsigned flags, bool reboot, managed_done done, void *data)
+{
+        struct ending *ending;
+        GError *error = NULL;
+
+        if (!flags_check(flags, ops_of(domain)->shutdown_modes, ERROR_FROM_DOMAIN,
+                         reboot ? "Reboot" : "Shutdown", &error)) {
+                managed_fail(error, done, data);
+                return;
+        }
+        ending = g_new0(struct ending, 1);
+        ending->domain = (struct domain *)managed_ref(&domain->base);
+        ending->flags = flags;
+        ending->reboot = reboot;
+        ending->done = done;
+        ending->data = data;
+        managed_run(&domain->base, MANAGED_IN_TURN, choose_end_work, end_chosen, ending);
 }
 
 void domain_shutdown(struct domain *domain, unsigned flags, managed_done done, void *data)
 {
-        run(domain, shutdown_work, flags, ops_of(domain)->shutdown_modes, "Shutdown", done, data);
-}
-
-static bool reboot_work(struct managed *object, void *data, GError **error)
-{
-        struct domain *domain = domain_from(object);
-
-        return managed_require_active(object, error) && domain_require_idle(domain, error) &&
-               ops_of(domain)->reboot(domain, ((const struct request *)data)->flags, error);
+        end_guest(domain, flags, false, done, data);
 }
 
 void domain_reboot(struct domain *domain, unsigned flags, managed_done done, void *data)
 {
-        run(domain, reboot_work, flags, ops_of(domain)->shutdown_modes, "Reboot", done, data);
+        end_guest(domain, flags, true, done, data);
 }
 
 static bool reset_work(struct managed *object, void *data, GError **error)

@@ -17,6 +17,7 @@
 #include "drivers/qemu/domain-capabilities-xml.h"
 #include "drivers/qemu/emulator.h"
 #include "drivers/qemu/firmware.h"
+#include "drivers/qemu/guest-agent.h"
 #include "drivers/qemu/guest-stats.h"
 #include "drivers/qemu/guest.h"
 #include "drivers/qemu/hostdev.h"
@@ -311,31 +312,48 @@ static bool reset(struct domain *domain, GError **error)
         return execute(domain, "system_reset", NULL, error);
 }
 
-static bool check_mode(const struct domain *domain, unsigned mode, GError **error)
+/* What is to come after the guest's shutdown. */
+static void note_reboot(struct domain *domain, bool reboot)
 {
-        if (mode == DOMAIN_SHUTDOWN_BY_AGENT)
-                return error_set(error, ERROR_FROM_QEMU, ERROR_AGENT_UNRESPONSIVE,
-                                 "the guest agent of %s is not connected", guest_of(domain)->who);
+        struct guest *guest = guest_of(domain);
+        g_autoptr(GError) error = NULL;
+
+        if (guest->status->fake_reboot == reboot)
+                return;
+        guest->status->fake_reboot = reboot;
+        guest->changed = true;
+        if (!guest_save(guest, domain_get_current(domain), &error))
+                log_gerror(LOG_LEVEL_ERROR, error, "cannot write down the state of %s", guest->who);
+}
+
+/* A guest that reboots at its agent's request resets itself. */
+static void forget_reboot(struct domain *domain)
+{
+        note_reboot(domain, false);
+}
+
+/* Only machines with the clock of a PC know the command, and only they make up for ticks. */
+static bool forget_ticks(struct domain *domain, GError **error)
+{
+        g_autoptr(GError) failure = NULL;
+
+        if (!execute(domain, "rtc-reset-reinjection", NULL, &failure) &&
+            !error_is(failure, ERROR_OPERATION_UNSUPPORTED)) {
+                g_propagate_error(error, g_steal_pointer(&failure));
+                return false;
+        }
         return true;
 }
 
 static bool press_power_button(struct domain *domain, bool reboot, GError **error)
 {
-        struct guest *guest = guest_of(domain);
-        g_autoptr(GError) failure = NULL;
-
-        if (guest->status->fake_reboot != reboot) {
-                guest->status->fake_reboot = reboot;
-                guest->changed = true;
-                if (!guest_save(guest, domain_get_current(domain), &failure))
-                        log_gerror(LOG_LEVEL_ERROR, failure, "cannot write down the state of %s", guest->who);
-        }
+        note_reboot(domain, reboot);
         return execute(domain, "system_powerdown", NULL, error);
 }
 
 static bool shut_down(struct domain *domain, unsigned mode, GError **error)
 {
-        return check_mode(domain, mode, error) && press_power_button(domain, false, error);
+        return press_power_button(domain, false, error);
 }
 
 /* A reboot is a shutdown after which the guest starts over, unless its definition says that a reboot is the
@@ -344,8 +362,7 @@ static bool reboot(struct domain *domain, unsigned mode, GError **error)
 {
         const char *action = domain_state_get_def(domain_get_current(domain))->on_reboot;
 
-        return check_mode(domain, mode, error) &&
-               press_power_button(domain, !action || strcmp(action, "destroy") != 0, error);
+        return press_power_button(domain, !action || strcmp(action, "destroy") != 0, error);
 }
 
 static bool reach(struct domain *domain, GError **error)
@@ -406,6 +423,9 @@ static const struct domain_driver_ops qemu_ops = {
         .suspend = suspend,
         .resume = resume,
         .reset = reset,
+        .get_agent = guest_agent_get,
+        .forget_ticks = forget_ticks,
+        .forget_reboot = forget_reboot,
         .shutdown = shut_down,
         .reboot = reboot,
         .reach = reach,

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/store.h"
+#include "drivers/qemu/guest-agent.h"
 #include "drivers/qemu/helper.h"
 #include "drivers/security/ownership.h"
 #include "interfaces/macvtap.h"
@@ -69,6 +70,7 @@ void guest_free(struct guest *guest)
 {
         if (!guest)
                 return;
+        guest_agent_set_present(guest, false);
         guest_end_questions(guest);
         routes_done(&guest->routes);
         lane_watch_free(guest->exit_watch);

@@ -24,6 +24,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
+struct guest_agent;
 struct guest_question;
 struct log_keeper;
 struct probe_cache;
@@ -78,12 +79,13 @@ struct guest {
         /* lane */
         struct status *status; /* owned; what is written down */
         struct process emulator, tpm;
-        struct cgroup *cgroup; /* owned; NULL: this host gives it none */
-        GPtrArray *helpers;    /* owned, struct helper */
-        struct qmp *qmp;       /* owned; NULL: not connected */
-        struct routes routes;  /* of operations that wait for events */
-        GArray *ports;         /* owned, int; claimed in driver->ports */
-        GPtrArray *sockets;    /* owned, struct guest_socket: made by us outside of dir, to be removed */
+        struct cgroup *cgroup;     /* owned; NULL: this host gives it none */
+        GPtrArray *helpers;        /* owned, struct helper */
+        struct qmp *qmp;           /* owned; NULL: not connected */
+        struct routes routes;      /* of operations that wait for events */
+        struct guest_agent *agent; /* owned; NULL: nobody in the guest has opened its port */
+        GArray *ports;             /* owned, int; claimed in driver->ports */
+        GPtrArray *sockets;        /* owned, struct guest_socket: made by us outside of dir, to be removed */
         struct lane_watch *exit_watch;   /* owned; NULL before guest_watch() */
         struct lane_timer *end_timer;    /* owned; NULL: none */
         struct lane_timer *closed_timer; /* owned; NULL: none */

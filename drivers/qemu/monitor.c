@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "drivers/qemu/guest-agent.h"
 #include "drivers/qemu/guest-job.h"
 #include "drivers/qemu/monitor-graphics.h"
 #include "drivers/qemu/plug-private.h"
@@ -15,8 +16,6 @@
 
 #include <signal.h>
 #include <string.h>
-
-#define AGENT_CHANNEL "org.qemu.guest_agent.0"
 
 /* ---- helpers ---- */
 
@@ -266,12 +265,15 @@ static void set_channel_state(struct guest *guest, const struct domain_char *cha
 {
         /* virConnectDomainEventAgentLifecycleState and -Reason: channel event */
         enum { CONNECTED = 1, DISCONNECTED = 2, BY_CHANNEL = 2 };
+        bool is_agent = g_strcmp0(channel->target_name, GUEST_AGENT_CHANNEL) == 0;
         struct domain_event *event = NULL;
         struct domain_edit *edit;
 
+        if (is_agent)
+                guest_agent_set_present(guest, connected);
         if (g_strcmp0(channel->target_state, connected ? "connected" : "disconnected") == 0)
                 return;
-        if (g_strcmp0(channel->target_name, AGENT_CHANNEL) == 0) {
+        if (is_agent) {
                 event = domain_event_new(DOMAIN_EVENT_AGENT);
                 event->base.type = connected ? CONNECTED : DISCONNECTED;
                 event->base.detail = BY_CHANNEL;

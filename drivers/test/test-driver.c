@@ -10,6 +10,7 @@
 #include "drivers/domain/live-xml.h"
 #include "drivers/host/host-capabilities-xml.h"
 #include "drivers/host/host.h"
+#include "drivers/test/test-agent.h"
 #include "drivers/test/test-stats.h"
 #include "drivers/test/test-save.h"
 
@@ -130,6 +131,7 @@ static bool succeed(struct domain *domain, GError **error)
 
 static bool stop(struct domain *domain, bool graceful, GError **error)
 {
+        test_agent_forget(domain);
         return true;
 }
 
@@ -153,8 +155,10 @@ static void obey(struct domain *domain, const char *action, const char *otherwis
 
         if (strcmp(chosen, "restart") == 0 || strcmp(chosen, "rename-restart") == 0)
                 restart(domain);
-        else
+        else {
+                test_agent_forget(domain);
                 domain_stopped(domain, DOMAIN_SHUTOFF_SHUTDOWN, DOMAIN_EVENT_STOPPED_SHUTDOWN);
+        }
 }
 
 static bool shutdown_guest(struct domain *domain, unsigned mode, GError **error)
@@ -224,6 +228,7 @@ static bool update(struct domain *domain, const struct domain_update *what, stru
 
 static void live_free(struct domain *domain)
 {
+        test_agent_forget(domain);
 }
 
 static const struct domain_driver_ops test_ops = {
@@ -242,6 +247,7 @@ static const struct domain_driver_ops test_ops = {
         .suspend = succeed,
         .resume = succeed,
         .reset = reset,
+        .get_agent = test_agent_get,
         .shutdown = shutdown_guest,
         .reboot = reboot,
         .set_memory = set_memory,

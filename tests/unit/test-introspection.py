@@ -87,6 +87,14 @@ KNOWN = """
     Domain.ManagedSaveRemove method u -
     Domain.Save method ssu -
     Domain.InterfaceAddresses method uu a(ssa(isu))
+    Domain.FSFreeze method asu u
+    Domain.FSThaw method asu u
+    Domain.FSTrim method stu -
+    Domain.GetFSInfo method u a(sssas)
+    Domain.GetHostname method u s
+    Domain.GetTime method u (tu)
+    Domain.SetTime method tuu -
+    Domain.SetUserPassword method ssu -
     Domain.Reboot method u -
     Domain.Rename method su -
     Domain.Reset method u -
@@ -221,6 +229,9 @@ OURS = """
     Connect.ResetLastError method - -
     Connect.Type property s read
     Connect.URI property s read
+    Domain.AuthorizedSSHKeysGet method su as
+    Domain.AuthorizedSSHKeysSet method sasu -
+    Domain.GetGuestInfo method uu a{sv}
     Domain.BlockStats method s (xxxxx)
     Domain.GetBlockInfo method su (ttt)
     Domain.GetCPUStats method iuu aa{sv}
@@ -348,10 +359,17 @@ class Generator(unittest.TestCase):
         self.assertIn('{ "A", "su", "", access_0, 1, INTERFACE_RUN_LOOP, on_some_a }', source)
         self.assertIn('{ { "some.read", 0 }, { "some.read-secure", SOME_SECURE|SOME_MORE }, { NULL, 0 } };', source)
 
+    def test_action_of_another_argument(self):
+        action = ACTION.replace("some.read", "some.read some.write{SOME_BIT}")
+        chosen = '<annotation name="org.virtbus.Flags" value="source"/>'
+        arguments = '<arg name="source" type="u"/><arg name="flags" type="u"/>'
+        _, source = generate(f'<method name="A">{arguments}{action}{chosen}{RUN}</method>')
+        self.assertIn('{ "A", "uu", "", access_0, 0, INTERFACE_RUN_LOOP, on_some_a }', source)
+
     def test_refusals(self):
         flags = ACTION.replace("some.read", "some.read{SOME_FLAG}")
         refused = {
-            f'<method name="A"><arg name="flags" type="s"/>{flags}{RUN}</method>': "no last argument 'flags'",
+            f'<method name="A"><arg name="flags" type="s"/>{flags}{RUN}</method>': "no argument 'flags'",
             f'<property name="A" type="b" access="read">{flags}{RUN}</property>': "a property has no flags",
             f'<method name="A"><arg name="flags" type="u"/>{flags.replace("}", "")}{RUN}</method>': "bad action",
             f'<method name="A">{RUN}</method>': "a.b.Some.A has no org.virtbus.Action",

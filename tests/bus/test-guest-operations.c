@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What is asked of guests, on the test connection: the answers are those of test:///default.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/support/guest.h"
+#include "tests/support/harness.h"
+
+#define DOMAIN TEST_PATH "/domain/_6695eb01_f6a4_8304_79aa_97f2502e193f"
+
+static struct harness *harness;
+static struct client *client;
+
+static void set_up(void)
+{
+        harness = harness_new();
+        client = harness_get_client(harness);
+}
+
+static void tear_down(void)
+{
+        harness_free(harness);
+}
+
+static unsigned count(const char *member, const char *mountpoint)
+{
+        g_autoptr(sd_bus_message) reply =
+                mountpoint ? client_call(client, DOMAIN, DOMAIN_INTERFACE, member, "asu", 1, mountpoint, 0)
+                           : client_call(client, DOMAIN, DOMAIN_INTERFACE, member, "asu", 0, 0);
+        unsigned number;
+
+        ck_assert_int_gt(sd_bus_message_read(reply, "u", &number), 0);
+        return number;
+}
+
+START_TEST(test_file_systems)
+{
+        ck_assert_uint_eq(count("FSFreeze", "/boot"), 1);
+        ck_assert_uint_eq(count("FSFreeze", NULL), 1);
+        ck_assert_uint_eq(count("FSFreeze", NULL), 0);
+        ck_assert_uint_eq(count("FSThaw", NULL), 2);
+        client_fails(client, LIBVIRT_ERROR, "*mount point not found: /nope", DOMAIN, DOMAIN_INTERFACE,
+                     "FSFreeze", "asu", 1, "/nope", 0);
+        client_do(client, DOMAIN, DOMAIN_INTERFACE, "FSTrim", "stu", "", (uint64_t)0, 0);
+        client_fails(client, LIBVIRT_ERROR, "*unsupported flags (0x1)*FSFreeze*", DOMAIN, DOMAIN_INTERFACE,
+                     "FSFreeze", "asu", 0, 1);
+        /* What was frozen is not when the guest has been started again. */
+        ck_assert_uint_eq(count("FSFreeze", NULL), 2);
+        guest_do_flags(client, DOMAIN, "Destroy", 0);
+        client_fails(client, LIBVIRT_ERROR, "*not running*", DOMAIN, DOMAIN_INTERFACE, "FSThaw", "asu", 0, 0);
+        guest_do_flags(client, DOMAIN, "Create", 0);
+        ck_assert_uint_eq(count("FSThaw", NULL), 0);
+}
+END_TEST
+
+START_TEST(test_file_system_info)
+{
+        g_autoptr(sd_bus_message) reply = client_call(client, DOMAIN, DOMAIN_INTERFACE, "GetFSInfo", "u", 0);
+        const char *mountpoint, *name, *type, *target;
+
+        ck_assert_int_gt(sd_bus_message_read(reply, "a(sssas)", 2, &mountpoint, &name, &type, 1, &target,
+                                             NULL, NULL, NULL, 1, NULL),
+                         0);
+        ck_assert_str_eq(mountpoint, "/");
+        ck_assert_str_eq(name, "vda1");
+        ck_assert_str_eq(type, "ext4");
+        ck_assert_str_eq(target, "vda");
+}
+END_TEST
+
+START_TEST(test_name_and_time)
+{
+        g_autofree char *name = client_call_string(client, DOMAIN, DOMAIN_INTERFACE, "GetHostname", "u", 0);
+        g_autoptr(sd_bus_message) reply = client_call(client, DOMAIN, DOMAIN_INTERFACE, "GetTime", "u", 0);
+        uint64_t seconds;
+        unsigned nanoseconds;
+
+        ck_assert_str_eq(name, "testhost");
+        ck_assert_int_gt(sd_bus_message_read(reply, "(tu)", &seconds, &nanoseconds), 0);
+        ck_assert_uint_eq(seconds, 627319920);
+        ck_assert_uint_eq(nanoseconds, 0);
+        client_do(client, DOMAIN, DOMAIN_INTERFACE, "SetTime", "tuu", (uint64_t)5, 0, 0);
+        client_do(client, DOMAIN, DOMAIN_INTERFACE, "SetUserPassword", "ssu", "root", "x", 1);
+        client_fails(client, LIBVIRT_ERROR, "*LEASE and AGENT*", DOMAIN, DOMAIN_INTERFACE, "GetHostname", "u",
+                     3);
+        client_fails(client, LIBVIRT_ERROR, "this function is not supported*", DOMAIN, DOMAIN_INTERFACE,
+                     "GetGuestInfo", "uu", 0, 0);
+        client_fails(client, LIBVIRT_ERROR, "this function is not supported*", DOMAIN, DOMAIN_INTERFACE,
+                     "AuthorizedSSHKeysGet", "su", "root", 0);
+}
+END_TEST
+
+START_TEST(test_addresses)
+{
+        g_autoptr(sd_bus_message) reply =
+                client_call(client, DOMAIN, DOMAIN_INTERFACE, "InterfaceAddresses", "uu", 1, 0);
+        const char *name, *mac, *address;
+        unsigned prefix;
+        int type;
+
+        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'a', "(ssa(isu))"), 0);
+        ck_assert_int_gt(sd_bus_message_read(reply, "(ssa(isu))", &name, &mac, 1, &type, &address, &prefix),
+                         0);
+        ck_assert_str_eq(name, "testnet0");
+        ck_assert_str_eq(mac, "aa:bb:cc:dd:ee:ff");
+        ck_assert_str_eq(address, "192.168.122.3");
+        ck_assert_uint_eq(prefix, 24);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("guest-operations");
+        TCase *tcase = tcase_create("guest-operations");
+
+        tcase_add_checked_fixture(tcase, set_up, tear_down);
+        tcase_add_test(tcase, test_file_systems);
+        tcase_add_test(tcase, test_file_system_info);
+        tcase_add_test(tcase, test_name_and_time);
+        tcase_add_test(tcase, test_addresses);
+        suite_add_tcase(suite, tcase);
+        return harness_main(suite);
+}
