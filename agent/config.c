@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/store.h"
 #include "base/units.h"
+#include "drivers/model.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -40,6 +41,13 @@ static const char *const sleeps[] = {
         NULL,
 };
 
+static const char *const security_drivers[] = {
+        [MODEL_SECURITY_AUTO] = "auto",
+        [MODEL_SECURITY_NONE] = "none",
+        [MODEL_SECURITY_APPARMOR] = "apparmor",
+        NULL,
+};
+
 /* As they are numbered in the files. */
 static const char *const save_formats[] = { "raw", "gzip", "bzip2", "xz", "lzop", "zstd", NULL };
 
@@ -53,6 +61,8 @@ const struct config_key config_keys[] = {
         { "qemu", "tls_dir", CONFIG_PATH, AT(tls_dir) },
         { "qemu", "save_image_format", CONFIG_CHOICE, .choices = save_formats, .fallback = "raw",
           AT(save_format) },
+        { "qemu", "security_driver", CONFIG_CHOICE, .choices = security_drivers, .fallback = "auto",
+          AT(security_driver) },
         { "access", "fine", CONFIG_SWITCH, .fallback = "false", AT(fine_access), .at_once = true },
         { "access", "timeout", CONFIG_NUMBER, .low = 1, .high = 60, .fallback = "5", AT(access_timeout),
           .at_once = true },

@@ -20,6 +20,7 @@ struct config {
         char *qemu_user, *qemu_group; /* owned; NULL: not given, "": none */
         char *memory_dir;             /* owned; NULL: below the state directory */
         char *tls_dir;                /* owned; NULL: the usual one */
+        unsigned security_driver;     /* enum model_security */
         unsigned save_format;         /* of guests that are saved; the number in the file */
         bool fine_access;             /* PolicyKit is asked object by object */
         unsigned access_timeout;      /* s */

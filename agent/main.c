@@ -204,6 +204,7 @@ static bool start_models(struct agent *agent, GError **error)
                 .memory_dir = config->memory_dir,
                 .tls_dir = config->tls_dir,
                 .save_format = config->save_format,
+                .security = config->security_driver,
                 .default_network = config->default_network && !options->import,
         };
         if (agent->environment.user && config->qemu_group && *config->qemu_group)

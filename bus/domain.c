@@ -103,16 +103,19 @@ void on_domain_get_state(struct call *call)
                 call_fail(call, error);
 }
 
-/* None of our models has a mode in which it only logs. */
 void on_domain_get_security_label_list(struct call *call)
 {
-        g_autoptr(GPtrArray) labels = domain_list_security_labels(call_get_domain(call));
+        g_autoptr(GArray) labels = domain_list_security_labels(call_get_domain(call));
         DBusMessageIter iter, array;
         DBusMessage *reply = call_begin_reply(call, &iter);
 
         marshal_open_array(&iter, &array, "(sb)");
-        for (unsigned i = 0; i < labels->len; i++)
-                marshal_write(&array, "(sb)", (const char *)g_ptr_array_index(labels, i), FALSE);
+        for (unsigned i = 0; i < labels->len; i++) {
+                const struct domain_security_label *label =
+                        &g_array_index(labels, struct domain_security_label, i);
+
+                marshal_write(&array, "(sb)", label->label, (dbus_bool_t)label->enforcing);
+        }
         marshal_close(&iter, &array);
         call_send_reply(call, reply);
 }

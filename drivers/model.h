@@ -41,6 +41,13 @@ struct owners;
 
 /* ---- what is made ---- */
 
+/* What confines guests beside their account; numbered as the configuration has it. */
+enum model_security {
+        MODEL_SECURITY_AUTO, /* what the host has enabled */
+        MODEL_SECURITY_NONE,
+        MODEL_SECURITY_APPARMOR,
+};
+
 /* What all models are made in; borrowed, and outlives them. */
 struct model_environment {
         struct loop *loop;
@@ -54,7 +61,8 @@ struct model_environment {
         const char *lease_program; /* virtbus-lease, which dnsmasq runs; NULL: it is not there */
         const char
                 *memory_dir; /* where guests' memory is kept that is to be in files; NULL: below state_dir */
-        const char *tls_dir;  /* certificates of guests' disks and character devices; NULL: the usual place */
+        const char *tls_dir; /* certificates of guests' disks and character devices; NULL: the usual place */
+        enum model_security security;
         unsigned save_format; /* of guests that are saved, as it is numbered in their files; 0: raw */
         const struct authorizer *authorizer; /* who decides what clients may do; NULL: the built-in rule */
         void *authorizer_data;               /* taken; for its hooks */

@@ -15,6 +15,7 @@
 #include "drivers/domain/save.h"
 #include "drivers/domain/takings.h"
 #include "drivers/domain/modify.h"
+#include "drivers/security/apparmor.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -431,14 +432,28 @@ void domain_get_info(const struct domain *domain, struct domain_info *info)
         };
 }
 
-GPtrArray *domain_list_security_labels(const struct domain *domain)
+/* Accounts enforce nothing beyond what the kernel does anyway, as in libvirt. */
+static bool is_enforcing(const struct domain *domain, const struct domain_seclabel *label)
+{
+        const struct domain_state *state = domain_get_published(domain);
+
+        return g_strcmp0(label->model, APPARMOR_MODEL) == 0 && state->pid > 0 &&
+               apparmor_is_enforcing(state->pid);
+}
+
+GArray *domain_list_security_labels(const struct domain *domain)
 {
         const struct domain_def *def = (const struct domain_def *)domain->base.published->active;
-        GPtrArray *labels = g_ptr_array_new();
+        GArray *labels = g_array_new(FALSE, FALSE, sizeof(struct domain_security_label));
 
         for (unsigned i = 0; def && i < def->n_seclabels; i++) {
-                if (def->seclabels[i].label)
-                        g_ptr_array_add(labels, (void *)def->seclabels[i].label);
+                const struct domain_seclabel *seclabel = &def->seclabels[i];
+                bool first = g_strcmp0(seclabel->model, "dac") != 0;
+                const struct domain_security_label label = { seclabel->label,
+                                                             is_enforcing(domain, seclabel) };
+
+                if (label.label)
+                        g_array_insert_val(labels, first ? 0 : labels->len, label);
         }
         return labels;
 }

@@ -166,12 +166,15 @@ struct domain_info {
 /* Never waits for the guest: the CPU time is that of its process (/proc). */
 void domain_get_info(const struct domain *domain, struct domain_info *info);
 bool domain_get_state(const struct domain *domain, unsigned flags, int *state, int *reason, GError **error);
+struct domain_security_label {
+        const char *label; /* borrowed from the definition, which stays as long as the loop's turn */
+        bool enforcing;    /* what it forbids is refused, and not only logged */
+};
 /*
- * What confines a guest that runs, a label for each security model, in the order of its document: strings,
- * borrowed from its definition, which stays as long as the loop's turn. Empty: it does not run, or nothing
- * does.
+ * What confines a guest that runs, a struct domain_security_label for each security model, the host's first
+ * one first. Empty: it does not run, or nothing does.
  */
-GPtrArray *domain_list_security_labels(const struct domain *domain);
+GArray *domain_list_security_labels(const struct domain *domain);
 bool domain_get_max_memory(const struct domain *domain, unsigned flags, uint64_t *kib, GError **error);
 /* virDomainGetVcpusFlags: LIVE 1, CONFIG 2, MAXIMUM 4. */
 bool domain_get_vcpus(const struct domain *domain, unsigned flags, unsigned *vcpus, GError **error);

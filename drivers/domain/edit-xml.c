@@ -161,16 +161,21 @@ void domain_edit_set_nvram(struct domain_edit *edit, const char *path, const cha
                 xml_set_text(nvram, path);
 }
 
-void domain_edit_set_seclabel(struct domain_edit *edit, const char *model, const char *label,
-                              const char *image_label)
+void domain_edit_set_seclabel(struct domain_edit *edit, const char *model, const char *unnamed,
+                              const char *label, const char *image_label)
 {
         xmlNode *found = NULL;
 
         XML_FOREACH_CHILD (node, edit->root) {
-                if (xml_is(node, "seclabel") && hardware_is(node, "model", model))
+                g_autofree char *other = xml_is(node, "seclabel") ? xml_attr(node, "model") : NULL;
+
+                if (xml_is(node, "seclabel") && g_strcmp0(other ? other : unnamed, model) == 0 &&
+                    (other || hardware_is(node, "type", "static")))
                         found = node;
         }
-        if (!found) {
+        if (found) {
+                xml_set_attr(found, "model", model);
+        } else {
                 found = xml_add(edit->root, "seclabel");
                 xml_set_attr(found, "type", "dynamic");
                 xml_set_attr(found, "model", model);

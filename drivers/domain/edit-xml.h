@@ -62,10 +62,10 @@ void domain_edit_set_loader(struct domain_edit *edit, const char *path, const ch
 void domain_edit_set_nvram(struct domain_edit *edit, const char *path, const char *template_path);
 /*
  * The <seclabel> of a model: what the guest runs as, and what its images are labelled with. NULL image_label:
- * none.
+ * none. A fixed one without a model is that of the model unnamed, and gets its name.
  */
-void domain_edit_set_seclabel(struct domain_edit *edit, const char *model, const char *label,
-                              const char *image_label);
+void domain_edit_set_seclabel(struct domain_edit *edit, const char *model, const char *unnamed,
+                              const char *label, const char *image_label);
 
 /* <resource><partition>: where its control group is. */
 void domain_edit_set_partition(struct domain_edit *edit, const char *partition);

@@ -29,6 +29,7 @@
 #include "drivers/qemu/resolve.h"
 #include "drivers/qemu/save-image.h"
 #include "drivers/qemu/save.h"
+#include "drivers/security/apparmor.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -95,12 +96,17 @@ static void answer_capabilities(const GPtrArray *caps, void *data)
         const struct account *account = question->driver->account;
         g_autofree char *label = account_format_label(account);
         const char *const labels[] = { "kvm", label, "qemu", label, NULL };
-        const struct host_secmodel dac = { .model = "dac", .doi = "0", .baselabels = labels };
+        const struct host_secmodel models[] = {
+                { .model = APPARMOR_MODEL, .doi = "0" },
+                { .model = "dac", .doi = "0", .baselabels = labels },
+        };
+        /* AppArmor confines nobody where the agent is not root. */
+        unsigned first = question->driver->apparmor ? 0 : 1;
         const struct capabilities_request request = {
                 .host = question->driver->base.host,
                 .caps = caps,
-                .secmodels = &dac,
-                .n_secmodels = account->is_own ? 0 : 1,
+                .secmodels = models + first,
+                .n_secmodels = (account->is_own ? 1 : 2) - first,
         };
         g_autofree char *text = capabilities_format(&request);
 
@@ -231,13 +237,13 @@ static unsigned get_kvm_max_vcpus(void)
         return count > 0 ? (unsigned)count : 0;
 }
 
-/* As the capabilities have it: accounts (discretionary access control), where the agent can change them. */
+/* The first that the capabilities have: AppArmor, or accounts where the agent can change them. */
 static void get_security_model(struct domain_driver *driver, const char **model, const char **doi)
 {
-        bool is_own = qemu_of(driver)->account->is_own;
+        const struct qemu_driver *qemu = qemu_of(driver);
 
-        *model = is_own ? "" : "dac";
-        *doi = is_own ? "" : "0";
+        *model = qemu->apparmor ? APPARMOR_MODEL : qemu->account->is_own ? "" : "dac";
+        *doi = **model ? "0" : "";
 }
 
 static unsigned get_max_vcpus(struct domain_driver *driver, const char *type, GError **error)
@@ -526,13 +532,25 @@ static void start_services(struct qemu_driver *driver, const char *cache_dir)
                 log_gerror(LOG_LEVEL_WARNING, error, "the guests' logs are not kept within bounds");
 }
 
+static bool choose_security(struct qemu_driver *driver, enum model_security security, GError **error)
+{
+        driver->apparmor = security != MODEL_SECURITY_NONE && apparmor_is_active("");
+        if (security != MODEL_SECURITY_APPARMOR || driver->apparmor)
+                return true;
+        return error_set(
+                error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                "security_driver is 'apparmor', which this host does not have enabled, or which needs its "
+                "files below /sys/kernel/security, the program apparmor_parser, and root");
+}
+
 struct domain_driver *qemu_driver_new(struct loop *loop, struct pool *pool, const struct host *host,
                                       const struct qemu_driver_config *config, GError **error)
 {
         struct qemu_driver *driver = g_new0(struct qemu_driver, 1);
 
         driver->account = account_new(config->user, config->group, error);
-        if (!driver->account || !make_dirs(driver, config, error)) {
+        if (!driver->account || !choose_security(driver, config->security, error) ||
+            !make_dirs(driver, config, error)) {
                 qemu_driver_free(&driver->base);
                 return NULL;
         }
@@ -638,6 +656,7 @@ static struct domain_driver *new_domains(const struct model_environment *environ
                 .memory_dir = environment->memory_dir,
                 .tls_dir = environment->tls_dir,
                 .save_format = environment->save_format,
+                .security = environment->security,
                 .user = environment->user,
                 .group = environment->group,
         };

@@ -24,14 +24,16 @@ struct qemu_driver_config {
         const char *memory_dir;
         const char *tls_dir;  /* certificates of disks and character devices; NULL: /etc/pki/qemu */
         unsigned save_format; /* enum save_format, of guests that are saved */
+        enum model_security security;
         /* Who emulators run as; NULL: as the agent does, the user's own group. */
         const char *user;
         const char *group;
 };
 
 /*
- * Errors: a user or group that does not exist, a directory that cannot be made or read. Whatever is wrong
- * with a single definition or guest is logged and concerns that one only.
+ * Errors: a user or group that does not exist, a security driver that the host does not have, a directory
+ * that cannot be made or read. Whatever is wrong with a single definition or guest is logged and concerns
+ * that one only.
  */
 struct domain_driver *qemu_driver_new(struct loop *loop, struct pool *pool, const struct host *host,
                                       const struct qemu_driver_config *config, GError **error);

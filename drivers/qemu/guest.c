@@ -86,6 +86,7 @@ void guest_free(struct guest *guest)
         g_array_unref(guest->ports);
         g_ptr_array_unref(guest->sockets);
         account_unref(guest->account);
+        g_free(guest->profile);
         g_free(guest->dir);
         g_free(guest->who);
         g_free(guest);
@@ -131,6 +132,16 @@ static void return_images(struct guest *guest, const char *alias)
                         continue;
                 ownership_return(guest->account, image->path, image->ownership.uid, image->ownership.gid);
                 g_ptr_array_remove_index(images, i);
+        }
+}
+
+static void forget_files(struct guest *guest, const char *alias)
+{
+        GPtrArray *files = guest->status->files;
+
+        for (unsigned i = files->len; i-- > 0;) {
+                if (is_of(((const struct status_file *)g_ptr_array_index(files, i))->alias, alias))
+                        g_ptr_array_remove_index(files, i);
         }
 }
 
@@ -209,6 +220,7 @@ static void give_back(struct guest *guest, const char *alias)
 {
         helper_end(guest, alias);
         return_images(guest, alias);
+        forget_files(guest, alias);
         return_vfs(guest, alias);
         return_hostdevs(guest, alias);
         remove_links(guest, alias);
@@ -221,6 +233,7 @@ void guest_release_device(struct guest *guest, const char *alias)
         g_assert(alias);
         give_back(guest, alias);
         guest->changed = true;
+        guest_confine_again(guest);
 }
 
 static void let_go_of_domain(void *data)
@@ -270,6 +283,7 @@ void guest_release(struct guest *guest)
         }
         process_end(&guest->tpm, lane);
         g_clear_pointer(&guest->cgroup, cgroup_remove);
+        guest_unconfine(guest);
         guest_forget_state(guest);
         give_back(guest, NULL);
         for (unsigned i = 0; i < guest->ports->len; i++)

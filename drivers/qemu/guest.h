@@ -52,6 +52,7 @@ struct qemu_driver {
         const struct account *account; /* ref */
         struct probe_cache *probes;    /* owned */
         struct log_keeper *log_keeper; /* owned; NULL: none */
+        bool apparmor;                 /* guests are confined by AppArmor */
         /* loop */
         struct qemu_answer answer;
         /* atomic */
@@ -80,6 +81,8 @@ struct guest {
         struct status *status; /* owned; what is written down */
         struct process emulator, tpm;
         struct cgroup *cgroup;     /* owned; NULL: this host gives it none */
+        char *profile;             /* owned; of AppArmor, which confines the emulator; NULL: none */
+        bool owns_profile;         /* it is made of status->files, and goes with the guest */
         GPtrArray *helpers;        /* owned, struct helper */
         struct qmp *qmp;           /* owned; NULL: not connected */
         struct routes routes;      /* of operations that wait for events */
@@ -187,6 +190,30 @@ void guest_end(struct guest *guest, int shutoff_reason, int stopped_detail);
 /* Whom a guest of that definition runs as, before anything is made for it. Errors: a label that names nobody.
  */
 bool guest_choose_account(struct guest *guest, const struct domain_def *def, GError **error);
+/*
+ * By which profile of AppArmor such a guest is confined. runs: def is what an earlier agent started it with,
+ * so it has what that says. Errors: a label that cannot be.
+ */
+bool guest_choose_profile(struct guest *guest, const struct domain_def *def, bool runs, GError **error);
+
+/* ---- guest-confine.c ---- */
+
+/*
+ * What confines the emulator is made of what status says that it opens, and replaces what confined it before:
+ * before it runs, and when something has come. def: the guest, as it is to be. Errors: a path or a host that
+ * does not allow it, an interrupt.
+ */
+bool guest_confine(struct guest *guest, const struct domain_def *def, GError **error);
+/* Something has gone. Failures are logged: it can open what it could before. */
+void guest_confine_again(struct guest *guest);
+/* An agent has found it. */
+void guest_confine_found(struct guest *guest, const struct domain_def *def);
+/* It has ended. */
+void guest_unconfine(struct guest *guest);
+/* The path by which a profile knows the file of a descriptor, also one without a name; owned. NULL: none. */
+char *guest_find_fd_path(int fd);
+/* It is to get a descriptor, which goes with guest_release_device(alias). Errors: as guest_confine(). */
+bool guest_allow_fd(struct guest *guest, const char *alias, int fd, GError **error);
 
 /* ---- guest-cgroup.c ---- */
 

@@ -48,6 +48,7 @@ enum step {
         STEP_GROUP,
         STEP_LIMITS,
         STEP_CPUS,
+        STEP_LABEL,
         STEP_ACCOUNT,
         STEP_CAPABILITIES,
         STEP_CHECK,
@@ -199,6 +200,21 @@ static bool set_limits(const struct launch *launch)
         return launch->lock_bytes == 0 || setrlimit(RLIMIT_MEMLOCK, &limit) == 0;
 }
 
+/* Takes effect when the program runs, for this thread, which is all there is of the process. */
+static bool set_label(const struct launch *launch)
+{
+        size_t length = launch->label_file ? strlen(launch->label) : 0;
+        int fd = launch->label_file ? open(launch->label_file, O_WRONLY | O_CLOEXEC) : -1;
+        bool ok;
+
+        if (!launch->label_file)
+                return true;
+        ok = fd >= 0 && write(fd, launch->label, length) == (ssize_t)length;
+        if (fd >= 0)
+                close(fd);
+        return ok;
+}
+
 /* System calls, not the library's functions: those would change all threads of the agent, whose memory this
  * is. */
 static bool switch_account(const struct account *account)
@@ -315,6 +331,8 @@ static enum step set_up(struct child *child)
         if (launch->cpus && sched_setaffinity(0, launch->n_cpu_words * sizeof(uint64_t),
                                               (const cpu_set_t *)(const void *)launch->cpus) < 0)
                 return STEP_CPUS;
+        if (!set_label(launch))
+                return STEP_LABEL;
         if (launch->privileged)
                 return STEP_NONE;
         empty_bounding_set();
@@ -391,9 +409,14 @@ static bool set_launch_error(const struct child *child, GError **error)
                                        "cannot run '%s' on the host CPUs %s (the host has %s)", program,
                                        wanted, there);
         }
+        if (child->failed == STEP_LABEL)
+                return error_set_errno(error, ERROR_FROM_QEMU, child->errnum,
+                                       "cannot run '%s' confined by '%s'", program, launch->label);
         if (child->failed == STEP_EXEC)
-                return error_set_errno(error, ERROR_FROM_QEMU, child->errnum, "cannot run '%s' as user '%s'",
-                                       program, launch->account->name);
+                return error_set_errno(error, ERROR_FROM_QEMU, child->errnum,
+                                       "cannot run '%s' as user '%s'%s%s", program, launch->account->name,
+                                       launch->label_file ? ", confined by " : "",
+                                       launch->label_file ? launch->label : "");
         return error_set_errno(error, ERROR_FROM_QEMU, child->errnum, "cannot run '%s': %s", program,
                                steps[child->failed]);
 }

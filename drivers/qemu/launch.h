@@ -33,6 +33,8 @@ struct launch {
         unsigned n_fds;
         const int *group_fds; /* control groups that it enters before anything else (cgroup_open_fds()) */
         unsigned n_group_fds;
+        const char *label_file; /* where it says what confines its program; NULL: nobody is told */
+        const char *label;      /* what is written there */
         bool dies_with_agent; /* killed when the thread that started it ends: for what a lane's job waits for
                                */
         uint64_t lock_bytes;  /* RLIMIT_MEMLOCK; 0: as it is */

@@ -58,6 +58,14 @@ static void rename_files(struct guest *guest, const char *from, const char *to)
                 g_free(image->alias);
                 image->alias = g_strdup(to);
         }
+        for (unsigned i = 0; i < guest->status->files->len; i++) {
+                struct status_file *file = g_ptr_array_index(guest->status->files, i);
+
+                if (g_strcmp0(file->alias, from) != 0)
+                        continue;
+                g_free(file->alias);
+                file->alias = g_strdup(to);
+        }
 }
 
 static const struct device_part *last_part(const struct device_list *list)

@@ -194,7 +194,7 @@ bool plug_hand_over(struct resources *resources, struct domain_def *written, con
         if (!resources_take_links(resources, error))
                 return false;
         resources_take_files(resources);
-        return raise_lock_limit(guest, def, error) &&
+        return guest_confine(guest, def, error) && raise_lock_limit(guest, def, error) &&
                launch_try_checks(guest->account,
                                  (const struct launch_check *)(const void *)resources->checks->data,
                                  resources->checks->len, error);

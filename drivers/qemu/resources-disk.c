@@ -45,6 +45,7 @@ static bool add_chain(struct resources *resources, const struct domain_disk *dis
                 if (image->kind == BLOCK_FAT) {
                         resources_add_check(resources, image->path, false, "directory '%s' of disk '%s'",
                                             image->path, disk->target);
+                        resources_allow(resources, image->path, false, true);
                         continue;
                 }
                 resources_add_file(resources, image->path, needs_write(disk, i), "image '%s' of disk '%s'",

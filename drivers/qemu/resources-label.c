@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Security labels. The only model is "dac": a guest runs as the emulators' user, or as the one that its
- * document names, and files become that user's unless the document forbids it. Lane of the domain.
+ * Security labels. By the model "dac" a guest runs as the emulators' user, or as the one that its document
+ * names, and files become that user's unless the document forbids it. By "apparmor", where the host has that,
+ * it runs in a profile of its own, or in one of the administrator's that its document names; files have no
+ * labels there. Lane of the domain.
  */
 #include "drivers/qemu/resources.h"
 
 #include "base/error.h"
 #include "drivers/domain/device-label.h"
+#include "drivers/security/apparmor.h"
 
 #include <string.h>
 
@@ -18,10 +21,20 @@ static bool is_ours(const char *model)
         return !model || strcmp(model, MODEL) == 0;
 }
 
-/* Of the guest: none without a model says nothing, as in libvirt. */
-static bool is_for_us(const struct domain_seclabel *label)
+static bool is_type(const struct domain_seclabel *label, const char *type)
 {
-        return label->model ? strcmp(label->model, MODEL) == 0 : g_strcmp0(label->type, "static") == 0;
+        return label && g_strcmp0(label->type, type) == 0;
+}
+
+/* Can the host confine by it? */
+static bool is_active(const struct qemu_driver *driver, const char *model)
+{
+        return strcmp(model, MODEL) == 0 || (driver->apparmor && strcmp(model, APPARMOR_MODEL) == 0);
+}
+
+static const char *get_first_model(const struct qemu_driver *driver)
+{
+        return driver->apparmor ? APPARMOR_MODEL : MODEL;
 }
 
 static bool refuse_model(const char *model, GError **error)
@@ -30,12 +43,20 @@ static bool refuse_model(const char *model, GError **error)
                          "security driver model '%s' is not available", model);
 }
 
-/* Of the guest; NULL: the document has none for us. */
-static const struct domain_seclabel *find_label(const struct domain_def *def)
+/*
+ * Of the guest; NULL: the document has none of that model. A fixed one without a model is of the host's
+ * first; none without a model says nothing, as in libvirt.
+ */
+static const struct domain_seclabel *find_label(const struct qemu_driver *driver,
+                                                const struct domain_def *def, const char *model)
 {
+        bool first = strcmp(get_first_model(driver), model) == 0;
+
         for (unsigned i = 0; i < def->n_seclabels; i++) {
-                if (is_for_us(&def->seclabels[i]))
-                        return &def->seclabels[i];
+                const struct domain_seclabel *label = &def->seclabels[i];
+
+                if (label->model ? strcmp(label->model, model) == 0 : first && is_type(label, "static"))
+                        return label;
         }
         return NULL;
 }
@@ -53,11 +74,11 @@ static const char *get_text(const struct domain_seclabel *label)
 
 bool guest_choose_account(struct guest *guest, const struct domain_def *def, GError **error)
 {
-        const struct domain_seclabel *label = find_label(def);
+        const struct domain_seclabel *label = find_label(guest->driver, def, MODEL);
         const char *text = get_text(label);
         const struct account *account;
 
-        if (!text && label && g_strcmp0(label->type, "static") == 0)
+        if (!text && is_type(label, "static"))
                 return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
                                  "<seclabel type='static' model='dac'> has no <label>");
         if (!text)
@@ -70,29 +91,75 @@ bool guest_choose_account(struct guest *guest, const struct domain_def *def, GEr
         return true;
 }
 
-bool resources_prepare_labels(struct resources *resources, GError **error)
+/* What the administrator has made is his to change. */
+static bool take_static_profile(struct guest *guest, const struct domain_seclabel *label, GError **error)
+{
+        if (label->relabel == DOMAIN_SWITCH_ON)
+                return error_set(
+                        error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                        "relabel='yes' of the <seclabel type='static' model='apparmor'> is not supported: "
+                        "the profile '%s' is not the guest's own, and does not change with its files",
+                        label->label);
+        guest->profile = g_strdup(label->label);
+        return true;
+}
+
+bool guest_choose_profile(struct guest *guest, const struct domain_def *def, bool runs, GError **error)
+{
+        const struct domain_seclabel *label = find_label(guest->driver, def, APPARMOR_MODEL);
+
+        if (!guest->driver->apparmor || is_type(label, "none"))
+                return true;
+        if (is_type(label, "static"))
+                return take_static_profile(guest, label, error);
+        if (label && label->base_label)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                                 "<baselabel> of the <seclabel model='apparmor'> is not supported");
+        /* An agent that did not confine it has left no label. */
+        if (runs && !(label && label->label))
+                return true;
+        guest->profile = g_strconcat("libvirt-", guest->domain->base.uuid_text, NULL);
+        guest->owns_profile = true;
+        return true;
+}
+
+static bool check_models(const struct resources *resources, GError **error)
 {
         const struct domain_def *def = resources->def;
-        const struct domain_seclabel *label = find_label(def);
-        const struct account *account = resources->guest->account;
-        bool is_static = label && g_strcmp0(label->type, "static") == 0;
-        g_autofree char *own = account_format_label(account);
 
         for (unsigned i = 0; i < def->n_seclabels; i++) {
-                const struct domain_seclabel *other = &def->seclabels[i];
+                const struct domain_seclabel *label = &def->seclabels[i];
 
                 /* No label of a model that labels nothing here. */
-                if (!is_ours(other->model) && g_strcmp0(other->type, "none") != 0)
-                        return refuse_model(other->model, error);
+                if (label->model && !is_active(resources->guest->driver, label->model) &&
+                    !is_type(label, "none"))
+                        return refuse_model(label->model, error);
         }
+        return true;
+}
+
+bool resources_prepare_labels(struct resources *resources, GError **error)
+{
+        const struct guest *guest = resources->guest;
+        const struct domain_seclabel *label = find_label(guest->driver, resources->def, MODEL);
+        const char *first = get_first_model(guest->driver);
+        const struct account *account = guest->account;
+        g_autofree char *own = account_format_label(account);
+
+        if (!check_models(resources, error))
+                return false;
+        if (guest->profile)
+                domain_edit_set_seclabel(resources->edit, APPARMOR_MODEL, first, guest->profile,
+                                         guest->owns_profile ? guest->profile : NULL);
         /* Whoever sets a fixed label sees to the files himself, unless he says that we do. */
         resources->no_relabel = label && (label->relabel == DOMAIN_SWITCH_OFF ||
-                                          (is_static && label->relabel != DOMAIN_SWITCH_ON) ||
-                                          g_strcmp0(label->type, "none") == 0);
-        if (label && g_strcmp0(label->type, "none") == 0)
+                                          (is_type(label, "static") && label->relabel != DOMAIN_SWITCH_ON) ||
+                                          is_type(label, "none"));
+        if (is_type(label, "none"))
                 return true;
         if (!account->is_own || get_text(label))
-                domain_edit_set_seclabel(resources->edit, MODEL, own, resources->no_relabel ? NULL : own);
+                domain_edit_set_seclabel(resources->edit, MODEL, first, own,
+                                         resources->no_relabel ? NULL : own);
         return true;
 }
 
@@ -109,7 +176,7 @@ bool resources_use_labels(struct resources *resources, const struct domain_devic
                         resources->keeps_owner |= is_ours(label->model);
                         continue;
                 }
-                if (!is_ours(label->model))
+                if (label->model && !is_active(resources->guest->driver, label->model))
                         return refuse_model(label->model, error);
                 if (label->label)
                         return error_set(

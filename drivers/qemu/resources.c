@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vhost.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -89,9 +90,44 @@ struct device_resources *resources_get(struct resources *resources, const char *
         return device;
 }
 
+/* Of what is not there yet, the directory's. */
+static char *follow_links(const char *path)
+{
+        char *real = realpath(path, NULL);
+        g_autofree char *dir = NULL, *base = NULL, *real_dir = NULL;
+
+        if (real)
+                return real;
+        dir = g_path_get_dirname(path);
+        base = g_path_get_basename(path);
+        real_dir = realpath(dir, NULL);
+        return real_dir ? g_build_filename(real_dir, base, NULL) : g_strdup(path);
+}
+
+void resources_allow(struct resources *resources, const char *path, bool write, bool tree)
+{
+        g_autofree char *real = NULL;
+
+        if (*path != '/')
+                return;
+        real = follow_links(path);
+        status_add_file(resources->guest->status, resources->alias, real, write, tree);
+}
+
+/* What the emulator is given open is still looked at by its profile. */
+static void allow_fd(struct resources *resources, int fd)
+{
+        g_autofree char *path = guest_find_fd_path(fd);
+
+        if (path)
+                status_add_file(resources->guest->status, resources->alias, path,
+                                (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY, false);
+}
+
 void resources_add_fd(struct resources *resources, int fd)
 {
         g_array_append_val(resources->fds, fd);
+        allow_fd(resources, fd);
 }
 
 bool resources_add_value(struct resources *resources, GBytes *value, int *fd, GError **error)
@@ -127,6 +163,7 @@ static void add_check(struct resources *resources, const char *path, bool write,
 {
         struct launch_check check = { g_strdup(path), write ? O_RDWR : O_RDONLY, what };
 
+        resources_allow(resources, path, write, false);
         g_array_append_val(resources->checks, check);
 }
 
@@ -147,6 +184,8 @@ void resources_add_tls_check(struct resources *resources, bool server)
         const char *dir = resources->guest->driver->tls_dir;
         const char *const files[] = { "ca-cert.pem", names[server][0], names[server][1] };
 
+        /* There may be lists of those that are revoked, too. */
+        resources_allow(resources, dir, false, true);
         for (unsigned i = 0; i < G_N_ELEMENTS(files); i++) {
                 g_autofree char *path = g_build_filename(dir, files[i], NULL);
 
@@ -290,9 +329,10 @@ bool resources_prepare_device(struct resources *resources, enum domain_device_ki
         const struct device_row *row = device_row_get(kind);
         const struct domain_device_info *info = domain_device_get_info(kind, device);
 
+        resources->alias = info ? info->alias : NULL;
+        resources_allow_device(resources, kind, device);
         if (!row || !row->prepare)
                 return true;
-        resources->alias = info ? info->alias : NULL;
         resources->keeps_owner = false;
         return row->prepare(resources, device, error);
 }
@@ -305,6 +345,7 @@ bool resources_resume(struct resources *resources, GError **error)
 
 bool resources_prepare(struct resources *resources, GError **error)
 {
+        resources_allow_guest(resources);
         if (!resources_prepare_labels(resources, error) || !prepare_acceleration(resources, error) ||
             !resources_prepare_memory(resources, error) || !resources_prepare_boot(resources, error) ||
             !device_prepare_all(resources, error))

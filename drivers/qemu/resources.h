@@ -120,7 +120,15 @@ bool resources_add_value(struct resources *resources, GBytes *value, int *fd, GE
 /* The emulator must be able to open path; what is for the message ("image of disk 'vda'"). */
 void resources_add_check(struct resources *resources, const char *path, bool write, const char *what_format,
                          ...) G_GNUC_PRINTF(4, 5);
-/* The same, and if need be the file is the emulators' user's from resources_take_files() on. */
+/*
+ * The emulator opens path, or makes it; tree: and all that is below it. What can be checked or is handed over
+ * open is allowed by that already.
+ */
+void resources_allow(struct resources *resources, const char *path, bool write, bool tree);
+/* What the device, or the guest as a whole, is allowed beside what is checked (resources-paths.c). */
+void resources_allow_device(struct resources *resources, enum domain_device_kind kind, const void *device);
+void resources_allow_guest(struct resources *resources);
+/* A check, and if need be the file is the emulators' user's from resources_take_files() on. */
 void resources_add_file(struct resources *resources, const char *path, bool write, const char *what_format,
                         ...) G_GNUC_PRINTF(4, 5);
 

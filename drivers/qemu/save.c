@@ -155,10 +155,14 @@ bool save_open(struct domain_save *save, GError **error)
         return false;
 }
 
-static bool hand_over(struct qmp *qmp, int fd, GError **error)
+static bool hand_over(struct guest *guest, int fd, GError **error)
 {
-        uint64_t id = qmp_send_fd(qmp, "getfd", json_pack("{s:s}", "fdname", FD_NAME), fd);
+        struct qmp *qmp = guest->qmp;
+        uint64_t id;
 
+        if (!guest_allow_fd(guest, FD_NAME, fd, error))
+                return false;
+        id = qmp_send_fd(qmp, "getfd", json_pack("{s:s}", "fdname", FD_NAME), fd);
         return qmp_receive(qmp, id, lane_deadline_in(QMP_TIMEOUT_MS), NULL, error);
 }
 
@@ -178,7 +182,7 @@ static void explain(struct guest_job *job, GError **error)
         }
 }
 
-static bool dump_memory(struct domain_save *save, struct qmp *qmp, GError **error)
+static bool dump_memory(struct domain_save *save, GError **error)
 {
         static const char *const formats[] = {
                 [DOMAIN_DUMP_RAW] = NULL,
@@ -187,7 +191,7 @@ static bool dump_memory(struct domain_save *save, struct qmp *qmp, GError **erro
                 [DOMAIN_DUMP_KDUMP_SNAPPY] = "kdump-snappy",
         };
         struct work *work = work_of(save);
-        bool ok = hand_over(qmp, work->fd, error);
+        bool ok = hand_over(guest_of(domain_of(save)), work->fd, error);
 
         close(work->fd);
         work->fd = -1;
@@ -197,15 +201,16 @@ static bool dump_memory(struct domain_save *save, struct qmp *qmp, GError **erro
 bool save_begin(struct domain_save *save, GError **error)
 {
         struct work *work = work_of(save);
-        struct qmp *qmp = guest_get_monitor(guest_of(domain_of(save)), error);
+        struct guest *guest = guest_of(domain_of(save));
+        struct qmp *qmp = guest_get_monitor(guest, error);
         bool ok;
 
         if (!qmp)
                 return false;
         if (save->memory_only)
-                return dump_memory(save, qmp, error);
+                return dump_memory(save, error);
         ok = migration_get_speed(qmp, &work->speed, error) &&
-             migration_set_speed(qmp, MIGRATION_NO_LIMIT, error) && hand_over(qmp, work->fd, error);
+             migration_set_speed(qmp, MIGRATION_NO_LIMIT, error) && hand_over(guest, work->fd, error);
         close(work->fd);
         work->fd = -1;
         if (!ok || !guest_job_begin_migration(&work->job, &save->base, "fd:" FD_NAME, error))
@@ -269,6 +274,15 @@ bool save_publish(struct domain_save *save, GError **error)
         return false;
 }
 
+/* The guest runs on, without the file. */
+static void take_file_back(const struct domain_save *save)
+{
+        struct guest *guest = guest_of(domain_of(save));
+
+        if (guest && domain_get_current(domain_of(save))->id == save->id)
+                guest_release_device(guest, FD_NAME);
+}
+
 /* A limit that somebody has set is for migrations, and holds again for a guest that runs on. */
 static void restore_speed(const struct domain_save *save, uint64_t speed)
 {
@@ -284,6 +298,7 @@ static void restore_speed(const struct domain_save *save, uint64_t speed)
 void save_free(struct domain_save *save)
 {
         restore_speed(save, work_of(save)->speed);
+        take_file_back(save);
         drop(g_steal_pointer(&save->file));
 }
 
@@ -354,7 +369,7 @@ static bool take_in(struct guest *guest, int fd, GError **error)
         return qmp_execute(qmp, "migrate-set-capabilities",
                            json_pack("{s:[{s:s, s:b}]}", "capabilities", "capability", "events", "state", 1),
                            QMP_TIMEOUT_MS, NULL, error) &&
-               hand_over(qmp, fd, error) &&
+               hand_over(guest, fd, error) &&
                qmp_execute(qmp, "migrate-incoming", json_pack("{s:s}", "uri", "fd:" FD_NAME),
                            QMP_TIMEOUT_JOB_MS, NULL, error);
 }
@@ -368,6 +383,8 @@ bool save_restore(struct guest *guest, struct domain_image *image, GError **erro
         if (fd >= 0 && fd != image->fd)
                 close(fd);
         ok = ok && wait_for_end(guest, error);
+        if (ok)
+                guest_release_device(guest, FD_NAME);
         for (unsigned i = 0; !ok && i < G_N_ELEMENTS(filters.filters); i++) {
                 g_autoptr(GError) reason = NULL;
 

@@ -4,7 +4,7 @@
  * successor understands:
  *
  *     its directory; what it needs of the host; the status document; images change hands; its control group,
- *     noted in the status document; the emulator, which writes its own pid file; the monitor: setup and "go" in one write; the status document again.
+ *     noted in the status document; what confines it; the emulator, which writes its own pid file; the monitor: setup and "go" in one write; the status document again.
  *
  * Until the second status document nobody has been told, and what is found is cleaned up. Lane of the domain;
  * an interrupt ends the start wherever it waits.
@@ -23,6 +23,7 @@
 #include "drivers/qemu/resources.h"
 #include "drivers/qemu/tuning.h"
 #include "drivers/qemu/save.h"
+#include "drivers/security/apparmor.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -131,8 +132,11 @@ static bool open_log(struct start *start, GError **error)
         g_autofree char *header =
                 g_strdup_printf("%s starting up, agent %s\n%s", stamp, VIRTBUS_VERSION, command);
 
-        return guest_log_open(&start->log, start->guest->driver->log_dir, start->guest->status->name, header,
-                              error);
+        if (!guest_log_open(&start->log, start->guest->driver->log_dir, start->guest->status->name, header,
+                            error))
+                return false;
+        resources_allow(&start->resources, start->log.path, true, false);
+        return true;
 }
 
 /* ---- the emulator ---- */
@@ -144,6 +148,7 @@ static bool launch(struct start *start, GError **error)
         const struct domain_cpuset *cpus = affinity_get_process(start->def);
         CLEANUP_FD int pid_fd = guest_open_pid_file(guest, STATUS_PID_FILE, error);
         GArray *groups = cgroup_open_fds(guest->cgroup);
+        g_autofree char *label = guest->profile ? g_strconcat("exec ", guest->profile, NULL) : NULL;
         const struct launch what = {
                 .argv = (char *const *)start->command->argv->pdata,
                 .env = (char *const *)start->command->env->pdata,
@@ -159,6 +164,8 @@ static bool launch(struct start *start, GError **error)
                 .n_cpu_words = cpus->n_words,
                 .checks = (const struct launch_check *)(const void *)resources->checks->data,
                 .n_checks = resources->checks->len,
+                .label_file = label ? APPARMOR_EXEC_FILE : NULL,
+                .label = label,
         };
         bool ok;
 
@@ -345,8 +352,9 @@ static bool run(struct start *start, struct domain_state *state, bool paused, GE
         if (!resources_take_links(&start->resources, error))
                 return false;
         resources_take_files(&start->resources);
-        if (!guest_save(guest, state, error) || !tuning_limit_guest(guest, start->def, error) ||
-            !launch(start, error) || !tuning_limit_nodes(guest, start->def, error))
+        if (!guest_save(guest, state, error) || !guest_confine(guest, start->def, error) ||
+            !tuning_limit_guest(guest, start->def, error) || !launch(start, error) ||
+            !tuning_limit_nodes(guest, start->def, error))
                 return false;
         if (guest->cgroup)
                 cgroup_settle(guest->cgroup);
@@ -378,7 +386,8 @@ static bool start_steps(struct start *start, struct domain_state *state, const s
         if (!check_actions(def, error) ||
             (def->partition && !cgroup_check_partition(def->partition, error)) ||
             !tuning_require_supported(def, error) || !check_unused(start->guest, error) ||
-            !guest_choose_account(start->guest, def, error))
+            !guest_choose_account(start->guest, def, error) ||
+            !guest_choose_profile(start->guest, def, false, error))
                 return false;
         start->caps = probe_cache_get(start->guest->driver->probes, lane, def->devices.emulator, error);
         if (!start->caps)

@@ -10,6 +10,7 @@
  *       <tpm pid='811' start='3341'/>
  *       <cgroup path='/machine.slice/machine-qemu\x2d3\x2dweb.scope' unit='machine-qemu\x2d3\x2dweb.scope'/>
  *       <image alias='virtio-disk0' path='/images/web.qcow2' uid='0' gid='0'/>
+ *       <file alias='virtio-disk0' path='/images/web.qcow2' write='yes'/>
  *       <pci alias='hostdev0'>0000:3b:00.0</pci>
  *       <link alias='net0' name='macvtap0' lower='eth0' mac='52:54:00:12:34:56'/>
  *       <usb alias='hostdev1' bus='1' device='4' port='4.2' vendor='1133' product='50475' found='yes'/>
@@ -137,6 +138,16 @@ static void add_helpers(GString *text, const GPtrArray *list)
 }
 
 /* By hand: the <domain> in it is a string that exists. */
+static void add_file(GString *text, const struct status_file *file)
+{
+        g_autofree char *path = xml_escape(file->path);
+
+        g_string_append(text, "  <file");
+        add_alias(text, file->alias);
+        g_string_append_printf(text, " path='%s'%s%s/>\n", path, file->write ? " write='yes'" : "",
+                               file->tree ? " tree='yes'" : "");
+}
+
 char *status_format(const struct status *status)
 {
         GString *text = g_string_new(NULL);
@@ -159,6 +170,8 @@ char *status_format(const struct status *status)
                 g_string_append_printf(text, " path='%s' uid='%u' gid='%u'/>\n", path,
                                        (unsigned)image->ownership.uid, (unsigned)image->ownership.gid);
         }
+        for (unsigned i = 0; i < status->files->len; i++)
+                add_file(text, g_ptr_array_index(status->files, i));
         for (unsigned i = 0; i < status->pci->len; i++) {
                 const struct status_pci *pci = g_ptr_array_index(status->pci, i);
 
@@ -267,6 +280,20 @@ static bool read_images(const xmlNode *root, struct status *status, GError **err
                 if (!path || uid == UINT_MAX || gid == UINT_MAX)
                         return xml_error(error, node, "incomplete image");
                 status_add_image(status, alias, path, &(struct ownership){ .uid = uid, .gid = gid });
+        }
+        return true;
+}
+
+static bool read_files(const xmlNode *root, struct status *status, GError **error)
+{
+        for (const xmlNode *node = xml_child(root, "file"); node; node = xml_next(node)) {
+                g_autofree char *path = xml_attr(node, "path"), *alias = xml_attr(node, "alias");
+                g_autofree char *write = xml_attr(node, "write"), *tree = xml_attr(node, "tree");
+
+                if (!path || *path != '/')
+                        return xml_error(error, node, "incomplete file");
+                status_add_file(status, alias, path, g_strcmp0(write, "yes") == 0,
+                                g_strcmp0(tree, "yes") == 0);
         }
         return true;
 }
@@ -381,10 +408,10 @@ struct status *status_parse(const char *text, GError **error)
         if (!read_head(root, status, error) || !read_identity(root, status, error) ||
             !read_process(root, "emulator", &status->emulator, error) ||
             !read_process(root, "tpm", &status->tpm, error) || !read_cgroup(root, status, error) ||
-            !read_images(root, status, error) || !read_pci(root, status, error) ||
-            !read_links(root, status, error) || !read_usb(root, status, error) ||
-            !read_helpers(root, status, error) || !read_vfs(root, status, error) ||
-            !read_saved(root, status, error))
+            !read_images(root, status, error) || !read_files(root, status, error) ||
+            !read_pci(root, status, error) || !read_links(root, status, error) ||
+            !read_usb(root, status, error) || !read_helpers(root, status, error) ||
+            !read_vfs(root, status, error) || !read_saved(root, status, error))
                 return NULL;
         status->sleeps = xml_child(root, "host-sleep");
         status->fake_reboot = xml_child(root, "fake-reboot");

@@ -21,6 +21,15 @@ static void image_free(void *data)
         g_free(image);
 }
 
+static void file_free(void *data)
+{
+        struct status_file *file = data;
+
+        g_free(file->alias);
+        g_free(file->path);
+        g_free(file);
+}
+
 static void pci_free(void *data)
 {
         struct status_pci *pci = data;
@@ -72,6 +81,7 @@ struct status *status_new(void)
         struct status *status = g_new0(struct status, 1);
 
         status->images = g_ptr_array_new_with_free_func(image_free);
+        status->files = g_ptr_array_new_with_free_func(file_free);
         status->pci = g_ptr_array_new_with_free_func(pci_free);
         status->links = g_ptr_array_new_with_free_func(link_free);
         status->usb = g_ptr_array_new_with_free_func(usb_free);
@@ -85,6 +95,7 @@ void status_free(struct status *status)
         if (!status)
                 return;
         g_ptr_array_unref(status->images);
+        g_ptr_array_unref(status->files);
         g_ptr_array_unref(status->pci);
         g_ptr_array_unref(status->links);
         g_ptr_array_unref(status->usb);
@@ -106,6 +117,31 @@ void status_add_image(struct status *status, const char *alias, const char *path
 
         *image = (struct status_image){ g_strdup(alias), g_strdup(path), *ownership };
         g_ptr_array_add(status->images, image);
+}
+
+static struct status_file *find_file(const struct status *status, const char *alias, const char *path)
+{
+        for (unsigned i = 0; i < status->files->len; i++) {
+                struct status_file *file = g_ptr_array_index(status->files, i);
+
+                if (g_strcmp0(file->alias, alias) == 0 && strcmp(file->path, path) == 0)
+                        return file;
+        }
+        return NULL;
+}
+
+void status_add_file(struct status *status, const char *alias, const char *path, bool write, bool tree)
+{
+        struct status_file *file = find_file(status, alias, path);
+
+        if (!file) {
+                file = g_new0(struct status_file, 1);
+                file->alias = g_strdup(alias);
+                file->path = g_strdup(path);
+                g_ptr_array_add(status->files, file);
+        }
+        file->write |= write;
+        file->tree |= tree;
 }
 
 void status_add_pci(struct status *status, const char *alias, const char *address)

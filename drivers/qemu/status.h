@@ -44,6 +44,14 @@ struct status_image {
         struct ownership ownership;
 };
 
+/* What the emulator may open, in the host's names: whatever confines it is made of these. */
+struct status_file {
+        char *alias; /* owned */
+        char *path;  /* owned; without links */
+        bool write;
+        bool tree; /* a directory, with all that is in it */
+};
+
 /* A device of the host that left its driver. */
 struct status_pci {
         char *alias;   /* owned */
@@ -99,6 +107,7 @@ struct status {
         char *cgroup;                   /* owned; below the roots of the hierarchies; NULL: none */
         char *unit;                     /* owned; the scope that it is; NULL: a group of our own */
         GPtrArray *images;              /* owned, struct status_image */
+        GPtrArray *files;               /* owned, struct status_file */
         GPtrArray *pci;                 /* owned, struct status_pci */
         GPtrArray *links;               /* owned, struct status_link */
         GPtrArray *usb;                 /* owned, struct status_usb */
@@ -120,6 +129,8 @@ struct status *status_new(void);
 void status_free(struct status *status);
 void status_add_image(struct status *status, const char *alias, const char *path,
                       const struct ownership *ownership);
+/* Noted once for a device, with all that was asked for. path has no links in it. */
+void status_add_file(struct status *status, const char *alias, const char *path, bool write, bool tree);
 /* Of that device, in the place of what was noted before. */
 void status_set_usb(struct status *status, const char *alias, const struct usb_device *usb, bool found);
 /* Borrowed; NULL: nothing is noted. */

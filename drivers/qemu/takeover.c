@@ -310,6 +310,8 @@ static bool take_work(struct managed *object, void *data, GError **error)
                 log_gerror(LOG_LEVEL_WARNING, failure, "the account of %s is not known", guest->who);
                 g_clear_error(&failure);
         }
+        if (!failure)
+                guest_choose_profile(guest, find->def, true, NULL);
         if (failure) {
                 /* It lives, and cannot be held: it stays as it is. */
                 guest_free(guest);
@@ -329,6 +331,7 @@ static bool take_work(struct managed *object, void *data, GError **error)
                 return false;
         }
         guest->status->shutdown_seen = false;
+        guest_confine_found(guest, find->def);
         adopt(guest, find->def);
         return true;
 }

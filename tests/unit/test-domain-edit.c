@@ -192,8 +192,8 @@ START_TEST(test_seclabel)
         struct domain_edit *changed = edit(load);
         CLEANUP(domain_def_unref) struct domain_def *def = NULL;
 
-        domain_edit_set_seclabel(changed, "dac", "+1:+2", "+1:+3");
-        domain_edit_set_seclabel(changed, "dac", "+4:+2", NULL);
+        domain_edit_set_seclabel(changed, "dac", "dac", "+1:+2", "+1:+3");
+        domain_edit_set_seclabel(changed, "dac", "dac", "+4:+2", NULL);
         def = commit(changed);
         ck_assert_uint_eq(def->n_seclabels, 1);
         ck_assert_str_eq(def->seclabels[0].label, "+4:+2");

@@ -30,6 +30,9 @@ static struct status *make(void)
         status->tpm = (struct status_process){ 4710, 99 };
         status_add_image(status, "ua-it's", "/images/it's & <mine>.qcow2",
                          &(struct ownership){ .uid = 1000, .gid = 4294967294U });
+        status_add_file(status, "ua-it's", "/images/<mine>", false, false);
+        status_add_file(status, "ua-it's", "/images/<mine>", true, false);
+        status_add_file(status, NULL, "/run/io", false, true);
         status_add_pci(status, "hostdev0", "0000:3b:00.0");
         status_set_usb(status, "hostdev1", &(struct usb_device){ 9, 9, 9, 9, "9" }, true);
         status_set_usb(status, "hostdev1", &(struct usb_device){ 1, 4, 0x46d, 0xc52b, "4.2" }, true);
@@ -54,6 +57,7 @@ START_TEST(what_is_written_is_read)
         GError *error = NULL;
         CLEANUP(status_free) struct status *back = status_parse(text, &error);
         const struct status_image *image;
+        const struct status_file *files[2];
         const struct status_link *link;
         const struct status_pci *pci;
         const struct status_vf *vf;
@@ -80,6 +84,14 @@ START_TEST(what_is_written_is_read)
         ck_assert_str_eq(image->path, "/images/it's & <mine>.qcow2");
         ck_assert_uint_eq(image->ownership.uid, 1000);
         ck_assert_uint_eq(image->ownership.gid, 4294967294U);
+        ck_assert_uint_eq(back->files->len, 2);
+        files[0] = g_ptr_array_index(back->files, 0);
+        files[1] = g_ptr_array_index(back->files, 1);
+        ck_assert_str_eq(files[0]->alias, "ua-it's");
+        ck_assert_str_eq(files[0]->path, "/images/<mine>");
+        ck_assert(files[0]->write && !files[0]->tree);
+        ck_assert_ptr_null(files[1]->alias);
+        ck_assert(!files[1]->write && files[1]->tree);
         ck_assert_uint_eq(back->pci->len, 1);
         pci = g_ptr_array_index(back->pci, 0);
         ck_assert_str_eq(pci->alias, "hostdev0");

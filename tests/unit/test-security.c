@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "drivers/security/account.h"
+#include "drivers/security/apparmor.h"
 #include "drivers/security/ownership.h"
 #include "tests/unit/check-main.h"
 
@@ -342,7 +343,68 @@ START_TEST(a_label_names_an_account)
 }
 END_TEST
 
-CHECK_MAIN_FIXTURE("security", setup, teardown, a_label_names_an_account,
+/* ---- AppArmor ---- */
+
+static char *format(const char *path, bool write, bool tree, GError **error)
+{
+        const struct apparmor_rule rule = { path, write, tree };
+
+        return apparmor_format(
+                &(struct apparmor_profile){
+                        .name = "libvirt-x", .emulator = "/opt/qemu*", .rules = &rule, .n_rules = 1 },
+                error);
+}
+
+START_TEST(a_profile_has_what_a_guest_opens)
+{
+        static const struct {
+                const char *path;
+                bool write, tree;
+                const char *expected;
+        } rows[] = {
+                { "/a b", true, false, "\n  \"/a b\" rwk,\n" },
+                { "/a", false, false, "\n  \"/a\" rk,\n" },
+                { "/d", true, true, "\n  \"/d\" rwk,\n  \"/d/{,**}\" rwkl,\n" },
+                /* What others would have a meaning in stands for itself. */
+                { "/*?[x]{y,z}^@{HOME}", true, false,
+                  "\n  \"/\\*\\?\\[x\\]\\{y,z\\}\\^\\@\\{HOME\\}\" rwk,\n" },
+                { "/\" rwk, /** rwk, \"\\", true, false, "\n  \"/\\\" rwk, /\\*\\* rwk, \\\"\\\\\" rwk,\n" },
+                { "/\303\244", true, false, "\n  \"/\303\244\" rwk,\n" },
+        };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+                g_autoptr(GError) error = NULL;
+                g_autofree char *text = format(rows[i].path, rows[i].write, rows[i].tree, &error);
+
+                ck_assert_msg(text, "%s", error ? error->message : "");
+                ck_assert_msg(strstr(text, rows[i].expected), "%s\n%s", rows[i].expected, text);
+                ck_assert(g_str_has_prefix(strstr(text, "profile "), "profile \"libvirt-x\" "));
+                ck_assert(strstr(text, "  \"/opt/qemu\\*\" mr,\n"));
+        }
+}
+END_TEST
+
+START_TEST(what_no_profile_can_have_is_refused)
+{
+        static const char *const paths[] = { "/a\nb", "/\t", "/\x7f" };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(paths); i++) {
+                g_autoptr(GError) error = NULL;
+
+                ck_assert(!format(paths[i], true, false, &error));
+                ck_assert(error_is(error, ERROR_CONFIG_UNSUPPORTED));
+        }
+}
+END_TEST
+
+START_TEST(a_host_without_apparmor_confines_nobody)
+{
+        ck_assert(!apparmor_is_active(dir));
+}
+END_TEST
+
+CHECK_MAIN_FIXTURE("security", setup, teardown, a_label_names_an_account, a_profile_has_what_a_guest_opens,
+                   what_no_profile_can_have_is_refused, a_host_without_apparmor_confines_nobody,
                    guests_of_several_users_give_an_image_back, an_account_is_looked_up,
                    guests_of_another_boot_do_not_count, permissions_follow_the_first_class_that_applies,
                    an_unknown_user_is_named, an_image_changes_hands_and_comes_back,
