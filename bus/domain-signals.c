@@ -63,6 +63,15 @@ static void announce_metadata(struct bus *bus, const char *path, const struct do
                     event->base.type, event->text[0]);
 }
 
+static void announce_tuning(struct bus *bus, const char *path, const struct domain_event *event)
+{
+        DBusMessageIter iter;
+        DBusMessage *message = signal_begin(path, &interface_domain, INTERFACE_DOMAIN_SIGNAL_TUNABLE, &iter);
+
+        marshal_write_params(&iter, event->params);
+        signal_end(bus, message);
+}
+
 /* The agent lost touch with a guest: nobody called, so it is an error event of the connection as well. */
 static void announce_control_error(const struct branch *branch, const char *path,
                                    const struct registry_change *change)
@@ -137,6 +146,9 @@ static void announce_event(const struct branch *branch, const char *path, const 
                 break;
         case DOMAIN_EVENT_MIGRATION_ITERATION:
                 SEND(MIGRATION_ITERATION, "i", (int)event->number);
+                break;
+        case DOMAIN_EVENT_TUNABLE:
+                announce_tuning(branch->connect->bus, path, event);
                 break;
         case DOMAIN_EVENT_CONTROL_ERROR:
         case DOMAIN_EVENT_LAST:

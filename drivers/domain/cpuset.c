@@ -98,3 +98,8 @@ char *domain_cpuset_format(const struct domain_cpuset *set)
         }
         return g_string_free(text, FALSE);
 }
+
+bool domain_cpuset_has_above(const struct domain_cpuset *set, unsigned first)
+{
+        return find_number(set, first, true) < set->n_words * 64;
+}

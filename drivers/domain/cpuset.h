@@ -13,3 +13,6 @@ bool domain_cpuset_parse(const char *text, unsigned max, uint64_t *words);
 
 /* In the canonical form: ascending, ranges as long as can be. An empty set is "". */
 char *domain_cpuset_format(const struct domain_cpuset *set);
+
+/* Is there a number in it from that one on? */
+bool domain_cpuset_has_above(const struct domain_cpuset *set, unsigned first);

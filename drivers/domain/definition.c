@@ -97,6 +97,17 @@ bool domain_def_require_supported(const struct domain_def *def, GError **error)
                          "domain '%s': %s is not supported", def->base.name, remarks->texts[0]);
 }
 
+bool domain_vcpu_is_hotpluggable(const struct domain_def *def, unsigned id)
+{
+        for (unsigned i = 0; i < def->n_vcpu_list; i++) {
+                const struct domain_vcpu *vcpu = &def->vcpu_list[i];
+
+                if (vcpu->id == id)
+                        return vcpu->hotpluggable == DOMAIN_SWITCH_ON || !vcpu->enabled;
+        }
+        return id >= def->vcpus;
+}
+
 const struct domain_disk *domain_def_find_disk(const struct domain_def *def, const char *target_or_path)
 {
         for (unsigned i = 0; i < def->devices.n_disks; i++) {

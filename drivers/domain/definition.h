@@ -445,6 +445,10 @@ static inline struct domain_def *domain_def_from(struct definition *definition)
  */
 bool domain_def_validate_schema(const struct domain_def *def, GError **error);
 
+/* May that vCPU go while the guest runs, or come? Those that a guest starts with stay unless <vcpus> says
+ * otherwise. */
+bool domain_vcpu_is_hotpluggable(const struct domain_def *def, unsigned id);
+
 /* Can other processes be given all of the guest's memory, as those behind vhost-user devices have to be? */
 bool domain_def_shares_memory(const struct domain_def *def);
 

@@ -458,21 +458,6 @@ GArray *domain_list_security_labels(const struct domain *domain)
         return labels;
 }
 
-bool domain_get_vcpus(const struct domain *domain, unsigned flags, unsigned *vcpus, GError **error)
-{
-        const unsigned maximum = 4;
-        const struct domain_def *def;
-
-        if (!flags_check(flags, DOMAIN_AFFECT_LIVE | DOMAIN_AFFECT_CONFIG | maximum, ERROR_FROM_DOMAIN,
-                         "GetVcpus", error))
-                return false;
-        def = domain_choose_def(domain->base.published, flags, error);
-        if (!def)
-                return false;
-        *vcpus = flags & maximum ? def->max_vcpus : def->vcpus;
-        return true;
-}
-
 bool domain_get_metadata(const struct domain *domain, int type, const char *uri, unsigned flags, char **text,
                          GError **error)
 {

@@ -176,7 +176,7 @@ struct domain_security_label {
  */
 GArray *domain_list_security_labels(const struct domain *domain);
 bool domain_get_max_memory(const struct domain *domain, unsigned flags, uint64_t *kib, GError **error);
-/* virDomainGetVcpusFlags: LIVE 1, CONFIG 2, MAXIMUM 4. */
+/* flags: enum domain_affect, DOMAIN_VCPU_MAXIMUM. */
 bool domain_get_vcpus(const struct domain *domain, unsigned flags, unsigned *vcpus, GError **error);
 /* virDomainMetadataType; uri NULL or "" only for description and title. */
 bool domain_get_metadata(const struct domain *domain, int type, const char *uri, unsigned flags, char **text,
@@ -260,6 +260,13 @@ enum domain_affect {
 /* virDomainMemoryModFlags, beyond what is affected */
 enum domain_memory_flags {
         DOMAIN_MEMORY_MAXIMUM = 4,
+};
+
+/* virDomainVcpuFlags, beyond what is affected */
+enum domain_vcpu_flags {
+        DOMAIN_VCPU_MAXIMUM = 4,      /* those that there can be, of a definition */
+        DOMAIN_VCPU_GUEST = 8,        /* by the guest's agent */
+        DOMAIN_VCPU_HOTPLUGGABLE = 16 /* those that come may go while the domain runs; of a definition */
 };
 
 /* owner: an opaque name of the caller for AUTODESTROY, see domain_owner_gone(). done gets the new object. */
@@ -422,6 +429,27 @@ typedef void (*domain_number_done)(uint64_t value, const GError *error, void *da
 /* Not of the downtime. */
 void domain_get_migration(struct domain *domain, enum domain_migration_setting setting, unsigned flags,
                           domain_number_done done, void *data);
+
+/* ---- CPUs and what else a domain gets of its host ---- */
+
+/*
+ * How many vCPUs there are, or can be (DOMAIN_VCPU_MAXIMUM). Those of a guest that runs come at once, and go
+ * when it lets them, the last ones first; ERROR_OPERATION_TIMEOUT when it has not done so in some seconds,
+ * and what it does later is published then.
+ */
+void domain_set_vcpus(struct domain *domain, unsigned count, unsigned flags, managed_done done, void *data);
+
+/*
+ * Which CPUs of the host threads may use: cpus (of bool) has one element for each, what is missing behind its
+ * end may not be used. ERROR_INVALID_ARG for none, for more than there are and for threads that the domain
+ * cannot have. id: of the vCPU or I/O thread. A vCPU that is not there yet has them when it comes.
+ */
+void domain_set_pin(struct domain *domain, enum domain_threads who, unsigned id, const GArray *cpus,
+                    unsigned flags, managed_done done, void *data);
+/* Of each vCPU that there is, a GArray of bool with an element for each CPU of the host. Free the array. */
+GPtrArray *domain_get_vcpu_pins(const struct domain *domain, unsigned flags, GError **error);
+/* Of bool; free it. */
+GArray *domain_get_emulator_pin(const struct domain *domain, unsigned flags, GError **error);
 
 /* The caller named owner left: its autodestroy domains are destroyed. */
 void domain_owner_gone(struct domain_driver *driver, const char *owner);

@@ -56,6 +56,11 @@ struct domain_usb_return {
         struct usb_device usb;
 };
 
+/* What of a guest that runs is to be as its definition says. */
+enum domain_tune {
+        DOMAIN_TUNE_PINS = 1, /* which CPUs of the host its threads may use */
+};
+
 struct domain_driver_ops {
         const char *scheduler; /* "posix": the host's own; see domain_driver_get_scheduler() */
 
@@ -88,6 +93,8 @@ struct domain_driver_ops {
          */
         uint64_t (*get_version)(struct domain_driver *driver, GError **error);
         unsigned (*get_max_vcpus)(struct domain_driver *driver, const char *type, GError **error);
+        /* How many CPUs the host has, those that are off as well. */
+        unsigned (*count_cpus)(struct domain_driver *driver);
         /* What confines guests first of all (both "": nothing does), borrowed; at most 256 bytes each. */
         void (*get_security_model)(struct domain_driver *driver, const char **model, const char **doi);
 
@@ -160,6 +167,17 @@ struct domain_driver_ops {
         bool (*set_memory)(struct domain *domain, uint64_t kib, struct domain_def **live, GError **error);
         /* Makes the balloon ask for statistics as often as live says. NULL: not supported. */
         bool (*set_stats_period)(struct domain *domain, const struct domain_def *live, GError **error);
+        /*
+         * Gives the guest as many vCPUs as *live, the active definition with another number of them, says;
+         * *live is replaced by what it came to. One that cannot be reached is an error, and what was reached
+         * on the way has been published (domain_update_active()). NULL: not supported.
+         */
+        bool (*set_vcpus)(struct domain *domain, struct domain_def **live, GError **error);
+        /*
+         * Makes the guest what def, the active definition with other numbers in it, says of parts (enum
+         * domain_tune). When it fails, the guest is as the active definition says. NULL: not supported.
+         */
+        bool (*tune)(struct domain *domain, unsigned parts, const struct domain_def *def, GError **error);
         /*
          * Calls use(machine, data), at once, with the machine that def is for; false with an error when it is
          * not known.

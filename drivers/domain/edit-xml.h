@@ -47,6 +47,17 @@ void domain_edit_set_current_memory(struct domain_edit *edit, uint64_t kib);
 /* The vCPUs at start; those that may be plugged in. A count of 0 leaves that one alone. */
 void domain_edit_set_vcpus(struct domain_edit *edit, unsigned current, unsigned max);
 /*
+ * <vcpus>, which says of each vCPU of def whether it is there and may go again, for the first `current` ones.
+ * hotpluggable: those that come may go; where none may and there is no list, none is made.
+ */
+void domain_edit_set_vcpu_list(struct domain_edit *edit, const struct domain_def *def, unsigned current,
+                               bool hotpluggable);
+/* What is said of single vCPUs from that number on: in <vcpus>, and where they run. */
+void domain_edit_drop_vcpus(struct domain_edit *edit, unsigned count);
+/* <vcpupin>, <emulatorpin> (id does not count), <iothreadpin>. NULL: as all others. */
+void domain_edit_set_pin(struct domain_edit *edit, enum domain_threads who, unsigned id,
+                         const struct domain_cpuset *cpus);
+/*
  * Rounds the sizes of NUMA cells, memory devices, <maxMemory> and <memory> up to multiples of unit_kib, as
  * the guest of a definition gets them; <memory> becomes the sum of the parts, and <currentMemory> follows it
  * where it was the same.

@@ -24,6 +24,7 @@ void domain_event_free(struct managed_event *managed)
         if (managed->id != MANAGED_EVENT_LIFECYCLE) {
                 for (unsigned i = 0; i < G_N_ELEMENTS(event->text); i++)
                         g_free(event->text[i]);
+                params_free(event->params);
                 if (event->graphics) {
                         address_clear(&event->graphics->local);
                         address_clear(&event->graphics->remote);

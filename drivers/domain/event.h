@@ -8,6 +8,7 @@
  */
 
 #include "base/managed.h"
+#include "base/params.h"
 
 /* Types and details of MANAGED_EVENT_LIFECYCLE (virDomainEventType). */
 enum domain_event_type {
@@ -76,6 +77,7 @@ enum domain_event_id {
         DOMAIN_EVENT_CONTROL_ERROR,
         DOMAIN_EVENT_BLOCK_THRESHOLD,     /* text[0] device, text[1] path; number threshold, excess */
         DOMAIN_EVENT_MIGRATION_ITERATION, /* number: how often memory was gone through */
+        DOMAIN_EVENT_TUNABLE,             /* params: what was tuned, by its names in libvirt's event */
         DOMAIN_EVENT_LAST,
 };
 
@@ -96,6 +98,7 @@ struct domain_event {
         char *text[3]; /* owned */
         int64_t number, excess;
         struct domain_event_graphics *graphics; /* owned */
+        struct params *params;                  /* owned */
 };
 
 /* An event of the given id, all else zero, to be filled in. */

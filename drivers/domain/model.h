@@ -40,6 +40,10 @@ typedef void (*domain_parse_done)(struct domain_def *def, const GError *error, v
 void domain_parse(struct domain_driver *driver, const char *xml, bool validate, domain_parse_done done,
                   void *data);
 
+/* Loop: which CPUs of the host threads of def may use, of bool, an element for each. Free it. */
+GArray *domain_describe_pin(const struct domain *domain, const struct domain_def *def,
+                            enum domain_threads who, unsigned id);
+
 /* Lane: fails with ERROR_OPERATION_INVALID, naming it, while an operation works with the guest. */
 bool domain_require_idle(const struct domain *domain, GError **error);
 

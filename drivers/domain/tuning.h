@@ -28,6 +28,13 @@ struct domain_pin {
         struct domain_cpuset cpus;
 };
 
+/* Whose CPUs are told apart: a vCPU's, an I/O thread's, and those of all else that the emulator does. */
+enum domain_threads {
+        DOMAIN_THREADS_VCPU,
+        DOMAIN_THREADS_EMULATOR,
+        DOMAIN_THREADS_IOTHREAD,
+};
+
 /* How much of each period threads may run, as the kernel's CFS counts it. */
 struct domain_quota {
         uint64_t period_us; /* 0: the default */

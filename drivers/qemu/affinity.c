@@ -67,7 +67,8 @@ static bool pin(struct guest *guest, pid_t thread, const struct domain_cpuset *c
                 words = cpus->words;
                 size = cpus->n_words * sizeof(uint64_t);
         }
-        if (sched_setaffinity(thread, size, (const cpu_set_t *)(const void *)words) == 0)
+        /* A thread that has just ended needs no CPU. */
+        if (sched_setaffinity(thread, size, (const cpu_set_t *)(const void *)words) == 0 || errno == ESRCH)
                 return true;
         return set_pin_error(guest, cpus, errno, error);
 }
@@ -120,10 +121,31 @@ static pid_t get_thread(const struct guest *guest, const json_t *entry)
         return thread > 1 && thread < INT32_MAX && g_file_test(path, G_FILE_TEST_IS_DIR) ? (pid_t)thread : 0;
 }
 
-static bool settle_vcpus(struct guest *guest, const struct domain_def *def, const json_t *list,
-                         GError **error)
+/* What of a thread is to be as the definition says. */
+enum {
+        PINS = 1,
+        LIMITS = 2,
+        SCHEDULERS = 4,
+        ALL = PINS | LIMITS | SCHEDULERS,
+};
+
+static bool settle_vcpu(struct guest *guest, const struct domain_def *def, unsigned what, uint32_t id,
+                        pid_t thread, GError **error)
 {
         const struct domain_cputune *tune = &def->cputune;
+        const struct domain_cpuset *cpus = find_pin(def->vcpu_pins, def->n_vcpu_pins, id);
+
+        return (!(what & LIMITS) || !tuning_has_threads(def) ||
+                tuning_limit_thread(guest, def, DOMAIN_QUOTA_VCPU, id, thread, error)) &&
+               (!(what & PINS) || pin(guest, thread, cpus ? cpus : &def->cpuset, error)) &&
+               (!(what & SCHEDULERS) ||
+                schedule(guest, thread, "a vCPU",
+                         find_scheduler(tune->vcpu_schedulers, tune->n_vcpu_schedulers, id), error));
+}
+
+static bool settle_vcpus(struct guest *guest, const struct domain_def *def, unsigned what, const json_t *list,
+                         GError **error)
+{
         const json_t *entry;
         size_t i;
 
@@ -131,49 +153,58 @@ static bool settle_vcpus(struct guest *guest, const struct domain_def *def, cons
         {
                 json_int_t index = json_integer_value(json_object_get(entry, "cpu-index"));
                 pid_t thread = get_thread(guest, entry);
-                const struct domain_cpuset *cpus =
-                        find_pin(def->vcpu_pins, def->n_vcpu_pins, (uint32_t)index);
 
-                if (thread &&
-                    ((tuning_has_threads(def) &&
-                      !tuning_limit_thread(guest, def, DOMAIN_QUOTA_VCPU, (unsigned)index, thread, error)) ||
-                     !pin(guest, thread, cpus ? cpus : &def->cpuset, error) ||
-                     !schedule(
-                             guest, thread, "a vCPU",
-                             find_scheduler(tune->vcpu_schedulers, tune->n_vcpu_schedulers, (uint32_t)index),
-                             error)))
+                if (thread && !settle_vcpu(guest, def, what, (uint32_t)index, thread, error))
                         return false;
         }
         return true;
 }
 
-static bool settle_iothreads(struct guest *guest, const struct domain_def *def, const json_t *list,
-                             GError **error)
+static bool settle_iothread(struct guest *guest, const struct domain_def *def, unsigned what, uint32_t id,
+                            pid_t thread, GError **error)
 {
         const struct domain_cputune *tune = &def->cputune;
+        const struct domain_cpuset *cpus = find_pin(def->iothread_pins, def->n_iothread_pins, id);
+
+        return (!(what & LIMITS) || !tuning_has_threads(def) ||
+                tuning_limit_thread(guest, def, DOMAIN_QUOTA_IOTHREAD, id, thread, error)) &&
+               (!(what & PINS) || pin(guest, thread, cpus ? cpus : affinity_get_process(def), error)) &&
+               (!(what & SCHEDULERS) ||
+                schedule(guest, thread, "an I/O thread",
+                         find_scheduler(tune->iothread_schedulers, tune->n_iothread_schedulers, id), error));
+}
+
+/* The number of an I/O thread of the definition ("iothread2"); 0: it is none. */
+static uint32_t get_iothread(const json_t *entry)
+{
+        const char *name = json_string_value(json_object_get(entry, "id"));
+
+        return name && g_str_has_prefix(name, "iothread")
+                       ? (uint32_t)g_ascii_strtoull(name + strlen("iothread"), NULL, 10)
+                       : 0;
+}
+
+static bool settle_iothreads(struct guest *guest, const struct domain_def *def, unsigned what,
+                             const json_t *list, GError **error)
+{
         const json_t *entry;
         size_t i;
 
         json_array_foreach(list, i, entry)
         {
-                const char *name = json_string_value(json_object_get(entry, "id"));
+                uint32_t id = get_iothread(entry);
                 pid_t thread = get_thread(guest, entry);
-                const struct domain_cpuset *cpus;
-                uint32_t id;
 
-                if (!thread || !name || !g_str_has_prefix(name, "iothread"))
-                        continue;
-                id = (uint32_t)g_ascii_strtoull(name + strlen("iothread"), NULL, 10);
-                cpus = find_pin(def->iothread_pins, def->n_iothread_pins, id);
-                if ((tuning_has_threads(def) &&
-                     !tuning_limit_thread(guest, def, DOMAIN_QUOTA_IOTHREAD, id, thread, error)) ||
-                    (cpus && !pin(guest, thread, cpus, error)) ||
-                    !schedule(guest, thread, "an I/O thread",
-                              find_scheduler(tune->iothread_schedulers, tune->n_iothread_schedulers, id),
-                              error))
+                if (id && thread && !settle_iothread(guest, def, what, id, thread, error))
                         return false;
         }
         return true;
+}
+
+static bool has_iothreads(const struct domain_def *def)
+{
+        return def->iothreads > 0 && (def->n_iothread_pins > 0 || def->cputune.n_iothread_schedulers > 0 ||
+                                      tuning_has_threads(def));
 }
 
 bool affinity_pin_threads(struct guest *guest, const struct domain_def *def, GError **error)
@@ -185,13 +216,87 @@ bool affinity_pin_threads(struct guest *guest, const struct domain_def *def, GEr
         bool ok;
 
         ok = qmp_execute(guest->qmp, "query-cpus-fast", NULL, QMP_TIMEOUT_MS, &vcpus, error) &&
-             settle_vcpus(guest, def, vcpus, error);
-        if (ok && def->iothreads > 0 &&
-            (def->n_iothread_pins > 0 || tune->n_iothread_schedulers > 0 || tuning_has_threads(def)))
+             settle_vcpus(guest, def, ALL, vcpus, error);
+        if (ok && has_iothreads(def))
                 ok = qmp_execute(guest->qmp, "query-iothreads", NULL, QMP_TIMEOUT_MS, &iothreads, error) &&
-                     settle_iothreads(guest, def, iothreads, error);
+                     settle_iothreads(guest, def, ALL, iothreads, error);
         json_decref(vcpus);
         json_decref(iothreads);
         return ok && tuning_limit_emulator(guest, def, error) &&
                schedule(guest, guest->emulator.pid, "the emulator", emulator, error);
+}
+
+/* ---- while the guest runs ---- */
+
+static bool is_in(const json_t *list, pid_t thread)
+{
+        const json_t *entry;
+        size_t i;
+
+        json_array_foreach(list, i, entry)
+        {
+                if (json_integer_value(json_object_get(entry, "thread-id")) == thread)
+                        return true;
+        }
+        return false;
+}
+
+/* All threads but those. */
+static bool pin_emulator(struct guest *guest, const struct domain_def *def, const json_t *vcpus,
+                         const json_t *iothreads, GError **error)
+{
+        g_autofree char *path = g_strdup_printf("/proc/%d/task", (int)guest->emulator.pid);
+        g_autoptr(GDir) tasks = g_dir_open(path, 0, NULL);
+        const char *name;
+
+        while (tasks && (name = g_dir_read_name(tasks))) {
+                pid_t thread = (pid_t)g_ascii_strtoll(name, NULL, 10);
+
+                if (!is_in(vcpus, thread) && !is_in(iothreads, thread) &&
+                    !pin(guest, thread, affinity_get_process(def), error))
+                        return false;
+        }
+        return true;
+}
+
+static bool settle_all(struct guest *guest, const struct domain_def *def, unsigned what, GError **error)
+{
+        json_t *vcpus = NULL, *iothreads = NULL;
+        bool ok;
+
+        ok = qmp_execute(guest->qmp, "query-cpus-fast", NULL, QMP_TIMEOUT_MS, &vcpus, error) &&
+             qmp_execute(guest->qmp, "query-iothreads", NULL, QMP_TIMEOUT_MS, &iothreads, error) &&
+             settle_vcpus(guest, def, what, vcpus, error) &&
+             settle_iothreads(guest, def, what, iothreads, error) &&
+             (!(what & PINS) || pin_emulator(guest, def, vcpus, iothreads, error));
+        json_decref(vcpus);
+        json_decref(iothreads);
+        return ok;
+}
+
+bool affinity_repin(struct guest *guest, const struct domain_def *def, GError **error)
+{
+        return settle_all(guest, def, PINS, error);
+}
+
+bool affinity_settle_vcpu(struct guest *guest, const struct domain_def *def, unsigned id, GError **error)
+{
+        json_t *vcpus = NULL;
+        const json_t *entry;
+        size_t i;
+        bool ok = true;
+
+        if (!affinity_has_threads(def) && !def->cpuset.words)
+                return true;
+        if (!qmp_execute(guest->qmp, "query-cpus-fast", NULL, QMP_TIMEOUT_MS, &vcpus, error))
+                return false;
+        json_array_foreach(vcpus, i, entry)
+        {
+                pid_t thread = get_thread(guest, entry);
+
+                if (thread && json_integer_value(json_object_get(entry, "cpu-index")) == id)
+                        ok = settle_vcpu(guest, def, ALL, id, thread, error);
+        }
+        json_decref(vcpus);
+        return ok;
 }

@@ -29,6 +29,8 @@
 #include "drivers/qemu/resolve.h"
 #include "drivers/qemu/save-image.h"
 #include "drivers/qemu/save.h"
+#include "drivers/qemu/tune.h"
+#include "drivers/qemu/vcpu.h"
 #include "drivers/security/apparmor.h"
 
 #include <errno.h>
@@ -411,6 +413,13 @@ static void live_free(struct domain *domain)
         g_assert_not_reached();
 }
 
+static unsigned count_cpus(struct domain_driver *driver)
+{
+        g_autoptr(GArray) map = host_get_cpu_map(driver->host, 0, NULL);
+
+        return map ? map->len : 1;
+}
+
 static const struct domain_driver_ops qemu_ops = {
         .scheduler = "posix",
         .shutdown_modes = DOMAIN_SHUTDOWN_BY_ACPI | DOMAIN_SHUTDOWN_BY_AGENT,
@@ -420,6 +429,7 @@ static const struct domain_driver_ops qemu_ops = {
         .expand_cpu = expand_cpu,
         .get_version = get_version,
         .get_max_vcpus = get_max_vcpus,
+        .count_cpus = count_cpus,
         .get_security_model = get_security_model,
         .measure = guest_measure,
         .ask = guest_ask,
@@ -437,6 +447,8 @@ static const struct domain_driver_ops qemu_ops = {
         .reach = reach,
         .set_memory = balloon_set_memory,
         .set_stats_period = balloon_set_period,
+        .set_vcpus = vcpu_set_count,
+        .tune = tune_guest,
         .with_machine = with_machine,
         .attach = plug_attach,
         .detach = plug_detach,

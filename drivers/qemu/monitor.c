@@ -13,6 +13,7 @@
 #include "drivers/qemu/monitor-graphics.h"
 #include "drivers/qemu/plug-private.h"
 #include "drivers/qemu/plug.h"
+#include "drivers/qemu/vcpu.h"
 
 #include <signal.h>
 #include <string.h>
@@ -236,9 +237,12 @@ static void on_watchdog(struct guest *guest, const json_t *arguments, int64_t ti
 static void on_device_deleted(struct guest *guest, const json_t *arguments, int64_t time_us)
 {
         const char *alias = monitor_get_string(arguments, "device");
+        const char *path = monitor_get_string(arguments, "path");
 
         if (alias)
                 plug_forget(guest, alias);
+        if (path)
+                vcpu_forget(guest, path);
 }
 
 static void on_unplug_error(struct guest *guest, const json_t *arguments, int64_t time_us)
@@ -560,6 +564,7 @@ bool monitor_resync(struct guest *guest, GError **error)
         }
         if (guest->inherited)
                 plug_resync_media(guest);
+        vcpu_resync(guest);
         if (qmp_receive(guest->qmp, chardevs, deadline, &answer, NULL)) {
                 set_channels(guest, answer);
                 json_decref(answer);

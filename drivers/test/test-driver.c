@@ -196,6 +196,18 @@ static bool set_stats_period(struct domain *domain, const struct domain_def *liv
         return true;
 }
 
+/* As many as are wanted, at once. */
+static bool set_vcpus(struct domain *domain, struct domain_def **live, GError **error)
+{
+        return true;
+}
+
+/* A guest is nothing but its definition. */
+static bool tune(struct domain *domain, unsigned parts, const struct domain_def *def, GError **error)
+{
+        return true;
+}
+
 static bool with_machine(struct domain *domain, const struct domain_def *def,
                          void (*use)(const struct domain_machine *machine, void *data), void *data,
                          GError **error)
@@ -231,6 +243,13 @@ static void live_free(struct domain *domain)
         test_agent_forget(domain);
 }
 
+static unsigned count_cpus(struct domain_driver *driver)
+{
+        g_autoptr(GArray) map = host_get_cpu_map(driver->host, 0, NULL);
+
+        return map ? map->len : 1;
+}
+
 static const struct domain_driver_ops test_ops = {
         .scheduler = "fair",
         .shutdown_modes = DOMAIN_SHUTDOWN_MODES,
@@ -239,6 +258,7 @@ static const struct domain_driver_ops test_ops = {
         .domain_capabilities = domain_capabilities,
         .get_version = get_version,
         .get_max_vcpus = get_max_vcpus,
+        .count_cpus = count_cpus,
         .get_security_model = get_security_model,
         .measure = test_stats_measure,
         .ask = test_stats_ask,
@@ -252,6 +272,8 @@ static const struct domain_driver_ops test_ops = {
         .reboot = reboot,
         .set_memory = set_memory,
         .set_stats_period = set_stats_period,
+        .set_vcpus = set_vcpus,
+        .tune = tune,
         .with_machine = with_machine,
         .attach = attach,
         .detach = detach,

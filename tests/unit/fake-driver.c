@@ -141,13 +141,28 @@ static bool set_stats_period(struct domain *domain, const struct domain_def *liv
         return call_with_mode(domain, "period", live->devices.memballoon->stats_period_s, error);
 }
 
+static unsigned count_cpus(struct domain_driver *driver)
+{
+        return 8;
+}
+
+static bool set_vcpus(struct domain *domain, struct domain_def **live, GError **error)
+{
+        return call_with_mode(domain, "vcpus", (*live)->vcpus, error);
+}
+
+static bool tune(struct domain *domain, unsigned parts, const struct domain_def *def, GError **error)
+{
+        return call_with_mode(domain, "tune", parts, error);
+}
+
 static bool with_machine(struct domain *domain, const struct domain_def *def,
                          void (*use)(const struct domain_machine *machine, void *data), void *data,
                          GError **error)
 {
-        const struct domain_machine machine = { .type = "test",
-                                                .arch = "x86_64",
-                                                .machine = def->os.machine };
+        const struct domain_machine machine = {
+                .type = "test", .arch = "x86_64", .machine = def->os.machine, .max_vcpus = 16
+        };
 
         use(&machine, data);
         return true;
@@ -268,6 +283,9 @@ static const struct domain_driver_ops fake_ops = {
         .reboot = reboot,
         .reach = reach,
         .set_memory = set_memory,
+        .count_cpus = count_cpus,
+        .set_vcpus = set_vcpus,
+        .tune = tune,
         .set_stats_period = set_stats_period,
         .with_machine = with_machine,
         .attach = attach,

@@ -155,6 +155,7 @@ static const char *const signals[] = {
                 "'test' any more' 2 '" PATH "'",
         [DOMAIN_EVENT_BLOCK_THRESHOLD] = "BlockThreshold 'one' 'two' 12884901893 7",
         [DOMAIN_EVENT_MIGRATION_ITERATION] = "MigrationIteration 5",
+        [DOMAIN_EVENT_TUNABLE] = "Tunable ( ( 'cputune.shares' ( ( 5 ) ) ) )",
 };
 
 static void add_graphics(struct domain_event *event)
@@ -179,6 +180,10 @@ static bool emit_work(struct managed *object, void *data, GError **error)
         event->text[0] = g_strdup("one");
         event->text[1] = g_strdup("two");
         event->text[2] = g_strdup("three");
+        if (event->base.id == DOMAIN_EVENT_TUNABLE) {
+                event->params = params_new();
+                params_add_ulong(event->params, "cputune.shares", 5);
+        }
         if (event->base.id == DOMAIN_EVENT_GRAPHICS)
                 add_graphics(event);
         managed_emit(object, &event->base);

@@ -86,6 +86,12 @@ KNOWN = """
     Domain.ManagedSave method u -
     Domain.ManagedSaveRemove method u -
     Domain.Save method ssu -
+    Domain.GetEmulatorPinInfo method u ab
+    Domain.GetVcpuPinInfo method u aab
+    Domain.PinEmulator method abu -
+    Domain.PinVcpu method uabu -
+    Domain.SetVcpus method uu -
+    Domain.Tunable signal a{sv}
     Domain.InterfaceAddresses method uu a(ssa(isu))
     Domain.FSFreeze method asu u
     Domain.FSThaw method asu u

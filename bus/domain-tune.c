@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * org.libvirt.Domain: what a domain gets of its host's CPUs. The work of those that change something runs in
+ * the domain's lane, whose end replies. Loop thread.
+ */
+#include "bus/interface.h"
+#include "drivers/domain/domain.h"
+#include "introspection/domain.h"
+
+/* An array of booleans. */
+static GArray *read_cpus(struct call *call)
+{
+        GArray *cpus = g_array_new(FALSE, FALSE, sizeof(bool));
+        const void *numbers;
+        unsigned count;
+
+        marshal_read_numbers(&call->args, &numbers, &count);
+        for (unsigned i = 0; i < count; i++) {
+                bool is_in = ((const dbus_bool_t *)numbers)[i];
+
+                g_array_append_val(cpus, is_in);
+        }
+        return cpus;
+}
+
+static void write_cpus(DBusMessageIter *iter, const GArray *cpus)
+{
+        DBusMessageIter array;
+
+        marshal_open_array(iter, &array, "b");
+        for (unsigned i = 0; i < cpus->len; i++)
+                marshal_write(&array, "b", g_array_index(cpus, bool, i));
+        marshal_close(iter, &array);
+}
+
+static void set_pin(struct call *call, enum domain_threads who, unsigned id)
+{
+        g_autoptr(GArray) cpus = read_cpus(call);
+
+        domain_set_pin(call_get_domain(call), who, id, cpus, call_read_flags(call), call_done, call);
+}
+
+void on_domain_pin_emulator(struct call *call)
+{
+        set_pin(call, DOMAIN_THREADS_EMULATOR, 0);
+}
+
+void on_domain_pin_vcpu(struct call *call)
+{
+        uint32_t vcpu;
+
+        call_read(call, "u", &vcpu);
+        set_pin(call, DOMAIN_THREADS_VCPU, vcpu);
+}
+
+void on_domain_get_emulator_pin_info(struct call *call)
+{
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GArray) cpus =
+                domain_get_emulator_pin(call_get_domain(call), call_read_flags(call), &error);
+        DBusMessageIter iter;
+        DBusMessage *reply;
+
+        if (!cpus) {
+                call_fail(call, error);
+                return;
+        }
+        reply = call_begin_reply(call, &iter);
+        write_cpus(&iter, cpus);
+        call_send_reply(call, reply);
+}
+
+void on_domain_get_vcpu_pin_info(struct call *call)
+{
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GPtrArray) pins =
+                domain_get_vcpu_pins(call_get_domain(call), call_read_flags(call), &error);
+        DBusMessageIter iter, array;
+        DBusMessage *reply;
+
+        if (!pins) {
+                call_fail(call, error);
+                return;
+        }
+        reply = call_begin_reply(call, &iter);
+        marshal_open_array(&iter, &array, "ab");
+        for (unsigned i = 0; i < pins->len; i++)
+                write_cpus(&array, g_ptr_array_index(pins, i));
+        marshal_close(&iter, &array);
+        call_send_reply(call, reply);
+}
+
+void on_domain_set_vcpus(struct call *call)
+{
+        uint32_t count, flags;
+
+        call_read(call, "uu", &count, &flags);
+        domain_set_vcpus(call_get_domain(call), count, flags, call_done, call);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Changing what a domain gets of its host: how many CPUs, which, and how much of what. No state beside the
+ * edit; any thread.
+ */
+#include "base/error.h"
+#include "drivers/domain/cpuset.h"
+#include "drivers/domain/edit-private-xml.h"
+#include "drivers/domain/hardware-xml.h"
+
+#include <inttypes.h>
+
+/* What is empty goes. */
+static void tidy_up(xmlNode *node)
+{
+        if (node && !xml_first_element(node))
+                xml_remove(node);
+}
+
+static xmlNode *find_numbered(const xmlNode *parent, const char *name, const char *attr, unsigned number)
+{
+        g_autofree char *text = g_strdup_printf("%u", number);
+
+        XML_FOREACH_CHILD (node, parent) {
+                if (xml_is(node, name) && hardware_is(node, attr, text))
+                        return node;
+        }
+        return NULL;
+}
+
+/* ---- vCPUs ---- */
+
+static void set_vcpu(xmlNode *list, unsigned id, bool enabled, bool hotpluggable)
+{
+        xmlNode *node = find_numbered(list, "vcpu", "id", id);
+
+        if (!node) {
+                node = xml_add(list, "vcpu");
+                xml_set_attr_format(node, "id", "%u", id);
+        }
+        xml_set_attr(node, "enabled", enabled ? "yes" : "no");
+        xml_set_attr(node, "hotpluggable", hotpluggable ? "yes" : "no");
+        if (enabled)
+                xml_set_attr_format(node, "order", "%u", id + 1);
+        else
+                xml_set_attr(node, "order", NULL);
+}
+
+void domain_edit_set_vcpu_list(struct domain_edit *edit, const struct domain_def *def, unsigned current,
+                               bool hotpluggable)
+{
+        bool known = def->n_vcpu_list > 0;
+        xmlNode *list;
+
+        if (!known && !hotpluggable)
+                return;
+        list = hardware_child(edit->root, "vcpus");
+        for (unsigned i = 0; i < def->max_vcpus; i++) {
+                bool was = i < def->vcpus, is = i < current;
+                bool stays = was && is;
+
+                set_vcpu(list, i, is, stays ? domain_vcpu_is_hotpluggable(def, i) : !is || hotpluggable);
+        }
+}
+
+static void drop_above(xmlNode *parent, const char *name, const char *attr, unsigned count)
+{
+        for (xmlNode *node = xml_first_element(parent), *next; node; node = next) {
+                unsigned number = 0;
+
+                next = xml_next_element(node);
+                if (xml_is(node, name) && xml_get_uint(node, attr, &number, NULL) && number >= count)
+                        xml_remove(node);
+        }
+}
+
+void domain_edit_drop_vcpus(struct domain_edit *edit, unsigned count)
+{
+        xmlNode *list = xml_child(edit->root, "vcpus"), *cputune = xml_child(edit->root, "cputune");
+
+        drop_above(list, "vcpu", "id", count);
+        tidy_up(list);
+        drop_above(cputune, "vcpupin", "vcpu", count);
+        tidy_up(cputune);
+}
+
+/* ---- where they run ---- */
+
+static const struct {
+        const char *element, *attr;
+} pins[] = {
+        [DOMAIN_THREADS_VCPU] = { "vcpupin", "vcpu" },
+        [DOMAIN_THREADS_EMULATOR] = { "emulatorpin", NULL },
+        [DOMAIN_THREADS_IOTHREAD] = { "iothreadpin", "iothread" },
+};
+
+void domain_edit_set_pin(struct domain_edit *edit, enum domain_threads who, unsigned id,
+                         const struct domain_cpuset *cpus)
+{
+        xmlNode *cputune = hardware_child(edit->root, "cputune");
+        xmlNode *node = pins[who].attr ? find_numbered(cputune, pins[who].element, pins[who].attr, id)
+                                       : xml_child(cputune, pins[who].element);
+
+        if (cpus) {
+                g_autofree char *text = domain_cpuset_format(cpus);
+
+                if (!node)
+                        node = xml_add(cputune, pins[who].element);
+                if (pins[who].attr)
+                        xml_set_attr_format(node, pins[who].attr, "%u", id);
+                xml_set_attr(node, "cpuset", text);
+        } else if (node) {
+                xml_remove(node);
+        }
+        tidy_up(cputune);
+}

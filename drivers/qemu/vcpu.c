@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "drivers/qemu/vcpu.h"
+
+#include "base/lane.h"
+#include "base/log.h"
+#include "drivers/domain/edit-xml.h"
+#include "drivers/qemu/affinity.h"
+#include "drivers/qemu/plug.h"
+
+#include <string.h>
+
+/* Its guest has to take it out of use first. */
+#define UNPLUG_MS 10000
+
+static const struct domain_def *get_def(const struct guest *guest)
+{
+        return domain_state_get_def(domain_get_current(guest->domain));
+}
+
+/* ---- what QEMU has ---- */
+
+/* The places for vCPUs, the last one first, as QEMU lists them. NULL with an error. */
+static json_t *query_places(struct guest *guest, GError **error)
+{
+        json_t *places = NULL;
+
+        if (!qmp_execute(guest->qmp, "query-hotpluggable-cpus", NULL, QMP_TIMEOUT_MS, &places, error))
+                return NULL;
+        if (json_array_size(places) == get_def(guest)->max_vcpus)
+                return places;
+        error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                  "the machine of %s has %zu places for its %u vCPUs: they come and go in groups", guest->who,
+                  json_array_size(places), (unsigned)get_def(guest)->max_vcpus);
+        json_decref(places);
+        return NULL;
+}
+
+static json_t *get_place(const json_t *places, unsigned id)
+{
+        return json_array_get(places, json_array_size(places) - 1 - id);
+}
+
+/* Where the vCPU is in QEMU's tree; NULL: it is not there. Borrowed. */
+static const char *get_path(const json_t *places, unsigned id)
+{
+        return json_string_value(json_object_get(get_place(places, id), "qom-path"));
+}
+
+/* ---- the definition ---- */
+
+static struct domain_def *with_count(const struct domain_def *def, unsigned count, GError **error)
+{
+        struct domain_edit *edit = domain_edit_new(def, error);
+
+        if (!edit)
+                return NULL;
+        domain_edit_set_vcpu_list(edit, def, count, true);
+        domain_edit_set_vcpus(edit, count, 0);
+        return domain_edit_commit(edit, error);
+}
+
+static void publish_count(struct guest *guest, unsigned count)
+{
+        g_autoptr(GError) failure = NULL;
+        struct domain_def *def;
+
+        if (count == get_def(guest)->vcpus)
+                return;
+        def = with_count(get_def(guest), count, &failure);
+        if (def)
+                domain_update_active(guest->domain, def);
+        else
+                log_gerror(LOG_LEVEL_ERROR, failure, "%s has %u vCPUs, which its definition does not say",
+                           guest->who, count);
+}
+
+/* ---- they come ---- */
+
+static bool plug(struct guest *guest, const struct domain_def *def, const json_t *places, unsigned id,
+                 GError **error)
+{
+        const json_t *place = get_place(places, id);
+        const char *type = json_string_value(json_object_get(place, "type"));
+        json_t *arguments;
+
+        if (get_path(places, id))
+                return true;
+        if (!type)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_INTERNAL_ERROR,
+                                 "the emulator of %s does not say what vCPU %u is", guest->who, id);
+        arguments = json_pack("{s:s}", "driver", type);
+        json_object_set_new(arguments, "id", json_sprintf("vcpu%u", id));
+        json_object_update(arguments, json_object_get(place, "props"));
+        return qmp_execute(guest->qmp, "device_add", arguments, QMP_TIMEOUT_MS, NULL, error) &&
+               affinity_settle_vcpu(guest, def, id, error);
+}
+
+/* ---- they go ---- */
+
+struct waiting {
+        const char *path;   /* borrowed */
+        const char *device; /* borrowed; NULL: it has no name */
+        bool refused;
+};
+
+/* "Ejection" in _OST of ACPI: not supported, in use, busy. */
+static bool is_refusal(const json_t *info, const char *device)
+{
+        enum { EJECT = 3, EJECT_REQUEST = 0x103, UNSUPPORTED = 0x80, BUSY = 0x83 };
+        json_int_t source = json_integer_value(json_object_get(info, "source"));
+        json_int_t status = json_integer_value(json_object_get(info, "status"));
+
+        return device && g_strcmp0(json_string_value(json_object_get(info, "device")), device) == 0 &&
+               (source == EJECT || source == EJECT_REQUEST) && status >= UNSUPPORTED && status <= BUSY;
+}
+
+/* Without KVM, QEMU tells the end of its interrupt controller alone, "/machine/peripheral/vcpu2/lapic". */
+static bool is_of(const char *path, const char *vcpu)
+{
+        size_t length = strlen(vcpu);
+
+        return path && strncmp(path, vcpu, length) == 0 && (path[length] == '\0' || path[length] == '/');
+}
+
+static bool is_answer(const char *name, const json_t *arguments, void *data)
+{
+        struct waiting *waiting = data;
+        const char *path = json_string_value(json_object_get(arguments, "path"));
+
+        if (strcmp(name, "ACPI_DEVICE_OST") == 0)
+                return waiting->refused = is_refusal(json_object_get(arguments, "info"), waiting->device);
+        if (!is_of(path, waiting->path))
+                return false;
+        waiting->refused = strcmp(name, "DEVICE_UNPLUG_GUEST_ERROR") == 0;
+        return waiting->refused || strcmp(name, "DEVICE_DELETED") == 0;
+}
+
+/* What was made for its thread alone. */
+static void clear_away(struct guest *guest, unsigned id)
+{
+        g_autofree char *threads = g_strdup_printf("vcpu%u", id);
+
+        if (guest->cgroup)
+                cgroup_remove_threads(guest->cgroup, threads);
+}
+
+static bool unplug(struct guest *guest, const json_t *places, unsigned id, GError **error)
+{
+        const char *path = get_path(places, id);
+        struct waiting waiting = { path, path ? strrchr(path, '/') + 1 : NULL, false };
+        g_autoptr(GError) failure = NULL;
+
+        if (!path)
+                return true;
+        if (!qmp_execute(guest->qmp, "device_del", json_pack("{s:s}", "id", path), QMP_TIMEOUT_JOB_MS, NULL,
+                         error))
+                return false;
+        if (!qmp_wait_event(guest->qmp, is_answer, &waiting, lane_deadline_in(UNPLUG_MS), &failure)) {
+                if (error_is(failure, ERROR_OPERATION_TIMEOUT))
+                        return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_TIMEOUT,
+                                         "the guest of %s has not let go of vCPU %u yet", guest->who, id);
+                g_propagate_error(error, g_steal_pointer(&failure));
+                return false;
+        }
+        if (!waiting.refused) {
+                clear_away(guest, id);
+                return true;
+        }
+        plug_refused(guest, waiting.device);
+        return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
+                         "the guest of %s refuses to let go of vCPU %u", guest->who, id);
+}
+
+bool vcpu_set_count(struct domain *domain, struct domain_def **live, GError **error)
+{
+        struct guest *guest = guest_of(domain);
+        unsigned count = get_def(guest)->vcpus, wanted = (*live)->vcpus;
+        json_t *places = NULL;
+        bool ok;
+
+        if (!guest_get_monitor(guest, error))
+                return false;
+        if (count == wanted)
+                return true;
+        places = query_places(guest, error);
+        ok = places != NULL;
+        while (ok && count < wanted) {
+                ok = plug(guest, *live, places, count, error);
+                count += ok;
+        }
+        while (ok && count > wanted) {
+                ok = unplug(guest, places, count - 1, error);
+                count -= ok;
+        }
+        if (!ok && places)
+                vcpu_resync(guest);
+        json_decref(places);
+        return ok;
+}
+
+/* ---- by itself ---- */
+
+/* "/machine/peripheral/vcpu3" */
+void vcpu_forget(struct guest *guest, const char *path)
+{
+        if (g_str_has_prefix(path, "/machine/peripheral/vcpu") ||
+            g_str_has_prefix(path, "/machine/unattached/"))
+                vcpu_resync(guest);
+}
+
+void vcpu_resync(struct guest *guest)
+{
+        const struct domain_def *def = get_def(guest);
+        g_autoptr(GError) failure = NULL;
+        unsigned count = 0;
+        json_t *places;
+
+        if (def->vcpus == def->max_vcpus && def->n_vcpu_list == 0)
+                return;
+        lane_shield(guest->domain->base.lane);
+        places = query_places(guest, &failure);
+        if (!places) {
+                log_gerror(LOG_LEVEL_DEBUG, failure, "how many vCPUs %s has is not asked again", guest->who);
+                return;
+        }
+        while (count < json_array_size(places) && get_path(places, count))
+                count++;
+        for (unsigned i = count; i < def->vcpus; i++)
+                clear_away(guest, i);
+        if (count > 0)
+                publish_count(guest, count);
+        json_decref(places);
+}

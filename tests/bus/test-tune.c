@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What a domain of the Test connection gets of its host: how many CPUs, which of the host's, how much of
+ * what; with the numbers of test:///default where it has them.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/support/guest.h"
+#include "tests/support/harness.h"
+
+#define DOMAIN TEST_PATH "/domain/_6695eb01_f6a4_8304_79aa_97f2502e193f"
+
+enum {
+        LIVE = 1,
+        CONFIG = 2,
+        MAXIMUM = 4,
+};
+
+static struct harness *harness;
+static struct client *client;
+
+static void set_up(void)
+{
+        harness = harness_new();
+        client = harness_get_client(harness);
+}
+
+static void tear_down(void)
+{
+        harness_free(harness);
+}
+
+#define DO(member, ...) client_do(client, DOMAIN, DOMAIN_INTERFACE, member, __VA_ARGS__)
+#define FAILS(text, member, ...)                                                                             \
+        client_fails(client, LIBVIRT_ERROR, text, DOMAIN, DOMAIN_INTERFACE, member, __VA_ARGS__)
+
+static void expect_vcpus(unsigned flags, unsigned count)
+{
+        g_autoptr(sd_bus_message) reply =
+                client_call(client, DOMAIN, DOMAIN_INTERFACE, "GetVcpus", "u", flags);
+        uint32_t vcpus = 0;
+
+        ck_assert_int_gt(sd_bus_message_read(reply, "u", &vcpus), 0);
+        ck_assert_uint_eq(vcpus, count);
+}
+
+static void expect_xml(unsigned flags, const char *piece, bool there)
+{
+        g_autofree char *xml = client_call_string(client, DOMAIN, DOMAIN_INTERFACE, "GetXMLDesc", "u", flags);
+
+        ck_assert_msg((strstr(xml, piece) != NULL) == there, "%s in %s", piece, xml);
+}
+
+START_TEST(test_vcpus)
+{
+        expect_vcpus(LIVE, 2);
+        DO("SetVcpus", "uu", 4, CONFIG | MAXIMUM);
+        DO("SetVcpus", "uu", 3, CONFIG);
+        expect_vcpus(CONFIG | MAXIMUM, 4);
+        expect_vcpus(LIVE | MAXIMUM, 2);
+        expect_vcpus(CONFIG, 3);
+        FAILS("invalid argument: 3 vCPUs are more than the maximum of domain 'test', 2", "SetVcpus", "uu", 3,
+              LIVE);
+        FAILS("invalid argument: 33 vCPUs are more than the 32 that the machine of domain 'test' can have",
+              "SetVcpus", "uu", 33, CONFIG | MAXIMUM);
+        FAILS("Requested operation is not valid: the maximum number of vCPUs of domain 'test' is fixed while "
+              "it runs",
+              "SetVcpus", "uu", 1, LIVE | MAXIMUM);
+        FAILS("invalid argument: a domain cannot be without vCPUs", "SetVcpus", "uu", 0, CONFIG);
+        FAILS("invalid argument: unsupported flags (0x20) in function SetVcpus", "SetVcpus", "uu", 1, 32);
+        DO("Destroy", "u", 0);
+        DO("Create", "u", 0);
+        expect_vcpus(LIVE, 3);
+        DO("SetVcpus", "uu", 4, LIVE);
+        expect_vcpus(LIVE, 4);
+        DO("SetVcpus", "uu", 3, LIVE);
+        expect_vcpus(LIVE, 3);
+}
+END_TEST
+
+/* Of libvirt's test host, which has eight CPUs. */
+static char *read_map(sd_bus_message *message)
+{
+        GString *map = g_string_new(NULL);
+        int is_in;
+
+        ck_assert_int_gt(sd_bus_message_enter_container(message, 'a', "b"), 0);
+        while (sd_bus_message_read(message, "b", &is_in) > 0)
+                g_string_append_c(map, is_in ? 'y' : '-');
+        ck_assert_int_ge(sd_bus_message_exit_container(message), 0);
+        return g_string_free(map, FALSE);
+}
+
+static void expect_pins(unsigned flags, const char *first, const char *second)
+{
+        g_autoptr(sd_bus_message) reply =
+                client_call(client, DOMAIN, DOMAIN_INTERFACE, "GetVcpuPinInfo", "u", flags);
+        g_autofree char *one = NULL, *two = NULL;
+
+        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'a', "ab"), 0);
+        one = read_map(reply);
+        two = read_map(reply);
+        ck_assert_str_eq(one, first);
+        ck_assert_str_eq(two, second);
+        ck_assert(sd_bus_message_at_end(reply, false));
+}
+
+static bool is_tuned(sd_bus_message *message, const void *expected)
+{
+        const char *name, *text;
+
+        ck_assert_int_gt(sd_bus_message_enter_container(message, 'a', "{sv}"), 0);
+        ck_assert_int_gt(sd_bus_message_enter_container(message, 'e', "sv"), 0);
+        ck_assert_int_gt(sd_bus_message_read(message, "s", &name), 0);
+        ck_assert_int_gt(sd_bus_message_enter_container(message, 'v', "v"), 0);
+        ck_assert_int_gt(sd_bus_message_enter_container(message, 'v', "s"), 0);
+        ck_assert_int_gt(sd_bus_message_read(message, "s", &text), 0);
+        ck_assert_str_eq(name, ((const char *const *)expected)[0]);
+        ck_assert_str_eq(text, ((const char *const *)expected)[1]);
+        return true;
+}
+
+static void wait_tuned(const char *name, const char *text)
+{
+        const char *const expected[] = { name, text };
+
+        sd_bus_message_unref(
+                client_wait_signal(client, DOMAIN, DOMAIN_INTERFACE, "Tunable", is_tuned, expected));
+}
+
+START_TEST(test_pins)
+{
+        g_autoptr(sd_bus_message) reply = NULL;
+        g_autofree char *emulator = NULL;
+
+        expect_pins(0, "yyyyyyyy", "yyyyyyyy");
+        client_follow(client);
+        DO("PinVcpu", "uabu", 1, 3, true, false, true, LIVE | CONFIG);
+        wait_tuned("cputune.vcpupin1", "0,2");
+        expect_pins(LIVE, "yyyyyyyy", "y-y-----");
+        expect_pins(CONFIG, "yyyyyyyy", "y-y-----");
+        expect_xml(0, "<vcpupin vcpu='1' cpuset='0,2'/>", true);
+        DO("PinEmulator", "abu", 2, false, true, 0);
+        wait_tuned("cputune.emulatorpin", "1");
+        reply = client_call(client, DOMAIN, DOMAIN_INTERFACE, "GetEmulatorPinInfo", "u", 0);
+        emulator = read_map(reply);
+        ck_assert_str_eq(emulator, "-y------");
+        expect_xml(2, "emulatorpin", false);
+        FAILS("invalid argument: PinVcpu to no CPU at all", "PinVcpu", "uabu", 0, 1, false, 0);
+        FAILS("invalid argument: a map of 9 CPUs is longer than the host has, 8", "PinVcpu", "uabu", 0, 9,
+              true, false, false, false, false, false, false, false, false, 0);
+        FAILS("invalid argument: vCPU 2 is not one of the 2 that domain 'test' can have", "PinVcpu", "uabu",
+              2, 1, true, 0);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("tune");
+        TCase *tcase = tcase_create("tune");
+
+        tcase_add_checked_fixture(tcase, set_up, tear_down);
+        tcase_add_test(tcase, test_vcpus);
+        tcase_add_test(tcase, test_pins);
+        suite_add_tcase(suite, tcase);
+        return harness_main(suite);
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * vCPUs of a guest that runs: they come and go as its kernel sees it, and their threads are where they are
+ * pinned.
+ */
+
+#include <dirent.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/support/guest.h"
+#include "tests/support/harness.h"
+
+enum {
+        LIVE = 1,
+        CONFIG = 2,
+};
+
+static struct harness *harness;
+static struct client *client;
+
+static void set_up(void)
+{
+        harness = harness_new();
+        client = harness_get_client(harness);
+}
+
+static void tear_down(void)
+{
+        harness_free(harness);
+}
+
+static void set_vcpus(const char *path, unsigned count, unsigned flags)
+{
+        client_do(client, path, DOMAIN_INTERFACE, "SetVcpus", "uu", count, flags);
+}
+
+static void expect_vcpus(const char *path, unsigned flags, unsigned count)
+{
+        g_autoptr(sd_bus_message) reply = client_call(client, path, DOMAIN_INTERFACE, "GetVcpus", "u", flags);
+        uint32_t vcpus = 0;
+
+        ck_assert_int_gt(sd_bus_message_read(reply, "u", &vcpus), 0);
+        ck_assert_uint_eq(vcpus, count);
+}
+
+/* With other vCPUs; takes xml. */
+static char *with_vcpus(char *xml, const char *vcpus)
+{
+        g_auto(GStrv) halves = g_strsplit(xml, "<vcpu>1</vcpu>", 2);
+
+        ck_assert_ptr_nonnull(halves[1]);
+        g_free(xml);
+        return g_strconcat(halves[0], vcpus, halves[1], NULL);
+}
+
+START_TEST(test_they_come_and_go)
+{
+        g_autofree char *console = harness_path(harness, "console");
+        g_autofree char *path = guest_start(
+                client, with_vcpus(guest_linux_xml("linux", console, "watch"), "<vcpu current='1'>3</vcpu>"));
+
+        guest_wait_console(console, "virtbus-guest: watching");
+        set_vcpus(path, 3, LIVE);
+        guest_wait_console(console, "has cpu2");
+        expect_vcpus(path, LIVE, 3);
+        expect_vcpus(path, CONFIG, 1);
+        set_vcpus(path, 2, LIVE | CONFIG);
+        guest_wait_console(console, "lost cpu2");
+        expect_vcpus(path, LIVE, 2);
+        expect_vcpus(path, CONFIG, 2);
+}
+END_TEST
+
+/* ---- pins ---- */
+
+/* The thread of QEMU with that name; the guest must have it. */
+static pid_t find_thread(pid_t pid, const char *wanted)
+{
+        g_autofree char *tasks = g_strdup_printf("/proc/%d/task", (int)pid);
+        g_autoptr(GDir) dir = g_dir_open(tasks, 0, NULL);
+        const char *name;
+
+        ck_assert_ptr_nonnull(dir);
+        while ((name = g_dir_read_name(dir))) {
+                g_autofree char *file = g_strconcat(tasks, "/", name, "/comm", NULL), *comm = NULL;
+
+                if (g_file_get_contents(file, &comm, NULL, NULL) && g_str_has_prefix(comm, wanted))
+                        return (pid_t)atoi(name);
+        }
+        ck_abort_msg("no thread '%s' in %d", wanted, (int)pid);
+        return 0;
+}
+
+static void expect_cpus(pid_t thread, bool zero, bool one)
+{
+        cpu_set_t set;
+
+        ck_assert_int_eq(sched_getaffinity(thread, sizeof(set), &set), 0);
+        ck_assert_msg(!CPU_ISSET(0, &set) == !zero && !CPU_ISSET(1, &set) == !one,
+                      "thread %d may use %d CPUs", (int)thread, CPU_COUNT(&set));
+}
+
+static bool has_two_cpus(void)
+{
+        cpu_set_t set;
+
+        return sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_ISSET(0, &set) && CPU_ISSET(1, &set);
+}
+
+START_TEST(test_threads_are_where_they_are_pinned)
+{
+        g_autofree char *path = NULL;
+        pid_t pid;
+
+        if (!has_two_cpus()) {
+                harness_skip("this host has one CPU");
+                return;
+        }
+        path = guest_start(client, with_vcpus(guest_bare_xml("pins", NULL), "<vcpu current='1'>2</vcpu>"));
+        pid = harness_find_guest(harness, "pins");
+        expect_cpus(find_thread(pid, "CPU 0/"), true, true);
+        client_do(client, path, DOMAIN_INTERFACE, "PinVcpu", "uabu", 0, 2, false, true, LIVE);
+        expect_cpus(find_thread(pid, "CPU 0/"), false, true);
+        expect_cpus(pid, true, true);
+        client_do(client, path, DOMAIN_INTERFACE, "PinEmulator", "abu", 1, true, LIVE | CONFIG);
+        expect_cpus(find_thread(pid, "CPU 0/"), false, true);
+        expect_cpus(pid, true, false);
+        /* One that comes later. */
+        client_do(client, path, DOMAIN_INTERFACE, "PinVcpu", "uabu", 1, 1, true, LIVE);
+        set_vcpus(path, 2, LIVE);
+        expect_cpus(find_thread(pid, "CPU 1/"), true, false);
+        guest_do_flags(client, path, "Destroy", 0);
+        guest_do_flags(client, path, "Create", 0);
+        pid = harness_find_guest(harness, "pins");
+        expect_cpus(find_thread(pid, "CPU 0/"), true, true);
+        expect_cpus(pid, true, false);
+}
+END_TEST
+
+/* What an agent that was killed has plugged in, the next one knows. */
+START_TEST(test_another_agent)
+{
+        g_autofree char *path =
+                guest_start(client, with_vcpus(guest_bare_xml("kept", NULL), "<vcpu current='1'>2</vcpu>"));
+
+        set_vcpus(path, 2, LIVE);
+        harness_end_agent(harness, SIGKILL);
+        harness_start_agent(harness);
+        expect_vcpus(path, LIVE, 2);
+        expect_vcpus(path, CONFIG, 1);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("vcpus");
+        TCase *tcase = tcase_create("vcpus");
+
+        tcase_add_checked_fixture(tcase, set_up, tear_down);
+        tcase_set_timeout(tcase, 300);
+        tcase_add_test(tcase, test_they_come_and_go);
+        tcase_add_test(tcase, test_threads_are_where_they_are_pinned);
+        tcase_add_test(tcase, test_another_agent);
+        suite_add_tcase(suite, tcase);
+        return harness_main(suite);
+}
