@@ -90,6 +90,82 @@ void on_domain_get_vcpu_pin_info(struct call *call)
         call_send_reply(call, reply);
 }
 
+/* ---- typed parameters ---- */
+
+static void reply_params(const struct params *params, const GError *error, void *data)
+{
+        struct call *call = data;
+        DBusMessageIter iter;
+        DBusMessage *reply;
+
+        if (error) {
+                call_fail(call, error);
+                return;
+        }
+        reply = call_begin_reply(call, &iter);
+        marshal_write_params(&iter, params);
+        call_send_reply(call, reply);
+}
+
+static void get_params(struct call *call, enum domain_parameters which)
+{
+        domain_get_parameters(call_get_domain(call), which, NULL, call_read_flags(call), reply_params, call);
+}
+
+static void set_params(struct call *call, enum domain_parameters which, const char *device)
+{
+        struct domain *domain = call_get_domain(call);
+        struct params *params = params_new();
+        g_autoptr(GError) error = NULL;
+
+        if (marshal_read_params(&call->args, domain_get_param_table(domain, which), params, &error)) {
+                domain_set_parameters(domain, which, device, params, call_read_flags(call), call_done, call);
+                return;
+        }
+        params_free(params);
+        call_fail(call, error);
+}
+
+void on_domain_get_scheduler_parameters(struct call *call)
+{
+        get_params(call, DOMAIN_PARAMETERS_SCHEDULER);
+}
+
+void on_domain_set_scheduler_parameters(struct call *call)
+{
+        set_params(call, DOMAIN_PARAMETERS_SCHEDULER, NULL);
+}
+
+void on_domain_get_memory_parameters(struct call *call)
+{
+        get_params(call, DOMAIN_PARAMETERS_MEMORY);
+}
+
+void on_domain_set_memory_parameters(struct call *call)
+{
+        set_params(call, DOMAIN_PARAMETERS_MEMORY, NULL);
+}
+
+void on_domain_get_numa_parameters(struct call *call)
+{
+        get_params(call, DOMAIN_PARAMETERS_NUMA);
+}
+
+void on_domain_set_numa_parameters(struct call *call)
+{
+        set_params(call, DOMAIN_PARAMETERS_NUMA, NULL);
+}
+
+void on_domain_get_block_io_parameters(struct call *call)
+{
+        get_params(call, DOMAIN_PARAMETERS_BLKIO);
+}
+
+void on_domain_set_block_io_parameters(struct call *call)
+{
+        set_params(call, DOMAIN_PARAMETERS_BLKIO, NULL);
+}
+
 void on_domain_set_vcpus(struct call *call)
 {
         uint32_t count, flags;

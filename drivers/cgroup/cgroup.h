@@ -102,6 +102,8 @@ void cgroup_close_fds(GArray *fds);
 bool cgroup_add_process(const struct cgroup *group, pid_t pid, GError **error);
 /* A thread into a group of threads ("vcpu0", "iothread1", "emulator"), which is made if it is not there. */
 bool cgroup_add_thread(const struct cgroup *group, const char *threads, pid_t tid, GError **error);
+/* Has a group of threads been made in the hierarchy of that controller? */
+bool cgroup_has_threads(const struct cgroup *group, enum cgroup_controller controller, const char *threads);
 /* The group of threads goes, when it is empty; one that is not there is fine. */
 void cgroup_remove_threads(const struct cgroup *group, const char *threads);
 
@@ -133,6 +135,8 @@ bool cgroup_set_cpu_max(const struct cgroup *group, const char *threads, int64_t
  * become the emulator shares the agent's memory until then. */
 bool cgroup_set_cpus(const struct cgroup *group, const char *threads, const char *cpus, GError **error);
 bool cgroup_set_nodes(const struct cgroup *group, const char *threads, const char *nodes, GError **error);
+/* The nodes that the group above has, which are all that it can have; free it. NULL with an error. */
+char *cgroup_read_parent_nodes(const struct cgroup *group, GError **error);
 
 /* Bytes; CGROUP_UNLIMITED: none. */
 #define CGROUP_UNLIMITED UINT64_MAX
@@ -155,6 +159,25 @@ enum cgroup_io {
 /* For one block device; 0: no limit, or the weight of the others. */
 bool cgroup_set_io_device(const struct cgroup *group, dev_t device, enum cgroup_io what, uint64_t value,
                           GError **error);
+
+/* ---- what is set ---- */
+
+/* As the functions above have it; quota -1 and CGROUP_UNLIMITED: no limit. */
+bool cgroup_read_cpu_weight(const struct cgroup *group, uint64_t *weight, GError **error);
+bool cgroup_read_cpu_max(const struct cgroup *group, const char *threads, int64_t *quota_us,
+                         uint64_t *period_us, GError **error);
+bool cgroup_read_memory_max(const struct cgroup *group, uint64_t *bytes, GError **error);
+bool cgroup_read_memory_soft(const struct cgroup *group, uint64_t *bytes, GError **error);
+/* Where the host does not count swap: no limit. */
+bool cgroup_read_memory_swap(const struct cgroup *group, uint64_t *bytes, GError **error);
+bool cgroup_read_io_weight(const struct cgroup *group, uint64_t *weight, GError **error);
+
+/*
+ * Is the process still in the group of that controller, or in one below it? Else ERROR_OPERATION_INVALID
+ * names where it is: somebody else has moved it, and limits of the group would not hold for it.
+ */
+bool cgroup_check_member(const struct cgroup *group, enum cgroup_controller controller, pid_t pid,
+                         GError **error);
 
 /* ---- what it has used ---- */
 

@@ -169,7 +169,39 @@ bool cgroup_set_cpus(const struct cgroup *group, const char *threads, const char
 
 bool cgroup_set_nodes(const struct cgroup *group, const char *threads, const char *nodes, GError **error)
 {
+        /* With the second version memory always follows. */
+        if (has_file(group, CGROUP_CPUSET, "cpuset.memory_migrate") &&
+            !write_value(group, CGROUP_CPUSET, threads, "cpuset.memory_migrate", "1", error))
+                return false;
         return write_value(group, CGROUP_CPUSET, threads, "cpuset.mems", nodes, error);
+}
+
+char *cgroup_read_parent_nodes(const struct cgroup *group, GError **error)
+{
+        const char *file = cgroup_is_unified(group, CGROUP_CPUSET) ? "cpuset.mems.effective" : "cpuset.mems";
+        g_autofree char *directory = NULL, *parent = NULL, *path = NULL;
+        char *text = NULL;
+
+        if (!cgroup_require(group, CGROUP_CPUSET, file, error))
+                return NULL;
+        directory = hierarchy_path(find(group, CGROUP_CPUSET), group->path, NULL, NULL);
+        parent = g_path_get_dirname(directory);
+        path = g_build_filename(parent, file, NULL);
+        errno = 0;
+        if (!g_file_get_contents(path, &text, NULL, NULL))
+                error_set_errno(error, ERROR_FROM_CGROUP, errno, "cannot read '%s'", path);
+        return text ? g_strchomp(text) : NULL;
+}
+
+bool cgroup_has_threads(const struct cgroup *group, enum cgroup_controller controller, const char *threads)
+{
+        const struct hierarchy *hierarchy = find(group, controller);
+        g_autofree char *directory = NULL;
+
+        if (!hierarchy)
+                return false;
+        directory = hierarchy_path(hierarchy, group->path, cgroup_get_inner(group), threads);
+        return access(directory, F_OK) == 0;
 }
 
 /* ---- memory ---- */
@@ -279,6 +311,135 @@ static char *read_file(const struct cgroup *group, enum cgroup_controller contro
                 error_set_errno(error, ERROR_FROM_CGROUP, errno, "cannot read '%s'", path);
         return text;
 }
+
+/* ---- what is set ---- */
+
+/* What the first version of the memory controller says when there is no limit: all pages that it can count.
+ */
+#define PAGES_MAX (INT64_MAX / 65536 * 65536)
+
+static uint64_t parse_limit(const char *text)
+{
+        uint64_t number = g_ascii_strtoull(text, NULL, 10);
+
+        return g_str_has_prefix(text, "max") || number >= PAGES_MAX ? CGROUP_UNLIMITED : number;
+}
+
+/* A weight is the scope's. "default 100", "100" */
+static bool read_weight(const struct cgroup *group, enum cgroup_controller controller, const char *file,
+                        uint64_t *weight, GError **error)
+{
+        g_autofree char *directory = NULL, *path = NULL, *text = NULL;
+
+        if (!cgroup_require(group, controller, file, error))
+                return false;
+        directory = hierarchy_path(find(group, controller), group->path,
+                                   group->unit ? NULL : cgroup_get_inner(group), NULL);
+        path = g_build_filename(directory, file, NULL);
+        errno = 0;
+        if (!g_file_get_contents(path, &text, NULL, NULL))
+                return error_set_errno(error, ERROR_FROM_CGROUP, errno, "cannot read '%s'", path);
+        *weight = g_ascii_strtoull(text + strcspn(text, "0123456789"), NULL, 10);
+        return true;
+}
+
+bool cgroup_read_cpu_weight(const struct cgroup *group, uint64_t *weight, GError **error)
+{
+        const char *file = cgroup_is_unified(group, CGROUP_CPU) ? "cpu.weight" : "cpu.shares";
+
+        return read_weight(group, CGROUP_CPU, file, weight, error);
+}
+
+bool cgroup_read_io_weight(const struct cgroup *group, uint64_t *weight, GError **error)
+{
+        bool unified = cgroup_is_unified(group, CGROUP_IO);
+        const char *bfq = unified ? "io.bfq.weight" : "blkio.bfq.weight",
+                   *plain = unified ? "io.weight" : "blkio.weight";
+
+        return read_weight(group, CGROUP_IO, has_file(group, CGROUP_IO, bfq) ? bfq : plain, weight, error);
+}
+
+bool cgroup_read_cpu_max(const struct cgroup *group, const char *threads, int64_t *quota_us,
+                         uint64_t *period_us, GError **error)
+{
+        bool unified = cgroup_is_unified(group, CGROUP_CPU);
+        g_autofree char *quota =
+                read_file(group, CGROUP_CPU, threads, unified ? "cpu.max" : "cpu.cfs_quota_us", error);
+        g_autofree char *period = NULL;
+
+        if (!quota)
+                return false;
+        if (unified)
+                period = g_strdup(quota + strcspn(quota, " "));
+        else
+                period = read_file(group, CGROUP_CPU, threads, "cpu.cfs_period_us", error);
+        if (!period)
+                return false;
+        *quota_us = g_str_has_prefix(quota, "max") ? -1 : g_ascii_strtoll(quota, NULL, 10);
+        *period_us = g_ascii_strtoull(period, NULL, 10);
+        return true;
+}
+
+static bool read_memory(const struct cgroup *group, const char *v1, const char *v2, uint64_t *bytes,
+                        GError **error)
+{
+        g_autofree char *text = read_file(group, CGROUP_MEMORY, NULL,
+                                          cgroup_is_unified(group, CGROUP_MEMORY) ? v2 : v1, error);
+
+        if (!text)
+                return false;
+        *bytes = parse_limit(text);
+        return true;
+}
+
+bool cgroup_read_memory_max(const struct cgroup *group, uint64_t *bytes, GError **error)
+{
+        return read_memory(group, "memory.limit_in_bytes", "memory.max", bytes, error);
+}
+
+bool cgroup_read_memory_soft(const struct cgroup *group, uint64_t *bytes, GError **error)
+{
+        return read_memory(group, "memory.soft_limit_in_bytes", "memory.high", bytes, error);
+}
+
+bool cgroup_read_memory_swap(const struct cgroup *group, uint64_t *bytes, GError **error)
+{
+        bool unified = cgroup_is_unified(group, CGROUP_MEMORY);
+        const char *file = unified ? "memory.swap.max" : "memory.memsw.limit_in_bytes";
+        uint64_t memory = 0;
+
+        *bytes = CGROUP_UNLIMITED;
+        if (cgroup_has(group, CGROUP_MEMORY) && !has_file(group, CGROUP_MEMORY, file))
+                return true;
+        if (!read_memory(group, file, file, bytes, error))
+                return false;
+        if (!unified || *bytes == CGROUP_UNLIMITED)
+                return true;
+        if (!cgroup_read_memory_max(group, &memory, error))
+                return false;
+        *bytes = memory == CGROUP_UNLIMITED ? CGROUP_UNLIMITED : *bytes + memory;
+        return true;
+}
+
+bool cgroup_check_member(const struct cgroup *group, enum cgroup_controller controller, pid_t pid,
+                         GError **error)
+{
+        const struct hierarchy *hierarchy = find(group, controller);
+        g_autofree char *file = g_strdup_printf("/proc/%d/cgroup", (int)pid), *text = NULL, *place = NULL;
+        size_t length = strlen(group->path);
+
+        if (!hierarchy || !g_file_get_contents(file, &text, NULL, NULL))
+                return true;
+        place = hierarchy_locate(hierarchy, text);
+        if (place && strncmp(place, group->path, length) == 0 && (!place[length] || place[length] == '/'))
+                return true;
+        return error_set(error, ERROR_FROM_CGROUP, ERROR_OPERATION_INVALID,
+                         "process %d has been moved out of its control group '%s' to '%s', where its limits "
+                         "would not hold",
+                         (int)pid, group->path, place ? place : "another place");
+}
+
+/* ---- what it has used ---- */
 
 /* "usage_usec 123\nuser_usec 100\n..." */
 static uint64_t get_entry(const char *text, const char *key)

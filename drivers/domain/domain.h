@@ -439,6 +439,31 @@ void domain_get_migration(struct domain *domain, enum domain_migration_setting s
  */
 void domain_set_vcpus(struct domain *domain, unsigned count, unsigned flags, managed_done done, void *data);
 
+/* What is set and told as typed parameters. */
+enum domain_parameters {
+        DOMAIN_PARAMETERS_SCHEDULER, /* cpu_shares, vcpu_quota ... */
+        DOMAIN_PARAMETERS_MEMORY,    /* hard_limit ... in KiB */
+        DOMAIN_PARAMETERS_NUMA,      /* numa_nodeset, numa_mode */
+        DOMAIN_PARAMETERS_BLKIO,     /* weight, device_weight ... */
+};
+
+/* What can be set of it; constant. */
+const struct param_table *domain_get_param_table(const struct domain *domain, enum domain_parameters which);
+/*
+ * Sets them all or none. params is taken and went through the table; device: whose they are, NULL the
+ * domain's. flags: enum domain_affect.
+ */
+void domain_set_parameters(struct domain *domain, enum domain_parameters which, const char *device,
+                           struct params *params, unsigned flags, managed_done done, void *data);
+/* params is borrowed during the call, and NULL with an error. Called once, on the loop. */
+typedef void (*domain_params_done)(const struct params *params, const GError *error, void *data);
+/*
+ * All of them, of a definition or, as the host has them, of a guest that runs. flags: enum domain_affect; 4,
+ * that texts are welcome, is so without it.
+ */
+void domain_get_parameters(struct domain *domain, enum domain_parameters which, const char *device,
+                           unsigned flags, domain_params_done done, void *data);
+
 /*
  * Which CPUs of the host threads may use: cpus (of bool) has one element for each, what is missing behind its
  * end may not be used. ERROR_INVALID_ARG for none, for more than there are and for threads that the domain

@@ -58,7 +58,19 @@ struct domain_usb_return {
 
 /* What of a guest that runs is to be as its definition says. */
 enum domain_tune {
-        DOMAIN_TUNE_PINS = 1, /* which CPUs of the host its threads may use */
+        DOMAIN_TUNE_PINS = 1,   /* which CPUs of the host its threads may use */
+        DOMAIN_TUNE_CPU = 2,    /* shares, periods and quotas of <cputune> */
+        DOMAIN_TUNE_MEMORY = 4, /* <memtune> */
+        DOMAIN_TUNE_NODES = 8,  /* the nodes of <numatune> */
+        DOMAIN_TUNE_BLOCK = 16, /* <blkiotune> */
+};
+
+/* How much a guest that runs gets, as its host has it. */
+struct domain_tuning {
+        uint64_t shares;
+        struct domain_quota quotas[DOMAIN_QUOTA_SCOPES]; /* quota -1: no limit */
+        struct domain_memtune memtune;                   /* 0: no limit */
+        uint32_t weight;
 };
 
 struct domain_driver_ops {
@@ -174,10 +186,17 @@ struct domain_driver_ops {
          */
         bool (*set_vcpus)(struct domain *domain, struct domain_def **live, GError **error);
         /*
-         * Makes the guest what def, the active definition with other numbers in it, says of parts (enum
-         * domain_tune). When it fails, the guest is as the active definition says. NULL: not supported.
+         * Makes the guest, which is as `from` says, what `to` says of parts (enum domain_tune); both are the
+         * active definition but for that. When it fails, the guest is as `from` says. NULL: not supported.
          */
-        bool (*tune)(struct domain *domain, unsigned parts, const struct domain_def *def, GError **error);
+        bool (*tune)(struct domain *domain, unsigned parts, const struct domain_def *from,
+                     const struct domain_def *to, GError **error);
+        /*
+         * Fills in what the host has for the guest of parts; tuning is what its definition says. NULL: that
+         * is so.
+         */
+        bool (*read_tuning)(struct domain *domain, unsigned parts, struct domain_tuning *tuning,
+                            GError **error);
         /*
          * Calls use(machine, data), at once, with the machine that def is for; false with an error when it is
          * not known.

@@ -114,3 +114,60 @@ void domain_edit_set_pin(struct domain_edit *edit, enum domain_threads who, unsi
         }
         tidy_up(cputune);
 }
+
+/* ---- how much they get ---- */
+
+void domain_edit_set_tuning(struct domain_edit *edit, const char *section, const char *element,
+                            const char *text, const char *unit)
+{
+        xmlNode *parent = hardware_child(edit->root, section), *node;
+
+        if (text) {
+                node = hardware_child(parent, element);
+                xml_set_text(node, text);
+                xml_set_attr(node, "unit", unit);
+        } else {
+                xml_remove_children(parent, element);
+        }
+        tidy_up(parent);
+}
+
+void domain_edit_set_numatune(struct domain_edit *edit, const char *mode, const char *nodes)
+{
+        xmlNode *memory = hardware_child(hardware_child(edit->root, "numatune"), "memory");
+
+        xml_set_attr(memory, "mode", mode);
+        xml_set_attr(memory, "nodeset", nodes);
+        xml_set_attr(memory, "placement", NULL);
+}
+
+static xmlNode *find_blkio_device(const xmlNode *parent, const char *path)
+{
+        XML_FOREACH_CHILD (node, parent) {
+                g_autofree char *its = xml_is(node, "device") ? xml_child_text(node, "path") : NULL;
+
+                if (g_strcmp0(its, path) == 0)
+                        return node;
+        }
+        return NULL;
+}
+
+void domain_edit_set_blkio_device(struct domain_edit *edit, const char *path, const char *element,
+                                  uint64_t value)
+{
+        xmlNode *parent = hardware_child(edit->root, "blkiotune");
+        xmlNode *device = find_blkio_device(parent, path);
+
+        if (!device && value > 0) {
+                device = xml_add(parent, "device");
+                xml_add_text(device, "path", path);
+        }
+        if (device)
+                xml_remove_children(device, element);
+        if (device && value > 0)
+                xml_add_text_format(device, element, "%" PRIu64, value);
+        /* Only its path is left. */
+        if (device && !xml_next_element(xml_first_element(device)))
+                xml_remove(device);
+        tidy_up(parent);
+}

@@ -54,6 +54,17 @@ void domain_edit_set_vcpu_list(struct domain_edit *edit, const struct domain_def
                                bool hotpluggable);
 /* What is said of single vCPUs from that number on: in <vcpus>, and where they run. */
 void domain_edit_drop_vcpus(struct domain_edit *edit, unsigned count);
+/*
+ * The text of an element of <cputune>, <memtune> or <blkiotune>; NULL: it goes. unit NULL: without one.
+ */
+void domain_edit_set_tuning(struct domain_edit *edit, const char *section, const char *element,
+                            const char *text, const char *unit);
+/* <numatune><memory>, on these nodes, whatever placed it before. */
+void domain_edit_set_numatune(struct domain_edit *edit, const char *mode, const char *nodes);
+/* A value of a <device> of <blkiotune>, which comes with its first value and goes with its last one; 0: none.
+ */
+void domain_edit_set_blkio_device(struct domain_edit *edit, const char *path, const char *element,
+                                  uint64_t value);
 /* <vcpupin>, <emulatorpin> (id does not count), <iothreadpin>. NULL: as all others. */
 void domain_edit_set_pin(struct domain_edit *edit, enum domain_threads who, unsigned id,
                          const struct domain_cpuset *cpus);

@@ -51,13 +51,13 @@ static bool act(struct domain *domain, const struct domain_change *change, struc
         if (!ops->tune)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_NO_SUPPORT, "%s of a domain that runs",
                                  change->row->function);
-        return ops->tune(domain, DOMAIN_TUNE_PINS, *live, error);
+        return ops->tune(domain, DOMAIN_TUNE_PINS, domain_def_of(domain->base.current->active), *live, error);
 }
 
 static bool undo(struct domain *domain, const struct domain_change *change, const struct domain_def *before,
                  GError **error)
 {
-        return domain->driver->ops->tune(domain, DOMAIN_TUNE_PINS, before, error);
+        return domain->driver->ops->tune(domain, DOMAIN_TUNE_PINS, before, before, error);
 }
 
 static struct managed_event *event(const struct domain_change *change)

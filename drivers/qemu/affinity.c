@@ -127,6 +127,7 @@ enum {
         LIMITS = 2,
         SCHEDULERS = 4,
         ALL = PINS | LIMITS | SCHEDULERS,
+        RUNS = 8, /* limits may have been others */
 };
 
 static bool settle_vcpu(struct guest *guest, const struct domain_def *def, unsigned what, uint32_t id,
@@ -135,8 +136,8 @@ static bool settle_vcpu(struct guest *guest, const struct domain_def *def, unsig
         const struct domain_cputune *tune = &def->cputune;
         const struct domain_cpuset *cpus = find_pin(def->vcpu_pins, def->n_vcpu_pins, id);
 
-        return (!(what & LIMITS) || !tuning_has_threads(def) ||
-                tuning_limit_thread(guest, def, DOMAIN_QUOTA_VCPU, id, thread, error)) &&
+        return (!(what & LIMITS) || (!(what & RUNS) && !tuning_has_threads(def)) ||
+                tuning_limit_thread(guest, def, DOMAIN_QUOTA_VCPU, id, thread, what & RUNS, error)) &&
                (!(what & PINS) || pin(guest, thread, cpus ? cpus : &def->cpuset, error)) &&
                (!(what & SCHEDULERS) ||
                 schedule(guest, thread, "a vCPU",
@@ -166,8 +167,8 @@ static bool settle_iothread(struct guest *guest, const struct domain_def *def, u
         const struct domain_cputune *tune = &def->cputune;
         const struct domain_cpuset *cpus = find_pin(def->iothread_pins, def->n_iothread_pins, id);
 
-        return (!(what & LIMITS) || !tuning_has_threads(def) ||
-                tuning_limit_thread(guest, def, DOMAIN_QUOTA_IOTHREAD, id, thread, error)) &&
+        return (!(what & LIMITS) || (!(what & RUNS) && !tuning_has_threads(def)) ||
+                tuning_limit_thread(guest, def, DOMAIN_QUOTA_IOTHREAD, id, thread, what & RUNS, error)) &&
                (!(what & PINS) || pin(guest, thread, cpus ? cpus : affinity_get_process(def), error)) &&
                (!(what & SCHEDULERS) ||
                 schedule(guest, thread, "an I/O thread",
@@ -277,6 +278,11 @@ static bool settle_all(struct guest *guest, const struct domain_def *def, unsign
 bool affinity_repin(struct guest *guest, const struct domain_def *def, GError **error)
 {
         return settle_all(guest, def, PINS, error);
+}
+
+bool affinity_limit(struct guest *guest, const struct domain_def *def, GError **error)
+{
+        return settle_all(guest, def, LIMITS | RUNS, error);
 }
 
 bool affinity_settle_vcpu(struct guest *guest, const struct domain_def *def, unsigned id, GError **error)

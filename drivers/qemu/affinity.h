@@ -20,5 +20,7 @@ bool affinity_pin_threads(struct guest *guest, const struct domain_def *def, GEr
 
 /* Of a guest that runs: all threads get the CPUs that def says, and what is not pinned any more has all. */
 bool affinity_repin(struct guest *guest, const struct domain_def *def, GError **error);
+/* Threads get the limits of their own that def says, or none. */
+bool affinity_limit(struct guest *guest, const struct domain_def *def, GError **error);
 /* The thread of a vCPU that has just come gets all that it has of its own. */
 bool affinity_settle_vcpu(struct guest *guest, const struct domain_def *def, unsigned id, GError **error);

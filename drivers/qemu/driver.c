@@ -449,6 +449,7 @@ static const struct domain_driver_ops qemu_ops = {
         .set_stats_period = balloon_set_period,
         .set_vcpus = vcpu_set_count,
         .tune = tune_guest,
+        .read_tuning = tune_read,
         .with_machine = with_machine,
         .attach = plug_attach,
         .detach = plug_detach,

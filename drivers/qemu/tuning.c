@@ -13,6 +13,9 @@
 
 #define EMULATOR "emulator"
 
+/* Of groups that nobody has given one. */
+#define PERIOD_DEFAULT 100000
+
 /* Weights of the second version of control groups. */
 #define UNIFIED_WEIGHT_MAX 10000
 
@@ -35,10 +38,8 @@ bool tuning_require_supported(const struct domain_def *def, GError **error)
 
 /* ---- CPU ---- */
 
-static bool set_shares(struct guest *guest, uint64_t shares, GError **error)
+bool tuning_set_shares(struct guest *guest, uint64_t shares, GError **error)
 {
-        if (!shares)
-                return true;
         if (!cgroup_require(guest->cgroup, CGROUP_CPU, "<shares> of <cputune>", error))
                 return false;
         if (cgroup_is_unified(guest->cgroup, CGROUP_CPU) && shares > UNIFIED_WEIGHT_MAX)
@@ -52,6 +53,15 @@ static bool set_shares(struct guest *guest, uint64_t shares, GError **error)
 static bool is_limited(const struct domain_quota *quota)
 {
         return quota->quota_us > 0;
+}
+
+bool tuning_set_quota(struct guest *guest, const struct domain_def *def, enum domain_quota_scope scope,
+                      const char *threads, GError **error)
+{
+        const struct domain_quota *quota = &def->cputune.quotas[scope];
+
+        return cgroup_set_cpu_max(guest->cgroup, threads, is_limited(quota) ? quota->quota_us : -1,
+                                  quota->period_us ? quota->period_us : PERIOD_DEFAULT, error);
 }
 
 /* threads NULL: the guest as a whole. */
@@ -98,25 +108,27 @@ bool tuning_limit_nodes(struct guest *guest, const struct domain_def *def, GErro
 
 /* ---- block devices ---- */
 
-static bool set_io_device(struct guest *guest, const struct domain_blkio_device *device, GError **error)
+bool tuning_change_device(struct guest *guest, const struct domain_blkio_device *from,
+                          const struct domain_blkio_device *to, GError **error)
 {
-        const uint64_t values[CGROUP_IO_VALUES] = {
-                [CGROUP_IO_WEIGHT] = device->weight,
-                [CGROUP_IO_READ_BYTES] = device->read_bytes_sec,
-                [CGROUP_IO_WRITE_BYTES] = device->write_bytes_sec,
-                [CGROUP_IO_READ_OPERATIONS] = device->read_iops_sec,
-                [CGROUP_IO_WRITE_OPERATIONS] = device->write_iops_sec,
+        const uint64_t values[CGROUP_IO_VALUES][2] = {
+                [CGROUP_IO_WEIGHT] = { from->weight, to->weight },
+                [CGROUP_IO_READ_BYTES] = { from->read_bytes_sec, to->read_bytes_sec },
+                [CGROUP_IO_WRITE_BYTES] = { from->write_bytes_sec, to->write_bytes_sec },
+                [CGROUP_IO_READ_OPERATIONS] = { from->read_iops_sec, to->read_iops_sec },
+                [CGROUP_IO_WRITE_OPERATIONS] = { from->write_iops_sec, to->write_iops_sec },
         };
         struct stat status;
 
-        if (stat(device->path, &status) < 0)
+        if (stat(to->path, &status) < 0)
                 return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot limit '%s' (<blkiotune>)",
-                                       device->path);
+                                       to->path);
         if (!S_ISBLK(status.st_mode))
                 return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
-                                 "'%s', which <blkiotune> limits, is not a block device", device->path);
+                                 "'%s', which <blkiotune> limits, is not a block device", to->path);
         for (unsigned i = 0; i < CGROUP_IO_VALUES; i++) {
-                if (values[i] && !cgroup_set_io_device(guest->cgroup, status.st_rdev, i, values[i], error))
+                if (values[i][0] != values[i][1] &&
+                    !cgroup_set_io_device(guest->cgroup, status.st_rdev, i, values[i][1], error))
                         return false;
         }
         return true;
@@ -132,7 +144,9 @@ static bool set_io(struct guest *guest, const struct domain_blkiotune *tune, GEr
             !cgroup_set_io_weight(guest->domain->base.lane, guest->cgroup, tune->weight, error))
                 return false;
         for (unsigned i = 0; i < tune->n_devices; i++) {
-                if (!set_io_device(guest, &tune->devices[i], error))
+                const struct domain_blkio_device none = { .path = tune->devices[i].path };
+
+                if (!tuning_change_device(guest, &none, &tune->devices[i], error))
                         return false;
         }
         return true;
@@ -140,7 +154,7 @@ static bool set_io(struct guest *guest, const struct domain_blkiotune *tune, GEr
 
 bool tuning_limit_guest(struct guest *guest, const struct domain_def *def, GError **error)
 {
-        return set_shares(guest, def->cputune.shares, error) &&
+        return (!def->cputune.shares || tuning_set_shares(guest, def->cputune.shares, error)) &&
                set_quota(guest, def, DOMAIN_QUOTA_GLOBAL, NULL, error) &&
                set_memory(guest, &def->memtune, error) && set_io(guest, &def->blkiotune, error);
 }
@@ -156,14 +170,15 @@ bool tuning_has_threads(const struct domain_def *def)
 }
 
 bool tuning_limit_thread(struct guest *guest, const struct domain_def *def, enum domain_quota_scope scope,
-                         unsigned id, pid_t thread, GError **error)
+                         unsigned id, pid_t thread, bool runs, GError **error)
 {
         const char *what = scope == DOMAIN_QUOTA_VCPU ? "vcpu" : "iothread";
         g_autofree char *threads = g_strdup_printf("%s%u", what, id);
 
         return cgroup_require(guest->cgroup, CGROUP_CPU, "a quota of <cputune>", error) &&
                cgroup_add_thread(guest->cgroup, threads, thread, error) &&
-               set_quota(guest, def, scope, threads, error);
+               (runs ? tuning_set_quota(guest, def, scope, threads, error)
+                     : set_quota(guest, def, scope, threads, error));
 }
 
 bool tuning_limit_emulator(struct guest *guest, const struct domain_def *def, GError **error)

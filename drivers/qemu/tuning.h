@@ -24,9 +24,20 @@ bool tuning_limit_nodes(struct guest *guest, const struct domain_def *def, GErro
 bool tuning_has_threads(const struct domain_def *def);
 /*
  * Moves a thread of the emulator to the group of its own ("vcpu0", "iothread1"; scope: which of the two) and
- * limits that. What is not limited is moved nevertheless, out of the group of the emulator.
+ * limits that. What is not limited is moved nevertheless, out of the group of the emulator. runs: the group
+ * may have been there, with other limits.
  */
 bool tuning_limit_thread(struct guest *guest, const struct domain_def *def, enum domain_quota_scope scope,
-                         unsigned id, pid_t thread, GError **error);
+                         unsigned id, pid_t thread, bool runs, GError **error);
 /* What has not been moved: the emulator's own. */
 bool tuning_limit_emulator(struct guest *guest, const struct domain_def *def, GError **error);
+
+/*
+ * Of a guest that runs, whatever it had before: how it is weighed against others; a period and a quota, or
+ * none, of a group of threads (NULL: the guest); the values of a block device that differ.
+ */
+bool tuning_set_shares(struct guest *guest, uint64_t shares, GError **error);
+bool tuning_set_quota(struct guest *guest, const struct domain_def *def, enum domain_quota_scope scope,
+                      const char *threads, GError **error);
+bool tuning_change_device(struct guest *guest, const struct domain_blkio_device *from,
+                          const struct domain_blkio_device *to, GError **error);

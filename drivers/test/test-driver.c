@@ -203,7 +203,8 @@ static bool set_vcpus(struct domain *domain, struct domain_def **live, GError **
 }
 
 /* A guest is nothing but its definition. */
-static bool tune(struct domain *domain, unsigned parts, const struct domain_def *def, GError **error)
+static bool tune(struct domain *domain, unsigned parts, const struct domain_def *from,
+                 const struct domain_def *to, GError **error)
 {
         return true;
 }

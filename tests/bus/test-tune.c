@@ -157,6 +157,108 @@ START_TEST(test_pins)
 }
 END_TEST
 
+/* ---- typed parameters ---- */
+
+/* The entries of a dictionary, "name=value name=value". */
+static char *read_params(sd_bus_message *message)
+{
+        GString *line = g_string_new(NULL);
+        const char *name, *inside;
+
+        ck_assert_int_gt(sd_bus_message_enter_container(message, 'a', "{sv}"), 0);
+        while (sd_bus_message_enter_container(message, 'e', "sv") > 0) {
+                union {
+                        uint64_t t;
+                        uint32_t u;
+                        const char *s;
+                } value = { 0 };
+
+                ck_assert_int_gt(sd_bus_message_read(message, "s", &name), 0);
+                ck_assert_int_gt(sd_bus_message_enter_container(message, 'v', "v"), 0);
+                ck_assert_int_gt(sd_bus_message_peek_type(message, NULL, &inside), 0);
+                ck_assert_int_gt(sd_bus_message_enter_container(message, 'v', inside), 0);
+                ck_assert_int_gt(sd_bus_message_read_basic(message, *inside, &value), 0);
+                g_string_append_printf(line, "%s%s=", line->len ? " " : "", name);
+                if (*inside == 's')
+                        g_string_append(line, value.s);
+                else if (*inside == 't' || *inside == 'x')
+                        g_string_append_printf(line, "%" G_GINT64_FORMAT, (int64_t)value.t);
+                else
+                        g_string_append_printf(line, "%d", (int)value.u);
+                sd_bus_message_exit_container(message);
+                sd_bus_message_exit_container(message);
+                sd_bus_message_exit_container(message);
+        }
+        ck_assert_int_ge(sd_bus_message_exit_container(message), 0);
+        return g_string_free(line, FALSE);
+}
+
+static void expect_params(const char *member, unsigned flags, const char *expected)
+{
+        g_autoptr(sd_bus_message) reply = client_call(client, DOMAIN, DOMAIN_INTERFACE, member, "u", flags);
+        g_autofree char *told = read_params(reply);
+
+        ck_assert_str_eq(told, expected);
+}
+
+#define UNLIMITED "9007199254740991"
+
+/* As test:///default says it. */
+START_TEST(test_what_is_told)
+{
+        expect_params("GetSchedulerParameters", 0, "weight=50");
+        expect_params("GetMemoryParameters", LIVE,
+                      "hard_limit=" UNLIMITED " soft_limit=" UNLIMITED " swap_hard_limit=" UNLIMITED);
+        expect_params("GetNumaParameters", CONFIG, "numa_mode=0 numa_nodeset=");
+        expect_params("GetBlockIOParameters", 0,
+                      "weight=0 device_weight= device_read_iops_sec= device_write_iops_sec= "
+                      "device_read_bytes_sec= device_write_bytes_sec=");
+}
+END_TEST
+
+START_TEST(test_parameters)
+{
+        DO("SetSchedulerParameters", "a{sv}u", 1, "weight", "u", 7, LIVE);
+        expect_params("GetSchedulerParameters", LIVE, "weight=7");
+        expect_params("GetSchedulerParameters", CONFIG, "weight=50");
+        DO("SetMemoryParameters", "a{sv}u", 2, "hard_limit", "t", (uint64_t)500, "swap_hard_limit", "t",
+           (uint64_t)600, LIVE | CONFIG);
+        expect_params("GetMemoryParameters", 0,
+                      "hard_limit=500 soft_limit=" UNLIMITED " swap_hard_limit=600");
+        expect_xml(2, "<hard_limit unit='KiB'>500</hard_limit>", true);
+        DO("SetNumaParameters", "a{sv}u", 2, "numa_mode", "i", 2, "numa_nodeset", "s", "0-1", CONFIG);
+        expect_params("GetNumaParameters", CONFIG, "numa_mode=2 numa_nodeset=0-1");
+        DO("SetBlockIOParameters", "a{sv}u", 2, "weight", "u", 500, "device_weight", "s", "/dev/sda,500",
+           LIVE);
+        expect_params("GetBlockIOParameters", LIVE,
+                      "weight=500 device_weight=/dev/sda,500 device_read_iops_sec= device_write_iops_sec= "
+                      "device_read_bytes_sec= device_write_bytes_sec=");
+}
+END_TEST
+
+START_TEST(test_bad_parameters)
+{
+        FAILS("invalid argument: parameter 'nonsense' is not supported in function SetMemoryParameters",
+              "SetMemoryParameters", "a{sv}u", 1, "nonsense", "t", (uint64_t)1, 0);
+        FAILS("invalid argument: parameter 'hard_limit' is of type int, expected ullong in function "
+              "SetMemoryParameters",
+              "SetMemoryParameters", "a{sv}u", 1, "hard_limit", "i", 1, 0);
+        FAILS("invalid argument: parameter 'hard_limit' is of type double, expected ullong in function "
+              "SetMemoryParameters",
+              "SetMemoryParameters", "a{sv}u", 1, "hard_limit", "d", 0.0 / 0.0, 0);
+        FAILS("invalid argument: parameter 'hard_limit' is given twice in function SetMemoryParameters",
+              "SetMemoryParameters", "a{sv}u", 2, "hard_limit", "t", (uint64_t)1, "hard_limit", "t",
+              (uint64_t)2, 0);
+        FAILS("invalid argument: no parameters for SetMemoryParameters", "SetMemoryParameters", "a{sv}u", 0,
+              0);
+        FAILS("invalid argument: parameter 'weight' is 4294967295, not from 0 to 10000 in function "
+              "SetBlockIOParameters",
+              "SetBlockIOParameters", "a{sv}u", 1, "weight", "u", UINT32_MAX, 0);
+        expect_xml(0, "memtune", false);
+        expect_xml(0, "blkiotune", false);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("tune");
@@ -165,6 +267,9 @@ int main(void)
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_add_test(tcase, test_vcpus);
         tcase_add_test(tcase, test_pins);
+        tcase_add_test(tcase, test_what_is_told);
+        tcase_add_test(tcase, test_parameters);
+        tcase_add_test(tcase, test_bad_parameters);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

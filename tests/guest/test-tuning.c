@@ -172,6 +172,198 @@ START_TEST(test_what_cannot_be_limited)
 }
 END_TEST
 
+/* ---- while the guest runs ---- */
+
+enum {
+        LIVE = 1,
+        CONFIG = 2,
+};
+
+/* One parameter of the answer of a Get function. */
+static int64_t get_number(const char *path, const char *member, const char *wanted)
+{
+        g_autoptr(sd_bus_message) reply = client_call(client, path, DOMAIN_INTERFACE, member, "u", LIVE);
+        const char *name, *inside;
+        uint64_t number = 0;
+        bool found = false;
+
+        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'a', "{sv}"), 0);
+        while (!found && sd_bus_message_enter_container(reply, 'e', "sv") > 0) {
+                char type;
+
+                ck_assert_int_gt(sd_bus_message_read(reply, "s", &name), 0);
+                ck_assert_int_gt(sd_bus_message_enter_container(reply, 'v', "v"), 0);
+                ck_assert_int_gt(sd_bus_message_peek_type(reply, &type, &inside), 0);
+                ck_assert_int_gt(sd_bus_message_enter_container(reply, 'v', inside), 0);
+                found = strcmp(name, wanted) == 0;
+                if (found)
+                        ck_assert_int_gt(sd_bus_message_read_basic(reply, *inside, &number), 0);
+                else
+                        ck_assert_int_gt(sd_bus_message_skip(reply, NULL), 0);
+                sd_bus_message_exit_container(reply);
+                sd_bus_message_exit_container(reply);
+                sd_bus_message_exit_container(reply);
+        }
+        ck_assert_msg(found, "%s does not tell '%s'", member, wanted);
+        return (int64_t)number;
+}
+
+/* A guest without limits; NULL and a skipped case where it has no group. */
+static char *start_plain(const char *name)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml(name, NULL));
+        g_autofree char *failure =
+                client_try(client, path, DOMAIN_INTERFACE, "GetSchedulerParameters", "u", LIVE);
+
+        if (!failure)
+                return g_steal_pointer(&path);
+        ck_assert_msg(strstr(failure, "has no control group with the controller 'cpu' on this host"), "%s",
+                      failure);
+        failure = client_try(client, path, DOMAIN_INTERFACE, "SetSchedulerParameters", "a{sv}u", 1,
+                             "cpu_shares", "t", (uint64_t)500, LIVE | CONFIG);
+        ck_assert_msg(failure && strstr(failure, "has no control group"), "%s", failure);
+        harness_skip("this host lets guests have no control groups");
+        return NULL;
+}
+
+#define SET(member, name, type, value, flags)                                                                \
+        client_do(client, path, DOMAIN_INTERFACE, member, "a{sv}u", 1, name, type, value, flags)
+
+START_TEST(test_cpu_while_it_runs)
+{
+        g_autofree char *path = start_plain("live");
+        pid_t pid;
+
+        if (!path)
+                return;
+        pid = harness_find_guest(harness, "live");
+        ck_assert_int_eq(get_number(path, "GetSchedulerParameters", "vcpu_quota"), -1);
+        ck_assert_int_eq(get_number(path, "GetSchedulerParameters", "global_period"), 100000);
+        SET("SetSchedulerParameters", "cpu_shares", "t", (uint64_t)687, LIVE);
+        expect_limit("live", "cpu", "cpu.shares", "687", "cpu.weight", "687");
+        ck_assert_int_eq(get_number(path, "GetSchedulerParameters", "cpu_shares"), 687);
+        SET("SetSchedulerParameters", "global_quota", "x", (int64_t)90000, LIVE | CONFIG);
+        expect_limit("live", "cpu", "cpu.cfs_quota_us", "90000", "cpu.max", "90000 100000");
+        ck_assert(!has_group(pid, "vcpu0"));
+        SET("SetSchedulerParameters", "vcpu_quota", "x", (int64_t)50000, LIVE);
+        ck_assert(has_group(pid, "vcpu0"));
+        ck_assert_int_eq(get_number(path, "GetSchedulerParameters", "vcpu_quota"), 50000);
+        ck_assert_int_eq(get_number(path, "GetSchedulerParameters", "emulator_quota"), -1);
+        SET("SetSchedulerParameters", "emulator_quota", "x", (int64_t)40000, LIVE);
+        ck_assert_int_eq(get_number(path, "GetSchedulerParameters", "emulator_quota"), 40000);
+        SET("SetSchedulerParameters", "vcpu_quota", "x", (int64_t)-1, LIVE);
+        ck_assert_int_eq(get_number(path, "GetSchedulerParameters", "vcpu_quota"), -1);
+        SET("SetSchedulerParameters", "global_quota", "x", (int64_t)-1, LIVE);
+        expect_limit("live", "cpu", "cpu.cfs_quota_us", "-1", "cpu.max", "max 100000");
+        guest_do_flags(client, path, "Destroy", 0);
+        guest_do_flags(client, path, "Create", 0);
+        expect_limit("live", "cpu", "cpu.cfs_quota_us", "90000", "cpu.max", "90000 100000");
+}
+END_TEST
+
+START_TEST(test_memory_while_it_runs)
+{
+        g_autofree char *path = start_plain("mem");
+
+        if (!path)
+                return;
+        ck_assert_int_eq(get_number(path, "GetMemoryParameters", "hard_limit"), INT64_C(9007199254740991));
+        SET("SetMemoryParameters", "hard_limit", "t", (uint64_t)524288, LIVE);
+        expect_limit("mem", "memory", "memory.limit_in_bytes", "536870912", "memory.max", "536870912");
+        ck_assert_int_eq(get_number(path, "GetMemoryParameters", "hard_limit"), 524288);
+        SET("SetMemoryParameters", "hard_limit", "t", (uint64_t)786432, LIVE);
+        SET("SetMemoryParameters", "soft_limit", "t", (uint64_t)262144, LIVE);
+        expect_limit("mem", "memory", "memory.limit_in_bytes", "805306368", "memory.max", "805306368");
+        ck_assert_int_eq(get_number(path, "GetMemoryParameters", "soft_limit"), 262144);
+        SET("SetMemoryParameters", "hard_limit", "t", UINT64_C(9007199254740991), LIVE);
+        ck_assert_int_eq(get_number(path, "GetMemoryParameters", "hard_limit"), INT64_C(9007199254740991));
+        ck_assert_int_eq(get_number(path, "GetNumaParameters", "numa_mode"), 0);
+        client_fails(client, LIBVIRT_ERROR, "*cannot change while it runs*", path, DOMAIN_INTERFACE,
+                     "SetNumaParameters", "a{sv}u", 1, "numa_mode", "i", 1, LIVE);
+}
+END_TEST
+
+START_TEST(test_nodes_while_it_runs)
+{
+        g_autofree char *path = start_plain("nodes"), *failure = NULL;
+
+        if (!path)
+                return;
+        failure = client_try(client, path, DOMAIN_INTERFACE, "SetNumaParameters", "a{sv}u", 1, "numa_nodeset",
+                             "s", "0", LIVE);
+        if (failure && strstr(failure, "controller 'cpuset'")) {
+                harness_skip("this host lets guests have no control groups of CPUs and nodes");
+                return;
+        }
+        ck_assert_pstr_eq(failure, NULL);
+        expect_limit("nodes", "cpuset", "cpuset.mems", "0", "cpuset.mems.effective", "0");
+        failure = client_try(client, path, DOMAIN_INTERFACE, "SetNumaParameters", "a{sv}u", 1, "numa_nodeset",
+                             "s", "900", LIVE | CONFIG);
+        ck_assert_msg(failure && strstr(failure, "cpuset.mems"), "%s", failure);
+        expect_limit("nodes", "cpuset", "cpuset.mems", "0", "cpuset.mems.effective", "0");
+}
+END_TEST
+
+/* The root of the hierarchy of that controller. */
+static char *find_root(pid_t pid, const char *controller)
+{
+        g_autofree char *file = g_strdup_printf("/proc/%d/cgroup", (int)pid), *text = NULL;
+        g_auto(GStrv) lines = NULL;
+
+        ck_assert(g_file_get_contents(file, &text, NULL, NULL));
+        lines = g_strsplit(g_strchomp(text), "\n", -1);
+        for (unsigned i = 0; lines[i]; i++) {
+                g_auto(GStrv) parts = g_strsplit(lines[i], ":", 3);
+
+                if (*parts[1] && has_name(parts[1], controller))
+                        return g_strconcat("/sys/fs/cgroup/", parts[1], NULL);
+        }
+        return g_strdup("/sys/fs/cgroup");
+}
+
+/* Limits of a group in which the guest is no more would hold for nobody. */
+START_TEST(test_moved_away)
+{
+        g_autofree char *path = start_plain("moved"), *root = NULL, *procs = NULL, *text = NULL, *xml = NULL;
+        pid_t pid;
+        FILE *file;
+
+        if (!path)
+                return;
+        pid = harness_find_guest(harness, "moved");
+        root = find_root(pid, "cpu");
+        procs = g_strconcat(root, "/cgroup.procs", NULL);
+        file = fopen(procs, "we");
+        if (!file || fprintf(file, "%d\n", (int)pid) < 0 || fclose(file) != 0) {
+                harness_skip("guests cannot be moved on this host");
+                return;
+        }
+        client_fails(client, LIBVIRT_ERROR, "*has been moved out of its control group*", path,
+                     DOMAIN_INTERFACE, "SetSchedulerParameters", "a{sv}u", 1, "cpu_shares", "t",
+                     (uint64_t)500, LIVE | CONFIG);
+        xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 2);
+        ck_assert_ptr_null(strstr(xml, "shares"));
+        guest_do_flags(client, path, "Destroy", 0);
+}
+END_TEST
+
+START_TEST(test_block_devices_while_it_runs)
+{
+        g_autofree char *path = start_plain("block"), *file = harness_path(harness, "plain"), *list = NULL;
+        g_autofree char *xml = NULL;
+
+        if (!path)
+                return;
+        ck_assert(g_file_set_contents(file, "", 0, NULL));
+        list = g_strconcat(file, ",5000", NULL);
+        client_fails(client, LIBVIRT_ERROR, "*is not a block device*", path, DOMAIN_INTERFACE,
+                     "SetBlockIOParameters", "a{sv}u", 1, "device_read_bytes_sec", "s", list, LIVE | CONFIG);
+        xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 2);
+        ck_assert_ptr_null(strstr(xml, "blkiotune"));
+        SET("SetBlockIOParameters", "device_read_bytes_sec", "s", list, CONFIG);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("tuning");
@@ -181,6 +373,11 @@ int main(void)
         tcase_add_test(tcase, test_limits_of_the_guest);
         tcase_add_test(tcase, test_limits_of_threads);
         tcase_add_test(tcase, test_what_cannot_be_limited);
+        tcase_add_test(tcase, test_cpu_while_it_runs);
+        tcase_add_test(tcase, test_memory_while_it_runs);
+        tcase_add_test(tcase, test_nodes_while_it_runs);
+        tcase_add_test(tcase, test_block_devices_while_it_runs);
+        tcase_add_test(tcase, test_moved_away);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

@@ -151,7 +151,8 @@ static bool set_vcpus(struct domain *domain, struct domain_def **live, GError **
         return call_with_mode(domain, "vcpus", (*live)->vcpus, error);
 }
 
-static bool tune(struct domain *domain, unsigned parts, const struct domain_def *def, GError **error)
+static bool tune(struct domain *domain, unsigned parts, const struct domain_def *from,
+                 const struct domain_def *to, GError **error)
 {
         return call_with_mode(domain, "tune", parts, error);
 }
@@ -270,7 +271,7 @@ static bool undefine(struct domain *domain, const struct domain_def *def, unsign
 }
 
 static const struct domain_driver_ops fake_ops = {
-        .scheduler = "fair",
+        .scheduler = "posix",
         .shutdown_modes = DOMAIN_SHUTDOWN_MODES,
         .prepare = prepare,
         .expand_cpu = expand_cpu,

@@ -86,6 +86,14 @@ KNOWN = """
     Domain.ManagedSave method u -
     Domain.ManagedSaveRemove method u -
     Domain.Save method ssu -
+    Domain.GetSchedulerParameters method u a{sv}
+    Domain.SetSchedulerParameters method a{sv}u -
+    Domain.GetMemoryParameters method u a{sv}
+    Domain.SetMemoryParameters method a{sv}u -
+    Domain.GetNumaParameters method u a{sv}
+    Domain.SetNumaParameters method a{sv}u -
+    Domain.GetBlockIOParameters method u a{sv}
+    Domain.SetBlockIOParameters method a{sv}u -
     Domain.GetEmulatorPinInfo method u ab
     Domain.GetVcpuPinInfo method u aab
     Domain.PinEmulator method abu -

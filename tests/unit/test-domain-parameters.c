@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Typed parameters of a domain: what they do to definition and guest, what is refused of them, and what is
+ * told.
+ */
+#include "drivers/domain/domain.h"
+
+#include "base/loop.h"
+#include "drivers/domain/driver.h"
+#include "tests/unit/check-main.h"
+#include "tests/unit/fake-driver.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+        CURRENT = DOMAIN_AFFECT_CURRENT,
+        LIVE = DOMAIN_AFFECT_LIVE,
+        CONFIG = DOMAIN_AFFECT_CONFIG,
+        BOTH = DOMAIN_AFFECT_LIVE | DOMAIN_AFFECT_CONFIG,
+
+};
+
+#define SCHEDULER DOMAIN_PARAMETERS_SCHEDULER
+#define MEMORY    DOMAIN_PARAMETERS_MEMORY
+#define NUMA      DOMAIN_PARAMETERS_NUMA
+#define BLKIO     DOMAIN_PARAMETERS_BLKIO
+#define UNLIMITED UINT64_C(9007199254740991)
+#define CHANGED   "AP; "
+#define TUNED     "AP 20:0.0; " /* with the event TUNABLE */
+
+static struct fake_driver *fake;
+static struct fake_outcome outcome;
+
+static void setup(void)
+{
+        fake = fake_driver_new();
+        outcome = (struct fake_outcome){ 0 };
+}
+
+static void teardown(void)
+{
+        fake_driver_free(fake);
+}
+
+static struct domain *make_running(const char *inside)
+{
+        struct domain *domain = fake_driver_define(fake, fake_driver_xml(inside));
+
+        fake_driver_start(fake, domain);
+        return domain;
+}
+
+static void expect(const char *error, const char *calls, const char *journal)
+{
+        fake_driver_expect(fake, &outcome, error);
+        ck_assert_str_eq(fake->calls->str, calls);
+        ck_assert_str_eq(fake->journal->str, journal);
+        fake_driver_forget(fake);
+}
+
+static const struct domain_def *get_live(const struct domain *domain)
+{
+        return (const struct domain_def *)domain->base.published->active;
+}
+
+static const struct domain_def *get_config(const struct domain *domain)
+{
+        return (const struct domain_def *)domain->base.published->persistent;
+}
+
+static void expect_text(const struct domain_def *def, const char *text, bool there)
+{
+        ck_assert_msg((strstr(def->base.xml, text) != NULL) == there, "'%s' in %s", text, def->base.xml);
+}
+
+/* ---- setting ---- */
+
+static void set(struct domain *domain, enum domain_parameters which, struct params *params, unsigned flags)
+{
+        domain_set_parameters(domain, which, NULL, params, flags, fake_driver_done, &outcome);
+}
+
+static struct params *number(const char *name, uint64_t value)
+{
+        struct params *params = params_new();
+
+        params_add_ulong(params, name, value);
+        return params;
+}
+
+static struct params *quota(const char *name, int64_t value)
+{
+        struct params *params = params_new();
+
+        params_add_long(params, name, value);
+        return params;
+}
+
+static struct params *text(const char *name, const char *value)
+{
+        struct params *params = params_new();
+
+        params_add_string(params, name, value);
+        return params;
+}
+
+START_TEST(scheduler)
+{
+        struct domain *domain = make_running("");
+        struct params *params = number("cpu_shares", 512);
+
+        params_add_long(params, "vcpu_quota", 20000);
+        params_add_ulong(params, "vcpu_period", 50000);
+        set(domain, SCHEDULER, params, BOTH);
+        expect(NULL, "reach tune-2 save ", TUNED);
+        expect_text(get_live(domain), "<shares>512</shares>", true);
+        expect_text(get_config(domain), "<period>50000</period>", true);
+        expect_text(get_config(domain), "<quota>20000</quota>", true);
+        /* Numbers that say nothing, and no limit. */
+        params = number("cpu_shares", 0);
+        params_add_ulong(params, "vcpu_period", 0);
+        params_add_long(params, "vcpu_quota", -1);
+        set(domain, SCHEDULER, params, CONFIG);
+        expect(NULL, "save ", CHANGED);
+        expect_text(get_config(domain), "shares", false);
+        expect_text(get_config(domain), "<period>50000</period>", true);
+        expect_text(get_config(domain), "<quota>-1</quota>", true);
+        expect_text(get_live(domain), "<quota>20000</quota>", true);
+}
+END_TEST
+
+START_TEST(bad_scheduler)
+{
+        struct domain *domain = make_running("");
+
+        set(domain, SCHEDULER, params_new(), CURRENT);
+        expect("invalid argument: no parameters for SetSchedulerParameters", "", "");
+        set(domain, SCHEDULER, number("cpu_shares", 1), CURRENT);
+        expect("invalid argument: parameter 'cpu_shares' is 1: it is from 2 to 262144, or 0", "", "");
+        set(domain, SCHEDULER, number("global_period", 999), CURRENT);
+        expect("invalid argument: parameter 'global_period' is 999: it is from 1000 to 1000000, or 0", "",
+               "");
+        set(domain, SCHEDULER, quota("emulator_quota", 999), CURRENT);
+        expect("invalid argument: parameter 'emulator_quota' is 999 microseconds: it is from 1000 to "
+               "17592186044415, negative for no limit, or 0 to leave it alone",
+               "", "");
+        set(domain, SCHEDULER, number("cpu_shares", 2), 4);
+        expect("invalid argument: unsupported flags (0x4) in function SetSchedulerParameters", "", "");
+        fake->fail = "tune-2";
+        set(domain, SCHEDULER, number("cpu_shares", 2), BOTH);
+        expect("operation failed: told to fail: tune-2", "reach tune-2 ", "");
+        expect_text(get_config(domain), "cputune", false);
+}
+END_TEST
+
+/* The table, entry by entry, as views do it. */
+START_TEST(the_table)
+{
+        struct domain *domain = make_running("");
+        const struct param_table *table = domain_get_param_table(domain, SCHEDULER);
+        CLEANUP(params_free) struct params *params = params_new();
+        const struct {
+                struct param param;
+                const char *error;
+        } cases[] = {
+                { { "cpu_shares", PARAM_ULONG, { .t = 5 } }, NULL },
+                { { "cpu_shares", PARAM_ULONG, { .t = 5 } },
+                  "invalid argument: parameter 'cpu_shares' is given twice in function "
+                  "SetSchedulerParameters" },
+                { { "vcpu_period", PARAM_ULONG, { .t = UINT64_MAX } },
+                  "invalid argument: parameter 'vcpu_period' is 18446744073709551615, not from 0 to 1000000 "
+                  "in "
+                  "function SetSchedulerParameters" },
+                { { "vcpu_quota", PARAM_LONG, { .x = INT64_MAX } },
+                  "invalid argument: parameter 'vcpu_quota' is 9223372036854775807, not from "
+                  "-9223372036854775808 to 17592186044415 in function SetSchedulerParameters" },
+                { { "vcpu_quota", PARAM_DOUBLE, { .d = NAN } },
+                  "invalid argument: parameter 'vcpu_quota' is of type double, expected llong in function "
+                  "SetSchedulerParameters" },
+                { { "nonsense", PARAM_ULONG, { .t = 5 } },
+                  "invalid argument: parameter 'nonsense' is not supported in function "
+                  "SetSchedulerParameters" },
+        };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+                g_autoptr(GError) error = NULL;
+
+                params_accept(params, table, &cases[i].param, &error);
+                ck_assert_pstr_eq(error ? error->message : NULL, cases[i].error);
+        }
+}
+END_TEST
+
+START_TEST(memory)
+{
+        struct domain *domain = make_running("");
+        struct params *params = number("hard_limit", 200000);
+
+        params_add_ulong(params, "swap_hard_limit", 300000);
+        set(domain, MEMORY, params, BOTH);
+        expect(NULL, "reach tune-4 save ", CHANGED);
+        expect_text(get_live(domain), "<hard_limit unit='KiB'>200000</hard_limit>", true);
+        set(domain, MEMORY, number("hard_limit", 400000), BOTH);
+        expect("invalid argument: the swap_hard_limit of domain 'web', which is of memory and swap together, "
+               "would be 300000 KiB, less than its hard_limit of 400000 KiB",
+               "reach ", "");
+        set(domain, MEMORY, number("hard_limit", UNLIMITED), CONFIG);
+        expect(NULL, "save ", CHANGED);
+        expect_text(get_config(domain), "hard_limit unit='KiB'>200000", false);
+        expect_text(get_live(domain), "<hard_limit unit='KiB'>200000</hard_limit>", true);
+        set(domain, MEMORY, number("swap_hard_limit", UINT64_MAX), CONFIG);
+        expect(NULL, "save ", CHANGED);
+        expect_text(get_config(domain), "memtune", false);
+        set(domain, MEMORY, number("soft_limit", 0), CONFIG);
+        expect("invalid argument: parameter 'soft_limit' leaves no memory; 9007199254740991 is no limit", "",
+               "");
+}
+END_TEST
+
+/* The guest has been told already. */
+START_TEST(memory_that_cannot_be_stored)
+{
+        struct domain *domain = make_running("");
+
+        fake_driver_break_store(fake, domain);
+        set(domain, MEMORY, number("hard_limit", 200000), BOTH);
+        while (!outcome.count)
+                loop_step(fake->base.loop, true);
+        ck_assert_ptr_nonnull(outcome.error);
+        ck_assert_str_eq(fake->calls->str, "reach tune-4 tune-4 ");
+        ck_assert_str_eq(fake->journal->str, "");
+        expect_text(get_live(domain), "memtune", false);
+        g_free(outcome.error);
+}
+END_TEST
+
+START_TEST(numa)
+{
+        struct domain *domain = make_running("");
+        struct params *params = text("numa_nodeset", "0-3,^1");
+
+        params_add_int(params, "numa_mode", 1);
+        set(domain, NUMA, params, CONFIG);
+        expect(NULL, "save ", CHANGED);
+        expect_text(get_config(domain), "<memory mode='preferred' nodeset='0,2-3'/>", true);
+        set(domain, NUMA, text("numa_nodeset", "1"), LIVE);
+        expect(NULL, "reach tune-8 save ", CHANGED);
+        expect_text(get_live(domain), "<memory mode='strict' nodeset='1'/>", true);
+        params = params_new();
+        params_add_int(params, "numa_mode", 2);
+        set(domain, NUMA, params, LIVE);
+        expect("Requested operation is not valid: the mode of the memory of domain 'web' cannot change while "
+               "it runs, it is 'strict'",
+               "reach ", "");
+        set(domain, NUMA, text("numa_nodeset", "x"), CONFIG);
+        expect("invalid argument: parameter 'numa_nodeset' is 'x', which are no nodes (\"0-3,^2\")", "", "");
+        set(domain, NUMA, text("numa_nodeset", "1,^1"), CONFIG);
+        expect("invalid argument: parameter 'numa_nodeset' is '1,^1', which are no nodes (\"0-3,^2\")", "",
+               "");
+}
+END_TEST
+
+START_TEST(numa_of_an_interleaved_guest)
+{
+        struct domain *domain = make_running("<numatune><memory mode='interleave' nodeset='0'/></numatune>");
+        struct params *params = params_new();
+
+        set(domain, NUMA, text("numa_nodeset", "1"), LIVE);
+        expect("Requested operation is not valid: the nodes of the memory of domain 'web' cannot change "
+               "while "
+               "it runs: that takes mode 'strict' or 'restrictive', not 'interleave'",
+               "reach ", "");
+        params_add_int(params, "numa_mode", 0);
+        set(domain, NUMA, params, CONFIG);
+        expect(NULL, "save ", CHANGED);
+        expect_text(get_config(domain), "<memory mode='strict' nodeset='0'/>", true);
+}
+END_TEST
+
+START_TEST(blkio)
+{
+        struct domain *domain = make_running("");
+        struct params *params = text("device_weight", "/dev/sda,500,/dev/sdb,100");
+
+        params_add_string(params, "device_read_bytes_sec", "/dev/sda,1000000");
+        params_add_uint(params, "weight", 300);
+        set(domain, BLKIO, params, BOTH);
+        expect(NULL, "reach tune-16 save ", CHANGED);
+        expect_text(get_live(domain), "<weight>300</weight>", true);
+        ck_assert_uint_eq(get_config(domain)->blkiotune.n_devices, 2);
+        ck_assert_uint_eq(get_config(domain)->blkiotune.devices[0].read_bytes_sec, 1000000);
+        /* A value of 0 goes, and a device with its last one; the others stay. */
+        set(domain, BLKIO, text("device_weight", "/dev/sdb,0,/dev/sda,0"), CONFIG);
+        expect(NULL, "save ", CHANGED);
+        ck_assert_uint_eq(get_config(domain)->blkiotune.n_devices, 1);
+        ck_assert_str_eq(get_config(domain)->blkiotune.devices[0].path, "/dev/sda");
+        ck_assert_uint_eq(get_config(domain)->blkiotune.devices[0].weight, 0);
+        ck_assert_uint_eq(get_live(domain)->blkiotune.n_devices, 2);
+}
+END_TEST
+
+START_TEST(bad_blkio)
+{
+        static const struct {
+                const char *list, *error;
+        } cases[] = {
+                { "foo", "foo" },
+                { "", "" },
+                { "/dev/sda", "/dev/sda" },
+                { "/dev/sda,", "/dev/sda" },
+                { "/dev/sda,-1", "/dev/sda" },
+                { "/dev/sda,10001", "/dev/sda" },
+                { "/dev/sda,1,sdb,2", "sdb" },
+                { "/dev/sda,1,", "" },
+                { "/dev/sda,99999999999999999999", "/dev/sda" },
+        };
+        struct domain *domain = make_running("");
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+                g_autofree char *error =
+                        g_strdup_printf("invalid argument: parameter 'device_weight' is no list of "
+                                        "\"path,number,path,number\" with numbers up to 10000, at '%s'",
+                                        cases[i].error);
+
+                if (!*cases[i].list)
+                        continue;
+                set(domain, BLKIO, text("device_weight", cases[i].list), CURRENT);
+                expect(error, "", "");
+        }
+        set(domain, BLKIO, text("device_weight", "/dev/sda,1,/dev/sda,2"), CURRENT);
+        expect("invalid argument: parameter 'device_weight' names '/dev/sda' twice", "", "");
+}
+END_TEST
+
+/* ---- telling ---- */
+
+struct answer {
+        bool done;
+        char *text; /* owned */
+};
+
+static void note(const struct params *params, const GError *error, void *data)
+{
+        struct answer *answer = data;
+        GString *line = g_string_new(error ? error->message : "");
+
+        for (unsigned i = 0; params && i < params_get_count(params); i++) {
+                const struct param *param = params_get(params, i);
+
+                g_string_append_printf(line, "%s%s=", i ? " " : "", param->name);
+                if (param->type == PARAM_STRING)
+                        g_string_append(line, param->value.s);
+                else if (param->type == PARAM_INT)
+                        g_string_append_printf(line, "%d", (int)param->value.i);
+                else if (param->type == PARAM_UINT)
+                        g_string_append_printf(line, "%u", (unsigned)param->value.u);
+                else
+                        g_string_append_printf(line, "%" G_GINT64_FORMAT, param->value.x);
+        }
+        answer->done = true;
+        answer->text = g_string_free(line, FALSE);
+}
+
+static void expect_told(struct domain *domain, enum domain_parameters which, unsigned flags,
+                        const char *expected)
+{
+        struct answer answer = { 0 };
+
+        domain_get_parameters(domain, which, NULL, flags, note, &answer);
+        while (!answer.done)
+                loop_step(fake->base.loop, true);
+        ck_assert_str_eq(answer.text, expected);
+        g_free(answer.text);
+}
+
+START_TEST(told)
+{
+        struct domain *domain =
+                make_running("<cputune><shares>7</shares><global_quota>5000</global_quota></cputune>"
+                             "<memtune><soft_limit>9</soft_limit></memtune>"
+                             "<numatune><memory mode='interleave' nodeset='0-1,3'/></numatune>"
+                             "<blkiotune><device><path>/dev/sda</path><weight>5</weight></device><device>"
+                             "<path>/dev/sdb</path><read_iops_sec>6</read_iops_sec></device></blkiotune>");
+
+        expect_told(domain, SCHEDULER, CONFIG,
+                    "cpu_shares=7 vcpu_period=0 vcpu_quota=0 emulator_period=0 emulator_quota=0 "
+                    "global_period=0 global_quota=5000 iothread_period=0 iothread_quota=0");
+        expect_told(domain, MEMORY, CONFIG | 4,
+                    "hard_limit=9007199254740991 soft_limit=9 swap_hard_limit=9007199254740991");
+        expect_told(domain, NUMA, CURRENT, "numa_mode=2 numa_nodeset=0-1,3");
+        expect_told(
+                domain, BLKIO, LIVE,
+                "weight=0 device_weight=/dev/sda,5 device_read_iops_sec=/dev/sdb,6 device_write_iops_sec= "
+                "device_read_bytes_sec= device_write_bytes_sec=");
+        expect_told(domain, MEMORY, 8,
+                    "invalid argument: unsupported flags (0x8) in function GetMemoryParameters");
+        expect_told(domain, MEMORY, BOTH,
+                    "invalid argument: flags LIVE and CONFIG exclude each other in a query of domain 'web'");
+}
+END_TEST
+
+CHECK_MAIN_FIXTURE("domain-parameters", setup, teardown, scheduler, bad_scheduler, the_table, memory,
+                   memory_that_cannot_be_stored, numa, numa_of_an_interleaved_guest, blkio, bad_blkio, told)
