@@ -3,6 +3,7 @@
 #include "agent/import.h"
 
 #include "agent/agent.h"
+#include "agent/import-private.h"
 #include "base/error.h"
 #include "base/loop.h"
 #include "base/store.h"
@@ -13,10 +14,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,13 +25,6 @@
 #define ENTRIES_MAX 65536
 /* The state of a TPM is some ten KiB. */
 #define TPM_STATE_MAX (1024 * 1024)
-
-struct import {
-        struct agent *agent;     /* borrowed */
-        struct model *model;     /* borrowed */
-        char *etc, *state, *run; /* owned; libvirt's */
-        unsigned taken, refused;
-};
 
 /* One object of libvirt's. */
 struct item {
@@ -150,8 +144,7 @@ static int compare_names(const void *one, const void *other)
         return strcmp(*(char *const *)one, *(char *const *)other);
 }
 
-/* The names in a directory that end so, sorted; none when it is not there. */
-static GPtrArray *list_names(const char *path, const char *suffix)
+GPtrArray *import_list_names(const char *path, const char *suffix)
 {
         GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
         GDir *dir = g_dir_open(path, 0, NULL);
@@ -204,22 +197,25 @@ static void complete_secret(struct item *item, struct managed *object)
         g_free(value);
 }
 
+/* ---- networks ---- */
+
+/* Guests that run may be plugged into it. */
+static void complete_network(struct item *item, struct managed *object)
+{
+        g_autofree char *file = g_strconcat(object->name, ".xml", NULL);
+        g_autofree char *path = g_build_filename(item->import->run, "network", file, NULL);
+
+        if (exists(path))
+                say(item, "still runs as libvirt has started it, and starts here when its bridge and its "
+                          "dnsmasq are "
+                          "gone, as after the next boot");
+}
+
 /* ---- domains ---- */
 
-/* A process of libvirt's that still has the guest: two must not have its disks. */
 static char *refuse_domain(const struct item *item)
 {
-        g_autofree char *name = g_strconcat(item->document.name ? item->document.name : "", ".pid", NULL);
-        g_autofree char *path = g_build_filename(item->import->run, "qemu", name, NULL);
-        g_autofree char *text = strchr(name, '/') || !exists(path) ? NULL : store_read(path, NULL);
-        long pid = text ? strtol(text, NULL, 10) : 0;
-
-        if (pid <= 1 || (kill((pid_t)pid, 0) < 0 && errno == ESRCH))
-                return NULL;
-        return g_strdup_printf(
-                "it runs under libvirt (process %ld), and is not adopted while it does: shut it down, "
-                "and import it then",
-                pid);
+        return import_refuse_running(item->import, item->document.name);
 }
 
 static bool copy_tpm_file(const struct import *import, const char *from, const char *to, GError **error)
@@ -278,13 +274,59 @@ static void take_tpm(struct item *item, const char *uuid)
         }
 }
 
+/* As it is: the form is the same. It gets its name when it is whole. */
+static bool copy_save(const char *from, const char *to, GError **error)
+{
+        g_autofree char *dir = g_path_get_dirname(to), *base = g_path_get_basename(to);
+        g_autofree char *part = g_strdup_printf("%s/.tmp-%s", dir, base);
+        CLEANUP_FD int in = open(from, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        CLEANUP_FD int out = -1;
+        struct stat st;
+        ssize_t length = 1;
+        bool ok;
+
+        if (in < 0 || fstat(in, &st) < 0)
+                return error_set_errno(error, ERROR_FROM_CONF, errno, "cannot read '%s'", from);
+        if (!S_ISREG(st.st_mode))
+                return error_set(error, ERROR_FROM_CONF, ERROR_OPERATION_FAILED, "'%s' is no regular file",
+                                 from);
+        unlink(part);
+        out = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        while (out >= 0 && length > 0)
+                length = sendfile(out, in, NULL, (size_t)1 << 30);
+        ok = out >= 0 && length == 0 && fsync(out) == 0 && rename(part, to) == 0;
+        if (ok)
+                return true;
+        error_set_errno(error, ERROR_FROM_CONF, errno, "cannot write '%s'", to);
+        unlink(part);
+        return false;
+}
+
+static void take_save(struct item *item, const struct managed *object)
+{
+        const struct import *import = item->import;
+        g_autofree char *file = g_strconcat(object->name, ".save", NULL);
+        g_autofree char *own = g_strconcat(object->uuid_text, ".save", NULL);
+        g_autofree char *from = g_build_filename(import->state, "qemu/save", file, NULL);
+        g_autofree char *to = g_build_filename(import->agent->options.state_dir, "qemu/save", own, NULL);
+        g_autoptr(GError) error = NULL;
+
+        if (!exists(from) || exists(to))
+                return;
+        if (copy_save(from, to, &error)) {
+                say(item, "its managed save is taken, a copy of %s", from);
+        } else {
+                item->import->refused++;
+                say(item, "its managed save is not taken: %s", error->message);
+        }
+}
+
 /* What there is of it below libvirt's state, and what virtbus has nothing like. */
 static void name_rest(struct item *item, const char *name)
 {
         static const struct {
                 const char *dir, *suffix, *what;
         } rests[] = {
-                { "qemu/save", ".save", "its saved memory is" },
                 { "qemu/snapshot", "", "its snapshots are" },
                 { "qemu/checkpoint", "", "its checkpoints are" },
         };
@@ -304,6 +346,7 @@ static void complete_domain(struct item *item, struct managed *object)
                 say(item, "its variables stay in %s", item->document.nvram);
         if (item->document.has_tpm_state)
                 take_tpm(item, object->uuid_text);
+        take_save(item, object);
         name_rest(item, object->name);
 }
 
@@ -313,7 +356,7 @@ static const struct source sources[] = {
         { "secret", "secret", "secrets", NULL, MODEL_SECRETS, define_secret, NULL, complete_secret },
         { "nwfilter", "filter", "nwfilter", NULL, MODEL_NWFILTERS, define_nwfilter, NULL, NULL },
         { "network", "network", "qemu/networks", "qemu/networks/autostart", MODEL_NETWORKS, define_network,
-          NULL, NULL },
+          NULL, complete_network },
         { "storage pool", "pool", "storage", "storage/autostart", MODEL_POOLS, define_pool, NULL, NULL },
         { "domain", "domain", "qemu", "qemu/autostart", MODEL_DOMAINS, define_domain, refuse_domain,
           complete_domain },
@@ -407,7 +450,7 @@ static void take_file(struct import *import, const struct source *source, const 
 static void take_source(struct import *import, const struct source *source)
 {
         g_autofree char *dir = g_build_filename(import->etc, source->dir, NULL);
-        g_autoptr(GPtrArray) files = list_names(dir, ".xml");
+        g_autoptr(GPtrArray) files = import_list_names(dir, ".xml");
 
         for (unsigned i = 0; i < files->len && !import->agent->ending; i++)
                 take_file(import, source, g_ptr_array_index(files, i));
@@ -444,7 +487,7 @@ static void name_others(const struct import *import)
 
         for (unsigned i = 0; i < G_N_ELEMENTS(others); i++) {
                 g_autofree char *dir = g_build_filename(import->etc, others[i].dir, NULL);
-                g_autoptr(GPtrArray) names = list_names(dir, others[i].suffix);
+                g_autoptr(GPtrArray) names = import_list_names(dir, others[i].suffix);
 
                 for (unsigned n = 0; n < names->len; n++) {
                         g_autofree char *quoted = error_quote(g_ptr_array_index(names, n));
@@ -486,8 +529,10 @@ static bool take_all(struct import *import, GError **error)
         if (!g_file_test(import->etc, G_FILE_TEST_IS_DIR))
                 return error_set(error, ERROR_FROM_CONF, ERROR_OPERATION_FAILED,
                                  "there is no directory of libvirt's at '%s'", import->etc);
+        import_look_at_running(import);
         for (unsigned i = 0; i < G_N_ELEMENTS(sources); i++)
                 take_source(import, &sources[i]);
+        import_adopt_running(import);
         name_settings(import);
         name_others(import);
         printf("%u taken, %u not taken\n", import->taken, import->refused);
@@ -504,6 +549,8 @@ bool import_run(struct agent *agent, GError **error)
         find_directories(&import);
         ok = take_all(&import, error);
         agent->ending = true;
+        if (import.running)
+                g_hash_table_unref(import.running);
         g_free(import.etc);
         g_free(import.state);
         g_free(import.run);

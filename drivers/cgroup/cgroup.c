@@ -97,11 +97,12 @@ struct cgroup *cgroup_open(const char *path, const char *unit)
 
 static bool is_home(const char *path)
 {
-        return g_str_has_suffix(path, ".scope/" INNER) || g_str_has_suffix(path, CGROUP_SUFFIX);
+        return g_str_has_suffix(path, ".scope/" INNER) || g_str_has_suffix(path, CGROUP_SUFFIX) ||
+               g_str_has_suffix(path, ".libvirt-qemu");
 }
 
 /* "/machine.slice/machine-x.scope/libvirt/emulator": the scope; "/machine/x.virtbus-qemu/emulator": the
- * group. */
+ * group. So does libvirt, with ".libvirt-qemu". */
 static struct cgroup *open_above(const char *path)
 {
         g_autofree char *home = is_home(path) ? g_strdup(path) : g_path_get_dirname(path);

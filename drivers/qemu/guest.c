@@ -25,7 +25,6 @@
 #include <sys/un.h>
 
 #define MONITOR_SOCKET "monitor.sock"
-#define IO_DIR         "io"
 
 /* How long an emulator that was told to end may write out its images. */
 #define END_KINDLY_MS 30000
@@ -297,12 +296,12 @@ void guest_release(struct guest *guest)
 
 char *guest_get_io_dir(const struct guest *guest)
 {
-        return g_build_filename(guest->dir, IO_DIR, NULL);
+        return g_build_filename(guest->dir, STATUS_IO_DIR, NULL);
 }
 
 char *guest_get_io_path(const struct guest *guest, const char *name)
 {
-        return g_build_filename(guest->dir, IO_DIR, name, NULL);
+        return g_build_filename(guest->dir, STATUS_IO_DIR, name, NULL);
 }
 
 int guest_open_pid_file(const struct guest *guest, const char *name, GError **error)
@@ -459,22 +458,34 @@ int guest_listen_monitor(struct guest *guest, GError **error)
         return listen_at(path, 0600, NULL, error);
 }
 
-bool guest_connect(struct guest *guest, GError **error)
+int guest_open_monitor(const char *path, const char *who, GError **error)
 {
-        g_autofree char *path = g_build_filename(guest->dir, MONITOR_SOCKET, NULL);
         CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         CLEANUP_FD int dir_fd = -1;
         struct sockaddr_un address;
 
-        if (fd < 0)
-                return error_set_errno(error, ERROR_FROM_QEMU, errno,
-                                       "cannot make a socket for the monitor of %s", guest->who);
+        if (fd < 0) {
+                error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot make a socket for the monitor of %s",
+                                who);
+                return -1;
+        }
         if (!make_address(&address, path, &dir_fd, error))
+                return -1;
+        if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+                error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot connect to the monitor of %s", who);
+                return -1;
+        }
+        return fd_steal(&fd);
+}
+
+bool guest_connect(struct guest *guest, GError **error)
+{
+        g_autofree char *own = g_build_filename(guest->dir, MONITOR_SOCKET, NULL);
+        int fd = guest_open_monitor(guest->status->monitor ? guest->status->monitor : own, guest->who, error);
+
+        if (fd < 0)
                 return false;
-        if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-                return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot connect to the monitor of %s",
-                                       guest->who);
-        guest->qmp = qmp_new(guest->domain->base.lane, fd_steal(&fd), guest->who);
+        guest->qmp = qmp_new(guest->domain->base.lane, fd, guest->who);
         if (qmp_watch(guest->qmp, monitor_event, monitor_closed, guest, error))
                 return true;
         g_clear_pointer(&guest->qmp, qmp_free);
@@ -514,8 +525,9 @@ void guest_reconnect(struct guest *guest)
                 guest->retry_timer = lane_timer_new(guest->domain->base.lane, RETRY_MS, retry, guest);
                 return;
         }
-        if (!qmp_handshake(guest->qmp, lane_deadline_in(QMP_TIMEOUT_MS), &error) ||
-            !monitor_resync(guest, &error))
+        if ((!qmp_handshake(guest->qmp, lane_deadline_in(QMP_TIMEOUT_MS), &error) ||
+             !monitor_resync(guest, &error)) &&
+            !error_is(error, ERROR_OPERATION_ABORTED))
                 log_gerror(LOG_LEVEL_WARNING, error, "the state of %s is not known", guest->who);
 }
 

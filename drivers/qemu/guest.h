@@ -41,14 +41,14 @@ struct qemu_answer {
 struct qemu_driver {
         struct domain_driver base;
         /* const */
-        char *runtime_dir;    /* owned; one directory per running guest, and the mark of autostart */
-        char *state_dir;      /* owned; definitions */
-        char *nvram_dir;      /* owned */
-        char *memory_dir;     /* owned; where files that are guests' memory are made (resources-memory.c) */
-        char *tls_dir;        /* owned; the emulators' certificates */
-        char *tpm_dir;        /* owned; one directory per guest with a TPM, by uuid */
-        char *log_dir;        /* owned */
-        enum save_format save_format; /* of guests that are saved */
+        char *runtime_dir; /* owned; one directory per running guest, and the mark of autostart */
+        char *state_dir;   /* owned; definitions */
+        char *nvram_dir;   /* owned */
+        char *memory_dir;  /* owned; where files that are guests' memory are made (resources-memory.c) */
+        char *tls_dir;     /* owned; the emulators' certificates */
+        char *tpm_dir;     /* owned; one directory per guest with a TPM, by uuid */
+        char *log_dir;     /* owned */
+        enum save_format save_format;  /* of guests that are saved */
         const struct account *account; /* ref */
         struct probe_cache *probes;    /* owned */
         struct log_keeper *log_keeper; /* owned; NULL: none */
@@ -166,6 +166,9 @@ int guest_listen(const struct guest *guest, const char *path, mode_t mode, GErro
  */
 int guest_listen_monitor(struct guest *guest, GError **error);
 bool guest_connect(struct guest *guest, GError **error);
+
+/* A connection to the monitor at that path; -1 with an error that names who. Any thread. */
+int guest_open_monitor(const char *path, const char *who, GError **error);
 
 /*
  * Connects to the monitor of an emulator that runs already, and publishes what it says of its state; tried

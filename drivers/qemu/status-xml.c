@@ -8,6 +8,7 @@
  *       <owner>:1.7</owner>
  *       <emulator pid='812' start='3342'/>
  *       <tpm pid='811' start='3341'/>
+ *       <monitor path='/var/lib/libvirt/qemu/domain-3-web/monitor.sock'/>
  *       <cgroup path='/machine.slice/machine-qemu\x2d3\x2dweb.scope' unit='machine-qemu\x2d3\x2dweb.scope'/>
  *       <image alias='virtio-disk0' path='/images/web.qcow2' uid='0' gid='0'/>
  *       <file alias='virtio-disk0' path='/images/web.qcow2' write='yes'/>
@@ -93,6 +94,14 @@ static void add_cgroup(GString *text, const struct status *status)
                 g_string_append(text, "/>\n");
 }
 
+static void add_monitor(GString *text, const char *path)
+{
+        g_autofree char *escaped = path ? xml_escape(path) : NULL;
+
+        if (escaped)
+                g_string_append_printf(text, "  <monitor path='%s'/>\n", escaped);
+}
+
 static void add_usb(GString *text, const GPtrArray *list)
 {
         for (unsigned i = 0; i < list->len; i++) {
@@ -160,6 +169,7 @@ char *status_format(const struct status *status)
         add_text(text, "owner", status->owner);
         add_process(text, "emulator", &status->emulator);
         add_process(text, "tpm", &status->tpm);
+        add_monitor(text, status->monitor);
         add_cgroup(text, status);
         for (unsigned i = 0; i < status->images->len; i++) {
                 const struct status_image *image = g_ptr_array_index(status->images, i);
@@ -253,6 +263,15 @@ static bool read_process(const xmlNode *root, const char *name, struct status_pr
         const xmlNode *node = xml_child(root, name);
 
         return !node || read_pid(node, process, error);
+}
+
+static bool read_monitor(const xmlNode *root, struct status *status, GError **error)
+{
+        const xmlNode *node = xml_child(root, "monitor");
+
+        status->monitor = xml_attr(node, "path");
+        return !node || (status->monitor && *status->monitor == '/') ||
+               xml_error(error, node, "invalid monitor");
 }
 
 /* Names of directories, which are removed. */
@@ -407,11 +426,12 @@ struct status *status_parse(const char *text, GError **error)
         }
         if (!read_head(root, status, error) || !read_identity(root, status, error) ||
             !read_process(root, "emulator", &status->emulator, error) ||
-            !read_process(root, "tpm", &status->tpm, error) || !read_cgroup(root, status, error) ||
-            !read_images(root, status, error) || !read_files(root, status, error) ||
-            !read_pci(root, status, error) || !read_links(root, status, error) ||
-            !read_usb(root, status, error) || !read_helpers(root, status, error) ||
-            !read_vfs(root, status, error) || !read_saved(root, status, error))
+            !read_process(root, "tpm", &status->tpm, error) || !read_monitor(root, status, error) ||
+            !read_cgroup(root, status, error) || !read_images(root, status, error) ||
+            !read_files(root, status, error) || !read_pci(root, status, error) ||
+            !read_links(root, status, error) || !read_usb(root, status, error) ||
+            !read_helpers(root, status, error) || !read_vfs(root, status, error) ||
+            !read_saved(root, status, error))
                 return NULL;
         status->sleeps = xml_child(root, "host-sleep");
         status->fake_reboot = xml_child(root, "fake-reboot");

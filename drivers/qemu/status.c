@@ -103,6 +103,7 @@ void status_free(struct status *status)
         g_ptr_array_unref(status->helpers);
         g_free(status->name);
         g_free(status->owner);
+        g_free(status->monitor);
         g_free(status->cgroup);
         g_free(status->unit);
         g_free(status->saved.path);

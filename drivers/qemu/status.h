@@ -104,6 +104,7 @@ struct status {
         char *owner;                    /* owned; NULL: none (autodestroy) */
         struct status_process emulator; /* may be missing in STATUS_STARTING: see status_read_pid() */
         struct status_process tpm;      /* swtpm */
+        char *monitor;                  /* owned; the socket of one that was adopted; NULL: monitor.sock */
         char *cgroup;                   /* owned; below the roots of the hierarchies; NULL: none */
         char *unit;                     /* owned; the scope that it is; NULL: a group of our own */
         GPtrArray *images;              /* owned, struct status_image */
@@ -154,6 +155,8 @@ struct status *status_parse(const char *text, GError **error);
 /* Atomically, not durably: dir is in memory and does not outlive the guest. */
 bool status_write(const char *dir, const struct status *status, GError **error);
 struct status *status_read(const char *dir, GError **error);
+
+#define STATUS_IO_DIR "io"
 
 /* The pid files; false when there is none of that name or it is torn. */
 #define STATUS_PID_FILE     "pid"

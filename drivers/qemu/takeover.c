@@ -219,6 +219,8 @@ static void claim_ports(struct guest *guest, const struct domain_def *def)
 /* Sockets outside of the guest's own directory, to be removed at the end. */
 static void note_sockets(struct guest *guest, const struct domain_def *def)
 {
+        if (guest->status->monitor)
+                guest_add_socket(guest, NULL, guest->status->monitor);
         for (unsigned i = 0; i < def->devices.n_chars; i++) {
                 const struct domain_char_source *source = &def->devices.chars[i].source;
 

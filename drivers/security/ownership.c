@@ -208,6 +208,18 @@ bool ownership_is_needed(const struct account *account, const char *path, bool w
         return true;
 }
 
+bool ownership_is_noted(const char *path, struct ownership *ownership)
+{
+        struct stat st;
+        CLEANUP_FD int fd = open_locked(path, &st);
+        struct note note;
+
+        if (fd < 0 || !read_note(fd, &note))
+                return false;
+        *ownership = (struct ownership){ note.uid, note.gid, st.st_dev, st.st_ino };
+        return true;
+}
+
 static bool is_same_file(const struct ownership *ownership, const struct stat *st)
 {
         return st->st_dev == ownership->device && st->st_ino == ownership->inode;

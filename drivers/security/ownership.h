@@ -30,6 +30,9 @@ struct ownership {
 bool ownership_is_needed(const struct account *account, const char *path, bool write,
                          struct ownership *ownership);
 
+/* Is it noted at path, in whatever boot, whose it was before guests used it? Then *ownership is filled in. */
+bool ownership_is_noted(const char *path, struct ownership *ownership);
+
 /*
  * One guest more uses path. Where the file system does not let us, opening it will tell. A file that has come
  * in the place of the one that ownership was found of stays as it is.
