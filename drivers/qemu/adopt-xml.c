@@ -180,13 +180,20 @@ static void add_boot_files(struct adoption *adoption, const xmlNode *os)
         }
 }
 
-static void note_labels(struct adoption *adoption, const xmlNode *domain)
+/*
+ * What libvirt has made of all that the guest opens (a profile) is not made anew of what we know: it is a
+ * fixed one until the guest is started again.
+ */
+static void keep_labels(struct adoption *adoption, const xmlNode *domain)
 {
-        for (const xmlNode *label = xml_child(domain, "seclabel"); label; label = xml_next(label)) {
+        for (xmlNode *label = xml_child(domain, "seclabel"); label; label = xml_next(label)) {
                 g_autofree char *model = xml_attr(label, "model"), *type = xml_attr(label, "type");
 
-                if (model && strcmp(model, "dac") != 0 && g_strcmp0(type, "none") != 0)
-                        g_ptr_array_add(adoption->confinement, g_steal_pointer(&model));
+                if (!model || strcmp(model, "dac") == 0 || g_strcmp0(type, "none") == 0)
+                        continue;
+                xml_set_attr(label, "type", "static");
+                xml_set_attr(label, "relabel", "no");
+                g_ptr_array_add(adoption->confinement, g_steal_pointer(&model));
         }
 }
 
@@ -205,7 +212,7 @@ static bool read_devices(struct adoption *adoption, xmlNode *domain, GError **er
                 }
         }
         add_boot_files(adoption, xml_child(domain, "os"));
-        note_labels(adoption, domain);
+        keep_labels(adoption, domain);
         return true;
 }
 

@@ -138,7 +138,7 @@ static bool check_models(const struct resources *resources, GError **error)
         return true;
 }
 
-bool resources_prepare_labels(struct resources *resources, GError **error)
+bool resources_prepare_labels(struct resources *resources, bool runs, GError **error)
 {
         const struct guest *guest = resources->guest;
         const struct domain_seclabel *label = find_label(guest->driver, resources->def, MODEL);
@@ -146,7 +146,8 @@ bool resources_prepare_labels(struct resources *resources, GError **error)
         const struct account *account = guest->account;
         g_autofree char *own = account_format_label(account);
 
-        if (!check_models(resources, error))
+        /* One that runs has its labels, whoever gave it them (a libvirtd before us). */
+        if (!runs && !check_models(resources, error))
                 return false;
         if (guest->profile)
                 domain_edit_set_seclabel(resources->edit, APPARMOR_MODEL, first, guest->profile,

@@ -340,13 +340,13 @@ bool resources_prepare_device(struct resources *resources, enum domain_device_ki
 bool resources_resume(struct resources *resources, GError **error)
 {
         resources_skip_images(resources);
-        return resources_prepare_labels(resources, error);
+        return resources_prepare_labels(resources, true, error);
 }
 
 bool resources_prepare(struct resources *resources, GError **error)
 {
         resources_allow_guest(resources);
-        if (!resources_prepare_labels(resources, error) || !prepare_acceleration(resources, error) ||
+        if (!resources_prepare_labels(resources, false, error) || !prepare_acceleration(resources, error) ||
             !resources_prepare_memory(resources, error) || !resources_prepare_boot(resources, error) ||
             !device_prepare_all(resources, error))
                 return false;

@@ -152,7 +152,7 @@ bool resources_find_volume(struct resources *resources, const struct domain_disk
 bool resources_prepare_memory(struct resources *resources, GError **error);
 bool resources_prepare_memory_device(struct resources *resources, const void *memory, GError **error);
 bool resources_prepare_boot(struct resources *resources, GError **error);
-bool resources_prepare_labels(struct resources *resources, GError **error);
+bool resources_prepare_labels(struct resources *resources, bool runs, GError **error);
 /*
  * What the files of the device that is being prepared are to be from here on, until the next device; what
  * names it in a message. Errors: labels that cannot be had.

@@ -128,7 +128,7 @@ static char *domain_xml(int id)
                 "<controller type='usb' index='0' model='none'/>"
                 "<serial type='file'><source path='%s'/><target type='isa-serial' port='0'>"
                 "<model name='isa-serial'/></target><alias name='serial0'/></serial>"
-                "<memballoon model='none'/></devices></domain>",
+                "<memballoon model='none'/></devices>%s</domain>",
                 type, number, dir, dir, program, disk,
                 id ? " index='1'><privateData><nodenames><nodename type='format' name='libvirt-1-format'/>"
                      "</nodenames></privateData>"
@@ -136,7 +136,10 @@ static char *domain_xml(int id)
                 id ? "<privateData><qom "
                      "name='/machine/peripheral/virtio-disk0/virtio-backend'/></privateData>"
                    : "",
-                console);
+                console,
+                id ? "<seclabel type='dynamic' model='apparmor' relabel='yes'><label>libvirt-" UUID
+                     "</label></seclabel>"
+                   : "");
 }
 
 /* more: further elements of its status. */
@@ -224,6 +227,7 @@ START_TEST(test_a_guest_goes_on)
         line = g_strdup_printf("domain 'adopted': runs on as process %d, and is adopted", emulator);
         import_expect_line(first, "domain 'adopted': taken");
         import_expect_line(first, line);
+        import_expect_line(first, "domain 'adopted': stays confined by apparmor as libvirt has set it up");
         ck_assert(!exists("run/libvirt/qemu/adopted.xml"));
         second = import_run(harness, 0);
         import_expect_line(second, "domain 'adopted': already here");
@@ -235,6 +239,7 @@ START_TEST(test_a_guest_goes_on)
         ck_assert_uint_eq(id, 7);
         ck_assert(client_get_bool(client, PATH, DOMAIN_INTERFACE, "Persistent"));
         ck_assert(has("<alias name='virtio-disk0'/>") && !has("privateData"));
+        ck_assert(has("<seclabel type='static' model='apparmor' relabel='no'>"));
         ck_assert(g_file_set_contents(image, "", 0, NULL));
         ck_assert_int_eq(truncate(image, 1024 * 1024), 0);
         xml = g_strdup_printf("<disk type='file'><driver name='qemu' type='raw'/><source file='%s'/>"
