@@ -29,10 +29,12 @@ bool plug_ask_guest(struct guest *guest, const char *id, GError **error);
 bool plug_write_down(struct guest *guest, struct domain_def *def, GError **error);
 /*
  * Writes down written, and then what was prepared for def changes hands; it is tried whether the emulator can
- * open it.
+ * open it, unless the agent has opened it just now (plug_explain() is for when the emulator cannot then).
  */
 bool plug_hand_over(struct resources *resources, struct domain_def *written, const struct domain_def *def,
                     GError **error);
+/* The emulator has refused: if its user may not open something, *error becomes what says so. */
+void plug_explain(const struct resources *resources, GError **error);
 
 /* False unless the two definitions are the same once leave_out() has been at both; data is its own. */
 bool plug_differs_by(const struct domain_def *one, const struct domain_def *other,

@@ -181,6 +181,13 @@ static bool raise_lock_limit(const struct guest *guest, const struct domain_def 
                                guest->who);
 }
 
+static bool try_checks(const struct resources *resources, GError **error)
+{
+        return launch_try_checks(resources->guest->account,
+                                 (const struct launch_check *)(const void *)resources->checks->data,
+                                 resources->checks->len, error);
+}
+
 bool plug_hand_over(struct resources *resources, struct domain_def *written, const struct domain_def *def,
                     GError **error)
 {
@@ -195,9 +202,18 @@ bool plug_hand_over(struct resources *resources, struct domain_def *written, con
                 return false;
         resources_take_files(resources);
         return guest_confine(guest, def, error) && raise_lock_limit(guest, def, error) &&
-               launch_try_checks(guest->account,
-                                 (const struct launch_check *)(const void *)resources->checks->data,
-                                 resources->checks->len, error);
+               (resources->opened || try_checks(resources, error));
+}
+
+void plug_explain(const struct resources *resources, GError **error)
+{
+        g_autoptr(GError) reason = NULL;
+
+        if (!resources->opened || !error || !error_is(*error, ERROR_OPERATION_FAILED) ||
+            try_checks(resources, &reason))
+                return;
+        g_clear_error(error);
+        g_propagate_error(error, g_steal_pointer(&reason));
 }
 
 static bool make_part(struct qmp *qmp, const struct device_part *part, struct domain_edit *terminals,
@@ -269,8 +285,10 @@ static bool plug_devices(struct plug *plug, GError **error)
                 if (!device_row_get(device->kind)
                              ->describe(list, &context, device_at(plug->def, device), error) ||
                     !plug_make_parts(plug->guest, list, device_list_get_length(list), plug->terminals,
-                                     alias_at(plug->def, device), error))
+                                     alias_at(plug->def, device), error)) {
+                        plug_explain(&plug->resources, error);
                         return false;
+                }
                 set_link(plug, device);
         }
         return plug->terminals != NULL;

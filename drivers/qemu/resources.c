@@ -333,6 +333,7 @@ bool resources_prepare_device(struct resources *resources, enum domain_device_ki
         resources_allow_device(resources, kind, device);
         if (!row || !row->prepare)
                 return true;
+        resources->opened = kind == DOMAIN_DEVICE_DISK && resources->checks->len == 0;
         resources->keeps_owner = false;
         return row->prepare(resources, device, error);
 }

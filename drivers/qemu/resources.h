@@ -28,6 +28,7 @@ struct resources {
         GArray *fds;                      /* owned, int, each owned; all that the emulator gets */
         GArray *checks;        /* owned, struct launch_check; what the emulator must be able to open */
         const char *alias;     /* borrowed; of the device that is being prepared; NULL: the whole guest */
+        bool opened;           /* what checks say are images that the agent itself has opened just now */
         bool no_relabel;       /* no file changes hands */
         bool keeps_owner;      /* none of the device that is being prepared does */
         char *made_store;      /* owned; an NVRAM file that was not there before */

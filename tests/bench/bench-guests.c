@@ -24,8 +24,7 @@
 #define ROUNDS   15
 #define PARALLEL 32
 
-/* The command line of a running guest, NULL-terminated; the strings are the caller's. */
-static char **read_command(pid_t pid)
+char **bench_read_command(pid_t pid)
 {
         g_autofree char *path = g_strdup_printf("/proc/%d/cmdline", pid);
         GPtrArray *arguments = g_ptr_array_new();
@@ -74,9 +73,9 @@ static void expect_line(FILE *stream, const char *text)
         } while (!strstr(line, text));
 }
 
-/* Starts the command line by hand: until its CPU runs, and until it is gone. */
-static void start_by_hand(char **command, int monitor_fd, int64_t *start_ns, int64_t *destroy_ns)
+void bench_start_by_hand(char **command, int64_t *start_ns, int64_t *destroy_ns)
 {
+        int monitor_fd = find_monitor_fd(command);
         struct sockaddr_un address = { 0 };
         socklen_t size = 0;
         int listener = listen_at(&address, &size);
@@ -239,12 +238,12 @@ void bench_guests(struct bench *bench)
         if (strcmp(guest_get_type(), "kvm") != 0)
                 bench_print_note("no KVM here", "guests run under emulation");
         sd_bus_message_unref(bench_time_call(bench->client, "org.libvirt", &create, &ns));
-        command = read_command(harness_find_guest(bench->harness, "start"));
+        command = bench_read_command(harness_find_guest(bench->harness, "start"));
         sd_bus_message_unref(bench_time_call(bench->client, "org.libvirt", &destroy, &ns));
         for (unsigned i = 0; i < ROUNDS; i++) {
                 sd_bus_message_unref(bench_time_call(bench->client, "org.libvirt", &create, &ours[0][i]));
                 sd_bus_message_unref(bench_time_call(bench->client, "org.libvirt", &destroy, &ours[1][i]));
-                start_by_hand(command, find_monitor_fd(command), &hand[0][i], &hand[1][i]);
+                bench_start_by_hand(command, &hand[0][i], &hand[1][i]);
         }
         bench_print("start of a 64 MiB guest, against bare QEMU", bench_median(ours[0], ROUNDS) / 1e6,
                     bench_median(hand[0], ROUNDS) / 1e6, "ms", 1.5);

@@ -24,7 +24,7 @@ static const struct part {
         { "reads", bench_reads },           { "clients", bench_clients }, { "domains", bench_domains },
         { "guests", bench_guests },         { "hung", bench_hung },       { "storage", bench_storage },
         { "interfaces", bench_interfaces }, { "nodedev", bench_nodedev }, { "networks", bench_networks },
-        { "polkit", bench_polkit },         { "stats", bench_stats },
+        { "polkit", bench_polkit },         { "stats", bench_stats },     { "devices", bench_devices },
 };
 
 void bench_print(const char *what, double ours, double limit, const char *unit, double goal_ratio)

@@ -20,7 +20,8 @@ struct bench {
         pid_t echo;
 };
 
-/* A call without arguments (types ""), with one or two numbers of 0 ("u", "uu"), or with strings ("s", "ss"). */
+/* A call without arguments (types ""), with one or two numbers of 0 ("u", "uu"), or with strings ("s", "ss").
+ */
 struct bench_call {
         const char *path;
         const char *interface;
@@ -54,6 +55,12 @@ void bench_compare(struct bench *bench, const struct bench_call *call, unsigned 
  */
 void bench_pin(struct bench *bench, bool pinned);
 
+/* The command line of a running guest, NULL-terminated; the caller's. */
+char **bench_read_command(pid_t pid);
+/* Starts it by hand: adds nothing, tells how long it took until its CPU runs, and from SIGTERM until it is
+ * gone. */
+void bench_start_by_hand(char **command, int64_t *start_ns, int64_t *destroy_ns);
+
 /* Kilobytes of the agent (Pss). */
 double bench_agent_kib(struct bench *bench);
 
@@ -69,3 +76,4 @@ void bench_polkit(struct bench *bench);
 void bench_nodedev(struct bench *bench);
 void bench_networks(struct bench *bench);
 void bench_stats(struct bench *bench);
+void bench_devices(struct bench *bench);
