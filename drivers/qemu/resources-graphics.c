@@ -59,8 +59,6 @@ static bool prepare_ports(struct resources *resources, const struct domain_graph
         bool automatic = graphics->autoport || graphics->port <= 0;
         int port, websocket;
 
-        if (graphics->type == DOMAIN_GRAPHICS_SPICE && !graphics->autoport && graphics->port == -1)
-                automatic = false;
         if (!prepare_port(resources, automatic, graphics->port, PORTS_FIRST, &port, error) ||
             !prepare_port(resources, graphics->websocket == -1, graphics->websocket, PORTS_WEBSOCKET_FIRST,
                           &websocket, error))
