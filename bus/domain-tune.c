@@ -45,6 +45,14 @@ void on_domain_pin_emulator(struct call *call)
         set_pin(call, DOMAIN_THREADS_EMULATOR, 0);
 }
 
+void on_domain_pin_io_thread(struct call *call)
+{
+        uint32_t id;
+
+        call_read(call, "u", &id);
+        set_pin(call, DOMAIN_THREADS_IOTHREAD, id);
+}
+
 void on_domain_pin_vcpu(struct call *call)
 {
         uint32_t vcpu;
@@ -86,6 +94,51 @@ void on_domain_get_vcpu_pin_info(struct call *call)
         marshal_open_array(&iter, &array, "ab");
         for (unsigned i = 0; i < pins->len; i++)
                 write_cpus(&array, g_ptr_array_index(pins, i));
+        marshal_close(&iter, &array);
+        call_send_reply(call, reply);
+}
+
+/* ---- I/O threads ---- */
+
+void on_domain_add_io_thread(struct call *call)
+{
+        uint32_t id, flags;
+
+        call_read(call, "uu", &id, &flags);
+        domain_add_iothread(call_get_domain(call), id, flags, call_done, call);
+}
+
+void on_domain_del_io_thread(struct call *call)
+{
+        uint32_t id, flags;
+
+        call_read(call, "uu", &id, &flags);
+        domain_delete_iothread(call_get_domain(call), id, flags, call_done, call);
+}
+
+void on_domain_get_io_thread_info(struct call *call)
+{
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GArray) list = domain_get_iothreads(call_get_domain(call), call_read_flags(call), &error);
+        DBusMessageIter iter, array;
+        DBusMessage *reply;
+
+        if (!list) {
+                call_fail(call, error);
+                return;
+        }
+        reply = call_begin_reply(call, &iter);
+        marshal_open_array(&iter, &array, "(uab)");
+        for (unsigned i = 0; i < list->len; i++) {
+                const struct domain_iothread_info *info =
+                        &g_array_index(list, struct domain_iothread_info, i);
+                DBusMessageIter entry;
+
+                marshal_open_struct(&array, &entry);
+                marshal_write(&entry, "u", info->id);
+                write_cpus(&entry, info->cpus);
+                marshal_close(&array, &entry);
+        }
         marshal_close(&iter, &array);
         call_send_reply(call, reply);
 }

@@ -473,6 +473,16 @@ void domain_set_pin(struct domain *domain, enum domain_threads who, unsigned id,
                     unsigned flags, managed_done done, void *data);
 /* Of each vCPU that there is, a GArray of bool with an element for each CPU of the host. Free the array. */
 GPtrArray *domain_get_vcpu_pins(const struct domain *domain, unsigned flags, GError **error);
+/* An I/O thread comes, or goes when no device works in it. flags: enum domain_affect. */
+void domain_add_iothread(struct domain *domain, unsigned id, unsigned flags, managed_done done, void *data);
+void domain_delete_iothread(struct domain *domain, unsigned id, unsigned flags, managed_done done,
+                            void *data);
+struct domain_iothread_info {
+        unsigned id;
+        GArray *cpus; /* owned; which CPUs of the host it may use, of bool, an element for each */
+};
+/* Of struct domain_iothread_info; free it. */
+GArray *domain_get_iothreads(const struct domain *domain, unsigned flags, GError **error);
 /* Of bool; free it. */
 GArray *domain_get_emulator_pin(const struct domain *domain, unsigned flags, GError **error);
 

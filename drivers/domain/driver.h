@@ -186,6 +186,13 @@ struct domain_driver_ops {
          */
         bool (*set_vcpus)(struct domain *domain, struct domain_def **live, GError **error);
         /*
+         * The guest gets an I/O thread of that number (there), or loses one that no device works in. def: the
+         * active definition as it will be, or was. When it fails, the guest is as it was. NULL: not
+         * supported.
+         */
+        bool (*set_iothread)(struct domain *domain, unsigned id, bool there, const struct domain_def *def,
+                             GError **error);
+        /*
          * Makes the guest, which is as `from` says, what `to` says of parts (enum domain_tune); both are the
          * active definition but for that. When it fails, the guest is as `from` says. NULL: not supported.
          */

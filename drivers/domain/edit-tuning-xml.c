@@ -171,3 +171,73 @@ void domain_edit_set_blkio_device(struct domain_edit *edit, const char *path, co
                 xml_remove(device);
         tidy_up(parent);
 }
+
+/* ---- I/O threads ---- */
+
+static void set_iothread_count(struct domain_edit *edit, unsigned count)
+{
+        g_autofree char *text = g_strdup_printf("%u", count);
+
+        if (count > 0)
+                xml_set_text(hardware_child(edit->root, "iothreads"), text);
+        else
+                xml_remove_children(edit->root, "iothreads");
+}
+
+/* Which numbers they have, for those as well that have them without being told. */
+static xmlNode *list_iothreads(struct domain_edit *edit, const struct domain_def *def)
+{
+        xmlNode *list = hardware_child(edit->root, "iothreadids");
+
+        for (unsigned i = 0; i < def->iothreads; i++) {
+                if (!find_numbered(list, "iothread", "id", def->iothread_list[i].id))
+                        xml_set_attr_format(xml_add(list, "iothread"), "id", "%u",
+                                            (unsigned)def->iothread_list[i].id);
+        }
+        return list;
+}
+
+void domain_edit_add_iothread(struct domain_edit *edit, const struct domain_def *def, unsigned id)
+{
+        xmlNode *list = list_iothreads(edit, def);
+
+        xml_set_attr_format(xml_add(list, "iothread"), "id", "%u", id);
+        set_iothread_count(edit, def->iothreads + 1);
+}
+
+/* Out of each <iothreadsched>, which goes with its last one. */
+static void drop_schedulers(xmlNode *cputune, unsigned id)
+{
+        for (xmlNode *node = xml_first_element(cputune), *next; node; node = next) {
+                uint64_t words[DOMAIN_VCPUS_MAX / 64] = { 0 };
+                const struct domain_cpuset set = { words, G_N_ELEMENTS(words) };
+                const char *text = hardware_peek(node, "iothreads");
+                g_autofree char *left = NULL;
+
+                next = xml_next_element(node);
+                if (!xml_is(node, "iothreadsched") || !text || id >= DOMAIN_VCPUS_MAX ||
+                    !domain_cpuset_parse(text, DOMAIN_VCPUS_MAX, words))
+                        continue;
+                words[id / 64] &= ~(UINT64_C(1) << (id % 64));
+                left = domain_cpuset_format(&set);
+                if (*left)
+                        xml_set_attr(node, "iothreads", left);
+                else
+                        xml_remove(node);
+        }
+}
+
+void domain_edit_drop_iothread(struct domain_edit *edit, const struct domain_def *def, unsigned id)
+{
+        xmlNode *list = list_iothreads(edit, def), *cputune;
+        xmlNode *node = find_numbered(list, "iothread", "id", id);
+
+        if (node)
+                xml_remove(node);
+        tidy_up(list);
+        set_iothread_count(edit, def->iothreads - 1);
+        domain_edit_set_pin(edit, DOMAIN_THREADS_IOTHREAD, id, NULL);
+        cputune = xml_child(edit->root, "cputune");
+        drop_schedulers(cputune, id);
+        tidy_up(cputune);
+}

@@ -54,6 +54,10 @@ void domain_edit_set_vcpu_list(struct domain_edit *edit, const struct domain_def
                                bool hotpluggable);
 /* What is said of single vCPUs from that number on: in <vcpus>, and where they run. */
 void domain_edit_drop_vcpus(struct domain_edit *edit, unsigned count);
+/* <iothreads> and <iothreadids> with one more than def has, or one less, of which nothing is said any more.
+ */
+void domain_edit_add_iothread(struct domain_edit *edit, const struct domain_def *def, unsigned id);
+void domain_edit_drop_iothread(struct domain_edit *edit, const struct domain_def *def, unsigned id);
 /*
  * The text of an element of <cputune>, <memtune> or <blkiotune>; NULL: it goes. unit NULL: without one.
  */

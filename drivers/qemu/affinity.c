@@ -306,3 +306,25 @@ bool affinity_settle_vcpu(struct guest *guest, const struct domain_def *def, uns
         json_decref(vcpus);
         return ok;
 }
+
+bool affinity_settle_iothread(struct guest *guest, const struct domain_def *def, unsigned id, GError **error)
+{
+        json_t *iothreads = NULL;
+        const json_t *entry;
+        size_t i;
+        bool ok = true;
+
+        if (!affinity_has_threads(def) && !def->cpuset.words)
+                return true;
+        if (!qmp_execute(guest->qmp, "query-iothreads", NULL, QMP_TIMEOUT_MS, &iothreads, error))
+                return false;
+        json_array_foreach(iothreads, i, entry)
+        {
+                pid_t thread = get_thread(guest, entry);
+
+                if (thread && get_iothread(entry) == id)
+                        ok = settle_iothread(guest, def, ALL, id, thread, error);
+        }
+        json_decref(iothreads);
+        return ok;
+}

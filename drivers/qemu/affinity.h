@@ -22,5 +22,6 @@ bool affinity_pin_threads(struct guest *guest, const struct domain_def *def, GEr
 bool affinity_repin(struct guest *guest, const struct domain_def *def, GError **error);
 /* Threads get the limits of their own that def says, or none. */
 bool affinity_limit(struct guest *guest, const struct domain_def *def, GError **error);
-/* The thread of a vCPU that has just come gets all that it has of its own. */
+/* The thread of a vCPU, or an I/O thread, that has just come gets all that it has of its own. */
 bool affinity_settle_vcpu(struct guest *guest, const struct domain_def *def, unsigned id, GError **error);
+bool affinity_settle_iothread(struct guest *guest, const struct domain_def *def, unsigned id, GError **error);

@@ -22,6 +22,7 @@
 #include "drivers/qemu/guest.h"
 #include "drivers/qemu/hostdev.h"
 #include "drivers/qemu/host-cpu-xml.h"
+#include "drivers/qemu/iothread.h"
 #include "drivers/qemu/log-keeper.h"
 #include "drivers/qemu/migration.h"
 #include "drivers/qemu/plug.h"
@@ -448,6 +449,7 @@ static const struct domain_driver_ops qemu_ops = {
         .set_memory = balloon_set_memory,
         .set_stats_period = balloon_set_period,
         .set_vcpus = vcpu_set_count,
+        .set_iothread = iothread_set,
         .tune = tune_guest,
         .read_tuning = tune_read,
         .with_machine = with_machine,

@@ -203,6 +203,12 @@ static bool set_vcpus(struct domain *domain, struct domain_def **live, GError **
 }
 
 /* A guest is nothing but its definition. */
+static bool set_iothread(struct domain *domain, unsigned id, bool there, const struct domain_def *def,
+                         GError **error)
+{
+        return true;
+}
+
 static bool tune(struct domain *domain, unsigned parts, const struct domain_def *from,
                  const struct domain_def *to, GError **error)
 {
@@ -274,6 +280,7 @@ static const struct domain_driver_ops test_ops = {
         .set_memory = set_memory,
         .set_stats_period = set_stats_period,
         .set_vcpus = set_vcpus,
+        .set_iothread = set_iothread,
         .tune = tune,
         .with_machine = with_machine,
         .attach = attach,

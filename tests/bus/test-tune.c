@@ -157,6 +157,29 @@ START_TEST(test_pins)
 }
 END_TEST
 
+START_TEST(test_iothreads)
+{
+        g_autoptr(sd_bus_message) reply = NULL;
+        g_autofree char *cpus = NULL;
+        uint32_t id = 0;
+
+        DO("AddIOThread", "uu", 3, LIVE | CONFIG);
+        DO("PinIOThread", "uabu", 3, 2, false, true, LIVE);
+        reply = client_call(client, DOMAIN, DOMAIN_INTERFACE, "GetIOThreadInfo", "u", LIVE);
+        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'a', "(uab)"), 0);
+        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'r', "uab"), 0);
+        ck_assert_int_gt(sd_bus_message_read(reply, "u", &id), 0);
+        ck_assert_uint_eq(id, 3);
+        cpus = read_map(reply);
+        ck_assert_str_eq(cpus, "-y------");
+        FAILS("invalid argument: domain 'test' has I/O thread 3 already", "AddIOThread", "uu", 3, CONFIG);
+        FAILS("invalid argument: 0 is not the number of an I/O thread", "AddIOThread", "uu", 0, CONFIG);
+        DO("DelIOThread", "uu", 3, LIVE | CONFIG);
+        expect_xml(2, "iothread", false);
+        expect_xml(0, "iothread", false);
+}
+END_TEST
+
 /* ---- typed parameters ---- */
 
 /* The entries of a dictionary, "name=value name=value". */
@@ -267,6 +290,7 @@ int main(void)
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_add_test(tcase, test_vcpus);
         tcase_add_test(tcase, test_pins);
+        tcase_add_test(tcase, test_iothreads);
         tcase_add_test(tcase, test_what_is_told);
         tcase_add_test(tcase, test_parameters);
         tcase_add_test(tcase, test_bad_parameters);

@@ -143,6 +143,24 @@ START_TEST(test_threads_are_where_they_are_pinned)
 }
 END_TEST
 
+START_TEST(test_iothreads)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml("io", NULL));
+        pid_t pid = harness_find_guest(harness, "io"), thread;
+
+        client_do(client, path, DOMAIN_INTERFACE, "AddIOThread", "uu", 2, LIVE);
+        thread = find_thread(pid, "IO iothread2");
+        if (has_two_cpus()) {
+                client_do(client, path, DOMAIN_INTERFACE, "PinIOThread", "uabu", 2, 2, false, true, LIVE);
+                expect_cpus(thread, false, true);
+        }
+        client_do(client, path, DOMAIN_INTERFACE, "DelIOThread", "uu", 2, LIVE);
+        ck_assert_int_ne(kill(pid, 0), -1);
+        client_do(client, path, DOMAIN_INTERFACE, "AddIOThread", "uu", 2, LIVE | CONFIG);
+        find_thread(pid, "IO iothread2");
+}
+END_TEST
+
 /* What an agent that was killed has plugged in, the next one knows. */
 START_TEST(test_another_agent)
 {
@@ -166,6 +184,7 @@ int main(void)
         tcase_set_timeout(tcase, 300);
         tcase_add_test(tcase, test_they_come_and_go);
         tcase_add_test(tcase, test_threads_are_where_they_are_pinned);
+        tcase_add_test(tcase, test_iothreads);
         tcase_add_test(tcase, test_another_agent);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);

@@ -151,6 +151,12 @@ static bool set_vcpus(struct domain *domain, struct domain_def **live, GError **
         return call_with_mode(domain, "vcpus", (*live)->vcpus, error);
 }
 
+static bool set_iothread(struct domain *domain, unsigned id, bool there, const struct domain_def *def,
+                         GError **error)
+{
+        return call_with_mode(domain, there ? "iothread-add" : "iothread-del", id, error);
+}
+
 static bool tune(struct domain *domain, unsigned parts, const struct domain_def *from,
                  const struct domain_def *to, GError **error)
 {
@@ -286,6 +292,7 @@ static const struct domain_driver_ops fake_ops = {
         .set_memory = set_memory,
         .count_cpus = count_cpus,
         .set_vcpus = set_vcpus,
+        .set_iothread = set_iothread,
         .tune = tune,
         .set_stats_period = set_stats_period,
         .with_machine = with_machine,

@@ -319,6 +319,73 @@ START_TEST(a_pin_that_is_not_stored)
 }
 END_TEST
 
+/* ---- I/O threads ---- */
+
+START_TEST(iothreads)
+{
+        struct domain *domain = make_running("<vcpu>1</vcpu><iothreads>2</iothreads><cputune>"
+                                             "<iothreadsched iothreads='1-2' scheduler='batch'/>"
+                                             "<iothreadpin iothread='2' cpuset='0'/></cputune>");
+        g_autoptr(GArray) list = NULL;
+
+        domain_add_iothread(domain, 7, BOTH, fake_driver_done, &outcome);
+        expect(NULL, "reach iothread-add-7 save ", "AP; ");
+        expect_text(get_live(domain), "<iothreads>3</iothreads>", true);
+        expect_text(get_live(domain), "<iothread id='1'/>", true);
+        expect_text(get_config(domain), "<iothread id='7'/>", true);
+        pin(domain, DOMAIN_THREADS_IOTHREAD, 7, "ny", LIVE);
+        expect(NULL, "reach tune-1 save ", TUNED);
+        list = domain_get_iothreads(domain, LIVE, NULL);
+        ck_assert_uint_eq(list->len, 3);
+        ck_assert_uint_eq(g_array_index(list, struct domain_iothread_info, 2).id, 7);
+        expect_map(g_array_index(list, struct domain_iothread_info, 1).cpus, "ynnnnnnn");
+        expect_map(g_array_index(list, struct domain_iothread_info, 2).cpus, "nynnnnnn");
+        domain_delete_iothread(domain, 2, CONFIG, fake_driver_done, &outcome);
+        expect(NULL, "save ", "AP; ");
+        expect_text(get_config(domain), "iothreadpin", false);
+        expect_text(get_config(domain), "<iothreadsched iothreads='1' scheduler='batch'/>", true);
+        domain_delete_iothread(domain, 1, CONFIG, fake_driver_done, &outcome);
+        expect(NULL, "save ", "AP; ");
+        expect_text(get_config(domain), "cputune", false);
+        domain_delete_iothread(domain, 7, BOTH, fake_driver_done, &outcome);
+        expect(NULL, "reach iothread-del-7 save ", "AP; ");
+        expect_text(get_config(domain), "iothread", false);
+        expect_text(get_live(domain), "<iothreads>2</iothreads>", true);
+}
+END_TEST
+
+START_TEST(iothreads_that_fail)
+{
+        struct domain *domain = make_running(
+                "<vcpu>1</vcpu><iothreads>1</iothreads><devices><disk type='file'><driver "
+                "iothread='1'/><source file='/a'/><target dev='vda' bus='virtio'/></disk></devices>");
+
+        domain_add_iothread(domain, 1, BOTH, fake_driver_done, &outcome);
+        expect("invalid argument: domain 'web' has I/O thread 1 already", "reach ", "");
+        domain_add_iothread(domain, 0, BOTH, fake_driver_done, &outcome);
+        expect("invalid argument: 0 is not the number of an I/O thread", "", "");
+        domain_delete_iothread(domain, 2, LIVE, fake_driver_done, &outcome);
+        expect("invalid argument: domain 'web' does not have I/O thread 2 (it has 1)", "reach ", "");
+        domain_delete_iothread(domain, 1, LIVE, fake_driver_done, &outcome);
+        expect("invalid argument: I/O thread 1 of domain 'web' is that of disk 'vda'", "reach ", "");
+        pin(domain, DOMAIN_THREADS_IOTHREAD, 3, "y", LIVE);
+        expect("invalid argument: domain 'web' does not have I/O thread 3 (it has 1)", "reach ", "");
+        fake->fail = "iothread-add-2";
+        domain_add_iothread(domain, 2, BOTH, fake_driver_done, &outcome);
+        expect("operation failed: told to fail: iothread-add-2", "reach iothread-add-2 ", "");
+        expect_text(get_config(domain), "iothreadids", false);
+        fake->fail = NULL;
+        fake_driver_break_store(fake, domain);
+        domain_add_iothread(domain, 2, BOTH, fake_driver_done, &outcome);
+        while (outcome.count == 0)
+                loop_step(fake->base.loop, true);
+        ck_assert_ptr_nonnull(outcome.error);
+        ck_assert_str_eq(fake->calls->str, "reach iothread-add-2 iothread-del-2 ");
+        g_clear_pointer(&outcome.error, g_free);
+        fake_driver_mend_store(fake, domain);
+}
+END_TEST
+
 CHECK_MAIN_FIXTURE("domain-vcpus", setup, teardown, of_a_definition, the_maximum, a_maximum_that_others_name,
                    of_a_guest, a_guest_that_fails, a_file_that_fails, refused, pins, pins_that_fail,
-                   a_pin_that_is_not_stored)
+                   a_pin_that_is_not_stored, iothreads, iothreads_that_fail)

@@ -94,6 +94,10 @@ KNOWN = """
     Domain.SetNumaParameters method a{sv}u -
     Domain.GetBlockIOParameters method u a{sv}
     Domain.SetBlockIOParameters method a{sv}u -
+    Domain.AddIOThread method uu -
+    Domain.DelIOThread method uu -
+    Domain.GetIOThreadInfo method u a(uab)
+    Domain.PinIOThread method uabu -
     Domain.GetEmulatorPinInfo method u ab
     Domain.GetVcpuPinInfo method u aab
     Domain.PinEmulator method abu -
