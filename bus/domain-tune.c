@@ -219,6 +219,44 @@ void on_domain_set_block_io_parameters(struct call *call)
         set_params(call, DOMAIN_PARAMETERS_BLKIO, NULL);
 }
 
+/* Of a device. */
+static void get_device_params(struct call *call, enum domain_parameters which)
+{
+        const char *device;
+        uint32_t flags;
+
+        call_read(call, "su", &device, &flags);
+        domain_get_parameters(call_get_domain(call), which, device, flags, reply_params, call);
+}
+
+static void set_device_params(struct call *call, enum domain_parameters which)
+{
+        const char *device;
+
+        call_read(call, "s", &device);
+        set_params(call, which, device);
+}
+
+void on_domain_get_block_io_tune(struct call *call)
+{
+        get_device_params(call, DOMAIN_PARAMETERS_DISK);
+}
+
+void on_domain_set_block_io_tune(struct call *call)
+{
+        set_device_params(call, DOMAIN_PARAMETERS_DISK);
+}
+
+void on_domain_get_interface_parameters(struct call *call)
+{
+        get_device_params(call, DOMAIN_PARAMETERS_INTERFACE);
+}
+
+void on_domain_set_interface_parameters(struct call *call)
+{
+        set_device_params(call, DOMAIN_PARAMETERS_INTERFACE);
+}
+
 void on_domain_set_vcpus(struct call *call)
 {
         uint32_t count, flags;

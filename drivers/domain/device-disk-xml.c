@@ -236,6 +236,31 @@ static const struct field group_name_field[] = {
         STRING(NULL, struct domain_iotune, group_name, .max = 255),
         FIELDS_END,
 };
+#define NUMBER(m)                                                                                            \
+        {                                                                                                    \
+#m, offsetof(struct domain_iotune, m)                                                        \
+        }
+const struct domain_iotune_limit domain_iotune_limits[] = {
+        NUMBER(total_bytes_sec),
+        NUMBER(read_bytes_sec),
+        NUMBER(write_bytes_sec),
+        NUMBER(total_iops_sec),
+        NUMBER(read_iops_sec),
+        NUMBER(write_iops_sec),
+        NUMBER(total_bytes_sec_max),
+        NUMBER(read_bytes_sec_max),
+        NUMBER(write_bytes_sec_max),
+        NUMBER(total_iops_sec_max),
+        NUMBER(read_iops_sec_max),
+        NUMBER(write_iops_sec_max),
+        NUMBER(size_iops_sec),
+        NUMBER(total_bytes_sec_max_length),
+        NUMBER(read_bytes_sec_max_length),
+        NUMBER(write_bytes_sec_max_length),
+        NUMBER(total_iops_sec_max_length),
+        NUMBER(read_iops_sec_max_length),
+        NUMBER(write_iops_sec_max_length),
+};
 static const struct field_part iotune_parts[] = {
         LIMIT(total_bytes_sec),
         LIMIT(read_bytes_sec),

@@ -143,6 +143,19 @@ struct domain_geometry {
         const char *translation; /* "none", "lba", "auto"; NULL: the default */
 };
 
+/* Its numbers, by the names of its elements, in their order there. */
+#define DOMAIN_IOTUNE_LIMITS 19
+struct domain_iotune_limit {
+        const char *name;
+        size_t offset; /* of an uint64_t in struct domain_iotune */
+};
+extern const struct domain_iotune_limit domain_iotune_limits[DOMAIN_IOTUNE_LIMITS];
+
+static inline uint64_t *domain_iotune_get_limit(struct domain_iotune *tune, unsigned index)
+{
+        return (uint64_t *)(void *)((char *)tune + domain_iotune_limits[index].offset);
+}
+
 struct domain_disk {
         struct domain_device_info info;
         struct domain_storage source;

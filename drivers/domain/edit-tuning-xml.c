@@ -241,3 +241,70 @@ void domain_edit_drop_iothread(struct domain_edit *edit, const struct domain_def
         drop_schedulers(cputune, id);
         tidy_up(cputune);
 }
+
+/* ---- devices ---- */
+
+static xmlNode *find_device(const struct domain_edit *edit, const char *kind, unsigned index)
+{
+        unsigned count = 0;
+
+        XML_FOREACH_CHILD (node, xml_child(edit->root, "devices")) {
+                if (xml_is(node, kind) && count++ == index)
+                        return node;
+        }
+        return NULL;
+}
+
+void domain_edit_set_disk_iotune(struct domain_edit *edit, unsigned index, const struct domain_iotune *tune)
+{
+        xmlNode *disk = find_device(edit, "disk", index), *iotune;
+        struct domain_iotune limits = *tune;
+
+        if (!disk)
+                return;
+        xml_remove_children(disk, "iotune");
+        iotune = xml_add(disk, "iotune");
+        for (unsigned i = 0; i < DOMAIN_IOTUNE_LIMITS; i++) {
+                uint64_t limit = *domain_iotune_get_limit(&limits, i);
+
+                if (limit > 0)
+                        xml_add_text_format(iotune, domain_iotune_limits[i].name, "%" PRIu64, limit);
+        }
+        if (tune->group_name)
+                xml_add_text(iotune, "group_name", tune->group_name);
+        tidy_up(iotune);
+}
+
+static void add_rate(xmlNode *bandwidth, const char *direction, const struct traffic_rate *rate)
+{
+        const struct {
+                const char *name;
+                uint32_t value;
+        } values[] = { { "average", rate->average_kbps },
+                       { "peak", rate->peak_kbps },
+                       { "burst", rate->burst_kib },
+                       { "floor", rate->floor_kbps } };
+        xmlNode *node = NULL;
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(values); i++) {
+                if (values[i].value == 0)
+                        continue;
+                if (!node)
+                        node = xml_add(bandwidth, direction);
+                xml_set_attr_format(node, values[i].name, "%u", (unsigned)values[i].value);
+        }
+}
+
+void domain_edit_set_interface_bandwidth(struct domain_edit *edit, unsigned index,
+                                         const struct traffic *traffic)
+{
+        xmlNode *interface = find_device(edit, "interface", index), *bandwidth;
+
+        if (!interface)
+                return;
+        xml_remove_children(interface, "bandwidth");
+        bandwidth = xml_add(interface, "bandwidth");
+        add_rate(bandwidth, "inbound", &traffic->inbound);
+        add_rate(bandwidth, "outbound", &traffic->outbound);
+        tidy_up(bandwidth);
+}

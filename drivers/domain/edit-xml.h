@@ -65,6 +65,10 @@ void domain_edit_set_tuning(struct domain_edit *edit, const char *section, const
                             const char *text, const char *unit);
 /* <numatune><memory>, on these nodes, whatever placed it before. */
 void domain_edit_set_numatune(struct domain_edit *edit, const char *mode, const char *nodes);
+/* Of a device by its index in the definition, whole; without any number there is no such element. */
+void domain_edit_set_disk_iotune(struct domain_edit *edit, unsigned index, const struct domain_iotune *tune);
+void domain_edit_set_interface_bandwidth(struct domain_edit *edit, unsigned index,
+                                         const struct traffic *traffic);
 /* A value of a <device> of <blkiotune>, which comes with its first value and goes with its last one; 0: none.
  */
 void domain_edit_set_blkio_device(struct domain_edit *edit, const char *path, const char *element,

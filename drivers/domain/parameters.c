@@ -19,6 +19,8 @@ static const struct parameters_kind *get_kind(const struct domain *domain, enum 
                 [DOMAIN_PARAMETERS_MEMORY] = &parameters_memory,
                 [DOMAIN_PARAMETERS_NUMA] = &parameters_numa,
                 [DOMAIN_PARAMETERS_BLKIO] = &parameters_blkio,
+                [DOMAIN_PARAMETERS_DISK] = &parameters_disk,
+                [DOMAIN_PARAMETERS_INTERFACE] = &parameters_interface,
         };
 
         /* A scheduler that knows of nothing but weights. */
@@ -78,6 +80,18 @@ bool parameters_undo(struct domain *domain, const struct domain_change *change,
         struct parameters *parameters = change->args;
 
         return domain->driver->ops->tune(domain, parameters->kind->part, parameters->reached, before, error);
+}
+
+bool parameters_update(struct domain *domain, const struct domain_change *change,
+                       enum domain_device_kind kind, unsigned index, struct domain_def **live, GError **error)
+{
+        const struct domain_update update = { .device = { kind, index } };
+        const struct domain_driver_ops *ops = domain->driver->ops;
+
+        if (!ops->update)
+                return no_support(change->row->function, error);
+        return strcmp((*live)->base.xml, domain->base.current->active->xml) == 0 ||
+               ops->update(domain, &update, live, error);
 }
 
 void parameters_free(void *data)

@@ -32,7 +32,7 @@ struct parameters_kind {
 };
 
 extern const struct parameters_kind parameters_scheduler, parameters_weight, parameters_memory,
-        parameters_numa, parameters_blkio;
+        parameters_numa, parameters_blkio, parameters_disk, parameters_interface;
 
 /* What all rows do with a guest. */
 bool parameters_act(struct domain *domain, const struct domain_change *change, struct domain_def **live,
@@ -40,6 +40,10 @@ bool parameters_act(struct domain *domain, const struct domain_change *change, s
 bool parameters_undo(struct domain *domain, const struct domain_change *change,
                      const struct domain_def *before, GError **error);
 void parameters_free(void *parameters);
+/* What those of a device do: it becomes what *live says. */
+bool parameters_update(struct domain *domain, const struct domain_change *change,
+                       enum domain_device_kind kind, unsigned index, struct domain_def **live,
+                       GError **error);
 
 static inline const struct params *parameters_of(const struct domain_change *change)
 {

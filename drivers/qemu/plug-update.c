@@ -166,7 +166,11 @@ static bool update_interface(struct guest *guest, unsigned index, const struct d
             !takings_apply_filter(update->takings, guest->domain->base.lane, (*live)->base.name, after,
                                   before->target, error))
                 return false;
-        moves = before->target && differs(&was, &is);
+        moves = differs(&was, &is);
+        if (moves && !before->target)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
+                                 "interface '%s' has no link on the host, whose bandwidth could change",
+                                 before->info.alias);
         if (moves && !move(guest, before->target, &was, &is, error)) {
                 move_back(guest, before->target, &is, &was);
                 return false;

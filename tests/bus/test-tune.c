@@ -259,6 +259,38 @@ START_TEST(test_parameters)
 }
 END_TEST
 
+static void expect_device_params(const char *member, const char *device, unsigned flags, const char *expected)
+{
+        g_autoptr(sd_bus_message) reply =
+                client_call(client, DOMAIN, DOMAIN_INTERFACE, member, "su", device, flags);
+        g_autofree char *told = read_params(reply);
+
+        ck_assert_msg(g_str_has_prefix(told, expected), "%s", told);
+}
+
+START_TEST(test_devices)
+{
+        expect_device_params("GetBlockIOTune", "vda", 0, "total_bytes_sec=0 read_bytes_sec=0 ");
+        expect_device_params("GetInterfaceParameters", "testnet0", 0,
+                             "inbound.average=0 inbound.peak=0 inbound.burst=0 inbound.floor=0 "
+                             "outbound.average=0 outbound.peak=0 outbound.burst=0");
+        client_follow(client);
+        DO("SetBlockIOTune", "sa{sv}u", "vda", 1, "total_bytes_sec", "t", (uint64_t)4096, LIVE);
+        wait_tuned("blkdeviotune.disk", "vda");
+        expect_device_params("GetBlockIOTune", "/guest/diskimage1", LIVE, "total_bytes_sec=4096 ");
+        expect_device_params("GetBlockIOTune", "vda", CONFIG, "total_bytes_sec=0 ");
+        DO("SetInterfaceParameters", "sa{sv}u", "aa:bb:cc:dd:ee:ff", 1, "inbound.average", "u", 100,
+           LIVE | CONFIG);
+        expect_device_params("GetInterfaceParameters", "testnet0", CONFIG, "inbound.average=100 ");
+        expect_xml(2, "<inbound average='100'/>", true);
+        FAILS("invalid argument: domain 'test' has no disk 'vdz'", "GetBlockIOTune", "su", "vdz", 0);
+        FAILS("invalid argument: domain 'test' has no interface 'x'", "GetInterfaceParameters", "su", "x", 0);
+        FAILS("invalid argument: parameter 'total_bytes_sec' is 18446744073709551615, not from 0 to "
+              "1000000000000000 in function SetBlockIOTune",
+              "SetBlockIOTune", "sa{sv}u", "vda", 1, "total_bytes_sec", "t", UINT64_MAX, 0);
+}
+END_TEST
+
 START_TEST(test_bad_parameters)
 {
         FAILS("invalid argument: parameter 'nonsense' is not supported in function SetMemoryParameters",
@@ -293,6 +325,7 @@ int main(void)
         tcase_add_test(tcase, test_iothreads);
         tcase_add_test(tcase, test_what_is_told);
         tcase_add_test(tcase, test_parameters);
+        tcase_add_test(tcase, test_devices);
         tcase_add_test(tcase, test_bad_parameters);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);

@@ -364,6 +364,35 @@ START_TEST(test_block_devices_while_it_runs)
 }
 END_TEST
 
+/* Whether QEMU takes them, and lets go of them. */
+START_TEST(test_disks_while_it_runs)
+{
+        g_autofree char *image = harness_path(harness, "disk.img"), *disk = NULL, *path = NULL, *xml = NULL;
+
+        ck_assert(g_file_set_contents(image, "", 0, NULL));
+        ck_assert_int_eq(truncate(image, 1 << 20), 0);
+        disk = g_strdup_printf("<disk type='file'><source file='%s'/><target dev='vda' bus='virtio'/></disk>",
+                               image);
+        path = guest_start(client, guest_bare_xml("disk", disk));
+        client_do(client, path, DOMAIN_INTERFACE, "SetBlockIOTune", "sa{sv}u", "vda", 2, "total_bytes_sec",
+                  "t", (uint64_t)1000000, "total_bytes_sec_max", "t", (uint64_t)2000000, LIVE | CONFIG);
+        client_do(client, path, DOMAIN_INTERFACE, "SetBlockIOTune", "sa{sv}u", "vda", 1, "read_iops_sec", "t",
+                  (uint64_t)100, LIVE);
+        xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        ck_assert_msg(strstr(xml, "<total_bytes_sec_max>2000000</total_bytes_sec_max>") &&
+                              strstr(xml, "<read_iops_sec>100</read_iops_sec>"),
+                      "%s", xml);
+        client_do(client, path, DOMAIN_INTERFACE, "SetBlockIOTune", "sa{sv}u", "vda", 3, "total_bytes_sec",
+                  "t", (uint64_t)0, "total_bytes_sec_max", "t", (uint64_t)0, "read_iops_sec", "t",
+                  (uint64_t)0, LIVE | CONFIG);
+        g_free(xml);
+        xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        ck_assert_ptr_null(strstr(xml, "iotune"));
+        client_fails(client, LIBVIRT_ERROR, "*has no interface 'x'*", path, DOMAIN_INTERFACE,
+                     "SetInterfaceParameters", "sa{sv}u", "x", 1, "inbound.average", "u", 5, LIVE);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("tuning");
@@ -377,6 +406,7 @@ int main(void)
         tcase_add_test(tcase, test_memory_while_it_runs);
         tcase_add_test(tcase, test_nodes_while_it_runs);
         tcase_add_test(tcase, test_block_devices_while_it_runs);
+        tcase_add_test(tcase, test_disks_while_it_runs);
         tcase_add_test(tcase, test_moved_away);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);

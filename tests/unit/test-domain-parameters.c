@@ -81,6 +81,12 @@ static void set(struct domain *domain, enum domain_parameters which, struct para
         domain_set_parameters(domain, which, NULL, params, flags, fake_driver_done, &outcome);
 }
 
+static void set_device(struct domain *domain, enum domain_parameters which, const char *device,
+                       struct params *params, unsigned flags)
+{
+        domain_set_parameters(domain, which, device, params, flags, fake_driver_done, &outcome);
+}
+
 static struct params *number(const char *name, uint64_t value)
 {
         struct params *params = params_new();
@@ -362,16 +368,22 @@ static void note(const struct params *params, const GError *error, void *data)
         answer->text = g_string_free(line, FALSE);
 }
 
-static void expect_told(struct domain *domain, enum domain_parameters which, unsigned flags,
-                        const char *expected)
+static void expect_told_of(struct domain *domain, enum domain_parameters which, const char *device,
+                           unsigned flags, const char *expected)
 {
         struct answer answer = { 0 };
 
-        domain_get_parameters(domain, which, NULL, flags, note, &answer);
+        domain_get_parameters(domain, which, device, flags, note, &answer);
         while (!answer.done)
                 loop_step(fake->base.loop, true);
         ck_assert_str_eq(answer.text, expected);
         g_free(answer.text);
+}
+
+static void expect_told(struct domain *domain, enum domain_parameters which, unsigned flags,
+                        const char *expected)
+{
+        expect_told_of(domain, which, NULL, flags, expected);
 }
 
 START_TEST(told)
@@ -400,5 +412,140 @@ START_TEST(told)
 }
 END_TEST
 
+/* ---- of a device ---- */
+
+#define DISK      DOMAIN_PARAMETERS_DISK
+#define INTERFACE DOMAIN_PARAMETERS_INTERFACE
+#define DISKS                                                                                                \
+        "<devices><disk type='file'><source file='/a'/><target dev='vda' bus='virtio'/></disk>"              \
+        "<disk type='file'><source file='/b'/><target dev='vdb' bus='virtio'/><iotune><read_iops_sec>5"      \
+        "</read_iops_sec><group_name>g</group_name></iotune></disk></devices>"
+
+static const struct domain_iotune *get_tune(const struct domain_def *def, unsigned index)
+{
+        return def->devices.disks[index].iotune;
+}
+
+/* What is given of a kind replaces all of that kind; disks of a group have the same. */
+START_TEST(disks)
+{
+        struct domain *domain = make_running(DISKS);
+        struct params *params = number("total_bytes_sec", 1000);
+
+        params_add_ulong(params, "read_iops_sec", 10);
+        set_device(domain, DISK, "vda", params, BOTH);
+        expect(NULL, "reach update-virtio-disk0 save ", TUNED);
+        ck_assert_uint_eq(get_tune(get_live(domain), 0)->total_bytes_sec, 1000);
+        set_device(domain, DISK, "/a", number("write_bytes_sec", 70), CONFIG);
+        expect(NULL, "save ", CHANGED);
+        ck_assert_uint_eq(get_tune(get_config(domain), 0)->total_bytes_sec, 0);
+        ck_assert_uint_eq(get_tune(get_config(domain), 0)->write_bytes_sec, 70);
+        ck_assert_uint_eq(get_tune(get_config(domain), 0)->read_iops_sec, 10);
+        params = text("group_name", "g");
+        params_add_ulong(params, "total_iops_sec", 0);
+        params_add_ulong(params, "total_bytes_sec", 99);
+        set_device(domain, DISK, "vda", params, CONFIG);
+        expect(NULL, "save ", CHANGED);
+        ck_assert_uint_eq(get_tune(get_config(domain), 1)->total_bytes_sec, 99);
+        ck_assert_uint_eq(get_tune(get_config(domain), 1)->read_iops_sec, 0);
+        params = text("group_name", "");
+        params_add_ulong(params, "total_bytes_sec", 0);
+        set_device(domain, DISK, "vda", params, CONFIG);
+        expect(NULL, "save ", CHANGED);
+        ck_assert_ptr_null(get_tune(get_config(domain), 0));
+        ck_assert_uint_eq(get_tune(get_config(domain), 1)->total_bytes_sec, 99);
+        expect_told_of(
+                domain, DISK, "vdb", LIVE,
+                "total_bytes_sec=0 read_bytes_sec=0 write_bytes_sec=0 total_iops_sec=0 read_iops_sec=5 "
+                "write_iops_sec=0 total_bytes_sec_max=0 read_bytes_sec_max=0 write_bytes_sec_max=0 "
+                "total_iops_sec_max=0 read_iops_sec_max=0 write_iops_sec_max=0 size_iops_sec=0 "
+                "group_name=g total_bytes_sec_max_length=0 read_bytes_sec_max_length=0 "
+                "write_bytes_sec_max_length=0 total_iops_sec_max_length=0 read_iops_sec_max_length=0 "
+                "write_iops_sec_max_length=0");
+}
+END_TEST
+
+START_TEST(bad_disks)
+{
+        static const struct {
+                const char *name, *other, *error;
+        } cases[] = {
+                { "total_bytes_sec", "read_bytes_sec",
+                  "either the total of bytes_sec or reading and writing" },
+                { "total_iops_sec_max", "read_iops_sec_max",
+                  "either the total of iops_sec_max or reading and writing" },
+                { "read_bytes_sec_max", NULL, "read_bytes_sec_max is of no read_bytes_sec" },
+                { "write_iops_sec_max_length", NULL,
+                  "write_iops_sec_max_length is of no write_iops_sec_max" },
+        };
+        struct domain *domain = make_running(DISKS);
+        struct params *params;
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+                g_autofree char *error =
+                        g_strdup_printf("invalid argument: the limits of disk 'vda': %s", cases[i].error);
+
+                params = number(cases[i].name, 5);
+                if (cases[i].other)
+                        params_add_ulong(params, cases[i].other, 5);
+                set_device(domain, DISK, "vda", params, BOTH);
+                expect(error, "reach ", "");
+        }
+        params = number("total_bytes_sec", 50);
+        params_add_ulong(params, "total_bytes_sec_max", 49);
+        set_device(domain, DISK, "vda", params, CONFIG);
+        expect("invalid argument: the limits of disk 'vda': total_bytes_sec_max is less than "
+               "total_bytes_sec, 50",
+               "", "");
+        set_device(domain, DISK, "vdz", number("total_bytes_sec", 5), CONFIG);
+        expect("invalid argument: domain 'web' has no disk 'vdz'", "", "");
+        fake->fail = "update-virtio-disk0";
+        set_device(domain, DISK, "vda", number("total_bytes_sec", 5), BOTH);
+        expect("operation failed: told to fail: update-virtio-disk0", "reach update-virtio-disk0 ", "");
+        ck_assert_ptr_null(get_tune(get_config(domain), 0));
+}
+END_TEST
+
+#define NIC                                                                                                  \
+        "<devices><interface type='bridge'><mac address='52:54:00:00:00:01'/><source bridge='b'/>"           \
+        "<bandwidth><inbound average='5' peak='6'/></bandwidth></interface></devices>"
+
+static struct params *unsigned_number(const char *name, uint32_t value)
+{
+        struct params *params = params_new();
+
+        params_add_uint(params, name, value);
+        return params;
+}
+
+START_TEST(interfaces)
+{
+        static const char mac[] = "52:54:00:00:00:01";
+        struct domain *domain = make_running(NIC);
+
+        set_device(domain, INTERFACE, mac, unsigned_number("outbound.average", 7), BOTH);
+        expect(NULL, "reach update-net0 save ", CHANGED);
+        expect_told_of(domain, INTERFACE, mac, LIVE,
+                       "inbound.average=5 inbound.peak=6 inbound.burst=0 inbound.floor=0 outbound.average=7 "
+                       "outbound.peak=0 outbound.burst=0");
+        set_device(domain, INTERFACE, mac, unsigned_number("inbound.average", 0), CONFIG);
+        expect(NULL, "save ", CHANGED);
+        expect_text(get_config(domain), "inbound", false);
+        expect_text(get_config(domain), "<outbound average='7'/>", true);
+        set_device(domain, INTERFACE, mac, unsigned_number("inbound.peak", 7), CONFIG);
+        expect("invalid argument: a peak or burst in parameters 'inbound.' is of an average, which is "
+               "missing",
+               "", "");
+        set_device(domain, INTERFACE, mac, unsigned_number("inbound.floor", 7), CONFIG);
+        expect("unsupported configuration: interface '52:54:00:00:00:01' is not of type 'network', and only "
+               "a "
+               "network can guarantee bandwidth (inbound.floor)",
+               "", "");
+        set_device(domain, INTERFACE, "tap9", unsigned_number("inbound.average", 7), CONFIG);
+        expect("invalid argument: domain 'web' has no interface 'tap9'", "", "");
+}
+END_TEST
+
 CHECK_MAIN_FIXTURE("domain-parameters", setup, teardown, scheduler, bad_scheduler, the_table, memory,
-                   memory_that_cannot_be_stored, numa, numa_of_an_interleaved_guest, blkio, bad_blkio, told)
+                   memory_that_cannot_be_stored, numa, numa_of_an_interleaved_guest, blkio, bad_blkio, told,
+                   disks, bad_disks, interfaces)

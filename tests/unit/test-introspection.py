@@ -98,6 +98,10 @@ KNOWN = """
     Domain.DelIOThread method uu -
     Domain.GetIOThreadInfo method u a(uab)
     Domain.PinIOThread method uabu -
+    Domain.GetBlockIOTune method su a{sv}
+    Domain.SetBlockIOTune method sa{sv}u -
+    Domain.GetInterfaceParameters method su a{sv}
+    Domain.SetInterfaceParameters method sa{sv}u -
     Domain.GetEmulatorPinInfo method u ab
     Domain.GetVcpuPinInfo method u aab
     Domain.PinEmulator method abu -

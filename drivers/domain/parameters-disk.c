@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Typed parameters of the limits of a disk, with the names of virDomainGetBlockIoTune(). Disks of one group
+ * have the same. No state; edits in the domain's lane.
+ */
+#include "drivers/domain/parameters.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* What QEMU counts with. */
+#define LIMIT_MAX UINT64_C(1000000000000000)
+#define GROUP_MAX 255 /* bytes */
+
+/* Those that one call sets together: what is not given of them is 0 then. */
+enum {
+        BYTES = 1,
+        IOPS = 2,
+        BYTES_MAX = 4,
+        IOPS_MAX = 8,
+        SIZE = 16,
+        NAME = 32,
+        BYTES_LENGTH = 64,
+        IOPS_LENGTH = 128,
+};
+
+static const struct param_rule rules[] = {
+        { "total_bytes_sec", PARAM_ULONG, .group = BYTES, .max = LIMIT_MAX },
+        { "read_bytes_sec", PARAM_ULONG, .group = BYTES, .max = LIMIT_MAX },
+        { "write_bytes_sec", PARAM_ULONG, .group = BYTES, .max = LIMIT_MAX },
+        { "total_iops_sec", PARAM_ULONG, .group = IOPS, .max = LIMIT_MAX },
+        { "read_iops_sec", PARAM_ULONG, .group = IOPS, .max = LIMIT_MAX },
+        { "write_iops_sec", PARAM_ULONG, .group = IOPS, .max = LIMIT_MAX },
+        { "total_bytes_sec_max", PARAM_ULONG, .group = BYTES_MAX, .max = LIMIT_MAX },
+        { "read_bytes_sec_max", PARAM_ULONG, .group = BYTES_MAX, .max = LIMIT_MAX },
+        { "write_bytes_sec_max", PARAM_ULONG, .group = BYTES_MAX, .max = LIMIT_MAX },
+        { "total_iops_sec_max", PARAM_ULONG, .group = IOPS_MAX, .max = LIMIT_MAX },
+        { "read_iops_sec_max", PARAM_ULONG, .group = IOPS_MAX, .max = LIMIT_MAX },
+        { "write_iops_sec_max", PARAM_ULONG, .group = IOPS_MAX, .max = LIMIT_MAX },
+        { "size_iops_sec", PARAM_ULONG, .group = SIZE, .max = LIMIT_MAX },
+        { "group_name", PARAM_STRING, .group = NAME, .max = GROUP_MAX },
+        { "total_bytes_sec_max_length", PARAM_ULONG, .group = BYTES_LENGTH, .max = LIMIT_MAX },
+        { "read_bytes_sec_max_length", PARAM_ULONG, .group = BYTES_LENGTH, .max = LIMIT_MAX },
+        { "write_bytes_sec_max_length", PARAM_ULONG, .group = BYTES_LENGTH, .max = LIMIT_MAX },
+        { "total_iops_sec_max_length", PARAM_ULONG, .group = IOPS_LENGTH, .max = LIMIT_MAX },
+        { "read_iops_sec_max_length", PARAM_ULONG, .group = IOPS_LENGTH, .max = LIMIT_MAX },
+        { "write_iops_sec_max_length", PARAM_ULONG, .group = IOPS_LENGTH, .max = LIMIT_MAX },
+};
+static const struct param_table table = { ERROR_FROM_DOMAIN, "SetBlockIOTune", rules, G_N_ELEMENTS(rules),
+                                          0 };
+
+/* ---- the limits ---- */
+
+/* The place of a limit by its name; NULL: none. */
+static uint64_t *find_limit(struct domain_iotune *tune, const char *name)
+{
+        for (unsigned i = 0; i < DOMAIN_IOTUNE_LIMITS; i++) {
+                if (strcmp(domain_iotune_limits[i].name, name) == 0)
+                        return domain_iotune_get_limit(tune, i);
+        }
+        return NULL;
+}
+
+static bool refuse(const struct domain_disk *disk, GError **error, const char *format, ...)
+        G_GNUC_PRINTF(3, 4);
+
+static bool refuse(const struct domain_disk *disk, GError **error, const char *format, ...)
+{
+        g_autofree char *text = NULL;
+        va_list args;
+
+        va_start(args, format);
+        text = g_strdup_vprintf(format, args);
+        va_end(args);
+        return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG, "the limits of disk '%s': %s",
+                         disk->target, text);
+}
+
+/* A kind of limit with its bursts, as documents order them: total, read, write. */
+static bool check_kind(const struct domain_disk *disk, const char *kind, const uint64_t limits[3],
+                       const uint64_t bursts[3], const uint64_t lengths[3], GError **error)
+{
+        static const char *const names[] = { "total", "read", "write" };
+
+        if (limits[0] && (limits[1] || limits[2]))
+                return refuse(disk, error, "either the total of %s_sec or reading and writing", kind);
+        if (bursts[0] && (bursts[1] || bursts[2]))
+                return refuse(disk, error, "either the total of %s_sec_max or reading and writing", kind);
+        for (unsigned i = 0; i < 3; i++) {
+                if (bursts[i] && !limits[i])
+                        return refuse(disk, error, "%s_%s_sec_max is of no %s_%s_sec", names[i], kind,
+                                      names[i], kind);
+                if (bursts[i] && bursts[i] < limits[i])
+                        return refuse(disk, error, "%s_%s_sec_max is less than %s_%s_sec, %" PRIu64, names[i],
+                                      kind, names[i], kind, limits[i]);
+                if (lengths[i] && !bursts[i])
+                        return refuse(disk, error, "%s_%s_sec_max_length is of no %s_%s_sec_max", names[i],
+                                      kind, names[i], kind);
+        }
+        return true;
+}
+
+static bool check_limits(const struct domain_disk *disk, const struct domain_iotune *tune, GError **error)
+{
+        return check_kind(disk, "bytes",
+                          (const uint64_t[]){ tune->total_bytes_sec, tune->read_bytes_sec,
+                                              tune->write_bytes_sec },
+                          (const uint64_t[]){ tune->total_bytes_sec_max, tune->read_bytes_sec_max,
+                                              tune->write_bytes_sec_max },
+                          (const uint64_t[]){ tune->total_bytes_sec_max_length,
+                                              tune->read_bytes_sec_max_length,
+                                              tune->write_bytes_sec_max_length },
+                          error) &&
+               check_kind(
+                       disk, "iops",
+                       (const uint64_t[]){ tune->total_iops_sec, tune->read_iops_sec, tune->write_iops_sec },
+                       (const uint64_t[]){ tune->total_iops_sec_max, tune->read_iops_sec_max,
+                                           tune->write_iops_sec_max },
+                       (const uint64_t[]){ tune->total_iops_sec_max_length, tune->read_iops_sec_max_length,
+                                           tune->write_iops_sec_max_length },
+                       error);
+}
+
+/* ---- the definition ---- */
+
+static const struct domain_disk *find_disk(const struct domain_def *def, const char *name, GError **error)
+{
+        const struct domain_disk *disk = domain_def_find_disk(def, name);
+        g_autofree char *quoted = error_quote(name);
+
+        if (!disk)
+                error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG, "domain '%s' has no disk '%s'",
+                          def->base.name, quoted);
+        return disk;
+}
+
+static unsigned index_of(const struct domain_def *def, const struct domain_disk *disk)
+{
+        return (unsigned)(disk - def->devices.disks);
+}
+
+/* What a disk is to have: what was given in the place of its kind, and all else as it is. */
+static void merge(const struct params *params, const struct domain_disk *disk, struct domain_iotune *tune)
+{
+        unsigned given = params_get_groups(params, &table);
+        const struct param *name = params_find(params, "group_name");
+
+        if (disk->iotune)
+                *tune = *disk->iotune;
+        for (unsigned i = 0; i < G_N_ELEMENTS(rules); i++) {
+                uint64_t *limit = find_limit(tune, rules[i].name);
+
+                if (limit && given & rules[i].group)
+                        *limit = parameters_get(params, rules[i].name, 0);
+        }
+        if (name)
+                tune->group_name = *name->value.s ? name->value.s : NULL;
+}
+
+static bool edit_disk(struct domain_edit *edit, const struct domain_def *def,
+                      const struct domain_change *change, enum domain_affect side, GError **error)
+{
+        const struct parameters *parameters = change->args;
+        const struct domain_disk *disk = find_disk(def, parameters->device, error);
+        struct domain_iotune tune = { 0 };
+
+        if (!disk)
+                return false;
+        merge(parameters->params, disk, &tune);
+        if (!check_limits(disk, &tune, error))
+                return false;
+        for (unsigned i = 0; i < def->devices.n_disks; i++) {
+                const struct domain_disk *other = &def->devices.disks[i];
+
+                if (other == disk || (tune.group_name && other->iotune &&
+                                      g_strcmp0(other->iotune->group_name, tune.group_name) == 0))
+                        domain_edit_set_disk_iotune(edit, i, &tune);
+        }
+        return true;
+}
+
+static bool act_disk(struct domain *domain, const struct domain_change *change, struct domain_def **live,
+                     GError **error)
+{
+        const struct parameters *parameters = change->args;
+        const struct domain_def *before = domain_def_of(domain->base.current->active);
+        const struct domain_disk *disk = find_disk(before, parameters->device, error);
+
+        if (!disk)
+                return false;
+        return parameters_update(domain, change, DOMAIN_DEVICE_DISK, index_of(before, disk), live, error);
+}
+
+static struct managed_event *event_disk(const struct domain_change *change)
+{
+        const struct parameters *parameters = change->args;
+        struct domain_event *event;
+
+        if (!(change->affect & DOMAIN_AFFECT_LIVE))
+                return NULL;
+        event = domain_event_new(DOMAIN_EVENT_TUNABLE);
+        event->params = params_new();
+        params_set_prefix(event->params, "blkdeviotune.");
+        params_add_string(event->params, "disk", parameters->device);
+        for (unsigned i = 0; i < params_get_count(parameters->params); i++) {
+                const struct param *param = params_get(parameters->params, i);
+
+                if (param->type == PARAM_STRING)
+                        params_add_string(event->params, param->name, param->value.s);
+                else
+                        params_add_ulong(event->params, param->name, param->value.t);
+        }
+        return &event->base;
+}
+
+static bool tell_disk(const struct domain_def *def, const struct domain_tuning *tuning, const char *device,
+                      struct params *params, GError **error)
+{
+        const struct domain_disk *disk = find_disk(def, device, error);
+        struct domain_iotune tune = { 0 };
+
+        if (!disk)
+                return false;
+        if (disk->iotune)
+                tune = *disk->iotune;
+        for (unsigned i = 0; i < G_N_ELEMENTS(rules); i++) {
+                const uint64_t *limit = find_limit(&tune, rules[i].name);
+
+                if (limit)
+                        params_add_ulong(params, rules[i].name, *limit);
+                else
+                        params_add_string(params, rules[i].name, tune.group_name);
+        }
+        return true;
+}
+
+/* QEMU cannot be told how the disk was without its old definition: the file is written first. */
+const struct parameters_kind parameters_disk = {
+        .table = &table,
+        .row = {
+                .function = "SetBlockIOTune",
+                .flags = DOMAIN_AFFECT_LIVE | DOMAIN_AFFECT_CONFIG,
+                .edit = edit_disk,
+                .act = act_disk,
+                .stores_first = true,
+                .event = event_disk,
+                .args_free = parameters_free,
+        },
+        .get = "GetBlockIOTune",
+        .tell = tell_disk,
+};
