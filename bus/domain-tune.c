@@ -257,6 +257,36 @@ void on_domain_set_interface_parameters(struct call *call)
         set_device_params(call, DOMAIN_PARAMETERS_INTERFACE);
 }
 
+/* ---- vCPUs ---- */
+
+static void reply_count(uint64_t count, const GError *error, void *data)
+{
+        if (error)
+                call_fail(data, error);
+        else
+                call_reply(data, "u", (uint32_t)count);
+}
+
+void on_domain_get_vcpus(struct call *call)
+{
+        domain_get_vcpus(call_get_domain(call), call_read_flags(call), reply_count, call);
+}
+
+void on_domain_get_guest_vcpus(struct call *call)
+{
+        domain_get_guest_vcpus(call_get_domain(call), call_read_flags(call), reply_params, call);
+}
+
+void on_domain_set_guest_vcpus(struct call *call)
+{
+        g_autoptr(GArray) map = read_cpus(call);
+        uint32_t flags;
+        int32_t state;
+
+        call_read(call, "iu", &state, &flags);
+        domain_set_guest_vcpus(call_get_domain(call), map, state, flags, call_done, call);
+}
+
 void on_domain_set_vcpus(struct call *call)
 {
         uint32_t count, flags;

@@ -120,17 +120,6 @@ void on_domain_get_security_label_list(struct call *call)
         call_send_reply(call, reply);
 }
 
-void on_domain_get_vcpus(struct call *call)
-{
-        g_autoptr(GError) error = NULL;
-        unsigned vcpus;
-
-        if (domain_get_vcpus(call_get_domain(call), call_read_flags(call), &vcpus, &error))
-                call_reply(call, "u", vcpus);
-        else
-                call_fail(call, error);
-}
-
 void on_domain_get_xml_desc(struct call *call)
 {
         domain_get_xml(call_get_domain(call), call_read_flags(call), call_done_with_text, call);

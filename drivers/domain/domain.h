@@ -176,8 +176,6 @@ struct domain_security_label {
  */
 GArray *domain_list_security_labels(const struct domain *domain);
 bool domain_get_max_memory(const struct domain *domain, unsigned flags, uint64_t *kib, GError **error);
-/* flags: enum domain_affect, DOMAIN_VCPU_MAXIMUM. */
-bool domain_get_vcpus(const struct domain *domain, unsigned flags, unsigned *vcpus, GError **error);
 /* virDomainMetadataType; uri NULL or "" only for description and title. */
 bool domain_get_metadata(const struct domain *domain, int type, const char *uri, unsigned flags, char **text,
                          GError **error);
@@ -438,6 +436,11 @@ void domain_get_migration(struct domain *domain, enum domain_migration_setting s
  * and what it does later is published then.
  */
 void domain_set_vcpus(struct domain *domain, unsigned count, unsigned flags, managed_done done, void *data);
+/*
+ * flags: enum domain_affect, DOMAIN_VCPU_MAXIMUM; with DOMAIN_VCPU_GUEST those that the guest has in use, and
+ * all that it has. done is called before this returns, unless the guest is asked.
+ */
+void domain_get_vcpus(struct domain *domain, unsigned flags, domain_number_done done, void *data);
 
 /* What is set and told as typed parameters. */
 enum domain_parameters {
@@ -459,6 +462,14 @@ void domain_set_parameters(struct domain *domain, enum domain_parameters which, 
                            struct params *params, unsigned flags, managed_done done, void *data);
 /* params is borrowed during the call, and NULL with an error. Called once, on the loop. */
 typedef void (*domain_params_done)(const struct params *params, const GError *error, void *data);
+/*
+ * What the guest's agent says of vCPUs: "vcpus" that there are, "online" in use, "offlinable" that it can do
+ * without; each a set ("0-3"). flags: none.
+ */
+void domain_get_guest_vcpus(struct domain *domain, unsigned flags, domain_params_done done, void *data);
+/* The guest takes those of the map (of bool) into use, or, with state 0, out of it. flags: none. */
+void domain_set_guest_vcpus(struct domain *domain, const GArray *map, int state, unsigned flags,
+                            managed_done done, void *data);
 /*
  * All of them, of a definition or, as the host has them, of a guest that runs. flags: enum domain_affect; 4,
  * that texts are welcome, is so without it.

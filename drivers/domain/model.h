@@ -40,6 +40,10 @@ typedef void (*domain_parse_done)(struct domain_def *def, const GError *error, v
 void domain_parse(struct domain_driver *driver, const char *xml, bool validate, domain_parse_done done,
                   void *data);
 
+/* SetVcpus and GetVcpus by the guest's agent; all: those out of use as well. */
+void domain_set_guest_vcpu_count(struct domain *domain, unsigned count, managed_done done, void *data);
+void domain_count_guest_vcpus(struct domain *domain, bool all, domain_number_done done, void *data);
+
 /* Loop: which CPUs of the host threads of def may use, of bool, an element for each. Free it. */
 GArray *domain_describe_pin(const struct domain *domain, const struct domain_def *def,
                             enum domain_threads who, unsigned id);

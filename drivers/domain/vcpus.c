@@ -155,9 +155,9 @@ static bool check_flags(unsigned flags, GError **error)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
                                  "flags 0x%x ask for more than one of maximum, guest and hotpluggable",
                                  flags);
-        if (flags & DOMAIN_VCPU_GUEST)
-                return error_set(error, ERROR_FROM_DOMAIN, ERROR_ARGUMENT_UNSUPPORTED,
-                                 "vCPUs are not taken out of use by the guest's agent (flag 0x8)");
+        if (flags & DOMAIN_VCPU_GUEST && flags & DOMAIN_AFFECT_CONFIG)
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
+                                 "flags 0x%x ask a definition for a guest's agent", flags);
         return true;
 }
 
@@ -172,24 +172,34 @@ void domain_set_vcpus(struct domain *domain, unsigned count, unsigned flags, man
                 managed_fail(error, done, data);
                 return;
         }
+        if (flags & DOMAIN_VCPU_GUEST) {
+                domain_set_guest_vcpu_count(domain, count, done, data);
+                return;
+        }
         vcpus = g_new(struct vcpus, 1);
         *vcpus = (struct vcpus){ domain, count };
         domain_modify(domain, &row, vcpus, flags, done, data);
 }
 
-bool domain_get_vcpus(const struct domain *domain, unsigned flags, unsigned *vcpus, GError **error)
+void domain_get_vcpus(struct domain *domain, unsigned flags, domain_number_done done, void *data)
 {
         const unsigned known = KNOWN_FLAGS & ~(unsigned)DOMAIN_VCPU_HOTPLUGGABLE;
-        const struct domain_def *def;
+        const struct domain_def *def = NULL;
+        g_autoptr(GError) error = NULL;
 
-        if (!flags_check(flags, known, ERROR_FROM_DOMAIN, "GetVcpus", error))
-                return false;
-        if (flags & DOMAIN_VCPU_GUEST)
-                return error_set(error, ERROR_FROM_DOMAIN, ERROR_ARGUMENT_UNSUPPORTED,
-                                 "the guest's agent is not asked for its vCPUs (flag 0x8)");
-        def = domain_choose_def(domain->base.published, flags, error);
+        if (flags_check(flags, known, ERROR_FROM_DOMAIN, "GetVcpus", &error)) {
+                if (flags & DOMAIN_VCPU_GUEST && !(flags & DOMAIN_AFFECT_CONFIG)) {
+                        domain_count_guest_vcpus(domain, flags & DOMAIN_VCPU_MAXIMUM, done, data);
+                        return;
+                }
+                if (flags & DOMAIN_VCPU_GUEST)
+                        error_set(&error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
+                                  "flags 0x%x ask a definition for a guest's agent", flags);
+                else
+                        def = domain_choose_def(domain->base.published, flags, &error);
+        }
         if (!def)
-                return false;
-        *vcpus = flags & DOMAIN_VCPU_MAXIMUM ? def->max_vcpus : def->vcpus;
-        return true;
+                done(0, error, data);
+        else
+                done(flags & DOMAIN_VCPU_MAXIMUM ? def->max_vcpus : def->vcpus, NULL, data);
 }

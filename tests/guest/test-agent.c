@@ -353,6 +353,69 @@ START_TEST(test_missing)
 }
 END_TEST
 
+/* ---- vCPUs ---- */
+
+static unsigned count_vcpus(const char *path, unsigned flags)
+{
+        g_autoptr(sd_bus_message) reply = client_call(client, path, DOMAIN_INTERFACE, "GetVcpus", "u", flags);
+        uint32_t vcpus = 0;
+
+        ck_assert_int_gt(sd_bus_message_read(reply, "u", &vcpus), 0);
+        return vcpus;
+}
+
+static void expect_vcpus(const char *path, const char *const expected[])
+{
+        g_autoptr(sd_bus_message) reply =
+                client_call(client, path, DOMAIN_INTERFACE, "GetGuestVcpus", "u", 0);
+        const char *name, *set;
+
+        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'a', "{sv}"), 0);
+        for (; *expected; expected += 2) {
+                ck_assert_int_gt(sd_bus_message_enter_container(reply, 'e', "sv"), 0);
+                ck_assert_int_gt(sd_bus_message_read(reply, "s", &name), 0);
+                ck_assert_int_gt(sd_bus_message_enter_container(reply, 'v', "v"), 0);
+                ck_assert_int_gt(sd_bus_message_read(reply, "v", "s", &set), 0);
+                ck_assert_str_eq(name, expected[0]);
+                ck_assert_str_eq(set, expected[1]);
+                sd_bus_message_exit_container(reply);
+                sd_bus_message_exit_container(reply);
+        }
+}
+
+START_TEST(test_vcpus)
+{
+        enum { MAXIMUM = 4, GUEST = 8 };
+        g_autofree char *console = harness_path(harness, "console"), *path = NULL, *xml = NULL;
+        g_auto(GStrv) halves = NULL;
+
+        if (!has_agent())
+                return;
+        xml = agent_xml(console, "agent", CHANNEL);
+        halves = g_strsplit(xml, "<vcpu>1</vcpu>", 2);
+        path = guest_start(client, g_strconcat(halves[0], "<vcpu>3</vcpu>", halves[1], NULL));
+        wait_agent(path, 1);
+        expect_vcpus(path, (const char *const[]){ "vcpus", "0-2", "online", "0-2", NULL });
+        client_do(client, path, DOMAIN_INTERFACE, "SetGuestVcpus", "abiu", 2, false, true, 0, 0);
+        expect_vcpus(path, (const char *const[]){ "vcpus", "0-2", "online", "0,2", NULL });
+        ck_assert_uint_eq(count_vcpus(path, GUEST), 2);
+        ck_assert_uint_eq(count_vcpus(path, GUEST | MAXIMUM), 3);
+        client_do(client, path, DOMAIN_INTERFACE, "SetVcpus", "uu", 3, GUEST);
+        ck_assert_uint_eq(count_vcpus(path, GUEST), 3);
+        client_do(client, path, DOMAIN_INTERFACE, "SetVcpus", "uu", 1, GUEST);
+        ck_assert_uint_eq(count_vcpus(path, GUEST), 1);
+        ck_assert_uint_eq(count_vcpus(path, 0), 3);
+        client_fails(client, LIBVIRT_ERROR, "*does not have vCPU 3*", path, DOMAIN_INTERFACE, "SetGuestVcpus",
+                     "abiu", 4, false, false, false, true, 1, 0);
+        client_fails(client, LIBVIRT_ERROR, "*can use no more than 3 of them*", path, DOMAIN_INTERFACE,
+                     "SetVcpus", "uu", 4, GUEST);
+        client_fails(client, LIBVIRT_ERROR, "*and not 2*", path, DOMAIN_INTERFACE, "SetGuestVcpus", "abiu", 1,
+                     true, 2, 0);
+        client_fails(client, LIBVIRT_ERROR, "*none of which is chosen*", path, DOMAIN_INTERFACE,
+                     "SetGuestVcpus", "abiu", 1, false, 1, 0);
+}
+END_TEST
+
 /* ---- liars ---- */
 
 /* One way after the other; what it says to one question is never taken for the answer to another. */
@@ -441,6 +504,7 @@ static Suite *suite(void)
         tcase_add_test(tcase, test_file_systems);
         tcase_add_test(tcase, test_questions);
         tcase_add_test(tcase, test_missing);
+        tcase_add_test(tcase, test_vcpus);
         suite_add_tcase(made, tcase);
 
         tcase = tcase_create("liars");

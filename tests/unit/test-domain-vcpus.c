@@ -211,10 +211,23 @@ START_TEST(a_file_that_fails)
 }
 END_TEST
 
+static void note_count(uint64_t count, const GError *error, void *data)
+{
+        *(uint64_t *)data = error ? 0 : count;
+}
+
+/* 0: it is an error. */
+static void expect_told(struct domain *domain, unsigned flags, unsigned expected)
+{
+        uint64_t count = 99;
+
+        domain_get_vcpus(domain, flags, note_count, &count);
+        ck_assert_uint_eq(count, expected);
+}
+
 START_TEST(refused)
 {
         struct domain *domain = make(TWO_OF_FOUR);
-        unsigned count;
 
         set(domain, 0, CONFIG);
         expect("invalid argument: a domain cannot be without vCPUs", "", "");
@@ -223,14 +236,13 @@ START_TEST(refused)
         set(domain, 3, MAXIMUM | HOTPLUGGABLE | CONFIG);
         expect("invalid argument: flags 0x16 ask for more than one of maximum, guest and hotpluggable", "",
                "");
-        set(domain, 3, GUEST);
-        expect("argument unsupported: vCPUs are not taken out of use by the guest's agent (flag 0x8)", "",
-               "");
+        set(domain, 3, GUEST | CONFIG);
+        expect("invalid argument: flags 0xa ask a definition for a guest's agent", "", "");
         set(domain, 3, 32);
         expect("invalid argument: unsupported flags (0x20) in function SetVcpus", "", "");
-        ck_assert(domain_get_vcpus(domain, CONFIG | MAXIMUM, &count, NULL));
-        ck_assert_uint_eq(count, 4);
-        ck_assert(!domain_get_vcpus(domain, GUEST, &count, NULL));
+        expect_told(domain, CONFIG | MAXIMUM, 4);
+        expect_told(domain, CONFIG, 2);
+        expect_told(domain, GUEST | CONFIG, 0);
 }
 END_TEST
 

@@ -102,6 +102,8 @@ KNOWN = """
     Domain.SetBlockIOTune method sa{sv}u -
     Domain.GetInterfaceParameters method su a{sv}
     Domain.SetInterfaceParameters method sa{sv}u -
+    Domain.GetGuestVcpus method u a{sv}
+    Domain.SetGuestVcpus method abiu -
     Domain.GetEmulatorPinInfo method u ab
     Domain.GetVcpuPinInfo method u aab
     Domain.PinEmulator method abu -
