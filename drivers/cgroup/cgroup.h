@@ -14,9 +14,9 @@
  * A limit is set on the group as a whole, or on a group of threads of it (cpu and cpuset only). With version
  * 2 the groups of threads are "threaded", and memory and io are those of the group above them.
  *
- * In the domain's lane, all of it. A group has no lock and no thread; the files of a cgroup file system
- * answer at once. What goes through systemd (making a scope, the weights of a scope) takes some seconds at
- * most.
+ * In the domain's lane, all but cgroup_find() and cgroup_read_cpus(). A group has no lock and no thread; the
+ * files of a cgroup file system answer at once. What goes through systemd (making a scope, the weights of a
+ * scope) takes some seconds at most.
  */
 
 #include "base/cleanup.h"
@@ -67,7 +67,7 @@ struct cgroup *cgroup_new(struct lane *lane, const struct cgroup_spec *spec, GEr
 /* The group at path, of an earlier agent; NULL: there is none. unit: as cgroup_get_unit(), may be NULL. */
 struct cgroup *cgroup_open(const char *path, const char *unit);
 
-/* The group that the process is in, if that looks like one of these; NULL: none. */
+/* The group that the process is in, if that looks like one of these; NULL: none. Any thread. */
 struct cgroup *cgroup_find(pid_t pid);
 
 /* Below the root of each hierarchy: "/machine/qemu-3-web.virtbus-qemu". Borrowed. */
@@ -185,6 +185,11 @@ struct cgroup_cpu {
         uint64_t usage_ns, user_ns, system_ns;
 };
 bool cgroup_read_cpu(const struct cgroup *group, const char *threads, struct cgroup_cpu *cpu, GError **error);
+/*
+ * The same by CPU of the host: of uint64_t, in ns, one for each that there can be. NULL where the kernel does
+ * not count so: version 2 never does. Free it. Any thread.
+ */
+GArray *cgroup_read_cpus(const struct cgroup *group, const char *threads);
 /* Bytes that are charged to it. */
 bool cgroup_read_memory(const struct cgroup *group, uint64_t *bytes, GError **error);
 

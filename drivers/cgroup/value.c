@@ -13,6 +13,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+/* Of a host, in one of its lists. */
+#define CPUS_MAX 16384
+
 /* ---- controllers ---- */
 
 static const struct hierarchy *find(const struct cgroup *group, enum cgroup_controller controller)
@@ -478,6 +481,27 @@ bool cgroup_read_cpu(const struct cgroup *group, const char *threads, struct cgr
         cpu->user_ns = get_entry(text, "user_usec ") * 1000;
         cpu->system_ns = get_entry(text, "system_usec ") * 1000;
         return true;
+}
+
+GArray *cgroup_read_cpus(const struct cgroup *group, const char *threads)
+{
+        g_autofree char *text = NULL;
+        GArray *cpus;
+
+        if (cgroup_is_unified(group, CGROUP_CPUACCT))
+                return NULL;
+        text = read_file(group, CGROUP_CPUACCT, threads, "cpuacct.usage_percpu", NULL);
+        if (!text)
+                return NULL;
+        cpus = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+        for (char *word = g_strstrip(text), *end; g_ascii_isdigit(*word) && cpus->len < CPUS_MAX;
+             word = end) {
+                uint64_t usage_ns = g_ascii_strtoull(word, &end, 10);
+
+                g_array_append_val(cpus, usage_ns);
+                end += strspn(end, " ");
+        }
+        return cpus;
 }
 
 bool cgroup_read_memory(const struct cgroup *group, uint64_t *bytes, GError **error)

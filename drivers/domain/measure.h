@@ -47,6 +47,7 @@ enum domain_measure_parts {
 struct domain_cpu_stats {
         uint64_t cpu_ns;  /* that the guest has had of it in all */
         uint64_t vcpu_ns; /* of these, its vCPUs */
+        bool has_vcpus;   /* they are told apart */
 };
 
 struct domain_measure {

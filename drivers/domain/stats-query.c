@@ -165,7 +165,8 @@ static bool add_cpus(const struct cpu_query *query, const struct domain_measure 
                 struct params *params = params_new();
 
                 params_add_ulong(params, "cpu_time", cpu->cpu_ns);
-                params_add_ulong(params, "vcpu_time", cpu->vcpu_ns);
+                if (cpu->has_vcpus)
+                        params_add_ulong(params, "vcpu_time", cpu->vcpu_ns);
                 g_ptr_array_add(stats, params);
         }
         return true;

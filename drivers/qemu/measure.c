@@ -4,6 +4,7 @@
  * a vCPU. An emulator that names its threads otherwise only tells nonsense about itself. No state; any
  * thread.
  */
+#include "drivers/cgroup/cgroup.h"
 #include "drivers/qemu/guest-stats.h"
 #include "interfaces/counters.h"
 
@@ -213,6 +214,43 @@ static void measure_interfaces(const struct domain_def *def, struct domain_measu
                                   &g_array_index(measure->interfaces, struct domain_interface_stats, i));
 }
 
+/* ---- CPUs of the host ---- */
+
+static struct domain_cpu_stats *get_cpu(const struct domain_measure *measure, unsigned number)
+{
+        return &g_array_index(measure->cpus, struct domain_cpu_stats, number);
+}
+
+/* vCPUs have groups of their own once one of them has had limits of its own: all of them, or none. */
+static void measure_cpus_of_vcpus(const struct cgroup *group, unsigned vcpus, struct domain_measure *measure)
+{
+        for (unsigned vcpu = 0; vcpu < vcpus; vcpu++) {
+                g_autofree char *threads = g_strdup_printf("vcpu%u", vcpu);
+                g_autoptr(GArray) one = cgroup_read_cpus(group, threads);
+
+                if (!one)
+                        return;
+                for (unsigned i = 0; i < MIN(measure->cpus->len, one->len); i++)
+                        get_cpu(measure, i)->vcpu_ns += g_array_index(one, uint64_t, i);
+        }
+        for (unsigned i = 0; i < measure->cpus->len; i++)
+                get_cpu(measure, i)->has_vcpus = true;
+}
+
+static void measure_cpus(const struct domain_state *state, struct domain_measure *measure)
+{
+        CLEANUP(cgroup_free) struct cgroup *group = cgroup_find(state->pid);
+        g_autoptr(GArray) all = group ? cgroup_read_cpus(group, NULL) : NULL;
+
+        if (!all)
+                return;
+        measure->cpus = g_array_sized_new(FALSE, TRUE, sizeof(struct domain_cpu_stats), all->len);
+        g_array_set_size(measure->cpus, all->len);
+        for (unsigned i = 0; i < all->len; i++)
+                get_cpu(measure, i)->cpu_ns = g_array_index(all, uint64_t, i);
+        measure_cpus_of_vcpus(group, domain_state_get_def(state)->vcpus, measure);
+}
+
 void guest_measure(const struct domain_state *state, struct domain_measure *measure)
 {
         const struct domain_def *def = domain_state_get_def(state);
@@ -221,6 +259,8 @@ void guest_measure(const struct domain_state *state, struct domain_measure *meas
 
         if (measure->parts & DOMAIN_MEASURE_INTERFACES)
                 measure_interfaces(def, measure);
+        if (state->pid && measure->parts & DOMAIN_MEASURE_CPUS)
+                measure_cpus(state, measure);
         if (!state->pid || !(measure->parts & (DOMAIN_MEASURE_PROCESS | DOMAIN_MEASURE_VCPUS)))
                 return;
         g_snprintf(path, sizeof(path), "/proc/%d", (int)state->pid);

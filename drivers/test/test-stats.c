@@ -45,7 +45,7 @@ static void measure_cpus(const struct domain_def *def, struct domain_measure *me
 {
         measure->cpus = g_array_new(FALSE, FALSE, sizeof(struct domain_cpu_stats));
         for (unsigned i = 0; i < def->vcpus; i++) {
-                const struct domain_cpu_stats cpu = { FIRST_CPU_NS + i, FIRST_VCPU_NS + i };
+                const struct domain_cpu_stats cpu = { FIRST_CPU_NS + i, FIRST_VCPU_NS + i, true };
 
                 g_array_append_val(measure->cpus, cpu);
         }

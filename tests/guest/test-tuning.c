@@ -229,6 +229,37 @@ static char *start_plain(const char *name)
 #define SET(member, name, type, value, flags)                                                                \
         client_do(client, path, DOMAIN_INTERFACE, member, "a{sv}u", 1, name, type, value, flags)
 
+/* By CPU of the host, where it counts so; vCPUs with limits of their own are told apart. */
+static void check_cpu_stats(const char *path)
+{
+        g_autoptr(sd_bus_message) reply = NULL;
+        g_autofree char *failure = client_try(client, path, DOMAIN_INTERFACE, "GetCPUStats", "iuu", 0, 1, 0);
+        const char *name;
+        uint64_t cpu = 0, vcpu = 0;
+
+        if (failure) {
+                ck_assert_msg(strstr(failure, "does not count the CPU time of guests by CPU"), "%s", failure);
+                return;
+        }
+        reply = client_call(client, path, DOMAIN_INTERFACE, "GetCPUStats", "iuu", 0, 1, 0);
+        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'a', "a{sv}"), 0);
+        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'a', "{sv}"), 0);
+        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'e', "sv"), 0);
+        ck_assert_int_gt(sd_bus_message_read(reply, "s", &name), 0);
+        ck_assert_str_eq(name, "cpu_time");
+        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'v', "v"), 0);
+        ck_assert_int_gt(sd_bus_message_read(reply, "v", "t", &cpu), 0);
+        sd_bus_message_exit_container(reply);
+        sd_bus_message_exit_container(reply);
+        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'e', "sv"), 0);
+        ck_assert_int_gt(sd_bus_message_read(reply, "s", &name), 0);
+        ck_assert_str_eq(name, "vcpu_time");
+        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'v', "v"), 0);
+        ck_assert_int_gt(sd_bus_message_read(reply, "v", "t", &vcpu), 0);
+        client_fails(client, LIBVIRT_ERROR, "*CPU 20000 is out of range*", path, DOMAIN_INTERFACE,
+                     "GetCPUStats", "iuu", 20000, 1, 0);
+}
+
 START_TEST(test_cpu_while_it_runs)
 {
         g_autofree char *path = start_plain("live");
@@ -251,6 +282,7 @@ START_TEST(test_cpu_while_it_runs)
         ck_assert_int_eq(get_number(path, "GetSchedulerParameters", "emulator_quota"), -1);
         SET("SetSchedulerParameters", "emulator_quota", "x", (int64_t)40000, LIVE);
         ck_assert_int_eq(get_number(path, "GetSchedulerParameters", "emulator_quota"), 40000);
+        check_cpu_stats(path);
         SET("SetSchedulerParameters", "vcpu_quota", "x", (int64_t)-1, LIVE);
         ck_assert_int_eq(get_number(path, "GetSchedulerParameters", "vcpu_quota"), -1);
         SET("SetSchedulerParameters", "global_quota", "x", (int64_t)-1, LIVE);
