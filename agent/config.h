@@ -17,28 +17,29 @@
 
 struct config {
         /* const; by the rows of config_keys */
-        char *qemu_user, *qemu_group; /* owned; NULL: not given, "": none */
-        char *memory_dir;             /* owned; NULL: below the state directory */
-        char *tls_dir;                /* owned; NULL: the usual one */
-        unsigned security_driver;     /* enum model_security */
-        unsigned save_format;         /* of guests that are saved; the number in the file */
-        bool fine_access;             /* PolicyKit is asked object by object */
-        unsigned access_timeout;      /* s */
-        unsigned access_questions;    /* of one user, open at a time */
-        bool audit_changes;           /* calls that change something are recorded */
-        bool start_networks;          /* for guests that need them */
-        bool default_network;         /* a fresh system gets one */
-        unsigned start_parallel;      /* guests after boot; 0: all at once */
-        unsigned start_delay;         /* s */
-        char *start_first;            /* owned; names; NULL: none */
-        unsigned stop_guests;         /* enum config_stop */
-        unsigned stop_parallel;       /* 0: all at once */
-        unsigned stop_timeout;        /* s */
-        unsigned stop_late;           /* enum config_late */
-        unsigned sleep_guests;        /* enum config_sleep */
-        unsigned log_level;           /* enum log_level */
-        unsigned client_calls;        /* of one client, waiting or running */
-        unsigned client_mib;          /* of these calls, waiting */
+        char *qemu_user, *qemu_group;             /* owned; NULL: not given, "": none */
+        char *memory_dir;                         /* owned; NULL: below the state directory */
+        char *tls_dir;                            /* owned; NULL: the usual one */
+        unsigned security_driver;                 /* enum model_security */
+        unsigned save_format;                     /* of guests that are saved; the number in the file */
+        unsigned migration_first, migration_last; /* TCP ports for guests that come from other hosts */
+        bool fine_access;                         /* PolicyKit is asked object by object */
+        unsigned access_timeout;                  /* s */
+        unsigned access_questions;                /* of one user, open at a time */
+        bool audit_changes;                       /* calls that change something are recorded */
+        bool start_networks;                      /* for guests that need them */
+        bool default_network;                     /* a fresh system gets one */
+        unsigned start_parallel;                  /* guests after boot; 0: all at once */
+        unsigned start_delay;                     /* s */
+        char *start_first;                        /* owned; names; NULL: none */
+        unsigned stop_guests;                     /* enum config_stop */
+        unsigned stop_parallel;                   /* 0: all at once */
+        unsigned stop_timeout;                    /* s */
+        unsigned stop_late;                       /* enum config_late */
+        unsigned sleep_guests;                    /* enum config_sleep */
+        unsigned log_level;                       /* enum log_level */
+        unsigned client_calls;                    /* of one client, waiting or running */
+        unsigned client_mib;                      /* of these calls, waiting */
 };
 
 enum config_stop {

@@ -5,6 +5,7 @@
  */
 #include "agent/agent.h"
 
+#include "agent/bridge.h"
 #include "agent/import.h"
 #include "agent/power.h"
 #include "agent/reload.h"
@@ -205,6 +206,8 @@ static bool start_models(struct agent *agent, GError **error)
                 .tls_dir = config->tls_dir,
                 .save_format = config->save_format,
                 .security = config->security_driver,
+                .migration_first = config->migration_first,
+                .migration_last = config->migration_last,
                 .default_network = config->default_network && !options->import,
         };
         if (agent->environment.user && config->qemu_group && *config->qemu_group)
@@ -382,6 +385,8 @@ int main(int argc, char **argv)
                 result = EXIT_FAILURE;
         } else if (agent.options.show_version) {
                 printf("virtbusd %s\n", VIRTBUS_VERSION);
+        } else if (agent.options.bridge) {
+                result = bridge_run(agent.options.system);
         } else {
                 log_init(agent.options.verbose ? LOG_LEVEL_INFO : LOG_LEVEL_NOTICE);
                 result = run(&agent);

@@ -74,7 +74,8 @@ static bool check(const struct options *options, bool system, bool session, GErr
 
 bool options_read(struct options *options, int argc, char **argv, GError **error)
 {
-        gboolean system = FALSE, session = FALSE, version = FALSE, verbose = FALSE, import = FALSE;
+        gboolean system = FALSE, session = FALSE, version = FALSE, verbose = FALSE, import = FALSE,
+                 bridge = FALSE;
         const GOptionEntry entries[] = {
                 { "system", 0, 0, G_OPTION_ARG_NONE, &system, "Serve the system bus (default for root)",
                   NULL },
@@ -93,6 +94,8 @@ bool options_read(struct options *options, int argc, char **argv, GError **error
                   "DIR" },
                 { "import-libvirt", 0, 0, G_OPTION_ARG_NONE, &import,
                   "Take over what libvirt has in DIR (/etc/libvirt), and end", NULL },
+                { "stdio-bridge", 0, 0, G_OPTION_ARG_NONE, &bridge,
+                  "Be a connection to the bus, on standard input and output, and nothing else", NULL },
                 { "verbose", 'v', 0, G_OPTION_ARG_NONE, &verbose, "Log what is done, too", NULL },
                 { "version", 'V', 0, G_OPTION_ARG_NONE, &version, "Show the version and end", NULL },
                 { 0 },
@@ -111,6 +114,7 @@ bool options_read(struct options *options, int argc, char **argv, GError **error
                 return false;
         options->system = system || (!session && geteuid() == 0);
         options->show_version = version;
+        options->bridge = bridge;
         options->import = import;
         options->import_dir = import ? g_strdup(argv[1]) : NULL;
         options->verbose = verbose;

@@ -22,6 +22,7 @@
 #include "introspection/object-manager.h"
 #include "introspection/peer.h"
 #include "introspection/properties.h"
+#include "introspection/migration.h"
 #include "introspection/statistics.h"
 
 #include <string.h>
@@ -145,6 +146,7 @@ const struct interface *tree_get_nth_interface(const struct target *target, unsi
         const struct interface *const all[] = {
                 own,
                 own ? &interface_properties : NULL,
+                target->place == TREE_CONNECT ? &interface_migration : NULL,
                 target->place == TREE_CONNECT ? &interface_statistics : NULL,
                 target->place == TREE_CONNECT ? &interface_object_manager : NULL,
                 target->place != TREE_NOWHERE ? &interface_introspectable : NULL,

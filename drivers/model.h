@@ -64,6 +64,7 @@ struct model_environment {
         const char *tls_dir; /* certificates of guests' disks and character devices; NULL: the usual place */
         enum model_security security;
         unsigned save_format; /* of guests that are saved, as it is numbered in their files; 0: raw */
+        unsigned migration_first, migration_last; /* TCP ports for guests that come from other hosts */
         const struct authorizer *authorizer; /* who decides what clients may do; NULL: the built-in rule */
         void *authorizer_data;               /* taken; for its hooks */
         const char *user, *group;            /* guests run as; NULL: as the agent does */

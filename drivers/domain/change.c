@@ -6,6 +6,7 @@
 #include "drivers/domain/domain.h"
 
 #include "drivers/domain/edit-xml.h"
+#include "drivers/domain/migrate.h"
 #include "drivers/domain/modify.h"
 #include "drivers/domain/save.h"
 
@@ -117,13 +118,11 @@ static bool check_undefine_flags(unsigned flags, GError **error)
 }
 
 /* The guest that runs keeps what belongs to it, and the object lives on as a transient one. */
-static bool undefine_work(struct managed *object, void *data, GError **error)
+bool domain_undefine_now(struct domain *domain, unsigned flags, GError **error)
 {
-        struct domain *domain = domain_from(object);
         const struct domain_driver_ops *ops = domain->driver->ops;
+        struct managed *object = &domain->base;
         struct domain_state *state;
-
-        unsigned flags = *(const unsigned *)data;
 
         if (!managed_require_persistent(object, error))
                 return false;
@@ -143,6 +142,11 @@ static bool undefine_work(struct managed *object, void *data, GError **error)
         domain_publish(domain, state,
                        managed_event_new(DOMAIN_EVENT_UNDEFINED, DOMAIN_EVENT_UNDEFINED_REMOVED));
         return true;
+}
+
+static bool undefine_work(struct managed *object, void *data, GError **error)
+{
+        return domain_undefine_now(domain_from(object), *(const unsigned *)data, error);
 }
 
 void domain_undefine(struct domain *domain, unsigned flags, managed_done done, void *data)

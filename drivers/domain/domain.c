@@ -10,6 +10,7 @@
 #include "base/loop.h"
 #include "drivers/domain/driver.h"
 #include "drivers/domain/edit-xml.h"
+#include "drivers/domain/migrate.h"
 #include "drivers/domain/model.h"
 #include "drivers/domain/power.h"
 #include "drivers/domain/save.h"
@@ -90,6 +91,7 @@ static void kind_object_clear(struct managed *object)
         takings_free(domain->takings);
         domain_known_free(domain->known);
         domain_image_free(domain->kept);
+        domain_arrival_free(domain->arrival);
         if (domain->live)
                 domain->driver->ops->live_free(domain);
 }
@@ -150,6 +152,7 @@ void domain_driver_done(struct domain_driver *driver)
         g_hash_table_unref(driver->by_id);
         g_free(driver->boot_mark);
         g_free(driver->save_dir);
+        g_free(driver->arrival_dir);
 }
 
 struct domain *domain_driver_reserve(struct domain_driver *driver, const struct domain_def *def,
@@ -210,6 +213,7 @@ void domain_driver_set_sources(struct domain_driver *driver, const struct domain
         driver->jobs = sources->jobs;
         domain_follow_usb(driver);
         domain_restore_takings(driver);
+        domain_departures_resume(driver);
 }
 
 uint64_t domain_driver_get_version(struct domain_driver *driver, GError **error)
@@ -275,6 +279,7 @@ void domain_stopped(struct domain *domain, int shutoff_reason, int event_detail)
         takings_give_back(g_steal_pointer(&domain->takings));
         managed_state_take_active(&state->base, NULL);
         domain->work = NULL;
+        g_clear_pointer(&domain->arrival, domain_arrival_free);
         state->has_image = domain->has_save;
         state->resumes = domain->has_save && domain->save_resumes;
         g_clear_pointer(&state->owner, g_free);

@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 struct domain;
+struct domain_arrival;
 struct domain_driver;
 struct domain_power;
 struct domain_image;
@@ -45,7 +46,9 @@ enum domain_run_reason {
         DOMAIN_RUNNING_UNKNOWN = 0,
         DOMAIN_RUNNING_BOOTED = 1,
         DOMAIN_RUNNING_RESTORED = 3,
+        DOMAIN_RUNNING_MIGRATED = 4,
         DOMAIN_RUNNING_UNPAUSED = 5,
+        DOMAIN_RUNNING_MIGRATION_CANCELED = 6,
         DOMAIN_RUNNING_SAVE_CANCELED = 7,
         DOMAIN_RUNNING_WAKEUP = 8,
         DOMAIN_RUNNING_CRASHED = 9,
@@ -67,6 +70,7 @@ enum domain_run_reason {
         DOMAIN_SHUTOFF_SHUTDOWN = 1,
         DOMAIN_SHUTOFF_DESTROYED = 2,
         DOMAIN_SHUTOFF_CRASHED = 3,
+        DOMAIN_SHUTOFF_MIGRATED = 4,
         DOMAIN_SHUTOFF_SAVED = 5,
         DOMAIN_SHUTOFF_FAILED = 6,
         DOMAIN_SHUTOFF_DAEMON = 8,
@@ -98,6 +102,7 @@ struct domain {
         bool has_save;        /* of its definition: there is a managed save */
         bool save_resumes;    /* and it was made at the host's end */
         const char *work; /* const; what an operation does with the guest meanwhile ("save"), NULL: nothing */
+        struct domain_arrival *arrival; /* owned; the guest is on its way here (migrate.h), NULL: it is not */
         struct domain_image *kept; /* owned; the managed save of a driver that keeps it in memory, or NULL */
         void *live;                /* the driver's, NULL when inactive */
         /* loop */
@@ -410,6 +415,70 @@ struct params *domain_get_job_stats(struct domain *domain, unsigned flags, enum 
 struct params *domain_get_last_job(const struct domain *domain);
 /* Asks it to end; true: it will, or is about to complete. */
 bool domain_abort_job(struct domain *domain, GError **error);
+
+/* virDomainMigrateFlags; the names are of all that there are, whether or not they are driven. */
+enum domain_migrate_flags {
+        DOMAIN_MIGRATE_LIVE = 1 << 0,
+        DOMAIN_MIGRATE_PEER2PEER = 1 << 1,
+        DOMAIN_MIGRATE_TUNNELLED = 1 << 2,
+        DOMAIN_MIGRATE_PERSIST_DEST = 1 << 3,
+        DOMAIN_MIGRATE_UNDEFINE_SOURCE = 1 << 4,
+        DOMAIN_MIGRATE_PAUSED = 1 << 5,
+        DOMAIN_MIGRATE_NON_SHARED_DISK = 1 << 6,
+        DOMAIN_MIGRATE_NON_SHARED_INC = 1 << 7,
+        DOMAIN_MIGRATE_CHANGE_PROTECTION = 1 << 8,
+        DOMAIN_MIGRATE_UNSAFE = 1 << 9,
+        DOMAIN_MIGRATE_OFFLINE = 1 << 10,
+        DOMAIN_MIGRATE_COMPRESSED = 1 << 11,
+        DOMAIN_MIGRATE_ABORT_ON_ERROR = 1 << 12,
+        DOMAIN_MIGRATE_AUTO_CONVERGE = 1 << 13,
+        DOMAIN_MIGRATE_RDMA_PIN_ALL = 1 << 14,
+        DOMAIN_MIGRATE_POSTCOPY = 1 << 15,
+        DOMAIN_MIGRATE_TLS = 1 << 16,
+        DOMAIN_MIGRATE_PARALLEL = 1 << 17,
+        DOMAIN_MIGRATE_SYNCHRONOUS_WRITES = 1 << 18,
+        DOMAIN_MIGRATE_POSTCOPY_RESUME = 1 << 19,
+        DOMAIN_MIGRATE_ZEROCOPY = 1 << 20,
+};
+
+/* VIR_MIGRATE_PARAM_*: what a migration may be given. */
+extern const struct param_table domain_migrate_params;
+/*
+ * The guest goes to the agent at that URI (base/remote-bus.h), and ends here when its CPUs run there; until
+ * that agent has said so it is ours, whatever fails. A job. params (taken) were accepted by
+ * domain_migrate_params.
+ */
+void domain_migrate(struct domain *domain, const char *destination, struct params *params, unsigned flags,
+                    managed_done done, void *data);
+
+/*
+ * The other side of it, each called by the agent that the guest comes from, or for it by a view; the answers
+ * are params, borrowed during the call, NULL with an error. A cookie is the secret of one migration: who has
+ * it may finish and cancel it.
+ */
+typedef void (*domain_arrival_done)(const struct params *answer, const GError *error, void *data);
+extern const struct param_table domain_arrival_params;
+/*
+ * An emulator waits for the guest of that document (complete, as domain_def_make_migratable() has it). params
+ * (taken) were accepted by domain_arrival_params. Answer: "cookie"; "uri", where QEMU listens, with no host
+ * in it if that is this host's name; "boot", of this host. owner: whose departure ends it before it is
+ * finished. flags as of domain_migrate().
+ */
+void domain_arrival_prepare(struct domain_driver *driver, const char *xml, struct params *params,
+                            unsigned flags, const char *owner, domain_arrival_done done, void *data);
+/*
+ * Its state is here: its CPUs run from now on, if params (of domain_finish_params, taken) say so, and it is
+ * this agent's. An error says that they do not, and never will.
+ */
+extern const struct param_table domain_finish_params;
+void domain_arrival_finish(struct domain_driver *driver, const char *cookie, struct params *params,
+                           domain_arrival_done done, void *data);
+/* It does not come, unless it is here already: answer "arrived". Also of cookies that nothing is known of. */
+void domain_arrival_cancel(struct domain_driver *driver, const char *cookie, domain_arrival_done done,
+                           void *data);
+/* The other side has let go of it: what was written down about it here is not needed any more. */
+void domain_arrival_confirm(struct domain_driver *driver, const char *cookie, domain_arrival_done done,
+                            void *data);
 
 /* How a guest that runs is to be migrated. */
 enum domain_migration_setting {

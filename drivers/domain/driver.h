@@ -13,6 +13,9 @@
 #include "nodedev/usb.h"
 
 struct domain_agent;
+struct domain_arrival;
+struct domain_departure;
+struct domain_departure_note;
 struct domain_image;
 struct domain_save;
 struct host;
@@ -40,6 +43,8 @@ struct domain_start {
         unsigned flags;                       /* enum domain_start_flags */
         const struct domain_takings *takings; /* borrowed; what it has of other objects */
         struct domain_image *image;           /* borrowed; what it goes on with, NULL: it boots */
+        struct domain_arrival *arrival; /* borrowed; the guest comes from another host (migrate.h), NULL: it
+                                           does not. Its CPUs do not run on return */
 };
 
 /* A device that changes while its guest runs. */
@@ -267,6 +272,28 @@ struct domain_driver_ops {
                               GError **error);
 
         /*
+         * A guest goes to another host (struct domain_departure, migrate.h); depart_begin NULL: not
+         * supported. Lane of the domain. Is there anything about it that cannot be moved? *whole_cpu: its CPU
+         * is all that its definition says, and not what of that this host has.
+         */
+        bool (*depart_check)(struct domain *domain, bool *whole_cpu, GError **error);
+        /* Passive: its state goes to departure->uri. It is paused at the end. */
+        bool (*depart_begin)(struct domain_departure *departure, GError **error);
+        void (*depart_cancel)(struct domain_departure *departure);
+        /* Frees departure->work, whatever became of it. NULL is fine. */
+        void (*depart_free)(struct domain_departure *departure);
+        /* Writes down, for this agent's successor, that the other side may let it run (NULL: no more). */
+        bool (*depart_note)(struct domain *domain, const struct domain_departure_note *note, GError **error);
+        /* What was written down; borrowed, NULL: nothing. */
+        const struct domain_departure_note *(*depart_get_note)(struct domain *domain);
+        /* It has gone: what it leaves behind beside its definition is not to be removed with it. */
+        void (*depart_leave)(struct domain *domain);
+        /* A guest that comes has all its state; waits for the last of it. */
+        bool (*arrive_wait)(struct domain *domain, GError **error);
+        /* It is a guest like any other now. */
+        void (*arrive_end)(struct domain *domain);
+
+        /*
          * Writes the status document of a running domain after a change of state made by the model. May be
          * NULL.
          */
@@ -290,10 +317,12 @@ struct domain_driver {
         struct loop *loop;       /* borrowed */
         struct pool *pool;       /* borrowed */
         const struct host *host; /* ref */
-        char *boot_mark; /* owned; file in the runtime directory that says autostart ran since boot; NULL:
-                            none */
-        char *save_dir;  /* owned; of managed saves, by uuid; NULL: they are kept in memory */
-        void *context;   /* the driver's own */
+        char *boot_mark;   /* owned; file in the runtime directory that says autostart ran since boot; NULL:
+                              none */
+        char *save_dir;    /* owned; of managed saves, by uuid; NULL: they are kept in memory */
+        char *arrival_dir; /* owned; of guests that came from other hosts, by cookie, as long as those may not
+                              know; in memory. NULL: none come */
+        void *context;     /* the driver's own */
         /* loop */
         struct storage
                 *storage; /* borrowed; whose volumes disks may be; NULL: none. Set before the first start */

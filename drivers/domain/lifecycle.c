@@ -329,6 +329,10 @@ static bool resume_work(struct managed *object, void *data, GError **error)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
                                  "domain '%s' is suspended by its guest (PMSUSPENDED)",
                                  managed_get_current_name(object));
+        /* Whoever says so knows that it does not run where it may have gone to. */
+        if (ops_of(domain)->depart_get_note && ops_of(domain)->depart_get_note(domain) &&
+            !ops_of(domain)->depart_note(domain, NULL, error))
+                return false;
         if (!ops_of(domain)->resume(domain, error))
                 return false;
         domain_transition(domain, DOMAIN_RUNNING, DOMAIN_RUNNING_UNPAUSED, DOMAIN_EVENT_RESUMED,

@@ -4,6 +4,7 @@
  */
 #include "drivers/domain/live-xml.h"
 
+#include "base/error.h"
 #include "drivers/domain/alias-xml.h"
 #include "drivers/domain/edit-private-xml.h"
 #include "drivers/domain/hardware-xml.h"
@@ -30,6 +31,19 @@ struct domain_def *domain_def_expand_cpu(const struct domain_def *def, const cha
                 return NULL;
         domain_edit_set_cpu(edit, cpu_xml);
         return domain_edit_commit(edit, error);
+}
+
+char *domain_def_copy_cpu(const struct domain_def *def, GError **error)
+{
+        CLEANUP(domain_edit_free) struct domain_edit *edit = domain_edit_new(def, error);
+        const xmlNode *cpu = edit ? xml_child(edit->root, "cpu") : NULL;
+
+        if (cpu)
+                return xml_write(cpu->doc, cpu);
+        if (edit)
+                error_set(error, ERROR_FROM_DOMAIN, ERROR_INTERNAL_ERROR, "domain '%s' has no <cpu>",
+                          def->base.name);
+        return NULL;
 }
 
 struct domain_def *domain_def_make_migratable(const struct domain_def *def, GError **error)

@@ -22,6 +22,9 @@ struct domain_def *domain_def_activate(const struct domain_def *def, int id, GEr
  */
 struct domain_def *domain_def_expand_cpu(const struct domain_def *def, const char *cpu_xml, GError **error);
 
+/* The <cpu> element of def as text; owned. NULL with an error when it has none. */
+char *domain_def_copy_cpu(const struct domain_def *def, GError **error);
+
 /*
  * def as another host can take it (VIR_DOMAIN_XML_MIGRATABLE): without number, aliases, and all that was
  * chosen at start on this one.

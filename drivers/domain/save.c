@@ -120,8 +120,7 @@ bool domain_save_require_there(const struct domain_save *save, GError **error)
                                            save->base.object->name);
 }
 
-/* Before the guest is paused: a successor that finds it so is to know that nobody but us has asked for it. */
-static void write_down(struct domain *domain, bool is_dump)
+void domain_save_write_down(struct domain *domain, int reason)
 {
         struct domain_state *state;
 
@@ -129,7 +128,7 @@ static void write_down(struct domain *domain, bool is_dump)
                 return;
         state = (struct domain_state *)managed_edit(&domain->base);
         state->state = DOMAIN_PAUSED;
-        state->reason = is_dump ? DOMAIN_PAUSED_DUMP : DOMAIN_PAUSED_SAVE;
+        state->reason = reason;
         domain->driver->ops->save_status(domain, state);
         managed_state_unref(&state->base);
 }
@@ -144,7 +143,7 @@ bool domain_save_pause(struct operation *op, GError **error)
         save->was_running = domain_get_current(domain)->state == DOMAIN_RUNNING;
         if (!save->was_running)
                 return true;
-        write_down(domain, save->is_dump);
+        domain_save_write_down(domain, save->is_dump ? DOMAIN_PAUSED_DUMP : DOMAIN_PAUSED_SAVE);
         if (!ops_of(op)->suspend(domain, error)) {
                 if (ops_of(op)->save_status)
                         ops_of(op)->save_status(domain, domain_get_current(domain));

@@ -12,13 +12,13 @@
 
 /* An opened file. In memory (Test): no path and no descriptor. */
 struct domain_image {
-        char *path;            /* owned; NULL: in memory */
-        char *xml;             /* owned; the document, secrets included */
-        bool runs;             /* what the guest is to do */
-        bool bypass_cache;     /* as asked for: it is read without the host's cache */
-        int fd;                /* owned; at the beginning of the guest's state; -1: none */
-        unsigned format;       /* the driver's */
-        uint64_t offset;       /* of the state in the file, in bytes */
+        char *path;        /* owned; NULL: in memory */
+        char *xml;         /* owned; the document, secrets included */
+        bool runs;         /* what the guest is to do */
+        bool bypass_cache; /* as asked for: it is read without the host's cache */
+        int fd;            /* owned; at the beginning of the guest's state; -1: none */
+        unsigned format;   /* the driver's */
+        uint64_t offset;   /* of the state in the file, in bytes */
 };
 
 /* Of a file that a caller names. Any thread. */
@@ -59,6 +59,8 @@ bool domain_def_check_same_guest(const struct domain_def *before, const struct d
 /* ---- steps of save.c that dumps have, too; each where its kind of step runs ---- */
 
 bool domain_save_check_state(const struct domain *domain, GError **error);
+/* Before the guest is paused: a successor that finds it so is to know that nobody but us has asked for it. */
+void domain_save_write_down(struct domain *domain, int reason);
 /* The guest of the beginning, and not another one that was started meanwhile. */
 bool domain_save_require_there(const struct domain_save *save, GError **error);
 bool domain_save_open_file(struct operation *op, GError **error);

@@ -65,7 +65,7 @@ TABLE iqn[] = { { "iqn", "?name", .flags = VOID }, {} };
 TABLE cookies[] = { { "cookie", "name", .flags = MANY }, {} };
 
 #define SOURCE_ATTRIBUTES                                                                                    \
-        "protocol name query tls tlsHostname ?file ?dev dir pool volume mode type !managed "                \
+        "protocol name query tls tlsHostname ?file ?dev dir pool volume mode type !managed "                 \
         "!namespace "                                                                                        \
         "path !fdgroup startupPolicy index"
 
@@ -488,8 +488,7 @@ const struct domain_schema domain_schema_devices[] = {
           "address",
           graphics, MANY },
         { "sound", "model ?multichannel", sound, MANY },
-        { "audio", "id type serverName path timerPeriod driver tryMMap exclusive dspPolicy", audio,
-          MANY },
+        { "audio", "id type serverName path timerPeriod driver tryMMap exclusive dspPolicy", audio, MANY },
         { "video", NULL, video, MANY },
         { "hostdev", "mode type ?managed model display ramfb !sgio !rawio", hostdev, MANY },
         { "redirdev", "bus type", redirdev, MANY },

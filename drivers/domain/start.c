@@ -6,6 +6,7 @@
  */
 #include "base/operation.h"
 #include "base/log.h"
+#include "drivers/domain/migrate.h"
 #include "drivers/domain/model.h"
 #include "drivers/domain/save.h"
 #include "drivers/domain/takings.h"
@@ -20,11 +21,13 @@ struct start {
         managed_done done;
         void *data; /* owned by done */
         /* between the steps */
-        struct domain_def *def;         /* ref; given, or the persistent one when its turn came */
-        bool is_given;                  /* const */
-        bool is_managed;                /* the image is the domain's managed save */
-        struct domain_image *image;     /* owned; what it goes on with, NULL: it boots */
-        GPtrArray *looked;              /* owned; takings_look() */
+        struct domain_def *def;     /* ref; given, or the persistent one when its turn came */
+        bool is_given;              /* const */
+        bool is_managed;            /* the image is the domain's managed save */
+        struct domain_image *image; /* owned; what it goes on with, NULL: it boots */
+        struct domain_arrival
+                *arrival;  /* owned, until the domain has it; it comes from another host, NULL: no */
+        GPtrArray *looked; /* owned; takings_look() */
         struct domain_takings *takings; /* owned, until the domain has them */
 };
 
@@ -158,7 +161,7 @@ static struct domain_state *make_state(const struct start *start, struct domain_
         state->state = paused ? DOMAIN_PAUSED : DOMAIN_RUNNING;
         state->reason = start->image ? (int)DOMAIN_RUNNING_RESTORED : (int)DOMAIN_RUNNING_BOOTED;
         if (paused)
-                state->reason = DOMAIN_PAUSED_USER;
+                state->reason = start->arrival ? (int)DOMAIN_PAUSED_MIGRATION : (int)DOMAIN_PAUSED_USER;
         if (start->flags & DOMAIN_START_AUTODESTROY) {
                 g_free(state->owner);
                 state->owner = g_strdup(start->owner);
@@ -176,6 +179,28 @@ static void forget_save(struct domain *domain)
                 log_gerror(LOG_LEVEL_ERROR, error, "a managed save that is used up stays");
 }
 
+static void announce_start(const struct start *start, struct domain *domain, struct domain_state *state)
+{
+        int detail = start->image ? DOMAIN_EVENT_STARTED_RESTORED : DOMAIN_EVENT_STARTED_BOOTED;
+
+        if (start->arrival)
+                detail = DOMAIN_EVENT_STARTED_MIGRATED;
+        domain_publish(domain, state, managed_event_new(DOMAIN_EVENT_STARTED, detail));
+        if (start->flags & DOMAIN_START_PAUSED && !start->arrival)
+                managed_emit(&domain->base, managed_event_new(DOMAIN_EVENT_SUSPENDED,
+                                                              start->image ? DOMAIN_EVENT_SUSPENDED_RESTORED
+                                                                           : DOMAIN_EVENT_SUSPENDED_PAUSED));
+}
+
+/* Nobody does anything with it before it is here. */
+static void wait_for_arrival(struct start *start, struct domain *domain)
+{
+        if (!start->arrival)
+                return;
+        domain->arrival = g_steal_pointer(&start->arrival);
+        domain->work = "migration";
+}
+
 static bool start_guest(struct operation *op, GError **error)
 {
         struct start *start = start_of(op);
@@ -183,7 +208,7 @@ static bool start_guest(struct operation *op, GError **error)
         CLEANUP(domain_def_unref)
         struct domain_def *plugged = takings_place_ports(start->takings, start->def, error);
         struct domain_state *state = plugged ? make_state(start, plugged) : NULL;
-        const struct domain_start how = { start->flags, start->takings, start->image };
+        const struct domain_start how = { start->flags, start->takings, start->image, start->arrival };
 
         if (!state)
                 return false;
@@ -194,13 +219,8 @@ static bool start_guest(struct operation *op, GError **error)
         }
         domain->takings = g_steal_pointer(&start->takings);
         takings_note_targets(domain->takings, domain_state_get_def(state));
-        domain_publish(domain, state,
-                       managed_event_new(DOMAIN_EVENT_STARTED, start->image ? DOMAIN_EVENT_STARTED_RESTORED
-                                                                            : DOMAIN_EVENT_STARTED_BOOTED));
-        if (start->flags & DOMAIN_START_PAUSED)
-                managed_emit(&domain->base, managed_event_new(DOMAIN_EVENT_SUSPENDED,
-                                                              start->image ? DOMAIN_EVENT_SUSPENDED_RESTORED
-                                                                           : DOMAIN_EVENT_SUSPENDED_PAUSED));
+        announce_start(start, domain, state);
+        wait_for_arrival(start, domain);
         if (domain->has_save)
                 forget_save(domain);
         return true;
@@ -222,6 +242,7 @@ static void clear(struct operation *op)
                 g_ptr_array_unref(start->looked);
         takings_free(start->takings);
         domain_image_free(start->image);
+        domain_arrival_free(start->arrival);
         g_free(start->owner);
 }
 
@@ -332,6 +353,21 @@ void domain_start_image(struct managed *object, struct domain_def *def, struct d
         start->def = def;
         start->is_given = true;
         start->image = image;
+        operation_run(&start->base);
+}
+
+void domain_start_arrival(struct managed *object, struct domain_def *def, struct domain_arrival *arrival,
+                          const char *owner, managed_done done, void *data)
+{
+        struct start *start = (struct start *)operation_new(&start_kind, object, NULL);
+
+        start->flags = DOMAIN_START_PAUSED | DOMAIN_START_AUTODESTROY;
+        start->owner = g_strdup(owner);
+        start->done = done;
+        start->data = data;
+        start->def = def;
+        start->is_given = true;
+        start->arrival = arrival;
         operation_run(&start->base);
 }
 

@@ -287,8 +287,8 @@ GPtrArray *takings_look(struct domain_driver *driver, const struct domain_def *d
         for (unsigned i = 0; driver->node_devices && i < def->devices.n_interfaces; i++)
                 if (is_meant(one, DOMAIN_DEVICE_INTERFACE, i) &&
                     def->devices.interfaces[i].type == DOMAIN_INTERFACE_HOSTDEV)
-                        taken_devices_look_pci(looked, driver->node_devices, &def->devices.interfaces[i].host_pci,
-                                               user);
+                        taken_devices_look_pci(looked, driver->node_devices,
+                                               &def->devices.interfaces[i].host_pci, user);
         return looked->len > 0 ? g_steal_pointer(&looked) : NULL;
 }
 

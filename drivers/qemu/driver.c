@@ -14,6 +14,7 @@
 #include "drivers/host/host.h"
 #include "drivers/qemu/balloon.h"
 #include "drivers/qemu/capabilities-xml.h"
+#include "drivers/qemu/depart.h"
 #include "drivers/qemu/domain-capabilities-xml.h"
 #include "drivers/qemu/emulator.h"
 #include "drivers/qemu/firmware.h"
@@ -468,6 +469,15 @@ static const struct domain_driver_ops qemu_ops = {
         .image_write = save_image_write,
         .set_migration = migration_set,
         .get_migration = migration_get,
+        .depart_check = depart_check,
+        .depart_begin = depart_begin,
+        .depart_cancel = depart_cancel,
+        .depart_free = depart_free,
+        .depart_note = depart_note,
+        .depart_get_note = depart_get_note,
+        .depart_leave = depart_leave,
+        .arrive_wait = arrive_wait,
+        .arrive_end = arrive_end,
         .save_status = save_status,
         .live_free = live_free,
         .undefine = guest_undefine,
@@ -571,6 +581,9 @@ struct domain_driver *qemu_driver_new(struct loop *loop, struct pool *pool, cons
         }
         domain_driver_init(&driver->base, &qemu_ops, loop, pool, host_ref(host), driver->state_dir);
         driver->save_format = config->save_format;
+        driver->migration_first = (int)config->migration_first;
+        driver->migration_last = (int)config->migration_last;
+        driver->base.arrival_dir = g_build_filename(driver->runtime_dir, "arrived", NULL);
         driver->base.save_dir = g_build_filename(driver->state_dir, "save", NULL);
         driver->base.boot_mark = g_build_filename(driver->runtime_dir, "autostarted", NULL);
         start_services(driver, config->cache_dir);
@@ -672,6 +685,8 @@ static struct domain_driver *new_domains(const struct model_environment *environ
                 .tls_dir = environment->tls_dir,
                 .save_format = environment->save_format,
                 .security = environment->security,
+                .migration_first = environment->migration_first,
+                .migration_last = environment->migration_last,
                 .user = environment->user,
                 .group = environment->group,
         };

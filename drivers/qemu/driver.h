@@ -25,6 +25,7 @@ struct qemu_driver_config {
         const char *tls_dir;  /* certificates of disks and character devices; NULL: /etc/pki/qemu */
         unsigned save_format; /* enum save_format, of guests that are saved */
         enum model_security security;
+        unsigned migration_first, migration_last; /* TCP ports for guests that come from other hosts */
         /* Who emulators run as; NULL: as the agent does, the user's own group. */
         const char *user;
         const char *group;

@@ -297,10 +297,23 @@ static void heed_query(const json_t *result, const GError *error, void *data)
                 ask_later(job);
 }
 
+static bool on_stop(struct guest_job *job)
+{
+        struct domain *domain = job->guest->domain;
+
+        if (!job->departs || domain_get_current(domain)->state != DOMAIN_RUNNING)
+                return false;
+        domain_transition(domain, DOMAIN_PAUSED, DOMAIN_PAUSED_MIGRATION, DOMAIN_EVENT_SUSPENDED,
+                          DOMAIN_EVENT_SUSPENDED_MIGRATED);
+        return true;
+}
+
 static bool on_migration_event(const char *event, const json_t *arguments, void *data)
 {
         struct guest_job *job = data;
 
+        if (strcmp(event, "STOP") == 0)
+                return on_stop(job);
         if (strcmp(event, "MIGRATION") != 0)
                 return false;
         if (!job->uri && !job->over && is_over(get_string(arguments, "status")))
@@ -382,13 +395,15 @@ static void migrate(const json_t *result, const GError *error, void *data)
                 say(job, "migrate", json_pack("{s:s}", "uri", uri), heed_beginning);
 }
 
-bool guest_job_begin_migration(struct guest_job *job, struct operation *op, const char *uri, GError **error)
+bool guest_job_begin_migration(struct guest_job *job, struct operation *op, const char *uri,
+                               json_t *capabilities, GError **error)
 {
-        if (!init(job, op, ROUTE_MIGRATION, "", error))
+        if (!init(job, op, ROUTE_MIGRATION, "", error)) {
+                json_decref(capabilities);
                 return false;
+        }
         job->uri = g_strdup(uri);
-        say(job, "migrate-set-capabilities",
-            json_pack("{s:[{s:s, s:b}]}", "capabilities", "capability", "events", "state", 1), migrate);
+        say(job, "migrate-set-capabilities", capabilities, migrate);
         return true;
 }
 
@@ -520,6 +535,9 @@ static void resync_migration(struct guest *guest, const json_t *info)
 {
         const char *status = get_string(info, "status");
 
+        /* Where the guest is has to be found out first. */
+        if (guest->status->departure.cookie)
+                return;
         if (routes_resync(&guest->routes, ROUTE_MIGRATION, "", info) || !guest->inherited)
                 return;
         if (!*status || strcmp(status, "none") == 0 || is_over(status)) {

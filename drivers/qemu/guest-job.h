@@ -26,7 +26,8 @@ struct guest_job {
         char *uri;     /* owned; of a migration whose events are being turned on; NULL: it goes on */
         char *problem; /* owned; of a job that is being dismissed; NULL: none */
         bool cancelled, dismissed;
-        bool over;      /* the migration; QEMU may still be about to let go of the guest */
+        bool departs; /* the owner's, set after the beginning: a guest that stops is about to be elsewhere */
+        bool over;    /* the migration; QEMU may still be about to let go of the guest */
         GError *result; /* owned; of that; NULL: it went well */
         /* The owner's, set after the beginning: a better reason for a failure, if it has one. NULL: none. */
         void (*explain)(struct guest_job *job, GError **error);
@@ -39,8 +40,12 @@ struct guest_job {
 bool guest_job_begin(struct guest_job *job, struct operation *op, const char *id, const char *command,
                      json_t *arguments, GError **error);
 
-/* The same for a migration to uri ("fd:NAME", after getfd; "unix:..."). */
-bool guest_job_begin_migration(struct guest_job *job, struct operation *op, const char *uri, GError **error);
+/*
+ * The same for a migration to uri ("fd:NAME", after getfd; "unix:..."), with the capabilities of
+ * migration_make_capabilities() (taken).
+ */
+bool guest_job_begin_migration(struct guest_job *job, struct operation *op, const char *uri,
+                               json_t *capabilities, GError **error);
 
 /* For the cancel of the step. */
 void guest_job_cancel(struct guest_job *job);

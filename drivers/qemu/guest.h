@@ -48,11 +48,12 @@ struct qemu_driver {
         char *tls_dir;     /* owned; the emulators' certificates */
         char *tpm_dir;     /* owned; one directory per guest with a TPM, by uuid */
         char *log_dir;     /* owned */
-        enum save_format save_format;  /* of guests that are saved */
-        const struct account *account; /* ref */
-        struct probe_cache *probes;    /* owned */
-        struct log_keeper *log_keeper; /* owned; NULL: none */
-        bool apparmor;                 /* guests are confined by AppArmor */
+        enum save_format save_format;        /* of guests that are saved */
+        int migration_first, migration_last; /* TCP ports for guests that come from other hosts */
+        const struct account *account;       /* ref */
+        struct probe_cache *probes;          /* owned */
+        struct log_keeper *log_keeper;       /* owned; NULL: none */
+        bool apparmor;                       /* guests are confined by AppArmor */
         /* loop */
         struct qemu_answer answer;
         /* atomic */

@@ -4,6 +4,8 @@
 
 #include "base/error.h"
 
+#include "drivers/domain/migrate.h"
+
 #include <inttypes.h>
 
 static const struct {
@@ -37,6 +39,77 @@ static bool get(struct qmp *qmp, const char *name, uint64_t *value, GError **err
         json_decref(answer);
         return number != NULL;
 }
+
+/* ---- of one migration ---- */
+
+/* Of QEMU's default two, two more take a fast network to its limit. */
+#define CHANNELS 4
+
+static void add_capability(json_t *list, const char *name, bool on)
+{
+        json_array_append_new(list, json_pack("{s:s, s:b}", "capability", name, "state", on));
+}
+
+static json_t *make_list(unsigned flags)
+{
+        bool is_parallel = flags & DOMAIN_MIGRATE_PARALLEL;
+        json_t *list = json_array();
+
+        add_capability(list, "events", true);
+        add_capability(list, "xbzrle", flags & DOMAIN_MIGRATE_COMPRESSED && !is_parallel);
+        add_capability(list, "multifd", is_parallel);
+        return list;
+}
+
+json_t *migration_make_capabilities(unsigned flags)
+{
+        json_t *list = make_list(flags);
+
+        add_capability(list, "auto-converge", flags & DOMAIN_MIGRATE_AUTO_CONVERGE);
+        return json_pack("{s:o}", "capabilities", list);
+}
+
+json_t *migration_make_incoming_capabilities(unsigned flags)
+{
+        json_t *list = make_list(flags);
+
+        /* Disks are the source's as long as no CPU runs here. */
+        add_capability(list, "late-block-activate", true);
+        return json_pack("{s:o}", "capabilities", list);
+}
+
+static void add_number(json_t *arguments, const char *name, const struct params *params, const char *param)
+{
+        uint64_t value = domain_migrate_get_number(params, param);
+
+        if (value > 0)
+                json_object_set_new(arguments, name, json_integer((json_int_t)value));
+}
+
+bool migration_set_parameters(struct qmp *qmp, unsigned flags, const struct params *params, bool is_source,
+                              GError **error)
+{
+        json_t *arguments = json_object();
+        const char *method = domain_migrate_get_text(params, "compression");
+
+        if (flags & DOMAIN_MIGRATE_PARALLEL) {
+                json_object_set_new(arguments, "multifd-channels", json_integer(CHANNELS));
+                add_number(arguments, "multifd-channels", params, "parallel.connections");
+                json_object_set_new(arguments, "multifd-compression",
+                                    json_string(flags & DOMAIN_MIGRATE_COMPRESSED ? method : "none"));
+        }
+        if (is_source) {
+                add_number(arguments, "xbzrle-cache-size", params, "compression.xbzrle.cache");
+                add_number(arguments, "cpu-throttle-initial", params, "auto_converge.initial");
+                add_number(arguments, "cpu-throttle-increment", params, "auto_converge.increment");
+        }
+        if (json_object_size(arguments) > 0)
+                return qmp_execute(qmp, "migrate-set-parameters", arguments, QMP_TIMEOUT_MS, NULL, error);
+        json_decref(arguments);
+        return true;
+}
+
+/* ---- speed ---- */
 
 bool migration_set_speed(struct qmp *qmp, uint64_t speed, GError **error)
 {

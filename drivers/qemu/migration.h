@@ -14,6 +14,17 @@ bool migration_set(struct domain *domain, enum domain_migration_setting setting,
 bool migration_get(struct domain *domain, enum domain_migration_setting setting, uint64_t *value,
                    GError **error);
 
+/*
+ * Arguments of migrate-set-capabilities for a migration with these flags (enum domain_migrate_flags): all
+ * that one may have had that is to be off is.
+ */
+json_t *migration_make_capabilities(unsigned flags);
+/* The same for the side that a guest comes to. */
+json_t *migration_make_incoming_capabilities(unsigned flags);
+/* What goes with the flags and has numbers or names; on both sides, or on that of the source. */
+bool migration_set_parameters(struct qmp *qmp, unsigned flags, const struct params *params, bool is_source,
+                              GError **error);
+
 /* The limit of QEMU's own speed, bytes per second. */
 bool migration_set_speed(struct qmp *qmp, uint64_t speed, GError **error);
 bool migration_get_speed(struct qmp *qmp, uint64_t *speed, GError **error);

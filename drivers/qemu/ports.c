@@ -50,9 +50,9 @@ static bool can_bind(int family, int port)
                errno == EADDRNOTAVAIL;
 }
 
-int ports_claim_free(struct ports *ports, int first)
+int ports_claim_free(struct ports *ports, int first, int last)
 {
-        for (int port = first; port <= PORTS_LAST; port++) {
+        for (int port = first; port <= MIN(last, PORTS_LAST); port++) {
                 if (!ports_claim(ports, port))
                         continue;
                 if (can_bind(AF_INET, port) && can_bind(AF_INET6, port))

@@ -21,8 +21,8 @@ struct ports {
 /* Claims one port; false when a guest has it. Ports that are no display's are fine too. */
 bool ports_claim(struct ports *ports, int port);
 
-/* Claims the lowest port from first on that no guest has and nobody listens on. -1: there is none. */
-int ports_claim_free(struct ports *ports, int first);
+/* Claims the lowest port from first to last that no guest has and nobody listens on. -1: there is none. */
+int ports_claim_free(struct ports *ports, int first, int last);
 
 /* Gives a port back; numbers that are no port are ignored. */
 void ports_release(struct ports *ports, int port);

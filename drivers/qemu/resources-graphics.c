@@ -33,7 +33,7 @@ static bool choose(struct resources *resources, int first, int *port, GError **e
 {
         struct guest *guest = resources->guest;
 
-        *port = ports_claim_free(&guest->driver->ports, first);
+        *port = ports_claim_free(&guest->driver->ports, first, PORTS_LAST);
         if (*port < 0)
                 return error_set(error, ERROR_FROM_QEMU, ERROR_RESOURCE_BUSY,
                                  "no display port is free for %s", guest->who);

@@ -213,7 +213,8 @@ bool save_begin(struct domain_save *save, GError **error)
              migration_set_speed(qmp, MIGRATION_NO_LIMIT, error) && hand_over(guest, work->fd, error);
         close(work->fd);
         work->fd = -1;
-        if (!ok || !guest_job_begin_migration(&work->job, &save->base, "fd:" FD_NAME, error))
+        if (!ok || !guest_job_begin_migration(&work->job, &save->base, "fd:" FD_NAME,
+                                              migration_make_capabilities(0), error))
                 return false;
         work->job.explain = explain;
         return true;

@@ -16,6 +16,7 @@
 #include "drivers/domain/live-xml.h"
 #include "drivers/qemu/affinity.h"
 #include "drivers/qemu/command.h"
+#include "drivers/qemu/depart.h"
 #include "drivers/qemu/guest-log.h"
 #include "drivers/qemu/launch.h"
 #include "drivers/qemu/migration.h"
@@ -41,8 +42,9 @@ struct start {
         struct resources resources;
         struct qemu_command *command; /* owned */
         struct guest_log log;
-        int monitor_fd;             /* borrowed from resources */
-        struct domain_image *image; /* borrowed; NULL: the guest boots */
+        int monitor_fd;                 /* borrowed from resources */
+        struct domain_image *image;     /* borrowed; NULL: the guest boots */
+        struct domain_arrival *arrival; /* borrowed; it comes from another host, NULL: no */
         lane_deadline deadline;
 };
 
@@ -112,7 +114,7 @@ static bool build_command(struct start *start, GError **error)
                 .dmi = "/sys/class/dmi/id",
                 .tls_dir = guest->driver->tls_dir,
                 .now_s = g_get_real_time() / G_USEC_PER_SEC,
-                .incoming = start->image != NULL,
+                .incoming = start->image || start->arrival,
         };
 
         start->monitor_fd = guest_listen_monitor(guest, error);
@@ -282,7 +284,7 @@ static bool learn(struct start *start, uint64_t chardevs_id, uint64_t balloon_id
         struct domain_edit *edit;
         struct domain_def *def;
 
-        if (qmp_receive(qmp, balloon_id, start->deadline, &balloon, NULL))
+        if (balloon_id && qmp_receive(qmp, balloon_id, start->deadline, &balloon, NULL))
                 kib = monitor_get_balloon(start->def, balloon);
         json_decref(balloon);
         if (chardevs_id && !qmp_receive(qmp, chardevs_id, start->deadline, &chardevs, error))
@@ -313,7 +315,7 @@ static bool talk(struct start *start, bool paused, GError **error)
         /* These come before the guest's CPUs run, and after all else was answered. */
         bool pins = affinity_has_threads(start->def) || start->image;
         uint64_t chardevs = has_terminals(start->def) ? qmp_send(qmp, "query-chardev", NULL) : 0;
-        uint64_t balloon = start->image ? 0 : qmp_send(qmp, "query-balloon", NULL);
+        uint64_t balloon = start->image || start->arrival ? 0 : qmp_send(qmp, "query-balloon", NULL);
         uint64_t cont = paused || pins ? 0 : qmp_send(qmp, "cont", NULL);
 
         if (!qmp_handshake(qmp, start->deadline, error) || !receive_setup(start, setup, error))
@@ -324,7 +326,8 @@ static bool talk(struct start *start, bool paused, GError **error)
                 start->deadline = lane_deadline_in(START_MS);
                 balloon = qmp_send(qmp, "query-balloon", NULL);
         }
-        if (!learn(start, chardevs, balloon, error))
+        if (!learn(start, chardevs, balloon, error) ||
+            (start->arrival && !arrive_listen(start->guest, start->arrival, error)))
                 return false;
         if (affinity_has_threads(start->def) && !affinity_pin_threads(start->guest, start->def, error))
                 return false;
@@ -367,7 +370,7 @@ static bool run(struct start *start, struct domain_state *state, bool paused, GE
                 explain_end(start, error);
                 return false;
         }
-        guest->status->phase = STATUS_RUNNING;
+        guest->status->phase = start->arrival ? STATUS_INCOMING : STATUS_RUNNING;
         guest->changed = true;
         state->pid = guest->emulator.pid;
         managed_state_take_active(&state->base, &domain_def_ref(start->def)->base);
@@ -387,7 +390,9 @@ static bool start_steps(struct start *start, struct domain_state *state, const s
             (def->partition && !cgroup_check_partition(def->partition, error)) ||
             !tuning_require_supported(def, error) || !check_unused(start->guest, error) ||
             !guest_choose_account(start->guest, def, error) ||
-            !guest_choose_profile(start->guest, def, false, error))
+            !guest_choose_profile(start->guest, def, false, error) ||
+            (start->arrival && params_find(start->arrival->params, "whole_cpu") &&
+             !arrive_check_cpu(start->guest, def, error)))
                 return false;
         start->caps = probe_cache_get(start->guest->driver->probes, lane, def->devices.emulator, error);
         if (!start->caps)
@@ -432,8 +437,13 @@ bool guest_start(struct domain *domain, struct domain_state *state, const struct
 {
         struct start start = { .guest = guest_new(domain, make_status(domain, state)),
                                .log = GUEST_LOG_NONE,
-                               .image = how->image };
-        bool ok = start_steps(&start, state, how, error);
+                               .image = how->image,
+                               .arrival = how->arrival };
+        bool ok;
+
+        if (how->arrival)
+                start.guest->status->arrival = g_strdup(how->arrival->cookie);
+        ok = start_steps(&start, state, how, error);
 
         start_clear(&start, ok);
         if (ok) {

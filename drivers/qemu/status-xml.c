@@ -19,6 +19,8 @@
  *       <helper program='passt' alias='net1' pid='813' start='3343'/>
  *       <saved path='/saves/web' device='2049' inode='12'/>
  *       <host-sleep/>
+ *       <arrival>COOKIE</arrival>
+ *       <departure destination='qemu+ssh://b/system' cookie='...' boot='...' flags='1' runs='yes'/>
  *       <fake-reboot/>
  *       <shutdown-seen/>
  *       <undefined flags='4'/>
@@ -41,6 +43,7 @@
 
 static const char *const phase_names[STATUS_PHASES] = {
         [STATUS_STARTING] = "starting",
+        [STATUS_INCOMING] = "incoming",
         [STATUS_RUNNING] = "running",
 };
 
@@ -146,6 +149,18 @@ static void add_helpers(GString *text, const GPtrArray *list)
         }
 }
 
+static void add_departure(GString *text, const struct domain_departure_note *note)
+{
+        g_autofree char *destination = note->cookie ? xml_escape(note->destination) : NULL;
+        g_autofree char *cookie = note->cookie ? xml_escape(note->cookie) : NULL;
+        g_autofree char *boot = note->cookie ? xml_escape(note->boot) : NULL;
+
+        if (cookie)
+                g_string_append_printf(
+                        text, "  <departure destination='%s' cookie='%s' boot='%s' flags='%u' runs='%s'/>\n",
+                        destination, cookie, boot, note->flags, note->runs ? "yes" : "no");
+}
+
 /* By hand: the <domain> in it is a string that exists. */
 static void add_file(GString *text, const struct status_file *file)
 {
@@ -203,6 +218,8 @@ char *status_format(const struct status *status)
         }
         if (status->sleeps)
                 g_string_append(text, "  <host-sleep/>\n");
+        add_text(text, "arrival", status->arrival);
+        add_departure(text, &status->departure);
         if (status->fake_reboot)
                 g_string_append(text, "  <fake-reboot/>\n");
         if (status->shutdown_seen)
@@ -410,6 +427,22 @@ static bool read_saved(const xmlNode *root, struct status *status, GError **erro
                xml_get_uint64(node, "inode", &status->saved.inode, error);
 }
 
+static bool read_departure(const xmlNode *root, struct domain_departure_note *note, GError **error)
+{
+        const xmlNode *node = xml_child(root, "departure");
+        g_autofree char *runs = xml_attr(node, "runs");
+
+        if (!node)
+                return true;
+        note->destination = xml_attr(node, "destination");
+        note->cookie = xml_attr(node, "cookie");
+        note->boot = xml_attr(node, "boot");
+        note->runs = g_strcmp0(runs, "yes") == 0;
+        if (!note->destination || !note->cookie || !note->boot)
+                return xml_error(error, node, "incomplete departure");
+        return xml_get_uint(node, "flags", &note->flags, error);
+}
+
 struct status *status_parse(const char *text, GError **error)
 {
         g_autoptr(xmlDoc) doc = xml_parse(text, ROOT, error);
@@ -431,9 +464,10 @@ struct status *status_parse(const char *text, GError **error)
             !read_files(root, status, error) || !read_pci(root, status, error) ||
             !read_links(root, status, error) || !read_usb(root, status, error) ||
             !read_helpers(root, status, error) || !read_vfs(root, status, error) ||
-            !read_saved(root, status, error))
+            !read_saved(root, status, error) || !read_departure(root, &status->departure, error))
                 return NULL;
         status->sleeps = xml_child(root, "host-sleep");
+        status->arrival = xml_child_text(root, "arrival");
         status->fake_reboot = xml_child(root, "fake-reboot");
         status->shutdown_seen = xml_child(root, "shutdown-seen");
         if (!xml_get_uint(xml_child(root, "undefined"), "flags", &status->undefine_flags, error))

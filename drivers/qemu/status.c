@@ -107,6 +107,8 @@ void status_free(struct status *status)
         g_free(status->cgroup);
         g_free(status->unit);
         g_free(status->saved.path);
+        g_free(status->arrival);
+        domain_departure_note_clear(&status->departure);
         g_free(status->xml);
         g_free(status);
 }

@@ -16,7 +16,7 @@
  * and read at start-up.
  */
 
-#include "drivers/domain/domain.h"
+#include "drivers/domain/migrate.h"
 #include "drivers/security/ownership.h"
 #include "interfaces/vf.h"
 #include "nodedev/usb.h"
@@ -28,6 +28,7 @@
 
 enum status_phase {
         STATUS_STARTING, /* nobody has been told that it runs */
+        STATUS_INCOMING, /* it waits for a guest of another host */
         STATUS_RUNNING,
         STATUS_PHASES,
 };
@@ -119,7 +120,9 @@ struct status {
                 uint64_t device, inode;
         } saved;     /* the file that gets that name is what the guest goes on from: it must not by itself */
         bool sleeps; /* paused for the host's sleep */
-        bool fake_reboot;        /* the next shutdown of the guest is a reboot */
+        char *arrival; /* owned; the cookie of a guest that comes, or came, from another host; NULL: none */
+        struct domain_departure_note departure; /* it may run on another host; cookie NULL: no */
+        bool fake_reboot;                       /* the next shutdown of the guest is a reboot */
         unsigned undefine_flags; /* enum domain_undefine_flags: of an undefine while it runs; 0: none */
         bool shutdown_seen;      /* the guest has powered off */
         char *xml;               /* owned; the active <domain> document, secrets included */

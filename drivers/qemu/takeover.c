@@ -296,6 +296,24 @@ static bool was_saved(struct guest *guest)
         return false;
 }
 
+/* A guest that comes from another host is ours once that was written down; until then it is still there. */
+static bool has_arrived(struct guest *guest)
+{
+        if (!guest->status->arrival ||
+            !domain_arrival_is_accepted(&guest->driver->base, guest->status->arrival))
+                return false;
+        guest->status->phase = STATUS_RUNNING;
+        g_clear_pointer(&guest->status->owner, g_free);
+        return true;
+}
+
+static bool is_no_guest(struct guest *guest)
+{
+        const struct status *status = guest->status;
+
+        return status->phase == STATUS_STARTING || (status->phase == STATUS_INCOMING && !has_arrived(guest));
+}
+
 static bool take_work(struct managed *object, void *data, GError **error)
 {
         struct find *find = data;
@@ -324,7 +342,7 @@ static bool take_work(struct managed *object, void *data, GError **error)
                 clear_away(guest);
                 return true;
         }
-        if (!alive || process_has_ended(&guest->emulator) || status->phase == STATUS_STARTING) {
+        if (!alive || process_has_ended(&guest->emulator) || is_no_guest(guest)) {
                 clear_away(guest);
                 return true;
         }

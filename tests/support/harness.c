@@ -39,6 +39,7 @@ struct harness {
         pid_t bus;             /* 0: not running */
         pid_t agent;           /* 0: not running */
         bool had_agent;
+        struct harness *peer; /* borrowed; the other side of the test, NULL: none */
 };
 
 /* --- processes
@@ -105,7 +106,10 @@ static char *read_command_line(pid_t pid)
 /* A process of this test that is neither the test nor its bus nor its agent. */
 static bool is_guest(struct harness *harness, pid_t pid)
 {
-        return pid != getpid() && pid != harness->bus && pid != harness->agent;
+        const struct harness *peer = harness->peer;
+
+        return pid != getpid() && pid != harness->bus && pid != harness->agent &&
+               !(peer && (pid == peer->bus || pid == peer->agent));
 }
 
 pid_t harness_find_guest(struct harness *harness, const char *text)
@@ -466,9 +470,11 @@ void harness_free(struct harness *harness)
                 return;
         if (harness->agent)
                 status = harness_end_agent(harness, SIGTERM);
-        /* A second harness of a test, a mere bus, has none; what runs is the first one's. */
-        if (harness->had_agent)
+        /* A second harness of a test, a mere bus, has none; what runs is the first one's, or that of both. */
+        if (harness->had_agent && !harness->peer)
                 end_guests(harness);
+        if (harness->peer)
+                harness->peer->peer = NULL;
         client_free(harness->client);
         if (harness->bus)
                 harness_stop_bus(harness);
@@ -483,6 +489,12 @@ void harness_free(struct harness *harness)
         g_free(harness->address);
         g_free(harness->root);
         g_free(harness);
+}
+
+void harness_join(struct harness *harness, struct harness *peer)
+{
+        harness->peer = peer;
+        peer->peer = harness;
 }
 
 struct client *harness_get_client(struct harness *harness)

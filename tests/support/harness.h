@@ -38,6 +38,11 @@ struct harness *harness_new(void);
  * Ends the agent, which has to exit 0, then its guests and the bus, and removes the folders. NULL is fine.
  */
 void harness_free(struct harness *harness);
+/*
+ * Both are of one test: neither's bus or agent is a guest of the other's. Guests are those of both, and end
+ * with the one that is freed last.
+ */
+void harness_join(struct harness *harness, struct harness *peer);
 
 /* The client that most tests need; connected before the agent was started. */
 struct client *harness_get_client(struct harness *harness);

@@ -80,6 +80,7 @@ KNOWN = """
     Domain.MigrateSetCompressionCache method tu -
     Domain.MigrateSetMaxDowntime method tu -
     Domain.MigrateSetMaxSpeed method tu -
+    Domain.MigrateToURI3 method sa{sv}u -
     Domain.JobCompleted signal a{sv}
     Domain.MigrationIteration signal i
     Domain.HasManagedSaveImage method u b
@@ -293,6 +294,10 @@ OURS = """
     Network.Refresh signal -
     Network.Warnings property as read
     Secret.ValueChanged signal -
+    Migration.Cancel method sa{sv}u a{sv}
+    Migration.Confirm method sa{sv}u a{sv}
+    Migration.Finish method sa{sv}u a{sv}
+    Migration.Prepare method sa{sv}u a{sv}
     Statistics.GetMetrics method u s
     Statistics.Subscribe method uu -
     Statistics.Unsubscribe method - -
@@ -335,7 +340,7 @@ def members():
     for full in ("org.libvirt.Connect", "org.libvirt.Domain", "org.libvirt.Interface", "org.libvirt.Manager",
                  "org.libvirt.NWFilter", "org.libvirt.Network", "org.libvirt.NodeDevice", "org.libvirt.Secret",
                  "org.libvirt.StoragePool", "org.libvirt.StorageVol",
-                 "org.virtbus.Job", "org.virtbus.Statistics"):
+                 "org.virtbus.Job", "org.virtbus.Migration", "org.virtbus.Statistics"):
         name = full.rsplit(".", 1)[1]
         root = ElementTree.parse(os.path.join(FOLDER, f"{full}.xml")).getroot()
         for member in root.find("interface"):

@@ -221,11 +221,11 @@ START_TEST(ports_are_claimed_once)
         struct ports *ports = g_new0(struct ports, 1);
         int first, second, fd;
 
-        first = ports_claim_free(ports, PORTS_FIRST);
+        first = ports_claim_free(ports, PORTS_FIRST, PORTS_LAST);
         ck_assert_int_ge(first, PORTS_FIRST);
         ck_assert(!ports_claim(ports, first));
         fd = listen_on(first + 1);
-        second = ports_claim_free(ports, PORTS_FIRST);
+        second = ports_claim_free(ports, PORTS_FIRST, PORTS_LAST);
         ck_assert_int_gt(second, fd >= 0 ? first + 1 : first);
         if (fd >= 0)
                 close(fd);

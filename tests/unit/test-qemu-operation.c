@@ -4,6 +4,7 @@
  * cancelled, with QEMU killed, and with the agent killed.
  */
 #include "drivers/qemu/guest-job.h"
+#include "drivers/qemu/migration.h"
 
 #include "base/error.h"
 #include "base/lane.h"
@@ -193,7 +194,7 @@ static bool migrate(struct operation *op, GError **error)
         return qmp_receive(qmp, id, lane_deadline_in(QMP_TIMEOUT_MS), NULL, error) &&
                say(op, "migrate-set-parameters",
                    json_pack("{s:i}", "max-bandwidth", work->slow ? 4096 : 1 << 30), error) &&
-               guest_job_begin_migration(&work->job, op, "fd:save", error);
+               guest_job_begin_migration(&work->job, op, "fd:save", migration_make_capabilities(0), error);
 }
 
 static json_t *make_node(const char *name)

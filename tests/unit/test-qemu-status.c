@@ -50,6 +50,30 @@ static struct status *make(void)
         return status;
 }
 
+START_TEST(a_guest_that_moves)
+{
+        CLEANUP(status_free) struct status *status = make();
+        CLEANUP(status_free) struct status *back = NULL;
+        g_autofree char *text = NULL;
+
+        status->phase = STATUS_INCOMING;
+        status->arrival = g_strdup("some:cookie");
+        status->departure =
+                (struct domain_departure_note){ g_strdup("qemu+ssh://b/system?a&b"), g_strdup("its<cookie"),
+                                                g_strdup("boot"), DOMAIN_MIGRATE_LIVE, true };
+        text = status_format(status);
+        back = status_parse(text, NULL);
+        ck_assert_ptr_nonnull(back);
+        ck_assert_int_eq(back->phase, STATUS_INCOMING);
+        ck_assert_str_eq(back->arrival, "some:cookie");
+        ck_assert_str_eq(back->departure.destination, "qemu+ssh://b/system?a&b");
+        ck_assert_str_eq(back->departure.cookie, "its<cookie");
+        ck_assert_str_eq(back->departure.boot, "boot");
+        ck_assert_uint_eq(back->departure.flags, DOMAIN_MIGRATE_LIVE);
+        ck_assert(back->departure.runs);
+}
+END_TEST
+
 START_TEST(what_is_written_is_read)
 {
         CLEANUP(status_free) struct status *status = make();
@@ -247,6 +271,7 @@ int main(void)
         SRunner *runner;
         int failed;
 
+        tcase_add_test(tests, a_guest_that_moves);
         tcase_add_test(tests, what_is_written_is_read);
         tcase_add_test(tests, the_old_form_is_read);
         tcase_add_test(tests, a_torn_document_is_refused);

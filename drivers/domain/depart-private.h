@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Between depart.c and depart-search.c. */
+
+#include "base/lane.h"
+#include "drivers/domain/migrate.h"
+#include "drivers/domain/model.h"
+
+#define DEPART_WORK     "migration"
+#define DEPART_PAUSE_MS 200
+
+static inline struct domain_departure *departure_of(struct operation *op)
+{
+        return (struct domain_departure *)op;
+}
+
+/* In the lane of the job: one call of the other side (remote_bus_call()). */
+bool depart_call(struct domain_departure *departure, const char *member, const char *text,
+                 const struct params *params, unsigned timeout_ms, struct params **answer, bool *refused,
+                 GError **error);
+/* Likewise: asks where the guest is until it is known (true), or the deadline, or somebody has had enough. */
+bool depart_ask(struct domain_departure *departure, lane_deadline deadline);
+/* Loop: an operation that asks until it is known. The note's strings are copied. */
+void depart_search(struct domain *domain, const struct domain_departure_note *note);
+
+/* Lane of the domain. The guest of the beginning, and not another one that was started meanwhile? */
+bool depart_is_there(const struct domain_departure *departure);
+/* The guest, paused for it, runs again. */
+void depart_stay(struct domain *domain);
+/* The guest is here, and that is written down. */
+void depart_erase_note(struct operation *op);
+
+/* Steps, each where its kind runs, and the end of an operation. */
+bool depart_end_guest(struct operation *op, GError **error);
+bool depart_confirm(struct operation *op, GError **error);
+void depart_clear(struct operation *op);

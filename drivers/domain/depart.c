@@ -1,0 +1,552 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A guest goes to another host: an operation, and a job (migrate.h says who does what when). Until the other
+ * side may let it run it goes on here whatever fails; from then on nothing is done before it is known where
+ * it is, also by the agent after this one. Entry points run on the loop, steps where they say.
+ */
+#include "drivers/domain/depart-private.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/remote-bus.h"
+#include "drivers/domain/edit-xml.h"
+#include "drivers/domain/live-xml.h"
+#include "drivers/domain/save.h"
+
+#include <string.h>
+
+#define PREPARE_MS 120000
+#define FINISH_MS  60000
+#define CONFIRM_MS 5000
+/* How long the call waits for an answer to where the guest is. */
+#define DOUBT_MS 30000
+/* For the other side to let go of disks that it has opened. */
+#define LET_GO_MS 10000
+
+/* A definition that goes with its guest leaves what belongs to it to the other side. */
+#define UNDEFINE_FLAGS (DOMAIN_UNDEFINE_MANAGED_SAVE | DOMAIN_UNDEFINE_KEEP_NVRAM | DOMAIN_UNDEFINE_KEEP_TPM)
+
+static struct domain *domain_of(const struct operation *op)
+{
+        return domain_from(op->object);
+}
+
+static const struct domain_driver_ops *ops_of(const struct operation *op)
+{
+        return domain_of(op)->driver->ops;
+}
+
+void domain_departure_note_clear(struct domain_departure_note *note)
+{
+        g_free(note->destination);
+        g_free(note->cookie);
+        g_free(note->boot);
+        *note = (struct domain_departure_note){ 0 };
+}
+
+bool depart_is_there(const struct domain_departure *departure)
+{
+        const struct domain_state *state = domain_get_current(domain_of(&departure->base));
+
+        return state && state->base.active && state->id == departure->id;
+}
+
+static bool require_there(const struct domain_departure *departure, GError **error)
+{
+        return depart_is_there(departure) || error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_FAILED,
+                                                       "'%s' of domain '%s' ended with its guest",
+                                                       DEPART_WORK, departure->base.object->name);
+}
+
+/* ---- documents; lane of the domain ---- */
+
+/* def (taken, NULL is passed on) under the name that it is to have there. */
+static struct domain_def *rename_def(struct domain_def *def, const char *name, GError **error)
+{
+        struct domain_edit *edit = def && name ? domain_edit_new(def, error) : NULL;
+        struct domain_def *renamed = def;
+
+        if (!def || !name)
+                return def;
+        if (edit)
+                domain_edit_set_name(edit, name);
+        renamed = edit ? domain_edit_commit(edit, error) : NULL;
+        domain_def_unref(def);
+        return renamed;
+}
+
+static struct domain_def *make_own(const struct domain_departure *departure, const struct domain_state *state,
+                                   GError **error)
+{
+        CLEANUP(domain_def_unref)
+        struct domain_def *own = domain_def_make_migratable(domain_state_get_def(state), error);
+
+        if (!own || !departure->cpu_xml)
+                return g_steal_pointer(&own);
+        return domain_def_expand_cpu(own, departure->cpu_xml, error);
+}
+
+static bool choose_def(struct domain_departure *departure, const struct domain_state *state, GError **error)
+{
+        const char *name = domain_migrate_get_text(departure->params, "destination_name");
+        CLEANUP(domain_def_unref) struct domain_def *own = make_own(departure, state, error);
+
+        if (!own || (departure->wanted && !domain_def_check_same_guest(own, departure->wanted, error)))
+                return false;
+        departure->def = rename_def(domain_def_ref(departure->wanted ? departure->wanted : own), name, error);
+        if (!departure->def)
+                return false;
+        departure->xml = g_strdup(departure->def->base.xml);
+        return true;
+}
+
+static bool choose_persistent(struct domain_departure *departure, const struct domain_state *state,
+                              GError **error)
+{
+        const char *name = domain_migrate_get_text(departure->params, "destination_name");
+        struct domain_def *own =
+                state->base.persistent ? domain_def_of(state->base.persistent) : departure->def;
+        CLEANUP(domain_def_unref) struct domain_def *def = NULL;
+
+        if (!(departure->flags & DOMAIN_MIGRATE_PERSIST_DEST))
+                return true;
+        def = rename_def(domain_def_ref(departure->wanted_persistent ? departure->wanted_persistent : own),
+                         name, error);
+        if (!def)
+                return false;
+        departure->persistent_xml = g_strdup(def->base.xml);
+        return true;
+}
+
+/* ---- steps ---- */
+
+static bool begin(struct operation *op, GError **error)
+{
+        struct domain_departure *departure = departure_of(op);
+        struct domain *domain = domain_of(op);
+        const struct domain_state *state = domain_get_current(domain);
+
+        if (!managed_require_active(op->object, error) || !domain_require_idle(domain, error) ||
+            !domain_save_check_state(domain, error) || !choose_def(departure, state, error) ||
+            !choose_persistent(departure, state, error) ||
+            !domain_check_migration_devices(domain_state_get_def(state), error) ||
+            !ops_of(op)->depart_check(domain, &departure->has_all_of_cpu, error))
+                return false;
+        departure->id = state->id;
+        domain->work = DEPART_WORK;
+        return true;
+}
+
+/* At the end, however it went; what is not known stays as it is until it is. */
+static void leave(struct operation *op)
+{
+        ops_of(op)->depart_free(departure_of(op));
+        if (departure_of(op)->whereabouts != DOMAIN_IS_UNKNOWN && depart_is_there(departure_of(op)))
+                domain_of(op)->work = NULL;
+}
+
+bool depart_call(struct domain_departure *departure, const char *member, const char *text,
+                 const struct params *params, unsigned timeout_ms, struct params **answer, bool *refused,
+                 GError **error)
+{
+        const struct remote_call what = {
+                .path = MIGRATION_PATH,
+                .interface = MIGRATION_INTERFACE,
+                .member = member,
+                .text = text,
+                .params = params,
+                .flags = departure->flags,
+        };
+
+        return remote_bus_call(departure->bus, job_get_lane(departure->base.job), &what, timeout_ms, answer,
+                               refused, error);
+}
+
+/* What the other side is told of what we were asked for. */
+static struct params *make_request(const struct domain_departure *departure)
+{
+        static const char *const passed_on[] = { "compression", "listen_address", "migrate_uri" };
+        struct params *request = params_new();
+        int channels = (int)domain_migrate_get_number(departure->params, "parallel.connections");
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(passed_on); i++) {
+                const char *text = domain_migrate_get_text(departure->params, passed_on[i]);
+
+                if (text)
+                        params_add_string(request, passed_on[i], text);
+        }
+        /* Two agents of one host need no network. */
+        if (!params_find(request, "migrate_uri") && !remote_place_get_host(departure->place))
+                params_add_string(request, "migrate_uri", "unix:");
+        if (departure->has_all_of_cpu)
+                params_add_bool(request, "whole_cpu", true);
+        if (channels > 0)
+                params_add_int(request, "parallel.connections", channels);
+        if (departure->persistent_xml)
+                params_add_string(request, "persistent_xml", departure->persistent_xml);
+        return request;
+}
+
+/* "tcp::49152" is a port of the host that we have reached. */
+static char *complete_uri(const struct domain_departure *departure, const char *uri)
+{
+        const char *host = remote_place_get_host(departure->place);
+
+        if (!g_str_has_prefix(uri, "tcp::"))
+                return g_strdup(uri);
+        if (!host)
+                host = "localhost";
+        return g_strdup_printf(strchr(host, ':') ? "tcp:[%s]:%s" : "tcp:%s:%s", host, uri + strlen("tcp::"));
+}
+
+static bool take_answer(struct domain_departure *departure, const struct params *answer, GError **error)
+{
+        const struct param *cookie = params_find(answer, "cookie"), *uri = params_find(answer, "uri"),
+                           *boot = params_find(answer, "boot");
+
+        if (!cookie || cookie->type != PARAM_STRING || !uri || uri->type != PARAM_STRING || !boot ||
+            boot->type != PARAM_STRING)
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_RPC,
+                                 "Prepare at '%s' says nothing that is understood",
+                                 remote_place_get_uri(departure->place));
+        departure->note.destination = g_strdup(remote_place_get_uri(departure->place));
+        departure->note.cookie = g_strdup(cookie->value.s);
+        departure->note.boot = g_strdup(boot->value.s);
+        departure->note.flags = departure->flags;
+        departure->uri = complete_uri(departure, uri->value.s);
+        return true;
+}
+
+static bool prepare(struct operation *op, GError **error)
+{
+        struct domain_departure *departure = departure_of(op);
+        CLEANUP(params_free) struct params *request = make_request(departure), *answer = NULL;
+        bool refused;
+
+        if (!(departure->flags & DOMAIN_MIGRATE_UNSAFE) &&
+            !domain_check_migration_storage(departure->def, error))
+                return false;
+        departure->bus = remote_bus_open(departure->place, error);
+        return departure->bus &&
+               depart_call(departure, "Prepare", departure->xml, request, PREPARE_MS, &answer, &refused,
+                           error) &&
+               take_answer(departure, answer, error);
+}
+
+static bool pause_guest(struct operation *op, GError **error)
+{
+        struct domain_departure *departure = departure_of(op);
+        struct domain *domain = domain_of(op);
+
+        if (!require_there(departure, error) || !domain_save_check_state(domain, error))
+                return false;
+        departure->note.runs = domain_get_current(domain)->state == DOMAIN_RUNNING;
+        if (departure->flags & DOMAIN_MIGRATE_LIVE || !departure->note.runs)
+                return true;
+        domain_save_write_down(domain, DOMAIN_PAUSED_MIGRATION);
+        if (!ops_of(op)->suspend(domain, error)) {
+                if (ops_of(op)->save_status)
+                        ops_of(op)->save_status(domain, domain_get_current(domain));
+                return false;
+        }
+        domain_transition(domain, DOMAIN_PAUSED, DOMAIN_PAUSED_MIGRATION, DOMAIN_EVENT_SUSPENDED,
+                          DOMAIN_EVENT_SUSPENDED_MIGRATED);
+        return true;
+}
+
+/* The other side may have opened its disks, and is about to end. */
+static bool resume(struct domain *domain, GError **error)
+{
+        lane_deadline deadline = lane_deadline_in(LET_GO_MS);
+        g_autoptr(GError) failure = NULL;
+
+        while (!domain->driver->ops->resume(domain, &failure)) {
+                if (!error_is(failure, ERROR_OPERATION_FAILED) || deadline < lane_deadline_in(0) ||
+                    lane_wait(domain->base.lane, -1, 0, NULL, lane_deadline_in(DEPART_PAUSE_MS)) !=
+                            LANE_TIMEOUT) {
+                        g_propagate_error(error, g_steal_pointer(&failure));
+                        return false;
+                }
+                g_clear_error(&failure);
+        }
+        return true;
+}
+
+void depart_stay(struct domain *domain)
+{
+        const struct domain_state *state = domain_get_current(domain);
+        g_autoptr(GError) error = NULL;
+
+        if (state->state != DOMAIN_PAUSED || state->reason != DOMAIN_PAUSED_MIGRATION)
+                return;
+        if (resume(domain, &error))
+                domain_transition(domain, DOMAIN_RUNNING, DOMAIN_RUNNING_MIGRATION_CANCELED,
+                                  DOMAIN_EVENT_RESUMED, DOMAIN_EVENT_RESUMED_MIGRATED);
+        else
+                log_gerror(LOG_LEVEL_ERROR, error, "domain '%s' stays paused",
+                           managed_get_current_name(&domain->base));
+}
+
+/* Hangs up first, by which the other side knows that it is to end what it has. */
+static void go_on(struct operation *op)
+{
+        struct domain_departure *departure = departure_of(op);
+
+        g_clear_pointer(&departure->bus, remote_bus_free);
+        if (departure->whereabouts == DOMAIN_IS_HERE && departure->note.runs && depart_is_there(departure))
+                depart_stay(domain_of(op));
+}
+
+static bool transfer(struct operation *op, GError **error)
+{
+        return require_there(departure_of(op), error) && ops_of(op)->depart_begin(departure_of(op), error);
+}
+
+static void cancel_transfer(struct operation *op)
+{
+        ops_of(op)->depart_cancel(departure_of(op));
+}
+
+/* All that it is has gone over. One that has stopped by itself meanwhile does not run there either. */
+static bool write_note(struct operation *op, GError **error)
+{
+        struct domain_departure *departure = departure_of(op);
+        struct domain *domain = domain_of(op);
+
+        if (!require_there(departure, error))
+                return false;
+        departure->note.runs =
+                departure->note.runs && domain_get_current(domain)->reason == DOMAIN_PAUSED_MIGRATION;
+        return ops_of(op)->depart_note(domain, &departure->note, error);
+}
+
+void depart_erase_note(struct operation *op)
+{
+        struct domain_departure *departure = departure_of(op);
+        g_autoptr(GError) error = NULL;
+
+        if (departure->whereabouts == DOMAIN_IS_HERE && depart_is_there(departure) &&
+            !ops_of(op)->depart_note(domain_of(op), NULL, &error))
+                log_gerror(LOG_LEVEL_ERROR, error, "cannot write down the state of domain '%s'",
+                           op->object->name);
+}
+
+/* From here on only the other side knows. */
+static bool finish(struct operation *op, GError **error)
+{
+        struct domain_departure *departure = departure_of(op);
+        CLEANUP(params_free) struct params *request = params_new(), *answer = NULL;
+        g_autoptr(GError) failure = NULL;
+        bool refused;
+
+        params_add_bool(request, "runs", departure->note.runs && !(departure->flags & DOMAIN_MIGRATE_PAUSED));
+        departure->whereabouts = DOMAIN_IS_UNKNOWN;
+        if (depart_call(departure, "Finish", departure->note.cookie, request, FINISH_MS, &answer, &refused,
+                        &failure)) {
+                const struct param *defined = params_find(answer, "defined");
+
+                departure->whereabouts = DOMAIN_HAS_LEFT;
+                /* The last definition of it stays. */
+                if (defined && defined->type == PARAM_BOOL && !defined->value.b)
+                        departure->flags &= ~(unsigned)DOMAIN_MIGRATE_UNDEFINE_SOURCE;
+                return true;
+        }
+        if (refused) {
+                departure->whereabouts = DOMAIN_IS_HERE;
+        } else {
+                g_clear_pointer(&departure->bus, remote_bus_free);
+                depart_ask(departure, lane_deadline_in(DOUBT_MS));
+        }
+        if (departure->whereabouts == DOMAIN_HAS_LEFT)
+                return true;
+        if (departure->whereabouts == DOMAIN_IS_UNKNOWN)
+                return error_set(
+                        error, ERROR_FROM_DOMAIN, ERROR_OPERATION_FAILED,
+                        "'%s' does not say whether domain '%s' runs there, so it stays paused here until "
+                        "that is known: %s",
+                        departure->note.destination, op->object->name, failure->message);
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return false;
+}
+
+/* ---- the end here ---- */
+
+bool depart_end_guest(struct operation *op, GError **error)
+{
+        struct domain_departure *departure = departure_of(op);
+        struct domain *domain = domain_of(op);
+        g_autoptr(GError) failure = NULL;
+
+        if (!depart_is_there(departure))
+                return true; /* It has ended here, too. */
+        if (departure->flags & DOMAIN_MIGRATE_UNDEFINE_SOURCE && op->object->current->persistent &&
+            !domain_undefine_now(domain, UNDEFINE_FLAGS, &failure))
+                log_gerror(LOG_LEVEL_ERROR, failure, "domain '%s' has left, and stays defined",
+                           op->object->name);
+        ops_of(op)->depart_leave(domain);
+        if (!ops_of(op)->stop(domain, false, error))
+                return false;
+        domain_stopped(domain, DOMAIN_SHUTOFF_MIGRATED, DOMAIN_EVENT_STOPPED_MIGRATED);
+        return true;
+}
+
+/* As a courtesy: without it the other side has one more file in memory. */
+bool depart_confirm(struct operation *op, GError **error)
+{
+        struct domain_departure *departure = departure_of(op);
+        CLEANUP(params_free) struct params *answer = NULL;
+        g_autoptr(GError) failure = NULL;
+        bool refused;
+
+        if (!departure->bus)
+                departure->bus = remote_bus_open(departure->place, &failure);
+        if (!departure->bus || !depart_call(departure, "Confirm", departure->note.cookie, NULL, CONFIRM_MS,
+                                            &answer, &refused, &failure))
+                log_gerror(LOG_LEVEL_INFO, failure, "'%s' is not told that domain '%s' has ended here",
+                           departure->note.destination, op->object->name);
+        return true;
+}
+
+void depart_clear(struct operation *op)
+{
+        struct domain_departure *departure = departure_of(op);
+
+        remote_bus_free(departure->bus);
+        remote_place_free(departure->place);
+        params_free(departure->params);
+        domain_def_unref(departure->wanted);
+        domain_def_unref(departure->wanted_persistent);
+        domain_def_unref(departure->def);
+        domain_departure_note_clear(&departure->note);
+        g_free(departure->cpu_xml);
+        g_free(departure->xml);
+        g_free(departure->persistent_xml);
+        g_free(departure->uri);
+}
+
+static void answer(struct operation *op, const GError *error);
+
+static const struct operation_step steps[] = {
+        { .place = OPERATION_OBJECT, .run = begin, .undo = leave, .temporary = true },
+        { .place = OPERATION_WORKER, .run = prepare },
+        { .place = OPERATION_OBJECT, .run = pause_guest, .undo = go_on },
+        { .place = OPERATION_PASSIVE, .run = transfer, .cancel = cancel_transfer },
+        { .place = OPERATION_OBJECT, .run = write_note, .undo = depart_erase_note },
+        { .place = OPERATION_WORKER, .run = finish, .final = true },
+        { .place = OPERATION_OBJECT, .run = depart_end_guest, .final = true },
+        { .place = OPERATION_WORKER, .run = depart_confirm, .final = true },
+};
+
+static const struct operation_kind departure_kind = {
+        .name = DEPART_WORK,
+        .number = 5, /* VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT */
+        .steps = steps,
+        .n_steps = G_N_ELEMENTS(steps),
+        .size = sizeof(struct domain_departure),
+        .exclusive = true,
+        .done = answer,
+        .clear = depart_clear,
+};
+
+static void answer(struct operation *op, const GError *error)
+{
+        const struct domain_departure *departure = departure_of(op);
+
+        departure->done(op->object, error, departure->data);
+        if (error && departure->whereabouts == DOMAIN_IS_UNKNOWN)
+                depart_search(domain_of(op), &departure->note);
+}
+
+/* ---- what departs ---- */
+
+static void run(struct domain_departure *departure)
+{
+        operation_run(&departure->base);
+}
+
+static void expanded(const char *text, const GError *error, void *data)
+{
+        struct domain_departure *departure = data;
+
+        if (!text) {
+                operation_refuse(&departure->base, g_error_copy(error));
+                return;
+        }
+        departure->cpu_xml = g_strdup(text);
+        run(departure);
+}
+
+/* What the CPU of this host is called is said to the other. */
+static void expand(struct domain_departure *departure)
+{
+        struct domain *domain = domain_of(&departure->base);
+        const struct domain_state *state = domain_get_published(domain);
+        const struct domain_def *def = state && state->base.active ? domain_state_get_def(state) : NULL;
+
+        if (def && def->cpu.mode == DOMAIN_CPU_HOST_MODEL && domain->driver->ops->expand_cpu)
+                domain->driver->ops->expand_cpu(domain->driver, def, expanded, departure);
+        else
+                run(departure);
+}
+
+static void parsed_persistent(struct domain_def *def, const GError *error, void *data)
+{
+        struct domain_departure *departure = data;
+
+        departure->wanted_persistent = def;
+        if (def)
+                expand(departure);
+        else
+                operation_refuse(&departure->base, g_error_copy(error));
+}
+
+static void parse_persistent(struct domain_departure *departure)
+{
+        const char *xml = domain_migrate_get_text(departure->params, "persistent_xml");
+
+        if (xml)
+                domain_parse(domain_of(&departure->base)->driver, xml, false, parsed_persistent, departure);
+        else
+                expand(departure);
+}
+
+static void parsed(struct domain_def *def, const GError *error, void *data)
+{
+        struct domain_departure *departure = data;
+
+        departure->wanted = def;
+        if (def)
+                parse_persistent(departure);
+        else
+                operation_refuse(&departure->base, g_error_copy(error));
+}
+
+void domain_migrate(struct domain *domain, const char *destination, struct params *params, unsigned flags,
+                    managed_done done, void *data)
+{
+        const char *xml = domain_migrate_get_text(params, "destination_xml");
+        struct domain_departure *departure;
+        struct remote_place *place = NULL;
+        GError *error = NULL;
+
+        if (!domain->driver->ops->depart_begin)
+                error_set(&error, ERROR_FROM_DOMAIN, ERROR_NO_SUPPORT, "MigrateToURI3");
+        else if (domain_migrate_check_flags(flags, params, &error))
+                place = remote_place_new(destination, &error);
+        if (!place) {
+                params_free(params);
+                managed_fail(error, done, data);
+                return;
+        }
+        departure = (struct domain_departure *)operation_new(&departure_kind, &domain->base,
+                                                             domain->driver->jobs);
+        departure->place = place;
+        departure->params = params;
+        departure->flags = flags;
+        departure->done = done;
+        departure->data = data;
+        if (xml)
+                domain_parse(domain->driver, xml, false, parsed, departure);
+        else
+                parse_persistent(departure);
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A guest comes from another host: an emulator waits for it, listening where it says. Lane of the domain.
+ */
+#include "drivers/qemu/depart.h"
+
+#include "base/error.h"
+#include "drivers/domain/live-xml.h"
+#include "drivers/host/cpu-compare.h"
+#include "drivers/qemu/migration.h"
+
+#include <string.h>
+
+#define SOCKET "migration.sock"
+/* Between two questions whether all of it is here: the source knows it a moment before. */
+#define ASK_MS 2
+/* That an emulator takes to work off what it has got. */
+#define WAIT_MS 30000
+
+/* ---- checks ---- */
+
+bool arrive_check_cpu(const struct guest *guest, const struct domain_def *def, GError **error)
+{
+        g_autofree char *cpu = NULL;
+
+        if (strcmp(def->type, "kvm") != 0 || def->cpu.mode != DOMAIN_CPU_CUSTOM || !def->cpu.model)
+                return true;
+        cpu = domain_def_copy_cpu(def, error);
+        return cpu && host_compare_cpu(guest->driver->base.host, cpu, CPU_COMPARE_FAIL_INCOMPATIBLE, error) !=
+                              CPU_COMPARE_ERROR;
+}
+
+/* ---- where it listens ---- */
+
+static bool refuse(const char *uri, GError **error)
+{
+        g_autofree char *quoted = error_quote(uri);
+
+        return error_set(error, ERROR_FROM_QEMU, ERROR_INVALID_ARG,
+                         "'%s' is not where a guest can come from: 'tcp:HOST', 'tcp:HOST:PORT' or 'unix:'",
+                         quoted);
+}
+
+/* "HOST:PORT", "[HOST]:PORT", "HOST" or "[HOST]"; *port 0: none. */
+static bool split(const char *text, char **host, int *port)
+{
+        const char *end = *text == '[' ? strchr(text, ']') : NULL;
+        const char *colon = end ? (end[1] == ':' ? end + 1 : NULL) : strrchr(text, ':');
+        guint64 number = 0;
+
+        if ((*text == '[' && !end) || (end && end[1] && end[1] != ':'))
+                return false;
+        if (colon && !g_ascii_string_to_unsigned(colon + 1, 10, 1, 65535, &number, NULL))
+                return false;
+        *port = (int)number;
+        *host = end ? g_strndup(text + 1, (gsize)(end - text - 1))
+                    : g_strndup(text, colon ? (gsize)(colon - text) : strlen(text));
+        return !strpbrk(*host, ",[]/ ");
+}
+
+static bool claim_port(struct guest *guest, int *port, GError **error)
+{
+        const struct qemu_driver *driver = guest->driver;
+
+        if (*port > 0 && !ports_claim(&guest->driver->ports, *port))
+                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED, "port %d is in use", *port);
+        if (*port == 0)
+                *port = ports_claim_free(&guest->driver->ports, driver->migration_first,
+                                         driver->migration_last);
+        if (*port < 0)
+                return error_set(
+                        error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
+                        "none of the ports from %d to %d, for guests that come from other hosts, is free",
+                        driver->migration_first, driver->migration_last);
+        g_array_append_val(guest->ports, *port);
+        return true;
+}
+
+/* Takes part in arrival->uri: where the source is to go; returns where QEMU is to listen, NULL with an error.
+ */
+static char *choose_tcp(struct guest *guest, struct domain_arrival *arrival, const char *wanted,
+                        GError **error)
+{
+        const char *listen = domain_migrate_get_text(arrival->params, "listen_address");
+        g_autofree char *host = NULL;
+        int port = 0;
+
+        if ((*wanted && !split(wanted, &host, &port)) || (listen && strpbrk(listen, ",[]/ "))) {
+                refuse(wanted, error);
+                return NULL;
+        }
+        if (!claim_port(guest, &port, error))
+                return NULL;
+        arrival->uri = g_strdup_printf(host && strchr(host, ':') ? "tcp:[%s]:%d" : "tcp:%s:%d",
+                                       host ? host : "", port);
+        return g_strdup_printf(listen && strchr(listen, ':') ? "tcp:[%s]:%d" : "tcp:%s:%d",
+                               listen ? listen : "", port);
+}
+
+static char *choose_place(struct guest *guest, struct domain_arrival *arrival, GError **error)
+{
+        const char *wanted = domain_migrate_get_text(arrival->params, "migrate_uri");
+
+        if (!wanted)
+                return choose_tcp(guest, arrival, "", error);
+        if (g_str_has_prefix(wanted, "tcp://"))
+                return choose_tcp(guest, arrival, wanted + strlen("tcp://"), error);
+        if (g_str_has_prefix(wanted, "tcp:"))
+                return choose_tcp(guest, arrival, wanted + strlen("tcp:"), error);
+        if (strcmp(wanted, "unix:") == 0) {
+                g_autofree char *path = guest_get_io_path(guest, SOCKET);
+
+                arrival->uri = g_strconcat("unix:", path, NULL);
+                return g_strdup(arrival->uri);
+        }
+        refuse(wanted, error);
+        return NULL;
+}
+
+bool arrive_listen(struct guest *guest, struct domain_arrival *arrival, GError **error)
+{
+        g_autofree char *place = choose_place(guest, arrival, error);
+
+        return place &&
+               qmp_execute(guest->qmp, "migrate-set-capabilities",
+                           migration_make_incoming_capabilities(arrival->flags), QMP_TIMEOUT_MS, NULL,
+                           error) &&
+               migration_set_parameters(guest->qmp, arrival->flags, arrival->params, false, error) &&
+               qmp_execute(guest->qmp, "migrate-incoming", json_pack("{s:s}", "uri", place), QMP_TIMEOUT_MS,
+                           NULL, error);
+}
+
+/* ---- the end ---- */
+
+/* NULL: it has not said. */
+static char *ask_status(struct guest *guest, GError **error)
+{
+        struct qmp *qmp = guest_get_monitor(guest, error);
+        json_t *answer = NULL;
+        const char *text;
+        char *status;
+
+        if (!qmp || !qmp_execute(qmp, "query-migrate", NULL, QMP_TIMEOUT_MS, &answer, error))
+                return NULL;
+        text = json_string_value(json_object_get(answer, "status"));
+        status = g_strdup(text ? text : "");
+        json_decref(answer);
+        return status;
+}
+
+bool arrive_wait(struct domain *domain, GError **error)
+{
+        lane_deadline deadline = lane_deadline_in(WAIT_MS);
+        struct guest *guest = guest_of(domain);
+
+        for (;;) {
+                g_autofree char *status = ask_status(guest, error);
+                enum lane_wake wake;
+
+                if (!status)
+                        return false;
+                if (strcmp(status, "completed") == 0)
+                        return true;
+                if (strcmp(status, "active") != 0 && strcmp(status, "device") != 0)
+                        break;
+                wake = lane_wait(domain->base.lane, -1, 0, NULL, lane_deadline_in(ASK_MS));
+                if (wake == LANE_INTERRUPTED)
+                        return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_ABORTED,
+                                         "the migration of %s was cancelled", guest->who);
+                if (deadline < lane_deadline_in(0))
+                        break;
+        }
+        return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED, "not all of %s has come",
+                         guest->who);
+}
+
+void arrive_end(struct domain *domain)
+{
+        struct guest *guest = guest_of(domain);
+
+        guest->status->phase = STATUS_RUNNING;
+        guest->changed = true;
+}

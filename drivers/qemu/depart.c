@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A guest goes to another host: QEMU's migration to where the emulator there listens. Where each function
+ * runs says struct domain_driver_ops.
+ */
+#include "drivers/qemu/depart.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "drivers/qemu/guest-job.h"
+#include "drivers/qemu/migration.h"
+
+struct work {
+        struct guest_job job;
+        uint64_t speed; /* of the guest's migrations before this one, bytes per second; 0: it has not been
+                           changed */
+};
+
+static struct domain *domain_of(const struct domain_departure *departure)
+{
+        return (struct domain *)departure->base.object;
+}
+
+/* QEMU knows best what it cannot move. */
+bool depart_check(struct domain *domain, bool *whole_cpu, GError **error)
+{
+        struct guest *guest = guest_of(domain);
+        struct qmp *qmp = guest_get_monitor(guest, error);
+        json_t *answer = NULL;
+        const char *reason;
+
+        if (!qmp || !qmp_execute(qmp, "query-migrate", NULL, QMP_TIMEOUT_MS, &answer, error))
+                return false;
+        reason = json_string_value(json_array_get(json_object_get(answer, "blocked-reasons"), 0));
+        if (reason) {
+                g_autofree char *quoted = error_quote(reason);
+
+                error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_INVALID, "%s cannot be migrated: %s",
+                          guest->who, quoted);
+        }
+        json_decref(answer);
+        *whole_cpu = arrive_check_cpu(guest, domain_state_get_def(domain_get_current(domain)), NULL);
+        return !reason;
+}
+
+static bool set_up(struct work *work, const struct domain_departure *departure, struct qmp *qmp,
+                   GError **error)
+{
+        uint64_t speed = domain_migrate_get_number(departure->params, "bandwidth") * 1024 * 1024;
+
+        if (speed > 0 &&
+            (!migration_get_speed(qmp, &work->speed, error) || !migration_set_speed(qmp, speed, error)))
+                return false;
+        return migration_set_parameters(qmp, departure->flags, departure->params, true, error);
+}
+
+bool depart_begin(struct domain_departure *departure, GError **error)
+{
+        struct work *work = g_new0(struct work, 1);
+        struct qmp *qmp = guest_get_monitor(guest_of(domain_of(departure)), error);
+
+        departure->work = work;
+        if (!qmp || !set_up(work, departure, qmp, error) ||
+            !guest_job_begin_migration(&work->job, &departure->base, departure->uri,
+                                       migration_make_capabilities(departure->flags), error)) {
+                depart_free(departure);
+                return false;
+        }
+        work->job.departs = true;
+        return true;
+}
+
+void depart_cancel(struct domain_departure *departure)
+{
+        struct work *work = departure->work;
+
+        guest_job_cancel(&work->job);
+}
+
+/* A guest that stays has the limit that it had. */
+void depart_free(struct domain_departure *departure)
+{
+        struct work *work = g_steal_pointer(&departure->work);
+        struct guest *guest = guest_of(domain_of(departure));
+        g_autoptr(GError) error = NULL;
+
+        if (work && work->speed > 0 && guest &&
+            domain_get_current(domain_of(departure))->id == departure->id && guest->qmp &&
+            !migration_set_speed(guest->qmp, work->speed, &error))
+                log_gerror(LOG_LEVEL_WARNING, error, "migrations of %s have another limit now", guest->who);
+        g_free(work);
+}
+
+bool depart_note(struct domain *domain, const struct domain_departure_note *note, GError **error)
+{
+        struct guest *guest = guest_of(domain);
+        struct domain_departure_note *noted = &guest->status->departure;
+
+        domain_departure_note_clear(noted);
+        if (note)
+                *noted = (struct domain_departure_note){ g_strdup(note->destination), g_strdup(note->cookie),
+                                                         g_strdup(note->boot), note->flags, note->runs };
+        guest->changed = true;
+        if (guest_save(guest, domain_get_current(domain), error))
+                return true;
+        if (note)
+                domain_departure_note_clear(noted);
+        return false;
+}
+
+const struct domain_departure_note *depart_get_note(struct domain *domain)
+{
+        const struct guest *guest = guest_of(domain);
+
+        return guest && guest->status->departure.cookie ? &guest->status->departure : NULL;
+}
+
+void depart_leave(struct domain *domain)
+{
+        struct guest *guest = guest_of(domain);
+
+        guest->status->undefine_flags &= ~(unsigned)(DOMAIN_UNDEFINE_NVRAM | DOMAIN_UNDEFINE_TPM);
+        guest->status->undefine_flags |= DOMAIN_UNDEFINE_KEEP_NVRAM | DOMAIN_UNDEFINE_KEEP_TPM;
+}

@@ -1,0 +1,600 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Guests that go from one agent to another, each on a bus of its own: what they do goes on where it stopped,
+ * and whoever is killed at whatever moment, exactly one of them runs.
+ */
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/support/guest.h"
+#include "tests/support/harness.h"
+#include "tests/support/proxy.h"
+
+enum {
+        LIVE = 1,
+        PERSIST_DEST = 8,
+        UNDEFINE_SOURCE = 16,
+        PAUSED = 32,
+        UNSAFE = 512,
+        COMPRESSED = 2048,
+        AUTO_CONVERGE = 8192,
+        PARALLEL = 131072,
+        STARTED_MIGRATED = 1,
+        SUSPENDED_MIGRATED = 1,
+        RESUMED_MIGRATED = 1,
+        STOPPED_MIGRATED = 3,
+        SHUTOFF_MIGRATED = 4,
+        RUNNING_MIGRATED = 4,
+        RUNNING_MIGRATION_CANCELED = 6,
+};
+
+/* One side: an agent on a bus. */
+struct side {
+        struct harness *harness;
+        struct client *client; /* borrowed */
+        char *uri;             /* by which the other one reaches it */
+};
+
+static struct side here, there;
+
+static void side_init(struct side *side)
+{
+        side->harness = harness_new();
+        side->client = harness_get_client(side->harness);
+        side->uri = g_strdup_printf("qemu+unix:///system?bus=%s", harness_get_address(side->harness));
+}
+
+static void side_clear(struct side *side)
+{
+        harness_free(side->harness);
+        g_free(side->uri);
+}
+
+static void set_up(void)
+{
+        side_init(&here);
+        side_init(&there);
+        harness_join(here.harness, there.harness);
+}
+
+static void tear_down(void)
+{
+        side_clear(&here);
+        side_clear(&there);
+}
+
+/* ---- guests ---- */
+
+/* What they print goes to one file, one behind the other. */
+static char *make_counting_xml(const char *name, const char *console)
+{
+        g_autofree char *xml = guest_linux_xml(name, console, "count");
+        g_autoptr(GString) text = g_string_new(xml);
+        g_autofree char *source = g_strdup_printf("<source path='%s'/>", console);
+        g_autofree char *appending = g_strdup_printf("<source path='%s' append='on'/>", console);
+
+        ck_assert_uint_eq(g_string_replace(text, source, appending, 1), 1);
+        return g_strdup(text->str);
+}
+
+/* Each number once and in order: neither did it stop for good, nor go back, nor run twice. */
+static unsigned check_count(const char *console)
+{
+        g_autofree char *text = NULL;
+        unsigned last = 0;
+
+        ck_assert(g_file_get_contents(console, &text, NULL, NULL));
+        for (const char *p = text; (p = strstr(p, "count ")); p++) {
+                unsigned number = (unsigned)strtoul(p + strlen("count "), NULL, 10);
+
+                if (!strchr(p, '\n'))
+                        break;
+                if (last > 0)
+                        ck_assert_uint_eq(number, last + 1);
+                last = number;
+        }
+        return last;
+}
+
+static void expect_counting(const char *console)
+{
+        g_autofree char *wanted = g_strdup_printf("count %u\r", check_count(console) + 3);
+
+        guest_wait_console(console, wanted);
+        check_count(console);
+}
+
+static void migrate(const struct side *from, const char *path, const struct side *to, unsigned flags)
+{
+        client_do(from->client, path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", to->uri, 0, flags);
+}
+
+static bool exists(const struct side *side, const char *path)
+{
+        g_autofree char *error = client_try(side->client, path, DOMAIN_INTERFACE, "GetState", "u", 0);
+
+        return !error;
+}
+
+START_TEST(test_the_guest_counts_on)
+{
+        static const unsigned flags[] = { LIVE, 0, LIVE | COMPRESSED, LIVE | PARALLEL | AUTO_CONVERGE };
+        g_autofree char *console = harness_path(here.harness, "console");
+        g_autofree char *path = guest_start(here.client, make_counting_xml("linux", console));
+
+        guest_wait_console(console, "count 5\r");
+        for (unsigned i = 0; i < G_N_ELEMENTS(flags); i++) {
+                const struct side *from = i % 2 == 0 ? &here : &there, *to = i % 2 == 0 ? &there : &here;
+
+                client_forget_signals(from->client);
+                client_forget_signals(to->client);
+                migrate(from, path, to, flags[i]);
+                client_wait_event(from->client, path, EVENT_SUSPENDED, SUSPENDED_MIGRATED);
+                client_wait_event(from->client, path, EVENT_STOPPED, STOPPED_MIGRATED);
+                client_wait_event(to->client, path, EVENT_STARTED, STARTED_MIGRATED);
+                client_wait_event(to->client, path, EVENT_RESUMED, RESUMED_MIGRATED);
+                guest_expect_state(to->client, path, STATE_RUNNING, RUNNING_MIGRATED);
+                if (i == 0)
+                        guest_expect_state(from->client, path, STATE_SHUTOFF, SHUTOFF_MIGRATED);
+                expect_counting(console);
+        }
+        guest_do_flags(here.client, path, "Destroy", 0);
+        /* Nobody has to remember it. */
+        ck_assert(!exists(&there, path));
+}
+END_TEST
+
+/* ---- who dies when ---- */
+
+/* What one agent says to the other, at which everything stands still for a moment. */
+static const struct moment {
+        const char *member;
+        bool reply;
+} moments[] = {
+        { "Prepare", false }, { "Prepare", true },  { "Finish", false },
+        { "Finish", true },   { "Confirm", false }, { "Confirm", true },
+};
+
+enum victim { LINK, SOURCE_AGENT, DESTINATION_AGENT, SOURCE_GUEST, DESTINATION_GUEST };
+
+struct scene {
+        struct proxy *proxy;
+        char *uri, *console, *path;
+        bool counts;
+        struct client_answer answer;
+};
+
+/* A guest that counts shows what became of it; one without an operating system is quick. */
+static void scene_init(struct scene *scene, bool counts)
+{
+        g_autofree char *socket = harness_path(there.harness, "proxy");
+        g_autofree char *address = g_strconcat("unix:path=", socket, NULL);
+
+        *scene = (struct scene){ 0 };
+        scene->proxy = proxy_new(address, harness_get_address(there.harness));
+        scene->uri = g_strdup_printf("qemu+unix:///system?bus=%s", address);
+        scene->console = harness_path(here.harness, "console");
+        scene->counts = counts;
+        scene->path = guest_define(here.client, counts ? make_counting_xml("linux", scene->console)
+                                                       : guest_bare_xml("bare", NULL));
+}
+
+static void start(struct scene *scene)
+{
+        unlink(scene->console);
+        guest_do_flags(here.client, scene->path, "Create", 0);
+        if (scene->counts)
+                guest_wait_console(scene->console, "count 2\r");
+}
+
+static void scene_clear(struct scene *scene)
+{
+        proxy_free(scene->proxy);
+        g_free(scene->uri);
+        g_free(scene->console);
+        g_free(scene->path);
+        g_free(scene->answer.error);
+}
+
+static bool runs(const struct side *side, const char *path)
+{
+        return exists(side, path) && guest_get_state(side->client, path, NULL) == STATE_RUNNING;
+}
+
+/* The emulator that this side has written down; 0: none. */
+static pid_t find_emulator(const struct side *side, const char *path)
+{
+        g_autofree char *uuid = g_strdup(strrchr(path, '/') + 2), *file = NULL, *name = NULL, *text = NULL;
+
+        g_strdelimit(uuid, "_", '-');
+        name = g_build_filename("run/qemu", uuid, "pid", NULL);
+        file = harness_path(side->harness, name);
+        return g_file_get_contents(file, &text, NULL, NULL) ? atoi(text) : 0;
+}
+
+static void kill_guest(const struct side *side, const char *path)
+{
+        pid_t pid = find_emulator(side, path);
+
+        if (pid > 0) {
+                kill(pid, SIGKILL);
+                harness_wait_gone(pid);
+        }
+}
+
+static void restart_agent(const struct side *side)
+{
+        harness_end_agent(side->harness, SIGKILL);
+        harness_start_agent(side->harness);
+}
+
+static void strike(struct scene *scene, enum victim victim)
+{
+        switch (victim) {
+        case LINK:
+                proxy_cut(scene->proxy);
+                break;
+        case SOURCE_AGENT:
+                restart_agent(&here);
+                break;
+        case DESTINATION_AGENT:
+                restart_agent(&there);
+                break;
+        case SOURCE_GUEST:
+                kill_guest(&here, scene->path);
+                break;
+        case DESTINATION_GUEST:
+                kill_guest(&there, scene->path);
+                break;
+        }
+}
+
+/* One guest, one emulator: all else has been cleared away. */
+static bool is_settled(void *data)
+{
+        const struct scene *scene = data;
+
+        return runs(&here, scene->path) + runs(&there, scene->path) == 1 &&
+               harness_count_guests(here.harness) == 1;
+}
+
+/* Nobody is left to run it. */
+static bool is_lost(void *data)
+{
+        const struct scene *scene = data;
+
+        return !runs(&here, scene->path) && !exists(&there, scene->path) &&
+               guest_get_state(here.client, scene->path, NULL) == STATE_SHUTOFF &&
+               harness_count_guests(here.harness) == 0;
+}
+
+/* Does a guest survive it when the emulator that has it just then is killed? */
+static bool survives(const struct moment *moment, enum victim victim)
+{
+        bool has_arrived = strcmp(moment->member, "Prepare") != 0 &&
+                           !(strcmp(moment->member, "Finish") == 0 && !moment->reply);
+
+        if (victim == SOURCE_GUEST)
+                return strcmp(moment->member, "Prepare") != 0;
+        return victim != DESTINATION_GUEST || !has_arrived;
+}
+
+static void play(struct scene *scene, const struct moment *moment, enum victim victim)
+{
+        scene->answer = (struct client_answer){ 0 };
+        proxy_hold(scene->proxy, moment->member, moment->reply);
+        client_send(here.client, &scene->answer, scene->path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u",
+                    scene->uri, 0, LIVE);
+        proxy_wait(scene->proxy);
+        strike(scene, victim);
+        proxy_release(scene->proxy);
+        client_wait_answer(here.client, &scene->answer);
+        g_clear_pointer(&scene->answer.error, g_free);
+}
+
+/* Who survives it runs here again at the end. */
+static void play_to_the_end(struct scene *scene, const struct moment *moment, enum victim victim)
+{
+        if (!runs(&here, scene->path))
+                start(scene);
+        play(scene, moment, victim);
+        if (!survives(moment, victim)) {
+                harness_wait_until(is_lost, scene, "nothing is left of the guest");
+                return;
+        }
+        harness_wait_until(is_settled, scene, "exactly one guest runs");
+        if (scene->counts)
+                expect_counting(scene->console);
+        if (runs(&there, scene->path))
+                migrate(&there, scene->path, &here, LIVE);
+        if (scene->counts)
+                check_count(scene->console);
+}
+
+/* Each victim, at each moment. */
+START_TEST(test_somebody_dies)
+{
+        struct scene scene;
+
+        scene_init(&scene, false);
+        for (unsigned i = 0; i < G_N_ELEMENTS(moments); i++)
+                play_to_the_end(&scene, &moments[i], (enum victim)_i);
+        scene_clear(&scene);
+}
+END_TEST
+
+/* Where it matters most, with a guest that shows that it neither went back nor ran twice. */
+START_TEST(test_the_guest_counts_on_whoever_dies)
+{
+        struct scene scene;
+
+        scene_init(&scene, true);
+        for (enum victim victim = LINK; victim <= DESTINATION_AGENT; victim++) {
+                play_to_the_end(&scene, &moments[2], victim);
+                play_to_the_end(&scene, &moments[3], victim);
+        }
+        scene_clear(&scene);
+}
+END_TEST
+
+static bool succeeds(const char *path, const char *member)
+{
+        g_autofree char *error = client_try(here.client, path, DOMAIN_INTERFACE, member, NULL);
+
+        return !error;
+}
+
+static bool is_given_up(void *data)
+{
+        return succeeds(data, "AbortJob");
+}
+
+static bool is_resumed(void *data)
+{
+        return succeeds(data, "Resume");
+}
+
+/* The other side is gone for good at the one moment at which it may have the guest: somebody has to say so.
+ */
+START_TEST(test_nobody_knows)
+{
+        struct scene scene;
+
+        scene_init(&scene, true);
+        start(&scene);
+        proxy_hold(scene.proxy, "Finish", false);
+        client_send(here.client, &scene.answer, scene.path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u",
+                    scene.uri, 0, LIVE);
+        proxy_wait(scene.proxy);
+        harness_end_agent(there.harness, SIGKILL);
+        harness_end_agent(here.harness, SIGKILL);
+        proxy_cut(scene.proxy);
+        client_wait_answer(here.client, &scene.answer);
+        /* However often an agent starts, it does not go on by itself. */
+        for (unsigned i = 0; i < 2; i++) {
+                harness_start_agent(here.harness);
+                guest_expect_state(here.client, scene.path, STATE_PAUSED, 2);
+                client_fails(here.client, LIBVIRT_ERROR, "*is busy with 'migration'", scene.path,
+                             DOMAIN_INTERFACE, "Resume", NULL);
+                if (i == 0)
+                        ck_assert_int_eq(harness_end_agent(here.harness, SIGTERM), 0);
+        }
+        harness_wait_until(is_given_up, scene.path, "the search is given up");
+        harness_wait_until(is_resumed, scene.path, "the guest is resumed");
+        expect_counting(scene.console);
+        restart_agent(&here);
+        guest_expect_state(here.client, scene.path, STATE_RUNNING, -1);
+        harness_start_agent(there.harness);
+        harness_wait_until(is_settled, &scene, "nothing is left on the other side");
+        scene_clear(&scene);
+}
+END_TEST
+
+/* ---- how it is asked for ---- */
+
+START_TEST(test_definitions_go_along)
+{
+        g_autofree char *path = guest_start(here.client, guest_bare_xml("bare", NULL)), *xml = NULL;
+
+        guest_do(here.client, path, "Suspend");
+        client_do(here.client, path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri, 1,
+                  "destination_name", "s", "moved", LIVE | PERSIST_DEST | UNDEFINE_SOURCE);
+        ck_assert(!exists(&here, path));
+        /* What did not run does not run there. */
+        guest_expect_state(there.client, path, STATE_PAUSED, 1);
+        xml = client_get_string(there.client, path, DOMAIN_INTERFACE, "Name");
+        ck_assert_str_eq(xml, "moved");
+        ck_assert(client_get_bool(there.client, path, DOMAIN_INTERFACE, "Persistent"));
+        guest_do(there.client, path, "Resume");
+        migrate(&there, path, &here, LIVE | PAUSED);
+        guest_expect_state(here.client, path, STATE_PAUSED, 1);
+        guest_expect_state(there.client, path, STATE_SHUTOFF, SHUTOFF_MIGRATED);
+        ck_assert(!client_get_bool(here.client, path, DOMAIN_INTERFACE, "Persistent"));
+        /* Somebody else's guest is in the way. */
+        guest_do(here.client, path, "Resume");
+        guest_do_flags(there.client, path, "Undefine", 0);
+        g_free(guest_define(there.client, guest_bare_xml("moved", NULL)));
+        client_fails(here.client, LIBVIRT_ERROR, "*'moved' already exists*", path, DOMAIN_INTERFACE,
+                     "MigrateToURI3", "sa{sv}u", there.uri, 0, LIVE);
+        guest_expect_state(here.client, path, STATE_RUNNING, -1);
+}
+END_TEST
+
+START_TEST(test_what_is_refused)
+{
+        static const unsigned flags[] = {
+                4, 64, 128, 1024, 4096, 16384, 32768, 65536, 262144, 524288, 1048576
+        };
+        g_autofree char *disk = harness_path(here.harness, "disk.img");
+        g_autofree char *devices = g_strdup_printf(
+                "<disk type='file'><driver type='raw'/><source file='%s'/><target dev='vda'/></disk>", disk);
+        g_autofree char *path = NULL, *own = NULL;
+
+        ck_assert(g_file_set_contents(disk, "", 0, NULL));
+        ck_assert_int_eq(truncate(disk, 1 << 20), 0);
+        path = guest_start(here.client, guest_bare_xml("bare", devices));
+        for (unsigned i = 0; i < G_N_ELEMENTS(flags); i++)
+                client_fails(here.client, LIBVIRT_ERROR, "*is not supported*", path, DOMAIN_INTERFACE,
+                             "MigrateToURI3", "sa{sv}u", there.uri, 0, flags[i]);
+        client_fails(here.client, LIBVIRT_ERROR, "*unsupported flags*", path, DOMAIN_INTERFACE,
+                     "MigrateToURI3", "sa{sv}u", there.uri, 0, 1u << 30);
+        client_fails(here.client, LIBVIRT_ERROR, "*parameter 'some' is not supported*", path,
+                     DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri, 1, "some", "s", "thing", LIVE);
+        client_fails(here.client, LIBVIRT_ERROR, "*'parallel.connections' needs the flag PARALLEL", path,
+                     DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri, 1, "parallel.connections", "i",
+                     3, LIVE);
+        client_fails(here.client, LIBVIRT_ERROR, "*is no destination*", path, DOMAIN_INTERFACE,
+                     "MigrateToURI3", "sa{sv}u", "qemu+unix:///system?bus=unixexec:path=/bin/false", 0, LIVE);
+        client_fails(here.client, LIBVIRT_ERROR, "*is no destination*", path, DOMAIN_INTERFACE,
+                     "MigrateToURI3", "sa{sv}u", "qemu+ssh://-oProxyCommand=x/system", 0, LIVE);
+        client_fails(here.client, LIBVIRT_ERROR, "*does not work*", path, DOMAIN_INTERFACE, "MigrateToURI3",
+                     "sa{sv}u", "qemu+unix:///system?bus=unix:path=/nowhere/bus", 0, LIVE | UNSAFE);
+        client_fails(here.client, LIBVIRT_ERROR, "*disk 'vda' is not on storage that both hosts share*", path,
+                     DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri, 0, LIVE);
+        client_fails(here.client, LIBVIRT_ERROR, "*'tcp:HOST'*", path, DOMAIN_INTERFACE, "MigrateToURI3",
+                     "sa{sv}u", there.uri, 1, "migrate_uri", "s", "exec:false", LIVE | UNSAFE);
+        /* To itself: it is there already. */
+        client_fails(here.client, LIBVIRT_ERROR, "*already active*", path, DOMAIN_INTERFACE, "MigrateToURI3",
+                     "sa{sv}u", here.uri, 0, LIVE | UNSAFE);
+        guest_expect_state(here.client, path, STATE_RUNNING, -1);
+        ck_assert(!exists(&there, path));
+        /* With the flag it goes: its disk is one of both sides here. */
+        migrate(&here, path, &there, LIVE | UNSAFE);
+        guest_expect_state(there.client, path, STATE_RUNNING, RUNNING_MIGRATED);
+        guest_do_flags(there.client, path, "Destroy", 0);
+}
+END_TEST
+
+/* What a stranger may know of a migration is not enough to end it, or to begin it before its time. */
+START_TEST(test_cookies)
+{
+        g_autofree char *path = guest_define(there.client, guest_bare_xml("bare", NULL)), *uuid = NULL,
+                        *cookie = NULL;
+        static const char *const members[] = { "Finish", "Cancel", "Confirm" };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(members); i++)
+                client_fails(there.client, LIBVIRT_ERROR, "*no cookie of a migration", QEMU_PATH,
+                             "org.virtbus.Migration", members[i], "sa{sv}u", "../../etc/passwd", 0, 0);
+        uuid = client_get_string(there.client, path, DOMAIN_INTERFACE, "UUID");
+        cookie = g_strconcat(uuid, ":0123456789abcdef0123456789abcdef", NULL);
+        client_fails(there.client, LIBVIRT_ERROR, "*is not on its way here", QEMU_PATH,
+                     "org.virtbus.Migration", "Finish", "sa{sv}u", cookie, 0, 0);
+        client_do(there.client, QEMU_PATH, "org.virtbus.Migration", "Cancel", "sa{sv}u", cookie, 0, 0);
+        client_do(there.client, QEMU_PATH, "org.virtbus.Migration", "Confirm", "sa{sv}u", cookie, 0, 0);
+        guest_expect_state(there.client, path, STATE_SHUTOFF, -1);
+}
+END_TEST
+
+/* A program that is found before ssh, and runs what ssh would run on the other host. */
+static void fake_ssh(void)
+{
+        g_autofree char *dir = harness_path(here.harness, "bin"),
+                        *program = g_build_filename(dir, "ssh", NULL);
+        g_autofree char *daemon = g_path_get_dirname(g_getenv("VIRTBUSD"));
+        g_autofree char *path = g_strconcat(dir, ":", g_getenv("PATH"), NULL);
+        g_autofree char *text = g_strdup_printf(
+                "#!/bin/sh\nwhile [ \"$1\" != -- ]; do shift; done\nhost=$2; shift 2\n"
+                "[ \"$host\" = localhost ] || { echo \"no route to $host\" >&2; exit 255; }\n"
+                "export DBUS_SYSTEM_BUS_ADDRESS=%s DBUS_SESSION_BUS_ADDRESS=%s PATH=%s:$PATH\nexec sh -c "
+                "\"$*\"\n",
+                harness_get_address(there.harness), harness_get_address(there.harness), daemon);
+
+        ck_assert_int_eq(mkdir(dir, 0755), 0);
+        ck_assert(g_file_set_contents(program, text, -1, NULL));
+        ck_assert_int_eq(chmod(program, 0755), 0);
+        harness_end_agent(here.harness, SIGTERM);
+        harness_set_environment(here.harness, "PATH", path);
+        harness_start_agent(here.harness);
+}
+
+/* Through ssh's standard input and output, and TCP. */
+START_TEST(test_by_ssh)
+{
+        g_autofree char *path = NULL;
+
+        fake_ssh();
+        path = guest_start(here.client, guest_bare_xml("bare", NULL));
+        client_fails(here.client, LIBVIRT_ERROR,
+                     "*'qemu+ssh://root@elsewhere:222/system' does not work: no route to elsewhere", path,
+                     DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", "qemu+ssh://root@elsewhere:222/system", 0,
+                     LIVE);
+        guest_expect_state(here.client, path, STATE_RUNNING, -1);
+        client_do(here.client, path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u",
+                  "qemu+ssh://localhost/system", 0, LIVE);
+        guest_expect_state(there.client, path, STATE_RUNNING, RUNNING_MIGRATED);
+        migrate(&there, path, &here, LIVE);
+        client_do(here.client, path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u",
+                  "qemu+ssh://localhost/system", 2, "migrate_uri", "s", "tcp://127.0.0.1:50123",
+                  "listen_address", "s", "127.0.0.1", LIVE | PARALLEL);
+        guest_expect_state(there.client, path, STATE_RUNNING, RUNNING_MIGRATED);
+}
+END_TEST
+
+static bool is_transferring(void *data)
+{
+        g_autoptr(sd_bus_message) reply =
+                client_call(here.client, data, DOMAIN_INTERFACE, "GetJobInfo", NULL);
+        int type;
+        uint64_t numbers[11];
+
+        ck_assert_int_gt(sd_bus_message_read(reply, "(ittttttttttt)", &type, &numbers[0], &numbers[1],
+                                             &numbers[2], &numbers[3], &numbers[4], &numbers[5], &numbers[6],
+                                             &numbers[7], &numbers[8], &numbers[9], &numbers[10]),
+                         0);
+        return numbers[3] > 0; /* data that has been sent */
+}
+
+START_TEST(test_aborted)
+{
+        g_autofree char *console = harness_path(here.harness, "console");
+        g_autofree char *path = guest_start(here.client, make_counting_xml("linux", console));
+        struct client_answer answer = { 0 };
+
+        guest_wait_console(console, "count 5\r");
+        client_send(here.client, &answer, path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri, 1,
+                    "bandwidth", "t", (uint64_t)1, LIVE);
+        harness_wait_until(is_transferring, path, "some of the guest has gone over");
+        client_fails(here.client, LIBVIRT_ERROR, "*is busy with 'migration'", path, DOMAIN_INTERFACE, "Reset",
+                     "u", 0);
+        client_fails(there.client, LIBVIRT_ERROR, "*is busy with 'migration'", path, DOMAIN_INTERFACE,
+                     "Resume", NULL);
+        guest_do(here.client, path, "AbortJob");
+        client_wait_answer(here.client, &answer);
+        ck_assert_ptr_nonnull(answer.error);
+        g_free(answer.error);
+        guest_expect_state(here.client, path, STATE_RUNNING, -1);
+        expect_counting(console);
+        /* The limit was of that one. */
+        migrate(&here, path, &there, LIVE);
+        expect_counting(console);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("guest/migration");
+        TCase *moves = tcase_create("moves"), *deaths = tcase_create("deaths");
+
+        tcase_set_timeout(moves, 300);
+        tcase_add_checked_fixture(moves, set_up, tear_down);
+        tcase_add_test(moves, test_the_guest_counts_on);
+        tcase_add_test(moves, test_definitions_go_along);
+        tcase_add_test(moves, test_what_is_refused);
+        tcase_add_test(moves, test_cookies);
+        tcase_add_test(moves, test_by_ssh);
+        tcase_add_test(moves, test_aborted);
+        suite_add_tcase(suite, moves);
+        tcase_set_timeout(deaths, 300);
+        tcase_add_checked_fixture(deaths, set_up, tear_down);
+        tcase_add_test(deaths, test_the_guest_counts_on_whoever_dies);
+        tcase_add_test(deaths, test_nobody_knows);
+        tcase_add_loop_test(deaths, test_somebody_dies, LINK, DESTINATION_GUEST + 1);
+        suite_add_tcase(suite, deaths);
+        return harness_main(suite);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A socket of the test's in front of a bus, that holds what one agent says to another at a certain call: to
+ * look at a moment for as long as one likes. Threads of the test's own process do the work.
+ */
+
+#include <glib.h>
+#include <stdbool.h>
+
+struct proxy;
+
+/* Listens at the address "unix:path=..." for who wants to talk to the bus at the address of the same form. */
+struct proxy *proxy_new(const char *address, const char *bus);
+/* Cuts all connections. */
+void proxy_free(struct proxy *proxy);
+
+/* The next call of that member is held, or, reply, what comes back after it. */
+void proxy_hold(struct proxy *proxy, const char *member, bool reply);
+/* Waits until it is; fails the test when it does not come. */
+void proxy_wait(struct proxy *proxy);
+/* What is held goes on its way; nothing is held from now on. */
+void proxy_release(struct proxy *proxy);
+/* The connections that there are end; new ones are fine. */
+void proxy_cut(struct proxy *proxy);
