@@ -219,6 +219,16 @@ void on_domain_set_block_io_parameters(struct call *call)
         set_params(call, DOMAIN_PARAMETERS_BLKIO, NULL);
 }
 
+void on_domain_get_perf_events(struct call *call)
+{
+        get_params(call, DOMAIN_PARAMETERS_PERF);
+}
+
+void on_domain_set_perf_events(struct call *call)
+{
+        set_params(call, DOMAIN_PARAMETERS_PERF, NULL);
+}
+
 /* Of a device. */
 static void get_device_params(struct call *call, enum domain_parameters which)
 {

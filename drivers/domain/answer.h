@@ -9,6 +9,7 @@
  */
 
 #include "base/cleanup.h"
+#include "drivers/domain/tuning.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -22,6 +23,7 @@ enum domain_part {
         DOMAIN_PART_DISK_ERRORS,
         DOMAIN_PART_IOTHREADS,
         DOMAIN_PART_DIRTY_RATE,
+        DOMAIN_PART_PERF,
         DOMAIN_PARTS,
 };
 /* In a set of parts. */
@@ -115,6 +117,8 @@ struct domain_answer {
         GArray *images;    /* owned; struct domain_image_stats by disk, then depth; of disks */
         GArray *iothreads; /* owned; struct domain_iothread_stats; DOMAIN_PART_IOTHREADS */
         struct domain_dirty_rate dirty_rate; /* DOMAIN_PART_DIRTY_RATE */
+        uint32_t perf_events;                /* bits by enum domain_perf_event; DOMAIN_PART_PERF */
+        uint64_t perf[DOMAIN_PERF_EVENTS];   /* of these */
 };
 
 /* With one reference, and empty, to be filled in. */

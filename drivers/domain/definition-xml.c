@@ -153,6 +153,7 @@ static const struct field_part parts[] = {
         { "on_crash", crash_fields },
         { "on_lockfailure", lockfailure_fields },
         { "pm", NULL, read_pm },
+        { "perf", NULL, domain_read_perf },
         { "devices", NULL, domain_read_devices, offsetof(struct domain_def, devices) },
         { "launchSecurity", launch_fields },
         PARTS_END,

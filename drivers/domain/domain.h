@@ -518,6 +518,7 @@ enum domain_parameters {
         DOMAIN_PARAMETERS_NUMA,      /* numa_nodeset, numa_mode */
         DOMAIN_PARAMETERS_BLKIO,     /* weight, device_weight ... */
         DOMAIN_PARAMETERS_DISK,      /* of a disk, by target or source: read_bytes_sec ... */
+        DOMAIN_PARAMETERS_PERF,      /* which events of the kernel are counted: cpu_clock ... */
         DOMAIN_PARAMETERS_INTERFACE, /* of an interface, by target or MAC address: inbound.average ... */
 };
 

@@ -68,6 +68,7 @@ enum domain_tune {
         DOMAIN_TUNE_MEMORY = 4, /* <memtune> */
         DOMAIN_TUNE_NODES = 8,  /* the nodes of <numatune> */
         DOMAIN_TUNE_BLOCK = 16, /* <blkiotune> */
+        DOMAIN_TUNE_PERF = 32,  /* <perf> */
 };
 
 /* How much a guest that runs gets, as its host has it. */

@@ -172,6 +172,23 @@ void domain_edit_set_blkio_device(struct domain_edit *edit, const char *path, co
         tidy_up(parent);
 }
 
+void domain_edit_set_perf_event(struct domain_edit *edit, const char *name, bool enabled)
+{
+        xmlNode *perf = hardware_child(edit->root, "perf"), *event;
+
+        for (xmlNode *node = xml_first_element(perf), *next; node; node = next) {
+                next = xml_next_element(node);
+                if (hardware_is(node, "name", name))
+                        xml_remove(node);
+        }
+        if (enabled) {
+                event = xml_add(perf, "event");
+                xml_set_attr(event, "name", name);
+                xml_set_attr(event, "enabled", "yes");
+        }
+        tidy_up(perf);
+}
+
 /* ---- I/O threads ---- */
 
 static void set_iothread_count(struct domain_edit *edit, unsigned count)

@@ -65,6 +65,8 @@ void domain_edit_set_tuning(struct domain_edit *edit, const char *section, const
                             const char *text, const char *unit);
 /* <numatune><memory>, on these nodes, whatever placed it before. */
 void domain_edit_set_numatune(struct domain_edit *edit, const char *mode, const char *nodes);
+/* Is counted, or not (<perf>). */
+void domain_edit_set_perf_event(struct domain_edit *edit, const char *name, bool enabled);
 /* Of a device by its index in the definition, whole; without any number there is no such element. */
 void domain_edit_set_disk_iotune(struct domain_edit *edit, unsigned index, const struct domain_iotune *tune);
 void domain_edit_set_interface_bandwidth(struct domain_edit *edit, unsigned index,

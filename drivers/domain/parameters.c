@@ -21,6 +21,7 @@ static const struct parameters_kind *get_kind(const struct domain *domain, enum 
                 [DOMAIN_PARAMETERS_BLKIO] = &parameters_blkio,
                 [DOMAIN_PARAMETERS_DISK] = &parameters_disk,
                 [DOMAIN_PARAMETERS_INTERFACE] = &parameters_interface,
+                [DOMAIN_PARAMETERS_PERF] = &parameters_perf,
         };
 
         /* A scheduler that knows of nothing but weights. */

@@ -32,7 +32,7 @@ struct parameters_kind {
 };
 
 extern const struct parameters_kind parameters_scheduler, parameters_weight, parameters_memory,
-        parameters_numa, parameters_blkio, parameters_disk, parameters_interface;
+        parameters_numa, parameters_blkio, parameters_disk, parameters_interface, parameters_perf;
 
 /* What all rows do with a guest. */
 bool parameters_act(struct domain *domain, const struct domain_change *change, struct domain_def **live,

@@ -294,7 +294,7 @@ TABLE domain[] = {
         { "on_crash", .flags = VOID },
         { "on_lockfailure", .flags = VOID },
         { "pm", NULL, pm, VOID | MERGED },
-        { "perf", NULL, perf, VOID | UNDRIVEN },
+        { "perf", NULL, perf, VOID },
         { "devices", NULL, domain_schema_devices, MERGED },
         { "seclabel", "type model relabel", seclabel, MANY },
         { "namespace", NULL, sharing, UNDRIVEN },

@@ -38,6 +38,8 @@ unsigned stats_choose_parts(const struct domain_state *state, unsigned groups)
                 parts |= DOMAIN_PART_BIT(DOMAIN_PART_IOTHREADS);
         if (groups & DOMAIN_STATS_DIRTYRATE)
                 parts |= DOMAIN_PART_BIT(DOMAIN_PART_DIRTY_RATE);
+        if (groups & DOMAIN_STATS_PERF && def->perf_events)
+                parts |= DOMAIN_PART_BIT(DOMAIN_PART_PERF);
         return parts;
 }
 
@@ -231,6 +233,18 @@ static void write_blocks(const struct record *record)
         params_set_prefix(record->params, "%s", "");
 }
 
+static void write_perf(const struct record *record)
+{
+        const struct domain_answer *answer = get_answer(record, DOMAIN_PART_PERF);
+
+        params_set_prefix(record->params, "perf.");
+        for (unsigned i = 0; answer && i < DOMAIN_PERF_EVENTS; i++) {
+                if (answer->perf_events >> i & 1)
+                        params_add_ulong(record->params, domain_perf_names[i], answer->perf[i]);
+        }
+        params_set_prefix(record->params, "%s", "");
+}
+
 static void write_iothreads(const struct record *record)
 {
         const struct domain_answer *answer = get_answer(record, DOMAIN_PART_IOTHREADS);
@@ -292,6 +306,7 @@ static const struct group groups[] = {
         { DOMAIN_STATS_VCPU, write_vcpus, -1, DOMAIN_MEASURE_VCPUS, NULL },
         { DOMAIN_STATS_INTERFACE, write_interfaces, -1, DOMAIN_MEASURE_INTERFACES, NULL },
         { DOMAIN_STATS_BLOCK, write_blocks, DOMAIN_PART_BLOCK, 0, "block.age" },
+        { DOMAIN_STATS_PERF, write_perf, DOMAIN_PART_PERF, 0, "perf.age" },
         { DOMAIN_STATS_IOTHREAD, write_iothreads, DOMAIN_PART_IOTHREADS, 0, "iothread.age" },
         { DOMAIN_STATS_DIRTYRATE, write_dirty_rate, DOMAIN_PART_DIRTY_RATE, 0, "dirtyrate.age" },
 };

@@ -5,6 +5,8 @@
 #include "drivers/domain/check.h"
 #include "drivers/domain/definition-xml.h"
 
+#include <string.h>
+
 /* ---- <cputune>: pins ---- */
 
 static const struct field vcpupin_fields[] = {
@@ -248,6 +250,42 @@ bool domain_read_numatune(struct domain_reader *reader, xmlNode *node, void *tar
         return field_read_parts(reader, node, numatune_parts, numatune, error) &&
                field_read_array(reader, node, "memnode", memnode_parts, sizeof(struct domain_numatune_node),
                                 &numatune->cells, &numatune->n_cells, error);
+}
+
+/* ---- <perf> ---- */
+
+#define NAME_OF(id, name) name,
+const char *const domain_perf_names[] = { DOMAIN_PERF_LIST(NAME_OF) NULL };
+
+struct perf_event {
+        const char *name;
+        enum domain_switch enabled;
+};
+
+static const struct field perf_fields[] = {
+        NAME("name", struct perf_event, name, domain_perf_names, .required = true),
+        YES_NO("enabled", struct perf_event, enabled, .required = true),
+        FIELDS_END,
+};
+
+bool domain_read_perf(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        struct domain_def *def = target;
+
+        XML_FOREACH_CHILD (child, node) {
+                struct perf_event event = { 0 };
+
+                if (!xml_is(child, "event"))
+                        continue;
+                if (!field_read(reader, child, perf_fields, &event, error))
+                        return false;
+                for (unsigned i = 0; i < DOMAIN_PERF_EVENTS; i++) {
+                        if (event.enabled == DOMAIN_SWITCH_ON &&
+                            strcmp(event.name, domain_perf_names[i]) == 0)
+                                def->perf_events |= 1U << i;
+                }
+        }
+        return true;
 }
 
 /* ---- checks of the document ---- */

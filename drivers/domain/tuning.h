@@ -139,3 +139,36 @@ struct domain_blkiotune {
         uint32_t n_devices;
         const struct domain_blkio_device *devices;
 };
+
+/* ---- what the kernel counts ---- */
+
+/* <perf><event>, in the order of virDomainGetPerfEvents(). */
+#define DOMAIN_PERF_LIST(X)                                                                                  \
+        X(CMT, "cmt")                                                                                        \
+        X(MBMT, "mbmt")                                                                                      \
+        X(MBML, "mbml")                                                                                      \
+        X(CPU_CYCLES, "cpu_cycles")                                                                          \
+        X(INSTRUCTIONS, "instructions")                                                                      \
+        X(CACHE_REFERENCES, "cache_references")                                                              \
+        X(CACHE_MISSES, "cache_misses")                                                                      \
+        X(BRANCH_INSTRUCTIONS, "branch_instructions")                                                        \
+        X(BRANCH_MISSES, "branch_misses")                                                                    \
+        X(BUS_CYCLES, "bus_cycles")                                                                          \
+        X(STALLED_CYCLES_FRONTEND, "stalled_cycles_frontend")                                                \
+        X(STALLED_CYCLES_BACKEND, "stalled_cycles_backend")                                                  \
+        X(REF_CPU_CYCLES, "ref_cpu_cycles")                                                                  \
+        X(CPU_CLOCK, "cpu_clock")                                                                            \
+        X(TASK_CLOCK, "task_clock")                                                                          \
+        X(PAGE_FAULTS, "page_faults")                                                                        \
+        X(CONTEXT_SWITCHES, "context_switches")                                                              \
+        X(CPU_MIGRATIONS, "cpu_migrations")                                                                  \
+        X(PAGE_FAULTS_MIN, "page_faults_min")                                                                \
+        X(PAGE_FAULTS_MAJ, "page_faults_maj")                                                                \
+        X(ALIGNMENT_FAULTS, "alignment_faults")                                                              \
+        X(EMULATION_FAULTS, "emulation_faults")
+
+#define DOMAIN_PERF_ID(id, name) DOMAIN_PERF_##id,
+enum domain_perf_event { DOMAIN_PERF_LIST(DOMAIN_PERF_ID) DOMAIN_PERF_EVENTS };
+
+/* By number; ends with NULL. */
+extern const char *const domain_perf_names[DOMAIN_PERF_EVENTS + 1];

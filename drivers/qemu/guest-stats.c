@@ -11,6 +11,7 @@
 #include "drivers/qemu/balloon.h"
 #include "drivers/qemu/device-internal.h"
 #include "drivers/qemu/guest.h"
+#include "drivers/qemu/perf.h"
 
 #include <string.h>
 
@@ -153,6 +154,7 @@ static struct domain_answer *read_answers(const struct guest_question *question)
         case DOMAIN_PART_DIRTY_RATE:
                 read_dirty_rate(answer, first);
                 break;
+        case DOMAIN_PART_PERF:
         case DOMAIN_PARTS:
                 break;
         }
@@ -227,6 +229,16 @@ static json_t *describe_balloon(const struct domain_memballoon *balloon)
         return arguments;
 }
 
+/* The kernel is asked, not the emulator. */
+static struct domain_answer *read_perf(const struct guest *guest)
+{
+        struct domain_answer *answer =
+                domain_answer_new(DOMAIN_PART_PERF, domain_get_current(guest->domain)->id);
+
+        answer->perf_events = perf_read(guest, answer->perf);
+        return answer;
+}
+
 static void ask(struct guest *guest, enum domain_part part)
 {
         const struct domain_def *def = domain_state_get_def(domain_get_current(guest->domain));
@@ -256,6 +268,9 @@ static void ask(struct guest *guest, enum domain_part part)
         case DOMAIN_PART_DIRTY_RATE:
                 send(question, "query-dirty-rate", NULL);
                 break;
+        case DOMAIN_PART_PERF:
+                end_question(question, read_perf(guest));
+                return;
         case DOMAIN_PARTS:
                 break;
         }

@@ -9,6 +9,7 @@
 #include "base/store.h"
 #include "drivers/qemu/guest-agent.h"
 #include "drivers/qemu/helper.h"
+#include "drivers/qemu/perf.h"
 #include "drivers/security/ownership.h"
 #include "interfaces/macvtap.h"
 #include "nodedev/pci.h"
@@ -57,6 +58,8 @@ struct guest *guest_new(struct domain *domain, struct status *status)
         guest->tpm = (struct process)PROCESS_NONE;
         guest->helpers = g_ptr_array_new_with_free_func(helper_free);
         guest->ports = g_array_new(FALSE, FALSE, sizeof(int));
+        guest->perf = g_array_new(FALSE, FALSE, sizeof(struct perf_counter));
+        g_array_set_clear_func(guest->perf, perf_counter_clear);
         guest->sockets = g_ptr_array_new_with_free_func(socket_free);
         routes_init(&guest->routes);
         guest->restart_reason = DOMAIN_RUNNING_BOOTED;
@@ -83,6 +86,7 @@ void guest_free(struct guest *guest)
         cgroup_free(guest->cgroup);
         status_free(guest->status);
         g_array_unref(guest->ports);
+        g_array_unref(guest->perf);
         g_ptr_array_unref(guest->sockets);
         account_unref(guest->account);
         g_free(guest->profile);

@@ -88,6 +88,8 @@ struct guest {
         struct qmp *qmp;           /* owned; NULL: not connected */
         struct routes routes;      /* of operations that wait for events */
         struct guest_agent *agent; /* owned; NULL: nobody in the guest has opened its port */
+        GArray *perf;              /* owned, struct perf_counter; what the kernel counts for it */
+        uint32_t perf_events;      /* bits by enum domain_perf_event: of perf */
         GArray *ports;             /* owned, int; claimed in driver->ports */
         GPtrArray *sockets;        /* owned, struct guest_socket: made by us outside of dir, to be removed */
         struct lane_watch *exit_watch;   /* owned; NULL before guest_watch() */

@@ -24,6 +24,7 @@
 #include "drivers/qemu/resources.h"
 #include "drivers/qemu/tuning.h"
 #include "drivers/qemu/save.h"
+#include "drivers/qemu/perf.h"
 #include "drivers/security/apparmor.h"
 
 #include <fcntl.h>
@@ -330,6 +331,8 @@ static bool talk(struct start *start, bool paused, GError **error)
             (start->arrival && !arrive_listen(start->guest, start->arrival, error)))
                 return false;
         if (affinity_has_threads(start->def) && !affinity_pin_threads(start->guest, start->def, error))
+                return false;
+        if (start->def->perf_events && !perf_set(start->guest, start->def->perf_events, error))
                 return false;
         if (!paused && pins)
                 cont = qmp_send(qmp, "cont", NULL);

@@ -15,6 +15,7 @@
 #include "base/store.h"
 #include "drivers/domain/live-xml.h"
 #include "drivers/qemu/helper.h"
+#include "drivers/qemu/perf.h"
 
 #include <dirent.h>
 #include <signal.h>
@@ -350,6 +351,8 @@ static bool take_work(struct managed *object, void *data, GError **error)
                 guest_free(guest);
                 return false;
         }
+        if (!perf_set(guest, find->def->perf_events, &failure))
+                log_gerror(LOG_LEVEL_WARNING, failure, "nothing is counted for %s any more", guest->who);
         guest->status->shutdown_seen = false;
         guest_confine_found(guest, find->def);
         adopt(guest, find->def);

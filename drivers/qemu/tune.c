@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "drivers/domain/cpuset.h"
 #include "drivers/qemu/affinity.h"
+#include "drivers/qemu/perf.h"
 #include "drivers/qemu/tuning.h"
 
 #include <string.h>
@@ -233,7 +234,8 @@ static bool apply(const struct change *change, unsigned parts, GError **error)
                (!(parts & DOMAIN_TUNE_CPU) || change_cpu(change, error)) &&
                (!(parts & DOMAIN_TUNE_MEMORY) || change_memory(change, error)) &&
                (!(parts & DOMAIN_TUNE_NODES) || change_nodes(change, error)) &&
-               (!(parts & DOMAIN_TUNE_BLOCK) || change_block(change, error));
+               (!(parts & DOMAIN_TUNE_BLOCK) || change_block(change, error)) &&
+               (!(parts & DOMAIN_TUNE_PERF) || perf_set(change->guest, change->to->perf_events, error));
 }
 
 bool tune_guest(struct domain *domain, unsigned parts, const struct domain_def *from,

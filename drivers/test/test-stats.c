@@ -143,6 +143,7 @@ static struct domain_answer *make_answer(const struct domain_state *state, enum 
                         g_array_append_val(answer->iothreads, thread);
                 }
                 break;
+        case DOMAIN_PART_PERF:
         case DOMAIN_PART_DIRTY_RATE:
         case DOMAIN_PARTS:
                 break;
@@ -155,7 +156,7 @@ void test_stats_ask(struct domain *domain, unsigned parts)
         const struct domain_state *current = domain_get_current(domain);
 
         for (unsigned i = 0; i < DOMAIN_PARTS; i++) {
-                bool knows = i != DOMAIN_PART_DIRTY_RATE;
+                bool knows = i != DOMAIN_PART_DIRTY_RATE && i != DOMAIN_PART_PERF;
 
                 if (parts & DOMAIN_PART_BIT(i))
                         domain_answered(domain, i, knows ? make_answer(current, i) : NULL);

@@ -268,6 +268,29 @@ static void expect_device_params(const char *member, const char *device, unsigne
         ck_assert_msg(g_str_has_prefix(told, expected), "%s", told);
 }
 
+#define OTHERS                                                                                               \
+        " mbmt=0 mbml=0 cpu_cycles=0 instructions=0 cache_references=0 cache_misses=0 "                      \
+        "branch_instructions=0 branch_misses=0 bus_cycles=0 stalled_cycles_frontend=0 "                      \
+        "stalled_cycles_backend=0 ref_cpu_cycles=0 cpu_clock=0 task_clock=0 page_faults=0 "                  \
+        "context_switches=0 cpu_migrations=0 page_faults_min=0 page_faults_maj=0 alignment_faults=0 "        \
+        "emulation_faults=0"
+
+START_TEST(test_perf)
+{
+        expect_params("GetPerfEvents", 0, "cmt=0" OTHERS);
+        DO("SetPerfEvents", "a{sv}u", 1, "cmt", "b", 1, LIVE | CONFIG);
+        expect_params("GetPerfEvents", LIVE, "cmt=1" OTHERS);
+        expect_xml(2, "<event name='cmt' enabled='yes'/>", true);
+        DO("SetPerfEvents", "a{sv}u", 1, "cmt", "b", 0, CONFIG);
+        expect_params("GetPerfEvents", CONFIG, "cmt=0" OTHERS);
+        expect_xml(2, "perf", false);
+        FAILS("invalid argument: parameter 'cycles' is not supported in function SetPerfEvents",
+              "SetPerfEvents", "a{sv}u", 1, "cycles", "b", 1, 0);
+        FAILS("invalid argument: parameter 'cmt' is of type int, expected boolean in function SetPerfEvents",
+              "SetPerfEvents", "a{sv}u", 1, "cmt", "i", 1, 0);
+}
+END_TEST
+
 START_TEST(test_devices)
 {
         expect_device_params("GetBlockIOTune", "vda", 0, "total_bytes_sec=0 read_bytes_sec=0 ");
@@ -325,6 +348,7 @@ int main(void)
         tcase_add_test(tcase, test_iothreads);
         tcase_add_test(tcase, test_what_is_told);
         tcase_add_test(tcase, test_parameters);
+        tcase_add_test(tcase, test_perf);
         tcase_add_test(tcase, test_devices);
         tcase_add_test(tcase, test_bad_parameters);
         suite_add_tcase(suite, tcase);

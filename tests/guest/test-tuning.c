@@ -5,6 +5,7 @@
  * ends the start by name, and a guest without limits starts everywhere.
  */
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -396,6 +397,65 @@ START_TEST(test_block_devices_while_it_runs)
 }
 END_TEST
 
+/* The number of GetStats, group 64; -1: it is not told. */
+static int64_t get_perf(const char *path, const char *wanted)
+{
+        g_autoptr(sd_bus_message) reply =
+                client_call(client, path, DOMAIN_INTERFACE, "GetStats", "uu", 64, 0);
+        const char *name;
+        uint64_t number = 0;
+
+        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'a', "{sv}"), 0);
+        while (sd_bus_message_enter_container(reply, 'e', "sv") > 0) {
+                ck_assert_int_gt(sd_bus_message_read(reply, "s", &name), 0);
+                ck_assert_int_gt(sd_bus_message_enter_container(reply, 'v', "v"), 0);
+                ck_assert_int_gt(sd_bus_message_read(reply, "v", "t", &number), 0);
+                sd_bus_message_exit_container(reply);
+                sd_bus_message_exit_container(reply);
+                if (strcmp(name, wanted) == 0)
+                        return (int64_t)number;
+        }
+        return -1;
+}
+
+static bool is_counted(void *path)
+{
+        return get_perf(path, "perf.cpu_clock") > 0;
+}
+
+START_TEST(test_perf_while_it_runs)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml("perf", NULL)), *failure = NULL,
+                        *xml = NULL;
+
+        ck_assert_int_eq(get_perf(path, "perf.cpu_clock"), -1);
+        client_fails(client, LIBVIRT_ERROR, "*does not count 'cmt'*", path, DOMAIN_INTERFACE, "SetPerfEvents",
+                     "a{sv}u", 2, "cpu_clock", "b", 1, "cmt", "b", 1, LIVE | CONFIG);
+        xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 2);
+        ck_assert_ptr_null(strstr(xml, "perf>"));
+        failure = client_try(client, path, DOMAIN_INTERFACE, "SetPerfEvents", "a{sv}u", 1, "cpu_clock", "b",
+                             1, LIVE | CONFIG);
+        if (failure) {
+                ck_assert_msg(strstr(failure, "'cpu_clock'"), "%s", failure);
+                harness_skip("this host counts nothing for guests");
+                return;
+        }
+        harness_wait_until(is_counted, path, "the guest's CPU time is counted");
+        harness_end_agent(harness, SIGKILL);
+        harness_start_agent(harness);
+        harness_wait_until(is_counted, path, "another agent counts it");
+        SET("SetPerfEvents", "cpu_clock", "b", 0, LIVE);
+        ck_assert_int_eq(get_perf(path, "perf.cpu_clock"), -1);
+        guest_do_flags(client, path, "Destroy", 0);
+        guest_do_flags(client, path, "Create", 0);
+        harness_wait_until(is_counted, path, "it is counted from the start");
+        guest_do_flags(client, path, "Destroy", 0);
+        SET("SetPerfEvents", "mbmt", "b", 1, CONFIG);
+        client_fails(client, LIBVIRT_ERROR, "*does not count 'mbmt'*", path, DOMAIN_INTERFACE, "Create", "u",
+                     0);
+}
+END_TEST
+
 /* Whether QEMU takes them, and lets go of them. */
 START_TEST(test_disks_while_it_runs)
 {
@@ -439,6 +499,7 @@ int main(void)
         tcase_add_test(tcase, test_nodes_while_it_runs);
         tcase_add_test(tcase, test_block_devices_while_it_runs);
         tcase_add_test(tcase, test_disks_while_it_runs);
+        tcase_add_test(tcase, test_perf_while_it_runs);
         tcase_add_test(tcase, test_moved_away);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);

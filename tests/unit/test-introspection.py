@@ -105,6 +105,8 @@ KNOWN = """
     Domain.SetInterfaceParameters method sa{sv}u -
     Domain.GetGuestVcpus method u a{sv}
     Domain.SetGuestVcpus method abiu -
+    Domain.GetPerfEvents method u a{sv}
+    Domain.SetPerfEvents method a{sv}u -
     Domain.GetEmulatorPinInfo method u ab
     Domain.GetVcpuPinInfo method u aab
     Domain.PinEmulator method abu -
