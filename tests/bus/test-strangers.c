@@ -23,6 +23,7 @@
 struct member {
         char *interface, *name, *types; /* owned; types: of the arguments, "": a property */
         bool property, writes;
+        bool writes_by_flag; /* with a certain flag, or another value of an enumeration */
 };
 
 static struct harness *harness;
@@ -65,14 +66,21 @@ static bool is_read(const char *action)
                g_str_has_prefix(permission, "search-");
 }
 
-/* What is needed without any flag. */
-static bool needs_more_than_reading(const char *actions)
+/* What is needed without any flag, or with one: "domain.write{DOMAIN_VCPU_GUEST}". */
+static bool needs_more_than_reading(const char *actions, bool by_flag)
 {
         g_auto(GStrv) words = g_strsplit(actions, " ", -1);
 
-        for (char **word = words; *word; word++)
-                if (!strchr(*word, '{') && !is_read(*word))
+        for (char **word = words; *word; word++) {
+                char *flag = strchr(*word, '{');
+
+                if ((flag != NULL) != by_flag)
+                        continue;
+                if (flag)
+                        *flag = '\0';
+                if (!is_read(*word))
                         return true;
+        }
         return false;
 }
 
@@ -80,8 +88,10 @@ static void read_annotation(struct member *member, const char *name, const char 
 {
         const char *wanted = member->property ? "org.virtbus.WriteAction" : "org.virtbus.Action";
 
-        if (strcmp(name, wanted) == 0)
-                member->writes = needs_more_than_reading(value);
+        if (strcmp(name, wanted) != 0)
+                return;
+        member->writes = needs_more_than_reading(value, false);
+        member->writes_by_flag = needs_more_than_reading(value, true);
 }
 
 static void start_element(GMarkupParseContext *context, const char *element, const char **names,
@@ -124,7 +134,7 @@ static void end_element(GMarkupParseContext *context, const char *element, void 
 
         if (strcmp(element, "method") != 0 && strcmp(element, "property") != 0)
                 return;
-        if (reader->member->writes)
+        if (reader->member->writes || reader->member->writes_by_flag)
                 g_ptr_array_add(reader->members, reader->member);
         else
                 member_free(reader->member);
@@ -249,7 +259,8 @@ static const char *append_empty(sd_bus_message *call, const char *element)
         return end;
 }
 
-static void append(sd_bus_message *call, const char *types)
+/* Flags, and all other numbers, are that. */
+static void append(sd_bus_message *call, const char *types, uint64_t number)
 {
         for (; *types; types++) {
                 int result = -1;
@@ -267,7 +278,7 @@ static void append(sd_bus_message *call, const char *types)
                 case 't':
                 case 'x':
                 case 'd':
-                        result = sd_bus_message_append_basic(call, *types, &(uint64_t){ 0 });
+                        result = sd_bus_message_append_basic(call, *types, &number);
                         break;
                 case 'h':
                         result = sd_bus_message_append(call, "h", 0);
@@ -283,10 +294,12 @@ static void append(sd_bus_message *call, const char *types)
         }
 }
 
-static void try(struct client *nobody, const struct member *member, const char *path)
+/* The name of the error; NULL: none. Free it. */
+static char *call_as(struct client *nobody, const struct member *member, const char *path, uint64_t number)
 {
         g_autoptr(sd_bus_message) call = NULL;
         sd_bus_error error = SD_BUS_ERROR_NULL;
+        char *name;
 
         ck_assert_int_ge(sd_bus_message_new_method_call(client_get_bus(nobody), &call, "org.libvirt", path,
                                                         member->property ? PROPERTIES : member->interface,
@@ -296,13 +309,33 @@ static void try(struct client *nobody, const struct member *member, const char *
                 ck_assert_int_ge(sd_bus_message_append(call, "ssv", member->interface, member->name, "b", 1),
                                  0);
         else
-                append(call, member->types);
-        if (sd_bus_call(client_get_bus(nobody), call, CLIENT_DEADLINE_US, &error, NULL) >= 0)
-                ck_abort_msg("%s.%s of %s is for everybody", member->interface, member->name, path);
-        if (strcmp(error.name, ACCESS_DENIED) != 0)
-                ck_abort_msg("%s.%s of %s: %s: %s", member->interface, member->name, path, error.name,
-                             error.message);
+                append(call, member->types, number);
+        sd_bus_call(client_get_bus(nobody), call, CLIENT_DEADLINE_US, &error, NULL);
+        name = g_strdup(error.name);
         sd_bus_error_free(&error);
+        return name;
+}
+
+static void try(struct client *nobody, const struct member *member, const char *path)
+{
+        g_autofree char *error = call_as(nobody, member, path, 0);
+
+        if (g_strcmp0(error, ACCESS_DENIED) != 0)
+                ck_abort_msg("%s.%s of %s is for everybody: %s", member->interface, member->name, path,
+                             error ? error : "no error");
+}
+
+/* One of its flags, at least, needs more than the others. */
+static void try_flags(struct client *nobody, const struct member *member, const char *path)
+{
+        for (unsigned bit = 0; bit < 32; bit++) {
+                g_autofree char *error = call_as(nobody, member, path, UINT64_C(1) << bit);
+
+                if (g_strcmp0(error, ACCESS_DENIED) == 0)
+                        return;
+        }
+        ck_abort_msg("%s.%s of %s is for everybody with all of its flags", member->interface, member->name,
+                     path);
 }
 
 static void make_objects(void)
@@ -322,13 +355,22 @@ static void make_objects(void)
                   "<secret><usage type='volume'><volume>kept</volume></usage></secret>", 0);
 }
 
+/* Of the connections themselves, which their managers do not list. */
+static const char *const connection_interfaces[] = {
+        CONNECT_INTERFACE,
+        "org.virtbus.Migration",
+        "org.virtbus.Statistics",
+};
+
 static GHashTable *find_all(void)
 {
         GHashTable *objects =
                 g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
 
-        add_path(objects, CONNECT_INTERFACE, TEST_PATH);
-        add_path(objects, CONNECT_INTERFACE, QEMU_PATH);
+        for (unsigned i = 0; i < G_N_ELEMENTS(connection_interfaces); i++) {
+                add_path(objects, connection_interfaces[i], TEST_PATH);
+                add_path(objects, connection_interfaces[i], QEMU_PATH);
+        }
         find_objects(objects, TEST_PATH);
         find_objects(objects, QEMU_PATH);
         return objects;
@@ -350,7 +392,7 @@ static void try_all(struct client *nobody)
                 ck_assert_msg(paths != NULL, "there is no object with the interface %s to try",
                               member->interface);
                 for (unsigned n = 0; n < paths->len; n++, tried++)
-                        try(nobody, member, g_ptr_array_index(paths, n));
+                        (member->writes ? try : try_flags)(nobody, member, g_ptr_array_index(paths, n));
         }
         ck_assert_uint_gt(tried, 100);
 }
