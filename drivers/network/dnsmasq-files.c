@@ -249,7 +249,7 @@ static bool append_dhcp(GString *out, const struct network_def *def, const struc
                                "dhcp-hostsfile=%s\ndhcp-leasefile=%s\n",
                                (unsigned)MIN(leases + 256, UINT32_MAX / 2), files->hosts, files->leases);
         if (files->lease_program)
-                g_string_append_printf(out, "dhcp-script=%s\n", files->lease_program);
+                g_string_append_printf(out, "dhcp-script=%s\nscript-on-renewal\n", files->lease_program);
         return true;
 }
 

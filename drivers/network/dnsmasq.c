@@ -254,6 +254,39 @@ static bool run_or_explain(struct network *network, const struct network_def *de
         return false;
 }
 
+/* Has an agent of another version started it in another way? */
+static bool is_outdated(const struct network_files *files, const struct network_def *def)
+{
+        g_autofree char *text = network_dnsmasq_format(def, files, NULL),
+                        *present = store_read(files->configuration, NULL);
+
+        return text && g_strcmp0(text, present) != 0;
+}
+
+/* One that is found says again what it has lent: its file may have been half written when it was read. */
+static void take_over(struct network *network, const struct network_def *def,
+                      const struct network_files *files)
+{
+        if (is_outdated(files, def)) {
+                end(network, network->server.pidfd);
+                network_dnsmasq_forget(network);
+        }
+        network_leases_load(network, def, network->server.pidfd >= 0);
+        if (network->server.pidfd >= 0)
+                pidfd_send_signal(network->server.pidfd, SIGHUP, NULL, 0);
+}
+
+static void find(struct network *network, const struct network_def *def, const struct network_files *files)
+{
+        network->server.pidfd = open_process(files);
+        if (!network->leases && network->server.pidfd >= 0)
+                take_over(network, def, files);
+        else if (!network->leases)
+                network_leases_load(network, def, false);
+        else if (network->server.pidfd < 0)
+                network_leases_drop_lost(network, def);
+}
+
 bool network_dnsmasq_start(struct network *network, const struct network_def *def, GError **error)
 {
         struct network_files files;
@@ -263,9 +296,7 @@ bool network_dnsmasq_start(struct network *network, const struct network_def *de
                 return true;
         network_files_init(&files, network);
         network_dnsmasq_forget(network);
-        if (!network->leases)
-                network_leases_load(network, def);
-        network->server.pidfd = open_process(&files);
+        find(network, def, &files);
         if (network->server.pidfd < 0)
                 started = write_files(&files, def, error) && run_or_explain(network, def, &files, error);
         network_files_clear(&files);

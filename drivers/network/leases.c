@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a network has lent. The file of its dnsmasq says what there is now. What was announced is kept beside
- * it, and what only dnsmasq's messages say: the MAC addresses of IPv6, which are written down. In the
- * network's lane, but for the call and its end.
+ * What a network has lent: a table that begins with the file of its dnsmasq and goes on with dnsmasq's
+ * messages. What the file does not say, the MAC addresses of IPv6, is written down. In the network's lane,
+ * but for the call and its end.
  */
 #include "base/error.h"
+#include "base/lane.h"
 #include "base/log.h"
 #include "drivers/network/model.h"
 
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A DUID of types 1 and 3 (RFC 8415) ends in an address of the link layer; hardware type 1 is Ethernet. */
@@ -17,6 +19,12 @@
 #define MAC_LENGTH 17
 #define LLT_LENGTH 41
 #define LL_LENGTH  29
+
+/* dnsmasq writes its file in place, in some milliseconds: one that was changed a second ago is whole, one
+ * that is younger when it is the same a moment later. */
+#define SETTLED_US  G_TIME_SPAN_SECOND
+#define PAUSE_MS    20
+#define PATIENCE_MS 2000
 
 /* ---- descriptions ---- */
 
@@ -106,8 +114,51 @@ GPtrArray *network_leases_parse(const char *text, const struct network_def *def)
         return leases;
 }
 
-/* Owned; NULL with an error. */
-static GPtrArray *read_file(const struct network *network, const struct network_def *def, GError **error)
+static gint64 get_change_us(const struct stat *info)
+{
+        return (gint64)info->st_mtim.tv_sec * G_USEC_PER_SEC + info->st_mtim.tv_nsec / 1000;
+}
+
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+        return a->st_ino == b->st_ino && a->st_size == b->st_size && get_change_us(a) == get_change_us(b);
+}
+
+static bool is_settled(const struct stat *info)
+{
+        gint64 age = g_get_real_time() - get_change_us(info);
+
+        return age > SETTLED_US;
+}
+
+/* What it says when nobody is writing it. Owned; NULL with an error. */
+static char *read_whole(struct lane *lane, const char *path, GError **error)
+{
+        lane_deadline deadline = lane_deadline_in(PATIENCE_MS);
+        struct stat before, after;
+
+        while (stat(path, &before) == 0) {
+                g_autofree char *text = NULL;
+
+                if (!is_settled(&before))
+                        lane_wait(lane, -1, 0, NULL, lane_deadline_in(PAUSE_MS));
+                text = store_read(path, error);
+                if (!text)
+                        return NULL;
+                if (stat(path, &after) == 0 && is_same_file(&before, &after))
+                        return g_steal_pointer(&text);
+                if (lane_is_interrupted(lane) || g_get_monotonic_time() / 1000 > deadline) {
+                        error_set(error, ERROR_FROM_NETWORK, ERROR_OPERATION_TIMEOUT,
+                                  "%s is being written; try again", path);
+                        return NULL;
+                }
+        }
+        return g_strdup("");
+}
+
+/* Owned; NULL with an error. is_live: a dnsmasq may be writing the file. */
+static GPtrArray *read_file(const struct network *network, const struct network_def *def, bool is_live,
+                            GError **error)
 {
         g_autofree char *text = NULL;
         struct network_files files;
@@ -115,12 +166,16 @@ static GPtrArray *read_file(const struct network *network, const struct network_
         if (!network->networks->runtime_dir)
                 return network_leases_parse("", def);
         network_files_init(&files, network);
-        text = g_file_test(files.leases, G_FILE_TEST_EXISTS) ? store_read(files.leases, error) : g_strdup("");
+        if (is_live)
+                text = read_whole(network->base.lane, files.leases, error);
+        else
+                text = g_file_test(files.leases, G_FILE_TEST_EXISTS) ? store_read(files.leases, error)
+                                                                     : g_strdup("");
         network_files_clear(&files);
         return text ? network_leases_parse(text, def) : NULL;
 }
 
-/* ---- what was announced ---- */
+/* ---- the table ---- */
 
 static struct network_lease *find_known(const struct network *network, const struct network_address *address)
 {
@@ -187,10 +242,10 @@ static void read_macs(struct network *network)
         }
 }
 
-void network_leases_load(struct network *network, const struct network_def *def)
+void network_leases_load(struct network *network, const struct network_def *def, bool is_live)
 {
         g_autoptr(GError) error = NULL;
-        GPtrArray *leases = read_file(network, def, &error);
+        GPtrArray *leases = read_file(network, def, is_live, &error);
 
         network_leases_forget(network);
         network->leases = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, network_lease_free);
@@ -261,13 +316,14 @@ static void take_removed(struct network *network, const struct network_lease *le
 
 static void take_present(struct network *network, const struct network_lease *lease)
 {
-        const struct network_lease *known = find_known(network, &lease->address);
+        struct network_lease *known = find_known(network, &lease->address);
         struct network_lease *taken = lease_copy(lease);
 
         /* A dnsmasq that was started again has forgotten what it knew. */
         if (!taken->mac && known && g_strcmp0(taken->client_id, known->client_id) == 0)
                 taken->mac = g_strdup(known->mac);
         if (known && is_same(known, taken)) {
+                known->expiry = taken->expiry;
                 network_lease_free(taken);
                 return;
         }
@@ -275,6 +331,36 @@ static void take_present(struct network *network, const struct network_lease *le
         remember(network, taken);
         if (taken->address.family == AF_INET6)
                 write_macs(network);
+}
+
+static bool has_address(const GPtrArray *leases, const struct network_address *address)
+{
+        for (unsigned i = 0; i < leases->len; i++) {
+                const struct network_lease *lease = g_ptr_array_index(leases, i);
+
+                if (network_address_compare(&lease->address, address) == 0)
+                        return true;
+        }
+        return false;
+}
+
+void network_leases_drop_lost(struct network *network, const struct network_def *def)
+{
+        g_autoptr(GPtrArray) leases = read_file(network, def, false, NULL);
+        GHashTableIter iter;
+        void *value;
+
+        if (!leases)
+                return;
+        g_hash_table_iter_init(&iter, network->leases);
+        while (g_hash_table_iter_next(&iter, NULL, &value)) {
+                const struct network_lease *lease = value;
+
+                if (has_address(leases, &lease->address))
+                        continue;
+                announce(network, NETWORK_LEASE_REMOVED, lease_copy(lease));
+                g_hash_table_iter_remove(&iter);
+        }
 }
 
 bool network_leases_take(struct managed *object, void *data, GError **error)
@@ -304,37 +390,56 @@ struct question {
         void *data;
 };
 
-/* What the file does not say of it. */
-static void complete(const struct network *network, struct network_lease *lease)
+static bool is_wanted(const struct network_lease *lease, const char *mac, int64_t now)
 {
-        const struct network_lease *known = find_known(network, &lease->address);
+        if (lease->expiry > 0 && lease->expiry < now)
+                return false;
+        return !*mac || (lease->mac && g_ascii_strcasecmp(lease->mac, mac) == 0);
+}
 
-        if (!known || !known->mac || lease->address.family != AF_INET6 ||
-            g_strcmp0(known->client_id, lease->client_id) != 0)
-                return;
-        g_free(lease->mac);
-        lease->mac = g_strdup(known->mac);
+/* Without virtbus-lease nobody has told of any since the start. */
+static bool refresh(struct network *network, GError **error)
+{
+        GPtrArray *leases;
+
+        if (network->networks->lease_program || !network->leases)
+                return true;
+        leases = read_file(network, network_def_const(network->base.current->active), true, error);
+        if (!leases)
+                return false;
+        g_hash_table_remove_all(network->leases);
+        while (leases->len > 0)
+                remember(network, g_ptr_array_steal_index_fast(leases, leases->len - 1));
+        g_ptr_array_unref(leases);
+        return true;
+}
+
+static int compare_leases(const void *a, const void *b)
+{
+        const struct network_lease *first = *(struct network_lease *const *)a,
+                                   *second = *(struct network_lease *const *)b;
+
+        return network_address_compare(&first->address, &second->address);
 }
 
 static bool leases_work(struct managed *object, void *data, GError **error)
 {
         struct question *question = data;
         struct network *network = network_from(object);
-        GPtrArray *leases;
+        int64_t now = g_get_real_time() / G_USEC_PER_SEC;
+        GHashTableIter iter;
+        void *lease;
 
-        if (!network_require_active(object, error))
+        if (!network_require_active(object, error) || !refresh(network, error))
                 return false;
-        leases = read_file(network, network_def_const(object->current->active), error);
-        if (!leases)
-                return false;
-        for (unsigned i = leases->len; i-- > 0;) {
-                struct network_lease *lease = g_ptr_array_index(leases, i);
-
-                complete(network, lease);
-                if (*question->mac && (!lease->mac || g_ascii_strcasecmp(lease->mac, question->mac) != 0))
-                        g_ptr_array_remove_index(leases, i);
-        }
-        question->leases = leases;
+        question->leases = g_ptr_array_new_with_free_func(network_lease_free);
+        if (!network->leases)
+                return true;
+        g_hash_table_iter_init(&iter, network->leases);
+        while (g_hash_table_iter_next(&iter, NULL, &lease))
+                if (is_wanted(lease, question->mac, now))
+                        g_ptr_array_add(question->leases, lease_copy(lease));
+        g_ptr_array_sort(question->leases, compare_leases);
         return true;
 }
 

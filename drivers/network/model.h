@@ -231,8 +231,10 @@ struct network_lease_message {
 void network_lease_free(void *lease);
 /* Of what the file of leases says; of struct network_lease. */
 GPtrArray *network_leases_parse(const char *text, const struct network_def *def);
-/* Lane: what there is already is not announced; before dnsmasq runs. */
-void network_leases_load(struct network *network, const struct network_def *def);
+/* Lane: what there is already is not announced. is_live: a dnsmasq may be writing the file. */
+void network_leases_load(struct network *network, const struct network_def *def, bool is_live);
+/* Lane, before a dnsmasq is started again: it knows what its file says, and nothing else is lent. */
+void network_leases_drop_lost(struct network *network, const struct network_def *def);
 void network_leases_forget(struct network *network);
 /* Lane: the network has no definition any more. */
 void network_leases_remove(struct network *network);

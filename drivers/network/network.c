@@ -104,6 +104,7 @@ void networks_free(struct networks *networks)
 {
         if (!networks)
                 return;
+        network_leases_unlisten(networks);
         registry_free(networks->registry);
         g_ptr_array_unref(networks->claims);
         g_free(networks->state_dir);

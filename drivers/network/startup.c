@@ -68,6 +68,8 @@ bool networks_load(struct networks *networks, GError **error)
                 return false;
         if (!networks->runtime_dir)
                 return true;
+        /* Before the files of leases are read, so that nothing is missed in between. */
+        network_leases_listen(networks);
         names = store_list(networks->runtime_dir, ".xml", error);
         for (unsigned i = 0; names && i < names->len; i++) {
                 const char *name = g_ptr_array_index(names, i);

@@ -226,7 +226,6 @@ static void take_tables(GHashTable *tables, void *data)
 void networks_follow(struct networks *networks, struct link_source *links, struct nft_source *filter)
 {
         networks->links = links;
-        network_leases_listen(networks);
         link_source_listen(links, take_links, networks);
         networks->filter = filter;
         nft_source_listen(filter, take_tables, networks);

@@ -148,7 +148,9 @@ START_TEST(test_client)
         ck_assert_int_eq(chmod(script, 0755), 0);
         output = shell("nsenter -t %d -n " UDHCPC "%s 2>&1", pid, script);
         ck_assert_msg(strstr(output, "10.77.0.9") != NULL, "%s", output);
-        answer = get_leases(network, "");
+        /* dnsmasq tells a little later than it lends. */
+        while ((answer = get_leases(network, "")).count == 0)
+                loop_step(loop, false);
         ck_assert_uint_eq(answer.count, 1);
         ck_assert_str_eq(answer.address, "10.77.0.9");
         ck_assert_str_eq(answer.mac, "52:54:00:00:00:01");

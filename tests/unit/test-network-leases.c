@@ -56,6 +56,130 @@ START_TEST(test_events)
 }
 END_TEST
 
+/* The file is dnsmasq's, which begins it anew when it writes: who reads it then sees less than there is. */
+START_TEST(test_half_a_file)
+{
+        struct network *network;
+        struct answer answer;
+        int pid;
+
+        if (!can_run())
+                return;
+        open_networks(false);
+        network = create_xml(NAT, NULL);
+        pid = plug("virbr0", "52:54:00:00:00:01");
+        lend(pid, "", "10.77.0.9");
+        wait_for_event("+10.77.0.9");
+        g_free(shell("kill -STOP %d && truncate -s 0 %s/state/leases/" LAN_UUID, get_pid(LAN_UUID), top));
+        answer = get_leases(network, "");
+        ck_assert_uint_eq(answer.count, 1);
+        ck_assert_str_eq(answer.address, "10.77.0.9");
+        /* The next agent finds it so, and asks dnsmasq. */
+        close_networks();
+        open_networks(false);
+        g_free(shell("kill -CONT %d", get_pid(LAN_UUID)));
+        network = network_lookup_name(networks, "lan", NULL);
+        g_string_truncate(lease_events, 0);
+        wait_for_event("+10.77.0.9");
+        ck_assert_uint_eq(get_leases(network, "52:54:00:00:00:01").count, 1);
+        g_free(shell("kill %d", pid));
+        destroy_network(network, NULL);
+}
+END_TEST
+
+/* A dnsmasq that ended without having written down what it lent has forgotten it. */
+START_TEST(test_lost_file)
+{
+        struct network *network;
+        int pid;
+
+        if (!can_run())
+                return;
+        open_networks(false);
+        network = create_xml(NAT, NULL);
+        pid = plug("virbr0", "52:54:00:00:00:01");
+        lend(pid, "", "10.77.0.9");
+        wait_for_event("+10.77.0.9");
+        g_free(shell("truncate -s 0 %s/state/leases/" LAN_UUID "; kill -9 %d", top, get_pid(LAN_UUID)));
+        wait_for_event("-10.77.0.9");
+        ck_assert_uint_eq(get_leases(network, "").count, 0);
+        g_free(shell("kill %d", pid));
+        destroy_network(network, NULL);
+}
+END_TEST
+
+static int64_t expiry_of_first;
+
+static void take_expiry(const struct network *network, const GPtrArray *leases, const GError *error,
+                        void *data)
+{
+        ck_assert(leases && leases->len == 1);
+        expiry_of_first = ((const struct network_lease *)g_ptr_array_index(leases, 0))->expiry;
+        *(bool *)data = true;
+}
+
+static int64_t get_expiry(struct network *network)
+{
+        bool done = false;
+
+        network_get_leases(network, "", 0, take_expiry, &done);
+        while (!done)
+                loop_step(loop, true);
+        return expiry_of_first;
+}
+
+/* Whose lease is renewed has it for longer, which is no event. */
+START_TEST(test_renewal)
+{
+        struct network *network;
+        int64_t expiry;
+        int pid;
+
+        if (!can_run())
+                return;
+        open_networks(false);
+        network = create_xml(NAT, NULL);
+        pid = plug("virbr0", "52:54:00:00:00:01");
+        lend(pid, "", "10.77.0.9");
+        wait_for_event("+10.77.0.9");
+        expiry = get_expiry(network);
+        g_string_truncate(lease_events, 0);
+        while (get_expiry(network) == expiry)
+                lend(pid, "", "10.77.0.9");
+        ck_assert_int_gt(get_expiry(network), expiry);
+        ck_assert_str_eq(lease_events->str, "");
+        g_free(shell("kill %d", pid));
+        destroy_network(network, NULL);
+}
+END_TEST
+
+/* A dnsmasq that another version of the agent has started is started anew, and lends what it lent. */
+START_TEST(test_other_configuration)
+{
+        struct network *network;
+        int pid, server;
+
+        if (!can_run())
+                return;
+        open_networks(false);
+        network = create_xml(NAT, NULL);
+        pid = plug("virbr0", "52:54:00:00:00:01");
+        lend(pid, "", "10.77.0.9");
+        wait_for_event("+10.77.0.9");
+        server = get_pid(LAN_UUID);
+        close_networks();
+        g_free(shell("sed -i /script-on-renewal/d %s/run/" LAN_UUID ".conf", top));
+        open_networks(false);
+        settle();
+        network = network_lookup_name(networks, "lan", NULL);
+        ck_assert_int_ne(get_pid(LAN_UUID), server);
+        ck_assert(!runs(server));
+        ck_assert_uint_eq(get_leases(network, "52:54:00:00:00:01").count, 1);
+        g_free(shell("kill %d", pid));
+        destroy_network(network, NULL);
+}
+END_TEST
+
 static bool has_leases(void)
 {
         g_autofree char *found = shell("ls %s/state/leases | grep " LAN_UUID, top);
@@ -119,7 +243,7 @@ static void take_ipv6(const struct network *network, const GPtrArray *leases, co
                    lease->hostname, lease->client_id);
 }
 
-/* The file is dnsmasq's, which begins it anew when it writes: one that is read then has nothing yet. */
+/* dnsmasq tells a little later than it lends. */
 static void check_ipv6(struct network *network, const char *wanted)
 {
         struct ipv6_lease answer;
@@ -193,5 +317,5 @@ START_TEST(test_ipv6)
 }
 END_TEST
 
-CHECK_MAIN_FIXTURE("network-leases", setup_networks, teardown_networks, test_events, test_agent_is_away,
-                   test_ipv6)
+CHECK_MAIN_FIXTURE("network-leases", setup_networks, teardown_networks, test_events, test_half_a_file,
+                   test_lost_file, test_renewal, test_other_configuration, test_agent_is_away, test_ipv6)
