@@ -104,6 +104,18 @@ struct network_port *network_port_copy(const struct network_port *from);
 /* Lane: in the place of what is recorded of it. */
 void network_port_record(struct network *network, struct network_port *port);
 
+/* ---- where ports lead (plug.c); lane ---- */
+
+/* What of the network and its port group counts for the port. */
+void network_port_inherit(struct network_port *port, const struct network_def *def);
+/* The interface's own limits, or its group's. */
+void network_port_set_bandwidth(struct network_port *port, const struct traffic *own);
+/*
+ * A port that is new gets all of that and is led somewhere. ERROR_OPERATION_INVALID when another guest's has
+ * its MAC address there.
+ */
+bool network_port_plug(struct network_port *port, const struct network_state *state, GError **error);
+
 /* ---- guarantees (floor.c); lane ---- */
 
 /* May the port have what it asks for, beside those that there are? */

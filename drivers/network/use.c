@@ -135,142 +135,7 @@ static struct network_port *find_recorded(const struct network_use *use)
         return port ? network_port_ref(port) : NULL;
 }
 
-/* ---- where it leads ---- */
-
-static void set_bandwidth(struct network_port *port, const struct traffic *own)
-{
-        uint32_t floor_kbps = own->inbound.floor_kbps;
-
-        port->bandwidth = traffic_is_limited(own) ? *own : port->group_bandwidth;
-        port->bandwidth.inbound.floor_kbps = floor_kbps;
-}
-
-/* What of the network and the group counts for every port. */
-static void inherit(struct network_port *port, const struct network_def *def,
-                    const struct network_portgroup *group)
-{
-        port->mtu = def->mtu;
-        port->isolated = def->isolated_ports;
-        if (group && !port->group)
-                port->group = g_strdup(group->name);
-        if (group)
-                port->group_bandwidth = group->bandwidth;
-        set_bandwidth(port, &port->bandwidth);
-        if (!vlan_is_set(&port->vlan) && group)
-                port->vlan = group->vlan;
-        if (!vlan_is_set(&port->vlan))
-                port->vlan = def->vlan;
-}
-
-/* How many ports go out of the device. */
-static unsigned count_users(const struct object_set *ports, const char *device)
-{
-        unsigned users = 0;
-
-        for (unsigned i = 0; ports && i < ports->count; i++)
-                users += g_strcmp0(((const struct network_port *)ports->objects[i])->device, device) == 0;
-        return users;
-}
-
-/* The one that has the fewest ports; in mode passthrough a device is one guest's alone. */
-static bool choose_device(struct network_port *port, const struct network_def *def,
-                          const struct object_set *ports, GError **error)
-{
-        bool is_exclusive = def->forward == NETWORK_FORWARD_PASSTHROUGH;
-        const char *best = NULL;
-        unsigned fewest = UINT_MAX;
-
-        for (unsigned i = 0; i < def->forward_interfaces->len; i++) {
-                const char *device = g_ptr_array_index(def->forward_interfaces, i);
-                unsigned users = count_users(ports, device);
-
-                if (users >= fewest || (is_exclusive && users > 0))
-                        continue;
-                fewest = users;
-                best = device;
-        }
-        if (!best)
-                return error_set(
-                        error, ERROR_FROM_NETWORK, ERROR_INTERNAL_ERROR,
-                        "network '%s' requires exclusive access to interfaces, but none are available",
-                        def->base.name);
-        g_free(port->device);
-        g_free(port->mode);
-        port->plug = NETWORK_PLUG_DIRECT;
-        port->device = g_strdup(best);
-        port->mode = g_strdup(network_forward_get_name(def->forward));
-        return true;
-}
-
-static bool has_function(const struct object_set *ports, const char *pci)
-{
-        for (unsigned i = 0; ports && i < ports->count; i++)
-                if (g_strcmp0(((const struct network_port *)ports->objects[i])->pci, pci) == 0)
-                        return true;
-        return false;
-}
-
-/* The first function of the pool that no other port has. */
-static bool choose_function(struct network_port *port, const struct network_def *def,
-                            const struct object_set *ports, GError **error)
-{
-        g_auto(GStrv) pool = network_list_functions(def);
-        unsigned i = 0;
-
-        while (pool[i] && has_function(ports, pool[i]))
-                i++;
-        if (!pool[i])
-                return error_set(
-                        error, ERROR_FROM_NETWORK, ERROR_INTERNAL_ERROR,
-                        "network '%s' requires exclusive access to PCI devices, but none are available",
-                        def->base.name);
-        port->plug = NETWORK_PLUG_HOSTDEV;
-        g_free(port->pci);
-        g_free(port->driver);
-        port->pci = g_strdup(pool[i]);
-        port->driver = g_strdup(def->forward_driver);
-        port->managed = def->forward_managed;
-        return true;
-}
-
-static bool lead(struct network_port *port, const struct network_def *def, const struct object_set *ports,
-                 GError **error)
-{
-        if (def->forward == NETWORK_FORWARD_HOSTDEV)
-                return choose_function(port, def, ports, error);
-        if (!network_forward_has_own_bridge(def->forward) && !def->bridge)
-                return choose_device(port, def, ports, error);
-        g_free(port->bridge);
-        port->plug =
-                network_forward_has_own_bridge(def->forward) ? NETWORK_PLUG_NETWORK : NETWORK_PLUG_BRIDGE;
-        port->bridge = g_strdup(def->bridge);
-        return true;
-}
-
-static bool plug(struct network_port *port, const struct network_state *state, GError **error)
-{
-        const struct network_def *def = network_def_const(state->base.active);
-        const struct network_portgroup *group = network_def_find_portgroup(def, port->group);
-
-        if (port->group && !group) {
-                g_autofree char *quoted = error_quote(port->group);
-
-                return error_set(error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
-                                 "network '%s' has no portgroup '%s'", def->base.name, quoted);
-        }
-        if (group && group->unsupported)
-                return error_set(error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
-                                 "%s of portgroup '%s' of network '%s' is not supported", group->unsupported,
-                                 group->name, def->base.name);
-        inherit(port, def, group);
-        if (vlan_is_set(&port->vlan) && !network_forward_takes_vlan(def))
-                return error_set(
-                        error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
-                        "<vlan> of a port of network '%s' is not supported: it leads neither to a bridge "
-                        "of the host nor to a PCI device",
-                        def->base.name);
-        return lead(port, def, state->ports, error) && network_floor_check(port, def, state->ports, error);
-}
+/* ---- taking ---- */
 
 /* A copy to be filled in, without its document. */
 struct network_port *network_port_copy(const struct network_port *from)
@@ -301,19 +166,6 @@ struct network_port *network_port_copy(const struct network_port *from)
         return port;
 }
 
-/* They would take each other's packets; only whoever gave them the address can know what that is good for. */
-static void warn_of_twin(const struct network_port *port, const struct object_set *ports, const char *network)
-{
-        for (unsigned i = 0; ports && i < ports->count; i++) {
-                const struct network_port *other = ports->objects[i];
-
-                if (g_strcmp0(other->mac, port->mac) == 0 &&
-                    g_strcmp0(other->owner_uuid, port->owner_uuid) != 0)
-                        log_warning("domains '%s' and '%s' have the same MAC address %s in network '%s'",
-                                    other->owner, port->owner, port->mac, network);
-        }
-}
-
 bool network_use_take(struct network_use *use, GError **error)
 {
         struct network *network = use->network;
@@ -323,14 +175,12 @@ bool network_use_take(struct network_use *use, GError **error)
         if (!network_require_running(network, error))
                 return false;
         port = network_port_copy(use->seed);
-        if (!plug(port, (const struct network_state *)network->base.current, error) ||
+        if (!network_port_plug(port, (const struct network_state *)network->base.current, error) ||
             !network_floor_add(network, network_def_const(network->base.current->active), port, error)) {
                 network_floor_remove(network, port);
                 network_port_unref(port);
                 return false;
         }
-        warn_of_twin(port, ((const struct network_state *)network->base.current)->ports,
-                     managed_get_current_name(&network->base));
         record(use, port);
         return true;
 }
@@ -408,7 +258,7 @@ static bool restore(struct managed *network, void *data, GError **error)
         struct network_port *port = network_port_copy(use->seed);
 
         if (def)
-                inherit(port, def, network_def_find_portgroup(def, port->group));
+                network_port_inherit(port, def);
         if (def)
                 rejoin(use->network, def, port);
         if (def)
@@ -442,7 +292,7 @@ static void note(void *data)
         }
         g_free(port->target);
         port->target = plugged->target;
-        set_bandwidth(port, &plugged->bandwidth);
+        network_port_set_bandwidth(port, &plugged->bandwidth);
         record(use, port);
 }
 

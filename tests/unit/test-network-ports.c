@@ -25,19 +25,27 @@ static bool drop(struct managed *object, void *data, GError **error)
         return true;
 }
 
-static struct network_use *new_use(const char *mac, uint32_t floor_kbps)
+/* The owner's uuid is made of its name. */
+static struct network_use *new_use_of(const char *owner, const char *mac, uint16_t tag, uint32_t floor_kbps)
 {
+        g_autofree char *uuid = g_strdup_printf("11111111-2222-3333-4444-%012x", g_str_hash(owner));
         const struct network_port_request request = {
                 .network = "lan",
-                .owner = "one",
-                .owner_uuid = "11111111-2222-3333-4444-555555555555",
+                .owner = owner,
+                .owner_uuid = uuid,
                 .mac = mac,
+                .vlan = { .n_tags = tag > 0, .tags = { { .id = tag } } },
                 .bandwidth.inbound.floor_kbps = floor_kbps,
         };
         struct network_use *use = network_use_new(networks, &request, NULL);
 
         ck_assert(use != NULL);
         return use;
+}
+
+static struct network_use *new_use(const char *mac, uint32_t floor_kbps)
+{
+        return new_use_of("one", mac, 0, floor_kbps);
 }
 
 struct step {
@@ -167,4 +175,62 @@ START_TEST(test_recreated)
 }
 END_TEST
 
-CHECK_MAIN_FIXTURE("network-ports", setup_networks, teardown_networks, test_params, test_recreated)
+/* Two guests that would get each other's packets are refused; a guest may have twins of its own. */
+START_TEST(test_twins)
+{
+        static const char mac[] = "52:54:00:00:00:01";
+        struct network_use *first, *second, *own, *host;
+
+        if (!can_run())
+                return;
+        open_networks(false);
+        network = create_xml("<network><name>lan</name><mac address='52:54:00:00:00:99'/></network>", NULL);
+        first = new_use_of("one", mac, 0, 0);
+        second = new_use_of("two", "52:54:00:00:00:01", 0, 0);
+        own = new_use_of("one", mac, 0, 0);
+        host = new_use_of("two", "52:54:00:00:00:99", 0, 0);
+        run(first, take, NULL);
+        run(second, take,
+            "MAC address 52:54:00:00:00:01 of domain 'two' is in use by domain 'one' in network "
+            "'lan'");
+        run(host, take, "is that of the bridge of network 'lan'");
+        run(own, take, NULL);
+        run(own, drop, NULL);
+        run(first, drop, NULL);
+        run(second, take, NULL);
+        run(second, drop, NULL);
+        network_use_free(first);
+        network_use_free(second);
+        network_use_free(own);
+        network_use_free(host);
+        destroy_network(network, NULL);
+}
+END_TEST
+
+/* On a bridge of the host, what has other tags is elsewhere. */
+START_TEST(test_twins_of_other_vlans)
+{
+        static const char mac[] = "52:54:00:00:00:01";
+        struct network_use *uses[3];
+
+        if (!can_run())
+                return;
+        open_networks(false);
+        network = create_xml(
+                "<network><name>lan</name><forward mode='bridge'/><bridge name='br0'/></network>", NULL);
+        uses[0] = new_use_of("one", mac, 1, 0);
+        uses[1] = new_use_of("two", mac, 2, 0);
+        uses[2] = new_use_of("three", mac, 2, 0);
+        run(uses[0], take, NULL);
+        run(uses[1], take, NULL);
+        run(uses[2], take, "is in use by domain 'two'");
+        run(uses[1], drop, NULL);
+        run(uses[0], drop, NULL);
+        for (unsigned i = 0; i < G_N_ELEMENTS(uses); i++)
+                network_use_free(uses[i]);
+        destroy_network(network, NULL);
+}
+END_TEST
+
+CHECK_MAIN_FIXTURE("network-ports", setup_networks, teardown_networks, test_params, test_recreated,
+                   test_twins, test_twins_of_other_vlans)
