@@ -269,9 +269,10 @@ static void *new_nwfilters(struct model *model, GError **error)
         const struct model_environment *environment = model->environment;
         bool has_stock = environment->data_dir && (environment->system || geteuid() == 0);
         g_autofree char *state_dir = get_directory(model, environment->state_dir, "nwfilter");
+        g_autofree char *runtime_dir = get_directory(model, environment->runtime_dir, "nwfilter");
         g_autofree char *stock_dir =
                 has_stock ? get_directory(model, environment->data_dir, "nwfilter") : NULL;
-        const struct nwfilters_config config = { state_dir, stock_dir };
+        const struct nwfilters_config config = { state_dir, stock_dir, runtime_dir };
         struct nwfilters *nwfilters = nwfilters_new(environment->loop, environment->pool, &config);
 
         if (nwfilters_load(nwfilters, error))

@@ -8,6 +8,7 @@
 #include "drivers/nwfilter/rules.h"
 
 struct loop_timer;
+struct netlink;
 struct nft_source;
 struct nwfilter_work;
 
@@ -24,6 +25,7 @@ struct nwfilters {
         struct registry *registry; /* owned */
         struct lane *lane;         /* ref; what is done to interfaces without being asked; NULL: nothing */
         char *state_dir;           /* owned; NULL: in memory */
+        char *runtime_dir;         /* owned; NULL: what was learned is not kept */
         char *stock_dir;           /* owned; NULL: none */
         /* loop */
         struct nwfilter_snapshot *snapshot; /* ref; NULL: it is not made yet */
@@ -32,10 +34,12 @@ struct nwfilters {
         struct nft_source *source;          /* owned; NULL: in memory */
         struct nwfilter_repairs repairs;
         struct loop_timer
-                *learning_timer; /* owned; of the next look at what was learned; NULL: not followed */
-        bool follows;            /* what others do */
-        bool looks;              /* a look at what there is waits for its turn */
-        GQueue works;            /* of struct nwfilter_work, owned; the first has begun */
+                *learning_timer;        /* owned; of the next look at what was learned; NULL: not followed */
+        struct loop_timer *early_timer; /* owned; of that of new interfaces; NULL: there are none */
+        char *kept;                     /* owned; what is written down of that; NULL: not known */
+        bool follows;                   /* what others do */
+        bool looks;                     /* a look at what there is waits for its turn */
+        GQueue works;                   /* of struct nwfilter_work, owned; the first has begun */
 };
 
 static inline struct nwfilter *nwfilter_from(struct managed *object)
@@ -93,12 +97,26 @@ void nwfilter_ports_put_each(const struct nwfilter_snapshot *snapshot, const GPt
 /* Loop: what the kernel has learned of ports (device to command) is remembered, and what is; owned. */
 void nwfilters_note_learned(struct nwfilters *nwfilters, const GPtrArray *ports, GHashTable *learned);
 GHashTable *nwfilters_copy_learned(const struct nwfilters *nwfilters);
+/* Those that may learn an address any moment, up to max: some minutes old at most. */
+GPtrArray *nwfilters_list_new_ports(const struct nwfilters *nwfilters, unsigned max);
 
 /* ---- what others remove (watch.c); loop ---- */
 
 void nwfilters_follow(struct nwfilters *nwfilters);
+
+/* ---- what is learned (memory.c); loop ---- */
+
 /* Looks what has been learned, as it is done now and then: the kernel does not tell. */
 void nwfilters_remember(struct nwfilters *nwfilters);
+/* There is an interface that is new. */
+void nwfilters_expect_learning(struct nwfilters *nwfilters);
+void nwfilters_begin_memory(struct nwfilters *nwfilters);
+/* With a last look. */
+void nwfilters_end_memory(struct nwfilters *nwfilters);
+/* Any lane: what the kernel has learned of port, if anything (device to command). */
+void nwfilter_memory_read(struct netlink *netlink, const struct nwfilter_port *port, GHashTable *learned);
+/* Lane: what another agent has written down of ports. */
+void nwfilter_memory_load(const struct nwfilters *nwfilters, const GPtrArray *ports, GHashTable *learned);
 
 /* ---- nft (nft.c); any lane ---- */
 

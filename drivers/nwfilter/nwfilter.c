@@ -57,6 +57,7 @@ struct nwfilters *nwfilters_new(struct loop *loop, struct pool *pool, const stru
         nwfilters->loop = loop;
         nwfilters->state_dir = g_strdup(config->state_dir);
         nwfilters->stock_dir = g_strdup(config->stock_dir);
+        nwfilters->runtime_dir = g_strdup(config->runtime_dir);
         if (config->state_dir) {
                 nwfilters->lane = lane_new(pool, loop, "nwfilter");
                 nwfilters->source = nft_source_new(loop, pool);
@@ -82,6 +83,8 @@ void nwfilters_free(struct nwfilters *nwfilters)
                 lane_unref(nwfilters->lane);
         g_free(nwfilters->state_dir);
         g_free(nwfilters->stock_dir);
+        g_free(nwfilters->runtime_dir);
+        g_free(nwfilters->kept);
         g_free(nwfilters);
 }
 

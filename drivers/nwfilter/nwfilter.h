@@ -34,6 +34,8 @@ struct nwfilter {
 struct nwfilters_config {
         const char *state_dir; /* NULL: in memory, nothing is filtered */
         const char *stock_dir; /* documents of filters that a fresh system has; NULL: none */
+        /* Addresses that interfaces have learned are kept in its file `learned`; NULL: nowhere. */
+        const char *runtime_dir;
 };
 
 struct nwfilters *nwfilters_new(struct loop *loop, struct pool *pool, const struct nwfilters_config *config);

@@ -7,14 +7,19 @@
 #include "base/lane.h"
 #include "base/log.h"
 #include "drivers/nwfilter/model.h"
+#include "interfaces/netlink.h"
 
 #include <string.h>
+
+/* A guest boots and asks for its address in that time. */
+#define NEW_US (5 * 60 * G_USEC_PER_SEC)
 
 /* A port, and of which filters its rules are made. */
 struct nwfilter_known {
         struct nwfilter_port *port; /* ref */
         unsigned generation;
-        char *learned; /* owned; nwfilter_table_read_learned(); NULL: nothing that is known */
+        gint64 since_us; /* monotonic */
+        char *learned;   /* owned; nwfilter_table_read_learned(); NULL: nothing that is known */
 };
 
 static void known_free(void *data)
@@ -57,8 +62,33 @@ static void add_known(struct nwfilters *nwfilters, struct nwfilter_port *port, u
 {
         struct nwfilter_known *known = g_new(struct nwfilter_known, 1);
 
-        *known = (struct nwfilter_known){ .port = nwfilter_port_ref(port), .generation = generation };
+        *known = (struct nwfilter_known){ .port = nwfilter_port_ref(port),
+                                          .generation = generation,
+                                          .since_us = g_get_monotonic_time() };
         g_hash_table_replace(nwfilters->ports, port->device, known);
+        nwfilters_expect_learning(nwfilters);
+}
+
+/* Who is told an address, or does not boot, is not asked for ever. */
+static bool may_learn(const struct nwfilter_known *known, gint64 now)
+{
+        g_autoptr(GPtrArray) addresses = nwfilter_params_find(known->port->params, "IP");
+
+        return !known->learned && addresses->len == 0 && now - known->since_us < NEW_US;
+}
+
+GPtrArray *nwfilters_list_new_ports(const struct nwfilters *nwfilters, unsigned max)
+{
+        gint64 now = g_get_monotonic_time();
+        GPtrArray *ports = new_list();
+        GHashTableIter iter;
+        void *known;
+
+        g_hash_table_iter_init(&iter, nwfilters->ports);
+        while (ports->len < max && g_hash_table_iter_next(&iter, NULL, &known))
+                if (may_learn(known, now))
+                        g_ptr_array_add(ports, nwfilter_port_ref(((struct nwfilter_known *)known)->port));
+        return ports;
 }
 
 void nwfilters_note_learned(struct nwfilters *nwfilters, const GPtrArray *ports, GHashTable *learned)
@@ -364,10 +394,33 @@ static bool has_port(const GPtrArray *ports, const char *device)
         return false;
 }
 
+/* What was written down counts where somebody has taken the rules away meanwhile. Owned. */
+static GHashTable *find_lost(const struct nwfilters *nwfilters, const GPtrArray *ports)
+{
+        GHashTable *learned = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+        CLEANUP(netlink_free) struct netlink *netlink = netlink_new_filter(nwfilters->lane, NULL);
+        CLEANUP(nwfilter_sight_free)
+        struct nwfilter_sight *sight = netlink ? nwfilter_sight_new(netlink, NULL) : NULL;
+
+        if (!sight)
+                return learned;
+        nwfilter_memory_load(nwfilters, ports, learned);
+        for (unsigned i = 0; i < ports->len; i++) {
+                const struct nwfilter_port *port = g_ptr_array_index(ports, i);
+
+                if (nwfilter_sight_has(sight, port->device))
+                        g_hash_table_remove(learned, port->device);
+                else
+                        nwfilter_memory_read(netlink, port, learned);
+        }
+        return learned;
+}
+
 static void restoration_job(void *data)
 {
         struct restoration *restoration = data;
         struct nwfilters *nwfilters = restoration->work.nwfilters;
+        g_autoptr(GHashTable) learned = find_lost(nwfilters, restoration->ports);
         g_autoptr(GPtrArray) devices = nwfilter_nft_list(nwfilters->lane);
         g_autoptr(GString) text = g_string_new(NULL);
         g_autoptr(GError) error = NULL;
@@ -375,7 +428,7 @@ static void restoration_job(void *data)
 
         nwfilter_table_begin(text);
         begun = text->len;
-        nwfilter_ports_put_each(restoration->snapshot, restoration->ports, NULL, text);
+        nwfilter_ports_put_each(restoration->snapshot, restoration->ports, learned, text);
         for (unsigned i = 0; i < devices->len; i++)
                 if (!has_port(restoration->ports, g_ptr_array_index(devices, i)))
                         nwfilter_table_drop(g_ptr_array_index(devices, i), text);

@@ -14,8 +14,6 @@
 /* Who takes rules away all the time gets them put back so often, and then once in the pause. */
 #define REPAIRS_MAX 10
 #define PAUSE_MS    60000
-/* What was learned is looked at so often: a thousand ports take some tens of milliseconds of a lane. */
-#define LEARNING_MS 20000
 
 struct look {
         struct nwfilter_work work;
@@ -120,15 +118,6 @@ static void looked(void *data)
         lane_post(nwfilters->lane, put_back_job, look);
 }
 
-/* What the kernel has still counts. */
-static void read_learned(struct netlink *netlink, const struct nwfilter_port *port, GHashTable *learned)
-{
-        char *text = nwfilter_table_read_learned(netlink, port->device);
-
-        if (text)
-                g_hash_table_replace(learned, g_strdup(port->device), text);
-}
-
 /* Leaves those ports in missing that lack rules. */
 static bool keep_missing(struct look *look, GError **error)
 {
@@ -142,7 +131,7 @@ static bool keep_missing(struct look *look, GError **error)
                 if (nwfilter_sight_has(sight, port->device))
                         g_ptr_array_remove_index_fast(look->missing, i);
                 else
-                        read_learned(netlink, port, look->learned);
+                        nwfilter_memory_read(netlink, port, look->learned);
         }
         return sight != NULL;
 }
@@ -188,67 +177,6 @@ static void begin_looking(struct nwfilters *nwfilters)
         nwfilter_work_run(&look->work);
 }
 
-/* ---- what is learned ---- */
-
-struct memory {
-        struct nwfilter_work work;
-        GPtrArray *ports;    /* owned; refs: all */
-        GHashTable *learned; /* owned */
-};
-
-static void clear_memory(struct nwfilter_work *work)
-{
-        g_ptr_array_unref(((struct memory *)work)->ports);
-        g_hash_table_unref(((struct memory *)work)->learned);
-}
-
-static void remembered(void *data)
-{
-        struct memory *memory = data;
-
-        nwfilters_note_learned(memory->work.nwfilters, memory->ports, memory->learned);
-        nwfilter_work_end(&memory->work);
-}
-
-static void remember_job(void *data)
-{
-        struct memory *memory = data;
-        CLEANUP(netlink_free)
-        struct netlink *netlink = netlink_new_filter(memory->work.nwfilters->lane, NULL);
-
-        for (unsigned i = 0; netlink && i < memory->ports->len; i++)
-                read_learned(netlink, g_ptr_array_index(memory->ports, i), memory->learned);
-        loop_post(memory->work.nwfilters->loop, remembered, memory);
-}
-
-static void begin_memory(struct nwfilter_work *work)
-{
-        struct memory *memory = (struct memory *)work;
-
-        memory->ports = nwfilters_list_ports(work->nwfilters);
-        memory->learned = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-        lane_post(work->nwfilters->lane, remember_job, memory);
-}
-
-void nwfilters_remember(struct nwfilters *nwfilters)
-{
-        struct memory *memory;
-
-        if (g_hash_table_size(nwfilters->ports) == 0)
-                return;
-        memory = g_new0(struct memory, 1);
-        memory->work = (struct nwfilter_work){ nwfilters, begin_memory, clear_memory };
-        nwfilter_work_run(&memory->work);
-}
-
-static void remember_in_turn(void *data)
-{
-        struct nwfilters *nwfilters = data;
-
-        loop_timer_set(nwfilters->learning_timer, LEARNING_MS);
-        nwfilters_remember(nwfilters);
-}
-
 /* ---- the filter's events ---- */
 
 static void take_tables(GHashTable *tables, void *data)
@@ -260,7 +188,7 @@ static void take_tables(GHashTable *tables, void *data)
 void nwfilters_follow(struct nwfilters *nwfilters)
 {
         nwfilters->follows = true;
-        nwfilters->learning_timer = loop_timer_new(nwfilters->loop, LEARNING_MS, remember_in_turn, nwfilters);
+        nwfilters_begin_memory(nwfilters);
         nft_source_listen(nwfilters->source, take_tables, nwfilters);
 }
 
@@ -268,7 +196,8 @@ void nwfilters_quiesce(struct nwfilters *nwfilters)
 {
         if (nwfilters->follows)
                 nft_source_unlisten(nwfilters->source, take_tables, nwfilters);
+        if (nwfilters->follows)
+                nwfilters_end_memory(nwfilters);
         nwfilters->follows = false;
-        g_clear_pointer(&nwfilters->learning_timer, loop_timer_free);
         g_clear_pointer(&nwfilters->repairs.timer, loop_timer_free);
 }

@@ -36,10 +36,16 @@ void run_command(const char *command)
 void open_nwfilters(bool stock)
 {
         g_autofree char *state = g_build_filename(top, "state", NULL);
-        const struct nwfilters_config config = { state, stock ? STOCK : NULL };
+        g_autofree char *run = g_build_filename(top, "run", NULL);
+        const struct nwfilters_config config = { state, stock ? STOCK : NULL, run };
 
         nwfilters = nwfilters_new(loop, pool, &config);
         ck_assert(nwfilters_load(nwfilters, NULL));
+}
+
+char *get_nwfilter_path(const char *name)
+{
+        return g_build_filename(top, name, NULL);
 }
 
 void settle_nwfilters(void)

@@ -23,6 +23,8 @@ void teardown_nwfilters(void);
 void open_nwfilters(bool stock);
 void close_nwfilters(void);
 void settle_nwfilters(void);
+/* Below the folder of the test, which has state and run; owned. */
+char *get_nwfilter_path(const char *name);
 
 /* wanted NULL: it succeeds; else part of the error. */
 struct nwfilter *define_filter(const char *xml, const char *wanted);
@@ -40,9 +42,10 @@ void run_command(const char *command);
 
 /* ---- frames ---- */
 
-#define GUEST_MAC "\x52\x54\x00\x00\x00\x01"
-#define OTHER_MAC "\x52\x54\x00\x00\x00\x02"
-#define BROADCAST "\xff\xff\xff\xff\xff\xff"
+#define GUEST_MAC      "\x52\x54\x00\x00\x00\x01"
+#define GUEST_MAC_TEXT "52:54:00:00:00:01"
+#define OTHER_MAC      "\x52\x54\x00\x00\x00\x02"
+#define BROADCAST      "\xff\xff\xff\xff\xff\xff"
 
 struct frame {
         uint8_t bytes[600];

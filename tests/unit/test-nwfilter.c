@@ -5,6 +5,7 @@
 #include "drivers/nwfilter/model.h"
 
 #include "base/log.h"
+#include "base/store.h"
 #include "interfaces/nftables-source.h"
 #include "tests/unit/check-main.h"
 
@@ -474,6 +475,84 @@ START_TEST(test_flushed_with_what_was_learned)
 }
 END_TEST
 
+static void wait_for_memory(const char *wanted)
+{
+        g_autofree char *path = get_nwfilter_path("run/learned"),
+                        *command = g_strdup_printf("grep -q '%s' %s", wanted, path);
+
+        wait_until(command);
+}
+
+/* An agent that was away knows from the one before what was learned: it is written down within a second. */
+START_TEST(test_flushed_while_away)
+{
+        CLEANUP(nwfilter_port_unref) struct nwfilter_port *port = make_port("t0", "clean-traffic", NULL);
+        g_autofree char *path = get_nwfilter_path("run/learned"),
+                        *command = g_strdup_printf("! grep t0 %s", path);
+
+        if (!can_run())
+                return;
+        nwfilters_start(nwfilters);
+        settle_nwfilters();
+        apply_port(port, NULL);
+        ck_assert(gets_out(make_udp(GUEST_MAC, GUEST_IP, 1, OTHER_IP, 2)));
+        wait_for_memory("t0 " GUEST_MAC_TEXT " .*" GUEST_IP);
+        close_nwfilters();
+        run_command("nft flush ruleset");
+        open_nwfilters(true);
+        nwfilters_restore_port(nwfilters, port);
+        nwfilters_start(nwfilters);
+        settle_nwfilters();
+        ck_assert(!gets_out(make_udp(GUEST_MAC, "10.0.0.66", 1, OTHER_IP, 2)));
+        ck_assert(gets_out(make_udp(GUEST_MAC, GUEST_IP, 1, OTHER_IP, 2)));
+        /* What the kernel knows counts, where it has the rules. */
+        close_nwfilters();
+        run_command("nft flush set bridge virtbus_nwfilter ip-t0");
+        open_nwfilters(true);
+        nwfilters_restore_port(nwfilters, port);
+        nwfilters_start(nwfilters);
+        settle_nwfilters();
+        ck_assert(forgets());
+        /* Nothing is kept of a port that has gone. */
+        remove_port(port);
+        close_nwfilters();
+        run_command(command);
+}
+END_TEST
+
+/* The file is read with care. */
+START_TEST(test_strange_memory)
+{
+        CLEANUP(nwfilter_port_unref) struct nwfilter_port *port = make_port("t0", "clean-traffic", NULL);
+        static const char *const lines[] = {
+                "t0 " GUEST_MAC_TEXT
+                " add element bridge virtbus_nwfilter ip-t0 { 10.0.0.66 }; flush ruleset }",
+                "t0 " GUEST_MAC_TEXT " flush ruleset",
+                "t0 02:00:00:00:00:77 add element bridge virtbus_nwfilter ip-t0 { 10.0.0.66 }",
+                "t0 " GUEST_MAC_TEXT " add element bridge virtbus_nwfilter dhcp-t0 { 10.0.0.66 }",
+                "t0 " GUEST_MAC_TEXT,
+                "",
+        };
+        g_autofree char *run = get_nwfilter_path("run");
+
+        if (!can_run())
+                return;
+        for (unsigned i = 0; i < G_N_ELEMENTS(lines); i++) {
+                g_autofree char *rules = NULL;
+
+                close_nwfilters();
+                run_command("nft flush ruleset");
+                ck_assert(store_write(run, "learned", lines[i], false, NULL));
+                open_nwfilters(true);
+                nwfilters_restore_port(nwfilters, port);
+                nwfilters_start(nwfilters);
+                settle_nwfilters();
+                rules = list_rules();
+                ck_assert_msg(strstr(rules, "ol-t0") && !strstr(rules, "10.0.0.66"), "%s", lines[i]);
+        }
+}
+END_TEST
+
 static void note_marker(GHashTable *tables, void *data)
 {
         *(bool *)data |= !tables || g_hash_table_contains(tables, "marker");
@@ -567,5 +646,5 @@ CHECK_MAIN_FIXTURE("nwfilter", setup_nwfilters, teardown_nwfilters, test_clean_t
                    test_clean_traffic_in, test_gateway, test_learn_any, test_learn_dhcp, test_learn_nothing,
                    test_change, test_circle, test_device_of_another, test_in_use, test_many_at_once,
                    test_connections, test_limit_of_connections, test_restart, test_flushed,
-                   test_flushed_with_what_was_learned, test_flushed_all_the_time, test_leaves_nothing,
-                   test_table_goes, test_stock_once)
+                   test_flushed_with_what_was_learned, test_flushed_while_away, test_strange_memory,
+                   test_flushed_all_the_time, test_leaves_nothing, test_table_goes, test_stock_once)
