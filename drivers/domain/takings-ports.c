@@ -46,6 +46,18 @@ static enum network_plug get_plug(const struct domain_interface *interface)
         }
 }
 
+static enum network_trust get_trust(const struct domain_interface *interface)
+{
+        switch (interface->trust_guest_rx_filters) {
+        case DOMAIN_SWITCH_ON:
+                return NETWORK_TRUST_YES;
+        case DOMAIN_SWITCH_OFF:
+                return NETWORK_TRUST_NO;
+        default:
+                return NETWORK_TRUST_UNSAID;
+        }
+}
+
 static char *format_host(const struct domain_interface *interface)
 {
         const struct domain_address_pci *host = &interface->host_pci;
@@ -73,6 +85,7 @@ void takings_add_port(struct domain_takings *takings, struct domain_driver *driv
                 .mac = mac_text,
                 .bandwidth = interface->bandwidth,
                 .vlan = interface->vlan,
+                .trust = get_trust(interface),
                 .uuid = interface->port_id,
                 .bridge = interface->type == DOMAIN_INTERFACE_BRIDGE ? interface->source
                                                                      : interface->network_bridge,

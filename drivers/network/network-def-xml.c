@@ -325,17 +325,25 @@ static bool read_bandwidth(const xmlNode *node, struct traffic *traffic, GError 
 static const char *find_unsupported(const xmlNode *root)
 {
         const xmlNode *bridge = xml_child(root, "bridge");
-        g_autofree char *trust = xml_attr(root, "trustGuestRxFilters"),
-                        *manager = xml_attr(bridge, "macTableManager");
+        g_autofree char *manager = xml_attr(bridge, "macTableManager");
 
-        if (g_strcmp0(trust, "yes") == 0)
-                return "trustGuestRxFilters='yes'";
         if (xml_child(root, "virtualport"))
                 return "<virtualport>";
         /* The kernel manages the table anyway. */
         if (xml_has_attr(bridge, "macTableManager") && g_strcmp0(manager, "kernel") != 0)
                 return "attribute 'macTableManager' of <bridge>";
         return NULL;
+}
+
+static bool read_trust(const xmlNode *node, enum network_trust *trust, GError **error)
+{
+        bool trusts = false;
+
+        if (!xml_get_yes_no(node, "trustGuestRxFilters", &trusts, error))
+                return false;
+        if (xml_has_attr(node, "trustGuestRxFilters"))
+                *trust = trusts ? NETWORK_TRUST_YES : NETWORK_TRUST_NO;
+        return true;
 }
 
 static void portgroup_free(void *data)
@@ -356,7 +364,8 @@ static bool read_portgroups(struct network_def *def, const xmlNode *root, GError
 
                 if (!name || !xml_get_yes_no(node, "default", &group.is_default, error) ||
                     !read_bandwidth(xml_child(node, "bandwidth"), &group.bandwidth, error) ||
-                    !vlan_read(xml_child(node, "vlan"), &group.vlan, error))
+                    !vlan_read(xml_child(node, "vlan"), &group.vlan, error) ||
+                    !read_trust(node, &group.trust, error))
                         return false;
                 if (network_def_find_portgroup(def, name))
                         return xml_error(error, node, "portgroup '%s' is there twice", name);
@@ -377,7 +386,8 @@ static bool read_lists(struct network_def *def, xmlNode *root, GError **error)
         for (xmlNode *node = xml_child(root, "route"); node; node = xml_next(node))
                 if (!read_route(def, node, error))
                         return false;
-        return read_portgroups(def, root, error) && vlan_read(xml_child(root, "vlan"), &def->vlan, error) &&
+        return read_trust(root, &def->trust, error) && read_portgroups(def, root, error) &&
+               vlan_read(xml_child(root, "vlan"), &def->vlan, error) &&
                read_bandwidth(xml_child(root, "bandwidth"), &def->bandwidth, error);
 }
 

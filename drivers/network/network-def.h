@@ -41,6 +41,13 @@ const char *network_forward_get_name(enum network_forward forward); /* "nat" ...
 /* Is there a bridge of our own below it: none, nat, route, open? */
 bool network_forward_has_own_bridge(enum network_forward forward);
 
+/* trustGuestRxFilters: may a guest say what it receives? */
+enum network_trust {
+        NETWORK_TRUST_UNSAID,
+        NETWORK_TRUST_NO,
+        NETWORK_TRUST_YES,
+};
+
 /* For how long an address is lent, in seconds. */
 #define NETWORK_LEASE_DEFAULT  (-1) /* not given */
 #define NETWORK_LEASE_INFINITE 0
@@ -122,6 +129,7 @@ struct network_portgroup {
         bool is_default;
         struct traffic bandwidth; /* of each interface in it */
         struct vlan vlan;         /* likewise */
+        enum network_trust trust; /* likewise */
         const char *unsupported;  /* what is in it and cannot be had yet: "<virtualport>"; NULL: nothing */
 };
 
@@ -147,6 +155,7 @@ struct network_def {
         bool isolated_ports;
         struct traffic bandwidth; /* of all that goes over the bridge */
         struct vlan vlan;         /* of each interface in it whose port group has none */
+        enum network_trust trust; /* likewise, where that says nothing */
         struct network_dns dns;
         GPtrArray *ips;          /* owned; of struct network_ip */
         GPtrArray *routes;       /* owned; of struct network_route */

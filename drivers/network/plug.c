@@ -28,6 +28,10 @@ static void inherit(struct network_port *port, const struct network_def *def,
         if (group)
                 port->group_bandwidth = group->bandwidth;
         network_port_set_bandwidth(port, &port->bandwidth);
+        if (!port->trust && group)
+                port->trust = group->trust;
+        if (!port->trust)
+                port->trust = def->trust;
         if (!vlan_is_set(&port->vlan) && group)
                 port->vlan = group->vlan;
         if (!vlan_is_set(&port->vlan))

@@ -80,6 +80,8 @@ char *network_port_format(const struct network_port *port)
         xml_set_attr(xml_add(root, "mac"), "address", port->mac);
         add_bandwidth(root, &port->bandwidth);
         vlan_add(root, &port->vlan);
+        if (port->trust == NETWORK_TRUST_YES)
+                xml_set_attr(xml_add(root, "rxfilters"), "trustGuest", "yes");
         if (port->isolated)
                 xml_set_attr(xml_add(root, "port"), "isolated", "yes");
         add_plug(root, port);

@@ -15,6 +15,7 @@
 #include "base/managed.h"
 #include "base/object-set.h"
 #include "base/params.h"
+#include "drivers/network/network-def.h"
 #include "interfaces/traffic.h"
 #include "interfaces/vlan.h"
 
@@ -54,6 +55,7 @@ struct network_port {
         struct traffic group_bandwidth; /* of its port group */
         uint16_t floor_class;           /* of what it is guaranteed (interfaces/traffic.h); 0: nothing */
         struct vlan vlan;               /* of the interface, else of its port group, else of the network */
+        enum network_trust trust;       /* found out likewise */
         bool isolated;                  /* from the network's other isolated ports */
         char *xml;                      /* owned; libvirt's <networkport> */
 };
@@ -76,7 +78,8 @@ struct network_port_request {
         const char *owner, *owner_uuid; /* name and uuid of the domain */
         const char *mac;
         struct traffic bandwidth;
-        struct vlan vlan; /* of the interface itself */
+        struct vlan vlan;         /* of the interface itself */
+        enum network_trust trust; /* likewise */
         /* Of a guest that was found running, as its document says; uuid NULL: a new port. */
         const char *uuid, *bridge, *device, *mode, *target, *pci, *driver;
         bool managed;

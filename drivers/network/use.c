@@ -46,6 +46,7 @@ static struct network_port *seed_new(const struct network_port_request *request)
         seed->plug = request->plug;
         seed->bandwidth = request->bandwidth;
         seed->vlan = request->vlan;
+        seed->trust = request->trust;
         return seed;
 }
 
@@ -156,6 +157,7 @@ struct network_port *network_port_copy(const struct network_port *from)
                 .plug = from->plug,
                 .bandwidth = from->bandwidth,
                 .vlan = from->vlan,
+                .trust = from->trust,
         };
         struct network_port *port = seed_new(&request);
 

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/store.h"
 #include "drivers/qemu/guest-agent.h"
+#include "drivers/qemu/guest-rx.h"
 #include "drivers/qemu/helper.h"
 #include "drivers/qemu/perf.h"
 #include "drivers/security/ownership.h"
@@ -74,6 +75,7 @@ void guest_free(struct guest *guest)
                 return;
         guest_agent_set_present(guest, false);
         guest_end_questions(guest);
+        guest_rx_free(guest->rx);
         routes_done(&guest->routes);
         lane_watch_free(guest->exit_watch);
         lane_timer_free(guest->end_timer);
@@ -235,6 +237,7 @@ void guest_release_device(struct guest *guest, const char *alias)
 {
         g_assert(alias);
         give_back(guest, alias);
+        guest_rx_forget(guest, alias);
         guest->changed = true;
         guest_confine_again(guest);
 }

@@ -66,6 +66,8 @@ static inline struct qemu_driver *qemu_driver_of(const struct domain *domain)
         return (struct qemu_driver *)domain->driver;
 }
 
+struct guest_rx;
+
 struct guest_socket {
         char *alias; /* owned; of the device that it is for */
         char *path;  /* owned */
@@ -104,6 +106,7 @@ struct guest {
         int restart_reason;
         int shutoff_reason; /* how it will have ended if it ends now */
         int stopped_detail;
+        struct guest_rx *rx; /* owned (guest-rx.h); NULL: no interface is trusted */
         struct guest_question *questions[DOMAIN_PARTS]; /* owned; open ones (guest-stats.c), NULL: none */
         struct {
                 int64_t since_us;

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "drivers/qemu/guest-agent.h"
 #include "drivers/qemu/guest-job.h"
+#include "drivers/qemu/guest-rx.h"
 #include "drivers/qemu/monitor-graphics.h"
 #include "drivers/qemu/plug-private.h"
 #include "drivers/qemu/plug.h"
@@ -412,6 +413,11 @@ static void on_graphics_disconnected(struct guest *guest, const json_t *argument
         on_graphics(guest, arguments, PHASE_DISCONNECT);
 }
 
+static void on_rx_filter(struct guest *guest, const json_t *arguments, int64_t time_us)
+{
+        guest_rx_note(guest, monitor_get_string(arguments, "name"));
+}
+
 /* ---- the table ---- */
 
 typedef void (*event_handler)(struct guest *guest, const json_t *arguments, int64_t time_us);
@@ -432,6 +438,7 @@ static const struct {
         { "MEMORY_FAILURE", on_memory_failure },
         { "MEM_UNPLUG_ERROR", on_unplug_error },
         { "MIGRATION_PASS", on_migration_pass },
+        { "NIC_RX_FILTER_CHANGED", on_rx_filter },
         { "RESET", on_reset },
         { "RESUME", on_resume },
         { "RTC_CHANGE", on_rtc },
@@ -582,5 +589,6 @@ bool monitor_resync(struct guest *guest, GError **error)
                 set_state(guest, monitor_get_string(answer, "status"));
         json_decref(answer);
         resync_work(guest, jobs, migration, deadline);
+        guest_rx_resync(guest);
         return true;
 }

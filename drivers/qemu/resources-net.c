@@ -82,6 +82,14 @@ static bool run_script(struct resources *resources, const struct domain_interfac
                spawn_check(resources->guest->domain->base.lane, argv, SCRIPT_MS, NULL, error);
 }
 
+bool resources_trusts_guest(const struct domain_takings *takings, const struct domain_interface *interface)
+{
+        const struct network_port *port = takings_find_port(takings, interface);
+
+        return port ? port->trust == NETWORK_TRUST_YES
+                    : interface->trust_guest_rx_filters == DOMAIN_SWITCH_ON;
+}
+
 const struct vlan *resources_get_vlan(const struct domain_takings *takings,
                                       const struct domain_interface *interface)
 {
@@ -262,14 +270,28 @@ static bool prepare_vdpa(struct resources *resources, const struct domain_interf
 
 /* ---- the row ---- */
 
+/* What is in a bridge receives all that is for it, without being trusted. */
+static bool check_trust(const struct resources *resources, const struct domain_interface *interface,
+                        GError **error)
+{
+        bool driven = interface->type == DOMAIN_INTERFACE_DIRECT && is_virtio(interface);
+
+        if (!resources_trusts_guest(resources->start->takings, interface) || driven ||
+            resources_get_bridge(interface))
+                return true;
+        return error_set(
+                error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                "trustGuestRxFilters='yes' of interface '%s' is not supported: it needs a macvtap and model "
+                "virtio",
+                interface->info.alias);
+}
+
 bool resources_prepare_interface(struct resources *resources, const void *device, GError **error)
 {
         const struct domain_interface *interface = device;
 
-        if (interface->trust_guest_rx_filters == DOMAIN_SWITCH_ON)
-                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
-                                 "trustGuestRxFilters='yes' of interface '%s' is not supported",
-                                 interface->info.alias);
+        if (!check_trust(resources, interface, error))
+                return false;
         if (interface->type == DOMAIN_INTERFACE_NETWORK && !interface->network_bridge)
                 return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
                                  "interface '%s' has no port of network '%s'", interface->info.alias,

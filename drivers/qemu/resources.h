@@ -94,6 +94,8 @@ uint64_t resources_get_lock_bytes(const struct domain_def *def);
 const char *resources_get_bridge(const struct domain_interface *interface);
 /* Is it kept from the other isolated ports there? */
 bool resources_is_isolated(const struct domain_takings *takings, const struct domain_interface *interface);
+/* May the guest say what its macvtap receives? */
+bool resources_trusts_guest(const struct domain_takings *takings, const struct domain_interface *interface);
 /* Its own tags of VLANs, or those of its port. */
 const struct vlan *resources_get_vlan(const struct domain_takings *takings,
                                       const struct domain_interface *interface);

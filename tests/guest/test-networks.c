@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * Guests that are plugged into virtual networks: real bridges, taps and dnsmasq, in the network namespace of
- * the test.
- */
+/* Guests that are plugged into virtual networks: real bridges, taps and dnsmasq. */
 
 #include <netinet/in.h>
 #include <signal.h>
@@ -14,222 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/support/guest.h"
-#include "tests/support/harness.h"
-
-#define NETWORK_INTERFACE "org.libvirt.Network"
-
-#define LIVE   1
-#define CONFIG 2
-
-#define MAC "52:54:00:00:0a:01"
-#define LAN                                                                                                  \
-        "<interface type='network'><mac address='" MAC                                                       \
-        "'/><source network='lan'/><model type='virtio'/></interface>"
-
-static struct harness *harness;
-static struct client *client;
-
-/* What a case that failed has left would make those behind it fail, too. */
-static void sweep(void)
-{
-        static const char *const names[] = { "br-lan", "br-wan", "br-host", "card0", "direct7" };
-
-        for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
-                g_autofree char *command = g_strdup_printf("ip link del %s 2>/dev/null", names[i]);
-
-                if (geteuid() == 0 && system(command) != 0)
-                        continue;
-        }
-}
-
-static void set_up(void)
-{
-        sweep();
-        harness = harness_new();
-        client = harness_get_client(harness);
-}
-
-static void tear_down(void)
-{
-        harness_free(harness);
-}
-
-static bool can_run(void)
-{
-        if (geteuid() == 0 && access("/dev/net/tun", R_OK | W_OK) == 0 &&
-            system("nft list tables >/dev/null 2>&1") == 0 &&
-            system("dnsmasq --version >/dev/null 2>&1") == 0)
-                return true;
-        harness_skip("networks need root, nft, dnsmasq and /dev/net/tun");
-        return false;
-}
-
-/* ---- what the host has ---- */
-
-static char *run(const char *format, ...) G_GNUC_PRINTF(1, 2) G_GNUC_WARN_UNUSED_RESULT;
-static char *run(const char *format, ...)
-{
-        g_autofree char *command = NULL;
-        g_autoptr(GError) error = NULL;
-        char *output = NULL;
-        va_list args;
-
-        va_start(args, format);
-        command = g_strdup_vprintf(format, args);
-        va_end(args);
-        ck_assert_msg(g_spawn_command_line_sync(command, &output, NULL, NULL, &error), "%s", command);
-        return output;
-}
-
-/* Is there such a line in what `ip -d link` says of it? */
-static bool link_has(const char *name, const char *text)
-{
-        g_autofree char *output = run("ip -d link show dev %s", name);
-
-        return strstr(output, text) != NULL;
-}
-
-static bool has_link(const char *name)
-{
-        g_autofree char *output = run("ip -o link show dev %s", name);
-
-        return *output != '\0';
-}
-
-/* All that a start may leave behind. */
-static char *look_at_host(void)
-{
-        g_autofree char *links = run("ip -o link"), *qdiscs = run("tc qdisc"),
-                        *rules = run("nft list ruleset");
-
-        return g_strdup_printf("%s%s%s", links, qdiscs, rules);
-}
-
-/* ---- networks and guests ---- */
-
-static char *network_xml(const char *name, const char *bridge, unsigned number)
-{
-        return g_strdup_printf(
-                "<network><name>%s</name><bridge name='%s'/><ip address='10.77.%u.1' prefix='24'>"
-                "<dhcp><range start='10.77.%u.2' end='10.77.%u.99'/></dhcp></ip></network>",
-                name, bridge, number, number, number);
-}
-
-static char *define_network(const char *name, const char *bridge, unsigned number)
-{
-        g_autofree char *xml = network_xml(name, bridge, number);
-
-        return client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "NetworkDefineXML", "s", xml);
-}
-
-static void network_do(const char *path, const char *member)
-{
-        client_do(client, path, NETWORK_INTERFACE, member, NULL);
-}
-
-static bool is_active(const char *path)
-{
-        return client_get_bool(client, path, NETWORK_INTERFACE, "Active");
-}
-
-static char *dump(const char *path, unsigned flags)
-{
-        return client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", flags);
-}
-
-static bool has(const char *path, unsigned flags, const char *text)
-{
-        g_autofree char *xml = dump(path, flags);
-
-        return strstr(xml, text) != NULL;
-}
-
-/* The value of the first attribute of that name behind `after`. */
-static char *get_attr_of(const char *xml, const char *after, const char *attr)
-{
-        g_autofree char *key = g_strdup_printf(" %s='", attr);
-        const char *start = strstr(xml, after), *value = start ? strstr(start, key) : NULL;
-
-        ck_assert_msg(value, "no %s in %s", attr, xml);
-        value += strlen(key);
-        return g_strndup(value, strcspn(value, "'"));
-}
-
-static char *get_attr(const char *path, const char *after, const char *attr)
-{
-        g_autofree char *xml = dump(path, 0);
-
-        return get_attr_of(xml, after, attr);
-}
-
-static char *get_tap(const char *path)
-{
-        g_autofree char *xml = dump(path, 0), *rest = NULL;
-
-        ck_assert(strstr(xml, MAC));
-        rest = get_attr_of(strstr(xml, MAC), "<target", "dev");
-        return g_steal_pointer(&rest);
-}
-
-/* Uuids and documents of the network's ports. */
-static char *get_ports(const char *network, unsigned *count)
-{
-        g_autoptr(sd_bus_message) reply =
-                client_call(client, network, NETWORK_INTERFACE, "ListPorts", "u", 0);
-        GString *text = g_string_new(NULL);
-        const char *uuid, *xml;
-
-        *count = 0;
-        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'a', "(ss)"), 0);
-        while (sd_bus_message_read(reply, "(ss)", &uuid, &xml) > 0) {
-                g_string_append(text, xml);
-                ++*count;
-        }
-        return g_string_free(text, FALSE);
-}
-
-static unsigned count_ports(const char *network)
-{
-        unsigned count;
-
-        g_free(get_ports(network, &count));
-        return count;
-}
-
-struct expectation {
-        const char *network;
-        unsigned ports;
-};
-
-static bool has_ports(void *data)
-{
-        const struct expectation *wanted = data;
-
-        return count_ports(wanted->network) == wanted->ports;
-}
-
-static void wait_ports(const char *network, unsigned ports)
-{
-        struct expectation wanted = { network, ports };
-
-        harness_wait_until(has_ports, &wanted, "the network has its ports");
-}
-
-/* A Linux that sees what is plugged in, and has free ports for it. */
-static char *start_watcher(const char *console)
-{
-        g_autofree char *xml = guest_linux_xml("linux", console, "watch");
-        g_auto(GStrv) parts = g_strsplit(xml, "<devices>", 2);
-        char *path =
-                guest_start(client, g_strjoinv("<devices><controller type='pci' index='0' model='pcie-root'/>"
-                                               "<controller type='pci' index='1' model='pcie-root-port'/>"
-                                               "<controller type='pci' index='2' model='pcie-root-port'/>",
-                                               parts));
-
-        guest_wait_console(console, "virtbus-guest: watching");
-        return path;
-}
+#include "tests/support/guest-networks.h"
 
 /* ---- cases ---- */
 
@@ -638,180 +420,6 @@ START_TEST(test_an_address_by_dhcp)
 }
 END_TEST
 
-/* ---- out of the host ---- */
-
-static bool link_is_there(void *name)
-{
-        return has_link(name);
-}
-
-static bool link_is_gone(void *name)
-{
-        return !has_link(name);
-}
-
-/* A bridge of the host, and a cable to play its network card; both go at the end. */
-static void make_outside(void)
-{
-        g_free(run("ip link add br-host type bridge"));
-        g_free(run("ip link set br-host up"));
-        g_free(run("ip link add card0 address 52:54:00:00:0b:01 type veth peer name wall0"));
-        g_free(run("ip link set card0 up"));
-        g_free(run("ip link set wall0 up"));
-}
-
-static void remove_outside(void)
-{
-        g_free(run("ip link del br-host"));
-        g_free(run("ip link del card0"));
-}
-
-START_TEST(test_a_bridge_of_the_host)
-{
-        g_autofree char *network = NULL, *path = NULL, *tap = NULL;
-
-        if (!can_run())
-                return;
-        make_outside();
-        network =
-                client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "NetworkCreateXML", "s",
-                                   "<network><name>lan</name><forward mode='bridge'/><bridge name='br-host'/>"
-                                   "</network>");
-        path = guest_start(client, guest_bare_xml("one", LAN));
-        tap = get_tap(path);
-        ck_assert(link_has(tap, "master br-host"));
-        ck_assert(has(path, 0, "<interface type='bridge'>") && has(path, 0, "network='lan'") &&
-                  has(path, 0, "bridge='br-host'"));
-        ck_assert(has(path, 2, "<interface type='network'>") && !has(path, 8, "br-host"));
-        ck_assert(has(path, 8, "<source network='lan'/>"));
-        harness_end_agent(harness, SIGKILL);
-        harness_start_agent(harness);
-        wait_ports(network, 1);
-        network_do(network, "Destroy");
-        ck_assert(link_has(tap, "master br-host"));
-        guest_do_flags(client, path, "Destroy", 0);
-        ck_assert(!has_link(tap) && has_link("br-host"));
-        remove_outside();
-}
-END_TEST
-
-static bool can_macvtap(void)
-{
-        bool can;
-
-        g_free(run("ip link add probe0 link card0 type macvtap mode bridge"));
-        can = has_link("probe0");
-        g_free(run("ip link del probe0"));
-        if (!can)
-                harness_skip("the kernel has no macvtaps");
-        return can;
-}
-
-/* A macvtap is there as long as its guest, whatever happens to the agent in between. */
-START_TEST(test_a_device_of_the_host)
-{
-        static const char direct[] = "<interface type='direct'><mac address='" MAC "'/><source dev='card0' "
-                                     "mode='%s'/><model type='virtio'/><driver queues='2'/></interface>";
-        static const char *const modes[] = { "vepa", "private", "bridge", "passthrough" };
-        g_autofree char *before = NULL, *after = NULL;
-
-        if (!can_run())
-                return;
-        make_outside();
-        if (!can_macvtap()) {
-                remove_outside();
-                return;
-        }
-        before = look_at_host();
-        for (unsigned i = 0; i < G_N_ELEMENTS(modes); i++) {
-                g_autofree char *xml = g_strdup_printf(direct, modes[i]), *tap = NULL, *path = NULL;
-
-                path = guest_start(client, guest_bare_xml(modes[i], xml));
-                tap = get_tap(path);
-                ck_assert(g_str_has_prefix(tap, "macvtap"));
-                ck_assert(link_has(tap, i == 3 ? "mode passthru" : modes[i]) && link_has(tap, MAC) &&
-                          link_has(tap, "UP"));
-                ck_assert(link_has("card0", MAC) == (i == 3));
-                if (i % 2) {
-                        harness_end_agent(harness, SIGKILL);
-                        harness_start_agent(harness);
-                }
-                guest_do_flags(client, path, "Destroy", 0);
-                ck_assert(!has_link(tap) && link_has("card0", "52:54:00:00:0b:01"));
-        }
-        after = look_at_host();
-        ck_assert_str_eq(before, after);
-        remove_outside();
-}
-END_TEST
-
-/* A pool of devices: each goes to one guest; it goes back. */
-START_TEST(test_a_pool_of_devices)
-{
-        g_autofree char *network = NULL, *one = NULL, *two = NULL, *tap = NULL, *ports = NULL,
-                        *console = NULL;
-        unsigned count;
-
-        if (!can_run())
-                return;
-        make_outside();
-        if (!can_macvtap()) {
-                remove_outside();
-                return;
-        }
-        network = client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "NetworkCreateXML", "s",
-                                     "<network><name>lan</name><forward mode='passthrough'>"
-                                     "<interface dev='card0'/></forward></network>");
-        one = guest_start(client, guest_bare_xml("one", LAN));
-        tap = get_tap(one);
-        ck_assert(has(one, 0, "<interface type='direct'>") && has(one, 0, "dev='card0' mode='passthrough'"));
-        ck_assert(has(one, 8, "<source network='lan'/>"));
-        ports = get_ports(network, &count);
-        ck_assert(strstr(ports, "<plug type='direct' dev='card0' mode='passthrough'/>"));
-        two = guest_define(client, guest_bare_xml("two", "<interface type='network'><source network='lan'/>"
-                                                         "</interface>"));
-        client_fails(client, LIBVIRT_ERROR, "*none are available*", two, DOMAIN_INTERFACE, "Create", "u", 0);
-        guest_do_flags(client, one, "Destroy", 0);
-        ck_assert(!has_link(tap));
-        guest_do_flags(client, two, "Create", 0);
-        guest_do_flags(client, two, "Destroy", 0);
-        network_do(network, "Destroy");
-        remove_outside();
-}
-END_TEST
-
-START_TEST(test_a_device_that_comes_and_goes)
-{
-        static const char xml[] = "<interface type='direct'><mac address='" MAC
-                                  "'/><source dev='card0' mode='bridge'/><model type='virtio'/></interface>";
-        g_autofree char *path = NULL, *console = NULL, *tap = NULL;
-
-        if (!can_run())
-                return;
-        make_outside();
-        if (!can_macvtap()) {
-                remove_outside();
-                return;
-        }
-        console = harness_path(harness, "console");
-        path = start_watcher(console);
-        client_do(client, path, DOMAIN_INTERFACE, "AttachDevice", "su", xml, LIVE);
-        tap = get_tap(path);
-        ck_assert(link_has(tap, MAC));
-        client_do(client, path, DOMAIN_INTERFACE, "DetachDevice", "su", xml, LIVE);
-        ck_assert(!has_link(tap));
-        g_free(run("ip link add direct7 type veth peer name veth7"));
-        client_fails(client, LIBVIRT_ERROR, "*direct7*", path, DOMAIN_INTERFACE, "AttachDevice", "su",
-                     "<interface type='direct'><source dev='card0' mode='bridge'/><target dev='direct7'/>"
-                     "<alias name='ua-x'/><model type='virtio'/></interface>",
-                     LIVE);
-        ck_assert(has_link("direct7"));
-        g_free(run("ip link del direct7"));
-        guest_do_flags(client, path, "Destroy", 0);
-        remove_outside();
-}
-END_TEST
-
 /* ---- the user's network ---- */
 
 struct caller {
@@ -857,39 +465,6 @@ START_TEST(test_ports_of_the_host)
         client_fails(client, LIBVIRT_ERROR, "*<portForward> without a <range>*", refused, DOMAIN_INTERFACE,
                      "Create", "u", 0);
         guest_do_flags(client, path, "Destroy", 0);
-}
-END_TEST
-
-/* A start is cut short by the end of the agent: of tap, macvtap and port nothing stays. */
-START_TEST(test_a_start_that_is_cut_short)
-{
-        static const char direct[] = "<interface type='direct'><source dev='card0' mode='bridge'/>"
-                                     "<target dev='direct0'/></interface>";
-        g_autofree char *fault = guest_fault_xml("nogreet", "x"), *network = NULL, *path = NULL;
-        g_auto(GStrv) parts = g_strsplit(fault, "</emulator>", 2);
-        struct client_answer answer = { 0 };
-        bool has_macvtap;
-
-        if (!can_run())
-                return;
-        make_outside();
-        has_macvtap = can_macvtap();
-        network = define_network("lan", "br-lan", 1);
-        path = guest_define(
-                client, g_strconcat(parts[0], "</emulator>", LAN, has_macvtap ? direct : "", parts[1], NULL));
-        client_send(client, &answer, path, DOMAIN_INTERFACE, "Create", "u", 0);
-        harness_wait_until(link_is_there, (char *)(has_macvtap ? "direct0" : "vnet0"), "the guest has links");
-        ck_assert(has_link("vnet0"));
-        harness_end_agent(harness, SIGKILL);
-        harness_start_agent(harness);
-        harness_wait_until(link_is_gone, (char *)"vnet0", "the tap is gone");
-        harness_wait_until(link_is_gone, (char *)"direct0", "the macvtap is gone");
-        wait_ports(network, 0);
-        guest_expect_state(client, path, STATE_SHUTOFF, -1);
-        network_do(network, "Destroy");
-        remove_outside();
-        client_wait_answer(client, &answer);
-        g_free(answer.error);
 }
 END_TEST
 
@@ -944,7 +519,7 @@ int main(void)
         TCase *tcase = tcase_create("networks");
 
         tcase_set_timeout(tcase, 300);
-        tcase_add_checked_fixture(tcase, set_up, tear_down);
+        tcase_add_checked_fixture(tcase, set_up_networks, tear_down_networks);
         tcase_add_test(tcase, test_a_guest_has_a_port);
         tcase_add_test(tcase, test_a_guest_without_its_network);
         tcase_add_test(tcase, test_the_network_goes_and_comes);
@@ -954,16 +529,11 @@ int main(void)
         tcase_add_test(tcase, test_bandwidth);
         tcase_add_test(tcase, test_floor);
         tcase_add_test(tcase, test_a_display_in_the_network);
-        tcase_add_test(tcase, test_a_bridge_of_the_host);
-        tcase_add_test(tcase, test_a_device_of_the_host);
-        tcase_add_test(tcase, test_a_pool_of_devices);
-        tcase_add_test(tcase, test_a_device_that_comes_and_goes);
-        tcase_add_test(tcase, test_a_start_that_is_cut_short);
         tcase_add_test(tcase, test_a_crowd);
         suite_add_tcase(suite, tcase);
         tcase = tcase_create("addresses");
         tcase_set_timeout(tcase, 300);
-        tcase_add_checked_fixture(tcase, set_up, tear_down);
+        tcase_add_checked_fixture(tcase, set_up_networks, tear_down_networks);
         tcase_add_test(tcase, test_an_address_by_dhcp);
         tcase_add_test(tcase, test_ports_of_the_host);
         suite_add_tcase(suite, tcase);
