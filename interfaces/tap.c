@@ -49,6 +49,8 @@ static bool finish(const struct tap *tap, const char *name, GError **error)
         CLEANUP(link_unref) struct link *link = link_new((int)if_nametoindex(name));
 
         g_strlcpy(link->name, name, sizeof(link->name));
+        if (tap->is_foreign)
+                return true;
         return netlink &&
                (!tap->bridge || !tap->isolated || link_change_set_isolated(netlink, link, true, error)) &&
                (!tap->bridge || vlan_set_port(netlink, link, tap->bridge, tap->vlan, error)) &&
@@ -158,7 +160,7 @@ static bool configure(const struct tap *tap, const char *name, GError **error)
                 return false;
         if (!set_mtu(fd, tap, name, error))
                 return false;
-        if (tap->bridge && !join_bridge(fd, tap->bridge, name, error))
+        if (tap->bridge && !tap->is_foreign && !join_bridge(fd, tap->bridge, name, error))
                 return false;
         if (tap->lane && !finish(tap, name, error))
                 return false;

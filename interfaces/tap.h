@@ -22,6 +22,7 @@ struct tap {
         bool vnet_header;   /* for virtio */
         bool existing;      /* somebody else made it and sets it up */
         const char *bridge; /* NULL: none */
+        bool is_foreign;    /* the bridge is another program's, which lets it in (openvswitch.h) */
         struct lane *lane;  /* borrowed; the caller's, for what stands below; NULL: none of it */
         struct traffic bandwidth;
         const struct vlan *vlan; /* borrowed; of the port of the bridge; NULL: none */

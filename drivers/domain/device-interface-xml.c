@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "drivers/nwfilter/nwfilter-def.h"
+#include "interfaces/virtual-port-xml.h"
 #include "interfaces/vlan-xml.h"
 
 #include <net/if.h>
@@ -374,6 +375,21 @@ static bool read_vlan(struct domain_reader *reader, xmlNode *node, void *target,
         return vlan_read(node, &interface->vlan, error);
 }
 
+/* As with libvirt a network may say the rest. */
+static bool read_virtual_port(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        struct domain_interface *interface = target;
+        bool has_network = interface->type == DOMAIN_INTERFACE_NETWORK;
+
+        if (!has_network && interface->type != DOMAIN_INTERFACE_BRIDGE &&
+            interface->type != DOMAIN_INTERFACE_DIRECT && interface->type != DOMAIN_INTERFACE_HOSTDEV)
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
+                                 "<virtualport> element unsupported for <interface type='%s'>",
+                                 domain_interface_type_names[interface->type]);
+        return virtual_port_read(node, has_network ? 0 : VIRTUAL_PORT_NEEDS_TYPE | VIRTUAL_PORT_NEEDS_VALUES,
+                                 &interface->virtual_port, error);
+}
+
 static const struct field_part parts[] = {
         { NULL, interface_fields },
         { "mac", NULL, read_mac },
@@ -382,6 +398,7 @@ static const struct field_part parts[] = {
         { "bandwidth/inbound", NULL, read_inbound },
         { "bandwidth/outbound", outbound_fields },
         { "vlan", NULL, read_vlan },
+        { "virtualport", NULL, read_virtual_port },
         { "port", port_fields },
         { "script", script_fields },
         { "target", target_fields },

@@ -8,6 +8,7 @@
 
 #include "drivers/domain/address.h"
 #include "interfaces/traffic.h"
+#include "interfaces/virtual-port.h"
 #include "interfaces/vlan.h"
 
 #include <stdbool.h>
@@ -125,5 +126,6 @@ struct domain_interface {
         uint32_t tx_queue_size;
         uint32_t sndbuf;
         struct traffic bandwidth;
-        struct vlan vlan; /* its own; those of its network and port group are the port's */
+        struct virtual_port virtual_port; /* its own; active: also its network's and port group's */
+        struct vlan vlan;                 /* its own; those of its network and port group are the port's */
 };

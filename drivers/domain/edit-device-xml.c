@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "drivers/domain/edit-private-xml.h"
 #include "drivers/domain/hardware-xml.h"
+#include "interfaces/virtual-port-xml.h"
 
 static xmlNode *devices_of(const struct domain_edit *edit)
 {
@@ -172,6 +173,10 @@ void domain_edit_plug_interface(struct domain_edit *edit, unsigned index, const 
         xml_set_attr(source, "dev", plug->device);
         xml_set_attr(source, "mode", plug->mode);
         set_host(interface, source, plug);
+        if (!plug->virtual_port || !plug->virtual_port->is_there)
+                return;
+        xml_remove_children(interface, "virtualport");
+        virtual_port_add(interface, plug->virtual_port);
 }
 
 void domain_edit_set_interface_bridge(struct domain_edit *edit, const char *alias, const char *bridge)

@@ -131,6 +131,7 @@ struct domain_edit_plug {
         const struct domain_address_pci *host;
         bool managed;
         const char *driver; /* "vfio"; NULL: not said */
+        const struct virtual_port *virtual_port; /* NULL: what it has stays */
 };
 void domain_edit_plug_interface(struct domain_edit *edit, unsigned index,
                                 const struct domain_edit_plug *plug);

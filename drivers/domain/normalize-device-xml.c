@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/uuid.h"
 #include "drivers/domain/kinds-xml.h"
+#include "interfaces/virtual-port-xml.h"
 
 #define MAC_LENGTH 17
 
@@ -76,6 +77,7 @@ bool normalize_fill_interface(const struct hardware *hardware, xmlNode *interfac
                 return xml_error(error, interface, "an interface without a type");
         if (!normalize_fill_mac(interface, error))
                 return false;
+        virtual_port_fill(xml_child(interface, "virtualport"));
         if (hardware_is(interface, "type", "hostdev"))
                 return !address || !hardware_is(address, "type", "pci") ||
                        normalize_format_pci(address, UINT16_MAX, error);

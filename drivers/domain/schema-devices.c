@@ -245,7 +245,7 @@ TABLE interface[] = {
           "!missing !name !portgroupid !switchid",
           interface_source, VOID },
         { "vlan", "trunk", vlan },
-        { "virtualport", "type", virtualport, UNDRIVEN },
+        { "virtualport", "type", virtualport },
         { "bandwidth", "!classID", bandwidth },
         { "port", "isolated" },
         IP,

@@ -86,6 +86,7 @@ void takings_add_port(struct domain_takings *takings, struct domain_driver *driv
                 .bandwidth = interface->bandwidth,
                 .vlan = interface->vlan,
                 .trust = get_trust(interface),
+                .virtual_port = interface->virtual_port,
                 .uuid = interface->port_id,
                 .bridge = interface->type == DOMAIN_INTERFACE_BRIDGE ? interface->source
                                                                      : interface->network_bridge,
@@ -189,6 +190,7 @@ static struct domain_edit_plug describe(const struct network_port *port, struct 
                 .bridge = port->bridge,
                 .device = port->device,
                 .mode = port->mode,
+                .virtual_port = &port->virtual_port,
         };
 }
 
@@ -235,6 +237,7 @@ bool takings_keep_port(const struct domain_def *before, unsigned index, struct d
                 .bridge = has_bridge ? interface->source : interface->network_bridge,
                 .device = has_device ? interface->source : NULL,
                 .mode = has_device ? interface->source_mode : NULL,
+                .virtual_port = &interface->virtual_port,
         };
         struct domain_edit *edit = domain_edit_new(*live, error);
         struct domain_def *def;

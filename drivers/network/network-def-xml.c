@@ -5,6 +5,7 @@
  */
 #include "base/error.h"
 #include "drivers/network/network-xml.h"
+#include "interfaces/virtual-port-xml.h"
 #include "interfaces/vlan-xml.h"
 #include "nodedev/pci.h"
 
@@ -327,8 +328,6 @@ static const char *find_unsupported(const xmlNode *root)
         const xmlNode *bridge = xml_child(root, "bridge");
         g_autofree char *manager = xml_attr(bridge, "macTableManager");
 
-        if (xml_child(root, "virtualport"))
-                return "<virtualport>";
         /* The kernel manages the table anyway. */
         if (xml_has_attr(bridge, "macTableManager") && g_strcmp0(manager, "kernel") != 0)
                 return "attribute 'macTableManager' of <bridge>";
@@ -365,7 +364,8 @@ static bool read_portgroups(struct network_def *def, const xmlNode *root, GError
                 if (!name || !xml_get_yes_no(node, "default", &group.is_default, error) ||
                     !read_bandwidth(xml_child(node, "bandwidth"), &group.bandwidth, error) ||
                     !vlan_read(xml_child(node, "vlan"), &group.vlan, error) ||
-                    !read_trust(node, &group.trust, error))
+                    !read_trust(node, &group.trust, error) ||
+                    !virtual_port_read(xml_child(node, "virtualport"), 0, &group.virtual_port, error))
                         return false;
                 if (network_def_find_portgroup(def, name))
                         return xml_error(error, node, "portgroup '%s' is there twice", name);
@@ -386,8 +386,10 @@ static bool read_lists(struct network_def *def, xmlNode *root, GError **error)
         for (xmlNode *node = xml_child(root, "route"); node; node = xml_next(node))
                 if (!read_route(def, node, error))
                         return false;
-        return read_trust(root, &def->trust, error) && read_portgroups(def, root, error) &&
-               vlan_read(xml_child(root, "vlan"), &def->vlan, error) &&
+        return read_trust(root, &def->trust, error) &&
+               virtual_port_read(xml_child(root, "virtualport"), VIRTUAL_PORT_NEEDS_TYPE, &def->virtual_port,
+                                 error) &&
+               read_portgroups(def, root, error) && vlan_read(xml_child(root, "vlan"), &def->vlan, error) &&
                read_bandwidth(xml_child(root, "bandwidth"), &def->bandwidth, error);
 }
 

@@ -11,6 +11,7 @@
 #include "base/managed.h"
 #include "drivers/network/network-address.h"
 #include "interfaces/traffic.h"
+#include "interfaces/virtual-port.h"
 #include "interfaces/vlan.h"
 
 #include <glib.h>
@@ -130,7 +131,8 @@ struct network_portgroup {
         struct traffic bandwidth; /* of each interface in it */
         struct vlan vlan;         /* likewise */
         enum network_trust trust; /* likewise */
-        const char *unsupported;  /* what is in it and cannot be had yet: "<virtualport>"; NULL: nothing */
+        struct virtual_port virtual_port;
+        const char *unsupported; /* what is in it and cannot be had; NULL: nothing */
 };
 
 struct network_def {
@@ -156,12 +158,13 @@ struct network_def {
         struct traffic bandwidth; /* of all that goes over the bridge */
         struct vlan vlan;         /* of each interface in it whose port group has none */
         enum network_trust trust; /* likewise, where that says nothing */
+        struct virtual_port virtual_port;
         struct network_dns dns;
         GPtrArray *ips;          /* owned; of struct network_ip */
         GPtrArray *routes;       /* owned; of struct network_route */
         GPtrArray *portgroups;   /* owned; of struct network_portgroup */
         GPtrArray *options;      /* owned; lines for the file of dnsmasq */
-        const char *unsupported; /* what is in it and cannot be run yet: "<virtualport>"; NULL: nothing */
+        const char *unsupported; /* what is in it and cannot be run; NULL: nothing */
 };
 
 extern const struct managed_kind network_kind;

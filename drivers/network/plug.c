@@ -128,6 +128,36 @@ static bool lead(struct network_port *port, const struct network_def *def, const
         return true;
 }
 
+/* A switch is told where a bridge or device of the host is, of which the type says something. */
+static bool check_virtual_port(const struct network_port *port, const struct network_def *def, GError **error)
+{
+        const struct virtual_port *virtual_port = &port->virtual_port;
+
+        if (!virtual_port->is_there)
+                return true;
+        if (virtual_port->type == VIRTUAL_PORT_UNSAID)
+                return error_set(error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
+                                 "<virtualport> of domain '%s' has no type, and network '%s' gives it none",
+                                 port->owner, def->base.name);
+        if (virtual_port->type != VIRTUAL_PORT_OPENVSWITCH || port->plug == NETWORK_PLUG_BRIDGE)
+                return true;
+        return error_set(
+                error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
+                "<virtualport type='openvswitch'> not supported for network '%s', which does not use a "
+                "bridge of the host",
+                def->base.name);
+}
+
+static bool merge_virtual_ports(struct network_port *port, const struct network_def *def,
+                                const struct network_portgroup *group, GError **error)
+{
+        struct virtual_port *merged = &port->virtual_port;
+
+        return virtual_port_merge(merged, &def->virtual_port, error) &&
+               (!group || virtual_port_merge(merged, &group->virtual_port, error)) &&
+               virtual_port_complete(merged, error);
+}
+
 static bool is_bridged(const struct network_port *port)
 {
         return port->plug == NETWORK_PLUG_NETWORK || port->plug == NETWORK_PLUG_BRIDGE;
@@ -177,12 +207,15 @@ bool network_port_plug(struct network_port *port, const struct network_state *st
                                  "%s of portgroup '%s' of network '%s' is not supported", group->unsupported,
                                  group->name, def->base.name);
         inherit(port, def, group);
+        if (!merge_virtual_ports(port, def, group, error))
+                return false;
         if (vlan_is_set(&port->vlan) && !network_forward_takes_vlan(def))
                 return error_set(
                         error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
                         "<vlan> of a port of network '%s' is not supported: it leads neither to a bridge "
                         "of the host nor to a PCI device",
                         def->base.name);
-        return lead(port, def, state->ports, error) && check_mac(port, def, state->ports, error) &&
+        return lead(port, def, state->ports, error) && check_virtual_port(port, def, error) &&
+               check_mac(port, def, state->ports, error) &&
                network_floor_check(port, def, state->ports, error);
 }

@@ -4,6 +4,7 @@
  */
 #include "base/xml.h"
 #include "drivers/network/model.h"
+#include "interfaces/virtual-port-xml.h"
 #include "interfaces/vlan-xml.h"
 
 #include <stdio.h>
@@ -78,6 +79,7 @@ char *network_port_format(const struct network_port *port)
         if (port->group)
                 xml_add_text(root, "group", port->group);
         xml_set_attr(xml_add(root, "mac"), "address", port->mac);
+        virtual_port_add(root, &port->virtual_port);
         add_bandwidth(root, &port->bandwidth);
         vlan_add(root, &port->vlan);
         if (port->trust == NETWORK_TRUST_YES)

@@ -44,20 +44,21 @@ struct network_port {
         char *mac;                /* owned; of the guest's interface */
         char *group;              /* owned; the port group that counts; NULL: none */
         enum network_plug plug;
-        char *bridge;                   /* owned; NULL unless there is one */
-        char *device, *mode;            /* owned; DIRECT: on which, and how ("bridge", "vepa" ...) */
-        char *pci;                      /* owned; HOSTDEV: its address, "0000:3b:00.1" */
-        char *driver;                   /* owned; HOSTDEV: "vfio"; NULL: not said */
-        bool managed;                   /* HOSTDEV: it leaves its driver for the guest's time */
-        char *target;                   /* owned; the tap on the host; NULL: none yet */
-        unsigned mtu;                   /* 0: the default */
-        struct traffic bandwidth;       /* of the interface, else of its port group */
-        struct traffic group_bandwidth; /* of its port group */
-        uint16_t floor_class;           /* of what it is guaranteed (interfaces/traffic.h); 0: nothing */
-        struct vlan vlan;               /* of the interface, else of its port group, else of the network */
-        enum network_trust trust;       /* found out likewise */
-        bool isolated;                  /* from the network's other isolated ports */
-        char *xml;                      /* owned; libvirt's <networkport> */
+        char *bridge;                     /* owned; NULL unless there is one */
+        char *device, *mode;              /* owned; DIRECT: on which, and how ("bridge", "vepa" ...) */
+        char *pci;                        /* owned; HOSTDEV: its address, "0000:3b:00.1" */
+        char *driver;                     /* owned; HOSTDEV: "vfio"; NULL: not said */
+        bool managed;                     /* HOSTDEV: it leaves its driver for the guest's time */
+        char *target;                     /* owned; the tap on the host; NULL: none yet */
+        unsigned mtu;                     /* 0: the default */
+        struct traffic bandwidth;         /* of the interface, else of its port group */
+        struct traffic group_bandwidth;   /* of its port group */
+        uint16_t floor_class;             /* of what it is guaranteed (interfaces/traffic.h); 0: nothing */
+        struct vlan vlan;                 /* of the interface, else of its port group, else of the network */
+        enum network_trust trust;         /* found out likewise */
+        struct virtual_port virtual_port; /* of all three; complete */
+        bool isolated;                    /* from the network's other isolated ports */
+        char *xml;                        /* owned; libvirt's <networkport> */
 };
 
 struct network_port *network_port_ref(struct network_port *port);
@@ -80,6 +81,7 @@ struct network_port_request {
         struct traffic bandwidth;
         struct vlan vlan;         /* of the interface itself */
         enum network_trust trust; /* likewise */
+        struct virtual_port virtual_port;
         /* Of a guest that was found running, as its document says; uuid NULL: a new port. */
         const char *uuid, *bridge, *device, *mode, *target, *pci, *driver;
         bool managed;

@@ -47,6 +47,7 @@ static struct network_port *seed_new(const struct network_port_request *request)
         seed->bandwidth = request->bandwidth;
         seed->vlan = request->vlan;
         seed->trust = request->trust;
+        seed->virtual_port = request->virtual_port;
         return seed;
 }
 
@@ -158,6 +159,7 @@ struct network_port *network_port_copy(const struct network_port *from)
                 .bandwidth = from->bandwidth,
                 .vlan = from->vlan,
                 .trust = from->trust,
+                .virtual_port = from->virtual_port,
         };
         struct network_port *port = seed_new(&request);
 

@@ -13,6 +13,7 @@
 #include "drivers/qemu/perf.h"
 #include "drivers/security/ownership.h"
 #include "interfaces/macvtap.h"
+#include "interfaces/openvswitch.h"
 #include "nodedev/pci.h"
 
 #include <dirent.h>
@@ -180,6 +181,24 @@ static void remove_links(struct guest *guest, const char *alias)
         }
 }
 
+static void remove_switches(struct guest *guest, const char *alias)
+{
+        GPtrArray *switches = guest->status->switches;
+
+        for (unsigned i = switches->len; i-- > 0;) {
+                const struct status_switch *port = g_ptr_array_index(switches, i);
+                g_autoptr(GError) error = NULL;
+
+                if (!is_of(port->alias, alias))
+                        continue;
+                if (!openvswitch_remove_port(guest->domain->base.lane, port->name, port->bridge,
+                                             port->interface_id, &error))
+                        log_gerror(LOG_LEVEL_ERROR, error, "port '%s' of %s stays in Open vSwitch",
+                                   port->name, guest->who);
+                g_ptr_array_remove_index(switches, i);
+        }
+}
+
 static void return_vfs(struct guest *guest, const char *alias)
 {
         GPtrArray *vfs = guest->status->vfs;
@@ -229,6 +248,7 @@ static void give_back(struct guest *guest, const char *alias)
         return_vfs(guest, alias);
         return_hostdevs(guest, alias);
         remove_links(guest, alias);
+        remove_switches(guest, alias);
         forget_usb(guest, alias);
         remove_sockets(guest, alias);
 }

@@ -106,6 +106,11 @@ static const struct vlan *get_vlan(const struct place *place)
         return resources_get_vlan(place->takings, place->interface);
 }
 
+static const struct virtual_port *get_switch(const struct place *place)
+{
+        return resources_get_virtual_port(place->takings, place->interface);
+}
+
 /* What bridges give their ports by themselves is gone with the first tags, so these go with the port. */
 static bool move(struct guest *guest, const char *target, const struct place *from, const struct place *to,
                  GError **error)
@@ -171,6 +176,12 @@ static bool update_interface(struct guest *guest, unsigned index, const struct d
                 return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
                                  "interface '%s' has no link on the host, whose bandwidth could change",
                                  before->info.alias);
+        if (moves && get_switch(&was)->is_there)
+                return error_set(
+                        error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
+                        "interface '%s' is a port of Open vSwitch: its bridge, VLANs and bandwidth cannot "
+                        "change while the guest runs",
+                        before->info.alias);
         if (moves && !move(guest, before->target, &was, &is, error)) {
                 move_back(guest, before->target, &is, &was);
                 return false;

@@ -10,6 +10,7 @@
 #include "drivers/qemu/device.h"
 #include "drivers/qemu/passt.h"
 #include "interfaces/macvtap.h"
+#include "interfaces/openvswitch.h"
 #include "interfaces/tap.h"
 
 #include <errno.h>
@@ -98,6 +99,25 @@ const struct vlan *resources_get_vlan(const struct domain_takings *takings,
         return port && !vlan_is_set(&interface->vlan) ? &port->vlan : &interface->vlan;
 }
 
+const struct virtual_port *resources_get_virtual_port(const struct domain_takings *takings,
+                                                      const struct domain_interface *interface)
+{
+        const struct network_port *port = takings_find_port(takings, interface);
+
+        return port ? &port->virtual_port : &interface->virtual_port;
+}
+
+/* The tap becomes its port when that is written down (resources_take_links()). */
+static void plan_switch(struct resources *resources, const struct domain_interface *interface,
+                        const char *name, const struct virtual_port *port)
+{
+        const struct status_switch planned = { (char *)interface->info.alias, (char *)name,
+                                               (char *)resources_get_bridge(interface),
+                                               (char *)port->values[VIRTUAL_PORT_INTERFACE_ID] };
+
+        status_add_switch(resources->guest->status, &planned);
+}
+
 static bool prepare_tap(struct resources *resources, const struct domain_interface *interface, GError **error)
 {
         const char *bridge = resources_get_bridge(interface);
@@ -105,6 +125,7 @@ static bool prepare_tap(struct resources *resources, const struct domain_interfa
                         interface->target_managed == DOMAIN_SWITCH_OFF;
         struct device_resources *device = resources_get(resources, interface->info.alias);
         unsigned queues = is_virtio(interface) ? MAX(interface->queues, 1U) : 1;
+        const struct virtual_port *port = resources_get_virtual_port(resources->start->takings, interface);
         g_autofree char *name = NULL;
         const struct tap tap = {
                 .name = interface->target,
@@ -112,6 +133,7 @@ static bool prepare_tap(struct resources *resources, const struct domain_interfa
                 .vnet_header = is_virtio(interface),
                 .existing = existing,
                 .bridge = bridge,
+                .is_foreign = port->is_there,
                 .lane = resources->guest->domain->base.lane,
                 .bandwidth = *resources_get_bandwidth(resources->start->takings, interface),
                 .isolated = resources_is_isolated(resources->start->takings, interface),
@@ -128,6 +150,8 @@ static bool prepare_tap(struct resources *resources, const struct domain_interfa
                 resources_add_fd(resources, g_array_index(device->fds, int, i));
         if (!existing)
                 domain_edit_set_interface_target(resources->edit, interface->info.alias, name);
+        if (port->is_there)
+                plan_switch(resources, interface, name, port);
         if (!run_script(resources, interface, name, error))
                 return false;
         /* The guest does not run, or does not have it, yet. */
@@ -213,12 +237,47 @@ static bool take_link(struct resources *resources, const struct status_link *lin
         return macvtap_open(&macvtap, (const int *)(const void *)fds->data, fds->len, error);
 }
 
+static bool take_switch(struct resources *resources, const struct status_switch *planned, GError **error)
+{
+        const struct domain_interface *interface = find_interface(resources->def, planned->alias);
+        const struct domain_takings *takings = resources->start->takings;
+        const uint8_t *mac = interface->mac;
+        g_autofree char *mac_text = g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+                                                    mac[3], mac[4], mac[5]);
+        const struct switch_port port = {
+                .link = planned->name,
+                .bridge = planned->bridge,
+                .interface_id = planned->interface_id,
+                .mac = mac_text,
+                .owner = resources->guest->domain->base.uuid_text,
+                .profile = resources_get_virtual_port(takings, interface)->values[VIRTUAL_PORT_PROFILE_ID],
+                .vlan = resources_get_vlan(takings, interface),
+        };
+
+        return openvswitch_add_port(resources->guest->domain->base.lane, &port, error);
+}
+
+static bool take_switches(struct resources *resources, GError **error)
+{
+        GPtrArray *switches = resources->guest->status->switches;
+
+        for (unsigned i = 0; i < switches->len; i++) {
+                const struct status_switch *port = g_ptr_array_index(switches, i);
+
+                if (!resources_is_taken_for(resources, port->alias) || take_switch(resources, port, error))
+                        continue;
+                g_ptr_array_remove_range(switches, i, switches->len - i);
+                return false;
+        }
+        return true;
+}
+
 /* One that could not be made, because another has its name, is not ours to delete. */
 bool resources_take_links(struct resources *resources, GError **error)
 {
         GPtrArray *links = resources->guest->status->links;
 
-        if (!resources_take_vfs(resources, error))
+        if (!resources_take_vfs(resources, error) || !take_switches(resources, error))
                 return false;
         for (unsigned i = 0; i < links->len; i++) {
                 const struct status_link *link = g_ptr_array_index(links, i);
@@ -286,11 +345,59 @@ static bool check_trust(const struct resources *resources, const struct domain_i
                 interface->info.alias);
 }
 
+static bool refuse_switch(const struct domain_interface *interface, const char *what, GError **error)
+{
+        return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                         "%s of interface '%s' is not supported: it is a port of Open vSwitch, whose packets "
+                         "bypass the kernel's bridges",
+                         what, interface->info.alias);
+}
+
+/* What is done to ports of the kernel's bridges would have no effect there. */
+static bool check_switch(const struct resources *resources, const struct domain_interface *interface,
+                         GError **error)
+{
+        const struct domain_takings *takings = resources->start->takings;
+
+        if (!resources_get_bridge(interface))
+                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                                 "<virtualport type='openvswitch'> of interface '%s' needs a bridge",
+                                 interface->info.alias);
+        if (interface->filter)
+                return refuse_switch(interface, "<filterref>", error);
+        if (traffic_is_limited(resources_get_bandwidth(takings, interface)))
+                return refuse_switch(interface, "<bandwidth>", error);
+        return !resources_is_isolated(takings, interface) ||
+               refuse_switch(interface, "<port isolated='yes'>", error);
+}
+
+static bool check_virtual_port(const struct resources *resources, const struct domain_interface *interface,
+                               GError **error)
+{
+        static const char *const reasons[VIRTUAL_PORT_TYPES] = {
+                [VIRTUAL_PORT_UNSAID] = "neither the interface nor its network says of which type it is",
+                [VIRTUAL_PORT_802_1QBG] = "the switch is told by lldpad (VDP), which is not asked to",
+                [VIRTUAL_PORT_802_1QBH] =
+                        "port profiles need a card whose driver has them, and a protocol of the "
+                        "kernel that is not spoken",
+                [VIRTUAL_PORT_MIDONET] = "MidoNet, whose mm-ctl would have to be run, is not made any more",
+        };
+        const struct virtual_port *port = resources_get_virtual_port(resources->start->takings, interface);
+
+        if (!port->is_there)
+                return true;
+        if (port->type == VIRTUAL_PORT_OPENVSWITCH)
+                return check_switch(resources, interface, error);
+        return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                         "<virtualport> of type '%s' of interface '%s' is not supported: %s",
+                         virtual_port_type_get_name(port->type), interface->info.alias, reasons[port->type]);
+}
+
 bool resources_prepare_interface(struct resources *resources, const void *device, GError **error)
 {
         const struct domain_interface *interface = device;
 
-        if (!check_trust(resources, interface, error))
+        if (!check_trust(resources, interface, error) || !check_virtual_port(resources, interface, error))
                 return false;
         if (interface->type == DOMAIN_INTERFACE_NETWORK && !interface->network_bridge)
                 return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,

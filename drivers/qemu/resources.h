@@ -96,6 +96,9 @@ const char *resources_get_bridge(const struct domain_interface *interface);
 bool resources_is_isolated(const struct domain_takings *takings, const struct domain_interface *interface);
 /* May the guest say what its macvtap receives? */
 bool resources_trusts_guest(const struct domain_takings *takings, const struct domain_interface *interface);
+/* Its own and that of its network and port group. */
+const struct virtual_port *resources_get_virtual_port(const struct domain_takings *takings,
+                                                      const struct domain_interface *interface);
 /* Its own tags of VLANs, or those of its port. */
 const struct vlan *resources_get_vlan(const struct domain_takings *takings,
                                       const struct domain_interface *interface);

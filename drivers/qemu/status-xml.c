@@ -14,6 +14,7 @@
  *       <file alias='virtio-disk0' path='/images/web.qcow2' write='yes'/>
  *       <pci alias='hostdev0'>0000:3b:00.0</pci>
  *       <link alias='net0' name='macvtap0' lower='eth0' mac='52:54:00:12:34:56'/>
+ *       <switch alias='net2' name='vnet3' bridge='ovs0' interfaceid='...'/>
  *       <usb alias='hostdev1' bus='1' device='4' port='4.2' vendor='1133' product='50475' found='yes'/>
  *       <vf alias='hostdev0' physical='eth1' number='3' mac='00:00:00:00:00:00' vlan='0' qos='0'/>
  *       <helper program='passt' alias='net1' pid='813' start='3343'/>
@@ -82,6 +83,16 @@ static void add_link(GString *text, const struct status_link *link)
         if (link->mac)
                 g_string_append_printf(text, " mac='%s'", link->mac);
         g_string_append(text, "/>\n");
+}
+
+static void add_switch(GString *text, const struct status_switch *port)
+{
+        g_autofree char *name = xml_escape(port->name), *bridge = xml_escape(port->bridge),
+                        *id = xml_escape(port->interface_id);
+
+        g_string_append(text, "  <switch");
+        add_alias(text, port->alias);
+        g_string_append_printf(text, " name='%s' bridge='%s' interfaceid='%s'/>\n", name, bridge, id);
 }
 
 static void add_cgroup(GString *text, const struct status *status)
@@ -206,6 +217,8 @@ char *status_format(const struct status *status)
         }
         for (unsigned i = 0; i < status->links->len; i++)
                 add_link(text, g_ptr_array_index(status->links, i));
+        for (unsigned i = 0; i < status->switches->len; i++)
+                add_switch(text, g_ptr_array_index(status->switches, i));
         add_usb(text, status->usb);
         add_vfs(text, status->vfs);
         add_helpers(text, status->helpers);
@@ -361,6 +374,19 @@ static bool read_links(const xmlNode *root, struct status *status, GError **erro
         return true;
 }
 
+static bool read_switches(const xmlNode *root, struct status *status, GError **error)
+{
+        for (const xmlNode *node = xml_child(root, "switch"); node; node = xml_next(node)) {
+                g_autofree char *alias = xml_attr(node, "alias"), *name = xml_attr(node, "name");
+                g_autofree char *bridge = xml_attr(node, "bridge"), *id = xml_attr(node, "interfaceid");
+
+                if (!name || !*name || *name == '-' || !bridge || *bridge == '-' || !id || !*id)
+                        return xml_error(error, node, "invalid port of a switch");
+                status_add_switch(status, &(const struct status_switch){ alias, name, bridge, id });
+        }
+        return true;
+}
+
 static bool read_usb(const xmlNode *root, struct status *status, GError **error)
 {
         for (const xmlNode *node = xml_child(root, "usb"); node; node = xml_next(node)) {
@@ -462,7 +488,8 @@ struct status *status_parse(const char *text, GError **error)
             !read_process(root, "tpm", &status->tpm, error) || !read_monitor(root, status, error) ||
             !read_cgroup(root, status, error) || !read_images(root, status, error) ||
             !read_files(root, status, error) || !read_pci(root, status, error) ||
-            !read_links(root, status, error) || !read_usb(root, status, error) ||
+            !read_links(root, status, error) || !read_switches(root, status, error) ||
+            !read_usb(root, status, error) ||
             !read_helpers(root, status, error) || !read_vfs(root, status, error) ||
             !read_saved(root, status, error) || !read_departure(root, &status->departure, error))
                 return NULL;

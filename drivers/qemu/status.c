@@ -67,6 +67,17 @@ static void helper_note_free(void *data)
         g_free(helper);
 }
 
+static void switch_free(void *data)
+{
+        struct status_switch *port = data;
+
+        g_free(port->alias);
+        g_free(port->name);
+        g_free(port->bridge);
+        g_free(port->interface_id);
+        g_free(port);
+}
+
 static void vf_free(void *data)
 {
         struct status_vf *vf = data;
@@ -84,6 +95,7 @@ struct status *status_new(void)
         status->files = g_ptr_array_new_with_free_func(file_free);
         status->pci = g_ptr_array_new_with_free_func(pci_free);
         status->links = g_ptr_array_new_with_free_func(link_free);
+        status->switches = g_ptr_array_new_with_free_func(switch_free);
         status->usb = g_ptr_array_new_with_free_func(usb_free);
         status->vfs = g_ptr_array_new_with_free_func(vf_free);
         status->helpers = g_ptr_array_new_with_free_func(helper_note_free);
@@ -98,6 +110,7 @@ void status_free(struct status *status)
         g_ptr_array_unref(status->files);
         g_ptr_array_unref(status->pci);
         g_ptr_array_unref(status->links);
+        g_ptr_array_unref(status->switches);
         g_ptr_array_unref(status->usb);
         g_ptr_array_unref(status->vfs);
         g_ptr_array_unref(status->helpers);
@@ -162,6 +175,15 @@ void status_add_link(struct status *status, const struct status_link *link)
         *added = (struct status_link){ g_strdup(link->alias), g_strdup(link->name), g_strdup(link->lower),
                                        g_strdup(link->mac) };
         g_ptr_array_add(status->links, added);
+}
+
+void status_add_switch(struct status *status, const struct status_switch *port)
+{
+        struct status_switch *added = g_new(struct status_switch, 1);
+
+        *added = (struct status_switch){ g_strdup(port->alias), g_strdup(port->name), g_strdup(port->bridge),
+                                         g_strdup(port->interface_id) };
+        g_ptr_array_add(status->switches, added);
 }
 
 void status_add_vf(struct status *status, const struct status_vf *vf)

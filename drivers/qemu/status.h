@@ -67,6 +67,14 @@ struct status_link {
         char *mac;   /* owned; what that had before; NULL: it has it still */
 };
 
+/* A tap that was made a port of Open vSwitch. */
+struct status_switch {
+        char *alias;        /* owned */
+        char *name;         /* owned; the tap */
+        char *bridge;       /* owned */
+        char *interface_id; /* owned */
+};
+
 /* A USB device of the host: which one it is, so that it is known when it is back. */
 struct status_usb {
         char *alias;           /* owned */
@@ -112,6 +120,7 @@ struct status {
         GPtrArray *files;               /* owned, struct status_file */
         GPtrArray *pci;                 /* owned, struct status_pci */
         GPtrArray *links;               /* owned, struct status_link */
+        GPtrArray *switches;            /* owned, struct status_switch */
         GPtrArray *usb;                 /* owned, struct status_usb */
         GPtrArray *vfs;                 /* owned, struct status_vf */
         GPtrArray *helpers;             /* owned, struct status_helper */
@@ -148,6 +157,8 @@ void status_add_helper(struct status *status, const char *program, const char *a
 void status_drop_helper(struct status *status, const char *alias);
 /* link's strings are copied. */
 void status_add_link(struct status *status, const struct status_link *link);
+/* port's strings are copied. */
+void status_add_switch(struct status *status, const struct status_switch *port);
 
 DEFINE_CLEANUP(struct status, status_free);
 

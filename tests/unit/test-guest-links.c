@@ -8,6 +8,7 @@
 #include "base/loop.h"
 #include "base/pool.h"
 #include "interfaces/macvtap.h"
+#include "interfaces/rx-filter.h"
 #include "interfaces/tap.h"
 #include "interfaces/vf.h"
 #include "tests/unit/check-main.h"
@@ -97,6 +98,74 @@ static bool check(struct work *work, const char *lack, const char *why)
         g_clear_error(&work->error);
         return false;
 }
+
+/* ---- what a guest wants to receive; of any link ---- */
+
+static struct rx_filter receives, applied;
+
+static bool apply_filter(GError **error)
+{
+        return rx_filter_apply(lane, "rx0", &receives, &applied, error);
+}
+
+static void want_group(uint8_t last)
+{
+        const uint8_t group[6] = { 0x01, 0x00, 0x5e, 0x00, 0x00, last };
+
+        memcpy(receives.groups[receives.n_groups++], group, sizeof(group));
+}
+
+static void apply_wanted(void)
+{
+        struct work work = run(apply_filter);
+
+        ck_assert_msg(work.good, "%s", work.error ? work.error->message : "");
+}
+
+/* Address, flags and groups follow; what the host has there by itself stays. */
+START_TEST(what_a_guest_receives)
+{
+        g_autofree char *before = NULL, *link = NULL, *groups = NULL, *after = NULL, *fewer = NULL;
+
+        g_free(says("ip link add rx0 address 52:54:00:00:00:01 type veth peer name rx1"));
+        g_free(says("ip link set rx0 up"));
+        g_free(says("ip maddress add 01:00:5e:00:00:09 dev rx0"));
+        before = says("ip maddress show dev rx0");
+        receives = (struct rx_filter){ .mac = { 0x52, 0x54, 0, 0, 0, 0x99 }, .promiscuous = true };
+        applied = (struct rx_filter){ 0 };
+        want_group(1);
+        want_group(2);
+        want_group(9);
+        apply_wanted();
+        link = says("ip -d link show dev rx0");
+        expect(link, "52:54:00:00:00:99");
+        expect(link, "PROMISC");
+        groups = says("ip maddress show dev rx0");
+        expect(groups, "01:00:5e:00:00:01");
+        expect(groups, "01:00:5e:00:00:02");
+        /* Fewer, and then none of the guest's. */
+        receives.promiscuous = false;
+        receives.all_groups = true;
+        receives.n_groups = 0;
+        want_group(2);
+        apply_wanted();
+        g_free(link);
+        link = says("ip -d link show dev rx0");
+        expect(link, "ALLMULTI");
+        ck_assert(!strstr(link, "PROMISC"));
+        fewer = says("ip maddress show dev rx0");
+        expect(fewer, "01:00:5e:00:00:02");
+        ck_assert(!strstr(fewer, "01:00:5e:00:00:01 users"));
+        receives = (struct rx_filter){ .mac = { 0x52, 0x54, 0, 0, 0, 0x99 } };
+        apply_wanted();
+        after = says("ip maddress show dev rx0");
+        expect(after, "01:00:5e:00:00:09");
+        ck_assert(!strstr(after, "01:00:5e:00:00:02"));
+        ck_assert_uint_eq(applied.n_groups, 0);
+        g_free(says("ip link del rx0"));
+        ck_assert(!run(apply_filter).good);
+}
+END_TEST
 
 /* ---- macvtaps ---- */
 
@@ -402,7 +471,7 @@ START_TEST(a_card_without_virtual_functions)
 }
 END_TEST
 
-CHECK_MAIN_FIXTURE("guest-links", setup, teardown, macvtaps_are_made_and_deleted,
+CHECK_MAIN_FIXTURE("guest-links", setup, teardown, what_a_guest_receives, macvtaps_are_made_and_deleted,
                    a_macvtap_that_cannot_be_leaves_nothing, what_goes_to_a_guest_is_shaped,
                    what_comes_from_a_guest_is_policed, a_bridge_tags, a_bridge_that_does_not_tag,
                    a_card_without_virtual_functions)

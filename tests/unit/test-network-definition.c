@@ -106,8 +106,9 @@ START_TEST(test_portgroups)
         ck_assert_uint_eq(group->bandwidth.outbound.average_kbps, 4);
         ck_assert_ptr_null(group->unsupported);
         ck_assert_str_eq(network_def_find_portgroup(def, NULL)->name, "y");
-        ck_assert_str_eq(network_def_find_portgroup(def, NULL)->unsupported, "<virtualport>");
-        ck_assert_str_eq(network_def_find_portgroup(def, "z")->unsupported, "trustGuestRxFilters='yes'");
+        ck_assert_int_eq(network_def_find_portgroup(def, NULL)->virtual_port.type, VIRTUAL_PORT_OPENVSWITCH);
+        ck_assert_int_eq(network_def_find_portgroup(def, NULL)->trust, NETWORK_TRUST_UNSAID);
+        ck_assert_int_eq(network_def_find_portgroup(def, "z")->trust, NETWORK_TRUST_YES);
         ck_assert_ptr_null(network_def_find_portgroup(def, "w"));
 }
 END_TEST
