@@ -489,9 +489,9 @@ struct status *status_parse(const char *text, GError **error)
             !read_cgroup(root, status, error) || !read_images(root, status, error) ||
             !read_files(root, status, error) || !read_pci(root, status, error) ||
             !read_links(root, status, error) || !read_switches(root, status, error) ||
-            !read_usb(root, status, error) ||
-            !read_helpers(root, status, error) || !read_vfs(root, status, error) ||
-            !read_saved(root, status, error) || !read_departure(root, &status->departure, error))
+            !read_usb(root, status, error) || !read_helpers(root, status, error) ||
+            !read_vfs(root, status, error) || !read_saved(root, status, error) ||
+            !read_departure(root, &status->departure, error))
                 return NULL;
         status->sleeps = xml_child(root, "host-sleep");
         status->arrival = xml_child_text(root, "arrival");
