@@ -231,6 +231,27 @@ static bool put_arp_ip(const struct nwfilter_reading *reading, const struct nwfi
         return true;
 }
 
+/*
+ * Whoever announces itself says one address twice. nft(8) compares what is in a packet with values only, so
+ * the other one has to be that value.
+ */
+static bool put_gratuitous(const struct nwfilter_reading *reading, const struct nwfilter_bound *bound,
+                           GString *out, GError **error)
+{
+        const struct nwfilter_bound *source = find(reading, NWFILTER_ARP_SRC_IP),
+                                    *known = source ? source : find(reading, NWFILTER_ARP_DST_IP);
+        enum nwfilter_field mask = source ? NWFILTER_ARP_SRC_IP_MASK : NWFILTER_ARP_DST_IP_MASK;
+
+        if (!bound->value.number)
+                return true;
+        if (bound->match->negated || !known || known->match->negated || known->set || find(reading, mask))
+                return refuse(
+                        error, bound,
+                        "nftables cannot compare the two addresses of an ARP packet: the rule has to say "
+                        "which it is, by 'arpsrcipaddr' or 'arpdstipaddr' without a mask");
+        return put_arp_ip(reading, known, mask, !source, out, error);
+}
+
 /* ---- bits of a frame ---- */
 
 static bool put_bits(const struct nwfilter_reading *reading, const struct nwfilter_bound *bound, GString *out,
@@ -324,8 +345,8 @@ static bool put(const struct nwfilter_reading *reading, const struct nwfilter_bo
                                        bound->match->attribute->size, get_not(bound), bound->value.number);
                 return true;
         case NWFILTER_ARP_GRATUITOUS:
-                return !bound->value.number ||
-                       refuse(error, bound, "nftables cannot compare the addresses of an ARP packet");
+                put_arp_sizes(out, arp_sizes);
+                return put_gratuitous(reading, bound, out, error);
         case NWFILTER_SRC_IP:
                 return put_address(reading, bound, NWFILTER_SRC_IP_MASK, true, out, error);
         case NWFILTER_DST_IP:
@@ -360,7 +381,8 @@ static bool put(const struct nwfilter_reading *reading, const struct nwfilter_bo
                 put_state(bound, out);
                 return true;
         case NWFILTER_SET:
-                return refuse(error, bound, "nftables cannot use ipsets");
+                return refuse(error, bound,
+                              "nftables has sets of its own, and cannot look into those of ipset(8)");
         case NWFILTER_CONNECTIONS: /* last of all, as it counts what gets there */
         case NWFILTER_COMMENTED:
                 return true;

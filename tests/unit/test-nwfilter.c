@@ -187,6 +187,53 @@ START_TEST(test_learn_nothing)
 }
 END_TEST
 
+/* ---- what nftables cannot, and what it can do of that ---- */
+
+#define ARP_RULE(attributes)                                                                                 \
+        "<filter name='announce'><rule action='drop' direction='out'><arp " attributes "/></rule></filter>"
+
+/* Who announces itself; the same address in other packets is let through. */
+START_TEST(test_gratuitous)
+{
+        if (!can_run())
+                return;
+        define_filter(ARP_RULE("gratuitous='true' arpsrcipaddr='$IP'"), NULL);
+        apply("t0", "announce", "IP=" GUEST_IP " IP=10.0.0.2");
+        ck_assert(!gets_out(make_arp(GUEST_MAC, ETH_P_ARP, REQUEST, GUEST_MAC, "10.0.0.2", "10.0.0.2")));
+        ck_assert(gets_out(make_arp(GUEST_MAC, ETH_P_ARP, REQUEST, GUEST_MAC, "10.0.0.2", OTHER_IP)));
+        ck_assert(gets_out(make_arp(GUEST_MAC, ETH_P_ARP, REQUEST, GUEST_MAC, OTHER_IP, OTHER_IP)));
+        forget("t0");
+        define_filter(ARP_RULE("gratuitous='true' arpdstipaddr='10.0.0.9'"), NULL);
+        apply("t0", "announce", NULL);
+        ck_assert(!gets_out(make_arp(GUEST_MAC, ETH_P_ARP, REQUEST, GUEST_MAC, "10.0.0.9", "10.0.0.9")));
+        ck_assert(gets_out(make_arp(GUEST_MAC, ETH_P_ARP, REQUEST, GUEST_MAC, OTHER_IP, "10.0.0.9")));
+}
+END_TEST
+
+START_TEST(test_not_with_nftables)
+{
+        static const char *const rows[][2] = {
+                { ARP_RULE("gratuitous='true'"),
+                  "attribute 'gratuitous' of a rule: nftables cannot compare" },
+                { ARP_RULE("match='no' gratuitous='true' arpsrcipaddr='10.0.0.1'"), "cannot compare" },
+                { ARP_RULE("gratuitous='true' arpsrcipaddr='10.0.0.1' arpsrcipmask='24'"), "cannot compare" },
+                { ARP_RULE("gratuitous='true' arpsrcipaddr='$IP'"), "cannot compare" },
+                { "<filter name='announce'><rule action='drop' direction='out'><all ipset='s' "
+                  "ipsetflags='src'/>"
+                  "</rule></filter>",
+                  "attribute 'ipset' of a rule: nftables has sets of its own" },
+        };
+        CLEANUP(nwfilter_port_unref) struct nwfilter_port *port = make_port("t0", "announce", NULL);
+
+        if (!can_run())
+                return;
+        for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+                define_filter(rows[i][0], NULL);
+                apply_port(port, rows[i][1]);
+        }
+}
+END_TEST
+
 /* ---- filters that change ---- */
 
 #define UUID_A "<uuid>00000000-0000-0000-0000-00000000000a</uuid>"
@@ -644,7 +691,8 @@ END_TEST
 
 CHECK_MAIN_FIXTURE("nwfilter", setup_nwfilters, teardown_nwfilters, test_clean_traffic_out,
                    test_clean_traffic_in, test_gateway, test_learn_any, test_learn_dhcp, test_learn_nothing,
-                   test_change, test_circle, test_device_of_another, test_in_use, test_many_at_once,
-                   test_connections, test_limit_of_connections, test_restart, test_flushed,
-                   test_flushed_with_what_was_learned, test_flushed_while_away, test_strange_memory,
-                   test_flushed_all_the_time, test_leaves_nothing, test_table_goes, test_stock_once)
+                   test_gratuitous, test_not_with_nftables, test_change, test_circle, test_device_of_another,
+                   test_in_use, test_many_at_once, test_connections, test_limit_of_connections, test_restart,
+                   test_flushed, test_flushed_with_what_was_learned, test_flushed_while_away,
+                   test_strange_memory, test_flushed_all_the_time, test_leaves_nothing, test_table_goes,
+                   test_stock_once)
