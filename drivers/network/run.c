@@ -70,11 +70,6 @@ static bool check_outside(const struct network_def *def, GError **error)
 {
         if (def->forward == NETWORK_FORWARD_HOSTDEV)
                 return check_functions(def, error);
-        if (def->forward_physical)
-                return error_set(error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
-                                 "<pf dev='%s'> of network '%s' is not supported in forward mode '%s'",
-                                 def->forward_physical, def->base.name,
-                                 network_forward_get_name(def->forward));
         if (traffic_is_limited(&def->bandwidth))
                 return error_set(error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
                                  "<bandwidth> of network '%s' is not supported: its guests leave the host "
@@ -87,6 +82,12 @@ static bool check_outside(const struct network_def *def, GError **error)
 
 static bool check_supported(const struct network_def *def, GError **error)
 {
+        if (def->forward_physical && def->forward != NETWORK_FORWARD_HOSTDEV)
+                return error_set(
+                        error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
+                        "<pf dev='%s'> of network '%s' is not supported in forward mode '%s': guests get "
+                        "the virtual functions of a card in mode 'hostdev'",
+                        def->forward_physical, def->base.name, network_forward_get_name(def->forward));
         if (def->bridge_zone && !network_forward_has_own_bridge(def->forward))
                 return error_set(error, ERROR_FROM_NETWORK, ERROR_CONFIG_UNSUPPORTED,
                                  "the zone of a bridge of the host, of network '%s', is not supported",

@@ -294,6 +294,13 @@ START_TEST(test_refused)
                                  "</network>",
                                  NULL);
         create_network(network, "no usable virtual functions present on 'other'");
+        create_xml("<network><name>p</name><forward mode='bridge'><pf dev='other'/></forward></network>",
+                   "<pf dev='other'> of network 'p' is not supported in forward mode 'bridge'");
+        create_xml("<network><name>p</name><forward mode='passthrough'><pf dev='other'/></forward></network>",
+                   "<pf dev='other'> of network 'p' is not supported in forward mode 'passthrough'");
+        create_xml("<network><name>p</name><forward mode='nat'><pf dev='other'/></forward>"
+                   "<ip address='10.78.0.1' prefix='24'/></network>",
+                   "<pf dev='other'> of network 'p' is not supported in forward mode 'nat'");
         network = define_network("<network><name>d</name><forward mode='bridge'/><bridge name='br0'/>"
                                  "<bandwidth><inbound average='1'/></bandwidth></network>",
                                  NULL);
