@@ -9,8 +9,8 @@
 #include <string.h>
 
 /* ovs-vsctl waits so long for ovs-vswitchd to do what is in the database. */
-#define PATIENCE   "--timeout=5"
-#define TIMEOUT_MS 10000
+#define PATIENCE   "--timeout=20"
+#define TIMEOUT_MS 30000
 
 /* ---- words of ovs-vsctl ---- */
 
@@ -172,6 +172,8 @@ bool openvswitch_remove_port(struct lane *lane, const char *link, const char *br
         if (!strstr(found, interface_id))
                 return true;
         words = begin();
+        /* Nobody waits for a switch that does not run; it finds out by itself. */
+        add(words, "--no-wait");
         add_removal(words, link, bridge);
         return run(lane, words, NULL, error);
 }
