@@ -7,6 +7,7 @@
 #include "drivers/network/model.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 /* Of the part of an address that says which link it is on. */
 #define IPV6_LINK_BITS 64
@@ -20,9 +21,29 @@ static char *make_path(const char *directory, const char *uuid, const char *suff
         return g_build_filename(directory, name, NULL);
 }
 
+/* A user's own runtime directory, say. */
+static bool is_closed(const char *directory)
+{
+        g_autofree char *path = g_canonicalize_filename(directory, NULL);
+        struct stat info;
+
+        while (strcmp(path, "/") != 0) {
+                char *above;
+
+                if (stat(path, &info) == 0 && !(info.st_mode & S_IXOTH))
+                        return true;
+                above = g_path_get_dirname(path);
+                g_free(path);
+                path = above;
+        }
+        return false;
+}
+
 void network_files_init(struct network_files *files, const struct network *network)
 {
         const char *directory = network->networks->runtime_dir, *uuid = network->base.uuid_text;
+        /* The directory itself is opened for them (dnsmasq.c). */
+        g_autofree char *above = g_path_get_dirname(directory);
 
         *files = (struct network_files){
                 .configuration = make_path(directory, uuid, ".conf"),
@@ -31,6 +52,7 @@ void network_files_init(struct network_files *files, const struct network *netwo
                 .pid = make_path(directory, uuid, ".pid"),
                 .leases = make_path(network->networks->lease_dir, uuid, ""),
                 .lease_program = network->networks->lease_program,
+                .is_closed = is_closed(above),
         };
 }
 
@@ -263,6 +285,9 @@ char *network_dnsmasq_format(const struct network_def *def, const struct network
 
         g_string_append_printf(out, "interface=%s\npid-file=%s\naddn-hosts=%s\n", def->bridge, files->pid,
                                files->names);
+        /* It reads hosts and names when it has given its rights away, unless it is told to keep them. */
+        if (files->is_closed)
+                g_string_append(out, "user=root\n");
         append_dns(out, def);
         for (unsigned i = 0; i < def->options->len; i++)
                 g_string_append_printf(out, "%s\n", (const char *)g_ptr_array_index(def->options, i));

@@ -210,6 +210,7 @@ void network_foreign_close(struct network *network, const struct network_def *de
 struct network_files {
         char *configuration, *hosts, *names, *pid, *leases; /* owned; paths */
         const char *lease_program;                          /* borrowed; NULL: none */
+        bool is_closed;                                     /* to all but their owner */
 };
 
 void network_files_init(struct network_files *files, const struct network *network);

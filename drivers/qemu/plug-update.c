@@ -167,6 +167,11 @@ static bool update_interface(struct guest *guest, unsigned index, const struct d
         is.interface = after;
         if (takings_find_port(update->takings, after))
                 is.takings = update->takings;
+        if (after->filter && get_switch(&was)->is_there)
+                return error_set(
+                        error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                        "<filterref> of interface '%s' is not supported: it is a port of Open vSwitch",
+                        before->info.alias);
         if (!takings_share_filter(before, after) &&
             !takings_apply_filter(update->takings, guest->domain->base.lane, (*live)->base.name, after,
                                   before->target, error))

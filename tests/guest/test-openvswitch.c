@@ -116,6 +116,9 @@ START_TEST(test_a_port)
         ck_assert(is_interface(tap, "error", "[]") && !link_has(tap, "master ovs0"));
         client_fails(client, LIBVIRT_ERROR, "*is a port of Open vSwitch*", path, DOMAIN_INTERFACE,
                      "UpdateDevice", "su", SWITCHED("<vlan><tag id='43'/></vlan>"), LIVE);
+        client_fails(client, LIBVIRT_ERROR, "*<filterref> of interface 'net0' is not supported*", path,
+                     DOMAIN_INTERFACE, "UpdateDevice", "su",
+                     SWITCHED("<vlan><tag id='42'/></vlan><filterref filter='any'/>"), LIVE);
         client_do(client, path, DOMAIN_INTERFACE, "UpdateDevice", "su",
                   SWITCHED("<vlan><tag id='42'/></vlan><link state='down'/>"), LIVE);
         guest_do_flags(client, path, "Destroy", 0);

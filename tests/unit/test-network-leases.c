@@ -7,6 +7,7 @@
 #include "tests/unit/network-fixture.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #define UDHCPC "busybox udhcpc -i eth0 -n -q -f -t 8 -T 1 -s /bin/true "
 
@@ -180,6 +181,29 @@ START_TEST(test_other_configuration)
 }
 END_TEST
 
+/* In a user's own runtime directory, which nobody else can look into, dnsmasq reads its files all the same.
+ */
+START_TEST(test_hosts_in_a_closed_folder)
+{
+        struct network *network;
+        int pid, server;
+
+        if (!can_run())
+                return;
+        open_networks(false);
+        ck_assert_int_eq(chmod(top, 0700), 0);
+        network = create_xml(NAT, NULL);
+        server = get_pid(LAN_UUID);
+        update_network(network, NETWORK_UPDATE_ADD_LAST, NETWORK_SECTION_IP_DHCP_HOST,
+                       "<host mac='52:54:00:00:00:22' ip='10.77.0.8' name='two'/>", 0, NULL);
+        ck_assert_int_eq(get_pid(LAN_UUID), server);
+        pid = plug("virbr0", "52:54:00:00:00:22");
+        lend(pid, "", "10.77.0.8");
+        g_free(shell("kill %d", pid));
+        destroy_network(network, NULL);
+}
+END_TEST
+
 static bool has_leases(void)
 {
         g_autofree char *found = shell("ls %s/state/leases | grep " LAN_UUID, top);
@@ -318,4 +342,5 @@ START_TEST(test_ipv6)
 END_TEST
 
 CHECK_MAIN_FIXTURE("network-leases", setup_networks, teardown_networks, test_events, test_half_a_file,
-                   test_lost_file, test_renewal, test_other_configuration, test_agent_is_away, test_ipv6)
+                   test_lost_file, test_renewal, test_other_configuration, test_hosts_in_a_closed_folder,
+                   test_agent_is_away, test_ipv6)
