@@ -161,6 +161,25 @@ START_TEST(test_iothreads)
 }
 END_TEST
 
+/* One that goes on from a file has as many as it had, and those that came may go. */
+START_TEST(test_saved)
+{
+        g_autofree char *path =
+                guest_start(client, with_vcpus(guest_bare_xml("saved", NULL), "<vcpu current='1'>3</vcpu>"));
+        g_autofree char *xml = NULL;
+
+        set_vcpus(path, 2, LIVE);
+        guest_do_flags(client, path, "ManagedSave", 0);
+        guest_do_flags(client, path, "Create", 0);
+        expect_vcpus(path, LIVE, 2);
+        expect_vcpus(path, CONFIG, 1);
+        xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        ck_assert_msg(strstr(xml, "<vcpu id='1' enabled='yes' hotpluggable='yes' order='2'/>"), "%s", xml);
+        find_thread(harness_find_guest(harness, "saved"), "CPU 1/");
+        set_vcpus(path, 3, LIVE);
+}
+END_TEST
+
 /* What an agent that was killed has plugged in, the next one knows. */
 START_TEST(test_another_agent)
 {
@@ -185,6 +204,7 @@ int main(void)
         tcase_add_test(tcase, test_they_come_and_go);
         tcase_add_test(tcase, test_threads_are_where_they_are_pinned);
         tcase_add_test(tcase, test_iothreads);
+        tcase_add_test(tcase, test_saved);
         tcase_add_test(tcase, test_another_agent);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
