@@ -141,6 +141,20 @@ void domain_edit_set_numatune(struct domain_edit *edit, const char *mode, const 
         xml_set_attr(memory, "placement", NULL);
 }
 
+void domain_edit_place(struct domain_edit *edit, const char *cpus, const char *nodes)
+{
+        xmlNode *memory;
+
+        if (cpus)
+                xml_set_attr(hardware_child(edit->root, "vcpu"), "cpuset", cpus);
+        if (!nodes)
+                return;
+        memory = hardware_child(hardware_child(edit->root, "numatune"), "memory");
+        hardware_default(memory, "mode", "strict");
+        xml_set_attr(memory, "nodeset", nodes);
+        xml_set_attr(memory, "placement", "auto");
+}
+
 static xmlNode *find_blkio_device(const xmlNode *parent, const char *path)
 {
         XML_FOREACH_CHILD (node, parent) {

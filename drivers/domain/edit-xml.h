@@ -71,6 +71,11 @@ void domain_edit_set_perf_event(struct domain_edit *edit, const char *name, bool
 void domain_edit_set_disk_iotune(struct domain_edit *edit, unsigned index, const struct domain_iotune *tune);
 void domain_edit_set_interface_bandwidth(struct domain_edit *edit, unsigned index,
                                          const struct traffic *traffic);
+/*
+ * What has been chosen where a definition says placement='auto', which it says still: CPUs of <vcpu>, nodes
+ * of its memory. NULL leaves alone.
+ */
+void domain_edit_place(struct domain_edit *edit, const char *cpus, const char *nodes);
 /* A value of a <device> of <blkiotune>, which comes with its first value and goes with its last one; 0: none.
  */
 void domain_edit_set_blkio_device(struct domain_edit *edit, const char *path, const char *element,

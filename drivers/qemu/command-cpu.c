@@ -301,8 +301,6 @@ static bool add_smp(struct command_builder *builder, GError **error)
         g_autoptr(GString) option = g_string_new(NULL);
         unsigned max_cpus = builder->machine->max_cpus;
 
-        if (g_strcmp0(def->vcpu_placement, "auto") == 0)
-                return device_unsupported(error, "placement='auto' of <vcpu> is not supported");
         if (max_cpus && def->max_vcpus > max_cpus)
                 return device_unsupported(error, "machine '%s' has at most %u vCPUs", builder->machine->name,
                                           max_cpus);

@@ -40,8 +40,6 @@ static bool set_host_nodes(json_t *object, const struct domain_numatune *tune, c
         if (part->nodes)
                 nodes = part->nodes;
 
-        if (!part->nodes && g_strcmp0(tune->placement, "auto") == 0)
-                return device_unsupported(error, "<memory placement='auto'> of <numatune> is not supported");
         if (!nodes->words)
                 return true;
         if (!mode)

@@ -25,6 +25,7 @@
 #include "drivers/qemu/tuning.h"
 #include "drivers/qemu/save.h"
 #include "drivers/qemu/perf.h"
+#include "drivers/qemu/placement.h"
 #include "drivers/security/apparmor.h"
 
 #include <fcntl.h>
@@ -93,7 +94,8 @@ static bool prepare(struct start *start, const struct domain_def *activated, con
                 return false;
         domain_edit_align_memory(edit, qemu_command_get_memory_unit_kib(activated->os.arch));
         resources_init(&start->resources, start->guest, activated, edit, how);
-        if (!resources_prepare(&start->resources, error)) {
+        if (!placement_choose(start->guest, activated, edit, error) ||
+            !resources_prepare(&start->resources, error)) {
                 domain_edit_free(edit);
                 return false;
         }

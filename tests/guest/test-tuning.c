@@ -456,6 +456,32 @@ START_TEST(test_perf_while_it_runs)
 }
 END_TEST
 
+/* numad says where, or is missed by name; the stored definition says that the host chooses. */
+START_TEST(test_automatic_placement)
+{
+        g_autofree char *xml =
+                tuned_xml("auto", "<numatune><memory mode='strict' placement='auto'/></numatune>");
+        g_auto(GStrv) halves = g_strsplit(xml, "<vcpu>1</vcpu>", 2);
+        g_autofree char *numad = g_find_program_in_path("numad"), *active = NULL, *stored = NULL;
+        g_autofree char *path = guest_define(
+                client, g_strconcat(halves[0], "<vcpu placement='auto'>1</vcpu>", halves[1], NULL));
+
+        if (!numad) {
+                client_fails(client, LIBVIRT_ERROR, "*placement='auto' needs numad*", path, DOMAIN_INTERFACE,
+                             "Create", "u", 0);
+                return;
+        }
+        guest_do_flags(client, path, "Create", 0);
+        active = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        ck_assert_msg(strstr(active, "<vcpu placement='auto' cpuset='") &&
+                              strstr(active, "<memory mode='strict' nodeset='"),
+                      "%s", active);
+        stored = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 2);
+        ck_assert_ptr_null(strstr(stored, "cpuset"));
+        ck_assert_ptr_null(strstr(stored, "nodeset"));
+}
+END_TEST
+
 /* Whether QEMU takes them, and lets go of them. */
 START_TEST(test_disks_while_it_runs)
 {
@@ -500,6 +526,7 @@ int main(void)
         tcase_add_test(tcase, test_block_devices_while_it_runs);
         tcase_add_test(tcase, test_disks_while_it_runs);
         tcase_add_test(tcase, test_perf_while_it_runs);
+        tcase_add_test(tcase, test_automatic_placement);
         tcase_add_test(tcase, test_moved_away);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);

@@ -453,7 +453,6 @@ static const struct refusal refusals[] = {
         { NULL, NULL, "<sound model='ich7'/>", "ich7" },
         { NULL, "<cpu mode='host-passthrough'/>", NULL, "'host-passthrough' without KVM" },
         { NULL, "<cpu mode='custom'><model>Pentium-9</model></cpu>", NULL, "no CPU model 'Pentium-9'" },
-        { NULL, "<vcpu placement='auto'>2</vcpu>", NULL, "placement='auto' of <vcpu>" },
         { NULL, "<cpu mode='custom' match='strict'><model>Nehalem</model></cpu>", NULL, "match='strict'" },
         { NULL, NULL, "<graphics type='vnc' port='5901'/><graphics type='vnc' port='5902'/>",
           "more than one" },
