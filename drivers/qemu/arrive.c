@@ -73,6 +73,7 @@ static bool claim_port(struct guest *guest, int *port, GError **error)
                         "none of the ports from %d to %d, for guests that come from other hosts, is free",
                         driver->migration_first, driver->migration_last);
         g_array_append_val(guest->ports, *port);
+        guest->arrival_port = *port;
         return true;
 }
 
@@ -174,10 +175,22 @@ bool arrive_wait(struct domain *domain, GError **error)
                          guest->who);
 }
 
+/* The next guest may come by it. */
+static void release_port(struct guest *guest)
+{
+        for (unsigned i = guest->ports->len; i-- > 0;) {
+                if (g_array_index(guest->ports, int, i) == guest->arrival_port)
+                        g_array_remove_index_fast(guest->ports, i);
+        }
+        ports_release(&guest->driver->ports, guest->arrival_port);
+        guest->arrival_port = 0;
+}
+
 void arrive_end(struct domain *domain)
 {
         struct guest *guest = guest_of(domain);
 
+        release_port(guest);
         guest->status->phase = STATUS_RUNNING;
         guest->changed = true;
 }

@@ -93,6 +93,7 @@ struct guest {
         GArray *perf;              /* owned, struct perf_counter; what the kernel counts for it */
         uint32_t perf_events;      /* bits by enum domain_perf_event: of perf */
         GArray *ports;             /* owned, int; claimed in driver->ports */
+        int arrival_port;          /* the one of ports by which it comes from another host; 0: none */
         GPtrArray *sockets;        /* owned, struct guest_socket: made by us outside of dir, to be removed */
         struct lane_watch *exit_watch;   /* owned; NULL before guest_watch() */
         struct lane_timer *end_timer;    /* owned; NULL: none */
