@@ -115,10 +115,37 @@ const struct domain_departure_note *depart_get_note(struct domain *domain)
         return guest && guest->status->departure.cookie ? &guest->status->departure : NULL;
 }
 
+static bool is_written(const struct domain_def *def, const char *alias)
+{
+        for (unsigned i = 0; i < def->devices.n_disks; i++) {
+                const struct domain_disk *disk = &def->devices.disks[i];
+
+                if (g_strcmp0(disk->info.alias, alias) == 0)
+                        return !disk->readonly;
+        }
+        return false;
+}
+
+/* A server of files asks whose they are at each write: they stay whose they are, as the guest has them there.
+ */
+static void leave_images(struct guest *guest, const struct domain_def *def)
+{
+        GPtrArray *images = guest->status->images;
+
+        for (unsigned i = images->len; i-- > 0;) {
+                if (is_written(def, ((const struct status_image *)g_ptr_array_index(images, i))->alias))
+                        g_ptr_array_remove_index(images, i);
+        }
+}
+
 void depart_leave(struct domain *domain)
 {
         struct guest *guest = guest_of(domain);
+        const struct domain_departure_note *note = &guest->status->departure;
 
+        /* On this host they are counted. */
+        if (note->destination && g_str_has_prefix(note->destination, "qemu+ssh:"))
+                leave_images(guest, domain_state_get_def(domain_get_current(domain)));
         guest->status->undefine_flags &= ~(unsigned)(DOMAIN_UNDEFINE_NVRAM | DOMAIN_UNDEFINE_TPM);
         guest->status->undefine_flags |= DOMAIN_UNDEFINE_KEEP_NVRAM | DOMAIN_UNDEFINE_KEEP_TPM;
 }
