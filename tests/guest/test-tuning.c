@@ -153,6 +153,11 @@ START_TEST(test_limits_of_threads)
 }
 END_TEST
 
+static bool is_without_guests(void *data)
+{
+        return harness_count_guests(harness) == 0;
+}
+
 START_TEST(test_what_cannot_be_limited)
 {
         g_autofree char *file = harness_path(harness, "plain"), *elements = NULL, *path = NULL;
@@ -169,7 +174,7 @@ START_TEST(test_what_cannot_be_limited)
         path = guest_define(client, tuned_xml("io", elements));
         client_fails(client, LIBVIRT_ERROR, "unsupported configuration*<blkiotune>*", path, DOMAIN_INTERFACE,
                      "Create", "u", 0);
-        ck_assert_uint_eq(harness_count_guests(harness), 0);
+        harness_wait_until(is_without_guests, NULL, "nothing is left of the failed start");
 }
 END_TEST
 
