@@ -79,22 +79,37 @@ END_TEST
 
 /* ---- pins ---- */
 
-/* The thread of QEMU with that name; the guest must have it. */
-static pid_t find_thread(pid_t pid, const char *wanted)
+struct wanted {
+        pid_t pid, thread;
+        const char *name; /* what its name begins with */
+};
+
+/* Threads that come and go meanwhile may hide others from a reader of the directory. */
+static bool is_thread(void *data)
 {
-        g_autofree char *tasks = g_strdup_printf("/proc/%d/task", (int)pid);
+        struct wanted *wanted = data;
+        g_autofree char *tasks = g_strdup_printf("/proc/%d/task", (int)wanted->pid);
         g_autoptr(GDir) dir = g_dir_open(tasks, 0, NULL);
         const char *name;
 
-        ck_assert_ptr_nonnull(dir);
-        while ((name = g_dir_read_name(dir))) {
+        while (dir && (name = g_dir_read_name(dir))) {
                 g_autofree char *file = g_strconcat(tasks, "/", name, "/comm", NULL), *comm = NULL;
 
-                if (g_file_get_contents(file, &comm, NULL, NULL) && g_str_has_prefix(comm, wanted))
-                        return (pid_t)atoi(name);
+                if (!g_file_get_contents(file, &comm, NULL, NULL) || !g_str_has_prefix(comm, wanted->name))
+                        continue;
+                wanted->thread = (pid_t)atoi(name);
+                return true;
         }
-        ck_abort_msg("no thread '%s' in %d", wanted, (int)pid);
-        return 0;
+        return false;
+}
+
+/* The thread of QEMU with that name. */
+static pid_t find_thread(pid_t pid, const char *name)
+{
+        struct wanted wanted = { pid, 0, name };
+
+        harness_wait_until(is_thread, &wanted, name);
+        return wanted.thread;
 }
 
 static void expect_cpus(pid_t thread, bool zero, bool one)
