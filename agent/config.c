@@ -61,6 +61,7 @@ const struct config_key config_keys[] = {
         { "qemu", "tls_dir", CONFIG_PATH, AT(tls_dir) },
         { "qemu", "save_image_format", CONFIG_CHOICE, .choices = save_formats, .fallback = "raw",
           AT(save_format) },
+        { "qemu", "devices", CONFIG_TEXT, AT(devices) },
         { "qemu", "security_driver", CONFIG_CHOICE, .choices = security_drivers, .fallback = "auto",
           AT(security_driver) },
         { "migration", "first_port", CONFIG_NUMBER, .low = 1, .high = 65535, .fallback = "49152",

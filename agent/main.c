@@ -208,6 +208,7 @@ static bool start_models(struct agent *agent, GError **error)
                 .security = config->security_driver,
                 .migration_first = config->migration_first,
                 .migration_last = config->migration_last,
+                .devices = config->devices,
                 .default_network = config->default_network && !options->import,
         };
         if (agent->environment.user && config->qemu_group && *config->qemu_group)

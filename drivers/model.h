@@ -63,6 +63,7 @@ struct model_environment {
                 *memory_dir; /* where guests' memory is kept that is to be in files; NULL: below state_dir */
         const char *tls_dir; /* certificates of guests' disks and character devices; NULL: the usual place */
         enum model_security security;
+        const char *devices; /* nodes that guests may open beside their own (drivers/qemu/driver.h) */
         unsigned save_format; /* of guests that are saved, as it is numbered in their files; 0: raw */
         unsigned migration_first, migration_last; /* TCP ports for guests that come from other hosts */
         const struct authorizer *authorizer; /* who decides what clients may do; NULL: the built-in rule */

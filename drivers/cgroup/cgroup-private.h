@@ -57,6 +57,9 @@ struct cgroup {
         int keeper_end; /* owned; closed, it ends; -1: none */
 };
 
+/* Where processes begin; without threads of their own, in the group itself. Free it. */
+char *cgroup_get_start(const struct hierarchy *hierarchy, const struct cgroup *group);
+
 /* Below a scope everything of ours is in one group. */
 const char *cgroup_get_inner(const struct cgroup *group);
 

@@ -262,8 +262,7 @@ void cgroup_sweep(void)
 
 /* ---- who is in it ---- */
 
-/* Where processes begin; without threads of their own, in the group itself. Free it. */
-static char *get_start(const struct hierarchy *hierarchy, const struct cgroup *group)
+char *cgroup_get_start(const struct hierarchy *hierarchy, const struct cgroup *group)
 {
         g_autofree char *start = hierarchy_path(hierarchy, group->path, cgroup_get_inner(group), START);
 
@@ -277,7 +276,7 @@ GArray *cgroup_open_fds(const struct cgroup *group)
         GArray *fds = g_array_new(FALSE, FALSE, sizeof(int));
 
         for (unsigned i = 0; group && i < group->hierarchies.count; i++) {
-                g_autofree char *start = get_start(&group->hierarchies.list[i], group);
+                g_autofree char *start = cgroup_get_start(&group->hierarchies.list[i], group);
                 g_autofree char *procs = g_build_filename(start, "cgroup.procs", NULL);
                 int fd = open(procs, O_WRONLY | O_CLOEXEC);
 
@@ -303,7 +302,7 @@ bool cgroup_add_process(const struct cgroup *group, pid_t pid, GError **error)
 
         snprintf(text, sizeof(text), "%d", (int)pid);
         for (unsigned i = 0; i < group->hierarchies.count; i++) {
-                g_autofree char *start = get_start(&group->hierarchies.list[i], group);
+                g_autofree char *start = cgroup_get_start(&group->hierarchies.list[i], group);
 
                 if (!cgroup_write_file(start, "cgroup.procs", text))
                         return error_set_errno(error, ERROR_FROM_CGROUP, errno,

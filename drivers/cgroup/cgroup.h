@@ -34,6 +34,7 @@ enum cgroup_controller {
         CGROUP_CPUSET,
         CGROUP_MEMORY,
         CGROUP_IO,      /* "blkio" of version 1 */
+        CGROUP_DEVICES, /* version 2 has programs of BPF for it */
         CGROUP_SYSTEMD, /* systemd's own hierarchy, without a controller */
         CGROUP_CONTROLLERS,
 };
@@ -178,6 +179,25 @@ bool cgroup_read_io_weight(const struct cgroup *group, uint64_t *weight, GError 
  */
 bool cgroup_check_member(const struct cgroup *group, enum cgroup_controller controller, pid_t pid,
                          GError **error);
+
+/* ---- devices ---- */
+
+/* A device node of the host. */
+struct cgroup_device {
+        bool block; /* else of characters */
+        unsigned major, minor;
+        bool any_minor; /* all of that major number */
+        bool write;     /* else for reading */
+};
+
+#define CGROUP_DEVICES_MAX 4096
+
+/*
+ * From here on the guest may open these device nodes and no others, and make none; what is open stays so. May
+ * be called again. Errors: ERROR_CONFIG_UNSUPPORTED when the host does not let us, ERROR_SYSTEM_ERROR.
+ */
+bool cgroup_set_devices(const struct cgroup *group, const struct cgroup_device *devices, unsigned n,
+                        GError **error);
 
 /* ---- what it has used ---- */
 

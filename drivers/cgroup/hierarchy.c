@@ -13,8 +13,9 @@
 /* ---- names ---- */
 
 static const char *const names_v1[CGROUP_CONTROLLERS] = {
-        [CGROUP_CPU] = "cpu",       [CGROUP_CPUACCT] = "cpuacct", [CGROUP_CPUSET] = "cpuset",
-        [CGROUP_MEMORY] = "memory", [CGROUP_IO] = "blkio",        [CGROUP_SYSTEMD] = "name=systemd",
+        [CGROUP_CPU] = "cpu",         [CGROUP_CPUACCT] = "cpuacct", [CGROUP_CPUSET] = "cpuset",
+        [CGROUP_MEMORY] = "memory",   [CGROUP_IO] = "blkio",        [CGROUP_SYSTEMD] = "name=systemd",
+        [CGROUP_DEVICES] = "devices",
 };
 
 /* What is NULL is there without a controller. */

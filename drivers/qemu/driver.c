@@ -568,6 +568,14 @@ static bool choose_security(struct qemu_driver *driver, enum model_security secu
                 "files below /sys/kernel/security, the program apparmor_parser, and root");
 }
 
+static void choose_devices(struct qemu_driver *driver, const char *text)
+{
+        driver->all_devices = g_strcmp0(text, "any") == 0;
+        driver->devices = g_strsplit(text && !driver->all_devices ? text : "", ",", -1);
+        for (unsigned i = 0; driver->devices[i]; i++)
+                g_strstrip(driver->devices[i]);
+}
+
 struct domain_driver *qemu_driver_new(struct loop *loop, struct pool *pool, const struct host *host,
                                       const struct qemu_driver_config *config, GError **error)
 {
@@ -579,6 +587,7 @@ struct domain_driver *qemu_driver_new(struct loop *loop, struct pool *pool, cons
                 qemu_driver_free(&driver->base);
                 return NULL;
         }
+        choose_devices(driver, config->devices);
         domain_driver_init(&driver->base, &qemu_ops, loop, pool, host_ref(host), driver->state_dir);
         driver->save_format = config->save_format;
         driver->migration_first = (int)config->migration_first;
@@ -661,6 +670,7 @@ void qemu_driver_free(struct domain_driver *driver)
         }
         clear_answer(&qemu->answer);
         account_unref(qemu->account);
+        g_strfreev(qemu->devices);
         g_free(qemu->runtime_dir);
         g_free(qemu->state_dir);
         g_free(qemu->nvram_dir);
@@ -687,6 +697,7 @@ static struct domain_driver *new_domains(const struct model_environment *environ
                 .security = environment->security,
                 .migration_first = environment->migration_first,
                 .migration_last = environment->migration_last,
+                .devices = environment->devices,
                 .user = environment->user,
                 .group = environment->group,
         };

@@ -26,6 +26,8 @@ struct qemu_driver_config {
         unsigned save_format; /* enum save_format, of guests that are saved */
         enum model_security security;
         unsigned migration_first, migration_last; /* TCP ports for guests that come from other hosts */
+        /* Device nodes that guests may open beside their own, with commas between; "any": all; NULL: none */
+        const char *devices;
         /* Who emulators run as; NULL: as the agent does, the user's own group. */
         const char *user;
         const char *group;

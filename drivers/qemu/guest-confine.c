@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What confines a guest's emulator beyond its user: its profile of AppArmor. It is made of what the status
- * document says that the guest opens, so the next agent makes the same one. Lane of the domain.
+ * What confines a guest's emulator beyond its user: its profile of AppArmor, and the list of device nodes of
+ * its control group. Both are made of what the status document says that the guest opens, so the next agent
+ * makes the same. Lane of the domain.
  */
 #include "drivers/qemu/guest.h"
 
@@ -11,6 +12,8 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 static bool has_host_devices(const struct domain_def *def)
@@ -31,6 +34,8 @@ static bool has_sound(const struct domain_def *def)
         }
         return false;
 }
+
+/* ---- the profile ---- */
 
 static bool load_profile(struct guest *guest, const struct domain_def *def, GError **error)
 {
@@ -55,8 +60,89 @@ static bool load_profile(struct guest *guest, const struct domain_def *def, GErr
         return text && apparmor_load(guest->domain->base.lane, text, error);
 }
 
+/* ---- device nodes ---- */
+
+#define MAJOR_PTS   136
+#define MAJOR_SOUND 116
+#define VFIO        "/dev/vfio/vfio"
+
+/* What everybody may open anyway, terminals among it. */
+static const struct cgroup_device common_devices[] = {
+        { .major = 1, .minor = 3, .write = true }, /* null */
+        { .major = 1, .minor = 5, .write = true }, /* zero */
+        { .major = 1, .minor = 7, .write = true }, /* full */
+        { .major = 1, .minor = 8, .write = true }, /* random */
+        { .major = 1, .minor = 9, .write = true }, /* urandom */
+        { .major = 5, .minor = 2, .write = true }, /* ptmx */
+        { .major = MAJOR_PTS, .any_minor = true, .write = true },
+};
+
+static void add_device(GArray *devices, mode_t type, dev_t device, bool write)
+{
+        const struct cgroup_device entry = {
+                .block = type == S_IFBLK, .major = major(device), .minor = minor(device), .write = write
+        };
+
+        if (type == S_IFBLK || type == S_IFCHR)
+                g_array_append_val(devices, entry);
+}
+
+static void add_node(GArray *devices, const char *path)
+{
+        struct stat st;
+
+        if (stat(path, &st) == 0)
+                add_device(devices, st.st_mode & S_IFMT, st.st_rdev, true);
+}
+
+static GArray *list_devices(const struct guest *guest, const struct domain_def *def)
+{
+        GArray *devices = g_array_new(FALSE, FALSE, sizeof(struct cgroup_device));
+        const struct cgroup_device sound = { .major = MAJOR_SOUND, .any_minor = true, .write = true };
+        const GPtrArray *files = guest->status->files;
+
+        g_array_append_vals(devices, common_devices, G_N_ELEMENTS(common_devices));
+        for (unsigned i = 0; i < files->len; i++) {
+                const struct status_file *file = g_ptr_array_index(files, i);
+
+                add_device(devices, file->type, file->device, file->write);
+        }
+        if (has_host_devices(def))
+                add_node(devices, VFIO);
+        if (has_sound(def))
+                g_array_append_val(devices, sound);
+        for (unsigned i = 0; guest->driver->devices && guest->driver->devices[i]; i++)
+                add_node(devices, guest->driver->devices[i]);
+        return devices;
+}
+
+static bool limit_devices(const struct guest *guest, const struct domain_def *def, GError **error)
+{
+        g_autoptr(GArray) devices = list_devices(guest, def);
+
+        return cgroup_set_devices(guest->cgroup, (const struct cgroup_device *)(const void *)devices->data,
+                                  devices->len, error);
+}
+
+/* ---- both ---- */
+
 bool guest_confine(struct guest *guest, const struct domain_def *def, GError **error)
 {
+        return (!guest->owns_profile || load_profile(guest, def, error)) &&
+               (!guest->cgroup || !guest->status->limits_devices || limit_devices(guest, def, error));
+}
+
+bool guest_confine_new(struct guest *guest, const struct domain_def *def, GError **error)
+{
+        g_autoptr(GError) reason = NULL;
+
+        if (guest->cgroup && !guest->driver->all_devices) {
+                guest->status->limits_devices = limit_devices(guest, def, &reason);
+                guest->changed = true;
+                /* No reason to refuse a start: its user opens few of them. */
+                if (!guest->status->limits_devices)
+                        log_gerror(LOG_LEVEL_INFO, reason, "%s may open what its user may", guest->who);
+        }
         return !guest->owns_profile || load_profile(guest, def, error);
 }
 
@@ -108,10 +194,14 @@ char *guest_find_fd_path(int fd)
 bool guest_allow_fd(struct guest *guest, const char *alias, int fd, GError **error)
 {
         g_autofree char *path = guest->owns_profile ? guest_find_fd_path(fd) : NULL;
+        struct status_file file;
 
         if (!path)
                 return true;
-        status_add_file(guest->status, alias, path, (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY, false);
+        file = (struct status_file){ .alias = (char *)alias,
+                                     .path = path,
+                                     .write = (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY };
+        status_add_file(guest->status, &file);
         guest->changed = true;
         return guest_confine(guest, get_def(guest), error);
 }

@@ -54,6 +54,8 @@ struct qemu_driver {
         struct probe_cache *probes;          /* owned */
         struct log_keeper *log_keeper;       /* owned; NULL: none */
         bool apparmor;                       /* guests are confined by AppArmor */
+        bool all_devices;                    /* guests may open any device node that their user may */
+        char **devices;                      /* owned; device nodes that any guest may open; NULL: none */
         /* loop */
         struct qemu_answer answer;
         /* atomic */
@@ -209,10 +211,11 @@ bool guest_choose_profile(struct guest *guest, const struct domain_def *def, boo
 /* ---- guest-confine.c ---- */
 
 /*
- * What confines the emulator is made of what status says that it opens, and replaces what confined it before:
- * before it runs, and when something has come. def: the guest, as it is to be. Errors: a path or a host that
- * does not allow it, an interrupt.
+ * What confines the emulator is made of what status says that it opens, before it runs (new), and in the
+ * place of what confined it before when something has come. def: the guest, as it is to be. Errors: a path or
+ * a host that does not allow it, an interrupt.
  */
+bool guest_confine_new(struct guest *guest, const struct domain_def *def, GError **error);
 bool guest_confine(struct guest *guest, const struct domain_def *def, GError **error);
 /* Something has gone. Failures are logged: it can open what it could before. */
 void guest_confine_again(struct guest *guest);

@@ -104,14 +104,38 @@ static char *follow_links(const char *path)
         return real_dir ? g_build_filename(real_dir, base, NULL) : g_strdup(path);
 }
 
+static void allow_device_nodes(struct resources *resources, const char *path, bool write)
+{
+        GDir *dir = g_dir_open(path, 0, NULL);
+        const char *name;
+
+        while (dir && (name = g_dir_read_name(dir))) {
+                g_autofree char *node = g_build_filename(path, name, NULL);
+                struct stat st;
+
+                if (lstat(node, &st) == 0 && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)))
+                        resources_allow(resources, node, write, false);
+        }
+        if (dir)
+                g_dir_close(dir);
+}
+
 void resources_allow(struct resources *resources, const char *path, bool write, bool tree)
 {
-        g_autofree char *real = NULL;
+        struct status_file file = { .alias = (char *)resources->alias, .write = write, .tree = tree };
+        struct stat st;
 
         if (*path != '/')
                 return;
-        real = follow_links(path);
-        status_add_file(resources->guest->status, resources->alias, real, write, tree);
+        file.path = follow_links(path);
+        if (stat(file.path, &st) == 0 && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))) {
+                file.type = st.st_mode & S_IFMT;
+                file.device = st.st_rdev;
+        }
+        status_add_file(resources->guest->status, &file);
+        if (tree && g_str_has_prefix(file.path, "/dev/"))
+                allow_device_nodes(resources, file.path, write);
+        g_free(file.path);
 }
 
 /* What the emulator is given open is still looked at by its profile. */
@@ -119,9 +143,12 @@ static void allow_fd(struct resources *resources, int fd)
 {
         g_autofree char *path = guest_find_fd_path(fd);
 
+        const struct status_file file = { .alias = (char *)resources->alias,
+                                          .path = path,
+                                          .write = (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY };
+
         if (path)
-                status_add_file(resources->guest->status, resources->alias, path,
-                                (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY, false);
+                status_add_file(resources->guest->status, &file);
 }
 
 void resources_add_fd(struct resources *resources, int fd)

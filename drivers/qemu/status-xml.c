@@ -9,9 +9,11 @@
  *       <emulator pid='812' start='3342'/>
  *       <tpm pid='811' start='3341'/>
  *       <monitor path='/var/lib/libvirt/qemu/domain-3-web/monitor.sock'/>
- *       <cgroup path='/machine.slice/machine-qemu\x2d3\x2dweb.scope' unit='machine-qemu\x2d3\x2dweb.scope'/>
+ *       <cgroup path='/machine.slice/machine-qemu\x2d3\x2dweb.scope' unit='machine-qemu\x2d3\x2dweb.scope'
+ *           devices='limited'/>
  *       <image alias='virtio-disk0' path='/images/web.qcow2' uid='0' gid='0'/>
  *       <file alias='virtio-disk0' path='/images/web.qcow2' write='yes'/>
+ *       <file alias='virtio-disk1' path='/dev/dm-3' write='yes' device='b253:3'/>
  *       <pci alias='hostdev0'>0000:3b:00.0</pci>
  *       <link alias='net0' name='macvtap0' lower='eth0' mac='52:54:00:12:34:56'/>
  *       <switch alias='net2' name='vnet3' bridge='ovs0' interfaceid='...'/>
@@ -39,6 +41,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #define ROOT "virtbus-status"
 
@@ -101,7 +105,8 @@ static void add_cgroup(GString *text, const struct status *status)
         g_autofree char *unit = status->unit ? xml_escape(status->unit) : NULL;
 
         if (path)
-                g_string_append_printf(text, "  <cgroup path='%s'", path);
+                g_string_append_printf(text, "  <cgroup path='%s'%s", path,
+                                       status->limits_devices ? " devices='limited'" : "");
         if (path && unit)
                 g_string_append_printf(text, " unit='%s'", unit);
         if (path)
@@ -179,8 +184,12 @@ static void add_file(GString *text, const struct status_file *file)
 
         g_string_append(text, "  <file");
         add_alias(text, file->alias);
-        g_string_append_printf(text, " path='%s'%s%s/>\n", path, file->write ? " write='yes'" : "",
+        g_string_append_printf(text, " path='%s'%s%s", path, file->write ? " write='yes'" : "",
                                file->tree ? " tree='yes'" : "");
+        if (file->type)
+                g_string_append_printf(text, " device='%c%u:%u'", file->type == S_IFBLK ? 'b' : 'c',
+                                       major(file->device), minor(file->device));
+        g_string_append(text, "/>\n");
 }
 
 char *status_format(const struct status *status)
@@ -308,11 +317,14 @@ static bool read_monitor(const xmlNode *root, struct status *status, GError **er
 static bool read_cgroup(const xmlNode *root, struct status *status, GError **error)
 {
         const xmlNode *node = xml_child(root, "cgroup");
+        g_autofree char *devices = NULL;
 
         if (!node)
                 return true;
         status->cgroup = xml_attr(node, "path");
         status->unit = xml_attr(node, "unit");
+        devices = xml_attr(node, "devices");
+        status->limits_devices = g_strcmp0(devices, "limited") == 0;
         if (!status->cgroup || status->cgroup[0] != '/' || strstr(status->cgroup, "/.."))
                 return xml_error(error, node, "invalid control group");
         return true;
@@ -333,16 +345,33 @@ static bool read_images(const xmlNode *root, struct status *status, GError **err
         return true;
 }
 
+/* "b8:0" */
+static bool read_device(const char *text, struct status_file *file)
+{
+        unsigned major_number, minor_number;
+        char type, end;
+
+        if (sscanf(text, "%c%u:%u%c", &type, &major_number, &minor_number, &end) != 3)
+                return false;
+        file->type = type == 'b' ? S_IFBLK : S_IFCHR;
+        file->device = makedev(major_number, minor_number);
+        return type == 'b' || type == 'c';
+}
+
 static bool read_files(const xmlNode *root, struct status *status, GError **error)
 {
         for (const xmlNode *node = xml_child(root, "file"); node; node = xml_next(node)) {
                 g_autofree char *path = xml_attr(node, "path"), *alias = xml_attr(node, "alias");
-                g_autofree char *write = xml_attr(node, "write"), *tree = xml_attr(node, "tree");
+                g_autofree char *write = xml_attr(node, "write"), *tree = xml_attr(node, "tree"),
+                                *device = xml_attr(node, "device");
+                struct status_file file = { .alias = alias,
+                                            .path = path,
+                                            .write = g_strcmp0(write, "yes") == 0,
+                                            .tree = g_strcmp0(tree, "yes") == 0 };
 
-                if (!path || *path != '/')
+                if (!path || *path != '/' || (device && !read_device(device, &file)))
                         return xml_error(error, node, "incomplete file");
-                status_add_file(status, alias, path, g_strcmp0(write, "yes") == 0,
-                                g_strcmp0(tree, "yes") == 0);
+                status_add_file(status, &file);
         }
         return true;
 }

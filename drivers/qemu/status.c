@@ -146,18 +146,19 @@ static struct status_file *find_file(const struct status *status, const char *al
         return NULL;
 }
 
-void status_add_file(struct status *status, const char *alias, const char *path, bool write, bool tree)
+void status_add_file(struct status *status, const struct status_file *file)
 {
-        struct status_file *file = find_file(status, alias, path);
+        struct status_file *noted = find_file(status, file->alias, file->path);
 
-        if (!file) {
-                file = g_new0(struct status_file, 1);
-                file->alias = g_strdup(alias);
-                file->path = g_strdup(path);
-                g_ptr_array_add(status->files, file);
+        if (!noted) {
+                noted = g_new(struct status_file, 1);
+                *noted = *file;
+                noted->alias = g_strdup(file->alias);
+                noted->path = g_strdup(file->path);
+                g_ptr_array_add(status->files, noted);
         }
-        file->write |= write;
-        file->tree |= tree;
+        noted->write |= file->write;
+        noted->tree |= file->tree;
 }
 
 void status_add_pci(struct status *status, const char *alias, const char *address)

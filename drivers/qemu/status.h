@@ -50,7 +50,9 @@ struct status_file {
         char *alias; /* owned */
         char *path;  /* owned; without links */
         bool write;
-        bool tree; /* a directory, with all that is in it */
+        bool tree;    /* a directory, with all that is in it */
+        mode_t type;  /* S_IFCHR, S_IFBLK: a device node; 0: anything else */
+        dev_t device; /* which */
 };
 
 /* A device of the host that left its driver. */
@@ -116,6 +118,7 @@ struct status {
         char *monitor;                  /* owned; the socket of one that was adopted; NULL: monitor.sock */
         char *cgroup;                   /* owned; below the roots of the hierarchies; NULL: none */
         char *unit;                     /* owned; the scope that it is; NULL: a group of our own */
+        bool limits_devices;            /* its group opens the device nodes of files, and no others */
         GPtrArray *images;              /* owned, struct status_image */
         GPtrArray *files;               /* owned, struct status_file */
         GPtrArray *pci;                 /* owned, struct status_pci */
@@ -142,8 +145,8 @@ struct status *status_new(void);
 void status_free(struct status *status);
 void status_add_image(struct status *status, const char *alias, const char *path,
                       const struct ownership *ownership);
-/* Noted once for a device, with all that was asked for. path has no links in it. */
-void status_add_file(struct status *status, const char *alias, const char *path, bool write, bool tree);
+/* Copied; noted once for a device, with all that was asked for. */
+void status_add_file(struct status *status, const struct status_file *file);
 /* Of that device, in the place of what was noted before. */
 void status_set_usb(struct status *status, const char *alias, const struct usb_device *usb, bool found);
 /* Borrowed; NULL: nothing is noted. */

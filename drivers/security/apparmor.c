@@ -25,7 +25,8 @@
 /*
  * What any emulator needs: libraries, what packages install for it (firmware, keyboards, ROMs), what the
  * kernel tells everybody, terminals, and the descriptors that it is given of taps and the like. There is no
- * capability in it and no program to run.
+ * capability in it and no program to run. Whose signal ends it, it would like to know by name, and is
+ * refused without a record.
  */
 static const char common_rules[] =
         "  network,\n"
@@ -43,8 +44,9 @@ static const char common_rules[] =
         "  /etc/{qemu,gnutls,pki,ssl,crypto-policies,sasl2,ceph,glvnd}/{,**} r,\n"
         "  /usr/share/ca-certificates/** r,\n"
         "  /run/systemd/resolve/*resolv.conf r,\n"
-        "  owner /proc/[0-9]*/{auxv,cmdline,maps,stat,status,fd/,task/,task/[0-9]*/stat} r,\n"
+        "  owner /proc/[0-9]*/{auxv,maps,stat,status,fd/,task/,task/[0-9]*/stat} r,\n"
         "  owner /proc/[0-9]*/{,task/[0-9]*/}comm rw,\n"
+        "  deny /proc/[0-9]*/cmdline r,\n"
         "  /proc/{cpuinfo,filesystems,meminfo,stat,version} r,\n"
         "  /proc/sys/kernel/{cap_last_cap,ngroups_max,osrelease,random/boot_id} r,\n"
         "  /proc/sys/{vm/overcommit_memory,crypto/fips_enabled,net/core/somaxconn} r,\n"

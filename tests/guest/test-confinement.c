@@ -210,7 +210,7 @@ static void expect_owner(const char *path, uid_t uid, gid_t gid)
         ck_assert_uint_eq(st.st_gid, gid);
 }
 
-/* GetSecurityLabelList has that one, or none. */
+/* GetSecurityLabelList has that one as its last, behind that of another model of the host; or none. */
 static void expect_labels(const char *path, const char *expected)
 {
         sd_bus_message *reply = client_call(client, path, DOMAIN_INTERFACE, "GetSecurityLabelList", NULL);
@@ -218,11 +218,11 @@ static void expect_labels(const char *path, const char *expected)
         int enforcing = -1;
 
         ck_assert_int_ge(sd_bus_message_enter_container(reply, 'a', "(sb)"), 0);
-        ck_assert_int_eq(sd_bus_message_read(reply, "(sb)", &label, &enforcing), expected ? 1 : 0);
+        while (sd_bus_message_read(reply, "(sb)", &label, &enforcing) > 0)
+                ;
         ck_assert_pstr_eq(label, expected);
         if (expected)
                 ck_assert_int_eq(enforcing, 0);
-        ck_assert_int_eq(sd_bus_message_at_end(reply, false), 1);
         sd_bus_message_unref(reply);
 }
 

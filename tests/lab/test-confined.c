@@ -153,24 +153,31 @@ static FILE *open_monitor(void)
         return monitor;
 }
 
-/* May the guest's QEMU open the file, for writing or for reading? */
-static bool may_open(const char *path, bool write)
+/* May the guest's QEMU open the file, for writing or for reading? driver: "file" or "host_device" */
+static bool may_open_by(const char *driver, const char *path, bool write)
 {
         FILE *monitor = open_monitor();
         g_autofree char *command =
-                g_strdup_printf("{\"execute\": \"blockdev-add\", \"arguments\": {\"driver\": \"file\", "
+                g_strdup_printf("{\"execute\": \"blockdev-add\", \"arguments\": {\"driver\": \"%s\", "
                                 "\"node-name\": \"test\", "
                                 "\"filename\": \"%s\", \"locking\": \"off\", \"read-only\": %s}}\n",
-                                path, write ? "false" : "true");
+                                driver, path, write ? "false" : "true");
         g_autofree char *answer = ask(monitor, command), *removed = NULL;
         bool opened = strstr(answer, "\"return\"") != NULL;
 
-        ck_assert_msg(opened || strstr(answer, "Permission denied"), "%s", answer);
+        ck_assert_msg(
+                opened || strstr(answer, *driver == 'f' ? "Permission denied" : "Operation not permitted"),
+                "%s", answer);
         if (opened)
                 removed = ask(monitor,
                               "{\"execute\": \"blockdev-del\", \"arguments\": {\"node-name\": \"test\"}}\n");
         fclose(monitor);
         return opened;
+}
+
+static bool may_open(const char *path, bool write)
+{
+        return may_open_by("file", path, write);
 }
 
 /* ---- cases ---- */
@@ -405,6 +412,55 @@ START_TEST(test_rules_of_the_administrator)
 }
 END_TEST
 
+/* ---- device nodes, which its control group lets it open ---- */
+
+static char *run(const char *const argv[])
+{
+        char *out = NULL;
+        int status = -1;
+
+        ck_assert(g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &out, NULL,
+                               &status, NULL));
+        ck_assert_int_eq(status, 0);
+        return g_strchomp(out);
+}
+
+/* A block device that everybody may open. */
+static char *make_node(const char *file)
+{
+        char *node = run((const char *[]){ "losetup", "--find", "--show", file, NULL });
+
+        ck_assert_int_eq(chmod(node, 0666), 0);
+        return node;
+}
+
+static bool is_closed(void *node)
+{
+        return !may_open_by("host_device", node, false);
+}
+
+START_TEST(test_device_nodes)
+{
+        g_autofree char *own = make_file("own.img"), *image = make_file("loop.img"), *path = NULL;
+        g_autofree char *modprobe = run((const char *[]){ "modprobe", "loop", NULL });
+        g_autofree char *node = make_node(image), *other = make_node(own), *xml = NULL, *removed = NULL;
+
+        path = guest_start(client, guest_xml("<seclabel type='none' model='apparmor'/>", own));
+        ck_assert(is_closed(node) && is_closed(other));
+        xml = g_strdup_printf("<disk type='block' device='disk'><driver name='qemu' type='raw'/>"
+                              "<source dev='%s'/><target dev='sdb' bus='usb'/></disk>",
+                              node);
+        client_do(client, path, DOMAIN_INTERFACE, "AttachDevice", "su", xml, LIVE);
+        ck_assert(may_open_by("host_device", node, true) && is_closed(other));
+        restart_agent();
+        ck_assert(may_open_by("host_device", node, true) && is_closed(other));
+        client_do(client, path, DOMAIN_INTERFACE, "DetachDevice", "su", xml, LIVE);
+        harness_wait_until(is_closed, node, "the node that went with its disk");
+        guest_do_flags(client, path, "Destroy", 0);
+        removed = run((const char *[]){ "losetup", "--detach", node, other, NULL });
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("confined");
@@ -418,6 +474,7 @@ int main(void)
         tcase_add_test(tcase, test_a_profile_that_is_there);
         tcase_add_test(tcase, test_nobody_left);
         tcase_add_test(tcase, test_rules_of_the_administrator);
+        tcase_add_test(tcase, test_device_nodes);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

@@ -282,6 +282,128 @@ static void expect_gone(const char *path, const char *unit)
         ck_abort_msg("'%s' is still there", path);
 }
 
+/* ---- devices ---- */
+
+struct attempt {
+        char path[32];
+        int flags;
+};
+
+/* A process of the group that opens what it is told to, and says how that went: 0 or errno. */
+static pid_t enter_to_open(struct cgroup *group, int *to, int *from)
+{
+        GArray *fds = cgroup_open_fds(group);
+        int requests[2], answers[2];
+        struct attempt attempt;
+        pid_t pid;
+
+        ck_assert_int_eq(pipe2(requests, O_CLOEXEC), 0);
+        ck_assert_int_eq(pipe2(answers, O_CLOEXEC), 0);
+        pid = fork();
+        if (pid == 0) {
+                close(requests[1]);
+                for (unsigned i = 0; i < fds->len; i++) {
+                        if (write(g_array_index(fds, int, i), "0", 1) < 0)
+                                _exit(1);
+                }
+                while (read(requests[0], &attempt, sizeof(attempt)) == sizeof(attempt)) {
+                        int fd = open(attempt.path, attempt.flags | O_CLOEXEC | O_NOCTTY);
+                        int failure = fd < 0 ? errno : 0;
+
+                        if (fd >= 0)
+                                close(fd);
+                        if (write(answers[1], &failure, sizeof(failure)) < 0)
+                                _exit(1);
+                }
+                _exit(0);
+        }
+        close(requests[0]);
+        close(answers[1]);
+        *to = requests[1];
+        *from = answers[0];
+        cgroup_close_fds(fds);
+        return pid;
+}
+
+static int try_open(int to, int from, const char *path, int flags)
+{
+        struct attempt attempt = { .flags = flags };
+        int failure = -1;
+
+        g_strlcpy(attempt.path, path, sizeof(attempt.path));
+        ck_assert_int_eq(write(to, &attempt, sizeof(attempt)), sizeof(attempt));
+        ck_assert_int_eq(read(from, &failure, sizeof(failure)), sizeof(failure));
+        return failure;
+}
+
+static void limit_devices(void *data)
+{
+        const struct cgroup_device first[] = {
+                { .major = 1, .minor = 3, .write = true }, /* null */
+                { .major = 1, .minor = 5 },                /* zero */
+                { .major = 136, .any_minor = true, .write = true },
+        };
+        const struct cgroup_device second[] = {
+                { .major = 1, .minor = 3 }, { .major = 1, .minor = 7, .write = true }, /* full */
+        };
+        struct cgroup *group = make(), *found;
+        g_autofree char *path = NULL, *unit = NULL;
+        g_autoptr(GError) error = NULL;
+        int to, from;
+        pid_t pid;
+
+        if (!group) {
+                loop_post(loop, quit, NULL);
+                return;
+        }
+        path = g_strdup(cgroup_get_path(group));
+        unit = g_strdup(cgroup_get_unit(group));
+        pid = enter_to_open(group, &to, &from);
+        ck_assert_int_eq(try_open(to, from, "/dev/full", O_RDWR), 0);
+        cgroup_settle(group);
+        if (!cgroup_set_devices(group, first, G_N_ELEMENTS(first), &error)) {
+                /* Not root, or in a container. */
+                check_skip(error->message);
+        } else {
+                ck_assert_int_eq(try_open(to, from, "/dev/null", O_RDWR), 0);
+                ck_assert_int_eq(try_open(to, from, "/dev/zero", O_RDONLY), 0);
+                ck_assert_int_eq(try_open(to, from, "/dev/zero", O_RDWR), EPERM);
+                ck_assert_int_eq(try_open(to, from, "/dev/full", O_RDONLY), EPERM);
+                ck_assert_int_eq(try_open(to, from, "/proc/self/stat", O_RDONLY), 0);
+                /* The next agent goes on. */
+                found = cgroup_open(path, unit);
+                ck_assert(found);
+                for (unsigned i = 0; i < 200; i++)
+                        ck_assert_msg(cgroup_set_devices(found, i % 2 ? first : second,
+                                                         i % 2 ? G_N_ELEMENTS(first) : G_N_ELEMENTS(second),
+                                                         &error),
+                                      "%s", error ? error->message : "");
+                ck_assert(cgroup_set_devices(found, second, G_N_ELEMENTS(second), &error));
+                cgroup_free(found);
+                ck_assert_int_eq(try_open(to, from, "/dev/full", O_RDWR), 0);
+                ck_assert_int_eq(try_open(to, from, "/dev/null", O_RDONLY), 0);
+                ck_assert_int_eq(try_open(to, from, "/dev/null", O_RDWR), EPERM);
+                ck_assert_int_eq(try_open(to, from, "/dev/zero", O_RDONLY), EPERM);
+                ck_assert(cgroup_set_devices(group, NULL, 0, &error));
+                ck_assert_int_eq(try_open(to, from, "/dev/null", O_RDONLY), EPERM);
+                printf("CGROUP: devices of %s are limited\n", path);
+        }
+        close(to);
+        close(from);
+        leave(pid);
+        cgroup_remove(group);
+        expect_gone(path, unit);
+        loop_post(loop, quit, NULL);
+}
+
+START_TEST(test_devices)
+{
+        run(limit_devices);
+}
+END_TEST
+
+/* ---- all of it ---- */
+
 static void live(void *data)
 {
         struct cgroup *group = make(), *found;
@@ -411,4 +533,4 @@ START_TEST(test_without)
 END_TEST
 
 CHECK_MAIN_FIXTURE("cgroup", setup, teardown, test_mounts, test_names, test_partitions, test_life,
-                   test_life_in_partition, test_two_of_a_name, test_a_sweep, test_without)
+                   test_life_in_partition, test_devices, test_two_of_a_name, test_a_sweep, test_without)

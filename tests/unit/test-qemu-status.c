@@ -10,6 +10,8 @@
 #include <glib/gstdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #define DOMAIN                                                                                               \
         "<domain type='kvm' id='3'>\n  <name>a&lt;b</name>\n  <description>two\nlines</description>\n"       \
@@ -18,6 +20,7 @@
 static struct status *make(void)
 {
         struct status *status = status_new();
+        struct status_file file;
 
         status->phase = STATUS_RUNNING;
         ck_assert(uuid_parse(&status->uuid, "6695eb01-f6a4-8304-79aa-97f2502e193f", NULL));
@@ -26,13 +29,20 @@ static struct status *make(void)
         status->state = DOMAIN_PAUSED;
         status->reason = DOMAIN_PAUSED_IOERROR;
         status->owner = g_strdup(":1.7");
+        status->cgroup = g_strdup("/machine/<x>");
+        status->limits_devices = true;
         status->emulator = (struct status_process){ 4711, 123456789012 };
         status->tpm = (struct status_process){ 4710, 99 };
         status_add_image(status, "ua-it's", "/images/it's & <mine>.qcow2",
                          &(struct ownership){ .uid = 1000, .gid = 4294967294U });
-        status_add_file(status, "ua-it's", "/images/<mine>", false, false);
-        status_add_file(status, "ua-it's", "/images/<mine>", true, false);
-        status_add_file(status, NULL, "/run/io", false, true);
+        file = (struct status_file){ .alias = (char *)"ua-it's", .path = (char *)"/images/<mine>" };
+        status_add_file(status, &file);
+        file.write = true;
+        status_add_file(status, &file);
+        file = (struct status_file){ .path = (char *)"/run/io", .tree = true };
+        status_add_file(status, &file);
+        file = (struct status_file){ .path = (char *)"/dev/x", .type = S_IFBLK, .device = makedev(253, 300) };
+        status_add_file(status, &file);
         status_add_pci(status, "hostdev0", "0000:3b:00.0");
         status_set_usb(status, "hostdev1", &(struct usb_device){ 9, 9, 9, 9, "9" }, true);
         status_set_usb(status, "hostdev1", &(struct usb_device){ 1, 4, 0x46d, 0xc52b, "4.2" }, true);
@@ -81,7 +91,7 @@ START_TEST(what_is_written_is_read)
         GError *error = NULL;
         CLEANUP(status_free) struct status *back = status_parse(text, &error);
         const struct status_image *image;
-        const struct status_file *files[2];
+        const struct status_file *files[3];
         const struct status_link *link;
         const struct status_pci *pci;
         const struct status_vf *vf;
@@ -96,6 +106,8 @@ START_TEST(what_is_written_is_read)
         ck_assert_int_eq(back->state, DOMAIN_PAUSED);
         ck_assert_int_eq(back->reason, DOMAIN_PAUSED_IOERROR);
         ck_assert_str_eq(back->owner, ":1.7");
+        ck_assert_str_eq(back->cgroup, "/machine/<x>");
+        ck_assert(back->limits_devices);
         ck_assert_int_eq(back->emulator.pid, 4711);
         ck_assert_uint_eq(back->emulator.start_time, 123456789012);
         ck_assert_int_eq(back->tpm.pid, 4710);
@@ -108,14 +120,16 @@ START_TEST(what_is_written_is_read)
         ck_assert_str_eq(image->path, "/images/it's & <mine>.qcow2");
         ck_assert_uint_eq(image->ownership.uid, 1000);
         ck_assert_uint_eq(image->ownership.gid, 4294967294U);
-        ck_assert_uint_eq(back->files->len, 2);
+        ck_assert_uint_eq(back->files->len, 3);
         files[0] = g_ptr_array_index(back->files, 0);
         files[1] = g_ptr_array_index(back->files, 1);
         ck_assert_str_eq(files[0]->alias, "ua-it's");
         ck_assert_str_eq(files[0]->path, "/images/<mine>");
         ck_assert(files[0]->write && !files[0]->tree);
         ck_assert_ptr_null(files[1]->alias);
-        ck_assert(!files[1]->write && files[1]->tree);
+        ck_assert(!files[1]->write && files[1]->tree && !files[1]->type);
+        files[2] = g_ptr_array_index(back->files, 2);
+        ck_assert(files[2]->type == S_IFBLK && files[2]->device == makedev(253, 300));
         ck_assert_uint_eq(back->pci->len, 1);
         pci = g_ptr_array_index(back->pci, 0);
         ck_assert_str_eq(pci->alias, "hostdev0");
