@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -29,7 +30,8 @@ DEFINE_CLEANUP(DIR, closedir);
 #define STALE_S 60
 
 /* How long an end may be on its way into the kernel's books. */
-#define REMOVE_TRIES    100
+#define REMOVE_US (500 * 1000)
+/* Between two looks where nobody tells: in version 1. */
 #define REMOVE_PAUSE_US (5 * 1000)
 
 const char *cgroup_get_inner(const struct cgroup *group)
@@ -133,16 +135,36 @@ struct cgroup *cgroup_find(pid_t pid)
 
 /* ---- removing ---- */
 
+/* Version 2 tells when the last process has left: what has changed since its file was read is an event. */
+static void wait_for_end(int events, gint64 left_us)
+{
+        struct pollfd change = { .fd = events, .events = POLLPRI };
+        char text[256] = "";
+
+        if (events < 0 || pread(events, text, sizeof(text) - 1, 0) <= 0 || !strstr(text, "populated 1"))
+                g_usleep((gulong)MIN(left_us, REMOVE_PAUSE_US));
+        else
+                poll(&change, 1, (int)(left_us / 1000) + 1);
+}
+
+/* False with errno. */
 static bool remove_directory(const char *path)
 {
-        for (unsigned i = 0; i < REMOVE_TRIES; i++) {
-                if (rmdir(path) == 0 || errno == ENOENT)
-                        return true;
+        g_autofree char *file = g_build_filename(path, "cgroup.events", NULL);
+        CLEANUP_FD int events = open(file, O_RDONLY | O_CLOEXEC);
+        gint64 end_us = g_get_monotonic_time() + REMOVE_US, left_us;
+
+        while (rmdir(path) < 0 && errno != ENOENT) {
                 if (errno != EBUSY)
                         return false;
-                g_usleep(REMOVE_PAUSE_US);
+                left_us = end_us - g_get_monotonic_time();
+                if (left_us <= 0) {
+                        errno = EBUSY;
+                        return false;
+                }
+                wait_for_end(events, left_us);
         }
-        return false;
+        return true;
 }
 
 /* The groups of threads, and the group. */
