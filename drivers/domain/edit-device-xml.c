@@ -259,6 +259,14 @@ void domain_edit_set_graphics_socket(struct domain_edit *edit, unsigned index, u
                            hardware_is(graphics, "type", "vnc") ? "socket" : NULL, path);
 }
 
+void domain_edit_set_graphics_bus(struct domain_edit *edit, unsigned index, const char *address)
+{
+        xmlNode *graphics = find_nth(edit, devices_of(edit), "graphics", index);
+
+        if (graphics)
+                xml_set_attr(graphics, "address", address);
+}
+
 /* ---- the rest ---- */
 
 static void set_memory_size(struct domain_edit *edit, const char *alias, const char *name, uint64_t kib)

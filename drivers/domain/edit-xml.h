@@ -149,6 +149,8 @@ void domain_edit_set_graphics_ports(struct domain_edit *edit, unsigned index, in
                                     int websocket);
 /* password NULL: none; without an end, and with nothing said of those who are connected. */
 void domain_edit_set_graphics_password(struct domain_edit *edit, unsigned index, const char *password);
+/* dbus: the address of its bus. */
+void domain_edit_set_graphics_bus(struct domain_edit *edit, unsigned index, const char *address);
 /* listen counts the <listen> in it; the first one's address is also the attribute of <graphics>. */
 void domain_edit_set_graphics_address(struct domain_edit *edit, unsigned index, unsigned listen,
                                       const char *address);

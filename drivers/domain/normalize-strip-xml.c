@@ -185,6 +185,8 @@ void normalize_strip_graphics(xmlNode *node)
                 xml_set_attr(node, "port", NULL);
                 xml_set_attr(node, "tlsPort", NULL);
         }
+        if (hardware_is(node, "type", "dbus") && is_runtime_path(hardware_peek(node, "address")))
+                xml_set_attr(node, "address", NULL);
         XML_FOREACH_CHILD (listen, node) {
                 if (!xml_is(listen, "listen"))
                         continue;

@@ -275,9 +275,8 @@ static bool add_dbus(struct command_builder *builder, const struct domain_graphi
         g_autoptr(GString) option = g_string_new("dbus");
 
         if (graphics->p2p != DOMAIN_SWITCH_ON && !graphics->bus_address)
-                return device_unsupported(error,
-                                          "<graphics type='dbus'> without a bus of its own (address=) and "
-                                          "without p2p='yes' is not supported");
+                return error_set(error, ERROR_FROM_QEMU, ERROR_INTERNAL_ERROR,
+                                 "no bus was made for <graphics type='dbus'>");
         if (graphics->p2p == DOMAIN_SWITCH_ON)
                 command_option_add(option, "p2p", "on");
         else

@@ -308,6 +308,7 @@ void guest_release(struct guest *guest)
                 return;
         }
         process_end(&guest->tpm, lane);
+        helper_end(guest, NULL);
         g_clear_pointer(&guest->cgroup, cgroup_remove);
         guest_unconfine(guest);
         guest_forget_state(guest);

@@ -43,6 +43,9 @@ static void see_end(void *data)
                         "plugged in again",
                         helper->alias, guest->who);
                 take_link_down(helper);
+        } else if (strcmp(helper->program, HELPER_BUS) == 0) {
+                log_warning("the bus of %s has ended: its display can be seen again after its next start",
+                            guest->who);
         } else {
                 log_warning(
                         "%s of device '%s' of %s has ended: the device does not work until it is plugged in "

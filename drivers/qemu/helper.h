@@ -3,7 +3,7 @@
 
 /*
  * Processes that work for one device of a guest and end by themselves when the emulator's end of their
- * connection is closed: passt, virtiofsd. So there is nothing to be found of a start that was cut short.
+ * connection is closed: passt, virtiofsd (not so HELPER_BUS). So there is nothing to be found of a start that was cut short.
  * Those of a guest are watched, noted in its status document by the alias of their device, and ended with it.
  * Lane of the domain.
  */
@@ -15,6 +15,9 @@
 #include <stdbool.h>
 
 struct guest;
+
+/* The bus of a guest's own, as program and as alias: it is no device's, and does not end by itself. */
+#define HELPER_BUS "dbus-daemon"
 
 struct helper {
         struct guest *guest; /* borrowed */

@@ -146,6 +146,6 @@ bool resources_prepare_graphics(struct resources *resources, const void *device,
         unsigned index = (unsigned)(graphics - resources->def->devices.graphics);
 
         if (graphics->type != DOMAIN_GRAPHICS_VNC && graphics->type != DOMAIN_GRAPHICS_SPICE)
-                return true;
+                return resources_prepare_bus(resources, graphics, index, error);
         return prepare_listens(resources, graphics, index, error);
 }

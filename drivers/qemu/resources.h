@@ -28,6 +28,7 @@ struct resources {
         GArray *fds;                      /* owned, int, each owned; all that the emulator gets */
         GArray *checks;        /* owned, struct launch_check; what the emulator must be able to open */
         const char *alias;     /* borrowed; of the device that is being prepared; NULL: the whole guest */
+        bool needs_bus;        /* a bus of the guest's own is to be started */
         bool opened;           /* what checks say are images that the agent itself has opened just now */
         bool no_relabel;       /* no file changes hands */
         bool keeps_owner;      /* none of the device that is being prepared does */
@@ -106,7 +107,17 @@ const struct vlan *resources_get_vlan(const struct domain_takings *takings,
 const struct traffic *resources_get_bandwidth(const struct domain_takings *takings,
                                               const struct domain_interface *interface);
 
+/*
+ * After the control group of the guest has been made, and to be written down after it: the bus of its own that
+ * resources_prepare_bus() has found that it needs. Nothing where it needs none.
+ */
+bool resources_start_bus(struct resources *resources, GError **error);
+
 /* ---- between the files resources*.c ---- */
+
+/* Says in the active definition where the bus of its own will be, if the graphics need one. */
+bool resources_prepare_bus(struct resources *resources, const struct domain_graphics *graphics, unsigned index,
+                           GError **error);
 
 /* The entry of a device, made when missing. */
 struct device_resources *resources_get(struct resources *resources, const char *alias);

@@ -360,9 +360,9 @@ static bool run(struct start *start, struct domain_state *state, bool paused, GE
         if (!resources_take_links(&start->resources, error))
                 return false;
         resources_take_files(&start->resources);
-        if (!guest_save(guest, state, error) || !guest_confine_new(guest, start->def, error) ||
-            !tuning_limit_guest(guest, start->def, error) || !launch(start, error) ||
-            !tuning_limit_nodes(guest, start->def, error))
+        if (!resources_start_bus(&start->resources, error) || !guest_save(guest, state, error) ||
+            !guest_confine_new(guest, start->def, error) || !tuning_limit_guest(guest, start->def, error) ||
+            !launch(start, error) || !tuning_limit_nodes(guest, start->def, error))
                 return false;
         if (guest->cgroup)
                 cgroup_settle(guest->cgroup);

@@ -8,6 +8,7 @@
  *     status.xml    this document, replaced atomically at each change of state
  *     pid           "PID START-TIME": written by the emulator's process itself before the emulator runs in it
  *     tpm.pid       the same of swtpm
+ *     bus.pid       the same of dbus-daemon
  *     monitor.sock  where the emulator listens for the agent
  *     io/           the only part that belongs to the emulator's user: sockets that it makes
  *
@@ -178,4 +179,5 @@ struct status *status_read(const char *dir, GError **error);
 /* The pid files; false when there is none of that name or it is torn. */
 #define STATUS_PID_FILE     "pid"
 #define STATUS_TPM_PID_FILE "tpm.pid"
+#define STATUS_BUS_PID_FILE "bus.pid"
 bool status_read_pid(const char *dir, const char *file, struct status_process *process);

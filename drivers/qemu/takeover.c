@@ -142,6 +142,21 @@ static bool is_alive(const struct status_process *known)
                start_time == known->start_time && state != 'Z';
 }
 
+/* A bus that was started and not written down any more. */
+static void read_bus(struct find *find)
+{
+        struct status_process bus = { 0 };
+
+        for (unsigned i = 0; i < find->status->helpers->len; i++) {
+                const struct status_helper *noted = g_ptr_array_index(find->status->helpers, i);
+
+                if (strcmp(noted->program, HELPER_BUS) == 0)
+                        return;
+        }
+        if (status_read_pid(find->dir, STATUS_BUS_PID_FILE, &bus) && is_alive(&bus))
+                status_add_helper(find->status, HELPER_BUS, HELPER_BUS, &bus);
+}
+
 /* Fills in what can be read; false when there is nothing to be made of the directory. */
 static bool read_status(struct find *find, GError **error)
 {
@@ -152,6 +167,7 @@ static bool read_status(struct find *find, GError **error)
                 status_read_pid(find->dir, STATUS_PID_FILE, &find->status->emulator);
         if (find->status->tpm.pid == 0)
                 status_read_pid(find->dir, STATUS_TPM_PID_FILE, &find->status->tpm);
+        read_bus(find);
         find->def = domain_def_parse_stored(find->status->xml, error);
         return find->def != NULL;
 }
@@ -266,6 +282,8 @@ static void clear_away(struct guest *guest)
         int reason = guest->status->shutdown_seen ? DOMAIN_SHUTOFF_SHUTDOWN : DOMAIN_SHUTOFF_CRASHED;
         struct domain_state *state;
 
+        /* Not all of them end by themselves. */
+        helper_take_over(guest);
         if (guest->status->saved.path) {
                 reason = DOMAIN_SHUTOFF_SAVED;
                 log_notice("%s was saved to '%s', and is ended", guest->who, guest->status->saved.path);

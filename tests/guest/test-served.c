@@ -475,6 +475,71 @@ START_TEST(test_memory)
 }
 END_TEST
 
+/* ---- a bus ---- */
+
+/* Of the active document; the caller's. */
+static char *get_bus(const char *path)
+{
+        g_autofree char *xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        const char *start = strstr(xml, "address='unix:path=");
+
+        ck_assert_msg(start, "%s", xml);
+        start += strlen("address='");
+        return g_strndup(start, strcspn(start, "'"));
+}
+
+/* Who is on the bus at that address? */
+static bool has_display(void *address)
+{
+        g_autofree char *option = g_strconcat("--address=", address, NULL), *output = NULL;
+        const char *argv[] = { "busctl", option, "list", "--no-pager", NULL };
+
+        return g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL, NULL,
+                            NULL, &output, NULL, NULL, NULL) &&
+               strstr(output, "org.qemu");
+}
+
+/* The process that keeps the bus whose socket is "<directory of the guest>/io/dbus.sock". */
+static pid_t find_bus(const char *address)
+{
+        const char *socket = address + strlen("unix:path=");
+        g_autofree char *io = g_path_get_dirname(socket), *dir = g_path_get_dirname(io),
+                        *file = g_build_filename(dir, "bus.pid", NULL), *text = NULL;
+
+        ck_assert(g_file_get_contents(file, &text, NULL, NULL));
+        return atoi(text);
+}
+
+/* A guest whose display is on a bus has one of its own, which goes with it, whoever dies. */
+START_TEST(test_bus)
+{
+        g_autofree char *path = NULL, *address = NULL, *stored = NULL;
+        pid_t guest, bus;
+
+        if (!has_program("dbus-daemon") || !has_program("busctl"))
+                return;
+        path = guest_start(client, guest_bare_xml("bus", "<graphics type='dbus'/>"));
+        stored = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 2);
+        ck_assert(!strstr(stored, "unix:path"));
+        address = get_bus(path);
+        harness_wait_until(has_display, address, "the display is on its bus");
+        bus = find_bus(address);
+        ck_assert_int_gt(bus, 0);
+        guest_do_flags(client, path, "Destroy", 0);
+        harness_wait_gone(bus);
+
+        guest_do_flags(client, path, "Create", 0);
+        bus = find_bus(address);
+        guest = harness_find_guest(harness, "guest=bus");
+        harness_end_agent(harness, SIGKILL);
+        kill(guest, SIGKILL);
+        harness_wait_gone(guest);
+        harness_start_agent(harness);
+        harness_wait_gone(bus);
+        guest_expect_state(client, path, STATE_SHUTOFF, -1);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("served");
@@ -489,6 +554,7 @@ int main(void)
         tcase_add_test(tcase, test_directory_comes_and_goes);
         tcase_add_test(tcase, test_9p);
         tcase_add_test(tcase, test_memory);
+        tcase_add_test(tcase, test_bus);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

@@ -462,7 +462,6 @@ static const struct refusal refusals[] = {
           OVERRIDE("<q:device alias='net7'><q:frontend><q:property name='mq' type='bool' "
                    "value='true'/></q:frontend></q:device>"),
           NULL, "<qemu:override> is for the device 'net7'" },
-        { NULL, NULL, "<graphics type='dbus'/>", "<graphics type='dbus'> without a bus" },
         { NULL, NULL, "<audio id='1' type='coreaudio'/>", "<audio type='coreaudio'>" },
         { NULL, "<vcpu>4</vcpu><cpu><topology sockets='1' clusters='2' cores='2' threads='1'/></cpu>", NULL,
           "clusters='2' of <topology>" },
