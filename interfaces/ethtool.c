@@ -47,3 +47,16 @@ unsigned ethtool_get_speed(int fd, const char *name)
                 return 0;
         return settings.head.speed;
 }
+
+bool ethtool_set_coalesce(int fd, const char *name, unsigned frames)
+{
+        struct ethtool_coalesce coalesce = { .cmd = ETHTOOL_GCOALESCE };
+        struct ifreq request = { .ifr_data = (void *)&coalesce };
+
+        g_strlcpy(request.ifr_name, name, sizeof(request.ifr_name));
+        if (ioctl(fd, SIOCETHTOOL, &request) < 0)
+                return false;
+        coalesce.cmd = ETHTOOL_SCOALESCE;
+        coalesce.rx_max_coalesced_frames = frames;
+        return ioctl(fd, SIOCETHTOOL, &request) == 0;
+}

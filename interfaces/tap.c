@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "interfaces/change.h"
+#include "interfaces/ethtool.h"
 #include "interfaces/netlink.h"
 
 #include <errno.h>
@@ -60,11 +61,12 @@ static bool finish(const struct tap *tap, const char *name, GError **error)
 /* One queue; *name is a template at the first one and gets the name chosen. */
 static int open_queue(const struct tap *tap, bool first, char name[IFNAMSIZ], GError **error)
 {
-        CLEANUP_FD int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+        const char *device = tap->device ? tap->device : "/dev/net/tun";
+        CLEANUP_FD int fd = open(device, O_RDWR | O_CLOEXEC | O_NONBLOCK);
         struct ifreq request;
 
         if (fd < 0) {
-                error_set_errno(error, ERROR_FROM_NONE, errno, "cannot open /dev/net/tun");
+                error_set_errno(error, ERROR_FROM_NONE, errno, "cannot open %s", device);
                 return -1;
         }
         if (!set_name(&request, name, error))
@@ -162,6 +164,9 @@ static bool configure(const struct tap *tap, const char *name, GError **error)
                 return false;
         if (tap->bridge && !tap->is_foreign && !join_bridge(fd, tap->bridge, name, error))
                 return false;
+        if (tap->coalesce && !ethtool_set_coalesce(fd, name, tap->coalesce))
+                return error_set_errno(error, ERROR_FROM_NONE, errno,
+                                       "cannot have packets of '%s' told of %u at once", name, tap->coalesce);
         if (tap->lane && !finish(tap, name, error))
                 return false;
         return !tap->up || set_up(fd, name, error);
@@ -222,12 +227,12 @@ bool tap_move(const struct tap *tap, GError **error)
                traffic_set(netlink, link, &tap->bandwidth, error);
 }
 
-bool tap_open_vhost(unsigned count, GArray *fds)
+bool tap_open_vhost(unsigned count, const char *device, GArray *fds)
 {
         unsigned first = fds->len;
 
         for (unsigned i = 0; i < count; i++) {
-                int fd = open("/dev/vhost-net", O_RDWR | O_CLOEXEC);
+                int fd = open(device ? device : "/dev/vhost-net", O_RDWR | O_CLOEXEC);
 
                 if (fd < 0) {
                         close_from(fds, first);

@@ -18,6 +18,7 @@ struct lane;
 
 struct tap {
         const char *name;   /* NULL: chosen by the kernel, "vnet%d" */
+        const char *device; /* the file by which taps are made; NULL: /dev/net/tun */
         unsigned queues;    /* >= 1 */
         bool vnet_header;   /* for virtio */
         bool existing;      /* somebody else made it and sets it up */
@@ -30,6 +31,7 @@ struct tap {
         bool isolated;           /* from other isolated ports of the bridge */
         const uint8_t *mac;      /* the guest's; NULL: none */
         unsigned mtu;            /* 0: the bridge's or the default */
+        unsigned coalesce;       /* packets that are told of at once at most; 0: as the kernel has it */
         bool up;                 /* is set up by us */
 };
 
@@ -43,7 +45,7 @@ bool tap_open(const struct tap *tap, GArray *fds, char **name, GError **error);
 bool tap_move(const struct tap *tap, GError **error);
 
 /*
- * Appends count vhost-net devices to fds; false, without error, when the host has none or not enough
- * descriptors.
+ * Appends count vhost-net devices (device NULL: /dev/vhost-net) to fds; false, without error, when the host
+ * has none or not enough descriptors.
  */
-bool tap_open_vhost(unsigned count, GArray *fds);
+bool tap_open_vhost(unsigned count, const char *device, GArray *fds);

@@ -35,6 +35,7 @@ extern const check_function domain_check_cpu[];
 extern const check_function domain_check_memory[];
 extern const check_function domain_check_disks[];
 extern const check_function domain_check_devices[];
+extern const check_function domain_check_interfaces[];
 extern const check_function domain_check_boot[];
 extern const check_function domain_check_tuning[];
 

@@ -60,6 +60,11 @@ static const struct field model_fields[] = { STRING("type", struct domain_interf
 static const struct field script_fields[] = {
         STRING("path", struct domain_interface, script, .max = PATH_MAX), FIELDS_END
 };
+static const struct field downscript_fields[] = {
+        STRING("path", struct domain_interface, downscript, .max = PATH_MAX), FIELDS_END
+};
+static const struct field coalesce_fields[] = { UINT("max", struct domain_interface, coalesce_frames),
+                                                FIELDS_END };
 static const struct field mtu_fields[] = { UINT("size", struct domain_interface, mtu, .min = 1, .max = 65535),
                                            FIELDS_END };
 static const struct field port_fields[] = { YES_NO("isolated", struct domain_interface, isolated),
@@ -95,6 +100,8 @@ static const struct field driver_fields[] = {
 static const struct field backend_fields[] = {
         NAME("type", struct domain_interface, backend, backend_names),
         STRING("logFile", struct domain_interface, log_file, .max = PATH_MAX),
+        PATH("tap", struct domain_interface, tap_device),
+        PATH("vhost", struct domain_interface, vhost_device),
         FIELDS_END,
 };
 
@@ -401,6 +408,8 @@ static const struct field_part parts[] = {
         { "virtualport", NULL, read_virtual_port },
         { "port", port_fields },
         { "script", script_fields },
+        { "downscript", downscript_fields },
+        { "coalesce/rx/frames", coalesce_fields },
         { "target", target_fields },
         { "model", model_fields },
         { "driver", driver_fields },

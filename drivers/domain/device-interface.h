@@ -108,11 +108,14 @@ struct domain_interface {
         const char *port_id;        /* active: that of the network */
         const char *model;          /* "virtio", "e1000e" ...; NULL: normalisation fills it in */
         const char *target;         /* <target dev=>: the tap's name on the host */
-        const char *script;
-        const char *driver;   /* <driver name=>: "qemu", "vhost"; hostdev: "vfio" */
-        const char *txmode;   /* "iothread", "timer" */
-        const char *backend;  /* <backend type=>, user: "default" (QEMU's own), "passt" */
-        const char *log_file; /* <backend logFile=>, user: where passt logs to */
+        const char *script;         /* ethernet: run when the tap has come */
+        const char *downscript;     /* the same when it has gone */
+        const char *tap_device,
+                *vhost_device; /* <backend>: other files than the kernel's usual ones; NULL: those */
+        const char *driver;    /* <driver name=>: "qemu", "vhost"; hostdev: "vfio" */
+        const char *txmode;    /* "iothread", "timer" */
+        const char *backend;   /* <backend type=>, user: "default" (QEMU's own), "passt" */
+        const char *log_file;  /* <backend logFile=>, user: where passt logs to */
         const struct domain_ip *ips;
         const struct domain_port_forward *forwards;
         uint32_t n_ips;
@@ -120,7 +123,9 @@ struct domain_interface {
         const char *filter; /* <filterref filter=>: what it may send and receive; NULL: everything */
         const struct domain_filter_param *filter_params;
         uint32_t n_filter_params;
-        uint32_t mtu; /* 0: the default, as with those below */
+        uint32_t coalesce_frames; /* <coalesce>: that many packets come at once at most; 0: as the kernel has
+                                     it */
+        uint32_t mtu;             /* 0: the default, as with those below */
         uint32_t queues;
         uint32_t rx_queue_size;
         uint32_t tx_queue_size;

@@ -43,6 +43,8 @@ static const char *const host_device_parts[] = {
         "interface/backend",
         "interface/link",
         "interface/script",
+        "interface/downscript",
+        "interface/coalesce",
         "interface/port",
         "interface/boot",
         "interface/ip",

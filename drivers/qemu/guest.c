@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/spawn.h"
 #include "base/store.h"
 #include "drivers/qemu/guest-agent.h"
 #include "drivers/qemu/guest-rx.h"
@@ -27,6 +28,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#define SCRIPT_MS      10000
 #define MONITOR_SOCKET "monitor.sock"
 
 /* How long an emulator that was told to end may write out its images. */
@@ -216,6 +218,25 @@ static void return_vfs(struct guest *guest, const char *alias)
         }
 }
 
+/* The tap is gone with the emulator, or with the device. */
+static void run_scripts(struct guest *guest, const char *alias)
+{
+        GPtrArray *list = guest->status->scripts;
+
+        for (unsigned i = list->len; i-- > 0;) {
+                const struct status_script *script = g_ptr_array_index(list, i);
+                const char *const argv[] = { script->path, script->link, NULL };
+                g_autoptr(GError) failure = NULL;
+
+                if (!is_of(script->alias, alias))
+                        continue;
+                if (!spawn_check(guest->domain->base.lane, argv, SCRIPT_MS, NULL, &failure))
+                        log_gerror(LOG_LEVEL_ERROR, failure, "the <downscript> of '%s' of %s", script->alias,
+                                   guest->who);
+                g_ptr_array_remove_index(list, i);
+        }
+}
+
 static void forget_usb(struct guest *guest, const char *alias)
 {
         GPtrArray *list = guest->status->usb;
@@ -249,6 +270,7 @@ static void give_back(struct guest *guest, const char *alias)
         return_hostdevs(guest, alias);
         remove_links(guest, alias);
         remove_switches(guest, alias);
+        run_scripts(guest, alias);
         forget_usb(guest, alias);
         remove_sockets(guest, alias);
 }

@@ -39,7 +39,7 @@ static bool prepare_vhost(struct resources *resources, const struct domain_inter
         if (!wanted && g_strcmp0(resources->def->type, "kvm") != 0)
                 return true;
         fds = g_array_new(FALSE, FALSE, sizeof(int));
-        if (!tap_open_vhost(queues, fds))
+        if (!tap_open_vhost(queues, interface->vhost_device, fds))
                 return !wanted ||
                        error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
                                  "interface '%s' asks for vhost-net, which this host does not have",
@@ -129,6 +129,8 @@ static bool prepare_tap(struct resources *resources, const struct domain_interfa
         g_autofree char *name = NULL;
         const struct tap tap = {
                 .name = interface->target,
+                .device = interface->tap_device,
+                .coalesce = interface->coalesce_frames,
                 .queues = queues,
                 .vnet_header = is_virtio(interface),
                 .existing = existing,
@@ -152,6 +154,9 @@ static bool prepare_tap(struct resources *resources, const struct domain_interfa
                 domain_edit_set_interface_target(resources->edit, interface->info.alias, name);
         if (port->is_there)
                 plan_switch(resources, interface, name, port);
+        if (interface->downscript)
+                status_add_script(resources->guest->status, interface->info.alias, interface->downscript,
+                                  name);
         if (!run_script(resources, interface, name, error))
                 return false;
         /* The guest does not run, or does not have it, yet. */

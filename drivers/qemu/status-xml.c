@@ -177,6 +177,18 @@ static void add_departure(GString *text, const struct domain_departure_note *not
                         destination, cookie, boot, note->flags, note->runs ? "yes" : "no");
 }
 
+static void add_scripts(GString *text, const GPtrArray *list)
+{
+        for (unsigned i = 0; i < list->len; i++) {
+                const struct status_script *noted = g_ptr_array_index(list, i);
+                g_autofree char *path = xml_escape(noted->path), *name = xml_escape(noted->link);
+
+                g_string_append(text, "  <downscript");
+                add_alias(text, noted->alias);
+                g_string_append_printf(text, " path='%s' link='%s'/>\n", path, name);
+        }
+}
+
 /* By hand: the <domain> in it is a string that exists. */
 static void add_file(GString *text, const struct status_file *file)
 {
@@ -231,6 +243,7 @@ char *status_format(const struct status *status)
         add_usb(text, status->usb);
         add_vfs(text, status->vfs);
         add_helpers(text, status->helpers);
+        add_scripts(text, status->scripts);
         if (status->saved.path) {
                 g_autofree char *path = xml_escape(status->saved.path);
 
@@ -473,6 +486,19 @@ static bool read_helpers(const xmlNode *root, struct status *status, GError **er
         return true;
 }
 
+static bool read_scripts(const xmlNode *root, struct status *status, GError **error)
+{
+        for (const xmlNode *node = xml_child(root, "downscript"); node; node = xml_next(node)) {
+                g_autofree char *alias = xml_attr(node, "alias"), *path = xml_attr(node, "path"),
+                                *name = xml_attr(node, "link");
+
+                if (!alias || !path || !name)
+                        return xml_error(error, node, "missing alias, path or link");
+                status_add_script(status, alias, path, name);
+        }
+        return true;
+}
+
 static bool read_saved(const xmlNode *root, struct status *status, GError **error)
 {
         const xmlNode *node = xml_child(root, "saved");
@@ -519,8 +545,8 @@ struct status *status_parse(const char *text, GError **error)
             !read_files(root, status, error) || !read_pci(root, status, error) ||
             !read_links(root, status, error) || !read_switches(root, status, error) ||
             !read_usb(root, status, error) || !read_helpers(root, status, error) ||
-            !read_vfs(root, status, error) || !read_saved(root, status, error) ||
-            !read_departure(root, &status->departure, error))
+            !read_vfs(root, status, error) || !read_scripts(root, status, error) ||
+            !read_saved(root, status, error) || !read_departure(root, &status->departure, error))
                 return NULL;
         status->sleeps = xml_child(root, "host-sleep");
         status->arrival = xml_child_text(root, "arrival");

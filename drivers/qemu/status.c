@@ -87,6 +87,16 @@ static void vf_free(void *data)
         g_free(vf);
 }
 
+static void script_free(void *data)
+{
+        struct status_script *script = data;
+
+        g_free(script->alias);
+        g_free(script->path);
+        g_free(script->link);
+        g_free(script);
+}
+
 struct status *status_new(void)
 {
         struct status *status = g_new0(struct status, 1);
@@ -99,6 +109,7 @@ struct status *status_new(void)
         status->usb = g_ptr_array_new_with_free_func(usb_free);
         status->vfs = g_ptr_array_new_with_free_func(vf_free);
         status->helpers = g_ptr_array_new_with_free_func(helper_note_free);
+        status->scripts = g_ptr_array_new_with_free_func(script_free);
         return status;
 }
 
@@ -114,6 +125,7 @@ void status_free(struct status *status)
         g_ptr_array_unref(status->usb);
         g_ptr_array_unref(status->vfs);
         g_ptr_array_unref(status->helpers);
+        g_ptr_array_unref(status->scripts);
         g_free(status->name);
         g_free(status->owner);
         g_free(status->monitor);
@@ -193,6 +205,14 @@ void status_add_vf(struct status *status, const struct status_vf *vf)
 
         *added = (struct status_vf){ g_strdup(vf->alias), g_strdup(vf->physical), vf->number, vf->before };
         g_ptr_array_add(status->vfs, added);
+}
+
+void status_add_script(struct status *status, const char *alias, const char *path, const char *link)
+{
+        struct status_script *script = g_new(struct status_script, 1);
+
+        *script = (struct status_script){ g_strdup(alias), g_strdup(path), g_strdup(link) };
+        g_ptr_array_add(status->scripts, script);
 }
 
 void status_add_helper(struct status *status, const char *program, const char *alias,

@@ -106,6 +106,13 @@ struct status_helper {
         struct status_process process;
 };
 
+/* What is run when the interface's tap has gone. */
+struct status_script {
+        char *alias; /* owned */
+        char *path;  /* owned */
+        char *link;  /* owned; the tap, which it is told */
+};
+
 struct status {
         enum status_phase phase;
         struct uuid uuid;
@@ -128,6 +135,7 @@ struct status {
         GPtrArray *usb;                 /* owned, struct status_usb */
         GPtrArray *vfs;                 /* owned, struct status_vf */
         GPtrArray *helpers;             /* owned, struct status_helper */
+        GPtrArray *scripts;             /* owned, struct status_script */
         struct {
                 char *path; /* owned; NULL: none */
                 uint64_t device, inode;
@@ -155,6 +163,7 @@ const struct status_usb *status_find_usb(const struct status *status, const char
 void status_add_pci(struct status *status, const char *alias, const char *address);
 /* vf's strings are copied. */
 void status_add_vf(struct status *status, const struct status_vf *vf);
+void status_add_script(struct status *status, const char *alias, const char *path, const char *link);
 void status_add_helper(struct status *status, const char *program, const char *alias,
                        const struct status_process *process);
 /* Of that device; NULL: all. */

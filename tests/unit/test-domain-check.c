@@ -196,6 +196,12 @@ static const struct row refused[] = {
           "<disk type='file'><driver name='qemu' io='native'/><source file='/x'/><target dev='vda' "
           "bus='virtio'/></disk>",
           "and it has 'default'" },
+        { "q35", "", "<interface type='user'><coalesce><rx><frames max='7'/></rx></coalesce></interface>",
+          "<coalesce> of an interface of type 'user'" },
+        { "q35", "", "<interface type='user'><downscript path='/x'/></interface>",
+          "<downscript> of an interface of type 'user'" },
+        { "q35", "", "<interface type='user'><backend tap='/x'/></interface>", "which has no tap device" },
+        { "q35", "", "<interface type='user'><backend vhost='/x'/></interface>", "which has no vhost-net" },
         { "q35", "", "<disk type='dir'><source dir='/x'/><target dev='vda' bus='virtio'/><readonly/></disk>",
           "which needs <driver type='fat'/>" },
         { "q35", "",

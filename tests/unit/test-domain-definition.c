@@ -539,7 +539,6 @@ START_TEST(test_privileges)
                 { "<disk type='file'><source file='/a'><reservations managed='yes'/></source>"
                   "<target dev='vda' bus='virtio'/></disk>",
                   "<reservations> of <disk> 'vda'" },
-                { "<interface type='user'><downscript path='/x'/></interface>", "<downscript>" },
                 { "<lease><key>a</key><target path='/x'/></lease>", "<lease>" },
         };
 

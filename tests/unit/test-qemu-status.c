@@ -54,6 +54,7 @@ static struct status *make(void)
         status_add_helper(status, "passt", "net1", &(struct status_process){ 4712, 98 });
         status_add_helper(status, "passt", "net2", &(struct status_process){ 4713, 97 });
         status_drop_helper(status, "net2");
+        status_add_script(status, "net3", "/etc/down&up", "tap3");
         status->fake_reboot = true;
         status->undefine_flags = DOMAIN_UNDEFINE_NVRAM | DOMAIN_UNDEFINE_KEEP_TPM;
         status->xml = g_strdup(DOMAIN);
@@ -96,6 +97,7 @@ START_TEST(what_is_written_is_read)
         const struct status_pci *pci;
         const struct status_vf *vf;
         const struct status_helper *passt;
+        const struct status_script *script;
         const struct status_usb *usb;
 
         ck_assert_msg(back != NULL, "%s\n%s", error ? error->message : "", text);
@@ -146,6 +148,11 @@ START_TEST(what_is_written_is_read)
         ck_assert_str_eq(link->name, "macvtap<0");
         ck_assert_str_eq(link->lower, "eth0");
         ck_assert_str_eq(link->mac, "52:54:00:00:00:01");
+        ck_assert_uint_eq(back->scripts->len, 1);
+        script = g_ptr_array_index(back->scripts, 0);
+        ck_assert_str_eq(script->alias, "net3");
+        ck_assert_str_eq(script->path, "/etc/down&up");
+        ck_assert_str_eq(script->link, "tap3");
         ck_assert_uint_eq(back->helpers->len, 1);
         passt = g_ptr_array_index(back->helpers, 0);
         ck_assert_str_eq(passt->alias, "net1");
