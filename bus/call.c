@@ -221,7 +221,8 @@ void call_reply_list(struct call *call, enum tree_branch branch, const GPtrArray
                 call_fail(call, error);
 }
 
-void call_reply_fd(struct call *call, int fd)
+/* text NULL: there is none. */
+static void reply_fd(struct call *call, const char *text, int fd)
 {
         DBusMessageIter iter;
         DBusMessage *reply;
@@ -231,6 +232,8 @@ void call_reply_fd(struct call *call, int fd)
                 return;
         }
         reply = call_begin_reply(call, &iter);
+        if (text)
+                marshal_write(&iter, "s", text);
         if (dbus_message_iter_append_basic(&iter, DBUS_TYPE_UNIX_FD, &fd)) {
                 call_send_reply(call, reply);
                 return;
@@ -239,6 +242,16 @@ void call_reply_fd(struct call *call, int fd)
         dbus_message_unref(reply);
         call_fail_with(call, ERROR_FROM_NONE, ERROR_SYSTEM_ERROR, "%s cannot send a descriptor: %s",
                        call_get_member(call), g_strerror(EMFILE));
+}
+
+void call_reply_fd(struct call *call, int fd)
+{
+        reply_fd(call, NULL, fd);
+}
+
+void call_reply_text_and_fd(struct call *call, const char *text, int fd)
+{
+        reply_fd(call, text, fd);
 }
 
 /* ---- errors ---- */

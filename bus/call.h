@@ -68,6 +68,9 @@ void call_reply_list(struct call *call, enum tree_branch branch, const GPtrArray
 /* Replies with a descriptor, which stays the caller's. */
 void call_reply_fd(struct call *call, int fd);
 
+/* The same with a text before it. */
+void call_reply_text_and_fd(struct call *call, const char *text, int fd);
+
 /*
  * Fails with org.libvirt.Error, which is also the caller's last error from now on. error stays the
  * caller's.

@@ -107,6 +107,9 @@ static void announce_event(const struct branch *branch, const char *path, const 
         case DOMAIN_EVENT_GRAPHICS:
                 announce_graphics(branch->connect->bus, path, event);
                 break;
+        case DOMAIN_EVENT_DISK_CHANGE:
+                SEND(DISK_CHANGE, "sssi", event->text[0], event->text[1], event->text[2], base->detail);
+                break;
         case DOMAIN_EVENT_TRAY_CHANGE:
                 SEND(TRAY_CHANGE, "si", event->text[0], base->detail);
                 break;

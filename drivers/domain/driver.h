@@ -160,6 +160,28 @@ struct domain_driver_ops {
          * nobody does. NULL: there are none.
          */
         struct domain_agent *(*get_agent)(struct domain *domain, GError **error);
+        /*
+         * The front of the machine, see input.h; each may be NULL, not supported. hold_ms 0: the driver's
+         * choice; codes of enum domain_codeset.
+         */
+        bool (*send_keys)(struct domain *domain, unsigned codeset, unsigned hold_ms, const uint32_t *codes,
+                          unsigned count, GError **error);
+        bool (*inject_nmi)(struct domain *domain, GError **error);
+        bool (*send_signal)(struct domain *domain, int64_t pid, unsigned signal, GError **error);
+        bool (*wake_up)(struct domain *domain, GError **error);
+        /* Descriptors for a client; -1 with an error. name "": the first. */
+        int (*open_graphics)(struct domain *domain, unsigned index, bool skip_auth, GError **error);
+        int (*open_char)(struct domain *domain, bool channel, const char *name, bool force, GError **error);
+        /* A file that nobody writes to, at its beginning. */
+        int (*take_screenshot)(struct domain *domain, unsigned screen, const char **mime, GError **error);
+        /* size bytes of its memory, more than none, see peek.h. NULL: not supported, as with those below. */
+        bool (*peek_memory)(struct domain *domain, uint64_t offset, void *bytes, uint64_t size, bool physical,
+                            GError **error);
+        /* disk and source are of the active definition. */
+        bool (*resize_block)(struct domain *domain, const struct domain_disk *disk, uint64_t bytes,
+                             GError **error);
+        bool (*set_block_threshold)(struct domain *domain, const struct domain_storage *source,
+                                    uint64_t bytes, GError **error);
         /* The guest's clock was set: what it has missed of its timers is not made up for. NULL: nothing to
          * do. */
         bool (*forget_ticks)(struct domain *domain, GError **error);

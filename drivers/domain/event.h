@@ -82,6 +82,8 @@ enum domain_event_id {
         DOMAIN_EVENT_BLOCK_THRESHOLD,     /* text[0] device, text[1] path; number threshold, excess */
         DOMAIN_EVENT_MIGRATION_ITERATION, /* number: how often memory was gone through */
         DOMAIN_EVENT_TUNABLE,             /* params: what was tuned, by its names in libvirt's event */
+        DOMAIN_EVENT_DISK_CHANGE,         /* text[0] source before, text[1] after (NULL: none), text[2] alias;
+                                             base.detail: virConnectDomainEventDiskChangeReason */
         DOMAIN_EVENT_LAST,
 };
 

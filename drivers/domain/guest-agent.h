@@ -147,6 +147,7 @@ enum domain_agent_request_kind {
         DOMAIN_AGENT_GET_VCPUS,
         DOMAIN_AGENT_SET_VCPUS, /* vcpus */
         DOMAIN_AGENT_GET_INTERFACES,
+        DOMAIN_AGENT_SUSPEND, /* number: enum domain_suspend_target */
         DOMAIN_AGENT_SHUT_DOWN,
         DOMAIN_AGENT_REBOOT,
         DOMAIN_AGENT_REQUESTS,

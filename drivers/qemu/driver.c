@@ -15,6 +15,7 @@
 #include "drivers/qemu/balloon.h"
 #include "drivers/qemu/capabilities-xml.h"
 #include "drivers/qemu/depart.h"
+#include "drivers/qemu/console.h"
 #include "drivers/qemu/domain-capabilities-xml.h"
 #include "drivers/qemu/emulator.h"
 #include "drivers/qemu/firmware.h"
@@ -24,8 +25,10 @@
 #include "drivers/qemu/hostdev.h"
 #include "drivers/qemu/host-cpu-xml.h"
 #include "drivers/qemu/iothread.h"
+#include "drivers/qemu/input.h"
 #include "drivers/qemu/log-keeper.h"
 #include "drivers/qemu/migration.h"
+#include "drivers/qemu/peek.h"
 #include "drivers/qemu/plug.h"
 #include "drivers/qemu/probe-cache.h"
 #include "drivers/qemu/resolve.h"
@@ -442,6 +445,15 @@ static const struct domain_driver_ops qemu_ops = {
         .resume = resume,
         .reset = reset,
         .get_agent = guest_agent_get,
+        .send_keys = input_send_keys,
+        .inject_nmi = input_inject_nmi,
+        .wake_up = input_wake_up,
+        .open_graphics = input_open_graphics,
+        .open_char = console_open,
+        .take_screenshot = input_take_screenshot,
+        .peek_memory = peek_memory,
+        .resize_block = peek_resize_block,
+        .set_block_threshold = peek_set_threshold,
         .forget_ticks = forget_ticks,
         .forget_reboot = forget_reboot,
         .shutdown = shut_down,

@@ -5,6 +5,7 @@
 #include "drivers/qemu/guest-agent.h"
 
 #include "base/error.h"
+#include "drivers/domain/input.h"
 
 #include <string.h>
 
@@ -259,7 +260,19 @@ static bool set_vcpus(struct guest_agent *agent, const struct domain_agent_reque
         return true;
 }
 
-/* ---- the end ---- */
+/* ---- sleep and the end ---- */
+
+static bool suspend(struct guest_agent *agent, const struct domain_agent_request *request,
+                    struct domain_agent_answer *answer, GError **error)
+{
+        static const char *const commands[DOMAIN_SUSPEND_TARGETS] = {
+                [DOMAIN_SUSPEND_MEMORY] = "guest-suspend-ram",
+                [DOMAIN_SUSPEND_DISK] = "guest-suspend-disk",
+                [DOMAIN_SUSPEND_HYBRID] = "guest-suspend-hybrid",
+        };
+
+        return guest_agent_execute_last(agent, commands[request->number], NULL, error);
+}
 
 static bool shut_down(struct guest_agent *agent, const struct domain_agent_request *request,
                       struct domain_agent_answer *answer, GError **error)
@@ -291,6 +304,7 @@ bool guest_agent_ask(struct domain_agent *agent, const struct domain_agent_reque
                 [DOMAIN_AGENT_GET_VCPUS] = get_vcpus,
                 [DOMAIN_AGENT_SET_VCPUS] = set_vcpus,
                 [DOMAIN_AGENT_GET_INTERFACES] = get_interfaces,
+                [DOMAIN_AGENT_SUSPEND] = suspend,
                 [DOMAIN_AGENT_SHUT_DOWN] = shut_down,
                 [DOMAIN_AGENT_REBOOT] = shut_down,
         };

@@ -8,17 +8,14 @@
 #include "base/error.h"
 #include "base/lane.h"
 #include "base/log.h"
+#include "drivers/qemu/console.h"
 #include "drivers/qemu/guest.h"
 #include "drivers/qemu/qmp-stream.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define READ_SIZE (64 * 1024)
@@ -53,42 +50,12 @@ static void disconnect(struct guest_agent *agent)
 
 /* ---- connecting ---- */
 
-/* The socket lies where the emulator's user may put what it likes, so it is looked at before it is used. */
-static int open_socket_file(const struct guest_agent *agent, GError **error)
-{
-        CLEANUP_FD int fd = open(agent->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-        struct stat st;
-
-        if (fd < 0 || fstat(fd, &st) < 0) {
-                error_set_errno(error, ERROR_FROM_QEMU, errno,
-                                "cannot open the channel '%s' to the guest agent of %s", agent->path,
-                                agent->who);
-                return -1;
-        }
-        if (!S_ISSOCK(st.st_mode) || (st.st_uid != agent->user && st.st_uid != geteuid())) {
-                error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
-                          "'%s' is not the channel to the guest agent of %s any more", agent->path,
-                          agent->who);
-                return -1;
-        }
-        return fd_steal(&fd);
-}
-
 static bool connect_to(struct guest_agent *agent, GError **error)
 {
-        CLEANUP_FD int file = open_socket_file(agent, error);
-        CLEANUP_FD int fd = -1;
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        g_autofree char *what = g_strdup_printf("the guest agent of %s", agent->who);
 
-        if (file < 0)
-                return false;
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d", file);
-        if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-                return error_set_errno(error, ERROR_FROM_QEMU, errno,
-                                       "cannot connect to the guest agent of %s", agent->who);
-        agent->fd = fd_steal(&fd);
-        return true;
+        agent->fd = console_connect(agent->path, agent->user, what, error);
+        return agent->fd >= 0;
 }
 
 static bool set_gone(const struct guest_agent *agent, GError **error)

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/spawn.h"
 #include "base/store.h"
+#include "drivers/qemu/console.h"
 #include "drivers/qemu/guest-agent.h"
 #include "drivers/qemu/guest-rx.h"
 #include "drivers/qemu/helper.h"
@@ -61,6 +62,7 @@ struct guest *guest_new(struct domain *domain, struct status *status)
         guest->emulator = (struct process)PROCESS_NONE;
         guest->tpm = (struct process)PROCESS_NONE;
         guest->helpers = g_ptr_array_new_with_free_func(helper_free);
+        guest->consoles = g_ptr_array_new_with_free_func(console_end);
         guest->ports = g_array_new(FALSE, FALSE, sizeof(int));
         guest->perf = g_array_new(FALSE, FALSE, sizeof(struct perf_counter));
         g_array_set_clear_func(guest->perf, perf_counter_clear);
@@ -88,6 +90,7 @@ void guest_free(struct guest *guest)
         process_close(&guest->emulator);
         process_close(&guest->tpm);
         g_ptr_array_unref(guest->helpers);
+        g_ptr_array_unref(guest->consoles);
         cgroup_free(guest->cgroup);
         status_free(guest->status);
         g_array_unref(guest->ports);

@@ -89,6 +89,7 @@ struct guest {
         char *profile;             /* owned; of AppArmor, which confines the emulator; NULL: none */
         bool owns_profile;         /* it is made of status->files, and goes with the guest */
         GPtrArray *helpers;        /* owned, struct helper */
+        GPtrArray *consoles;       /* owned, struct console: that clients have, or had */
         struct qmp *qmp;           /* owned; NULL: not connected */
         struct routes routes;      /* of operations that wait for events */
         struct guest_agent *agent; /* owned; NULL: nobody in the guest has opened its port */

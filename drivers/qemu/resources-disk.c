@@ -81,6 +81,14 @@ static bool is_optional(const struct domain_disk *disk)
 /* startupPolicy='optional': what is not there is left out, of a drive the medium alone. */
 static bool leave_out(struct resources *resources, const struct domain_disk *disk)
 {
+        /* virConnectDomainEventDiskChangeReason */
+        enum { MISSING_ON_START = 0, DROPPED_MISSING_ON_START = 1 };
+        struct domain_event *event = domain_event_new(DOMAIN_EVENT_DISK_CHANGE);
+
+        event->text[0] = g_strdup(disk->source.path);
+        event->text[2] = g_strdup(disk->info.alias);
+        event->base.detail = is_removable(disk) ? MISSING_ON_START : DROPPED_MISSING_ON_START;
+        managed_emit(&resources->guest->domain->base, &event->base);
         if (is_removable(disk))
                 domain_edit_set_disk_path(resources->edit, disk->info.alias, NULL);
         else

@@ -11,6 +11,7 @@
 #include "drivers/host/host-capabilities-xml.h"
 #include "drivers/host/host.h"
 #include "drivers/test/test-agent.h"
+#include "drivers/test/test-input.h"
 #include "drivers/test/test-stats.h"
 #include "drivers/test/test-save.h"
 
@@ -275,6 +276,10 @@ static const struct domain_driver_ops test_ops = {
         .resume = succeed,
         .reset = reset,
         .get_agent = test_agent_get,
+        .send_keys = test_send_keys,
+        .inject_nmi = succeed,
+        .send_signal = test_send_signal,
+        .take_screenshot = test_take_screenshot,
         .shutdown = shutdown_guest,
         .reboot = reboot,
         .set_memory = set_memory,

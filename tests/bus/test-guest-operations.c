@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/support/guest.h"
 #include "tests/support/harness.h"
@@ -111,6 +112,42 @@ START_TEST(test_addresses)
 }
 END_TEST
 
+START_TEST(test_front)
+{
+        g_autoptr(sd_bus_message) reply =
+                client_call(client, DOMAIN, DOMAIN_INTERFACE, "Screenshot", "uu", 0, 0);
+        const char *mime;
+        char head[16] = "";
+        int fd;
+
+        ck_assert_int_gt(sd_bus_message_read(reply, "sh", &mime, &fd), 0);
+        ck_assert_str_eq(mime, "image/x-portable-graymap");
+        ck_assert_int_eq(pread(fd, head, 11, 0), 11);
+        ck_assert_str_eq(head, "P5\n1120 832");
+        client_do(client, DOMAIN, DOMAIN_INTERFACE, "SendKey", "uuauu", 0, 0, 1, 30, 0);
+        guest_do_flags(client, DOMAIN, "InjectNMI", 0);
+        client_do(client, DOMAIN, DOMAIN_INTERFACE, "SendProcessSignal", "xuu", (int64_t)1, 9, 0);
+        client_fails(client, LIBVIRT_ERROR, "invalid argument: only sending a signal to pid 1*", DOMAIN,
+                     DOMAIN_INTERFACE, "SendProcessSignal", "xuu", (int64_t)2, 9, 0);
+        client_fails(client, LIBVIRT_ERROR, "invalid argument: signal 65*", DOMAIN, DOMAIN_INTERFACE,
+                     "SendProcessSignal", "xuu", (int64_t)1, 65, 0);
+        client_fails(client, LIBVIRT_ERROR, "this function is not supported*", DOMAIN, DOMAIN_INTERFACE,
+                     "PMWakeup", "u", 0);
+        client_fails(client, LIBVIRT_ERROR, "this function is not supported*", DOMAIN, DOMAIN_INTERFACE,
+                     "PMSuspendForDuration", "utu", 0, UINT64_C(0), 0);
+        client_fails(client, LIBVIRT_ERROR, "this function is not supported*", DOMAIN, DOMAIN_INTERFACE,
+                     "OpenConsole", "su", "", 0);
+        client_fails(client, LIBVIRT_ERROR, "this function is not supported*", DOMAIN, DOMAIN_INTERFACE,
+                     "BlockResize", "stu", "vda", UINT64_C(1), 0);
+        client_fails(client, LIBVIRT_ERROR, "this function is not supported*", DOMAIN, DOMAIN_INTERFACE,
+                     "SetBlockThreshold", "stu", "vda", UINT64_C(1), 0);
+        client_fails(client, LIBVIRT_ERROR, "this function is not supported*", DOMAIN, DOMAIN_INTERFACE,
+                     "BlockPeek", "sttu", "vda", UINT64_C(0), UINT64_C(1), 0);
+        client_fails(client, LIBVIRT_ERROR, "this function is not supported*", DOMAIN, DOMAIN_INTERFACE,
+                     "MemoryPeek", "ttu", UINT64_C(0), UINT64_C(1), 2);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("guest-operations");
@@ -121,6 +158,7 @@ int main(void)
         tcase_add_test(tcase, test_file_system_info);
         tcase_add_test(tcase, test_name_and_time);
         tcase_add_test(tcase, test_addresses);
+        tcase_add_test(tcase, test_front);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

@@ -139,6 +139,7 @@ static const char *const signals[] = {
         [DOMAIN_EVENT_IO_ERROR] = "IOError 'one' 'two' 4 'three'",
         [DOMAIN_EVENT_GRAPHICS] =
                 "Graphics 3 ( 0 'here' '5900' ) ( 1 'there' '1234' ) 'vnc' ( ( 'x509' 'CN' ) )",
+        [DOMAIN_EVENT_DISK_CHANGE] = "DiskChange 'one' 'two' 'three' 4",
         [DOMAIN_EVENT_TRAY_CHANGE] = "TrayChange 'one' 4",
         [DOMAIN_EVENT_PM_WAKEUP] = "PMWakeup 4",
         [DOMAIN_EVENT_PM_SUSPEND] = "PMSuspend 4",

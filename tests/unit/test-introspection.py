@@ -122,6 +122,16 @@ KNOWN = """
     Domain.GetTime method u (tu)
     Domain.SetTime method tuu -
     Domain.SetUserPassword method ssu -
+    Domain.BlockPeek method sttu ay
+    Domain.BlockResize method stu -
+    Domain.MemoryPeek method ttu ay
+    Domain.SetBlockThreshold method stu -
+    Domain.DiskChange signal sssi
+    Domain.InjectNMI method u -
+    Domain.OpenGraphicsFD method uu h
+    Domain.PMWakeup method u -
+    Domain.SendKey method uuauu -
+    Domain.SendProcessSignal method xuu -
     Domain.Reboot method u -
     Domain.Rename method su -
     Domain.Reset method u -
@@ -259,6 +269,10 @@ OURS = """
     Domain.AuthorizedSSHKeysGet method su as
     Domain.AuthorizedSSHKeysSet method sasu -
     Domain.GetGuestInfo method uu a{sv}
+    Domain.OpenChannel method su h
+    Domain.OpenConsole method su h
+    Domain.PMSuspendForDuration method utu -
+    Domain.Screenshot method uu sh
     Domain.BlockStats method s (xxxxx)
     Domain.GetBlockInfo method su (ttt)
     Domain.GetCPUStats method iuu aa{sv}
