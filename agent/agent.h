@@ -32,6 +32,7 @@ struct agent {
         struct power *power;         /* owned; NULL: the host's end is not its business */
         struct loop_timer *watchdog; /* owned; NULL: nobody waits for a sign of life */
         char *lease_program;         /* owned; NULL: it is not there */
+        char *hooks_dir;             /* owned; beside the configuration file */
         bool ending;
 };
 

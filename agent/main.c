@@ -171,6 +171,13 @@ static const struct model_driver *const drivers[] = {
 };
 
 /* It stands beside the agent's own program. NULL with a warning. */
+static char *find_hooks_dir(const struct options *options)
+{
+        g_autofree char *dir = options->config_file ? g_path_get_dirname(options->config_file) : NULL;
+
+        return dir ? g_build_filename(dir, "hooks", NULL) : NULL;
+}
+
 static char *find_lease_program(void)
 {
         g_autofree char *own = g_file_read_link("/proc/self/exe", NULL),
@@ -190,6 +197,7 @@ static bool start_models(struct agent *agent, GError **error)
         const struct polkit_settings polkit = agent_get_polkit_settings(config);
 
         agent->lease_program = find_lease_program();
+        agent->hooks_dir = find_hooks_dir(options);
         agent->environment = (struct model_environment){
                 .loop = agent->loop,
                 .pool = agent->pool,
@@ -204,6 +212,7 @@ static bool start_models(struct agent *agent, GError **error)
                 .lease_program = agent->lease_program,
                 .memory_dir = config->memory_dir,
                 .tls_dir = config->tls_dir,
+                .hooks_dir = agent->hooks_dir,
                 .save_format = config->save_format,
                 .security = config->security_driver,
                 .migration_first = config->migration_first,
@@ -254,6 +263,7 @@ static void stop_models(struct agent *agent)
         power_free(agent);
         models_free(agent->models);
         g_free(agent->lease_program);
+        g_free(agent->hooks_dir);
 }
 
 static bool start_views(struct agent *agent, GError **error)

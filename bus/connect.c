@@ -10,6 +10,7 @@
 #include "bus/interface.h"
 #include "bus/last-error.h"
 #include "drivers/domain/domain.h"
+#include "drivers/domain/native.h"
 #include "drivers/host/host.h"
 #include "introspection/connect.h"
 
@@ -124,6 +125,29 @@ void on_connect_domain_create_xml(struct call *call)
         call_hold(call);
         domain_create_xml(call_get_driver(call), xml, flags, call->caller->name, document_queued,
                           call_done_with_object, call);
+}
+
+void on_connect_domain_create_xml_with_files(struct call *call)
+{
+        const char *xml;
+        unsigned count;
+        uint32_t flags;
+
+        call_read(call, "s", &xml);
+        count = marshal_skip_array(&call->args);
+        flags = call_read_flags(call);
+        call_hold(call);
+        domain_create_xml_with_files(call_get_driver(call), xml, count, flags, call->caller->name,
+                                     document_queued, call_done_with_object, call);
+}
+
+void on_connect_domain_xml_to_native(struct call *call)
+{
+        const char *format, *xml;
+        uint32_t flags;
+
+        call_read(call, "ssu", &format, &xml, &flags);
+        domain_xml_to_native(call_get_driver(call), format, xml, flags, call_done_with_text, call);
 }
 
 void on_connect_domain_lookup_by_id(struct call *call)

@@ -40,6 +40,22 @@ void on_domain_create(struct call *call)
         domain_create(call_get_domain(call), call_read_flags(call), call->caller->name, call_done, call);
 }
 
+void on_domain_create_with_files(struct call *call)
+{
+        unsigned count = marshal_skip_array(&call->args);
+        uint32_t flags = call_read_flags(call);
+
+        domain_create_with_files(call_get_domain(call), count, flags, call->caller->name, call_done, call);
+}
+
+void on_domain_set_lifecycle_action(struct call *call)
+{
+        uint32_t event, action, flags;
+
+        call_read(call, "uuu", &event, &action, &flags);
+        domain_set_lifecycle_action(call_get_domain(call), event, action, flags, call_done, call);
+}
+
 void on_domain_destroy(struct call *call)
 {
         domain_destroy(call_get_domain(call), call_read_flags(call), call_done, call);

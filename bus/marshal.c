@@ -232,6 +232,14 @@ void marshal_read_numbers(DBusMessageIter *iter, const void **numbers, unsigned 
         dbus_message_iter_next(iter);
 }
 
+unsigned marshal_skip_array(DBusMessageIter *iter)
+{
+        int count = dbus_message_iter_get_element_count(iter);
+
+        dbus_message_iter_next(iter);
+        return count > 0 ? (unsigned)count : 0;
+}
+
 GPtrArray *marshal_read_strings(DBusMessageIter *iter)
 {
         GPtrArray *strings = g_ptr_array_new();

@@ -49,6 +49,8 @@ void marshal_read(DBusMessageIter *iter, const char *signature, ...);
 void marshal_read_list(DBusMessageIter *iter, const char *signature, va_list *args);
 /* Reads an array of numbers of one type (au, at ...), borrowed from the message, and moves iter behind it. */
 void marshal_read_numbers(DBusMessageIter *iter, const void **numbers, unsigned *count);
+/* Moves iter behind an array without looking at its elements; how many there are. */
+unsigned marshal_skip_array(DBusMessageIter *iter);
 /* Reads an array of strings, borrowed likewise; free the array. */
 GPtrArray *marshal_read_strings(DBusMessageIter *iter);
 

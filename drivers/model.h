@@ -62,6 +62,7 @@ struct model_environment {
         const char
                 *memory_dir; /* where guests' memory is kept that is to be in files; NULL: below state_dir */
         const char *tls_dir; /* certificates of guests' disks and character devices; NULL: the usual place */
+        const char *hooks_dir; /* programs that are told of guests; NULL: none */
         enum model_security security;
         const char *devices; /* nodes that guests may open beside their own (drivers/qemu/driver.h) */
         unsigned save_format; /* of guests that are saved, as it is numbered in their files; 0: raw */

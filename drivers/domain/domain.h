@@ -276,6 +276,15 @@ enum domain_vcpu_flags {
 void domain_create_xml(struct domain_driver *driver, const char *xml, unsigned flags, const char *owner,
                        domain_queued queued, managed_done done, void *data);
 void domain_create(struct domain *domain, unsigned flags, const char *owner, managed_done done, void *data);
+/*
+ * The same two with files for the first process of a container (n_files of them), which guests of other drivers do not
+ * have: ERROR_NO_SUPPORT.
+ */
+void domain_create_xml_with_files(struct domain_driver *driver, const char *xml, unsigned n_files,
+                                  unsigned flags, const char *owner, domain_queued queued, managed_done done,
+                                  void *data);
+void domain_create_with_files(struct domain *domain, unsigned n_files, unsigned flags, const char *owner,
+                              managed_done done, void *data);
 void domain_destroy(struct domain *domain, unsigned flags, managed_done done, void *data);
 void domain_shutdown(struct domain *domain, unsigned flags, managed_done done, void *data);
 void domain_reboot(struct domain *domain, unsigned flags, managed_done done, void *data);
@@ -291,6 +300,27 @@ void domain_set_autostart(struct domain *domain, bool autostart, managed_done do
  */
 void domain_set_metadata(struct domain *domain, int type, const char *text, const char *key, const char *uri,
                          unsigned flags, managed_done done, void *data);
+
+/* virDomainLifecycle */
+enum domain_lifecycle {
+        DOMAIN_LIFECYCLE_POWEROFF = 0,
+        DOMAIN_LIFECYCLE_REBOOT = 1,
+        DOMAIN_LIFECYCLE_CRASH = 2,
+        DOMAIN_LIFECYCLES,
+};
+/* virDomainLifecycleAction */
+enum domain_lifecycle_action {
+        DOMAIN_ACTION_DESTROY = 0,
+        DOMAIN_ACTION_RESTART = 1,
+        DOMAIN_ACTION_RESTART_RENAME = 2,
+        DOMAIN_ACTION_PRESERVE = 3,
+        DOMAIN_ACTION_COREDUMP_DESTROY = 4,
+        DOMAIN_ACTION_COREDUMP_RESTART = 5,
+        DOMAIN_ACTIONS,
+};
+/* What becomes of the guest at that event. flags: virDomainModificationImpact. */
+void domain_set_lifecycle_action(struct domain *domain, unsigned event, unsigned action, unsigned flags,
+                                 managed_done done, void *data);
 
 /* KiB of the guest (its balloon) and of the definition; with MAXIMUM of the definition's maximum. */
 void domain_set_memory(struct domain *domain, uint64_t kib, unsigned flags, managed_done done, void *data);

@@ -106,6 +106,12 @@ struct domain_driver_ops {
         void (*expand_cpu)(struct domain_driver *driver, const struct domain_def *def,
                            domain_driver_text_done done, void *data);
         /*
+         * def (taken) in native_format, the one that the driver has (native.h); NULL: it has none. Nothing is looked at.
+         */
+        const char *native_format;
+        void (*to_native)(struct domain_driver *driver, struct domain_def *def, domain_driver_text_done done,
+                          void *data);
+        /*
          * Hypervisor version, major * 1000000 + minor * 1000 + release; 0 with an error when it is not known.
          * May be asked for at any time.
          */
@@ -129,6 +135,8 @@ struct domain_driver_ops {
          * NULL: it has none.
          */
         void (*ask)(struct domain *domain, unsigned parts);
+        /* Files for a guest's first process are taken, and make no difference. */
+        bool takes_files;
         /* Disks of domains that are off are files of this host, whose sizes are looked at. */
         bool has_files;
 
@@ -205,6 +213,12 @@ struct domain_driver_ops {
          * it comes. NULL: not supported.
          */
         bool (*set_memory)(struct domain *domain, uint64_t kib, struct domain_def **live, GError **error);
+        /*
+         * What becomes of the guest that runs at an event (enum domain_lifecycle) is another thing from now on, as live
+         * says; fails for what it cannot do. NULL: it only has to be known.
+         */
+        bool (*set_lifecycle_action)(struct domain *domain, unsigned event, const struct domain_def *live,
+                                     GError **error);
         /* Makes the balloon ask for statistics as often as live says. NULL: not supported. */
         bool (*set_stats_period)(struct domain *domain, const struct domain_def *live, GError **error);
         /*

@@ -77,6 +77,11 @@ void domain_edit_set_description(struct domain_edit *edit, const char *descripti
         set_child_text(edit, "description", description);
 }
 
+void domain_edit_set_action(struct domain_edit *edit, const char *element, const char *action)
+{
+        set_child_text(edit, element, action);
+}
+
 static void set_kib(struct domain_edit *edit, const char *name, uint64_t kib)
 {
         g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, kib);

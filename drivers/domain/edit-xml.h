@@ -42,6 +42,8 @@ void domain_edit_set_description(struct domain_edit *edit, const char *descripti
  * single element.
  */
 void domain_edit_set_metadata(struct domain_edit *edit, const char *xml, const char *key, const char *uri);
+/* What becomes of the guest at that event: the element is "on_poweroff", "on_reboot" or "on_crash". */
+void domain_edit_set_action(struct domain_edit *edit, const char *element, const char *action);
 void domain_edit_set_memory(struct domain_edit *edit, uint64_t kib);
 void domain_edit_set_current_memory(struct domain_edit *edit, uint64_t kib);
 /* The vCPUs at start; those that may be plugged in. A count of 0 leaves that one alone. */

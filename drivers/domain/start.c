@@ -326,6 +326,24 @@ static void parsed(struct domain_def *def, const GError *failure, void *data)
         g_free(request->owner);
 }
 
+static bool check_files(const struct domain_driver *driver, const char *function, GError **error)
+{
+        return driver->ops->takes_files ||
+               error_set(error, ERROR_FROM_DOMAIN, ERROR_NO_SUPPORT,
+                         "%s: files are for the first process of a container", function);
+}
+
+void domain_create_with_files(struct domain *domain, unsigned n_files, unsigned flags, const char *owner,
+                              managed_done done, void *data)
+{
+        GError *error = NULL;
+
+        if (check_files(domain->driver, "CreateWithFiles", &error))
+                domain_create(domain, flags, owner, done, data);
+        else
+                managed_fail(error, done, data);
+}
+
 void domain_create_xml(struct domain_driver *driver, const char *xml, unsigned flags, const char *owner,
                        domain_queued queued, managed_done done, void *data)
 {
@@ -340,6 +358,18 @@ void domain_create_xml(struct domain_driver *driver, const char *xml, unsigned f
         request = g_new(struct request, 1);
         *request = (struct request){ driver, flags, g_strdup(owner), queued, done, data };
         domain_parse(driver, xml, flags & DOMAIN_START_VALIDATE, parsed, request);
+}
+
+void domain_create_xml_with_files(struct domain_driver *driver, const char *xml, unsigned n_files,
+                                  unsigned flags, const char *owner, domain_queued queued, managed_done done,
+                                  void *data)
+{
+        GError *error = NULL;
+
+        if (check_files(driver, "DomainCreateXMLWithFiles", &error))
+                domain_create_xml(driver, xml, flags, owner, queued, done, data);
+        else
+                managed_fail(error, done, data);
 }
 
 void domain_start_image(struct managed *object, struct domain_def *def, struct domain_image *image,

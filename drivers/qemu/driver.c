@@ -28,6 +28,7 @@
 #include "drivers/qemu/input.h"
 #include "drivers/qemu/log-keeper.h"
 #include "drivers/qemu/migration.h"
+#include "drivers/qemu/native.h"
 #include "drivers/qemu/peek.h"
 #include "drivers/qemu/plug.h"
 #include "drivers/qemu/probe-cache.h"
@@ -432,6 +433,8 @@ static const struct domain_driver_ops qemu_ops = {
         .capabilities = capabilities,
         .domain_capabilities = domain_capabilities,
         .expand_cpu = expand_cpu,
+        .native_format = NATIVE_FORMAT,
+        .to_native = native_format,
         .get_version = get_version,
         .get_max_vcpus = get_max_vcpus,
         .count_cpus = count_cpus,
@@ -461,6 +464,7 @@ static const struct domain_driver_ops qemu_ops = {
         .reach = reach,
         .set_memory = balloon_set_memory,
         .set_stats_period = balloon_set_period,
+        .set_lifecycle_action = guest_set_lifecycle_action,
         .set_vcpus = vcpu_set_count,
         .set_iothread = iothread_set,
         .tune = tune_guest,
@@ -605,6 +609,7 @@ struct domain_driver *qemu_driver_new(struct loop *loop, struct pool *pool, cons
         driver->migration_first = (int)config->migration_first;
         driver->migration_last = (int)config->migration_last;
         driver->base.arrival_dir = g_build_filename(driver->runtime_dir, "arrived", NULL);
+        driver->hooks_dir = g_strdup(config->hooks_dir);
         driver->base.save_dir = g_build_filename(driver->state_dir, "save", NULL);
         driver->base.boot_mark = g_build_filename(driver->runtime_dir, "autostarted", NULL);
         start_services(driver, config->cache_dir);
@@ -690,6 +695,7 @@ void qemu_driver_free(struct domain_driver *driver)
         g_free(qemu->memory_dir);
         g_free(qemu->tls_dir);
         g_free(qemu->log_dir);
+        g_free(qemu->hooks_dir);
         g_free(qemu);
 }
 
@@ -705,6 +711,7 @@ static struct domain_driver *new_domains(const struct model_environment *environ
                 .cache_dir = environment->cache_dir,
                 .memory_dir = environment->memory_dir,
                 .tls_dir = environment->tls_dir,
+                .hooks_dir = environment->hooks_dir,
                 .save_format = environment->save_format,
                 .security = environment->security,
                 .migration_first = environment->migration_first,

@@ -13,6 +13,7 @@
 #include "drivers/qemu/guest-rx.h"
 #include "drivers/qemu/helper.h"
 #include "drivers/qemu/perf.h"
+#include "drivers/qemu/hooks.h"
 #include "drivers/security/ownership.h"
 #include "interfaces/macvtap.h"
 #include "interfaces/openvswitch.h"
@@ -337,6 +338,7 @@ void guest_release(struct guest *guest)
         g_clear_pointer(&guest->cgroup, cgroup_remove);
         guest_unconfine(guest);
         guest_forget_state(guest);
+        hooks_end(guest);
         give_back(guest, NULL);
         for (unsigned i = 0; i < guest->ports->len; i++)
                 ports_release(&guest->driver->ports, g_array_index(guest->ports, int, i));

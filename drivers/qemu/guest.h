@@ -46,6 +46,7 @@ struct qemu_driver {
         char *nvram_dir;   /* owned */
         char *memory_dir;  /* owned; where files that are guests' memory are made (resources-memory.c) */
         char *tls_dir;     /* owned; the emulators' certificates */
+        char *hooks_dir;   /* owned; the administrator's programs (hooks.h); NULL: none */
         char *tpm_dir;     /* owned; one directory per guest with a TPM, by uuid */
         char *log_dir;     /* owned */
         enum save_format save_format;        /* of guests that are saved */
@@ -271,6 +272,10 @@ bool monitor_resync(struct guest *guest, GError **error);
 uint64_t monitor_get_balloon(const struct domain_def *def, const json_t *answer);
 
 /* ---- start.c, takeover.c ---- */
+
+/* struct domain_driver_ops.set_lifecycle_action */
+bool guest_set_lifecycle_action(struct domain *domain, unsigned event, const struct domain_def *live,
+                                GError **error);
 
 bool guest_start(struct domain *domain, struct domain_state *state, const struct domain_start *how,
                  GError **error);

@@ -9,6 +9,7 @@
  * Until the second status document nobody has been told, and what is found is cleaned up. Lane of the domain;
  * an interrupt ends the start wherever it waits.
  */
+#include "drivers/qemu/hooks.h"
 #include "drivers/qemu/guest.h"
 
 #include "base/error.h"
@@ -68,6 +69,24 @@ static bool check_actions(const struct domain_def *def, GError **error)
         return check_action("on_poweroff", def->on_poweroff, off, error) &&
                check_action("on_reboot", def->on_reboot, off, error) &&
                check_action("on_crash", def->on_crash, crash, error);
+}
+
+bool guest_set_lifecycle_action(struct domain *domain, unsigned event, const struct domain_def *live,
+                                GError **error)
+{
+        struct guest *guest = guest_of(domain);
+        bool restarts = !live->on_reboot || strcmp(live->on_reboot, "restart") == 0;
+        struct qmp *qmp;
+
+        if (!check_actions(live, error))
+                return false;
+        /* The others are looked up when it happens. */
+        if (event != DOMAIN_LIFECYCLE_REBOOT)
+                return true;
+        qmp = guest_get_monitor(guest, error);
+        return qmp &&
+               qmp_execute(qmp, "set-action", json_pack("{s:s}", "reboot", restarts ? "reset" : "shutdown"),
+                           QMP_TIMEOUT_MS, NULL, error);
 }
 
 /* A directory whose emulator lives is somebody's guest, whatever the registry knows of it. */
@@ -346,6 +365,16 @@ static bool talk(struct start *start, bool paused, GError **error)
         return true;
 }
 
+/* The administrator's programs hear of it, and may refuse. */
+static bool tell(const struct start *start, const char *operation, const struct domain_def *def,
+                 GError **error)
+{
+        const struct guest *guest = start->guest;
+
+        return hooks_begin(guest->domain->base.lane, guest->driver->hooks_dir, guest->status->name, operation,
+                           def->base.xml, error);
+}
+
 static bool run(struct start *start, struct domain_state *state, bool paused, GError **error)
 {
         struct guest *guest = start->guest;
@@ -357,7 +386,7 @@ static bool run(struct start *start, struct domain_state *state, bool paused, GE
                 if (!resources_take_hostdevs(&start->resources, error) || !guest_save(guest, state, error))
                         return false;
         }
-        if (!resources_take_links(&start->resources, error))
+        if (!tell(start, "start", start->def, error) || !resources_take_links(&start->resources, error))
                 return false;
         resources_take_files(&start->resources);
         if (!resources_start_bus(&start->resources, error) || !guest_save(guest, state, error) ||
@@ -375,6 +404,9 @@ static bool run(struct start *start, struct domain_state *state, bool paused, GE
                 explain_end(start, error);
                 return false;
         }
+        /* One that arrives is not started yet. */
+        if (!start->arrival && !tell(start, "started", start->def, error))
+                return false;
         guest->status->phase = start->arrival ? STATUS_INCOMING : STATUS_RUNNING;
         guest->changed = true;
         state->pid = guest->emulator.pid;
@@ -406,7 +438,10 @@ static bool start_steps(struct start *start, struct domain_state *state, const s
         /* The group before those who work for the guest: they begin in it. */
         if (!activated || !guest_make_dirs(start->guest, error) ||
             !guest_make_cgroup(start->guest, activated, error) || !guest_save(start->guest, state, error) ||
-            !prepare(start, activated, how, error) || !build_command(start, error) || !open_log(start, error))
+            (start->arrival && !tell(start, "migrate", activated, error)) ||
+            (how->image && !tell(start, "restore", activated, error)) ||
+            !tell(start, "prepare", activated, error) || !prepare(start, activated, how, error) ||
+            !build_command(start, error) || !open_log(start, error))
                 return false;
         managed_state_take_active(&state->base, &domain_def_ref(start->def)->base);
         return guest_save(start->guest, state, error) &&

@@ -260,6 +260,7 @@ static unsigned count_cpus(struct domain_driver *driver)
 
 static const struct domain_driver_ops test_ops = {
         .scheduler = "fair",
+        .takes_files = true,
         .shutdown_modes = DOMAIN_SHUTDOWN_MODES,
         .prepare = prepare,
         .capabilities = capabilities,

@@ -148,6 +148,45 @@ START_TEST(test_front)
 }
 END_TEST
 
+START_TEST(test_lifecycle_actions)
+{
+        g_autofree char *xml = NULL;
+
+        client_do(client, DOMAIN, DOMAIN_INTERFACE, "SetLifecycleAction", "uuu", 0, 3, 0);
+        client_do(client, DOMAIN, DOMAIN_INTERFACE, "SetLifecycleAction", "uuu", 2, 4, 1);
+        xml = client_call_string(client, DOMAIN, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        ck_assert_ptr_nonnull(strstr(xml, "<on_poweroff>preserve</on_poweroff>"));
+        ck_assert_ptr_nonnull(strstr(xml, "<on_crash>coredump-destroy</on_crash>"));
+        g_free(xml);
+        xml = client_call_string(client, DOMAIN, DOMAIN_INTERFACE, "GetXMLDesc", "u", 2);
+        ck_assert_ptr_nonnull(strstr(xml, "<on_poweroff>destroy</on_poweroff>"));
+        client_fails(client, LIBVIRT_ERROR,
+                     "unsupported configuration: *'reboot' has no action 'coredump-destroy'", DOMAIN,
+                     DOMAIN_INTERFACE, "SetLifecycleAction", "uuu", 1, 4, 0);
+        client_fails(client, LIBVIRT_ERROR, "*unknown lifecycle event 3*", DOMAIN, DOMAIN_INTERFACE,
+                     "SetLifecycleAction", "uuu", 3, 0, 0);
+        client_fails(client, LIBVIRT_ERROR, "*unknown lifecycle action 6*", DOMAIN, DOMAIN_INTERFACE,
+                     "SetLifecycleAction", "uuu", 0, 6, 0);
+        client_fails(client, LIBVIRT_ERROR, "*unsupported flags (0x4)*", DOMAIN, DOMAIN_INTERFACE,
+                     "SetLifecycleAction", "uuu", 0, 0, 4);
+}
+END_TEST
+
+/* Files make no difference to guests that are in memory, and are refused where they could be meant. */
+START_TEST(test_files)
+{
+        g_autofree char *xml = guest_test_xml("files", NULL), *bare = guest_bare_xml("files", NULL);
+
+        guest_do_flags(client, DOMAIN, "Destroy", 0);
+        client_do(client, DOMAIN, DOMAIN_INTERFACE, "CreateWithFiles", "ahu", 1, 0, 0);
+        guest_expect_state(client, DOMAIN, STATE_RUNNING, -1);
+        g_free(client_call_string(client, TEST_PATH, CONNECT_INTERFACE, "DomainCreateXMLWithFiles", "sahu",
+                                  xml, 2, 0, 1, 0));
+        client_fails(client, LIBVIRT_ERROR, "this function is not supported*files*", QEMU_PATH,
+                     CONNECT_INTERFACE, "DomainCreateXMLWithFiles", "sahu", bare, 1, 0, 0);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("guest-operations");
@@ -159,6 +198,8 @@ int main(void)
         tcase_add_test(tcase, test_name_and_time);
         tcase_add_test(tcase, test_addresses);
         tcase_add_test(tcase, test_front);
+        tcase_add_test(tcase, test_lifecycle_actions);
+        tcase_add_test(tcase, test_files);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

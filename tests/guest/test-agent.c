@@ -295,6 +295,21 @@ static void check_takeover(char *path)
         ck_assert_str_eq(hostname, "virtbus-guest");
 }
 
+/* The guest sleeps until it is woken up. */
+static void check_sleep(const char *path)
+{
+        client_fails(client, LIBVIRT_ERROR, "*a duration*", path, DOMAIN_INTERFACE, "PMSuspendForDuration",
+                     "utu", 0, (uint64_t)1, 0);
+        client_fails(client, LIBVIRT_ERROR, "*unknown suspend target 3*", path, DOMAIN_INTERFACE,
+                     "PMSuspendForDuration", "utu", 3, (uint64_t)0, 0);
+        client_do(client, path, DOMAIN_INTERFACE, "PMSuspendForDuration", "utu", 0, (uint64_t)0, 0);
+        sd_bus_message_unref(client_wait_signal(client, path, DOMAIN_INTERFACE, "PMSuspend", NULL, NULL));
+        client_fails(client, LIBVIRT_ERROR, "*CPUs*do not run*", path, DOMAIN_INTERFACE, "GetHostname", "u",
+                     0);
+        guest_do_flags(client, path, "PMWakeup", 0);
+        sd_bus_message_unref(client_wait_signal(client, path, DOMAIN_INTERFACE, "PMWakeup", NULL, NULL));
+}
+
 START_TEST(test_questions)
 {
         g_autofree char *console = harness_path(harness, "console");
@@ -314,6 +329,7 @@ START_TEST(test_questions)
         guest_wait_console(console, "virtbus-guest: chpasswd root:sesame");
         client_do(client, path, DOMAIN_INTERFACE, "SetUserPassword", "ssu", "root", "$6$x", 1);
         guest_wait_console(console, "virtbus-guest: chpasswd -e root:$6$x");
+        check_sleep(path);
         check_takeover(path);
         guest_do_flags(client, path, "Reboot", 2);
         guest_wait_console(console, "virtbus-guest: shutdown -h -r");

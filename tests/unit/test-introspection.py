@@ -22,6 +22,7 @@ KNOWN = """
     Connect.Secure property b read
     Connect.Version property t read
     Connect.DomainCreateXML method su o
+    Connect.DomainCreateXMLWithFiles method sahu o
     Connect.DomainDefineXML method s o
     Connect.DomainLookupByID method i o
     Connect.DomainLookupByName method s o
@@ -60,6 +61,7 @@ KNOWN = """
     Domain.UUID property s read
     Domain.AttachDevice method su -
     Domain.Create method u -
+    Domain.CreateWithFiles method ahu -
     Domain.Destroy method u -
     Domain.GetControlInfo method u (uut)
     Domain.GetDiskErrors method u a(si)
@@ -269,7 +271,9 @@ OURS = """
     Domain.AuthorizedSSHKeysGet method su as
     Domain.AuthorizedSSHKeysSet method sasu -
     Domain.GetGuestInfo method uu a{sv}
+    Connect.DomainXMLToNative method ssu s
     Domain.OpenChannel method su h
+    Domain.SetLifecycleAction method uuu -
     Domain.OpenConsole method su h
     Domain.PMSuspendForDuration method utu -
     Domain.Screenshot method uu sh

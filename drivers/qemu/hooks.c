@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The administrator's programs. They are looked for each time, because they may come and go.
+ */
+#include "drivers/qemu/hooks.h"
+
+#include "base/error.h"
+#include "base/lane.h"
+#include "base/log.h"
+#include "base/spawn.h"
+#include "drivers/qemu/guest.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PROGRAM "qemu"
+/* More programs in the directory are not run. */
+#define PROGRAMS_MAX 256
+
+static bool is_program(const char *path)
+{
+        struct stat st;
+
+        return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+        return g_strcmp0(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void add_directory(GPtrArray *programs, const char *path)
+{
+        g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+        unsigned first = programs->len;
+        const char *name;
+
+        while (dir && programs->len < PROGRAMS_MAX && (name = g_dir_read_name(dir))) {
+                g_autofree char *program = g_build_filename(path, name, NULL);
+
+                if (*name != '.' && is_program(program))
+                        g_ptr_array_add(programs, g_steal_pointer(&program));
+        }
+        if (programs->len > first)
+                qsort(programs->pdata + first, programs->len - first, sizeof(gpointer), compare_paths);
+}
+
+static GPtrArray *find_programs(const char *directory)
+{
+        GPtrArray *programs = g_ptr_array_new_with_free_func(g_free);
+        g_autofree char *more = NULL, *first = NULL;
+
+        if (!directory)
+                return programs;
+        first = g_build_filename(directory, PROGRAM, NULL);
+        more = g_strconcat(first, ".d", NULL);
+        if (is_program(first))
+                g_ptr_array_add(programs, g_steal_pointer(&first));
+        add_directory(programs, more);
+        return programs;
+}
+
+static bool run_program(struct lane *lane, const char *program, const char *name, const char *operation,
+                        const char *phase, const char *xml, GError **error)
+{
+        const char *const argv[] = { program, name, operation, phase, "-", NULL };
+        struct spawn_result result = { 0 };
+        g_autoptr(GError) failure = NULL;
+        bool ok = spawn_run(lane, argv, xml, HOOKS_TIMEOUT_MS, &result, &failure) &&
+                  spawn_result_check(program, &result, &failure);
+
+        spawn_result_clear(&result);
+        if (ok)
+                return true;
+        if (error_is(failure, ERROR_OPERATION_ABORTED)) {
+                g_propagate_error(error, g_steal_pointer(&failure));
+                return false;
+        }
+        return error_set(error, ERROR_FROM_HOOK, ERROR_HOOK_SCRIPT_FAILED, "'%s' at '%s' of domain '%s': %s",
+                         program, operation, name, failure->message);
+}
+
+static bool run_all(struct lane *lane, const GPtrArray *programs, const char *name, const char *operation,
+                    const char *phase, const char *xml, GError **error)
+{
+        for (unsigned i = 0; i < programs->len; i++) {
+                if (!run_program(lane, programs->pdata[i], name, operation, phase, xml, error))
+                        return false;
+        }
+        return true;
+}
+
+bool hooks_begin(struct lane *lane, const char *directory, const char *name, const char *operation,
+                 const char *xml, GError **error)
+{
+        g_autoptr(GPtrArray) programs = find_programs(directory);
+
+        return run_all(lane, programs, name, operation, "begin", xml, error);
+}
+
+/* ---- the end ---- */
+
+struct end {
+        struct lane *lane;   /* ref */
+        GPtrArray *programs; /* owned */
+        char *name, *xml;    /* owned */
+};
+
+static void end_job(void *data)
+{
+        static const char *const operations[] = { "stopped", "release" };
+        struct end *end = data;
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(operations); i++) {
+                g_autoptr(GError) error = NULL;
+
+                if (!run_all(end->lane, end->programs, end->name, operations[i], "end", end->xml, &error))
+                        log_warning("%s", error->message);
+        }
+        g_ptr_array_unref(end->programs);
+        lane_unref(end->lane);
+        g_free(end->name);
+        g_free(end->xml);
+        g_free(end);
+}
+
+void hooks_end(const struct guest *guest)
+{
+        const struct domain_driver *driver = &guest->driver->base;
+        g_autoptr(GPtrArray) programs = find_programs(guest->driver->hooks_dir);
+        struct end *end;
+
+        if (programs->len == 0 || !guest->status->xml)
+                return;
+        end = g_new(struct end, 1);
+        *end = (struct end){ lane_new(driver->pool, driver->loop, "hooks"), g_steal_pointer(&programs),
+                             g_strdup(guest->status->name), g_strdup(guest->status->xml) };
+        lane_post(end->lane, end_job, end);
+}

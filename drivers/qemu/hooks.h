@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Programs of the administrator's that are told what happens to guests, as libvirt calls them:
+ *
+ *     <directory>/qemu <name> <operation> begin|end -
+ *
+ * and then those in <directory>/qemu.d, by name, each with the domain's document, secrets included, on its
+ * standard input. They run as the agent does. One that fails, or is not through within HOOKS_TIMEOUT_MS,
+ * refuses a start.
+ */
+
+#include <glib.h>
+#include <stdbool.h>
+
+struct guest;
+struct lane;
+
+#define HOOKS_TIMEOUT_MS 30000
+
+/*
+ * In the lane, which may be interrupted: tells of an operation ("prepare", "start", "started", "restore",
+ * "migrate") that begins; directory NULL or without such programs: nothing. ERROR_HOOK_SCRIPT_FAILED names
+ * the program that failed.
+ */
+bool hooks_begin(struct lane *lane, const char *directory, const char *name, const char *operation,
+                 const char *xml, GError **error);
+
+/*
+ * The guest has ended: "stopped", then "release", in a lane of their own, for which nobody waits; failures
+ * are logged. In the domain's lane, while guest->status has the last document.
+ */
+void hooks_end(const struct guest *guest);

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The command line that a guest of a definition would have, made by what makes that of a start (command.h).
+ * What a start has from the host stands for something here: descriptors are numbers, chosen ports are the
+ * first ones, sockets are where they would be. What only the host knows, or no command line may say, is
+ * refused by name. Loop; nothing is looked at.
+ */
+#include "drivers/qemu/native.h"
+
+#include "base/error.h"
+#include "drivers/domain/edit-xml.h"
+#include "drivers/domain/live-xml.h"
+#include "drivers/qemu/block.h"
+#include "drivers/qemu/command.h"
+#include "drivers/qemu/guest.h"
+#include "drivers/qemu/probe-cache.h"
+
+#include <string.h>
+
+#define NATIVE_ID  1
+#define MONITOR_FD 3
+#define VNC_PORT   5900
+
+struct native {
+        struct qemu_driver *driver; /* borrowed */
+        struct domain_def *def;     /* ref */
+        domain_driver_text_done done;
+        void *data; /* owned by done */
+        /* while it is written */
+        GHashTable *resources; /* alias (of the definition) -> struct device_resources, owned */
+        unsigned index;        /* of the next image */
+        int fd;                /* the next descriptor */
+};
+
+static bool refuse(const struct domain_def *def, const char *what, GError **error)
+{
+        return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                         "%s of domain '%s' cannot be said on a command line", what, def->base.name);
+}
+
+/* ---- what the host would have for it ---- */
+
+static struct device_resources *add_resources(struct native *native, const char *alias)
+{
+        struct device_resources *resources = device_resources_new();
+
+        g_hash_table_insert(native->resources, (char *)alias, resources);
+        return resources;
+}
+
+static struct block_image *make_image(const struct domain_def *def, const struct domain_disk *disk,
+                                      const struct domain_storage *source, GError **error)
+{
+        struct block_image *image;
+
+        if (source->encryption) {
+                refuse(def, "an encrypted image", error);
+                return NULL;
+        }
+        if (!source->network)
+                return block_image_new(source->path, source->format);
+        if (source->network->auth || source->network->cookies) {
+                refuse(def, "what lets an image's reader in", error);
+                return NULL;
+        }
+        image = block_image_new_remote(disk->target, source, error);
+        return image;
+}
+
+/* The images that the document spells out. */
+static bool add_disk(struct native *native, const struct domain_def *def, const struct domain_disk *disk,
+                     GError **error)
+{
+        g_autoptr(GPtrArray) chain = g_ptr_array_new_with_free_func((GDestroyNotify)block_image_free);
+
+        if (disk->source.type == DOMAIN_STORAGE_VOLUME || disk->transient)
+                return refuse(def, disk->transient ? "a transient disk" : "a volume of a pool", error);
+        for (const struct domain_storage *source = &disk->source; source && (source->path || source->network);
+             source = source->backing) {
+                struct block_image *image = make_image(def, disk, source, error);
+
+                if (!image)
+                        return false;
+                image->index = source->index ? source->index : native->index++;
+                g_ptr_array_add(chain, image);
+        }
+        if (chain->len > 0)
+                add_resources(native, disk->info.alias)->chain = g_steal_pointer(&chain);
+        return true;
+}
+
+static bool needs_tap(const struct domain_interface *interface)
+{
+        switch (interface->type) {
+        case DOMAIN_INTERFACE_NETWORK:
+        case DOMAIN_INTERFACE_BRIDGE:
+        case DOMAIN_INTERFACE_ETHERNET:
+        case DOMAIN_INTERFACE_DIRECT:
+                return true;
+        default:
+                return false;
+        }
+}
+
+static void add_interface(struct native *native, const struct domain_interface *interface)
+{
+        struct device_resources *resources;
+
+        if (!needs_tap(interface))
+                return;
+        resources = add_resources(native, interface->info.alias);
+        resources->fds = g_array_new(FALSE, FALSE, sizeof(int));
+        for (unsigned i = 0; i < MAX(interface->queues, 1U); i++) {
+                int fd = native->fd++;
+
+                g_array_append_val(resources->fds, fd);
+        }
+}
+
+static bool check_devices(const struct domain_def *def, GError **error)
+{
+        if (def->os.firmware && !def->os.has_loader)
+                return refuse(def, "firmware that is chosen at a start", error);
+        if (def->devices.n_tpms > 0)
+                return refuse(def, "a TPM", error);
+        if (def->devices.vsock)
+                return refuse(def, "a vsock device", error);
+        if (def->devices.n_hostdevs > 0)
+                return refuse(def, "a device of the host", error);
+        if (def->devices.n_filesystems > 0)
+                return refuse(def, "a directory of the host", error);
+        return true;
+}
+
+static bool prepare(struct native *native, const struct domain_def *def, GError **error)
+{
+        for (unsigned i = 0; i < def->devices.n_disks; i++) {
+                if (!add_disk(native, def, &def->devices.disks[i], error))
+                        return false;
+        }
+        for (unsigned i = 0; i < def->devices.n_interfaces; i++)
+                add_interface(native, &def->devices.interfaces[i]);
+        return true;
+}
+
+/* ---- the live definition ---- */
+
+static void choose_sockets(const struct native *native, const struct domain_def *def,
+                           struct domain_edit *edit)
+{
+        char uuid[UUID_STRING_LENGTH + 1];
+
+        for (unsigned i = 0; i < def->devices.n_chars; i++) {
+                const struct domain_char *chr = &def->devices.chars[i];
+                g_autofree char *path = g_strdup_printf(
+                        "%s/%s/io/%s", native->driver->runtime_dir, uuid_format(&def->base.uuid, uuid),
+                        chr->target_name ? chr->target_name : chr->info.alias);
+
+                if (chr->source.type == DOMAIN_CHAR_UNIX && !chr->source.path)
+                        domain_edit_set_socket(edit, chr->info.alias, path);
+        }
+}
+
+static void choose_ports(const struct domain_def *def, struct domain_edit *edit)
+{
+        int port = VNC_PORT;
+
+        for (unsigned i = 0; i < def->devices.n_graphics; i++) {
+                const struct domain_graphics *graphics = &def->devices.graphics[i];
+
+                if (graphics->port <= 0 &&
+                    (graphics->type == DOMAIN_GRAPHICS_VNC || graphics->type == DOMAIN_GRAPHICS_SPICE))
+                        domain_edit_set_graphics_ports(edit, i, port++, 0, 0);
+        }
+}
+
+static struct domain_def *activate(const struct native *native, GError **error)
+{
+        CLEANUP(domain_def_unref)
+        struct domain_def *active = domain_def_activate(native->def, NATIVE_ID, error);
+        struct domain_edit *edit = active ? domain_edit_new(active, error) : NULL;
+
+        if (!edit)
+                return NULL;
+        domain_edit_align_memory(edit, qemu_command_get_memory_unit_kib(active->os.arch));
+        choose_sockets(native, active, edit);
+        choose_ports(active, edit);
+        return domain_edit_commit(edit, error);
+}
+
+/* ---- */
+
+static char *write_command(struct native *native, const struct qemu_caps *caps, GError **error)
+{
+        CLEANUP(domain_def_unref) struct domain_def *active = activate(native, error);
+        CLEANUP(qemu_command_free) struct qemu_command *command = NULL;
+        const struct qemu_command_context context = {
+                .monitor_fd = MONITOR_FD,
+                .home = native->driver->runtime_dir,
+                .resources = native->resources,
+                .memory = native->driver->memory_dir,
+                .dmi = "/sys/class/dmi/id",
+                .tls_dir = native->driver->tls_dir,
+                .now_s = g_get_real_time() / G_USEC_PER_SEC,
+        };
+
+        if (!active || !check_devices(active, error) || !prepare(native, active, error))
+                return NULL;
+        command = qemu_command_build(active, caps, &context, error);
+        return command ? qemu_command_format(command) : NULL;
+}
+
+static void take_caps(const struct qemu_caps *caps, const GError *failure, void *data)
+{
+        struct native *native = data;
+        g_autoptr(GError) error = NULL;
+        g_autofree char *text = NULL;
+
+        if (caps)
+                text = write_command(native, caps, &error);
+        native->done(text, caps ? error : failure, native->data);
+        g_hash_table_unref(native->resources);
+        domain_def_unref(native->def);
+        g_free(native);
+}
+
+void native_format(struct domain_driver *driver, struct domain_def *def, domain_driver_text_done done,
+                   void *data)
+{
+        struct native *native = g_new0(struct native, 1);
+
+        native->driver = (struct qemu_driver *)driver;
+        native->def = def;
+        native->done = done;
+        native->data = data;
+        native->index = 1;
+        native->fd = MONITOR_FD + 1;
+        native->resources =
+                g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)device_resources_free);
+        probe_cache_ask(native->driver->probes, def->devices.emulator, take_caps, native);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Definitions as command lines of QEMU, for people to read. Loop. */
+
+#include "drivers/domain/driver.h"
+
+#define NATIVE_FORMAT "qemu-argv"
+
+/* struct domain_driver_ops.to_native */
+void native_format(struct domain_driver *driver, struct domain_def *def, domain_driver_text_done done,
+                   void *data);

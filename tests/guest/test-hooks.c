@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The administrator's programs that are told of guests, and what becomes of guests at their events.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/support/guest.h"
+#include "tests/support/harness.h"
+
+static struct harness *harness;
+static struct client *client;
+
+static void set_up(void)
+{
+        harness = harness_new();
+        client = harness_get_client(harness);
+}
+
+static void tear_down(void)
+{
+        harness_free(harness);
+}
+
+static void write_file(const char *path, const char *text, mode_t mode)
+{
+        g_autofree char *dir = g_path_get_dirname(path);
+
+        ck_assert_int_eq(g_mkdir_with_parents(dir, 0755), 0);
+        ck_assert(g_file_set_contents(path, text, -1, NULL));
+        ck_assert_int_eq(chmod(path, mode), 0);
+}
+
+/*
+ * hooks/<name> notes what it is called with, and what its input begins with, in the file "told"; then it does
+ * what the file "<operation>" says, if there is one.
+ */
+static void install_hook(const char *name)
+{
+        g_autofree char *below = g_strconcat("hooks/", name, NULL), *path = harness_path(harness, below);
+        g_autofree char *script = g_strdup_printf(
+                "#!/bin/sh\ncd %s\nread -r first rest\necho \"$(basename \"$0\") $* $first\" >>told\n"
+                "if [ -e \"$2\" ]; then . \"./$2\"; fi\n",
+                harness_get_root(harness));
+
+        write_file(path, script, 0755);
+}
+
+static char *read_told(void)
+{
+        g_autofree char *path = harness_path(harness, "told");
+        char *text = NULL;
+
+        return g_file_get_contents(path, &text, NULL, NULL) ? text : g_strdup("");
+}
+
+static bool has_been_told(void *data)
+{
+        g_autofree char *told = read_told();
+
+        return strstr(told, data) != NULL;
+}
+
+static void wait_told(const char *text)
+{
+        harness_wait_until(has_been_told, (void *)text, text);
+}
+
+START_TEST(test_told)
+{
+        g_autofree char *path = guest_define(client, guest_bare_xml("web", NULL)), *told = NULL;
+        g_autofree char *useless = harness_path(harness, "hooks/qemu.d/50-text");
+
+        install_hook("qemu");
+        install_hook("qemu.d/20-second");
+        install_hook("qemu.d/10-first");
+        write_file(useless, "no program\n", 0644);
+        guest_do_flags(client, path, "Create", 0);
+        told = read_told();
+        ck_assert_str_eq(told, "qemu web prepare begin - <domain\n10-first web prepare begin - <domain\n"
+                               "20-second web prepare begin - <domain\nqemu web start begin - <domain\n"
+                               "10-first web start begin - <domain\n20-second web start begin - <domain\n"
+                               "qemu web started begin - <domain\n10-first web started begin - <domain\n"
+                               "20-second web started begin - <domain\n");
+        guest_do_flags(client, path, "Destroy", 0);
+        wait_told("qemu web stopped end - <domain\n10-first web stopped end - <domain\n"
+                  "20-second web stopped end - <domain\nqemu web release end - <domain\n"
+                  "10-first web release end - <domain\n20-second web release end - <domain\n");
+}
+END_TEST
+
+/* The program is called as emulators are. */
+static bool is_nobody_left(void *data)
+{
+        return harness_count_guests(harness) == 0;
+}
+
+static const char *const refused[] = { "prepare", "start", "started" };
+
+START_TEST(test_refusal)
+{
+        g_autofree char *path = guest_define(client, guest_bare_xml("web", NULL));
+        g_autofree char *file = harness_path(harness, refused[_i]);
+        g_autofree char *text = g_strdup_printf(
+                "Hook script execution failed: *qemu' at '%s' of domain 'web': *not today*", refused[_i]);
+
+        install_hook("qemu");
+        write_file(file, "echo 'not today' >&2; exit 1\n", 0644);
+        client_fails(client, LIBVIRT_ERROR, text, path, DOMAIN_INTERFACE, "Create", "u", 0);
+        guest_expect_state(client, path, STATE_SHUTOFF, -1);
+        wait_told("qemu web release end - <domain\n");
+        harness_wait_until(is_nobody_left, NULL, "no emulator is left");
+        ck_assert_int_eq(unlink(file), 0);
+        guest_do_flags(client, path, "Create", 0);
+}
+END_TEST
+
+/* A program that does not end holds up a start, and no Destroy. */
+START_TEST(test_hang)
+{
+        g_autofree char *path = guest_define(client, guest_bare_xml("web", NULL));
+        g_autofree char *start = harness_path(harness, "start"), *stopped = harness_path(harness, "stopped");
+        struct client_answer answer = { 0 };
+
+        install_hook("qemu");
+        write_file(start, "exec sleep 600\n", 0644);
+        client_send(client, &answer, path, DOMAIN_INTERFACE, "Create", "u", 0);
+        wait_told("qemu web start begin");
+        guest_do_flags(client, path, "Destroy", 0);
+        client_wait_answer(client, &answer);
+        ck_assert_ptr_nonnull(answer.error);
+        g_free(answer.error);
+
+        ck_assert_int_eq(unlink(start), 0);
+        guest_do_flags(client, path, "Create", 0);
+        write_file(stopped, "exec sleep 600\n", 0644);
+        guest_do_flags(client, path, "Destroy", 0);
+        guest_do_flags(client, path, "Create", 0);
+        ck_assert_int_eq(unlink(stopped), 0);
+}
+END_TEST
+
+/* What a reset is taken for can change while the guest runs. */
+START_TEST(test_lifecycle_action)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml("web", NULL)), *xml = NULL;
+
+        client_fails(client, LIBVIRT_ERROR, "unsupported configuration: *", path, DOMAIN_INTERFACE,
+                     "SetLifecycleAction", "uuu", 0, 3, 1);
+        client_do(client, path, DOMAIN_INTERFACE, "SetLifecycleAction", "uuu", 1, 0, 1);
+        guest_do_flags(client, path, "Reset", 0);
+        client_wait_event(client, path, EVENT_STOPPED, STOPPED_SHUTDOWN);
+        xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        ck_assert_ptr_nonnull(strstr(xml, "<on_reboot>restart</on_reboot>"));
+
+        client_do(client, path, DOMAIN_INTERFACE, "SetLifecycleAction", "uuu", 1, 0, 2);
+        guest_do_flags(client, path, "Create", 0);
+        client_do(client, path, DOMAIN_INTERFACE, "SetLifecycleAction", "uuu", 1, 1, 3);
+        guest_do_flags(client, path, "Reset", 0);
+        sd_bus_message_unref(client_wait_signal(client, path, DOMAIN_INTERFACE, "Reboot", NULL, NULL));
+        guest_expect_state(client, path, STATE_RUNNING, -1);
+}
+END_TEST
+
+/* ---- documents ---- */
+
+static char *to_native(const char *xml)
+{
+        return client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "DomainXMLToNative", "ssu",
+                                  "qemu-argv", xml, 0);
+}
+
+static void expect_part(const char *text, const char *part)
+{
+        ck_assert_msg(strstr(text, part), "%s is not in %s", part, text);
+}
+
+/* A document as a command line, for a guest that nobody has defined, with images that are not there. */
+START_TEST(test_native)
+{
+        static const char devices[] =
+                "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source "
+                "file='/nowhere/web.qcow2'/>"
+                "<target dev='vda' bus='virtio'/></disk><interface type='bridge'><source bridge='br7'/>"
+                "<model type='virtio'/></interface><graphics type='vnc' autoport='yes'/><serial type='pty'/>"
+                "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>";
+        g_autofree char *xml = guest_bare_xml("native", devices), *text = to_native(xml);
+        g_autofree char *volume = guest_bare_xml("native", "<disk type='volume'><source pool='p' volume='v'/>"
+                                                           "<target dev='vda' bus='virtio'/></disk>");
+
+        expect_part(text, "qemu-system-");
+        expect_part(text, "guest=native");
+        expect_part(text, "/nowhere/web.qcow2");
+        expect_part(text, "virtio-blk-pci");
+        expect_part(text, "virtio-net-pci");
+        expect_part(text, "-vnc");
+        expect_part(text, "org.qemu.guest_agent.0");
+        client_fails(client, LIBVIRT_ERROR, "unsupported configuration: a volume of a pool*", QEMU_PATH,
+                     CONNECT_INTERFACE, "DomainXMLToNative", "ssu", "qemu-argv", volume, 0);
+        client_fails(client, LIBVIRT_ERROR, "invalid argument: unknown format 'xen-xm'*", QEMU_PATH,
+                     CONNECT_INTERFACE, "DomainXMLToNative", "ssu", "xen-xm", xml, 0);
+        client_fails(client, LIBVIRT_ERROR, "*unsupported flags (0x1)*", QEMU_PATH, CONNECT_INTERFACE,
+                     "DomainXMLToNative", "ssu", "qemu-argv", xml, 1);
+        client_fails(client, LIBVIRT_ERROR, "*", QEMU_PATH, CONNECT_INTERFACE, "DomainXMLToNative", "ssu",
+                     "qemu-argv", "<domain>", 0);
+        client_fails(client, LIBVIRT_ERROR, "this function is not supported*", TEST_PATH, CONNECT_INTERFACE,
+                     "DomainXMLToNative", "ssu", "qemu-argv", xml, 0);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("hooks");
+        TCase *tcase = tcase_create("hooks");
+
+        tcase_add_checked_fixture(tcase, set_up, tear_down);
+        tcase_set_timeout(tcase, 300);
+        tcase_add_test(tcase, test_told);
+        tcase_add_loop_test(tcase, test_refusal, 0, G_N_ELEMENTS(refused));
+        tcase_add_test(tcase, test_hang);
+        tcase_add_test(tcase, test_lifecycle_action);
+        tcase_add_test(tcase, test_native);
+        suite_add_tcase(suite, tcase);
+        return harness_main(suite);
+}
