@@ -141,6 +141,15 @@ void on_connect_domain_create_xml_with_files(struct call *call)
                                      document_queued, call_done_with_object, call);
 }
 
+void on_connect_domain_xml_from_native(struct call *call)
+{
+        const char *format, *text;
+        uint32_t flags;
+
+        call_read(call, "ssu", &format, &text, &flags);
+        domain_xml_from_native(call_get_driver(call), format, text, flags, call_done_with_text, call);
+}
+
 void on_connect_domain_xml_to_native(struct call *call)
 {
         const char *format, *xml;

@@ -106,9 +106,12 @@ struct domain_driver_ops {
         void (*expand_cpu)(struct domain_driver *driver, const struct domain_def *def,
                            domain_driver_text_done done, void *data);
         /*
-         * def (taken) in native_format, the one that the driver has (native.h); NULL: it has none. Nothing is looked at.
+         * def (taken) in native_format, the one that the driver has (native.h); NULL: it has none. Nothing is
+         * looked at.
          */
         const char *native_format;
+        char *(*from_native)(struct domain_driver *driver, const char *text,
+                             GError **error); /* a document, to be freed */
         void (*to_native)(struct domain_driver *driver, struct domain_def *def, domain_driver_text_done done,
                           void *data);
         /*
@@ -214,8 +217,8 @@ struct domain_driver_ops {
          */
         bool (*set_memory)(struct domain *domain, uint64_t kib, struct domain_def **live, GError **error);
         /*
-         * What becomes of the guest that runs at an event (enum domain_lifecycle) is another thing from now on, as live
-         * says; fails for what it cannot do. NULL: it only has to be known.
+         * What becomes of the guest that runs at an event (enum domain_lifecycle) is another thing from now
+         * on, as live says; fails for what it cannot do. NULL: it only has to be known.
          */
         bool (*set_lifecycle_action)(struct domain *domain, unsigned event, const struct domain_def *live,
                                      GError **error);

@@ -31,15 +31,16 @@ static void parsed(struct domain_def *def, const GError *error, void *data)
                 answer(NULL, error, request);
 }
 
-static bool check(const struct domain_driver *driver, const char *format, unsigned flags, GError **error)
+static bool check(const struct domain_driver *driver, const char *format, unsigned flags,
+                  const char *function, GError **error)
 {
         const char *known = driver->ops->native_format;
 
-        if (!flags_check(flags, 0, ERROR_FROM_DOMAIN, "DomainXMLToNative", error))
+        if (!flags_check(flags, 0, ERROR_FROM_DOMAIN, function, error))
                 return false;
         if (!known)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_NO_SUPPORT,
-                                 "DomainXMLToNative: this driver has no format of its own");
+                                 "%s: this driver has no format of its own", function);
         if (strcmp(format, known) != 0) {
                 g_autofree char *quoted = error_quote(format);
 
@@ -55,11 +56,35 @@ void domain_xml_to_native(struct domain_driver *driver, const char *format, cons
         g_autoptr(GError) error = NULL;
         struct request *request;
 
-        if (!check(driver, format, flags, &error)) {
+        if (!check(driver, format, flags, "DomainXMLToNative", &error)) {
                 done(NULL, error, data);
                 return;
         }
         request = g_new(struct request, 1);
         *request = (struct request){ driver, done, data };
         domain_parse(driver, xml, false, parsed, request);
+}
+
+static void completed(struct domain_def *def, const GError *error, void *data)
+{
+        answer(def ? definition_get_public_xml(&def->base) : NULL, error, data);
+        domain_def_unref(def);
+}
+
+void domain_xml_from_native(struct domain_driver *driver, const char *format, const char *text,
+                            unsigned flags, domain_text_done done, void *data)
+{
+        g_autoptr(GError) error = NULL;
+        g_autofree char *xml = NULL;
+        struct request *request;
+
+        if (check(driver, format, flags, "DomainXMLFromNative", &error))
+                xml = driver->ops->from_native(driver, text, &error);
+        if (!xml) {
+                done(NULL, error, data);
+                return;
+        }
+        request = g_new(struct request, 1);
+        *request = (struct request){ driver, done, data };
+        domain_parse(driver, xml, false, completed, request);
 }

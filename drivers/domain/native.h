@@ -12,3 +12,9 @@
  */
 void domain_xml_to_native(struct domain_driver *driver, const char *format, const char *xml, unsigned flags,
                           domain_text_done done, void *data);
+/*
+ * The other way round: a document, complete as it would be defined. What has no place in it is kept in it all
+ * the same, or the text is refused. flags: none.
+ */
+void domain_xml_from_native(struct domain_driver *driver, const char *format, const char *text,
+                            unsigned flags, domain_text_done done, void *data);

@@ -434,6 +434,7 @@ static const struct domain_driver_ops qemu_ops = {
         .domain_capabilities = domain_capabilities,
         .expand_cpu = expand_cpu,
         .native_format = NATIVE_FORMAT,
+        .from_native = native_read,
         .to_native = native_format,
         .get_version = get_version,
         .get_max_vcpus = get_max_vcpus,

@@ -10,9 +10,11 @@
 #include "base/error.h"
 #include "drivers/domain/edit-xml.h"
 #include "drivers/domain/live-xml.h"
+#include "drivers/host/host.h"
 #include "drivers/qemu/block.h"
 #include "drivers/qemu/command.h"
 #include "drivers/qemu/guest.h"
+#include "drivers/qemu/native-parse.h"
 #include "drivers/qemu/probe-cache.h"
 
 #include <string.h>
@@ -222,6 +224,11 @@ static void take_caps(const struct qemu_caps *caps, const GError *failure, void 
         g_hash_table_unref(native->resources);
         domain_def_unref(native->def);
         g_free(native);
+}
+
+char *native_read(struct domain_driver *driver, const char *text, GError **error)
+{
+        return native_parse(text, host_get_arch(driver->host), error);
 }
 
 void native_format(struct domain_driver *driver, struct domain_def *def, domain_driver_text_done done,

@@ -177,6 +177,28 @@ static void expect_part(const char *text, const char *part)
         ck_assert_msg(strstr(text, part), "%s is not in %s", part, text);
 }
 
+/* A command line as a document that can be defined and started. */
+START_TEST(test_from_native)
+{
+        static const char line[] =
+                "qemu-system-x86_64 -name native -M q35 -m 64 -nic none -vga none -serial null "
+                "-global isa-debugcon.iobase=0x402";
+        g_autofree char *xml = client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "DomainXMLFromNative",
+                                                  "ssu", "qemu-argv", line, 0);
+        g_autofree char *path = NULL;
+
+        expect_part(xml, "<memory unit='KiB'>65536</memory>");
+        expect_part(xml, "<qemu:arg value='isa-debugcon.iobase=0x402'/>");
+        expect_part(xml, "<uuid>");
+        path = guest_start(client, g_strdup(xml));
+        guest_expect_state(client, path, STATE_RUNNING, -1);
+        client_fails(client, LIBVIRT_ERROR, "invalid argument: '/bin/sh' is no emulator*", QEMU_PATH,
+                     CONNECT_INTERFACE, "DomainXMLFromNative", "ssu", "qemu-argv", "/bin/sh", 0);
+        client_fails(client, LIBVIRT_ERROR, "this function is not supported*", TEST_PATH, CONNECT_INTERFACE,
+                     "DomainXMLFromNative", "ssu", "qemu-argv", line, 0);
+}
+END_TEST
+
 /* A document as a command line, for a guest that nobody has defined, with images that are not there. */
 START_TEST(test_native)
 {
@@ -222,6 +244,7 @@ int main(void)
         tcase_add_test(tcase, test_hang);
         tcase_add_test(tcase, test_lifecycle_action);
         tcase_add_test(tcase, test_native);
+        tcase_add_test(tcase, test_from_native);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

@@ -271,6 +271,7 @@ OURS = """
     Domain.AuthorizedSSHKeysGet method su as
     Domain.AuthorizedSSHKeysSet method sasu -
     Domain.GetGuestInfo method uu a{sv}
+    Connect.DomainXMLFromNative method ssu s
     Connect.DomainXMLToNative method ssu s
     Domain.OpenChannel method su h
     Domain.SetLifecycleAction method uuu -

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Options of QEMU about devices. The meaning of options is that of qemu-system(1). No state.
+ */
+#include "drivers/qemu/native-private.h"
+
+#include <string.h>
+
+/* ---- disks ---- */
+
+static bool is_q35(const struct native_parse *parse)
+{
+        return parse->machine &&
+               (strcmp(parse->machine, "q35") == 0 || g_str_has_prefix(parse->machine, "pc-q35"));
+}
+
+struct drive {
+        const char *file, *format, *bus, *device, *cache;
+        bool readonly;
+};
+
+/* A relative path is one of wherever the script was. */
+static bool add_drive(struct native_parse *parse, const struct drive *drive)
+{
+        const char *prefix = "hd";
+        unsigned number;
+
+        if (drive->file && *drive->file != '/')
+                return false;
+        if (strcmp(drive->bus, "virtio") == 0)
+                prefix = "vd";
+        else if (strcmp(drive->bus, "fdc") == 0)
+                prefix = "fd";
+        else if (strcmp(drive->bus, "ide") != 0)
+                prefix = "sd";
+        number = GPOINTER_TO_UINT(g_hash_table_lookup(parse->drives, prefix));
+        if (number >= 26)
+                return false;
+        g_hash_table_insert(parse->drives, (char *)prefix, GUINT_TO_POINTER(number + 1));
+        native_add(parse->devices, "<disk type='%s' device='%s'>",
+                   drive->file && g_str_has_prefix(drive->file, "/dev/") ? "block" : "file", drive->device);
+        if (drive->format || drive->cache) {
+                native_add(parse->devices, "<driver name='qemu' type='%s'",
+                           drive->format ? drive->format : "raw");
+                if (drive->cache)
+                        native_add(parse->devices, " cache='%s'", drive->cache);
+                g_string_append(parse->devices, "/>");
+        }
+        if (drive->file && g_str_has_prefix(drive->file, "/dev/"))
+                native_add(parse->devices, "<source dev='%s'/>", drive->file);
+        else if (drive->file)
+                native_add(parse->devices, "<source file='%s'/>", drive->file);
+        native_add(parse->devices, "<target dev='%s%c' bus='%s'/>", prefix, 'a' + (int)number, drive->bus);
+        g_string_append(parse->devices, drive->readonly ? "<readonly/></disk>" : "</disk>");
+        return true;
+}
+
+static const char *default_bus(const struct native_parse *parse)
+{
+        return is_q35(parse) ? "sata" : "ide";
+}
+
+static bool read_hd(struct native_parse *parse, const char *value)
+{
+        return add_drive(
+                parse, &(struct drive){
+                               .file = value, .format = "raw", .bus = default_bus(parse), .device = "disk" });
+}
+
+static bool read_cdrom(struct native_parse *parse, const char *value)
+{
+        return add_drive(parse, &(struct drive){ .file = value,
+                                                 .format = "raw",
+                                                 .bus = default_bus(parse),
+                                                 .device = "cdrom",
+                                                 .readonly = true });
+}
+
+static bool read_floppy(struct native_parse *parse, const char *value)
+{
+        return add_drive(parse,
+                         &(struct drive){ .file = value, .format = "raw", .bus = "fdc", .device = "floppy" });
+}
+
+static const char *choose_bus(const struct native_parse *parse, const char *interface)
+{
+        if (!interface || strcmp(interface, "ide") == 0)
+                return default_bus(parse);
+        if (strcmp(interface, "virtio") == 0 || strcmp(interface, "scsi") == 0)
+                return interface;
+        return strcmp(interface, "floppy") == 0 ? "fdc" : NULL;
+}
+
+/* A format that is not said is one that QEMU would guess: nothing that a document may do. */
+static bool read_drive(struct native_parse *parse, const char *value)
+{
+        g_autoptr(GPtrArray) parts = native_split(value);
+        g_autofree char *file = native_take(parts, "file"), *format = native_take(parts, "format"),
+                        *interface = native_take(parts, "if");
+        g_autofree char *media = native_take(parts, "media"), *cache = native_take(parts, "cache"),
+                        *readonly = native_take(parts, "readonly");
+        bool is_cdrom = g_strcmp0(media, "cdrom") == 0;
+        struct drive drive = { file, format, choose_bus(parse, interface), "disk", cache, is_cdrom };
+
+        g_free(native_take(parts, "id"));
+        if (parts->len > 0 || !drive.bus || (media && !is_cdrom && strcmp(media, "disk") != 0) ||
+            (readonly && strcmp(readonly, "on") != 0) || (!format && !is_cdrom) || (!file && !is_cdrom))
+                return false;
+        drive.readonly = is_cdrom || readonly;
+        if (is_cdrom)
+                drive.device = "cdrom";
+        else if (strcmp(drive.bus, "fdc") == 0)
+                drive.device = "floppy";
+        return add_drive(parse, &drive);
+}
+
+/* ---- networks ---- */
+
+static bool add_interface(struct native_parse *parse, GPtrArray *parts, const char *model, const char *mac)
+{
+        g_autofree char *type = native_take_first(parts, "type"), *bridge = native_take(parts, "br");
+        bool bridged = g_strcmp0(type, "bridge") == 0;
+
+        if (!type || parts->len > 0 || (!bridged && strcmp(type, "user") != 0) || (!bridged && bridge))
+                return false;
+        if (bridged)
+                native_add(parse->devices, "<interface type='bridge'><source bridge='%s'/>",
+                           bridge ? bridge : "br0");
+        else
+                g_string_append(parse->devices, "<interface type='user'>");
+        if (mac)
+                native_add(parse->devices, "<mac address='%s'/>", mac);
+        if (model)
+                native_add(parse->devices, "<model type='%s'/>", model);
+        g_string_append(parse->devices, "</interface>");
+        return true;
+}
+
+/* As QEMU calls cards, as documents do. */
+static const char *find_model(const char *card)
+{
+        static const struct {
+                const char *card, *model;
+        } models[] = {
+                { "virtio", "virtio" },     { "virtio-net-pci", "virtio" }, { "virtio-net", "virtio" },
+                { "e1000", "e1000" },       { "e1000e", "e1000e" },         { "rtl8139", "rtl8139" },
+                { "ne2k_pci", "ne2k_pci" }, { "pcnet", "pcnet" },           { "vmxnet3", "vmxnet3" },
+        };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(models); i++) {
+                if (strcmp(models[i].card, card) == 0)
+                        return models[i].model;
+        }
+        return NULL;
+}
+
+static bool read_nic(struct native_parse *parse, const char *value)
+{
+        g_autoptr(GPtrArray) parts = native_split(value);
+        g_autofree char *card = native_take(parts, "model"), *mac = native_take(parts, "mac");
+        const char *model = card ? find_model(card) : NULL;
+
+        if (strcmp(value, "none") == 0)
+                return true;
+        return (!card || model) && add_interface(parse, parts, model, mac);
+}
+
+/* The id of a back end that is found by it, owned; NULL: it has none, or another has it. */
+char *native_find_netdev(const struct native_parse *parse, const char *value)
+{
+        g_autoptr(GPtrArray) parts = native_split(value);
+        char *id = native_take(parts, "id");
+
+        if (id && g_strcmp0(g_hash_table_lookup(parse->netdevs, id), value) == 0)
+                return id;
+        g_free(id);
+        return NULL;
+}
+
+/* It comes with its card, or at the end. */
+static bool read_netdev(struct native_parse *parse, const char *value)
+{
+        g_autofree char *id = native_find_netdev(parse, value);
+
+        return id != NULL;
+}
+
+/* ---- devices ---- */
+
+static bool add_card(struct native_parse *parse, const char *model, GPtrArray *parts)
+{
+        g_autofree char *netdev = native_take(parts, "netdev"), *mac = native_take(parts, "mac");
+        const char *value = netdev ? g_hash_table_lookup(parse->netdevs, netdev) : NULL;
+        g_autoptr(GPtrArray) back =
+                value && !g_hash_table_contains(parse->taken, netdev) ? native_split(value) : NULL;
+
+        g_free(native_take(parts, "id"));
+        if (!back || parts->len > 0)
+                return false;
+        g_free(native_take(back, "id"));
+        if (!add_interface(parse, back, model, mac))
+                return false;
+        g_hash_table_add(parse->taken, g_steal_pointer(&netdev));
+        return true;
+}
+
+static bool read_device(struct native_parse *parse, const char *value)
+{
+        static const struct {
+                const char *device, *text;
+        } plain[] = {
+                { "usb-tablet", "<input type='tablet' bus='usb'/>" },
+                { "usb-kbd", "<input type='keyboard' bus='usb'/>" },
+                { "usb-mouse", "<input type='mouse' bus='usb'/>" },
+                { "virtio-rng-pci",
+                  "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>" },
+                { "virtio-balloon-pci", "<memballoon model='virtio'/>" },
+                { "virtio-balloon", "<memballoon model='virtio'/>" },
+        };
+        g_autoptr(GPtrArray) parts = native_split(value);
+        g_autofree char *device = native_take_first(parts, "driver");
+
+        if (!device)
+                return false;
+        if (find_model(device))
+                return add_card(parse, find_model(device), parts);
+        for (unsigned i = 0; i < G_N_ELEMENTS(plain) && parts->len == 0; i++) {
+                if (strcmp(plain[i].device, device) == 0) {
+                        g_string_append(parse->devices, plain[i].text);
+                        return true;
+                }
+        }
+        return false;
+}
+
+static bool read_usbdevice(struct native_parse *parse, const char *value)
+{
+        if (strcmp(value, "tablet") != 0 && strcmp(value, "mouse") != 0)
+                return false;
+        native_add(parse->devices, "<input type='%s' bus='usb'/>", value);
+        return true;
+}
+
+static bool read_vga(struct native_parse *parse, const char *value)
+{
+        static const char *const models[] = { "cirrus", "qxl", "virtio", "none", NULL };
+
+        if (strcmp(value, "std") == 0)
+                g_string_append(parse->devices, "<video><model type='vga'/></video>");
+        else if (g_strv_contains(models, value))
+                native_add(parse->devices, "<video><model type='%s'/></video>", value);
+        else
+                return false;
+        return true;
+}
+
+static bool read_vnc(struct native_parse *parse, const char *value)
+{
+        enum { VNC_PORT = 5900, VNC_DISPLAYS = 65535 - VNC_PORT };
+        const char *colon = strrchr(value, ':');
+        g_autofree char *host = colon ? g_strndup(value, (gsize)(colon - value)) : NULL;
+        uint64_t number;
+
+        if (strcmp(value, "none") == 0)
+                return true;
+        if (!colon || !native_parse_number(colon + 1, VNC_DISPLAYS, &number))
+                return false;
+        native_add(parse->devices, "<graphics type='vnc' port='%u' autoport='no' listen='%s'/>",
+                   VNC_PORT + (unsigned)number, *host ? host : "0.0.0.0");
+        return true;
+}
+
+static bool read_display(struct native_parse *parse, const char *value)
+{
+        return strcmp(value, "none") == 0;
+}
+
+static bool ignore_value(struct native_parse *parse, const char *value)
+{
+        return true;
+}
+
+static bool read_serial(struct native_parse *parse, const char *value)
+{
+        static const char file[] = "file:";
+
+        if (strcmp(value, "none") == 0)
+                return true;
+        if (strcmp(value, "pty") == 0 || strcmp(value, "null") == 0)
+                native_add(parse->devices, "<serial type='%s'/>", value);
+        else if (g_str_has_prefix(value, "file:/"))
+                native_add(parse->devices, "<serial type='file'><source path='%s'/></serial>",
+                           value + strlen(file));
+        else
+                return false;
+        return true;
+}
+
+/* ---- the options ---- */
+
+const struct native_option native_device_options[] = {
+        { "hda", true, read_hd },
+        { "hdb", true, read_hd },
+        { "hdc", true, read_hd },
+        { "hdd", true, read_hd },
+        { "cdrom", true, read_cdrom },
+        { "fda", true, read_floppy },
+        { "fdb", true, read_floppy },
+        { "drive", true, read_drive },
+        { "netdev", true, read_netdev },
+        { "nic", true, read_nic },
+        { "device", true, read_device },
+        { "usbdevice", true, read_usbdevice },
+        { "usb", false, ignore_value },
+        { "vga", true, read_vga },
+        { "vnc", true, read_vnc },
+        { "display", true, read_display },
+        { "nographic", false, ignore_value },
+        { "serial", true, read_serial },
+        { NULL, false, NULL },
+};

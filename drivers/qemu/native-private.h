@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Between the files that read command lines. Values only. */
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct native_parse {
+        GString *os, *devices, *rest, *env;            /* owned; elements */
+        char *name, *uuid, *arch, *machine, *emulator; /* owned; NULL: not said */
+        char *cpu, *clock, *topology;                  /* owned; elements; NULL: not said */
+        GHashTable *netdevs;                           /* owned; id -> value, both owned */
+        GHashTable *taken;                             /* owned; ids of those that a card has, owned */
+        GHashTable *drives;                            /* owned; "vd" ... -> how many there are */
+        uint64_t memory_kib, vcpus, max_vcpus;
+        bool kvm, no_acpi, no_reboot;
+};
+
+/* An option, and what reads it: false when anything of the value is not understood. value is NULL where it
+ * has none. */
+struct native_option {
+        const char *name;
+        bool has_value;
+        bool (*read)(struct native_parse *parse, const char *value);
+};
+
+/* ---- native-values.c ---- */
+
+/* "<format>" with texts that are escaped for a document. */
+void native_add(GString *to, const char *format, ...) G_GNUC_PRINTF(2, 3);
+bool native_parse_number(const char *text, uint64_t max, uint64_t *number);
+/* The parts of "a,b=c,d=e,,f": keys and values by turns, the value of a part without "=" is NULL. Free the
+ * array. */
+GPtrArray *native_split(const char *text);
+/* Takes a part out: its value, owned; NULL: it is not there. */
+char *native_take(GPtrArray *parts, const char *key);
+/* The first part when it has no key, likewise. */
+char *native_take_first(GPtrArray *parts, const char *key);
+
+/* ---- native-machine.c, native-devices.c ---- */
+
+/* Up to one without a name. */
+extern const struct native_option native_machine_options[], native_device_options[];
+
+/* The id of a back end that is found by it, owned; NULL: it has none, or another has it. */
+char *native_find_netdev(const struct native_parse *parse, const char *value);

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Command lines of QEMU as documents.
+ */
+#include "base/error.h"
+#include "drivers/qemu/native-parse.h"
+
+#include "tests/unit/check-main.h"
+
+#include <string.h>
+
+static void expect(const char *text, const char *part)
+{
+        g_autoptr(GError) error = NULL;
+        g_autofree char *xml = native_parse(text, "x86_64", &error);
+
+        ck_assert_msg(xml != NULL, "%s", error ? error->message : "no reason");
+        ck_assert_msg(strstr(xml, part) != NULL, "%s is not in %s", part, xml);
+}
+
+static void expect_not(const char *text, const char *part)
+{
+        g_autofree char *xml = native_parse(text, "x86_64", NULL);
+
+        ck_assert_ptr_nonnull(xml);
+        ck_assert_msg(strstr(xml, part) == NULL, "%s is in %s", part, xml);
+}
+
+static void refuse(const char *text, const char *part)
+{
+        g_autoptr(GError) error = NULL;
+
+        ck_assert_ptr_null(native_parse(text, "x86_64", &error));
+        ck_assert(error_is(error, ERROR_INVALID_ARG));
+        ck_assert_msg(strstr(error->message, part) != NULL, "%s is not in %s", part, error->message);
+}
+
+#define QEMU "qemu-system-x86_64 "
+
+START_TEST(machines)
+{
+        expect("/usr/bin/qemu-system-aarch64 -M virt", "<emulator>/usr/bin/qemu-system-aarch64</emulator>");
+        expect("/usr/bin/qemu-system-aarch64 -M virt", "<type arch='aarch64' machine='virt'>");
+        expect("qemu-kvm", "<domain type='kvm'");
+        expect(QEMU, "<domain type='qemu'");
+        expect(QEMU "-enable-kvm", "<domain type='kvm'");
+        expect(QEMU "-machine q35,accel=kvm", "<domain type='kvm'");
+        expect(QEMU "-name 'my guest'", "<name>my guest</name>");
+        expect(QEMU "-m 2G", "<memory unit='KiB'>2097152</memory>");
+        expect(QEMU "-m 512", "<memory unit='KiB'>524288</memory>");
+        expect(QEMU, "<memory unit='KiB'>131072</memory>");
+        expect(QEMU "-smp 2,maxcpus=4", "<vcpu current='2'>4</vcpu>");
+        expect(QEMU "-smp cpus=4,sockets=1,cores=2,threads=2",
+               "<topology sockets='1' dies='1' cores='2' threads='2'/>");
+        expect(QEMU "-cpu host", "<cpu mode='host-passthrough'></cpu>");
+        expect(QEMU "-cpu qemu64,+aes,svm=off", "<feature policy='disable' name='svm'/>");
+        expect(QEMU "-rtc base=localtime", "<clock offset='localtime'/>");
+        expect(QEMU "-no-reboot", "<on_reboot>destroy</on_reboot>");
+        expect("LC_ALL=C " QEMU, "<qemu:env name='LC_ALL' value='C'/>");
+        expect(QEMU "\\\n  -m 1G \\\n  -smp 2", "<vcpu current='2'>2</vcpu>");
+}
+END_TEST
+
+START_TEST(devices)
+{
+        expect(QEMU "-hda /a.img", "<target dev='hda' bus='ide'/>");
+        expect(QEMU "-M q35 -hda /a.img", "<target dev='sda' bus='sata'/>");
+        expect(QEMU "-drive file=/a,,b.qcow2,format=qcow2,if=virtio", "<source file='/a,b.qcow2'/>");
+        expect(QEMU "-drive file=/dev/vg/a,format=raw,if=virtio,cache=none",
+               "<driver name='qemu' type='raw' cache='none'/>");
+        expect(QEMU "-drive file=/dev/vg/a,format=raw,if=virtio", "<source dev='/dev/vg/a'/>");
+        expect(QEMU "-cdrom /a.iso", "<readonly/>");
+        expect(QEMU "-boot order=cd,menu=on", "<boot dev='hd'/><boot dev='cdrom'/><bootmenu enable='yes'/>");
+        expect(QEMU "-kernel /k -append 'a \"b\" <c>'", "<cmdline>a &quot;b&quot; &lt;c&gt;</cmdline>");
+        expect(QEMU "-nic user,model=virtio", "<interface type='user'><model type='virtio'/></interface>");
+        expect(QEMU "-device e1000,netdev=n,mac=52:54:00:00:00:01 -netdev bridge,id=n,br=br7",
+               "<interface type='bridge'><source bridge='br7'/><mac address='52:54:00:00:00:01'/>"
+               "<model type='e1000'/></interface>");
+        expect_not(QEMU "-device e1000,netdev=n -netdev user,id=n", "qemu:arg");
+        expect(QEMU "-vnc 127.0.0.1:3",
+               "<graphics type='vnc' port='5903' autoport='no' listen='127.0.0.1'/>");
+        expect(QEMU "-serial file:/tmp/a", "<serial type='file'><source path='/tmp/a'/></serial>");
+        expect(QEMU "-vga std", "<model type='vga'/>");
+        expect(QEMU "-usb -device usb-tablet", "<input type='tablet' bus='usb'/>");
+        expect_not(QEMU "-daemonize -pidfile /run/a -monitor stdio", "qemu:arg");
+}
+END_TEST
+
+/* What is not understood, wholly, stands as it is. */
+START_TEST(the_rest)
+{
+        expect(QEMU "-device foo,bar=1", "<qemu:arg value='-device'/><qemu:arg value='foo,bar=1'/>");
+        expect(QEMU "-netdev user,id=n,hostfwd=tcp::2222-:22 -device e1000,netdev=n",
+               "<qemu:arg value='-device'/><qemu:arg value='e1000,netdev=n'/><qemu:arg value='-netdev'/>");
+        expect_not(QEMU "-netdev user,id=n,hostfwd=tcp::2222-:22 -device e1000,netdev=n", "<interface");
+        expect(QEMU "-drive file=/a.img,if=virtio", "<qemu:arg value='file=/a.img,if=virtio'/>");
+        expect(QEMU "-drive file=a.img,if=virtio,format=raw",
+               "<qemu:arg value='file=a.img,if=virtio,format=raw'/>");
+        expect_not(QEMU "-drive file=a.img,if=virtio,format=raw", "<disk");
+        expect(QEMU "-netdev user,id=a", "<qemu:arg value='user,id=a'/>");
+        expect(QEMU "-smp 4,cores=3", "<qemu:arg value='4,cores=3'/>");
+        expect(QEMU "-vnc :0,password=on", "<qemu:arg value=':0,password=on'/>");
+        expect(QEMU "-m", "<qemu:arg value='-m'/>");
+        expect(QEMU "image.qcow2", "<qemu:arg value='image.qcow2'/>");
+}
+END_TEST
+
+START_TEST(no_command_lines)
+{
+        g_autofree char *large = g_strnfill(NATIVE_TEXT_MAX + 1, 'a');
+        g_autoptr(GString) many = g_string_new(QEMU);
+
+        for (unsigned i = 0; i < NATIVE_ARGUMENTS_MAX; i++)
+                g_string_append(many, "-S ");
+        refuse("", "no command line");
+        refuse("'qemu", "quotes");
+        refuse("A=b", "without a program");
+        refuse("/bin/sh -c qemu", "is no emulator");
+        refuse(QEMU "-name 'a\nb'", "control characters");
+        refuse(QEMU "-name a\x1d", "control characters");
+        refuse(large, "bytes");
+        refuse(many->str, "arguments");
+}
+END_TEST
+
+CHECK_MAIN("qemu-native", machines, devices, the_rest, no_command_lines)
