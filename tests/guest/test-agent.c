@@ -71,6 +71,7 @@ static char *start_agent(const char *console, const char *action, const char *de
         g_autofree char *all = g_strconcat(CHANNEL, devices, NULL);
         char *path = guest_start(client, agent_xml(console, action, all));
 
+        guest_wait_console(console, "virtbus-guest: ready");
         wait_agent(path, 1);
         return path;
 }
