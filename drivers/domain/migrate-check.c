@@ -102,6 +102,10 @@ bool domain_check_migration_devices(const struct domain_def *def, GError **error
         }
         if (devices->n_filesystems > 0)
                 what = "directories of the host";
+        for (unsigned i = 0; i < devices->n_disks; i++) {
+                if (devices->disks[i].transient)
+                        what = "transient disks";
+        }
         if (what)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
                                  "domain '%s' has %s, which cannot go with it", def->base.name, what);

@@ -471,6 +471,24 @@ START_TEST(test_what_is_refused)
 }
 END_TEST
 
+/* What the guest wrote to it is here and nowhere else. */
+START_TEST(test_a_transient_disk_stays)
+{
+        g_autofree char *disk = harness_path(here.harness, "disk.img");
+        g_autofree char *devices = g_strdup_printf("<disk type='file'><driver type='raw'/><source file='%s'/>"
+                                                   "<target dev='vda'/><transient/></disk>",
+                                                   disk);
+        g_autofree char *path = NULL;
+
+        ck_assert(g_file_set_contents(disk, "", 0, NULL));
+        ck_assert_int_eq(truncate(disk, 1 << 20), 0);
+        path = guest_start(here.client, guest_bare_xml("bare", devices));
+        client_fails(here.client, LIBVIRT_ERROR, "*has transient disks, which cannot go with it*", path,
+                     DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri, 0, LIVE | UNSAFE);
+        guest_expect_state(here.client, path, STATE_RUNNING, -1);
+}
+END_TEST
+
 /* What a stranger may know of a migration is not enough to end it, or to begin it before its time. */
 START_TEST(test_cookies)
 {
@@ -592,6 +610,7 @@ int main(void)
         tcase_add_test(moves, test_the_guest_counts_on);
         tcase_add_test(moves, test_definitions_go_along);
         tcase_add_test(moves, test_what_is_refused);
+        tcase_add_test(moves, test_a_transient_disk_stays);
         tcase_add_test(moves, test_cookies);
         tcase_add_test(moves, test_by_ssh);
         tcase_add_test(moves, test_aborted);
