@@ -423,11 +423,15 @@ static const struct domain_disk *get_drive(const struct guest *guest, unsigned i
 
 void plug_resync_media(struct guest *guest)
 {
-        CLEANUP(qemu_caps_unref) const struct qemu_caps *caps = plug_get_caps(guest, NULL);
+        CLEANUP(qemu_caps_unref) const struct qemu_caps *caps = NULL;
         unsigned n = get_def(guest)->devices.n_disks;
         g_autoptr(GError) failure = NULL;
         json_t *drives = NULL;
 
+        /* Nothing is known of a guest whose status is torn. */
+        if (!get_def(guest)->devices.emulator)
+                return;
+        caps = plug_get_caps(guest, NULL);
         if (!caps || !qmp_execute(guest->qmp, "query-block", NULL, QMP_TIMEOUT_MS, &drives, NULL))
                 return;
         lane_shield(guest->domain->base.lane);

@@ -20,7 +20,7 @@
 
 #define TERM_MS          1000
 #define SLICE_MS         100
-#define KILL_MS          2000
+#define KILL_MS          15000
 #define START_TIME_FIELD 22
 
 bool process_read_stat(pid_t pid, uint64_t *start_time, char *state)

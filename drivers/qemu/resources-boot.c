@@ -109,9 +109,10 @@ static bool complete(const struct resources *resources, const struct firmware_li
 
 /* ---- the variable store ---- */
 
-/* Which guest that runs has the store. Owned; NULL: none that is known. */
-static char *find_holder(const struct qemu_driver *driver, const char *path)
+/* Which other guest that runs has the store. Owned; NULL: none that is known. */
+static char *find_holder(const struct guest *guest, const char *path)
 {
+        const struct qemu_driver *driver = guest->driver;
         GDir *dir = g_dir_open(driver->runtime_dir, 0, NULL);
         g_autofree char *holder = NULL;
         const char *name;
@@ -123,7 +124,8 @@ static char *find_holder(const struct qemu_driver *driver, const char *path)
                 struct domain_def *def =
                         status && status->xml ? domain_def_parse_stored(status->xml, NULL) : NULL;
 
-                if (def && g_strcmp0(def->os.nvram.path, path) == 0)
+                if (def && g_strcmp0(def->os.nvram.path, path) == 0 &&
+                    strcmp(name, guest->domain->base.uuid_text) != 0)
                         holder = g_strdup(status->name);
                 status_free(status);
         }
@@ -144,7 +146,7 @@ static bool claim(struct resources *resources, const char *path, GError **error)
                 resources_add_fd(resources, fd);
         if (fd >= 0 || !busy)
                 return fd >= 0;
-        holder = find_holder(guest->driver, path);
+        holder = find_holder(guest, path);
         return error_set(
                 error, ERROR_FROM_QEMU, ERROR_RESOURCE_BUSY,
                 "NVRAM file '%s' is in use by %s%s%s, which runs: each guest needs a store of its own", path,

@@ -425,11 +425,18 @@ static char *run(const char *const argv[])
         return g_strchomp(out);
 }
 
-/* A block device that everybody may open. */
+/* A block device that everybody may open, whatever udev is told of it meanwhile. */
 static char *make_node(const char *file)
 {
-        char *node = run((const char *[]){ "losetup", "--find", "--show", file, NULL });
+        static const char rule[] = "SUBSYSTEM==\"block\", KERNEL==\"loop*\", MODE=\"0666\"\n";
+        g_autofree char *reloaded = NULL, *settled = NULL;
+        char *node;
 
+        ck_assert_int_eq(g_mkdir_with_parents("/run/udev/rules.d", 0755), 0);
+        ck_assert(g_file_set_contents("/run/udev/rules.d/99-test.rules", rule, -1, NULL));
+        reloaded = run((const char *[]){ "udevadm", "control", "--reload", NULL });
+        node = run((const char *[]){ "losetup", "--find", "--show", file, NULL });
+        settled = run((const char *[]){ "udevadm", "settle", NULL });
         ck_assert_int_eq(chmod(node, 0666), 0);
         return node;
 }
