@@ -162,12 +162,46 @@ static bool check_geometry(const struct domain_disk *disk, GError **error)
         return true;
 }
 
+/* Which file or device of this host the data of a qcow2 image are in. */
+static bool check_data_store(const struct domain_disk *disk, const struct domain_storage *source,
+                             GError **error)
+{
+        const struct domain_storage *data = source->data;
+
+        if (!data)
+                return true;
+        if (g_strcmp0(source->format, "qcow2") != 0)
+                return check_refuse(error,
+                                    "disk '%s' has a <dataStore>, which is for images of format 'qcow2'",
+                                    disk->target);
+        if (source->type != DOMAIN_STORAGE_FILE && source->type != DOMAIN_STORAGE_BLOCK &&
+            source->type != DOMAIN_STORAGE_VOLUME)
+                return check_refuse(error,
+                                    "disk '%s' has a <dataStore>, which is for sources of type 'file', "
+                                    "'block' and 'volume'",
+                                    disk->target);
+        if ((data->type != DOMAIN_STORAGE_FILE && data->type != DOMAIN_STORAGE_BLOCK) || !data->path)
+                return check_refuse(
+                        error,
+                        "the <dataStore> of disk '%s' has to be of type 'file' or 'block', with a "
+                        "<source> that names it",
+                        disk->target);
+        if (data->format && strcmp(data->format, "raw") != 0)
+                return check_refuse(error,
+                                    "the <dataStore> of disk '%s' has format '%s': data of an image are "
+                                    "'raw'",
+                                    disk->target, data->format);
+        return true;
+}
+
 static bool check_storage(const struct domain_disk *disk, GError **error)
 {
         for (const struct domain_storage *source = &disk->source; source; source = source->backing) {
                 if (source->type == DOMAIN_STORAGE_DIR && source != &disk->source)
                         return check_refuse(error, "disk '%s' has a directory as a backing file",
                                             disk->target);
+                if (!check_data_store(disk, source, error))
+                        return false;
                 if (source->metadata_cache_bytes && g_strcmp0(source->format, "qcow2") != 0)
                         return check_refuse(error,
                                             "disk '%s' has a <metadata_cache>, which is for images of format "

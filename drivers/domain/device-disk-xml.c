@@ -159,10 +159,42 @@ static bool read_slices(struct domain_reader *reader, xmlNode *node, void *targe
         return field_read(reader, slice, slice_fields, reading, error);
 }
 
+static const struct field format_fields[] = {
+        NAME("type", struct domain_storage, format, format_names),
+        FIELDS_END,
+};
+
+/* A file or device alone; others are refused by their type (check-disk.c). */
+static bool read_data_source(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        struct domain_storage *storage = target;
+        const struct field *fields = fields_of[storage->type];
+
+        return field_read(reader, node, source_fields, storage, error) &&
+               domain_read_labels(reader, node, &storage->labels, error) &&
+               (!fields || field_read(reader, node, fields, storage, error));
+}
+
+static const struct field_part data_store_parts[] = {
+        { NULL, storage_type_field },
+        { "format", format_fields },
+        { "source", NULL, read_data_source },
+        PARTS_END,
+};
+
+static bool read_data_store(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        struct domain_storage *storage = target, *data = domain_arena_alloc(reader->arena, sizeof(*data));
+
+        storage->data = data;
+        return field_read_parts(reader, node, data_store_parts, data, error);
+}
+
 static const struct field_part source_parts[] = {
         { NULL, source_fields },
         { "slices", NULL, read_slices },
         { "encryption", NULL, read_encryption },
+        { "dataStore", NULL, read_data_store },
         PARTS_END,
 };
 
@@ -182,10 +214,6 @@ static bool read_source(struct domain_reader *reader, xmlNode *node, void *targe
                (!fields || field_read(reader, node, fields, storage, error));
 }
 
-static const struct field format_fields[] = {
-        NAME("type", struct domain_storage, format, format_names),
-        FIELDS_END,
-};
 static const struct field backing_index_field[] = {
         UINT("index", struct domain_storage, index),
         FIELDS_END,

@@ -100,6 +100,7 @@ struct domain_storage {
         const struct domain_slice *slice;           /* NULL: all of it */
         uint64_t metadata_cache_bytes;              /* qcow2; 0: the default */
         struct domain_device_labels labels;
+        const struct domain_storage *data;    /* qcow2: a raw file or device with its data; NULL: itself */
         const struct domain_storage *backing; /* NULL: not spelled out (see ends) */
 };
 

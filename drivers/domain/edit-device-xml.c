@@ -359,6 +359,17 @@ void domain_edit_take_disk_part(struct domain_edit *edit, const char *alias, con
         }
 }
 
+/* Only a document names data files, so the element is there. */
+static void number_data(xmlNode *source, unsigned index)
+{
+        xmlNode *store = xml_child(source, "dataStore");
+
+        if (store && index)
+                xml_set_attr_format(source_of(store), "index", "%u", index);
+        else if (store)
+                xml_set_attr(source_of(store), "index", NULL);
+}
+
 void domain_edit_forget_disk_chain(struct domain_edit *edit, const char *alias)
 {
         xmlNode *disk = find_device(edit, alias, "disk");
@@ -367,6 +378,7 @@ void domain_edit_forget_disk_chain(struct domain_edit *edit, const char *alias)
                 return;
         xml_remove_children(disk, "backingStore");
         xml_set_attr(source_of(disk), "index", NULL);
+        number_data(source_of(disk), 0);
 }
 
 static void add_encryption(xmlNode *source, const struct domain_encryption *encryption)
@@ -400,7 +412,7 @@ static xmlNode *add_backing(xmlNode *parent, const struct domain_edit_image *ima
                                                        : xml_add(store, "format");
         xml_set_attr(format, "type", image->format);
         if (before && xml_child(before, "source")) {
-                xml_add_copy(store, xml_child(before, "source"));
+                number_data(xml_add_copy(store, xml_child(before, "source")), image->data_index);
                 return store;
         }
         source = xml_add(store, "source");
@@ -418,6 +430,7 @@ void domain_edit_set_disk_chain(struct domain_edit *edit, const char *alias,
         if (!disk || count == 0)
                 return;
         xml_set_attr_format(source_of(disk), "index", "%u", images[0].index);
+        number_data(source_of(disk), images[0].data_index);
         old = below = xml_child(disk, "backingStore");
         if (old)
                 xmlUnlinkNode(old);

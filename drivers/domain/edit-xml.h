@@ -137,7 +137,7 @@ struct domain_edit_plug {
         /* of a hostdev; NULL: it is none */
         const struct domain_address_pci *host;
         bool managed;
-        const char *driver; /* "vfio"; NULL: not said */
+        const char *driver;                      /* "vfio"; NULL: not said */
         const struct virtual_port *virtual_port; /* NULL: what it has stays */
 };
 void domain_edit_plug_interface(struct domain_edit *edit, unsigned index,
@@ -187,6 +187,7 @@ struct domain_edit_image {
         bool block;  /* a block device */
         bool remote; /* on the network: its <source> is the document's own; path does not count */
         unsigned index;
+        unsigned data_index;                        /* of its data file; 0: it has none */
         const struct domain_encryption *encryption; /* NULL: none */
 };
 void domain_edit_set_disk_chain(struct domain_edit *edit, const char *alias,

@@ -101,11 +101,15 @@ void normalize_strip_char(xmlNode *node)
 static void strip_chain(xmlNode *image)
 {
         for (; image; image = xml_child(image, "backingStore")) {
-                xmlNode *source = xml_child(image, "source");
+                xmlNode *source = xml_child(image, "source"),
+                        *store = source ? xml_child(source, "dataStore") : NULL,
+                        *data = store ? xml_child(store, "source") : NULL;
 
                 xml_set_attr(image, "index", NULL);
                 if (source)
                         xml_set_attr(source, "index", NULL);
+                if (data)
+                        xml_set_attr(data, "index", NULL);
         }
 }
 

@@ -69,6 +69,20 @@ TABLE cookies[] = { { "cookie", "name", .flags = MANY }, {} };
         "!namespace "                                                                                        \
         "path !fdgroup startupPolicy index"
 
+/* A file or device of this host, which has nothing more to say. */
+TABLE data_source[] = {
+        { "slices", .flags = UNDRIVEN | DOMAIN_SCHEMA_OPAQUE },
+        DEVICE_SECLABEL,
+        { "encryption", .flags = UNDRIVEN | DOMAIN_SCHEMA_OPAQUE },
+        { "reservations", .flags = UNDRIVEN | DOMAIN_SCHEMA_OPAQUE },
+        {},
+};
+TABLE data_store[] = {
+        { "format", "type" },
+        { "source", SOURCE_ATTRIBUTES, data_source },
+        {},
+};
+
 TABLE disk_source[] = {
         { "host", "name port socket transport", .flags = MANY },
         { "snapshot", "?name", .flags = VOID },
@@ -86,6 +100,7 @@ TABLE disk_source[] = {
         { "timeout", "?seconds", .flags = VOID },
         { "reconnect", "enabled timeout delay" },
         { "identity", "user group" },
+        { "dataStore", "type", data_store },
         { "privateData", .flags = UNDRIVEN | DOMAIN_SCHEMA_OPAQUE },
         {},
 };

@@ -73,8 +73,13 @@ static void add_disk(struct domain_takings *takings, struct storage *storage, co
                      const char *user)
 {
         for (const struct domain_storage *source = &disk->source; source; source = source->backing) {
-                struct storage_use *use = NULL;
+                const struct domain_storage *data = source->data;
+                struct storage_use *use =
+                        data && data->path ? storage_use_new_path(storage, data->path, user) : NULL;
 
+                if (use)
+                        add_use(takings, disk->target, use);
+                use = NULL;
                 if (source->type == DOMAIN_STORAGE_VOLUME && source->pool && source->volume)
                         use = add_named(takings, storage, source, user);
                 else if (source->path &&

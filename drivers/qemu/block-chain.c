@@ -27,6 +27,7 @@ struct header {
         char *backing; /* owned; NULL: none */
         char *format;  /* owned; NULL: it does not say */
         bool encrypted;
+        bool data; /* it keeps its data in another file */
 };
 
 static void header_clear(struct header *header)
@@ -41,6 +42,7 @@ struct place {
         const char *above; /* the image that it is the backing file of; NULL: it is the disk's own */
         const char *path;
         uint64_t start; /* where in its source the image begins (<slice>) */
+        bool data;      /* it is the data file of above */
 };
 
 /* "image '/b', the backing file of '/o' of disk 'vda'"; owned. */
@@ -50,8 +52,8 @@ static char *name_place(const struct place *place)
 
         if (!place->above)
                 return g_strdup_printf("image '%s' of disk '%s'", quoted, place->disk);
-        return g_strdup_printf("image '%s', the backing file of '%s' of disk '%s'", quoted, above,
-                               place->disk);
+        return g_strdup_printf("image '%s', the %s file of '%s' of disk '%s'", quoted,
+                               place->data ? "data" : "backing", above, place->disk);
 }
 
 static bool refuse(GError **error, const struct place *place, const char *why)
@@ -153,11 +155,10 @@ static bool read_qcow2(int fd, const struct place *place, struct header *header,
                 return is_other_format(error, place, "qcow2");
         if (found.version < 2 || found.version > 3)
                 return refuse(error, place, "this version of qcow2 is not supported");
-        if (found.external_data)
-                return refuse(error, place, "an external data file is not supported");
         if (found.crypt_method != IMAGE_CRYPT_NONE && found.crypt_method != IMAGE_CRYPT_LUKS)
                 return refuse(error, place, "encryption other than LUKS is not supported");
         header->encrypted = found.crypt_method == IMAGE_CRYPT_LUKS;
+        header->data = found.external_data;
         return take_backing(fd, place, &found, header, error);
 }
 
@@ -391,6 +392,38 @@ static bool is_directory(const struct place *place, GError **error)
         return S_ISDIR(status.st_mode) || refuse(error, place, "it is no directory");
 }
 
+/*
+ * Where an image keeps its data. Its header may be what a guest has written, and what stands there would be
+ * opened for that guest to write to.
+ */
+static bool find_data(const struct place *above, struct block_image *image, const struct header *header,
+                      const struct domain_storage *data, GArray *seen, GError **error)
+{
+        const struct place place = { above->disk, above->path, data ? data->path : NULL, .data = true };
+        CLEANUP_FD int fd = -1;
+        struct stat status;
+
+        if (header->data && !data)
+                return refuse(error, above,
+                              "its data are in another file, which the definition has to name: <source> "
+                              "<dataStore type='file'> <source file='...'/>");
+        if (!data)
+                return true;
+        if (!header->data)
+                return refuse(
+                        error, above,
+                        "the definition names a <dataStore> for it, and its data are in the image itself");
+        fd = open_image(&place, &status, error);
+        if (fd < 0)
+                return false;
+        if (!is_new(seen, &status))
+                return refuse(error, &place, "it is an image of this disk itself");
+        image->data = block_image_new(data->path, NULL);
+        image->data->kind = kind_of(fd, &status);
+        image->data->index = data->index;
+        return true;
+}
+
 /* Looks at one image, completes it and finds the next. */
 static bool resolve_image(const struct place *place, struct block_image *image,
                           const struct domain_storage *storage, GArray *seen, struct block_image **next,
@@ -412,6 +445,7 @@ static bool resolve_image(const struct place *place, struct block_image *image,
         image->kind = kind_of(fd, &status);
         return read_header(fd, place, image, &header, error) &&
                check_encryption(place, image, &header, error) &&
+               find_data(place, image, &header, storage ? storage->data : NULL, seen, error) &&
                find_next(place, storage, &header, next, error);
 }
 
@@ -439,6 +473,8 @@ GPtrArray *block_chain_resolve(const char *disk, const struct domain_storage *so
                 image->index = storage && storage->index ? storage->index : (*next_index)++;
                 if (!resolve_image(&place, image, storage, seen, &next, error))
                         return NULL;
+                if (image->data && !image->data->index)
+                        image->data->index = (*next_index)++;
                 storage = storage ? storage->backing : NULL;
                 place.above = image->path;
                 image = next;

@@ -25,6 +25,7 @@ void block_image_free(struct block_image *image)
 {
         if (!image)
                 return;
+        block_image_free(image->data);
         json_decref(image->remote.properties);
         g_free(image->path);
         g_free(image->format);
@@ -44,6 +45,10 @@ GPtrArray *block_chain_from_active(const struct domain_storage *source)
                 image->index = storage->index;
                 image->encryption = storage->encryption;
                 image->slice = storage->slice;
+                if (storage->data && storage->data->index) {
+                        image->data = block_image_new(storage->data->path, NULL);
+                        image->data->index = storage->data->index;
+                }
                 image->remote.tls = storage->network && storage->network->tls == DOMAIN_SWITCH_ON;
                 /* It may have had a password, whose descriptor has gone. */
                 if (g_strcmp0(storage->mode, "direct") == 0 || (storage->network && storage->network->auth))
@@ -328,6 +333,10 @@ json_t *block_format_node(const struct block_image *image, const char *backing,
         else
                 block_storage_node_name(image, name);
         device_set_string(node, "file", name);
+        if (image->data) {
+                block_format_node_name(image->data, name);
+                device_set_string(node, "data-file", name);
+        }
         if (backing)
                 device_set_string(node, "backing", backing);
         else if (has_backing(image->format))

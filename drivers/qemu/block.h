@@ -58,6 +58,7 @@ struct block_image {
          */
         int passphrase_fd, password_fd, cookie_fd;
         struct block_remote remote; /* BLOCK_REMOTE */
+        struct block_image *data; /* owned; qcow2: a raw one, where its data are; NULL: in the image itself */
 };
 
 /* Format NULL: "raw". The rest is to be filled in. */
@@ -80,12 +81,14 @@ char *block_format_cookies(const struct domain_network_source *source);
 /*
  * The chain that begins with source, top first: a new array that owns its struct block_image. Numbers its
  * images from *next_index on, which it advances, where the definition has no index. A file that is missing,
- * no file or device, unreadable or damaged, a loop, and what is not supported (encryption other than LUKS,
- * external data files) fail with a sentence that names the image and whose it is, disk being
- * the target of the disk. A backing file whose format nobody names is what it begins like if it leads to no
- * further file, else that fails as well, with the command that repairs it. An image on the network is not
- * looked at: the chain ends with it where the definition does not go on. source->path or source->network must
- * not be NULL.
+ * no file or device, unreadable or damaged, a loop, and what is not supported (encryption other than LUKS)
+ * fail with a sentence that names the image and whose it is, disk being the target of the disk. Where an
+ * image keeps its data elsewhere is for the definition to say (<dataStore>): the name in its header, which
+ * may be its guest's, is not even read, and an image that says so without the definition fails, as does the
+ * other way round. A backing file whose format nobody names is what it begins like if it leads to no further
+ * file, else that fails as well, with the command that repairs it. An image on the network is not looked at:
+ * the chain ends with it where the definition does not go on. source->path or source->network must not be
+ * NULL.
  */
 GPtrArray *block_chain_resolve(const char *disk, const struct domain_storage *source, unsigned *next_index,
                                GError **error);
@@ -122,8 +125,8 @@ json_t *block_format_node(const struct block_image *image, const char *backing,
                           const struct block_options *options);
 
 /*
- * A qcow2 file at path that takes what is written to the image below it: the node that opens the file, and the
- * one that the device reads and writes. New references.
+ * A qcow2 file at path that takes what is written to the image below it: the node that opens the file, and
+ * the one that the device reads and writes. New references.
  */
 json_t *block_overlay_storage_node(const struct block_image *below, const char *path,
                                    const struct block_options *options);
@@ -131,8 +134,8 @@ json_t *block_overlay_node(const struct block_image *below, const struct block_o
 void block_overlay_node_name(const struct block_image *below, char name[BLOCK_NODE_NAME_SIZE]);
 
 /*
- * The node between them that cuts the image out of its source. New reference; NULL: there is none, because all
- * of the source is the image, or because the format node does that itself.
+ * The node between them that cuts the image out of its source. New reference; NULL: there is none, because
+ * all of the source is the image, or because the format node does that itself.
  */
 json_t *block_slice_node(const struct block_image *image, const struct block_options *options);
 

@@ -47,6 +47,16 @@ static void add_node(struct device_list *list, json_t *node)
                 device_list_add(list, DEVICE_BLOCKDEV, node);
 }
 
+/* What is raw by agreement has nodes like other images; zeroes are looked for above it. */
+static void add_data(struct device_list *list, const struct block_image *image, struct block_options options)
+{
+        if (!image->data)
+                return;
+        options.detect_zeroes = NULL;
+        add_node(list, block_storage_node(image->data, &options));
+        add_node(list, block_format_node(image->data, NULL, &options));
+}
+
 /* The nodes of the chain from its end to its top. */
 static void add_chain(struct device_list *list, const struct device_context *context,
                       const struct domain_disk *disk, const GPtrArray *chain)
@@ -67,6 +77,7 @@ static void add_chain(struct device_list *list, const struct device_context *con
                 add_object(list, block_cookie_object(image, context->hot));
                 add_object(list, block_passphrase_object(image, context->hot));
                 add_tls(list, context, image);
+                add_data(list, image, options);
                 device_list_add(list, DEVICE_BLOCKDEV, block_storage_node(image, &options));
                 add_node(list, block_slice_node(image, &options));
                 device_list_add(list, DEVICE_BLOCKDEV,

@@ -84,6 +84,10 @@ static bool add_disk(struct native *native, const struct domain_def *def, const 
                 if (!image)
                         return false;
                 image->index = source->index ? source->index : native->index++;
+                if (source->data && source->data->path) {
+                        image->data = block_image_new(source->data->path, NULL);
+                        image->data->index = native->index++;
+                }
                 g_ptr_array_add(chain, image);
         }
         if (chain->len > 0)

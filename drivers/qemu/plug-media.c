@@ -147,7 +147,7 @@ static bool prepare(struct medium *medium, struct domain_def *live, unsigned ind
         /* Both media are known to QEMU for a moment. */
         for (const struct domain_storage *storage = &medium->disk->source; storage;
              storage = storage->backing)
-                medium->resources.next_image = MAX(medium->resources.next_image, storage->index + 1);
+                resources_skip_image(&medium->resources, storage);
         if (!resources_resume(&medium->resources, error) ||
             !resources_prepare_device(&medium->resources, DOMAIN_DEVICE_DISK, &live->devices.disks[index],
                                       error)) {
@@ -256,6 +256,8 @@ static bool is_of_chain(const struct domain_storage *storage, const char *path, 
 {
         for (; storage; storage = storage->backing) {
                 if (path ? g_strcmp0(storage->path, path) == 0 : storage->index == index)
+                        return true;
+                if (path && storage->data && g_strcmp0(storage->data->path, path) == 0)
                         return true;
         }
         return false;

@@ -26,6 +26,17 @@ static bool needs_write(const struct domain_disk *disk, unsigned position)
         return position == 0 && !disk->readonly && disk->device != DOMAIN_DISK_CDROM && !disk->transient;
 }
 
+static bool add_data(struct resources *resources, const struct domain_disk *disk,
+                     const struct domain_storage *data, const struct block_image *image, bool write,
+                     GError **error)
+{
+        if (!resources_use_labels(resources, &data->labels, disk->target, error))
+                return false;
+        resources_add_file(resources, image->path, write, "data file '%s' of disk '%s'", image->path,
+                           disk->target);
+        return true;
+}
+
 /* storage: what the definition says of the top image. Each image has labels of its own, if it is spelled out.
  */
 static bool add_chain(struct resources *resources, const struct domain_disk *disk,
@@ -36,6 +47,9 @@ static bool add_chain(struct resources *resources, const struct domain_disk *dis
         for (unsigned i = 0; i < chain->len; i++) {
                 const struct block_image *image = g_ptr_array_index(chain, i);
 
+                if (image->data &&
+                    !add_data(resources, disk, storage->data, image->data, needs_write(disk, i), error))
+                        return false;
                 if (!resources_use_labels(resources, storage ? &storage->labels : &none, disk->target, error))
                         return false;
                 storage = storage ? storage->backing : NULL;
@@ -67,6 +81,7 @@ static void write_chain(struct resources *resources, const struct domain_disk *d
                         .block = image->kind == BLOCK_DEVICE || image->kind == BLOCK_CDROM,
                         .remote = image->kind == BLOCK_REMOTE,
                         .index = image->index,
+                        .data_index = image->data ? image->data->index : 0,
                         .encryption = image->encryption,
                 };
         }
@@ -205,6 +220,13 @@ bool resources_prepare_disk(struct resources *resources, const void *disk, GErro
         return prepared;
 }
 
+void resources_skip_image(struct resources *resources, const struct domain_storage *storage)
+{
+        resources->next_image = MAX(resources->next_image, storage->index + 1);
+        if (storage->data)
+                resources->next_image = MAX(resources->next_image, storage->data->index + 1);
+}
+
 void resources_skip_images(struct resources *resources)
 {
         const struct domain_devices *devices = &resources->def->devices;
@@ -212,6 +234,6 @@ void resources_skip_images(struct resources *resources)
         for (unsigned i = 0; i < devices->n_disks; i++) {
                 for (const struct domain_storage *storage = &devices->disks[i].source; storage;
                      storage = storage->backing)
-                        resources->next_image = MAX(resources->next_image, storage->index + 1);
+                        resources_skip_image(resources, storage);
         }
 }

@@ -108,16 +108,16 @@ const struct traffic *resources_get_bandwidth(const struct domain_takings *takin
                                               const struct domain_interface *interface);
 
 /*
- * After the control group of the guest has been made, and to be written down after it: the bus of its own that
- * resources_prepare_bus() has found that it needs. Nothing where it needs none.
+ * After the control group of the guest has been made, and to be written down after it: the bus of its own
+ * that resources_prepare_bus() has found that it needs. Nothing where it needs none.
  */
 bool resources_start_bus(struct resources *resources, GError **error);
 
 /* ---- between the files resources*.c ---- */
 
 /* Says in the active definition where the bus of its own will be, if the graphics need one. */
-bool resources_prepare_bus(struct resources *resources, const struct domain_graphics *graphics, unsigned index,
-                           GError **error);
+bool resources_prepare_bus(struct resources *resources, const struct domain_graphics *graphics,
+                           unsigned index, GError **error);
 
 /* The entry of a device, made when missing. */
 struct device_resources *resources_get(struct resources *resources, const char *alias);
@@ -178,6 +178,7 @@ bool resources_use_labels(struct resources *resources, const struct domain_devic
                           const char *what, GError **error);
 /* Numbers of images that are in use are not given again. */
 void resources_skip_images(struct resources *resources);
+void resources_skip_image(struct resources *resources, const struct domain_storage *storage);
 /* Was it taken for what is being prepared? */
 bool resources_is_taken_for(const struct resources *resources, const char *alias);
 

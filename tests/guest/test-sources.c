@@ -302,6 +302,51 @@ START_TEST(test_slices)
 }
 END_TEST
 
+/*
+ * Data of an image in a file that the document names; what the image's header says of it leads nowhere. An
+ * agent that comes later takes it all out again, and the header alone is not enough.
+ */
+START_TEST(test_data_store)
+{
+        g_autofree char *console = harness_path(harness, "console"),
+                        *image = harness_path(harness, "a.qcow2"), *data = harness_path(harness, "a.data"),
+                        *old = harness_path(harness, "old.data"), *command = NULL, *store = NULL,
+                        *named = NULL, *unnamed = NULL, *path = NULL, *live = NULL;
+        unsigned seen = 0;
+
+        if (!has_program("qemu-img"))
+                return;
+        command = g_strdup_printf(
+                "/bin/sh -c \"qemu-img create -q -f qcow2 -o data_file=%s %s 8M && mv %s %s\"", old, image,
+                old, data);
+        run(command);
+        store = g_strdup_printf("<dataStore type='file'><format type='raw'/><source file='%s'/></dataStore>",
+                                data);
+        named = g_strdup_printf("<disk type='file' device='disk'><driver name='qemu' type='qcow2'/>"
+                                "<source file='%s'>%s</source><target dev='vda' bus='virtio'/></disk>",
+                                image, store);
+        unnamed = g_strdup_printf("<disk type='file' device='disk'><driver name='qemu' type='qcow2'/>"
+                                  "<source file='%s'/><target dev='vda' bus='virtio'/></disk>",
+                                  image);
+        path = start_linux(console, "");
+        client_fails(client, LIBVIRT_ERROR,
+                     "*its data are in another file, which the definition has to name*", path,
+                     DOMAIN_INTERFACE, "AttachDevice", "su", unnamed, LIVE);
+        come_and_go(path, console, named, "virtio-disk0", "vda", &seen);
+        client_do(client, path, DOMAIN_INTERFACE, "AttachDevice", "su", named, LIVE);
+        guest_wait_console(console, "virtbus-guest: 5 has vda");
+        harness_end_agent(harness, SIGKILL);
+        harness_start_agent(harness);
+        live = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        ck_assert_msg(strstr(live, "<dataStore type='file'>") != NULL, "%s", live);
+        client_do(client, path, DOMAIN_INTERFACE, "DetachDeviceAlias", "su", "virtio-disk0", LIVE);
+        guest_wait_console(console, "virtbus-guest: 6 lost vda");
+        seen = 6;
+        come_and_go(path, console, named, "virtio-disk0", "vda", &seen);
+        guest_do_flags(client, path, "Destroy", 0);
+}
+END_TEST
+
 /* ---- disks that forget ---- */
 
 /* A folder with an image that begins with "of the host!"; its name is the caller's. */
@@ -410,6 +455,7 @@ int main(void)
         tcase_add_test(tcase, test_char_tls);
         tcase_add_test(tcase, test_directory);
         tcase_add_test(tcase, test_slices);
+        tcase_add_test(tcase, test_data_store);
         tcase_add_loop_test(tcase, test_transient, 0, G_N_ELEMENTS(forgetting_formats));
         tcase_add_test(tcase, test_transient_comes_and_goes);
         suite_add_tcase(suite, tcase);

@@ -182,9 +182,22 @@ static void make_overlay(const char *name, const char *base, const char *base_fo
         ck_assert_int_eq(status, 0);
 }
 
+/* One whose data are in another file. */
+static void make_apart(const char *name, const char *data)
+{
+        g_autofree char *option = g_strconcat("data_file=", data, NULL);
+        char *argv[] = { (char *)"qemu-img", (char *)"create", (char *)"-q", (char *)"-f", (char *)"qcow2",
+                         (char *)"-o",       option,           (char *)name, (char *)"1M", NULL };
+        int status = -1;
+
+        ck_assert(g_spawn_sync(fixture.dir, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, &status,
+                               NULL));
+        ck_assert_int_eq(status, 0);
+}
+
 void fixture_make_images(void)
 {
-        static const char *const raw[] = { "a.raw", "b.raw", "c.raw", "d.raw",   "e.raw",
+        static const char *const raw[] = { "a.raw", "b.raw", "c.raw", "d.raw",    "e.raw",
                                            "f.raw", "g.raw", "h.raw", "base.raw", "sliced.raw" };
 
         for (unsigned i = 0; i < G_N_ELEMENTS(raw); i++)
@@ -198,6 +211,7 @@ void fixture_make_images(void)
         make_overlay("top,1.qcow2", "middle.qcow2", "qcow2");
         make_overlay("cached.qcow2", "base.raw", "raw");
         make_overlay("other.qcow2", "base.raw", "raw");
+        make_apart("apart.qcow2", "data.raw");
 }
 
 /* Chains of all disks; the TPMs get a socket that nobody answers at. */

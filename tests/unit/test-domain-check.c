@@ -227,6 +227,21 @@ static const struct row refused[] = {
           "size='1'/>"
           "</slices></source><target dev='vda' bus='virtio'/></disk>",
           "for sources of type 'file'" },
+#define DATA_STORE(type, source, store)                                                                      \
+        "<disk " source "<dataStore type='" store "/></dataStore></source><target dev='vda' "                \
+        "bus='virtio'/><driver type='" type "'/></disk>"
+        { "q35", "", DATA_STORE("raw", "type='file'><source file='/x'>", "file'><source file='/d'"),
+          "for images of format 'qcow2'" },
+        { "q35", "", DATA_STORE("qcow2", "type='dir'><source dir='/x'>", "file'><source file='/d'"),
+          "for sources of type 'file', 'block'" },
+        { "q35", "", DATA_STORE("qcow2", "type='file'><source file='/x'>", "network'><source protocol='nbd'"),
+          "has to be of type 'file' or 'block'" },
+        { "q35", "", DATA_STORE("qcow2", "type='file'><source file='/x'>", "file'><source"),
+          "with a <source> that names it" },
+        { "q35", "",
+          DATA_STORE("qcow2", "type='file'><source file='/x'>",
+                     "file'><format type='qcow2'/><source file='/d'"),
+          "has format 'qcow2'" },
         { "q35", "",
           "<disk type='block' device='lun'><source dev='/x'/><target dev='sda' "
           "bus='scsi'/><transient/></disk>",

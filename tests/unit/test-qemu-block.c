@@ -207,6 +207,67 @@ START_TEST(test_definition_comes_first)
 }
 END_TEST
 
+static void expect_json(json_t *node, const char *text)
+{
+        char *dumped = json_dumps(node, JSON_COMPACT);
+
+        ck_assert_str_eq(dumped, text);
+        free(dumped);
+        json_decref(node);
+}
+
+#define DATA_ELSEWHERE (1U << 2) /* the incompatible feature of qcow2 */
+
+static GPtrArray *resolve_data(const char *path, const struct domain_storage *data, unsigned *index,
+                               GError **error)
+{
+        const struct domain_storage source = { .path = path, .format = "qcow2", .data = data };
+
+        return block_chain_resolve("vda", &source, index, error);
+}
+
+/* A header alone chooses no file, and a definition none that the image does not have. */
+START_TEST(test_data_file)
+{
+        struct qcow2 plain = { 0 }, outside = { .features = DATA_ELSEWHERE },
+                     above = { .backing = "outside", .format = "qcow2" };
+        g_autofree char *plain_path = write_qcow2("plain", &plain),
+                        *outside_path = write_qcow2("outside", &outside),
+                        *above_path = write_qcow2("above", &above), *data_path = write_file("data", "x", 1);
+        struct domain_storage data = { .path = data_path }, itself = { .path = outside_path },
+                              missing = { .path = "/nowhere/data" };
+        struct domain_storage below = { .path = outside_path, .format = "qcow2", .data = &data };
+        struct domain_storage spelled = { .path = above_path, .format = "qcow2", .backing = &below };
+        g_autoptr(GPtrArray) chain = NULL, spelled_chain = NULL;
+        g_autoptr(GError) not_marked = NULL, is_itself = NULL, not_there = NULL;
+        const struct block_image *image;
+        unsigned index = 1;
+
+        refuse(outside_path, "qcow2", ERROR_CONFIG_UNSUPPORTED, "<dataStore type='file'>");
+        refuse(above_path, "qcow2", ERROR_CONFIG_UNSUPPORTED, "outside', the backing file of");
+        ck_assert_ptr_null(resolve_data(plain_path, &data, &index, &not_marked));
+        ck_assert_ptr_nonnull(strstr(not_marked->message, "its data are in the image itself"));
+        ck_assert_ptr_null(resolve_data(outside_path, &itself, &index, &is_itself));
+        ck_assert_ptr_nonnull(strstr(is_itself->message, "it is an image of this disk itself"));
+        ck_assert_ptr_null(resolve_data(outside_path, &missing, &index, &not_there));
+        ck_assert_ptr_nonnull(strstr(not_there->message, "'/nowhere/data', the data file of"));
+        index = 1;
+        chain = resolve_data(outside_path, &data, &index, NULL);
+        ck_assert_uint_eq(chain->len, 1);
+        image = chain->pdata[0];
+        ck_assert_str_eq(image->data->path, data_path);
+        ck_assert_uint_eq(image->data->index, 2);
+        ck_assert_uint_eq(index, 3);
+        expect_json(block_format_node(image, NULL, &(struct block_options){ 0 }),
+                    "{\"node-name\":\"libvirt-1-format\",\"read-only\":false,\"driver\":\"qcow2\","
+                    "\"file\":\"libvirt-1-storage\",\"data-file\":\"libvirt-2-format\",\"backing\":null}");
+        spelled_chain = block_chain_resolve("vda", &spelled, &index, NULL);
+        ck_assert_uint_eq(spelled_chain->len, 2);
+        image = spelled_chain->pdata[1];
+        ck_assert_str_eq(image->data->path, data_path);
+}
+END_TEST
+
 /* What leads nowhere else may be recognized, what leads on is said how to repair. */
 START_TEST(test_unnamed_backing_format)
 {
@@ -313,7 +374,7 @@ START_TEST(test_hostile_headers)
                 enum error_code code;
                 const char *text;
         } cases[] = {
-                { { .features = 1 << 2 }, ERROR_CONFIG_UNSUPPORTED, "external data file" },
+                { { .features = 1 << 2 }, ERROR_CONFIG_UNSUPPORTED, "its data are in another file" },
                 { { .crypt = 2 }, ERROR_CONFIG_UNSUPPORTED, "encryption" },
                 { { .version = 4 }, ERROR_CONFIG_UNSUPPORTED, "version" },
                 { { .backing = "x", .format = "raw", .backing_length = 1024 },
@@ -361,15 +422,6 @@ START_TEST(test_not_a_file)
         refuse(missing, "raw", ERROR_SYSTEM_ERROR, "No such file");
 }
 END_TEST
-
-static void expect_json(json_t *node, const char *text)
-{
-        char *dumped = json_dumps(node, JSON_COMPACT);
-
-        ck_assert_str_eq(dumped, text);
-        free(dumped);
-        json_decref(node);
-}
 
 START_TEST(test_nodes)
 {
@@ -486,6 +538,6 @@ START_TEST(test_iscsi_nodes)
 END_TEST
 
 CHECK_MAIN_FIXTURE("qemu-block", set_up, tear_down, test_raw_stays_raw, test_chain,
-                   test_definition_comes_first, test_unnamed_backing_format, test_loop, test_long_chain,
-                   test_encryption, test_hostile_headers, test_not_a_file, test_nodes, test_encrypted_nodes,
-                   test_iscsi_active, test_iscsi_nodes)
+                   test_definition_comes_first, test_data_file, test_unnamed_backing_format, test_loop,
+                   test_long_chain, test_encryption, test_hostile_headers, test_not_a_file, test_nodes,
+                   test_encrypted_nodes, test_iscsi_active, test_iscsi_nodes)

@@ -40,6 +40,12 @@ static const struct {
           "device_del blockdev-del object-del blockdev-del blockdev-del blockdev-del blockdev-del "
           "blockdev-del "
           "blockdev-del " },
+        /* its data are in another file */
+        { "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/>"
+          "<source file='@DIR@/apart.qcow2'><dataStore type='file'><source file='@DIR@/data.raw'/>"
+          "</dataStore></source><target dev='vde' bus='virtio'/></disk>",
+          "virtio-disk4", "blockdev-add blockdev-add blockdev-add blockdev-add device_add ",
+          "device_del blockdev-del blockdev-del blockdev-del blockdev-del " },
         /* in the group that the other has made */
         { "<disk type='file' device='disk'><source file='@DIR@/b.raw'/><target dev='vda' bus='virtio'/>"
           "<iotune><group_name>h</group_name></iotune></disk>",
@@ -115,16 +121,23 @@ static GHashTable *prepare_plug(const struct domain_def *def)
         return resources;
 }
 
-/* Of a chain only the last node that is made, the top, may be written to. */
+static const char *get_text(const json_t *object, const char *name)
+{
+        return json_string_value(json_object_get(object, name));
+}
+
+/* Of a chain only the last node that is made, the top, may be written to, and what has its data. */
 static void expect_writable_top(const struct device_list *list)
 {
-        bool writable = false;
+        const char *writable = NULL;
 
         for (unsigned i = 0; i < device_list_get_length(list); i++) {
-                const json_t *read_only = json_object_get(device_list_get(list, i)->arguments, "read-only");
+                const json_t *node = device_list_get(list, i)->arguments;
+                const json_t *read_only = json_object_get(node, "read-only");
 
-                ck_assert(!writable || !read_only);
-                writable |= json_is_false(read_only);
+                ck_assert(!writable || !read_only || g_strcmp0(get_text(node, "data-file"), writable) == 0);
+                if (json_is_false(read_only))
+                        writable = get_text(node, "node-name");
         }
 }
 
@@ -186,7 +199,8 @@ static struct domain_def *write_chain(const struct domain_def *def, const char *
 
                 images[i] = (struct domain_edit_image){ .path = image->path,
                                                         .format = image->format,
-                                                        .index = index + i };
+                                                        .index = index + i,
+                                                        .data_index = image->data ? index + i + 1 : 0 };
         }
         edit = domain_edit_new(def, NULL);
         domain_edit_set_disk_chain(edit, alias, images, chain->len);
