@@ -12,7 +12,10 @@
 #include "tests/unit/check-main.h"
 #include "tests/unit/fake-bus.h"
 
+#include <poll.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #define CONNECT "/org/libvirt/Test"
 #define DOMAIN  CONNECT "/domain/_6695eb01_f6a4_8304_79aa_97f2502e193f"
@@ -27,9 +30,11 @@ static struct models *models;
 static struct domain_driver *driver;
 static struct fake_bus *fake;
 static struct bus *bus;
+static int shown; /* eventfd */
 
 static void setup(void)
 {
+        shown = eventfd(0, EFD_CLOEXEC);
         loop = loop_new(NULL);
         pool = pool_new(2, NULL);
         environment = (struct model_environment){ .loop = loop, .pool = pool };
@@ -53,6 +58,7 @@ static void teardown(void)
         pool_free(pool);
         loop_free(loop);
         dbus_shutdown();
+        close(shown);
 }
 
 static bool work_until_cancelled(struct job *job, void *data, GError **error)
@@ -68,10 +74,10 @@ static bool work_well(struct job *job, void *data, GError **error)
         return true;
 }
 
-/* Long enough to be shown. */
-static bool work_long(struct job *job, void *data, GError **error)
+/* Until it has been shown, however long that takes. */
+static bool work_until_shown(struct job *job, void *data, GError **error)
 {
-        lane_wait(job_get_lane(job), -1, 0, NULL, lane_deadline_in(2 * JOB_UPDATE_MS));
+        lane_wait(job_get_lane(job), shown, POLLIN, NULL, LANE_FOREVER);
         job_set_progress(job, 4, 4);
         return true;
 }
@@ -171,7 +177,9 @@ START_TEST(what_becomes_of_a_job)
         await_no_jobs();
         ck_assert_int_lt(find_signal(CONNECT, "InterfacesAdded"), 0);
         ck_assert_int_lt(find_signal(CONNECT "/job/1", "Completed"), 0);
-        start(work_long);
+        start(work_until_shown);
+        await_signal(CONNECT, "InterfacesAdded");
+        ck_assert_int_eq(eventfd_write(shown, 1), 0);
         await_signal(CONNECT, "InterfacesRemoved");
         added = find_signal(CONNECT, "InterfacesAdded");
         completed = find_signal(CONNECT "/job/2", "Completed");
