@@ -6,40 +6,9 @@
 #include "drivers/domain/domain.h"
 
 #include "base/loop.h"
-#include "tests/unit/check-main.h"
-#include "tests/unit/fake-driver.h"
+#include "tests/unit/domain-fixture.h"
 
 #include <string.h>
-
-static struct fake_driver *fake;
-static struct fake_outcome outcome;
-
-static void setup(void)
-{
-        fake = fake_driver_new();
-        outcome = (struct fake_outcome){ 0 };
-}
-
-static void teardown(void)
-{
-        fake_driver_free(fake);
-}
-
-static struct domain *make_running(const char *inside)
-{
-        struct domain *domain = fake_driver_define(fake, fake_driver_xml(inside));
-
-        fake_driver_start(fake, domain);
-        return domain;
-}
-
-static void expect(const char *error, const char *calls, const char *journal)
-{
-        fake_driver_expect(fake, &outcome, error);
-        ck_assert_str_eq(fake->calls->str, calls);
-        ck_assert_str_eq(fake->journal->str, journal);
-        fake_driver_forget(fake);
-}
 
 static void expect_state(const struct domain *domain, int state, int reason)
 {
@@ -404,8 +373,8 @@ START_TEST(passwords_are_in_secure_documents_only)
         expect_passwords_where_asked_for(domain);
         fake_driver_start(fake, domain);
         expect_passwords_where_asked_for(domain);
-        teardown();
-        setup();
+        teardown_domains();
+        setup_domains();
         expect_passwords_where_asked_for(fake_driver_create(fake, fake_driver_xml(VNC)));
 }
 END_TEST
@@ -430,8 +399,8 @@ START_TEST(documents_of_what_runs_and_of_what_is_stored)
         expect_piece(domain, DOMAIN_XML_INACTIVE, "<title>The shop</title>", true);
         expect_piece(domain, DOMAIN_XML_MIGRATABLE, " id='1'", false);
         expect_piece(domain, DOMAIN_XML_MIGRATABLE, "<title>", false);
-        teardown();
-        setup();
+        teardown_domains();
+        setup_domains();
         domain = fake_driver_create(fake, fake_driver_xml(""));
         expect_piece(domain, DOMAIN_XML_INACTIVE, " id='1'", false);
         ck_assert_ptr_null(get_xml(domain, 1 << 4));
@@ -455,19 +424,20 @@ START_TEST(the_cpu_is_the_hosts_where_asked_for)
         expect_piece(domain, DOMAIN_XML_UPDATE_CPU | DOMAIN_XML_MIGRATABLE, " id='1'", false);
         fake->fail = "expand-cpu";
         ck_assert_ptr_null(get_xml(domain, DOMAIN_XML_UPDATE_CPU));
-        teardown();
-        setup();
+        teardown_domains();
+        setup_domains();
         domain = fake_driver_define(fake, fake_driver_xml("<cpu mode='maximum'/>"));
         expect_piece(domain, DOMAIN_XML_UPDATE_CPU, "<cpu mode='maximum'", true);
         ck_assert_str_eq(fake->calls->str, "");
 }
 END_TEST
 
-CHECK_MAIN_FIXTURE("domain-life", setup, teardown, start_and_stop, a_start_that_fails_leaves_it_off,
-                   a_stop_that_fails_leaves_it_running, destroy_behind_a_start_that_it_cancels_succeeds,
-                   destroy_right_behind_a_start_succeeds, a_transient_domain_ends_with_its_guest,
-                   an_owner_who_leaves_takes_his_domains_along, suspend_and_resume,
-                   requests_go_to_a_running_guest_only, undefine_asks_the_driver_for_a_domain_that_is_off,
+CHECK_MAIN_FIXTURE("domain-life", setup_domains, teardown_domains, start_and_stop,
+                   a_start_that_fails_leaves_it_off, a_stop_that_fails_leaves_it_running,
+                   destroy_behind_a_start_that_it_cancels_succeeds, destroy_right_behind_a_start_succeeds,
+                   a_transient_domain_ends_with_its_guest, an_owner_who_leaves_takes_his_domains_along,
+                   suspend_and_resume, requests_go_to_a_running_guest_only,
+                   undefine_asks_the_driver_for_a_domain_that_is_off,
                    undefine_tells_the_driver_of_a_running_guest, rename_changes_name_and_file,
                    a_rename_that_fails_gives_the_name_back, metadata_of_a_running_domain_are_the_guests,
                    metadata_of_the_definition_leave_the_guests_alone, passwords_are_in_secure_documents_only,

@@ -5,51 +5,16 @@
 #include "drivers/domain/domain.h"
 
 #include "base/loop.h"
-#include "tests/unit/check-main.h"
-#include "tests/unit/fake-driver.h"
+#include "tests/unit/domain-fixture.h"
 
 #include <string.h>
 
 enum {
-        CURRENT = DOMAIN_AFFECT_CURRENT,
-        LIVE = DOMAIN_AFFECT_LIVE,
-        CONFIG = DOMAIN_AFFECT_CONFIG,
-        BOTH = DOMAIN_AFFECT_LIVE | DOMAIN_AFFECT_CONFIG,
         MAXIMUM = DOMAIN_MEMORY_MAXIMUM,
 };
 
 #define BALLOON "<devices><memballoon model='virtio'><stats period='3'/></memballoon></devices>"
 #define CHANGED "AP 10:0.0; " /* with BALLOON_CHANGE */
-
-static struct fake_driver *fake;
-static struct fake_outcome outcome;
-
-static void setup(void)
-{
-        fake = fake_driver_new();
-        outcome = (struct fake_outcome){ 0 };
-}
-
-static void teardown(void)
-{
-        fake_driver_free(fake);
-}
-
-static struct domain *make_running(const char *inside)
-{
-        struct domain *domain = fake_driver_define(fake, fake_driver_xml(inside));
-
-        fake_driver_start(fake, domain);
-        return domain;
-}
-
-static void expect(const char *error, const char *calls, const char *journal)
-{
-        fake_driver_expect(fake, &outcome, error);
-        ck_assert_str_eq(fake->calls->str, calls);
-        ck_assert_str_eq(fake->journal->str, journal);
-        fake_driver_forget(fake);
-}
 
 static void set(struct domain *domain, uint64_t kib, unsigned flags)
 {
@@ -59,16 +24,6 @@ static void set(struct domain *domain, uint64_t kib, unsigned flags)
 static void set_period(struct domain *domain, int period, unsigned flags)
 {
         domain_set_memory_stats_period(domain, period, flags, fake_driver_done, &outcome);
-}
-
-static const struct domain_def *get_live(const struct domain *domain)
-{
-        return (const struct domain_def *)domain->base.published->active;
-}
-
-static const struct domain_def *get_config(const struct domain *domain)
-{
-        return (const struct domain_def *)domain->base.published->persistent;
 }
 
 static void expect_config(const struct domain *domain, uint64_t maximum, uint64_t current)
@@ -272,8 +227,8 @@ START_TEST(a_period_that_cannot_be_stored_is_taken_back)
 }
 END_TEST
 
-CHECK_MAIN_FIXTURE("domain-memory", setup, teardown, memory_of_a_definition, sizes_that_are_none,
-                   memory_of_a_guest, a_slow_guest_keeps_what_it_has, the_maximum_of_a_guest_is_fixed,
-                   failures_change_nothing, a_guest_without_a_balloon, memory_of_numa_cells_is_theirs,
-                   memory_leaves_room_for_what_is_plugged_in, period_of_statistics,
-                   a_period_that_cannot_be_stored_is_taken_back)
+CHECK_MAIN_FIXTURE("domain-memory", setup_domains, teardown_domains, memory_of_a_definition,
+                   sizes_that_are_none, memory_of_a_guest, a_slow_guest_keeps_what_it_has,
+                   the_maximum_of_a_guest_is_fixed, failures_change_nothing, a_guest_without_a_balloon,
+                   memory_of_numa_cells_is_theirs, memory_leaves_room_for_what_is_plugged_in,
+                   period_of_statistics, a_period_that_cannot_be_stored_is_taken_back)

@@ -7,19 +7,10 @@
 
 #include "base/loop.h"
 #include "drivers/domain/driver.h"
-#include "tests/unit/check-main.h"
-#include "tests/unit/fake-driver.h"
+#include "tests/unit/domain-fixture.h"
 
 #include <math.h>
 #include <string.h>
-
-enum {
-        CURRENT = DOMAIN_AFFECT_CURRENT,
-        LIVE = DOMAIN_AFFECT_LIVE,
-        CONFIG = DOMAIN_AFFECT_CONFIG,
-        BOTH = DOMAIN_AFFECT_LIVE | DOMAIN_AFFECT_CONFIG,
-
-};
 
 #define SCHEDULER DOMAIN_PARAMETERS_SCHEDULER
 #define MEMORY    DOMAIN_PARAMETERS_MEMORY
@@ -28,51 +19,6 @@ enum {
 #define UNLIMITED UINT64_C(9007199254740991)
 #define CHANGED   "AP; "
 #define TUNED     "AP 20:0.0; " /* with the event TUNABLE */
-
-static struct fake_driver *fake;
-static struct fake_outcome outcome;
-
-static void setup(void)
-{
-        fake = fake_driver_new();
-        outcome = (struct fake_outcome){ 0 };
-}
-
-static void teardown(void)
-{
-        fake_driver_free(fake);
-}
-
-static struct domain *make_running(const char *inside)
-{
-        struct domain *domain = fake_driver_define(fake, fake_driver_xml(inside));
-
-        fake_driver_start(fake, domain);
-        return domain;
-}
-
-static void expect(const char *error, const char *calls, const char *journal)
-{
-        fake_driver_expect(fake, &outcome, error);
-        ck_assert_str_eq(fake->calls->str, calls);
-        ck_assert_str_eq(fake->journal->str, journal);
-        fake_driver_forget(fake);
-}
-
-static const struct domain_def *get_live(const struct domain *domain)
-{
-        return (const struct domain_def *)domain->base.published->active;
-}
-
-static const struct domain_def *get_config(const struct domain *domain)
-{
-        return (const struct domain_def *)domain->base.published->persistent;
-}
-
-static void expect_text(const struct domain_def *def, const char *text, bool there)
-{
-        ck_assert_msg((strstr(def->base.xml, text) != NULL) == there, "'%s' in %s", text, def->base.xml);
-}
 
 /* ---- setting ---- */
 
@@ -546,6 +492,6 @@ START_TEST(interfaces)
 }
 END_TEST
 
-CHECK_MAIN_FIXTURE("domain-parameters", setup, teardown, scheduler, bad_scheduler, the_table, memory,
-                   memory_that_cannot_be_stored, numa, numa_of_an_interleaved_guest, blkio, bad_blkio, told,
-                   disks, bad_disks, interfaces)
+CHECK_MAIN_FIXTURE("domain-parameters", setup_domains, teardown_domains, scheduler, bad_scheduler, the_table,
+                   memory, memory_that_cannot_be_stored, numa, numa_of_an_interleaved_guest, blkio, bad_blkio,
+                   told, disks, bad_disks, interfaces)

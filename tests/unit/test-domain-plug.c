@@ -6,52 +6,14 @@
 #include "drivers/domain/domain.h"
 
 #include "base/loop.h"
-#include "tests/unit/check-main.h"
-#include "tests/unit/fake-driver.h"
+#include "tests/unit/domain-fixture.h"
 
 #include <string.h>
-
-enum {
-        CURRENT = DOMAIN_AFFECT_CURRENT,
-        LIVE = DOMAIN_AFFECT_LIVE,
-        CONFIG = DOMAIN_AFFECT_CONFIG,
-        BOTH = DOMAIN_AFFECT_LIVE | DOMAIN_AFFECT_CONFIG,
-};
 
 #define RNG     "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"
 #define IN      "<devices>" RNG "</devices>"
 #define ADDED   "AP 11:0.0; "
 #define REMOVED "AP 12:0.0; "
-
-static struct fake_driver *fake;
-static struct fake_outcome outcome;
-
-static void setup(void)
-{
-        fake = fake_driver_new();
-        outcome = (struct fake_outcome){ 0 };
-}
-
-static void teardown(void)
-{
-        fake_driver_free(fake);
-}
-
-static struct domain *make_running(const char *inside)
-{
-        struct domain *domain = fake_driver_define(fake, fake_driver_xml(inside));
-
-        fake_driver_start(fake, domain);
-        return domain;
-}
-
-static void expect(const char *error, const char *calls, const char *journal)
-{
-        fake_driver_expect(fake, &outcome, error);
-        ck_assert_str_eq(fake->calls->str, calls);
-        ck_assert_str_eq(fake->journal->str, journal);
-        fake_driver_forget(fake);
-}
 
 static void attach(struct domain *domain, const char *xml, unsigned flags)
 {
@@ -236,6 +198,6 @@ START_TEST(destroyed_meanwhile)
 }
 END_TEST
 
-CHECK_MAIN_FIXTURE("domain-plug", setup, teardown, to_a_definition, to_a_guest, attach_fails,
+CHECK_MAIN_FIXTURE("domain-plug", setup_domains, teardown_domains, to_a_definition, to_a_guest, attach_fails,
                    attach_is_not_stored, from_a_guest, by_alias, a_guest_that_takes_its_time,
                    a_guest_that_refuses, updates, destroyed_meanwhile)

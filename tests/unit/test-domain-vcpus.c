@@ -6,16 +6,11 @@
 #include "drivers/domain/domain.h"
 
 #include "base/loop.h"
-#include "tests/unit/check-main.h"
-#include "tests/unit/fake-driver.h"
+#include "tests/unit/domain-fixture.h"
 
 #include <string.h>
 
 enum {
-        CURRENT = DOMAIN_AFFECT_CURRENT,
-        LIVE = DOMAIN_AFFECT_LIVE,
-        CONFIG = DOMAIN_AFFECT_CONFIG,
-        BOTH = DOMAIN_AFFECT_LIVE | DOMAIN_AFFECT_CONFIG,
         MAXIMUM = DOMAIN_VCPU_MAXIMUM,
         GUEST = DOMAIN_VCPU_GUEST,
         HOTPLUGGABLE = DOMAIN_VCPU_HOTPLUGGABLE,
@@ -23,20 +18,6 @@ enum {
 
 #define TWO_OF_FOUR "<vcpu current='2'>4</vcpu>"
 #define TUNED       "AP 20:0.0; " /* with the event TUNABLE */
-
-static struct fake_driver *fake;
-static struct fake_outcome outcome;
-
-static void setup(void)
-{
-        fake = fake_driver_new();
-        outcome = (struct fake_outcome){ 0 };
-}
-
-static void teardown(void)
-{
-        fake_driver_free(fake);
-}
 
 /* inside begins with <vcpu>, which takes the place of the fake's own. */
 static struct domain *make(const char *inside)
@@ -47,7 +28,7 @@ static struct domain *make(const char *inside)
         return fake_driver_define(fake, g_strconcat(halves[0], inside, halves[1], NULL));
 }
 
-static struct domain *make_running(const char *inside)
+static struct domain *run_with(const char *inside)
 {
         struct domain *domain = make(inside);
 
@@ -55,38 +36,15 @@ static struct domain *make_running(const char *inside)
         return domain;
 }
 
-static void expect(const char *error, const char *calls, const char *journal)
-{
-        fake_driver_expect(fake, &outcome, error);
-        ck_assert_str_eq(fake->calls->str, calls);
-        ck_assert_str_eq(fake->journal->str, journal);
-        fake_driver_forget(fake);
-}
-
 static void set(struct domain *domain, unsigned count, unsigned flags)
 {
         domain_set_vcpus(domain, count, flags, fake_driver_done, &outcome);
-}
-
-static const struct domain_def *get_live(const struct domain *domain)
-{
-        return (const struct domain_def *)domain->base.published->active;
-}
-
-static const struct domain_def *get_config(const struct domain *domain)
-{
-        return (const struct domain_def *)domain->base.published->persistent;
 }
 
 static void expect_count(const struct domain_def *def, unsigned count, unsigned maximum)
 {
         ck_assert_uint_eq(def->vcpus, count);
         ck_assert_uint_eq(def->max_vcpus, maximum);
-}
-
-static void expect_text(const struct domain_def *def, const char *text, bool there)
-{
-        ck_assert_msg((strstr(def->base.xml, text) != NULL) == there, "'%s' in %s", text, def->base.xml);
 }
 
 START_TEST(of_a_definition)
@@ -155,7 +113,7 @@ END_TEST
 /* What comes may go again; what was there at the start stays. */
 START_TEST(of_a_guest)
 {
-        struct domain *domain = make_running(TWO_OF_FOUR);
+        struct domain *domain = run_with(TWO_OF_FOUR);
 
         set(domain, 4, LIVE);
         expect(NULL, "reach vcpus-4 save ", "AP; ");
@@ -182,7 +140,7 @@ END_TEST
 /* The guest does not let go of it: the definition that was written already is as it was. */
 START_TEST(a_guest_that_fails)
 {
-        struct domain *domain = make_running(TWO_OF_FOUR);
+        struct domain *domain = run_with(TWO_OF_FOUR);
         g_autofree char *before = fake_driver_read_file(fake, domain), *after = NULL;
 
         fake->fail = "vcpus-3";
@@ -197,7 +155,7 @@ END_TEST
 
 START_TEST(a_file_that_fails)
 {
-        struct domain *domain = make_running(TWO_OF_FOUR);
+        struct domain *domain = run_with(TWO_OF_FOUR);
 
         fake_driver_break_store(fake, domain);
         set(domain, 3, BOTH);
@@ -271,7 +229,7 @@ static void expect_map(const GArray *cpus, const char *map)
 /* The test host has eight CPUs. */
 START_TEST(pins)
 {
-        struct domain *domain = make_running(TWO_OF_FOUR);
+        struct domain *domain = run_with(TWO_OF_FOUR);
         g_autoptr(GPtrArray) rows = NULL;
         g_autoptr(GArray) emulator = NULL;
 
@@ -296,7 +254,7 @@ END_TEST
 
 START_TEST(pins_that_fail)
 {
-        struct domain *domain = make_running(TWO_OF_FOUR);
+        struct domain *domain = run_with(TWO_OF_FOUR);
 
         pin(domain, DOMAIN_THREADS_VCPU, 0, "nnnn", CURRENT);
         expect("invalid argument: PinVcpu to no CPU at all", "", "");
@@ -316,7 +274,7 @@ END_TEST
 /* The guest has them already: it gets back what it had. */
 START_TEST(a_pin_that_is_not_stored)
 {
-        struct domain *domain = make_running(TWO_OF_FOUR);
+        struct domain *domain = run_with(TWO_OF_FOUR);
 
         fake_driver_break_store(fake, domain);
         pin(domain, DOMAIN_THREADS_VCPU, 0, "y", BOTH);
@@ -335,7 +293,7 @@ END_TEST
 
 START_TEST(iothreads)
 {
-        struct domain *domain = make_running("<vcpu>1</vcpu><iothreads>2</iothreads><cputune>"
+        struct domain *domain = run_with("<vcpu>1</vcpu><iothreads>2</iothreads><cputune>"
                                              "<iothreadsched iothreads='1-2' scheduler='batch'/>"
                                              "<iothreadpin iothread='2' cpuset='0'/></cputune>");
         g_autoptr(GArray) list = NULL;
@@ -368,7 +326,7 @@ END_TEST
 
 START_TEST(iothreads_that_fail)
 {
-        struct domain *domain = make_running(
+        struct domain *domain = run_with(
                 "<vcpu>1</vcpu><iothreads>1</iothreads><devices><disk type='file'><driver "
                 "iothread='1'/><source file='/a'/><target dev='vda' bus='virtio'/></disk></devices>");
 
@@ -398,6 +356,6 @@ START_TEST(iothreads_that_fail)
 }
 END_TEST
 
-CHECK_MAIN_FIXTURE("domain-vcpus", setup, teardown, of_a_definition, the_maximum, a_maximum_that_others_name,
-                   of_a_guest, a_guest_that_fails, a_file_that_fails, refused, pins, pins_that_fail,
-                   a_pin_that_is_not_stored, iothreads, iothreads_that_fail)
+CHECK_MAIN_FIXTURE("domain-vcpus", setup_domains, teardown_domains, of_a_definition, the_maximum,
+                   a_maximum_that_others_name, of_a_guest, a_guest_that_fails, a_file_that_fails, refused,
+                   pins, pins_that_fail, a_pin_that_is_not_stored, iothreads, iothreads_that_fail)

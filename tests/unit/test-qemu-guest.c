@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Guests of the QEMU driver, run by a real QEMU without an operating system: start, events, end, and what the
- * next agent finds.
+ * Guests of the QEMU driver, run by a real QEMU without an operating system: start, events, end.
  */
 #include "drivers/qemu/driver.h"
 
@@ -17,9 +16,8 @@
 #include "drivers/qemu/guest.h"
 #include "drivers/qemu/process.h"
 #include "drivers/qemu/resources.h"
-#include "tests/support/guard.h"
+#include "tests/unit/guest-fixture.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <signal.h>
@@ -28,193 +26,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define EMULATOR "/usr/bin/qemu-system-x86_64"
-#define UUID     "6695eb01-f6a4-8304-79aa-97f2502e193f"
-
-static struct loop *loop;
-static struct pool *pool;
-static const struct host *host;
-static struct domain_driver *driver;
-static char *root, *cache;
-static GString *events; /* "type/detail," for lifecycle, "#id," for the others */
-
-static bool has_qemu(void)
-{
-        return access(EMULATOR, X_OK) == 0;
-}
-
-static const char *guest_type(void)
-{
-        return access("/dev/kvm", R_OK | W_OK) == 0 ? "kvm" : "qemu";
-}
-
-static void on_change(const struct registry_change *change, void *data)
-{
-        if (!change->event)
-                return;
-        if (change->event->id == MANAGED_EVENT_LIFECYCLE)
-                g_string_append_printf(events, "%d/%d,", change->event->type, change->event->detail);
-        else
-                g_string_append_printf(events, "#%d,", change->event->id);
-}
-
-static char *dir(const char *name)
-{
-        char *path = g_build_filename(root, name, NULL);
-
-        g_mkdir(path, 0700);
-        return path;
-}
-
-static const char *user; /* whom emulators run as; NULL: as the test */
-
-static void start_driver(void)
-{
-        g_autofree char *state = dir("state"), *run = dir("run"), *log = dir("log");
-        const struct qemu_driver_config config = {
-                .state_dir = state,
-                .runtime_dir = run,
-                .log_dir = log,
-                .cache_dir = cache,
-                .user = user,
-        };
-        g_autoptr(GError) error = NULL;
-
-        driver = qemu_driver_new(loop, pool, host, &config, &error);
-        ck_assert_msg(driver != NULL, "%s", error ? error->message : "");
-        registry_listen(domain_driver_get_registry(driver), on_change, NULL);
-}
-
-static void stop_driver(void)
-{
-        g_clear_pointer(&driver, qemu_driver_free);
-}
-
-static void setup(void)
-{
-        log_init(LOG_LEVEL_INFO);
-        root = g_dir_make_tmp("virtbus-guest-XXXXXX", NULL);
-        guard_folder(root);
-        loop = loop_new(NULL);
-        pool = pool_new(4, NULL);
-        host = host_new_real();
-        events = g_string_new(NULL);
-        start_driver();
-}
-
-static void remove_tree(const char *path)
-{
-        g_autoptr(GDir) entries = g_dir_open(path, 0, NULL);
-        const char *name;
-
-        while (entries && (name = g_dir_read_name(entries))) {
-                g_autofree char *child = g_build_filename(path, name, NULL);
-
-                if (g_file_test(child, G_FILE_TEST_IS_DIR) && !g_file_test(child, G_FILE_TEST_IS_SYMLINK))
-                        remove_tree(child);
-                else
-                        g_remove(child);
-        }
-        g_rmdir(path);
-}
-
-static void teardown(void)
-{
-        stop_driver();
-        host_unref(host);
-        pool_free(pool);
-        loop_free(loop);
-        g_string_free(events, TRUE);
-        remove_tree(root);
-        g_free(root);
-}
-
-/* ---- calls ---- */
-
-struct result {
-        bool done;
-        GError *error;
-        struct domain *domain;
-};
-
-static void on_done(struct managed *object, const GError *error, void *data)
-{
-        struct result *result = data;
-
-        result->done = true;
-        result->error = error ? g_error_copy(error) : NULL;
-        result->domain = (struct domain *)object;
-}
-
-static void on_queued(void *data)
-{
-}
-
-static void wait_for(const bool *flag)
-{
-        while (!*flag)
-                loop_step(loop, true);
-}
-
-static void wait_for_events(const char *expected)
-{
-        while (strlen(events->str) < strlen(expected))
-                loop_step(loop, true);
-        ck_assert_str_eq(events->str, expected);
-        g_string_truncate(events, 0);
-}
-
-static char *make_xml(const char *name, const char *extra)
-{
-        return g_strdup_printf("<domain type='%s'><name>%s</name><uuid>" UUID
-                               "</uuid><memory unit='MiB'>64</memory>"
-                               "<os><type arch='x86_64' machine='q35'>hvm</type></os>%s</domain>",
-                               guest_type(), name, extra);
-}
-
-static struct domain *create(const char *xml, unsigned flags)
-{
-        struct result result = { 0 };
-
-        domain_create_xml(driver, xml, flags, NULL, on_queued, on_done, &result);
-        wait_for(&result.done);
-        ck_assert_msg(!result.error, "%s", result.error ? result.error->message : "");
-        return result.domain;
-}
-
-static GError *fail_to_create(const char *xml)
-{
-        struct result result = { 0 };
-
-        domain_create_xml(driver, xml, 0, NULL, on_queued, on_done, &result);
-        wait_for(&result.done);
-        ck_assert_ptr_nonnull(result.error);
-        return result.error;
-}
-
-static void check(struct result *result)
-{
-        wait_for(&result->done);
-        ck_assert_msg(!result->error, "%s", result->error ? result->error->message : "");
-}
-
-static void destroy(struct domain *domain)
-{
-        struct result result = { 0 };
-
-        domain_destroy(domain, 0, on_done, &result);
-        check(&result);
-}
-
-static bool is_gone(const char *below_root)
-{
-        g_autofree char *path = g_build_filename(root, below_root, NULL);
-
-        return access(path, F_OK) < 0;
-}
-
-/* ---- */
 
 START_TEST(a_guest_lives_and_is_destroyed)
 {
@@ -735,186 +546,21 @@ START_TEST(a_device_takes_and_gives_back_its_own)
 }
 END_TEST
 
-/* ---- the next agent ---- */
-
-static void restart_driver(void)
-{
-        stop_driver();
-        g_string_truncate(events, 0);
-        start_driver();
-}
-
-START_TEST(the_next_agent_takes_a_guest_over)
-{
-        g_autofree char *xml = make_xml("web", "<devices><serial type='pty'/></devices>");
-        g_autofree char *before = NULL;
-        struct result suspended = { 0 };
-        struct domain *domain;
-        pid_t pid;
-        int id;
-
-        if (!has_qemu())
-                return;
-        domain = create(xml, 0);
-        pid = domain_get_published(domain)->pid;
-        id = domain_get_published(domain)->id;
-        before = g_strdup(domain_get_published(domain)->base.active->xml);
-        restart_driver();
-        domain = domain_lookup_name(driver, "web", NULL);
-        ck_assert_ptr_nonnull(domain);
-        ck_assert_int_eq(domain_get_published(domain)->pid, pid);
-        ck_assert_int_eq(domain_get_published(domain)->id, id);
-        ck_assert_int_eq(domain_get_published(domain)->state, DOMAIN_RUNNING);
-        ck_assert_str_eq(domain_get_published(domain)->base.active->xml, before);
-        domain_suspend(domain, on_done, &suspended);
-        check(&suspended);
-        wait_for_events("3/0,");
-        kill(pid, SIGKILL);
-        wait_for_events("5/5,");
-}
-END_TEST
-
-START_TEST(a_guest_that_ended_meanwhile_is_cleared_away)
-{
-        g_autofree char *xml = make_xml("web", "");
-        struct result defined = { 0 }, created = { 0 };
-        struct domain *domain;
-        pid_t pid;
-
-        if (!has_qemu())
-                return;
-        domain_define_xml(driver, xml, 0, on_queued, on_done, &defined);
-        check(&defined);
-        domain_create(defined.domain, 0, NULL, on_done, &created);
-        check(&created);
-        pid = domain_get_published(defined.domain)->pid;
-        stop_driver();
-        kill(pid, SIGKILL);
-        waitpid(pid, NULL, 0);
-        start_driver();
-        domain = domain_lookup_name(driver, "web", NULL);
-        ck_assert_ptr_nonnull(domain);
-        ck_assert(!domain_is_active(domain));
-        ck_assert_int_eq(domain_get_published(domain)->reason, DOMAIN_SHUTOFF_CRASHED);
-        ck_assert(is_gone("run/qemu/" UUID));
-}
-END_TEST
-
-static void spoil(const char *below_root, const char *content)
-{
-        g_autofree char *path = g_build_filename(root, below_root, NULL);
-
-        ck_assert(g_file_set_contents(path, content, -1, NULL));
-}
-
-START_TEST(a_torn_status_hides_no_guest)
-{
-        g_autofree char *xml = make_xml("a,b&lt;c", "");
-        struct domain *domain;
-        pid_t pid;
-
-        if (!has_qemu())
-                return;
-        domain = create(xml, 0);
-        pid = domain_get_published(domain)->pid;
-        stop_driver();
-        spoil("run/qemu/" UUID "/status.xml", "<virtbus-status phase='run");
-        log_init(LOG_LEVEL_INFO);
-        start_driver();
-        domain = domain_lookup_name(driver, "a,b<c", NULL);
-        ck_assert_ptr_nonnull(domain);
-        ck_assert(domain_is_active(domain));
-        ck_assert_int_eq(domain_get_published(domain)->pid, pid);
-        destroy(domain);
-        ck_assert(is_gone("run/qemu/" UUID));
-}
-END_TEST
-
-START_TEST(a_start_that_was_cut_short_is_undone)
-{
-        g_autofree char *xml = make_xml("web", "");
-        g_autofree char *path = g_build_filename(root, "run/qemu/" UUID "/status.xml", NULL);
-        g_autofree char *text = NULL, *starting = NULL;
-        g_auto(GStrv) parts = NULL;
-        struct domain *domain;
-        uint64_t start_time;
-        char state;
-        pid_t pid;
-
-        if (!has_qemu())
-                return;
-        domain = create(xml, 0);
-        pid = domain_get_published(domain)->pid;
-        stop_driver();
-        ck_assert(g_file_get_contents(path, &text, NULL, NULL));
-        parts = g_strsplit(text, "phase='running'", 2);
-        starting = g_strjoinv("phase='starting'", parts);
-        spoil("run/qemu/" UUID "/status.xml", starting);
-        start_driver();
-        ck_assert_ptr_null(domain_lookup_name(driver, "web", NULL));
-        ck_assert(!process_read_stat(pid, &start_time, &state));
-        ck_assert(is_gone("run/qemu/" UUID));
-}
-END_TEST
-
-START_TEST(a_stopped_emulator_delays_no_start_up)
-{
-        g_autofree char *xml = make_xml("web", "");
-        struct domain *domain;
-        gint64 begin;
-        pid_t pid;
-
-        if (!has_qemu())
-                return;
-        domain = create(xml, 0);
-        pid = domain_get_published(domain)->pid;
-        stop_driver();
-        kill(pid, SIGSTOP);
-        begin = g_get_monotonic_time();
-        start_driver();
-        ck_assert_int_lt(g_get_monotonic_time() - begin, 1000000);
-        domain = domain_lookup_name(driver, "web", NULL);
-        ck_assert_ptr_nonnull(domain);
-        ck_assert_int_eq(domain_get_published(domain)->state, DOMAIN_RUNNING);
-        destroy(domain);
-}
-END_TEST
-
 int main(void)
 {
-        Suite *suite = suite_create("qemu-guest");
-        TCase *tests = tcase_create("guest"), *takeover = tcase_create("takeover");
-        SRunner *runner;
-        int failed;
+        TCase *cases = tcase_create("guest");
 
-        cache = g_dir_make_tmp("virtbus-cache-XXXXXX", NULL);
-        tcase_set_timeout(tests, 60);
-        tcase_add_checked_fixture(tests, setup, teardown);
-        tcase_add_test(tests, a_guest_lives_and_is_destroyed);
-        tcase_add_test(tests, pause_resume_reset);
-        tcase_add_test(tests, a_killed_emulator_is_a_failed_guest);
-        tcase_add_test(tests, a_terminated_emulator_shuts_down);
-        tcase_add_test(tests, a_stopped_emulator_is_destroyed_at_once);
-        tcase_add_test(tests, a_failing_emulator_says_why);
-        tcase_add_loop_test(tests, what_cannot_be_is_named, 0, G_N_ELEMENTS(impossible));
-        tcase_add_test(tests, displays_get_ports_of_their_own);
-        tcase_add_test(tests, an_emulator_of_another_user);
-        tcase_add_test(tests, a_device_takes_and_gives_back_its_own);
-        tcase_add_test(tests, events_of_the_emulator_are_told);
-        tcase_add_test(tests, events_go_to_who_waits_for_them);
-        suite_add_tcase(suite, tests);
-        tcase_set_timeout(takeover, 60);
-        tcase_add_checked_fixture(takeover, setup, teardown);
-        tcase_add_test(takeover, the_next_agent_takes_a_guest_over);
-        tcase_add_test(takeover, a_guest_that_ended_meanwhile_is_cleared_away);
-        tcase_add_test(takeover, a_torn_status_hides_no_guest);
-        tcase_add_test(takeover, a_start_that_was_cut_short_is_undone);
-        tcase_add_test(takeover, a_stopped_emulator_delays_no_start_up);
-        suite_add_tcase(suite, takeover);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        remove_tree(cache);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        tcase_add_test(cases, a_guest_lives_and_is_destroyed);
+        tcase_add_test(cases, pause_resume_reset);
+        tcase_add_test(cases, a_killed_emulator_is_a_failed_guest);
+        tcase_add_test(cases, a_terminated_emulator_shuts_down);
+        tcase_add_test(cases, a_stopped_emulator_is_destroyed_at_once);
+        tcase_add_test(cases, a_failing_emulator_says_why);
+        tcase_add_loop_test(cases, what_cannot_be_is_named, 0, G_N_ELEMENTS(impossible));
+        tcase_add_test(cases, displays_get_ports_of_their_own);
+        tcase_add_test(cases, an_emulator_of_another_user);
+        tcase_add_test(cases, a_device_takes_and_gives_back_its_own);
+        tcase_add_test(cases, events_of_the_emulator_are_told);
+        tcase_add_test(cases, events_go_to_who_waits_for_them);
+        return run_guests(cases, "qemu-guest");
 }
