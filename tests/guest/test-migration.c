@@ -30,7 +30,7 @@ enum {
         RESUMED_MIGRATED = 1,
         STOPPED_MIGRATED = 3,
         SHUTOFF_MIGRATED = 4,
-        RUNNING_MIGRATED = 4,
+        RUNNING_MIGRATED = 2,
         RUNNING_MIGRATION_CANCELED = 6,
 };
 
@@ -56,8 +56,10 @@ static void side_clear(struct side *side)
         g_free(side->uri);
 }
 
+/* A case that failed has left agents and guests that would be counted as those of this one. */
 static void set_up(void)
 {
+        harness_end_leftovers();
         side_init(&here);
         side_init(&there);
         harness_join(here.harness, there.harness);
@@ -115,11 +117,22 @@ static void migrate(const struct side *from, const char *path, const struct side
         client_do(from->client, path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", to->uri, 0, flags);
 }
 
+/* Of the guest, which may go at any moment; -1: there is none. */
+static int find_state(const struct side *side, const char *path)
+{
+        g_autoptr(sd_bus_message) reply = NULL;
+        int state, reason;
+
+        if (sd_bus_call_method(client_get_bus(side->client), "org.libvirt", path, DOMAIN_INTERFACE,
+                               "GetState", NULL, &reply, "u", 0) < 0)
+                return -1;
+        ck_assert_int_gt(sd_bus_message_read(reply, "(ii)", &state, &reason), 0);
+        return state;
+}
+
 static bool exists(const struct side *side, const char *path)
 {
-        g_autofree char *error = client_try(side->client, path, DOMAIN_INTERFACE, "GetState", "u", 0);
-
-        return !error;
+        return find_state(side, path) >= 0;
 }
 
 START_TEST(test_the_guest_counts_on)
@@ -204,7 +217,7 @@ static void scene_clear(struct scene *scene)
 
 static bool runs(const struct side *side, const char *path)
 {
-        return exists(side, path) && guest_get_state(side->client, path, NULL) == STATE_RUNNING;
+        return find_state(side, path) == STATE_RUNNING;
 }
 
 /* The emulator that this side has written down; 0: none. */
@@ -271,8 +284,7 @@ static bool is_lost(void *data)
         const struct scene *scene = data;
 
         return !runs(&here, scene->path) && !exists(&there, scene->path) &&
-               guest_get_state(here.client, scene->path, NULL) == STATE_SHUTOFF &&
-               harness_count_guests(here.harness) == 0;
+               find_state(&here, scene->path) == STATE_SHUTOFF && harness_count_guests(here.harness) == 0;
 }
 
 /* Does a guest survive it when the emulator that has it just then is killed? */
@@ -286,22 +298,48 @@ static bool survives(const struct moment *moment, enum victim victim)
         return victim != DESTINATION_GUEST || !has_arrived;
 }
 
-/* Until what is held is said. */
-static void wait_held(struct scene *scene)
+static bool is_held_or_over(void *data)
 {
-        if (proxy_wait(scene->proxy))
-                return;
-        client_wait_answer(here.client, &scene->answer);
-        ck_abort_msg("nobody said it, but the migration ended with '%s'", scene->answer.error);
+        const struct scene *scene = data;
+
+        client_process(here.client);
+        return scene->answer.done || proxy_is_held(scene->proxy);
 }
 
-static void play(struct scene *scene, const struct moment *moment, enum victim victim)
+/* Begins it, and waits until what is to be held is said; false: it has ended before, which answer tells. */
+static bool begin(struct scene *scene, const struct moment *moment)
 {
         scene->answer = (struct client_answer){ 0 };
         proxy_hold(scene->proxy, moment->member, moment->reply);
         client_send(here.client, &scene->answer, scene->path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u",
                     scene->uri, 0, LIVE);
-        wait_held(scene);
+        harness_wait_until(is_held_or_over, scene, "it is said, or the migration is over");
+        if (!scene->answer.done)
+                return true;
+        proxy_release(scene->proxy);
+        return false;
+}
+
+/*
+ * What one side has said before it died the other may take late, on a loaded host in the midst of the next
+ * scene: a guest is prepared for somebody who is gone, and another one refused until that is noticed.
+ */
+static void begin_when_settled(struct scene *scene, const struct moment *moment)
+{
+        for (unsigned i = 0; i < 20 && !begin(scene, moment); i++) {
+                ck_assert_ptr_nonnull(scene->answer.error);
+                ck_assert_msg(strstr(scene->answer.error, "is already active"),
+                              "nobody said '%s', but the migration ended with '%s'", moment->member,
+                              scene->answer.error);
+                g_clear_pointer(&scene->answer.error, g_free);
+                harness_wait_until(is_settled, scene, "what was prepared for nobody has ended");
+        }
+        ck_assert(proxy_is_held(scene->proxy));
+}
+
+static void play(struct scene *scene, const struct moment *moment, enum victim victim)
+{
+        begin_when_settled(scene, moment);
         strike(scene, victim);
         proxy_release(scene->proxy);
         client_wait_answer(here.client, &scene->answer);
@@ -332,11 +370,6 @@ START_TEST(test_somebody_dies)
 {
         struct scene scene;
 
-        if (!g_getenv("VIRTBUS_TEST_SCENES")) {
-                harness_skip("a scene may begin before the one before it has ended, on a loaded host; "
-                             "VIRTBUS_TEST_SCENES=1 plays them");
-                return;
-        }
         scene_init(&scene, false);
         for (unsigned i = 0; i < G_N_ELEMENTS(moments); i++)
                 play_to_the_end(&scene, &moments[i], (enum victim)_i);
@@ -383,10 +416,7 @@ START_TEST(test_nobody_knows)
 
         scene_init(&scene, true);
         start(&scene);
-        proxy_hold(scene.proxy, "Finish", false);
-        client_send(here.client, &scene.answer, scene.path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u",
-                    scene.uri, 0, LIVE);
-        wait_held(&scene);
+        begin_when_settled(&scene, &moments[2]);
         harness_end_agent(there.harness, SIGKILL);
         harness_end_agent(here.harness, SIGKILL);
         proxy_cut(scene.proxy);

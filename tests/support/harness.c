@@ -189,6 +189,18 @@ static void end_guests(struct harness *harness)
                 harness_wait_gone(g_array_index(family, pid_t, i));
 }
 
+void harness_end_leftovers(void)
+{
+        g_autoptr(GArray) family = list_descendants(getppid());
+
+        for (unsigned i = family->len; i > 0; i--)
+                if (g_array_index(family, pid_t, i - 1) == getpid())
+                        g_array_remove_index_fast(family, i - 1);
+        kill_all(family);
+        for (unsigned i = 0; i < family->len; i++)
+                harness_wait_gone(g_array_index(family, pid_t, i));
+}
+
 /* Waits for a child of ours, with a deadline after which it is killed and the test has failed. */
 static int wait_child(pid_t pid, const char *name)
 {

@@ -44,6 +44,10 @@ void harness_free(struct harness *harness);
  */
 void harness_join(struct harness *harness, struct harness *peer);
 
+/* At the beginning of a case: ends what cases that failed have left, where that would be counted as of this
+ * one. */
+void harness_end_leftovers(void);
+
 /* The client that most tests need; connected before the agent was started. */
 struct client *harness_get_client(struct harness *harness);
 /* One more client, the caller's to free. */

@@ -213,14 +213,11 @@ void proxy_hold(struct proxy *proxy, const char *member, bool reply)
         g_mutex_unlock(&proxy->mutex);
 }
 
-bool proxy_wait(struct proxy *proxy)
+bool proxy_is_held(struct proxy *proxy)
 {
-        gint64 deadline_us = g_get_monotonic_time() + CLIENT_DEADLINE_US;
         bool held;
 
         g_mutex_lock(&proxy->mutex);
-        while (!proxy->held && g_cond_wait_until(&proxy->changed, &proxy->mutex, deadline_us))
-                ;
         held = proxy->held;
         g_mutex_unlock(&proxy->mutex);
         return held;

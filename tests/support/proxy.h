@@ -18,8 +18,8 @@ void proxy_free(struct proxy *proxy);
 
 /* The next call of that member is held, or, reply, what comes back after it. */
 void proxy_hold(struct proxy *proxy, const char *member, bool reply);
-/* Waits until it is; false: it does not come. */
-bool proxy_wait(struct proxy *proxy);
+/* Is it, by now? */
+bool proxy_is_held(struct proxy *proxy);
 /* What is held goes on its way; nothing is held from now on. */
 void proxy_release(struct proxy *proxy);
 /* The connections that there are end; new ones are fine. */
