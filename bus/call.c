@@ -131,6 +131,17 @@ static void send(struct call *call, DBusMessage *reply)
         dbus_message_unref(reply);
 }
 
+bool call_may_reply(struct call *call, const GError *error)
+{
+        if (error)
+                call_fail(call, error);
+        else if (!is_awaited(call))
+                call_end(call);
+        else
+                return true;
+        return false;
+}
+
 DBusMessage *call_begin_reply(struct call *call, DBusMessageIter *iter)
 {
         DBusMessage *reply = dbus_message_new_method_return(call->message);

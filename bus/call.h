@@ -51,7 +51,16 @@ uint32_t call_read_flags(struct call *call);
 /* Replies with values, see marshal_write(). The signature is the method's. */
 void call_reply(struct call *call, const char *signature, ...);
 
-/* For replies with arrays: a reply to append to, and its end. */
+/*
+ * At the end of work: is a reply to be written? Otherwise the call has ended: with error, if it is not NULL,
+ * or because nobody waits for it any more.
+ */
+bool call_may_reply(struct call *call, const GError *error);
+
+/*
+ * For replies with arrays: a reply to append to, and its end. Where the call was answered later than it came
+ * in, call_may_reply() is asked before.
+ */
 DBusMessage *call_begin_reply(struct call *call, DBusMessageIter *iter);
 void call_send_reply(struct call *call, DBusMessage *reply); /* takes reply */
 

@@ -14,14 +14,8 @@ static void reply_all(const GPtrArray *stats, const GError *error, void *data)
         DBusMessageIter iter, array;
         DBusMessage *reply;
 
-        if (error) {
-                call_fail(call, error);
+        if (!call_may_reply(call, error))
                 return;
-        }
-        if (!call->message) {
-                call_end(call);
-                return;
-        }
         reply = call_begin_reply(call, &iter);
         marshal_open_array(&iter, &array, "(sa{sv})");
         for (unsigned i = 0; i < stats->len; i++) {

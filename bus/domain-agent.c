@@ -36,18 +36,6 @@ static void reply_text(const struct domain_agent_answer *answer, const GError *e
                 call_reply(call, "s", answer->text);
 }
 
-/* Is there a reply to be written? Otherwise the call has ended. */
-static bool may_reply(struct call *call, const GError *error)
-{
-        if (error)
-                call_fail(call, error);
-        else if (!call->message)
-                call_end(call);
-        else
-                return true;
-        return false;
-}
-
 /* ---- file systems ---- */
 
 void on_domain_fs_freeze(struct call *call)
@@ -99,7 +87,7 @@ static void reply_filesystems(const struct domain_agent_answer *answer, const GE
         DBusMessageIter iter, array;
         DBusMessage *reply;
 
-        if (!may_reply(call, error))
+        if (!call_may_reply(call, error))
                 return;
         reply = call_begin_reply(call, &iter);
         marshal_open_array(&iter, &array, "(sssas)");
@@ -163,7 +151,7 @@ static void reply_texts(const struct domain_agent_answer *answer, const GError *
         DBusMessageIter iter, array;
         DBusMessage *reply;
 
-        if (!may_reply(call, error))
+        if (!call_may_reply(call, error))
                 return;
         reply = call_begin_reply(call, &iter);
         marshal_open_array(&iter, &array, "s");
@@ -204,7 +192,7 @@ static void reply_params(const struct domain_agent_answer *answer, const GError 
         DBusMessageIter iter;
         DBusMessage *reply;
 
-        if (!may_reply(call, error))
+        if (!call_may_reply(call, error))
                 return;
         reply = call_begin_reply(call, &iter);
         marshal_write_params(&iter, answer->params);

@@ -41,10 +41,8 @@ static void reply_addresses(const GPtrArray *interfaces, const GError *error, vo
         DBusMessageIter iter, array;
         DBusMessage *reply;
 
-        if (!interfaces) {
-                call_fail(call, error);
+        if (!call_may_reply(call, error))
                 return;
-        }
         reply = call_begin_reply(call, &iter);
         marshal_open_array(&iter, &array, "(ssa(isu))");
         for (unsigned i = 0; i < interfaces->len; i++)

@@ -6,18 +6,6 @@
 #include "drivers/domain/stats.h"
 #include "introspection/domain.h"
 
-/* Is there a reply to be written? Otherwise the call has ended. */
-static bool may_reply(struct call *call, const GError *error)
-{
-        if (error)
-                call_fail(call, error);
-        else if (!call->message)
-                call_end(call);
-        else
-                return true;
-        return false;
-}
-
 /* ---- all together ---- */
 
 static void reply_stats(const GPtrArray *stats, const GError *error, void *data)
@@ -26,7 +14,7 @@ static void reply_stats(const GPtrArray *stats, const GError *error, void *data)
         DBusMessageIter iter;
         DBusMessage *reply;
 
-        if (!may_reply(call, error))
+        if (!call_may_reply(call, error))
                 return;
         reply = call_begin_reply(call, &iter);
         marshal_write_params(&iter, ((const struct domain_stats *)g_ptr_array_index(stats, 0))->params);
@@ -49,7 +37,7 @@ static void reply_memory(const GArray *stats, const GError *error, void *data)
         DBusMessageIter iter, array;
         DBusMessage *reply;
 
-        if (!may_reply(call, error))
+        if (!call_may_reply(call, error))
                 return;
         reply = call_begin_reply(call, &iter);
         marshal_open_array(&iter, &array, "{it}");
@@ -117,7 +105,7 @@ static void reply_disk_errors(const struct domain_answer *answer, const GError *
         DBusMessageIter iter, array;
         DBusMessage *reply;
 
-        if (!may_reply(call, error))
+        if (!call_may_reply(call, error))
                 return;
         reply = call_begin_reply(call, &iter);
         marshal_open_array(&iter, &array, "(si)");
@@ -167,7 +155,7 @@ static void reply_cpus(const GPtrArray *stats, const GError *error, void *data)
         DBusMessageIter iter, array;
         DBusMessage *reply;
 
-        if (!may_reply(call, error))
+        if (!call_may_reply(call, error))
                 return;
         reply = call_begin_reply(call, &iter);
         marshal_open_array(&iter, &array, "a{sv}");
@@ -207,7 +195,7 @@ static void reply_vcpus(const struct domain_state *state, const struct domain_me
         DBusMessageIter iter, array;
         DBusMessage *reply;
 
-        if (!may_reply(call, error))
+        if (!call_may_reply(call, error))
                 return;
         reply = call_begin_reply(call, &iter);
         marshal_open_array(&iter, &array, "(uitiab)");

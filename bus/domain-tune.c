@@ -151,10 +151,8 @@ static void reply_params(const struct params *params, const GError *error, void 
         DBusMessageIter iter;
         DBusMessage *reply;
 
-        if (error) {
-                call_fail(call, error);
+        if (!call_may_reply(call, error))
                 return;
-        }
         reply = call_begin_reply(call, &iter);
         marshal_write_params(&iter, params);
         call_send_reply(call, reply);

@@ -41,10 +41,8 @@ static void reply_answer(const struct params *answer, const GError *error, void 
         DBusMessageIter iter;
         DBusMessage *reply;
 
-        if (!answer) {
-                call_fail(call, error);
+        if (!call_may_reply(call, error))
                 return;
-        }
         reply = call_begin_reply(call, &iter);
         marshal_write_params(&iter, answer);
         call_send_reply(call, reply);

@@ -205,10 +205,8 @@ static void reply_leases(const struct network *network, const GPtrArray *leases,
         DBusMessage *reply;
         DBusMessageIter iter, array;
 
-        if (!leases) {
-                call_fail(call, error);
+        if (!call_may_reply(call, error))
                 return;
-        }
         bridge = or_empty(network_get_bridge_name(network, 0, NULL));
         reply = call_begin_reply(call, &iter);
         marshal_open_array(&iter, &array, "(sxisssuss)");

@@ -596,6 +596,24 @@ START_TEST(calls_that_the_end_overtakes_are_answered)
 }
 END_TEST
 
+/* Its answer comes when its caller has been told already. */
+START_TEST(work_that_ends_behind_the_end)
+{
+        dbus_uint32_t serial;
+
+        fake_bus_await(fake, DOMAIN_CALL(":1.1", "GetState"));
+        serial = DOMAIN_CALL(":1.1", "GetSchedulerParameters");
+        while (bus_is_idle(bus))
+                loop_step(loop, true);
+        bus_free(bus);
+        bus = NULL;
+        expect_error(serial, "org.libvirt.Error", "operation aborted: ");
+        models_quiesce(models);
+        while (models_are_busy(models))
+                loop_step(loop, true);
+}
+END_TEST
+
 int main(void)
 {
         const TTest *const unstarted[] = { name_of_another, no_bus };
@@ -623,6 +641,7 @@ int main(void)
                 autodestroy_of_an_owner_long_gone,
                 autodestroy_not_when_the_agent_ends,
                 calls_that_the_end_overtakes_are_answered,
+                work_that_ends_behind_the_end,
         };
         int failed = check_main("bus-start", setup_unstarted, teardown, unstarted, G_N_ELEMENTS(unstarted));
 
