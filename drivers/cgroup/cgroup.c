@@ -5,6 +5,7 @@
 #include "drivers/cgroup/cgroup-private.h"
 
 #include "base/error.h"
+#include "base/lane.h"
 #include "base/log.h"
 #include "base/systemd.h"
 
@@ -30,9 +31,9 @@ DEFINE_CLEANUP(DIR, closedir);
 #define STALE_S 60
 
 /* How long an end may be on its way into the kernel's books. */
-#define REMOVE_US (500 * 1000)
-/* Between two looks where nobody tells: in version 1. */
-#define REMOVE_PAUSE_US (5 * 1000)
+#define REMOVE_MS 500
+/* Between two looks where nobody tells: version 1 runs a program of the host's choice, or none. */
+#define REMOVE_PAUSE_MS 5
 
 const char *cgroup_get_inner(const struct cgroup *group)
 {
@@ -135,40 +136,46 @@ struct cgroup *cgroup_find(pid_t pid)
 
 /* ---- removing ---- */
 
-/* Version 2 tells when the last process has left: what has changed since its file was read is an event. */
-static void wait_for_end(int events, gint64 left_us)
-{
-        struct pollfd change = { .fd = events, .events = POLLPRI };
-        char text[256] = "";
+struct removal {
+        struct lane *lane; /* borrowed */
+        lane_deadline deadline;
+};
 
-        if (events < 0 || pread(events, text, sizeof(text) - 1, 0) <= 0 || !strstr(text, "populated 1"))
-                g_usleep((gulong)MIN(left_us, REMOVE_PAUSE_US));
-        else
-                poll(&change, 1, (int)(left_us / 1000) + 1);
+/*
+ * Version 2 tells when the last process has left: what has changed since its file was read is an event.
+ * False: nothing more is to be waited for.
+ */
+static bool wait_for_end(const struct removal *removal, int events)
+{
+        char text[256] = "";
+        lane_deadline pause = MIN(removal->deadline, lane_deadline_in(REMOVE_PAUSE_MS));
+        enum lane_wake wake;
+
+        if (events >= 0 && pread(events, text, sizeof(text) - 1, 0) > 0 && strstr(text, "populated 1"))
+                return lane_wait(removal->lane, events, POLLPRI, NULL, removal->deadline) == LANE_READY;
+        wake = lane_wait(removal->lane, -1, 0, NULL, pause);
+        return wake == LANE_TIMEOUT && pause < removal->deadline;
 }
 
 /* False with errno. */
-static bool remove_directory(const char *path)
+static bool remove_directory(const struct removal *removal, const char *path)
 {
         g_autofree char *file = g_build_filename(path, "cgroup.events", NULL);
         CLEANUP_FD int events = open(file, O_RDONLY | O_CLOEXEC);
-        gint64 end_us = g_get_monotonic_time() + REMOVE_US, left_us;
 
         while (rmdir(path) < 0 && errno != ENOENT) {
                 if (errno != EBUSY)
                         return false;
-                left_us = end_us - g_get_monotonic_time();
-                if (left_us <= 0) {
+                if (!wait_for_end(removal, events)) {
                         errno = EBUSY;
                         return false;
                 }
-                wait_for_end(events, left_us);
         }
         return true;
 }
 
 /* The groups of threads, and the group. */
-static bool remove_tree(const char *path)
+static bool remove_tree(const struct removal *removal, const char *path)
 {
         CLEANUP(closedir) DIR *dir = opendir(path);
         struct dirent *entry;
@@ -179,9 +186,9 @@ static bool remove_tree(const char *path)
                 if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
                         continue;
                 below = g_build_filename(path, entry->d_name, NULL);
-                remove_directory(below);
+                remove_directory(removal, below);
         }
-        return remove_directory(path);
+        return remove_directory(removal, path);
 }
 
 /* Parents that are empty; those that are not are somebody else's. */
@@ -201,8 +208,10 @@ static void remove_parents(const struct hierarchy *hierarchy, const char *path)
 }
 
 /* The first hierarchy last: whoever wants the name has it when it is free there. */
-void cgroup_remove(struct cgroup *group)
+void cgroup_remove(struct lane *lane, struct cgroup *group)
 {
+        const struct removal removal = { lane, lane_deadline_in(REMOVE_MS) };
+
         if (!group)
                 return;
         cgroup_settle(group);
@@ -210,7 +219,7 @@ void cgroup_remove(struct cgroup *group)
                 const struct hierarchy *hierarchy = &group->hierarchies.list[i];
                 g_autofree char *path = hierarchy_path(hierarchy, group->path, NULL, NULL);
 
-                if (remove_tree(path))
+                if (remove_tree(&removal, path))
                         remove_parents(hierarchy, group->path);
                 else
                         log_warning("the control group '%s' stays: %s", path, g_strerror(errno));
@@ -373,12 +382,14 @@ bool cgroup_add_thread(const struct cgroup *group, const char *threads, pid_t ti
         return true;
 }
 
-void cgroup_remove_threads(const struct cgroup *group, const char *threads)
+void cgroup_remove_threads(struct lane *lane, const struct cgroup *group, const char *threads)
 {
+        const struct removal removal = { lane, lane_deadline_in(REMOVE_MS) };
+
         for (unsigned i = 0; i < group->hierarchies.count; i++) {
                 g_autofree char *directory = hierarchy_path(&group->hierarchies.list[i], group->path,
                                                             cgroup_get_inner(group), threads);
 
-                remove_directory(directory);
+                remove_directory(&removal, directory);
         }
 }

@@ -79,10 +79,10 @@ const char *cgroup_get_unit(const struct cgroup *group);
 /* Lets go of it; it stays. NULL is fine. */
 void cgroup_free(struct cgroup *group);
 /*
- * Removes what we have made, once its processes have ended (an instant is waited for that); systemd removes a
- * scope by itself. NULL is fine. Frees it.
+ * Removes what we have made, once its processes have ended (half a second is waited for that in the lane,
+ * with its slot lent); systemd removes a scope by itself. NULL is fine. Frees it.
  */
-void cgroup_remove(struct cgroup *group);
+void cgroup_remove(struct lane *lane, struct cgroup *group);
 
 /*
  * Start-up of an agent: removes groups of our own in /machine that have been empty for a minute. Their guests
@@ -106,7 +106,7 @@ bool cgroup_add_thread(const struct cgroup *group, const char *threads, pid_t ti
 /* Has a group of threads been made in the hierarchy of that controller? */
 bool cgroup_has_threads(const struct cgroup *group, enum cgroup_controller controller, const char *threads);
 /* The group of threads goes, when it is empty; one that is not there is fine. */
-void cgroup_remove_threads(const struct cgroup *group, const char *threads);
+void cgroup_remove_threads(struct lane *lane, const struct cgroup *group, const char *threads);
 
 /* The guest's process is in it: what has kept the scope so far may end. */
 void cgroup_settle(struct cgroup *group);
@@ -214,4 +214,3 @@ GArray *cgroup_read_cpus(const struct cgroup *group, const char *threads);
 bool cgroup_read_memory(const struct cgroup *group, uint64_t *bytes, GError **error);
 
 DEFINE_CLEANUP(struct cgroup, cgroup_free);
-DEFINE_CLEANUP(struct cgroup, cgroup_remove);

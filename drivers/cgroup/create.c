@@ -324,13 +324,14 @@ static bool make_own(const struct cgroup_spec *spec, struct cgroup *group, GErro
 
 struct cgroup *cgroup_new(struct lane *lane, const struct cgroup_spec *spec, GError **error)
 {
-        CLEANUP(cgroup_remove) struct cgroup *group = g_new0(struct cgroup, 1);
+        struct cgroup *group = g_new0(struct cgroup, 1);
         g_autoptr(GError) reason = NULL;
 
         group->keeper_end = -1;
         hierarchies_read(&group->hierarchies);
         if (systemd_is_booted() ? make_scope(lane, spec, group, &reason) : make_own(spec, group, &reason))
-                return g_steal_pointer(&group);
+                return group;
+        cgroup_remove(lane, group);
         if (error_is(reason, ERROR_OPERATION_ABORTED))
                 g_propagate_error(error, g_steal_pointer(&reason));
         else

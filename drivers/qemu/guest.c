@@ -335,7 +335,7 @@ void guest_release(struct guest *guest)
         }
         process_end(&guest->tpm, lane);
         helper_end(guest, NULL);
-        g_clear_pointer(&guest->cgroup, cgroup_remove);
+        cgroup_remove(lane, g_steal_pointer(&guest->cgroup));
         guest_unconfine(guest);
         guest_forget_state(guest);
         hooks_end(guest);

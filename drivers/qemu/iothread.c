@@ -19,7 +19,7 @@ static bool take_away(struct guest *guest, unsigned id, GError **error)
         if (!qmp_execute(guest->qmp, "object-del", name_it(id), QMP_TIMEOUT_MS, NULL, error))
                 return false;
         if (guest->cgroup)
-                cgroup_remove_threads(guest->cgroup, threads);
+                cgroup_remove_threads(guest->domain->base.lane, guest->cgroup, threads);
         return true;
 }
 

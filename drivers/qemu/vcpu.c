@@ -141,7 +141,7 @@ static void clear_away(struct guest *guest, unsigned id)
         g_autofree char *threads = g_strdup_printf("vcpu%u", id);
 
         if (guest->cgroup)
-                cgroup_remove_threads(guest->cgroup, threads);
+                cgroup_remove_threads(guest->domain->base.lane, guest->cgroup, threads);
 }
 
 static bool unplug(struct guest *guest, const json_t *places, unsigned id, GError **error)

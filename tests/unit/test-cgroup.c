@@ -52,6 +52,11 @@ static void quit(void *data)
         loop_quit(loop);
 }
 
+static void post_quit(void *data)
+{
+        loop_post(loop, quit, NULL);
+}
+
 /* ---- what is mounted ---- */
 
 static const char hybrid[] =
@@ -391,7 +396,7 @@ static void limit_devices(void *data)
         close(to);
         close(from);
         leave(pid);
-        cgroup_remove(group);
+        cgroup_remove(lane, group);
         expect_gone(path, unit);
         loop_post(loop, quit, NULL);
 }
@@ -430,7 +435,7 @@ static void live(void *data)
         found = cgroup_open(path, unit);
         ck_assert(found);
         leave(pid);
-        cgroup_remove(found);
+        cgroup_remove(lane, found);
         expect_gone(path, unit);
         loop_post(loop, quit, NULL);
 }
@@ -472,9 +477,9 @@ static void live_twice(void *data)
         path = g_strdup(cgroup_get_path(two));
         unit = g_strdup(cgroup_get_unit(two));
         ck_assert(strstr(text, path));
-        cgroup_remove(one);
+        cgroup_remove(lane, one);
         leave(pid);
-        cgroup_remove(two);
+        cgroup_remove(lane, two);
         expect_gone(path, unit);
         loop_post(loop, quit, NULL);
 }
@@ -507,14 +512,52 @@ static void live_beside_a_sweep(void *data)
         text = read_places(pid);
         ck_assert(strstr(text, used->path));
         leave(pid);
-        cgroup_remove(young);
-        cgroup_remove(used);
+        cgroup_remove(lane, young);
+        cgroup_remove(lane, used);
         loop_post(loop, quit, NULL);
 }
 
 START_TEST(test_a_sweep)
 {
         run(live_beside_a_sweep);
+}
+END_TEST
+
+static bool is_there(const char *path, const char *unit)
+{
+        CLEANUP(cgroup_free) struct cgroup *group = cgroup_open(path, unit);
+
+        return group;
+}
+
+/* Who does not leave keeps it for a while; nobody waits who has been interrupted. */
+static void live_busy(void *data)
+{
+        struct cgroup *group = make();
+        g_autofree char *path = NULL, *unit = NULL;
+        pid_t pid;
+
+        if (!group) {
+                loop_post(loop, quit, NULL);
+                return;
+        }
+        path = g_strdup(cgroup_get_path(group));
+        unit = g_strdup(cgroup_get_unit(group));
+        pid = enter(group);
+        cgroup_remove(lane, group);
+        ck_assert(is_there(path, unit));
+        lane_post_urgent(lane, post_quit, NULL);
+        cgroup_remove(lane, cgroup_open(path, unit));
+        ck_assert(is_there(path, unit));
+        leave(pid);
+        lane_shield(lane);
+        cgroup_remove(lane, cgroup_open(path, unit));
+        expect_gone(path, unit);
+}
+
+START_TEST(test_a_busy_group)
+{
+        run(live_busy);
 }
 END_TEST
 
@@ -533,4 +576,5 @@ START_TEST(test_without)
 END_TEST
 
 CHECK_MAIN_FIXTURE("cgroup", setup, teardown, test_mounts, test_names, test_partitions, test_life,
-                   test_life_in_partition, test_devices, test_two_of_a_name, test_a_sweep, test_without)
+                   test_life_in_partition, test_devices, test_two_of_a_name, test_a_sweep, test_a_busy_group,
+                   test_without)
