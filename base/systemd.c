@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <systemd/sd-daemon.h>
 
 #define TIMEOUT_MS 5000
@@ -162,8 +163,9 @@ bool systemd_start_scope(struct lane *lane, enum systemd_manager manager, const 
         return ok;
 }
 
-bool systemd_set_property(struct lane *lane, enum systemd_manager manager, const char *unit,
-                          const char *property, uint64_t value, GError **error)
+/* device: it is a list of devices and numbers, of which one entry is set; NULL: a number. */
+static bool set_property(struct lane *lane, enum systemd_manager manager, const char *unit,
+                         const char *property, const char *device, uint64_t value, GError **error)
 {
         sd_bus *bus = open_bus(manager, error);
         sd_bus_message *message;
@@ -172,11 +174,27 @@ bool systemd_set_property(struct lane *lane, enum systemd_manager manager, const
         if (!bus)
                 return false;
         message = new_call(bus, "SetUnitProperties");
-        if (message)
+        if (message && device)
+                sd_bus_message_append(message, "sba(sv)", unit, 1, 1, property, "a(st)", 1, device, value);
+        else if (message)
                 sd_bus_message_append(message, "sba(sv)", unit, 1, 1, property, "t", value);
         ok = system_call_exchange(lane, bus, message, lane_deadline_in(TIMEOUT_MS), NULL, NULL, error);
         sd_bus_close_unref(bus);
         return ok;
+}
+
+bool systemd_set_property(struct lane *lane, enum systemd_manager manager, const char *unit,
+                          const char *property, uint64_t value, GError **error)
+{
+        return set_property(lane, manager, unit, property, NULL, value, error);
+}
+
+bool systemd_set_device_property(struct lane *lane, enum systemd_manager manager, const char *unit,
+                                 const char *property, dev_t device, uint64_t value, GError **error)
+{
+        g_autofree char *path = g_strdup_printf("/dev/block/%u:%u", major(device), minor(device));
+
+        return set_property(lane, manager, unit, property, path, value, error);
 }
 
 /* ---- machines ---- */

@@ -41,6 +41,9 @@ bool systemd_start_scope(struct lane *lane, enum systemd_manager manager, const 
 /* Sets a number among the properties of a unit ("CPUWeight"), until the unit goes. */
 bool systemd_set_property(struct lane *lane, enum systemd_manager manager, const char *unit,
                           const char *property, uint64_t value, GError **error);
+/* Sets one entry of a property that has a number for each block device ("IODeviceWeight"); others stay. */
+bool systemd_set_device_property(struct lane *lane, enum systemd_manager manager, const char *unit,
+                                 const char *property, dev_t device, uint64_t value, GError **error);
 
 /*
  * Tells machined (of the host) of a machine whose processes are in the unit of leader; it forgets the machine

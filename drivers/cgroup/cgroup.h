@@ -158,8 +158,8 @@ enum cgroup_io {
         CGROUP_IO_VALUES,
 };
 /* For one block device; 0: no limit, or the weight of the others. */
-bool cgroup_set_io_device(const struct cgroup *group, dev_t device, enum cgroup_io what, uint64_t value,
-                          GError **error);
+bool cgroup_set_io_device(struct lane *lane, const struct cgroup *group, dev_t device, enum cgroup_io what,
+                          uint64_t value, GError **error);
 
 /* ---- what is set ---- */
 

@@ -240,18 +240,33 @@ bool cgroup_set_memory_swap(const struct cgroup *group, uint64_t bytes, uint64_t
 
 /* ---- io ---- */
 
-bool cgroup_set_io_weight(struct lane *lane, const struct cgroup *group, uint64_t weight, GError **error)
+/* What a group has that nobody has given a weight. */
+#define IO_WEIGHT_DEFAULT 100
+
+/*
+ * The file of a group's weight. Where systemd sets it both files have it, the one of the BFQ scheduler on
+ * another scale.
+ */
+static const char *choose_weight_file(const struct cgroup *group)
 {
         bool unified = cgroup_is_unified(group, CGROUP_IO);
         const char *bfq = unified ? "io.bfq.weight" : "blkio.bfq.weight",
                    *plain = unified ? "io.weight" : "blkio.weight";
 
-        if (!cgroup_require(group, CGROUP_IO, plain, error))
+        if (group->unit)
+                return has_file(group, CGROUP_IO, plain) ? plain : bfq;
+        return has_file(group, CGROUP_IO, bfq) ? bfq : plain;
+}
+
+bool cgroup_set_io_weight(struct lane *lane, const struct cgroup *group, uint64_t weight, GError **error)
+{
+        bool unified = cgroup_is_unified(group, CGROUP_IO);
+
+        if (!cgroup_require(group, CGROUP_IO, unified ? "io.weight" : "blkio.weight", error))
                 return false;
         if (group->unit)
                 return set_weight(lane, group, unified ? "IOWeight" : "BlockIOWeight", weight, error);
-        return write_number(group, CGROUP_IO, NULL, has_file(group, CGROUP_IO, bfq) ? bfq : plain, weight,
-                            error);
+        return write_number(group, CGROUP_IO, NULL, choose_weight_file(group), weight, error);
 }
 
 static const struct {
@@ -264,7 +279,23 @@ static const struct {
         [CGROUP_IO_WRITE_OPERATIONS] = { "blkio.throttle.write_iops_device", "wiops" },
 };
 
-static bool set_device_weight(const struct cgroup *group, dev_t device, uint64_t weight, GError **error)
+/* As with set_weight(), it is against those of the other scopes. Systemd knows no way back but a number. */
+static bool set_device_weight_of_scope(struct lane *lane, const struct cgroup *group, dev_t device,
+                                       uint64_t weight, GError **error)
+{
+        bool unified = cgroup_is_unified(group, CGROUP_IO);
+
+        if (!cgroup_require(group, CGROUP_IO, unified ? "io.weight" : "blkio.weight_device", error))
+                return false;
+        if (!weight && !cgroup_read_io_weight(group, &weight, NULL))
+                weight = IO_WEIGHT_DEFAULT;
+        return systemd_set_device_property(lane, geteuid() == 0 ? SYSTEMD_HOST : SYSTEMD_USER, group->unit,
+                                           unified ? "IODeviceWeight" : "BlockIODeviceWeight", device, weight,
+                                           error);
+}
+
+static bool set_device_weight(struct lane *lane, const struct cgroup *group, dev_t device, uint64_t weight,
+                              GError **error)
 {
         bool unified = cgroup_is_unified(group, CGROUP_IO);
         const char *file = unified ? "io.weight" : "blkio.weight_device";
@@ -273,6 +304,8 @@ static bool set_device_weight(const struct cgroup *group, dev_t device, uint64_t
                         ? g_strdup_printf("%u:%u %" G_GUINT64_FORMAT, major(device), minor(device), weight)
                         : g_strdup_printf("%u:%u default", major(device), minor(device));
 
+        if (group->unit)
+                return set_device_weight_of_scope(lane, group, device, weight, error);
         if (unified && has_file(group, CGROUP_IO, "io.bfq.weight"))
                 file = "io.bfq.weight";
         if (!unified && has_file(group, CGROUP_IO, "blkio.bfq.weight_device"))
@@ -280,13 +313,13 @@ static bool set_device_weight(const struct cgroup *group, dev_t device, uint64_t
         return write_value(group, CGROUP_IO, NULL, file, text, error);
 }
 
-bool cgroup_set_io_device(const struct cgroup *group, dev_t device, enum cgroup_io what, uint64_t value,
-                          GError **error)
+bool cgroup_set_io_device(struct lane *lane, const struct cgroup *group, dev_t device, enum cgroup_io what,
+                          uint64_t value, GError **error)
 {
         g_autofree char *number = NULL, *text = NULL;
 
         if (what == CGROUP_IO_WEIGHT)
-                return set_device_weight(group, device, value, error);
+                return set_device_weight(lane, group, device, value, error);
         number = g_strdup_printf("%" G_GUINT64_FORMAT, value);
         if (!cgroup_is_unified(group, CGROUP_IO)) {
                 text = g_strdup_printf("%u:%u %s", major(device), minor(device), number);
@@ -355,11 +388,7 @@ bool cgroup_read_cpu_weight(const struct cgroup *group, uint64_t *weight, GError
 
 bool cgroup_read_io_weight(const struct cgroup *group, uint64_t *weight, GError **error)
 {
-        bool unified = cgroup_is_unified(group, CGROUP_IO);
-        const char *bfq = unified ? "io.bfq.weight" : "blkio.bfq.weight",
-                   *plain = unified ? "io.weight" : "blkio.weight";
-
-        return read_weight(group, CGROUP_IO, has_file(group, CGROUP_IO, bfq) ? bfq : plain, weight, error);
+        return read_weight(group, CGROUP_IO, choose_weight_file(group), weight, error);
 }
 
 bool cgroup_read_cpu_max(const struct cgroup *group, const char *threads, int64_t *quota_us,

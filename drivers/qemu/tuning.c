@@ -128,7 +128,8 @@ bool tuning_change_device(struct guest *guest, const struct domain_blkio_device 
                                  "'%s', which <blkiotune> limits, is not a block device", to->path);
         for (unsigned i = 0; i < CGROUP_IO_VALUES; i++) {
                 if (values[i][0] != values[i][1] &&
-                    !cgroup_set_io_device(guest->cgroup, status.st_rdev, i, values[i][1], error))
+                    !cgroup_set_io_device(guest->domain->base.lane, guest->cgroup, status.st_rdev, i,
+                                          values[i][1], error))
                         return false;
         }
         return true;

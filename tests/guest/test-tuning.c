@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/support/guest.h"
@@ -57,11 +58,53 @@ static bool has_name(const char *list, const char *name)
         return g_strv_contains((const char *const *)names, name);
 }
 
+/* ---- where its group is ---- */
+
 /*
- * A file of the group that the process is in, in the hierarchy of that controller; v1 or v2 is the file's
- * name there. A group above its own is looked at where that has no such file, as with version 2. Owned.
+ * A line of mountinfo: "31 23 0:28 /root /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu". Where the place in
+ * the hierarchy (NULL: its root) is to be found, if it is that of the controller (NULL: version 2); else
+ * NULL.
  */
-static char *read_limit(pid_t pid, const char *controller, const char *v1, const char *v2)
+static char *find_in_mount(const char *line, const char *controller, const char *place)
+{
+        g_auto(GStrv) words = g_strsplit(line, " ", -1);
+        unsigned n = g_strv_length(words), type = 6;
+
+        while (type < n && strcmp(words[type - 1], "-") != 0)
+                type++;
+        if (type + 2 >= n || strcmp(words[type], controller ? "cgroup" : "cgroup2") != 0 ||
+            (controller && !has_name(words[type + 2], controller)))
+                return NULL;
+        if (!place)
+                return g_strdup(words[4]);
+        if (strcmp(words[3], "/") != 0) {
+                if (!g_str_has_prefix(place, words[3]))
+                        return NULL;
+                place += strlen(words[3]);
+        }
+        return g_strconcat(words[4], place, NULL);
+}
+
+static char *find_directory(const char *controller, const char *place)
+{
+        g_autofree char *text = NULL;
+        g_auto(GStrv) lines = NULL;
+        char *directory = NULL;
+
+        ck_assert(g_file_get_contents("/proc/self/mountinfo", &text, NULL, NULL));
+        lines = g_strsplit(text, "\n", -1);
+        for (unsigned i = 0; lines[i] && !directory; i++)
+                directory = find_in_mount(lines[i], controller, place);
+        ck_assert_msg(directory != NULL, "nothing is mounted for '%s', %s", controller ? controller : "2",
+                      place ? place : "the root");
+        return directory;
+}
+
+/*
+ * The directory in which the kernel says that the process is, in the hierarchy of that controller; unified:
+ * of version 2, because version 1 has none with it. Owned.
+ */
+static char *find_place(pid_t pid, const char *controller, bool *unified)
 {
         g_autofree char *file = g_strdup_printf("/proc/%d/cgroup", (int)pid), *text = NULL;
         g_auto(GStrv) lines = NULL;
@@ -70,52 +113,81 @@ static char *read_limit(pid_t pid, const char *controller, const char *v1, const
         lines = g_strsplit(g_strchomp(text), "\n", -1);
         for (unsigned i = 0; lines[i]; i++) {
                 g_auto(GStrv) parts = g_strsplit(lines[i], ":", 3);
-                bool unified = !*parts[1];
-                g_autofree char *mount =
-                        unified ? g_strdup("/sys/fs/cgroup") : g_strconcat("/sys/fs/cgroup/", parts[1], NULL);
 
-                if (!unified && !has_name(parts[1], controller))
-                        continue;
-                for (g_autofree char *path = g_strdup(parts[2]); strlen(path) > 1;) {
-                        g_autofree char *limit = g_strconcat(mount, path, "/", unified ? v2 : v1, NULL);
-                        char *value = NULL, *above = g_path_get_dirname(path);
-
-                        g_free(path);
-                        path = above;
-                        if (strstr(limit, "/emulator/"))
-                                continue;
-                        if (g_file_get_contents(limit, &value, NULL, NULL))
-                                return g_strchomp(value);
-                }
+                *unified = !*parts[1];
+                if (*unified || has_name(parts[1], controller))
+                        return find_directory(*unified ? NULL : controller, parts[2]);
         }
-        return g_strdup("");
+        ck_abort_msg("no hierarchy has '%s':\n%s", controller, text);
+        return NULL;
+}
+
+/* The guest's group, in which the process is somewhere: a scope of systemd's, or one of the agent's own. */
+static char *find_group(pid_t pid, const char *controller, bool *unified)
+{
+        char *path = find_place(pid, controller, unified);
+
+        while (!g_str_has_suffix(path, ".scope") && !g_str_has_suffix(path, ".virtbus-qemu")) {
+                char *above = g_path_get_dirname(path);
+
+                ck_assert_msg(strlen(above) > 1, "process %d is in no group of a guest", (int)pid);
+                g_free(path);
+                path = above;
+        }
+        return path;
+}
+
+/* What is weighed against other guests is the scope; the agent's part of it has the limits. */
+static char *find_file(const char *group, const char *threads, const char *name)
+{
+        bool scope = g_str_has_suffix(group, ".scope");
+
+        return g_build_filename(group,
+                                scope && !strstr(name, "weight") && !strstr(name, "shares") ? "libvirt" : "",
+                                threads ? threads : "", name, NULL);
+}
+
+struct limit {
+        const char *guest;      /* its name */
+        const char *controller; /* as version 1 calls it */
+        const char *threads;    /* a group of threads; NULL: all of the guest */
+        const char *v1, *v2;    /* the file's names */
+};
+
+static char *read_limit(const struct limit *limit, bool *unified)
+{
+        pid_t pid = harness_find_guest(harness, limit->guest);
+        g_autofree char *group = find_group(pid, limit->controller, unified);
+        g_autofree char *file = find_file(group, limit->threads, *unified ? limit->v2 : limit->v1);
+        g_autoptr(GError) error = NULL;
+        char *value = NULL;
+
+        ck_assert_msg(g_file_get_contents(file, &value, NULL, &error), "%s", error ? error->message : file);
+        return g_strchomp(value);
+}
+
+/* The file says that. */
+static void expect_limit_of(const struct limit *limit, const char *expected_v1, const char *expected_v2)
+{
+        bool unified;
+        g_autofree char *value = read_limit(limit, &unified);
+
+        ck_assert_msg(strcmp(value, unified ? expected_v2 : expected_v1) == 0, "%s of %s is '%s', not '%s'",
+                      unified ? limit->v2 : limit->v1, limit->threads ? limit->threads : limit->guest, value,
+                      unified ? expected_v2 : expected_v1);
 }
 
 static void expect_limit(const char *name, const char *controller, const char *v1, const char *expected_v1,
                          const char *v2, const char *expected_v2)
 {
-        g_autofree char *value = read_limit(harness_find_guest(harness, name), controller, v1, v2);
-
-        ck_assert_msg(strcmp(value, expected_v1) == 0 || strcmp(value, expected_v2) == 0,
-                      "%s or %s is '%s', not '%s' or '%s'", v1, v2, value, expected_v1, expected_v2);
+        expect_limit_of(&(const struct limit){ name, controller, NULL, v1, v2 }, expected_v1, expected_v2);
 }
 
-START_TEST(test_limits_of_the_guest)
+static void expect_quota(const char *name, const char *threads, const char *quota, const char *max)
 {
-        g_autofree char *path =
-                start("all", "<cputune><shares>687</shares><global_period>200000</global_period>"
-                             "<global_quota>100000</global_quota></cputune><memtune><hard_limit unit='MiB'>"
-                             "512</hard_limit><soft_limit unit='MiB'>256</soft_limit></memtune>");
-
-        if (!path)
-                return;
-        expect_limit("all", "cpu", "cpu.shares", "687", "cpu.weight", "687");
-        expect_limit("all", "cpu", "cpu.cfs_quota_us", "100000", "cpu.max", "100000 200000");
-        expect_limit("all", "memory", "memory.limit_in_bytes", "536870912", "memory.max", "536870912");
-        expect_limit("all", "memory", "memory.soft_limit_in_bytes", "268435456", "memory.high", "268435456");
-        guest_do_flags(client, path, "Destroy", 0);
+        expect_limit_of(&(const struct limit){ name, "cpu", threads, "cpu.cfs_quota_us", "cpu.max" }, quota,
+                        max);
 }
-END_TEST
 
 /* Is a thread of the process in a group of that name, in any hierarchy? */
 static bool has_group(pid_t pid, const char *name)
@@ -134,21 +206,30 @@ static bool has_group(pid_t pid, const char *name)
         return false;
 }
 
-START_TEST(test_limits_of_threads)
+START_TEST(test_limits_from_the_start)
 {
         g_autofree char *path =
-                start("some", "<iothreads>1</iothreads><cputune><period>100000</period><quota>50000</quota>"
-                              "<emulator_period>100000</emulator_period>"
-                              "<emulator_quota>60000</emulator_quota></cputune>");
+                start("all", "<iothreads>1</iothreads><cputune><shares>687</shares><period>50000</period>"
+                             "<quota>40000</quota><global_period>200000</global_period><global_quota>200000"
+                             "</global_quota><emulator_quota>60000</emulator_quota><iothread_quota>30000"
+                             "</iothread_quota></cputune><memtune><hard_limit unit='MiB'>512</hard_limit>"
+                             "<soft_limit unit='MiB'>256</soft_limit></memtune>");
         pid_t pid;
 
         if (!path)
                 return;
-        pid = harness_find_guest(harness, "some");
+        pid = harness_find_guest(harness, "all");
+        expect_limit("all", "cpu", "cpu.shares", "687", "cpu.weight", "687");
+        expect_quota("all", NULL, "200000", "200000 200000");
+        expect_quota("all", "vcpu0", "40000", "40000 50000");
+        expect_quota("all", "emulator", "60000", "60000 100000");
+        expect_quota("all", "iothread1", "30000", "30000 100000");
         ck_assert(has_group(pid, "vcpu0"));
         ck_assert(has_group(pid, "iothread1"));
         ck_assert(has_group(pid, "emulator"));
         ck_assert(!has_group(pid, "vcpu1"));
+        expect_limit("all", "memory", "memory.limit_in_bytes", "536870912", "memory.max", "536870912");
+        expect_limit("all", "memory", "memory.soft_limit_in_bytes", "268435456", "memory.high", "268435456");
         guest_do_flags(client, path, "Destroy", 0);
 }
 END_TEST
@@ -214,10 +295,10 @@ static int64_t get_number(const char *path, const char *member, const char *want
         return (int64_t)number;
 }
 
-/* A guest without limits; NULL and a skipped case where it has no group. */
+/* A guest without limits, with an I/O thread; NULL and a skipped case where it has no group. */
 static char *start_plain(const char *name)
 {
-        g_autofree char *path = guest_start(client, guest_bare_xml(name, NULL));
+        g_autofree char *path = guest_start(client, tuned_xml(name, "<iothreads>1</iothreads>"));
         g_autofree char *failure =
                 client_try(client, path, DOMAIN_INTERFACE, "GetSchedulerParameters", "u", LIVE);
 
@@ -266,6 +347,22 @@ static void check_cpu_stats(const char *path)
                      "GetCPUStats", "iuu", 20000, 1, 0);
 }
 
+/* A quota of threads is set with their period, and told. */
+static void change_quota(const char *path, const char *guest, const char *what, const char *threads)
+{
+        g_autofree char *quota = g_strconcat(what, "_quota", NULL),
+                        *period = g_strconcat(what, "_period", NULL);
+
+        client_do(client, path, DOMAIN_INTERFACE, "SetSchedulerParameters", "a{sv}u", 2, quota, "x",
+                  (int64_t)50000, period, "t", (uint64_t)80000, LIVE);
+        expect_quota(guest, threads, "50000", "50000 80000");
+        ck_assert_int_eq(get_number(path, "GetSchedulerParameters", quota), 50000);
+        ck_assert_int_eq(get_number(path, "GetSchedulerParameters", period), 80000);
+        SET("SetSchedulerParameters", quota, "x", (int64_t)-1, LIVE);
+        expect_quota(guest, threads, "-1", "max 80000");
+        ck_assert_int_eq(get_number(path, "GetSchedulerParameters", quota), -1);
+}
+
 START_TEST(test_cpu_while_it_runs)
 {
         g_autofree char *path = start_plain("live");
@@ -280,22 +377,18 @@ START_TEST(test_cpu_while_it_runs)
         expect_limit("live", "cpu", "cpu.shares", "687", "cpu.weight", "687");
         ck_assert_int_eq(get_number(path, "GetSchedulerParameters", "cpu_shares"), 687);
         SET("SetSchedulerParameters", "global_quota", "x", (int64_t)90000, LIVE | CONFIG);
-        expect_limit("live", "cpu", "cpu.cfs_quota_us", "90000", "cpu.max", "90000 100000");
+        expect_quota("live", NULL, "90000", "90000 100000");
         ck_assert(!has_group(pid, "vcpu0"));
-        SET("SetSchedulerParameters", "vcpu_quota", "x", (int64_t)50000, LIVE);
+        change_quota(path, "live", "vcpu", "vcpu0");
         ck_assert(has_group(pid, "vcpu0"));
-        ck_assert_int_eq(get_number(path, "GetSchedulerParameters", "vcpu_quota"), 50000);
-        ck_assert_int_eq(get_number(path, "GetSchedulerParameters", "emulator_quota"), -1);
-        SET("SetSchedulerParameters", "emulator_quota", "x", (int64_t)40000, LIVE);
-        ck_assert_int_eq(get_number(path, "GetSchedulerParameters", "emulator_quota"), 40000);
+        change_quota(path, "live", "emulator", "emulator");
+        change_quota(path, "live", "iothread", "iothread1");
         check_cpu_stats(path);
-        SET("SetSchedulerParameters", "vcpu_quota", "x", (int64_t)-1, LIVE);
-        ck_assert_int_eq(get_number(path, "GetSchedulerParameters", "vcpu_quota"), -1);
         SET("SetSchedulerParameters", "global_quota", "x", (int64_t)-1, LIVE);
-        expect_limit("live", "cpu", "cpu.cfs_quota_us", "-1", "cpu.max", "max 100000");
+        expect_quota("live", NULL, "-1", "max 100000");
         guest_do_flags(client, path, "Destroy", 0);
         guest_do_flags(client, path, "Create", 0);
-        expect_limit("live", "cpu", "cpu.cfs_quota_us", "90000", "cpu.max", "90000 100000");
+        expect_quota("live", NULL, "90000", "90000 100000");
 }
 END_TEST
 
@@ -312,7 +405,14 @@ START_TEST(test_memory_while_it_runs)
         SET("SetMemoryParameters", "hard_limit", "t", (uint64_t)786432, LIVE);
         SET("SetMemoryParameters", "soft_limit", "t", (uint64_t)262144, LIVE);
         expect_limit("mem", "memory", "memory.limit_in_bytes", "805306368", "memory.max", "805306368");
+        expect_limit("mem", "memory", "memory.soft_limit_in_bytes", "268435456", "memory.high", "268435456");
         ck_assert_int_eq(get_number(path, "GetMemoryParameters", "soft_limit"), 262144);
+        /* Memory and swap together; version 2 has a limit of swap alone. */
+        SET("SetMemoryParameters", "swap_hard_limit", "t", (uint64_t)1048576, LIVE);
+        expect_limit("mem", "memory", "memory.memsw.limit_in_bytes", "1073741824", "memory.swap.max",
+                     "268435456");
+        ck_assert_int_eq(get_number(path, "GetMemoryParameters", "swap_hard_limit"), 1048576);
+        SET("SetMemoryParameters", "swap_hard_limit", "t", UINT64_C(9007199254740991), LIVE);
         SET("SetMemoryParameters", "hard_limit", "t", UINT64_C(9007199254740991), LIVE);
         ck_assert_int_eq(get_number(path, "GetMemoryParameters", "hard_limit"), INT64_C(9007199254740991));
         ck_assert_int_eq(get_number(path, "GetNumaParameters", "numa_mode"), 0);
@@ -324,6 +424,8 @@ END_TEST
 START_TEST(test_nodes_while_it_runs)
 {
         g_autofree char *path = start_plain("nodes"), *failure = NULL;
+        const struct limit emulator = { "nodes", "cpuset", "emulator", "cpuset.mems",
+                                        "cpuset.mems.effective" };
 
         if (!path)
                 return;
@@ -338,38 +440,23 @@ START_TEST(test_nodes_while_it_runs)
         failure = client_try(client, path, DOMAIN_INTERFACE, "SetNumaParameters", "a{sv}u", 1, "numa_nodeset",
                              "s", "900", LIVE | CONFIG);
         ck_assert_msg(failure && strstr(failure, "cpuset.mems"), "%s", failure);
-        expect_limit("nodes", "cpuset", "cpuset.mems", "0", "cpuset.mems.effective", "0");
+        expect_limit_of(&emulator, "0", "0");
 }
 END_TEST
-
-/* The root of the hierarchy of that controller. */
-static char *find_root(pid_t pid, const char *controller)
-{
-        g_autofree char *file = g_strdup_printf("/proc/%d/cgroup", (int)pid), *text = NULL;
-        g_auto(GStrv) lines = NULL;
-
-        ck_assert(g_file_get_contents(file, &text, NULL, NULL));
-        lines = g_strsplit(g_strchomp(text), "\n", -1);
-        for (unsigned i = 0; lines[i]; i++) {
-                g_auto(GStrv) parts = g_strsplit(lines[i], ":", 3);
-
-                if (*parts[1] && has_name(parts[1], controller))
-                        return g_strconcat("/sys/fs/cgroup/", parts[1], NULL);
-        }
-        return g_strdup("/sys/fs/cgroup");
-}
 
 /* Limits of a group in which the guest is no more would hold for nobody. */
 START_TEST(test_moved_away)
 {
-        g_autofree char *path = start_plain("moved"), *root = NULL, *procs = NULL, *text = NULL, *xml = NULL;
+        g_autofree char *path = start_plain("moved"), *root = NULL, *place = NULL, *procs = NULL, *xml = NULL;
+        bool unified;
         pid_t pid;
         FILE *file;
 
         if (!path)
                 return;
         pid = harness_find_guest(harness, "moved");
-        root = find_root(pid, "cpu");
+        place = find_place(pid, "cpu", &unified);
+        root = find_directory(unified ? NULL : "cpu", NULL);
         procs = g_strconcat(root, "/cgroup.procs", NULL);
         file = fopen(procs, "we");
         if (!file || fprintf(file, "%d\n", (int)pid) < 0 || fclose(file) != 0) {
@@ -385,7 +472,7 @@ START_TEST(test_moved_away)
 }
 END_TEST
 
-START_TEST(test_block_devices_while_it_runs)
+START_TEST(test_no_block_device)
 {
         g_autofree char *path = start_plain("block"), *file = harness_path(harness, "plain"), *list = NULL;
         g_autofree char *xml = NULL;
@@ -399,6 +486,95 @@ START_TEST(test_block_devices_while_it_runs)
         xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 2);
         ck_assert_ptr_null(strstr(xml, "blkiotune"));
         SET("SetBlockIOParameters", "device_read_bytes_sec", "s", list, CONFIG);
+}
+END_TEST
+
+/* The lab has it with BFQ, which knows weights. Nothing is written to it. */
+#define BLOCK_DEVICE "/dev/loop0"
+
+static void set_device(const char *path, const char *name, unsigned number)
+{
+        g_autofree char *list = g_strdup_printf(BLOCK_DEVICE ",%u", number);
+
+        SET("SetBlockIOParameters", name, "s", list, LIVE);
+}
+
+/* One of a device's limits: a file of its own in version 1. */
+static void expect_device(const char *v1, const char *expected_v1, const char *expected_v2)
+{
+        expect_limit_of(&(const struct limit){ "block", "blkio", NULL, v1, "io.max" }, expected_v1,
+                        expected_v2);
+}
+
+static void check_throttling(const char *path)
+{
+        set_device(path, "device_read_bytes_sec", 1048576);
+        expect_device("blkio.throttle.read_bps_device", "7:0 1048576",
+                      "7:0 rbps=1048576 wbps=max riops=max wiops=max");
+        set_device(path, "device_write_bytes_sec", 2097152);
+        expect_device("blkio.throttle.write_bps_device", "7:0 2097152",
+                      "7:0 rbps=1048576 wbps=2097152 riops=max wiops=max");
+        set_device(path, "device_read_iops_sec", 300);
+        expect_device("blkio.throttle.read_iops_device", "7:0 300",
+                      "7:0 rbps=1048576 wbps=2097152 riops=300 wiops=max");
+        set_device(path, "device_write_iops_sec", 400);
+        expect_device("blkio.throttle.write_iops_device", "7:0 400",
+                      "7:0 rbps=1048576 wbps=2097152 riops=300 wiops=400");
+        set_device(path, "device_read_bytes_sec", 0);
+        expect_device("blkio.throttle.read_bps_device", "", "7:0 rbps=max wbps=2097152 riops=300 wiops=400");
+}
+
+/* Set as one number, and read as it is set; of the scheduler's own scale is what systemd makes of it. */
+static void check_weights(const char *path)
+{
+        const struct limit all = { "block", "blkio", NULL, "blkio.bfq.weight", "io.bfq.weight" };
+        const struct limit one = { "block", "blkio", NULL, "blkio.bfq.weight_device", "io.bfq.weight" };
+        bool unified, scaled = access("/run/systemd/system", F_OK) == 0;
+        g_autofree char *before = NULL, *after = NULL;
+
+        ck_assert_int_eq(get_number(path, "GetBlockIOParameters", "weight"), 300);
+        before = read_limit(&all, &unified);
+        ck_assert_msg(g_str_has_prefix(before, !unified ? "300"
+                                               : scaled ? "default 118"
+                                                        : "default 300"),
+                      "%s", before);
+        set_device(path, "device_weight", 200);
+        after = read_limit(&one, &unified);
+        ck_assert_msg(strstr(after, scaled ? "7:0 109" : "7:0 200"), "%s", after);
+        set_device(path, "device_weight", 0);
+        g_free(after);
+        after = read_limit(&one, &unified);
+        ck_assert_msg(!strstr(after, "7:0") || strstr(after, scaled ? "7:0 118" : "7:0 300"), "%s", after);
+}
+
+/* Are there weights? Their files come with a scheduler that knows them, which the device has to have. */
+static bool has_weights(const char *path)
+{
+        g_autofree char *failure = client_try(client, path, DOMAIN_INTERFACE, "SetBlockIOParameters",
+                                              "a{sv}u", 1, "weight", "u", 300, LIVE);
+
+        if (!failure)
+                failure = client_try(client, path, DOMAIN_INTERFACE, "SetBlockIOParameters", "a{sv}u", 1,
+                                     "device_weight", "s", BLOCK_DEVICE ",250", LIVE);
+        ck_assert_msg(!failure || (!g_getenv("VIRTBUS_LAB") && strstr(failure, "weight")), "%s", failure);
+        return !failure;
+}
+
+START_TEST(test_block_devices_while_it_runs)
+{
+        g_autofree char *path = NULL, *list = NULL;
+        struct stat status;
+
+        if (stat(BLOCK_DEVICE, &status) < 0 || !S_ISBLK(status.st_mode)) {
+                harness_skip("this host has no " BLOCK_DEVICE);
+                return;
+        }
+        path = start_plain("block");
+        if (!path)
+                return;
+        check_throttling(path);
+        if (has_weights(path))
+                check_weights(path);
 }
 END_TEST
 
@@ -522,12 +698,12 @@ int main(void)
         TCase *tcase = tcase_create("tuning");
 
         tcase_add_checked_fixture(tcase, set_up, tear_down);
-        tcase_add_test(tcase, test_limits_of_the_guest);
-        tcase_add_test(tcase, test_limits_of_threads);
+        tcase_add_test(tcase, test_limits_from_the_start);
         tcase_add_test(tcase, test_what_cannot_be_limited);
         tcase_add_test(tcase, test_cpu_while_it_runs);
         tcase_add_test(tcase, test_memory_while_it_runs);
         tcase_add_test(tcase, test_nodes_while_it_runs);
+        tcase_add_test(tcase, test_no_block_device);
         tcase_add_test(tcase, test_block_devices_while_it_runs);
         tcase_add_test(tcase, test_disks_while_it_runs);
         tcase_add_test(tcase, test_perf_while_it_runs);
