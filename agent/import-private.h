@@ -4,8 +4,10 @@
 /* Between the files of the import. Main thread. */
 
 #include <glib.h>
+#include <stdbool.h>
 
 struct agent;
+struct managed;
 struct model;
 
 struct import {
@@ -16,8 +18,31 @@ struct import {
         unsigned taken, refused;
 };
 
+/* A call of the model on its way; a zeroed one. */
+struct import_wait {
+        bool done;
+        GError *error;          /* owned */
+        struct managed *object; /* ref; NULL: none */
+};
+
+/* A managed_done for a struct import_wait. */
+void import_ended(struct managed *object, const GError *error, void *data);
+void import_wait_for(const struct import *import, const struct import_wait *wait);
+void import_wait_clear(struct import_wait *wait);
+
+/*
+ * What libvirt knows of something that runs gets a name that it does not look for. A libvirtd that came back
+ * would believe that it runs it, and end what it cannot talk to.
+ */
+bool import_put_aside(const char *path, GError **error);
+
 /* The names in a directory that end so, sorted; none when it is not there. Free it. */
 GPtrArray *import_list_names(const char *path, const char *suffix);
+
+/* ---- import-networks.c: networks that libvirt has left running ---- */
+
+/* Behind the definitions, before the guests. */
+void import_adopt_networks(struct import *import);
 
 /* ---- import-running.c: guests that libvirt has left running ---- */
 

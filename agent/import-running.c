@@ -17,9 +17,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What libvirt, which looks for ".xml", does not read. */
-#define ASIDE ".adopted-by-virtbus"
-
 struct running {
         char *name, *path;         /* owned; libvirt's document */
         struct adoption *adoption; /* owned; NULL: it cannot be adopted, or, without an error, has ended */
@@ -116,17 +113,6 @@ static bool has_definition(const struct import *import, const struct running *ru
         return access(path, F_OK) == 0;
 }
 
-/* A libvirtd that comes back must not find it: it would end what it cannot talk to. */
-static bool put_aside(const struct running *running, GError **error)
-{
-        g_autofree char *aside = g_strconcat(running->path, ASIDE, NULL);
-
-        return rename(running->path, aside) == 0 ||
-               error_set_errno(error, ERROR_FROM_CONF, errno,
-                               "cannot rename '%s'; no libvirtd must be started before that is gone",
-                               running->path);
-}
-
 static bool adopt(const struct import *import, const struct running *running, GError **error)
 {
         struct domain_driver *driver = model_get_domains(import->model);
@@ -139,7 +125,7 @@ static bool adopt(const struct import *import, const struct running *running, GE
                                  "its definition was not taken");
         if (!adoption->is_here && !adoption_write(adoption, driver, error))
                 return false;
-        return put_aside(running, error);
+        return import_put_aside(running->path, error);
 }
 
 static void name_confinement(const struct running *running)

@@ -26,6 +26,9 @@
 /* The state of a TPM is some ten KiB. */
 #define TPM_STATE_MAX (1024 * 1024)
 
+/* What libvirt, which looks for ".xml", does not read. */
+#define ASIDE ".adopted-by-virtbus"
+
 /* One object of libvirt's. */
 struct item {
         struct import *import; /* borrowed */
@@ -78,15 +81,9 @@ static void refuse(struct item *item, const char *why)
 
 /* ---- calls of the model ---- */
 
-struct wait {
-        bool done;
-        GError *error;          /* owned */
-        struct managed *object; /* ref; NULL: none */
-};
-
-static void ended(struct managed *object, const GError *error, void *data)
+void import_ended(struct managed *object, const GError *error, void *data)
 {
-        struct wait *wait = data;
+        struct import_wait *wait = data;
 
         wait->done = true;
         if (error)
@@ -95,13 +92,13 @@ static void ended(struct managed *object, const GError *error, void *data)
                 wait->object = managed_ref(object);
 }
 
-static void wait_for(const struct import *import, const struct wait *wait)
+void import_wait_for(const struct import *import, const struct import_wait *wait)
 {
         while (!wait->done)
                 loop_step(import->agent->loop, true);
 }
 
-static void wait_clear(struct wait *wait)
+void import_wait_clear(struct import_wait *wait)
 {
         g_clear_error(&wait->error);
         if (wait->object)
@@ -159,6 +156,15 @@ GPtrArray *import_list_names(const char *path, const char *suffix)
         return names;
 }
 
+bool import_put_aside(const char *path, GError **error)
+{
+        g_autofree char *aside = g_strconcat(path, ASIDE, NULL);
+
+        return rename(path, aside) == 0 ||
+               error_set_errno(error, ERROR_FROM_CONF, errno,
+                               "cannot rename '%s'; no libvirtd must be started before that is gone", path);
+}
+
 static bool exists(const char *path)
 {
         struct stat st;
@@ -175,14 +181,14 @@ static void complete_secret(struct item *item, struct managed *object)
         g_autofree char *path = g_build_filename(import->etc, "secrets", name, NULL);
         g_autoptr(GError) error = NULL;
         char *text = exists(path) ? store_read(path, &error) : NULL;
-        struct wait wait = { 0 };
+        struct import_wait wait = { 0 };
         guchar *value = NULL;
         gsize length = 0;
 
         if (text) {
                 value = g_base64_decode(g_strstrip(text), &length);
-                secret_set_value((struct secret *)object, value, length, 0, ended, &wait);
-                wait_for(import, &wait);
+                secret_set_value((struct secret *)object, value, length, 0, import_ended, &wait);
+                import_wait_for(import, &wait);
                 explicit_bzero(text, strlen(text));
                 explicit_bzero(value, length);
         }
@@ -192,23 +198,9 @@ static void complete_secret(struct item *item, struct managed *object)
         } else if (text) {
                 say(item, "its value is taken");
         }
-        wait_clear(&wait);
+        import_wait_clear(&wait);
         g_free(text);
         g_free(value);
-}
-
-/* ---- networks ---- */
-
-/* Guests that run may be plugged into it. */
-static void complete_network(struct item *item, struct managed *object)
-{
-        g_autofree char *file = g_strconcat(object->name, ".xml", NULL);
-        g_autofree char *path = g_build_filename(item->import->run, "network", file, NULL);
-
-        if (exists(path))
-                say(item, "still runs as libvirt has started it, and starts here when its bridge and its "
-                          "dnsmasq are "
-                          "gone, as after the next boot");
 }
 
 /* ---- domains ---- */
@@ -356,7 +348,7 @@ static const struct source sources[] = {
         { "secret", "secret", "secrets", NULL, MODEL_SECRETS, define_secret, NULL, complete_secret },
         { "nwfilter", "filter", "nwfilter", NULL, MODEL_NWFILTERS, define_nwfilter, NULL, NULL },
         { "network", "network", "qemu/networks", "qemu/networks/autostart", MODEL_NETWORKS, define_network,
-          NULL, complete_network },
+          NULL, NULL },
         { "storage pool", "pool", "storage", "storage/autostart", MODEL_POOLS, define_pool, NULL, NULL },
         { "domain", "domain", "qemu", "qemu/autostart", MODEL_DOMAINS, define_domain, refuse_domain,
           complete_domain },
@@ -378,30 +370,30 @@ static struct managed *find_here(const struct item *item)
 static void take_autostart(struct item *item, struct managed *object)
 {
         g_autofree char *path = NULL;
-        struct wait wait = { 0 };
+        struct import_wait wait = { 0 };
 
         if (!item->source->autostart)
                 return;
         path = g_build_filename(item->import->etc, item->source->autostart, item->file, NULL);
         if (!exists(path))
                 return;
-        registry_set_autostart(object, true, ended, &wait);
-        wait_for(item->import, &wait);
+        registry_set_autostart(object, true, import_ended, &wait);
+        import_wait_for(item->import, &wait);
         if (wait.error) {
                 item->import->refused++;
                 say(item, "is not started at boot: %s", wait.error->message);
         } else {
                 say(item, "is started at boot");
         }
-        wait_clear(&wait);
+        import_wait_clear(&wait);
 }
 
 static void define(struct item *item)
 {
-        struct wait wait = { 0 };
+        struct import_wait wait = { 0 };
 
-        item->source->define(item->import->model, item->text, ended, &wait);
-        wait_for(item->import, &wait);
+        item->source->define(item->import->model, item->text, import_ended, &wait);
+        import_wait_for(item->import, &wait);
         if (wait.error) {
                 refuse(item, wait.error->message);
         } else {
@@ -411,7 +403,7 @@ static void define(struct item *item)
                 if (item->source->complete)
                         item->source->complete(item, wait.object);
         }
-        wait_clear(&wait);
+        import_wait_clear(&wait);
 }
 
 static void take(struct item *item)
@@ -532,6 +524,7 @@ static bool take_all(struct import *import, GError **error)
         import_look_at_running(import);
         for (unsigned i = 0; i < G_N_ELEMENTS(sources); i++)
                 take_source(import, &sources[i]);
+        import_adopt_networks(import);
         import_adopt_running(import);
         name_settings(import);
         name_others(import);

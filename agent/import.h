@@ -3,12 +3,12 @@
 
 /*
  * What a libvirtd of this host has left behind, taken over: definitions of domains, networks, pools, secrets
- * with their values and network filters, autostart links, the state of TPMs, and guests that run. Its files
- * are only read, but for what it knows of a guest that is adopted, which it must not find again. What virtbus
- * has already is never changed, so that it can be run twice; each thing that is taken, here already, or not
- * taken and why, is a line on standard output. Files are not trusted: no links are followed, and what is too
- * large or malformed is a line, too. Main thread, which is the loop thread; without views, under the agent's
- * lock.
+ * with their values and network filters, autostart links, the state of TPMs, and networks and guests that
+ * run. Its files are only read, but for what it knows of those that are adopted, which it must not find
+ * again. What virtbus has already is never changed, so that it can be run twice; each thing that is taken,
+ * here already, or not taken and why, is a line on standard output. Files are not trusted: no links are
+ * followed, and what is too large or malformed is a line, too. Main thread, which is the loop thread; without
+ * views, under the agent's lock.
  */
 
 #include <glib.h>

@@ -21,8 +21,7 @@ static bool has_bridge(const struct definition *definition, const char *name)
         return definition && g_strcmp0(network_def_const(definition)->bridge, name) == 0;
 }
 
-/* Of another network than that one. */
-static bool is_bridge_of_another(const struct networks *networks, const struct uuid *uuid, const char *name)
+bool networks_have_bridge(const struct networks *networks, const struct uuid *uuid, const char *name)
 {
         g_autoptr(GPtrArray) objects = registry_list(networks->registry);
 
@@ -48,7 +47,7 @@ static char *choose_bridge(const struct networks *networks, const struct uuid *u
         for (unsigned i = 0; i < BRIDGES_MAX; i++) {
                 g_autofree char *name = g_strdup_printf(BRIDGE_FORMAT, i);
 
-                if (!is_bridge_of_another(networks, uuid, name) && if_nametoindex(name) == 0)
+                if (!networks_have_bridge(networks, uuid, name) && if_nametoindex(name) == 0)
                         return g_steal_pointer(&name);
         }
         error_set(error, ERROR_FROM_NETWORK, ERROR_INTERNAL_ERROR, "Bridge generation exceeded max id %d",
@@ -85,7 +84,7 @@ static struct network_def *complete(struct networks *networks, struct network_de
         if (!def->bridge)
                 bridge = previous && previous->bridge ? g_strdup(previous->bridge)
                                                       : choose_bridge(networks, &def->base.uuid, error);
-        else if (is_bridge_of_another(networks, &def->base.uuid, def->bridge))
+        else if (networks_have_bridge(networks, &def->base.uuid, def->bridge))
                 error_set(error, ERROR_FROM_NETWORK, ERROR_INTERNAL_ERROR, "bridge name '%s' already in use.",
                           def->bridge);
         else

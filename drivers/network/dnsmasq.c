@@ -190,7 +190,7 @@ static bool run(struct network *network, const struct network_files *files, GErr
 }
 
 /* It needs no time to end; who does not, does not get any. */
-static void end(struct network *network, int pidfd)
+void network_dnsmasq_end(struct network *network, int pidfd)
 {
         pidfd_send_signal(pidfd, SIGTERM, NULL, 0);
         if (lane_wait(network->base.lane, pidfd, POLLIN, NULL, lane_deadline_in(STOP_TIMEOUT_MS)) ==
@@ -205,7 +205,7 @@ static bool end_lost(struct network *network, int pid)
         CLEANUP_FD int pidfd = pidfd_open(pid, 0);
 
         if (pidfd >= 0)
-                end(network, pidfd);
+                network_dnsmasq_end(network, pidfd);
         return true;
 }
 
@@ -268,7 +268,7 @@ static void take_over(struct network *network, const struct network_def *def,
                       const struct network_files *files)
 {
         if (is_outdated(files, def)) {
-                end(network, network->server.pidfd);
+                network_dnsmasq_end(network, network->server.pidfd);
                 network_dnsmasq_forget(network);
         }
         network_leases_load(network, def, network->server.pidfd >= 0);
@@ -305,6 +305,17 @@ bool network_dnsmasq_start(struct network *network, const struct network_def *de
         return started;
 }
 
+bool network_dnsmasq_runs(const struct network *network)
+{
+        struct network_files files;
+        CLEANUP_FD int pidfd = -1;
+
+        network_files_init(&files, network);
+        pidfd = open_process(&files);
+        network_files_clear(&files);
+        return pidfd >= 0;
+}
+
 bool network_dnsmasq_reload(struct network *network, const struct network_def *def, GError **error)
 {
         struct network_files files;
@@ -330,7 +341,7 @@ void network_dnsmasq_stop(struct network *network)
         network_files_init(&files, network);
         pidfd = open_process(&files);
         if (pidfd >= 0)
-                end(network, pidfd);
+                network_dnsmasq_end(network, pidfd);
         remove_files(&files);
         network_files_clear(&files);
 }

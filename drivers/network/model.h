@@ -131,6 +131,8 @@ void network_floor_remove(struct network *network, const struct network_port *po
 
 /* What the text leaves out of its addresses is chosen. */
 struct network_def *network_parse_new(struct networks *networks, const char *xml, GError **error);
+/* Does a network other than that have a bridge of that name (change.c)? */
+bool networks_have_bridge(const struct networks *networks, const struct uuid *uuid, const char *name);
 
 /* ---- the default network (default.c), loop ---- */
 
@@ -145,6 +147,10 @@ void networks_unfollow(struct networks *networks);
 
 /* All of it or nothing. */
 bool network_run_start(struct network *network, const struct network_def *def, GError **error);
+/* Can one like this be run at all? */
+bool network_run_check(const struct network_def *def, GError **error);
+/* That it is active, for the next agent. */
+bool network_run_note(struct network *network, const struct network_def *def, GError **error);
 /* What there is no more is fine; what cannot be taken away is logged. */
 void network_run_stop(struct network *network, const struct network_def *def);
 /* After a restart of the agent: what is missing is put back. */
@@ -229,6 +235,10 @@ bool network_dnsmasq_start(struct network *network, const struct network_def *de
 bool network_dnsmasq_reload(struct network *network, const struct network_def *def, GError **error);
 void network_dnsmasq_stop(struct network *network);
 void network_dnsmasq_forget(struct network *network);
+/* Is there one of ours, whoever has started it? */
+bool network_dnsmasq_runs(const struct network *network);
+/* Ends a dnsmasq, whosever it is. */
+void network_dnsmasq_end(struct network *network, int pidfd);
 
 /* ---- leases (leases.c, lease-events.c) ---- */
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "drivers/network/model.h"
 
+#include <net/if.h>
 #include <string.h>
 
 /* ---- what is known of it in the runtime directory ---- */
@@ -26,6 +27,11 @@ static bool note(struct network *network, const struct network_def *def, bool st
         return (!starting || store_mark(directory, mark, true, error)) &&
                store_write(directory, status, def->base.xml, false, error) &&
                (starting || store_mark(directory, mark, false, error));
+}
+
+bool network_run_note(struct network *network, const struct network_def *def, GError **error)
+{
+        return note(network, def, false, error);
 }
 
 static void forget_notes(struct network *network)
@@ -80,7 +86,7 @@ static bool check_outside(const struct network_def *def, GError **error)
                          "network '%s' names neither a bridge nor an interface of the host", def->base.name);
 }
 
-static bool check_supported(const struct network_def *def, GError **error)
+bool network_run_check(const struct network_def *def, GError **error)
 {
         if (def->forward_physical && def->forward != NETWORK_FORWARD_HOSTDEV)
                 return error_set(
@@ -138,35 +144,55 @@ static void take_away(struct network *network, const struct network_def *def,
                 log_gerror(LOG_LEVEL_ERROR, error, "something of network '%s' stays", def->base.name);
 }
 
+/* Its dnsmasq and its rules. */
+static void take_away_services(struct network *network, const struct network_def *def)
+{
+        network_dnsmasq_stop(network);
+        network_foreign_close(network, def);
+        take_away(network, def, network_firewall_remove);
+}
+
 void network_run_stop(struct network *network, const struct network_def *def)
 {
         lane_shield(network->base.lane);
         g_clear_pointer(&network->repairs.timer, lane_timer_free);
         network_leases_forget(network);
-        if (!network_forward_has_own_bridge(def->forward)) {
-                forget_notes(network);
+        if (network_forward_has_own_bridge(def->forward)) {
+                take_away_services(network, def);
+                take_away(network, def, network_bridge_remove);
+        }
+        forget_notes(network);
+}
+
+/* A bridge that was left behind may have guests in it. */
+static void undo_start(struct network *network, const struct network_def *def, bool had_bridge)
+{
+        if (!had_bridge) {
+                network_run_stop(network, def);
                 return;
         }
-        network_dnsmasq_stop(network);
-        network_foreign_close(network, def);
-        take_away(network, def, network_firewall_remove);
-        take_away(network, def, network_bridge_remove);
+        lane_shield(network->base.lane);
+        network_leases_forget(network);
+        take_away_services(network, def);
         forget_notes(network);
 }
 
 bool network_run_start(struct network *network, const struct network_def *def, GError **error)
 {
-        if (!check_supported(def, error))
+        bool had_bridge;
+
+        if (!network_run_check(def, error))
                 return false;
         if (!network_forward_has_own_bridge(def->forward))
                 return note(network, def, false, error);
+        had_bridge = if_nametoindex(def->bridge) != 0;
         if (!network_foreign_check(network, def, error) ||
             !network_bridge_check(network, def, false, error) || !note(network, def, true, error))
                 return false;
         if (network_bridge_make(network, def, error) && network_bridge_check_alone(network, def, error) &&
             make_rest(network, def, error) && note(network, def, false, error))
                 return true;
-        network_run_stop(network, def);
+        undo_start(network, def, had_bridge);
         return false;
 }
 

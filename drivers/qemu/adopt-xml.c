@@ -77,6 +77,17 @@ static void move_attribute(const xmlNode *from, xmlNode *to, const char *name)
                 xml_set_attr(to, name, value);
 }
 
+/* What the network and its port group add to it is known there. */
+static void move_virtual_port(const xmlNode *from, xmlNode *to)
+{
+        const xmlNode *port = xml_child(from, "virtualport");
+
+        if (!port)
+                return;
+        xml_remove_children(to, "virtualport");
+        xml_add_copy(to, port);
+}
+
 /* Where a network has led the interface: into its <source>, where clients see it. */
 static bool resolve_interface(xmlNode *interface, struct status *status, GError **error)
 {
@@ -94,6 +105,7 @@ static bool resolve_interface(xmlNode *interface, struct status *status, GError 
                 move_attribute(xml_child(actual, "source"), source, "bridge");
                 move_attribute(xml_child(actual, "source"), source, "dev");
                 move_attribute(xml_child(actual, "source"), source, "mode");
+                move_virtual_port(actual, interface);
                 xml_remove(actual);
         }
         if (g_strcmp0(type, "direct") != 0)
