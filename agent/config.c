@@ -45,6 +45,7 @@ static const char *const security_drivers[] = {
         [MODEL_SECURITY_AUTO] = "auto",
         [MODEL_SECURITY_NONE] = "none",
         [MODEL_SECURITY_APPARMOR] = "apparmor",
+        [MODEL_SECURITY_SELINUX] = "selinux",
         NULL,
 };
 

@@ -46,6 +46,7 @@ enum model_security {
         MODEL_SECURITY_AUTO, /* what the host has enabled */
         MODEL_SECURITY_NONE,
         MODEL_SECURITY_APPARMOR,
+        MODEL_SECURITY_SELINUX,
 };
 
 /* What all models are made in; borrowed, and outlives them. */

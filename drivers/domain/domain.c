@@ -17,6 +17,7 @@
 #include "drivers/domain/takings.h"
 #include "drivers/domain/modify.h"
 #include "drivers/security/apparmor.h"
+#include "drivers/security/svirt.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -442,6 +443,8 @@ static bool is_enforcing(const struct domain *domain, const struct domain_seclab
 {
         const struct domain_state *state = domain_get_published(domain);
 
+        if (g_strcmp0(label->model, SVIRT_MODEL) == 0)
+                return svirt_is_enforcing();
         return g_strcmp0(label->model, APPARMOR_MODEL) == 0 && state->pid > 0 &&
                apparmor_is_enforcing(state->pid);
 }

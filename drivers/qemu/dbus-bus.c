@@ -74,6 +74,7 @@ static bool launch(struct guest *guest, const char *address, int file, int ready
         const int fds[] = { file, ready };
         CLEANUP_FD int null = open("/dev/null", O_RDWR | O_CLOEXEC);
         GArray *groups = cgroup_open_fds(guest->cgroup);
+        const char *context = guest_get_helper_context(guest, program);
         const struct launch what = {
                 .argv = argv,
                 .env = env,
@@ -84,6 +85,8 @@ static bool launch(struct guest *guest, const char *address, int file, int ready
                 .n_fds = G_N_ELEMENTS(fds),
                 .group_fds = (const int *)(const void *)groups->data,
                 .n_group_fds = groups->len,
+                .label_file = context ? SVIRT_EXEC_FILE : NULL,
+                .label = context,
         };
         bool ok = program && launch_run(&what, process, error);
 

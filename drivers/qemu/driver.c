@@ -104,12 +104,17 @@ static void answer_capabilities(const GPtrArray *caps, void *data)
         const struct account *account = question->driver->account;
         g_autofree char *label = account_format_label(account);
         const char *const labels[] = { "kvm", label, "qemu", label, NULL };
+        const struct svirt *svirt = question->driver->svirt;
+        const char *const contexts[] = { "kvm", svirt ? svirt->domain : NULL, "qemu",
+                                         svirt ? svirt->emulated : NULL, NULL };
         const struct host_secmodel models[] = {
-                { .model = APPARMOR_MODEL, .doi = "0" },
+                { .model = svirt ? SVIRT_MODEL : APPARMOR_MODEL,
+                  .doi = "0",
+                  .baselabels = svirt ? contexts : NULL },
                 { .model = "dac", .doi = "0", .baselabels = labels },
         };
-        /* AppArmor confines nobody where the agent is not root. */
-        unsigned first = question->driver->apparmor ? 0 : 1;
+        /* They confine nobody where the agent is not root. */
+        unsigned first = question->driver->apparmor || svirt ? 0 : 1;
         const struct capabilities_request request = {
                 .host = question->driver->base.host,
                 .caps = caps,
@@ -245,12 +250,16 @@ static unsigned get_kvm_max_vcpus(void)
         return count > 0 ? (unsigned)count : 0;
 }
 
-/* The first that the capabilities have: AppArmor, or accounts where the agent can change them. */
+/* The first that the capabilities have: what the host confines by, or accounts where the agent can change
+ * them. */
 static void get_security_model(struct domain_driver *driver, const char **model, const char **doi)
 {
         const struct qemu_driver *qemu = qemu_of(driver);
 
-        *model = qemu->apparmor ? APPARMOR_MODEL : qemu->account->is_own ? "" : "dac";
+        if (qemu->apparmor || qemu->svirt)
+                *model = qemu->svirt ? SVIRT_MODEL : APPARMOR_MODEL;
+        else
+                *model = qemu->account->is_own ? "" : "dac";
         *doi = **model ? "0" : "";
 }
 
@@ -574,11 +583,38 @@ static void start_services(struct qemu_driver *driver, const char *cache_dir)
                 log_gerror(LOG_LEVEL_WARNING, error, "the guests' logs are not kept within bounds");
 }
 
+static bool choose_selinux(struct qemu_driver *driver, bool wanted, GError **error)
+{
+        g_autoptr(GError) reason = NULL;
+
+        if (svirt_is_enabled())
+                driver->svirt = svirt_new(&reason);
+        else if (wanted)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                                 "security_driver is 'selinux', which this host does not have enabled, or "
+                                 "which needs an agent that is root and was built with libselinux");
+        if (!reason)
+                return true;
+        if (wanted) {
+                g_propagate_error(error, g_steal_pointer(&reason));
+                return false;
+        }
+        log_gerror(LOG_LEVEL_WARNING, reason, "guests are not confined by SELinux, which this host has");
+        return true;
+}
+
+/* A kernel enables one of the two. */
 static bool choose_security(struct qemu_driver *driver, enum model_security security, GError **error)
 {
-        driver->apparmor = security != MODEL_SECURITY_NONE && apparmor_is_active("");
-        if (security != MODEL_SECURITY_APPARMOR || driver->apparmor)
+        if (security == MODEL_SECURITY_NONE)
                 return true;
+        if (security == MODEL_SECURITY_SELINUX)
+                return choose_selinux(driver, true, error);
+        driver->apparmor = apparmor_is_active("");
+        if (driver->apparmor)
+                return true;
+        if (security == MODEL_SECURITY_AUTO)
+                return choose_selinux(driver, false, error);
         return error_set(
                 error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
                 "security_driver is 'apparmor', which this host does not have enabled, or which needs its "
@@ -689,6 +725,7 @@ void qemu_driver_free(struct domain_driver *driver)
         clear_answer(&qemu->answer);
         account_unref(qemu->account);
         g_strfreev(qemu->devices);
+        svirt_free(qemu->svirt);
         g_free(qemu->runtime_dir);
         g_free(qemu->state_dir);
         g_free(qemu->nvram_dir);

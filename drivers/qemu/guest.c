@@ -99,6 +99,8 @@ void guest_free(struct guest *guest)
         g_ptr_array_unref(guest->sockets);
         account_unref(guest->account);
         g_free(guest->profile);
+        g_free(guest->context);
+        g_free(guest->image_context);
         g_free(guest->dir);
         g_free(guest->who);
         g_free(guest);
@@ -269,6 +271,7 @@ static void give_back(struct guest *guest, const char *alias)
 {
         helper_end(guest, alias);
         return_images(guest, alias);
+        guest_return_labels(guest, alias);
         forget_files(guest, alias);
         return_vfs(guest, alias);
         return_hostdevs(guest, alias);
@@ -340,6 +343,7 @@ void guest_release(struct guest *guest)
         guest_forget_state(guest);
         hooks_end(guest);
         give_back(guest, NULL);
+        guest_drop_context(guest);
         for (unsigned i = 0; i < guest->ports->len; i++)
                 ports_release(&guest->driver->ports, g_array_index(guest->ports, int, i));
         remove_files(io);
@@ -427,7 +431,7 @@ bool guest_make_dirs(struct guest *guest, GError **error)
         if (!account->is_own && chown(io, account->uid, account->gid) < 0)
                 return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot give '%s' to user '%s'", io,
                                        account->name);
-        return true;
+        return guest_label_own(guest, io, error);
 }
 
 static bool is_saved(const struct guest *guest, const struct domain_state *state)
@@ -475,18 +479,30 @@ static bool make_address(struct sockaddr_un *address, const char *path, int *dir
         return true;
 }
 
-static int listen_at(const char *path, mode_t mode, const struct account *owner, GError **error)
+int guest_make_socket(const struct guest *guest, GError **error)
 {
-        CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        int fd, errnum;
+
+        if (!guest_begin_sockets(guest, error))
+                return -1;
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        errnum = errno;
+        guest_end_sockets(guest);
+        if (fd < 0)
+                error_set_errno(error, ERROR_FROM_QEMU, errnum, "cannot make a socket for %s", guest->who);
+        return fd;
+}
+
+static int listen_at(const struct guest *guest, const char *path, mode_t mode, const struct account *owner,
+                     GError **error)
+{
+        CLEANUP_FD int fd = guest_make_socket(guest, error);
         CLEANUP_FD int dir_fd = -1;
         struct sockaddr_un address;
         struct stat st;
 
-        if (fd < 0 || !make_address(&address, path, &dir_fd, error)) {
-                if (fd < 0)
-                        error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot make socket '%s'", path);
+        if (fd < 0 || !make_address(&address, path, &dir_fd, error))
                 return -1;
-        }
         if (lstat(address.sun_path, &st) == 0 && S_ISSOCK(st.st_mode))
                 unlink(address.sun_path);
         /* The mode of the descriptor is that of the file which bind makes. */
@@ -502,7 +518,7 @@ int guest_listen(const struct guest *guest, const char *path, mode_t mode, GErro
 {
         const struct account *account = guest->account;
 
-        return listen_at(path, mode, account->is_own ? NULL : account, error);
+        return listen_at(guest, path, mode, account->is_own ? NULL : account, error);
 }
 
 /* The agent's alone: the emulator has the descriptor, and other guests of its user have no business there. */
@@ -510,7 +526,7 @@ int guest_listen_monitor(struct guest *guest, GError **error)
 {
         g_autofree char *path = g_build_filename(guest->dir, MONITOR_SOCKET, NULL);
 
-        return listen_at(path, 0600, NULL, error);
+        return listen_at(guest, path, 0600, NULL, error);
 }
 
 int guest_open_monitor(const char *path, const char *who, GError **error)

@@ -18,6 +18,7 @@
 #include "drivers/qemu/route.h"
 #include "drivers/qemu/save-image.h"
 #include "drivers/qemu/status.h"
+#include "drivers/security/svirt.h"
 #include "drivers/security/account.h"
 
 #include <assert.h>
@@ -55,6 +56,7 @@ struct qemu_driver {
         struct probe_cache *probes;          /* owned */
         struct log_keeper *log_keeper;       /* owned; NULL: none */
         bool apparmor;                       /* guests are confined by AppArmor */
+        struct svirt *svirt;                 /* owned; they are by SELinux; NULL: they are not */
         bool all_devices;                    /* guests may open any device node that their user may */
         char **devices;                      /* owned; device nodes that any guest may open; NULL: none */
         /* loop */
@@ -89,6 +91,9 @@ struct guest {
         struct cgroup *cgroup;     /* owned; NULL: this host gives it none */
         char *profile;             /* owned; of AppArmor, which confines the emulator; NULL: none */
         bool owns_profile;         /* it is made of status->files, and goes with the guest */
+        char *context;             /* owned; of SELinux, which confines the emulator; NULL: none */
+        char *image_context;       /* owned; of its files; NULL: none */
+        struct category_pair pair; /* of it, claimed in driver->svirt; 0: none */
         GPtrArray *helpers;        /* owned, struct helper */
         GPtrArray *consoles;       /* owned, struct console: that clients have, or had */
         struct qmp *qmp;           /* owned; NULL: not connected */
@@ -168,6 +173,8 @@ char *guest_get_nvram_path(const struct qemu_driver *driver, const struct uuid *
 /* Writes the status document with what state says, unless that is what it says already. */
 bool guest_save(struct guest *guest, const struct domain_state *state, GError **error);
 
+/* A stream socket that the emulator is to have; -1 with an error. */
+int guest_make_socket(const struct guest *guest, GError **error);
 /* A listening socket at path (removed first), owned by the emulators' user; -1 with an error. */
 int guest_listen(const struct guest *guest, const char *path, mode_t mode, GError **error);
 
@@ -201,6 +208,12 @@ void guest_end(struct guest *guest, int shutoff_reason, int stopped_detail);
 
 /* ---- resources-label.c ---- */
 
+/*
+ * What a definition says of a model; NULL: nothing. A fixed label without a model is of the host's first, and
+ * so is a <baselabel>; none without a model says nothing, as in libvirt. Any thread.
+ */
+const struct domain_seclabel *guest_find_label(const struct qemu_driver *driver, const struct domain_def *def,
+                                               const char *model);
 /* Whom a guest of that definition runs as, before anything is made for it. Errors: a label that names nobody.
  */
 bool guest_choose_account(struct guest *guest, const struct domain_def *def, GError **error);
@@ -209,6 +222,35 @@ bool guest_choose_account(struct guest *guest, const struct domain_def *def, GEr
  * so it has what that says. Errors: a label that cannot be.
  */
 bool guest_choose_profile(struct guest *guest, const struct domain_def *def, bool runs, GError **error);
+
+/* ---- guest-label.c ---- */
+
+/*
+ * In which context of SELinux such a guest runs, and what its files are labelled with: a new one, or where it
+ * runs already (as of guest_choose_profile()) the one that it has. Before anything is made for it. Errors: a
+ * label that cannot be, no pair of categories is left.
+ */
+bool guest_choose_context(struct guest *guest, const struct domain_def *def, bool runs, GError **error);
+/* It has ended, or has never been: its pair is anybody's again. */
+void guest_drop_context(struct guest *guest);
+/* Can its emulator run in that context? Errors say what the policy has not. */
+bool guest_check_context(const struct guest *guest, const char *program, GError **error);
+/*
+ * In which context a program that works for the guest alone is to run: the guest's, if the policy has it so,
+ * else NULL, the agent's. Borrowed.
+ */
+const char *guest_get_helper_context(const struct guest *guest, const char *program);
+/* Its own directory or file is labelled as its files are. Errors: the kernel does not let us. */
+bool guest_label_own(const struct guest *guest, const char *path, GError **error);
+/*
+ * Sockets that are made in between are the emulator's, for SELinux from their beginning. Errors: the policy
+ * does not let us. In one job, which does not wait in between.
+ */
+bool guest_begin_sockets(const struct guest *guest, GError **error);
+void guest_end_sockets(const struct guest *guest);
+/* Files that are noted in status->labels for the device get their labels, or their own again. NULL: all. */
+bool guest_take_labels(struct guest *guest, const char *alias, GError **error);
+void guest_return_labels(struct guest *guest, const char *alias);
 
 /* ---- guest-confine.c ---- */
 

@@ -184,6 +184,8 @@ static bool run(struct resources *resources, const struct domain_interface *inte
         char *env[] = { (char *)"LC_ALL=C", (char *)"PATH=/usr/bin:/bin", NULL };
         g_autoptr(GPtrArray) argv = make_command(resources->guest->account, interface, ends, error);
         GArray *groups = cgroup_open_fds(resources->guest->cgroup);
+        const char *context =
+                guest_get_helper_context(resources->guest, argv ? g_ptr_array_index(argv, 0) : NULL);
         const struct launch what = {
                 .argv = argv ? (char *const *)argv->pdata : NULL,
                 .env = env,
@@ -194,6 +196,8 @@ static bool run(struct resources *resources, const struct domain_interface *inte
                 .n_fds = 1,
                 .group_fds = (const int *)(const void *)groups->data,
                 .n_group_fds = groups->len,
+                .label_file = context ? SVIRT_EXEC_FILE : NULL,
+                .label = context,
         };
         bool ok = argv && launch_run(&what, process, error);
 
@@ -277,11 +281,15 @@ bool passt_start(struct resources *resources, const struct domain_interface *int
 {
         struct device_resources *device = resources_get(resources, interface->info.alias);
         struct ends ends = { .socket = -1, .ready_fd = -1 };
-        int pair[2];
+        int pair[2], errnum;
         bool ok;
 
-        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-                return error_set_errno(error, ERROR_FROM_QEMU, errno,
+        if (!guest_begin_sockets(resources->guest, error))
+                return false;
+        errnum = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0 ? 0 : errno;
+        guest_end_sockets(resources->guest);
+        if (errnum != 0)
+                return error_set_errno(error, ERROR_FROM_QEMU, errnum,
                                        "cannot make the sockets of interface '%s'", interface->info.alias);
         ends.socket = pair[0];
         resources_add_fd(resources, pair[1]);

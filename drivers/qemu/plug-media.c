@@ -58,6 +58,14 @@ static void rename_files(struct guest *guest, const char *from, const char *to)
                 g_free(image->alias);
                 image->alias = g_strdup(to);
         }
+        for (unsigned i = 0; i < guest->status->labels->len; i++) {
+                struct status_label *label = g_ptr_array_index(guest->status->labels, i);
+
+                if (g_strcmp0(label->alias, from) != 0)
+                        continue;
+                g_free(label->alias);
+                label->alias = g_strdup(to);
+        }
         for (unsigned i = 0; i < guest->status->files->len; i++) {
                 struct status_file *file = g_ptr_array_index(guest->status->files, i);
 

@@ -200,9 +200,8 @@ bool plug_hand_over(struct resources *resources, struct domain_def *written, con
                 return false;
         if (!resources_take_links(resources, error))
                 return false;
-        resources_take_files(resources);
-        return guest_confine(guest, def, error) && raise_lock_limit(guest, def, error) &&
-               (resources->opened || try_checks(resources, error));
+        return resources_take_files(resources, error) && guest_confine(guest, def, error) &&
+               raise_lock_limit(guest, def, error) && (resources->opened || try_checks(resources, error));
 }
 
 void plug_explain(const struct resources *resources, GError **error)

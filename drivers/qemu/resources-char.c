@@ -77,8 +77,19 @@ static bool prepare_file(struct resources *resources, const char *path, const ch
         if (fd < 0)
                 return false;
         resources_add_fd(resources, fd);
+        resources_label_file(resources, path, true);
         *place = fd;
         return true;
+}
+
+/* What the emulator opens by itself, if it is there. */
+static void label_pipe(struct resources *resources, const char *path)
+{
+        g_autofree char *in = g_strconcat(path, ".in", NULL), *out = g_strconcat(path, ".out", NULL);
+        const char *const ends[] = { path, in, out };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(ends); i++)
+                resources_label_file(resources, ends[i], true);
 }
 
 bool resources_prepare_char(struct resources *resources, const void *device, GError **error)
@@ -97,7 +108,14 @@ bool resources_prepare_char(struct resources *resources, const void *device, GEr
                 return false;
         switch (source->type) {
         case DOMAIN_CHAR_UNIX:
-                return (!source->listen && source->path) || prepare_socket(resources, chr, error);
+                if (source->listen || !source->path)
+                        return prepare_socket(resources, chr, error);
+                resources_label_file(resources, source->path, true);
+                return true;
+        case DOMAIN_CHAR_PIPE:
+                if (source->path)
+                        label_pipe(resources, source->path);
+                return true;
         case DOMAIN_CHAR_FILE:
                 return !source->path ||
                        prepare_file(resources, source->path, chr->info.alias, &own->out_fd, error);

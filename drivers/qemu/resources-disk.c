@@ -47,6 +47,7 @@ static bool add_chain(struct resources *resources, const struct domain_disk *dis
         for (unsigned i = 0; i < chain->len; i++) {
                 const struct block_image *image = g_ptr_array_index(chain, i);
 
+                resources->shared = i == 0 && disk->shareable;
                 if (image->data &&
                     !add_data(resources, disk, storage->data, image->data, needs_write(disk, i), error))
                         return false;

@@ -3,7 +3,8 @@
  * Security labels. By the model "dac" a guest runs as the emulators' user, or as the one that its document
  * names, and files become that user's unless the document forbids it. By "apparmor", where the host has that,
  * it runs in a profile of its own, or in one of the administrator's that its document names; files have no
- * labels there. Lane of the domain.
+ * labels there. By "selinux" it runs in a context of its own, as its files are labelled (guest-label.c). Lane
+ * of the domain.
  */
 #include "drivers/qemu/resources.h"
 
@@ -29,12 +30,13 @@ static bool is_type(const struct domain_seclabel *label, const char *type)
 /* Can the host confine by it? */
 static bool is_active(const struct qemu_driver *driver, const char *model)
 {
-        return strcmp(model, MODEL) == 0 || (driver->apparmor && strcmp(model, APPARMOR_MODEL) == 0);
+        return strcmp(model, MODEL) == 0 || (driver->apparmor && strcmp(model, APPARMOR_MODEL) == 0) ||
+               (driver->svirt && strcmp(model, SVIRT_MODEL) == 0);
 }
 
 static const char *get_first_model(const struct qemu_driver *driver)
 {
-        return driver->apparmor ? APPARMOR_MODEL : MODEL;
+        return driver->apparmor ? APPARMOR_MODEL : driver->svirt ? SVIRT_MODEL : MODEL;
 }
 
 static bool refuse_model(const char *model, GError **error)
@@ -43,19 +45,16 @@ static bool refuse_model(const char *model, GError **error)
                          "security driver model '%s' is not available", model);
 }
 
-/*
- * Of the guest; NULL: the document has none of that model. A fixed one without a model is of the host's
- * first; none without a model says nothing, as in libvirt.
- */
-static const struct domain_seclabel *find_label(const struct qemu_driver *driver,
-                                                const struct domain_def *def, const char *model)
+const struct domain_seclabel *guest_find_label(const struct qemu_driver *driver, const struct domain_def *def,
+                                               const char *model)
 {
         bool first = strcmp(get_first_model(driver), model) == 0;
 
         for (unsigned i = 0; i < def->n_seclabels; i++) {
                 const struct domain_seclabel *label = &def->seclabels[i];
 
-                if (label->model ? strcmp(label->model, model) == 0 : first && is_type(label, "static"))
+                if (label->model ? strcmp(label->model, model) == 0
+                                 : first && (is_type(label, "static") || label->base_label))
                         return label;
         }
         return NULL;
@@ -74,7 +73,7 @@ static const char *get_text(const struct domain_seclabel *label)
 
 bool guest_choose_account(struct guest *guest, const struct domain_def *def, GError **error)
 {
-        const struct domain_seclabel *label = find_label(guest->driver, def, MODEL);
+        const struct domain_seclabel *label = guest_find_label(guest->driver, def, MODEL);
         const char *text = get_text(label);
         const struct account *account;
 
@@ -106,7 +105,7 @@ static bool take_static_profile(struct guest *guest, const struct domain_seclabe
 
 bool guest_choose_profile(struct guest *guest, const struct domain_def *def, bool runs, GError **error)
 {
-        const struct domain_seclabel *label = find_label(guest->driver, def, APPARMOR_MODEL);
+        const struct domain_seclabel *label = guest_find_label(guest->driver, def, APPARMOR_MODEL);
 
         if (!guest->driver->apparmor || is_type(label, "none"))
                 return true;
@@ -138,10 +137,32 @@ static bool check_models(const struct resources *resources, GError **error)
         return true;
 }
 
+/* Whoever sets a fixed label sees to the files himself, unless he says that we do. */
+static bool leaves_files(const struct domain_seclabel *label)
+{
+        return label && (label->relabel == DOMAIN_SWITCH_OFF || is_type(label, "none") ||
+                         (is_type(label, "static") && label->relabel != DOMAIN_SWITCH_ON));
+}
+
+/* What confines it beside its account goes into the active document. */
+static void write_confinement(struct resources *resources, const char *first)
+{
+        const struct guest *guest = resources->guest;
+
+        if (guest->profile)
+                domain_edit_set_seclabel(resources->edit, APPARMOR_MODEL, first, guest->profile,
+                                         guest->owns_profile ? guest->profile : NULL);
+        resources->labels =
+                guest->context && !leaves_files(guest_find_label(guest->driver, resources->def, SVIRT_MODEL));
+        if (guest->context)
+                domain_edit_set_seclabel(resources->edit, SVIRT_MODEL, first, guest->context,
+                                         resources->labels ? guest->image_context : NULL);
+}
+
 bool resources_prepare_labels(struct resources *resources, bool runs, GError **error)
 {
         const struct guest *guest = resources->guest;
-        const struct domain_seclabel *label = find_label(guest->driver, resources->def, MODEL);
+        const struct domain_seclabel *label = guest_find_label(guest->driver, resources->def, MODEL);
         const char *first = get_first_model(guest->driver);
         const struct account *account = guest->account;
         g_autofree char *own = account_format_label(account);
@@ -149,13 +170,8 @@ bool resources_prepare_labels(struct resources *resources, bool runs, GError **e
         /* One that runs has its labels, whoever gave it them (a libvirtd before us). */
         if (!runs && !check_models(resources, error))
                 return false;
-        if (guest->profile)
-                domain_edit_set_seclabel(resources->edit, APPARMOR_MODEL, first, guest->profile,
-                                         guest->owns_profile ? guest->profile : NULL);
-        /* Whoever sets a fixed label sees to the files himself, unless he says that we do. */
-        resources->no_relabel = label && (label->relabel == DOMAIN_SWITCH_OFF ||
-                                          (is_type(label, "static") && label->relabel != DOMAIN_SWITCH_ON) ||
-                                          is_type(label, "none"));
+        write_confinement(resources, first);
+        resources->no_relabel = leaves_files(label);
         if (is_type(label, "none"))
                 return true;
         if (!account->is_own || get_text(label))
@@ -164,10 +180,28 @@ bool resources_prepare_labels(struct resources *resources, bool runs, GError **e
         return true;
 }
 
+/* The <label> of a device: of files that SELinux labels, which is the only model that has such. */
+static bool use_label(struct resources *resources, const struct domain_device_label *label, const char *what,
+                      GError **error)
+{
+        const struct qemu_driver *driver = resources->guest->driver;
+        const char *model = label->model ? label->model : get_first_model(driver);
+
+        if (!driver->svirt || strcmp(model, SVIRT_MODEL) != 0)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                                 "the <label> '%s' of %s is not supported: its file can be the guest's or "
+                                 "keep its owner (relabel='no')",
+                                 label->label, what);
+        resources->label = label->label;
+        return svirt_check_label(label->label, error);
+}
+
 bool resources_use_labels(struct resources *resources, const struct domain_device_labels *labels,
                           const char *what, GError **error)
 {
         resources->keeps_owner = false;
+        resources->keeps_label = false;
+        resources->label = NULL;
         for (unsigned i = 0; i < labels->count; i++) {
                 const struct domain_device_label *label = &labels->list[i];
 
@@ -175,16 +209,33 @@ bool resources_use_labels(struct resources *resources, const struct domain_devic
                         continue;
                 if (label->relabel == DOMAIN_SWITCH_OFF) {
                         resources->keeps_owner |= is_ours(label->model);
+                        resources->keeps_label |= !label->model || strcmp(label->model, SVIRT_MODEL) == 0;
                         continue;
                 }
                 if (label->model && !is_active(resources->guest->driver, label->model))
                         return refuse_model(label->model, error);
-                if (label->label)
-                        return error_set(
-                                error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
-                                "the <label> '%s' of %s is not supported: its file can be the guest's or "
-                                "keep its owner (relabel='no')",
-                                label->label, what);
+                if (label->label && !use_label(resources, label, what, error))
+                        return false;
         }
         return true;
+}
+
+void resources_label_file(struct resources *resources, const char *path, bool write)
+{
+        const struct guest *guest = resources->guest;
+        const struct svirt *svirt = guest->driver->svirt;
+        struct status_label label = { .alias = (char *)resources->alias, .path = (char *)path };
+
+        if (!resources->labels || resources->keeps_label)
+                return;
+        if (resources->label)
+                label.label = (char *)resources->label;
+        else if (resources->shared)
+                label.label = svirt->image;
+        else
+                label.label = write ? guest->image_context : svirt->content;
+        if (!relabel_look(path, &label.relabel))
+                return;
+        status_add_label(guest->status, &label);
+        g_free(label.relabel.before);
 }

@@ -173,7 +173,8 @@ static bool make_dir(const struct guest *guest, GError **error)
         if (st.st_uid != account->uid && chown(path, account->uid, account->gid) < 0)
                 return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot give '%s' to user '%s'", path,
                                        account->name);
-        return true;
+        /* The folder is all guests'; what one makes there has its categories. */
+        return !guest->context || relabel_set(path, guest->driver->svirt->image, error);
 }
 
 static bool prepare_files(const struct resources *resources, GError **error)

@@ -21,6 +21,23 @@
 #define DEFAULT_TPM "/dev/tpm0"
 #define SETUP_MS    30000 /* swtpm_setup takes a second on an idle host */
 
+/* What is there has the label of the last start. */
+static bool label_state(const struct guest *guest, const char *path, GError **error)
+{
+        GDir *dir = guest->context ? g_dir_open(path, 0, NULL) : NULL;
+        bool ok = guest_label_own(guest, path, error);
+        const char *name;
+
+        while (ok && dir && (name = g_dir_read_name(dir))) {
+                g_autofree char *file = g_build_filename(path, name, NULL);
+
+                ok = guest_label_own(guest, file, error);
+        }
+        if (dir)
+                g_dir_close(dir);
+        return ok;
+}
+
 static bool make_state_dir(const struct guest *guest, const char *path, GError **error)
 {
         const struct account *account = guest->account;
@@ -30,7 +47,7 @@ static bool make_state_dir(const struct guest *guest, const char *path, GError *
         if (!account->is_own && chown(path, account->uid, account->gid) < 0)
                 return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot give '%s' to user '%s'", path,
                                        account->name);
-        return true;
+        return label_state(guest, path, error);
 }
 
 /* Of the logs' directory. */
@@ -106,6 +123,8 @@ static bool program_init(struct program *program, const struct guest *guest, con
 static struct launch program_get_launch(const struct program *program, const struct guest *guest,
                                         const struct descriptors *fds)
 {
+        const char *context = guest_get_helper_context(guest, program->argv->pdata[0]);
+
         return (struct launch){
                 .argv = (char *const *)program->argv->pdata,
                 .env = (char *const *)program->env->pdata,
@@ -114,6 +133,8 @@ static struct launch program_get_launch(const struct program *program, const str
                 .pid_fd = -1,
                 .fds = (const int *)(const void *)program->fds->data,
                 .n_fds = program->fds->len,
+                .label_file = context ? SVIRT_EXEC_FILE : NULL,
+                .label = context,
         };
 }
 
@@ -281,8 +302,11 @@ static bool prepare_emulator(struct resources *resources, const struct domain_tp
         if (fd < 0)
                 return false;
         pid_fd = guest_open_pid_file(guest, STATUS_TPM_PID_FILE, error);
-        if (pid_fd < 0 || !guest_log_open(&log, guest->driver->log_dir, log_name, "swtpm", error))
+        if (pid_fd < 0 || !guest_log_open(&log, guest->driver->log_dir, log_name, "swtpm", error) ||
+            !guest_label_own(guest, log.path, error)) {
+                guest_log_close(&log);
                 return false;
+        }
         ok = run_emulator(resources, tpm, state, &log,
                           &(struct descriptors){ fd, log.fd, pid_fd, -1, -1, -1 }, error);
         guest_log_close(&log);

@@ -6,6 +6,7 @@
 #include "drivers/secret/secret.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "drivers/qemu/device-rows.h"
 #include "drivers/qemu/kvm.h"
 #include "drivers/security/ownership.h"
@@ -151,9 +152,21 @@ static void allow_fd(struct resources *resources, int fd)
                 status_add_file(resources->guest->status, &file);
 }
 
+/* Files without a name, in memory or not, are nobody's but the guest's. */
+static void label_nameless(const struct guest *guest, int fd)
+{
+        g_autoptr(GError) failure = NULL;
+        struct stat st;
+
+        if (guest->image_context && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 0 &&
+            !relabel_fd(fd, guest->image_context, NULL, &failure))
+                log_gerror(LOG_LEVEL_WARNING, failure, "%s may not be able to read it", guest->who);
+}
+
 void resources_add_fd(struct resources *resources, int fd)
 {
         g_array_append_val(resources->fds, fd);
+        label_nameless(resources->guest, fd);
         allow_fd(resources, fd);
 }
 
@@ -232,6 +245,7 @@ void resources_add_file(struct resources *resources, const char *path, bool writ
         if (!resources->no_relabel && !resources->keeps_owner &&
             ownership_is_needed(guest->account, path, write, &ownership))
                 status_add_image(guest->status, resources->alias, path, &ownership);
+        resources_label_file(resources, path, write);
         va_start(args, what_format);
         add_check(resources, path, write, g_strdup_vprintf(what_format, args));
         va_end(args);
@@ -242,9 +256,9 @@ bool resources_is_taken_for(const struct resources *resources, const char *alias
         return !resources->alias || g_strcmp0(resources->alias, alias) == 0;
 }
 
-void resources_take_files(struct resources *resources)
+bool resources_take_files(struct resources *resources, GError **error)
 {
-        const struct guest *guest = resources->guest;
+        struct guest *guest = resources->guest;
 
         for (unsigned i = 0; i < guest->status->images->len; i++) {
                 const struct status_image *image = g_ptr_array_index(guest->status->images, i);
@@ -252,6 +266,7 @@ void resources_take_files(struct resources *resources)
                 if (resources_is_taken_for(resources, image->alias))
                         ownership_take(guest->account, image->path, &image->ownership);
         }
+        return guest_take_labels(guest, resources->alias, error);
 }
 
 /* ---- devices that need little ---- */
@@ -350,6 +365,13 @@ uint64_t resources_get_lock_bytes(const struct domain_def *def)
         return 0;
 }
 
+/* Of the device before. */
+static void forget_labels(struct resources *resources)
+{
+        resources->keeps_owner = resources->keeps_label = resources->shared = false;
+        resources->label = NULL;
+}
+
 bool resources_prepare_device(struct resources *resources, enum domain_device_kind kind, const void *device,
                               GError **error)
 {
@@ -361,7 +383,7 @@ bool resources_prepare_device(struct resources *resources, enum domain_device_ki
         if (!row || !row->prepare)
                 return true;
         resources->opened = kind == DOMAIN_DEVICE_DISK && resources->checks->len == 0;
-        resources->keeps_owner = false;
+        forget_labels(resources);
         return row->prepare(resources, device, error);
 }
 
@@ -380,5 +402,6 @@ bool resources_prepare(struct resources *resources, GError **error)
                 return false;
         /* From here on it is the whole guest again. */
         resources->alias = NULL;
+        forget_labels(resources);
         return true;
 }

@@ -32,6 +32,10 @@ struct resources {
         bool opened;           /* what checks say are images that the agent itself has opened just now */
         bool no_relabel;       /* no file changes hands */
         bool keeps_owner;      /* none of the device that is being prepared does */
+        bool labels;           /* files are labelled (SELinux) */
+        bool keeps_label;      /* none of the device that is being prepared is */
+        bool shared;           /* those of that device are other guests' as well */
+        const char *label;     /* borrowed; what they are to have; NULL: the guest's */
         char *made_store;      /* owned; an NVRAM file that was not there before */
         GPtrArray *made_files; /* owned strings; files to write to that were not there before */
         unsigned next_image;   /* number of the next image in a chain */
@@ -70,8 +74,11 @@ bool resources_take_hostdevs(struct resources *resources, GError **error);
 /* After the status document has been written: macvtaps are made, virtual functions are set up. */
 bool resources_take_links(struct resources *resources, GError **error);
 
-/* After the status document has been written: files change hands. */
-void resources_take_files(struct resources *resources);
+/*
+ * After the status document has been written: files change hands, and are labelled. Errors: a file that
+ * cannot be.
+ */
+bool resources_take_files(struct resources *resources, GError **error);
 
 /*
  * How long the emulator may take to answer beyond what one without memory to fill needs, in ms: some
@@ -176,6 +183,11 @@ bool resources_prepare_labels(struct resources *resources, bool runs, GError **e
  */
 bool resources_use_labels(struct resources *resources, const struct domain_device_labels *labels,
                           const char *what, GError **error);
+/*
+ * The file that is there is labelled from resources_take_files() on: for this guest, for those that share it,
+ * as something that is only read, or as the device says.
+ */
+void resources_label_file(struct resources *resources, const char *path, bool write);
 /* Numbers of images that are in use are not given again. */
 void resources_skip_images(struct resources *resources);
 void resources_skip_image(struct resources *resources, const struct domain_storage *storage);

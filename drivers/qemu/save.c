@@ -29,6 +29,7 @@ struct work {
         struct dump_job dump;
         uint64_t head;  /* bytes */
         int fd;         /* owned; what QEMU is to write to, until it has it; -1: none */
+        char *label;    /* owned; what the file is to be labelled with again; NULL: nothing */
         uint64_t speed; /* of the guest's migrations, bytes per second; 0: it has not been changed */
 };
 
@@ -128,8 +129,19 @@ static bool open_way(struct work *work, enum save_format format, bool bypass_cac
                (format == SAVE_RAW || put_before(&filters[1], compress, &work->fd, error));
 }
 
+/* The emulator has done with it. */
+static void label_again(int fd, const char *label)
+{
+        g_autoptr(GError) failure = NULL;
+
+        if (label && fd >= 0 && !relabel_fd(fd, label, NULL, &failure))
+                log_gerror(LOG_LEVEL_WARNING, failure, "a file that was saved keeps its guest's label");
+}
+
 static void drop(struct work *work)
 {
+        label_again(work->file ? work->file->fd : -1, work->label);
+        g_free(work->label);
         if (work->fd >= 0)
                 close(work->fd);
         save_filters_clear(&work->filters);
@@ -155,12 +167,14 @@ bool save_open(struct domain_save *save, GError **error)
         return false;
 }
 
-static bool hand_over(struct guest *guest, int fd, GError **error)
+/* *before: owned; what the file was labelled with, NULL: it keeps what it has. */
+static bool hand_over(struct guest *guest, int fd, char **before, GError **error)
 {
         struct qmp *qmp = guest->qmp;
         uint64_t id;
 
-        if (!guest_allow_fd(guest, FD_NAME, fd, error))
+        if (!guest_allow_fd(guest, FD_NAME, fd, error) ||
+            (guest->image_context && !relabel_fd(fd, guest->image_context, before, error)))
                 return false;
         id = qmp_send_fd(qmp, "getfd", json_pack("{s:s}", "fdname", FD_NAME), fd);
         return qmp_receive(qmp, id, lane_deadline_in(QMP_TIMEOUT_MS), NULL, error);
@@ -191,7 +205,7 @@ static bool dump_memory(struct domain_save *save, GError **error)
                 [DOMAIN_DUMP_KDUMP_SNAPPY] = "kdump-snappy",
         };
         struct work *work = work_of(save);
-        bool ok = hand_over(guest_of(domain_of(save)), work->fd, error);
+        bool ok = hand_over(guest_of(domain_of(save)), work->fd, &work->label, error);
 
         close(work->fd);
         work->fd = -1;
@@ -210,7 +224,8 @@ bool save_begin(struct domain_save *save, GError **error)
         if (save->memory_only)
                 return dump_memory(save, error);
         ok = migration_get_speed(qmp, &work->speed, error) &&
-             migration_set_speed(qmp, MIGRATION_NO_LIMIT, error) && hand_over(guest, work->fd, error);
+             migration_set_speed(qmp, MIGRATION_NO_LIMIT, error) &&
+             hand_over(guest, work->fd, &work->label, error);
         close(work->fd);
         work->fd = -1;
         if (!ok || !guest_job_begin_migration(&work->job, &save->base, "fd:" FD_NAME,
@@ -363,14 +378,14 @@ static bool wait_for_end(struct guest *guest, GError **error)
         }
 }
 
-static bool take_in(struct guest *guest, int fd, GError **error)
+static bool take_in(struct guest *guest, int fd, char **before, GError **error)
 {
         struct qmp *qmp = guest->qmp;
 
         return qmp_execute(qmp, "migrate-set-capabilities",
                            json_pack("{s:[{s:s, s:b}]}", "capabilities", "capability", "events", "state", 1),
                            QMP_TIMEOUT_MS, NULL, error) &&
-               hand_over(guest, fd, error) &&
+               hand_over(guest, fd, before, error) &&
                qmp_execute(qmp, "migrate-incoming", json_pack("{s:s}", "uri", "fd:" FD_NAME),
                            QMP_TIMEOUT_JOB_MS, NULL, error);
 }
@@ -379,11 +394,13 @@ bool save_restore(struct guest *guest, struct domain_image *image, GError **erro
 {
         __attribute__((cleanup(save_filters_clear))) struct save_filters filters = { 0 };
         int fd = save_open_state(&filters, image, error);
-        bool ok = fd >= 0 && take_in(guest, fd, error);
+        g_autofree char *before = NULL;
+        bool ok = fd >= 0 && take_in(guest, fd, &before, error);
 
         if (fd >= 0 && fd != image->fd)
                 close(fd);
         ok = ok && wait_for_end(guest, error);
+        label_again(image->fd, before);
         if (ok)
                 guest_release_device(guest, FD_NAME);
         for (unsigned i = 0; !ok && i < G_N_ELEMENTS(filters.filters); i++) {

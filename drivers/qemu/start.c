@@ -160,6 +160,7 @@ static bool open_log(struct start *start, GError **error)
                             error))
                 return false;
         resources_allow(&start->resources, start->log.path, true, false);
+        resources_label_file(&start->resources, start->log.path, true);
         return true;
 }
 
@@ -172,7 +173,7 @@ static bool launch(struct start *start, GError **error)
         const struct domain_cpuset *cpus = affinity_get_process(start->def);
         CLEANUP_FD int pid_fd = guest_open_pid_file(guest, STATUS_PID_FILE, error);
         GArray *groups = cgroup_open_fds(guest->cgroup);
-        g_autofree char *label = guest->profile ? g_strconcat("exec ", guest->profile, NULL) : NULL;
+        g_autofree char *profile = guest->profile ? g_strconcat("exec ", guest->profile, NULL) : NULL;
         const struct launch what = {
                 .argv = (char *const *)start->command->argv->pdata,
                 .env = (char *const *)start->command->env->pdata,
@@ -188,8 +189,10 @@ static bool launch(struct start *start, GError **error)
                 .n_cpu_words = cpus->n_words,
                 .checks = (const struct launch_check *)(const void *)resources->checks->data,
                 .n_checks = resources->checks->len,
-                .label_file = label ? APPARMOR_EXEC_FILE : NULL,
-                .label = label,
+                .label_file = profile          ? APPARMOR_EXEC_FILE
+                              : guest->context ? SVIRT_EXEC_FILE
+                                               : NULL,
+                .label = profile ? profile : guest->context,
         };
         bool ok;
 
@@ -388,8 +391,8 @@ static bool run(struct start *start, struct domain_state *state, bool paused, GE
         }
         if (!tell(start, "start", start->def, error) || !resources_take_links(&start->resources, error))
                 return false;
-        resources_take_files(&start->resources);
-        if (!resources_start_bus(&start->resources, error) || !guest_save(guest, state, error) ||
+        if (!resources_take_files(&start->resources, error) ||
+            !resources_start_bus(&start->resources, error) || !guest_save(guest, state, error) ||
             !guest_confine_new(guest, start->def, error) || !tuning_limit_guest(guest, start->def, error) ||
             !launch(start, error) || !tuning_limit_nodes(guest, start->def, error))
                 return false;
@@ -428,6 +431,8 @@ static bool start_steps(struct start *start, struct domain_state *state, const s
             !tuning_require_supported(def, error) || !check_unused(start->guest, error) ||
             !guest_choose_account(start->guest, def, error) ||
             !guest_choose_profile(start->guest, def, false, error) ||
+            !guest_choose_context(start->guest, def, false, error) ||
+            !guest_check_context(start->guest, def->devices.emulator, error) ||
             (start->arrival && params_find(start->arrival->params, "whole_cpu") &&
              !arrive_check_cpu(start->guest, def, error)))
                 return false;

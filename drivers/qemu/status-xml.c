@@ -204,6 +204,19 @@ static void add_file(GString *text, const struct status_file *file)
         g_string_append(text, "/>\n");
 }
 
+static void add_label(GString *text, const struct status_label *label)
+{
+        g_autofree char *path = xml_escape(label->path), *own = xml_escape(label->label);
+        g_autofree char *before = label->relabel.before ? xml_escape(label->relabel.before) : NULL;
+
+        g_string_append(text, "  <label");
+        add_alias(text, label->alias);
+        g_string_append_printf(text, " path='%s' label='%s'", path, own);
+        if (before)
+                g_string_append_printf(text, " before='%s'", before);
+        g_string_append(text, label->taken ? " taken='yes'/>\n" : "/>\n");
+}
+
 char *status_format(const struct status *status)
 {
         GString *text = g_string_new(NULL);
@@ -227,6 +240,8 @@ char *status_format(const struct status *status)
                 g_string_append_printf(text, " path='%s' uid='%u' gid='%u'/>\n", path,
                                        (unsigned)image->ownership.uid, (unsigned)image->ownership.gid);
         }
+        for (unsigned i = 0; i < status->labels->len; i++)
+                add_label(text, g_ptr_array_index(status->labels, i));
         for (unsigned i = 0; i < status->files->len; i++)
                 add_file(text, g_ptr_array_index(status->files, i));
         for (unsigned i = 0; i < status->pci->len; i++) {
@@ -354,6 +369,25 @@ static bool read_images(const xmlNode *root, struct status *status, GError **err
                 if (!path || uid == UINT_MAX || gid == UINT_MAX)
                         return xml_error(error, node, "incomplete image");
                 status_add_image(status, alias, path, &(struct ownership){ .uid = uid, .gid = gid });
+        }
+        return true;
+}
+
+static bool read_labels(const xmlNode *root, struct status *status, GError **error)
+{
+        for (const xmlNode *node = xml_child(root, "label"); node; node = xml_next(node)) {
+                g_autofree char *alias = xml_attr(node, "alias"), *path = xml_attr(node, "path"),
+                                *own = xml_attr(node, "label"), *before = xml_attr(node, "before"),
+                                *taken = xml_attr(node, "taken");
+                const struct status_label label = { .alias = alias,
+                                                    .path = path,
+                                                    .label = own,
+                                                    .taken = g_strcmp0(taken, "yes") == 0,
+                                                    .relabel = { .before = before } };
+
+                if (!path || *path != '/' || !own)
+                        return xml_error(error, node, "incomplete label");
+                status_add_label(status, &label);
         }
         return true;
 }
@@ -542,11 +576,12 @@ struct status *status_parse(const char *text, GError **error)
             !read_process(root, "emulator", &status->emulator, error) ||
             !read_process(root, "tpm", &status->tpm, error) || !read_monitor(root, status, error) ||
             !read_cgroup(root, status, error) || !read_images(root, status, error) ||
-            !read_files(root, status, error) || !read_pci(root, status, error) ||
-            !read_links(root, status, error) || !read_switches(root, status, error) ||
-            !read_usb(root, status, error) || !read_helpers(root, status, error) ||
-            !read_vfs(root, status, error) || !read_scripts(root, status, error) ||
-            !read_saved(root, status, error) || !read_departure(root, &status->departure, error))
+            !read_labels(root, status, error) || !read_files(root, status, error) ||
+            !read_pci(root, status, error) || !read_links(root, status, error) ||
+            !read_switches(root, status, error) || !read_usb(root, status, error) ||
+            !read_helpers(root, status, error) || !read_vfs(root, status, error) ||
+            !read_scripts(root, status, error) || !read_saved(root, status, error) ||
+            !read_departure(root, &status->departure, error))
                 return NULL;
         status->sleeps = xml_child(root, "host-sleep");
         status->arrival = xml_child_text(root, "arrival");

@@ -21,6 +21,17 @@ static void image_free(void *data)
         g_free(image);
 }
 
+static void label_free(void *data)
+{
+        struct status_label *label = data;
+
+        g_free(label->alias);
+        g_free(label->path);
+        g_free(label->label);
+        g_free(label->relabel.before);
+        g_free(label);
+}
+
 static void file_free(void *data)
 {
         struct status_file *file = data;
@@ -102,6 +113,7 @@ struct status *status_new(void)
         struct status *status = g_new0(struct status, 1);
 
         status->images = g_ptr_array_new_with_free_func(image_free);
+        status->labels = g_ptr_array_new_with_free_func(label_free);
         status->files = g_ptr_array_new_with_free_func(file_free);
         status->pci = g_ptr_array_new_with_free_func(pci_free);
         status->links = g_ptr_array_new_with_free_func(link_free);
@@ -118,6 +130,7 @@ void status_free(struct status *status)
         if (!status)
                 return;
         g_ptr_array_unref(status->images);
+        g_ptr_array_unref(status->labels);
         g_ptr_array_unref(status->files);
         g_ptr_array_unref(status->pci);
         g_ptr_array_unref(status->links);
@@ -145,6 +158,18 @@ void status_add_image(struct status *status, const char *alias, const char *path
 
         *image = (struct status_image){ g_strdup(alias), g_strdup(path), *ownership };
         g_ptr_array_add(status->images, image);
+}
+
+void status_add_label(struct status *status, const struct status_label *label)
+{
+        struct status_label *added = g_new(struct status_label, 1);
+
+        *added = *label;
+        added->alias = g_strdup(label->alias);
+        added->path = g_strdup(label->path);
+        added->label = g_strdup(label->label);
+        added->relabel.before = g_strdup(label->relabel.before);
+        g_ptr_array_add(status->labels, added);
 }
 
 static struct status_file *find_file(const struct status *status, const char *alias, const char *path)

@@ -19,6 +19,7 @@
 
 #include "drivers/domain/migrate.h"
 #include "drivers/security/ownership.h"
+#include "drivers/security/relabel.h"
 #include "interfaces/vf.h"
 #include "nodedev/usb.h"
 
@@ -44,6 +45,15 @@ struct status_image {
         char *alias; /* owned */
         char *path;  /* owned */
         struct ownership ownership;
+};
+
+/* A file that was labelled for the guest (SELinux). */
+struct status_label {
+        char *alias; /* owned */
+        char *path;  /* owned */
+        char *label; /* owned; what it has meanwhile */
+        bool taken;  /* it has; else only the file itself tells whether */
+        struct relabel relabel;
 };
 
 /* What the emulator may open, in the host's names: whatever confines it is made of these. */
@@ -128,6 +138,7 @@ struct status {
         char *unit;                     /* owned; the scope that it is; NULL: a group of our own */
         bool limits_devices;            /* its group opens the device nodes of files, and no others */
         GPtrArray *images;              /* owned, struct status_image */
+        GPtrArray *labels;              /* owned, struct status_label */
         GPtrArray *files;               /* owned, struct status_file */
         GPtrArray *pci;                 /* owned, struct status_pci */
         GPtrArray *links;               /* owned, struct status_link */
@@ -154,6 +165,8 @@ struct status *status_new(void);
 void status_free(struct status *status);
 void status_add_image(struct status *status, const char *alias, const char *path,
                       const struct ownership *ownership);
+/* Strings are copied. */
+void status_add_label(struct status *status, const struct status_label *label);
 /* Copied; noted once for a device, with all that was asked for. */
 void status_add_file(struct status *status, const struct status_file *file);
 /* Of that device, in the place of what was noted before. */

@@ -351,6 +351,10 @@ static bool take_work(struct managed *object, void *data, GError **error)
         }
         if (!failure)
                 guest_choose_profile(guest, find->def, true, NULL);
+        if (!failure && !guest_choose_context(guest, find->def, true, &failure)) {
+                log_gerror(LOG_LEVEL_WARNING, failure, "the context of %s is not known", guest->who);
+                g_clear_error(&failure);
+        }
         if (failure) {
                 /* It lives, and cannot be held: it stays as it is. */
                 guest_free(guest);

@@ -87,13 +87,15 @@ static bool check(const struct guest *guest, const struct domain_filesystem *fs,
 
 /* ---- its start ---- */
 
-static int connect_to(const char *path, GError **error)
+static int connect_to(const struct guest *guest, const char *path, GError **error)
 {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
-        CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        CLEANUP_FD int fd = guest_make_socket(guest, error);
 
+        if (fd < 0)
+                return -1;
         g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
-        if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
+        if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
                 error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot connect to '%s'", path);
                 return -1;
         }
@@ -108,7 +110,7 @@ static int make_sockets(const struct guest *guest, const char *alias, int *clien
 
         if (fd < 0)
                 return -1;
-        *client = connect_to(path, error);
+        *client = connect_to(guest, path, error);
         unlink(path);
         return *client < 0 ? -1 : fd_steal(&fd);
 }

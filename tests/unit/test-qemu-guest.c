@@ -472,7 +472,7 @@ static void prepare_plug(struct plug *plug, struct guest *guest, const struct do
         if (resources_resume(&resources, NULL) &&
             resources_prepare_device(&resources, DOMAIN_DEVICE_DISK, disk, NULL)) {
                 plug->prepared = owner_of(plug->image);
-                resources_take_files(&resources);
+                ck_assert(resources_take_files(&resources, NULL));
                 plug->taken = owner_of(plug->image);
                 plug->status = status_format(guest->status);
                 after = domain_edit_commit(edit, NULL);

@@ -197,6 +197,37 @@ START_TEST(the_old_form_is_read)
 }
 END_TEST
 
+START_TEST(labels_are_written_with_what_they_were)
+{
+        CLEANUP(status_free) struct status *status = make();
+        const struct status_label set = { .alias = (char *)"usb-disk0",
+                                          .path = (char *)"/a&b",
+                                          .label = (char *)"u:r:t:s0:c1,c2",
+                                          .taken = true,
+                                          .relabel = { .before = (char *)"u:r:other:s0" } };
+        const struct status_label noted = { .path = (char *)"/b", .label = (char *)"u:r:t:s0" };
+        CLEANUP(status_free) struct status *back = NULL;
+        g_autofree char *text = NULL;
+        const struct status_label *label;
+
+        status_add_label(status, &set);
+        status_add_label(status, &noted);
+        text = status_format(status);
+        back = status_parse(text, NULL);
+        ck_assert_msg(back && back->labels->len == 2, "%s", text);
+        label = g_ptr_array_index(back->labels, 0);
+        ck_assert_str_eq(label->alias, "usb-disk0");
+        ck_assert_str_eq(label->path, "/a&b");
+        ck_assert_str_eq(label->label, "u:r:t:s0:c1,c2");
+        ck_assert_str_eq(label->relabel.before, "u:r:other:s0");
+        ck_assert(label->taken);
+        label = g_ptr_array_index(back->labels, 1);
+        ck_assert_ptr_null(label->alias);
+        ck_assert_ptr_null(label->relabel.before);
+        ck_assert(!label->taken);
+}
+END_TEST
+
 START_TEST(a_torn_document_is_refused)
 {
         CLEANUP(status_free) struct status *status = make();
@@ -295,6 +326,7 @@ int main(void)
         tcase_add_test(tests, a_guest_that_moves);
         tcase_add_test(tests, what_is_written_is_read);
         tcase_add_test(tests, the_old_form_is_read);
+        tcase_add_test(tests, labels_are_written_with_what_they_were);
         tcase_add_test(tests, a_torn_document_is_refused);
         tcase_add_loop_test(tests, wrong_values_are_refused, 0, G_N_ELEMENTS(edits));
         tcase_add_loop_test(tests, a_torn_pid_file_is_none, 0, G_N_ELEMENTS(pids));
