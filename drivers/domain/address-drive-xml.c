@@ -164,7 +164,11 @@ static bool place_hostdev(struct drives *drives, xmlNode *hostdev, GError **erro
  * everywhere. */
 static const char *scsi_model(const struct hardware *hardware)
 {
-        return hardware->machine->isa && !hardware->fresh ? "lsilogic" : "virtio-scsi";
+        const struct domain_machine *machine = hardware->machine;
+
+        if (hardware->fresh)
+                return "virtio-scsi";
+        return machine->scsi_model ? machine->scsi_model : machine->isa ? "lsilogic" : "virtio-scsi";
 }
 
 static bool add_controllers(struct hardware *hardware, const struct drives *drives, GError **error)

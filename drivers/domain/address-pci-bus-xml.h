@@ -21,6 +21,7 @@ struct pci_place {
 struct pci_bus {
         const char *model; /* static: that of the controller that makes the bus */
         unsigned accepts;  /* of enum pci_slot: what is put here without being told so */
+        bool root;         /* no other bus leads to it */
         uint8_t min_slot, max_slot;
         uint8_t first_free;       /* no slot below it is free */
         uint8_t used[PCI_SLOTS];  /* a bit for each function */

@@ -75,6 +75,8 @@ enum pci_slot pci_class_controller(const struct hardware *hardware, const xmlNod
                 return pci_controller_class(controller);
         if (strcmp(type, "virtio-serial") == 0)
                 return virtio_class(model);
+        if (strcmp(type, "scsi") == 0 && model && strcmp(model, "ibmvscsi") == 0)
+                return PCI_SLOT_NONE;
         if (strcmp(type, "scsi") == 0)
                 return model && g_str_has_prefix(model, "virtio") ? virtio_class(model)
                                                                   : PCI_SLOT_CONVENTIONAL;

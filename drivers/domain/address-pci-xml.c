@@ -88,9 +88,24 @@ static bool fill_bus(struct pci *pci, unsigned bus, GError **error)
         return true;
 }
 
+/* Further roots are in no slot of another bus. */
+static void collect_roots(struct pci *pci)
+{
+        HARDWARE_FOREACH (controller, pci->hardware, DOMAIN_DEVICE_CONTROLLER) {
+                unsigned bus = 0;
+
+                if (!is_pci_controller(controller) || !hardware_is(controller, "model", "pci-root"))
+                        continue;
+                hardware_get_uint(controller, "index", PCI_BUSES_MAX - 1, &bus, NULL);
+                if (bus > 0 && pci_map_set(&pci->map, bus, "pci-root"))
+                        pci_map_get(&pci->map, bus)->root = true;
+        }
+}
+
 /* A number that no controller has becomes a bus of the usual kind. */
 static bool collect_buses(struct pci *pci, GError **error)
 {
+        collect_roots(pci);
         for (unsigned i = 0; i < pci->devices->len; i++) {
                 const struct device *device = get_device(pci, i);
 
@@ -471,6 +486,8 @@ static void find_known(const struct pci *pci, bool known[PCI_BUSES_MAX])
                 if (device->own < PCI_BUSES_MAX)
                         known[device->own] = true;
         }
+        for (unsigned bus = 0; bus < pci_map_count(&pci->map); bus++)
+                known[bus] = known[bus] || pci_map_get(&pci->map, bus)->root;
 }
 
 /* Places everything, adding buses as it goes, and keeps of that only the buses. */

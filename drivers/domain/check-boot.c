@@ -80,6 +80,25 @@ static bool check_smm(const struct check *check, GError **error)
         return true;
 }
 
+static bool check_acpi(const struct check *check, GError **error)
+{
+        const struct domain_os *os = &check->def->os;
+        const struct domain_machine *machine = check->machine;
+        bool uefi = g_strcmp0(os->firmware, "efi") == 0 || g_strcmp0(os->loader.type, "pflash") == 0;
+
+        if (check->def->features.acpi != DOMAIN_SWITCH_ON || !machine->machine)
+                return true;
+        if (!machine->acpi && !machine->isa)
+                return check_refuse(error, "machine '%s' has no ACPI", machine->machine);
+        if (machine->acpi_needs_uefi && !uefi)
+                return check_refuse(
+                        error,
+                        "ACPI comes from UEFI firmware on machine '%s': say <os firmware='efi'>, or "
+                        "leave out <acpi/>",
+                        machine->machine);
+        return true;
+}
+
 /* ---- what SMBIOS shows ---- */
 
 static bool check_sysinfo_uuid(const struct domain_def *def, const char *text, GError **error)
@@ -152,5 +171,5 @@ static bool check_labels(const struct check *check, GError **error)
 }
 
 const check_function domain_check_boot[] = {
-        check_secure_boot, check_loader, check_smm, check_sysinfo, check_labels, NULL,
+        check_secure_boot, check_loader, check_smm, check_acpi, check_sysinfo, check_labels, NULL,
 };

@@ -385,15 +385,26 @@ struct domain_machine {
         const char *emulator;    /* absolute path; NULL: the driver has none (test) */
         unsigned max_vcpus;      /* of the machine type; 0: no limit but ours */
         bool pcie_root;          /* the root bus is PCI Express (q35, virt) */
-        bool pci_root;           /* the root bus is conventional PCI (i440fx) */
+        bool pci_root;           /* the root bus is conventional PCI (i440fx, pseries) */
+        bool ccw;                /* virtio devices are on channels (s390x) */
+        bool spapr;              /* has a bus of its hypervisor's own devices (pseries) */
         bool isa;                /* has an ISA bus: serial ports, floppy, ... (x86) */
         bool ps2;                /* keyboard and mouse are built in */
+        bool usb_input;          /* a keyboard and a mouse on USB come with graphics */
+        bool no_balloon;         /* has none unless the document says so */
         bool acpi;               /* can offer ACPI */
+        bool acpi_needs_uefi;    /* and only a UEFI firmware hands it on */
         bool assign_addresses;   /* give every device its place (not in the test driver) */
         const char *usb_model;   /* default USB controller, "qemu-xhci"; NULL: none is added */
         const char *net_model;   /* default interface model, "e1000e" */
         const char *video_model; /* default video model, "vga"; NULL: none is added */
         const char *cpu_model;   /* of a guest without <cpu>, "qemu64"; NULL: none is written */
+        /* Of what a document leaves open; NULL: what a PC has. */
+        const char *serial_type, *serial_model; /* its own serial ports: "system-serial", "pl011" */
+        const char *scsi_model;                 /* "virtio-scsi" */
+        const char *tpm_model;                  /* "tpm-spapr" */
+        const char *panic_model; /* how it tells of panics in any case, "s390"; NULL: it does not */
+        const char *gic_version; /* its interrupt controller, "2"; NULL: there is no choice */
         /* Does the emulator know this CPU feature? NULL: it does not say which it knows. */
         bool (*has_cpu_feature)(const struct domain_machine *machine, const char *name);
         const void *caps; /* the driver's own, for has_cpu_feature */

@@ -101,6 +101,7 @@ static const struct field target_fields[] = {
         INT("chassis", struct domain_controller, chassis, .max = 255, .min = 1),
         HEX("port", struct domain_controller, port, .max = 255),
         INT("busNr", struct domain_controller, bus_nr, .max = 254, .min = 1),
+        INT("index", struct domain_controller, target_index, .max = 30),
         ON_OFF("hotplug", struct domain_controller, hotplug),
         FIELDS_END,
 };
@@ -128,7 +129,7 @@ bool domain_read_controller(struct domain_reader *reader, xmlNode *node, void *t
 
         controller->ports = controller->vectors = controller->master_port = -1;
         controller->chassis_nr = controller->chassis = controller->port = controller->bus_nr =
-                controller->node = -1;
+                controller->node = controller->target_index = -1;
         if (!field_read_parts(reader, node, parts, controller, error))
                 return false;
         model[0].names = models[controller->type];

@@ -226,6 +226,7 @@ struct domain_controller {
         int chassis;
         int port;
         int bus_nr;
+        int target_index; /* of a pci-root of pseries */
         int node;
         uint32_t queues; /* scsi; 0: the default, as with those below */
         uint32_t cmd_per_lun;

@@ -231,6 +231,7 @@ const struct domain_kind domain_kinds[DOMAIN_DEVICE_KINDS] = {
         [DOMAIN_DEVICE_PANIC] = {
                 .element = "panic",
                 ARRAY(domain_panic, panics, n_panics, domain_read_panic),
+                .imply = normalize_imply_panics,
                 .fill = normalize_fill_panic,
                 .alias = "panic",
                 .pci_turn = 20,

@@ -116,6 +116,7 @@ bool normalize_fill_vsock(const struct hardware *hardware, xmlNode *node, GError
 bool normalize_fill_memory(const struct hardware *hardware, xmlNode *node, GError **error);
 bool normalize_fill_iommu(const struct hardware *hardware, xmlNode *node, GError **error);
 void normalize_imply_memballoons(struct hardware *hardware);
+void normalize_imply_panics(struct hardware *hardware);
 
 void normalize_strip_disk(xmlNode *node);
 void normalize_strip_hostdev(xmlNode *node);

@@ -47,13 +47,13 @@ static const char *serial_type(const struct hardware *hardware, const xmlNode *n
                 return "usb-serial";
         if (g_strcmp0(address, "pci") == 0)
                 return "pci-serial";
-        if (hardware->machine->isa)
-                return "isa-serial";
-        return "system-serial";
+        return hardware->machine->serial_type ? hardware->machine->serial_type : "isa-serial";
 }
 
-static const char *serial_model(const char *type)
+static const char *serial_model(const struct hardware *hardware, const char *type)
 {
+        if (g_strcmp0(type, hardware->machine->serial_type) == 0)
+                return hardware->machine->serial_model;
         if (strcmp(type, "system-serial") == 0)
                 return "pl011";
         if (strcmp(type, "isa-debug") == 0)
@@ -69,7 +69,8 @@ static void fill_serial(const struct hardware *hardware, xmlNode *node)
                 return;
         hardware_default(target, "type", serial_type(hardware, node));
         if (!xml_child(target, "model"))
-                xml_set_attr(xml_add(target, "model"), "name", serial_model(hardware_peek(target, "type")));
+                xml_set_attr(xml_add(target, "model"), "name",
+                             serial_model(hardware, hardware_peek(target, "type")));
 }
 
 /* ---- consoles ---- */

@@ -153,6 +153,17 @@ static const struct {
         { "pcie-expander-bus", "pxb-pcie", false, false },
 };
 
+/* Each of its roots is a bridge of its own to the host. */
+static bool fill_host_bridge(xmlNode *controller, unsigned index)
+{
+        xmlNode *target = hardware_child(controller, "target");
+
+        hardware_default(hardware_child(controller, "model"), "name", "spapr-pci-host-bridge");
+        if (!xml_has_attr(target, "index"))
+                xml_set_attr_format(target, "index", "%u", index);
+        return true;
+}
+
 static bool fill_pci(const struct hardware *hardware, xmlNode *controller, GError **error)
 {
         const char *model = hardware_peek(controller, "model"), *names[G_N_ELEMENTS(pci_models) + 1], *root;
@@ -166,6 +177,11 @@ static bool fill_pci(const struct hardware *hardware, xmlNode *controller, GErro
         while (strcmp(model, pci_models[i].model) != 0)
                 i++;
         root = pcie ? "pcie-root" : "pci-root";
+        if (hardware->machine->ccw && index > 0)
+                return hardware_unsupported(
+                        error, controller, "the machine has no PCI devices, and no PCI controller %u", index);
+        if (hardware->machine->spapr && strcmp(model, root) == 0)
+                return fill_host_bridge(controller, index);
         if ((index == 0) != is_pci_root(controller) || (index == 0 && strcmp(model, root) != 0))
                 return xml_error(error, controller,
                                  "the PCI controller with index 0, and no other, is the %s of this machine",
@@ -196,7 +212,7 @@ static const char *default_model(const struct hardware *hardware, const char *ty
         const struct domain_machine *machine = hardware->machine;
 
         if (strcmp(type, "scsi") == 0)
-                return machine->isa ? "lsilogic" : "virtio-scsi";
+                return machine->scsi_model ? machine->scsi_model : machine->isa ? "lsilogic" : "virtio-scsi";
         if (strcmp(type, "usb") == 0)
                 return machine->isa ? "piix3-uhci" : "qemu-xhci";
         return NULL;
@@ -261,9 +277,9 @@ void normalize_imply_controllers(struct hardware *hardware)
 {
         const struct domain_machine *machine = hardware->machine;
 
-        if (!machine->pcie_root && !machine->pci_root)
+        if (!machine->pcie_root && !machine->pci_root && !machine->ccw)
                 return;
-        if (!has_type(hardware, "usb")) {
+        if (!machine->ccw && !has_type(hardware, "usb")) {
                 if (machine->usb_model)
                         normalize_add_controller(hardware, "usb", 0, machine->usb_model);
                 else if (needs_usb(hardware))

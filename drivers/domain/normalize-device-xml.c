@@ -100,8 +100,7 @@ bool normalize_fill_tpm(const struct hardware *hardware, xmlNode *tpm, GError **
         if (!backend)
                 return xml_error(error, tpm, "a TPM without a backend");
         hardware_default(tpm, "model",
-                         hardware->machine->machine && !hardware->machine->isa ? "tpm-tis-device"
-                                                                               : "tpm-tis");
+                         hardware->machine->tpm_model ? hardware->machine->tpm_model : "tpm-tis");
         /*
          * Few operating systems still take the older version, but libvirt chooses it for this model: a guest
          * whose document leaves it open has it already.
@@ -133,8 +132,16 @@ bool normalize_fill_watchdog(const struct hardware *hardware, xmlNode *watchdog,
 
 bool normalize_fill_panic(const struct hardware *hardware, xmlNode *panic, GError **error)
 {
-        hardware_default(panic, "model", hardware->machine->isa ? "isa" : NULL);
+        hardware_default(panic, "model", hardware->machine->isa ? "isa" : hardware->machine->panic_model);
         return true;
+}
+
+void normalize_imply_panics(struct hardware *hardware)
+{
+        const char *model = hardware->machine->panic_model;
+
+        if (model && hardware_count(hardware, DOMAIN_DEVICE_PANIC) == 0)
+                xml_set_attr(hardware_add(hardware, DOMAIN_DEVICE_PANIC), "model", model);
 }
 
 bool normalize_fill_vsock(const struct hardware *hardware, xmlNode *vsock, GError **error)
@@ -155,7 +162,8 @@ bool normalize_fill_iommu(const struct hardware *hardware, xmlNode *iommu, GErro
 
 void normalize_imply_memballoons(struct hardware *hardware)
 {
-        if (hardware_count(hardware, DOMAIN_DEVICE_MEMBALLOON) > 0 || !hardware->machine->emulator)
+        if (hardware_count(hardware, DOMAIN_DEVICE_MEMBALLOON) > 0 || !hardware->machine->emulator ||
+            hardware->machine->no_balloon)
                 return;
         xml_set_attr(hardware_add(hardware, DOMAIN_DEVICE_MEMBALLOON), "model", "virtio");
 }

@@ -289,10 +289,40 @@ static void add_builtin_input(struct hardware *hardware, const char *type)
         xml_set_attr(input, "bus", "ps2");
 }
 
+static bool has_any_input(const struct hardware *hardware, const char *type)
+{
+        HARDWARE_FOREACH (input, hardware, DOMAIN_DEVICE_INPUT) {
+                if (hardware_is(input, "type", type))
+                        return true;
+        }
+        return false;
+}
+
+static void add_usb_input(struct hardware *hardware, const char *type)
+{
+        xmlNode *input = hardware_add(hardware, DOMAIN_DEVICE_INPUT);
+
+        xml_set_attr(input, "type", type);
+        xml_set_attr(input, "bus", "usb");
+}
+
+/* What somebody in front of its screen needs, where the machine has nothing built in. */
+static void add_usb_inputs(struct hardware *hardware)
+{
+        if (!hardware->machine->usb_input || hardware_count(hardware, DOMAIN_DEVICE_GRAPHICS) == 0)
+                return;
+        if (!has_any_input(hardware, "keyboard"))
+                add_usb_input(hardware, "keyboard");
+        if (!has_any_input(hardware, "mouse") && !has_any_input(hardware, "tablet"))
+                add_usb_input(hardware, "mouse");
+}
+
 bool normalize_settle_inputs(struct hardware *hardware, GError **error)
 {
         const xmlNode *ps2 = xml_child(xml_child(hardware->root, "features"), "ps2");
 
+        if (!hardware->fresh)
+                add_usb_inputs(hardware);
         if (hardware->fresh || (ps2 && hardware_is(ps2, "state", "off")))
                 return true;
         add_builtin_input(hardware, "mouse");

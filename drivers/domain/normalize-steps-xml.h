@@ -22,8 +22,12 @@ bool address_drives(struct hardware *hardware, GError **error);
 bool address_ports(struct hardware *hardware, GError **error);
 /* USB ports; may add hubs. */
 bool address_usb(struct hardware *hardware, GError **error);
-/* PCI slots; may add bridges and root ports. The last step: all that has a PCI address must be there. */
+/* PCI slots; may add bridges and root ports. Behind the above: all that has a PCI address must be there. */
 bool address_pci(struct hardware *hardware, GError **error);
+/* Device numbers on channels, where the machine has those instead; behind all that may add controllers. */
+bool address_ccw(struct hardware *hardware, GError **error);
+/* Registers on the bus of pseries. */
+bool address_spapr(struct hardware *hardware, GError **error);
 
 /*
  * Takes out what only describes a running guest: numbers, aliases that are not the user's, ports and paths

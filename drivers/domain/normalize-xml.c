@@ -307,12 +307,15 @@ static void fill_actions(xmlNode *root)
         }
 }
 
-static void fill_features(xmlNode *root)
+static void fill_features(xmlNode *root, const struct domain_machine *machine)
 {
         xmlNode *hyperv = xml_child(xml_child(root, "features"), "hyperv");
 
         if (hyperv)
                 hardware_default(hyperv, "mode", "custom");
+        if (machine->gic_version)
+                hardware_default(hardware_child(hardware_child(root, "features"), "gic"), "version",
+                                 machine->gic_version);
 }
 
 static bool fill_emulator(const struct hardware *hardware, GError **error)
@@ -341,7 +344,7 @@ static bool fill_general(const struct hardware *hardware, GError **error)
         normalize_cells(root, vcpus);
         fill_clock(root);
         fill_actions(root);
-        fill_features(root);
+        fill_features(root, hardware->machine);
         return fill_emulator(hardware, error);
 }
 
@@ -379,10 +382,7 @@ static bool normalize_kinds(struct hardware *hardware, GError **error)
 static bool assign_addresses(struct hardware *hardware, GError **error)
 {
         static bool (*const addresses[])(struct hardware * hardware, GError * *error) = {
-                address_drives,
-                address_ports,
-                address_usb,
-                address_pci,
+                address_drives, address_ports, address_usb, address_pci, address_ccw, address_spapr,
         };
 
         for (unsigned i = 0; hardware->machine->assign_addresses && i < G_N_ELEMENTS(addresses); i++) {

@@ -49,7 +49,8 @@ static bool refuse_tick(const struct domain_timer *timer, GError **error)
                                   domain_timer_get_name(timer->name));
 }
 
-static bool add_rtc_timer(GString *option, const struct domain_timer *timer, GError **error)
+static bool add_rtc_timer(const struct command_builder *builder, GString *option,
+                          const struct domain_timer *timer, GError **error)
 {
         static const struct {
                 const char *track;
@@ -62,7 +63,7 @@ static bool add_rtc_timer(GString *option, const struct domain_timer *timer, GEr
         }
         if (g_strcmp0(timer->track, "boot") == 0)
                 return device_unsupported(error, "track 'boot' of <timer name='rtc'>");
-        if (g_strcmp0(timer->tickpolicy, "catchup") == 0)
+        if (g_strcmp0(timer->tickpolicy, "catchup") == 0 && machine_is_x86(builder->family))
                 command_option_add(option, "driftfix", "slew");
         else if (timer->tickpolicy && strcmp(timer->tickpolicy, "delay") != 0)
                 return refuse_tick(timer, error);
@@ -91,7 +92,7 @@ static bool add_timer(struct command_builder *builder, GString *option, const st
                                           domain_timer_get_name(timer->name));
         switch (timer->name) {
         case DOMAIN_TIMER_RTC:
-                return add_rtc_timer(option, timer, error);
+                return add_rtc_timer(builder, option, timer, error);
         case DOMAIN_TIMER_PIT:
                 return add_pit_timer(builder, timer, error);
         case DOMAIN_TIMER_PLATFORM:

@@ -312,15 +312,22 @@ static bool add_smp(struct command_builder *builder, GError **error)
         g_string_append_printf(option, "%u", (unsigned)def->vcpus);
         if (def->max_vcpus != def->vcpus)
                 g_string_append_printf(option, ",maxcpus=%u", (unsigned)def->max_vcpus);
-        if (cpu->clusters > 1)
+        if (cpu->clusters > 1 && builder->family != MACHINE_VIRT_ARM)
                 return device_unsupported(error,
                                           "clusters='%u' of <topology>: machine '%s' has one in each die",
                                           (unsigned)cpu->clusters, builder->machine->name);
-        if (cpu->sockets)
-                g_string_append_printf(option, ",sockets=%u,dies=%u,cores=%u,threads=%u",
-                                       (unsigned)cpu->sockets, MAX((unsigned)cpu->dies, 1U),
-                                       (unsigned)cpu->cores, (unsigned)cpu->threads);
-        else
+        if (cpu->dies > 1 && !machine_is_x86(builder->family))
+                return device_unsupported(error, "dies='%u' of <topology>: machine '%s' has no dies",
+                                          (unsigned)cpu->dies, builder->machine->name);
+        if (cpu->sockets) {
+                g_string_append_printf(option, ",sockets=%u", (unsigned)cpu->sockets);
+                if (machine_is_x86(builder->family))
+                        g_string_append_printf(option, ",dies=%u", MAX((unsigned)cpu->dies, 1U));
+                if (cpu->clusters > 1)
+                        g_string_append_printf(option, ",clusters=%u", (unsigned)cpu->clusters);
+                g_string_append_printf(option, ",cores=%u,threads=%u", (unsigned)cpu->cores,
+                                       (unsigned)cpu->threads);
+        } else
                 g_string_append_printf(option, ",sockets=%u,cores=1,threads=1", (unsigned)def->max_vcpus);
         command_append(builder, "-smp", option->str);
         return true;

@@ -8,6 +8,7 @@
 
 #include "drivers/qemu/command.h"
 #include "drivers/qemu/device-internal.h"
+#include "drivers/qemu/machine.h"
 #include "drivers/qemu/qemu-caps.h"
 
 struct command_builder {
@@ -15,6 +16,7 @@ struct command_builder {
         const struct qemu_caps *caps;               /* borrowed */
         const struct qemu_command_context *context; /* borrowed */
         const struct qemu_machine *machine;         /* borrowed from caps */
+        enum machine_family family;
         struct device_context device;
         struct qemu_command *command; /* borrowed; being filled in */
 };

@@ -89,11 +89,13 @@ static const struct domain_timer *find_timer(const struct domain_def *def, enum 
         return NULL;
 }
 
-static void add_timers(GString *option, const struct domain_def *def)
+static void add_timers(GString *option, const struct command_builder *builder)
 {
-        const struct domain_timer *hpet = find_timer(def, DOMAIN_TIMER_HPET);
-        const struct domain_timer *pit = find_timer(def, DOMAIN_TIMER_PIT);
+        const struct domain_timer *hpet = find_timer(builder->def, DOMAIN_TIMER_HPET);
+        const struct domain_timer *pit = find_timer(builder->def, DOMAIN_TIMER_PIT);
 
+        if (!machine_is_x86(builder->family))
+                return;
         if (hpet)
                 command_option_add_switch(option, "hpet", hpet->present);
         if (pit && pit->present == DOMAIN_SWITCH_OFF)
@@ -152,8 +154,11 @@ static void add_machine_option(struct command_builder *builder)
                 if (def->os.has_nvram)
                         command_option_add(option, "pflash1", "libvirt-pflash1-format");
         }
-        command_option_add(option, "acpi", def->features.acpi == DOMAIN_SWITCH_ON ? "on" : "off");
-        add_timers(option, def);
+        if (machine_is_x86(builder->family) || builder->family == MACHINE_VIRT_ARM)
+                command_option_add(option, "acpi", def->features.acpi == DOMAIN_SWITCH_ON ? "on" : "off");
+        if (builder->family == MACHINE_VIRT_ARM)
+                command_option_add(option, "gic-version", def->features.gic_version);
+        add_timers(option, builder);
         add_speaker(option, def);
         if (def->os.bios_useserial == DOMAIN_SWITCH_ON)
                 command_option_add(option, "graphics", "off");
@@ -188,9 +193,56 @@ static bool add_accel(struct command_builder *builder, GError **error)
         return true;
 }
 
-static bool check_features(const struct domain_features *features, GError **error)
+/* What only PCs have a switch for. */
+static bool check_pc_features(const struct command_builder *builder, GError **error)
+{
+        const struct domain_def *def = builder->def;
+        const struct domain_timer *hpet = find_timer(def, DOMAIN_TIMER_HPET);
+        const char *what = NULL;
+
+        if (machine_is_x86(builder->family))
+                return true;
+        if (def->features.vmport != DOMAIN_SWITCH_ABSENT)
+                what = "<vmport>";
+        else if (def->features.ps2 != DOMAIN_SWITCH_ABSENT)
+                what = "<ps2>";
+        else if (def->features.smm != DOMAIN_SWITCH_ABSENT || def->features.tseg_mib)
+                what = "<smm>";
+        else if (def->features.ioapic)
+                what = "<ioapic>";
+        else if (def->features.hyperv)
+                what = "<hyperv>";
+        else if (def->suspend_to_mem != DOMAIN_SWITCH_ABSENT || def->suspend_to_disk != DOMAIN_SWITCH_ABSENT)
+                what = "<pm>";
+        else if (hpet && hpet->present == DOMAIN_SWITCH_ON)
+                what = "<timer name='hpet'>";
+        else if (def->os.bios_useserial == DOMAIN_SWITCH_ON)
+                what = "<bios useserial='yes'>";
+        for (unsigned i = 0; i < def->devices.n_controllers && !what; i++) {
+                if (def->devices.controllers[i].pcihole64_kib)
+                        what = "<pcihole64>";
+        }
+        return !what ||
+               device_unsupported(error, "%s is for x86, not for machine '%s'", what, builder->machine->name);
+}
+
+static bool check_gic(const struct command_builder *builder, GError **error)
+{
+        const struct domain_features *features = &builder->def->features;
+        const char *version = features->gic_version;
+
+        if (builder->family != MACHINE_VIRT_ARM && (features->gic == DOMAIN_SWITCH_ON || version))
+                return device_unsupported(error, "feature 'gic' is for machine 'virt' of ARM, not for '%s'",
+                                          builder->machine->name);
+        if (g_strcmp0(version, "host") == 0 && !command_is_kvm(builder))
+                return device_unsupported(error, "<gic version='host'/> without KVM");
+        return true;
+}
+
+static bool check_features(const struct command_builder *builder, GError **error)
 {
         static const char message[] = "feature '%s' is not supported";
+        const struct domain_features *features = &builder->def->features;
 
         if (features->hap == DOMAIN_SWITCH_ON)
                 return device_unsupported(error, message, "hap");
@@ -198,9 +250,9 @@ static bool check_features(const struct domain_features *features, GError **erro
                 return device_unsupported(error, message, "viridian");
         if (features->privnet == DOMAIN_SWITCH_ON)
                 return device_unsupported(error, message, "privnet");
-        if (features->gic == DOMAIN_SWITCH_ON || features->gic_version)
-                return device_unsupported(error, message, "gic");
-        return true;
+        if (features->vmcoreinfo == DOMAIN_SWITCH_ON && !qemu_caps_has_type(builder->caps, "vmcoreinfo"))
+                return device_unsupported(error, message, "vmcoreinfo");
+        return check_pc_features(builder, error) && check_gic(builder, error);
 }
 
 /* ---- properties of what is built in ---- */
@@ -223,7 +275,7 @@ static void add_floppy_boot(struct command_builder *builder)
 static void add_globals(struct command_builder *builder)
 {
         const struct domain_def *def = builder->def;
-        bool pcie = device_machine_is_pcie(def);
+        bool pcie = device_machine_is_q35(def);
         const char *power = pcie ? "ICH9-LPC" : "PIIX4_PM";
 
         if (is_pflash(&def->os) && def->os.loader.secure == DOMAIN_SWITCH_ON)
@@ -242,6 +294,9 @@ static void add_globals(struct command_builder *builder)
                         command_append(builder, "-global", "ICH9-LPC.noreboot=off");
         }
         add_floppy_boot(builder);
+        if (def->devices.nvram && def->devices.nvram->info.address.spapr_vio.has_reg)
+                command_append_format(builder, "-global", "spapr-nvram.reg=0x%" PRIx64,
+                                      (uint64_t)def->devices.nvram->info.address.spapr_vio.reg);
         for (unsigned i = 0; i < def->devices.n_controllers; i++) {
                 const struct domain_controller *controller = &def->devices.controllers[i];
 
@@ -297,7 +352,7 @@ bool command_machine_add(struct command_builder *builder, GError **error)
 {
         const struct domain_def *def = builder->def;
 
-        if (!check_firmware(builder, error) || !check_features(&def->features, error))
+        if (!check_firmware(builder, error) || !check_features(builder, error))
                 return false;
         if (is_pflash(&def->os))
                 add_pflash(builder);

@@ -76,10 +76,9 @@ static bool check(const struct command_builder *builder, GError **error)
                 return device_unsupported(error, "emulator '%s' has no machine '%s'",
                                           qemu_caps_get_path(builder->caps),
                                           def->os.machine ? def->os.machine : "");
-        if (strcmp(qemu_caps_get_arch(builder->caps), "x86_64") != 0 &&
-            strcmp(qemu_caps_get_arch(builder->caps), "i686") != 0)
-                return device_unsupported(error, "architecture '%s' is not supported",
-                                          qemu_caps_get_arch(builder->caps));
+        if (builder->family == MACHINE_UNKNOWN)
+                return device_unsupported(error, "machine '%s' of architecture '%s'", builder->machine->name,
+                                          def->os.arch);
         if (def->launch_security)
                 return device_unsupported(error, "<launchSecurity> is not supported");
         return true;
@@ -258,6 +257,7 @@ struct qemu_command *qemu_command_build(const struct domain_def *def, const stru
                 .caps = caps,
                 .context = context,
                 .machine = qemu_caps_find_machine(caps, def->os.machine),
+                .family = machine_family_of(def),
                 .device = { .def = def,
                             .caps = caps,
                             .resources = context->resources,

@@ -49,23 +49,62 @@ static json_t *char_device(const char *driver, const char *alias)
         return device;
 }
 
+/* What ports are made of; driver NULL: the machine has them. */
+static const struct {
+        const char *type, *model, *driver;
+} serials[] = {
+        { "isa-serial", "isa-serial", "isa-serial" },
+        { "usb-serial", "usb-serial", "usb-serial" },
+        { "pci-serial", "pci-serial", "pci-serial" },
+        { "isa-debug", "isa-debugcon", "isa-debugcon" },
+        { "spapr-vio-serial", "spapr-vty", "spapr-vty" },
+        { "sclp-serial", "sclpconsole", "sclpconsole" },
+        { "sclp-serial", "sclplmconsole", "sclplmconsole" },
+        { "system-serial", "pl011", NULL },
+        { "system-serial", "16550a", NULL },
+};
+
+static int find_serial(const char *type, const char *model, GError **error)
+{
+        bool known = false;
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(serials); i++) {
+                if (strcmp(serials[i].type, type) != 0)
+                        continue;
+                known = true;
+                if (!model || strcmp(serials[i].model, model) == 0)
+                        return (int)i;
+        }
+        if (known)
+                device_unsupported(error, "serial port model '%s' is not supported", model);
+        else
+                device_unsupported(error, "serial port type '%s' is not supported", type);
+        return -1;
+}
+
+/* Such ports are as many as the machine has; the first of the options is for the first of them. */
+static void add_built_in(struct device_list *list, const char *alias)
+{
+        json_t *port = json_object();
+
+        device_set_format(port, "chardev", "char%s", alias);
+        device_list_add(list, DEVICE_SERIAL, port);
+}
+
 static bool describe_serial(struct device_list *list, const struct device_context *context,
                             const struct domain_char *chr, GError **error)
 {
         const char *type = chr->target_type ? chr->target_type : "isa-serial";
+        int found = find_serial(type, chr->target_model, error);
         json_t *device;
 
-        if (strcmp(type, "isa-debug") == 0)
-                type = "isa-debugcon";
-        if (strcmp(type, "isa-serial") != 0 && strcmp(type, "usb-serial") != 0 &&
-            strcmp(type, "pci-serial") != 0 && strcmp(type, "isa-debugcon") != 0)
-                return device_unsupported(error, "serial port type '%s' is not supported", type);
-        if (chr->target_model && strcmp(chr->target_model, type) != 0)
-                return device_unsupported(error, "serial port model '%s' is not supported",
-                                          chr->target_model);
-        if (!add_backend(list, context, chr->info.alias, &chr->source, NULL, error))
+        if (found < 0 || !add_backend(list, context, chr->info.alias, &chr->source, NULL, error))
                 return false;
-        device = char_device(type, chr->info.alias);
+        if (!serials[found].driver) {
+                add_built_in(list, chr->info.alias);
+                return true;
+        }
+        device = char_device(serials[found].driver, chr->info.alias);
         if (strcmp(type, "isa-serial") == 0 && chr->target_port >= 0)
                 device_set_int(device, "index", chr->target_port);
         return device_list_add_at(list, context, device, &chr->info, error);
@@ -103,14 +142,21 @@ static bool add_virtio_port(struct device_list *list, const struct device_contex
 static bool describe_console(struct device_list *list, const struct device_context *context,
                              const struct domain_char *chr, GError **error)
 {
+        const char *sclp;
+
         if (chr->is_serial_alias)
                 return true;
         if (g_strcmp0(chr->target_type, "serial") == 0)
                 return describe_serial(list, context, chr, error);
-        if (g_strcmp0(chr->target_type, "virtio") != 0)
+        sclp = g_strcmp0(chr->target_type, "sclp") == 0     ? "sclpconsole"
+               : g_strcmp0(chr->target_type, "sclplm") == 0 ? "sclplmconsole"
+                                                            : NULL;
+        if (!sclp && g_strcmp0(chr->target_type, "virtio") != 0)
                 return device_unsupported(error, "console type '%s' is not supported", chr->target_type);
         if (!add_backend(list, context, chr->info.alias, &chr->source, NULL, error))
                 return false;
+        if (sclp)
+                return device_list_add_device(list, context, char_device(sclp, chr->info.alias), error);
         return add_virtio_port(list, context, char_device("virtconsole", chr->info.alias), &chr->info, error);
 }
 

@@ -59,11 +59,18 @@ static void set_expander(json_t *device, const struct domain_controller *control
         set_optional(device, "numa_node", controller->node);
 }
 
+static void set_host_bridge(json_t *device, const struct domain_controller *controller)
+{
+        set_optional(device, "index", controller->target_index);
+        set_optional(device, "numa_node", controller->node);
+}
+
 static const struct {
         const char *model;
         const char *driver; /* where <model name=> does not say */
         void (*set)(json_t *device, const struct domain_controller *controller);
 } pci_models[] = {
+        { "pci-root", "spapr-pci-host-bridge", set_host_bridge },
         { "pcie-root-port", "pcie-root-port", set_port },
         { "pci-bridge", "pci-bridge", set_pci_bridge },
         { "dmi-to-pci-bridge", "i82801b11-bridge", NULL },
@@ -79,8 +86,8 @@ static bool describe_pci(struct device_list *list, const struct device_context *
 {
         json_t *device;
 
-        if (g_strcmp0(controller->model, "pci-root") == 0 || g_strcmp0(controller->model, "pcie-root") == 0)
-                return true;
+        if (controller->index == 0)
+                return true; /* the root */
         for (unsigned i = 0; i < G_N_ELEMENTS(pci_models); i++) {
                 if (g_strcmp0(pci_models[i].model, controller->model) != 0)
                         continue;
@@ -148,8 +155,9 @@ static bool describe_usb(struct device_list *list, const struct device_context *
 /* ---- SCSI ---- */
 
 static const struct model scsi_models[] = {
-        { "lsilogic", "lsi53c895a" }, { "lsisas1068", "mptsas1068" }, { "lsisas1078", "megasas" },
-        { "vmpvscsi", "pvscsi" },     { "am53c974", "am53c974" },     { "dc390", "dc390" },
+        { "lsilogic", "lsi53c895a" },  { "lsisas1068", "mptsas1068" }, { "lsisas1078", "megasas" },
+        { "vmpvscsi", "pvscsi" },      { "am53c974", "am53c974" },     { "dc390", "dc390" },
+        { "ibmvscsi", "spapr-vscsi" },
 };
 
 static bool is_virtio_scsi(const struct domain_controller *controller)
@@ -159,7 +167,7 @@ static bool is_virtio_scsi(const struct domain_controller *controller)
 
 static json_t *virtio_scsi(const struct domain_controller *controller)
 {
-        g_autofree char *driver = device_virtio_driver("virtio-scsi", controller->model);
+        g_autofree char *driver = device_virtio_driver("virtio-scsi", controller->model, &controller->info);
         json_t *device = device_new(driver, controller->info.alias);
 
         device_set_virtio(device, &controller->virtio);
@@ -192,7 +200,7 @@ static bool describe_scsi(struct device_list *list, const struct device_context 
 static bool describe_sata(struct device_list *list, const struct device_context *context,
                           const struct domain_controller *controller, GError **error)
 {
-        if (device_machine_is_pcie(context->def) && controller->index == 0)
+        if (device_machine_is_q35(context->def) && controller->index == 0)
                 return true;
         return device_list_add_at(list, context, device_new("ich9-ahci", controller->info.alias),
                                   &controller->info, error);
@@ -201,7 +209,7 @@ static bool describe_sata(struct device_list *list, const struct device_context 
 static bool describe_ide(const struct device_context *context, const struct domain_controller *controller,
                          GError **error)
 {
-        if (device_machine_is_pcie(context->def) || controller->index != 0)
+        if (device_machine_is_q35(context->def) || controller->index != 0)
                 return device_unsupported(error, "IDE controller %u on machine '%s'",
                                           (unsigned)controller->index, context->def->os.machine);
         return true;
@@ -210,7 +218,7 @@ static bool describe_ide(const struct device_context *context, const struct doma
 static bool describe_fdc(struct device_list *list, const struct device_context *context,
                          const struct domain_controller *controller, GError **error)
 {
-        if (!device_machine_is_pcie(context->def))
+        if (!device_machine_is_q35(context->def))
                 return true;
         return device_list_add_device(list, context, device_new("isa-fdc", controller->info.alias), error);
 }
@@ -218,7 +226,7 @@ static bool describe_fdc(struct device_list *list, const struct device_context *
 static bool describe_virtio_serial(struct device_list *list, const struct device_context *context,
                                    const struct domain_controller *controller, GError **error)
 {
-        g_autofree char *driver = device_virtio_driver("virtio-serial", controller->model);
+        g_autofree char *driver = device_virtio_driver("virtio-serial", controller->model, &controller->info);
         json_t *device = device_new(driver, controller->info.alias);
 
         device_set_virtio(device, &controller->virtio);

@@ -25,6 +25,7 @@ bool device_describe_crypto(struct device_list *list, const struct device_contex
         bool lkcf = crypto->backend == DOMAIN_CRYPTO_LKCF;
         const char *type = lkcf ? "cryptodev-backend-lkcf" : "cryptodev-backend-builtin";
         g_autofree char *id = g_strconcat("obj", crypto->info.alias, NULL);
+        g_autofree char *driver = device_virtio_driver("virtio-crypto", NULL, &crypto->info);
         json_t *object, *device;
 
         if (!check(context, crypto, type, error))
@@ -32,7 +33,7 @@ bool device_describe_crypto(struct device_list *list, const struct device_contex
         object = device_object(type, id);
         device_set_uint(object, "queues", crypto->queues);
         device_list_add(list, DEVICE_OBJECT, object);
-        device = device_new("virtio-crypto-pci", crypto->info.alias);
+        device = device_new(driver, crypto->info.alias);
         device_set_virtio(device, &crypto->virtio);
         device_set_string(device, "cryptodev", id);
         return device_list_add_at(list, context, device, &crypto->info, error);

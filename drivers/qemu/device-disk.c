@@ -340,7 +340,7 @@ static bool set_ide(json_t *device, const struct device_context *context, const 
 {
         const struct domain_address_drive *drive = &disk->info.address.drive;
 
-        if (disk->info.address.type != DOMAIN_ADDRESS_DRIVE || device_machine_is_pcie(context->def))
+        if (disk->info.address.type != DOMAIN_ADDRESS_DRIVE || device_machine_is_q35(context->def))
                 return no_controller(disk, error);
         device_set_format(device, "bus", "ide.%u", (unsigned)drive->bus);
         device_set_int(device, "unit", drive->unit);
@@ -353,7 +353,7 @@ static bool set_sata(json_t *device, const struct device_context *context, const
         const struct domain_address_drive *drive = &disk->info.address.drive;
         const struct domain_controller *controller =
                 device_find_controller(context, DOMAIN_CONTROLLER_SATA, drive->controller);
-        bool built_in = device_machine_is_pcie(context->def) && drive->controller == 0;
+        bool built_in = device_machine_is_q35(context->def) && drive->controller == 0;
 
         if (disk->info.address.type != DOMAIN_ADDRESS_DRIVE || !controller || !controller->info.alias)
                 return no_controller(disk, error);
@@ -397,7 +397,7 @@ static char *disk_driver(const struct domain_disk *disk, GError **error)
         }
         switch (disk->bus) {
         case DOMAIN_BUS_VIRTIO:
-                return device_virtio_driver("virtio-blk", disk->model);
+                return device_virtio_driver("virtio-blk", disk->model, &disk->info);
         case DOMAIN_BUS_SCSI:
                 if (disk->device == DOMAIN_DISK_LUN)
                         return g_strdup("scsi-block");
@@ -573,7 +573,7 @@ static bool describe_served(struct device_list *list, const struct device_contex
         if (!check_served(context->def, disk, error) ||
             !device_list_add_chardev(list, context, id, disk->source.vhost_user, NULL, error))
                 return false;
-        driver = device_virtio_driver("vhost-user-blk", disk->model);
+        driver = device_virtio_driver("vhost-user-blk", disk->model, &disk->info);
         device = device_new(driver, disk->info.alias);
         device_set_string(device, "chardev", id);
         device_set_virtio(device, &disk->virtio);

@@ -4,6 +4,7 @@
  * thread.
  */
 #include "drivers/qemu/device-internal.h"
+#include "drivers/qemu/machine.h"
 
 #include <string.h>
 
@@ -14,13 +15,9 @@ static const struct {
         const char *primary;
         const char *secondary; /* NULL: only the first device can be of this model */
 } videos[] = {
-        { "vga", "VGA", NULL },
-        { "cirrus", "cirrus-vga", NULL },
-        { "vmvga", "vmware-svga", NULL },
-        { "bochs", "bochs-display", NULL },
-        { "ramfb", "ramfb", NULL },
-        { "qxl", "qxl-vga", "qxl" },
-        { "virtio", "virtio-vga", "virtio-gpu-pci" },
+        { "vga", "VGA", NULL },           { "cirrus", "cirrus-vga", NULL },
+        { "vmvga", "vmware-svga", NULL }, { "bochs", "bochs-display", NULL },
+        { "ramfb", "ramfb", NULL },       { "qxl", "qxl-vga", "qxl" },
 };
 
 static bool is_primary(const struct device_context *context, const struct domain_video *video)
@@ -31,21 +28,35 @@ static bool is_primary(const struct device_context *context, const struct domain
                (devices->n_videos && g_strcmp0(devices->videos[0].info.alias, video->info.alias) == 0);
 }
 
-static const char *video_driver(const struct device_context *context, const struct domain_video *video,
-                                GError **error)
+/* A primary one is a VGA as well where firmware and systems expect one. */
+static char *virtio_gpu(const struct device_context *context, const struct domain_video *video, bool primary)
+{
+        enum machine_family family = machine_family_of(context->def);
+        bool gl = video->accel3d == DOMAIN_SWITCH_ON;
+
+        if (primary && video->info.address.type != DOMAIN_ADDRESS_VIRTIO_MMIO &&
+            (machine_is_x86(family) || family == MACHINE_VIRT_RISCV))
+                return g_strdup(gl ? "virtio-vga-gl" : "virtio-vga");
+        return device_virtio_driver(gl ? "virtio-gpu-gl" : "virtio-gpu", NULL, &video->info);
+}
+
+/* The device's type, or NULL with an error. */
+static char *video_driver(const struct device_context *context, const struct domain_video *video,
+                          GError **error)
 {
         bool primary = is_primary(context, video);
+
+        if (g_strcmp0(video->model, "virtio") == 0)
+                return virtio_gpu(context, video, primary);
 
         for (unsigned i = 0; i < G_N_ELEMENTS(videos); i++) {
                 const char *driver = primary ? videos[i].primary : videos[i].secondary;
 
                 if (g_strcmp0(videos[i].model, video->model) != 0)
                         continue;
-                if (driver && strcmp(video->model, "virtio") == 0 && video->accel3d == DOMAIN_SWITCH_ON)
-                        return primary ? "virtio-vga-gl" : "virtio-gpu-gl-pci";
                 if (!driver)
                         device_unsupported(error, "video model '%s' as a second video device", video->model);
-                return driver;
+                return g_strdup(driver);
         }
         device_unsupported(error, "video model '%s' is not supported", video->model);
         return NULL;
@@ -86,7 +97,7 @@ bool device_describe_video(struct device_list *list, const struct device_context
                            GError **error)
 {
         const struct domain_video *video = data;
-        const char *driver;
+        g_autofree char *driver = NULL;
         json_t *device;
 
         if (g_strcmp0(video->model, "none") == 0)
@@ -180,25 +191,27 @@ static bool describe_evdev(struct device_list *list, const struct domain_input *
         return true;
 }
 
-static const char *input_driver(const struct domain_input *input)
+static char *input_driver(const struct domain_input *input)
 {
         static const struct {
                 const char *type;
                 const char *usb;
                 const char *virtio;
         } drivers[] = {
-                { "mouse", "usb-mouse", "virtio-mouse-pci" },
-                { "tablet", "usb-tablet", "virtio-tablet-pci" },
-                { "keyboard", "usb-kbd", "virtio-keyboard-pci" },
-                { "passthrough", NULL, "virtio-input-host-pci" },
+                { "mouse", "usb-mouse", "virtio-mouse" },
+                { "tablet", "usb-tablet", "virtio-tablet" },
+                { "keyboard", "usb-kbd", "virtio-keyboard" },
+                { "passthrough", NULL, "virtio-input-host" },
         };
 
         for (unsigned i = 0; i < G_N_ELEMENTS(drivers); i++) {
                 if (g_strcmp0(drivers[i].type, input->type) != 0)
                         continue;
                 if (g_strcmp0(input->bus, "usb") == 0)
-                        return drivers[i].usb;
-                return g_strcmp0(input->bus, "virtio") == 0 ? drivers[i].virtio : NULL;
+                        return g_strdup(drivers[i].usb);
+                return g_strcmp0(input->bus, "virtio") == 0
+                               ? device_virtio_driver(drivers[i].virtio, NULL, &input->info)
+                               : NULL;
         }
         return NULL;
 }
@@ -207,7 +220,7 @@ bool device_describe_input(struct device_list *list, const struct device_context
                            GError **error)
 {
         const struct domain_input *input = data;
-        const char *driver = input_driver(input);
+        g_autofree char *driver = input_driver(input);
         json_t *device;
 
         if (g_strcmp0(input->type, "evdev") == 0)

@@ -95,7 +95,7 @@ static bool describe_9p(struct device_list *list, const struct device_context *c
         if (fs->readonly)
                 device_set_string(backend, "readonly", "on");
         device_list_add(list, DEVICE_FSDEV, backend);
-        driver = device_virtio_driver("virtio-9p", fs->model);
+        driver = device_virtio_driver("virtio-9p", fs->model, &fs->info);
         device = device_new(driver, fs->info.alias);
         device_set_virtio(device, &fs->virtio);
         device_set_string(device, "fsdev", id);
@@ -136,7 +136,7 @@ static bool describe_virtiofs(struct device_list *list, const struct device_cont
 {
         const struct device_resources *resources = device_get_resources(context, fs->info.alias);
         const struct domain_char_source source = { .type = DOMAIN_CHAR_UNIX, .path = fs->socket };
-        g_autofree char *id = g_strconcat("chr-vu-", fs->info.alias, NULL), *fd = NULL;
+        g_autofree char *id = g_strconcat("chr-vu-", fs->info.alias, NULL), *fd = NULL, *driver = NULL;
         json_t *device;
 
         if (!check_virtiofs(context->def, fs, error))
@@ -149,7 +149,8 @@ static bool describe_virtiofs(struct device_list *list, const struct device_cont
                                         fs->info.alias);
         if (!device_list_add_chardev(list, context, id, &source, fd, error))
                 return false;
-        device = device_new("vhost-user-fs-pci", fs->info.alias);
+        driver = device_virtio_driver("vhost-user-fs", NULL, &fs->info);
+        device = device_new(driver, fs->info.alias);
         device_set_virtio(device, &fs->virtio);
         device_set_string(device, "chardev", id);
         device_set_uint(device, "queue-size", fs->queue_size);

@@ -4,6 +4,7 @@
  * memory. Values only; any thread.
  */
 #include "drivers/qemu/device-internal.h"
+#include "drivers/qemu/machine.h"
 
 #include <string.h>
 
@@ -86,7 +87,8 @@ static bool describe_vhost_scsi(struct device_list *list, const struct device_co
 {
         const char *alias = hostdev->info.alias;
         const struct device_resources *resources = device_get_resources(context, alias);
-        g_autofree char *driver = device_virtio_driver("vhost-scsi", hostdev->model), *fd = NULL;
+        g_autofree char *driver = device_virtio_driver("vhost-scsi", hostdev->model, &hostdev->info),
+                        *fd = NULL;
         json_t *device;
 
         if (!resources || !resources->fds || !resources->fds->len)
@@ -201,9 +203,12 @@ bool device_describe_tpm(struct device_list *list, const struct device_context *
         if (tpm->backend != DOMAIN_TPM_PASSTHROUGH)
                 device_set_string(backend, "chardev", chardev);
         device_list_add(list, DEVICE_TPMDEV, backend);
+        /* The same without an ISA bus. */
+        if (strcmp(model, "tpm-tis") == 0 && !machine_is_x86(machine_family_of(context->def)))
+                model = "tpm-tis-device";
         device = device_new(model, tpm->info.alias);
         device_set_format(device, "tpmdev", "tpm-%s", tpm->info.alias);
-        return device_list_add_device(list, context, device, error);
+        return device_list_add_at(list, context, device, &tpm->info, error);
 }
 
 /* ---- vsock ---- */
@@ -213,7 +218,7 @@ bool device_describe_vsock(struct device_list *list, const struct device_context
 {
         const struct domain_vsock *vsock = data;
         const struct device_resources *resources = device_get_resources(context, vsock->info.alias);
-        g_autofree char *driver = device_virtio_driver("vhost-vsock", vsock->model);
+        g_autofree char *driver = device_virtio_driver("vhost-vsock", vsock->model, &vsock->info);
         json_t *device;
 
         if (!vsock->cid)

@@ -275,7 +275,7 @@ static bool describe_netdev(const struct netdev *made, const struct domain_inter
 static char *interface_driver(const struct domain_interface *interface)
 {
         if (is_virtio(interface))
-                return device_virtio_driver("virtio-net", interface->model);
+                return device_virtio_driver("virtio-net", interface->model, &interface->info);
         return g_strdup(interface->model ? interface->model : "e1000");
 }
 

@@ -32,8 +32,8 @@ bool device_list_add_device(struct device_list *list, const struct device_contex
 /* An -object of that type and id, to be filled in. */
 json_t *device_object(const char *type, const char *id);
 
-/* Does the machine have a PCI Express root (q35)? */
-bool device_machine_is_pcie(const struct domain_def *def);
+/* Does the machine have the chip set of a q35? */
+bool device_machine_is_q35(const struct domain_def *def);
 
 /* The controller of that type and index; of several (USB companions) the master. NULL: none. */
 const struct domain_controller *device_find_controller(const struct device_context *context,
@@ -47,8 +47,11 @@ bool device_set_scsi_place(json_t *device, const struct device_context *context,
                            const struct domain_device_info *info, GError **error);
 /* iommu_platform, ats, packed, page-per-vq. */
 void device_set_virtio(json_t *device, const struct domain_virtio *virtio);
-/* "<base>-pci", with the suffix of models "virtio-transitional" and "virtio-non-transitional". */
-char *device_virtio_driver(const char *base, const char *model);
+/*
+ * What base ("virtio-net") is called on the bus that info says: "<base>-ccw", "<base>-device" (mmio), else
+ * "<base>-pci", with the suffix of models "virtio-transitional" and "virtio-non-transitional". New string.
+ */
+char *device_virtio_driver(const char *base, const char *model, const struct domain_device_info *info);
 
 /* The resources of the device of that alias; NULL: none. */
 const struct device_resources *device_get_resources(const struct device_context *context, const char *alias);

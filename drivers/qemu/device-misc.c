@@ -3,6 +3,7 @@
  * Small devices: random numbers, balloon, watchdog, panic notifier, USB hub, IOMMU. Values only; any thread.
  */
 #include "drivers/qemu/device-internal.h"
+#include "drivers/qemu/machine.h"
 
 #include <string.h>
 
@@ -39,7 +40,7 @@ bool device_describe_rng(struct device_list *list, const struct device_context *
                          GError **error)
 {
         const struct domain_rng *rng = data;
-        g_autofree char *driver = device_virtio_driver("virtio-rng", rng->model);
+        g_autofree char *driver = device_virtio_driver("virtio-rng", rng->model, &rng->info);
         g_autofree char *id = g_strconcat("obj", rng->info.alias, NULL);
         json_t *device;
 
@@ -61,7 +62,7 @@ bool device_describe_memballoon(struct device_list *list, const struct device_co
                                 const void *data, GError **error)
 {
         const struct domain_memballoon *balloon = data;
-        g_autofree char *driver = device_virtio_driver("virtio-balloon", balloon->model);
+        g_autofree char *driver = device_virtio_driver("virtio-balloon", balloon->model, &balloon->info);
         json_t *device;
 
         if (g_strcmp0(balloon->model, "none") == 0)
@@ -80,15 +81,25 @@ bool device_describe_watchdog(struct device_list *list, const struct device_cont
 {
         const struct domain_watchdog *watchdog = data;
 
-        if (g_strcmp0(watchdog->model, "itco") == 0 && device_machine_is_pcie(context->def))
+        if (g_strcmp0(watchdog->model, "itco") == 0 && device_machine_is_q35(context->def))
                 return true; /* built into the machine */
-        if (g_strcmp0(watchdog->model, "i6300esb") != 0 && g_strcmp0(watchdog->model, "ib700") != 0)
+        if (g_strcmp0(watchdog->model, "i6300esb") != 0 && g_strcmp0(watchdog->model, "ib700") != 0 &&
+            g_strcmp0(watchdog->model, "diag288") != 0)
                 return device_unsupported(error, "watchdog model '%s' is not supported", watchdog->model);
         return device_list_add_at(list, context, device_new(watchdog->model, watchdog->info.alias),
                                   &watchdog->info, error);
 }
 
 /* ---- panic ---- */
+
+/* Guests of these machines tell their hypervisor of panics by a call that is always there. */
+static bool is_built_in(const struct domain_def *def, const char *model)
+{
+        enum machine_family family = machine_family_of(def);
+
+        return (family == MACHINE_PSERIES && g_strcmp0(model, "pseries") == 0) ||
+               (family == MACHINE_S390 && g_strcmp0(model, "s390") == 0);
+}
 
 bool device_describe_panic(struct device_list *list, const struct device_context *context, const void *data,
                            GError **error)
@@ -98,6 +109,8 @@ bool device_describe_panic(struct device_list *list, const struct device_context
 
         if (g_strcmp0(panic->model, "hyperv") == 0)
                 return true; /* a feature of the CPU */
+        if (is_built_in(context->def, panic->model))
+                return true;
         if (g_strcmp0(panic->model, "pvpanic") == 0)
                 return device_list_add_at(list, context, device_new("pvpanic-pci", panic->info.alias),
                                           &panic->info, error);
@@ -139,4 +152,15 @@ bool device_describe_iommu(struct device_list *list, const struct device_context
         device_set_switch(device, "device-iotlb", iommu->iotlb);
         device_set_uint(device, "aw-bits", iommu->aw_bits);
         return device_list_add_device(list, context, device, error);
+}
+
+/* ---- NVRAM ---- */
+
+bool device_describe_nvram(struct device_list *list, const struct device_context *context, const void *data,
+                           GError **error)
+{
+        if (machine_family_of(context->def) == MACHINE_PSERIES)
+                return true; /* built into the machine: command-machine.c says where */
+        return device_unsupported(error, "<nvram> among the devices of machine '%s'",
+                                  context->def->os.machine);
 }

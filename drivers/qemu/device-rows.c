@@ -38,7 +38,8 @@ static bool is_pluggable_controller(const void *data)
 /* What is on a bus that guests know to watch. */
 static bool is_on_live_bus(const struct domain_device_info *info)
 {
-        return info->address.type == DOMAIN_ADDRESS_PCI || info->address.type == DOMAIN_ADDRESS_USB;
+        return info->address.type == DOMAIN_ADDRESS_PCI || info->address.type == DOMAIN_ADDRESS_USB ||
+               info->address.type == DOMAIN_ADDRESS_CCW;
 }
 
 static bool is_pluggable_char(const void *data)
@@ -103,6 +104,7 @@ static const struct device_row rows[] = {
         { DOMAIN_DEVICE_SHMEM, device_describe_shmem, NULL, any },
         { DOMAIN_DEVICE_VSOCK, device_describe_vsock, resources_prepare_vsock, any },
         { DOMAIN_DEVICE_CRYPTO, device_describe_crypto, NULL, any },
+        { DOMAIN_DEVICE_NVRAM, device_describe_nvram, NULL, NULL },
 };
 
 const struct device_row *device_row_get(enum domain_device_kind kind)

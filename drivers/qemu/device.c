@@ -6,6 +6,7 @@
 #include "drivers/qemu/device-internal.h"
 
 #include "drivers/qemu/block.h"
+#include "drivers/qemu/machine.h"
 #include "drivers/qemu/qemu-caps.h"
 
 #include <string.h>
@@ -169,6 +170,7 @@ static const struct {
         [DEVICE_NETDEV] = { "-netdev", "netdev_add", "netdev_del" },
         [DEVICE_TPMDEV] = { "-tpmdev", NULL, NULL },
         [DEVICE_FSDEV] = { "-fsdev", NULL, NULL },
+        [DEVICE_SERIAL] = { "-serial", NULL, NULL },
         [DEVICE_DEVICE] = { "-device", "device_add", "device_del" },
         [DEVICE_FD] = { NULL, "getfd", "closefd" },
         [DEVICE_FDSET] = { "-add-fd", "add-fd", "remove-fd" },
@@ -242,6 +244,9 @@ void device_part_append_option(const struct device_part *part, GPtrArray *argv)
                 option = device_chardev_option(part->arguments);
         else if (part->kind == DEVICE_TPMDEV || part->kind == DEVICE_FSDEV)
                 option = typed_option(part->arguments);
+        else if (part->kind == DEVICE_SERIAL)
+                option = g_strconcat(
+                        "chardev:", json_string_value(json_object_get(part->arguments, "chardev")), NULL);
         else if (part->kind == DEVICE_FDSET)
                 option = g_strdup_printf("fd=%d,set=%" JSON_INTEGER_FORMAT, part->fd,
                                          json_integer_value(json_object_get(part->arguments, "fdset-id")));
@@ -324,10 +329,14 @@ void device_set_virtio(json_t *device, const struct domain_virtio *virtio)
         device_set_switch(device, "page-per-vq", virtio->page_per_vq);
 }
 
-char *device_virtio_driver(const char *base, const char *model)
+char *device_virtio_driver(const char *base, const char *model, const struct domain_device_info *info)
 {
         const char *suffix = "";
 
+        if (info->address.type == DOMAIN_ADDRESS_CCW)
+                return g_strconcat(base, "-ccw", NULL);
+        if (info->address.type == DOMAIN_ADDRESS_VIRTIO_MMIO)
+                return g_strconcat(base, "-device", NULL);
         if (model && g_str_has_suffix(model, "-non-transitional"))
                 suffix = "-non-transitional";
         else if (model && g_str_has_suffix(model, "-transitional"))
@@ -337,11 +346,9 @@ char *device_virtio_driver(const char *base, const char *model)
 
 /* ---- places ---- */
 
-bool device_machine_is_pcie(const struct domain_def *def)
+bool device_machine_is_q35(const struct domain_def *def)
 {
-        const char *machine = def->os.machine;
-
-        return machine && (g_str_has_prefix(machine, "pc-q35-") || strcmp(machine, "q35") == 0);
+        return machine_family_of(def) == MACHINE_Q35;
 }
 
 const struct domain_controller *device_find_controller(const struct device_context *context,
@@ -356,6 +363,12 @@ const struct domain_controller *device_find_controller(const struct device_conte
                         return controller;
         }
         return NULL;
+}
+
+/* The bus of a pseries machine's further bridges to the host has a name of its own. */
+static bool is_host_bridge(const struct domain_controller *controller)
+{
+        return g_strcmp0(controller->model, "pci-root") == 0;
 }
 
 static bool set_pci_address(json_t *device, const struct device_context *context,
@@ -373,9 +386,10 @@ static bool set_pci_address(json_t *device, const struct device_context *context
                 return device_unsupported(error, "no PCI controller with index %u for device '%s'", pci->bus,
                                           info->alias);
         if (bus)
-                device_set_string(device, "bus", bus->info.alias);
+                device_set_format(device, "bus", "%s%s", bus->info.alias, is_host_bridge(bus) ? ".0" : "");
         else
-                device_set_string(device, "bus", device_machine_is_pcie(context->def) ? "pcie.0" : "pci.0");
+                device_set_string(device, "bus",
+                                  machine_has_pcie(machine_family_of(context->def)) ? "pcie.0" : "pci.0");
         device_set_switch(device, "multifunction", pci->multifunction);
         if (pci->function)
                 device_set_format(device, "addr", "0x%x.0x%x", pci->slot, pci->function);
@@ -448,6 +462,15 @@ bool device_set_address(json_t *device, const struct device_context *context,
                 device_set_uint(device, "iobase", info->address.isa.iobase);
                 device_set_uint(device, "irq", info->address.isa.irq);
                 return true;
+        case DOMAIN_ADDRESS_CCW:
+                device_set_format(device, "devno", "%x.%x.%04x", info->address.ccw.cssid,
+                                  info->address.ccw.ssid, info->address.ccw.devno);
+                return true;
+        case DOMAIN_ADDRESS_SPAPR_VIO:
+                if (info->address.spapr_vio.has_reg)
+                        device_set_int(device, "reg", (json_int_t)info->address.spapr_vio.reg);
+                return true;
+        case DOMAIN_ADDRESS_VIRTIO_MMIO:
         case DOMAIN_ADDRESS_NONE:
                 return true;
         default:

@@ -50,6 +50,7 @@ enum device_kind {
         DEVICE_NETDEV,
         DEVICE_TPMDEV, /* at start only */
         DEVICE_FSDEV,  /* the same */
+        DEVICE_SERIAL, /* the same: what a port that is built in is connected to */
         DEVICE_DEVICE,
         DEVICE_FD,    /* while the guest runs only: a descriptor on its way, by name */
         DEVICE_FDSET, /* a descriptor that stands for a path, "/dev/fdset/N" */
@@ -144,6 +145,8 @@ bool device_describe_memory(struct device_list *list, const struct device_contex
                             const void *memory, GError **error);
 bool device_describe_crypto(struct device_list *list, const struct device_context *context,
                             const void *crypto, GError **error);
+bool device_describe_nvram(struct device_list *list, const struct device_context *context, const void *nvram,
+                           GError **error);
 
 DEFINE_CLEANUP(struct device_list, device_list_free);
 DEFINE_CLEANUP(struct device_resources, device_resources_free);

@@ -9,6 +9,7 @@
 #include "base/xml.h"
 #include "drivers/host/host.h"
 #include "drivers/qemu/firmware.h"
+#include "drivers/qemu/machine.h"
 #include "drivers/qemu/qemu-caps.h"
 #include "drivers/qemu/resolve.h"
 
@@ -191,6 +192,20 @@ static void add_cpu(xmlNode *parent, const struct resolve_result *target)
 
 /* ---- <devices> ---- */
 
+/* A virtio device is another type on each bus that it can be on. */
+static bool has_virtio(const struct qemu_caps *caps, const char *base)
+{
+        static const char *const buses[] = { "pci", "ccw", "device" };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(buses); i++) {
+                g_autofree char *type = g_strconcat(base, "-", buses[i], NULL);
+
+                if (qemu_caps_has_type(caps, type))
+                        return true;
+        }
+        return false;
+}
+
 /* Models of a virtio device: the plain one, and those that are tied to one generation. */
 static void add_virtio_models(xmlNode *parent, const struct qemu_caps *caps, const char *type)
 {
@@ -198,10 +213,10 @@ static void add_virtio_models(xmlNode *parent, const struct qemu_caps *caps, con
         xmlNode *node = add_enum(parent, "model");
 
         for (unsigned i = 0; i < G_N_ELEMENTS(suffixes); i++) {
-                g_autofree char *driver = g_strconcat(type, suffixes[i], NULL);
+                g_autofree char *driver = g_strconcat(type, "-pci", suffixes[i], NULL);
                 g_autofree char *model = g_strconcat("virtio", suffixes[i], NULL);
 
-                if (qemu_caps_has_type(caps, driver))
+                if (qemu_caps_has_type(caps, driver) || (i == 0 && has_virtio(caps, type)))
                         add_value(node, model);
         }
 }
@@ -224,13 +239,13 @@ static void add_disk(xmlNode *devices, const struct qemu_caps *caps, const struc
                 add_value(node, "fdc");
         if (qemu_caps_has_type(caps, "scsi-hd"))
                 add_value(node, "scsi");
-        if (qemu_caps_has_type(caps, "virtio-blk-pci"))
+        if (has_virtio(caps, "virtio-blk"))
                 add_value(node, "virtio");
-        if (qemu_caps_has_type(caps, "usb-storage"))
+        if (qemu_caps_has_type(caps, "usb-storage") && !machine->ccw)
                 add_value(node, "usb");
-        if (qemu_caps_has_type(caps, "ich9-ahci"))
+        if (qemu_caps_has_type(caps, "ich9-ahci") && !machine->ccw)
                 add_value(node, "sata");
-        add_virtio_models(disk, caps, "virtio-blk-pci");
+        add_virtio_models(disk, caps, "virtio-blk");
 }
 
 static void add_graphics(xmlNode *devices, const struct qemu_caps *caps)
@@ -245,10 +260,14 @@ static void add_graphics(xmlNode *devices, const struct qemu_caps *caps)
                 add_value(node, "egl-headless");
 }
 
-static void add_video(xmlNode *devices, const struct qemu_caps *caps)
+static void add_video(xmlNode *devices, const struct qemu_caps *caps, const struct domain_machine *machine)
 {
         xmlNode *video = add_supported(devices, "video", true);
 
+        if (machine->ccw) {
+                ADD_VALUES(video, "modelType", caps, { "virtio", "virtio-gpu-ccw" }, { "none", NULL });
+                return;
+        }
         ADD_VALUES(video, "modelType", caps, { "vga", "VGA" }, { "cirrus", "cirrus-vga" },
                    { "vmvga", "vmware-svga" }, { "qxl", "qxl-vga" }, { "virtio", "virtio-gpu-pci" },
                    { "none", NULL }, { "bochs", "bochs-display" }, { "ramfb", "ramfb" });
@@ -274,12 +293,12 @@ static void add_hostdev(xmlNode *devices, const struct domain_capabilities_reque
 
 static void add_rng(xmlNode *devices, const struct qemu_caps *caps)
 {
-        bool supported = qemu_caps_has_type(caps, "virtio-rng-pci");
+        bool supported = has_virtio(caps, "virtio-rng");
         xmlNode *rng = add_supported(devices, "rng", supported);
 
         if (!supported)
                 return;
-        add_virtio_models(rng, caps, "virtio-rng-pci");
+        add_virtio_models(rng, caps, "virtio-rng");
         ADD_VALUES(rng, "backendModel", caps, { "random", "rng-random" }, { "egd", "rng-egd" },
                    { "builtin", "rng-builtin" });
 }
@@ -287,32 +306,37 @@ static void add_rng(xmlNode *devices, const struct qemu_caps *caps)
 /* A TPM is a program of its own. */
 static void add_filesystem(xmlNode *devices, const struct qemu_caps *caps)
 {
-        bool path = qemu_caps_has_type(caps, "virtio-9p-pci"),
-             virtiofs = qemu_caps_has_type(caps, "vhost-user-fs-pci");
-        xmlNode *filesystem = add_supported(devices, "filesystem", path || virtiofs);
+        bool path = has_virtio(caps, "virtio-9p"), virtiofs = has_virtio(caps, "vhost-user-fs");
+        xmlNode *filesystem = add_supported(devices, "filesystem", path || virtiofs), *node;
 
-        if (path || virtiofs)
-                ADD_VALUES(filesystem, "driverType", caps, { "path", "virtio-9p-pci" },
-                           { "virtiofs", "vhost-user-fs-pci" });
+        if (!path && !virtiofs)
+                return;
+        node = add_enum(filesystem, "driverType");
+        if (path)
+                add_value(node, "path");
+        if (virtiofs)
+                add_value(node, "virtiofs");
 }
 
 static void add_tpm(xmlNode *devices, const struct qemu_caps *caps)
 {
         g_autofree char *swtpm = g_find_program_in_path("swtpm");
-        bool has_model = qemu_caps_has_type(caps, "tpm-tis") || qemu_caps_has_type(caps, "tpm-crb");
+        bool tis = qemu_caps_has_type(caps, "tpm-tis") || qemu_caps_has_type(caps, "tpm-tis-device");
+        bool has_model = tis || qemu_caps_has_type(caps, "tpm-crb") || qemu_caps_has_type(caps, "tpm-spapr");
         bool supported = swtpm && has_model && qemu_caps_has_type(caps, "tpm-emulator");
         xmlNode *tpm = add_supported(devices, "tpm", supported);
 
         if (!supported)
                 return;
-        ADD_VALUES(tpm, "model", caps, { "tpm-tis", "tpm-tis" }, { "tpm-crb", "tpm-crb" });
+        ADD_VALUES(tpm, "model", caps, { "tpm-tis", "tpm-tis" }, { "tpm-tis", "tpm-tis-device" },
+                   { "tpm-crb", "tpm-crb" }, { "tpm-spapr", "tpm-spapr" });
         ADD_VALUES(tpm, "backendModel", caps, { "emulator", NULL });
         ADD_VALUES(tpm, "backendVersion", caps, { "1.2", NULL }, { "2.0", NULL });
 }
 
-static void add_redirdev(xmlNode *devices, const struct qemu_caps *caps)
+static void add_redirdev(xmlNode *devices, const struct qemu_caps *caps, const struct domain_machine *machine)
 {
-        bool supported = qemu_caps_has_type(caps, "usb-redir");
+        bool supported = qemu_caps_has_type(caps, "usb-redir") && !machine->ccw;
         xmlNode *redirdev = add_supported(devices, "redirdev", supported);
 
         if (supported)
@@ -338,12 +362,12 @@ static void add_devices(xmlNode *parent, const struct domain_capabilities_reques
         resolve_describe(request->target, &machine);
         add_disk(devices, caps, &machine);
         add_graphics(devices, caps);
-        add_video(devices, caps);
+        add_video(devices, caps, &machine);
         add_hostdev(devices, request);
         add_rng(devices, caps);
         add_filesystem(devices, caps);
         add_tpm(devices, caps);
-        add_redirdev(devices, caps);
+        add_redirdev(devices, caps, &machine);
         add_channel(devices, caps);
 }
 
@@ -372,11 +396,25 @@ static void add_hyperv(xmlNode *features, const struct resolve_result *target)
         }
 }
 
+/* What the emulator makes itself; of the host's own, KVM alone knows. */
+static void add_gic(xmlNode *features, const struct resolve_result *target)
+{
+        bool supported = target->accel == QEMU_ACCEL_TCG &&
+                         machine_find_family(target->arch, target->machine->name) == MACHINE_VIRT_ARM;
+        xmlNode *gic = add_supported(features, "gic", supported), *node;
+
+        if (!supported)
+                return;
+        node = add_enum(gic, "version");
+        add_value(node, "2");
+        add_value(node, "3");
+}
+
 static void add_features(xmlNode *parent, const struct resolve_result *target)
 {
         xmlNode *features = xml_add(parent, "features");
 
-        add_supported(features, "gic", false);
+        add_gic(features, target);
         add_supported(features, "vmcoreinfo", qemu_caps_has_type(target->caps, "vmcoreinfo"));
         add_supported(features, "genid", false);
         add_supported(features, "backingStoreInput", true);

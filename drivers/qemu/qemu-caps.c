@@ -89,11 +89,22 @@ static const char *get_string(const json_t *object, const char *key)
         return json_string_value(json_object_get(object, key));
 }
 
+/* QEMU finds models of POWER by family, in whatever case; libvirt's name of "power9_v2.0" is "POWER9". */
+static void name_family(char *model)
+{
+        char *version = strstr(model, "_v");
+
+        if (version && version > model)
+                *version = '\0';
+        for (; *model; model++)
+                *model = g_ascii_toupper(*model);
+}
+
 /*
  * The model that the machine's CPU type is of, "qemu64" of "qemu64-x86_64-cpu" (so does every target of QEMU
  * name its types); kept in the document beside it.
  */
-static const char *load_default_cpu(json_t *machine)
+static const char *load_default_cpu(json_t *machine, bool ppc)
 {
         g_autofree char *model = g_strdup(get_string(machine, "default-cpu-type"));
         char *target;
@@ -105,8 +116,15 @@ static const char *load_default_cpu(json_t *machine)
         if (!target)
                 return NULL;
         *target = '\0';
+        if (ppc)
+                name_family(model);
         json_object_set_new(machine, "default-cpu-model", json_string(model));
         return get_string(machine, "default-cpu-model");
+}
+
+static bool is_ppc(const struct qemu_caps *caps)
+{
+        return caps->arch && g_str_has_prefix(caps->arch, "ppc");
 }
 
 static void load_machines(struct qemu_caps *caps)
@@ -126,7 +144,7 @@ static void load_machines(struct qemu_caps *caps)
                         continue;
                 machine->alias = get_string(one, "alias");
                 machine->max_cpus = (unsigned)CLAMP(max_cpus, 1, G_MAXINT);
-                machine->default_cpu = load_default_cpu(one);
+                machine->default_cpu = load_default_cpu(one, is_ppc(caps));
                 machine->default_ram_id = get_string(one, "default-ram-id");
                 machine->is_default = json_is_true(json_object_get(one, "is-default"));
                 machine->deprecated = json_is_true(json_object_get(one, "deprecated"));
@@ -271,6 +289,25 @@ static void load_accels(struct qemu_caps *caps)
         }
 }
 
+/* Emulators of RISC-V before 8.1 are not asked for models; each is a type. */
+static void load_riscv_models(struct qemu_caps *caps)
+{
+        static const char suffix[] = "-riscv-cpu";
+        const json_t *types = json_object_get(caps->document, "types");
+        json_t *names = json_array();
+
+        json_object_set_new(caps->document, "riscv-models", names);
+        for (size_t i = 0; i < json_array_size(types); i++) {
+                const char *type = json_string_value(json_array_get(types, i));
+
+                if (!type || !g_str_has_suffix(type, suffix))
+                        continue;
+                json_array_append_new(names, json_stringn(type, strlen(type) - strlen(suffix)));
+        }
+        for (size_t i = 0; i < json_array_size(names); i++)
+                g_hash_table_add(caps->cpus, (void *)json_string_value(json_array_get(names, i)));
+}
+
 static GHashTable *load_set(const json_t *list)
 {
         GHashTable *set = g_hash_table_new(g_str_hash, g_str_equal);
@@ -300,6 +337,8 @@ const struct qemu_caps *qemu_caps_new(json_t *document, GError **error)
                 caps->sets[i] = load_set(json_object_get(document, set_names[i]));
         load_machines(caps);
         load_accels(caps);
+        if (caps->arch && g_str_has_prefix(caps->arch, "riscv") && g_hash_table_size(caps->cpus) == 0)
+                load_riscv_models(caps);
         if (!caps->path || !caps->arch || !caps->version || !caps->n_machines ||
             !caps->accels[QEMU_ACCEL_TCG].available) {
                 error_set(error, ERROR_FROM_QEMU, ERROR_INTERNAL_ERROR,
@@ -378,7 +417,9 @@ const struct qemu_host_model *qemu_caps_get_host_model(const struct qemu_caps *c
 
 bool qemu_caps_has_cpu(const struct qemu_caps *caps, const char *name)
 {
-        return g_hash_table_contains(caps->cpus, name);
+        g_autofree char *lower = is_ppc(caps) ? g_ascii_strdown(name, -1) : NULL;
+
+        return g_hash_table_contains(caps->cpus, name) || (lower && g_hash_table_contains(caps->cpus, lower));
 }
 
 bool qemu_caps_has_hyperv(const struct qemu_caps *caps, const char *feature)

@@ -9,6 +9,7 @@
 #include "drivers/host/host.h"
 #include "drivers/qemu/emulator.h"
 #include "drivers/qemu/kvm.h"
+#include "drivers/qemu/machine.h"
 #include "drivers/qemu/probe-cache.h"
 #include "drivers/security/account.h"
 
@@ -81,6 +82,22 @@ static bool check_arch_name(const char *arch, GError **error)
         return error_set(error, ERROR_FROM_QEMU, ERROR_INVALID_ARG, "there is no architecture '%s'", quoted);
 }
 
+/* The default of some emulators is a board of long ago, or none; theirs is the one that is made for guests.
+ */
+static const struct qemu_machine *find_machine(const struct qemu_caps *caps, const char *arch,
+                                               const char *name)
+{
+        const struct qemu_machine *machine = qemu_caps_find_machine(caps, name);
+        enum machine_family family;
+
+        if (is_given(name))
+                return machine;
+        family = machine ? machine_find_family(arch, machine->name) : MACHINE_UNKNOWN;
+        return family == MACHINE_UNKNOWN && qemu_caps_find_machine(caps, "virt")
+                       ? qemu_caps_find_machine(caps, "virt")
+                       : machine;
+}
+
 bool resolve_check(const struct qemu_caps *caps, const struct resolve_request *request,
                    struct resolve_result *result, GError **error)
 {
@@ -97,16 +114,13 @@ bool resolve_check(const struct qemu_caps *caps, const struct resolve_request *r
                                  result->arch);
         if (!find_accel(caps, request, result, error))
                 return false;
-        result->machine = qemu_caps_find_machine(caps, request->machine);
+        result->machine = find_machine(caps, result->arch, request->machine);
         if (!result->machine && is_given(request->machine)) {
                 g_autofree char *quoted = error_quote(request->machine);
 
                 return error_set(error, ERROR_FROM_QEMU, ERROR_INVALID_ARG,
                                  "emulator '%s' has no machine type '%s'", qemu_caps_get_path(caps), quoted);
         }
-        /* Emulators of some architectures have no default. */
-        if (!result->machine)
-                result->machine = qemu_caps_find_machine(caps, "virt");
         if (!result->machine)
                 return error_set(error, ERROR_FROM_QEMU, ERROR_INVALID_ARG,
                                  "emulator '%s' has no default machine type, one must be named",
@@ -176,14 +190,6 @@ void resolve_run(struct probe_cache *cache, const struct host *host, const struc
         probe_cache_ask(cache, pending->emulator, probed, pending);
 }
 
-/* "pc-q35-7.2" is of the family "pc-q35", "virt-7.2" and "virt" of "virt". */
-static bool is_family(const char *machine, const char *family)
-{
-        size_t length = strlen(family);
-
-        return g_str_has_prefix(machine, family) && (machine[length] == '-' || !machine[length]);
-}
-
 /* The first of several types that the emulator has; names in pairs: type, what definitions call it. */
 static const char *first_of(const struct qemu_caps *caps, const char *const *pairs)
 {
@@ -195,20 +201,64 @@ static const char *first_of(const struct qemu_caps *caps, const char *const *pai
 }
 
 /* What a guest that asks for nothing in particular finds most likely supported. */
-static void describe_models(const struct qemu_caps *caps, bool x86, bool i440fx,
+static void describe_models(const struct qemu_caps *caps, enum machine_family family,
                             struct domain_machine *machine)
 {
         static const char *const usb_old[] = { "piix3-usb-uhci", "piix3-uhci", NULL };
         static const char *const usb[] = { "qemu-xhci", "qemu-xhci", "nec-usb-xhci", "nec-xhci", NULL };
-        static const char *const net_x86[] = { "rtl8139",        "rtl8139", "e1000", "e1000",
+        static const char *const net_old[] = { "rtl8139",        "rtl8139", "e1000", "e1000",
                                                "virtio-net-pci", "virtio",  NULL };
-        static const char *const net[] = { "virtio-net-pci", "virtio", "virtio-net-device", "virtio", NULL };
+        static const char *const net[] = {
+                "virtio-net-pci", "virtio", "virtio-net-device", "virtio", "virtio-net-ccw", "virtio", NULL
+        };
         static const char *const video_x86[] = { "cirrus-vga", "cirrus", "VGA", "vga", NULL };
-        static const char *const video[] = { "virtio-gpu-pci", "virtio", NULL };
+        static const char *const video_ppc[] = { "VGA", "vga", NULL };
+        static const char *const video[] = { "virtio-gpu-pci", "virtio", "virtio-gpu-ccw", "virtio", NULL };
+        bool old = machine_is_x86(family) || family == MACHINE_PSERIES;
 
-        machine->usb_model = first_of(caps, i440fx ? usb_old : usb);
-        machine->net_model = first_of(caps, x86 ? net_x86 : net);
-        machine->video_model = first_of(caps, x86 ? video_x86 : video);
+        if (old)
+                machine->usb_model = first_of(caps, family == MACHINE_I440FX ? usb_old : usb);
+        machine->net_model = first_of(caps, old ? net_old : net);
+        machine->video_model = first_of(caps, machine_is_x86(family)      ? video_x86
+                                              : family == MACHINE_PSERIES ? video_ppc
+                                                                          : video);
+}
+
+/* What machines other than PCs have where a document says nothing. */
+static void describe_defaults(enum machine_family family, enum qemu_accel accel,
+                              struct domain_machine *machine)
+{
+        machine->scsi_model = "virtio-scsi";
+        switch (family) {
+        case MACHINE_VIRT_ARM:
+                machine->serial_type = "system-serial";
+                machine->serial_model = "pl011";
+                machine->acpi = machine->acpi_needs_uefi = true;
+                machine->no_balloon = true;
+                /* What the host's own can do is the kernel's to say. */
+                machine->gic_version = accel == QEMU_ACCEL_TCG ? "2" : NULL;
+                break;
+        case MACHINE_VIRT_RISCV:
+                machine->serial_type = "system-serial";
+                machine->serial_model = "16550a";
+                break;
+        case MACHINE_PSERIES:
+                machine->serial_type = "spapr-vio-serial";
+                machine->serial_model = "spapr-vty";
+                machine->scsi_model = "ibmvscsi";
+                machine->tpm_model = "tpm-spapr";
+                machine->panic_model = "pseries";
+                machine->spapr = machine->usb_input = true;
+                break;
+        case MACHINE_S390:
+                machine->serial_type = "sclp-serial";
+                machine->serial_model = "sclpconsole";
+                machine->panic_model = "s390";
+                machine->ccw = true;
+                break;
+        default:
+                machine->scsi_model = NULL;
+        }
 }
 
 /* Features that CPUs have and guests are never given (cmt) are not QEMU's to know. */
@@ -230,10 +280,9 @@ static bool knows_cpu_features(const struct qemu_caps *caps)
 void resolve_describe(const struct resolve_result *result, struct domain_machine *machine)
 {
         const char *name = result->machine->name;
-        bool i440fx = is_family(name, "pc-i440fx");
-        bool q35 = is_family(name, "pc-q35");
-        bool pc = i440fx || q35 || g_str_equal(name, "isapc");
-        bool virt = is_family(name, "virt");
+        enum machine_family family = machine_find_family(result->arch, name);
+        bool i440fx = family == MACHINE_I440FX, q35 = family == MACHINE_Q35;
+        bool pc = i440fx || q35 || family == MACHINE_ISAPC;
 
         *machine = (struct domain_machine){
                 .type = result->type,
@@ -241,16 +290,17 @@ void resolve_describe(const struct resolve_result *result, struct domain_machine
                 .machine = name,
                 .emulator = qemu_caps_get_path(result->caps),
                 .max_vcpus = result->machine->max_cpus,
-                .pcie_root = q35 || virt,
-                .pci_root = i440fx || is_family(name, "pseries"),
+                .pcie_root = machine_has_pcie(family),
+                .pci_root = i440fx || family == MACHINE_PSERIES,
                 .isa = pc,
                 .ps2 = pc,
-                .acpi = i440fx || q35 || (virt && g_str_equal(result->arch, "aarch64")),
+                .acpi = i440fx || q35,
                 .assign_addresses = true,
                 .cpu_model = result->machine->default_cpu,
                 .has_cpu_feature = knows_cpu_features(result->caps) ? has_cpu_feature : NULL,
                 .caps = result->caps,
         };
-        if (machine->pcie_root || machine->pci_root)
-                describe_models(result->caps, pc, i440fx, machine);
+        describe_defaults(family, result->accel, machine);
+        if (machine->pcie_root || machine->pci_root || machine->ccw)
+                describe_models(result->caps, family, machine);
 }

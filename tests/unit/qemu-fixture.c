@@ -25,6 +25,7 @@ struct fixture fixture;
 static struct {
         struct loop *loop;
         struct lane *lane;
+        const char *emulator;
 } probing;
 
 /* ---- around each test ---- */
@@ -37,7 +38,7 @@ static void quit(void *data)
 static void probe(void *data)
 {
         CLEANUP(account_unref) const struct account *account = account_new(NULL, NULL, NULL);
-        json_t *document = probe_run(probing.lane, QEMU, account, NULL);
+        json_t *document = probe_run(probing.lane, probing.emulator, account, NULL);
 
         if (document)
                 fixture.caps = qemu_caps_new(document, NULL);
@@ -45,15 +46,14 @@ static void probe(void *data)
         loop_post(probing.loop, quit, NULL);
 }
 
-void fixture_set_up(void)
+bool fixture_use(const char *emulator)
 {
         struct pool *pool;
 
-        /* QEMU looks up addresses, numbers, too, as a host with a network does. */
-        network_leave();
-        fixture.dir = g_dir_make_tmp("qemu-cmd-XXXXXX", NULL);
-        if (access(QEMU, X_OK) < 0)
-                return;
+        g_clear_pointer(&fixture.caps, qemu_caps_unref);
+        if (access(emulator, X_OK) < 0)
+                return false;
+        probing.emulator = emulator;
         pool = pool_new(1, NULL);
         probing.loop = loop_new(NULL);
         probing.lane = lane_new(pool, probing.loop, "test");
@@ -63,6 +63,15 @@ void fixture_set_up(void)
         pool_free(pool);
         loop_free(probing.loop);
         ck_assert_ptr_nonnull(fixture.caps);
+        return true;
+}
+
+void fixture_set_up(void)
+{
+        /* QEMU looks up addresses, numbers, too, as a host with a network does. */
+        network_leave();
+        fixture.dir = g_dir_make_tmp("qemu-cmd-XXXXXX", NULL);
+        fixture_use(QEMU);
 }
 
 static int remove_one(const char *path, const struct stat *status, int flag, struct FTW *ftw)

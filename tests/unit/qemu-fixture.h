@@ -24,6 +24,8 @@ extern struct fixture fixture;
 
 void fixture_set_up(void);
 void fixture_tear_down(void);
+/* Its capabilities are those of another emulator from now on; false: it is not installed. */
+bool fixture_use(const char *emulator);
 
 /* Says so when a test is skipped for want of a QEMU. */
 bool fixture_has_qemu(void);

@@ -300,15 +300,158 @@ START_TEST(test_virt)
                                           .pcie_root = true,
                                           .assign_addresses = true,
                                           .net_model = "virtio",
-                                          .video_model = "virtio" };
+                                          .video_model = "virtio",
+                                          .serial_type = "system-serial",
+                                          .serial_model = "pl011",
+                                          .gic_version = "2",
+                                          .acpi = true,
+                                          .acpi_needs_uefi = true,
+                                          .no_balloon = true };
         g_autofree char *text = domain_with(
                 "virt", "", DISK("vda", "") "<serial/><input type=\"tablet\"/><graphics type=\"vnc\"/>");
         g_autofree char *normal = normalize(text, &machine, NULL);
+        g_autofree char *acpi = domain_with("virt", "<features><acpi/></features>", "");
+        g_autoptr(GError) error = NULL;
 
         ck_assert(strstr(normal, "<target type='system-serial' port='0'>"));
         ck_assert(strstr(normal, "<controller type='usb' index='0' model='qemu-xhci'>"));
         ck_assert(strstr(normal, "<input type='tablet' bus='usb'>"));
-        ck_assert(!strstr(normal, "ps2") && !strstr(normal, "sata"));
+        ck_assert(strstr(normal, "<gic version='2'/>"));
+        ck_assert(!strstr(normal, "ps2") && !strstr(normal, "sata") && !strstr(normal, "memballoon"));
+        ck_assert(!normalize(acpi, &machine, &error));
+        ck_assert_msg(strstr(error->message, "ACPI comes from UEFI"), "%s", error->message);
+}
+END_TEST
+
+static const struct domain_machine s390x = {
+        .type = "qemu",
+        .arch = "s390x",
+        .machine = "s390-ccw-virtio-7.2",
+        .emulator = "/usr/bin/qemu-system-s390x",
+        .ccw = true,
+        .assign_addresses = true,
+        .net_model = "virtio",
+        .video_model = "virtio",
+        .serial_type = "sclp-serial",
+        .serial_model = "sclpconsole",
+        .scsi_model = "virtio-scsi",
+        .panic_model = "s390",
+};
+
+/* Numbers in the order in which libvirt gives them out; those of the document are nobody else's. */
+START_TEST(test_channels)
+{
+        g_autofree char *text = domain_with(
+                "s390-ccw-virtio", "",
+                DISK("vda", "") DISK("vdb", "<address type=\"ccw\" cssid=\"0xfe\" ssid=\"0\" devno=\"1\"/>")
+                        DISK("sda", "") "<interface type=\"user\"/><graphics type=\"vnc\"/>"
+                                        "<console type=\"pty\"/><input type=\"mouse\" bus=\"virtio\"/>");
+        g_autofree char *normal = normalize(text, &s390x, NULL);
+        static const char *const expected[] = {
+                "<target dev='vda' bus='virtio'/>\n      <address type='ccw' cssid='0xfe' ssid='0x0' "
+                "devno='0x0000'/>",
+                "<address type='ccw' cssid='0xfe' ssid='0x0' devno='0x0001'/>",
+                "<model type='virtio'/>\n      <address type='ccw' cssid='0xfe' ssid='0x0' devno='0x0002'/>",
+                "primary='yes'/>\n      <address type='ccw' cssid='0xfe' ssid='0x0' devno='0x0003'/>",
+                "<controller type='scsi' index='0' model='virtio-scsi'>\n      <address type='ccw' "
+                "cssid='0xfe' ssid='0x0' devno='0x0004'/>",
+                "<input type='mouse' bus='virtio'>\n      <address type='ccw' cssid='0xfe' ssid='0x0' "
+                "devno='0x0005'/>",
+                "<memballoon model='virtio'>\n      <address type='ccw' cssid='0xfe' ssid='0x0' "
+                "devno='0x0006'/>",
+                "<model name='sclpconsole'/>",
+                "<panic model='s390'/>",
+        };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(expected); i++)
+                ck_assert_msg(normal && strstr(normal, expected[i]), "%s is not in:\n%s", expected[i],
+                              normal);
+        ck_assert(!strstr(normal, "type='pci' domain") && !strstr(normal, "type='usb'"));
+}
+END_TEST
+
+static const struct {
+        const char *top, *devices, *message;
+} no_channels[] = {
+        { "<features><acpi/></features>", "", "machine 's390-ccw-virtio-7.2' has no ACPI" },
+        { "", "<interface type=\"user\"><model type=\"e1000\"/></interface>", "use a virtio model" },
+        { "", "<controller type=\"usb\" model=\"qemu-xhci\"/>", "use a virtio model" },
+        { "", "<controller type=\"pci\" index=\"1\" model=\"pci-bridge\"/>", "no PCI controller 1" },
+        { "",
+          "<rng model=\"virtio\"><backend model=\"builtin\"/><address type=\"pci\" domain=\"0\" bus=\"0\" "
+          "slot=\"3\" function=\"0\"/></rng>",
+          "no PCI devices" },
+        { "",
+          "<rng model=\"virtio\"><backend model=\"builtin\"/><address type=\"ccw\" cssid=\"0xfd\" "
+          "ssid=\"0\" devno=\"0\"/></rng>",
+          "channel subsystem 0xfe" },
+        { "",
+          "<rng model=\"virtio\"><backend model=\"builtin\"/><address type=\"ccw\" cssid=\"0xfe\" "
+          "ssid=\"2\" devno=\"7\"/></rng>"
+          "<rng model=\"virtio\"><backend model=\"builtin\"/><address type=\"ccw\" cssid=\"0xfe\" "
+          "ssid=\"2\" devno=\"7\"/></rng>",
+          "two devices have the number fe.2.0007" },
+};
+
+START_TEST(test_no_channel)
+{
+        for (unsigned i = 0; i < G_N_ELEMENTS(no_channels); i++) {
+                g_autofree char *text =
+                        domain_with("s390-ccw-virtio", no_channels[i].top, no_channels[i].devices);
+                g_autoptr(GError) error = NULL;
+                g_autofree char *normal = normalize(text, &s390x, &error);
+
+                ck_assert_msg(!normal && strstr(error->message, no_channels[i].message), "%s",
+                              error ? error->message : normal);
+        }
+}
+END_TEST
+
+/* What is on the hypervisor's bus, what is on PCI, and what comes with graphics. */
+START_TEST(test_pseries)
+{
+        static const struct domain_machine machine = {
+                .type = "qemu",
+                .arch = "ppc64",
+                .machine = "pseries-7.2",
+                .emulator = "/usr/bin/qemu-system-ppc64",
+                .pci_root = true,
+                .spapr = true,
+                .usb_input = true,
+                .assign_addresses = true,
+                .usb_model = "qemu-xhci",
+                .net_model = "rtl8139",
+                .video_model = "vga",
+                .serial_type = "spapr-vio-serial",
+                .serial_model = "spapr-vty",
+                .scsi_model = "ibmvscsi",
+                .tpm_model = "tpm-spapr",
+                .panic_model = "pseries",
+        };
+        static const char *const expected[] = {
+                "<model name='spapr-pci-host-bridge'/>\n      <target index='0'/>",
+                "<controller type='scsi' index='0' model='ibmvscsi'>\n      <address type='spapr-vio' "
+                "reg='0x00002000'/>",
+                "<model type='spapr-vlan'/>\n      <address type='spapr-vio' reg='0x00001000'/>",
+                "<address type='spapr-vio' reg='0x30000000'/>",
+                "<address type='spapr-vio' reg='0x30002000'/>",
+                "<address type='spapr-vio' reg='0x00003000'/>",
+                "<input type='keyboard' bus='usb'>",
+                "<input type='mouse' bus='usb'>",
+                "<panic model='pseries'/>",
+        };
+        g_autofree char *text = domain_with(
+                "pseries", "",
+                DISK("sda", "") "<interface type=\"user\"><model type=\"spapr-vlan\"/></interface>"
+                                "<serial type=\"pty\"/><serial type=\"pty\"><target "
+                                "type=\"spapr-vio-serial\"/><address type=\"spapr-vio\" "
+                                "reg=\"0x30001000\"/></serial><serial type=\"pty\"/><nvram/>"
+                                "<graphics type=\"vnc\"/>");
+        g_autofree char *normal = normalize(text, &machine, NULL);
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(expected); i++)
+                ck_assert_msg(normal && strstr(normal, expected[i]), "%s is not in:\n%s", expected[i],
+                              normal);
 }
 END_TEST
 
@@ -366,4 +509,4 @@ START_TEST(test_too_many)
 END_TEST
 
 CHECK_MAIN("domain-normalize", test_documents, test_refused, test_no_memory, test_random, test_no_bus,
-           test_virt, test_many, test_too_many)
+           test_virt, test_channels, test_no_channel, test_pseries, test_many, test_too_many)

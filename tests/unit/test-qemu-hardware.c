@@ -8,6 +8,7 @@
 #include "drivers/qemu/device.h"
 #include "drivers/qemu/memory-backend.h"
 #include "drivers/qemu/passt.h"
+#include "tests/unit/check-main.h"
 #include "tests/unit/qemu-machine.h"
 
 #include <check.h>
@@ -21,14 +22,16 @@ static json_t *qom_get(const char *path, const char *property)
         return machine_run("qom-get", json_pack("{s:s, s:s}", "path", path, "property", property));
 }
 
-/* The name of the bus that a PCI controller makes. */
-static const char *bus_name(const struct domain_def *def, unsigned bus)
+/* The name of the bus that a PCI controller makes. Owned. */
+static char *bus_name(const struct domain_def *def, unsigned bus)
 {
         for (unsigned i = 0; i < def->devices.n_controllers; i++) {
                 const struct domain_controller *controller = &def->devices.controllers[i];
 
                 if (controller->type == DOMAIN_CONTROLLER_PCI && controller->index == bus)
-                        return controller->info.alias;
+                        return g_strconcat(controller->info.alias,
+                                           bus && !g_strcmp0(controller->model, "pci-root") ? ".0" : "",
+                                           NULL);
         }
         ck_abort_msg("there is no PCI controller %u", bus);
 }
@@ -37,12 +40,13 @@ static void expect_pci(const struct domain_def *def, const struct domain_device_
 {
         const struct domain_address_pci *pci = &info->address.pci;
         g_autofree char *path = g_strdup_printf("/machine/peripheral/%s", info->alias);
+        g_autofree char *expected = bus_name(def, pci->bus);
         json_t *place = qom_get(path, "addr"), *bus = qom_get(path, "parent_bus");
 
         ck_assert_msg(json_integer_value(place) == pci->slot * 8 + pci->function, "%s is at %d", info->alias,
                       (int)json_integer_value(place));
-        ck_assert_msg(g_str_has_suffix(json_string_value(bus), bus_name(def, pci->bus)), "%s is on %s",
-                      info->alias, json_string_value(bus));
+        ck_assert_msg(g_str_has_suffix(json_string_value(bus), expected), "%s is on %s", info->alias,
+                      json_string_value(bus));
         json_decref(place);
         json_decref(bus);
 }
@@ -73,6 +77,26 @@ static void expect_usb(const char *id, const struct domain_address_usb *usb)
         json_decref(port);
 }
 
+static void expect_ccw(const struct domain_device_info *info)
+{
+        g_autofree char *path = g_strdup_printf("/machine/peripheral/%s", info->alias);
+        g_autofree char *expected = g_strdup_printf("%x.%x.%04x", info->address.ccw.cssid,
+                                                    info->address.ccw.ssid, info->address.ccw.devno);
+        json_t *number = qom_get(path, "dev_id");
+
+        ck_assert_str_eq(json_string_value(number), expected);
+        json_decref(number);
+}
+
+static void expect_register(const struct domain_device_info *info)
+{
+        g_autofree char *path = g_strdup_printf("/machine/peripheral/%s", info->alias);
+        json_t *number = qom_get(path, "reg");
+
+        ck_assert_uint_eq((uint64_t)json_integer_value(number), info->address.spapr_vio.reg);
+        json_decref(number);
+}
+
 struct view {
         const struct domain_def *def;
         json_t *peripherals;
@@ -85,6 +109,10 @@ static void expect_info(const struct view *view, const struct domain_device_info
                 expect_pci(view->def, info);
         if (info->address.type == DOMAIN_ADDRESS_USB)
                 expect_usb(info->alias, &info->address.usb);
+        if (info->address.type == DOMAIN_ADDRESS_CCW)
+                expect_ccw(info);
+        if (info->address.type == DOMAIN_ADDRESS_SPAPR_VIO)
+                expect_register(info);
 }
 
 #define EXPECT_EACH(array, condition)                                                                        \
@@ -95,8 +123,9 @@ static void expect_info(const struct view *view, const struct domain_device_info
 
 static bool is_own_controller(const struct domain_def *def, const struct domain_controller *controller)
 {
-        if (!g_strcmp0(controller->model, "pci-root") || !g_strcmp0(controller->model, "pcie-root") ||
-            !g_strcmp0(controller->model, "none") || controller->master_port >= 0)
+        if (controller->type == DOMAIN_CONTROLLER_PCI && controller->index == 0)
+                return false;
+        if (!g_strcmp0(controller->model, "none") || controller->master_port >= 0)
                 return false;
         if (controller->type == DOMAIN_CONTROLLER_SATA && controller->index == 0)
                 return strstr(def->os.machine, "q35") == NULL;
@@ -105,7 +134,8 @@ static bool is_own_controller(const struct domain_def *def, const struct domain_
 
 static bool is_own_char(const struct domain_char *chr)
 {
-        return !chr->is_serial_alias && g_strcmp0(chr->target_type, "guestfwd") != 0;
+        return !chr->is_serial_alias && g_strcmp0(chr->target_type, "guestfwd") != 0 &&
+               g_strcmp0(chr->target_type, "system-serial") != 0;
 }
 
 static void expect_devices(const struct view *view)
@@ -125,7 +155,8 @@ static void expect_devices(const struct view *view)
         EXPECT_EACH(hubs, true)
         EXPECT_EACH(watchdogs, true)
         EXPECT_EACH(rngs, true)
-        EXPECT_EACH(panics, true)
+        EXPECT_EACH(panics, g_strcmp0(devices->panics[i].model, "s390") != 0 &&
+                                    g_strcmp0(devices->panics[i].model, "pseries") != 0)
         if (devices->memballoon && g_strcmp0(devices->memballoon->model, "none") != 0)
                 expect_info(view, &devices->memballoon->info);
 }
@@ -221,6 +252,48 @@ START_TEST(test_document)
         if (!fixture_has_qemu())
                 return;
         def = start_document(documents[_i]);
+}
+END_TEST
+
+/* ---- other architectures ---- */
+
+static const char *const architectures[] = { "aarch64", "riscv64", "ppc64", "s390x" };
+
+/* What a serial port of the machine itself is connected to. */
+static void expect_serials(const struct domain_def *def)
+{
+        json_t *chardevs = machine_run("query-chardev", NULL), *chardev;
+
+        for (unsigned i = 0; i < def->devices.n_chars; i++) {
+                const struct domain_char *chr = &def->devices.chars[i];
+                g_autofree char *label = g_strconcat("char", chr->info.alias, NULL);
+                bool open = false;
+                size_t index;
+
+                if (g_strcmp0(chr->target_type, "system-serial") != 0)
+                        continue;
+                json_array_foreach(chardevs, index, chardev)
+                {
+                        if (strcmp(json_string_value(json_object_get(chardev, "label")), label) == 0)
+                                open = json_is_true(json_object_get(chardev, "frontend-open"));
+                }
+                ck_assert_msg(open, "nothing is at %s", label);
+        }
+        json_decref(chardevs);
+}
+
+START_TEST(test_architecture)
+{
+        g_autofree char *emulator = g_strconcat("/usr/bin/qemu-system-", architectures[_i], NULL);
+        g_autofree char *document = g_strconcat(architectures[_i], ".xml", NULL);
+        CLEANUP(domain_def_unref) struct domain_def *def = NULL;
+
+        if (!fixture_use(emulator)) {
+                check_skip("one of qemu-system-{aarch64,riscv64,ppc64,s390x} is not installed");
+                return;
+        }
+        def = start_document(document);
+        expect_serials(def);
 }
 END_TEST
 
@@ -343,6 +416,7 @@ int main(void)
 
         tcase_add_checked_fixture(tcase, fixture_set_up, machine_tear_down);
         tcase_set_timeout(tcase, 60);
+        tcase_add_loop_test(tcase, test_architecture, 0, G_N_ELEMENTS(architectures));
         tcase_add_loop_test(tcase, test_document, 0, G_N_ELEMENTS(documents));
         tcase_add_test(tcase, test_hotplug);
         tcase_add_test(tcase, test_forwards);
