@@ -60,6 +60,8 @@ const struct config_key config_keys[] = {
         { "qemu", "group", CONFIG_TEXT, AT(qemu_group) },
         { "qemu", "memory_dir", CONFIG_PATH, AT(memory_dir) },
         { "qemu", "tls_dir", CONFIG_PATH, AT(tls_dir) },
+        { "qemu", "spice_tls_dir", CONFIG_PATH, AT(spice_tls_dir) },
+        { "qemu", "vnc_tls_dir", CONFIG_PATH, AT(vnc_tls_dir) },
         { "qemu", "save_image_format", CONFIG_CHOICE, .choices = save_formats, .fallback = "raw",
           AT(save_format) },
         { "qemu", "devices", CONFIG_TEXT, AT(devices) },

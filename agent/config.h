@@ -20,6 +20,7 @@ struct config {
         char *qemu_user, *qemu_group;             /* owned; NULL: not given, "": none */
         char *memory_dir;                         /* owned; NULL: below the state directory */
         char *tls_dir;                            /* owned; NULL: the usual one */
+        char *spice_tls_dir, *vnc_tls_dir;        /* owned; NULL: displays without TLS */
         char *devices;                            /* owned; of the host, that guests may open; NULL: none */
         unsigned security_driver;                 /* enum model_security */
         unsigned save_format;                     /* of guests that are saved; the number in the file */

@@ -212,6 +212,8 @@ static bool start_models(struct agent *agent, GError **error)
                 .lease_program = agent->lease_program,
                 .memory_dir = config->memory_dir,
                 .tls_dir = config->tls_dir,
+                .spice_tls_dir = config->spice_tls_dir,
+                .vnc_tls_dir = config->vnc_tls_dir,
                 .hooks_dir = agent->hooks_dir,
                 .save_format = config->save_format,
                 .security = config->security_driver,

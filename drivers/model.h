@@ -63,6 +63,7 @@ struct model_environment {
         const char
                 *memory_dir; /* where guests' memory is kept that is to be in files; NULL: below state_dir */
         const char *tls_dir; /* certificates of guests' disks and character devices; NULL: the usual place */
+        const char *spice_tls_dir, *vnc_tls_dir; /* of their displays; NULL: those are without TLS */
         const char *hooks_dir; /* programs that are told of guests; NULL: none */
         enum model_security security;
         const char *devices; /* nodes that guests may open beside their own (drivers/qemu/driver.h) */

@@ -129,6 +129,23 @@ static unsigned vnc_audio(const struct domain_def *def, const struct domain_grap
         return def->devices.n_audios ? def->devices.audios[0].id : 1;
 }
 
+/* Clients know the server by its certificate; nobody asks them for theirs. */
+static void add_vnc_tls(struct command_builder *builder, GString *option)
+{
+        CLEANUP(device_list_free) struct device_list *list = device_list_new();
+        json_t *object;
+
+        if (!builder->context->vnc_tls)
+                return;
+        object = device_object("tls-creds-x509", "vnc-tls-creds0");
+        device_set_string(object, "dir", builder->context->vnc_tls);
+        device_set_string(object, "endpoint", "server");
+        device_set_bool(object, "verify-peer", false);
+        device_list_add(list, DEVICE_OBJECT, object);
+        command_append_list(builder, list);
+        command_option_add(option, "tls-creds", "vnc-tls-creds0");
+}
+
 static bool add_vnc(struct command_builder *builder, const struct domain_graphics *graphics, GError **error)
 {
         g_autoptr(GString) option = g_string_new(NULL);
@@ -141,6 +158,7 @@ static bool add_vnc(struct command_builder *builder, const struct domain_graphic
         command_option_add_switch(option, "power-control", graphics->power_control);
         if (graphics->password)
                 command_option_add(option, "password", "on");
+        add_vnc_tls(builder, option);
         g_string_append_printf(option, ",audiodev=audio%u", vnc_audio(builder->def, graphics));
         command_append(builder, "-vnc", option->str);
         if (graphics->keymap)
@@ -150,6 +168,22 @@ static bool add_vnc(struct command_builder *builder, const struct domain_graphic
 }
 
 /* ---- SPICE ---- */
+
+void graphics_find_ports(const struct domain_graphics *graphics, bool has_tls, bool *plain, bool *tls)
+{
+        const char *mode = graphics->default_mode;
+
+        *plain = graphics->port == -1;
+        *tls = graphics->tls_port == -1;
+        if (!graphics->autoport)
+                return;
+        *plain = g_strcmp0(mode, "secure") != 0;
+        *tls = g_strcmp0(mode, "secure") == 0 || (has_tls && g_strcmp0(mode, "insecure") != 0);
+        for (unsigned i = 0; i < graphics->n_channels; i++) {
+                *tls = *tls || g_strcmp0(graphics->channels[i].mode, "secure") == 0;
+                *plain = *plain || g_strcmp0(graphics->channels[i].mode, "insecure") == 0;
+        }
+}
 
 static bool add_spice_ports(const struct command_builder *builder, GString *option,
                             const struct domain_graphics *graphics, GError **error)
@@ -165,7 +199,8 @@ static bool add_spice_ports(const struct command_builder *builder, GString *opti
                 g_string_append_printf(option, "port=%d,", graphics->port);
         if (graphics->tls_port > 0) {
                 if (!builder->context->spice_tls)
-                        return device_unsupported(error, "SPICE with TLS, which is not set up on this host");
+                        return device_unsupported(error, "SPICE with TLS, for which this host has no "
+                                                         "certificates (spice_tls_dir= in virtbusd.conf)");
                 g_string_append_printf(option, "tls-port=%d,", graphics->tls_port);
         }
         g_string_append(option, "addr=");
@@ -200,6 +235,8 @@ static bool add_spice_channels(GString *option, const struct domain_graphics *gr
 {
         const char *mode = graphics->default_mode;
 
+        if (g_strcmp0(mode, "secure") == 0 && graphics->tls_port <= 0)
+                return device_unsupported(error, "<graphics defaultMode='secure'> without a TLS port");
         if (g_strcmp0(mode, "secure") == 0 || g_strcmp0(mode, "insecure") == 0)
                 command_option_add(option, mode[0] == 's' ? "tls-channel" : "plaintext-channel", "default");
         for (unsigned i = 0; i < graphics->n_channels; i++) {

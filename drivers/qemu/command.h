@@ -26,6 +26,7 @@ struct qemu_command_context {
         const char *dmi;       /* the host's SMBIOS strings for <smbios mode='host'/>: "/sys/class/dmi/id" */
         const char *tls_dir;   /* directory of the certificates for disks and character devices */
         const char *spice_tls; /* directory of the certificates; NULL: SPICE without TLS */
+        const char *vnc_tls;   /* likewise */
         int64_t now_s;         /* seconds since the epoch, for clocks that are an offset to it */
         bool no_sandbox;       /* without -sandbox */
         bool incoming;         /* it is told later where its state comes from */

@@ -108,6 +108,12 @@ json_t *graphics_set_password(const struct domain_graphics *graphics);
 /* Without an end it is "never". */
 json_t *graphics_expire_password(const struct domain_graphics *graphics);
 
+/*
+ * Which ports of a SPICE server are to be chosen: plain and with TLS. With autoport that is libvirt's rule,
+ * where has_tls says that the host has certificates.
+ */
+void graphics_find_ports(const struct domain_graphics *graphics, bool has_tls, bool *plain, bool *tls);
+
 /* Does what its guest writes to the disk go into a file that ends with the guest? */
 bool device_has_overlay(const struct domain_disk *disk);
 

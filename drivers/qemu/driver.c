@@ -559,6 +559,8 @@ static bool make_dirs(struct qemu_driver *driver, const struct qemu_driver_confi
         driver->tpm_dir = driver->nvram_dir ? make_dir(driver, driver->state_dir, "tpm", error) : NULL;
         driver->memory_dir = choose_memory_dir(driver, config->memory_dir);
         driver->tls_dir = g_strdup(config->tls_dir ? config->tls_dir : "/etc/pki/qemu");
+        driver->spice_tls_dir = g_strdup(config->spice_tls_dir);
+        driver->vnc_tls_dir = g_strdup(config->vnc_tls_dir);
         driver->log_dir = g_build_filename(config->log_dir, "qemu", NULL);
         return driver->tpm_dir && store_make_dir(driver->log_dir, error) && make_save_dir(driver, error);
 }
@@ -732,6 +734,8 @@ void qemu_driver_free(struct domain_driver *driver)
         g_free(qemu->tpm_dir);
         g_free(qemu->memory_dir);
         g_free(qemu->tls_dir);
+        g_free(qemu->spice_tls_dir);
+        g_free(qemu->vnc_tls_dir);
         g_free(qemu->log_dir);
         g_free(qemu->hooks_dir);
         g_free(qemu);
@@ -749,6 +753,8 @@ static struct domain_driver *new_domains(const struct model_environment *environ
                 .cache_dir = environment->cache_dir,
                 .memory_dir = environment->memory_dir,
                 .tls_dir = environment->tls_dir,
+                .spice_tls_dir = environment->spice_tls_dir,
+                .vnc_tls_dir = environment->vnc_tls_dir,
                 .hooks_dir = environment->hooks_dir,
                 .save_format = environment->save_format,
                 .security = environment->security,

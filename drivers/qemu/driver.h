@@ -23,6 +23,7 @@ struct qemu_driver_config {
         /* Where guests' memory is kept that is to be in files; NULL: below state_dir. */
         const char *memory_dir;
         const char *tls_dir;  /* certificates of disks and character devices; NULL: /etc/pki/qemu */
+        const char *spice_tls_dir, *vnc_tls_dir; /* of displays; NULL: without TLS */
         const char *hooks_dir; /* the administrator's programs (hooks.h); NULL: none */
         unsigned save_format; /* enum save_format, of guests that are saved */
         enum model_security security;

@@ -47,9 +47,10 @@ struct qemu_driver {
         char *nvram_dir;   /* owned */
         char *memory_dir;  /* owned; where files that are guests' memory are made (resources-memory.c) */
         char *tls_dir;     /* owned; the emulators' certificates */
-        char *hooks_dir;   /* owned; the administrator's programs (hooks.h); NULL: none */
-        char *tpm_dir;     /* owned; one directory per guest with a TPM, by uuid */
-        char *log_dir;     /* owned */
+        char *spice_tls_dir, *vnc_tls_dir;   /* owned; of displays; NULL: without TLS */
+        char *hooks_dir;                     /* owned; the administrator's programs (hooks.h); NULL: none */
+        char *tpm_dir;                       /* owned; one directory per guest with a TPM, by uuid */
+        char *log_dir;                       /* owned */
         enum save_format save_format;        /* of guests that are saved */
         int migration_first, migration_last; /* TCP ports for guests that come from other hosts */
         const struct account *account;       /* ref */

@@ -5,6 +5,7 @@
  * first ones, sockets are where they would be. What only the host knows, or no command line may say, is
  * refused by name. Loop; nothing is looked at.
  */
+#include "drivers/qemu/device-internal.h"
 #include "drivers/qemu/native.h"
 
 #include "base/error.h"
@@ -167,16 +168,21 @@ static void choose_sockets(const struct native *native, const struct domain_def 
         }
 }
 
-static void choose_ports(const struct domain_def *def, struct domain_edit *edit)
+static void choose_ports(const struct native *native, const struct domain_def *def, struct domain_edit *edit)
 {
         int port = VNC_PORT;
+        bool plain, tls;
 
         for (unsigned i = 0; i < def->devices.n_graphics; i++) {
                 const struct domain_graphics *graphics = &def->devices.graphics[i];
 
-                if (graphics->port <= 0 &&
-                    (graphics->type == DOMAIN_GRAPHICS_VNC || graphics->type == DOMAIN_GRAPHICS_SPICE))
+                if (graphics->type == DOMAIN_GRAPHICS_VNC && graphics->port <= 0)
                         domain_edit_set_graphics_ports(edit, i, port++, 0, 0);
+                if (graphics->type != DOMAIN_GRAPHICS_SPICE)
+                        continue;
+                graphics_find_ports(graphics, native->driver->spice_tls_dir != NULL, &plain, &tls);
+                domain_edit_set_graphics_ports(edit, i, plain ? port++ : 0, 0, 0);
+                domain_edit_set_graphics_ports(edit, i, 0, tls ? port++ : 0, 0);
         }
 }
 
@@ -190,7 +196,7 @@ static struct domain_def *activate(const struct native *native, GError **error)
                 return NULL;
         domain_edit_align_memory(edit, qemu_command_get_memory_unit_kib(active->os.arch));
         choose_sockets(native, active, edit);
-        choose_ports(active, edit);
+        choose_ports(native, active, edit);
         return domain_edit_commit(edit, error);
 }
 
@@ -207,6 +213,8 @@ static char *write_command(struct native *native, const struct qemu_caps *caps, 
                 .memory = native->driver->memory_dir,
                 .dmi = "/sys/class/dmi/id",
                 .tls_dir = native->driver->tls_dir,
+                .spice_tls = native->driver->spice_tls_dir,
+                .vnc_tls = native->driver->vnc_tls_dir,
                 .now_s = g_get_real_time() / G_USEC_PER_SEC,
         };
 

@@ -126,7 +126,7 @@ bool resources_prepare_char(struct resources *resources, const void *device, GEr
                 return true;
         case DOMAIN_CHAR_TCP:
                 if (source->tls == DOMAIN_SWITCH_ON)
-                        resources_add_tls_check(resources, source->listen);
+                        resources_add_tls_check(resources, resources->guest->driver->tls_dir, source->listen);
                 return true;
         default:
                 return true;

@@ -132,7 +132,7 @@ static bool add_remote(struct resources *resources, const struct domain_network_
                         return false;
         }
         if (image->remote.tls)
-                resources_add_tls_check(resources, false);
+                resources_add_tls_check(resources, resources->guest->driver->tls_dir, false);
         if (image->remote.cookie_key) {
                 char *cookies = block_format_cookies(source);
                 g_autoptr(GBytes) value = g_bytes_new_take(cookies, strlen(cookies));

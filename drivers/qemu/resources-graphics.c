@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "drivers/qemu/device-internal.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -52,9 +53,31 @@ static bool prepare_port(struct resources *resources, bool automatic, int given,
         return given <= 0 || claim(resources, given, error);
 }
 
-/* SPICE has a second port for TLS where a certificate is set up, which is not supported: -1 asks for none. */
-static bool prepare_ports(struct resources *resources, const struct domain_graphics *graphics, unsigned index,
-                          GError **error)
+static bool prepare_spice_ports(struct resources *resources, const struct domain_graphics *graphics,
+                                unsigned index, GError **error)
+{
+        const char *certificates = resources->guest->driver->spice_tls_dir;
+        int port, tls_port;
+        bool plain, tls;
+
+        graphics_find_ports(graphics, certificates != NULL, &plain, &tls);
+        if ((tls || graphics->tls_port > 0) && !certificates)
+                return error_set(
+                        error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                        "SPICE with TLS of %s, for which this host has no certificates (spice_tls_dir= "
+                        "in virtbusd.conf)",
+                        resources->guest->who);
+        if (!prepare_port(resources, plain, graphics->port, PORTS_FIRST, &port, error) ||
+            !prepare_port(resources, tls, graphics->tls_port, PORTS_FIRST, &tls_port, error))
+                return false;
+        if (tls || graphics->tls_port > 0)
+                resources_add_tls_check(resources, certificates, true);
+        domain_edit_set_graphics_ports(resources->edit, index, port, tls_port, 0);
+        return true;
+}
+
+static bool prepare_vnc_ports(struct resources *resources, const struct domain_graphics *graphics,
+                              unsigned index, GError **error)
 {
         bool automatic = graphics->autoport || graphics->port <= 0;
         int port, websocket;
@@ -62,9 +85,6 @@ static bool prepare_ports(struct resources *resources, const struct domain_graph
         if (!prepare_port(resources, automatic, graphics->port, PORTS_FIRST, &port, error) ||
             !prepare_port(resources, graphics->websocket == -1, graphics->websocket, PORTS_WEBSOCKET_FIRST,
                           &websocket, error))
-                return false;
-        if (graphics->type == DOMAIN_GRAPHICS_SPICE && graphics->tls_port > 0 &&
-            !claim(resources, graphics->tls_port, error))
                 return false;
         domain_edit_set_graphics_ports(resources->edit, index, port, 0, websocket);
         return true;
@@ -137,7 +157,13 @@ static bool prepare_listens(struct resources *resources, const struct domain_gra
                                 domain_edit_set_graphics_address(resources->edit, index, i, DEFAULT_ADDRESS);
                 }
         }
-        return !needs_port || prepare_ports(resources, graphics, index, error);
+        if (graphics->type == DOMAIN_GRAPHICS_VNC && resources->guest->driver->vnc_tls_dir)
+                resources_add_tls_check(resources, resources->guest->driver->vnc_tls_dir, true);
+        if (!needs_port)
+                return true;
+        return graphics->type == DOMAIN_GRAPHICS_SPICE
+                       ? prepare_spice_ports(resources, graphics, index, error)
+                       : prepare_vnc_ports(resources, graphics, index, error);
 }
 
 bool resources_prepare_graphics(struct resources *resources, const void *device, GError **error)

@@ -217,11 +217,10 @@ void resources_add_check(struct resources *resources, const char *path, bool wri
         va_end(args);
 }
 
-void resources_add_tls_check(struct resources *resources, bool server)
+void resources_add_tls_check(struct resources *resources, const char *dir, bool server)
 {
         static const char *const names[][2] = { { "client-cert.pem", "client-key.pem" },
                                                 { "server-cert.pem", "server-key.pem" } };
-        const char *dir = resources->guest->driver->tls_dir;
         const char *const files[] = { "ca-cert.pem", names[server][0], names[server][1] };
 
         /* There may be lists of those that are revoked, too. */

@@ -165,7 +165,7 @@ bool resources_make_overlay(struct resources *resources, const struct domain_dis
                             const struct block_image *image, int *fd, GError **error);
 
 /* The emulator must be able to read the certificates, those of a server or those of a client. */
-void resources_add_tls_check(struct resources *resources, bool server);
+void resources_add_tls_check(struct resources *resources, const char *dir, bool server);
 
 /*
  * What a disk of type volume stands for: source becomes a file or block device of this host, or *image,

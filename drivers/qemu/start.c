@@ -135,6 +135,8 @@ static bool build_command(struct start *start, GError **error)
                 .memory = memory,
                 .dmi = "/sys/class/dmi/id",
                 .tls_dir = guest->driver->tls_dir,
+                .spice_tls = guest->driver->spice_tls_dir,
+                .vnc_tls = guest->driver->vnc_tls_dir,
                 .now_s = g_get_real_time() / G_USEC_PER_SEC,
                 .incoming = start->image || start->arrival,
         };

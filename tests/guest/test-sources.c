@@ -8,9 +8,9 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/support/certificates.h"
 #include "tests/support/guest.h"
 #include "tests/support/harness.h"
 
@@ -113,45 +113,6 @@ static char *make_image(const char *name)
 
 /* ---- certificates ---- */
 
-/* An authority and what it says of the server "localhost" and of a client, in the form that QEMU looks for.
- */
-static char *make_certificates(void)
-{
-        static const char script[] =
-                "set -e; cd %s; umask 022; exec 2>/dev/null\n"
-                "openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=authority -keyout ca-key.pem "
-                "-out ca-cert.pem -addext basicConstraints=critical,CA:TRUE "
-                "-addext keyUsage=critical,keyCertSign\n"
-                "for who in server client; do\n"
-                "openssl req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout $who-key.pem -out $who.csr\n"
-                "printf 'subjectAltName=DNS:localhost\\nextendedKeyUsage=%%sAuth\\n"
-                "keyUsage=critical,digitalSignature,keyEncipherment\\n' $who >$who.ext\n"
-                "openssl x509 -req -in $who.csr -CA ca-cert.pem -CAkey ca-key.pem -CAcreateserial -days 30 "
-                "-extfile $who.ext -out $who-cert.pem\n"
-                "done\n"
-                "chmod 644 *.pem\n";
-        char *folder = harness_path(harness, "pki");
-        g_autofree char *text = g_strdup_printf(script, folder), *quoted = g_shell_quote(text),
-                        *command = g_strconcat("/bin/sh -c ", quoted, NULL);
-
-        ck_assert_int_eq(mkdir(folder, 0755), 0);
-        run(command);
-        return folder;
-}
-
-/* Agents have their certificates there from now on. */
-static void set_certificates(const char *folder)
-{
-        g_autofree char *file = harness_path(harness, "tls.conf"),
-                        *option = g_strconcat("--config=", file, NULL);
-        g_autofree char *text = g_strdup_printf("[qemu]\ntls_dir=%s\n", folder);
-
-        ck_assert(g_file_set_contents(file, text, -1, NULL));
-        ck_assert_int_eq(WEXITSTATUS(harness_end_agent(harness, SIGTERM)), 0);
-        harness_add_option(harness, option);
-        harness_start_agent(harness);
-}
-
 static bool is_served(void *socket)
 {
         return access(socket, F_OK) == 0;
@@ -195,8 +156,8 @@ START_TEST(test_nbd_tls)
 
         if (!has_program("qemu-nbd") || !has_program("openssl"))
                 return;
-        folder = make_certificates();
-        set_certificates(folder);
+        folder = certificates_make(harness);
+        certificates_set(harness, "tls_dir", folder);
         pid = serve_tls(folder, image, socket);
         good = tls_xml(socket, "vda", "tls='yes' tlsHostname='localhost'");
         wrong = tls_xml(socket, "vdb", "tls='yes' tlsHostname='elsewhere'");
@@ -221,7 +182,7 @@ START_TEST(test_no_certificates)
 {
         g_autofree char *path = NULL, *folder = harness_path(harness, "none");
 
-        set_certificates(folder);
+        certificates_set(harness, "tls_dir", folder);
         path = guest_define(client,
                             guest_bare_xml("none", "<serial type='tcp'><source mode='bind' host='127.0.0.1' "
                                                    "service='0' tls='yes'/><protocol type='raw'/></serial>"));
@@ -237,8 +198,8 @@ START_TEST(test_char_tls)
 
         if (!has_program("openssl"))
                 return;
-        folder = make_certificates();
-        set_certificates(folder);
+        folder = certificates_make(harness);
+        certificates_set(harness, "tls_dir", folder);
         path = guest_start(
                 client, guest_bare_xml("tls", "<serial type='tcp'><source mode='bind' host='127.0.0.1' "
                                               "service='4555' tls='yes'/><protocol type='raw'/></serial>"));
