@@ -6,6 +6,7 @@
 #include "drivers/domain/check.h"
 
 #include "base/error.h"
+#include "drivers/domain/cpuset.h"
 
 #include <string.h>
 
@@ -195,6 +196,89 @@ static bool check_cells(const struct check *check, GError **error)
         return true;
 }
 
+/* ---- memory attributes ---- */
+
+static const struct domain_numa_cell *find_cell(const struct domain_cpu *cpu, uint32_t id)
+{
+        for (unsigned i = 0; i < cpu->n_cells; i++) {
+                if (cpu->cells[i].id == id)
+                        return &cpu->cells[i];
+        }
+        return NULL;
+}
+
+static bool has_level(const struct domain_numa_cell *cell, uint32_t level)
+{
+        for (unsigned i = 0; i < cell->n_caches; i++) {
+                if (cell->caches[i].level == level)
+                        return true;
+        }
+        return false;
+}
+
+static bool check_link(const struct domain_cpu *cpu, const char *what, const struct domain_numa_link *link,
+                       GError **error)
+{
+        const struct domain_numa_cell *initiator = find_cell(cpu, link->initiator),
+                                      *target = find_cell(cpu, link->target);
+        g_autofree char *there = check_format_count(cpu->n_cells);
+
+        if (!initiator || !target)
+                return check_refuse(error, "a <%s> is between NUMA cells %u and %u: there are %s", what,
+                                    link->initiator, link->target, there);
+        if (!domain_cpuset_has_above(&initiator->cpus, 0))
+                return check_refuse(error, "a <%s> has NUMA cell %u as initiator, which has no CPUs", what,
+                                    link->initiator);
+        if (link->cache && !has_level(target, link->cache))
+                return check_refuse(error, "a <%s> is to a cache of level %u of NUMA cell %u, which has none",
+                                    what, link->cache, link->target);
+        return true;
+}
+
+static bool check_links(const struct domain_cpu *cpu, const char *what, const struct domain_numa_link *links,
+                        unsigned n, GError **error)
+{
+        g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+
+        for (unsigned i = 0; i < n; i++) {
+                const struct domain_numa_link *link = &links[i];
+                /* Cells are below DOMAIN_VCPUS_MAX, levels below 4, and each type begins with another letter.
+                 */
+                uintptr_t key = (((uintptr_t)link->initiator * (DOMAIN_VCPUS_MAX + 1) + link->target) * 4 +
+                                 link->cache) *
+                                        256 +
+                                (unsigned char)link->type[0];
+
+                if (!check_link(cpu, what, link, error))
+                        return false;
+                if (!g_hash_table_add(seen, (gpointer)key))
+                        return check_refuse(
+                                error, "the <%s> of type '%s' from NUMA cell %u to cell %u is there twice",
+                                what, link->type, link->initiator, link->target);
+        }
+        return true;
+}
+
+static bool check_attributes(const struct check *check, GError **error)
+{
+        const struct domain_cpu *cpu = &check->def->cpu;
+
+        for (unsigned i = 0; i < cpu->n_cells; i++) {
+                const struct domain_numa_cell *cell = &cpu->cells[i];
+
+                for (unsigned j = 1; j < cell->n_caches; j++) {
+                        for (unsigned k = 0; k < j; k++) {
+                                if (cell->caches[k].level == cell->caches[j].level)
+                                        return check_refuse(error, "NUMA cell %u has two caches of level %u",
+                                                            cell->id, cell->caches[j].level);
+                        }
+                }
+        }
+        return check_links(cpu, "latency", cpu->latencies, cpu->n_latencies, error) &&
+               check_links(cpu, "bandwidth", cpu->bandwidths, cpu->n_bandwidths, error);
+}
+
 const check_function domain_check_cpu[] = {
-        check_list, check_pins, check_features, check_vendor, check_cache, check_cells, NULL,
+        check_list,  check_pins,  check_features,   check_vendor,
+        check_cache, check_cells, check_attributes, NULL,
 };

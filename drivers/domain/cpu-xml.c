@@ -8,8 +8,9 @@
 
 #include <string.h>
 
-#define MODEL_MAX     128
-#define VENDOR_ID_MAX 12
+#define DOMAIN_CACHE_LEVELS 3 /* of ACPI's table, as QEMU has it */
+#define MODEL_MAX           128
+#define VENDOR_ID_MAX       12
 
 static const char *const mode_names[] = {
         [DOMAIN_CPU_NONE] = "none",
@@ -85,6 +86,86 @@ static bool read_distances(struct domain_reader *reader, xmlNode *node, void *ta
                                 &cell->distances, &cell->n_distances, error);
 }
 
+static const char *const associativity_names[] = { "none", "direct", "full", NULL };
+static const char *const cache_policy_names[] = { "none", "writeback", "writethrough", NULL };
+static const char *const link_type_names[] = { "access", "read", "write", NULL };
+
+static const struct field numa_cache_fields[] = {
+        UINT("level", struct domain_numa_cache, level, .required = true, .min = 1,
+             .max = DOMAIN_CACHE_LEVELS),
+        NAME("associativity", struct domain_numa_cache, associativity, associativity_names, .required = true),
+        NAME("policy", struct domain_numa_cache, policy, cache_policy_names, .required = true),
+        FIELDS_END,
+};
+static const struct field cache_size_fields[] = {
+        KIB("value", struct domain_numa_cache, size_kib, .required = true, .min = 1),
+        FIELDS_END,
+};
+static const struct field cache_line_fields[] = {
+        BYTES("value", struct domain_numa_cache, line_bytes, .required = true, .min = 1, .max = UINT16_MAX),
+        FIELDS_END,
+};
+
+static bool check_cache_parts(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        static const char *const parts[] = { "size", "line" };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(parts); i++) {
+                if (!xml_child(node, parts[i]))
+                        return xml_error(error, node, "missing element '%s'", parts[i]);
+        }
+        return true;
+}
+
+static const struct field_part numa_cache_parts[] = {
+        { NULL, numa_cache_fields, check_cache_parts },
+        { "size", cache_size_fields },
+        { "line", cache_line_fields },
+        PARTS_END,
+};
+
+static bool read_numa_caches(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        struct domain_numa_cell *cell = target;
+
+        return field_read_array(reader, node, "cache", numa_cache_parts, sizeof(struct domain_numa_cache),
+                                &cell->caches, &cell->n_caches, error);
+}
+
+static const struct field link_fields[] = {
+        UINT("initiator", struct domain_numa_link, initiator, .required = true, .max = DOMAIN_VCPUS_MAX),
+        UINT("target", struct domain_numa_link, target, .required = true, .max = DOMAIN_VCPUS_MAX),
+        UINT("cache", struct domain_numa_link, cache, .min = 1, .max = DOMAIN_CACHE_LEVELS),
+        NAME("type", struct domain_numa_link, type, link_type_names, .required = true),
+        FIELDS_END,
+};
+static const struct field latency_fields[] = {
+        UINT("value", struct domain_numa_link, value, .required = true, .min = 1, .max = UINT32_MAX),
+        FIELDS_END,
+};
+static const struct field bandwidth_fields[] = {
+        KIB("value", struct domain_numa_link, value, .required = true, .min = 1),
+        FIELDS_END,
+};
+static const struct field_part latency_parts[] = { { NULL, link_fields },
+                                                   { NULL, latency_fields },
+                                                   PARTS_END };
+static const struct field_part bandwidth_parts[] = { { NULL, link_fields },
+                                                     { NULL, bandwidth_fields },
+                                                     PARTS_END };
+
+static bool read_links(struct domain_reader *reader, xmlNode *node, struct domain_cpu *cpu, GError **error)
+{
+        xmlNode *links = xml_child(node, "interconnects");
+
+        if (!links)
+                return true;
+        return field_read_array(reader, links, "latency", latency_parts, sizeof(struct domain_numa_link),
+                                &cpu->latencies, &cpu->n_latencies, error) &&
+               field_read_array(reader, links, "bandwidth", bandwidth_parts, sizeof(struct domain_numa_link),
+                                &cpu->bandwidths, &cpu->n_bandwidths, error);
+}
+
 static const struct field cell_fields[] = {
         UINT("id", struct domain_numa_cell, id, .max = DOMAIN_VCPUS_MAX),
         CPUSET("cpus", struct domain_numa_cell, cpus, .max = DOMAIN_VCPUS_MAX),
@@ -112,6 +193,7 @@ static bool read_cell(struct domain_reader *reader, xmlNode *node, void *target,
 static const struct field_part cell_parts[] = {
         { NULL, cell_fields, read_cell },
         { "distances", NULL, read_distances },
+        { NULL, NULL, read_numa_caches },
         PARTS_END,
 };
 
@@ -141,7 +223,7 @@ static bool read_numa(struct domain_reader *reader, xmlNode *node, void *target,
         if (!field_read_array(reader, node, "cell", cell_parts, sizeof(*cells), &cells, &cpu->n_cells, error))
                 return false;
         cpu->cells = cells;
-        return number_cells(cpu, cells, node, error);
+        return number_cells(cpu, cells, node, error) && read_links(reader, node, cpu, error);
 }
 
 static const struct field_part parts[] = {

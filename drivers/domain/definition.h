@@ -78,6 +78,23 @@ struct domain_numa_distance {
         uint32_t value; /* 10..255 */
 };
 
+/* A cache in front of a cell's memory. */
+struct domain_numa_cache {
+        uint32_t level;            /* 1..3 */
+        const char *associativity; /* "none", "direct", "full" */
+        const char *policy;        /* "none", "writeback", "writethrough" */
+        uint64_t size_kib;
+        uint64_t line_bytes;
+};
+
+/* How far a cell's CPUs are from a cell's memory, or from a cache in front of it. */
+struct domain_numa_link {
+        uint32_t initiator, target; /* cells */
+        uint32_t cache;             /* level; 0: the memory itself */
+        const char *type;           /* "access", "read", "write" */
+        uint64_t value;             /* latency: ns; bandwidth: KiB/s */
+};
+
 struct domain_numa_cell {
         uint32_t id;
         struct domain_cpuset cpus; /* of the guest */
@@ -85,7 +102,9 @@ struct domain_numa_cell {
         enum domain_switch shared; /* memAccess= */
         enum domain_switch discard;
         const struct domain_numa_distance *distances;
+        const struct domain_numa_cache *caches;
         uint32_t n_distances;
+        uint32_t n_caches;
 };
 
 enum domain_cpu_mode {
@@ -113,8 +132,10 @@ struct domain_cpu {
         uint32_t maxphysaddr_bits;                        /* 0: none */
         const struct domain_cpu_feature *features;
         const struct domain_numa_cell *cells;
+        const struct domain_numa_link *latencies, *bandwidths;
         uint32_t n_features;
         uint32_t n_cells;
+        uint32_t n_latencies, n_bandwidths;
 };
 
 enum domain_boot {

@@ -204,12 +204,17 @@ TABLE distances[] = { { "sibling", "id value", .flags = MANY }, {} };
 TABLE cell_cache[] = { { "size", "value unit" }, { "line", "value unit" }, {} };
 TABLE numa_cell[] = {
         { "distances", NULL, distances },
-        { "cache", "level associativity policy", cell_cache, MANY | UNDRIVEN },
+        { "cache", "level associativity policy", cell_cache, MANY },
+        {},
+};
+TABLE interconnects[] = {
+        { "latency", "initiator target cache type value unit", .flags = MANY },
+        { "bandwidth", "initiator target cache type value unit", .flags = MANY },
         {},
 };
 TABLE numa[] = {
         { "cell", "id cpus memory ?unit memAccess discard", numa_cell, MANY },
-        { "interconnects", .flags = UNDRIVEN | DOMAIN_SCHEMA_OPAQUE },
+        { "interconnects", NULL, interconnects },
         {},
 };
 TABLE cpu[] = {

@@ -44,6 +44,12 @@ bool command_memory_add(struct command_builder *builder, GError **error);
  * constant.
  */
 const char *command_memory_get_default(const struct command_builder *builder);
+/* Does the document say how fast its cells' memory is (ACPI's table of memory attributes)? */
+bool command_hmat_is_there(const struct domain_def *def);
+/* Which cell with CPUs is nearest to the memory of a cell: itself where it has some. */
+unsigned command_hmat_find_initiator(const struct domain_cpu *cpu, const struct domain_numa_cell *cell);
+/* Latencies, bandwidths and caches, behind the cells. */
+bool command_hmat_add(struct command_builder *builder, GError **error);
 bool command_smbios_add(struct command_builder *builder, GError **error);
 bool command_clock_add(struct command_builder *builder, GError **error);
 bool command_audio_add(struct command_builder *builder, GError **error);

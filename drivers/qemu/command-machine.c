@@ -148,6 +148,8 @@ static void add_machine_option(struct command_builder *builder)
                 command_option_add(option, "mem-merge", "off");
         if (has_nvdimm(def))
                 command_option_add(option, "nvdimm", "on");
+        if (command_hmat_is_there(def))
+                command_option_add(option, "hmat", "on");
         command_option_add(option, "memory-backend", memory);
         if (is_pflash(&def->os)) {
                 command_option_add(option, "pflash0", "libvirt-pflash0-format");

@@ -74,6 +74,9 @@ static bool add_cell(struct command_builder *builder, const struct domain_numa_c
                 return false;
         g_string_append_printf(option, "node,nodeid=%u", (unsigned)cell->id);
         append_cpus(option, &cell->cpus);
+        if (command_hmat_is_there(builder->def))
+                g_string_append_printf(option, ",initiator=%u",
+                                       command_hmat_find_initiator(&builder->def->cpu, cell));
         if (cell->memory_kib)
                 command_option_add(option, "memdev", id);
         command_append(builder, "-numa", option->str);
@@ -97,7 +100,7 @@ static bool add_cells(struct command_builder *builder, GError **error)
         }
         for (unsigned i = 0; i < cpu->n_cells; i++)
                 add_distances(builder, &cpu->cells[i]);
-        return true;
+        return !command_hmat_is_there(builder->def) || command_hmat_add(builder, error);
 }
 
 /* ---- all of it ---- */

@@ -37,7 +37,20 @@ struct row {
         const char *part; /* of the error */
 };
 
+#define LINKED(links)                                                                                        \
+        "<cpu><numa><cell id='0' cpus='0-3' memory='32768'><cache level='1' associativity='none' "           \
+        "policy='none'><size value='1'/><line value='8'/></cache></cell><cell id='1' memory='32768'/>"       \
+        "<interconnects>" links "</interconnects></numa></cpu>"
+#define LATENCY(from, to, more)                                                                              \
+        "<latency initiator='" from "' target='" to "' type='access' value='5' " more "/>"
+
 static const struct row refused[] = {
+        { "q35", LINKED(LATENCY("0", "7", "")), "", "between NUMA cells 0 and 7: there are 0-1" },
+        { "q35", LINKED(LATENCY("1", "0", "")), "", "has NUMA cell 1 as initiator, which has no CPUs" },
+        { "q35", LINKED(LATENCY("0", "0", "cache='2'")), "",
+          "cache of level 2 of NUMA cell 0, which has none" },
+        { "q35", LINKED(LATENCY("0", "1", "") LATENCY("0", "1", "")), "",
+          "from NUMA cell 0 to cell 1 is there twice" },
         { "q35", "<cputune><vcpupin vcpu='0' cpuset='0'/><vcpupin vcpu='0' cpuset='1'/></cputune>", "",
           "vCPU 0 is pinned twice" },
         { "q35", "<cputune><emulatorpin cpuset='0'/><emulatorpin cpuset='1'/></cputune>", "",

@@ -325,6 +325,43 @@ static const struct {
           "-compat", "deprecated-output=hide,deprecated-input=reject" },
 };
 
+/* As libvirt has them, but caches from the first level on. */
+START_TEST(test_memory_attributes)
+{
+        static const char *const expected[] = {
+                "node,nodeid=0,cpus=0-1,initiator=0,memdev=ram-node0",
+                "node,nodeid=1,initiator=0,memdev=ram-node1",
+                "hmat-lb,initiator=0,target=0,hierarchy=memory,data-type=access-latency,latency=5",
+                "hmat-lb,initiator=0,target=0,hierarchy=first-level,data-type=access-latency,latency=10",
+                "hmat-lb,initiator=0,target=1,hierarchy=memory,data-type=access-latency,latency=20",
+                "hmat-lb,initiator=0,target=0,hierarchy=memory,data-type=access-bandwidth,bandwidth=204800K",
+                "hmat-lb,initiator=0,target=1,hierarchy=memory,data-type=access-bandwidth,bandwidth=102400K",
+                "hmat-cache,node-id=0,size=10K,level=1,associativity=direct,policy=write-back,line=8",
+                "hmat-cache,node-id=0,size=1024K,level=2,associativity=complex,policy=write-through,line=64",
+        };
+        CLEANUP(domain_def_unref) struct domain_def *def = NULL;
+        CLEANUP(qemu_command_free) struct qemu_command *command = NULL;
+        g_autoptr(GString) text = NULL;
+        g_autoptr(GError) error = NULL;
+        unsigned found = 0;
+
+        if (!fixture_has_qemu())
+                return;
+        text = fixture_read_document("hmat.xml");
+        def = fixture_parse(text->str);
+        command = fixture_build(def, NULL, 5, &error);
+        ck_assert_msg(command != NULL, "%s", error ? error->message : "");
+        for (unsigned i = 0; command->argv->pdata[i + 1]; i++) {
+                if (strcmp(command->argv->pdata[i], "-numa") != 0)
+                        continue;
+                ck_assert_uint_lt(found, G_N_ELEMENTS(expected));
+                ck_assert_str_eq(command->argv->pdata[i + 1], expected[found++]);
+        }
+        ck_assert_uint_eq(found, G_N_ELEMENTS(expected));
+        ck_assert(has_argument(command, "-machine", "pc-q35"));
+}
+END_TEST
+
 START_TEST(test_memory)
 {
         g_autofree char *text =
@@ -465,6 +502,10 @@ static const struct refusal refusals[] = {
         { NULL, NULL, "<audio id='1' type='coreaudio'/>", "<audio type='coreaudio'>" },
         { NULL, "<vcpu>4</vcpu><cpu><topology sockets='1' clusters='2' cores='2' threads='1'/></cpu>", NULL,
           "clusters='2' of <topology>" },
+        { NULL,
+          "<cpu><numa><cell id='0' cpus='0' memory='65536'><cache level='1' associativity='none' "
+          "policy='none'><size value='1'/><line value='8'/></cache></cell></numa></cpu>",
+          NULL, "a <cache> of NUMA cell 0 without a <latency>" },
         { NULL, NULL,
           "<interface type='vhostuser'><source type='unix' path='/x' mode='client'/><model "
           "type='e1000'/></interface>",
@@ -543,6 +584,7 @@ int main(void)
         tcase_add_test(tcase, test_host_tpm);
         tcase_add_test(tcase, test_override);
         tcase_add_test(tcase, test_buses);
+        tcase_add_test(tcase, test_memory_attributes);
         tcase_add_loop_test(tcase, test_memory, 0, G_N_ELEMENTS(memories));
         tcase_add_test(tcase, test_time_to_fill);
         tcase_add_loop_test(tcase, test_refusal, 0, G_N_ELEMENTS(refusals));

@@ -242,7 +242,7 @@ static struct domain_def *start_document(const char *name)
 
 static const char *const documents[] = {
         "virt-install-q35.xml", "i440fx.xml",         "storage.xml", "devices.xml", "tuned.xml",
-        "crypto.xml",           "memory-devices.xml", "small.xml",
+        "crypto.xml",           "memory-devices.xml", "small.xml",   "hmat.xml",
 };
 
 START_TEST(test_document)
