@@ -125,7 +125,6 @@ static const struct field suspend_mem_fields[] = { YES_NO("enabled", struct doma
 static const struct field suspend_disk_fields[] = { YES_NO("enabled", struct domain_def, suspend_to_disk),
                                                     FIELDS_END };
 static const struct field partition_fields[] = { PATH(NULL, struct domain_def, partition), FIELDS_END };
-static const struct field launch_fields[] = { PRESENT(NULL, struct domain_def, launch_security), FIELDS_END };
 
 static bool read_pm(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
 {
@@ -155,7 +154,8 @@ static const struct field_part parts[] = {
         { "pm", NULL, read_pm },
         { "perf", NULL, domain_read_perf },
         { "devices", NULL, domain_read_devices, offsetof(struct domain_def, devices) },
-        { "launchSecurity", launch_fields },
+        { "launchSecurity", NULL, domain_read_launch },
+        { "keywrap", NULL, domain_read_keywrap },
         PARTS_END,
 };
 

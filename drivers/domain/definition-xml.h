@@ -104,6 +104,8 @@ bool domain_read_cputune(struct domain_reader *reader, xmlNode *node, void *def,
 bool domain_read_memtune(struct domain_reader *reader, xmlNode *node, void *memtune, GError **error);
 bool domain_read_blkiotune(struct domain_reader *reader, xmlNode *node, void *blkiotune, GError **error);
 bool domain_read_perf(struct domain_reader *reader, xmlNode *node, void *target, GError **error);
+bool domain_read_launch(struct domain_reader *reader, xmlNode *node, void *target, GError **error);
+bool domain_read_keywrap(struct domain_reader *reader, xmlNode *node, void *target, GError **error);
 bool domain_read_numatune(struct domain_reader *reader, xmlNode *node, void *numatune, GError **error);
 bool domain_read_cpu(struct domain_reader *reader, xmlNode *node, void *cpu, GError **error);
 bool domain_read_os(struct domain_reader *reader, xmlNode *node, void *os, GError **error);

@@ -107,6 +107,27 @@ struct domain_numa_cell {
         uint32_t n_caches;
 };
 
+/* <launchSecurity> */
+enum domain_launch_type {
+        DOMAIN_LAUNCH_SEV,
+        DOMAIN_LAUNCH_SEV_SNP,
+        DOMAIN_LAUNCH_S390_PV,
+        DOMAIN_LAUNCH_TDX,
+} __attribute__((packed));
+
+struct domain_launch {
+        enum domain_launch_type type;
+        enum domain_switch kernel_hashes, author_key, vcek; /* sev: the first; sev-snp */
+        int cbitpos, reduced_bits;     /* sev, sev-snp; -1: as the host's processor has it */
+        uint64_t policy;               /* tdx: attributes */
+        const char *dh_cert, *session; /* sev; base64, NULL: none, as those below */
+        const char *workarounds, *id_block, *id_auth, *host_data; /* sev-snp */
+        const char *mr_config_id, *mr_owner, *mr_owner_config;    /* tdx */
+};
+
+/* "sev-snp" */
+const char *domain_launch_get_name(enum domain_launch_type type);
+
 enum domain_cpu_mode {
         DOMAIN_CPU_NONE, /* no <cpu>, or one with topology or numa alone */
         DOMAIN_CPU_CUSTOM,
@@ -377,7 +398,8 @@ struct domain_def {
         enum domain_switch suspend_to_disk;
         const struct domain_seclabel *seclabels;
         uint32_t n_seclabels;
-        bool launch_security; /* <launchSecurity> is there */
+        const struct domain_launch *launch;    /* NULL: no <launchSecurity> */
+        enum domain_switch aes_wrap, dea_wrap; /* <keywrap> */
         struct domain_qemu_commandline qemu;
         struct domain_devices devices;
         struct domain_remarks unsupported; /* libvirt's format knows it, we do not drive it */

@@ -152,6 +152,16 @@ void domain_edit_set_loader(struct domain_edit *edit, const char *path, const ch
                 xml_set_attr(loader, "format", format);
 }
 
+void domain_edit_set_encryption(struct domain_edit *edit, unsigned cbitpos, unsigned reduced_bits)
+{
+        xmlNode *launch = hardware_child(edit->root, "launchSecurity");
+        g_autofree char *position = g_strdup_printf("%u", cbitpos),
+                        *bits = g_strdup_printf("%u", reduced_bits);
+
+        xml_set_text(hardware_child(launch, "cbitpos"), position);
+        xml_set_text(hardware_child(launch, "reducedPhysBits"), bits);
+}
+
 void domain_edit_set_nvram(struct domain_edit *edit, const char *path, const char *template_path)
 {
         xmlNode *nvram = hardware_child(hardware_child(edit->root, "os"), "nvram");

@@ -98,6 +98,8 @@ void domain_edit_set_cpu(struct domain_edit *edit, const char *cpu_xml);
 /* Firmware chosen at start; NULL leaves alone. */
 void domain_edit_set_loader(struct domain_edit *edit, const char *path, const char *type, const char *format,
                             bool readonly, bool secure);
+/* Where SEV has its bit, and how many bits of addresses that costs, in <launchSecurity>. */
+void domain_edit_set_encryption(struct domain_edit *edit, unsigned cbitpos, unsigned reduced_bits);
 void domain_edit_set_nvram(struct domain_edit *edit, const char *path, const char *template_path);
 /*
  * The <seclabel> of a model: what the guest runs as, and what its images are labelled with. NULL image_label:

@@ -241,7 +241,20 @@ TABLE perf[] = { { "event", "name enabled", .flags = MANY }, {} };
 TABLE seclabel[] = { { "label" }, { "imagelabel" }, { "baselabel", .flags = VOID }, {} };
 TABLE keywrap[] = { { "cipher", "name state", .flags = MANY }, {} };
 TABLE launch_security[] = {
-        { "cbitpos" }, { "reducedPhysBits" }, { "policy" }, { "dhCert" }, { "session" }, {},
+        { "cbitpos" },
+        { "reducedPhysBits" },
+        { "policy" },
+        { "dhCert" },
+        { "session" },
+        { "guestVisibleWorkarounds" },
+        { "idBlock" },
+        { "idAuth" },
+        { "hostData" },
+        { "mrConfigId" },
+        { "mrOwner" },
+        { "mrOwnerConfig" },
+        { "quoteGenerationService", "path", .flags = UNDRIVEN },
+        {},
 };
 
 TABLE sharing[] = {
@@ -303,8 +316,8 @@ TABLE domain[] = {
         { "devices", NULL, domain_schema_devices, MERGED },
         { "seclabel", "type model relabel", seclabel, MANY },
         { "namespace", NULL, sharing, UNDRIVEN },
-        { "keywrap", NULL, keywrap, UNDRIVEN },
-        { "launchSecurity", "type kernelHashes", launch_security, UNDRIVEN },
+        { "keywrap", NULL, keywrap },
+        { "launchSecurity", "type kernelHashes authorKey vcek", launch_security },
         { "commandline", NULL, commandline, VOID | MERGED | QEMU },
         { "capabilities", NULL, capabilities, VOID | MERGED | QEMU },
         { "deprecation", "behavior", .flags = QEMU },

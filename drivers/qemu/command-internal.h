@@ -50,6 +50,9 @@ bool command_hmat_is_there(const struct domain_def *def);
 unsigned command_hmat_find_initiator(const struct domain_cpu *cpu, const struct domain_numa_cell *cell);
 /* Latencies, bandwidths and caches, behind the cells. */
 bool command_hmat_add(struct command_builder *builder, GError **error);
+/* The object of <launchSecurity>, which the machine names. */
+#define COMMAND_PROTECTION_ID "lsec0"
+bool command_protection_add(struct command_builder *builder, GError **error);
 bool command_smbios_add(struct command_builder *builder, GError **error);
 bool command_clock_add(struct command_builder *builder, GError **error);
 bool command_audio_add(struct command_builder *builder, GError **error);

@@ -160,6 +160,10 @@ static void add_machine_option(struct command_builder *builder)
                 command_option_add(option, "acpi", def->features.acpi == DOMAIN_SWITCH_ON ? "on" : "off");
         if (builder->family == MACHINE_VIRT_ARM)
                 command_option_add(option, "gic-version", def->features.gic_version);
+        if (def->launch)
+                command_option_add(option, "confidential-guest-support", COMMAND_PROTECTION_ID);
+        command_option_add_switch(option, "aes-key-wrap", def->aes_wrap);
+        command_option_add_switch(option, "dea-key-wrap", def->dea_wrap);
         add_timers(option, builder);
         add_speaker(option, def);
         if (def->os.bios_useserial == DOMAIN_SWITCH_ON)
@@ -252,6 +256,10 @@ static bool check_features(const struct command_builder *builder, GError **error
                 return device_unsupported(error, message, "viridian");
         if (features->privnet == DOMAIN_SWITCH_ON)
                 return device_unsupported(error, message, "privnet");
+        if (builder->family != MACHINE_S390 && (builder->def->aes_wrap != DOMAIN_SWITCH_ABSENT ||
+                                                builder->def->dea_wrap != DOMAIN_SWITCH_ABSENT))
+                return device_unsupported(error, "<keywrap> is for s390x, not for machine '%s'",
+                                          builder->machine->name);
         if (features->vmcoreinfo == DOMAIN_SWITCH_ON && !qemu_caps_has_type(builder->caps, "vmcoreinfo"))
                 return device_unsupported(error, message, "vmcoreinfo");
         return check_pc_features(builder, error) && check_gic(builder, error);

@@ -79,8 +79,6 @@ static bool check(const struct command_builder *builder, GError **error)
         if (builder->family == MACHINE_UNKNOWN)
                 return device_unsupported(error, "machine '%s' of architecture '%s'", builder->machine->name,
                                           def->os.arch);
-        if (def->launch_security)
-                return device_unsupported(error, "<launchSecurity> is not supported");
         return true;
 }
 
@@ -228,8 +226,9 @@ static bool build(struct command_builder *builder, GError **error)
         command_append(builder, qemu_caps_get_path(builder->caps), NULL);
         add_environment(builder);
         add_identity(builder);
-        if (!command_machine_add(builder, error) || !command_cpu_add(builder, error) ||
-            !command_memory_add(builder, error) || !command_smbios_add(builder, error))
+        if (!command_machine_add(builder, error) || !command_protection_add(builder, error) ||
+            !command_cpu_add(builder, error) || !command_memory_add(builder, error) ||
+            !command_smbios_add(builder, error))
                 return false;
         if (!add_iothreads(builder, error))
                 return false;

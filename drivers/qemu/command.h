@@ -43,6 +43,10 @@ struct qemu_command {
         json_t *setup; /* ref */
 };
 
+/* Where a start puts what QEMU reads for <launchSecurity> ("dh_cert", "session") in the guest's folder.
+ * Owned. */
+char *command_protection_path(const char *home, const char *name);
+
 /*
  * The emulator is started with -S and with -no-shutdown where the guest's definition wants to know about the
  * end. NULL with ERROR_CONFIG_UNSUPPORTED naming the first thing that is not supported, or that the emulator

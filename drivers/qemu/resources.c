@@ -397,7 +397,7 @@ bool resources_prepare(struct resources *resources, GError **error)
         resources_allow_guest(resources);
         if (!resources_prepare_labels(resources, false, error) || !prepare_acceleration(resources, error) ||
             !resources_prepare_memory(resources, error) || !resources_prepare_boot(resources, error) ||
-            !device_prepare_all(resources, error))
+            !resources_prepare_protection(resources, error) || !device_prepare_all(resources, error))
                 return false;
         /* From here on it is the whole guest again. */
         resources->alias = NULL;

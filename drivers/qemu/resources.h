@@ -175,6 +175,7 @@ bool resources_find_volume(struct resources *resources, const struct domain_disk
                            struct domain_storage *source, struct block_image **image, GError **error);
 bool resources_prepare_memory(struct resources *resources, GError **error);
 bool resources_prepare_memory_device(struct resources *resources, const void *memory, GError **error);
+bool resources_prepare_protection(struct resources *resources, GError **error);
 bool resources_prepare_boot(struct resources *resources, GError **error);
 bool resources_prepare_labels(struct resources *resources, bool runs, GError **error);
 /*

@@ -93,6 +93,28 @@ START_TEST(test_other_machine)
 }
 END_TEST
 
+/* What the host has to have for it is named. */
+START_TEST(test_no_sev)
+{
+        bool kvm = strcmp(guest_get_type(), "kvm") == 0;
+        g_autofree char *path = NULL;
+
+        if (access("/dev/sev", F_OK) == 0) {
+                harness_skip("this host has SEV");
+                return;
+        }
+        path = guest_define(
+                client, g_strdup_printf("<domain type='%s'><name>sev</name><memory>65536</memory>"
+                                        "<os><type machine='q35'>hvm</type></os><launchSecurity type='sev'>"
+                                        "<policy>3</policy></launchSecurity></domain>",
+                                        guest_get_type()));
+        client_fails(client, LIBVIRT_ERROR,
+                     kvm ? "unsupported configuration: *there is no /dev/sev*"
+                         : "unsupported configuration: <launchSecurity type='sev'> without KVM*",
+                     path, DOMAIN_INTERFACE, "Create", "u", 0);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("architectures");
@@ -101,6 +123,7 @@ int main(void)
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_add_loop_test(tcase, test_firmware, 0, G_N_ELEMENTS(guests));
         tcase_add_test(tcase, test_other_machine);
+        tcase_add_test(tcase, test_no_sev);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

@@ -456,23 +456,23 @@ START_TEST(test_undriven)
         g_autoptr(GError) error = NULL;
         CLEANUP(domain_def_unref)
         struct domain_def *def = parse_with(
-                "<keywrap><cipher name='aes' state='on'/></keywrap>",
+                "<namespace><sharenet type='name' value='a'/></namespace>",
                 "<lease><lockspace>a</lockspace><key>b</key><target path='/c'/></lease>"
                 "<disk type='block' device='lun' sgio='filtered'><target dev='sda' bus='scsi'/></disk>",
                 &error);
 
         ck_assert_msg(def, "%s", error ? error->message : "");
         ck_assert_uint_eq(def->unsupported.count, 3);
-        ck_assert(has_remark(&def->unsupported, "<keywrap>"));
+        ck_assert(has_remark(&def->unsupported, "<namespace>"));
         ck_assert(has_remark(&def->unsupported, "<lease>"));
         ck_assert(has_remark(&def->unsupported, "attribute 'sgio' of <disk> 'sda'"));
-        ck_assert_ptr_nonnull(strstr(def->base.xml, "<cipher name='aes' state='on'/>"));
+        ck_assert_ptr_nonnull(strstr(def->base.xml, "<sharenet type='name' value='a'/>"));
         ck_assert_ptr_nonnull(strstr(def->base.xml, "sgio='filtered'"));
 
         ck_assert(domain_def_validate_schema(def, NULL));
         ck_assert(!domain_def_require_supported(def, &error));
         ck_assert_int_eq(error_get_code(error), ERROR_CONFIG_UNSUPPORTED);
-        ck_assert_ptr_nonnull(strstr(error->message, "<keywrap>"));
+        ck_assert_ptr_nonnull(strstr(error->message, "<namespace>"));
 }
 END_TEST
 

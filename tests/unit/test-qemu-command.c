@@ -325,6 +325,88 @@ static const struct {
           "-compat", "deprecated-output=hide,deprecated-input=reject" },
 };
 
+/* ---- memory that is the hardware's secret ---- */
+
+/* The capabilities of this QEMU, on a host with KVM and hardware that this one need not have. */
+static void pretend(bool knows)
+{
+        json_t *document = json_deep_copy(qemu_caps_get_document(fixture.caps));
+        json_t *types = json_object_get(document, "types"), *cpus = json_object_get(document, "cpus");
+        g_autoptr(GError) error = NULL;
+
+        if (!json_object_get(cpus, "kvm"))
+                json_object_set(cpus, "kvm", json_object_get(cpus, "tcg"));
+        if (knows) {
+                json_array_append_new(types, json_string("sev-snp-guest"));
+                json_array_append_new(types, json_string("tdx-guest"));
+        }
+        qemu_caps_unref(fixture.caps);
+        fixture.caps = qemu_caps_new(document, &error);
+        ck_assert_msg(fixture.caps, "%s", error ? error->message : "");
+        json_decref(document);
+}
+
+static const struct {
+        const char *launch, *object;
+} launches[] = {
+        { "<launchSecurity type='sev' kernelHashes='yes'><cbitpos>47</cbitpos><reducedPhysBits>1"
+          "</reducedPhysBits><policy>0x0003</policy><dhCert>QUFB</dhCert><session>QkJC</session>"
+          "</launchSecurity>",
+          "{\"qom-type\":\"sev-guest\",\"id\":\"lsec0\",\"cbitpos\":47,\"reduced-phys-bits\":1,\"policy\":3,"
+          "\"kernel-hashes\":true,\"dh-cert-file\":\"/home/dh_cert.base64\",\"session-file\":"
+          "\"/home/session.base64\"}" },
+        { "<launchSecurity type='sev-snp' authorKey='yes' vcek='no'><cbitpos>51</cbitpos><reducedPhysBits>1"
+          "</reducedPhysBits><policy>0x30000</policy><idBlock>QUFB</idBlock><hostData>QkJC</hostData>"
+          "</launchSecurity>",
+          "{\"qom-type\":\"sev-snp-guest\",\"id\":\"lsec0\",\"cbitpos\":51,\"reduced-phys-bits\":1,"
+          "\"policy\":196608,\"id-block\":\"QUFB\",\"host-data\":\"QkJC\",\"author-key-enabled\":true,"
+          "\"vcek-disabled\":true}" },
+        { "<launchSecurity type='tdx'><policy>0x10000000</policy><mrOwner>QUFB</mrOwner></launchSecurity>",
+          "{\"qom-type\":\"tdx-guest\",\"id\":\"lsec0\",\"attributes\":268435456,\"mrowner\":\"QUFB\"}" },
+};
+
+static struct qemu_command *build_launch(const char *launch, GError **error)
+{
+        g_autofree char *text = g_strconcat("<domain type='kvm'><name>x</name><memory>65536</memory><os>"
+                                            "<type machine='q35'>hvm</type></os>",
+                                            launch, "<devices/></domain>", NULL);
+        CLEANUP(domain_def_unref) struct domain_def *def = fixture_parse(text);
+        const struct qemu_command_context context = { .monitor_fd = 5, .home = "/home" };
+
+        return qemu_command_build(def, fixture.caps, &context, error);
+}
+
+START_TEST(test_launch)
+{
+        g_autoptr(GError) error = NULL;
+
+        if (!fixture_has_qemu())
+                return;
+        pretend(true);
+        for (unsigned i = 0; i < G_N_ELEMENTS(launches); i++) {
+                CLEANUP(qemu_command_free)
+                struct qemu_command *command = build_launch(launches[i].launch, &error);
+                g_autofree char *text = command ? qemu_command_format(command) : NULL;
+
+                ck_assert_msg(command, "%s", error ? error->message : "");
+                ck_assert_msg(has_argument(command, "-object", launches[i].object), "%s", text);
+                ck_assert_ptr_nonnull(strstr(text, ",confidential-guest-support=lsec0"));
+        }
+}
+END_TEST
+
+START_TEST(test_launch_unknown)
+{
+        g_autoptr(GError) error = NULL;
+
+        if (!fixture_has_qemu() || qemu_caps_has_type(fixture.caps, "tdx-guest"))
+                return;
+        pretend(false);
+        ck_assert(!build_launch("<launchSecurity type='tdx'/>", &error));
+        ck_assert_msg(strstr(error->message, "has no object 'tdx-guest'"), "%s", error->message);
+}
+END_TEST
+
 /* As libvirt has them, but caches from the first level on. */
 START_TEST(test_memory_attributes)
 {
@@ -494,7 +576,11 @@ static const struct refusal refusals[] = {
         { NULL, NULL, "<graphics type='vnc' port='5901'/><graphics type='vnc' port='5902'/>",
           "more than one" },
         { NULL, "<features><hap/></features>", NULL, "feature 'hap'" },
-        { NULL, "<launchSecurity type='sev'/>", NULL, "launchSecurity" },
+        { NULL, "<launchSecurity type='sev'><policy>1</policy></launchSecurity>", NULL,
+          "<launchSecurity type='sev'> without KVM" },
+        { NULL, "<launchSecurity type='s390-pv'/>", NULL,
+          "<launchSecurity type='s390-pv'> on machine 'pc-q35" },
+        { NULL, "<keywrap><cipher name='aes' state='on'/></keywrap>", NULL, "<keywrap> is for s390x" },
         { NULL,
           OVERRIDE("<q:device alias='net7'><q:frontend><q:property name='mq' type='bool' "
                    "value='true'/></q:frontend></q:device>"),
@@ -584,6 +670,8 @@ int main(void)
         tcase_add_test(tcase, test_host_tpm);
         tcase_add_test(tcase, test_override);
         tcase_add_test(tcase, test_buses);
+        tcase_add_test(tcase, test_launch);
+        tcase_add_test(tcase, test_launch_unknown);
         tcase_add_test(tcase, test_memory_attributes);
         tcase_add_loop_test(tcase, test_memory, 0, G_N_ELEMENTS(memories));
         tcase_add_test(tcase, test_time_to_fill);

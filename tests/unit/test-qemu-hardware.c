@@ -282,6 +282,18 @@ static void expect_serials(const struct domain_def *def)
         json_decref(chardevs);
 }
 
+static void expect_wrapping(const char *property, enum domain_switch expected)
+{
+        json_t *value;
+
+        if (expected == DOMAIN_SWITCH_ABSENT)
+                return;
+        value = qom_get("/machine", property);
+        ck_assert(json_is_boolean(value));
+        ck_assert_int_eq(json_is_true(value), expected == DOMAIN_SWITCH_ON);
+        json_decref(value);
+}
+
 START_TEST(test_architecture)
 {
         g_autofree char *emulator = g_strconcat("/usr/bin/qemu-system-", architectures[_i], NULL);
@@ -294,6 +306,8 @@ START_TEST(test_architecture)
         }
         def = start_document(document);
         expect_serials(def);
+        expect_wrapping("aes-key-wrap", def->aes_wrap);
+        expect_wrapping("dea-key-wrap", def->dea_wrap);
 }
 END_TEST
 
