@@ -11,18 +11,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/support/guest-networks.h"
+#include "tests/support/import-network.h"
 #include "tests/support/import.h"
 
-#define UUID          "31111111-2222-3333-4444-555555555555"
-#define PATH          QEMU_PATH "/network/_31111111_2222_3333_4444_555555555555"
-#define MAC_OF_BRIDGE "52:54:00:e1:e4:ff"
-#define NETWORK                                                                                              \
-        "<network><name>lan</name><uuid>" UUID "</uuid><forward mode='nat'/>"                                \
-        "<bridge name='virbr7' stp='on' delay='0'/><mac address='" MAC_OF_BRIDGE "'/>"                       \
-        "<ip address='10.77.7.1' netmask='255.255.255.0'><dhcp>"                                             \
-        "<range start='10.77.7.10' end='10.77.7.90'/></dhcp></ip></network>"
-#define STATUS "<networkstatus><class_id bitmap='0-2'/><floor sum='0'/>" NETWORK "</networkstatus>"
+#define PATH IMPORT_NETWORK_PATH
 
 /* ---- what libvirt leaves ---- */
 
@@ -39,29 +31,6 @@ static void tear_down(void)
 {
         g_free(run("ip link delete virbr7"));
         harness_free(harness);
-}
-
-static void leave_network(void)
-{
-        g_autofree char *pid = import_path(harness, "run/libvirt/network/lan.pid"),
-                        *conf = import_path(harness, "var/lib/libvirt/dnsmasq/lan.conf");
-        g_autofree char *text = g_strdup_printf("user=root\npid-file=%s\nexcept-interface=lo\nbind-dynamic\n"
-                                                "interface=virbr7\ndhcp-range=10.77.7.10,10.77.7.90\n",
-                                                pid);
-
-        g_free(run("ip link add virbr7 address " MAC_OF_BRIDGE " type bridge"));
-        g_free(run("ip address add 10.77.7.1/24 dev virbr7"));
-        g_free(run("ip link set virbr7 up"));
-        import_put(harness, "etc/libvirt/qemu/networks/lan.xml", NETWORK, -1);
-        import_put(harness, "etc/libvirt/qemu/networks/autostart/lan.xml", NETWORK, -1);
-        import_put(harness, "run/libvirt/network/lan.xml", STATUS, -1);
-        import_put(harness, "run/libvirt/network/driver.pid", "1\n", -1);
-        import_put(harness, "var/lib/libvirt/dnsmasq/virbr7.status",
-                   "[{\"ip-address\":\"10.77.7.55\",\"mac-address\":\"" MAC "\",\"hostname\":\"web\","
-                   "\"expiry-time\":4102444800}]",
-                   -1);
-        import_put(harness, "var/lib/libvirt/dnsmasq/lan.conf", text, -1);
-        g_free(run("dnsmasq --conf-file=%s --leasefile-ro", conf));
 }
 
 static pid_t get_libvirts_pid(void)
@@ -140,7 +109,7 @@ START_TEST(test_a_network_goes_on)
 
         if (!can_run())
                 return;
-        leave_network();
+        import_put_network();
         libvirts = get_libvirts_pid();
         first = import_run(harness, 0);
         import_expect_line(first, "network 'lan': taken");
@@ -157,7 +126,7 @@ START_TEST(test_a_network_goes_on)
         harness_wait_until(has_taken_over, NULL, "the network is active");
         ck_assert(client_get_bool(client, PATH, NETWORK_INTERFACE, "Autostart"));
         name = client_call_string(client, PATH, NETWORK_INTERFACE, "GetXMLDesc", "u", 0);
-        ck_assert_ptr_nonnull(strstr(name, "<mac address='" MAC_OF_BRIDGE "'/>"));
+        ck_assert_ptr_nonnull(strstr(name, "<mac address='" IMPORT_BRIDGE_MAC "'/>"));
         leases = client_call(client, PATH, NETWORK_INTERFACE, "GetDHCPLeases", "su", "", 0);
         ck_assert_int_gt(sd_bus_message_enter_container(leases, 'a', "(sxisssuss)"), 0);
         ck_assert_int_gt(sd_bus_message_read(leases, "(sxisssuss)", &bridge, &expiry, &type, &mac, &iaid,
@@ -178,7 +147,7 @@ START_TEST(test_a_libvirtd_that_runs)
 
         if (!can_run())
                 return;
-        leave_network();
+        import_put_network();
         libvirts = get_libvirts_pid();
         libvirtd = lock_driver();
         refused = import_run(harness, 1);
@@ -214,7 +183,7 @@ START_TEST(test_a_definition_that_was_not_taken)
 
         if (!can_run())
                 return;
-        leave_network();
+        import_put_network();
         libvirts = get_libvirts_pid();
         import_put(harness, "etc/libvirt/qemu/networks/lan.xml", "<network><name>lan</name>", -1);
         import_put(harness, "run/libvirt/network/cut.xml", "<networkstatus><network>", -1);

@@ -13,15 +13,18 @@
 
 #include "tests/support/guest.h"
 #include "tests/support/harness.h"
+#include "tests/support/import-network.h"
 #include "tests/support/import.h"
 
 #define UUID "5a1ee2c4-7d0f-4a6c-9a51-0d8d3a1b2c3d"
 #define PATH QEMU_PATH "/domain/_5a1ee2c4_7d0f_4a6c_9a51_0d8d3a1b2c3d"
 
-static struct harness *harness;
-static struct client *client;
+#define PORT "35db6df1-0549-4ded-bb73-8b7983d0183f"
+
 static GPid emulator;
 static char *console, *monitor, *disk;
+/* Has the guest an interface in a network of libvirt's? */
+static bool is_plugged;
 
 /* ---- what libvirt leaves ---- */
 
@@ -91,6 +94,10 @@ static void start_emulator(void)
                 "{\"driver\":\"raw\",\"file\":\"libvirt-1-storage\",\"node-name\":\"libvirt-1-format\"}",
                 "-device",
                 "virtio-blk-pci,bus=pci.1,addr=0x0,drive=libvirt-1-format,id=virtio-disk0",
+                is_plugged ? "-netdev" : NULL,
+                "tap,ifname=vnet0,script=no,downscript=no,id=hostnet0",
+                "-device",
+                "virtio-net-pci,netdev=hostnet0,id=net0,mac=" MAC ",bus=pci.2,addr=0x0",
                 NULL
         };
 
@@ -99,12 +106,27 @@ static void start_emulator(void)
         guest_wait_console(console, "virtbus-guest: ready");
 }
 
+/* As libvirt has it: where the network has led it stands in <actual>. */
+static char *interface_xml(bool runs)
+{
+        if (!is_plugged)
+                return g_strdup("");
+        return g_strdup_printf("<interface type='network'><mac address='" MAC "'/><source network='lan'%s"
+                               "<model type='virtio'/>%s<address type='pci' domain='0x0000' bus='0x02' "
+                               "slot='0x00' function='0x0'/></interface>",
+                               runs ? " portid='" PORT "'/><actual type='network'><source bridge='virbr7'/>"
+                                      "</actual><target dev='vnet0'/>"
+                                    : "/>",
+                               runs ? "<alias name='net0'/>" : "");
+}
+
 /* The document of the domain; id 0: of one that is off. */
 static char *domain_xml(int id)
 {
         const char *dir = g_getenv("VIRTBUS_GUEST_DIR");
         g_autofree char *program = find_emulator(), *type = find_type();
-        g_autofree char *number = id ? g_strdup_printf(" id='%d'", id) : g_strdup("");
+        g_autofree char *number = id ? g_strdup_printf(" id='%d'", id) : g_strdup(""),
+                        *interface = interface_xml(id != 0);
 
         return g_strdup_printf(
                 "<domain type='%s'%s><name>adopted</name><uuid>" UUID "</uuid>"
@@ -125,7 +147,7 @@ static char *domain_xml(int id)
                 "<controller type='pci' index='2' model='pcie-root-port'><model name='pcie-root-port'/>"
                 "<target chassis='2' port='0x11'/><alias name='pci.2'/><address type='pci' domain='0x0000' "
                 "bus='0x00' slot='0x02' function='0x1'/></controller>"
-                "<controller type='usb' index='0' model='none'/>"
+                "<controller type='usb' index='0' model='none'/>%s"
                 "<serial type='file'><source path='%s'/><target type='isa-serial' port='0'>"
                 "<model name='isa-serial'/></target><alias name='serial0'/></serial>"
                 "<memballoon model='none'/></devices>%s</domain>",
@@ -136,7 +158,7 @@ static char *domain_xml(int id)
                 id ? "<privateData><qom "
                      "name='/machine/peripheral/virtio-disk0/virtio-backend'/></privateData>"
                    : "",
-                console,
+                interface, console,
                 id ? "<seclabel type='dynamic' model='apparmor' relabel='yes'><label>libvirt-" UUID
                      "</label></seclabel>"
                    : "");
@@ -183,6 +205,17 @@ static void set_up(void)
         start_emulator();
 }
 
+static void set_up_in_network(void)
+{
+        is_plugged = geteuid() == 0 && access("/dev/net/tun", R_OK | W_OK) == 0;
+        g_free(run("ip link delete virbr7"));
+        set_up();
+        if (!is_plugged)
+                return;
+        import_put_network();
+        g_free(run("ip link set vnet0 master virbr7 up"));
+}
+
 static void tear_down(void)
 {
         kill(emulator, SIGKILL);
@@ -191,13 +224,6 @@ static void tear_down(void)
         g_free(console);
         g_free(monitor);
         g_free(disk);
-}
-
-static bool has(const char *text)
-{
-        g_autofree char *xml = client_call_string(client, PATH, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
-
-        return strstr(xml, text) != NULL;
 }
 
 static bool exists(const char *below)
@@ -238,22 +264,22 @@ START_TEST(test_a_guest_goes_on)
         client_get(client, PATH, DOMAIN_INTERFACE, "Id", 'u', &id);
         ck_assert_uint_eq(id, 7);
         ck_assert(client_get_bool(client, PATH, DOMAIN_INTERFACE, "Persistent"));
-        ck_assert(has("<alias name='virtio-disk0'/>") && !has("privateData"));
-        ck_assert(has("<seclabel type='static' model='apparmor' relabel='no'>"));
+        ck_assert(has(PATH, 0, "<alias name='virtio-disk0'/>") && !has(PATH, 0, "privateData"));
+        ck_assert(has(PATH, 0, "<seclabel type='static' model='apparmor' relabel='no'>"));
         ck_assert(g_file_set_contents(image, "", 0, NULL));
         ck_assert_int_eq(truncate(image, 1024 * 1024), 0);
         xml = g_strdup_printf("<disk type='file'><driver name='qemu' type='raw'/><source file='%s'/>"
                               "<target dev='vdb' bus='virtio'/></disk>",
                               image);
         client_do(client, PATH, DOMAIN_INTERFACE, "AttachDevice", "su", xml, 1);
-        ck_assert(has("<alias name='virtio-disk1'/>"));
+        ck_assert(has(PATH, 0, "<alias name='virtio-disk1'/>"));
         harness_end_agent(harness, SIGKILL);
         harness_start_agent(harness);
         guest_expect_state(client, PATH, STATE_RUNNING, -1);
         client_do(client, PATH, DOMAIN_INTERFACE, "DetachDevice", "su",
                   "<disk type='file'><target dev='vda'/></disk>", 1);
         sd_bus_message_unref(client_wait_signal(client, PATH, DOMAIN_INTERFACE, "DeviceRemoved", NULL, NULL));
-        ck_assert(!has("<alias name='virtio-disk0'/>"));
+        ck_assert(!has(PATH, 0, "<alias name='virtio-disk0'/>"));
         guest_do(client, PATH, "Suspend");
         guest_expect_state(client, PATH, STATE_PAUSED, -1);
         guest_do_flags(client, PATH, "Destroy", 0);
@@ -343,10 +369,49 @@ START_TEST(test_a_guest_that_has_ended)
 }
 END_TEST
 
+static bool is_network_active(void *data)
+{
+        return is_active(IMPORT_NETWORK_PATH);
+}
+
+/* The network is adopted before it: its port is that of libvirt, its end is the port's, not the network's. */
+START_TEST(test_a_guest_in_a_network)
+{
+        g_autofree char *output = NULL, *ports = NULL;
+        unsigned count;
+
+        if (!is_plugged || !can_run())
+                return;
+        put_definition();
+        put_status(emulator, "");
+        output = import_run(harness, 0);
+        import_expect_line(output, "network 'lan': runs on with bridge 'virbr7', and is adopted");
+        import_expect_line(output, "domain 'adopted': runs on as process ");
+        ck_assert(link_has("vnet0", "master virbr7"));
+
+        harness_start_agent(harness);
+        harness_wait_until(is_network_active, NULL, "the network is active");
+        guest_expect_state(client, PATH, STATE_RUNNING, -1);
+        wait_ports(IMPORT_NETWORK_PATH, 1);
+        ports = get_ports(IMPORT_NETWORK_PATH, &count);
+        ck_assert_ptr_nonnull(strstr(ports, "<uuid>" PORT "</uuid>"));
+        ck_assert_ptr_nonnull(strstr(ports, "<plug type='network' bridge='virbr7'/>"));
+        ck_assert(has(PATH, 0, "<source network='lan' portid='" PORT "' bridge='virbr7'/>"));
+        ck_assert(has(PATH, 0, "<target dev='vnet0'/>") && !has(PATH, 0, "<actual"));
+        ck_assert(link_has("vnet0", "master virbr7"));
+        guest_do_flags(client, PATH, "Destroy", 0);
+        guest_expect_state(client, PATH, STATE_SHUTOFF, -1);
+        wait_ports(IMPORT_NETWORK_PATH, 0);
+        ck_assert(!has_link("vnet0") && has_link("virbr7"));
+        network_do(IMPORT_NETWORK_PATH, "Destroy");
+        ck_assert(!has_link("virbr7"));
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("adoption");
-        TCase *tcase = tcase_create("adoption");
+        TCase *tcase = tcase_create("adoption"), *network = tcase_create("network");
 
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_add_test(tcase, test_a_guest_goes_on);
@@ -354,5 +419,8 @@ int main(void)
         tcase_add_test(tcase, test_guests_that_cannot_be_adopted);
         tcase_add_test(tcase, test_a_guest_that_has_ended);
         suite_add_tcase(suite, tcase);
+        tcase_add_checked_fixture(network, set_up_in_network, tear_down);
+        tcase_add_test(network, test_a_guest_in_a_network);
+        suite_add_tcase(suite, network);
         return harness_main(suite);
 }
