@@ -185,7 +185,7 @@ void domain_edit_set_seclabel(struct domain_edit *edit, const char *model, const
                 g_autofree char *other = xml_is(node, "seclabel") ? xml_attr(node, "model") : NULL;
 
                 if (xml_is(node, "seclabel") && g_strcmp0(other ? other : unnamed, model) == 0 &&
-                    (other || hardware_is(node, "type", "static")))
+                    (other || hardware_is(node, "type", "static") || xml_child(node, "baselabel")))
                         found = node;
         }
         if (found) {

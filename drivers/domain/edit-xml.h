@@ -103,7 +103,7 @@ void domain_edit_set_encryption(struct domain_edit *edit, unsigned cbitpos, unsi
 void domain_edit_set_nvram(struct domain_edit *edit, const char *path, const char *template_path);
 /*
  * The <seclabel> of a model: what the guest runs as, and what its images are labelled with. NULL image_label:
- * none. A fixed one without a model is that of the model unnamed, and gets its name.
+ * none. A fixed one without a model, or one with a base, is that of the model unnamed, and gets its name.
  */
 void domain_edit_set_seclabel(struct domain_edit *edit, const char *model, const char *unnamed,
                               const char *label, const char *image_label);

@@ -21,6 +21,7 @@
 #include "base/error.h"
 #include "base/xml.h"
 #include "drivers/qemu/status.h"
+#include "drivers/security/svirt.h"
 
 #include <string.h>
 
@@ -194,14 +195,15 @@ static void add_boot_files(struct adoption *adoption, const xmlNode *os)
 
 /*
  * What libvirt has made of all that the guest opens (a profile) is not made anew of what we know: it is a
- * fixed one until the guest is started again.
+ * fixed one until the guest is started again. A context of SELinux goes on as it is.
  */
 static void keep_labels(struct adoption *adoption, const xmlNode *domain)
 {
         for (xmlNode *label = xml_child(domain, "seclabel"); label; label = xml_next(label)) {
                 g_autofree char *model = xml_attr(label, "model"), *type = xml_attr(label, "type");
 
-                if (!model || strcmp(model, "dac") == 0 || g_strcmp0(type, "none") == 0)
+                if (!model || strcmp(model, "dac") == 0 || strcmp(model, SVIRT_MODEL) == 0 ||
+                    g_strcmp0(type, "none") == 0)
                         continue;
                 xml_set_attr(label, "type", "static");
                 xml_set_attr(label, "relabel", "no");

@@ -130,8 +130,20 @@ static bool talk(const struct status *status, struct domain_driver *driver, GErr
 
 /* ---- all of it ---- */
 
-/* Whose they were stands at the files, as we would have written it there. */
-static void note_owners(struct adoption *adoption)
+static void note_label(struct adoption *adoption, const struct adoption_file *file)
+{
+        struct status_label label = { .alias = file->alias, .path = file->path, .taken = true };
+
+        if (!relabel_is_noted(file->path, &label.relabel, &label.label))
+                return;
+        status_add_label(adoption->status, &label);
+        g_free(label.label);
+        g_free(label.relabel.before);
+}
+
+/* Whose they were, and what they were labelled with, stands at the files, as we would have written it there.
+ */
+static void note_files(struct adoption *adoption)
 {
         for (unsigned i = 0; i < adoption->files->len; i++) {
                 const struct adoption_file *file = g_ptr_array_index(adoption->files, i);
@@ -139,6 +151,7 @@ static void note_owners(struct adoption *adoption)
 
                 if (ownership_is_noted(file->path, &ownership))
                         status_add_image(adoption->status, file->alias, file->path, &ownership);
+                note_label(adoption, file);
         }
 }
 
@@ -164,7 +177,7 @@ struct adoption *adoption_new(struct domain_driver *driver, const char *text, GE
         def = domain_def_parse_stored(adoption->status->xml, error);
         if (!def || !talk(adoption->status, driver, error))
                 return NULL;
-        note_owners(adoption);
+        note_files(adoption);
         return g_steal_pointer(&adoption);
 }
 

@@ -128,7 +128,10 @@ void resources_allow_guest(struct resources *resources)
         resources_allow(resources, io, true, true);
         if (g_strcmp0(def->memory_backing.source, "file") == 0)
                 resources_allow(resources, memory, true, true);
-        for (unsigned i = 0; i < def->n_fwcfg; i++)
-                if (def->fwcfg[i].file)
-                        resources_allow(resources, def->fwcfg[i].file, false, false);
+        for (unsigned i = 0; i < def->n_fwcfg; i++) {
+                if (!def->fwcfg[i].file)
+                        continue;
+                resources_allow(resources, def->fwcfg[i].file, false, false);
+                resources_label_file(resources, def->fwcfg[i].file, false);
+        }
 }

@@ -317,7 +317,9 @@ static bool prepare_emulator(struct resources *resources, const struct domain_tp
 
 /* ---- the host's own ---- */
 
-/* Where the kernel takes the request to give up a command; /dev/null where it does not. */
+#define NO_CANCEL "/dev/null"
+
+/* Where the kernel takes the request to give up a command; NO_CANCEL where it does not. */
 static char *find_cancel(const char *path)
 {
         static const char *const dirs[] = { "/sys/class/tpm", "/sys/class/misc" };
@@ -329,7 +331,7 @@ static char *find_cancel(const char *path)
                 if (g_file_test(cancel, G_FILE_TEST_EXISTS))
                         return g_steal_pointer(&cancel);
         }
-        return g_strdup("/dev/null");
+        return g_strdup(NO_CANCEL);
 }
 
 static bool open_for(struct resources *resources, const char *path, int flags, GArray *fds, GError **error)
@@ -351,8 +353,13 @@ static bool prepare_passthrough(struct resources *resources, const struct domain
         g_autofree char *cancel = find_cancel(path);
 
         device->fds = g_array_new(FALSE, FALSE, sizeof(int));
-        return open_for(resources, path, O_RDWR, device->fds, error) &&
-               open_for(resources, cancel, O_WRONLY, device->fds, error);
+        if (!open_for(resources, path, O_RDWR, device->fds, error) ||
+            !open_for(resources, cancel, O_WRONLY, device->fds, error))
+                return false;
+        resources_label_file(resources, path, true);
+        if (strcmp(cancel, NO_CANCEL) != 0)
+                resources_label_file(resources, cancel, true);
+        return true;
 }
 
 bool resources_prepare_tpm(struct resources *resources, const void *device, GError **error)

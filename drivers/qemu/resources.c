@@ -394,10 +394,12 @@ bool resources_resume(struct resources *resources, GError **error)
 
 bool resources_prepare(struct resources *resources, GError **error)
 {
+        if (!resources_prepare_labels(resources, false, error))
+                return false;
         resources_allow_guest(resources);
-        if (!resources_prepare_labels(resources, false, error) || !prepare_acceleration(resources, error) ||
-            !resources_prepare_memory(resources, error) || !resources_prepare_boot(resources, error) ||
-            !resources_prepare_protection(resources, error) || !device_prepare_all(resources, error))
+        if (!prepare_acceleration(resources, error) || !resources_prepare_memory(resources, error) ||
+            !resources_prepare_boot(resources, error) || !resources_prepare_protection(resources, error) ||
+            !device_prepare_all(resources, error))
                 return false;
         /* From here on it is the whole guest again. */
         resources->alias = NULL;

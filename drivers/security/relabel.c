@@ -49,13 +49,17 @@ bool relabel_look(const char *path, struct relabel *relabel)
         return true;
 }
 
-char *relabel_find_noted(const char *path)
+bool relabel_is_noted(const char *path, struct relabel *relabel, char **label)
 {
         CLEANUP(file_note_clear) struct file_note note = { 0 };
         struct stat st;
         CLEANUP_FD int fd = file_note_open(path, &st);
 
-        return fd >= 0 && file_note_read(fd, &file_note_label, &note) ? g_steal_pointer(&note.before) : NULL;
+        *label = fd >= 0 && file_note_read(fd, &file_note_label, &note) ? file_note_get(fd, LABEL) : NULL;
+        if (!*label)
+                return false;
+        *relabel = (struct relabel){ g_steal_pointer(&note.before), st.st_dev, st.st_ino };
+        return true;
 }
 
 static bool is_same_file(const struct relabel *relabel, const struct stat *st)

@@ -20,8 +20,8 @@ struct relabel {
 
 /* False: there is no such file. Nothing is changed. */
 bool relabel_look(const char *path, struct relabel *relabel);
-/* Is it noted what it was before guests used it? Then owned. */
-char *relabel_find_noted(const char *path);
+/* Is it noted what it was before guests used it? *label: owned, what it has now. */
+bool relabel_is_noted(const char *path, struct relabel *relabel, char **label);
 
 /*
  * One guest more uses path, which is to have label. File systems that keep no labels are fine, and so is a

@@ -285,10 +285,18 @@ static bool has_note(void)
 
 START_TEST(a_file_gets_its_label_back)
 {
+        struct relabel relabel = { 0 };
+        g_autofree char *label = NULL;
+
         if (!can_label())
                 return;
+        ck_assert(!relabel_is_noted(file, &relabel, &label));
         take(OWN);
         expect_label(OWN);
+        ck_assert(relabel_is_noted(file, &relabel, &label));
+        ck_assert_str_eq(label, OWN);
+        ck_assert_str_eq(relabel.before, BEFORE);
+        g_free(relabel.before);
         ck_assert(has_note());
         relabel_return(file, OWN, NULL);
         expect_label(BEFORE);
