@@ -28,6 +28,8 @@ struct domain_answer *domain_answer_new(enum domain_part part, int id)
         }
         if (part == DOMAIN_PART_IOTHREADS)
                 answer->iothreads = g_array_new(FALSE, TRUE, sizeof(struct domain_iothread_stats));
+        if (part == DOMAIN_PART_COUNTERS)
+                answer->counters = g_array_new(FALSE, TRUE, sizeof(struct domain_counter));
         return answer;
 }
 
@@ -44,6 +46,7 @@ void domain_answer_unref(struct domain_answer *answer)
                 return;
         g_clear_pointer(&answer->images, g_array_unref);
         g_clear_pointer(&answer->iothreads, g_array_unref);
+        g_clear_pointer(&answer->counters, g_array_unref);
         g_clear_pointer(&answer->dirty_rate.vcpus, g_array_unref);
         g_free(answer->dirty_rate.mode);
         g_free(answer);

@@ -24,6 +24,7 @@ enum domain_part {
         DOMAIN_PART_IOTHREADS,
         DOMAIN_PART_DIRTY_RATE,
         DOMAIN_PART_PERF,
+        DOMAIN_PART_COUNTERS,
         DOMAIN_PARTS,
 };
 /* In a set of parts. */
@@ -106,6 +107,26 @@ struct domain_vcpu_dirty_rate {
         uint64_t mib_per_s;
 };
 
+/* What a number of the hypervisor's is. */
+enum domain_counter_kind {
+        DOMAIN_COUNTER_SUM, /* counted since the guest started */
+        DOMAIN_COUNTER_NOW,
+        DOMAIN_COUNTER_PEAK,
+        DOMAIN_COUNTER_KINDS,
+};
+
+#define DOMAIN_COUNTER_NAME_MAX 47
+
+/* One number that the hypervisor has of a guest; names and meaning are its own (KVM's: docs of the kernel).
+ */
+struct domain_counter {
+        int vcpu;                               /* by number; -1: of the guest as a whole */
+        char name[DOMAIN_COUNTER_NAME_MAX + 1]; /* letters, digits, '_', '-' */
+        enum domain_counter_kind kind;
+        bool is_bool;
+        uint64_t value;
+};
+
 struct domain_answer {
         /* atomic */
         gint refs;
@@ -119,6 +140,7 @@ struct domain_answer {
         struct domain_dirty_rate dirty_rate; /* DOMAIN_PART_DIRTY_RATE */
         uint32_t perf_events;                /* bits by enum domain_perf_event; DOMAIN_PART_PERF */
         uint64_t perf[DOMAIN_PERF_EVENTS];   /* of these */
+        GArray *counters; /* owned; struct domain_counter, of a vCPU one behind the other; of _COUNTERS */
 };
 
 /* With one reference, and empty, to be filled in. */

@@ -10,6 +10,9 @@
 /* virVcpuState */
 #define VCPU_RUNNING 1
 
+/* Groups that have something of what the hypervisor counts. */
+#define COUNTED (DOMAIN_STATS_CPU_TOTAL | DOMAIN_STATS_VCPU | DOMAIN_STATS_VM)
+
 void domain_vcpu_stats_clear(void *vcpu)
 {
         g_free(((struct domain_vcpu_stats *)vcpu)->may_use);
@@ -38,6 +41,9 @@ unsigned stats_choose_parts(const struct domain_state *state, unsigned groups)
                 parts |= DOMAIN_PART_BIT(DOMAIN_PART_IOTHREADS);
         if (groups & DOMAIN_STATS_DIRTYRATE)
                 parts |= DOMAIN_PART_BIT(DOMAIN_PART_DIRTY_RATE);
+        /* An emulator that interprets its guest counts nothing. */
+        if (groups & COUNTED && g_strcmp0(def->type, "kvm") == 0)
+                parts |= DOMAIN_PART_BIT(DOMAIN_PART_COUNTERS);
         if (groups & DOMAIN_STATS_PERF && def->perf_events)
                 parts |= DOMAIN_PART_BIT(DOMAIN_PART_PERF);
         return parts;
@@ -66,6 +72,83 @@ static void write_state(const struct record *record)
         params_add_int(record->params, "state.reason", state->reason);
 }
 
+/* ---- what the hypervisor counts ---- */
+
+/* Of all vCPUs together; false: it does not count that. */
+static bool sum_counters(const struct record *record, const char *name, uint64_t *sum)
+{
+        const struct domain_answer *answer = get_answer(record, DOMAIN_PART_COUNTERS);
+        bool found = false;
+
+        *sum = 0;
+        for (unsigned i = 0; answer && i < answer->counters->len; i++) {
+                const struct domain_counter *counter =
+                        &g_array_index(answer->counters, struct domain_counter, i);
+
+                if (counter->vcpu < 0 || strcmp(counter->name, name) != 0)
+                        continue;
+                *sum += counter->value;
+                found = true;
+        }
+        return found;
+}
+
+static void write_counter(struct params *params, const struct domain_counter *counter)
+{
+        static const char *const kinds[DOMAIN_COUNTER_KINDS] = {
+                [DOMAIN_COUNTER_SUM] = "sum",
+                [DOMAIN_COUNTER_NOW] = "cur",
+                [DOMAIN_COUNTER_PEAK] = "max",
+        };
+        char name[DOMAIN_COUNTER_NAME_MAX + 8];
+
+        g_snprintf(name, sizeof(name), "%s.%s", counter->name, kinds[counter->kind]);
+        if (counter->is_bool)
+                params_add_bool(params, name, counter->value != 0);
+        else
+                params_add_ulong(params, name, counter->value);
+}
+
+/* Those of the guest as a whole, or those of its vCPUs. */
+static void write_counters_of(const struct record *record, bool vcpus)
+{
+        const struct domain_answer *answer = get_answer(record, DOMAIN_PART_COUNTERS);
+        struct params *params = record->params;
+
+        params_set_prefix(params, "vm.");
+        for (unsigned i = 0; answer && i < answer->counters->len; i++) {
+                const struct domain_counter *counter =
+                        &g_array_index(answer->counters, struct domain_counter, i);
+
+                if ((counter->vcpu >= 0) != vcpus)
+                        continue;
+                if (vcpus)
+                        params_set_prefix(params, "vcpu.%d.", counter->vcpu);
+                write_counter(params, counter);
+        }
+        params_set_prefix(params, "%s", "");
+}
+
+static void write_vm(const struct record *record)
+{
+        write_counters_of(record, false);
+}
+
+/* How long vCPUs that had nothing to do were polled for, because they might have soon: with and without that.
+ */
+static void write_halt_poll(const struct record *record)
+{
+        uint64_t success_ns, fail_ns;
+
+        if (!sum_counters(record, "halt_poll_success_ns", &success_ns) ||
+            !sum_counters(record, "halt_poll_fail_ns", &fail_ns))
+                return;
+        params_add_ulong(record->params, "cpu.haltpoll.success.time", success_ns);
+        params_add_ulong(record->params, "cpu.haltpoll.fail.time", fail_ns);
+}
+
+/* ---- the groups ---- */
+
 static void write_cpu(const struct record *record)
 {
         if (!record->host->has_process)
@@ -75,6 +158,7 @@ static void write_cpu(const struct record *record)
         params_add_ulong(record->params, "cpu.system", record->host->system_ns);
         /* There are none, as the host's caches are not shared out. */
         params_add_uint(record->params, "cpu.cache.monitor.count", 0);
+        write_halt_poll(record);
 }
 
 static void write_balloon(const struct record *record)
@@ -123,6 +207,7 @@ static void write_vcpus(const struct record *record)
                         params_add_ulong(params, "delay", vcpu->delay_ns);
         }
         params_set_prefix(params, "%s", "");
+        write_counters_of(record, true);
 }
 
 /* Numbers are places in the definition: interfaces without a link on the host leave gaps. */
@@ -301,14 +386,15 @@ struct group {
 
 static const struct group groups[] = {
         { DOMAIN_STATS_STATE, write_state, -1, 0, NULL },
-        { DOMAIN_STATS_CPU_TOTAL, write_cpu, -1, DOMAIN_MEASURE_PROCESS, NULL },
+        { DOMAIN_STATS_CPU_TOTAL, write_cpu, DOMAIN_PART_COUNTERS, DOMAIN_MEASURE_PROCESS, "cpu.age" },
         { DOMAIN_STATS_BALLOON, write_balloon, DOMAIN_PART_BALLOON, DOMAIN_MEASURE_PROCESS, "balloon.age" },
-        { DOMAIN_STATS_VCPU, write_vcpus, -1, DOMAIN_MEASURE_VCPUS, NULL },
+        { DOMAIN_STATS_VCPU, write_vcpus, DOMAIN_PART_COUNTERS, DOMAIN_MEASURE_VCPUS, "vcpu.age" },
         { DOMAIN_STATS_INTERFACE, write_interfaces, -1, DOMAIN_MEASURE_INTERFACES, NULL },
         { DOMAIN_STATS_BLOCK, write_blocks, DOMAIN_PART_BLOCK, 0, "block.age" },
         { DOMAIN_STATS_PERF, write_perf, DOMAIN_PART_PERF, 0, "perf.age" },
         { DOMAIN_STATS_IOTHREAD, write_iothreads, DOMAIN_PART_IOTHREADS, 0, "iothread.age" },
         { DOMAIN_STATS_DIRTYRATE, write_dirty_rate, DOMAIN_PART_DIRTY_RATE, 0, "dirtyrate.age" },
+        { DOMAIN_STATS_VM, write_vm, DOMAIN_PART_COUNTERS, 0, "vm.age" },
 };
 
 static void take_measure(const struct stats_entry *entry, unsigned wanted, struct domain_measure *measure)

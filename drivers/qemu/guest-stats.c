@@ -21,7 +21,7 @@
 #define IOTHREADS_MAX 1024
 #define VCPUS_MAX     4096
 
-#define ANSWERS_MAX 2
+#define ANSWERS_MAX 4
 
 struct guest_question {
         struct guest *guest; /* borrowed */
@@ -54,11 +54,11 @@ static void read_balloon(struct domain_answer *answer, const json_t *result)
         struct domain_balloon_stats *balloon = &answer->balloon;
         uint64_t updated_s = guest_stats_get_count(result, "last-update");
 
+        balloon->known |= 1u << DOMAIN_BALLOON_LAST_UPDATE;
+        balloon->values[DOMAIN_BALLOON_LAST_UPDATE] = updated_s;
         /* A guest that has never told anything. */
         if (updated_s == 0)
                 return;
-        balloon->known |= 1u << DOMAIN_BALLOON_LAST_UPDATE;
-        balloon->values[DOMAIN_BALLOON_LAST_UPDATE] = updated_s;
         for (unsigned i = 0; i < DOMAIN_BALLOON_TAGS; i++) {
                 const json_t *value = stats[i].name ? json_object_get(values, stats[i].name) : NULL;
 
@@ -128,6 +128,18 @@ static void read_dirty_rate(struct domain_answer *answer, const json_t *result)
         read_vcpu_rates(rate, json_object_get(result, "vcpu-dirty-rate"));
 }
 
+/* What kinds there are does not change while the emulator runs. */
+static void read_counters(const struct guest_question *question, struct domain_answer *answer)
+{
+        struct guest *guest = question->guest;
+
+        if (question->answers[3] && !guest->counter_kinds)
+                guest->counter_kinds = guest_stats_read_kinds(question->answers[3]);
+        if (guest->counter_kinds)
+                guest_stats_read_counters(answer, guest->counter_kinds, question->answers[0],
+                                          question->answers[1], question->answers[2]);
+}
+
 /* NULL: what it has answered says nothing. */
 static struct domain_answer *read_answers(const struct guest_question *question)
 {
@@ -153,6 +165,9 @@ static struct domain_answer *read_answers(const struct guest_question *question)
                 break;
         case DOMAIN_PART_DIRTY_RATE:
                 read_dirty_rate(answer, first);
+                break;
+        case DOMAIN_PART_COUNTERS:
+                read_counters(question, answer);
                 break;
         case DOMAIN_PART_PERF:
         case DOMAIN_PARTS:
@@ -212,12 +227,32 @@ static void take_second(const json_t *result, const GError *error, void *data)
         take(data, 1, result, error);
 }
 
+static void take_third(const json_t *result, const GError *error, void *data)
+{
+        take(data, 2, result, error);
+}
+
+static void take_fourth(const json_t *result, const GError *error, void *data)
+{
+        take(data, 3, result, error);
+}
+
 static void send(struct guest_question *question, const char *command, json_t *arguments)
 {
+        static const qmp_reply_fn takers[ANSWERS_MAX] = { take_first, take_second, take_third, take_fourth };
         unsigned index = question->sent++;
 
-        question->ids[index] = qmp_call(question->guest->qmp, command, arguments, TIMEOUT_MS,
-                                        index == 0 ? take_first : take_second, question);
+        question->ids[index] =
+                qmp_call(question->guest->qmp, command, arguments, TIMEOUT_MS, takers[index], question);
+}
+
+static void ask_for_counters(struct guest_question *question)
+{
+        send(question, "query-stats", json_pack("{s:s}", "target", "vm"));
+        send(question, "query-stats", json_pack("{s:s}", "target", "vcpu"));
+        send(question, "query-cpus-fast", NULL);
+        if (!question->guest->counter_kinds)
+                send(question, "query-stats-schemas", NULL);
 }
 
 static json_t *describe_balloon(const struct domain_memballoon *balloon)
@@ -267,6 +302,9 @@ static void ask(struct guest *guest, enum domain_part part)
                 break;
         case DOMAIN_PART_DIRTY_RATE:
                 send(question, "query-dirty-rate", NULL);
+                break;
+        case DOMAIN_PART_COUNTERS:
+                ask_for_counters(question);
                 break;
         case DOMAIN_PART_PERF:
                 end_question(question, read_perf(guest));

@@ -27,3 +27,16 @@ void guest_stats_read_images(struct domain_answer *answer, const struct domain_d
                              const json_t *nodes);
 void guest_stats_read_errors(struct domain_answer *answer, const struct domain_def *def,
                              const json_t *devices);
+
+/* ---- guest-stats-counters.c ---- */
+
+/* What KVM's numbers are, as query-stats-schemas has answered, by target and name; free it. */
+GHashTable *guest_stats_read_kinds(const json_t *schemas);
+
+/*
+ * KVM's numbers of the guest and of its vCPUs, as query-stats has answered for either; cpus: the answer of
+ * query-cpus-fast, which says what number a vCPU has. Those without a kind, or with one of several values,
+ * are left out.
+ */
+void guest_stats_read_counters(struct domain_answer *answer, GHashTable *kinds, const json_t *vm,
+                               const json_t *vcpus, const json_t *cpus);

@@ -96,6 +96,7 @@ void guest_free(struct guest *guest)
         status_free(guest->status);
         g_array_unref(guest->ports);
         g_array_unref(guest->perf);
+        g_clear_pointer(&guest->counter_kinds, g_hash_table_unref);
         g_ptr_array_unref(guest->sockets);
         account_unref(guest->account);
         g_free(guest->profile);

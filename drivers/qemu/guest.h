@@ -102,6 +102,7 @@ struct guest {
         struct guest_agent *agent; /* owned; NULL: nobody in the guest has opened its port */
         GArray *perf;              /* owned, struct perf_counter; what the kernel counts for it */
         uint32_t perf_events;      /* bits by enum domain_perf_event: of perf */
+        GHashTable *counter_kinds; /* owned (guest-stats-counters.c); NULL: not asked for yet */
         GArray *ports;             /* owned, int; claimed in driver->ports */
         int arrival_port;          /* the one of ports by which it comes from another host; 0: none */
         GPtrArray *sockets;        /* owned, struct guest_socket: made by us outside of dir, to be removed */

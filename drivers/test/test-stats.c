@@ -143,6 +143,7 @@ static struct domain_answer *make_answer(const struct domain_state *state, enum 
                         g_array_append_val(answer->iothreads, thread);
                 }
                 break;
+        case DOMAIN_PART_COUNTERS:
         case DOMAIN_PART_PERF:
         case DOMAIN_PART_DIRTY_RATE:
         case DOMAIN_PARTS:

@@ -78,7 +78,7 @@ START_TEST(test_groups_that_are_asked_for)
                 { STATS_STATE, "state." }, { STATS_CPU_TOTAL, "cpu." }, { STATS_BALLOON, "balloon." },
                 { STATS_VCPU, "vcpu." },   { STATS_INTERFACE, "net." }, { STATS_BLOCK, "block." },
                 { STATS_PERF, NULL },      { STATS_IOTHREAD, NULL },    { STATS_MEMORY, NULL },
-                { STATS_DIRTYRATE, NULL },
+                { STATS_DIRTYRATE, NULL }, { STATS_VM, NULL },
         };
 
         for (unsigned i = 0; i < G_N_ELEMENTS(groups); i++) {

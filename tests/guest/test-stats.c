@@ -5,9 +5,12 @@
  * that do not answer.
  */
 
+#include <fcntl.h>
+#include <linux/kvm.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "tests/support/guest.h"
@@ -299,6 +302,61 @@ START_TEST(test_counters_grow)
 }
 END_TEST
 
+/* ---- what KVM counts ---- */
+
+/* Does the kernel tell emulators of it? KVM_CHECK_EXTENSION, KVM_CAP_BINARY_STATS_FD (linux/kvm.h) */
+static bool has_kvm_counters(void)
+{
+        int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+        bool has = fd >= 0 && ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_BINARY_STATS_FD) > 0;
+
+        if (fd >= 0)
+                close(fd);
+        return has && strcmp(guest_get_type(), "kvm") == 0;
+}
+
+static unsigned count_with_prefix(GHashTable *stats, const char *prefix)
+{
+        GHashTableIter iter;
+        const char *name;
+        unsigned count = 0;
+
+        g_hash_table_iter_init(&iter, stats);
+        while (g_hash_table_iter_next(&iter, (void **)&name, NULL))
+                count += g_str_has_prefix(name, prefix);
+        return count;
+}
+
+START_TEST(test_what_kvm_counts)
+{
+        g_autofree char *xml = guest_bare_xml("kvm", NULL), *path = NULL, *metrics = NULL;
+        g_auto(GStrv) parts = g_strsplit(xml, "<vcpu>1</vcpu>", 2);
+        g_autoptr(GHashTable) all = NULL, vm = NULL, cpu = NULL;
+
+        path = guest_start(client, g_strconcat(parts[0], "<vcpu>2</vcpu>", parts[1], NULL));
+        vm = stats_get(client, path, STATS_VM, STATS_ENFORCE);
+        cpu = stats_get(client, path, STATS_CPU_TOTAL, 0);
+        if (!has_kvm_counters()) {
+                ck_assert_uint_eq(g_hash_table_size(vm), 0);
+                stats_expect(cpu, "cpu.haltpoll.fail.time", NULL);
+                return;
+        }
+        ck_assert_uint_gt(g_hash_table_size(vm), 0);
+        ck_assert_uint_eq(g_hash_table_size(vm), count_with_prefix(vm, "vm."));
+        stats_expect_type(cpu, "cpu.haltpoll.success.time", 't');
+        stats_expect_type(cpu, "cpu.haltpoll.fail.time", 't');
+        ck_assert_uint_eq(count_with_prefix(cpu, "vcpu."), 0);
+        wait_growth(path, "vcpu.0.exits.sum", 0);
+        wait_growth(path, "vcpu.1.exits.sum", 0);
+        all = stats_get(client, path, 0, 0);
+        stats_expect_type(all, "vcpu.1.guest_mode.cur", 'b');
+        ck_assert_uint_eq(count_with_prefix(all, "vm."), g_hash_table_size(vm));
+        metrics = client_call_string(client, QEMU_PATH, "org.virtbus.Statistics", "GetMetrics", "u",
+                                     STATS_CPU_TOTAL);
+        ck_assert_msg(strstr(metrics, "virtbus_domain_cpu_haltpoll_fail_seconds_total{"), "%s", metrics);
+}
+END_TEST
+
 /* ---- guests that do not answer ---- */
 
 static char *start_with_disk(const char *name, const char *suffix)
@@ -449,6 +507,7 @@ int main(void)
 
         tcase_add_checked_fixture(test_case, set_up, tear_down);
         tcase_add_test(test_case, test_counters_grow);
+        tcase_add_test(test_case, test_what_kvm_counts);
         tcase_add_test(test_case, test_of_a_guest_that_hangs);
         tcase_add_test(test_case, test_of_many_that_hang);
         tcase_add_test(test_case, test_a_disk_of_a_guest_that_hangs);

@@ -24,6 +24,7 @@ enum {
         STATS_IOTHREAD = 128,
         STATS_MEMORY = 256,
         STATS_DIRTYRATE = 512,
+        STATS_VM = 1024,
 };
 
 /* virConnectGetAllDomainStatsFlags */

@@ -139,6 +139,92 @@ START_TEST(test_errors)
 }
 END_TEST
 
+/* ---- what KVM counts ---- */
+
+static const char schemas[] =
+        "[{'provider': 'kvm', 'target': 'vm', 'stats': [{'name': 'pages_4k', 'type': 'instant'},"
+        "  {'name': 'longest', 'type': 'peak'}, {'name': 'exits', 'type': 'peak'}]},"
+        " {'provider': 'kvm', 'target': 'vcpu', 'stats': [{'name': 'exits', 'type': 'cumulative'},"
+        "  {'name': 'guest_mode', 'type': 'instant'}, {'name': 'hist', 'type': 'linear-histogram'},"
+        "  {'name': 'bad.name', 'type': 'instant'}, {'name': '', 'type': 'instant'},"
+        "  {'name': 'a-name-that-is-far-longer-than-any-that-the-kernel-has', 'type': 'instant'}]},"
+        " {'provider': 'other', 'target': 'vm', 'stats': [{'name': 'other', 'type': 'peak'}]}]";
+
+static struct domain_answer *read_counters(const char *vm, const char *vcpus, const char *cpus)
+{
+        struct domain_answer *answer = domain_answer_new(DOMAIN_PART_COUNTERS, 1);
+        json_t *told = parse(schemas), *of_vm = parse(vm), *of_vcpus = parse(vcpus), *list = parse(cpus);
+        g_autoptr(GHashTable) kinds = guest_stats_read_kinds(told);
+
+        guest_stats_read_counters(answer, kinds, of_vm, of_vcpus, list);
+        json_decref(told);
+        json_decref(of_vm);
+        json_decref(of_vcpus);
+        json_decref(list);
+        return answer;
+}
+
+static void expect_counter(const struct domain_answer *answer, unsigned index, int vcpu, const char *name,
+                           enum domain_counter_kind kind, uint64_t value)
+{
+        const struct domain_counter *counter;
+
+        ck_assert_uint_lt(index, answer->counters->len);
+        counter = &g_array_index(answer->counters, struct domain_counter, index);
+        ck_assert_str_eq(counter->name, name);
+        ck_assert_int_eq(counter->vcpu, vcpu);
+        ck_assert_int_eq(counter->kind, kind);
+        ck_assert_uint_eq(counter->value, value);
+        ck_assert_int_eq(counter->is_bool, strcmp(name, "guest_mode") == 0);
+}
+
+START_TEST(test_counters)
+{
+        CLEANUP(domain_answer_unref)
+        struct domain_answer *answer = read_counters(
+                "[{'provider': 'kvm', 'stats': [{'name': 'pages_4k', 'value': 7}, {'name': 'exits', 'value': "
+                "8},"
+                "  {'name': 'longest', 'value': -1}, {'name': 'new', 'value': 1}]},"
+                " {'provider': 'other', 'stats': [{'name': 'longest', 'value': 3}]}]",
+                "[{'provider': 'kvm', 'qom-path': '/m/1', 'stats': [{'name': 'exits', 'value': 3},"
+                "  {'name': 'guest_mode', 'value': true}, {'name': 'hist', 'value': [1, 2]},"
+                "  {'name': 'bad.name', 'value': 1}, {'name': '', 'value': 1},"
+                "  {'name': 'a-name-that-is-far-longer-than-any-that-the-kernel-has', 'value': 1}]},"
+                " {'provider': 'kvm', 'qom-path': '/m/9', 'stats': [{'name': 'exits', 'value': 5}]},"
+                " {'provider': 'kvm', 'stats': [{'name': 'exits', 'value': 5}]},"
+                " {'provider': 'kvm', 'qom-path': '/m/0', 'stats': [{'name': 'guest_mode', 'value': "
+                "false}]}]",
+                "[{'cpu-index': 0, 'qom-path': '/m/0'}, {'cpu-index': 4, 'qom-path': '/m/1'}, {'cpu-index': "
+                "5},"
+                " {'cpu-index': -1, 'qom-path': '/m/9'}]");
+
+        ck_assert_uint_eq(answer->counters->len, 5);
+        expect_counter(answer, 0, -1, "pages_4k", DOMAIN_COUNTER_NOW, 7);
+        expect_counter(answer, 1, -1, "exits", DOMAIN_COUNTER_PEAK, 8);
+        expect_counter(answer, 2, 4, "exits", DOMAIN_COUNTER_SUM, 3);
+        expect_counter(answer, 3, 4, "guest_mode", DOMAIN_COUNTER_NOW, 1);
+        expect_counter(answer, 4, 0, "guest_mode", DOMAIN_COUNTER_NOW, 0);
+}
+END_TEST
+
+START_TEST(test_counters_that_make_no_sense)
+{
+        static const char *const texts[] = { "[]", "{}", "7", "[[], {}, 'x', {'provider': 'kvm'}]",
+                                             "[{'provider': 'kvm', 'stats': [[], 3, {'name': 4}]}]" };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++) {
+                CLEANUP(domain_answer_unref)
+                struct domain_answer *answer = read_counters(texts[i], texts[i], texts[i]);
+                json_t *told = parse(texts[i]);
+                g_autoptr(GHashTable) kinds = guest_stats_read_kinds(told);
+
+                ck_assert_uint_eq(answer->counters->len, 0);
+                ck_assert_uint_eq(g_hash_table_size(kinds), 0);
+                json_decref(told);
+        }
+}
+END_TEST
+
 START_TEST(test_links)
 {
         CLEANUP(link_counters_free)
@@ -170,4 +256,4 @@ START_TEST(test_links)
 END_TEST
 
 CHECK_MAIN_FIXTURE("qemu-stats", set_up, tear_down, test_images, test_answers_that_make_no_sense, test_errors,
-                   test_links)
+                   test_counters, test_counters_that_make_no_sense, test_links)
