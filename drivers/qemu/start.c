@@ -221,13 +221,19 @@ static void explain_end(struct start *start, GError **error)
 {
         struct guest *guest = start->guest;
         g_autofree char *tail = NULL, *advice = NULL;
+        enum lane_wake wake;
 
         if (!qmp_is_broken(guest->qmp) || (error && error_is(*error, ERROR_INTERNAL_ERROR)))
                 return;
-        if (lane_is_interrupted(guest->domain->base.lane) ||
-            process_wait(&guest->emulator, guest->domain->base.lane, lane_deadline_in(EXIT_MS)) != LANE_READY)
+        if (lane_is_interrupted(guest->domain->base.lane))
                 return;
+        wake = process_wait(&guest->emulator, guest->domain->base.lane, lane_deadline_in(EXIT_MS));
+        if (wake == LANE_INTERRUPTED)
+                return;
+        /* On a busy host one that has said why may take its time to be gone. */
         tail = guest_log_drop_chatter(guest_log_read_tail(&start->log));
+        if (wake != LANE_READY && !*tail)
+                return;
         g_clear_error(error);
         if (strstr(tail, "tpm-emulator: "))
                 advice = resources_advise_tpm(guest);
