@@ -79,6 +79,9 @@ START_TEST(scheduler)
         expect_text(get_config(domain), "<period>50000</period>", true);
         expect_text(get_config(domain), "<quota>-1</quota>", true);
         expect_text(get_live(domain), "<quota>20000</quota>", true);
+        set(domain, SCHEDULER, quota("global_quota", 1000), CONFIG);
+        expect(NULL, "save ", CHANGED);
+        expect_text(get_config(domain), "<global_quota>1000</global_quota>", true);
 }
 END_TEST
 
@@ -106,6 +109,20 @@ START_TEST(bad_scheduler)
 }
 END_TEST
 
+START_TEST(too_many_shares)
+{
+        struct domain *domain = make_running("");
+        const struct param_table *table = domain_get_param_table(domain, SCHEDULER);
+        CLEANUP(params_free) struct params *params = params_new();
+        const struct param most = { "cpu_shares", PARAM_ULONG, { .t = 262144 } };
+        const struct param more = { "cpu_shares", PARAM_ULONG, { .t = 262145 } };
+        g_autoptr(GError) error = NULL;
+
+        ck_assert(!params_accept(params, table, &more, NULL));
+        ck_assert_msg(params_accept(params, table, &most, &error), "%s", error ? error->message : "");
+}
+END_TEST
+
 /* The table, entry by entry, as views do it. */
 START_TEST(the_table)
 {
@@ -120,8 +137,13 @@ START_TEST(the_table)
                 { { "cpu_shares", PARAM_ULONG, { .t = 5 } },
                   "invalid argument: parameter 'cpu_shares' is given twice in function "
                   "SetSchedulerParameters" },
-                { { "vcpu_period", PARAM_ULONG, { .t = UINT64_MAX } },
-                  "invalid argument: parameter 'vcpu_period' is 18446744073709551615, not from 0 to 1000000 "
+                { { "vcpu_period", PARAM_ULONG, { .t = 1000000 } }, NULL },
+                { { "iothread_period", PARAM_ULONG, { .t = 1000001 } },
+                  "invalid argument: parameter 'iothread_period' is 1000001, not from 0 to 1000000 in "
+                  "function SetSchedulerParameters" },
+                { { "emulator_period", PARAM_ULONG, { .t = UINT64_MAX } },
+                  "invalid argument: parameter 'emulator_period' is 18446744073709551615, not from 0 to "
+                  "1000000 "
                   "in "
                   "function SetSchedulerParameters" },
                 { { "vcpu_quota", PARAM_LONG, { .x = INT64_MAX } },
@@ -157,6 +179,9 @@ START_TEST(memory)
         expect("invalid argument: the swap_hard_limit of domain 'web', which is of memory and swap together, "
                "would be 300000 KiB, less than its hard_limit of 400000 KiB",
                "reach ", "");
+        set(domain, MEMORY, number("hard_limit", 300000), CONFIG);
+        expect(NULL, "save ", CHANGED);
+        expect_text(get_config(domain), "<hard_limit unit='KiB'>300000</hard_limit>", true);
         set(domain, MEMORY, number("hard_limit", UNLIMITED), CONFIG);
         expect(NULL, "save ", CHANGED);
         expect_text(get_config(domain), "hard_limit unit='KiB'>200000", false);
@@ -227,6 +252,34 @@ START_TEST(numa_of_an_interleaved_guest)
         set(domain, NUMA, params, CONFIG);
         expect(NULL, "save ", CHANGED);
         expect_text(get_config(domain), "<memory mode='strict' nodeset='0'/>", true);
+        params = params_new();
+        params_add_int(params, "numa_mode", 1);
+        set(domain, NUMA, params, LIVE);
+        expect("Requested operation is not valid: the mode of the memory of domain 'web' cannot change while "
+               "it runs, it is 'interleave'",
+               "reach ", "");
+}
+END_TEST
+
+START_TEST(numa_of_a_restricted_guest)
+{
+        struct domain *domain = make_running("<numatune><memory mode='restrictive' nodeset='0'/></numatune>");
+
+        set(domain, NUMA, text("numa_nodeset", "1"), LIVE);
+        expect(NULL, "reach tune-8 save ", CHANGED);
+        expect_text(get_live(domain), "<memory mode='restrictive' nodeset='1'/>", true);
+}
+END_TEST
+
+START_TEST(numa_without_nodes)
+{
+        struct domain *domain = make_running("");
+        struct params *params = params_new();
+
+        params_add_int(params, "numa_mode", 1);
+        set(domain, NUMA, params, CONFIG);
+        expect("invalid argument: the memory of domain 'web' is on no nodes for which a mode would be", "",
+               "");
 }
 END_TEST
 
@@ -358,6 +411,47 @@ START_TEST(told)
 }
 END_TEST
 
+START_TEST(told_of_no_limits)
+{
+        expect_told(make_running(""), MEMORY, CONFIG,
+                    "hard_limit=9007199254740991 soft_limit=9007199254740991 "
+                    "swap_hard_limit=9007199254740991");
+}
+END_TEST
+
+START_TEST(told_of_two_devices)
+{
+        struct domain *domain =
+                make_running("<blkiotune><device><path>/dev/sda</path><weight>5</weight></device><device>"
+                             "<path>/dev/sdb</path><weight>6</weight></device></blkiotune>");
+
+        expect_told(domain, BLKIO, LIVE,
+                    "weight=0 device_weight=/dev/sda,5,/dev/sdb,6 device_read_iops_sec= "
+                    "device_write_iops_sec= device_read_bytes_sec= device_write_bytes_sec=");
+}
+END_TEST
+
+static void expect_one_event(const struct params *params, const GError *error, void *data)
+{
+        for (unsigned i = 0; i < params_get_count(params); i++) {
+                const struct param *param = params_get(params, i);
+
+                ck_assert_int_eq(param->value.b, strcmp(param->name, "instructions") == 0);
+        }
+        *(bool *)data = true;
+}
+
+START_TEST(told_of_perf_events)
+{
+        struct domain *domain = make_running("<perf><event name='instructions' enabled='yes'/></perf>");
+        bool done = false;
+
+        domain_get_parameters(domain, DOMAIN_PARAMETERS_PERF, NULL, LIVE, expect_one_event, &done);
+        while (!done)
+                loop_step(fake->base.loop, true);
+}
+END_TEST
+
 /* ---- of a device ---- */
 
 #define DISK      DOMAIN_PARAMETERS_DISK
@@ -418,8 +512,14 @@ START_TEST(bad_disks)
         } cases[] = {
                 { "total_bytes_sec", "read_bytes_sec",
                   "either the total of bytes_sec or reading and writing" },
+                { "total_bytes_sec", "write_bytes_sec",
+                  "either the total of bytes_sec or reading and writing" },
                 { "total_iops_sec_max", "read_iops_sec_max",
                   "either the total of iops_sec_max or reading and writing" },
+                { "total_iops_sec_max", "write_iops_sec_max",
+                  "either the total of iops_sec_max or reading and writing" },
+                { "write_iops_sec", "write_iops_sec_max_length",
+                  "write_iops_sec_max_length is of no write_iops_sec_max" },
                 { "read_bytes_sec_max", NULL, "read_bytes_sec_max is of no read_bytes_sec" },
                 { "write_iops_sec_max_length", NULL,
                   "write_iops_sec_max_length is of no write_iops_sec_max" },
@@ -443,6 +543,14 @@ START_TEST(bad_disks)
         expect("invalid argument: the limits of disk 'vda': total_bytes_sec_max is less than "
                "total_bytes_sec, 50",
                "", "");
+        params = number("total_bytes_sec", 50);
+        params_add_ulong(params, "total_bytes_sec_max", 50);
+        set_device(domain, DISK, "vda", params, CONFIG);
+        expect(NULL, "save ", CHANGED);
+        params = number("total_bytes_sec", 0);
+        params_add_ulong(params, "total_bytes_sec_max", 0);
+        set_device(domain, DISK, "vda", params, CONFIG);
+        expect(NULL, "save ", CHANGED);
         set_device(domain, DISK, "vdz", number("total_bytes_sec", 5), CONFIG);
         expect("invalid argument: domain 'web' has no disk 'vdz'", "", "");
         fake->fail = "update-virtio-disk0";
@@ -492,6 +600,27 @@ START_TEST(interfaces)
 }
 END_TEST
 
-CHECK_MAIN_FIXTURE("domain-parameters", setup_domains, teardown_domains, scheduler, bad_scheduler, the_table,
-                   memory, memory_that_cannot_be_stored, numa, numa_of_an_interleaved_guest, blkio, bad_blkio,
-                   told, disks, bad_disks, interfaces)
+/* What a network guarantees goes through its port. */
+START_TEST(a_guarantee)
+{
+        static const char mac[] = "52:54:00:00:00:01";
+        struct domain *domain = make_running(
+                "<devices><interface type='network'><mac address='52:54:00:00:00:01'/>"
+                "<source network='n' bridge='b'/><bandwidth><inbound average='5' floor='3'/></bandwidth>"
+                "</interface></devices>");
+
+        set_device(domain, INTERFACE, mac, unsigned_number("inbound.floor", 7), LIVE);
+        expect("Operation not supported: inbound.floor of interface "
+               "'52:54:00:00:00:01' cannot change here while the domain runs: UpdateDevice changes it",
+               "reach ", "");
+        set_device(domain, INTERFACE, mac, unsigned_number("inbound.floor", 7), CONFIG);
+        expect(NULL, "save ", CHANGED);
+        expect_text(get_config(domain), "floor='7'", true);
+}
+END_TEST
+
+CHECK_MAIN_FIXTURE("domain-parameters", setup_domains, teardown_domains, scheduler, bad_scheduler,
+                   too_many_shares, the_table, numa_of_a_restricted_guest, numa_without_nodes,
+                   told_of_no_limits, told_of_two_devices, told_of_perf_events, a_guarantee, memory,
+                   memory_that_cannot_be_stored, numa, numa_of_an_interleaved_guest, blkio, bad_blkio, told,
+                   disks, bad_disks, interfaces)

@@ -72,7 +72,8 @@ START_TEST(test_images)
                 "  'backing': {'parent': {'stats': {'wr_highest_offset': 11}}}}]",
                 "[{'node-name': 'libvirt-3-format', 'image': {'virtual-size': 100, 'actual-size': 50},"
                 "  'write_threshold': 77},"
-                " {'node-name': 'libvirt-3-storage', 'image': {'virtual-size': 60}}, {'image': 4}, 5,"
+                " {'node-name': 'libvirt-3-storage', 'image': {'virtual-size': 60}}, "
+                "{'image': 4}, 5,"
                 " {'node-name': 'libvirt-4-format', 'image': {'virtual-size': 'a lot'}}]");
         const struct domain_image_stats *image;
 
@@ -107,6 +108,18 @@ START_TEST(test_images)
 }
 END_TEST
 
+/* Set on the image, or on what it is stored in. */
+START_TEST(test_a_threshold_of_the_storage)
+{
+        CLEANUP(domain_answer_unref)
+        struct domain_answer *answer =
+                read_images("[]", "[{'node-name': 'libvirt-3-format', 'image': {'virtual-size': 100}},"
+                                  " {'node-name': 'libvirt-3-storage', 'write_threshold': 78}]");
+
+        ck_assert_uint_eq(get(answer, 0)->threshold, 78);
+}
+END_TEST
+
 START_TEST(test_answers_that_make_no_sense)
 {
         static const char *const texts[] = { "[]", "{}", "7", "[[], {}, 'x', {'qdev': 3}]",
@@ -130,11 +143,11 @@ START_TEST(test_errors)
         CLEANUP(domain_answer_unref)
         struct domain_answer *answer = domain_answer_new(DOMAIN_PART_DISK_ERRORS, 1);
         json_t *told = parse("[{'qdev': 'sata0-0-0', 'io-status': 'nospace'},"
-                             " {'qdev': 'virtio-disk0', 'io-status': 'ok'}]");
+                             " {'qdev': 'virtio-disk0', 'io-status': 'failed'}]");
 
         guest_stats_read_errors(answer, def, told);
         json_decref(told);
-        ck_assert_int_eq(get(answer, 0)->error, DOMAIN_DISK_ERROR_NONE);
+        ck_assert_int_eq(get(answer, 0)->error, DOMAIN_DISK_ERROR_UNSPEC);
         ck_assert_int_eq(get(answer, 1)->error, DOMAIN_DISK_ERROR_NO_SPACE);
 }
 END_TEST
@@ -255,5 +268,6 @@ START_TEST(test_links)
 }
 END_TEST
 
-CHECK_MAIN_FIXTURE("qemu-stats", set_up, tear_down, test_images, test_answers_that_make_no_sense, test_errors,
-                   test_counters, test_counters_that_make_no_sense, test_links)
+CHECK_MAIN_FIXTURE("qemu-stats", set_up, tear_down, test_images, test_a_threshold_of_the_storage,
+                   test_answers_that_make_no_sense, test_errors, test_counters,
+                   test_counters_that_make_no_sense, test_links)
