@@ -466,7 +466,7 @@ static void begin(void *data)
                 object->keeper = op;
                 /* Somebody asked for it to be over before it began. */
                 if (object->urgent_turns > 0)
-                        g_atomic_int_set(&op->cancelled, true);
+                        g_atomic_int_set(&op->cancelled, OPERATION_CANCELLED);
         }
         if (op->kind->exclusive && !operation_require_none(object, &error)) {
                 fail(op, error);
@@ -494,15 +494,16 @@ void operation_refuse(struct operation *op, GError *error)
 
 bool operation_can_cancel(const struct operation *op)
 {
-        return !op->undoing && !(op->begun && step_of(op)->final);
+        return !op->undoing && !(op->begun && step_of(op)->final) &&
+               g_atomic_int_get(&op->cancelled) != OPERATION_FINAL;
 }
 
 void operation_cancel(struct operation *op)
 {
         g_assert(on_loop(loop_of(op)));
-        if (operation_is_cancelled(op) || !operation_can_cancel(op))
+        if (!operation_can_cancel(op) ||
+            !g_atomic_int_compare_and_exchange(&op->cancelled, OPERATION_OPEN, OPERATION_CANCELLED))
                 return;
-        g_atomic_int_set(&op->cancelled, true);
         if (op->job)
                 job_cancel(op->job);
         if (op->visit) {
@@ -514,9 +515,16 @@ void operation_cancel(struct operation *op)
         }
 }
 
+bool operation_set_final(struct operation *op, bool final)
+{
+        g_assert(in_lane(op->object->lane) && op->passive);
+        return g_atomic_int_compare_and_exchange(&op->cancelled, final ? OPERATION_OPEN : OPERATION_FINAL,
+                                                 final ? OPERATION_FINAL : OPERATION_OPEN);
+}
+
 bool operation_is_cancelled(const struct operation *op)
 {
-        return g_atomic_int_get(&op->cancelled);
+        return g_atomic_int_get(&op->cancelled) == OPERATION_CANCELLED;
 }
 
 void operation_skip_rest(struct operation *op)

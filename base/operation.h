@@ -100,6 +100,12 @@ struct operation_kind {
         void (*clear)(struct operation *op);
 };
 
+enum operation_verdict {
+        OPERATION_OPEN,
+        OPERATION_CANCELLED,
+        OPERATION_FINAL, /* it is too late to cancel */
+};
+
 struct operation {
         /* const */
         const struct operation_kind *kind;
@@ -117,7 +123,7 @@ struct operation {
         bool begun, undoing;
         bool step_begun, step_ended; /* of OPERATION_PASSIVE */
         /* atomic */
-        gint cancelled;
+        gint cancelled; /* enum operation_verdict */
         /* lane of the object; the machine's */
         bool skips;         /* operation_skip_rest() */
         bool passive;       /* between run and operation_complete() */
@@ -145,6 +151,12 @@ void operation_cancel(struct operation *op);
 
 /* Is it not too late for that? */
 bool operation_can_cancel(const struct operation *op);
+
+/*
+ * In the object's lane, between run and operation_complete(): from here on it is too late to cancel, or, not
+ * final, not any more. False: it was cancelled before.
+ */
+bool operation_set_final(struct operation *op, bool final);
 
 /* Was it cancelled? Any thread. */
 bool operation_is_cancelled(const struct operation *op);

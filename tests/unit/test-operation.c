@@ -574,6 +574,44 @@ START_TEST(a_passive_step_is_asked_to_stop)
 }
 END_TEST
 
+static void become_final(void *data)
+{
+        note_from_lane(operation_set_final(&passive->base, true) ? "final " : "too late ");
+}
+
+static void become_open(void *data)
+{
+        note_from_lane(operation_set_final(&passive->base, false) ? "open " : "not final ");
+}
+
+START_TEST(a_passive_step_may_be_beyond_that)
+{
+        run_passive();
+        lane_post(thing->lane, become_final, NULL);
+        await("final ");
+        ck_assert(!operation_can_cancel(&passive->base));
+        operation_cancel(&passive->base);
+        ck_assert(!operation_is_cancelled(&passive->base));
+        complete_with(NULL);
+        drain();
+        expect("lane job passive final last completed good. ");
+
+        /* Not after all. */
+        run_passive();
+        lane_post(thing->lane, become_final, NULL);
+        lane_post(thing->lane, become_open, NULL);
+        await("open ");
+        operation_cancel(&passive->base);
+        await("stop ");
+        lane_post(thing->lane, become_final, NULL);
+        await("too late ");
+        complete_with("as you like");
+        drain();
+        expect("lane job passive final open stop too late -lane cancelled operation failed: as you like. ");
+        ck_assert_uint_eq(n_tries, 0);
+}
+END_TEST
+
 START_TEST(one_at_a_time)
 {
         run_passive();
@@ -737,7 +775,7 @@ CHECK_MAIN_FIXTURE("operation", setup, teardown, steps_run_in_their_places, step
                    what_is_temporary_is_given_back_after_success, a_step_may_make_the_rest_needless,
                    a_visit_on_its_way_is_abandoned, a_visit_has_a_deadline, cancelling_interrupts_work,
                    at_a_final_step_it_is_too_late, an_operation_can_be_refused, events_end_a_passive_step,
-                   a_passive_step_is_asked_to_stop, one_at_a_time, what_is_asked_meanwhile_waits_its_turn,
-                   what_is_urgent_cancels_what_is_before_it, what_is_urgent_interrupts_the_lane,
-                   what_is_urgent_does_not_interrupt_undoing, turns_are_taken_in_order,
-                   the_end_of_the_agent_cancels_it)
+                   a_passive_step_is_asked_to_stop, a_passive_step_may_be_beyond_that, one_at_a_time,
+                   what_is_asked_meanwhile_waits_its_turn, what_is_urgent_cancels_what_is_before_it,
+                   what_is_urgent_interrupts_the_lane, what_is_urgent_does_not_interrupt_undoing,
+                   turns_are_taken_in_order, the_end_of_the_agent_cancels_it)
