@@ -15,131 +15,13 @@
 #include "tests/support/guest.h"
 #include "tests/support/harness.h"
 #include "tests/support/proxy.h"
-
-enum {
-        LIVE = 1,
-        PERSIST_DEST = 8,
-        UNDEFINE_SOURCE = 16,
-        PAUSED = 32,
-        UNSAFE = 512,
-        COMPRESSED = 2048,
-        AUTO_CONVERGE = 8192,
-        PARALLEL = 131072,
-        STARTED_MIGRATED = 1,
-        SUSPENDED_MIGRATED = 1,
-        RESUMED_MIGRATED = 1,
-        STOPPED_MIGRATED = 3,
-        SHUTOFF_MIGRATED = 4,
-        RUNNING_MIGRATED = 2,
-        RUNNING_MIGRATION_CANCELED = 6,
-};
-
-/* One side: an agent on a bus. */
-struct side {
-        struct harness *harness;
-        struct client *client; /* borrowed */
-        char *uri;             /* by which the other one reaches it */
-};
-
-static struct side here, there;
-
-static void side_init(struct side *side)
-{
-        side->harness = harness_new();
-        side->client = harness_get_client(side->harness);
-        side->uri = g_strdup_printf("qemu+unix:///system?bus=%s", harness_get_address(side->harness));
-}
-
-static void side_clear(struct side *side)
-{
-        harness_free(side->harness);
-        g_free(side->uri);
-}
-
-/* A case that failed has left agents and guests that would be counted as those of this one. */
-static void set_up(void)
-{
-        harness_end_leftovers();
-        side_init(&here);
-        side_init(&there);
-        harness_join(here.harness, there.harness);
-}
-
-static void tear_down(void)
-{
-        side_clear(&here);
-        side_clear(&there);
-}
-
-/* ---- guests ---- */
-
-/* What they print goes to one file, one behind the other. */
-static char *make_counting_xml(const char *name, const char *console)
-{
-        g_autofree char *xml = guest_linux_xml(name, console, "count");
-        g_autoptr(GString) text = g_string_new(xml);
-        g_autofree char *source = g_strdup_printf("<source path='%s'/>", console);
-        g_autofree char *appending = g_strdup_printf("<source path='%s' append='on'/>", console);
-
-        ck_assert_uint_eq(g_string_replace(text, source, appending, 1), 1);
-        return g_strdup(text->str);
-}
-
-/* Each number once and in order: neither did it stop for good, nor go back, nor run twice. */
-static unsigned check_count(const char *console)
-{
-        g_autofree char *text = NULL;
-        unsigned last = 0;
-
-        ck_assert(g_file_get_contents(console, &text, NULL, NULL));
-        for (const char *p = text; (p = strstr(p, "count ")); p++) {
-                unsigned number = (unsigned)strtoul(p + strlen("count "), NULL, 10);
-
-                if (!strchr(p, '\n'))
-                        break;
-                if (last > 0)
-                        ck_assert_uint_eq(number, last + 1);
-                last = number;
-        }
-        return last;
-}
-
-static void expect_counting(const char *console)
-{
-        g_autofree char *wanted = g_strdup_printf("count %u\r", check_count(console) + 3);
-
-        guest_wait_console(console, wanted);
-        check_count(console);
-}
-
-static void migrate(const struct side *from, const char *path, const struct side *to, unsigned flags)
-{
-        client_do(from->client, path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", to->uri, 0, flags);
-}
-
-/* Of the guest, which may go at any moment; -1: there is none. */
-static int find_state(const struct side *side, const char *path)
-{
-        g_autoptr(sd_bus_message) reply = NULL;
-        int state, reason;
-
-        if (sd_bus_call_method(client_get_bus(side->client), "org.libvirt", path, DOMAIN_INTERFACE,
-                               "GetState", NULL, &reply, "u", 0) < 0)
-                return -1;
-        ck_assert_int_gt(sd_bus_message_read(reply, "(ii)", &state, &reason), 0);
-        return state;
-}
-
-static bool exists(const struct side *side, const char *path)
-{
-        return find_state(side, path) >= 0;
-}
+#include "tests/support/sides.h"
 
 START_TEST(test_the_guest_counts_on)
 {
         static const unsigned flags[] = { LIVE, 0, LIVE | COMPRESSED, LIVE | PARALLEL | AUTO_CONVERGE };
         g_autofree char *console = harness_path(here.harness, "console");
-        g_autofree char *path = guest_start(here.client, make_counting_xml("linux", console));
+        g_autofree char *path = guest_start(here.client, sides_make_counting_xml("linux", console));
 
         guest_wait_console(console, "count 5\r");
         for (unsigned i = 0; i < G_N_ELEMENTS(flags); i++) {
@@ -147,7 +29,7 @@ START_TEST(test_the_guest_counts_on)
 
                 client_forget_signals(from->client);
                 client_forget_signals(to->client);
-                migrate(from, path, to, flags[i]);
+                sides_migrate(from, path, to, flags[i]);
                 client_wait_event(from->client, path, EVENT_SUSPENDED, SUSPENDED_MIGRATED);
                 client_wait_event(from->client, path, EVENT_STOPPED, STOPPED_MIGRATED);
                 client_wait_event(to->client, path, EVENT_STARTED, STARTED_MIGRATED);
@@ -155,11 +37,11 @@ START_TEST(test_the_guest_counts_on)
                 guest_expect_state(to->client, path, STATE_RUNNING, RUNNING_MIGRATED);
                 if (i == 0)
                         guest_expect_state(from->client, path, STATE_SHUTOFF, SHUTOFF_MIGRATED);
-                expect_counting(console);
+                sides_expect_counting(console);
         }
         guest_do_flags(here.client, path, "Destroy", 0);
         /* Nobody has to remember it. */
-        ck_assert(!exists(&there, path));
+        ck_assert(!side_has(&there, path));
 }
 END_TEST
 
@@ -194,7 +76,7 @@ static void scene_init(struct scene *scene, bool counts)
         scene->uri = g_strdup_printf("qemu+unix:///system?bus=%s", address);
         scene->console = harness_path(here.harness, "console");
         scene->counts = counts;
-        scene->path = guest_define(here.client, counts ? make_counting_xml("linux", scene->console)
+        scene->path = guest_define(here.client, counts ? sides_make_counting_xml("linux", scene->console)
                                                        : guest_bare_xml("bare", NULL));
 }
 
@@ -215,38 +97,6 @@ static void scene_clear(struct scene *scene)
         g_free(scene->answer.error);
 }
 
-static bool runs(const struct side *side, const char *path)
-{
-        return find_state(side, path) == STATE_RUNNING;
-}
-
-/* The emulator that this side has written down; 0: none. */
-static pid_t find_emulator(const struct side *side, const char *path)
-{
-        g_autofree char *uuid = g_strdup(strrchr(path, '/') + 2), *file = NULL, *name = NULL, *text = NULL;
-
-        g_strdelimit(uuid, "_", '-');
-        name = g_build_filename("run/qemu", uuid, "pid", NULL);
-        file = harness_path(side->harness, name);
-        return g_file_get_contents(file, &text, NULL, NULL) ? atoi(text) : 0;
-}
-
-static void kill_guest(const struct side *side, const char *path)
-{
-        pid_t pid = find_emulator(side, path);
-
-        if (pid > 0) {
-                kill(pid, SIGKILL);
-                harness_wait_gone(pid);
-        }
-}
-
-static void restart_agent(const struct side *side)
-{
-        harness_end_agent(side->harness, SIGKILL);
-        harness_start_agent(side->harness);
-}
-
 static void strike(struct scene *scene, enum victim victim)
 {
         switch (victim) {
@@ -254,16 +104,16 @@ static void strike(struct scene *scene, enum victim victim)
                 proxy_cut(scene->proxy);
                 break;
         case SOURCE_AGENT:
-                restart_agent(&here);
+                side_restart_agent(&here);
                 break;
         case DESTINATION_AGENT:
-                restart_agent(&there);
+                side_restart_agent(&there);
                 break;
         case SOURCE_GUEST:
-                kill_guest(&here, scene->path);
+                side_kill_guest(&here, scene->path);
                 break;
         case DESTINATION_GUEST:
-                kill_guest(&there, scene->path);
+                side_kill_guest(&there, scene->path);
                 break;
         }
 }
@@ -272,9 +122,9 @@ static void strike(struct scene *scene, enum victim victim)
 static bool is_settled(void *data)
 {
         const struct scene *scene = data;
-        bool is_there = runs(&there, scene->path);
+        bool is_there = side_runs(&there, scene->path);
 
-        return runs(&here, scene->path) + is_there == 1 && exists(&there, scene->path) == is_there &&
+        return side_runs(&here, scene->path) + is_there == 1 && side_has(&there, scene->path) == is_there &&
                harness_count_guests(here.harness) == 1;
 }
 
@@ -283,8 +133,9 @@ static bool is_lost(void *data)
 {
         const struct scene *scene = data;
 
-        return !runs(&here, scene->path) && !exists(&there, scene->path) &&
-               find_state(&here, scene->path) == STATE_SHUTOFF && harness_count_guests(here.harness) == 0;
+        return !side_runs(&here, scene->path) && !side_has(&there, scene->path) &&
+               side_find_state(&here, scene->path) == STATE_SHUTOFF &&
+               harness_count_guests(here.harness) == 0;
 }
 
 /* Does a guest survive it when the emulator that has it just then is killed? */
@@ -349,7 +200,7 @@ static void play(struct scene *scene, const struct moment *moment, enum victim v
 /* Who survives it runs here again at the end. */
 static void play_to_the_end(struct scene *scene, const struct moment *moment, enum victim victim)
 {
-        if (!runs(&here, scene->path))
+        if (!side_runs(&here, scene->path))
                 start(scene);
         play(scene, moment, victim);
         if (!survives(moment, victim)) {
@@ -358,11 +209,11 @@ static void play_to_the_end(struct scene *scene, const struct moment *moment, en
         }
         harness_wait_until(is_settled, scene, "exactly one guest runs");
         if (scene->counts)
-                expect_counting(scene->console);
-        if (runs(&there, scene->path))
-                migrate(&there, scene->path, &here, LIVE);
+                sides_expect_counting(scene->console);
+        if (side_runs(&there, scene->path))
+                sides_migrate(&there, scene->path, &here, LIVE);
         if (scene->counts)
-                check_count(scene->console);
+                sides_check_count(scene->console);
 }
 
 /* Each victim, at each moment: thirty scenes in a row. */
@@ -432,8 +283,8 @@ START_TEST(test_nobody_knows)
         }
         harness_wait_until(is_given_up, scene.path, "the search is given up");
         harness_wait_until(is_resumed, scene.path, "the guest is resumed");
-        expect_counting(scene.console);
-        restart_agent(&here);
+        sides_expect_counting(scene.console);
+        side_restart_agent(&here);
         guest_expect_state(here.client, scene.path, STATE_RUNNING, -1);
         harness_start_agent(there.harness);
         harness_wait_until(is_settled, &scene, "nothing is left on the other side");
@@ -450,14 +301,14 @@ START_TEST(test_definitions_go_along)
         guest_do(here.client, path, "Suspend");
         client_do(here.client, path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri, 1,
                   "destination_name", "s", "moved", LIVE | PERSIST_DEST | UNDEFINE_SOURCE);
-        ck_assert(!exists(&here, path));
+        ck_assert(!side_has(&here, path));
         /* What did not run does not run there. */
         guest_expect_state(there.client, path, STATE_PAUSED, 1);
         xml = client_get_string(there.client, path, DOMAIN_INTERFACE, "Name");
         ck_assert_str_eq(xml, "moved");
         ck_assert(client_get_bool(there.client, path, DOMAIN_INTERFACE, "Persistent"));
         guest_do(there.client, path, "Resume");
-        migrate(&there, path, &here, LIVE | PAUSED);
+        sides_migrate(&there, path, &here, LIVE | PAUSED);
         guest_expect_state(here.client, path, STATE_PAUSED, 1);
         guest_expect_state(there.client, path, STATE_SHUTOFF, SHUTOFF_MIGRATED);
         ck_assert(!client_get_bool(here.client, path, DOMAIN_INTERFACE, "Persistent"));
@@ -473,9 +324,7 @@ END_TEST
 
 START_TEST(test_what_is_refused)
 {
-        static const unsigned flags[] = {
-                4, 64, 128, 1024, 4096, 16384, 32768, 65536, 262144, 524288, 1048576
-        };
+        static const unsigned flags[] = { 4, 64, 128, 1024, 4096, 16384, 65536, 262144, 524288, 1048576 };
         g_autofree char *disk = harness_path(here.harness, "disk.img");
         g_autofree char *devices = g_strdup_printf(
                 "<disk type='file'><driver type='raw'/><source file='%s'/><target dev='vda'/></disk>", disk);
@@ -508,9 +357,9 @@ START_TEST(test_what_is_refused)
         client_fails(here.client, LIBVIRT_ERROR, "*already active*", path, DOMAIN_INTERFACE, "MigrateToURI3",
                      "sa{sv}u", here.uri, 0, LIVE | UNSAFE);
         guest_expect_state(here.client, path, STATE_RUNNING, -1);
-        ck_assert(!exists(&there, path));
+        ck_assert(!side_has(&there, path));
         /* With the flag it goes: its disk is one of both sides here. */
-        migrate(&here, path, &there, LIVE | UNSAFE);
+        sides_migrate(&here, path, &there, LIVE | UNSAFE);
         guest_expect_state(there.client, path, STATE_RUNNING, RUNNING_MIGRATED);
         guest_do_flags(there.client, path, "Destroy", 0);
 }
@@ -592,7 +441,7 @@ START_TEST(test_by_ssh)
         client_do(here.client, path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u",
                   "qemu+ssh://localhost/system", 0, LIVE);
         guest_expect_state(there.client, path, STATE_RUNNING, RUNNING_MIGRATED);
-        migrate(&there, path, &here, LIVE);
+        sides_migrate(&there, path, &here, LIVE);
         /* The port is free again when the guest is there. */
         for (unsigned i = 0; i < 2; i++) {
                 const char *guest = i == 0 ? path : next;
@@ -605,30 +454,16 @@ START_TEST(test_by_ssh)
 }
 END_TEST
 
-static bool is_transferring(void *data)
-{
-        g_autoptr(sd_bus_message) reply =
-                client_call(here.client, data, DOMAIN_INTERFACE, "GetJobInfo", NULL);
-        int type;
-        uint64_t numbers[11];
-
-        ck_assert_int_gt(sd_bus_message_read(reply, "(ittttttttttt)", &type, &numbers[0], &numbers[1],
-                                             &numbers[2], &numbers[3], &numbers[4], &numbers[5], &numbers[6],
-                                             &numbers[7], &numbers[8], &numbers[9], &numbers[10]),
-                         0);
-        return numbers[3] > 0; /* data that has been sent */
-}
-
 START_TEST(test_aborted)
 {
         g_autofree char *console = harness_path(here.harness, "console");
-        g_autofree char *path = guest_start(here.client, make_counting_xml("linux", console));
+        g_autofree char *path = guest_start(here.client, sides_make_counting_xml("linux", console));
         struct client_answer answer = { 0 };
 
         guest_wait_console(console, "count 5\r");
         client_send(here.client, &answer, path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri, 1,
                     "bandwidth", "t", (uint64_t)1, LIVE);
-        harness_wait_until(is_transferring, path, "some of the guest has gone over");
+        harness_wait_until(sides_are_transferring, path, "some of the guest has gone over");
         client_fails(here.client, LIBVIRT_ERROR, "*is busy with 'migration'", path, DOMAIN_INTERFACE, "Reset",
                      "u", 0);
         client_fails(there.client, LIBVIRT_ERROR, "*is busy with 'migration'", path, DOMAIN_INTERFACE,
@@ -638,10 +473,10 @@ START_TEST(test_aborted)
         ck_assert_ptr_nonnull(answer.error);
         g_free(answer.error);
         guest_expect_state(here.client, path, STATE_RUNNING, -1);
-        expect_counting(console);
+        sides_expect_counting(console);
         /* The limit was of that one. */
-        migrate(&here, path, &there, LIVE);
-        expect_counting(console);
+        sides_migrate(&here, path, &there, LIVE);
+        sides_expect_counting(console);
 }
 END_TEST
 
@@ -651,7 +486,7 @@ int main(void)
         TCase *moves = tcase_create("moves"), *deaths = tcase_create("deaths");
 
         tcase_set_timeout(moves, 300);
-        tcase_add_checked_fixture(moves, set_up, tear_down);
+        tcase_add_checked_fixture(moves, sides_set_up, sides_tear_down);
         tcase_add_test(moves, test_the_guest_counts_on);
         tcase_add_test(moves, test_definitions_go_along);
         tcase_add_test(moves, test_what_is_refused);
@@ -661,7 +496,7 @@ int main(void)
         tcase_add_test(moves, test_aborted);
         suite_add_tcase(suite, moves);
         tcase_set_timeout(deaths, 300);
-        tcase_add_checked_fixture(deaths, set_up, tear_down);
+        tcase_add_checked_fixture(deaths, sides_set_up, sides_tear_down);
         tcase_add_test(deaths, test_the_guest_counts_on_whoever_dies);
         tcase_add_test(deaths, test_nobody_knows);
         tcase_add_loop_test(deaths, test_somebody_dies, LINK, DESTINATION_GUEST + 1);

@@ -10,16 +10,19 @@
 #include <check.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <netinet/in.h>
+#include <arpa/inet.h>
 #include <unistd.h>
 
 #include "tests/support/client.h"
 
 struct proxy {
         /* const */
-        char *path, *bus; /* owned */
+        char *bus; /* owned */
         int listener;
         GThread *thread;
         /* mutex */
@@ -37,13 +40,31 @@ struct connection {
         int client, bus;
 };
 
-static int make_socket(const char *path, struct sockaddr_un *address)
-{
-        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+/* Of an address, "unix:path=..." or "tcp:IPV4:PORT". */
+union address {
+        struct sockaddr any;
+        struct sockaddr_un un;
+        struct sockaddr_in in;
+};
 
-        *address = (struct sockaddr_un){ .sun_family = AF_UNIX };
-        g_strlcpy(address->sun_path, path, sizeof(address->sun_path));
-        return fd;
+static int make_socket(const char *text, union address *address, socklen_t *length)
+{
+        g_auto(GStrv) parts = NULL;
+
+        memset(address, 0, sizeof(*address));
+        if (g_str_has_prefix(text, "unix:path=")) {
+                address->un.sun_family = AF_UNIX;
+                g_strlcpy(address->un.sun_path, text + strlen("unix:path="), sizeof(address->un.sun_path));
+                *length = sizeof(address->un);
+                return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        }
+        parts = g_strsplit(text, ":", 3);
+        ck_assert_uint_eq(g_strv_length(parts), 3);
+        address->in.sin_family = AF_INET;
+        address->in.sin_port = htons((uint16_t)atoi(parts[2]));
+        ck_assert_int_eq(inet_pton(AF_INET, parts[1], &address->in.sin_addr), 1);
+        *length = sizeof(address->in);
+        return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 }
 
 static bool write_all(int fd, const char *data, size_t length)
@@ -129,10 +150,11 @@ static void *serve(void *data)
 static void connect_to_bus(struct proxy *proxy, int client)
 {
         struct connection *connection = g_new(struct connection, 1);
-        struct sockaddr_un address;
-        int bus = make_socket(proxy->bus, &address);
+        union address address;
+        socklen_t length;
+        int bus = make_socket(proxy->bus, &address, &length);
 
-        if (connect(bus, (struct sockaddr *)&address, sizeof(address)) < 0) {
+        if (connect(bus, &address.any, length) < 0) {
                 close(bus);
                 close(client);
                 g_free(connection);
@@ -158,12 +180,12 @@ static void *listen_for_all(void *data)
 struct proxy *proxy_new(const char *address, const char *bus)
 {
         struct proxy *proxy = g_new0(struct proxy, 1);
-        struct sockaddr_un name;
+        union address name;
+        socklen_t length;
 
-        proxy->path = g_strdup(address + strlen("unix:path="));
-        proxy->bus = g_strdup(bus + strlen("unix:path="));
-        proxy->listener = make_socket(proxy->path, &name);
-        ck_assert_int_eq(bind(proxy->listener, (struct sockaddr *)&name, sizeof(name)), 0);
+        proxy->bus = g_strdup(bus);
+        proxy->listener = make_socket(address, &name, &length);
+        ck_assert_int_eq(bind(proxy->listener, &name.any, length), 0);
         ck_assert_int_eq(listen(proxy->listener, 16), 0);
         g_mutex_init(&proxy->mutex);
         g_cond_init(&proxy->changed);
@@ -193,7 +215,6 @@ void proxy_free(struct proxy *proxy)
                 g_byte_array_unref(proxy->pattern);
         g_mutex_clear(&proxy->mutex);
         g_cond_clear(&proxy->changed);
-        g_free(proxy->path);
         g_free(proxy->bus);
         g_free(proxy);
 }

@@ -11,7 +11,10 @@
 
 struct proxy;
 
-/* Listens at the address "unix:path=..." for who wants to talk to the bus at the address of the same form. */
+/*
+ * Listens at the address "unix:path=..." or "tcp:IPV4:PORT" for who wants to talk to the bus at the address
+ * of the same form; or to anything else, where there is nothing to hold.
+ */
 struct proxy *proxy_new(const char *address, const char *bus);
 /* Cuts all connections. */
 void proxy_free(struct proxy *proxy);

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Two agents, and guests that go from one to the other. */
+#include "tests/support/sides.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct side here, there;
+
+static void side_init(struct side *side)
+{
+        side->harness = harness_new();
+        side->client = harness_get_client(side->harness);
+        side->uri = g_strdup_printf("qemu+unix:///system?bus=%s", harness_get_address(side->harness));
+}
+
+static void side_clear(struct side *side)
+{
+        harness_free(side->harness);
+        g_free(side->uri);
+}
+
+/* A case that failed has left agents and guests that would be counted as those of this one. */
+void sides_set_up(void)
+{
+        harness_end_leftovers();
+        side_init(&here);
+        side_init(&there);
+        harness_join(here.harness, there.harness);
+}
+
+void sides_tear_down(void)
+{
+        side_clear(&here);
+        side_clear(&there);
+}
+
+/* ---- guests ---- */
+
+char *sides_make_counting_xml(const char *name, const char *console)
+{
+        g_autofree char *xml = guest_linux_xml(name, console, "count");
+        g_autoptr(GString) text = g_string_new(xml);
+        g_autofree char *source = g_strdup_printf("<source path='%s'/>", console);
+        g_autofree char *appending = g_strdup_printf("<source path='%s' append='on'/>", console);
+
+        ck_assert_uint_eq(g_string_replace(text, source, appending, 1), 1);
+        return g_strdup(text->str);
+}
+
+unsigned sides_check_count(const char *console)
+{
+        g_autofree char *text = NULL;
+        unsigned last = 0;
+
+        ck_assert(g_file_get_contents(console, &text, NULL, NULL));
+        for (const char *p = text; (p = strstr(p, "count ")); p++) {
+                unsigned number = (unsigned)strtoul(p + strlen("count "), NULL, 10);
+
+                if (!strchr(p, '\n'))
+                        break;
+                if (last > 0)
+                        ck_assert_uint_eq(number, last + 1);
+                last = number;
+        }
+        return last;
+}
+
+void sides_expect_counting(const char *console)
+{
+        g_autofree char *wanted = g_strdup_printf("count %u\r", sides_check_count(console) + 3);
+
+        guest_wait_console(console, wanted);
+        sides_check_count(console);
+}
+
+/* ---- moves ---- */
+
+void sides_migrate(const struct side *from, const char *path, const struct side *to, unsigned flags)
+{
+        client_do(from->client, path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", to->uri, 0, flags);
+}
+
+bool sides_are_transferring(void *data)
+{
+        g_autoptr(sd_bus_message) reply =
+                client_call(here.client, data, DOMAIN_INTERFACE, "GetJobInfo", NULL);
+        int type;
+        uint64_t numbers[11];
+
+        ck_assert_int_gt(sd_bus_message_read(reply, "(ittttttttttt)", &type, &numbers[0], &numbers[1],
+                                             &numbers[2], &numbers[3], &numbers[4], &numbers[5], &numbers[6],
+                                             &numbers[7], &numbers[8], &numbers[9], &numbers[10]),
+                         0);
+        return numbers[3] > 0; /* data that has been sent */
+}
+
+/* ---- one of them ---- */
+
+int side_find_state(const struct side *side, const char *path)
+{
+        g_autoptr(sd_bus_message) reply = NULL;
+        int state, reason;
+
+        if (sd_bus_call_method(client_get_bus(side->client), "org.libvirt", path, DOMAIN_INTERFACE,
+                               "GetState", NULL, &reply, "u", 0) < 0)
+                return -1;
+        ck_assert_int_gt(sd_bus_message_read(reply, "(ii)", &state, &reason), 0);
+        return state;
+}
+
+bool side_has(const struct side *side, const char *path)
+{
+        return side_find_state(side, path) >= 0;
+}
+
+bool side_runs(const struct side *side, const char *path)
+{
+        return side_find_state(side, path) == STATE_RUNNING;
+}
+
+/* 0: none. */
+static pid_t find_emulator(const struct side *side, const char *path)
+{
+        g_autofree char *uuid = g_strdup(strrchr(path, '/') + 2), *file = NULL, *name = NULL, *text = NULL;
+
+        g_strdelimit(uuid, "_", '-');
+        name = g_build_filename("run/qemu", uuid, "pid", NULL);
+        file = harness_path(side->harness, name);
+        return g_file_get_contents(file, &text, NULL, NULL) ? atoi(text) : 0;
+}
+
+void side_kill_guest(const struct side *side, const char *path)
+{
+        pid_t pid = find_emulator(side, path);
+
+        if (pid > 0) {
+                kill(pid, SIGKILL);
+                harness_wait_gone(pid);
+        }
+}
+
+void side_restart_agent(const struct side *side)
+{
+        harness_end_agent(side->harness, SIGKILL);
+        harness_start_agent(side->harness);
+}

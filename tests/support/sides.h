@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Two agents, each on a bus of its own, between which guests go. One test at a time: what it has is in here
+ * and there. Functions fail the running test, as those of harness.h do.
+ */
+
+#include "tests/support/guest.h"
+#include "tests/support/harness.h"
+
+enum {
+        LIVE = 1,
+        PERSIST_DEST = 8,
+        UNDEFINE_SOURCE = 16,
+        PAUSED = 32,
+        UNSAFE = 512,
+        OFFLINE = 1024,
+        COMPRESSED = 2048,
+        AUTO_CONVERGE = 8192,
+        POSTCOPY = 32768,
+        TLS = 65536,
+        PARALLEL = 131072,
+        STARTED_MIGRATED = 1,
+        SUSPENDED_MIGRATED = 1,
+        SUSPENDED_POSTCOPY = 7,
+        SUSPENDED_POSTCOPY_FAILED = 8,
+        RESUMED_MIGRATED = 1,
+        RESUMED_POSTCOPY = 3,
+        RESUMED_POSTCOPY_FAILED = 4,
+        STOPPED_MIGRATED = 3,
+        SHUTOFF_MIGRATED = 4,
+        RUNNING_MIGRATED = 2,
+        RUNNING_MIGRATION_CANCELED = 6,
+        RUNNING_POSTCOPY = 10,
+        RUNNING_POSTCOPY_FAILED = 11,
+        PAUSED_POSTCOPY = 12,
+        PAUSED_POSTCOPY_FAILED = 13,
+};
+
+/* One side: an agent on a bus. */
+struct side {
+        struct harness *harness;
+        struct client *client; /* borrowed */
+        char *uri;             /* by which the other one reaches it */
+};
+
+extern struct side here, there;
+
+/* The fixture of a test case. */
+void sides_set_up(void);
+void sides_tear_down(void);
+
+/* A document of Linux that counts; what it prints on either side goes to one file, one behind the other. */
+char *sides_make_counting_xml(const char *name, const char *console);
+/* Each number once and in order: neither did it stop for good, nor go back, nor run twice. The last one. */
+unsigned sides_check_count(const char *console);
+/* The same, and it goes on. */
+void sides_expect_counting(const char *console);
+
+/* By MigrateToURI3, which has to work. */
+void sides_migrate(const struct side *from, const char *path, const struct side *to, unsigned flags);
+/* For harness_wait_until(): some of the guest whose path is data has gone over from here. */
+bool sides_are_transferring(void *data);
+
+/* Of the guest, which may go at any moment; -1: there is none. */
+int side_find_state(const struct side *side, const char *path);
+bool side_has(const struct side *side, const char *path);
+bool side_runs(const struct side *side, const char *path);
+/* The emulator that this side has written down is killed, if there is one. */
+void side_kill_guest(const struct side *side, const char *path);
+/* Its agent is killed, and started again. */
+void side_restart_agent(const struct side *side);
