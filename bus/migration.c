@@ -35,6 +35,14 @@ void on_domain_migrate_to_uri3(struct call *call)
                 domain_migrate(call_get_domain(call), destination, params, flags, call_done, call);
 }
 
+void on_domain_migrate_start_post_copy(struct call *call)
+{
+        uint32_t flags;
+
+        call_read(call, "u", &flags);
+        domain_start_postcopy(call_get_domain(call), flags, call_done, call);
+}
+
 static void reply_answer(const struct params *answer, const GError *error, void *data)
 {
         struct call *call = data;

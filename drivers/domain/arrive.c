@@ -237,6 +237,7 @@ struct request {
         struct domain_driver *driver; /* borrowed */
         char *cookie;                 /* owned */
         bool runs, arrived, undefined;
+        bool postcopy; /* some of its memory comes after it */
         domain_arrival_done done;
         void *data; /* owned by done */
 };
@@ -345,9 +346,12 @@ static void announce(struct domain *domain, const struct request *request)
 {
         const struct domain_driver_ops *ops = domain->driver->ops;
 
-        ops->arrive_end(domain);
-        domain->work = NULL;
-        if (request->runs)
+        ops->arrive_end(domain, request->postcopy);
+        domain->work = request->postcopy ? domain->work : NULL;
+        if (request->runs && request->postcopy)
+                publish(domain, DOMAIN_RUNNING, DOMAIN_RUNNING_POSTCOPY,
+                        managed_event_new(DOMAIN_EVENT_RESUMED, DOMAIN_EVENT_RESUMED_POSTCOPY));
+        else if (request->runs)
                 publish(domain, DOMAIN_RUNNING, DOMAIN_RUNNING_MIGRATED,
                         managed_event_new(DOMAIN_EVENT_RESUMED, DOMAIN_EVENT_RESUMED_MIGRATED));
         else
@@ -359,8 +363,8 @@ static bool take_over(struct domain *domain, struct request *request, GError **e
 {
         g_autoptr(GError) failure = NULL;
 
-        if (!domain->driver->ops->arrive_wait(domain, error) || !write_down(domain, request, error) ||
-            !let_run(domain, request, error))
+        if (!domain->driver->ops->arrive_wait(domain, &request->postcopy, error) ||
+            !write_down(domain, request, error) || !let_run(domain, request, error))
                 return false;
         /* It runs: what else there is to do costs it nothing. */
         announce(domain, request);

@@ -31,7 +31,11 @@ void depart_stay(struct domain *domain);
 /* The guest is here, and that is written down. */
 void depart_erase_note(struct operation *op);
 
+/* postcopy.c: the guest stays paused, and here is not all of it, or there. */
+void depart_mark_failed(struct domain *domain);
+
 /* Steps, each where its kind runs, and the end of an operation. */
+bool depart_follow(struct operation *op, GError **error);
 bool depart_end_guest(struct operation *op, GError **error);
 bool depart_confirm(struct operation *op, GError **error);
 void depart_clear(struct operation *op);

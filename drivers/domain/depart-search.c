@@ -98,7 +98,14 @@ static bool begin_search(struct operation *op, GError **error)
  */
 static void end_search(struct operation *op)
 {
-        if (depart_is_there(departure_of(op)))
+        struct domain_departure *departure = departure_of(op);
+
+        domain_of(op)->driver->ops->depart_free(departure);
+        if (!depart_is_there(departure))
+                return;
+        if (departure->whereabouts == DOMAIN_HAS_LEFT && departure->note.postcopy)
+                depart_mark_failed(domain_of(op));
+        else
                 domain_of(op)->work = NULL;
 }
 
@@ -127,6 +134,7 @@ static bool settle(struct operation *op, GError **error)
 static const struct operation_step search_steps[] = {
         { .place = OPERATION_OBJECT, .run = begin_search, .undo = end_search, .temporary = true },
         { .place = OPERATION_WORKER, .run = search },
+        { .place = OPERATION_PASSIVE, .run = depart_follow, .final = true },
         { .place = OPERATION_OBJECT, .run = settle, .final = true },
         { .place = OPERATION_WORKER, .run = depart_confirm, .final = true },
 };
@@ -163,8 +171,7 @@ void depart_search(struct domain *domain, const struct domain_departure_note *no
         departure->place = place;
         departure->flags = note->flags;
         departure->whereabouts = DOMAIN_IS_UNKNOWN;
-        departure->note = (struct domain_departure_note){ g_strdup(note->destination), g_strdup(note->cookie),
-                                                          g_strdup(note->boot), note->flags, note->runs };
+        departure->note = domain_departure_note_copy(note);
         operation_run(&departure->base);
 }
 
@@ -186,8 +193,7 @@ static bool find_work(struct managed *object, void *data, GError **error)
         if (!note)
                 return true;
         find->is_there = true;
-        find->note = (struct domain_departure_note){ g_strdup(note->destination), g_strdup(note->cookie),
-                                                     g_strdup(note->boot), note->flags, note->runs };
+        find->note = domain_departure_note_copy(note);
         /* Nobody gets at it in between. */
         domain->work = DEPART_WORK;
         return true;

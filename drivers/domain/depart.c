@@ -44,6 +44,16 @@ void domain_departure_note_clear(struct domain_departure_note *note)
         *note = (struct domain_departure_note){ 0 };
 }
 
+struct domain_departure_note domain_departure_note_copy(const struct domain_departure_note *note)
+{
+        struct domain_departure_note copy = *note;
+
+        copy.destination = g_strdup(note->destination);
+        copy.cookie = g_strdup(note->cookie);
+        copy.boot = g_strdup(note->boot);
+        return copy;
+}
+
 bool depart_is_there(const struct domain_departure *departure)
 {
         const struct domain_state *state = domain_get_current(domain_of(&departure->base));
@@ -140,9 +150,16 @@ static bool begin(struct operation *op, GError **error)
 /* At the end, however it went; what is not known stays as it is until it is. */
 static void leave(struct operation *op)
 {
-        ops_of(op)->depart_free(departure_of(op));
-        if (departure_of(op)->whereabouts != DOMAIN_IS_UNKNOWN && depart_is_there(departure_of(op)))
+        struct domain_departure *departure = departure_of(op);
+
+        ops_of(op)->depart_free(departure);
+        domain_of(op)->departure = NULL;
+        if (!depart_is_there(departure))
+                return;
+        if (departure->whereabouts == DOMAIN_IS_HERE)
                 domain_of(op)->work = NULL;
+        else if (departure->whereabouts == DOMAIN_HAS_LEFT && departure->note.postcopy)
+                depart_mark_failed(domain_of(op));
 }
 
 bool depart_call(struct domain_departure *departure, const char *member, const char *text,
@@ -277,14 +294,18 @@ void depart_stay(struct domain *domain)
         const struct domain_state *state = domain_get_current(domain);
         g_autoptr(GError) error = NULL;
 
-        if (state->state != DOMAIN_PAUSED || state->reason != DOMAIN_PAUSED_MIGRATION)
+        if (state->state != DOMAIN_PAUSED ||
+            (state->reason != DOMAIN_PAUSED_MIGRATION && state->reason != DOMAIN_PAUSED_POSTCOPY))
                 return;
-        if (resume(domain, &error))
+        if (resume(domain, &error)) {
                 domain_transition(domain, DOMAIN_RUNNING, DOMAIN_RUNNING_MIGRATION_CANCELED,
                                   DOMAIN_EVENT_RESUMED, DOMAIN_EVENT_RESUMED_MIGRATED);
-        else
-                log_gerror(LOG_LEVEL_ERROR, error, "domain '%s' stays paused",
-                           managed_get_current_name(&domain->base));
+                return;
+        }
+        log_gerror(LOG_LEVEL_ERROR, error, "domain '%s' stays paused",
+                   managed_get_current_name(&domain->base));
+        if (state->reason == DOMAIN_PAUSED_POSTCOPY)
+                depart_mark_failed(domain);
 }
 
 /* Hangs up first, by which the other side knows that it is to end what it has. */
@@ -299,7 +320,10 @@ static void go_on(struct operation *op)
 
 static bool transfer(struct operation *op, GError **error)
 {
-        return require_there(departure_of(op), error) && ops_of(op)->depart_begin(departure_of(op), error);
+        if (!require_there(departure_of(op), error) || !ops_of(op)->depart_begin(departure_of(op), error))
+                return false;
+        domain_of(op)->departure = departure_of(op);
+        return true;
 }
 
 static void cancel_transfer(struct operation *op)
@@ -313,10 +337,12 @@ static bool write_note(struct operation *op, GError **error)
         struct domain_departure *departure = departure_of(op);
         struct domain *domain = domain_of(op);
 
+        domain->departure = NULL;
         if (!require_there(departure, error))
                 return false;
         departure->note.runs =
-                departure->note.runs && domain_get_current(domain)->reason == DOMAIN_PAUSED_MIGRATION;
+                departure->note.runs && (domain_get_current(domain)->reason == DOMAIN_PAUSED_MIGRATION ||
+                                         domain_get_current(domain)->reason == DOMAIN_PAUSED_POSTCOPY);
         return ops_of(op)->depart_note(domain, &departure->note, error);
 }
 
@@ -433,6 +459,7 @@ static const struct operation_step steps[] = {
         { .place = OPERATION_PASSIVE, .run = transfer, .cancel = cancel_transfer },
         { .place = OPERATION_OBJECT, .run = write_note, .undo = depart_erase_note },
         { .place = OPERATION_WORKER, .run = finish, .final = true },
+        { .place = OPERATION_PASSIVE, .run = depart_follow, .final = true },
         { .place = OPERATION_OBJECT, .run = depart_end_guest, .final = true },
         { .place = OPERATION_WORKER, .run = depart_confirm, .final = true },
 };

@@ -296,11 +296,16 @@ void domain_transition(struct domain *domain, enum domain_run_state run_state, i
                        int event_detail)
 {
         const struct domain_state *current = domain_get_current(domain);
-        struct domain_state *state;
 
-        if (!current || !current->base.active || current->state == run_state)
-                return;
-        state = (struct domain_state *)managed_edit(&domain->base);
+        if (current && current->base.active && current->state != run_state)
+                domain_set_state(domain, run_state, reason, event_type, event_detail);
+}
+
+void domain_set_state(struct domain *domain, enum domain_run_state run_state, int reason, int event_type,
+                      int event_detail)
+{
+        struct domain_state *state = (struct domain_state *)managed_edit(&domain->base);
+
         state->state = run_state;
         state->reason = reason;
         domain_publish(domain, state, managed_event_new(event_type, event_detail));

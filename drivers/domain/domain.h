@@ -19,6 +19,7 @@
 
 struct domain;
 struct domain_arrival;
+struct domain_departure;
 struct domain_driver;
 struct domain_power;
 struct domain_image;
@@ -52,6 +53,8 @@ enum domain_run_reason {
         DOMAIN_RUNNING_SAVE_CANCELED = 7,
         DOMAIN_RUNNING_WAKEUP = 8,
         DOMAIN_RUNNING_CRASHED = 9,
+        DOMAIN_RUNNING_POSTCOPY = 10,
+        DOMAIN_RUNNING_POSTCOPY_FAILED = 11,
         DOMAIN_PAUSED_UNKNOWN = 0,
         DOMAIN_PAUSED_USER = 1,
         DOMAIN_PAUSED_MIGRATION = 2,
@@ -63,6 +66,8 @@ enum domain_run_reason {
         DOMAIN_PAUSED_SNAPSHOT = 9,
         DOMAIN_PAUSED_CRASHED = 10,
         DOMAIN_PAUSED_STARTING_UP = 11,
+        DOMAIN_PAUSED_POSTCOPY = 12,
+        DOMAIN_PAUSED_POSTCOPY_FAILED = 13,
         DOMAIN_PAUSED_API_ERROR = 14,
         DOMAIN_SHUTDOWN_UNKNOWN = 0,
         DOMAIN_SHUTDOWN_USER = 1,
@@ -103,6 +108,8 @@ struct domain {
         bool save_resumes;    /* and it was made at the host's end */
         const char *work; /* const; what an operation does with the guest meanwhile ("save"), NULL: nothing */
         struct domain_arrival *arrival; /* owned; the guest is on its way here (migrate.h), NULL: it is not */
+        struct domain_departure
+                *departure;        /* borrowed from the operation; it is on its way elsewhere, or NULL */
         struct domain_image *kept; /* owned; the managed save of a driver that keeps it in memory, or NULL */
         void *live;                /* the driver's, NULL when inactive */
         /* loop */
@@ -277,8 +284,8 @@ void domain_create_xml(struct domain_driver *driver, const char *xml, unsigned f
                        domain_queued queued, managed_done done, void *data);
 void domain_create(struct domain *domain, unsigned flags, const char *owner, managed_done done, void *data);
 /*
- * The same two with files for the first process of a container (n_files of them), which guests of other drivers do not
- * have: ERROR_NO_SUPPORT.
+ * The same two with files for the first process of a container (n_files of them), which guests of other
+ * drivers do not have: ERROR_NO_SUPPORT.
  */
 void domain_create_xml_with_files(struct domain_driver *driver, const char *xml, unsigned n_files,
                                   unsigned flags, const char *owner, domain_queued queued, managed_done done,
@@ -480,6 +487,12 @@ extern const struct param_table domain_migrate_params;
  */
 void domain_migrate(struct domain *domain, const char *destination, struct params *params, unsigned flags,
                     managed_done done, void *data);
+
+/*
+ * A migration on its way, begun with POSTCOPY, comes to its end now: the guest's CPUs run there as soon as
+ * may be, and what is missing of its memory follows. There is no way back. No flags.
+ */
+void domain_start_postcopy(struct domain *domain, unsigned flags, managed_done done, void *data);
 
 /*
  * The other side of it, each called by the agent that the guest comes from, or for it by a view; the answers

@@ -320,6 +320,10 @@ struct domain_driver_ops {
         /* Passive: its state goes to departure->uri. It is paused at the end. */
         bool (*depart_begin)(struct domain_departure *departure, GError **error);
         void (*depart_cancel)(struct domain_departure *departure);
+        /* While its state goes over: the other side's CPUs may run before all of it is there. */
+        bool (*depart_switch)(struct domain_departure *departure, GError **error);
+        /* Passive: the rest goes over, of a guest that has left that way. An error: it does not. */
+        bool (*depart_follow)(struct domain_departure *departure, GError **error);
         /* Frees departure->work, whatever became of it. NULL is fine. */
         void (*depart_free)(struct domain_departure *departure);
         /* Writes down, for this agent's successor, that the other side may let it run (NULL: no more). */
@@ -328,10 +332,13 @@ struct domain_driver_ops {
         const struct domain_departure_note *(*depart_get_note)(struct domain *domain);
         /* It has gone: what it leaves behind beside its definition is not to be removed with it. */
         void (*depart_leave)(struct domain *domain);
-        /* A guest that comes has all its state; waits for the last of it. */
-        bool (*arrive_wait)(struct domain *domain, GError **error);
-        /* It is a guest like any other now. */
-        void (*arrive_end)(struct domain *domain);
+        /* A guest that comes has all its state, or *postcopy can run without; waits for the last of that. */
+        bool (*arrive_wait)(struct domain *domain, bool *postcopy, GError **error);
+        /*
+         * It is a guest like any other now; of one in post-copy domain_arrival_tell() says what becomes of
+         * it.
+         */
+        void (*arrive_end)(struct domain *domain, bool postcopy);
 
         /*
          * Writes the status document of a running domain after a change of state made by the model. May be
@@ -406,6 +413,9 @@ void domain_stopped(struct domain *domain, int shutoff_reason, int event_detail)
  */
 void domain_transition(struct domain *domain, enum domain_run_state state, int reason, int event_type,
                        int event_detail);
+/* Lane: the same, whatever it was: the reason alone may be another one. The domain is active. */
+void domain_set_state(struct domain *domain, enum domain_run_state state, int reason, int event_type,
+                      int event_detail);
 
 /*
  * Lane: publishes a new active definition of a running domain (a tray, a port, a balloon ... changed). Takes

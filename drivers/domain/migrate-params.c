@@ -13,6 +13,7 @@ static const struct param_rule rules[] = {
         { "auto_converge.increment", PARAM_INT, .min = 1, .max = 99 },
         { "auto_converge.initial", PARAM_INT, .min = 1, .max = 99 },
         { "bandwidth", PARAM_ULONG, .max = INT64_MAX >> 20 },
+        { "bandwidth.postcopy", PARAM_ULONG, .max = INT64_MAX >> 20 },
         { "compression", PARAM_STRING },
         { "compression.xbzrle.cache", PARAM_ULONG, .min = 4096, .max = INT64_MAX },
         { "destination_name", PARAM_STRING, .max = 255 },
@@ -80,7 +81,7 @@ uint64_t domain_migrate_get_number(const struct params *params, const char *name
         (DOMAIN_MIGRATE_LIVE | DOMAIN_MIGRATE_PEER2PEER | DOMAIN_MIGRATE_PERSIST_DEST |                      \
          DOMAIN_MIGRATE_UNDEFINE_SOURCE | DOMAIN_MIGRATE_PAUSED | DOMAIN_MIGRATE_CHANGE_PROTECTION |         \
          DOMAIN_MIGRATE_UNSAFE | DOMAIN_MIGRATE_COMPRESSED | DOMAIN_MIGRATE_AUTO_CONVERGE |                  \
-         DOMAIN_MIGRATE_PARALLEL)
+         DOMAIN_MIGRATE_POSTCOPY | DOMAIN_MIGRATE_PARALLEL)
 #define KNOWN ((DOMAIN_MIGRATE_ZEROCOPY << 1) - 1)
 
 static const char *const names[] = {
@@ -127,6 +128,7 @@ static bool check_needs(unsigned flags, const struct params *params, GError **er
         } needs[] = {
                 { "auto_converge.increment", DOMAIN_MIGRATE_AUTO_CONVERGE },
                 { "auto_converge.initial", DOMAIN_MIGRATE_AUTO_CONVERGE },
+                { "bandwidth.postcopy", DOMAIN_MIGRATE_POSTCOPY },
                 { "compression", DOMAIN_MIGRATE_COMPRESSED },
                 { "compression.xbzrle.cache", DOMAIN_MIGRATE_COMPRESSED },
                 { "parallel.connections", DOMAIN_MIGRATE_PARALLEL },
@@ -140,6 +142,15 @@ static bool check_needs(unsigned flags, const struct params *params, GError **er
                                          names[g_bit_nth_lsf(needs[i].flag, -1)]);
         }
         return true;
+}
+
+/* QEMU has one stream for post-copy. */
+static bool check_together(unsigned flags, GError **error)
+{
+        if (!(flags & DOMAIN_MIGRATE_POSTCOPY) || !(flags & DOMAIN_MIGRATE_PARALLEL))
+                return true;
+        return error_set(error, ERROR_FROM_DOMAIN, ERROR_ARGUMENT_UNSUPPORTED,
+                         "the flags POSTCOPY and PARALLEL of a migration do not go together");
 }
 
 /* One stream sends what has changed of a page; several compress what they send. */
@@ -163,5 +174,5 @@ bool domain_migrate_check_flags(unsigned flags, const struct params *params, GEr
 {
         return flags_check(flags, KNOWN, ERROR_FROM_DOMAIN, "MigrateToURI3", error) &&
                check_driven(flags, error) && check_needs(flags, params, error) &&
-               check_compression(flags, params, error);
+               check_together(flags, error) && check_compression(flags, params, error);
 }

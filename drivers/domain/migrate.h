@@ -16,6 +16,9 @@
  * destination ends what it has when the caller of Prepare is gone, and the source goes on. After Finish the
  * source does nothing before it knows: it asks (Cancel, again and again), and goes on only when the
  * destination answers that the guest is not there; by that answer it never will be.
+ *
+ * In post-copy Finish comes before the last of the guest's memory, which its emulator here goes on to send.
+ * It is written down, before that may begin, that the guest does not go on here by itself.
  */
 
 #include "base/cleanup.h"
@@ -39,9 +42,12 @@ struct domain_departure_note {
         char *boot; /* owned; of the destination: after another boot nothing is known of the guest there */
         unsigned flags; /* enum domain_migrate_flags */
         bool runs;      /* the guest did, and would go on here */
+        bool postcopy;  /* its state is, or is about to be, on both sides */
 };
 
 void domain_departure_note_clear(struct domain_departure_note *note);
+/* A copy of all its strings. */
+struct domain_departure_note domain_departure_note_copy(const struct domain_departure_note *note);
 
 enum domain_whereabouts {
         DOMAIN_IS_HERE,    /* certainly */
@@ -109,6 +115,18 @@ DEFINE_CLEANUP(struct domain_arrival, domain_arrival_free);
 
 /* Has a guest of that cookie been taken, before or by this agent? Any thread. */
 bool domain_arrival_is_accepted(const struct domain_driver *driver, const char *cookie);
+
+/* ---- postcopy.c ---- */
+
+enum domain_postcopy {
+        DOMAIN_POSTCOPY_ACTIVE, /* what is missing of its memory comes */
+        DOMAIN_POSTCOPY_STALLED,
+        DOMAIN_POSTCOPY_COMPLETED,
+};
+
+/* Lane: what the driver knows of a guest that has come in post-copy, and that is busy with it until it is
+ * over. */
+void domain_arrival_tell(struct domain *domain, enum domain_postcopy what);
 
 /* start.c; loop: an emulator waits for the guest of def (taken); arrival (taken) is the domain's from then
  * on. */

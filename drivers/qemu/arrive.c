@@ -8,6 +8,7 @@
 #include "drivers/domain/live-xml.h"
 #include "drivers/host/cpu-compare.h"
 #include "drivers/qemu/migration.h"
+#include "drivers/qemu/route.h"
 
 #include <string.h>
 
@@ -149,7 +150,23 @@ static char *ask_status(struct guest *guest, GError **error)
         return status;
 }
 
-bool arrive_wait(struct domain *domain, GError **error)
+/* In post-copy: all of it is here but for memory, and QEMU is done with that. */
+static bool can_run(struct guest *guest)
+{
+        struct qmp *qmp = guest_get_monitor(guest, NULL);
+        json_t *answer = NULL;
+        const char *text;
+        bool can;
+
+        if (!qmp || !qmp_execute(qmp, "query-status", NULL, QMP_TIMEOUT_MS, &answer, NULL))
+                return false;
+        text = json_string_value(json_object_get(answer, "status"));
+        can = text && strcmp(text, "inmigrate") != 0;
+        json_decref(answer);
+        return can;
+}
+
+bool arrive_wait(struct domain *domain, bool *postcopy, GError **error)
 {
         lane_deadline deadline = lane_deadline_in(WAIT_MS);
         struct guest *guest = guest_of(domain);
@@ -162,7 +179,10 @@ bool arrive_wait(struct domain *domain, GError **error)
                         return false;
                 if (strcmp(status, "completed") == 0)
                         return true;
-                if (strcmp(status, "active") != 0 && strcmp(status, "device") != 0)
+                *postcopy = strcmp(status, "postcopy-active") == 0;
+                if (*postcopy && can_run(guest))
+                        return true;
+                if (!*postcopy && strcmp(status, "active") != 0 && strcmp(status, "device") != 0)
                         break;
                 wake = lane_wait(domain->base.lane, -1, 0, NULL, lane_deadline_in(ASK_MS));
                 if (wake == LANE_INTERRUPTED)
@@ -186,11 +206,58 @@ static void release_port(struct guest *guest)
         guest->arrival_port = 0;
 }
 
-void arrive_end(struct domain *domain)
+/* ---- what comes after it ---- */
+
+static void heed_rest(const json_t *info, void *data)
+{
+        const char *status = json_string_value(json_object_get(info, "status"));
+        struct guest *guest = data;
+
+        if (g_strcmp0(status, "completed") == 0) {
+                g_clear_pointer(&guest->rest, route_remove);
+                domain_arrival_tell(guest->domain, DOMAIN_POSTCOPY_COMPLETED);
+        } else if (g_strcmp0(status, "postcopy-paused") == 0 || g_strcmp0(status, "failed") == 0) {
+                domain_arrival_tell(guest->domain, DOMAIN_POSTCOPY_STALLED);
+        } else if (g_strcmp0(status, "postcopy-active") == 0) {
+                domain_arrival_tell(guest->domain, DOMAIN_POSTCOPY_ACTIVE);
+        }
+}
+
+static bool on_rest(const char *event, const json_t *arguments, void *data)
+{
+        if (strcmp(event, "MIGRATION") != 0)
+                return false;
+        heed_rest(arguments, data);
+        return true;
+}
+
+static void forget_rest(void *data)
+{
+        ((struct guest *)data)->rest = NULL;
+}
+
+static const struct route_ops rest_route = { .event = on_rest, .resync = heed_rest, .gone = forget_rest };
+
+/* It may have been over before the events were heeded. */
+static void heed_first(const json_t *result, const GError *error, void *data)
+{
+        if (result && ((struct guest *)data)->rest)
+                heed_rest(result, data);
+}
+
+void arrive_follow(struct guest *guest)
+{
+        guest->rest = route_add(&guest->routes, ROUTE_MIGRATION, "", &rest_route, guest);
+        qmp_call(guest->qmp, "query-migrate", NULL, QMP_TIMEOUT_JOB_MS, heed_first, guest);
+}
+
+void arrive_end(struct domain *domain, bool postcopy)
 {
         struct guest *guest = guest_of(domain);
 
         release_port(guest);
         guest->status->phase = STATUS_RUNNING;
         guest->changed = true;
+        if (postcopy)
+                arrive_follow(guest);
 }

@@ -70,6 +70,21 @@ bool depart_begin(struct domain_departure *departure, GError **error)
         return true;
 }
 
+bool depart_switch(struct domain_departure *departure, GError **error)
+{
+        struct work *work = departure->work;
+
+        return guest_job_start_postcopy(&work->job, error);
+}
+
+/* Also by an agent that finds it so. */
+bool depart_follow_on(struct domain_departure *departure, GError **error)
+{
+        if (!departure->work)
+                departure->work = g_new0(struct work, 1);
+        return guest_job_begin_following(&((struct work *)departure->work)->job, &departure->base, error);
+}
+
 void depart_cancel(struct domain_departure *departure)
 {
         struct work *work = departure->work;
@@ -98,8 +113,7 @@ bool depart_note(struct domain *domain, const struct domain_departure_note *note
 
         domain_departure_note_clear(noted);
         if (note)
-                *noted = (struct domain_departure_note){ g_strdup(note->destination), g_strdup(note->cookie),
-                                                         g_strdup(note->boot), note->flags, note->runs };
+                *noted = domain_departure_note_copy(note);
         guest->changed = true;
         if (guest_save(guest, domain_get_current(domain), error))
                 return true;

@@ -8,6 +8,8 @@
 
 bool depart_check(struct domain *domain, bool *whole_cpu, GError **error);
 bool depart_begin(struct domain_departure *departure, GError **error);
+bool depart_switch(struct domain_departure *departure, GError **error);
+bool depart_follow_on(struct domain_departure *departure, GError **error);
 void depart_cancel(struct domain_departure *departure);
 void depart_free(struct domain_departure *departure);
 bool depart_note(struct domain *domain, const struct domain_departure_note *note, GError **error);
@@ -21,5 +23,7 @@ void depart_leave(struct domain *domain);
 bool arrive_check_cpu(const struct guest *guest, const struct domain_def *def, GError **error);
 /* Lane: an emulator that waits is told how the guest comes; arrival->uri says where it listens. */
 bool arrive_listen(struct guest *guest, struct domain_arrival *arrival, GError **error);
-bool arrive_wait(struct domain *domain, GError **error);
-void arrive_end(struct domain *domain);
+bool arrive_wait(struct domain *domain, bool *postcopy, GError **error);
+void arrive_end(struct domain *domain, bool postcopy);
+/* Lane: a guest that has come in post-copy; domain_arrival_tell() is called with what becomes of it. */
+void arrive_follow(struct guest *guest);

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "drivers/qemu/depart.h"
 
 #include <string.h>
 
@@ -85,10 +86,15 @@ static void gone(void *data)
 
 static void ask(void *data);
 
-static void ask_later(struct guest_job *job)
+static void ask_in(struct guest_job *job, unsigned ms)
 {
         lane_timer_free(job->timer);
-        job->timer = lane_timer_new(job->guest->domain->base.lane, job->over ? SETTLE_MS : ASK_MS, ask, job);
+        job->timer = lane_timer_new(job->guest->domain->base.lane, ms, ask, job);
+}
+
+static void ask_later(struct guest_job *job)
+{
+        ask_in(job, job->over ? SETTLE_MS : ASK_MS);
 }
 
 /* One command at a time; what was asked before is not waited for any more. */
@@ -198,6 +204,11 @@ static bool is_over(const char *status)
                strcmp(status, "cancelled") == 0;
 }
 
+static bool is_postcopy(const char *status)
+{
+        return g_str_has_prefix(status, "postcopy-");
+}
+
 static struct job_amount get_amount(const json_t *part)
 {
         const double bytes_per_megabit = 1000000.0 / 8;
@@ -266,6 +277,23 @@ static void let_go(struct guest_job *job, GError *result)
         ask(job);
 }
 
+/*
+ * The guest has stopped, and QEMU can still fail to have sent what the other side cannot run without, and let
+ * it go on; it has not when it says so twice, a moment apart.
+ */
+static void heed_postcopy(struct guest_job *job, const char *status)
+{
+        bool seen = job->seen && domain_get_current(job->guest->domain)->state != DOMAIN_RUNNING;
+
+        job->seen = true;
+        if (strcmp(status, "postcopy-paused") == 0)
+                end(job, "the way to the other side is cut, where some of the guest's memory is missing");
+        else if (!job->follows && seen)
+                finish(job, NULL);
+        else
+                ask_in(job, job->follows ? ASK_MS : SETTLE_MS);
+}
+
 static void heed_migration(const json_t *info, void *data)
 {
         struct guest_job *job = data;
@@ -278,7 +306,9 @@ static void heed_migration(const json_t *info, void *data)
                 return;
         }
         set_migration_progress(job, info);
-        if (!is_over(status))
+        if (is_postcopy(status))
+                heed_postcopy(job, status);
+        else if (!is_over(status))
                 ask_later(job);
         else if (strcmp(status, "completed") == 0)
                 let_go(job, NULL);
@@ -303,20 +333,23 @@ static bool on_stop(struct guest_job *job)
 
         if (!job->departs || domain_get_current(domain)->state != DOMAIN_RUNNING)
                 return false;
-        domain_transition(domain, DOMAIN_PAUSED, DOMAIN_PAUSED_MIGRATION, DOMAIN_EVENT_SUSPENDED,
-                          DOMAIN_EVENT_SUSPENDED_MIGRATED);
+        domain_transition(domain, DOMAIN_PAUSED,
+                          job->postcopy ? DOMAIN_PAUSED_POSTCOPY : DOMAIN_PAUSED_MIGRATION,
+                          DOMAIN_EVENT_SUSPENDED,
+                          job->postcopy ? DOMAIN_EVENT_SUSPENDED_POSTCOPY : DOMAIN_EVENT_SUSPENDED_MIGRATED);
         return true;
 }
 
 static bool on_migration_event(const char *event, const json_t *arguments, void *data)
 {
+        const char *status = get_string(arguments, "status");
         struct guest_job *job = data;
 
         if (strcmp(event, "STOP") == 0)
                 return on_stop(job);
         if (strcmp(event, "MIGRATION") != 0)
                 return false;
-        if (!job->uri && !job->over && is_over(get_string(arguments, "status")))
+        if (!job->uri && !job->over && (is_over(status) || is_postcopy(status)))
                 say(job, "query-migrate", NULL, heed_query);
         return true;
 }
@@ -404,6 +437,28 @@ bool guest_job_begin_migration(struct guest_job *job, struct operation *op, cons
         }
         job->uri = g_strdup(uri);
         say(job, "migrate-set-capabilities", capabilities, migrate);
+        return true;
+}
+
+bool guest_job_start_postcopy(struct guest_job *job, GError **error)
+{
+        if (!job->route || job->uri || job->over)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_INVALID,
+                                 "post-copy of %s cannot begin before the migration has, or behind it",
+                                 guest_of((struct domain *)job->op->object)->who);
+        job->postcopy = true;
+        if (qmp_execute(job->guest->qmp, "migrate-start-postcopy", NULL, QMP_TIMEOUT_MS, NULL, error))
+                return true;
+        job->postcopy = false;
+        return false;
+}
+
+bool guest_job_begin_following(struct guest_job *job, struct operation *op, GError **error)
+{
+        if (!init(job, op, ROUTE_MIGRATION, "", error))
+                return false;
+        job->follows = true;
+        ask(job);
         return true;
 }
 
@@ -535,11 +590,16 @@ static void resync_migration(struct guest *guest, const json_t *info)
 {
         const char *status = get_string(info, "status");
 
+        if (routes_resync(&guest->routes, ROUTE_MIGRATION, "", info) || !guest->inherited)
+                return;
         /* Where the guest is has to be found out first. */
         if (guest->status->departure.cookie)
                 return;
-        if (routes_resync(&guest->routes, ROUTE_MIGRATION, "", info) || !guest->inherited)
+        if (is_postcopy(status)) {
+                arrive_follow(guest);
+                go_on(guest);
                 return;
+        }
         if (!*status || strcmp(status, "none") == 0 || is_over(status)) {
                 go_on(guest);
                 return;

@@ -26,8 +26,11 @@ struct guest_job {
         char *uri;     /* owned; of a migration whose events are being turned on; NULL: it goes on */
         char *problem; /* owned; of a job that is being dismissed; NULL: none */
         bool cancelled, dismissed;
-        bool departs; /* the owner's, set after the beginning: a guest that stops is about to be elsewhere */
-        bool over;    /* the migration; QEMU may still be about to let go of the guest */
+        bool departs;  /* the owner's, set after the beginning: a guest that stops is about to be elsewhere */
+        bool postcopy; /* it may be over before all is sent, guest_job_start_postcopy() */
+        bool follows;  /* it is, and the rest is waited for */
+        bool seen;     /* that it is in post-copy has been said once */
+        bool over;     /* the migration; QEMU may still be about to let go of the guest */
         GError *result; /* owned; of that; NULL: it went well */
         /* The owner's, set after the beginning: a better reason for a failure, if it has one. NULL: none. */
         void (*explain)(struct guest_job *job, GError **error);
@@ -46,6 +49,14 @@ bool guest_job_begin(struct guest_job *job, struct operation *op, const char *id
  */
 bool guest_job_begin_migration(struct guest_job *job, struct operation *op, const char *uri,
                                json_t *capabilities, GError **error);
+
+/*
+ * A migration that departs may go into post-copy: the step is over when the guest has stopped here, with the
+ * last of its memory still to be sent. Then the guest may run there, and only there.
+ */
+bool guest_job_start_postcopy(struct guest_job *job, GError **error);
+/* For the run of a passive step behind that: until all is sent. */
+bool guest_job_begin_following(struct guest_job *job, struct operation *op, GError **error);
 
 /* For the cancel of the step. */
 void guest_job_cancel(struct guest_job *job);

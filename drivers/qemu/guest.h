@@ -105,6 +105,7 @@ struct guest {
         GHashTable *counter_kinds; /* owned (guest-stats-counters.c); NULL: not asked for yet */
         GArray *ports;             /* owned, int; claimed in driver->ports */
         int arrival_port;          /* the one of ports by which it comes from another host; 0: none */
+        struct route *rest;        /* owned; of its memory, which follows it here (post-copy); NULL: none */
         GPtrArray *sockets;        /* owned, struct guest_socket: made by us outside of dir, to be removed */
         struct lane_watch *exit_watch;   /* owned; NULL before guest_watch() */
         struct lane_timer *end_timer;    /* owned; NULL: none */

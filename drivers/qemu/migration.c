@@ -58,6 +58,7 @@ static json_t *make_list(unsigned flags)
         add_capability(list, "events", true);
         add_capability(list, "xbzrle", flags & DOMAIN_MIGRATE_COMPRESSED && !is_parallel);
         add_capability(list, "multifd", is_parallel);
+        add_capability(list, "postcopy-ram", flags & DOMAIN_MIGRATE_POSTCOPY);
         return list;
 }
 
@@ -86,6 +87,15 @@ static void add_number(json_t *arguments, const char *name, const struct params 
                 json_object_set_new(arguments, name, json_integer((json_int_t)value));
 }
 
+static void add_speed(json_t *arguments, const char *name, const struct params *params, const char *param)
+{
+        uint64_t value = domain_migrate_get_number(params, param) * 1024 * 1024;
+
+        if (value > 0)
+                json_object_set_new(arguments, name,
+                                    json_integer((json_int_t)MIN(value, (uint64_t)MIGRATION_NO_LIMIT)));
+}
+
 bool migration_set_parameters(struct qmp *qmp, unsigned flags, const struct params *params, bool is_source,
                               GError **error)
 {
@@ -102,6 +112,7 @@ bool migration_set_parameters(struct qmp *qmp, unsigned flags, const struct para
                 add_number(arguments, "xbzrle-cache-size", params, "compression.xbzrle.cache");
                 add_number(arguments, "cpu-throttle-initial", params, "auto_converge.initial");
                 add_number(arguments, "cpu-throttle-increment", params, "auto_converge.increment");
+                add_speed(arguments, "max-postcopy-bandwidth", params, "bandwidth.postcopy");
         }
         if (json_object_size(arguments) > 0)
                 return qmp_execute(qmp, "migrate-set-parameters", arguments, QMP_TIMEOUT_MS, NULL, error);

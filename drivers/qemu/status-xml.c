@@ -24,6 +24,7 @@
  *       <host-sleep/>
  *       <arrival>COOKIE</arrival>
  *       <departure destination='qemu+ssh://b/system' cookie='...' boot='...' flags='1' runs='yes'/>
+ *                  (postcopy='yes': its memory may be on both sides)
  *       <fake-reboot/>
  *       <shutdown-seen/>
  *       <undefined flags='4'/>
@@ -173,8 +174,10 @@ static void add_departure(GString *text, const struct domain_departure_note *not
 
         if (cookie)
                 g_string_append_printf(
-                        text, "  <departure destination='%s' cookie='%s' boot='%s' flags='%u' runs='%s'/>\n",
-                        destination, cookie, boot, note->flags, note->runs ? "yes" : "no");
+                        text,
+                        "  <departure destination='%s' cookie='%s' boot='%s' flags='%u' runs='%s'%s/>\n",
+                        destination, cookie, boot, note->flags, note->runs ? "yes" : "no",
+                        note->postcopy ? " postcopy='yes'" : "");
 }
 
 static void add_scripts(GString *text, const GPtrArray *list)
@@ -545,7 +548,7 @@ static bool read_saved(const xmlNode *root, struct status *status, GError **erro
 static bool read_departure(const xmlNode *root, struct domain_departure_note *note, GError **error)
 {
         const xmlNode *node = xml_child(root, "departure");
-        g_autofree char *runs = xml_attr(node, "runs");
+        g_autofree char *runs = xml_attr(node, "runs"), *postcopy = xml_attr(node, "postcopy");
 
         if (!node)
                 return true;
@@ -553,6 +556,7 @@ static bool read_departure(const xmlNode *root, struct domain_departure_note *no
         note->cookie = xml_attr(node, "cookie");
         note->boot = xml_attr(node, "boot");
         note->runs = g_strcmp0(runs, "yes") == 0;
+        note->postcopy = g_strcmp0(postcopy, "yes") == 0;
         if (!note->destination || !note->cookie || !note->boot)
                 return xml_error(error, node, "incomplete departure");
         return xml_get_uint(node, "flags", &note->flags, error);

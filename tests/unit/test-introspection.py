@@ -82,6 +82,7 @@ KNOWN = """
     Domain.MigrateSetCompressionCache method tu -
     Domain.MigrateSetMaxDowntime method tu -
     Domain.MigrateSetMaxSpeed method tu -
+    Domain.MigrateStartPostCopy method u -
     Domain.MigrateToURI3 method sa{sv}u -
     Domain.JobCompleted signal a{sv}
     Domain.MigrationIteration signal i

@@ -78,6 +78,7 @@ class Spec(unittest.TestCase):
         "%{_unitdir}": "lib/systemd/system",
         "%{_userunitdir}": "lib/systemd/user",
         "%{_sysusersdir}": "lib/sysusers.d",
+        "%{_sysctldir}": "lib/sysctl.d",
         "%{_tmpfilesdir}": "lib/tmpfiles.d",
         "%{_prefix}": "",
     }

@@ -69,9 +69,12 @@ START_TEST(a_guest_that_moves)
 
         status->phase = STATUS_INCOMING;
         status->arrival = g_strdup("some:cookie");
-        status->departure =
-                (struct domain_departure_note){ g_strdup("qemu+ssh://b/system?a&b"), g_strdup("its<cookie"),
-                                                g_strdup("boot"), DOMAIN_MIGRATE_LIVE, true };
+        status->departure = (struct domain_departure_note){ g_strdup("qemu+ssh://b/system?a&b"),
+                                                            g_strdup("its<cookie"),
+                                                            g_strdup("boot"),
+                                                            DOMAIN_MIGRATE_LIVE,
+                                                            true,
+                                                            true };
         text = status_format(status);
         back = status_parse(text, NULL);
         ck_assert_ptr_nonnull(back);
