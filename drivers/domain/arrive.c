@@ -172,6 +172,42 @@ static void start(struct preparation *preparation)
                              preparation);
 }
 
+/* ---- definitions alone ---- */
+
+static void defined(struct managed *object, const GError *error, void *data)
+{
+        struct preparation *preparation = data;
+
+        preparation->cookie = g_strdup("");
+        preparation->uri = g_strdup("");
+        end_preparation(preparation, error);
+}
+
+/* The one that is there already, if it is, does not run, and is not the one that leaves. */
+static bool check_definition(const struct preparation *preparation, GError **error)
+{
+        struct managed *object =
+                registry_find_pending(preparation->driver->domains, &preparation->def->base.uuid);
+
+        if (object && domain_is_active(domain_from(object)))
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
+                                 "domain '%s' is active there", object->name);
+        return !object || operation_require_none(object, error);
+}
+
+static void define_alone(struct preparation *preparation)
+{
+        g_autoptr(GError) error = NULL;
+        struct domain_def *def;
+
+        if (!check_definition(preparation, &error)) {
+                end_preparation(preparation, error);
+                return;
+        }
+        def = g_steal_pointer(&preparation->def);
+        registry_define(preparation->driver->domains, &def->base, defined, preparation);
+}
+
 static void parsed_persistent(struct domain_def *def, const GError *failure, void *data)
 {
         struct preparation *preparation = data;
@@ -199,6 +235,8 @@ static void parsed(struct domain_def *def, const GError *error, void *data)
         preparation->def = def;
         if (!def)
                 end_preparation(preparation, error);
+        else if (preparation->arrival->flags & DOMAIN_MIGRATE_OFFLINE)
+                define_alone(preparation);
         else if (persistent)
                 domain_parse(preparation->driver, persistent, false, parsed_persistent, preparation);
         else

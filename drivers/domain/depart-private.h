@@ -10,6 +10,13 @@
 #define DEPART_WORK     "migration"
 #define DEPART_PAUSE_MS 200
 
+/* A definition that goes with its guest leaves what belongs to it to the other side. */
+#define DEPART_UNDEFINE_FLAGS                                                                                \
+        (DOMAIN_UNDEFINE_MANAGED_SAVE | DOMAIN_UNDEFINE_KEEP_NVRAM | DOMAIN_UNDEFINE_KEEP_TPM)
+
+/* depart-offline.c: of a domain that does not run. */
+extern const struct operation_kind depart_offline_kind;
+
 static inline struct domain_departure *departure_of(struct operation *op)
 {
         return (struct domain_departure *)op;
@@ -24,6 +31,9 @@ bool depart_ask(struct domain_departure *departure, lane_deadline deadline);
 /* Loop: an operation that asks until it is known. The note's strings are copied. */
 void depart_search(struct domain *domain, const struct domain_departure_note *note);
 
+/* Lane of the domain: departure->persistent_xml, if it is to be defined there. */
+bool depart_choose_persistent(struct domain_departure *departure, const struct domain_state *state,
+                              GError **error);
 /* Lane of the domain. The guest of the beginning, and not another one that was started meanwhile? */
 bool depart_is_there(const struct domain_departure *departure);
 /* The guest, paused for it, runs again. */

@@ -23,9 +23,6 @@
 /* For the other side to let go of disks that it has opened. */
 #define LET_GO_MS 10000
 
-/* A definition that goes with its guest leaves what belongs to it to the other side. */
-#define UNDEFINE_FLAGS (DOMAIN_UNDEFINE_MANAGED_SAVE | DOMAIN_UNDEFINE_KEEP_NVRAM | DOMAIN_UNDEFINE_KEEP_TPM)
-
 static struct domain *domain_of(const struct operation *op)
 {
         return domain_from(op->object);
@@ -110,7 +107,7 @@ static bool choose_def(struct domain_departure *departure, const struct domain_s
         return true;
 }
 
-static bool choose_persistent(struct domain_departure *departure, const struct domain_state *state,
+bool depart_choose_persistent(struct domain_departure *departure, const struct domain_state *state,
                               GError **error)
 {
         const char *name = domain_migrate_get_text(departure->params, "destination_name");
@@ -138,7 +135,7 @@ static bool begin(struct operation *op, GError **error)
 
         if (!managed_require_active(op->object, error) || !domain_require_idle(domain, error) ||
             !domain_save_check_state(domain, error) || !choose_def(departure, state, error) ||
-            !choose_persistent(departure, state, error) ||
+            !depart_choose_persistent(departure, state, error) ||
             !domain_check_migration_devices(domain_state_get_def(state), error) ||
             !ops_of(op)->depart_check(domain, &departure->has_all_of_cpu, error))
                 return false;
@@ -406,7 +403,7 @@ bool depart_end_guest(struct operation *op, GError **error)
         if (!depart_is_there(departure))
                 return true; /* It has ended here, too. */
         if (departure->flags & DOMAIN_MIGRATE_UNDEFINE_SOURCE && op->object->current->persistent &&
-            !domain_undefine_now(domain, UNDEFINE_FLAGS, &failure))
+            !domain_undefine_now(domain, DEPART_UNDEFINE_FLAGS, &failure))
                 log_gerror(LOG_LEVEL_ERROR, failure, "domain '%s' has left, and stays defined",
                            op->object->name);
         ops_of(op)->depart_leave(domain);
@@ -565,8 +562,9 @@ void domain_migrate(struct domain *domain, const char *destination, struct param
                 managed_fail(error, done, data);
                 return;
         }
-        departure = (struct domain_departure *)operation_new(&departure_kind, &domain->base,
-                                                             domain->driver->jobs);
+        departure = (struct domain_departure *)operation_new(
+                flags & DOMAIN_MIGRATE_OFFLINE ? &depart_offline_kind : &departure_kind, &domain->base,
+                domain->driver->jobs);
         departure->place = place;
         departure->params = params;
         departure->flags = flags;

@@ -80,8 +80,8 @@ uint64_t domain_migrate_get_number(const struct params *params, const char *name
 #define DRIVEN                                                                                               \
         (DOMAIN_MIGRATE_LIVE | DOMAIN_MIGRATE_PEER2PEER | DOMAIN_MIGRATE_PERSIST_DEST |                      \
          DOMAIN_MIGRATE_UNDEFINE_SOURCE | DOMAIN_MIGRATE_PAUSED | DOMAIN_MIGRATE_CHANGE_PROTECTION |         \
-         DOMAIN_MIGRATE_UNSAFE | DOMAIN_MIGRATE_COMPRESSED | DOMAIN_MIGRATE_AUTO_CONVERGE |                  \
-         DOMAIN_MIGRATE_POSTCOPY | DOMAIN_MIGRATE_PARALLEL)
+         DOMAIN_MIGRATE_UNSAFE | DOMAIN_MIGRATE_OFFLINE | DOMAIN_MIGRATE_COMPRESSED |                        \
+         DOMAIN_MIGRATE_AUTO_CONVERGE | DOMAIN_MIGRATE_POSTCOPY | DOMAIN_MIGRATE_PARALLEL)
 #define KNOWN ((DOMAIN_MIGRATE_ZEROCOPY << 1) - 1)
 
 static const char *const names[] = {
@@ -144,6 +144,32 @@ static bool check_needs(unsigned flags, const struct params *params, GError **er
         return true;
 }
 
+/* Where no guest moves, what says how one is to move has no meaning. */
+static bool check_offline(unsigned flags, const struct params *params, GError **error)
+{
+        static const char *const known[] = { "destination_name", "persistent_xml", NULL };
+        const unsigned others =
+                flags & ~(unsigned)(DOMAIN_MIGRATE_OFFLINE | DOMAIN_MIGRATE_LIVE | DOMAIN_MIGRATE_PEER2PEER |
+                                    DOMAIN_MIGRATE_PERSIST_DEST | DOMAIN_MIGRATE_UNDEFINE_SOURCE |
+                                    DOMAIN_MIGRATE_UNSAFE | DOMAIN_MIGRATE_CHANGE_PROTECTION);
+
+        if (!(flags & DOMAIN_MIGRATE_OFFLINE))
+                return true;
+        if (!(flags & DOMAIN_MIGRATE_PERSIST_DEST))
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
+                                 "the flag OFFLINE of a migration needs the flag PERSIST_DEST");
+        if (others)
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_ARGUMENT_UNSUPPORTED,
+                                 "the flags OFFLINE and %s of a migration do not go together",
+                                 names[g_bit_nth_lsf(others, -1)]);
+        for (unsigned i = 0; i < G_N_ELEMENTS(rules); i++) {
+                if (params_find(params, rules[i].name) && !g_strv_contains(known, rules[i].name))
+                        return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
+                                         "parameter '%s' does not go with the flag OFFLINE", rules[i].name);
+        }
+        return true;
+}
+
 /* QEMU has one stream for post-copy. */
 static bool check_together(unsigned flags, GError **error)
 {
@@ -174,5 +200,6 @@ bool domain_migrate_check_flags(unsigned flags, const struct params *params, GEr
 {
         return flags_check(flags, KNOWN, ERROR_FROM_DOMAIN, "MigrateToURI3", error) &&
                check_driven(flags, error) && check_needs(flags, params, error) &&
-               check_together(flags, error) && check_compression(flags, params, error);
+               check_offline(flags, params, error) && check_together(flags, error) &&
+               check_compression(flags, params, error);
 }

@@ -322,9 +322,55 @@ START_TEST(test_definitions_go_along)
 }
 END_TEST
 
+static void migrate_offline(const struct side *from, const char *path, const char *uri, unsigned flags)
+{
+        client_do(from->client, path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", uri, 1,
+                  "destination_name", "s", "moved", OFFLINE | PERSIST_DEST | flags);
+}
+
+START_TEST(test_definitions_go_alone)
+{
+        g_autofree char *path = guest_define(here.client, guest_bare_xml("bare", NULL)), *name = NULL;
+
+        client_fails(here.client, LIBVIRT_ERROR, "*OFFLINE*needs the flag PERSIST_DEST", path,
+                     DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri, 0, OFFLINE);
+        client_fails(here.client, LIBVIRT_ERROR, "*OFFLINE and COMPRESSED*do not go together", path,
+                     DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri, 0,
+                     OFFLINE | PERSIST_DEST | COMPRESSED);
+        client_fails(here.client, LIBVIRT_ERROR, "*'bandwidth' does not go with the flag OFFLINE", path,
+                     DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri, 1, "bandwidth", "t",
+                     (uint64_t)1, OFFLINE | PERSIST_DEST);
+        client_fails(here.client, LIBVIRT_ERROR, "*'bare' is not running*", path, DOMAIN_INTERFACE,
+                     "MigrateToURI3", "sa{sv}u", there.uri, 0, PERSIST_DEST);
+        /* Not to where it is, which would undefine it. */
+        client_fails(here.client, LIBVIRT_ERROR, "*is busy with 'migration'*", path, DOMAIN_INTERFACE,
+                     "MigrateToURI3", "sa{sv}u", here.uri, 0, OFFLINE | PERSIST_DEST | UNDEFINE_SOURCE);
+        migrate_offline(&here, path, there.uri, 0);
+        client_wait_event(there.client, path, EVENT_DEFINED, 0);
+        guest_expect_state(there.client, path, STATE_SHUTOFF, -1);
+        name = client_get_string(there.client, path, DOMAIN_INTERFACE, "Name");
+        ck_assert_str_eq(name, "moved");
+        ck_assert(side_has(&here, path));
+        /* Once more, and this time it goes. */
+        migrate_offline(&here, path, there.uri, UNDEFINE_SOURCE);
+        client_wait_event(here.client, path, EVENT_UNDEFINED, 0);
+        ck_assert(!side_has(&here, path));
+        guest_do_flags(there.client, path, "Create", 0);
+        client_fails(there.client, LIBVIRT_ERROR, "*'moved' runs*", path, DOMAIN_INTERFACE, "MigrateToURI3",
+                     "sa{sv}u", here.uri, 0, OFFLINE | PERSIST_DEST);
+        /* One that runs there is not replaced. */
+        g_free(guest_define(here.client,
+                            client_call_string(there.client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 2)));
+        client_fails(here.client, LIBVIRT_ERROR, "*'moved' is active*", path, DOMAIN_INTERFACE,
+                     "MigrateToURI3", "sa{sv}u", there.uri, 0, OFFLINE | PERSIST_DEST | UNDEFINE_SOURCE);
+        ck_assert(side_has(&here, path));
+        guest_do_flags(there.client, path, "Destroy", 0);
+}
+END_TEST
+
 START_TEST(test_what_is_refused)
 {
-        static const unsigned flags[] = { 4, 64, 128, 1024, 4096, 16384, 65536, 262144, 524288, 1048576 };
+        static const unsigned flags[] = { 4, 64, 128, 4096, 16384, 262144, 524288, 1048576 };
         g_autofree char *disk = harness_path(here.harness, "disk.img");
         g_autofree char *devices = g_strdup_printf(
                 "<disk type='file'><driver type='raw'/><source file='%s'/><target dev='vda'/></disk>", disk);
@@ -489,6 +535,7 @@ int main(void)
         tcase_add_checked_fixture(moves, sides_set_up, sides_tear_down);
         tcase_add_test(moves, test_the_guest_counts_on);
         tcase_add_test(moves, test_definitions_go_along);
+        tcase_add_test(moves, test_definitions_go_alone);
         tcase_add_test(moves, test_what_is_refused);
         tcase_add_test(moves, test_a_transient_disk_stays);
         tcase_add_test(moves, test_cookies);
