@@ -189,8 +189,9 @@ static struct params *make_request(const struct domain_departure *departure)
                 if (text)
                         params_add_string(request, passed_on[i], text);
         }
-        /* Two agents of one host need no network. */
-        if (!params_find(request, "migrate_uri") && !remote_place_get_host(departure->place))
+        /* Two agents of one host need no network, unless certificates are to name it. */
+        if (!params_find(request, "migrate_uri") && !(departure->flags & DOMAIN_MIGRATE_TLS) &&
+            !remote_place_get_host(departure->place))
                 params_add_string(request, "migrate_uri", "unix:");
         if (departure->has_all_of_cpu)
                 params_add_bool(request, "whole_cpu", true);

@@ -22,6 +22,7 @@ static const struct param_rule rules[] = {
         { "migrate_uri", PARAM_STRING },
         { "parallel.connections", PARAM_INT, .min = 1, .max = CHANNELS_MAX },
         { "persistent_xml", PARAM_STRING, .max = MIGRATION_XML_MAX },
+        { "tls_destination", PARAM_STRING, .max = 255 },
 };
 
 const struct param_table domain_migrate_params = {
@@ -81,7 +82,8 @@ uint64_t domain_migrate_get_number(const struct params *params, const char *name
         (DOMAIN_MIGRATE_LIVE | DOMAIN_MIGRATE_PEER2PEER | DOMAIN_MIGRATE_PERSIST_DEST |                      \
          DOMAIN_MIGRATE_UNDEFINE_SOURCE | DOMAIN_MIGRATE_PAUSED | DOMAIN_MIGRATE_CHANGE_PROTECTION |         \
          DOMAIN_MIGRATE_UNSAFE | DOMAIN_MIGRATE_OFFLINE | DOMAIN_MIGRATE_COMPRESSED |                        \
-         DOMAIN_MIGRATE_AUTO_CONVERGE | DOMAIN_MIGRATE_POSTCOPY | DOMAIN_MIGRATE_PARALLEL)
+         DOMAIN_MIGRATE_AUTO_CONVERGE | DOMAIN_MIGRATE_POSTCOPY | DOMAIN_MIGRATE_TLS |                       \
+         DOMAIN_MIGRATE_PARALLEL)
 #define KNOWN ((DOMAIN_MIGRATE_ZEROCOPY << 1) - 1)
 
 static const char *const names[] = {
@@ -133,6 +135,7 @@ static bool check_needs(unsigned flags, const struct params *params, GError **er
                 { "compression.xbzrle.cache", DOMAIN_MIGRATE_COMPRESSED },
                 { "parallel.connections", DOMAIN_MIGRATE_PARALLEL },
                 { "persistent_xml", DOMAIN_MIGRATE_PERSIST_DEST },
+                { "tls_destination", DOMAIN_MIGRATE_TLS },
         };
 
         for (unsigned i = 0; i < G_N_ELEMENTS(needs); i++) {

@@ -128,6 +128,7 @@ bool arrive_listen(struct guest *guest, struct domain_arrival *arrival, GError *
                            migration_make_incoming_capabilities(arrival->flags), QMP_TIMEOUT_MS, NULL,
                            error) &&
                migration_set_parameters(guest->qmp, arrival->flags, arrival->params, false, error) &&
+               migration_begin_tls(guest, arrival->flags, arrival->params, false, error) &&
                qmp_execute(guest->qmp, "migrate-incoming", json_pack("{s:s}", "uri", place), QMP_TIMEOUT_MS,
                            NULL, error);
 }
@@ -256,6 +257,7 @@ void arrive_end(struct domain *domain, bool postcopy)
         struct guest *guest = guest_of(domain);
 
         release_port(guest);
+        migration_end_tls(guest, domain->arrival->flags);
         guest->status->phase = STATUS_RUNNING;
         guest->changed = true;
         if (postcopy)

@@ -51,7 +51,9 @@ static bool set_up(struct work *work, const struct domain_departure *departure, 
         if (speed > 0 &&
             (!migration_get_speed(qmp, &work->speed, error) || !migration_set_speed(qmp, speed, error)))
                 return false;
-        return migration_set_parameters(qmp, departure->flags, departure->params, true, error);
+        return migration_set_parameters(qmp, departure->flags, departure->params, true, error) &&
+               migration_begin_tls(guest_of(domain_of(departure)), departure->flags, departure->params, true,
+                                   error);
 }
 
 bool depart_begin(struct domain_departure *departure, GError **error)
@@ -99,9 +101,12 @@ void depart_free(struct domain_departure *departure)
         struct guest *guest = guest_of(domain_of(departure));
         g_autoptr(GError) error = NULL;
 
-        if (work && work->speed > 0 && guest &&
-            domain_get_current(domain_of(departure))->id == departure->id && guest->qmp &&
-            !migration_set_speed(guest->qmp, work->speed, &error))
+        if (!work || !guest || domain_get_current(domain_of(departure))->id != departure->id || !guest->qmp) {
+                g_free(work);
+                return;
+        }
+        migration_end_tls(guest, departure->flags);
+        if (work->speed > 0 && !migration_set_speed(guest->qmp, work->speed, &error))
                 log_gerror(LOG_LEVEL_WARNING, error, "migrations of %s have another limit now", guest->who);
         g_free(work);
 }

@@ -592,6 +592,10 @@ static void resync_migration(struct guest *guest, const json_t *info)
 
         if (routes_resync(&guest->routes, ROUTE_MIGRATION, "", info) || !guest->inherited)
                 return;
+        /* What that one was to be encrypted with is not for the next. */
+        if (*status && strcmp(status, "none") != 0)
+                qmp_forget(guest->qmp, qmp_send(guest->qmp, "migrate-set-parameters",
+                                                json_pack("{s:s}", "tls-creds", "")));
         /* Where the guest is has to be found out first. */
         if (guest->status->departure.cookie)
                 return;

@@ -3,8 +3,10 @@
 #include "drivers/qemu/migration.h"
 
 #include "base/error.h"
+#include "base/log.h"
 
 #include "drivers/domain/migrate.h"
+#include "drivers/qemu/device-internal.h"
 
 #include <inttypes.h>
 
@@ -118,6 +120,55 @@ bool migration_set_parameters(struct qmp *qmp, unsigned flags, const struct para
                 return qmp_execute(qmp, "migrate-set-parameters", arguments, QMP_TIMEOUT_MS, NULL, error);
         json_decref(arguments);
         return true;
+}
+
+/* ---- TLS ---- */
+
+#define TLS_ID "objmigration_tls0"
+
+static bool set_credentials(struct qmp *qmp, const char *id, const char *hostname, GError **error)
+{
+        return qmp_execute(qmp, "migrate-set-parameters",
+                           json_pack("{s:s, s:s}", "tls-creds", id, "tls-hostname", hostname), QMP_TIMEOUT_MS,
+                           NULL, error);
+}
+
+static bool delete_credentials(struct qmp *qmp, GError **error)
+{
+        return qmp_execute(qmp, "object-del", json_pack("{s:s}", "id", TLS_ID), QMP_TIMEOUT_MS, NULL, error);
+}
+
+bool migration_begin_tls(struct guest *guest, unsigned flags, const struct params *params, bool is_source,
+                         GError **error)
+{
+        const struct device_context context = { .tls_dir = guest->driver->tls_dir };
+        /* QEMU compares the certificate with the host of the URI when it is told of no other. */
+        const char *hostname = is_source ? domain_migrate_get_text(params, "tls_destination") : NULL;
+
+        if (!(flags & DOMAIN_MIGRATE_TLS))
+                return true;
+        /*
+         * One that an agent before this one has left. A server that finds no dh-params.pem takes seconds to
+         * make its own.
+         */
+        delete_credentials(guest->qmp, NULL);
+        if (!qmp_execute(guest->qmp, "object-add",
+                         device_tls_object(&context, TLS_ID, is_source ? "client" : "server"),
+                         QMP_TIMEOUT_JOB_MS, NULL, error))
+                return false;
+        if (set_credentials(guest->qmp, TLS_ID, hostname ? hostname : "", error))
+                return true;
+        delete_credentials(guest->qmp, NULL);
+        return false;
+}
+
+void migration_end_tls(struct guest *guest, unsigned flags)
+{
+        g_autoptr(GError) error = NULL;
+
+        if (flags & DOMAIN_MIGRATE_TLS && guest->qmp &&
+            (!set_credentials(guest->qmp, "", "", &error) || !delete_credentials(guest->qmp, &error)))
+                log_gerror(LOG_LEVEL_WARNING, error, "%s keeps the certificates of a migration", guest->who);
 }
 
 /* ---- speed ---- */

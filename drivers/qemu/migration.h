@@ -25,6 +25,14 @@ json_t *migration_make_incoming_capabilities(unsigned flags);
 bool migration_set_parameters(struct qmp *qmp, unsigned flags, const struct params *params, bool is_source,
                               GError **error);
 
+/*
+ * With the flag TLS: the stream is encrypted, and each side knows the other by certificates of the driver's
+ * tls_dir. Without it: as it was. End takes that back.
+ */
+bool migration_begin_tls(struct guest *guest, unsigned flags, const struct params *params, bool is_source,
+                         GError **error);
+void migration_end_tls(struct guest *guest, unsigned flags);
+
 /* The limit of QEMU's own speed, bytes per second. */
 bool migration_set_speed(struct qmp *qmp, uint64_t speed, GError **error);
 bool migration_get_speed(struct qmp *qmp, uint64_t *speed, GError **error);

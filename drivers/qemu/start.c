@@ -113,6 +113,8 @@ static bool prepare(struct start *start, const struct domain_def *activated, con
                 return false;
         domain_edit_align_memory(edit, qemu_command_get_memory_unit_kib(activated->os.arch));
         resources_init(&start->resources, start->guest, activated, edit, how);
+        if (start->arrival && start->arrival->flags & DOMAIN_MIGRATE_TLS)
+                resources_add_tls_check(&start->resources, start->guest->driver->tls_dir, true);
         if (!placement_choose(start->guest, activated, edit, error) ||
             !resources_prepare(&start->resources, error)) {
                 domain_edit_free(edit);
