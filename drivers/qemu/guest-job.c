@@ -586,6 +586,13 @@ static void heed_foreign_cancel(const json_t *result, const GError *error, void 
         go_on(data);
 }
 
+/* As its agent has left it: that may be over by now. */
+static bool arrives_in_postcopy(const struct domain_state *state)
+{
+        return state->state == DOMAIN_RUNNING &&
+               (state->reason == DOMAIN_RUNNING_POSTCOPY || state->reason == DOMAIN_RUNNING_POSTCOPY_FAILED);
+}
+
 static void resync_migration(struct guest *guest, const json_t *info)
 {
         const char *status = get_string(info, "status");
@@ -599,7 +606,7 @@ static void resync_migration(struct guest *guest, const json_t *info)
         /* Where the guest is has to be found out first. */
         if (guest->status->departure.cookie)
                 return;
-        if (is_postcopy(status)) {
+        if (is_postcopy(status) || arrives_in_postcopy(domain_get_current(guest->domain))) {
                 arrive_follow(guest);
                 go_on(guest);
                 return;

@@ -5,6 +5,7 @@
  * when their memory cannot come, no side makes a second guest of what it has.
  */
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -216,6 +217,11 @@ static bool is_failed_there(void *data)
                reason == RUNNING_POSTCOPY_FAILED;
 }
 
+static bool is_gone_there(void *data)
+{
+        return !side_has(&there, data);
+}
+
 START_TEST(test_the_way_is_cut)
 {
         struct move move;
@@ -262,8 +268,8 @@ START_TEST(test_the_guest_there_is_killed)
         side_kill_guest(&there, move.path);
         client_wait_answer(here.client, &move.answer);
         ck_assert_ptr_nonnull(move.answer.error);
-        guest_expect_state(here.client, move.path, STATE_PAUSED, PAUSED_POSTCOPY_FAILED);
-        ck_assert(!side_has(&there, move.path));
+        harness_wait_until(is_failed_here, move.path, "post-copy has failed here");
+        harness_wait_until(is_gone_there, move.path, "nothing is left of the guest there");
         guest_do_flags(here.client, move.path, "Destroy", 0);
         clear(&move);
 }
@@ -302,6 +308,29 @@ START_TEST(test_an_agent_is_killed)
         harness_wait_until(has_come, move.path, "all of the guest is there");
         expect_counting(&move);
         wait_guests(1);
+        clear(&move);
+}
+END_TEST
+
+/* Its memory comes while nobody looks. */
+START_TEST(test_the_agent_there_is_late)
+{
+        struct move move;
+
+        if (!can_run())
+                return;
+        start(&move);
+        begin(&move);
+        start_postcopy(move.path);
+        client_wait_event(there.client, move.path, EVENT_RESUMED, RESUMED_POSTCOPY);
+        harness_end_agent(there.harness, SIGKILL);
+        speed_up(move.path);
+        client_wait_answer(here.client, &move.answer);
+        ck_assert_ptr_null(move.answer.error);
+        guest_expect_state(here.client, move.path, STATE_SHUTOFF, SHUTOFF_MIGRATED);
+        harness_start_agent(there.harness);
+        harness_wait_until(has_come, move.path, "all of the guest is there");
+        expect_counting(&move);
         clear(&move);
 }
 END_TEST
@@ -359,7 +388,7 @@ START_TEST(test_the_other_side_dies_before_it_runs)
         client_wait_answer(here.client, &move.answer);
         ck_assert_ptr_nonnull(move.answer.error);
         harness_wait_until(is_failed_here, move.path, "post-copy has failed here");
-        ck_assert(!side_has(&there, move.path));
+        harness_wait_until(is_gone_there, move.path, "nothing is left of the guest there");
         guest_do_flags(here.client, move.path, "Destroy", 0);
         clear(&move);
 }
@@ -380,6 +409,7 @@ int main(void)
         tcase_add_test(deaths, test_the_way_is_cut);
         tcase_add_test(deaths, test_the_guest_there_is_killed);
         tcase_add_loop_test(deaths, test_an_agent_is_killed, 0, 2);
+        tcase_add_test(deaths, test_the_agent_there_is_late);
         tcase_add_test(deaths, test_the_answer_is_lost);
         tcase_add_test(deaths, test_the_other_side_dies_before_it_runs);
         suite_add_tcase(suite, deaths);
