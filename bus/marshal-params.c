@@ -51,6 +51,28 @@ static bool read_value(DBusMessageIter *value, struct param *param, GError **err
         return true;
 }
 
+/* Several values of one name, as an array of text in the place of one. */
+static bool read_list(DBusMessageIter *value, const struct param_table *table, struct params *params,
+                      const char *name, GError **error)
+{
+        struct param param = { .name = name, .type = PARAM_STRING };
+        DBusMessageIter list;
+
+        dbus_message_iter_recurse(value, &list);
+        for (; dbus_message_iter_get_arg_type(&list) == DBUS_TYPE_STRING; dbus_message_iter_next(&list)) {
+                dbus_message_iter_get_basic(&list, &param.value.s);
+                if (!params_accept(params, table, &param, error))
+                        return false;
+        }
+        return true;
+}
+
+static bool is_list(DBusMessageIter *value)
+{
+        return dbus_message_iter_get_arg_type(value) == DBUS_TYPE_ARRAY &&
+               dbus_message_iter_get_element_type(value) == DBUS_TYPE_STRING;
+}
+
 bool marshal_read_params(DBusMessageIter *iter, const struct param_table *table, struct params *params,
                          GError **error)
 {
@@ -67,6 +89,11 @@ bool marshal_read_params(DBusMessageIter *iter, const struct param_table *table,
                 dbus_message_iter_recurse(&entries, &entry);
                 marshal_read(&entry, "s", &param.name);
                 dbus_message_iter_recurse(&entry, &value);
+                if (is_list(&value)) {
+                        if (!read_list(&value, table, params, param.name, error))
+                                return false;
+                        continue;
+                }
                 if (!read_value(&value, &param, error) || !params_accept(params, table, &param, error))
                         return false;
         }

@@ -78,7 +78,7 @@ bool marshal_slot_write_strings(struct marshal_slot *slot, const char *const str
 
 /*
  * Reads a dictionary a{sv} of what a caller sets into params, entry by entry through params_accept(), and
- * moves iter behind it. The types of values are i u x t d b s.
+ * moves iter behind it. The types of values are i u x t d b s; as gives one name several texts.
  */
 bool marshal_read_params(DBusMessageIter *iter, const struct param_table *table, struct params *params,
                          GError **error);

@@ -26,7 +26,10 @@ void domain_arrival_free(struct domain_arrival *arrival)
         params_free(arrival->params);
         domain_def_unref(arrival->persistent);
         g_free(arrival->cookie);
+        if (arrival->copies)
+                g_ptr_array_unref(arrival->copies);
         g_free(arrival->uri);
+        g_free(arrival->disks_uri);
         g_free(arrival);
 }
 
@@ -107,8 +110,8 @@ struct preparation {
         struct domain_def *def;         /* ref; likewise */
         char *cookie, *owner;           /* owned */
         domain_arrival_done done;
-        void *data; /* owned by done */
-        char *uri;  /* owned; taken in the lane */
+        void *data;            /* owned by done */
+        char *uri, *disks_uri; /* owned; taken in the lane */
 };
 
 /* Ends it: with error, or with an answer. */
@@ -119,6 +122,8 @@ static void end_preparation(struct preparation *preparation, const GError *error
         if (answer) {
                 params_add_string(answer, "cookie", preparation->cookie);
                 params_add_string(answer, "uri", preparation->uri);
+                if (preparation->disks_uri)
+                        params_add_string(answer, "disks_uri", preparation->disks_uri);
                 add_boot(answer);
         }
         preparation->done(answer, error, preparation->data);
@@ -127,6 +132,7 @@ static void end_preparation(struct preparation *preparation, const GError *error
         g_free(preparation->cookie);
         g_free(preparation->owner);
         g_free(preparation->uri);
+        g_free(preparation->disks_uri);
         g_free(preparation);
 }
 
@@ -139,6 +145,7 @@ static bool uri_work(struct managed *object, void *data, GError **error)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_FAILED,
                                  "the emulator that waits for domain '%s' has ended", object->name);
         preparation->uri = g_strdup(arrival->uri);
+        preparation->disks_uri = g_strdup(arrival->disks_uri);
         return true;
 }
 
@@ -227,14 +234,25 @@ static void parsed_persistent(struct domain_def *def, const GError *failure, voi
         }
 }
 
+static bool read_copies(struct domain_arrival *arrival, const struct domain_def *def, GError **error)
+{
+        const char *disks = domain_migrate_get_text(arrival->params, "disks");
+
+        if (!(arrival->flags & DOMAIN_MIGRATE_COPIES))
+                return true;
+        arrival->copies = domain_copies_parse(disks ? disks : "", def, error);
+        return arrival->copies;
+}
+
 static void parsed(struct domain_def *def, const GError *error, void *data)
 {
         struct preparation *preparation = data;
         const char *persistent = domain_migrate_get_text(preparation->arrival->params, "persistent_xml");
+        g_autoptr(GError) failure = NULL;
 
         preparation->def = def;
-        if (!def)
-                end_preparation(preparation, error);
+        if (!def || !read_copies(preparation->arrival, def, &failure))
+                end_preparation(preparation, failure ? failure : error);
         else if (preparation->arrival->flags & DOMAIN_MIGRATE_OFFLINE)
                 define_alone(preparation);
         else if (persistent)

@@ -93,6 +93,28 @@ static struct domain_def *make_own(const struct domain_departure *departure, con
         return domain_def_expand_cpu(own, departure->cpu_xml, error);
 }
 
+/* Which disks go along. A whole copy of one has no image below it there, unless it has. */
+static bool choose_copies(struct domain_departure *departure, const struct domain_state *state,
+                          GError **error)
+{
+        struct domain_def *def;
+
+        if (!(departure->flags & DOMAIN_MIGRATE_COPIES))
+                return true;
+        if (!domain_check_migration_copies(domain_state_get_def(state), departure->flags, departure->params,
+                                           error))
+                return false;
+        departure->copies = domain_copies_new();
+        if (departure->flags & DOMAIN_MIGRATE_NON_SHARED_INC)
+                return true;
+        def = domain_def_drop_copied_chains(departure->def, departure->flags, departure->params, error);
+        if (!def)
+                return false;
+        domain_def_unref(departure->def);
+        departure->def = def;
+        return true;
+}
+
 static bool choose_def(struct domain_departure *departure, const struct domain_state *state, GError **error)
 {
         const char *name = domain_migrate_get_text(departure->params, "destination_name");
@@ -101,7 +123,7 @@ static bool choose_def(struct domain_departure *departure, const struct domain_s
         if (!own || (departure->wanted && !domain_def_check_same_guest(own, departure->wanted, error)))
                 return false;
         departure->def = rename_def(domain_def_ref(departure->wanted ? departure->wanted : own), name, error);
-        if (!departure->def)
+        if (!departure->def || !choose_copies(departure, state, error))
                 return false;
         departure->xml = g_strdup(departure->def->base.xml);
         return true;
@@ -137,8 +159,11 @@ static bool begin(struct operation *op, GError **error)
             !domain_save_check_state(domain, error) || !choose_def(departure, state, error) ||
             !depart_choose_persistent(departure, state, error) ||
             !domain_check_migration_devices(domain_state_get_def(state), error) ||
-            !ops_of(op)->depart_check(domain, &departure->has_all_of_cpu, error))
+            !ops_of(op)->depart_check(domain, &departure->has_all_of_cpu, error) ||
+            (departure->copies && !ops_of(op)->depart_measure(departure, error)))
                 return false;
+        if (departure->copies && departure->copies->len == 0)
+                g_clear_pointer(&departure->copies, g_ptr_array_unref);
         departure->id = state->id;
         domain->work = DEPART_WORK;
         return true;
@@ -179,9 +204,12 @@ bool depart_call(struct domain_departure *departure, const char *member, const c
 /* What the other side is told of what we were asked for. */
 static struct params *make_request(const struct domain_departure *departure)
 {
-        static const char *const passed_on[] = { "compression", "listen_address", "migrate_uri" };
+        static const char *const passed_on[] = { "compression", "disks_uri", "listen_address",
+                                                 "migrate_uri" };
         struct params *request = params_new();
         int channels = (int)domain_migrate_get_number(departure->params, "parallel.connections");
+        int disks_port = (int)domain_migrate_get_number(departure->params, "disks_port");
+        g_autofree char *disks = departure->copies ? domain_copies_format(departure->copies) : NULL;
 
         for (unsigned i = 0; i < G_N_ELEMENTS(passed_on); i++) {
                 const char *text = domain_migrate_get_text(departure->params, passed_on[i]);
@@ -197,6 +225,10 @@ static struct params *make_request(const struct domain_departure *departure)
                 params_add_bool(request, "whole_cpu", true);
         if (channels > 0)
                 params_add_int(request, "parallel.connections", channels);
+        if (disks)
+                params_add_string(request, "disks", disks);
+        if (disks_port > 0)
+                params_add_int(request, "disks_port", disks_port);
         if (departure->persistent_xml)
                 params_add_string(request, "persistent_xml", departure->persistent_xml);
         return request;
@@ -214,13 +246,21 @@ static char *complete_uri(const struct domain_departure *departure, const char *
         return g_strdup_printf(strchr(host, ':') ? "tcp:[%s]:%s" : "tcp:%s:%s", host, uri + strlen("tcp::"));
 }
 
+/* What the other side says is no more than a place. */
+static bool is_place(const struct domain_departure *departure, const struct param *uri)
+{
+        return uri && uri->type == PARAM_STRING &&
+               (g_str_has_prefix(uri->value.s, "tcp:") ||
+                (g_str_has_prefix(uri->value.s, "unix:/") && !remote_place_get_host(departure->place)));
+}
+
 static bool take_answer(struct domain_departure *departure, const struct params *answer, GError **error)
 {
         const struct param *cookie = params_find(answer, "cookie"), *uri = params_find(answer, "uri"),
-                           *boot = params_find(answer, "boot");
+                           *boot = params_find(answer, "boot"), *disks = params_find(answer, "disks_uri");
 
-        if (!cookie || cookie->type != PARAM_STRING || !uri || uri->type != PARAM_STRING || !boot ||
-            boot->type != PARAM_STRING)
+        if (!cookie || cookie->type != PARAM_STRING || !is_place(departure, uri) || !boot ||
+            boot->type != PARAM_STRING || (departure->copies && !is_place(departure, disks)))
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_RPC,
                                  "Prepare at '%s' says nothing that is understood",
                                  remote_place_get_uri(departure->place));
@@ -229,6 +269,8 @@ static bool take_answer(struct domain_departure *departure, const struct params 
         departure->note.boot = g_strdup(boot->value.s);
         departure->note.flags = departure->flags;
         departure->uri = complete_uri(departure, uri->value.s);
+        if (departure->copies)
+                departure->disks_uri = complete_uri(departure, disks->value.s);
         return true;
 }
 
@@ -239,13 +281,41 @@ static bool prepare(struct operation *op, GError **error)
         bool refused;
 
         if (!(departure->flags & DOMAIN_MIGRATE_UNSAFE) &&
-            !domain_check_migration_storage(departure->def, error))
+            !domain_check_migration_storage(departure->def, departure->flags, departure->params, error))
                 return false;
         departure->bus = remote_bus_open(departure->place, error);
         return departure->bus &&
                depart_call(departure, "Prepare", departure->xml, request, PREPARE_MS, &answer, &refused,
                            error) &&
                take_answer(departure, answer, error);
+}
+
+/* Also of one that has failed: nothing of it is left, and the other side is told. */
+static void stop_copying(struct operation *op)
+{
+        struct domain_departure *departure = departure_of(op);
+
+        if (departure->copies)
+                ops_of(op)->depart_uncopy(departure);
+        g_clear_pointer(&departure->bus, remote_bus_free);
+}
+
+static bool copy_disks(struct operation *op, GError **error)
+{
+        struct domain_departure *departure = departure_of(op);
+
+        if (!require_there(departure, error))
+                return false;
+        if (departure->copies)
+                return ops_of(op)->depart_copy(departure, error);
+        operation_complete(op, NULL);
+        return true;
+}
+
+static void cancel_copying(struct operation *op)
+{
+        if (departure_of(op)->copies)
+                ops_of(op)->depart_cancel_copy(departure_of(op));
 }
 
 static bool pause_guest(struct operation *op, GError **error)
@@ -446,13 +516,17 @@ void depart_clear(struct operation *op)
         g_free(departure->xml);
         g_free(departure->persistent_xml);
         g_free(departure->uri);
+        g_free(departure->disks_uri);
+        if (departure->copies)
+                g_ptr_array_unref(departure->copies);
 }
 
 static void answer(struct operation *op, const GError *error);
 
 static const struct operation_step steps[] = {
         { .place = OPERATION_OBJECT, .run = begin, .undo = leave, .temporary = true },
-        { .place = OPERATION_WORKER, .run = prepare },
+        { .place = OPERATION_WORKER, .run = prepare, .undo = stop_copying },
+        { .place = OPERATION_PASSIVE, .run = copy_disks, .cancel = cancel_copying },
         { .place = OPERATION_OBJECT, .run = pause_guest, .undo = go_on },
         { .place = OPERATION_PASSIVE, .run = transfer, .cancel = cancel_transfer },
         { .place = OPERATION_OBJECT, .run = write_note, .undo = depart_erase_note },

@@ -317,7 +317,16 @@ struct domain_driver_ops {
          * is all that its definition says, and not what of that this host has.
          */
         bool (*depart_check)(struct domain *domain, bool *whole_cpu, GError **error);
-        /* Passive: its state goes to departure->uri. It is paused at the end. */
+        /* Fills in departure->copies. The functions of copies may be NULL where depart_begin is. */
+        bool (*depart_measure)(struct domain_departure *departure, GError **error);
+        /* Passive: they go to departure->disks_uri until all is there; what the guest writes follows. */
+        bool (*depart_copy)(struct domain_departure *departure, GError **error);
+        void (*depart_cancel_copy)(struct domain_departure *departure);
+        /* Ends the copying, at whatever point it is, or does nothing. In a shielded lane. */
+        void (*depart_uncopy)(struct domain_departure *departure);
+        /* Passive: its state goes to departure->uri. It is paused, and what is copied is complete, at the
+         * end.
+         */
         bool (*depart_begin)(struct domain_departure *departure, GError **error);
         void (*depart_cancel)(struct domain_departure *departure);
         /* While its state goes over: the other side's CPUs may run before all of it is there. */

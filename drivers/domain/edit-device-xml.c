@@ -381,6 +381,14 @@ void domain_edit_forget_disk_chain(struct domain_edit *edit, const char *alias)
         number_data(source_of(disk), 0);
 }
 
+void domain_edit_drop_chain(struct domain_edit *edit, const char *target)
+{
+        XML_FOREACH_CHILD (disk, devices_of(edit)) {
+                if (xml_is(disk, "disk") && hardware_child_is(disk, "target", "dev", target))
+                        xml_remove_children(disk, "backingStore");
+        }
+}
+
 static void add_encryption(xmlNode *source, const struct domain_encryption *encryption)
 {
         xmlNode *node = xml_add(source, "encryption"), *secret;

@@ -173,6 +173,8 @@ void domain_edit_set_usb_missing(struct domain_edit *edit, const char *alias, bo
 /* The medium of a disk of type file, block or dir; NULL: none is in. */
 void domain_edit_set_disk_path(struct domain_edit *edit, const char *alias, const char *path);
 void domain_edit_set_disk_tray(struct domain_edit *edit, const char *alias, bool open);
+/* The disk of that target without what is spelled out of the images below its own; needs no alias. */
+void domain_edit_drop_chain(struct domain_edit *edit, const char *target);
 /* The disk without its elements of that name, or with that of a disk of from in their place. */
 void domain_edit_drop_disk_part(struct domain_edit *edit, const char *alias, const char *name);
 void domain_edit_take_disk_part(struct domain_edit *edit, const char *alias, const struct domain_def *from,

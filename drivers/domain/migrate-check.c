@@ -80,10 +80,13 @@ static bool check_disk(const struct domain_disk *disk, GError **error)
                       error);
 }
 
-bool domain_check_migration_storage(const struct domain_def *def, GError **error)
+bool domain_check_migration_storage(const struct domain_def *def, unsigned flags, const struct params *params,
+                                    GError **error)
 {
         for (unsigned i = 0; i < def->devices.n_disks; i++) {
-                if (!check_disk(&def->devices.disks[i], error))
+                const struct domain_disk *disk = &def->devices.disks[i];
+
+                if (!domain_migrate_copies(disk, flags, params) && !check_disk(disk, error))
                         return false;
         }
         return true;

@@ -8,6 +8,9 @@
 #include <string.h>
 
 #define CHANNELS_MAX 255
+/* Of names of disks that are given one by one, and of a list of disks in bytes. */
+#define DISKS_MAX      256
+#define DISKS_TEXT_MAX 65536
 
 static const struct param_rule rules[] = {
         { "auto_converge.increment", PARAM_INT, .min = 1, .max = 99 },
@@ -18,7 +21,11 @@ static const struct param_rule rules[] = {
         { "compression.xbzrle.cache", PARAM_ULONG, .min = 4096, .max = INT64_MAX },
         { "destination_name", PARAM_STRING, .max = 255 },
         { "destination_xml", PARAM_STRING, .max = MIGRATION_XML_MAX },
+        { "disks_port", PARAM_INT, .min = 1, .max = 65535 },
+        { "disks_uri", PARAM_STRING },
         { "listen_address", PARAM_STRING, .max = 255 },
+        { "migrate_disks", PARAM_STRING, PARAM_REPEATED },
+        { "migrate_disks_detect_zeroes", PARAM_STRING, PARAM_REPEATED },
         { "migrate_uri", PARAM_STRING },
         { "parallel.connections", PARAM_INT, .min = 1, .max = CHANNELS_MAX },
         { "persistent_xml", PARAM_STRING, .max = MIGRATION_XML_MAX },
@@ -30,11 +37,15 @@ const struct param_table domain_migrate_params = {
         .function = "MigrateToURI3",
         .rules = rules,
         .n_rules = G_N_ELEMENTS(rules),
+        .max = G_N_ELEMENTS(rules) + DISKS_MAX,
 };
 
 /* What of that the other side is told. */
 static const struct param_rule arrival_rules[] = {
         { "compression", PARAM_STRING },
+        { "disks", PARAM_STRING, .max = DISKS_TEXT_MAX },
+        { "disks_port", PARAM_INT, .min = 1, .max = 65535 },
+        { "disks_uri", PARAM_STRING },
         { "listen_address", PARAM_STRING, .max = 255 },
         { "migrate_uri", PARAM_STRING },
         { "parallel.connections", PARAM_INT, .min = 1, .max = CHANNELS_MAX },
@@ -83,7 +94,8 @@ uint64_t domain_migrate_get_number(const struct params *params, const char *name
          DOMAIN_MIGRATE_UNDEFINE_SOURCE | DOMAIN_MIGRATE_PAUSED | DOMAIN_MIGRATE_CHANGE_PROTECTION |         \
          DOMAIN_MIGRATE_UNSAFE | DOMAIN_MIGRATE_OFFLINE | DOMAIN_MIGRATE_COMPRESSED |                        \
          DOMAIN_MIGRATE_AUTO_CONVERGE | DOMAIN_MIGRATE_POSTCOPY | DOMAIN_MIGRATE_TLS |                       \
-         DOMAIN_MIGRATE_PARALLEL)
+         DOMAIN_MIGRATE_PARALLEL | DOMAIN_MIGRATE_NON_SHARED_DISK | DOMAIN_MIGRATE_NON_SHARED_INC |          \
+         DOMAIN_MIGRATE_SYNCHRONOUS_WRITES)
 #define KNOWN ((DOMAIN_MIGRATE_ZEROCOPY << 1) - 1)
 
 static const char *const names[] = {
@@ -121,6 +133,12 @@ static bool check_driven(unsigned flags, GError **error)
         return true;
 }
 
+static const char *name_flag(unsigned flag)
+{
+        return flag == DOMAIN_MIGRATE_COPIES ? "NON_SHARED_DISK or NON_SHARED_INC"
+                                             : names[g_bit_nth_lsf(flag, -1)];
+}
+
 /* A parameter without the flag that it belongs to would do nothing. */
 static bool check_needs(unsigned flags, const struct params *params, GError **error)
 {
@@ -134,6 +152,11 @@ static bool check_needs(unsigned flags, const struct params *params, GError **er
                 { "compression", DOMAIN_MIGRATE_COMPRESSED },
                 { "compression.xbzrle.cache", DOMAIN_MIGRATE_COMPRESSED },
                 { "parallel.connections", DOMAIN_MIGRATE_PARALLEL },
+                { "disks", DOMAIN_MIGRATE_COPIES },
+                { "disks_port", DOMAIN_MIGRATE_COPIES },
+                { "disks_uri", DOMAIN_MIGRATE_COPIES },
+                { "migrate_disks", DOMAIN_MIGRATE_COPIES },
+                { "migrate_disks_detect_zeroes", DOMAIN_MIGRATE_COPIES },
                 { "persistent_xml", DOMAIN_MIGRATE_PERSIST_DEST },
                 { "tls_destination", DOMAIN_MIGRATE_TLS },
         };
@@ -142,7 +165,7 @@ static bool check_needs(unsigned flags, const struct params *params, GError **er
                 if (params_find(params, needs[i].param) && !(flags & needs[i].flag))
                         return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
                                          "parameter '%s' needs the flag %s", needs[i].param,
-                                         names[g_bit_nth_lsf(needs[i].flag, -1)]);
+                                         name_flag(needs[i].flag));
         }
         return true;
 }
@@ -182,6 +205,24 @@ static bool check_together(unsigned flags, GError **error)
                          "the flags POSTCOPY and PARALLEL of a migration do not go together");
 }
 
+static bool check_copies(unsigned flags, GError **error)
+{
+        const unsigned excluded = DOMAIN_MIGRATE_TUNNELLED | DOMAIN_MIGRATE_OFFLINE |
+                                  DOMAIN_MIGRATE_POSTCOPY | DOMAIN_MIGRATE_TLS;
+
+        if ((flags & DOMAIN_MIGRATE_COPIES) == DOMAIN_MIGRATE_COPIES)
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
+                                 "the flags NON_SHARED_DISK and NON_SHARED_INC exclude each other");
+        for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+                if (flags & DOMAIN_MIGRATE_COPIES && flags & (1U << i) & excluded)
+                        return error_set(error, ERROR_FROM_DOMAIN, ERROR_ARGUMENT_UNSUPPORTED,
+                                         "copies of disks with the flag %s are not supported", names[i]);
+        }
+        return !(flags & DOMAIN_MIGRATE_SYNCHRONOUS_WRITES) || flags & DOMAIN_MIGRATE_COPIES ||
+               error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
+                         "the flag NON_SHARED_SYNCHRONOUS_WRITES needs NON_SHARED_DISK or NON_SHARED_INC");
+}
+
 /* One stream sends what has changed of a page; several compress what they send. */
 static bool check_compression(unsigned flags, const struct params *params, GError **error)
 {
@@ -204,5 +245,5 @@ bool domain_migrate_check_flags(unsigned flags, const struct params *params, GEr
         return flags_check(flags, KNOWN, ERROR_FROM_DOMAIN, "MigrateToURI3", error) &&
                check_driven(flags, error) && check_needs(flags, params, error) &&
                check_offline(flags, params, error) && check_together(flags, error) &&
-               check_compression(flags, params, error);
+               check_copies(flags, error) && check_compression(flags, params, error);
 }

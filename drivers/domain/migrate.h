@@ -70,23 +70,57 @@ struct domain_departure {
         struct domain_def *def;     /* ref; what xml says */
         struct remote_bus *bus;     /* owned */
         char *uri;                  /* owned; where its state goes */
+        GPtrArray *copies;          /* owned, struct domain_copy; disks that go along, NULL: none */
+        char *disks_uri;            /* owned; where these go */
         struct domain_departure_note note;
         int id;              /* of the domain that goes; another one is another guest */
         bool has_all_of_cpu; /* this host has what its <cpu> says, so the guest does */
         enum domain_whereabouts whereabouts;
-        void *work; /* the driver's, see depart_free */
+        void *work;  /* the driver's, see depart_free */
+        void *disks; /* likewise; the copying of disks */
 };
 
 /* Loop, at start-up: asks after guests that an agent before this one has written down. */
 void domain_departures_resume(struct domain_driver *driver);
 
 /*
- * Is all that the guest's disks are on the same storage there, as far as this host can tell? False with
- * ERROR_MIGRATE_UNSAFE, naming the disk. May wait for storage.
+ * Is all that the guest's disks are on the same storage there, as far as this host can tell, but for what is
+ * copied? False with ERROR_MIGRATE_UNSAFE, naming the disk. May wait for storage.
  */
-bool domain_check_migration_storage(const struct domain_def *def, GError **error);
+bool domain_check_migration_storage(const struct domain_def *def, unsigned flags, const struct params *params,
+                                    GError **error);
 /* False with an error that names what of the definition is of this host alone. Any thread. */
 bool domain_check_migration_devices(const struct domain_def *def, GError **error);
+
+/* ---- migrate-disks.c: disks that are copied; any thread ---- */
+
+#define DOMAIN_MIGRATE_COPIES (DOMAIN_MIGRATE_NON_SHARED_DISK | DOMAIN_MIGRATE_NON_SHARED_INC)
+
+/* A disk that comes along. */
+struct domain_copy {
+        char *target;  /* owned; "vda" */
+        uint64_t size; /* what the guest sees of it, bytes */
+};
+
+/* Is the disk copied to the other host? params: those of domain_migrate_params. */
+bool domain_migrate_copies(const struct domain_disk *disk, unsigned flags, const struct params *params);
+/* Blocks of zeroes are found, and not sent. */
+bool domain_migrate_detects_zeroes(const struct domain_disk *disk, const struct params *params);
+/* False with an error that names a disk that is to be copied and cannot be, or that def does not have. */
+bool domain_check_migration_copies(const struct domain_def *def, unsigned flags, const struct params *params,
+                                   GError **error);
+/* What is below copied images is found out there. A new reference. */
+struct domain_def *domain_def_drop_copied_chains(struct domain_def *def, unsigned flags,
+                                                 const struct params *params, GError **error);
+
+/* Lists of struct domain_copy, and how they are told to the other side. */
+GPtrArray *domain_copies_new(void);
+void domain_copies_add(GPtrArray *copies, const char *target, uint64_t size);
+/* Borrowed; NULL: it is not among them. copies NULL: there are none. */
+const struct domain_copy *domain_copies_find(const GPtrArray *copies, const char *target);
+char *domain_copies_format(const GPtrArray *copies);
+/* NULL with an error for what is no such list, or names what is no disk of def that can be copied. */
+GPtrArray *domain_copies_parse(const char *text, const struct domain_def *def, GError **error);
 
 /* ---- migrate-params.c ---- */
 
@@ -105,8 +139,10 @@ struct domain_arrival {
         struct params *params;         /* owned */
         unsigned flags;                /* enum domain_migrate_flags */
         struct domain_def *persistent; /* ref; NULL: it is not to be defined */
+        GPtrArray *copies;             /* owned, struct domain_copy; disks that come along, NULL: none */
         /* lane */
-        char *uri; /* owned; where the emulator listens; the driver's */
+        char *uri;       /* owned; where the emulator listens; the driver's */
+        char *disks_uri; /* owned; where it does for copies; likewise */
 };
 
 /* NULL is fine. Any thread. */

@@ -2,6 +2,7 @@
 /*
  * A guest comes from another host: an emulator waits for it, listening where it says. Lane of the domain.
  */
+#include "drivers/qemu/arrive-disks.h"
 #include "drivers/qemu/depart.h"
 
 #include "base/error.h"
@@ -74,62 +75,81 @@ static bool claim_port(struct guest *guest, int *port, GError **error)
                         "none of the ports from %d to %d, for guests that come from other hosts, is free",
                         driver->migration_first, driver->migration_last);
         g_array_append_val(guest->ports, *port);
-        guest->arrival_port = *port;
         return true;
 }
 
-/* Takes part in arrival->uri: where the source is to go; returns where QEMU is to listen, NULL with an error.
- */
-static char *choose_tcp(struct guest *guest, struct domain_arrival *arrival, const char *wanted,
-                        GError **error)
+static bool choose_tcp(struct guest *guest, const char *listen, const char *wanted, int port,
+                       struct arrive_place *place, GError **error)
 {
-        const char *listen = domain_migrate_get_text(arrival->params, "listen_address");
         g_autofree char *host = NULL;
-        int port = 0;
+        int own = 0;
 
-        if ((*wanted && !split(wanted, &host, &port)) || (listen && strpbrk(listen, ",[]/ "))) {
-                refuse(wanted, error);
-                return NULL;
-        }
-        if (!claim_port(guest, &port, error))
-                return NULL;
-        arrival->uri = g_strdup_printf(host && strchr(host, ':') ? "tcp:[%s]:%d" : "tcp:%s:%d",
-                                       host ? host : "", port);
-        return g_strdup_printf(listen && strchr(listen, ':') ? "tcp:[%s]:%d" : "tcp:%s:%d",
-                               listen ? listen : "", port);
+        if ((*wanted && !split(wanted, &host, &own)) || (listen && strpbrk(listen, ",[]/ ")))
+                return refuse(wanted, error);
+        place->port = own > 0 ? own : port;
+        if (!claim_port(guest, &place->port, error))
+                return false;
+        place->uri = g_strdup_printf(host && strchr(host, ':') ? "tcp:[%s]:%d" : "tcp:%s:%d",
+                                     host ? host : "", place->port);
+        place->listen = g_strdup(listen ? listen : "");
+        return true;
 }
 
-static char *choose_place(struct guest *guest, struct domain_arrival *arrival, GError **error)
+bool arrive_choose_place(struct guest *guest, const struct params *params, const char *wanted, int port,
+                         const char *socket, struct arrive_place *place, GError **error)
 {
-        const char *wanted = domain_migrate_get_text(arrival->params, "migrate_uri");
+        const char *listen = domain_migrate_get_text(params, "listen_address");
 
+        *place = (struct arrive_place){ 0 };
         if (!wanted)
-                return choose_tcp(guest, arrival, "", error);
+                return choose_tcp(guest, listen, "", port, place, error);
         if (g_str_has_prefix(wanted, "tcp://"))
-                return choose_tcp(guest, arrival, wanted + strlen("tcp://"), error);
+                return choose_tcp(guest, listen, wanted + strlen("tcp://"), port, place, error);
         if (g_str_has_prefix(wanted, "tcp:"))
-                return choose_tcp(guest, arrival, wanted + strlen("tcp:"), error);
-        if (strcmp(wanted, "unix:") == 0) {
-                g_autofree char *path = guest_get_io_path(guest, SOCKET);
-
-                arrival->uri = g_strconcat("unix:", path, NULL);
-                return g_strdup(arrival->uri);
-        }
-        refuse(wanted, error);
-        return NULL;
+                return choose_tcp(guest, listen, wanted + strlen("tcp:"), port, place, error);
+        if (strcmp(wanted, "unix:") != 0)
+                return refuse(wanted, error);
+        place->path = guest_get_io_path(guest, socket);
+        place->uri = g_strconcat("unix:", place->path, NULL);
+        return true;
 }
 
-bool arrive_listen(struct guest *guest, struct domain_arrival *arrival, GError **error)
+void arrive_place_clear(struct arrive_place *place)
 {
-        g_autofree char *place = choose_place(guest, arrival, error);
+        g_free(place->uri);
+        g_free(place->path);
+        g_free(place->listen);
+}
 
-        return place &&
-               qmp_execute(guest->qmp, "migrate-set-capabilities",
+/* As QEMU has it. */
+static char *format_place(const struct arrive_place *place)
+{
+        if (place->path)
+                return g_strdup(place->uri);
+        return g_strdup_printf(strchr(place->listen, ':') ? "tcp:[%s]:%d" : "tcp:%s:%d", place->listen,
+                               place->port);
+}
+
+bool arrive_listen(struct guest *guest, struct domain_arrival *arrival, const struct domain_def *def,
+                   GError **error)
+{
+        __attribute__((cleanup(arrive_place_clear))) struct arrive_place place;
+        g_autofree char *uri = NULL;
+
+        if (!arrive_choose_place(guest, arrival->params,
+                                 domain_migrate_get_text(arrival->params, "migrate_uri"), 0, SOCKET, &place,
+                                 error))
+                return false;
+        guest->arrival_port = place.port;
+        arrival->uri = g_strdup(place.uri);
+        uri = format_place(&place);
+        return qmp_execute(guest->qmp, "migrate-set-capabilities",
                            migration_make_incoming_capabilities(arrival->flags), QMP_TIMEOUT_MS, NULL,
                            error) &&
                migration_set_parameters(guest->qmp, arrival->flags, arrival->params, false, error) &&
                migration_begin_tls(guest, arrival->flags, arrival->params, false, error) &&
-               qmp_execute(guest->qmp, "migrate-incoming", json_pack("{s:s}", "uri", place), QMP_TIMEOUT_MS,
+               arrive_listen_disks(guest, arrival, def, error) &&
+               qmp_execute(guest->qmp, "migrate-incoming", json_pack("{s:s}", "uri", uri), QMP_TIMEOUT_MS,
                            NULL, error);
 }
 
@@ -179,7 +199,7 @@ bool arrive_wait(struct domain *domain, bool *postcopy, GError **error)
                 if (!status)
                         return false;
                 if (strcmp(status, "completed") == 0)
-                        return true;
+                        return arrive_close_disks(guest, error);
                 *postcopy = strcmp(status, "postcopy-active") == 0;
                 if (*postcopy && can_run(guest))
                         return true;
@@ -197,14 +217,14 @@ bool arrive_wait(struct domain *domain, bool *postcopy, GError **error)
 }
 
 /* The next guest may come by it. */
-static void release_port(struct guest *guest)
+static void release_port(struct guest *guest, int *port)
 {
         for (unsigned i = guest->ports->len; i-- > 0;) {
-                if (g_array_index(guest->ports, int, i) == guest->arrival_port)
+                if (g_array_index(guest->ports, int, i) == *port)
                         g_array_remove_index_fast(guest->ports, i);
         }
-        ports_release(&guest->driver->ports, guest->arrival_port);
-        guest->arrival_port = 0;
+        ports_release(&guest->driver->ports, *port);
+        *port = 0;
 }
 
 /* ---- what comes after it ---- */
@@ -256,7 +276,9 @@ void arrive_end(struct domain *domain, bool postcopy)
 {
         struct guest *guest = guest_of(domain);
 
-        release_port(guest);
+        release_port(guest, &guest->arrival_port);
+        release_port(guest, &guest->disks_port);
+        arrive_keep_disks(guest);
         migration_end_tls(guest, domain->arrival->flags);
         guest->status->phase = STATUS_RUNNING;
         guest->changed = true;

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "drivers/qemu/depart-disks.h"
 #include "drivers/qemu/guest-job.h"
 #include "drivers/qemu/migration.h"
 
@@ -56,19 +57,72 @@ static bool set_up(struct work *work, const struct domain_departure *departure, 
                                    error);
 }
 
+/* A guest that stays has the limit that it had. */
+static void drop_work(struct domain_departure *departure)
+{
+        struct work *work = g_steal_pointer(&departure->work);
+        struct guest *guest = guest_of(domain_of(departure));
+        g_autoptr(GError) error = NULL;
+
+        if (!work || !guest || domain_get_current(domain_of(departure))->id != departure->id || !guest->qmp) {
+                g_free(work);
+                return;
+        }
+        migration_end_tls(guest, departure->flags);
+        if (work->speed > 0 && !migration_set_speed(guest->qmp, work->speed, &error))
+                log_gerror(LOG_LEVEL_WARNING, error, "migrations of %s have another limit now", guest->who);
+        g_free(work);
+}
+
+static struct domain_departure *departure_of(const struct guest_job *job)
+{
+        return (struct domain_departure *)job->op;
+}
+
+static void finish_disks(struct guest_job *job)
+{
+        depart_disks_finish(departure_of(job));
+}
+
+static struct job_amount get_disks(struct guest_job *job)
+{
+        return depart_disks_get_amount(departure_of(job));
+}
+
+/* All disks are there, or one of them cannot be. */
+static void heed_disks(GError *error, void *data)
+{
+        struct work *work = data;
+
+        if (error)
+                guest_job_fail(&work->job, error);
+        else
+                guest_job_switch(&work->job);
+}
+
 bool depart_begin(struct domain_departure *departure, GError **error)
 {
         struct work *work = g_new0(struct work, 1);
         struct qmp *qmp = guest_get_monitor(guest_of(domain_of(departure)), error);
+        unsigned flags = departure->flags;
 
         departure->work = work;
+        if (!departure->disks)
+                flags &= ~(unsigned)DOMAIN_MIGRATE_COPIES;
         if (!qmp || !set_up(work, departure, qmp, error) ||
+            (departure->disks && !depart_disks_follow(departure, heed_disks, work, error)) ||
             !guest_job_begin_migration(&work->job, &departure->base, departure->uri,
-                                       migration_make_capabilities(departure->flags), error)) {
-                depart_free(departure);
+                                       migration_make_capabilities(flags), error)) {
+                if (departure->disks)
+                        depart_disks_follow(departure, NULL, NULL, NULL);
+                drop_work(departure);
                 return false;
         }
         work->job.departs = true;
+        if (departure->disks) {
+                work->job.before_switch = finish_disks;
+                work->job.get_disks = get_disks;
+        }
         return true;
 }
 
@@ -94,21 +148,10 @@ void depart_cancel(struct domain_departure *departure)
         guest_job_cancel(&work->job);
 }
 
-/* A guest that stays has the limit that it had. */
 void depart_free(struct domain_departure *departure)
 {
-        struct work *work = g_steal_pointer(&departure->work);
-        struct guest *guest = guest_of(domain_of(departure));
-        g_autoptr(GError) error = NULL;
-
-        if (!work || !guest || domain_get_current(domain_of(departure))->id != departure->id || !guest->qmp) {
-                g_free(work);
-                return;
-        }
-        migration_end_tls(guest, departure->flags);
-        if (work->speed > 0 && !migration_set_speed(guest->qmp, work->speed, &error))
-                log_gerror(LOG_LEVEL_WARNING, error, "migrations of %s have another limit now", guest->who);
-        g_free(work);
+        drop_work(departure);
+        depart_disks_free(departure);
 }
 
 bool depart_note(struct domain *domain, const struct domain_departure_note *note, GError **error)

@@ -21,8 +21,25 @@ void depart_leave(struct domain *domain);
  * it lacks: those of host_compare_cpu(). Any thread.
  */
 bool arrive_check_cpu(const struct guest *guest, const struct domain_def *def, GError **error);
-/* Lane: an emulator that waits is told how the guest comes; arrival->uri says where it listens. */
-bool arrive_listen(struct guest *guest, struct domain_arrival *arrival, GError **error);
+/* Where an emulator waits for what comes. */
+struct arrive_place {
+        char *uri;    /* owned; where the source is to go: "unix:/path", "tcp:[HOST]:PORT", "tcp::PORT" */
+        char *path;   /* owned; a socket; NULL: TCP */
+        char *listen; /* owned; the address, "" any */
+        int port;     /* claimed, the guest's; 0: none */
+};
+
+/*
+ * Lane: wanted is "unix:" (a socket of that name of the guest's), "tcp:HOST", "tcp:HOST:PORT"; NULL: any port
+ * of those for migrations. port: unless wanted says it, 0: any. params: those of the arrival.
+ */
+bool arrive_choose_place(struct guest *guest, const struct params *params, const char *wanted, int port,
+                         const char *socket, struct arrive_place *place, GError **error);
+void arrive_place_clear(struct arrive_place *place);
+/* Lane: an emulator that waits is told how the guest comes; arrival->uri and disks_uri say where
+ * it listens. def: the active one. */
+bool arrive_listen(struct guest *guest, struct domain_arrival *arrival, const struct domain_def *def,
+                   GError **error);
 bool arrive_wait(struct domain *domain, bool *postcopy, GError **error);
 void arrive_end(struct domain *domain, bool postcopy);
 /* Lane: a guest that has come in post-copy; domain_arrival_tell() is called with what becomes of it. */

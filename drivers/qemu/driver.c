@@ -14,6 +14,7 @@
 #include "drivers/host/host.h"
 #include "drivers/qemu/balloon.h"
 #include "drivers/qemu/capabilities-xml.h"
+#include "drivers/qemu/depart-disks.h"
 #include "drivers/qemu/depart.h"
 #include "drivers/qemu/console.h"
 #include "drivers/qemu/domain-capabilities-xml.h"
@@ -496,6 +497,10 @@ static const struct domain_driver_ops qemu_ops = {
         .set_migration = migration_set,
         .get_migration = migration_get,
         .depart_check = depart_check,
+        .depart_measure = depart_measure,
+        .depart_copy = depart_copy,
+        .depart_cancel_copy = depart_cancel_copy,
+        .depart_uncopy = depart_uncopy,
         .depart_begin = depart_begin,
         .depart_cancel = depart_cancel,
         .depart_switch = depart_switch,

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "drivers/qemu/depart-disks.h"
 #include "drivers/qemu/depart.h"
 
 #include <string.h>
@@ -45,6 +46,7 @@ static void finish(struct guest_job *job, GError *error)
         g_clear_pointer(&job->uri, g_free);
         g_clear_pointer(&job->problem, g_free);
         g_clear_error(&job->result);
+        g_clear_error(&job->failure);
         if (error && job->explain && !job->cancelled)
                 job->explain(job, &error);
         operation_complete(job->op, error);
@@ -64,6 +66,8 @@ static GError *judge(const struct guest_job *job, const char *problem)
         g_autofree char *quoted = *problem ? error_quote(problem) : NULL;
         g_autofree char *what = quoted ? g_strdup_printf("failed: %s", quoted) : NULL;
 
+        if (job->failure)
+                return g_error_copy(job->failure);
         if (job->cancelled)
                 return make_error(job, ERROR_OPERATION_ABORTED, "was cancelled");
         return what ? make_error(job, ERROR_OPERATION_FAILED, what) : NULL;
@@ -246,6 +250,8 @@ static void set_migration_progress(struct guest_job *job, const json_t *info)
                 .throttle_percent = get_number(info, "cpu-throttle-percentage"),
         };
 
+        if (job->get_disks)
+                progress.disk = job->get_disks(job);
         progress.data = (struct job_amount){
                 .total = progress.memory.total + progress.disk.total,
                 .processed = progress.memory.processed + progress.disk.processed,
@@ -294,6 +300,14 @@ static void heed_postcopy(struct guest_job *job, const char *status)
                 ask_in(job, job->follows ? ASK_MS : SETTLE_MS);
 }
 
+static void wait_before_switch(struct guest_job *job, const char *status)
+{
+        if (strcmp(status, "pre-switchover") != 0 || job->waits || job->cancelled || !job->before_switch)
+                return;
+        job->waits = true;
+        job->before_switch(job);
+}
+
 static void heed_migration(const json_t *info, void *data)
 {
         struct guest_job *job = data;
@@ -306,11 +320,12 @@ static void heed_migration(const json_t *info, void *data)
                 return;
         }
         set_migration_progress(job, info);
-        if (is_postcopy(status))
+        if (is_postcopy(status)) {
                 heed_postcopy(job, status);
-        else if (!is_over(status))
+        } else if (!is_over(status)) {
                 ask_later(job);
-        else if (strcmp(status, "completed") == 0)
+                wait_before_switch(job, status);
+        } else if (strcmp(status, "completed") == 0)
                 let_go(job, NULL);
         else
                 let_go(job, judge(job, *problem ? problem : status));
@@ -349,7 +364,8 @@ static bool on_migration_event(const char *event, const json_t *arguments, void 
                 return on_stop(job);
         if (strcmp(event, "MIGRATION") != 0)
                 return false;
-        if (!job->uri && !job->over && (is_over(status) || is_postcopy(status)))
+        if (!job->uri && !job->over &&
+            (is_over(status) || is_postcopy(status) || strcmp(status, "pre-switchover") == 0))
                 say(job, "query-migrate", NULL, heed_query);
         return true;
 }
@@ -471,6 +487,32 @@ static void heed_cancel(const json_t *result, const GError *error, void *data)
         ask(job);
 }
 
+static void heed_switch(const json_t *result, const GError *error, void *data)
+{
+        struct guest_job *job = data;
+
+        job->call = 0;
+        ask_later(job);
+        if (error)
+                guest_job_fail(job, g_error_copy(error));
+}
+
+void guest_job_switch(struct guest_job *job)
+{
+        if (job->route && !job->cancelled && !job->over)
+                say(job, "migrate-continue", json_pack("{s:s}", "state", "pre-switchover"), heed_switch);
+}
+
+void guest_job_fail(struct guest_job *job, GError *error)
+{
+        if (!job->route || job->cancelled || job->over) {
+                g_error_free(error);
+                return;
+        }
+        job->failure = error;
+        guest_job_cancel(job);
+}
+
 void guest_job_cancel(struct guest_job *job)
 {
         job->cancelled = true;
@@ -487,40 +529,69 @@ void guest_job_cancel(struct guest_job *job)
 static void dismiss(struct guest *guest, const char *id)
 {
         qmp_forget(guest->qmp, qmp_send(guest->qmp, "job-dismiss", json_pack("{s:s}", "id", id)));
+        if (g_str_has_prefix(id, DEPART_DISKS_PREFIX))
+                qmp_forget(guest->qmp,
+                           qmp_send(guest->qmp, "blockdev-del", json_pack("{s:s}", "node-name", id)));
         qmp_flush(guest->qmp);
 }
 
-/* Data of its route is the guest; the route's end is the guest's. */
+/* Until QEMU has forgotten it, or the guest is gone. */
+struct foreign_job {
+        struct guest *guest; /* borrowed */
+        struct route *route; /* owned */
+};
+
+static void forget_foreign(void *data)
+{
+        struct foreign_job *job = data;
+
+        route_remove(job->route);
+        g_free(job);
+}
+
 static bool on_foreign_job(const char *event, const json_t *arguments, void *data)
 {
-        if (strcmp(event, "JOB_STATUS_CHANGE") == 0 &&
-            strcmp(get_string(arguments, "status"), "concluded") == 0)
-                dismiss(data, get_string(arguments, "id"));
+        const char *status = get_string(arguments, "status");
+        struct foreign_job *job = data;
+
+        if (strcmp(event, "JOB_STATUS_CHANGE") != 0)
+                return true;
+        if (strcmp(status, "concluded") == 0)
+                dismiss(job->guest, get_string(arguments, "id"));
+        if (strcmp(status, "null") == 0)
+                forget_foreign(job);
         return true;
 }
 
 static void heed_foreign_job(const json_t *info, void *data)
 {
-        if (strcmp(get_string(info, "status"), "concluded") == 0)
-                dismiss(data, get_string(info, "id"));
+        struct foreign_job *job = data;
+
+        if (!info)
+                forget_foreign(job);
+        else if (strcmp(get_string(info, "status"), "concluded") == 0)
+                dismiss(job->guest, get_string(info, "id"));
 }
 
-static void forget_foreign(void *data)
+static void lose_foreign(void *data)
 {
+        g_free(data);
 }
 
 static const struct route_ops foreign_job_route = {
         .event = on_foreign_job,
         .resync = heed_foreign_job,
-        .gone = forget_foreign,
+        .gone = lose_foreign,
 };
 
 static void end_foreign_job(struct guest *guest, const json_t *entry)
 {
         const char *id = get_string(entry, "id");
+        struct foreign_job *job = g_new(struct foreign_job, 1);
 
         log_notice("%s: job '%s' of an agent that is gone is cancelled", guest->who, id);
-        route_add(&guest->routes, ROUTE_JOB, id, &foreign_job_route, guest);
+        job->guest = guest;
+        job->route = route_add(&guest->routes, ROUTE_JOB, id, &foreign_job_route, job);
         if (strcmp(get_string(entry, "status"), "concluded") == 0) {
                 dismiss(guest, id);
                 return;

@@ -32,6 +32,15 @@ struct guest_job {
         bool seen;     /* that it is in post-copy has been said once */
         bool over;     /* the migration; QEMU may still be about to let go of the guest */
         GError *result; /* owned; of that; NULL: it went well */
+        /*
+         * The owner's, set after the beginning of a migration that pauses before the switch: the guest is
+         * paused, and QEMU waits for guest_job_switch() or guest_job_fail().
+         */
+        void (*before_switch)(struct guest_job *job);
+        bool waits;      /* that was called */
+        GError *failure; /* owned; why it was ended, NULL: it was not */
+        /* The owner's, likewise: how much of the guest's disks is there. NULL: they stay. */
+        struct job_amount (*get_disks)(struct guest_job *job);
         /* The owner's, set after the beginning: a better reason for a failure, if it has one. NULL: none. */
         void (*explain)(struct guest_job *job, GError **error);
 };
@@ -57,6 +66,11 @@ bool guest_job_begin_migration(struct guest_job *job, struct operation *op, cons
 bool guest_job_start_postcopy(struct guest_job *job, GError **error);
 /* For the run of a passive step behind that: until all is sent. */
 bool guest_job_begin_following(struct guest_job *job, struct operation *op, GError **error);
+
+/* A migration that waits goes on. */
+void guest_job_switch(struct guest_job *job);
+/* A migration ends, with that error (taken), unless it is over. */
+void guest_job_fail(struct guest_job *job, GError *error);
 
 /* For the cancel of the step. */
 void guest_job_cancel(struct guest_job *job);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/spawn.h"
 #include "base/store.h"
+#include "drivers/qemu/arrive-disks.h"
 #include "drivers/qemu/console.h"
 #include "drivers/qemu/guest-agent.h"
 #include "drivers/qemu/guest-rx.h"
@@ -345,6 +346,7 @@ void guest_release(struct guest *guest)
         hooks_end(guest);
         give_back(guest, NULL);
         guest_drop_context(guest);
+        arrive_remove_images(guest);
         for (unsigned i = 0; i < guest->ports->len; i++)
                 ports_release(&guest->driver->ports, g_array_index(guest->ports, int, i));
         remove_files(io);

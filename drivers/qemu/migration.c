@@ -69,6 +69,8 @@ json_t *migration_make_capabilities(unsigned flags)
         json_t *list = make_list(flags);
 
         add_capability(list, "auto-converge", flags & DOMAIN_MIGRATE_AUTO_CONVERGE);
+        /* For the last of the disks that are copied. */
+        add_capability(list, "pause-before-switchover", flags & DOMAIN_MIGRATE_COPIES);
         return json_pack("{s:o}", "capabilities", list);
 }
 

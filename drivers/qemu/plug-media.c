@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "drivers/qemu/block.h"
+#include "drivers/qemu/depart-disks.h"
 #include "drivers/qemu/device-internal.h"
 #include "drivers/qemu/device-rows.h"
 #include "drivers/qemu/monitor-private.h"
@@ -392,6 +393,21 @@ static void remove_secrets(struct guest *guest, const GArray *indexes)
         }
 }
 
+/* What a disk was to be copied to, for an agent that is gone; as long as its job is there it stays. */
+static void remove_copies(struct guest *guest, const json_t *nodes)
+{
+        const json_t *node;
+        size_t i;
+
+        json_array_foreach((json_t *)nodes, i, node)
+        {
+                const char *name = json_string_value(json_object_get(node, "node-name"));
+
+                if (name && g_str_has_prefix(name, DEPART_DISKS_PREFIX))
+                        run_quietly(guest, "blockdev-del", "node-name", name);
+        }
+}
+
 static void remove_strays(struct guest *guest)
 {
         g_autoptr(GArray) indexes = g_array_new(FALSE, FALSE, sizeof(unsigned));
@@ -402,6 +418,7 @@ static void remove_strays(struct guest *guest)
                 return;
         while (remove_nodes(guest, nodes, indexes) > 0)
                 ;
+        remove_copies(guest, nodes);
         remove_secrets(guest, indexes);
         json_decref(nodes);
 }

@@ -74,6 +74,11 @@ static struct route *find(const struct routes *routes, enum route_key key, const
         return NULL;
 }
 
+bool routes_has(const struct routes *routes, enum route_key key, const char *name)
+{
+        return find(routes, key, name) != NULL;
+}
+
 struct route *route_add(struct routes *routes, enum route_key key, const char *name,
                         const struct route_ops *ops, void *data)
 {

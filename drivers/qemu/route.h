@@ -44,6 +44,7 @@ void routes_done(struct routes *routes);
 /* name is copied, data borrowed. At most one route has a key and a name. */
 struct route *route_add(struct routes *routes, enum route_key key, const char *name,
                         const struct route_ops *ops, void *data);
+bool routes_has(const struct routes *routes, enum route_key key, const char *name);
 /* NULL is fine. */
 void route_remove(struct route *route);
 

@@ -106,6 +106,16 @@ bool save_file_publish(struct save_file *file, GError **error)
         return false;
 }
 
+bool save_file_publish_new(struct save_file *file, GError **error)
+{
+        char self[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+
+        snprintf(self, sizeof(self), "/proc/self/fd/%d", file->fd);
+        return linkat(AT_FDCWD, file->hidden ? file->hidden : self, AT_FDCWD, file->path,
+                      AT_SYMLINK_FOLLOW) == 0 ||
+               error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot give '%s' its name", file->path);
+}
+
 void save_file_free(struct save_file *file)
 {
         if (!file)

@@ -6,6 +6,8 @@
  * hidden one where the file system cannot do without. Any lane that may wait for storage.
  */
 
+#include "base/cleanup.h"
+
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,5 +32,10 @@ bool save_file_is(const char *path, uint64_t device, uint64_t inode);
 /* It gets its name, durably. */
 bool save_file_publish(struct save_file *file, GError **error);
 
+/* It gets its name, which nothing else may have. */
+bool save_file_publish_new(struct save_file *file, GError **error);
+
 /* Removes one without its name. NULL is fine. */
 void save_file_free(struct save_file *file);
+
+DEFINE_CLEANUP(struct save_file, save_file_free);

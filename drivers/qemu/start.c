@@ -16,6 +16,7 @@
 #include "drivers/domain/edit-xml.h"
 #include "drivers/domain/live-xml.h"
 #include "drivers/qemu/affinity.h"
+#include "drivers/qemu/arrive-disks.h"
 #include "drivers/qemu/command.h"
 #include "drivers/qemu/depart.h"
 #include "drivers/qemu/guest-log.h"
@@ -362,7 +363,7 @@ static bool talk(struct start *start, bool paused, GError **error)
                 balloon = qmp_send(qmp, "query-balloon", NULL);
         }
         if (!learn(start, chardevs, balloon, error) ||
-            (start->arrival && !arrive_listen(start->guest, start->arrival, error)))
+            (start->arrival && !arrive_listen(start->guest, start->arrival, start->def, error)))
                 return false;
         if (affinity_has_threads(start->def) && !affinity_pin_threads(start->guest, start->def, error))
                 return false;
@@ -455,8 +456,9 @@ static bool start_steps(struct start *start, struct domain_state *state, const s
             !guest_make_cgroup(start->guest, activated, error) || !guest_save(start->guest, state, error) ||
             (start->arrival && !tell(start, "migrate", activated, error)) ||
             (how->image && !tell(start, "restore", activated, error)) ||
-            !tell(start, "prepare", activated, error) || !prepare(start, activated, how, error) ||
-            !build_command(start, error) || !open_log(start, error))
+            !tell(start, "prepare", activated, error) ||
+            (start->arrival && !arrive_make_images(start->guest, start->arrival, activated, state, error)) ||
+            !prepare(start, activated, how, error) || !build_command(start, error) || !open_log(start, error))
                 return false;
         managed_state_take_active(&state->base, &domain_def_ref(start->def)->base);
         return guest_save(start->guest, state, error) &&

@@ -21,6 +21,7 @@
  *       <vf alias='hostdev0' physical='eth1' number='3' mac='00:00:00:00:00:00' vlan='0' qos='0'/>
  *       <helper program='passt' alias='net1' pid='813' start='3343'/>
  *       <saved path='/saves/web' device='2049' inode='12'/>
+ *       <made path='/images/web.qcow2' device='2049' inode='13'/>
  *       <host-sleep/>
  *       <arrival>COOKIE</arrival>
  *       <departure destination='qemu+ssh://b/system' cookie='...' boot='...' flags='1' runs='yes'/>
@@ -268,6 +269,13 @@ char *status_format(const struct status *status)
                 g_string_append_printf(text,
                                        "  <saved path='%s' device='%" PRIu64 "' inode='%" PRIu64 "'/>\n",
                                        path, status->saved.device, status->saved.inode);
+        }
+        for (unsigned i = 0; i < status->made->len; i++) {
+                const struct status_made *made = g_ptr_array_index(status->made, i);
+                g_autofree char *path = xml_escape(made->path);
+
+                g_string_append_printf(text, "  <made path='%s' device='%" PRIu64 "' inode='%" PRIu64 "'/>\n",
+                                       path, made->device, made->inode);
         }
         if (status->sleeps)
                 g_string_append(text, "  <host-sleep/>\n");
@@ -545,6 +553,22 @@ static bool read_saved(const xmlNode *root, struct status *status, GError **erro
                xml_get_uint64(node, "inode", &status->saved.inode, error);
 }
 
+static bool read_made(const xmlNode *root, struct status *status, GError **error)
+{
+        for (const xmlNode *node = xml_child(root, "made"); node; node = xml_next(node)) {
+                g_autofree char *path = xml_attr(node, "path");
+                uint64_t device = 0, inode = 0;
+
+                if (!xml_get_uint64(node, "device", &device, error) ||
+                    !xml_get_uint64(node, "inode", &inode, error))
+                        return false;
+                if (!path || *path != '/')
+                        return xml_error(error, node, "incomplete image");
+                status_add_made(status, path, device, inode);
+        }
+        return true;
+}
+
 static bool read_departure(const xmlNode *root, struct domain_departure_note *note, GError **error)
 {
         const xmlNode *node = xml_child(root, "departure");
@@ -585,7 +609,7 @@ struct status *status_parse(const char *text, GError **error)
             !read_switches(root, status, error) || !read_usb(root, status, error) ||
             !read_helpers(root, status, error) || !read_vfs(root, status, error) ||
             !read_scripts(root, status, error) || !read_saved(root, status, error) ||
-            !read_departure(root, &status->departure, error))
+            !read_made(root, status, error) || !read_departure(root, &status->departure, error))
                 return NULL;
         status->sleeps = xml_child(root, "host-sleep");
         status->arrival = xml_child_text(root, "arrival");

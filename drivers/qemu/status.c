@@ -98,6 +98,14 @@ static void vf_free(void *data)
         g_free(vf);
 }
 
+static void made_free(void *data)
+{
+        struct status_made *made = data;
+
+        g_free(made->path);
+        g_free(made);
+}
+
 static void script_free(void *data)
 {
         struct status_script *script = data;
@@ -122,6 +130,7 @@ struct status *status_new(void)
         status->vfs = g_ptr_array_new_with_free_func(vf_free);
         status->helpers = g_ptr_array_new_with_free_func(helper_note_free);
         status->scripts = g_ptr_array_new_with_free_func(script_free);
+        status->made = g_ptr_array_new_with_free_func(made_free);
         return status;
 }
 
@@ -139,6 +148,7 @@ void status_free(struct status *status)
         g_ptr_array_unref(status->vfs);
         g_ptr_array_unref(status->helpers);
         g_ptr_array_unref(status->scripts);
+        g_ptr_array_unref(status->made);
         g_free(status->name);
         g_free(status->owner);
         g_free(status->monitor);
@@ -230,6 +240,14 @@ void status_add_vf(struct status *status, const struct status_vf *vf)
 
         *added = (struct status_vf){ g_strdup(vf->alias), g_strdup(vf->physical), vf->number, vf->before };
         g_ptr_array_add(status->vfs, added);
+}
+
+void status_add_made(struct status *status, const char *path, uint64_t device, uint64_t inode)
+{
+        struct status_made *made = g_new(struct status_made, 1);
+
+        *made = (struct status_made){ g_strdup(path), device, inode };
+        g_ptr_array_add(status->made, made);
 }
 
 void status_add_script(struct status *status, const char *alias, const char *path, const char *link)

@@ -123,6 +123,12 @@ struct status_script {
         char *link;  /* owned; the tap, which it is told */
 };
 
+/* An image that was made for a guest that is to come from another host. */
+struct status_made {
+        char *path; /* owned */
+        uint64_t device, inode;
+};
+
 struct status {
         enum status_phase phase;
         struct uuid uuid;
@@ -147,6 +153,7 @@ struct status {
         GPtrArray *vfs;                 /* owned, struct status_vf */
         GPtrArray *helpers;             /* owned, struct status_helper */
         GPtrArray *scripts;             /* owned, struct status_script */
+        GPtrArray *made;                /* owned, struct status_made */
         struct {
                 char *path; /* owned; NULL: none */
                 uint64_t device, inode;
@@ -177,6 +184,7 @@ void status_add_pci(struct status *status, const char *alias, const char *addres
 /* vf's strings are copied. */
 void status_add_vf(struct status *status, const struct status_vf *vf);
 void status_add_script(struct status *status, const char *alias, const char *path, const char *link);
+void status_add_made(struct status *status, const char *path, uint64_t device, uint64_t inode);
 void status_add_helper(struct status *status, const char *program, const char *alias,
                        const struct status_process *process);
 /* Of that device; NULL: all. */

@@ -14,6 +14,7 @@
 #include "base/registry.h"
 #include "base/store.h"
 #include "drivers/domain/live-xml.h"
+#include "drivers/qemu/arrive-disks.h"
 #include "drivers/qemu/helper.h"
 #include "drivers/qemu/perf.h"
 
@@ -322,6 +323,7 @@ static bool has_arrived(struct guest *guest)
             !domain_arrival_is_accepted(&guest->driver->base, guest->status->arrival))
                 return false;
         guest->status->phase = STATUS_RUNNING;
+        arrive_keep_disks(guest);
         g_clear_pointer(&guest->status->owner, g_free);
         return true;
 }

@@ -39,15 +39,20 @@ void sides_tear_down(void)
 
 /* ---- guests ---- */
 
-char *sides_make_counting_xml(const char *name, const char *console)
+char *sides_append_console(char *xml, const char *console)
 {
-        g_autofree char *xml = guest_linux_xml(name, console, "count");
-        g_autoptr(GString) text = g_string_new(xml);
+        GString *text = g_string_new(xml);
         g_autofree char *source = g_strdup_printf("<source path='%s'/>", console);
         g_autofree char *appending = g_strdup_printf("<source path='%s' append='on'/>", console);
 
         ck_assert_uint_eq(g_string_replace(text, source, appending, 1), 1);
-        return g_strdup(text->str);
+        g_free(xml);
+        return g_string_free(text, FALSE);
+}
+
+char *sides_make_counting_xml(const char *name, const char *console)
+{
+        return sides_append_console(guest_linux_xml(name, console, "count"), console);
 }
 
 unsigned sides_check_count(const char *console)

@@ -51,6 +51,8 @@ extern struct side here, there;
 void sides_set_up(void);
 void sides_tear_down(void);
 
+/* xml (taken) of a Linux guest with that console: what it prints there on either side goes to one file. */
+char *sides_append_console(char *xml, const char *console);
 /* A document of Linux that counts; what it prints on either side goes to one file, one behind the other. */
 char *sides_make_counting_xml(const char *name, const char *console);
 /* Each number once and in order: neither did it stop for good, nor go back, nor run twice. The last one. */

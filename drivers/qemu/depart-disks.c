@@ -1,0 +1,610 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Disks that go along with a guest. Lane of the domain. */
+#include "drivers/qemu/depart-disks.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "drivers/qemu/block.h"
+#include "drivers/qemu/guest.h"
+
+#include <string.h>
+
+/* Between two questions how far it is. */
+#define ASK_MS 500
+/* Between two looks whether a job that was told to end has, and how long it may take. */
+#define END_ASK_MS 5
+#define END_MS     30000
+
+struct copying;
+
+/* One disk. */
+struct copy {
+        struct copying *copying; /* borrowed */
+        char *id;                /* owned; of its job, and of the node that is the other side's disk */
+        struct route *route;     /* owned; NULL: nobody listens */
+        uint64_t call;           /* block-job-cancel on the way; 0: none */
+        bool has_node, has_job;
+        bool ready, concluded;
+        struct job_amount amount;
+};
+
+enum phase {
+        COPYING,   /* depart_copy(), until all are ready */
+        FOLLOWING, /* all is there, and what is written goes to both */
+        FINISHING, /* told to end when both are the same */
+        OVER,      /* nothing is asked or told any more */
+};
+
+struct copying {
+        struct domain_departure *departure; /* borrowed */
+        struct guest *guest;                /* borrowed; while it is not OVER */
+        GPtrArray *copies;                  /* owned, struct copy */
+        struct lane_timer *timer;           /* owned */
+        uint64_t call;                      /* query-jobs on the way; 0: none */
+        enum phase phase;
+        GError *failure;    /* owned; while nobody followed; NULL: none */
+        depart_disks_fn fn; /* NULL: nobody follows */
+        void *data;
+};
+
+static struct domain *domain_of(const struct domain_departure *departure)
+{
+        return (struct domain *)departure->base.object;
+}
+
+static const char *get_string(const json_t *object, const char *name)
+{
+        const char *value = json_string_value(json_object_get(object, name));
+
+        return value ? value : "";
+}
+
+static uint64_t get_number(const json_t *object, const char *name)
+{
+        return (uint64_t)MAX(json_integer_value(json_object_get(object, name)), 0);
+}
+
+/* ---- which, and how large ---- */
+
+static void name_node(const struct domain_disk *disk, char name[BLOCK_NODE_NAME_SIZE])
+{
+        const struct block_image image = { .index = disk->source.index };
+
+        block_format_node_name(&image, name);
+}
+
+static const json_t *find_node(const json_t *nodes, const char *name)
+{
+        const json_t *node;
+        size_t i;
+
+        json_array_foreach((json_t *)nodes, i, node)
+        {
+                if (strcmp(get_string(node, "node-name"), name) == 0)
+                        return node;
+        }
+        return NULL;
+}
+
+static bool measure(struct domain_departure *departure, const struct domain_disk *disk, const json_t *nodes,
+                    GError **error)
+{
+        char name[BLOCK_NODE_NAME_SIZE];
+        uint64_t size;
+
+        name_node(disk, name);
+        size = get_number(json_object_get(find_node(nodes, name), "image"), "virtual-size");
+        if (size == 0)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
+                                 "the emulator does not tell how large disk '%s' is", disk->target);
+        domain_copies_add(departure->copies, disk->target, size);
+        return true;
+}
+
+bool depart_measure(struct domain_departure *departure, GError **error)
+{
+        struct domain *domain = domain_of(departure);
+        const struct domain_devices *devices = &domain_state_get_def(domain_get_current(domain))->devices;
+        struct qmp *qmp = guest_get_monitor(guest_of(domain), error);
+        json_t *nodes = NULL;
+        bool ok = true;
+
+        if (!qmp || !qmp_execute(qmp, "query-named-block-nodes", json_pack("{s:b}", "flat", 1),
+                                 QMP_TIMEOUT_MS, &nodes, error))
+                return false;
+        for (unsigned i = 0; ok && i < devices->n_disks; i++) {
+                if (domain_migrate_copies(&devices->disks[i], departure->flags, departure->params))
+                        ok = measure(departure, &devices->disks[i], nodes, error);
+        }
+        json_decref(nodes);
+        return ok;
+}
+
+/* ---- the end ---- */
+
+static void copy_free(void *data)
+{
+        struct copy *copy = data;
+
+        g_assert(!copy->route && !copy->call);
+        g_free(copy->id);
+        g_free(copy);
+}
+
+/* Nobody hears of it any more; jobs and nodes stay as they are. */
+static void stop_listening(struct copying *copying)
+{
+        struct qmp *qmp = copying->phase == OVER ? NULL : copying->guest->qmp;
+
+        g_clear_pointer(&copying->timer, lane_timer_free);
+        if (copying->call && qmp)
+                qmp_forget(qmp, copying->call);
+        copying->call = 0;
+        for (unsigned i = 0; i < copying->copies->len; i++) {
+                struct copy *copy = g_ptr_array_index(copying->copies, i);
+
+                g_clear_pointer(&copy->route, route_remove);
+                if (copy->call && qmp)
+                        qmp_forget(qmp, copy->call);
+                copy->call = 0;
+        }
+        copying->phase = OVER;
+}
+
+/* Takes error. */
+static void tell(struct copying *copying, GError *error)
+{
+        enum phase phase = copying->phase;
+
+        if (phase == COPYING && !error) {
+                copying->phase = FOLLOWING;
+                operation_complete(&copying->departure->base, NULL);
+                return;
+        }
+        stop_listening(copying);
+        if (phase == COPYING)
+                operation_complete(&copying->departure->base, error);
+        else if (copying->fn)
+                copying->fn(error, copying->data);
+        else
+                copying->failure = error;
+}
+
+static GError *make_error(const struct copying *copying, enum error_code code, const char *what)
+{
+        GError *error = NULL;
+
+        error_set(&error, ERROR_FROM_QEMU, code, "the disks of %s %s", copying->guest->who, what);
+        return error;
+}
+
+static GError *make_failure(const struct copy *copy, const char *problem)
+{
+        g_autofree char *quoted = error_quote(problem);
+        GError *error = NULL;
+
+        error_set(&error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
+                  "disk '%s' of %s cannot be copied to the other host: %s",
+                  copy->id + strlen(DEPART_DISKS_PREFIX), copy->copying->guest->who, quoted);
+        return error;
+}
+
+/* ---- how far it is ---- */
+
+static void ask(void *data);
+
+static void ask_later(struct copying *copying)
+{
+        lane_timer_free(copying->timer);
+        copying->timer = lane_timer_new(copying->guest->domain->base.lane, ASK_MS, ask, copying);
+}
+
+static bool all(const struct copying *copying, bool concluded)
+{
+        for (unsigned i = 0; i < copying->copies->len; i++) {
+                const struct copy *copy = g_ptr_array_index(copying->copies, i);
+
+                if (concluded ? !copy->concluded : !copy->ready)
+                        return false;
+        }
+        return true;
+}
+
+static bool remove_all(struct copying *copying, GError **error)
+{
+        struct qmp *qmp = copying->guest->qmp;
+        g_autofree uint64_t *ids = g_new0(uint64_t, copying->copies->len * 2);
+        lane_deadline deadline = lane_deadline_in(QMP_TIMEOUT_MS);
+        bool ok = true;
+
+        for (unsigned i = 0; i < copying->copies->len; i++) {
+                struct copy *copy = g_ptr_array_index(copying->copies, i);
+
+                if (copy->has_job)
+                        ids[2 * i] = qmp_send(qmp, "job-dismiss", json_pack("{s:s}", "id", copy->id));
+                if (copy->has_node)
+                        ids[2 * i + 1] =
+                                qmp_send(qmp, "blockdev-del", json_pack("{s:s}", "node-name", copy->id));
+                copy->has_job = copy->has_node = false;
+        }
+        for (unsigned i = 0; i < copying->copies->len * 2; i++) {
+                if (ids[i] && !qmp_receive(qmp, ids[i], deadline, NULL, ok ? error : NULL))
+                        ok = false;
+        }
+        return ok;
+}
+
+static void settle(struct copying *copying)
+{
+        GError *error = NULL;
+
+        if (copying->phase == COPYING && all(copying, false))
+                tell(copying, NULL);
+        if (copying->phase == FINISHING && all(copying, true)) {
+                remove_all(copying, &error);
+                tell(copying, error);
+        }
+}
+
+/* False: it has told that this one has failed. entry NULL: QEMU knows nothing of it. */
+static bool heed_job(struct copy *copy, const json_t *entry)
+{
+        const char *status = get_string(entry, "status"), *problem = get_string(entry, "error");
+        uint64_t now = get_number(entry, "current-progress"), total = get_number(entry, "total-progress");
+        struct copying *copying = copy->copying;
+
+        copy->amount = (struct job_amount){ total, now, total > now ? total - now : 0, 0 };
+        copy->ready = strcmp(status, "ready") == 0 || copying->phase != COPYING;
+        copy->concluded = strcmp(status, "concluded") == 0;
+        if (entry && !*problem && (!copy->concluded || copying->phase == FINISHING))
+                return true;
+        tell(copying, make_failure(copy, *problem ? problem : "its job has ended"));
+        return false;
+}
+
+static const json_t *find_job(const json_t *jobs, const char *id)
+{
+        const json_t *entry;
+        size_t i;
+
+        json_array_foreach((json_t *)jobs, i, entry)
+        {
+                if (strcmp(get_string(entry, "id"), id) == 0)
+                        return entry;
+        }
+        return NULL;
+}
+
+static void heed_jobs(const json_t *jobs, const GError *error, void *data)
+{
+        struct copying *copying = data;
+        struct job_amount amount;
+
+        copying->call = 0;
+        ask_later(copying);
+        if (!jobs)
+                return;
+        for (unsigned i = 0; i < copying->copies->len; i++) {
+                struct copy *copy = g_ptr_array_index(copying->copies, i);
+
+                if (!heed_job(copy, find_job(jobs, copy->id)))
+                        return;
+        }
+        amount = depart_disks_get_amount(copying->departure);
+        if (copying->phase == COPYING)
+                operation_set_progress(&copying->departure->base,
+                                       &(struct job_progress){ .data = amount, .disk = amount });
+        settle(copying);
+}
+
+/* One question at a time; what was asked before is not waited for any more. */
+static void ask(void *data)
+{
+        struct copying *copying = data;
+        struct qmp *qmp = guest_get_monitor(copying->guest, NULL);
+
+        g_clear_pointer(&copying->timer, lane_timer_free);
+        if (copying->call && qmp)
+                qmp_forget(qmp, copying->call);
+        copying->call = qmp ? qmp_call(qmp, "query-jobs", NULL, QMP_TIMEOUT_JOB_MS, heed_jobs, copying) : 0;
+        if (!qmp)
+                ask_later(copying);
+}
+
+static bool on_event(const char *event, const json_t *arguments, void *data)
+{
+        const char *status = get_string(arguments, "status");
+        struct copy *copy = data;
+
+        if (strcmp(event, "JOB_STATUS_CHANGE") == 0 &&
+            (strcmp(status, "ready") == 0 || strcmp(status, "concluded") == 0))
+                ask(copy->copying);
+        return true;
+}
+
+/* Events may have been lost. */
+static void resync(const json_t *info, void *data)
+{
+        struct copy *copy = data;
+
+        ask(copy->copying);
+}
+
+static void gone(void *data)
+{
+        struct copy *copy = data;
+
+        copy->route = NULL;
+        tell(copy->copying, make_error(copy->copying, ERROR_OPERATION_FAILED, "went with it"));
+}
+
+static const struct route_ops route_ops = { .event = on_event, .resync = resync, .gone = gone };
+
+struct job_amount depart_disks_get_amount(const struct domain_departure *departure)
+{
+        const struct copying *copying = departure->disks;
+        struct job_amount sum = { 0 };
+
+        for (unsigned i = 0; copying && i < copying->copies->len; i++) {
+                const struct copy *copy = g_ptr_array_index(copying->copies, i);
+
+                sum.total += copy->amount.total;
+                sum.processed += copy->amount.processed;
+                sum.remaining += copy->amount.remaining;
+        }
+        return sum;
+}
+
+/* ---- beginning ---- */
+
+/* "unix:/path", "tcp:HOST:PORT", "tcp:[HOST]:PORT"; as depart_begin() gets them. */
+static json_t *make_server(const char *uri, GError **error)
+{
+        const char *place = strchr(uri, ':') + 1, *port = strrchr(place, ':');
+        g_autofree char *host = NULL;
+
+        if (g_str_has_prefix(uri, "unix:"))
+                return json_pack("{s:s, s:s}", "type", "unix", "path", place);
+        if (!port || port == place) {
+                g_autofree char *quoted = error_quote(uri);
+
+                error_set(error, ERROR_FROM_QEMU, ERROR_RPC, "'%s' is not where disks can go", quoted);
+                return NULL;
+        }
+        host = *place == '[' && port[-1] == ']' ? g_strndup(place + 1, (gsize)(port - place - 2))
+                                                : g_strndup(place, (gsize)(port - place));
+        return json_pack("{s:s, s:s, s:s}", "type", "inet", "host", host, "port", port + 1);
+}
+
+static json_t *make_node(const struct copy *copy, const char *target, const char *uri, bool detects_zeroes,
+                         GError **error)
+{
+        json_t *server = make_server(uri, error);
+
+        if (!server)
+                return NULL;
+        return json_pack("{s:s, s:s, s:o, s:s, s:s, s:s}", "driver", "nbd", "node-name", copy->id, "server",
+                         server, "export", target, "discard", "unmap", "detect-zeroes",
+                         detects_zeroes ? "unmap" : "off");
+}
+
+static json_t *make_job(const struct domain_departure *departure, const struct copy *copy,
+                        const struct domain_disk *disk)
+{
+        bool whole = departure->flags & DOMAIN_MIGRATE_NON_SHARED_DISK;
+        uint64_t speed = domain_migrate_get_number(departure->params, "bandwidth") * 1024 * 1024;
+        char source[BLOCK_NODE_NAME_SIZE];
+        json_t *job;
+
+        name_node(disk, source);
+        job = json_pack("{s:s, s:s, s:s, s:s, s:b, s:s}", "job-id", copy->id, "device", source, "target",
+                        copy->id, "sync", whole ? "full" : "top", "auto-dismiss", 0, "copy-mode",
+                        departure->flags & DOMAIN_MIGRATE_SYNCHRONOUS_WRITES ? "write-blocking"
+                                                                             : "background");
+        if (speed > 0)
+                json_object_set_new(job, "speed", json_integer((json_int_t)speed));
+        return job;
+}
+
+static bool begin_copy(struct copying *copying, const struct domain_disk *disk, GError **error)
+{
+        struct domain_departure *departure = copying->departure;
+        struct copy *copy = g_new0(struct copy, 1);
+        struct guest *guest = copying->guest;
+        json_t *node;
+        g_autoptr(GError) failure = NULL;
+
+        copy->copying = copying;
+        copy->id = g_strconcat(DEPART_DISKS_PREFIX, disk->target, NULL);
+        g_ptr_array_add(copying->copies, copy);
+        if (routes_has(&guest->routes, ROUTE_JOB, copy->id))
+                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_INVALID,
+                                 "the copying of disk '%s' by an agent that is gone has not ended yet",
+                                 disk->target);
+        copy->route = route_add(&guest->routes, ROUTE_JOB, copy->id, &route_ops, copy);
+        node = make_node(copy, disk->target, departure->disks_uri,
+                         domain_migrate_detects_zeroes(disk, departure->params), error);
+        if (!node)
+                return false;
+        if (!qmp_execute(guest->qmp, "blockdev-add", node, QMP_TIMEOUT_JOB_MS, NULL, &failure)) {
+                /* What is not answered may have been done. */
+                copy->has_node = !error_is(failure, ERROR_OPERATION_FAILED);
+                g_propagate_error(error, make_failure(copy, failure->message));
+                return false;
+        }
+        copy->has_node = copy->has_job = true;
+        if (qmp_execute(guest->qmp, "blockdev-mirror", make_job(departure, copy, disk), QMP_TIMEOUT_JOB_MS,
+                        NULL, &failure))
+                return true;
+        g_propagate_error(error, make_failure(copy, failure->message));
+        return false;
+}
+
+static bool begin_all(struct copying *copying, GError **error)
+{
+        struct domain_departure *departure = copying->departure;
+        const struct domain_state *state = domain_get_current(domain_of(departure));
+        const struct domain_devices *devices = &domain_state_get_def(state)->devices;
+
+        for (unsigned i = 0; i < devices->n_disks; i++) {
+                const struct domain_disk *disk = &devices->disks[i];
+
+                if (domain_copies_find(departure->copies, disk->target) && !begin_copy(copying, disk, error))
+                        return false;
+        }
+        return true;
+}
+
+bool depart_copy(struct domain_departure *departure, GError **error)
+{
+        struct guest *guest = guest_of(domain_of(departure));
+        struct copying *copying;
+
+        if (!guest_get_monitor(guest, error))
+                return false;
+        copying = g_new0(struct copying, 1);
+        copying->departure = departure;
+        copying->guest = guest;
+        copying->copies = g_ptr_array_new_with_free_func(copy_free);
+        departure->disks = copying;
+        if (begin_all(copying, error)) {
+                ask(copying);
+                return true;
+        }
+        /* The step before takes it back: depart_uncopy(). */
+        stop_listening(copying);
+        return false;
+}
+
+void depart_cancel_copy(struct domain_departure *departure)
+{
+        struct copying *copying = departure->disks;
+
+        if (copying && copying->phase == COPYING)
+                tell(copying, make_error(copying, ERROR_OPERATION_ABORTED, "are not copied any further"));
+}
+
+/* ---- following, and the last of it ---- */
+
+bool depart_disks_follow(struct domain_departure *departure, depart_disks_fn fn, void *data, GError **error)
+{
+        struct copying *copying = departure->disks;
+
+        if (copying->failure) {
+                g_propagate_error(error, g_steal_pointer(&copying->failure));
+                return false;
+        }
+        copying->fn = fn;
+        copying->data = data;
+        return true;
+}
+
+static void heed_finish(const json_t *result, const GError *error, void *data)
+{
+        struct copy *copy = data;
+
+        copy->call = 0;
+        if (error)
+                tell(copy->copying, g_error_copy(error));
+}
+
+/* Of a mirror that is ready that is its good end: what is written stays where it was, and both are the same.
+ */
+void depart_disks_finish(struct domain_departure *departure)
+{
+        struct copying *copying = departure->disks;
+        struct qmp *qmp;
+        GError *error = NULL;
+
+        if (copying->phase != FOLLOWING)
+                return;
+        qmp = guest_get_monitor(copying->guest, &error);
+        if (!qmp) {
+                tell(copying, error);
+                return;
+        }
+        copying->phase = FINISHING;
+        for (unsigned i = 0; i < copying->copies->len; i++) {
+                struct copy *copy = g_ptr_array_index(copying->copies, i);
+
+                copy->call = qmp_call(qmp, "block-job-cancel", json_pack("{s:s}", "device", copy->id),
+                                      QMP_TIMEOUT_JOB_MS, heed_finish, copy);
+        }
+}
+
+/* ---- taking it back ---- */
+
+/* Are all jobs at their end? They are told to be. */
+static bool have_ended(struct copying *copying, GError **error)
+{
+        struct qmp *qmp = copying->guest->qmp;
+        json_t *jobs = NULL;
+        bool ended = true;
+
+        if (!qmp_execute(qmp, "query-jobs", NULL, QMP_TIMEOUT_MS, &jobs, error))
+                return false;
+        for (unsigned i = 0; i < copying->copies->len; i++) {
+                struct copy *copy = g_ptr_array_index(copying->copies, i);
+                const json_t *entry = find_job(jobs, copy->id);
+
+                copy->has_job = entry != NULL;
+                if (entry && strcmp(get_string(entry, "status"), "concluded") != 0)
+                        ended = false;
+        }
+        json_decref(jobs);
+        return ended;
+}
+
+static bool end_jobs(struct copying *copying, GError **error)
+{
+        lane_deadline deadline = lane_deadline_in(END_MS);
+        struct lane *lane = copying->guest->domain->base.lane;
+        struct qmp *qmp = copying->guest->qmp;
+
+        for (unsigned i = 0; i < copying->copies->len; i++) {
+                const struct copy *copy = g_ptr_array_index(copying->copies, i);
+
+                if (copy->has_job)
+                        qmp_forget(qmp, qmp_send(qmp, "job-cancel", json_pack("{s:s}", "id", copy->id)));
+        }
+        while (!have_ended(copying, error)) {
+                if (error && *error)
+                        return false;
+                if (deadline < lane_deadline_in(0) ||
+                    lane_wait(lane, -1, 0, NULL, lane_deadline_in(END_ASK_MS)) != LANE_TIMEOUT)
+                        return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_TIMEOUT,
+                                         "their jobs do not end");
+        }
+        return true;
+}
+
+void depart_uncopy(struct domain_departure *departure)
+{
+        struct copying *copying = departure->disks;
+        struct domain *domain = domain_of(departure);
+        struct guest *guest = guest_of(domain);
+        g_autoptr(GError) error = NULL;
+
+        if (!copying)
+                return;
+        stop_listening(copying);
+        if (guest && domain_get_current(domain)->id == departure->id && guest_get_monitor(guest, &error) &&
+            end_jobs(copying, &error))
+                remove_all(copying, &error);
+        if (error)
+                log_gerror(LOG_LEVEL_WARNING, error, "copies of disks of domain '%s' may be left in QEMU",
+                           departure->base.object->name);
+        depart_disks_free(departure);
+}
+
+void depart_disks_free(struct domain_departure *departure)
+{
+        struct copying *copying = g_steal_pointer(&departure->disks);
+
+        if (!copying)
+                return;
+        stop_listening(copying);
+        g_ptr_array_unref(copying->copies);
+        g_clear_error(&copying->failure);
+        g_free(copying);
+}
