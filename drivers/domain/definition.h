@@ -45,9 +45,16 @@ struct domain_thread_pool {
         int max;
 };
 
+/* How long an event loop looks for work before it sleeps; -1: the emulator's default. */
+struct domain_poll {
+        int64_t max; /* ns; 0: not at all */
+        int64_t grow, shrink;
+};
+
 struct domain_iothread {
         uint32_t id;
         struct domain_thread_pool pool;
+        struct domain_poll poll;
 };
 
 struct domain_hugepage {

@@ -158,6 +158,28 @@ static const struct field iothread_fields[] = {
         FIELDS_END,
 };
 
+static const struct field poll_fields[] = {
+        SIGNED("max", struct domain_poll, max, .max = INT64_MAX),
+        SIGNED("grow", struct domain_poll, grow, .max = INT64_MAX),
+        SIGNED("shrink", struct domain_poll, shrink, .max = INT64_MAX),
+        FIELDS_END,
+};
+
+static bool read_poll(struct domain_reader *reader, xmlNode *thread, struct domain_poll *poll, GError **error)
+{
+        xmlNode *node = xml_child(thread, "poll");
+
+        *poll = (struct domain_poll){ -1, -1, -1 };
+        if (!node)
+                return true;
+        if (!field_read(reader, node, poll_fields, poll, error))
+                return false;
+        if ((xml_has_attr(node, "max") && poll->max < 0) || (xml_has_attr(node, "grow") && poll->grow < 0) ||
+            (xml_has_attr(node, "shrink") && poll->shrink < 0))
+                return xml_error(error, node, "the times and factors of <poll> are from 0");
+        return true;
+}
+
 static bool read_pool(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
 {
         struct domain_thread_pool *pool = target;
@@ -187,11 +209,12 @@ static bool read_iothread_ids(struct domain_reader *reader, xmlNode *root, struc
                 return true;
         ids = domain_arena_alloc(reader->arena, def->iothreads * sizeof(*ids));
         for (unsigned i = 0; i < def->iothreads; i++)
-                ids[i].pool = (struct domain_thread_pool){ -1, -1 };
+                ids[i] = (struct domain_iothread){ .pool = { -1, -1 }, .poll = { -1, -1, -1 } };
         def->iothread_list = ids;
         for (xmlNode *node = xml_child(list, "iothread"); node; node = xml_next(node), ids++) {
                 if (!field_read(reader, node, iothread_fields, ids, error) ||
-                    !read_pool(reader, node, &ids->pool, error))
+                    !read_pool(reader, node, &ids->pool, error) ||
+                    !read_poll(reader, node, &ids->poll, error))
                         return false;
                 if (!g_hash_table_add(seen, GUINT_TO_POINTER(ids->id)))
                         return xml_error(error, node, "I/O thread %u is there more than once", ids->id);

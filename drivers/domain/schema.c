@@ -46,7 +46,8 @@ TABLE memory_backing[] = {
 };
 
 TABLE vcpus[] = { { "vcpu", "id enabled hotpluggable order", .flags = MANY }, {} };
-TABLE iothreadids[] = { { "iothread", "id thread_pool_min thread_pool_max", .flags = MANY }, {} };
+TABLE iothread[] = { { "poll", "max grow shrink", .flags = VOID }, {} };
+TABLE iothreadids[] = { { "iothread", "id thread_pool_min thread_pool_max", iothread, MANY }, {} };
 
 TABLE cache_monitor[] = { { "cache", "id level type size unit", .flags = MANY },
                           { "monitor", "level vcpus", .flags = MANY },

@@ -143,6 +143,16 @@ static bool add_loop(struct command_builder *builder, struct device_list *list, 
                                   qemu_caps_get_path(builder->caps));
 }
 
+static void set_poll(json_t *object, const struct domain_poll *poll)
+{
+        if (poll->max >= 0)
+                device_set_int(object, "poll-max-ns", poll->max);
+        if (poll->grow >= 0)
+                device_set_int(object, "poll-grow", poll->grow);
+        if (poll->shrink >= 0)
+                device_set_int(object, "poll-shrink", poll->shrink);
+}
+
 static bool add_iothreads(struct command_builder *builder, GError **error)
 {
         CLEANUP(device_list_free) struct device_list *list = device_list_new();
@@ -157,6 +167,7 @@ static bool add_iothreads(struct command_builder *builder, GError **error)
 
                 if (!add_loop(builder, list, "iothread", id, &thread->pool, error))
                         return false;
+                set_poll(device_list_get(list, device_list_get_length(list) - 1)->arguments, &thread->poll);
         }
         command_append_list(builder, list);
         return true;

@@ -289,20 +289,31 @@ static void load_accels(struct qemu_caps *caps)
         }
 }
 
-/* Emulators of RISC-V before 8.1 are not asked for models; each is a type. */
-static void load_riscv_models(struct qemu_caps *caps)
+static json_t *collect_riscv_models(const json_t *types)
 {
         static const char suffix[] = "-riscv-cpu";
-        const json_t *types = json_object_get(caps->document, "types");
         json_t *names = json_array();
 
-        json_object_set_new(caps->document, "riscv-models", names);
         for (size_t i = 0; i < json_array_size(types); i++) {
                 const char *type = json_string_value(json_array_get(types, i));
 
-                if (!type || !g_str_has_suffix(type, suffix))
-                        continue;
-                json_array_append_new(names, json_stringn(type, strlen(type) - strlen(suffix)));
+                if (type && g_str_has_suffix(type, suffix))
+                        json_array_append_new(names, json_stringn(type, strlen(type) - strlen(suffix)));
+        }
+        return names;
+}
+
+/*
+ * Emulators of RISC-V before 8.1 are not asked for models; each is a type. The names are kept in the
+ * document, once for all capabilities that are made of it.
+ */
+static void load_riscv_models(struct qemu_caps *caps)
+{
+        json_t *names = json_object_get(caps->document, "riscv-models");
+
+        if (!names) {
+                names = collect_riscv_models(json_object_get(caps->document, "types"));
+                json_object_set_new(caps->document, "riscv-models", names);
         }
         for (size_t i = 0; i < json_array_size(names); i++)
                 g_hash_table_add(caps->cpus, (void *)json_string_value(json_array_get(names, i)));

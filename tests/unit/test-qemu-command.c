@@ -141,6 +141,12 @@ static const struct {
           "tcg,tb-size=128" },
         { "<iothreads>1</iothreads><iothreadids><iothread id='4' thread_pool_max='9'/></iothreadids>", "",
           "-object", "{\"qom-type\":\"iothread\",\"id\":\"iothread4\",\"thread-pool-max\":9}" },
+        { "<iothreads>1</iothreads><iothreadids><iothread id='4'><poll max='0' grow='2' "
+          "shrink='3'/></iothread>"
+          "</iothreadids>",
+          "", "-object",
+          "{\"qom-type\":\"iothread\",\"id\":\"iothread4\",\"poll-max-ns\":0,\"poll-grow\":2,"
+          "\"poll-shrink\":3}" },
         { "<defaultiothread thread_pool_min='2'/>", "", "-object",
           "{\"qom-type\":\"main-loop\",\"id\":\"main-loop\",\"thread-pool-min\":2}" },
         { "", "<watchdog model='i6300esb'/><watchdog model='i6300esb'/><watchdog model='itco'/>", "-device",
