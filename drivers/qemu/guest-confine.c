@@ -146,16 +146,24 @@ bool guest_confine_new(struct guest *guest, const struct domain_def *def, GError
         return !guest->owns_profile || load_profile(guest, def, error);
 }
 
-static const struct domain_def *get_def(const struct guest *guest)
+/* As it is; one that is just being started, and that nothing defines, is known from its status document
+ * alone. */
+static bool confine_again(struct guest *guest, GError **error)
 {
-        return domain_state_get_def(domain_get_current(guest->domain));
+        const struct domain_state *state = domain_get_current(guest->domain);
+        CLEANUP(domain_def_unref)
+        struct domain_def *def = state && state->base.active
+                                         ? domain_def_ref((struct domain_def *)domain_state_get_def(state))
+                                         : domain_def_parse_stored(guest->status->xml, error);
+
+        return def && guest_confine(guest, def, error);
 }
 
 void guest_confine_again(struct guest *guest)
 {
         g_autoptr(GError) failure = NULL;
 
-        if (!guest_confine(guest, get_def(guest), &failure))
+        if (!confine_again(guest, &failure))
                 log_gerror(LOG_LEVEL_WARNING, failure, "%s may open what it could before", guest->who);
 }
 
@@ -203,5 +211,5 @@ bool guest_allow_fd(struct guest *guest, const char *alias, int fd, GError **err
                                      .write = (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY };
         status_add_file(guest->status, &file);
         guest->changed = true;
-        return guest_confine(guest, get_def(guest), error);
+        return confine_again(guest, error);
 }

@@ -143,6 +143,20 @@ static void use_format(const char *format, char **config)
         harness_start_agent(harness);
 }
 
+/* It is known from its file alone. */
+START_TEST(test_nothing_defines_it)
+{
+        g_autofree char *xml = guest_bare_xml("bare", NULL);
+        g_autofree char *path =
+                client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "DomainCreateXML", "su", xml, 0);
+
+        save(path, 0);
+        restore(0);
+        guest_expect_state(client, path, STATE_RUNNING, RUNNING_RESTORED);
+        guest_do_flags(client, path, "Destroy", 0);
+}
+END_TEST
+
 START_TEST(test_compressed)
 {
         static const char *const formats[] = { "gzip", "zstd", "xz" };
@@ -503,6 +517,7 @@ int main(void)
 
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_add_test(tcase, test_the_guest_counts_on);
+        tcase_add_test(tcase, test_nothing_defines_it);
         tcase_add_loop_test(tcase, test_compressed, 0, 3);
         tcase_add_test(tcase, test_paused);
         tcase_add_test(tcase, test_managed);
