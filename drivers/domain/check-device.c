@@ -152,9 +152,11 @@ static bool check_controllers(const struct check *check, GError **error)
         for (unsigned i = 0; i < def->devices.n_controllers; i++) {
                 const struct domain_controller *controller = &def->devices.controllers[i];
                 bool virtio = controller->model && g_str_has_prefix(controller->model, "virtio");
-                g_autofree char *there = NULL;
+                g_autofree char *there = NULL,
+                                *who = g_strdup_printf("scsi controller %u", controller->index);
 
-                if (controller->type != DOMAIN_CONTROLLER_SCSI || controller->iothread == 0)
+                if (controller->type != DOMAIN_CONTROLLER_SCSI ||
+                    (controller->iothread == 0 && !controller->iothread_map))
                         continue;
                 if (!virtio)
                         return check_refuse(
@@ -162,7 +164,10 @@ static bool check_controllers(const struct check *check, GError **error)
                                 "scsi controller %u of model '%s' has no I/O thread: only those of "
                                 "model 'virtio-scsi' have",
                                 controller->index, controller->model ? controller->model : "auto");
-                if (check_has_iothread(def, controller->iothread))
+                if (!check_iothread_map(def, controller->iothread_map, who, controller->iothread,
+                                        controller->queues, error))
+                        return false;
+                if (controller->iothread == 0 || check_has_iothread(def, controller->iothread))
                         continue;
                 there = check_format_iothreads(def);
                 return check_refuse(

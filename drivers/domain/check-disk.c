@@ -25,6 +25,8 @@ static bool check_bus(const struct domain_disk *disk, GError **error)
         } rows[] = {
                 { disk->iothread > 0, "an I/O thread", ON(VIRTIO),
                   "a virtio disk (those on scsi use the iothread of their controller's <driver>)" },
+                { disk->iothread_map != NULL, "an <iothreads>", ON(VIRTIO),
+                  "a virtio disk (those on scsi use the <iothreads> of their controller's <driver>)" },
                 { disk->queues > 0, "queues", ON(VIRTIO), "a virtio disk" },
                 { disk->queue_size > 0, "a queue_size", ON(VIRTIO), "a virtio disk" },
                 { disk->ioeventfd != DOMAIN_SWITCH_ABSENT, "ioeventfd", ON(VIRTIO), "a virtio disk" },
@@ -46,8 +48,10 @@ static bool check_bus(const struct domain_disk *disk, GError **error)
 
 static bool check_iothread(const struct domain_def *def, const struct domain_disk *disk, GError **error)
 {
-        g_autofree char *there = NULL;
+        g_autofree char *there = NULL, *who = g_strdup_printf("disk '%s'", disk->target);
 
+        if (!check_iothread_map(def, disk->iothread_map, who, disk->iothread, disk->queues, error))
+                return false;
         if (disk->iothread == 0 || check_has_iothread(def, disk->iothread))
                 return true;
         there = check_format_iothreads(def);

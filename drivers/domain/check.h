@@ -48,5 +48,11 @@ char *check_format_iothreads(const struct domain_def *def);
 /* What stands in <cputune> once stands there once. */
 bool check_tuning_once(const struct check *check, GError **error);
 bool check_has_iothread(const struct domain_def *def, uint32_t id);
+/*
+ * Can the device have its I/O threads so? map NULL: it names none; who: "disk 'vda'"; iothread: the single
+ * one that it asks for as well, 0: none; queues: how many it has, 0: QEMU says.
+ */
+bool check_iothread_map(const struct domain_def *def, const struct domain_iothread_map *map, const char *who,
+                        uint32_t iothread, uint32_t queues, GError **error);
 /* Is the machine type of that family ("pc-q35")? False where it is not known. */
 bool check_is_machine(const struct check *check, const char *family);

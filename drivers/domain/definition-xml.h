@@ -51,6 +51,8 @@ bool domain_read_char_source(struct domain_reader *reader, xmlNode *node, void *
 /* ---- one device each ---- */
 
 bool domain_read_disk(struct domain_reader *reader, xmlNode *node, void *disk, GError **error);
+/* <iothreads> of a <driver>, into a pointer to a struct domain_iothread_map. */
+bool domain_read_iothread_map(struct domain_reader *reader, xmlNode *node, void *target, GError **error);
 bool domain_read_controller(struct domain_reader *reader, xmlNode *node, void *controller, GError **error);
 bool domain_read_filesystem(struct domain_reader *reader, xmlNode *node, void *filesystem, GError **error);
 bool domain_read_interface(struct domain_reader *reader, xmlNode *node, void *interface, GError **error);

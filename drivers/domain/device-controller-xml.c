@@ -115,11 +115,18 @@ static const struct field pcihole_fields[] = { KIB(NULL, struct domain_controlle
                                                FIELDS_END };
 
 static const struct field_part parts[] = {
-        { NULL, controller_fields },           { "driver", driver_fields },
-        VIRTIO_PART(struct domain_controller), { "model", model_fields },
-        { "target", target_fields },           { "target/node", node_fields },
-        { "master", master_fields },           { "pcihole64", pcihole_fields },
-        INFO_PARTS(struct domain_controller),  PARTS_END,
+        { NULL, controller_fields },
+        { "driver", driver_fields },
+        VIRTIO_PART(struct domain_controller),
+        { "model", model_fields },
+        { "target", target_fields },
+        { "target/node", node_fields },
+        { "master", master_fields },
+        { "pcihole64", pcihole_fields },
+        { "driver/iothreads", NULL, domain_read_iothread_map,
+          offsetof(struct domain_controller, iothread_map) },
+        INFO_PARTS(struct domain_controller),
+        PARTS_END,
 };
 
 bool domain_read_controller(struct domain_reader *reader, xmlNode *node, void *target, GError **error)

@@ -383,6 +383,7 @@ static const struct field product_fields[] = { STRING(NULL, struct domain_disk, 
 static const struct field_part parts[] = {
         { NULL, disk_fields },
         { "driver", driver_fields },
+        { "driver/iothreads", NULL, domain_read_iothread_map, offsetof(struct domain_disk, iothread_map) },
         { "driver/metadata_cache/max_size", cache_size_fields, NULL, offsetof(struct domain_disk, source) },
         VIRTIO_PART(struct domain_disk),
         { "source", NULL, read_source, offsetof(struct domain_disk, source) },

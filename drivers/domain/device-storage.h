@@ -12,6 +12,34 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* ---- I/O threads of a device ---- */
+
+struct domain_mapped_queue {
+        uint32_t id;
+};
+
+struct domain_mapped_iothread {
+        uint32_t id;
+        uint32_t n_queues; /* 0: QEMU shares them out */
+        const struct domain_mapped_queue *queues;
+};
+
+/* <driver> <iothreads>: which I/O thread works for which queues. */
+struct domain_iothread_map {
+        const struct domain_mapped_iothread *threads;
+        uint32_t count;
+};
+
+/* Does the map, which may be NULL, have the I/O thread of that number? */
+static inline bool domain_iothread_map_has(const struct domain_iothread_map *map, uint32_t id)
+{
+        for (unsigned i = 0; map && i < map->count; i++) {
+                if (map->threads[i].id == id)
+                        return true;
+        }
+        return false;
+}
+
 /* ---- disks ---- */
 
 struct domain_char_source;
@@ -186,12 +214,13 @@ struct domain_disk {
         const char *product; /* at most 16 bytes */
         const struct domain_iotune *iotune;
         struct domain_geometry geometry;
-        uint32_t iothread;            /* 0: none */
-        uint32_t queues;              /* 0: the default */
-        uint32_t queue_size;          /* 0: the default */
-        uint32_t logical_block_size;  /* 0: the default */
-        uint32_t physical_block_size; /* 0: the default */
-        uint32_t rotation_rate;       /* 0: none; 1: not rotating */
+        const struct domain_iothread_map *iothread_map; /* NULL: none */
+        uint32_t iothread;                              /* 0: none */
+        uint32_t queues;                                /* 0: the default */
+        uint32_t queue_size;                            /* 0: the default */
+        uint32_t logical_block_size;                    /* 0: the default */
+        uint32_t physical_block_size;                   /* 0: the default */
+        uint32_t rotation_rate;                         /* 0: none; 1: not rotating */
 };
 
 /* ---- controllers ---- */
@@ -232,7 +261,8 @@ struct domain_controller {
         uint32_t cmd_per_lun;
         uint32_t max_sectors;
         uint32_t iothread;
-        uint64_t pcihole64_kib; /* 0: the machine's own */
+        const struct domain_iothread_map *iothread_map; /* scsi; NULL: none */
+        uint64_t pcihole64_kib;                         /* 0: the machine's own */
 };
 
 /* ---- file systems ---- */

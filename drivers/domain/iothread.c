@@ -73,13 +73,15 @@ static const struct domain_modification add_row = {
 static char *find_user(const struct domain_def *def, unsigned id)
 {
         for (unsigned i = 0; i < def->devices.n_disks; i++) {
-                if (def->devices.disks[i].iothread == id)
-                        return g_strdup_printf("disk '%s'", def->devices.disks[i].target);
+                const struct domain_disk *disk = &def->devices.disks[i];
+
+                if (disk->iothread == id || domain_iothread_map_has(disk->iothread_map, id))
+                        return g_strdup_printf("disk '%s'", disk->target);
         }
         for (unsigned i = 0; i < def->devices.n_controllers; i++) {
                 const struct domain_controller *controller = &def->devices.controllers[i];
 
-                if (controller->iothread == id)
+                if (controller->iothread == id || domain_iothread_map_has(controller->iothread_map, id))
                         return g_strdup_printf("controller %u of type '%s'", (unsigned)controller->index,
                                                domain_controller_type_get_name(controller->type));
         }

@@ -108,6 +108,16 @@ TABLE disk_source[] = {
 TABLE max_size[] = { { "max_size", "?unit", .flags = VOID }, {} };
 TABLE metadata_cache[] = { { "metadata_cache", NULL, max_size, VOID }, {} };
 
+/* Of libvirt 10.0; those of a controller of 11.2. */
+TABLE mapped_queues[] = { { "queue", "id", .flags = MANY }, {} };
+TABLE mapped_iothreads[] = { { "iothread", "id", mapped_queues, MANY }, {} };
+
+TABLE disk_driver[] = {
+        { "iothreads", NULL, mapped_iothreads, VOID },
+        { "metadata_cache", NULL, max_size, VOID },
+        {},
+};
+
 TABLE backing_store[] = {
         { "format", "type", metadata_cache },
         { "source", SOURCE_ATTRIBUTES, disk_source },
@@ -150,7 +160,7 @@ TABLE disk[] = {
         { "driver",
           VIRTIO "name type cache error_policy rerror_policy io ioeventfd event_idx copy_on_read discard "
                  "iothread detect_zeroes queues queue_size",
-          metadata_cache, VOID },
+          disk_driver, VOID },
         { "auth", "username", auth_secret },
         { "source", SOURCE_ATTRIBUTES, disk_source },
         { "backingStore", "type index", backing_store },
@@ -180,10 +190,12 @@ TABLE disk[] = {
 
 TABLE pci_target[] = { { "node" }, {} };
 
+TABLE controller_driver[] = { { "iothreads", NULL, mapped_iothreads, VOID }, {} };
+
 TABLE controller[] = {
         { "model", "name", .flags = VOID },
         { "target", "chassisNr chassis port busNr hotplug index", pci_target, VOID },
-        { "driver", VIRTIO "queues cmd_per_lun max_sectors ioeventfd iothread", .flags = VOID },
+        { "driver", VIRTIO "queues cmd_per_lun max_sectors ioeventfd iothread", controller_driver, VOID },
         ALIAS,
         { "master", "startport", .flags = VOID },
         ACPI,

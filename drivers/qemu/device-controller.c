@@ -165,11 +165,19 @@ static bool is_virtio_scsi(const struct domain_controller *controller)
         return !controller->model || g_str_has_prefix(controller->model, "virtio-");
 }
 
-static json_t *virtio_scsi(const struct domain_controller *controller)
+/* NULL with an error. */
+static json_t *virtio_scsi(const struct device_context *context, const struct domain_controller *controller,
+                           GError **error)
 {
-        g_autofree char *driver = device_virtio_driver("virtio-scsi", controller->model, &controller->info);
+        g_autofree char *driver = device_virtio_driver("virtio-scsi", controller->model, &controller->info),
+                        *who = g_strdup_printf("SCSI controller %u", (unsigned)controller->index);
         json_t *device = device_new(driver, controller->info.alias);
 
+        if (!device_set_iothread_map(device, context, "virtio-scsi-pci", controller->iothread_map, who,
+                                     error)) {
+                json_decref(device);
+                return NULL;
+        }
         device_set_virtio(device, &controller->virtio);
         if (controller->iothread)
                 device_set_format(device, "iothread", "iothread%u", (unsigned)controller->iothread);
@@ -187,12 +195,12 @@ static bool describe_scsi(struct device_list *list, const struct device_context 
         json_t *device;
 
         if (is_virtio_scsi(controller))
-                device = virtio_scsi(controller);
+                device = virtio_scsi(context, controller, error);
         else if (driver)
                 device = device_new(driver, controller->info.alias);
         else
                 return refuse_model(controller, error);
-        return device_list_add_at(list, context, device, &controller->info, error);
+        return device && device_list_add_at(list, context, device, &controller->info, error);
 }
 
 /* ---- the rest ---- */

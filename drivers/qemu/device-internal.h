@@ -42,11 +42,20 @@ const struct domain_controller *device_find_controller(const struct device_conte
 /* Sets bus and place, and what else info says (ROM, acpi-index) about a device on a PCI, USB or ISA bus. */
 bool device_set_address(json_t *device, const struct device_context *context,
                         const struct domain_device_info *info, GError **error);
+/* A disk of type vhostuser. */
+bool device_describe_served_disk(struct device_list *list, const struct device_context *context,
+                                 const struct domain_disk *disk, GError **error);
 /* Sets bus and place of a device on a SCSI controller. */
 bool device_set_scsi_place(json_t *device, const struct device_context *context,
                            const struct domain_device_info *info, GError **error);
 /* iommu_platform, ats, packed, page-per-vq. */
 void device_set_virtio(json_t *device, const struct domain_virtio *virtio);
+/*
+ * The I/O threads of the queues, NULL: none are named, of a device of that type ("virtio-blk-pci"); who is
+ * for messages. False with an error when the emulator has one for all queues only.
+ */
+bool device_set_iothread_map(json_t *device, const struct device_context *context, const char *type,
+                             const struct domain_iothread_map *map, const char *who, GError **error);
 /*
  * What base ("virtio-net") is called on the bus that info says: "<base>-ccw", "<base>-device" (mmio), else
  * "<base>-pci", with the suffix of models "virtio-transitional" and "virtio-non-transitional". New string.

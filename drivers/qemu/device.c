@@ -329,6 +329,36 @@ void device_set_virtio(json_t *device, const struct domain_virtio *virtio)
         device_set_switch(device, "page-per-vq", virtio->page_per_vq);
 }
 
+bool device_set_iothread_map(json_t *device, const struct device_context *context, const char *type,
+                             const struct domain_iothread_map *map, const char *who, GError **error)
+{
+        json_t *list;
+
+        if (!map)
+                return true;
+        if (!qemu_caps_has_property(context->caps, type, "iothread-vq-mapping"))
+                return device_unsupported(
+                        error,
+                        "%s: emulator '%s' cannot share the queues of '%s' among I/O threads "
+                        "(<iothreads>); name one (iothread=)",
+                        who, qemu_caps_get_path(context->caps), type);
+        list = json_array();
+        for (unsigned i = 0; i < map->count; i++) {
+                const struct domain_mapped_iothread *thread = &map->threads[i];
+                json_t *entry = json_object(), *queues = json_array();
+
+                device_set_format(entry, "iothread", "iothread%u", (unsigned)thread->id);
+                for (unsigned j = 0; j < thread->n_queues; j++)
+                        json_array_append_new(queues, json_integer(thread->queues[j].id));
+                if (thread->n_queues > 0)
+                        json_object_set(entry, "vqs", queues);
+                json_decref(queues);
+                json_array_append_new(list, entry);
+        }
+        json_object_set_new(device, "iothread-vq-mapping", list);
+        return true;
+}
+
 char *device_virtio_driver(const char *base, const char *model, const struct domain_device_info *info)
 {
         const char *suffix = "";

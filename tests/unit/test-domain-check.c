@@ -240,6 +240,34 @@ static const struct row refused[] = {
           "size='1'/>"
           "</slices></source><target dev='vda' bus='virtio'/></disk>",
           "for sources of type 'file'" },
+#define MAPPED(driver, map)                                                                                  \
+        "q35", "<iothreads>2</iothreads>",                                                                   \
+                "<disk type='file'><driver " driver "><iothreads>" map "</iothreads></driver>"               \
+                "<source file='/x'/><target dev='vda' bus='virtio'/></disk>"
+        { MAPPED("iothread='1'", "<iothread id='2'/>"), "has both an iothread and <iothreads>" },
+        { MAPPED("", "<iothread id='3'/>"), "I/O thread 3, which the domain does not have: it has 1, 2" },
+        { MAPPED("", "<iothread id='1'/><iothread id='1'/>"), "name I/O thread 1 twice" },
+        { MAPPED("", "<iothread id='1'><queue id='0'/></iothread>"), "does not say how many" },
+        { MAPPED("queues='2'", "<iothread id='1'><queue id='0'/></iothread><iothread id='2'/>"),
+          "none for 2: name them for all or for none" },
+        { MAPPED("queues='2'", "<iothread id='1'><queue id='0'/><queue id='2'/></iothread>"),
+          "name queue 2, and it has 0-1" },
+        { MAPPED("queues='2'", "<iothread id='1'><queue id='0'/><queue id='0'/></iothread>"),
+          "name queue 0 twice" },
+        { MAPPED("queues='2'", "<iothread id='1'><queue id='0'/></iothread>"), "name 1 of its 2 queues" },
+        { "q35", "<iothreads>1</iothreads>",
+          "<disk type='file'><driver><iothreads><iothread id='1'/></iothreads></driver>"
+          "<source file='/x'/><target dev='sda' bus='scsi'/></disk>",
+          "use the <iothreads> of their controller" },
+        { "q35", "<iothreads>1</iothreads>",
+          "<controller type='scsi' model='lsilogic'><driver><iothreads><iothread "
+          "id='1'/></iothreads></driver>"
+          "</controller>",
+          "has no I/O thread" },
+        { "q35", "<iothreads>1</iothreads>",
+          "<controller type='scsi' model='virtio-scsi'><driver><iothreads><iothread id='4'/></iothreads>"
+          "</driver></controller>",
+          "scsi controller 0 asks for I/O thread 4" },
 #define DATA_STORE(type, source, store)                                                                      \
         "<disk " source "<dataStore type='" store "/></dataStore></source><target dev='vda' "                \
         "bus='virtio'/><driver type='" type "'/></disk>"

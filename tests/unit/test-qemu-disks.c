@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What only some emulators can do for disks: what is said to one that can, and to the guest's owner of one
+ * that cannot.
+ */
+#include "drivers/qemu/device.h"
+#include "tests/unit/qemu-fixture.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HEAD(top)                                                                                            \
+        "<domain type='qemu'><name>disks</name><memory>65536</memory>" top                                   \
+        "<os><type machine='q35'>hvm</type></os><devices><memballoon model='none'/>"
+#define TAIL "</devices></domain>"
+
+/* As if the emulator said that it has a name of that list ("properties", "block-drivers"), or has it not. */
+static void set_known(const char *what, const char *known, bool there)
+{
+        json_t *document = json_deep_copy(qemu_caps_get_document(fixture.caps));
+        json_t *list = json_object_get(document, what), *name;
+        size_t index;
+
+        ck_assert(json_is_array(list));
+        json_array_foreach(list, index, name)
+        {
+                if (strcmp(json_string_value(name), known) == 0)
+                        break;
+        }
+        if (there && index == json_array_size(list))
+                json_array_append_new(list, json_string(known));
+        else if (!there && index < json_array_size(list))
+                json_array_remove(list, index);
+        qemu_caps_unref(fixture.caps);
+        fixture.caps = qemu_caps_new(document, NULL);
+        ck_assert_ptr_nonnull(fixture.caps);
+        json_decref(document);
+}
+
+static bool has_text(const struct qemu_command *command, const char *text)
+{
+        for (unsigned i = 0; command->argv->pdata[i]; i++) {
+                if (strstr(command->argv->pdata[i], text))
+                        return true;
+        }
+        return false;
+}
+
+static struct domain_def *parse(const char *document)
+{
+        g_autoptr(GString) text = g_string_new(document);
+
+        g_string_replace(text, "@DIR@", fixture.dir, 0);
+        return fixture_parse(text->str);
+}
+
+static void expect(const char *document, const char *part)
+{
+        CLEANUP(domain_def_unref) struct domain_def *def = parse(document);
+        g_autoptr(GHashTable) resources = fixture_prepare(def);
+        CLEANUP(qemu_command_free) struct qemu_command *command = NULL;
+        g_autoptr(GError) error = NULL;
+
+        command = fixture_build(def, resources, 5, &error);
+        ck_assert_msg(command != NULL, "%s", error ? error->message : "");
+        ck_assert_msg(has_text(command, part), "%s", part);
+}
+
+static void refuse(const char *document, const char *part)
+{
+        CLEANUP(domain_def_unref) struct domain_def *def = parse(document);
+        g_autoptr(GHashTable) resources = fixture_prepare(def);
+        g_autoptr(GError) error = NULL;
+
+        ck_assert_ptr_null(fixture_build(def, resources, 5, &error));
+        ck_assert_msg(g_str_has_prefix(error->message, "unsupported configuration: ") &&
+                              strstr(error->message, part) != NULL,
+                      "%s", error->message);
+}
+
+/* ---- queues and I/O threads ---- */
+
+#define THREADS "<iothreads>3</iothreads>"
+static const char mapped_disk[] =
+        HEAD(THREADS) "<disk type='file'><driver queues='3'><iothreads><iothread id='2'><queue "
+                      "id='0'/><queue id='2'/></iothread>"
+                      "<iothread id='1'><queue id='1'/></iothread></iothreads></driver><source "
+                      "file='@DIR@/a.raw'/>"
+                      "<target dev='vda' bus='virtio'/></disk>" TAIL;
+static const char mapped_controller[] =
+        HEAD(THREADS) "<controller type='scsi' model='virtio-scsi'><driver><iothreads><iothread "
+                      "id='3'/><iothread id='1'/>"
+                      "</iothreads></driver></controller>" TAIL;
+
+START_TEST(test_iothread_map)
+{
+        if (!fixture_has_qemu())
+                return;
+        fixture_make_images();
+        set_known("properties", "virtio-blk-pci.iothread-vq-mapping", false);
+        set_known("properties", "virtio-scsi-pci.iothread-vq-mapping", false);
+        refuse(mapped_disk, "disk 'vda': emulator '" QEMU "' cannot share the queues of 'virtio-blk-pci'");
+        refuse(mapped_controller, "SCSI controller 0: emulator");
+        set_known("properties", "virtio-blk-pci.iothread-vq-mapping", true);
+        set_known("properties", "virtio-scsi-pci.iothread-vq-mapping", true);
+        expect(mapped_disk, "\"iothread-vq-mapping\":[{\"iothread\":\"iothread2\",\"vqs\":[0,2]},"
+                            "{\"iothread\":\"iothread1\",\"vqs\":[1]}]");
+        expect(mapped_controller,
+               "\"iothread-vq-mapping\":[{\"iothread\":\"iothread3\"},{\"iothread\":\"iothread1\"}]");
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("qemu-disks");
+        TCase *tcase = tcase_create("qemu-disks");
+        SRunner *runner;
+        int failed;
+
+        tcase_add_checked_fixture(tcase, fixture_set_up, fixture_tear_down);
+        tcase_set_timeout(tcase, 60);
+        tcase_add_test(tcase, test_iothread_map);
+        suite_add_tcase(suite, tcase);
+        runner = srunner_create(suite);
+        srunner_run_all(runner, CK_ENV);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
