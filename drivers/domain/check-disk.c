@@ -198,13 +198,37 @@ static bool check_data_store(const struct domain_disk *disk, const struct domain
         return true;
 }
 
+static bool check_reservations(const struct domain_disk *disk, const struct domain_storage *source,
+                               GError **error)
+{
+        const struct domain_reservations *reservations = source->reservations;
+
+        if (!reservations)
+                return true;
+        if (disk->device != DOMAIN_DISK_LUN || source != &disk->source)
+                return check_refuse(
+                        error, "disk '%s' has <reservations>, which are for the source of a device='lun'",
+                        disk->target);
+        if (source->type != DOMAIN_STORAGE_BLOCK && source->type != DOMAIN_STORAGE_VOLUME)
+                return check_refuse(error,
+                                    "disk '%s' has <reservations>, which are for sources of type 'block' and "
+                                    "'volume'",
+                                    disk->target);
+        if (reservations->managed == DOMAIN_SWITCH_OFF && !reservations->path)
+                return check_refuse(error,
+                                    "<reservations managed='no'> of disk '%s' need the socket of a helper: "
+                                    "<source type='unix' path='...' mode='client'/>",
+                                    disk->target);
+        return true;
+}
+
 static bool check_storage(const struct domain_disk *disk, GError **error)
 {
         for (const struct domain_storage *source = &disk->source; source; source = source->backing) {
                 if (source->type == DOMAIN_STORAGE_DIR && source != &disk->source)
                         return check_refuse(error, "disk '%s' has a directory as a backing file",
                                             disk->target);
-                if (!check_data_store(disk, source, error))
+                if (!check_data_store(disk, source, error) || !check_reservations(disk, source, error))
                         return false;
                 if (source->metadata_cache_bytes && g_strcmp0(source->format, "qcow2") != 0)
                         return check_refuse(error,

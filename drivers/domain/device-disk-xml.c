@@ -53,6 +53,8 @@ static const char *const volume_mode_names[] = { "host", "direct", NULL };
 static const char *const encryption_names[] = { "luks", "luks2", "luks-any", "qcow", "default", NULL };
 static const char *const engine_names[] = { "qemu", "librbd", NULL };
 static const char *const snapshot_names[] = { "no", "internal", "external", "manual", NULL };
+static const char *const helper_type_names[] = { "unix", NULL };
+static const char *const helper_mode_names[] = { "client", NULL };
 static const char *const slice_names[] = { "storage", NULL };
 static const char *const translation_names[] = { "none", "lba", "auto", NULL };
 static const char *const tray_names[] = { "closed", "open", NULL };
@@ -190,10 +192,41 @@ static bool read_data_store(struct domain_reader *reader, xmlNode *node, void *t
         return field_read_parts(reader, node, data_store_parts, data, error);
 }
 
+struct reservations_reading {
+        struct domain_reservations reservations;
+        const char *type, *mode;
+};
+
+static const struct field reservations_fields[] = {
+        YES_NO("managed", struct reservations_reading, reservations.managed, .required = true),
+        FIELDS_END,
+};
+static const struct field helper_fields[] = {
+        NAME("type", struct reservations_reading, type, helper_type_names),
+        PATH("path", struct reservations_reading, reservations.path),
+        NAME("mode", struct reservations_reading, mode, helper_mode_names),
+        FIELDS_END,
+};
+static const struct field_part reservations_parts[] = {
+        { NULL, reservations_fields },
+        { "source", helper_fields },
+        PARTS_END,
+};
+
+static bool read_reservations(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        struct reservations_reading *reading = domain_arena_alloc(reader->arena, sizeof(*reading));
+        struct domain_storage *storage = target;
+
+        storage->reservations = &reading->reservations;
+        return field_read_parts(reader, node, reservations_parts, reading, error);
+}
+
 static const struct field_part source_parts[] = {
         { NULL, source_fields },
         { "slices", NULL, read_slices },
         { "encryption", NULL, read_encryption },
+        { "reservations", NULL, read_reservations },
         { "dataStore", NULL, read_data_store },
         PARTS_END,
 };

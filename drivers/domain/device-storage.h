@@ -110,23 +110,30 @@ struct domain_slice {
         uint64_t offset, size; /* bytes */
 };
 
+/* <reservations>: who carries out what a guest says of persistent reservations of its LUN. */
+struct domain_reservations {
+        enum domain_switch managed; /* DOMAIN_SWITCH_ON: a helper that the agent starts */
+        const char *path; /* of a helper's socket; managed: in active definitions alone, else NULL */
+};
+
 /* One image: a disk's <source>, or one <backingStore> of its chain. */
 struct domain_storage {
         enum domain_storage_type type;
         bool ends; /* an empty <backingStore/> below: the image has no backing file, whatever its header says
                     */
+        uint32_t index;     /* 0: none; the number in the block node's name while active */
         const char *path;   /* file, device or directory; NULL: no medium */
         const char *format; /* "raw", "qcow2" ...: of <driver type=> or <format type=> */
         const char *pool;   /* volume */
         const char *volume; /* volume */
         const char *mode;   /* volume: "host", "direct" */
-        const struct domain_network_source *network; /* network; NULL: no medium */
-        const struct domain_char_source *vhost_user; /* vhostuser: the socket of what serves the disk */
-        const char *startup_policy;                  /* "mandatory", "requisite", "optional" */
-        uint32_t index; /* 0: none; the number in the block node's name while active */
-        const struct domain_encryption *encryption; /* NULL: none */
-        const struct domain_slice *slice;           /* NULL: all of it */
-        uint64_t metadata_cache_bytes;              /* qcow2; 0: the default */
+        const struct domain_network_source *network;    /* network; NULL: no medium */
+        const struct domain_char_source *vhost_user;    /* vhostuser: the socket of what serves the disk */
+        const char *startup_policy;                     /* "mandatory", "requisite", "optional" */
+        const struct domain_encryption *encryption;     /* NULL: none */
+        const struct domain_slice *slice;               /* NULL: all of it */
+        const struct domain_reservations *reservations; /* NULL: none are passed on */
+        uint64_t metadata_cache_bytes;                  /* qcow2; 0: the default */
         struct domain_device_labels labels;
         const struct domain_storage *data;    /* qcow2: a raw file or device with its data; NULL: itself */
         const struct domain_storage *backing; /* NULL: not spelled out (see ends) */

@@ -451,6 +451,19 @@ void domain_edit_set_disk_chain(struct domain_edit *edit, const char *alias,
                 xmlFreeNode(old);
 }
 
+void domain_edit_set_reservations(struct domain_edit *edit, const char *alias, const char *path)
+{
+        xmlNode *disk = find_device(edit, alias, "disk"), *reservations, *source;
+
+        reservations = disk ? xml_child(source_of(disk), "reservations") : NULL;
+        if (!reservations)
+                return;
+        source = source_of(reservations);
+        xml_set_attr(source, "type", "unix");
+        xml_set_attr(source, "path", path);
+        xml_set_attr(source, "mode", "client");
+}
+
 void domain_edit_leave_out(struct domain_edit *edit, const char *alias)
 {
         xmlNode *device = find_device(edit, alias, NULL);

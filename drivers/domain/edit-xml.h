@@ -197,6 +197,9 @@ struct domain_edit_image {
 void domain_edit_set_disk_chain(struct domain_edit *edit, const char *alias,
                                 const struct domain_edit_image *images, unsigned count);
 
+/* Where the managed helper for the reservations of a disk listens. */
+void domain_edit_set_reservations(struct domain_edit *edit, const char *alias, const char *path);
+
 /* ---- devices that come and go ---- */
 
 /* A device of a definition: one of domain_devices_get(). */

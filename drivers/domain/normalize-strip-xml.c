@@ -113,8 +113,19 @@ static void strip_chain(xmlNode *image)
         }
 }
 
+/* The socket of a managed helper is the guest's that runs. */
+static void strip_reservations(xmlNode *disk)
+{
+        const xmlNode *source = xml_child(disk, "source");
+        xmlNode *reservations = source ? xml_child(source, "reservations") : NULL;
+
+        if (reservations && hardware_is(reservations, "managed", "yes"))
+                xml_remove_children(reservations, "source");
+}
+
 void normalize_strip_disk(xmlNode *node)
 {
+        strip_reservations(node);
         strip_chain(node);
         xml_remove_children(node, "mirror");
 }

@@ -50,8 +50,6 @@ TABLE label[] = { { "label" }, {} };
                 "seclabel", "model relabel labelskip", label, VOID | MANY                                    \
         }
 
-TABLE reconnect[] = { { "reconnect", "enabled timeout", .flags = VOID }, {} };
-
 /* ---- disks ---- */
 
 TABLE slices[] = { { "slice", "type offset size", .flags = MANY }, {} };
@@ -59,6 +57,7 @@ TABLE encryption[] = { { "secret", "type uuid usage", .flags = MANY },
                        { "cipher", "name size mode hash" },
                        { "ivgen", "name hash" },
                        {} };
+TABLE reconnect[] = { { "reconnect", "enabled timeout", .flags = UNDRIVEN }, {} };
 TABLE reservations[] = { { "source", "type path mode", reconnect }, {} };
 TABLE auth_secret[] = { { "secret", "type uuid usage" }, {} };
 TABLE iqn[] = { { "iqn", "?name", .flags = VOID }, {} };
@@ -92,7 +91,7 @@ TABLE disk_source[] = {
         { "slices", NULL, slices, VOID },
         DEVICE_SECLABEL,
         { "encryption", "format engine", encryption },
-        { "reservations", "managed", reservations, UNDRIVEN },
+        { "reservations", "managed", reservations },
         { "initiator", NULL, iqn, VOID },
         { "ssl", "verify", .flags = VOID },
         { "cookies", NULL, cookies, VOID },

@@ -198,6 +198,7 @@ static void set_file(json_t *node, const struct block_image *image, const struct
         device_set_string(node, "driver", drivers[image->kind]);
         device_set_string(node, "filename", image->path);
         device_set_string(node, "aio", options->io);
+        device_set_string(node, "pr-manager", options->reservations);
 }
 
 json_t *block_storage_node(const struct block_image *image, const struct block_options *options)

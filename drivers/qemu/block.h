@@ -106,7 +106,8 @@ struct block_options {
         const char *discard;
         const char *detect_zeroes;
         bool readonly;
-        bool floppy; /* a directory is to look like one */
+        bool floppy;              /* a directory is to look like one */
+        const char *reservations; /* id of the object that carries them out; NULL: none is */
 };
 
 /*

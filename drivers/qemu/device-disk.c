@@ -61,6 +61,7 @@ static void add_data(struct device_list *list, const struct block_image *image, 
 static void add_chain(struct device_list *list, const struct device_context *context,
                       const struct domain_disk *disk, const GPtrArray *chain)
 {
+        g_autofree char *reservations = device_reservations_id(disk);
         struct block_options options;
         char backing[BLOCK_NODE_NAME_SIZE];
 
@@ -69,6 +70,7 @@ static void add_chain(struct device_list *list, const struct device_context *con
                 bool last = i + 1 == chain->len;
 
                 options_of(disk, &options);
+                options.reservations = i == 0 ? reservations : NULL;
                 if (i > 0 || device_has_overlay(disk)) {
                         options.readonly = true;
                         options.discard = options.detect_zeroes = NULL;
@@ -123,128 +125,6 @@ static void add_copy_on_read(struct device_list *list, const struct block_image 
         device_list_add(list, DEVICE_BLOCKDEV, filter);
 }
 
-json_t *device_throttle_limits(const struct domain_iotune *tune, bool all)
-{
-        const struct {
-                const char *name;
-                uint64_t value;
-        } limits[] = {
-                { "bps-total", tune->total_bytes_sec },
-                { "bps-read", tune->read_bytes_sec },
-                { "bps-write", tune->write_bytes_sec },
-                { "iops-total", tune->total_iops_sec },
-                { "iops-read", tune->read_iops_sec },
-                { "iops-write", tune->write_iops_sec },
-                { "bps-total-max", tune->total_bytes_sec_max },
-                { "bps-read-max", tune->read_bytes_sec_max },
-                { "bps-write-max", tune->write_bytes_sec_max },
-                { "iops-total-max", tune->total_iops_sec_max },
-                { "iops-read-max", tune->read_iops_sec_max },
-                { "iops-write-max", tune->write_iops_sec_max },
-                { "bps-total-max-length", tune->total_bytes_sec_max_length },
-                { "bps-read-max-length", tune->read_bytes_sec_max_length },
-                { "bps-write-max-length", tune->write_bytes_sec_max_length },
-                { "iops-total-max-length", tune->total_iops_sec_max_length },
-                { "iops-read-max-length", tune->read_iops_sec_max_length },
-                { "iops-write-max-length", tune->write_iops_sec_max_length },
-                { "iops-size", tune->size_iops_sec },
-        };
-        json_t *object = json_object();
-
-        for (unsigned i = 0; i < G_N_ELEMENTS(limits); i++) {
-                /* A burst lasts for a second at least. */
-                unsigned least = g_str_has_suffix(limits[i].name, "-length");
-
-                if (all)
-                        device_set_int(object, limits[i].name, (json_int_t)MAX(limits[i].value, least));
-                else
-                        device_set_uint(object, limits[i].name, limits[i].value);
-        }
-        return object;
-}
-
-/* A file, a block device, something on the network, or a volume, whose path its chain knows. */
-static bool has_source(const struct domain_disk *disk)
-{
-        return disk->source.path || disk->source.network || disk->source.volume;
-}
-
-/*
- * Is the group of disk there already: because of a disk before it, and while the guest runs because of any
- * other?
- */
-static bool has_group(const struct device_context *context, const struct domain_disk *disk, const char *group)
-{
-        const struct domain_devices *devices = &context->def->devices;
-
-        for (unsigned i = 0; i < devices->n_disks; i++) {
-                const struct domain_disk *other = &devices->disks[i];
-
-                if (strcmp(other->target, disk->target) != 0) {
-                        if (has_source(other) && other->iotune &&
-                            g_strcmp0(other->iotune->group_name, group) == 0)
-                                return true;
-                } else if (!context->hot) {
-                        return false;
-                }
-        }
-        return false;
-}
-
-/* Ids of objects are letters, digits, '-', '.', '_', beginning with a letter; ours begin with a prefix. */
-static bool is_id(const char *text)
-{
-        return text[strspn(text, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-._")] ==
-               '\0';
-}
-
-char *device_throttle_id(const struct domain_disk *disk)
-{
-        const char *group = disk->iotune ? disk->iotune->group_name : NULL;
-
-        return g_strconcat("throttle-", group ? group : disk->info.alias, NULL);
-}
-
-/* Disks that name a group share the limits of the first of them. */
-static bool add_throttle(struct device_list *list, const struct device_context *context,
-                         const struct domain_disk *disk, char node[BLOCK_NODE_NAME_SIZE], GError **error)
-{
-        const struct device_resources *resources = device_get_resources(context, disk->info.alias);
-        const struct block_image *top = resources->chain->pdata[0];
-        const char *group = disk->iotune->group_name;
-        g_autofree char *id = device_throttle_id(disk);
-        json_t *filter, *object;
-
-        if (!is_id(id))
-                return device_unsupported(error, "characters of <group_name> of disk '%s'", disk->target);
-        if (!group || !has_group(context, disk, group)) {
-                object = device_object("throttle-group", id);
-                json_object_set_new(object, "limits", device_throttle_limits(disk->iotune, false));
-                device_list_add(list, DEVICE_OBJECT, object);
-        }
-        filter = json_object();
-        device_set_string(filter, "driver", "throttle");
-        device_set_format(filter, "node-name", "libvirt-%u-throttle", top->index);
-        device_set_string(filter, "throttle-group", id);
-        device_set_string(filter, "file", node);
-        device_list_add(list, DEVICE_BLOCKDEV, filter);
-        g_snprintf(node, BLOCK_NODE_NAME_SIZE, "libvirt-%u-throttle", top->index);
-        return true;
-}
-
-bool device_has_throttle(const struct domain_disk *disk)
-{
-        json_t *limits;
-        bool any;
-
-        if (!disk->iotune)
-                return false;
-        limits = device_throttle_limits(disk->iotune, false);
-        any = json_object_size(limits) > 0;
-        json_decref(limits);
-        return any || disk->iotune->group_name;
-}
-
 /* Drivers of servers may be in modules of QEMU's that are not installed. */
 static bool check_drivers(const struct device_context *context, const struct domain_disk *disk,
                           const GPtrArray *chain, GError **error)
@@ -273,12 +153,13 @@ static bool add_nodes(struct device_list *list, const struct device_context *con
         const struct block_image *top;
 
         node[0] = '\0';
-        if (!has_source(disk))
+        if (!device_disk_has_source(disk))
                 return true;
         if (!resources || !resources->chain || resources->chain->len == 0)
                 return error_set(error, ERROR_FROM_QEMU, ERROR_INTERNAL_ERROR,
                                  "the images of disk '%s' were not looked at", disk->target);
-        if (!check_drivers(context, disk, resources->chain, error))
+        if (!check_drivers(context, disk, resources->chain, error) ||
+            !device_add_reservations(list, context, disk, error))
                 return false;
         top = resources->chain->pdata[0];
         add_chain(list, context, disk, resources->chain);
@@ -288,7 +169,7 @@ static bool add_nodes(struct device_list *list, const struct device_context *con
         if (disk->copy_on_read == DOMAIN_SWITCH_ON && !disk->readonly)
                 add_copy_on_read(list, top, node);
         if (device_has_throttle(disk))
-                return add_throttle(list, context, disk, node, error);
+                return device_add_throttle(list, context, disk, node, error);
         return true;
 }
 
@@ -521,7 +402,8 @@ static bool check(const struct domain_disk *disk, GError **error)
         if (disk->iothread && disk->bus != DOMAIN_BUS_VIRTIO)
                 return device_unsupported(error, "an iothread for disk '%s' on bus '%s'", disk->target,
                                           domain_bus_get_name(disk->bus));
-        if (!has_source(disk) && disk->device != DOMAIN_DISK_CDROM && disk->device != DOMAIN_DISK_FLOPPY)
+        if (!device_disk_has_source(disk) && disk->device != DOMAIN_DISK_CDROM &&
+            disk->device != DOMAIN_DISK_FLOPPY)
                 return device_unsupported(error, "disk '%s' without a source", disk->target);
         return check_facts(disk, error);
 }

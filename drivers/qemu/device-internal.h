@@ -126,7 +126,18 @@ void graphics_find_ports(const struct domain_graphics *graphics, bool has_tls, b
 /* Does what its guest writes to the disk go into a file that ends with the guest? */
 bool device_has_overlay(const struct domain_disk *disk);
 
-/* ---- limits of disks ---- */
+/* ---- what disks share ---- */
+
+/* Has the disk a medium, as far as its document says? */
+bool device_disk_has_source(const struct domain_disk *disk);
+/* The filter with its limits above node, whose name takes the place of that one's. */
+bool device_add_throttle(struct device_list *list, const struct device_context *context,
+                         const struct domain_disk *disk, char *node, GError **error);
+/* The object that carries out its reservations, if it has any, and no other disk has it made. */
+bool device_add_reservations(struct device_list *list, const struct device_context *context,
+                             const struct domain_disk *disk, GError **error);
+/* Its id. New string; NULL: there are none. */
+char *device_reservations_id(const struct domain_disk *disk);
 
 /* Has the disk any? */
 bool device_has_throttle(const struct domain_disk *disk);

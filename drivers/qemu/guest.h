@@ -96,6 +96,8 @@ struct guest {
         char *image_context;       /* owned; of its files; NULL: none */
         struct category_pair pair; /* of it, claimed in driver->svirt; 0: none */
         GPtrArray *helpers;        /* owned, struct helper */
+        gint64 helper_us;          /* when the one for reservations was started */
+        unsigned helper_failures;  /* of those, in a row */
         GPtrArray *consoles;       /* owned, struct console: that clients have, or had */
         struct qmp *qmp;           /* owned; NULL: not connected */
         struct routes routes;      /* of operations that wait for events */

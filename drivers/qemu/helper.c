@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "drivers/qemu/guest.h"
+#include "drivers/qemu/reservations.h"
 
 #include <poll.h>
 #include <string.h>
@@ -37,7 +38,9 @@ static void see_end(void *data)
         g_clear_pointer(&helper->timer, lane_timer_free);
         if (guest->exited || process_has_ended(&guest->emulator))
                 return;
-        if (strcmp(helper->program, "passt") == 0) {
+        if (strcmp(helper->program, HELPER_RESERVATIONS) == 0) {
+                reservations_restart(guest); /* frees helper */
+        } else if (strcmp(helper->program, "passt") == 0) {
                 log_warning(
                         "passt of interface '%s' of %s has ended: the interface has no network until it is "
                         "plugged in again",

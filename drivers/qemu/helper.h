@@ -3,9 +3,9 @@
 
 /*
  * Processes that work for one device of a guest and end by themselves when the emulator's end of their
- * connection is closed: passt, virtiofsd (not so HELPER_BUS). So there is nothing to be found of a start that was cut short.
- * Those of a guest are watched, noted in its status document by the alias of their device, and ended with it.
- * Lane of the domain.
+ * connection is closed: passt, virtiofsd (not so HELPER_BUS and HELPER_RESERVATIONS). So there is nothing to
+ * be found of a start that was cut short. Those of a guest are watched, noted in its status document by the
+ * alias of their device, and ended with it. Lane of the domain.
  */
 
 #include "base/lane.h"
@@ -18,6 +18,8 @@ struct guest;
 
 /* The bus of a guest's own, as program and as alias: it is no device's, and does not end by itself. */
 #define HELPER_BUS "dbus-daemon"
+/* The same of what carries out reservations; it is started again when it ends. */
+#define HELPER_RESERVATIONS "qemu-pr-helper"
 
 struct helper {
         struct guest *guest; /* borrowed */

@@ -39,6 +39,10 @@
 #define SHARE_MEMORY CLONE_VM
 #endif
 
+/* Where sd_listen_fds(3) looks for sockets, and how it is told. */
+#define LISTEN_FD  3
+#define LISTEN_PID "LISTEN_PID="
+
 enum step {
         STEP_NONE,
         STEP_SESSION,
@@ -63,8 +67,10 @@ struct child {
         unsigned n_keep;
         enum step failed;
         int errnum;
-        unsigned check;   /* the one that failed */
-        size_t component; /* of its path: the length up to the directory that cannot be entered; 0: none */
+        unsigned check; /* the one that failed */
+        char *const *env;
+        char listen_pid[32]; /* "LISTEN_PID=...", of env */
+        size_t component;    /* of its path: the length up to the directory that cannot be entered; 0: none */
 };
 
 /* ---- the child: async-signal-safe only ---- */
@@ -120,6 +126,17 @@ static size_t put_number(char *text, uint64_t number)
         while (count > 0)
                 text[length++] = digits[--count];
         return length;
+}
+
+/* In the place that sd_listen_fds(3) says. Last of all: who was there is needed no more. */
+static bool pass_listener(struct child *child)
+{
+        int fd = child->launch->listen_fd;
+
+        if (fd <= 0)
+                return true;
+        put_number(child->listen_pid + strlen(LISTEN_PID), (uint64_t)getpid());
+        return fd == LISTEN_FD ? fcntl(fd, F_SETFD, 0) == 0 : dup2(fd, LISTEN_FD) >= 0;
 }
 
 /* The start time in our own /proc/self/stat: the 22nd field; the name in the second may hold spaces. */
@@ -334,7 +351,7 @@ static enum step set_up(struct child *child)
         if (!set_label(launch))
                 return STEP_LABEL;
         if (launch->privileged)
-                return STEP_NONE;
+                return pass_listener(child) ? STEP_NONE : STEP_DESCRIPTORS;
         empty_bounding_set();
         if (!switch_account(launch->account))
                 return STEP_ACCOUNT;
@@ -345,7 +362,7 @@ static enum step set_up(struct child *child)
                 return STEP_LIMITS;
         if (!run_checks(child))
                 return STEP_CHECK;
-        return STEP_NONE;
+        return pass_listener(child) ? STEP_NONE : STEP_DESCRIPTORS;
 }
 
 static int run_child(void *data)
@@ -359,7 +376,7 @@ static int run_child(void *data)
                 _exit(0);
         if (child->failed == STEP_NONE) {
                 reset_signals(&none);
-                execve(child->launch->argv[0], child->launch->argv, child->launch->env);
+                execve(child->launch->argv[0], child->launch->argv, child->env);
                 child->failed = STEP_EXEC;
         }
         child->errnum = errno;
@@ -470,12 +487,32 @@ static GArray *list_kept(const struct launch *launch)
         g_array_append_val(kept, launch->output_fd);
         if (launch->pid_fd >= 0)
                 g_array_append_val(kept, launch->pid_fd);
+        if (launch->listen_fd > 0)
+                g_array_append_val(kept, launch->listen_fd);
         g_array_sort(kept, compare_fds);
         return kept;
 }
 
+/* The strings are whoever launches' and the child's. Free the array. */
+static char **make_env(struct child *child)
+{
+        char *const *env = child->launch->env;
+        GPtrArray *all = g_ptr_array_new();
+
+        for (unsigned i = 0; env && env[i]; i++)
+                g_ptr_array_add(all, env[i]);
+        if (child->launch->listen_fd > 0) {
+                g_strlcpy(child->listen_pid, LISTEN_PID, sizeof(child->listen_pid));
+                g_ptr_array_add(all, child->listen_pid);
+                g_ptr_array_add(all, (char *)"LISTEN_FDS=1");
+        }
+        g_ptr_array_add(all, NULL);
+        return (char **)(void *)g_ptr_array_free(all, FALSE);
+}
+
 bool launch_run(const struct launch *launch, struct process *process, GError **error)
 {
+        g_autofree char **env = NULL;
         g_autoptr(GArray) kept = list_kept(launch);
         size_t size = sizeof(struct child) + STACK_SIZE;
         struct child *child = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -487,6 +524,7 @@ bool launch_run(const struct launch *launch, struct process *process, GError **e
                                        launch->argv[0]);
         child->launch = launch;
         child->agent = getpid();
+        child->env = env = make_env(child);
         child->keep = (const int *)(const void *)kept->data;
         child->n_keep = kept->len;
         ok = run_in(child, (char *)(child + 1), process, error);

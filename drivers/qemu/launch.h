@@ -31,6 +31,8 @@ struct launch {
                        its successor finds it */
         const int *fds; /* stay open in the program under the same numbers */
         unsigned n_fds;
+        int listen_fd; /* becomes the program's descriptor 3, and it is told so as systemd tells (LISTEN_FDS,
+                          LISTEN_PID); then n_fds is 0. 0: none */
         const int *group_fds; /* control groups that it enters before anything else (cgroup_open_fds()) */
         unsigned n_group_fds;
         const char *label_file; /* where it says what confines its program; NULL: nobody is told */

@@ -11,6 +11,7 @@
 #include "drivers/qemu/launch.h"
 #include "drivers/qemu/plug-private.h"
 #include "drivers/qemu/probe-cache.h"
+#include "drivers/qemu/reservations.h"
 #include "drivers/qemu/resources.h"
 
 #include <string.h>
@@ -193,7 +194,7 @@ bool plug_hand_over(struct resources *resources, struct domain_def *written, con
 {
         struct guest *guest = resources->guest;
 
-        if (!plug_write_down(guest, written, error))
+        if (!reservations_start(guest, def, error) || !plug_write_down(guest, written, error))
                 return false;
         if (guest->status->pci->len > 0 &&
             (!resources_take_hostdevs(resources, error) || !plug_write_down(guest, written, error)))
@@ -317,8 +318,10 @@ static void take_back(struct plug *plug, const struct domain_def *live)
         g_autoptr(GError) failure = NULL;
 
         lane_shield(guest->domain->base.lane);
-        for (unsigned i = plug->plugged; i < plug->devices->len; i++)
+        for (unsigned i = plug->plugged; i < plug->devices->len; i++) {
                 guest_release_device(guest, alias_at(live, get_device(plug, i)));
+                reservations_drop(guest, live, alias_at(live, get_device(plug, i)));
+        }
         if (plug->plugged > 0)
                 keep_plugged(plug);
         else if (!plug_write_down(guest, NULL, &failure))
@@ -401,6 +404,7 @@ static void clear_away(struct guest *guest, const struct device_list *list, cons
         lane_shield(guest->domain->base.lane);
         plug_undo_parts(guest, list, device_list_get_length(list) - 1);
         guest_release_device(guest, alias);
+        reservations_drop(guest, get_def(guest), alias);
 }
 
 struct waiting {

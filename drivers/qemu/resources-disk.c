@@ -10,6 +10,7 @@
 #include "base/pool.h"
 #include "drivers/qemu/block.h"
 #include "drivers/qemu/device-internal.h"
+#include "drivers/qemu/reservations.h"
 #include "drivers/secret/secret-ref.h"
 
 #include <string.h>
@@ -203,7 +204,8 @@ static bool prepare_disk(struct resources *resources, const struct domain_disk *
         if (is_optional(disk) && source.path && stat(source.path, &st) < 0)
                 return leave_out(resources, disk);
         chain = block_chain_resolve(disk->target, &source, &resources->next_image, error);
-        if (!chain || !add_secrets(resources, &source, chain, error) ||
+        if (!chain || !reservations_prepare(resources, disk, error) ||
+            !add_secrets(resources, &source, chain, error) ||
             !add_chain(resources, disk, &source, chain, error))
                 return false;
         return take_chain(resources, disk, g_steal_pointer(&chain), error);

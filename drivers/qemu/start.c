@@ -23,6 +23,7 @@
 #include "drivers/qemu/launch.h"
 #include "drivers/qemu/migration.h"
 #include "drivers/qemu/probe-cache.h"
+#include "drivers/qemu/reservations.h"
 #include "drivers/qemu/resources.h"
 #include "drivers/qemu/tuning.h"
 #include "drivers/qemu/save.h"
@@ -403,9 +404,10 @@ static bool run(struct start *start, struct domain_state *state, bool paused, GE
         if (!tell(start, "start", start->def, error) || !resources_take_links(&start->resources, error))
                 return false;
         if (!resources_take_files(&start->resources, error) ||
-            !resources_start_bus(&start->resources, error) || !guest_save(guest, state, error) ||
-            !guest_confine_new(guest, start->def, error) || !tuning_limit_guest(guest, start->def, error) ||
-            !launch(start, error) || !tuning_limit_nodes(guest, start->def, error))
+            !resources_start_bus(&start->resources, error) || !reservations_start(guest, start->def, error) ||
+            !guest_save(guest, state, error) || !guest_confine_new(guest, start->def, error) ||
+            !tuning_limit_guest(guest, start->def, error) || !launch(start, error) ||
+            !tuning_limit_nodes(guest, start->def, error))
                 return false;
         if (guest->cgroup)
                 cgroup_settle(guest->cgroup);

@@ -207,7 +207,8 @@ struct status *status_read(const char *dir, GError **error);
 #define STATUS_IO_DIR "io"
 
 /* The pid files; false when there is none of that name or it is torn. */
-#define STATUS_PID_FILE     "pid"
-#define STATUS_TPM_PID_FILE "tpm.pid"
-#define STATUS_BUS_PID_FILE "bus.pid"
+#define STATUS_PID_FILE              "pid"
+#define STATUS_TPM_PID_FILE          "tpm.pid"
+#define STATUS_BUS_PID_FILE          "bus.pid"
+#define STATUS_RESERVATIONS_PID_FILE "pr-helper.pid"
 bool status_read_pid(const char *dir, const char *file, struct status_process *process);

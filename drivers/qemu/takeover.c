@@ -143,19 +143,19 @@ static bool is_alive(const struct status_process *known)
                start_time == known->start_time && state != 'Z';
 }
 
-/* A bus that was started and not written down any more. */
-static void read_bus(struct find *find)
+/* A helper of the whole guest's that was started and not written down any more. */
+static void read_helper(struct find *find, const char *program, const char *file)
 {
-        struct status_process bus = { 0 };
+        struct status_process process = { 0 };
 
         for (unsigned i = 0; i < find->status->helpers->len; i++) {
                 const struct status_helper *noted = g_ptr_array_index(find->status->helpers, i);
 
-                if (strcmp(noted->program, HELPER_BUS) == 0)
+                if (strcmp(noted->program, program) == 0)
                         return;
         }
-        if (status_read_pid(find->dir, STATUS_BUS_PID_FILE, &bus) && is_alive(&bus))
-                status_add_helper(find->status, HELPER_BUS, HELPER_BUS, &bus);
+        if (status_read_pid(find->dir, file, &process) && is_alive(&process))
+                status_add_helper(find->status, program, program, &process);
 }
 
 /* Fills in what can be read; false when there is nothing to be made of the directory. */
@@ -168,7 +168,8 @@ static bool read_status(struct find *find, GError **error)
                 status_read_pid(find->dir, STATUS_PID_FILE, &find->status->emulator);
         if (find->status->tpm.pid == 0)
                 status_read_pid(find->dir, STATUS_TPM_PID_FILE, &find->status->tpm);
-        read_bus(find);
+        read_helper(find, HELPER_BUS, STATUS_BUS_PID_FILE);
+        read_helper(find, HELPER_RESERVATIONS, STATUS_RESERVATIONS_PID_FILE);
         find->def = domain_def_parse_stored(find->status->xml, error);
         return find->def != NULL;
 }

@@ -240,6 +240,19 @@ static const struct row refused[] = {
           "size='1'/>"
           "</slices></source><target dev='vda' bus='virtio'/></disk>",
           "for sources of type 'file'" },
+#define RESERVED(disk, source)                                                                               \
+        "<disk " disk source "</reservations></source><target dev='sda' bus='scsi'/></disk>"
+        { "q35", "",
+          RESERVED("type='block' device='disk'>", "<source dev='/dev/x'><reservations managed='yes'>"),
+          "for the source of a device='lun'" },
+        { "q35", "",
+          RESERVED("type='network' device='lun'>",
+                   "<source protocol='iscsi' name='iqn.2026-01.x:y/1'><host name='h'/><reservations "
+                   "managed='yes'>"),
+          "for sources of type 'block'" },
+        { "q35", "",
+          RESERVED("type='block' device='lun'>", "<source dev='/dev/x'><reservations managed='no'>"),
+          "need the socket of a helper" },
 #define MAPPED(driver, map)                                                                                  \
         "q35", "<iothreads>2</iothreads>",                                                                   \
                 "<disk type='file'><driver " driver "><iothreads>" map "</iothreads></driver>"               \

@@ -536,9 +536,6 @@ START_TEST(test_privileges)
                 { "<hostdev mode='subsystem' type='scsi' rawio='yes'><source><adapter name='scsi_host0'/>"
                   "<address bus='0' target='0' unit='0'/></source></hostdev>",
                   "attribute 'rawio' of <hostdev>" },
-                { "<disk type='file'><source file='/a'><reservations managed='yes'/></source>"
-                  "<target dev='vda' bus='virtio'/></disk>",
-                  "<reservations> of <disk> 'vda'" },
                 { "<lease><key>a</key><target path='/x'/></lease>", "<lease>" },
         };
 

@@ -111,6 +111,52 @@ START_TEST(test_iothread_map)
 }
 END_TEST
 
+/* ---- reservations ---- */
+
+#define LUN(target, image, reservations)                                                                     \
+        "<disk type='block' device='lun'><source dev='@DIR@/" image "'><reservations " reservations          \
+        "</reservations></source><target dev='" target "' bus='scsi'/></disk>"
+#define HELPER "<source type='unix' path='/run/h' mode='client'/>"
+
+static const char reserved[] =
+        HEAD("") "<controller type='scsi' model='virtio-scsi'/>" LUN("sda", "a.raw", "managed='yes'>" HELPER)
+                LUN("sdb", "b.raw", "managed='yes'>" HELPER) LUN("sdc", "c.raw", "managed='no'>" HELPER) TAIL;
+
+static unsigned count_texts(const struct qemu_command *command, const char *text)
+{
+        unsigned count = 0;
+
+        for (unsigned i = 0; command->argv->pdata[i]; i++)
+                count += strstr(command->argv->pdata[i], text) != NULL;
+        return count;
+}
+
+/* Managed ones share a helper, others have one each. */
+START_TEST(test_reservations)
+{
+        CLEANUP(domain_def_unref) struct domain_def *def = NULL;
+        CLEANUP(qemu_command_free) struct qemu_command *command = NULL;
+        g_autoptr(GHashTable) resources = NULL;
+
+        if (!fixture_has_qemu())
+                return;
+        fixture_make_images();
+        def = parse(reserved);
+        resources = fixture_prepare(def);
+        command = fixture_build(def, resources, 5, NULL);
+        ck_assert_ptr_nonnull(command);
+        ck_assert_uint_eq(count_texts(command, "\"qom-type\":\"pr-manager-helper\",\"id\":\"pr-helper0\""),
+                          1);
+        ck_assert_uint_eq(count_texts(command, "\"qom-type\":\"pr-manager-helper\",\"id\":"
+                                               "\"pr-helper-scsi0-0-0-2\",\"path\":\"/run/h\""),
+                          1);
+        ck_assert_uint_eq(count_texts(command, "\"pr-manager\":\"pr-helper0\""), 2);
+        ck_assert_uint_eq(count_texts(command, "\"pr-manager\":\"pr-helper-scsi0-0-0-2\""), 1);
+        set_known("types", "pr-manager-helper", false);
+        refuse(reserved, "<reservations> of disk 'sda': emulator '" QEMU "' has no 'pr-manager-helper'");
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("qemu-disks");
@@ -121,6 +167,7 @@ int main(void)
         tcase_add_checked_fixture(tcase, fixture_set_up, fixture_tear_down);
         tcase_set_timeout(tcase, 60);
         tcase_add_test(tcase, test_iothread_map);
+        tcase_add_test(tcase, test_reservations);
         suite_add_tcase(suite, tcase);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_ENV);

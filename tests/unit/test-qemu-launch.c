@@ -145,6 +145,38 @@ START_TEST(a_process_holds_only_what_it_is_given)
 }
 END_TEST
 
+static void job_listening(void *data)
+{
+        int listener = eventfd(0, EFD_CLOEXEC), high = fcntl(listener, F_DUPFD_CLOEXEC, 50);
+        struct launch model = { .listen_fd = high };
+        g_autofree char *text = NULL, *wanted = NULL;
+        struct process process;
+
+        ck_assert(launch(
+                "[ -e /proc/$$/fd/3 ] && [ ! -e /proc/$$/fd/50 ] && echo $LISTEN_PID $LISTEN_FDS; echo end; "
+                "exec sleep 100",
+                &model, &process, NULL));
+        do {
+                g_free(text);
+                text = read_output();
+                ck_assert_int_eq(process_wait(&process, lane, lane_deadline_in(1)), LANE_TIMEOUT);
+        } while (!strstr(text, "end\n"));
+        wanted = g_strdup_printf("%d 1\nend\n", (int)process.pid);
+        ck_assert_str_eq(text, wanted);
+        ck_assert(process_end(&process, lane));
+        process_close(&process);
+        close(listener);
+        close(high);
+        finish();
+}
+
+/* As systemd does it: descriptor 3, and the process that is meant. */
+START_TEST(a_listening_socket_is_handed_over)
+{
+        run(job_listening);
+}
+END_TEST
+
 static void *launch_and_end(void *data)
 {
         struct launch model = { .dies_with_agent = true };
@@ -368,6 +400,7 @@ int main(void)
 
         tcase_add_checked_fixture(tests, setup, teardown);
         tcase_add_test(tests, a_process_holds_only_what_it_is_given);
+        tcase_add_test(tests, a_listening_socket_is_handed_over);
         tcase_add_test(tests, a_probe_does_not_outlive_its_thread);
         tcase_add_test(tests, the_user_is_switched_with_all_its_groups);
         tcase_add_test(tests, what_the_user_may_not_open_is_named);
