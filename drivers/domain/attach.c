@@ -446,8 +446,11 @@ static void give_back(struct domain *domain, const struct domain_def *def, const
         for (unsigned i = 0; i < def->devices.n_disks; i++) {
                 const struct domain_disk *disk = &def->devices.disks[i];
 
-                if (g_strcmp0(disk->info.alias, alias) == 0)
-                        takings_give_back_disk(domain->takings, disk->target);
+                if (g_strcmp0(disk->info.alias, alias) != 0)
+                        continue;
+                takings_give_back_disk(domain->takings, disk->target);
+                if (disk->source.nvme)
+                        takings_give_back_pci(domain->takings, &disk->source.nvme->pci);
         }
         for (unsigned i = 0; i < def->devices.n_interfaces; i++) {
                 const struct domain_interface *interface = &def->devices.interfaces[i];

@@ -146,10 +146,10 @@ static bool check_directory(const struct domain_disk *disk, GError **error)
 
 static bool check_geometry(const struct domain_disk *disk, GError **error)
 {
-        const struct domain_geometry *geometry = &disk->geometry;
-        bool any = geometry->cylinders || geometry->heads || geometry->sectors || geometry->translation;
+        const struct domain_geometry *geometry = disk->geometry;
 
-        if (!any)
+        if (!geometry ||
+            !(geometry->cylinders || geometry->heads || geometry->sectors || geometry->translation))
                 return true;
         if (disk->device != DOMAIN_DISK_DISK || disk->bus == DOMAIN_BUS_USB || disk->bus == DOMAIN_BUS_FDC)
                 return check_refuse(error,
@@ -222,13 +222,47 @@ static bool check_reservations(const struct domain_disk *disk, const struct doma
         return true;
 }
 
+/* What the emulator drives by itself, without an image or device of the host's. */
+static bool check_driven(const struct domain_disk *disk, const struct domain_storage *source, GError **error)
+{
+        const char *type = source->type == DOMAIN_STORAGE_NVME ? "nvme" : "vhostvdpa", *what = NULL;
+
+        if (source->type != DOMAIN_STORAGE_NVME && source->type != DOMAIN_STORAGE_VHOSTVDPA)
+                return true;
+        if (source != &disk->source)
+                what = "as a backing file";
+        else if (disk->device != DOMAIN_DISK_DISK)
+                what = "other than device='disk'";
+        else if (source->format && strcmp(source->format, "raw") != 0)
+                what = "with another format than 'raw'";
+        else if (source->encryption)
+                what = "with an <encryption>";
+        else if (disk->transient)
+                what = "that are <transient/>";
+        else if (disk->shareable)
+                what = "that are <shareable/>";
+        if (what)
+                return check_refuse(error, "disk '%s' is of type '%s', and there are none %s", disk->target,
+                                    type, what);
+        /* The library by which the emulator reaches it knows no other way. */
+        if (source->type == DOMAIN_STORAGE_VHOSTVDPA && g_strcmp0(disk->cache, "none") != 0 &&
+            g_strcmp0(disk->cache, "directsync") != 0)
+                return check_refuse(
+                        error,
+                        "disk '%s' of type 'vhostvdpa' needs cache='none' or 'directsync', and it "
+                        "has '%s'",
+                        disk->target, disk->cache ? disk->cache : "default");
+        return true;
+}
+
 static bool check_storage(const struct domain_disk *disk, GError **error)
 {
         for (const struct domain_storage *source = &disk->source; source; source = source->backing) {
                 if (source->type == DOMAIN_STORAGE_DIR && source != &disk->source)
                         return check_refuse(error, "disk '%s' has a directory as a backing file",
                                             disk->target);
-                if (!check_data_store(disk, source, error) || !check_reservations(disk, source, error))
+                if (!check_driven(disk, source, error) || !check_data_store(disk, source, error) ||
+                    !check_reservations(disk, source, error))
                         return false;
                 if (source->metadata_cache_bytes && g_strcmp0(source->format, "qcow2") != 0)
                         return check_refuse(error,

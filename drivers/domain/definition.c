@@ -69,28 +69,10 @@ bool domain_def_validate_schema(const struct domain_def *def, GError **error)
                          def->unknown.texts[0]);
 }
 
-/* Said of the disk, with a way round, rather than of the attributes that such a source has. */
-static bool require_source(const struct domain_disk *disk, GError **error)
-{
-        for (const struct domain_storage *source = &disk->source; source; source = source->backing) {
-                if (source->type != DOMAIN_STORAGE_NVME)
-                        continue;
-                return error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
-                                 "disk '%s': a source of type '%s' is not supported; use one of type "
-                                 "'file', 'block', 'network' or 'volume'",
-                                 disk->target, domain_storage_type_names[source->type]);
-        }
-        return true;
-}
-
 bool domain_def_require_supported(const struct domain_def *def, GError **error)
 {
         const struct domain_remarks *remarks = def->unsupported.count ? &def->unsupported : &def->unknown;
 
-        for (unsigned i = 0; i < def->devices.n_disks; i++) {
-                if (!require_source(&def->devices.disks[i], error))
-                        return false;
-        }
         if (remarks->count == 0)
                 return true;
         return error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,

@@ -24,6 +24,7 @@ const char *const domain_storage_type_names[] = {
         [DOMAIN_STORAGE_VOLUME] = "volume",
         [DOMAIN_STORAGE_NVME] = "nvme",
         [DOMAIN_STORAGE_VHOSTUSER] = "vhostuser",
+        [DOMAIN_STORAGE_VHOSTVDPA] = "vhostvdpa",
         [DOMAIN_STORAGE_LAST] = NULL,
 };
 const char *const domain_disk_device_names[] = {
@@ -55,6 +56,7 @@ static const char *const engine_names[] = { "qemu", "librbd", NULL };
 static const char *const snapshot_names[] = { "no", "internal", "external", "manual", NULL };
 static const char *const helper_type_names[] = { "unix", NULL };
 static const char *const helper_mode_names[] = { "client", NULL };
+static const char *const nvme_type_names[] = { "pci", NULL };
 static const char *const slice_names[] = { "storage", NULL };
 static const char *const translation_names[] = { "none", "lba", "auto", NULL };
 static const char *const tray_names[] = { "closed", "open", NULL };
@@ -84,11 +86,46 @@ static const struct field volume_fields[] = {
 };
 
 static const struct field *const fields_of[DOMAIN_STORAGE_LAST] = {
-        [DOMAIN_STORAGE_FILE] = file_fields,
-        [DOMAIN_STORAGE_BLOCK] = block_fields,
-        [DOMAIN_STORAGE_DIR] = dir_fields,
-        [DOMAIN_STORAGE_VOLUME] = volume_fields,
+        [DOMAIN_STORAGE_FILE] = file_fields,       [DOMAIN_STORAGE_BLOCK] = block_fields,
+        [DOMAIN_STORAGE_DIR] = dir_fields,         [DOMAIN_STORAGE_VOLUME] = volume_fields,
+        [DOMAIN_STORAGE_VHOSTVDPA] = block_fields,
 };
+
+struct nvme_reading {
+        struct domain_nvme nvme;
+        const char *type;
+};
+static const struct field nvme_fields[] = {
+        NAME("type", struct nvme_reading, type, nvme_type_names, .required = true),
+        UINT("namespace", struct nvme_reading, nvme.namespace, .required = true, .min = 1),
+        YES_NO("managed", struct nvme_reading, nvme.managed),
+        FIELDS_END,
+};
+static const struct field nvme_address_fields[] = {
+        HEX("domain", struct nvme_reading, nvme.pci.domain),
+        HEX("bus", struct nvme_reading, nvme.pci.bus, .required = true),
+        HEX("slot", struct nvme_reading, nvme.pci.slot, .required = true, .max = 0x1f),
+        HEX("function", struct nvme_reading, nvme.pci.function, .required = true, .max = 7),
+        PRESENT("bus", struct nvme_reading, nvme.addressed),
+        FIELDS_END,
+};
+static const struct field_part nvme_parts[] = {
+        { NULL, nvme_fields },
+        { "address", nvme_address_fields },
+        PARTS_END,
+};
+
+static bool read_nvme(struct domain_reader *reader, xmlNode *node, struct domain_storage *storage,
+                      GError **error)
+{
+        struct nvme_reading *reading = domain_arena_alloc(reader->arena, sizeof(*reading));
+
+        storage->nvme = &reading->nvme;
+        if (!field_read_parts(reader, node, nvme_parts, reading, error))
+                return false;
+        return reading->nvme.addressed ||
+               xml_error(error, node, "a source of type 'nvme' needs the <address> of its controller");
+}
 
 static const struct field encryption_fields[] = {
         NAME("format", struct domain_encryption, format, encryption_names, .required = true),
@@ -238,6 +275,8 @@ static bool read_source(struct domain_reader *reader, xmlNode *node, void *targe
 
         if (storage->type == DOMAIN_STORAGE_NETWORK &&
             !domain_read_network_source(reader, node, storage, error))
+                return false;
+        if (storage->type == DOMAIN_STORAGE_NVME && !read_nvme(reader, node, storage, error))
                 return false;
         if (storage->type == DOMAIN_STORAGE_VHOSTUSER &&
             !domain_read_vhost_user(reader, node, storage, error))
@@ -396,12 +435,21 @@ static const struct field blockio_fields[] = {
 };
 /* As many as a BIOS knows of. */
 static const struct field geometry_fields[] = {
-        UINT("cyls", struct domain_disk, geometry.cylinders, .max = 65535),
-        UINT("heads", struct domain_disk, geometry.heads, .max = 255),
-        UINT("secs", struct domain_disk, geometry.sectors, .max = 255),
-        NAME("trans", struct domain_disk, geometry.translation, translation_names),
+        UINT("cyls", struct domain_geometry, cylinders, .max = 65535),
+        UINT("heads", struct domain_geometry, heads, .max = 255),
+        UINT("secs", struct domain_geometry, sectors, .max = 255),
+        NAME("trans", struct domain_geometry, translation, translation_names),
         FIELDS_END,
 };
+
+static bool read_geometry(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        struct domain_geometry *geometry = domain_arena_alloc(reader->arena, sizeof(*geometry));
+
+        *(const struct domain_geometry **)target = geometry;
+        return field_read(reader, node, geometry_fields, geometry, error);
+}
+
 static const struct field readonly_fields[] = { PRESENT(NULL, struct domain_disk, readonly), FIELDS_END };
 static const struct field shareable_fields[] = { PRESENT(NULL, struct domain_disk, shareable), FIELDS_END };
 static const struct field transient_fields[] = { PRESENT(NULL, struct domain_disk, transient), FIELDS_END };
@@ -423,7 +471,7 @@ static const struct field_part parts[] = {
         { "backingStore", NULL, read_backing, offsetof(struct domain_disk, source) },
         { "encryption", NULL, read_encryption, offsetof(struct domain_disk, source) },
         { "blockio", blockio_fields },
-        { "geometry", geometry_fields },
+        { "geometry", NULL, read_geometry, offsetof(struct domain_disk, geometry) },
         { "target", target_fields },
         { "iotune", NULL, read_iotune },
         { "readonly", readonly_fields },

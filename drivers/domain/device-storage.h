@@ -52,6 +52,7 @@ enum domain_storage_type {
         DOMAIN_STORAGE_VOLUME,
         DOMAIN_STORAGE_NVME,
         DOMAIN_STORAGE_VHOSTUSER,
+        DOMAIN_STORAGE_VHOSTVDPA,
         DOMAIN_STORAGE_LAST,
 } __attribute__((packed));
 
@@ -116,6 +117,14 @@ struct domain_reservations {
         const char *path; /* of a helper's socket; managed: in active definitions alone, else NULL */
 };
 
+/* A controller of the host that the emulator drives itself. */
+struct domain_nvme {
+        struct domain_address_pci pci;
+        uint32_t namespace; /* from 1 */
+        enum domain_switch managed;
+        bool addressed; /* the document says where it is */
+};
+
 /* One image: a disk's <source>, or one <backingStore> of its chain. */
 struct domain_storage {
         enum domain_storage_type type;
@@ -128,6 +137,7 @@ struct domain_storage {
         const char *volume; /* volume */
         const char *mode;   /* volume: "host", "direct" */
         const struct domain_network_source *network;    /* network; NULL: no medium */
+        const struct domain_nvme *nvme;                 /* nvme; NULL: no medium */
         const struct domain_char_source *vhost_user;    /* vhostuser: the socket of what serves the disk */
         const char *startup_policy;                     /* "mandatory", "requisite", "optional" */
         const struct domain_encryption *encryption;     /* NULL: none */
@@ -220,7 +230,7 @@ struct domain_disk {
         const char *vendor;  /* at most 8 bytes */
         const char *product; /* at most 16 bytes */
         const struct domain_iotune *iotune;
-        struct domain_geometry geometry;
+        const struct domain_geometry *geometry;         /* NULL: none */
         const struct domain_iothread_map *iothread_map; /* NULL: none */
         uint32_t iothread;                              /* 0: none */
         uint32_t queues;                                /* 0: the default */

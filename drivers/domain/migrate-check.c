@@ -108,6 +108,9 @@ bool domain_check_migration_devices(const struct domain_def *def, GError **error
         for (unsigned i = 0; i < devices->n_disks; i++) {
                 if (devices->disks[i].transient)
                         what = "transient disks";
+                if (devices->disks[i].source.nvme ||
+                    devices->disks[i].source.type == DOMAIN_STORAGE_VHOSTVDPA)
+                        what = "disks that are devices of the host";
         }
         if (what)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,

@@ -102,6 +102,14 @@ static void fill_ports(xmlNode *source)
         }
 }
 
+/* Where the host has the controller; one that is not there is missed when the disk is read. */
+static bool fill_controller(const xmlNode *source, GError **error)
+{
+        xmlNode *address = source ? xml_child(source, "address") : NULL;
+
+        return !address || normalize_format_pci(address, UINT16_MAX, error);
+}
+
 bool normalize_fill_disk(const struct hardware *hardware, xmlNode *disk, GError **error)
 {
         xmlNode *source = xml_child(disk, "source"), *driver;
@@ -121,6 +129,8 @@ bool normalize_fill_disk(const struct hardware *hardware, xmlNode *disk, GError 
                 xml_remove(source);
         if (hardware_is(disk, "type", "network"))
                 fill_ports(xml_child(disk, "source"));
+        if (hardware_is(disk, "type", "nvme") && !fill_controller(source, error))
+                return false;
         if (!hardware->machine->emulator)
                 return true;
         if (hardware_is(disk, "type", "vhostuser"))

@@ -64,8 +64,8 @@ TABLE iqn[] = { { "iqn", "?name", .flags = VOID }, {} };
 TABLE cookies[] = { { "cookie", "name", .flags = MANY }, {} };
 
 #define SOURCE_ATTRIBUTES                                                                                    \
-        "protocol name query tls tlsHostname ?file ?dev dir pool volume mode type !managed "                 \
-        "!namespace "                                                                                        \
+        "protocol name query tls tlsHostname ?file ?dev dir pool volume mode type managed "                  \
+        "namespace "                                                                                         \
         "path !fdgroup startupPolicy index"
 
 /* A file or device of this host, which has nothing more to say. */
@@ -87,7 +87,7 @@ TABLE disk_source[] = {
         { "snapshot", "?name", .flags = VOID },
         { "config", "?file", .flags = VOID },
         { "auth", "username", auth_secret },
-        { "address", "domain bus slot function multifunction", .flags = UNDRIVEN },
+        { "address", "domain bus slot function multifunction" },
         { "slices", NULL, slices, VOID },
         DEVICE_SECLABEL,
         { "encryption", "format engine", encryption },

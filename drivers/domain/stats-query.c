@@ -400,7 +400,7 @@ void domain_get_block_stats(struct domain *domain, const char *disk, domain_imag
 
 static bool has_medium(const struct domain_storage *source)
 {
-        return source->path || source->volume || source->network || source->vhost_user;
+        return source->path || source->volume || source->network || source->vhost_user || source->nvme;
 }
 
 void domain_get_block_info(struct domain *domain, const char *disk, unsigned flags,

@@ -287,11 +287,10 @@ void takings_note_targets(const struct domain_takings *takings, const struct dom
 
 void takings_give_back_interface(struct domain_takings *takings, const struct domain_interface *interface)
 {
-        const struct domain_hostdev hostdev = { .type = DOMAIN_HOSTDEV_PCI, .pci = interface->host_pci };
         int index = find_port(takings, interface);
 
         if (interface->type == DOMAIN_INTERFACE_HOSTDEV)
-                takings_give_back_hostdev(takings, &hostdev);
+                takings_give_back_pci(takings, &interface->host_pci);
         if (index < 0)
                 return;
         network_use_give_back(g_steal_pointer(&takings_get_port(takings, (unsigned)index)->use));

@@ -242,6 +242,13 @@ void takings_give_back_hostdev(struct domain_takings *takings, const struct doma
                 taken_devices_give_back_one(takings->devices, hostdev);
 }
 
+void takings_give_back_pci(struct domain_takings *takings, const struct domain_address_pci *address)
+{
+        const struct domain_hostdev hostdev = { .type = DOMAIN_HOSTDEV_PCI, .pci = *address };
+
+        takings_give_back_hostdev(takings, &hostdev);
+}
+
 void takings_restore(struct domain_takings *takings, GPtrArray *looked)
 {
         if (looked) {
@@ -294,6 +301,10 @@ GPtrArray *takings_look(struct domain_driver *driver, const struct domain_def *d
                     def->devices.interfaces[i].type == DOMAIN_INTERFACE_HOSTDEV)
                         taken_devices_look_pci(looked, driver->node_devices,
                                                &def->devices.interfaces[i].host_pci, user);
+        for (unsigned i = 0; driver->node_devices && i < def->devices.n_disks; i++)
+                if (is_meant(one, DOMAIN_DEVICE_DISK, i) && def->devices.disks[i].source.nvme)
+                        taken_devices_look_pci(looked, driver->node_devices,
+                                               &def->devices.disks[i].source.nvme->pci, user);
         return looked->len > 0 ? g_steal_pointer(&looked) : NULL;
 }
 

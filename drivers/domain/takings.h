@@ -129,6 +129,8 @@ void takings_restore_filters(struct domain_takings *takings, const struct domain
 
 /* The same for the device of the host that hostdev, of the active definition, is. */
 void takings_give_back_hostdev(struct domain_takings *takings, const struct domain_hostdev *hostdev);
+/* The same for a PCI device, whatever element of the active definition names it. */
+void takings_give_back_pci(struct domain_takings *takings, const struct domain_address_pci *address);
 /*
  * Loop: a guest that was found running has them, whatever their owners say; so it has what takings_look() has
  * found (taken; NULL is fine).

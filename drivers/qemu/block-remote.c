@@ -6,6 +6,7 @@
 #include "drivers/qemu/block.h"
 
 #include "drivers/qemu/device-internal.h"
+#include "nodedev/pci.h"
 
 #include <string.h>
 
@@ -321,4 +322,33 @@ char *block_format_cookies(const struct domain_network_source *source)
                 g_string_append_printf(text, "%s%s=%s", i ? "; " : "", source->cookies[i].name,
                                        source->cookies[i].value ? source->cookies[i].value : "");
         return g_string_free(text, FALSE);
+}
+
+/* ---- devices ---- */
+
+static struct block_image *new_nvme(const struct domain_storage *source)
+{
+        const struct domain_address_pci *pci = &source->nvme->pci;
+        g_autofree char *address = pci_format_name(pci->domain, pci->bus, pci->slot, pci->function);
+        struct block_image *image = block_image_new(address, source->format);
+
+        image->remote.properties = json_pack("{s:s, s:s, s:I}", "driver", "nvme", "device", address,
+                                             "namespace", (json_int_t)source->nvme->namespace);
+        return image;
+}
+
+struct block_image *block_image_new_driven(const struct domain_storage *source)
+{
+        struct block_image *image = NULL;
+
+        if (source->type == DOMAIN_STORAGE_NVME && source->nvme)
+                image = new_nvme(source);
+        if (source->type == DOMAIN_STORAGE_VHOSTVDPA && source->path) {
+                image = block_image_new(source->path, source->format);
+                image->remote.properties =
+                        json_pack("{s:s, s:s}", "driver", "virtio-blk-vhost-vdpa", "path", source->path);
+        }
+        if (image)
+                image->kind = BLOCK_REMOTE;
+        return image;
 }

@@ -26,7 +26,7 @@ enum block_kind {
         BLOCK_FILE,   /* a regular file */
         BLOCK_DEVICE, /* a block device of the host */
         BLOCK_CDROM,  /* a CD-ROM drive of the host */
-        BLOCK_REMOTE, /* on a server that the emulator talks to itself */
+        BLOCK_REMOTE, /* on a server, or a device, that the emulator talks to itself */
         BLOCK_FAT,    /* a directory, out of which the emulator makes a FAT file system */
 };
 
@@ -75,6 +75,11 @@ struct block_image *block_image_new_remote(const char *disk, const struct domain
 /* A unit of an iSCSI target; portal is "host:port", initiator and user may be NULL. New reference. */
 json_t *block_iscsi_properties(const char *portal, const char *target, unsigned lun, const char *initiator,
                                const char *user);
+/*
+ * A new image for a namespace of an NVMe controller, or for a device of vhost-vdpa, which the emulator drives
+ * itself. Nothing is looked at. NULL: source is another one.
+ */
+struct block_image *block_image_new_driven(const struct domain_storage *source);
 /* The cookies of a source, as they are sent; owned. */
 char *block_format_cookies(const struct domain_network_source *source);
 

@@ -15,7 +15,7 @@
 /* A file, a block device, something on the network, or a volume, whose path its chain knows. */
 bool device_disk_has_source(const struct domain_disk *disk)
 {
-        return disk->source.path || disk->source.network || disk->source.volume;
+        return disk->source.path || disk->source.network || disk->source.volume || disk->source.nvme;
 }
 
 /*

@@ -126,6 +126,23 @@ static void add_copy_on_read(struct device_list *list, const struct block_image 
 }
 
 /* Drivers of servers may be in modules of QEMU's that are not installed. */
+static bool check_driver(const struct device_context *context, const struct domain_disk *disk,
+                         const char *driver, GError **error)
+{
+        const char *package =
+                g_str_has_prefix(driver, "http") || g_str_has_prefix(driver, "ftp") ? "curl" : driver;
+
+        if (qemu_caps_has_block_driver(context->caps, driver))
+                return true;
+        if (disk->source.type == DOMAIN_STORAGE_NVME || disk->source.type == DOMAIN_STORAGE_VHOSTVDPA)
+                return device_unsupported(error, "disk '%s': emulator '%s' was built without the driver '%s'",
+                                          disk->target, qemu_caps_get_path(context->caps), driver);
+        return device_unsupported(error,
+                                  "disk '%s': emulator '%s' has no driver for protocol '%s'; install it "
+                                  "(on Debian package qemu-block-extra, on Fedora qemu-block-%s)",
+                                  disk->target, qemu_caps_get_path(context->caps), driver, package);
+}
+
 static bool check_drivers(const struct device_context *context, const struct domain_disk *disk,
                           const GPtrArray *chain, GError **error)
 {
@@ -133,14 +150,8 @@ static bool check_drivers(const struct device_context *context, const struct dom
                 const struct block_image *image = chain->pdata[i];
                 const char *driver = json_string_value(json_object_get(image->remote.properties, "driver"));
 
-                if (driver && !qemu_caps_has_block_driver(context->caps, driver))
-                        return device_unsupported(
-                                error,
-                                "disk '%s': emulator '%s' has no driver for protocol '%s'; install it "
-                                "(on Debian package qemu-block-extra, on Fedora qemu-block-%s)",
-                                disk->target, qemu_caps_get_path(context->caps), driver,
-                                g_str_has_prefix(driver, "http") || g_str_has_prefix(driver, "ftp") ? "curl"
-                                                                                                    : driver);
+                if (driver && !check_driver(context, disk, driver, error))
+                        return false;
         }
         return true;
 }
@@ -342,6 +353,16 @@ static bool parse_wwn(const struct domain_disk *disk, uint64_t *wwn)
         return *end == '\0';
 }
 
+static void set_geometry(json_t *device, const struct domain_geometry *geometry)
+{
+        if (!geometry)
+                return;
+        device_set_uint(device, "cyls", geometry->cylinders);
+        device_set_uint(device, "heads", geometry->heads);
+        device_set_uint(device, "secs", geometry->sectors);
+        device_set_string(device, "bios-chs-trans", geometry->translation);
+}
+
 static void set_disk_properties(json_t *device, const struct device_context *context,
                                 const struct domain_disk *disk)
 {
@@ -353,10 +374,7 @@ static void set_disk_properties(json_t *device, const struct device_context *con
                 device_set_bool(device, "share-rw", true);
         device_set_uint(device, "logical_block_size", disk->logical_block_size);
         device_set_uint(device, "physical_block_size", disk->physical_block_size);
-        device_set_uint(device, "cyls", disk->geometry.cylinders);
-        device_set_uint(device, "heads", disk->geometry.heads);
-        device_set_uint(device, "secs", disk->geometry.sectors);
-        device_set_string(device, "bios-chs-trans", disk->geometry.translation);
+        set_geometry(device, disk->geometry);
         if (parse_wwn(disk, &wwn))
                 device_set_int(device, "wwn", (json_int_t)wwn);
         device_set_uint(device, "rotation_rate", disk->rotation_rate);
@@ -393,9 +411,6 @@ static bool check_facts(const struct domain_disk *disk, GError **error)
 /* What no disk, or not this one, can have. */
 static bool check(const struct domain_disk *disk, GError **error)
 {
-        if (disk->source.type == DOMAIN_STORAGE_NVME)
-                return device_unsupported(error, "the source type of disk '%s' is not supported",
-                                          disk->target);
         if (g_strcmp0(disk->io, "native") == 0 && !block_cache_from_name(disk->cache).direct)
                 return device_unsupported(
                         error, "io='native' of disk '%s' needs cache='none' or 'directsync'", disk->target);

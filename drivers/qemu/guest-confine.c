@@ -21,6 +21,9 @@ static bool has_host_devices(const struct domain_def *def)
         for (unsigned i = 0; i < def->devices.n_interfaces; i++)
                 if (def->devices.interfaces[i].type == DOMAIN_INTERFACE_HOSTDEV)
                         return true;
+        for (unsigned i = 0; i < def->devices.n_disks; i++)
+                if (def->devices.disks[i].source.nvme)
+                        return true;
         return def->devices.n_hostdevs > 0;
 }
 

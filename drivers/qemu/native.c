@@ -60,6 +60,9 @@ static struct block_image *make_image(const struct domain_def *def, const struct
                 refuse(def, "an encrypted image", error);
                 return NULL;
         }
+        image = block_image_new_driven(source);
+        if (image)
+                return image;
         if (!source->network)
                 return block_image_new(source->path, source->format);
         if (source->network->auth || source->network->cookies) {
@@ -78,8 +81,8 @@ static bool add_disk(struct native *native, const struct domain_def *def, const 
 
         if (disk->source.type == DOMAIN_STORAGE_VOLUME || disk->transient)
                 return refuse(def, disk->transient ? "a transient disk" : "a volume of a pool", error);
-        for (const struct domain_storage *source = &disk->source; source && (source->path || source->network);
-             source = source->backing) {
+        for (const struct domain_storage *source = &disk->source;
+             source && (source->path || source->network || source->nvme); source = source->backing) {
                 struct block_image *image = make_image(def, disk, source, error);
 
                 if (!image)

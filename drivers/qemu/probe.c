@@ -480,6 +480,9 @@ static bool ask_interface(struct session *session, json_t *document, GError **er
 static const struct {
         const char *driver, *arguments;
 } block_drivers[] = {
+        { "nvme", "{'driver':'nvme','device':'x','namespace':1}" },
+        { "virtio-blk-vhost-vdpa",
+          "{'driver':'virtio-blk-vhost-vdpa','path':'/nonexistent/virtbus','cache':{'direct':true}}" },
         { "nbd", "{'driver':'nbd','server':{'type':'unix','path':'/nonexistent/virtbus'}}" },
         { "http", "{'driver':'http','url':'x'}" },
         { "https", "{'driver':'https','url':'x'}" },

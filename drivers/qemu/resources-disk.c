@@ -182,6 +182,24 @@ static bool take_image(struct resources *resources, const struct domain_disk *di
         return take_chain(resources, disk, chain, error);
 }
 
+/* What the emulator drives itself: its controller, which leaves the host's driver, or its file. */
+static bool prepare_driven(struct resources *resources, const struct domain_disk *disk,
+                           struct block_image *image, GError **error)
+{
+        const struct domain_nvme *nvme = disk->source.nvme;
+        bool ok = true;
+
+        if (nvme)
+                ok = resources_prepare_pci(resources, &nvme->pci, nvme->managed == DOMAIN_SWITCH_ON, error);
+        else
+                resources_add_file(resources, disk->source.path, true, "vDPA device '%s' of disk '%s'",
+                                   disk->source.path, disk->target);
+        if (ok)
+                return take_image(resources, disk, image, error);
+        block_image_free(image);
+        return false;
+}
+
 static bool prepare_disk(struct resources *resources, const struct domain_disk *disk, GError **error)
 {
         struct domain_storage source = disk->source;
@@ -199,6 +217,9 @@ static bool prepare_disk(struct resources *resources, const struct domain_disk *
         }
         if (image)
                 return take_image(resources, disk, image, error);
+        image = block_image_new_driven(&source);
+        if (image)
+                return prepare_driven(resources, disk, image, error);
         if (!source.path && !source.network)
                 return true;
         if (is_optional(disk) && source.path && stat(source.path, &st) < 0)

@@ -79,6 +79,12 @@ static GPtrArray *list_managed(const struct domain_def *def)
                 if (interface->type == DOMAIN_INTERFACE_HOSTDEV && interface->managed)
                         g_ptr_array_add(list, format_pci(&interface->host_pci));
         }
+        for (unsigned i = 0; i < def->devices.n_disks; i++) {
+                const struct domain_nvme *nvme = def->devices.disks[i].source.nvme;
+
+                if (nvme && nvme->managed == DOMAIN_SWITCH_ON)
+                        g_ptr_array_add(list, format_pci(&nvme->pci));
+        }
         g_ptr_array_add(list, NULL);
         return list;
 }

@@ -348,20 +348,29 @@ bool resources_prepare_vsock(struct resources *resources, const void *data, GErr
         return true;
 }
 
-uint64_t resources_get_lock_bytes(const struct domain_def *def)
+/* Does a device of the host read and write the guest's memory by itself? */
+static bool has_direct_access(const struct domain_def *def)
 {
-        if (def->memory_backing.locked)
-                return RLIM_INFINITY;
         for (unsigned i = 0; i < def->devices.n_hostdevs; i++) {
                 enum domain_hostdev_type type = def->devices.hostdevs[i].type;
 
                 if (type == DOMAIN_HOSTDEV_PCI || type == DOMAIN_HOSTDEV_MDEV)
-                        return MAX(def->memory_kib, def->max_memory_kib) * 1024 + LOCK_EXTRA;
+                        return true;
         }
         for (unsigned i = 0; i < def->devices.n_interfaces; i++)
                 if (def->devices.interfaces[i].type == DOMAIN_INTERFACE_HOSTDEV)
-                        return MAX(def->memory_kib, def->max_memory_kib) * 1024 + LOCK_EXTRA;
-        return 0;
+                        return true;
+        for (unsigned i = 0; i < def->devices.n_disks; i++)
+                if (def->devices.disks[i].source.nvme)
+                        return true;
+        return false;
+}
+
+uint64_t resources_get_lock_bytes(const struct domain_def *def)
+{
+        if (def->memory_backing.locked)
+                return RLIM_INFINITY;
+        return has_direct_access(def) ? MAX(def->memory_kib, def->max_memory_kib) * 1024 + LOCK_EXTRA : 0;
 }
 
 /* Of the device before. */

@@ -232,12 +232,20 @@ GHashTable *fixture_prepare(const struct domain_def *def)
 
         for (unsigned i = 0; i < def->devices.n_disks; i++) {
                 const struct domain_disk *disk = &def->devices.disks[i];
+                struct block_image *driven = block_image_new_driven(&disk->source);
                 struct device_resources *of_disk;
                 g_autoptr(GError) error = NULL;
 
-                if (!disk->source.path)
+                if (!disk->source.path && !driven)
                         continue;
                 of_disk = device_resources_new();
+                if (driven) {
+                        driven->index = index++;
+                        of_disk->chain = g_ptr_array_new_with_free_func((GDestroyNotify)block_image_free);
+                        g_ptr_array_add(of_disk->chain, driven);
+                        g_hash_table_insert(resources, (char *)disk->info.alias, of_disk);
+                        continue;
+                }
                 of_disk->chain = block_chain_resolve(disk->target, &disk->source, &index, &error);
                 ck_assert_msg(of_disk->chain != NULL, "%s", error ? error->message : "");
                 g_hash_table_insert(resources, (char *)disk->info.alias, of_disk);

@@ -240,6 +240,22 @@ static const struct row refused[] = {
           "size='1'/>"
           "</slices></source><target dev='vda' bus='virtio'/></disk>",
           "for sources of type 'file'" },
+#define NVME(device, rest)                                                                                   \
+        "<disk type='nvme' device='" device "'><source type='pci' namespace='1'><address bus='1' slot='0' "  \
+        "function='0'/></source><target dev='sda' bus='scsi'/>" rest "</disk>"
+        { "q35", "", NVME("cdrom", ""),
+          "disk 'sda' is of type 'nvme', and there are none other than device='disk'" },
+        { "q35", "", NVME("disk", "<driver type='qcow2'/>"), "none with another format than 'raw'" },
+        { "q35", "", NVME("disk", "<shareable/>"), "none that are <shareable/>" },
+        { "q35", "", NVME("disk", "<transient/>"), "none that are <transient/>" },
+        { "q35", "",
+          "<disk type='file'><source file='/x'/><backingStore type='nvme'><format type='raw'/><source "
+          "type='pci' "
+          "namespace='1'><address bus='1' slot='0' function='0'/></source></backingStore>"
+          "<driver type='qcow2'/><target dev='vda' bus='virtio'/></disk>",
+          "none as a backing file" },
+        { "q35", "", "<disk type='vhostvdpa'><source dev='/x'/><target dev='vda' bus='virtio'/></disk>",
+          "needs cache='none' or 'directsync', and it has 'default'" },
 #define RESERVED(disk, source)                                                                               \
         "<disk " disk source "</reservations></source><target dev='sda' bus='scsi'/></disk>"
         { "q35", "",

@@ -567,11 +567,6 @@ static const struct refusal refusals[] = {
           "<disk type='vhostuser'><source type='unix' path='/s'/><target dev='vda' bus='virtio'/>"
           "<readonly/></disk>",
           "<readonly> of disk 'vda', whose type is 'vhostuser'" },
-        { NULL, NULL,
-          "<disk type='nvme' device='disk'><source type='pci' namespace='1' managed='no'>"
-          "<address domain='0' bus='1' slot='0' function='0'/></source><target dev='vda' "
-          "bus='virtio'/></disk>",
-          "disk 'vda': a source of type 'nvme'" },
         { NULL, NULL, "<graphics type='sdl' display=':0'/>", "<graphics type='sdl'>" },
         { NULL, NULL, "<interface type='bridge'><source bridge='br0'/></interface>",
           "interface type 'bridge'" },

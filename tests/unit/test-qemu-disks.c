@@ -157,6 +157,31 @@ START_TEST(test_reservations)
 }
 END_TEST
 
+/* ---- what the emulator drives itself ---- */
+
+static const char nvme[] =
+        HEAD("") "<disk type='nvme'><driver cache='none'/><source type='pci' managed='yes' "
+                 "namespace='2'><address domain='0' "
+                 "bus='4' slot='3' function='0'/></source><target dev='vda' bus='virtio'/></disk>" TAIL;
+static const char vdpa[] = HEAD(
+        "") "<disk type='vhostvdpa'><driver cache='none'/><source dev='/dev/vhost-vdpa-0'/><target dev='vda' "
+            "bus='virtio'/></disk>" TAIL;
+
+START_TEST(test_driven)
+{
+        if (!fixture_has_qemu())
+                return;
+        expect(nvme, "{\"driver\":\"nvme\",\"device\":\"0000:04:03.0\",\"namespace\":2,\"node-name\":"
+                     "\"libvirt-1-storage\"");
+        set_known("block-drivers", "nvme", false);
+        refuse(nvme, "disk 'vda': emulator '" QEMU "' was built without the driver 'nvme'");
+        set_known("block-drivers", "virtio-blk-vhost-vdpa", false);
+        refuse(vdpa, "disk 'vda': emulator '" QEMU "' was built without the driver 'virtio-blk-vhost-vdpa'");
+        set_known("block-drivers", "virtio-blk-vhost-vdpa", true);
+        expect(vdpa, "{\"driver\":\"virtio-blk-vhost-vdpa\",\"path\":\"/dev/vhost-vdpa-0\"");
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("qemu-disks");
@@ -168,6 +193,7 @@ int main(void)
         tcase_set_timeout(tcase, 60);
         tcase_add_test(tcase, test_iothread_map);
         tcase_add_test(tcase, test_reservations);
+        tcase_add_test(tcase, test_driven);
         suite_add_tcase(suite, tcase);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_ENV);
