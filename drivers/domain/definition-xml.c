@@ -304,11 +304,22 @@ static bool remove_secrets(xmlNode *parent)
         return removed;
 }
 
-static void write_texts(xmlDoc *doc, struct domain_def *def)
+/* What has grown beyond what is read again would be lost with the agent. */
+static bool write_texts(xmlDoc *doc, struct domain_def *def, GError **error)
 {
+        size_t length;
+
         def->base.xml = write_text(doc);
+        length = strlen(def->base.xml);
+        if (length > XML_BYTES_MAX)
+                return error_set(
+                        error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
+                        "domain '%s': with what completes it, its document has %zu bytes, and %d are "
+                        "the most",
+                        def->base.name, length, XML_BYTES_MAX);
         if (remove_secrets(xml_child(xml_root(doc), "devices")))
                 def->base.xml_public = write_text(doc);
+        return true;
 }
 
 /* ---- documents ---- */
@@ -402,8 +413,7 @@ struct domain_def *domain_doc_finish(struct domain_doc *taken, const struct doma
                 return NULL;
         /* Reading has added units, which have their place as well. */
         order(doc->xml, def);
-        write_texts(doc->xml, def);
-        return g_steal_pointer(&def);
+        return write_texts(doc->xml, def, error) ? g_steal_pointer(&def) : NULL;
 }
 
 struct domain_def *domain_def_parse_stored(const char *xml, GError **error)

@@ -7,6 +7,7 @@
 #include "drivers/domain/definition.h"
 
 #include "base/error.h"
+#include "base/xml.h"
 #include "drivers/domain/arena.h"
 #include "tests/unit/check-main.h"
 
@@ -440,6 +441,30 @@ START_TEST(test_size)
 }
 END_TEST
 
+/* Units of sizes are written, so it grows: what could not be read again is refused by name. */
+START_TEST(test_growth)
+{
+        g_autofree char *small = g_strnfill(XML_BYTES_MAX - 4096, 'x'), *xml = NULL, *large = NULL,
+                        *head = NULL;
+        CLEANUP(domain_def_unref) struct domain_def *def = NULL, *none = NULL;
+        g_autoptr(GError) error = NULL;
+
+        xml = g_strconcat("<description>", small, "</description>", NULL);
+        def = parse_with(xml, "", NULL);
+        ck_assert_ptr_nonnull(def);
+        head = g_strndup(def->base.xml, strlen(def->base.xml) - strlen(small));
+        large = g_strnfill(XML_BYTES_MAX - strlen(head), 'x');
+        g_free(xml);
+        xml = g_strconcat("<description>", large, "x</description>", NULL);
+        none = parse_with(xml, "", &error);
+        ck_assert_ptr_null(none);
+        ck_assert_msg(g_str_has_prefix(error->message,
+                                       "unsupported configuration: domain 'd': with what completes "
+                                       "it, its document has "),
+                      "%s", error->message);
+}
+END_TEST
+
 /* ---- what is kept and remarked upon ---- */
 
 static bool has_remark(const struct domain_remarks *remarks, const char *text)
@@ -691,6 +716,6 @@ END_TEST
 
 CHECK_MAIN("domain-definition", test_hugepages, test_virt_install, test_virt_manager_domain,
            test_virt_manager_machine, test_virt_manager_disks, test_virt_manager_devices, test_cockpit,
-           test_order, test_round_trip, test_units, test_cpusets, test_secrets, test_size, test_undriven,
-           test_tuning, test_privileges, test_unknown, test_qemu_commandline, test_foreign_nodes, test_peek,
-           test_names)
+           test_order, test_round_trip, test_units, test_cpusets, test_secrets, test_size, test_growth,
+           test_undriven, test_tuning, test_privileges, test_unknown, test_qemu_commandline,
+           test_foreign_nodes, test_peek, test_names)
