@@ -302,7 +302,7 @@ static bool check_virtiofs(const struct domain_def *def, const struct domain_fil
                         "other",
                         target);
         if (fs->socket && (fs->source || fs->binary || fs->cache || fs->sandbox || fs->xattr ||
-                           fs->posix_lock || fs->flock || fs->thread_pool >= 0))
+                           fs->posix_lock || fs->flock || fs->thread_pool >= 0 || fs->open_files))
                 return check_refuse(
                         error,
                         "file system '%s' is served by a program that is there (socket=), which has "

@@ -330,6 +330,30 @@ static bool check_iotune(const struct domain_disk *disk, GError **error)
         return true;
 }
 
+/* Whether what is not there is missed; of what is not looked at, nobody knows. */
+static bool check_startup_policy(const struct domain_disk *disk, GError **error)
+{
+        enum domain_storage_type type = disk->source.type;
+        const char *policy = disk->source.startup_policy;
+
+        if (!policy)
+                return true;
+        if (type != DOMAIN_STORAGE_FILE && type != DOMAIN_STORAGE_BLOCK && type != DOMAIN_STORAGE_DIR &&
+            type != DOMAIN_STORAGE_VOLUME)
+                return check_refuse(error,
+                                    "disk '%s' has a startupPolicy, which is for sources of type 'file', "
+                                    "'block', 'dir' and 'volume'",
+                                    disk->target);
+        if (strcmp(policy, "requisite") == 0 && disk->device != DOMAIN_DISK_CDROM &&
+            disk->device != DOMAIN_DISK_FLOPPY)
+                return check_refuse(
+                        error,
+                        "startupPolicy='requisite' of disk '%s' is for CD-ROM drives and floppies: "
+                        "use 'optional' or 'mandatory'",
+                        disk->target);
+        return true;
+}
+
 static bool check_each(const struct check *check, GError **error)
 {
         const struct domain_devices *devices = &check->def->devices;
@@ -339,7 +363,8 @@ static bool check_each(const struct check *check, GError **error)
 
                 if (!check_bus(disk, error) || !check_iothread(check->def, disk, error) ||
                     !check_lun(disk, error) || !check_device(disk, error) || !check_sharing(disk, error) ||
-                    !check_storage(disk, error) || !check_io(disk, error) || !check_iotune(disk, error))
+                    !check_startup_policy(disk, error) || !check_storage(disk, error) ||
+                    !check_io(disk, error) || !check_iotune(disk, error))
                         return false;
         }
         return true;

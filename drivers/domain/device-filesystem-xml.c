@@ -65,20 +65,19 @@ static const struct field lock_fields[] = {
 static const struct field pool_fields[] = { INT("size", struct domain_filesystem, thread_pool, .max = 65535),
                                             FIELDS_END };
 
+static const struct field open_files_fields[] = {
+        UINT("max", struct domain_filesystem, open_files, .required = true, .min = 1),
+        FIELDS_END,
+};
+
 static const struct field_part parts[] = {
-        { NULL, filesystem_fields },
-        { "driver", driver_fields },
-        VIRTIO_PART(struct domain_filesystem),
-        { "source", source_fields },
-        { "target", target_fields },
-        { "readonly", readonly_fields },
-        { "binary", binary_fields },
-        { "binary/cache", cache_fields },
-        { "binary/sandbox", sandbox_fields },
-        { "binary/lock", lock_fields },
-        { "binary/thread_pool", pool_fields },
-        INFO_PARTS(struct domain_filesystem),
-        PARTS_END,
+        { NULL, filesystem_fields },           { "driver", driver_fields },
+        VIRTIO_PART(struct domain_filesystem), { "source", source_fields },
+        { "target", target_fields },           { "readonly", readonly_fields },
+        { "binary", binary_fields },           { "binary/cache", cache_fields },
+        { "binary/sandbox", sandbox_fields },  { "binary/lock", lock_fields },
+        { "binary/thread_pool", pool_fields }, { "binary/openfiles", open_files_fields },
+        INFO_PARTS(struct domain_filesystem),  PARTS_END,
 };
 
 /* "0644", "644": octal. */

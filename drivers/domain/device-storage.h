@@ -300,7 +300,8 @@ struct domain_filesystem {
         const char *cache;   /* "none", "always" */
         const char *sandbox; /* "namespace", "chroot" */
         enum domain_switch xattr, posix_lock, flock;
-        int thread_pool; /* -1: the default */
+        int thread_pool;     /* -1: the default */
+        uint32_t open_files; /* at once; 0: the default */
         bool readonly;
         uint32_t fmode, dmode; /* of what the guest makes; 0: the default */
         uint32_t queue_size;   /* 0: the default */

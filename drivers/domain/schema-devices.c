@@ -205,9 +205,8 @@ TABLE controller[] = {
 
 TABLE lease[] = { { "lockspace" }, { "key" }, { "target", "path offset" }, {} };
 
-TABLE virtiofs[] = {
-        { "cache", "mode" }, { "sandbox", "mode" }, { "lock", "posix flock" }, { "thread_pool", "size" }, {}
-};
+TABLE virtiofs[] = { { "cache", "mode" },       { "sandbox", "mode" },  { "lock", "posix flock" },
+                     { "thread_pool", "size" }, { "openfiles", "max" }, {} };
 
 TABLE filesystem[] = {
         { "driver", VIRTIO "type !format wrpolicy !name queue" },

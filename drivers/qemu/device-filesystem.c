@@ -47,7 +47,7 @@ static bool check_9p(const struct domain_filesystem *fs, GError **error)
         const char *what = NULL;
 
         if (fs->binary || fs->cache || fs->sandbox || fs->xattr || fs->posix_lock || fs->flock ||
-            fs->thread_pool >= 0)
+            fs->thread_pool >= 0 || fs->open_files)
                 what = "<binary>";
         else if (fs->queue_size)
                 what = "a queue size";

@@ -90,12 +90,16 @@ static void write_chain(struct resources *resources, const struct domain_disk *d
         domain_edit_set_disk_chain(resources->edit, disk->info.alias, images, chain->len);
 }
 
-static bool is_optional(const struct domain_disk *disk)
+/* May the medium be missing? 'requisite': from a guest that goes on, here or on another host. */
+static bool is_optional(const struct resources *resources, const struct domain_disk *disk)
 {
-        return g_strcmp0(disk->source.startup_policy, "optional") == 0;
+        bool goes_on = resources->start->image || resources->start->arrival;
+        const char *policy = disk->source.startup_policy;
+
+        return g_strcmp0(policy, "optional") == 0 || (goes_on && g_strcmp0(policy, "requisite") == 0);
 }
 
-/* startupPolicy='optional': what is not there is left out, of a drive the medium alone. */
+/* What may be missing is left out, of a drive the medium alone. */
 static bool leave_out(struct resources *resources, const struct domain_disk *disk)
 {
         /* virConnectDomainEventDiskChangeReason */
@@ -210,7 +214,7 @@ static bool prepare_disk(struct resources *resources, const struct domain_disk *
 
         if (source.type == DOMAIN_STORAGE_VOLUME && source.volume &&
             !resources_find_volume(resources, disk, &source, &image, &failure)) {
-                if (is_optional(disk))
+                if (is_optional(resources, disk))
                         return leave_out(resources, disk);
                 g_propagate_error(error, g_steal_pointer(&failure));
                 return false;
@@ -222,7 +226,7 @@ static bool prepare_disk(struct resources *resources, const struct domain_disk *
                 return prepare_driven(resources, disk, image, error);
         if (!source.path && !source.network)
                 return true;
-        if (is_optional(disk) && source.path && stat(source.path, &st) < 0)
+        if (is_optional(resources, disk) && source.path && stat(source.path, &st) < 0)
                 return leave_out(resources, disk);
         chain = block_chain_resolve(disk->target, &source, &resources->next_image, error);
         if (!chain || !reservations_prepare(resources, disk, error) ||

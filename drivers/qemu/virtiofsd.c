@@ -115,19 +115,32 @@ static int make_sockets(const struct guest *guest, const char *alias, int *clien
         return *client < 0 ? -1 : fd_steal(&fd);
 }
 
+/* Owned strings, NULL at the end. */
+static GPtrArray *make_arguments(const char *program, const struct domain_filesystem *fs, int socket)
+{
+        GPtrArray *arguments = g_ptr_array_new_with_free_func(g_free);
+
+        g_ptr_array_add(arguments, g_strdup(program));
+        g_ptr_array_add(arguments, g_strdup_printf("--fd=%d", socket));
+        g_ptr_array_add(arguments, g_strdup("-o"));
+        g_ptr_array_add(arguments, make_options(fs));
+        if (fs->thread_pool >= 0)
+                g_ptr_array_add(arguments, g_strdup_printf("--thread-pool-size=%d", fs->thread_pool));
+        if (fs->open_files)
+                g_ptr_array_add(arguments, g_strdup_printf("--rlimit-nofile=%u", (unsigned)fs->open_files));
+        g_ptr_array_add(arguments, NULL);
+        return arguments;
+}
+
 static bool run(struct guest *guest, const struct domain_filesystem *fs, int socket, int log_fd,
                 struct process *process, GError **error)
 {
         const char *program = find_program(fs, error);
-        g_autofree char *fd = g_strdup_printf("--fd=%d", socket), *options = make_options(fs),
-                        *pool = g_strdup_printf("--thread-pool-size=%d", fs->thread_pool);
+        g_autoptr(GPtrArray) arguments = make_arguments(program, fs, socket);
         char *env[] = { (char *)"LC_ALL=C", (char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
-        char *argv[] = {
-                (char *)program, fd, (char *)"-o", options, fs->thread_pool >= 0 ? pool : NULL, NULL
-        };
         GArray *groups = cgroup_open_fds(guest->cgroup);
         const struct launch what = {
-                .argv = argv,
+                .argv = (char *const *)(void *)arguments->pdata,
                 .env = env,
                 .account = guest->driver->account,
                 .privileged = true,

@@ -436,6 +436,30 @@ START_TEST(test_optional)
 }
 END_TEST
 
+/* startupPolicy='requisite': a boot misses the medium, a guest that goes on does without. */
+START_TEST(test_requisite)
+{
+        g_autofree char *image = harness_path(harness, "data.iso"), *save = harness_path(harness, "web.save"),
+                        *path = NULL, *text = NULL, *devices = NULL;
+
+        devices = g_strdup_printf(
+                "<disk type='file' device='cdrom'><source file='%s' startupPolicy='requisite'/>"
+                "<target dev='sda' bus='sata'/></disk>",
+                image);
+        path = guest_define(client, guest_bare_xml("web", devices));
+        client_fails(client, LIBVIRT_ERROR, "*data.iso*", path, DOMAIN_INTERFACE, "Create", "u", 0);
+        ck_assert(g_file_set_contents(image, "", 0, NULL));
+        ck_assert_int_eq(truncate(image, 1 << 20), 0);
+        guest_do_flags(client, path, "Create", 0);
+        client_do(client, path, DOMAIN_INTERFACE, "Save", "ssu", save, "", 0);
+        ck_assert_int_eq(unlink(image), 0);
+        client_do(client, QEMU_PATH, CONNECT_INTERFACE, "DomainRestore", "ssu", save, "", 0);
+        text = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        ck_assert_msg(strstr(text, "'sda'") && !strstr(text, "data.iso"), "%s", text);
+        guest_do_flags(client, path, "Destroy", 0);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("files");
@@ -452,6 +476,7 @@ int main(void)
         tcase_add_test(tcase, test_loader_without_store);
         tcase_add_test(tcase, test_tpm_after_the_guest);
         tcase_add_test(tcase, test_optional);
+        tcase_add_test(tcase, test_requisite);
         tcase_add_test(tcase, test_damaged_tpm);
         tcase_add_test(tcase, test_files_of_devices);
         tcase_add_test(tcase, test_files_after_a_failure);

@@ -8,6 +8,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -306,7 +307,7 @@ static char *make_directory(void)
 static char *share_xml(const char *directory)
 {
         return g_strdup_printf("<filesystem type='mount'><driver type='virtiofs'/>"
-                               "<binary><cache mode='always'/></binary>"
+                               "<binary><cache mode='always'/><openfiles max='1234'/></binary>"
                                "<source dir='%s'/><target dir='shared'/></filesystem>",
                                directory);
 }
@@ -326,6 +327,14 @@ static bool can_share(void)
 static bool is_helper_gone(void *text)
 {
         return harness_find_guest(harness, text) == 0;
+}
+
+static void expect_open_files(pid_t pid, unsigned long max)
+{
+        struct rlimit limit;
+
+        ck_assert_int_eq(prlimit(pid, RLIMIT_NOFILE, NULL, &limit), 0);
+        ck_assert_uint_eq(limit.rlim_cur, max);
 }
 
 /* A guest mounts it, and what serves it ends with the guest. */
@@ -352,6 +361,7 @@ START_TEST(test_directory)
         pid = harness_find_guest(harness, option);
         ck_assert_int_gt(pid, 0);
         guest_expect_same_groups(harness_find_guest(harness, "guest=linux"), pid);
+        expect_open_files(pid, 1234);
         /* The next agent knows it. */
         harness_end_agent(harness, SIGKILL);
         harness_start_agent(harness);

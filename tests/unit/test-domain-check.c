@@ -240,6 +240,18 @@ static const struct row refused[] = {
           "size='1'/>"
           "</slices></source><target dev='vda' bus='virtio'/></disk>",
           "for sources of type 'file'" },
+        { "q35", "",
+          "<disk type='network'><source protocol='nbd' startupPolicy='optional'><host name='h'/></source>"
+          "<target dev='vda' bus='virtio'/></disk>",
+          "for sources of type 'file', 'block', 'dir'" },
+        { "q35", "",
+          "<disk type='file'><source file='/x' startupPolicy='requisite'/><target dev='vda' "
+          "bus='virtio'/></disk>",
+          "startupPolicy='requisite' of disk 'vda'" },
+        { "q35", "",
+          "<filesystem><driver type='virtiofs'/><binary><openfiles max='9'/></binary><source socket='/s'/>"
+          "<target dir='y'/></filesystem>",
+          "which has neither <binary>" },
 #define NVME(device, rest)                                                                                   \
         "<disk type='nvme' device='" device "'><source type='pci' namespace='1'><address bus='1' slot='0' "  \
         "function='0'/></source><target dev='sda' bus='scsi'/>" rest "</disk>"
