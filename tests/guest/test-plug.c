@@ -189,6 +189,17 @@ static const struct kind kinds[] = {
                           "<source file='@DIR@/a.img'/><target dev='vda' bus='virtio'/>"
                           "<iotune><total_bytes_sec>1000000</total_bytes_sec>"
                           "<group_name>slow</group_name></iotune></disk>" },
+        { "virtio-disk0", "<disk type='file'><driver type='raw' copy_on_read='on' discard='unmap' "
+                          "detect_zeroes='unmap' queues='1' queue_size='64'/>"
+                          "<source file='@DIR@/a.img'/><target dev='vda' bus='virtio'/>"
+                          "<serial>A1</serial></disk>" },
+        { "usb-disk1", "<disk type='file'><driver type='raw'/><source file='@DIR@/a.img'/>"
+                       "<target dev='sdb' bus='usb'/><readonly/><serial>B2</serial></disk>" },
+        { "usb-disk1", "<disk type='file' device='cdrom'><driver type='raw'/><source file='@DIR@/a.img'/>"
+                       "<target dev='sdb' bus='usb'/></disk>" },
+        { "usb-disk1", "<disk type='file' device='cdrom'><target dev='sdb' bus='usb'/></disk>" },
+        { "scsi0-0-0-1", "<disk type='file' device='cdrom'><driver type='raw'/><source file='@DIR@/a.img'/>"
+                         "<target dev='sdb' bus='scsi'/></disk>" },
 };
 
 static char *fill_in(const char *xml)
@@ -288,6 +299,9 @@ START_TEST(test_refused)
         /* QEMU's lock on the image: the last of the commands fails. */
         refuse("AttachDevice", "*lock*", path, twice, LIVE | CONFIG);
         refuse("AttachDevice", "*no device*", path, "<title/>", LIVE);
+        /* There is no lock manager that has leases. */
+        refuse("AttachDevice", "*lease*", path,
+               "<lease><lockspace>s</lockspace><key>k</key><target path='/l'/></lease>", LIVE);
         refuse("AttachDevice", "*unsupported flags*", path, vdb, 4);
         refuse("DetachDevice", "*", path, vdb, LIVE);
         refuse("DetachDevice", "*unsupported flags*", path, vda, 4);
