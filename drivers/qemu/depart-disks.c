@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "drivers/qemu/block.h"
 #include "drivers/qemu/guest.h"
+#include "drivers/qemu/qmp-value.h"
 
 #include <string.h>
 
@@ -52,18 +53,6 @@ static struct domain *domain_of(const struct domain_departure *departure)
         return (struct domain *)departure->base.object;
 }
 
-static const char *get_string(const json_t *object, const char *name)
-{
-        const char *value = json_string_value(json_object_get(object, name));
-
-        return value ? value : "";
-}
-
-static uint64_t get_number(const json_t *object, const char *name)
-{
-        return (uint64_t)MAX(json_integer_value(json_object_get(object, name)), 0);
-}
-
 /* ---- which, and how large ---- */
 
 static void name_node(const struct domain_disk *disk, char name[BLOCK_NODE_NAME_SIZE])
@@ -80,7 +69,7 @@ static const json_t *find_node(const json_t *nodes, const char *name)
 
         json_array_foreach((json_t *)nodes, i, node)
         {
-                if (strcmp(get_string(node, "node-name"), name) == 0)
+                if (strcmp(qmp_get_text(node, "node-name"), name) == 0)
                         return node;
         }
         return NULL;
@@ -93,7 +82,7 @@ static bool measure(struct domain_departure *departure, const struct domain_disk
         uint64_t size;
 
         name_node(disk, name);
-        size = get_number(json_object_get(find_node(nodes, name), "image"), "virtual-size");
+        size = qmp_get_count(json_object_get(find_node(nodes, name), "image"), "virtual-size");
         if (size == 0)
                 return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
                                  "the emulator does not tell how large disk '%s' is", disk->target);
@@ -249,8 +238,9 @@ static void settle(struct copying *copying)
 /* False: it has told that this one has failed. entry NULL: QEMU knows nothing of it. */
 static bool heed_job(struct copy *copy, const json_t *entry)
 {
-        const char *status = get_string(entry, "status"), *problem = get_string(entry, "error");
-        uint64_t now = get_number(entry, "current-progress"), total = get_number(entry, "total-progress");
+        const char *status = qmp_get_text(entry, "status"), *problem = qmp_get_text(entry, "error");
+        uint64_t now = qmp_get_count(entry, "current-progress"),
+                 total = qmp_get_count(entry, "total-progress");
         struct copying *copying = copy->copying;
 
         copy->amount = (struct job_amount){ total, now, total > now ? total - now : 0, 0 };
@@ -269,7 +259,7 @@ static const json_t *find_job(const json_t *jobs, const char *id)
 
         json_array_foreach((json_t *)jobs, i, entry)
         {
-                if (strcmp(get_string(entry, "id"), id) == 0)
+                if (strcmp(qmp_get_text(entry, "id"), id) == 0)
                         return entry;
         }
         return NULL;
@@ -313,7 +303,7 @@ static void ask(void *data)
 
 static bool on_event(const char *event, const json_t *arguments, void *data)
 {
-        const char *status = get_string(arguments, "status");
+        const char *status = qmp_get_text(arguments, "status");
         struct copy *copy = data;
 
         if (strcmp(event, "JOB_STATUS_CHANGE") == 0 &&
@@ -548,7 +538,7 @@ static bool have_ended(struct copying *copying, GError **error)
                 const json_t *entry = find_job(jobs, copy->id);
 
                 copy->has_job = entry != NULL;
-                if (entry && strcmp(get_string(entry, "status"), "concluded") != 0)
+                if (entry && strcmp(qmp_get_text(entry, "status"), "concluded") != 0)
                         ended = false;
         }
         json_decref(jobs);

@@ -5,16 +5,12 @@
 #include "drivers/qemu/guest-agent.h"
 
 #include "base/error.h"
+#include "drivers/qemu/qmp-value.h"
 #include "interfaces/link.h"
 
 #include <math.h>
 #include <string.h>
 #include <sys/socket.h>
-
-static const char *get_string(const json_t *object, const char *name)
-{
-        return json_string_value(json_object_get(object, name));
-}
 
 /* -1: there is no such number, or it makes no sense. */
 static int64_t get_number(const json_t *object, const char *name)
@@ -52,15 +48,15 @@ static struct guest_filesystem_disk read_disk(const json_t *entry)
                 .drive_bus = get_number(entry, "bus"),
                 .target = get_number(entry, "target"),
                 .unit = get_number(entry, "unit"),
-                .serial = g_strdup(get_string(entry, "serial")),
-                .device = g_strdup(get_string(entry, "dev")),
+                .serial = g_strdup(qmp_get_string(entry, "serial")),
+                .device = g_strdup(qmp_get_string(entry, "dev")),
         };
 }
 
 static bool read_filesystem(const json_t *entry, GPtrArray *filesystems)
 {
-        const char *name = get_string(entry, "name"), *mountpoint = get_string(entry, "mountpoint");
-        const char *type = get_string(entry, "type");
+        const char *name = qmp_get_string(entry, "name"), *mountpoint = qmp_get_string(entry, "mountpoint");
+        const char *type = qmp_get_string(entry, "type");
         const json_t *disks = json_object_get(entry, "disk"), *disk;
         int64_t total = get_number(entry, "total-bytes"), used = get_number(entry, "used-bytes");
         struct guest_filesystem *filesystem;
@@ -129,8 +125,8 @@ static void read_addresses(const json_t *list, struct domain_interface_addresses
 
         json_array_foreach((json_t *)list, i, entry)
         {
-                const char *text = get_string(entry, "ip-address"),
-                           *type = get_string(entry, "ip-address-type");
+                const char *text = qmp_get_string(entry, "ip-address"),
+                           *type = qmp_get_string(entry, "ip-address-type");
                 int64_t prefix = get_number(entry, "prefix");
                 struct link_ip ip;
 
@@ -154,14 +150,14 @@ GPtrArray *guest_agent_get_interfaces(struct guest_agent *agent, GError **error)
                 return NULL;
         json_array_foreach(list, i, entry)
         {
-                const char *name = get_string(entry, "name");
+                const char *name = qmp_get_string(entry, "name");
 
                 if (!name) {
                         guest_agent_set_malformed(agent, command, error);
                         return NULL;
                 }
                 read_addresses(json_object_get(entry, "ip-addresses"),
-                               find_interface(interfaces, name, get_string(entry, "hardware-address")));
+                               find_interface(interfaces, name, qmp_get_string(entry, "hardware-address")));
         }
         return g_steal_pointer(&interfaces);
 }
@@ -185,14 +181,14 @@ static bool add_users(struct guest_agent *agent, struct params *params, GError *
                 return false;
         json_array_foreach(list, i, entry)
         {
-                const char *name = get_string(entry, "user");
+                const char *name = qmp_get_string(entry, "user");
                 double time_s = json_number_value(json_object_get(entry, "login-time"));
 
                 if (!name)
                         continue;
                 params_set_prefix(params, "user.%u.", count++);
                 params_add_string(params, "name", name);
-                add_string(params, "domain", get_string(entry, "domain"));
+                add_string(params, "domain", qmp_get_string(entry, "domain"));
                 if (isfinite(time_s) && time_s >= 0 && time_s < 1e15)
                         params_add_ulong(params, "login-time", (uint64_t)(time_s * 1000));
         }
@@ -212,7 +208,7 @@ static bool add_os(struct guest_agent *agent, struct params *params, GError **er
                 return false;
         params_set_prefix(params, "%s", "os.");
         for (unsigned i = 0; i < G_N_ELEMENTS(names); i++)
-                add_string(params, names[i], get_string(result, names[i]));
+                add_string(params, names[i], qmp_get_string(result, names[i]));
         params_set_prefix(params, "%s", "");
         return true;
 }
@@ -228,7 +224,7 @@ static bool add_timezone(struct guest_agent *agent, struct params *params, GErro
         offset = json_integer_value(json_object_get(result, "offset"));
         if (!json_is_integer(json_object_get(result, "offset")) || ABS(offset) > INT32_MAX)
                 return guest_agent_set_malformed(agent, command, error);
-        add_string(params, "timezone.name", get_string(result, "zone"));
+        add_string(params, "timezone.name", qmp_get_string(result, "zone"));
         params_add_int(params, "timezone.offset", (int32_t)offset);
         return true;
 }
@@ -239,7 +235,7 @@ static bool add_hostname(struct guest_agent *agent, struct params *params, GErro
 
         if (!guest_agent_execute(agent, "guest-get-host-name", NULL, GUEST_AGENT_TIMEOUT_MS, &result, error))
                 return false;
-        add_string(params, "hostname", get_string(result, "host-name"));
+        add_string(params, "hostname", qmp_get_string(result, "host-name"));
         return true;
 }
 
@@ -284,12 +280,12 @@ static void add_disk(struct params *params, unsigned number, const json_t *entry
         size_t i;
 
         params_set_prefix(params, "disk.%u.", number);
-        add_string(params, "name", get_string(entry, "name"));
+        add_string(params, "name", qmp_get_string(entry, "name"));
         params_add_bool(params, "partition", json_is_true(json_object_get(entry, "partition")));
         if (json_array_size(dependencies) > 0)
                 params_add_uint(params, "dependency.count", (uint32_t)json_array_size(dependencies));
-        add_string(params, "serial", get_string(address, "serial"));
-        add_string(params, "guest_alias", get_string(entry, "alias"));
+        add_string(params, "serial", qmp_get_string(address, "serial"));
+        add_string(params, "guest_alias", qmp_get_string(entry, "alias"));
         json_array_foreach((json_t *)dependencies, i, dependency)
         {
                 params_set_prefix(params, "disk.%u.dependency.%u.", number, (unsigned)i);

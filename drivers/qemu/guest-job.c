@@ -7,30 +7,13 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "drivers/qemu/depart-disks.h"
-#include "drivers/qemu/depart.h"
+#include "drivers/qemu/guest-job-private.h"
+#include "drivers/qemu/qmp-value.h"
 
 #include <string.h>
 
 /* Between two questions. */
 #define ASK_MS 500
-/* For QEMU to let go of a guest that it has migrated: a matter of a thread's turn. */
-#define SETTLE_MS 10
-
-static const char *get_string(const json_t *object, const char *name)
-{
-        const char *value = json_string_value(json_object_get(object, name));
-
-        return value ? value : "";
-}
-
-/* Numbers of QEMU's are not negative. */
-static uint64_t get_number(const json_t *object, const char *name)
-{
-        json_int_t value = json_integer_value(json_object_get(object, name));
-
-        return value > 0 ? (uint64_t)value : 0;
-}
 
 /* ---- the end ---- */
 
@@ -98,7 +81,7 @@ static void ask_in(struct guest_job *job, unsigned ms)
 
 static void ask_later(struct guest_job *job)
 {
-        ask_in(job, job->over ? SETTLE_MS : ASK_MS);
+        ask_in(job, job->over ? GUEST_JOB_SETTLE_MS : ASK_MS);
 }
 
 /* One command at a time; what was asked before is not waited for any more. */
@@ -127,7 +110,7 @@ static const json_t *find_job(const json_t *jobs, const char *id)
 
         json_array_foreach(jobs, i, entry)
         {
-                if (strcmp(get_string(entry, "id"), id) == 0)
+                if (strcmp(qmp_get_text(entry, "id"), id) == 0)
                         return entry;
         }
         return NULL;
@@ -153,9 +136,10 @@ static void heed_completion(const json_t *result, const GError *error, void *dat
 static void heed_job(const json_t *entry, void *data)
 {
         struct guest_job *job = data;
-        uint64_t now = get_number(entry, "current-progress"), total = get_number(entry, "total-progress");
+        uint64_t now = qmp_get_count(entry, "current-progress"),
+                 total = qmp_get_count(entry, "total-progress");
         const struct job_amount amount = { total, now, total > now ? total - now : 0, 0 };
-        const char *status = get_string(entry, "status");
+        const char *status = qmp_get_text(entry, "status");
 
         if (!entry) {
                 end(job, "QEMU knows nothing of it any more");
@@ -166,8 +150,8 @@ static void heed_job(const json_t *entry, void *data)
         operation_set_progress(job->op, &(struct job_progress){ .data = amount, .disk = amount });
         if (strcmp(status, "concluded") == 0) {
                 job->dismissed = true;
-                if (*get_string(entry, "error"))
-                        job->problem = g_strdup(get_string(entry, "error"));
+                if (*qmp_get_text(entry, "error"))
+                        job->problem = g_strdup(qmp_get_text(entry, "error"));
                 say(job, "job-dismiss", json_pack("{s:s}", "id", job->id), heed_dismissal);
         } else if (strcmp(status, "ready") == 0 && !job->cancelled) {
                 say(job, "job-complete", json_pack("{s:s}", "id", job->id), heed_completion);
@@ -189,7 +173,7 @@ static void heed_jobs(const json_t *result, const GError *error, void *data)
 
 static bool on_job_event(const char *event, const json_t *arguments, void *data)
 {
-        const char *status = get_string(arguments, "status");
+        const char *status = qmp_get_text(arguments, "status");
         struct guest_job *job = data;
 
         if (strcmp(event, "JOB_STATUS_CHANGE") == 0 && !job->dismissed &&
@@ -202,25 +186,14 @@ static const struct route_ops job_route = { .event = on_job_event, .resync = hee
 
 /* ---- migration ---- */
 
-static bool is_over(const char *status)
-{
-        return strcmp(status, "completed") == 0 || strcmp(status, "failed") == 0 ||
-               strcmp(status, "cancelled") == 0;
-}
-
-static bool is_postcopy(const char *status)
-{
-        return g_str_has_prefix(status, "postcopy-");
-}
-
 static struct job_amount get_amount(const json_t *part)
 {
         const double bytes_per_megabit = 1000000.0 / 8;
 
         return (struct job_amount){
-                .total = get_number(part, "total"),
-                .processed = get_number(part, "transferred"),
-                .remaining = get_number(part, "remaining"),
+                .total = qmp_get_count(part, "total"),
+                .processed = qmp_get_count(part, "transferred"),
+                .remaining = qmp_get_count(part, "remaining"),
                 .per_second = (uint64_t)CLAMP(
                         json_number_value(json_object_get(part, "mbps")) * bytes_per_megabit, 0, 1e15),
         };
@@ -232,22 +205,22 @@ static void set_migration_progress(struct guest_job *job, const json_t *info)
         struct job_progress progress = {
                 .memory = get_amount(ram),
                 .disk = get_amount(json_object_get(info, "disk")),
-                .pages = { .size = get_number(ram, "page-size"),
-                           .constant = get_number(ram, "duplicate"),
-                           .normal = get_number(ram, "normal"),
-                           .normal_bytes = get_number(ram, "normal-bytes"),
-                           .dirty_per_second = get_number(ram, "dirty-pages-rate"),
-                           .iteration = get_number(ram, "dirty-sync-count"),
-                           .postcopy_requests = get_number(ram, "postcopy-requests") },
-                .compression = { .cache = get_number(xbzrle, "cache-size"),
-                                 .bytes = get_number(xbzrle, "bytes"),
-                                 .pages = get_number(xbzrle, "pages"),
-                                 .cache_misses = get_number(xbzrle, "cache-miss"),
-                                 .overflow = get_number(xbzrle, "overflow") },
-                .downtime_ms = get_number(info, json_object_get(info, "downtime") ? "downtime"
-                                                                                  : "expected-downtime"),
-                .setup_ms = get_number(info, "setup-time"),
-                .throttle_percent = get_number(info, "cpu-throttle-percentage"),
+                .pages = { .size = qmp_get_count(ram, "page-size"),
+                           .constant = qmp_get_count(ram, "duplicate"),
+                           .normal = qmp_get_count(ram, "normal"),
+                           .normal_bytes = qmp_get_count(ram, "normal-bytes"),
+                           .dirty_per_second = qmp_get_count(ram, "dirty-pages-rate"),
+                           .iteration = qmp_get_count(ram, "dirty-sync-count"),
+                           .postcopy_requests = qmp_get_count(ram, "postcopy-requests") },
+                .compression = { .cache = qmp_get_count(xbzrle, "cache-size"),
+                                 .bytes = qmp_get_count(xbzrle, "bytes"),
+                                 .pages = qmp_get_count(xbzrle, "pages"),
+                                 .cache_misses = qmp_get_count(xbzrle, "cache-miss"),
+                                 .overflow = qmp_get_count(xbzrle, "overflow") },
+                .downtime_ms = qmp_get_count(info, json_object_get(info, "downtime") ? "downtime"
+                                                                                     : "expected-downtime"),
+                .setup_ms = qmp_get_count(info, "setup-time"),
+                .throttle_percent = qmp_get_count(info, "cpu-throttle-percentage"),
         };
 
         if (job->get_disks)
@@ -266,7 +239,7 @@ static void heed_status(const json_t *result, const GError *error, void *data)
         struct guest_job *job = data;
 
         job->call = 0;
-        if (!result || strcmp(get_string(result, "status"), "finish-migrate") == 0)
+        if (!result || strcmp(qmp_get_text(result, "status"), "finish-migrate") == 0)
                 ask_later(job);
         else
                 finish(job, g_steal_pointer(&job->result));
@@ -297,7 +270,7 @@ static void heed_postcopy(struct guest_job *job, const char *status)
         else if (!job->follows && seen)
                 finish(job, NULL);
         else
-                ask_in(job, job->follows ? ASK_MS : SETTLE_MS);
+                ask_in(job, job->follows ? ASK_MS : GUEST_JOB_SETTLE_MS);
 }
 
 static void wait_before_switch(struct guest_job *job, const char *status)
@@ -311,7 +284,7 @@ static void wait_before_switch(struct guest_job *job, const char *status)
 static void heed_migration(const json_t *info, void *data)
 {
         struct guest_job *job = data;
-        const char *status = get_string(info, "status"), *problem = get_string(info, "error-desc");
+        const char *status = qmp_get_text(info, "status"), *problem = qmp_get_text(info, "error-desc");
 
         if (job->uri || job->over)
                 return; /* It has not begun: what is said is of another one. Or it is known. */
@@ -320,9 +293,9 @@ static void heed_migration(const json_t *info, void *data)
                 return;
         }
         set_migration_progress(job, info);
-        if (is_postcopy(status)) {
+        if (guest_job_is_postcopy(status)) {
                 heed_postcopy(job, status);
-        } else if (!is_over(status)) {
+        } else if (!guest_job_is_over(status)) {
                 ask_later(job);
                 wait_before_switch(job, status);
         } else if (strcmp(status, "completed") == 0)
@@ -357,7 +330,7 @@ static bool on_stop(struct guest_job *job)
 
 static bool on_migration_event(const char *event, const json_t *arguments, void *data)
 {
-        const char *status = get_string(arguments, "status");
+        const char *status = qmp_get_text(arguments, "status");
         struct guest_job *job = data;
 
         if (strcmp(event, "STOP") == 0)
@@ -365,7 +338,8 @@ static bool on_migration_event(const char *event, const json_t *arguments, void 
         if (strcmp(event, "MIGRATION") != 0)
                 return false;
         if (!job->uri && !job->over &&
-            (is_over(status) || is_postcopy(status) || strcmp(status, "pre-switchover") == 0))
+            (guest_job_is_over(status) || guest_job_is_postcopy(status) ||
+             strcmp(status, "pre-switchover") == 0))
                 say(job, "query-migrate", NULL, heed_query);
         return true;
 }
@@ -522,179 +496,4 @@ void guest_job_cancel(struct guest_job *job)
                 say(job, "job-cancel", json_pack("{s:s}", "id", job->id), heed_cancel);
         else
                 say(job, "migrate_cancel", NULL, heed_cancel);
-}
-
-/* ---- what nobody here began ---- */
-
-static void dismiss(struct guest *guest, const char *id)
-{
-        qmp_forget(guest->qmp, qmp_send(guest->qmp, "job-dismiss", json_pack("{s:s}", "id", id)));
-        if (g_str_has_prefix(id, DEPART_DISKS_PREFIX))
-                qmp_forget(guest->qmp,
-                           qmp_send(guest->qmp, "blockdev-del", json_pack("{s:s}", "node-name", id)));
-        qmp_flush(guest->qmp);
-}
-
-/* Until QEMU has forgotten it, or the guest is gone. */
-struct foreign_job {
-        struct guest *guest; /* borrowed */
-        struct route *route; /* owned */
-};
-
-static void forget_foreign(void *data)
-{
-        struct foreign_job *job = data;
-
-        route_remove(job->route);
-        g_free(job);
-}
-
-static bool on_foreign_job(const char *event, const json_t *arguments, void *data)
-{
-        const char *status = get_string(arguments, "status");
-        struct foreign_job *job = data;
-
-        if (strcmp(event, "JOB_STATUS_CHANGE") != 0)
-                return true;
-        if (strcmp(status, "concluded") == 0)
-                dismiss(job->guest, get_string(arguments, "id"));
-        if (strcmp(status, "null") == 0)
-                forget_foreign(job);
-        return true;
-}
-
-static void heed_foreign_job(const json_t *info, void *data)
-{
-        struct foreign_job *job = data;
-
-        if (!info)
-                forget_foreign(job);
-        else if (strcmp(get_string(info, "status"), "concluded") == 0)
-                dismiss(job->guest, get_string(info, "id"));
-}
-
-static void lose_foreign(void *data)
-{
-        g_free(data);
-}
-
-static const struct route_ops foreign_job_route = {
-        .event = on_foreign_job,
-        .resync = heed_foreign_job,
-        .gone = lose_foreign,
-};
-
-static void end_foreign_job(struct guest *guest, const json_t *entry)
-{
-        const char *id = get_string(entry, "id");
-        struct foreign_job *job = g_new(struct foreign_job, 1);
-
-        log_notice("%s: job '%s' of an agent that is gone is cancelled", guest->who, id);
-        job->guest = guest;
-        job->route = route_add(&guest->routes, ROUTE_JOB, id, &foreign_job_route, job);
-        if (strcmp(get_string(entry, "status"), "concluded") == 0) {
-                dismiss(guest, id);
-                return;
-        }
-        qmp_forget(guest->qmp, qmp_send(guest->qmp, "job-cancel", json_pack("{s:s}", "id", id)));
-        qmp_flush(guest->qmp);
-}
-
-static void resync_jobs(struct guest *guest, const json_t *jobs)
-{
-        g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
-        const json_t *entry;
-        size_t i;
-
-        json_array_foreach(jobs, i, entry)
-        {
-                const char *id = get_string(entry, "id");
-
-                g_hash_table_add(names, (char *)id);
-                if (!routes_resync(&guest->routes, ROUTE_JOB, id, entry) && *id && guest->inherited)
-                        end_foreign_job(guest, entry);
-        }
-        routes_resync_missing(&guest->routes, ROUTE_JOB, names);
-}
-
-/* Was it paused by an operation? */
-static bool is_paused_for_work(const struct domain_state *state)
-{
-        return state->state == DOMAIN_PAUSED &&
-               (state->reason == DOMAIN_PAUSED_MIGRATION || state->reason == DOMAIN_PAUSED_SAVE ||
-                state->reason == DOMAIN_PAUSED_DUMP || state->reason == DOMAIN_PAUSED_SNAPSHOT);
-}
-
-static void go_on(struct guest *guest)
-{
-        lane_deadline deadline = lane_deadline_in(QMP_TIMEOUT_MS);
-        g_autoptr(GError) error = NULL;
-        uint64_t id;
-
-        if (!is_paused_for_work(domain_get_current(guest->domain)))
-                return;
-        id = qmp_send(guest->qmp, "cont", NULL);
-        /* Refused as long as QEMU has not let go of what was cancelled. */
-        while (!qmp_receive(guest->qmp, id, deadline, NULL, &error) &&
-               error_is(error, ERROR_OPERATION_FAILED) && !qmp_is_broken(guest->qmp) &&
-               deadline > lane_deadline_in(0) &&
-               lane_wait(guest->domain->base.lane, -1, 0, NULL, lane_deadline_in(SETTLE_MS)) ==
-                       LANE_TIMEOUT) {
-                g_clear_error(&error);
-                id = qmp_send(guest->qmp, "cont", NULL);
-        }
-        if (error) {
-                log_gerror(LOG_LEVEL_WARNING, error, "%s stays paused", guest->who);
-                return;
-        }
-        qmp_claim_events(guest->qmp, id, "RESUME");
-        domain_transition(guest->domain, DOMAIN_RUNNING, DOMAIN_RUNNING_UNPAUSED, DOMAIN_EVENT_RESUMED,
-                          DOMAIN_EVENT_RESUMED_UNPAUSED);
-}
-
-static void heed_foreign_cancel(const json_t *result, const GError *error, void *data)
-{
-        go_on(data);
-}
-
-/* As its agent has left it: that may be over by now. */
-static bool arrives_in_postcopy(const struct domain_state *state)
-{
-        return state->state == DOMAIN_RUNNING &&
-               (state->reason == DOMAIN_RUNNING_POSTCOPY || state->reason == DOMAIN_RUNNING_POSTCOPY_FAILED);
-}
-
-static void resync_migration(struct guest *guest, const json_t *info)
-{
-        const char *status = get_string(info, "status");
-
-        if (routes_resync(&guest->routes, ROUTE_MIGRATION, "", info) || !guest->inherited)
-                return;
-        /* What that one was to be encrypted with is not for the next. */
-        if (*status && strcmp(status, "none") != 0)
-                qmp_forget(guest->qmp, qmp_send(guest->qmp, "migrate-set-parameters",
-                                                json_pack("{s:s}", "tls-creds", "")));
-        /* Where the guest is has to be found out first. */
-        if (guest->status->departure.cookie)
-                return;
-        if (is_postcopy(status) || arrives_in_postcopy(domain_get_current(guest->domain))) {
-                arrive_follow(guest);
-                go_on(guest);
-                return;
-        }
-        if (!*status || strcmp(status, "none") == 0 || is_over(status)) {
-                go_on(guest);
-                return;
-        }
-        log_notice("%s: the migration of an agent that is gone is cancelled", guest->who);
-        qmp_call(guest->qmp, "migrate_cancel", NULL, QMP_TIMEOUT_JOB_MS, heed_foreign_cancel, guest);
-}
-
-void guest_jobs_resync(struct guest *guest, const json_t *jobs, const json_t *migration)
-{
-        if (jobs)
-                resync_jobs(guest, jobs);
-        if (migration)
-                resync_migration(guest, migration);
-        guest->inherited = guest->inherited && (!jobs || !migration);
 }

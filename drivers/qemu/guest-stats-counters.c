@@ -5,6 +5,8 @@
  */
 #include "drivers/qemu/guest-stats.h"
 
+#include "drivers/qemu/qmp-value.h"
+
 #include <string.h>
 
 /* The kernel has some 80 of either target. */
@@ -13,13 +15,6 @@
 #define COUNTERS_MAX 65536
 
 #define PROVIDER "kvm"
-
-static const char *get_string(const json_t *object, const char *name)
-{
-        const char *text = json_string_value(json_object_get(object, name));
-
-        return text ? text : "";
-}
 
 /* They become names of typed parameters. */
 static bool is_name(const char *name)
@@ -57,17 +52,17 @@ static char *make_key(const char *target, const char *name)
 static void read_schema(GHashTable *kinds, const json_t *schema)
 {
         const json_t *stats = json_object_get(schema, "stats"), *entry;
-        const char *target = get_string(schema, "target");
+        const char *target = qmp_get_text(schema, "target");
         size_t i;
 
-        if (strcmp(get_string(schema, "provider"), PROVIDER) != 0)
+        if (strcmp(qmp_get_text(schema, "provider"), PROVIDER) != 0)
                 return;
         json_array_foreach(stats, i, entry)
         {
-                const char *name = get_string(entry, "name");
+                const char *name = qmp_get_text(entry, "name");
                 enum domain_counter_kind kind;
 
-                if (is_name(name) && find_kind(get_string(entry, "type"), &kind) &&
+                if (is_name(name) && find_kind(qmp_get_text(entry, "type"), &kind) &&
                     g_hash_table_size(kinds) < KINDS_MAX)
                         g_hash_table_replace(kinds, make_key(target, name), GUINT_TO_POINTER(kind + 1));
         }
@@ -95,7 +90,7 @@ struct reading {
 static void read_counter(const struct reading *reading, const json_t *entry)
 {
         const json_t *value = json_object_get(entry, "value");
-        g_autofree char *key = make_key(reading->target, get_string(entry, "name"));
+        g_autofree char *key = make_key(reading->target, qmp_get_text(entry, "name"));
         unsigned kind = GPOINTER_TO_UINT(g_hash_table_lookup(reading->kinds, key));
         struct domain_counter counter = { .vcpu = reading->vcpu, .is_bool = json_is_boolean(value) };
 
@@ -104,7 +99,7 @@ static void read_counter(const struct reading *reading, const json_t *entry)
                 return;
         counter.kind = kind - 1;
         counter.value = counter.is_bool ? json_is_true(value) : (uint64_t)json_integer_value(value);
-        g_strlcpy(counter.name, get_string(entry, "name"), sizeof(counter.name));
+        g_strlcpy(counter.name, qmp_get_text(entry, "name"), sizeof(counter.name));
         g_array_append_val(reading->answer->counters, counter);
 }
 
@@ -113,7 +108,7 @@ static void read_provider(const struct reading *reading, const json_t *provider)
         const json_t *stats = json_object_get(provider, "stats"), *entry;
         size_t i;
 
-        if (strcmp(get_string(provider, "provider"), PROVIDER) != 0)
+        if (strcmp(qmp_get_text(provider, "provider"), PROVIDER) != 0)
                 return;
         json_array_foreach(stats, i, entry) read_counter(reading, entry);
 }
@@ -128,7 +123,7 @@ static int find_vcpu(const json_t *cpus, const char *path)
         {
                 json_int_t index = json_integer_value(json_object_get(cpu, "cpu-index"));
 
-                if (*path && strcmp(get_string(cpu, "qom-path"), path) == 0 && index >= 0 &&
+                if (*path && strcmp(qmp_get_text(cpu, "qom-path"), path) == 0 && index >= 0 &&
                     index < INT16_MAX)
                         return (int)index;
         }
@@ -146,7 +141,7 @@ void guest_stats_read_counters(struct domain_answer *answer, GHashTable *kinds, 
         json_array_foreach(vcpus, i, provider)
         {
                 const struct reading reading = { answer, kinds, "vcpu",
-                                                 find_vcpu(cpus, get_string(provider, "qom-path")) };
+                                                 find_vcpu(cpus, qmp_get_text(provider, "qom-path")) };
 
                 if (reading.vcpu >= 0)
                         read_provider(&reading, provider);

@@ -159,6 +159,9 @@ void guest_release(struct guest *guest);
  */
 void guest_release_device(struct guest *guest, const char *alias);
 
+/* Removes a directory with the files in it; what else is there stays. */
+void guest_remove_files(const char *path);
+
 /* Notes a socket that is to be removed with the device. */
 void guest_add_socket(struct guest *guest, const char *alias, const char *path);
 

@@ -5,19 +5,15 @@
 #include "drivers/qemu/monitor-graphics.h"
 
 #include "base/error.h"
+#include "drivers/qemu/qmp-value.h"
 
 #include <string.h>
-
-static const char *get_string(const json_t *object, const char *name)
-{
-        return json_string_value(json_object_get(object, name));
-}
 
 /* virDomainEventGraphicsAddressType */
 static int get_family(const json_t *side)
 {
         static const char *const families[] = { "ipv4", "ipv6", "unix" };
-        const char *family = get_string(side, "family");
+        const char *family = qmp_get_string(side, "family");
 
         for (unsigned i = 0; family && i < G_N_ELEMENTS(families); i++) {
                 if (strcmp(family, families[i]) == 0)
@@ -29,11 +25,11 @@ static int get_family(const json_t *side)
 static void fill_address(struct domain_event_address *address, const json_t *side)
 {
         /* VNC has "service", SPICE has "port". */
-        const char *service = get_string(side, "service");
+        const char *service = qmp_get_string(side, "service");
 
         address->family = get_family(side);
-        address->node = error_quote(get_string(side, "host"));
-        address->service = error_quote(service ? service : get_string(side, "port"));
+        address->node = error_quote(qmp_get_string(side, "host"));
+        address->service = error_quote(service ? service : qmp_get_string(side, "port"));
 }
 
 static void add_identity(GPtrArray *identities, const char *type, const char *name)
@@ -54,15 +50,15 @@ struct domain_event *monitor_graphics_event(const json_t *arguments, int phase)
         if (!json_is_object(server) || !json_is_object(client))
                 return NULL;
         identities = g_ptr_array_new();
-        add_identity(identities, "x509dname", get_string(client, "x509_dname"));
-        add_identity(identities, "saslUsername", get_string(client, "sasl_username"));
+        add_identity(identities, "x509dname", qmp_get_string(client, "x509_dname"));
+        add_identity(identities, "saslUsername", qmp_get_string(client, "sasl_username"));
         g_ptr_array_add(identities, NULL);
         event = domain_event_new(DOMAIN_EVENT_GRAPHICS);
         event->base.type = phase;
         event->graphics = g_new0(struct domain_event_graphics, 1);
         fill_address(&event->graphics->local, server);
         fill_address(&event->graphics->remote, client);
-        event->graphics->auth_scheme = error_quote(get_string(server, "auth"));
+        event->graphics->auth_scheme = error_quote(qmp_get_string(server, "auth"));
         event->graphics->identities = (char **)g_ptr_array_free(identities, FALSE);
         return event;
 }

@@ -6,8 +6,6 @@
 #include "drivers/domain/edit-xml.h"
 #include "drivers/qemu/guest.h"
 
-/* Borrowed; NULL: there is no such string. */
-const char *monitor_get_string(const json_t *arguments, const char *name);
 /* The position of the argument's value in names, or -1. */
 int monitor_get_choice(const json_t *arguments, const char *name, const char *const *names, unsigned count);
 

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "drivers/qemu/block.h"
 #include "drivers/qemu/monitor-private.h"
+#include "drivers/qemu/qmp-value.h"
 
 #include <string.h>
 
@@ -66,7 +67,7 @@ void monitor_on_io_error(struct guest *guest, const json_t *arguments, int64_t t
         int action = monitor_get_choice(arguments, "action", actions, G_N_ELEMENTS(actions));
         const struct domain_storage *source = NULL;
         const struct domain_disk *disk =
-                find_node(monitor_get_def(guest), monitor_get_string(arguments, "node-name"), &source);
+                find_node(monitor_get_def(guest), qmp_get_string(arguments, "node-name"), &source);
         struct domain_event *event;
 
         if (action < 0 || (strcmp(actions[action], "stop") != 0 && too_many_io_errors(guest)))
@@ -86,7 +87,7 @@ void monitor_on_write_threshold(struct guest *guest, const json_t *arguments, in
 {
         const struct domain_storage *source = NULL;
         const struct domain_disk *disk =
-                find_node(monitor_get_def(guest), monitor_get_string(arguments, "node-name"), &source);
+                find_node(monitor_get_def(guest), qmp_get_string(arguments, "node-name"), &source);
         struct domain_event *event;
 
         if (!disk)
@@ -101,8 +102,7 @@ void monitor_on_write_threshold(struct guest *guest, const json_t *arguments, in
 
 void monitor_on_tray(struct guest *guest, const json_t *arguments, int64_t time_us)
 {
-        const struct domain_disk *disk =
-                find_disk(monitor_get_def(guest), monitor_get_string(arguments, "id"));
+        const struct domain_disk *disk = find_disk(monitor_get_def(guest), qmp_get_string(arguments, "id"));
         const json_t *open = json_object_get(arguments, "tray-open");
         struct domain_event *event;
         struct domain_edit *edit;

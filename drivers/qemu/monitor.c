@@ -14,6 +14,7 @@
 #include "drivers/qemu/monitor-graphics.h"
 #include "drivers/qemu/plug-private.h"
 #include "drivers/qemu/plug.h"
+#include "drivers/qemu/qmp-value.h"
 #include "drivers/qemu/vcpu.h"
 
 #include <signal.h>
@@ -21,15 +22,10 @@
 
 /* ---- helpers ---- */
 
-const char *monitor_get_string(const json_t *arguments, const char *name)
-{
-        return json_string_value(json_object_get(arguments, name));
-}
-
 /* The position of the argument's value in names, or -1. */
 int monitor_get_choice(const json_t *arguments, const char *name, const char *const *names, unsigned count)
 {
-        const char *value = monitor_get_string(arguments, name);
+        const char *value = qmp_get_string(arguments, name);
 
         for (unsigned i = 0; value && i < count; i++) {
                 if (strcmp(names[i], value) == 0)
@@ -135,7 +131,7 @@ static void shut_down(struct guest *guest, int detail, bool for_good)
 /* A reset that the definition makes a shutdown: the end, whatever is to become of one that powers off. */
 static bool is_reset(const json_t *arguments)
 {
-        const char *reason = monitor_get_string(arguments, "reason");
+        const char *reason = qmp_get_string(arguments, "reason");
 
         return reason && (strcmp(reason, "guest-reset") == 0 || strcmp(reason, "host-qmp-system-reset") == 0);
 }
@@ -237,8 +233,8 @@ static void on_watchdog(struct guest *guest, const json_t *arguments, int64_t ti
 
 static void on_device_deleted(struct guest *guest, const json_t *arguments, int64_t time_us)
 {
-        const char *alias = monitor_get_string(arguments, "device");
-        const char *path = monitor_get_string(arguments, "path");
+        const char *alias = qmp_get_string(arguments, "device");
+        const char *path = qmp_get_string(arguments, "path");
 
         if (alias)
                 plug_forget(guest, alias);
@@ -248,7 +244,7 @@ static void on_device_deleted(struct guest *guest, const json_t *arguments, int6
 
 static void on_unplug_error(struct guest *guest, const json_t *arguments, int64_t time_us)
 {
-        const char *alias = monitor_get_string(arguments, "device");
+        const char *alias = qmp_get_string(arguments, "device");
         g_autofree char *quoted = alias ? error_quote(alias) : NULL;
 
         if (quoted)
@@ -295,7 +291,7 @@ static void set_channel_state(struct guest *guest, const struct domain_char *cha
 static void on_port_change(struct guest *guest, const json_t *arguments, int64_t time_us)
 {
         const struct domain_char *channel =
-                find_channel(monitor_get_def(guest), monitor_get_string(arguments, "id"));
+                find_channel(monitor_get_def(guest), qmp_get_string(arguments, "id"));
         const json_t *open = json_object_get(arguments, "open");
 
         if (channel && json_is_boolean(open))
@@ -415,7 +411,7 @@ static void on_graphics_disconnected(struct guest *guest, const json_t *argument
 
 static void on_rx_filter(struct guest *guest, const json_t *arguments, int64_t time_us)
 {
-        guest_rx_note(guest, monitor_get_string(arguments, "name"));
+        guest_rx_note(guest, qmp_get_string(arguments, "name"));
 }
 
 /* ---- the table ---- */
@@ -528,7 +524,7 @@ static void set_channels(struct guest *guest, const json_t *chardevs)
 
         json_array_foreach(chardevs, i, chardev)
         {
-                const char *label = monitor_get_string(chardev, "label");
+                const char *label = qmp_get_string(chardev, "label");
                 const json_t *open = json_object_get(chardev, "frontend-open");
                 const struct domain_char *channel = NULL;
 
@@ -585,8 +581,8 @@ bool monitor_resync(struct guest *guest, GError **error)
                 qmp_forget(guest->qmp, migration);
                 return false;
         }
-        if (monitor_get_string(answer, "status"))
-                set_state(guest, monitor_get_string(answer, "status"));
+        if (qmp_get_string(answer, "status"))
+                set_state(guest, qmp_get_string(answer, "status"));
         json_decref(answer);
         resync_work(guest, jobs, migration, deadline);
         guest_rx_resync(guest);

@@ -4,15 +4,12 @@
 
 #include "drivers/qemu/probe-schema.h"
 
+#include "drivers/qemu/qmp-value.h"
+
 #include <glib.h>
 
 /* How far below a command's arguments structures are followed. */
 #define SCHEMA_DEPTH_MAX 2
-
-static const char *get_string(const json_t *object, const char *key)
-{
-        return json_string_value(json_object_get(object, key));
-}
 
 json_t *probe_schema_names(const json_t *schema, const char *meta_type)
 {
@@ -21,7 +18,7 @@ json_t *probe_schema_names(const json_t *schema, const char *meta_type)
         for (size_t i = 0; i < json_array_size(schema); i++) {
                 const json_t *entity = json_array_get(schema, i);
 
-                if (g_strcmp0(get_string(entity, "meta-type"), meta_type) == 0)
+                if (g_strcmp0(qmp_get_string(entity, "meta-type"), meta_type) == 0)
                         json_array_append(names, json_object_get(entity, "name"));
         }
         return names;
@@ -69,12 +66,12 @@ static void walk_object(const struct walk *walk, const char *type, const char *p
         const json_t *members = json_object_get(object, "members");
         const json_t *variants = json_object_get(object, "variants");
 
-        if (g_strcmp0(get_string(object, "meta-type"), "object") != 0)
+        if (g_strcmp0(qmp_get_string(object, "meta-type"), "object") != 0)
                 return;
         for (size_t i = 0; i < json_array_size(members); i++) {
                 const json_t *member = json_array_get(members, i);
-                const char *name = get_string(member, "name");
-                const char *member_type = get_string(member, "type");
+                const char *name = qmp_get_string(member, "name");
+                const char *member_type = qmp_get_string(member, "type");
                 const json_t *entity = member_type ? g_hash_table_lookup(walk->entities, member_type) : NULL;
                 g_autofree char *path = g_strconcat(prefix, name, NULL);
                 g_autofree char *below = g_strconcat(path, ".", NULL);
@@ -88,9 +85,9 @@ static void walk_object(const struct walk *walk, const char *type, const char *p
         }
         for (size_t i = 0; i < json_array_size(variants) && depth < SCHEMA_DEPTH_MAX; i++) {
                 const json_t *variant = json_array_get(variants, i);
-                g_autofree char *below = g_strconcat(prefix, get_string(variant, "case"), ".", NULL);
+                g_autofree char *below = g_strconcat(prefix, qmp_get_string(variant, "case"), ".", NULL);
 
-                walk_object(walk, get_string(variant, "type"), below, depth + 1);
+                walk_object(walk, qmp_get_string(variant, "type"), below, depth + 1);
         }
 }
 
@@ -101,7 +98,7 @@ json_t *probe_schema_arguments(const json_t *schema, const char *const *commands
 
         for (size_t i = 0; i < json_array_size(schema); i++) {
                 json_t *entity = json_array_get(schema, i);
-                const char *name = get_string(entity, "name");
+                const char *name = qmp_get_string(entity, "name");
 
                 if (name)
                         g_hash_table_insert(entities, (void *)name, entity);
@@ -110,11 +107,11 @@ json_t *probe_schema_arguments(const json_t *schema, const char *const *commands
                 const json_t *command = g_hash_table_lookup(entities, commands[i]);
                 g_autofree char *prefix = g_strconcat(commands[i], "/", NULL);
 
-                if (g_strcmp0(get_string(command, "meta-type"), "command") != 0)
+                if (g_strcmp0(qmp_get_string(command, "meta-type"), "command") != 0)
                         continue;
-                walk_object(&walk, get_string(command, "arg-type"), prefix, 0);
+                walk_object(&walk, qmp_get_string(command, "arg-type"), prefix, 0);
                 if (g_str_has_prefix(commands[i], "query-"))
-                        walk_object(&walk, get_string(command, "ret-type"), prefix, 0);
+                        walk_object(&walk, qmp_get_string(command, "ret-type"), prefix, 0);
         }
         return walk.paths;
 }
@@ -126,13 +123,13 @@ json_t *probe_schema_options(const json_t *reply)
         for (size_t i = 0; i < json_array_size(reply); i++) {
                 const json_t *one = json_array_get(reply, i);
                 const json_t *parameters = json_object_get(one, "parameters");
-                const char *option = get_string(one, "option");
+                const char *option = qmp_get_string(one, "option");
 
                 if (!option)
                         continue;
                 json_array_append_new(names, json_string(option));
                 for (size_t j = 0; j < json_array_size(parameters); j++) {
-                        const char *parameter = get_string(json_array_get(parameters, j), "name");
+                        const char *parameter = qmp_get_string(json_array_get(parameters, j), "name");
                         g_autofree char *path = g_strconcat(option, ".", parameter, NULL);
 
                         if (parameter)

@@ -8,6 +8,7 @@
 #include "drivers/qemu/qemu-caps.h"
 #include "base/error.h"
 #include "drivers/host/cpu-models.h"
+#include "drivers/qemu/qmp-value.h"
 
 #include <string.h>
 
@@ -84,11 +85,6 @@ void qemu_caps_unref(const struct qemu_caps *caps)
         g_free(mine);
 }
 
-static const char *get_string(const json_t *object, const char *key)
-{
-        return json_string_value(json_object_get(object, key));
-}
-
 /* QEMU finds models of POWER by family, in whatever case; libvirt's name of "power9_v2.0" is "POWER9". */
 static void name_family(char *model)
 {
@@ -106,7 +102,7 @@ static void name_family(char *model)
  */
 static const char *load_default_cpu(json_t *machine, bool ppc)
 {
-        g_autofree char *model = g_strdup(get_string(machine, "default-cpu-type"));
+        g_autofree char *model = g_strdup(qmp_get_string(machine, "default-cpu-type"));
         char *target;
 
         if (!model || !g_str_has_suffix(model, "-cpu"))
@@ -119,7 +115,7 @@ static const char *load_default_cpu(json_t *machine, bool ppc)
         if (ppc)
                 name_family(model);
         json_object_set_new(machine, "default-cpu-model", json_string(model));
-        return get_string(machine, "default-cpu-model");
+        return qmp_get_string(machine, "default-cpu-model");
 }
 
 static bool is_ppc(const struct qemu_caps *caps)
@@ -138,14 +134,14 @@ static void load_machines(struct qemu_caps *caps)
                 struct qemu_machine *machine = &caps->machines[caps->n_machines];
                 json_int_t max_cpus = json_integer_value(json_object_get(one, "cpu-max"));
 
-                machine->name = get_string(one, "name");
+                machine->name = qmp_get_string(one, "name");
                 /* "none" is for probes. */
                 if (!machine->name || g_str_equal(machine->name, "none"))
                         continue;
-                machine->alias = get_string(one, "alias");
+                machine->alias = qmp_get_string(one, "alias");
                 machine->max_cpus = (unsigned)CLAMP(max_cpus, 1, G_MAXINT);
                 machine->default_cpu = load_default_cpu(one, is_ppc(caps));
-                machine->default_ram_id = get_string(one, "default-ram-id");
+                machine->default_ram_id = qmp_get_string(one, "default-ram-id");
                 machine->is_default = json_is_true(json_object_get(one, "is-default"));
                 machine->deprecated = json_is_true(json_object_get(one, "deprecated"));
                 machine->hotpluggable_cpus = json_is_true(json_object_get(one, "hotpluggable-cpus"));
@@ -184,7 +180,7 @@ static void load_models(struct qemu_caps *caps, struct accel *accel, const json_
         for (size_t i = 0; i < json_array_size(list); i++) {
                 const json_t *one = json_array_get(list, i);
                 const json_t *blockers = json_object_get(one, "unavailable-features");
-                const char *name = get_string(one, "name");
+                const char *name = qmp_get_string(one, "name");
                 struct qemu_cpu_model *model = &accel->models[accel->n_models];
 
                 if (!name)
@@ -254,7 +250,7 @@ static void load_host_model(const struct qemu_caps *caps, enum qemu_accel which,
                 return;
         for (size_t i = 0; i < json_array_size(list); i++)
                 cpu_features_add(&features, json_string_value(json_array_get(list, i)));
-        g_strlcpy(identity.vendor, get_string(host, "vendor") ?: "", sizeof(identity.vendor));
+        g_strlcpy(identity.vendor, qmp_get_string(host, "vendor") ?: "", sizeof(identity.vendor));
         drop_foreign(&features, identity.vendor);
         identity.family = (unsigned)json_integer_value(json_object_get(host, "family"));
         identity.model = (unsigned)json_integer_value(json_object_get(host, "model"));
@@ -340,8 +336,8 @@ const struct qemu_caps *qemu_caps_new(json_t *document, GError **error)
         result = caps;
         caps->refs = 1;
         caps->document = json_incref(document);
-        caps->path = get_string(document, "path");
-        caps->arch = get_string(document, "arch");
+        caps->path = qmp_get_string(document, "path");
+        caps->arch = qmp_get_string(document, "arch");
         caps->version = (uint64_t)json_integer_value(json_object_get(document, "version"));
         caps->cpus = g_hash_table_new(g_str_hash, g_str_equal);
         for (unsigned i = 0; i < SET_LAST; i++)
