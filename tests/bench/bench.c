@@ -25,6 +25,7 @@ static const struct part {
         { "guests", bench_guests },         { "hung", bench_hung },       { "storage", bench_storage },
         { "interfaces", bench_interfaces }, { "nodedev", bench_nodedev }, { "networks", bench_networks },
         { "polkit", bench_polkit },         { "stats", bench_stats },     { "devices", bench_devices },
+        { "migration", bench_migration },
 };
 
 void bench_print(const char *what, double ours, double limit, const char *unit, double goal_ratio)

@@ -77,3 +77,4 @@ void bench_nodedev(struct bench *bench);
 void bench_networks(struct bench *bench);
 void bench_stats(struct bench *bench);
 void bench_devices(struct bench *bench);
+void bench_migration(struct bench *bench);
