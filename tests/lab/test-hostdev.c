@@ -59,6 +59,15 @@ static void expect_override(const char *address, const char *override)
         ck_assert_str_eq(g_strstrip(is), override);
 }
 
+static char *nvme_xml(const char *target)
+{
+        return g_strdup_printf("<disk type='nvme' device='disk'><driver name='qemu' type='raw'/>"
+                               "<source type='pci' managed='yes' namespace='1'>"
+                               "<address domain='0' bus='0' slot='6' function='0'/></source>"
+                               "<target dev='%s' bus='virtio'/></disk>",
+                               target);
+}
+
 static char *group_file(const char *address)
 {
         g_autofree char *link = g_strdup_printf("/sys/bus/pci/devices/%s/iommu_group", address);
@@ -119,6 +128,31 @@ START_TEST(test_managed)
         }
         create(db);
         destroy(db);
+        expect_driver(ALONE, DRIVER);
+}
+END_TEST
+
+/* The controller's first namespace as a disk that QEMU drives itself, at the start and while the guest runs.
+ */
+START_TEST(test_nvme_disk)
+{
+        g_autofree char *disk = nvme_xml("vda"), *pci = pci_xml(ALONE, "yes"), *group = group_file(ALONE);
+        g_autofree char *web = define("web", disk), *db = define("db", pci), *bare = define("bare", "");
+
+        create(bare);
+        attach(bare, disk, LIVE);
+        expect_driver(ALONE, "vfio-pci");
+        ck_assert(holds("bare", group));
+        expect_owner(group, GUESTS);
+        refuse_create(db, "*PCI device " ALONE " is in use by domain 'bare'*");
+        end_agent();
+        harness_start_agent(harness);
+        refuse_create(web, "*PCI device " ALONE " is in use by domain 'bare'*");
+        destroy(bare);
+        expect_driver(ALONE, DRIVER);
+        create(web);
+        ck_assert(holds("web", group));
+        destroy(web);
         expect_driver(ALONE, DRIVER);
 }
 END_TEST
@@ -410,6 +444,7 @@ int main(void)
 
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_add_test(tcase, test_managed);
+        tcase_add_test(tcase, test_nvme_disk);
         tcase_add_test(tcase, test_unmanaged);
         tcase_add_test(tcase, test_group);
         tcase_add_test(tcase, test_failed_start);
