@@ -341,6 +341,8 @@ void call_abandon(struct call *call, const GError *error)
 {
         answer_failure(call, error);
         settle(call);
+        /* Whom it was about may be known by what goes with the bus. */
+        call_drop_object(call);
 }
 
 /* ---- ends of work ---- */
