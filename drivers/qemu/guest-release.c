@@ -36,7 +36,10 @@ static void return_images(struct guest *guest, const char *alias)
 
                 if (!is_of(image->alias, alias))
                         continue;
-                ownership_return(guest->account, image->path, image->ownership.uid, image->ownership.gid);
+                /* Otherwise it would be taken from another guest that shares it. */
+                if (!image->pending)
+                        ownership_return(guest->account, image->path, image->ownership.uid,
+                                         image->ownership.gid);
                 g_ptr_array_remove_index(images, i);
         }
 }

@@ -243,7 +243,7 @@ void resources_add_file(struct resources *resources, const char *path, bool writ
 
         if (!resources->no_relabel && !resources->keeps_owner &&
             ownership_is_needed(guest->account, path, write, &ownership))
-                status_add_image(guest->status, resources->alias, path, &ownership);
+                status_add_image(guest->status, resources->alias, path, &ownership)->pending = true;
         resources_label_file(resources, path, write);
         va_start(args, what_format);
         add_check(resources, path, write, g_strdup_vprintf(what_format, args));
@@ -260,10 +260,10 @@ bool resources_take_files(struct resources *resources, GError **error)
         struct guest *guest = resources->guest;
 
         for (unsigned i = 0; i < guest->status->images->len; i++) {
-                const struct status_image *image = g_ptr_array_index(guest->status->images, i);
+                struct status_image *image = g_ptr_array_index(guest->status->images, i);
 
-                if (resources_is_taken_for(resources, image->alias))
-                        ownership_take(guest->account, image->path, &image->ownership);
+                if (image->pending && resources_is_taken_for(resources, image->alias))
+                        image->pending = !ownership_take(guest->account, image->path, &image->ownership);
         }
         return guest_take_labels(guest, resources->alias, error);
 }

@@ -161,13 +161,14 @@ void status_free(struct status *status)
         g_free(status);
 }
 
-void status_add_image(struct status *status, const char *alias, const char *path,
-                      const struct ownership *ownership)
+struct status_image *status_add_image(struct status *status, const char *alias, const char *path,
+                                      const struct ownership *ownership)
 {
         struct status_image *image = g_new(struct status_image, 1);
 
-        *image = (struct status_image){ g_strdup(alias), g_strdup(path), *ownership };
+        *image = (struct status_image){ g_strdup(alias), g_strdup(path), *ownership, false };
         g_ptr_array_add(status->images, image);
+        return image;
 }
 
 void status_add_label(struct status *status, const struct status_label *label)

@@ -45,6 +45,8 @@ struct status_image {
         char *alias; /* owned */
         char *path;  /* owned */
         struct ownership ownership;
+        bool pending; /* it has not, yet; not written: of what a killed agent was doing the worst is assumed
+                       */
 };
 
 /* A file that was labelled for the guest (SELinux). */
@@ -170,8 +172,9 @@ struct status {
 struct status *status_new(void);
 /* NULL is fine. */
 void status_free(struct status *status);
-void status_add_image(struct status *status, const char *alias, const char *path,
-                      const struct ownership *ownership);
+/* The entry is borrowed. */
+struct status_image *status_add_image(struct status *status, const char *alias, const char *path,
+                                      const struct ownership *ownership);
 /* Strings are copied. */
 void status_add_label(struct status *status, const struct status_label *label);
 /* Copied; noted once for a device, with all that was asked for. */

@@ -73,7 +73,7 @@ static bool is_same_file(const struct ownership *ownership, const struct stat *s
         return st->st_dev == ownership->device && st->st_ino == ownership->inode;
 }
 
-void ownership_take(const struct account *account, const char *path, const struct ownership *ownership)
+bool ownership_take(const struct account *account, const char *path, const struct ownership *ownership)
 {
         struct stat st;
         CLEANUP_FD int fd = file_note_open(path, &st);
@@ -83,20 +83,21 @@ void ownership_take(const struct account *account, const char *path, const struc
         gid_t gid;
 
         if (fd < 0)
-                return;
+                return false;
         if (!is_same_file(ownership, &st)) {
                 log_warning("'%s' was replaced while a guest that uses it was starting: it keeps its owner",
                             path);
-                return;
+                return false;
         }
         if (!read_note(fd, &note, &uid, &gid))
                 note.before = g_strdup_printf("+%u:+%u", (unsigned)st.st_uid, (unsigned)st.st_gid);
         if (chown(file_note_path(fd, name), account->uid, account->gid) < 0)
-                return;
+                return false;
         note.count++;
         g_free(note.holder);
         note.holder = g_strdup_printf("%u", (unsigned)account->uid);
         file_note_write(fd, &file_note_owner, &note);
+        return true;
 }
 
 /* False: others use it still. */

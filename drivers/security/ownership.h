@@ -35,9 +35,9 @@ bool ownership_is_noted(const char *path, struct ownership *ownership);
 
 /*
  * One guest more uses path. Where the file system does not let us, opening it will tell. A file that has come
- * in the place of the one that ownership was found of stays as it is.
+ * in the place of the one that ownership was found of stays as it is. False: nothing was done.
  */
-void ownership_take(const struct account *account, const char *path, const struct ownership *ownership);
+bool ownership_take(const struct account *account, const char *path, const struct ownership *ownership);
 
 /* One guest less uses path; the last one gives it back to the owner before. Failures are logged. */
 void ownership_return(const struct account *account, const char *path, uid_t uid, gid_t gid);

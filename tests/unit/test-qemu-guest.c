@@ -389,17 +389,23 @@ static void make_overlay(const char *image, const char *base)
         ck_assert_int_eq(status, 0);
 }
 
-/* Without privileges, and with an image that was another's. */
+#define SHARED                                                                                               \
+        "<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='%s'/>"                \
+        "<target dev='vdb' bus='virtio'/><shareable/></disk>"
+
+/* Without privileges, and with images that were another's. */
 START_TEST(an_emulator_of_another_user)
 {
         g_autofree char *image = g_build_filename(root, "disk.img", NULL);
         g_autofree char *base = g_build_filename(root, "base.img", NULL);
+        g_autofree char *shared = g_build_filename(root, "shared.img", NULL), *other = NULL;
+        g_autoptr(GError) error = NULL;
         g_autofree char *devices = g_strdup_printf(
                 "<devices><disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source "
                 "file='%s'/>"
-                "<target dev='vda' bus='virtio'/></disk>"
+                "<target dev='vda' bus='virtio'/></disk>" SHARED
                 "<crypto model='virtio' type='qemu'><backend model='builtin' queues='1'/></crypto></devices>",
-                image);
+                image, shared);
         g_autofree char *xml = NULL, *path = NULL, *text = NULL;
         struct domain *domain;
         struct stat st;
@@ -409,6 +415,7 @@ START_TEST(an_emulator_of_another_user)
         ck_assert_int_eq(chmod(root, 0755), 0);
         make_overlay(image, base);
         ck_assert_int_eq(chmod(image, 0600), 0);
+        ck_assert(g_file_set_contents_full(shared, "x", 1, G_FILE_SET_CONTENTS_NONE, 0600, NULL));
         stop_driver();
         user = "nobody";
         start_driver();
@@ -430,8 +437,20 @@ START_TEST(an_emulator_of_another_user)
         ck_assert_uint_eq(st.st_uid, 0);
         ck_assert_ptr_nonnull(
                 strstr(domain_get_published(domain)->base.active->xml, "<label>+65534:+65534</label>"));
+        /* Of a start that fails before it has taken anything, nothing is given back. */
+        other = g_strdup_printf("<domain type='qemu'><name>db</name><memory unit='MiB'>64</memory>"
+                                "<os><type arch='x86_64' machine='q35'>hvm</type></os><devices>" SHARED
+                                "<disk type='file' device='disk'><source file='%s/missing.img'/>"
+                                "<target dev='vdc' bus='virtio'/></disk></devices></domain>",
+                                shared, root);
+        error = fail_to_create(other);
+        ck_assert_ptr_nonnull(strstr(error->message, "missing.img"));
+        ck_assert_int_eq(stat(shared, &st), 0);
+        ck_assert_uint_eq(st.st_uid, 65534);
         destroy(domain);
         ck_assert_int_eq(stat(image, &st), 0);
+        ck_assert_uint_eq(st.st_uid, 0);
+        ck_assert_int_eq(stat(shared, &st), 0);
         ck_assert_uint_eq(st.st_uid, 0);
 }
 END_TEST
@@ -468,7 +487,7 @@ static void prepare_plug(struct plug *plug, struct guest *guest, const struct do
         CLEANUP(domain_def_unref) struct domain_def *after = NULL;
         struct resources resources;
 
-        resources_init(&resources, guest, def, edit, 0);
+        resources_init(&resources, guest, def, edit, &(const struct domain_start){ 0 });
         if (resources_resume(&resources, NULL) &&
             resources_prepare_device(&resources, DOMAIN_DEVICE_DISK, disk, NULL)) {
                 plug->prepared = owner_of(plug->image);
