@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A bridge from standard input and output to the bus. A process of its own; one thread. */
+/* A bridge from standard input and output to a socket. A process of its own; one thread. */
 #include "agent/bridge.h"
 
 #include "base/cleanup.h"
@@ -59,13 +59,11 @@ static char *find_value(const char *address, const char *key)
         return NULL;
 }
 
-static int connect_bus(bool system)
+static int connect_socket(const char *path, const char *abstract)
 {
         struct sockaddr_un name = { .sun_family = AF_UNIX };
-        g_autofree char *address = get_address(system), *path = find_value(address, "path");
-        g_autofree char *abstract = path ? NULL : find_value(address, "abstract");
         const char *text = path ? path : abstract;
-        size_t skip = abstract ? 1 : 0;
+        size_t skip = path ? 0 : 1;
         CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         socklen_t length;
 
@@ -78,6 +76,14 @@ static int connect_bus(bool system)
         if (fd < 0 || connect(fd, (struct sockaddr *)&name, length) < 0)
                 return -1;
         return fd_steal(&fd);
+}
+
+static int connect_bus(bool system)
+{
+        g_autofree char *address = get_address(system), *path = find_value(address, "path");
+        g_autofree char *abstract = path ? NULL : find_value(address, "abstract");
+
+        return connect_socket(path, abstract);
 }
 
 static bool is_transient(void)
@@ -133,10 +139,12 @@ static int copy(int bus)
         }
 }
 
-int bridge_run(bool system)
+int bridge_run(bool system, const char *path)
 {
-        CLEANUP_FD int bus = connect_bus(system);
+        CLEANUP_FD int fd = path ? connect_socket(path, NULL) : connect_bus(system);
 
         signal(SIGPIPE, SIG_IGN);
-        return bus < 0 ? complain("cannot connect to the bus") : copy(bus);
+        if (fd < 0)
+                return complain(path ? path : "cannot connect to the bus");
+        return copy(fd);
 }

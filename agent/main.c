@@ -399,7 +399,7 @@ int main(int argc, char **argv)
         } else if (agent.options.show_version) {
                 printf("virtbusd %s\n", VIRTBUS_VERSION);
         } else if (agent.options.bridge) {
-                result = bridge_run(agent.options.system);
+                result = bridge_run(agent.options.system, agent.options.bridge_to);
         } else {
                 log_init(agent.options.verbose ? LOG_LEVEL_INFO : LOG_LEVEL_NOTICE);
                 result = run(&agent);

@@ -96,6 +96,8 @@ bool options_read(struct options *options, int argc, char **argv, GError **error
                   "Take over what libvirt has in DIR (/etc/libvirt), and end", NULL },
                 { "stdio-bridge", 0, 0, G_OPTION_ARG_NONE, &bridge,
                   "Be a connection to the bus, on standard input and output, and nothing else", NULL },
+                { "bridge-to", 0, 0, G_OPTION_ARG_FILENAME, &options->bridge_to,
+                  "With --stdio-bridge: to that socket, in place of the bus", "PATH" },
                 { "verbose", 'v', 0, G_OPTION_ARG_NONE, &verbose, "Log what is done, too", NULL },
                 { "version", 'V', 0, G_OPTION_ARG_NONE, &version, "Show the version and end", NULL },
                 { 0 },
@@ -114,7 +116,7 @@ bool options_read(struct options *options, int argc, char **argv, GError **error
                 return false;
         options->system = system || (!session && geteuid() == 0);
         options->show_version = version;
-        options->bridge = bridge;
+        options->bridge = bridge || options->bridge_to;
         options->import = import;
         options->import_dir = import ? g_strdup(argv[1]) : NULL;
         options->verbose = verbose;
@@ -134,4 +136,5 @@ void options_clear(struct options *options)
         g_free(options->data_dir);
         g_free(options->config_file);
         g_free(options->import_dir);
+        g_free(options->bridge_to);
 }

@@ -10,6 +10,7 @@ struct options {
         bool system; /* the system bus; else the session bus */
         bool show_version;
         bool bridge;      /* only a connection to the bus (bridge.h) */
+        char *bridge_to;  /* owned; to that socket instead; NULL: to the bus */
         bool import;      /* libvirt's files are taken over, and that is all */
         char *import_dir; /* owned; NULL: the usual one */
         bool verbose;

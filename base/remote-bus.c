@@ -4,15 +4,11 @@
 
 #include "base/error.h"
 #include "base/lane.h"
+#include "base/remote-way.h"
 #include "base/system-call-private.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define SERVICE   "org.libvirt"
@@ -31,10 +27,9 @@ struct remote_place {
 };
 
 struct remote_bus {
-        char *uri;     /* owned */
-        sd_bus *bus;   /* ref */
-        pid_t pid;     /* of ssh; 0: none */
-        int errors_fd; /* owned; what that says; -1: none */
+        char *uri;   /* owned */
+        sd_bus *bus; /* ref */
+        struct remote_way way;
 };
 
 /* ---- places ---- */
@@ -186,60 +181,9 @@ const char *const *remote_place_get_command(const struct remote_place *place)
 
 /* ---- connections ---- */
 
-/* In the child, between fork and exec. */
-static void set_up(gpointer data)
-{
-        sigset_t none;
-
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
-        signal(SIGPIPE, SIG_DFL);
-        setpgid(0, 0);
-}
-
-/* Our end of the program's standard input and output; -1 with an error. */
-static int run(struct remote_bus *bus, const struct remote_place *place, GError **error)
-{
-        g_autoptr(GError) failure = NULL;
-        CLEANUP_FD int ours = -1;
-        CLEANUP_FD int theirs = -1;
-        int ends[2];
-
-        bus->errors_fd = memfd_create("errors", MFD_CLOEXEC);
-        if (bus->errors_fd < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
-                error_set_errno(error, ERROR_FROM_RPC, errno, "cannot connect to '%s'", place->uri);
-                return -1;
-        }
-        ours = ends[0];
-        theirs = ends[1];
-        if (fcntl(ours, F_SETFL, O_NONBLOCK) < 0 ||
-            !g_spawn_async_with_fds(NULL, (char **)place->command->pdata, NULL,
-                                    G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, set_up, NULL, &bus->pid,
-                                    theirs, theirs, bus->errors_fd, &failure)) {
-                bus->pid = 0;
-                error_set(error, ERROR_FROM_RPC, ERROR_OPERATION_FAILED, "cannot run 'ssh': %s",
-                          failure ? failure->message : g_strerror(errno));
-                return -1;
-        }
-        return fd_steal(&ours);
-}
-
-/* The first line of what the program has said; NULL: nothing. */
-static char *read_complaint(const struct remote_bus *bus)
-{
-        char text[512];
-        ssize_t length = bus->errors_fd >= 0 ? pread(bus->errors_fd, text, sizeof(text) - 1, 0) : 0;
-
-        if (length <= 0)
-                return NULL;
-        text[length] = '\0';
-        text[strcspn(text, "\r\n")] = '\0';
-        return error_quote(text);
-}
-
 static bool fail_way(const struct remote_bus *bus, const char *what, GError **error)
 {
-        g_autofree char *complaint = read_complaint(bus);
+        g_autofree char *complaint = remote_way_get_complaint(&bus->way);
 
         return error_set(error, ERROR_FROM_RPC, ERROR_RPC, "the way to '%s' does not work: %s", bus->uri,
                          complaint ? complaint : what);
@@ -250,7 +194,7 @@ static bool start(struct remote_bus *bus, const struct remote_place *place, GErr
         int fd = -1, result = sd_bus_new(&bus->bus);
 
         if (place->command) {
-                fd = run(bus, place, error);
+                fd = remote_way_open(&bus->way, remote_place_get_command(place), place->uri, error);
                 if (fd < 0)
                         return false;
                 result = result < 0 ? result : sd_bus_set_fd(bus->bus, fd, fd);
@@ -271,7 +215,7 @@ struct remote_bus *remote_bus_open(const struct remote_place *place, GError **er
         CLEANUP(remote_bus_free) struct remote_bus *bus = g_new0(struct remote_bus, 1);
 
         bus->uri = g_strdup(place->uri);
-        bus->errors_fd = -1;
+        bus->way = REMOTE_WAY_NONE;
         return start(bus, place, error) ? g_steal_pointer(&bus) : NULL;
 }
 
@@ -280,14 +224,7 @@ void remote_bus_free(struct remote_bus *bus)
         if (!bus)
                 return;
         sd_bus_close_unref(bus->bus);
-        if (bus->pid > 0) {
-                kill(-bus->pid, SIGKILL);
-                kill(bus->pid, SIGKILL);
-                while (waitpid(bus->pid, NULL, 0) < 0 && errno == EINTR)
-                        ;
-        }
-        if (bus->errors_fd >= 0)
-                close(bus->errors_fd);
+        remote_way_close(&bus->way);
         g_free(bus->uri);
         g_free(bus);
 }

@@ -219,7 +219,7 @@ static struct params *make_request(const struct domain_departure *departure)
         }
         /* Two agents of one host need no network, unless certificates are to name it. */
         if (!params_find(request, "migrate_uri") && !(departure->flags & DOMAIN_MIGRATE_TLS) &&
-            !remote_place_get_host(departure->place))
+            !(departure->flags & DOMAIN_MIGRATE_TUNNELLED) && !remote_place_get_host(departure->place))
                 params_add_string(request, "migrate_uri", "unix:");
         if (departure->has_all_of_cpu)
                 params_add_bool(request, "whole_cpu", true);
@@ -246,9 +246,11 @@ static char *complete_uri(const struct domain_departure *departure, const char *
         return g_strdup_printf(strchr(host, ':') ? "tcp:[%s]:%s" : "tcp:%s:%s", host, uri + strlen("tcp::"));
 }
 
-/* What the other side says is no more than a place. */
+/* What the other side says is no more than a place; a tunnel leads to a socket there. */
 static bool is_place(const struct domain_departure *departure, const struct param *uri)
 {
+        if (uri && uri->type == PARAM_STRING && departure->flags & DOMAIN_MIGRATE_TUNNELLED)
+                return g_str_has_prefix(uri->value.s, "unix:/");
         return uri && uri->type == PARAM_STRING &&
                (g_str_has_prefix(uri->value.s, "tcp:") ||
                 (g_str_has_prefix(uri->value.s, "unix:/") && !remote_place_get_host(departure->place)));

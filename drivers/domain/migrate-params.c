@@ -90,12 +90,12 @@ uint64_t domain_migrate_get_number(const struct params *params, const char *name
 /* ---- flags ---- */
 
 #define DRIVEN                                                                                               \
-        (DOMAIN_MIGRATE_LIVE | DOMAIN_MIGRATE_PEER2PEER | DOMAIN_MIGRATE_PERSIST_DEST |                      \
-         DOMAIN_MIGRATE_UNDEFINE_SOURCE | DOMAIN_MIGRATE_PAUSED | DOMAIN_MIGRATE_CHANGE_PROTECTION |         \
-         DOMAIN_MIGRATE_UNSAFE | DOMAIN_MIGRATE_OFFLINE | DOMAIN_MIGRATE_COMPRESSED |                        \
-         DOMAIN_MIGRATE_AUTO_CONVERGE | DOMAIN_MIGRATE_POSTCOPY | DOMAIN_MIGRATE_TLS |                       \
-         DOMAIN_MIGRATE_PARALLEL | DOMAIN_MIGRATE_NON_SHARED_DISK | DOMAIN_MIGRATE_NON_SHARED_INC |          \
-         DOMAIN_MIGRATE_SYNCHRONOUS_WRITES)
+        (DOMAIN_MIGRATE_LIVE | DOMAIN_MIGRATE_PEER2PEER | DOMAIN_MIGRATE_TUNNELLED |                         \
+         DOMAIN_MIGRATE_PERSIST_DEST | DOMAIN_MIGRATE_UNDEFINE_SOURCE | DOMAIN_MIGRATE_PAUSED |              \
+         DOMAIN_MIGRATE_CHANGE_PROTECTION | DOMAIN_MIGRATE_UNSAFE | DOMAIN_MIGRATE_OFFLINE |                 \
+         DOMAIN_MIGRATE_COMPRESSED | DOMAIN_MIGRATE_AUTO_CONVERGE | DOMAIN_MIGRATE_POSTCOPY |                \
+         DOMAIN_MIGRATE_TLS | DOMAIN_MIGRATE_PARALLEL | DOMAIN_MIGRATE_NON_SHARED_DISK |                     \
+         DOMAIN_MIGRATE_NON_SHARED_INC | DOMAIN_MIGRATE_SYNCHRONOUS_WRITES)
 #define KNOWN ((DOMAIN_MIGRATE_ZEROCOPY << 1) - 1)
 
 static const char *const names[] = {
@@ -205,6 +205,26 @@ static bool check_together(unsigned flags, GError **error)
                          "the flags POSTCOPY and PARALLEL of a migration do not go together");
 }
 
+/* There is one way, and one stream on it in one direction. */
+static bool check_tunnel(unsigned flags, const struct params *params, GError **error)
+{
+        static const char *const places[] = { "listen_address", "migrate_uri" };
+        const unsigned excluded = DOMAIN_MIGRATE_POSTCOPY | DOMAIN_MIGRATE_TLS | DOMAIN_MIGRATE_PARALLEL;
+
+        if (!(flags & DOMAIN_MIGRATE_TUNNELLED))
+                return true;
+        if (flags & excluded)
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_ARGUMENT_UNSUPPORTED,
+                                 "the flags TUNNELLED and %s of a migration do not go together",
+                                 names[g_bit_nth_lsf(flags & excluded, -1)]);
+        for (unsigned i = 0; i < G_N_ELEMENTS(places); i++) {
+                if (params_find(params, places[i]))
+                        return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
+                                         "parameter '%s' does not go with the flag TUNNELLED", places[i]);
+        }
+        return true;
+}
+
 static bool check_copies(unsigned flags, GError **error)
 {
         const unsigned excluded = DOMAIN_MIGRATE_TUNNELLED | DOMAIN_MIGRATE_OFFLINE |
@@ -245,5 +265,6 @@ bool domain_migrate_check_flags(unsigned flags, const struct params *params, GEr
         return flags_check(flags, KNOWN, ERROR_FROM_DOMAIN, "MigrateToURI3", error) &&
                check_driven(flags, error) && check_needs(flags, params, error) &&
                check_offline(flags, params, error) && check_together(flags, error) &&
-               check_copies(flags, error) && check_compression(flags, params, error);
+               check_tunnel(flags, params, error) && check_copies(flags, error) &&
+               check_compression(flags, params, error);
 }

@@ -137,8 +137,10 @@ bool arrive_listen(struct guest *guest, struct domain_arrival *arrival, const st
         g_autofree char *uri = NULL;
 
         if (!arrive_choose_place(guest, arrival->params,
-                                 domain_migrate_get_text(arrival->params, "migrate_uri"), 0, SOCKET, &place,
-                                 error))
+                                 arrival->flags & DOMAIN_MIGRATE_TUNNELLED
+                                         ? "unix:"
+                                         : domain_migrate_get_text(arrival->params, "migrate_uri"),
+                                 0, SOCKET, &place, error))
                 return false;
         guest->arrival_port = place.port;
         arrival->uri = g_strdup(place.uri);

@@ -7,12 +7,20 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/remote-bus.h"
+#include "base/remote-tunnel.h"
 #include "drivers/qemu/depart-disks.h"
 #include "drivers/qemu/guest-job.h"
 #include "drivers/qemu/migration.h"
 
+#include <string.h>
+
+/* The tunnel, as QEMU knows it. */
+#define TUNNEL "tunnel"
+
 struct work {
         struct guest_job job;
+        struct remote_tunnel *tunnel; /* owned; NULL: QEMU goes there by itself */
         uint64_t speed; /* of the guest's migrations before this one, bytes per second; 0: it has not been
                            changed */
 };
@@ -57,6 +65,54 @@ static bool set_up(struct work *work, const struct domain_departure *departure, 
                                    error);
 }
 
+/* ---- tunnels ---- */
+
+static bool hand_over(struct guest *guest, int fd, GError **error)
+{
+        uint64_t id = qmp_send_fd(guest->qmp, "getfd", json_pack("{s:s}", "fdname", TUNNEL), fd);
+
+        return qmp_receive(guest->qmp, id, lane_deadline_in(QMP_TIMEOUT_MS), NULL, error);
+}
+
+/* QEMU writes into it by itself: nothing of that goes through the agent. */
+static bool open_tunnel(struct work *work, const struct domain_departure *departure, GError **error)
+{
+        struct guest *guest = guest_of(domain_of(departure));
+        bool ok;
+
+        if (!(departure->flags & DOMAIN_MIGRATE_TUNNELLED))
+                return true;
+        if (!guest_begin_sockets(guest, error))
+                return false;
+        work->tunnel = remote_tunnel_open(departure->place, departure->uri + strlen("unix:"), error);
+        guest_end_sockets(guest);
+        ok = work->tunnel && hand_over(guest, remote_tunnel_get_fd(work->tunnel), error);
+        if (work->tunnel)
+                remote_tunnel_close_fd(work->tunnel);
+        return ok;
+}
+
+/* QEMU only knows that it is broken. */
+static void explain(struct guest_job *job, GError **error)
+{
+        const struct domain_departure *departure = (const struct domain_departure *)job->op;
+        const struct work *work = departure->work;
+        g_autofree char *complaint = work && work->tunnel ? remote_tunnel_get_complaint(work->tunnel) : NULL;
+
+        if (!complaint)
+                return;
+        g_clear_error(error);
+        error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED, "the tunnel to '%s' does not work: %s",
+                  remote_place_get_uri(departure->place), complaint);
+}
+
+static void work_free(struct work *work)
+{
+        if (work)
+                remote_tunnel_free(work->tunnel);
+        g_free(work);
+}
+
 /* A guest that stays has the limit that it had. */
 static void drop_work(struct domain_departure *departure)
 {
@@ -65,13 +121,13 @@ static void drop_work(struct domain_departure *departure)
         g_autoptr(GError) error = NULL;
 
         if (!work || !guest || domain_get_current(domain_of(departure))->id != departure->id || !guest->qmp) {
-                g_free(work);
+                work_free(work);
                 return;
         }
         migration_end_tls(guest, departure->flags);
         if (work->speed > 0 && !migration_set_speed(guest->qmp, work->speed, &error))
                 log_gerror(LOG_LEVEL_WARNING, error, "migrations of %s have another limit now", guest->who);
-        g_free(work);
+        work_free(work);
 }
 
 static struct domain_departure *departure_of(const struct guest_job *job)
@@ -109,9 +165,10 @@ bool depart_begin(struct domain_departure *departure, GError **error)
         departure->work = work;
         if (!departure->disks)
                 flags &= ~(unsigned)DOMAIN_MIGRATE_COPIES;
-        if (!qmp || !set_up(work, departure, qmp, error) ||
+        if (!qmp || !set_up(work, departure, qmp, error) || !open_tunnel(work, departure, error) ||
             (departure->disks && !depart_disks_follow(departure, heed_disks, work, error)) ||
-            !guest_job_begin_migration(&work->job, &departure->base, departure->uri,
+            !guest_job_begin_migration(&work->job, &departure->base,
+                                       work->tunnel ? "fd:" TUNNEL : departure->uri,
                                        migration_make_capabilities(flags), error)) {
                 if (departure->disks)
                         depart_disks_follow(departure, NULL, NULL, NULL);
@@ -119,6 +176,7 @@ bool depart_begin(struct domain_departure *departure, GError **error)
                 return false;
         }
         work->job.departs = true;
+        work->job.explain = explain;
         if (departure->disks) {
                 work->job.before_switch = finish_disks;
                 work->job.get_disks = get_disks;

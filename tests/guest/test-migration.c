@@ -370,7 +370,7 @@ END_TEST
 
 START_TEST(test_what_is_refused)
 {
-        static const unsigned flags[] = { 4, 4096, 16384, 524288, 1048576 };
+        static const unsigned flags[] = { 4096, 16384, 524288, 1048576 };
         g_autofree char *disk = harness_path(here.harness, "disk.img");
         g_autofree char *devices = g_strdup_printf(
                 "<disk type='file'><driver type='raw'/><source file='%s'/><target dev='vda'/></disk>", disk);
@@ -547,9 +547,11 @@ static void fake_ssh(void)
         g_autofree char *text = g_strdup_printf(
                 "#!/bin/sh\nwhile [ \"$1\" != -- ]; do shift; done\nhost=$2; shift 2\n"
                 "[ \"$host\" = localhost ] || { echo \"no route to $host\" >&2; exit 255; }\n"
+                "case \"$*\" in *--bridge-to=*) [ ! -e %s/closed ] || { echo closed >&2; exit 255; } ;; "
+                "esac\n"
                 "export DBUS_SYSTEM_BUS_ADDRESS=%s DBUS_SESSION_BUS_ADDRESS=%s PATH=%s:$PATH\nexec sh -c "
                 "\"$*\"\n",
-                harness_get_address(there.harness), harness_get_address(there.harness), daemon);
+                dir, harness_get_address(there.harness), harness_get_address(there.harness), daemon);
 
         ck_assert_int_eq(mkdir(dir, 0755), 0);
         ck_assert(g_file_set_contents(program, text, -1, NULL));
@@ -585,6 +587,33 @@ START_TEST(test_by_ssh)
                           "listen_address", "s", "127.0.0.1", LIVE | PARALLEL);
                 guest_expect_state(there.client, guest, STATE_RUNNING, RUNNING_MIGRATED);
         }
+}
+END_TEST
+
+/* By the way on which the agents speak, and no other; when that breaks the guest is where it was. */
+START_TEST(test_by_tunnel)
+{
+        g_autofree char *path = NULL, *closed = harness_path(here.harness, "bin/closed");
+
+        fake_ssh();
+        path = guest_start(here.client, guest_bare_xml("bare", NULL));
+        ck_assert(g_file_set_contents(closed, "", 0, NULL));
+        client_fails(here.client, LIBVIRT_ERROR,
+                     "*the tunnel to 'qemu+ssh://localhost/system' does not work: closed*", path,
+                     DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", "qemu+ssh://localhost/system", 0,
+                     LIVE | TUNNELLED);
+        guest_expect_state(here.client, path, STATE_RUNNING, -1);
+        ck_assert_int_eq(unlink(closed), 0);
+        client_do(here.client, path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u",
+                  "qemu+ssh://localhost/system", 0, LIVE | TUNNELLED);
+        guest_expect_state(there.client, path, STATE_RUNNING, RUNNING_MIGRATED);
+        sides_migrate(&there, path, &here, LIVE | TUNNELLED);
+        guest_expect_state(here.client, path, STATE_RUNNING, RUNNING_MIGRATED);
+        client_fails(here.client, LIBVIRT_ERROR, "*TUNNELLED and PARALLEL*", path, DOMAIN_INTERFACE,
+                     "MigrateToURI3", "sa{sv}u", there.uri, 0, LIVE | TUNNELLED | PARALLEL);
+        client_fails(here.client, LIBVIRT_ERROR, "*'migrate_uri' does not go with the flag TUNNELLED*", path,
+                     DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri, 1, "migrate_uri", "s",
+                     "tcp:localhost", LIVE | TUNNELLED);
 }
 END_TEST
 
@@ -629,6 +658,7 @@ int main(void)
         tcase_add_test(moves, test_cookies);
         tcase_add_test(moves, test_by_tls);
         tcase_add_test(moves, test_by_ssh);
+        tcase_add_test(moves, test_by_tunnel);
         tcase_add_test(moves, test_aborted);
         suite_add_tcase(suite, moves);
         tcase_set_timeout(deaths, 300);

@@ -11,6 +11,7 @@
 
 enum {
         LIVE = 1,
+        TUNNELLED = 4,
         PERSIST_DEST = 8,
         UNDEFINE_SOURCE = 16,
         PAUSED = 32,
