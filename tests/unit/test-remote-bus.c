@@ -3,9 +3,13 @@
 #include "base/remote-bus.h"
 
 #include "base/error.h"
+#include "base/remote-tunnel.h"
 #include "tests/unit/check-main.h"
 
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 static char *get_command(const char *uri)
 {
@@ -81,4 +85,46 @@ START_TEST(test_no_place)
 }
 END_TEST
 
-CHECK_MAIN("remote-bus", test_by_ssh, test_by_socket, test_no_place)
+/* The other side says where it leads, and a shell there reads that. */
+START_TEST(tunnels_lead_to_sockets)
+{
+        static const char *const wrong[] = { "", "here", "/a b", "/a;reboot", "/a'b", "/$HOME", "/a\n" };
+        g_autofree char *dir = g_dir_make_tmp("virtbus-tunnel-XXXXXX", NULL),
+                        *path = g_build_filename(dir, "sock-et.1", NULL), *far = g_strnfill(200, 'x');
+        CLEANUP(remote_place_free)
+        struct remote_place *place = remote_place_new("qemu+unix:///system?bus=unix:path=/run/bus", NULL);
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        struct remote_tunnel *tunnel;
+        char text[8] = "";
+        int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), fd;
+
+        far[0] = '/';
+        ck_assert_ptr_null(remote_tunnel_open(place, far, NULL));
+        for (unsigned i = 0; i < G_N_ELEMENTS(wrong); i++) {
+                g_autoptr(GError) error = NULL;
+
+                ck_assert_ptr_null(remote_tunnel_open(place, wrong[i], &error));
+                ck_assert_ptr_nonnull(strstr(error->message, "is no socket that a tunnel can lead to"));
+        }
+        ck_assert_ptr_null(remote_tunnel_open(place, path, NULL));
+        g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
+        ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+        ck_assert_int_eq(listen(listener, 1), 0);
+        tunnel = remote_tunnel_open(place, path, NULL);
+        ck_assert_ptr_nonnull(tunnel);
+        ck_assert_int_eq(write(remote_tunnel_get_fd(tunnel), "hello", 5), 5);
+        remote_tunnel_close_fd(tunnel);
+        fd = accept(listener, NULL, NULL);
+        ck_assert_int_eq(read(fd, text, sizeof(text)), 5);
+        ck_assert_str_eq(text, "hello");
+        ck_assert_int_eq(read(fd, text, sizeof(text)), 0);
+        ck_assert_ptr_null(remote_tunnel_get_complaint(tunnel));
+        remote_tunnel_free(tunnel);
+        close(fd);
+        close(listener);
+        unlink(path);
+        rmdir(dir);
+}
+END_TEST
+
+CHECK_MAIN("remote-bus", tunnels_lead_to_sockets, test_by_ssh, test_by_socket, test_no_place)
