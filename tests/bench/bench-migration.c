@@ -164,7 +164,7 @@ static double read_downtime(struct bare *bare)
 
 /* ---- the guest ---- */
 
-/* A quarter of its 512 MiB is full, and some of that is written again and again. */
+/* A quarter of its GiB is full, and some of that is written again and again. */
 static char *make_xml(const char *console)
 {
         g_autofree char *xml = guest_linux_xml("linux", console, "dirty");
@@ -172,7 +172,7 @@ static char *make_xml(const char *console)
         g_autofree char *appending = g_strdup_printf("<source path='%s' append='on'/>", console);
         g_autoptr(GString) text = g_string_new(xml);
 
-        ck_assert_uint_eq(g_string_replace(text, ">128<", ">512<", 1), 1);
+        ck_assert_uint_eq(g_string_replace(text, ">128<", ">1024<", 1), 1);
         ck_assert_uint_eq(g_string_replace(text, source, appending, 1), 1);
         return g_strdup(text->str);
 }
