@@ -264,6 +264,8 @@ void bench_stats(struct bench *bench)
         bench_print_value("of that: the kernel's files", files_us, "us", 0);
         bench_print_value("of that: the emulators by themselves", monitors_us, "us", 0);
         bench_print_value("guests that answered too late for a call", count_old(bench), "", 0);
+        /* What it gives back it gives back behind the answer. */
+        g_usleep(500000);
         bench_print_value("memory that it leaves behind (Pss)", bench_agent_kib(bench) - before_kib, "KiB",
                           0);
         measure_hung(bench, pids);
