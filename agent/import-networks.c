@@ -11,22 +11,8 @@
 #include "drivers/network/adopt.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-G_GNUC_PRINTF(2, 3)
-static void say(const char *name, const char *format, ...)
-{
-        g_autofree char *quoted = error_quote(name), *text = NULL;
-        va_list args;
-
-        va_start(args, format);
-        text = g_strdup_vprintf(format, args);
-        va_end(args);
-        printf("network '%s': %s\n", quoted, text);
-        fflush(stdout);
-}
 
 /* ---- is it anybody's? ---- */
 
@@ -81,9 +67,10 @@ static void describe(struct import *import, const struct network_adoption *adopt
 
         import->taken += !adoption->is_here;
         if (network_forward_has_own_bridge(def->forward))
-                say(def->base.name, "runs on with bridge '%s', and is adopted", def->bridge);
+                import_say("network", def->base.name, "runs on with bridge '%s', and is adopted",
+                           def->bridge);
         else
-                say(def->base.name, "stays active, and is adopted");
+                import_say("network", def->base.name, "stays active, and is adopted");
 }
 
 static bool adopt(struct import *import, struct network_adoption *adoption, const char *path,
@@ -92,7 +79,8 @@ static bool adopt(struct import *import, struct network_adoption *adoption, cons
         bool ok = check(import, adoption, file, holder, error) && run(import, adoption, error);
 
         for (unsigned i = 0; i < adoption->left->len; i++)
-                say(adoption->def->base.name, "%s", (const char *)g_ptr_array_index(adoption->left, i));
+                import_say("network", adoption->def->base.name, "%s",
+                           (const char *)g_ptr_array_index(adoption->left, i));
         if (!ok || (!adoption->has_ended && !import_put_aside(path, error)))
                 return false;
         if (!adoption->has_ended)
@@ -113,7 +101,7 @@ static void look_at(struct import *import, const char *file, pid_t holder)
         if (adoption && adopt(import, adoption, path, file, holder, &error))
                 return;
         import->refused++;
-        say(name, "runs under libvirt, and is not adopted: %s", error->message);
+        import_say("network", name, "runs under libvirt, and is not adopted: %s", error->message);
 }
 
 void import_adopt_networks(struct import *import)

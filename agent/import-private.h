@@ -36,6 +36,9 @@ void import_wait_clear(struct import_wait *wait);
  */
 bool import_put_aside(const char *path, GError **error);
 
+/* A line on standard output: "domain 'web': taken". */
+void import_say(const char *noun, const char *name, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
 /* The names in a directory that end so, sorted; none when it is not there. Free it. */
 GPtrArray *import_list_names(const char *path, const char *suffix);
 

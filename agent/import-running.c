@@ -34,19 +34,6 @@ static void running_free(void *data)
         g_free(running);
 }
 
-G_GNUC_PRINTF(2, 3)
-static void say(const char *name, const char *format, ...)
-{
-        g_autofree char *quoted = error_quote(name), *text = NULL;
-        va_list args;
-
-        va_start(args, format);
-        text = g_strdup_vprintf(format, args);
-        va_end(args);
-        printf("domain '%s': %s\n", quoted, text);
-        fflush(stdout);
-}
-
 /* ---- looking ---- */
 
 static void look_at(struct import *import, const char *file)
@@ -133,13 +120,14 @@ static void name_confinement(const struct running *running)
         const struct adoption *adoption = running->adoption;
 
         for (unsigned i = 0; i < adoption->confinement->len; i++)
-                say(running->name,
-                    "stays confined by %s as libvirt has set it up: what is attached to it may be "
-                    "out of its reach",
-                    (const char *)g_ptr_array_index(adoption->confinement, i));
+                import_say("domain", running->name,
+                           "stays confined by %s as libvirt has set it up: what is attached to it may be "
+                           "out of its reach",
+                           (const char *)g_ptr_array_index(adoption->confinement, i));
         if (adoption->has_own_dev)
-                say(running->name, "sees a /dev of its own until it is started again: devices of the host "
-                                   "cannot be attached to it");
+                import_say("domain", running->name,
+                           "sees a /dev of its own until it is started again: devices of the host "
+                           "cannot be attached to it");
 }
 
 void import_adopt_running(struct import *import)
@@ -152,13 +140,13 @@ void import_adopt_running(struct import *import)
 
                 if (running->adoption && adopt(import, running, &error)) {
                         import->taken += !running->adoption->is_here;
-                        say(running->name, "runs on as process %d, and is adopted",
-                            (int)adoption_get_pid(running->adoption));
+                        import_say("domain", running->name, "runs on as process %d, and is adopted",
+                                   (int)adoption_get_pid(running->adoption));
                         name_confinement(running);
                 } else if (error || (running->error && !has_definition(import, running))) {
                         import->refused++;
-                        say(running->name, "runs under libvirt, and is not adopted: %s",
-                            error ? error->message : running->error->message);
+                        import_say("domain", running->name, "runs under libvirt, and is not adopted: %s",
+                                   error ? error->message : running->error->message);
                 }
         }
 }

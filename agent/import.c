@@ -52,25 +52,32 @@ struct source {
 
 /* ---- words ---- */
 
-static char *quote(const struct item *item)
+static void print_line(const char *noun, const char *name, const char *format, va_list args)
 {
-        const char *name = item->document.name ? item->document.name : item->document.uuid;
-        g_autofree char *quoted = error_quote(name ? name : item->file);
+        g_autofree char *quoted = error_quote(name), *text = g_strdup_vprintf(format, args);
 
-        return g_strdup_printf("%s '%s'", item->source->noun, quoted);
+        printf("%s '%s': %s\n", noun, quoted, text);
+        fflush(stdout);
+}
+
+void import_say(const char *noun, const char *name, const char *format, ...)
+{
+        va_list args;
+
+        va_start(args, format);
+        print_line(noun, name, format, args);
+        va_end(args);
 }
 
 G_GNUC_PRINTF(2, 3)
 static void say(const struct item *item, const char *format, ...)
 {
-        g_autofree char *who = quote(item), *text = NULL;
+        const char *name = item->document.name ? item->document.name : item->document.uuid;
         va_list args;
 
         va_start(args, format);
-        text = g_strdup_vprintf(format, args);
+        print_line(item->source->noun, name ? name : item->file, format, args);
         va_end(args);
-        printf("%s: %s\n", who, text);
-        fflush(stdout);
 }
 
 static void refuse(struct item *item, const char *why)

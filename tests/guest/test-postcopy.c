@@ -362,6 +362,11 @@ START_TEST(test_the_answer_is_lost)
 }
 END_TEST
 
+static bool is_held(void *proxy)
+{
+        return proxy_is_held(proxy);
+}
+
 static bool is_failed_or_runs_here(void *data)
 {
         return is_failed_here(data) || side_runs(&here, data);
@@ -386,8 +391,7 @@ START_TEST(test_the_other_side_dies_before_it_runs)
         proxy_hold(move.proxy, "Finish", false);
         start_postcopy(move.path);
         client_wait_event(here.client, move.path, EVENT_SUSPENDED, SUSPENDED_POSTCOPY);
-        while (!proxy_is_held(move.proxy))
-                g_usleep(1000);
+        harness_wait_until(is_held, move.proxy, "Finish is on its way");
         side_restart_agent(&there);
         proxy_cut(move.proxy);
         client_wait_answer(here.client, &move.answer);

@@ -75,33 +75,17 @@ static char *read_all(const char *name)
 }
 
 /* The numbers in it come one after the other; returns the last one that is complete. */
-static unsigned check_count(const char *text)
-{
-        unsigned last = 0;
-
-        for (const char *p = text; (p = strstr(p, "count ")); p++) {
-                unsigned number = (unsigned)strtoul(p + strlen("count "), NULL, 10);
-
-                if (!strchr(p, '\n'))
-                        break;
-                if (last > 0)
-                        ck_assert_uint_eq(number, last + 1);
-                last = number;
-        }
-        return last;
-}
-
 /* The guest counts on from where it was: what is behind `before` goes on with it. */
 static void expect_counting(const char *console, const char *before)
 {
-        unsigned last = check_count(before);
+        unsigned last = guest_check_count(before);
         g_autofree char *text = NULL, *all = NULL, *wanted = g_strdup_printf("count %u", last + 3);
 
         ck_assert_uint_gt(last, 0);
         guest_wait_console(console, wanted);
         text = read_all(console);
         all = g_strconcat(before, text, NULL);
-        ck_assert_uint_gt(check_count(all), last);
+        ck_assert_uint_gt(guest_check_count(all), last);
 }
 
 START_TEST(test_the_guest_counts_on)
@@ -278,10 +262,10 @@ START_TEST(test_full_disk)
                      DOMAIN_INTERFACE, "Save", "ssu", on_it, "", 0);
         guest_expect_state(client, path, STATE_RUNNING, -1);
         before = read_all(console);
-        wanted = g_strdup_printf("count %u", check_count(before) + 3);
+        wanted = g_strdup_printf("count %u", guest_check_count(before) + 3);
         guest_wait_console(console, wanted);
         after = read_all(console);
-        check_count(after);
+        guest_check_count(after);
         ck_assert_uint_eq(count_files(dir), 0);
         umount2(dir, MNT_DETACH);
         /* And where there is room it is saved. */
@@ -424,10 +408,10 @@ START_TEST(test_aborted)
         guest_expect_state(client, path, STATE_RUNNING, -1);
         ck_assert_int_ne(access(file, F_OK), 0);
         before = read_all(console);
-        wanted = g_strdup_printf("count %u", check_count(before) + 3);
+        wanted = g_strdup_printf("count %u", guest_check_count(before) + 3);
         guest_wait_console(console, wanted);
         after = read_all(console);
-        check_count(after);
+        guest_check_count(after);
 }
 END_TEST
 

@@ -7,6 +7,7 @@
 #include "tests/support/guest.h"
 
 #include <check.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/support/harness.h"
@@ -149,6 +150,22 @@ void guest_wait_console(const char *console, const char *text)
         g_autofree char *what = g_strdup_printf("the guest prints '%s'", text);
 
         harness_wait_until(console_has, &wanted, what);
+}
+
+unsigned guest_check_count(const char *text)
+{
+        unsigned last = 0;
+
+        for (const char *p = text; (p = strstr(p, "count ")); p++) {
+                unsigned number = (unsigned)strtoul(p + strlen("count "), NULL, 10);
+
+                if (!strchr(p, '\n'))
+                        break;
+                if (last > 0)
+                        ck_assert_uint_eq(number, last + 1);
+                last = number;
+        }
+        return last;
 }
 
 static char *read_groups(pid_t pid)

@@ -70,3 +70,5 @@ void guest_expect_same_groups(pid_t emulator, pid_t process);
 
 /* Waits until the file contains the text. */
 void guest_wait_console(const char *console, const char *text);
+/* "count 1", "count 2" ... in what a console has said: each number once and in order. The last whole one. */
+unsigned guest_check_count(const char *text);
