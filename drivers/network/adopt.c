@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define RESTART_TIMEOUT_MS 20000
@@ -50,6 +51,16 @@ static bool is_dnsmasq(int pid)
         return g_file_get_contents(path, &name, NULL, NULL) && strcmp(name, "dnsmasq\n") == 0;
 }
 
+/* Of the system: root, or the account that it changes to. A user's could be anything by that name. */
+static bool is_of_system(int pid)
+{
+        enum { USERS_MIN = 1000, NOBODY = 65534 };
+        g_autofree char *path = g_strdup_printf("/proc/%d", pid);
+        struct stat st;
+
+        return stat(path, &st) == 0 && (st.st_uid < USERS_MIN || st.st_uid == NOBODY);
+}
+
 /* What it runs as, if the process of that number is that one and no other. */
 static char **find_arguments(const struct network_adoption *adoption, int pid)
 {
@@ -57,7 +68,7 @@ static char **find_arguments(const struct network_adoption *adoption, int pid)
                 g_strdup_printf("--conf-file=%s/dnsmasq/%s.conf", adoption->state, adoption->def->base.name);
         g_auto(GStrv) arguments = read_arguments(pid);
 
-        return is_dnsmasq(pid) && g_strv_contains((const char *const *)arguments, option)
+        return is_of_system(pid) && is_dnsmasq(pid) && g_strv_contains((const char *const *)arguments, option)
                        ? g_steal_pointer(&arguments)
                        : NULL;
 }

@@ -131,7 +131,7 @@ bool guest_take_labels(struct guest *guest, const char *alias, GError **error)
 /* An agent that was killed may have taken it without writing that down; its own label tells. */
 static bool may_be_taken(const struct guest *guest, const struct status_label *label)
 {
-        return label->taken || g_strcmp0(label->label, guest->image_context) == 0;
+        return label->taken || (label->unsure && g_strcmp0(label->label, guest->image_context) == 0);
 }
 
 void guest_return_labels(struct guest *guest, const char *alias)

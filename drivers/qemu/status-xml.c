@@ -394,6 +394,7 @@ static bool read_labels(const xmlNode *root, struct status *status, GError **err
                                                     .path = path,
                                                     .label = own,
                                                     .taken = g_strcmp0(taken, "yes") == 0,
+                                                    .unsure = g_strcmp0(taken, "yes") != 0,
                                                     .relabel = { .before = before } };
 
                 if (!path || *path != '/' || !own)

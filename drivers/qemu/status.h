@@ -54,7 +54,8 @@ struct status_label {
         char *alias; /* owned */
         char *path;  /* owned */
         char *label; /* owned; what it has meanwhile */
-        bool taken;  /* it has; else only the file itself tells whether */
+        bool taken;  /* it has */
+        bool unsure; /* a killed agent has not written down that it has: only the file itself tells */
         struct relabel relabel;
 };
 

@@ -167,8 +167,9 @@ static bool lock(int fd)
         for (unsigned i = 0; i < LOCK_TRIES; i++) {
                 if (flock(fd, LOCK_EX | LOCK_NB) == 0)
                         return true;
+                /* NFS has no such lock of what is open for reading, and no notes. */
                 if (errno != EWOULDBLOCK && errno != EINTR)
-                        return false;
+                        return true;
                 g_usleep(LOCK_PAUSE_US);
         }
         return false;

@@ -139,9 +139,10 @@ void relabel_return(const char *path, const char *label, const char *before)
                                     g_strerror(errno));
                 return;
         }
+        current = file_note_get(fd, LABEL);
         if (file_note_read(fd, &file_note_label, &note)) {
                 /* They have it for another one, so we never had it. */
-                if (note.count > 0 && note.holder && strcmp(note.holder, label) != 0)
+                if (note.count > 0 && g_strcmp0(note.holder ? note.holder : current, label) != 0)
                         return;
                 if (note.count > 1) {
                         note.count--;
@@ -152,7 +153,6 @@ void relabel_return(const char *path, const char *label, const char *before)
                 }
                 file_note_remove(fd, &file_note_label);
         }
-        current = file_note_get(fd, LABEL);
         if (g_strcmp0(current, label) == 0 || (note.holder && g_strcmp0(current, note.holder) == 0))
                 give_back(fd, path, note.before ? note.before : before, st.st_mode);
 }

@@ -388,6 +388,7 @@ START_TEST(test_fixed_labels)
                                     "<label>" PROCESS ":c7,c9</label></seclabel>";
         g_autofree char *image = NULL, *path = NULL, *context = NULL, *again = NULL, *unknown = NULL;
         g_autofree char *no = g_strdup_printf(fixed, "no"), *yes = g_strdup_printf(fixed, "yes");
+        g_autofree char *disk = NULL, *both = NULL, *fourth = NULL;
 
         if (!has_selinux())
                 return;
@@ -400,6 +401,13 @@ START_TEST(test_fixed_labels)
         expect_label(image, GUEST ":c7,c9");
         set_label(image, IMAGE);
         again = start_guest("two", yes, image);
+        expect_label(image, GUEST ":c7,c9");
+        /* A start that fails before it has labelled anything gives back nothing, by the same label or not. */
+        both = g_strdup_printf("%s<disk type='file' device='disk'><source file='/nowhere/disk.img'/>"
+                               "<target dev='sdb' bus='scsi'/></disk>",
+                               disk = disk_xml(image, "sda", "", ""));
+        fourth = guest_xml("four", yes, both);
+        expect_error(fourth, "*/nowhere/disk.img*");
         expect_label(image, GUEST ":c7,c9");
         restart_agent();
         guest_do_flags(client, again, "Destroy", 0);
