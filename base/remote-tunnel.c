@@ -35,10 +35,11 @@ static bool check_path(const char *path, GError **error)
 static int connect_here(const char *path, GError **error)
 {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
-        CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
         g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
-        if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+        if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+            fcntl(fd, F_SETFL, 0) < 0) {
                 error_set_errno(error, ERROR_FROM_RPC, errno, "cannot connect to '%s'", path);
                 return -1;
         }

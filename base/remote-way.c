@@ -10,18 +10,25 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* What the other side complains of is kept in memory. */
+#define ERRORS_MAX (1024 * 1024)
+
 /* In the child, between fork and exec. */
 static void set_up(gpointer data)
 {
+        const struct rlimit limit = { ERRORS_MAX, ERRORS_MAX };
         sigset_t none;
 
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         signal(SIGPIPE, SIG_DFL);
+        signal(SIGXFSZ, SIG_IGN);
+        setrlimit(RLIMIT_FSIZE, &limit);
         setpgid(0, 0);
 }
 

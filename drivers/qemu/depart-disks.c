@@ -366,6 +366,15 @@ static json_t *make_server(const char *uri, GError **error)
         return json_pack("{s:s, s:s, s:s}", "type", "inet", "host", host, "port", port + 1);
 }
 
+/* QEMU waits for a greeting with all that it does; it has a limit for that since version 7.0. */
+static void limit_patience(const struct guest *guest, json_t *node)
+{
+        enum { SINCE = 7000000, OPEN_S = 5 };
+
+        if (qmp_get_version(guest->qmp) >= SINCE)
+                json_object_set_new(node, "open-timeout", json_integer(OPEN_S));
+}
+
 static json_t *make_node(const struct copy *copy, const char *target, const char *uri, bool detects_zeroes,
                          GError **error)
 {
@@ -416,6 +425,7 @@ static bool begin_copy(struct copying *copying, const struct domain_disk *disk, 
                          domain_migrate_detects_zeroes(disk, departure->params), error);
         if (!node)
                 return false;
+        limit_patience(guest, node);
         if (!qmp_execute(guest->qmp, "blockdev-add", node, QMP_TIMEOUT_JOB_MS, NULL, &failure)) {
                 /* What is not answered may have been done. */
                 copy->has_node = !error_is(failure, ERROR_OPERATION_FAILED);

@@ -8,6 +8,7 @@
 
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -127,4 +128,30 @@ START_TEST(tunnels_lead_to_sockets)
 }
 END_TEST
 
-CHECK_MAIN("remote-bus", tunnels_lead_to_sockets, test_by_ssh, test_by_socket, test_no_place)
+/* A program in the place of ssh that complains without end: what it says is bounded, and it is ended. */
+START_TEST(a_way_that_complains_without_end)
+{
+        g_autofree char *dir = g_dir_make_tmp("virtbus-tunnel-XXXXXX", NULL),
+                        *program = g_build_filename(dir, "ssh", NULL),
+                        *search = g_strconcat(dir, ":", g_getenv("PATH"), NULL), *complaint = NULL;
+        CLEANUP(remote_place_free) struct remote_place *place = remote_place_new("qemu+ssh://b/system", NULL);
+        struct remote_tunnel *tunnel;
+        char end;
+
+        /* yes(1) ends when it cannot write any more. */
+        ck_assert(g_file_set_contents(program, "#!/bin/sh\necho closed >&2\nyes >&2\n", -1, NULL));
+        ck_assert_int_eq(chmod(program, 0755), 0);
+        g_setenv("PATH", search, TRUE);
+        tunnel = remote_tunnel_open(place, "/run/socket", NULL);
+        ck_assert_ptr_nonnull(tunnel);
+        ck_assert_int_eq(read(remote_tunnel_get_fd(tunnel), &end, 1), 0);
+        complaint = remote_tunnel_get_complaint(tunnel);
+        ck_assert_str_eq(complaint, "closed");
+        remote_tunnel_free(tunnel);
+        unlink(program);
+        rmdir(dir);
+}
+END_TEST
+
+CHECK_MAIN("remote-bus", a_way_that_complains_without_end, tunnels_lead_to_sockets, test_by_ssh,
+           test_by_socket, test_no_place)
