@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Between depart.c and depart-search.c. */
+/* Between the files of departures. */
 
 #include "base/lane.h"
 #include "drivers/domain/migrate.h"
@@ -22,18 +22,30 @@ static inline struct domain_departure *departure_of(struct operation *op)
         return (struct domain_departure *)op;
 }
 
+/* ---- depart-prepare.c ---- */
+
+/* Lane of the domain: departure->def, xml and copies, what is to be there. */
+bool depart_choose_def(struct domain_departure *departure, const struct domain_state *state, GError **error);
+/* Lane of the domain: departure->persistent_xml, if it is to be defined there. */
+bool depart_choose_persistent(struct domain_departure *departure, const struct domain_state *state,
+                              GError **error);
 /* In the lane of the job: one call of the other side (remote_bus_call()). */
 bool depart_call(struct domain_departure *departure, const char *member, const char *text,
                  const struct params *params, unsigned timeout_ms, struct params **answer, bool *refused,
                  GError **error);
-/* Likewise: asks where the guest is until it is known (true), or the deadline, or somebody has had enough. */
+/* A step: Prepare, and what the other side says to it. */
+bool depart_prepare(struct operation *op, GError **error);
+
+/* ---- depart-search.c ---- */
+
+/* In the lane of the job: asks where the guest is until it is known (true), or the deadline, or somebody has
+ * had enough. */
 bool depart_ask(struct domain_departure *departure, lane_deadline deadline);
 /* Loop: an operation that asks until it is known. The note's strings are copied. */
 void depart_search(struct domain *domain, const struct domain_departure_note *note);
 
-/* Lane of the domain: departure->persistent_xml, if it is to be defined there. */
-bool depart_choose_persistent(struct domain_departure *departure, const struct domain_state *state,
-                              GError **error);
+/* ---- depart.c ---- */
+
 /* Lane of the domain. The guest of the beginning, and not another one that was started meanwhile? */
 bool depart_is_there(const struct domain_departure *departure);
 /* The guest, paused for it, runs again. */
