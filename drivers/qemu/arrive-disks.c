@@ -9,6 +9,7 @@
 #include "drivers/qemu/block.h"
 #include "drivers/qemu/depart-disks.h"
 #include "drivers/qemu/depart.h"
+#include "drivers/qemu/migration.h"
 #include "drivers/qemu/save-file.h"
 
 #include <errno.h>
@@ -129,12 +130,15 @@ void arrive_keep_disks(struct guest *guest)
 
 void arrive_remove_images(struct guest *guest)
 {
+        struct pool *pool = lane_get_pool(guest->domain->base.lane);
         const struct status *status = guest->status;
 
         /* Ours, whatever is left of it. */
         if (status->phase == STATUS_RUNNING ||
             (status->arrival && domain_arrival_is_accepted(&guest->driver->base, status->arrival)))
                 return;
+        /* They may be on a file system that does not answer any more. */
+        pool_lend(pool);
         for (unsigned i = 0; i < status->made->len; i++) {
                 const struct status_made *made = g_ptr_array_index(status->made, i);
 
@@ -142,6 +146,7 @@ void arrive_remove_images(struct guest *guest)
                         log_warning("'%s', which was made for %s, stays: %s", made->path, guest->who,
                                     g_strerror(errno));
         }
+        pool_reclaim(pool);
 }
 
 /* ---- serving ---- */
@@ -171,12 +176,16 @@ static bool open_server(struct guest *guest, struct domain_arrival *arrival, GEr
 {
         __attribute__((cleanup(arrive_place_clear))) struct arrive_place place;
         int port = (int)domain_migrate_get_number(arrival->params, "disks_port");
+        json_t *arguments;
 
         if (!arrive_choose_place(guest, arrival->params, choose_uri(arrival), port, SOCKET, &place, error))
                 return false;
         guest->disks_port = place.port;
         arrival->disks_uri = g_strdup(place.uri);
-        return qmp_execute(guest->qmp, "nbd-server-start", make_address(&place), QMP_TIMEOUT_MS, NULL, error);
+        arguments = make_address(&place);
+        if (arrival->flags & DOMAIN_MIGRATE_TLS)
+                json_object_set_new(arguments, "tls-creds", json_string(MIGRATION_TLS_ID));
+        return qmp_execute(guest->qmp, "nbd-server-start", arguments, QMP_TIMEOUT_MS, NULL, error);
 }
 
 static uint64_t find_size(const json_t *nodes, const char *name)

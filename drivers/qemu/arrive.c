@@ -281,7 +281,7 @@ void arrive_end(struct domain *domain, bool postcopy)
         release_port(guest, &guest->arrival_port);
         release_port(guest, &guest->disks_port);
         arrive_keep_disks(guest);
-        migration_end_tls(guest, domain->arrival->flags);
+        migration_end_tls(guest);
         guest->status->phase = STATUS_RUNNING;
         guest->changed = true;
         if (postcopy)

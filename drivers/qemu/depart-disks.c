@@ -4,8 +4,9 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "drivers/qemu/block.h"
+#include "drivers/qemu/depart-nodes.h"
 #include "drivers/qemu/guest.h"
+#include "drivers/qemu/migration.h"
 #include "drivers/qemu/qmp-value.h"
 
 #include <string.h>
@@ -51,62 +52,6 @@ struct copying {
 static struct domain *domain_of(const struct domain_departure *departure)
 {
         return (struct domain *)departure->base.object;
-}
-
-/* ---- which, and how large ---- */
-
-static void name_node(const struct domain_disk *disk, char name[BLOCK_NODE_NAME_SIZE])
-{
-        const struct block_image image = { .index = disk->source.index };
-
-        block_format_node_name(&image, name);
-}
-
-static const json_t *find_node(const json_t *nodes, const char *name)
-{
-        const json_t *node;
-        size_t i;
-
-        json_array_foreach((json_t *)nodes, i, node)
-        {
-                if (strcmp(qmp_get_text(node, "node-name"), name) == 0)
-                        return node;
-        }
-        return NULL;
-}
-
-static bool measure(struct domain_departure *departure, const struct domain_disk *disk, const json_t *nodes,
-                    GError **error)
-{
-        char name[BLOCK_NODE_NAME_SIZE];
-        uint64_t size;
-
-        name_node(disk, name);
-        size = qmp_get_count(json_object_get(find_node(nodes, name), "image"), "virtual-size");
-        if (size == 0)
-                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
-                                 "the emulator does not tell how large disk '%s' is", disk->target);
-        domain_copies_add(departure->copies, disk->target, size);
-        return true;
-}
-
-bool depart_measure(struct domain_departure *departure, GError **error)
-{
-        struct domain *domain = domain_of(departure);
-        const struct domain_devices *devices = &domain_state_get_def(domain_get_current(domain))->devices;
-        struct qmp *qmp = guest_get_monitor(guest_of(domain), error);
-        json_t *nodes = NULL;
-        bool ok = true;
-
-        if (!qmp || !qmp_execute(qmp, "query-named-block-nodes", json_pack("{s:b}", "flat", 1),
-                                 QMP_TIMEOUT_MS, &nodes, error))
-                return false;
-        for (unsigned i = 0; ok && i < devices->n_disks; i++) {
-                if (domain_migrate_copies(&devices->disks[i], departure->flags, departure->params))
-                        ok = measure(departure, &devices->disks[i], nodes, error);
-        }
-        json_decref(nodes);
-        return ok;
 }
 
 /* ---- the end ---- */
@@ -167,15 +112,19 @@ static GError *make_error(const struct copying *copying, enum error_code code, c
         return error;
 }
 
-static GError *make_failure(const struct copy *copy, const char *problem)
+static GError *make_failure(const struct guest *guest, const char *target, const char *problem)
 {
         g_autofree char *quoted = error_quote(problem);
         GError *error = NULL;
 
         error_set(&error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
-                  "disk '%s' of %s cannot be copied to the other host: %s",
-                  copy->id + strlen(DEPART_DISKS_PREFIX), copy->copying->guest->who, quoted);
+                  "disk '%s' of %s cannot be copied to the other host: %s", target, guest->who, quoted);
         return error;
+}
+
+static GError *fail_copy(const struct copy *copy, const char *problem)
+{
+        return make_failure(copy->copying->guest, copy->id + strlen(DEPART_DISKS_PREFIX), problem);
 }
 
 /* ---- how far it is ---- */
@@ -248,7 +197,7 @@ static bool heed_job(struct copy *copy, const json_t *entry)
         copy->concluded = strcmp(status, "concluded") == 0;
         if (entry && !*problem && (!copy->concluded || copying->phase == FINISHING))
                 return true;
-        tell(copying, make_failure(copy, *problem ? problem : "its job has ended"));
+        tell(copying, fail_copy(copy, *problem ? problem : "its job has ended"));
         return false;
 }
 
@@ -347,64 +296,6 @@ struct job_amount depart_disks_get_amount(const struct domain_departure *departu
 
 /* ---- beginning ---- */
 
-/* "unix:/path", "tcp:HOST:PORT", "tcp:[HOST]:PORT"; as depart_begin() gets them. */
-static json_t *make_server(const char *uri, GError **error)
-{
-        const char *place = strchr(uri, ':') + 1, *port = strrchr(place, ':');
-        g_autofree char *host = NULL;
-
-        if (g_str_has_prefix(uri, "unix:"))
-                return json_pack("{s:s, s:s}", "type", "unix", "path", place);
-        if (!port || port == place) {
-                g_autofree char *quoted = error_quote(uri);
-
-                error_set(error, ERROR_FROM_QEMU, ERROR_RPC, "'%s' is not where disks can go", quoted);
-                return NULL;
-        }
-        host = *place == '[' && port[-1] == ']' ? g_strndup(place + 1, (gsize)(port - place - 2))
-                                                : g_strndup(place, (gsize)(port - place));
-        return json_pack("{s:s, s:s, s:s}", "type", "inet", "host", host, "port", port + 1);
-}
-
-/* QEMU waits for a greeting with all that it does; it has a limit for that since version 7.0. */
-static void limit_patience(const struct guest *guest, json_t *node)
-{
-        enum { SINCE = 7000000, OPEN_S = 5 };
-
-        if (qmp_get_version(guest->qmp) >= SINCE)
-                json_object_set_new(node, "open-timeout", json_integer(OPEN_S));
-}
-
-static json_t *make_node(const struct copy *copy, const char *target, const char *uri, bool detects_zeroes,
-                         GError **error)
-{
-        json_t *server = make_server(uri, error);
-
-        if (!server)
-                return NULL;
-        return json_pack("{s:s, s:s, s:o, s:s, s:s, s:s}", "driver", "nbd", "node-name", copy->id, "server",
-                         server, "export", target, "discard", "unmap", "detect-zeroes",
-                         detects_zeroes ? "unmap" : "off");
-}
-
-static json_t *make_job(const struct domain_departure *departure, const struct copy *copy,
-                        const struct domain_disk *disk)
-{
-        bool whole = departure->flags & DOMAIN_MIGRATE_NON_SHARED_DISK;
-        uint64_t speed = domain_migrate_get_number(departure->params, "bandwidth") * 1024 * 1024;
-        char source[BLOCK_NODE_NAME_SIZE];
-        json_t *job;
-
-        name_node(disk, source);
-        job = json_pack("{s:s, s:s, s:s, s:s, s:b, s:s}", "job-id", copy->id, "device", source, "target",
-                        copy->id, "sync", whole ? "full" : "top", "auto-dismiss", 0, "copy-mode",
-                        departure->flags & DOMAIN_MIGRATE_SYNCHRONOUS_WRITES ? "write-blocking"
-                                                                             : "background");
-        if (speed > 0)
-                json_object_set_new(job, "speed", json_integer((json_int_t)speed));
-        return job;
-}
-
 static bool begin_copy(struct copying *copying, const struct domain_disk *disk, GError **error)
 {
         struct domain_departure *departure = copying->departure;
@@ -421,30 +312,48 @@ static bool begin_copy(struct copying *copying, const struct domain_disk *disk, 
                                  "the copying of disk '%s' by an agent that is gone has not ended yet",
                                  disk->target);
         copy->route = route_add(&guest->routes, ROUTE_JOB, copy->id, &route_ops, copy);
-        node = make_node(copy, disk->target, departure->disks_uri,
-                         domain_migrate_detects_zeroes(disk, departure->params), error);
+        node = depart_make_node(departure, disk, copy->id, error);
         if (!node)
                 return false;
-        limit_patience(guest, node);
         if (!qmp_execute(guest->qmp, "blockdev-add", node, QMP_TIMEOUT_JOB_MS, NULL, &failure)) {
                 /* What is not answered may have been done. */
                 copy->has_node = !error_is(failure, ERROR_OPERATION_FAILED);
-                g_propagate_error(error, make_failure(copy, failure->message));
+                g_propagate_error(error, make_failure(guest, disk->target, failure->message));
                 return false;
         }
         copy->has_node = copy->has_job = true;
-        if (qmp_execute(guest->qmp, "blockdev-mirror", make_job(departure, copy, disk), QMP_TIMEOUT_JOB_MS,
-                        NULL, &failure))
+        if (qmp_execute(guest->qmp, "blockdev-mirror", depart_make_mirror(departure, disk, copy->id),
+                        QMP_TIMEOUT_JOB_MS, NULL, &failure))
                 return true;
-        g_propagate_error(error, make_failure(copy, failure->message));
+        g_propagate_error(error, make_failure(guest, disk->target, failure->message));
+        return false;
+}
+
+static const struct domain_devices *get_devices(const struct domain_departure *departure)
+{
+        return &domain_state_get_def(domain_get_current(domain_of(departure)))->devices;
+}
+
+/* One server has them all. */
+static bool try_first(const struct copying *copying, GError **error)
+{
+        const struct domain_departure *departure = copying->departure;
+        const struct domain_devices *devices = get_devices(departure);
+        g_autoptr(GError) failure = NULL;
+        unsigned i = 0;
+
+        while (i < devices->n_disks && !domain_copies_find(departure->copies, devices->disks[i].target))
+                i++;
+        if (i == devices->n_disks || depart_try_node(departure, &devices->disks[i], &failure))
+                return true;
+        g_propagate_error(error, make_failure(copying->guest, devices->disks[i].target, failure->message));
         return false;
 }
 
 static bool begin_all(struct copying *copying, GError **error)
 {
         struct domain_departure *departure = copying->departure;
-        const struct domain_state *state = domain_get_current(domain_of(departure));
-        const struct domain_devices *devices = &domain_state_get_def(state)->devices;
+        const struct domain_devices *devices = get_devices(departure);
 
         for (unsigned i = 0; i < devices->n_disks; i++) {
                 const struct domain_disk *disk = &devices->disks[i];
@@ -467,7 +376,8 @@ bool depart_copy(struct domain_departure *departure, GError **error)
         copying->guest = guest;
         copying->copies = g_ptr_array_new_with_free_func(copy_free);
         departure->disks = copying;
-        if (begin_all(copying, error)) {
+        if (try_first(copying, error) && migration_add_credentials(guest, departure->flags, true, error) &&
+            begin_all(copying, error)) {
                 ask(copying);
                 return true;
         }

@@ -124,7 +124,6 @@ static void drop_work(struct domain_departure *departure)
                 work_free(work);
                 return;
         }
-        migration_end_tls(guest, departure->flags);
         if (work->speed > 0 && !migration_set_speed(guest->qmp, work->speed, &error))
                 log_gerror(LOG_LEVEL_WARNING, error, "migrations of %s have another limit now", guest->who);
         work_free(work);
@@ -208,8 +207,13 @@ void depart_cancel(struct domain_departure *departure)
 
 void depart_free(struct domain_departure *departure)
 {
+        struct domain *domain = domain_of(departure);
+        struct guest *guest = guest_of(domain);
+
         drop_work(departure);
         depart_disks_free(departure);
+        if (guest && domain_get_current(domain)->id == departure->id)
+                migration_end_tls(guest);
 }
 
 bool depart_note(struct domain *domain, const struct domain_departure_note *note, GError **error)

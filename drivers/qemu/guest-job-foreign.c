@@ -10,6 +10,7 @@
 #include "drivers/qemu/depart-disks.h"
 #include "drivers/qemu/depart.h"
 #include "drivers/qemu/guest-job-private.h"
+#include "drivers/qemu/migration.h"
 #include "drivers/qemu/qmp-value.h"
 
 #include <string.h>
@@ -159,9 +160,12 @@ static void resync_migration(struct guest *guest, const json_t *info)
         if (routes_resync(&guest->routes, ROUTE_MIGRATION, "", info) || !guest->inherited)
                 return;
         /* What that one was to be encrypted with is not for the next. */
-        if (*status && strcmp(status, "none") != 0)
+        if (*status && strcmp(status, "none") != 0) {
                 qmp_forget(guest->qmp, qmp_send(guest->qmp, "migrate-set-parameters",
                                                 json_pack("{s:s}", "tls-creds", "")));
+                qmp_forget(guest->qmp,
+                           qmp_send(guest->qmp, "object-del", json_pack("{s:s}", "id", MIGRATION_TLS_ID)));
+        }
         /* Where the guest is has to be found out first. */
         if (guest->status->departure.cookie)
                 return;

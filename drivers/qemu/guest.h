@@ -110,6 +110,7 @@ struct guest {
         struct route *rest;        /* owned; of its memory, which follows it here (post-copy); NULL: none */
         int disks_port;            /* the one by which its disks come; 0: none */
         bool serves_disks;         /* its emulator has a server for disks that come */
+        bool has_credentials;      /* its emulator does, for a migration with TLS */
         GPtrArray *sockets;        /* owned, struct guest_socket: made by us outside of dir, to be removed */
         struct lane_watch *exit_watch;   /* owned; NULL before guest_watch() */
         struct lane_timer *end_timer;    /* owned; NULL: none */

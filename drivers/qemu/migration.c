@@ -126,8 +126,6 @@ bool migration_set_parameters(struct qmp *qmp, unsigned flags, const struct para
 
 /* ---- TLS ---- */
 
-#define TLS_ID "objmigration_tls0"
-
 static bool set_credentials(struct qmp *qmp, const char *id, const char *hostname, GError **error)
 {
         return qmp_execute(qmp, "migrate-set-parameters",
@@ -137,39 +135,47 @@ static bool set_credentials(struct qmp *qmp, const char *id, const char *hostnam
 
 static bool delete_credentials(struct qmp *qmp, GError **error)
 {
-        return qmp_execute(qmp, "object-del", json_pack("{s:s}", "id", TLS_ID), QMP_TIMEOUT_MS, NULL, error);
+        return qmp_execute(qmp, "object-del", json_pack("{s:s}", "id", MIGRATION_TLS_ID), QMP_TIMEOUT_MS,
+                           NULL, error);
 }
 
-bool migration_begin_tls(struct guest *guest, unsigned flags, const struct params *params, bool is_source,
-                         GError **error)
+bool migration_add_credentials(struct guest *guest, unsigned flags, bool is_source, GError **error)
 {
         const struct device_context context = { .tls_dir = guest->driver->tls_dir };
-        /* QEMU compares the certificate with the host of the URI when it is told of no other. */
-        const char *hostname = is_source ? domain_migrate_get_text(params, "tls_destination") : NULL;
 
-        if (!(flags & DOMAIN_MIGRATE_TLS))
+        if (!(flags & DOMAIN_MIGRATE_TLS) || guest->has_credentials)
                 return true;
         /*
          * One that an agent before this one has left. A server that finds no dh-params.pem takes seconds to
          * make its own.
          */
         delete_credentials(guest->qmp, NULL);
-        if (!qmp_execute(guest->qmp, "object-add",
-                         device_tls_object(&context, TLS_ID, is_source ? "client" : "server"),
-                         QMP_TIMEOUT_JOB_MS, NULL, error))
-                return false;
-        if (set_credentials(guest->qmp, TLS_ID, hostname ? hostname : "", error))
-                return true;
-        delete_credentials(guest->qmp, NULL);
-        return false;
+        guest->has_credentials =
+                qmp_execute(guest->qmp, "object-add",
+                            device_tls_object(&context, MIGRATION_TLS_ID, is_source ? "client" : "server"),
+                            QMP_TIMEOUT_JOB_MS, NULL, error);
+        return guest->has_credentials;
 }
 
-void migration_end_tls(struct guest *guest, unsigned flags)
+bool migration_begin_tls(struct guest *guest, unsigned flags, const struct params *params, bool is_source,
+                         GError **error)
+{
+        /* QEMU compares the certificate with the host of the URI when it is told of no other. */
+        const char *hostname = is_source ? domain_migrate_get_text(params, "tls_destination") : NULL;
+
+        return !(flags & DOMAIN_MIGRATE_TLS) ||
+               (migration_add_credentials(guest, flags, is_source, error) &&
+                set_credentials(guest->qmp, MIGRATION_TLS_ID, hostname ? hostname : "", error));
+}
+
+void migration_end_tls(struct guest *guest)
 {
         g_autoptr(GError) error = NULL;
 
-        if (flags & DOMAIN_MIGRATE_TLS && guest->qmp &&
-            (!set_credentials(guest->qmp, "", "", &error) || !delete_credentials(guest->qmp, &error)))
+        if (!guest->has_credentials || !guest->qmp)
+                return;
+        guest->has_credentials = false;
+        if (!set_credentials(guest->qmp, "", "", &error) || !delete_credentials(guest->qmp, &error))
                 log_gerror(LOG_LEVEL_WARNING, error, "%s keeps the certificates of a migration", guest->who);
 }
 

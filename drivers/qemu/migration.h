@@ -25,13 +25,15 @@ json_t *migration_make_incoming_capabilities(unsigned flags);
 bool migration_set_parameters(struct qmp *qmp, unsigned flags, const struct params *params, bool is_source,
                               GError **error);
 
-/*
- * With the flag TLS: the stream is encrypted, and each side knows the other by certificates of the driver's
- * tls_dir. Without it: as it was. End takes that back.
+/* What each side knows the other by, as QEMU has it: an object of certificates of the driver's tls_dir. */
+#define MIGRATION_TLS_ID "objmigration_tls0"
+/* With the flag TLS: the emulator has it, until the end. Errors: QEMU's, of certificates that are not there.
  */
+bool migration_add_credentials(struct guest *guest, unsigned flags, bool is_source, GError **error);
+/* With the flag TLS: ... and the stream is encrypted. Without it: as it was. End takes both back. */
 bool migration_begin_tls(struct guest *guest, unsigned flags, const struct params *params, bool is_source,
                          GError **error);
-void migration_end_tls(struct guest *guest, unsigned flags);
+void migration_end_tls(struct guest *guest);
 
 /* The limit of QEMU's own speed, bytes per second. */
 bool migration_set_speed(struct qmp *qmp, uint64_t speed, GError **error);

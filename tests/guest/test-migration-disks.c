@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/support/certificates.h"
 #include "tests/support/sides.h"
 
 enum {
@@ -372,6 +373,53 @@ START_TEST(test_it_dies_while_it_is_copied)
 }
 END_TEST
 
+/* ---- by TLS ---- */
+
+static void expect_stranger(struct scene *scene, const char *text)
+{
+        client_fails(here.client, LIBVIRT_ERROR, text, scene->path, DOMAIN_INTERFACE, "MigrateToURI3",
+                     "sa{sv}u", there.uri, 1, "destination_xml", "s", scene->xml,
+                     LIVE | TLS | NON_SHARED_DISK);
+        expect_stayed(scene);
+}
+
+/* Who is not whom the certificate names gets nothing of its disk. */
+START_TEST(test_by_tls)
+{
+        g_autofree char *theirs = certificates_make_for(there.harness, "elsewhere");
+        struct scene scene;
+
+        side_set_certificates(&here, theirs);
+        side_set_certificates(&there, theirs);
+        scene_init(&scene, "qcow2", NULL);
+        expect_stranger(&scene, "*disk 'vda' *ertificate*localhost*");
+        client_do(here.client, scene.path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri, 2,
+                  "destination_xml", "s", scene.xml, "tls_destination", "s", "elsewhere",
+                  LIVE | TLS | NON_SHARED_DISK);
+        check_moved(&scene, &here, &there);
+        check_end(&scene, &there, scene.to, "qcow2");
+        scene_clear(&scene);
+}
+END_TEST
+
+/* Nor does one of an authority that the other side does not know; it knows whom it gives it to. */
+START_TEST(test_strangers)
+{
+        g_autofree char *ours = certificates_make(here.harness), *theirs = certificates_make(there.harness);
+        struct scene scene;
+
+        side_set_certificates(&here, ours);
+        side_set_certificates(&there, theirs);
+        scene_init(&scene, "raw", NULL);
+        expect_stranger(&scene, "*disk 'vda' *");
+        side_set_certificates(&there, ours);
+        migrate(&scene, LIVE | TLS | NON_SHARED_DISK);
+        check_moved(&scene, &here, &there);
+        check_end(&scene, &there, scene.to, "raw");
+        scene_clear(&scene);
+}
+END_TEST
+
 static void refuse(const char *path, const char *text, const char *name, const char *value, unsigned flags)
 {
         client_fails(here.client, LIBVIRT_ERROR, text, path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u",
@@ -428,7 +476,7 @@ END_TEST
 int main(void)
 {
         Suite *suite = suite_create("guest/migration-disks");
-        TCase *moves = tcase_create("moves"), *deaths = tcase_create("deaths"),
+        TCase *moves = tcase_create("moves"), *deaths = tcase_create("deaths"), *tls = tcase_create("tls"),
               *refusals = tcase_create("refusals");
 
         tcase_set_timeout(moves, 600);
@@ -441,6 +489,11 @@ int main(void)
         tcase_add_test(deaths, test_whoever_dies_while_it_is_copied);
         tcase_add_test(deaths, test_it_dies_while_it_is_copied);
         suite_add_tcase(suite, deaths);
+        tcase_set_timeout(tls, 600);
+        tcase_add_checked_fixture(tls, sides_set_up, sides_tear_down);
+        tcase_add_test(tls, test_by_tls);
+        tcase_add_test(tls, test_strangers);
+        suite_add_tcase(suite, tls);
         tcase_set_timeout(refusals, 300);
         tcase_add_checked_fixture(refusals, sides_set_up, sides_tear_down);
         tcase_add_test(refusals, test_what_is_refused);

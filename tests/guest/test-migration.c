@@ -14,6 +14,7 @@
 
 #include "tests/support/guest.h"
 #include "tests/support/harness.h"
+#include "tests/support/certificates.h"
 #include "tests/support/proxy.h"
 #include "tests/support/sides.h"
 
@@ -451,47 +452,6 @@ END_TEST
 
 /* ---- TLS ---- */
 
-/* An authority, and what it says of a host of that name, as a server and as a client. */
-static char *make_certificates(const struct side *side, const char *host)
-{
-        static const char script[] =
-                "set -e; cd %s; umask 022; exec 2>/dev/null\n"
-                "openssl genpkey -genparam -algorithm DH -pkeyopt group:ffdhe2048 -out dh-params.pem\n"
-                "[ -e ca-cert.pem ] || openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj "
-                "/CN=authority "
-                "-keyout ca-key.pem -out ca-cert.pem -addext basicConstraints=critical,CA:TRUE "
-                "-addext keyUsage=critical,keyCertSign\n"
-                "for who in server client; do\n"
-                "openssl req -newkey rsa:2048 -nodes -subj /CN=%s -keyout $who-key.pem -out $who.csr\n"
-                "printf 'subjectAltName=DNS:%s\\nextendedKeyUsage=%%sAuth\\n"
-                "keyUsage=critical,digitalSignature,keyEncipherment\\n' $who >$who.ext\n"
-                "openssl x509 -req -in $who.csr -CA ca-cert.pem -CAkey ca-key.pem -CAcreateserial -days 30 "
-                "-extfile $who.ext -out $who-cert.pem\n"
-                "done\n"
-                "chmod 644 *.pem\n";
-        char *folder = harness_path(side->harness, "pki");
-        g_autofree char *text = g_strdup_printf(script, folder, host, host);
-        const char *argv[] = { "/bin/sh", "-c", text, NULL };
-        int status = -1;
-
-        ck_assert_int_eq(g_mkdir_with_parents(folder, 0755), 0);
-        ck_assert(g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, NULL, NULL, &status,
-                               NULL));
-        ck_assert_int_eq(status, 0);
-        return folder;
-}
-
-/* Its agents have their certificates there from now on. */
-static void set_certificates(const struct side *side, const char *folder)
-{
-        g_autofree char *file = harness_path(side->harness, "virtbusd.conf"),
-                        *text = g_strdup_printf("[network]\ndefault=false\n[qemu]\ntls_dir=%s\n", folder);
-
-        ck_assert_int_eq(harness_end_agent(side->harness, SIGTERM), 0);
-        ck_assert(g_file_set_contents(file, text, -1, NULL));
-        harness_start_agent(side->harness);
-}
-
 static bool is_gone_there(void *data)
 {
         return !side_has(&there, data);
@@ -515,23 +475,23 @@ START_TEST(test_by_tls)
                      DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri, 1, "tls_destination", "s",
                      "localhost", LIVE);
         guest_do_flags(here.client, path, "Destroy", 0);
-        theirs = make_certificates(&there, "elsewhere");
-        set_certificates(&here, theirs);
-        set_certificates(&there, theirs);
+        theirs = certificates_make_for(there.harness, "elsewhere");
+        side_set_certificates(&here, theirs);
+        side_set_certificates(&there, theirs);
         guest_do_flags(here.client, path, "Create", 0);
         expect_refusal(path, "*ertificate*localhost*");
         /* That is what it is called. */
         client_do(here.client, path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri, 1,
                   "tls_destination", "s", "elsewhere", LIVE | TLS);
         guest_expect_state(there.client, path, STATE_RUNNING, RUNNING_MIGRATED);
-        g_free(make_certificates(&there, "localhost"));
+        g_free(certificates_make_for(there.harness, "localhost"));
         sides_migrate(&there, path, &here, LIVE | TLS | PARALLEL);
         /* Nothing of it is left for what comes next. */
         sides_migrate(&here, path, &there, LIVE);
         sides_migrate(&there, path, &here, LIVE);
         /* Of an authority that the other side does not know. */
-        ours = make_certificates(&here, "localhost");
-        set_certificates(&here, ours);
+        ours = certificates_make_for(here.harness, "localhost");
+        side_set_certificates(&here, ours);
         expect_refusal(path, "*");
         sides_migrate(&here, path, &there, LIVE);
 }

@@ -10,6 +10,8 @@
 
 /* Makes them with openssl(1), readable for everybody; the folder, which is the caller's. */
 char *certificates_make(struct harness *harness);
+/* The same of a host of that name; once more: by the authority that is there. */
+char *certificates_make_for(struct harness *harness, const char *host);
 
 /* Starts the agent again with key=folder in its configuration; once for a harness. */
 void certificates_set(struct harness *harness, const char *key, const char *folder);

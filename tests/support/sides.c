@@ -142,3 +142,13 @@ void side_restart_agent(const struct side *side)
         harness_end_agent(side->harness, SIGKILL);
         harness_start_agent(side->harness);
 }
+
+void side_set_certificates(const struct side *side, const char *folder)
+{
+        g_autofree char *file = harness_path(side->harness, "virtbusd.conf"),
+                        *text = g_strdup_printf("[network]\ndefault=false\n[qemu]\ntls_dir=%s\n", folder);
+
+        ck_assert_int_eq(harness_end_agent(side->harness, SIGTERM), 0);
+        ck_assert(g_file_set_contents(file, text, -1, NULL));
+        harness_start_agent(side->harness);
+}

@@ -74,3 +74,5 @@ bool side_runs(const struct side *side, const char *path);
 void side_kill_guest(const struct side *side, const char *path);
 /* Its agent is killed, and started again. */
 void side_restart_agent(const struct side *side);
+/* Its agent is started again, and finds its certificates in that folder from now on. */
+void side_set_certificates(const struct side *side, const char *folder);
