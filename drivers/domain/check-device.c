@@ -178,7 +178,57 @@ static bool check_controllers(const struct check *check, GError **error)
         return true;
 }
 
+/* ---- shared memory ---- */
+
+static bool check_shmem(const struct domain_shmem *shmem, GError **error)
+{
+        bool doorbell = strcmp(shmem->model ? shmem->model : "ivshmem", "ivshmem-doorbell") == 0;
+
+        if (doorbell && (!shmem->has_server || !shmem->server))
+                return check_refuse(error,
+                                    "<shmem> '%s' of model 'ivshmem-doorbell' needs a <server path=>, which "
+                                    "says what the memory is",
+                                    shmem->name);
+        if (doorbell && shmem->size_bytes)
+                return check_refuse(error,
+                                    "<shmem> '%s' of model 'ivshmem-doorbell' has no <size>: its server says "
+                                    "that",
+                                    shmem->name);
+        if (doorbell && shmem->msi_off)
+                return check_refuse(error,
+                                    "<msi enabled='no'> of <shmem> '%s': a server tells of interrupts by MSI",
+                                    shmem->name);
+        if (!doorbell && (shmem->has_server || shmem->has_msi))
+                return check_refuse(error, "<shmem> '%s' has a <%s>, which is for model 'ivshmem-doorbell'",
+                                    shmem->name, shmem->has_server ? "server" : "msi");
+        return true;
+}
+
+static bool check_shmems(const struct check *check, GError **error)
+{
+        const struct domain_devices *devices = &check->def->devices;
+
+        for (unsigned i = 0; i < devices->n_shmems; i++) {
+                if (!check_shmem(&devices->shmems[i], error))
+                        return false;
+        }
+        return true;
+}
+
 /* ---- the rest ---- */
+
+static bool check_videos(const struct check *check, GError **error)
+{
+        const struct domain_devices *devices = &check->def->devices;
+
+        for (unsigned i = 0; i < devices->n_videos; i++) {
+                if (devices->videos[i].accel2d == DOMAIN_SWITCH_ON)
+                        return check_refuse(error,
+                                            "<acceleration accel2d='yes'> of <video>: QEMU accelerates "
+                                            "in three dimensions alone (accel3d)");
+        }
+        return true;
+}
 
 static bool check_tpms(const struct check *check, GError **error)
 {
@@ -325,6 +375,6 @@ static bool check_filesystems(const struct check *check, GError **error)
 }
 
 const check_function domain_check_devices[] = {
-        check_audio,     check_chars,  check_serials, check_controllers, check_tpms,
-        check_watchdogs, check_panics, check_iommu,   check_filesystems, NULL,
+        check_audio,  check_chars, check_serials,     check_controllers, check_tpms,   check_watchdogs,
+        check_panics, check_iommu, check_filesystems, check_shmems,      check_videos, NULL,
 };

@@ -88,6 +88,13 @@ static bool check_lun(const struct domain_disk *disk, GError **error)
 
 static bool check_device(const struct domain_disk *disk, GError **error)
 {
+        g_autofree char *driver = error_quote(disk->driver);
+
+        if (disk->driver && strcmp(disk->driver, "qemu") != 0)
+                return check_refuse(error,
+                                    "the driver of disk '%s' is '%s', which is another hypervisor's: "
+                                    "it is 'qemu'",
+                                    disk->target, driver);
         if (disk->device == DOMAIN_DISK_CDROM && disk->bus == DOMAIN_BUS_VIRTIO)
                 return check_refuse(error,
                                     "disk '%s' is a CD drive, which cannot be on bus 'virtio': use 'sata', "

@@ -12,6 +12,31 @@ static bool has_tap(const struct domain_interface *interface)
                interface->type == DOMAIN_INTERFACE_NETWORK;
 }
 
+/* Addresses are the guest's, and only the emulator's own network, or passt, gives it some. */
+static bool check_ips(const struct domain_interface *interface, GError **error)
+{
+        unsigned n[2] = { 0 };
+
+        if (interface->n_ips > 0 && interface->type != DOMAIN_INTERFACE_USER)
+                return check_refuse(error,
+                                    "<ip> of an interface of type '%s': only those of type 'user' tell the "
+                                    "guest its address",
+                                    domain_interface_type_get_name(interface->type));
+        for (unsigned i = 0; i < interface->n_ips; i++) {
+                const struct domain_ip *ip = &interface->ips[i];
+                bool six = g_strcmp0(ip->family, "ipv6") == 0;
+
+                if (ip->peer)
+                        return check_refuse(error, "peer='%s' of an <ip>: the guest's peer is its gateway",
+                                            ip->peer);
+                if (++n[six] > 1)
+                        return check_refuse(error,
+                                            "an interface has one address of family '%s', and here two",
+                                            six ? "ipv6" : "ipv4");
+        }
+        return true;
+}
+
 static bool check_interface(const struct domain_interface *interface, GError **error)
 {
         bool is_bridged = has_tap(interface) && interface->type != DOMAIN_INTERFACE_ETHERNET;
@@ -35,7 +60,7 @@ static bool check_interface(const struct domain_interface *interface, GError **e
                 return check_refuse(error,
                                     "<backend vhost=> of an interface of type '%s', which has no vhost-net",
                                     domain_interface_type_get_name(interface->type));
-        return true;
+        return check_ips(interface, error);
 }
 
 static bool check_each(const struct check *check, GError **error)

@@ -30,6 +30,14 @@ static bool check_numatune(const struct check *check, GError **error)
                 if (!g_hash_table_add(seen, GUINT_TO_POINTER(tune->cells[i].cell)))
                         return check_refuse(error, "<numatune> has two <memnode> for NUMA cell %u",
                                             tune->cells[i].cell);
+                /* The control group would let none of it be elsewhere, whatever the cell's policy is. */
+                if (g_strcmp0(tune->mode, "restrictive") == 0 &&
+                    g_strcmp0(tune->cells[i].mode, "restrictive") != 0)
+                        return check_refuse(
+                                error,
+                                "the <memnode> of NUMA cell %u is of mode '%s', and the <memory> "
+                                "of <numatune> of mode 'restrictive', which all of them have then",
+                                tune->cells[i].cell, tune->cells[i].mode ? tune->cells[i].mode : "strict");
         }
         return true;
 }
@@ -126,4 +134,20 @@ static bool check_memory_devices(const struct check *check, GError **error)
         return true;
 }
 
-const check_function domain_check_memory[] = { check_numatune, check_hugepages, check_memory_devices, NULL };
+/* Where KVM notes the pages that a vCPU has written to. */
+static bool check_dirty_ring(const struct check *check, GError **error)
+{
+        enum { ENTRIES_MIN = 1024, ENTRIES_MAX = 65536 };
+        const struct domain_features *features = &check->def->features;
+        unsigned entries = features->kvm_dirty_ring_entries;
+
+        if (features->kvm_dirty_ring != DOMAIN_SWITCH_ON ||
+            (entries >= ENTRIES_MIN && entries <= ENTRIES_MAX && (entries & (entries - 1)) == 0))
+                return true;
+        return check_refuse(
+                error, "<dirty-ring size='%u'> of <kvm> in <features>: it is a power of two from %d to %d",
+                entries, ENTRIES_MIN, ENTRIES_MAX);
+}
+
+const check_function domain_check_memory[] = { check_numatune, check_hugepages, check_memory_devices,
+                                               check_dirty_ring, NULL };

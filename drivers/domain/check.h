@@ -31,6 +31,7 @@ struct check {
 /* Tables of checks, made in the order given; the last is NULL. */
 typedef bool (*check_function)(const struct check *check, GError **error);
 
+extern const check_function domain_check_clock[];
 extern const check_function domain_check_cpu[];
 extern const check_function domain_check_memory[];
 extern const check_function domain_check_disks[];

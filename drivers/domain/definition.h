@@ -252,7 +252,8 @@ struct domain_features {
         const char *ioapic;                 /* <ioapic driver=>: "kvm", "qemu" */
         uint64_t tseg_mib;                  /* 0: the default */
         uint64_t tb_cache_mib;              /* tcg: translated code; 0: the default */
-        uint32_t kvm_dirty_ring;            /* 0: off */
+        enum domain_switch kvm_dirty_ring;
+        uint32_t kvm_dirty_ring_entries;    /* 0: not given */
         const struct domain_hyperv *hyperv; /* NULL: none */
 };
 

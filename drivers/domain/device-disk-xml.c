@@ -413,6 +413,7 @@ static const struct field target_fields[] = {
         FIELDS_END,
 };
 static const struct field driver_fields[] = {
+        STRING("name", struct domain_disk, driver, .max = 64),
         NAME("type", struct domain_disk, source.format, format_names),
         NAME("cache", struct domain_disk, cache, cache_names),
         NAME("io", struct domain_disk, io, io_names),

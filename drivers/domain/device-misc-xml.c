@@ -257,8 +257,10 @@ static const struct field server_fields[] = {
         PATH("path", struct domain_shmem, server),
         FIELDS_END,
 };
+static const char *const msi_names[] = { "yes", "no", NULL };
 static const struct field msi_fields[] = {
-        PRESENT(NULL, struct domain_shmem, msi),
+        PRESENT(NULL, struct domain_shmem, has_msi),
+        BOOL("enabled", struct domain_shmem, msi_off, msi_names),
         UINT("vectors", struct domain_shmem, vectors),
         ON_OFF("ioeventfd", struct domain_shmem, ioeventfd),
         FIELDS_END,

@@ -53,7 +53,7 @@ struct domain_shmem {
         bool has_server;
         uint64_t size_bytes; /* 0: not given */
         uint32_t vectors;    /* <msi>; 0: the default */
-        bool msi;
+        bool has_msi, msi_off;
         enum domain_switch ioeventfd;
 };
 

@@ -216,6 +216,7 @@ struct domain_disk {
         enum domain_switch ioeventfd;
         enum domain_switch event_idx;
         struct domain_virtio virtio;
+        const char *driver;  /* <driver name=>: "qemu", or what check-disk.c refuses; NULL: none */
         const char *target;  /* "vda"; never NULL, unique in the domain */
         const char *model;   /* "virtio", "virtio-transitional", "virtio-non-transitional" */
         const char *cache;   /* "none", "writethrough", "writeback", "directsync", "unsafe", "default" */

@@ -338,14 +338,17 @@ static bool read_hyperv(struct domain_reader *reader, xmlNode *node, void *targe
 }
 
 static const struct field tb_cache_fields[] = { MIB(NULL, struct domain_features, tb_cache_mib), FIELDS_END };
-static const struct field dirty_ring_fields[] = { UINT("size", struct domain_features, kvm_dirty_ring),
-                                                  FIELDS_END };
+static const struct field dirty_ring_fields[] = {
+        UINT("size", struct domain_features, kvm_dirty_ring_entries, .max = UINT32_MAX),
+        FIELDS_END,
+};
 
 static const struct field_part kvm_parts[] = {
         STATE("hidden", struct domain_features, kvm_hidden),
         STATE("hint-dedicated", struct domain_features, kvm_hint_dedicated),
         STATE("poll-control", struct domain_features, kvm_poll_control),
         STATE("pv-ipi", struct domain_features, kvm_pv_ipi),
+        STATE("dirty-ring", struct domain_features, kvm_dirty_ring),
         { "dirty-ring", dirty_ring_fields },
         PARTS_END,
 };

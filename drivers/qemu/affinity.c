@@ -23,7 +23,7 @@ bool affinity_has_threads(const struct domain_def *def)
 
         return def->n_vcpu_pins > 0 || def->n_iothread_pins > 0 || def->emulator_pin.words ||
                tune->n_vcpu_schedulers > 0 || tune->n_iothread_schedulers > 0 ||
-               tune->emulator_scheduler.policy || tuning_has_threads(def);
+               tune->emulator_scheduler.policy || tuning_has_threads(def) || tuning_has_vcpu_nodes(def);
 }
 
 static const struct domain_cpuset *find_pin(const struct domain_pin *pins, unsigned count, uint32_t id)
@@ -138,6 +138,8 @@ static bool settle_vcpu(struct guest *guest, const struct domain_def *def, unsig
 
         return (!(what & LIMITS) || (!(what & RUNS) && !tuning_has_threads(def)) ||
                 tuning_limit_thread(guest, def, DOMAIN_QUOTA_VCPU, id, thread, what & RUNS, error)) &&
+               ((what & (LIMITS | RUNS)) != LIMITS ||
+                tuning_limit_vcpu_nodes(guest, def, id, thread, error)) &&
                (!(what & PINS) || pin(guest, thread, cpus ? cpus : &def->cpuset, error)) &&
                (!(what & SCHEDULERS) ||
                 schedule(guest, thread, "a vCPU",

@@ -49,6 +49,7 @@ static bool refuse_tick(const struct domain_timer *timer, GError **error)
                                   domain_timer_get_name(timer->name));
 }
 
+/* How fast it catches up (<catchup>) is QEMU's to say, as it is with libvirt. */
 static bool add_rtc_timer(const struct command_builder *builder, GString *option,
                           const struct domain_timer *timer, GError **error)
 {
@@ -87,9 +88,6 @@ static bool add_pit_timer(struct command_builder *builder, const struct domain_t
 static bool add_timer(struct command_builder *builder, GString *option, const struct domain_timer *timer,
                       GError **error)
 {
-        if (timer->catchup_threshold || timer->catchup_slew || timer->catchup_limit)
-                return device_unsupported(error, "<catchup> of <timer name='%s'>",
-                                          domain_timer_get_name(timer->name));
         switch (timer->name) {
         case DOMAIN_TIMER_RTC:
                 return add_rtc_timer(builder, option, timer, error);

@@ -70,14 +70,50 @@ static bool check_usable(const struct command_builder *builder, GError **error)
                          missing->str);
 }
 
+/* Is the feature of the host's CPU, beyond its model, as the guest's is to be? */
+static bool has_feature(const struct domain_cpu *cpu, const struct qemu_cpu_feature *host)
+{
+        for (unsigned i = 0; i < cpu->n_features; i++) {
+                const char *policy = cpu->features[i].policy;
+                bool off = g_strcmp0(policy, "disable") == 0 || g_strcmp0(policy, "forbid") == 0;
+
+                if (strcmp(cpu->features[i].name, host->name) == 0)
+                        return host->enabled != off;
+        }
+        return false;
+}
+
+/* match='strict': the guest's CPU is the host's, feature by feature. */
+static bool check_strict(const struct command_builder *builder, GError **error)
+{
+        const struct domain_cpu *cpu = &builder->def->cpu;
+        const struct qemu_host_model *host = qemu_caps_get_host_model(builder->caps, QEMU_ACCEL_KVM);
+
+        if (g_strcmp0(cpu->match, "strict") != 0 || !command_is_kvm(builder))
+                return true;
+        if (!host || !host->model || strcmp(host->model, cpu->model) != 0)
+                return error_set(
+                        error, ERROR_FROM_QEMU, ERROR_CPU_INCOMPATIBLE,
+                        "match='strict' asks for a host whose CPU is '%s' and no more, and this one's "
+                        "is '%s'",
+                        cpu->model, host && host->model ? host->model : "none that has a name");
+        for (unsigned i = 0; i < host->n_features; i++) {
+                if (!has_feature(cpu, &host->features[i]))
+                        return error_set(error, ERROR_FROM_QEMU, ERROR_CPU_INCOMPATIBLE,
+                                         "match='strict' asks for a host whose CPU is '%s' and no more, and "
+                                         "with this one the feature '%s' is %s",
+                                         cpu->model, host->features[i].name,
+                                         host->features[i].enabled ? "there" : "missing");
+        }
+        return true;
+}
+
 /* <vendor>: the guest insists on a host CPU of that make. */
 static bool check_vendor(const struct command_builder *builder, GError **error)
 {
         const struct domain_cpu *cpu = &builder->def->cpu;
         const struct qemu_host_model *host = qemu_caps_get_host_model(builder->caps, QEMU_ACCEL_KVM);
 
-        if (g_strcmp0(cpu->match, "strict") == 0)
-                return device_unsupported(error, "match='strict' of <cpu> is not supported");
         if (!cpu->vendor || !command_is_kvm(builder) || !host || !host->vendor ||
             strcmp(cpu->vendor, host->vendor) == 0)
                 return true;
@@ -125,7 +161,7 @@ static bool add_model(const struct command_builder *builder, GString *option, GE
         if (!cpu->model)
                 return add_default(builder, option, error);
         return add_named(builder, option, cpu->model, error) && check_vendor(builder, error) &&
-               check_usable(builder, error);
+               check_usable(builder, error) && check_strict(builder, error);
 }
 
 /* ---- what is added to it ---- */
@@ -216,8 +252,16 @@ static bool add_hyperv(const struct domain_hyperv *hyperv, GString *option, GErr
         return add_vendor(option, "hv-vendor-id", hyperv->vendor, error);
 }
 
-static bool add_timers(const struct domain_clock *clock, GString *option, GError **error)
+/* With KVM the guest reads the host's own counter; the other modes are Xen's. */
+static bool has_mode(const struct command_builder *builder, const char *mode)
 {
+        return strcmp(mode, "auto") == 0 || (strcmp(mode, "native") == 0 && command_is_kvm(builder));
+}
+
+static bool add_timers(const struct command_builder *builder, GString *option, GError **error)
+{
+        const struct domain_clock *clock = &builder->def->clock;
+
         for (unsigned i = 0; i < clock->n_timers; i++) {
                 const struct domain_timer *timer = &clock->timers[i];
 
@@ -227,8 +271,9 @@ static bool add_timers(const struct domain_clock *clock, GString *option, GError
                         g_string_append(option, ",hv-time=on");
                 else if (timer->name == DOMAIN_TIMER_TSC && timer->frequency)
                         g_string_append_printf(option, ",tsc-frequency=%" G_GUINT64_FORMAT, timer->frequency);
-                if (timer->name == DOMAIN_TIMER_TSC && timer->mode && strcmp(timer->mode, "auto") != 0)
-                        return device_unsupported(error, "mode '%s' of <timer name='tsc'>", timer->mode);
+                if (timer->name == DOMAIN_TIMER_TSC && timer->mode && !has_mode(builder, timer->mode))
+                        return device_unsupported(error, "mode '%s' of <timer name='tsc'>%s", timer->mode,
+                                                  strcmp(timer->mode, "native") == 0 ? " without KVM" : "");
         }
         return true;
 }
@@ -279,7 +324,7 @@ static bool add_cpu_option(struct command_builder *builder, GError **error)
         g_autoptr(GString) option = g_string_new(NULL);
 
         if (!add_model(builder, option, error) || !add_vendor(option, "vendor", def->cpu.vendor_id, error) ||
-            !add_features(&def->cpu, option, error) || !add_timers(&def->clock, option, error))
+            !add_features(&def->cpu, option, error) || !add_timers(builder, option, error))
                 return false;
         if (def->features.hyperv && !add_hyperv(def->features.hyperv, option, error))
                 return false;

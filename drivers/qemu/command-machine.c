@@ -174,10 +174,11 @@ static void add_machine_option(struct command_builder *builder)
 static bool add_accel(struct command_builder *builder, GError **error)
 {
         const char *type = builder->def->type;
-        uint32_t ring = builder->def->features.kvm_dirty_ring;
+        const struct domain_features *features = &builder->def->features;
+        unsigned ring = features->kvm_dirty_ring == DOMAIN_SWITCH_ON ? features->kvm_dirty_ring_entries : 0;
 
         if (g_strcmp0(type, "qemu") == 0) {
-                uint64_t cache = builder->def->features.tb_cache_mib;
+                uint64_t cache = features->tb_cache_mib;
 
                 if (cache)
                         command_append_format(builder, "-accel", "tcg,tb-size=%" PRIu64, cache);
@@ -185,7 +186,7 @@ static bool add_accel(struct command_builder *builder, GError **error)
                         command_append(builder, "-accel", "tcg");
                 return true;
         }
-        if (builder->def->features.tb_cache_mib)
+        if (features->tb_cache_mib)
                 return device_unsupported(error, "<tcg> in <features> is for domains of type 'qemu'");
         if (!command_is_kvm(builder))
                 return device_unsupported(error, "domain type '%s' is not supported", type);
@@ -193,7 +194,7 @@ static bool add_accel(struct command_builder *builder, GError **error)
                 return device_unsupported(error, "emulator '%s' cannot use KVM on this host",
                                           qemu_caps_get_path(builder->caps));
         if (ring)
-                command_append_format(builder, "-accel", "kvm,dirty-ring-size=%u", (unsigned)ring);
+                command_append_format(builder, "-accel", "kvm,dirty-ring-size=%u", ring);
         else
                 command_append(builder, "-accel", "kvm");
         return true;

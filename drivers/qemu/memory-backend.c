@@ -30,8 +30,7 @@ static json_t *node_numbers(const struct domain_cpuset *nodes)
         return numbers;
 }
 
-static bool set_host_nodes(json_t *object, const struct domain_numatune *tune, const struct memory_part *part,
-                           GError **error)
+static void set_host_nodes(json_t *object, const struct domain_numatune *tune, const struct memory_part *part)
 {
         const struct domain_numatune_node *cell = find_cell(tune, part->cell);
         const char *mode = cell ? cell->mode : tune->mode;
@@ -41,18 +40,14 @@ static bool set_host_nodes(json_t *object, const struct domain_numatune *tune, c
                 nodes = part->nodes;
 
         if (!nodes->words)
-                return true;
+                return;
         if (!mode)
                 mode = "strict";
-        /* The control group sees to that, for all of the memory alike. */
-        if (strcmp(mode, "restrictive") == 0 && !cell)
-                return true;
+        /* The control groups of the guest and of its vCPUs see to that (tuning.c). */
         if (strcmp(mode, "restrictive") == 0)
-                return device_unsupported(error, "<memnode mode='restrictive'> of <numatune> is not "
-                                                 "supported");
+                return;
         json_object_set_new(object, "host-nodes", node_numbers(nodes));
         device_set_string(object, "policy", strcmp(mode, "strict") == 0 ? "bind" : mode);
-        return true;
 }
 
 /* ---- back ends ---- */
@@ -158,10 +153,7 @@ json_t *memory_backend_new(const struct domain_def *def, const struct memory_par
         if (!part->sparse)
                 device_set_uint(object, "prealloc-threads", backing->allocation_threads);
         device_set_int(object, "size", (json_int_t)(part->size_kib * 1024));
-        if (!set_host_nodes(object, &def->numatune, part, error)) {
-                json_decref(object);
-                return NULL;
-        }
+        set_host_nodes(object, &def->numatune, part);
         return object;
 }
 

@@ -106,6 +106,43 @@ bool tuning_limit_nodes(struct guest *guest, const struct domain_def *def, GErro
                cgroup_set_nodes(guest->cgroup, EMULATOR, nodes, error);
 }
 
+static const struct domain_numatune_node *find_restrictive(const struct domain_numatune *tune, uint32_t cell)
+{
+        for (unsigned i = 0; i < tune->n_cells; i++) {
+                if (tune->cells[i].cell == cell && g_strcmp0(tune->cells[i].mode, "restrictive") == 0)
+                        return &tune->cells[i];
+        }
+        return NULL;
+}
+
+bool tuning_has_vcpu_nodes(const struct domain_def *def)
+{
+        for (unsigned i = 0; i < def->cpu.n_cells; i++) {
+                if (find_restrictive(&def->numatune, def->cpu.cells[i].id))
+                        return true;
+        }
+        return false;
+}
+
+bool tuning_limit_vcpu_nodes(struct guest *guest, const struct domain_def *def, unsigned id, pid_t thread,
+                             GError **error)
+{
+        const struct domain_numatune_node *node = NULL;
+        g_autofree char *threads = g_strdup_printf("vcpu%u", id), *nodes = NULL;
+
+        for (unsigned i = 0; i < def->cpu.n_cells && !node; i++) {
+                if (domain_cpuset_has(&def->cpu.cells[i].cpus, id))
+                        node = find_restrictive(&def->numatune, def->cpu.cells[i].id);
+        }
+        if (!node || !node->nodes.words)
+                return true;
+        nodes = domain_cpuset_format(&node->nodes);
+        return cgroup_require(guest->cgroup, CGROUP_CPUSET, "<memnode mode='restrictive'> of <numatune>",
+                              error) &&
+               cgroup_add_thread(guest->cgroup, threads, thread, error) &&
+               cgroup_set_nodes(guest->cgroup, threads, nodes, error);
+}
+
 /* ---- block devices ---- */
 
 bool tuning_change_device(struct guest *guest, const struct domain_blkio_device *from,

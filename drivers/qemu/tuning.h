@@ -20,6 +20,12 @@ bool tuning_limit_guest(struct guest *guest, const struct domain_def *def, GErro
 /* The nodes of its memory, as soon as there is one. */
 bool tuning_limit_nodes(struct guest *guest, const struct domain_def *def, GError **error);
 
+/* Have vCPUs nodes of their own (<memnode mode='restrictive'>)? Any thread. */
+bool tuning_has_vcpu_nodes(const struct domain_def *def);
+/* The thread of a vCPU gets those of its NUMA cell, if that has some. */
+bool tuning_limit_vcpu_nodes(struct guest *guest, const struct domain_def *def, unsigned id, pid_t thread,
+                             GError **error);
+
 /* Are threads limited on their own? Then each of them gets a group. Any thread. */
 bool tuning_has_threads(const struct domain_def *def);
 /*

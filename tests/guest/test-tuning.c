@@ -444,6 +444,24 @@ START_TEST(test_nodes_while_it_runs)
 }
 END_TEST
 
+/* A NUMA cell of the guest has its nodes by what its vCPUs may use. */
+START_TEST(test_nodes_of_cells)
+{
+        static const struct limit vcpu = { "cells", "cpuset", "vcpu0", "cpuset.mems", "cpuset.mems" };
+        static const struct limit guest = { "cells", "cpuset", NULL, "cpuset.mems", "cpuset.mems" };
+        g_autofree char *path =
+                start("cells", "<cpu><numa><cell id='0' cpus='0' memory='65536'/></numa></cpu>"
+                               "<numatune><memory mode='restrictive' nodeset='0'/><memnode cellid='0' "
+                               "mode='restrictive' nodeset='0'/></numatune>");
+
+        if (!path)
+                return;
+        expect_limit_of(&vcpu, "0", "0");
+        expect_limit_of(&guest, "0", "0");
+        guest_do_flags(client, path, "Destroy", 0);
+}
+END_TEST
+
 /* Limits of a group in which the guest is no more would hold for nobody. */
 START_TEST(test_moved_away)
 {
@@ -703,6 +721,7 @@ int main(void)
         tcase_add_test(tcase, test_cpu_while_it_runs);
         tcase_add_test(tcase, test_memory_while_it_runs);
         tcase_add_test(tcase, test_nodes_while_it_runs);
+        tcase_add_test(tcase, test_nodes_of_cells);
         tcase_add_test(tcase, test_no_block_device);
         tcase_add_test(tcase, test_block_devices_while_it_runs);
         tcase_add_test(tcase, test_disks_while_it_runs);

@@ -44,6 +44,9 @@ struct row {
 #define LATENCY(from, to, more)                                                                              \
         "<latency initiator='" from "' target='" to "' type='access' value='5' " more "/>"
 
+#define TIMER(attributes, below) "<clock><timer " attributes ">" below "</timer></clock>"
+#define SHMEM(model, below)      "<shmem name='s'><model type='ivshmem-" model "'/>" below "</shmem>"
+
 static const struct row refused[] = {
         { "q35", LINKED(LATENCY("0", "7", "")), "", "between NUMA cells 0 and 7: there are 0-1" },
         { "q35", LINKED(LATENCY("1", "0", "")), "", "has NUMA cell 1 as initiator, which has no CPUs" },
@@ -464,9 +467,57 @@ static const struct row refused[] = {
           "two <seclabel> of model 'dac'" },
         { "pc", "<features><acpi/><smm state='on'><tseg unit='MiB'>48</tseg></smm></features>", "",
           "<tseg> is for machines of type 'q35'" },
+        { "q35", TIMER("name='platform'", ""), "", "<timer name='platform'> is a timer of Xen's" },
+        { "q35", TIMER("name='rtc' track='boot'", ""), "", "track 'boot' of <timer name='rtc'>" },
+        { "q35", TIMER("name='pit' track='guest'", ""), "", "<timer name='pit'> has no track" },
+        { "q35", TIMER("name='hpet' mode='native'", ""), "", "<timer name='hpet'> has no mode" },
+        { "q35", TIMER("name='rtc' frequency='5'", ""), "", "<timer name='rtc'> has no frequency" },
+        { "q35", TIMER("name='kvmclock' tickpolicy='delay'", ""), "", "<timer name='kvmclock'> has no tick" },
+        { "q35", TIMER("name='rtc' tickpolicy='merge'", ""), "",
+          "tickpolicy 'merge' of <timer name='rtc'>: it has 'delay', 'catchup'" },
+        { "q35", TIMER("name='pit' tickpolicy='merge'", ""), "", "it has 'delay', 'catchup', 'discard'" },
+        { "q35", TIMER("name='rtc' tickpolicy='delay'", "<catchup limit='1'/>"), "",
+          "<catchup> of <timer name='rtc'> goes with tickpolicy='catchup'" },
+        { "q35", "<features><kvm><dirty-ring state='on' size='4097'/></kvm></features>", "",
+          "<dirty-ring size='4097'> of <kvm>" },
+        { "q35", "<features><kvm><dirty-ring state='on'/></kvm></features>", "", "<dirty-ring size='0'>" },
+        { "q35",
+          NUMA "<numatune><memory mode='restrictive' nodeset='0'/><memnode cellid='1' mode='strict' "
+               "nodeset='0'/></numatune>",
+          "", "the <memnode> of NUMA cell 1 is of mode 'strict'" },
+        { "q35", "", SHMEM("plain", "<msi vectors='4'/>"), "has a <msi>, which is for model 'ivshmem-door" },
+        { "q35", "", SHMEM("plain", "<server path='/x'/>"), "has a <server>, which is for" },
+        { "q35", "", SHMEM("doorbell", ""), "needs a <server path=>" },
+        { "q35", "", SHMEM("doorbell", "<server path='/x'/><size unit='M'>4</size>"), "has no <size>" },
+        { "q35", "", SHMEM("doorbell", "<server path='/x'/><msi enabled='no'/>"), "<msi enabled='no'>" },
+        { "q35", "", "<video><model type='vga'><acceleration accel2d='yes'/></model></video>",
+          "accel2d='yes'> of <video>" },
+        { "q35", "", "<interface type='ethernet'><ip address='10.0.0.1'/></interface>",
+          "<ip> of an interface of type 'ethernet'" },
+        { "q35", "", "<interface type='user'><ip address='10.0.0.1' peer='10.0.0.2'/></interface>",
+          "peer='10.0.0.2' of an <ip>" },
+        { "q35", "", "<interface type='user'><ip address='10.0.0.1'/><ip address='10.0.0.2'/></interface>",
+          "one address of family 'ipv4', and here two" },
+        { "q35", "", "<disk type='file'><driver name='tap'/><source file='/x'/><target dev='vda'/></disk>",
+          "the driver of disk 'vda' is 'tap'" },
 };
 
 static const struct row taken[] = {
+        { "q35",
+          "<clock><timer name='rtc' tickpolicy='catchup'><catchup threshold='1' slew='2' limit='3'/></timer>"
+          "<timer name='tsc' mode='native' frequency='5' tickpolicy='merge'/><timer name='hpet' "
+          "tickpolicy='merge'/></clock>",
+          "", NULL },
+        { "q35", "<features><kvm><dirty-ring state='off' size='5'/></kvm></features>", "", NULL },
+        { "q35",
+          NUMA "<numatune><memory mode='restrictive' nodeset='0'/><memnode cellid='1' mode='restrictive' "
+               "nodeset='0'/></numatune>",
+          "", NULL },
+        { "q35", "", SHMEM("doorbell", "<server path='/x'/><msi enabled='yes'/>"), NULL },
+        { "q35", "", "<video><model type='vga'><acceleration accel2d='no'/></model></video>", NULL },
+        { "q35", "",
+          "<interface type='user'><ip address='10.0.0.1'/><ip family='ipv6' address='fc00::1'/></interface>",
+          NULL },
         { "q35", "",
           USB("", STICK "<address bus='1' device='3'/>") USB("", STICK "<address bus='1' device='4'/>")
                   USB("", "<address bus='2' port='4.2'/>"),

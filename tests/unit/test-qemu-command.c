@@ -139,6 +139,12 @@ static const struct {
           "\"43dc0cf8-809b-4adb-9bea-a9abb5f3d90e\"}" },
         { "<features><acpi/><tcg><tb-cache unit='MiB'>128</tb-cache></tcg></features>", "", "-accel",
           "tcg,tb-size=128" },
+        { "<clock><timer name='rtc' tickpolicy='catchup'><catchup limit='9'/></timer></clock>", "", "-rtc",
+          "base=utc,driftfix=slew" },
+        { "<cpu match='strict'><model>qemu64</model></cpu>", "", "-cpu", "qemu64" },
+        { "<vcpu>1</vcpu><numatune><memnode cellid='0' mode='restrictive' nodeset='0'/></numatune><cpu><numa>"
+          "<cell id='0' cpus='0' memory='65536'/></numa></cpu>",
+          "", "-object", "{\"qom-type\":\"memory-backend-ram\",\"id\":\"ram-node0\",\"size\":67108864}" },
         { "<iothreads>1</iothreads><iothreadids><iothread id='4' thread_pool_max='9'/></iothreadids>", "",
           "-object", "{\"qom-type\":\"iothread\",\"id\":\"iothread4\",\"thread-pool-max\":9}" },
         { "<iothreads>1</iothreads><iothreadids><iothread id='4'><poll max='0' grow='2' "
@@ -413,6 +419,49 @@ START_TEST(test_launch_unknown)
 }
 END_TEST
 
+/* A guest of this CPU and its first n features. Owned; NULL with an error. */
+static struct qemu_command *build_strict(const struct qemu_host_model *host, unsigned n, GError **error)
+{
+        g_autoptr(GString) text = g_string_new("<domain type='kvm'><name>x</name><memory>65536</memory><os>"
+                                               "<type machine='q35'>hvm</type></os><clock><timer name='tsc' "
+                                               "mode='native'/></clock><cpu match='strict' check='none'>");
+        CLEANUP(domain_def_unref) struct domain_def *def = NULL;
+
+        g_string_append_printf(text, "<model>%s</model>", host->model);
+        for (unsigned i = 0; i < n; i++)
+                g_string_append_printf(text, "<feature policy='%s' name='%s'/>",
+                                       host->features[i].enabled ? "require" : "disable",
+                                       host->features[i].name);
+        g_string_append(text, "</cpu><devices/></domain>");
+        def = fixture_parse(text->str);
+        return fixture_build(def, NULL, 5, error);
+}
+
+/* With KVM match='strict' is for the host's own CPU alone. */
+START_TEST(test_strict_cpu)
+{
+        CLEANUP(qemu_command_free) struct qemu_command *command = NULL;
+        const struct qemu_host_model *host, other = { .model = "486" };
+        g_autoptr(GError) error = NULL;
+
+        if (!fixture_has_qemu())
+                return;
+        pretend(false);
+        ck_assert_ptr_null(build_strict(&other, 0, &error));
+        ck_assert_msg(strstr(error->message, "asks for a host whose CPU is '486' and no more"), "%s",
+                      error->message);
+        host = qemu_caps_get_host_model(fixture.caps, QEMU_ACCEL_KVM);
+        if (!host || !host->model || host->n_features == 0)
+                return;
+        g_clear_error(&error);
+        command = build_strict(host, host->n_features, &error);
+        ck_assert_msg(command, "%s", error ? error->message : "");
+        ck_assert_ptr_null(build_strict(host, host->n_features - 1, &error));
+        ck_assert_msg(strstr(error->message, host->features[host->n_features - 1].name), "%s",
+                      error->message);
+}
+END_TEST
+
 /* As libvirt has them, but caches from the first level on. */
 START_TEST(test_memory_attributes)
 {
@@ -573,7 +622,9 @@ static const struct refusal refusals[] = {
         { NULL, NULL, "<sound model='ich7'/>", "ich7" },
         { NULL, "<cpu mode='host-passthrough'/>", NULL, "'host-passthrough' without KVM" },
         { NULL, "<cpu mode='custom'><model>Pentium-9</model></cpu>", NULL, "no CPU model 'Pentium-9'" },
-        { NULL, "<cpu mode='custom' match='strict'><model>Nehalem</model></cpu>", NULL, "match='strict'" },
+        { NULL, "<clock><timer name='tsc' mode='native'/></clock>", NULL,
+          "mode 'native' of <timer name='tsc'>" },
+        { NULL, "<clock><timer name='tsc' mode='emulate'/></clock>", NULL, "mode 'emulate' of <timer" },
         { NULL, NULL, "<graphics type='vnc' port='5901'/><graphics type='vnc' port='5902'/>",
           "more than one" },
         { NULL, "<features><hap/></features>", NULL, "feature 'hap'" },
@@ -673,6 +724,7 @@ int main(void)
         tcase_add_test(tcase, test_buses);
         tcase_add_test(tcase, test_launch);
         tcase_add_test(tcase, test_launch_unknown);
+        tcase_add_test(tcase, test_strict_cpu);
         tcase_add_test(tcase, test_memory_attributes);
         tcase_add_loop_test(tcase, test_memory, 0, G_N_ELEMENTS(memories));
         tcase_add_test(tcase, test_time_to_fill);
