@@ -82,15 +82,16 @@ static const char *get_name(const struct device_part *part)
         return name ? name : json_string_value(json_object_get(part->arguments, "id"));
 }
 
-static bool has_part(const struct device_list *list, const struct device_part *wanted)
+/* NULL: the list has no part of that kind and name. */
+static const struct device_part *find_part(const struct device_list *list, const struct device_part *wanted)
 {
         for (unsigned i = 0; i < device_list_get_length(list); i++) {
                 const struct device_part *part = device_list_get(list, i);
 
                 if (part->kind == wanted->kind && g_strcmp0(get_name(part), get_name(wanted)) == 0)
-                        return true;
+                        return part;
         }
-        return false;
+        return NULL;
 }
 
 /* A list of those parts of one that the other has not; what is in it belongs to one. */
@@ -101,7 +102,7 @@ static struct device_list *subtract(const struct device_list *one, const struct 
         for (unsigned i = 0; i < device_list_get_length(one); i++) {
                 const struct device_part *part = device_list_get(one, i);
 
-                if (!has_part(other, part))
+                if (!find_part(other, part))
                         device_list_add(list, part->kind, json_incref(part->arguments));
         }
         return list;
@@ -132,6 +133,23 @@ static bool set_numbers(const struct limits *limits, const struct domain_disk *d
                            QMP_TIMEOUT_MS, NULL, error);
 }
 
+/* The filter, whose name does not change, keeps to the group that the one list says in place of the other's.
+ */
+static bool set_group(const struct limits *limits, const struct device_list *before,
+                      const struct device_list *after, GError **error)
+{
+        for (unsigned i = 0; i < device_list_get_length(after); i++) {
+                const struct device_part *part = device_list_get(after, i), *old = find_part(before, part);
+
+                if (old && json_object_get(part->arguments, "throttle-group") &&
+                    !json_equal(old->arguments, part->arguments))
+                        return qmp_execute(limits->guest->qmp, "blockdev-reopen",
+                                           json_pack("{s:[O]}", "options", part->arguments), QMP_TIMEOUT_MS,
+                                           NULL, error);
+        }
+        return true;
+}
+
 static bool change(const struct limits *limits, const struct domain_disk *disk, GError **error)
 {
         CLEANUP(device_list_free) struct device_list *come = subtract(limits->after, limits->before);
@@ -141,7 +159,7 @@ static bool change(const struct limits *limits, const struct domain_disk *disk, 
 
         if (!plug_make_parts(guest, come, n, NULL, NULL, error))
                 return false;
-        if (!set_numbers(limits, disk, error) ||
+        if (!set_numbers(limits, disk, error) || !set_group(limits, limits->before, limits->after, error) ||
             (g_strcmp0(get_drive(limits->before), get_drive(limits->after)) != 0 &&
              !set_drive(limits, limits->after, error))) {
                 lane_shield(guest->domain->base.lane);

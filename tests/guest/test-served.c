@@ -213,6 +213,9 @@ START_TEST(test_limits)
                 "",
                 "<iotune><write_bytes_sec>9000</write_bytes_sec><group_name>slow</group_name></iotune>",
                 "<iotune><write_bytes_sec>8000</write_bytes_sec><group_name>other</group_name></iotune>",
+                /* the group of before is there no more, and comes anew */
+                "<iotune><write_bytes_sec>7000</write_bytes_sec><group_name>slow</group_name></iotune>",
+                "<iotune><write_bytes_sec>6000</write_bytes_sec></iotune>",
         };
         g_autofree char *console = harness_path(harness, "console"), *image = make_image("a.img");
         g_autofree char *disk = limited_xml(image, ""), *path = start_linux(console, disk), *stored = NULL;
