@@ -46,8 +46,10 @@ bool get_domain_os_type(const struct target *target, struct marshal_slot *slot, 
 
 bool get_domain_scheduler_type(const struct target *target, struct marshal_slot *slot, GError **error)
 {
-        return marshal_slot_write(slot, "(si)",
-                                  domain_driver_get_scheduler(model_get_domains(target->connect->model)), 0);
+        unsigned count;
+        const char *name = domain_driver_get_scheduler(model_get_domains(target->connect->model), &count);
+
+        return marshal_slot_write(slot, "(si)", name, (int)count);
 }
 
 bool get_domain_updated(const struct target *target, struct marshal_slot *slot, GError **error)

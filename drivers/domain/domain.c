@@ -177,11 +177,6 @@ struct registry *domain_driver_get_registry(const struct domain_driver *driver)
         return driver->domains;
 }
 
-const char *domain_driver_get_scheduler(const struct domain_driver *driver)
-{
-        return driver->ops->scheduler;
-}
-
 void domain_driver_set_reporter(struct domain_driver *driver, domain_reporter report, void *data)
 {
         driver->report = report;

@@ -619,10 +619,10 @@ void domain_owner_gone(struct domain_driver *driver, const char *owner);
 void domain_event_make_error(const struct registry_change *change, GError **error);
 
 /*
- * The name of what shares the host's processors among its domains (virDomainGetSchedulerType); it has no
- * parameters yet.
+ * The name of what shares the host's processors among its domains (virDomainGetSchedulerType), and how many
+ * parameters DOMAIN_PARAMETERS_SCHEDULER has there.
  */
-const char *domain_driver_get_scheduler(const struct domain_driver *driver);
+const char *domain_driver_get_scheduler(const struct domain_driver *driver, unsigned *n_parameters);
 
 /*
  * Told, on the loop, about failures that no call is there to take (an autostart), after they were logged.

@@ -122,6 +122,11 @@ struct params *domain_get_job_stats(struct domain *domain, unsigned flags, enum 
 
         if (!flags_check(flags, COMPLETED | KEEP_COMPLETED, ERROR_FROM_DOMAIN, "GetJobStats", error))
                 return NULL;
+        if (flags == KEEP_COMPLETED) {
+                error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
+                          "flag KEEP_COMPLETED is for the job that has ended (COMPLETED)");
+                return NULL;
+        }
         if (flags & COMPLETED)
                 get_last(domain, &info, &failure);
         else

@@ -12,7 +12,8 @@
 /* virTypedParameterFlags: texts are welcome; they always are. */
 #define TEXTS_OKAY 4U
 
-static const struct parameters_kind *get_kind(const struct domain *domain, enum domain_parameters which)
+static const struct parameters_kind *get_kind(const struct domain_driver *driver,
+                                              enum domain_parameters which)
 {
         static const struct parameters_kind *const kinds[] = {
                 [DOMAIN_PARAMETERS_SCHEDULER] = &parameters_scheduler,
@@ -25,9 +26,15 @@ static const struct parameters_kind *get_kind(const struct domain *domain, enum 
         };
 
         /* A scheduler that knows of nothing but weights. */
-        if (which == DOMAIN_PARAMETERS_SCHEDULER && strcmp(domain->driver->ops->scheduler, "fair") == 0)
+        if (which == DOMAIN_PARAMETERS_SCHEDULER && strcmp(driver->ops->scheduler, "fair") == 0)
                 return &parameters_weight;
         return kinds[which];
+}
+
+const char *domain_driver_get_scheduler(const struct domain_driver *driver, unsigned *n_parameters)
+{
+        *n_parameters = get_kind(driver, DOMAIN_PARAMETERS_SCHEDULER)->table->n_rules;
+        return driver->ops->scheduler;
 }
 
 uint64_t parameters_get(const struct params *params, const char *name, uint64_t otherwise)
@@ -107,13 +114,13 @@ void parameters_free(void *data)
 
 const struct param_table *domain_get_param_table(const struct domain *domain, enum domain_parameters which)
 {
-        return get_kind(domain, which)->table;
+        return get_kind(domain->driver, which)->table;
 }
 
 void domain_set_parameters(struct domain *domain, enum domain_parameters which, const char *device,
                            struct params *params, unsigned flags, managed_done done, void *data)
 {
-        const struct parameters_kind *kind = get_kind(domain, which);
+        const struct parameters_kind *kind = get_kind(domain->driver, which);
         struct parameters *parameters = g_new0(struct parameters, 1);
         GError *error = NULL;
 
@@ -191,7 +198,7 @@ static void told(struct managed *object, const GError *error, void *data)
 void domain_get_parameters(struct domain *domain, enum domain_parameters which, const char *device,
                            unsigned flags, domain_params_done done, void *data)
 {
-        const struct parameters_kind *kind = get_kind(domain, which);
+        const struct parameters_kind *kind = get_kind(domain->driver, which);
         const unsigned known = DOMAIN_AFFECT_LIVE | DOMAIN_AFFECT_CONFIG | TEXTS_OKAY;
         struct question *question;
         g_autoptr(GError) error = NULL;

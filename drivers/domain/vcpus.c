@@ -158,6 +158,9 @@ static bool check_flags(unsigned flags, GError **error)
         if (flags & DOMAIN_VCPU_GUEST && flags & DOMAIN_AFFECT_CONFIG)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
                                  "flags 0x%x ask a definition for a guest's agent", flags);
+        if (flags & DOMAIN_VCPU_MAXIMUM && !(flags & DOMAIN_AFFECT_CONFIG))
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
+                                 "the maximum number of vCPUs is a definition's (flag CONFIG)");
         return true;
 }
 

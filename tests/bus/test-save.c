@@ -296,6 +296,8 @@ START_TEST(test_jobs)
         ck_assert_int_gt(sd_bus_message_enter_container(info, 'r', "ittttttttttt"), 0);
         ck_assert_int_gt(sd_bus_message_read(info, "i", &type), 0);
         ck_assert_int_eq(type, NONE);
+        client_fails(client, LIBVIRT_ERROR, "invalid argument: flag KEEP_COMPLETED*", WEB, DOMAIN_INTERFACE,
+                     "GetJobStats", "u", 2);
         client_fails(client, LIBVIRT_ERROR, "*unsupported flags (0x4)*", WEB, DOMAIN_INTERFACE, "GetJobStats",
                      "u", 4);
 }

@@ -68,7 +68,9 @@ START_TEST(test_vcpus)
               "SetVcpus", "uu", 33, CONFIG | MAXIMUM);
         FAILS("Requested operation is not valid: the maximum number of vCPUs of domain 'test' is fixed while "
               "it runs",
-              "SetVcpus", "uu", 1, LIVE | MAXIMUM);
+              "SetVcpus", "uu", 1, LIVE | CONFIG | MAXIMUM);
+        FAILS("invalid argument: the maximum number of vCPUs is a definition's (flag CONFIG)", "SetVcpus",
+              "uu", 1, LIVE | MAXIMUM);
         FAILS("invalid argument: a domain cannot be without vCPUs", "SetVcpus", "uu", 0, CONFIG);
         FAILS("invalid argument: unsupported flags (0x20) in function SetVcpus", "SetVcpus", "uu", 1, 32);
         DO("Destroy", "u", 0);
@@ -229,7 +231,16 @@ static void expect_params(const char *member, unsigned flags, const char *expect
 /* As test:///default says it. */
 START_TEST(test_what_is_told)
 {
+        g_autoptr(sd_bus_message) reply = NULL;
+        const char *name;
+        int count;
+
         expect_params("GetSchedulerParameters", 0, "weight=50");
+        reply = client_call(client, DOMAIN, "org.freedesktop.DBus.Properties", "Get", "ss", DOMAIN_INTERFACE,
+                            "SchedulerType");
+        ck_assert_int_gt(sd_bus_message_read(reply, "v", "(si)", &name, &count), 0);
+        ck_assert_str_eq(name, "fair");
+        ck_assert_int_eq(count, 1);
         expect_params("GetMemoryParameters", LIVE,
                       "hard_limit=" UNLIMITED " soft_limit=" UNLIMITED " swap_hard_limit=" UNLIMITED);
         expect_params("GetNumaParameters", CONFIG, "numa_mode=0 numa_nodeset=");

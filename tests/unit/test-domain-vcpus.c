@@ -83,7 +83,9 @@ START_TEST(the_maximum)
         expect("invalid argument: 17 vCPUs are more than the 16 that the machine of domain 'web' can have",
                "", "");
         fake_driver_start(fake, domain);
-        set(domain, 4, LIVE | MAXIMUM);
+        set(domain, 4, MAXIMUM);
+        expect("invalid argument: the maximum number of vCPUs is a definition's (flag CONFIG)", "", "");
+        set(domain, 4, LIVE | CONFIG | MAXIMUM);
         expect("Requested operation is not valid: the maximum number of vCPUs of domain 'web' is fixed while "
                "it runs",
                "reach ", "");
@@ -294,8 +296,8 @@ END_TEST
 START_TEST(iothreads)
 {
         struct domain *domain = run_with("<vcpu>1</vcpu><iothreads>2</iothreads><cputune>"
-                                             "<iothreadsched iothreads='1-2' scheduler='batch'/>"
-                                             "<iothreadpin iothread='2' cpuset='0'/></cputune>");
+                                         "<iothreadsched iothreads='1-2' scheduler='batch'/>"
+                                         "<iothreadpin iothread='2' cpuset='0'/></cputune>");
         g_autoptr(GArray) list = NULL;
 
         domain_add_iothread(domain, 7, BOTH, fake_driver_done, &outcome);
