@@ -180,10 +180,10 @@ void domain_get_addresses(struct domain *domain, unsigned source, unsigned flags
                 return;
         }
         question = question_new(done, data);
-        if (source == DOMAIN_ADDRESSES_LEASE)
-                ask_networks(domain, domain_def_of(domain->base.published->active), question);
-        else if (source == DOMAIN_ADDRESSES_AGENT)
+        if (source == DOMAIN_ADDRESSES_AGENT || domain->driver->ops->agents_have_addresses)
                 domain_get_agent_interfaces(domain, take_agent, question);
+        else if (source == DOMAIN_ADDRESSES_LEASE)
+                ask_networks(domain, domain_def_of(domain->base.published->active), question);
         else
                 managed_run(&domain->base, MANAGED_IN_TURN, neighbours_work, neighbours_done, question);
 }

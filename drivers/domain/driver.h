@@ -82,6 +82,9 @@ struct domain_tuning {
 struct domain_driver_ops {
         const char *scheduler; /* "posix": the host's own; see domain_driver_get_scheduler() */
 
+        /* InterfaceAddresses: whatever the source, agents answer; there is no network that could. */
+        bool agents_have_addresses;
+
         unsigned shutdown_modes; /* enum domain_shutdown_mode: the ways in which it can ask a guest */
 
         /* -- loop -- */

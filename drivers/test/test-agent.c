@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-/* The time in all guests, in ns since 1970. */
+/* The time in all guests that have not been told another, in ns since 1970. */
 #define GUEST_TIME_NS (UINT64_C(627319920) * 1000 * 1000 * 1000)
 
 static const struct {
@@ -21,9 +21,10 @@ static const struct {
         { "/boot", "vda2" },
 };
 
-/* domain->live; NULL: nothing has been frozen. */
+/* domain->live; NULL: nothing has been frozen, nor set. */
 struct test_guest {
         bool frozen[G_N_ELEMENTS(filesystems)];
+        uint64_t time_ns; /* which stands still */
 };
 
 struct test_agent {
@@ -38,9 +39,13 @@ static struct test_agent *agent_of(struct domain_agent *agent)
 
 static struct test_guest *get_guest(struct domain *domain)
 {
-        if (!domain->live)
-                domain->live = g_new0(struct test_guest, 1);
-        return domain->live;
+        struct test_guest *guest = domain->live;
+
+        if (!guest) {
+                guest = domain->live = g_new0(struct test_guest, 1);
+                guest->time_ns = GUEST_TIME_NS;
+        }
+        return guest;
 }
 
 void test_agent_forget(struct domain *domain)
@@ -152,13 +157,16 @@ static bool ask(struct domain_agent *agent, const struct domain_agent_request *r
                 answer->text = g_strconcat(def->base.name, "host", NULL);
                 return true;
         case DOMAIN_AGENT_GET_TIME:
-                answer->number = GUEST_TIME_NS;
+                answer->number = get_guest(domain)->time_ns;
+                return true;
+        case DOMAIN_AGENT_SET_TIME:
+                if (!(request->flags & DOMAIN_TIME_SYNC))
+                        get_guest(domain)->time_ns = request->number;
                 return true;
         case DOMAIN_AGENT_GET_INTERFACES:
                 answer->interfaces = list_interfaces(def, state->id);
                 return true;
         case DOMAIN_AGENT_TRIM:
-        case DOMAIN_AGENT_SET_TIME:
         case DOMAIN_AGENT_SET_PASSWORD:
                 return true;
         default:

@@ -261,6 +261,7 @@ static unsigned count_cpus(struct domain_driver *driver)
 static const struct domain_driver_ops test_ops = {
         .scheduler = "fair",
         .takes_files = true,
+        .agents_have_addresses = true,
         .shutdown_modes = DOMAIN_SHUTDOWN_MODES,
         .prepare = prepare,
         .capabilities = capabilities,
@@ -281,6 +282,7 @@ static const struct domain_driver_ops test_ops = {
         .inject_nmi = succeed,
         .send_signal = test_send_signal,
         .take_screenshot = test_take_screenshot,
+        .peek_memory = test_peek_memory,
         .shutdown = shutdown_guest,
         .reboot = reboot,
         .set_memory = set_memory,
@@ -321,7 +323,7 @@ static bool add_default_domain(struct domain_driver *driver, GError **error)
         managed_state_take_active(&state->base, &active->base);
         state->id = driver->last_id;
         state->state = DOMAIN_RUNNING;
-        state->reason = DOMAIN_RUNNING_BOOTED;
+        state->reason = DOMAIN_RUNNING_UNKNOWN;
         return registry_install(driver->domains, &state->base, error) != NULL;
 }
 

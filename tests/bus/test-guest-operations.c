@@ -83,7 +83,12 @@ START_TEST(test_name_and_time)
         ck_assert_int_gt(sd_bus_message_read(reply, "(tu)", &seconds, &nanoseconds), 0);
         ck_assert_uint_eq(seconds, 627319920);
         ck_assert_uint_eq(nanoseconds, 0);
-        client_do(client, DOMAIN, DOMAIN_INTERFACE, "SetTime", "tuu", (uint64_t)5, 0, 0);
+        client_do(client, DOMAIN, DOMAIN_INTERFACE, "SetTime", "tuu", (uint64_t)5, 3, 0);
+        sd_bus_message_unref(reply);
+        reply = client_call(client, DOMAIN, DOMAIN_INTERFACE, "GetTime", "u", 0);
+        ck_assert_int_gt(sd_bus_message_read(reply, "(tu)", &seconds, &nanoseconds), 0);
+        ck_assert_uint_eq(seconds, 5);
+        ck_assert_uint_eq(nanoseconds, 3);
         client_do(client, DOMAIN, DOMAIN_INTERFACE, "SetUserPassword", "ssu", "root", "x", 1);
         client_fails(client, LIBVIRT_ERROR, "*LEASE and AGENT*", DOMAIN, DOMAIN_INTERFACE, "GetHostname", "u",
                      3);
@@ -94,10 +99,11 @@ START_TEST(test_name_and_time)
 }
 END_TEST
 
+/* From leases (0), the agent (1) and neighbours (2): the same, as with libvirt. */
 START_TEST(test_addresses)
 {
         g_autoptr(sd_bus_message) reply =
-                client_call(client, DOMAIN, DOMAIN_INTERFACE, "InterfaceAddresses", "uu", 1, 0);
+                client_call(client, DOMAIN, DOMAIN_INTERFACE, "InterfaceAddresses", "uu", _i, 0);
         const char *name, *mac, *address;
         unsigned prefix;
         int type;
@@ -143,8 +149,20 @@ START_TEST(test_front)
                      "SetBlockThreshold", "stu", "vda", UINT64_C(1), 0);
         client_fails(client, LIBVIRT_ERROR, "this function is not supported*", DOMAIN, DOMAIN_INTERFACE,
                      "BlockPeek", "sttu", "vda", UINT64_C(0), UINT64_C(1), 0);
-        client_fails(client, LIBVIRT_ERROR, "this function is not supported*", DOMAIN, DOMAIN_INTERFACE,
-                     "MemoryPeek", "ttu", UINT64_C(0), UINT64_C(1), 2);
+}
+END_TEST
+
+START_TEST(test_memory)
+{
+        static const uint8_t wanted[] = { 254, 255, 0, 1 };
+        g_autoptr(sd_bus_message) reply = client_call(client, DOMAIN, DOMAIN_INTERFACE, "MemoryPeek", "ttu",
+                                                      UINT64_C(510), UINT64_C(4), 2);
+        const void *bytes;
+        size_t size;
+
+        ck_assert_int_gt(sd_bus_message_read_array(reply, 'y', &bytes, &size), 0);
+        ck_assert_uint_eq(size, sizeof(wanted));
+        ck_assert_mem_eq(bytes, wanted, size);
 }
 END_TEST
 
@@ -196,8 +214,9 @@ int main(void)
         tcase_add_test(tcase, test_file_systems);
         tcase_add_test(tcase, test_file_system_info);
         tcase_add_test(tcase, test_name_and_time);
-        tcase_add_test(tcase, test_addresses);
+        tcase_add_loop_test(tcase, test_addresses, 0, 3);
         tcase_add_test(tcase, test_front);
+        tcase_add_test(tcase, test_memory);
         tcase_add_test(tcase, test_lifecycle_actions);
         tcase_add_test(tcase, test_files);
         suite_add_tcase(suite, tcase);
