@@ -11,6 +11,7 @@
 /* A command that was sent and is not answered, or whose reply has not been fetched. */
 struct qmp_slot {
         uint64_t id;
+        unsigned tag;   /* its id on the wire; 0: it was never sent */
         char *command;  /* owned */
         bool forgotten; /* the reply is to be dropped */
         bool answered;
@@ -36,6 +37,7 @@ struct qmp {
         struct qmp_output output;
         GPtrArray *slots; /* struct qmp_slot, owned */
         uint64_t last_id, handshake_id;
+        unsigned last_tag;
         bool greeted, ready; /* qmp_capabilities is answered */
         bool in_handshake;
         uint64_t version;

@@ -201,8 +201,8 @@ static struct qmp_slot *refuse_call(struct qmp *qmp, uint64_t id)
         return slot;
 }
 
-uint64_t qmp_call(struct qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,
-                  qmp_reply_fn fn, void *data)
+uint64_t qmp_queue_call(struct qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,
+                        qmp_reply_fn fn, void *data)
 {
         uint64_t id = qmp_send(qmp, command, arguments);
         struct qmp_slot *slot = qmp_find_slot(qmp, id, NULL);
@@ -215,9 +215,22 @@ uint64_t qmp_call(struct qmp *qmp, const char *command, json_t *arguments, unsig
         slot->qmp = qmp;
         slot->fn = fn;
         slot->data = data;
+        return id;
+}
+
+void qmp_flush_calls(struct qmp *qmp)
+{
         qmp_flush(qmp);
         if (!qmp->broken && !qmp_output_is_empty(&qmp->output))
                 wait_for_more(qmp);
+}
+
+uint64_t qmp_call(struct qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,
+                  qmp_reply_fn fn, void *data)
+{
+        uint64_t id = qmp_queue_call(qmp, command, arguments, timeout_ms, fn, data);
+
+        qmp_flush_calls(qmp);
         return id;
 }
 

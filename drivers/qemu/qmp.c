@@ -18,7 +18,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define READ_SIZE (64 * 1024)
+#define READ_SIZE (32 * 1024)
+
+/*
+ * Ids on the wire. QEMU reads its monitor a byte at a time, and each costs it a turn of its loop (some 3 us),
+ * so they are short: two digits, of which the one that is due longest is taken again when nobody waits for
+ * its reply any more.
+ */
+#define TAGS 99
+G_STATIC_ASSERT(TAGS > QMP_OUTSTANDING_MAX);
 
 void qmp_slot_free(void *data)
 {
@@ -71,6 +79,30 @@ struct qmp_slot *qmp_find_slot(const struct qmp *qmp, uint64_t id, unsigned *pos
         return NULL;
 }
 
+/* The one whose reply has not come; NULL: there is none. */
+static struct qmp_slot *find_unanswered(const struct qmp *qmp, uint64_t tag, unsigned *position)
+{
+        for (unsigned i = 0; i < qmp->slots->len; i++) {
+                struct qmp_slot *slot = g_ptr_array_index(qmp->slots, i);
+
+                if (slot->tag > 0 && slot->tag == tag && !slot->answered) {
+                        *position = i;
+                        return slot;
+                }
+        }
+        return NULL;
+}
+
+static unsigned choose_tag(struct qmp *qmp)
+{
+        unsigned position;
+
+        do
+                qmp->last_tag = qmp->last_tag % TAGS + 1;
+        while (find_unanswered(qmp, qmp->last_tag, &position));
+        return qmp->last_tag;
+}
+
 /* ---- receiving ---- */
 
 static void take_greeting(struct qmp *qmp, const struct qmp_message *message)
@@ -112,15 +144,15 @@ static void take_reply(struct qmp *qmp, struct qmp_message *message)
                 set_broken(qmp, ERROR_INTERNAL_ERROR, "sent a reply before its greeting");
                 return;
         }
-        slot = qmp_find_slot(qmp, message->id, &position);
-        if (!slot || slot->answered) {
+        slot = find_unanswered(qmp, message->id, &position);
+        if (!slot) {
                 g_autofree char *what =
                         g_strdup_printf("sent a reply to no command (id %" PRIu64 ")", message->id);
 
                 set_broken(qmp, ERROR_INTERNAL_ERROR, what);
                 return;
         }
-        if (message->id == qmp->handshake_id)
+        if (slot->id == qmp->handshake_id)
                 take_handshake(qmp, message);
         if (slot->forgotten) {
                 g_ptr_array_remove_index(qmp->slots, position);
@@ -185,8 +217,8 @@ static void take_messages(struct qmp *qmp)
 /* Reads once without waiting. False: there is nothing to read. */
 static bool read_some(struct qmp *qmp)
 {
-        g_autofree char *buffer = g_malloc(READ_SIZE);
-        ssize_t size = recv(qmp->fd, buffer, READ_SIZE, MSG_DONTWAIT);
+        char buffer[READ_SIZE];
+        ssize_t size = recv(qmp->fd, buffer, sizeof(buffer), MSG_DONTWAIT);
 
         if (size > 0) {
                 qmp_stream_push(&qmp->stream, buffer, (size_t)size);
@@ -220,16 +252,21 @@ void qmp_flush(struct qmp *qmp)
 
 uint64_t qmp_send_fd(struct qmp *qmp, const char *command, json_t *arguments, int fd)
 {
-        json_t *root = json_pack("{s:s, s:o*, s:I}", "execute", command, "arguments", arguments, "id",
-                                 (json_int_t)++qmp->last_id);
+        json_t *root = json_pack("{s:s, s:o*}", "execute", command, "arguments", arguments);
         struct qmp_slot *slot;
         int copy = -1;
 
         g_assert(in_lane(qmp->lane));
         g_assert(root);
+        qmp->last_id++;
         if (!qmp->broken && qmp->slots->len < QMP_OUTSTANDING_MAX) {
-                char *text = json_dumps(root, JSON_COMPACT);
-                size_t length = strlen(text);
+                unsigned tag = choose_tag(qmp);
+                char *text;
+                size_t length;
+
+                json_object_set_new(root, "id", json_integer(tag));
+                text = json_dumps(root, JSON_COMPACT);
+                length = strlen(text);
 
                 /* Without a descriptor to spare, QEMU answers that it got none. */
                 if (fd >= 0)
@@ -238,6 +275,7 @@ uint64_t qmp_send_fd(struct qmp *qmp, const char *command, json_t *arguments, in
                 qmp_output_push(&qmp->output, text, length + 1, copy);
                 slot = g_new0(struct qmp_slot, 1);
                 slot->id = qmp->last_id;
+                slot->tag = tag;
                 slot->command = g_strdup(command);
                 g_ptr_array_add(qmp->slots, slot);
         }

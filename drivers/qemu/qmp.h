@@ -97,6 +97,11 @@ typedef void (*qmp_reply_fn)(const json_t *result, const GError *error, void *da
 uint64_t qmp_call(struct qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,
                   qmp_reply_fn fn, void *data);
 
+/* The same of several that go out together, in one write: none is sent before qmp_flush_calls(). */
+uint64_t qmp_queue_call(struct qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,
+                        qmp_reply_fn fn, void *data);
+void qmp_flush_calls(struct qmp *qmp);
+
 /* Writes what is queued as far as it goes without waiting. */
 void qmp_flush(struct qmp *qmp);
 

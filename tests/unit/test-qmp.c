@@ -148,6 +148,54 @@ START_TEST(commands_are_pipelined_and_matched_by_id)
 }
 END_TEST
 
+/* What was sent by now, which is one command: its id. */
+static unsigned read_id(void)
+{
+        char sent[1000] = { 0 };
+        const char *id;
+
+        ck_assert_int_gt(read(fixture.fd, sent, sizeof(sent) - 1), 0);
+        id = strstr(sent, "\"id\":");
+        ck_assert_ptr_nonnull(id);
+        return (unsigned)atoi(id + strlen("\"id\":"));
+}
+
+static void job_ids(void *data)
+{
+        unsigned open;
+
+        connect_ready();
+        ck_assert_uint_eq(read_id(), 1);
+        qmp_forget(fixture.qmp, qmp_send(fixture.qmp, "open", NULL));
+        qmp_flush(fixture.qmp);
+        open = read_id();
+        for (unsigned i = 0; i < 300; i++) {
+                uint64_t command = qmp_send(fixture.qmp, "next", NULL);
+                g_autofree char *reply = NULL;
+                json_t *result;
+                unsigned id;
+
+                qmp_flush(fixture.qmp);
+                id = read_id();
+                ck_assert_uint_ge(id, 1);
+                ck_assert_uint_le(id, 99);
+                ck_assert_uint_ne(id, open);
+                reply = g_strdup_printf("{\"return\": %u, \"id\": %u}\n", i, id);
+                say(reply);
+                ck_assert(qmp_receive(fixture.qmp, command, lane_deadline_in(5000), &result, NULL));
+                ck_assert_int_eq(json_integer_value(result), i);
+                json_decref(result);
+        }
+        loop_post(fixture.loop, quit, NULL);
+}
+
+/* Each byte of a command costs QEMU time. */
+START_TEST(ids_are_short_and_those_of_open_commands_are_not_taken)
+{
+        run(job_ids);
+}
+END_TEST
+
 static void job_refusals(void *data)
 {
         static const struct {
@@ -589,6 +637,30 @@ static void job_calls(void *data)
         say("{\"error\": {\"class\": \"GenericError\", \"desc\": \"No such thing\"}, \"id\": 5}\n");
 }
 
+static void job_queued_calls(void *data)
+{
+        char sent[1000] = { 0 };
+
+        connect_ready();
+        ck_assert(qmp_watch(fixture.qmp, on_event, on_closed, NULL, NULL));
+        ck_assert_int_gt(read(fixture.fd, sent, sizeof(sent) - 1), 0);
+        qmp_queue_call(fixture.qmp, "first", NULL, 60000, on_reply, (char *)"first");
+        qmp_queue_call(fixture.qmp, "second", NULL, 60000, on_reply, (char *)"last");
+        ck_assert_int_eq(recv(fixture.fd, sent, sizeof(sent), MSG_DONTWAIT), -1);
+        qmp_flush_calls(fixture.qmp);
+        memset(sent, 0, sizeof(sent));
+        ck_assert_int_gt(read(fixture.fd, sent, sizeof(sent) - 1), 0);
+        ck_assert_str_eq(sent, "{\"execute\":\"first\",\"id\":2}\n{\"execute\":\"second\",\"id\":3}\n");
+        say("{\"return\": \"one\", \"id\": 2}\n{\"return\": \"two\", \"id\": 3}\n");
+}
+
+START_TEST(queued_calls_go_out_together)
+{
+        run(job_queued_calls);
+        ck_assert_str_eq(fixture.seen->str, "first=one,last=two,");
+}
+END_TEST
+
 START_TEST(replies_are_told_in_order_with_events)
 {
         run(job_calls);
@@ -718,6 +790,8 @@ int main(void)
         tcase_set_timeout(tests, 60);
         tcase_add_checked_fixture(tests, setup, teardown);
         tcase_add_test(tests, commands_are_pipelined_and_matched_by_id);
+        tcase_add_test(tests, ids_are_short_and_those_of_open_commands_are_not_taken);
+        tcase_add_test(tests, queued_calls_go_out_together);
         tcase_add_test(tests, refusals_carry_the_text_of_qemu);
         tcase_add_test(tests, a_late_reply_is_dropped);
         tcase_add_test(tests, a_hung_qemu_gathers_no_backlog);
