@@ -28,7 +28,7 @@ struct domain_answer *domain_answer_new(enum domain_part part, int id)
         }
         if (part == DOMAIN_PART_IOTHREADS)
                 answer->iothreads = g_array_new(FALSE, TRUE, sizeof(struct domain_iothread_stats));
-        if (part == DOMAIN_PART_COUNTERS)
+        if (part == DOMAIN_PART_COUNTERS || part == DOMAIN_PART_VCPU_COUNTERS)
                 answer->counters = g_array_new(FALSE, TRUE, sizeof(struct domain_counter));
         return answer;
 }

@@ -24,7 +24,8 @@ enum domain_part {
         DOMAIN_PART_IOTHREADS,
         DOMAIN_PART_DIRTY_RATE,
         DOMAIN_PART_PERF,
-        DOMAIN_PART_COUNTERS,
+        DOMAIN_PART_COUNTERS,      /* of the guest as a whole */
+        DOMAIN_PART_VCPU_COUNTERS, /* of its vCPUs */
         DOMAIN_PARTS,
 };
 /* In a set of parts. */
@@ -134,13 +135,15 @@ struct domain_answer {
         enum domain_part part;
         int id;                              /* of the domain while that guest runs; 0: it was off */
         gint64 made_us;                      /* when it came, on the monotonic clock */
+        gint64 good_until_us;                /* before that nobody can know anything newer; 0: at any time */
         struct domain_balloon_stats balloon; /* DOMAIN_PART_BALLOON */
         GArray *images;    /* owned; struct domain_image_stats by disk, then depth; of disks */
         GArray *iothreads; /* owned; struct domain_iothread_stats; DOMAIN_PART_IOTHREADS */
         struct domain_dirty_rate dirty_rate; /* DOMAIN_PART_DIRTY_RATE */
         uint32_t perf_events;                /* bits by enum domain_perf_event; DOMAIN_PART_PERF */
         uint64_t perf[DOMAIN_PERF_EVENTS];   /* of these */
-        GArray *counters; /* owned; struct domain_counter, of a vCPU one behind the other; of _COUNTERS */
+        GArray *counters; /* owned; struct domain_counter, of a vCPU one behind the other; of either _COUNTERS
+                           */
 };
 
 /* With one reference, and empty, to be filled in. */

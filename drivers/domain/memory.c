@@ -6,6 +6,7 @@
 #include "drivers/domain/domain.h"
 
 #include "drivers/domain/modify.h"
+#include "drivers/domain/stats-private.h"
 
 #include <string.h>
 
@@ -180,7 +181,10 @@ static bool act_period(struct domain *domain, const struct domain_change *change
 
         if (!ops->set_stats_period)
                 return no_support(change, error);
-        return ops->set_stats_period(domain, *live, error);
+        if (!ops->set_stats_period(domain, *live, error))
+                return false;
+        stats_forget(domain, DOMAIN_PART_BALLOON);
+        return true;
 }
 
 static bool undo_period(struct domain *domain, const struct domain_change *change,

@@ -12,6 +12,7 @@
 struct domain_known {
         struct domain_answer *answers[DOMAIN_PARTS]; /* ref; the last ones, NULL: none yet */
         gint64 asked_us[DOMAIN_PARTS];               /* when the open question was asked; 0: none is open */
+        gint64 good_until_us[DOMAIN_PARTS];          /* of the answers; 0: they are to be asked for */
         GPtrArray *waiting;                          /* owned; struct stats_entry, borrowed */
 };
 
@@ -29,6 +30,7 @@ struct stats_entry {
         /* loop */
         unsigned parts;   /* that are asked for */
         unsigned awaited; /* of these: whose answers are waited for */
+        unsigned held;    /* of these: whose last answer is as good as a new one */
 };
 
 /* Any thread: writes what the entry has, and what the host knows, into stats.params. */
@@ -50,6 +52,12 @@ unsigned stats_choose_parts(const struct domain_state *state, unsigned groups);
  * states), and posts what they are.
  */
 void stats_look_at_disks(struct domain_driver *driver, GPtrArray *domains);
+
+/*
+ * Lane: what the guest has answered of that part is no longer as good as a new answer, because something has
+ * been changed.
+ */
+void stats_forget(struct domain *domain, enum domain_part part);
 
 /* Any thread: the answer (taken, NULL: none) goes to the loop. */
 void stats_post_answer(struct domain *domain, enum domain_part part, struct domain_answer *answer);

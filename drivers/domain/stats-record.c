@@ -10,8 +10,8 @@
 /* virVcpuState */
 #define VCPU_RUNNING 1
 
-/* Groups that have something of what the hypervisor counts. */
-#define COUNTED (DOMAIN_STATS_CPU_TOTAL | DOMAIN_STATS_VCPU | DOMAIN_STATS_VM)
+/* Groups that have something of what the hypervisor counts of vCPUs. */
+#define COUNTED (DOMAIN_STATS_CPU_TOTAL | DOMAIN_STATS_VCPU)
 
 void domain_vcpu_stats_clear(void *vcpu)
 {
@@ -42,8 +42,10 @@ unsigned stats_choose_parts(const struct domain_state *state, unsigned groups)
         if (groups & DOMAIN_STATS_DIRTYRATE)
                 parts |= DOMAIN_PART_BIT(DOMAIN_PART_DIRTY_RATE);
         /* An emulator that interprets its guest counts nothing. */
-        if (groups & COUNTED && g_strcmp0(def->type, "kvm") == 0)
+        if (groups & DOMAIN_STATS_VM && g_strcmp0(def->type, "kvm") == 0)
                 parts |= DOMAIN_PART_BIT(DOMAIN_PART_COUNTERS);
+        if (groups & COUNTED && g_strcmp0(def->type, "kvm") == 0)
+                parts |= DOMAIN_PART_BIT(DOMAIN_PART_VCPU_COUNTERS);
         if (groups & DOMAIN_STATS_PERF && def->perf_events)
                 parts |= DOMAIN_PART_BIT(DOMAIN_PART_PERF);
         return parts;
@@ -77,7 +79,7 @@ static void write_state(const struct record *record)
 /* Of all vCPUs together; false: it does not count that. */
 static bool sum_counters(const struct record *record, const char *name, uint64_t *sum)
 {
-        const struct domain_answer *answer = get_answer(record, DOMAIN_PART_COUNTERS);
+        const struct domain_answer *answer = get_answer(record, DOMAIN_PART_VCPU_COUNTERS);
         bool found = false;
 
         *sum = 0;
@@ -85,7 +87,7 @@ static bool sum_counters(const struct record *record, const char *name, uint64_t
                 const struct domain_counter *counter =
                         &g_array_index(answer->counters, struct domain_counter, i);
 
-                if (counter->vcpu < 0 || strcmp(counter->name, name) != 0)
+                if (strcmp(counter->name, name) != 0)
                         continue;
                 *sum += counter->value;
                 found = true;
@@ -110,9 +112,9 @@ static void write_counter(struct params *params, const struct domain_counter *co
 }
 
 /* Those of the guest as a whole, or those of its vCPUs. */
-static void write_counters_of(const struct record *record, bool vcpus)
+static void write_counters_of(const struct record *record, enum domain_part part)
 {
-        const struct domain_answer *answer = get_answer(record, DOMAIN_PART_COUNTERS);
+        const struct domain_answer *answer = get_answer(record, part);
         struct params *params = record->params;
 
         params_set_prefix(params, "vm.");
@@ -120,9 +122,7 @@ static void write_counters_of(const struct record *record, bool vcpus)
                 const struct domain_counter *counter =
                         &g_array_index(answer->counters, struct domain_counter, i);
 
-                if ((counter->vcpu >= 0) != vcpus)
-                        continue;
-                if (vcpus)
+                if (counter->vcpu >= 0)
                         params_set_prefix(params, "vcpu.%d.", counter->vcpu);
                 write_counter(params, counter);
         }
@@ -131,7 +131,7 @@ static void write_counters_of(const struct record *record, bool vcpus)
 
 static void write_vm(const struct record *record)
 {
-        write_counters_of(record, false);
+        write_counters_of(record, DOMAIN_PART_COUNTERS);
 }
 
 /* How long vCPUs that had nothing to do were polled for, because they might have soon: with and without that.
@@ -207,7 +207,7 @@ static void write_vcpus(const struct record *record)
                         params_add_ulong(params, "delay", vcpu->delay_ns);
         }
         params_set_prefix(params, "%s", "");
-        write_counters_of(record, true);
+        write_counters_of(record, DOMAIN_PART_VCPU_COUNTERS);
 }
 
 /* Numbers are places in the definition: interfaces without a link on the host leave gaps. */
@@ -386,9 +386,9 @@ struct group {
 
 static const struct group groups[] = {
         { DOMAIN_STATS_STATE, write_state, -1, 0, NULL },
-        { DOMAIN_STATS_CPU_TOTAL, write_cpu, DOMAIN_PART_COUNTERS, DOMAIN_MEASURE_PROCESS, "cpu.age" },
+        { DOMAIN_STATS_CPU_TOTAL, write_cpu, DOMAIN_PART_VCPU_COUNTERS, DOMAIN_MEASURE_PROCESS, "cpu.age" },
         { DOMAIN_STATS_BALLOON, write_balloon, DOMAIN_PART_BALLOON, DOMAIN_MEASURE_PROCESS, "balloon.age" },
-        { DOMAIN_STATS_VCPU, write_vcpus, DOMAIN_PART_COUNTERS, DOMAIN_MEASURE_VCPUS, "vcpu.age" },
+        { DOMAIN_STATS_VCPU, write_vcpus, DOMAIN_PART_VCPU_COUNTERS, DOMAIN_MEASURE_VCPUS, "vcpu.age" },
         { DOMAIN_STATS_INTERFACE, write_interfaces, -1, DOMAIN_MEASURE_INTERFACES, NULL },
         { DOMAIN_STATS_BLOCK, write_blocks, DOMAIN_PART_BLOCK, 0, "block.age" },
         { DOMAIN_STATS_PERF, write_perf, DOMAIN_PART_PERF, 0, "perf.age" },

@@ -168,7 +168,8 @@ static void take_answers(struct stats_entry *entry)
                                                        ? find_answer(entry->stats.domain, entry->state, i)
                                                        : NULL;
 
-                if (answer && answer->made_us < entry->collection->begun_us)
+                if (answer && answer->made_us < entry->collection->begun_us &&
+                    !(entry->held & DOMAIN_PART_BIT(i)))
                         entry->stale |= DOMAIN_PART_BIT(i);
                 entry->answers[i] = domain_answer_ref(answer);
         }
@@ -267,6 +268,7 @@ static void arrive(void *data)
 
         known->asked_us[arrival->part] = 0;
         if (arrival->answer) {
+                known->good_until_us[arrival->part] = arrival->answer->good_until_us;
                 domain_answer_unref(known->answers[arrival->part]);
                 known->answers[arrival->part] = g_steal_pointer(&arrival->answer);
         }
@@ -318,6 +320,28 @@ void domain_answered(struct domain *domain, enum domain_part part, struct domain
         lane_post(domain->base.lane, post_nothing, arrival);
 }
 
+struct forgetting {
+        struct domain *domain; /* ref */
+        enum domain_part part;
+};
+
+static void forget(void *data)
+{
+        struct forgetting *forgetting = data;
+
+        get_known(forgetting->domain)->good_until_us[forgetting->part] = 0;
+        managed_unref(&forgetting->domain->base);
+        g_free(forgetting);
+}
+
+void stats_forget(struct domain *domain, enum domain_part part)
+{
+        struct forgetting *forgetting = g_new(struct forgetting, 1);
+
+        *forgetting = (struct forgetting){ (struct domain *)managed_ref(&domain->base), part };
+        loop_post(domain->driver->loop, forget, forgetting);
+}
+
 /* ---- questions ---- */
 
 /* In the domain's lane. */
@@ -353,6 +377,13 @@ static unsigned get_patience_ms(const struct stats_collection *collection)
         return PATIENCE_MS;
 }
 
+/* Would asking again tell anything newer? */
+static bool is_good(const struct stats_entry *entry, enum domain_part part)
+{
+        return find_answer(entry->stats.domain, entry->state, part) &&
+               entry->stats.domain->known->good_until_us[part] > entry->collection->begun_us;
+}
+
 /*
  * Begins to wait for the answers that the entry needs; returns those that are to be asked for. A question
  * that has been open for longer than anybody waits is not asked again: its answer comes when the guest can.
@@ -366,6 +397,10 @@ static unsigned await(struct stats_entry *entry, unsigned patience_ms)
         for (unsigned i = 0; i < DOMAIN_PARTS; i++) {
                 if (!(entry->parts & DOMAIN_PART_BIT(i)))
                         continue;
+                if (is_good(entry, i)) {
+                        entry->held |= DOMAIN_PART_BIT(i);
+                        continue;
+                }
                 if (known->asked_us[i] == 0) {
                         known->asked_us[i] = now_us;
                         fresh |= DOMAIN_PART_BIT(i);

@@ -130,14 +130,21 @@ static int find_vcpu(const json_t *cpus, const char *path)
         return -1;
 }
 
-void guest_stats_read_counters(struct domain_answer *answer, GHashTable *kinds, const json_t *vm,
-                               const json_t *vcpus, const json_t *cpus)
+void guest_stats_read_counters(struct domain_answer *answer, GHashTable *kinds, const json_t *vm)
 {
         const json_t *provider;
         size_t i;
 
         json_array_foreach(vm, i, provider)
                 read_provider(&(const struct reading){ answer, kinds, "vm", -1 }, provider);
+}
+
+void guest_stats_read_vcpu_counters(struct domain_answer *answer, GHashTable *kinds, const json_t *vcpus,
+                                    const json_t *cpus)
+{
+        const json_t *provider;
+        size_t i;
+
         json_array_foreach(vcpus, i, provider)
         {
                 const struct reading reading = { answer, kinds, "vcpu",
@@ -146,4 +153,17 @@ void guest_stats_read_counters(struct domain_answer *answer, GHashTable *kinds, 
                 if (reading.vcpu >= 0)
                         read_provider(&reading, provider);
         }
+}
+
+bool guest_stats_know_vcpus(const json_t *vcpus, const json_t *cpus)
+{
+        const json_t *provider;
+        size_t i;
+
+        json_array_foreach(vcpus, i, provider)
+        {
+                if (find_vcpu(cpus, qmp_get_text(provider, "qom-path")) < 0)
+                        return false;
+        }
+        return true;
 }

@@ -21,7 +21,13 @@
 #define IOTHREADS_MAX 1024
 #define VCPUS_MAX     4096
 
-#define ANSWERS_MAX 4
+/*
+ * A guest whose statistics are not polled for tells of its memory when its driver begins, and never again; so
+ * long, in s, that counts.
+ */
+#define TOLD_ONCE_S 10
+
+#define ANSWERS_MAX 2
 
 struct guest_question {
         struct guest *guest; /* borrowed */
@@ -29,6 +35,7 @@ struct guest_question {
         unsigned sent, received;
         json_t *answers[ANSWERS_MAX]; /* owned; NULL: it failed */
         uint64_t ids[ANSWERS_MAX];    /* 0: answered */
+        uint64_t vcpus_id;            /* of query-cpus-fast, which is asked behind the others; 0: it is not */
 };
 
 /* ---- what the answers mean ---- */
@@ -128,16 +135,60 @@ static void read_dirty_rate(struct domain_answer *answer, const json_t *result)
         read_vcpu_rates(rate, json_object_get(result, "vcpu-dirty-rate"));
 }
 
+/*
+ * Until when it has nothing newer to tell: the guest tells of its memory every so many seconds, the first
+ * time when its driver begins.
+ */
+static gint64 hold_balloon(const struct domain_answer *answer, const struct domain_def *def)
+{
+        const struct domain_memballoon *balloon = def->devices.memballoon;
+        gint64 now_s = g_get_real_time() / G_USEC_PER_SEC;
+        gint64 told_s = (gint64)answer->balloon.values[DOMAIN_BALLOON_LAST_UPDATE];
+        gint64 period_s = balloon ? balloon->stats_period_s : 0;
+
+        if (told_s == 0)
+                return 0;
+        if (period_s == 0)
+                return answer->made_us + TOLD_ONCE_S * G_USEC_PER_SEC;
+        return answer->made_us + CLAMP(told_s + period_s - now_s, 0, period_s) * G_USEC_PER_SEC;
+}
+
+/*
+ * A rate is measured when QEMU is told to, which is not done here: by whoever has a monitor of their own, or
+ * by who had the guest before us.
+ */
+static gint64 hold_dirty_rate(const struct domain_answer *answer, const struct domain_def *def)
+{
+        enum { MEASURING = 1 };
+
+        return answer->dirty_rate.status != MEASURING && def->qemu.n_args == 0 ? G_MAXINT64 : 0;
+}
+
+static bool is_of_counters(enum domain_part part)
+{
+        return part == DOMAIN_PART_COUNTERS || part == DOMAIN_PART_VCPU_COUNTERS;
+}
+
 /* What kinds there are does not change while the emulator runs. */
+static void read_kinds(struct guest *guest, const json_t *schemas)
+{
+        if (!guest->counter_kinds)
+                guest->counter_kinds = guest_stats_read_kinds(schemas);
+}
+
 static void read_counters(const struct guest_question *question, struct domain_answer *answer)
 {
         struct guest *guest = question->guest;
 
-        if (question->answers[3] && !guest->counter_kinds)
-                guest->counter_kinds = guest_stats_read_kinds(question->answers[3]);
-        if (guest->counter_kinds)
-                guest_stats_read_counters(answer, guest->counter_kinds, question->answers[0],
-                                          question->answers[1], question->answers[2]);
+        if (question->answers[1])
+                read_kinds(guest, question->answers[1]);
+        if (!guest->counter_kinds)
+                return;
+        if (question->part == DOMAIN_PART_COUNTERS)
+                guest_stats_read_counters(answer, guest->counter_kinds, question->answers[0]);
+        else
+                guest_stats_read_vcpu_counters(answer, guest->counter_kinds, question->answers[0],
+                                               guest->vcpus);
 }
 
 /* NULL: what it has answered says nothing. */
@@ -145,28 +196,33 @@ static struct domain_answer *read_answers(const struct guest_question *question)
 {
         const struct domain_state *current = domain_get_current(question->guest->domain);
         const json_t *first = question->answers[0];
+        const struct domain_def *def;
         struct domain_answer *answer;
 
         if (!first || !current || !current->base.active)
                 return NULL;
+        def = domain_state_get_def(current);
         answer = domain_answer_new(question->part, current->id);
         switch (question->part) {
         case DOMAIN_PART_BALLOON:
                 read_balloon(answer, first);
+                answer->good_until_us = hold_balloon(answer, def);
                 break;
         case DOMAIN_PART_BLOCK:
-                guest_stats_read_images(answer, domain_state_get_def(current), first, question->answers[1]);
+                guest_stats_read_images(answer, def, first, question->answers[1]);
                 break;
         case DOMAIN_PART_DISK_ERRORS:
-                guest_stats_read_errors(answer, domain_state_get_def(current), first);
+                guest_stats_read_errors(answer, def, first);
                 break;
         case DOMAIN_PART_IOTHREADS:
                 read_iothreads(answer, first);
                 break;
         case DOMAIN_PART_DIRTY_RATE:
                 read_dirty_rate(answer, first);
+                answer->good_until_us = hold_dirty_rate(answer, def);
                 break;
         case DOMAIN_PART_COUNTERS:
+        case DOMAIN_PART_VCPU_COUNTERS:
                 read_counters(question, answer);
                 break;
         case DOMAIN_PART_PERF:
@@ -200,20 +256,50 @@ void guest_end_questions(struct guest *guest)
                         if (question->ids[j] && guest->qmp)
                                 qmp_forget(guest->qmp, question->ids[j]);
                 }
+                if (question->vcpus_id && guest->qmp)
+                        qmp_forget(guest->qmp, question->vcpus_id);
                 end_question(question, NULL);
         }
+}
+
+static void take_vcpus(const json_t *result, const GError *error, void *data)
+{
+        struct guest_question *question = data;
+        struct guest *guest = question->guest;
+
+        question->vcpus_id = 0;
+        if (error && qmp_is_broken(guest->qmp))
+                return;
+        json_decref(guest->vcpus);
+        guest->vcpus = json_incref((json_t *)result);
+        end_question(question, read_answers(question));
+}
+
+/* The emulator's names of vCPUs have numbers, which stay what they are: asked for when there is a new name.
+ */
+static bool ask_for_vcpus(struct guest_question *question)
+{
+        struct guest *guest = question->guest;
+
+        if (question->part != DOMAIN_PART_VCPU_COUNTERS ||
+            guest_stats_know_vcpus(question->answers[0], guest->vcpus))
+                return false;
+        question->vcpus_id = qmp_call(guest->qmp, "query-cpus-fast", NULL, TIMEOUT_MS, take_vcpus, question);
+        return true;
 }
 
 static void take(struct guest_question *question, unsigned index, const json_t *result, const GError *error)
 {
         if (error)
                 log_debug("%s: %s", question->guest->who, error->message);
+        if (error_is(error, ERROR_OPERATION_UNSUPPORTED) && is_of_counters(question->part))
+                read_kinds(question->guest, NULL);
         question->answers[index] = json_incref((json_t *)result);
         question->ids[index] = 0;
         /* The guest may be about to end: whoever asks is to be told that, then (guest_end_questions()). */
         if (error && qmp_is_broken(question->guest->qmp))
                 return;
-        if (++question->received == question->sent)
+        if (++question->received == question->sent && !ask_for_vcpus(question))
                 end_question(question, read_answers(question));
 }
 
@@ -227,31 +313,24 @@ static void take_second(const json_t *result, const GError *error, void *data)
         take(data, 1, result, error);
 }
 
-static void take_third(const json_t *result, const GError *error, void *data)
-{
-        take(data, 2, result, error);
-}
-
-static void take_fourth(const json_t *result, const GError *error, void *data)
-{
-        take(data, 3, result, error);
-}
-
 static void send(struct guest_question *question, const char *command, json_t *arguments)
 {
-        static const qmp_reply_fn takers[ANSWERS_MAX] = { take_first, take_second, take_third, take_fourth };
+        static const qmp_reply_fn takers[ANSWERS_MAX] = { take_first, take_second };
         unsigned index = question->sent++;
 
         question->ids[index] =
-                qmp_call(question->guest->qmp, command, arguments, TIMEOUT_MS, takers[index], question);
+                qmp_queue_call(question->guest->qmp, command, arguments, TIMEOUT_MS, takers[index], question);
 }
 
-static void ask_for_counters(struct guest_question *question)
+/* Older emulators and kernels count nothing. */
+static void ask_for_counters(struct guest_question *question, const char *target)
 {
-        send(question, "query-stats", json_pack("{s:s}", "target", "vm"));
-        send(question, "query-stats", json_pack("{s:s}", "target", "vcpu"));
-        send(question, "query-cpus-fast", NULL);
-        if (!question->guest->counter_kinds)
+        GHashTable *kinds = question->guest->counter_kinds;
+
+        if (kinds && g_hash_table_size(kinds) == 0)
+                return;
+        send(question, "query-stats", json_pack("{s:s}", "target", target));
+        if (!kinds)
                 send(question, "query-stats-schemas", NULL);
 }
 
@@ -274,6 +353,15 @@ static struct domain_answer *read_perf(const struct guest *guest)
         return answer;
 }
 
+static bool has_medium(const struct domain_def *def)
+{
+        for (unsigned i = 0; i < def->devices.n_disks; i++) {
+                if (def->devices.disks[i].source.index > 0)
+                        return true;
+        }
+        return false;
+}
+
 static void ask(struct guest *guest, enum domain_part part)
 {
         const struct domain_def *def = domain_state_get_def(domain_get_current(guest->domain));
@@ -292,7 +380,8 @@ static void ask(struct guest *guest, enum domain_part part)
                 break;
         case DOMAIN_PART_BLOCK:
                 send(question, "query-blockstats", NULL);
-                send(question, "query-named-block-nodes", json_pack("{s:b}", "flat", 1));
+                if (has_medium(def))
+                        send(question, "query-named-block-nodes", json_pack("{s:b}", "flat", 1));
                 break;
         case DOMAIN_PART_DISK_ERRORS:
                 send(question, "query-block", NULL);
@@ -304,7 +393,10 @@ static void ask(struct guest *guest, enum domain_part part)
                 send(question, "query-dirty-rate", NULL);
                 break;
         case DOMAIN_PART_COUNTERS:
-                ask_for_counters(question);
+                ask_for_counters(question, "vm");
+                break;
+        case DOMAIN_PART_VCPU_COUNTERS:
+                ask_for_counters(question, "vcpu");
                 break;
         case DOMAIN_PART_PERF:
                 end_question(question, read_perf(guest));
@@ -329,4 +421,6 @@ void guest_ask(struct domain *domain, unsigned parts)
                 else
                         domain_answered(domain, i, NULL);
         }
+        if (qmp)
+                qmp_flush_calls(qmp);
 }

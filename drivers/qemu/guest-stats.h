@@ -34,9 +34,12 @@ void guest_stats_read_errors(struct domain_answer *answer, const struct domain_d
 GHashTable *guest_stats_read_kinds(const json_t *schemas);
 
 /*
- * KVM's numbers of the guest and of its vCPUs, as query-stats has answered for either; cpus: the answer of
+ * KVM's numbers of the guest, or of its vCPUs, as query-stats has answered; cpus: the answer of
  * query-cpus-fast, which says what number a vCPU has. Those without a kind, or with one of several values,
  * are left out.
  */
-void guest_stats_read_counters(struct domain_answer *answer, GHashTable *kinds, const json_t *vm,
-                               const json_t *vcpus, const json_t *cpus);
+void guest_stats_read_counters(struct domain_answer *answer, GHashTable *kinds, const json_t *vm);
+void guest_stats_read_vcpu_counters(struct domain_answer *answer, GHashTable *kinds, const json_t *vcpus,
+                                    const json_t *cpus);
+/* Does cpus (may be NULL) have a number for each vCPU of that answer? */
+bool guest_stats_know_vcpus(const json_t *vcpus, const json_t *cpus);

@@ -105,6 +105,7 @@ struct guest {
         GArray *perf;              /* owned, struct perf_counter; what the kernel counts for it */
         uint32_t perf_events;      /* bits by enum domain_perf_event: of perf */
         GHashTable *counter_kinds; /* owned (guest-stats-counters.c); NULL: not asked for yet */
+        json_t *vcpus;             /* owned; what query-cpus-fast said last (guest-stats.c); NULL: nothing */
         GArray *ports;             /* owned, int; claimed in driver->ports */
         int arrival_port;          /* the one of ports by which it comes from another host; 0: none */
         struct route *rest;        /* owned; of its memory, which follows it here (post-copy); NULL: none */

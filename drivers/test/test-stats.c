@@ -144,6 +144,7 @@ static struct domain_answer *make_answer(const struct domain_state *state, enum 
                 }
                 break;
         case DOMAIN_PART_COUNTERS:
+        case DOMAIN_PART_VCPU_COUNTERS:
         case DOMAIN_PART_PERF:
         case DOMAIN_PART_DIRTY_RATE:
         case DOMAIN_PARTS:

@@ -366,6 +366,82 @@ START_TEST(test_what_kvm_counts)
 }
 END_TEST
 
+/* ---- what guests are asked ---- */
+
+static char *start_logged(const char *suffix, const char *disk)
+{
+        g_autofree char *bare = guest_fault_xml("logged", suffix);
+        g_auto(GStrv) parts = g_strsplit(bare, "</emulator>", 2);
+
+        return guest_start(client, g_strconcat(parts[0], "</emulator>", disk, parts[1], NULL));
+}
+
+/* How often it was asked that. */
+static unsigned count_asked(const char *suffix, const char *command)
+{
+        g_autofree char *name = g_strdup_printf("log/qemu/fault-logged-%s.log", suffix);
+        g_autofree char *path = harness_path(harness, name), *text = NULL;
+        g_autofree char *quoted = g_strdup_printf("\"%s\"", command);
+        unsigned count = 0;
+
+        ck_assert(g_file_get_contents(path, &text, NULL, NULL));
+        for (const char *at = text; (at = strstr(at, quoted)); at += strlen(quoted))
+                count++;
+        return count;
+}
+
+/* It has answered all that it was asked by this call. */
+static bool is_told(void *data)
+{
+        g_autoptr(GHashTable) stats = stats_get(client, data, 0, 0);
+        GHashTableIter iter;
+        const char *name;
+        bool is_old = false;
+
+        g_hash_table_iter_init(&iter, stats);
+        while (g_hash_table_iter_next(&iter, (void **)&name, NULL))
+                is_old |= g_str_has_suffix(name, ".age");
+        return !is_old && stats_has(stats, "block.0.rd.reqs") && stats_has(stats, "dirtyrate.calc_status") &&
+               (!has_kvm_counters() || count_with_prefix(stats, "vcpu.0.exits") > 0);
+}
+
+/* What counts is asked for in each call, what stays as it is once: each byte of a command costs an emulator.
+ */
+START_TEST(test_what_guests_are_asked)
+{
+        static const char *const once[] = { "query-dirty-rate", "query-cpus-fast", "query-stats-schemas" };
+        static const char drive[] = "<disk type='file' device='cdrom'><target dev='sda' bus='sata'/></disk>";
+        g_autofree char *image = harness_path(harness, "image"), *disk = NULL, *empty = NULL, *full = NULL;
+        unsigned before[G_N_ELEMENTS(once)], blocks, counters;
+
+        run("truncate -s 1M '%s'", image);
+        disk = g_strdup_printf("<disk type='file'><driver name='qemu' type='raw'/><source file='%s'/>"
+                               "<target dev='vda' bus='virtio'/></disk>",
+                               image);
+        empty = start_logged("empty", drive);
+        full = start_logged("full", disk);
+        harness_wait_until(is_told, empty, "answers");
+        for (unsigned i = 0; i < G_N_ELEMENTS(once); i++)
+                before[i] = count_asked("empty", once[i]);
+        ck_assert_uint_eq(before[0], 1);
+        blocks = count_asked("empty", "query-blockstats");
+        counters = count_asked("empty", "query-stats");
+        harness_wait_until(is_told, empty, "answers again");
+        for (unsigned i = 0; i < G_N_ELEMENTS(once); i++)
+                ck_assert_uint_eq(count_asked("empty", once[i]), before[i]);
+        ck_assert_uint_gt(count_asked("empty", "query-blockstats"), blocks);
+        ck_assert_uint_eq(count_asked("empty", "query-named-block-nodes"), 0);
+        if (has_kvm_counters())
+                ck_assert_uint_gt(count_asked("empty", "query-stats"), counters);
+        /* Groups that have nothing of them. */
+        counters = count_asked("empty", "query-stats");
+        g_hash_table_unref(stats_get(client, empty, STATS_STATE | STATS_BALLOON | STATS_BLOCK, 0));
+        ck_assert_uint_eq(count_asked("empty", "query-stats"), counters);
+        harness_wait_until(is_told, full, "answers");
+        ck_assert_uint_gt(count_asked("full", "query-named-block-nodes"), 0);
+}
+END_TEST
+
 /* ---- guests that do not answer ---- */
 
 static char *start_with_disk(const char *name, const char *suffix)
@@ -406,6 +482,11 @@ static unsigned get_control(const char *path)
         return state;
 }
 
+static bool is_idle(void *data)
+{
+        return get_control(data) == 0;
+}
+
 START_TEST(test_of_a_guest_that_hangs)
 {
         g_autofree char *path = start_with_disk("web", "");
@@ -425,7 +506,7 @@ START_TEST(test_of_a_guest_that_hangs)
         ck_assert_uint_eq(get_control(path), 2);
         kill(pid, SIGCONT);
         harness_wait_until(is_fresh, path, "an answer of the guest that goes on");
-        ck_assert_uint_eq(get_control(path), 0);
+        harness_wait_until(is_idle, path, "its answers to all questions");
 }
 END_TEST
 
@@ -517,6 +598,7 @@ int main(void)
         tcase_add_checked_fixture(test_case, set_up, tear_down);
         tcase_add_test(test_case, test_counters_grow);
         tcase_add_test(test_case, test_what_kvm_counts);
+        tcase_add_test(test_case, test_what_guests_are_asked);
         tcase_add_test(test_case, test_of_a_guest_that_hangs);
         tcase_add_test(test_case, test_of_many_that_hang);
         tcase_add_test(test_case, test_a_disk_of_a_guest_that_hangs);

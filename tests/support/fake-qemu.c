@@ -34,6 +34,7 @@ enum moment {
         AT_RUNNING, /* the guest runs: the answer to cont has been passed on */
         AT_STOP,    /* the answer to stop has been passed on */
         AT_REPLY,   /* before each reply */
+        AT_EACH,    /* each command, which is passed on behind it */
 };
 
 struct stream {
@@ -56,7 +57,7 @@ struct fake {
 struct fault {
         const char *name;
         enum moment moment;
-        /* At AT_COMMAND: answers the command with this id, which is JSON text. */
+        /* At AT_COMMAND: answers the command with this id, which is JSON text. At AT_EACH: the command. */
         void (*act)(struct fake *fake, const char *id);
 };
 
@@ -208,6 +209,12 @@ static void fault_shutdown(struct fake *fake, const char *id)
         exit(0);
 }
 
+/* No fault: what the agent says is in the guest's log. */
+static void fault_logged(struct fake *fake, const char *line)
+{
+        fprintf(stderr, "told: %s", line);
+}
+
 static void fault_die(struct fake *fake, const char *id)
 {
         exit(1);
@@ -228,7 +235,7 @@ static const struct fault faults[] = {
         { "stuck", AT_EXEC, fault_stuck },        { "events", AT_RUNNING, fault_events },
         { "storm", AT_RUNNING, fault_storm },     { "shutdown", AT_RUNNING, fault_shutdown },
         { "die", AT_RUNNING, fault_die },         { "stopdie", AT_STOP, fault_die },
-        { "slow", AT_REPLY, fault_slow },
+        { "slow", AT_REPLY, fault_slow },         { "logged", AT_EACH, fault_logged },
 };
 
 /* --- between the agent and the real QEMU
@@ -270,6 +277,8 @@ static void handle_agent_line(struct fake *fake, const char *line, size_t length
                 snprintf(fake->cont_id, sizeof(fake->cont_id), "%.31s", id);
         if (strcmp(command, "\"stop\"") == 0)
                 snprintf(fake->stop_id, sizeof(fake->stop_id), "%.31s", id);
+        if (fake->fault->moment == AT_EACH)
+                fake->fault->act(fake, line);
         send_bytes(fake->qemu.fd, line, length);
 }
 

@@ -7,6 +7,7 @@
 #include "base/lane.h"
 #include "base/loop.h"
 #include "base/pool.h"
+#include "drivers/domain/answer.h"
 #include "drivers/domain/edit-xml.h"
 #include "drivers/domain/live-xml.h"
 #include "drivers/domain/save.h"
@@ -139,6 +140,20 @@ static bool set_memory(struct domain *domain, uint64_t kib, struct domain_def **
 static bool set_stats_period(struct domain *domain, const struct domain_def *live, GError **error)
 {
         return call_with_mode(domain, "period", live->devices.memballoon->stats_period_s, error);
+}
+
+static void ask(struct domain *domain, unsigned parts)
+{
+        call_with_mode(domain, "ask", parts, NULL);
+        for (unsigned part = 0; part < DOMAIN_PARTS; part++) {
+                struct domain_answer *answer;
+
+                if (!(parts & DOMAIN_PART_BIT(part)))
+                        continue;
+                answer = domain_answer_new(part, domain_get_current(domain)->id);
+                answer->good_until_us = fake_of(domain)->holds ? G_MAXINT64 : 0;
+                domain_answered(domain, part, answer);
+        }
 }
 
 static unsigned count_cpus(struct domain_driver *driver)
@@ -288,6 +303,7 @@ static const struct domain_driver_ops fake_ops = {
         .reset = reset,
         .shutdown = shut_down,
         .reboot = reboot,
+        .ask = ask,
         .reach = reach,
         .set_memory = set_memory,
         .count_cpus = count_cpus,

@@ -26,6 +26,7 @@ struct fake_driver {
         const char *fail;  /* the operation that fails with "operation failed: told to fail: <name>" */
         const char *block; /* the operation that waits until an urgent job interrupts it, and fails then */
         bool blocked;      /* it waits */
+        bool holds;        /* what a guest tells of itself is good until something changes it */
         bool slow;         /* a guest does not do at once what its balloon tells it, or let go of a device */
         /*
          * What was published since fake_driver_forget(): "AP 0:2.0; " is an active and persistent domain with

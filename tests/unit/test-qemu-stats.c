@@ -169,7 +169,8 @@ static struct domain_answer *read_counters(const char *vm, const char *vcpus, co
         json_t *told = parse(schemas), *of_vm = parse(vm), *of_vcpus = parse(vcpus), *list = parse(cpus);
         g_autoptr(GHashTable) kinds = guest_stats_read_kinds(told);
 
-        guest_stats_read_counters(answer, kinds, of_vm, of_vcpus, list);
+        guest_stats_read_counters(answer, kinds, of_vm);
+        guest_stats_read_vcpu_counters(answer, kinds, of_vcpus, list);
         json_decref(told);
         json_decref(of_vm);
         json_decref(of_vcpus);
@@ -217,6 +218,28 @@ START_TEST(test_counters)
         expect_counter(answer, 2, 4, "exits", DOMAIN_COUNTER_SUM, 3);
         expect_counter(answer, 3, 4, "guest_mode", DOMAIN_COUNTER_NOW, 1);
         expect_counter(answer, 4, 0, "guest_mode", DOMAIN_COUNTER_NOW, 0);
+}
+END_TEST
+
+static bool know(const char *vcpus, const char *cpus)
+{
+        json_t *told = parse(vcpus), *list = cpus ? parse(cpus) : NULL;
+        bool is_known = guest_stats_know_vcpus(told, list);
+
+        json_decref(told);
+        json_decref(list);
+        return is_known;
+}
+
+START_TEST(test_vcpus_that_are_new)
+{
+        static const char both[] = "[{'qom-path': '/m/0'}, {'qom-path': '/m/1'}]";
+
+        ck_assert(know("[]", NULL));
+        ck_assert(!know(both, NULL));
+        ck_assert(!know(both, "[{'cpu-index': 0, 'qom-path': '/m/0'}]"));
+        ck_assert(know(both, "[{'cpu-index': 0, 'qom-path': '/m/1'}, {'cpu-index': 1, 'qom-path': '/m/0'}]"));
+        ck_assert(!know("[{}]", "[{'cpu-index': 0, 'qom-path': ''}]"));
 }
 END_TEST
 
@@ -269,5 +292,5 @@ START_TEST(test_links)
 END_TEST
 
 CHECK_MAIN_FIXTURE("qemu-stats", set_up, tear_down, test_images, test_a_threshold_of_the_storage,
-                   test_answers_that_make_no_sense, test_errors, test_counters,
+                   test_answers_that_make_no_sense, test_errors, test_counters, test_vcpus_that_are_new,
                    test_counters_that_make_no_sense, test_links)
