@@ -9,10 +9,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "tests/bench/bench.h"
@@ -22,9 +21,9 @@
 #define RUNNING 40 /* VIRTBUS_BENCH_GUESTS says otherwise: 400 need some 20 GiB */
 #define HUNG    10
 #define ROUNDS  20
+#define CALLS   (ROUNDS + ROUNDS / 10 + 1) /* of bench_compare() */
 
-/* Firmware that finds nothing to boot is busy on some hosts; what is asked is the emulator. */
-#define START_PAUSED 1
+#define DISK_BYTES 65536
 
 static const struct bench_call get_all = {
         QEMU_PATH, CONNECT_INTERFACE, "GetAllDomainStats", "uu", NULL, NULL
@@ -38,20 +37,27 @@ static unsigned count_running(void)
         return CLAMP(count, HUNG, DOMAINS);
 }
 
-/* With a monitor for us, beside the agent's. */
-static char *make_xml(unsigned number, const char *monitor)
+/* One image for all, which nobody writes to. */
+static char *make_disk(struct bench *bench)
+{
+        char *path = harness_path(bench->harness, "disk");
+        g_autofree char *zeros = g_malloc0(DISK_BYTES);
+
+        ck_assert(g_file_set_contents(path, zeros, DISK_BYTES, NULL));
+        return path;
+}
+
+static char *make_xml(unsigned number, const char *monitor, const char *firmware, const char *disk)
 {
         g_autofree char *name = g_strdup_printf("guest-%04u.", number);
-        g_autofree char *bare =
-                guest_bare_xml(name, "<disk type='file' device='cdrom'><target dev='sda' bus='sata'/></disk>"
-                                     "<interface type='user'><model type='virtio'/></interface>");
-        g_auto(GStrv) parts = g_strsplit(bare, "</domain>", 2);
-        g_auto(GStrv) opened = g_strsplit(parts[0], "<domain ", 2);
+        g_autofree char *devices =
+                g_strdup_printf("<disk type='file'><driver name='qemu' type='raw'/><source file='%s'/>"
+                                "<target dev='vda' bus='virtio'/><readonly/></disk>"
+                                "<disk type='file' device='cdrom'><target dev='sda' bus='sata'/></disk>"
+                                "<interface type='user'><model type='virtio'/></interface>",
+                                disk);
 
-        return g_strdup_printf("<domain xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0' %s"
-                               "<qemu:commandline><qemu:arg value='-qmp'/><qemu:arg value='unix:%s,server=on,"
-                               "wait=off'/></qemu:commandline></domain>",
-                               opened[1], monitor);
+        return bench_halted_xml(guest_bare_xml(name, devices), firmware, monitor);
 }
 
 static char *get_monitor(struct bench *bench, unsigned number)
@@ -63,14 +69,14 @@ static char *get_monitor(struct bench *bench, unsigned number)
 
 static void read_file(const char *dir, const char *name)
 {
-        g_autofree char *path = g_strconcat(dir, "/", name, NULL);
+        g_autofree char *path = g_build_filename(dir ? dir : "/", name, NULL);
         char text[4096];
         int fd = open(path, O_RDONLY | O_CLOEXEC);
 
         if (fd < 0)
                 return;
-        if (read(fd, text, sizeof(text)) > 0)
-                close(fd);
+        ck_assert_int_ge(read(fd, text, sizeof(text)), 0);
+        close(fd);
 }
 
 /* The files of one guest: its process, and each of its threads. */
@@ -90,7 +96,8 @@ static void read_guest(pid_t pid)
         read_file(dir, "sched");
 }
 
-static double measure_files_us(const pid_t *pids, unsigned count)
+/* And the image of each guest that is off. */
+static double measure_files_us(const pid_t *pids, unsigned count, const char *disk)
 {
         int64_t ns[ROUNDS];
 
@@ -98,36 +105,39 @@ static double measure_files_us(const pid_t *pids, unsigned count)
                 ns[i] = bench_now_ns();
                 for (unsigned j = 0; j < count; j++)
                         read_guest(pids[j]);
+                for (unsigned j = count; j < DOMAINS; j++)
+                        read_file(NULL, disk);
                 read_file("/proc/net", "dev");
                 ns[i] = bench_now_ns() - ns[i];
         }
         return bench_median(ns, ROUNDS) / 1000;
 }
 
+/* What the agent has had of the CPUs. */
+static double read_agent_ms(struct bench *bench)
+{
+        g_autofree char *path = g_strdup_printf("/proc/%d/stat", harness_get_agent_pid(bench->harness));
+        g_autofree char *text = NULL;
+        unsigned long user, system;
+
+        ck_assert(g_file_get_contents(path, &text, NULL, NULL));
+        ck_assert_int_eq(sscanf(strrchr(text, ')'), ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+                                &user, &system),
+                         2);
+        return (user + system) * 1e3 / sysconf(_SC_CLK_TCK);
+}
+
 /* ---- the emulators by themselves ---- */
 
-/* What the agent asks them for all groups: one command a line, the last ones of guests of KVM. */
+/*
+ * What the agent asks them for all groups: one command a line, the last ones of guests of KVM. The rate is
+ * asked for because they have a monitor of their own.
+ */
 static const char questions[] = "{\"execute\":\"query-blockstats\"}\n"
                                 "{\"execute\":\"query-named-block-nodes\",\"arguments\":{\"flat\":true}}\n"
                                 "{\"execute\":\"query-dirty-rate\"}\n";
 static const char questions_of_kvm[] = "{\"execute\":\"query-stats\",\"arguments\":{\"target\":\"vm\"}}\n"
-                                       "{\"execute\":\"query-stats\",\"arguments\":{\"target\":\"vcpu\"}}\n"
-                                       "{\"execute\":\"query-cpus-fast\"}\n";
-
-/* How many answers have come; events are none. */
-static unsigned count_answers(int fd)
-{
-        static const char answer[] = "{\"return\":";
-        char text[65536];
-        ssize_t length = read(fd, text, sizeof(text) - 1);
-        unsigned count = 0;
-
-        ck_assert_int_gt(length, 0);
-        text[length] = '\0';
-        for (const char *at = text; (at = strstr(at, answer)); at += strlen(answer))
-                count++;
-        return count;
-}
+                                       "{\"execute\":\"query-stats\",\"arguments\":{\"target\":\"vcpu\"}}\n";
 
 /* Asks all of them, and waits for all. */
 static void ask_all(const int *fds, unsigned count, const char *text)
@@ -150,7 +160,7 @@ static void ask_all(const int *fds, unsigned count, const char *text)
 
                         if (!(polls[i].revents & POLLIN))
                                 continue;
-                        came = count_answers(fds[i]);
+                        came = bench_count_answers(fds[i]);
                         open[i] -= MIN(open[i], came);
                         if (open[i] > 0)
                                 continue;
@@ -158,17 +168,6 @@ static void ask_all(const int *fds, unsigned count, const char *text)
                         left--;
                 }
         }
-}
-
-static int connect_monitor(struct bench *bench, unsigned number)
-{
-        g_autofree char *path = get_monitor(bench, number);
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-        g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
-        ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-        return fd;
 }
 
 /* The time from the first question to the last answer. */
@@ -179,9 +178,11 @@ static double measure_monitors_us(struct bench *bench, unsigned count)
         g_autofree int *fds = g_new(int, count);
         int64_t ns[ROUNDS];
 
-        for (unsigned i = 0; i < count; i++)
-                fds[i] = connect_monitor(bench, i);
-        ask_all(fds, count, "{\"execute\":\"qmp_capabilities\"}\n");
+        for (unsigned i = 0; i < count; i++) {
+                g_autofree char *path = get_monitor(bench, i);
+
+                fds[i] = bench_connect_monitor(path);
+        }
         for (unsigned i = 0; i < ROUNDS; i++) {
                 ns[i] = bench_now_ns();
                 ask_all(fds, count, text);
@@ -239,23 +240,26 @@ void bench_stats(struct bench *bench)
         unsigned running = count_running();
         g_autofree pid_t *pids = g_new0(pid_t, running);
         g_autofree char *what = g_strdup_printf("statistics of 1,000 domains, %u running", running);
+        g_autofree char *firmware = bench_make_firmware(bench), *disk = make_disk(bench);
         g_auto(GStrv) paths = g_new0(char *, DOMAINS + 1);
-        double before_kib, ours_us, echo_us, files_us, monitors_us;
+        double before_kib, agent_ms, ours_us, echo_us, files_us, monitors_us;
 
         for (unsigned i = 0; i < DOMAINS; i++) {
                 g_autofree char *monitor = get_monitor(bench, i);
 
-                paths[i] = guest_define(bench->client, make_xml(i, monitor));
+                paths[i] = guest_define(bench->client, make_xml(i, monitor, firmware, disk));
         }
         for (unsigned i = 0; i < running; i++) {
                 g_autofree char *name = g_strdup_printf("guest-%04u.", i);
 
-                client_do(bench->client, paths[i], DOMAIN_INTERFACE, "Create", "u", START_PAUSED);
+                client_do(bench->client, paths[i], DOMAIN_INTERFACE, "Create", "u", 0);
                 pids[i] = harness_find_guest(bench->harness, name);
         }
         before_kib = bench_agent_kib(bench);
+        agent_ms = read_agent_ms(bench);
         bench_compare(bench, &get_all, ROUNDS, &ours_us, &echo_us);
-        files_us = measure_files_us(pids, running);
+        agent_ms = (read_agent_ms(bench) - agent_ms) / CALLS;
+        files_us = measure_files_us(pids, running, disk);
         monitors_us = measure_monitors_us(bench, running);
         bench_print(what, ours_us, echo_us + files_us, "us", 2.5);
         bench_print("the same, beside what the emulators take", ours_us, echo_us + files_us + monitors_us,
@@ -263,6 +267,7 @@ void bench_stats(struct bench *bench)
         bench_print_value("of that: the echo", echo_us, "us", 0);
         bench_print_value("of that: the kernel's files", files_us, "us", 0);
         bench_print_value("of that: the emulators by themselves", monitors_us, "us", 0);
+        bench_print_value("CPU time of the agent in a call", agent_ms, "ms", 0);
         bench_print_value("guests that answered too late for a call", count_old(bench), "", 0);
         /* What it gives back it gives back behind the answer. */
         g_usleep(500000);

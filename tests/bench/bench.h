@@ -61,6 +61,17 @@ char **bench_read_command(pid_t pid);
  * gone. */
 void bench_start_by_hand(char **command, int64_t *start_ns, int64_t *destroy_ns);
 
+/* Firmware that halts at once, so that guests run and leave the host alone: its path. Free it. */
+char *bench_make_firmware(struct bench *bench);
+/* The document bare (taken) with that firmware and a monitor for us, a socket at that path. Free it. */
+char *bench_halted_xml(char *bare, const char *firmware, const char *monitor);
+/* A connection to it that is ready; close it. */
+int bench_connect_monitor(const char *path);
+/* Waits for something to read: how many answers have come, whole or not; events are none, errors fail. */
+unsigned bench_count_answers(int fd);
+/* One command, a line, and its answer. */
+void bench_ask_monitor(int fd, const char *command);
+
 /* Kilobytes of the agent (Pss). */
 double bench_agent_kib(struct bench *bench);
 
