@@ -70,6 +70,21 @@ static bool check_loader(const struct check *check, GError **error)
         return true;
 }
 
+/* Where the variables are kept. */
+static bool check_nvram(const struct check *check, GError **error)
+{
+        const struct domain_nvram *nvram = &check->def->os.nvram;
+
+        if (!nvram->type || strcmp(nvram->type, "file") == 0)
+                return true;
+        if (strcmp(nvram->type, "block") == 0)
+                return nvram->path || check_refuse(error, "<nvram type='block'> needs a <source dev=>");
+        if (strcmp(nvram->type, "network") == 0)
+                return domain_nvram_get_server(nvram) ||
+                       check_refuse(error, "<nvram type='network'> needs a <source protocol=>");
+        return check_refuse(error, "<nvram type='%s'>: it is 'file', 'block' or 'network'", nvram->type);
+}
+
 static bool check_smm(const struct check *check, GError **error)
 {
         const struct domain_features *features = &check->def->features;
@@ -171,5 +186,6 @@ static bool check_labels(const struct check *check, GError **error)
 }
 
 const check_function domain_check_boot[] = {
-        check_secure_boot, check_loader, check_smm, check_acpi, check_sysinfo, check_labels, NULL,
+        check_secure_boot, check_loader,  check_nvram,  check_smm,
+        check_acpi,        check_sysinfo, check_labels, NULL,
 };

@@ -308,6 +308,7 @@ static bool remove_secrets(xmlNode *parent)
 static bool write_texts(xmlDoc *doc, struct domain_def *def, GError **error)
 {
         size_t length;
+        bool removed;
 
         def->base.xml = write_text(doc);
         length = strlen(def->base.xml);
@@ -317,7 +318,8 @@ static bool write_texts(xmlDoc *doc, struct domain_def *def, GError **error)
                         "domain '%s': with what completes it, its document has %zu bytes, and %d are "
                         "the most",
                         def->base.name, length, XML_BYTES_MAX);
-        if (remove_secrets(xml_child(xml_root(doc), "devices")))
+        removed = remove_secrets(xml_child(xml_root(doc), "devices"));
+        if (remove_secrets(xml_child(xml_root(doc), "os")) || removed)
                 def->base.xml_public = write_text(doc);
         return true;
 }

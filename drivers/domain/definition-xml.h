@@ -83,6 +83,8 @@ bool domain_read_vsock(struct domain_reader *reader, xmlNode *node, void *vsock,
 
 /* ---- parts of disks: what a <source> names that is no file of the host ---- */
 
+/* A <source>, of the type that the struct domain_storage says already. */
+bool domain_read_source(struct domain_reader *reader, xmlNode *node, void *storage, GError **error);
 bool domain_read_network_source(struct domain_reader *reader, xmlNode *node, struct domain_storage *storage,
                                 GError **error);
 /* <seclabel> of a <source>. */

@@ -182,3 +182,13 @@ const char *domain_hostdev_type_get_name(enum domain_hostdev_type type)
 {
         return domain_hostdev_type_names[type];
 }
+
+const struct domain_network_source *domain_nvram_get_server(const struct domain_nvram *nvram)
+{
+        return nvram->source ? nvram->source->network : NULL;
+}
+
+bool domain_nvram_is_device(const struct domain_nvram *nvram)
+{
+        return nvram->source && nvram->source->type == DOMAIN_STORAGE_BLOCK;
+}

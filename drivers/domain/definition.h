@@ -189,10 +189,11 @@ struct domain_loader {
 };
 
 struct domain_nvram {
-        const char *path;
+        const char *path; /* of the file or the device; NULL: not given, or on the network */
         const char *template;
         const char *format;
         const char *type; /* source type: NULL for the old form, "file", "block", "network" */
+        const struct domain_storage *source; /* in the form with a type; NULL: none is given */
 };
 
 struct domain_os {
@@ -248,10 +249,10 @@ struct domain_features {
         enum domain_switch acpi, apic, apic_eoi, pae, hap, viridian, privnet, pvspinlock, pmu, vmport, smm,
                 vmcoreinfo, gic;
         enum domain_switch kvm_hidden, kvm_hint_dedicated, kvm_poll_control, kvm_pv_ipi;
-        const char *gic_version;            /* "2", "3", "host" */
-        const char *ioapic;                 /* <ioapic driver=>: "kvm", "qemu" */
-        uint64_t tseg_mib;                  /* 0: the default */
-        uint64_t tb_cache_mib;              /* tcg: translated code; 0: the default */
+        const char *gic_version; /* "2", "3", "host" */
+        const char *ioapic;      /* <ioapic driver=>: "kvm", "qemu" */
+        uint64_t tseg_mib;       /* 0: the default */
+        uint64_t tb_cache_mib;   /* tcg: translated code; 0: the default */
         enum domain_switch kvm_dirty_ring;
         uint32_t kvm_dirty_ring_entries;    /* 0: not given */
         const struct domain_hyperv *hyperv; /* NULL: none */
@@ -535,5 +536,9 @@ const char *domain_interface_type_get_name(enum domain_interface_type type);
 const char *domain_char_kind_get_name(enum domain_char_kind kind);
 const char *domain_char_type_get_name(enum domain_char_type type);
 const char *domain_graphics_type_get_name(enum domain_graphics_type type);
+/* Where a variable store on the network is to be had; NULL: it is none. */
+const struct domain_network_source *domain_nvram_get_server(const struct domain_nvram *nvram);
+/* Is it a device of the host? */
+bool domain_nvram_is_device(const struct domain_nvram *nvram);
 const char *domain_timer_get_name(enum domain_timer_name name);
 const char *domain_hostdev_type_get_name(enum domain_hostdev_type type);

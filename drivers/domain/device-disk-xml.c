@@ -268,7 +268,7 @@ static const struct field_part source_parts[] = {
         PARTS_END,
 };
 
-static bool read_source(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+bool domain_read_source(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
 {
         struct domain_storage *storage = target;
         const struct field *fields = fields_of[storage->type];
@@ -297,7 +297,7 @@ static const struct field cache_size_fields[] = {
 static const struct field_part backing_parts[] = {
         { NULL, storage_type_field },    { NULL, backing_index_field },
         { "format", format_fields },     { "format/metadata_cache/max_size", cache_size_fields },
-        { "source", NULL, read_source }, PARTS_END,
+        { "source", NULL, domain_read_source }, PARTS_END,
 };
 
 /* The chain is as long as the document is deep, which the parser bounds. */
@@ -468,7 +468,7 @@ static const struct field_part parts[] = {
         { "driver/iothreads", NULL, domain_read_iothread_map, offsetof(struct domain_disk, iothread_map) },
         { "driver/metadata_cache/max_size", cache_size_fields, NULL, offsetof(struct domain_disk, source) },
         VIRTIO_PART(struct domain_disk),
-        { "source", NULL, read_source, offsetof(struct domain_disk, source) },
+        { "source", NULL, domain_read_source, offsetof(struct domain_disk, source) },
         { "backingStore", NULL, read_backing, offsetof(struct domain_disk, source) },
         { "encryption", NULL, read_encryption, offsetof(struct domain_disk, source) },
         { "blockio", blockio_fields },

@@ -23,8 +23,6 @@ static const char *const firmware_names[] = { "bios", "efi", NULL };
 static const char *const feature_names[] = { "enrolled-keys", "secure-boot", NULL };
 static const char *const loader_type_names[] = { "rom", "pflash", NULL };
 static const char *const image_format_names[] = { "raw", "qcow2", NULL };
-static const char *const nvram_type_names[] = { "file",   "block", "dir",       "network",
-                                                "volume", "nvme",  "vhostuser", NULL };
 static const char *const smbios_names[] = { "emulate", "host", "sysinfo", NULL };
 static const char *const table_names[] = { "slic", NULL };
 static const char *const boot_names[] = {
@@ -54,25 +52,38 @@ static const struct field nvram_fields[] = {
         PRESENT(NULL, struct domain_os, has_nvram),
         PATH("template", struct domain_os, nvram.template),
         NAME("format", struct domain_os, nvram.format, image_format_names),
-        NAME("type", struct domain_os, nvram.type, nvram_type_names),
+        NAME("type", struct domain_os, nvram.type, domain_storage_type_names),
         FIELDS_END,
 };
 static const struct field nvram_path_fields[] = { PATH(NULL, struct domain_os, nvram.path), FIELDS_END };
 static const struct field nvram_file_fields[] = { PATH("file", struct domain_os, nvram.path), FIELDS_END };
 static const struct field nvram_block_fields[] = { PATH("dev", struct domain_os, nvram.path), FIELDS_END };
 
+static const struct field nvram_source_fields[] = {
+        ENUM("type", struct domain_storage, type, domain_storage_type_names),
+        NAME("format", struct domain_storage, format, image_format_names),
+        FIELDS_END,
+};
+
 static bool read_nvram(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
 {
         struct domain_os *os = target;
         xmlNode *source = xml_child(node, "source");
+        struct domain_storage *storage;
 
         if (!os->nvram.type)
                 return field_read(reader, node, nvram_path_fields, os, error);
-        if (source && strcmp(os->nvram.type, "file") == 0)
+        if (!source)
+                return true;
+        storage = domain_arena_alloc(reader->arena, sizeof(*storage));
+        os->nvram.source = storage;
+        if (!field_read(reader, node, nvram_source_fields, storage, error) ||
+            !domain_read_source(reader, source, storage, error))
+                return false;
+        if (storage->type == DOMAIN_STORAGE_FILE)
                 return field_read(reader, source, nvram_file_fields, os, error);
-        if (source && strcmp(os->nvram.type, "block") == 0)
-                return field_read(reader, source, nvram_block_fields, os, error);
-        return true;
+        return storage->type != DOMAIN_STORAGE_BLOCK ||
+               field_read(reader, source, nvram_block_fields, os, error);
 }
 
 static const struct field kernel_fields[] = { PATH(NULL, struct domain_os, kernel), FIELDS_END };

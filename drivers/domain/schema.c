@@ -106,10 +106,33 @@ TABLE sysinfo[] = {
 };
 
 TABLE firmware[] = { { "feature", "enabled name", .flags = MANY }, {} };
+TABLE nvram_secret[] = { { "secret", "type uuid usage" }, {} };
+TABLE nvram_iqn[] = { { "iqn", "?name", .flags = VOID }, {} };
+TABLE nvram_cookies[] = { { "cookie", "name", .flags = MANY }, {} };
+TABLE nvram_label[] = { { "label" }, {} };
+TABLE nvram_disk_source[] = {
+        { "host", "name port socket transport", .flags = MANY },
+        { "snapshot", "?name", .flags = VOID },
+        { "config", "?file", .flags = VOID },
+        { "auth", "username", nvram_secret },
+        { "slices", .flags = UNDRIVEN | DOMAIN_SCHEMA_OPAQUE },
+        { "seclabel", "model relabel labelskip", nvram_label, VOID | MANY },
+        { "encryption", .flags = UNDRIVEN | DOMAIN_SCHEMA_OPAQUE },
+        { "reservations", .flags = UNDRIVEN | DOMAIN_SCHEMA_OPAQUE },
+        { "initiator", NULL, nvram_iqn, VOID },
+        { "ssl", "verify", .flags = VOID },
+        { "cookies", NULL, nvram_cookies, VOID },
+        { "readahead", "?size", .flags = VOID },
+        { "timeout", "?seconds", .flags = VOID },
+        { "reconnect", "delay" },
+        { "identity", "user group" },
+        {},
+};
 TABLE nvram_source[] = {
-        { "source", "file dev !dir !index !mode !name !path !pool !protocol !query !startupPolicy !tls "
-                    "!tlsHostname !type "
-                    "!volume !fdgroup !managed !namespace" },
+        { "source",
+          "protocol name query tls tlsHostname file dev !dir !index !mode !path !pool !startupPolicy !type "
+          "!volume !fdgroup !managed !namespace",
+          nvram_disk_source },
         {},
 };
 TABLE acpi_table[] = { { "table", "type" }, {} };

@@ -391,9 +391,9 @@ struct secret_ref takings_auth_secret(const struct domain_storage_auth *auth)
 }
 
 static void add_passphrases(struct domain_takings *takings, struct domain_driver *driver,
-                            const struct domain_disk *disk)
+                            const struct domain_storage *top)
 {
-        for (const struct domain_storage *source = &disk->source; source; source = source->backing) {
+        for (const struct domain_storage *source = top; source; source = source->backing) {
                 const struct domain_encryption *encryption = source->encryption;
 
                 if (source->network && source->network->auth) {
@@ -412,7 +412,8 @@ void takings_take_secrets(struct domain_takings *takings, struct domain_driver *
                           const struct domain_def *def)
 {
         for (unsigned i = 0; i < def->devices.n_disks; i++)
-                add_passphrases(takings, driver, &def->devices.disks[i]);
+                add_passphrases(takings, driver, &def->devices.disks[i].source);
+        add_passphrases(takings, driver, def->os.nvram.source);
         for (unsigned i = 0; i < def->devices.n_tpms; i++)
                 add_secret(
                         takings, driver,

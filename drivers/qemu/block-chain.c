@@ -312,10 +312,11 @@ static char *backing_path(const struct place *place, const char *name, GError **
 /* What the definition spells out; NULL with an error. */
 static struct block_image *image_of(const char *disk, const struct domain_storage *storage, GError **error)
 {
+        g_autofree char *who = g_strdup_printf("disk '%s'", disk);
         struct block_image *image;
 
         if (storage->network)
-                return block_image_new_remote(disk, storage, error);
+                return block_image_new_remote(who, storage, error);
         image = block_image_new(storage->path, storage->format);
         image->encryption = storage->encryption;
         image->slice = storage->slice;

@@ -12,14 +12,14 @@
 
 /* A source on its way. */
 struct remote {
-        const char *disk;                           /* borrowed; the disk's target */
+        const char *who;                            /* borrowed; "disk 'vda'" */
         const struct domain_network_source *source; /* borrowed */
         json_t *node;                               /* borrowed; gets the properties */
 };
 
 static bool refuse(const struct remote *remote, const char *what, GError **error)
 {
-        return device_unsupported(error, "disk '%s': a source of protocol '%s' %s", remote->disk,
+        return device_unsupported(error, "%s: a source of protocol '%s' %s", remote->who,
                                   remote->source->protocol, what);
 }
 
@@ -296,13 +296,13 @@ static bool describe(struct remote *remote, const struct protocol *protocol, str
         return protocol->describe(remote, error);
 }
 
-struct block_image *block_image_new_remote(const char *disk, const struct domain_storage *storage,
+struct block_image *block_image_new_remote(const char *who, const struct domain_storage *storage,
                                            GError **error)
 {
         const struct domain_network_source *source = storage->network;
         g_autofree char *name = g_strdup_printf("%s:%s", source->protocol, source->name ? source->name : "");
         CLEANUP(block_image_free) struct block_image *image = block_image_new(name, storage->format);
-        struct remote remote = { disk, source, json_object() };
+        struct remote remote = { who, source, json_object() };
 
         image->kind = BLOCK_REMOTE;
         image->encryption = storage->encryption;

@@ -60,14 +60,24 @@ GPtrArray *block_chain_from_active(const struct domain_storage *source)
         return chain;
 }
 
+/* prefix, what the image is called, suffix */
+static void format_name(const struct block_image *image, char *name, size_t size, const char *prefix,
+                        const char *suffix)
+{
+        if (image->unit)
+                g_snprintf(name, size, "%s%s%s", prefix, image->unit, suffix);
+        else
+                g_snprintf(name, size, "%s%u%s", prefix, image->index, suffix);
+}
+
 void block_format_node_name(const struct block_image *image, char name[BLOCK_NODE_NAME_SIZE])
 {
-        g_snprintf(name, BLOCK_NODE_NAME_SIZE, "libvirt-%u-format", image->index);
+        format_name(image, name, BLOCK_NODE_NAME_SIZE, "libvirt-", "-format");
 }
 
 void block_storage_node_name(const struct block_image *image, char name[BLOCK_NODE_NAME_SIZE])
 {
-        g_snprintf(name, BLOCK_NODE_NAME_SIZE, "libvirt-%u-storage", image->index);
+        format_name(image, name, BLOCK_NODE_NAME_SIZE, "libvirt-", "-storage");
 }
 
 struct block_cache block_cache_from_name(const char *name)
@@ -128,7 +138,7 @@ static json_t *secret_object(const char *id, int fd, bool hot)
 
 void block_password_id(const struct block_image *image, char id[BLOCK_SECRET_ID_SIZE])
 {
-        g_snprintf(id, BLOCK_SECRET_ID_SIZE, "libvirt-%u-storage-auth-secret0", image->index);
+        format_name(image, id, BLOCK_SECRET_ID_SIZE, "libvirt-", "-storage-auth-secret0");
 }
 
 json_t *block_password_object(const struct block_image *image, bool hot)
@@ -143,7 +153,7 @@ json_t *block_password_object(const struct block_image *image, bool hot)
 
 void block_cookie_id(const struct block_image *image, char id[BLOCK_SECRET_ID_SIZE])
 {
-        g_snprintf(id, BLOCK_SECRET_ID_SIZE, "libvirt-%u-storage-httpcookie-secret0", image->index);
+        format_name(image, id, BLOCK_SECRET_ID_SIZE, "libvirt-", "-storage-httpcookie-secret0");
 }
 
 json_t *block_cookie_object(const struct block_image *image, bool hot)
@@ -158,7 +168,7 @@ json_t *block_cookie_object(const struct block_image *image, bool hot)
 
 void block_tls_id(const struct block_image *image, char id[BLOCK_SECRET_ID_SIZE])
 {
-        g_snprintf(id, BLOCK_SECRET_ID_SIZE, "objlibvirt-%u-storage_tls0", image->index);
+        format_name(image, id, BLOCK_SECRET_ID_SIZE, "objlibvirt-", "-storage_tls0");
 }
 
 static void set_remote(json_t *node, const struct block_image *image)

@@ -45,6 +45,7 @@ struct block_image {
         char *format; /* owned: "raw", "qcow2" ... */
         enum block_kind kind;
         unsigned index; /* in the names of its nodes, from 1; the index= of the active definition */
+        const char *unit; /* constant; in the place of the index there: "pflash1"; NULL: the index */
         /*
          * Borrowed from the definition whose chain was resolved, and good as long as that; later only whether
          * it is NULL (not encrypted) counts.
@@ -66,11 +67,11 @@ struct block_image *block_image_new(const char *path, const char *format);
 void block_image_free(struct block_image *image);
 
 /*
- * A new image for a source on the network, "raw" if it does not say the format; the disk's name is for
+ * A new image for a source on the network, "raw" if it does not say the format; who ("disk 'vda'") is for
  * messages. Nothing is asked. NULL with ERROR_CONFIG_UNSUPPORTED for what QEMU has no driver for or the
  * source lacks.
  */
-struct block_image *block_image_new_remote(const char *disk, const struct domain_storage *source,
+struct block_image *block_image_new_remote(const char *who, const struct domain_storage *source,
                                            GError **error);
 /* A unit of an iSCSI target; portal is "host:port", initiator and user may be NULL. New reference. */
 json_t *block_iscsi_properties(const char *portal, const char *target, unsigned lun, const char *initiator,

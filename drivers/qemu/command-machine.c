@@ -22,36 +22,59 @@ static bool is_switch_on(enum domain_switch value, bool otherwise)
         return value == DOMAIN_SWITCH_ABSENT ? otherwise : value == DOMAIN_SWITCH_ON;
 }
 
-static void add_pflash_part(struct device_list *list, const char *unit, const char *path, const char *format,
-                            bool readonly)
+static void add_image(struct command_builder *builder, const struct block_image *image, bool readonly)
 {
-        json_t *storage = json_object(), *node = json_object();
-
-        device_set_string(storage, "driver", "file");
-        device_set_string(storage, "filename", path);
-        device_set_format(storage, "node-name", "libvirt-%s-storage", unit);
-        device_set_bool(storage, "auto-read-only", true);
-        device_set_string(storage, "discard", "unmap");
-        device_list_add(list, DEVICE_BLOCKDEV, storage);
-        device_set_format(node, "node-name", "libvirt-%s-format", unit);
-        device_set_bool(node, "read-only", readonly);
-        device_set_string(node, "driver", format ? format : "raw");
-        device_set_format(node, "file", "libvirt-%s-storage", unit);
-        if (g_strcmp0(format, "qcow2") == 0)
-                json_object_set_new(node, "backing", json_null());
-        device_list_add(list, DEVICE_BLOCKDEV, node);
-}
-
-static void add_pflash(struct command_builder *builder)
-{
-        const struct domain_os *os = &builder->def->os;
+        const struct block_options options = { .readonly = readonly };
         CLEANUP(device_list_free) struct device_list *list = device_list_new();
 
-        add_pflash_part(list, "pflash0", os->loader.path, os->loader.format,
-                        is_switch_on(os->loader.readonly, true));
-        if (os->has_nvram)
-                add_pflash_part(list, "pflash1", os->nvram.path, os->nvram.format, false);
+        device_add_image(list, &builder->device, image, &options, NULL);
         command_append_list(builder, list);
+}
+
+static void add_loader(struct command_builder *builder)
+{
+        const struct domain_loader *loader = &builder->def->os.loader;
+        CLEANUP(block_image_free) struct block_image *image = block_image_new(loader->path, loader->format);
+
+        image->unit = "pflash0";
+        add_image(builder, image, is_switch_on(loader->readonly, true));
+}
+
+/* On a server, as the resources have it. */
+static bool add_remote_nvram(struct command_builder *builder, GError **error)
+{
+        const struct device_resources *resources = device_get_resources(&builder->device, COMMAND_NVRAM_UNIT);
+        const struct block_image *image;
+
+        if (!resources || !resources->chain || resources->chain->len != 1)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_INTERNAL_ERROR,
+                                 "the source of <nvram> was not looked at");
+        image = resources->chain->pdata[0];
+        if (!device_check_image(&builder->device, "<nvram>", image, error))
+                return false;
+        add_image(builder, image, false);
+        return true;
+}
+
+static bool add_nvram(struct command_builder *builder, GError **error)
+{
+        const struct domain_nvram *nvram = &builder->def->os.nvram;
+        CLEANUP(block_image_free) struct block_image *image = NULL;
+
+        if (domain_nvram_get_server(nvram))
+                return add_remote_nvram(builder, error);
+        image = block_image_new(nvram->path, nvram->format);
+        image->unit = COMMAND_NVRAM_UNIT;
+        if (domain_nvram_is_device(nvram))
+                image->kind = BLOCK_DEVICE;
+        add_image(builder, image, false);
+        return true;
+}
+
+static bool add_pflash(struct command_builder *builder, GError **error)
+{
+        add_loader(builder);
+        return !builder->def->os.has_nvram || add_nvram(builder, error);
 }
 
 static bool check_firmware(const struct command_builder *builder, GError **error)
@@ -62,11 +85,8 @@ static bool check_firmware(const struct command_builder *builder, GError **error
                 return device_unsupported(error, "no firmware of type '%s' was chosen", os->firmware);
         if (os->has_loader && !os->loader.path && os->loader.type)
                 return device_unsupported(error, "<loader> without a path");
-        if (is_pflash(os) && os->has_nvram && !os->nvram.path)
+        if (is_pflash(os) && os->has_nvram && !os->nvram.path && !domain_nvram_get_server(&os->nvram))
                 return device_unsupported(error, "<nvram> goes with readonly='yes' of the <loader>");
-        if (os->has_nvram && os->nvram.type && strcmp(os->nvram.type, "file") != 0)
-                return device_unsupported(error, "source type '%s' of <nvram> is not supported",
-                                          os->nvram.type);
         return true;
 }
 
@@ -365,8 +385,8 @@ bool command_machine_add(struct command_builder *builder, GError **error)
 
         if (!check_firmware(builder, error) || !check_features(builder, error))
                 return false;
-        if (is_pflash(&def->os))
-                add_pflash(builder);
+        if (is_pflash(&def->os) && !add_pflash(builder, error))
+                return false;
         add_machine_option(builder);
         if (!add_accel(builder, error))
                 return false;

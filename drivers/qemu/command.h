@@ -43,6 +43,9 @@ struct qemu_command {
         json_t *setup; /* ref */
 };
 
+/* What the store of the firmware's variables is called: in the names of its nodes, among the resources. */
+#define COMMAND_NVRAM_UNIT "pflash1"
+
 /* Where a start puts what QEMU reads for <launchSecurity> ("dh_cert", "session") in the guest's folder.
  * Owned. */
 char *command_protection_path(const char *home, const char *name);

@@ -57,6 +57,20 @@ static void add_data(struct device_list *list, const struct block_image *image, 
         add_node(list, block_format_node(image->data, NULL, &options));
 }
 
+void device_add_image(struct device_list *list, const struct device_context *context,
+                      const struct block_image *image, const struct block_options *options,
+                      const char *backing)
+{
+        add_object(list, block_password_object(image, context->hot));
+        add_object(list, block_cookie_object(image, context->hot));
+        add_object(list, block_passphrase_object(image, context->hot));
+        add_tls(list, context, image);
+        add_data(list, image, *options);
+        device_list_add(list, DEVICE_BLOCKDEV, block_storage_node(image, options));
+        add_node(list, block_slice_node(image, options));
+        device_list_add(list, DEVICE_BLOCKDEV, block_format_node(image, backing, options));
+}
+
 /* The nodes of the chain from its end to its top. */
 static void add_chain(struct device_list *list, const struct device_context *context,
                       const struct domain_disk *disk, const GPtrArray *chain)
@@ -75,15 +89,7 @@ static void add_chain(struct device_list *list, const struct device_context *con
                         options.readonly = true;
                         options.discard = options.detect_zeroes = NULL;
                 }
-                add_object(list, block_password_object(image, context->hot));
-                add_object(list, block_cookie_object(image, context->hot));
-                add_object(list, block_passphrase_object(image, context->hot));
-                add_tls(list, context, image);
-                add_data(list, image, options);
-                device_list_add(list, DEVICE_BLOCKDEV, block_storage_node(image, &options));
-                add_node(list, block_slice_node(image, &options));
-                device_list_add(list, DEVICE_BLOCKDEV,
-                                block_format_node(image, last ? NULL : backing, &options));
+                device_add_image(list, context, image, &options, last ? NULL : backing);
                 block_format_node_name(image, backing);
         }
 }
@@ -126,31 +132,32 @@ static void add_copy_on_read(struct device_list *list, const struct block_image 
 }
 
 /* Drivers of servers may be in modules of QEMU's that are not installed. */
-static bool check_driver(const struct device_context *context, const struct domain_disk *disk,
-                         const char *driver, GError **error)
+bool device_check_image(const struct device_context *context, const char *who,
+                        const struct block_image *image, GError **error)
 {
-        const char *package =
-                g_str_has_prefix(driver, "http") || g_str_has_prefix(driver, "ftp") ? "curl" : driver;
+        const char *driver = json_string_value(json_object_get(image->remote.properties, "driver"));
+        const char *package = driver && (g_str_has_prefix(driver, "http") || g_str_has_prefix(driver, "ftp"))
+                                      ? "curl"
+                                      : driver;
 
-        if (qemu_caps_has_block_driver(context->caps, driver))
+        if (!driver || qemu_caps_has_block_driver(context->caps, driver))
                 return true;
-        if (disk->source.type == DOMAIN_STORAGE_NVME || disk->source.type == DOMAIN_STORAGE_VHOSTVDPA)
-                return device_unsupported(error, "disk '%s': emulator '%s' was built without the driver '%s'",
-                                          disk->target, qemu_caps_get_path(context->caps), driver);
+        if (strcmp(driver, "nvme") == 0 || strcmp(driver, "virtio-blk-vhost-vdpa") == 0)
+                return device_unsupported(error, "%s: emulator '%s' was built without the driver '%s'", who,
+                                          qemu_caps_get_path(context->caps), driver);
         return device_unsupported(error,
-                                  "disk '%s': emulator '%s' has no driver for protocol '%s'; install it "
+                                  "%s: emulator '%s' has no driver for protocol '%s'; install it "
                                   "(on Debian package qemu-block-extra, on Fedora qemu-block-%s)",
-                                  disk->target, qemu_caps_get_path(context->caps), driver, package);
+                                  who, qemu_caps_get_path(context->caps), driver, package);
 }
 
 static bool check_drivers(const struct device_context *context, const struct domain_disk *disk,
                           const GPtrArray *chain, GError **error)
 {
-        for (unsigned i = 0; i < chain->len; i++) {
-                const struct block_image *image = chain->pdata[i];
-                const char *driver = json_string_value(json_object_get(image->remote.properties, "driver"));
+        g_autofree char *who = g_strdup_printf("disk '%s'", disk->target);
 
-                if (driver && !check_driver(context, disk, driver, error))
+        for (unsigned i = 0; i < chain->len; i++) {
+                if (!device_check_image(context, who, chain->pdata[i], error))
                         return false;
         }
         return true;

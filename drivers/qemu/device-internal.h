@@ -126,6 +126,19 @@ void graphics_find_ports(const struct domain_graphics *graphics, bool has_tls, b
 /* Does what its guest writes to the disk go into a file that ends with the guest? */
 bool device_has_overlay(const struct domain_disk *disk);
 
+/* ---- nodes of images ---- */
+
+struct block_image;
+struct block_options;
+
+/* Can the emulator open it? False with an error that names it and what is missing. who: "disk 'vda'". */
+bool device_check_image(const struct device_context *context, const char *who,
+                        const struct block_image *image, GError **error);
+/* The nodes of one image and the objects that they need. backing: the node below it; NULL: none. */
+void device_add_image(struct device_list *list, const struct device_context *context,
+                      const struct block_image *image, const struct block_options *options,
+                      const char *backing);
+
 /* ---- what disks share ---- */
 
 /* Has the disk a medium, as far as its document says? */

@@ -18,8 +18,11 @@
 
 /* ---- what there is ---- */
 
+/* Owned; NULL: it is a device, or on a server, and stays there. */
 static char *get_nvram_path(const struct qemu_driver *driver, const struct domain_def *def)
 {
+        if (domain_nvram_get_server(&def->os.nvram) || domain_nvram_is_device(&def->os.nvram))
+                return NULL;
         return def->os.nvram.path ? g_strdup(def->os.nvram.path)
                                   : guest_get_nvram_path(driver, &def->base.uuid);
 }
@@ -92,7 +95,7 @@ bool guest_undefine(struct domain *domain, const struct domain_def *def, unsigne
 {
         const struct qemu_driver *driver = qemu_driver_of(domain);
         g_autofree char *nvram = get_nvram_path(driver, def);
-        bool has_nvram = access(nvram, F_OK) == 0 && !is_template(nvram);
+        bool has_nvram = nvram && access(nvram, F_OK) == 0 && !is_template(nvram);
 
         if (has_nvram && !(flags & NVRAM_FLAGS))
                 return error_set(
@@ -127,7 +130,8 @@ void guest_forget_state(const struct guest *guest)
                 return;
         }
         nvram = get_nvram_path(guest->driver, def);
-        if ((flags & DOMAIN_UNDEFINE_NVRAM ||
+        if (nvram &&
+            (flags & DOMAIN_UNDEFINE_NVRAM ||
              (!(flags & NVRAM_FLAGS) && is_own_place(guest->driver, def, nvram))) &&
             !remove_nvram(nvram, &error))
                 log_gerror(LOG_LEVEL_WARNING, error, "the NVRAM of %s stays", guest->who);

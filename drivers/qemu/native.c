@@ -51,7 +51,7 @@ static struct device_resources *add_resources(struct native *native, const char 
         return resources;
 }
 
-static struct block_image *make_image(const struct domain_def *def, const struct domain_disk *disk,
+static struct block_image *make_image(const struct domain_def *def, const char *who,
                                       const struct domain_storage *source, GError **error)
 {
         struct block_image *image;
@@ -69,8 +69,7 @@ static struct block_image *make_image(const struct domain_def *def, const struct
                 refuse(def, "what lets an image's reader in", error);
                 return NULL;
         }
-        image = block_image_new_remote(disk->target, source, error);
-        return image;
+        return block_image_new_remote(who, source, error);
 }
 
 /* The images that the document spells out. */
@@ -78,12 +77,13 @@ static bool add_disk(struct native *native, const struct domain_def *def, const 
                      GError **error)
 {
         g_autoptr(GPtrArray) chain = g_ptr_array_new_with_free_func((GDestroyNotify)block_image_free);
+        g_autofree char *who = g_strdup_printf("disk '%s'", disk->target);
 
         if (disk->source.type == DOMAIN_STORAGE_VOLUME || disk->transient)
                 return refuse(def, disk->transient ? "a transient disk" : "a volume of a pool", error);
         for (const struct domain_storage *source = &disk->source;
              source && (source->path || source->network || source->nvme); source = source->backing) {
-                struct block_image *image = make_image(def, disk, source, error);
+                struct block_image *image = make_image(def, who, source, error);
 
                 if (!image)
                         return false;
@@ -96,6 +96,23 @@ static bool add_disk(struct native *native, const struct domain_def *def, const 
         }
         if (chain->len > 0)
                 add_resources(native, disk->info.alias)->chain = g_steal_pointer(&chain);
+        return true;
+}
+
+static bool add_nvram(struct native *native, const struct domain_def *def, GError **error)
+{
+        struct block_image *image;
+        GPtrArray *chain;
+
+        if (!domain_nvram_get_server(&def->os.nvram))
+                return true;
+        image = make_image(def, "<nvram>", def->os.nvram.source, error);
+        if (!image)
+                return false;
+        image->unit = COMMAND_NVRAM_UNIT;
+        chain = g_ptr_array_new_with_free_func((GDestroyNotify)block_image_free);
+        g_ptr_array_add(chain, image);
+        add_resources(native, COMMAND_NVRAM_UNIT)->chain = chain;
         return true;
 }
 
@@ -150,7 +167,7 @@ static bool prepare(struct native *native, const struct domain_def *def, GError 
         }
         for (unsigned i = 0; i < def->devices.n_interfaces; i++)
                 add_interface(native, &def->devices.interfaces[i]);
-        return true;
+        return add_nvram(native, def, error);
 }
 
 /* ---- the live definition ---- */

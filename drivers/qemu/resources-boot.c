@@ -6,6 +6,8 @@
 #include "drivers/qemu/resources.h"
 
 #include "base/error.h"
+#include "drivers/qemu/block.h"
+#include "drivers/qemu/command.h"
 #include "drivers/qemu/firmware.h"
 #include "drivers/qemu/nvram.h"
 
@@ -97,7 +99,7 @@ static bool complete(const struct resources *resources, const struct firmware_li
                 return true;
         boot->wants_store = true;
         boot->template = known ? g_strdup(known->nvram_template) : firmware_find_template(boot->loader);
-        if (boot->template || os->nvram.path || os->nvram.template)
+        if (boot->template || os->nvram.path || os->nvram.template || domain_nvram_get_server(&os->nvram))
                 return true;
         return error_set(
                 error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
@@ -168,8 +170,47 @@ static bool make_store(struct resources *resources, const char *path, const char
         return (there && !reset) || claim(resources, path, error);
 }
 
-static bool prepare_store(struct resources *resources, const struct firmware_list *list,
-                          const struct boot *boot, GError **error)
+/* What nobody but its owner can make anew. */
+static bool check_reset(const struct resources *resources, GError **error)
+{
+        const struct domain_nvram *nvram = &resources->def->os.nvram;
+
+        return !(resources->start->flags & DOMAIN_START_RESET_NVRAM) ||
+               error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                         "the variable store of %s is of type '%s': only a file is made anew (RESET_NVRAM)",
+                         resources->guest->who, nvram->type);
+}
+
+/* On a server. Who else has it open is for the server to know. */
+static bool prepare_remote_store(struct resources *resources, GError **error)
+{
+        const struct domain_storage *source = resources->def->os.nvram.source;
+        struct block_image *image =
+                check_reset(resources, error) ? block_image_new_remote("<nvram>", source, error) : NULL;
+        GPtrArray *chain;
+
+        if (!image)
+                return false;
+        image->unit = COMMAND_NVRAM_UNIT;
+        chain = g_ptr_array_new_with_free_func((GDestroyNotify)block_image_free);
+        g_ptr_array_add(chain, image);
+        resources_get(resources, COMMAND_NVRAM_UNIT)->chain = chain;
+        return resources_prepare_remote(resources, source->network, image, error);
+}
+
+/* What is there, and is nobody else's. */
+static bool prepare_device_store(struct resources *resources, GError **error)
+{
+        const char *path = resources->def->os.nvram.path;
+
+        if (!check_reset(resources, error) || !claim(resources, path, error))
+                return false;
+        resources_add_file(resources, path, true, "NVRAM device '%s'", path);
+        return true;
+}
+
+static bool prepare_file_store(struct resources *resources, const struct firmware_list *list,
+                               const struct boot *boot, GError **error)
 {
         const struct domain_nvram *nvram = &resources->def->os.nvram;
         const struct qemu_driver *driver = resources->guest->driver;
@@ -177,9 +218,6 @@ static bool prepare_store(struct resources *resources, const struct firmware_lis
         g_autofree char *path = nvram->path ? g_strdup(nvram->path)
                                             : guest_get_nvram_path(driver, &resources->def->base.uuid);
 
-        if (nvram->type && strcmp(nvram->type, "file") != 0)
-                return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
-                                 "<nvram type='%s'> is not supported", nvram->type);
         if (firmware_list_has_file(list, path))
                 return error_set(
                         error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
@@ -191,6 +229,23 @@ static bool prepare_store(struct resources *resources, const struct firmware_lis
         domain_edit_set_nvram(resources->edit, path, template);
         resources_add_file(resources, path, true, "NVRAM file '%s'", path);
         return true;
+}
+
+/* A template is what a file is made from that is not there; other stores are there. */
+static bool prepare_store(struct resources *resources, const struct firmware_list *list,
+                          const struct boot *boot, GError **error)
+{
+        static const struct domain_device_labels none;
+        const struct domain_nvram *nvram = &resources->def->os.nvram;
+
+        if (domain_nvram_get_server(nvram))
+                return prepare_remote_store(resources, error);
+        /* What the guest has beside it has other labels. */
+        return resources_use_labels(resources, nvram->source ? &nvram->source->labels : &none, "<nvram>",
+                                    error) &&
+               (domain_nvram_is_device(nvram) ? prepare_device_store(resources, error)
+                                              : prepare_file_store(resources, list, boot, error)) &&
+               resources_use_labels(resources, &none, "<nvram>", error);
 }
 
 static bool prepare_firmware(struct resources *resources, GError **error)

@@ -126,9 +126,8 @@ static bool add_passphrase(struct resources *resources, struct block_image *imag
         return resources_add_secret(resources, &ref, &image->passphrase_fd, error);
 }
 
-/* What is sent to the server of an image. */
-static bool add_remote(struct resources *resources, const struct domain_network_source *source,
-                       struct block_image *image, GError **error)
+bool resources_prepare_remote(struct resources *resources, const struct domain_network_source *source,
+                              struct block_image *image, GError **error)
 {
         if (image->remote.password_key) {
                 const struct secret_ref ref = takings_auth_secret(source->auth);
@@ -154,7 +153,8 @@ static bool add_secrets(struct resources *resources, const struct domain_storage
                 struct block_image *image = g_ptr_array_index(chain, i);
 
                 /* Only what the definition spells out is on the network. */
-                if (storage && storage->network && !add_remote(resources, storage->network, image, error))
+                if (storage && storage->network &&
+                    !resources_prepare_remote(resources, storage->network, image, error))
                         return false;
                 if (image->encryption && !add_passphrase(resources, image, error))
                         return false;

@@ -190,6 +190,9 @@ bool resources_use_labels(struct resources *resources, const struct domain_devic
  */
 void resources_label_file(struct resources *resources, const char *path, bool write);
 /* Numbers of images that are in use are not given again. */
+/* What lets the emulator in at the image's server. */
+bool resources_prepare_remote(struct resources *resources, const struct domain_network_source *source,
+                              struct block_image *image, GError **error);
 void resources_skip_images(struct resources *resources);
 void resources_skip_image(struct resources *resources, const struct domain_storage *storage);
 /* Was it taken for what is being prepared? */

@@ -17,6 +17,7 @@
 
 #include "tests/support/guest.h"
 #include "tests/support/harness.h"
+#include "tests/support/server.h"
 
 static struct harness *harness;
 static struct client *client;
@@ -228,6 +229,37 @@ START_TEST(test_store_after_second_thoughts)
         again = guest_define(client, g_steal_pointer(&xml));
         guest_do_flags(client, path, "Destroy", 0);
         ck_assert_int_eq(access(store, F_OK), 0);
+}
+END_TEST
+
+/* On a server, which has to be there, and whose they stay. */
+START_TEST(test_store_on_a_server)
+{
+        g_autofree char *store = harness_path(harness, "served_VARS.fd"), *copy = NULL, *nvram = NULL,
+                        *path = NULL, *socket = harness_path(harness, "vars.sock");
+        const char *argv[] = { "qemu-nbd", "-t", "-f", "raw", "-x", "vars", "-k", socket, store, NULL };
+        gsize length;
+        GPid pid;
+
+        if (!has_firmware() || !server_is_installed("qemu-nbd"))
+                return;
+        ck_assert(g_file_get_contents(VARS, &copy, &length, NULL));
+        ck_assert(g_file_set_contents(store, copy, (gssize)length, NULL));
+        nvram = g_strdup_printf("<nvram type='network'><source protocol='nbd' name='vars'>"
+                                "<host transport='unix' socket='%s'/></source></nvram>",
+                                socket);
+        path = guest_define(client, uefi_xml("served", nvram));
+        client_fails(client, LIBVIRT_ERROR, "*of type 'network': only a file is made anew*", path,
+                     DOMAIN_INTERFACE, "Create", "u", 32);
+        client_fails(client, LIBVIRT_ERROR, "*vars.sock*", path, DOMAIN_INTERFACE, "Create", "u", 0);
+        pid = server_start(socket, argv);
+        guest_do_flags(client, path, "Create", 0);
+        harness_end_agent(harness, SIGKILL);
+        harness_start_agent(harness);
+        guest_do_flags(client, path, "Destroy", 0);
+        guest_do_flags(client, path, "Undefine", 0);
+        ck_assert_int_eq(access(store, F_OK), 0);
+        server_end(pid);
 }
 END_TEST
 
@@ -473,6 +505,7 @@ int main(void)
         tcase_add_test(tcase, test_store_in_use);
         tcase_add_test(tcase, test_store_after_undefine);
         tcase_add_test(tcase, test_store_after_second_thoughts);
+        tcase_add_test(tcase, test_store_on_a_server);
         tcase_add_test(tcase, test_loader_without_store);
         tcase_add_test(tcase, test_tpm_after_the_guest);
         tcase_add_test(tcase, test_optional);

@@ -15,6 +15,7 @@
 
 #include "tests/support/guest.h"
 #include "tests/support/harness.h"
+#include "tests/support/server.h"
 
 #define LIVE   1
 #define CONFIG 2
@@ -70,53 +71,6 @@ static char *make_image(const char *name)
         return image;
 }
 
-/* Does anybody listen to it? (The kernel's list: flags __SO_ACCEPTCON, then state and so on, then the path.)
- */
-static bool is_served(void *socket)
-{
-        g_autofree char *text = NULL, *ending = g_strconcat(" ", socket, NULL);
-        g_auto(GStrv) lines = NULL;
-
-        ck_assert(g_file_get_contents("/proc/net/unix", &text, NULL, NULL));
-        lines = g_strsplit(text, "\n", -1);
-        for (unsigned i = 0; lines[i]; i++) {
-                if (g_str_has_suffix(lines[i], ending) && strstr(lines[i], " 00010000 "))
-                        return true;
-        }
-        return false;
-}
-
-/* Starts it and waits for its socket, which everybody may use then. */
-static GPid serve(const char *socket, const char *const *argv)
-{
-        g_autoptr(GError) error = NULL;
-        GPid pid;
-
-        unlink(socket);
-        ck_assert_msg(g_spawn_async(NULL, (char **)argv, NULL,
-                                    G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &pid,
-                                    &error),
-                      "%s", error ? error->message : "");
-        harness_wait_until(is_served, (void *)socket, "the server listens");
-        ck_assert_int_eq(chmod(socket, 0777), 0);
-        return pid;
-}
-
-static void end(GPid pid)
-{
-        kill(pid, SIGKILL);
-        ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
-}
-
-static bool has_program(const char *name)
-{
-        g_autofree char *path = g_find_program_in_path(name);
-
-        if (!path)
-                harness_skip(name);
-        return path != NULL;
-}
-
 /* ---- NBD ---- */
 
 static char *nbd_xml(const char *socket, const char *target)
@@ -133,7 +87,7 @@ static GPid serve_nbd(const char *image, const char *socket)
         const char *argv[] = { "qemu-nbd", "-t",  "-e", "8",    "-f",  "raw",
                                "-x",       "exp", "-k", socket, image, NULL };
 
-        return serve(socket, argv);
+        return server_start(socket, argv);
 }
 
 static char *start_linux(const char *console, const char *devices)
@@ -172,7 +126,7 @@ START_TEST(test_nbd)
         unsigned seen = 0;
         GPid one, two;
 
-        if (!has_program("qemu-nbd"))
+        if (!server_is_installed("qemu-nbd"))
                 return;
         one = serve_nbd(image, socket);
         two = serve_nbd(other, second);
@@ -182,15 +136,15 @@ START_TEST(test_nbd)
         ck_assert(has(path, "<source protocol='nbd' name='exp' index='1'>"));
         come_and_go(path, console, hot, "virtio-disk1", "vdb", &seen);
         /* A server that has gone is said to be so, and nothing of the disk stays. */
-        end(two);
+        server_end(two);
         client_fails(client, LIBVIRT_ERROR, "*Failed to connect to*b.sock*", path, DOMAIN_INTERFACE,
                      "AttachDevice", "su", hot, LIVE);
         ck_assert(!has(path, "virtio-disk1"));
         two = serve_nbd(other, second);
         come_and_go(path, console, hot, "virtio-disk1", "vdb", &seen);
         guest_do_flags(client, path, "Destroy", 0);
-        end(one);
-        end(two);
+        server_end(one);
+        server_end(two);
 }
 END_TEST
 
@@ -254,7 +208,7 @@ static GPid serve_vhost_user(const char *image, const char *socket)
                                                   socket);
         const char *argv[] = { "qemu-storage-daemon", "--blockdev", node, "--export", export, NULL };
 
-        return serve(socket, argv);
+        return server_start(socket, argv);
 }
 
 START_TEST(test_vhost_user)
@@ -264,7 +218,7 @@ START_TEST(test_vhost_user)
         unsigned seen = 0;
         GPid pid;
 
-        if (!has_program("qemu-storage-daemon"))
+        if (!server_is_installed("qemu-storage-daemon"))
                 return;
         pid = serve_vhost_user(image, socket);
         xml = g_strdup_printf("<disk type='vhostuser' device='disk'><source type='unix' path='%s'/>"
@@ -278,7 +232,7 @@ START_TEST(test_vhost_user)
         seen = 1;
         come_and_go(path, console, xml, "virtio-disk0", "vda", &seen);
         guest_do_flags(client, path, "Destroy", 0);
-        end(pid);
+        server_end(pid);
 }
 END_TEST
 
@@ -529,7 +483,7 @@ START_TEST(test_bus)
         g_autofree char *path = NULL, *address = NULL, *stored = NULL;
         pid_t guest, bus;
 
-        if (!has_program("dbus-daemon") || !has_program("busctl"))
+        if (!server_is_installed("dbus-daemon") || !server_is_installed("busctl"))
                 return;
         path = guest_start(client, guest_bare_xml("bus", "<graphics type='dbus'/>"));
         stored = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 2);

@@ -14,6 +14,7 @@
 #include "tests/support/certificates.h"
 #include "tests/support/guest.h"
 #include "tests/support/harness.h"
+#include "tests/support/server.h"
 
 #define LIVE 1
 
@@ -47,15 +48,6 @@ static bool is_alias(sd_bus_message *message, const void *data)
 static void wait_for(const char *path, const char *signal, const char *alias)
 {
         sd_bus_message_unref(client_wait_signal(client, path, DOMAIN_INTERFACE, signal, is_alias, alias));
-}
-
-static bool has_program(const char *name)
-{
-        g_autofree char *path = g_find_program_in_path(name);
-
-        if (!path)
-                harness_skip(name);
-        return path != NULL;
 }
 
 static void run(const char *command)
@@ -114,27 +106,14 @@ static char *make_image(const char *name)
 
 /* ---- certificates ---- */
 
-static bool is_served(void *socket)
-{
-        return access(socket, F_OK) == 0;
-}
-
 static GPid serve_tls(const char *folder, const char *image, const char *socket)
 {
         g_autofree char *object =
                 g_strdup_printf("tls-creds-x509,id=tls,endpoint=server,verify-peer=on,dir=%s", folder);
         const char *argv[] = { "qemu-nbd",    "-t",  "-e", "8",   "-f", "raw",  "--object", object,
                                "--tls-creds", "tls", "-x", "exp", "-k", socket, image,      NULL };
-        g_autoptr(GError) error = NULL;
-        GPid pid;
 
-        ck_assert_msg(g_spawn_async(NULL, (char **)argv, NULL,
-                                    G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &pid,
-                                    &error),
-                      "%s", error ? error->message : "");
-        harness_wait_until(is_served, (void *)socket, "the server listens");
-        ck_assert_int_eq(chmod(socket, 0777), 0);
-        return pid;
+        return server_start(socket, argv);
 }
 
 static char *tls_xml(const char *socket, const char *target, const char *attributes)
@@ -155,7 +134,7 @@ START_TEST(test_nbd_tls)
         unsigned seen = 0;
         GPid pid;
 
-        if (!has_program("qemu-nbd") || !has_program("openssl"))
+        if (!server_is_installed("qemu-nbd") || !server_is_installed("openssl"))
                 return;
         folder = certificates_make(harness);
         certificates_set(harness, "tls_dir", folder);
@@ -173,8 +152,7 @@ START_TEST(test_nbd_tls)
         seen = 1;
         come_and_go(path, console, good, "virtio-disk0", "vda", &seen);
         guest_do_flags(client, path, "Destroy", 0);
-        kill(pid, SIGKILL);
-        waitpid(pid, NULL, 0);
+        server_end(pid);
 }
 END_TEST
 
@@ -197,7 +175,7 @@ START_TEST(test_char_tls)
 {
         g_autofree char *folder = NULL, *devices = NULL, *path = NULL, *command = NULL;
 
-        if (!has_program("openssl"))
+        if (!server_is_installed("openssl"))
                 return;
         folder = certificates_make(harness);
         certificates_set(harness, "tls_dir", folder);
@@ -249,7 +227,7 @@ START_TEST(test_slices)
                         *raw = NULL, *path = NULL;
         unsigned seen = 0;
 
-        if (!has_program("qemu-img"))
+        if (!server_is_installed("qemu-img"))
                 return;
         command = g_strdup_printf("/bin/sh -c \"qemu-img create -q -f qcow2 %s 8M && "
                                   "dd if=%s of=%s bs=1M seek=1 conv=notrunc status=none\"",
@@ -276,7 +254,7 @@ START_TEST(test_data_store)
                         *named = NULL, *unnamed = NULL, *path = NULL, *live = NULL;
         unsigned seen = 0;
 
-        if (!has_program("qemu-img"))
+        if (!server_is_installed("qemu-img"))
                 return;
         command = g_strdup_printf(
                 "/bin/sh -c \"qemu-img create -q -f qcow2 -o data_file=%s %s 8M && mv %s %s\"", old, image,
@@ -355,7 +333,7 @@ START_TEST(test_transient)
                         *xml = NULL, *before = NULL, *path = NULL;
         pid_t guest;
 
-        if (!has_program("qemu-img"))
+        if (!server_is_installed("qemu-img"))
                 return;
         folder = make_forgetting(format, &image);
         before = sum_files(folder);
@@ -391,7 +369,7 @@ START_TEST(test_transient_comes_and_goes)
                         *xml = NULL, *before = NULL, *after = NULL, *path = NULL;
         unsigned seen = 0;
 
-        if (!has_program("qemu-img"))
+        if (!server_is_installed("qemu-img"))
                 return;
         folder = make_forgetting("qcow2", &image);
         before = sum_files(folder);

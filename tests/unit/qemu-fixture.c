@@ -266,3 +266,21 @@ struct qemu_command *fixture_build(const struct domain_def *def, GHashTable *res
 
         return qemu_command_build(def, fixture.caps, &context, error);
 }
+
+struct device_resources *fixture_add_resources(GHashTable *resources, const char *alias)
+{
+        struct device_resources *added = device_resources_new();
+
+        g_hash_table_insert(resources, (char *)alias, added);
+        return added;
+}
+
+bool fixture_has_argument(const struct qemu_command *command, const char *option, const char *start)
+{
+        for (unsigned i = 0; command->argv->pdata[i + 1]; i++) {
+                if (strcmp(command->argv->pdata[i], option) == 0 &&
+                    g_str_has_prefix(command->argv->pdata[i + 1], start))
+                        return true;
+        }
+        return false;
+}

@@ -43,3 +43,7 @@ void fixture_make_images(void);
 GHashTable *fixture_prepare(const struct domain_def *def);
 struct qemu_command *fixture_build(const struct domain_def *def, GHashTable *resources, int monitor_fd,
                                    GError **error);
+/* What the host has for a device. Borrowed from resources. */
+struct device_resources *fixture_add_resources(GHashTable *resources, const char *alias);
+/* Is there that option with a value that begins so? */
+bool fixture_has_argument(const struct qemu_command *command, const char *option, const char *start);

@@ -634,6 +634,18 @@ static const struct {
         { "q35", "<firmware><feature enabled='yes' name='secure-boot'/></firmware><loader secure='yes'/>", "",
           NULL },
         { "pc", "<loader readonly='yes' stateless='yes' type='pflash'>/x</loader>", "", NULL },
+        { "q35",
+          "<loader type='pflash'>/x</loader><nvram type='volume'><source pool='a' volume='b'/></nvram>", "",
+          "<nvram type='volume'>: it is 'file', 'block' or 'network'" },
+        { "q35", "<loader type='pflash'>/x</loader><nvram type='block'/>", "", "needs a <source dev=>" },
+        { "q35", "<loader type='pflash'>/x</loader><nvram type='network'/>", "",
+          "needs a <source protocol=>" },
+        { "q35",
+          "<loader type='pflash'>/x</loader><nvram type='network'><source protocol='nbd' name='x'><host "
+          "name='h' port='7'/></source></nvram>",
+          "", NULL },
+        { "q35", "<loader type='pflash'>/x</loader><nvram type='block'><source dev='/dev/x'/></nvram>", "",
+          NULL },
 };
 
 static bool has_cpu_feature(const struct domain_machine *machine, const char *name)

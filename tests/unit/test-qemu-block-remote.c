@@ -83,7 +83,7 @@ START_TEST(test_properties)
 
         ck_assert_ptr_nonnull(def);
         ck_assert_int_eq(def->unsupported.count, 0);
-        image = block_image_new_remote("vda", &def->devices.disks[0].source, &error);
+        image = block_image_new_remote("disk 'vda'", &def->devices.disks[0].source, &error);
         ck_assert_msg(image, "%s", error ? error->message : "");
         expect_json(image->remote.properties, sources[_i].properties);
         ck_assert_int_eq(image->remote.password_key != NULL, strstr(sources[_i].source, "<auth") != NULL);
@@ -126,7 +126,7 @@ START_TEST(test_refusals)
         CLEANUP(domain_def_unref) struct domain_def *def = parse(refusals[_i].source, &error);
 
         if (def)
-                ck_assert_ptr_null(block_image_new_remote("vda", &def->devices.disks[0].source, &error));
+                ck_assert_ptr_null(block_image_new_remote("disk 'vda'", &def->devices.disks[0].source, &error));
         ck_assert_ptr_nonnull(error);
         ck_assert_msg(strstr(error->message, refusals[_i].part), "%s", error->message);
 }

@@ -49,24 +49,6 @@ static GArray *fds(int first, unsigned count)
         return array;
 }
 
-static struct device_resources *add_resources(GHashTable *resources, const char *alias)
-{
-        struct device_resources *added = device_resources_new();
-
-        g_hash_table_insert(resources, (char *)alias, added);
-        return added;
-}
-
-static bool has_argument(const struct qemu_command *command, const char *option, const char *start)
-{
-        for (unsigned i = 0; command->argv->pdata[i + 1]; i++) {
-                if (strcmp(command->argv->pdata[i], option) == 0 &&
-                    g_str_has_prefix(command->argv->pdata[i + 1], start))
-                        return true;
-        }
-        return false;
-}
-
 START_TEST(test_host_devices)
 {
         static const char *const expected[][2] = {
@@ -113,20 +95,20 @@ START_TEST(test_host_devices)
         text = fixture_read_document("host.xml");
         def = fixture_parse(text->str);
         resources = fixture_prepare(def);
-        add_resources(resources, "net0")->fds = fds(20, 2);
+        fixture_add_resources(resources, "net0")->fds = fds(20, 2);
         ((struct device_resources *)g_hash_table_lookup(resources, "net0"))->vhost_fds = fds(30, 2);
-        add_resources(resources, "net1")->fds = fds(40, 1);
-        add_resources(resources, "tpm0")->socket = g_strdup("/run/t,pm");
-        add_resources(resources, "vsock0")->fds = fds(50, 1);
-        add_resources(resources, "hostdev6")->path = g_strdup("/dev/sg3");
-        add_resources(resources, "hostdev7")->fds = fds(60, 1);
+        fixture_add_resources(resources, "net1")->fds = fds(40, 1);
+        fixture_add_resources(resources, "tpm0")->socket = g_strdup("/run/t,pm");
+        fixture_add_resources(resources, "vsock0")->fds = fds(50, 1);
+        fixture_add_resources(resources, "hostdev6")->path = g_strdup("/dev/sg3");
+        fixture_add_resources(resources, "hostdev7")->fds = fds(60, 1);
         command = fixture_build(def, resources, 5, &error);
         ck_assert_msg(command != NULL, "%s", error ? error->message : "");
         for (unsigned i = 0; i < G_N_ELEMENTS(expected); i++)
-                ck_assert_msg(has_argument(command, expected[i][0], expected[i][1]), "%s %s", expected[i][0],
-                              expected[i][1]);
+                ck_assert_msg(fixture_has_argument(command, expected[i][0], expected[i][1]), "%s %s",
+                              expected[i][0], expected[i][1]);
         /* What has no place in the guest is only taken from the host. */
-        ck_assert(!has_argument(command, "-device", "{\"driver\":\"vfio-pci\",\"id\":\"hostdev5\""));
+        ck_assert(!fixture_has_argument(command, "-device", "{\"driver\":\"vfio-pci\",\"id\":\"hostdev5\""));
 }
 END_TEST
 
@@ -253,8 +235,8 @@ START_TEST(test_piece)
         command = fixture_build(def, NULL, 5, &error);
         ck_assert_msg(command != NULL, "%s", error ? error->message : "");
         line = qemu_command_format(command);
-        ck_assert_msg(has_argument(command, pieces[_i].option, pieces[_i].value), "%s %s is not in %s",
-                      pieces[_i].option, pieces[_i].value, line);
+        ck_assert_msg(fixture_has_argument(command, pieces[_i].option, pieces[_i].value),
+                      "%s %s is not in %s", pieces[_i].option, pieces[_i].value, line);
 }
 END_TEST
 
@@ -272,12 +254,12 @@ START_TEST(test_host_tpm)
                             "<backend type='passthrough'><device path='/dev/tpm1'/></backend></tpm>"
                             "</devices></domain>");
         resources = fixture_prepare(def);
-        add_resources(resources, "tpm0")->fds = fds(70, 2);
+        fixture_add_resources(resources, "tpm0")->fds = fds(70, 2);
         command = fixture_build(def, resources, 5, &error);
         ck_assert_msg(command != NULL, "%s", error ? error->message : "");
-        ck_assert(has_argument(command, "-add-fd", "fd=70,set="));
-        ck_assert(has_argument(command, "-add-fd", "fd=71,set="));
-        ck_assert(has_argument(command, "-tpmdev", "passthrough,id=tpm-tpm0,path=/dev/fdset/"));
+        ck_assert(fixture_has_argument(command, "-add-fd", "fd=70,set="));
+        ck_assert(fixture_has_argument(command, "-add-fd", "fd=71,set="));
+        ck_assert(fixture_has_argument(command, "-tpmdev", "passthrough,id=tpm-tpm0,path=/dev/fdset/"));
 }
 END_TEST
 
@@ -306,7 +288,7 @@ START_TEST(test_override)
                                     "</q:frontend></q:device>") "</domain>");
         command = fixture_build(def, NULL, 5, &error);
         ck_assert_msg(command != NULL, "%s", error ? error->message : "");
-        ck_assert(has_argument(
+        ck_assert(fixture_has_argument(
                 command, "-device",
                 "{\"driver\":\"i6300esb\",\"id\":\"watchdog0\",\"s\":\"5\",\"i\":-5,\"u\":7,\"b\":false}"));
 }
@@ -336,131 +318,6 @@ static const struct {
         { "<q:deprecation xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0' behavior='reject'/>",
           "-compat", "deprecated-output=hide,deprecated-input=reject" },
 };
-
-/* ---- memory that is the hardware's secret ---- */
-
-/* The capabilities of this QEMU, on a host with KVM and hardware that this one need not have. */
-static void pretend(bool knows)
-{
-        json_t *document = json_deep_copy(qemu_caps_get_document(fixture.caps));
-        json_t *types = json_object_get(document, "types"), *cpus = json_object_get(document, "cpus");
-        g_autoptr(GError) error = NULL;
-
-        if (!json_object_get(cpus, "kvm"))
-                json_object_set(cpus, "kvm", json_object_get(cpus, "tcg"));
-        if (knows) {
-                json_array_append_new(types, json_string("sev-snp-guest"));
-                json_array_append_new(types, json_string("tdx-guest"));
-        }
-        qemu_caps_unref(fixture.caps);
-        fixture.caps = qemu_caps_new(document, &error);
-        ck_assert_msg(fixture.caps, "%s", error ? error->message : "");
-        json_decref(document);
-}
-
-static const struct {
-        const char *launch, *object;
-} launches[] = {
-        { "<launchSecurity type='sev' kernelHashes='yes'><cbitpos>47</cbitpos><reducedPhysBits>1"
-          "</reducedPhysBits><policy>0x0003</policy><dhCert>QUFB</dhCert><session>QkJC</session>"
-          "</launchSecurity>",
-          "{\"qom-type\":\"sev-guest\",\"id\":\"lsec0\",\"cbitpos\":47,\"reduced-phys-bits\":1,\"policy\":3,"
-          "\"kernel-hashes\":true,\"dh-cert-file\":\"/home/dh_cert.base64\",\"session-file\":"
-          "\"/home/session.base64\"}" },
-        { "<launchSecurity type='sev-snp' authorKey='yes' vcek='no'><cbitpos>51</cbitpos><reducedPhysBits>1"
-          "</reducedPhysBits><policy>0x30000</policy><idBlock>QUFB</idBlock><hostData>QkJC</hostData>"
-          "</launchSecurity>",
-          "{\"qom-type\":\"sev-snp-guest\",\"id\":\"lsec0\",\"cbitpos\":51,\"reduced-phys-bits\":1,"
-          "\"policy\":196608,\"id-block\":\"QUFB\",\"host-data\":\"QkJC\",\"author-key-enabled\":true,"
-          "\"vcek-disabled\":true}" },
-        { "<launchSecurity type='tdx'><policy>0x10000000</policy><mrOwner>QUFB</mrOwner></launchSecurity>",
-          "{\"qom-type\":\"tdx-guest\",\"id\":\"lsec0\",\"attributes\":268435456,\"mrowner\":\"QUFB\"}" },
-};
-
-static struct qemu_command *build_launch(const char *launch, GError **error)
-{
-        g_autofree char *text = g_strconcat("<domain type='kvm'><name>x</name><memory>65536</memory><os>"
-                                            "<type machine='q35'>hvm</type></os>",
-                                            launch, "<devices/></domain>", NULL);
-        CLEANUP(domain_def_unref) struct domain_def *def = fixture_parse(text);
-        const struct qemu_command_context context = { .monitor_fd = 5, .home = "/home" };
-
-        return qemu_command_build(def, fixture.caps, &context, error);
-}
-
-START_TEST(test_launch)
-{
-        g_autoptr(GError) error = NULL;
-
-        if (!fixture_has_qemu())
-                return;
-        pretend(true);
-        for (unsigned i = 0; i < G_N_ELEMENTS(launches); i++) {
-                CLEANUP(qemu_command_free)
-                struct qemu_command *command = build_launch(launches[i].launch, &error);
-                g_autofree char *text = command ? qemu_command_format(command) : NULL;
-
-                ck_assert_msg(command, "%s", error ? error->message : "");
-                ck_assert_msg(has_argument(command, "-object", launches[i].object), "%s", text);
-                ck_assert_ptr_nonnull(strstr(text, ",confidential-guest-support=lsec0"));
-        }
-}
-END_TEST
-
-START_TEST(test_launch_unknown)
-{
-        g_autoptr(GError) error = NULL;
-
-        if (!fixture_has_qemu() || qemu_caps_has_type(fixture.caps, "tdx-guest"))
-                return;
-        pretend(false);
-        ck_assert(!build_launch("<launchSecurity type='tdx'/>", &error));
-        ck_assert_msg(strstr(error->message, "has no object 'tdx-guest'"), "%s", error->message);
-}
-END_TEST
-
-/* A guest of this CPU and its first n features. Owned; NULL with an error. */
-static struct qemu_command *build_strict(const struct qemu_host_model *host, unsigned n, GError **error)
-{
-        g_autoptr(GString) text = g_string_new("<domain type='kvm'><name>x</name><memory>65536</memory><os>"
-                                               "<type machine='q35'>hvm</type></os><clock><timer name='tsc' "
-                                               "mode='native'/></clock><cpu match='strict' check='none'>");
-        CLEANUP(domain_def_unref) struct domain_def *def = NULL;
-
-        g_string_append_printf(text, "<model>%s</model>", host->model);
-        for (unsigned i = 0; i < n; i++)
-                g_string_append_printf(text, "<feature policy='%s' name='%s'/>",
-                                       host->features[i].enabled ? "require" : "disable",
-                                       host->features[i].name);
-        g_string_append(text, "</cpu><devices/></domain>");
-        def = fixture_parse(text->str);
-        return fixture_build(def, NULL, 5, error);
-}
-
-/* With KVM match='strict' is for the host's own CPU alone. */
-START_TEST(test_strict_cpu)
-{
-        CLEANUP(qemu_command_free) struct qemu_command *command = NULL;
-        const struct qemu_host_model *host, other = { .model = "486" };
-        g_autoptr(GError) error = NULL;
-
-        if (!fixture_has_qemu())
-                return;
-        pretend(false);
-        ck_assert_ptr_null(build_strict(&other, 0, &error));
-        ck_assert_msg(strstr(error->message, "asks for a host whose CPU is '486' and no more"), "%s",
-                      error->message);
-        host = qemu_caps_get_host_model(fixture.caps, QEMU_ACCEL_KVM);
-        if (!host || !host->model || host->n_features == 0)
-                return;
-        g_clear_error(&error);
-        command = build_strict(host, host->n_features, &error);
-        ck_assert_msg(command, "%s", error ? error->message : "");
-        ck_assert_ptr_null(build_strict(host, host->n_features - 1, &error));
-        ck_assert_msg(strstr(error->message, host->features[host->n_features - 1].name), "%s",
-                      error->message);
-}
-END_TEST
 
 /* As libvirt has them, but caches from the first level on. */
 START_TEST(test_memory_attributes)
@@ -495,7 +352,7 @@ START_TEST(test_memory_attributes)
                 ck_assert_str_eq(command->argv->pdata[i + 1], expected[found++]);
         }
         ck_assert_uint_eq(found, G_N_ELEMENTS(expected));
-        ck_assert(has_argument(command, "-machine", "pc-q35"));
+        ck_assert(fixture_has_argument(command, "-machine", "pc-q35"));
 }
 END_TEST
 
@@ -518,8 +375,8 @@ START_TEST(test_memory)
         command = fixture_build(def, resources, 5, &error);
         ck_assert_msg(command != NULL, "%s", error ? error->message : "");
         line = qemu_command_format(command);
-        ck_assert_msg(has_argument(command, memories[_i].option, memories[_i].value), "%s is not in %.2000s",
-                      memories[_i].value, line);
+        ck_assert_msg(fixture_has_argument(command, memories[_i].option, memories[_i].value),
+                      "%s is not in %.2000s", memories[_i].value, line);
 }
 END_TEST
 
@@ -722,9 +579,6 @@ int main(void)
         tcase_add_test(tcase, test_host_tpm);
         tcase_add_test(tcase, test_override);
         tcase_add_test(tcase, test_buses);
-        tcase_add_test(tcase, test_launch);
-        tcase_add_test(tcase, test_launch_unknown);
-        tcase_add_test(tcase, test_strict_cpu);
         tcase_add_test(tcase, test_memory_attributes);
         tcase_add_loop_test(tcase, test_memory, 0, G_N_ELEMENTS(memories));
         tcase_add_test(tcase, test_time_to_fill);
