@@ -105,8 +105,14 @@ static void start_dnsmasq_again(struct network *network, const struct network_ad
         const char *const variables[] = { bridge, NULL };
         g_autoptr(GError) error = NULL;
 
-        if (!adoption->arguments || !adoption->arguments[0])
+        if (!adoption->arguments || !adoption->arguments[0]) {
+                /* One that was cut off has ended it already. */
+                if (network_dnsmasq_is_needed(adoption->def))
+                        g_ptr_array_add(adoption->left,
+                                        g_strdup("no dnsmasq of libvirt's runs for it, and ours does not "
+                                                 "start, so its guests get no addresses"));
                 return;
+        }
         if (spawn_check_with(network->base.lane, (const char *const *)adoption->arguments, variables,
                              RESTART_TIMEOUT_MS, &error))
                 return;

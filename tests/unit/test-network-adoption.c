@@ -330,6 +330,28 @@ START_TEST(test_what_cannot_be_ours)
 }
 END_TEST
 
+/* One that was cut off has ended libvirt's, and ours does not start this time: that is said. */
+START_TEST(test_nobody_lends)
+{
+        struct result result;
+
+        if (!can_adopt())
+                return;
+        leave_running();
+        define_network(NETWORK, NULL);
+        end_libvirts_dnsmasq();
+        result = adopt(STATUS_THAT_FAILS, "bad option");
+        ck_assert_str_eq(result.left,
+                         "no dnsmasq of libvirt's runs for it, and ours does not start, so its guests "
+                         "get no addresses");
+        g_free(result.left);
+        ck_assert(!is_active());
+        adopt_whole(false);
+        check_ours();
+        destroy_network(find(), NULL);
+}
+END_TEST
+
 /* Pids are used again, and a dnsmasq may be another network's. */
 START_TEST(test_processes_of_others)
 {
@@ -506,6 +528,6 @@ START_TEST(test_documents)
 END_TEST
 
 CHECK_MAIN_FIXTURE("network-adoption", setup_networks, teardown_networks, test_a_network_becomes_ours,
-                   test_a_transient_network, test_what_was_begun, test_what_cannot_be_ours,
+                   test_a_transient_network, test_what_was_begun, test_what_cannot_be_ours, test_nobody_lends,
                    test_processes_of_others, test_notes_that_are_not_true, test_a_network_without_a_bridge,
                    test_what_is_left, test_leases, test_rules, test_documents)
