@@ -7,8 +7,11 @@
 #include "drivers/qemu/process.h"
 #include "tests/unit/guest-fixture.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static void restart_driver(void)
 {
@@ -130,11 +133,28 @@ START_TEST(a_start_that_was_cut_short_is_undone)
 }
 END_TEST
 
+/* What the agent has logged meanwhile, instead of where it goes to. Free it. */
+static char *start_driver_listening(void)
+{
+        g_autofree char *path = g_build_filename(root, "log.txt", NULL);
+        int kept = dup(STDERR_FILENO), file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        char *text;
+
+        ck_assert(kept >= 0 && file >= 0);
+        dup2(file, STDERR_FILENO);
+        start_driver();
+        ck_assert(g_file_get_contents(path, &text, NULL, NULL));
+        dup2(kept, STDERR_FILENO);
+        close(kept);
+        close(file);
+        return text;
+}
+
+/* The start-up is over before it is known that the emulator does not answer. */
 START_TEST(a_stopped_emulator_delays_no_start_up)
 {
-        g_autofree char *xml = make_xml("web", "");
+        g_autofree char *xml = make_xml("web", ""), *log = NULL;
         struct domain *domain;
-        gint64 begin;
         pid_t pid;
 
         if (!has_qemu())
@@ -143,9 +163,8 @@ START_TEST(a_stopped_emulator_delays_no_start_up)
         pid = domain_get_published(domain)->pid;
         stop_driver();
         kill(pid, SIGSTOP);
-        begin = g_get_monotonic_time();
-        start_driver();
-        ck_assert_int_lt(g_get_monotonic_time() - begin, 1000000);
+        log = start_driver_listening();
+        ck_assert_msg(!strstr(log, "the state of domain 'web' is not known"), "%s", log);
         domain = domain_lookup_name(driver, "web", NULL);
         ck_assert_ptr_nonnull(domain);
         ck_assert_int_eq(domain_get_published(domain)->state, DOMAIN_RUNNING);
