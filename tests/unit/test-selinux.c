@@ -4,6 +4,7 @@
  * keeps.
  */
 #include "base/error.h"
+#include "drivers/qemu/guest.h"
 #include "drivers/security/file-note.h"
 #include "drivers/security/context.h"
 #include "drivers/security/relabel.h"
@@ -221,6 +222,36 @@ START_TEST(a_guest_gets_a_label)
 }
 END_TEST
 
+/* One that an earlier agent has started keeps its pair from others until it ends; then it is anybody's. */
+START_TEST(a_pair_of_a_guest_that_was_found_is_given_back)
+{
+        static const char xml[] =
+                "<domain type='qemu'><name>web</name><uuid>6695eb01-f6a4-8304-79aa-97f2502e193f</uuid>"
+                "<memory>65536</memory><vcpu>1</vcpu><os><type arch='x86_64' machine='q35'>hvm</type></os>"
+                "<seclabel type='dynamic' model='selinux' relabel='yes'>"
+                "<label>system_u:system_r:svirt_tcg_t:s0:c0,c1</label>"
+                "<imagelabel>system_u:object_r:svirt_image_t:s0:c0,c1</imagelabel></seclabel></domain>";
+        CLEANUP(svirt_free) struct svirt *svirt = make_svirt();
+        struct qemu_driver driver = { .svirt = svirt };
+        struct guest guest = { .driver = &driver };
+        struct category_pair pair;
+        g_autoptr(GError) error = NULL;
+        struct domain_def *def = domain_def_parse_stored(xml, &error);
+
+        ck_assert_msg(def != NULL, "%s", error ? error->message : "");
+        ck_assert(guest_choose_context(&guest, def, true, &error));
+        ck_assert_str_eq(guest.context, "system_u:system_r:svirt_tcg_t:s0:c0,c1");
+        ck_assert_str_eq(guest.image_context, "system_u:object_r:svirt_image_t:s0:c0,c1");
+        ck_assert(!category_claims_choose(&svirt->claims, &svirt->categories, &pair));
+        guest_drop_context(&guest);
+        ck_assert(category_claims_choose(&svirt->claims, &svirt->categories, &pair));
+        ck_assert(pair.low == 0 && pair.high == 1);
+        g_free(guest.context);
+        g_free(guest.image_context);
+        domain_def_unref(def);
+}
+END_TEST
+
 /* ---- labels of files ---- */
 
 #define LABEL  "security.selinux"
@@ -424,6 +455,7 @@ END_TEST
 CHECK_MAIN_FIXTURE("selinux", setup, teardown, a_context_has_four_parts, a_derived_context_keeps_its_type,
                    an_agent_gives_what_its_upper_end_has, a_pair_is_read_as_it_is_written,
                    no_pair_is_given_twice, every_pair_there_is, one_category_is_no_choice,
-                   a_guest_gets_a_label, a_file_gets_its_label_back, the_last_guest_gives_a_label_back,
+                   a_guest_gets_a_label, a_pair_of_a_guest_that_was_found_is_given_back,
+                   a_file_gets_its_label_back, the_last_guest_gives_a_label_back,
                    a_file_that_another_guest_has, somebody_else_knows_better, a_note_of_another_boot,
                    a_socket_is_labelled_as_well, a_file_that_came_in_its_place, a_file_system_without_labels)
