@@ -6,6 +6,7 @@
 #include "drivers/domain/check.h"
 
 #include "base/error.h"
+#include "drivers/domain/cpuset.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -24,6 +25,8 @@
 #define WEIGHT_MAX   10000
 #define PRIORITY_MIN 1 /* sched(7) */
 #define PRIORITY_MAX 99
+/* "L3_MON" of resctrl. */
+#define MONITOR_LEVEL 3
 
 /* ---- who is meant ---- */
 
@@ -175,6 +178,46 @@ static bool check_bandwidths(const struct domain_resource_share *share, GError *
         return true;
 }
 
+static bool is_same_set(const struct domain_cpuset *one, const struct domain_cpuset *other)
+{
+        for (unsigned i = 0; i < MAX(one->n_words, other->n_words); i++) {
+                if ((i < one->n_words ? one->words[i] : 0) != (i < other->n_words ? other->words[i] : 0))
+                        return false;
+        }
+        return true;
+}
+
+static bool is_disjoint(const struct domain_cpuset *one, const struct domain_cpuset *other)
+{
+        for (unsigned i = 0; i < MIN(one->n_words, other->n_words); i++) {
+                if (one->words[i] & other->words[i])
+                        return false;
+        }
+        return true;
+}
+
+/* A vCPU is in one group, which has cache and bandwidth. */
+static bool check_groups(const struct domain_cputune *tune, GError **error)
+{
+        for (unsigned i = 0; i < tune->n_cachetunes; i++) {
+                for (unsigned j = 0; j < tune->n_memorytunes; j++) {
+                        const struct domain_cpuset *caches = &tune->cachetunes[i].vcpus,
+                                                   *bandwidths = &tune->memorytunes[j].vcpus;
+                        g_autofree char *one = NULL, *other = NULL;
+
+                        if (is_same_set(caches, bandwidths) || is_disjoint(caches, bandwidths))
+                                continue;
+                        one = domain_cpuset_format(caches);
+                        other = domain_cpuset_format(bandwidths);
+                        return check_refuse(error,
+                                            "a <cachetune> is of the vCPUs %s and a <memorytune> of %s: they "
+                                            "are of the same vCPUs, or have none in common",
+                                            one, other);
+                }
+        }
+        return true;
+}
+
 /* Whose use is told apart has to be a group of its own, or part of this one. */
 static bool check_monitors(const char *element, const struct domain_resource_share *share, GError **error)
 {
@@ -185,6 +228,16 @@ static bool check_monitors(const char *element, const struct domain_resource_sha
 
                 if (of_caches && monitor->level == 0)
                         return check_refuse(error, "a <monitor> of <cachetune> names no level");
+                if (of_caches && monitor->level != MONITOR_LEVEL)
+                        return check_refuse(error,
+                                            "a <monitor> of <cachetune> is of level %u: only use of the "
+                                            "cache of level %d is counted",
+                                            monitor->level, MONITOR_LEVEL);
+                for (unsigned j = 0; j < i; j++) {
+                        if (is_same_set(&share->monitors[j].vcpus, &monitor->vcpus))
+                                return check_refuse(error, "a <%s> has two <monitor> of the same vCPUs",
+                                                    element);
+                }
                 for (unsigned j = 0; j < monitor->vcpus.n_words; j++) {
                         uint64_t all = j < share->vcpus.n_words ? share->vcpus.words[j] : 0;
 
@@ -215,7 +268,8 @@ static bool check_shares(const struct check *check, GError **error)
         const struct domain_cputune *tune = &check->def->cputune;
 
         return check_share_list(check, &caches, tune->cachetunes, tune->n_cachetunes, error) &&
-               check_share_list(check, &bandwidths, tune->memorytunes, tune->n_memorytunes, error);
+               check_share_list(check, &bandwidths, tune->memorytunes, tune->n_memorytunes, error) &&
+               check_groups(tune, error);
 }
 
 /* ---- memory and block devices ---- */

@@ -134,7 +134,8 @@ struct domain_driver_ops {
          * Any thread: fills in the parts of measure about the guest of state, which is active and has been
          * published. Waits for nothing but the kernel. NULL: the host knows nothing of its guests.
          */
-        void (*measure)(const struct domain_state *state, struct domain_measure *measure);
+        void (*measure)(const struct domain_driver *driver, const struct domain_state *state,
+                        struct domain_measure *measure);
         /*
          * Lane, of a guest that runs: asks it for parts (DOMAIN_PART_BIT()) without waiting for it; each is
          * answered once by domain_answered(), now or whenever the guest does, and at its end at the latest.

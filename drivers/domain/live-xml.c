@@ -10,6 +10,19 @@
 #include "drivers/domain/hardware-xml.h"
 #include "drivers/domain/normalize-steps-xml.h"
 
+/* What clients know their groups of resctrl by, as libvirt names them. */
+static void name_shares(xmlNode *root)
+{
+        xmlNode *cputune = xml_child(root, "cputune");
+
+        if (!cputune)
+                return;
+        XML_FOREACH_CHILD (node, cputune) {
+                if (xml_is(node, "cachetune") || xml_is(node, "memorytune"))
+                        xml_set_attr_format(node, "id", "vcpus_%s", hardware_peek(node, "vcpus"));
+        }
+}
+
 struct domain_def *domain_def_activate(const struct domain_def *def, int id, GError **error)
 {
         __attribute__((cleanup(hardware_clear))) struct hardware hardware = { 0 };
@@ -20,6 +33,7 @@ struct domain_def *domain_def_activate(const struct domain_def *def, int id, GEr
         domain_edit_set_id(edit, id);
         if (hardware_init(&hardware, edit->root, NULL, domain_edit_error(edit)))
                 alias_give(&hardware);
+        name_shares(edit->root);
         return domain_edit_commit(edit, error);
 }
 

@@ -34,6 +34,26 @@ struct domain_interface_stats {
         uint64_t tx_bytes, tx_packets, tx_errors, tx_dropped;
 };
 
+/* What vCPUs use behind one of the host's last caches. */
+struct domain_bank_stats {
+        unsigned id; /* of the cache */
+        bool has_occupancy, has_total, has_local;
+        uint64_t occupancy; /* bytes of the cache, now */
+        uint64_t total;     /* bytes of memory, so far */
+        uint64_t local;     /* of these, of the memory next to it */
+};
+
+/* A <monitor> of <cachetune> or <memorytune>. */
+struct domain_monitor_stats {
+        bool of_bandwidth; /* of <memorytune> */
+        char *name;        /* owned; "vcpus_0-1" */
+        char *vcpus;       /* owned; "0-1" */
+        GArray *banks;     /* owned; struct domain_bank_stats by id */
+};
+
+/* For arrays of them (g_array_set_clear_func()). */
+void domain_monitor_stats_clear(void *monitor);
+
 /* What to fill in. */
 enum domain_measure_parts {
         DOMAIN_MEASURE_PROCESS = 1 << 0,
@@ -41,6 +61,7 @@ enum domain_measure_parts {
         DOMAIN_MEASURE_INTERFACES = 1 << 2,
         DOMAIN_MEASURE_CPUS = 1 << 3,
         DOMAIN_MEASURE_AFFINITY = 1 << 4, /* of _VCPUS */
+        DOMAIN_MEASURE_MONITORS = 1 << 5,
 };
 
 /* Of one of the host's CPUs. */
@@ -59,6 +80,7 @@ struct domain_measure {
         uint64_t rss_kib;
         GArray *vcpus;      /* owned; struct domain_vcpu_stats by number; those that are there */
         GArray *interfaces; /* owned; struct domain_interface_stats, one for each of the definition's */
+        GArray *monitors;   /* owned; struct domain_monitor_stats, in the order of the definition */
         GArray *cpus; /* owned; struct domain_cpu_stats by number; NULL: the host does not tell them apart */
 };
 

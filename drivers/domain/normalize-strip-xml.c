@@ -226,6 +226,19 @@ static void strip_seclabels(xmlNode *root)
         }
 }
 
+/* As name_shares() of live-xml.c has given them. */
+static void strip_shares(xmlNode *root)
+{
+        xmlNode *cputune = xml_child(root, "cputune");
+
+        if (!cputune)
+                return;
+        XML_FOREACH_CHILD (node, cputune) {
+                if (xml_is(node, "cachetune") || xml_is(node, "memorytune"))
+                        xml_set_attr(node, "id", NULL);
+        }
+}
+
 void normalize_strip_device(xmlNode *node)
 {
         enum domain_device_kind kind = domain_kind_of(node);
@@ -239,6 +252,7 @@ void normalize_strip(struct hardware *hardware)
 {
         xml_set_attr(hardware->root, "id", NULL);
         strip_seclabels(hardware->root);
+        strip_shares(hardware->root);
         XML_FOREACH_CHILD (device, hardware->devices)
                 normalize_strip_device(device);
 }

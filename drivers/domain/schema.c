@@ -73,7 +73,7 @@ TABLE cputune[] = {
         { "vcpusched", "vcpus scheduler priority", .flags = MANY },
         { "iothreadsched", "iothreads scheduler priority", .flags = MANY },
         { "cachetune", "vcpus id", cache_monitor, MANY },
-        { "memorytune", "vcpus", memory_bandwidth, MANY },
+        { "memorytune", "vcpus id", memory_bandwidth, MANY },
         {},
 };
 

@@ -45,7 +45,7 @@ static void measure_work(void *data)
                 links = link_counters_read();
         measuring->measure.links = links;
         if (driver->ops->measure)
-                driver->ops->measure(measuring->state, &measuring->measure);
+                driver->ops->measure(driver, measuring->state, &measuring->measure);
         loop_post(driver->loop, tell_measure, measuring);
 }
 

@@ -18,11 +18,21 @@ void domain_vcpu_stats_clear(void *vcpu)
         g_free(((struct domain_vcpu_stats *)vcpu)->may_use);
 }
 
+void domain_monitor_stats_clear(void *data)
+{
+        struct domain_monitor_stats *monitor = data;
+
+        g_free(monitor->name);
+        g_free(monitor->vcpus);
+        g_array_unref(monitor->banks);
+}
+
 void domain_measure_clear(struct domain_measure *measure)
 {
         g_clear_pointer(&measure->vcpus, g_array_unref);
         g_clear_pointer(&measure->interfaces, g_array_unref);
         g_clear_pointer(&measure->cpus, g_array_unref);
+        g_clear_pointer(&measure->monitors, g_array_unref);
 }
 
 unsigned stats_choose_parts(const struct domain_state *state, unsigned groups)
@@ -147,6 +157,82 @@ static void write_halt_poll(const struct record *record)
         params_add_ulong(record->params, "cpu.haltpoll.fail.time", fail_ns);
 }
 
+/* ---- monitors of caches and memory bandwidth ---- */
+
+static unsigned count_monitors(const struct record *record, bool of_bandwidth)
+{
+        const GArray *monitors = record->host->monitors;
+        unsigned count = 0;
+
+        for (unsigned i = 0; monitors && i < monitors->len; i++)
+                count += g_array_index(monitors, struct domain_monitor_stats, i).of_bandwidth == of_bandwidth;
+        return count;
+}
+
+static void write_cache_bank(struct params *params, const struct domain_bank_stats *bank)
+{
+        params_add_uint(params, "id", bank->id);
+        if (bank->has_occupancy)
+                params_add_uint(params, "bytes", (uint32_t)MIN(bank->occupancy, UINT32_MAX));
+}
+
+static void write_node(struct params *params, const struct domain_bank_stats *bank)
+{
+        params_add_uint(params, "id", bank->id);
+        if (bank->has_local)
+                params_add_ulong(params, "bytes.local", bank->local);
+        if (bank->has_total)
+                params_add_ulong(params, "bytes.total", bank->total);
+}
+
+static void write_monitor(struct params *params, const struct domain_monitor_stats *monitor, unsigned number)
+{
+        const char *prefix = monitor->of_bandwidth ? "memory.bandwidth.monitor" : "cpu.cache.monitor";
+        const char *noun = monitor->of_bandwidth ? "node" : "bank";
+        g_autofree char *count = g_strconcat(noun, ".count", NULL);
+
+        params_set_prefix(params, "%s.%u.", prefix, number);
+        params_add_string(params, "name", monitor->name);
+        params_add_string(params, "vcpus", monitor->vcpus);
+        params_add_uint(params, count, monitor->banks->len);
+        for (unsigned i = 0; i < monitor->banks->len; i++) {
+                params_set_prefix(params, "%s.%u.%s.%u.", prefix, number, noun, i);
+                (monitor->of_bandwidth ? write_node : write_cache_bank)(
+                        params, &g_array_index(monitor->banks, struct domain_bank_stats, i));
+        }
+}
+
+static void write_monitors(const struct record *record, bool of_bandwidth)
+{
+        const GArray *monitors = record->host->monitors;
+        unsigned number = 0;
+
+        for (unsigned i = 0; monitors && i < monitors->len; i++) {
+                const struct domain_monitor_stats *monitor =
+                        &g_array_index(monitors, struct domain_monitor_stats, i);
+
+                if (monitor->of_bandwidth == of_bandwidth)
+                        write_monitor(record->params, monitor, number++);
+        }
+        params_set_prefix(record->params, "%s", "");
+}
+
+static void write_cache_monitors(const struct record *record)
+{
+        params_add_uint(record->params, "cpu.cache.monitor.count", count_monitors(record, false));
+        write_monitors(record, false);
+}
+
+/* None are not counted: clients know it so. */
+static void write_memory(const struct record *record)
+{
+        unsigned count = count_monitors(record, true);
+
+        if (count > 0)
+                params_add_uint(record->params, "memory.bandwidth.monitor.count", count);
+        write_monitors(record, true);
+}
+
 /* ---- the groups ---- */
 
 static void write_cpu(const struct record *record)
@@ -156,8 +242,7 @@ static void write_cpu(const struct record *record)
         params_add_ulong(record->params, "cpu.time", record->host->cpu_ns);
         params_add_ulong(record->params, "cpu.user", record->host->user_ns);
         params_add_ulong(record->params, "cpu.system", record->host->system_ns);
-        /* There are none, as the host's caches are not shared out. */
-        params_add_uint(record->params, "cpu.cache.monitor.count", 0);
+        write_cache_monitors(record);
         write_halt_poll(record);
 }
 
@@ -386,13 +471,15 @@ struct group {
 
 static const struct group groups[] = {
         { DOMAIN_STATS_STATE, write_state, -1, 0, NULL },
-        { DOMAIN_STATS_CPU_TOTAL, write_cpu, DOMAIN_PART_VCPU_COUNTERS, DOMAIN_MEASURE_PROCESS, "cpu.age" },
+        { DOMAIN_STATS_CPU_TOTAL, write_cpu, DOMAIN_PART_VCPU_COUNTERS,
+          DOMAIN_MEASURE_PROCESS | DOMAIN_MEASURE_MONITORS, "cpu.age" },
         { DOMAIN_STATS_BALLOON, write_balloon, DOMAIN_PART_BALLOON, DOMAIN_MEASURE_PROCESS, "balloon.age" },
         { DOMAIN_STATS_VCPU, write_vcpus, DOMAIN_PART_VCPU_COUNTERS, DOMAIN_MEASURE_VCPUS, "vcpu.age" },
         { DOMAIN_STATS_INTERFACE, write_interfaces, -1, DOMAIN_MEASURE_INTERFACES, NULL },
         { DOMAIN_STATS_BLOCK, write_blocks, DOMAIN_PART_BLOCK, 0, "block.age" },
         { DOMAIN_STATS_PERF, write_perf, DOMAIN_PART_PERF, 0, "perf.age" },
         { DOMAIN_STATS_IOTHREAD, write_iothreads, DOMAIN_PART_IOTHREADS, 0, "iothread.age" },
+        { DOMAIN_STATS_MEMORY, write_memory, -1, DOMAIN_MEASURE_MONITORS, NULL },
         { DOMAIN_STATS_DIRTYRATE, write_dirty_rate, DOMAIN_PART_DIRTY_RATE, 0, "dirtyrate.age" },
         { DOMAIN_STATS_VM, write_vm, DOMAIN_PART_COUNTERS, 0, "vm.age" },
 };
@@ -404,7 +491,7 @@ static void take_measure(const struct stats_entry *entry, unsigned wanted, struc
         for (unsigned i = 0; i < G_N_ELEMENTS(groups); i++)
                 measure->parts |= wanted & groups[i].group ? groups[i].measured : 0;
         if (entry->state->base.active && measure->parts && ops->measure)
-                ops->measure(entry->state, measure);
+                ops->measure(entry->stats.domain->driver, entry->state, measure);
 }
 
 static void write_age(const struct record *record, const struct group *group, gint64 now_us)

@@ -23,7 +23,7 @@ enum domain_stats_group {
         DOMAIN_STATS_BLOCK = 1 << 5,
         DOMAIN_STATS_PERF = 1 << 6,
         DOMAIN_STATS_IOTHREAD = 1 << 7,
-        DOMAIN_STATS_MEMORY = 1 << 8, /* it has no values, as there are no monitors of memory's bandwidth */
+        DOMAIN_STATS_MEMORY = 1 << 8, /* of monitors of memory's bandwidth */
         DOMAIN_STATS_DIRTYRATE = 1 << 9,
         DOMAIN_STATS_VM = 1 << 10, /* what the hypervisor counts, by its own names */
         DOMAIN_STATS_ALL = (1 << 11) - 1,

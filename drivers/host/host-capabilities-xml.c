@@ -4,6 +4,7 @@
 
 #include "drivers/host/host-capabilities-xml.h"
 #include "drivers/host/host.h"
+#include "drivers/host/resctrl.h"
 
 static void add_feature(const char *name, void *data)
 {
@@ -168,7 +169,62 @@ static void add_topology(xmlNode *parent, const struct topology *topology)
         }
 }
 
-static void add_caches(xmlNode *parent, const struct topology *topology)
+/* In which parts a cache is given out, in the largest unit that divides them. */
+static void add_control(xmlNode *bank, const struct resctrl_resource *resource, uint64_t size_kib)
+{
+        static const char *const units[] = { "B", "KiB", "MiB" };
+        uint64_t granularity = size_kib * 1024 / resctrl_count_bits(resource->mask);
+        xmlNode *node = xml_add(bank, "control");
+        unsigned unit = 0;
+
+        while (unit + 1 < G_N_ELEMENTS(units) && granularity > 0 && granularity % 1024 == 0) {
+                granularity /= 1024;
+                unit++;
+        }
+        xml_set_attr_format(node, "granularity", "%" G_GUINT64_FORMAT, granularity);
+        if (resource->min_bits > 1)
+                xml_set_attr_format(node, "min", "%" G_GUINT64_FORMAT, granularity * resource->min_bits);
+        xml_set_attr(node, "unit", units[unit]);
+        xml_set_attr(node, "type", resource->type);
+        xml_set_attr_format(node, "maxAllocs", "%u", resource->groups);
+}
+
+static void add_controls(xmlNode *bank, const struct resctrl *resctrl, const struct topology_cache *cache)
+{
+        static const char *const types[] = { "both", "code", "data" };
+
+        for (unsigned i = 0; resctrl && i < G_N_ELEMENTS(types); i++) {
+                const struct resctrl_resource *resource = resctrl_find(resctrl, cache->level, types[i]);
+
+                if (resource)
+                        add_control(bank, resource, cache->size_kib);
+        }
+}
+
+/* What is counted of groups: of the last cache ("llc_"), or of memory bandwidth ("mbm_"). */
+static void add_monitor(xmlNode *parent, const struct resctrl *resctrl, unsigned level, const char *prefix)
+{
+        xmlNode *node = NULL;
+
+        if (!resctrl || resctrl->monitors == 0)
+                return;
+        for (unsigned i = 0; resctrl->features[i]; i++) {
+                if (!g_str_has_prefix(resctrl->features[i], prefix))
+                        continue;
+                if (!node)
+                        node = xml_add(parent, "monitor");
+                xml_set_attr(xml_add(node, "feature"), "name", resctrl->features[i]);
+        }
+        if (!node)
+                return;
+        if (level > 0) {
+                xml_set_attr_format(node, "level", "%u", level);
+                xml_set_attr_format(node, "reuseThreshold", "%" G_GUINT64_FORMAT, resctrl->reuse_threshold);
+        }
+        xml_set_attr_format(node, "maxMonitors", "%u", resctrl->monitors);
+}
+
+static void add_caches(xmlNode *parent, const struct topology *topology, const struct resctrl *resctrl)
 {
         xmlNode *node;
 
@@ -187,7 +243,38 @@ static void add_caches(xmlNode *parent, const struct topology *topology)
                                     mib ? cache->size_kib / 1024 : cache->size_kib);
                 xml_set_attr(bank, "unit", mib ? "MiB" : "KiB");
                 xml_set_attr(bank, "cpus", cache->cpus ? cache->cpus : "");
+                add_controls(bank, resctrl, cache);
         }
+        add_monitor(node, resctrl, RESCTRL_MONITOR_LEVEL, "llc_");
+}
+
+/* Memory is told apart by the last cache before it. */
+static void add_bandwidth(xmlNode *parent, const struct topology *topology, const struct resctrl *resctrl)
+{
+        const struct resctrl_resource *resource = resctrl ? resctrl_find(resctrl, 0, NULL) : NULL;
+        const struct topology_cache *last = NULL;
+        xmlNode *node = NULL;
+
+        if (topology->caches->len > 0)
+                last = g_ptr_array_index(topology->caches, topology->caches->len - 1);
+        if (resource && last)
+                node = xml_add(parent, "memory_bandwidth");
+        for (unsigned i = 0; node && i < topology->caches->len; i++) {
+                const struct topology_cache *cache = g_ptr_array_index(topology->caches, i);
+                xmlNode *bank, *control;
+
+                if (cache->level != last->level)
+                        continue;
+                bank = xml_add(node, "node");
+                xml_set_attr_format(bank, "id", "%u", cache->id);
+                xml_set_attr(bank, "cpus", cache->cpus ? cache->cpus : "");
+                control = xml_add(bank, "control");
+                xml_set_attr_format(control, "granularity", "%u", resource->granularity);
+                xml_set_attr_format(control, "min", "%u", resource->minimum);
+                xml_set_attr_format(control, "maxAllocs", "%u", resource->groups);
+        }
+        if (node)
+                add_monitor(node, resctrl, 0, "mbm_");
 }
 
 static void add_secmodel(xmlNode *parent, const struct host_secmodel *secmodel)
@@ -204,6 +291,8 @@ static void add_secmodel(xmlNode *parent, const struct host_secmodel *secmodel)
 xmlDoc *host_capabilities_new(const struct host *host, const struct host_capabilities_options *options)
 {
         CLEANUP(topology_free) struct topology *topology = host_get_topology(host);
+        CLEANUP(resctrl_free)
+        struct resctrl *resctrl = host_get_root(host) ? resctrl_new(host_get_root(host)) : NULL;
         xmlDoc *doc = xml_new("capabilities");
         xmlNode *node = xml_add(xml_root(doc), "host");
         char uuid[UUID_STRING_LENGTH + 1];
@@ -215,7 +304,8 @@ xmlDoc *host_capabilities_new(const struct host *host, const struct host_capabil
         xml_set_attr(xml_add(node, "iommu"), "support", host_has_iommu(host) ? "yes" : "no");
         add_migration(node, options->migration_transports);
         add_topology(node, topology);
-        add_caches(node, topology);
+        add_caches(node, topology, resctrl);
+        add_bandwidth(node, topology, resctrl);
         for (unsigned i = 0; i < options->n_secmodels; i++)
                 add_secmodel(node, &options->secmodels[i]);
         return doc;

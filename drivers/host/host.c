@@ -137,6 +137,11 @@ bool host_is_test(const struct host *host)
         return host->fixed != NULL;
 }
 
+const char *host_get_root(const struct host *host)
+{
+        return host->root;
+}
+
 const char *host_get_arch(const struct host *host)
 {
         return host->arch;

@@ -66,6 +66,8 @@ bool host_is_test(const struct host *host);
 
 /* The kernel's name of the architecture: "x86_64". */
 const char *host_get_arch(const struct host *host);
+/* Below it are the /proc and /sys that it is read from; "" for this machine's own. NULL for the test host. */
+const char *host_get_root(const struct host *host);
 /*
  * That of the mainboard, else of the installation (machine-id), else a random one; NULL for the test host,
  * which has none.

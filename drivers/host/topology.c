@@ -289,6 +289,27 @@ static void scan_caches(struct topology *topology, const char *root, const GArra
         g_ptr_array_sort(topology->caches, compare_caches);
 }
 
+uint64_t topology_find_cache_kib(const char *root, unsigned level, unsigned id)
+{
+        g_autoptr(GArray) online = read_cpu_list(root, "online");
+
+        for (unsigned i = 0; i < online->len; i++) {
+                unsigned cpu = g_array_index(online, unsigned, i);
+                g_autoptr(GPtrArray) names = sysfile_list(root, CPU_DIR "/cpu%u/cache", cpu);
+
+                for (unsigned j = 0; j < names->len; j++) {
+                        const char *index = g_ptr_array_index(names, j);
+
+                        if (sysfile_read_unsigned(root, 0, CPU_DIR "/cpu%u/cache/%s/level", cpu, index) ==
+                                    level &&
+                            sysfile_read_unsigned(root, 0, CPU_DIR "/cpu%u/cache/%s/id", cpu, index) == id)
+                                return sysfile_read_unsigned(root, 0, CPU_DIR "/cpu%u/cache/%s/size", cpu,
+                                                             index);
+                }
+        }
+        return 0;
+}
+
 struct topology *topology_scan(const char *root)
 {
         struct topology *topology = topology_new();

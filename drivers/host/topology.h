@@ -69,6 +69,8 @@ struct topology_counts {
 
 /* The topology under root ("" is the real one, as in "<root>/sys/devices/system"). */
 struct topology *topology_scan(const char *root);
+/* How large a cache of any level is; of level 1, any of the two that have the number. 0: it is not there. */
+uint64_t topology_find_cache_kib(const char *root, unsigned level, unsigned id);
 /* An empty one and a new cell at its end, for hosts that are made up. */
 struct topology *topology_new(void);
 struct topology_cell *topology_add_cell(struct topology *topology, unsigned id, uint64_t memory_kib);

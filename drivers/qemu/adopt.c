@@ -9,7 +9,9 @@
 #include "base/loop.h"
 #include "base/store.h"
 #include "drivers/domain/definition.h"
+#include "drivers/host/host.h"
 #include "drivers/qemu/guest.h"
+#include "drivers/qemu/shares.h"
 
 #include <errno.h>
 #include <string.h>
@@ -178,6 +180,7 @@ struct adoption *adoption_new(struct domain_driver *driver, const char *text, GE
         if (!def || !talk(adoption->status, driver, error))
                 return NULL;
         note_files(adoption);
+        shares_adopt(adoption->status, host_get_root(driver->host), def);
         return g_steal_pointer(&adoption);
 }
 

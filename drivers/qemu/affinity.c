@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "drivers/domain/cpuset.h"
+#include "drivers/qemu/shares.h"
 #include "drivers/qemu/tuning.h"
 
 #include <errno.h>
@@ -23,7 +24,8 @@ bool affinity_has_threads(const struct domain_def *def)
 
         return def->n_vcpu_pins > 0 || def->n_iothread_pins > 0 || def->emulator_pin.words ||
                tune->n_vcpu_schedulers > 0 || tune->n_iothread_schedulers > 0 ||
-               tune->emulator_scheduler.policy || tuning_has_threads(def) || tuning_has_vcpu_nodes(def);
+               tune->emulator_scheduler.policy || tuning_has_threads(def) || tuning_has_vcpu_nodes(def) ||
+               shares_are_wanted(def);
 }
 
 static const struct domain_cpuset *find_pin(const struct domain_pin *pins, unsigned count, uint32_t id)
@@ -126,8 +128,9 @@ enum {
         PINS = 1,
         LIMITS = 2,
         SCHEDULERS = 4,
-        ALL = PINS | LIMITS | SCHEDULERS,
-        RUNS = 8, /* limits may have been others */
+        SHARES = 8, /* of caches and memory bandwidth */
+        ALL = PINS | LIMITS | SCHEDULERS | SHARES,
+        RUNS = 16, /* limits may have been others */
 };
 
 static bool settle_vcpu(struct guest *guest, const struct domain_def *def, unsigned what, uint32_t id,
@@ -141,6 +144,7 @@ static bool settle_vcpu(struct guest *guest, const struct domain_def *def, unsig
                ((what & (LIMITS | RUNS)) != LIMITS ||
                 tuning_limit_vcpu_nodes(guest, def, id, thread, error)) &&
                (!(what & PINS) || pin(guest, thread, cpus ? cpus : &def->cpuset, error)) &&
+               (!(what & SHARES) || shares_add_vcpu(guest, def, id, thread, error)) &&
                (!(what & SCHEDULERS) ||
                 schedule(guest, thread, "a vCPU",
                          find_scheduler(tune->vcpu_schedulers, tune->n_vcpu_schedulers, id), error));

@@ -10,6 +10,7 @@
 #include "drivers/qemu/guest-rx.h"
 #include "drivers/qemu/helper.h"
 #include "drivers/qemu/hooks.h"
+#include "drivers/qemu/shares.h"
 #include "drivers/security/ownership.h"
 #include "interfaces/macvtap.h"
 #include "interfaces/openvswitch.h"
@@ -234,6 +235,7 @@ void guest_release(struct guest *guest)
         process_end(&guest->tpm, lane);
         helper_end(guest, NULL);
         cgroup_remove(lane, g_steal_pointer(&guest->cgroup));
+        shares_remove(guest);
         guest_unconfine(guest);
         guest_forget_state(guest);
         hooks_end(guest);

@@ -12,7 +12,8 @@
 
 /* As in struct domain_driver_ops. */
 void guest_ask(struct domain *domain, unsigned parts);
-void guest_measure(const struct domain_state *state, struct domain_measure *measure);
+void guest_measure(const struct domain_driver *driver, const struct domain_state *state,
+                   struct domain_measure *measure);
 
 /* ---- guest-stats-block.c ---- */
 

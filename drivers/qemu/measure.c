@@ -5,7 +5,9 @@
  * thread.
  */
 #include "drivers/cgroup/cgroup.h"
+#include "drivers/host/host.h"
 #include "drivers/qemu/guest-stats.h"
+#include "drivers/qemu/shares.h"
 #include "interfaces/counters.h"
 
 #include "base/cleanup.h"
@@ -251,7 +253,8 @@ static void measure_cpus(const struct domain_state *state, struct domain_measure
         measure_cpus_of_vcpus(group, domain_state_get_def(state)->vcpus, measure);
 }
 
-void guest_measure(const struct domain_state *state, struct domain_measure *measure)
+void guest_measure(const struct domain_driver *driver, const struct domain_state *state,
+                   struct domain_measure *measure)
 {
         const struct domain_def *def = domain_state_get_def(state);
         char path[32];
@@ -259,6 +262,8 @@ void guest_measure(const struct domain_state *state, struct domain_measure *meas
 
         if (measure->parts & DOMAIN_MEASURE_INTERFACES)
                 measure_interfaces(def, measure);
+        if (measure->parts & DOMAIN_MEASURE_MONITORS && shares_are_wanted(def))
+                shares_measure(host_get_root(driver->host), state, measure);
         if (state->pid && measure->parts & DOMAIN_MEASURE_CPUS)
                 measure_cpus(state, measure);
         if (!state->pid || !(measure->parts & (DOMAIN_MEASURE_PROCESS | DOMAIN_MEASURE_VCPUS)))

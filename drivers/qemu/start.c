@@ -25,6 +25,7 @@
 #include "drivers/qemu/probe-cache.h"
 #include "drivers/qemu/reservations.h"
 #include "drivers/qemu/resources.h"
+#include "drivers/qemu/shares.h"
 #include "drivers/qemu/tuning.h"
 #include "drivers/qemu/save.h"
 #include "drivers/qemu/perf.h"
@@ -406,8 +407,8 @@ static bool run(struct start *start, struct domain_state *state, bool paused, GE
         if (!resources_take_files(&start->resources, error) ||
             !resources_start_bus(&start->resources, error) || !reservations_start(guest, start->def, error) ||
             !guest_save(guest, state, error) || !guest_confine_new(guest, start->def, error) ||
-            !tuning_limit_guest(guest, start->def, error) || !launch(start, error) ||
-            !tuning_limit_nodes(guest, start->def, error))
+            !tuning_limit_guest(guest, start->def, error) || !shares_make(guest, start->def, error) ||
+            !launch(start, error) || !tuning_limit_nodes(guest, start->def, error))
                 return false;
         if (guest->cgroup)
                 cgroup_settle(guest->cgroup);
@@ -441,8 +442,8 @@ static bool start_steps(struct start *start, struct domain_state *state, const s
 
         if (!check_actions(def, error) ||
             (def->partition && !cgroup_check_partition(def->partition, error)) ||
-            !tuning_require_supported(def, error) || !check_unused(start->guest, error) ||
-            !guest_choose_account(start->guest, def, error) ||
+            !tuning_require_supported(def, error) || !shares_require(start->guest, def, error) ||
+            !check_unused(start->guest, error) || !guest_choose_account(start->guest, def, error) ||
             !guest_choose_profile(start->guest, def, false, error) ||
             !guest_choose_context(start->guest, def, false, error) ||
             !guest_check_context(start->guest, def->devices.emulator, error) ||
@@ -455,7 +456,8 @@ static bool start_steps(struct start *start, struct domain_state *state, const s
         activated = domain_def_activate(def, state->id, error);
         /* The group before those who work for the guest: they begin in it. */
         if (!activated || !guest_make_dirs(start->guest, error) ||
-            !guest_make_cgroup(start->guest, activated, error) || !guest_save(start->guest, state, error) ||
+            !guest_make_cgroup(start->guest, activated, error) ||
+            !shares_note(start->guest, activated, error) || !guest_save(start->guest, state, error) ||
             (start->arrival && !tell(start, "migrate", activated, error)) ||
             (how->image && !tell(start, "restore", activated, error)) ||
             !tell(start, "prepare", activated, error) ||

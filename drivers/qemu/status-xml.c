@@ -19,6 +19,7 @@
  *       <switch alias='net2' name='vnet3' bridge='ovs0' interfaceid='...'/>
  *       <usb alias='hostdev1' bus='1' device='4' port='4.2' vendor='1133' product='50475' found='yes'/>
  *       <vf alias='hostdev0' physical='eth1' number='3' mac='00:00:00:00:00:00' vlan='0' qos='0'/>
+ *       <resctrl path='qemu-3-web-vcpus_0-1'/>
  *       <helper program='passt' alias='net1' pid='813' start='3343'/>
  *       <saved path='/saves/web' device='2049' inode='12'/>
  *       <made path='/images/web.qcow2' device='2049' inode='13'/>
@@ -113,6 +114,15 @@ static void add_cgroup(GString *text, const struct status *status)
                 g_string_append_printf(text, " unit='%s'", unit);
         if (path)
                 g_string_append(text, "/>\n");
+}
+
+static void add_shares(GString *text, const GPtrArray *paths)
+{
+        for (unsigned i = 0; i < paths->len; i++) {
+                g_autofree char *path = xml_escape(g_ptr_array_index(paths, i));
+
+                g_string_append_printf(text, "  <resctrl path='%s'/>\n", path);
+        }
 }
 
 static void add_monitor(GString *text, const char *path)
@@ -235,6 +245,7 @@ char *status_format(const struct status *status)
         add_process(text, "tpm", &status->tpm);
         add_monitor(text, status->monitor);
         add_cgroup(text, status);
+        add_shares(text, status->shares);
         for (unsigned i = 0; i < status->images->len; i++) {
                 const struct status_image *image = g_ptr_array_index(status->images, i);
                 g_autofree char *path = xml_escape(image->path);
@@ -366,6 +377,19 @@ static bool read_cgroup(const xmlNode *root, struct status *status, GError **err
         status->limits_devices = g_strcmp0(devices, "limited") == 0;
         if (!status->cgroup || status->cgroup[0] != '/' || strstr(status->cgroup, "/.."))
                 return xml_error(error, node, "invalid control group");
+        return true;
+}
+
+/* Likewise: below resctrl's own directory. */
+static bool read_shares(const xmlNode *root, struct status *status, GError **error)
+{
+        for (const xmlNode *node = xml_child(root, "resctrl"); node; node = xml_next(node)) {
+                g_autofree char *path = xml_attr(node, "path");
+
+                if (!path || !*path || *path == '/' || g_str_has_prefix(path, "..") || strstr(path, "/.."))
+                        return xml_error(error, node, "invalid group of resctrl");
+                g_ptr_array_add(status->shares, g_steal_pointer(&path));
+        }
         return true;
 }
 
@@ -604,13 +628,14 @@ struct status *status_parse(const char *text, GError **error)
         if (!read_head(root, status, error) || !read_identity(root, status, error) ||
             !read_process(root, "emulator", &status->emulator, error) ||
             !read_process(root, "tpm", &status->tpm, error) || !read_monitor(root, status, error) ||
-            !read_cgroup(root, status, error) || !read_images(root, status, error) ||
-            !read_labels(root, status, error) || !read_files(root, status, error) ||
-            !read_pci(root, status, error) || !read_links(root, status, error) ||
-            !read_switches(root, status, error) || !read_usb(root, status, error) ||
-            !read_helpers(root, status, error) || !read_vfs(root, status, error) ||
-            !read_scripts(root, status, error) || !read_saved(root, status, error) ||
-            !read_made(root, status, error) || !read_departure(root, &status->departure, error))
+            !read_cgroup(root, status, error) || !read_shares(root, status, error) ||
+            !read_images(root, status, error) || !read_labels(root, status, error) ||
+            !read_files(root, status, error) || !read_pci(root, status, error) ||
+            !read_links(root, status, error) || !read_switches(root, status, error) ||
+            !read_usb(root, status, error) || !read_helpers(root, status, error) ||
+            !read_vfs(root, status, error) || !read_scripts(root, status, error) ||
+            !read_saved(root, status, error) || !read_made(root, status, error) ||
+            !read_departure(root, &status->departure, error))
                 return NULL;
         status->sleeps = xml_child(root, "host-sleep");
         status->arrival = xml_child_text(root, "arrival");

@@ -120,6 +120,7 @@ struct status *status_new(void)
 {
         struct status *status = g_new0(struct status, 1);
 
+        status->shares = g_ptr_array_new_with_free_func(g_free);
         status->images = g_ptr_array_new_with_free_func(image_free);
         status->labels = g_ptr_array_new_with_free_func(label_free);
         status->files = g_ptr_array_new_with_free_func(file_free);
@@ -138,6 +139,7 @@ void status_free(struct status *status)
 {
         if (!status)
                 return;
+        g_ptr_array_unref(status->shares);
         g_ptr_array_unref(status->images);
         g_ptr_array_unref(status->labels);
         g_ptr_array_unref(status->files);

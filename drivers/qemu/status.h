@@ -145,6 +145,7 @@ struct status {
         char *monitor;                  /* owned; the socket of one that was adopted; NULL: monitor.sock */
         char *cgroup;                   /* owned; below the roots of the hierarchies; NULL: none */
         char *unit;                     /* owned; the scope that it is; NULL: a group of our own */
+        GPtrArray *shares;              /* owned, char *: its groups and monitors of resctrl (shares.h) */
         bool limits_devices;            /* its group opens the device nodes of files, and no others */
         GPtrArray *images;              /* owned, struct status_image */
         GPtrArray *labels;              /* owned, struct status_label */

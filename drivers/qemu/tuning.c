@@ -29,10 +29,6 @@ static bool refuse(const struct domain_def *def, const char *element, const char
 
 bool tuning_require_supported(const struct domain_def *def, GError **error)
 {
-        if (def->cputune.n_cachetunes > 0)
-                return refuse(def, "cachetune", "cputune", error);
-        if (def->cputune.n_memorytunes > 0)
-                return refuse(def, "memorytune", "cputune", error);
         return !def->memtune.min_guarantee_kib || refuse(def, "min_guarantee", "memtune", error);
 }
 

@@ -73,7 +73,8 @@ static void measure_interfaces(const struct domain_def *def, struct domain_measu
         }
 }
 
-void test_stats_measure(const struct domain_state *state, struct domain_measure *measure)
+void test_stats_measure(const struct domain_driver *driver, const struct domain_state *state,
+                        struct domain_measure *measure)
 {
         const struct domain_def *def = domain_state_get_def(state);
 

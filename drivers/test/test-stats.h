@@ -6,5 +6,6 @@
 #include "drivers/domain/driver.h"
 
 /* As in struct domain_driver_ops. */
-void test_stats_measure(const struct domain_state *state, struct domain_measure *measure);
+void test_stats_measure(const struct domain_driver *driver, const struct domain_state *state,
+                        struct domain_measure *measure);
 void test_stats_ask(struct domain *domain, unsigned parts);

@@ -48,6 +48,7 @@ static char *dir(const char *name)
         return path;
 }
 
+const char *host_root;
 const char *user; /* whom emulators run as; NULL: as the test */
 
 void start_driver(void)
@@ -74,12 +75,15 @@ void stop_driver(void)
 
 void setup(void)
 {
+        struct cpu_features features;
+
         log_init(LOG_LEVEL_INFO);
         root = g_dir_make_tmp("virtbus-guest-XXXXXX", NULL);
         guard_folder(root);
         loop = loop_new(NULL);
         pool = pool_new(4, NULL);
-        host = host_new_real();
+        cpu_features_read(&features);
+        host = host_root ? host_new_at(host_root, &features) : host_new_real();
         events = g_string_new(NULL);
         start_driver();
 }

@@ -19,10 +19,11 @@
 
 extern struct loop *loop;
 extern struct domain_driver *driver;
-extern char *root;       /* state, run and log are below it */
-extern char *cache;      /* of what emulators can do; of all cases */
-extern GString *events;  /* "type/detail," for lifecycle, "#id," for the others */
-extern const char *user; /* whom emulators run as; NULL: as the test */
+extern char *root;            /* state, run and log are below it */
+extern char *cache;           /* of what emulators can do; of all cases */
+extern GString *events;       /* "type/detail," for lifecycle, "#id," for the others */
+extern const char *host_root; /* below which the host is read, before setup(); NULL: this machine's own */
+extern const char *user;      /* whom emulators run as; NULL: as the test */
 
 bool has_qemu(void);
 

@@ -99,6 +99,16 @@ static const struct row refused[] = {
           "", "bandwidth of node 0 twice" },
         { "q35", "<cputune><cachetune vcpus='0'><monitor level='3' vcpus='1'/></cachetune></cputune>", "",
           "is of vCPUs that the <cachetune> is not of" },
+        { "q35", "<cputune><cachetune vcpus='0'><monitor level='2' vcpus='0'/></cachetune></cputune>", "",
+          "a <monitor> of <cachetune> is of level 2" },
+        { "q35",
+          "<cputune><memorytune vcpus='0-1'><monitor vcpus='0'/><monitor vcpus='0-1'/><monitor "
+          "vcpus='0'/></memorytune></cputune>",
+          "", "a <memorytune> has two <monitor> of the same vCPUs" },
+        { "q35",
+          "<cputune><cachetune vcpus='0-1'><monitor level='3' vcpus='0'/></cachetune><memorytune "
+          "vcpus='1'><node id='0' bandwidth='10'/></memorytune></cputune>",
+          "", "a <cachetune> is of the vCPUs 0-1 and a <memorytune> of 1:" },
         { "q35", "<memtune><hard_limit>9</hard_limit><swap_hard_limit>8</swap_hard_limit></memtune>", "",
           "less than the <hard_limit> of 9 KiB" },
         { "q35", "<blkiotune><weight>10001</weight></blkiotune>", "", "<weight> of <blkiotune> is 10001" },

@@ -30,6 +30,8 @@ static struct status *make(void)
         status->reason = DOMAIN_PAUSED_IOERROR;
         status->owner = g_strdup(":1.7");
         status->cgroup = g_strdup("/machine/<x>");
+        g_ptr_array_add(status->shares, g_strdup("qemu-3-web-vcpus_0"));
+        g_ptr_array_add(status->shares, g_strdup("mon_groups/<x>"));
         status->limits_devices = true;
         status->emulator = (struct status_process){ 4711, 123456789012 };
         status->tpm = (struct status_process){ 4710, 99 };
@@ -112,6 +114,9 @@ START_TEST(what_is_written_is_read)
         ck_assert_int_eq(back->reason, DOMAIN_PAUSED_IOERROR);
         ck_assert_str_eq(back->owner, ":1.7");
         ck_assert_str_eq(back->cgroup, "/machine/<x>");
+        ck_assert_uint_eq(back->shares->len, 2);
+        ck_assert_str_eq(g_ptr_array_index(back->shares, 0), "qemu-3-web-vcpus_0");
+        ck_assert_str_eq(g_ptr_array_index(back->shares, 1), "mon_groups/<x>");
         ck_assert(back->limits_devices);
         ck_assert_int_eq(back->emulator.pid, 4711);
         ck_assert_uint_eq(back->emulator.start_time, 123456789012);
@@ -261,6 +266,10 @@ static const char *const edits[][2] = {
         { "<uuid>", "<uid>" },
         { "0000:3b:00.0", "../../../../x" },
         { "<domain", "<domai" },
+        { "qemu-3-web-vcpus_0", "/machine" },
+        { "qemu-3-web-vcpus_0", "../x" },
+        { "qemu-3-web-vcpus_0", "a/../x" },
+        { "qemu-3-web-vcpus_0", "" },
 };
 
 START_TEST(wrong_values_are_refused)
