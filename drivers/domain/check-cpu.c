@@ -128,6 +128,25 @@ static bool check_cache(const struct check *check, GError **error)
         return true;
 }
 
+/* How wide addresses are is the host's to say, or the document's. */
+static bool check_address_bits(const struct check *check, GError **error)
+{
+        const struct domain_cpu *cpu = &check->def->cpu;
+        bool host = g_strcmp0(cpu->maxphysaddr_mode, "passthrough") == 0;
+
+        if (!cpu->maxphysaddr_mode)
+                return true;
+        if (!host && !cpu->maxphysaddr_bits)
+                return check_refuse(error, "<maxphysaddr mode='emulate'> of <cpu> needs bits");
+        if (host && cpu->maxphysaddr_bits)
+                return check_refuse(error,
+                                    "<maxphysaddr mode='passthrough'> of <cpu> has no bits: it may have "
+                                    "a limit");
+        if (!host && cpu->maxphysaddr_limit)
+                return check_refuse(error, "<maxphysaddr mode='emulate'> of <cpu> has no limit: it has bits");
+        return true;
+}
+
 /* ---- NUMA cells ---- */
 
 static bool overlap(const struct domain_cpuset *a, const struct domain_cpuset *b, unsigned *number)
@@ -279,6 +298,6 @@ static bool check_attributes(const struct check *check, GError **error)
 }
 
 const check_function domain_check_cpu[] = {
-        check_list,  check_pins,  check_features,   check_vendor,
-        check_cache, check_cells, check_attributes, NULL,
+        check_list,         check_pins,  check_features,   check_vendor, check_cache,
+        check_address_bits, check_cells, check_attributes, NULL,
 };

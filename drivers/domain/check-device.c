@@ -307,6 +307,13 @@ static bool check_panics(const struct check *check, GError **error)
         return true;
 }
 
+static bool has_intel_settings(const struct domain_iommu *iommu)
+{
+        return iommu->intremap != DOMAIN_SWITCH_ABSENT || iommu->caching_mode != DOMAIN_SWITCH_ABSENT ||
+               iommu->eim != DOMAIN_SWITCH_ABSENT || iommu->iotlb != DOMAIN_SWITCH_ABSENT ||
+               iommu->dma_translation != DOMAIN_SWITCH_ABSENT || iommu->aw_bits > 0;
+}
+
 static bool check_iommu(const struct check *check, GError **error)
 {
         enum { VCPUS_WITHOUT_EIM = 255 };
@@ -325,6 +332,9 @@ static bool check_iommu(const struct check *check, GError **error)
                 return check_refuse(error,
                                     "an IOMMU of model 'intel' needs a machine of type 'q35', not '%s'",
                                     check->machine->machine);
+        if (strcmp(iommu->model, "intel") != 0 && has_intel_settings(iommu))
+                return check_refuse(error, "an IOMMU of model '%s' has no <driver>: that is Intel's",
+                                    iommu->model);
         if (iommu->eim == DOMAIN_SWITCH_ON && iommu->intremap != DOMAIN_SWITCH_ON)
                 return check_refuse(error, "eim='on' of <iommu> needs intremap='on'");
         if (iommu->intremap == DOMAIN_SWITCH_ON && !split)

@@ -59,6 +59,7 @@ static const struct field cache_fields[] = {
 static const struct field maxphysaddr_fields[] = {
         NAME("mode", struct domain_cpu, maxphysaddr_mode, maxphysaddr_names, .required = true),
         UINT("bits", struct domain_cpu, maxphysaddr_bits, .max = 64),
+        UINT("limit", struct domain_cpu, maxphysaddr_limit, .max = 64),
         FIELDS_END,
 };
 

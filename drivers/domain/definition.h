@@ -157,7 +157,8 @@ struct domain_cpu {
         const char *cache_mode;                           /* "emulate", "passthrough", "disable" */
         int cache_level;                                  /* -1: none */
         const char *maxphysaddr_mode;                     /* "emulate", "passthrough" */
-        uint32_t maxphysaddr_bits;                        /* 0: none */
+        uint32_t maxphysaddr_bits;                        /* emulate; 0: none */
+        uint32_t maxphysaddr_limit;                       /* passthrough: at most so many; 0: none */
         const struct domain_cpu_feature *features;
         const struct domain_numa_cell *cells;
         const struct domain_numa_link *latencies, *bandwidths;
@@ -247,7 +248,7 @@ struct domain_hyperv {
 struct domain_features {
         enum domain_switch ps2; /* the controller of keyboard and mouse */
         enum domain_switch acpi, apic, apic_eoi, pae, hap, viridian, privnet, pvspinlock, pmu, vmport, smm,
-                vmcoreinfo, gic;
+                vmcoreinfo, gic, async_teardown;
         enum domain_switch kvm_hidden, kvm_hint_dedicated, kvm_poll_control, kvm_pv_ipi;
         const char *gic_version; /* "2", "3", "host" */
         const char *ioapic;      /* <ioapic driver=>: "kvm", "qemu" */

@@ -384,6 +384,7 @@ static const struct field iommu_driver_fields[] = {
         ON_OFF("eim", struct domain_iommu, eim),
         ON_OFF("iotlb", struct domain_iommu, iotlb),
         UINT("aw_bits", struct domain_iommu, aw_bits, .max = 64),
+        ON_OFF("dma_translation", struct domain_iommu, dma_translation),
         FIELDS_END,
 };
 static const struct field_part iommu_parts[] = {

@@ -64,6 +64,7 @@ struct domain_iommu {
         enum domain_switch caching_mode;
         enum domain_switch eim;
         enum domain_switch iotlb;
+        enum domain_switch dma_translation;
         uint32_t aw_bits; /* 0: the default */
 };
 

@@ -364,6 +364,9 @@ static const struct field_part kvm_parts[] = {
         PARTS_END,
 };
 
+static const struct field teardown_fields[] = { YES_NO("enabled", struct domain_features, async_teardown),
+                                                FIELDS_END };
+
 static bool read_kvm(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
 {
         return field_read_parts(reader, node, kvm_parts, target, error);
@@ -390,6 +393,7 @@ static const struct field_part features_parts[] = {
         { "hyperv", NULL, read_hyperv },
         { "tcg/tb-cache", tb_cache_fields },
         STATE("ps2", struct domain_features, ps2),
+        { "async-teardown", teardown_fields },
         { "kvm", NULL, read_kvm },
         STATE("pvspinlock", struct domain_features, pvspinlock),
         STATE("pmu", struct domain_features, pmu),

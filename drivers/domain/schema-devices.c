@@ -489,7 +489,7 @@ TABLE memory_device[] = {
         {},
 };
 
-TABLE iommu[] = { { "driver", "intremap caching_mode eim iotlb aw_bits" }, ALIAS, ACPI, ADDRESS, {} };
+TABLE iommu[] = { { "driver", "intremap caching_mode eim iotlb aw_bits dma_translation" }, ALIAS, ACPI, ADDRESS, {} };
 TABLE vsock[] = { { "cid", "auto address", .flags = VOID }, ALIAS, ACPI, ADDRESS, { "driver", VIRTIO }, {} };
 
 const struct domain_schema domain_schema_devices[] = {

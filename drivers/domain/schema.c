@@ -218,6 +218,7 @@ TABLE features[] = {
         { "ibs", "value", .flags = UNDRIVEN },
         { "tcg", NULL, tcg, VOID },
         { "ps2", "state" },
+        { "async-teardown", "enabled" },
         { "capabilities", "policy", .flags = UNDRIVEN | DOMAIN_SCHEMA_OPAQUE },
         {},
 };
@@ -246,7 +247,7 @@ TABLE cpu[] = {
         { "vendor", .flags = VOID },
         { "topology", "sockets dies clusters cores threads" },
         { "cache", "level mode" },
-        { "maxphysaddr", "mode bits" },
+        { "maxphysaddr", "mode bits limit" },
         { "feature", "policy name", .flags = MANY },
         { "numa", NULL, numa },
         {},

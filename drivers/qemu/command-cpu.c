@@ -312,9 +312,12 @@ static void add_address_bits(const struct domain_cpu *cpu, GString *option)
 {
         if (!cpu->maxphysaddr_mode)
                 return;
-        if (strcmp(cpu->maxphysaddr_mode, "passthrough") == 0)
+        if (strcmp(cpu->maxphysaddr_mode, "passthrough") == 0) {
                 g_string_append(option, ",host-phys-bits=on");
-        else if (cpu->maxphysaddr_bits)
+                if (cpu->maxphysaddr_limit)
+                        g_string_append_printf(option, ",host-phys-bits-limit=%u",
+                                               (unsigned)cpu->maxphysaddr_limit);
+        } else if (cpu->maxphysaddr_bits)
                 g_string_append_printf(option, ",phys-bits=%u", (unsigned)cpu->maxphysaddr_bits);
 }
 

@@ -200,6 +200,23 @@ static bool add_genid(struct command_builder *builder, GError **error)
         return true;
 }
 
+/* Memory is given back when the emulator has ended: a process that shares it is the last one to go. */
+static bool add_teardown(struct command_builder *builder, GError **error)
+{
+        enum domain_switch wanted = builder->def->features.async_teardown;
+
+        if (qemu_caps_has_option(builder->caps, "run-with", "async-teardown")) {
+                if (wanted != DOMAIN_SWITCH_ABSENT)
+                        command_append(builder, "-run-with",
+                                       wanted == DOMAIN_SWITCH_ON ? "async-teardown=on"
+                                                                  : "async-teardown=off");
+                return true;
+        }
+        return wanted != DOMAIN_SWITCH_ON ||
+               device_unsupported(error, "emulator '%s' does not know <async-teardown> of <features>",
+                                  qemu_caps_get_path(builder->caps));
+}
+
 static void add_confinement(struct command_builder *builder)
 {
         if (!builder->context->no_sandbox && qemu_caps_has_option(builder->caps, "sandbox", NULL))
@@ -247,7 +264,7 @@ static bool build(struct command_builder *builder, GError **error)
         if (!command_clock_add(builder, error))
                 return false;
         add_actions(builder);
-        if (!add_genid(builder, error))
+        if (!add_genid(builder, error) || !add_teardown(builder, error))
                 return false;
         if (!command_graphics_add(builder, error) || !command_devices_add(builder, error))
                 return false;

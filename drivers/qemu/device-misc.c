@@ -151,6 +151,7 @@ bool device_describe_iommu(struct device_list *list, const struct device_context
         device_set_on_off(device, "eim", iommu->eim);
         device_set_switch(device, "device-iotlb", iommu->iotlb);
         device_set_uint(device, "aw-bits", iommu->aw_bits);
+        device_set_switch(device, "dma-translation", iommu->dma_translation);
         return device_list_add_device(list, context, device, error);
 }
 

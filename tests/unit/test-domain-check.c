@@ -44,6 +44,7 @@ struct row {
 #define LATENCY(from, to, more)                                                                              \
         "<latency initiator='" from "' target='" to "' type='access' value='5' " more "/>"
 
+#define ADDRESS_BITS(attributes) "<cpu><model>qemu64</model><maxphysaddr " attributes "/></cpu>"
 #define TIMER(attributes, below) "<clock><timer " attributes ">" below "</timer></clock>"
 #define SHMEM(model, below)      "<shmem name='s'><model type='ivshmem-" model "'/>" below "</shmem>"
 
@@ -510,6 +511,11 @@ static const struct row refused[] = {
           "one address of family 'ipv4', and here two" },
         { "q35", "", "<disk type='file'><driver name='tap'/><source file='/x'/><target dev='vda'/></disk>",
           "the driver of disk 'vda' is 'tap'" },
+        { "q35", ADDRESS_BITS("mode='passthrough' bits='40'"), "", "has no bits: it may have a limit" },
+        { "q35", ADDRESS_BITS("mode='emulate' bits='40' limit='39'"), "", "has no limit: it has bits" },
+        { "q35", ADDRESS_BITS("mode='emulate'"), "", "'emulate'> of <cpu> needs bits" },
+        { "q35", "", "<iommu model='virtio'><driver aw_bits='39'/></iommu>",
+          "model 'virtio' has no <driver>" },
 };
 
 static const struct row taken[] = {

@@ -123,6 +123,12 @@ static const struct {
           "tcg,tb-size=128" },
         { "<clock><timer name='rtc' tickpolicy='catchup'><catchup limit='9'/></timer></clock>", "", "-rtc",
           "base=utc,driftfix=slew" },
+        { "<cpu><model>qemu64</model><maxphysaddr mode='passthrough' limit='39'/></cpu>", "", "-cpu",
+          "qemu64,host-phys-bits=on,host-phys-bits-limit=39" },
+        { "<features><acpi/><ioapic driver='qemu'/></features>",
+          "<iommu model='intel'><driver intremap='on' eim='on' dma_translation='off'/></iommu>", "-device",
+          "{\"driver\":\"intel-iommu\",\"id\":\"iommu0\",\"intremap\":\"on\",\"eim\":\"on\","
+          "\"dma-translation\":false" },
         { "<cpu match='strict'><model>qemu64</model></cpu>", "", "-cpu", "qemu64" },
         { "<vcpu>1</vcpu><numatune><memnode cellid='0' mode='restrictive' nodeset='0'/></numatune><cpu><numa>"
           "<cell id='0' cpus='0' memory='65536'/></numa></cpu>",

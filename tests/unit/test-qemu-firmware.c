@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Command lines: where a machine's firmware keeps its variables, memory that is the hardware's secret, and
- * CPUs that are the host's.
+ * CPUs that are the host's, and what becomes of memory at the end.
  */
 #include "base/error.h"
 #include "drivers/qemu/block.h"
@@ -197,5 +197,51 @@ START_TEST(test_strict_cpu)
 }
 END_TEST
 
+/* The capabilities of this QEMU, which knows -run-with. */
+static void pretend_run_with(void)
+{
+        json_t *document = json_deep_copy(qemu_caps_get_document(fixture.caps));
+        g_autoptr(GError) error = NULL;
+
+        json_array_append_new(json_object_get(document, "options"), json_string("run-with.async-teardown"));
+        qemu_caps_unref(fixture.caps);
+        fixture.caps = qemu_caps_new(document, &error);
+        ck_assert_msg(fixture.caps, "%s", error ? error->message : "");
+        json_decref(document);
+}
+
+#define TEARDOWN(enabled)                                                                                    \
+        "<domain type='qemu'><name>x</name><memory>65536</memory><features><async-teardown "                 \
+        "enabled='" enabled "'/></features><os><type machine='q35'>hvm</type></os></domain>"
+
+/* Emulators that cannot give memory back later are not asked for more than to give it back at once. */
+START_TEST(test_teardown)
+{
+        CLEANUP(domain_def_unref) struct domain_def *on = NULL, *off = NULL;
+        CLEANUP(qemu_command_free) struct qemu_command *one = NULL, *two = NULL, *three = NULL;
+        g_autoptr(GError) error = NULL;
+
+        if (!fixture_has_qemu())
+                return;
+        on = fixture_parse(TEARDOWN("yes"));
+        off = fixture_parse(TEARDOWN("no"));
+        if (!qemu_caps_has_option(fixture.caps, "run-with", "async-teardown")) {
+                ck_assert_ptr_null(fixture_build(on, NULL, 5, &error));
+                ck_assert_msg(strstr(error->message, "does not know <async-teardown>"), "%s", error->message);
+                one = fixture_build(off, NULL, 5, NULL);
+                ck_assert_ptr_nonnull(one);
+                ck_assert(!fixture_has_argument(one, "-run-with", ""));
+        }
+        g_clear_error(&error);
+        pretend_run_with();
+        two = fixture_build(on, NULL, 5, &error);
+        ck_assert_msg(two, "%s", error ? error->message : "");
+        ck_assert(fixture_has_argument(two, "-run-with", "async-teardown=on"));
+        three = fixture_build(off, NULL, 5, NULL);
+        ck_assert_ptr_nonnull(three);
+        ck_assert(fixture_has_argument(three, "-run-with", "async-teardown=off"));
+}
+END_TEST
+
 CHECK_MAIN_FIXTURE("qemu-firmware", fixture_set_up, fixture_tear_down, test_nvram, test_launch,
-                   test_launch_unknown, test_strict_cpu)
+                   test_launch_unknown, test_strict_cpu, test_teardown)
