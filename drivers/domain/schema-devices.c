@@ -47,7 +47,7 @@ TABLE info[] = { ALIAS, ACPI, ADDRESS, {} };
 TABLE label[] = { { "label" }, {} };
 #define DEVICE_SECLABEL                                                                                      \
         {                                                                                                    \
-                "seclabel", "model relabel labelskip", label, VOID | MANY                                    \
+                "seclabel", "-type model relabel labelskip", label, VOID | MANY                                    \
         }
 
 /* ---- disks ---- */

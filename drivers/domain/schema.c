@@ -359,7 +359,7 @@ static const char *find_entry(const struct domain_schema *schema, const char *na
         size_t length = strlen(name);
 
         while (*list) {
-                size_t token = strcspn(list, " "), prefix = strspn(list, "!?");
+                size_t token = strcspn(list, " "), prefix = strspn(list, "!?-");
 
                 if (token - prefix == length && strncmp(list + prefix, name, length) == 0) {
                         *marks = list;
@@ -390,6 +390,13 @@ bool domain_schema_takes_empty(const struct domain_schema *schema, const char *n
         const char *marks, *entry = find_entry(schema, name, &marks);
 
         return entry && memchr(marks, '?', (size_t)(entry - marks));
+}
+
+bool domain_schema_drops(const struct domain_schema *schema, const char *name)
+{
+        const char *marks, *entry = find_entry(schema, name, &marks);
+
+        return entry && memchr(marks, '-', (size_t)(entry - marks));
 }
 
 bool domain_schema_matches(const struct domain_schema *row, const char *uri, const char *name)

@@ -23,6 +23,7 @@ struct domain_schema {
         const char *name;                     /* NULL ends a table */
         const char *attributes;               /* names with blanks between, in canonical order; "!name": not
                                                  supported; "?name": counts as absent when it is empty;
+                                                 "-name": programs write it, and libvirt leaves it out;
                                                  NULL: none */
         const struct domain_schema *children; /* in canonical order; NULL: none */
         unsigned flags;
@@ -45,6 +46,9 @@ enum domain_schema_attribute domain_schema_find_attribute(const struct domain_sc
 
 /* Does an attribute of that name count as absent when it is empty? */
 bool domain_schema_takes_empty(const struct domain_schema *schema, const char *name);
+
+/* Is an attribute of that name one that counts as absent, whatever it says? */
+bool domain_schema_drops(const struct domain_schema *schema, const char *name);
 
 /* Is the element of that name, in the namespace uri (NULL: none), the one of the row? */
 bool domain_schema_matches(const struct domain_schema *row, const char *uri, const char *name);

@@ -84,14 +84,14 @@ struct interface_query {
 
 static bool find_interface(const struct domain_def *def, const char *device, unsigned *index, GError **error)
 {
-        g_autofree char *quoted = error_quote(device);
+        const struct domain_interface *interface = domain_def_find_interface(def, device);
+        g_autofree char *quoted = NULL;
 
-        for (unsigned i = 0; i < def->devices.n_interfaces; i++) {
-                if (*device && g_strcmp0(def->devices.interfaces[i].target, device) == 0) {
-                        *index = i;
-                        return true;
-                }
+        if (interface) {
+                *index = (unsigned)(interface - def->devices.interfaces);
+                return true;
         }
+        quoted = error_quote(device);
         return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG, "domain '%s' has no interface '%s'",
                          def->base.name, quoted);
 }

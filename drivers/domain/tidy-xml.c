@@ -37,14 +37,22 @@ static bool is_void(const xmlNode *node, const struct domain_schema *schema)
         return (schema->flags & DOMAIN_SCHEMA_VOID) && !node->properties && is_blank(node->children);
 }
 
-static void drop_empty_attributes(xmlNode *node, const struct domain_schema *schema)
+static bool is_absent(const xmlAttr *attr, const struct domain_schema *schema)
+{
+        const xmlNode *text = attr->children;
+        const char *name = (const char *)attr->name;
+
+        if (attr->ns)
+                return false;
+        return domain_schema_drops(schema, name) ||
+               (!(text && *text->content) && domain_schema_takes_empty(schema, name));
+}
+
+static void drop_absent_attributes(xmlNode *node, const struct domain_schema *schema)
 {
         for (xmlAttr *attr = node->properties, *next; attr; attr = next) {
-                const xmlNode *text = attr->children;
-
                 next = attr->next;
-                if (!attr->ns && !(text && *text->content) &&
-                    domain_schema_takes_empty(schema, (const char *)attr->name))
+                if (is_absent(attr, schema))
                         xmlRemoveProp(attr);
         }
 }
@@ -157,7 +165,7 @@ static void tidy_metadata(xmlNode *metadata)
 /* The depth is bounded by the parser. */
 static void walk(xmlNode *node, const struct domain_schema *schema)
 {
-        drop_empty_attributes(node, schema);
+        drop_absent_attributes(node, schema);
         if (schema->flags & DOMAIN_SCHEMA_OPAQUE || !schema->children)
                 return;
         merge_children(node, schema->children);
