@@ -198,22 +198,69 @@ static void add_located(GArray *devices, const xmlNode *node)
         g_array_append_val(devices, device);
 }
 
-/* <memory> of a guest that runs counts its memory devices; one comes or goes. */
-static void count_memory(struct domain_edit *edit, const xmlNode *device, bool comes)
+static void set_kib(xmlNode *node, uint64_t kib)
+{
+        g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, kib);
+
+        xml_set_text(node, text);
+}
+
+/* What a guest is given at once of the device; a virtio-mem device fills by and by. */
+static uint64_t get_given(const xmlNode *device, uint64_t size)
+{
+        return hardware_is(device, "model", "virtio-mem") ? 0 : size;
+}
+
+/*
+ * <memory> counts memory devices, and <currentMemory> what the guest has of it; one comes or goes. is_summed:
+ * <memory> has the size already.
+ */
+static void count_memory(struct domain_edit *edit, const xmlNode *device, bool comes, bool is_summed)
 {
         xmlNode *memory = xml_child(edit->root, "memory"), *current = xml_child(edit->root, "currentMemory");
-        uint64_t all = 0, size = 0, current_kib = 0;
-        g_autofree char *text = NULL;
+        uint64_t all = 0, size = 0, current_kib = 0, given;
 
         if (!xml_is(device, "memory") ||
             !xml_get_uint64(xml_child(xml_child(device, "target"), "size"), NULL, &size, NULL) ||
             !xml_get_uint64(memory, NULL, &all, NULL) || (!comes && size >= all))
                 return;
-        all = comes ? all + size : all - size;
-        text = g_strdup_printf("%" G_GUINT64_FORMAT, all);
-        xml_set_text(memory, text);
-        if (current && xml_get_uint64(current, NULL, &current_kib, NULL) && current_kib > all)
-                xml_set_text(current, text);
+        if (!is_summed)
+                all = comes ? all + size : all - size;
+        set_kib(memory, all);
+        if (!current || !xml_get_uint64(current, NULL, &current_kib, NULL))
+                return;
+        given = get_given(device, size);
+        if (comes)
+                current_kib += given;
+        else if (current_kib > given)
+                current_kib -= given;
+        set_kib(current, MIN(current_kib, all));
+}
+
+/* A memory device that comes has room in <maxMemory>, which the guest is started with. */
+static bool check_room(const struct domain_edit *edit, GError **error)
+{
+        const xmlNode *max = xml_child(edit->root, "maxMemory");
+        uint64_t slots = 0, max_kib = 0, all = 0;
+        unsigned count = 0;
+
+        XML_FOREACH_CHILD (device, xml_child(edit->root, "devices"))
+                count += xml_is(device, "memory");
+        if (!max)
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
+                                 "a memory device needs <maxMemory slots=>, which the domain does not have");
+        if (xml_get_uint64(max, "slots", &slots, NULL) && count > slots)
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
+                                 "%u memory devices do not fit into the %" G_GUINT64_FORMAT
+                                 " slots of <maxMemory>",
+                                 count, slots);
+        if (!xml_get_uint64(xml_child(edit->root, "memory"), NULL, &all, NULL) ||
+            !xml_get_uint64(max, NULL, &max_kib, NULL) || all <= max_kib)
+                return true;
+        return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_FAILED,
+                         "with the device the domain would have %" G_GUINT64_FORMAT
+                         " KiB of memory, more than its <maxMemory> of %" G_GUINT64_FORMAT " KiB",
+                         all, max_kib);
 }
 
 /* On a machine that runs: the device alone, and what may come along with it. */
@@ -257,8 +304,10 @@ GArray *domain_edit_attach_device(struct domain_edit *edit, const char *xml,
         node = xml_add_copy(hardware_child(edit->root, "devices"), request.node);
         if (!settle(edit, node, side, devices, error))
                 return NULL;
-        if (side->running)
-                count_memory(edit, node, true);
+        /* Normalising makes the sum where there are NUMA cells. */
+        count_memory(edit, node, true, !side->running && xml_child(xml_child(edit->root, "cpu"), "numa"));
+        if (xml_is(node, "memory") && !check_room(edit, error))
+                return NULL;
         return g_steal_pointer(&devices);
 }
 
@@ -356,7 +405,7 @@ static bool take_out(struct domain_edit *edit, xmlNode *node, struct domain_edit
         locate(node, device);
         if (node == serial)
                 xml_remove(console);
-        count_memory(edit, node, false);
+        count_memory(edit, node, false, false);
         xml_remove(node);
         return true;
 }

@@ -134,6 +134,42 @@ START_TEST(test_period)
 }
 END_TEST
 
+#define DIMM "<memory model='dimm'><target><size unit='KiB'>65536</size></target></memory>"
+
+static void plug(const char *method, unsigned flags)
+{
+        client_do(client, WEB, DOMAIN_INTERFACE, method, "su", DIMM, flags);
+}
+
+static void refuse_plug(const char *text, unsigned flags)
+{
+        client_fails(client, LIBVIRT_ERROR, text, WEB, DOMAIN_INTERFACE, "AttachDevice", "su", DIMM, flags);
+}
+
+/* <memory> counts them, of the definition as of the guest; they fit into what was made ready for them. */
+START_TEST(test_devices)
+{
+        static const char with_room[] =
+                "<domain type='test'><name>web</name><uuid>" UUID "</uuid>"
+                "<maxMemory slots='3' unit='KiB'>196608</maxMemory><memory>65536</memory>"
+                "<os><type>hvm</type></os></domain>";
+        g_autofree char *path = NULL;
+
+        refuse_plug("unsupported configuration: a memory device needs <maxMemory slots=>*", CONFIG);
+        path = client_call_string(client, TEST_PATH, CONNECT_INTERFACE, "DomainDefineXML", "s", with_room);
+        plug("AttachDevice", CONFIG);
+        expect_memory(CONFIG, 131072, 131072);
+        guest_do_flags(client, WEB, "Create", 0);
+        plug("AttachDevice", LIVE);
+        expect_memory(0, 196608, 196608);
+        refuse_plug("*would have 262144 KiB of memory, more than its <maxMemory> of 196608 KiB", LIVE);
+        plug("DetachDevice", LIVE);
+        expect_memory(0, 131072, 131072);
+        plug("DetachDevice", CONFIG);
+        expect_memory(CONFIG, 65536, 65536);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("memory");
@@ -143,6 +179,7 @@ int main(void)
         tcase_add_test(tcase, test_of_a_definition);
         tcase_add_test(tcase, test_of_a_guest);
         tcase_add_test(tcase, test_period);
+        tcase_add_test(tcase, test_devices);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }
