@@ -15,6 +15,7 @@ struct chunk {
         char *text; /* owned */
         size_t length, sent;
         int fd; /* owned; -1 none */
+        bool oob;
 };
 
 static void chunk_free(struct chunk *chunk)
@@ -33,31 +34,61 @@ void qmp_output_done(struct qmp_output *output)
                 chunk_free(chunk);
 }
 
-bool qmp_output_is_empty(const struct qmp_output *output)
+/* May it be written, with begun commands in band before it that are not counted yet? */
+static bool may_go(const struct qmp_output *output, const struct chunk *chunk, unsigned begun)
 {
-        return output->chunks.length == 0;
+        return chunk->sent > 0 || chunk->oob ||
+               (output->unanswered + begun < QMP_IN_BAND_MAX && (chunk->fd < 0 || !output->has_fd));
+}
+
+bool qmp_output_is_ready(const struct qmp_output *output)
+{
+        const struct chunk *first = output->chunks.head ? output->chunks.head->data : NULL;
+
+        return first && may_go(output, first, 0);
+}
+
+static struct chunk *chunk_new(char *text, size_t length, int fd, bool oob)
+{
+        struct chunk *chunk = g_new0(struct chunk, 1);
+
+        *chunk = (struct chunk){ .text = text, .length = length, .fd = fd, .oob = oob };
+        return chunk;
 }
 
 void qmp_output_push(struct qmp_output *output, char *text, size_t length, int fd)
 {
-        struct chunk *chunk = g_new0(struct chunk, 1);
-
-        chunk->text = text;
-        chunk->length = length;
-        chunk->fd = fd;
-        g_queue_push_tail(&output->chunks, chunk);
+        g_queue_push_tail(&output->chunks, chunk_new(text, length, fd, false));
 }
 
-/* The chunks up to the next one with a descriptor go in one write. */
+void qmp_output_push_oob(struct qmp_output *output, char *text, size_t length)
+{
+        GList *l = output->chunks.head;
+
+        while (l && (((const struct chunk *)l->data)->sent > 0 || ((const struct chunk *)l->data)->oob))
+                l = l->next;
+        g_queue_insert_before(&output->chunks, l, chunk_new(text, length, -1, true));
+}
+
+void qmp_output_heed_answer(struct qmp_output *output, bool had_fd)
+{
+        if (output->unanswered > 0)
+                output->unanswered--;
+        if (had_fd)
+                output->has_fd = false;
+}
+
+/* The chunks that may go, up to the next one with a descriptor, go in one write. */
 static unsigned fill_vector(struct qmp_output *output, struct iovec *vector, unsigned count)
 {
-        unsigned n = 0;
+        unsigned n = 0, begun = 0;
 
         for (GList *l = output->chunks.head; l && n < count; l = l->next) {
                 struct chunk *chunk = l->data;
 
-                if (n > 0 && chunk->fd >= 0)
+                if ((n > 0 && chunk->fd >= 0) || !may_go(output, chunk, begun))
                         break;
+                begun += chunk->sent == 0 && !chunk->oob;
                 vector[n].iov_base = chunk->text + chunk->sent;
                 vector[n].iov_len = chunk->length - chunk->sent;
                 n++;
@@ -96,7 +127,10 @@ static void drop_sent(struct qmp_output *output, size_t size)
                 struct chunk *chunk = g_queue_peek_head(&output->chunks);
                 size_t part = MIN(size, chunk->length - chunk->sent);
 
+                if (chunk->sent == 0 && !chunk->oob)
+                        output->unanswered++;
                 if (chunk->fd >= 0) {
+                        output->has_fd = true;
                         close(chunk->fd);
                         chunk->fd = -1;
                 }
@@ -110,7 +144,7 @@ static void drop_sent(struct qmp_output *output, size_t size)
 
 void qmp_output_flush(struct qmp_output *output, int socket_fd)
 {
-        while (!qmp_output_is_empty(output)) {
+        while (qmp_output_is_ready(output)) {
                 ssize_t size = send_chunks(output, socket_fd);
 
                 if (size < 0 && errno == EAGAIN)

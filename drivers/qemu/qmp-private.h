@@ -11,8 +11,10 @@
 /* A command that was sent and is not answered, or whose reply has not been fetched. */
 struct qmp_slot {
         uint64_t id;
-        unsigned tag;   /* its id on the wire; 0: it was never sent */
-        char *command;  /* owned */
+        unsigned tag;  /* its id on the wire; 0: it was never sent */
+        char *command; /* owned */
+        bool oob;      /* it was sent out of band */
+        bool has_fd;
         bool forgotten; /* the reply is to be dropped */
         bool answered;
         struct qmp_message reply;

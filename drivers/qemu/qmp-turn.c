@@ -121,7 +121,7 @@ static void wait_for_more(struct qmp *qmp)
 {
         short events = POLLIN;
 
-        if (!qmp_output_is_empty(&qmp->output))
+        if (qmp_output_is_ready(&qmp->output))
                 events |= POLLOUT;
         if (qmp->watch && qmp->watched == events)
                 return;
@@ -221,7 +221,7 @@ uint64_t qmp_queue_call(struct qmp *qmp, const char *command, json_t *arguments,
 void qmp_flush_calls(struct qmp *qmp)
 {
         qmp_flush(qmp);
-        if (!qmp->broken && !qmp_output_is_empty(&qmp->output))
+        if (!qmp->broken && qmp_output_is_ready(&qmp->output))
                 wait_for_more(qmp);
 }
 

@@ -152,6 +152,8 @@ static void take_reply(struct qmp *qmp, struct qmp_message *message)
                 set_broken(qmp, ERROR_INTERNAL_ERROR, what);
                 return;
         }
+        if (!slot->oob)
+                qmp_output_heed_answer(&qmp->output, slot->has_fd);
         if (slot->id == qmp->handshake_id)
                 take_handshake(qmp, message);
         if (slot->forgotten) {
@@ -230,17 +232,6 @@ static bool read_some(struct qmp *qmp)
         return true;
 }
 
-/* Takes messages from what has arrived, reading more when that is used up. False: there is nothing. */
-bool qmp_progress(struct qmp *qmp)
-{
-        if (!qmp_stream_has_line(&qmp->stream) && !read_some(qmp))
-                return false;
-        take_messages(qmp);
-        return true;
-}
-
-/* ---- sending ---- */
-
 void qmp_flush(struct qmp *qmp)
 {
         g_assert(in_lane(qmp->lane));
@@ -250,42 +241,89 @@ void qmp_flush(struct qmp *qmp)
                 qmp_output_flush(&qmp->output, qmp->fd);
 }
 
-uint64_t qmp_send_fd(struct qmp *qmp, const char *command, json_t *arguments, int fd)
+/* Takes messages from what has arrived, reading more when that is used up. False: there is nothing. */
+bool qmp_progress(struct qmp *qmp)
 {
-        json_t *root = json_pack("{s:s, s:o*}", "execute", command, "arguments", arguments);
+        if (!qmp_stream_has_line(&qmp->stream) && !read_some(qmp))
+                return false;
+        take_messages(qmp);
+        /* Answers make room for what waited for them. */
+        qmp_flush(qmp);
+        return true;
+}
+
+/* ---- sending ---- */
+
+/* NULL: it cannot be sent. */
+static struct qmp_slot *add_slot(struct qmp *qmp, const char *command)
+{
         struct qmp_slot *slot;
-        int copy = -1;
 
         g_assert(in_lane(qmp->lane));
-        g_assert(root);
         qmp->last_id++;
-        if (!qmp->broken && qmp->slots->len < QMP_OUTSTANDING_MAX) {
-                unsigned tag = choose_tag(qmp);
-                char *text;
-                size_t length;
+        if (qmp->broken || qmp->slots->len >= QMP_OUTSTANDING_MAX)
+                return NULL;
+        slot = g_new0(struct qmp_slot, 1);
+        slot->id = qmp->last_id;
+        slot->tag = choose_tag(qmp);
+        slot->command = g_strdup(command);
+        g_ptr_array_add(qmp->slots, slot);
+        return slot;
+}
 
-                json_object_set_new(root, "id", json_integer(tag));
-                text = json_dumps(root, JSON_COMPACT);
-                length = strlen(text);
+/* The line, with the arguments (taken); how: "execute" or "exec-oob". */
+static char *format_command(const struct qmp_slot *slot, const char *how, json_t *arguments, size_t *length)
+{
+        json_t *root = json_pack("{s:s, s:o*, s:I}", how, slot->command, "arguments", arguments, "id",
+                                 (json_int_t)slot->tag);
+        char *text;
 
-                /* Without a descriptor to spare, QEMU answers that it got none. */
-                if (fd >= 0)
-                        copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-                text[length] = '\n';
-                qmp_output_push(&qmp->output, text, length + 1, copy);
-                slot = g_new0(struct qmp_slot, 1);
-                slot->id = qmp->last_id;
-                slot->tag = tag;
-                slot->command = g_strdup(command);
-                g_ptr_array_add(qmp->slots, slot);
-        }
+        g_assert(root);
+        text = json_dumps(root, JSON_COMPACT);
+        *length = strlen(text) + 1;
+        text[*length - 1] = '\n';
         json_decref(root);
+        return text;
+}
+
+uint64_t qmp_send_fd(struct qmp *qmp, const char *command, json_t *arguments, int fd)
+{
+        struct qmp_slot *slot = add_slot(qmp, command);
+        size_t length;
+        char *text;
+
+        if (!slot) {
+                json_decref(arguments);
+                return qmp->last_id;
+        }
+        /* Without a descriptor to spare, QEMU answers that it got none. */
+        if (fd >= 0)
+                fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        slot->has_fd = fd >= 0;
+        text = format_command(slot, "execute", arguments, &length);
+        qmp_output_push(&qmp->output, text, length, fd);
         return qmp->last_id;
 }
 
 uint64_t qmp_send(struct qmp *qmp, const char *command, json_t *arguments)
 {
         return qmp_send_fd(qmp, command, arguments, -1);
+}
+
+static uint64_t send_oob(struct qmp *qmp, const char *command, json_t *arguments)
+{
+        struct qmp_slot *slot = add_slot(qmp, command);
+        size_t length;
+        char *text;
+
+        if (!slot) {
+                json_decref(arguments);
+                return qmp->last_id;
+        }
+        slot->oob = true;
+        text = format_command(slot, "exec-oob", arguments, &length);
+        qmp_output_push_oob(&qmp->output, text, length);
+        return qmp->last_id;
 }
 
 bool qmp_set_too_many(const struct qmp *qmp, GError **error)
@@ -336,7 +374,7 @@ static bool step(struct qmp *qmp, lane_deadline deadline, const char *what, GErr
         if (qmp_progress(qmp))
                 wake = is_past(deadline) ? LANE_TIMEOUT : LANE_READY;
         else {
-                if (!qmp_output_is_empty(&qmp->output))
+                if (qmp_output_is_ready(&qmp->output))
                         events |= POLLOUT;
                 wake = lane_wait(qmp->lane, qmp->fd, events, NULL, deadline);
         }
@@ -433,6 +471,18 @@ bool qmp_handshake(struct qmp *qmp, lane_deadline deadline, GError **error)
         return ok;
 }
 
+bool qmp_execute_oob(struct qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,
+                     json_t **result, GError **error)
+{
+        lane_deadline deadline = lane_deadline_in(timeout_ms);
+
+        if (!qmp_handshake(qmp, deadline, error)) {
+                json_decref(arguments);
+                return false;
+        }
+        return qmp_receive(qmp, send_oob(qmp, command, arguments), deadline, result, error);
+}
+
 void qmp_claim_events(struct qmp *qmp, uint64_t id, const char *name)
 {
         qmp_events_claim(&qmp->events, name, id);
@@ -463,7 +513,7 @@ struct qmp *qmp_new(struct lane *lane, int fd, const char *who)
         qmp->fd = fd;
         qmp->slots = g_ptr_array_new_with_free_func(qmp_slot_free);
         qmp_stream_init(&qmp->stream);
-        qmp->handshake_id = qmp_send(qmp, "qmp_capabilities", NULL);
+        qmp->handshake_id = qmp_send(qmp, "qmp_capabilities", json_pack("{s:[s]}", "enable", "oob"));
         qmp_forget(qmp, qmp->handshake_id);
         return qmp;
 }

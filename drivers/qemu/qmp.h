@@ -68,6 +68,14 @@ bool qmp_execute(struct qmp *qmp, const char *command, json_t *arguments, unsign
                  json_t **result, GError **error);
 
 /*
+ * The same for a command that QEMU has out of band (migrate-recover, migrate-pause): it is obeyed although
+ * QEMU's main thread hangs, and before whatever waits for that. Not before that thread has answered the
+ * handshake.
+ */
+bool qmp_execute_oob(struct qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,
+                     json_t **result, GError **error);
+
+/*
  * Asked, in the lane, when a wait for QEMU has come to its deadline: until when it may go on; a time that is
  * past, or 0, ends it with ERROR_OPERATION_TIMEOUT. Without one, or with NULL, every deadline holds.
  */

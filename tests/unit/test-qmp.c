@@ -9,6 +9,7 @@
 #include "base/loop.h"
 #include "base/pool.h"
 #include "drivers/qemu/qmp-events.h"
+#include "drivers/qemu/qmp-output.h"
 
 #include <check.h>
 #include <poll.h>
@@ -136,7 +137,8 @@ static void job_pipeline(void *data)
         ck_assert_int_eq(json_integer_value(result), 20);
         json_decref(result);
         ck_assert_int_gt(read(fixture.fd, sent, sizeof(sent) - 1), 0);
-        ck_assert_str_eq(sent, "{\"execute\":\"qmp_capabilities\",\"id\":1}\n"
+        ck_assert_str_eq(sent, "{\"execute\":\"qmp_capabilities\",\"arguments\":{\"enable\":[\"oob\"]},"
+                               "\"id\":1}\n"
                                "{\"execute\":\"query-a\",\"arguments\":{\"x\":1},\"id\":2}\n"
                                "{\"execute\":\"query-b\",\"id\":3}\n");
         loop_post(fixture.loop, quit, NULL);
@@ -266,6 +268,52 @@ static void job_backlog(void *data)
 START_TEST(a_hung_qemu_gathers_no_backlog)
 {
         run(job_backlog);
+}
+END_TEST
+
+/* ---- out of band ---- */
+
+/* Bytes that have been sent, up to a command out of band if there is one. */
+static size_t drain(void)
+{
+        char text[10000] = { 0 };
+        ssize_t size = recv(fixture.fd, text, sizeof(text) - 1, MSG_DONTWAIT);
+
+        return size > 0 && strstr(text, "exec-oob") ? (size_t)(strstr(text, "exec-oob") - text)
+                                                    : (size_t)MAX(size, 0);
+}
+
+/* More commands than QEMU goes on reading with. */
+static void job_oob(void *data)
+{
+        uint64_t ids[2 * QMP_IN_BAND_MAX];
+        GError *error = NULL;
+        json_t *result;
+
+        make(NULL);
+        for (unsigned i = 0; i < G_N_ELEMENTS(ids); i++)
+                ids[i] = qmp_send(fixture.qmp, "query-a", NULL);
+        qmp_flush(fixture.qmp);
+        ck_assert_uint_gt(drain(), 100);
+        say(READY);
+        ck_assert(qmp_handshake(fixture.qmp, lane_deadline_in(5000), NULL));
+        drain();
+        say("{\"return\": \"overtakes\", \"id\": 16}\n");
+        ck_assert_msg(qmp_execute_oob(fixture.qmp, "migrate-pause", NULL, 5000, &result, &error), "%s",
+                      error ? error->message : "");
+        ck_assert_str_eq(json_string_value(result), "overtakes");
+        json_decref(result);
+        ck_assert_uint_eq(drain(), strlen("{\""));
+        /* An answer makes room for another, also when nobody sends anything. */
+        say("{\"return\": {}, \"id\": 2}\n");
+        ck_assert(qmp_receive(fixture.qmp, ids[0], lane_deadline_in(5000), NULL, NULL));
+        ck_assert_uint_gt(drain(), 0);
+        loop_post(fixture.loop, quit, NULL);
+}
+
+START_TEST(what_is_out_of_band_overtakes)
+{
+        run(job_oob);
 }
 END_TEST
 
@@ -795,6 +843,7 @@ int main(void)
         tcase_add_test(tests, refusals_carry_the_text_of_qemu);
         tcase_add_test(tests, a_late_reply_is_dropped);
         tcase_add_test(tests, a_hung_qemu_gathers_no_backlog);
+        tcase_add_test(tests, what_is_out_of_band_overtakes);
         tcase_add_test(tests, an_urgent_job_ends_the_wait);
         tcase_add_test(tests, replies_are_told_in_order_with_events);
         tcase_add_test(tests, a_flood_does_not_drop_a_reply);
