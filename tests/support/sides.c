@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct side here, there;
@@ -53,6 +54,51 @@ char *sides_append_console(char *xml, const char *console)
 char *sides_make_counting_xml(const char *name, const char *console)
 {
         return sides_append_console(guest_linux_xml(name, console, "count"), console);
+}
+
+#define SYSCTL "/proc/sys/vm/unprivileged_userfaultfd"
+
+/* The lab is a machine of its own: nobody minds what it allows. */
+static bool is_allowed(void)
+{
+        g_autofree char *allowed = NULL;
+
+        if (g_getenv("VIRTBUS_LAB") && g_file_test(SYSCTL, G_FILE_TEST_EXISTS))
+                ck_assert_int_eq(system("echo 1 >" SYSCTL), 0);
+        return g_file_get_contents(SYSCTL, &allowed, NULL, NULL) && *allowed == '1';
+}
+
+/* A program that runs the emulator with userfault.c; on either side it is the same one. */
+static char *make_emulator(const char *module)
+{
+        char *file = harness_path(here.harness, "emulator");
+        g_autofree char *program = g_find_program_in_path("qemu-system-x86_64");
+        g_autofree char *text =
+                g_strdup_printf("#!/bin/sh\nLD_PRELOAD=%s exec %s \"$@\"\n", module, program ? program : "");
+
+        ck_assert(g_file_set_contents(file, text, -1, NULL));
+        ck_assert_int_eq(chmod(file, 0755), 0);
+        return file;
+}
+
+char *sides_make_postcopy_xml(const char *name, const char *console)
+{
+        g_autofree char *xml = sides_make_counting_xml(name, console), *emulator = NULL, *element = NULL;
+        const char *module = g_getenv("VIRTBUS_USERFAULT");
+        GString *text;
+
+        if (is_allowed())
+                return g_steal_pointer(&xml);
+        if (!module || !strstr(xml, "type='qemu'")) {
+                harness_skip(
+                        "there is no post-copy: vm.unprivileged_userfaultfd is not 1, and KVM needs that");
+                return NULL;
+        }
+        emulator = make_emulator(module);
+        element = g_strdup_printf("<devices><emulator>%s</emulator>", emulator);
+        text = g_string_new(xml);
+        ck_assert_uint_eq(g_string_replace(text, "<devices>", element, 1), 1);
+        return g_string_free(text, FALSE);
 }
 
 unsigned sides_check_count(const char *console)

@@ -22,6 +22,7 @@ enum {
         POSTCOPY = 32768,
         TLS = 65536,
         PARALLEL = 131072,
+        POSTCOPY_RESUME = 524288,
         STARTED_MIGRATED = 1,
         SUSPENDED_MIGRATED = 1,
         SUSPENDED_POSTCOPY = 7,
@@ -56,6 +57,11 @@ void sides_tear_down(void);
 char *sides_append_console(char *xml, const char *console);
 /* A document of Linux that counts; what it prints on either side goes to one file, one behind the other. */
 char *sides_make_counting_xml(const char *name, const char *console);
+/*
+ * The same of one that may have post-copy; NULL, and the case is skipped (harness_skip()), where that cannot
+ * be had.
+ */
+char *sides_make_postcopy_xml(const char *name, const char *console);
 /* Each number once and in order: neither did it stop for good, nor go back, nor run twice. The last one. */
 unsigned sides_check_count(const char *console);
 /* The same, and it goes on. */
