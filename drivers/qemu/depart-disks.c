@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/remote-bus.h"
 #include "drivers/qemu/depart-nodes.h"
 #include "drivers/qemu/guest.h"
 #include "drivers/qemu/migration.h"
@@ -15,7 +16,15 @@
 #define ASK_MS 500
 /* Between two looks whether a job that was told to end has, and how long it may take. */
 #define END_ASK_MS 5
-#define END_MS     30000
+#define END_MS     10000
+/*
+ * For QEMU to say how far it is, which it does not while it waits for a host that takes nothing any more.
+ * What is on its way when the guest is paused, up to 16 MiB, takes its time.
+ */
+#define HANG_MS 20000
+/* Without any of it going over, when the guest is paused for the last. */
+#define LAST_MS 30000
+#define CUT_MS  1000
 
 struct copying;
 
@@ -43,6 +52,8 @@ struct copying {
         GPtrArray *copies;                  /* owned, struct copy */
         struct lane_timer *timer;           /* owned */
         uint64_t call;                      /* query-jobs on the way; 0: none */
+        uint64_t processed;                 /* of all of them, when some of it went over last */
+        lane_deadline deadline;             /* FINISHING: for the next of it to do so */
         enum phase phase;
         GError *failure;    /* owned; while nobody followed; NULL: none */
         depart_disks_fn fn; /* NULL: nobody follows */
@@ -125,6 +136,51 @@ static GError *make_failure(const struct guest *guest, const char *target, const
 static GError *fail_copy(const struct copy *copy, const char *problem)
 {
         return make_failure(copy->copying->guest, copy->id + strlen(DEPART_DISKS_PREFIX), problem);
+}
+
+/* ---- another host that takes nothing any more ---- */
+
+void depart_disks_cut(struct guest *guest, const char *node)
+{
+        json_t *instance = json_pack("{s:s, s:s}", "type", "block-node", "node-name", node);
+        g_autoptr(GError) error = NULL;
+
+        if (!qmp_execute_oob(guest->qmp, "yank", json_pack("{s:[o]}", "instances", instance), CUT_MS, NULL,
+                             &error))
+                log_gerror(LOG_LEVEL_INFO, error, "the connection of '%s' of %s is not cut", node,
+                           guest->who);
+}
+
+/*
+ * From now on QEMU waits for nobody there. The other side hears that it is to end, too: that is what helps
+ * with a socket of this host, of which QEMU does not notice that it was shut down while it writes.
+ */
+static void cut(struct copying *copying)
+{
+        struct guest *guest = copying->guest;
+
+        for (unsigned i = 0; guest->qmp && i < copying->copies->len; i++) {
+                const struct copy *copy = g_ptr_array_index(copying->copies, i);
+
+                if (copy->has_node)
+                        depart_disks_cut(guest, copy->id);
+        }
+        g_clear_pointer(&copying->departure->bus, remote_bus_free);
+}
+
+static void give_up(struct copying *copying)
+{
+        cut(copying);
+        tell(copying,
+             make_error(copying, ERROR_OPERATION_TIMEOUT, "are not taken by the other host any more"));
+}
+
+static bool is_stuck(struct copying *copying, uint64_t processed)
+{
+        if (processed != copying->processed)
+                copying->deadline = lane_deadline_in(LAST_MS);
+        copying->processed = processed;
+        return copying->phase == FINISHING && copying->deadline < lane_deadline_in(0);
 }
 
 /* ---- how far it is ---- */
@@ -221,8 +277,11 @@ static void heed_jobs(const json_t *jobs, const GError *error, void *data)
 
         copying->call = 0;
         ask_later(copying);
-        if (!jobs)
+        if (!jobs) {
+                if (error_is(error, ERROR_OPERATION_TIMEOUT))
+                        give_up(copying);
                 return;
+        }
         for (unsigned i = 0; i < copying->copies->len; i++) {
                 struct copy *copy = g_ptr_array_index(copying->copies, i);
 
@@ -233,7 +292,10 @@ static void heed_jobs(const json_t *jobs, const GError *error, void *data)
         if (copying->phase == COPYING)
                 operation_set_progress(&copying->departure->base,
                                        &(struct job_progress){ .data = amount, .disk = amount });
-        settle(copying);
+        if (is_stuck(copying, amount.processed))
+                give_up(copying);
+        else
+                settle(copying);
 }
 
 /* One question at a time; what was asked before is not waited for any more. */
@@ -245,7 +307,7 @@ static void ask(void *data)
         g_clear_pointer(&copying->timer, lane_timer_free);
         if (copying->call && qmp)
                 qmp_forget(qmp, copying->call);
-        copying->call = qmp ? qmp_call(qmp, "query-jobs", NULL, QMP_TIMEOUT_JOB_MS, heed_jobs, copying) : 0;
+        copying->call = qmp ? qmp_call(qmp, "query-jobs", NULL, HANG_MS, heed_jobs, copying) : 0;
         if (!qmp)
                 ask_later(copying);
 }
@@ -434,6 +496,7 @@ void depart_disks_finish(struct domain_departure *departure)
                 return;
         }
         copying->phase = FINISHING;
+        copying->deadline = lane_deadline_in(LAST_MS);
         for (unsigned i = 0; i < copying->copies->len; i++) {
                 struct copy *copy = g_ptr_array_index(copying->copies, i);
 
@@ -498,9 +561,11 @@ void depart_uncopy(struct domain_departure *departure)
         if (!copying)
                 return;
         stop_listening(copying);
-        if (guest && domain_get_current(domain)->id == departure->id && guest_get_monitor(guest, &error) &&
-            end_jobs(copying, &error))
-                remove_all(copying, &error);
+        if (guest && domain_get_current(domain)->id == departure->id && guest_get_monitor(guest, &error)) {
+                cut(copying);
+                if (end_jobs(copying, &error))
+                        remove_all(copying, &error);
+        }
         if (error)
                 log_gerror(LOG_LEVEL_WARNING, error, "copies of disks of domain '%s' may be left in QEMU",
                            departure->base.object->name);

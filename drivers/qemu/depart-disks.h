@@ -9,12 +9,16 @@
  *     depart_disks_finish()  the guest is paused: the last of it goes, jobs and nodes are removed
  *     depart_uncopy()        instead, at any moment: they are removed, and what is there is worth nothing
  *
+ * A host that takes nothing any more holds up QEMU, and with it the guest, as soon as anything of the disk
+ * has to be waited for (a pause, a reset of the device): then it is cut off, and the guest goes on here.
+ *
  * Node and job have one name, "migration-vda". What an agent that is gone has left of them is ended by the
  * next one (guest_jobs_resync()).
  */
 
 #include "base/job.h"
 #include "drivers/domain/migrate.h"
+#include "drivers/qemu/guest.h"
 
 #define DEPART_DISKS_PREFIX "migration-"
 
@@ -35,5 +39,10 @@ bool depart_disks_follow(struct domain_departure *departure, depart_disks_fn fn,
 void depart_disks_finish(struct domain_departure *departure);
 /* How much of all disks is there. */
 struct job_amount depart_disks_get_amount(const struct domain_departure *departure);
+/*
+ * The connection of that node ends at once, whatever QEMU waits for: what is on its way fails, and so does
+ * what comes after it. Where QEMU cannot do that (before version 6.0) it goes on.
+ */
+void depart_disks_cut(struct guest *guest, const char *node);
 /* Frees what is behind it; nothing of it is at work any more. NULL is fine. */
 void depart_disks_free(struct domain_departure *departure);

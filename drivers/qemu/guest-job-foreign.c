@@ -85,6 +85,8 @@ static void end_foreign_job(struct guest *guest, const json_t *entry)
                 dismiss(guest, id);
                 return;
         }
+        if (g_str_has_prefix(id, DEPART_DISKS_PREFIX))
+                depart_disks_cut(guest, id);
         qmp_forget(guest->qmp, qmp_send(guest->qmp, "job-cancel", json_pack("{s:s}", "id", id)));
         qmp_flush(guest->qmp);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tests/support/certificates.h"
+#include "tests/support/proxy.h"
 #include "tests/support/sides.h"
 
 enum {
@@ -93,18 +94,18 @@ static void check_disk(const char *path, const char *format, unsigned count)
 
 /* ---- guests ---- */
 
-/* Whose first disk is at disk and is written to while it counts. */
-static char *make_xml(const char *console, const char *disk, const char *format, const char *more)
+/* xml (taken) with a first disk, at disk. */
+static char *add_disk(char *xml, const char *disk, const char *format)
 {
-        g_autofree char *xml = sides_append_console(guest_linux_xml("linux", console, "record"), console);
         g_autofree char *devices =
                 g_strdup_printf("<disk type='file' device='disk'><driver name='qemu' type='%s'/>"
-                                "<source file='%s'/><target dev='vda' bus='virtio'/></disk>%s</devices>",
-                                format, disk, more ? more : "");
-        g_autoptr(GString) text = g_string_new(xml);
+                                "<source file='%s'/><target dev='vda' bus='virtio'/></disk></devices>",
+                                format, disk);
+        GString *text = g_string_new(xml);
 
         ck_assert_uint_eq(g_string_replace(text, "</devices>", devices, 1), 1);
-        return g_strdup(text->str);
+        g_free(xml);
+        return g_string_free(text, FALSE);
 }
 
 struct scene {
@@ -120,21 +121,29 @@ static char *replace(const char *text, const char *from, const char *to)
         return g_strdup(copy->str);
 }
 
-/* The other side has folders of its own. */
-static void scene_init(struct scene *scene, const char *format, const char *base)
+/* xml (taken): writes to its first disk what it counts. The other side has folders of its own. */
+static void scene_init_with(struct scene *scene, char *xml, const char *format, const char *base)
 {
         g_autofree char *folder = harness_path(there.harness, "images");
 
-        scene->console = harness_path(here.harness, "console");
         scene->from = harness_path(here.harness, "disk.img");
         scene->to = g_build_filename(folder, "disk.img", NULL);
         ck_assert_int_eq(mkdir(folder, 0755), 0);
         make_disk(scene->from, format, base);
-        scene->path = guest_start(here.client, make_xml(scene->console, scene->from, format, NULL));
+        scene->path = guest_start(here.client, add_disk(xml, scene->from, format));
         guest_wait_console(scene->console, "virtbus-guest: ready");
         guest_wait_console(scene->console, "count 5\r");
         scene->back = client_call_string(here.client, scene->path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 8);
         scene->xml = replace(scene->back, scene->from, scene->to);
+}
+
+static void scene_init(struct scene *scene, const char *format, const char *base)
+{
+        scene->console = harness_path(here.harness, "console");
+        scene_init_with(
+                scene,
+                sides_append_console(guest_linux_xml("linux", scene->console, "record"), scene->console),
+                format, base);
 }
 
 static void scene_clear(struct scene *scene)
@@ -373,6 +382,139 @@ START_TEST(test_it_dies_while_it_is_copied)
 }
 END_TEST
 
+/* ---- another host that says nothing any more ---- */
+
+/* Where its disk goes by on its way: to the emulator, which listens at another address. */
+#define BY_HERE  "127.0.0.1:50221"
+#define LISTEN   "127.0.0.2"
+#define TO_THERE "tcp:" LISTEN ":50221"
+
+enum { LOOKS = 1 }; /* connections before the emulator's */
+
+struct silence {
+        struct scene scene;
+        struct proxy *proxy;
+        struct client_answer answer;
+};
+
+static void silence_init(struct silence *silence)
+{
+        scene_init(&silence->scene, "raw", NULL);
+        silence->proxy = proxy_new("tcp:" BY_HERE, TO_THERE);
+        silence->answer = (struct client_answer){ 0 };
+}
+
+static void silence_clear(struct silence *silence)
+{
+        proxy_free(silence->proxy);
+        scene_clear(&silence->scene);
+}
+
+static void send_by_proxy(struct silence *silence, unsigned speed, unsigned flags)
+{
+        const struct scene *scene = &silence->scene;
+
+        silence->answer = (struct client_answer){ 0 };
+        client_send(here.client, &silence->answer, scene->path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u",
+                    there.uri, 5, "destination_xml", "s", scene->xml, "bandwidth", "t", (uint64_t)speed,
+                    "disks_uri", "s", "tcp:" BY_HERE, "migrate_uri", "s", "tcp:" LISTEN ":50222",
+                    "listen_address", "s", LISTEN, NON_SHARED_DISK | flags);
+}
+
+static bool is_silent(void *data)
+{
+        struct silence *silence = data;
+
+        return proxy_is_stalled(silence->proxy) || silence->answer.done;
+}
+
+static void wait_for_silence(struct silence *silence)
+{
+        harness_wait_until(is_silent, silence, "nothing of its disk is taken any more");
+        ck_assert_msg(!silence->answer.done, "%s", silence->answer.error);
+}
+
+/* The program that looks at it has a bound, and so has the emulator. */
+START_TEST(test_silent_at_first)
+{
+        struct silence silence;
+
+        silence_init(&silence);
+        proxy_stall(silence.proxy, 0, 0);
+        send_by_proxy(&silence, 100, LIVE);
+        expect_failure(&silence.answer, "'qemu-img'");
+        expect_stayed(&silence.scene);
+        proxy_cut(silence.proxy);
+        proxy_stall(silence.proxy, 2 * LOOKS, 0);
+        send_by_proxy(&silence, 100, LIVE);
+        expect_failure(&silence.answer, "disk 'vda'");
+        ck_assert(proxy_is_stalled(silence.proxy));
+        expect_stayed(&silence.scene);
+        silence_clear(&silence);
+}
+END_TEST
+
+/* It runs on, and nothing is left of it for the next one, although nobody hangs up. */
+START_TEST(test_silent_in_the_middle)
+{
+        struct silence silence;
+
+        silence_init(&silence);
+        proxy_stall(silence.proxy, LOOKS, 8 * MIB);
+        send_by_proxy(&silence, 100, LIVE);
+        wait_for_silence(&silence);
+        sides_expect_counting(silence.scene.console);
+        guest_do(here.client, silence.scene.path, "AbortJob");
+        expect_failure(&silence.answer, "are not copied any further");
+        expect_stayed(&silence.scene);
+        migrate(&silence.scene, LIVE | NON_SHARED_DISK);
+        check_moved(&silence.scene, &here, &there);
+        check_end(&silence.scene, &there, silence.scene.to, "raw");
+        silence_clear(&silence);
+}
+END_TEST
+
+static bool is_moving(void *data)
+{
+        struct silence *silence = data;
+        g_autoptr(sd_bus_message) reply =
+                client_call(here.client, silence->scene.path, DOMAIN_INTERFACE, "GetJobInfo", NULL);
+        uint64_t numbers[11];
+        int type;
+
+        ck_assert_int_gt(sd_bus_message_read(reply, "(ittttttttttt)", &type, &numbers[0], &numbers[1],
+                                             &numbers[2], &numbers[3], &numbers[4], &numbers[5], &numbers[6],
+                                             &numbers[7], &numbers[8], &numbers[9], &numbers[10]),
+                         0);
+        return numbers[6] > 0 || silence->answer.done; /* memProcessed */
+}
+
+/* All of its disk is there, and some of its memory: it stops, and cannot go. */
+static void check_silence_at_the_end(unsigned flags)
+{
+        struct silence silence;
+
+        silence_init(&silence);
+        send_by_proxy(&silence, 8, flags);
+        harness_wait_until(is_moving, &silence, "some of its memory has gone over");
+        proxy_stall(silence.proxy, LOOKS, 0);
+        expect_failure(&silence.answer, "are not taken by the other host any more");
+        expect_stayed(&silence.scene);
+        silence_clear(&silence);
+}
+
+START_TEST(test_silent_at_last)
+{
+        check_silence_at_the_end(LIVE);
+}
+END_TEST
+
+START_TEST(test_silent_at_last_without_writes)
+{
+        check_silence_at_the_end(0);
+}
+END_TEST
+
 /* ---- by TLS ---- */
 
 static void expect_stranger(struct scene *scene, const char *text)
@@ -477,7 +619,7 @@ int main(void)
 {
         Suite *suite = suite_create("guest/migration-disks");
         TCase *moves = tcase_create("moves"), *deaths = tcase_create("deaths"), *tls = tcase_create("tls"),
-              *refusals = tcase_create("refusals");
+              *silence = tcase_create("silence"), *refusals = tcase_create("refusals");
 
         tcase_set_timeout(moves, 600);
         tcase_add_checked_fixture(moves, sides_set_up, sides_tear_down);
@@ -489,6 +631,13 @@ int main(void)
         tcase_add_test(deaths, test_whoever_dies_while_it_is_copied);
         tcase_add_test(deaths, test_it_dies_while_it_is_copied);
         suite_add_tcase(suite, deaths);
+        tcase_set_timeout(silence, 600);
+        tcase_add_checked_fixture(silence, sides_set_up, sides_tear_down);
+        tcase_add_test(silence, test_silent_at_first);
+        tcase_add_test(silence, test_silent_in_the_middle);
+        tcase_add_test(silence, test_silent_at_last);
+        tcase_add_test(silence, test_silent_at_last_without_writes);
+        suite_add_tcase(suite, silence);
         tcase_set_timeout(tls, 600);
         tcase_add_checked_fixture(tls, sides_set_up, sides_tear_down);
         tcase_add_test(tls, test_by_tls);

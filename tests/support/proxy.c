@@ -32,11 +32,15 @@ struct proxy {
         bool reply;          /* what comes back is held, not the call */
         bool seen;           /* the call has gone by */
         bool held, cut, ended;
-        unsigned connections;
+        unsigned connections, made; /* that there are; that there have been */
+        unsigned stall_from;        /* the first that is stalled; G_MAXUINT: none */
+        size_t stall_bytes;         /* that those may carry before */
+        bool stalled;
 };
 
 struct connection {
         struct proxy *proxy;
+        unsigned number;
         int client, bus;
 };
 
@@ -101,6 +105,21 @@ static void maybe_hold(struct proxy *proxy, const char *data, size_t length, boo
         g_mutex_unlock(&proxy->mutex);
 }
 
+/* Stays here as long as the connection is stalled; length more bytes are to go to the bus. */
+static void maybe_stall(const struct connection *connection, size_t length)
+{
+        struct proxy *proxy = connection->proxy;
+
+        g_mutex_lock(&proxy->mutex);
+        if (connection->number >= proxy->stall_from) {
+                proxy->stalled = proxy->stalled || length >= proxy->stall_bytes;
+                proxy->stall_bytes -= MIN(length, proxy->stall_bytes);
+        }
+        while (connection->number >= proxy->stall_from && proxy->stalled && !proxy->cut && !proxy->ended)
+                g_cond_wait(&proxy->changed, &proxy->mutex);
+        g_mutex_unlock(&proxy->mutex);
+}
+
 /* False: it is over. */
 static bool copy(const struct connection *connection, bool from_bus)
 {
@@ -110,6 +129,7 @@ static bool copy(const struct connection *connection, bool from_bus)
         if (count <= 0)
                 return count < 0 && errno == EINTR;
         maybe_hold(connection->proxy, data, (size_t)count, from_bus);
+        maybe_stall(connection, from_bus ? 0 : (size_t)count);
         return write_all(from_bus ? connection->client : connection->bus, data, (size_t)count);
 }
 
@@ -131,6 +151,7 @@ static void *serve(void *data)
         while (!is_cut(proxy)) {
                 struct pollfd fds[] = { { connection->client, POLLIN, 0 }, { connection->bus, POLLIN, 0 } };
 
+                maybe_stall(connection, 0);
                 if (poll(fds, 2, 20) <= 0)
                         continue;
                 if ((fds[0].revents && !copy(connection, false)) ||
@@ -160,8 +181,8 @@ static void connect_to_bus(struct proxy *proxy, int client)
                 g_free(connection);
                 return;
         }
-        *connection = (struct connection){ proxy, client, bus };
         g_mutex_lock(&proxy->mutex);
+        *connection = (struct connection){ proxy, proxy->made++, client, bus };
         proxy->connections++;
         g_mutex_unlock(&proxy->mutex);
         g_thread_unref(g_thread_new("connection", serve, connection));
@@ -182,9 +203,13 @@ struct proxy *proxy_new(const char *address, const char *bus)
         struct proxy *proxy = g_new0(struct proxy, 1);
         union address name;
         socklen_t length;
+        int on = 1;
 
         proxy->bus = g_strdup(bus);
+        proxy->stall_from = G_MAXUINT;
         proxy->listener = make_socket(address, &name, &length);
+        /* Connections of the one before it may not be forgotten yet. */
+        setsockopt(proxy->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
         ck_assert_int_eq(bind(proxy->listener, &name.any, length), 0);
         ck_assert_int_eq(listen(proxy->listener, 16), 0);
         g_mutex_init(&proxy->mutex);
@@ -265,6 +290,25 @@ void proxy_cut(struct proxy *proxy)
         proxy->cut = true;
         g_cond_broadcast(&proxy->changed);
         wait_for_connections(proxy);
-        proxy->cut = false;
+        proxy->cut = proxy->stalled = false;
+        proxy->stall_from = G_MAXUINT;
         g_mutex_unlock(&proxy->mutex);
+}
+
+void proxy_stall(struct proxy *proxy, unsigned after_connections, size_t after_bytes)
+{
+        g_mutex_lock(&proxy->mutex);
+        proxy->stall_from = after_connections;
+        proxy->stall_bytes = after_bytes;
+        g_mutex_unlock(&proxy->mutex);
+}
+
+bool proxy_is_stalled(struct proxy *proxy)
+{
+        bool stalled;
+
+        g_mutex_lock(&proxy->mutex);
+        stalled = proxy->stalled;
+        g_mutex_unlock(&proxy->mutex);
+        return stalled;
 }

@@ -25,5 +25,12 @@ void proxy_hold(struct proxy *proxy, const char *member, bool reply);
 bool proxy_is_held(struct proxy *proxy);
 /* What is held goes on its way; nothing is held from now on. */
 void proxy_release(struct proxy *proxy);
+/*
+ * Of the connections but for the first so many: when they have carried that many bytes to the bus, nothing is
+ * taken from them any more, and nothing given; they stay open. Until proxy_cut() or proxy_free().
+ */
+void proxy_stall(struct proxy *proxy, unsigned after_connections, size_t after_bytes);
+/* Do they, by now? */
+bool proxy_is_stalled(struct proxy *proxy);
 /* The connections that there are end; new ones are fine. */
 void proxy_cut(struct proxy *proxy);
