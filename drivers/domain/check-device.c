@@ -222,6 +222,19 @@ static bool check_videos(const struct check *check, GError **error)
         const struct domain_devices *devices = &check->def->devices;
 
         for (unsigned i = 0; i < devices->n_videos; i++) {
+                const struct domain_video *video = &devices->videos[i];
+                bool served = g_strcmp0(video->driver, "vhostuser") == 0;
+
+                if (served && g_strcmp0(video->model, "virtio") != 0)
+                        return check_refuse(error,
+                                            "<driver name='vhostuser'> of <video> is for model 'virtio', not "
+                                            "'%s'",
+                                            video->model);
+                if (video->rendernode && !served)
+                        return check_refuse(error,
+                                            "<acceleration rendernode='%s'> of <video> is for <driver "
+                                            "name='vhostuser'>: others draw on that of their <graphics>",
+                                            video->rendernode);
                 if (devices->videos[i].accel2d == DOMAIN_SWITCH_ON)
                         return check_refuse(error,
                                             "<acceleration accel2d='yes'> of <video>: QEMU accelerates "

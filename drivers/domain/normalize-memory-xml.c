@@ -189,6 +189,10 @@ static bool has_served_device(const struct hardware *hardware)
                 if (hardware_is(disk, "type", "vhostuser"))
                         return true;
         }
+        HARDWARE_FOREACH (video, hardware, DOMAIN_DEVICE_VIDEO) {
+                if (hardware_child_is(video, "driver", "name", "vhostuser"))
+                        return true;
+        }
         return false;
 }
 

@@ -28,16 +28,24 @@ static bool is_primary(const struct device_context *context, const struct domain
                (devices->n_videos && g_strcmp0(devices->videos[0].info.alias, video->info.alias) == 0);
 }
 
+static bool is_served(const struct domain_video *video)
+{
+        return g_strcmp0(video->driver, "vhostuser") == 0;
+}
+
 /* A primary one is a VGA as well where firmware and systems expect one. */
 static char *virtio_gpu(const struct device_context *context, const struct domain_video *video, bool primary)
 {
         enum machine_family family = machine_family_of(context->def);
-        bool gl = video->accel3d == DOMAIN_SWITCH_ON;
+        bool served = is_served(video), gl = video->accel3d == DOMAIN_SWITCH_ON;
 
         if (primary && video->info.address.type != DOMAIN_ADDRESS_VIRTIO_MMIO &&
             (machine_is_x86(family) || family == MACHINE_VIRT_RISCV))
-                return g_strdup(gl ? "virtio-vga-gl" : "virtio-vga");
-        return device_virtio_driver(gl ? "virtio-gpu-gl" : "virtio-gpu", NULL, &video->info);
+                return g_strdup(served ? "vhost-user-vga" : gl ? "virtio-vga-gl" : "virtio-vga");
+        return device_virtio_driver(served ? "vhost-user-gpu"
+                                    : gl   ? "virtio-gpu-gl"
+                                           : "virtio-gpu",
+                                    NULL, &video->info);
 }
 
 /* The device's type, or NULL with an error. */
@@ -93,6 +101,35 @@ static void set_video(json_t *device, const struct domain_video *video)
         }
 }
 
+/* Another program draws, which sees the guest's memory. */
+static bool describe_served(struct device_list *list, const struct device_context *context,
+                            const struct domain_video *video, GError **error)
+{
+        const struct device_resources *resources = device_get_resources(context, video->info.alias);
+        const struct domain_char_source source = { .type = DOMAIN_CHAR_UNIX };
+        g_autofree char *id = g_strconcat("chr-vu-", video->info.alias, NULL), *fd = NULL,
+                        *driver = virtio_gpu(context, video, is_primary(context, video));
+        json_t *device;
+
+        if (strcmp(context->def->type, "kvm") != 0)
+                return device_unsupported(error, "<driver name='vhostuser'> of <video> without KVM");
+        if (!domain_def_shares_memory(context->def))
+                return device_unsupported(
+                        error, "<driver name='vhostuser'> of <video> needs the guest's memory shared: "
+                               "<memoryBacking><source type='memfd'/><access mode='shared'/>");
+        if (!resources || !resources->fds)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_INTERNAL_ERROR,
+                                 "no vhost-user-gpu was started for video device '%s'", video->info.alias);
+        fd = device_list_add_fd(list, context, g_array_index(resources->fds, int, 0), "vu-%s",
+                                video->info.alias);
+        if (!device_list_add_chardev(list, context, id, &source, fd, error))
+                return false;
+        device = device_new(driver, video->info.alias);
+        device_set_string(device, "chardev", id);
+        set_video(device, video);
+        return device_list_add_at(list, context, device, &video->info, error);
+}
+
 bool device_describe_video(struct device_list *list, const struct device_context *context, const void *data,
                            GError **error)
 {
@@ -102,8 +139,8 @@ bool device_describe_video(struct device_list *list, const struct device_context
 
         if (g_strcmp0(video->model, "none") == 0)
                 return true;
-        if (g_strcmp0(video->driver, "vhostuser") == 0)
-                return device_unsupported(error, "<driver name='vhostuser'> of <video> is not supported");
+        if (is_served(video))
+                return describe_served(list, context, video, error);
         driver = video_driver(context, video, error);
         if (!driver)
                 return false;

@@ -7,6 +7,7 @@
 #include "drivers/qemu/block.h"
 #include "drivers/qemu/device-internal.h"
 #include "drivers/qemu/resources.h"
+#include "drivers/qemu/vhost-user-gpu.h"
 
 #include <limits.h>
 #include <string.h>
@@ -93,7 +94,7 @@ static const struct device_row rows[] = {
         { DOMAIN_DEVICE_INPUT, device_describe_input, resources_prepare_input, is_pluggable_on_bus },
         { DOMAIN_DEVICE_GRAPHICS, NULL, resources_prepare_graphics, NULL },
         { DOMAIN_DEVICE_AUDIO, NULL, NULL, NULL },
-        { DOMAIN_DEVICE_VIDEO, device_describe_video, NULL, NULL },
+        { DOMAIN_DEVICE_VIDEO, device_describe_video, resources_prepare_video, NULL },
         { DOMAIN_DEVICE_SOUND, device_describe_sound, NULL, NULL },
         { DOMAIN_DEVICE_WATCHDOG, device_describe_watchdog, NULL, is_pluggable_on_bus },
         { DOMAIN_DEVICE_REDIRDEV, device_describe_redirdev, NULL, any },

@@ -5,7 +5,7 @@
 #include "drivers/qemu/firmware.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "base/store.h"
+#include "drivers/qemu/descriptors.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -124,66 +124,23 @@ static struct firmware *parse(const char *path, const char *text)
 
 static void load_one(struct firmware_list *list, const char *path)
 {
-        g_autoptr(GError) error = NULL;
-        g_autofree char *text = store_read(path, &error);
-        struct firmware *firmware;
+        g_autofree char *text = descriptor_read(path);
+        struct firmware *firmware = text ? parse(path, text) : NULL;
 
-        if (!text) {
-                log_gerror(LOG_LEVEL_WARNING, error, "firmware descriptor '%s'", path);
-                return;
-        }
-        /* An empty file hides one of the same name in a directory of less weight. */
-        if (!*text)
-                return;
-        firmware = parse(path, text);
         if (firmware)
                 g_ptr_array_add(list->all, firmware);
-        else
+        else if (text)
                 log_warning("firmware descriptor '%s' is not understood, and left out", path);
-}
-
-static int compare_names(gconstpointer a, gconstpointer b)
-{
-        return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Adds the names in dir that are not there yet, with the directory that they are taken from. */
-static void add_names(GHashTable *paths, GPtrArray *names, const char *dir)
-{
-        g_autoptr(GPtrArray) found = store_list(dir, ".json", NULL);
-
-        for (unsigned i = 0; found && i < found->len; i++) {
-                const char *name = g_ptr_array_index(found, i);
-                char *copy;
-
-                if (g_hash_table_contains(paths, name))
-                        continue;
-                copy = g_strdup(name);
-                g_hash_table_insert(paths, copy, g_build_filename(dir, name, NULL));
-                g_ptr_array_add(names, copy);
-        }
 }
 
 struct firmware_list *firmware_list_load_at(const char *root, const char *home)
 {
         struct firmware_list *list = g_new0(struct firmware_list, 1);
-        g_autoptr(GHashTable) paths = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-        g_autoptr(GPtrArray) names = g_ptr_array_new();
-        g_autofree char *etc = g_build_filename(root, "etc/qemu/firmware", NULL);
-        g_autofree char *share = g_build_filename(root, "usr/share/qemu/firmware", NULL);
+        g_autoptr(GPtrArray) paths = descriptors_list(root, home, "firmware");
 
         list->all = g_ptr_array_new_with_free_func(firmware_free);
-        /* A relative one of the environment is to be ignored. */
-        if (home && g_path_is_absolute(home)) {
-                g_autofree char *own = g_build_filename(home, "qemu/firmware", NULL);
-
-                add_names(paths, names, own);
-        }
-        add_names(paths, names, etc);
-        add_names(paths, names, share);
-        g_ptr_array_sort(names, compare_names);
-        for (unsigned i = 0; i < names->len; i++)
-                load_one(list, g_hash_table_lookup(paths, g_ptr_array_index(names, i)));
+        for (unsigned i = 0; i < paths->len; i++)
+                load_one(list, g_ptr_array_index(paths, i));
         return list;
 }
 

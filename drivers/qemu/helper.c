@@ -7,13 +7,60 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "drivers/qemu/guest.h"
+#include "drivers/qemu/launch.h"
 #include "drivers/qemu/reservations.h"
+#include "drivers/security/svirt.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* An emulator that ends takes its helpers along; one that has not ended by then has lost this one. */
 #define ALONE_MS 1000
+
+/* ---- its start ---- */
+
+bool helper_make_sockets(struct guest *guest, const char *alias, int *own, int *emulators, GError **error)
+{
+        int pair[2], errnum;
+
+        if (!guest_begin_sockets(guest, error))
+                return false;
+        errnum = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0 ? 0 : errno;
+        guest_end_sockets(guest);
+        if (errnum != 0)
+                return error_set_errno(error, ERROR_FROM_QEMU, errnum,
+                                       "cannot make the sockets of device '%s'", alias);
+        *own = pair[0];
+        *emulators = pair[1];
+        return true;
+}
+
+bool helper_run(struct guest *guest, const GPtrArray *argv, int fd, int log_fd, struct process *process,
+                GError **error)
+{
+        char *env[] = { (char *)"LC_ALL=C", (char *)"PATH=/usr/bin:/bin", NULL };
+        GArray *groups = cgroup_open_fds(guest->cgroup);
+        const char *context = guest_get_helper_context(guest, g_ptr_array_index(argv, 0));
+        const struct launch what = {
+                .argv = (char *const *)argv->pdata,
+                .env = env,
+                .account = guest->account,
+                .output_fd = log_fd,
+                .pid_fd = -1,
+                .fds = &fd,
+                .n_fds = 1,
+                .group_fds = (const int *)(const void *)groups->data,
+                .n_group_fds = groups->len,
+                .label_file = context ? SVIRT_EXEC_FILE : NULL,
+                .label = context,
+        };
+        bool ok = launch_run(&what, process, error);
+
+        cgroup_close_fds(groups);
+        return ok;
+}
 
 /* ---- its end ---- */
 

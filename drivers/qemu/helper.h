@@ -3,7 +3,7 @@
 
 /*
  * Processes that work for one device of a guest and end by themselves when the emulator's end of their
- * connection is closed: passt, virtiofsd (not so HELPER_BUS and HELPER_RESERVATIONS). So there is nothing to
+ * connection is closed: passt, virtiofsd, vhost-user-gpu (not so HELPER_BUS and HELPER_RESERVATIONS). So there is nothing to
  * be found of a start that was cut short. Those of a guest are watched, noted in its status document by the
  * alias of their device, and ended with it. Lane of the domain.
  */
@@ -32,6 +32,15 @@ struct helper {
 
 /* Lets go of it; for g_ptr_array_new_with_free_func(). */
 void helper_free(void *helper);
+
+/* A connection for a helper of the device with that alias, which gets *own; the emulator gets *emulators. */
+bool helper_make_sockets(struct guest *guest, const char *alias, int *own, int *emulators, GError **error);
+/*
+ * Starts it with the rights of the guest's emulator and in its control group; it inherits fd under that
+ * number, and says what it has to say to log_fd. argv: NULL at the end.
+ */
+bool helper_run(struct guest *guest, const GPtrArray *argv, int fd, int log_fd, struct process *process,
+                GError **error);
 
 /* The guest has it from here on; takes process. Borrowed. */
 struct helper *helper_add(struct guest *guest, const char *program, const char *alias,

@@ -17,7 +17,6 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -181,28 +180,9 @@ static bool make_ready(const struct account *account, struct ends *ends, GError 
 static bool run(struct resources *resources, const struct domain_interface *interface,
                 const struct ends *ends, int log_fd, struct process *process, GError **error)
 {
-        char *env[] = { (char *)"LC_ALL=C", (char *)"PATH=/usr/bin:/bin", NULL };
         g_autoptr(GPtrArray) argv = make_command(resources->guest->account, interface, ends, error);
-        GArray *groups = cgroup_open_fds(resources->guest->cgroup);
-        const char *context =
-                guest_get_helper_context(resources->guest, argv ? g_ptr_array_index(argv, 0) : NULL);
-        const struct launch what = {
-                .argv = argv ? (char *const *)argv->pdata : NULL,
-                .env = env,
-                .account = resources->guest->account,
-                .output_fd = log_fd,
-                .pid_fd = -1,
-                .fds = &ends->socket,
-                .n_fds = 1,
-                .group_fds = (const int *)(const void *)groups->data,
-                .n_group_fds = groups->len,
-                .label_file = context ? SVIRT_EXEC_FILE : NULL,
-                .label = context,
-        };
-        bool ok = argv && launch_run(&what, process, error);
 
-        cgroup_close_fds(groups);
-        return ok;
+        return argv && helper_run(resources->guest, argv, ends->socket, log_fd, process, error);
 }
 
 static bool poll_both(int epoll, const struct process *process, const struct ends *ends)
@@ -281,20 +261,14 @@ bool passt_start(struct resources *resources, const struct domain_interface *int
 {
         struct device_resources *device = resources_get(resources, interface->info.alias);
         struct ends ends = { .socket = -1, .ready_fd = -1 };
-        int pair[2], errnum;
+        int emulators;
         bool ok;
 
-        if (!guest_begin_sockets(resources->guest, error))
+        if (!helper_make_sockets(resources->guest, interface->info.alias, &ends.socket, &emulators, error))
                 return false;
-        errnum = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0 ? 0 : errno;
-        guest_end_sockets(resources->guest);
-        if (errnum != 0)
-                return error_set_errno(error, ERROR_FROM_QEMU, errnum,
-                                       "cannot make the sockets of interface '%s'", interface->info.alias);
-        ends.socket = pair[0];
-        resources_add_fd(resources, pair[1]);
+        resources_add_fd(resources, emulators);
         device->fds = g_array_new(FALSE, FALSE, sizeof(int));
-        g_array_append_val(device->fds, pair[1]);
+        g_array_append_val(device->fds, emulators);
         ok = start(resources, interface, &ends, error);
         ends_clear(&ends);
         return ok;

@@ -244,6 +244,9 @@ static void explain_end(struct start *start, GError **error)
                 advice = resources_advise_tpm(guest);
         if (strstr(tail, "vhost-user-fs"))
                 advice = resources_advise_virtiofs(guest);
+        if (strstr(tail, "vhost-user-gpu") || strstr(tail, "vhost-user-vga"))
+                advice = g_strdup_printf(" (see the log of vhost-user-gpu, %s/vhost-user-gpu-%s-*.log)",
+                                         guest->driver->log_dir, guest->domain->base.uuid_text);
         if (strstr(tail, " -set ") && strstr(tail, "there is no device "))
                 advice = g_strdup(": devices are described in JSON, which -set does not see; use "
                                   "<qemu:override>");

@@ -507,6 +507,35 @@ START_TEST(test_bus)
 }
 END_TEST
 
+/* ---- a GPU ---- */
+
+/* What draws is found by another agent, and ends with the guest. */
+START_TEST(test_gpu)
+{
+        g_autofree char *xml = guest_bare_xml("drawn", "<video><driver name='vhostuser'/><model "
+                                                       "type='virtio'/></video>"),
+                        *path = NULL, *failure = NULL;
+
+        path = guest_define(client, g_steal_pointer(&xml));
+        failure = client_try(client, path, DOMAIN_INTERFACE, "Create", "u", 0);
+        if (failure && (strstr(failure, "vhost-user-gpu, which is not installed") ||
+                        strstr(failure, "without KVM") || strstr(failure, "has no device"))) {
+                harness_skip("no vhost-user-gpu, or no KVM, which it goes with");
+                return;
+        }
+        ck_assert_pstr_eq(failure, NULL);
+        ck_assert_int_gt(harness_find_guest(harness, "vhost-user-gpu"), 0);
+        guest_do_flags(client, path, "Destroy", 0);
+        harness_wait_until(is_helper_gone, (void *)"vhost-user-gpu", "what has drawn ends with its guest");
+        guest_do_flags(client, path, "Create", 0);
+        harness_end_agent(harness, SIGKILL);
+        harness_start_agent(harness);
+        ck_assert_int_gt(harness_find_guest(harness, "vhost-user-gpu"), 0);
+        guest_do_flags(client, path, "Destroy", 0);
+        harness_wait_until(is_helper_gone, (void *)"vhost-user-gpu", "what has drawn ends with its guest");
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("served");
@@ -522,6 +551,7 @@ int main(void)
         tcase_add_test(tcase, test_9p);
         tcase_add_test(tcase, test_memory);
         tcase_add_test(tcase, test_bus);
+        tcase_add_test(tcase, test_gpu);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "drivers/qemu/vhost-user-gpu.h"
 #include "tests/unit/check-main.h"
 
 #include <check.h>
@@ -257,5 +258,27 @@ START_TEST(beside)
 }
 END_TEST
 
+/* The first that can be run counts; what is nearer hides what is further off. */
+START_TEST(served)
+{
+        g_autofree char *one = NULL, *two = NULL, *none = NULL, *other = NULL;
+
+        put("/usr/share/qemu/vhost-user/10-gone.json", "{'type': 'gpu', 'binary': '/there/is/none'}");
+        put("/usr/share/qemu/vhost-user/20-input.json", "{'type': 'input', 'binary': '/bin/cat'}");
+        put("/usr/share/qemu/vhost-user/50-gpu.json", "{'type': 'gpu', 'binary': '/bin/true'}");
+        one = vhost_user_find_program(root, NULL, "gpu");
+        ck_assert_str_eq(one, "/bin/true");
+        put("/etc/qemu/vhost-user/40-own.json", "{'type': 'gpu', 'binary': '/bin/false'}");
+        two = vhost_user_find_program(root, NULL, "gpu");
+        ck_assert_str_eq(two, "/bin/false");
+        put("/etc/qemu/vhost-user/40-own.json", "");
+        put("/etc/qemu/vhost-user/50-gpu.json", "{'type': 'gpu', 'binary': 'true'}");
+        none = vhost_user_find_program(root, NULL, "gpu");
+        ck_assert_ptr_null(none);
+        other = vhost_user_find_program(root, NULL, "input");
+        ck_assert_str_eq(other, "/bin/cat");
+}
+END_TEST
+
 CHECK_MAIN_FIXTURE("firmware", setup, teardown, choice, facts, refusal, layers, broken, everybody,
-                   nothing_installed, beside)
+                   nothing_installed, beside, served)

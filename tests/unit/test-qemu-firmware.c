@@ -197,6 +197,47 @@ START_TEST(test_strict_cpu)
 }
 END_TEST
 
+#define SERVED(below, model, backing)                                                                        \
+        "<domain type='kvm'><name>x</name><memory>65536</memory>" backing "<os><type "                       \
+        "machine='q35'>hvm</type></os><devices><video><driver name='vhostuser'/><model type='" model         \
+        "' heads='2'>" below "</model></video></devices></domain>"
+
+/* A GPU that another program draws for. */
+START_TEST(test_served_video)
+{
+        CLEANUP(domain_def_unref) struct domain_def *def = NULL, *alone = NULL;
+        CLEANUP(qemu_command_free) struct qemu_command *command = NULL;
+        g_autoptr(GHashTable) resources = NULL;
+        struct device_resources *video;
+        g_autoptr(GError) error = NULL;
+        int fd = 77;
+
+        if (!fixture_has_qemu())
+                return;
+        pretend(false);
+        alone = fixture_parse(
+                SERVED("", "virtio", "<memoryBacking><access mode='private'/></memoryBacking>"));
+        ck_assert_ptr_null(fixture_build(alone, NULL, 5, &error));
+        ck_assert_msg(strstr(error->message, "needs the guest's memory shared"), "%s", error->message);
+        g_clear_error(&error);
+        def = fixture_parse(SERVED("", "virtio", ""));
+        resources = fixture_prepare(def);
+        video = fixture_add_resources(resources, "video0");
+        video->fds = g_array_new(FALSE, FALSE, sizeof(int));
+        g_array_append_val(video->fds, fd);
+        command = fixture_build(def, resources, 5, &error);
+        if (!qemu_caps_has_type(fixture.caps, "vhost-user-vga")) {
+                ck_assert_msg(strstr(error->message, "has no device 'vhost-user-vga'"), "%s", error->message);
+                return;
+        }
+        ck_assert_msg(command, "%s", error ? error->message : "");
+        ck_assert(fixture_has_argument(command, "-chardev", "socket,id=chr-vu-video0,fd=77"));
+        ck_assert(fixture_has_argument(command, "-device",
+                                       "{\"driver\":\"vhost-user-vga\",\"id\":\"video0\",\"chardev\":"
+                                       "\"chr-vu-video0\",\"max_outputs\":2"));
+}
+END_TEST
+
 /* The capabilities of this QEMU, which knows -run-with. */
 static void pretend_run_with(void)
 {
@@ -244,4 +285,4 @@ START_TEST(test_teardown)
 END_TEST
 
 CHECK_MAIN_FIXTURE("qemu-firmware", fixture_set_up, fixture_tear_down, test_nvram, test_launch,
-                   test_launch_unknown, test_strict_cpu, test_teardown)
+                   test_launch_unknown, test_strict_cpu, test_teardown, test_served_video)
