@@ -141,5 +141,6 @@ struct domain_tpm {
         const char *path;                        /* passthrough: <device path=> */
         const struct domain_char_source *source; /* external */
         const char *secret;                      /* UUID of the secret that the state is encrypted with */
+        const char *profile;                     /* emulator: <profile source=>; NULL: none */
         uint32_t pcr_banks; /* active_pcr_banks: bit 0 sha1, 1 sha256, 2 sha384, 3 sha512; 0: as they are */
 };

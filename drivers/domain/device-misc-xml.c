@@ -164,6 +164,10 @@ static const struct field tpm_backend_fields[] = {
         FIELDS_END,
 };
 static const struct field tpm_device_fields[] = { PATH("path", struct domain_tpm, path), FIELDS_END };
+static const struct field tpm_profile_fields[] = {
+        STRING("source", struct domain_tpm, profile, .required = true),
+        FIELDS_END,
+};
 static const struct field tpm_encryption_fields[] = {
         PRESENT(NULL, struct domain_tpm, encrypted),
         UUID("secret", struct domain_tpm, secret, .required = true),
@@ -202,6 +206,7 @@ static const struct field_part tpm_parts[] = {
         { "backend", tpm_backend_fields },
         { "backend/device", tpm_device_fields },
         { "backend/encryption", tpm_encryption_fields },
+        { "backend/profile", tpm_profile_fields },
         { "backend/active_pcr_banks", NULL, read_banks },
         { "backend/source", NULL, read_external },
         INFO_PARTS(struct domain_tpm),

@@ -434,6 +434,7 @@ TABLE tpm_backend[] = {
         { "encryption", "?secret", .flags = VOID },
         { "active_pcr_banks", NULL, pcr_banks, VOID },
         { "source", "type path mode" },
+        { "profile", "source removeDisabled name" }, /* of 10.10 */
         {},
 };
 TABLE tpm[] = { { "backend", "type version persistent_state", tpm_backend }, ALIAS, ACPI, ADDRESS, {} };

@@ -151,6 +151,22 @@ static bool has_nvdimm(const struct domain_def *def)
         return false;
 }
 
+/* Which pages enclaves of SGX have, by the names of their back ends. */
+static void add_enclaves(GString *option, const struct domain_def *def)
+{
+        unsigned number = 0;
+
+        for (unsigned i = 0; i < def->devices.n_memories; i++) {
+                const struct domain_memory *memory = &def->devices.memories[i];
+
+                if (strcmp(memory->model, "sgx-epc") != 0)
+                        continue;
+                g_string_append_printf(option, ",sgx-epc.%u.memdev=mem", number);
+                device_append_escaped(option, memory->info.alias);
+                g_string_append_printf(option, ",sgx-epc.%u.node=%d", number++, MAX(memory->node, 0));
+        }
+}
+
 static void add_machine_option(struct command_builder *builder)
 {
         const struct domain_def *def = builder->def;
@@ -186,6 +202,7 @@ static void add_machine_option(struct command_builder *builder)
         command_option_add_switch(option, "dea-key-wrap", def->dea_wrap);
         add_timers(option, builder);
         add_speaker(option, def);
+        add_enclaves(option, def);
         if (def->os.bios_useserial == DOMAIN_SWITCH_ON)
                 command_option_add(option, "graphics", "off");
         command_append(builder, "-machine", option->str);

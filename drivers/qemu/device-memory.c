@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Memory devices: DIMMs, NVDIMMs, virtio-mem and virtio-pmem, each with a back end of its own. Values only;
- * any thread.
+ * Memory devices: DIMMs, NVDIMMs, virtio-mem and virtio-pmem, each with a back end of its own; pages for
+ * enclaves of SGX are a back end alone, which a property of the machine names. Values only; any thread.
  */
 #include "drivers/qemu/device-internal.h"
 
@@ -64,7 +64,8 @@ static json_t *make_backend(const struct device_context *context, const struct d
                 .pmem = memory->pmem,
                 .sparse = is_model(memory, "virtio-mem"),
                 /* A real device is only worn by it. */
-                .filled = is_model(memory, "nvdimm") && !memory->pmem,
+                .filled = (is_model(memory, "nvdimm") && !memory->pmem) || is_model(memory, "sgx-epc"),
+                .enclave = is_model(memory, "sgx-epc"),
                 .path = memory->path,
                 .page_kib = memory->page_size_kib,
                 .align_kib = memory->align_kib,
@@ -122,10 +123,11 @@ static json_t *new_device(const struct device_context *context, const struct dom
         return device;
 }
 
-static bool check(const struct domain_memory *memory, GError **error)
+static bool check(const struct domain_def *def, const struct domain_memory *memory, GError **error)
 {
-        if (is_model(memory, "sgx-epc"))
-                return device_unsupported(error, "memory device '%s' of model 'sgx-epc' is not supported",
+        if (is_model(memory, "sgx-epc") && g_strcmp0(def->os.arch, "x86_64") != 0)
+                return device_unsupported(error,
+                                          "memory device '%s' of model 'sgx-epc' is for guests of x86_64",
                                           memory->info.alias);
         if (is_model(memory, "nvdimm") && memory->label_kib && memory->label_kib >= memory->size_kib)
                 return device_unsupported(error, "memory device '%s' has no room beside its <label>",
@@ -140,12 +142,14 @@ bool device_describe_memory(struct device_list *list, const struct device_contex
         g_autofree char *id = g_strconcat("mem", memory->info.alias, NULL);
         json_t *backend, *device;
 
-        if (!check(memory, error))
+        if (!check(context->def, memory, error))
                 return false;
         backend = make_backend(context, memory, id, error);
         if (!backend)
                 return false;
         device_list_add(list, DEVICE_OBJECT, backend);
+        if (is_model(memory, "sgx-epc"))
+                return true;
         device = new_device(context, memory, id);
         if (is_model(memory, "virtio-mem") || is_model(memory, "virtio-pmem"))
                 return device_list_add_at(list, context, device, &memory->info, error);

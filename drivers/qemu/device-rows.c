@@ -57,6 +57,14 @@ static bool is_pluggable_on_bus(const void *device)
         return is_on_live_bus(device);
 }
 
+/* Pages for enclaves are a property of the machine. */
+static bool is_pluggable_memory(const void *data)
+{
+        const struct domain_memory *memory = data;
+
+        return strcmp(memory->model, "sgx-epc") != 0;
+}
+
 /* Back ends of 9p cannot be made later. */
 static bool is_pluggable_filesystem(const void *data)
 {
@@ -79,7 +87,8 @@ static const struct device_row rows[] = {
         { DOMAIN_DEVICE_IOMMU, device_describe_iommu, NULL, NULL },
         { DOMAIN_DEVICE_CONTROLLER, device_describe_controller, NULL, is_pluggable_controller },
         { DOMAIN_DEVICE_HUB, device_describe_hub, NULL, NULL },
-        { DOMAIN_DEVICE_MEMORY, device_describe_memory, resources_prepare_memory_device, any },
+        { DOMAIN_DEVICE_MEMORY, device_describe_memory, resources_prepare_memory_device,
+          is_pluggable_memory },
         { DOMAIN_DEVICE_DISK, device_describe_disk, resources_prepare_disk, is_pluggable_disk },
         { DOMAIN_DEVICE_FILESYSTEM, device_describe_filesystem, resources_prepare_filesystem,
           is_pluggable_filesystem },

@@ -119,6 +119,8 @@ static json_t *new_backend(const struct domain_def *def, const struct memory_par
         uint64_t page_kib;
         json_t *object;
 
+        if (part->enclave)
+                return device_object("memory-backend-epc", part->id);
         if (part->path)
                 return persistent_backend(part);
         if (part->page_kib)

@@ -27,6 +27,7 @@ struct memory_part {
         bool pmem;
         bool sparse;       /* the guest takes what it wants of it */
         bool filled;       /* all of it is made at once */
+        bool enclave;      /* pages for enclaves of SGX, by /dev/sgx_vepc */
         const char *path;  /* a file that is its content; NULL: none */
         uint64_t page_kib; /* 0: as the cell has them */
         uint64_t align_kib;

@@ -19,6 +19,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#define SGX_PAGES     "/dev/sgx_vepc"
+#define SGX_PROVISION "/dev/sgx_provision"
 #define HUGEPAGES_DIR "/sys/kernel/mm/hugepages"
 
 /* ---- huge pages ---- */
@@ -259,11 +261,31 @@ bool resources_prepare_memory(struct resources *resources, GError **error)
                prepare_files(resources, error);
 }
 
+/* QEMU opens both of them itself; the second one for enclaves that may say whose host it is. */
+static bool prepare_enclaves(struct resources *resources, const struct domain_memory *memory, GError **error)
+{
+        if (access(SGX_PAGES, F_OK) < 0)
+                return error_set(
+                        error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                        "memory device '%s' of model 'sgx-epc' needs " SGX_PAGES
+                        ", which this host does not have: it takes a processor with SGX, switched on "
+                        "by the firmware, and a kernel with CONFIG_X86_SGX_KVM",
+                        memory->info.alias);
+        resources_add_file(resources, SGX_PAGES, true, "'%s' of memory device '%s'", SGX_PAGES,
+                           memory->info.alias);
+        if (access(SGX_PROVISION, F_OK) == 0)
+                resources_add_file(resources, SGX_PROVISION, false, "'%s' of memory device '%s'",
+                                   SGX_PROVISION, memory->info.alias);
+        return true;
+}
+
 bool resources_prepare_memory_device(struct resources *resources, const void *device, GError **error)
 {
         const struct domain_memory *memory = device;
         const struct guest *guest = resources->guest;
 
+        if (strcmp(memory->model, "sgx-epc") == 0)
+                return prepare_enclaves(resources, memory, error);
         if (memory->path)
                 resources_add_file(resources, memory->path, true, "file '%s' of memory device '%s'",
                                    memory->path, memory->info.alias);

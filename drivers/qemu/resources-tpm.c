@@ -366,6 +366,12 @@ bool resources_prepare_tpm(struct resources *resources, const void *device, GErr
 {
         const struct domain_tpm *tpm = device;
 
+        if (tpm->profile)
+                return error_set(
+                        error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                        "<profile source='%s'> of the TPM of %s is not supported: profiles take swtpm "
+                        "of version 0.10 or later, which is not asked for them",
+                        tpm->profile, resources->guest->who);
         switch (tpm->backend) {
         case DOMAIN_TPM_PASSTHROUGH:
                 return prepare_passthrough(resources, tpm, error);

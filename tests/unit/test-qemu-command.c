@@ -113,9 +113,26 @@ START_TEST(test_host_devices)
 END_TEST
 
 /* Small settings, each by the piece of the command line that it becomes. */
+#define ENCLAVES                                                                                             \
+        "<maxMemory slots='4'>4194304</maxMemory><vcpu>1</vcpu><cpu><numa><cell id='0' cpus='0' "            \
+        "memory='262144'/><cell id='1' memory='262144'/></numa></cpu>",                                      \
+                "<memory model='sgx-epc'><source><nodemask>0</nodemask></source><target><size>65536</size>"  \
+                "<node>1</node></target></memory><memory model='sgx-epc'><target><size>16384</size>"         \
+                "</target></memory>"
+
 static const struct {
         const char *top, *devices, *option, *value;
 } pieces[] = {
+        /* As libvirt's domxml-to-native has it, but for the thread that fills the pages. */
+        { ENCLAVES, "-machine",
+          "pc-q35-7.2,usb=off,dump-guest-core=off,acpi=off,sgx-epc.0.memdev=memepc0,sgx-epc.0.node=1,"
+          "sgx-epc.1.memdev=memepc1,sgx-epc.1.node=0" },
+        { ENCLAVES, "-object",
+          "{\"qom-type\":\"memory-backend-epc\",\"id\":\"memepc0\",\"prealloc\":true,\"size\":67108864,"
+          "\"host-nodes\":[0],\"policy\":\"bind\"}" },
+        { ENCLAVES, "-object",
+          "{\"qom-type\":\"memory-backend-epc\",\"id\":\"memepc1\",\"prealloc\":true,\"size\":16777216}" },
+        { ENCLAVES, "-m", "size=524288k,slots=4,maxmem=4194304k" },
         { "<genid>43dc0cf8-809b-4adb-9bea-a9abb5f3d90e</genid>", "", "-device",
           "{\"driver\":\"vmgenid\",\"id\":\"vmgenid0\",\"guid\":"
           "\"43dc0cf8-809b-4adb-9bea-a9abb5f3d90e\"}" },

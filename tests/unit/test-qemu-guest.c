@@ -169,6 +169,10 @@ static const char *const impossible[][2] = {
           "nobridge0" },
         { "<devices><emulator>/nonexistent/qemu</emulator></devices>", "/nonexistent/qemu" },
         { "<seclabel type='static' model='selinux'><label>a:b:c</label></seclabel>", "selinux" },
+        { "<devices><tpm model='tpm-crb'><backend type='emulator'><profile source='local:restricted'/>"
+          "</backend></tpm></devices>",
+          "<profile source='local:restricted'> of the TPM of domain 'web' is not supported: profiles take "
+          "swtpm" },
 };
 
 START_TEST(what_cannot_be_is_named)
@@ -181,6 +185,24 @@ START_TEST(what_cannot_be_is_named)
         error = fail_to_create(xml);
         ck_assert_msg(strstr(error->message, impossible[_i][1]), "%s", error->message);
         ck_assert(is_gone("run/qemu/" UUID));
+}
+END_TEST
+
+START_TEST(enclaves_need_a_host_that_has_them)
+{
+        g_autofree char *xml =
+                make_xml("web", "<maxMemory slots='1'>1048576</maxMemory><cpu><numa><cell id='0' "
+                                "cpus='0' memory='65536'/></numa></cpu><devices><memory "
+                                "model='sgx-epc'><target><size>16384</size></target></memory>"
+                                "</devices>");
+        g_autoptr(GError) error = NULL;
+
+        if (!has_qemu() || access("/dev/sgx_vepc", F_OK) == 0)
+                return;
+        error = fail_to_create(xml);
+        ck_assert_msg(error_is(error, ERROR_CONFIG_UNSUPPORTED) &&
+                              strstr(error->message, "'epc0' of model 'sgx-epc' needs /dev/sgx_vepc"),
+                      "%s", error->message);
 }
 END_TEST
 
@@ -576,6 +598,7 @@ int main(void)
         tcase_add_test(cases, a_stopped_emulator_is_destroyed_at_once);
         tcase_add_test(cases, a_failing_emulator_says_why);
         tcase_add_loop_test(cases, what_cannot_be_is_named, 0, G_N_ELEMENTS(impossible));
+        tcase_add_test(cases, enclaves_need_a_host_that_has_them);
         tcase_add_test(cases, displays_get_ports_of_their_own);
         tcase_add_test(cases, an_emulator_of_another_user);
         tcase_add_test(cases, a_device_takes_and_gives_back_its_own);
