@@ -179,10 +179,10 @@ static void write_cache_bank(struct params *params, const struct domain_bank_sta
 static void write_node(struct params *params, const struct domain_bank_stats *bank)
 {
         params_add_uint(params, "id", bank->id);
-        if (bank->has_local)
-                params_add_ulong(params, "bytes.local", bank->local);
         if (bank->has_total)
                 params_add_ulong(params, "bytes.total", bank->total);
+        if (bank->has_local)
+                params_add_ulong(params, "bytes.local", bank->local);
 }
 
 static void write_monitor(struct params *params, const struct domain_monitor_stats *monitor, unsigned number)

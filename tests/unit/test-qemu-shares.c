@@ -8,6 +8,7 @@
 #include "base/params.h"
 #include "drivers/domain/stats.h"
 #include "drivers/qemu/process.h"
+#include "drivers/qemu/shares.h"
 #include "tests/unit/guest-fixture.h"
 
 #include <errno.h>
@@ -294,8 +295,8 @@ START_TEST(monitors_are_among_the_statistics)
                                        "memory.bandwidth.monitor.0.vcpus=2\n"
                                        "memory.bandwidth.monitor.0.node.count=2\n"
                                        "memory.bandwidth.monitor.0.node.0.id=0\n"
-                                       "memory.bandwidth.monitor.0.node.0.bytes.local=1l\n"
                                        "memory.bandwidth.monitor.0.node.0.bytes.total=2l\n"
+                                       "memory.bandwidth.monitor.0.node.0.bytes.local=1l\n"
                                        "memory.bandwidth.monitor.0.node.1.id=1\n";
         g_autofree char *xml = make_xml("web", VCPUS TUNES);
         struct told told = { .text = g_string_new(NULL) };
@@ -347,6 +348,31 @@ START_TEST(those_of_a_guest_that_ended_meanwhile_go)
         start_driver();
         ck_assert(is_clean());
         ck_assert(is_gone("run/qemu/" UUID));
+}
+END_TEST
+
+/* A guest that libvirt runs has its groups, as far as they are there. */
+START_TEST(what_libvirt_has_made_is_known)
+{
+        g_autofree char *xml = make_xml("web", VCPUS TUNES);
+        struct status *status = status_new();
+        struct domain_def *def;
+
+        if (!has_qemu())
+                return;
+        put(groups, "qemu-7-web-vcpus_0-1/tasks", "");
+        put(groups, "mon_groups/qemu-7-web-vcpus_2/tasks", "");
+        put(groups, "qemu-8-web-vcpus_3/tasks", "");
+        status->id = 7;
+        status->name = g_strdup("web");
+        def = domain_def_parse_stored(xml, NULL);
+        ck_assert_ptr_nonnull(def);
+        shares_adopt(status, tree, def);
+        ck_assert_uint_eq(status->shares->len, 2);
+        ck_assert_str_eq(g_ptr_array_index(status->shares, 0), "qemu-7-web-vcpus_0-1");
+        ck_assert_str_eq(g_ptr_array_index(status->shares, 1), "mon_groups/qemu-7-web-vcpus_2");
+        domain_def_unref(def);
+        status_free(status);
 }
 END_TEST
 
@@ -455,6 +481,8 @@ START_TEST(a_lock_that_is_kept_is_waited_for)
         wait_for(&destroyed.done);
         ck_assert(is_clean());
         close(fd);
+        g_clear_error(&created.error);
+        g_clear_error(&destroyed.error);
         created = (struct result){ 0 };
         domain_create(defined.domain, 0, NULL, on_done, &created);
         check(&created);
@@ -473,6 +501,7 @@ int main(void)
         tcase_add_test(cases, monitors_are_among_the_statistics);
         tcase_add_test(cases, the_next_agent_removes_them);
         tcase_add_test(cases, those_of_a_guest_that_ended_meanwhile_go);
+        tcase_add_test(cases, what_libvirt_has_made_is_known);
         tcase_add_test(cases, a_start_that_fails_leaves_none);
         tcase_add_test(cases, what_is_there_already_stays);
         tcase_add_test(cases, without_resctrl_they_are_refused_by_name);
