@@ -59,7 +59,7 @@ int resctrl_lock(struct lane *lane, const char *root, GError **error)
                 }
                 wake = lane_wait(lane, -1, 0, NULL, lane_deadline_in(LOCK_PAUSE_MS));
         }
-        return g_steal_fd(&fd);
+        return fd_steal(&fd);
 }
 
 /* NULL with an error, or without one: it is gone. */

@@ -294,6 +294,7 @@ END_TEST
 /* What the machine or its guest cannot take while it runs. */
 START_TEST(test_not_pluggable)
 {
+        const struct domain_memory enclaves = { .model = "sgx-epc" }, dimm = { .model = "dimm" };
         CLEANUP(domain_def_unref) struct domain_def *def = NULL;
         g_autofree char *text =
                 in_folder("<domain type='qemu'><name>x</name><memory>65536</memory>"
@@ -313,6 +314,8 @@ START_TEST(test_not_pluggable)
         ck_assert(!device_require_pluggable(DOMAIN_DEVICE_SERIAL, &def->devices.chars[0], NULL));
         ck_assert(!device_require_pluggable(DOMAIN_DEVICE_GRAPHICS, &def->devices.graphics[0], NULL));
         ck_assert(!device_require_pluggable(DOMAIN_DEVICE_MEMBALLOON, def->devices.memballoon, NULL));
+        ck_assert(!device_require_pluggable(DOMAIN_DEVICE_MEMORY, &enclaves, NULL));
+        ck_assert(device_require_pluggable(DOMAIN_DEVICE_MEMORY, &dimm, NULL));
 }
 END_TEST
 
