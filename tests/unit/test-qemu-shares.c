@@ -9,6 +9,7 @@
 #include "drivers/domain/stats.h"
 #include "drivers/qemu/process.h"
 #include "drivers/qemu/shares.h"
+#include "tests/support/guard.h"
 #include "tests/unit/guest-fixture.h"
 
 #include <errno.h>
@@ -92,6 +93,7 @@ static void make_tree(void)
         if (!has_qemu())
                 return;
         tree = g_dir_make_tmp("virtbus-resctrl-XXXXXX", NULL);
+        guard_folder(tree);
         cpu = g_strconcat(tree, "/sys/devices/system/cpu", NULL);
         proc = g_strconcat(tree, "/proc", NULL);
         ck_assert_int_eq(symlink("/proc", proc), 0);
