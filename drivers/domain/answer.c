@@ -22,7 +22,8 @@ struct domain_answer *domain_answer_new(enum domain_part part, int id)
         answer->part = part;
         answer->id = id;
         answer->made_us = g_get_monotonic_time();
-        if (part == DOMAIN_PART_BLOCK || part == DOMAIN_PART_DISK_ERRORS) {
+        if (part == DOMAIN_PART_BLOCK || part == DOMAIN_PART_BLOCK_COUNTERS ||
+            part == DOMAIN_PART_DISK_ERRORS) {
                 answer->images = g_array_new(FALSE, TRUE, sizeof(struct domain_image_stats));
                 g_array_set_clear_func(answer->images, clear_image);
         }

@@ -20,6 +20,7 @@ struct domain;
 enum domain_part {
         DOMAIN_PART_BALLOON,
         DOMAIN_PART_BLOCK,
+        DOMAIN_PART_BLOCK_COUNTERS, /* of it: what guests have done, without sizes */
         DOMAIN_PART_DISK_ERRORS,
         DOMAIN_PART_IOTHREADS,
         DOMAIN_PART_DIRTY_RATE,

@@ -367,7 +367,7 @@ static void query_disk(struct domain *domain, const char *target, bool sizes, do
 
         *query = (struct disk_query){ g_strdup(managed_state_get_name(domain->base.published)),
                                       g_strdup(target), sizes, done, data };
-        domain_ask(domain, DOMAIN_PART_BLOCK, sizes, take_image, query);
+        domain_ask(domain, sizes ? DOMAIN_PART_BLOCK : DOMAIN_PART_BLOCK_COUNTERS, sizes, take_image, query);
 }
 
 /* The disk that is meant; NULL with an error. */

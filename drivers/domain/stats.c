@@ -67,13 +67,25 @@ static struct domain_known *get_known(struct domain *domain)
         return domain->known;
 }
 
-/* The last answer, if the guest that gave it is the one that runs (or: is off) now. */
-static struct domain_answer *find_answer(const struct domain *domain, const struct domain_state *state,
-                                         enum domain_part part)
+/* The last one of that part, if the guest that gave it is the one that runs (or: is off) now. */
+static struct domain_answer *get_last(const struct domain *domain, const struct domain_state *state,
+                                      enum domain_part part)
 {
         struct domain_answer *answer = domain->known ? domain->known->answers[part] : NULL;
 
         return answer && answer->id == state->id ? answer : NULL;
+}
+
+/* The last answer. What was said of disks as a whole has their counters as well. */
+static struct domain_answer *find_answer(const struct domain *domain, const struct domain_state *state,
+                                         enum domain_part part)
+{
+        struct domain_answer *answer = get_last(domain, state, part), *whole;
+
+        if (part != DOMAIN_PART_BLOCK_COUNTERS)
+                return answer;
+        whole = get_last(domain, state, DOMAIN_PART_BLOCK);
+        return answer && (!whole || answer->made_us > whole->made_us) ? answer : whole;
 }
 
 /* ---- the end of a collection ---- */

@@ -209,6 +209,7 @@ static struct domain_answer *read_answers(const struct guest_question *question)
                 answer->good_until_us = hold_balloon(answer, def);
                 break;
         case DOMAIN_PART_BLOCK:
+        case DOMAIN_PART_BLOCK_COUNTERS:
                 guest_stats_read_images(answer, def, first, question->answers[1]);
                 break;
         case DOMAIN_PART_DISK_ERRORS:
@@ -382,6 +383,9 @@ static void ask(struct guest *guest, enum domain_part part)
                 send(question, "query-blockstats", NULL);
                 if (has_medium(def))
                         send(question, "query-named-block-nodes", json_pack("{s:b}", "flat", 1));
+                break;
+        case DOMAIN_PART_BLOCK_COUNTERS:
+                send(question, "query-blockstats", NULL);
                 break;
         case DOMAIN_PART_DISK_ERRORS:
                 send(question, "query-block", NULL);

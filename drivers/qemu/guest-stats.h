@@ -21,8 +21,8 @@ void guest_measure(const struct domain_driver *driver, const struct domain_state
 uint64_t guest_stats_get_count(const json_t *object, const char *name);
 
 /*
- * The images of def, an active definition, by what query-blockstats and query-named-block-nodes have
- * answered; by what query-block has.
+ * The images of def, an active definition, by what query-blockstats and query-named-block-nodes (NULL:
+ * without sizes) have answered; by what query-block has.
  */
 void guest_stats_read_images(struct domain_answer *answer, const struct domain_def *def, const json_t *stats,
                              const json_t *nodes);

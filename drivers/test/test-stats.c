@@ -133,6 +133,7 @@ static struct domain_answer *make_answer(const struct domain_state *state, enum 
                 fill_in_balloon(&answer->balloon, def->current_memory_kib);
                 break;
         case DOMAIN_PART_BLOCK:
+        case DOMAIN_PART_BLOCK_COUNTERS:
         case DOMAIN_PART_DISK_ERRORS:
                 for (unsigned i = 0; i < def->devices.n_disks; i++)
                         add_disk(answer, &def->devices.disks[i]);

@@ -68,6 +68,26 @@ char *guest_fault_xml(const char *fault, const char *suffix)
         return guest_bare_xml(name, devices);
 }
 
+char *guest_logged_xml(const char *suffix, const char *devices)
+{
+        g_autofree char *bare = guest_fault_xml("logged", suffix);
+        g_auto(GStrv) parts = g_strsplit(bare, "</emulator>", 2);
+
+        return g_strconcat(parts[0], "</emulator>", devices, parts[1], NULL);
+}
+
+unsigned guest_count_told(const struct harness *harness, const char *suffix, const char *text)
+{
+        g_autofree char *name = g_strdup_printf("log/qemu/fault-logged-%s.log", suffix);
+        g_autofree char *path = harness_path(harness, name), *log = NULL;
+        unsigned count = 0;
+
+        ck_assert(g_file_get_contents(path, &log, NULL, NULL));
+        for (const char *at = log; (at = strstr(at, text)); at += strlen(text))
+                count++;
+        return count;
+}
+
 char *guest_linux_xml(const char *name, const char *console, const char *action)
 {
         const char *dir = g_getenv("VIRTBUS_GUEST_DIR");

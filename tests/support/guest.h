@@ -10,6 +10,8 @@
 
 #include "tests/support/client.h"
 
+struct harness;
+
 /* virDomainEventType, and the details that the tests name */
 enum {
         EVENT_DEFINED = 0,
@@ -47,6 +49,10 @@ char *guest_bare_xml(const char *name, const char *devices);
  * The same run by fake-qemu, with the fault of that name; one fault serves several domains through `suffix`.
  */
 char *guest_fault_xml(const char *fault, const char *suffix);
+/* The same of fault "logged", which is none, with devices. Free it. */
+char *guest_logged_xml(const char *suffix, const char *devices);
+/* How often its QEMU has been told something with that text in it, by now. */
+unsigned guest_count_told(const struct harness *harness, const char *suffix, const char *text);
 /*
  * The Linux guest: its serial console is written to the file `console`, and it does `action` (idle, watch,
  * count, write, poweroff, reboot, panic) once it has printed "virtbus-guest: ready" there.
