@@ -119,8 +119,45 @@ static bool set_drive(const struct limits *limits, const struct device_list *lis
                 QMP_TIMEOUT_MS, NULL, error);
 }
 
-/* All numbers, those that are none as well, of a group that is there. */
-static bool set_numbers(const struct limits *limits, const struct domain_disk *disk, GError **error)
+static bool has_own_group(const struct domain_disk *disk)
+{
+        return device_has_throttle(disk) && !disk->iotune->group_name;
+}
+
+/*
+ * The numbers of after, those that are none as well: all of a group that others are in. Of the disk's own
+ * those are left out that have been none before, because QEMU reads a command byte by byte, and all are 500.
+ */
+static json_t *describe_numbers(const struct domain_disk *before, const struct domain_disk *after)
+{
+        json_t *all = device_throttle_limits(after->iotune, true), *some, *value;
+        const char *name;
+
+        if (!has_own_group(before) || !has_own_group(after))
+                return all;
+        some = device_throttle_limits(before->iotune, false);
+        json_object_update_new(some, device_throttle_limits(after->iotune, false));
+        json_object_foreach(some, name, value) json_object_set(some, name, json_object_get(all, name));
+        json_decref(all);
+        return some;
+}
+
+/* Is a group, with its numbers, among them? */
+static bool has_group(const struct device_list *list)
+{
+        for (unsigned i = 0; i < device_list_get_length(list); i++) {
+                const json_t *arguments = device_list_get(list, i)->arguments;
+                const char *type = json_string_value(json_object_get(arguments, "qom-type"));
+
+                if (g_strcmp0(type, "throttle-group") == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* Of a group that is there. */
+static bool set_numbers(const struct limits *limits, const struct domain_disk *before,
+                        const struct domain_disk *disk, GError **error)
 {
         g_autofree char *id = device_throttle_id(disk), *path = NULL;
 
@@ -129,7 +166,7 @@ static bool set_numbers(const struct limits *limits, const struct domain_disk *d
         path = g_strconcat("/objects/", id, NULL);
         return qmp_execute(limits->guest->qmp, "qom-set",
                            json_pack("{s:s, s:s, s:o}", "path", path, "property", "limits", "value",
-                                     device_throttle_limits(disk->iotune, true)),
+                                     describe_numbers(before, disk)),
                            QMP_TIMEOUT_MS, NULL, error);
 }
 
@@ -150,7 +187,8 @@ static bool set_group(const struct limits *limits, const struct device_list *bef
         return true;
 }
 
-static bool change(const struct limits *limits, const struct domain_disk *disk, GError **error)
+static bool change(const struct limits *limits, const struct domain_disk *before,
+                   const struct domain_disk *disk, GError **error)
 {
         CLEANUP(device_list_free) struct device_list *come = subtract(limits->after, limits->before);
         CLEANUP(device_list_free) struct device_list *go = subtract(limits->before, limits->after);
@@ -159,7 +197,8 @@ static bool change(const struct limits *limits, const struct domain_disk *disk, 
 
         if (!plug_make_parts(guest, come, n, NULL, NULL, error))
                 return false;
-        if (!set_numbers(limits, disk, error) || !set_group(limits, limits->before, limits->after, error) ||
+        if ((!has_group(come) && !set_numbers(limits, before, disk, error)) ||
+            !set_group(limits, limits->before, limits->after, error) ||
             (g_strcmp0(get_drive(limits->before), get_drive(limits->after)) != 0 &&
              !set_drive(limits, limits->after, error))) {
                 lane_shield(guest->domain->base.lane);
@@ -180,7 +219,7 @@ static bool run(struct limits *limits, const struct domain_disk *before, const s
                device_describe_made(limits->before, get_def(limits->guest), caps, DOMAIN_DEVICE_DISK, before,
                                     error) &&
                device_describe_made(limits->after, def, caps, DOMAIN_DEVICE_DISK, after, error) &&
-               change(limits, after, error);
+               change(limits, before, after, error);
 }
 
 bool plug_update_limits(struct guest *guest, unsigned index, struct domain_def **live, GError **error)

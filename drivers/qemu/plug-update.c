@@ -192,7 +192,8 @@ static bool update_interface(struct guest *guest, unsigned index, const struct d
                 return false;
         }
         up = after->link_up != DOMAIN_SWITCH_OFF;
-        if (qmp_execute(guest->qmp, "set_link", json_pack("{s:s, s:b}", "name", before->info.alias, "up", up),
+        if (up == (before->link_up != DOMAIN_SWITCH_OFF) ||
+            qmp_execute(guest->qmp, "set_link", json_pack("{s:s, s:b}", "name", before->info.alias, "up", up),
                         QMP_TIMEOUT_MS, NULL, error))
                 return true;
         if (moves)

@@ -407,13 +407,16 @@ START_TEST(test_link)
                                  "<model type='virtio'/><link state='down'/></interface>";
         const char *const other = "<interface type='user'><mac address='52:54:00:00:00:11'/>"
                                   "<model type='e1000e'/></interface>";
-        g_autofree char *path = start_bare(INTERFACE);
+        g_autofree char *path = guest_start(client, guest_logged_xml("link", INTERFACE));
 
         update(path, down, LIVE);
+        update(path, down, LIVE);
+        ck_assert_uint_eq(guest_count_told(harness, "link", "set_link"), 1);
         ck_assert(has(path, 0, "<link state='down'/>") && !has(path, 2, "<link "));
         refuse("UpdateDevice", "*only link, bandwidth and filter*", path, other, LIVE | CONFIG);
         update(path, INTERFACE, LIVE);
         ck_assert(!has(path, 0, "<link state='down'/>"));
+        ck_assert_uint_eq(guest_count_told(harness, "link", "set_link"), 2);
 }
 END_TEST
 

@@ -690,7 +690,7 @@ START_TEST(test_disks_while_it_runs)
         ck_assert_int_eq(truncate(image, 1 << 20), 0);
         disk = g_strdup_printf("<disk type='file'><source file='%s'/><target dev='vda' bus='virtio'/></disk>",
                                image);
-        path = guest_start(client, guest_bare_xml("disk", disk));
+        path = guest_start(client, guest_logged_xml("disk", disk));
         client_do(client, path, DOMAIN_INTERFACE, "SetBlockIOTune", "sa{sv}u", "vda", 2, "total_bytes_sec",
                   "t", (uint64_t)1000000, "total_bytes_sec_max", "t", (uint64_t)2000000, LIVE | CONFIG);
         client_do(client, path, DOMAIN_INTERFACE, "SetBlockIOTune", "sa{sv}u", "vda", 1, "read_iops_sec", "t",
@@ -705,6 +705,14 @@ START_TEST(test_disks_while_it_runs)
         g_free(xml);
         xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
         ck_assert_ptr_null(strstr(xml, "iotune"));
+        client_do(client, path, DOMAIN_INTERFACE, "SetBlockIOTune", "sa{sv}u", "vda", 2, "total_bytes_sec",
+                  "t", (uint64_t)1000000, "total_bytes_sec_max", "t", (uint64_t)2000000, LIVE);
+        client_do(client, path, DOMAIN_INTERFACE, "SetBlockIOTune", "sa{sv}u", "vda", 2, "total_bytes_sec",
+                  "t", (uint64_t)3000000, "total_bytes_sec_max", "t", (uint64_t)0, LIVE);
+        /* Those of its own group that are nothing, and were nothing, are left out. */
+        ck_assert_uint_eq(guest_count_told(harness, "disk", "\"bps-total\":3000000"), 1);
+        ck_assert_uint_eq(guest_count_told(harness, "disk", "\"bps-total-max\":0"), 1);
+        ck_assert_uint_eq(guest_count_told(harness, "disk", "\"iops-size\""), 0);
         client_fails(client, LIBVIRT_ERROR, "*has no interface 'x'*", path, DOMAIN_INTERFACE,
                      "SetInterfaceParameters", "sa{sv}u", "x", 1, "inbound.average", "u", 5, LIVE);
 }
