@@ -21,11 +21,20 @@ static const struct part {
         const char *name;
         void (*run)(struct bench *bench);
 } parts[] = {
-        { "reads", bench_reads },           { "clients", bench_clients }, { "domains", bench_domains },
-        { "guests", bench_guests },         { "hung", bench_hung },       { "storage", bench_storage },
-        { "interfaces", bench_interfaces }, { "nodedev", bench_nodedev }, { "networks", bench_networks },
-        { "polkit", bench_polkit },         { "stats", bench_stats },     { "devices", bench_devices },
+        { "reads", bench_reads },
+        { "clients", bench_clients },
+        { "domains", bench_domains },
+        { "guests", bench_guests },
+        { "hung", bench_hung },
+        { "storage", bench_storage },
+        { "interfaces", bench_interfaces },
+        { "nodedev", bench_nodedev },
+        { "networks", bench_networks },
+        { "polkit", bench_polkit },
+        { "stats", bench_stats },
+        { "devices", bench_devices },
         { "migration", bench_migration },
+        { "operations", bench_operations },
 };
 
 void bench_print(const char *what, double ours, double limit, const char *unit, double goal_ratio)
@@ -208,10 +217,37 @@ static bool is_wanted(const char *name)
         return !*wanted || g_strv_contains(wanted, name);
 }
 
+/* Where hosts have /run: in memory. */
+static char runtime_dir[] = "/dev/shm/virtbus-bench-XXXXXX";
+static bool has_runtime_dir;
+
+static struct harness *start_agent(void)
+{
+        struct harness *harness = harness_new_bus();
+
+        if (has_runtime_dir) {
+                harness_add_option(harness, "--runtime-dir");
+                harness_add_option(harness, runtime_dir);
+        } else {
+                bench_print_note("no /dev/shm", "what runs is noted on a disk");
+        }
+        harness_start_agent(harness);
+        return harness;
+}
+
+static void remove_runtime_dir(void)
+{
+        const char *argv[] = { "rm", "-rf", runtime_dir, NULL };
+
+        if (has_runtime_dir)
+                g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL,
+                             NULL);
+}
+
 /* A case of libcheck, because that is what the harness lives in. */
 START_TEST(run_parts)
 {
-        struct bench bench = { .harness = harness_new() };
+        struct bench bench = { .harness = start_agent() };
 
         bench.client = harness_get_client(bench.harness);
         start_echo(&bench);
@@ -228,10 +264,14 @@ int main(int argc, char **argv)
 {
         Suite *suite = suite_create("bench");
         TCase *tcase = tcase_create("bench");
+        int status;
 
         wanted = (const char *const *)argv + 1;
         tcase_set_timeout(tcase, 0);
         tcase_add_test(tcase, run_parts);
         suite_add_tcase(suite, tcase);
-        return harness_main(suite);
+        has_runtime_dir = g_mkdtemp(runtime_dir) != NULL;
+        status = harness_main(suite);
+        remove_runtime_dir();
+        return status;
 }

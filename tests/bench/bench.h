@@ -89,3 +89,4 @@ void bench_networks(struct bench *bench);
 void bench_stats(struct bench *bench);
 void bench_devices(struct bench *bench);
 void bench_migration(struct bench *bench);
+void bench_operations(struct bench *bench);
