@@ -227,8 +227,7 @@ static bool check_tunnel(unsigned flags, const struct params *params, GError **e
 
 static bool check_copies(unsigned flags, GError **error)
 {
-        const unsigned excluded =
-                DOMAIN_MIGRATE_TUNNELLED | DOMAIN_MIGRATE_OFFLINE | DOMAIN_MIGRATE_POSTCOPY;
+        const unsigned excluded = DOMAIN_MIGRATE_TUNNELLED | DOMAIN_MIGRATE_OFFLINE;
 
         if ((flags & DOMAIN_MIGRATE_COPIES) == DOMAIN_MIGRATE_COPIES)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,

@@ -204,7 +204,7 @@ bool arrive_wait(struct domain *domain, bool *postcopy, GError **error)
                         return arrive_close_disks(guest, error);
                 *postcopy = strcmp(status, "postcopy-active") == 0;
                 if (*postcopy && can_run(guest))
-                        return true;
+                        return arrive_close_disks(guest, error);
                 if (!*postcopy && strcmp(status, "active") != 0 && strcmp(status, "device") != 0)
                         break;
                 wake = lane_wait(domain->base.lane, -1, 0, NULL, lane_deadline_in(ASK_MS));

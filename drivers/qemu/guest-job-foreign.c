@@ -155,7 +155,28 @@ static bool arrives_in_postcopy(const struct domain_state *state)
                (state->reason == DOMAIN_RUNNING_POSTCOPY || state->reason == DOMAIN_RUNNING_POSTCOPY_FAILED);
 }
 
-static void resync_migration(struct guest *guest, const json_t *info)
+/*
+ * Post-copy was about to begin, and is not with disks that go along before somebody says so: that was the
+ * agent that is gone. So the guest is here, whatever the other side thinks of it.
+ */
+static bool is_before_postcopy(const char *status, const json_t *jobs)
+{
+        const json_t *entry;
+        size_t i;
+
+        if (strcmp(status, "pre-switchover") == 0)
+                return true;
+        if (strcmp(status, "setup") != 0 && strcmp(status, "active") != 0)
+                return false;
+        json_array_foreach(jobs, i, entry)
+        {
+                if (g_str_has_prefix(qmp_get_text(entry, "id"), DEPART_DISKS_PREFIX))
+                        return true;
+        }
+        return false;
+}
+
+static void resync_migration(struct guest *guest, const json_t *info, const json_t *jobs)
 {
         const char *status = qmp_get_text(info, "status");
 
@@ -168,9 +189,12 @@ static void resync_migration(struct guest *guest, const json_t *info)
                 qmp_forget(guest->qmp,
                            qmp_send(guest->qmp, "object-del", json_pack("{s:s}", "id", MIGRATION_TLS_ID)));
         }
-        /* Where the guest is has to be found out first. */
-        if (guest->status->departure.cookie)
+        /* Where the guest is has to be found out first; it is not let go on before that. */
+        if (guest->status->departure.cookie) {
+                if (is_before_postcopy(status, jobs))
+                        qmp_forget(guest->qmp, qmp_send(guest->qmp, "migrate_cancel", NULL));
                 return;
+        }
         if (guest_job_is_postcopy(status) || arrives_in_postcopy(domain_get_current(guest->domain))) {
                 arrive_follow(guest);
                 go_on(guest);
@@ -189,6 +213,6 @@ void guest_jobs_resync(struct guest *guest, const json_t *jobs, const json_t *mi
         if (jobs)
                 resync_jobs(guest, jobs);
         if (migration)
-                resync_migration(guest, migration);
+                resync_migration(guest, migration, jobs);
         guest->inherited = guest->inherited && (!jobs || !migration);
 }

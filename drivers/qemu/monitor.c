@@ -158,10 +158,14 @@ static void on_reset(struct guest *guest, const json_t *arguments, int64_t time_
 static void on_stop(struct guest *guest, const json_t *arguments, int64_t time_us)
 {
         const struct domain_state *state = domain_get_current(guest->domain);
+        /* It stops for that, although whoever began it is gone: whether it goes on is found out. */
+        bool leaves = guest->status->departure.cookie && guest->status->departure.postcopy;
 
         if (state->state == DOMAIN_RUNNING)
-                domain_transition(guest->domain, DOMAIN_PAUSED, DOMAIN_PAUSED_UNKNOWN, DOMAIN_EVENT_SUSPENDED,
-                                  DOMAIN_EVENT_SUSPENDED_PAUSED);
+                domain_transition(guest->domain, DOMAIN_PAUSED,
+                                  leaves ? DOMAIN_PAUSED_POSTCOPY : DOMAIN_PAUSED_UNKNOWN,
+                                  DOMAIN_EVENT_SUSPENDED,
+                                  leaves ? DOMAIN_EVENT_SUSPENDED_POSTCOPY : DOMAIN_EVENT_SUSPENDED_PAUSED);
 }
 
 static void on_resume(struct guest *guest, const json_t *arguments, int64_t time_us)

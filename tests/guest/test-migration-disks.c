@@ -489,16 +489,29 @@ static bool is_moving(void *data)
         return numbers[6] > 0 || silence->answer.done; /* memProcessed */
 }
 
-/* All of its disk is there, and some of its memory: it stops, and cannot go. */
+static void pause_and_go_on(const char *path)
+{
+        guest_do(here.client, path, "Suspend");
+        guest_do(here.client, path, "Resume");
+}
+
+/* All of its disk is there, and some of its memory: it stops, and cannot go. No other guest notices. */
 static void check_silence_at_the_end(unsigned flags)
 {
+        g_autofree char *other = NULL;
         struct silence silence;
 
         silence_init(&silence);
+        other = guest_start(here.client, guest_bare_xml("other", NULL));
         send_by_proxy(&silence, 8, flags);
         harness_wait_until(is_moving, &silence, "some of its memory has gone over");
         proxy_stall(silence.proxy, LOOKS, 0);
+        wait_for_silence(&silence);
+        pause_and_go_on(other);
+        ck_assert(!silence.answer.done);
         expect_failure(&silence.answer, "are not taken by the other host any more");
+        pause_and_go_on(silence.scene.path);
+        guest_do_flags(here.client, other, "Destroy", 0);
         expect_stayed(&silence.scene);
         silence_clear(&silence);
 }
@@ -512,6 +525,87 @@ END_TEST
 START_TEST(test_silent_at_last_without_writes)
 {
         check_silence_at_the_end(0);
+}
+END_TEST
+
+/* ---- in post-copy ---- */
+
+/* False: there is no post-copy, and the case is skipped. */
+static bool postcopy_init(struct silence *silence)
+{
+        struct scene *scene = &silence->scene;
+        g_autofree char *console = harness_path(here.harness, "console"),
+                        *xml = sides_make_postcopy_xml("linux", console);
+
+        if (!xml)
+                return false;
+        scene->console = g_steal_pointer(&console);
+        scene_init_with(scene, replace(xml, "action=count", "action=record"), "raw", NULL);
+        silence->proxy = proxy_new("tcp:" BY_HERE, TO_THERE);
+        return true;
+}
+
+static void start_postcopy(struct silence *silence)
+{
+        harness_wait_until(is_moving, silence, "some of its memory has gone over");
+        ck_assert_msg(!silence->answer.done, "%s", silence->answer.error);
+        client_do(here.client, silence->scene.path, DOMAIN_INTERFACE, "MigrateStartPostCopy", "u", 0);
+}
+
+/* It runs there before all of its memory is there, and with all of its disk. */
+START_TEST(test_before_its_memory)
+{
+        struct silence silence;
+
+        if (!postcopy_init(&silence))
+                return;
+        send_by_proxy(&silence, 8, LIVE | POSTCOPY);
+        start_postcopy(&silence);
+        client_wait_event(there.client, silence.scene.path, EVENT_RESUMED, RESUMED_POSTCOPY);
+        client_wait_event(there.client, silence.scene.path, EVENT_RESUMED, RESUMED_MIGRATED);
+        client_wait_answer(here.client, &silence.answer);
+        ck_assert_ptr_null(silence.answer.error);
+        check_moved(&silence.scene, &here, &there);
+        check_end(&silence.scene, &there, silence.scene.to, "raw");
+        silence_clear(&silence);
+}
+END_TEST
+
+/* Where it would have begun the other host is silent: it has not, so the guest goes on here. */
+START_TEST(test_silent_before_postcopy)
+{
+        struct silence silence;
+
+        if (!postcopy_init(&silence))
+                return;
+        send_by_proxy(&silence, 8, LIVE | POSTCOPY);
+        harness_wait_until(is_moving, &silence, "some of its memory has gone over");
+        proxy_stall(silence.proxy, LOOKS, 0);
+        start_postcopy(&silence);
+        expect_failure(&silence.answer, "are not taken by the other host any more");
+        expect_stayed(&silence.scene);
+        silence_clear(&silence);
+}
+END_TEST
+
+/* The agent after it finds a guest that waits for a word that nobody will say. */
+START_TEST(test_the_agent_dies_before_postcopy)
+{
+        struct silence silence;
+
+        if (!postcopy_init(&silence))
+                return;
+        send_by_proxy(&silence, 8, LIVE | POSTCOPY);
+        harness_wait_until(is_moving, &silence, "some of its memory has gone over");
+        proxy_stall(silence.proxy, LOOKS, 0);
+        start_postcopy(&silence);
+        wait_for_silence(&silence);
+        harness_end_agent(here.harness, SIGKILL);
+        proxy_cut(silence.proxy);
+        harness_start_agent(here.harness);
+        expect_failure(&silence.answer, NULL);
+        expect_stayed(&silence.scene);
+        silence_clear(&silence);
 }
 END_TEST
 
@@ -619,7 +713,8 @@ int main(void)
 {
         Suite *suite = suite_create("guest/migration-disks");
         TCase *moves = tcase_create("moves"), *deaths = tcase_create("deaths"), *tls = tcase_create("tls"),
-              *silence = tcase_create("silence"), *refusals = tcase_create("refusals");
+              *silence = tcase_create("silence"), *postcopy = tcase_create("postcopy"),
+              *refusals = tcase_create("refusals");
 
         tcase_set_timeout(moves, 600);
         tcase_add_checked_fixture(moves, sides_set_up, sides_tear_down);
@@ -638,6 +733,12 @@ int main(void)
         tcase_add_test(silence, test_silent_at_last);
         tcase_add_test(silence, test_silent_at_last_without_writes);
         suite_add_tcase(suite, silence);
+        tcase_set_timeout(postcopy, 600);
+        tcase_add_checked_fixture(postcopy, sides_set_up, sides_tear_down);
+        tcase_add_test(postcopy, test_before_its_memory);
+        tcase_add_test(postcopy, test_silent_before_postcopy);
+        tcase_add_test(postcopy, test_the_agent_dies_before_postcopy);
+        suite_add_tcase(suite, postcopy);
         tcase_set_timeout(tls, 600);
         tcase_add_checked_fixture(tls, sides_set_up, sides_tear_down);
         tcase_add_test(tls, test_by_tls);
