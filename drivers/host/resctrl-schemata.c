@@ -208,7 +208,7 @@ static bool count_bits(const struct resctrl_resource *resource, const struct res
 static bool grant_cache(const struct resctrl_resource *resource, const struct resctrl_request *request,
                         uint64_t free, struct resctrl_entry *entry, GError **error)
 {
-        unsigned count;
+        unsigned count = 0;
 
         if (!count_bits(resource, request, &count, error))
                 return false;
