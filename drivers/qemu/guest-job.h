@@ -29,11 +29,9 @@ struct guest_job {
         bool departs;  /* the owner's, set after the beginning: a guest that stops is about to be elsewhere */
         bool postcopy; /* it may be over before all is sent, guest_job_start_postcopy() */
         bool follows;  /* it is, and the rest is waited for */
-        lane_deadline
-                resumes; /* until then the other side is to be reached again; 0: it is, or was not cut */
-        bool seen;       /* that it is in post-copy has been said once */
-        bool over;       /* the migration; QEMU may still be about to let go of the guest */
-        GError *result;  /* owned; of that; NULL: it went well */
+        bool seen;     /* that it is in post-copy has been said once */
+        bool over;     /* the migration; QEMU may still be about to let go of the guest */
+        GError *result; /* owned; of that; NULL: it went well */
         /*
          * The owner's, set after the beginning of a migration that pauses before the switch: the guest is
          * paused, and QEMU waits for guest_job_switch() or guest_job_fail().
@@ -68,9 +66,6 @@ bool guest_job_begin_migration(struct guest_job *job, struct operation *op, cons
 bool guest_job_start_postcopy(struct guest_job *job, GError **error);
 /* For the run of a passive step behind that: until all is sent. */
 bool guest_job_begin_following(struct guest_job *job, struct operation *op, GError **error);
-
-/* Likewise, by way of uri, when the one before is cut. */
-bool guest_job_begin_resuming(struct guest_job *job, struct operation *op, const char *uri, GError **error);
 
 /* A migration that waits goes on. */
 void guest_job_switch(struct guest_job *job);
