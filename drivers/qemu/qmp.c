@@ -286,7 +286,8 @@ static char *format_command(const struct qmp_slot *slot, const char *how, json_t
         return text;
 }
 
-uint64_t qmp_send_fd(struct qmp *qmp, const char *command, json_t *arguments, int fd)
+/* fd: of a command in band; -1: none. */
+static uint64_t send_command(struct qmp *qmp, const char *command, json_t *arguments, int fd, bool oob)
 {
         struct qmp_slot *slot = add_slot(qmp, command);
         size_t length;
@@ -300,30 +301,23 @@ uint64_t qmp_send_fd(struct qmp *qmp, const char *command, json_t *arguments, in
         if (fd >= 0)
                 fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         slot->has_fd = fd >= 0;
-        text = format_command(slot, "execute", arguments, &length);
-        qmp_output_push(&qmp->output, text, length, fd);
+        slot->oob = oob;
+        text = format_command(slot, oob ? "exec-oob" : "execute", arguments, &length);
+        if (oob)
+                qmp_output_push_oob(&qmp->output, text, length);
+        else
+                qmp_output_push(&qmp->output, text, length, fd);
         return qmp->last_id;
+}
+
+uint64_t qmp_send_fd(struct qmp *qmp, const char *command, json_t *arguments, int fd)
+{
+        return send_command(qmp, command, arguments, fd, false);
 }
 
 uint64_t qmp_send(struct qmp *qmp, const char *command, json_t *arguments)
 {
-        return qmp_send_fd(qmp, command, arguments, -1);
-}
-
-static uint64_t send_oob(struct qmp *qmp, const char *command, json_t *arguments)
-{
-        struct qmp_slot *slot = add_slot(qmp, command);
-        size_t length;
-        char *text;
-
-        if (!slot) {
-                json_decref(arguments);
-                return qmp->last_id;
-        }
-        slot->oob = true;
-        text = format_command(slot, "exec-oob", arguments, &length);
-        qmp_output_push_oob(&qmp->output, text, length);
-        return qmp->last_id;
+        return send_command(qmp, command, arguments, -1, false);
 }
 
 bool qmp_set_too_many(const struct qmp *qmp, GError **error)
@@ -480,7 +474,7 @@ bool qmp_execute_oob(struct qmp *qmp, const char *command, json_t *arguments, un
                 json_decref(arguments);
                 return false;
         }
-        return qmp_receive(qmp, send_oob(qmp, command, arguments), deadline, result, error);
+        return qmp_receive(qmp, send_command(qmp, command, arguments, -1, true), deadline, result, error);
 }
 
 void qmp_claim_events(struct qmp *qmp, uint64_t id, const char *name)
