@@ -5,6 +5,8 @@
  * exactly one of them runs, and what was made for one that did not come is gone.
  */
 
+#include <arpa/inet.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -552,6 +554,18 @@ static void start_postcopy(struct silence *silence)
         client_do(here.client, silence->scene.path, DOMAIN_INTERFACE, "MigrateStartPostCopy", "u", 0);
 }
 
+/* Whoever has the disk has it alone: the guest, once it runs. */
+static void expect_no_server(void)
+{
+        struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(50221) };
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        ck_assert_int_eq(inet_pton(AF_INET, LISTEN, &address.sin_addr), 1);
+        ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), -1);
+        ck_assert_int_eq(errno, ECONNREFUSED);
+        close(fd);
+}
+
 /* It runs there before all of its memory is there, and with all of its disk. */
 START_TEST(test_before_its_memory)
 {
@@ -562,6 +576,7 @@ START_TEST(test_before_its_memory)
         send_by_proxy(&silence, 8, LIVE | POSTCOPY);
         start_postcopy(&silence);
         client_wait_event(there.client, silence.scene.path, EVENT_RESUMED, RESUMED_POSTCOPY);
+        expect_no_server();
         client_wait_event(there.client, silence.scene.path, EVENT_RESUMED, RESUMED_MIGRATED);
         client_wait_answer(here.client, &silence.answer);
         ck_assert_ptr_null(silence.answer.error);
