@@ -263,6 +263,25 @@ START_TEST(test_store_on_a_server)
 }
 END_TEST
 
+/* What is no file of the host's is nobody's to remove. */
+START_TEST(test_store_on_a_device_stays)
+{
+        enum { NVRAM = 4 };
+        g_autofree char *device = harness_path(harness, "device"), *path = NULL,
+                        *nvram = g_strdup_printf("<nvram type='block'><source dev='%s'/></nvram>", device);
+
+        if (!has_firmware())
+                return;
+        ck_assert(g_file_set_contents(device, "variables", -1, NULL));
+        path = guest_define(client, uefi_xml("stored", nvram));
+        guest_do_flags(client, path, "Undefine", NVRAM);
+        g_free(path);
+        path = guest_define(client, uefi_xml("stored", nvram));
+        guest_do_flags(client, path, "Undefine", 0);
+        ck_assert_int_eq(access(device, F_OK), 0);
+}
+END_TEST
+
 START_TEST(test_loader_without_store)
 {
         g_autofree char *code = harness_path(harness, "my-firmware.fd"), *data = NULL, *xml = NULL;
@@ -506,6 +525,7 @@ int main(void)
         tcase_add_test(tcase, test_store_after_undefine);
         tcase_add_test(tcase, test_store_after_second_thoughts);
         tcase_add_test(tcase, test_store_on_a_server);
+        tcase_add_test(tcase, test_store_on_a_device_stays);
         tcase_add_test(tcase, test_loader_without_store);
         tcase_add_test(tcase, test_tpm_after_the_guest);
         tcase_add_test(tcase, test_optional);
