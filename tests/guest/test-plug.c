@@ -202,14 +202,18 @@ static const struct kind kinds[] = {
                          "<target dev='sdb' bus='scsi'/></disk>" },
 };
 
+static char *name_memory(void)
+{
+        return g_strdup_printf("virtbus-plug-%d", getpid());
+}
+
 static char *fill_in(const char *xml)
 {
-        g_autofree char *folder = harness_path(harness, "."), *name = NULL;
+        g_autofree char *folder = harness_path(harness, "."), *name = name_memory();
         g_auto(GStrv) parts = g_strsplit(xml, "@DIR@", -1);
         g_autofree char *text = g_strjoinv(folder, parts);
         g_auto(GStrv) named = g_strsplit(text, "@NAME@", -1);
 
-        name = g_strdup_printf("virtbus-plug-%d", getpid());
         return g_strjoinv(name, named);
 }
 
@@ -218,6 +222,7 @@ START_TEST(test_kinds)
 {
         g_autofree char *console = harness_path(harness, "console"), *image = make_image("a.img");
         g_autofree char *path = start_linux(console, BUSES);
+        g_autofree char *name = name_memory(), *memory = g_strconcat("/dev/shm/", name, NULL);
 
         for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
                 g_autofree char *xml = fill_in(kinds[i].xml);
@@ -230,6 +235,8 @@ START_TEST(test_kinds)
                         wait_for(path, "DeviceRemoved", kinds[i].alias);
                 }
         }
+        /* Memory with a name is not one guest's, and outlives it. */
+        ck_assert_int_eq(unlink(memory), 0);
 }
 END_TEST
 

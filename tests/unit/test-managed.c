@@ -88,18 +88,23 @@ static void setup(void)
         registry = open_registry();
 }
 
-static void teardown(void)
+static void remove_directory(void)
 {
         const char *const argv[] = { "rm", "-rf", directory, NULL };
 
+        ck_assert(g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL,
+                               NULL));
+}
+
+static void teardown(void)
+{
         pool_free(pool);
         while (loop_step(loop, false))
                 ;
         registry_free(registry);
         loop_free(loop);
         g_string_free(journal, TRUE);
-        ck_assert(g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL,
-                               NULL));
+        remove_directory();
 }
 
 /* ---- calls that wait for their end ---- */
@@ -502,10 +507,12 @@ static bool misplaced_work(struct managed *object, void *data, GError **error)
         return true;
 }
 
+/* What follows ends the program, and nobody cleans up behind it. */
 static struct managed *define_one(struct outcome *outcome)
 {
         define(outcome, ID_A " a");
         wait_for(outcome);
+        remove_directory();
         return find(ID_A);
 }
 
