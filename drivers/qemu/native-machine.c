@@ -104,13 +104,37 @@ static bool set_accel(struct native_parse *parse, const char *accel)
         return true;
 }
 
+/* What else is said of the machine: QEMU takes it of a second option, too. */
+static void keep_properties(struct native_parse *parse, const GPtrArray *parts)
+{
+        g_autoptr(GString) text = g_string_new(NULL);
+
+        for (unsigned i = 0; i < parts->len; i += 2) {
+                g_autoptr(GString) value = g_string_new(parts->pdata[i + 1]);
+
+                g_string_replace(value, ",", ",,", 0);
+                g_string_append_printf(text, "%s%s%s%s", i > 0 ? "," : "", (char *)parts->pdata[i],
+                                       parts->pdata[i + 1] ? "=" : "", value->str);
+        }
+        native_add(parse->rest, "<qemu:arg value='-machine'/><qemu:arg value='%s'/>", text->str);
+}
+
+/* The type is told to the document whatever follows it, as all else stands on it. */
 static bool read_machine(struct native_parse *parse, const char *value)
 {
         g_autoptr(GPtrArray) parts = native_split(value);
         g_autofree char *type = native_take_first(parts, "type"), *accel = native_take(parts, "accel");
+        char *usb = native_take(parts, "usb");
 
-        if (!type || parts->len > 0 || (accel && !set_accel(parse, accel)))
+        if (usb && strcmp(usb, "off") != 0) {
+                g_ptr_array_add(parts, g_strdup("usb"));
+                g_ptr_array_add(parts, g_steal_pointer(&usb));
+        }
+        g_free(usb);
+        if (!type || (accel && !set_accel(parse, accel)))
                 return false;
+        if (parts->len > 0)
+                keep_properties(parse, parts);
         g_free(parse->machine);
         parse->machine = g_steal_pointer(&type);
         return true;

@@ -45,6 +45,10 @@ START_TEST(machines)
         expect(QEMU, "<domain type='qemu'");
         expect(QEMU "-enable-kvm", "<domain type='kvm'");
         expect(QEMU "-machine q35,accel=kvm", "<domain type='kvm'");
+        expect(QEMU "-machine pc-q35-7.2,usb=off,smm=on,accel=tcg,x=a,,b", "machine='pc-q35-7.2'>");
+        expect(QEMU "-machine pc-q35-7.2,usb=off,smm=on,accel=tcg,x=a,,b",
+               "<qemu:arg value='-machine'/><qemu:arg value='smm=on,x=a,,b'/>");
+        expect(QEMU "-M type=q35,usb=on", "<qemu:arg value='usb=on'/>");
         expect(QEMU "-name 'my guest'", "<name>my guest</name>");
         expect(QEMU "-m 2G", "<memory unit='KiB'>2097152</memory>");
         expect(QEMU "-m 512", "<memory unit='KiB'>524288</memory>");
