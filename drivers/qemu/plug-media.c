@@ -195,7 +195,7 @@ static bool run(struct medium *medium, struct domain_def *live, unsigned index,
             !plug_hand_over(&medium->resources, NULL, medium->def, error))
                 return false;
         nodes = device_list_get_length(medium->after) - 1;
-        if (!plug_make_parts(guest, medium->after, nodes, NULL, NULL, error)) {
+        if (!plug_make_parts(guest, medium->after, nodes, NULL, error)) {
                 plug_explain(&medium->resources, error);
                 return false;
         }

@@ -11,11 +11,12 @@
 const struct qemu_caps *plug_get_caps(struct guest *guest, GError **error);
 
 /*
- * Makes the first n parts of list; when one fails, those before it are taken back. terminals: gets the
- * terminals of the device with that alias that QEMU made; NULL: it has none.
+ * Makes the first n parts of list. Back ends go to QEMU together, so that it is waited for once; when one of
+ * them fails, all that there is or may be is taken back, in reverse. *terminal, if that is NULL so far,
+ * becomes the terminal that QEMU has made (free it); terminal NULL: there is none.
  */
-bool plug_make_parts(struct guest *guest, const struct device_list *list, unsigned n,
-                     struct domain_edit *terminals, const char *alias, GError **error);
+bool plug_make_parts(struct guest *guest, const struct device_list *list, unsigned n, char **terminal,
+                     GError **error);
 /* Takes the first n parts back, in reverse. What is not there, or has gone by itself, is no failure. */
 void plug_undo_parts(struct guest *guest, const struct device_list *list, unsigned n);
 

@@ -195,7 +195,7 @@ static bool change(const struct limits *limits, const struct domain_disk *before
         struct guest *guest = limits->guest;
         unsigned n = device_list_get_length(come);
 
-        if (!plug_make_parts(guest, come, n, NULL, NULL, error))
+        if (!plug_make_parts(guest, come, n, NULL, error))
                 return false;
         if ((!has_group(come) && !set_numbers(limits, before, disk, error)) ||
             !set_group(limits, limits->before, limits->after, error) ||

@@ -19,9 +19,6 @@
 
 /* How long DetachDevice waits for the guest: as long as libvirt, whose tools count on it. */
 #define UNPLUG_MS 5000
-/* All the time that taking back may take, and when somebody waits for the end of the guest. */
-#define UNDO_MS        5000
-#define UNDO_URGENT_MS 200
 
 /* ---- finding ---- */
 
@@ -66,33 +63,14 @@ const struct qemu_caps *plug_get_caps(struct guest *guest, GError **error)
                                get_def(guest)->devices.emulator, error);
 }
 
-/* ---- taking back ---- */
-
-void plug_undo_parts(struct guest *guest, const struct device_list *list, unsigned n)
-{
-        unsigned ms = lane_was_interrupted(guest->domain->base.lane) ? UNDO_URGENT_MS : UNDO_MS;
-        lane_deadline deadline = lane_deadline_in(ms);
-
-        while (n-- > 0 && guest->qmp && !qmp_is_broken(guest->qmp)) {
-                const struct device_part *part = device_list_get(list, n);
-                g_autoptr(GError) failure = NULL;
-                uint64_t id = qmp_send(guest->qmp, device_part_get_undo_command(part),
-                                       device_part_get_undo_arguments(part));
-
-                if (!qmp_receive(guest->qmp, id, deadline, NULL, &failure))
-                        log_debug("%s of %s: %s", device_part_get_undo_command(part), guest->who,
-                                  failure->message);
-        }
-}
-
 /* ---- attach ---- */
 
 struct plug {
-        struct guest *guest;           /* borrowed */
-        const GArray *devices;         /* borrowed */
-        const struct qemu_caps *caps;  /* ref */
-        struct domain_def *def;        /* ref; what the guest comes to */
-        struct domain_edit *terminals; /* owned; of def */
+        struct guest *guest;          /* borrowed */
+        const GArray *devices;        /* borrowed */
+        const struct qemu_caps *caps; /* ref */
+        struct domain_def *def;       /* ref; what the guest comes to */
+        char *terminal;               /* owned; what QEMU has made for the device; NULL: none */
         struct resources resources;
         unsigned plugged; /* devices that the guest has */
 };
@@ -216,44 +194,6 @@ void plug_explain(const struct resources *resources, GError **error)
         g_propagate_error(error, g_steal_pointer(&reason));
 }
 
-static bool make_part(struct qmp *qmp, const struct device_part *part, struct domain_edit *terminals,
-                      const char *alias, GError **error)
-{
-        const char *command = device_part_get_command(part);
-        json_t *arguments = json_incref(part->arguments), *answer = NULL;
-        const char *terminal;
-        uint64_t id;
-
-        if (part->fd >= 0)
-                id = qmp_send_fd(qmp, command, arguments, part->fd);
-        else
-                id = qmp_send(qmp, command, arguments);
-        if (!qmp_receive(qmp, id, lane_deadline_in(QMP_TIMEOUT_JOB_MS), &answer, error))
-                return false;
-        terminal = json_string_value(json_object_get(answer, "pty"));
-        if (terminal && terminals)
-                domain_edit_set_pty(terminals, alias, terminal);
-        json_decref(answer);
-        return true;
-}
-
-/* A part that did not answer in time may be there all the same. */
-bool plug_make_parts(struct guest *guest, const struct device_list *list, unsigned n,
-                     struct domain_edit *terminals, const char *alias, GError **error)
-{
-        for (unsigned i = 0; i < n; i++) {
-                g_autoptr(GError) failure = NULL;
-
-                if (make_part(guest->qmp, device_list_get(list, i), terminals, alias, &failure))
-                        continue;
-                lane_shield(guest->domain->base.lane);
-                plug_undo_parts(guest, list, error_is(failure, ERROR_OPERATION_FAILED) ? i : i + 1);
-                g_propagate_error(error, g_steal_pointer(&failure));
-                return false;
-        }
-        return true;
-}
-
 /* QEMU makes links that are up; a moment later this one is not. */
 static void set_link(const struct plug *plug, const struct domain_edit_device *device)
 {
@@ -277,21 +217,35 @@ static bool plug_devices(struct plug *plug, GError **error)
                                                 .tls_dir = plug->guest->driver->tls_dir,
                                                 .hot = true };
 
-        plug->terminals = domain_edit_new(plug->def, error);
-        for (; plug->terminals && plug->plugged < plug->devices->len; plug->plugged++) {
+        for (; plug->plugged < plug->devices->len; plug->plugged++) {
                 CLEANUP(device_list_free) struct device_list *list = device_list_new();
                 const struct domain_edit_device *device = get_device(plug, plug->plugged);
 
                 if (!device_row_get(device->kind)
                              ->describe(list, &context, device_at(plug->def, device), error) ||
-                    !plug_make_parts(plug->guest, list, device_list_get_length(list), plug->terminals,
-                                     alias_at(plug->def, device), error)) {
+                    !plug_make_parts(plug->guest, list, device_list_get_length(list), &plug->terminal,
+                                     error)) {
                         plug_explain(&plug->resources, error);
                         return false;
                 }
                 set_link(plug, device);
         }
-        return plug->terminals != NULL;
+        return true;
+}
+
+/* What the guest has come to, with the terminal of what was plugged in last. NULL with an error. */
+static struct domain_def *finish(const struct plug *plug, GError **error)
+{
+        struct domain_edit *edit;
+
+        if (!plug->terminal)
+                return domain_def_ref(plug->def);
+        edit = domain_edit_new(plug->def, error);
+        if (!edit)
+                return NULL;
+        domain_edit_set_pty(edit, alias_at(plug->def, get_device(plug, plug->devices->len - 1)),
+                            plug->terminal);
+        return domain_edit_commit(edit, error);
 }
 
 /* What has come nevertheless, a controller, stays: it could only be asked back. */
@@ -335,7 +289,7 @@ static void plug_clear(struct plug *plug, bool ok)
                         resources_undo(&plug->resources);
                 resources_done(&plug->resources);
         }
-        domain_edit_free(plug->terminals);
+        g_free(plug->terminal);
         domain_def_unref(plug->def);
         qemu_caps_unref(plug->caps);
 }
@@ -348,7 +302,7 @@ static bool run(struct plug *plug, struct domain_def **live, const struct domain
         if (!plug->caps || !guest_get_monitor(plug->guest, error) || !prepare(plug, *live, how, error) ||
             !plug_hand_over(&plug->resources, plug->def, plug->def, error) || !plug_devices(plug, error))
                 return false;
-        def = domain_edit_commit(g_steal_pointer(&plug->terminals), error);
+        def = finish(plug, error);
         if (!def)
                 return false;
         domain_def_unref(*live);

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The parts of a device on their way to QEMU, and back from there. No state but the guest's; lane of the
+ * domain.
+ */
+#include "drivers/qemu/plug-private.h"
+
+#include "base/error.h"
+#include "base/log.h"
+
+/* All the time that taking back may take, and when somebody waits for the end of the guest. */
+#define UNDO_MS        5000
+#define UNDO_URGENT_MS 200
+
+/* ---- taking back ---- */
+
+static void undo_part(struct guest *guest, const struct device_part *part, lane_deadline deadline)
+{
+        g_autoptr(GError) failure = NULL;
+        uint64_t id;
+
+        if (!guest->qmp || qmp_is_broken(guest->qmp))
+                return;
+        id = qmp_send(guest->qmp, device_part_get_undo_command(part), device_part_get_undo_arguments(part));
+        if (!qmp_receive(guest->qmp, id, deadline, NULL, &failure))
+                log_debug("%s of %s: %s", device_part_get_undo_command(part), guest->who, failure->message);
+}
+
+static lane_deadline get_undo_deadline(const struct guest *guest)
+{
+        bool urgent = lane_was_interrupted(guest->domain->base.lane);
+
+        return lane_deadline_in(urgent ? UNDO_URGENT_MS : UNDO_MS);
+}
+
+void plug_undo_parts(struct guest *guest, const struct device_list *list, unsigned n)
+{
+        lane_deadline deadline = get_undo_deadline(guest);
+
+        while (n-- > 0)
+                undo_part(guest, device_list_get(list, n), deadline);
+}
+
+/* ---- making ---- */
+
+/* As many commands at once as QEMU takes in before it has answered. */
+#define GROUP_MAX 8
+
+/* Parts of a list that QEMU is told of in one go; it makes them one after another. */
+struct group {
+        const struct device_list *list; /* borrowed */
+        unsigned first, n;
+        uint64_t ids[GROUP_MAX];
+};
+
+/*
+ * A device waits until all that it needs is there: it could only be asked back. And QEMU keeps the
+ * descriptors of the last message alone.
+ */
+static bool goes_alone(const struct device_part *part)
+{
+        return part->kind == DEVICE_DEVICE || part->fd >= 0;
+}
+
+static const struct device_part *get_part(const struct group *group, unsigned i)
+{
+        return device_list_get(group->list, group->first + i);
+}
+
+/* Of the parts up to n, as many as may go at once. */
+static void send_group(struct qmp *qmp, struct group *group, unsigned n)
+{
+        const struct device_part *part = get_part(group, 0);
+
+        do {
+                group->ids[group->n++] = qmp_send_fd(qmp, device_part_get_command(part),
+                                                     json_incref(part->arguments), part->fd);
+                if (goes_alone(part) || group->n == GROUP_MAX || group->first + group->n == n)
+                        return;
+                part = get_part(group, group->n);
+        } while (!goes_alone(part));
+}
+
+static void take_terminal(const json_t *answer, char **terminal)
+{
+        const char *path = json_string_value(json_object_get(answer, "pty"));
+
+        if (path && terminal && !*terminal)
+                *terminal = g_strdup(path);
+}
+
+/*
+ * there: for each part of the list, whether it may be there now: one that did not answer in time may. The
+ * others of a group have been sent by then, so each is heard.
+ */
+static bool receive_group(struct qmp *qmp, const struct group *group, bool *there, char **terminal,
+                          GError **error)
+{
+        bool ok = true;
+
+        for (unsigned i = 0; i < group->n; i++) {
+                g_autoptr(GError) failure = NULL;
+                json_t *answer = NULL;
+
+                if (qmp_receive(qmp, group->ids[i], lane_deadline_in(ok ? QMP_TIMEOUT_JOB_MS : UNDO_MS),
+                                &answer, &failure)) {
+                        there[group->first + i] = true;
+                        take_terminal(answer, terminal);
+                        json_decref(answer);
+                        continue;
+                }
+                there[group->first + i] = !error_is(failure, ERROR_OPERATION_FAILED);
+                if (ok)
+                        g_propagate_error(error, g_steal_pointer(&failure));
+                ok = false;
+        }
+        return ok;
+}
+
+bool plug_make_parts(struct guest *guest, const struct device_list *list, unsigned n, char **terminal,
+                     GError **error)
+{
+        g_autofree bool *there = g_new0(bool, n);
+        lane_deadline deadline;
+
+        for (unsigned i = 0; i < n;) {
+                struct group group = { .list = list, .first = i };
+
+                send_group(guest->qmp, &group, n);
+                i += group.n;
+                if (receive_group(guest->qmp, &group, there, terminal, error))
+                        continue;
+                lane_shield(guest->domain->base.lane);
+                deadline = get_undo_deadline(guest);
+                while (i-- > 0) {
+                        if (there[i])
+                                undo_part(guest, device_list_get(list, i), deadline);
+                }
+                return false;
+        }
+        return true;
+}
