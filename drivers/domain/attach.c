@@ -98,10 +98,12 @@ static bool edit_attach(struct domain_edit *edit, const struct domain_def *def,
 
         if (!place(request->domain, def, &placing, error))
                 return false;
-        if (!placing.running)
+        if (!placing.running) {
                 g_clear_pointer(&placing.devices, g_array_unref);
-        else
-                request->devices = placing.devices;
+                return true;
+        }
+        g_clear_pointer(&request->devices, g_array_unref);
+        request->devices = placing.devices;
         return true;
 }
 
@@ -217,7 +219,8 @@ struct attach {
         managed_done done;
         void *data; /* owned by done */
         /* between the steps */
-        struct domain_def *def;         /* ref; the active definition with the device; NULL: not live */
+        struct domain_def *before;      /* ref; the active definition; NULL: not live */
+        struct domain_def *def;         /* ref; the same with the device; NULL: not live */
         GPtrArray *looked;              /* owned; takings_look() */
         struct domain_takings *takings; /* owned, until the domain has them */
 };
@@ -243,7 +246,7 @@ static bool look(struct operation *op, GError **error)
         const struct managed_state *state = op->object->current;
         struct placing placing = { .xml = request->xml, .running = true, .update = request->update };
         const struct domain_edit_device *device;
-        const struct domain_def *active;
+        struct domain_def *active;
         unsigned affect;
         bool placed;
 
@@ -264,6 +267,7 @@ static bool look(struct operation *op, GError **error)
         request->devices = placing.devices;
         if (!attach->def)
                 return false;
+        attach->before = domain_def_ref(active);
         device = last_device(request);
         if (request->update)
                 request->keeps_port = keeps_port(active, attach->def, device);
@@ -290,7 +294,6 @@ static bool find_out(struct operation *op, GError **error)
                 attach->takings = takings_new_filters(attach->request->domain->driver, attach->def);
         else if (attach->looked)
                 attach->takings = takings_new_empty();
-        g_clear_pointer(&attach->request->devices, g_array_unref);
         return !attach->takings ||
                (takings_check(attach->takings, error) &&
                 takings_take_devices(attach->takings, g_steal_pointer(&attach->looked), error));
@@ -336,6 +339,10 @@ static bool plug(struct operation *op, GError **error)
         struct domain *domain = attach->request->domain;
 
         attach->request->takings = attach->takings;
+        if (attach->def) {
+                attach->change.known_of = &attach->before->base;
+                attach->change.known = attach->def;
+        }
         if (!domain_modify_now(domain, &attach->change, error)) {
                 takings_undo_filters(attach->takings, domain->takings, domain->base.lane);
                 return false;
@@ -357,6 +364,7 @@ static void clear(struct operation *op)
 {
         struct attach *attach = attach_of(op);
 
+        domain_def_unref(attach->before);
         domain_def_unref(attach->def);
         if (attach->looked)
                 g_ptr_array_unref(attach->looked);

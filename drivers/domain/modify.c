@@ -94,6 +94,14 @@ static struct domain_def *edit(const struct domain_change *change, const struct 
         return domain_edit_commit(g_steal_pointer(&edit), error);
 }
 
+static struct domain_def *edit_live(const struct domain_change *change, const struct definition *active,
+                                    GError **error)
+{
+        if (change->known && change->known_of == active)
+                return domain_def_ref(change->known);
+        return edit(change, active, DOMAIN_AFFECT_LIVE, error);
+}
+
 static void publish(struct domain *domain, const struct domain_change *change, struct domain_def *live,
                     struct domain_def *config)
 {
@@ -160,7 +168,7 @@ bool domain_modify_now(struct domain *domain, struct domain_change *change, GErr
                         return false;
         }
         if (change->affect & DOMAIN_AFFECT_LIVE) {
-                live = edit(change, object->current->active, DOMAIN_AFFECT_LIVE, error);
+                live = edit_live(change, object->current->active, error);
                 if (!live)
                         return false;
         }

@@ -27,6 +27,12 @@ struct domain_change {
         unsigned flags;  /* as they were given */
         unsigned affect; /* LIVE, CONFIG or both: what CURRENT came to; from the edits on */
         void *args;      /* owned; the row's own */
+        /*
+         * What the edit makes of one active definition, when somebody has called it before; it is not called
+         * again as long as that is the active one. Both borrowed; NULL: nobody has.
+         */
+        const struct definition *known_of;
+        struct domain_def *known;
 };
 
 struct domain_modification {
