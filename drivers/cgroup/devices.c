@@ -81,19 +81,26 @@ static char *read_list(const char *directory)
         return g_file_get_contents(file, &text, NULL, NULL) ? text : NULL;
 }
 
+/* What is there is not written again: each write is a file of its own. */
+static bool allow(const char *directory, const char *const *entries, const struct cgroup_device *device)
+{
+        char text[ENTRY_SIZE];
+
+        format_entry(device, text, sizeof(text));
+        return g_strv_contains(entries, text) || cgroup_write_file(directory, "devices.allow", text);
+}
+
 /* Only a group without others below it can be told to allow nothing: it is the one that processes are in. */
 static bool set_list(const char *directory, const struct cgroup_device *devices, unsigned n)
 {
         g_autofree char *before = read_list(directory);
         g_auto(GStrv) entries = g_strsplit(before ? before : "", "\n", -1);
         bool all = before && g_str_has_prefix(before, ALL);
-        char text[ENTRY_SIZE];
 
         if (!before || (all && !cgroup_write_file(directory, "devices.deny", "a")))
                 return false;
         for (unsigned i = 0; i < n; i++) {
-                format_entry(&devices[i], text, sizeof(text));
-                if (!cgroup_write_file(directory, "devices.allow", text))
+                if (!allow(directory, (const char *const *)entries, &devices[i]))
                         return false;
         }
         for (unsigned i = 0; !all && entries[i]; i++) {

@@ -60,7 +60,14 @@ static bool load_profile(struct guest *guest, const struct domain_def *def, GErr
                 rules[i] = (struct apparmor_rule){ file->path, file->write, file->tree };
         }
         text = apparmor_format(&profile, error);
-        return text && apparmor_load(guest->domain->base.lane, text, error);
+        /* To compile one takes longer than all else about a device that opens no file. */
+        if (!text || g_strcmp0(text, guest->profile_text) == 0)
+                return text != NULL;
+        g_clear_pointer(&guest->profile_text, g_free);
+        if (!apparmor_load(guest->domain->base.lane, text, error))
+                return false;
+        guest->profile_text = g_steal_pointer(&text);
+        return true;
 }
 
 /* ---- device nodes ---- */
@@ -119,12 +126,37 @@ static GArray *list_devices(const struct guest *guest, const struct domain_def *
         return devices;
 }
 
-static bool limit_devices(const struct guest *guest, const struct domain_def *def, GError **error)
+static bool is_same_device(const struct cgroup_device *one, const struct cgroup_device *other)
+{
+        return one->block == other->block && one->major == other->major && one->minor == other->minor &&
+               one->any_minor == other->any_minor && one->write == other->write;
+}
+
+static bool is_same_list(const GArray *one, const GArray *other)
+{
+        if (!one || one->len != other->len)
+                return false;
+        for (unsigned i = 0; i < one->len; i++) {
+                if (!is_same_device(&g_array_index(one, struct cgroup_device, i),
+                                    &g_array_index(other, struct cgroup_device, i)))
+                        return false;
+        }
+        return true;
+}
+
+/* Most devices that come and go open no node of the host, and change nothing here. */
+static bool limit_devices(struct guest *guest, const struct domain_def *def, GError **error)
 {
         g_autoptr(GArray) devices = list_devices(guest, def);
 
-        return cgroup_set_devices(guest->cgroup, (const struct cgroup_device *)(const void *)devices->data,
-                                  devices->len, error);
+        if (is_same_list(guest->devices, devices))
+                return true;
+        g_clear_pointer(&guest->devices, g_array_unref);
+        if (!cgroup_set_devices(guest->cgroup, (const struct cgroup_device *)(const void *)devices->data,
+                                devices->len, error))
+                return false;
+        guest->devices = g_steal_pointer(&devices);
+        return true;
 }
 
 /* ---- both ---- */
@@ -179,6 +211,7 @@ void guest_confine_found(struct guest *guest, const struct domain_def *def)
                 return;
         log_warning("the profile '%s' of AppArmor was removed while %s runs, which is not confined any more",
                     guest->profile, guest->who);
+        g_clear_pointer(&guest->profile_text, g_free);
         if (!load_profile(guest, def, &failure))
                 log_gerror(LOG_LEVEL_WARNING, failure, "it is not there again");
 }
@@ -187,6 +220,7 @@ void guest_unconfine(struct guest *guest)
 {
         if (guest->owns_profile)
                 apparmor_remove(guest->profile);
+        g_clear_pointer(&guest->profile_text, g_free);
         guest->owns_profile = false;
 }
 

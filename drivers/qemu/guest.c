@@ -95,6 +95,8 @@ void guest_free(struct guest *guest)
         g_ptr_array_unref(guest->sockets);
         account_unref(guest->account);
         g_free(guest->profile);
+        g_free(guest->profile_text);
+        g_clear_pointer(&guest->devices, g_array_unref);
         g_free(guest->context);
         g_free(guest->image_context);
         g_free(guest->dir);

@@ -92,6 +92,8 @@ struct guest {
         struct cgroup *cgroup;     /* owned; NULL: this host gives it none */
         char *profile;             /* owned; of AppArmor, which confines the emulator; NULL: none */
         bool owns_profile;         /* it is made of status->files, and goes with the guest */
+        char *profile_text;        /* owned; what it was made of last; NULL: not by this agent */
+        GArray *devices;           /* owned, struct cgroup_device; what cgroup allows; NULL: not known */
         char *context;             /* owned; of SELinux, which confines the emulator; NULL: none */
         char *image_context;       /* owned; of its files; NULL: none */
         struct category_pair pair; /* of it, claimed in driver->svirt; 0: none */
