@@ -35,6 +35,7 @@ enum moment {
         AT_STOP,    /* the answer to stop has been passed on */
         AT_REPLY,   /* before each reply */
         AT_EACH,    /* each command, which is passed on behind it */
+        AT_PLUG,    /* a command that plugs or unplugs; see "plugging" */
 };
 
 struct stream {
@@ -47,18 +48,24 @@ struct fake {
         const struct fault *fault;
         const char *file; /* borrowed from the arguments; of -D, NULL: none */
         pid_t real;
+        int monitor;                /* the agents' */
+        struct sockaddr_un address; /* of the real QEMU's monitor */
+        socklen_t address_length;
         struct stream agent;
         struct stream qemu;
         /* The agent may send several commands before the first answer: ids of the last of each, as JSON. */
         char cont_id[32];
         char stop_id[32];
+        char late_id[32]; /* behind its answer comes news of who had the name before */
+        char late[512];
+        char held_id[32]; /* has been held, and is answered before anything else is read */
 };
 
 struct fault {
         const char *name;
         enum moment moment;
         /* At AT_COMMAND: answers the command with this id, which is JSON text. At AT_EACH: the command. */
-        void (*act)(struct fake *fake, const char *id);
+        void (*act)(struct fake *fake, const char *id); /* NULL: the command is held or refused */
 };
 
 /* --- output
@@ -226,31 +233,42 @@ static void fault_slow(struct fake *fake, const char *id)
 }
 
 static const struct fault faults[] = {
-        { "exit", AT_EXEC, fault_exit },          { "unheard", AT_EXEC, fault_deaf },
-        { "close", AT_ACCEPT, fault_close },      { "text", AT_ACCEPT, fault_text },
-        { "nogreet", AT_ACCEPT, fault_deaf },     { "greeting", AT_ACCEPT, fault_greeting },
-        { "wrongid", AT_COMMAND, fault_wrongid }, { "types", AT_COMMAND, fault_types },
-        { "digits", AT_COMMAND, fault_digits },   { "deep", AT_COMMAND, fault_deep },
-        { "flood", AT_COMMAND, fault_flood },     { "runflood", AT_RUNNING, fault_flood },
-        { "stuck", AT_EXEC, fault_stuck },        { "events", AT_RUNNING, fault_events },
-        { "storm", AT_RUNNING, fault_storm },     { "shutdown", AT_RUNNING, fault_shutdown },
-        { "die", AT_RUNNING, fault_die },         { "stopdie", AT_STOP, fault_die },
-        { "slow", AT_REPLY, fault_slow },         { "logged", AT_EACH, fault_logged },
+        { "exit", AT_EXEC, fault_exit },
+        { "unheard", AT_EXEC, fault_deaf },
+        { "close", AT_ACCEPT, fault_close },
+        { "text", AT_ACCEPT, fault_text },
+        { "nogreet", AT_ACCEPT, fault_deaf },
+        { "greeting", AT_ACCEPT, fault_greeting },
+        { "wrongid", AT_COMMAND, fault_wrongid },
+        { "types", AT_COMMAND, fault_types },
+        { "digits", AT_COMMAND, fault_digits },
+        { "deep", AT_COMMAND, fault_deep },
+        { "flood", AT_COMMAND, fault_flood },
+        { "runflood", AT_RUNNING, fault_flood },
+        { "stuck", AT_EXEC, fault_stuck },
+        { "events", AT_RUNNING, fault_events },
+        { "storm", AT_RUNNING, fault_storm },
+        { "shutdown", AT_RUNNING, fault_shutdown },
+        { "die", AT_RUNNING, fault_die },
+        { "stopdie", AT_STOP, fault_die },
+        { "slow", AT_REPLY, fault_slow },
+        { "logged", AT_EACH, fault_logged },
+        { "plug", AT_PLUG, NULL },
 };
 
-/* --- between the agent and the real QEMU
- * ------------------------------------------------------------------------ */
-
-/* The value of member `key` of a line of JSON, as JSON text; "null" when it has none. Good enough for QMP
- * commands. */
+/*
+ * The value of the last member `key` of a line of JSON, as JSON text; "null" when it has none. Good enough
+ * for QMP, where the id of a command or an answer stands at its end.
+ */
 static void copy_member(const char *line, const char *key, char *value, size_t size)
 {
         char quoted[32];
-        const char *start;
+        const char *start = NULL;
         size_t length;
 
         snprintf(quoted, sizeof(quoted), "\"%s\"", key);
-        start = strstr(line, quoted);
+        for (const char *next = line; (next = strstr(next, quoted)); next++)
+                start = next;
         snprintf(value, size, "null");
         if (!start)
                 return;
@@ -260,6 +278,140 @@ static void copy_member(const char *line, const char *key, char *value, size_t s
         if (length < size)
                 snprintf(value, size, "%.*s", (int)length, start);
 }
+
+/* --- plugging
+ * ------------------------------------------------------------------------------------------------------ */
+
+/*
+ * A guest that lets go at once (the machine is reset), and commands that come to grief. The file of -D says
+ * which: "N refuse", "N deny" and "N hold" let N more of them pass; the next is refused, or answered as if
+ * the guest did not let go, or held with all that comes behind it ("held") until the file says "pass" or
+ * "drop". A file that is empty lets all pass.
+ */
+
+#define RESET_ID "\"fake\""
+#define RESET    "{\"execute\": \"system_reset\", \"id\": " RESET_ID "}\r\n"
+
+static bool is_plugging(const char *command)
+{
+        static const char *const commands[] = { "\"blockdev-add\"", "\"netdev_add\"",   "\"device_add\"",
+                                                "\"device_del\"",   "\"blockdev-del\"", "\"netdev_del\"" };
+
+        for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+                if (strcmp(command, commands[i]) == 0)
+                        return true;
+        return false;
+}
+
+static void read_word(const struct fake *fake, char word[32])
+{
+        FILE *file = fake->file ? fopen(fake->file, "re") : NULL;
+
+        word[0] = '\0';
+        if (!file)
+                return;
+        word[fread(word, 1, 31, file)] = '\0';
+        fclose(file);
+}
+
+static void write_word(const struct fake *fake, const char *word)
+{
+        int fd = open(fake->file, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+        if (fd < 0 || write(fd, word, strlen(word)) < 0)
+                exit(1);
+        close(fd);
+}
+
+/* True: it goes on to QEMU. */
+static bool hold(struct fake *fake, const char *id)
+{
+        char word[32] = "held";
+
+        write_word(fake, word);
+        while (strcmp(word, "pass") != 0 && strcmp(word, "drop") != 0) {
+                usleep(10000);
+                read_word(fake, word);
+        }
+        write_word(fake, "");
+        if (strcmp(word, "pass") != 0)
+                return false;
+        snprintf(fake->held_id, sizeof(fake->held_id), "%.31s", id);
+        return true;
+}
+
+/* What QEMU tells of the device that a command is about, as JSON text. */
+static void format_event(const char *line, const char *event, char *text, size_t size)
+{
+        const char *id = strstr(line, "\"id\"");
+        char device[64] = "";
+
+        if (id)
+                sscanf(id, "\"id\":%63[^,}]", device);
+        snprintf(text, size,
+                 "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 1}, \"event\": \"%s\", "
+                 "\"data\": {\"device\": %s, \"path\": \"/x\"}}\r\n",
+                 event, device);
+}
+
+static void deny(const struct fake *fake, const char *line, const char *id)
+{
+        char text[512];
+
+        send_text(fake->agent.fd, "{\"return\": {}, \"id\": ");
+        send_text(fake->agent.fd, id);
+        send_text(fake->agent.fd, "}\r\n");
+        format_event(line, "DEVICE_UNPLUG_GUEST_ERROR", text, sizeof(text));
+        send_text(fake->agent.fd, text);
+}
+
+/* True: the command goes on to QEMU. */
+static bool judge(struct fake *fake, const char *line, const char *id)
+{
+        char word[32], rest[16] = "";
+        unsigned n = 0;
+
+        read_word(fake, word);
+        if (sscanf(word, "%u %15s", &n, rest) != 2)
+                return true;
+        if (n > 0) {
+                snprintf(word, sizeof(word), "%u %s", n - 1, rest);
+                write_word(fake, word);
+                return true;
+        }
+        if (strcmp(rest, "hold") == 0)
+                return hold(fake, id);
+        write_word(fake, "");
+        if (strcmp(rest, "late") == 0) {
+                snprintf(fake->late_id, sizeof(fake->late_id), "%.31s", id);
+                format_event(line, "DEVICE_DELETED", fake->late, sizeof(fake->late));
+                return true;
+        }
+        if (strcmp(rest, "deny") == 0) {
+                deny(fake, line, id);
+                return false;
+        }
+        send_text(fake->agent.fd,
+                  "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no such luck\"}, \"id\": ");
+        send_text(fake->agent.fd, id);
+        send_text(fake->agent.fd, "}\r\n");
+        return false;
+}
+
+/* The agent has gone, and the next one comes: the real QEMU greets it. */
+static void meet_next_agent(struct fake *fake)
+{
+        close(fake->agent.fd);
+        close(fake->qemu.fd);
+        fake->agent = (struct stream){ .fd = accept(fake->monitor, NULL, NULL) };
+        fake->qemu = (struct stream){ .fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) };
+        if (fake->agent.fd < 0 ||
+            connect(fake->qemu.fd, (struct sockaddr *)&fake->address, fake->address_length) < 0)
+                exit(1);
+}
+
+/* --- between the agent and the real QEMU
+ * ------------------------------------------------------------------------ */
 
 static void handle_agent_line(struct fake *fake, const char *line, size_t length)
 {
@@ -273,6 +425,8 @@ static void handle_agent_line(struct fake *fake, const char *line, size_t length
                 fake->fault->act(fake, id);
                 return;
         }
+        if (fake->fault->moment == AT_PLUG && is_plugging(command) && !judge(fake, line, id))
+                return;
         if (strcmp(command, "\"cont\"") == 0)
                 snprintf(fake->cont_id, sizeof(fake->cont_id), "%.31s", id);
         if (strcmp(command, "\"stop\"") == 0)
@@ -280,6 +434,11 @@ static void handle_agent_line(struct fake *fake, const char *line, size_t length
         if (fake->fault->moment == AT_EACH)
                 fake->fault->act(fake, line);
         send_bytes(fake->qemu.fd, line, length);
+        if (fake->fault->moment != AT_PLUG || strcmp(command, "\"device_del\"") != 0)
+                return;
+        send_text(fake->qemu.fd, RESET);
+        if (fake->held_id[0])
+                strcpy(fake->held_id, RESET_ID);
 }
 
 static void handle_qemu_line(struct fake *fake, const char *line, size_t length)
@@ -289,9 +448,20 @@ static void handle_qemu_line(struct fake *fake, const char *line, size_t length)
         char id[64];
 
         copy_member(line, "id", id, sizeof(id));
+        if (fake->held_id[0] && strcmp(fake->held_id, id) == 0)
+                fake->held_id[0] = '\0';
+        if (strcmp(id, RESET_ID) == 0)
+                return;
         if (moment == AT_REPLY && reply)
                 fake->fault->act(fake, NULL);
-        send_bytes(fake->agent.fd, line, length);
+        if (moment != AT_PLUG)
+                send_bytes(fake->agent.fd, line, length);
+        else if (write(fake->agent.fd, line, length) < 0)
+                return; /* it has gone */
+        if (fake->late_id[0] && strcmp(fake->late_id, id) == 0) {
+                fake->late_id[0] = '\0';
+                send_text(fake->agent.fd, fake->late);
+        }
         if (reply && ((moment == AT_RUNNING && strcmp(fake->cont_id, id) == 0) ||
                       (moment == AT_STOP && strcmp(fake->stop_id, id) == 0)))
                 fake->fault->act(fake, NULL);
@@ -306,6 +476,10 @@ static void read_lines(struct fake *fake, struct stream *stream,
         char *start = stream->buffer;
         char *end;
 
+        if (n <= 0 && stream == &fake->agent && fake->fault->moment == AT_PLUG) {
+                meet_next_agent(fake);
+                return;
+        }
         if (n <= 0)
                 exit(0);
         stream->length += n;
@@ -327,14 +501,16 @@ static void read_lines(struct fake *fake, struct stream *stream,
 
 static void pass_on(struct fake *fake)
 {
-        struct pollfd fds[] = { { fake->agent.fd, POLLIN, 0 }, { fake->qemu.fd, POLLIN, 0 } };
-
         for (;;) {
+                struct pollfd fds[] = { { fake->agent.fd, POLLIN, 0 }, { fake->qemu.fd, POLLIN, 0 } };
+
+                if (fake->held_id[0])
+                        fds[0].fd = -1;
                 if (poll(fds, 2, -1) < 0 && errno != EINTR)
                         exit(1);
                 if (fds[0].revents)
                         read_lines(fake, &fake->agent, handle_agent_line);
-                if (fds[1].revents)
+                if (fds[1].revents && fds[1].fd == fake->qemu.fd)
                         read_lines(fake, &fake->qemu, handle_qemu_line);
         }
 }
@@ -390,6 +566,8 @@ static int start_real(struct fake *fake, char **argv, int monitor)
                 exit(1);
         length = sizeof(address);
         getsockname(listener, (struct sockaddr *)&address, &length);
+        fake->address = address;
+        fake->address_length = length;
         fake->real = fork();
         if (fake->real == 0) {
                 prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -419,8 +597,10 @@ int main(int argc, char **argv)
                 execv(argv[0], argv);
                 return 127;
         }
+        signal(SIGPIPE, SIG_IGN);
         if (fake.fault->moment == AT_EXEC)
                 fake.fault->act(&fake, NULL);
+        fake.monitor = monitor;
         fake.qemu.fd = start_real(&fake, argv, monitor);
         fake.agent.fd = accept(monitor, NULL, NULL);
         if (fake.agent.fd < 0)

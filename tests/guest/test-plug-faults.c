@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Plugging that is cut short: QEMU refuses one of the commands, the agent or QEMU is killed at any of them,
+ * the guest does not let go. Whatever happens, nothing is left, and the same device comes and goes
+ * afterwards. Between the agent and QEMU stands tests/support/fake-qemu, which is told by a file what to do
+ * ("plugging").
+ */
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/support/guest.h"
+#include "tests/support/harness.h"
+
+#define LIVE 1
+
+#define PORTS                                                                                                \
+        "<controller type='pci' index='0' model='pcie-root'/>"                                               \
+        "<controller type='pci' index='1' model='pcie-root-port'/>"                                          \
+        "<controller type='pci' index='2' model='pcie-root-port'/>"
+
+static struct harness *harness;
+static struct client *client;
+static char *script; /* what fake-qemu is to do */
+static char *path;   /* the guest */
+static char *before; /* its document without the device */
+
+/* What comes and goes, in as many commands. */
+static const struct kind {
+        const char *alias, *xml; /* %s: an image */
+        unsigned comes, goes;
+} kinds[] = {
+        { "virtio-disk0",
+          "<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='%s'/>"
+          "<target dev='vda' bus='virtio'/></disk>",
+          3, 3 },
+        { "net0",
+          "<interface type='user'><mac address='52:54:00:00:00:11'/><model "
+          "type='virtio'/></interface><!--%s-->",
+          2, 2 },
+};
+
+/* ---- the guest ---- */
+
+static void tell(const char *word)
+{
+        int fd = open(script, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+        ck_assert_int_eq(write(fd, word, strlen(word)), (ssize_t)strlen(word));
+        close(fd);
+}
+
+static void tell_at(unsigned step, const char *what)
+{
+        g_autofree char *word = g_strdup_printf("%u %s", step, what);
+
+        tell(word);
+}
+
+static bool is_held(void *data)
+{
+        g_autofree char *word = NULL;
+
+        return g_file_get_contents(script, &word, NULL, NULL) && strcmp(word, "held") == 0;
+}
+
+static char *get_xml(void)
+{
+        return client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+}
+
+/* Those of other tests are still there. */
+static char *get_suffix(void)
+{
+        return g_path_get_basename(harness_get_root(harness));
+}
+
+static pid_t find_fake(void)
+{
+        g_autofree char *suffix = get_suffix(),
+                        *text = g_strconcat("fake-qemu -name guest=fault-plug-", suffix, NULL);
+
+        return harness_find_guest(harness, text);
+}
+
+static char *make_xml(void)
+{
+        g_autofree char *suffix = get_suffix();
+        g_autofree char *bare = guest_fault_xml("plug", suffix);
+        g_auto(GStrv) front = g_strsplit(bare, "<devices>", 2), back = g_strsplit(front[1], "</domain>", 2);
+
+        return g_strdup_printf("%s<devices>" PORTS "%s"
+                               "<commandline xmlns='http://libvirt.org/schemas/domain/qemu/1.0'>"
+                               "<arg value='-D'/><arg value='%s'/></commandline></domain>",
+                               front[0], back[0], script);
+}
+
+static void set_up(void)
+{
+        harness = harness_new();
+        client = harness_get_client(harness);
+        script = harness_path(harness, "script");
+        ck_assert(g_file_set_contents(script, "", 0, NULL));
+        ck_assert_int_eq(chmod(script, 0666), 0);
+        path = guest_start(client, make_xml());
+        before = get_xml();
+}
+
+static void tear_down(void)
+{
+        /* Nothing waits for a word that does not come. */
+        tell("drop");
+        harness_free(harness);
+        g_free(script);
+        g_free(path);
+        g_free(before);
+}
+
+/* ---- the device ---- */
+
+static char *device_xml(const struct kind *kind)
+{
+        g_autofree char *image = harness_path(harness, "a.img");
+        g_auto(GStrv) parts = g_strsplit(kind->xml, "%s", 2);
+
+        if (access(image, F_OK) < 0) {
+                ck_assert(g_file_set_contents(image, "x", 1, NULL));
+                ck_assert_int_eq(truncate(image, 1024 * 1024), 0);
+                ck_assert_int_eq(chmod(image, 0666), 0);
+        }
+        return g_strjoinv(image, parts);
+}
+
+static bool has_device(const struct kind *kind)
+{
+        g_autofree char *xml = get_xml(), *alias = g_strdup_printf("<alias name='%s'/>", kind->alias);
+
+        return strstr(xml, alias) != NULL;
+}
+
+static bool has_no_device(void *data)
+{
+        return !has_device(data);
+}
+
+static void attach(const struct kind *kind)
+{
+        g_autofree char *xml = device_xml(kind);
+
+        client_do(client, path, DOMAIN_INTERFACE, "AttachDevice", "su", xml, LIVE);
+        ck_assert(has_device(kind));
+}
+
+static void detach(const struct kind *kind)
+{
+        client_do(client, path, DOMAIN_INTERFACE, "DetachDeviceAlias", "su", kind->alias, LIVE);
+        harness_wait_until(has_no_device, (void *)kind, "the device has gone");
+}
+
+static void expect_as_before(void)
+{
+        g_autofree char *now = get_xml();
+
+        ck_assert_str_eq(now, before);
+}
+
+/* What was left would be in the way: names of nodes and back ends, QEMU's lock on the image. */
+static void expect_nothing_left(const struct kind *kind)
+{
+        expect_as_before();
+        attach(kind);
+        detach(kind);
+        expect_as_before();
+}
+
+/* The device comes, or goes, and is held at that step. */
+static void begin(struct client_answer *answer, const struct kind *kind, bool comes, unsigned step)
+{
+        g_autofree char *xml = device_xml(kind);
+
+        if (!comes)
+                attach(kind);
+        tell_at(step, "hold");
+        client_send(client, answer, path, DOMAIN_INTERFACE, comes ? "AttachDevice" : "DetachDevice", "su",
+                    xml, LIVE);
+        harness_wait_until(is_held, NULL, "the command is held");
+}
+
+/* ---- QEMU refuses ---- */
+
+START_TEST(test_attach_refused)
+{
+        const struct kind *kind = &kinds[_i];
+        g_autofree char *xml = device_xml(kind);
+
+        for (unsigned step = 0; step < kind->comes; step++) {
+                tell_at(step, "refuse");
+                client_fails(client, LIBVIRT_ERROR, "*no such luck*", path, DOMAIN_INTERFACE, "AttachDevice",
+                             "su", xml, LIVE);
+                expect_nothing_left(kind);
+        }
+}
+END_TEST
+
+/* The guest says no, or QEMU does. */
+START_TEST(test_detach_refused)
+{
+        static const char *const words[] = { "deny", "refuse" };
+        static const char *const texts[] = { "*refuses to let go*", "*no such luck*" };
+        const struct kind *kind = &kinds[_i];
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(words); i++) {
+                g_autofree char *with = NULL, *still = NULL;
+
+                attach(kind);
+                with = get_xml();
+                tell_at(0, words[i]);
+                client_fails(client, LIBVIRT_ERROR, texts[i], path, DOMAIN_INTERFACE, "DetachDeviceAlias",
+                             "su", kind->alias, LIVE);
+                still = get_xml();
+                ck_assert_str_eq(with, still);
+                detach(kind);
+                expect_nothing_left(kind);
+        }
+        ck_assert_uint_eq(client_count_signals(client, path, DOMAIN_INTERFACE, "DeviceRemovalFailed"), 1);
+}
+END_TEST
+
+/* The end of one that had the name before is told when there is another. */
+START_TEST(test_told_late)
+{
+        const struct kind *kind = &kinds[_i];
+
+        tell_at(kind->comes - 1, "late");
+        attach(kind);
+        /* Behind the news. */
+        guest_do(client, path, "Suspend");
+        guest_do(client, path, "Resume");
+        ck_assert(has_device(kind));
+        detach(kind);
+        expect_nothing_left(kind);
+}
+END_TEST
+
+/* ---- the agent is killed ---- */
+
+/* At each command, which has reached QEMU ("pass") or not. stays: whether QEMU has the device then. */
+static void kill_agent(const struct kind *kind, bool comes, unsigned step, const char *word, bool stays)
+{
+        struct client_answer answer = { 0 };
+
+        begin(&answer, kind, comes, step);
+        harness_end_agent(harness, SIGKILL);
+        client_wait_name(client, false);
+        tell(word);
+        harness_start_agent(harness);
+        if (stays)
+                detach(kind);
+        else
+                harness_wait_until(has_no_device, (void *)kind, "the device is forgotten");
+        g_free(answer.error);
+        expect_nothing_left(kind);
+}
+
+START_TEST(test_agent_killed_in_attach)
+{
+        const struct kind *kind = &kinds[_i];
+
+        for (unsigned step = 0; step < kind->comes; step++) {
+                kill_agent(kind, true, step, "drop", false);
+                kill_agent(kind, true, step, "pass", step == kind->comes - 1);
+        }
+}
+END_TEST
+
+START_TEST(test_agent_killed_in_detach)
+{
+        const struct kind *kind = &kinds[_i];
+
+        for (unsigned step = 0; step < kind->goes; step++) {
+                kill_agent(kind, false, step, "drop", step == 0);
+                kill_agent(kind, false, step, "pass", false);
+        }
+}
+END_TEST
+
+/* ---- QEMU is killed ---- */
+
+static void kill_guest(const struct kind *kind, bool comes, unsigned step)
+{
+        struct client_answer answer = { 0 };
+        pid_t pid;
+
+        begin(&answer, kind, comes, step);
+        pid = find_fake();
+        ck_assert_int_gt(pid, 0);
+        kill(pid, SIGKILL);
+        client_wait_event(client, path, EVENT_STOPPED, -1);
+        client_wait_answer(client, &answer);
+        ck_assert(answer.error || !comes);
+        g_free(answer.error);
+        guest_expect_state(client, path, STATE_SHUTOFF, -1);
+        ck_assert(!has_device(kind));
+        tell("");
+        guest_do_flags(client, path, "Create", 0);
+        g_free(before);
+        before = get_xml();
+        expect_nothing_left(kind);
+}
+
+START_TEST(test_guest_killed)
+{
+        const struct kind *kind = &kinds[_i];
+
+        for (unsigned step = 0; step < kind->comes; step++)
+                kill_guest(kind, true, step);
+        for (unsigned step = 0; step < kind->goes; step++)
+                kill_guest(kind, false, step);
+}
+END_TEST
+
+static void add_case(Suite *suite, const char *name, const TTest *const *tests, unsigned n)
+{
+        TCase *tcase = tcase_create(name);
+
+        tcase_add_checked_fixture(tcase, set_up, tear_down);
+        for (unsigned i = 0; i < n; i++)
+                tcase_add_loop_test(tcase, tests[i], 0, G_N_ELEMENTS(kinds));
+        suite_add_tcase(suite, tcase);
+}
+
+int main(void)
+{
+        const TTest *const refused[] = { test_attach_refused, test_detach_refused, test_told_late };
+        const TTest *const agent[] = { test_agent_killed_in_attach, test_agent_killed_in_detach };
+        const TTest *const guest[] = { test_guest_killed };
+        Suite *suite = suite_create("plug-faults");
+
+        add_case(suite, "refused", refused, G_N_ELEMENTS(refused));
+        add_case(suite, "agent", agent, G_N_ELEMENTS(agent));
+        add_case(suite, "guest", guest, G_N_ELEMENTS(guest));
+        return harness_main(suite);
+}
