@@ -118,6 +118,8 @@ static bool prepare(struct start *start, const struct domain_def *activated, con
         resources_init(&start->resources, start->guest, activated, edit, how);
         if (start->arrival && start->arrival->flags & DOMAIN_MIGRATE_TLS)
                 resources_add_tls_check(&start->resources, start->guest->driver->tls_dir, true);
+        if (start->guest->cgroup && !activated->partition)
+                domain_edit_set_partition(edit, GUEST_PARTITION);
         if (!placement_choose(start->guest, activated, edit, error) ||
             !resources_prepare(&start->resources, error)) {
                 domain_edit_free(edit);
@@ -321,7 +323,6 @@ static bool learn(struct start *start, uint64_t chardevs_id, uint64_t balloon_id
         struct qmp *qmp = start->guest->qmp;
         json_t *chardevs = NULL, *balloon = NULL;
         uint64_t kib = start->def->memory_kib;
-        bool placed = start->guest->cgroup && !start->def->partition;
         struct domain_edit *edit;
         struct domain_def *def;
 
@@ -330,13 +331,11 @@ static bool learn(struct start *start, uint64_t chardevs_id, uint64_t balloon_id
         json_decref(balloon);
         if (chardevs_id && !qmp_receive(qmp, chardevs_id, start->deadline, &chardevs, error))
                 return false;
-        if (!chardevs && !placed && kib == start->def->current_memory_kib)
+        if (!chardevs && kib == start->def->current_memory_kib)
                 return true;
         edit = domain_edit_new(start->def, error);
         if (edit)
                 set_terminals(edit, chardevs);
-        if (edit && placed)
-                domain_edit_set_partition(edit, GUEST_PARTITION);
         if (edit && kib > 0)
                 domain_edit_set_current_memory(edit, kib);
         json_decref(chardevs);
