@@ -8,22 +8,29 @@
 #include "base/error.h"
 #include "base/log.h"
 
+#include <string.h>
+
 /* All the time that taking back may take, and when somebody waits for the end of the guest. */
 #define UNDO_MS        5000
 #define UNDO_URGENT_MS 200
+/* How long QEMU may take to take apart a device that is in no list of its any more. */
+#define APART_MS 2000
 
 /* ---- taking back ---- */
 
-static void undo_part(struct guest *guest, const struct device_part *part, lane_deadline deadline)
+/* False: QEMU says no, because it is not there or because it is in use. */
+static bool undo_part(struct guest *guest, const struct device_part *part, lane_deadline deadline)
 {
         g_autoptr(GError) failure = NULL;
         uint64_t id;
 
         if (!guest->qmp || qmp_is_broken(guest->qmp))
-                return;
+                return true;
         id = qmp_send(guest->qmp, device_part_get_undo_command(part), device_part_get_undo_arguments(part));
-        if (!qmp_receive(guest->qmp, id, deadline, NULL, &failure))
-                log_debug("%s of %s: %s", device_part_get_undo_command(part), guest->who, failure->message);
+        if (qmp_receive(guest->qmp, id, deadline, NULL, &failure))
+                return true;
+        log_debug("%s of %s: %s", device_part_get_undo_command(part), guest->who, failure->message);
+        return !error_is(failure, ERROR_OPERATION_FAILED);
 }
 
 static lane_deadline get_undo_deadline(const struct guest *guest)
@@ -39,6 +46,26 @@ void plug_undo_parts(struct guest *guest, const struct device_list *list, unsign
 
         while (n-- > 0)
                 undo_part(guest, device_list_get(list, n), deadline);
+}
+
+static bool is_deleted(const char *name, const json_t *arguments, void *data)
+{
+        return strcmp(name, "DEVICE_DELETED") == 0 &&
+               g_strcmp0(json_string_value(json_object_get(arguments, "device")), data) == 0;
+}
+
+void plug_undo_parts_of(struct guest *guest, const struct device_list *list, unsigned n, const char *id)
+{
+        lane_deadline deadline = get_undo_deadline(guest);
+        bool waited = false;
+
+        while (n-- > 0) {
+                if (undo_part(guest, device_list_get(list, n), deadline) || waited)
+                        continue;
+                waited = true;
+                qmp_wait_event(guest->qmp, is_deleted, (void *)id, lane_deadline_in(APART_MS), NULL);
+                undo_part(guest, device_list_get(list, n), deadline);
+        }
 }
 
 /* ---- making ---- */

@@ -19,6 +19,11 @@ bool plug_make_parts(struct guest *guest, const struct device_list *list, unsign
                      GError **error);
 /* Takes the first n parts back, in reverse. What is not there, or has gone by itself, is no failure. */
 void plug_undo_parts(struct guest *guest, const struct device_list *list, unsigned n);
+/*
+ * The same for a device that QEMU does not list any more, which nobody was told of: it may hold its parts for
+ * a moment still, until DEVICE_DELETED comes. id: the device's.
+ */
+void plug_undo_parts_of(struct guest *guest, const struct device_list *list, unsigned n, const char *id);
 
 /*
  * Asks the guest to let go of the device with that id, and waits a while. False with

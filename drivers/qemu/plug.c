@@ -352,13 +352,18 @@ static const char *get_id(const struct device_list *list)
         return json_string_value(json_object_get(part->arguments, "id"));
 }
 
+static void give_back(struct guest *guest, const char *alias)
+{
+        guest_release_device(guest, alias);
+        reservations_drop(guest, get_def(guest), alias);
+}
+
 /* The device itself has gone already. */
 static void clear_away(struct guest *guest, const struct device_list *list, const char *alias)
 {
         lane_shield(guest->domain->base.lane);
         plug_undo_parts(guest, list, device_list_get_length(list) - 1);
-        guest_release_device(guest, alias);
-        reservations_drop(guest, get_def(guest), alias);
+        give_back(guest, alias);
 }
 
 struct waiting {
@@ -447,34 +452,6 @@ static struct domain_def *leave_out(const struct domain_def *def, const char *al
         return domain_edit_commit(edit, error);
 }
 
-void plug_forget(struct guest *guest, const char *alias)
-{
-        CLEANUP(device_list_free) struct device_list *list = NULL;
-        struct domain_edit_device device;
-        g_autoptr(GError) failure = NULL;
-        struct domain_def *def;
-
-        if (!find_alias(get_def(guest), alias, &device) || is_missing(get_def(guest), &device))
-                return;
-        list = describe(guest, &device, &failure);
-        def = list ? leave_out(get_def(guest), alias, &failure) : NULL;
-        if (!def) {
-                log_gerror(LOG_LEVEL_ERROR, failure, "device '%s' of %s has gone and is not cleared away",
-                           alias, guest->who);
-                return;
-        }
-        clear_away(guest, list, alias);
-        domain_device_removed(guest->domain, def, alias);
-}
-
-void plug_refused(struct guest *guest, const char *alias)
-{
-        struct domain_event *event = domain_event_new(DOMAIN_EVENT_DEVICE_REMOVAL_FAILED);
-
-        event->text[0] = g_strdup(alias);
-        managed_emit(&guest->domain->base, &event->base);
-}
-
 static bool has(const json_t *peripherals, const char *id)
 {
         const json_t *entry;
@@ -486,6 +463,65 @@ static bool has(const json_t *peripherals, const char *id)
                         return true;
         }
         return false;
+}
+
+/*
+ * The event may be that of one that had the name before: QEMU takes a device out of its tree, which whoever
+ * asks sees, and tells of it when it has taken it apart.
+ */
+static bool is_there_again(const struct guest *guest, const struct device_list *list)
+{
+        json_t *peripherals = NULL;
+        bool there;
+
+        if (!get_id(list) || !guest->qmp ||
+            !qmp_execute(guest->qmp, "qom-list", json_pack("{s:s}", "path", "/machine/peripheral"),
+                         QMP_TIMEOUT_MS, &peripherals, NULL))
+                return false;
+        there = has(peripherals, get_id(list));
+        json_decref(peripherals);
+        return there;
+}
+
+/* told: by QEMU, which has taken it apart by then. */
+static void forget(struct guest *guest, const char *alias, bool told)
+{
+        CLEANUP(device_list_free) struct device_list *list = NULL;
+        struct domain_edit_device device;
+        g_autoptr(GError) failure = NULL;
+        struct domain_def *def;
+
+        if (!find_alias(get_def(guest), alias, &device) || is_missing(get_def(guest), &device))
+                return;
+        list = describe(guest, &device, &failure);
+        if (told && list && is_there_again(guest, list))
+                return;
+        def = list ? leave_out(get_def(guest), alias, &failure) : NULL;
+        if (!def) {
+                log_gerror(LOG_LEVEL_ERROR, failure, "device '%s' of %s has gone and is not cleared away",
+                           alias, guest->who);
+                return;
+        }
+        lane_shield(guest->domain->base.lane);
+        if (told)
+                plug_undo_parts(guest, list, device_list_get_length(list) - 1);
+        else
+                plug_undo_parts_of(guest, list, device_list_get_length(list) - 1, get_id(list));
+        give_back(guest, alias);
+        domain_device_removed(guest->domain, def, alias);
+}
+
+void plug_forget(struct guest *guest, const char *alias)
+{
+        forget(guest, alias, true);
+}
+
+void plug_refused(struct guest *guest, const char *alias)
+{
+        struct domain_event *event = domain_event_new(DOMAIN_EVENT_DEVICE_REMOVAL_FAILED);
+
+        event->text[0] = g_strdup(alias);
+        managed_emit(&guest->domain->base, &event->base);
 }
 
 /* Of the devices that can go, the aliases of those that QEMU does not have. */
@@ -521,6 +557,6 @@ void plug_resync(struct guest *guest, const json_t *peripherals)
         for (unsigned i = missing->len; i-- > 0;) {
                 /* What an agent that was killed was about to give back to it. */
                 if (!hostdev_miss_usb(guest, g_ptr_array_index(missing, i)))
-                        plug_forget(guest, g_ptr_array_index(missing, i));
+                        forget(guest, g_ptr_array_index(missing, i), false);
         }
 }
