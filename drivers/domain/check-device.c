@@ -345,6 +345,13 @@ static bool check_iommu(const struct check *check, GError **error)
                 return check_refuse(error,
                                     "an IOMMU of model 'intel' needs a machine of type 'q35', not '%s'",
                                     check->machine->machine);
+        if (strcmp(iommu->model, "smmuv3") == 0 && check->machine->machine &&
+            !check_is_machine(check, "virt"))
+                return check_refuse(
+                        error,
+                        "an IOMMU of model 'smmuv3' is part of machines of type 'virt' of ARM, not "
+                        "of '%s'",
+                        check->machine->machine);
         if (strcmp(iommu->model, "intel") != 0 && has_intel_settings(iommu))
                 return check_refuse(error, "an IOMMU of model '%s' has no <driver>: that is Intel's",
                                     iommu->model);

@@ -196,6 +196,9 @@ static void add_machine_option(struct command_builder *builder)
                 command_option_add(option, "acpi", def->features.acpi == DOMAIN_SWITCH_ON ? "on" : "off");
         if (builder->family == MACHINE_VIRT_ARM)
                 command_option_add(option, "gic-version", def->features.gic_version);
+        if (builder->family == MACHINE_VIRT_ARM && def->devices.iommu &&
+            strcmp(def->devices.iommu->model, "smmuv3") == 0)
+                command_option_add(option, "iommu", "smmuv3");
         if (def->launch)
                 command_option_add(option, "confidential-guest-support", COMMAND_PROTECTION_ID);
         command_option_add_switch(option, "aes-key-wrap", def->aes_wrap);

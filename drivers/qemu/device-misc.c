@@ -143,6 +143,8 @@ bool device_describe_iommu(struct device_list *list, const struct device_context
         if (g_strcmp0(iommu->model, "virtio") == 0)
                 return device_list_add_at(list, context, device_new("virtio-iommu-pci", iommu->info.alias),
                                           &iommu->info, error);
+        if (g_strcmp0(iommu->model, "smmuv3") == 0 && machine_family_of(context->def) == MACHINE_VIRT_ARM)
+                return true; /* built into the machine: command-machine.c */
         if (g_strcmp0(iommu->model, "intel") != 0)
                 return device_unsupported(error, "IOMMU model '%s' is not supported", iommu->model);
         device = device_new("intel-iommu", iommu->info.alias ? iommu->info.alias : "iommu0");

@@ -515,6 +515,7 @@ static const struct row refused[] = {
         { "q35", "",
           "<video><model type='virtio'><acceleration accel3d='yes' rendernode='/dev/x'/></model></video>",
           "rendernode='/dev/x'> of <video> is for <driver name='vhostuser'>" },
+        { "q35", "", "<iommu model='smmuv3'/>", "machines of type 'virt' of ARM, not of 'pc-q35" },
         { "q35", ADDRESS_BITS("mode='passthrough' bits='40'"), "", "has no bits: it may have a limit" },
         { "q35", ADDRESS_BITS("mode='emulate' bits='40' limit='39'"), "", "has no limit: it has bits" },
         { "q35", ADDRESS_BITS("mode='emulate'"), "", "'emulate'> of <cpu> needs bits" },

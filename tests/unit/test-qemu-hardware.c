@@ -294,6 +294,18 @@ static void expect_wrapping(const char *property, enum domain_switch expected)
         json_decref(value);
 }
 
+/* One that is built into the machine. */
+static void expect_iommu(const struct domain_iommu *iommu)
+{
+        json_t *value;
+
+        if (!iommu)
+                return;
+        value = qom_get("/machine", "iommu");
+        ck_assert_str_eq(json_string_value(value), iommu->model);
+        json_decref(value);
+}
+
 START_TEST(test_architecture)
 {
         g_autofree char *emulator = g_strconcat("/usr/bin/qemu-system-", architectures[_i], NULL);
@@ -308,6 +320,7 @@ START_TEST(test_architecture)
         expect_serials(def);
         expect_wrapping("aes-key-wrap", def->aes_wrap);
         expect_wrapping("dea-key-wrap", def->dea_wrap);
+        expect_iommu(def->devices.iommu);
 }
 END_TEST
 
