@@ -82,6 +82,8 @@ struct domain_tuning {
 struct domain_driver_ops {
         const char *scheduler; /* "posix": the host's own; see domain_driver_get_scheduler() */
 
+        const char *agent_channel; /* the guests' name of the channel that their agents open; NULL: none */
+
         /* InterfaceAddresses: whatever the source, agents answer; there is no network that could. */
         bool agents_have_addresses;
 

@@ -179,6 +179,26 @@ static void forget_save(struct domain *domain)
                 log_gerror(LOG_LEVEL_ERROR, error, "a managed save that is used up stays");
 }
 
+/* Nobody answers yet, or again; AgentEvent tells when that changes. */
+static void announce_agent(struct domain *domain, const struct domain_def *def)
+{
+        /* virConnectDomainEventAgentLifecycleState and -Reason: the domain started */
+        enum { CONNECTED = 1, DISCONNECTED = 2, BY_START = 1 };
+        const char *name = domain->driver->ops->agent_channel;
+
+        for (unsigned i = 0; name && i < def->devices.n_chars; i++) {
+                const struct domain_char *chr = &def->devices.chars[i];
+                struct domain_event *event;
+
+                if (chr->kind != DOMAIN_CHAR_CHANNEL || g_strcmp0(chr->target_name, name) != 0)
+                        continue;
+                event = domain_event_new(DOMAIN_EVENT_AGENT);
+                event->base.type = g_strcmp0(chr->target_state, "connected") == 0 ? CONNECTED : DISCONNECTED;
+                event->base.detail = BY_START;
+                managed_emit(&domain->base, &event->base);
+        }
+}
+
 static void announce_start(const struct start *start, struct domain *domain, struct domain_state *state)
 {
         int detail = start->image ? DOMAIN_EVENT_STARTED_RESTORED : DOMAIN_EVENT_STARTED_BOOTED;
@@ -190,6 +210,7 @@ static void announce_start(const struct start *start, struct domain *domain, str
                 managed_emit(&domain->base, managed_event_new(DOMAIN_EVENT_SUSPENDED,
                                                               start->image ? DOMAIN_EVENT_SUSPENDED_RESTORED
                                                                            : DOMAIN_EVENT_SUSPENDED_PAUSED));
+        announce_agent(domain, domain_state_get_def(domain_get_current(domain)));
 }
 
 /* Nobody does anything with it before it is here. */

@@ -206,6 +206,7 @@ static unsigned count_cpus(struct domain_driver *driver)
 
 static const struct domain_driver_ops qemu_ops = {
         .scheduler = "posix",
+        .agent_channel = GUEST_AGENT_CHANNEL,
         .shutdown_modes = DOMAIN_SHUTDOWN_BY_ACPI | DOMAIN_SHUTDOWN_BY_AGENT,
         .prepare = driver_prepare,
         .capabilities = driver_get_capabilities,

@@ -317,6 +317,26 @@ static void set_terminals(struct domain_edit *edit, const json_t *chardevs)
         }
 }
 
+/* Nobody in the guest has opened any yet; of one that was saved the emulator tells who had. */
+static void set_channels(struct domain_edit *edit, const struct domain_def *def)
+{
+        for (unsigned i = 0; i < def->devices.n_chars; i++) {
+                const struct domain_char *chr = &def->devices.chars[i];
+
+                if (chr->kind == DOMAIN_CHAR_CHANNEL && g_strcmp0(chr->target_type, "virtio") == 0)
+                        domain_edit_set_channel_state(edit, chr->info.alias, false);
+        }
+}
+
+static bool has_channels(const struct domain_def *def)
+{
+        for (unsigned i = 0; i < def->devices.n_chars; i++) {
+                if (def->devices.chars[i].kind == DOMAIN_CHAR_CHANNEL)
+                        return true;
+        }
+        return false;
+}
+
 /* What only the emulator knows: where its terminals are (0: it has none), and what the balloon leaves. */
 static bool learn(struct start *start, uint64_t chardevs_id, uint64_t balloon_id, GError **error)
 {
@@ -331,11 +351,13 @@ static bool learn(struct start *start, uint64_t chardevs_id, uint64_t balloon_id
         json_decref(balloon);
         if (chardevs_id && !qmp_receive(qmp, chardevs_id, start->deadline, &chardevs, error))
                 return false;
-        if (!chardevs && kib == start->def->current_memory_kib)
+        if (!chardevs && kib == start->def->current_memory_kib && !has_channels(start->def))
                 return true;
         edit = domain_edit_new(start->def, error);
         if (edit)
                 set_terminals(edit, chardevs);
+        if (edit)
+                set_channels(edit, start->def);
         if (edit && kib > 0)
                 domain_edit_set_current_memory(edit, kib);
         json_decref(chardevs);

@@ -51,28 +51,60 @@ static bool has_agent(void)
         return false;
 }
 
+struct agent_event {
+        int state, reason;
+};
+
+enum {
+        CONNECTED = 1, /* virConnectDomainEventAgentLifecycleState */
+        DISCONNECTED = 2,
+        BY_START = 1, /* virConnectDomainEventAgentLifecycleReason */
+        BY_CHANNEL = 2,
+};
+
 static bool is_agent_event(sd_bus_message *message, const void *data)
 {
-        const int *wanted = data;
+        const struct agent_event *wanted = data;
         int state, reason;
 
-        return sd_bus_message_read(message, "ii", &state, &reason) > 0 && state == *wanted;
+        return sd_bus_message_read(message, "ii", &state, &reason) > 0 && state == wanted->state &&
+               reason == wanted->reason;
+}
+
+static void wait_agent_event(const char *path, int state, int reason)
+{
+        const struct agent_event wanted = { state, reason };
+
+        sd_bus_message_unref(
+                client_wait_signal(client, path, DOMAIN_INTERFACE, "AgentEvent", is_agent_event, &wanted));
 }
 
 static void wait_agent(const char *path, int state)
 {
-        sd_bus_message_unref(
-                client_wait_signal(client, path, DOMAIN_INTERFACE, "AgentEvent", is_agent_event, &state));
+        wait_agent_event(path, state, BY_CHANNEL);
+}
+
+static bool has_channel(const char *path, const char *state)
+{
+        g_autofree char *xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        g_autofree char *piece = g_strdup_printf("name='org.qemu.guest_agent.0' state='%s'/>", state);
+
+        return strstr(xml, piece) != NULL;
 }
 
 /* Starts a guest that does action and waits until its end of the channel is open. */
 static char *start_agent(const char *console, const char *action, const char *devices)
 {
         g_autofree char *all = g_strconcat(CHANNEL, devices, NULL);
-        char *path = guest_start(client, agent_xml(console, action, all));
+        char *path = guest_define(client, agent_xml(console, action, all));
 
+        /* Paused, it opens nothing yet. */
+        guest_do_flags(client, path, "Create", 1);
+        wait_agent_event(path, DISCONNECTED, BY_START);
+        ck_assert(has_channel(path, "disconnected"));
+        guest_do(client, path, "Resume");
         guest_wait_console(console, "virtbus-guest: ready");
-        wait_agent(path, 1);
+        wait_agent(path, CONNECTED);
         return path;
 }
 
@@ -335,7 +367,7 @@ START_TEST(test_questions)
         guest_do_flags(client, path, "Reboot", 2);
         guest_wait_console(console, "virtbus-guest: shutdown -h -r");
         sd_bus_message_unref(client_wait_signal(client, path, DOMAIN_INTERFACE, "Reboot", NULL, NULL));
-        wait_agent(path, 2);
+        wait_agent(path, DISCONNECTED);
 }
 END_TEST
 
@@ -411,7 +443,7 @@ START_TEST(test_vcpus)
         xml = agent_xml(console, "agent", CHANNEL);
         halves = g_strsplit(xml, "<vcpu>1</vcpu>", 2);
         path = guest_start(client, g_strconcat(halves[0], "<vcpu>3</vcpu>", halves[1], NULL));
-        wait_agent(path, 1);
+        wait_agent(path, CONNECTED);
         expect_vcpus(path, (const char *const[]){ "vcpus", "0-2", "online", "0-2", NULL });
         client_do(client, path, DOMAIN_INTERFACE, "SetGuestVcpus", "abiu", 2, false, true, 0, 0);
         expect_vcpus(path, (const char *const[]){ "vcpus", "0-2", "online", "0,2", NULL });
@@ -463,7 +495,7 @@ START_TEST(test_lies)
         ck_assert_str_eq(key, "answer 2");
         client_fails(client, LIBVIRT_ERROR, "*disconnected*", path, DOMAIN_INTERFACE, "FSTrim", "stu", "",
                      (uint64_t)0, 0);
-        wait_agent(path, 2);
+        wait_agent(path, DISCONNECTED);
         client_fails(client, LIBVIRT_ERROR, "*not connected*", path, DOMAIN_INTERFACE, "GetHostname", "u", 0);
 }
 END_TEST

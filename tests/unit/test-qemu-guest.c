@@ -349,7 +349,7 @@ START_TEST(events_of_the_emulator_are_told)
         ck_assert(g_file_set_contents(image, "x", 1, NULL));
         ck_assert_int_eq(truncate(image, 1024 * 1024), 0);
         subject = create(xml, DOMAIN_START_PAUSED);
-        wait_for_events("2/0,3/0,");
+        wait_for_events("2/0,3/0,#15,");
         lane_post(subject->base.lane, job_unplug, (char *)"input0");
         wait_for_events("#12,");
         for (unsigned i = 0; i < G_N_ELEMENTS(emulator_events); i++)
