@@ -145,16 +145,19 @@ static bool add_thread(struct pool *pool)
         return true;
 }
 
-/* With the mutex held: makes sure that somebody takes the next task. What cannot be had now is tried at the
- * next occasion. */
-static void wake_worker(struct pool *pool)
+/*
+ * Lets go of the mutex, and makes sure that somebody takes the next task: who is woken while it is held runs
+ * into it, and sleeps again. What cannot be had now is tried at the next occasion.
+ */
+static void unlock_and_wake(struct pool *pool)
 {
-        if (!may_run(pool))
-                return;
-        if (pool->idle > 0)
-                pthread_cond_signal(&pool->work);
-        else if (pool->threads < POOL_THREADS_MAX)
+        bool runs = may_run(pool), idle = pool->idle > 0;
+
+        if (runs && !idle && pool->threads < POOL_THREADS_MAX)
                 add_thread(pool);
+        pthread_mutex_unlock(&pool->mutex);
+        if (runs && idle)
+                pthread_cond_signal(&pool->work);
 }
 
 struct pool *pool_new(unsigned slots, GError **error)
@@ -226,14 +229,13 @@ static void push_task(struct pool *pool, struct pool_task *task)
         else
                 pool->first = task;
         pool->last = task;
-        wake_worker(pool);
 }
 
 void pool_submit(struct pool *pool, struct pool_task *task)
 {
         pthread_mutex_lock(&pool->mutex);
         push_task(pool, task);
-        pthread_mutex_unlock(&pool->mutex);
+        unlock_and_wake(pool);
 }
 
 static struct worker *get_worker(const struct pool *pool)
@@ -244,17 +246,24 @@ static struct worker *get_worker(const struct pool *pool)
         return worker;
 }
 
+/* Lets go of the mutex: who wants a slot back goes before a new task. */
+static void pass_slot_on(struct pool *pool)
+{
+        if (!pool->reclaiming) {
+                unlock_and_wake(pool);
+                return;
+        }
+        pthread_cond_signal(&pool->slot);
+        pthread_mutex_unlock(&pool->mutex);
+}
+
 void pool_lend(struct pool *pool)
 {
         if (get_worker(pool)->lent++ > 0)
                 return;
         pthread_mutex_lock(&pool->mutex);
         pool->busy--;
-        if (pool->reclaiming)
-                pthread_cond_signal(&pool->slot);
-        else
-                wake_worker(pool);
-        pthread_mutex_unlock(&pool->mutex);
+        pass_slot_on(pool);
 }
 
 void pool_reclaim(struct pool *pool)
@@ -270,11 +279,7 @@ void pool_reclaim(struct pool *pool)
                 pthread_cond_wait(&pool->slot, &pool->mutex);
         pool->reclaiming--;
         pool->busy++;
-        if (pool->reclaiming)
-                pthread_cond_signal(&pool->slot);
-        else
-                wake_worker(pool);
-        pthread_mutex_unlock(&pool->mutex);
+        pass_slot_on(pool);
 }
 
 /* ---- work that is divided ---- */
@@ -329,15 +334,18 @@ static void crew_call_helpers(struct crew *crew, unsigned wanted)
 {
         struct pool *pool = crew->pool;
 
-        pthread_mutex_lock(&pool->mutex);
-        while (crew->helpers < wanted && pool->helpers < POOL_HELPERS_MAX) {
-                struct pool_task *task = &crew->tasks[crew->helpers++];
+        for (bool called = true; called;) {
+                pthread_mutex_lock(&pool->mutex);
+                called = crew->helpers < wanted && pool->helpers < POOL_HELPERS_MAX;
+                if (called) {
+                        struct pool_task *task = &crew->tasks[crew->helpers++];
 
-                *task = (struct pool_task){ .run = help, .data = crew };
-                pool->helpers++;
-                push_task(pool, task);
+                        *task = (struct pool_task){ .run = help, .data = crew };
+                        pool->helpers++;
+                        push_task(pool, task);
+                }
+                unlock_and_wake(pool);
         }
-        pthread_mutex_unlock(&pool->mutex);
 }
 
 /* With the mutex held: takes the crew's tasks out of the queue. */
