@@ -11,6 +11,7 @@ struct lane_watch {
         struct loop_oneshot oneshot;
         /* atomic */
         gint refs;
+        gint due; /* fn is to be called by a job that is posted: armed again at its end */
         /* const */
         struct lane *lane; /* ref */
         int fd;            /* borrowed */
@@ -37,6 +38,7 @@ static void watch_job(void *data)
 
         if (!watch->freed)
                 watch->fn(watch->data);
+        g_atomic_int_set(&watch->due, 0);
         if (!watch->freed)
                 loop_oneshot_rearm(lane_get_loop(watch->lane), watch->fd, watch->events, &watch->oneshot);
         watch_unref(watch);
@@ -46,6 +48,7 @@ static void watch_ready(struct loop_oneshot *oneshot)
 {
         struct lane_watch *watch = (struct lane_watch *)oneshot;
 
+        g_atomic_int_set(&watch->due, 1);
         g_atomic_int_inc(&watch->refs);
         lane_post(watch->lane, watch_job, watch);
 }
@@ -81,4 +84,21 @@ void lane_watch_free(struct lane_watch *watch)
         loop_oneshot_remove(lane_get_loop(watch->lane), watch->fd);
         /* The loop may be about to call watch_ready(): the last reference goes after that. */
         loop_post(lane_get_loop(watch->lane), watch_unref, watch);
+}
+
+static void set_events(struct lane_watch *watch, short events)
+{
+        g_assert(in_lane(watch->lane));
+        if (!g_atomic_int_get(&watch->due))
+                loop_oneshot_rearm(lane_get_loop(watch->lane), watch->fd, events, &watch->oneshot);
+}
+
+void lane_watch_pause(struct lane_watch *watch)
+{
+        set_events(watch, 0);
+}
+
+void lane_watch_resume(struct lane_watch *watch)
+{
+        set_events(watch, watch->events);
 }

@@ -85,6 +85,12 @@ bool lane_was_interrupted(const struct lane *lane);
 struct lane_watch *lane_watch_new(struct lane *lane, int fd, short events, lane_fn fn, void *data,
                                   GError **error);
 void lane_watch_free(struct lane_watch *watch);
+/*
+ * In the lane: the watch is disarmed while the job waits for its descriptor by itself (lane_wait()), which
+ * would wake the loop and a worker beside it for nothing. What is ready at the end still counts.
+ */
+void lane_watch_pause(struct lane_watch *watch);
+void lane_watch_resume(struct lane_watch *watch);
 
 /*
  * Posts fn(data) to the lane once after delay_ms. Call new and free in the lane; after free fn is not called

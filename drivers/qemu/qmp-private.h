@@ -19,11 +19,10 @@ struct qmp_slot {
         bool answered;
         struct qmp_message reply;
         /* qmp_call() */
-        struct qmp *qmp;          /* borrowed */
-        qmp_reply_fn fn;          /* NULL: somebody receives it */
-        void *data;               /* borrowed */
-        GError *refused;          /* owned; it was never sent */
-        struct lane_timer *timer; /* owned; its deadline */
+        qmp_reply_fn fn; /* NULL: somebody receives it */
+        void *data;      /* borrowed */
+        GError *refused; /* owned; it was never sent */
+        lane_deadline deadline;
 };
 
 struct qmp {
@@ -51,6 +50,8 @@ struct qmp {
         struct lane_watch *watch; /* owned; NULL before qmp_watch() and in a pause */
         short watched;            /* what it waits for */
         struct lane_timer *turn;  /* owned; the next delivery, NULL: none is due */
+        struct lane_timer *late;  /* owned; at late_at a call may be late; it stays when that is answered */
+        lane_deadline late_at;
         qmp_event_fn event_fn;
         qmp_closed_fn closed_fn;
         void *data; /* borrowed by the callbacks */

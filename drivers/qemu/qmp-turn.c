@@ -167,21 +167,60 @@ void qmp_post_turn(struct qmp *qmp)
 
 /* ---- calling back ---- */
 
-static void call_is_late(void *data)
+/* The call that is due first of those that nobody has answered; NULL: there is none. */
+static struct qmp_slot *find_earliest(const struct qmp *qmp)
 {
-        struct qmp_slot *slot = data;
-        struct qmp *qmp = slot->qmp;
+        struct qmp_slot *earliest = NULL;
+
+        for (unsigned i = 0; i < qmp->slots->len; i++) {
+                struct qmp_slot *slot = g_ptr_array_index(qmp->slots, i);
+
+                if (slot->fn && !slot->answered && (!earliest || slot->deadline < earliest->deadline))
+                        earliest = slot;
+        }
+        return earliest;
+}
+
+static void give_up(struct qmp *qmp, struct qmp_slot *slot)
+{
         qmp_reply_fn fn = slot->fn;
         g_autoptr(GError) error = NULL;
 
-        g_clear_pointer(&slot->timer, lane_timer_free);
-        if (slot->answered)
-                return;
         error_set(&error, ERROR_FROM_QEMU, ERROR_OPERATION_TIMEOUT, "QEMU of %s did not answer %s", qmp->who,
                   slot->command);
         slot->fn = NULL;
         slot->forgotten = true;
         fn(NULL, error, slot->data);
+}
+
+static void look_for_late_calls(void *data);
+
+/*
+ * One timer for all calls, which is not ended with the call that it was made for: that would cost the loop
+ * two wakes for each.
+ */
+static void watch_deadline(struct qmp *qmp, lane_deadline deadline)
+{
+        if (qmp->late && qmp->late_at <= deadline)
+                return;
+        g_clear_pointer(&qmp->late, lane_timer_free);
+        qmp->late_at = deadline;
+        qmp->late = lane_timer_new(qmp->lane, (unsigned)MAX(deadline - lane_deadline_in(0), 0),
+                                   look_for_late_calls, qmp);
+}
+
+static void look_for_late_calls(void *data)
+{
+        struct qmp *qmp = data;
+        struct qmp_slot *slot;
+
+        qmp->refs++;
+        g_clear_pointer(&qmp->late, lane_timer_free);
+        while ((slot = qmp->freed ? NULL : find_earliest(qmp)) && slot->deadline <= lane_deadline_in(0))
+                give_up(qmp, slot);
+        if (slot)
+                watch_deadline(qmp, slot->deadline);
+        qmp_release(qmp);
 }
 
 /* A slot for what cannot be sent, whose reply is the reason. */
@@ -211,10 +250,10 @@ uint64_t qmp_queue_call(struct qmp *qmp, const char *command, json_t *arguments,
         if (!slot)
                 slot = refuse_call(qmp, id);
         else
-                slot->timer = lane_timer_new(qmp->lane, timeout_ms, call_is_late, slot);
-        slot->qmp = qmp;
+                watch_deadline(qmp, lane_deadline_in(timeout_ms));
         slot->fn = fn;
         slot->data = data;
+        slot->deadline = lane_deadline_in(timeout_ms);
         return id;
 }
 

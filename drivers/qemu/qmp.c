@@ -32,7 +32,6 @@ void qmp_slot_free(void *data)
 {
         struct qmp_slot *slot = data;
 
-        lane_timer_free(slot->timer);
         g_clear_error(&slot->refused);
         qmp_message_clear(&slot->reply);
         g_free(slot->command);
@@ -351,11 +350,23 @@ static bool may_go_on(struct qmp *qmp, enum lane_wake wake)
         return !is_past(qmp->extended);
 }
 
+static enum lane_wake wait_for_fd(struct qmp *qmp, lane_deadline deadline)
+{
+        short events = qmp_output_is_ready(&qmp->output) ? POLLIN | POLLOUT : POLLIN;
+        enum lane_wake wake;
+
+        if (qmp->watch)
+                lane_watch_pause(qmp->watch);
+        wake = lane_wait(qmp->lane, qmp->fd, events, NULL, deadline);
+        if (qmp->watch)
+                lane_watch_resume(qmp->watch);
+        return wake;
+}
+
 /* One step towards a reply: reads, or waits until there is something to read. */
 static bool step(struct qmp *qmp, lane_deadline deadline, const char *what, GError **error)
 {
-        enum lane_wake wake = LANE_READY;
-        short events = POLLIN;
+        enum lane_wake wake;
 
         deadline = MAX(deadline, qmp->extended);
         qmp_flush(qmp);
@@ -367,11 +378,8 @@ static bool step(struct qmp *qmp, lane_deadline deadline, const char *what, GErr
                 return set_wait_error(qmp, LANE_INTERRUPTED, what, error);
         if (qmp_progress(qmp))
                 wake = is_past(deadline) ? LANE_TIMEOUT : LANE_READY;
-        else {
-                if (qmp_output_is_ready(&qmp->output))
-                        events |= POLLOUT;
-                wake = lane_wait(qmp->lane, qmp->fd, events, NULL, deadline);
-        }
+        else
+                wake = wait_for_fd(qmp, deadline);
         if (qmp_has_work(qmp))
                 qmp_post_turn(qmp);
         return wake == LANE_READY || may_go_on(qmp, wake) || set_wait_error(qmp, wake, what, error);
@@ -440,7 +448,6 @@ void qmp_forget(struct qmp *qmp, uint64_t id)
                 return;
         slot->forgotten = true;
         slot->fn = NULL;
-        g_clear_pointer(&slot->timer, lane_timer_free);
         if (slot->answered)
                 g_ptr_array_remove_index(qmp->slots, position);
 }
@@ -519,6 +526,7 @@ void qmp_free(struct qmp *qmp)
         qmp->freed = true;
         g_clear_pointer(&qmp->watch, lane_watch_free);
         g_clear_pointer(&qmp->turn, lane_timer_free);
+        g_clear_pointer(&qmp->late, lane_timer_free);
         qmp_release(qmp);
 }
 

@@ -329,6 +329,50 @@ START_TEST(watch_fires_until_freed)
 }
 END_TEST
 
+static void start_paused_watch(void *data)
+{
+        struct counter *counter = data;
+
+        start_watch(counter);
+        lane_watch_pause(counter->watch);
+        eventfd_write(counter->fd, 1);
+        loop_post(loop, quit, NULL);
+}
+
+static void resume_watch(void *data)
+{
+        struct counter *counter = data;
+
+        ck_assert_uint_eq(counter->count, 0);
+        lane_watch_resume(counter->watch);
+}
+
+static void free_watch(void *data)
+{
+        lane_watch_free(((struct counter *)data)->watch);
+        loop_post(loop, quit, NULL);
+}
+
+START_TEST(a_paused_watch_fires_when_it_is_resumed)
+{
+        struct counter counter = { .lane = lane_new(pool, loop, "pause"),
+                                   .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
+
+        lane_post(counter.lane, start_paused_watch, &counter);
+        loop_run(loop);
+        lane_post(counter.lane, resume_watch, &counter);
+        loop_run(loop);
+        ck_assert_uint_eq(counter.count, 1);
+        eventfd_write(counter.fd, 1);
+        loop_run(loop);
+        ck_assert_uint_eq(counter.count, 2);
+        lane_post(counter.lane, free_watch, &counter);
+        loop_run(loop);
+        close(counter.fd);
+        lane_unref(counter.lane);
+}
+END_TEST
+
 static void tick(void *data)
 {
         struct counter *counter = data;
@@ -393,6 +437,7 @@ int main(void)
         tcase_add_test(tests, lanes_that_lend_leave_the_slots_free);
         tcase_add_test(tests, wait_has_a_deadline);
         tcase_add_test(tests, watch_fires_until_freed);
+        tcase_add_test(tests, a_paused_watch_fires_when_it_is_resumed);
         tcase_add_test(tests, timer_fires_once_in_the_lane);
         tcase_add_test(tests, loop_timer_and_watch);
         suite_add_tcase(suite, tests);

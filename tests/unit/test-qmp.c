@@ -405,6 +405,26 @@ START_TEST(a_call_has_a_deadline)
 }
 END_TEST
 
+static void job_late_calls(void *data)
+{
+        connect_ready();
+        ck_assert(qmp_watch(fixture.qmp, on_event, on_closed, NULL, NULL));
+        call("answered", 60000);
+        call("last", 40);
+        call("slow", 20);
+        say("{\"return\": \"right\", \"id\": 2}\n");
+}
+
+START_TEST(calls_are_late_in_the_order_of_their_deadlines)
+{
+        run(job_late_calls);
+        ck_assert_str_eq(fixture.seen->str,
+                         "answered=right,"
+                         "slow=Timed out during operation: QEMU of domain 'web' did not answer slow,"
+                         "last=Timed out during operation: QEMU of domain 'web' did not answer last,");
+}
+END_TEST
+
 static void job_call_of_the_dead(void *data)
 {
         connect_ready();
@@ -452,6 +472,7 @@ int main(void)
         tcase_add_test(tests, an_urgent_job_ends_the_wait);
         tcase_add_test(tests, replies_are_told_in_order_with_events);
         tcase_add_test(tests, a_call_has_a_deadline);
+        tcase_add_test(tests, calls_are_late_in_the_order_of_their_deadlines);
         tcase_add_test(tests, calls_end_with_the_connection);
         tcase_add_loop_test(tests, lies_break_the_connection, 0, G_N_ELEMENTS(lies));
         tcase_add_test(tests, descriptors_travel_with_their_command);
