@@ -88,23 +88,30 @@ static GArray *fixed_cpu_map(const char *text)
         return map;
 }
 
-static GArray *list_cpus(const struct host *host)
+unsigned host_count_cpus(const struct host *host)
 {
         g_autofree char *present = NULL;
-        g_autofree char *online = NULL;
         g_autoptr(GArray) all = NULL;
+
+        if (host->fixed)
+                return (unsigned)strlen(host->fixed->cpu_map);
+        present = sysfile_read(host->root, "/sys/devices/system/cpu/present");
+        all = topology_parse_list(present, TOPOLOGY_CPUS_MAX);
+        return all->len ? g_array_index(all, unsigned, all->len - 1) + 1 : 0;
+}
+
+static GArray *list_cpus(const struct host *host)
+{
+        g_autofree char *online = NULL;
         g_autoptr(GArray) on = NULL;
         GArray *map;
 
         if (host->fixed)
                 return fixed_cpu_map(host->fixed->cpu_map);
-        present = sysfile_read(host->root, "/sys/devices/system/cpu/present");
         online = sysfile_read(host->root, "/sys/devices/system/cpu/online");
-        all = topology_parse_list(present, TOPOLOGY_CPUS_MAX);
         on = topology_parse_list(online, TOPOLOGY_CPUS_MAX);
         map = g_array_new(FALSE, TRUE, sizeof(bool));
-        if (all->len)
-                g_array_set_size(map, g_array_index(all, unsigned, all->len - 1) + 1);
+        g_array_set_size(map, host_count_cpus(host));
         for (unsigned i = 0; i < on->len; i++) {
                 if (g_array_index(on, unsigned, i) < map->len)
                         g_array_index(map, bool, g_array_index(on, unsigned, i)) = true;

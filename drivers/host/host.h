@@ -106,6 +106,8 @@ void host_get_node_info(const struct host *host, struct host_node_info *info);
  * know no flags.
  */
 GArray *host_get_cpu_map(const struct host *host, unsigned flags, GError **error);
+/* How many elements that has. */
+unsigned host_count_cpus(const struct host *host);
 
 /* Bytes. */
 uint64_t host_get_free_memory(const struct host *host);

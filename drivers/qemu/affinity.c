@@ -272,7 +272,8 @@ static bool settle_all(struct guest *guest, const struct domain_def *def, unsign
         bool ok;
 
         ok = qmp_execute(guest->qmp, "query-cpus-fast", NULL, QMP_TIMEOUT_MS, &vcpus, error) &&
-             qmp_execute(guest->qmp, "query-iothreads", NULL, QMP_TIMEOUT_MS, &iothreads, error) &&
+             (def->iothreads == 0 ||
+              qmp_execute(guest->qmp, "query-iothreads", NULL, QMP_TIMEOUT_MS, &iothreads, error)) &&
              settle_vcpus(guest, def, what, vcpus, error) &&
              settle_iothreads(guest, def, what, iothreads, error) &&
              (!(what & PINS) || pin_emulator(guest, def, vcpus, iothreads, error));
