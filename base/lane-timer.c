@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Timers of lanes: the loop waits, the lane acts. A timer is the lane's, but for the loop's part in it.
+ * Timers of lanes: the loop waits, the lane acts. A timer is the lane's, but for the loop's part in it;
+ * without a delay there is none.
  */
 #include "base/lane.h"
 
@@ -73,7 +74,10 @@ struct lane_timer *lane_timer_new(struct lane *lane, unsigned delay_ms, lane_fn 
                 .fn = fn,
                 .data = data,
         };
-        loop_post(lane_get_loop(lane), timer_arm, timer);
+        if (delay_ms > 0)
+                loop_post(lane_get_loop(lane), timer_arm, timer);
+        else
+                timer_expired(timer);
         return timer;
 }
 
@@ -83,5 +87,8 @@ void lane_timer_free(struct lane_timer *timer)
                 return;
         g_assert(in_lane(timer->lane));
         timer->freed = true;
-        loop_post(lane_get_loop(timer->lane), timer_disarm, timer);
+        if (timer->delay_ms > 0)
+                loop_post(lane_get_loop(timer->lane), timer_disarm, timer);
+        else
+                timer_unref(timer);
 }

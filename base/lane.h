@@ -93,8 +93,8 @@ void lane_watch_pause(struct lane_watch *watch);
 void lane_watch_resume(struct lane_watch *watch);
 
 /*
- * Posts fn(data) to the lane once after delay_ms. Call new and free in the lane; after free fn is not called
- * any more.
+ * Posts fn(data) to the lane once after delay_ms; 0: behind what is queued now. Call new and free in the
+ * lane; after free fn is not called any more.
  */
 struct lane_timer *lane_timer_new(struct lane *lane, unsigned delay_ms, lane_fn fn, void *data);
 void lane_timer_free(struct lane_timer *timer);

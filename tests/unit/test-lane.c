@@ -402,6 +402,34 @@ START_TEST(timer_fires_once_in_the_lane)
 }
 END_TEST
 
+static void start_at_once(void *data)
+{
+        struct counter *counter = data;
+
+        lane_post(counter->lane, record, step_new(counter, 1));
+        counter->timer = lane_timer_new(counter->lane, 0, tick, counter);
+        lane_timer_free(counter->timer);
+        counter->timer = lane_timer_new(counter->lane, 0, tick, counter);
+        lane_post(counter->lane, record, step_new(counter, 2));
+}
+
+/* tick() counts as well, and leaves a gap. */
+START_TEST(timer_without_a_delay_is_behind_the_queue)
+{
+        struct counter counter = { .lane = lane_new(pool, loop, "no delay") };
+
+        lane_post(counter.lane, start_at_once, &counter);
+        loop_run(loop);
+        lane_post(counter.lane, finish, NULL);
+        loop_run(loop);
+        ck_assert_uint_eq(counter.count, 3);
+        ck_assert_uint_eq(counter.order[0], 1);
+        ck_assert_uint_eq(counter.order[1], 0);
+        ck_assert_uint_eq(counter.order[2], 2);
+        lane_unref(counter.lane);
+}
+END_TEST
+
 static void end_later(void *data)
 {
         ck_assert(on_loop(loop));
@@ -439,6 +467,7 @@ int main(void)
         tcase_add_test(tests, watch_fires_until_freed);
         tcase_add_test(tests, a_paused_watch_fires_when_it_is_resumed);
         tcase_add_test(tests, timer_fires_once_in_the_lane);
+        tcase_add_test(tests, timer_without_a_delay_is_behind_the_queue);
         tcase_add_test(tests, loop_timer_and_watch);
         suite_add_tcase(suite, tests);
         srunner_run_all(runner, CK_NORMAL);
