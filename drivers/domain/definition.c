@@ -31,6 +31,12 @@ void domain_def_free(struct definition *definition)
         g_free(def);
 }
 
+bool domain_cpu_follows_host(const struct domain_cpu *cpu)
+{
+        return cpu->mode == DOMAIN_CPU_HOST_MODEL ||
+               (cpu->mode == DOMAIN_CPU_CUSTOM && cpu->model && g_strcmp0(cpu->match, "minimum") == 0);
+}
+
 bool domain_def_get_hugepage(const struct domain_def *def, int cell, uint64_t *page_kib)
 {
         const struct domain_memory_backing *backing = &def->memory_backing;

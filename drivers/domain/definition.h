@@ -144,6 +144,7 @@ enum domain_cpu_mode {
         DOMAIN_CPU_LAST,
 } __attribute__((packed));
 
+/* As the document says it; see domain_cpu_follows_host(). */
 struct domain_cpu {
         enum domain_cpu_mode mode;
         enum domain_switch migratable;
@@ -417,6 +418,9 @@ struct domain_def {
         struct domain_arena *arena;        /* owned; what all pointers but base's point into */
 };
 
+/* Is it the host's at each start? Of mode host-model, and of match='minimum' what is more than the
+ * document's. */
+bool domain_cpu_follows_host(const struct domain_cpu *cpu);
 /*
  * Is the memory of a NUMA cell (-1: that of a guest without cells) to be in huge pages? *page_kib is their
  * size, 0: the host's default one. Pages of the size that all memory has are none.

@@ -389,7 +389,7 @@ static void expand(struct domain_departure *departure)
         const struct domain_state *state = domain_get_published(domain);
         const struct domain_def *def = state && state->base.active ? domain_state_get_def(state) : NULL;
 
-        if (def && def->cpu.mode == DOMAIN_CPU_HOST_MODEL && domain->driver->ops->expand_cpu)
+        if (def && domain_cpu_follows_host(&def->cpu) && domain->driver->ops->expand_cpu)
                 domain->driver->ops->expand_cpu(domain->driver, def, expanded, departure);
         else
                 run(departure);

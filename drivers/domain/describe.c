@@ -63,7 +63,7 @@ void domain_get_xml(const struct domain *domain, unsigned flags, domain_text_don
                 def = choose(domain, flags, &error);
         if (!def) {
                 done(NULL, error, data);
-        } else if (!(flags & DOMAIN_XML_UPDATE_CPU) || def->cpu.mode != DOMAIN_CPU_HOST_MODEL ||
+        } else if (!(flags & DOMAIN_XML_UPDATE_CPU) || !domain_cpu_follows_host(&def->cpu) ||
                    !driver->ops->expand_cpu) {
                 answer(&question, def);
         } else {

@@ -161,9 +161,9 @@ enum domain_xml_flags {
 typedef void (*domain_text_done)(const char *text, const GError *error, void *data);
 
 /*
- * The domain's document; done is called before this returns, unless an emulator has to be asked what its
- * <cpu mode='host-model'> stands for (DOMAIN_XML_UPDATE_CPU). Whether the caller may have DOMAIN_XML_SECURE
- * is the view's to ask.
+ * The domain's document; done is called before this returns, unless an emulator has to be asked what
+ * a <cpu> that follows the host stands for (DOMAIN_XML_UPDATE_CPU). Whether the caller may have
+ * DOMAIN_XML_SECURE is the view's to ask.
  */
 void domain_get_xml(const struct domain *domain, unsigned flags, domain_text_done done, void *data);
 

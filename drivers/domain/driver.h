@@ -105,8 +105,8 @@ struct domain_driver_ops {
                                     const char *machine, const char *type, domain_driver_text_done done,
                                     void *data);
         /*
-         * The <cpu> element that stands for the mode host-model of def, which lives until done is called, on
-         * this host. NULL: there is nothing to say.
+         * The <cpu> element that stands for that of def, which follows the host, on this one; def lives until
+         * done is called. NULL: there is nothing to say.
          */
         void (*expand_cpu)(struct domain_driver *driver, const struct domain_def *def,
                            domain_driver_text_done done, void *data);

@@ -63,7 +63,7 @@ struct domain_departure {
         unsigned flags;             /* enum domain_migrate_flags */
         managed_done done;          /* NULL: nobody waits */
         void *data;                 /* owned by done */
-        char *cpu_xml; /* owned; what the mode host-model stands for; NULL: it has another mode */
+        char *cpu_xml; /* owned; what a <cpu> that follows the host stands for; NULL: it does not */
         struct domain_def *wanted, *wanted_persistent; /* ref; the caller's documents, NULL: none */
         /* between the steps */
         char *xml, *persistent_xml; /* owned; persistent_xml NULL: it is not to be defined there */

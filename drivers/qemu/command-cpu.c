@@ -48,6 +48,26 @@ static bool is_waived(const struct domain_cpu *cpu, const char *feature)
         return false;
 }
 
+/* policy='forbid': the guest is not for hosts whose CPU has that. QEMU has the features itself without KVM.
+ */
+static bool check_forbidden(const struct command_builder *builder, GError **error)
+{
+        const struct domain_cpu *cpu = &builder->def->cpu;
+        const struct cpu_features *host = builder->context->host_cpu;
+
+        if (!host || !command_is_kvm(builder) || g_strcmp0(cpu->check, "none") == 0)
+                return true;
+        for (unsigned i = 0; i < cpu->n_features; i++) {
+                const struct domain_cpu_feature *feature = &cpu->features[i];
+
+                if (g_strcmp0(feature->policy, "forbid") == 0 && cpu_features_has(host, feature->name))
+                        return error_set(error, ERROR_FROM_QEMU, ERROR_CPU_INCOMPATIBLE,
+                                         "the guest's CPU forbids the feature '%s', which this host's has",
+                                         feature->name);
+        }
+        return true;
+}
+
 /* check='partial' and 'full': a model that this host cannot give the guest whole is refused. */
 static bool check_usable(const struct command_builder *builder, GError **error)
 {
@@ -127,7 +147,9 @@ static bool add_host_model(const struct command_builder *builder, GString *optio
         const struct qemu_host_model *model = qemu_caps_get_host_model(builder->caps, accel);
 
         if (!model || !model->model)
-                return device_unsupported(error, "CPU mode 'host-model' on this host");
+                return device_unsupported(error, "%s on this host, whose CPU has no name",
+                                          builder->def->cpu.model ? "match='minimum' of the CPU"
+                                                                  : "CPU mode 'host-model'");
         if (!add_named(builder, option, model->model, error))
                 return false;
         for (unsigned i = 0; i < model->n_features; i++) {
@@ -160,8 +182,15 @@ static bool add_model(const struct command_builder *builder, GString *option, GE
         }
         if (!cpu->model)
                 return add_default(builder, option, error);
-        return add_named(builder, option, cpu->model, error) && check_vendor(builder, error) &&
-               check_usable(builder, error) && check_strict(builder, error);
+        if (!check_vendor(builder, error) || !check_forbidden(builder, error) ||
+            !check_usable(builder, error) || !check_strict(builder, error))
+                return false;
+        if (!add_named(builder, option, cpu->model, error))
+                return false;
+        if (!domain_cpu_follows_host(cpu))
+                return true;
+        g_string_truncate(option, 0);
+        return add_host_model(builder, option, error);
 }
 
 /* ---- what is added to it ---- */

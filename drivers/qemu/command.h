@@ -12,6 +12,7 @@
  */
 
 #include "base/cleanup.h"
+#include "drivers/host/cpu-features.h"
 #include "drivers/qemu/device.h"
 
 #include <glib.h>
@@ -23,6 +24,7 @@ struct qemu_command_context {
         const char *home;      /* a directory of the guest's own: HOME of the emulator */
         GHashTable *resources; /* alias -> struct device_resources; NULL: none */
         const char *memory;    /* directory for memory that is to be in files; NULL: refuse that */
+        const struct cpu_features *host_cpu; /* what the host's CPU has; NULL: it is not known */
         const char *dmi;       /* the host's SMBIOS strings for <smbios mode='host'/>: "/sys/class/dmi/id" */
         const char *tls_dir;   /* directory of the certificates for disks and character devices */
         const char *spice_tls; /* directory of the certificates; NULL: SPICE without TLS */

@@ -177,7 +177,10 @@ static void answer_cpu(const struct qemu_caps *caps, const GError *failure, void
                 text = host_cpu_expand(def, host, &error);
         else if (caps)
                 error_set(&error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
-                          "CPU mode 'host-model' of domain '%s' on this host", def->base.name);
+                          "%s of domain '%s': this host's CPU has no name",
+                          def->cpu.mode == DOMAIN_CPU_HOST_MODEL ? "CPU mode 'host-model'"
+                                                                 : "match='minimum' of the CPU",
+                          def->base.name);
         question->text_done(text, caps ? error : failure, question->data);
 }
 

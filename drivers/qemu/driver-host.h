@@ -20,7 +20,7 @@ void driver_get_domain_capabilities(struct domain_driver *driver, const char *em
                                     const char *machine, const char *type, domain_driver_text_done done,
                                     void *data);
 
-/* host-model as the CPU that it stands for here. */
+/* A <cpu> that follows the host as the one that it stands for here. */
 void driver_expand_cpu(struct domain_driver *driver, const struct domain_def *def,
                        domain_driver_text_done done, void *data);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What <cpu mode='host-model'> stands for on this host. Values only; any thread.
+ * What a <cpu> that follows the host stands for on this one. Values only; any thread.
  */
 #include "drivers/qemu/host-cpu-xml.h"
 

@@ -5,7 +5,7 @@
 #include "drivers/qemu/qemu-caps.h"
 
 /*
- * The <cpu> of def, which has mode='host-model', with the named model and the features that it stands for in
+ * The <cpu> of def, which follows the host, with the named model and the features that it stands for in
  * its place (VIR_DOMAIN_XML_UPDATE_CPU); what def says of single features stays as it is. Free it; NULL with
  * an error when def has no <cpu>. Any thread.
  */

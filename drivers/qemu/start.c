@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "drivers/domain/edit-xml.h"
 #include "drivers/domain/live-xml.h"
+#include "drivers/host/host.h"
 #include "drivers/qemu/affinity.h"
 #include "drivers/qemu/arrive-disks.h"
 #include "drivers/qemu/command.h"
@@ -136,8 +137,10 @@ static bool build_command(struct start *start, GError **error)
 {
         struct guest *guest = start->guest;
         g_autofree char *home = guest_get_io_dir(guest), *memory = guest_get_memory_dir(guest);
+        const struct host_cpu *host_cpu = host_get_cpu(guest->driver->base.host);
         struct qemu_command_context context = {
                 .home = home,
+                .host_cpu = host_cpu ? &host_cpu->features : NULL,
                 .resources = start->resources.by_alias,
                 .memory = memory,
                 .dmi = "/sys/class/dmi/id",

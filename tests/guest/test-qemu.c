@@ -364,8 +364,6 @@ START_TEST(test_capabilities)
 }
 END_TEST
 
-/* The document with the CPU that is in it for mode='host-model', which is the one of the capabilities,
- * starts. */
 /* Asked for quickly, one after the other, each is about what it was asked for. */
 START_TEST(test_domain_capabilities_in_turn)
 {
@@ -395,11 +393,21 @@ START_TEST(test_domain_capabilities_in_turn)
 }
 END_TEST
 
+static const char *const cpus_of_the_host[][2] = {
+        { "<cpu mode='host-model'/>", "<cpu mode='host-model'" },
+        { "<cpu match='minimum'><model>486</model></cpu>", "match='minimum'" },
+};
+
+/*
+ * The document with the CPU that is in it for one that follows the host, which is the one of the
+ * capabilities, starts, and so does the one without it.
+ */
 START_TEST(test_cpu_of_the_host)
 {
         g_autofree char *bare = guest_bare_xml("web", NULL);
         g_auto(GStrv) parts = g_strsplit(bare, "<features>", 2);
-        g_autofree char *xml = g_strjoinv("<cpu mode='host-model'/><features>", parts);
+        g_autofree char *features = g_strconcat(cpus_of_the_host[_i][0], "<features>", NULL);
+        g_autofree char *xml = g_strjoinv(features, parts);
         g_autofree char *path = guest_define(client, g_steal_pointer(&xml));
         g_autofree char *capabilities =
                 client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "GetDomainCapabilities", "ssssu", "",
@@ -409,12 +417,14 @@ START_TEST(test_cpu_of_the_host)
         g_autofree char *as_it_is = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
         g_autofree char *expanded = NULL, *wanted = NULL;
 
-        ck_assert_ptr_nonnull(strstr(as_it_is, "<cpu mode='host-model'"));
+        ck_assert_ptr_nonnull(strstr(as_it_is, cpus_of_the_host[_i][1]));
         if (!model) {
                 harness_skip("no CPU model fits this host");
                 return;
         }
         model += strlen("<model fallback='forbid'>");
+        guest_do_flags(client, path, "Create", 0);
+        guest_do_flags(client, path, "Destroy", 0);
         wanted = g_strdup_printf("<model fallback='allow'>%.*s<", (int)strcspn(model, "<"), model);
         expanded = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 4);
         ck_assert_ptr_nonnull(strstr(expanded, "<cpu mode='custom'"));
@@ -451,7 +461,7 @@ int main(void)
         tcase_add_test(tcase, test_many_starts_at_once);
         tcase_add_test(tcase, test_capabilities);
         tcase_add_test(tcase, test_domain_capabilities_in_turn);
-        tcase_add_test(tcase, test_cpu_of_the_host);
+        tcase_add_loop_test(tcase, test_cpu_of_the_host, 0, G_N_ELEMENTS(cpus_of_the_host));
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

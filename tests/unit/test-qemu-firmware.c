@@ -197,6 +197,87 @@ START_TEST(test_strict_cpu)
 }
 END_TEST
 
+/* -cpu of a guest of that CPU, on a host whose own has that feature alone. Owned; NULL with an error. */
+static char *choose_cpu(const char *type, const char *cpu, const char *feature, GError **error)
+{
+        g_autofree char *text = g_strdup_printf("<domain type='%s'><name>x</name><memory>65536</memory><os>"
+                                                "<type machine='q35'>hvm</type></os>%s<devices/></domain>",
+                                                type, cpu);
+        CLEANUP(domain_def_unref) struct domain_def *def = fixture_parse(text);
+        CLEANUP(qemu_command_free) struct qemu_command *command = NULL;
+        struct cpu_features features = { 0 };
+        const struct qemu_command_context context = { .monitor_fd = 5,
+                                                      .home = "/home",
+                                                      .host_cpu = &features };
+
+        ck_assert(cpu_features_add(&features, feature));
+        command = qemu_command_build(def, fixture.caps, &context, error);
+        for (unsigned i = 0; command && command->argv->pdata[i]; i++) {
+                if (strcmp(command->argv->pdata[i], "-cpu") == 0)
+                        return g_strdup(command->argv->pdata[i + 1]);
+        }
+        ck_assert(!command);
+        return NULL;
+}
+
+START_TEST(test_forbidden_feature)
+{
+#define FORBIDS(check)                                                                                       \
+        "<cpu match='exact' check='" check "'><model>qemu64</model><feature policy='disable' name='svm'/>"   \
+        "<feature policy='forbid' name='aes'/></cpu>"
+        g_autofree char *unchecked = NULL, *emulated = NULL, *other = NULL;
+        g_autoptr(GError) error = NULL;
+
+        if (!fixture_has_qemu())
+                return;
+        pretend(false);
+        ck_assert_ptr_null(choose_cpu("kvm", FORBIDS("partial"), "aes", &error));
+        ck_assert_int_eq(error_get_code(error), ERROR_CPU_INCOMPATIBLE);
+        ck_assert_msg(strstr(error->message, "forbids the feature 'aes', which this host's has"), "%s",
+                      error->message);
+        g_clear_error(&error);
+        unchecked = choose_cpu("kvm", FORBIDS("none"), "aes", &error);
+        ck_assert_str_eq(unchecked, "qemu64,svm=off,aes=off");
+        emulated = choose_cpu("qemu", FORBIDS("partial"), "aes", &error);
+        ck_assert_str_eq(emulated, unchecked);
+        other = choose_cpu("kvm", FORBIDS("partial"), "sse4.2", &error);
+        ck_assert(other || !strstr(error->message, "forbids"));
+}
+END_TEST
+
+/* The guest has all that the host can give it, but for what its document says otherwise. */
+START_TEST(test_minimum_cpu)
+{
+        const struct qemu_host_model *host;
+        g_autofree char *cpu = NULL;
+        g_autoptr(GError) error = NULL;
+
+        if (!fixture_has_qemu())
+                return;
+        pretend(false);
+        host = qemu_caps_get_host_model(fixture.caps, QEMU_ACCEL_TCG);
+        if (!host || !host->model)
+                return;
+        cpu = choose_cpu("qemu",
+                         "<cpu match='minimum'><model>486</model><feature policy='disable' name='aes'/>"
+                         "</cpu>",
+                         "aes", &error);
+        ck_assert_msg(cpu, "%s", error ? error->message : "");
+        ck_assert_msg(g_str_has_prefix(cpu, host->model), "%s is not %s", cpu, host->model);
+        ck_assert_msg(g_str_has_suffix(cpu, ",aes=off"), "%s", cpu);
+        for (unsigned i = 0; i < host->n_features; i++) {
+                g_autofree char *option = g_strdup_printf(",%s=%s", host->features[i].name,
+                                                          host->features[i].enabled ? "on" : "off");
+
+                ck_assert_msg(strcmp(host->features[i].name, "aes") == 0 || strstr(cpu, option), "%s in %s",
+                              option, cpu);
+        }
+        ck_assert_ptr_null(
+                choose_cpu("qemu", "<cpu match='minimum'><model>nonesuch</model></cpu>", "aes", &error));
+        ck_assert_msg(strstr(error->message, "has no CPU model 'nonesuch'"), "%s", error->message);
+}
+END_TEST
+
 #define SERVED(below, model, backing)                                                                        \
         "<domain type='kvm'><name>x</name><memory>65536</memory>" backing "<os><type "                       \
         "machine='q35'>hvm</type></os><devices><video><driver name='vhostuser'/><model type='" model         \
@@ -285,4 +366,5 @@ START_TEST(test_teardown)
 END_TEST
 
 CHECK_MAIN_FIXTURE("qemu-firmware", fixture_set_up, fixture_tear_down, test_nvram, test_launch,
-                   test_launch_unknown, test_strict_cpu, test_teardown, test_served_video)
+                   test_launch_unknown, test_strict_cpu, test_forbidden_feature, test_minimum_cpu,
+                   test_teardown, test_served_video)
