@@ -330,19 +330,20 @@ static void help(void *data)
         pool_reclaim(pool);
 }
 
+/* Each task is queued once: a helper may be done and gone before the next is called. */
 static void crew_call_helpers(struct crew *crew, unsigned wanted)
 {
         struct pool *pool = crew->pool;
+        bool called = true;
 
-        for (bool called = true; called;) {
+        for (unsigned i = 0; called && i < MIN(wanted, POOL_HELPERS_MAX); i++) {
                 pthread_mutex_lock(&pool->mutex);
-                called = crew->helpers < wanted && pool->helpers < POOL_HELPERS_MAX;
+                called = pool->helpers < POOL_HELPERS_MAX;
                 if (called) {
-                        struct pool_task *task = &crew->tasks[crew->helpers++];
-
-                        *task = (struct pool_task){ .run = help, .data = crew };
+                        crew->tasks[i] = (struct pool_task){ .run = help, .data = crew };
+                        crew->helpers++;
                         pool->helpers++;
-                        push_task(pool, task);
+                        push_task(pool, &crew->tasks[i]);
                 }
                 unlock_and_wake(pool);
         }

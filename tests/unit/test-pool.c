@@ -186,5 +186,16 @@ START_TEST(helpers_are_bounded)
 }
 END_TEST
 
+/* The work is done before all are called: some leave while others are still in the queue. */
+START_TEST(helpers_come_and_go)
+{
+        for (unsigned i = 0; i < 1000; i++) {
+                memset(work->times, 0, 8 * sizeof(*work->times));
+                run(8, POOL_HELPERS_MAX, count_index);
+        }
+}
+END_TEST
+
 CHECK_MAIN_FIXTURE("pool", setup, teardown, each_index_is_worked_on_once, helpers_work_beside_the_caller,
-                   without_a_free_slot_the_caller_works_alone, slots_are_free_meanwhile, helpers_are_bounded)
+                   without_a_free_slot_the_caller_works_alone, slots_are_free_meanwhile, helpers_are_bounded,
+                   helpers_come_and_go)
