@@ -143,11 +143,13 @@ void domain_driver_init(struct domain_driver *driver, const struct domain_driver
         driver->domains = registry_new(&domain_kind, driver, loop, pool, directory);
         registry_listen(driver->domains, follow_id, driver);
         driver->power = domain_power_new(driver);
+        domain_asking_init(driver);
 }
 
 void domain_driver_done(struct domain_driver *driver)
 {
         domain_unfollow_usb(driver);
+        domain_asking_done(driver);
         domain_power_free(driver->power);
         registry_free(driver->domains);
         g_hash_table_unref(driver->by_id);

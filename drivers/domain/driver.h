@@ -400,6 +400,10 @@ struct domain_driver {
         void *report_data;          /* borrowed */
         GHashTable *by_id;          /* int -> struct domain, borrowed values */
         GQueue collections;         /* struct stats_collection, borrowed: on their way (stats.c) */
+        gint64 telling_ns;          /* that a call for many takes for each, behind the answers (stats.c) */
+        GQueue asked;               /* struct stats_slot, owned: guests that are being asked (stats-ask.c) */
+        struct loop_timer *asked_timer; /* owned; while others wait for their turn, or NULL */
+        unsigned asked_max, asked_ms;   /* const: how many at a time, for how long one counts as one */
         unsigned watches;           /* of statistics (stats-watch.c) */
         unsigned measuring;         /* measurements on their way (stats-query.c) */
         GQueue agent_calls;         /* struct agent_call, borrowed: on their way (guest-agent.c) */

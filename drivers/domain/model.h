@@ -25,7 +25,10 @@ void domain_suspend_for_sleep(struct domain *domain, managed_done done, void *da
 /* Loop: a managed save that the next boot goes on with (save.c). */
 void domain_save_for_boot(struct domain *domain, managed_done done, void *data);
 
-/* What a domain has answered (stats.c). NULL is fine. */
+/* How guests are asked for statistics (stats-ask.c); nobody is any more. Loop. */
+void domain_asking_init(struct domain_driver *driver);
+void domain_asking_done(struct domain_driver *driver);
+/* What a domain has answered (stats-ask.c). NULL is fine. */
 void domain_known_free(struct domain_known *known);
 
 /* Loop, start-up: what guests that were taken over have of others, they have again. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Collecting statistics, on the loop: which domains are asked what, who waits for their answers and for how
- * long, and what they have answered. What the collection comes to is written in a lane of its own
- * (stats-record.c), where /proc is read, too.
+ * Collecting statistics, on the loop: what calls want, how long they wait for answers (stats-ask.c), and the
+ * telling. What a collection comes to is written in a lane of its own (stats-record.c), where /proc is read,
+ * too.
  */
 #include "drivers/domain/stats.h"
 
@@ -18,6 +18,13 @@
 /* How long guests are waited for. */
 #define PATIENCE_MS      200
 #define LONG_PATIENCE_MS 5000
+/*
+ * All of a call for many takes no longer; what is kept of that for writing the answer and sending it, by what
+ * that took the last times.
+ */
+#define BOUND_MS    250
+#define TELLING_MIN 20
+#define TELLING_MAX 150
 /* Threads that help to read /proc. */
 #define HELPERS 3
 
@@ -26,67 +33,6 @@
 
 /* Bits of virConnectListAllDomainsFlags that select domains here, too. */
 #define SELECTING 255
-
-struct stats_collection {
-        /* const */
-        struct domain_driver *driver; /* borrowed */
-        struct stats_request request;
-        bool no_wait;
-        GPtrArray *entries; /* owned; struct stats_entry */
-        /* loop */
-        GList link; /* in driver->collections */
-        gint64 begun_us;
-        unsigned open;            /* entries that wait */
-        struct loop_timer *timer; /* owned; NULL: nobody is waited for */
-        domain_stats_done done;
-        void *data;
-        domain_answer_done answer_done; /* of domain_ask(), instead of done */
-        domain_text_done text_done;     /* of domain_get_metrics(), likewise */
-        char *text;                     /* owned; for it */
-        enum domain_part part;
-};
-
-/* ---- what domains have answered ---- */
-
-void domain_known_free(struct domain_known *known)
-{
-        if (!known)
-                return;
-        for (unsigned i = 0; i < DOMAIN_PARTS; i++)
-                domain_answer_unref(known->answers[i]);
-        g_ptr_array_unref(known->waiting);
-        g_free(known);
-}
-
-static struct domain_known *get_known(struct domain *domain)
-{
-        if (!domain->known) {
-                domain->known = g_new0(struct domain_known, 1);
-                domain->known->waiting = g_ptr_array_new();
-        }
-        return domain->known;
-}
-
-/* The last one of that part, if the guest that gave it is the one that runs (or: is off) now. */
-static struct domain_answer *get_last(const struct domain *domain, const struct domain_state *state,
-                                      enum domain_part part)
-{
-        struct domain_answer *answer = domain->known ? domain->known->answers[part] : NULL;
-
-        return answer && answer->id == state->id ? answer : NULL;
-}
-
-/* The last answer. What was said of disks as a whole has their counters as well. */
-static struct domain_answer *find_answer(const struct domain *domain, const struct domain_state *state,
-                                         enum domain_part part)
-{
-        struct domain_answer *answer = get_last(domain, state, part), *whole;
-
-        if (part != DOMAIN_PART_BLOCK_COUNTERS)
-                return answer;
-        whole = get_last(domain, state, DOMAIN_PART_BLOCK);
-        return answer && (!whole || answer->made_us > whole->made_us) ? answer : whole;
-}
 
 /* ---- the end of a collection ---- */
 
@@ -124,11 +70,23 @@ static void collection_end(struct stats_collection *collection)
         bool is_large = collection->entries->len >= MANY;
 
         g_queue_unlink(&collection->driver->collections, &collection->link);
+        g_ptr_array_unref(collection->queue);
         g_ptr_array_unref(collection->entries);
         g_free(collection->text);
         g_free(collection);
         if (is_large && g_queue_is_empty(&driver->collections))
                 give_back_memory(driver);
+}
+
+/* What telling of a domain takes: at most what it took the last time, or a little less than before. */
+static void note_telling(struct stats_collection *collection)
+{
+        gint64 took_us = g_get_monotonic_time() - collection->finished_us;
+        struct domain_driver *driver = collection->driver;
+
+        if (collection->entries->len >= MANY)
+                driver->telling_ns =
+                        MAX(took_us * 1000 / collection->entries->len, driver->telling_ns * 7 / 8);
 }
 
 static void tell(void *data)
@@ -139,6 +97,7 @@ static void tell(void *data)
                 collection->text_done(collection->text, NULL, collection->data);
         else
                 collection->done(collection->entries, NULL, collection->data);
+        note_telling(collection);
         collection_end(collection);
 }
 
@@ -176,9 +135,10 @@ static void write_all(void *data)
 static void take_answers(struct stats_entry *entry)
 {
         for (unsigned i = 0; i < DOMAIN_PARTS; i++) {
-                struct domain_answer *answer = entry->parts & DOMAIN_PART_BIT(i)
-                                                       ? find_answer(entry->stats.domain, entry->state, i)
-                                                       : NULL;
+                struct domain_answer *answer =
+                        entry->parts & DOMAIN_PART_BIT(i)
+                                ? stats_find_answer(entry->stats.domain, entry->state, i)
+                                : NULL;
 
                 if (answer && answer->made_us < entry->collection->begun_us &&
                     !(entry->held & DOMAIN_PART_BIT(i)))
@@ -214,11 +174,12 @@ static void tell_answer(struct stats_collection *collection)
 }
 
 /* All have answered that are going to. */
-static void finish(struct stats_collection *collection)
+void stats_finish(struct stats_collection *collection)
 {
         struct lane *lane;
 
         g_clear_pointer(&collection->timer, loop_timer_free);
+        collection->finished_us = g_get_monotonic_time();
         for (unsigned i = 0; i < collection->entries->len; i++)
                 take_answers(g_ptr_array_index(collection->entries, i));
         if (collection->answer_done) {
@@ -230,24 +191,10 @@ static void finish(struct stats_collection *collection)
         lane_unref(lane);
 }
 
-static void stop_waiting(struct stats_entry *entry)
-{
-        entry->awaited = 0;
-        entry->collection->open--;
-        g_ptr_array_remove_fast(entry->stats.domain->known->waiting, entry);
-}
-
 static void lose_patience(void *data)
 {
-        struct stats_collection *collection = data;
-
-        for (unsigned i = 0; i < collection->entries->len; i++) {
-                struct stats_entry *entry = g_ptr_array_index(collection->entries, i);
-
-                if (entry->awaited)
-                        stop_waiting(entry);
-        }
-        finish(collection);
+        stats_stop_asking(data);
+        stats_finish(data);
 }
 
 unsigned domain_stats_get_pending(const struct domain_driver *driver)
@@ -265,186 +212,28 @@ void domain_stats_quiesce(struct domain_driver *driver)
         }
 }
 
-/* ---- answers ---- */
-
-struct arrival {
-        struct domain *domain; /* ref */
-        enum domain_part part;
-        struct domain_answer *answer; /* ref; NULL: none */
-};
-
-static void arrive(void *data)
+/* Of a call for many. */
+static unsigned get_bound_ms(const struct stats_collection *collection)
 {
-        struct arrival *arrival = data;
-        struct domain_known *known = get_known(arrival->domain);
+        gint64 telling_ms = collection->driver->telling_ns * collection->entries->len / 1000000;
 
-        known->asked_us[arrival->part] = 0;
-        if (arrival->answer) {
-                known->good_until_us[arrival->part] = arrival->answer->good_until_us;
-                domain_answer_unref(known->answers[arrival->part]);
-                known->answers[arrival->part] = g_steal_pointer(&arrival->answer);
-        }
-        for (unsigned i = known->waiting->len; i-- > 0;) {
-                struct stats_entry *entry = g_ptr_array_index(known->waiting, i);
-                struct stats_collection *collection = entry->collection;
-
-                if (!(entry->awaited & DOMAIN_PART_BIT(arrival->part)))
-                        continue;
-                entry->awaited &= ~DOMAIN_PART_BIT(arrival->part);
-                if (entry->awaited)
-                        continue;
-                stop_waiting(entry);
-                if (collection->open == 0)
-                        finish(collection);
-        }
-        managed_unref(&arrival->domain->base);
-        g_free(arrival);
+        return MIN(PATIENCE_MS, BOUND_MS - (unsigned)CLAMP(telling_ms, TELLING_MIN, TELLING_MAX));
 }
 
-void stats_post_answer(struct domain *domain, enum domain_part part, struct domain_answer *answer)
-{
-        struct arrival *arrival = g_new(struct arrival, 1);
-
-        *arrival = (struct arrival){ (struct domain *)managed_ref(&domain->base), part, answer };
-        loop_post(domain->driver->loop, arrive, arrival);
-}
-
-static void post_nothing(void *data)
-{
-        const struct arrival *arrival = data;
-
-        loop_post(arrival->domain->driver->loop, arrive, data);
-}
-
-void domain_answered(struct domain *domain, enum domain_part part, struct domain_answer *answer)
-{
-        struct arrival *arrival;
-
-        g_assert(in_lane(domain->base.lane));
-        if (answer) {
-                stats_post_answer(domain, part, answer);
-                return;
-        }
-        /* Behind what this job has to say: that the guest has ended, maybe, which is why there is no answer.
-         */
-        arrival = g_new(struct arrival, 1);
-        *arrival = (struct arrival){ (struct domain *)managed_ref(&domain->base), part, NULL };
-        lane_post(domain->base.lane, post_nothing, arrival);
-}
-
-struct forgetting {
-        struct domain *domain; /* ref */
-        enum domain_part part;
-};
-
-static void forget(void *data)
-{
-        struct forgetting *forgetting = data;
-
-        get_known(forgetting->domain)->good_until_us[forgetting->part] = 0;
-        managed_unref(&forgetting->domain->base);
-        g_free(forgetting);
-}
-
-void stats_forget(struct domain *domain, enum domain_part part)
-{
-        struct forgetting *forgetting = g_new(struct forgetting, 1);
-
-        *forgetting = (struct forgetting){ (struct domain *)managed_ref(&domain->base), part };
-        loop_post(domain->driver->loop, forget, forgetting);
-}
-
-/* ---- questions ---- */
-
-/* In the domain's lane. */
-static bool ask_work(struct managed *object, void *data, GError **error)
-{
-        struct domain *domain = domain_from(object);
-        const struct domain_state *current = domain_get_current(domain);
-        unsigned parts = GPOINTER_TO_UINT(data);
-
-        if (current && current->base.active && domain->driver->ops->ask) {
-                domain->driver->ops->ask(domain, parts);
-                return true;
-        }
-        for (unsigned i = 0; i < DOMAIN_PARTS; i++) {
-                if (parts & DOMAIN_PART_BIT(i))
-                        domain_answered(domain, i, NULL);
-        }
-        return true;
-}
-
-/* How long its guest is waited for. A guest that has said nothing yet gets its chance in a call about it. */
+/* How long guests are waited for. One that has said nothing yet gets its chance in a call about it. */
 static unsigned get_patience_ms(const struct stats_collection *collection)
 {
         const struct stats_entry *entry;
 
         if (collection->no_wait || collection->entries->len != 1)
-                return PATIENCE_MS;
+                return get_bound_ms(collection);
         entry = g_ptr_array_index(collection->entries, 0);
         for (unsigned i = 0; i < DOMAIN_PARTS; i++) {
-                if (entry->parts & DOMAIN_PART_BIT(i) && !find_answer(entry->stats.domain, entry->state, i))
+                if (entry->parts & DOMAIN_PART_BIT(i) &&
+                    !stats_find_answer(entry->stats.domain, entry->state, i))
                         return LONG_PATIENCE_MS;
         }
         return PATIENCE_MS;
-}
-
-/* Would asking again tell anything newer? */
-static bool is_good(const struct stats_entry *entry, enum domain_part part)
-{
-        return find_answer(entry->stats.domain, entry->state, part) &&
-               entry->stats.domain->known->good_until_us[part] > entry->collection->begun_us;
-}
-
-/*
- * Begins to wait for the answers that the entry needs; returns those that are to be asked for. A question
- * that has been open for longer than anybody waits is not asked again: its answer comes when the guest can.
- */
-static unsigned await(struct stats_entry *entry, unsigned patience_ms)
-{
-        struct domain_known *known = entry->parts ? get_known(entry->stats.domain) : NULL;
-        gint64 now_us = entry->collection->begun_us;
-        unsigned fresh = 0;
-
-        for (unsigned i = 0; i < DOMAIN_PARTS; i++) {
-                if (!(entry->parts & DOMAIN_PART_BIT(i)))
-                        continue;
-                if (is_good(entry, i)) {
-                        entry->held |= DOMAIN_PART_BIT(i);
-                        continue;
-                }
-                if (known->asked_us[i] == 0) {
-                        known->asked_us[i] = now_us;
-                        fresh |= DOMAIN_PART_BIT(i);
-                }
-                if (now_us - known->asked_us[i] < (gint64)patience_ms * 1000)
-                        entry->awaited |= DOMAIN_PART_BIT(i);
-        }
-        if (entry->awaited) {
-                g_ptr_array_add(known->waiting, entry);
-                entry->collection->open++;
-        }
-        return fresh;
-}
-
-static void ask_all(struct stats_collection *collection)
-{
-        unsigned patience_ms = get_patience_ms(collection);
-        g_autoptr(GPtrArray) off = g_ptr_array_new_with_free_func((GDestroyNotify)managed_unref);
-
-        for (unsigned i = 0; i < collection->entries->len; i++) {
-                struct stats_entry *entry = g_ptr_array_index(collection->entries, i);
-                unsigned fresh = await(entry, patience_ms);
-
-                if (fresh && entry->state->base.active)
-                        managed_continue(&entry->stats.domain->base, ask_work, NULL, GUINT_TO_POINTER(fresh));
-                else if (fresh)
-                        g_ptr_array_add(off, managed_ref(&entry->stats.domain->base));
-        }
-        stats_look_at_disks(collection->driver, off);
-        if (collection->open > 0)
-                collection->timer =
-                        loop_timer_new(collection->driver->loop, patience_ms, lose_patience, collection);
 }
 
 static struct stats_collection *collection_new(struct domain_driver *driver)
@@ -454,6 +243,7 @@ static struct stats_collection *collection_new(struct domain_driver *driver)
         collection->driver = driver;
         collection->begun_us = g_get_monotonic_time();
         collection->entries = g_ptr_array_new_with_free_func(entry_free);
+        collection->queue = g_ptr_array_new();
         collection->link.data = collection;
         g_queue_push_tail_link(&driver->collections, &collection->link);
         return collection;
@@ -473,13 +263,18 @@ static struct stats_entry *add_entry(struct stats_collection *collection, struct
 
 static void finish_later(void *data)
 {
-        finish(data);
+        stats_finish(data);
 }
 
 static void run(struct stats_collection *collection)
 {
-        ask_all(collection);
-        if (collection->open == 0)
+        unsigned patience_ms = get_patience_ms(collection);
+
+        stats_ask(collection, patience_ms);
+        if (collection->open > 0)
+                collection->timer =
+                        loop_timer_new(collection->driver->loop, patience_ms, lose_patience, collection);
+        else
                 loop_post(collection->driver->loop, finish_later, collection);
 }
 

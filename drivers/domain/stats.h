@@ -54,9 +54,11 @@ GPtrArray *domain_select_for_stats(struct domain_driver *driver, unsigned groups
                                    GError **error);
 
 /*
- * Tells of each of domains (borrowed; all of one driver), in their order; groups 0: all. Guests have 200 ms
- * to answer. One that does not is told of by what it said before, with "<group>.age" (PARAM_ULONG, ms), and
- * by what can be known without it: no domain makes the call fail. Flags and groups have been checked.
+ * Tells of each of domains (borrowed; all of one driver), in their order; groups 0: all. The whole takes
+ * 250 ms at most: guests have 200 of them to answer, or less when many are to be told of, and are asked in
+ * turn (stats-ask.c). One that has not answered is told of by what it said before, with "<group>.age"
+ * (PARAM_ULONG, ms), and by what can be known without it: no domain makes the call fail. Flags and groups
+ * have been checked.
  */
 void domain_get_all_stats(struct domain_driver *driver, const GPtrArray *domains, unsigned groups,
                           unsigned flags, domain_stats_done done, void *data);

@@ -142,9 +142,8 @@ static bool set_stats_period(struct domain *domain, const struct domain_def *liv
         return call_with_mode(domain, "period", live->devices.memballoon->stats_period_s, error);
 }
 
-static void ask(struct domain *domain, unsigned parts)
+static void answer(struct domain *domain, unsigned parts)
 {
-        call_with_mode(domain, "ask", parts, NULL);
         for (unsigned part = 0; part < DOMAIN_PARTS; part++) {
                 struct domain_answer *answer;
 
@@ -152,8 +151,35 @@ static void ask(struct domain *domain, unsigned parts)
                         continue;
                 answer = domain_answer_new(part, domain_get_current(domain)->id);
                 answer->good_until_us = fake_of(domain)->holds ? G_MAXINT64 : 0;
+                answer->balloon.known = 1u << DOMAIN_BALLOON_SWAP_IN;
                 domain_answered(domain, part, answer);
         }
+}
+
+struct note {
+        struct fake_driver *fake; /* borrowed */
+        char *text;               /* owned */
+};
+
+static void take_note(void *data)
+{
+        struct note *note = data;
+
+        g_string_append(note->fake->calls, note->text);
+        g_free(note->text);
+        g_free(note);
+}
+
+/* Several guests may be asked at once, so it is noted on the loop. */
+static void ask(struct domain *domain, unsigned parts)
+{
+        const char *name = managed_state_get_name(&domain_get_current(domain)->base);
+        struct note *note = g_new(struct note, 1);
+
+        *note = (struct note){ fake_of(domain), g_strdup_printf("ask-%s-%u ", name, parts) };
+        loop_post(domain->driver->loop, take_note, note);
+        if (!fake_of(domain)->silent)
+                answer(domain, parts);
 }
 
 static unsigned count_cpus(struct domain_driver *driver)
@@ -325,6 +351,29 @@ static const struct domain_driver_ops fake_ops = {
         .live_free = live_free,
         .undefine = undefine,
 };
+
+struct late_answer {
+        struct domain *domain; /* borrowed */
+        unsigned parts;
+        bool done;
+};
+
+static void answer_late(void *data)
+{
+        struct late_answer *late = data;
+
+        answer(late->domain, late->parts);
+        loop_post(late->domain->driver->loop, mark, &late->done);
+}
+
+void fake_driver_answer(struct fake_driver *fake, struct domain *domain, unsigned parts)
+{
+        struct late_answer late = { domain, parts, false };
+
+        lane_post(domain->base.lane, answer_late, &late);
+        while (!late.done)
+                loop_step(fake->base.loop, true);
+}
 
 struct letting_go {
         struct domain *domain; /* borrowed */

@@ -27,6 +27,7 @@ struct fake_driver {
         const char *block; /* the operation that waits until an urgent job interrupts it, and fails then */
         bool blocked;      /* it waits */
         bool holds;        /* what a guest tells of itself is good until something changes it */
+        bool silent;       /* guests that are asked say nothing, until fake_driver_answer() */
         bool slow;         /* a guest does not do at once what its balloon tells it, or let go of a device */
         /*
          * What was published since fake_driver_forget(): "AP 0:2.0; " is an active and persistent domain with
@@ -59,6 +60,9 @@ void fake_driver_expect(struct fake_driver *fake, struct fake_outcome *outcome, 
 struct domain *fake_driver_define(struct fake_driver *fake, char *xml);
 void fake_driver_start(struct fake_driver *fake, struct domain *domain);
 struct domain *fake_driver_create(struct fake_driver *fake, char *xml);
+
+/* The guest answers late what it was asked (enum domain_part bits), and that has arrived. */
+void fake_driver_answer(struct fake_driver *fake, struct domain *domain, unsigned parts);
 
 /* The guest lets go of a device, late. */
 void fake_driver_let_go(struct fake_driver *fake, struct domain *domain, const char *alias);
