@@ -49,6 +49,7 @@ struct qmp {
         bool closed_told;
         struct lane_watch *watch; /* owned; NULL before qmp_watch() and in a pause */
         short watched;            /* what it waits for */
+        bool paused;              /* somebody waits by himself */
         struct lane_timer *turn;  /* owned; the next delivery, NULL: none is due */
         struct lane_timer *late;  /* owned; at late_at a call may be late; it stays when that is answered */
         lane_deadline late_at;

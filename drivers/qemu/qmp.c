@@ -353,14 +353,20 @@ static bool may_go_on(struct qmp *qmp, enum lane_wake wake)
 static enum lane_wake wait_for_fd(struct qmp *qmp, lane_deadline deadline)
 {
         short events = qmp_output_is_ready(&qmp->output) ? POLLIN | POLLOUT : POLLIN;
-        enum lane_wake wake;
 
-        if (qmp->watch)
+        if (qmp->watch && !qmp->paused) {
                 lane_watch_pause(qmp->watch);
-        wake = lane_wait(qmp->lane, qmp->fd, events, NULL, deadline);
-        if (qmp->watch)
+                qmp->paused = true;
+        }
+        return lane_wait(qmp->lane, qmp->fd, events, NULL, deadline);
+}
+
+/* Behind the last step, when what has arrived is read. */
+static void stop_waiting(struct qmp *qmp)
+{
+        if (qmp->watch && qmp->paused)
                 lane_watch_resume(qmp->watch);
-        return wake;
+        qmp->paused = false;
 }
 
 /* One step towards a reply: reads, or waits until there is something to read. */
@@ -416,7 +422,7 @@ static bool finish_slot(struct qmp *qmp, struct qmp_slot *slot, json_t **result,
         return ok;
 }
 
-bool qmp_receive(struct qmp *qmp, uint64_t id, lane_deadline deadline, json_t **result, GError **error)
+static bool receive(struct qmp *qmp, uint64_t id, lane_deadline deadline, json_t **result, GError **error)
 {
         struct qmp_slot *slot = qmp_find_slot(qmp, id, NULL);
 
@@ -437,6 +443,14 @@ bool qmp_receive(struct qmp *qmp, uint64_t id, lane_deadline deadline, json_t **
                 g_clear_error(error);
         }
         return finish_slot(qmp, slot, result, error);
+}
+
+bool qmp_receive(struct qmp *qmp, uint64_t id, lane_deadline deadline, json_t **result, GError **error)
+{
+        bool ok = receive(qmp, id, deadline, result, error);
+
+        stop_waiting(qmp);
+        return ok;
 }
 
 void qmp_forget(struct qmp *qmp, uint64_t id)
@@ -469,6 +483,7 @@ bool qmp_handshake(struct qmp *qmp, lane_deadline deadline, GError **error)
         while (ok && !qmp->ready)
                 ok = step(qmp, deadline, qmp->greeted ? "qmp_capabilities" : "with its greeting", error);
         qmp->in_handshake = false;
+        stop_waiting(qmp);
         return ok;
 }
 
@@ -491,15 +506,16 @@ void qmp_claim_events(struct qmp *qmp, uint64_t id, const char *name)
 
 bool qmp_wait_event(struct qmp *qmp, qmp_accept_fn accept, void *data, lane_deadline deadline, GError **error)
 {
-        struct qmp_event *event;
+        struct qmp_event *event = NULL;
+        bool ok = true;
 
         g_assert(in_lane(qmp->lane));
-        while (!(event = qmp_events_take(&qmp->events, accept, data))) {
-                if (!step(qmp, deadline, "with an event", error))
-                        return false;
-        }
-        qmp_event_free(event);
-        return true;
+        while (ok && !(event = qmp_events_take(&qmp->events, accept, data)))
+                ok = step(qmp, deadline, "with an event", error);
+        stop_waiting(qmp);
+        if (ok)
+                qmp_event_free(event);
+        return ok;
 }
 
 /* ---- */
