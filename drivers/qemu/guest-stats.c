@@ -363,6 +363,22 @@ static bool has_medium(const struct domain_def *def)
         return false;
 }
 
+static bool has_chain(const struct domain_def *def)
+{
+        for (unsigned i = 0; i < def->devices.n_disks; i++) {
+                if (def->devices.disks[i].source.backing)
+                        return true;
+        }
+        return false;
+}
+
+/* Flat answers do not tell of an image again in each that is above it; without such it is the same, and less
+ * to read for the emulator. */
+static json_t *describe_nodes(const struct domain_def *def)
+{
+        return has_chain(def) ? json_pack("{s:b}", "flat", 1) : NULL;
+}
+
 static void ask(struct guest *guest, enum domain_part part)
 {
         const struct domain_def *def = domain_state_get_def(domain_get_current(guest->domain));
@@ -382,7 +398,7 @@ static void ask(struct guest *guest, enum domain_part part)
         case DOMAIN_PART_BLOCK:
                 send(question, "query-blockstats", NULL);
                 if (has_medium(def))
-                        send(question, "query-named-block-nodes", json_pack("{s:b}", "flat", 1));
+                        send(question, "query-named-block-nodes", describe_nodes(def));
                 break;
         case DOMAIN_PART_BLOCK_COUNTERS:
                 send(question, "query-blockstats", NULL);

@@ -397,6 +397,7 @@ START_TEST(test_what_guests_are_asked)
         static const char *const once[] = { "query-dirty-rate", "query-cpus-fast", "query-stats-schemas" };
         static const char drive[] = "<disk type='file' device='cdrom'><target dev='sda' bus='sata'/></disk>";
         g_autofree char *image = harness_path(harness, "image"), *disk = NULL, *empty = NULL, *full = NULL;
+        g_autofree char *top = harness_path(harness, "top"), *upper = NULL, *layered = NULL;
         unsigned before[G_N_ELEMENTS(once)], blocks, counters;
 
         run("truncate -s 1M '%s'", image);
@@ -427,6 +428,16 @@ START_TEST(test_what_guests_are_asked)
         ck_assert_uint_eq(count_asked("full", "query-named-block-nodes"), 0);
         harness_wait_until(is_told, full, "answers");
         ck_assert_uint_gt(count_asked("full", "query-named-block-nodes"), 0);
+        ck_assert_uint_eq(count_asked("full", "flat"), 0);
+        /* An image below another is to be told of once. */
+        run("qemu-img create -q -f qcow2 -b '%s' -F raw '%s'", image, top);
+        upper = g_strdup_printf("<disk type='file'><driver name='qemu' type='qcow2'/><source file='%s'/>"
+                                "<target dev='vda' bus='virtio'/></disk>",
+                                top);
+        guest_do_flags(client, full, "Destroy", 0);
+        layered = guest_start(client, guest_logged_xml("layered", upper));
+        harness_wait_until(is_told, layered, "answers");
+        ck_assert_uint_gt(count_asked("layered", "flat"), 0);
 }
 END_TEST
 
