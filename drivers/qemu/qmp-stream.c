@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define BUFFER_KEEP (256 * 1024) /* a buffer that grew beyond this is given back when it is empty */
+#define BUFFER_KEEP 4096 /* a buffer that took more than this is given back when it is empty */
 
 void qmp_stream_init(struct qmp_stream *stream)
 {

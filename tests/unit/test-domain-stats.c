@@ -7,6 +7,7 @@
 #include "base/loop.h"
 #include "tests/unit/domain-fixture.h"
 
+#include <malloc.h>
 #include <string.h>
 
 #define BALLOON "<devices><memballoon model='virtio'><stats period='3'/></memballoon></devices>"
@@ -318,8 +319,46 @@ START_TEST(a_slow_guest_gives_its_place)
 }
 END_TEST
 
+/* ---- memory ---- */
+
+/* Of sanitizers, whose heap is not that of the C library. */
+size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+
+static size_t get_used_bytes(void)
+{
+        return __sanitizer_get_current_allocated_bytes ? __sanitizer_get_current_allocated_bytes()
+                                                       : mallinfo2().uordblks;
+}
+
+static void call_often(struct many *many, unsigned times)
+{
+        for (unsigned i = 0; i < times; i++) {
+                begin_call(many);
+                while (!many->done)
+                        loop_step(fake->base.loop, true);
+                ck_assert_str_eq(many->told->str, "++++");
+        }
+}
+
+/* An answer that is kept takes the place of the last; nothing else stays. */
+START_TEST(a_call_leaves_nothing_behind)
+{
+        enum { CALLS = 500, SLACK = 65536 };
+        struct many many;
+        size_t used;
+
+        begin_many(&many);
+        call_often(&many, CALLS);
+        used = get_used_bytes();
+        call_often(&many, CALLS);
+        ck_assert_uint_le(get_used_bytes(), used + SLACK);
+        end_many(&many);
+}
+END_TEST
+
 CHECK_MAIN_FIXTURE("domain-stats", setup_domains, teardown_domains, each_call_asks,
                    nobody_asks_for_what_cannot_be_newer, a_new_period_is_a_reason_to_ask,
                    another_guest_is_asked, all_are_asked_in_turn, few_are_asked_at_once,
                    the_next_call_goes_on, late_guests_keep_nobody_from_their_turn,
-                   a_guest_that_hangs_is_asked_once, a_slow_guest_gives_its_place)
+                   a_guest_that_hangs_is_asked_once, a_slow_guest_gives_its_place,
+                   a_call_leaves_nothing_behind)
