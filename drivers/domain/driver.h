@@ -53,6 +53,7 @@ struct domain_update {
         const struct domain_takings
                 *takings; /* borrowed; what it needs of other objects now; NULL: nothing */
         bool force;       /* a guest that has locked its drive is not asked */
+        bool limits;      /* nothing else differs but <iotune> of disks, <bandwidth> of the interface */
 };
 
 /* A USB device of the host that a guest had, and that is there again. */
@@ -404,10 +405,10 @@ struct domain_driver {
         GQueue asked;               /* struct stats_slot, owned: guests that are being asked (stats-ask.c) */
         struct loop_timer *asked_timer; /* owned; while others wait for their turn, or NULL */
         unsigned asked_max, asked_ms;   /* const: how many at a time, for how long one counts as one */
-        unsigned watches;           /* of statistics (stats-watch.c) */
-        unsigned measuring;         /* measurements on their way (stats-query.c) */
-        GQueue agent_calls;         /* struct agent_call, borrowed: on their way (guest-agent.c) */
-        bool agents_quiet;          /* no guest agent is asked any more */
+        unsigned watches;               /* of statistics (stats-watch.c) */
+        unsigned measuring;             /* measurements on their way (stats-query.c) */
+        GQueue agent_calls;             /* struct agent_call, borrowed: on their way (guest-agent.c) */
+        bool agents_quiet;              /* no guest agent is asked any more */
         /* atomic */
         gint last_id;
 };

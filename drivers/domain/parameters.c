@@ -93,7 +93,7 @@ bool parameters_undo(struct domain *domain, const struct domain_change *change,
 bool parameters_update(struct domain *domain, const struct domain_change *change,
                        enum domain_device_kind kind, unsigned index, struct domain_def **live, GError **error)
 {
-        const struct domain_update update = { .device = { kind, index } };
+        const struct domain_update update = { .device = { kind, index }, .limits = true };
         const struct domain_driver_ops *ops = domain->driver->ops;
 
         if (!ops->update)

@@ -239,8 +239,8 @@ bool plug_update_disk(struct guest *guest, unsigned index, const struct domain_u
         g_autofree char *before = NULL;
         bool ok;
 
-        if (disk->source.index && plug_changes_limits(guest, disk, *live))
-                return plug_update_limits(guest, index, live, error);
+        if (disk->source.index && (update->limits || plug_changes_limits(guest, disk, *live)))
+                return plug_update_limits(guest, index, update->limits, live, error);
         if (!is_drive(disk) || !plug_differs_by(get_def(guest), *live, leave_out_medium, disk->info.alias))
                 return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
                                  "of disk '%s' only a medium that can be taken out, and its limits, can "

@@ -60,5 +60,6 @@ void plug_on_memory_size(struct guest *guest, const json_t *arguments, int64_t t
 /* plug-throttle.c: is a disk in live another one by its limits alone? */
 bool plug_changes_limits(const struct guest *guest, const struct domain_disk *disk,
                          const struct domain_def *live);
-/* Then *live (replaced) becomes so. */
-bool plug_update_limits(struct guest *guest, unsigned index, struct domain_def **live, GError **error);
+/* Then *live (replaced, unless it is the active definition but for the limits already) becomes so. */
+bool plug_update_limits(struct guest *guest, unsigned index, bool complete, struct domain_def **live,
+                        GError **error);

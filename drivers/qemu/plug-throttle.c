@@ -222,10 +222,12 @@ static bool run(struct limits *limits, const struct domain_disk *before, const s
                change(limits, before, after, error);
 }
 
-bool plug_update_limits(struct guest *guest, unsigned index, struct domain_def **live, GError **error)
+bool plug_update_limits(struct guest *guest, unsigned index, bool complete, struct domain_def **live,
+                        GError **error)
 {
         const struct domain_disk *disk = &get_def(guest)->devices.disks[index];
-        struct domain_def *def = change_limits(get_def(guest), *live, index, error);
+        struct domain_def *def =
+                complete ? domain_def_ref(*live) : change_limits(get_def(guest), *live, index, error);
         struct limits limits = { guest, device_list_new(), device_list_new() };
         bool ok = def && run(&limits, disk, def, index, error);
 

@@ -161,7 +161,8 @@ static bool update_interface(struct guest *guest, unsigned index, const struct d
                         error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
                         "interface '%s' is a device of the host and cannot change while the guest runs",
                         before->info.alias);
-        if (!keep_chosen(before, live, error) || !check_changes(guest, before, *live, index, error))
+        if (!update->limits &&
+            (!keep_chosen(before, live, error) || !check_changes(guest, before, *live, index, error)))
                 return false;
         after = &(*live)->devices.interfaces[index];
         is.interface = after;
