@@ -12,6 +12,7 @@
 enum metric_unit {
         UNIT_NONE,
         UNIT_SECONDS_OF_NS,
+        UNIT_SECONDS_OF_MS,
         UNIT_BYTES,
         UNIT_BYTES_OF_KIB,
 };
@@ -24,6 +25,9 @@ struct family {
         const char *help;
 };
 
+/* There is one only when it was not asked in time, or did not answer. */
+#define AGE "How long ago the guest has said what is told here."
+
 static const struct family families[] = {
         { "state.state", "state", false, UNIT_NONE, "Run state, as virDomainState has it." },
         { "cpu.time", "cpu_seconds", true, UNIT_SECONDS_OF_NS, "CPU time that the guest's process has had." },
@@ -33,6 +37,7 @@ static const struct family families[] = {
           "Idle virtual CPUs were polled for, and something came." },
         { "cpu.haltpoll.fail.time", "cpu_haltpoll_fail_seconds", true, UNIT_SECONDS_OF_NS,
           "The same, and nothing came." },
+        { "cpu.age", "cpu_haltpoll_age_seconds", false, UNIT_SECONDS_OF_MS, AGE },
         { "balloon.current", "memory_bytes", false, UNIT_BYTES_OF_KIB, "Memory that the balloon leaves it." },
         { "balloon.maximum", "memory_maximum_bytes", false, UNIT_BYTES_OF_KIB, "Memory that it can have." },
         { "balloon.rss", "memory_resident_bytes", false, UNIT_BYTES_OF_KIB, "Of the host's memory." },
@@ -44,6 +49,7 @@ static const struct family families[] = {
         { "balloon.swap_out", "swap_out_bytes", true, UNIT_BYTES_OF_KIB, "Written to the guest's swap." },
         { "balloon.major_fault", "major_faults", true, UNIT_NONE, "Page faults with a disk." },
         { "balloon.minor_fault", "minor_faults", true, UNIT_NONE, "Page faults without." },
+        { "balloon.age", "memory_age_seconds", false, UNIT_SECONDS_OF_MS, AGE },
         { "vcpu.current", "vcpus", false, UNIT_NONE, "Virtual CPUs." },
         { "vcpu.maximum", "vcpus_maximum", false, UNIT_NONE, "Virtual CPUs that it can have." },
         { "vcpu.#.time", "vcpu_seconds", true, UNIT_SECONDS_OF_NS, "CPU time of a virtual CPU." },
@@ -68,6 +74,7 @@ static const struct family families[] = {
         { "block.#.allocation", "block_allocation_bytes", false, UNIT_BYTES, "End of what was written." },
         { "block.#.capacity", "block_capacity_bytes", false, UNIT_BYTES, "Size that the guest sees." },
         { "block.#.physical", "block_physical_bytes", false, UNIT_BYTES, "Taken of the storage." },
+        { "block.age", "block_age_seconds", false, UNIT_SECONDS_OF_MS, AGE },
 };
 
 struct place {
@@ -138,11 +145,14 @@ static bool get_number(const struct param *param, uint64_t *value)
 
 static void write_value(GString *text, uint64_t value, enum metric_unit unit)
 {
-        const uint64_t ns_per_s = 1000000000;
+        const uint64_t ns_per_s = 1000000000, ms_per_s = 1000;
 
         if (unit == UNIT_SECONDS_OF_NS)
                 g_string_append_printf(text, " %" PRIu64 ".%09" PRIu64 "\n", value / ns_per_s,
                                        value % ns_per_s);
+        else if (unit == UNIT_SECONDS_OF_MS)
+                g_string_append_printf(text, " %" PRIu64 ".%03" PRIu64 "\n", value / ms_per_s,
+                                       value % ms_per_s);
         else
                 g_string_append_printf(text, " %" PRIu64 "\n",
                                        unit == UNIT_BYTES_OF_KIB ? value * 1024 : value);
@@ -177,7 +187,12 @@ static void write_domain(GHashTable *index, GString *const *samples, const struc
 /* All samples of a family stand together. */
 static void write_family(GString *text, const struct family *family, const GString *samples)
 {
-        static const char *const units[] = { NULL, "seconds", "bytes", "bytes" };
+        static const char *const units[] = {
+                [UNIT_SECONDS_OF_NS] = "seconds",
+                [UNIT_SECONDS_OF_MS] = "seconds",
+                [UNIT_BYTES] = "bytes",
+                [UNIT_BYTES_OF_KIB] = "bytes",
+        };
 
         if (samples->len == 0)
                 return;

@@ -486,6 +486,21 @@ static bool is_idle(void *data)
         return get_control(data) == 0;
 }
 
+/* Do monitoring systems see that what they are told of disks is old? */
+static bool has_old_metrics(void)
+{
+        g_autofree char *text = client_call_string(client, QEMU_PATH, "org.virtbus.Statistics", "GetMetrics",
+                                                   "u", STATS_BLOCK);
+
+        ck_assert_msg(strstr(text, "virtbus_domain_block_reads_total{"), "%s", text);
+        return strstr(text, "\nvirtbus_domain_block_age_seconds{") != NULL;
+}
+
+static bool has_fresh_metrics(void *data)
+{
+        return !has_old_metrics();
+}
+
 START_TEST(test_of_a_guest_that_hangs)
 {
         g_autofree char *path = start_with_disk("web", "");
@@ -494,6 +509,7 @@ START_TEST(test_of_a_guest_that_hangs)
 
         harness_wait_until(is_fresh, path, "an answer");
         ck_assert_uint_eq(get_control(path), 0);
+        harness_wait_until(has_fresh_metrics, NULL, "metrics of an answer");
         stop_guest("web");
         stats = stats_get(client, path, 0, 0);
         stats_expect(stats, "state.state", "i:1");
@@ -503,6 +519,7 @@ START_TEST(test_of_a_guest_that_hangs)
         stats_expect_type(stats, "cpu.time", 't');
         client_do(client, path, DOMAIN_INTERFACE, "BlockStats", "s", "vda");
         ck_assert_uint_eq(get_control(path), 2);
+        ck_assert(has_old_metrics());
         kill(pid, SIGCONT);
         harness_wait_until(is_fresh, path, "an answer of the guest that goes on");
         harness_wait_until(is_idle, path, "its answers to all questions");
