@@ -33,6 +33,7 @@ static const struct part {
         { "polkit", bench_polkit },
         { "stats", bench_stats },
         { "devices", bench_devices },
+        { "plugs", bench_plugs },
         { "migration", bench_migration },
         { "operations", bench_operations },
 };

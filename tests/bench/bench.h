@@ -88,5 +88,6 @@ void bench_nodedev(struct bench *bench);
 void bench_networks(struct bench *bench);
 void bench_stats(struct bench *bench);
 void bench_devices(struct bench *bench);
+void bench_plugs(struct bench *bench);
 void bench_migration(struct bench *bench);
 void bench_operations(struct bench *bench);
