@@ -152,6 +152,13 @@ static bool set_up(int fd, const char *name, GError **error)
         return control(fd, SIOCSIFFLAGS, &request, "set up tap device", error);
 }
 
+static bool set_coalesce(int fd, const char *name, unsigned frames, GError **error)
+{
+        return ethtool_set_coalesce(fd, name, frames) ||
+               error_set_errno(error, ERROR_FROM_NONE, errno,
+                               "cannot have packets of '%s' told of %u at once", name, frames);
+}
+
 static bool configure(const struct tap *tap, const char *name, GError **error)
 {
         CLEANUP_FD int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -164,9 +171,8 @@ static bool configure(const struct tap *tap, const char *name, GError **error)
                 return false;
         if (tap->bridge && !tap->is_foreign && !join_bridge(fd, tap->bridge, name, error))
                 return false;
-        if (tap->coalesce && !ethtool_set_coalesce(fd, name, tap->coalesce))
-                return error_set_errno(error, ERROR_FROM_NONE, errno,
-                                       "cannot have packets of '%s' told of %u at once", name, tap->coalesce);
+        if (tap->coalesce && !set_coalesce(fd, name, tap->coalesce, error))
+                return false;
         if (tap->lane && !finish(tap, name, error))
                 return false;
         return !tap->up || set_up(fd, name, error);
@@ -210,8 +216,17 @@ static bool enter(struct netlink *netlink, const struct link *link, const struct
                                  "the host has no interface '%s'", tap->bridge);
         return (!tap->afresh || link_change_set_master(netlink, link, NULL, error)) &&
                link_change_set_master(netlink, link, bridge, error) &&
-               (!tap->isolated || link_change_set_isolated(netlink, link, true, error)) &&
+               link_change_set_isolated(netlink, link, tap->isolated, error) &&
                vlan_set_port(netlink, link, tap->bridge, tap->vlan, error);
+}
+
+static bool change_coalesce(const struct tap *tap, GError **error)
+{
+        CLEANUP_FD int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        if (fd < 0)
+                return error_set_errno(error, ERROR_FROM_NONE, errno, "cannot make a socket");
+        return set_coalesce(fd, tap->name, tap->coalesce, error);
 }
 
 bool tap_move(const struct tap *tap, GError **error)
@@ -224,6 +239,7 @@ bool tap_move(const struct tap *tap, GError **error)
                 return error_set(error, ERROR_FROM_NONE, ERROR_OPERATION_FAILED,
                                  "the host has no interface '%s'", tap->name);
         return netlink && (!tap->bridge || enter(netlink, link, tap, error)) &&
+               (!tap->coalesce_changes || change_coalesce(tap, error)) &&
                traffic_set(netlink, link, &tap->bandwidth, error);
 }
 

@@ -32,6 +32,7 @@ struct tap {
         const uint8_t *mac;      /* the guest's; NULL: none */
         unsigned mtu;            /* 0: the bridge's or the default */
         unsigned coalesce;       /* packets that are told of at once at most; 0: as the kernel has it */
+        bool coalesce_changes;   /* it moves: that counts from now on; 0 is the kernel's default then */
         bool up;                 /* is set up by us */
 };
 
@@ -41,7 +42,10 @@ struct tap {
  */
 bool tap_open(const struct tap *tap, GArray *fds, char **name, GError **error);
 
-/* A tap that is there (name) becomes a port of another bridge (NULL: it is in none), and has these limits. */
+/*
+ * A tap that is there (name) becomes a port of that bridge (NULL: it is in none), isolated or not, and has
+ * these limits.
+ */
 bool tap_move(const struct tap *tap, GError **error);
 
 /*

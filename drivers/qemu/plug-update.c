@@ -59,6 +59,8 @@ static void leave_out_bridge(struct domain_edit *edit, const void *alias)
         leave_out_link(edit, alias);
         domain_edit_set_interface_bridge(edit, alias, "any");
         domain_edit_drop_interface_part(edit, alias, "vlan");
+        domain_edit_drop_interface_part(edit, alias, "port");
+        domain_edit_drop_interface_part(edit, alias, "coalesce");
 }
 
 /* What the start chose for it stays. */
@@ -91,7 +93,8 @@ static bool check_changes(const struct guest *guest, const struct domain_interfa
                 return true;
         return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
                          "of interface '%s' only %s can change while the guest runs", before->info.alias,
-                         has_bridge ? "link, bandwidth, filter, VLANs and the bridge or network"
+                         has_bridge ? "link, bandwidth, filter, VLANs, isolation, coalescing and the bridge "
+                                      "or network"
                                     : "link, bandwidth and filter");
 }
 
@@ -123,6 +126,8 @@ static bool move(struct guest *guest, const char *target, const struct place *fr
                 .vlan = get_vlan(to),
                 .afresh = !vlan_equal(get_vlan(from), get_vlan(to)),
                 .bandwidth = *resources_get_bandwidth(to->takings, to->interface),
+                .coalesce = to->interface->coalesce_frames,
+                .coalesce_changes = from->interface->coalesce_frames != to->interface->coalesce_frames,
         };
 
         return tap_move(&tap, error);
@@ -139,12 +144,15 @@ static void move_back(struct guest *guest, const char *target, const struct plac
                            to->interface->info.alias, guest->who);
 }
 
-/* In its bridge, with its tags, within its limits. */
+/* In its bridge, with its tags, alone or not, within its limits. */
 static bool differs(const struct place *before, const struct place *after)
 {
         return g_strcmp0(resources_get_bridge(before->interface), resources_get_bridge(after->interface)) !=
                        0 ||
                !vlan_equal(get_vlan(before), get_vlan(after)) ||
+               resources_is_isolated(before->takings, before->interface) !=
+                       resources_is_isolated(after->takings, after->interface) ||
+               before->interface->coalesce_frames != after->interface->coalesce_frames ||
                !traffic_equal(resources_get_bandwidth(before->takings, before->interface),
                               resources_get_bandwidth(after->takings, after->interface));
 }

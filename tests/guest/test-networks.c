@@ -156,8 +156,9 @@ START_TEST(test_coming_moving_going)
         ck_assert(has(path, 0, "network='wan'") && has(path, 2, "network='lan'"));
         wait_ports(lan, 0);
         ck_assert_uint_eq(count_ports(wan), 1);
-        client_fails(client, LIBVIRT_ERROR, "*only link, bandwidth, filter, VLANs and the bridge or network*",
-                     path, DOMAIN_INTERFACE, "UpdateDevice", "su",
+        client_fails(client, LIBVIRT_ERROR,
+                     "*only link, bandwidth, filter, VLANs, isolation, coalescing and*", path,
+                     DOMAIN_INTERFACE, "UpdateDevice", "su",
                      "<interface type='network'><mac address='" MAC
                      "'/><source network='lan'/><model type='e1000e'/></interface>",
                      LIVE);
@@ -185,6 +186,34 @@ START_TEST(test_isolated_ports)
         path = guest_start(client, guest_bare_xml("one", LAN));
         tap = get_tap(path);
         ck_assert(link_has(tap, "isolated on") && link_has(tap, "mtu 1400"));
+        guest_do_flags(client, path, "Destroy", 0);
+        network_do(network, "Destroy");
+}
+END_TEST
+
+#define ALONE(yes_no)                                                                                        \
+        "<interface type='network'><mac address='" MAC "'/><source network='lan'/><model type='virtio'/>"    \
+        "<port isolated='" yes_no "'/></interface>"
+
+/* A port that stays in its bridge is set apart while the guest runs, and let in again. */
+START_TEST(test_isolation_changes)
+{
+        g_autofree char *network = NULL, *path = NULL, *tap = NULL;
+
+        if (!can_run())
+                return;
+        network = client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "NetworkCreateXML", "s",
+                                     "<network><name>lan</name><bridge name='br-lan'/></network>");
+        path = guest_start(client, guest_bare_xml("one", LAN));
+        tap = get_tap(path);
+        ck_assert(link_has(tap, "isolated off"));
+        for (unsigned i = 0; i < 2; i++) {
+                client_do(client, path, DOMAIN_INTERFACE, "UpdateDevice", "su", ALONE("yes"), LIVE);
+                ck_assert(link_has(tap, "isolated on") && link_has(tap, "master br-lan"));
+                ck_assert(has(path, 0, "<port isolated='yes'/>"));
+                client_do(client, path, DOMAIN_INTERFACE, "UpdateDevice", "su", i ? LAN : ALONE("no"), LIVE);
+                ck_assert(link_has(tap, "isolated off") && link_has(tap, "master br-lan"));
+        }
         guest_do_flags(client, path, "Destroy", 0);
         network_do(network, "Destroy");
 }
@@ -526,6 +555,7 @@ int main(void)
         tcase_add_test(tcase, test_the_agent_dies);
         tcase_add_test(tcase, test_coming_moving_going);
         tcase_add_test(tcase, test_isolated_ports);
+        tcase_add_test(tcase, test_isolation_changes);
         tcase_add_test(tcase, test_bandwidth);
         tcase_add_test(tcase, test_floor);
         tcase_add_test(tcase, test_a_display_in_the_network);

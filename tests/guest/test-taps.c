@@ -127,19 +127,31 @@ static unsigned read_coalesce(const char *name)
         return coalesce.rx_max_coalesced_frames;
 }
 
+#define LIVE   1
+#define CONFIG 2
+#define PLAIN(more)                                                                                          \
+        "<interface type='network'><mac address='52:54:00:00:00:09'/><source network='plain'/>"              \
+        "<target dev='tap9'/><model type='virtio'/>" more "</interface>"
+#define COALESCED(frames) PLAIN("<coalesce><rx><frames max='" frames "'/></rx></coalesce>")
+
+/* At the start, and while the guest runs. */
 START_TEST(test_coalesce)
 {
-        static const char network[] = "<network><name>plain</name></network>",
-                          interface[] = "<interface type='network'><source network='plain'/>"
-                                        "<target dev='tap9'/><model type='virtio'/>"
-                                        "<coalesce><rx><frames max='7'/></rx></coalesce></interface>";
+        static const char network[] = "<network><name>plain</name></network>";
         g_autofree char *path = NULL;
 
         if (!can_tap())
                 return;
         client_do(client, QEMU_PATH, CONNECT_INTERFACE, "NetworkCreateXML", "s", network);
-        path = guest_start(client, guest_bare_xml("coalesce", interface));
+        path = guest_start(client, guest_bare_xml("coalesce", COALESCED("7")));
         ck_assert_uint_eq(read_coalesce("tap9"), 7);
+        client_do(client, path, DOMAIN_INTERFACE, "UpdateDevice", "su", COALESCED("9"), LIVE | CONFIG);
+        ck_assert_uint_eq(read_coalesce("tap9"), 9);
+        client_do(client, path, DOMAIN_INTERFACE, "UpdateDevice", "su", PLAIN(""), LIVE);
+        ck_assert_uint_eq(read_coalesce("tap9"), 0);
+        guest_do_flags(client, path, "Destroy", 0);
+        guest_do_flags(client, path, "Create", 0);
+        ck_assert_uint_eq(read_coalesce("tap9"), 9);
         guest_do_flags(client, path, "Destroy", 0);
 }
 END_TEST
