@@ -342,6 +342,17 @@ void domain_edit_drop_disk_part(struct domain_edit *edit, const char *alias, con
                 xml_remove_children(disk, name);
 }
 
+void domain_edit_set_disk_policies(struct domain_edit *edit, const char *alias, const char *startup_policy,
+                                   const char *snapshot)
+{
+        xmlNode *disk = find_device(edit, alias, "disk"), *source = xml_child(disk, "source");
+
+        if (disk)
+                xml_set_attr(disk, "snapshot", snapshot);
+        if (source)
+                xml_set_attr(source, "startupPolicy", startup_policy);
+}
+
 void domain_edit_take_disk_part(struct domain_edit *edit, const char *alias, const struct domain_def *from,
                                 const char *from_alias, const char *name)
 {

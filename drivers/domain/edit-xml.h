@@ -179,6 +179,12 @@ void domain_edit_drop_chain(struct domain_edit *edit, const char *target);
 void domain_edit_drop_disk_part(struct domain_edit *edit, const char *alias, const char *name);
 void domain_edit_take_disk_part(struct domain_edit *edit, const char *alias, const struct domain_def *from,
                                 const char *from_alias, const char *name);
+/*
+ * What becomes of the disk at starts without its image, and in snapshots (struct
+ * domain_storage.startup_policy, struct domain_disk.snapshot); NULL: not said.
+ */
+void domain_edit_set_disk_policies(struct domain_edit *edit, const char *alias, const char *startup_policy,
+                                   const char *snapshot);
 /* What domain_edit_set_disk_chain() has written goes. */
 void domain_edit_forget_disk_chain(struct domain_edit *edit, const char *alias);
 /*

@@ -230,6 +230,34 @@ static void clear(struct medium *medium, bool ok)
         qemu_caps_unref(medium->caps);
 }
 
+/* ---- what QEMU knows nothing of ---- */
+
+/* Beside that, what a start has found out of the images. */
+static void leave_out_policies(struct domain_edit *edit, const void *alias)
+{
+        domain_edit_set_disk_policies(edit, alias, NULL, NULL);
+        domain_edit_forget_disk_chain(edit, alias);
+}
+
+/* The active definition, which says what the start found out, with the policies of *live in its place. */
+static bool update_policies(const struct guest *guest, unsigned index, struct domain_def **live,
+                            GError **error)
+{
+        const struct domain_disk *disk = &(*live)->devices.disks[index];
+        struct domain_edit *edit = domain_edit_new(get_def(guest), error);
+        struct domain_def *def;
+
+        if (!edit)
+                return false;
+        domain_edit_set_disk_policies(edit, disk->info.alias, disk->source.startup_policy, disk->snapshot);
+        def = domain_edit_commit(edit, error);
+        if (!def)
+                return false;
+        domain_def_unref(*live);
+        *live = def;
+        return true;
+}
+
 bool plug_update_disk(struct guest *guest, unsigned index, const struct domain_update *update,
                       struct domain_def **live, GError **error)
 {
@@ -241,10 +269,12 @@ bool plug_update_disk(struct guest *guest, unsigned index, const struct domain_u
 
         if (disk->source.index && (update->limits || plug_changes_limits(guest, disk, *live)))
                 return plug_update_limits(guest, index, update->limits, live, error);
+        if (plug_differs_by(get_def(guest), *live, leave_out_policies, disk->info.alias))
+                return update_policies(guest, index, live, error);
         if (!is_drive(disk) || !plug_differs_by(get_def(guest), *live, leave_out_medium, disk->info.alias))
                 return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
-                                 "of disk '%s' only a medium that can be taken out, and its limits, can "
-                                 "change while the guest runs",
+                                 "of disk '%s' only a medium that can be taken out, its startupPolicy and "
+                                 "snapshot, and its limits can change while the guest runs",
                                  disk->target);
         before = g_strconcat(disk->info.alias, BEFORE, NULL);
         rename_files(guest, disk->info.alias, before);

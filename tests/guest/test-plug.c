@@ -84,6 +84,11 @@ static bool has(const char *path, unsigned flags, const char *text)
         return strstr(xml, text) != NULL;
 }
 
+static char *get_xml(const char *path)
+{
+        return client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+}
+
 /* ---- images ---- */
 
 static char *make_image(const char *name)
@@ -408,6 +413,45 @@ START_TEST(test_media)
 }
 END_TEST
 
+/* A disk on that bus as it is after the update, with what QEMU is not told of. */
+static char *policy_xml(const char *device, const char *image, const char *policy)
+{
+        return g_strdup_printf("<disk type='file' device='%s'%s><driver name='qemu' type='raw'/>"
+                               "<source file='%s'%s/><target dev='sda' bus='sata'/></disk>",
+                               device, *policy ? " snapshot='no'" : "", image, policy);
+}
+
+/* What becomes of a disk at the next start, and in snapshots, changes and nothing else; the drive stays shut.
+ */
+START_TEST(test_policies)
+{
+        static const char *const devices[] = { "disk", "cdrom" };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(devices); i++) {
+                g_autofree char *image = make_image("a.img"), *other = make_image("b.img");
+                g_autofree char *plain = policy_xml(devices[i], image, "");
+                g_autofree char *optional = policy_xml(devices[i], image, " startupPolicy='optional'");
+                g_autofree char *moved = policy_xml("disk", other, " startupPolicy='optional'");
+                g_autofree char *path = guest_start(client, guest_logged_xml("policy", plain));
+                g_autofree char *before = get_xml(path), *after = NULL;
+
+                update(path, optional, LIVE);
+                ck_assert(has(path, 0, "startupPolicy='optional'") && has(path, 0, "snapshot='no'"));
+                ck_assert(!has(path, 2, "startupPolicy="));
+                update(path, optional, LIVE | CONFIG);
+                ck_assert(has(path, 2, "startupPolicy='optional'"));
+                if (i == 0)
+                        refuse("UpdateDevice", "*startupPolicy and snapshot*", path, moved, LIVE);
+                update(path, plain, LIVE | CONFIG);
+                after = get_xml(path);
+                ck_assert_str_eq(before, after);
+                ck_assert_uint_eq(guest_count_told(harness, "policy", "blockdev-open-tray"), 0);
+                guest_do_flags(client, path, "Undefine", 0);
+                client_do(client, path, DOMAIN_INTERFACE, "Destroy", "u", 0);
+        }
+}
+END_TEST
+
 START_TEST(test_link)
 {
         const char *const down = "<interface type='user'><mac address='52:54:00:00:00:11'/>"
@@ -701,6 +745,7 @@ int main(void)
         tcase_add_test(tcase, test_many_at_once);
         tcase_add_test(tcase, test_off);
         tcase_add_test(tcase, test_media);
+        tcase_add_test(tcase, test_policies);
         tcase_add_test(tcase, test_link);
         tcase_add_test(tcase, test_password);
         tcase_add_test(tcase, test_agent_killed_in_attach);

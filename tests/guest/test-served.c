@@ -186,7 +186,8 @@ START_TEST(test_limits)
                 ck_assert_int_eq(strstr(stored, "<iotune>") != NULL, *first != '\0');
                 g_clear_pointer(&stored, g_free);
         }
-        client_fails(client, LIBVIRT_ERROR, "*and its limits*", path, DOMAIN_INTERFACE, "UpdateDevice", "su",
+        client_fails(client, LIBVIRT_ERROR, "*and its limits can change*", path, DOMAIN_INTERFACE,
+                     "UpdateDevice", "su",
                      "<disk type='file'><source file='/other'/><target dev='vda' bus='virtio'/></disk>",
                      LIVE);
         client_do(client, path, DOMAIN_INTERFACE, "DetachDeviceAlias", "su", "virtio-disk0", LIVE);
