@@ -47,7 +47,7 @@ static bool is_pluggable_char(const void *data)
 {
         const struct domain_char *chr = data;
 
-        if (chr->kind == DOMAIN_CHAR_CHANNEL)
+        if (chr->kind == DOMAIN_CHAR_CHANNEL || chr->kind == DOMAIN_CHAR_CONSOLE)
                 return g_strcmp0(chr->target_type, "virtio") == 0;
         return chr->kind == DOMAIN_CHAR_SERIAL && is_on_live_bus(&chr->info);
 }
@@ -97,7 +97,7 @@ static const struct device_row rows[] = {
         { DOMAIN_DEVICE_SMARTCARD, device_describe_smartcard, NULL, NULL },
         { DOMAIN_DEVICE_SERIAL, device_describe_char, resources_prepare_char, is_pluggable_char },
         { DOMAIN_DEVICE_PARALLEL, device_describe_char, resources_prepare_char, NULL },
-        { DOMAIN_DEVICE_CONSOLE, device_describe_char, resources_prepare_char, NULL },
+        { DOMAIN_DEVICE_CONSOLE, device_describe_char, resources_prepare_char, is_pluggable_char },
         { DOMAIN_DEVICE_CHANNEL, device_describe_char, resources_prepare_char, is_pluggable_char },
         { DOMAIN_DEVICE_TPM, device_describe_tpm, resources_prepare_tpm, NULL },
         { DOMAIN_DEVICE_INPUT, device_describe_input, resources_prepare_input, is_pluggable_on_bus },

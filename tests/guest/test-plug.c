@@ -180,6 +180,7 @@ struct kind {
 static const struct kind kinds[] = {
         { "channel0", "<channel type='unix'><target type='virtio' name='org.example.0'/></channel>" },
         { "channel0", "<channel type='pty'><target type='virtio' name='org.example.1'/></channel>" },
+        { "console1", "<console type='pty'><target type='virtio'/></console>" },
         { "serial1", "<serial type='pty'><target type='usb-serial'/></serial>" },
         { "serial1", "<serial type='file'><source path='@DIR@/out'/><target type='pci-serial'/></serial>" },
         { "input2", "<input type='tablet' bus='usb'/>" },

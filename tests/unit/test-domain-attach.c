@@ -145,6 +145,7 @@ static const struct {
         { "<crypto model='virtio' type='qemu'><backend model='builtin'/></crypto>", "crypto0", 9 },
         { "<input type='tablet' bus='usb'/>", "input2", 0 },
         { "<channel type='unix'><target type='virtio' name='a.b'/></channel>", "channel1", 0 },
+        { "<console type='pty'><target type='virtio'/></console>", "console1", 0 },
         { "<hostdev type='usb'><source><vendor id='1'/><product id='2'/></source></hostdev>", "hostdev0", 0 },
         { "<redirdev type='tcp'><source host='h' service='1'/></redirdev>", "redir0", 0 },
         { "<watchdog model='i6300esb'/>", NULL, 0 },

@@ -65,6 +65,9 @@ static const struct {
           "<target type='virtio' name='a'/></channel>",
           "channel0", "add-fd add-fd chardev-add device_add ",
           "device_del chardev-remove remove-fd remove-fd " },
+        { "<console type='unix'><source mode='bind' path='@DIR@/plug.sock'/><target "
+          "type='virtio'/></console>",
+          "console0", "getfd chardev-add device_add ", "device_del chardev-remove " },
         { "<crypto model='virtio' type='qemu'><backend model='builtin' queues='1'/></crypto>", "crypto0",
           "object-add device_add ", "device_del object-del " },
 };
