@@ -296,11 +296,13 @@ bool device_require_pluggable(enum domain_device_kind kind, const void *device, 
                          info && info->alias ? info->alias : "", domain_device_kind_get_name(kind));
 }
 
-/* Descriptors that have gone to the emulator; their names are not needed any more. */
-static GArray *gone(unsigned count)
+/* In the place of a descriptor that QEMU has been given, and may have still. */
+#define MAYBE INT_MAX
+
+/* fd: -1, they have gone to what was made with them, and their names are not needed any more; or MAYBE. */
+static GArray *gone(unsigned count, int fd)
 {
         GArray *fds = g_array_new(FALSE, FALSE, sizeof(int));
-        int fd = -1;
 
         for (unsigned i = 0; i < count; i++)
                 g_array_append_val(fds, fd);
@@ -311,55 +313,76 @@ static GArray *gone(unsigned count)
 static void recall_files(struct device_resources *resources, const struct domain_char_source *source)
 {
         if (source->type == DOMAIN_CHAR_FILE && source->path)
-                resources->out_fd = INT_MAX;
+                resources->out_fd = MAYBE;
         if (source->log_file)
-                resources->log_fd = INT_MAX;
+                resources->log_fd = MAYBE;
+}
+
+static void recall_char(struct device_resources *resources, const struct domain_char_source *source, int fd)
+{
+        recall_files(resources, source);
+        if (fd == MAYBE && source->type == DOMAIN_CHAR_UNIX)
+                resources->fds = gone(1, fd);
+}
+
+static void recall_interface(struct device_resources *resources, const struct domain_interface *interface,
+                             int fd)
+{
+        resources->fds = gone(MAX(interface->queues, 1), fd);
+        if (fd == MAYBE)
+                resources->vhost_fds = gone(MAX(interface->queues, 1), fd);
 }
 
 static void recall_disk(struct device_resources *resources, const struct domain_disk *disk)
 {
         resources->chain = block_chain_from_active(&disk->source);
         if (resources->chain && device_has_overlay(disk))
-                resources->overlay_fd = INT_MAX;
+                resources->overlay_fd = MAYBE;
 }
 
 /* As much of what was prepared for a device as the names of its parts depend on. */
-static struct device_resources *recall(enum domain_device_kind kind, const void *device)
+static struct device_resources *recall(enum domain_device_kind kind, const void *device, int fd)
 {
         struct device_resources *resources = device_resources_new();
 
         if (kind == DOMAIN_DEVICE_DISK)
                 recall_disk(resources, device);
         if (kind == DOMAIN_DEVICE_INTERFACE)
-                resources->fds = gone(MAX(((const struct domain_interface *)device)->queues, 1));
+                recall_interface(resources, device, fd);
         if (kind == DOMAIN_DEVICE_SERIAL || kind == DOMAIN_DEVICE_PARALLEL || kind == DOMAIN_DEVICE_CONSOLE ||
             kind == DOMAIN_DEVICE_CHANNEL)
-                recall_files(resources, &((const struct domain_char *)device)->source);
+                recall_char(resources, &((const struct domain_char *)device)->source, fd);
         if (kind == DOMAIN_DEVICE_MEMORY)
                 resources->path = g_strdup("/dev/null");
-        if (kind == DOMAIN_DEVICE_FILESYSTEM)
-                resources->fds = gone(1);
+        if (kind == DOMAIN_DEVICE_FILESYSTEM || (kind == DOMAIN_DEVICE_VSOCK && fd == MAYBE))
+                resources->fds = gone(1, fd);
         if (kind == DOMAIN_DEVICE_HOSTDEV) {
-                resources->fds = gone(1);
+                resources->fds = gone(1, fd);
                 resources->path = g_strdup("/dev/null");
         }
         return resources;
+}
+
+/* context: definition and capabilities; what was prepared for the device is made up again. */
+static bool describe_again(struct device_list *list, struct device_context context,
+                           enum domain_device_kind kind, const void *device, int fd, GError **error)
+{
+        g_autoptr(GHashTable) resources =
+                g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)device_resources_free);
+        const struct domain_device_info *info = domain_device_get_info(kind, device);
+
+        context.resources = resources;
+        context.hot = true;
+        g_hash_table_insert(resources, (void *)info->alias, recall(kind, device, fd));
+        return device_row_get(kind)->describe(list, &context, device, error);
 }
 
 bool device_describe_made(struct device_list *list, const struct domain_def *def,
                           const struct qemu_caps *caps, enum domain_device_kind kind, const void *device,
                           GError **error)
 {
-        g_autoptr(GHashTable) resources =
-                g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)device_resources_free);
-        const struct device_row *row = device_row_get(kind);
-        const struct domain_device_info *info = domain_device_get_info(kind, device);
-        const struct device_context context = {
-                .def = def, .caps = caps, .resources = resources, .hot = true
-        };
-
-        g_hash_table_insert(resources, (void *)info->alias, recall(kind, device));
-        return row->describe(list, &context, device, error);
+        return describe_again(list, (struct device_context){ .def = def, .caps = caps }, kind, device, -1,
+                              error);
 }
 
 bool device_describe_removal(struct device_list *list, const struct domain_def *def,
@@ -368,4 +391,13 @@ bool device_describe_removal(struct device_list *list, const struct domain_def *
 {
         return device_require_pluggable(kind, device, error) &&
                device_describe_made(list, def, caps, kind, device, error);
+}
+
+bool device_describe_rest(struct device_list *list, const struct domain_def *def,
+                          const struct qemu_caps *caps, enum domain_device_kind kind, const void *device,
+                          GError **error)
+{
+        return device_require_pluggable(kind, device, error) &&
+               describe_again(list, (struct device_context){ .def = def, .caps = caps }, kind, device, MAYBE,
+                              error);
 }

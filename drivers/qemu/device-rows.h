@@ -49,3 +49,11 @@ bool device_describe_made(struct device_list *list, const struct domain_def *def
 bool device_describe_removal(struct device_list *list, const struct domain_def *def,
                              const struct qemu_caps *caps, enum domain_device_kind kind, const void *device,
                              GError **error);
+
+/*
+ * The same of a device that QEMU does not have, because plugging it was cut short: descriptors that QEMU was
+ * given for it and that nothing was made with are in it, too.
+ */
+bool device_describe_rest(struct device_list *list, const struct domain_def *def,
+                          const struct qemu_caps *caps, enum domain_device_kind kind, const void *device,
+                          GError **error);

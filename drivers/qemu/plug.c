@@ -325,9 +325,14 @@ bool plug_attach(struct domain *domain, const GArray *devices, const struct doma
 
 /* ---- detach ---- */
 
+/* device_describe_removal() or device_describe_rest() */
+typedef bool (*describe_device)(struct device_list *list, const struct domain_def *def,
+                                const struct qemu_caps *caps, enum domain_device_kind kind,
+                                const void *device, GError **error);
+
 /* What made a device of the active definition; NULL with an error when it cannot go. */
 static struct device_list *describe(struct guest *guest, const struct domain_edit_device *device,
-                                    GError **error)
+                                    describe_device what, GError **error)
 {
         const struct domain_def *def = get_def(guest);
         CLEANUP(qemu_caps_unref) const struct qemu_caps *caps = NULL;
@@ -336,7 +341,7 @@ static struct device_list *describe(struct guest *guest, const struct domain_edi
         if (!device_require_pluggable(device->kind, device_at(def, device), error))
                 return NULL;
         caps = plug_get_caps(guest, error);
-        if (!caps || !device_describe_removal(list, def, caps, device->kind, device_at(def, device), error))
+        if (!caps || !what(list, def, caps, device->kind, device_at(def, device), error))
                 return NULL;
         return g_steal_pointer(&list);
 }
@@ -412,7 +417,8 @@ bool plug_ask_guest(struct guest *guest, const char *id, GError **error)
 bool plug_detach(struct domain *domain, const struct domain_edit_device *device, bool *gone, GError **error)
 {
         struct guest *guest = guest_of(domain);
-        CLEANUP(device_list_free) struct device_list *list = describe(guest, device, error);
+        CLEANUP(device_list_free)
+        struct device_list *list = describe(guest, device, device_describe_removal, error);
         const char *alias = alias_at(get_def(guest), device);
         g_autoptr(GError) failure = NULL;
 
@@ -493,7 +499,7 @@ static void forget(struct guest *guest, const char *alias, bool told)
 
         if (!find_alias(get_def(guest), alias, &device) || is_missing(get_def(guest), &device))
                 return;
-        list = describe(guest, &device, &failure);
+        list = describe(guest, &device, told ? device_describe_removal : device_describe_rest, &failure);
         if (told && list && is_there_again(guest, list))
                 return;
         def = list ? leave_out(get_def(guest), alias, &failure) : NULL;
@@ -539,7 +545,7 @@ static GPtrArray *list_missing(struct guest *guest, const json_t *peripherals)
 
                         if (has(peripherals, alias_at(def, &device)))
                                 continue;
-                        list = describe(guest, &device, NULL);
+                        list = describe(guest, &device, device_describe_removal, NULL);
                         if (list && get_id(list) && !has(peripherals, get_id(list)))
                                 g_ptr_array_add(missing, g_strdup(alias_at(def, &device)));
                 }

@@ -59,6 +59,7 @@ struct fake {
         char late_id[32]; /* behind its answer comes news of who had the name before */
         char late[512];
         char held_id[32]; /* has been held, and is answered before anything else is read */
+        int descriptor;   /* came with the command; -1: none */
 };
 
 struct fault {
@@ -83,6 +84,30 @@ static void send_bytes(int fd, const char *data, size_t length)
                 data += n;
                 length -= n;
         }
+}
+
+/* The first bytes carry the descriptor. */
+static void send_with_descriptor(int to, const char *data, size_t length, int descriptor)
+{
+        union {
+                struct cmsghdr head;
+                char bytes[CMSG_SPACE(sizeof(int))];
+        } control = { .bytes = { 0 } };
+        struct iovec part = { (char *)data, length };
+        struct msghdr message = { .msg_iov = &part,
+                                  .msg_iovlen = 1,
+                                  .msg_control = control.bytes,
+                                  .msg_controllen = sizeof(control.bytes) };
+        ssize_t n;
+
+        control.head.cmsg_level = SOL_SOCKET;
+        control.head.cmsg_type = SCM_RIGHTS;
+        control.head.cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(&control.head), &descriptor, sizeof(int));
+        n = sendmsg(to, &message, 0);
+        if (n <= 0)
+                exit(1);
+        send_bytes(to, data + n, length - (size_t)n);
 }
 
 static void send_text(int fd, const char *text)
@@ -294,8 +319,10 @@ static void copy_member(const char *line, const char *key, char *value, size_t s
 
 static bool is_plugging(const char *command)
 {
-        static const char *const commands[] = { "\"blockdev-add\"", "\"netdev_add\"",   "\"device_add\"",
-                                                "\"device_del\"",   "\"blockdev-del\"", "\"netdev_del\"" };
+        static const char *const commands[] = { "\"blockdev-add\"", "\"netdev_add\"",    "\"device_add\"",
+                                                "\"device_del\"",   "\"blockdev-del\"",  "\"netdev_del\"",
+                                                "\"object-add\"",   "\"object-del\"",    "\"getfd\"",
+                                                "\"chardev-add\"",  "\"chardev-remove\"" };
 
         for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
                 if (strcmp(command, commands[i]) == 0)
@@ -413,6 +440,23 @@ static void meet_next_agent(struct fake *fake)
 /* --- between the agent and the real QEMU
  * ------------------------------------------------------------------------ */
 
+static void drop_descriptor(struct fake *fake)
+{
+        if (fake->descriptor >= 0)
+                close(fake->descriptor);
+        fake->descriptor = -1;
+}
+
+/* Agents send no other command along with one that has a descriptor. */
+static void send_to_qemu(struct fake *fake, const char *line, size_t length)
+{
+        if (fake->descriptor >= 0)
+                send_with_descriptor(fake->qemu.fd, line, length, fake->descriptor);
+        else
+                send_bytes(fake->qemu.fd, line, length);
+        drop_descriptor(fake);
+}
+
 static void handle_agent_line(struct fake *fake, const char *line, size_t length)
 {
         char command[64];
@@ -425,15 +469,17 @@ static void handle_agent_line(struct fake *fake, const char *line, size_t length
                 fake->fault->act(fake, id);
                 return;
         }
-        if (fake->fault->moment == AT_PLUG && is_plugging(command) && !judge(fake, line, id))
+        if (fake->fault->moment == AT_PLUG && is_plugging(command) && !judge(fake, line, id)) {
+                drop_descriptor(fake);
                 return;
+        }
         if (strcmp(command, "\"cont\"") == 0)
                 snprintf(fake->cont_id, sizeof(fake->cont_id), "%.31s", id);
         if (strcmp(command, "\"stop\"") == 0)
                 snprintf(fake->stop_id, sizeof(fake->stop_id), "%.31s", id);
         if (fake->fault->moment == AT_EACH)
                 fake->fault->act(fake, line);
-        send_bytes(fake->qemu.fd, line, length);
+        send_to_qemu(fake, line, length);
         if (fake->fault->moment != AT_PLUG || strcmp(command, "\"device_del\"") != 0)
                 return;
         send_text(fake->qemu.fd, RESET);
@@ -467,12 +513,33 @@ static void handle_qemu_line(struct fake *fake, const char *line, size_t length)
                 fake->fault->act(fake, NULL);
 }
 
+static ssize_t receive(struct fake *fake, const struct stream *stream, void *data, size_t size)
+{
+        union {
+                struct cmsghdr head;
+                char bytes[CMSG_SPACE(sizeof(int))];
+        } control;
+        struct iovec part = { data, size };
+        struct msghdr message = { .msg_iov = &part,
+                                  .msg_iovlen = 1,
+                                  .msg_control = control.bytes,
+                                  .msg_controllen = sizeof(control.bytes) };
+        ssize_t n = recvmsg(stream->fd, &message, MSG_CMSG_CLOEXEC);
+        const struct cmsghdr *head = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+
+        if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS) {
+                drop_descriptor(fake);
+                memcpy(&fake->descriptor, CMSG_DATA(head), sizeof(int));
+        }
+        return n;
+}
+
 /* Reads what is there and hands on each whole line; the line is a string for the time of the call. */
 static void read_lines(struct fake *fake, struct stream *stream,
                        void (*handle)(struct fake *fake, const char *line, size_t length))
 {
-        ssize_t n = read(stream->fd, stream->buffer + stream->length,
-                         sizeof(stream->buffer) - 1 - stream->length);
+        ssize_t n = receive(fake, stream, stream->buffer + stream->length,
+                            sizeof(stream->buffer) - 1 - stream->length);
         char *start = stream->buffer;
         char *end;
 
@@ -590,6 +657,7 @@ int main(int argc, char **argv)
         static struct fake fake;
         int monitor = find_monitor(argv);
 
+        fake.descriptor = -1;
         fake.fault = find_fault(argv);
         fake.file = find_argument(argv, "-D", "");
         if (!fake.fault || monitor < 0) {
