@@ -2,12 +2,18 @@
 
 /*
  * The quick operations on a guest that runs, each against what its QEMU takes by itself: the commands that
- * the operation comes to, one after the other, on a monitor of ours. The rest is the agent's and the bus's,
- * and is held against the echo of the reply.
+ * the operation comes to, one after the other, on a monitor of ours; and against the bare file, where one has
+ * to be written before the answer, because an agent that is killed at any moment may lose nothing of what it
+ * has answered. The rest is the agent's and the bus's, and is held against the echo of the reply.
  */
 
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "tests/bench/bench.h"
@@ -19,6 +25,17 @@
 #define LIVE      1
 #define DISK_SIZE (1 << 20)
 
+/* What is written of this guest: its status note, and its document. */
+#define NOTE_BYTES     4400
+#define DOCUMENT_BYTES 3100
+
+/* The file that an operation cannot be answered without. */
+enum file {
+        FILE_NONE,
+        FILE_NOTE,     /* in the runtime directory, which is memory: outlives the agent, not the host */
+        FILE_DOCUMENT, /* on the disk */
+};
+
 struct operation {
         const char *what;
         const char *members[2]; /* in turns; the second may be NULL: always the first */
@@ -26,6 +43,8 @@ struct operation {
         /* Lines of QMP, in turns; NULL: QEMU has no part in it. */
         const char *commands[2];
         const char *remark; /* why it may take longer; NULL: nothing */
+        enum file file;
+        bool handed; /* the commands name a set of descriptors (%d) with one that QEMU is handed before */
 };
 
 /* ---- arguments ---- */
@@ -116,8 +135,7 @@ static void append_stored_metadata(sd_bus_message *message, unsigned round)
 /* ---- the table ---- */
 
 /* What the agent has to do beside it. */
-#define NOTED  "a note in the runtime directory"
-#define EDITED "a document that is edited, and a note in the runtime directory"
+#define EDITED "a document that is edited"
 #define HANDED "a descriptor that QEMU is handed, and gives back, by commands of their own"
 
 static const struct operation operations[] = {
@@ -140,7 +158,8 @@ static const struct operation operations[] = {
           append_size,
           { "{\"execute\":\"balloon\",\"arguments\":{\"value\":64000000}}\n",
             "{\"execute\":\"balloon\",\"arguments\":{\"value\":65000000}}\n" },
-          EDITED },
+          EDITED,
+          FILE_NOTE },
         { "SetMemoryStatsPeriod",
           { "SetMemoryStatsPeriod" },
           append_period,
@@ -148,7 +167,8 @@ static const struct operation operations[] = {
             "\"property\":\"guest-stats-polling-interval\",\"value\":10}}\n",
             "{\"execute\":\"qom-set\",\"arguments\":{\"path\":\"/machine/peripheral/balloon0\","
             "\"property\":\"guest-stats-polling-interval\",\"value\":20}}\n" },
-          EDITED },
+          EDITED,
+          FILE_NOTE },
         { "SendKey",
           { "SendKey" },
           append_key,
@@ -160,7 +180,8 @@ static const struct operation operations[] = {
           { "Suspend", "Resume" },
           NULL,
           { "{\"execute\":\"stop\"}\n", "{\"execute\":\"cont\"}\n" },
-          NOTED },
+          NULL,
+          FILE_NOTE },
         { "MemoryPeek, 4 KiB",
           { "MemoryPeek" },
           append_memory,
@@ -173,7 +194,8 @@ static const struct operation operations[] = {
           append_tune,
           { "{\"execute\":\"qom-set\",\"arguments\":{\"path\":\"/objects/throttle-virtio-disk0\","
             "\"property\":\"limits\",\"value\":{\"bps-total\":2000000}}}\n" },
-          EDITED },
+          EDITED,
+          FILE_NOTE },
         { "SetBlockThreshold",
           { "SetBlockThreshold" },
           append_threshold,
@@ -184,26 +206,36 @@ static const struct operation operations[] = {
           { "SetInterfaceParameters" },
           append_bandwidth,
           { NULL },
-          "netlink, " EDITED },
-        { "PinVcpu", { "PinVcpu" }, append_pin, { "{\"execute\":\"query-cpus-fast\"}\n" }, EDITED },
+          "netlink, and " EDITED,
+          FILE_NOTE },
+        { "PinVcpu",
+          { "PinVcpu" },
+          append_pin,
+          { "{\"execute\":\"query-cpus-fast\"}\n" },
+          EDITED,
+          FILE_NOTE },
         { "AddIOThread, DelIOThread",
           { "AddIOThread", "DelIOThread" },
           append_iothread,
           { "{\"execute\":\"object-add\",\"arguments\":{\"qom-type\":\"iothread\",\"id\":\"own\"}}\n"
             "{\"execute\":\"query-iothreads\"}\n",
             "{\"execute\":\"object-del\",\"arguments\":{\"id\":\"own\"}}\n" },
-          EDITED },
+          EDITED,
+          FILE_NOTE },
         { "Screenshot",
           { "Screenshot" },
           append_screen,
-          { "{\"execute\":\"screendump\",\"arguments\":{\"filename\":\"/dev/null\"}}\n" },
-          HANDED },
-        { "SetMetadata of the guest", { "SetMetadata" }, append_metadata, { NULL }, EDITED },
+          { "{\"execute\":\"screendump\",\"arguments\":{\"filename\":\"/dev/fdset/%d\"}}\n" },
+          NULL,
+          FILE_NONE,
+          true },
+        { "SetMetadata of the guest", { "SetMetadata" }, append_metadata, { NULL }, EDITED, FILE_NOTE },
         { "SetMetadata of the definition",
           { "SetMetadata" },
           append_stored_metadata,
           { NULL },
-          "a document on the disk" },
+          EDITED,
+          FILE_DOCUMENT },
 };
 
 /* ---- measuring ---- */
@@ -248,6 +280,75 @@ static int64_t ask_monitor(int monitor, const char *commands)
         return bench_now_ns() - start;
 }
 
+/* The number of a set of descriptors that QEMU has made of this one. */
+static int hand_over(int monitor, int fd)
+{
+        static char command[] = "{\"execute\":\"add-fd\"}\n";
+        union {
+                struct cmsghdr header;
+                char bytes[CMSG_SPACE(sizeof(int))];
+        } control = { .bytes = { 0 } };
+        struct iovec iov = { command, strlen(command) };
+        struct msghdr message = {
+                .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+        };
+        char answer[4096];
+        const char *set = NULL;
+
+        control.header.cmsg_level = SOL_SOCKET;
+        control.header.cmsg_type = SCM_RIGHTS;
+        control.header.cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+        ck_assert_int_eq(sendmsg(monitor, &message, MSG_NOSIGNAL), (ssize_t)iov.iov_len);
+        while (!set) {
+                ssize_t length = read(monitor, answer, sizeof(answer) - 1);
+
+                ck_assert_int_gt(length, 0);
+                answer[length] = '\0';
+                set = strstr(answer, "\"fdset-id\": ");
+        }
+        return atoi(set + strlen("\"fdset-id\": "));
+}
+
+/* The set is taken back when the time has been taken, as the agent does behind its answer. */
+static int64_t ask_with_descriptor(int monitor, const char *command)
+{
+        int fd = memfd_create("bench", MFD_CLOEXEC);
+        g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", fd), *remove = NULL;
+        g_auto(GStrv) parts = g_strsplit(command, "%d", 2);
+        int64_t start = bench_now_ns(), ns;
+        int writable = open(path, O_WRONLY | O_CLOEXEC), set = hand_over(monitor, writable);
+        g_autofree char *whole = g_strdup_printf("%s%d%s", parts[0], set, parts[1]);
+
+        bench_ask_monitor(monitor, whole);
+        ns = bench_now_ns() - start;
+        remove = g_strdup_printf("{\"execute\":\"remove-fd\",\"arguments\":{\"fdset-id\":%d}}\n", set);
+        bench_ask_monitor(monitor, remove);
+        close(writable);
+        close(fd);
+        return ns;
+}
+
+/* As base/store does it: a draft beside the file takes its place. */
+static int64_t write_file(const char *dir, enum file file)
+{
+        static const char bytes[MAX(NOTE_BYTES, DOCUMENT_BYTES)];
+        ssize_t length = file == FILE_NOTE ? NOTE_BYTES : DOCUMENT_BYTES;
+        int64_t start = bench_now_ns();
+        int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int fd = openat(dir_fd, "draft", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+        ck_assert_int_eq(write(fd, bytes, (size_t)length), length);
+        if (file == FILE_DOCUMENT)
+                ck_assert_int_eq(fsync(fd), 0);
+        close(fd);
+        ck_assert_int_eq(renameat(dir_fd, "draft", dir_fd, "file"), 0);
+        if (file == FILE_DOCUMENT)
+                ck_assert_int_eq(fsync(dir_fd), 0);
+        close(dir_fd);
+        return bench_now_ns() - start;
+}
+
 static void store_reply(struct bench *bench, sd_bus_message *reply)
 {
         g_autoptr(sd_bus_message) store = NULL;
@@ -260,16 +361,6 @@ static void store_reply(struct bench *bench, sd_bus_message *reply)
                          0);
 }
 
-static void print(const struct operation *operation, double ours_us, double bare_us, double echo_us)
-{
-        g_autofree char *bare = bare_us > 0 ? g_strdup_printf(", QEMU %.0f us", bare_us) : g_strdup("");
-        g_autofree char *what = g_strconcat(operation->what, bare, NULL);
-
-        bench_print(what, ours_us - bare_us, echo_us, "us", GOAL);
-        if (operation->remark && ours_us - bare_us > GOAL * echo_us)
-                bench_print_note("  with", operation->remark);
-}
-
 /* The tenth percentile: what it takes when nothing else has the CPUs, which QEMU's threads share with it. */
 static double fastest_us(int64_t *ns)
 {
@@ -277,9 +368,28 @@ static double fastest_us(int64_t *ns)
         return ns[ROUNDS / 10] / 1e3;
 }
 
-static void measure(struct bench *bench, const char *path, int monitor, const struct operation *operation)
+static void print(const struct operation *operation, double ours_us, double qemu_us, double file_us,
+                  double echo_us)
 {
-        int64_t ours[ROUNDS], bare[ROUNDS], echo[ROUNDS];
+        g_autofree char *qemu = qemu_us > 0 ? g_strdup_printf(", QEMU %.0f us", qemu_us) : g_strdup("");
+        g_autofree char *file = file_us > 0 ? g_strdup_printf(", file %.0f us", file_us) : g_strdup("");
+        g_autofree char *what = g_strconcat(operation->what, qemu, file, NULL);
+        double rest_us = ours_us - qemu_us - file_us;
+
+        bench_print(what, rest_us, echo_us, "us", GOAL);
+        if (operation->remark && rest_us > GOAL * echo_us)
+                bench_print_note("  with", operation->remark);
+}
+
+/* The folders of files, by kind. */
+struct folders {
+        char *of[FILE_DOCUMENT + 1];
+};
+
+static void measure(struct bench *bench, const char *path, int monitor, const struct folders *folders,
+                    const struct operation *operation)
+{
+        int64_t ours[ROUNDS], qemu[ROUNDS], file[ROUNDS], echo[ROUNDS];
         g_autofree char *failure = NULL;
 
         for (unsigned i = 0; i < ROUNDS; i++) {
@@ -294,9 +404,14 @@ static void measure(struct bench *bench, const char *path, int monitor, const st
                 if (i == 0)
                         store_reply(bench, reply);
                 sd_bus_message_unref(call(bench, "org.virtbus.Echo", path, operation, i, &echo[i], &failure));
-                bare[i] = commands ? ask_monitor(monitor, commands) : 0;
+                qemu[i] = 0;
+                if (operation->handed)
+                        qemu[i] = ask_with_descriptor(monitor, commands);
+                else if (commands)
+                        qemu[i] = ask_monitor(monitor, commands);
+                file[i] = operation->file ? write_file(folders->of[operation->file], operation->file) : 0;
         }
-        print(operation, fastest_us(ours), fastest_us(bare), fastest_us(echo));
+        print(operation, fastest_us(ours), fastest_us(qemu), fastest_us(file), fastest_us(echo));
 }
 
 /* ---- the guest ---- */
@@ -329,16 +444,40 @@ static const char *choose_interface(struct bench *bench)
                         "<source network='operations'/><model type='virtio'/></interface>";
 }
 
+static char *make_folder(struct bench *bench, const char *name)
+{
+        char *path = harness_path(bench->harness, name);
+
+        ck_assert_int_eq(g_mkdir(path, 0700), 0);
+        return path;
+}
+
+static void remove_folder(char *path)
+{
+        g_autofree char *file = g_build_filename(path, "file", NULL);
+
+        unlink(file);
+        ck_assert_int_eq(rmdir(path), 0);
+        g_free(path);
+}
+
 void bench_operations(struct bench *bench)
 {
         g_autofree char *socket = harness_path(bench->harness, "ops"), *path = NULL;
+        char note_dir[] = "/dev/shm/virtbus-bench-XXXXXX";
+        struct folders folders = { { NULL } };
         int monitor;
 
+        /* Where the runtime directory is (bench.c), and where the agent's state is. */
+        folders.of[FILE_NOTE] = g_mkdtemp(note_dir) ? g_strdup(note_dir) : make_folder(bench, "notes");
+        folders.of[FILE_DOCUMENT] = make_folder(bench, "documents");
         path = guest_start(bench->client, make_xml(bench, socket, choose_interface(bench)));
         monitor = bench_connect_monitor(socket);
         for (unsigned i = 0; i < G_N_ELEMENTS(operations); i++)
-                measure(bench, path, monitor, &operations[i]);
+                measure(bench, path, monitor, &folders, &operations[i]);
         close(monitor);
         client_do(bench->client, path, DOMAIN_INTERFACE, "Destroy", "u", 0);
         client_do(bench->client, path, DOMAIN_INTERFACE, "Undefine", "u", 0);
+        for (enum file file = FILE_NOTE; file <= FILE_DOCUMENT; file++)
+                remove_folder(folders.of[file]);
 }
