@@ -26,6 +26,8 @@
  * its reply any more.
  */
 #define TAGS 99
+/* Of qmp_capabilities, and no other command's; see take_reply(). */
+#define HANDSHAKE_TAG (TAGS + 1)
 G_STATIC_ASSERT(TAGS > QMP_OUTSTANDING_MAX);
 
 void qmp_slot_free(void *data)
@@ -144,6 +146,12 @@ static void take_reply(struct qmp *qmp, struct qmp_message *message)
                 return;
         }
         slot = find_unanswered(qmp, message->id, &position);
+        /*
+         * QEMU goes on with what a client that is gone had asked it for, and tells the next one the result: in
+         * front of the answer to qmp_capabilities, which waits behind it.
+         */
+        if (!qmp->ready && (!slot || slot->id != qmp->handshake_id))
+                return;
         if (!slot) {
                 g_autofree char *what =
                         g_strdup_printf("sent a reply to no command (id %" PRIu64 ")", message->id);
@@ -265,6 +273,8 @@ static struct qmp_slot *add_slot(struct qmp *qmp, const char *command)
         slot = g_new0(struct qmp_slot, 1);
         slot->id = qmp->last_id;
         slot->tag = choose_tag(qmp);
+        if (qmp->last_id == 1)
+                slot->tag = HANDSHAKE_TAG;
         slot->command = g_strdup(command);
         g_ptr_array_add(qmp->slots, slot);
         return slot;

@@ -17,7 +17,7 @@
         "{\"QMP\": {\"version\": {\"qemu\": {\"major\": 7, \"minor\": 2, \"micro\": 22}, \"package\": "      \
         "\"\"}, "                                                                                            \
         "\"capabilities\": []}}\r\n"
-#define READY GREETING "{\"return\": {}, \"id\": 1}\r\n"
+#define READY GREETING "{\"return\": {}, \"id\": 100}\r\n"
 
 struct fixture {
         struct loop *loop;

@@ -34,7 +34,7 @@ static void job_pipeline(void *data)
         json_decref(result);
         ck_assert_int_gt(read(fixture.fd, sent, sizeof(sent) - 1), 0);
         ck_assert_str_eq(sent, "{\"execute\":\"qmp_capabilities\",\"arguments\":{\"enable\":[\"oob\"]},"
-                               "\"id\":1}\n"
+                               "\"id\":100}\n"
                                "{\"execute\":\"query-a\",\"arguments\":{\"x\":1},\"id\":2}\n"
                                "{\"execute\":\"query-b\",\"id\":3}\n");
         loop_post(fixture.loop, quit, NULL);
@@ -43,6 +43,29 @@ static void job_pipeline(void *data)
 START_TEST(commands_are_pipelined_and_matched_by_id)
 {
         run(job_pipeline);
+}
+END_TEST
+
+static void job_remainder(void *data)
+{
+        json_t *result;
+        uint64_t id;
+
+        make(NULL);
+        id = qmp_send(fixture.qmp, "query-a", NULL);
+        say(GREETING "{\"return\": \"old\", \"id\": 2}\n"
+                     "{\"error\": {\"class\": \"GenericError\", \"desc\": \"old\"}, \"id\": 50}\n"
+                     "{\"return\": {}, \"id\": 100}\n{\"return\": \"new\", \"id\": 2}\n");
+        ck_assert(qmp_receive(fixture.qmp, id, lane_deadline_in(5000), &result, NULL));
+        ck_assert_str_eq(json_string_value(result), "new");
+        json_decref(result);
+        loop_post(fixture.loop, quit, NULL);
+}
+
+/* QEMU was busy with it when that client was killed. */
+START_TEST(what_the_client_before_was_to_get_is_dropped)
+{
+        run(job_remainder);
 }
 END_TEST
 
@@ -63,7 +86,7 @@ static void job_ids(void *data)
         unsigned open;
 
         connect_ready();
-        ck_assert_uint_eq(read_id(), 1);
+        ck_assert_uint_eq(read_id(), 100);
         qmp_forget(fixture.qmp, qmp_send(fixture.qmp, "open", NULL));
         qmp_flush(fixture.qmp);
         open = read_id();
@@ -463,6 +486,7 @@ int main(void)
         tcase_set_timeout(tests, 60);
         tcase_add_checked_fixture(tests, setup, teardown);
         tcase_add_test(tests, commands_are_pipelined_and_matched_by_id);
+        tcase_add_test(tests, what_the_client_before_was_to_get_is_dropped);
         tcase_add_test(tests, ids_are_short_and_those_of_open_commands_are_not_taken);
         tcase_add_test(tests, queued_calls_go_out_together);
         tcase_add_test(tests, refusals_carry_the_text_of_qemu);
