@@ -59,6 +59,7 @@ const struct config_key config_keys[] = {
         { "qemu", "user", CONFIG_TEXT, AT(qemu_user) },
         { "qemu", "group", CONFIG_TEXT, AT(qemu_group) },
         { "qemu", "memory_dir", CONFIG_PATH, AT(memory_dir) },
+        { "qemu", "dump_dir", CONFIG_PATH, AT(dump_dir) },
         { "qemu", "tls_dir", CONFIG_PATH, AT(tls_dir) },
         { "qemu", "spice_tls_dir", CONFIG_PATH, AT(spice_tls_dir) },
         { "qemu", "vnc_tls_dir", CONFIG_PATH, AT(vnc_tls_dir) },

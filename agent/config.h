@@ -19,6 +19,7 @@ struct config {
         /* const; by the rows of config_keys */
         char *qemu_user, *qemu_group;             /* owned; NULL: not given, "": none */
         char *memory_dir;                         /* owned; NULL: below the state directory */
+        char *dump_dir;                           /* likewise */
         char *tls_dir;                            /* owned; NULL: the usual one */
         char *spice_tls_dir, *vnc_tls_dir;        /* owned; NULL: displays without TLS */
         char *devices;                            /* owned; of the host, that guests may open; NULL: none */

@@ -220,6 +220,7 @@ static bool start_models(struct agent *agent, GError **error)
                 .data_dir = options->data_dir,
                 .lease_program = agent->lease_program,
                 .memory_dir = config->memory_dir,
+                .dump_dir = config->dump_dir,
                 .tls_dir = config->tls_dir,
                 .spice_tls_dir = config->spice_tls_dir,
                 .vnc_tls_dir = config->vnc_tls_dir,

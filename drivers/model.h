@@ -62,6 +62,7 @@ struct model_environment {
         const char *lease_program; /* virtbus-lease, which dnsmasq runs; NULL: it is not there */
         const char
                 *memory_dir; /* where guests' memory is kept that is to be in files; NULL: below state_dir */
+        const char *dump_dir; /* of guests that crash; NULL: below state_dir */
         const char *tls_dir; /* certificates of guests' disks and character devices; NULL: the usual place */
         const char *spice_tls_dir, *vnc_tls_dir; /* of their displays; NULL: those are without TLS */
         const char *hooks_dir; /* programs that are told of guests; NULL: none */

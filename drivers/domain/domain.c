@@ -155,6 +155,7 @@ void domain_driver_done(struct domain_driver *driver)
         g_hash_table_unref(driver->by_id);
         g_free(driver->boot_mark);
         g_free(driver->save_dir);
+        g_free(driver->dump_dir);
         g_free(driver->arrival_dir);
 }
 

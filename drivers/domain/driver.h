@@ -174,6 +174,11 @@ struct domain_driver_ops {
         bool (*resume)(struct domain *domain, GError **error);
         bool (*reset)(struct domain *domain, GError **error);
         /*
+         * A guest that has crashed, after domain_dump_crash(): becomes what its definition says. NULL: none
+         * calls that.
+         */
+        void (*end_crash)(struct domain *domain);
+        /*
          * Whoever answers inside the guest, a reference (guest-agent.h); NULL with an error at once when
          * nobody does. NULL: there are none.
          */
@@ -383,6 +388,7 @@ struct domain_driver {
         char *boot_mark;   /* owned; file in the runtime directory that says autostart ran since boot; NULL:
                               none */
         char *save_dir;    /* owned; of managed saves, by uuid; NULL: they are kept in memory */
+        char *dump_dir;    /* owned; of the memory of guests that crashed; made when it is needed */
         char *arrival_dir; /* owned; of guests that came from other hosts, by cookie, as long as those may not
                               know; in memory. NULL: none come */
         void *context;     /* the driver's own */
@@ -426,6 +432,13 @@ void domain_driver_done(struct domain_driver *driver);
  * with the reason and one STOPPED event with the detail. The driver has released its resources before.
  */
 void domain_stopped(struct domain *domain, int shutoff_reason, int event_detail);
+
+/*
+ * Lane: a guest that has crashed, and is shown so, is to be dumped first: its memory goes into a file of
+ * dump_dir, unless that has four of the domain's already; end_crash() of the driver is called behind that,
+ * whether it went well or not, if the guest is still there.
+ */
+void domain_dump_crash(struct domain *domain);
 
 /*
  * Lane: a running guest changed by itself (paused by an I/O error, panicked, resumed by the monitor's event

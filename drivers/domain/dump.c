@@ -3,12 +3,24 @@
  * Dumping a guest's memory to a file: an operation, and a job. What it has in common with a save are steps of
  * save.c; the guest goes on at its end, or does not. Entry points run on the loop, steps where they say.
  */
+#include "base/error.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/store.h"
 #include "drivers/domain/model.h"
 #include "drivers/domain/save.h"
+
+#include <string.h>
 
 #define DUMP_FLAGS                                                                                           \
         (DOMAIN_DUMP_CRASH | DOMAIN_DUMP_LIVE | DOMAIN_DUMP_BYPASS_CACHE | DOMAIN_DUMP_RESET |               \
          DOMAIN_DUMP_MEMORY_ONLY)
+
+/* One that the definition preserves, so that somebody can have a look at it. */
+static bool has_crashed(const struct domain *domain)
+{
+        return domain_get_current(domain)->state == DOMAIN_CRASHED;
+}
 
 static bool begin(struct operation *op, GError **error)
 {
@@ -16,7 +28,7 @@ static bool begin(struct operation *op, GError **error)
         struct domain *domain = domain_from(op->object);
 
         if (!managed_require_active(op->object, error) || !domain_require_idle(domain, error) ||
-            !domain_save_check_state(domain, error))
+            !(has_crashed(domain) || domain_save_check_state(domain, error)))
                 return false;
         save->id = domain_get_current(domain)->id;
         domain->work = op->kind->name;
@@ -27,7 +39,7 @@ static bool pause_guest(struct operation *op, GError **error)
 {
         struct domain_save *save = (struct domain_save *)op;
 
-        if (!(save->flags & DOMAIN_DUMP_LIVE))
+        if (!(save->flags & DOMAIN_DUMP_LIVE) && !has_crashed(domain_from(op->object)))
                 return domain_save_pause(op, error);
         if (!domain_save_require_there(save, error))
                 return false;
@@ -146,4 +158,106 @@ void domain_core_dump(struct domain *domain, const char *path, unsigned format, 
         save->done = done;
         save->data = data;
         operation_run(&save->base);
+}
+
+/* ---- guests that crash ---- */
+
+/* Of one domain: the first ones tell why, and a guest that crashes all the time does not fill the disk. */
+#define DUMPS_MAX 4
+
+struct crash {
+        struct domain *domain; /* ref */
+        int id;                /* of the guest that crashed */
+        char *path;            /* owned; NULL: it is not dumped */
+};
+
+static void crash_free(void *data)
+{
+        struct crash *crash = data;
+
+        managed_unref(&crash->domain->base);
+        g_free(crash->path);
+        g_free(crash);
+}
+
+static unsigned count_dumps(const char *folder, const char *uuid)
+{
+        g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+        const char *name;
+        unsigned count = 0;
+
+        while (dir && (name = g_dir_read_name(dir)))
+                count += strstr(name, uuid) != NULL;
+        return count;
+}
+
+/* Owned; NULL with an error. */
+static char *choose_path(const struct domain *domain, GError **error)
+{
+        const char *folder = domain->driver->dump_dir, *uuid = domain->base.uuid_text;
+        g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+        g_autofree char *time = g_date_time_format(now, "%Y%m%dT%H%M%SZ");
+        g_autofree char *name = NULL;
+
+        if (!store_make_dir(folder, error))
+                return NULL;
+        if (count_dumps(folder, uuid) >= DUMPS_MAX) {
+                error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_FAILED,
+                          "'%s' has %u of its dumps already; remove some", folder, DUMPS_MAX);
+                return NULL;
+        }
+        name = g_strdup_printf("%.100s-%s-%s", managed_get_current_name(&domain->base), uuid, time);
+        return g_build_filename(folder, name, NULL);
+}
+
+static bool end_crash(struct managed *object, void *data, GError **error)
+{
+        const struct crash *crash = data;
+        const struct domain_state *state = domain_get_current(crash->domain);
+
+        if (state && state->base.active && state->id == crash->id && has_crashed(crash->domain))
+                crash->domain->driver->ops->end_crash(crash->domain);
+        return true;
+}
+
+/* An agent that ends leaves all of it to the next one. */
+static void crash_dumped(struct managed *object, const GError *error, void *data)
+{
+        struct crash *crash = data;
+        const struct managed_task task = { end_crash, MANAGED_IN_TURN, crash, crash_free };
+
+        if (error && error_is(error, ERROR_OPERATION_ABORTED)) {
+                crash_free(crash);
+                return;
+        }
+        if (error)
+                log_gerror(LOG_LEVEL_ERROR, error, "domain '%s' has crashed, and is not dumped",
+                           object->name);
+        else if (crash->path)
+                log_notice("domain '%s' has crashed: its memory is in '%s'", object->name, crash->path);
+        managed_run_task(object, &task, NULL, NULL);
+}
+
+static void dump_crash(void *data)
+{
+        struct crash *crash = data;
+
+        if (crash->path)
+                domain_core_dump(crash->domain, crash->path, DOMAIN_DUMP_RAW, DOMAIN_DUMP_MEMORY_ONLY,
+                                 crash_dumped, crash);
+        else
+                crash_dumped(&crash->domain->base, NULL, crash);
+}
+
+void domain_dump_crash(struct domain *domain)
+{
+        struct crash *crash = g_new(struct crash, 1);
+        g_autoptr(GError) error = NULL;
+
+        managed_ref(&domain->base);
+        *crash = (struct crash){ domain, domain_get_current(domain)->id, choose_path(domain, &error) };
+        if (!crash->path)
+                log_gerror(LOG_LEVEL_ERROR, error, "domain '%s' has crashed, and is not dumped",
+                           managed_get_current_name(&domain->base));
+        loop_post(domain->driver->loop, dump_crash, crash);
 }

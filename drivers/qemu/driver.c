@@ -104,6 +104,14 @@ static bool reset(struct domain *domain, GError **error)
         return execute(domain, "system_reset", NULL, error);
 }
 
+static void end_crash(struct domain *domain)
+{
+        struct guest *guest = guest_of(domain);
+
+        if (guest)
+                monitor_end_crash(guest);
+}
+
 /* What is to come after the guest's shutdown. */
 static void note_reboot(struct domain *domain, bool reboot)
 {
@@ -225,6 +233,7 @@ static const struct domain_driver_ops qemu_ops = {
         .suspend = suspend,
         .resume = resume,
         .reset = reset,
+        .end_crash = end_crash,
         .get_agent = guest_agent_get,
         .send_keys = input_send_keys,
         .inject_nmi = input_inject_nmi,
@@ -424,6 +433,8 @@ struct domain_driver *qemu_driver_new(struct loop *loop, struct pool *pool, cons
         driver->base.arrival_dir = g_build_filename(driver->runtime_dir, "arrived", NULL);
         driver->hooks_dir = g_strdup(config->hooks_dir);
         driver->base.save_dir = g_build_filename(driver->state_dir, "save", NULL);
+        driver->base.dump_dir = config->dump_dir ? g_strdup(config->dump_dir)
+                                                 : g_build_filename(driver->state_dir, "dump", NULL);
         driver->base.boot_mark = g_build_filename(driver->runtime_dir, "autostarted", NULL);
         start_services(driver, config->cache_dir);
         if (!registry_load(driver->base.domains, error)) {
@@ -526,6 +537,7 @@ static struct domain_driver *new_domains(const struct model_environment *environ
                 .log_dir = environment->log_dir,
                 .cache_dir = environment->cache_dir,
                 .memory_dir = environment->memory_dir,
+                .dump_dir = environment->dump_dir,
                 .tls_dir = environment->tls_dir,
                 .spice_tls_dir = environment->spice_tls_dir,
                 .vnc_tls_dir = environment->vnc_tls_dir,

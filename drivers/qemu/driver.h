@@ -22,10 +22,11 @@ struct qemu_driver_config {
         const char *cache_dir;
         /* Where guests' memory is kept that is to be in files; NULL: below state_dir. */
         const char *memory_dir;
+        const char *dump_dir; /* for the memory of guests that crash; NULL: below the state directory */
         const char *tls_dir;  /* certificates of disks and character devices; NULL: /etc/pki/qemu */
         const char *spice_tls_dir, *vnc_tls_dir; /* of displays; NULL: without TLS */
-        const char *hooks_dir; /* the administrator's programs (hooks.h); NULL: none */
-        unsigned save_format; /* enum save_format, of guests that are saved */
+        const char *hooks_dir;                   /* the administrator's programs (hooks.h); NULL: none */
+        unsigned save_format;                    /* enum save_format, of guests that are saved */
         enum model_security security;
         unsigned migration_first, migration_last; /* TCP ports for guests that come from other hosts */
         /* Device nodes that guests may open beside their own, with commas between; "any": all; NULL: none */

@@ -125,6 +125,7 @@ struct guest {
         bool inherited;                  /* an agent that is gone may have left work in it */
         bool restarting; /* it has been reset after it shut down or crashed, and is to go on */
         int restart_reason;
+        bool dumping; /* it has crashed, and its memory is written down before anything becomes of it */
         int shutoff_reason; /* how it will have ended if it ends now */
         int stopped_detail;
         struct guest_rx *rx; /* owned (guest-rx.h); NULL: no interface is trusted */
@@ -320,6 +321,8 @@ void monitor_closed(const GError *error, void *guest);
 
 /* Asks the emulator for its state and publishes what has changed since. Errors: those of qmp_execute(). */
 bool monitor_resync(struct guest *guest, GError **error);
+/* What becomes of a guest that has crashed, dumped or not. */
+void monitor_end_crash(struct guest *guest);
 
 /*
  * What the balloon leaves a guest of that definition, in KiB: from the event BALLOON_CHANGE or an answer to

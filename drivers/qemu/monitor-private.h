@@ -16,6 +16,17 @@ const struct domain_def *monitor_get_def(const struct guest *guest);
 /* The edited definition (edit is taken) is the active one from now on. */
 void monitor_commit(struct guest *guest, struct domain_edit *edit);
 
+/* ---- monitor-power.c ---- */
+
+void monitor_on_shutdown(struct guest *guest, const json_t *arguments, int64_t time_us);
+void monitor_on_reset(struct guest *guest, const json_t *arguments, int64_t time_us);
+void monitor_on_panicked(struct guest *guest, const json_t *arguments, int64_t time_us);
+void monitor_on_crashloaded(struct guest *guest, const json_t *arguments, int64_t time_us);
+/* A status of query-status with which a guest has ended: that is heeded. False: it has not. */
+bool monitor_see_end(struct guest *guest, const char *status);
+/* It has been reset after it shut down or crashed: it goes on. */
+void monitor_finish_restart(struct guest *guest);
+
 /* ---- monitor-storage.c: handlers ---- */
 
 void monitor_on_io_error(struct guest *guest, const json_t *arguments, int64_t time_us);

@@ -47,19 +47,9 @@ static void emit_detail(struct guest *guest, enum domain_event_id id, int detail
         monitor_emit(guest, event);
 }
 
-static void emit_lifecycle(struct guest *guest, int type, int detail)
-{
-        managed_emit(&guest->domain->base, managed_event_new(type, detail));
-}
-
 const struct domain_def *monitor_get_def(const struct guest *guest)
 {
         return domain_state_get_def(domain_get_current(guest->domain));
-}
-
-static bool is_action(const char *action, const char *name, bool is_default)
-{
-        return action ? strcmp(action, name) == 0 : is_default;
 }
 
 /* Takes edit. */
@@ -74,86 +64,7 @@ void monitor_commit(struct guest *guest, struct domain_edit *edit)
                 log_gerror(LOG_LEVEL_ERROR, error, "the active definition of %s does not change", guest->who);
 }
 
-/* ---- power ---- */
-
-static void fail_restart(struct guest *guest, const GError *error)
-{
-        log_gerror(LOG_LEVEL_ERROR, error, "%s cannot be restarted and is stopped", guest->who);
-        guest_end(guest, DOMAIN_SHUTOFF_FAILED, DOMAIN_EVENT_STOPPED_FAILED);
-}
-
-/* The guest starts over in the same emulator: it is reset, and goes on when the reset has happened. */
-static void restart(struct guest *guest, int reason)
-{
-        g_autoptr(GError) error = NULL;
-
-        guest->restarting = true;
-        guest->restart_reason = reason;
-        if (!qmp_execute(guest->qmp, "system_reset", NULL, QMP_TIMEOUT_MS, NULL, &error))
-                fail_restart(guest, error);
-}
-
-static void finish_restart(struct guest *guest)
-{
-        g_autoptr(GError) error = NULL;
-        uint64_t cont = qmp_send(guest->qmp, "cont", NULL);
-
-        guest->restarting = false;
-        if (!qmp_receive(guest->qmp, cont, lane_deadline_in(QMP_TIMEOUT_MS), NULL, &error)) {
-                fail_restart(guest, error);
-                return;
-        }
-        qmp_claim_events(guest->qmp, cont, "RESUME");
-        guest->status->shutdown_seen = guest->status->fake_reboot = false;
-        guest->changed = true;
-        domain_transition(guest->domain, DOMAIN_RUNNING, guest->restart_reason, DOMAIN_EVENT_RESUMED,
-                          DOMAIN_EVENT_RESUMED_UNPAUSED);
-}
-
-static void shut_down(struct guest *guest, int detail, bool for_good)
-{
-        const struct domain_def *def = monitor_get_def(guest);
-        bool again =
-                !for_good && (guest->status->fake_reboot || is_action(def->on_poweroff, "restart", false));
-
-        if (guest->status->shutdown_seen)
-                return;
-        guest->status->shutdown_seen = true;
-        guest->changed = true;
-        domain_transition(guest->domain, DOMAIN_SHUTDOWN, DOMAIN_SHUTDOWN_UNKNOWN, DOMAIN_EVENT_SHUTDOWN,
-                          detail);
-        if (again)
-                restart(guest, DOMAIN_RUNNING_BOOTED);
-        else
-                guest_end(guest, DOMAIN_SHUTOFF_SHUTDOWN, DOMAIN_EVENT_STOPPED_SHUTDOWN);
-}
-
-/* A reset that the definition makes a shutdown: the end, whatever is to become of one that powers off. */
-static bool is_reset(const json_t *arguments)
-{
-        const char *reason = qmp_get_string(arguments, "reason");
-
-        return reason && (strcmp(reason, "guest-reset") == 0 || strcmp(reason, "host-qmp-system-reset") == 0);
-}
-
-static void on_shutdown(struct guest *guest, const json_t *arguments, int64_t time_us)
-{
-        const json_t *by_guest = json_object_get(arguments, "guest");
-        int detail = DOMAIN_EVENT_SHUTDOWN_FINISHED;
-
-        if (guest->ending)
-                return;
-        if (by_guest)
-                detail = json_is_true(by_guest) ? DOMAIN_EVENT_SHUTDOWN_GUEST : DOMAIN_EVENT_SHUTDOWN_HOST;
-        shut_down(guest, detail, is_reset(arguments));
-}
-
-static void on_reset(struct guest *guest, const json_t *arguments, int64_t time_us)
-{
-        monitor_emit(guest, domain_event_new(DOMAIN_EVENT_REBOOT));
-        if (guest->restarting)
-                finish_restart(guest);
-}
+/* ---- the CPUs ---- */
 
 static void on_stop(struct guest *guest, const json_t *arguments, int64_t time_us)
 {
@@ -197,25 +108,6 @@ static void on_wakeup(struct guest *guest, const json_t *arguments, int64_t time
                 domain_transition(guest->domain, DOMAIN_RUNNING, DOMAIN_RUNNING_WAKEUP, DOMAIN_EVENT_STARTED,
                                   DOMAIN_EVENT_STARTED_WAKEUP);
         emit_detail(guest, DOMAIN_EVENT_PM_WAKEUP, 0);
-}
-
-static void on_panicked(struct guest *guest, const json_t *arguments, int64_t time_us)
-{
-        const char *action = monitor_get_def(guest)->on_crash;
-
-        if (guest->ending || domain_get_current(guest->domain)->state == DOMAIN_CRASHED)
-                return;
-        domain_transition(guest->domain, DOMAIN_CRASHED, DOMAIN_CRASHED_PANICKED, DOMAIN_EVENT_CRASHED,
-                          DOMAIN_EVENT_CRASHED_PANICKED);
-        if (is_action(action, "restart", false))
-                restart(guest, DOMAIN_RUNNING_CRASHED);
-        else if (!is_action(action, "preserve", false))
-                guest_end(guest, DOMAIN_SHUTOFF_CRASHED, DOMAIN_EVENT_STOPPED_CRASHED);
-}
-
-static void on_crashloaded(struct guest *guest, const json_t *arguments, int64_t time_us)
-{
-        emit_lifecycle(guest, DOMAIN_EVENT_CRASHED, DOMAIN_EVENT_CRASHED_CRASHLOADED);
 }
 
 static void on_watchdog(struct guest *guest, const json_t *arguments, int64_t time_us)
@@ -432,17 +324,17 @@ static const struct {
         { "DEVICE_DELETED", on_device_deleted },
         { "DEVICE_TRAY_MOVED", monitor_on_tray },
         { "DEVICE_UNPLUG_GUEST_ERROR", on_unplug_error },
-        { "GUEST_CRASHLOADED", on_crashloaded },
-        { "GUEST_PANICKED", on_panicked },
+        { "GUEST_CRASHLOADED", monitor_on_crashloaded },
+        { "GUEST_PANICKED", monitor_on_panicked },
         { "MEMORY_DEVICE_SIZE_CHANGE", plug_on_memory_size },
         { "MEMORY_FAILURE", on_memory_failure },
         { "MEM_UNPLUG_ERROR", on_unplug_error },
         { "MIGRATION_PASS", on_migration_pass },
         { "NIC_RX_FILTER_CHANGED", on_rx_filter },
-        { "RESET", on_reset },
+        { "RESET", monitor_on_reset },
         { "RESUME", on_resume },
         { "RTC_CHANGE", on_rtc },
-        { "SHUTDOWN", on_shutdown },
+        { "SHUTDOWN", monitor_on_shutdown },
         { "SPICE_CONNECTED", on_graphics_connected },
         { "SPICE_DISCONNECTED", on_graphics_disconnected },
         { "SPICE_INITIALIZED", on_graphics_initialized },
@@ -498,14 +390,8 @@ static void set_state(struct guest *guest, const char *status)
                   DOMAIN_EVENT_PMSUSPENDED_MEMORY },
         };
 
-        if (strcmp(status, "shutdown") == 0) {
-                shut_down(guest, DOMAIN_EVENT_SHUTDOWN_FINISHED, false);
+        if (monitor_see_end(guest, status))
                 return;
-        }
-        if (strcmp(status, "guest-panicked") == 0) {
-                on_panicked(guest, NULL, 0);
-                return;
-        }
         for (unsigned i = 0; i < G_N_ELEMENTS(states); i++) {
                 if (strcmp(states[i].status, status) == 0) {
                         domain_transition(guest->domain, states[i].state, states[i].reason,
@@ -515,7 +401,7 @@ static void set_state(struct guest *guest, const char *status)
         }
         /* paused, prelaunch, debug, internal-error, and what is in the midst of a migration */
         if (domain_get_current(guest->domain)->state == DOMAIN_SHUTDOWN)
-                finish_restart(guest);
+                monitor_finish_restart(guest);
         else
                 on_stop(guest, NULL, 0);
 }

@@ -68,7 +68,8 @@ static bool check_action(const char *event, const char *action, const char *cons
 static bool check_actions(const struct domain_def *def, GError **error)
 {
         static const char *const off[] = { "destroy", "restart", NULL };
-        static const char *const crash[] = { "destroy", "restart", "preserve", NULL };
+        static const char *const crash[] = { "destroy",          "restart",          "preserve",
+                                             "coredump-destroy", "coredump-restart", NULL };
 
         return check_action("on_poweroff", def->on_poweroff, off, error) &&
                check_action("on_reboot", def->on_reboot, off, error) &&

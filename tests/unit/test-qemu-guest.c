@@ -163,7 +163,7 @@ static const char *const impossible[][2] = {
           "file='/nonexistent/a.img'/>"
           "<target dev='vda' bus='virtio'/></disk></devices>",
           "/nonexistent/a.img" },
-        { "<on_crash>coredump-destroy</on_crash>", "<on_crash>coredump-destroy</on_crash>" },
+        { "<on_crash>rename-restart</on_crash>", "<on_crash>rename-restart</on_crash>" },
         { "<on_poweroff>rename-restart</on_poweroff>", "rename-restart" },
         { "<devices><interface type='bridge'><source bridge='nobridge0'/></interface></devices>",
           "nobridge0" },

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * How a guest ends by itself: it powers off, is reset, or crashes, and the definition says what becomes of
+ * it. Lane of the domain.
+ */
+#include "drivers/qemu/monitor-private.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "drivers/qemu/qmp-value.h"
+
+#include <string.h>
+
+static bool is_action(const char *action, const char *name, bool is_default)
+{
+        return action ? strcmp(action, name) == 0 : is_default;
+}
+
+/* ---- power ---- */
+
+static void fail_restart(struct guest *guest, const GError *error)
+{
+        log_gerror(LOG_LEVEL_ERROR, error, "%s cannot be restarted and is stopped", guest->who);
+        guest_end(guest, DOMAIN_SHUTOFF_FAILED, DOMAIN_EVENT_STOPPED_FAILED);
+}
+
+/* The guest starts over in the same emulator: it is reset, and goes on when the reset has happened. */
+static void restart(struct guest *guest, int reason)
+{
+        g_autoptr(GError) error = NULL;
+
+        guest->restarting = true;
+        guest->restart_reason = reason;
+        if (!qmp_execute(guest->qmp, "system_reset", NULL, QMP_TIMEOUT_MS, NULL, &error))
+                fail_restart(guest, error);
+}
+
+void monitor_finish_restart(struct guest *guest)
+{
+        g_autoptr(GError) error = NULL;
+        uint64_t cont = qmp_send(guest->qmp, "cont", NULL);
+
+        guest->restarting = false;
+        if (!qmp_receive(guest->qmp, cont, lane_deadline_in(QMP_TIMEOUT_MS), NULL, &error)) {
+                fail_restart(guest, error);
+                return;
+        }
+        qmp_claim_events(guest->qmp, cont, "RESUME");
+        guest->status->shutdown_seen = guest->status->fake_reboot = false;
+        guest->changed = true;
+        domain_transition(guest->domain, DOMAIN_RUNNING, guest->restart_reason, DOMAIN_EVENT_RESUMED,
+                          DOMAIN_EVENT_RESUMED_UNPAUSED);
+}
+
+static void shut_down(struct guest *guest, int detail, bool for_good)
+{
+        const struct domain_def *def = monitor_get_def(guest);
+        bool again =
+                !for_good && (guest->status->fake_reboot || is_action(def->on_poweroff, "restart", false));
+
+        if (guest->status->shutdown_seen)
+                return;
+        guest->status->shutdown_seen = true;
+        guest->changed = true;
+        domain_transition(guest->domain, DOMAIN_SHUTDOWN, DOMAIN_SHUTDOWN_UNKNOWN, DOMAIN_EVENT_SHUTDOWN,
+                          detail);
+        if (again)
+                restart(guest, DOMAIN_RUNNING_BOOTED);
+        else
+                guest_end(guest, DOMAIN_SHUTOFF_SHUTDOWN, DOMAIN_EVENT_STOPPED_SHUTDOWN);
+}
+
+/* A reset that the definition makes a shutdown: the end, whatever is to become of one that powers off. */
+static bool is_reset(const json_t *arguments)
+{
+        const char *reason = qmp_get_string(arguments, "reason");
+
+        return reason && (strcmp(reason, "guest-reset") == 0 || strcmp(reason, "host-qmp-system-reset") == 0);
+}
+
+void monitor_on_shutdown(struct guest *guest, const json_t *arguments, int64_t time_us)
+{
+        const json_t *by_guest = json_object_get(arguments, "guest");
+        int detail = DOMAIN_EVENT_SHUTDOWN_FINISHED;
+
+        if (guest->ending)
+                return;
+        if (by_guest)
+                detail = json_is_true(by_guest) ? DOMAIN_EVENT_SHUTDOWN_GUEST : DOMAIN_EVENT_SHUTDOWN_HOST;
+        shut_down(guest, detail, is_reset(arguments));
+}
+
+void monitor_on_reset(struct guest *guest, const json_t *arguments, int64_t time_us)
+{
+        monitor_emit(guest, domain_event_new(DOMAIN_EVENT_REBOOT));
+        if (guest->restarting)
+                monitor_finish_restart(guest);
+}
+
+/* ---- crashes ---- */
+
+static bool is_dumped(const char *action)
+{
+        return action && g_str_has_prefix(action, "coredump-");
+}
+
+void monitor_end_crash(struct guest *guest)
+{
+        const char *action = monitor_get_def(guest)->on_crash;
+
+        guest->dumping = false;
+        if (guest->ending)
+                return;
+        if (is_action(action, "restart", false) || is_action(action, "coredump-restart", false))
+                restart(guest, DOMAIN_RUNNING_CRASHED);
+        else if (!is_action(action, "preserve", false))
+                guest_end(guest, DOMAIN_SHUTOFF_CRASHED, DOMAIN_EVENT_STOPPED_CRASHED);
+}
+
+static void heed_crash(struct guest *guest)
+{
+        if (guest->dumping)
+                return;
+        if (is_dumped(monitor_get_def(guest)->on_crash)) {
+                guest->dumping = true;
+                domain_dump_crash(guest->domain);
+        } else
+                monitor_end_crash(guest);
+}
+
+void monitor_on_panicked(struct guest *guest, const json_t *arguments, int64_t time_us)
+{
+        if (guest->ending || domain_get_current(guest->domain)->state == DOMAIN_CRASHED)
+                return;
+        domain_transition(guest->domain, DOMAIN_CRASHED, DOMAIN_CRASHED_PANICKED, DOMAIN_EVENT_CRASHED,
+                          DOMAIN_EVENT_CRASHED_PANICKED);
+        heed_crash(guest);
+}
+
+void monitor_on_crashloaded(struct guest *guest, const json_t *arguments, int64_t time_us)
+{
+        managed_emit(&guest->domain->base,
+                     managed_event_new(DOMAIN_EVENT_CRASHED, DOMAIN_EVENT_CRASHED_CRASHLOADED));
+}
+
+/* ---- asked ---- */
+
+bool monitor_see_end(struct guest *guest, const char *status)
+{
+        bool crashed = domain_get_current(guest->domain)->state == DOMAIN_CRASHED;
+
+        if (strcmp(status, "shutdown") == 0)
+                shut_down(guest, DOMAIN_EVENT_SHUTDOWN_FINISHED, false);
+        else if (strcmp(status, "guest-panicked") != 0)
+                return false;
+        /* Whoever saw it crash may not have come to what was to be done then. */
+        else if (crashed)
+                heed_crash(guest);
+        else
+                monitor_on_panicked(guest, NULL, 0);
+        return true;
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Guests that crash: their boot sector tells the panic device, and the definition says what becomes of them
+ * and of their memory.
+ */
+
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/support/guest.h"
+#include "tests/support/harness.h"
+
+enum {
+        SHUTOFF_CRASHED = 3,
+        MEMORY_ONLY = 16,
+        DUMPS_MAX = 4,
+        MEMORY = 64 * 1024 * 1024,
+        DISK = 1024 * 1024,
+};
+
+static struct harness *harness;
+static struct client *client;
+static char *dumps;
+
+static void set_up(void)
+{
+        harness = harness_new();
+        client = harness_get_client(harness);
+        dumps = harness_path(harness, "state/qemu/dump");
+}
+
+static void tear_down(void)
+{
+        g_free(dumps);
+        harness_free(harness);
+}
+
+/* mov $0x505,%dx; mov $1,%al; out %al,(%dx); hlt; jmp to the hlt */
+static char *make_xml(const char *action)
+{
+        static const uint8_t code[] = { 0xba, 0x05, 0x05, 0xb0, 0x01, 0xee, 0xf4, 0xeb, 0xfd };
+        g_autofree char *disk = harness_path(harness, "disk"), *devices = NULL, *bare = NULL, *joined = NULL;
+        g_autofree char *element = g_strdup_printf("<on_crash>%s</on_crash><devices>", action);
+        g_auto(GStrv) parts = NULL;
+        GString *whole;
+        g_autofree uint8_t *disk_bytes = g_malloc0(DISK);
+
+        memcpy(disk_bytes, code, sizeof(code));
+        disk_bytes[510] = 0x55;
+        disk_bytes[511] = 0xaa;
+        ck_assert(g_file_set_contents(disk, (const char *)disk_bytes, DISK, NULL));
+        devices = g_strdup_printf("<disk type='file'><driver name='qemu' type='raw'/><source file='%s'/>"
+                                  "<target dev='vda' bus='virtio'/></disk><panic model='isa'/>",
+                                  disk);
+        bare = guest_bare_xml("linux", devices);
+        parts = g_strsplit(bare, "<devices>", 2);
+        joined = g_strjoinv(element, parts);
+        whole = g_string_new(joined);
+        /* A processor that is emulated is in real mode as quickly as in any other. */
+        g_string_replace(whole, "<domain type='kvm'>", "<domain type='qemu'>", 1);
+        return g_string_free(whole, FALSE);
+}
+
+/* How many there are; each is whole. */
+static unsigned check_dumps(void)
+{
+        g_autoptr(GDir) dir = g_dir_open(dumps, 0, NULL);
+        const char *name;
+        unsigned count = 0;
+
+        while (dir && (name = g_dir_read_name(dir))) {
+                g_autofree char *path = g_build_filename(dumps, name, NULL);
+                g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, NULL);
+
+                /* Or on its way to be one. */
+                if (!g_str_has_prefix(name, "linux-"))
+                        continue;
+                ck_assert_msg(file && g_mapped_file_get_length(file) > MEMORY, "%s", name);
+                ck_assert_mem_eq(g_mapped_file_get_contents(file), "\177ELF", 4);
+                count++;
+        }
+        return count;
+}
+
+static unsigned count_files(void)
+{
+        g_autoptr(GDir) dir = g_dir_open(dumps, 0, NULL);
+        unsigned count = 0;
+
+        while (dir && g_dir_read_name(dir))
+                count++;
+        return count;
+}
+
+START_TEST(test_dumped_and_destroyed)
+{
+        g_autofree char *path = guest_define(client, make_xml("coredump-destroy"));
+
+        guest_do_flags(client, path, "Create", 0);
+        client_wait_event(client, path, EVENT_CRASHED, 0);
+        client_wait_event(client, path, EVENT_STOPPED, STOPPED_CRASHED);
+        guest_expect_state(client, path, STATE_SHUTOFF, SHUTOFF_CRASHED);
+        ck_assert_uint_eq(check_dumps(), 1);
+        ck_assert_uint_eq(count_files(), 1);
+}
+END_TEST
+
+static bool has_given_up(void *data)
+{
+        g_autofree char *log = harness_read_log(harness);
+
+        return strstr(log, "has 4 of its dumps already");
+}
+
+/* Again and again: it starts over each time, and the disk does not fill. */
+START_TEST(test_dumped_and_restarted)
+{
+        g_autofree char *path = guest_define(client, make_xml("coredump-restart"));
+
+        guest_do_flags(client, path, "Create", 0);
+        for (unsigned i = 0; i <= DUMPS_MAX; i++)
+                client_wait_event(client, path, EVENT_CRASHED, 0);
+        harness_wait_until(has_given_up, NULL, "the agent says that there are enough");
+        client_wait_event(client, path, EVENT_RESUMED, 0);
+        guest_do_flags(client, path, "Destroy", 0);
+        ck_assert_uint_eq(check_dumps(), DUMPS_MAX);
+        ck_assert_uint_eq(count_files(), DUMPS_MAX);
+}
+END_TEST
+
+/* It is destroyed all the same, and nothing half is left. */
+START_TEST(test_full_disk)
+{
+        g_autofree char *log = NULL, *path = NULL;
+
+        if (geteuid() != 0) {
+                harness_skip("a small file system takes root");
+                return;
+        }
+        ck_assert_int_eq(mkdir(dumps, 0700), 0);
+        ck_assert_int_eq(mount("none", dumps, "tmpfs", 0, "size=4m,mode=0700"), 0);
+        path = guest_define(client, make_xml("coredump-destroy"));
+        guest_do_flags(client, path, "Create", 0);
+        client_wait_event(client, path, EVENT_STOPPED, STOPPED_CRASHED);
+        ck_assert_uint_eq(count_files(), 0);
+        log = harness_read_log(harness);
+        ck_assert_msg(strstr(log, "has crashed, and is not dumped"), "%s", log);
+        umount2(dumps, MNT_DETACH);
+}
+END_TEST
+
+/* What the definition keeps can be looked at. */
+START_TEST(test_preserved_and_dumped)
+{
+        g_autofree char *path = guest_define(client, make_xml("preserve"));
+        g_autofree char *file = harness_path(harness, "core"), *text = NULL;
+        gsize length;
+
+        guest_do_flags(client, path, "Create", 0);
+        client_wait_event(client, path, EVENT_CRASHED, 0);
+        client_do(client, path, DOMAIN_INTERFACE, "CoreDump", "suu", file, 0, MEMORY_ONLY);
+        guest_expect_state(client, path, STATE_CRASHED, -1);
+        ck_assert(g_file_get_contents(file, &text, &length, NULL));
+        ck_assert_uint_gt(length, MEMORY);
+        client_fails(client, LIBVIRT_ERROR, "*neither runs nor is paused", path, DOMAIN_INTERFACE, "Save",
+                     "ssu", file, "", 0);
+        guest_do_flags(client, path, "Destroy", 0);
+        ck_assert_uint_eq(count_files(), 0);
+}
+END_TEST
+
+static bool has_ended(void *path)
+{
+        return guest_get_state(client, path, NULL) == STATE_SHUTOFF;
+}
+
+/* Its successor does what it had begun. */
+START_TEST(test_the_agent_is_killed)
+{
+        g_autofree char *path = guest_define(client, make_xml("coredump-destroy"));
+
+        guest_do_flags(client, path, "Create", 0);
+        client_wait_event(client, path, EVENT_CRASHED, 0);
+        harness_end_agent(harness, SIGKILL);
+        harness_start_agent(harness);
+        harness_wait_until(has_ended, path, "the guest is destroyed");
+        ck_assert_uint_ge(check_dumps(), 1);
+}
+END_TEST
+
+/* What is mounted is seen by this program and by what it starts. */
+static void leave_mounts(void)
+{
+        if (geteuid() == 0 &&
+            (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0))
+                perror("a mount namespace");
+}
+
+int main(void)
+{
+        Suite *suite = suite_create("guest/crash");
+        TCase *tests = tcase_create("crash");
+
+        leave_mounts();
+        tcase_set_timeout(tests, 300);
+        tcase_add_checked_fixture(tests, set_up, tear_down);
+        tcase_add_test(tests, test_dumped_and_destroyed);
+        tcase_add_test(tests, test_dumped_and_restarted);
+        tcase_add_test(tests, test_full_disk);
+        tcase_add_test(tests, test_preserved_and_dumped);
+        tcase_add_test(tests, test_the_agent_is_killed);
+        suite_add_tcase(suite, tests);
+        return harness_main(suite);
+}
