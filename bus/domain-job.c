@@ -19,6 +19,14 @@ void on_domain_abort_job(struct call *call)
                 call_fail(call, error);
 }
 
+void on_domain_abort_job_flags(struct call *call)
+{
+        uint32_t flags;
+
+        call_read(call, "u", &flags);
+        domain_abort_job_flags(call_get_domain(call), flags, call_done, call);
+}
+
 void on_domain_get_job_info(struct call *call)
 {
         struct domain_job_info info;

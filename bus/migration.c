@@ -77,6 +77,16 @@ void on_migration_finish(struct call *call)
                 domain_arrival_finish(call_get_driver(call), cookie, params, reply_answer, call);
 }
 
+void on_migration_recover(struct call *call)
+{
+        const char *cookie;
+        uint32_t flags;
+        struct params *params = read_all(call, &domain_recover_params, &cookie, &flags);
+
+        if (params)
+                domain_arrival_recover(call_get_driver(call), cookie, params, flags, reply_answer, call);
+}
+
 /* Nothing of these two has parameters yet. */
 static const struct param_table no_params = { .from = ERROR_FROM_DOMAIN, .function = "Cancel and Confirm" };
 

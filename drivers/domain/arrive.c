@@ -53,7 +53,7 @@ static char *make_cookie(const struct uuid *uuid, GError **error)
         return g_string_free(cookie, FALSE);
 }
 
-static bool read_cookie(const char *cookie, struct uuid *uuid, GError **error)
+bool domain_arrival_read_cookie(const char *cookie, struct uuid *uuid, GError **error)
 {
         g_autofree char *text = g_strndup(cookie, UUID_STRING_LENGTH);
 
@@ -269,6 +269,9 @@ void domain_arrival_prepare(struct domain_driver *driver, const char *xml, struc
 
         if (!driver->arrival_dir)
                 error_set(&error, ERROR_FROM_DOMAIN, ERROR_NO_SUPPORT, "Prepare");
+        else if (flags & DOMAIN_MIGRATE_POSTCOPY_RESUME)
+                error_set(&error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
+                          "what goes on with the flag POSTCOPY_RESUME needs no Prepare");
         else
                 domain_migrate_check_flags(flags, params, &error);
         if (error) {
@@ -458,7 +461,7 @@ void domain_arrival_finish(struct domain_driver *driver, const char *cookie, str
 
         request->runs = !runs || runs->value.b;
         params_free(params);
-        if (read_cookie(cookie, &uuid, &error)) {
+        if (domain_arrival_read_cookie(cookie, &uuid, &error)) {
                 object = registry_find_pending(driver->domains, &uuid);
                 if (!object)
                         error_set(&error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
@@ -494,7 +497,7 @@ void domain_arrival_cancel(struct domain_driver *driver, const char *cookie, dom
         if (!driver->arrival_dir)
                 error_set(&error, ERROR_FROM_DOMAIN, ERROR_NO_SUPPORT, "Cancel");
         else
-                read_cookie(cookie, &uuid, &error);
+                domain_arrival_read_cookie(cookie, &uuid, &error);
         if (error) {
                 managed_fail(error, request_done, request);
                 return;
@@ -518,7 +521,7 @@ void domain_arrival_confirm(struct domain_driver *driver, const char *cookie, do
 
         if (!driver->arrival_dir)
                 error_set(&error, ERROR_FROM_DOMAIN, ERROR_NO_SUPPORT, "Confirm");
-        else if (read_cookie(cookie, &uuid, &error))
+        else if (domain_arrival_read_cookie(cookie, &uuid, &error))
                 unaccept(driver, cookie); /* in memory, too */
         request_done(NULL, error, request);
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define PREPARE_MS 120000
+#define RECOVER_MS 60000
 
 /* ---- documents; lane of the domain ---- */
 
@@ -116,6 +117,22 @@ bool depart_call(struct domain_departure *departure, const char *member, const c
                                refused, error);
 }
 
+/* What we were given by these names, and where the guest is to come. */
+static void add_texts(const struct domain_departure *departure, const char *const names[], unsigned count,
+                      struct params *request)
+{
+        for (unsigned i = 0; i < count; i++) {
+                const char *text = domain_migrate_get_text(departure->params, names[i]);
+
+                if (text)
+                        params_add_string(request, names[i], text);
+        }
+        /* Two agents of one host need no network, unless certificates are to name it. */
+        if (!params_find(request, "migrate_uri") && !(departure->flags & DOMAIN_MIGRATE_TLS) &&
+            !(departure->flags & DOMAIN_MIGRATE_TUNNELLED) && !remote_place_get_host(departure->place))
+                params_add_string(request, "migrate_uri", "unix:");
+}
+
 /* What the other side is told of what we were asked for. */
 static struct params *make_request(const struct domain_departure *departure)
 {
@@ -126,16 +143,7 @@ static struct params *make_request(const struct domain_departure *departure)
         int disks_port = (int)domain_migrate_get_number(departure->params, "disks_port");
         g_autofree char *disks = departure->copies ? domain_copies_format(departure->copies) : NULL;
 
-        for (unsigned i = 0; i < G_N_ELEMENTS(passed_on); i++) {
-                const char *text = domain_migrate_get_text(departure->params, passed_on[i]);
-
-                if (text)
-                        params_add_string(request, passed_on[i], text);
-        }
-        /* Two agents of one host need no network, unless certificates are to name it. */
-        if (!params_find(request, "migrate_uri") && !(departure->flags & DOMAIN_MIGRATE_TLS) &&
-            !(departure->flags & DOMAIN_MIGRATE_TUNNELLED) && !remote_place_get_host(departure->place))
-                params_add_string(request, "migrate_uri", "unix:");
+        add_texts(departure, passed_on, G_N_ELEMENTS(passed_on), request);
         if (departure->has_all_of_cpu)
                 params_add_bool(request, "whole_cpu", true);
         if (channels > 0)
@@ -205,4 +213,43 @@ bool depart_prepare(struct operation *op, GError **error)
                depart_call(departure, "Prepare", departure->xml, request, PREPARE_MS, &answer, &refused,
                            error) &&
                take_answer(departure, answer, error);
+}
+
+/* ---- another way ---- */
+
+static struct params *make_recovery_request(const struct domain_departure *departure)
+{
+        static const char *const passed_on[] = { "listen_address", "migrate_uri" };
+        struct params *request = params_new();
+
+        add_texts(departure, passed_on, G_N_ELEMENTS(passed_on), request);
+        return request;
+}
+
+bool depart_recover(struct operation *op, GError **error)
+{
+        struct domain_departure *departure = departure_of(op);
+        CLEANUP(params_free) struct params *request = make_recovery_request(departure), *answer = NULL;
+        const struct param *uri, *complete, *defined;
+        bool refused;
+
+        departure->bus = remote_bus_open(departure->place, error);
+        if (!departure->bus || !depart_call(departure, "Recover", departure->note.cookie, request, RECOVER_MS,
+                                            &answer, &refused, error))
+                return false;
+        uri = params_find(answer, "uri");
+        complete = params_find(answer, "complete");
+        defined = params_find(answer, "defined");
+        /* The last definition of it stays. */
+        if (departure->flags & DOMAIN_MIGRATE_PERSIST_DEST && defined && defined->type == PARAM_BOOL &&
+            !defined->value.b)
+                departure->flags &= ~(unsigned)DOMAIN_MIGRATE_UNDEFINE_SOURCE;
+        if (complete && complete->type == PARAM_BOOL && complete->value.b)
+                return true;
+        if (!is_place(departure, uri))
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_RPC,
+                                 "Recover at '%s' says nothing that is understood",
+                                 remote_place_get_uri(departure->place));
+        departure->uri = complete_uri(departure, uri->value.s);
+        return true;
 }

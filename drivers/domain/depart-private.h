@@ -16,6 +16,8 @@
 
 /* depart-offline.c: of a domain that does not run. */
 extern const struct operation_kind depart_offline_kind;
+/* depart-resume.c: of one that has left, and whose memory is to follow by another way. */
+extern const struct operation_kind depart_resume_kind;
 
 static inline struct domain_departure *departure_of(struct operation *op)
 {
@@ -35,6 +37,9 @@ bool depart_call(struct domain_departure *departure, const char *member, const c
                  GError **error);
 /* A step: Prepare, and what the other side says to it. */
 bool depart_prepare(struct operation *op, GError **error);
+/* Another one: Recover; departure->uri is where the rest of its memory goes, NULL: nowhere, it is all there.
+ */
+bool depart_recover(struct operation *op, GError **error);
 
 /* ---- depart-search.c ---- */
 
@@ -48,6 +53,7 @@ void depart_search(struct domain *domain, const struct domain_departure_note *no
 
 /* Lane of the domain. The guest of the beginning, and not another one that was started meanwhile? */
 bool depart_is_there(const struct domain_departure *departure);
+bool depart_require_there(const struct domain_departure *departure, GError **error);
 /* The guest, paused for it, runs again. */
 void depart_stay(struct domain *domain);
 /* The guest is here, and that is written down. */

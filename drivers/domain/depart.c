@@ -53,7 +53,7 @@ bool depart_is_there(const struct domain_departure *departure)
         return state && state->base.active && state->id == departure->id;
 }
 
-static bool require_there(const struct domain_departure *departure, GError **error)
+bool depart_require_there(const struct domain_departure *departure, GError **error)
 {
         return depart_is_there(departure) || error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_FAILED,
                                                        "'%s' of domain '%s' ended with its guest",
@@ -111,7 +111,7 @@ static bool copy_disks(struct operation *op, GError **error)
 {
         struct domain_departure *departure = departure_of(op);
 
-        if (!require_there(departure, error))
+        if (!depart_require_there(departure, error))
                 return false;
         if (departure->copies)
                 return ops_of(op)->depart_copy(departure, error);
@@ -130,7 +130,7 @@ static bool pause_guest(struct operation *op, GError **error)
         struct domain_departure *departure = departure_of(op);
         struct domain *domain = domain_of(op);
 
-        if (!require_there(departure, error) || !domain_save_check_state(domain, error))
+        if (!depart_require_there(departure, error) || !domain_save_check_state(domain, error))
                 return false;
         departure->note.runs = domain_get_current(domain)->state == DOMAIN_RUNNING;
         if (departure->flags & DOMAIN_MIGRATE_LIVE || !departure->note.runs)
@@ -195,7 +195,8 @@ static void go_on(struct operation *op)
 
 static bool transfer(struct operation *op, GError **error)
 {
-        if (!require_there(departure_of(op), error) || !ops_of(op)->depart_begin(departure_of(op), error))
+        if (!depart_require_there(departure_of(op), error) ||
+            !ops_of(op)->depart_begin(departure_of(op), error))
                 return false;
         domain_of(op)->departure = departure_of(op);
         return true;
@@ -213,7 +214,7 @@ static bool write_note(struct operation *op, GError **error)
         struct domain *domain = domain_of(op);
 
         domain->departure = NULL;
-        if (!require_there(departure, error))
+        if (!depart_require_there(departure, error))
                 return false;
         departure->note.runs =
                 departure->note.runs && (domain_get_current(domain)->reason == DOMAIN_PAUSED_MIGRATION ||
@@ -427,6 +428,13 @@ static void parsed(struct domain_def *def, const GError *error, void *data)
                 operation_refuse(&departure->base, g_error_copy(error));
 }
 
+static const struct operation_kind *choose_kind(unsigned flags)
+{
+        if (flags & DOMAIN_MIGRATE_OFFLINE)
+                return &depart_offline_kind;
+        return flags & DOMAIN_MIGRATE_POSTCOPY_RESUME ? &depart_resume_kind : &departure_kind;
+}
+
 void domain_migrate(struct domain *domain, const char *destination, struct params *params, unsigned flags,
                     managed_done done, void *data)
 {
@@ -444,15 +452,17 @@ void domain_migrate(struct domain *domain, const char *destination, struct param
                 managed_fail(error, done, data);
                 return;
         }
-        departure = (struct domain_departure *)operation_new(
-                flags & DOMAIN_MIGRATE_OFFLINE ? &depart_offline_kind : &departure_kind, &domain->base,
-                domain->driver->jobs);
+        departure = (struct domain_departure *)operation_new(choose_kind(flags), &domain->base,
+                                                             domain->driver->jobs);
         departure->place = place;
         departure->params = params;
         departure->flags = flags;
         departure->done = done;
         departure->data = data;
-        if (xml)
+        /* What it is to be called, for instance, was said when it was begun. */
+        if (flags & DOMAIN_MIGRATE_POSTCOPY_RESUME)
+                run(departure);
+        else if (xml)
                 domain_parse(domain->driver, xml, false, parsed, departure);
         else
                 parse_persistent(departure);

@@ -452,6 +452,14 @@ struct params *domain_get_job_stats(struct domain *domain, unsigned flags, enum 
 struct params *domain_get_last_job(const struct domain *domain);
 /* Asks it to end; true: it will, or is about to complete. */
 bool domain_abort_job(struct domain *domain, GError **error);
+enum domain_abort_flags {
+        DOMAIN_ABORT_POSTCOPY = 1 << 0, /* VIR_DOMAIN_ABORT_JOB_POSTCOPY */
+};
+/*
+ * The same, and with the flag POSTCOPY of a migration in post-copy alone, which has no way back: its way is
+ * cut, and it fails as if that had happened by itself.
+ */
+void domain_abort_job_flags(struct domain *domain, unsigned flags, managed_done done, void *data);
 
 /* virDomainMigrateFlags; the names are of all that there are, whether or not they are driven. */
 enum domain_migrate_flags {
@@ -483,7 +491,8 @@ extern const struct param_table domain_migrate_params;
 /*
  * The guest goes to the agent at that URI (base/remote-bus.h), and ends here when its CPUs run there; until
  * that agent has said so it is ours, whatever fails. A job. params (taken) were accepted by
- * domain_migrate_params.
+ * domain_migrate_params. With POSTCOPY_RESUME a migration that has failed in post-copy goes on; the other
+ * flags are those of its beginning.
  */
 void domain_migrate(struct domain *domain, const char *destination, struct params *params, unsigned flags,
                     managed_done done, void *data);
@@ -519,6 +528,14 @@ void domain_arrival_finish(struct domain_driver *driver, const char *cookie, str
 /* It does not come, unless it is here already: answer "arrived". Also of cookies that nothing is known of. */
 void domain_arrival_cancel(struct domain_driver *driver, const char *cookie, domain_arrival_done done,
                            void *data);
+/*
+ * It is here, in post-copy whose way was cut: its emulator listens for another one. params (of
+ * domain_recover_params, taken) say where. Answer: "uri", as of Prepare, but when it is "complete", and lacks
+ * nothing; "defined": it is persistent here.
+ */
+extern const struct param_table domain_recover_params;
+void domain_arrival_recover(struct domain_driver *driver, const char *cookie, struct params *params,
+                            unsigned flags, domain_arrival_done done, void *data);
 /* The other side has let go of it: what was written down about it here is not needed any more. */
 void domain_arrival_confirm(struct domain_driver *driver, const char *cookie, domain_arrival_done done,
                             void *data);

@@ -345,6 +345,10 @@ struct domain_driver_ops {
         bool (*depart_switch)(struct domain_departure *departure, GError **error);
         /* Passive: the rest goes over, of a guest that has left that way. An error: it does not. */
         bool (*depart_follow)(struct domain_departure *departure, GError **error);
+        /* Passive: the same of one whose way was cut, from now on to departure->uri. */
+        bool (*depart_resume)(struct domain_departure *departure, GError **error);
+        /* Cuts the way of a guest in post-copy. */
+        bool (*depart_cut)(struct domain *domain, GError **error);
         /* Frees departure->work, whatever became of it. NULL is fine. */
         void (*depart_free)(struct domain_departure *departure);
         /* Writes down, for this agent's successor, that the other side may let it run (NULL: no more). */
@@ -360,6 +364,9 @@ struct domain_driver_ops {
          * it.
          */
         void (*arrive_end)(struct domain *domain, bool postcopy);
+        /* What of it has not come is to come to *uri, for the caller to free; NULL: nothing is missing. */
+        bool (*arrive_recover)(struct domain *domain, const struct params *params, unsigned flags, char **uri,
+                               GError **error);
 
         /*
          * Writes the status document of a running domain after a change of state made by the model. May be

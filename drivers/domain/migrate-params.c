@@ -71,6 +71,18 @@ const struct param_table domain_finish_params = {
         .n_rules = G_N_ELEMENTS(finish_rules),
 };
 
+static const struct param_rule recover_rules[] = {
+        { "listen_address", PARAM_STRING, .max = 255 },
+        { "migrate_uri", PARAM_STRING },
+};
+
+const struct param_table domain_recover_params = {
+        .from = ERROR_FROM_DOMAIN,
+        .function = "Recover",
+        .rules = recover_rules,
+        .n_rules = G_N_ELEMENTS(recover_rules),
+};
+
 const char *domain_migrate_get_text(const struct params *params, const char *name)
 {
         const struct param *param = params_find(params, name);
@@ -95,7 +107,7 @@ uint64_t domain_migrate_get_number(const struct params *params, const char *name
          DOMAIN_MIGRATE_CHANGE_PROTECTION | DOMAIN_MIGRATE_UNSAFE | DOMAIN_MIGRATE_OFFLINE |                 \
          DOMAIN_MIGRATE_COMPRESSED | DOMAIN_MIGRATE_AUTO_CONVERGE | DOMAIN_MIGRATE_POSTCOPY |                \
          DOMAIN_MIGRATE_TLS | DOMAIN_MIGRATE_PARALLEL | DOMAIN_MIGRATE_NON_SHARED_DISK |                     \
-         DOMAIN_MIGRATE_NON_SHARED_INC | DOMAIN_MIGRATE_SYNCHRONOUS_WRITES)
+         DOMAIN_MIGRATE_NON_SHARED_INC | DOMAIN_MIGRATE_SYNCHRONOUS_WRITES | DOMAIN_MIGRATE_POSTCOPY_RESUME)
 #define KNOWN ((DOMAIN_MIGRATE_ZEROCOPY << 1) - 1)
 
 static const char *const names[] = {
@@ -196,9 +208,12 @@ static bool check_offline(unsigned flags, const struct params *params, GError **
         return true;
 }
 
-/* QEMU has one stream for post-copy. */
+/* What goes on has begun; and QEMU has one stream for post-copy. */
 static bool check_together(unsigned flags, GError **error)
 {
+        if (flags & DOMAIN_MIGRATE_POSTCOPY_RESUME && !(flags & DOMAIN_MIGRATE_POSTCOPY))
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
+                                 "the flag POSTCOPY_RESUME of a migration needs the flag POSTCOPY");
         if (!(flags & DOMAIN_MIGRATE_POSTCOPY) || !(flags & DOMAIN_MIGRATE_PARALLEL))
                 return true;
         return error_set(error, ERROR_FROM_DOMAIN, ERROR_ARGUMENT_UNSUPPORTED,

@@ -18,7 +18,12 @@
  * destination answers that the guest is not there; by that answer it never will be.
  *
  * In post-copy Finish comes before the last of the guest's memory, which its emulator here goes on to send.
- * It is written down, before that may begin, that the guest does not go on here by itself.
+ * It is written down, before that may begin, that the guest does not go on here by itself. When the way is
+ * cut then, both sides stay as they are, until somebody wants it to go on (POSTCOPY_RESUME):
+ *
+ *     check                           -- Recover -->   its emulator listens anew
+ *     QEMU goes on sending            ------------->   and that takes it
+ *     ended                           -- Confirm ->
  */
 
 #include "base/cleanup.h"
@@ -149,6 +154,8 @@ struct domain_arrival {
 void domain_arrival_free(struct domain_arrival *arrival);
 DEFINE_CLEANUP(struct domain_arrival, domain_arrival_free);
 
+/* Whose it is. False with an error for what is none. Any thread. */
+bool domain_arrival_read_cookie(const char *cookie, struct uuid *uuid, GError **error);
 /* Has a guest of that cookie been taken, before or by this agent? Any thread. */
 bool domain_arrival_is_accepted(const struct domain_driver *driver, const char *cookie);
 

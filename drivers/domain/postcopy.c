@@ -83,6 +83,36 @@ void domain_start_postcopy(struct domain *domain, unsigned flags, managed_done d
                 managed_run(&domain->base, MANAGED_IN_TURN, switch_work, done, data);
 }
 
+/* ---- the end before its time ---- */
+
+static bool cut_work(struct managed *object, void *data, GError **error)
+{
+        struct domain *domain = domain_from(object);
+        const struct domain_departure_note *note =
+                object->current && object->current->active && domain->driver->ops->depart_cut
+                        ? domain->driver->ops->depart_get_note(domain)
+                        : NULL;
+
+        if (!note || !note->postcopy)
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
+                                 "domain '%s' is not on its way to another host in post-copy",
+                                 managed_get_current_name(object));
+        return domain->driver->ops->depart_cut(domain, error);
+}
+
+void domain_abort_job_flags(struct domain *domain, unsigned flags, managed_done done, void *data)
+{
+        GError *error = NULL;
+
+        if (!flags_check(flags, DOMAIN_ABORT_POSTCOPY, ERROR_FROM_DOMAIN, "AbortJobFlags", &error) ||
+            (!(flags & DOMAIN_ABORT_POSTCOPY) && !domain_abort_job(domain, &error)))
+                managed_fail(error, done, data);
+        else if (flags & DOMAIN_ABORT_POSTCOPY)
+                managed_run(&domain->base, MANAGED_IN_TURN, cut_work, done, data);
+        else
+                done(&domain->base, NULL, data);
+}
+
 /* ---- the rest, on the side that the guest has left ---- */
 
 bool depart_follow(struct operation *op, GError **error)

@@ -13,7 +13,6 @@
 
 #include <string.h>
 
-#define SOCKET "migration.sock"
 /* Between two questions whether all of it is here: the source knows it a moment before. */
 #define ASK_MS 2
 /* That an emulator takes to work off what it has got. */
@@ -121,8 +120,7 @@ void arrive_place_clear(struct arrive_place *place)
         g_free(place->listen);
 }
 
-/* As QEMU has it. */
-static char *format_place(const struct arrive_place *place)
+char *arrive_format_place(const struct arrive_place *place)
 {
         if (place->path)
                 return g_strdup(place->uri);
@@ -140,11 +138,11 @@ bool arrive_listen(struct guest *guest, struct domain_arrival *arrival, const st
                                  arrival->flags & DOMAIN_MIGRATE_TUNNELLED
                                          ? "unix:"
                                          : domain_migrate_get_text(arrival->params, "migrate_uri"),
-                                 0, SOCKET, &place, error))
+                                 0, ARRIVE_SOCKET, &place, error))
                 return false;
         guest->arrival_port = place.port;
         arrival->uri = g_strdup(place.uri);
-        uri = format_place(&place);
+        uri = arrive_format_place(&place);
         return qmp_execute(guest->qmp, "migrate-set-capabilities",
                            migration_make_incoming_capabilities(arrival->flags), QMP_TIMEOUT_MS, NULL,
                            error) &&
@@ -219,7 +217,7 @@ bool arrive_wait(struct domain *domain, bool *postcopy, GError **error)
 }
 
 /* The next guest may come by it. */
-static void release_port(struct guest *guest, int *port)
+void arrive_release_port(struct guest *guest, int *port)
 {
         for (unsigned i = guest->ports->len; i-- > 0;) {
                 if (g_array_index(guest->ports, int, i) == *port)
@@ -231,6 +229,21 @@ static void release_port(struct guest *guest, int *port)
 
 /* ---- what comes after it ---- */
 
+/* By whatever way it came. */
+static void end_recovery(struct guest *guest)
+{
+        if (guest->arrival_port > 0)
+                arrive_release_port(guest, &guest->arrival_port);
+        if (!guest->has_credentials)
+                return;
+        guest->has_credentials = false;
+        qmp_forget(guest->qmp,
+                   qmp_send(guest->qmp, "migrate-set-parameters", json_pack("{s:s}", "tls-creds", "")));
+        qmp_forget(guest->qmp,
+                   qmp_send(guest->qmp, "object-del", json_pack("{s:s}", "id", MIGRATION_TLS_ID)));
+        qmp_flush(guest->qmp);
+}
+
 static void heed_rest(const json_t *info, void *data)
 {
         const char *status = json_string_value(json_object_get(info, "status"));
@@ -238,6 +251,7 @@ static void heed_rest(const json_t *info, void *data)
 
         if (g_strcmp0(status, "completed") == 0) {
                 g_clear_pointer(&guest->rest, route_remove);
+                end_recovery(guest);
                 domain_arrival_tell(guest->domain, DOMAIN_POSTCOPY_COMPLETED);
         } else if (g_strcmp0(status, "postcopy-paused") == 0 || g_strcmp0(status, "failed") == 0) {
                 domain_arrival_tell(guest->domain, DOMAIN_POSTCOPY_STALLED);
@@ -278,8 +292,8 @@ void arrive_end(struct domain *domain, bool postcopy)
 {
         struct guest *guest = guest_of(domain);
 
-        release_port(guest, &guest->arrival_port);
-        release_port(guest, &guest->disks_port);
+        arrive_release_port(guest, &guest->arrival_port);
+        arrive_release_port(guest, &guest->disks_port);
         arrive_keep_disks(guest);
         migration_end_tls(guest);
         guest->status->phase = STATUS_RUNNING;

@@ -198,6 +198,28 @@ bool depart_follow_on(struct domain_departure *departure, GError **error)
         return guest_job_begin_following(&((struct work *)departure->work)->job, &departure->base, error);
 }
 
+/* By what it was begun with; QEMU remembers the rest. */
+bool depart_resume(struct domain_departure *departure, GError **error)
+{
+        struct work *work = g_new0(struct work, 1);
+        struct qmp *qmp = guest_get_monitor(guest_of(domain_of(departure)), error);
+
+        departure->work = work;
+        if (qmp && set_up(work, departure, qmp, error) &&
+            guest_job_begin_resuming(&work->job, &departure->base, departure->uri, error))
+                return true;
+        drop_work(departure);
+        return false;
+}
+
+/* Out of band, as it is for ways that hang. */
+bool depart_cut(struct domain *domain, GError **error)
+{
+        struct qmp *qmp = guest_get_monitor(guest_of(domain), error);
+
+        return qmp && qmp_execute_oob(qmp, "migrate-pause", NULL, QMP_TIMEOUT_MS, NULL, error);
+}
+
 void depart_cancel(struct domain_departure *departure)
 {
         struct work *work = departure->work;

@@ -10,6 +10,8 @@ bool depart_check(struct domain *domain, bool *whole_cpu, GError **error);
 bool depart_begin(struct domain_departure *departure, GError **error);
 bool depart_switch(struct domain_departure *departure, GError **error);
 bool depart_follow_on(struct domain_departure *departure, GError **error);
+bool depart_resume(struct domain_departure *departure, GError **error);
+bool depart_cut(struct domain *domain, GError **error);
 void depart_cancel(struct domain_departure *departure);
 void depart_free(struct domain_departure *departure);
 bool depart_note(struct domain *domain, const struct domain_departure_note *note, GError **error);
@@ -36,11 +38,20 @@ struct arrive_place {
 bool arrive_choose_place(struct guest *guest, const struct params *params, const char *wanted, int port,
                          const char *socket, struct arrive_place *place, GError **error);
 void arrive_place_clear(struct arrive_place *place);
+/* As QEMU has it. */
+char *arrive_format_place(const struct arrive_place *place);
+/* The guest's port is free for others; *port is 0 then. */
+void arrive_release_port(struct guest *guest, int *port);
+/* The name of the socket for "unix:". */
+#define ARRIVE_SOCKET "migration.sock"
 /* Lane: an emulator that waits is told how the guest comes; arrival->uri and disks_uri say where
  * it listens. def: the active one. */
 bool arrive_listen(struct guest *guest, struct domain_arrival *arrival, const struct domain_def *def,
                    GError **error);
 bool arrive_wait(struct domain *domain, bool *postcopy, GError **error);
 void arrive_end(struct domain *domain, bool postcopy);
+/* recover.c */
+bool arrive_recover(struct domain *domain, const struct params *params, unsigned flags, char **uri,
+                    GError **error);
 /* Lane: a guest that has come in post-copy; domain_arrival_tell() is called with what becomes of it. */
 void arrive_follow(struct guest *guest);

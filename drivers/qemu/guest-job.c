@@ -14,6 +14,8 @@
 
 /* Between two questions. */
 #define ASK_MS 500
+/* For a connection to the other side, and what both tell each other first. */
+#define RESUME_MS 30000
 
 /* ---- the end ---- */
 
@@ -256,6 +258,32 @@ static void let_go(struct guest_job *job, GError *result)
         ask(job);
 }
 
+/* It has stalled before, and does not any more. */
+static void tell_resumed(struct guest_job *job)
+{
+        struct domain *domain = job->guest->domain;
+        const struct domain_state *state = domain_get_current(domain);
+
+        job->resumes = 0;
+        if (!job->follows)
+                return;
+        g_clear_error(&job->failure);
+        if (state->state == DOMAIN_PAUSED && state->reason == DOMAIN_PAUSED_POSTCOPY_FAILED)
+                domain_set_state(domain, DOMAIN_PAUSED, DOMAIN_PAUSED_POSTCOPY, DOMAIN_EVENT_SUSPENDED,
+                                 DOMAIN_EVENT_SUSPENDED_POSTCOPY);
+}
+
+/* QEMU is told to, and connects behind that; when it cannot it is paused as it was, and says nothing. */
+static void heed_cut(struct guest_job *job)
+{
+        if (!job->resumes)
+                end(job, "the way to the other side is cut, where some of the guest's memory is missing");
+        else if (job->resumes < lane_deadline_in(0))
+                end(job, "the emulator does not get through to the other side");
+        else
+                ask_later(job);
+}
+
 /*
  * The guest has stopped, and QEMU can still fail to have sent what the other side cannot run without, and let
  * it go on; it has not when it says so twice, a moment apart.
@@ -265,8 +293,10 @@ static void heed_postcopy(struct guest_job *job, const char *status)
         bool seen = job->seen && domain_get_current(job->guest->domain)->state != DOMAIN_RUNNING;
 
         job->seen = true;
+        if (strcmp(status, "postcopy-active") == 0)
+                tell_resumed(job);
         if (strcmp(status, "postcopy-paused") == 0)
-                end(job, "the way to the other side is cut, where some of the guest's memory is missing");
+                heed_cut(job);
         else if (!job->follows && seen)
                 finish(job, NULL);
         else
@@ -449,6 +479,29 @@ bool guest_job_begin_following(struct guest_job *job, struct operation *op, GErr
                 return false;
         job->follows = true;
         ask(job);
+        return true;
+}
+
+/* What it refuses may be what it does already, by a connection that came late. */
+static void heed_resumption(const json_t *result, const GError *error, void *data)
+{
+        struct guest_job *job = data;
+
+        job->call = 0;
+        if (error) {
+                job->resumes = 0;
+                job->failure = g_error_copy(error);
+        }
+        ask(job);
+}
+
+bool guest_job_begin_resuming(struct guest_job *job, struct operation *op, const char *uri, GError **error)
+{
+        if (!init(job, op, ROUTE_MIGRATION, "", error))
+                return false;
+        job->follows = true;
+        job->resumes = lane_deadline_in(RESUME_MS);
+        say(job, "migrate", json_pack("{s:s, s:b}", "uri", uri, "resume", true), heed_resumption);
         return true;
 }
 

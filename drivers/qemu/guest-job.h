@@ -32,6 +32,8 @@ struct guest_job {
         bool seen;     /* that it is in post-copy has been said once */
         bool over;     /* the migration; QEMU may still be about to let go of the guest */
         GError *result; /* owned; of that; NULL: it went well */
+        /* Until then the other side is to be reached again; 0: it is, or was not cut. */
+        lane_deadline resumes;
         /*
          * The owner's, set after the beginning of a migration that pauses before the switch: the guest is
          * paused, and QEMU waits for guest_job_switch() or guest_job_fail().
@@ -66,6 +68,9 @@ bool guest_job_begin_migration(struct guest_job *job, struct operation *op, cons
 bool guest_job_start_postcopy(struct guest_job *job, GError **error);
 /* For the run of a passive step behind that: until all is sent. */
 bool guest_job_begin_following(struct guest_job *job, struct operation *op, GError **error);
+
+/* Likewise, by way of uri, when the one before is cut. */
+bool guest_job_begin_resuming(struct guest_job *job, struct operation *op, const char *uri, GError **error);
 
 /* A migration that waits goes on. */
 void guest_job_switch(struct guest_job *job);

@@ -10,9 +10,11 @@
 
 struct side here, there;
 
-static void side_init(struct side *side)
+static void side_init(struct side *side, void (*enter)(void))
 {
-        side->harness = harness_new();
+        side->harness = harness_new_bus();
+        harness_set_child_setup(side->harness, enter);
+        harness_start_agent(side->harness);
         side->client = harness_get_client(side->harness);
         side->uri = g_strdup_printf("qemu+unix:///system?bus=%s", harness_get_address(side->harness));
 }
@@ -26,9 +28,14 @@ static void side_clear(struct side *side)
 /* A case that failed has left agents and guests that would be counted as those of this one. */
 void sides_set_up(void)
 {
+        sides_set_up_in(NULL, NULL);
+}
+
+void sides_set_up_in(void (*enter_here)(void), void (*enter_there)(void))
+{
         harness_end_leftovers();
-        side_init(&here);
-        side_init(&there);
+        side_init(&here, enter_here);
+        side_init(&there, enter_there);
         harness_join(here.harness, there.harness);
 }
 

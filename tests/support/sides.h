@@ -51,6 +51,9 @@ extern struct side here, there;
 
 /* The fixture of a test case. */
 void sides_set_up(void);
+/* The same; each agent's process does that before it is the agent (harness_set_child_setup()). NULL: nothing.
+ */
+void sides_set_up_in(void (*enter_here)(void), void (*enter_there)(void));
 void sides_tear_down(void);
 
 /* xml (taken) of a Linux guest with that console: what it prints there on either side goes to one file. */

@@ -255,6 +255,7 @@ KNOWN = """
 
 # Members of ours, named as libvirt-dbus would have named them.
 OURS = """
+    Domain.AbortJobFlags method u -
     Connect.ChangeTimeout property u readwrite
     Connect.ErrorEvent signal iisio
     Connect.InterfaceEvent signal oii
@@ -320,6 +321,7 @@ OURS = """
     Migration.Confirm method sa{sv}u a{sv}
     Migration.Finish method sa{sv}u a{sv}
     Migration.Prepare method sa{sv}u a{sv}
+    Migration.Recover method sa{sv}u a{sv}
     Statistics.GetMetrics method u s
     Statistics.Subscribe method uu -
     Statistics.Unsubscribe method - -

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Post-copy whose way was cut, on the side to which the guest has come: its emulator listens for another one.
+ * Lane of the domain.
+ *
+ * The emulator's main thread may hang on a page that does not come, so what it is told goes out of band, and
+ * it waits for the connection in its monitor's thread.
+ */
+#include "base/error.h"
+#include "drivers/qemu/depart.h"
+#include "drivers/qemu/migration.h"
+
+/* For QEMU to see that the old way is cut. */
+#define PAUSE_MS 10000
+#define ASK_MS   10
+
+static bool waits_for_memory(const struct guest *guest)
+{
+        const struct domain_state *state = domain_get_current(guest->domain);
+
+        return guest->rest ||
+               (state->state == DOMAIN_RUNNING && (state->reason == DOMAIN_RUNNING_POSTCOPY ||
+                                                   state->reason == DOMAIN_RUNNING_POSTCOPY_FAILED));
+}
+
+/* What the source has given up may be a connection here that nobody has closed. */
+static bool listen_anew(struct guest *guest, const char *uri, GError **error)
+{
+        lane_deadline deadline = lane_deadline_in(PAUSE_MS);
+
+        qmp_execute_oob(guest->qmp, "migrate-pause", NULL, QMP_TIMEOUT_MS, NULL, NULL);
+        for (;;) {
+                g_autoptr(GError) failure = NULL;
+
+                if (qmp_execute_oob(guest->qmp, "migrate-recover", json_pack("{s:s}", "uri", uri),
+                                    QMP_TIMEOUT_MS, NULL, &failure))
+                        return true;
+                /* Refused until its threads have let go of the old way. */
+                if (!error_is(failure, ERROR_OPERATION_FAILED) || qmp_is_broken(guest->qmp) ||
+                    deadline < lane_deadline_in(0) ||
+                    lane_wait(guest->domain->base.lane, -1, 0, NULL, lane_deadline_in(ASK_MS)) !=
+                            LANE_TIMEOUT) {
+                        g_propagate_error(error, g_steal_pointer(&failure));
+                        return false;
+                }
+        }
+}
+
+bool arrive_recover(struct domain *domain, const struct params *params, unsigned flags, char **uri,
+                    GError **error)
+{
+        __attribute__((cleanup(arrive_place_clear))) struct arrive_place place = { 0 };
+        struct guest *guest = guest_of(domain);
+        g_autofree char *where = NULL;
+
+        if (!guest_get_monitor(guest, error))
+                return false;
+        if (!waits_for_memory(guest))
+                return true;
+        arrive_release_port(guest, &guest->arrival_port);
+        if (!arrive_choose_place(guest, params, domain_migrate_get_text(params, "migrate_uri"), 0,
+                                 ARRIVE_SOCKET, &place, error))
+                return false;
+        guest->arrival_port = place.port;
+        where = arrive_format_place(&place);
+        if (!migration_begin_tls(guest, flags, params, false, error) || !listen_anew(guest, where, error)) {
+                arrive_release_port(guest, &guest->arrival_port);
+                return false;
+        }
+        *uri = g_strdup(place.uri);
+        return true;
+}

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Post-copy whose way was cut goes on by another one, whoever dies meanwhile, and no half of a guest is taken
+ * for the whole.
+ */
+
+#include <string.h>
+
+#include "tests/support/moves.h"
+
+/* At any speed, and not through the proxy. */
+static void resume(struct move *move)
+{
+        client_do(here.client, move->path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri, 2,
+                  "bandwidth.postcopy", "t", (uint64_t)1000, "migrate_uri", "s", "tcp:" LISTEN,
+                  LIVE | POSTCOPY | POSTCOPY_RESUME);
+}
+
+static void expect_arrived(struct move *move)
+{
+        harness_wait_until(move_has_come, move->path, "all of the guest is there");
+        move_expect_counting(move);
+        moves_wait_guests(1);
+}
+
+static void expect_whole(struct move *move)
+{
+        guest_expect_state(here.client, move->path, STATE_SHUTOFF, SHUTOFF_MIGRATED);
+        expect_arrived(move);
+}
+
+START_TEST(test_it_goes_on)
+{
+        struct move move;
+
+        if (!move_halve(&move))
+                return;
+        client_fails(here.client, LIBVIRT_ERROR,
+                     "*flag POSTCOPY_RESUME of a migration needs the flag POSTCOPY", move.path,
+                     DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri, 0, LIVE | POSTCOPY_RESUME);
+        client_fails(here.client, LIBVIRT_ERROR, "*was begun with the flags 0x8001,*not with 0x8011",
+                     move.path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri, 0,
+                     LIVE | POSTCOPY | UNDEFINE_SOURCE | POSTCOPY_RESUME);
+        /* Not by itself, and not as if it were whole. */
+        client_fails(here.client, LIBVIRT_ERROR, "*is busy with 'migration'", move.path, DOMAIN_INTERFACE,
+                     "MigrateToURI3", "sa{sv}u", there.uri, 0, LIVE | POSTCOPY);
+        client_forget_signals(here.client);
+        client_forget_signals(there.client);
+        move_send_by_proxy(&move, POSTCOPY_RESUME);
+        client_wait_event(here.client, move.path, EVENT_SUSPENDED, SUSPENDED_POSTCOPY);
+        client_wait_event(there.client, move.path, EVENT_RESUMED, RESUMED_POSTCOPY);
+        guest_expect_state(here.client, move.path, STATE_PAUSED, PAUSED_POSTCOPY);
+        guest_expect_state(there.client, move.path, STATE_RUNNING, RUNNING_POSTCOPY);
+        /* As often as it is cut. */
+        move_cut(&move);
+        resume(&move);
+        client_wait_event(here.client, move.path, EVENT_STOPPED, STOPPED_MIGRATED);
+        expect_whole(&move);
+        /* It is a guest like any other. */
+        client_fails(there.client, LIBVIRT_ERROR, "*has no migration that has failed in post-copy", move.path,
+                     DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", here.uri, 0,
+                     LIVE | POSTCOPY | POSTCOPY_RESUME);
+        sides_migrate(&there, move.path, &here, LIVE);
+        move_expect_counting(&move);
+        move_clear(&move);
+}
+END_TEST
+
+/* By somebody who sees that nothing moves, while the other side waits for what comes by the old way. */
+START_TEST(test_it_is_interrupted)
+{
+        struct move move;
+
+        if (!move_start(&move, true))
+                return;
+        client_fails(here.client, LIBVIRT_ERROR, "*'linux' is not on its way*in post-copy", move.path,
+                     DOMAIN_INTERFACE, "AbortJobFlags", "u", 1);
+        client_fails(here.client, LIBVIRT_ERROR, "*unsupported flags*", move.path, DOMAIN_INTERFACE,
+                     "AbortJobFlags", "u", 2);
+        move_begin(&move);
+        client_fails(here.client, LIBVIRT_ERROR, "*'linux' is not on its way*in post-copy", move.path,
+                     DOMAIN_INTERFACE, "AbortJobFlags", "u", 1);
+        client_do(here.client, move.path, DOMAIN_INTERFACE, "AbortJobFlags", "u", 0);
+        client_wait_answer(here.client, &move.answer);
+        ck_assert_ptr_nonnull(strstr(move.answer.error, "was cancelled"));
+        guest_expect_state(here.client, move.path, STATE_RUNNING, -1);
+        move_forget_answer(&move);
+        move_begin(&move);
+        move_start_postcopy(move.path);
+        client_wait_event(there.client, move.path, EVENT_RESUMED, RESUMED_POSTCOPY);
+        client_fails(here.client, LIBVIRT_ERROR, "*cannot be aborted any more", move.path, DOMAIN_INTERFACE,
+                     "AbortJobFlags", "u", 0);
+        move_interrupt(move.path);
+        client_wait_answer(here.client, &move.answer);
+        ck_assert_ptr_nonnull(strstr(move.answer.error, "is cut"));
+        client_wait_event(here.client, move.path, EVENT_SUSPENDED, SUSPENDED_POSTCOPY_FAILED);
+        resume(&move);
+        expect_whole(&move);
+        move_clear(&move);
+}
+END_TEST
+
+static bool is_held(void *proxy)
+{
+        return proxy_is_held(proxy);
+}
+
+/* The name of the only file in which it is written down that a guest has come there. */
+static char *find_cookie(void)
+{
+        g_autofree char *folder = harness_path(there.harness, "run/qemu/arrived");
+        g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+        const char *name = dir ? g_dir_read_name(dir) : NULL;
+
+        ck_assert_ptr_nonnull(name);
+        return g_strdup(name);
+}
+
+/* Values of typed parameters are variants in variants. */
+static bool has_true(sd_bus_message *dictionary, const char *wanted)
+{
+        const char *name;
+        int value;
+
+        ck_assert_int_gt(sd_bus_message_enter_container(dictionary, 'a', "{sv}"), 0);
+        while (sd_bus_message_enter_container(dictionary, 'e', "sv") > 0) {
+                ck_assert_int_gt(sd_bus_message_read(dictionary, "s", &name), 0);
+                if (strcmp(name, wanted) == 0)
+                        return sd_bus_message_read(dictionary, "v", "v", "b", &value) > 0 && value;
+                ck_assert_int_ge(sd_bus_message_skip(dictionary, "v"), 0);
+                ck_assert_int_ge(sd_bus_message_exit_container(dictionary), 0);
+        }
+        return false;
+}
+
+/* To whom it is not known yet that all of the guest is there, it is said. */
+START_TEST(test_nothing_is_missing)
+{
+        g_autofree char *socket = harness_path(there.harness, "proxy"), *cookie = NULL;
+        g_autofree char *address = g_strconcat("unix:path=", socket, NULL);
+        g_autofree char *uri = g_strdup_printf("qemu+unix:///system?bus=%s", address);
+        g_autoptr(sd_bus_message) reply = NULL;
+        struct move move = { .path = guest_start(here.client, guest_bare_xml("bare", NULL)) };
+
+        move.proxy = proxy_new(address, harness_get_address(there.harness));
+        proxy_hold(move.proxy, "Confirm", false);
+        client_send(here.client, &move.answer, move.path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", uri,
+                    0, LIVE);
+        harness_wait_until(is_held, move.proxy, "Confirm is on its way");
+        cookie = find_cookie();
+        reply = client_call(there.client, QEMU_PATH, "org.virtbus.Migration", "Recover", "sa{sv}u", cookie, 0,
+                            LIVE);
+        ck_assert(has_true(reply, "complete"));
+        guest_expect_state(there.client, move.path, STATE_RUNNING, RUNNING_MIGRATED);
+        proxy_release(move.proxy);
+        client_wait_answer(here.client, &move.answer);
+        /* From now on it is nobody's. */
+        client_fails(there.client, LIBVIRT_ERROR, "*has not come here by that migration", QEMU_PATH,
+                     "org.virtbus.Migration", "Recover", "sa{sv}u", cookie, 0, LIVE);
+        client_fails(there.client, LIBVIRT_ERROR, "*no cookie of a migration", QEMU_PATH,
+                     "org.virtbus.Migration", "Recover", "sa{sv}u", "../x", 0, LIVE);
+        client_fails(there.client, LIBVIRT_ERROR, "*needs no Prepare", QEMU_PATH, "org.virtbus.Migration",
+                     "Prepare", "sa{sv}u", "<domain/>", 0, LIVE | POSTCOPY | POSTCOPY_RESUME);
+        move_clear(&move);
+}
+END_TEST
+
+/* ---- who dies while it goes on ---- */
+
+/* What one agent says to the other, at which everything stands still for a moment. */
+static const struct moment {
+        const char *member;
+        bool reply;
+} moments[] = {
+        { "Recover", false },
+        { "Recover", true },
+        { "Confirm", false },
+        { "Confirm", true },
+};
+
+enum victim { LINK, SOURCE_AGENT, DESTINATION_AGENT, SOURCE_GUEST, DESTINATION_GUEST };
+
+/* The same guest, cut in halves, in all scenes. The agents speak through the proxy, the emulators do not. */
+static void cut_in_halves(struct move *move)
+{
+        move_forget_answer(move);
+        client_forget_signals(here.client);
+        client_forget_signals(there.client);
+        client_do(here.client, move->path, DOMAIN_INTERFACE, "MigrateSetMaxDowntime", "tu", (uint64_t)1, 0);
+        move_begin(move);
+        move_start_postcopy(move->path);
+        client_wait_event(there.client, move->path, EVENT_RESUMED, RESUMED_POSTCOPY);
+        move_interrupt(move->path);
+        client_wait_answer(here.client, &move->answer);
+        harness_wait_until(move_is_failed_here, move->path, "post-copy has failed here");
+}
+
+static void strike(struct move *move, enum victim victim)
+{
+        switch (victim) {
+        case LINK:
+                proxy_cut(move->proxy);
+                break;
+        case SOURCE_AGENT:
+                side_restart_agent(&here);
+                break;
+        case DESTINATION_AGENT:
+                side_restart_agent(&there);
+                break;
+        case SOURCE_GUEST:
+                side_kill_guest(&here, move->path);
+                break;
+        case DESTINATION_GUEST:
+                side_kill_guest(&there, move->path);
+                break;
+        }
+}
+
+static bool is_held_or_over(void *data)
+{
+        const struct move *move = data;
+
+        client_process(here.client);
+        return move->answer.done || proxy_is_held(move->proxy);
+}
+
+static void play(struct move *move, const char *uri, const struct moment *moment, enum victim victim)
+{
+        move_forget_answer(move);
+        proxy_hold(move->proxy, moment->member, moment->reply);
+        client_send(here.client, &move->answer, move->path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", uri,
+                    1, "bandwidth.postcopy", "t", (uint64_t)1000, LIVE | POSTCOPY | POSTCOPY_RESUME);
+        harness_wait_until(is_held_or_over, move, "it is said, or over");
+        ck_assert_msg(!move->answer.done, "nobody said '%s': %s", moment->member, move->answer.error);
+        strike(move, victim);
+        proxy_release(move->proxy);
+        client_wait_answer(here.client, &move->answer);
+}
+
+/* Whoever begins it again, as often as it takes, has the whole guest there in the end. */
+static bool is_whole_or_goes_on(void *data)
+{
+        char *path = data;
+
+        if (!move_is_over_here(path))
+                g_free(client_try(here.client, path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri,
+                                  1, "bandwidth.postcopy", "t", (uint64_t)1000,
+                                  LIVE | POSTCOPY | POSTCOPY_RESUME));
+        return move_is_over_here(path) && move_has_come(path);
+}
+
+/* Half a guest is none, and is destroyed by whoever knows that the other half is gone. */
+static void expect_half(struct move *move, enum victim victim)
+{
+        bool is_here = victim == DESTINATION_GUEST;
+
+        if (is_here) {
+                harness_wait_until(move_is_gone_there, move->path, "nothing is left of the guest there");
+                harness_wait_until(move_is_failed_here, move->path, "post-copy has failed here");
+                client_fails(here.client, LIBVIRT_ERROR, "*is not here any more*", move->path,
+                             DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri, 0,
+                             LIVE | POSTCOPY | POSTCOPY_RESUME);
+        } else {
+                harness_wait_until(move_is_over_here, move->path, "the guest has ended here");
+                harness_wait_until(move_is_failed_there, move->path, "post-copy has failed there");
+        }
+        moves_wait_guests(1);
+        guest_do_flags(is_here ? here.client : there.client, move->path, "Destroy", 0);
+        moves_wait_guests(0);
+}
+
+static void play_to_the_end(struct move *move, const char *uri, const struct moment *moment,
+                            enum victim victim)
+{
+        cut_in_halves(move);
+        play(move, uri, moment, victim);
+        harness_wait_until(is_whole_or_goes_on, move->path, "all of the guest is there");
+        moves_wait_guests(1);
+        move_expect_counting(move);
+        sides_migrate(&there, move->path, &here, LIVE);
+        move_expect_counting(move);
+}
+
+START_TEST(test_somebody_dies_while_it_goes_on)
+{
+        g_autofree char *socket = harness_path(there.harness, "proxy");
+        g_autofree char *address = g_strconcat("unix:path=", socket, NULL);
+        g_autofree char *uri = g_strdup_printf("qemu+unix:///system?bus=%s", address);
+        struct move move;
+
+        if (!move_start(&move, true))
+                return;
+        move.proxy = proxy_new(address, harness_get_address(there.harness));
+        /* The first two of DESTINATION_AGENT are scenes of their own. */
+        for (unsigned i = _i == DESTINATION_AGENT ? 2 : 0; i < G_N_ELEMENTS(moments); i++)
+                play_to_the_end(&move, uri, &moments[i], (enum victim)_i);
+        move_clear(&move);
+}
+END_TEST
+
+/* ... or somebody has to be told that nothing comes of it. */
+static bool is_whole_or_out_of_reach(void *data)
+{
+        const char *path = data;
+        g_autofree char *error = NULL;
+
+        if (!move_is_over_here(data))
+                error = client_try(here.client, path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri,
+                                   1, "bandwidth.postcopy", "t", (uint64_t)1000,
+                                   LIVE | POSTCOPY | POSTCOPY_RESUME);
+        return (move_is_over_here(data) && move_has_come(data)) ||
+               (error && strstr(error, "did not answer qmp_capabilities"));
+}
+
+/* An emulator that hangs on a page that does not come answers no agent that is new to it. Nothing is made up
+ * of that. */
+START_TEST(test_the_agent_there_dies_before_it_goes_on)
+{
+        g_autofree char *socket = harness_path(there.harness, "proxy");
+        g_autofree char *address = g_strconcat("unix:path=", socket, NULL);
+        g_autofree char *uri = g_strdup_printf("qemu+unix:///system?bus=%s", address);
+        struct move move;
+
+        if (!move_start(&move, true))
+                return;
+        move.proxy = proxy_new(address, harness_get_address(there.harness));
+        cut_in_halves(&move);
+        play(&move, uri, &moments[_i], DESTINATION_AGENT);
+        harness_wait_until(is_whole_or_out_of_reach, move.path, "all of it is there, or it is out of reach");
+        if (move_is_over_here(move.path)) {
+                expect_arrived(&move);
+        } else {
+                harness_wait_until(move_is_failed_here, move.path, "post-copy has failed here");
+                ck_assert(side_runs(&there, move.path));
+                moves_wait_guests(2);
+                guest_do_flags(here.client, move.path, "Destroy", 0);
+        }
+        guest_do_flags(there.client, move.path, "Destroy", 0);
+        moves_wait_guests(0);
+        move_clear(&move);
+}
+END_TEST
+
+START_TEST(test_half_of_it_dies_while_it_goes_on)
+{
+        g_autofree char *socket = harness_path(there.harness, "proxy");
+        g_autofree char *address = g_strconcat("unix:path=", socket, NULL);
+        g_autofree char *uri = g_strdup_printf("qemu+unix:///system?bus=%s", address);
+        enum victim victim = _i < 2 ? SOURCE_GUEST : DESTINATION_GUEST;
+        struct move move;
+
+        if (!move_start(&move, true))
+                return;
+        move.proxy = proxy_new(address, harness_get_address(there.harness));
+        cut_in_halves(&move);
+        play(&move, uri, &moments[_i % 2], victim);
+        ck_assert_ptr_nonnull(move.answer.error);
+        expect_half(&move, victim);
+        move_clear(&move);
+}
+END_TEST
+
+static bool has_looked(void *harness)
+{
+        g_autofree char *log = harness_read_log(harness);
+
+        return strstr(log, "a migration of domain 'linux': ");
+}
+
+/* What is on its way again goes on, whichever agent looks. */
+START_TEST(test_an_agent_is_killed_while_it_goes_on)
+{
+        const struct side *victim = _i == 0 ? &here : &there;
+        struct move move;
+
+        if (!move_halve(&move))
+                return;
+        /* Also by one that finds it so, when it has looked: until then it is busy with that. */
+        side_restart_agent(&here);
+        harness_wait_until(has_looked, here.harness, "the agent here has looked for the guest");
+        ck_assert(move_is_failed_here(move.path));
+        client_forget_signals(here.client);
+        client_forget_signals(there.client);
+        move_send_by_proxy(&move, POSTCOPY_RESUME);
+        client_wait_event(here.client, move.path, EVENT_SUSPENDED, SUSPENDED_POSTCOPY);
+        client_wait_event(there.client, move.path, EVENT_RESUMED, RESUMED_POSTCOPY);
+        side_restart_agent(victim);
+        move_expect_counting(&move);
+        move_speed_up(move.path);
+        client_wait_answer(here.client, &move.answer);
+        harness_wait_until(move_is_over_here, move.path, "the guest has ended here");
+        expect_arrived(&move);
+        move_clear(&move);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("guest/postcopy-resume");
+        TCase *resumptions = tcase_create("resumptions"), *deaths = tcase_create("deaths");
+
+        tcase_set_timeout(resumptions, 300);
+        tcase_add_checked_fixture(resumptions, sides_set_up, sides_tear_down);
+        tcase_add_test(resumptions, test_it_goes_on);
+        tcase_add_test(resumptions, test_it_is_interrupted);
+        tcase_add_test(resumptions, test_nothing_is_missing);
+        suite_add_tcase(suite, resumptions);
+        tcase_set_timeout(deaths, 300);
+        tcase_add_checked_fixture(deaths, sides_set_up, sides_tear_down);
+        if (!moves_are_in_lab() || g_getenv("VIRTBUS_TEST_SCENES")) {
+                tcase_add_loop_test(deaths, test_somebody_dies_while_it_goes_on, LINK, DESTINATION_AGENT + 1);
+                tcase_add_loop_test(deaths, test_the_agent_there_dies_before_it_goes_on, 0, 2);
+                tcase_add_loop_test(deaths, test_half_of_it_dies_while_it_goes_on, 0, 4);
+                tcase_add_loop_test(deaths, test_an_agent_is_killed_while_it_goes_on, 0, 2);
+        }
+        suite_add_tcase(suite, deaths);
+        return harness_main(suite);
+}
