@@ -69,6 +69,10 @@ bool qmp_set_reply_error(const struct qmp *qmp, const struct qmp_slot *slot, GEr
 bool qmp_set_too_many(const struct qmp *qmp, GError **error);
 /* Takes messages from what has arrived, reading more when that is used up. False: there is nothing. */
 bool qmp_progress(struct qmp *qmp);
+/* Waits for something to read, or for room to write. */
+enum lane_wake qmp_wait(struct qmp *qmp, lane_deadline deadline);
+/* Behind the last wait of a job, when what has arrived is read. */
+void qmp_stop_waiting(struct qmp *qmp);
 /* Frees it with the last reference. */
 void qmp_release(struct qmp *qmp);
 

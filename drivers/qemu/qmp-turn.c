@@ -9,6 +9,7 @@
 
 #include <poll.h>
 
+#define LINGER_MS   2
 #define FLOOD_STEPS 64 /* of QMP_EVENTS_PER_TURN messages each, in one turn */
 
 /* ---- delivering ---- */
@@ -132,17 +133,51 @@ static void wait_for_more(struct qmp *qmp)
                 qmp->turn = lane_timer_new(qmp->lane, QMP_FLOOD_PAUSE_MS, run_turn, qmp);
 }
 
+/* A call that QEMU has got and not answered. */
+static bool awaits_answer(const struct qmp *qmp)
+{
+        for (unsigned i = 0; i < qmp->slots->len; i++) {
+                const struct qmp_slot *slot = g_ptr_array_index(qmp->slots, i);
+
+                if (slot->fn && !slot->answered)
+                        return true;
+        }
+        return false;
+}
+
+/*
+ * Most answers come within a millisecond, and one that is waited for here wakes this thread alone, where the
+ * watch wakes the loop, which wakes a worker. False: none has come, or somebody wants the lane.
+ */
+static bool linger(struct qmp *qmp, lane_deadline deadline)
+{
+        if (qmp->freed || qmp->broken || qmp_has_work(qmp) || !awaits_answer(qmp))
+                return false;
+        return qmp_wait(qmp, deadline) == LANE_READY;
+}
+
+/* What there is to read, and to tell; true when that was too much for a turn. */
+static bool take_turn(struct qmp *qmp)
+{
+        bool busy = fill_queue(qmp);
+
+        return deliver(qmp) || busy;
+}
+
 /* Also run by the watch, when there is something to read or room to write. */
 static void run_turn(void *data)
 {
         struct qmp *qmp = data;
+        lane_deadline deadline = lane_deadline_in(LINGER_MS);
         bool busy;
 
         qmp->refs++;
         g_clear_pointer(&qmp->turn, lane_timer_free);
         qmp_flush(qmp);
-        busy = fill_queue(qmp);
-        busy = deliver(qmp) || busy;
+        do
+                busy = take_turn(qmp);
+        while (!busy && linger(qmp, deadline));
+        qmp_stop_waiting(qmp);
         if (!qmp->freed)
                 tell_end(qmp);
         if (!qmp->freed) {
@@ -262,6 +297,8 @@ void qmp_flush_calls(struct qmp *qmp)
         qmp_flush(qmp);
         if (!qmp->broken && qmp_output_is_ready(&qmp->output))
                 wait_for_more(qmp);
+        else
+                qmp_post_turn(qmp);
 }
 
 uint64_t qmp_call(struct qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,

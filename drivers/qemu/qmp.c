@@ -147,8 +147,8 @@ static void take_reply(struct qmp *qmp, struct qmp_message *message)
         }
         slot = find_unanswered(qmp, message->id, &position);
         /*
-         * QEMU goes on with what a client that is gone had asked it for, and tells the next one the result: in
-         * front of the answer to qmp_capabilities, which waits behind it.
+         * QEMU goes on with what a client that is gone had asked it for, and tells the next one the result:
+         * in front of the answer to qmp_capabilities, which waits behind it.
          */
         if (!qmp->ready && (!slot || slot->id != qmp->handshake_id))
                 return;
@@ -360,7 +360,7 @@ static bool may_go_on(struct qmp *qmp, enum lane_wake wake)
         return !is_past(qmp->extended);
 }
 
-static enum lane_wake wait_for_fd(struct qmp *qmp, lane_deadline deadline)
+enum lane_wake qmp_wait(struct qmp *qmp, lane_deadline deadline)
 {
         short events = qmp_output_is_ready(&qmp->output) ? POLLIN | POLLOUT : POLLIN;
 
@@ -371,8 +371,7 @@ static enum lane_wake wait_for_fd(struct qmp *qmp, lane_deadline deadline)
         return lane_wait(qmp->lane, qmp->fd, events, NULL, deadline);
 }
 
-/* Behind the last step, when what has arrived is read. */
-static void stop_waiting(struct qmp *qmp)
+void qmp_stop_waiting(struct qmp *qmp)
 {
         if (qmp->watch && qmp->paused)
                 lane_watch_resume(qmp->watch);
@@ -395,7 +394,7 @@ static bool step(struct qmp *qmp, lane_deadline deadline, const char *what, GErr
         if (qmp_progress(qmp))
                 wake = is_past(deadline) ? LANE_TIMEOUT : LANE_READY;
         else
-                wake = wait_for_fd(qmp, deadline);
+                wake = qmp_wait(qmp, deadline);
         if (qmp_has_work(qmp))
                 qmp_post_turn(qmp);
         return wake == LANE_READY || may_go_on(qmp, wake) || set_wait_error(qmp, wake, what, error);
@@ -459,7 +458,7 @@ bool qmp_receive(struct qmp *qmp, uint64_t id, lane_deadline deadline, json_t **
 {
         bool ok = receive(qmp, id, deadline, result, error);
 
-        stop_waiting(qmp);
+        qmp_stop_waiting(qmp);
         return ok;
 }
 
@@ -493,7 +492,7 @@ bool qmp_handshake(struct qmp *qmp, lane_deadline deadline, GError **error)
         while (ok && !qmp->ready)
                 ok = step(qmp, deadline, qmp->greeted ? "qmp_capabilities" : "with its greeting", error);
         qmp->in_handshake = false;
-        stop_waiting(qmp);
+        qmp_stop_waiting(qmp);
         return ok;
 }
 
@@ -522,7 +521,7 @@ bool qmp_wait_event(struct qmp *qmp, qmp_accept_fn accept, void *data, lane_dead
         g_assert(in_lane(qmp->lane));
         while (ok && !(event = qmp_events_take(&qmp->events, accept, data)))
                 ok = step(qmp, deadline, "with an event", error);
-        stop_waiting(qmp);
+        qmp_stop_waiting(qmp);
         if (ok)
                 qmp_event_free(event);
         return ok;
