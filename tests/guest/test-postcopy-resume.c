@@ -166,6 +166,68 @@ START_TEST(test_nothing_is_missing)
 }
 END_TEST
 
+static int on_recover(sd_bus_message *message, void *asked, sd_bus_error *error)
+{
+        *(bool *)asked = true;
+        return sd_bus_reply_method_return(message, "a{sv}", 1, "complete", "b", 1);
+}
+
+static const sd_bus_vtable whole[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD("Recover", "sa{sv}u", "a{sv}", on_recover, 0),
+        SD_BUS_VTABLE_END,
+};
+
+struct stand_in {
+        sd_bus *bus;
+        struct move *move;
+};
+
+static bool has_answered(void *data)
+{
+        struct stand_in *other = data;
+
+        while (sd_bus_process(other->bus, NULL) > 0)
+                ;
+        client_process(here.client);
+        return other->move->answer.done;
+}
+
+/* Of an agent for which another one stands in: the half that is here is of no use any more. */
+START_TEST(test_it_is_told_that_nothing_is_missing)
+{
+        struct harness *elsewhere;
+        struct move move;
+        struct stand_in other = { .move = &move };
+        g_autofree char *uri = NULL;
+        bool asked = false;
+
+        if (!move_halve(&move))
+                return;
+        elsewhere = harness_new_bus();
+        uri = g_strdup_printf("qemu+unix:///system?bus=%s", harness_get_address(elsewhere));
+        ck_assert_int_ge(sd_bus_new(&other.bus), 0);
+        ck_assert_int_ge(sd_bus_set_address(other.bus, harness_get_address(elsewhere)), 0);
+        ck_assert_int_ge(sd_bus_set_bus_client(other.bus, true), 0);
+        ck_assert_int_ge(sd_bus_start(other.bus), 0);
+        ck_assert_int_ge(
+                sd_bus_add_object_vtable(other.bus, NULL, QEMU_PATH, "org.virtbus.Migration", whole, &asked),
+                0);
+        ck_assert_int_ge(sd_bus_request_name(other.bus, "org.libvirt", 0), 0);
+        move_forget_answer(&move);
+        client_send(here.client, &move.answer, move.path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", uri,
+                    0, LIVE | POSTCOPY | POSTCOPY_RESUME);
+        harness_wait_until(has_answered, &other, "the migration is over");
+        ck_assert_msg(!move.answer.error, "%s", move.answer.error);
+        ck_assert(asked);
+        client_wait_event(here.client, move.path, EVENT_STOPPED, STOPPED_MIGRATED);
+        sd_bus_flush_close_unref(other.bus);
+        harness_free(elsewhere);
+        moves_wait_guests(1);
+        move_clear(&move);
+}
+END_TEST
+
 /* ---- who dies while it goes on ---- */
 
 /* What one agent says to the other, at which everything stands still for a moment. */
@@ -405,6 +467,7 @@ int main(void)
         tcase_add_test(resumptions, test_it_goes_on);
         tcase_add_test(resumptions, test_it_is_interrupted);
         tcase_add_test(resumptions, test_nothing_is_missing);
+        tcase_add_test(resumptions, test_it_is_told_that_nothing_is_missing);
         suite_add_tcase(suite, resumptions);
         tcase_set_timeout(deaths, 300);
         tcase_add_checked_fixture(deaths, sides_set_up, sides_tear_down);
