@@ -151,7 +151,8 @@ static bool awaits_answer(const struct qmp *qmp)
  */
 static bool linger(struct qmp *qmp, lane_deadline deadline)
 {
-        if (qmp->freed || qmp->broken || qmp_has_work(qmp) || !awaits_answer(qmp))
+        if (qmp->freed || qmp->broken || qmp_output_is_ready(&qmp->output) || qmp_has_work(qmp) ||
+            !awaits_answer(qmp))
                 return false;
         return qmp_wait(qmp, deadline) == LANE_READY;
 }
