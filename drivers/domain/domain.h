@@ -414,6 +414,7 @@ enum domain_dump_format {
         DOMAIN_DUMP_KDUMP_ZLIB = 1,
         DOMAIN_DUMP_KDUMP_LZO = 2,
         DOMAIN_DUMP_KDUMP_SNAPPY = 3,
+        DOMAIN_DUMP_WIN_DMP = 4,
 };
 
 /*

@@ -122,15 +122,15 @@ static bool check_flags(unsigned flags, unsigned format, GError **error)
         if (ends & (ends - 1))
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
                                  "flags 0x%x ask for more than one of crash, live and reset", flags);
-        if (format > DOMAIN_DUMP_KDUMP_SNAPPY)
+        if (format > DOMAIN_DUMP_WIN_DMP)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
                                  "format %u of a dump is not supported", format);
         if (format != DOMAIN_DUMP_RAW && !(flags & DOMAIN_DUMP_MEMORY_ONLY))
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_UNSUPPORTED,
-                                 "the formats of kdump are for dumps of memory only (flag 0x10)");
+                                 "the formats of kdump and Windows are for dumps of memory only (flag 0x10)");
         if (format != DOMAIN_DUMP_RAW && flags & DOMAIN_DUMP_BYPASS_CACHE)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_UNSUPPORTED,
-                                 "the formats of kdump are not written around the host's cache");
+                                 "the formats of kdump and Windows are not written around the host's cache");
         return true;
 }
 

@@ -203,6 +203,7 @@ static bool dump_memory(struct domain_save *save, GError **error)
                 [DOMAIN_DUMP_KDUMP_ZLIB] = "kdump-zlib",
                 [DOMAIN_DUMP_KDUMP_LZO] = "kdump-lzo",
                 [DOMAIN_DUMP_KDUMP_SNAPPY] = "kdump-snappy",
+                [DOMAIN_DUMP_WIN_DMP] = "win-dmp",
         };
         struct work *work = work_of(save);
         bool ok = hand_over(guest_of(domain_of(save)), work->fd, &work->label, error);

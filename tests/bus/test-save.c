@@ -319,8 +319,9 @@ START_TEST(test_dump)
         ck_assert(g_str_has_prefix(data, "TestGuestMagic"));
         guest_expect_state(client, WEB, STATE_RUNNING, -1);
         refuse_dump("*more than one of crash, live and reset*", 0, CRASH | LIVE);
-        refuse_dump("*format 4 of a dump*", 4, MEMORY_ONLY);
+        refuse_dump("*format 5 of a dump*", 5, MEMORY_ONLY);
         refuse_dump("*are for dumps of memory only*", 1, 0);
+        refuse_dump("*are for dumps of memory only*", 4, 0);
         refuse_dump("*unsupported flags (0x20)*", 0, 32);
         client_do(client, WEB, DOMAIN_INTERFACE, "CoreDump", "suu", file, 0, MEMORY_ONLY | RESET);
         guest_expect_state(client, WEB, STATE_RUNNING, -1);

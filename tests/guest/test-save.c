@@ -426,7 +426,7 @@ static bool begins_with(const char *magic, size_t length)
 
 START_TEST(test_dumps)
 {
-        enum { RAW, ZLIB, CRASH = 1, LIVE = 2, DIRECT = 4, RESET = 8, MEMORY_ONLY = 16 };
+        enum { RAW, ZLIB, WINDOWS = 4, CRASH = 1, LIVE = 2, DIRECT = 4, RESET = 8, MEMORY_ONLY = 16 };
         static const struct {
                 unsigned format, flags;
                 const char *magic;
@@ -449,6 +449,13 @@ START_TEST(test_dumps)
                 unlink(file);
                 if (!(dumps[i].flags & CRASH))
                         guest_expect_state(client, path, STATE_RUNNING, -1);
+                if (dumps[i].format != ZLIB)
+                        continue;
+                /* It is no Windows. */
+                client_fails(client, LIBVIRT_ERROR, "*'dump' of domain 'bare' failed: win-dump: *", path,
+                             DOMAIN_INTERFACE, "CoreDump", "suu", file, WINDOWS, MEMORY_ONLY);
+                guest_expect_state(client, path, STATE_RUNNING, -1);
+                ck_assert_int_ne(access(file, F_OK), 0);
         }
         client_wait_event(client, path, EVENT_STOPPED, STOPPED_CRASHED);
         guest_expect_state(client, path, STATE_SHUTOFF, 3);
