@@ -403,25 +403,25 @@ START_TEST(replies_are_told_in_order_with_events)
 }
 END_TEST
 
+static void answer_late(void *data)
+{
+        if (fixture.seen->len == 0)
+                lane_post(fixture.lane, answer_late, NULL);
+        else
+                say("{\"return\": \"late\", \"id\": 2}\n{\"return\": \"right\", \"id\": 3}\n");
+}
+
 static void job_late_call(void *data)
 {
         connect_ready();
         ck_assert(qmp_watch(fixture.qmp, on_event, on_closed, NULL, NULL));
         call("slow", 0);
         call("last", 60000);
-}
-
-static void answer_late(void *data)
-{
-        if (fixture.seen->len == 0)
-                loop_post(fixture.loop, answer_late, NULL);
-        else
-                say("{\"return\": \"late\", \"id\": 2}\n{\"return\": \"right\", \"id\": 3}\n");
+        lane_post(fixture.lane, answer_late, NULL);
 }
 
 START_TEST(a_call_has_a_deadline)
 {
-        loop_post(fixture.loop, answer_late, NULL);
         run(job_late_call);
         ck_assert_str_eq(fixture.seen->str, "slow=Timed out during operation: QEMU of domain 'web' did not "
                                             "answer slow,last=right,");
