@@ -151,8 +151,8 @@ static bool awaits_answer(const struct qmp *qmp)
  */
 static bool linger(struct qmp *qmp, lane_deadline deadline)
 {
-        if (qmp->freed || qmp->broken || qmp_output_is_ready(&qmp->output) || qmp_has_work(qmp) ||
-            !awaits_answer(qmp))
+        if (qmp->freed || qmp->broken || qmp_has_work(qmp) || !awaits_answer(qmp) ||
+            lane_deadline_in(0) >= deadline)
                 return false;
         return qmp_wait(qmp, deadline) == LANE_READY;
 }
@@ -174,10 +174,10 @@ static void run_turn(void *data)
 
         qmp->refs++;
         g_clear_pointer(&qmp->turn, lane_timer_free);
-        qmp_flush(qmp);
-        do
+        do {
+                qmp_flush(qmp);
                 busy = take_turn(qmp);
-        while (!busy && linger(qmp, deadline));
+        } while (!busy && linger(qmp, deadline));
         qmp_stop_waiting(qmp);
         if (!qmp->freed)
                 tell_end(qmp);

@@ -476,6 +476,50 @@ START_TEST(calls_end_with_the_connection)
 }
 END_TEST
 
+/* Nobody waits for its answer, and nobody flushes it. */
+static void on_event_send(const char *name, const json_t *arguments, int64_t time_us, void *data)
+{
+        qmp_forget(fixture.qmp, qmp_send(fixture.qmp, "aside", NULL));
+}
+
+static struct loop_timer *later;
+
+static void job_end(void *data)
+{
+        loop_post(fixture.loop, quit, NULL);
+}
+
+static void post_end(void *data)
+{
+        lane_post(fixture.lane, job_end, NULL);
+}
+
+static void arm_end(void *data)
+{
+        later = loop_timer_new(fixture.loop, 200, post_end, NULL);
+}
+
+static void job_aside(void *data)
+{
+        connect_ready();
+        ck_assert(qmp_watch(fixture.qmp, on_event_send, on_closed, NULL, NULL));
+        call("hangs", 60000);
+        say("{\"event\": \"A\"}\n");
+        loop_post(fixture.loop, arm_end, NULL);
+}
+
+/* What a callback sends goes out while the answer to something else is waited for, and the lane is free. */
+START_TEST(what_is_sent_meanwhile_goes_out)
+{
+        char sent[1000] = { 0 };
+
+        run(job_aside);
+        loop_timer_free(later);
+        ck_assert_int_gt(recv(fixture.fd, sent, sizeof(sent) - 1, MSG_DONTWAIT), 0);
+        ck_assert_msg(strstr(sent, "aside"), "%s", sent);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("qmp");
@@ -498,6 +542,7 @@ int main(void)
         tcase_add_test(tests, a_call_has_a_deadline);
         tcase_add_test(tests, calls_are_late_in_the_order_of_their_deadlines);
         tcase_add_test(tests, calls_end_with_the_connection);
+        tcase_add_test(tests, what_is_sent_meanwhile_goes_out);
         tcase_add_loop_test(tests, lies_break_the_connection, 0, G_N_ELEMENTS(lies));
         tcase_add_test(tests, descriptors_travel_with_their_command);
         suite_add_tcase(suite, tests);
