@@ -443,7 +443,7 @@ void domain_stopped(struct domain *domain, int shutoff_reason, int event_detail)
 /*
  * Lane: a guest that has crashed, and is shown so, is to be dumped first: its memory goes into a file of
  * dump_dir, unless that has four of the domain's already; end_crash() of the driver is called behind that,
- * whether it went well or not, if the guest is still there.
+ * whether it went well or not, if the guest is still there, whatever its state is then.
  */
 void domain_dump_crash(struct domain *domain);
 

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/pool.h"
 #include "base/store.h"
 #include "drivers/domain/model.h"
 #include "drivers/domain/save.h"
@@ -186,8 +187,9 @@ static unsigned count_dumps(const char *folder, const char *uuid)
         const char *name;
         unsigned count = 0;
 
+        /* Hidden ones were not finished. */
         while (dir && (name = g_dir_read_name(dir)))
-                count += strstr(name, uuid) != NULL;
+                count += *name != '.' && strstr(name, uuid);
         return count;
 }
 
@@ -196,7 +198,7 @@ static char *choose_path(const struct domain *domain, GError **error)
 {
         const char *folder = domain->driver->dump_dir, *uuid = domain->base.uuid_text;
         g_autoptr(GDateTime) now = g_date_time_new_now_utc();
-        g_autofree char *time = g_date_time_format(now, "%Y%m%dT%H%M%SZ");
+        g_autofree char *time = g_date_time_format(now, "%Y%m%dT%H%M%S");
         g_autofree char *name = NULL;
 
         if (!store_make_dir(folder, error))
@@ -206,7 +208,8 @@ static char *choose_path(const struct domain *domain, GError **error)
                           "'%s' has %u of its dumps already; remove some", folder, DUMPS_MAX);
                 return NULL;
         }
-        name = g_strdup_printf("%.100s-%s-%s", managed_get_current_name(&domain->base), uuid, time);
+        name = g_strdup_printf("%.100s-%s-%s.%06dZ", managed_get_current_name(&domain->base), uuid, time,
+                               g_date_time_get_microsecond(now));
         return g_build_filename(folder, name, NULL);
 }
 
@@ -215,7 +218,7 @@ static bool end_crash(struct managed *object, void *data, GError **error)
         const struct crash *crash = data;
         const struct domain_state *state = domain_get_current(crash->domain);
 
-        if (state && state->base.active && state->id == crash->id && has_crashed(crash->domain))
+        if (state && state->base.active && state->id == crash->id)
                 crash->domain->driver->ops->end_crash(crash->domain);
         return true;
 }
@@ -226,7 +229,7 @@ static void crash_dumped(struct managed *object, const GError *error, void *data
         struct crash *crash = data;
         const struct managed_task task = { end_crash, MANAGED_IN_TURN, crash, crash_free };
 
-        if (error && error_is(error, ERROR_OPERATION_ABORTED)) {
+        if (pool_is_stopping(crash->domain->driver->pool)) {
                 crash_free(crash);
                 return;
         }
@@ -255,7 +258,11 @@ void domain_dump_crash(struct domain *domain)
         g_autoptr(GError) error = NULL;
 
         managed_ref(&domain->base);
-        *crash = (struct crash){ domain, domain_get_current(domain)->id, choose_path(domain, &error) };
+        *crash = (struct crash){ domain, domain_get_current(domain)->id, NULL };
+        /* The folder may be on a file server. */
+        pool_lend(domain->driver->pool);
+        crash->path = choose_path(domain, &error);
+        pool_reclaim(domain->driver->pool);
         if (!crash->path)
                 log_gerror(LOG_LEVEL_ERROR, error, "domain '%s' has crashed, and is not dumped",
                            managed_get_current_name(&domain->base));

@@ -16,6 +16,7 @@ static void finish(struct dump_job *job, GError *error)
         if (job->call && job->guest->qmp)
                 qmp_forget(job->guest->qmp, job->call);
         job->call = 0;
+        g_clear_pointer(&job->arguments, json_decref);
         g_clear_pointer(&job->route, route_remove);
         operation_complete(job->op, error);
 }
@@ -57,6 +58,11 @@ static bool heed(struct dump_job *job, const json_t *info, const char *reason)
 
 static bool on_event(const char *event, const json_t *arguments, void *data)
 {
+        const struct dump_job *job = data;
+
+        /* The end of one that an agent which is gone has begun. */
+        if (job->arguments)
+                return false;
         return heed(data, json_object_get(arguments, "result"),
                     json_string_value(json_object_get(arguments, "error")));
 }
@@ -69,12 +75,28 @@ static void ask_later(struct dump_job *job)
         job->timer = lane_timer_new(job->guest->domain->base.lane, ASK_MS, ask, job);
 }
 
+static void heed_beginning(const json_t *result, const GError *error, void *data);
+
+/* QEMU writes one dump at a time, and goes on with that of an agent which is gone. */
+static void heed_others(const json_t *result, struct dump_job *job)
+{
+        struct qmp *qmp = guest_get_monitor(job->guest, NULL);
+
+        if (!qmp || !result || g_strcmp0(json_string_value(json_object_get(result, "status")), "active") == 0)
+                ask_later(job);
+        else
+                job->call = qmp_call(qmp, "dump-guest-memory", g_steal_pointer(&job->arguments),
+                                     QMP_TIMEOUT_JOB_MS, heed_beginning, job);
+}
+
 static void heed_query(const json_t *result, const GError *error, void *data)
 {
         struct dump_job *job = data;
 
         job->call = 0;
-        if (!result || !heed(job, result, NULL))
+        if (job->arguments)
+                heed_others(result, job);
+        else if (!result || !heed(job, result, NULL))
                 ask_later(job);
 }
 
@@ -118,6 +140,7 @@ bool dump_job_begin(struct dump_job *job, struct operation *op, const char *fd_n
         arguments = json_pack("{s:b, s:s, s:b}", "paging", 0, "protocol", protocol, "detach", 1);
         if (format)
                 json_object_set_new(arguments, "format", json_string(format));
-        job->call = qmp_call(qmp, "dump-guest-memory", arguments, QMP_TIMEOUT_JOB_MS, heed_beginning, job);
+        job->arguments = arguments;
+        ask(job);
         return true;
 }

@@ -14,6 +14,7 @@ struct dump_job {
         struct guest *guest;      /* borrowed; as long as route is there */
         struct route *route;      /* owned; NULL: it is over */
         struct lane_timer *timer; /* owned; the next question */
+        json_t *arguments;        /* ref; of the command, until it is sent */
         uint64_t call;            /* the command on the way; 0: none */
 };
 

@@ -109,7 +109,8 @@ void monitor_end_crash(struct guest *guest)
         const char *action = monitor_get_def(guest)->on_crash;
 
         guest->dumping = false;
-        if (guest->ending)
+        /* Somebody may have paused it meanwhile, or let it go on. */
+        if (guest->ending || domain_get_current(guest->domain)->state != DOMAIN_CRASHED)
                 return;
         if (is_action(action, "restart", false) || is_action(action, "coredump-restart", false))
                 restart(guest, DOMAIN_RUNNING_CRASHED);
@@ -119,7 +120,7 @@ void monitor_end_crash(struct guest *guest)
 
 static void heed_crash(struct guest *guest)
 {
-        if (guest->dumping)
+        if (guest->dumping || guest->restarting)
                 return;
         if (is_dumped(monitor_get_def(guest)->on_crash)) {
                 guest->dumping = true;

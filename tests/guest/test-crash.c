@@ -111,6 +111,16 @@ START_TEST(test_dumped_and_destroyed)
 }
 END_TEST
 
+static unsigned count_told(void)
+{
+        g_autofree char *log = harness_read_log(harness);
+        unsigned count = 0;
+
+        for (const char *at = log; (at = strstr(at, "its memory is in")); at++)
+                count++;
+        return count;
+}
+
 static bool has_given_up(void *data)
 {
         g_autofree char *log = harness_read_log(harness);
@@ -131,6 +141,7 @@ START_TEST(test_dumped_and_restarted)
         guest_do_flags(client, path, "Destroy", 0);
         ck_assert_uint_eq(check_dumps(), DUMPS_MAX);
         ck_assert_uint_eq(count_files(), DUMPS_MAX);
+        ck_assert_uint_eq(count_told(), DUMPS_MAX);
 }
 END_TEST
 
@@ -180,13 +191,32 @@ static bool has_ended(void *path)
         return guest_get_state(client, path, NULL) == STATE_SHUTOFF;
 }
 
-/* Its successor does what it had begun. */
+/* QEMU has been given a file. */
+static bool is_writing(void *path)
+{
+        g_autoptr(sd_bus_message) reply = client_call(client, path, DOMAIN_INTERFACE, "GetJobInfo", NULL);
+        int type;
+        uint64_t numbers[11];
+
+        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'r', "ittttttttttt"), 0);
+        ck_assert_int_gt(sd_bus_message_read(reply, "i", &type), 0);
+        for (unsigned i = 0; i < G_N_ELEMENTS(numbers); i++)
+                ck_assert_int_gt(sd_bus_message_read(reply, "t", &numbers[i]), 0);
+        return type != 0;
+}
+
+/* Its successor does what it had begun, when QEMU is done with what that had asked for. */
 START_TEST(test_the_agent_is_killed)
 {
-        g_autofree char *path = guest_define(client, make_xml("coredump-destroy"));
+        g_autofree char *small = make_xml("coredump-destroy");
+        GString *xml = g_string_new(small);
+        g_autofree char *path = NULL;
 
+        g_string_replace(xml, "<memory unit='MiB'>64<", "<memory unit='MiB'>512<", 1);
+        path = guest_define(client, g_string_free(xml, FALSE));
         guest_do_flags(client, path, "Create", 0);
         client_wait_event(client, path, EVENT_CRASHED, 0);
+        harness_wait_until(is_writing, path, "QEMU writes");
         harness_end_agent(harness, SIGKILL);
         harness_start_agent(harness);
         harness_wait_until(has_ended, path, "the guest is destroyed");
