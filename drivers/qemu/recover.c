@@ -8,7 +8,9 @@
  */
 #include "base/error.h"
 #include "drivers/qemu/depart.h"
+#include "drivers/qemu/guest-job-private.h"
 #include "drivers/qemu/migration.h"
+#include "drivers/qemu/qmp-value.h"
 
 /* For QEMU to see that the old way is cut. */
 #define PAUSE_MS 10000
@@ -46,16 +48,34 @@ static bool listen_anew(struct guest *guest, const char *uri, GError **error)
         }
 }
 
-bool arrive_recover(struct domain *domain, const struct params *params, unsigned flags, char **uri,
+/*
+ * Of a guest that stands still the state does not say so, and what an agent before this one has known the
+ * emulator has to say again: that nothing is missing is what the other half is ended by.
+ */
+static bool find_missing(struct guest *guest, bool *missing, GError **error)
+{
+        json_t *info = NULL;
+
+        *missing = waits_for_memory(guest);
+        if (*missing || !guest->inherited)
+                return true;
+        if (!qmp_execute(guest->qmp, "query-migrate", NULL, QMP_TIMEOUT_MS, &info, error))
+                return false;
+        *missing = guest_job_is_postcopy(qmp_get_text(info, "status"));
+        json_decref(info);
+        return true;
+}
+
+static bool recover(struct guest *guest, const struct params *params, unsigned flags, char **uri,
                     GError **error)
 {
         __attribute__((cleanup(arrive_place_clear))) struct arrive_place place = { 0 };
-        struct guest *guest = guest_of(domain);
         g_autofree char *where = NULL;
+        bool missing;
 
-        if (!guest_get_monitor(guest, error))
+        if (!guest_get_monitor(guest, error) || !find_missing(guest, &missing, error))
                 return false;
-        if (!waits_for_memory(guest))
+        if (!missing)
                 return true;
         arrive_release_port(guest, &guest->arrival_port);
         if (!arrive_choose_place(guest, params, domain_migrate_get_text(params, "migrate_uri"), 0,
@@ -69,4 +89,25 @@ bool arrive_recover(struct domain *domain, const struct params *params, unsigned
         }
         *uri = g_strdup(place.uri);
         return true;
+}
+
+/* Whoever is not answered is told what there is to do. */
+bool arrive_recover(struct domain *domain, const struct params *params, unsigned flags, char **uri,
+                    GError **error)
+{
+        struct guest *guest = guest_of(domain);
+        g_autoptr(GError) failure = NULL;
+
+        if (recover(guest, params, flags, uri, &failure))
+                return true;
+        if (!guest->inherited || !error_is(failure, ERROR_OPERATION_TIMEOUT)) {
+                g_propagate_error(error, g_steal_pointer(&failure));
+                return false;
+        }
+        return error_set(
+                error, ERROR_FROM_QEMU, ERROR_OPERATION_TIMEOUT,
+                "the emulator of %s does not answer this agent, which is new to it, and only it knows "
+                "what of the guest's memory is missing: both halves stay; repeat this, and if it "
+                "never answers destroy both",
+                guest->who);
 }

@@ -5,6 +5,7 @@
  * for the whole.
  */
 
+#include <signal.h>
 #include <string.h>
 
 #include "tests/support/moves.h"
@@ -228,6 +229,66 @@ START_TEST(test_it_is_told_that_nothing_is_missing)
 }
 END_TEST
 
+static bool is_paused_there(void *path)
+{
+        return side_find_state(&there, path) == STATE_PAUSED;
+}
+
+static bool can_go_on_there(void *path)
+{
+        g_free(client_try(there.client, path, DOMAIN_INTERFACE, "Resume", NULL));
+        return side_runs(&there, path);
+}
+
+static bool goes_on(void *data)
+{
+        const struct move *move = data;
+
+        g_free(client_try(here.client, move->path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri, 1,
+                          "bandwidth.postcopy", "t", (uint64_t)1000,
+                          LIVE | POSTCOPY | PAUSED | POSTCOPY_RESUME));
+        return move_is_over_here(move->path);
+}
+
+/*
+ * Of a guest that stands still there its state does not say that some of it is missing, and to an agent that
+ * is new its emulator has not said so yet.
+ */
+START_TEST(test_an_emulator_says_nothing)
+{
+        struct move move;
+        pid_t pid;
+
+        if (!move_start(&move, true))
+                return;
+        client_send(here.client, &move.answer, move.path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u",
+                    there.uri, 2, "bandwidth", "t", (uint64_t)1, "bandwidth.postcopy", "t", (uint64_t)1,
+                    LIVE | POSTCOPY | PAUSED);
+        move_wait_under_way(&move);
+        move_start_postcopy(move.path);
+        client_wait_event(there.client, move.path, EVENT_SUSPENDED, 0);
+        move_interrupt(move.path);
+        client_wait_answer(here.client, &move.answer);
+        client_wait_event(here.client, move.path, EVENT_SUSPENDED, SUSPENDED_POSTCOPY_FAILED);
+        pid = side_find_emulator(&there, move.path);
+        ck_assert_int_gt(pid, 0);
+        kill(pid, SIGSTOP);
+        side_restart_agent(&there);
+        client_fails(here.client, LIBVIRT_ERROR, "*both halves stay*destroy both", move.path,
+                     DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri, 0,
+                     LIVE | POSTCOPY | PAUSED | POSTCOPY_RESUME);
+        guest_expect_state(here.client, move.path, STATE_PAUSED, PAUSED_POSTCOPY_FAILED);
+        moves_wait_guests(2);
+        kill(pid, SIGCONT);
+        harness_wait_until(goes_on, &move, "all of the guest is there");
+        moves_wait_guests(1);
+        harness_wait_until(is_paused_there, move.path, "it stands still there");
+        harness_wait_until(can_go_on_there, move.path, "it runs there");
+        move_expect_counting(&move);
+        move_clear(&move);
+}
+END_TEST
+
 /* ---- who dies while it goes on ---- */
 
 /* What one agent says to the other, at which everything stands still for a moment. */
@@ -372,7 +433,7 @@ static bool is_whole_or_out_of_reach(void *data)
                                    1, "bandwidth.postcopy", "t", (uint64_t)1000,
                                    LIVE | POSTCOPY | POSTCOPY_RESUME);
         return (move_is_over_here(data) && move_has_come(data)) ||
-               (error && strstr(error, "did not answer qmp_capabilities"));
+               (error && strstr(error, "both halves stay"));
 }
 
 /* An emulator that hangs on a page that does not come answers no agent that is new to it. Nothing is made up
@@ -468,6 +529,7 @@ int main(void)
         tcase_add_test(resumptions, test_it_is_interrupted);
         tcase_add_test(resumptions, test_nothing_is_missing);
         tcase_add_test(resumptions, test_it_is_told_that_nothing_is_missing);
+        tcase_add_test(resumptions, test_an_emulator_says_nothing);
         suite_add_tcase(suite, resumptions);
         tcase_set_timeout(deaths, 300);
         tcase_add_checked_fixture(deaths, sides_set_up, sides_tear_down);

@@ -169,8 +169,7 @@ bool side_runs(const struct side *side, const char *path)
         return side_find_state(side, path) == STATE_RUNNING;
 }
 
-/* 0: none. */
-static pid_t find_emulator(const struct side *side, const char *path)
+pid_t side_find_emulator(const struct side *side, const char *path)
 {
         g_autofree char *uuid = g_strdup(strrchr(path, '/') + 2), *file = NULL, *name = NULL, *text = NULL;
 
@@ -182,7 +181,7 @@ static pid_t find_emulator(const struct side *side, const char *path)
 
 void side_kill_guest(const struct side *side, const char *path)
 {
-        pid_t pid = find_emulator(side, path);
+        pid_t pid = side_find_emulator(side, path);
 
         if (pid > 0) {
                 kill(pid, SIGKILL);

@@ -79,6 +79,8 @@ bool sides_are_transferring(void *data);
 int side_find_state(const struct side *side, const char *path);
 bool side_has(const struct side *side, const char *path);
 bool side_runs(const struct side *side, const char *path);
+/* The process that this side has written down; 0: none. */
+pid_t side_find_emulator(const struct side *side, const char *path);
 /* The emulator that this side has written down is killed, if there is one. */
 void side_kill_guest(const struct side *side, const char *path);
 /* Its agent is killed, and started again. */
