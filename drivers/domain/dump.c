@@ -105,14 +105,14 @@ static const struct operation_step memory_steps[] = {
         { .place = OPERATION_OBJECT, .run = end, .final = true },
 };
 
-#define KIND(its_steps)                                                                                      \
+#define KIND(its_steps, its_done)                                                                            \
         {                                                                                                    \
                 .name = "dump", .number = 8 /* VIR_DOMAIN_JOB_OPERATION_DUMP */, .steps = (its_steps),       \
                 .n_steps = G_N_ELEMENTS(its_steps), .size = sizeof(struct domain_save), .exclusive = true,   \
-                .done = answer, .clear = clear,                                                              \
+                .done = (its_done), .clear = clear,                                                          \
         }
 
-static const struct operation_kind kinds[] = { KIND(steps), KIND(memory_steps) };
+static const struct operation_kind kinds[] = { KIND(steps, answer), KIND(memory_steps, answer) };
 
 static bool check_flags(unsigned flags, unsigned format, GError **error)
 {
@@ -166,19 +166,21 @@ void domain_core_dump(struct domain *domain, const char *path, unsigned format, 
 /* Of one domain: the first ones tell why, and a guest that crashes all the time does not fill the disk. */
 #define DUMPS_MAX 4
 
-struct crash {
-        struct domain *domain; /* ref */
-        int id;                /* of the guest that crashed */
-        char *path;            /* owned; NULL: it is not dumped */
-};
-
-static void crash_free(void *data)
+static bool begin_crash(struct operation *op, GError **error)
 {
-        struct crash *crash = data;
+        struct domain_save *save = (struct domain_save *)op;
+        g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+        g_autofree char *time = g_date_time_format(now, "%Y%m%dT%H%M%S");
 
-        managed_unref(&crash->domain->base);
-        g_free(crash->path);
-        g_free(crash);
+        if (!domain_save_require_there(save, error))
+                return false;
+        if (!has_crashed(domain_from(op->object)))
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
+                                 "somebody has done something else with it");
+        save->path = g_strdup_printf("%s/%.100s-%s-%s.%06dZ", domain_from(op->object)->driver->dump_dir,
+                                     managed_get_current_name(op->object), op->object->uuid_text, time,
+                                     g_date_time_get_microsecond(now));
+        return begin(op, error);
 }
 
 static unsigned count_dumps(const char *folder, const char *uuid)
@@ -193,78 +195,87 @@ static unsigned count_dumps(const char *folder, const char *uuid)
         return count;
 }
 
-/* Owned; NULL with an error. */
-static char *choose_path(const struct domain *domain, GError **error)
+/* The folder may be on a file server. */
+static bool make_room(struct operation *op, GError **error)
 {
-        const char *folder = domain->driver->dump_dir, *uuid = domain->base.uuid_text;
-        g_autoptr(GDateTime) now = g_date_time_new_now_utc();
-        g_autofree char *time = g_date_time_format(now, "%Y%m%dT%H%M%S");
-        g_autofree char *name = NULL;
+        const char *folder = domain_from(op->object)->driver->dump_dir;
 
         if (!store_make_dir(folder, error))
-                return NULL;
-        if (count_dumps(folder, uuid) >= DUMPS_MAX) {
-                error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_FAILED,
-                          "'%s' has %u of its dumps already; remove some", folder, DUMPS_MAX);
-                return NULL;
-        }
-        name = g_strdup_printf("%.100s-%s-%s.%06dZ", managed_get_current_name(&domain->base), uuid, time,
-                               g_date_time_get_microsecond(now));
-        return g_build_filename(folder, name, NULL);
-}
-
-static bool end_crash(struct managed *object, void *data, GError **error)
-{
-        const struct crash *crash = data;
-        const struct domain_state *state = domain_get_current(crash->domain);
-
-        if (state && state->base.active && state->id == crash->id)
-                crash->domain->driver->ops->end_crash(crash->domain);
+                return false;
+        if (count_dumps(folder, op->object->uuid_text) >= DUMPS_MAX)
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_FAILED,
+                                 "'%s' has %u of its dumps already; remove some", folder, DUMPS_MAX);
         return true;
 }
 
-/* An agent that ends leaves all of it to the next one. */
-static void crash_dumped(struct managed *object, const GError *error, void *data)
+/* Lane. Whatever its state is now: that is the driver's to heed. */
+static bool end_crash(struct managed *object, void *id, GError **error)
 {
-        struct crash *crash = data;
-        const struct managed_task task = { end_crash, MANAGED_IN_TURN, crash, crash_free };
+        struct domain *domain = domain_from(object);
+        const struct domain_state *state = domain_get_current(domain);
 
-        if (pool_is_stopping(crash->domain->driver->pool)) {
-                crash_free(crash);
+        if (state && state->base.active && state->id == *(int *)id)
+                domain->driver->ops->end_crash(domain);
+        return true;
+}
+
+static void crash_dumped(struct operation *op, const GError *error)
+{
+        const struct domain_save *save = (const struct domain_save *)op;
+        struct domain *domain = domain_from(op->object);
+        struct managed_task task = { .work = end_crash, .urgency = MANAGED_IN_TURN };
+
+        /* An agent that ends leaves all of it to the next one. */
+        if (pool_is_stopping(domain->driver->pool))
                 return;
-        }
         if (error)
                 log_gerror(LOG_LEVEL_ERROR, error, "domain '%s' has crashed, and is not dumped",
-                           object->name);
-        else if (crash->path)
-                log_notice("domain '%s' has crashed: its memory is in '%s'", object->name, crash->path);
-        managed_run_task(object, &task, NULL, NULL);
+                           op->object->name);
+        else
+                log_notice("domain '%s' has crashed: its memory is in '%s'", op->object->name, save->path);
+        task.args = g_memdup2(&save->id, sizeof(save->id));
+        managed_run_task(op->object, &task, NULL, NULL);
 }
+
+static const struct operation_step crash_steps[] = {
+        { .place = OPERATION_OBJECT, .run = begin_crash, .undo = domain_save_leave, .temporary = true },
+        { .place = OPERATION_WORKER, .run = make_room },
+        { .place = OPERATION_WORKER,
+          .run = domain_save_open_file,
+          .undo = domain_save_close_file,
+          .temporary = true },
+        { .place = OPERATION_OBJECT, .run = pause_guest, .undo = domain_save_go_on },
+        { .place = OPERATION_PASSIVE, .run = domain_save_write, .final = true },
+        { .place = OPERATION_WORKER, .run = domain_save_finish_file, .final = true },
+        { .place = OPERATION_OBJECT, .run = end, .final = true },
+};
+
+static const struct operation_kind crash_kind = KIND(crash_steps, crash_dumped);
+
+struct crash {
+        struct domain *domain; /* ref */
+        int id;                /* of the guest that crashed; another one is another guest */
+};
 
 static void dump_crash(void *data)
 {
         struct crash *crash = data;
+        struct domain_save *save = (struct domain_save *)operation_new(&crash_kind, &crash->domain->base,
+                                                                       crash->domain->driver->jobs);
 
-        if (crash->path)
-                domain_core_dump(crash->domain, crash->path, DOMAIN_DUMP_RAW, DOMAIN_DUMP_MEMORY_ONLY,
-                                 crash_dumped, crash);
-        else
-                crash_dumped(&crash->domain->base, NULL, crash);
+        save->id = crash->id;
+        save->is_dump = true;
+        save->memory_only = true;
+        operation_run(&save->base);
+        managed_unref(&crash->domain->base);
+        g_free(crash);
 }
 
 void domain_dump_crash(struct domain *domain)
 {
         struct crash *crash = g_new(struct crash, 1);
-        g_autoptr(GError) error = NULL;
 
         managed_ref(&domain->base);
-        *crash = (struct crash){ domain, domain_get_current(domain)->id, NULL };
-        /* The folder may be on a file server. */
-        pool_lend(domain->driver->pool);
-        crash->path = choose_path(domain, &error);
-        pool_reclaim(domain->driver->pool);
-        if (!crash->path)
-                log_gerror(LOG_LEVEL_ERROR, error, "domain '%s' has crashed, and is not dumped",
-                           managed_get_current_name(&domain->base));
+        *crash = (struct crash){ domain, domain_get_current(domain)->id };
         loop_post(domain->driver->loop, dump_crash, crash);
 }
