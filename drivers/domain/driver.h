@@ -310,6 +310,8 @@ struct domain_driver_ops {
         bool (*save_finish)(struct domain_save *save, GError **error);
         /* It gets its name; the guest, which has to be there, is ended next, even by another agent. */
         bool (*save_publish)(struct domain_save *save, GError **error);
+        /* That guest could not be ended, and goes on: nothing begins from the file. NULL: nothing does. */
+        void (*save_retract)(struct domain_save *save);
         /* Lane of the domain; frees save->file. A file without its name goes. NULL save->file is fine. */
         void (*save_free)(struct domain_save *save);
         /* Any lane that may wait: opens and checks such a file. */

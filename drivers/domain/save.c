@@ -10,8 +10,6 @@
 #include "drivers/domain/live-xml.h"
 #include "drivers/domain/model.h"
 
-#include <unistd.h>
-
 #define SAVE_FLAGS (DOMAIN_SAVE_BYPASS_CACHE | DOMAIN_SAVE_RUNNING | DOMAIN_SAVE_PAUSED)
 
 static struct domain_save *save_of(struct operation *op)
@@ -197,8 +195,8 @@ static bool end_guest(struct operation *op, GError **error)
                 return false;
         if (!ops_of(op)->stop(domain, false, error)) {
                 /* It goes on, and must not begin from here a second time. */
-                if (save->path)
-                        unlink(save->path);
+                if (ops_of(op)->save_retract)
+                        ops_of(op)->save_retract(save);
                 return false;
         }
         domain->has_save = save->managed;

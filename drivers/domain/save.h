@@ -19,6 +19,7 @@ struct domain_image {
         int fd;            /* owned; at the beginning of the guest's state; -1: none */
         unsigned format;   /* the driver's */
         uint64_t offset;   /* of the state in the file, in bytes */
+        uint64_t length;   /* of the state, when something else may be behind it; 0: all that is there */
 };
 
 /* Of a file that a caller names. Any thread. */

@@ -267,6 +267,7 @@ static const struct domain_driver_ops qemu_ops = {
         .save_cancel = save_cancel,
         .save_finish = save_finish,
         .save_publish = save_publish,
+        .save_retract = save_retract,
         .save_free = save_free,
         .image_open = save_image_open,
         .image_write = save_image_write,

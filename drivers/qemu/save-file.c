@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,8 +21,9 @@ static bool check_target(const char *path, GError **error)
                        error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot look at '%s'", path);
         if (S_ISREG(status.st_mode))
                 return true;
-        return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_INVALID,
-                         "'%s' is there and no regular file, so it is not written to", path);
+        return error_set(
+                error, ERROR_FROM_QEMU, ERROR_OPERATION_INVALID,
+                "'%s' is there and neither a regular file nor a block device, so it is not written to", path);
 }
 
 static char *make_hidden(const char *path)
@@ -37,7 +39,7 @@ struct save_file *save_file_new(const char *path, GError **error)
         struct save_file *file = g_new0(struct save_file, 1);
         g_autofree char *dir = g_path_get_dirname(path);
 
-        file->fd = -1;
+        file->fd = file->guard = -1;
         if (!check_target(path, error)) {
                 save_file_free(file);
                 return NULL;
@@ -55,6 +57,116 @@ struct save_file *save_file_new(const char *path, GError **error)
         save_file_free(file);
         return NULL;
 }
+
+/* ---- what callers name ---- */
+
+/* As many as the kernel follows. */
+#define LINKS_MAX 40
+
+static bool check_link(const struct stat *status, const char *path, GError **error)
+{
+        return status->st_uid == 0 || status->st_uid == geteuid() ||
+               error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_DENIED,
+                         "'%s' is a symbolic link of user %u, which is not followed: name the file itself",
+                         path, (unsigned)status->st_uid);
+}
+
+/* Takes path. What the link there names; path itself: there is none; NULL with an error. */
+static char *follow_one(char *path, bool *followed, GError **error)
+{
+        CLEANUP_FD int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        g_autofree char *link = path, *dir = g_path_get_dirname(path);
+        char target[PATH_MAX];
+        struct stat status;
+        ssize_t length;
+
+        *followed = false;
+        /* What is wrong with the directory is told by whoever makes the file. */
+        if (fd < 0 || fstat(fd, &status) < 0 || !S_ISLNK(status.st_mode))
+                return g_steal_pointer(&link);
+        if (!check_link(&status, link, error))
+                return NULL;
+        /* Of the link that was looked at, whatever is at path now. */
+        length = readlinkat(fd, "", target, sizeof(target) - 1);
+        if (length < 0) {
+                error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot look at '%s'", link);
+                return NULL;
+        }
+        target[length] = '\0';
+        *followed = true;
+        return g_path_is_absolute(target) ? g_strdup(target) : g_build_filename(dir, target, NULL);
+}
+
+static char *follow(const char *path, GError **error)
+{
+        char *at = g_strdup(path);
+        bool followed;
+
+        for (unsigned i = 0; i <= LINKS_MAX; i++) {
+                at = follow_one(at, &followed, error);
+                if (!at || !followed)
+                        return at;
+        }
+        g_free(at);
+        error_set_errno(error, ERROR_FROM_QEMU, ELOOP, "cannot look at '%s'", path);
+        return NULL;
+}
+
+static bool is_device(const char *path)
+{
+        struct stat status;
+
+        return lstat(path, &status) == 0 && S_ISBLK(status.st_mode);
+}
+
+static int open_again(int fd)
+{
+        char self[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+
+        snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+        return open(self, O_WRONLY | O_CLOEXEC);
+}
+
+static struct save_file *open_device(const char *path, GError **error)
+{
+        /* O_EXCL: not while it is mounted, or part of something. */
+        CLEANUP_FD int guard = open(path, O_WRONLY | O_EXCL | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), fd = -1;
+        struct save_file *file;
+        struct stat status;
+
+        if (guard < 0 || fstat(guard, &status) < 0) {
+                error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot write to the device '%s'", path);
+                return NULL;
+        }
+        if (!S_ISBLK(status.st_mode)) {
+                error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
+                          "'%s' is no block device any more, so it is not written to", path);
+                return NULL;
+        }
+        /* An emulator that has it longer than we want must not keep it from the next save. */
+        fd = open_again(guard);
+        if (fd < 0) {
+                error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot write to the device '%s'", path);
+                return NULL;
+        }
+        file = g_new0(struct save_file, 1);
+        file->path = g_strdup(path);
+        file->in_place = true;
+        file->guard = fd_steal(&guard);
+        file->fd = fd_steal(&fd);
+        return file;
+}
+
+struct save_file *save_file_new_named(const char *path, GError **error)
+{
+        g_autofree char *target = follow(path, error);
+
+        if (!target)
+                return NULL;
+        return is_device(target) ? open_device(target, error) : save_file_new(target, error);
+}
+
+/* ---- */
 
 bool save_file_identify(const struct save_file *file, uint64_t *device, uint64_t *inode, GError **error)
 {
@@ -93,6 +205,8 @@ bool save_file_publish(struct save_file *file, GError **error)
         g_autofree char *dir = g_path_get_dirname(file->path);
         CLEANUP_FD int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
+        if (file->in_place)
+                return true;
         if (!file->hidden && !name_it(file, error))
                 return false;
         if (rename(file->hidden, file->path) < 0)
@@ -124,6 +238,8 @@ void save_file_free(struct save_file *file)
                 unlink(file->hidden);
         if (file->fd >= 0)
                 close(file->fd);
+        if (file->guard >= 0)
+                close(file->guard);
         g_free(file->hidden);
         g_free(file->path);
         g_free(file);

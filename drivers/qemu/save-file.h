@@ -13,9 +13,11 @@
 #include <stdint.h>
 
 struct save_file {
-        char *path;   /* owned; its name to be */
-        char *hidden; /* owned; the one that it has meanwhile, NULL: none */
-        int fd;       /* owned; to write to */
+        char *path;    /* owned; its name to be */
+        char *hidden;  /* owned; the one that it has meanwhile, NULL: none */
+        bool in_place; /* path is a device, which is written as it stands */
+        int guard;     /* owned; that keeps others from having the device for themselves; -1: none */
+        int fd;        /* owned; to write to */
 };
 
 /*
@@ -23,6 +25,15 @@ struct save_file {
  * with an error.
  */
 struct save_file *save_file_new(const char *path, GError **error);
+
+/*
+ * The same for a path that a caller has named, which may also be that of a block device, or a symbolic link
+ * to either. A device that nothing else has for itself (a file system that is mounted, a volume group) is
+ * opened to be written as it stands: publishing gives it nothing, and freeing takes nothing from it. A link
+ * is followed when it belongs to root or to the agent's own user: somebody else's, in a directory that all
+ * may write to, could lead anywhere.
+ */
+struct save_file *save_file_new_named(const char *path, GError **error);
 
 /* The identity that it will have, for save_file_is(). */
 bool save_file_identify(const struct save_file *file, uint64_t *device, uint64_t *inode, GError **error);

@@ -62,6 +62,18 @@ static bool write_at(int fd, const char *path, const void *data, size_t length, 
         return true;
 }
 
+static bool sync_file(int fd, const char *path, GError **error)
+{
+        return fsync(fd) == 0 || error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot write '%s'", path);
+}
+
+static bool is_device(int fd)
+{
+        struct stat status;
+
+        return fstat(fd, &status) == 0 && S_ISBLK(status.st_mode);
+}
+
 bool save_image_begin(int fd, const char *path, const char *xml, bool runs, enum save_format format,
                       uint64_t *length, GError **error)
 {
@@ -77,31 +89,35 @@ bool save_image_begin(int fd, const char *path, const char *xml, bool runs, enum
         memcpy(data, &head, sizeof(head));
         memcpy(data + sizeof(head), xml, strlen(xml));
         *length = all;
-        if (!write_at(fd, path, data, all, 0, error))
+        /* What was on a device before is no save any more when the first of this one's state is there. */
+        if (!write_at(fd, path, data, all, 0, error) || (is_device(fd) && !sync_file(fd, path, error)))
                 return false;
         return lseek(fd, (off_t)all, SEEK_SET) >= 0 ||
                error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot write '%s'", path);
 }
 
-static bool sync_file(int fd, const char *path, GError **error)
+bool save_image_finish(int fd, const char *path, uint64_t begin, uint64_t end, GError **error)
 {
-        return fsync(fd) == 0 || error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot write '%s'", path);
+        const uint32_t size[2] = { (uint32_t)(end - begin), (uint32_t)((end - begin) >> 32) };
+
+        /* The state is on the disk before the head says that it is. */
+        return write_at(fd, path, size, sizeof(size), offsetof(struct head, state_low), error) &&
+               sync_file(fd, path, error);
 }
 
-bool save_image_finish(int fd, const char *path, uint64_t length, GError **error)
+bool save_image_seal(int fd, const char *path, bool whole, GError **error)
 {
-        struct stat status;
-        uint32_t size[2];
-
-        if (fstat(fd, &status) < 0)
-                return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot look at '%s'", path);
-        size[0] = (uint32_t)((uint64_t)status.st_size - length);
-        size[1] = (uint32_t)(((uint64_t)status.st_size - length) >> 32);
-        if (!write_at(fd, path, size, sizeof(size), offsetof(struct head, state_low), error))
-                return false;
-        /* The state is on the disk before the head says that it is. */
-        return sync_file(fd, path, error) && write_at(fd, path, magic_whole, MAGIC_LENGTH, 0, error) &&
+        return write_at(fd, path, whole ? magic_whole : magic_part, MAGIC_LENGTH, 0, error) &&
                sync_file(fd, path, error);
+}
+
+bool save_image_is_sealed(const char *path)
+{
+        CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        char magic[MAGIC_LENGTH];
+
+        return fd >= 0 && pread(fd, magic, sizeof(magic), 0) == sizeof(magic) &&
+               memcmp(magic, magic_whole, MAGIC_LENGTH) == 0;
 }
 
 /* ---- reading ---- */
@@ -151,16 +167,19 @@ static bool check_head(const struct head *head, const char *path, GError **error
         return true;
 }
 
+static uint64_t get_state(const struct head *head)
+{
+        return (uint64_t)head->state_high << 32 | head->state_low;
+}
+
 static bool check_size(int fd, const struct head *head, const char *path, GError **error)
 {
-        uint64_t state = (uint64_t)head->state_high << 32 | head->state_low, have;
-        struct stat status;
+        uint64_t state = get_state(head), have;
+        off_t end = lseek(fd, 0, SEEK_END);
 
-        if (fstat(fd, &status) < 0)
+        if (end < 0)
                 return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot look at '%s'", path);
-        if (!S_ISREG(status.st_mode))
-                return true;
-        have = (uint64_t)status.st_size - MIN((uint64_t)status.st_size, sizeof(*head) + head->documents);
+        have = (uint64_t)end - MIN((uint64_t)end, sizeof(*head) + head->documents);
         if (have > 0 && (state == 0 || have >= state))
                 return true;
         return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
@@ -197,15 +216,37 @@ static uint64_t get_end(const struct head *head)
         return (uint64_t)head->move_high << 32 | head->move_low;
 }
 
+/* Where the state ends, and there is room for a document. */
+static bool find_end(int fd, const char *path, const struct head *head, uint64_t *end, GError **error)
+{
+        off_t size = lseek(fd, 0, SEEK_END);
+
+        if (size < 0)
+                return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot look at '%s'", path);
+        *end = (uint64_t)size;
+        if (!is_device(fd))
+                return true;
+        if (get_state(head) == 0)
+                return refuse(
+                        error, path,
+                        "is a device, and does not say where the guest's state ends on it: its document "
+                        "cannot be changed");
+        *end = sizeof(*head) + head->documents + get_state(head);
+        if (get_state(head) <= (uint64_t)size && *end <= (uint64_t)size &&
+            head->documents <= (uint64_t)size - *end)
+                return true;
+        return error_set_errno(error, ERROR_FROM_QEMU, ENOSPC, "cannot change '%s'", path);
+}
+
 static bool begin_change(int fd, const char *path, struct head *head, GError **error)
 {
-        struct stat status;
+        uint64_t end;
 
-        if (fstat(fd, &status) < 0)
-                return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot look at '%s'", path);
+        if (!find_end(fd, path, head, &end, error))
+                return false;
         memcpy(head->magic, magic_change, MAGIC_LENGTH);
-        head->move_low = (uint32_t)status.st_size;
-        head->move_high = (uint32_t)((uint64_t)status.st_size >> 32);
+        head->move_low = (uint32_t)end;
+        head->move_high = (uint32_t)(end >> 32);
         head->is_written = 0;
         return write_head(fd, path, head, error);
 }
@@ -214,7 +255,7 @@ static bool begin_change(int fd, const char *path, struct head *head, GError **e
 static bool end_change(int fd, const char *path, struct head *head, GError **error)
 {
         /* First, while the head still says where the end is. */
-        if (ftruncate(fd, (off_t)get_end(head)) < 0)
+        if (!is_device(fd) && ftruncate(fd, (off_t)get_end(head)) < 0)
                 return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot write '%s'", path);
         memcpy(head->magic, magic_whole, MAGIC_LENGTH);
         head->move_low = head->move_high = head->is_written = 0;
@@ -240,10 +281,10 @@ static bool is_changing(const struct head *head)
 
 static bool check_change(int fd, const struct head *head, const char *path, GError **error)
 {
-        struct stat status;
+        off_t size = lseek(fd, 0, SEEK_END);
 
-        if (fstat(fd, &status) == 0 && head->documents > 0 && head->documents <= SAVE_IMAGE_DOCUMENTS_MAX &&
-            get_end(head) >= sizeof(*head) + head->documents && get_end(head) <= (uint64_t)status.st_size)
+        if (size >= 0 && head->documents > 0 && head->documents <= SAVE_IMAGE_DOCUMENTS_MAX &&
+            get_end(head) >= sizeof(*head) + head->documents && get_end(head) <= (uint64_t)size)
                 return true;
         return refuse(error, path, "is damaged: its head makes no sense");
 }
@@ -297,6 +338,7 @@ struct domain_image *save_image_open(struct domain_driver *driver, const char *p
         image->runs = head.runs != 0;
         image->format = head.format;
         image->offset = sizeof(head) + head.documents;
+        image->length = is_device(image->fd) ? get_state(&head) : 0;
         if (lseek(image->fd, (off_t)image->offset, SEEK_SET) < 0 || fcntl(image->fd, F_SETFL, 0) < 0) {
                 error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot read '%s'", path);
                 return NULL;

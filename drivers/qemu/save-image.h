@@ -14,6 +14,8 @@
  *     documents   the <domain>, 0, maybe another document, and zeros up to the length above
  *     the state   as the emulator wrote it, through the program of the format
  *
+ * On a block device, which is written in place, what is behind the state is not part of it.
+ *
  * The layout was found out from files that libvirt 9.0 wrote. Any lane that may wait for storage.
  */
 
@@ -45,8 +47,13 @@ const char *save_format_get_name(unsigned format);
 /* Writes the head of a new file, as one that is not finished; *length: where the state begins. */
 bool save_image_begin(int fd, const char *path, const char *xml, bool runs, enum save_format format,
                       uint64_t *length, GError **error);
-/* It is finished: says so, and all of it is on the disk. */
-bool save_image_finish(int fd, const char *path, uint64_t length, GError **error);
+/* The state, from offset begin up to end, is complete: the head says how much it is, and all of it is on the
+ * disk. */
+bool save_image_finish(int fd, const char *path, uint64_t begin, uint64_t end, GError **error);
+/* From now on it is one that is finished, or (whole: false) one that is not, on the disk as well. */
+bool save_image_seal(int fd, const char *path, bool whole, GError **error);
+/* Is that so of what is at path? */
+bool save_image_is_sealed(const char *path);
 
 /*
  * struct domain_driver_ops.image_open: ERROR_OPERATION_FAILED names what is wrong with the file: no save, cut

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -29,6 +30,7 @@ struct work {
         struct dump_job dump;
         uint64_t head;  /* bytes */
         int fd;         /* owned; what QEMU is to write to, until it has it; -1: none */
+        int out;        /* owned; the file as it is written to, which shares its offset; -1: none */
         char *label;    /* owned; what the file is to be labelled with again; NULL: nothing */
         uint64_t speed; /* of the guest's migrations, bytes per second; 0: it has not been changed */
 };
@@ -121,10 +123,14 @@ static bool open_way(struct work *work, enum save_format format, bool bypass_cac
         const char *const compress[] = { save_format_get_name(format), "-c", NULL };
         struct filter **filters = work->filters.filters;
 
-        work->fd = bypass_cache ? open_direct(work, error) : fcntl(work->file->fd, F_DUPFD_CLOEXEC, 0);
-        if (work->fd < 0)
+        work->out = bypass_cache ? open_direct(work, error) : fcntl(work->file->fd, F_DUPFD_CLOEXEC, 0);
+        if (work->out < 0)
                 return !bypass_cache && error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot save to '%s'",
                                                         work->file->path);
+        work->fd = fcntl(work->out, F_DUPFD_CLOEXEC, 0);
+        if (work->fd < 0)
+                return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot save to '%s'",
+                                       work->file->path);
         return (!bypass_cache || put_before(&filters[0], direct_writer, &work->fd, error)) &&
                (format == SAVE_RAW || put_before(&filters[1], compress, &work->fd, error));
 }
@@ -144,6 +150,8 @@ static void drop(struct work *work)
         g_free(work->label);
         if (work->fd >= 0)
                 close(work->fd);
+        if (work->out >= 0)
+                close(work->out);
         save_filters_clear(&work->filters);
         save_file_free(work->file);
         g_free(work);
@@ -154,8 +162,9 @@ bool save_open(struct domain_save *save, GError **error)
         enum save_format format = save->is_dump ? SAVE_RAW : qemu_driver_of(domain_of(save))->save_format;
         struct work *work = g_new0(struct work, 1);
 
-        work->fd = -1;
-        work->file = save_file_new(save->path, error);
+        work->fd = work->out = -1;
+        work->file =
+                save->managed ? save_file_new(save->path, error) : save_file_new_named(save->path, error);
         if (work->file &&
             (save->is_dump || save_image_begin(work->file->fd, save->path, save->xml, save->runs, format,
                                                &work->head, error)) &&
@@ -245,6 +254,7 @@ bool save_finish(struct domain_save *save, GError **error)
 {
         struct work *work = work_of(save);
         struct lane *lane = job_get_lane(save->base.job);
+        off_t end;
 
         for (unsigned i = G_N_ELEMENTS(work->filters.filters); i-- > 0;) {
                 if (work->filters.filters[i] && !filter_wait(work->filters.filters[i], lane, error))
@@ -253,7 +263,13 @@ bool save_finish(struct domain_save *save, GError **error)
         if (save->is_dump)
                 return fsync(work->file->fd) == 0 ||
                        error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot write '%s'", save->path);
-        return save_image_finish(work->file->fd, save->path, work->head, error);
+        end = lseek(work->out, 0, SEEK_CUR);
+        if (end < (off_t)work->head)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_INTERNAL_ERROR, "no state was written to '%s'",
+                                 save->path);
+        /* A device is there already: it says so last of all. */
+        return save_image_finish(work->file->fd, save->path, work->head, (uint64_t)end, error) &&
+               (work->file->in_place || save_image_seal(work->file->fd, save->path, true, error));
 }
 
 /* A successor that finds the file knows that the guest must not go on. */
@@ -279,14 +295,31 @@ static void forget_note(struct guest *guest)
                 log_gerror(LOG_LEVEL_ERROR, error, "cannot write down the state of %s", guest->who);
 }
 
+void save_retract(struct domain_save *save)
+{
+        const struct save_file *file = work_of(save)->file;
+        g_autoptr(GError) error = NULL;
+
+        if (!file->in_place)
+                unlink(file->path);
+        else if (!save_image_seal(file->fd, save->path, false, &error))
+                log_gerror(LOG_LEVEL_ERROR, error, "a guest that goes on can be restored from '%s'",
+                           save->path);
+}
+
 bool save_publish(struct domain_save *save, GError **error)
 {
         struct guest *guest = guest_of(domain_of(save));
 
+        struct save_file *file = work_of(save)->file;
+
         if (save->is_dump)
-                return save_file_publish(work_of(save)->file, error);
-        if (note(guest, work_of(save)->file, error) && save_file_publish(work_of(save)->file, error))
+                return save_file_publish(file, error);
+        if (note(guest, file, error) && (file->in_place ? save_image_seal(file->fd, save->path, true, error)
+                                                        : save_file_publish(file, error)))
                 return true;
+        if (file->in_place)
+                save_retract(save);
         forget_note(guest);
         return false;
 }
@@ -324,6 +357,8 @@ void save_free(struct domain_save *save)
 int save_open_state(struct save_filters *filters, struct domain_image *image, GError **error)
 {
         const char *const expand[] = { save_format_get_name(image->format), "-dc", NULL };
+        g_autofree char *length = g_strdup_printf("%" PRIu64, image->length);
+        const char *const limit[] = { "head", "-c", length, NULL };
         const char *const direct_reader[] = { "dd", "iflag=direct", "bs=1M", "status=none", NULL };
         struct filter **next = filters->filters;
         int fd = image->fd;
@@ -337,7 +372,10 @@ int save_open_state(struct save_filters *filters, struct domain_image *image, GE
                 if (!put_behind(next++, direct_reader, &fd, image->fd, error))
                         return -1;
         }
-        if (image->format != SAVE_RAW && !put_behind(next, expand, &fd, image->fd, error)) {
+        /* QEMU sees where a state ends, those programs do not. */
+        if (image->format != SAVE_RAW &&
+            ((image->length > 0 && !put_behind(next++, limit, &fd, image->fd, error)) ||
+             !put_behind(next, expand, &fd, image->fd, error))) {
                 if (fd != image->fd)
                         close(fd);
                 return -1;

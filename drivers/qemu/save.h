@@ -15,14 +15,15 @@ bool save_begin(struct domain_save *save, GError **error);
 void save_cancel(struct domain_save *save);
 bool save_finish(struct domain_save *save, GError **error);
 bool save_publish(struct domain_save *save, GError **error);
+void save_retract(struct domain_save *save);
 void save_free(struct domain_save *save);
 
 /*
- * The programs that a state comes from a file through, at most two. Zeroed: none. Lane of whoever opened
+ * The programs that a state comes from a file through, at most three. Zeroed: none. Lane of whoever opened
  * them.
  */
 struct save_filters {
-        struct filter *filters[2]; /* owned */
+        struct filter *filters[3]; /* owned */
 };
 
 /*

@@ -7,6 +7,7 @@
  */
 #include "drivers/qemu/guest.h"
 #include "drivers/qemu/save-file.h"
+#include "drivers/qemu/save-image.h"
 
 #include "base/error.h"
 #include "base/loop.h"
@@ -311,7 +312,9 @@ static bool was_saved(struct guest *guest)
 
         if (!status->saved.path)
                 return false;
-        if (save_file_is(status->saved.path, status->saved.device, status->saved.inode))
+        /* A device is there all the time. */
+        if (save_file_is(status->saved.path, status->saved.device, status->saved.inode) &&
+            save_image_is_sealed(status->saved.path))
                 return true;
         g_clear_pointer(&status->saved.path, g_free);
         return false;

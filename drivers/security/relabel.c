@@ -175,6 +175,8 @@ bool relabel_fd(int fd, const char *label, char **before, GError **error)
         if (errnum != 0 && !is_harmless(errnum) && g_strcmp0(current, label) != 0)
                 return refuse("what the emulator is given", label, errnum, error);
         if (before)
-                *before = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? g_steal_pointer(&current) : NULL;
+                *before = fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))
+                                  ? g_steal_pointer(&current)
+                                  : NULL;
         return true;
 }

@@ -18,6 +18,7 @@
 
 #include "tests/support/guest.h"
 #include "tests/support/harness.h"
+#include "tests/support/loop-device.h"
 
 enum {
         BYPASS_CACHE = 1,
@@ -323,22 +324,166 @@ static bool has_none(void *data)
         return harness_count_guests(harness) == 0;
 }
 
+/* Is a guest in `file` that can be restored? */
+static bool is_saved(void)
+{
+        char magic[16];
+        int fd = open(file, O_RDONLY | O_CLOEXEC);
+        bool saved = fd >= 0 && read(fd, magic, sizeof(magic)) == sizeof(magic) &&
+                     memcmp(magic, "LibvirtQemudSave", sizeof(magic)) == 0;
+
+        if (fd >= 0)
+                close(fd);
+        return saved;
+}
+
 /* Either it is saved and off, or it runs and there is no file. */
 static bool is_settled(void *data)
 {
         int state = guest_get_state(client, data, NULL);
 
         if (state == STATE_SHUTOFF)
-                ck_assert_int_eq(access(file, F_OK), 0);
+                ck_assert(is_saved());
         return state == STATE_SHUTOFF || state == STATE_RUNNING;
 }
+
+/* From now on `file` is a device of that size, until the descriptor that is returned is closed. -1: none
+ * here. */
+static int use_device(uint64_t size)
+{
+        char *device;
+        int fd = loop_device_open(size, &device);
+
+        if (fd < 0) {
+                harness_skip("there are no loop devices");
+                return -1;
+        }
+        g_free(file);
+        file = device;
+        return fd;
+}
+
+static bool is_device(void)
+{
+        struct stat status;
+
+        return lstat(file, &status) == 0 && S_ISBLK(status.st_mode);
+}
+
+static bool begins_with(const char *magic, size_t length)
+{
+        g_autofree char *data = NULL;
+        gsize have;
+
+        ck_assert(g_file_get_contents(file, &data, &have, NULL));
+        return have > 100000 && memcmp(data, magic, length) == 0;
+}
+
+START_TEST(test_on_a_device)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml("bare", NULL)), *config = NULL;
+        int fd = use_device(16 << 20), holder;
+
+        if (fd < 0)
+                return;
+        for (unsigned flags = 0; flags <= BYPASS_CACHE; flags++) {
+                save(path, flags);
+                guest_expect_state(client, path, STATE_SHUTOFF, SHUTOFF_SAVED);
+                restore(flags);
+                guest_expect_state(client, path, STATE_RUNNING, RUNNING_RESTORED);
+        }
+        client_do(client, path, DOMAIN_INTERFACE, "CoreDump", "suu", file, 0, 0);
+        ck_assert(begins_with("QEVM", 4));
+        /* As one that is mounted is. */
+        holder = open(file, O_RDONLY | O_EXCL | O_CLOEXEC);
+        client_fails(client, LIBVIRT_ERROR,
+                     "cannot write to the device '/dev/loop*': Device or resource busy", path,
+                     DOMAIN_INTERFACE, "Save", "ssu", file, "", 0);
+        ck_assert(begins_with("QEVM", 4));
+        close(holder);
+        /* What the dump has left is behind it. */
+        use_format("gzip", &config);
+        for (unsigned flags = 0; flags <= BYPASS_CACHE; flags++) {
+                save(path, flags);
+                restore(flags);
+                guest_expect_state(client, path, STATE_RUNNING, RUNNING_RESTORED);
+        }
+        ck_assert(is_device());
+        close(fd);
+}
+END_TEST
+
+/* The guest goes on, and what was written of it is no guest. */
+START_TEST(test_small_device)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml("bare", NULL));
+        int fd = use_device(256 << 10);
+
+        if (fd < 0)
+                return;
+        for (unsigned flags = 0; flags <= BYPASS_CACHE; flags++) {
+                client_fails(client, LIBVIRT_ERROR, "*: No space left on device*", path, DOMAIN_INTERFACE,
+                             "Save", "ssu", file, "", flags);
+                guest_expect_state(client, path, STATE_RUNNING, -1);
+                client_fails(client, LIBVIRT_ERROR, "*'/dev/loop*' was never finished*", QEMU_PATH,
+                             CONNECT_INTERFACE, "DomainRestore", "ssu", file, "", 0);
+                client_fails(client, LIBVIRT_ERROR, "*'dump' of domain 'bare' failed: *", path,
+                             DOMAIN_INTERFACE, "CoreDump", "suu", file, 0, 16);
+                guest_expect_state(client, path, STATE_RUNNING, -1);
+        }
+        ck_assert(is_device());
+        client_fails(client, LIBVIRT_ERROR, "*neither a regular file nor a block device*", path,
+                     DOMAIN_INTERFACE, "Save", "ssu", "/dev/null", "", 0);
+        client_fails(client, LIBVIRT_ERROR, "*neither a regular file nor a block device*", path,
+                     DOMAIN_INTERFACE, "CoreDump", "suu", "/dev/null", 0, 0);
+        close(fd);
+}
+END_TEST
+
+/* Links stay, and what they name is what a guest is saved to, there or not. */
+START_TEST(test_through_links)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml("bare", NULL));
+        g_autofree char *link = harness_path(harness, "link"), *target = harness_path(harness, "saves/x");
+        g_autofree char *dir = harness_path(harness, "saves"), *foreign = harness_path(harness, "foreign");
+
+        ck_assert_int_eq(mkdir(dir, 0755), 0);
+        ck_assert_int_eq(symlink("link", file), 0);
+        ck_assert_int_eq(symlink("saves/x", link), 0);
+        for (unsigned i = 0; i < 2; i++) {
+                save(path, 0);
+                ck_assert(g_file_test(file, G_FILE_TEST_IS_SYMLINK) &&
+                          g_file_test(link, G_FILE_TEST_IS_SYMLINK));
+                ck_assert(!g_file_test(target, G_FILE_TEST_IS_SYMLINK));
+                ck_assert(is_saved());
+                restore(0);
+        }
+        client_do(client, path, DOMAIN_INTERFACE, "CoreDump", "suu", file, 0, 16);
+        g_free(file);
+        file = g_strdup(target);
+        ck_assert(begins_with("\177ELF", 4));
+        ck_assert_uint_eq(count_files(dir), 1);
+        if (geteuid() != 0)
+                return;
+        /* Whoever may write to the directory could have made it. */
+        ck_assert_int_eq(symlink("saves/y", foreign), 0);
+        ck_assert_int_eq(lchown(foreign, 12345, 12345), 0);
+        client_fails(client, LIBVIRT_ERROR, "*'*/foreign' is a symbolic link of user 12345*", path,
+                     DOMAIN_INTERFACE, "Save", "ssu", foreign, "", 0);
+        ck_assert_uint_eq(count_files(dir), 1);
+        guest_expect_state(client, path, STATE_RUNNING, -1);
+}
+END_TEST
 
 /* The agent dies in the midst of it, early, late and in between. */
 START_TEST(test_agent_is_killed)
 {
         static void (*const moments[])(const char *path) = { wait_for_nothing, wait_for_pause, wait_for_end };
         g_autofree char *path = guest_start(client, guest_bare_xml("bare", NULL));
+        int fd = _i == 0 ? -1 : use_device(16 << 20);
 
+        if (_i > 0 && fd < 0)
+                return;
         for (unsigned i = 0; i < 4 * G_N_ELEMENTS(moments); i++) {
                 struct client_answer answer = { 0 };
 
@@ -356,11 +501,16 @@ START_TEST(test_agent_is_killed)
                         harness_wait_until(has_none, NULL, "the guest that was saved is gone");
                         restore(0);
                 } else {
-                        ck_assert_int_ne(access(file, F_OK), 0);
+                        ck_assert(!is_saved() && (fd >= 0 || access(file, F_OK) != 0));
                 }
                 guest_expect_state(client, path, STATE_RUNNING, -1);
-                unlink(file);
+                if (fd < 0)
+                        unlink(file);
+                else
+                        ck_assert_int_eq(pwrite(fd, "no more of a save", 16, 0), 16);
         }
+        if (fd >= 0)
+                close(fd);
 }
 END_TEST
 
@@ -414,15 +564,6 @@ START_TEST(test_aborted)
         guest_check_count(after);
 }
 END_TEST
-
-static bool begins_with(const char *magic, size_t length)
-{
-        g_autofree char *data = NULL;
-        gsize have;
-
-        ck_assert(g_file_get_contents(file, &data, &have, NULL));
-        return have > 100000 && memcmp(data, magic, length) == 0;
-}
 
 START_TEST(test_dumps)
 {
@@ -515,7 +656,10 @@ int main(void)
         tcase_add_test(tcase, test_cut_off);
         tcase_add_test(tcase, test_full_disk);
         tcase_add_test(tcase, test_many_at_once);
-        tcase_add_test(tcase, test_agent_is_killed);
+        tcase_add_test(tcase, test_on_a_device);
+        tcase_add_test(tcase, test_small_device);
+        tcase_add_test(tcase, test_through_links);
+        tcase_add_loop_test(tcase, test_agent_is_killed, 0, 2);
         tcase_add_test(tcase, test_emulator_is_killed);
         tcase_add_test(tcase, test_aborted);
         tcase_add_test(tcase, test_dumps);

@@ -298,6 +298,11 @@ static bool save_publish(struct domain_save *save, GError **error)
         return fake_driver_call(saved_of(save), "save-publish", error);
 }
 
+static void save_retract(struct domain_save *save)
+{
+        fake_driver_call(saved_of(save), "save-retract", NULL);
+}
+
 static void save_free(struct domain_save *save)
 {
         fake_driver_call(saved_of(save), "save-free", NULL);
@@ -346,6 +351,7 @@ static const struct domain_driver_ops fake_ops = {
         .save_cancel = save_cancel,
         .save_finish = save_finish,
         .save_publish = save_publish,
+        .save_retract = save_retract,
         .save_free = save_free,
         .save_status = save_status,
         .live_free = live_free,

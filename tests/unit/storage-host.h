@@ -13,16 +13,14 @@
 #include "base/loop.h"
 #include "base/pool.h"
 #include "drivers/storage/backend.h"
+#include "tests/support/loop-device.h"
 #include "tests/unit/check-main.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/loop.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -117,29 +115,10 @@ static inline bool host_has_devtmpfs(void)
 /* A block device of that size, free of content; it ends with *fd. False where the host has none. */
 static inline bool host_loop_device(uint64_t size, char **path, int *fd)
 {
-        struct loop_config config = { .info.lo_flags = LO_FLAGS_AUTOCLEAR };
-        CLEANUP_FD int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-        CLEANUP_FD int memory = memfd_create("disk", MFD_CLOEXEC);
-
-        if (!host_has(host.is_private && control >= 0, "root and loop devices"))
+        if (!host_has(host.is_private, "root and loop devices"))
                 return false;
-        ck_assert_int_eq(ftruncate(memory, (off_t)size), 0);
-        config.fd = (unsigned)memory;
-        /* Another test may be quicker. */
-        for (unsigned tries = 0; tries < 100; tries++) {
-                int number = ioctl(control, LOOP_CTL_GET_FREE);
-
-                if (number < 0)
-                        break;
-                *path = g_strdup_printf("/dev/loop%d", number);
-                *fd = open(*path, O_RDWR | O_CLOEXEC);
-                if (*fd >= 0 && ioctl(*fd, LOOP_CONFIGURE, &config) == 0)
-                        return true;
-                if (*fd >= 0)
-                        close(*fd);
-                g_free(*path);
-        }
-        return host_has(false, "a free loop device");
+        *fd = loop_device_open(size, path);
+        return host_has(*fd >= 0, "a free loop device");
 }
 
 /* Puts a program of that name and script (what is behind "#!/bin/sh") before all others. */

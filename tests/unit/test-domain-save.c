@@ -67,6 +67,18 @@ START_TEST(each_failure)
 }
 END_TEST
 
+/* Its file is there, and the guest goes on: nothing may begin from it. */
+START_TEST(a_guest_that_does_not_end)
+{
+        fake->fail = "stop";
+        save("operation failed: told to fail: stop");
+        ck_assert_str_eq(fake->calls->str,
+                         "save-open save suspend save save-begin save-finish save-publish stop "
+                         "save-retract resume save save-free ");
+        ck_assert_int_eq(fake->last->state, DOMAIN_RUNNING);
+}
+END_TEST
+
 static void wait_for_step(const char *name)
 {
         while (!strstr(fake->calls->str, name))
@@ -129,6 +141,7 @@ int main(void)
         tcase_add_checked_fixture(tests, setup, teardown);
         tcase_add_test(tests, all_steps);
         tcase_add_loop_test(tests, each_failure, 0, 5);
+        tcase_add_test(tests, a_guest_that_does_not_end);
         tcase_add_test(tests, meanwhile);
         tcase_add_test(tests, destroyed_meanwhile);
         suite_add_tcase(suite, tests);

@@ -2,6 +2,9 @@
 /* Heads of files that guests are saved to: the agent's, libvirt's, and what is neither. */
 #include "drivers/qemu/save-image.h"
 
+#include "base/cleanup.h"
+#include "drivers/qemu/save.h"
+#include "tests/support/loop-device.h"
 #include "tests/unit/check-main.h"
 
 #include <fcntl.h>
@@ -27,7 +30,8 @@ static void setup(void)
 
 static void teardown(void)
 {
-        unlink(path);
+        if (g_file_test(path, G_FILE_TEST_IS_REGULAR))
+                unlink(path);
         g_free(path);
 }
 
@@ -39,7 +43,10 @@ static uint64_t make(enum save_format format)
 
         ck_assert(save_image_begin(fd, path, XML, true, format, &length, NULL));
         ck_assert_int_eq(write(fd, STATE, strlen(STATE)), strlen(STATE));
-        ck_assert(save_image_finish(fd, path, length, NULL));
+        ck_assert(save_image_finish(fd, path, length, length + strlen(STATE), NULL));
+        ck_assert(!save_image_is_sealed(path));
+        ck_assert(save_image_seal(fd, path, true, NULL));
+        ck_assert(save_image_is_sealed(path));
         close(fd);
         return length;
 }
@@ -158,6 +165,99 @@ START_TEST(of_others)
         ck_assert(!save_image_write(image, "<domain><name>of many more bytes than there are</name></domain>",
                                     true, &error));
         ck_assert_ptr_nonnull(strstr(error->message, "has room for a document of"));
+}
+END_TEST
+
+/* ---- on devices ---- */
+
+/* From now on path is a device of that size, until *fd is closed. False: this host has none. */
+static bool use_device(uint64_t size, int *fd)
+{
+        char *device;
+
+        *fd = loop_device_open(size, &device);
+        if (*fd < 0) {
+                check_skip("a loop device");
+                return false;
+        }
+        teardown();
+        path = device;
+        return true;
+}
+
+/* What was there before is behind the state, and where that ends is known. */
+START_TEST(on_a_device)
+{
+        CLEANUP(domain_image_free) struct domain_image *image = NULL, *again = NULL;
+        CLEANUP_FD int fd = -1;
+        uint64_t length;
+
+        if (!use_device(1 << 20, &fd))
+                return;
+        ck_assert(save_image_begin(fd, path, XML, true, SAVE_RAW, &length, NULL));
+        ck_assert_int_eq(pwrite(fd, STATE, strlen(STATE), (off_t)length), strlen(STATE));
+        ck_assert(save_image_finish(fd, path, length, length + strlen(STATE), NULL));
+        refuse("was never finished");
+        ck_assert(!save_image_is_sealed(path));
+        ck_assert(save_image_seal(fd, path, true, NULL));
+        image = save_image_open(NULL, path, NULL);
+        ck_assert_ptr_nonnull(image);
+        ck_assert_str_eq(image->xml, XML);
+        ck_assert_uint_eq(image->length, strlen(STATE));
+        ck_assert(save_image_write(image, "<domain id='1'/>", false, NULL));
+        again = save_image_open(NULL, path, NULL);
+        ck_assert_str_eq(again->xml, "<domain id='1'/>");
+        ck_assert_uint_eq(again->offset, image->offset);
+        ck_assert_uint_eq(again->length, strlen(STATE));
+        /* The next one takes its place at once. */
+        ck_assert(save_image_begin(fd, path, XML, true, SAVE_RAW, &length, NULL));
+        refuse("was never finished");
+}
+END_TEST
+
+/* There is room for the guest, and not for another document behind it; it says nothing of its length. */
+START_TEST(devices_without_room)
+{
+        CLEANUP(domain_image_free) struct domain_image *image = NULL, *again = NULL;
+        g_autoptr(GError) error = NULL, other = NULL;
+        CLEANUP_FD int fd = -1;
+        const uint32_t none[2] = { 0, 0 };
+
+        if (!use_device(128 * 1024, &fd))
+                return;
+        make(SAVE_RAW);
+        image = save_image_open(NULL, path, NULL);
+        ck_assert(!save_image_write(image, "<domain/>", true, &error));
+        ck_assert_msg(strstr(error->message, "No space left") != NULL, "%s", error->message);
+        ck_assert_int_eq(pwrite(fd, none, sizeof(none), 36), sizeof(none));
+        ck_assert(!save_image_write(image, "<domain/>", true, &other));
+        ck_assert_msg(strstr(other->message, "does not say where") != NULL, "%s", other->message);
+        again = save_image_open(NULL, path, NULL);
+        ck_assert_str_eq(again->xml, XML);
+}
+END_TEST
+
+/* A program that expands it would go on with what it takes for more of it. */
+START_TEST(something_behind_a_state)
+{
+        __attribute__((cleanup(save_filters_clear))) struct save_filters filters = { 0 };
+        struct domain_image image = { .path = path, .fd = open(path, O_RDWR), .format = SAVE_GZIP };
+        g_autofree char *command = g_strdup_printf("printf '%s' | gzip -c > %s", STATE, path);
+        g_autofree char *more = g_strdup_printf("printf more | gzip -c >> %s", path);
+        char state[2 * sizeof(STATE)] = "";
+        size_t have = 0;
+        ssize_t got;
+        int fd;
+
+        ck_assert_int_eq(system(command), 0);
+        image.length = (uint64_t)lseek(image.fd, 0, SEEK_END);
+        ck_assert_int_eq(system(more), 0);
+        fd = save_open_state(&filters, &image, NULL);
+        while ((got = read(fd, state + have, sizeof(state) - have)) > 0)
+                have += (size_t)got;
+        ck_assert_str_eq(state, STATE);
+        close(fd);
+        close(image.fd);
 }
 END_TEST
 
@@ -288,6 +388,9 @@ int main(void)
         tcase_add_test(tests, cut_off_at_any_byte);
         tcase_add_loop_test(tests, damaged, 0, 11);
         tcase_add_test(tests, of_others);
+        tcase_add_test(tests, on_a_device);
+        tcase_add_test(tests, devices_without_room);
+        tcase_add_test(tests, something_behind_a_state);
         tcase_add_test(tests, killed_at_each_call);
         tcase_add_loop_test(tests, a_change_that_makes_no_sense, 0, 3);
         tcase_add_test(tests, no_room_for_a_change);

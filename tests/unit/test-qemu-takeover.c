@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -106,6 +107,37 @@ START_TEST(a_torn_status_hides_no_guest)
 }
 END_TEST
 
+/* The agent before this one had noted where it saves the guest to: a device, which is there before it is
+ * written. */
+START_TEST(a_save_that_was_cut_short)
+{
+        static const char *const magics[] = { "LibvirtQemudPart", "LibvirtQemudSave" };
+        g_autofree char *xml = make_xml("web", ""), *status = NULL, *noted = NULL;
+        g_autofree char *path = g_build_filename(root, "run/qemu/" UUID "/status.xml", NULL);
+        g_autofree char *file = g_build_filename(root, "save", NULL);
+        struct result defined = { 0 }, created = { 0 };
+        g_auto(GStrv) parts = NULL;
+        struct stat there;
+
+        if (!has_qemu())
+                return;
+        domain_define_xml(driver, xml, 0, on_queued, on_done, &defined);
+        check(&defined);
+        domain_create(defined.domain, 0, NULL, on_done, &created);
+        check(&created);
+        stop_driver();
+        spoil("save", magics[_i]);
+        ck_assert_int_eq(stat(file, &there), 0);
+        ck_assert(g_file_get_contents(path, &status, NULL, NULL));
+        parts = g_strsplit(status, "</virtbus-status>", 2);
+        noted = g_strdup_printf("%s<saved path='%s' device='%lu' inode='%lu'/></virtbus-status>\n", parts[0],
+                                file, (unsigned long)there.st_dev, (unsigned long)there.st_ino);
+        spoil("run/qemu/" UUID "/status.xml", noted);
+        start_driver();
+        ck_assert(domain_is_active(domain_lookup_name(driver, "web", NULL)) == (_i == 0));
+}
+END_TEST
+
 START_TEST(a_start_that_was_cut_short_is_undone)
 {
         g_autofree char *xml = make_xml("web", "");
@@ -179,6 +211,7 @@ int main(void)
         tcase_add_test(cases, the_next_agent_takes_a_guest_over);
         tcase_add_test(cases, a_guest_that_ended_meanwhile_is_cleared_away);
         tcase_add_test(cases, a_torn_status_hides_no_guest);
+        tcase_add_loop_test(cases, a_save_that_was_cut_short, 0, 2);
         tcase_add_test(cases, a_start_that_was_cut_short_is_undone);
         tcase_add_test(cases, a_stopped_emulator_delays_no_start_up);
         return run_guests(cases, "qemu-takeover");
