@@ -126,6 +126,17 @@ static bool start_error(const struct run *run, int errnum, GError **error)
                          g_strerror(errnum));
 }
 
+/* A script whose interpreter is not there gives the error of a program that is not. */
+static bool spawn_error(const struct run *run, const char *program, int errnum, GError **error)
+{
+        g_autofree char *quoted = error_quote(run->tool);
+
+        if (errnum == ENOENT && g_path_is_absolute(program) && access(program, F_OK) == 0)
+                return error_set(error, ERROR_FROM_NONE, ERROR_OPERATION_FAILED,
+                                 "cannot run '%s': the interpreter in its first line is missing", quoted);
+        return start_error(run, errnum, error);
+}
+
 static bool open_pipe(struct run *run, int i)
 {
         int fds[2];
@@ -214,7 +225,7 @@ static bool start(struct run *run, const char *const argv[], GError **error)
         for (int i = INPUT; i <= ERRORS; i++)
                 close_fd(&run->theirs[i]);
         if (result != 0)
-                return start_error(run, result, error);
+                return spawn_error(run, argv[0], result, error);
         run->pidfd = pidfd_open(run->pid, 0);
         if (run->pidfd < 0 || !watch(run, run->pidfd, EPOLLIN, EXIT))
                 return start_error(run, errno, error);

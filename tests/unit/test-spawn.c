@@ -233,6 +233,25 @@ START_TEST(test_missing_tool)
 }
 END_TEST
 
+/* The script is there, so it is not called missing. */
+START_TEST(test_missing_interpreter)
+{
+        g_autofree char *dir = g_dir_make_tmp("virtbus-spawn-XXXXXX", NULL);
+        g_autofree char *script = g_build_filename(dir, "script", NULL);
+        const char *const argv[] = { script, NULL };
+        struct call call = { .argv = argv };
+
+        ck_assert(g_file_set_contents(script, "#!/no/such/sh\n", -1, NULL));
+        ck_assert_int_eq(chmod(script, 0755), 0);
+        run_call(&call);
+        ck_assert_str_eq(call.error->message, "operation failed: cannot run 'script': the interpreter in its "
+                                              "first line is missing");
+        call_clear(&call);
+        ck_assert_int_eq(unlink(script), 0);
+        ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
 START_TEST(test_bounded_output)
 {
         struct call call = run_shell("exec yes", NULL, 0);
@@ -444,5 +463,5 @@ END_TEST
 
 CHECK_MAIN_FIXTURE("spawn", setup, teardown, test_output, test_signalled, test_input, test_input_not_read,
                    test_signal_mask, test_surroundings, test_stdio_closed, test_missing_tool,
-                   test_bounded_output, test_deadline, test_group_killed, test_interrupt, test_background,
-                   test_check, test_follow, test_no_descriptors)
+                   test_missing_interpreter, test_bounded_output, test_deadline, test_group_killed,
+                   test_interrupt, test_background, test_check, test_follow, test_no_descriptors)
