@@ -45,25 +45,29 @@ static void run(struct agent_call *call, GError *error)
 
 /* ---- file systems ---- */
 
-void domain_freeze_filesystems(struct domain *domain, const char *const *mountpoints, unsigned flags,
-                               domain_agent_done done, void *data)
+static void run_with_mountpoints(struct agent_call *call, const char *const *mountpoints, unsigned flags,
+                                 const char *member)
 {
-        struct agent_call *call = agent_call_new(domain, DOMAIN_AGENT_FREEZE, done, data);
         GError *error = NULL;
 
-        if (flags_check(flags, 0, ERROR_FROM_DOMAIN, "FSFreeze", &error) &&
+        if (flags_check(flags, 0, ERROR_FROM_DOMAIN, member, &error) &&
             check_texts(mountpoints, "a mount point", &error) && mountpoints && mountpoints[0])
                 call->request.texts = g_strdupv((char **)mountpoints);
         run(call, error);
 }
 
+void domain_freeze_filesystems(struct domain *domain, const char *const *mountpoints, unsigned flags,
+                               domain_agent_done done, void *data)
+{
+        run_with_mountpoints(agent_call_new(domain, DOMAIN_AGENT_FREEZE, done, data), mountpoints, flags,
+                             "FSFreeze");
+}
+
 void domain_thaw_filesystems(struct domain *domain, const char *const *mountpoints, unsigned flags,
                              domain_agent_done done, void *data)
 {
-        GError *error = NULL;
-
-        flags_check(flags, 0, ERROR_FROM_DOMAIN, "FSThaw", &error);
-        run(agent_call_new(domain, DOMAIN_AGENT_THAW, done, data), error);
+        run_with_mountpoints(agent_call_new(domain, DOMAIN_AGENT_THAW, done, data), mountpoints, flags,
+                             "FSThaw");
 }
 
 void domain_trim_filesystems(struct domain *domain, const char *mountpoint, uint64_t minimum, unsigned flags,
@@ -84,7 +88,7 @@ void domain_trim_filesystems(struct domain *domain, const char *mountpoint, uint
         run(call, error);
 }
 
-static bool has_pci(const struct domain_address *address, const struct guest_filesystem_disk *disk)
+static bool has_pci(const struct domain_address *address, const struct guest_disk *disk)
 {
         return address->type == DOMAIN_ADDRESS_PCI && address->pci.domain == disk->domain &&
                address->pci.bus == disk->bus && address->pci.slot == disk->slot &&
@@ -117,7 +121,7 @@ static const struct domain_controller *find_controller(const struct domain_def *
 
 /* The guest tells where it sees its disk: at an address of its own, or at its controller's. */
 static bool is_disk(const struct domain_def *def, const struct domain_disk *disk,
-                    const struct guest_filesystem_disk *seen)
+                    const struct guest_disk *seen)
 {
         const struct domain_address_drive *drive = &disk->info.address.drive;
         const struct domain_controller *controller;
@@ -129,16 +133,24 @@ static bool is_disk(const struct domain_def *def, const struct domain_disk *disk
                drive->target == seen->target && drive->unit == seen->unit;
 }
 
+/* Its target; NULL: the definition has none there. */
+static const char *find_target(const struct domain_def *def, const struct guest_disk *seen)
+{
+        for (unsigned i = 0; i < def->devices.n_disks; i++) {
+                if (is_disk(def, &def->devices.disks[i], seen))
+                        return def->devices.disks[i].target;
+        }
+        return NULL;
+}
+
 static void name_disks(const struct domain_def *def, struct guest_filesystem *filesystem)
 {
         for (unsigned i = 0; i < filesystem->disks->len; i++) {
-                const struct guest_filesystem_disk *seen =
-                        &g_array_index(filesystem->disks, struct guest_filesystem_disk, i);
+                const char *target =
+                        find_target(def, &g_array_index(filesystem->disks, struct guest_disk, i));
 
-                for (unsigned j = 0; j < def->devices.n_disks; j++) {
-                        if (is_disk(def, &def->devices.disks[j], seen))
-                                g_ptr_array_add(filesystem->names, g_strdup(def->devices.disks[j].target));
-                }
+                if (target)
+                        g_ptr_array_add(filesystem->names, g_strdup(target));
         }
 }
 
@@ -149,6 +161,21 @@ static void name_all_disks(struct agent_call *call)
 
         for (unsigned i = 0; state && state->active && i < call->answer.filesystems->len; i++)
                 name_disks(domain_def_of(state->active), g_ptr_array_index(call->answer.filesystems, i));
+}
+
+static void name_told_disks(struct agent_call *call)
+{
+        const struct managed_state *state = managed_get_published(&call->domain->base);
+        const GArray *disks = call->answer.disks;
+
+        for (unsigned i = 0; state && state->active && disks && i < disks->len; i++) {
+                const struct guest_disk *seen = &g_array_index(disks, struct guest_disk, i);
+                const char *target = find_target(domain_def_of(state->active), seen);
+
+                params_set_prefix(call->answer.params, "%s", seen->prefix);
+                if (target)
+                        params_add_string(call->answer.params, "alias", target);
+        }
 }
 
 void domain_get_filesystems(struct domain *domain, unsigned flags, domain_agent_done done, void *data)
@@ -267,6 +294,7 @@ void domain_get_guest_info(struct domain *domain, unsigned types, unsigned flags
                 error_set(&error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG, "unknown types of information (0x%x)",
                           types);
         call->request.flags = types;
+        call->complete = name_told_disks;
         run(call, error);
 }
 

@@ -34,10 +34,19 @@ void domain_agent_unref(struct domain_agent *agent)
 
 static void clear_disk(void *data)
 {
-        struct guest_filesystem_disk *disk = data;
+        struct guest_disk *disk = data;
 
         g_free(disk->serial);
         g_free(disk->device);
+        g_free(disk->prefix);
+}
+
+GArray *guest_disks_new(void)
+{
+        GArray *disks = g_array_new(FALSE, TRUE, sizeof(struct guest_disk));
+
+        g_array_set_clear_func(disks, clear_disk);
+        return disks;
 }
 
 static void filesystem_free(void *data)
@@ -61,8 +70,7 @@ struct guest_filesystem *guest_filesystems_add(GPtrArray *filesystems)
 {
         struct guest_filesystem *filesystem = g_new0(struct guest_filesystem, 1);
 
-        filesystem->disks = g_array_new(FALSE, TRUE, sizeof(struct guest_filesystem_disk));
-        g_array_set_clear_func(filesystem->disks, clear_disk);
+        filesystem->disks = guest_disks_new();
         filesystem->names = g_ptr_array_new_with_free_func(g_free);
         g_ptr_array_add(filesystems, filesystem);
         return filesystem;
@@ -110,6 +118,7 @@ static void clear_answer(struct domain_agent_answer *answer)
         g_free(answer->text);
         g_strfreev(answer->texts);
         params_free(answer->params);
+        g_clear_pointer(&answer->disks, g_array_unref);
         g_clear_pointer(&answer->filesystems, g_ptr_array_unref);
         g_clear_pointer(&answer->interfaces, g_ptr_array_unref);
         g_clear_pointer(&answer->vcpus, g_array_unref);

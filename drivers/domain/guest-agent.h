@@ -17,18 +17,19 @@
 struct domain_agent;
 struct lane;
 
-/* One disk that a file system is on. */
-struct guest_filesystem_disk {
+/* A disk as the guest sees it. */
+struct guest_disk {
         int64_t domain, bus, slot, function; /* PCI address of its controller; -1: not known */
         int64_t drive_bus, target, unit;
         char *serial, *device; /* owned; NULL: not told */
+        char *prefix;          /* owned; of what params say of it ("disk.0."); NULL: they say nothing */
 };
 
 struct guest_filesystem {
         char *name, *mountpoint, *type; /* owned */
         uint64_t total_bytes, used_bytes;
         bool has_size;
-        GArray *disks;    /* owned; struct guest_filesystem_disk */
+        GArray *disks;    /* owned; struct guest_disk, those that it is on */
         GPtrArray *names; /* owned; targets of those of the definition; of domain_get_filesystems() */
 };
 
@@ -43,6 +44,7 @@ struct domain_agent_answer {
         char *text;             /* owned */
         char **texts;           /* owned */
         struct params *params;  /* owned */
+        GArray *disks;          /* owned; of struct guest_disk, that params tell of; the model adds "alias" */
         GPtrArray *filesystems; /* owned; of struct guest_filesystem */
         GPtrArray *interfaces;  /* owned; of struct domain_interface_addresses */
         GArray *vcpus;          /* owned; of struct domain_guest_vcpu */
@@ -177,7 +179,8 @@ struct domain_agent *domain_agent_ref(struct domain_agent *agent);
 /* NULL is fine. */
 void domain_agent_unref(struct domain_agent *agent);
 
-/* Empty, for domain_agent_answer.filesystems and .interfaces. */
+/* Empty, for domain_agent_answer.filesystems, .disks and .interfaces. */
+GArray *guest_disks_new(void);
 GPtrArray *guest_filesystems_new(void);
 struct guest_filesystem *guest_filesystems_add(GPtrArray *filesystems);
 GPtrArray *domain_interface_addresses_new(void);

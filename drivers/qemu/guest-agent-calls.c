@@ -56,6 +56,9 @@ static bool freeze(struct guest_agent *agent, const struct domain_agent_request 
 static bool thaw(struct guest_agent *agent, const struct domain_agent_request *request,
                  struct domain_agent_answer *answer, GError **error)
 {
+        if (request->texts)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_ARGUMENT_UNSUPPORTED,
+                                 "mount points: guest agents thaw all file systems at once");
         return count(agent, "guest-fsfreeze-thaw", NULL, &answer->number, error);
 }
 
@@ -175,8 +178,7 @@ static bool set_keys(struct guest_agent *agent, const struct domain_agent_reques
 static bool get_info(struct guest_agent *agent, const struct domain_agent_request *request,
                      struct domain_agent_answer *answer, GError **error)
 {
-        answer->params = params_new();
-        return guest_agent_get_info(agent, request->flags, answer->params, error);
+        return guest_agent_get_info(agent, request->flags, answer, error);
 }
 
 static bool get_interfaces(struct guest_agent *agent, const struct domain_agent_request *request,

@@ -36,11 +36,11 @@ static json_t *ask_list(struct guest_agent *agent, const char *command, GError *
 
 /* ---- file systems ---- */
 
-static struct guest_filesystem_disk read_disk(const json_t *entry)
+static struct guest_disk read_disk(const json_t *entry)
 {
         const json_t *pci = json_object_get(entry, "pci-controller");
 
-        return (struct guest_filesystem_disk){
+        return (struct guest_disk){
                 .domain = get_number(pci, "domain"),
                 .bus = get_number(pci, "bus"),
                 .slot = get_number(pci, "slot"),
@@ -73,7 +73,7 @@ static bool read_filesystem(const json_t *entry, GPtrArray *filesystems)
         filesystem->used_bytes = filesystem->has_size ? (uint64_t)used : 0;
         json_array_foreach((json_t *)disks, i, disk)
         {
-                struct guest_filesystem_disk found = read_disk(disk);
+                struct guest_disk found = read_disk(disk);
 
                 g_array_append_val(filesystem->disks, found);
         }
@@ -170,8 +170,9 @@ static void add_string(struct params *params, const char *name, const char *valu
                 params_add_string(params, name, value);
 }
 
-static bool add_users(struct guest_agent *agent, struct params *params, GError **error)
+static bool add_users(struct guest_agent *agent, struct domain_agent_answer *answer, GError **error)
 {
+        struct params *params = answer->params;
         CLEANUP(json_decref) json_t *list = ask_list(agent, "guest-get-users", error);
         const json_t *entry;
         unsigned count = 0;
@@ -197,8 +198,9 @@ static bool add_users(struct guest_agent *agent, struct params *params, GError *
         return true;
 }
 
-static bool add_os(struct guest_agent *agent, struct params *params, GError **error)
+static bool add_os(struct guest_agent *agent, struct domain_agent_answer *answer, GError **error)
 {
+        struct params *params = answer->params;
         static const char *const names[] = { "id",         "name",           "pretty-name",    "version",
                                              "version-id", "kernel-release", "kernel-version", "machine",
                                              "variant",    "variant-id" };
@@ -213,8 +215,9 @@ static bool add_os(struct guest_agent *agent, struct params *params, GError **er
         return true;
 }
 
-static bool add_timezone(struct guest_agent *agent, struct params *params, GError **error)
+static bool add_timezone(struct guest_agent *agent, struct domain_agent_answer *answer, GError **error)
 {
+        struct params *params = answer->params;
         static const char command[] = "guest-get-timezone";
         CLEANUP(json_decref) json_t *result = NULL;
         json_int_t offset;
@@ -229,8 +232,9 @@ static bool add_timezone(struct guest_agent *agent, struct params *params, GErro
         return true;
 }
 
-static bool add_hostname(struct guest_agent *agent, struct params *params, GError **error)
+static bool add_hostname(struct guest_agent *agent, struct domain_agent_answer *answer, GError **error)
 {
+        struct params *params = answer->params;
         CLEANUP(json_decref) json_t *result = NULL;
 
         if (!guest_agent_execute(agent, "guest-get-host-name", NULL, GUEST_AGENT_TIMEOUT_MS, &result, error))
@@ -239,8 +243,19 @@ static bool add_hostname(struct guest_agent *agent, struct params *params, GErro
         return true;
 }
 
-static void add_filesystem(struct params *params, unsigned number, const struct guest_filesystem *filesystem)
+/* What params say of it is begun. */
+static void note_disk(struct domain_agent_answer *answer, struct guest_disk disk, char *prefix)
 {
+        disk.prefix = prefix;
+        params_set_prefix(answer->params, "%s", prefix);
+        g_array_append_val(answer->disks, disk);
+}
+
+static void add_filesystem(struct domain_agent_answer *answer, unsigned number,
+                           const struct guest_filesystem *filesystem)
+{
+        struct params *params = answer->params;
+
         params_set_prefix(params, "fs.%u.", number);
         params_add_string(params, "name", filesystem->name);
         params_add_string(params, "mountpoint", filesystem->mountpoint);
@@ -251,35 +266,38 @@ static void add_filesystem(struct params *params, unsigned number, const struct 
         }
         params_add_uint(params, "disk.count", filesystem->disks->len);
         for (unsigned i = 0; i < filesystem->disks->len; i++) {
-                const struct guest_filesystem_disk *disk =
-                        &g_array_index(filesystem->disks, struct guest_filesystem_disk, i);
+                struct guest_disk *disk = &g_array_index(filesystem->disks, struct guest_disk, i),
+                                  noted = *disk;
 
-                params_set_prefix(params, "fs.%u.disk.%u.", number, i);
+                noted.serial = noted.device = NULL;
+                note_disk(answer, noted, g_strdup_printf("fs.%u.disk.%u.", number, i));
                 add_string(params, "serial", disk->serial);
                 add_string(params, "device", disk->device);
         }
 }
 
-static bool add_filesystems(struct guest_agent *agent, struct params *params, GError **error)
+static bool add_filesystems(struct guest_agent *agent, struct domain_agent_answer *answer, GError **error)
 {
+        struct params *params = answer->params;
         g_autoptr(GPtrArray) filesystems = guest_agent_get_filesystems(agent, error);
 
         if (!filesystems)
                 return false;
         params_add_uint(params, "fs.count", filesystems->len);
         for (unsigned i = 0; i < filesystems->len; i++)
-                add_filesystem(params, i, g_ptr_array_index(filesystems, i));
+                add_filesystem(answer, i, g_ptr_array_index(filesystems, i));
         params_set_prefix(params, "%s", "");
         return true;
 }
 
-static void add_disk(struct params *params, unsigned number, const json_t *entry)
+static void add_disk(struct domain_agent_answer *answer, unsigned number, const json_t *entry)
 {
+        struct params *params = answer->params;
         const json_t *dependencies = json_object_get(entry, "dependencies"), *dependency;
         const json_t *address = json_object_get(entry, "address");
         size_t i;
 
-        params_set_prefix(params, "disk.%u.", number);
+        note_disk(answer, read_disk(address), g_strdup_printf("disk.%u.", number));
         add_string(params, "name", qmp_get_string(entry, "name"));
         params_add_bool(params, "partition", json_is_true(json_object_get(entry, "partition")));
         if (json_array_size(dependencies) > 0)
@@ -293,8 +311,9 @@ static void add_disk(struct params *params, unsigned number, const json_t *entry
         }
 }
 
-static bool add_disks(struct guest_agent *agent, struct params *params, GError **error)
+static bool add_disks(struct guest_agent *agent, struct domain_agent_answer *answer, GError **error)
 {
+        struct params *params = answer->params;
         CLEANUP(json_decref) json_t *list = ask_list(agent, "guest-get-disks", error);
         const json_t *entry;
         size_t i;
@@ -304,7 +323,7 @@ static bool add_disks(struct guest_agent *agent, struct params *params, GError *
         params_add_uint(params, "disk.count", (uint32_t)json_array_size(list));
         json_array_foreach(list, i, entry)
         {
-                add_disk(params, (unsigned)i, entry);
+                add_disk(answer, (unsigned)i, entry);
         }
         params_set_prefix(params, "%s", "");
         return true;
@@ -329,8 +348,9 @@ static void add_interface(struct params *params, unsigned number,
         }
 }
 
-static bool add_interfaces(struct guest_agent *agent, struct params *params, GError **error)
+static bool add_interfaces(struct guest_agent *agent, struct domain_agent_answer *answer, GError **error)
 {
+        struct params *params = answer->params;
         g_autoptr(GPtrArray) interfaces = guest_agent_get_interfaces(agent, error);
 
         if (!interfaces)
@@ -342,11 +362,12 @@ static bool add_interfaces(struct guest_agent *agent, struct params *params, GEr
         return true;
 }
 
-bool guest_agent_get_info(struct guest_agent *agent, unsigned types, struct params *params, GError **error)
+bool guest_agent_get_info(struct guest_agent *agent, unsigned types, struct domain_agent_answer *answer,
+                          GError **error)
 {
         static const struct {
                 unsigned type;
-                bool (*add)(struct guest_agent *agent, struct params *params, GError **error);
+                bool (*add)(struct guest_agent *agent, struct domain_agent_answer *answer, GError **error);
         } parts[] = {
                 { DOMAIN_GUEST_INFO_USERS, add_users },
                 { DOMAIN_GUEST_INFO_OS, add_os },
@@ -357,10 +378,12 @@ bool guest_agent_get_info(struct guest_agent *agent, unsigned types, struct para
                 { DOMAIN_GUEST_INFO_INTERFACES, add_interfaces },
         };
 
+        answer->params = params_new();
+        answer->disks = guest_disks_new();
         for (unsigned i = 0; i < G_N_ELEMENTS(parts); i++) {
                 g_autoptr(GError) failure = NULL;
 
-                if ((types && !(types & parts[i].type)) || parts[i].add(agent, params, &failure))
+                if ((types && !(types & parts[i].type)) || parts[i].add(agent, answer, &failure))
                         continue;
                 /* What an agent cannot do is left out of "all". */
                 if (!types && (error_is(failure, ERROR_OPERATION_UNSUPPORTED) ||

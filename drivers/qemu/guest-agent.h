@@ -68,8 +68,9 @@ bool guest_agent_ask(struct domain_agent *agent, const struct domain_agent_reque
 
 /* ---- guest-agent-info.c; its lane ---- */
 
-/* Into params (GET_INFO); types as in domain_get_guest_info(). */
-bool guest_agent_get_info(struct guest_agent *agent, unsigned types, struct params *params, GError **error);
+/* GET_INFO, params and disks; types as in domain_get_guest_info(). */
+bool guest_agent_get_info(struct guest_agent *agent, unsigned types, struct domain_agent_answer *answer,
+                          GError **error);
 /* Free the arrays; NULL with an error. */
 GPtrArray *guest_agent_get_filesystems(struct guest_agent *agent, GError **error);
 GPtrArray *guest_agent_get_interfaces(struct guest_agent *agent, GError **error);

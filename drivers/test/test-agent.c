@@ -148,7 +148,9 @@ static bool ask(struct domain_agent *agent, const struct domain_agent_request *r
                 answer->number = set_frozen(domain, request->texts, true);
                 return true;
         case DOMAIN_AGENT_THAW:
-                answer->number = set_frozen(domain, NULL, false);
+                if (!check_mountpoints(request->texts, error))
+                        return false;
+                answer->number = set_frozen(domain, request->texts, false);
                 return true;
         case DOMAIN_AGENT_GET_FILESYSTEMS:
                 answer->filesystems = list_filesystems(def);

@@ -42,7 +42,8 @@ START_TEST(test_file_systems)
         ck_assert_uint_eq(count("FSFreeze", "/boot"), 1);
         ck_assert_uint_eq(count("FSFreeze", NULL), 1);
         ck_assert_uint_eq(count("FSFreeze", NULL), 0);
-        ck_assert_uint_eq(count("FSThaw", NULL), 2);
+        ck_assert_uint_eq(count("FSThaw", "/boot"), 1);
+        ck_assert_uint_eq(count("FSThaw", NULL), 1);
         client_fails(client, LIBVIRT_ERROR, "*mount point not found: /nope", DOMAIN, DOMAIN_INTERFACE,
                      "FSFreeze", "asu", 1, "/nope", 0);
         client_do(client, DOMAIN, DOMAIN_INTERFACE, "FSTrim", "stu", "", (uint64_t)0, 0);

@@ -122,6 +122,57 @@ static char *make_disk(const char *name)
                 file);
 }
 
+/* ---- what is told ---- */
+
+/* The text, or the number as text, that name has in the reply. */
+static char *find_param(sd_bus_message *reply, const char *wanted)
+{
+        char *found = NULL;
+        const char *name, *text;
+        unsigned number;
+
+        ck_assert_int_ge(sd_bus_message_rewind(reply, true), 0);
+        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'a', "{sv}"), 0);
+        while (!found && sd_bus_message_enter_container(reply, 'e', "sv") > 0) {
+                ck_assert_int_gt(sd_bus_message_read(reply, "s", &name), 0);
+                ck_assert_int_gt(sd_bus_message_enter_container(reply, 'v', "v"), 0);
+                if (strcmp(name, wanted) == 0) {
+                        if (sd_bus_message_enter_container(reply, 'v', "s") > 0) {
+                                ck_assert_int_gt(sd_bus_message_read(reply, "s", &text), 0);
+                                return g_strdup(text);
+                        }
+                        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'v', "u"), 0);
+                        ck_assert_int_gt(sd_bus_message_read(reply, "u", &number), 0);
+                        return g_strdup_printf("%u", number);
+                }
+                sd_bus_message_skip(reply, "v");
+                sd_bus_message_exit_container(reply);
+                sd_bus_message_exit_container(reply);
+        }
+        return NULL;
+}
+
+static void expect_param(sd_bus_message *reply, const char *name, const char *value)
+{
+        g_autofree char *found = find_param(reply, name);
+
+        ck_assert_msg(found != NULL, "%s is not told", name);
+        ck_assert_str_eq(found, value);
+}
+
+/* Each is told by the target that it has in the definition. */
+static void check_disks(const char *path)
+{
+        g_autoptr(sd_bus_message) reply =
+                client_call(client, path, DOMAIN_INTERFACE, "GetGuestInfo", "uu", 16 | 32, 0);
+
+        expect_param(reply, "fs.0.mountpoint", "/mnt");
+        expect_param(reply, "fs.0.disk.0.alias", "vda");
+        expect_param(reply, "disk.count", "1");
+        expect_param(reply, "disk.0.name", "/dev/vda");
+        expect_param(reply, "disk.0.alias", "vda");
+}
+
 /* ---- an agent ---- */
 
 static void check_filesystems(const char *path)
@@ -166,12 +217,15 @@ START_TEST(test_file_systems)
         path = start_agent(console, "agent", disk);
         guest_wait_console(console, "virtbus-guest: mounted");
         check_filesystems(path);
+        check_disks(path);
         ck_assert_uint_eq(count(path, "FSFreeze", NULL), 1);
         /* Frozen: the agent does nothing else, and says so. */
         client_fails(client, LIBVIRT_ERROR, "*guest-fstrim*frozen*", path, DOMAIN_INTERFACE, "FSTrim", "stu",
                      "", (uint64_t)0, 0);
         ck_assert_uint_eq(count(path, "FSThaw", NULL), 1);
         ck_assert_uint_eq(count(path, "FSFreeze", "/mnt"), 1);
+        client_fails(client, LIBVIRT_ERROR, "argument unsupported: mount points*", path, DOMAIN_INTERFACE,
+                     "FSThaw", "asu", 1, "/mnt", 0);
         ck_assert_uint_eq(count(path, "FSThaw", NULL), 1);
         client_do(client, path, DOMAIN_INTERFACE, "FSTrim", "stu", "", (uint64_t)0, 0);
         client_fails(client, LIBVIRT_ERROR, "*mount point*", path, DOMAIN_INTERFACE, "FSTrim", "stu", "/mnt",
@@ -231,42 +285,6 @@ static void check_keys(const char *path)
                      "sasu", "root", 0, 1);
         client_fails(client, LIBVIRT_ERROR, "*nobody-there*", path, DOMAIN_INTERFACE, "AuthorizedSSHKeysGet",
                      "su", "nobody-there", 0);
-}
-
-/* The text, or the number as text, that name has in the reply. */
-static char *find_param(sd_bus_message *reply, const char *wanted)
-{
-        char *found = NULL;
-        const char *name, *text;
-        unsigned number;
-
-        ck_assert_int_ge(sd_bus_message_rewind(reply, true), 0);
-        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'a', "{sv}"), 0);
-        while (!found && sd_bus_message_enter_container(reply, 'e', "sv") > 0) {
-                ck_assert_int_gt(sd_bus_message_read(reply, "s", &name), 0);
-                ck_assert_int_gt(sd_bus_message_enter_container(reply, 'v', "v"), 0);
-                if (strcmp(name, wanted) == 0) {
-                        if (sd_bus_message_enter_container(reply, 'v', "s") > 0) {
-                                ck_assert_int_gt(sd_bus_message_read(reply, "s", &text), 0);
-                                return g_strdup(text);
-                        }
-                        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'v', "u"), 0);
-                        ck_assert_int_gt(sd_bus_message_read(reply, "u", &number), 0);
-                        return g_strdup_printf("%u", number);
-                }
-                sd_bus_message_skip(reply, "v");
-                sd_bus_message_exit_container(reply);
-                sd_bus_message_exit_container(reply);
-        }
-        return NULL;
-}
-
-static void expect_param(sd_bus_message *reply, const char *name, const char *value)
-{
-        g_autofree char *found = find_param(reply, name);
-
-        ck_assert_msg(found != NULL, "%s is not told", name);
-        ck_assert_str_eq(found, value);
 }
 
 static void check_info(const char *path)
