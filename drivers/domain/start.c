@@ -95,10 +95,27 @@ static bool check(struct operation *op, GError **error)
         return true;
 }
 
-/* A Destroy that is behind it, and cancelled it, has reached what it is for. */
-static void note_cancel(struct operation *op)
+static void note_failure(struct domain *domain)
+{
+        const struct domain_state *current = domain_get_current(domain);
+        struct domain_state *state;
+
+        if (!current || current->base.active || current->reason == DOMAIN_SHUTOFF_FAILED)
+                return;
+        state = (struct domain_state *)managed_edit(&domain->base);
+        state->reason = DOMAIN_SHUTOFF_FAILED;
+        domain_publish(domain, state, NULL);
+}
+
+/*
+ * It does not start. A Destroy that is behind it, and cancelled it, has reached what it is for; else its
+ * state tells why it is off.
+ */
+static void note_end(struct operation *op)
 {
         domain_of(op)->start_cancelled = operation_is_cancelled(op);
+        if (!operation_is_cancelled(op))
+                note_failure(domain_of(op));
 }
 
 static bool find_out(struct operation *op, GError **error)
@@ -268,7 +285,7 @@ static void clear(struct operation *op)
 }
 
 static const struct operation_step steps[] = {
-        { .place = OPERATION_OBJECT, .run = check, .undo = note_cancel },
+        { .place = OPERATION_OBJECT, .run = check, .undo = note_end },
         { .place = OPERATION_LOOP, .run = find_out, .undo = drop_devices },
         { .place = OPERATION_OTHERS, .other = get_owner, .visit = take, .leave = drop },
         { .place = OPERATION_LOOP, .run = take_secrets },

@@ -38,6 +38,9 @@ enum {
         STATE_CRASHED = 6,
 };
 
+/* virDomainShutoffReason */
+enum { SHUTOFF_FAILED = 6 };
+
 /* The domain type of guests without an operating system, "kvm" or "qemu"; see tests/support/kvm-probe. */
 const char *guest_get_type(void);
 

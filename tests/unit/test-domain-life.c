@@ -53,8 +53,10 @@ START_TEST(a_start_that_fails_leaves_it_off)
 
         fake->fail = "start";
         domain_create(domain, 0, NULL, fake_driver_done, &outcome);
+        expect(TOLD "start", "start ", "-P; ");
+        expect_state(domain, DOMAIN_SHUTOFF, DOMAIN_SHUTOFF_FAILED);
+        domain_create(domain, 0, NULL, fake_driver_done, &outcome);
         expect(TOLD "start", "start ", "");
-        expect_state(domain, DOMAIN_SHUTOFF, 0);
         /* The failure is the driver's own, so a Destroy behind it finds nothing to destroy. */
         domain_destroy(domain, 0, fake_driver_done, &outcome);
         expect(NOT_RUNNING, "", "");
