@@ -479,7 +479,7 @@ static void name_others(const struct import *import)
         static const struct {
                 const char *dir, *suffix, *why;
         } others[] = {
-                { "hooks", "", "hooks are not run" },
+                { "hooks", "", "those that are to be run go to hooks/ beside virtbusd.conf" },
                 { "lxc", ".xml", "there are no containers here" },
                 { "libxl", ".xml", "there is no Xen here" },
         };

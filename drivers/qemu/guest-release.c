@@ -238,7 +238,6 @@ void guest_release(struct guest *guest)
         shares_remove(guest);
         guest_unconfine(guest);
         guest_forget_state(guest);
-        hooks_end(guest);
         give_back(guest, NULL);
         guest_drop_context(guest);
         arrive_remove_images(guest);
@@ -246,5 +245,6 @@ void guest_release(struct guest *guest)
                 ports_release(&guest->driver->ports, g_array_index(guest->ports, int, i));
         guest_remove_files(io);
         guest_remove_files(guest->dir);
+        hooks_end(guest);
         guest_free(guest);
 }

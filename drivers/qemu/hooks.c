@@ -8,6 +8,7 @@
 #include "base/lane.h"
 #include "base/log.h"
 #include "base/spawn.h"
+#include "drivers/domain/definition.h"
 #include "drivers/qemu/guest.h"
 
 #include <sys/stat.h>
@@ -124,16 +125,43 @@ static void end_job(void *data)
         g_free(end);
 }
 
+/* Free it; NULL: nobody can read what the guest was. */
+static char *get_last_document(const struct guest *guest)
+{
+        g_autoptr(GError) error = NULL;
+        CLEANUP(domain_def_unref)
+        struct domain_def *def =
+                guest->status->xml ? domain_def_parse_stored(guest->status->xml, &error) : NULL;
+
+        if (error)
+                log_gerror(LOG_LEVEL_WARNING, error, "hooks are not told of %s", guest->who);
+        return def ? g_strdup(definition_get_public_xml(&def->base)) : NULL;
+}
+
 void hooks_end(const struct guest *guest)
 {
         const struct domain_driver *driver = &guest->driver->base;
         g_autoptr(GPtrArray) programs = find_programs(guest->driver->hooks_dir);
+        char *xml = programs->len > 0 ? get_last_document(guest) : NULL;
         struct end *end;
 
-        if (programs->len == 0 || !guest->status->xml)
+        if (!xml)
                 return;
         end = g_new(struct end, 1);
         *end = (struct end){ lane_new(driver->pool, driver->loop, "hooks"), g_steal_pointer(&programs),
-                             g_strdup(guest->status->name), g_strdup(guest->status->xml) };
+                             g_strdup(guest->status->name), xml };
         lane_post(end->lane, end_job, end);
+}
+
+/* ---- another agent ---- */
+
+void hooks_reconnect(const struct guest *guest)
+{
+        g_autoptr(GPtrArray) programs = find_programs(guest->driver->hooks_dir);
+        g_autofree char *xml = programs->len > 0 ? get_last_document(guest) : NULL;
+        g_autoptr(GError) error = NULL;
+
+        if (xml && !run_all(guest->domain->base.lane, programs, guest->status->name, "reconnect", "begin",
+                            xml, &error))
+                log_warning("%s", error->message);
 }

@@ -6,7 +6,7 @@
  *
  *     <directory>/qemu <name> <operation> begin|end -
  *
- * and then those in <directory>/qemu.d, by name, each with the domain's document, secrets included, on its
+ * and then those in <directory>/qemu.d, by name, each with the domain's document, without its secrets, on its
  * standard input. They run as the agent does. One that fails, or is not through within HOOKS_TIMEOUT_MS,
  * refuses a start.
  */
@@ -26,6 +26,12 @@ struct lane;
  */
 bool hooks_begin(struct lane *lane, const char *directory, const char *name, const char *operation,
                  const char *xml, GError **error);
+
+/*
+ * In the domain's lane, which may be interrupted: "reconnect", for a guest that this agent has found running.
+ * A failure is logged, and the guest runs on.
+ */
+void hooks_reconnect(const struct guest *guest);
 
 /*
  * The guest has ended: "stopped", then "release", in a lane of their own, for which nobody waits; failures

@@ -416,7 +416,7 @@ static bool tell(const struct start *start, const char *operation, const struct 
         const struct guest *guest = start->guest;
 
         return hooks_begin(guest->domain->base.lane, guest->driver->hooks_dir, guest->status->name, operation,
-                           def->base.xml, error);
+                           definition_get_public_xml(&def->base), error);
 }
 
 static bool run(struct start *start, struct domain_state *state, bool paused, GError **error)

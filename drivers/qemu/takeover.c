@@ -17,6 +17,7 @@
 #include "drivers/domain/live-xml.h"
 #include "drivers/qemu/arrive-disks.h"
 #include "drivers/qemu/helper.h"
+#include "drivers/qemu/hooks.h"
 #include "drivers/qemu/perf.h"
 
 #include <dirent.h>
@@ -220,6 +221,9 @@ static void reconnect(void *data)
 
         if (domain->live)
                 guest_reconnect(domain->live);
+        /* It may have been found to be gone. */
+        if (domain->live)
+                hooks_reconnect(domain->live);
         managed_unref(&domain->base);
 }
 

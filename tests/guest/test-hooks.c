@@ -2,6 +2,7 @@
 /*
  * The administrator's programs that are told of guests, and what becomes of guests at their events.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -42,6 +43,7 @@ static void install_hook(const char *name)
         g_autofree char *below = g_strconcat("hooks/", name, NULL), *path = harness_path(harness, below);
         g_autofree char *script = g_strdup_printf(
                 "#!/bin/sh\ncd %s\nread -r first rest\necho \"$(basename \"$0\") $* $first\" >>told\n"
+                "grep -q passwd= && echo 'has been told a password' >>told\n"
                 "if [ -e \"$2\" ]; then . \"./$2\"; fi\n",
                 harness_get_root(harness));
 
@@ -68,9 +70,12 @@ static void wait_told(const char *text)
         harness_wait_until(has_been_told, (void *)text, text);
 }
 
+#define DISPLAY "<graphics type='vnc' passwd='hush'><listen type='none'/></graphics>"
+
+/* A display's password is nobody's business: hooks write down what they are told. */
 START_TEST(test_told)
 {
-        g_autofree char *path = guest_define(client, guest_bare_xml("web", NULL)), *told = NULL;
+        g_autofree char *path = guest_define(client, guest_bare_xml("web", DISPLAY)), *told = NULL;
         g_autofree char *useless = harness_path(harness, "hooks/qemu.d/50-text");
 
         install_hook("qemu");
@@ -88,6 +93,25 @@ START_TEST(test_told)
         wait_told("qemu web stopped end - <domain\n10-first web stopped end - <domain\n"
                   "20-second web stopped end - <domain\nqemu web release end - <domain\n"
                   "10-first web release end - <domain\n20-second web release end - <domain\n");
+        ck_assert(!has_been_told((void *)"password"));
+}
+END_TEST
+
+/* An agent that finds a guest says so; nobody refuses it then. */
+START_TEST(test_reconnect)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml("web", DISPLAY));
+        g_autofree char *reconnect = harness_path(harness, "reconnect");
+
+        install_hook("qemu");
+        write_file(reconnect, "exit 1\n", 0644);
+        harness_end_agent(harness, SIGKILL);
+        harness_start_agent(harness);
+        wait_told("qemu web reconnect begin - <domain\n");
+        guest_expect_state(client, path, STATE_RUNNING, -1);
+        guest_do_flags(client, path, "Destroy", 0);
+        wait_told("qemu web stopped end - <domain\nqemu web release end - <domain\n");
+        ck_assert(!has_been_told((void *)"password"));
 }
 END_TEST
 
@@ -109,7 +133,7 @@ START_TEST(test_refusal)
         install_hook("qemu");
         write_file(file, "echo 'not today' >&2; exit 1\n", 0644);
         client_fails(client, LIBVIRT_ERROR, text, path, DOMAIN_INTERFACE, "Create", "u", 0);
-        guest_expect_state(client, path, STATE_SHUTOFF, -1);
+        guest_expect_state(client, path, STATE_SHUTOFF, SHUTOFF_FAILED);
         wait_told("qemu web release end - <domain\n");
         harness_wait_until(is_nobody_left, NULL, "no emulator is left");
         ck_assert_int_eq(unlink(file), 0);
@@ -242,6 +266,7 @@ int main(void)
         tcase_add_test(tcase, test_told);
         tcase_add_loop_test(tcase, test_refusal, 0, G_N_ELEMENTS(refused));
         tcase_add_test(tcase, test_hang);
+        tcase_add_test(tcase, test_reconnect);
         tcase_add_test(tcase, test_lifecycle_action);
         tcase_add_test(tcase, test_native);
         tcase_add_test(tcase, test_from_native);
