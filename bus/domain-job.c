@@ -31,8 +31,12 @@ void on_domain_get_job_info(struct call *call)
 {
         struct domain_job_info info;
         const struct job_progress *progress = &info.progress;
+        g_autoptr(GError) error = NULL;
 
-        domain_get_job_info(call_get_domain(call), &info);
+        if (!domain_get_job_info(call_get_domain(call), &info, &error)) {
+                call_fail(call, error);
+                return;
+        }
         call_reply(call, "(ittttttttttt)", (int)info.type, info.elapsed_ms, progress->remaining_ms,
                    progress->data.total, progress->data.processed, progress->data.remaining,
                    progress->memory.total, progress->memory.processed, progress->memory.remaining,

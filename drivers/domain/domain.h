@@ -441,8 +441,8 @@ struct domain_job_info {
         struct job_progress progress;
 };
 
-/* What goes on with the guest now; never waits for it. */
-void domain_get_job_info(const struct domain *domain, struct domain_job_info *info);
+/* What goes on with the guest now; never waits for it. An error: it does not run, and nothing goes on. */
+bool domain_get_job_info(const struct domain *domain, struct domain_job_info *info, GError **error);
 /*
  * The same by the names of the API, or, flags 1, how the last one ended, which is told once unless flags have
  * 2. NULL with an error; the caller frees it.

@@ -17,17 +17,20 @@ enum {
 
 /* ---- how far it is ---- */
 
-void domain_get_job_info(const struct domain *domain, struct domain_job_info *info)
+bool domain_get_job_info(const struct domain *domain, struct domain_job_info *info, GError **error)
 {
         const struct operation *op = operation_get(&domain->base);
 
         *info = (struct domain_job_info){ .type = DOMAIN_JOB_NONE };
         if (!op || !op->job)
-                return;
+                return domain_is_active(domain) ||
+                       error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
+                                 "domain '%s' is not running", domain->base.name);
         info->type = DOMAIN_JOB_UNBOUNDED;
         info->operation = op->kind->number;
         info->elapsed_ms = job_get_elapsed_ms(op->job);
         info->progress = *job_get_latest(op->job);
+        return true;
 }
 
 /* How the last one ended; type is DOMAIN_JOB_NONE when there was none. */
@@ -129,8 +132,8 @@ struct params *domain_get_job_stats(struct domain *domain, unsigned flags, enum 
         }
         if (flags & COMPLETED)
                 get_last(domain, &info, &failure);
-        else
-                domain_get_job_info(domain, &info);
+        else if (!domain_get_job_info(domain, &info, error))
+                return NULL;
         *type = info.type;
         params = make_params(&info, failure);
         if (flags == COMPLETED)

@@ -286,12 +286,17 @@ START_TEST(test_jobs)
         signal = client_wait_signal(client, WEB, DOMAIN_INTERFACE, "JobCompleted", NULL, NULL);
         ck_assert(find_param(signal, "success", "b", &success));
         ck_assert(success);
-        ck_assert_int_eq(get_stats(0, &operation), NONE);
+        client_fails(client, LIBVIRT_ERROR, "*domain 'web' is not running", WEB, DOMAIN_INTERFACE,
+                     "GetJobStats", "u", 0);
+        client_fails(client, LIBVIRT_ERROR, "*domain 'web' is not running", WEB, DOMAIN_INTERFACE,
+                     "GetJobInfo", NULL);
         ck_assert_int_eq(get_stats(LAST | KEEP, &operation), COMPLETED);
         ck_assert_int_eq(operation, SAVE);
         ck_assert_int_eq(get_stats(LAST, &operation), COMPLETED);
         /* It was told once. */
         ck_assert_int_eq(get_stats(LAST, &operation), NONE);
+        guest_do_flags(client, WEB, "Create", 0);
+        ck_assert_int_eq(get_stats(0, &operation), NONE);
         info = client_call(client, WEB, DOMAIN_INTERFACE, "GetJobInfo", NULL);
         ck_assert_int_gt(sd_bus_message_enter_container(info, 'r', "ittttttttttt"), 0);
         ck_assert_int_gt(sd_bus_message_read(info, "i", &type), 0);
