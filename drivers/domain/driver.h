@@ -242,6 +242,8 @@ struct domain_driver_ops {
          * on the way has been published (domain_update_active()). NULL: not supported.
          */
         bool (*set_vcpus)(struct domain *domain, struct domain_def **live, GError **error);
+        /* No vCPU was built into a machine: those that were there at the start go, too. */
+        bool all_vcpus_leave;
         /*
          * The guest gets an I/O thread of that number (there), or loses one that no device works in. def: the
          * active definition as it will be, or was. When it fails, the guest is as it was. NULL: not

@@ -6,6 +6,7 @@
 #include "drivers/domain/input.h"
 
 #include "drivers/domain/guest-agent-private.h"
+#include "drivers/domain/keycodes.h"
 
 #include <string.h>
 
@@ -40,6 +41,11 @@ static bool press_work(struct managed *object, void *data, GError **error)
                 return false;
         if (!ops_of(domain)->send_keys)
                 return refuse(domain, "SendKey", error);
+        for (unsigned i = 0; i < press->count; i++) {
+                if (keycodes_translate(press->codeset, press->codes[i]) == 0)
+                        return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
+                                         "codeset %u has no key %u", press->codeset, press->codes[i]);
+        }
         return ops_of(domain)->send_keys(domain, press->codeset, press->hold_ms, press->codes, press->count,
                                          error);
 }

@@ -116,7 +116,7 @@ static bool edit_vcpus(struct domain_edit *edit, const struct domain_def *def,
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
                                  "%u vCPUs are more than the maximum of domain '%s', %u", vcpus->count,
                                  def->base.name, (unsigned)def->max_vcpus);
-        if (live && !check_leaving(def, vcpus->count, error))
+        if (live && !vcpus->domain->driver->ops->all_vcpus_leave && !check_leaving(def, vcpus->count, error))
                 return false;
         if (vcpus->count == def->vcpus)
                 return true;

@@ -5,8 +5,8 @@
 #include "drivers/qemu/input.h"
 
 #include "base/error.h"
+#include "drivers/domain/keycodes.h"
 #include "drivers/qemu/guest.h"
-#include "drivers/qemu/keycodes.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,14 +32,9 @@ bool input_send_keys(struct domain *domain, unsigned codeset, unsigned hold_ms, 
         json_t *keys = json_array(), *arguments;
 
         for (unsigned i = 0; i < count; i++) {
-                unsigned number = keycodes_translate(codeset, codes[i]);
+                int number = (int)keycodes_translate(codeset, codes[i]);
 
-                if (number == 0) {
-                        json_decref(keys);
-                        return error_set(error, ERROR_FROM_QEMU, ERROR_INVALID_ARG,
-                                         "codeset %u has no key %u", codeset, codes[i]);
-                }
-                json_array_append_new(keys, json_pack("{s:s, s:i}", "type", "number", "data", (int)number));
+                json_array_append_new(keys, json_pack("{s:s, s:i}", "type", "number", "data", number));
         }
         arguments = json_pack("{s:o}", "keys", keys);
         if (hold_ms > 0)

@@ -286,6 +286,7 @@ static const struct domain_driver_ops test_ops = {
         .set_memory = set_memory,
         .set_stats_period = set_stats_period,
         .set_vcpus = set_vcpus,
+        .all_vcpus_leave = true,
         .set_iothread = set_iothread,
         .tune = tune,
         .with_machine = with_machine,

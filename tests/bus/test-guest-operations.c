@@ -132,6 +132,10 @@ START_TEST(test_front)
         ck_assert_int_eq(pread(fd, head, 11, 0), 11);
         ck_assert_str_eq(head, "P5\n1120 832");
         client_do(client, DOMAIN, DOMAIN_INTERFACE, "SendKey", "uuauu", 0, 0, 1, 30, 0);
+        client_fails(client, LIBVIRT_ERROR, "invalid argument: codeset 0 has no key 999", DOMAIN,
+                     DOMAIN_INTERFACE, "SendKey", "uuauu", 0, 0, 2, 30, 999, 0);
+        client_fails(client, LIBVIRT_ERROR, "invalid argument: unknown codeset 10", DOMAIN, DOMAIN_INTERFACE,
+                     "SendKey", "uuauu", 10, 0, 1, 30, 0);
         guest_do_flags(client, DOMAIN, "InjectNMI", 0);
         client_do(client, DOMAIN, DOMAIN_INTERFACE, "SendProcessSignal", "xuu", (int64_t)1, 9, 0);
         client_fails(client, LIBVIRT_ERROR, "invalid argument: only sending a signal to pid 1*", DOMAIN,

@@ -78,8 +78,12 @@ START_TEST(test_vcpus)
         expect_vcpus(LIVE, 3);
         DO("SetVcpus", "uu", 4, LIVE);
         expect_vcpus(LIVE, 4);
-        DO("SetVcpus", "uu", 3, LIVE);
-        expect_vcpus(LIVE, 3);
+        /* As in test:///default, below what was there at the start. */
+        DO("SetVcpus", "uu", 1, LIVE);
+        expect_vcpus(LIVE, 1);
+        DO("SetVcpus", "uu", 2, LIVE);
+        expect_vcpus(LIVE, 2);
+        expect_vcpus(CONFIG, 3);
 }
 END_TEST
 

@@ -5,7 +5,7 @@
  * sends to QEMU for each number of each codeset, as its log tells it; numbers that no key has are not in
  * them. Sorted by code.
  */
-#include "drivers/qemu/keycodes.h"
+#include "drivers/domain/keycodes.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
  * Keys by codeset. The numbers are those of the standards, not of the table: USB usages, virtual keys, scan
  * codes.
  */
-#include "drivers/qemu/keycodes.h"
+#include "drivers/domain/keycodes.h"
 
 #include "tests/unit/check-main.h"
 
@@ -51,4 +51,4 @@ START_TEST(what_is_no_key_has_none)
 }
 END_TEST
 
-CHECK_MAIN("qemu-keycodes", a_key_has_a_number_in_each_codeset, what_is_no_key_has_none)
+CHECK_MAIN("domain-keycodes", a_key_has_a_number_in_each_codeset, what_is_no_key_has_none)
