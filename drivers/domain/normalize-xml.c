@@ -275,11 +275,23 @@ static bool fill_os(const struct hardware *hardware, GError **error)
         return fill_boot(hardware, os, error);
 }
 
+/* What "offset" was called first; documents of that time still go around. */
+static void replace_sync(xmlNode *clock)
+{
+        const char *sync = hardware_peek(clock, "sync");
+
+        if (!sync || (strcmp(sync, "utc") != 0 && strcmp(sync, "localtime") != 0))
+                return;
+        hardware_default(clock, "offset", sync);
+        xmlUnsetProp(clock, BAD_CAST "sync");
+}
+
 static void fill_clock(xmlNode *root)
 {
         xmlNode *clock = hardware_child(root, "clock");
         const char *adjustment = hardware_peek(clock, "adjustment");
 
+        replace_sync(clock);
         hardware_default(clock, "offset", "utc");
         /* "utc" or "localtime" with an adjustment is the short form of a variable clock with that basis. */
         if (adjustment && strcmp(adjustment, "reset") != 0 &&
