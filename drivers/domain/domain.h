@@ -106,6 +106,7 @@ struct domain {
         bool start_cancelled; /* the last start was cancelled, and the urgent job behind it is to know */
         bool has_save;        /* of its definition: there is a managed save */
         bool save_resumes;    /* and it was made at the host's end */
+        uint64_t speed_mib_s; /* of its migrations, as somebody has set it; 0: nobody has */
         const char *work; /* const; what an operation does with the guest meanwhile ("save"), NULL: nothing */
         struct domain_arrival *arrival; /* owned; the guest is on its way here (migrate.h), NULL: it is not */
         struct domain_departure

@@ -167,6 +167,10 @@ bool domain_abort_job(struct domain *domain, GError **error)
 
 /* ---- how guests are migrated ---- */
 
+/*
+ * The speed is one of the domain as long as there is an agent, as libvirt has it: it may be set while the
+ * domain is off, and the next start is told (speed_mib_s). The others are those of a guest that runs.
+ */
 enum {
         SPEED_POSTCOPY = 1, /* virDomainMigrateMaxSpeedFlags */
 };
@@ -200,9 +204,17 @@ static bool set_work(struct managed *object, void *data, GError **error)
 {
         const struct setting *setting = data;
         struct domain *domain = domain_from(object);
+        bool is_kept = setting->setting == DOMAIN_MIGRATION_SPEED;
 
-        return require(domain, error) &&
-               domain->driver->ops->set_migration(domain, setting->setting, setting->value, error);
+        if (!managed_require_known(object, error))
+                return false;
+        if ((object->current->active || !is_kept) &&
+            (!require(domain, error) ||
+             !domain->driver->ops->set_migration(domain, setting->setting, setting->value, error)))
+                return false;
+        if (is_kept)
+                domain->speed_mib_s = setting->value;
+        return true;
 }
 
 static bool get_work(struct managed *object, void *data, GError **error)
@@ -210,6 +222,13 @@ static bool get_work(struct managed *object, void *data, GError **error)
         struct setting *setting = data;
         struct domain *domain = domain_from(object);
 
+        if (!managed_require_known(object, error))
+                return false;
+        if (setting->setting == DOMAIN_MIGRATION_SPEED && !object->current->active) {
+                setting->value =
+                        domain->speed_mib_s > 0 ? domain->speed_mib_s : settings[setting->setting].max;
+                return true;
+        }
         return require(domain, error) &&
                domain->driver->ops->get_migration(domain, setting->setting, &setting->value, error);
 }

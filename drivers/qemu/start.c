@@ -276,6 +276,7 @@ static bool has_terminals(const struct domain_def *def)
 static GArray *send_setup(struct start *start)
 {
         GArray *ids = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+        const uint64_t speed = start->guest->domain->speed_mib_s;
         uint64_t limit;
         json_t *command;
         size_t i;
@@ -290,7 +291,8 @@ static GArray *send_setup(struct start *start)
         }
         /* Migrations have no limit of speed unless somebody sets one. */
         limit = qmp_send(start->guest->qmp, "migrate-set-parameters",
-                         json_pack("{s:I}", "max-bandwidth", (json_int_t)MIGRATION_NO_LIMIT));
+                         json_pack("{s:I}", "max-bandwidth",
+                                   speed > 0 ? (json_int_t)(speed << 20) : (json_int_t)MIGRATION_NO_LIMIT));
         g_array_append_val(ids, limit);
         return ids;
 }

@@ -627,8 +627,19 @@ START_TEST(test_how_to_migrate)
         client_fails(client, LIBVIRT_ERROR, "*is more than*", path, DOMAIN_INTERFACE, "MigrateSetMaxSpeed",
                      "tu", UINT64_MAX, 0);
         guest_do_flags(client, path, "Destroy", 0);
+        /* The speed is the domain's, the rest a guest's. */
         client_fails(client, LIBVIRT_ERROR, "*not running*", path, DOMAIN_INTERFACE, "MigrateGetMaxSpeed",
-                     "u", 0);
+                     "u", 1);
+        client_fails(client, LIBVIRT_ERROR, "*not running*", path, DOMAIN_INTERFACE, "MigrateSetMaxDowntime",
+                     "tu", UINT64_C(200), 0);
+        ck_assert_uint_eq(get_number(path, "MigrateGetMaxSpeed"), 7);
+        client_do(client, path, DOMAIN_INTERFACE, "MigrateSetMaxSpeed", "tu", UINT64_C(9), 0);
+        guest_do_flags(client, path, "Create", 0);
+        ck_assert_uint_eq(get_number(path, "MigrateGetMaxSpeed"), 9);
+        guest_do_flags(client, path, "Destroy", 0);
+        harness_end_agent(harness, SIGTERM);
+        harness_start_agent(harness);
+        ck_assert_uint_eq(get_number(path, "MigrateGetMaxSpeed"), INT64_MAX >> 20);
 }
 END_TEST
 
