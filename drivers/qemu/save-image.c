@@ -240,7 +240,7 @@ static bool find_end(int fd, const char *path, const struct head *head, uint64_t
 
 static bool begin_change(int fd, const char *path, struct head *head, GError **error)
 {
-        uint64_t end;
+        uint64_t end = 0;
 
         if (!find_end(fd, path, head, &end, error))
                 return false;
