@@ -17,13 +17,51 @@ static bool is_q35(const struct native_parse *parse)
 struct drive {
         const char *file, *format, *bus, *device, *cache;
         bool readonly;
+        int index; /* -1: the next that is free */
 };
+
+enum { LETTERS = 26 };
+
+/* The letter that it gets, counted from 0; -1: it has been taken. */
+static int take_letter(struct native_parse *parse, const char *prefix, int index)
+{
+        unsigned taken = GPOINTER_TO_UINT(g_hash_table_lookup(parse->drives, prefix));
+        int letter = index < 0 ? 0 : index;
+
+        while (index < 0 && letter < LETTERS && taken & (1u << letter))
+                letter++;
+        if (letter >= LETTERS || taken & (1u << letter))
+                return -1;
+        g_hash_table_insert(parse->drives, (char *)prefix, GUINT_TO_POINTER(taken | (1u << letter)));
+        return letter;
+}
+
+/*
+ * QEMU would guess a format that is not said by what the image begins with, which is nothing that a document
+ * may do. A name that says it is the word of whoever made the image. NULL: it says nothing.
+ */
+static const char *name_format(const char *file)
+{
+        static const char *const suffixes[] = { "qcow2", "raw", "vmdk", "vdi", "vhdx", "qed" };
+
+        if (!file)
+                return NULL;
+        if (g_str_has_prefix(file, "/dev/") || g_str_has_suffix(file, ".iso"))
+                return "raw";
+        for (unsigned i = 0; i < G_N_ELEMENTS(suffixes); i++) {
+                const char *dot = strrchr(file, '.');
+
+                if (dot && strcmp(dot + 1, suffixes[i]) == 0)
+                        return suffixes[i];
+        }
+        return NULL;
+}
 
 /* A relative path is one of wherever the script was. */
 static bool add_drive(struct native_parse *parse, const struct drive *drive)
 {
         const char *prefix = "hd";
-        unsigned number;
+        int letter;
 
         if (drive->file && *drive->file != '/')
                 return false;
@@ -33,10 +71,9 @@ static bool add_drive(struct native_parse *parse, const struct drive *drive)
                 prefix = "fd";
         else if (strcmp(drive->bus, "ide") != 0)
                 prefix = "sd";
-        number = GPOINTER_TO_UINT(g_hash_table_lookup(parse->drives, prefix));
-        if (number >= 26)
+        letter = take_letter(parse, prefix, drive->index);
+        if (letter < 0)
                 return false;
-        g_hash_table_insert(parse->drives, (char *)prefix, GUINT_TO_POINTER(number + 1));
         native_add(parse->devices, "<disk type='%s' device='%s'>",
                    drive->file && g_str_has_prefix(drive->file, "/dev/") ? "block" : "file", drive->device);
         if (drive->format || drive->cache) {
@@ -50,7 +87,7 @@ static bool add_drive(struct native_parse *parse, const struct drive *drive)
                 native_add(parse->devices, "<source dev='%s'/>", drive->file);
         else if (drive->file)
                 native_add(parse->devices, "<source file='%s'/>", drive->file);
-        native_add(parse->devices, "<target dev='%s%c' bus='%s'/>", prefix, 'a' + (int)number, drive->bus);
+        native_add(parse->devices, "<target dev='%s%c' bus='%s'/>", prefix, 'a' + letter, drive->bus);
         g_string_append(parse->devices, drive->readonly ? "<readonly/></disk>" : "</disk>");
         return true;
 }
@@ -60,26 +97,54 @@ static const char *default_bus(const struct native_parse *parse)
         return is_q35(parse) ? "sata" : "ide";
 }
 
-static bool read_hd(struct native_parse *parse, const char *value)
+static bool read_hd(struct native_parse *parse, const char *file, int index)
 {
-        return add_drive(
-                parse, &(struct drive){
-                               .file = value, .format = "raw", .bus = default_bus(parse), .device = "disk" });
+        const char *format = name_format(file);
+
+        return format && add_drive(parse, &(struct drive){ .file = file,
+                                                           .format = format,
+                                                           .bus = default_bus(parse),
+                                                           .device = "disk",
+                                                           .index = index });
 }
 
+static bool read_hda(struct native_parse *parse, const char *value)
+{
+        return read_hd(parse, value, 0);
+}
+
+static bool read_hdb(struct native_parse *parse, const char *value)
+{
+        return read_hd(parse, value, 1);
+}
+
+static bool read_hdc(struct native_parse *parse, const char *value)
+{
+        return read_hd(parse, value, 2);
+}
+
+static bool read_hdd(struct native_parse *parse, const char *value)
+{
+        return read_hd(parse, value, 3);
+}
+
+/* At the place that -hdc has. */
 static bool read_cdrom(struct native_parse *parse, const char *value)
 {
         return add_drive(parse, &(struct drive){ .file = value,
                                                  .format = "raw",
                                                  .bus = default_bus(parse),
                                                  .device = "cdrom",
-                                                 .readonly = true });
+                                                 .readonly = true,
+                                                 .index = 2 });
 }
 
 static bool read_floppy(struct native_parse *parse, const char *value)
 {
-        return add_drive(parse,
-                         &(struct drive){ .file = value, .format = "raw", .bus = "fdc", .device = "floppy" });
+        return add_drive(
+                parse,
+                &(struct drive){
+                        .file = value, .format = "raw", .bus = "fdc", .device = "floppy", .index = -1 });
 }
 
 static const char *choose_bus(const struct native_parse *parse, const char *interface)
@@ -91,20 +156,40 @@ static const char *choose_bus(const struct native_parse *parse, const char *inte
         return strcmp(interface, "floppy") == 0 ? "fdc" : NULL;
 }
 
-/* A format that is not said is one that QEMU would guess: nothing that a document may do. */
+/* "N"; -1: none is said. */
+static bool parse_index(const char *text, int *index)
+{
+        uint64_t number;
+
+        *index = -1;
+        if (!text)
+                return true;
+        if (!native_parse_number(text, LETTERS - 1, &number))
+                return false;
+        *index = (int)number;
+        return true;
+}
+
 static bool read_drive(struct native_parse *parse, const char *value)
 {
         g_autoptr(GPtrArray) parts = native_split(value);
         g_autofree char *file = native_take(parts, "file"), *format = native_take(parts, "format"),
-                        *interface = native_take(parts, "if");
+                        *interface = native_take(parts, "if"), *index = native_take(parts, "index");
         g_autofree char *media = native_take(parts, "media"), *cache = native_take(parts, "cache"),
                         *readonly = native_take(parts, "readonly");
         bool is_cdrom = g_strcmp0(media, "cdrom") == 0;
-        struct drive drive = { file, format, choose_bus(parse, interface), "disk", cache, is_cdrom };
+        struct drive drive = { file,
+                               format ? format : name_format(file),
+                               choose_bus(parse, interface),
+                               "disk",
+                               cache,
+                               is_cdrom,
+                               -1 };
 
         g_free(native_take(parts, "id"));
         if (parts->len > 0 || !drive.bus || (media && !is_cdrom && strcmp(media, "disk") != 0) ||
-            (readonly && strcmp(readonly, "on") != 0) || (!format && !is_cdrom) || (!file && !is_cdrom))
+            (readonly && strcmp(readonly, "on") != 0) || (!drive.format && !is_cdrom) ||
+            (!file && !is_cdrom) || !parse_index(index, &drive.index))
                 return false;
         drive.readonly = is_cdrom || readonly;
         if (is_cdrom)
@@ -280,13 +365,24 @@ static bool ignore_value(struct native_parse *parse, const char *value)
         return true;
 }
 
+/* No display, and the first serial port at the terminal. */
+static bool read_nographic(struct native_parse *parse, const char *value)
+{
+        parse->no_graphic = true;
+        return true;
+}
+
 static bool read_serial(struct native_parse *parse, const char *value)
 {
         static const char file[] = "file:";
 
+        parse->has_serial = true;
         if (strcmp(value, "none") == 0)
                 return true;
-        if (strcmp(value, "pty") == 0 || strcmp(value, "null") == 0)
+        /* The terminal that it was run at is a console now. */
+        if (strcmp(value, "stdio") == 0 || strcmp(value, "mon:stdio") == 0)
+                g_string_append(parse->devices, "<serial type='pty'/>");
+        else if (strcmp(value, "pty") == 0 || strcmp(value, "null") == 0)
                 native_add(parse->devices, "<serial type='%s'/>", value);
         else if (g_str_has_prefix(value, "file:/"))
                 native_add(parse->devices, "<serial type='file'><source path='%s'/></serial>",
@@ -299,10 +395,10 @@ static bool read_serial(struct native_parse *parse, const char *value)
 /* ---- the options ---- */
 
 const struct native_option native_device_options[] = {
-        { "hda", true, read_hd },
-        { "hdb", true, read_hd },
-        { "hdc", true, read_hd },
-        { "hdd", true, read_hd },
+        { "hda", true, read_hda },
+        { "hdb", true, read_hdb },
+        { "hdc", true, read_hdc },
+        { "hdd", true, read_hdd },
         { "cdrom", true, read_cdrom },
         { "fda", true, read_floppy },
         { "fdb", true, read_floppy },
@@ -315,7 +411,7 @@ const struct native_option native_device_options[] = {
         { "vga", true, read_vga },
         { "vnc", true, read_vnc },
         { "display", true, read_display },
-        { "nographic", false, ignore_value },
+        { "nographic", false, read_nographic },
         { "serial", true, read_serial },
         { NULL, false, NULL },
 };

@@ -31,6 +31,7 @@ static bool read_name(struct native_parse *parse, const char *value)
         g_autofree char *name = native_take_first(parts, "guest");
 
         g_free(native_take(parts, "debug-threads"));
+        g_free(native_take(parts, "process"));
         if (!name || parts->len > 0)
                 return false;
         g_free(parse->name);
@@ -45,6 +46,15 @@ static bool read_uuid(struct native_parse *parse, const char *value)
         return true;
 }
 
+/* What else is said: QEMU takes it of a second option, too. */
+static void keep_properties(struct native_parse *parse, const char *option, const GPtrArray *parts)
+{
+        g_autofree char *text = native_join(parts);
+
+        if (*text)
+                native_add(parse->rest, "<qemu:arg value='%s'/><qemu:arg value='%s'/>", option, text);
+}
+
 static bool read_memory(struct native_parse *parse, const char *value)
 {
         g_autoptr(GPtrArray) parts = native_split(value);
@@ -53,14 +63,41 @@ static bool read_memory(struct native_parse *parse, const char *value)
         g_autofree char *number = size ? g_strndup(size, digits) : NULL;
         uint64_t count, bytes;
 
-        if (!number || parts->len > 0 || !native_parse_number(number, INT64_MAX, &count) ||
-            strlen(size) > digits + 1)
+        if (!number || !native_parse_number(number, INT64_MAX, &count) || strlen(size) > digits + 1)
                 return false;
         if (!units_scale(count, size + digits, (uint64_t)MIB_KIB * 1024, INT64_MAX, &bytes, NULL) ||
             bytes < 1024)
                 return false;
+        /* slots and maxmem are of what may come later. */
+        keep_properties(parse, "-m", parts);
         parse->memory_kib = bytes / 1024;
         return true;
+}
+
+enum { SOCKETS, DIES, CORES, THREADS, LEVELS };
+
+/*
+ * The counts that are not said (0) follow from most (0: not said, either), where all versions of QEMU fill
+ * them in alike: they agree as long as sockets or cores are said, or nothing but these.
+ */
+static bool complete_topology(uint64_t counts[static LEVELS], uint64_t most)
+{
+        bool has_some = counts[SOCKETS] > 0 || counts[CORES] > 0;
+        unsigned open = counts[SOCKETS] == 0 ? SOCKETS : counts[CORES] == 0 ? CORES : THREADS;
+        uint64_t rest = 1;
+
+        if (most > 0 && !has_some)
+                return false;
+        for (unsigned i = 0; i < LEVELS; i++) {
+                if (counts[i] == 0 && (most == 0 || i != open))
+                        counts[i] = 1;
+                rest *= counts[i] > 0 ? counts[i] : 1;
+                if (rest > INT32_MAX)
+                        return false;
+        }
+        if (counts[open] == 0)
+                counts[open] = most / rest;
+        return counts[open] > 0;
 }
 
 static bool read_smp(struct native_parse *parse, const char *value)
@@ -68,30 +105,37 @@ static bool read_smp(struct native_parse *parse, const char *value)
         static const char *const keys[] = { "sockets", "dies", "cores", "threads" };
         g_autoptr(GPtrArray) parts = native_split(value);
         g_autofree char *cpus = native_take_first(parts, "cpus"), *max = native_take(parts, "maxcpus");
-        uint64_t counts[G_N_ELEMENTS(keys)] = { 1, 1, 1, 1 }, vcpus, most;
+        uint64_t counts[LEVELS] = { 0 }, vcpus = 0, most = 0;
         bool has_topology = false;
 
         for (unsigned i = 0; i < G_N_ELEMENTS(keys); i++) {
                 g_autofree char *count = native_take(parts, keys[i]);
 
                 has_topology = has_topology || count;
-                if (count && !native_parse_number(count, INT32_MAX, &counts[i]))
+                if (count && (!native_parse_number(count, INT32_MAX, &counts[i]) || counts[i] == 0))
                         return false;
         }
-        if (!cpus || parts->len > 0 || !native_parse_number(cpus, INT32_MAX, &vcpus) || vcpus == 0)
+        if (parts->len > 0 || (!cpus && !has_topology) ||
+            (cpus && (!native_parse_number(cpus, INT32_MAX, &vcpus) || vcpus == 0)) ||
+            (max && (!native_parse_number(max, INT32_MAX, &most) || most == 0)))
                 return false;
-        most = vcpus;
-        if (max && (!native_parse_number(max, INT32_MAX, &most) || most < vcpus))
+        if (!max)
+                most = vcpus;
+        if (has_topology && !complete_topology(counts, most))
                 return false;
-        /* QEMU fills in what is missing in ways that differ from version to version. */
-        if (has_topology && counts[0] * counts[1] * counts[2] * counts[3] != most)
+        if (most == 0)
+                most = counts[SOCKETS] * counts[DIES] * counts[CORES] * counts[THREADS];
+        if (!cpus)
+                vcpus = most;
+        if (most < vcpus ||
+            (has_topology && counts[SOCKETS] * counts[DIES] * counts[CORES] * counts[THREADS] != most))
                 return false;
         parse->vcpus = vcpus;
         parse->max_vcpus = most;
         g_free(parse->topology);
         parse->topology = has_topology ? element("<topology sockets='%u' dies='%u' cores='%u' threads='%u'/>",
-                                                 (unsigned)counts[0], (unsigned)counts[1],
-                                                 (unsigned)counts[2], (unsigned)counts[3])
+                                                 (unsigned)counts[SOCKETS], (unsigned)counts[DIES],
+                                                 (unsigned)counts[CORES], (unsigned)counts[THREADS])
                                        : NULL;
         return true;
 }
@@ -102,21 +146,6 @@ static bool set_accel(struct native_parse *parse, const char *accel)
                 return false;
         parse->kvm = accel[0] == 'k';
         return true;
-}
-
-/* What else is said of the machine: QEMU takes it of a second option, too. */
-static void keep_properties(struct native_parse *parse, const GPtrArray *parts)
-{
-        g_autoptr(GString) text = g_string_new(NULL);
-
-        for (unsigned i = 0; i < parts->len; i += 2) {
-                g_autoptr(GString) value = g_string_new(parts->pdata[i + 1]);
-
-                g_string_replace(value, ",", ",,", 0);
-                g_string_append_printf(text, "%s%s%s%s", i > 0 ? "," : "", (char *)parts->pdata[i],
-                                       parts->pdata[i + 1] ? "=" : "", value->str);
-        }
-        native_add(parse->rest, "<qemu:arg value='-machine'/><qemu:arg value='%s'/>", text->str);
 }
 
 /* The type is told to the document whatever follows it, as all else stands on it. */
@@ -133,8 +162,7 @@ static bool read_machine(struct native_parse *parse, const char *value)
         g_free(usb);
         if (!type || (accel && !set_accel(parse, accel)))
                 return false;
-        if (parts->len > 0)
-                keep_properties(parse, parts);
+        keep_properties(parse, "-machine", parts);
         g_free(parse->machine);
         parse->machine = g_steal_pointer(&type);
         return true;

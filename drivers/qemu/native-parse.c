@@ -127,7 +127,9 @@ static bool read_program(struct native_parse *parse, const char *program, const 
         g_autofree char *base = g_path_get_basename(program), *quoted = error_quote(program);
 
         if (g_str_has_prefix(base, prefix)) {
-                parse->arch = g_strdup(base + strlen(prefix));
+                /* Its name is the one of the oldest that it is. */
+                parse->arch =
+                        g_strdup(strcmp(base, "qemu-system-i386") == 0 ? "i686" : base + strlen(prefix));
         } else if (strcmp(base, "qemu-kvm") == 0 || strcmp(base, "kvm") == 0) {
                 parse->arch = g_strdup(host_arch);
                 parse->kvm = true;
@@ -156,7 +158,7 @@ static char *write_document(const struct native_parse *parse)
         if (parse->machine)
                 native_add(text, " machine='%s'", parse->machine);
         g_string_append_printf(text, ">hvm</type>%s</os>", parse->os->str);
-        if (!parse->no_acpi && (strcmp(parse->arch, "x86_64") == 0 || strcmp(parse->arch, "i386") == 0))
+        if (!parse->no_acpi && (strcmp(parse->arch, "x86_64") == 0 || strcmp(parse->arch, "i686") == 0))
                 g_string_append(text, "<features><acpi/><apic/></features>");
         if (parse->cpu)
                 g_string_append_printf(text, "%s%s</cpu>", parse->cpu,
@@ -168,7 +170,8 @@ static char *write_document(const struct native_parse *parse)
         g_string_append(text, "<devices>");
         if (parse->emulator)
                 native_add(text, "<emulator>%s</emulator>", parse->emulator);
-        g_string_append_printf(text, "%s</devices>", parse->devices->str);
+        g_string_append_printf(text, "%s%s</devices>", parse->devices->str,
+                               parse->no_graphic && !parse->has_serial ? "<serial type='pty'/>" : "");
         if (parse->rest->len + parse->env->len > 0)
                 g_string_append_printf(text, "<qemu:commandline>%s%s</qemu:commandline>", parse->rest->str,
                                        parse->env->str);
@@ -190,6 +193,24 @@ static char **read_environment(struct native_parse *parse, char **argv)
         return argv;
 }
 
+/* Behind what scripts write before it. */
+static char **find_program(struct native_parse *parse, char **argv)
+{
+        static const char *const words[] = {
+                "sudo", "doas", "exec", "env", "nohup", "time", "command", NULL
+        };
+        static const char *const flags[] = { "-E", "-H", "-S", "-b", "-n", "--", NULL };
+
+        for (;;) {
+                argv = read_environment(parse, argv);
+                if (!*argv || !g_strv_contains(words, *argv))
+                        return argv;
+                argv++;
+                while (*argv && g_strv_contains(flags, *argv))
+                        argv++;
+        }
+}
+
 static void parse_clear(struct native_parse *parse)
 {
         GString *const strings[] = { parse->os, parse->devices, parse->rest, parse->env };
@@ -205,54 +226,10 @@ static void parse_clear(struct native_parse *parse)
         g_hash_table_unref(parse->drives);
 }
 
-/* What a document can say in an attribute. */
-static bool is_text(const char *argument)
-{
-        if (!g_utf8_validate(argument, -1, NULL))
-                return false;
-        for (; *argument; argument = g_utf8_next_char(argument)) {
-                gunichar c = g_utf8_get_char(argument);
-
-                if (g_unichar_iscntrl(c) || (c & 0xfffe) == 0xfffe)
-                        return false;
-        }
-        return true;
-}
-
-static bool are_text(char *const *argv)
-{
-        while (*argv && is_text(*argv))
-                argv++;
-        return !*argv;
-}
-
-static char **split_text(const char *text, GError **error)
-{
-        char **argv = NULL;
-        int argc = 0;
-
-        if (strlen(text) > NATIVE_TEXT_MAX)
-                error_set(error, ERROR_FROM_QEMU, ERROR_INVALID_ARG, "a command line of more than %d bytes",
-                          NATIVE_TEXT_MAX);
-        else if (!g_shell_parse_argv(text, &argc, &argv, NULL))
-                error_set(error, ERROR_FROM_QEMU, ERROR_INVALID_ARG,
-                          "no command line, or quotes that do not end");
-        else if (argc > NATIVE_ARGUMENTS_MAX)
-                error_set(error, ERROR_FROM_QEMU, ERROR_INVALID_ARG, "more than %d arguments",
-                          NATIVE_ARGUMENTS_MAX);
-        else if (!are_text(argv))
-                error_set(error, ERROR_FROM_QEMU, ERROR_INVALID_ARG,
-                          "a command line with control characters in an argument");
-        else
-                return argv;
-        g_strfreev(argv);
-        return NULL;
-}
-
 char *native_parse(const char *text, const char *host_arch, GError **error)
 {
         struct native_parse parse = { .memory_kib = MEMORY_KIB, .vcpus = 1, .max_vcpus = 1 };
-        char **argv = split_text(text, error), **program;
+        char **argv = native_split_words(text, error), **program;
         char *document = NULL;
 
         if (!argv)
@@ -264,7 +241,7 @@ char *native_parse(const char *text, const char *host_arch, GError **error)
         parse.netdevs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
         parse.taken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         parse.drives = g_hash_table_new(g_str_hash, g_str_equal);
-        program = read_environment(&parse, argv);
+        program = find_program(&parse, argv);
         if (!*program)
                 error_set(error, ERROR_FROM_QEMU, ERROR_INVALID_ARG, "a command line without a program");
         else if (read_program(&parse, *program, host_arch, error)) {

@@ -13,9 +13,9 @@ struct native_parse {
         char *cpu, *clock, *topology;                  /* owned; elements; NULL: not said */
         GHashTable *netdevs;                           /* owned; id -> value, both owned */
         GHashTable *taken;                             /* owned; ids of those that a card has, owned */
-        GHashTable *drives;                            /* owned; "vd" ... -> how many there are */
+        GHashTable *drives; /* owned; "vd" ... -> a bit for each letter that has one */
         uint64_t memory_kib, vcpus, max_vcpus;
-        bool kvm, no_acpi, no_reboot;
+        bool kvm, no_acpi, no_reboot, no_graphic, has_serial;
 };
 
 /* An option, and what reads it: false when anything of the value is not understood. value is NULL where it
@@ -26,6 +26,11 @@ struct native_option {
         bool (*read)(struct native_parse *parse, const char *value);
 };
 
+/* ---- native-shell.c ---- */
+
+/* The words of text, to be freed; NULL with ERROR_INVALID_ARG: it is none, too much, or a shell's. */
+char **native_split_words(const char *text, GError **error);
+
 /* ---- native-values.c ---- */
 
 /* "<format>" with texts that are escaped for a document. */
@@ -34,6 +39,8 @@ bool native_parse_number(const char *text, uint64_t max, uint64_t *number);
 /* The parts of "a,b=c,d=e,,f": keys and values by turns, the value of a part without "=" is NULL. Free the
  * array. */
 GPtrArray *native_split(const char *text);
+/* What is left of parts, as it was; "" without any. Free it. */
+char *native_join(const GPtrArray *parts);
 /* Takes a part out: its value, owned; NULL: it is not there. */
 char *native_take(GPtrArray *parts, const char *key);
 /* The first part when it has no key, likewise. */

@@ -47,6 +47,20 @@ GPtrArray *native_split(const char *text)
         return parts;
 }
 
+char *native_join(const GPtrArray *parts)
+{
+        GString *text = g_string_new(NULL);
+
+        for (unsigned i = 0; i < parts->len; i += 2) {
+                g_autoptr(GString) value = g_string_new(parts->pdata[i + 1]);
+
+                g_string_replace(value, ",", ",,", 0);
+                g_string_append_printf(text, "%s%s%s%s", i > 0 ? "," : "", (char *)parts->pdata[i],
+                                       parts->pdata[i + 1] ? "=" : "", value->str);
+        }
+        return g_string_free(text, FALSE);
+}
+
 char *native_take(GPtrArray *parts, const char *key)
 {
         for (unsigned i = 0; i < parts->len; i += 2) {

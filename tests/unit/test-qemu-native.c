@@ -56,6 +56,16 @@ START_TEST(machines)
         expect(QEMU "-smp 2,maxcpus=4", "<vcpu current='2'>4</vcpu>");
         expect(QEMU "-smp cpus=4,sockets=1,cores=2,threads=2",
                "<topology sockets='1' dies='1' cores='2' threads='2'/>");
+        expect(QEMU "-smp cores=4,threads=2", "<topology sockets='1' dies='1' cores='4' threads='2'/>");
+        expect(QEMU "-smp cores=4,threads=2", "<vcpu current='8'>8</vcpu>");
+        expect(QEMU "-smp 8,cores=2", "<topology sockets='4' dies='1' cores='2' threads='1'/>");
+        expect(QEMU "-smp 8,sockets=1", "<topology sockets='1' dies='1' cores='8' threads='1'/>");
+        expect(QEMU "-smp 2,sockets=1,cores=4,maxcpus=8",
+               "<topology sockets='1' dies='1' cores='4' threads='2'/>");
+        expect(QEMU "-m 1G,slots=4,maxmem=8G", "<memory unit='KiB'>1048576</memory>");
+        expect(QEMU "-m 1G,slots=4,maxmem=8G", "<qemu:arg value='-m'/><qemu:arg value='slots=4,maxmem=8G'/>");
+        expect("qemu-system-i386", "<type arch='i686'>hvm</type></os><features><acpi/>");
+        expect_not(QEMU "-name a,process=b", "qemu:arg");
         expect(QEMU "-cpu host", "<cpu mode='host-passthrough'></cpu>");
         expect(QEMU "-cpu qemu64,+aes,svm=off", "<feature policy='disable' name='svm'/>");
         expect(QEMU "-rtc base=localtime", "<clock offset='localtime'/>");
@@ -67,8 +77,15 @@ END_TEST
 
 START_TEST(devices)
 {
-        expect(QEMU "-hda /a.img", "<target dev='hda' bus='ide'/>");
-        expect(QEMU "-M q35 -hda /a.img", "<target dev='sda' bus='sata'/>");
+        expect(QEMU "-hda /a.raw", "<target dev='hda' bus='ide'/>");
+        expect(QEMU "-M q35 -hda /a.raw", "<target dev='sda' bus='sata'/>");
+        expect(QEMU "-hda /a.qcow2", "<driver name='qemu' type='qcow2'/>");
+        expect(QEMU "-hda /dev/vg/a", "<driver name='qemu' type='raw'/><source dev='/dev/vg/a'/>");
+        expect(QEMU "-hdb /a.raw", "<target dev='hdb' bus='ide'/>");
+        expect(QEMU "-cdrom /a.iso -hda /a.raw", "<target dev='hdc' bus='ide'/><readonly/>");
+        expect(QEMU "-drive file=/a.qcow2,if=virtio", "<driver name='qemu' type='qcow2'/>");
+        expect(QEMU "-drive file=/a.qcow2,index=1,media=disk", "<target dev='hdb' bus='ide'/>");
+        expect(QEMU "-drive file=/a.raw,index=1 -drive file=/b.raw", "<target dev='hda' bus='ide'/>");
         expect(QEMU "-drive file=/a,,b.qcow2,format=qcow2,if=virtio", "<source file='/a,b.qcow2'/>");
         expect(QEMU "-drive file=/dev/vg/a,format=raw,if=virtio,cache=none",
                "<driver name='qemu' type='raw' cache='none'/>");
@@ -83,10 +100,37 @@ START_TEST(devices)
         expect_not(QEMU "-device e1000,netdev=n -netdev user,id=n", "qemu:arg");
         expect(QEMU "-vnc 127.0.0.1:3",
                "<graphics type='vnc' port='5903' autoport='no' listen='127.0.0.1'/>");
+        expect(QEMU "-serial mon:stdio", "<serial type='pty'/>");
+        expect(QEMU "-nographic", "<serial type='pty'/></devices>");
+        expect_not(QEMU "-nographic -serial none", "<serial");
         expect(QEMU "-serial file:/tmp/a", "<serial type='file'><source path='/tmp/a'/></serial>");
         expect(QEMU "-vga std", "<model type='vga'/>");
         expect(QEMU "-usb -device usb-tablet", "<input type='tablet' bus='usb'/>");
         expect_not(QEMU "-daemonize -pidfile /run/a -monitor stdio", "qemu:arg");
+}
+END_TEST
+
+/* What stands around it in scripts is about running it. */
+START_TEST(scripts)
+{
+        expect("sudo -E A=b " QEMU "-m 1G", "<memory unit='KiB'>1048576</memory>");
+        expect("sudo -E A=b " QEMU "-m 1G", "<qemu:env name='A' value='b'/>");
+        expect("exec env A=b nohup " QEMU, "<qemu:env name='A' value='b'/>");
+        expect_not(QEMU "-S &", "qemu:arg");
+        expect_not(QEMU "-S >/dev/null 2>&1 &", "qemu:arg");
+        expect_not(QEMU "-S 2> log; ", "qemu:arg");
+        expect_not(QEMU "-S &> log", "qemu:arg");
+        expect_not("#!/bin/sh\n# $A | b\n" QEMU "-S # it's; done\n", "qemu:arg");
+        expect(QEMU "-append 'a=$b; c|d' ", "<cmdline>a=$b; c|d</cmdline>");
+        expect(QEMU "-append a\\$b", "<cmdline>a$b</cmdline>");
+        expect(QEMU "-append \"a;b 5$ >c\"", "<cmdline>a;b 5$ &gt;c</cmdline>");
+        refuse(QEMU "-m $MEM -S", "'$MEM' in the command line is for a shell");
+        refuse(QEMU "-m \"${MEM:-1G}\"", "'${MEM:-1G}' in");
+        refuse(QEMU "-m `cat mem`", "for a shell");
+        refuse(QEMU "-S | tee log", "'|' in");
+        refuse(QEMU "-S; echo ended", "';' in");
+        refuse(QEMU "-S > $LOG", "'>' in");
+        refuse("sudo", "without a program");
 }
 END_TEST
 
@@ -102,6 +146,13 @@ START_TEST(the_rest)
                "<qemu:arg value='file=a.img,if=virtio,format=raw'/>");
         expect_not(QEMU "-drive file=a.img,if=virtio,format=raw", "<disk");
         expect(QEMU "-netdev user,id=a", "<qemu:arg value='user,id=a'/>");
+        expect(QEMU "-hda /a.img", "<qemu:arg value='-hda'/><qemu:arg value='/a.img'/>");
+        expect_not(QEMU "-hda /a.img", "<disk");
+        expect(QEMU "-hda /a.raw -drive file=/b.raw,index=0", "<qemu:arg value='file=/b.raw,index=0'/>");
+        expect(QEMU "-drive file=/b.raw,index=26", "<qemu:arg");
+        expect(QEMU "-smp 4,threads=2", "<qemu:arg value='4,threads=2'/>");
+        expect(QEMU "-smp 8,maxcpus=4", "<qemu:arg value='8,maxcpus=4'/>");
+        expect(QEMU "-smp sockets=65536,cores=65536", "<qemu:arg");
         expect(QEMU "-smp 4,cores=3", "<qemu:arg value='4,cores=3'/>");
         expect(QEMU "-vnc :0,password=on", "<qemu:arg value=':0,password=on'/>");
         expect(QEMU "-m", "<qemu:arg value='-m'/>");
@@ -127,4 +178,4 @@ START_TEST(no_command_lines)
 }
 END_TEST
 
-CHECK_MAIN("qemu-native", machines, devices, the_rest, no_command_lines)
+CHECK_MAIN("qemu-native", machines, devices, scripts, the_rest, no_command_lines)
