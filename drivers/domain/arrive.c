@@ -481,6 +481,7 @@ static bool cancel_work(struct managed *object, void *data, GError **error)
         struct request *request = data;
 
         request->arrived = domain_arrival_is_accepted(domain->driver, request->cookie);
+        request->undefined = !object->current || !object->current->persistent;
         if (!request->arrived && is_cookie_of(domain->arrival, request->cookie))
                 end_waiting(domain);
         return true;
@@ -509,6 +510,7 @@ void domain_arrival_cancel(struct domain_driver *driver, const char *cookie, dom
         }
         /* It came and has ended, or never came. The mark is in memory: to look waits for no disk. */
         request->arrived = domain_arrival_is_accepted(driver, cookie);
+        request->undefined = true;
         request_done(NULL, NULL, request);
 }
 

@@ -215,6 +215,15 @@ bool depart_prepare(struct operation *op, GError **error)
                take_answer(departure, answer, error);
 }
 
+void depart_heed_definition(struct domain_departure *departure, const struct params *answer)
+{
+        const struct param *defined = params_find(answer, "defined");
+
+        if (departure->flags & DOMAIN_MIGRATE_PERSIST_DEST && defined && defined->type == PARAM_BOOL &&
+            !defined->value.b)
+                departure->flags &= ~(unsigned)DOMAIN_MIGRATE_UNDEFINE_SOURCE;
+}
+
 /* ---- another way ---- */
 
 static struct params *make_recovery_request(const struct domain_departure *departure)
@@ -230,7 +239,7 @@ bool depart_recover(struct operation *op, GError **error)
 {
         struct domain_departure *departure = departure_of(op);
         CLEANUP(params_free) struct params *request = make_recovery_request(departure), *answer = NULL;
-        const struct param *uri, *complete, *defined;
+        const struct param *uri, *complete;
         bool refused;
 
         departure->bus = remote_bus_open(departure->place, error);
@@ -239,11 +248,7 @@ bool depart_recover(struct operation *op, GError **error)
                 return false;
         uri = params_find(answer, "uri");
         complete = params_find(answer, "complete");
-        defined = params_find(answer, "defined");
-        /* The last definition of it stays. */
-        if (departure->flags & DOMAIN_MIGRATE_PERSIST_DEST && defined && defined->type == PARAM_BOOL &&
-            !defined->value.b)
-                departure->flags &= ~(unsigned)DOMAIN_MIGRATE_UNDEFINE_SOURCE;
+        depart_heed_definition(departure, answer);
         if (complete && complete->type == PARAM_BOOL && complete->value.b)
                 return true;
         if (!is_place(departure, uri))

@@ -35,6 +35,9 @@ bool depart_choose_persistent(struct domain_departure *departure, const struct d
 bool depart_call(struct domain_departure *departure, const char *member, const char *text,
                  const struct params *params, unsigned timeout_ms, struct params **answer, bool *refused,
                  GError **error);
+/* In the lane of the job: the answer of a side that has the guest. What was to be defined there and is not
+ * stays defined here: its last definition stays. */
+void depart_heed_definition(struct domain_departure *departure, const struct params *answer);
 /* A step: Prepare, and what the other side says to it. */
 bool depart_prepare(struct operation *op, GError **error);
 /* Another one: Recover; departure->uri is where the rest of its memory goes, NULL: nowhere, it is all there.

@@ -7,6 +7,9 @@
 #include "drivers/domain/depart-private.h"
 
 #include "base/error.h"
+#include "base/remote-bus.h"
+
+#include <string.h>
 
 static struct domain *domain_of(const struct operation *op)
 {
@@ -52,6 +55,20 @@ static bool begin(struct operation *op, GError **error)
         return true;
 }
 
+/* Whoever asks for it from now on asks where it was answered last. */
+static bool note_way(struct operation *op, GError **error)
+{
+        struct domain_departure *departure = departure_of(op);
+        const char *destination = remote_place_get_uri(departure->place);
+        struct domain_departure_note *note = &departure->note;
+
+        if (!depart_is_there(departure) || strcmp(note->destination, destination) == 0)
+                return true;
+        g_free(note->destination);
+        note->destination = g_strdup(destination);
+        return domain_of(op)->driver->ops->depart_note(domain_of(op), note, error);
+}
+
 static void leave(struct operation *op)
 {
         struct domain_departure *departure = departure_of(op);
@@ -77,6 +94,7 @@ static bool resume(struct operation *op, GError **error)
 static const struct operation_step steps[] = {
         { .place = OPERATION_OBJECT, .run = begin, .undo = leave, .temporary = true },
         { .place = OPERATION_WORKER, .run = depart_recover },
+        { .place = OPERATION_OBJECT, .run = note_way },
         { .place = OPERATION_PASSIVE, .run = resume, .final = true },
         { .place = OPERATION_OBJECT, .run = depart_end_guest, .final = true },
         { .place = OPERATION_WORKER, .run = depart_confirm, .final = true },

@@ -32,6 +32,7 @@ static bool heed_answer(struct domain_departure *departure, const struct params 
                 return false;
         if (arrived->value.b) {
                 departure->whereabouts = DOMAIN_HAS_LEFT;
+                depart_heed_definition(departure, answer);
                 return true;
         }
         /* It may have run there before that host started anew, and have changed its disks. */

@@ -245,12 +245,8 @@ static bool finish(struct operation *op, GError **error)
         departure->whereabouts = DOMAIN_IS_UNKNOWN;
         if (depart_call(departure, "Finish", departure->note.cookie, request, FINISH_MS, &answer, &refused,
                         &failure)) {
-                const struct param *defined = params_find(answer, "defined");
-
                 departure->whereabouts = DOMAIN_HAS_LEFT;
-                /* The last definition of it stays. */
-                if (defined && defined->type == PARAM_BOOL && !defined->value.b)
-                        departure->flags &= ~(unsigned)DOMAIN_MIGRATE_UNDEFINE_SOURCE;
+                depart_heed_definition(departure, answer);
                 return true;
         }
         if (refused) {

@@ -241,17 +241,19 @@ void depart_free(struct domain_departure *departure)
 bool depart_note(struct domain *domain, const struct domain_departure_note *note, GError **error)
 {
         struct guest *guest = guest_of(domain);
-        struct domain_departure_note *noted = &guest->status->departure;
+        struct domain_departure_note *noted = &guest->status->departure, before = *noted;
+        bool saved;
 
-        domain_departure_note_clear(noted);
-        if (note)
-                *noted = domain_departure_note_copy(note);
+        *noted = note ? domain_departure_note_copy(note) : (struct domain_departure_note){ 0 };
         guest->changed = true;
-        if (guest_save(guest, domain_get_current(domain), error))
-                return true;
-        if (note)
+        saved = guest_save(guest, domain_get_current(domain), error);
+        if (!saved && note) {
                 domain_departure_note_clear(noted);
-        return false;
+                *noted = before;
+        } else {
+                domain_departure_note_clear(&before);
+        }
+        return saved;
 }
 
 const struct domain_departure_note *depart_get_note(struct domain *domain)

@@ -290,7 +290,7 @@ static void begin(const struct scene *scene, struct client_answer *answer)
 {
         *answer = (struct client_answer){ 0 };
         client_send(here.client, answer, scene->path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri,
-                    2, "destination_xml", "s", scene->xml, "bandwidth", "t", (uint64_t)1,
+                    2, "destination_xml", "s", scene->xml, "bandwidth", "t", (uint64_t)2,
                     LIVE | NON_SHARED_DISK);
         harness_wait_until(is_copying, scene->path, "some of its disk has gone over");
         ck_assert(g_file_test(scene->to, G_FILE_TEST_EXISTS));

@@ -69,12 +69,8 @@ struct scene {
 /* A guest that counts shows what became of it; one without an operating system is quick. */
 static void scene_init(struct scene *scene, bool counts)
 {
-        g_autofree char *socket = harness_path(there.harness, "proxy");
-        g_autofree char *address = g_strconcat("unix:path=", socket, NULL);
-
         *scene = (struct scene){ 0 };
-        scene->proxy = proxy_new(address, harness_get_address(there.harness));
-        scene->uri = g_strdup_printf("qemu+unix:///system?bus=%s", address);
+        scene->proxy = sides_new_proxy(&there, &scene->uri);
         scene->console = harness_path(here.harness, "console");
         scene->counts = counts;
         scene->path = guest_define(here.client, counts ? sides_make_counting_xml("linux", scene->console)
@@ -239,6 +235,29 @@ START_TEST(test_the_guest_counts_on_whoever_dies)
                 play_to_the_end(&scene, &moments[2], victim);
                 play_to_the_end(&scene, &moments[3], victim);
         }
+        scene_clear(&scene);
+}
+END_TEST
+
+/* What was to be defined there, and is not when the other side is asked, stays defined here. */
+START_TEST(test_its_last_definition_stays)
+{
+        struct scene scene;
+
+        scene_init(&scene, false);
+        start(&scene);
+        proxy_hold(scene.proxy, "Finish", true);
+        client_send(here.client, &scene.answer, scene.path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u",
+                    scene.uri, 0, LIVE | PERSIST_DEST | UNDEFINE_SOURCE);
+        harness_wait_until(is_held_or_over, &scene, "it runs there, which is not said yet");
+        ck_assert_msg(!scene.answer.done, "%s", scene.answer.error);
+        guest_do_flags(there.client, scene.path, "Undefine", 0);
+        proxy_cut(scene.proxy);
+        proxy_release(scene.proxy);
+        client_wait_answer(here.client, &scene.answer);
+        ck_assert_msg(!scene.answer.error, "%s", scene.answer.error);
+        ck_assert(side_runs(&there, scene.path));
+        guest_expect_state(here.client, scene.path, STATE_SHUTOFF, SHUTOFF_MIGRATED);
         scene_clear(&scene);
 }
 END_TEST
@@ -624,6 +643,7 @@ int main(void)
         tcase_set_timeout(deaths, 300);
         tcase_add_checked_fixture(deaths, sides_set_up, sides_tear_down);
         tcase_add_test(deaths, test_the_guest_counts_on_whoever_dies);
+        tcase_add_test(deaths, test_its_last_definition_stays);
         tcase_add_test(deaths, test_nobody_knows);
         tcase_add_loop_test(deaths, test_somebody_dies, LINK, DESTINATION_GUEST + 1);
         suite_add_tcase(suite, deaths);

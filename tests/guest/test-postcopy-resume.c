@@ -35,7 +35,7 @@ START_TEST(test_it_goes_on)
 {
         struct move move;
 
-        if (!move_halve(&move))
+        if (!move_halve(&move, there.uri, 0))
                 return;
         client_fails(here.client, LIBVIRT_ERROR,
                      "*flag POSTCOPY_RESUME of a migration needs the flag POSTCOPY", move.path,
@@ -138,13 +138,11 @@ static bool has_true(sd_bus_message *dictionary, const char *wanted)
 /* To whom it is not known yet that all of the guest is there, it is said. */
 START_TEST(test_nothing_is_missing)
 {
-        g_autofree char *socket = harness_path(there.harness, "proxy"), *cookie = NULL;
-        g_autofree char *address = g_strconcat("unix:path=", socket, NULL);
-        g_autofree char *uri = g_strdup_printf("qemu+unix:///system?bus=%s", address);
+        g_autofree char *uri = NULL, *cookie = NULL;
         g_autoptr(sd_bus_message) reply = NULL;
         struct move move = { .path = guest_start(here.client, guest_bare_xml("bare", NULL)) };
 
-        move.proxy = proxy_new(address, harness_get_address(there.harness));
+        move.proxy = sides_new_proxy(&there, &uri);
         proxy_hold(move.proxy, "Confirm", false);
         client_send(here.client, &move.answer, move.path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", uri,
                     0, LIVE);
@@ -170,7 +168,7 @@ END_TEST
 static int on_recover(sd_bus_message *message, void *asked, sd_bus_error *error)
 {
         *(bool *)asked = true;
-        return sd_bus_reply_method_return(message, "a{sv}", 1, "complete", "b", 1);
+        return sd_bus_reply_method_return(message, "a{sv}", 2, "complete", "b", 1, "defined", "b", 0);
 }
 
 static const sd_bus_vtable whole[] = {
@@ -194,16 +192,18 @@ static bool has_answered(void *data)
         return other->move->answer.done;
 }
 
-/* Of an agent for which another one stands in: the half that is here is of no use any more. */
+/* Of an agent for which another one stands in: the half that is here is of no use any more. Its definition
+ * is: there is none there. */
 START_TEST(test_it_is_told_that_nothing_is_missing)
 {
         struct harness *elsewhere;
         struct move move;
         struct stand_in other = { .move = &move };
         g_autofree char *uri = NULL;
+        const unsigned flags = PERSIST_DEST | UNDEFINE_SOURCE;
         bool asked = false;
 
-        if (!move_halve(&move))
+        if (!move_halve(&move, there.uri, flags))
                 return;
         elsewhere = harness_new_bus();
         uri = g_strdup_printf("qemu+unix:///system?bus=%s", harness_get_address(elsewhere));
@@ -217,11 +217,12 @@ START_TEST(test_it_is_told_that_nothing_is_missing)
         ck_assert_int_ge(sd_bus_request_name(other.bus, "org.libvirt", 0), 0);
         move_forget_answer(&move);
         client_send(here.client, &move.answer, move.path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", uri,
-                    0, LIVE | POSTCOPY | POSTCOPY_RESUME);
+                    0, LIVE | POSTCOPY | POSTCOPY_RESUME | flags);
         harness_wait_until(has_answered, &other, "the migration is over");
         ck_assert_msg(!move.answer.error, "%s", move.answer.error);
         ck_assert(asked);
         client_wait_event(here.client, move.path, EVENT_STOPPED, STOPPED_MIGRATED);
+        guest_expect_state(here.client, move.path, STATE_SHUTOFF, SHUTOFF_MIGRATED);
         sd_bus_flush_close_unref(other.bus);
         harness_free(elsewhere);
         moves_wait_guests(1);
@@ -407,14 +408,12 @@ static void play_to_the_end(struct move *move, const char *uri, const struct mom
 
 START_TEST(test_somebody_dies_while_it_goes_on)
 {
-        g_autofree char *socket = harness_path(there.harness, "proxy");
-        g_autofree char *address = g_strconcat("unix:path=", socket, NULL);
-        g_autofree char *uri = g_strdup_printf("qemu+unix:///system?bus=%s", address);
+        g_autofree char *uri = NULL;
         struct move move;
 
         if (!move_start(&move, true))
                 return;
-        move.proxy = proxy_new(address, harness_get_address(there.harness));
+        move.proxy = sides_new_proxy(&there, &uri);
         /* The first two of DESTINATION_AGENT are scenes of their own. */
         for (unsigned i = _i == DESTINATION_AGENT ? 2 : 0; i < G_N_ELEMENTS(moments); i++)
                 play_to_the_end(&move, uri, &moments[i], (enum victim)_i);
@@ -440,14 +439,12 @@ static bool is_whole_or_out_of_reach(void *data)
  * of that. */
 START_TEST(test_the_agent_there_dies_before_it_goes_on)
 {
-        g_autofree char *socket = harness_path(there.harness, "proxy");
-        g_autofree char *address = g_strconcat("unix:path=", socket, NULL);
-        g_autofree char *uri = g_strdup_printf("qemu+unix:///system?bus=%s", address);
+        g_autofree char *uri = NULL;
         struct move move;
 
         if (!move_start(&move, true))
                 return;
-        move.proxy = proxy_new(address, harness_get_address(there.harness));
+        move.proxy = sides_new_proxy(&there, &uri);
         cut_in_halves(&move);
         play(&move, uri, &moments[_i], DESTINATION_AGENT);
         harness_wait_until(is_whole_or_out_of_reach, move.path, "all of it is there, or it is out of reach");
@@ -467,15 +464,13 @@ END_TEST
 
 START_TEST(test_half_of_it_dies_while_it_goes_on)
 {
-        g_autofree char *socket = harness_path(there.harness, "proxy");
-        g_autofree char *address = g_strconcat("unix:path=", socket, NULL);
-        g_autofree char *uri = g_strdup_printf("qemu+unix:///system?bus=%s", address);
+        g_autofree char *uri = NULL;
         enum victim victim = _i < 2 ? SOURCE_GUEST : DESTINATION_GUEST;
         struct move move;
 
         if (!move_start(&move, true))
                 return;
-        move.proxy = proxy_new(address, harness_get_address(there.harness));
+        move.proxy = sides_new_proxy(&there, &uri);
         cut_in_halves(&move);
         play(&move, uri, &moments[_i % 2], victim);
         ck_assert_ptr_nonnull(move.answer.error);
@@ -495,10 +490,14 @@ static bool has_looked(void *harness)
 START_TEST(test_an_agent_is_killed_while_it_goes_on)
 {
         const struct side *victim = _i == 0 ? &here : &there;
+        g_autofree char *uri = NULL;
+        struct proxy *first = sides_new_proxy(&there, &uri);
         struct move move;
 
-        if (!move_halve(&move))
+        if (!move_halve(&move, uri, 0)) {
+                proxy_free(first);
                 return;
+        }
         /* Also by one that finds it so, when it has looked: until then it is busy with that. */
         side_restart_agent(&here);
         harness_wait_until(has_looked, here.harness, "the agent here has looked for the guest");
@@ -508,6 +507,8 @@ START_TEST(test_an_agent_is_killed_while_it_goes_on)
         move_send_by_proxy(&move, POSTCOPY_RESUME);
         client_wait_event(here.client, move.path, EVENT_SUSPENDED, SUSPENDED_POSTCOPY);
         client_wait_event(there.client, move.path, EVENT_RESUMED, RESUMED_POSTCOPY);
+        /* Who looks now does so where it goes on, and not where it began. */
+        proxy_free(first);
         side_restart_agent(victim);
         move_expect_counting(&move);
         move_speed_up(move.path);

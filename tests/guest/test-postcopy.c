@@ -92,7 +92,7 @@ START_TEST(test_the_way_is_cut)
 {
         struct move move;
 
-        if (!move_halve(&move))
+        if (!move_halve(&move, there.uri, 0))
                 return;
         /* Nor do the agents after these. */
         side_restart_agent(&here);
@@ -174,14 +174,12 @@ END_TEST
 /* The other side is asked whether it runs, and does: what its emulator lacks is sent meanwhile. */
 START_TEST(test_the_answer_is_lost)
 {
-        g_autofree char *socket = harness_path(there.harness, "proxy");
-        g_autofree char *address = g_strconcat("unix:path=", socket, NULL);
-        g_autofree char *uri = g_strdup_printf("qemu+unix:///system?bus=%s", address);
+        g_autofree char *uri = NULL;
         struct move move;
 
         if (!move_start(&move, true))
                 return;
-        move.proxy = proxy_new(address, harness_get_address(there.harness));
+        move.proxy = sides_new_proxy(&there, &uri);
         client_send(here.client, &move.answer, move.path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", uri,
                     1, "bandwidth", "t", (uint64_t)1, LIVE | POSTCOPY);
         move_wait_under_way(&move);
@@ -210,14 +208,12 @@ static bool is_failed_or_runs_here(void *data)
 /* It never ran there. It goes on here if all of its memory had been sent by then, and QEMU lets go of it. */
 START_TEST(test_the_other_side_dies_before_it_runs)
 {
-        g_autofree char *socket = harness_path(there.harness, "proxy");
-        g_autofree char *address = g_strconcat("unix:path=", socket, NULL);
-        g_autofree char *uri = g_strdup_printf("qemu+unix:///system?bus=%s", address);
+        g_autofree char *uri = NULL;
         struct move move;
 
         if (!move_start(&move, true))
                 return;
-        move.proxy = proxy_new(address, harness_get_address(there.harness));
+        move.proxy = sides_new_proxy(&there, &uri);
         client_send(here.client, &move.answer, move.path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", uri,
                     2, "bandwidth", "t", (uint64_t)1, "bandwidth.postcopy", "t", (uint64_t)1,
                     LIVE | POSTCOPY);

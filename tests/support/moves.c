@@ -137,12 +137,17 @@ bool move_is_gone_there(void *data)
         return !side_has(&there, data);
 }
 
-void move_send_by_proxy(struct move *move, unsigned flags)
+static void send_by_proxy(struct move *move, const char *uri, unsigned flags)
 {
         move_forget_answer(move);
-        client_send(here.client, &move->answer, move->path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u",
-                    there.uri, 4, "bandwidth", "t", (uint64_t)1, "bandwidth.postcopy", "t", (uint64_t)1,
-                    "migrate_uri", "s", PROXY, "listen_address", "s", LISTEN, LIVE | POSTCOPY | flags);
+        client_send(here.client, &move->answer, move->path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", uri,
+                    4, "bandwidth", "t", (uint64_t)1, "bandwidth.postcopy", "t", (uint64_t)1, "migrate_uri",
+                    "s", PROXY, "listen_address", "s", LISTEN, LIVE | POSTCOPY | flags);
+}
+
+void move_send_by_proxy(struct move *move, unsigned flags)
+{
+        send_by_proxy(move, there.uri, flags);
 }
 
 void move_cut(struct move *move)
@@ -155,12 +160,12 @@ void move_cut(struct move *move)
         move_expect_halves(move);
 }
 
-bool move_halve(struct move *move)
+bool move_halve(struct move *move, const char *uri, unsigned flags)
 {
         if (!move_start(move, true))
                 return false;
         move->proxy = proxy_new(PROXY, "tcp:" LISTEN ":50200");
-        move_send_by_proxy(move, 0);
+        send_by_proxy(move, uri, flags);
         move_wait_under_way(move);
         move_start_postcopy(move->path);
         client_wait_event(there.client, move->path, EVENT_RESUMED, RESUMED_POSTCOPY);

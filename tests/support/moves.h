@@ -44,8 +44,11 @@ void move_speed_up(const char *path);
 void move_interrupt(const char *path);
 /* In post-copy by way of the proxy: that is cut, and both sides say so. */
 void move_cut(struct move *move);
-/* A guest that runs is brought to where one half of it is here and one there. False: as of move_start(). */
-bool move_halve(struct move *move);
+/*
+ * A guest that runs is brought to where one half of it is here and one there, by a migration to that URI with
+ * further flags. False: as of move_start().
+ */
+bool move_halve(struct move *move, const char *uri, unsigned flags);
 /* Neither side's guest is whole: nobody goes on as if it were. */
 void move_expect_halves(const struct move *move);
 

@@ -86,10 +86,10 @@ static bool write_all(int fd, const char *data, size_t length)
         return true;
 }
 
-/* Waits as long as these bytes are to be held. */
-static void maybe_hold(struct proxy *proxy, const char *data, size_t length, bool from_bus)
+/* Waits as long as these bytes are to be held; false: they are lost with the connection. */
+static bool maybe_hold(struct proxy *proxy, const char *data, size_t length, bool from_bus)
 {
-        bool is_call;
+        bool is_call, is_cut;
 
         g_mutex_lock(&proxy->mutex);
         is_call = !from_bus && proxy->pattern &&
@@ -102,7 +102,9 @@ static void maybe_hold(struct proxy *proxy, const char *data, size_t length, boo
                 while (proxy->held && !proxy->ended)
                         g_cond_wait(&proxy->changed, &proxy->mutex);
         }
+        is_cut = proxy->cut || proxy->ended;
         g_mutex_unlock(&proxy->mutex);
+        return !is_cut;
 }
 
 /* Stays here as long as the connection is stalled; length more bytes are to go to the bus. */
@@ -128,7 +130,8 @@ static bool copy(const struct connection *connection, bool from_bus)
 
         if (count <= 0)
                 return count < 0 && errno == EINTR;
-        maybe_hold(connection->proxy, data, (size_t)count, from_bus);
+        if (!maybe_hold(connection->proxy, data, (size_t)count, from_bus))
+                return false;
         maybe_stall(connection, from_bus ? 0 : (size_t)count);
         return write_all(from_bus ? connection->client : connection->bus, data, (size_t)count);
 }

@@ -25,6 +25,15 @@ static void side_clear(struct side *side)
         g_free(side->uri);
 }
 
+struct proxy *sides_new_proxy(const struct side *to, char **uri)
+{
+        g_autofree char *socket = harness_path(to->harness, "proxy");
+        g_autofree char *address = g_strconcat("unix:path=", socket, NULL);
+
+        *uri = g_strdup_printf("qemu+unix:///system?bus=%s", address);
+        return proxy_new(address, harness_get_address(to->harness));
+}
+
 /* A case that failed has left agents and guests that would be counted as those of this one. */
 void sides_set_up(void)
 {

@@ -8,6 +8,7 @@
 
 #include "tests/support/guest.h"
 #include "tests/support/harness.h"
+#include "tests/support/proxy.h"
 
 enum {
         LIVE = 1,
@@ -55,6 +56,9 @@ void sides_set_up(void);
  */
 void sides_set_up_in(void (*enter_here)(void), void (*enter_there)(void));
 void sides_tear_down(void);
+
+/* What the agents say to each other goes by it, whoever uses its URI (owned by the caller). Owned. */
+struct proxy *sides_new_proxy(const struct side *to, char **uri);
 
 /* xml (taken) of a Linux guest with that console: what it prints there on either side goes to one file. */
 char *sides_append_console(char *xml, const char *console);
