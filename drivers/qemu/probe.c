@@ -102,28 +102,11 @@ struct session {
         struct lane *lane;
         const char *path;
         lane_deadline total;
-        unsigned still_ms; /* since it was last seen to get anywhere */
-        uint64_t progress; /* as of then */
+        struct process_patience patience;
         struct process process;
         int stderr_fd;   /* owned; our end of its standard error */
         struct qmp *qmp; /* owned */
 };
-
-/* On a busy host an answer takes its time; what has stopped getting anywhere will not come. */
-static lane_deadline go_on(void *data)
-{
-        struct session *session = data;
-        uint64_t progress = 0;
-        bool runs = false;
-
-        if (!process_read_progress(&session->process, &progress, &runs))
-                return 0;
-        session->still_ms = runs || progress != session->progress ? 0 : session->still_ms + SLICE_MS;
-        session->progress = progress;
-        if (session->still_ms >= PROBE_STILL_MS)
-                return 0;
-        return MIN(lane_deadline_in(SLICE_MS), session->total);
-}
 
 /* When to look after it. */
 static lane_deadline soon(void)
@@ -204,9 +187,11 @@ static bool start(struct session *session, const struct account *account, const 
         }
         session->stderr_fd = errors[0];
         session->qmp = qmp_new(session->lane, monitor[0], session->path);
-        session->still_ms = 0;
-        session->progress = 0;
-        qmp_set_patience(session->qmp, go_on, session);
+        session->patience = (struct process_patience){ .process = &session->process,
+                                                       .slice_ms = SLICE_MS,
+                                                       .still_max_ms = PROBE_STILL_MS,
+                                                       .total = session->total };
+        qmp_set_patience(session->qmp, process_go_on, &session->patience);
         return true;
 }
 

@@ -79,6 +79,22 @@ bool process_read_progress(const struct process *process, uint64_t *progress, bo
         return state != 'Z' && state != 'X';
 }
 
+lane_deadline process_go_on(void *data)
+{
+        struct process_patience *patience = data;
+        uint64_t progress = 0;
+        bool runs = false;
+
+        if (!process_read_progress(patience->process, &progress, &runs))
+                return 0;
+        patience->still_ms =
+                runs || progress != patience->progress ? 0 : patience->still_ms + patience->slice_ms;
+        patience->progress = progress;
+        if (patience->still_ms >= patience->still_max_ms)
+                return 0;
+        return MIN(lane_deadline_in(patience->slice_ms), patience->total);
+}
+
 bool process_open(struct process *process, pid_t pid, uint64_t start_time, GError **error)
 {
         uint64_t now_there;

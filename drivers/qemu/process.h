@@ -49,6 +49,24 @@ bool process_is_stopped(const struct process *process);
  */
 bool process_read_progress(const struct process *process, uint64_t *progress, bool *runs);
 
+/*
+ * How long a process is waited for: until it has got nowhere for still_max_ms, looked at every slice_ms, or
+ * total is past. On a busy host, and with gigabytes to fill, one that does what it can takes its time; one
+ * that hangs is given up. Zeroed but for what its owner sets.
+ */
+struct process_patience {
+        /* the owner's */
+        const struct process *process; /* borrowed */
+        unsigned slice_ms, still_max_ms;
+        lane_deadline total;
+        /* its own */
+        unsigned still_ms; /* since it was last seen to get anywhere */
+        uint64_t progress; /* as of then */
+};
+
+/* For qmp_set_patience(), data being a struct process_patience: the next deadline; 0: it is given up. */
+lane_deadline process_go_on(void *data);
+
 void process_signal(const struct process *process, int signal);
 
 /* Waits for its end; an interrupt of the lane ends the wait. */

@@ -295,15 +295,11 @@ bool resources_prepare_memory_device(struct resources *resources, const void *de
 }
 
 /* What is cleared is as fast as the memory is, what is written to a file as its disk. */
-unsigned resources_get_fill_ms(const struct domain_def *def)
+unsigned resources_get_start_ms(const struct domain_def *def)
 {
-        enum { MEMORY_KIB_PER_S = 256 * 1024, FILE_KIB_PER_S = 32 * 1024, DAY_S = 24 * 3600 };
-        const struct domain_memory_backing *backing = &def->memory_backing;
-        bool file = g_strcmp0(backing->source, "file") == 0;
-        bool filled =
-                backing->has_hugepages || backing->locked || g_strcmp0(backing->allocation, "immediate") == 0;
+        enum { LEAST_S = 600, MEMORY_KIB_PER_S = 64 * 1024, FILE_KIB_PER_S = 16 * 1024, DAY_S = 24 * 3600 };
+        bool file = g_strcmp0(def->memory_backing.source, "file") == 0;
 
-        if (!filled)
-                return 0;
-        return 1000 * (unsigned)MIN(def->memory_kib / (file ? FILE_KIB_PER_S : MEMORY_KIB_PER_S), DAY_S);
+        return 1000 *
+               (unsigned)MIN(LEAST_S + def->memory_kib / (file ? FILE_KIB_PER_S : MEMORY_KIB_PER_S), DAY_S);
 }

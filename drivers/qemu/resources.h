@@ -81,10 +81,10 @@ bool resources_take_links(struct resources *resources, GError **error);
 bool resources_take_files(struct resources *resources, GError **error);
 
 /*
- * How long the emulator may take to answer beyond what one without memory to fill needs, in ms: some
- * definitions have all of it made and cleared first.
+ * How long the emulator may take until it answers, in ms, as long as it gets anywhere: some definitions have
+ * all of its memory made and cleared first.
  */
-unsigned resources_get_fill_ms(const struct domain_def *def);
+unsigned resources_get_start_ms(const struct domain_def *def);
 
 /* What is said after the emulator's complaint about its TPM: where the TPM's own is. Owned. */
 char *resources_advise_tpm(const struct guest *guest);

@@ -37,8 +37,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* From the first instruction of the emulator to its answer, but for memory that it fills first. */
-#define START_MS 30000
+/* How long an emulator may get nowhere before it answers, and how often it is looked at. */
+#define STILL_MS 30000
+#define SLICE_MS 1000
 /* How long the end of an emulator whose monitor has closed may take. */
 #define EXIT_MS 1000
 
@@ -52,6 +53,7 @@ struct start {
         int monitor_fd;                 /* borrowed from resources */
         struct domain_image *image;     /* borrowed; NULL: the guest boots */
         struct domain_arrival *arrival; /* borrowed; it comes from another host, NULL: no */
+        struct process_patience patience;
         lane_deadline deadline;
 };
 
@@ -375,6 +377,18 @@ static bool learn(struct start *start, uint64_t chardevs_id, uint64_t balloon_id
         return true;
 }
 
+/* The emulator has work to do that may take long, before it answers what it has been asked. */
+static void await(struct start *start)
+{
+        start->patience =
+                (struct process_patience){ .process = &start->guest->emulator,
+                                           .slice_ms = SLICE_MS,
+                                           .still_max_ms = STILL_MS,
+                                           .total = lane_deadline_in(resources_get_start_ms(start->def)) };
+        start->deadline = lane_deadline_in(SLICE_MS);
+        qmp_set_patience(start->guest->qmp, process_go_on, &start->patience);
+}
+
 /* Everything is said in one write; only where threads are pinned first must the go-ahead wait for answers. */
 static bool talk(struct start *start, bool paused, GError **error)
 {
@@ -389,9 +403,11 @@ static bool talk(struct start *start, bool paused, GError **error)
         if (!qmp_handshake(qmp, start->deadline, error) || !receive_setup(start, setup, error))
                 return false;
         if (start->image) {
+                /* It sees to its own. */
+                qmp_set_patience(start->guest->qmp, NULL, NULL);
                 if (!save_restore(start->guest, start->image, error))
                         return false;
-                start->deadline = lane_deadline_in(START_MS);
+                await(start);
                 balloon = qmp_send(qmp, "query-balloon", NULL);
         }
         if (!learn(start, chardevs, balloon, error) ||
@@ -424,6 +440,7 @@ static bool tell(const struct start *start, const char *operation, const struct 
 static bool run(struct start *start, struct domain_state *state, bool paused, GError **error)
 {
         struct guest *guest = start->guest;
+        bool ok;
 
         if (!guest_connect(guest, error))
                 return false;
@@ -445,8 +462,10 @@ static bool run(struct start *start, struct domain_state *state, bool paused, GE
         guest_register_machine(guest);
         /* The emulator's now: when it ends, the connection must. */
         g_array_set_size(start->resources.fds, 0);
-        start->deadline = lane_deadline_in(START_MS + resources_get_fill_ms(start->def));
-        if (!talk(start, paused, error)) {
+        await(start);
+        ok = talk(start, paused, error);
+        qmp_set_patience(guest->qmp, NULL, NULL);
+        if (!ok) {
                 explain_silence(start, error);
                 explain_end(start, error);
                 return false;

@@ -133,14 +133,26 @@ START_TEST(test_400_mib_without_newline)
 }
 END_TEST
 
-/* A start that hangs is cancelled by Destroy at once. */
-static void expect_destroy_cancels(const char *fault)
+static bool has_been_looked_at(void *late)
 {
+        return g_get_monotonic_time() > *(gint64 *)late;
+}
+
+/* A start that hangs is cancelled by Destroy at once; looks: the emulator has been looked at more than once.
+ */
+static void expect_destroy_cancels(const char *fault, bool looks)
+{
+        gint64 late = g_get_monotonic_time() + 2500000;
+
         g_autofree char *path = guest_define(client, guest_fault_xml(fault, "x"));
         g_autofree char *name = g_strdup_printf("fault-%s", fault);
         struct client_answer answer = { 0 };
 
         client_send(client, &answer, path, DOMAIN_INTERFACE, "Create", "u", 0);
+        if (looks)
+                harness_wait_until(has_been_looked_at, &late, "the emulator was looked at");
+        client_process(client);
+        ck_assert(!answer.done || !looks);
         /* Not refused as one that is off: the start is under way, or was undone before. */
         g_free(client_try(client, path, DOMAIN_INTERFACE, "Destroy", "u", 0));
         client_wait_answer(client, &answer);
@@ -153,20 +165,20 @@ static void expect_destroy_cancels(const char *fault)
 START_TEST(test_never_greets)
 {
         start_healthy();
-        expect_destroy_cancels("nogreet");
+        expect_destroy_cancels("nogreet", true);
         expect_healthy();
 }
 END_TEST
 
 START_TEST(test_never_accepts)
 {
-        expect_destroy_cancels("unheard");
+        expect_destroy_cancels("unheard", false);
 }
 END_TEST
 
 START_TEST(test_answers_somebody_else)
 {
-        expect_destroy_cancels("wrongid");
+        expect_destroy_cancels("wrongid", false);
 }
 END_TEST
 

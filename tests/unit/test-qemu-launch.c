@@ -391,6 +391,44 @@ START_TEST(a_stopped_process_ends_at_once)
 }
 END_TEST
 
+static void job_patience(void *data)
+{
+        struct launch model = { 0 };
+        struct process process;
+        struct process_patience patience = {
+                .process = &process, .slice_ms = 10000, .still_max_ms = 30000, .total = LANE_FOREVER
+        };
+
+        ck_assert(launch("while :; do :; done", &model, &process, NULL));
+        /* As often as one asks. */
+        for (unsigned i = 0; i < 100; i++)
+                ck_assert_int_gt(process_go_on(&patience), g_get_monotonic_time() / 1000);
+        patience.total = 1;
+        ck_assert_int_eq(process_go_on(&patience), 1);
+        patience.total = LANE_FOREVER;
+        process_signal(&process, SIGSTOP);
+        while (!process_is_stopped(&process))
+                ;
+        /* What it did before it was stopped is heeded once. */
+        ck_assert_int_gt(process_go_on(&patience), 0);
+        patience.still_ms = 0;
+        ck_assert_int_gt(process_go_on(&patience), 0);
+        ck_assert_int_gt(process_go_on(&patience), 0);
+        ck_assert_int_eq(process_go_on(&patience), 0);
+        process_signal(&process, SIGCONT);
+        ck_assert_int_gt(process_go_on(&patience), 0);
+        ck_assert(process_end(&process, lane));
+        ck_assert_int_eq(process_go_on(&patience), 0);
+        process_close(&process);
+        finish();
+}
+
+START_TEST(who_works_is_waited_for)
+{
+        run(job_patience);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("qemu-launch");
@@ -407,6 +445,7 @@ int main(void)
         tcase_add_test(tests, a_process_nobody_knows_of_ends_with_the_agent);
         tcase_add_test(tests, a_pid_alone_is_not_a_process);
         tcase_add_test(tests, a_stopped_process_ends_at_once);
+        tcase_add_test(tests, who_works_is_waited_for);
         suite_add_tcase(suite, tests);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_NORMAL);
