@@ -149,7 +149,7 @@ static bool check_live(const struct pci *pci, const struct device *device, GErro
         const struct pci_place *place = &device->place;
         g_autofree char *what = NULL;
 
-        if (pci->hardware->fresh != device->node)
+        if (pci->hardware->fresh != device->node || pci->hardware->fresh_stays)
                 return true;
         what = hardware_describe(device->node);
         if (place->bus >= pci_map_count(&pci->map))

@@ -418,6 +418,15 @@ struct domain_def *domain_doc_finish(struct domain_doc *taken, const struct doma
         return write_texts(doc->xml, def, error) ? g_steal_pointer(&def) : NULL;
 }
 
+bool domain_doc_check(const struct domain_doc *doc, const struct domain_machine *machine, GError **error)
+{
+        CLEANUP(domain_def_unref) struct domain_def *def = g_new0(struct domain_def, 1);
+
+        definition_init(&def->base, &kind);
+        def->arena = domain_arena_new();
+        return read_with_sets(xml_root(doc->xml), def, error) && domain_check(def, doc, machine, error);
+}
+
 struct domain_def *domain_def_parse_stored(const char *xml, GError **error)
 {
         struct domain_doc *doc = domain_doc_parse(xml, error);

@@ -123,3 +123,5 @@ bool domain_read_clock(struct domain_reader *reader, xmlNode *node, void *clock,
 
 /* Borrowed from doc. */
 xmlDoc *domain_doc_get_xml(const struct domain_doc *doc);
+/* Could the document, which is normal, be defined (check.h)? Changes nothing. */
+bool domain_doc_check(const struct domain_doc *doc, const struct domain_machine *machine, GError **error);

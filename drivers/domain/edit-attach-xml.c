@@ -12,6 +12,8 @@
 #include "drivers/domain/normalize-xml.h"
 #include "drivers/domain/tidy-xml.h"
 
+#include <string.h>
+
 #define USER_ALIAS "ua-"
 
 /* ---- what is asked for ---- */
@@ -30,6 +32,14 @@ static void request_clear(struct request *request)
         g_clear_pointer(&request->alias, g_free);
 }
 
+static bool refuse_element(const xmlNode *node, GError **error)
+{
+        if (xml_is(node, "lease"))
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
+                                 "<lease> is not supported: there is no lock manager to keep it");
+        return xml_error(error, node, "this is no device");
+}
+
 static bool request_init(struct request *request, const char *xml, GError **error)
 {
         enum domain_device_kind kind;
@@ -40,7 +50,7 @@ static bool request_init(struct request *request, const char *xml, GError **erro
         request->node = xml_root(request->doc);
         kind = domain_kind_of(request->node);
         if (kind == DOMAIN_DEVICE_KINDS)
-                return xml_error(error, request->node, "this is no device");
+                return refuse_element(request->node, error);
         request->row = &domain_kinds[kind];
         request->alias = xml_attr(xml_child(request->node, "alias"), "name");
         /* Devices are often asked for as a running guest shows them. */
@@ -113,6 +123,8 @@ static bool is_match(const struct request *request, const xmlNode *node, bool la
 
         if (request->row->label)
                 compare(&match, request->row->label);
+        if (request->row->family)
+                compare(&match, request->row->family);
         for (unsigned i = 0; request->row->facts && request->row->facts[i]; i++) {
                 if (!label || !request->row->label)
                         compare(&match, request->row->facts[i]);
@@ -181,7 +193,7 @@ char *domain_device_complete(const char *xml, GError **error)
                 return NULL;
         node = xml_root(doc);
         if (domain_kind_of(node) == DOMAIN_DEVICE_KINDS) {
-                xml_error(error, node, "this is no device");
+                refuse_element(node, error);
                 return NULL;
         }
         domain_tidy_device(node);
@@ -263,15 +275,19 @@ static bool check_room(const struct domain_edit *edit, GError **error)
                          all, max_kib);
 }
 
-/* On a machine that runs: the device alone, and what may come along with it. */
+/*
+ * On a machine that runs: the device alone, and what may come along with it. stays: where another one has
+ * been.
+ */
 static bool settle_running(struct domain_edit *edit, xmlNode *node, const struct domain_machine *machine,
-                           GArray *devices, GError **error)
+                           bool stays, GArray *devices, GError **error)
 {
         __attribute__((cleanup(hardware_clear))) struct hardware hardware = { 0 };
 
         if (!hardware_init(&hardware, edit->root, machine, error))
                 return false;
         hardware.fresh = node;
+        hardware.fresh_stays = stays;
         if (!normalize_fresh(&hardware, error))
                 return false;
         alias_give(&hardware);
@@ -280,10 +296,31 @@ static bool settle_running(struct domain_edit *edit, xmlNode *node, const struct
         return true;
 }
 
-static bool settle(struct domain_edit *edit, xmlNode *node, const struct domain_edit_side *side,
+/* What was refused already, by checks that its agent did not have, is no reason to refuse a device. */
+static bool was_refused(const struct domain_edit *edit, const struct domain_machine *machine)
+{
+        CLEANUP(domain_doc_free) struct domain_doc *before = domain_doc_parse(edit->before->base.xml, NULL);
+
+        return before && !domain_doc_check(before, machine, NULL);
+}
+
+/* A stored definition stays one that could be defined. */
+static bool check_definable(const struct domain_edit *edit, const struct domain_edit_side *side,
+                            GError **error)
+{
+        g_autoptr(GError) failure = NULL;
+
+        if (side->running || domain_doc_check(edit->doc, side->machine, &failure) ||
+            was_refused(edit, side->machine))
+                return true;
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return false;
+}
+
+static bool settle(struct domain_edit *edit, xmlNode *node, const struct domain_edit_side *side, bool stays,
                    GArray *devices, GError **error)
 {
-        bool settled = side->running ? settle_running(edit, node, side->machine, devices, error)
+        bool settled = side->running ? settle_running(edit, node, side->machine, stays, devices, error)
                                      : domain_normalize(domain_doc_get_xml(edit->doc), side->machine, error);
 
         if (settled)
@@ -302,11 +339,11 @@ GArray *domain_edit_attach_device(struct domain_edit *edit, const char *xml,
         if (!request_init(&request, xml, error))
                 return NULL;
         node = xml_add_copy(hardware_child(edit->root, "devices"), request.node);
-        if (!settle(edit, node, side, devices, error))
+        if (!settle(edit, node, side, false, devices, error))
                 return NULL;
         /* Normalising makes the sum where there are NUMA cells. */
         count_memory(edit, node, true, !side->running && xml_child(xml_child(edit->root, "cpu"), "numa"));
-        if (xml_is(node, "memory") && !check_room(edit, error))
+        if ((xml_is(node, "memory") && !check_room(edit, error)) || !check_definable(edit, side, error))
                 return NULL;
         return g_steal_pointer(&devices);
 }
@@ -332,12 +369,15 @@ GArray *domain_edit_update_device(struct domain_edit *edit, const char *xml,
 
         if (!request_init(&request, xml, error))
                 return NULL;
+        /* Whoever gives an address names the one that is there. */
         old = find(edit, &request, true, error);
         if (!old)
                 return NULL;
         inherit(request.node, old);
         node = xml_replace(old, request.node);
-        return settle(edit, node, side, devices, error) ? g_steal_pointer(&devices) : NULL;
+        if (!settle(edit, node, side, true, devices, error) || !check_definable(edit, side, error))
+                return NULL;
+        return g_steal_pointer(&devices);
 }
 
 /* ---- taking out ---- */
@@ -367,6 +407,33 @@ static bool is_on(const xmlNode *device, const xmlNode *controller, unsigned pla
                is_same(hardware_peek(address, places[place].attr), hardware_peek(controller, "index"));
 }
 
+/* Below a hub: at port "1.2" of the bus when that is at port "1". */
+static bool is_below(const xmlNode *device, const xmlNode *hub)
+{
+        const xmlNode *address = xml_child(device, "address"), *own = xml_child(hub, "address");
+        const char *port = hardware_peek(address, "port"), *above = hardware_peek(own, "port");
+        size_t length = above ? strlen(above) : 0;
+
+        return port && above && is_same(hardware_peek(address, "bus"), hardware_peek(own, "bus")) &&
+               strncmp(port, above, length) == 0 && port[length] == '.';
+}
+
+static bool refuse_used(const xmlNode *device, const xmlNode *by, GError **error)
+{
+        g_autofree char *what = hardware_describe(device), *user = hardware_describe(by);
+
+        return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_FAILED, "%s is on %s", user, what);
+}
+
+static bool check_unused_hub(const struct domain_edit *edit, const xmlNode *hub, GError **error)
+{
+        XML_FOREACH_CHILD (device, xml_child(edit->root, "devices")) {
+                if (is_below(device, hub))
+                        return refuse_used(hub, device, error);
+        }
+        return true;
+}
+
 static bool check_unused(const struct domain_edit *edit, const xmlNode *controller, GError **error)
 {
         unsigned place = 0;
@@ -374,13 +441,8 @@ static bool check_unused(const struct domain_edit *edit, const xmlNode *controll
         while (place < G_N_ELEMENTS(places) && !hardware_is(controller, "type", places[place].type))
                 place++;
         XML_FOREACH_CHILD (device, xml_child(edit->root, "devices")) {
-                g_autofree char *what = NULL, *user = NULL;
-
-                if (place == G_N_ELEMENTS(places) || !is_on(device, controller, place))
-                        continue;
-                what = hardware_describe(controller);
-                user = hardware_describe(device);
-                return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_FAILED, "%s is on %s", user, what);
+                if (place < G_N_ELEMENTS(places) && is_on(device, controller, place))
+                        return refuse_used(controller, device, error);
         }
         return true;
 }
@@ -400,7 +462,8 @@ static bool take_out(struct domain_edit *edit, xmlNode *node, struct domain_edit
 
         if (node == console && serial)
                 node = serial;
-        if (xml_is(node, "controller") && !check_unused(edit, node, error))
+        if ((xml_is(node, "controller") && !check_unused(edit, node, error)) ||
+            (xml_is(node, "hub") && !check_unused_hub(edit, node, error)))
                 return false;
         locate(node, device);
         if (node == serial)

@@ -7,9 +7,10 @@
 #include "drivers/domain/edit-xml.h"
 
 struct domain_edit {
-        struct domain_doc *doc; /* owned */
-        xmlNode *root;          /* borrowed from doc */
-        GError *error;          /* owned; the first failure */
+        struct domain_def *before; /* ref; what is edited */
+        struct domain_doc *doc;    /* owned */
+        xmlNode *root;             /* borrowed from doc */
+        GError *error;             /* owned; the first failure */
 };
 
 /* Where to put a failure; NULL once there is one. */

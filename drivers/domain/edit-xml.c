@@ -19,6 +19,7 @@ struct domain_edit *domain_edit_new(const struct domain_def *def, GError **error
         if (!doc)
                 return NULL;
         edit = g_new0(struct domain_edit, 1);
+        edit->before = domain_def_ref((struct domain_def *)def);
         edit->doc = doc;
         edit->root = xml_root(domain_doc_get_xml(doc));
         return edit;
@@ -28,6 +29,7 @@ void domain_edit_free(struct domain_edit *edit)
 {
         if (!edit)
                 return;
+        domain_def_unref(edit->before);
         domain_doc_free(edit->doc);
         g_clear_error(&edit->error);
         g_free(edit);

@@ -22,6 +22,7 @@ struct hardware {
          * where there is one; nothing else changes. NULL: the whole document is made normal.
          */
         const xmlNode *fresh;                  /* borrowed */
+        bool fresh_stays;                      /* it takes the place that another one has had */
         GPtrArray *added;                      /* owned, elements borrowed: what hardware_add() made */
         GPtrArray *nodes[DOMAIN_DEVICE_KINDS]; /* owned, elements borrowed */
 };

@@ -47,7 +47,7 @@ const struct domain_kind domain_kinds[DOMAIN_DEVICE_KINDS] = {
                 .pci_class = pci_class_controller,
                 .usb = { 4, NULL, "type", "ccid" },
                 .label = "@index",
-                .facts = FACTS("@type"),
+                .family = "@type",
         },
         [DOMAIN_DEVICE_FILESYSTEM] = {
                 .element = "filesystem",

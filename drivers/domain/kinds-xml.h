@@ -69,6 +69,7 @@ struct domain_kind {
          * document that names the device.
          */
         const char *label;
+        const char *family; /* another fact, without which the label says nothing; NULL: none */
         const char *const *facts; /* NULL-terminated; NULL: none */
         bool alone; /* a document that names two is refused; of other kinds the first is meant */
 };

@@ -288,12 +288,17 @@ bool device_require_pluggable(enum domain_device_kind kind, const void *device, 
 {
         const struct device_row *row = device_row_get(kind);
         const struct domain_device_info *info = domain_device_get_info(kind, device);
+        const char *element = domain_device_kind_get_name(kind);
+        g_autofree char *what = NULL;
 
         if (row && row->is_pluggable && row->is_pluggable(device))
                 return true;
+        what = info && info->alias ? g_strdup_printf("device '%s' (<%s>)", info->alias, element)
+                                   : g_strdup_printf("<%s>", element);
         return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
-                         "device '%s' (<%s>) cannot be plugged or unplugged while the guest runs",
-                         info && info->alias ? info->alias : "", domain_device_kind_get_name(kind));
+                         "%s cannot be plugged or unplugged while the guest runs: change the definition "
+                         "alone, for the next start%s",
+                         what, kind == DOMAIN_DEVICE_DISK ? ", or use bus 'virtio', 'scsi' or 'usb'" : "");
 }
 
 /* In the place of a descriptor that QEMU has been given, and may have still. */

@@ -227,6 +227,7 @@ bool plug_update(struct domain *domain, const struct domain_update *update, stru
         if (device->kind == DOMAIN_DEVICE_MEMORY)
                 return plug_update_memory(guest, device->index, live, error);
         return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
-                         "<%s> cannot change while the guest runs",
+                         "<%s> cannot change while the guest runs: change the definition alone, for the "
+                         "next start",
                          domain_device_kind_get_name(device->kind));
 }

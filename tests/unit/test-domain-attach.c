@@ -286,6 +286,42 @@ START_TEST(test_refused)
 }
 END_TEST
 
+/* What could not be defined does not come into a stored definition piece by piece. */
+START_TEST(test_refused_stored)
+{
+        static const struct {
+                const char *device, *message;
+        } refused[] = {
+                { "<disk><driver name='qemu' iothread='9'/><source file='/b'/><target dev='vdb' "
+                  "bus='virtio'/></disk>",
+                  "I/O thread 9" },
+                { "<disk device='lun'><source file='/b'/><target dev='sdb' bus='scsi'/></disk>",
+                  "of device='lun' passes SCSI commands on" },
+                { "<lease><lockspace>a</lockspace><key>b</key><target path='/c'/></lease>",
+                  "unsupported configuration: <lease> is not supported" },
+        };
+        CLEANUP(domain_def_unref) struct domain_def *def = define(DISK);
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(refused); i++)
+                expect_refused(def, refused[i].device, &stored, refused[i].message);
+}
+END_TEST
+
+/* A stored definition that an earlier agent took, and this one would not, still takes devices. */
+START_TEST(test_refused_before)
+{
+        CLEANUP(domain_def_unref) struct domain_def *def = define(DISK), *old = NULL, *with = NULL;
+        g_auto(GStrv) parts = g_strsplit(def->base.xml, "<driver ", 2);
+        g_autofree char *text = g_strjoinv("<driver iothread='9' ", parts);
+
+        old = domain_def_parse_stored(text, NULL);
+        ck_assert(old);
+        ck_assert_uint_eq(old->devices.disks[0].iothread, 9);
+        with = attach(old, RNG, &stored, NULL);
+        ck_assert_uint_eq(with->devices.n_rngs, 1);
+}
+END_TEST
+
 /* An interface has one address, in the guest as in its stored definition. */
 START_TEST(test_complete)
 {
@@ -313,7 +349,10 @@ END_TEST
              "<hostdev type='usb'><source><vendor id='0x46d'/><product id='2'/></source></hostdev>"          \
              "<hostdev type='usb'><source><vendor id='0x46d'/><product id='3'/></source></hostdev>"          \
              "<rng model='virtio'><backend model='builtin'/></rng>"                                          \
-             "<interface type='user'><mac address='52:54:00:00:00:03'/></interface>"
+             "<interface type='user'><mac address='52:54:00:00:00:03'/></interface>"                         \
+             "<hub type='usb'><address type='usb' bus='0' port='1'/></hub>"                                  \
+             "<hub type='usb'><address type='usb' bus='0' port='4'/></hub>"                                  \
+             "<input type='tablet' bus='usb'><address type='usb' bus='0' port='1.2'/></input>"
 
 static const struct {
         const char *device;
@@ -340,6 +379,8 @@ static const struct {
         { "<console type='pty'><target type='serial' port='0'/></console>", DOMAIN_DEVICE_SERIAL, 0, NULL },
         { "<serial type='pty'><source path='/dev/pts/7'/></serial>", DOMAIN_DEVICE_SERIAL, 0, NULL },
         { "<memballoon/>", DOMAIN_DEVICE_MEMBALLOON, 0, NULL },
+        { "<hub type='usb'/>", 0, -1, "input 'tablet' is on hub 'usb'" },
+        { "<hub type='usb'><address type='usb' bus='0' port='4'/></hub>", DOMAIN_DEVICE_HUB, 1, NULL },
 };
 
 START_TEST(test_leaves)
@@ -415,6 +456,53 @@ START_TEST(test_update)
 }
 END_TEST
 
+#define SCSI(index)                                                                                          \
+        "<controller type='scsi' index='" index "' model='virtio-scsi'><driver queues='3'/></controller>"
+
+/* Another controller with that index is not it. */
+START_TEST(test_update_controller)
+{
+        static const char *const devices = DISK PORTS "<controller type='scsi'/>";
+        const struct domain_edit_side *side = _i ? &running : &stored;
+        CLEANUP(domain_def_unref)
+        struct domain_def *def = _i ? start(devices) : define(devices), *with = NULL, *none = NULL;
+        g_autoptr(GError) error = NULL;
+
+        none = try_change(def, domain_edit_update_device, SCSI("9"), side, NULL, &error);
+        ck_assert_ptr_null(none);
+        ck_assert(error_is(error, ERROR_DEVICE_MISSING));
+        with = try_change(def, domain_edit_update_device, SCSI("0"), side, NULL, NULL);
+        ck_assert(with);
+        ck_assert_uint_eq(with->devices.n_controllers, def->devices.n_controllers);
+        ck_assert(strstr(with->base.xml, "queues='3'"));
+}
+END_TEST
+
+/* What stays where it is may be where nothing could come to while the machine runs. */
+START_TEST(test_update_in_place)
+{
+        static const char *const places[] = { "bus='0' slot='9'", "bus='9' slot='0' function='1'" };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(places); i++) {
+                g_autofree char *text =
+                        g_strdup_printf(DISK PORTS "<interface type='user'><mac address='52:54:00:00:00:01'/>"
+                                                   "<address type='pci' %s/></interface>",
+                                        places[i]);
+                CLEANUP(domain_def_unref) struct domain_def *def = start(text), *with = NULL;
+                g_autoptr(GError) error = NULL;
+
+                with = try_change(def, domain_edit_update_device,
+                                  "<interface type='user'><mac address='52:54:00:00:00:01'/>"
+                                  "<link state='down'/></interface>",
+                                  &running, NULL, &error);
+                ck_assert_msg(with, "%s", error ? error->message : "");
+                ck_assert_int_eq(with->devices.interfaces[0].link_up, DOMAIN_SWITCH_OFF);
+                ck_assert_mem_eq(&with->devices.interfaces[0].info.address,
+                                 &def->devices.interfaces[0].info.address, sizeof(struct domain_address));
+        }
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("domain-attach");
@@ -431,6 +519,10 @@ int main(void)
         tcase_add_loop_test(tests, test_leaves, 0, G_N_ELEMENTS(leavings));
         tcase_add_test(tests, test_leaves_stored);
         tcase_add_test(tests, test_update);
+        tcase_add_loop_test(tests, test_update_controller, 0, 2);
+        tcase_add_test(tests, test_update_in_place);
+        tcase_add_test(tests, test_refused_stored);
+        tcase_add_test(tests, test_refused_before);
         suite_add_tcase(suite, tests);
         srunner_run_all(runner, CK_NORMAL);
         failed = srunner_ntests_failed(runner);
