@@ -205,6 +205,13 @@ struct domain_driver_ops {
                              GError **error);
         bool (*set_block_threshold)(struct domain *domain, const struct domain_storage *source,
                                     uint64_t bytes, GError **error);
+        /*
+         * A saved ("restore") or arriving ("migrate") guest is about to go on as def, secrets included: what
+         * the administrator wants in that document's place goes to *text, to be freed; NULL: nothing. It may
+         * be refused. NULL: nobody is asked.
+         */
+        bool (*adapt)(struct domain *domain, const struct domain_def *def, const char *operation, char **text,
+                      GError **error);
         /* The guest's clock was set: what it has missed of its timers is not made up for. NULL: nothing to
          * do. */
         bool (*forget_ticks)(struct domain *domain, GError **error);

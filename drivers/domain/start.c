@@ -91,7 +91,6 @@ static bool check(struct operation *op, GError **error)
                                  "domain is already active as '%s'", managed_get_current_name(object));
         if (!start->is_given && (!managed_require_inactive(object, error) || !choose_def(start, error)))
                 return false;
-        start->looked = takings_look(domain_of(op)->driver, start->def, NULL);
         return true;
 }
 
@@ -116,6 +115,43 @@ static void note_end(struct operation *op)
         domain_of(op)->start_cancelled = operation_is_cancelled(op);
         if (!operation_is_cancelled(op))
                 note_failure(domain_of(op));
+}
+
+/* What was made of a document that we wrote is read as it is; it is still that guest. */
+static bool take_text(struct start *start, const char *operation, const char *text, GError **error)
+{
+        CLEANUP(domain_def_unref) struct domain_def *def = domain_def_parse_stored(text, error);
+        const char *name = start->def->base.name;
+        bool ok = def && domain_def_check_same_guest(start->def, def, error);
+
+        if (ok && (strcmp(def->base.name, name) != 0 ||
+                   memcmp(&def->base.uuid, &start->def->base.uuid, sizeof(def->base.uuid)) != 0))
+                ok = error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
+                               "its name and UUID are not to change");
+        if (!ok) {
+                g_prefix_error(error, "the document that a hook has made at '%s' of domain '%s': ", operation,
+                               name);
+                return false;
+        }
+        domain_def_unref(start->def);
+        start->def = g_steal_pointer(&def);
+        return true;
+}
+
+/* What goes on may have to be another's on this host: the administrator's programs know. */
+static bool adapt(struct operation *op, GError **error)
+{
+        struct start *start = start_of(op);
+        struct domain *domain = domain_of(op);
+        const char *operation = start->arrival ? "migrate" : "restore";
+        g_autofree char *text = NULL;
+
+        if ((start->image || start->arrival) && domain->driver->ops->adapt &&
+            (!domain->driver->ops->adapt(domain, start->def, operation, &text, error) ||
+             (text && !take_text(start, operation, text, error))))
+                return false;
+        start->looked = takings_look(domain->driver, start->def, NULL);
+        return true;
 }
 
 static bool find_out(struct operation *op, GError **error)
@@ -286,6 +322,7 @@ static void clear(struct operation *op)
 
 static const struct operation_step steps[] = {
         { .place = OPERATION_OBJECT, .run = check, .undo = note_end },
+        { .place = OPERATION_OBJECT, .run = adapt },
         { .place = OPERATION_LOOP, .run = find_out, .undo = drop_devices },
         { .place = OPERATION_OTHERS, .other = get_owner, .visit = take, .leave = drop },
         { .place = OPERATION_LOOP, .run = take_secrets },

@@ -19,6 +19,7 @@
 #include "drivers/qemu/guest-agent.h"
 #include "drivers/qemu/guest-stats.h"
 #include "drivers/qemu/guest.h"
+#include "drivers/qemu/hooks.h"
 #include "drivers/qemu/hostdev.h"
 #include "drivers/qemu/iothread.h"
 #include "drivers/qemu/input.h"
@@ -133,6 +134,13 @@ static void forget_reboot(struct domain *domain)
 }
 
 /* Only machines with the clock of a PC know the command, and only they make up for ticks. */
+static bool adapt(struct domain *domain, const struct domain_def *def, const char *operation, char **text,
+                  GError **error)
+{
+        return hooks_adapt(domain->base.lane, qemu_driver_of(domain)->hooks_dir, def->base.name, operation,
+                           def->base.xml, text, error);
+}
+
 static bool forget_ticks(struct domain *domain, GError **error)
 {
         g_autoptr(GError) failure = NULL;
@@ -244,6 +252,7 @@ static const struct domain_driver_ops qemu_ops = {
         .peek_memory = peek_memory,
         .resize_block = peek_resize_block,
         .set_block_threshold = peek_set_threshold,
+        .adapt = adapt,
         .forget_ticks = forget_ticks,
         .forget_reboot = forget_reboot,
         .shutdown = shut_down,

@@ -61,8 +61,9 @@ static GPtrArray *find_programs(const char *directory)
         return programs;
 }
 
+/* output: what it said, to be freed; NULL: nobody wants to know. */
 static bool run_program(struct lane *lane, const char *program, const char *name, const char *operation,
-                        const char *phase, const char *xml, GError **error)
+                        const char *phase, const char *xml, char **output, GError **error)
 {
         const char *const argv[] = { program, name, operation, phase, "-", NULL };
         struct spawn_result result = { 0 };
@@ -70,6 +71,8 @@ static bool run_program(struct lane *lane, const char *program, const char *name
         bool ok = spawn_run(lane, argv, xml, HOOKS_TIMEOUT_MS, &result, &failure) &&
                   spawn_result_check(program, &result, &failure);
 
+        if (ok && output)
+                *output = g_steal_pointer(&result.output);
         spawn_result_clear(&result);
         if (ok)
                 return true;
@@ -85,7 +88,7 @@ static bool run_all(struct lane *lane, const GPtrArray *programs, const char *na
                     const char *phase, const char *xml, GError **error)
 {
         for (unsigned i = 0; i < programs->len; i++) {
-                if (!run_program(lane, programs->pdata[i], name, operation, phase, xml, error))
+                if (!run_program(lane, programs->pdata[i], name, operation, phase, xml, NULL, error))
                         return false;
         }
         return true;
@@ -97,6 +100,32 @@ bool hooks_begin(struct lane *lane, const char *directory, const char *name, con
         g_autoptr(GPtrArray) programs = find_programs(directory);
 
         return run_all(lane, programs, name, operation, "begin", xml, error);
+}
+
+static bool is_blank(const char *text)
+{
+        return text[strspn(text, " \t\r\n")] == '\0';
+}
+
+bool hooks_adapt(struct lane *lane, const char *directory, const char *name, const char *operation,
+                 const char *xml, char **text, GError **error)
+{
+        g_autoptr(GPtrArray) programs = find_programs(directory);
+        g_autofree char *last = NULL;
+
+        for (unsigned i = 0; i < programs->len; i++) {
+                g_autofree char *output = NULL;
+
+                if (!run_program(lane, programs->pdata[i], name, operation, "begin", last ? last : xml,
+                                 &output, error))
+                        return false;
+                if (is_blank(output))
+                        continue;
+                g_free(last);
+                last = g_steal_pointer(&output);
+        }
+        *text = g_steal_pointer(&last);
+        return true;
 }
 
 /* ---- the end ---- */

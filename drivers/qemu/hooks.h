@@ -20,12 +20,19 @@ struct lane;
 #define HOOKS_TIMEOUT_MS 30000
 
 /*
- * In the lane, which may be interrupted: tells of an operation ("prepare", "start", "started", "restore",
- * "migrate") that begins; directory NULL or without such programs: nothing. ERROR_HOOK_SCRIPT_FAILED names
- * the program that failed.
+ * In the lane, which may be interrupted: tells of an operation ("prepare", "start", "started") that begins;
+ * directory NULL or without such programs: nothing. ERROR_HOOK_SCRIPT_FAILED names the program that failed.
  */
 bool hooks_begin(struct lane *lane, const char *directory, const char *name, const char *operation,
                  const char *xml, GError **error);
+
+/*
+ * Likewise of "restore" and "migrate": xml, secrets included, is a document that is about to go on. What a
+ * program writes to its standard output, unless that is blank, is what the next one reads; *text, to be
+ * freed, is the last of these, NULL when all were silent.
+ */
+bool hooks_adapt(struct lane *lane, const char *directory, const char *name, const char *operation,
+                 const char *xml, char **text, GError **error);
 
 /*
  * In the domain's lane, which may be interrupted: "reconnect", for a guest that this agent has found running.

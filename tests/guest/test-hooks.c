@@ -166,6 +166,45 @@ START_TEST(test_hang)
 }
 END_TEST
 
+/* hooks/qemu edits what it is given at "restore". */
+static void install_editor(const char *command)
+{
+        g_autofree char *path = harness_path(harness, "hooks/qemu");
+        g_autofree char *script = g_strdup_printf("#!/bin/sh\n[ \"$2\" != restore ] || %s\n", command);
+
+        write_file(path, script, 0755);
+}
+
+/* What a hook writes at "restore" takes the document's place: a file of this host's instead of that of
+ * another's. */
+START_TEST(test_adapt)
+{
+        g_autofree char *there = harness_path(harness, "there"), *here = harness_path(harness, "here");
+        g_autofree char *saved = harness_path(harness, "saved"), *xml = NULL;
+        g_autofree char *port =
+                g_strdup_printf("<serial type='file'><source path='%s'/></serial>" DISPLAY, there);
+        g_autofree char *path = guest_start(client, guest_bare_xml("web", port));
+
+        client_do(client, path, DOMAIN_INTERFACE, "Save", "ssu", saved, "", 0);
+        install_editor("sed 's#>65536</memory>#>32768</memory>#'");
+        client_fails(client, LIBVIRT_ERROR, "*that a hook has made at 'restore' of domain 'web': *",
+                     QEMU_PATH, CONNECT_INTERFACE, "DomainRestore", "ssu", saved, "", 0);
+        install_editor("sed 's#<name>web#<name>other#'");
+        client_fails(client, LIBVIRT_ERROR, "*at 'restore' of domain 'web': *name*", QEMU_PATH,
+                     CONNECT_INTERFACE, "DomainRestore", "ssu", saved, "", 0);
+        install_editor("{ echo 'not here' >&2; exit 1; }");
+        client_fails(client, LIBVIRT_ERROR, "Hook script execution failed: *at 'restore'*not here*",
+                     QEMU_PATH, CONNECT_INTERFACE, "DomainRestore", "ssu", saved, "", 0);
+        guest_expect_state(client, path, STATE_SHUTOFF, -1);
+        install_editor("sed 's#/there.#/here\\x27#'");
+        client_do(client, QEMU_PATH, CONNECT_INTERFACE, "DomainRestore", "ssu", saved, "", 0);
+        xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 1);
+        ck_assert_ptr_nonnull(strstr(xml, here));
+        ck_assert_ptr_null(strstr(xml, there));
+        ck_assert_ptr_nonnull(strstr(xml, "passwd='hush'"));
+}
+END_TEST
+
 /* What a reset is taken for can change while the guest runs. */
 START_TEST(test_lifecycle_action)
 {
@@ -267,6 +306,7 @@ int main(void)
         tcase_add_loop_test(tcase, test_refusal, 0, G_N_ELEMENTS(refused));
         tcase_add_test(tcase, test_hang);
         tcase_add_test(tcase, test_reconnect);
+        tcase_add_test(tcase, test_adapt);
         tcase_add_test(tcase, test_lifecycle_action);
         tcase_add_test(tcase, test_native);
         tcase_add_test(tcase, test_from_native);

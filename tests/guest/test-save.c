@@ -228,7 +228,7 @@ START_TEST(test_cut_off)
         ck_assert(g_file_set_contents(file, data, (gssize)length, NULL));
         client_fails(client, LIBVIRT_ERROR, "*is of version 3, and 2 is the newest that is known", QEMU_PATH,
                      CONNECT_INTERFACE, "DomainRestore", "ssu", file, "", 0);
-        guest_expect_state(client, path, STATE_SHUTOFF, SHUTOFF_SAVED);
+        guest_expect_state(client, path, STATE_SHUTOFF, SHUTOFF_FAILED);
         ck_assert_uint_eq(harness_count_guests(harness), 0);
 }
 END_TEST
