@@ -47,21 +47,73 @@ static bool check_pins(const struct check *check, GError **error)
         return true;
 }
 
-/* <vcpus>: vCPU 0 is always there, none is listed twice, and as many are on as <vcpu current=> says. */
+/* Once the machine is made, vCPUs come to it one after the other. */
+static bool check_order(const struct domain_vcpu *vcpu, GHashTable *orders, bool known, GError **error)
+{
+        if (known != (vcpu->order > 0))
+                return check_refuse(error,
+                                    "some vCPUs that are on have an 'order' in <vcpus>, and others, as vCPU "
+                                    "%u, have none",
+                                    known ? vcpu->id : 0);
+        if (vcpu->id == 0 && vcpu->order > 1)
+                return check_refuse(error, "vCPU 0 has order %u (<vcpus>): a guest boots on it", vcpu->order);
+        if (known && !g_hash_table_add(orders, GUINT_TO_POINTER(vcpu->order)))
+                return check_refuse(error, "two vCPUs have order %u (<vcpus>)", vcpu->order);
+        return true;
+}
+
+static bool check_first(const struct domain_vcpu *vcpu, GError **error)
+{
+        if (!vcpu->enabled)
+                return check_refuse(error, "vCPU 0 cannot be off (<vcpus>): a guest boots on it");
+        if (vcpu->hotpluggable == DOMAIN_SWITCH_ON)
+                return check_refuse(error, "vCPU 0 cannot be hotpluggable (<vcpus>): a guest boots on it");
+        return true;
+}
+
+/* The emulator makes the first ones with the machine. */
+static bool check_staying(const struct domain_def *def, GError **error)
+{
+        unsigned first = 0;
+
+        while (first < def->max_vcpus && domain_vcpu_is_enabled(def, first) &&
+               !domain_vcpu_is_hotpluggable(def, first))
+                first++;
+        for (unsigned id = first; id < def->max_vcpus; id++) {
+                if (domain_vcpu_is_enabled(def, id) && !domain_vcpu_is_hotpluggable(def, id))
+                        return check_refuse(error,
+                                            "vCPU %u is on with hotpluggable='no' (<vcpus>), and vCPU %u "
+                                            "before it is not: those that stay come first",
+                                            id, first);
+        }
+        return true;
+}
+
+/* <vcpus>, which is sorted: vCPU 0 is always there, and none is listed twice. */
 static bool check_list(const struct check *check, GError **error)
 {
         const struct domain_def *def = check->def;
-        g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+        g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL), orders = g_hash_table_new(NULL, NULL);
+        bool known = false;
 
         for (unsigned i = 0; i < def->n_vcpu_list; i++) {
                 const struct domain_vcpu *vcpu = &def->vcpu_list[i];
 
                 if (!g_hash_table_add(seen, GUINT_TO_POINTER(vcpu->id)))
                         return check_refuse(error, "vCPU %u is listed twice in <vcpus>", vcpu->id);
-                if (vcpu->id == 0 && !vcpu->enabled)
-                        return check_refuse(error, "vCPU 0 cannot be off (<vcpus>): a guest boots on it");
+                if (vcpu->id == 0 && !check_first(vcpu, error))
+                        return false;
+                if (!vcpu->enabled && vcpu->hotpluggable == DOMAIN_SWITCH_OFF)
+                        return check_refuse(
+                                error,
+                                "vCPU %u is off and has hotpluggable='no' (<vcpus>): it could never come",
+                                vcpu->id);
+                if (vcpu->id == 0)
+                        known = vcpu->order > 0;
+                if (vcpu->enabled && !check_order(vcpu, orders, known, error))
+                        return false;
         }
-        return true;
+        return check_staying(def, error);
 }
 
 /* ---- the model ---- */

@@ -85,15 +85,31 @@ bool domain_def_require_supported(const struct domain_def *def, GError **error)
                          "domain '%s': %s is not supported", def->base.name, remarks->texts[0]);
 }
 
+/* A list is complete and sorted, unless somebody else has stored it. */
+static const struct domain_vcpu *find_vcpu(const struct domain_def *def, unsigned id)
+{
+        if (id < def->n_vcpu_list && def->vcpu_list[id].id == id)
+                return &def->vcpu_list[id];
+        for (unsigned i = 0; i < def->n_vcpu_list; i++) {
+                if (def->vcpu_list[i].id == id)
+                        return &def->vcpu_list[i];
+        }
+        return NULL;
+}
+
+bool domain_vcpu_is_enabled(const struct domain_def *def, unsigned id)
+{
+        const struct domain_vcpu *vcpu = find_vcpu(def, id);
+
+        return def->n_vcpu_list == 0 ? id < def->vcpus : vcpu && vcpu->enabled;
+}
+
 bool domain_vcpu_is_hotpluggable(const struct domain_def *def, unsigned id)
 {
-        for (unsigned i = 0; i < def->n_vcpu_list; i++) {
-                const struct domain_vcpu *vcpu = &def->vcpu_list[i];
+        const struct domain_vcpu *vcpu = find_vcpu(def, id);
 
-                if (vcpu->id == id)
-                        return vcpu->hotpluggable == DOMAIN_SWITCH_ON || !vcpu->enabled;
-        }
-        return id >= def->vcpus;
+        return vcpu ? vcpu->hotpluggable == DOMAIN_SWITCH_ON || !vcpu->enabled
+                    : def->n_vcpu_list > 0 || id >= def->vcpus;
 }
 
 const struct domain_disk *domain_def_find_disk(const struct domain_def *def, const char *target_or_path)

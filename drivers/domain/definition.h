@@ -372,11 +372,12 @@ struct domain_def {
         uint32_t memory_slots;
         enum domain_switch dump_core; /* <memory dumpCore=> */
         struct domain_memory_backing memory_backing;
-        uint32_t vcpus;             /* at start */
+        uint32_t vcpus;             /* at start; those that are on in vcpu_list, if it is there */
         uint32_t max_vcpus;         /* 1..DOMAIN_VCPUS_MAX */
         const char *vcpu_placement; /* "static", "auto" */
         struct domain_cpuset cpuset;
-        const struct domain_vcpu *vcpu_list; /* <vcpus>; NULL: the first `vcpus` ones are enabled */
+        const struct domain_vcpu *
+                vcpu_list; /* <vcpus>; NULL: the first `vcpus` ones are enabled; one that it has not is off */
         uint32_t n_vcpu_list;
         uint32_t iothreads;
         const struct domain_iothread *iothread_list; /* as many as iothreads */
@@ -514,6 +515,8 @@ static inline struct domain_def *domain_def_from(struct definition *definition)
  */
 bool domain_def_validate_schema(const struct domain_def *def, GError **error);
 
+/* Is that vCPU there, or to be there at the start? */
+bool domain_vcpu_is_enabled(const struct domain_def *def, unsigned id);
 /* May that vCPU go while the guest runs, or come? Those that a guest starts with stay unless <vcpus> says
  * otherwise. */
 bool domain_vcpu_is_hotpluggable(const struct domain_def *def, unsigned id);

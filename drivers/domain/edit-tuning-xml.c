@@ -7,6 +7,7 @@
 #include "drivers/domain/cpuset.h"
 #include "drivers/domain/edit-private-xml.h"
 #include "drivers/domain/hardware-xml.h"
+#include "drivers/domain/vcpu-list.h"
 
 #include <inttypes.h>
 
@@ -30,37 +31,21 @@ static xmlNode *find_numbered(const xmlNode *parent, const char *name, const cha
 
 /* ---- vCPUs ---- */
 
-static void set_vcpu(xmlNode *list, unsigned id, bool enabled, bool hotpluggable)
+void domain_edit_set_vcpu_list(struct domain_edit *edit, const struct domain_vcpu *vcpus, unsigned max)
 {
-        xmlNode *node = find_numbered(list, "vcpu", "id", id);
+        xmlNode *list = hardware_child(edit->root, "vcpus");
 
-        if (!node) {
-                node = xml_add(list, "vcpu");
-                xml_set_attr_format(node, "id", "%u", id);
+        xml_remove_children(list, "vcpu");
+        for (unsigned i = 0; i < max; i++) {
+                xmlNode *node = xml_add(list, "vcpu");
+
+                xml_set_attr_format(node, "id", "%u", vcpus[i].id);
+                xml_set_attr(node, "enabled", vcpus[i].enabled ? "yes" : "no");
+                xml_set_attr(node, "hotpluggable", vcpus[i].hotpluggable == DOMAIN_SWITCH_ON ? "yes" : "no");
+                if (vcpus[i].order)
+                        xml_set_attr_format(node, "order", "%u", vcpus[i].order);
         }
-        xml_set_attr(node, "enabled", enabled ? "yes" : "no");
-        xml_set_attr(node, "hotpluggable", hotpluggable ? "yes" : "no");
-        if (enabled)
-                xml_set_attr_format(node, "order", "%u", id + 1);
-        else
-                xml_set_attr(node, "order", NULL);
-}
-
-void domain_edit_set_vcpu_list(struct domain_edit *edit, const struct domain_def *def, unsigned current,
-                               bool hotpluggable)
-{
-        bool known = def->n_vcpu_list > 0;
-        xmlNode *list;
-
-        if (!known && !hotpluggable)
-                return;
-        list = hardware_child(edit->root, "vcpus");
-        for (unsigned i = 0; i < def->max_vcpus; i++) {
-                bool was = i < def->vcpus, is = i < current;
-                bool stays = was && is;
-
-                set_vcpu(list, i, is, stays ? domain_vcpu_is_hotpluggable(def, i) : !is || hotpluggable);
-        }
+        domain_edit_set_vcpus(edit, domain_vcpu_list_count(vcpus, max), max);
 }
 
 static void drop_above(xmlNode *parent, const char *name, const char *attr, unsigned count)
@@ -76,10 +61,8 @@ static void drop_above(xmlNode *parent, const char *name, const char *attr, unsi
 
 void domain_edit_drop_vcpus(struct domain_edit *edit, unsigned count)
 {
-        xmlNode *list = xml_child(edit->root, "vcpus"), *cputune = xml_child(edit->root, "cputune");
+        xmlNode *cputune = xml_child(edit->root, "cputune");
 
-        drop_above(list, "vcpu", "id", count);
-        tidy_up(list);
         drop_above(cputune, "vcpupin", "vcpu", count);
         tidy_up(cputune);
 }

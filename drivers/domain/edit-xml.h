@@ -48,13 +48,9 @@ void domain_edit_set_memory(struct domain_edit *edit, uint64_t kib);
 void domain_edit_set_current_memory(struct domain_edit *edit, uint64_t kib);
 /* The vCPUs at start; those that may be plugged in. A count of 0 leaves that one alone. */
 void domain_edit_set_vcpus(struct domain_edit *edit, unsigned current, unsigned max);
-/*
- * <vcpus>, which says of each vCPU of def whether it is there and may go again, for the first `current` ones.
- * hotpluggable: those that come may go; where none may and there is no list, none is made.
- */
-void domain_edit_set_vcpu_list(struct domain_edit *edit, const struct domain_def *def, unsigned current,
-                               bool hotpluggable);
-/* What is said of single vCPUs from that number on: in <vcpus>, and where they run. */
+/* <vcpus> with these max ones (vcpu-list.h), and how many are there. */
+void domain_edit_set_vcpu_list(struct domain_edit *edit, const struct domain_vcpu *vcpus, unsigned max);
+/* Where single vCPUs from that number on run. */
 void domain_edit_drop_vcpus(struct domain_edit *edit, unsigned count);
 /* <iothreads> and <iothreadids> with one more than def has, or one less, of which nothing is said any more.
  */

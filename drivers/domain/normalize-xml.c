@@ -66,6 +66,45 @@ static bool fill_identity(xmlNode *root, GError **error)
 
 /* ---- CPUs ---- */
 
+/* One that is not listed is off, and may come. */
+static void complete_vcpus(xmlNode *list, xmlNode *const *known, unsigned max)
+{
+        for (unsigned id = 0; id < max; id++) {
+                xmlNode *node = known[id];
+
+                if (node) {
+                        xmlUnlinkNode(node);
+                        xmlAddChild(list, node);
+                } else {
+                        node = xml_add(list, "vcpu");
+                        xml_set_attr_format(node, "id", "%u", id);
+                        xml_set_attr(node, "enabled", "no");
+                }
+                hardware_default(node, "hotpluggable", hardware_is(node, "enabled", "yes") ? "no" : "yes");
+        }
+}
+
+/* <vcpus>: of each vCPU, and by number. What is wrong with it the reader says. */
+static void fill_vcpu_list(xmlNode *root, unsigned max, unsigned *current)
+{
+        xmlNode *list = xml_child(root, "vcpus");
+        g_autofree xmlNode **known = g_new0(xmlNode *, max);
+        unsigned count = 0;
+
+        if (!xml_first_element(list))
+                return;
+        XML_FOREACH_CHILD (node, list) {
+                unsigned id = max;
+
+                if (!xml_is(node, "vcpu") || !xml_get_uint(node, "id", &id, NULL) || id >= max || known[id])
+                        return;
+                known[id] = node;
+                count += hardware_is(node, "enabled", "yes");
+        }
+        complete_vcpus(list, known, max);
+        *current = count ? count : *current;
+}
+
 static bool fill_vcpus(xmlNode *root, const struct domain_machine *machine, unsigned *max, GError **error)
 {
         xmlNode *node = xml_child(root, "vcpu");
@@ -87,11 +126,13 @@ static bool fill_vcpus(xmlNode *root, const struct domain_machine *machine, unsi
         if (*max > limit)
                 return hardware_unsupported(error, node, "%u vCPUs, the machine type allows at most %u", *max,
                                             limit);
+        fill_vcpu_list(root, *max, &current);
         if (current == 0 || current > *max)
                 return hardware_unsupported(error, node, "%u current vCPUs, it must be 1 to %u", current,
                                             *max);
-        if (current == *max)
-                xml_set_attr(node, "current", NULL);
+        xml_set_attr(node, "current", NULL);
+        if (current < *max)
+                xml_set_attr_format(node, "current", "%u", current);
         hardware_default(node, "placement", "static");
         return true;
 }

@@ -180,13 +180,16 @@ static const struct domain_def *choose_def(const struct domain *domain, unsigned
 GPtrArray *domain_get_vcpu_pins(const struct domain *domain, unsigned flags, GError **error)
 {
         const struct domain_def *def = choose_def(domain, flags, "GetVcpuPinInfo", error);
+        unsigned there = 0;
         GPtrArray *pins;
 
         if (!def)
                 return NULL;
         pins = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
-        for (unsigned i = 0; i < def->vcpus; i++)
+        for (unsigned i = 0; i < def->max_vcpus && there < def->vcpus; i++) {
+                there += domain_vcpu_is_enabled(def, i);
                 g_ptr_array_add(pins, domain_describe_pin(domain, def, DOMAIN_THREADS_VCPU, i));
+        }
         return pins;
 }
 

@@ -262,12 +262,22 @@ static bool check_vcpus(const struct domain_def *def, const xmlNode *root, GErro
         return true;
 }
 
+/* <vcpus> says more than <vcpu current=>. */
+static void count_vcpus(struct domain_def *def)
+{
+        def->vcpus = 0;
+        for (unsigned i = 0; i < def->n_vcpu_list; i++)
+                def->vcpus += def->vcpu_list[i].enabled;
+}
+
 bool domain_read_vcpus(struct domain_reader *reader, xmlNode *root, struct domain_def *def, GError **error)
 {
         def->max_vcpus = 1;
         def->default_pool = (struct domain_thread_pool){ -1, -1 };
         if (!field_read_parts(reader, root, vcpus_parts, def, error))
                 return false;
+        if (def->n_vcpu_list > 0)
+                count_vcpus(def);
         if (def->vcpus == 0)
                 def->vcpus = def->max_vcpus;
         return read_iothread_ids(reader, root, def, error) && check_vcpus(def, root, error);

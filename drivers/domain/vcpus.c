@@ -7,6 +7,7 @@
 
 #include "drivers/domain/cpuset.h"
 #include "drivers/domain/modify.h"
+#include "drivers/domain/vcpu-list.h"
 
 #define KNOWN_FLAGS                                                                                          \
         (DOMAIN_AFFECT_LIVE | DOMAIN_AFFECT_CONFIG | DOMAIN_VCPU_MAXIMUM | DOMAIN_VCPU_GUEST |               \
@@ -84,31 +85,38 @@ static bool edit_maximum(struct domain_edit *edit, const struct domain_def *def,
                                  def->base.name);
         if (!check_maximum(vcpus->domain, def, vcpus->count, error))
                 return false;
-        domain_edit_set_vcpus(edit, MIN(def->vcpus, vcpus->count), vcpus->count);
         domain_edit_drop_vcpus(edit, vcpus->count);
+        if (def->n_vcpu_list > 0) {
+                g_autofree struct domain_vcpu *list = domain_vcpu_list_new(def, vcpus->count);
+
+                domain_edit_set_vcpu_list(edit, list, vcpus->count);
+        } else
+                domain_edit_set_vcpus(edit, MIN(def->vcpus, vcpus->count), vcpus->count);
         return true;
 }
 
 /* ---- those that are there ---- */
 
-/* What goes must be able to, and the last ones go first. */
-static bool check_leaving(const struct domain_def *def, unsigned count, GError **error)
+static bool refuse_leaving(const struct domain_def *def, const struct domain_vcpu *list, GError **error)
 {
-        for (unsigned i = count; i < def->vcpus; i++) {
-                if (!domain_vcpu_is_hotpluggable(def, i))
-                        return error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
-                                         "vCPU %u of domain '%s' cannot go while the domain runs: it was "
-                                         "there at the start (hotpluggable='no')",
-                                         i, def->base.name);
-        }
-        return true;
+        unsigned last = def->max_vcpus - 1;
+
+        while (last > 0 && !list[last].enabled)
+                last--;
+        return error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
+                         "vCPU %u of domain '%s' cannot go while the domain runs: it was "
+                         "there at the start (hotpluggable='no')",
+                         last, def->base.name);
 }
 
 static bool edit_vcpus(struct domain_edit *edit, const struct domain_def *def,
                        const struct domain_change *change, enum domain_affect side, GError **error)
 {
         const struct vcpus *vcpus = change->args;
-        bool live = side == DOMAIN_AFFECT_LIVE;
+        bool live = side == DOMAIN_AFFECT_LIVE,
+             hotpluggable = live || change->flags & DOMAIN_VCPU_HOTPLUGGABLE;
+        bool pluggable = live && !vcpus->domain->driver->ops->all_vcpus_leave;
+        g_autofree struct domain_vcpu *list = NULL;
 
         if (change->flags & DOMAIN_VCPU_MAXIMUM)
                 return edit_maximum(edit, def, vcpus, side, error);
@@ -116,12 +124,19 @@ static bool edit_vcpus(struct domain_edit *edit, const struct domain_def *def,
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
                                  "%u vCPUs are more than the maximum of domain '%s', %u", vcpus->count,
                                  def->base.name, (unsigned)def->max_vcpus);
-        if (live && !vcpus->domain->driver->ops->all_vcpus_leave && !check_leaving(def, vcpus->count, error))
-                return false;
         if (vcpus->count == def->vcpus)
                 return true;
-        domain_edit_set_vcpu_list(edit, def, vcpus->count, live || change->flags & DOMAIN_VCPU_HOTPLUGGABLE);
-        domain_edit_set_vcpus(edit, vcpus->count, 0);
+        list = domain_vcpu_list_new(def, def->max_vcpus);
+        if (!domain_vcpu_list_resize(list, def->max_vcpus, vcpus->count, hotpluggable, pluggable))
+                return refuse_leaving(def, list, error);
+        if (live)
+                domain_vcpu_list_number(list, def->max_vcpus);
+        else
+                domain_vcpu_list_forget_order(list, def->max_vcpus);
+        if (def->n_vcpu_list > 0 || hotpluggable)
+                domain_edit_set_vcpu_list(edit, list, def->max_vcpus);
+        else
+                domain_edit_set_vcpus(edit, vcpus->count, 0);
         return true;
 }
 

@@ -371,23 +371,31 @@ static bool add_cpu_option(struct command_builder *builder, GError **error)
 
 /* ---- how many ---- */
 
+/* Those that are made with the machine are its first ones; the others come to it (vcpu.h). */
+static unsigned count_staying(const struct domain_def *def)
+{
+        unsigned count = 0;
+
+        while (count < def->max_vcpus && domain_vcpu_is_enabled(def, count) &&
+               !domain_vcpu_is_hotpluggable(def, count))
+                count++;
+        return count;
+}
+
 static bool add_smp(struct command_builder *builder, GError **error)
 {
         const struct domain_def *def = builder->def;
         const struct domain_cpu *cpu = &def->cpu;
         g_autoptr(GString) option = g_string_new(NULL);
-        unsigned max_cpus = builder->machine->max_cpus;
+        unsigned max_cpus = builder->machine->max_cpus, first = count_staying(def);
 
         if (max_cpus && def->max_vcpus > max_cpus)
                 return device_unsupported(error, "machine '%s' has at most %u vCPUs", builder->machine->name,
                                           max_cpus);
-        for (unsigned i = 0; i < def->n_vcpu_list; i++) {
-                if (def->vcpu_list[i].enabled != (def->vcpu_list[i].id < def->vcpus))
-                        return device_unsupported(error, "<vcpus> with other vCPUs enabled than the first %u",
-                                                  (unsigned)def->vcpus);
-        }
-        g_string_append_printf(option, "%u", (unsigned)def->vcpus);
-        if (def->max_vcpus != def->vcpus)
+        if (first == 0)
+                return device_unsupported(error, "<vcpus> without vCPU 0");
+        g_string_append_printf(option, "%u", first);
+        if (def->max_vcpus != first)
                 g_string_append_printf(option, ",maxcpus=%u", (unsigned)def->max_vcpus);
         if (cpu->clusters > 1 && builder->family != MACHINE_VIRT_ARM)
                 return device_unsupported(error,

@@ -224,12 +224,16 @@ static struct domain_cpu_stats *get_cpu(const struct domain_measure *measure, un
 }
 
 /* vCPUs have groups of their own once one of them has had limits of its own: all of them, or none. */
-static void measure_cpus_of_vcpus(const struct cgroup *group, unsigned vcpus, struct domain_measure *measure)
+static void measure_cpus_of_vcpus(const struct cgroup *group, const struct domain_def *def,
+                                  struct domain_measure *measure)
 {
-        for (unsigned vcpu = 0; vcpu < vcpus; vcpu++) {
+        for (unsigned vcpu = 0; vcpu < def->max_vcpus; vcpu++) {
                 g_autofree char *threads = g_strdup_printf("vcpu%u", vcpu);
-                g_autoptr(GArray) one = cgroup_read_cpus(group, threads);
+                bool is_there = domain_vcpu_is_enabled(def, vcpu);
+                g_autoptr(GArray) one = is_there ? cgroup_read_cpus(group, threads) : NULL;
 
+                if (!is_there)
+                        continue;
                 if (!one)
                         return;
                 for (unsigned i = 0; i < MIN(measure->cpus->len, one->len); i++)
@@ -250,7 +254,7 @@ static void measure_cpus(const struct domain_state *state, struct domain_measure
         g_array_set_size(measure->cpus, all->len);
         for (unsigned i = 0; i < all->len; i++)
                 get_cpu(measure, i)->cpu_ns = g_array_index(all, uint64_t, i);
-        measure_cpus_of_vcpus(group, domain_state_get_def(state)->vcpus, measure);
+        measure_cpus_of_vcpus(group, domain_state_get_def(state), measure);
 }
 
 void guest_measure(const struct domain_driver *driver, const struct domain_state *state,

@@ -31,6 +31,7 @@
 #include "drivers/qemu/save.h"
 #include "drivers/qemu/perf.h"
 #include "drivers/qemu/placement.h"
+#include "drivers/qemu/vcpu.h"
 #include "drivers/security/apparmor.h"
 
 #include <fcntl.h>
@@ -124,6 +125,7 @@ static bool prepare(struct start *start, const struct domain_def *activated, con
                 resources_add_tls_check(&start->resources, start->guest->driver->tls_dir, true);
         if (start->guest->cgroup && !activated->partition)
                 domain_edit_set_partition(edit, GUEST_PARTITION);
+        vcpu_number(activated, edit);
         if (!placement_choose(start->guest, activated, edit, error) ||
             !resources_prepare(&start->resources, error)) {
                 domain_edit_free(edit);
@@ -389,18 +391,20 @@ static void await(struct start *start)
         qmp_set_patience(start->guest->qmp, process_go_on, &start->patience);
 }
 
-/* Everything is said in one write; only where threads are pinned first must the go-ahead wait for answers. */
+/* Everything is said in one write; only where threads are pinned or vCPUs come first must the go-ahead wait
+ * for answers. */
 static bool talk(struct start *start, bool paused, GError **error)
 {
         struct qmp *qmp = start->guest->qmp;
         g_autoptr(GArray) setup = send_setup(start);
         /* These come before the guest's CPUs run, and after all else was answered. */
-        bool pins = affinity_has_threads(start->def) || start->image;
+        bool waits = affinity_has_threads(start->def) || vcpu_has_coming(start->def) || start->image;
         uint64_t chardevs = has_terminals(start->def) ? qmp_send(qmp, "query-chardev", NULL) : 0;
         uint64_t balloon = start->image || start->arrival ? 0 : qmp_send(qmp, "query-balloon", NULL);
-        uint64_t cont = paused || pins ? 0 : qmp_send(qmp, "cont", NULL);
+        uint64_t cont = paused || waits ? 0 : qmp_send(qmp, "cont", NULL);
 
-        if (!qmp_handshake(qmp, start->deadline, error) || !receive_setup(start, setup, error))
+        if (!qmp_handshake(qmp, start->deadline, error) || !receive_setup(start, setup, error) ||
+            !vcpu_plug_coming(start->guest, start->def, error))
                 return false;
         if (start->image) {
                 /* It sees to its own. */
@@ -417,7 +421,7 @@ static bool talk(struct start *start, bool paused, GError **error)
                 return false;
         if (start->def->perf_events && !perf_set(start->guest, start->def->perf_events, error))
                 return false;
-        if (!paused && pins)
+        if (!paused && waits)
                 cont = qmp_send(qmp, "cont", NULL);
         if (!paused && !qmp_receive(qmp, cont, start->deadline, NULL, error))
                 return false;

@@ -3,7 +3,7 @@
 
 #include "base/lane.h"
 #include "base/log.h"
-#include "drivers/domain/edit-xml.h"
+#include "drivers/domain/vcpu-list.h"
 #include "drivers/qemu/affinity.h"
 #include "drivers/qemu/plug.h"
 
@@ -20,17 +20,17 @@ static const struct domain_def *get_def(const struct guest *guest)
 /* ---- what QEMU has ---- */
 
 /* The places for vCPUs, the last one first, as QEMU lists them. NULL with an error. */
-static json_t *query_places(struct guest *guest, GError **error)
+static json_t *query_places(struct guest *guest, const struct domain_def *def, GError **error)
 {
         json_t *places = NULL;
 
         if (!qmp_execute(guest->qmp, "query-hotpluggable-cpus", NULL, QMP_TIMEOUT_MS, &places, error))
                 return NULL;
-        if (json_array_size(places) == get_def(guest)->max_vcpus)
+        if (json_array_size(places) == def->max_vcpus)
                 return places;
         error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
                   "the machine of %s has %zu places for its %u vCPUs: they come and go in groups", guest->who,
-                  json_array_size(places), (unsigned)get_def(guest)->max_vcpus);
+                  json_array_size(places), (unsigned)def->max_vcpus);
         json_decref(places);
         return NULL;
 }
@@ -48,36 +48,46 @@ static const char *get_path(const json_t *places, unsigned id)
 
 /* ---- the definition ---- */
 
-static struct domain_def *with_count(const struct domain_def *def, unsigned count, GError **error)
+void vcpu_number(const struct domain_def *def, struct domain_edit *edit)
+{
+        g_autofree struct domain_vcpu *list = NULL;
+
+        if (def->n_vcpu_list == 0)
+                return;
+        list = domain_vcpu_list_new(def, def->max_vcpus);
+        domain_vcpu_list_number(list, def->max_vcpus);
+        domain_edit_set_vcpu_list(edit, list, def->max_vcpus);
+}
+
+static struct domain_def *with_list(const struct domain_def *def, const struct domain_vcpu *list,
+                                    GError **error)
 {
         struct domain_edit *edit = domain_edit_new(def, error);
 
         if (!edit)
                 return NULL;
-        domain_edit_set_vcpu_list(edit, def, count, true);
-        domain_edit_set_vcpus(edit, count, 0);
+        domain_edit_set_vcpu_list(edit, list, def->max_vcpus);
         return domain_edit_commit(edit, error);
 }
 
-static void publish_count(struct guest *guest, unsigned count)
+static void publish(struct guest *guest, struct domain_vcpu *list)
 {
+        unsigned max = get_def(guest)->max_vcpus;
         g_autoptr(GError) failure = NULL;
         struct domain_def *def;
 
-        if (count == get_def(guest)->vcpus)
-                return;
-        def = with_count(get_def(guest), count, &failure);
+        domain_vcpu_list_number(list, max);
+        def = with_list(get_def(guest), list, &failure);
         if (def)
                 domain_update_active(guest->domain, def);
         else
                 log_gerror(LOG_LEVEL_ERROR, failure, "%s has %u vCPUs, which its definition does not say",
-                           guest->who, count);
+                           guest->who, domain_vcpu_list_count(list, max));
 }
 
 /* ---- they come ---- */
 
-static bool plug(struct guest *guest, const struct domain_def *def, const json_t *places, unsigned id,
-                 GError **error)
+static bool plug(struct guest *guest, const json_t *places, unsigned id, GError **error)
 {
         const json_t *place = get_place(places, id);
         const char *type = json_string_value(json_object_get(place, "type"));
@@ -91,8 +101,47 @@ static bool plug(struct guest *guest, const struct domain_def *def, const json_t
         arguments = json_pack("{s:s}", "driver", type);
         json_object_set_new(arguments, "id", json_sprintf("vcpu%u", id));
         json_object_update(arguments, json_object_get(place, "props"));
-        return qmp_execute(guest->qmp, "device_add", arguments, QMP_TIMEOUT_MS, NULL, error) &&
-               affinity_settle_vcpu(guest, def, id, error);
+        return qmp_execute(guest->qmp, "device_add", arguments, QMP_TIMEOUT_MS, NULL, error);
+}
+
+static bool is_coming(const struct domain_def *def, unsigned id)
+{
+        return def->n_vcpu_list > 0 && domain_vcpu_is_enabled(def, id) &&
+               domain_vcpu_is_hotpluggable(def, id);
+}
+
+bool vcpu_has_coming(const struct domain_def *def)
+{
+        for (unsigned id = 0; id < def->max_vcpus; id++) {
+                if (is_coming(def, id))
+                        return true;
+        }
+        return false;
+}
+
+/* By vcpu_number() the orders are 1 to the number of those that are there. */
+bool vcpu_plug_coming(struct guest *guest, const struct domain_def *def, GError **error)
+{
+        g_autofree unsigned *by_order = NULL;
+        json_t *places;
+        bool ok = true;
+
+        if (!vcpu_has_coming(def))
+                return true;
+        places = query_places(guest, def, error);
+        if (!places)
+                return false;
+        by_order = g_new0(unsigned, def->vcpus);
+        for (unsigned i = 0; i < def->n_vcpu_list; i++) {
+                const struct domain_vcpu *vcpu = &def->vcpu_list[i];
+
+                if (is_coming(def, vcpu->id) && vcpu->order > 0 && vcpu->order <= def->vcpus)
+                        by_order[vcpu->order - 1] = vcpu->id;
+        }
+        for (unsigned i = 0; ok && i < def->vcpus; i++)
+                ok = by_order[i] == 0 || plug(guest, places, by_order[i], error);
+        json_decref(places);
+        return ok;
 }
 
 /* ---- they go ---- */
@@ -171,27 +220,32 @@ static bool unplug(struct guest *guest, const json_t *places, unsigned id, GErro
                          "the guest of %s refuses to let go of vCPU %u", guest->who, id);
 }
 
-bool vcpu_set_count(struct domain *domain, struct domain_def **live, GError **error)
+static bool set_one(struct guest *guest, const struct domain_def *def, const json_t *places, unsigned id,
+                    GError **error)
+{
+        bool was = domain_vcpu_is_enabled(get_def(guest), id), is = domain_vcpu_is_enabled(def, id);
+
+        if (is && !was)
+                return plug(guest, places, id, error) && affinity_settle_vcpu(guest, def, id, error);
+        return is || !was || unplug(guest, places, id, error);
+}
+
+bool vcpu_set(struct domain *domain, struct domain_def **live, GError **error)
 {
         struct guest *guest = guest_of(domain);
-        unsigned count = get_def(guest)->vcpus, wanted = (*live)->vcpus;
+        const struct domain_def *def = get_def(guest);
+        unsigned max = def->max_vcpus;
+        bool more = (*live)->vcpus > def->vcpus, ok;
         json_t *places = NULL;
-        bool ok;
 
         if (!guest_get_monitor(guest, error))
                 return false;
-        if (count == wanted)
+        if (def->vcpus == (*live)->vcpus)
                 return true;
-        places = query_places(guest, error);
+        places = query_places(guest, def, error);
         ok = places != NULL;
-        while (ok && count < wanted) {
-                ok = plug(guest, *live, places, count, error);
-                count += ok;
-        }
-        while (ok && count > wanted) {
-                ok = unplug(guest, places, count - 1, error);
-                count -= ok;
-        }
+        for (unsigned i = 0; ok && i < max; i++)
+                ok = set_one(guest, *live, places, more ? i : max - 1 - i, error);
         if (!ok && places)
                 vcpu_resync(guest);
         json_decref(places);
@@ -208,26 +262,44 @@ void vcpu_forget(struct guest *guest, const char *path)
                 vcpu_resync(guest);
 }
 
+/* What the guest really has, as the definition would say it; true: it says something else. */
+static bool compare(struct guest *guest, struct domain_vcpu *list, const json_t *places)
+{
+        bool differs = false;
+
+        for (unsigned id = 0; id < json_array_size(places); id++) {
+                bool there = get_path(places, id) != NULL;
+
+                if (there == list[id].enabled)
+                        continue;
+                differs = true;
+                list[id] =
+                        (struct domain_vcpu){ .id = id, .enabled = there, .hotpluggable = DOMAIN_SWITCH_ON };
+                if (there)
+                        list[id].order = DOMAIN_VCPU_ORDER_LAST;
+                else
+                        clear_away(guest, id);
+        }
+        return differs;
+}
+
 void vcpu_resync(struct guest *guest)
 {
         const struct domain_def *def = get_def(guest);
+        g_autofree struct domain_vcpu *list = NULL;
         g_autoptr(GError) failure = NULL;
-        unsigned count = 0;
         json_t *places;
 
         if (def->vcpus == def->max_vcpus && def->n_vcpu_list == 0)
                 return;
         lane_shield(guest->domain->base.lane);
-        places = query_places(guest, &failure);
+        places = query_places(guest, def, &failure);
         if (!places) {
                 log_gerror(LOG_LEVEL_DEBUG, failure, "how many vCPUs %s has is not asked again", guest->who);
                 return;
         }
-        while (count < json_array_size(places) && get_path(places, count))
-                count++;
-        for (unsigned i = count; i < def->vcpus; i++)
-                clear_away(guest, i);
-        if (count > 0)
-                publish_count(guest, count);
+        list = domain_vcpu_list_new(def, def->max_vcpus);
+        if (compare(guest, list, places))
+                publish(guest, list);
         json_decref(places);
 }

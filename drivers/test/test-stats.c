@@ -29,9 +29,11 @@ static void measure_vcpus(const struct domain_def *def, struct domain_measure *m
 
         measure->vcpus = g_array_new(FALSE, FALSE, sizeof(struct domain_vcpu_stats));
         g_array_set_clear_func(measure->vcpus, domain_vcpu_stats_clear);
-        for (unsigned i = 0; i < def->vcpus; i++) {
+        for (unsigned i = 0; i < def->max_vcpus; i++) {
                 struct domain_vcpu_stats vcpu = { .number = i, .time_ns = now_us / 10, .cpu = HOST_CPUS - 1 };
 
+                if (!domain_vcpu_is_enabled(def, i))
+                        continue;
                 if (measure->parts & DOMAIN_MEASURE_AFFINITY) {
                         vcpu.n_cpus = HOST_CPUS;
                         vcpu.may_use = g_new(bool, HOST_CPUS);

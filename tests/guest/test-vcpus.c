@@ -49,6 +49,13 @@ static void expect_vcpus(const char *path, unsigned flags, unsigned count)
         ck_assert_uint_eq(vcpus, count);
 }
 
+static void expect_xml(const char *path, const char *part)
+{
+        g_autofree char *xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+
+        ck_assert_msg(strstr(xml, part), "%s is not in %s", part, xml);
+}
+
 /* With other vCPUs; takes xml. */
 static char *with_vcpus(char *xml, const char *vcpus)
 {
@@ -74,6 +81,8 @@ START_TEST(test_they_come_and_go)
         guest_wait_console(console, "lost cpu2");
         expect_vcpus(path, LIVE, 2);
         expect_vcpus(path, CONFIG, 2);
+        expect_xml(path, "<vcpu id='1' enabled='yes' hotpluggable='yes' order='2'/>");
+        expect_xml(path, "<vcpu id='2' enabled='no' hotpluggable='yes'/>");
 }
 END_TEST
 
@@ -181,17 +190,76 @@ START_TEST(test_saved)
 {
         g_autofree char *path =
                 guest_start(client, with_vcpus(guest_bare_xml("saved", NULL), "<vcpu current='1'>3</vcpu>"));
-        g_autofree char *xml = NULL;
 
         set_vcpus(path, 2, LIVE);
         guest_do_flags(client, path, "ManagedSave", 0);
         guest_do_flags(client, path, "Create", 0);
         expect_vcpus(path, LIVE, 2);
         expect_vcpus(path, CONFIG, 1);
-        xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
-        ck_assert_msg(strstr(xml, "<vcpu id='1' enabled='yes' hotpluggable='yes' order='2'/>"), "%s", xml);
+        expect_xml(path, "<vcpu id='1' enabled='yes' hotpluggable='yes' order='2'/>");
         find_thread(harness_find_guest(harness, "saved"), "CPU 1/");
         set_vcpus(path, 3, LIVE);
+}
+END_TEST
+
+#define LAST_FIRST                                                                                           \
+        "<vcpu>4</vcpu><vcpus><vcpu id='0' enabled='yes' order='1'/><vcpu id='2' enabled='yes' "             \
+        "hotpluggable='yes' order='4'/><vcpu id='3' enabled='yes' hotpluggable='yes' order='2'/></vcpus>"
+
+static void expect_last_first(const char *path)
+{
+        expect_xml(path, "<vcpu id='0' enabled='yes' hotpluggable='no' order='1'/>");
+        expect_xml(path, "<vcpu id='1' enabled='no' hotpluggable='yes'/>");
+        expect_xml(path, "<vcpu id='2' enabled='yes' hotpluggable='yes' order='3'/>");
+        expect_xml(path, "<vcpu id='3' enabled='yes' hotpluggable='yes' order='2'/>");
+}
+
+/* Numbers of those of which the guest has a thread. */
+static void expect_numbers(const char *path, const char *numbers)
+{
+        g_autoptr(sd_bus_message) reply = client_call(client, path, DOMAIN_INTERFACE, "GetVcpuInfo", "");
+        g_autoptr(GString) told = g_string_new(NULL);
+        uint32_t number;
+
+        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'a', "(uitiab)"), 0);
+        while (sd_bus_message_enter_container(reply, 'r', "uitiab") > 0) {
+                ck_assert_int_gt(sd_bus_message_read(reply, "u", &number), 0);
+                ck_assert_int_gt(sd_bus_message_skip(reply, "itiab"), 0);
+                sd_bus_message_exit_container(reply);
+                g_string_append_printf(told, "%u ", number);
+        }
+        ck_assert_str_eq(told->str, numbers);
+}
+
+/* By the numbers of their threads, unless those have begun anew in between. */
+static void expect_before(pid_t pid, const char *first, const char *second)
+{
+        pid_t one = find_thread(pid, first), two = find_thread(pid, second);
+
+        ck_assert_msg(one < two || one - two > 1000, "%s is thread %d, and %s is %d", first, (int)one, second,
+                      (int)two);
+}
+
+/* They are plugged in before the guest runs, or goes on, by number and in order; another agent finds them. */
+START_TEST(test_one_by_one)
+{
+        g_autofree char *path = guest_start(client, with_vcpus(guest_bare_xml("each", NULL), LAST_FIRST));
+
+        expect_last_first(path);
+        expect_numbers(path, "0 2 3 ");
+        expect_before(harness_find_guest(harness, "each"), "CPU 3/", "CPU 2/");
+        guest_do_flags(client, path, "ManagedSave", 0);
+        guest_do_flags(client, path, "Create", 0);
+        expect_last_first(path);
+        expect_numbers(path, "0 2 3 ");
+        set_vcpus(path, 4, LIVE);
+        expect_numbers(path, "0 1 2 3 ");
+        expect_xml(path, "<vcpu id='1' enabled='yes' hotpluggable='yes' order='4'/>");
+        harness_end_agent(harness, SIGKILL);
+        harness_start_agent(harness);
+        expect_vcpus(path, LIVE, 4);
+        expect_xml(path, "<vcpu id='1' enabled='yes' hotpluggable='yes' order='4'/>");
+        expect_vcpus(path, CONFIG, 3);
 }
 END_TEST
 
@@ -220,6 +288,7 @@ int main(void)
         tcase_add_test(tcase, test_threads_are_where_they_are_pinned);
         tcase_add_test(tcase, test_iothreads);
         tcase_add_test(tcase, test_saved);
+        tcase_add_test(tcase, test_one_by_one);
         tcase_add_test(tcase, test_another_agent);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
