@@ -158,6 +158,7 @@ struct managed {
         unsigned pending;                /* runs on the way; keeps the object registered */
         struct arrivals arrivals;        /* what comes from the lane; see managed_hold() */
         struct operation *operation;     /* borrowed; the one that works on it, NULL: none (base/operation) */
+        GQueue waiting; /* of struct operation, owned by themselves; for the end of that one */
         struct operation_report *report; /* owned; how the last one ended, NULL: there was none */
         struct operation *keeper;        /* borrowed; who keeps the object to itself, NULL: nobody */
         GQueue turns;                    /* of struct turn, owned; what waits for that, in order */

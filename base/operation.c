@@ -86,6 +86,17 @@ static void visit_unref(struct visit *visit)
         g_free(visit);
 }
 
+static void begin(void *data);
+
+/* One behind the other, should several wait. */
+static void begin_waiting(struct managed *object)
+{
+        struct operation *op = object->operation ? NULL : g_queue_pop_head(&object->waiting);
+
+        if (op)
+                operation_take_turn(object, false, begin, op);
+}
+
 static void end(struct operation *op)
 {
         struct managed *object = op->object;
@@ -105,6 +116,7 @@ static void end(struct operation *op)
         /* What they took is kept, and somebody else's now. */
         while (op->visits->len > 0)
                 visit_unref(g_ptr_array_steal_index_fast(op->visits, op->visits->len - 1));
+        begin_waiting(object);
         operation_unref(op);
 }
 
@@ -461,6 +473,10 @@ static void begin(void *data)
         struct managed *object = op->object;
         GError *error = NULL;
 
+        if (op->kind->waits && object->operation) {
+                g_queue_push_tail(&object->waiting, op);
+                return;
+        }
         op->begun = true;
         if (op->kind->alone) {
                 object->keeper = op;

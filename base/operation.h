@@ -87,6 +87,8 @@ struct operation_kind {
          * and cancels. Another one fails with ERROR_OPERATION_INVALID.
          */
         bool exclusive;
+        /* exclusive, but behind another one it waits for the end of that, and then for its turn. */
+        bool waits;
         /*
          * Nothing else is done with the object from its turn to its end: what is asked of it waits
          * (managed_run()), and what is urgent cancels it. For what is over soon.

@@ -105,14 +105,13 @@ static const struct operation_step memory_steps[] = {
         { .place = OPERATION_OBJECT, .run = end, .final = true },
 };
 
-#define KIND(its_steps, its_done)                                                                            \
-        {                                                                                                    \
-                .name = "dump", .number = 8 /* VIR_DOMAIN_JOB_OPERATION_DUMP */, .steps = (its_steps),       \
-                .n_steps = G_N_ELEMENTS(its_steps), .size = sizeof(struct domain_save), .exclusive = true,   \
-                .done = (its_done), .clear = clear,                                                          \
-        }
+#define KIND_MEMBERS(its_steps, its_done)                                                                    \
+        .name = "dump", .number = 8 /* VIR_DOMAIN_JOB_OPERATION_DUMP */, .steps = (its_steps),               \
+        .n_steps = G_N_ELEMENTS(its_steps), .size = sizeof(struct domain_save), .exclusive = true,           \
+        .done = (its_done), .clear = clear
 
-static const struct operation_kind kinds[] = { KIND(steps, answer), KIND(memory_steps, answer) };
+static const struct operation_kind kinds[] = { { KIND_MEMBERS(steps, answer) },
+                                               { KIND_MEMBERS(memory_steps, answer) } };
 
 static bool check_flags(unsigned flags, unsigned format, GError **error)
 {
@@ -250,7 +249,8 @@ static const struct operation_step crash_steps[] = {
         { .place = OPERATION_OBJECT, .run = end, .final = true },
 };
 
-static const struct operation_kind crash_kind = KIND(crash_steps, crash_dumped);
+/* Behind what somebody else does with the guest, a dump of it for instance, which its end would end. */
+static const struct operation_kind crash_kind = { KIND_MEMBERS(crash_steps, crash_dumped), .waits = true };
 
 struct crash {
         struct domain *domain; /* ref */

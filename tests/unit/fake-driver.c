@@ -308,6 +308,11 @@ static void save_free(struct domain_save *save)
         fake_driver_call(saved_of(save), "save-free", NULL);
 }
 
+static void end_crash(struct domain *domain)
+{
+        fake_driver_call(domain, "end-crash", NULL);
+}
+
 static void save_status(struct domain *domain, const struct domain_state *state)
 {
         fake_driver_call(domain, "save", NULL);
@@ -354,6 +359,7 @@ static const struct domain_driver_ops fake_ops = {
         .save_retract = save_retract,
         .save_free = save_free,
         .save_status = save_status,
+        .end_crash = end_crash,
         .live_free = live_free,
         .undefine = undefine,
 };

@@ -131,6 +131,44 @@ START_TEST(destroyed_meanwhile)
 }
 END_TEST
 
+static bool crash(struct managed *object, void *data, GError **error)
+{
+        domain_set_state((struct domain *)object, DOMAIN_CRASHED, 1, -1, 0);
+        domain_dump_crash((struct domain *)object);
+        return true;
+}
+
+static bool nothing(struct managed *object, void *data, GError **error)
+{
+        return true;
+}
+
+/* It crashes while somebody dumps it: the agent's own dump comes behind that, and what becomes of it behind
+ * both. */
+START_TEST(crashed_meanwhile)
+{
+        struct fake_outcome dumped = { 0 }, crashed = { 0 };
+
+        fake->base.dump_dir = g_build_filename(fake->directory, "dump", NULL);
+        fake->slow = true;
+        domain_core_dump(web, "/dumps/web", 0, DOMAIN_DUMP_LIVE, fake_driver_done, &dumped);
+        wait_for_step("save-begin ");
+        managed_run(&web->base, MANAGED_IN_TURN, crash, fake_driver_done, &crashed);
+        fake_driver_expect(fake, &crashed, NULL);
+        /* What is asked now is done behind what that has begun. */
+        managed_run(&web->base, MANAGED_IN_TURN, nothing, fake_driver_done, &crashed);
+        fake_driver_expect(fake, &crashed, NULL);
+        ck_assert_str_eq(fake->calls->str, "save-open save-begin save ");
+        fake->slow = false;
+        operation_cancel(operation_get(&web->base));
+        fake_driver_expect(fake, &dumped, "operation aborted: told to stop");
+        wait_for_step("end-crash ");
+        ck_assert_str_eq(fake->calls->str,
+                         "save-open save-begin save save-free save-open save-begin save-finish save-publish "
+                         "save-free end-crash ");
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("domain-save");
@@ -144,6 +182,7 @@ int main(void)
         tcase_add_test(tests, a_guest_that_does_not_end);
         tcase_add_test(tests, meanwhile);
         tcase_add_test(tests, destroyed_meanwhile);
+        tcase_add_test(tests, crashed_meanwhile);
         suite_add_tcase(suite, tests);
         srunner_run_all(runner, CK_NORMAL);
         failed = srunner_ntests_failed(runner);

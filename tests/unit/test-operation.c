@@ -625,6 +625,43 @@ START_TEST(one_at_a_time)
 }
 END_TEST
 
+static const struct operation_kind patient_kind = {
+        .name = "patient",
+        .steps = passive_steps,
+        .n_steps = G_N_ELEMENTS(passive_steps),
+        .size = sizeof(struct try),
+        .exclusive = true,
+        .waits = true,
+        .done = done,
+        .clear = clear,
+};
+
+/* Two that wait, and are neither refused nor at work together; who ends first makes no difference. */
+START_TEST(one_after_the_other)
+{
+        const struct try *first;
+
+        run_passive();
+        first = passive;
+        operation_run(&try_new(&patient_kind)->base);
+        operation_run(&try_new(&patient_kind)->base);
+        ck_assert_ptr_eq(operation_get(thing), first);
+        expect("lane job passive ");
+        complete_with("it broke");
+        await("passive ");
+        expect("-lane failed operation failed: it broke. lane job passive ");
+        ck_assert(operation_get(thing)->kind == &patient_kind);
+        complete_with(NULL);
+        await("passive ");
+        expect("last completed good. lane job passive ");
+        complete_with(NULL);
+        drain();
+        expect("last completed good. ");
+        ck_assert(operation_require_none(thing, NULL));
+        ck_assert_uint_eq(n_tries, 0);
+}
+END_TEST
+
 /* ---- alone, and turns ---- */
 
 static const struct operation_step alone_steps[] = {
@@ -776,6 +813,7 @@ CHECK_MAIN_FIXTURE("operation", setup, teardown, steps_run_in_their_places, step
                    a_visit_on_its_way_is_abandoned, a_visit_has_a_deadline, cancelling_interrupts_work,
                    at_a_final_step_it_is_too_late, an_operation_can_be_refused, events_end_a_passive_step,
                    a_passive_step_is_asked_to_stop, a_passive_step_may_be_beyond_that, one_at_a_time,
-                   what_is_asked_meanwhile_waits_its_turn, what_is_urgent_cancels_what_is_before_it,
-                   what_is_urgent_interrupts_the_lane, what_is_urgent_does_not_interrupt_undoing,
-                   turns_are_taken_in_order, the_end_of_the_agent_cancels_it)
+                   one_after_the_other, what_is_asked_meanwhile_waits_its_turn,
+                   what_is_urgent_cancels_what_is_before_it, what_is_urgent_interrupts_the_lane,
+                   what_is_urgent_does_not_interrupt_undoing, turns_are_taken_in_order,
+                   the_end_of_the_agent_cancels_it)
