@@ -121,16 +121,10 @@ static void note_end(struct operation *op)
 static bool take_text(struct start *start, const char *operation, const char *text, GError **error)
 {
         CLEANUP(domain_def_unref) struct domain_def *def = domain_def_parse_stored(text, error);
-        const char *name = start->def->base.name;
-        bool ok = def && domain_def_check_same_guest(start->def, def, error);
 
-        if (ok && (strcmp(def->base.name, name) != 0 ||
-                   memcmp(&def->base.uuid, &start->def->base.uuid, sizeof(def->base.uuid)) != 0))
-                ok = error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
-                               "its name and UUID are not to change");
-        if (!ok) {
+        if (!def || !domain_def_check_same_guest(start->def, def, error)) {
                 g_prefix_error(error, "the document that a hook has made at '%s' of domain '%s': ", operation,
-                               name);
+                               start->def->base.name);
                 return false;
         }
         domain_def_unref(start->def);
