@@ -56,10 +56,24 @@ static bool request_init(struct request *request, const char *xml, GError **erro
         /* Devices are often asked for as a running guest shows them. */
         domain_tidy_device(request->node);
         normalize_strip_device(request->node);
+        /* It can be nothing else. */
+        if (kind == DOMAIN_DEVICE_INPUT && hardware_is(request->node, "type", "tablet"))
+                hardware_default(request->node, "bus", "usb");
         return kind != DOMAIN_DEVICE_MEMORY || normalize_scale_memory(request->node, error);
 }
 
 /* ---- finding ---- */
+
+/* Facts that are names: they are the same when they are written the same. All others are numbers and words.
+ */
+static bool is_name(const char *path)
+{
+        static const char *const names[] = { "target@dev",  "target@dir",  "target@name", "@name",
+                                             "source@path", "source@host", "source@dev",  "source@evdev",
+                                             "source/path", "server@path", "backend",     NULL };
+
+        return g_strv_contains(names, path);
+}
 
 /* As numbers where both are, so that 0x1 is 1; else without regard to case, as MAC addresses are. */
 static bool is_same(const char *one, const char *other)
@@ -76,6 +90,13 @@ static bool is_same(const char *one, const char *other)
         return g_ascii_strcasecmp(one, other) == 0;
 }
 
+static bool has_same(const xmlNode *one, const xmlNode *other, const char *path)
+{
+        const char *left = hardware_peek_path(one, path), *right = hardware_peek_path(other, path);
+
+        return is_name(path) ? g_strcmp0(left, right) == 0 : is_same(left, right);
+}
+
 /* Facts of an existing device against those that are given. */
 struct match {
         const xmlNode *node, *given;
@@ -90,7 +111,7 @@ static void compare(struct match *match, const char *path)
         if (!given || !*given)
                 return;
         match->compared++;
-        match->differs |= !is_same(hardware_peek_path(match->node, path), given);
+        match->differs |= !has_same(match->node, match->given, path);
 }
 
 static void compare_address(struct match *match)
@@ -116,8 +137,14 @@ static void compare_alias(struct match *match, const char *given)
         match->differs |= g_strcmp0(own, given) != 0;
 }
 
-/* label: by that alone, where the kind has one: the rest is to be changed. */
-static bool is_match(const struct request *request, const xmlNode *node, bool label)
+/* How to look for a device. */
+enum by {
+        BY_ALL,       /* all that is given */
+        BY_ELSEWHERE, /* likewise, wherever it is */
+        BY_LABEL,     /* where the kind has one, the label instead of the facts: these are to be changed */
+};
+
+static bool is_match(const struct request *request, const xmlNode *node, enum by by)
 {
         struct match match = { .node = node, .given = request->node };
 
@@ -126,34 +153,76 @@ static bool is_match(const struct request *request, const xmlNode *node, bool la
         if (request->row->family)
                 compare(&match, request->row->family);
         for (unsigned i = 0; request->row->facts && request->row->facts[i]; i++) {
-                if (!label || !request->row->label)
+                if (by != BY_LABEL || !request->row->label)
                         compare(&match, request->row->facts[i]);
         }
-        compare_address(&match);
+        if (by != BY_ELSEWHERE)
+                compare_address(&match);
         compare_alias(&match, request->alias);
         return !match.differs && (match.compared > 0 || request->row->single);
 }
 
-static xmlNode *find(const struct domain_edit *edit, const struct request *request, bool label,
+/* Nothing that could be given but their places and names tells one from the other. */
+static bool are_alike(const struct domain_kind *row, const xmlNode *one, const xmlNode *other)
+{
+        if ((row->label && !has_same(one, other, row->label)) ||
+            (row->family && !has_same(one, other, row->family)))
+                return false;
+        for (unsigned i = 0; row->facts && row->facts[i]; i++) {
+                if (!has_same(one, other, row->facts[i]))
+                        return false;
+        }
+        return true;
+}
+
+/* *found: the first that matches; NULL: none does. False with an error when it may be another one. */
+static bool find_by(const struct domain_edit *edit, const struct request *request, enum by by,
+                    xmlNode **found, GError **error)
+{
+        *found = NULL;
+        XML_FOREACH_CHILD (node, xml_child(edit->root, "devices")) {
+                g_autofree char *what = NULL;
+
+                if (!xml_is(node, request->row->element) || !is_match(request, node, by))
+                        continue;
+                if (!*found) {
+                        *found = node;
+                        continue;
+                }
+                if (!request->row->alone && are_alike(request->row, *found, node))
+                        continue;
+                what = hardware_describe(request->node);
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_FAILED,
+                                 "more than one device matches %s: an address or alias has to tell which",
+                                 what);
+        }
+        return true;
+}
+
+/* Without its address: by what it is called, or by what of the host it is. */
+static bool is_named(const struct request *request)
+{
+        const char *label = request->row->label;
+
+        return label ? hardware_peek_path(request->node, label) != NULL
+                     : xml_child(request->node, "source") != NULL;
+}
+
+/*
+ * Who names a device may have its address from elsewhere: a guest that runs and its stored definition have it
+ * at places of their own.
+ */
+static xmlNode *find(const struct domain_edit *edit, const struct request *request, enum by by,
                      GError **error)
 {
         g_autofree char *what = NULL;
-        xmlNode *found = NULL;
+        xmlNode *found;
 
-        XML_FOREACH_CHILD (node, xml_child(edit->root, "devices")) {
-                if (!xml_is(node, request->row->element) || !is_match(request, node, label))
-                        continue;
-                if (!found) {
-                        found = node;
-                        continue;
-                }
-                if (!request->row->alone)
-                        break;
-                what = hardware_describe(request->node);
-                error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_FAILED,
-                          "more than one device matches %s: an address or alias has to tell which", what);
+        if (!find_by(edit, request, by, &found, error))
                 return NULL;
-        }
+        if (!found && by == BY_ALL && request->row->anywhere && is_named(request) &&
+            !find_by(edit, request, BY_ELSEWHERE, &found, error))
+                return NULL;
         if (found)
                 return found;
         what = hardware_describe(request->node);
@@ -176,7 +245,7 @@ bool domain_edit_find_device(struct domain_edit *edit, const char *xml, struct d
 
         if (!request_init(&request, xml, error))
                 return false;
-        node = find(edit, &request, true, error);
+        node = find(edit, &request, BY_LABEL, error);
         if (node)
                 locate(node, device);
         return node != NULL;
@@ -370,7 +439,7 @@ GArray *domain_edit_update_device(struct domain_edit *edit, const char *xml,
         if (!request_init(&request, xml, error))
                 return NULL;
         /* Whoever gives an address names the one that is there. */
-        old = find(edit, &request, true, error);
+        old = find(edit, &request, BY_LABEL, error);
         if (!old)
                 return NULL;
         inherit(request.node, old);
@@ -481,7 +550,7 @@ bool domain_edit_detach_device(struct domain_edit *edit, const char *xml, struct
 
         if (!request_init(&request, xml, error))
                 return false;
-        node = find(edit, &request, false, error);
+        node = find(edit, &request, BY_ALL, error);
         return node && take_out(edit, node, device, error);
 }
 

@@ -35,6 +35,7 @@ const struct domain_kind domain_kinds[DOMAIN_DEVICE_KINDS] = {
                 .pci_class = pci_class_disk,
                 .usb = { 3, "target", "bus", "usb" },
                 .label = "target@dev",
+                .anywhere = true,
         },
         [DOMAIN_DEVICE_CONTROLLER] = {
                 .element = "controller",
@@ -48,6 +49,7 @@ const struct domain_kind domain_kinds[DOMAIN_DEVICE_KINDS] = {
                 .usb = { 4, NULL, "type", "ccid" },
                 .label = "@index",
                 .family = "@type",
+                .anywhere = true,
         },
         [DOMAIN_DEVICE_FILESYSTEM] = {
                 .element = "filesystem",
@@ -57,6 +59,7 @@ const struct domain_kind domain_kinds[DOMAIN_DEVICE_KINDS] = {
                 .pci_turn = 2,
                 .pci_class = pci_class_filesystem,
                 .label = "target@dir",
+                .anywhere = true,
         },
         [DOMAIN_DEVICE_INTERFACE] = {
                 .element = "interface",
@@ -116,6 +119,7 @@ const struct domain_kind domain_kinds[DOMAIN_DEVICE_KINDS] = {
                 .strip = normalize_strip_char,
                 .alias = "channel",
                 .label = "target@name",
+                .anywhere = true,
                 .facts = FACTS(CHAR_FACTS, "target@address"),
         },
         [DOMAIN_DEVICE_INPUT] = {
@@ -183,6 +187,7 @@ const struct domain_kind domain_kinds[DOMAIN_DEVICE_KINDS] = {
                                "source/address@bus", "source/address@slot", "source/address@function",
                                "source/address@device", "source/address@port", "source/address@target", "source/address@unit",
                                "source/address@uuid", "source/adapter@name", "source@wwpn"),
+                .anywhere = true,
         },
         [DOMAIN_DEVICE_REDIRDEV] = {
                 .element = "redirdev",

@@ -69,9 +69,11 @@ struct domain_kind {
          * document that names the device.
          */
         const char *label;
-        const char *family; /* another fact, without which the label says nothing; NULL: none */
+        const char *family;       /* another fact, without which the label says nothing; NULL: none */
         const char *const *facts; /* NULL-terminated; NULL: none */
-        bool alone; /* a document that names two is refused; of other kinds the first is meant */
+        bool alone;    /* a document that names two is refused; of other kinds the first, if they are alike */
+        bool anywhere; /* a document that names one, and an address that it is not at, means it nevertheless
+                        */
 };
 
 extern const struct domain_kind domain_kinds[DOMAIN_DEVICE_KINDS];

@@ -379,6 +379,16 @@ static const struct {
         { "<console type='pty'><target type='serial' port='0'/></console>", DOMAIN_DEVICE_SERIAL, 0, NULL },
         { "<serial type='pty'><source path='/dev/pts/7'/></serial>", DOMAIN_DEVICE_SERIAL, 0, NULL },
         { "<memballoon/>", DOMAIN_DEVICE_MEMBALLOON, 0, NULL },
+        /* one of several, and which is not said */
+        { "<hostdev type='usb'/>", 0, -1, "more than one device matches" },
+        { "<rng model='virtio'/>", 0, -1, "more than one device matches" },
+        /* names are names */
+        { "<disk><target dev='VDA'/></disk>", 0, -1, "no device of the domain matches" },
+        /* at another place in this definition */
+        { "<disk><target dev='vda'/><address type='pci' bus='0x77' slot='0'/></disk>", DOMAIN_DEVICE_DISK, 0,
+          NULL },
+        { "<hostdev type='usb'><address type='usb' bus='0' port='77'/></hostdev>", 0, -1,
+          "no device of the domain matches" },
         { "<hub type='usb'/>", 0, -1, "input 'tablet' is on hub 'usb'" },
         { "<hub type='usb'><address type='usb' bus='0' port='4'/></hub>", DOMAIN_DEVICE_HUB, 1, NULL },
 };
