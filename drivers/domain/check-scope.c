@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Checks of settings that only some devices of a kind have: on the others nothing would come of them, and
+ * what is asked for and not done must be said. No state; any thread.
+ */
+#include "drivers/domain/check.h"
+
+#include <string.h>
+
+/* One setting of a device: it is given, and the device is of those that have it. */
+struct scope {
+        bool given, fits;
+        const char *what, *where; /* "queues", "controllers of model 'virtio-scsi'" */
+};
+
+static bool check_scopes(const struct scope *scopes, size_t count, const char *who, GError **error)
+{
+        for (size_t i = 0; i < count; i++) {
+                if (scopes[i].given && !scopes[i].fits)
+                        return check_refuse(error, "%s has %s, which is for %s", who, scopes[i].what,
+                                            scopes[i].where);
+        }
+        return true;
+}
+
+static bool is_given(enum domain_switch value)
+{
+        return value != DOMAIN_SWITCH_ABSENT;
+}
+
+static bool has_virtio(const struct domain_virtio *virtio)
+{
+        return is_given(virtio->iommu) || is_given(virtio->ats) || is_given(virtio->packed) ||
+               is_given(virtio->page_per_vq);
+}
+
+#define VIRTIO_OPTIONS(device, is_virtio)                                                                    \
+        {                                                                                                    \
+                has_virtio(&(device)->virtio), is_virtio,                                                    \
+                        "a <driver> with iommu, ats, packed or page_per_vq", "virtio devices"                \
+        }
+#define ACPI_INDEX(device)                                                                                   \
+        {                                                                                                    \
+                (device)->info.acpi_index > 0, is_pci(&(device)->info), "an <acpi index=>", "PCI devices"    \
+        }
+
+/* What has no address yet may get one there. */
+static bool is_pci(const struct domain_device_info *info)
+{
+        return info->address.type == DOMAIN_ADDRESS_PCI || info->address.type == DOMAIN_ADDRESS_NONE;
+}
+
+/* ---- disks and controllers ---- */
+
+static bool check_disk(const struct domain_disk *disk, GError **error)
+{
+        bool virtio = disk->bus == DOMAIN_BUS_VIRTIO || disk->bus == DOMAIN_BUS_NONE;
+        bool removable = disk->device == DOMAIN_DISK_CDROM || disk->device == DOMAIN_DISK_FLOPPY;
+        g_autofree char *who = g_strdup_printf("disk '%s'", disk->target);
+        const struct scope scopes[] = {
+                VIRTIO_OPTIONS(disk, virtio),
+                ACPI_INDEX(disk),
+                { disk->tray_open, removable, "tray='open'", "CD and floppy drives" },
+                { disk->model != NULL, virtio, "a model", "disks on bus 'virtio'" },
+        };
+
+        return check_scopes(scopes, G_N_ELEMENTS(scopes), who, error);
+}
+
+static bool check_disks(const struct check *check, GError **error)
+{
+        const struct domain_devices *devices = &check->def->devices;
+
+        for (unsigned i = 0; i < devices->n_disks; i++) {
+                if (!check_disk(&devices->disks[i], error))
+                        return false;
+        }
+        return true;
+}
+
+static bool check_pci_target(const struct domain_controller *controller, const char *who, GError **error)
+{
+        const char *model = controller->model ? controller->model : "";
+        bool port = strcmp(model, "pcie-root-port") == 0 || strcmp(model, "pcie-switch-downstream-port") == 0;
+        bool bridge = strcmp(model, "pci-bridge") == 0;
+        bool expander = g_str_has_suffix(model, "-expander-bus");
+        bool root = strcmp(model, "pci-root") == 0;
+        const struct scope scopes[] = {
+                { controller->chassis_nr >= 0, bridge, "<target chassisNr=>", "a 'pci-bridge'" },
+                { controller->chassis >= 0, port, "<target chassis=>",
+                  "a 'pcie-root-port' or 'pcie-switch-downstream-port'" },
+                { controller->port >= 0, port, "<target port=>",
+                  "a 'pcie-root-port' or 'pcie-switch-downstream-port'" },
+                { is_given(controller->hotplug), port || bridge, "<target hotplug=>",
+                  "a 'pcie-root-port', 'pcie-switch-downstream-port' or 'pci-bridge'" },
+                { controller->bus_nr >= 0, expander, "<target busNr=>",
+                  "a 'pci-expander-bus' or 'pcie-expander-bus'" },
+                { controller->target_index >= 0, root, "<target index=>", "a 'pci-root'" },
+                { controller->node >= 0, expander || root, "<target><node>",
+                  "a 'pci-expander-bus', 'pcie-expander-bus' or 'pci-root'" },
+        };
+
+        return check_scopes(scopes, G_N_ELEMENTS(scopes), who, error);
+}
+
+static bool check_controller(const struct domain_controller *controller, GError **error)
+{
+        bool virtio_scsi = controller->type == DOMAIN_CONTROLLER_SCSI &&
+                           (!controller->model || g_str_has_prefix(controller->model, "virtio"));
+        g_autofree char *who = g_strdup_printf(
+                "%s controller %u", domain_controller_type_get_name(controller->type), controller->index);
+        const char *where = "SCSI controllers of model 'virtio-scsi'";
+        const struct scope scopes[] = {
+                { controller->queues > 0, virtio_scsi, "<driver queues=>", where },
+                { controller->cmd_per_lun > 0, virtio_scsi, "<driver cmd_per_lun=>", where },
+                { controller->max_sectors > 0, virtio_scsi, "<driver max_sectors=>", where },
+                { is_given(controller->ioeventfd), virtio_scsi, "<driver ioeventfd=>", where },
+                { controller->iothread > 0, virtio_scsi, "<driver iothread=>", where },
+                { controller->iothread_map != NULL, virtio_scsi, "<iothreads>", where },
+        };
+
+        if (!check_scopes(scopes, G_N_ELEMENTS(scopes), who, error))
+                return false;
+        return controller->type != DOMAIN_CONTROLLER_PCI || check_pci_target(controller, who, error);
+}
+
+static bool check_controllers(const struct check *check, GError **error)
+{
+        const struct domain_devices *devices = &check->def->devices;
+
+        for (unsigned i = 0; i < devices->n_controllers; i++) {
+                if (!check_controller(&devices->controllers[i], error))
+                        return false;
+        }
+        return true;
+}
+
+/* ---- interfaces and character devices ---- */
+
+static bool check_interface(const struct domain_interface *interface, GError **error)
+{
+        bool bridged =
+                interface->type == DOMAIN_INTERFACE_BRIDGE || interface->type == DOMAIN_INTERFACE_NETWORK;
+        bool virtio = !interface->model || g_str_has_prefix(interface->model, "virtio");
+        g_autofree char *who = g_strdup_printf("an interface of type '%s' and model '%s'",
+                                               domain_interface_type_get_name(interface->type),
+                                               interface->model ? interface->model : "default");
+        const struct scope scopes[] = {
+                VIRTIO_OPTIONS(interface, virtio),
+                { interface->isolated == DOMAIN_SWITCH_ON, bridged, "<port isolated='yes'>",
+                  "interfaces of type 'network' and 'bridge'" },
+                { interface->target_managed == DOMAIN_SWITCH_OFF,
+                  interface->type == DOMAIN_INTERFACE_ETHERNET, "<target managed='no'>",
+                  "interfaces of type 'ethernet'" },
+                { interface->persistent, virtio, "<teaming type='persistent'>",
+                  "interfaces of model 'virtio'" },
+        };
+
+        return check_scopes(scopes, G_N_ELEMENTS(scopes), who, error);
+}
+
+static bool check_interfaces(const struct check *check, GError **error)
+{
+        const struct domain_devices *devices = &check->def->devices;
+
+        for (unsigned i = 0; i < devices->n_interfaces; i++) {
+                if (!check_interface(&devices->interfaces[i], error))
+                        return false;
+        }
+        return true;
+}
+
+/* ---- input, video, audio ---- */
+
+static bool check_input(const struct domain_input *input, GError **error)
+{
+        bool virtio = g_strcmp0(input->bus, "virtio") == 0;
+        g_autofree char *who = g_strdup_printf("an input device '%s' on bus '%s'", input->type,
+                                               input->bus ? input->bus : "none");
+        const struct scope scopes[] = {
+                VIRTIO_OPTIONS(input, virtio),
+                ACPI_INDEX(input),
+                { input->model != NULL, virtio, "a model", "input devices on bus 'virtio'" },
+        };
+
+        return check_scopes(scopes, G_N_ELEMENTS(scopes), who, error);
+}
+
+static bool check_video(const struct domain_video *video, GError **error)
+{
+        const char *model = video->model ? video->model : "";
+        bool virtio = g_str_has_prefix(model, "virtio"), qxl = strcmp(model, "qxl") == 0;
+        g_autofree char *who = g_strdup_printf("<video> of model '%s'", model);
+        const struct scope scopes[] = {
+                VIRTIO_OPTIONS(video, virtio),
+                { video->accel3d == DOMAIN_SWITCH_ON, virtio, "<acceleration accel3d='yes'>",
+                  "model 'virtio'" },
+                { video->heads > 1, virtio || qxl, "more than one of heads",
+                  "the models 'virtio' and 'qxl'" },
+                { video->ram_kib > 0, qxl, "ram", "model 'qxl'" },
+                { video->vram64_kib > 0, qxl, "vram64", "model 'qxl'" },
+                { video->vgamem_kib > 0, qxl, "vgamem", "model 'qxl'" },
+        };
+
+        return check_scopes(scopes, G_N_ELEMENTS(scopes), who, error);
+}
+
+static bool check_stream(const struct domain_audio_stream *stream, const char *name, unsigned id,
+                         GError **error)
+{
+        bool set = stream->frequency || stream->channels || stream->format;
+        g_autofree char *who = g_strdup_printf("<%s> of <audio id='%u'>", name, id);
+        const struct scope scopes[] = {
+                { set, stream->fixed_settings == DOMAIN_SWITCH_ON, "<settings>", "fixedSettings='yes'" },
+                { stream->fixed_settings == DOMAIN_SWITCH_ON, stream->mixing_engine != DOMAIN_SWITCH_OFF,
+                  "fixedSettings='yes'", "mixingEngine='yes'" },
+        };
+
+        return check_scopes(scopes, G_N_ELEMENTS(scopes), who, error);
+}
+
+static bool check_displays(const struct check *check, GError **error)
+{
+        const struct domain_devices *devices = &check->def->devices;
+
+        for (unsigned i = 0; i < devices->n_inputs; i++) {
+                if (!check_input(&devices->inputs[i], error))
+                        return false;
+        }
+        for (unsigned i = 0; i < devices->n_videos; i++) {
+                if (!check_video(&devices->videos[i], error))
+                        return false;
+        }
+        for (unsigned i = 0; i < devices->n_audios; i++) {
+                const struct domain_audio *audio = &devices->audios[i];
+
+                if (!check_stream(&audio->input, "input", audio->id, error) ||
+                    !check_stream(&audio->output, "output", audio->id, error))
+                        return false;
+        }
+        return true;
+}
+
+/* ---- the machine ---- */
+
+static bool check_machine(const struct check *check, GError **error)
+{
+        const struct domain_def *def = check->def;
+        bool whole = def->cpu.mode == DOMAIN_CPU_HOST_PASSTHROUGH || def->cpu.mode == DOMAIN_CPU_MAXIMUM;
+        const struct scope cpus[] = {
+                { is_given(def->cpu.migratable), whole,
+                  "migratable=", "the modes 'host-passthrough' and 'maximum'" },
+        };
+        const struct scope firmware[] = {
+                { def->os.n_firmware_features > 0, def->os.firmware != NULL, "a <firmware>",
+                  "firmware that is chosen by <os firmware=>" },
+        };
+
+        return check_scopes(cpus, G_N_ELEMENTS(cpus), "<cpu>", error) &&
+               check_scopes(firmware, G_N_ELEMENTS(firmware), "<os>", error);
+}
+
+const check_function domain_check_scope[] = { check_disks,    check_controllers, check_interfaces,
+                                              check_displays, check_machine,     NULL };
