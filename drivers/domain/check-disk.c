@@ -294,14 +294,14 @@ static bool check_storage(const struct domain_disk *disk, GError **error)
 
 static bool check_io(const struct domain_disk *disk, GError **error)
 {
-        const char *cache = disk->cache ? disk->cache : "default";
+        const char *cache = domain_disk_get_cache(disk);
 
-        if (g_strcmp0(disk->io, "native") != 0 || strcmp(cache, "none") == 0 ||
-            strcmp(cache, "directsync") == 0)
+        if (g_strcmp0(disk->io, "native") != 0 || g_strcmp0(cache, "none") == 0 ||
+            g_strcmp0(cache, "directsync") == 0)
                 return true;
         return check_refuse(error,
                             "io='native' of disk '%s' needs cache='none' or 'directsync', and it has '%s'",
-                            disk->target, cache);
+                            disk->target, cache ? cache : "default");
 }
 
 /* ---- limits ---- */

@@ -146,6 +146,13 @@ const char *domain_bus_get_name(enum domain_bus bus)
         return domain_bus_names[bus];
 }
 
+const char *domain_disk_get_cache(const struct domain_disk *disk)
+{
+        if (disk->cache && strcmp(disk->cache, "default") != 0)
+                return disk->cache;
+        return disk->shareable && !disk->readonly && disk->device != DOMAIN_DISK_CDROM ? "none" : NULL;
+}
+
 const char *domain_disk_device_get_name(enum domain_disk_device device)
 {
         return domain_disk_device_names[device];

@@ -536,6 +536,12 @@ const struct domain_disk *domain_def_find_disk(const struct domain_def *def, con
 const struct domain_interface *domain_def_find_interface(const struct domain_def *def,
                                                          const char *mac_or_target);
 
+/*
+ * How QEMU is to cache the disk: what the document says, else "none" for one that guests share and may write
+ * to, each of which would read what its own host has cached otherwise; NULL: QEMU's default. Borrowed.
+ */
+const char *domain_disk_get_cache(const struct domain_disk *disk);
+
 /* Names of the enumerations, for messages and maps. */
 const char *domain_bus_get_name(enum domain_bus bus);
 const char *domain_disk_device_get_name(enum domain_disk_device device);

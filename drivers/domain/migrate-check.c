@@ -51,7 +51,9 @@ static bool check_file(const struct domain_disk *disk, bool *coherent, GError **
 /* What the other host reads must not be older than what this one has written. */
 static bool is_uncached(const struct domain_disk *disk)
 {
-        return disk->cache && (strcmp(disk->cache, "none") == 0 || strcmp(disk->cache, "directsync") == 0);
+        const char *cache = domain_disk_get_cache(disk);
+
+        return g_strcmp0(cache, "none") == 0 || g_strcmp0(cache, "directsync") == 0;
 }
 
 static bool check_disk(const struct domain_disk *disk, GError **error)

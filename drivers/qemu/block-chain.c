@@ -309,10 +309,9 @@ static char *backing_path(const struct place *place, const char *name, GError **
         return g_build_filename(dir, name, NULL);
 }
 
-/* What the definition spells out; NULL with an error. */
-static struct block_image *image_of(const char *disk, const struct domain_storage *storage, GError **error)
+struct block_image *block_image_new_spelled(const char *who, const struct domain_storage *storage,
+                                            GError **error)
 {
-        g_autofree char *who = g_strdup_printf("disk '%s'", disk);
         struct block_image *image;
 
         if (storage->network)
@@ -324,6 +323,14 @@ static struct block_image *image_of(const char *disk, const struct domain_storag
         if (storage->type == DOMAIN_STORAGE_DIR)
                 image->kind = BLOCK_FAT;
         return image;
+}
+
+/* What the definition spells out; NULL with an error. */
+static struct block_image *image_of(const char *disk, const struct domain_storage *storage, GError **error)
+{
+        g_autofree char *who = g_strdup_printf("disk '%s'", disk);
+
+        return block_image_new_spelled(who, storage, error);
 }
 
 /* ---- a backing file whose format nobody names ---- */

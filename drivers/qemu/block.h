@@ -44,7 +44,7 @@ struct block_image {
         char *path;   /* owned, absolute; BLOCK_REMOTE: for messages */
         char *format; /* owned: "raw", "qcow2" ... */
         enum block_kind kind;
-        unsigned index; /* in the names of its nodes, from 1; the index= of the active definition */
+        unsigned index;   /* in the names of its nodes, from 1; the index= of the active definition */
         const char *unit; /* constant; in the place of the index there: "pflash1"; NULL: the index */
         /*
          * Borrowed from the definition whose chain was resolved, and good as long as that; later only whether
@@ -76,6 +76,12 @@ struct block_image *block_image_new_remote(const char *who, const struct domain_
 /* A unit of an iSCSI target; portal is "host:port", initiator and user may be NULL. New reference. */
 json_t *block_iscsi_properties(const char *portal, const char *target, unsigned lun, const char *initiator,
                                const char *user);
+/*
+ * A new image of what a document says of one, but for the two below. Nothing is looked at. who says whose it
+ * is, in errors ("disk 'vda'"); encryption and slice are borrowed from storage. NULL with an error.
+ */
+struct block_image *block_image_new_spelled(const char *who, const struct domain_storage *storage,
+                                            GError **error);
 /*
  * A new image for a namespace of an NVMe controller, or for a device of vhost-vdpa, which the emulator drives
  * itself. Nothing is looked at. NULL: source is another one.

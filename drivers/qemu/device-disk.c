@@ -15,7 +15,7 @@
 static void options_of(const struct domain_disk *disk, struct block_options *options)
 {
         *options = (struct block_options){
-                .cache = disk->cache,
+                .cache = domain_disk_get_cache(disk),
                 .io = disk->io,
                 .discard = disk->discard,
                 .detect_zeroes = disk->detect_zeroes,
@@ -373,6 +373,7 @@ static void set_geometry(json_t *device, const struct domain_geometry *geometry)
 static void set_disk_properties(json_t *device, const struct device_context *context,
                                 const struct domain_disk *disk)
 {
+        const char *cache = domain_disk_get_cache(disk);
         uint64_t wwn;
 
         if (disk->device != DOMAIN_DISK_FLOPPY) /* a property of its controller */
@@ -385,9 +386,9 @@ static void set_disk_properties(json_t *device, const struct device_context *con
         if (parse_wwn(disk, &wwn))
                 device_set_int(device, "wwn", (json_int_t)wwn);
         device_set_uint(device, "rotation_rate", disk->rotation_rate);
-        if (disk->cache && strcmp(disk->cache, "default") != 0 && disk->device == DOMAIN_DISK_DISK)
+        if (cache && disk->device == DOMAIN_DISK_DISK)
                 device_set_string(device, "write-cache",
-                                  block_cache_from_name(disk->cache).write_cache ? "on" : "off");
+                                  block_cache_from_name(cache).write_cache ? "on" : "off");
         if (disk->device != DOMAIN_DISK_LUN)
                 device_set_string(device, "serial", disk->serial);
         set_error_policies(device, disk);
@@ -418,7 +419,7 @@ static bool check_facts(const struct domain_disk *disk, GError **error)
 /* What no disk, or not this one, can have. */
 static bool check(const struct domain_disk *disk, GError **error)
 {
-        if (g_strcmp0(disk->io, "native") == 0 && !block_cache_from_name(disk->cache).direct)
+        if (g_strcmp0(disk->io, "native") == 0 && !block_cache_from_name(domain_disk_get_cache(disk)).direct)
                 return device_unsupported(
                         error, "io='native' of disk '%s' needs cache='none' or 'directsync'", disk->target);
         if (disk->iothread && disk->bus != DOMAIN_BUS_VIRTIO)

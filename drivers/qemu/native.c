@@ -63,13 +63,11 @@ static struct block_image *make_image(const struct domain_def *def, const char *
         image = block_image_new_driven(source);
         if (image)
                 return image;
-        if (!source->network)
-                return block_image_new(source->path, source->format);
-        if (source->network->auth || source->network->cookies) {
+        if (source->network && (source->network->auth || source->network->cookies)) {
                 refuse(def, "what lets an image's reader in", error);
                 return NULL;
         }
-        return block_image_new_remote(who, source, error);
+        return block_image_new_spelled(who, source, error);
 }
 
 /* The images that the document spells out. */
@@ -222,6 +220,22 @@ static struct domain_def *activate(const struct native *native, GError **error)
 
 /* ---- */
 
+/* What <qemu:commandline> sets stands before it; what every emulator gets does not. */
+static char *format(const struct domain_def *def, const struct qemu_command *command)
+{
+        g_autofree char *line = qemu_command_format(command);
+        g_autoptr(GString) text = g_string_new(NULL);
+
+        for (unsigned i = 0; i < def->qemu.n_env; i++) {
+                const struct domain_env *env = &def->qemu.env[i];
+                g_autofree char *value = g_shell_quote(env->value ? env->value : "");
+
+                g_string_append_printf(text, "%s=%s ", env->name, value);
+        }
+        g_string_append(text, line);
+        return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
 static char *write_command(struct native *native, const struct qemu_caps *caps, GError **error)
 {
         CLEANUP(domain_def_unref) struct domain_def *active = activate(native, error);
@@ -241,7 +255,7 @@ static char *write_command(struct native *native, const struct qemu_caps *caps, 
         if (!active || !check_devices(active, error) || !prepare(native, active, error))
                 return NULL;
         command = qemu_command_build(active, caps, &context, error);
-        return command ? qemu_command_format(command) : NULL;
+        return command ? format(active, command) : NULL;
 }
 
 static void take_caps(const struct qemu_caps *caps, const GError *failure, void *data)

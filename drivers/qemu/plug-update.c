@@ -64,11 +64,19 @@ static void leave_out_bridge(struct domain_edit *edit, const void *alias)
 }
 
 /* What the start chose for it stays. */
-static bool keep_chosen(const struct domain_interface *before, struct domain_def **live, GError **error)
+static bool keep_chosen(const struct domain_interface *before, unsigned index, struct domain_def **live,
+                        GError **error)
 {
-        struct domain_edit *edit = domain_edit_new(*live, error);
+        const char *target = (*live)->devices.interfaces[index].target;
+        struct domain_edit *edit;
         struct domain_def *def;
 
+        if (target && g_strcmp0(target, before->target) != 0)
+                return error_set(
+                        error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
+                        "the link of interface '%s' is called '%s' while the guest runs, and not '%s'",
+                        before->info.alias, before->target ? before->target : "nothing", target);
+        edit = domain_edit_new(*live, error);
         if (!edit)
                 return false;
         if (before->target)
@@ -170,7 +178,7 @@ static bool update_interface(struct guest *guest, unsigned index, const struct d
                         "interface '%s' is a device of the host and cannot change while the guest runs",
                         before->info.alias);
         if (!update->limits &&
-            (!keep_chosen(before, live, error) || !check_changes(guest, before, *live, index, error)))
+            (!keep_chosen(before, index, live, error) || !check_changes(guest, before, *live, index, error)))
                 return false;
         after = &(*live)->devices.interfaces[index];
         is.interface = after;

@@ -266,15 +266,24 @@ END_TEST
 START_TEST(test_native)
 {
         static const char devices[] =
-                "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source "
-                "file='/nowhere/web.qcow2'/>"
-                "<target dev='vda' bus='virtio'/></disk><interface type='bridge'><source bridge='br7'/>"
+                "<disk type='file' device='disk'><driver name='qemu' type='qcow2'><metadata_cache><max_size "
+                "unit='KiB'>64</max_size></metadata_cache></driver><source file='/nowhere/web.qcow2'/>"
+                "<target dev='vda' bus='virtio'/></disk><disk type='file'><driver name='qemu' type='raw'/>"
+                "<source file='/nowhere/part.raw'><slices><slice type='storage' offset='512' "
+                "size='1024'/></slices></source><target dev='vdb' bus='virtio'/></disk><interface "
+                "type='bridge'><source bridge='br7'/>"
                 "<model type='virtio'/></interface><graphics type='vnc' autoport='yes'/><serial type='pty'/>"
                 "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>";
-        g_autofree char *xml = guest_bare_xml("native", devices), *text = to_native(xml);
+        static const char extra[] =
+                "<qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>"
+                "<qemu:env name='FROM_US' value='it is'/></qemu:commandline></domain>";
+        g_autofree char *plain = guest_bare_xml("native", devices), *xml = NULL, *text = NULL;
         g_autofree char *volume = guest_bare_xml("native", "<disk type='volume'><source pool='p' volume='v'/>"
                                                            "<target dev='vda' bus='virtio'/></disk>");
 
+        *strstr(plain, "</domain>") = '\0';
+        xml = g_strconcat(plain, extra, NULL);
+        text = to_native(xml);
         expect_part(text, "qemu-system-");
         expect_part(text, "guest=native");
         expect_part(text, "/nowhere/web.qcow2");
@@ -282,6 +291,9 @@ START_TEST(test_native)
         expect_part(text, "virtio-net-pci");
         expect_part(text, "-vnc");
         expect_part(text, "org.qemu.guest_agent.0");
+        expect_part(text, "FROM_US='it is'");
+        expect_part(text, "\"offset\":512,\"size\":1024");
+        expect_part(text, "\"cache-size\":65536");
         client_fails(client, LIBVIRT_ERROR, "unsupported configuration: a volume of a pool*", QEMU_PATH,
                      CONNECT_INTERFACE, "DomainXMLToNative", "ssu", "qemu-argv", volume, 0);
         client_fails(client, LIBVIRT_ERROR, "invalid argument: unknown format 'xen-xm'*", QEMU_PATH,

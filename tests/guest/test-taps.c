@@ -149,6 +149,11 @@ START_TEST(test_coalesce)
         ck_assert_uint_eq(read_coalesce("tap9"), 9);
         client_do(client, path, DOMAIN_INTERFACE, "UpdateDevice", "su", PLAIN(""), LIVE);
         ck_assert_uint_eq(read_coalesce("tap9"), 0);
+        client_fails(client, LIBVIRT_ERROR, "*is called 'tap9' while the guest runs, and not 'tap5'", path,
+                     DOMAIN_INTERFACE, "UpdateDevice", "su",
+                     "<interface type='network'><mac address='52:54:00:00:00:09'/><source network='plain'/>"
+                     "<target dev='tap5'/><model type='virtio'/></interface>",
+                     LIVE);
         guest_do_flags(client, path, "Destroy", 0);
         guest_do_flags(client, path, "Create", 0);
         ck_assert_uint_eq(read_coalesce("tap9"), 9);

@@ -55,7 +55,7 @@ static struct domain_def *parse(const char *document)
         return fixture_parse(text->str);
 }
 
-static void expect(const char *document, const char *part)
+static void check_part(const char *document, const char *part, bool is_there)
 {
         CLEANUP(domain_def_unref) struct domain_def *def = parse(document);
         g_autoptr(GHashTable) resources = fixture_prepare(def);
@@ -64,7 +64,12 @@ static void expect(const char *document, const char *part)
 
         command = fixture_build(def, resources, 5, &error);
         ck_assert_msg(command != NULL, "%s", error ? error->message : "");
-        ck_assert_msg(has_text(command, part), "%s", part);
+        ck_assert_msg(has_text(command, part) == is_there, "%s", part);
+}
+
+static void expect(const char *document, const char *part)
+{
+        check_part(document, part, true);
 }
 
 static void refuse(const char *document, const char *part)
@@ -182,6 +187,30 @@ START_TEST(test_driven)
 }
 END_TEST
 
+/* ---- sharing ---- */
+
+#define SHARED(driver, more)                                                                                 \
+        HEAD("")                                                                                             \
+        "<disk type='file'><driver name='qemu' type='raw'" driver                                            \
+        "/><source file='@DIR@/a.raw'/><target dev='vda' bus='virtio'/>" more "</disk>" TAIL
+static const char shared[] = SHARED("", "<shareable/>"), read_only[] = SHARED("", "<shareable/><readonly/>"),
+                  cached[] = SHARED(" cache='writethrough'", "<shareable/>");
+
+/* What other hosts write is not read from this one's memory. */
+START_TEST(test_shared)
+{
+        if (!fixture_has_qemu())
+                return;
+        fixture_make_images();
+        expect(shared, "\"cache\":{\"direct\":true,\"no-flush\":false}");
+        expect(shared, "\"share-rw\":true");
+        expect(shared, "\"write-cache\":\"on\"");
+        expect(cached, "\"cache\":{\"direct\":false,\"no-flush\":false}");
+        expect(cached, "\"write-cache\":\"off\"");
+        check_part(read_only, "\"direct\":true", false);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("qemu-disks");
@@ -194,6 +223,7 @@ int main(void)
         tcase_add_test(tcase, test_iothread_map);
         tcase_add_test(tcase, test_reservations);
         tcase_add_test(tcase, test_driven);
+        tcase_add_test(tcase, test_shared);
         suite_add_tcase(suite, tcase);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_ENV);
