@@ -170,6 +170,36 @@ static bool check_interfaces(const struct check *check, GError **error)
         return true;
 }
 
+/* Also of what has one at its host's end: redirected devices, smartcards. */
+static bool check_source(const struct domain_char_source *source, const char *who, GError **error)
+{
+        bool connects =
+                (source->type == DOMAIN_CHAR_TCP || source->type == DOMAIN_CHAR_UNIX) && !source->listen;
+        bool again = source->reconnect == DOMAIN_SWITCH_ON;
+        const struct scope scopes[] = {
+                { again, connects, "<reconnect>", "sockets with mode='connect'" },
+                { again, source->reconnect_timeout_s > 0, "<reconnect enabled='yes'>",
+                  "those with a timeout, in seconds" },
+        };
+
+        return check_scopes(scopes, G_N_ELEMENTS(scopes), who, error);
+}
+
+static bool check_chars(const struct check *check, GError **error)
+{
+        const struct domain_devices *devices = &check->def->devices;
+
+        for (unsigned i = 0; i < devices->n_chars; i++) {
+                if (!check_source(&devices->chars[i].source, "a character device", error))
+                        return false;
+        }
+        for (unsigned i = 0; i < devices->n_redirdevs; i++) {
+                if (!check_source(&devices->redirdevs[i].source, "<redirdev>", error))
+                        return false;
+        }
+        return true;
+}
+
 /* ---- input, video, audio ---- */
 
 static bool check_input(const struct domain_input *input, GError **error)
@@ -260,5 +290,6 @@ static bool check_machine(const struct check *check, GError **error)
                check_scopes(firmware, G_N_ELEMENTS(firmware), "<os>", error);
 }
 
-const check_function domain_check_scope[] = { check_disks,    check_controllers, check_interfaces,
-                                              check_displays, check_machine,     NULL };
+const check_function domain_check_scope[] = { check_disks, check_controllers, check_interfaces,
+                                              check_chars, check_displays,    check_machine,
+                                              NULL };

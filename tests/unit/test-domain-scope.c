@@ -17,7 +17,10 @@
 #define PORT(model, target)                                                                                  \
         "<controller type='pci' index='1' model='" model "'><target " target "/></controller>"
 #define VIDEO(attributes, below) "<video><model " attributes ">" below "</model></video>"
-#define AUDIO(output)            "<audio id='1' type='none'>" output "</audio>"
+#define SERIAL(mode, reconnect)                                                                              \
+        "<serial type='tcp'><source mode='" mode "' host='h' service='1'><reconnect " reconnect              \
+        "/></source></serial>"
+#define AUDIO(output) "<audio id='1' type='none'>" output "</audio>"
 
 static const struct {
         const char *top, *devices;
@@ -53,6 +56,10 @@ static const struct {
         { "", AUDIO("<output><settings channels='2'/></output>"),
           "<output> of <audio id='1'> has <settings>" },
         { "", AUDIO("<output fixedSettings='yes'><settings channels='2'/></output>"), NULL },
+        { "", SERIAL("connect", "enabled='yes' timeout='3'"), NULL },
+        { "", SERIAL("bind", "enabled='no'"), NULL },
+        { "", SERIAL("bind", "enabled='yes' timeout='3'"), "a character device has <reconnect>" },
+        { "", SERIAL("connect", "enabled='yes'"), "which is for those with a timeout" },
         { "<cpu mode='host-model' migratable='on'/>", "", "<cpu> has migratable=" },
 };
 
