@@ -18,6 +18,7 @@
 
 #include "tests/support/guest.h"
 #include "tests/support/harness.h"
+#include "tests/support/mounts.h"
 #include "tests/support/pool.h"
 
 static struct harness *harness;
@@ -378,7 +379,7 @@ static char small_disk[200];
 /* In the agent's process: a mount namespace of its own. */
 static void make_mounts(void)
 {
-        if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        if (!mounts_leave())
                 _exit(99);
         if (*small_disk && ((mkdir(small_disk, 0700) < 0 && errno != EEXIST) ||
                             mount("tmpfs", small_disk, "tmpfs", 0, "size=256k,mode=700") < 0))

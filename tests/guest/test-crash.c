@@ -5,7 +5,6 @@
  * and of their memory.
  */
 
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 
 #include "tests/support/guest.h"
 #include "tests/support/harness.h"
+#include "tests/support/mounts.h"
 
 enum {
         SHUTOFF_CRASHED = 3,
@@ -224,20 +224,13 @@ START_TEST(test_the_agent_is_killed)
 }
 END_TEST
 
-/* What is mounted is seen by this program and by what it starts. */
-static void leave_mounts(void)
-{
-        if (geteuid() == 0 &&
-            (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0))
-                perror("a mount namespace");
-}
-
 int main(void)
 {
         Suite *suite = suite_create("guest/crash");
         TCase *tests = tcase_create("crash");
 
-        leave_mounts();
+        if (geteuid() == 0 && !mounts_leave())
+                perror("a mount namespace");
         tcase_set_timeout(tests, 300);
         tcase_add_checked_fixture(tests, set_up, tear_down);
         tcase_add_test(tests, test_dumped_and_destroyed);

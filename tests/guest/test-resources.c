@@ -19,6 +19,7 @@
 
 #include "tests/support/guest.h"
 #include "tests/support/harness.h"
+#include "tests/support/mounts.h"
 
 static struct harness *harness;
 static struct client *client;
@@ -82,8 +83,7 @@ static pid_t guest_pid;
 /* In the agent's process. */
 static void make_small_runtime(void)
 {
-        if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-            (mkdir(runtime_dir, 0755) < 0 && errno != EEXIST) ||
+        if (!mounts_leave() || (mkdir(runtime_dir, 0755) < 0 && errno != EEXIST) ||
             mount("tmpfs", runtime_dir, "tmpfs", 0, "size=256k,mode=755") < 0)
                 _exit(99);
 }

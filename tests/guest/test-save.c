@@ -7,7 +7,6 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 #include "tests/support/guest.h"
 #include "tests/support/harness.h"
 #include "tests/support/loop-device.h"
+#include "tests/support/mounts.h"
 
 enum {
         BYPASS_CACHE = 1,
@@ -643,20 +643,13 @@ START_TEST(test_how_to_migrate)
 }
 END_TEST
 
-/* What is mounted is seen by this program and by what it starts. */
-static void leave_mounts(void)
-{
-        if (geteuid() == 0 &&
-            (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0))
-                perror("a mount namespace");
-}
-
 int main(void)
 {
         Suite *suite = suite_create("save");
         TCase *tcase = tcase_create("save");
 
-        leave_mounts();
+        if (geteuid() == 0 && !mounts_leave())
+                perror("a mount namespace");
 
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_add_test(tcase, test_the_guest_counts_on);

@@ -4,6 +4,7 @@
  * directory makes. The server is a child; commands go to it through one pipe, the news that somebody waits
  * comes back through another.
  */
+#include "tests/support/mounts.h"
 #include "tests/support/slow-fs.h"
 
 #include <check.h>
@@ -12,7 +13,6 @@
 #include <glib.h>
 #include <linux/fuse.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -238,7 +238,7 @@ static int mount_fuse(const char *directory, const char **why)
 
 bool slow_fs_enter(const char **why)
 {
-        if (unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
+        if (mounts_leave())
                 return true;
         *why = "no right to mount";
         return false;
