@@ -145,6 +145,17 @@ static bool check_serials(const struct check *check, GError **error)
 
 /* ---- controllers ---- */
 
+static bool check_reserve(const struct domain_controller *controller, GError **error)
+{
+        if (controller->memory_reserve_kib == 0 || (controller->type == DOMAIN_CONTROLLER_PCI &&
+                                                    g_strcmp0(controller->model_name, "pcie-root-port") == 0))
+                return true;
+        return check_refuse(error,
+                            "controller %u of model '%s' reserves no memory: <target memReserve=> is for a "
+                            "'pcie-root-port' of that <model name=>",
+                            controller->index, controller->model ? controller->model : "default");
+}
+
 static bool check_controllers(const struct check *check, GError **error)
 {
         const struct domain_def *def = check->def;
@@ -155,6 +166,8 @@ static bool check_controllers(const struct check *check, GError **error)
                 g_autofree char *there = NULL,
                                 *who = g_strdup_printf("scsi controller %u", controller->index);
 
+                if (!check_reserve(controller, error))
+                        return false;
                 if (controller->type != DOMAIN_CONTROLLER_SCSI ||
                     (controller->iothread == 0 && !controller->iothread_map))
                         continue;

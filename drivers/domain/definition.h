@@ -193,6 +193,7 @@ struct domain_loader {
 struct domain_nvram {
         const char *path; /* of the file or the device; NULL: not given, or on the network */
         const char *template;
+        const char *template_format; /* "raw", "qcow2"; NULL: not given */
         const char *format;
         const char *type; /* source type: NULL for the old form, "file", "block", "network" */
         const struct domain_storage *source; /* in the form with a type; NULL: none is given */
@@ -241,7 +242,8 @@ struct domain_fwcfg_entry {
 struct domain_hyperv {
         const char *mode; /* "custom", "passthrough" */
         enum domain_switch relaxed, vapic, spinlocks, vpindex, runtime, synic, stimer, stimer_direct, reset,
-                vendor_id, frequencies, reenlightenment, tlbflush, ipi, evmcs, avic, emsr_bitmap, xmm_input;
+                vendor_id, frequencies, reenlightenment, tlbflush, tlbflush_direct, tlbflush_extended, ipi,
+                evmcs, avic, emsr_bitmap, xmm_input;
         uint32_t spinlock_retries; /* 0: none */
         const char *vendor;        /* vendor_id value, at most 12 bytes */
 };
@@ -345,6 +347,7 @@ struct domain_qemu_commandline {
         uint32_t n_env;
         const struct domain_qemu_property *properties;
         uint32_t n_properties;
+        bool plain_devices;      /* devices are to be options that -set and -device of args can refer to */
         const char *deprecation; /* what to do about interfaces that QEMU gives up: "none", "omit", "reject",
                                     "crash" */
 };

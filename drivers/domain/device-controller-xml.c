@@ -103,6 +103,7 @@ static const struct field target_fields[] = {
         INT("busNr", struct domain_controller, bus_nr, .max = 254, .min = 1),
         INT("index", struct domain_controller, target_index, .max = 30),
         ON_OFF("hotplug", struct domain_controller, hotplug),
+        UINT("memReserve", struct domain_controller, memory_reserve_kib),
         FIELDS_END,
 };
 static const struct field node_fields[] = {

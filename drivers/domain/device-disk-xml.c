@@ -295,9 +295,12 @@ static const struct field cache_size_fields[] = {
         FIELDS_END,
 };
 static const struct field_part backing_parts[] = {
-        { NULL, storage_type_field },    { NULL, backing_index_field },
-        { "format", format_fields },     { "format/metadata_cache/max_size", cache_size_fields },
-        { "source", NULL, domain_read_source }, PARTS_END,
+        { NULL, storage_type_field },
+        { NULL, backing_index_field },
+        { "format", format_fields },
+        { "format/metadata_cache/max_size", cache_size_fields },
+        { "source", NULL, domain_read_source },
+        PARTS_END,
 };
 
 /* The chain is as long as the document is deep, which the parser bounds. */
@@ -432,6 +435,7 @@ static const struct field driver_fields[] = {
 static const struct field blockio_fields[] = {
         UINT("logical_block_size", struct domain_disk, logical_block_size),
         UINT("physical_block_size", struct domain_disk, physical_block_size),
+        UINT("discard_granularity", struct domain_disk, discard_granularity),
         FIELDS_END,
 };
 /* As many as a BIOS knows of. */

@@ -216,12 +216,13 @@ struct domain_disk {
         enum domain_switch ioeventfd;
         enum domain_switch event_idx;
         struct domain_virtio virtio;
-        const char *driver;  /* <driver name=>: "qemu", or what check-disk.c refuses; NULL: none */
-        const char *target;  /* "vda"; never NULL, unique in the domain */
-        const char *model;   /* "virtio", "virtio-transitional", "virtio-non-transitional" */
-        const char *cache;   /* "none", "writethrough", "writeback", "directsync", "unsafe", "default" */
-        const char *io;      /* "native", "threads", "io_uring" */
-        const char *discard; /* "unmap", "ignore" */
+        uint16_t rotation_rate; /* 0: none; 1: not rotating */
+        const char *driver;     /* <driver name=>: "qemu", or what check-disk.c refuses; NULL: none */
+        const char *target;     /* "vda"; never NULL, unique in the domain */
+        const char *model;      /* "virtio", "virtio-transitional", "virtio-non-transitional" */
+        const char *cache;      /* "none", "writethrough", "writeback", "directsync", "unsafe", "default" */
+        const char *io;         /* "native", "threads", "io_uring" */
+        const char *discard;    /* "unmap", "ignore" */
         const char *detect_zeroes; /* "off", "on", "unmap" */
         const char *error_policy;  /* "stop", "report", "ignore", "enospace" */
         const char *rerror_policy; /* "stop", "report", "ignore" */
@@ -238,7 +239,7 @@ struct domain_disk {
         uint32_t queue_size;                            /* 0: the default */
         uint32_t logical_block_size;                    /* 0: the default */
         uint32_t physical_block_size;                   /* 0: the default */
-        uint32_t rotation_rate;                         /* 0: none; 1: not rotating */
+        uint32_t discard_granularity;                   /* 0: the default */
 };
 
 /* ---- controllers ---- */
@@ -279,6 +280,7 @@ struct domain_controller {
         uint32_t cmd_per_lun;
         uint32_t max_sectors;
         uint32_t iothread;
+        uint32_t memory_reserve_kib; /* pcie-root-port: for what is plugged in; 0: as the firmware likes */
         const struct domain_iothread_map *iothread_map; /* scsi; NULL: none */
         uint64_t pcihole64_kib;                         /* 0: the machine's own */
 };

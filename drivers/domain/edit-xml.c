@@ -164,13 +164,16 @@ void domain_edit_set_encryption(struct domain_edit *edit, unsigned cbitpos, unsi
         xml_set_text(hardware_child(launch, "reducedPhysBits"), bits);
 }
 
-void domain_edit_set_nvram(struct domain_edit *edit, const char *path, const char *template_path)
+void domain_edit_set_nvram(struct domain_edit *edit, const char *path, const char *template_path,
+                           const char *format)
 {
         xmlNode *nvram = hardware_child(hardware_child(edit->root, "os"), "nvram");
         xmlNode *source = xml_child(nvram, "source");
 
         if (template_path)
                 xml_set_attr(nvram, "template", template_path);
+        if (format)
+                xml_set_attr(nvram, "format", format);
         /* The newer form says what kind of storage it is. */
         if (source)
                 xml_set_attr(source, hardware_is(nvram, "type", "block") ? "dev" : "file", path);

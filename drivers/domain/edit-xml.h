@@ -96,7 +96,9 @@ void domain_edit_set_loader(struct domain_edit *edit, const char *path, const ch
                             bool readonly, bool secure);
 /* Where SEV has its bit, and how many bits of addresses that costs, in <launchSecurity>. */
 void domain_edit_set_encryption(struct domain_edit *edit, unsigned cbitpos, unsigned reduced_bits);
-void domain_edit_set_nvram(struct domain_edit *edit, const char *path, const char *template_path);
+/* NULL format: as the document has it, or raw. */
+void domain_edit_set_nvram(struct domain_edit *edit, const char *path, const char *template_path,
+                           const char *format);
 /*
  * The <seclabel> of a model: what the guest runs as, and what its images are labelled with. NULL image_label:
  * none. A fixed one without a model, or one with a base, is that of the model unnamed, and gets its name.

@@ -51,6 +51,7 @@ static const struct field loader_fields[] = {
 static const struct field nvram_fields[] = {
         PRESENT(NULL, struct domain_os, has_nvram),
         PATH("template", struct domain_os, nvram.template),
+        NAME("templateFormat", struct domain_os, nvram.template_format, image_format_names),
         NAME("format", struct domain_os, nvram.format, image_format_names),
         NAME("type", struct domain_os, nvram.type, domain_storage_type_names),
         FIELDS_END,
@@ -331,6 +332,8 @@ static const struct field_part hyperv_parts[] = {
         STATE("frequencies", struct domain_hyperv, frequencies),
         STATE("reenlightenment", struct domain_hyperv, reenlightenment),
         STATE("tlbflush", struct domain_hyperv, tlbflush),
+        STATE("tlbflush/direct", struct domain_hyperv, tlbflush_direct),
+        STATE("tlbflush/extended", struct domain_hyperv, tlbflush_extended),
         STATE("ipi", struct domain_hyperv, ipi),
         STATE("evmcs", struct domain_hyperv, evmcs),
         STATE("avic", struct domain_hyperv, avic),

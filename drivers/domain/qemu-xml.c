@@ -161,7 +161,24 @@ static bool read_override(struct domain_reader *reader, xmlNode *node, struct do
 
 /* ---- all of it ---- */
 
-/* <qemu:capabilities> changes what libvirt believes of the emulator: nothing here depends on it. */
+/*
+ * <qemu:capabilities> changes what libvirt believes of the emulator. One of them people take away for what
+ * follows from it: devices are said in JSON, which QEMU makes after all others, and -set does not find.
+ */
+static const char json_devices[] = "device.json+hotplug";
+
+static bool lacks_json(const xmlNode *root)
+{
+        XML_FOREACH_CHILD (node, xml_child_ns(root, DOMAIN_QEMU_NAMESPACE, "capabilities")) {
+                g_autofree char *name =
+                        xml_is_ns(node, DOMAIN_QEMU_NAMESPACE, "del") ? xml_attr(node, "capability") : NULL;
+
+                if (g_strcmp0(name, json_devices) == 0)
+                        return true;
+        }
+        return false;
+}
+
 bool domain_read_qemu(struct domain_reader *reader, const xmlNode *root, struct domain_qemu_commandline *qemu,
                       GError **error)
 {
@@ -169,6 +186,7 @@ bool domain_read_qemu(struct domain_reader *reader, const xmlNode *root, struct 
         xmlNode *deprecation = xml_child_ns(root, DOMAIN_QEMU_NAMESPACE, "deprecation");
         xmlNode *override = xml_child_ns(root, DOMAIN_QEMU_NAMESPACE, "override");
 
+        qemu->plain_devices = lacks_json(root);
         return (!line || read_commandline(reader, line, qemu, error)) &&
                (!deprecation || field_read(reader, deprecation, deprecation_fields, qemu, error)) &&
                (!override || read_override(reader, override, qemu, error));

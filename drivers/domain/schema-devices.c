@@ -47,7 +47,7 @@ TABLE info[] = { ALIAS, ACPI, ADDRESS, {} };
 TABLE label[] = { { "label" }, {} };
 #define DEVICE_SECLABEL                                                                                      \
         {                                                                                                    \
-                "seclabel", "-type model relabel labelskip", label, VOID | MANY                                    \
+                "seclabel", "-type model relabel labelskip", label, VOID | MANY                              \
         }
 
 /* ---- disks ---- */
@@ -165,7 +165,7 @@ TABLE disk[] = {
         { "backingStore", "type index", backing_store },
         { "backenddomain", "name", .flags = UNDRIVEN },
         { "geometry", "cyls heads secs trans" },
-        { "blockio", "logical_block_size physical_block_size", .flags = VOID },
+        { "blockio", "logical_block_size physical_block_size discard_granularity", .flags = VOID },
         { "mirror", "type file format job ready", mirror, UNDRIVEN },
         { "target", "dev bus tray removable rotation_rate" },
         { "iotune", NULL, iotune, VOID },
@@ -193,7 +193,7 @@ TABLE controller_driver[] = { { "iothreads", NULL, mapped_iothreads, VOID }, {} 
 
 TABLE controller[] = {
         { "model", "name", .flags = VOID },
-        { "target", "chassisNr chassis port busNr hotplug index", pci_target, VOID },
+        { "target", "chassisNr chassis port busNr hotplug index memReserve", pci_target, VOID },
         { "driver", VIRTIO "queues cmd_per_lun max_sectors ioeventfd iothread", controller_driver, VOID },
         ALIAS,
         { "master", "startport", .flags = VOID },
@@ -490,7 +490,9 @@ TABLE memory_device[] = {
         {},
 };
 
-TABLE iommu[] = { { "driver", "intremap caching_mode eim iotlb aw_bits dma_translation" }, ALIAS, ACPI, ADDRESS, {} };
+TABLE iommu[] = {
+        { "driver", "intremap caching_mode eim iotlb aw_bits dma_translation" }, ALIAS, ACPI, ADDRESS, {}
+};
 TABLE vsock[] = { { "cid", "auto address", .flags = VOID }, ALIAS, ACPI, ADDRESS, { "driver", VIRTIO }, {} };
 
 const struct domain_schema domain_schema_devices[] = {

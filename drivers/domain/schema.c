@@ -147,7 +147,7 @@ TABLE os[] = {
         { "inituser", .flags = UNDRIVEN },
         { "initgroup", .flags = UNDRIVEN },
         { "loader", "readonly secure type stateless format" },
-        { "nvram", "template type format", nvram_source },
+        { "nvram", "template templateFormat type format", nvram_source },
         { "kernel", .flags = VOID },
         { "initrd", .flags = VOID },
         { "cmdline", .flags = VOID },
@@ -162,6 +162,7 @@ TABLE os[] = {
 };
 
 TABLE stimer[] = { { "direct", "state" }, {} };
+TABLE tlbflush[] = { { "direct", "state" }, { "extended", "state" }, {} };
 TABLE hyperv[] = {
         { "relaxed", "state" },
         { "vapic", "state" },
@@ -174,7 +175,7 @@ TABLE hyperv[] = {
         { "vendor_id", "state value" },
         { "frequencies", "state" },
         { "reenlightenment", "state" },
-        { "tlbflush", "state" },
+        { "tlbflush", "state", tlbflush },
         { "ipi", "state" },
         { "evmcs", "state" },
         { "avic", "state" },

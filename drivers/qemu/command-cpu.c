@@ -261,6 +261,8 @@ static bool add_hyperv(const struct domain_hyperv *hyperv, GString *option, GErr
                 { "hv-frequencies", hyperv->frequencies },
                 { "hv-reenlightenment", hyperv->reenlightenment },
                 { "hv-tlbflush", hyperv->tlbflush },
+                { "hv-tlbflush-direct", hyperv->tlbflush_direct },
+                { "hv-tlbflush-ext", hyperv->tlbflush_extended },
                 { "hv-ipi", hyperv->ipi },
                 { "hv-evmcs", hyperv->evmcs },
                 { "hv-avic", hyperv->avic },

@@ -32,8 +32,12 @@ void command_append_format(struct command_builder *builder, const char *option, 
 
 void command_append_list(struct command_builder *builder, const struct device_list *list)
 {
-        for (unsigned i = 0; i < device_list_get_length(list); i++)
-                device_part_append_option(device_list_get(list, i), builder->command->argv);
+        for (unsigned i = 0; i < device_list_get_length(list); i++) {
+                if (builder->def->qemu.plain_devices)
+                        device_part_append_plain_option(device_list_get(list, i), builder->command->argv);
+                else
+                        device_part_append_option(device_list_get(list, i), builder->command->argv);
+        }
 }
 
 void command_append_setup(struct command_builder *builder, const char *command, json_t *arguments)

@@ -44,6 +44,8 @@ static void set_port(json_t *device, const struct domain_controller *controller)
 {
         set_optional(device, "port", controller->port);
         set_optional(device, "chassis", controller->chassis);
+        if (controller->memory_reserve_kib)
+                device_set_int(device, "mem-reserve", (json_int_t)controller->memory_reserve_kib * 1024);
         device_set_switch(device, "hotplug", controller->hotplug);
 }
 

@@ -382,6 +382,7 @@ static void set_disk_properties(json_t *device, const struct device_context *con
                 device_set_bool(device, "share-rw", true);
         device_set_uint(device, "logical_block_size", disk->logical_block_size);
         device_set_uint(device, "physical_block_size", disk->physical_block_size);
+        device_set_uint(device, "discard_granularity", disk->discard_granularity);
         set_geometry(device, disk->geometry);
         if (parse_wwn(disk, &wwn))
                 device_set_int(device, "wwn", (json_int_t)wwn);

@@ -226,6 +226,38 @@ static char *typed_option(const json_t *backend)
         return g_string_free(option, FALSE);
 }
 
+/* False: it has no form of one word. */
+static bool append_word(GString *option, const json_t *value)
+{
+        if (json_is_boolean(value))
+                g_string_append(option, json_is_true(value) ? "on" : "off");
+        else if (json_is_integer(value))
+                g_string_append_printf(option, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        else if (json_is_string(value))
+                device_append_escaped(option, json_string_value(value));
+        else
+                return false;
+        return true;
+}
+
+/* "virtio-rng-pci,id=rng0,max-bytes=9"; NULL: there is a list in it. */
+static char *plain_option(const json_t *device)
+{
+        g_autoptr(GString) option = g_string_new(json_string_value(json_object_get(device, "driver")));
+        const char *key;
+        json_t *value;
+
+        json_object_foreach((json_t *)device, key, value)
+        {
+                if (strcmp(key, "driver") == 0)
+                        continue;
+                g_string_append_printf(option, ",%s=", key);
+                if (!append_word(option, value))
+                        return NULL;
+        }
+        return g_string_free(g_steal_pointer(&option), FALSE);
+}
+
 static char *json_option(const json_t *arguments)
 {
         char *dumped = json_dumps(arguments, JSON_COMPACT);
@@ -252,6 +284,18 @@ void device_part_append_option(const struct device_part *part, GPtrArray *argv)
                                          json_integer_value(json_object_get(part->arguments, "fdset-id")));
         else
                 option = json_option(part->arguments);
+        g_ptr_array_add(argv, g_strdup(kinds[part->kind].option));
+        g_ptr_array_add(argv, option);
+}
+
+void device_part_append_plain_option(const struct device_part *part, GPtrArray *argv)
+{
+        char *option = part->kind == DEVICE_DEVICE ? plain_option(part->arguments) : NULL;
+
+        if (!option) {
+                device_part_append_option(part, argv);
+                return;
+        }
         g_ptr_array_add(argv, g_strdup(kinds[part->kind].option));
         g_ptr_array_add(argv, option);
 }

@@ -79,6 +79,8 @@ json_t *device_part_get_undo_arguments(const struct device_part *part);
 
 /* Appends the part's option and its argument to argv (owned strings). */
 void device_part_append_option(const struct device_part *part, GPtrArray *argv);
+/* The same; a -device in QEMU's older form, "driver,key=value", where nothing in it is a list. */
+void device_part_append_plain_option(const struct device_part *part, GPtrArray *argv);
 
 /* What a description depends on besides the device itself. All borrowed. */
 struct device_context {

@@ -195,6 +195,8 @@ static bool fits(const struct firmware *firmware, const struct firmware_request 
                 return false;
         if (request->loader && !g_str_equal(request->loader, firmware->loader))
                 return false;
+        if (request->format && !g_str_equal(request->format, firmware->loader_format))
+                return false;
         return !request->loader_type || flash == g_str_equal(request->loader_type, "pflash");
 }
 
@@ -204,22 +206,39 @@ static void describe_switch(GString *text, const char *name, enum domain_switch 
                 g_string_append_printf(text, ", %s %s", name, wanted == DOMAIN_SWITCH_ON ? "on" : "off");
 }
 
-const struct firmware *firmware_list_choose(const struct firmware_list *list,
-                                            const struct firmware_request *request, GError **error)
+/* Stores of guests that are there are raw, if their documents do not say so: another is for want of such. */
+static const struct firmware *find(const struct firmware_list *list, const struct firmware_request *request)
 {
-        g_autoptr(GString) text = NULL;
+        const struct firmware *found = NULL;
 
         for (unsigned i = 0; i < list->all->len; i++) {
                 const struct firmware *firmware = g_ptr_array_index(list->all, i);
 
-                if (fits(firmware, request))
+                if (!fits(firmware, request))
+                        continue;
+                if (request->format || g_str_equal(firmware->loader_format, "raw"))
                         return firmware;
+                if (!found)
+                        found = firmware;
         }
+        return found;
+}
+
+const struct firmware *firmware_list_choose(const struct firmware_list *list,
+                                            const struct firmware_request *request, GError **error)
+{
+        const struct firmware *found = find(list, request);
+        g_autoptr(GString) text = NULL;
+
+        if (found)
+                return found;
         text = g_string_new(NULL);
         describe_switch(text, "secure-boot", request->secure_boot);
         describe_switch(text, "enrolled-keys", request->enrolled_keys);
         describe_switch(text, "SMM", request->smm);
         describe_switch(text, "stateless", request->stateless);
+        if (request->format)
+                g_string_append_printf(text, ", format '%s'", request->format);
         error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
                   "no firmware is installed (/usr/share/qemu/firmware) for firmware='%s' on machine '%s' of "
                   "architecture '%s'%s",

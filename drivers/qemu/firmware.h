@@ -63,6 +63,7 @@ struct firmware_request {
         enum domain_switch stateless;     /* <loader stateless=> */
         const char *loader;               /* NULL: any */
         const char *loader_type;          /* "pflash", "rom"; NULL: any */
+        const char *format;               /* of the loader, "raw", "qcow2"; NULL: raw if there is one */
 };
 
 /* The first that fits, borrowed from list. None: ERROR_CONFIG_UNSUPPORTED, saying what was asked for. */

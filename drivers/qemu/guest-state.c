@@ -18,19 +18,27 @@
 
 /* ---- what there is ---- */
 
+/* Of which format a store is that the agent has found the place for, its name says. */
+static char *find_own_place(const struct qemu_driver *driver, const struct domain_def *def)
+{
+        g_autofree char *image = guest_get_nvram_path(driver, &def->base.uuid, "qcow2");
+
+        return access(image, F_OK) == 0 ? g_steal_pointer(&image)
+                                        : guest_get_nvram_path(driver, &def->base.uuid, "raw");
+}
+
 /* Owned; NULL: it is a device, or on a server, and stays there. */
 static char *get_nvram_path(const struct qemu_driver *driver, const struct domain_def *def)
 {
         if (domain_nvram_get_server(&def->os.nvram) || domain_nvram_is_device(&def->os.nvram))
                 return NULL;
-        return def->os.nvram.path ? g_strdup(def->os.nvram.path)
-                                  : guest_get_nvram_path(driver, &def->base.uuid);
+        return def->os.nvram.path ? g_strdup(def->os.nvram.path) : find_own_place(driver, def);
 }
 
 /* A store that the agent has found the place for. */
 static bool is_own_place(const struct qemu_driver *driver, const struct domain_def *def, const char *path)
 {
-        g_autofree char *own = guest_get_nvram_path(driver, &def->base.uuid);
+        g_autofree char *own = find_own_place(driver, def);
 
         return strcmp(path, own) == 0;
 }

@@ -158,11 +158,12 @@ char *guest_get_memory_dir(const struct guest *guest)
         return g_strdup_printf("%s-%u", driver->memory_dir, (unsigned)guest->account->uid);
 }
 
-char *guest_get_nvram_path(const struct qemu_driver *driver, const struct uuid *uuid)
+char *guest_get_nvram_path(const struct qemu_driver *driver, const struct uuid *uuid, const char *format)
 {
         char text[UUID_STRING_LENGTH + 1];
 
-        return g_strdup_printf("%s/%s_VARS.fd", driver->nvram_dir, uuid_format(uuid, text));
+        return g_strdup_printf("%s/%s_VARS.%s", driver->nvram_dir, uuid_format(uuid, text),
+                               strcmp(format, "raw") == 0 ? "fd" : format);
 }
 
 static bool make_dir(const char *path, mode_t mode, GError **error)

@@ -125,7 +125,7 @@ struct guest {
         bool inherited;                  /* an agent that is gone may have left work in it */
         bool restarting; /* it has been reset after it shut down or crashed, and is to go on */
         int restart_reason;
-        bool dumping; /* it has crashed, and its memory is written down before anything becomes of it */
+        bool dumping;       /* it has crashed, and its memory is written down before anything becomes of it */
         int shutoff_reason; /* how it will have ended if it ends now */
         int stopped_detail;
         struct guest_rx *rx; /* owned (guest-rx.h); NULL: no interface is trusted */
@@ -182,8 +182,11 @@ int guest_open_pid_file(const struct guest *guest, const char *name, GError **er
 /* Where files that are the guest's memory are made, by its user. Free it. */
 char *guest_get_memory_dir(const struct guest *guest);
 
-/* Where the variable store of a domain is unless its definition says otherwise. Any thread; free it. */
-char *guest_get_nvram_path(const struct qemu_driver *driver, const struct uuid *uuid);
+/*
+ * Where the variable store of a domain is, of format "raw" or "qcow2", unless its definition says otherwise.
+ * Any thread; free it.
+ */
+char *guest_get_nvram_path(const struct qemu_driver *driver, const struct uuid *uuid, const char *format);
 
 /* Writes the status document with what state says, unless that is what it says already. */
 bool guest_save(struct guest *guest, const struct domain_state *state, GError **error);

@@ -294,7 +294,7 @@ void resolve_describe(const struct resolve_result *result, struct domain_machine
                 .pci_root = i440fx || family == MACHINE_PSERIES,
                 .isa = pc,
                 .ps2 = pc,
-                .acpi = i440fx || q35,
+                .acpi = i440fx || q35 || family == MACHINE_X86, /* microvm */
                 .assign_addresses = true,
                 .cpu_model = result->machine->default_cpu,
                 .has_cpu_feature = knows_cpu_features(result->caps) ? has_cpu_feature : NULL,

@@ -18,6 +18,7 @@
 struct boot {
         const char *loader; /* borrowed */
         char *template;     /* owned; of the variables; NULL: none known */
+        const char *format; /* of the template, borrowed; NULL: not known */
         bool wants_store;
 };
 
@@ -53,6 +54,7 @@ static const struct firmware *choose(const struct resources *resources, const st
                 .smm = resources->def->features.smm,
                 .stateless = os->loader.stateless,
                 .loader_type = os->loader.type,
+                .format = os->loader.format ? os->loader.format : os->nvram.format,
         };
 
         if (request.secure_boot == DOMAIN_SWITCH_ABSENT)
@@ -75,6 +77,7 @@ static bool use(struct resources *resources, const struct firmware *firmware, st
         boot->loader = firmware->loader;
         boot->wants_store = firmware->device == FIRMWARE_FLASH;
         boot->template = g_strdup(firmware->nvram_template);
+        boot->format = firmware->nvram_format;
         return true;
 }
 
@@ -99,6 +102,7 @@ static bool complete(const struct resources *resources, const struct firmware_li
                 return true;
         boot->wants_store = true;
         boot->template = known ? g_strdup(known->nvram_template) : firmware_find_template(boot->loader);
+        boot->format = known ? known->nvram_format : NULL;
         if (boot->template || os->nvram.path || os->nvram.template || domain_nvram_get_server(&os->nvram))
                 return true;
         return error_set(
@@ -209,15 +213,70 @@ static bool prepare_device_store(struct resources *resources, GError **error)
         return true;
 }
 
+static bool has_own_store(const struct resources *resources, const char *format)
+{
+        g_autofree char *path =
+                guest_get_nvram_path(resources->guest->driver, &resources->def->base.uuid, format);
+
+        return access(path, F_OK) == 0;
+}
+
+/*
+ * The format of the store: the document's. What the agent finds a place for is in the template's, and its
+ * name says so: no guest's raw bytes are ever taken for the header of an image. A store that is there stays
+ * the guest's, whatever firmware is installed since.
+ */
+static const char *choose_format(const struct resources *resources, const char *template_format)
+{
+        const struct domain_nvram *nvram = &resources->def->os.nvram;
+        const char *other;
+
+        if (nvram->format)
+                return nvram->format;
+        if (nvram->path || !template_format)
+                return "raw";
+        other = strcmp(template_format, "raw") == 0 ? "qcow2" : "raw";
+        return !has_own_store(resources, template_format) && has_own_store(resources, other)
+                       ? other
+                       : template_format;
+}
+
+/* NULL: not known. */
+static const char *get_template_format(const struct domain_nvram *nvram, const struct boot *boot)
+{
+        if (nvram->template_format)
+                return nvram->template_format;
+        return !nvram->template || g_strcmp0(nvram->template, boot->template) == 0 ? boot->format : NULL;
+}
+
+/* A store is a copy. Whoever wants another format makes it: what is there already is as it is. */
+static bool check_template(const struct resources *resources, const char *path, const char *format,
+                           const char *template, const char *template_format, GError **error)
+{
+        bool reset = resources->start->flags & DOMAIN_START_RESET_NVRAM;
+
+        if (!template_format || strcmp(template_format, format) == 0 || (!reset && access(path, F_OK) == 0))
+                return true;
+        return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                         "NVRAM file '%s' is to be of format '%s', and its template '%s' is of format '%s': "
+                         "name a template of that format (qemu-img convert makes one)",
+                         path, format, template, template_format);
+}
+
 static bool prepare_file_store(struct resources *resources, const struct firmware_list *list,
                                const struct boot *boot, GError **error)
 {
         const struct domain_nvram *nvram = &resources->def->os.nvram;
         const struct qemu_driver *driver = resources->guest->driver;
         const char *template = nvram->template ? nvram->template : boot->template;
-        g_autofree char *path = nvram->path ? g_strdup(nvram->path)
-                                            : guest_get_nvram_path(driver, &resources->def->base.uuid);
+        const char *template_format = get_template_format(nvram, boot);
+        const char *format = choose_format(resources, template_format);
+        g_autofree char *path = nvram->path
+                                        ? g_strdup(nvram->path)
+                                        : guest_get_nvram_path(driver, &resources->def->base.uuid, format);
 
+        if (!check_template(resources, path, format, template, template_format, error))
+                return false;
         if (firmware_list_has_file(list, path))
                 return error_set(
                         error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
@@ -226,7 +285,7 @@ static bool prepare_file_store(struct resources *resources, const struct firmwar
                         path, path);
         if (!make_store(resources, path, template, error))
                 return false;
-        domain_edit_set_nvram(resources->edit, path, template);
+        domain_edit_set_nvram(resources->edit, path, template, strcmp(format, "raw") == 0 ? NULL : format);
         resources_add_file(resources, path, true, "NVRAM file '%s'", path);
         return true;
 }

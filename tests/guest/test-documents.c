@@ -128,17 +128,31 @@ END_TEST
 
 /* ---- firmware ---- */
 
-static void expect_store(const char *loader)
-{
-        g_autofree char *path = guest_start(client, document("", loader, ""));
-        g_autofree char *xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
-        const char *start = strstr(xml, "<nvram"), *end = start ? strstr(start, "</nvram>") : NULL;
-        g_autofree char *element = end ? g_strndup(start, (gsize)(end - start)) : NULL;
+#define RAW_LOADER                                                                                           \
+        "<loader type='pflash' readonly='yes'>" OVMF "OVMF_CODE.fd</loader><nvram template='" OVMF           \
+        "OVMF_VARS.fd' templateFormat='raw'/>"
+enum { WITH_NVRAM = 4, KEEP_NVRAM = 8 };
+#define UUID "6ec6da0a-1d36-4c6e-b9ea-7f7e7b6a2a61"
 
+/* suffix: of its file's name; flags: of Undefine. */
+static void expect_store(const char *loader, const char *suffix, unsigned flags)
+{
+        g_autofree char *text = document("", loader, "");
+        g_autoptr(GString) whole = g_string_new(text);
+        g_autofree char *path = NULL, *xml = NULL, *element = NULL;
+        const char *start, *end;
+
+        g_string_replace(whole, "<uuid></uuid>", "<uuid>" UUID "</uuid>", 1);
+        path = guest_start(client, g_strdup(whole->str));
+        xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        start = strstr(xml, "<nvram");
+        end = start ? strstr(start, "</nvram>") : NULL;
+        element = end ? g_strndup(start, (gsize)(end - start)) : NULL;
         ck_assert_msg(element, "no store for %s: %s", loader, xml);
         ck_assert(g_file_test(strrchr(element, '>') + 1, G_FILE_TEST_IS_REGULAR));
+        ck_assert_msg(g_str_has_suffix(element, suffix), "%s", element);
         guest_do_flags(client, path, "Destroy", 0);
-        guest_do_flags(client, path, "Undefine", 4); /* with NVRAM */
+        guest_do_flags(client, path, "Undefine", flags);
 }
 
 /* No descriptor names OVMF_CODE.fd; what stands beside it is its store's template. */
@@ -149,9 +163,54 @@ START_TEST(test_loader)
                 harness_skip("there is no " OVMF "OVMF_CODE.fd with its variables");
                 return;
         }
-        expect_store("<loader type='pflash' readonly='yes'>" OVMF "OVMF_CODE.fd</loader>");
+        expect_store("<loader type='pflash' readonly='yes'>" OVMF "OVMF_CODE.fd</loader>", "_VARS.fd",
+                     WITH_NVRAM);
         expect_store("<loader type='pflash'>" OVMF "OVMF_CODE.fd</loader><nvram template='" OVMF
-                     "OVMF_VARS.fd'/>");
+                     "OVMF_VARS.fd'/>",
+                     "_VARS.fd", WITH_NVRAM);
+}
+END_TEST
+
+static char *convert(const char *name)
+{
+        g_autofree char *image = g_strdup_printf("%s/%s.qcow2", harness_get_root(harness), name),
+                        *source = g_strconcat(OVMF, name, ".fd", NULL);
+        const char *const argv[] = { "qemu-img", "convert", "-O", "qcow2", source, image, NULL };
+        int status;
+
+        ck_assert(g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL,
+                               &status, NULL) &&
+                  g_spawn_check_wait_status(status, NULL));
+        return g_steal_pointer(&image);
+}
+
+/* Firmware in images: its store is one, too, and its name says so; a copy is never of another format. */
+START_TEST(test_image_store)
+{
+        g_autofree char *code = NULL, *vars = NULL, *good = NULL, *bad = NULL, *path = NULL;
+
+        if (!g_file_test(OVMF "OVMF_CODE.fd", G_FILE_TEST_EXISTS) ||
+            !g_file_test(OVMF "OVMF_VARS.fd", G_FILE_TEST_EXISTS)) {
+                harness_skip("there is no " OVMF "OVMF_CODE.fd with its variables");
+                return;
+        }
+        code = convert("OVMF_CODE");
+        vars = convert("OVMF_VARS");
+        good = g_strdup_printf("<loader type='pflash' readonly='yes' format='qcow2'>%s</loader><nvram "
+                               "template='%s' templateFormat='qcow2'/>",
+                               code, vars);
+        expect_store(good, "_VARS.qcow2", KEEP_NVRAM);
+        /* It is this guest's still, whatever firmware reads it. */
+        expect_store(RAW_LOADER, "_VARS.qcow2", WITH_NVRAM);
+        expect_store(RAW_LOADER, "_VARS.fd", KEEP_NVRAM);
+        expect_store(good, "_VARS.fd", WITH_NVRAM);
+        bad = g_strdup_printf("<loader type='pflash' readonly='yes' format='qcow2'>%s</loader><nvram "
+                              "template='" OVMF "OVMF_VARS.fd' templateFormat='raw' format='qcow2'/>",
+                              code);
+        path = guest_define(client, document("", bad, ""));
+        client_fails(client, LIBVIRT_ERROR, "*_VARS.qcow2*of format 'qcow2'*OVMF_VARS.fd*of format 'raw'*",
+                     path, DOMAIN_INTERFACE, "Create", "u", 0);
+        guest_do_flags(client, path, "Undefine", 0);
 }
 END_TEST
 
@@ -164,6 +223,7 @@ int main(void)
         tcase_add_test(tcase, test_running);
         tcase_add_test(tcase, test_refused);
         tcase_add_test(tcase, test_loader);
+        tcase_add_test(tcase, test_image_store);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

@@ -341,6 +341,9 @@ static const struct row refused[] = {
           "<controller type='scsi' model='virtio-scsi'><driver><iothreads><iothread id='4'/></iothreads>"
           "</driver></controller>",
           "scsi controller 0 asks for I/O thread 4" },
+        { "q35", "",
+          "<controller type='pci' index='1' model='dmi-to-pci-bridge'><target memReserve='8'/></controller>",
+          "controller 1 of model 'dmi-to-pci-bridge' reserves no memory" },
 #define DATA_STORE(type, source, store)                                                                      \
         "<disk " source "<dataStore type='" store "/></dataStore></source><target dev='vda' "                \
         "bus='virtio'/><driver type='" type "'/></disk>"

@@ -177,7 +177,7 @@ START_TEST(test_firmware)
         CLEANUP(domain_def_unref) struct domain_def *def = NULL;
 
         domain_edit_set_loader(changed, "/fw/code.fd", "pflash", "raw", true, true);
-        domain_edit_set_nvram(changed, "/var/x_VARS.fd", "/fw/vars.fd");
+        domain_edit_set_nvram(changed, "/var/x_VARS.fd", "/fw/vars.fd", NULL);
         def = commit(changed);
         ck_assert_str_eq(def->os.loader.path, "/fw/code.fd");
         ck_assert_int_eq(def->os.loader.readonly, DOMAIN_SWITCH_ON);

@@ -26,17 +26,23 @@ static void put(const char *path, const char *text)
 }
 
 /* A descriptor like those that distributions ship. */
-static void put_flash(const char *path, const char *loader, const char *machines, const char *features)
+static void put_flash_of(const char *path, const char *loader, const char *format, const char *machines,
+                         const char *features)
 {
         g_autofree char *text = g_strdup_printf(
                 "{'description': 'x', 'interface-types': ['uefi'], 'mapping': {'device': 'flash', "
                 "'executable':"
-                " {'filename': '%s', 'format': 'raw'}, 'nvram-template': {'filename': '%s.vars', 'format': "
+                " {'filename': '%s', 'format': '%s'}, 'nvram-template': {'filename': '%s.vars', 'format': "
                 "'qcow2'}},"
                 " 'targets': [{'architecture': 'x86_64', 'machines': [%s]}], 'features': [%s], 'tags': []}",
-                loader, loader, machines, features);
+                loader, format, loader, machines, features);
 
         put(path, text);
+}
+
+static void put_flash(const char *path, const char *loader, const char *machines, const char *features)
+{
+        put_flash_of(path, loader, "raw", machines, features);
 }
 
 static void setup(void)
@@ -134,6 +140,27 @@ START_TEST(facts)
         ck_assert_ptr_null(firmware_list_find(list, "/fw/none"));
         ck_assert_uint_eq(old->len, 1);
         ck_assert_uint_eq(q35->len, 4);
+}
+END_TEST
+
+/* Stores that are there are raw: images are for who asks for them, and where there is nothing else. */
+START_TEST(formats)
+{
+        CLEANUP(firmware_list_free) struct firmware_list *list = NULL;
+        const struct firmware_request none = {
+                .machine = "pc-i440fx-7.2", .format = "qcow2", .arch = "x86_64", .interface = FIRMWARE_UEFI
+        };
+        g_autoptr(GError) error = NULL;
+
+        put_flash_of("/usr/share/qemu/firmware/30-image.json", "/fw/image", "qcow2", "'pc-q35-*', 'microvm'",
+                     "");
+        list = firmware_list_load_at(root, NULL);
+        ck_assert_pstr_eq(choose(list, (struct firmware_request){ .secure_boot = OFF }), "/fw/plain");
+        ck_assert_pstr_eq(choose(list, (struct firmware_request){ .format = "raw" }), "/fw/ms");
+        ck_assert_pstr_eq(choose(list, (struct firmware_request){ .format = "qcow2" }), "/fw/image");
+        ck_assert_pstr_eq(choose(list, (struct firmware_request){ .machine = "microvm" }), "/fw/image");
+        ck_assert_ptr_null(firmware_list_choose(list, &none, &error));
+        ck_assert_ptr_nonnull(strstr(error->message, "format 'qcow2'"));
 }
 END_TEST
 
@@ -280,5 +307,5 @@ START_TEST(served)
 }
 END_TEST
 
-CHECK_MAIN_FIXTURE("firmware", setup, teardown, choice, facts, refusal, layers, broken, everybody,
+CHECK_MAIN_FIXTURE("firmware", setup, teardown, choice, facts, formats, refusal, layers, broken, everybody,
                    nothing_installed, beside, served)

@@ -34,7 +34,8 @@ static const char document[] =
         "  {'name': 'pc-q35-7.2', 'alias': 'q35', 'cpu-max': 288, 'default-ram-id': 'pc.ram', "
         "'hotpluggable-cpus': true},"
         "  {'name': 'pc-i440fx-7.2', 'alias': 'pc', 'cpu-max': 255, 'is-default': true},"
-        "  {'name': 'pc-i440fx-1.4', 'cpu-max': 255, 'deprecated': true}, {'name': 'isapc', 'cpu-max': 1}],"
+        "  {'name': 'pc-i440fx-1.4', 'cpu-max': 255, 'deprecated': true}, {'name': 'isapc', 'cpu-max': 1}, "
+        "{'name': 'microvm', 'cpu-max': 288}],"
         " 'types': ['virtio-blk-pci', 'rtl8139', 'qemu-xhci', 'VGA'], 'properties': "
         "['virtio-blk-pci.iothread'],"
         " 'commands': ['cont'], 'events': ['STOP'], 'arguments': ['netdev_add/type=user'],"
@@ -76,7 +77,7 @@ START_TEST(machines)
         unsigned count;
 
         qemu_caps_get_machines(caps, &count);
-        ck_assert_uint_eq(count, 4);
+        ck_assert_uint_eq(count, 5);
         ck_assert_str_eq(qemu_caps_find_machine(caps, "q35")->name, "pc-q35-7.2");
         ck_assert_str_eq(qemu_caps_find_machine(caps, "pc-q35-7.2")->alias, "q35");
         ck_assert_str_eq(qemu_caps_find_machine(caps, NULL)->name, "pc-i440fx-7.2");
@@ -286,6 +287,10 @@ START_TEST(describe)
         resolve_describe(&result, &machine);
         ck_assert(!machine.pcie_root && !machine.pci_root && machine.isa && !machine.acpi);
         ck_assert_ptr_null(machine.usb_model);
+        request.machine = "microvm";
+        ck_assert(resolve_check(caps, &request, &result, NULL));
+        resolve_describe(&result, &machine);
+        ck_assert(!machine.isa && machine.acpi);
 }
 END_TEST
 

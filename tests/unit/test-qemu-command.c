@@ -120,6 +120,10 @@ END_TEST
                 "<node>1</node></target></memory><memory model='sgx-epc'><target><size>16384</size>"         \
                 "</target></memory>"
 
+#define PLAIN_DEVICES                                                                                        \
+        "<q:capabilities xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'><q:del "                       \
+        "capability='device.json+hotplug'/></q:capabilities>"
+
 static const struct {
         const char *top, *devices, *option, *value;
 } pieces[] = {
@@ -239,6 +243,23 @@ static const struct {
           "\"host_tso4\":false,\"guest_tso4\":false,\"host_tso6\":false,\"guest_tso6\":false,"
           "\"host_ecn\":false,\"guest_ecn\":false,\"host_ufo\":false,\"guest_ufo\":false,\"gso\":false,"
           "\"mrg_rxbuf\":false,\"rss\":true,\"hash\":true,\"failover\":true" },
+        { "<features><acpi/><hyperv><vpindex state='on'/><tlbflush state='on'><direct state='on'/><extended "
+          "state='on'/></tlbflush></hyperv></features><cpu><model>qemu64</model></cpu>",
+          "", "-cpu", "qemu64,hv-vpindex=on,hv-tlbflush=on,hv-tlbflush-direct=on,hv-tlbflush-ext=on" },
+        { "",
+          "<controller type='pci' index='1' model='pcie-root-port'><target chassis='1' port='8' "
+          "memReserve='8192'/></controller>",
+          "-device",
+          "{\"driver\":\"pcie-root-port\",\"id\":\"pci.1\",\"port\":8,\"chassis\":1,\"mem-reserve\":"
+          "8388608" },
+        { "",
+          "<disk type='file' device='cdrom'><target dev='sda' bus='sata'/><blockio "
+          "logical_block_size='512' discard_granularity='65536'/></disk>",
+          "-device",
+          "{\"driver\":\"ide-cd\",\"id\":\"sata0-0-0\",\"bus\":\"ide.0\",\"logical_block_size\":512,"
+          "\"discard_granularity\":65536" },
+        { PLAIN_DEVICES, "<memballoon model='virtio' autodeflate='on'/>", "-device",
+          "virtio-balloon-pci,id=balloon0,deflate-on-oom=on," },
 };
 
 START_TEST(test_piece)
