@@ -83,7 +83,7 @@ static bool check_firmware(const struct command_builder *builder, GError **error
 
         if (os->firmware && strcmp(os->firmware, "bios") != 0 && !(os->has_loader && os->loader.path))
                 return device_unsupported(error, "no firmware of type '%s' was chosen", os->firmware);
-        if (os->has_loader && !os->loader.path && os->loader.type)
+        if (os->has_loader && !os->loader.path && (os->loader.type || os->loader.format))
                 return device_unsupported(error, "<loader> without a path");
         if (is_pflash(os) && os->has_nvram && !os->nvram.path && !domain_nvram_get_server(&os->nvram))
                 return device_unsupported(error, "<nvram> goes with readonly='yes' of the <loader>");

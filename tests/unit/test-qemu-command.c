@@ -547,6 +547,7 @@ static const struct refusal refusals[] = {
           "<interface type='vhostuser'><source type='unix' path='/x' mode='client'/><model "
           "type='e1000'/></interface>",
           "has the model 'e1000', not 'virtio'" },
+        { NULL, "<os><loader format='qcow2'/></os>", NULL, "<loader> without a path" },
 };
 
 static struct domain_def *parse_refusal(const struct refusal *refusal)
