@@ -246,20 +246,35 @@ static void end_question(struct guest_question *question, struct domain_answer *
         g_free(question);
 }
 
-void guest_end_questions(struct guest *guest)
+/* Nothing more is heard of it. */
+static void forget_calls(struct guest_question *question)
+{
+        struct qmp *qmp = question->guest->qmp;
+
+        for (unsigned i = 0; i < ANSWERS_MAX && qmp; i++) {
+                if (question->ids[i])
+                        qmp_forget(qmp, question->ids[i]);
+                question->ids[i] = 0;
+        }
+        if (question->vcpus_id && qmp)
+                qmp_forget(qmp, question->vcpus_id);
+        question->vcpus_id = 0;
+}
+
+void guest_forget_calls(struct guest *guest)
 {
         for (unsigned i = 0; i < DOMAIN_PARTS; i++) {
-                struct guest_question *question = guest->questions[i];
+                if (guest->questions[i])
+                        forget_calls(guest->questions[i]);
+        }
+}
 
-                if (!question)
-                        continue;
-                for (unsigned j = 0; j < ANSWERS_MAX; j++) {
-                        if (question->ids[j] && guest->qmp)
-                                qmp_forget(guest->qmp, question->ids[j]);
-                }
-                if (question->vcpus_id && guest->qmp)
-                        qmp_forget(guest->qmp, question->vcpus_id);
-                end_question(question, NULL);
+void guest_end_questions(struct guest *guest)
+{
+        guest_forget_calls(guest);
+        for (unsigned i = 0; i < DOMAIN_PARTS; i++) {
+                if (guest->questions[i])
+                        end_question(guest->questions[i], NULL);
         }
 }
 
@@ -379,17 +394,27 @@ static json_t *describe_nodes(const struct domain_def *def)
         return has_chain(def) ? json_pack("{s:b}", "flat", 1) : NULL;
 }
 
-static void ask(struct guest *guest, enum domain_part part)
+/* NULL: it is open already. */
+static struct guest_question *add_question(struct guest *guest, enum domain_part part)
 {
-        const struct domain_def *def = domain_state_get_def(domain_get_current(guest->domain));
         struct guest_question *question;
 
         if (guest->questions[part])
-                return;
+                return NULL;
         question = g_new0(struct guest_question, 1);
         question->guest = guest;
         question->part = part;
         guest->questions[part] = question;
+        return question;
+}
+
+static void ask(struct guest *guest, enum domain_part part)
+{
+        const struct domain_def *def = domain_state_get_def(domain_get_current(guest->domain));
+        struct guest_question *question = add_question(guest, part);
+
+        if (!question)
+                return;
         switch (part) {
         case DOMAIN_PART_BALLOON:
                 if (def->devices.memballoon && def->devices.memballoon->info.alias)
@@ -438,6 +463,8 @@ void guest_ask(struct domain *domain, unsigned parts)
                         continue;
                 if (qmp)
                         ask(guest, i);
+                else if (guest->closed_timer)
+                        add_question(guest, i); /* It may be about to end: as above. */
                 else
                         domain_answered(domain, i, NULL);
         }

@@ -340,14 +340,37 @@ bool guest_connect(struct guest *guest, GError **error)
         return false;
 }
 
+/* The emulator runs on, without us: commands will try to connect again. */
+static void miss_monitor(void *data)
+{
+        struct guest *guest = data;
+
+        g_clear_pointer(&guest->closed_timer, lane_timer_free);
+        log_warning("lost the monitor of %s", guest->who);
+        guest_end_questions(guest);
+        managed_emit(&guest->domain->base, &domain_event_new(DOMAIN_EVENT_CONTROL_ERROR)->base);
+}
+
+/* A process that ends closes its sockets a moment before its end is seen. */
+static void wait_for_end(struct guest *guest)
+{
+        lane_timer_free(guest->closed_timer);
+        guest->closed_timer = lane_timer_new(guest->domain->base.lane, LAST_WORDS_MS, miss_monitor, guest);
+}
+
 struct qmp *guest_get_monitor(struct guest *guest, GError **error)
 {
         if (guest->qmp && qmp_is_broken(guest->qmp)) {
-                guest_end_questions(guest);
+                guest_forget_calls(guest);
                 g_clear_pointer(&guest->qmp, qmp_free);
+                wait_for_end(guest);
         }
-        if (!guest->qmp && !guest_connect(guest, error))
+        if (guest->qmp)
+                return guest->qmp;
+        if (!guest_connect(guest, error))
                 return NULL;
+        g_clear_pointer(&guest->closed_timer, lane_timer_free);
+        guest_end_questions(guest);
         return guest->qmp;
 }
 
@@ -420,16 +443,6 @@ bool guest_watch(struct guest *guest, GError **error)
         return guest->exit_watch != NULL;
 }
 
-/* The emulator runs on, without us: commands will try to connect again. */
-static void miss_monitor(void *data)
-{
-        struct guest *guest = data;
-
-        log_warning("lost the monitor of %s", guest->who);
-        guest_end_questions(guest);
-        managed_emit(&guest->domain->base, &domain_event_new(DOMAIN_EVENT_CONTROL_ERROR)->base);
-}
-
 void monitor_closed(const GError *error, void *data)
 {
         struct guest *guest = data;
@@ -439,9 +452,7 @@ void monitor_closed(const GError *error, void *data)
                 announce_end(guest);
                 return;
         }
-        /* A process that ends closes its sockets a moment before its end is seen. */
-        lane_timer_free(guest->closed_timer);
-        guest->closed_timer = lane_timer_new(guest->domain->base.lane, LAST_WORDS_MS, miss_monitor, guest);
+        wait_for_end(guest);
 }
 
 static void end_unkindly(void *data)

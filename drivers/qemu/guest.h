@@ -316,6 +316,10 @@ void guest_forget_state(const struct guest *guest);
 
 /* Lane: the questions that are open are answered by nothing, as the guest, or its monitor, is let go of. */
 void guest_end_questions(struct guest *guest);
+/* Lane: the same, but they stay open: the monitor is let go of, maybe because the guest is about to end,
+ * which whoever asks is to be told first. They end when another monitor is there, or is not soon, or with the
+ * guest. */
+void guest_forget_calls(struct guest *guest);
 
 /* ---- monitor.c ---- */
 

@@ -582,11 +582,13 @@ START_TEST(test_of_a_guest_that_ends)
 {
         g_autofree char *path = start_with_disk("web", "");
         struct client_answer disk = { 0 }, stats = { 0 };
+        pid_t pid;
 
         stop_guest("web");
+        pid = harness_find_guest(harness, "web");
         client_send(client, &disk, path, DOMAIN_INTERFACE, "BlockStats", "s", "vda");
         client_send(client, &stats, path, DOMAIN_INTERFACE, "GetStats", "uu", 0, 0);
-        kill(harness_find_guest(harness, "web"), SIGKILL);
+        kill(pid, SIGKILL);
         client_wait_answer(client, &disk);
         client_wait_answer(client, &stats);
         ck_assert_ptr_nonnull(disk.error);
