@@ -131,11 +131,13 @@ static bool can_open(const char *context, const char *path, bool write)
 
 /* ---- guests ---- */
 
+/* Disks that are shared are not cached otherwise, which a file system in memory may not be able to. */
 static char *disk_xml(const char *image, const char *target, const char *more, const char *seclabel)
 {
-        return g_strdup_printf("<disk type='file' device='disk'><driver name='qemu' type='raw'/>"
-                               "<source file='%s'>%s</source><target dev='%s' bus='usb'/>%s</disk>",
-                               image, seclabel, target, more);
+        return g_strdup_printf(
+                "<disk type='file' device='disk'><driver name='qemu' type='raw' cache='writeback'/>"
+                "<source file='%s'>%s</source><target dev='%s' bus='usb'/>%s</disk>",
+                image, seclabel, target, more);
 }
 
 static char *guest_xml(const char *name, const char *seclabel, const char *devices)

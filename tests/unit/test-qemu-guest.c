@@ -426,7 +426,8 @@ static void make_overlay(const char *image, const char *base)
 }
 
 #define SHARED                                                                                               \
-        "<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='%s'/>"                \
+        "<disk type='file' device='disk'><driver name='qemu' type='raw' cache='writeback'/><source "         \
+        "file='%s'/>"                                                                                        \
         "<target dev='vdb' bus='virtio'/><shareable/></disk>"
 
 /* Without privileges, and with images that were another's. */
