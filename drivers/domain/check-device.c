@@ -294,6 +294,10 @@ static bool check_watchdog_place(const struct check *check, unsigned index, GErr
                                     "the watchdog 'itco' is part of machines of type 'q35', not of '%s': use "
                                     "'i6300esb'",
                                     check->machine->machine);
+        if (strcmp(model, "diag288") == 0 && check->machine->machine &&
+            g_strcmp0(check->def->os.arch, "s390x") != 0)
+                return check_refuse(error, "the watchdog 'diag288' is for guests of s390x, not of %s",
+                                    check->def->os.arch);
         return true;
 }
 

@@ -437,6 +437,7 @@ static const struct row refused[] = {
         { "q35", "", "<watchdog model='ib700'/><watchdog model='ib700'/>", "one watchdog 'ib700'" },
         { "pc", "", "<watchdog model='i6300esb'/><watchdog model='itco'/>", "machines of type 'q35'" },
         { "pc", "", "<watchdog model='itco'/>", "machines of type 'q35'" },
+        { "q35", "", "<watchdog model='diag288'/>", "for guests of s390x, not of x86_64" },
         { "q35", "", "<panic model='isa'/><panic model='isa'/>", "two panic devices of model 'isa'" },
         { "pc", "", "<iommu model='intel'/>", "needs a machine of type 'q35'" },
         { "q35", "<features><acpi/><ioapic driver='qemu'/></features>",
