@@ -6,25 +6,11 @@
 
 #include "drivers/domain/definition.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/unit/domain-machine.h"
 
 #include <string.h>
 
-static const struct domain_machine machine = {
-        .type = "qemu",
-        .arch = "x86_64",
-        .machine = "pc-q35-7.2",
-        .emulator = "/usr/bin/qemu-system-x86_64",
-        .max_vcpus = 288,
-        .pcie_root = true,
-        .isa = true,
-        .ps2 = true,
-        .acpi = true,
-        .assign_addresses = true,
-        .usb_model = "qemu-xhci",
-        .net_model = "e1000e",
-        .video_model = "vga",
-        .cpu_model = "qemu64",
-};
+static const struct domain_machine machine = { DOMAIN_MACHINE_Q35, .net_model = "e1000e" };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -6,26 +6,13 @@
 #include "base/error.h"
 #include "drivers/domain/edit-xml.h"
 #include "drivers/domain/live-xml.h"
+#include "tests/unit/domain-machine.h"
 
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const struct domain_machine q35 = {
-        .type = "qemu",
-        .arch = "x86_64",
-        .machine = "pc-q35-7.2",
-        .emulator = "/usr/bin/qemu-system-x86_64",
-        .pcie_root = true,
-        .isa = true,
-        .ps2 = true,
-        .acpi = true,
-        .assign_addresses = true,
-        .usb_model = "qemu-xhci",
-        .net_model = "virtio",
-        .video_model = "vga",
-        .cpu_model = "qemu64",
-};
+static const struct domain_machine q35 = { DOMAIN_MACHINE_Q35, .net_model = "virtio" };
 
 #define HEAD                                                                                                 \
         "<domain type='qemu'><name>x</name><uuid>0b4a6c5e-0000-4000-8000-000000000001</uuid>"                \

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "tests/unit/check-main.h"
+#include "tests/unit/domain-machine.h"
 
 #include <string.h>
 
@@ -650,93 +651,20 @@ static const struct row taken[] = {
           "", NULL },
 };
 
-/* The loader and more go into <os>. */
-static const struct {
-        const char *machine, *os, *features, *part;
-} boots[] = {
-        { "pc", "<loader readonly='yes' secure='yes' type='pflash'>/x</loader>", "<smm state='on'/>",
-          "secure boot needs a machine of type 'q35'" },
-        { "q35", "<loader readonly='yes' secure='yes' type='pflash'>/x</loader>", "",
-          "secure boot needs <smm state='on'/> in <features>" },
-        { "q35", "<loader readonly='yes' secure='yes' type='pflash'>/x</loader>", "<smm state='off'/>",
-          "which is off" },
-        { "q35", "<loader secure='yes' type='rom'>/x</loader>", "<smm state='on'/>",
-          "of type 'pflash', not 'rom'" },
-        { "q35", "<loader readonly='yes' stateless='yes' type='pflash'>/x</loader><nvram>/y</nvram>", "",
-          "keeps no variables" },
-        { "q35", "<firmware><feature enabled='yes' name='secure-boot'/></firmware><loader secure='no'/>", "",
-          "contradict each other" },
-        { "q35", "<firmware><feature enabled='yes' name='secure-boot'/></firmware>", "<smm state='off'/>",
-          "which is off" },
-        { "q35",
-          "<firmware><feature enabled='no' name='secure-boot'/><feature enabled='yes' "
-          "name='enrolled-keys'/></firmware>",
-          "", "nothing without 'secure-boot'" },
-        { "q35", "<loader readonly='yes' secure='yes' type='pflash'>/x</loader>", "<smm state='on'/>", NULL },
-        { "q35", "<loader readonly='yes' secure='no' type='pflash'>/x</loader>", "", NULL },
-        { "q35", "<firmware><feature enabled='yes' name='secure-boot'/></firmware><loader secure='yes'/>", "",
-          NULL },
-        { "pc", "<loader readonly='yes' stateless='yes' type='pflash'>/x</loader>", "", NULL },
-        { "q35",
-          "<loader type='pflash'>/x</loader><nvram type='volume'><source pool='a' volume='b'/></nvram>", "",
-          "<nvram type='volume'>: it is 'file', 'block' or 'network'" },
-        { "q35", "<loader type='pflash'>/x</loader><nvram type='block'/>", "", "needs a <source dev=>" },
-        { "q35", "<loader type='pflash'>/x</loader><nvram type='network'/>", "",
-          "needs a <source protocol=>" },
-        { "q35",
-          "<loader type='pflash'>/x</loader><nvram type='network'><source protocol='nbd' name='x'><host "
-          "name='h' port='7'/></source></nvram>",
-          "", NULL },
-        { "q35", "<loader type='pflash'>/x</loader><nvram type='block'><source dev='/dev/x'/></nvram>", "",
-          NULL },
-};
-
 static bool has_cpu_feature(const struct domain_machine *machine, const char *name)
 {
         return strcmp(name, "sse") == 0;
 }
 
-static struct domain_def *define(const char *text, bool q35, GError **error)
-{
-        const struct domain_machine machine = {
-                .type = "qemu",
-                .arch = "x86_64",
-                .machine = q35 ? "pc-q35-7.2" : "pc-i440fx-7.2",
-                .emulator = "/usr/bin/qemu-system-x86_64",
-                .max_vcpus = 288,
-                .pcie_root = q35,
-                .pci_root = !q35,
-                .isa = true,
-                .ps2 = true,
-                .acpi = true,
-                .assign_addresses = true,
-                .usb_model = "qemu-xhci",
-                .net_model = "e1000e",
-                .video_model = "vga",
-                .cpu_model = "qemu64",
-                .has_cpu_feature = has_cpu_feature,
-        };
-        struct domain_doc *doc = domain_doc_parse(text, error);
-
-        return doc ? domain_doc_finish(doc, &machine, error) : NULL;
-}
-
-static void check_text(const char *text, const char *machine, const char *part)
-{
-        CLEANUP(domain_def_unref) struct domain_def *def = NULL, *stored = NULL;
-        g_autoptr(GError) error = NULL;
-
-        def = define(text, strcmp(machine, "q35") == 0, &error);
-        if (!part) {
-                ck_assert_msg(def != NULL, "%s: %s", text, error ? error->message : "");
-                return;
-        }
-        ck_assert_msg(def == NULL, "taken: %s", text);
-        ck_assert_msg(strstr(error->message, part), "'%s' is not in: %s", part, error->message);
-        g_clear_error(&error);
-        stored = domain_def_parse_stored(text, &error);
-        ck_assert_msg(stored != NULL, "does not load: %s: %s", text, error ? error->message : "");
-}
+static const struct domain_machine q35 = {
+        DOMAIN_MACHINE_Q35,
+        .net_model = "e1000e",
+        .has_cpu_feature = has_cpu_feature,
+};
+static const struct domain_machine i440fx = {
+        DOMAIN_MACHINE_X86,    .machine = "pc-i440fx-7.2",         .pci_root = true,
+        .net_model = "e1000e", .has_cpu_feature = has_cpu_feature,
+};
 
 static void check_row(const struct row *row)
 {
@@ -747,7 +675,7 @@ static void check_row(const struct row *row)
                 "<os><type machine='%s'>hvm</type></os>%s%s<devices>%s</devices></domain>",
                 row->machine, features ? features : "", row->top, row->devices);
 
-        check_text(text, row->machine, row->part);
+        check_text(text, strcmp(row->machine, "q35") == 0 ? &q35 : &i440fx, row->part);
 }
 
 START_TEST(test_refused)
@@ -764,25 +692,11 @@ START_TEST(test_taken)
 }
 END_TEST
 
-START_TEST(test_boot)
-{
-        for (unsigned i = 0; i < G_N_ELEMENTS(boots); i++) {
-                bool automatic = !strstr(boots[i].os, ">/x<");
-                g_autofree char *text = g_strdup_printf(
-                        "<domain type='qemu'><name>x</name><uuid>" UUID "</uuid><memory>65536</memory>"
-                        "<os%s><type machine='%s'>hvm</type>%s</os><features><acpi/>%s</features></domain>",
-                        automatic ? " firmware='efi'" : "", boots[i].machine, boots[i].os, boots[i].features);
-
-                check_text(text, boots[i].machine, boots[i].part);
-        }
-}
-END_TEST
-
 START_TEST(test_many_vcpus)
 {
         check_text("<domain type='qemu'><name>x</name><uuid>" UUID "</uuid><memory>65536</memory>"
                    "<vcpu>288</vcpu><os><type machine='q35'>hvm</type></os></domain>",
-                   "q35", "288 vCPUs are more than 255");
+                   &q35, "288 vCPUs are more than 255");
 }
 END_TEST
 
@@ -790,12 +704,13 @@ END_TEST
 START_TEST(test_sysinfo_uuid)
 {
         CLEANUP(domain_def_unref)
-        struct domain_def *def = define("<domain type='qemu'><name>x</name><memory>65536</memory><os><type "
-                                        "machine='q35'>hvm</type></os>"
-                                        "<sysinfo type='smbios'><system><entry "
-                                        "name='uuid'>C7A5FDBD-edaf-9455-926a-d65c16db1809</entry>"
-                                        "</system></sysinfo></domain>",
-                                        true, NULL);
+        struct domain_def *def =
+                define_text("<domain type='qemu'><name>x</name><memory>65536</memory><os><type "
+                            "machine='q35'>hvm</type></os>"
+                            "<sysinfo type='smbios'><system><entry "
+                            "name='uuid'>C7A5FDBD-edaf-9455-926a-d65c16db1809</entry>"
+                            "</system></sysinfo></domain>",
+                            &q35, NULL);
         char uuid[UUID_STRING_LENGTH + 1];
 
         ck_assert_ptr_nonnull(def);
@@ -817,5 +732,5 @@ START_TEST(test_unknown_features)
 }
 END_TEST
 
-CHECK_MAIN("domain-check", test_refused, test_taken, test_boot, test_many_vcpus, test_sysinfo_uuid,
+CHECK_MAIN("domain-check", test_refused, test_taken, test_many_vcpus, test_sysinfo_uuid,
            test_unknown_features)
