@@ -176,11 +176,11 @@ static bool are_alike(const struct domain_kind *row, const xmlNode *one, const x
 }
 
 /* *found: the first that matches; NULL: none does. False with an error when it may be another one. */
-static bool find_by(const struct domain_edit *edit, const struct request *request, enum by by,
-                    xmlNode **found, GError **error)
+static bool find_by(struct domain_edit *edit, const struct request *request, enum by by, xmlNode **found,
+                    GError **error)
 {
         *found = NULL;
-        XML_FOREACH_CHILD (node, xml_child(edit->root, "devices")) {
+        XML_FOREACH_CHILD (node, xml_child(domain_edit_root(edit), "devices")) {
                 g_autofree char *what = NULL;
 
                 if (!xml_is(node, request->row->element) || !is_match(request, node, by))
@@ -212,8 +212,7 @@ static bool is_named(const struct request *request)
  * Who names a device may have its address from elsewhere: a guest that runs and its stored definition have it
  * at places of their own.
  */
-static xmlNode *find(const struct domain_edit *edit, const struct request *request, enum by by,
-                     GError **error)
+static xmlNode *find(struct domain_edit *edit, const struct request *request, enum by by, GError **error)
 {
         g_autofree char *what = NULL;
         xmlNode *found;
@@ -298,7 +297,8 @@ static uint64_t get_given(const xmlNode *device, uint64_t size)
  */
 static void count_memory(struct domain_edit *edit, const xmlNode *device, bool comes, bool is_summed)
 {
-        xmlNode *memory = xml_child(edit->root, "memory"), *current = xml_child(edit->root, "currentMemory");
+        xmlNode *memory = xml_child(domain_edit_root(edit), "memory"),
+                *current = xml_child(domain_edit_root(edit), "currentMemory");
         uint64_t all = 0, size = 0, current_kib = 0, given;
 
         if (!xml_is(device, "memory") ||
@@ -319,13 +319,13 @@ static void count_memory(struct domain_edit *edit, const xmlNode *device, bool c
 }
 
 /* A memory device that comes has room in <maxMemory>, which the guest is started with. */
-static bool check_room(const struct domain_edit *edit, GError **error)
+static bool check_room(struct domain_edit *edit, GError **error)
 {
-        const xmlNode *max = xml_child(edit->root, "maxMemory");
+        const xmlNode *max = xml_child(domain_edit_root(edit), "maxMemory");
         uint64_t slots = 0, max_kib = 0, all = 0;
         unsigned count = 0;
 
-        XML_FOREACH_CHILD (device, xml_child(edit->root, "devices"))
+        XML_FOREACH_CHILD (device, xml_child(domain_edit_root(edit), "devices"))
                 count += xml_is(device, "memory");
         if (!max)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
@@ -335,7 +335,7 @@ static bool check_room(const struct domain_edit *edit, GError **error)
                                  "%u memory devices do not fit into the %" G_GUINT64_FORMAT
                                  " slots of <maxMemory>",
                                  count, slots);
-        if (!xml_get_uint64(xml_child(edit->root, "memory"), NULL, &all, NULL) ||
+        if (!xml_get_uint64(xml_child(domain_edit_root(edit), "memory"), NULL, &all, NULL) ||
             !xml_get_uint64(max, NULL, &max_kib, NULL) || all <= max_kib)
                 return true;
         return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_FAILED,
@@ -353,7 +353,7 @@ static bool settle_running(struct domain_edit *edit, xmlNode *node, const struct
 {
         __attribute__((cleanup(hardware_clear))) struct hardware hardware = { 0 };
 
-        if (!hardware_init(&hardware, edit->root, machine, error))
+        if (!hardware_init(&hardware, domain_edit_root(edit), machine, error))
                 return false;
         hardware.fresh = node;
         hardware.fresh_stays = stays;
@@ -366,7 +366,7 @@ static bool settle_running(struct domain_edit *edit, xmlNode *node, const struct
 }
 
 /* What was refused already, by checks that its agent did not have, is no reason to refuse a device. */
-static bool was_refused(const struct domain_edit *edit, const struct domain_machine *machine)
+static bool was_refused(struct domain_edit *edit, const struct domain_machine *machine)
 {
         CLEANUP(domain_doc_free) struct domain_doc *before = domain_doc_parse(edit->before->base.xml, NULL);
 
@@ -374,8 +374,7 @@ static bool was_refused(const struct domain_edit *edit, const struct domain_mach
 }
 
 /* A stored definition stays one that could be defined. */
-static bool check_definable(const struct domain_edit *edit, const struct domain_edit_side *side,
-                            GError **error)
+static bool check_definable(struct domain_edit *edit, const struct domain_edit_side *side, GError **error)
 {
         g_autoptr(GError) failure = NULL;
 
@@ -407,11 +406,12 @@ GArray *domain_edit_attach_device(struct domain_edit *edit, const char *xml,
 
         if (!request_init(&request, xml, error))
                 return NULL;
-        node = xml_add_copy(hardware_child(edit->root, "devices"), request.node);
+        node = xml_add_copy(hardware_child(domain_edit_root(edit), "devices"), request.node);
         if (!settle(edit, node, side, false, devices, error))
                 return NULL;
         /* Normalising makes the sum where there are NUMA cells. */
-        count_memory(edit, node, true, !side->running && xml_child(xml_child(edit->root, "cpu"), "numa"));
+        count_memory(edit, node, true,
+                     !side->running && xml_child(xml_child(domain_edit_root(edit), "cpu"), "numa"));
         if ((xml_is(node, "memory") && !check_room(edit, error)) || !check_definable(edit, side, error))
                 return NULL;
         return g_steal_pointer(&devices);
@@ -494,22 +494,22 @@ static bool refuse_used(const xmlNode *device, const xmlNode *by, GError **error
         return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_FAILED, "%s is on %s", user, what);
 }
 
-static bool check_unused_hub(const struct domain_edit *edit, const xmlNode *hub, GError **error)
+static bool check_unused_hub(struct domain_edit *edit, const xmlNode *hub, GError **error)
 {
-        XML_FOREACH_CHILD (device, xml_child(edit->root, "devices")) {
+        XML_FOREACH_CHILD (device, xml_child(domain_edit_root(edit), "devices")) {
                 if (is_below(device, hub))
                         return refuse_used(hub, device, error);
         }
         return true;
 }
 
-static bool check_unused(const struct domain_edit *edit, const xmlNode *controller, GError **error)
+static bool check_unused(struct domain_edit *edit, const xmlNode *controller, GError **error)
 {
         unsigned place = 0;
 
         while (place < G_N_ELEMENTS(places) && !hardware_is(controller, "type", places[place].type))
                 place++;
-        XML_FOREACH_CHILD (device, xml_child(edit->root, "devices")) {
+        XML_FOREACH_CHILD (device, xml_child(domain_edit_root(edit), "devices")) {
                 if (place < G_N_ELEMENTS(places) && is_on(device, controller, place))
                         return refuse_used(controller, device, error);
         }
@@ -517,9 +517,10 @@ static bool check_unused(const struct domain_edit *edit, const xmlNode *controll
 }
 
 /* The first console and the first serial port, where the one stands for the other. */
-static xmlNode *paired(const struct domain_edit *edit, const char *element)
+static xmlNode *paired(struct domain_edit *edit, const char *element)
 {
-        xmlNode *devices = xml_child(edit->root, "devices"), *console = xml_child(devices, "console");
+        xmlNode *devices = xml_child(domain_edit_root(edit), "devices"),
+                *console = xml_child(devices, "console");
 
         return hardware_child_is(console, "target", "type", "serial") ? xml_child(devices, element) : NULL;
 }
@@ -559,7 +560,7 @@ bool domain_edit_detach_alias(struct domain_edit *edit, const char *alias, struc
         GError **error = domain_edit_error(edit);
         g_autofree char *quoted = error_quote(alias);
 
-        XML_FOREACH_CHILD (node, xml_child(edit->root, "devices")) {
+        XML_FOREACH_CHILD (node, xml_child(domain_edit_root(edit), "devices")) {
                 if (domain_kind_of(node) < DOMAIN_DEVICE_KINDS &&
                     hardware_child_is(node, "alias", "name", alias))
                         return take_out(edit, node, device, error);

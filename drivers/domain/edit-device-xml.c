@@ -7,9 +7,9 @@
 #include "drivers/domain/hardware-xml.h"
 #include "interfaces/virtual-port-xml.h"
 
-static xmlNode *devices_of(const struct domain_edit *edit)
+static xmlNode *devices_of(struct domain_edit *edit)
 {
-        return xml_child(edit->root, "devices");
+        return xml_child(domain_edit_root(edit), "devices");
 }
 
 static xmlNode *refuse_missing(struct domain_edit *edit, const char *what, const char *name)
@@ -64,7 +64,7 @@ void domain_edit_set_stats_period(struct domain_edit *edit, unsigned seconds)
 /* ---- character devices ---- */
 
 /* The console that stands for the serial port with that alias. */
-static xmlNode *console_of(const struct domain_edit *edit, const xmlNode *device, const char *alias)
+static xmlNode *console_of(struct domain_edit *edit, const xmlNode *device, const char *alias)
 {
         if (!xml_is(device, "serial"))
                 return NULL;

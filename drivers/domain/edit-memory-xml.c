@@ -69,14 +69,15 @@ static uint64_t align_devices(const xmlNode *root, uint64_t unit_kib, uint64_t *
 
 void domain_edit_align_memory(struct domain_edit *edit, uint64_t unit_kib)
 {
-        xmlNode *memory = xml_child(edit->root, "memory"), *current = xml_child(edit->root, "currentMemory");
+        xmlNode *memory = xml_child(domain_edit_root(edit), "memory"),
+                *current = xml_child(domain_edit_root(edit), "currentMemory");
         uint64_t old = get_size(memory, NULL), devices_before;
-        uint64_t cells = align_cells(edit->root, unit_kib);
-        uint64_t devices = align_devices(edit->root, unit_kib, &devices_before);
+        uint64_t cells = align_cells(domain_edit_root(edit), unit_kib);
+        uint64_t devices = align_devices(domain_edit_root(edit), unit_kib, &devices_before);
         uint64_t own = old > devices_before ? old - devices_before : old;
         uint64_t all = (cells ? cells : round_up(own, unit_kib)) + devices;
 
-        align(xml_child(edit->root, "maxMemory"), NULL, unit_kib);
+        align(xml_child(domain_edit_root(edit), "maxMemory"), NULL, unit_kib);
         if (all == old)
                 return;
         set_size(memory, NULL, all);

@@ -33,7 +33,7 @@ static xmlNode *find_numbered(const xmlNode *parent, const char *name, const cha
 
 void domain_edit_set_vcpu_list(struct domain_edit *edit, const struct domain_vcpu *vcpus, unsigned max)
 {
-        xmlNode *list = hardware_child(edit->root, "vcpus");
+        xmlNode *list = hardware_child(domain_edit_root(edit), "vcpus");
 
         xml_remove_children(list, "vcpu");
         for (unsigned i = 0; i < max; i++) {
@@ -61,7 +61,7 @@ static void drop_above(xmlNode *parent, const char *name, const char *attr, unsi
 
 void domain_edit_drop_vcpus(struct domain_edit *edit, unsigned count)
 {
-        xmlNode *cputune = xml_child(edit->root, "cputune");
+        xmlNode *cputune = xml_child(domain_edit_root(edit), "cputune");
 
         drop_above(cputune, "vcpupin", "vcpu", count);
         tidy_up(cputune);
@@ -80,7 +80,7 @@ static const struct {
 void domain_edit_set_pin(struct domain_edit *edit, enum domain_threads who, unsigned id,
                          const struct domain_cpuset *cpus)
 {
-        xmlNode *cputune = hardware_child(edit->root, "cputune");
+        xmlNode *cputune = hardware_child(domain_edit_root(edit), "cputune");
         xmlNode *node = pins[who].attr ? find_numbered(cputune, pins[who].element, pins[who].attr, id)
                                        : xml_child(cputune, pins[who].element);
 
@@ -103,7 +103,7 @@ void domain_edit_set_pin(struct domain_edit *edit, enum domain_threads who, unsi
 void domain_edit_set_tuning(struct domain_edit *edit, const char *section, const char *element,
                             const char *text, const char *unit)
 {
-        xmlNode *parent = hardware_child(edit->root, section), *node;
+        xmlNode *parent = hardware_child(domain_edit_root(edit), section), *node;
 
         if (text) {
                 node = hardware_child(parent, element);
@@ -117,7 +117,7 @@ void domain_edit_set_tuning(struct domain_edit *edit, const char *section, const
 
 void domain_edit_set_numatune(struct domain_edit *edit, const char *mode, const char *nodes)
 {
-        xmlNode *memory = hardware_child(hardware_child(edit->root, "numatune"), "memory");
+        xmlNode *memory = hardware_child(hardware_child(domain_edit_root(edit), "numatune"), "memory");
 
         xml_set_attr(memory, "mode", mode);
         xml_set_attr(memory, "nodeset", nodes);
@@ -129,10 +129,10 @@ void domain_edit_place(struct domain_edit *edit, const char *cpus, const char *n
         xmlNode *memory;
 
         if (cpus)
-                xml_set_attr(hardware_child(edit->root, "vcpu"), "cpuset", cpus);
+                xml_set_attr(hardware_child(domain_edit_root(edit), "vcpu"), "cpuset", cpus);
         if (!nodes)
                 return;
-        memory = hardware_child(hardware_child(edit->root, "numatune"), "memory");
+        memory = hardware_child(hardware_child(domain_edit_root(edit), "numatune"), "memory");
         hardware_default(memory, "mode", "strict");
         xml_set_attr(memory, "nodeset", nodes);
         xml_set_attr(memory, "placement", "auto");
@@ -152,7 +152,7 @@ static xmlNode *find_blkio_device(const xmlNode *parent, const char *path)
 void domain_edit_set_blkio_device(struct domain_edit *edit, const char *path, const char *element,
                                   uint64_t value)
 {
-        xmlNode *parent = hardware_child(edit->root, "blkiotune");
+        xmlNode *parent = hardware_child(domain_edit_root(edit), "blkiotune");
         xmlNode *device = find_blkio_device(parent, path);
 
         if (!device && value > 0) {
@@ -171,7 +171,7 @@ void domain_edit_set_blkio_device(struct domain_edit *edit, const char *path, co
 
 void domain_edit_set_perf_event(struct domain_edit *edit, const char *name, bool enabled)
 {
-        xmlNode *perf = hardware_child(edit->root, "perf"), *event;
+        xmlNode *perf = hardware_child(domain_edit_root(edit), "perf"), *event;
 
         for (xmlNode *node = xml_first_element(perf), *next; node; node = next) {
                 next = xml_next_element(node);
@@ -193,15 +193,15 @@ static void set_iothread_count(struct domain_edit *edit, unsigned count)
         g_autofree char *text = g_strdup_printf("%u", count);
 
         if (count > 0)
-                xml_set_text(hardware_child(edit->root, "iothreads"), text);
+                xml_set_text(hardware_child(domain_edit_root(edit), "iothreads"), text);
         else
-                xml_remove_children(edit->root, "iothreads");
+                xml_remove_children(domain_edit_root(edit), "iothreads");
 }
 
 /* Which numbers they have, for those as well that have them without being told. */
 static xmlNode *list_iothreads(struct domain_edit *edit, const struct domain_def *def)
 {
-        xmlNode *list = hardware_child(edit->root, "iothreadids");
+        xmlNode *list = hardware_child(domain_edit_root(edit), "iothreadids");
 
         for (unsigned i = 0; i < def->iothreads; i++) {
                 if (!find_numbered(list, "iothread", "id", def->iothread_list[i].id))
@@ -251,18 +251,18 @@ void domain_edit_drop_iothread(struct domain_edit *edit, const struct domain_def
         tidy_up(list);
         set_iothread_count(edit, def->iothreads - 1);
         domain_edit_set_pin(edit, DOMAIN_THREADS_IOTHREAD, id, NULL);
-        cputune = xml_child(edit->root, "cputune");
+        cputune = xml_child(domain_edit_root(edit), "cputune");
         drop_schedulers(cputune, id);
         tidy_up(cputune);
 }
 
 /* ---- devices ---- */
 
-static xmlNode *find_device(const struct domain_edit *edit, const char *kind, unsigned index)
+static xmlNode *find_device(struct domain_edit *edit, const char *kind, unsigned index)
 {
         unsigned count = 0;
 
-        XML_FOREACH_CHILD (node, xml_child(edit->root, "devices")) {
+        XML_FOREACH_CHILD (node, xml_child(domain_edit_root(edit), "devices")) {
                 if (xml_is(node, kind) && count++ == index)
                         return node;
         }

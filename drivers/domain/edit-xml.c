@@ -11,6 +11,14 @@
 #include "drivers/domain/edit-private-xml.h"
 #include "drivers/domain/hardware-xml.h"
 
+struct domain_edit *domain_edit_new_lazy(const struct domain_def *def)
+{
+        struct domain_edit *edit = g_new0(struct domain_edit, 1);
+
+        edit->before = domain_def_ref((struct domain_def *)def);
+        return edit;
+}
+
 struct domain_edit *domain_edit_new(const struct domain_def *def, GError **error)
 {
         struct domain_doc *doc = domain_doc_parse(def->base.xml, error);
@@ -18,11 +26,18 @@ struct domain_edit *domain_edit_new(const struct domain_def *def, GError **error
 
         if (!doc)
                 return NULL;
-        edit = g_new0(struct domain_edit, 1);
-        edit->before = domain_def_ref((struct domain_def *)def);
+        edit = domain_edit_new_lazy(def);
         edit->doc = doc;
-        edit->root = xml_root(domain_doc_get_xml(doc));
         return edit;
+}
+
+xmlNode *domain_edit_root(struct domain_edit *edit)
+{
+        if (!edit->doc)
+                edit->doc = domain_doc_parse(edit->before->base.xml, domain_edit_error(edit));
+        if (!edit->doc)
+                edit->doc = domain_doc_parse("<domain/>", NULL);
+        return xml_root(domain_doc_get_xml(edit->doc));
 }
 
 void domain_edit_free(struct domain_edit *edit)
@@ -43,7 +58,8 @@ struct domain_def *domain_edit_commit(struct domain_edit *taken, GError **error)
                 g_propagate_error(error, g_steal_pointer(&edit->error));
                 return NULL;
         }
-        return domain_doc_finish(g_steal_pointer(&edit->doc), NULL, error);
+        return edit->doc ? domain_doc_finish(g_steal_pointer(&edit->doc), NULL, error)
+                         : domain_def_ref(edit->before);
 }
 
 /* Where to note a failure: the first one counts. */
@@ -55,9 +71,9 @@ GError **domain_edit_error(struct domain_edit *edit)
 static void set_child_text(struct domain_edit *edit, const char *name, const char *text)
 {
         if (text && *text)
-                xml_set_text(hardware_child(edit->root, name), text);
+                xml_set_text(hardware_child(domain_edit_root(edit), name), text);
         else
-                xml_remove_children(edit->root, name);
+                xml_remove_children(domain_edit_root(edit), name);
 }
 
 void domain_edit_set_name(struct domain_edit *edit, const char *name)
@@ -89,7 +105,7 @@ static void set_kib(struct domain_edit *edit, const char *name, uint64_t kib)
         g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, kib);
 
         set_child_text(edit, name, text);
-        xml_set_attr(xml_child(edit->root, name), "unit", "KiB");
+        xml_set_attr(xml_child(domain_edit_root(edit), name), "unit", "KiB");
 }
 
 void domain_edit_set_memory(struct domain_edit *edit, uint64_t kib)
@@ -104,7 +120,7 @@ void domain_edit_set_current_memory(struct domain_edit *edit, uint64_t kib)
 
 void domain_edit_set_vcpus(struct domain_edit *edit, unsigned current, unsigned max)
 {
-        xmlNode *node = hardware_child(edit->root, "vcpu");
+        xmlNode *node = hardware_child(domain_edit_root(edit), "vcpu");
         unsigned count = max, now;
 
         if (max == 0 && !xml_get_uint(node, NULL, &count, domain_edit_error(edit)))
@@ -127,9 +143,9 @@ void domain_edit_set_vcpus(struct domain_edit *edit, unsigned current, unsigned 
 void domain_edit_set_id(struct domain_edit *edit, int id)
 {
         if (id < 0)
-                xml_set_attr(edit->root, "id", NULL);
+                xml_set_attr(domain_edit_root(edit), "id", NULL);
         else
-                xml_set_attr_format(edit->root, "id", "%d", id);
+                xml_set_attr_format(domain_edit_root(edit), "id", "%d", id);
 }
 
 void domain_edit_set_cpu(struct domain_edit *edit, const char *cpu_xml)
@@ -137,13 +153,13 @@ void domain_edit_set_cpu(struct domain_edit *edit, const char *cpu_xml)
         g_autoptr(xmlDoc) doc = xml_parse(cpu_xml, "cpu", domain_edit_error(edit));
 
         if (doc)
-                xml_replace(hardware_child(edit->root, "cpu"), xml_root(doc));
+                xml_replace(hardware_child(domain_edit_root(edit), "cpu"), xml_root(doc));
 }
 
 void domain_edit_set_loader(struct domain_edit *edit, const char *path, const char *type, const char *format,
                             bool readonly, bool secure)
 {
-        xmlNode *loader = hardware_child(hardware_child(edit->root, "os"), "loader");
+        xmlNode *loader = hardware_child(hardware_child(domain_edit_root(edit), "os"), "loader");
 
         xml_set_text(loader, path);
         xml_set_attr(loader, "readonly", readonly ? "yes" : "no");
@@ -156,7 +172,7 @@ void domain_edit_set_loader(struct domain_edit *edit, const char *path, const ch
 
 void domain_edit_set_encryption(struct domain_edit *edit, unsigned cbitpos, unsigned reduced_bits)
 {
-        xmlNode *launch = hardware_child(edit->root, "launchSecurity");
+        xmlNode *launch = hardware_child(domain_edit_root(edit), "launchSecurity");
         g_autofree char *position = g_strdup_printf("%u", cbitpos),
                         *bits = g_strdup_printf("%u", reduced_bits);
 
@@ -167,7 +183,7 @@ void domain_edit_set_encryption(struct domain_edit *edit, unsigned cbitpos, unsi
 void domain_edit_set_nvram(struct domain_edit *edit, const char *path, const char *template_path,
                            const char *format)
 {
-        xmlNode *nvram = hardware_child(hardware_child(edit->root, "os"), "nvram");
+        xmlNode *nvram = hardware_child(hardware_child(domain_edit_root(edit), "os"), "nvram");
         xmlNode *source = xml_child(nvram, "source");
 
         if (template_path)
@@ -186,7 +202,7 @@ void domain_edit_set_seclabel(struct domain_edit *edit, const char *model, const
 {
         xmlNode *found = NULL;
 
-        XML_FOREACH_CHILD (node, edit->root) {
+        XML_FOREACH_CHILD (node, domain_edit_root(edit)) {
                 g_autofree char *other = xml_is(node, "seclabel") ? xml_attr(node, "model") : NULL;
 
                 if (xml_is(node, "seclabel") && g_strcmp0(other ? other : unnamed, model) == 0 &&
@@ -196,7 +212,7 @@ void domain_edit_set_seclabel(struct domain_edit *edit, const char *model, const
         if (found) {
                 xml_set_attr(found, "model", model);
         } else {
-                found = xml_add(edit->root, "seclabel");
+                found = xml_add(domain_edit_root(edit), "seclabel");
                 xml_set_attr(found, "type", "dynamic");
                 xml_set_attr(found, "model", model);
                 xml_set_attr(found, "relabel", "yes");
@@ -208,14 +224,15 @@ void domain_edit_set_seclabel(struct domain_edit *edit, const char *model, const
 
 void domain_edit_set_partition(struct domain_edit *edit, const char *partition)
 {
-        xml_set_text(hardware_child(hardware_child(edit->root, "resource"), "partition"), partition);
+        xml_set_text(hardware_child(hardware_child(domain_edit_root(edit), "resource"), "partition"),
+                     partition);
 }
 
 /* ---- metadata ---- */
 
 void domain_edit_set_metadata(struct domain_edit *edit, const char *xml, const char *key, const char *uri)
 {
-        xml_metadata_set(edit->root, ERROR_FROM_DOMAIN, xml, key, uri, domain_edit_error(edit));
+        xml_metadata_set(domain_edit_root(edit), ERROR_FROM_DOMAIN, xml, key, uri, domain_edit_error(edit));
 }
 
 char *domain_def_get_metadata(const struct domain_def *def, const char *uri, GError **error)

@@ -25,6 +25,11 @@ struct domain_edit;
 
 /* NULL with an error only when the text of def is not what it must be. */
 struct domain_edit *domain_edit_new(const struct domain_def *def, GError **error);
+/*
+ * The same for what may come to no change at all: the text is read when something is changed first (that it
+ * cannot be is an error of the commit). Without a change the commit gives def again, a new reference.
+ */
+struct domain_edit *domain_edit_new_lazy(const struct domain_def *def);
 /* Takes edit, also on failure. Puts in order and reads, does not normalise. */
 struct domain_def *domain_edit_commit(struct domain_edit *edit, GError **error);
 /* Gives a change up. NULL is fine. */

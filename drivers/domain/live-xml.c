@@ -31,9 +31,9 @@ struct domain_def *domain_def_activate(const struct domain_def *def, int id, GEr
         if (!edit)
                 return NULL;
         domain_edit_set_id(edit, id);
-        if (hardware_init(&hardware, edit->root, NULL, domain_edit_error(edit)))
+        if (hardware_init(&hardware, domain_edit_root(edit), NULL, domain_edit_error(edit)))
                 alias_give(&hardware);
-        name_shares(edit->root);
+        name_shares(domain_edit_root(edit));
         return domain_edit_commit(edit, error);
 }
 
@@ -50,7 +50,7 @@ struct domain_def *domain_def_expand_cpu(const struct domain_def *def, const cha
 char *domain_def_copy_cpu(const struct domain_def *def, GError **error)
 {
         CLEANUP(domain_edit_free) struct domain_edit *edit = domain_edit_new(def, error);
-        const xmlNode *cpu = edit ? xml_child(edit->root, "cpu") : NULL;
+        const xmlNode *cpu = edit ? xml_child(domain_edit_root(edit), "cpu") : NULL;
 
         if (cpu)
                 return xml_write(cpu->doc, cpu);
@@ -67,7 +67,7 @@ struct domain_def *domain_def_make_migratable(const struct domain_def *def, GErr
 
         if (!edit)
                 return NULL;
-        if (hardware_init(&hardware, edit->root, NULL, domain_edit_error(edit)))
+        if (hardware_init(&hardware, domain_edit_root(edit), NULL, domain_edit_error(edit)))
                 normalize_strip(&hardware);
         return domain_edit_commit(edit, error);
 }

@@ -133,9 +133,9 @@ static struct domain_edit *reduce(const struct domain_def *def, GError **error)
 
         if (!edit)
                 return NULL;
-        drop_attributes(host_parts, NULL, edit->root);
-        drop_parts(host_parts, edit->root);
-        drop_parts(host_device_parts, xml_child(edit->root, "devices"));
+        drop_attributes(host_parts, NULL, domain_edit_root(edit));
+        drop_parts(host_parts, domain_edit_root(edit));
+        drop_parts(host_device_parts, xml_child(domain_edit_root(edit), "devices"));
         return edit;
 }
 
@@ -176,7 +176,7 @@ bool domain_def_check_same_guest(const struct domain_def *before, const struct d
 
         if (!other)
                 return false;
-        difference = find_difference(one->root, other->root);
+        difference = find_difference(domain_edit_root(one), domain_edit_root(other));
         if (!difference)
                 return true;
         return error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,

@@ -119,10 +119,8 @@ static bool check_complete(const struct plug *plug, const struct domain_def *bef
 static bool prepare(struct plug *plug, struct domain_def *live, const struct domain_start *how,
                     GError **error)
 {
-        struct domain_edit *edit = domain_edit_new(live, error);
+        struct domain_edit *edit = domain_edit_new_lazy(live);
 
-        if (!edit)
-                return false;
         resources_init(&plug->resources, plug->guest, live, edit, how);
         if (!prepare_devices(plug, error)) {
                 domain_edit_free(edit);

@@ -102,6 +102,44 @@ static void expect_error(struct domain_edit *changed, enum error_code code, cons
         ck_assert_msg(strstr(error->message, message), "%s", error->message);
 }
 
+/* ---- without and with a change ---- */
+
+START_TEST(test_lazy)
+{
+        CLEANUP(domain_def_unref)
+        struct domain_def *def = load(), *same = NULL, *after = NULL, *expected = NULL;
+        struct domain_edit *changed = domain_edit_new_lazy(def);
+
+        domain_edit_free(changed);
+        same = commit(domain_edit_new_lazy(def));
+        ck_assert_ptr_eq(same, def);
+
+        changed = domain_edit_new_lazy(def);
+        domain_edit_set_name(changed, "y");
+        after = commit(changed);
+        changed = edit(load);
+        domain_edit_set_name(changed, "y");
+        expected = commit(changed);
+        ck_assert_str_eq(after->base.xml, expected->base.xml);
+        ck_assert_str_ne(after->base.xml, def->base.xml);
+}
+END_TEST
+
+/* What was stored by somebody else than us: found out when it is changed, and said at the end. */
+START_TEST(test_lazy_unreadable)
+{
+        CLEANUP(domain_def_unref) struct domain_def *def = load();
+        struct domain_edit *changed;
+
+        g_free(def->base.xml);
+        def->base.xml = g_strdup("<domain><name>");
+        changed = domain_edit_new_lazy(def);
+        domain_edit_set_name(changed, "y");
+        domain_edit_set_pty(changed, "serial0", "/dev/pts/1");
+        expect_error(changed, ERROR_XML_DETAIL, "");
+}
+END_TEST
+
 /* ---- the domain ---- */
 
 START_TEST(test_texts)
@@ -560,7 +598,7 @@ START_TEST(test_missing_device)
 }
 END_TEST
 
-CHECK_MAIN("domain-edit", test_texts, test_bad_texts, test_numbers, test_firmware, test_seclabel, test_cpu,
-           test_metadata, test_foreign_metadata, test_bad_metadata, test_aliases, test_activate_again,
-           test_align_memory, test_align_parts, test_chars, test_graphics, test_interfaces, test_disks,
-           test_migratable, test_plugs, test_missing_device)
+CHECK_MAIN("domain-edit", test_lazy, test_lazy_unreadable, test_texts, test_bad_texts, test_numbers,
+           test_firmware, test_seclabel, test_cpu, test_metadata, test_foreign_metadata, test_bad_metadata,
+           test_aliases, test_activate_again, test_align_memory, test_align_parts, test_chars, test_graphics,
+           test_interfaces, test_disks, test_migratable, test_plugs, test_missing_device)
