@@ -22,9 +22,9 @@ enum logind_lock {
 
 /*
  * The host is about to end or to sleep (begins), or is not (any more): awake, or an end that was called off.
- * At begins the lock is held; logind_let_go() lets it go on. Once logind answers for the first time, or again,
- * it is told how things stand, which may be nothing new; a host that is about to end or to sleep by then does
- * not wait.
+ * At begins the lock is held; logind_let_go() lets it go on. Once logind answers for the first time, or
+ * again, it is told how things stand, which may be nothing new; a host that is about to end or to sleep by
+ * then does not wait.
  */
 typedef void (*logind_told)(enum logind_lock what, bool begins, void *data);
 

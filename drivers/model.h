@@ -61,13 +61,13 @@ struct model_environment {
         const char *data_dir;      /* what comes with the agent: nwfilter/ below it; NULL: nothing */
         const char *lease_program; /* virtbus-lease, which dnsmasq runs; NULL: it is not there */
         const char
-                *memory_dir; /* where guests' memory is kept that is to be in files; NULL: below state_dir */
+                *memory_dir;  /* where guests' memory is kept that is to be in files; NULL: below state_dir */
         const char *dump_dir; /* of guests that crash; NULL: below state_dir */
-        const char *tls_dir; /* certificates of guests' disks and character devices; NULL: the usual place */
+        const char *tls_dir;  /* certificates of guests' disks and character devices; NULL: the usual place */
         const char *spice_tls_dir, *vnc_tls_dir; /* of their displays; NULL: those are without TLS */
-        const char *hooks_dir; /* programs that are told of guests; NULL: none */
+        const char *hooks_dir;                   /* programs that are told of guests; NULL: none */
         enum model_security security;
-        const char *devices; /* nodes that guests may open beside their own (drivers/qemu/driver.h) */
+        const char *devices;  /* nodes that guests may open beside their own (drivers/qemu/driver.h) */
         unsigned save_format; /* of guests that are saved, as it is numbered in their files; 0: raw */
         unsigned migration_first, migration_last; /* TCP ports for guests that come from other hosts */
         const struct authorizer *authorizer; /* who decides what clients may do; NULL: the built-in rule */

@@ -3,9 +3,9 @@
 
 /*
  * Processes that work for one device of a guest and end by themselves when the emulator's end of their
- * connection is closed: passt, virtiofsd, vhost-user-gpu (not so HELPER_BUS and HELPER_RESERVATIONS). So there is nothing to
- * be found of a start that was cut short. Those of a guest are watched, noted in its status document by the
- * alias of their device, and ended with it. Lane of the domain.
+ * connection is closed: passt, virtiofsd, vhost-user-gpu (not so HELPER_BUS and HELPER_RESERVATIONS). So
+ * there is nothing to be found of a start that was cut short. Those of a guest are watched, noted in its
+ * status document by the alias of their device, and ended with it. Lane of the domain.
  */
 
 #include "base/lane.h"

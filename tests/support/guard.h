@@ -9,11 +9,11 @@
  */
 
 /*
- * For sh -c, "sh", folder: removes the folder, and the control groups that agents in it have noted for guests which have
- * been killed.
+ * For sh -c, "sh", folder: removes the folder, and the control groups that agents in it have noted for guests
+ * which have been killed.
  */
 #define GUARD_REMOVE                                                                                         \
-        "find \"$1\" -name status.xml -exec sed -n \"s|.*<cgroup path='\\([^']*\\)'/>.*|\\1|p\" {} + |"    \
+        "find \"$1\" -name status.xml -exec sed -n \"s|.*<cgroup path='\\([^']*\\)'/>.*|\\1|p\" {} + |"      \
         "while read -r group; do for mount in /sys/fs/cgroup /sys/fs/cgroup/*; do"                           \
         " [ ! -d \"$mount$group\" ] || rmdir \"$mount$group\"/*/ \"$mount$group\";"                          \
         " done; done 2>/dev/null; exec rm -rf --one-file-system \"$1\""

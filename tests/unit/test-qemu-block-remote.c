@@ -126,7 +126,8 @@ START_TEST(test_refusals)
         CLEANUP(domain_def_unref) struct domain_def *def = parse(refusals[_i].source, &error);
 
         if (def)
-                ck_assert_ptr_null(block_image_new_remote("disk 'vda'", &def->devices.disks[0].source, &error));
+                ck_assert_ptr_null(
+                        block_image_new_remote("disk 'vda'", &def->devices.disks[0].source, &error));
         ck_assert_ptr_nonnull(error);
         ck_assert_msg(strstr(error->message, refusals[_i].part), "%s", error->message);
 }
