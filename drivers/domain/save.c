@@ -67,6 +67,16 @@ static bool check_disks(const struct domain_def *def, GError **error)
         return true;
 }
 
+/* A managed save is the domain's, and nobody's without it. */
+static bool check_is_kept(const struct domain_save *save, GError **error)
+{
+        if (!save->managed || domain_get_current(domain_of(&save->base))->base.persistent)
+                return true;
+        return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
+                         "domain '%s' is transient: nothing would be left to start it again",
+                         managed_get_current_name(save->base.object));
+}
+
 static bool begin(struct operation *op, GError **error)
 {
         struct domain_save *save = save_of(op);
@@ -74,12 +84,8 @@ static bool begin(struct operation *op, GError **error)
         const struct domain_state *state = domain_get_current(domain);
 
         if (!managed_require_active(op->object, error) || !domain_require_idle(domain, error) ||
-            !domain_save_check_state(domain, error))
+            !domain_save_check_state(domain, error) || !check_is_kept(save, error))
                 return false;
-        if (save->managed && !state->base.persistent)
-                return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
-                                 "domain '%s' is transient: nothing would be left to start it again",
-                                 managed_get_current_name(op->object));
         if (!check_disks(domain_state_get_def(state), error))
                 return false;
         save->xml = choose_xml(domain, save->wanted, error);
@@ -189,7 +195,8 @@ static bool end_guest(struct operation *op, GError **error)
         struct domain_save *save = save_of(op);
         struct domain *domain = domain_of(op);
 
-        if (!domain_save_require_there(save, error) ||
+        /* It may have been undefined while the guest's memory was written. */
+        if (!domain_save_require_there(save, error) || !check_is_kept(save, error) ||
             (save->managed && !domain_managed_save_mark(domain, save->resumes, error)) ||
             !ops_of(op)->save_publish(save, error))
                 return false;

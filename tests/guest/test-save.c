@@ -533,6 +533,29 @@ START_TEST(test_emulator_is_killed)
 }
 END_TEST
 
+/* Undefined in the midst of it: the guest runs on, and no file stays behind that would be nobody's. */
+START_TEST(test_undefined_meanwhile)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml("bare", NULL));
+        g_autofree char *saves = harness_path(harness, "state/qemu/save");
+        struct client_answer answer = { 0 };
+        pid_t pid = harness_find_guest(harness, "bare");
+
+        ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+        client_send(client, &answer, path, DOMAIN_INTERFACE, "ManagedSave", "u", 0);
+        guest_do_flags(client, path, "Undefine", 0);
+        ck_assert_int_eq(kill(pid, SIGCONT), 0);
+        client_wait_answer(client, &answer);
+        ck_assert_ptr_nonnull(answer.error);
+        ck_assert_ptr_nonnull(strstr(answer.error, "is transient"));
+        g_free(answer.error);
+        guest_expect_state(client, path, STATE_RUNNING, -1);
+        ck_assert_uint_eq(count_files(saves), 0);
+        guest_do_flags(client, path, "Destroy", 0);
+        ck_assert_uint_eq(count_files(saves), 0);
+}
+END_TEST
+
 /* One that takes long, because of what it goes through. */
 START_TEST(test_aborted)
 {
@@ -665,6 +688,7 @@ int main(void)
         tcase_add_test(tcase, test_through_links);
         tcase_add_loop_test(tcase, test_agent_is_killed, 0, 2);
         tcase_add_test(tcase, test_emulator_is_killed);
+        tcase_add_test(tcase, test_undefined_meanwhile);
         tcase_add_test(tcase, test_aborted);
         tcase_add_test(tcase, test_dumps);
         tcase_add_test(tcase, test_how_to_migrate);
