@@ -62,6 +62,17 @@ bool depart_require_there(const struct domain_departure *departure, GError **err
 
 /* ---- steps ---- */
 
+/* Its client is here, and nobody would end it there. */
+static bool check_may_leave(const struct domain_state *state, GError **error)
+{
+        if (!state->owner)
+                return true;
+        return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
+                         "domain '%s' cannot be migrated: it was started to be destroyed when its client "
+                         "leaves (AUTODESTROY), which no other host would see",
+                         domain_state_get_def(state)->base.name);
+}
+
 static bool begin(struct operation *op, GError **error)
 {
         struct domain_departure *departure = departure_of(op);
@@ -69,7 +80,8 @@ static bool begin(struct operation *op, GError **error)
         const struct domain_state *state = domain_get_current(domain);
 
         if (!managed_require_active(op->object, error) || !domain_require_idle(domain, error) ||
-            !domain_save_check_state(domain, error) || !depart_choose_def(departure, state, error) ||
+            !domain_save_check_state(domain, error) || !check_may_leave(state, error) ||
+            !depart_choose_def(departure, state, error) ||
             !depart_choose_persistent(departure, state, error) ||
             !domain_check_migration_devices(domain_state_get_def(state), error) ||
             !ops_of(op)->depart_check(domain, &departure->has_all_of_cpu, error) ||

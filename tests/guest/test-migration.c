@@ -18,6 +18,8 @@
 #include "tests/support/proxy.h"
 #include "tests/support/sides.h"
 
+enum { AUTODESTROY = 2 };
+
 START_TEST(test_the_guest_counts_on)
 {
         static const unsigned flags[] = { LIVE, 0, LIVE | COMPRESSED, LIVE | PARALLEL | AUTO_CONVERGE };
@@ -449,6 +451,23 @@ START_TEST(test_a_transient_disk_stays)
 }
 END_TEST
 
+/* Nobody there would end it when its client leaves here. */
+START_TEST(test_one_that_ends_with_its_client_stays)
+{
+        struct client *other = harness_connect(here.harness);
+        g_autofree char *xml = guest_bare_xml("bare", NULL);
+        g_autofree char *path = client_call_string(other, QEMU_PATH, CONNECT_INTERFACE, "DomainCreateXML",
+                                                   "su", xml, AUTODESTROY);
+
+        client_fails(here.client, LIBVIRT_ERROR, "*(AUTODESTROY)*", path, DOMAIN_INTERFACE, "MigrateToURI3",
+                     "sa{sv}u", there.uri, 0, LIVE);
+        guest_expect_state(here.client, path, STATE_RUNNING, -1);
+        ck_assert(!side_has(&there, path));
+        client_free(other);
+        client_wait_event(here.client, path, EVENT_STOPPED, STOPPED_DESTROYED);
+}
+END_TEST
+
 /* What a stranger may know of a migration is not enough to end it, or to begin it before its time. */
 START_TEST(test_cookies)
 {
@@ -634,6 +653,7 @@ int main(void)
         tcase_add_test(moves, test_definitions_go_alone);
         tcase_add_test(moves, test_what_is_refused);
         tcase_add_test(moves, test_a_transient_disk_stays);
+        tcase_add_test(moves, test_one_that_ends_with_its_client_stays);
         tcase_add_test(moves, test_cookies);
         tcase_add_test(moves, test_by_tls);
         tcase_add_test(moves, test_by_ssh);
