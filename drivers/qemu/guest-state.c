@@ -87,6 +87,14 @@ static void remove_tpm(const struct qemu_driver *driver, const struct domain_def
         rmdir(dir);
 }
 
+/* Of a guest that has not come: what was made for it, if nothing is in it. */
+static void remove_empty_tpm(const struct guest *guest)
+{
+        g_autofree char *dir = g_build_filename(guest->driver->tpm_dir, guest->domain->base.uuid_text, NULL);
+
+        rmdir(dir);
+}
+
 /* ---- at the end of the definition ---- */
 
 /* The guest runs on: its end is when. */
@@ -128,6 +136,8 @@ void guest_forget_state(const struct guest *guest)
         g_autofree char *nvram = NULL;
         g_autoptr(GError) error = NULL;
 
+        if (guest->status->phase == STATUS_INCOMING)
+                remove_empty_tpm(guest);
         /* A start that failed has undone what it did; a definition that there is keeps its own. */
         if (guest->status->phase != STATUS_RUNNING || (current && current->base.persistent) ||
             !guest->status->xml)
