@@ -12,6 +12,7 @@
 #include "base/registry.h"
 #include "base/store.h"
 #include "drivers/domain/model.h"
+#include "drivers/domain/save.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -418,6 +419,15 @@ static void announce(struct domain *domain, const struct request *request)
                         managed_event_new(DOMAIN_EVENT_SUSPENDED, DOMAIN_EVENT_SUSPENDED_PAUSED));
 }
 
+/* What was saved here is of the past of the guest that has come. */
+static void forget_save(struct domain *domain)
+{
+        g_autoptr(GError) error = NULL;
+
+        if (domain->has_save && !domain_managed_save_drop(domain, &error))
+                log_gerror(LOG_LEVEL_ERROR, error, "a managed save of a domain that has come stays");
+}
+
 static bool take_over(struct domain *domain, struct request *request, GError **error)
 {
         g_autoptr(GError) failure = NULL;
@@ -427,6 +437,7 @@ static bool take_over(struct domain *domain, struct request *request, GError **e
                 return false;
         /* It runs: what else there is to do costs it nothing. */
         announce(domain, request);
+        forget_save(domain);
         request->undefined = !define(domain, &failure);
         if (request->undefined)
                 log_gerror(LOG_LEVEL_ERROR, failure, "domain '%s' has come, and is not defined",

@@ -260,11 +260,9 @@ static void announce_start(const struct start *start, struct domain *domain, str
         announce_agent(domain, domain_state_get_def(domain_get_current(domain)));
 }
 
-/* Nobody does anything with it before it is here. */
+/* Nobody does anything with it before it is here, nor with what it was saved as. */
 static void wait_for_arrival(struct start *start, struct domain *domain)
 {
-        if (!start->arrival)
-                return;
         domain->arrival = g_steal_pointer(&start->arrival);
         domain->work = "migration";
 }
@@ -288,8 +286,9 @@ static bool start_guest(struct operation *op, GError **error)
         domain->takings = g_steal_pointer(&start->takings);
         takings_note_targets(domain->takings, domain_state_get_def(state));
         announce_start(start, domain, state);
-        wait_for_arrival(start, domain);
-        if (domain->has_save)
+        if (start->arrival)
+                wait_for_arrival(start, domain);
+        else if (domain->has_save)
                 forget_save(domain);
         return true;
 }

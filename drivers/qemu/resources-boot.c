@@ -153,6 +153,9 @@ static bool claim(struct resources *resources, const char *path, GError **error)
         if (fd >= 0 || !busy)
                 return fd >= 0;
         holder = find_holder(guest, path);
+        /* On storage that hosts share, the guest has it there as long as it is not here. */
+        if (!holder && resources->start->arrival)
+                return true;
         return error_set(
                 error, ERROR_FROM_QEMU, ERROR_RESOURCE_BUSY,
                 "NVRAM file '%s' is in use by %s%s%s, which runs: each guest needs a store of its own", path,

@@ -18,7 +18,7 @@
 #include "tests/support/proxy.h"
 #include "tests/support/sides.h"
 
-enum { AUTODESTROY = 2 };
+enum { AUTODESTROY = 2, RUNNING_RESTORED = 3 };
 
 START_TEST(test_the_guest_counts_on)
 {
@@ -641,6 +641,71 @@ START_TEST(test_aborted)
 }
 END_TEST
 
+static bool has_save(const struct side *side, const char *path)
+{
+        g_autoptr(sd_bus_message) reply =
+                client_call(side->client, path, DOMAIN_INTERFACE, "HasManagedSaveImage", "u", 0);
+        int has;
+
+        ck_assert_int_gt(sd_bus_message_read(reply, "b", &has), 0);
+        return has;
+}
+
+static bool is_off_there(void *path)
+{
+        return side_find_state(&there, path) == STATE_SHUTOFF;
+}
+
+/* What is saved there is the guest's until another one has come in its place. */
+START_TEST(test_what_was_saved_there)
+{
+        g_autofree char *path = guest_start(here.client, guest_bare_xml("bare", NULL)), *xml = NULL;
+        g_autofree char *saved = NULL;
+        struct client_answer answer = { 0 };
+
+        xml = client_call_string(here.client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 2);
+        saved = guest_start(there.client, g_strdup(xml));
+        ck_assert_str_eq(saved, path);
+        guest_do_flags(there.client, path, "ManagedSave", 0);
+        client_send(here.client, &answer, path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri, 1,
+                    "bandwidth", "t", (uint64_t)1, LIVE);
+        client_wait_event(there.client, path, EVENT_STARTED, STARTED_MIGRATED);
+        side_kill_guest(&there, path);
+        client_wait_answer(here.client, &answer);
+        ck_assert_ptr_nonnull(answer.error);
+        g_free(answer.error);
+        harness_wait_until(is_off_there, path, "nothing waits for the guest any more");
+        ck_assert(has_save(&there, path));
+        guest_do_flags(there.client, path, "Create", 0);
+        guest_expect_state(there.client, path, STATE_RUNNING, RUNNING_RESTORED);
+        guest_do_flags(there.client, path, "ManagedSave", 0);
+        sides_migrate(&here, path, &there, LIVE);
+        ck_assert(!has_save(&there, path));
+        guest_do_flags(there.client, path, "Destroy", 0);
+}
+END_TEST
+
+/* Its variable store is on storage that both hosts have: one that it has open here is no obstacle there. */
+START_TEST(test_a_store_of_both_hosts)
+{
+        g_autofree char *code = harness_path(here.harness, "CODE.fd"), *path = NULL, *tail = NULL;
+        g_autofree char *vars = harness_path(here.harness, "VARS.fd"), *xml = NULL;
+        g_autofree char *bare = guest_bare_xml("bare", NULL);
+        g_auto(GStrv) parts = g_strsplit(bare, "</os>", 2);
+
+        ck_assert(g_file_set_contents(code, "", 0, NULL) && truncate(code, 1 << 20) == 0);
+        ck_assert(g_file_set_contents(vars, "", 0, NULL) && truncate(vars, 1 << 18) == 0);
+        tail = g_strdup_printf("<loader readonly='yes' type='pflash'>%s</loader><nvram>%s</nvram></os>%s",
+                               code, vars, parts[1]);
+        xml = g_strconcat(parts[0], tail, NULL);
+        path = guest_start(here.client, g_steal_pointer(&xml));
+        sides_migrate(&here, path, &there, LIVE);
+        guest_expect_state(there.client, path, STATE_RUNNING, RUNNING_MIGRATED);
+        guest_do_flags(there.client, path, "Destroy", 0);
+        ck_assert_int_eq(access(vars, F_OK), 0);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("guest/migration");
@@ -659,6 +724,8 @@ int main(void)
         tcase_add_test(moves, test_by_ssh);
         tcase_add_test(moves, test_by_tunnel);
         tcase_add_test(moves, test_aborted);
+        tcase_add_test(moves, test_what_was_saved_there);
+        tcase_add_test(moves, test_a_store_of_both_hosts);
         suite_add_tcase(suite, moves);
         tcase_set_timeout(deaths, 300);
         tcase_add_checked_fixture(deaths, sides_set_up, sides_tear_down);
