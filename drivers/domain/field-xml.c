@@ -119,6 +119,9 @@ static bool find_name(const struct value *value, const char *const names[], unsi
         }
         quoted = error_quote(value->text);
         where = value->field->attr ? g_strdup_printf(" of attribute '%s'", value->field->attr) : g_strdup("");
+        if (!*offered)
+                return xml_error(error, value->node,
+                                 "unknown value '%s'%s: there are none here, leave it out", quoted, where);
         list = error_list(offered);
         return xml_error(error, value->node, "unknown value '%s'%s: expected %s", quoted, where, list);
 }

@@ -154,6 +154,14 @@ static bool check_devices(const struct domain_def *def, GError **error)
                 return refuse(def, "a device of the host", error);
         if (def->devices.n_filesystems > 0)
                 return refuse(def, "a directory of the host", error);
+        for (unsigned i = 0; i < def->devices.n_graphics; i++) {
+                if (def->devices.graphics[i].type == DOMAIN_GRAPHICS_DBUS)
+                        return refuse(def, "<graphics type='dbus'>, whose bus is made at a start,", error);
+        }
+        for (unsigned i = 0; i < def->devices.n_interfaces; i++) {
+                if (def->devices.interfaces[i].type == DOMAIN_INTERFACE_VDPA)
+                        return refuse(def, "a vDPA device of the host", error);
+        }
         return true;
 }
 

@@ -280,6 +280,9 @@ START_TEST(test_native)
         g_autofree char *plain = guest_bare_xml("native", devices), *xml = NULL, *text = NULL;
         g_autofree char *volume = guest_bare_xml("native", "<disk type='volume'><source pool='p' volume='v'/>"
                                                            "<target dev='vda' bus='virtio'/></disk>");
+        g_autofree char *bus = guest_bare_xml("native", "<graphics type='dbus'/>");
+        g_autofree char *vdpa = guest_bare_xml("native", "<interface type='vdpa'><source dev='/dev/null'/>"
+                                                         "<model type='virtio'/></interface>");
 
         *strstr(plain, "</domain>") = '\0';
         xml = g_strconcat(plain, extra, NULL);
@@ -296,6 +299,10 @@ START_TEST(test_native)
         expect_part(text, "\"cache-size\":65536");
         client_fails(client, LIBVIRT_ERROR, "unsupported configuration: a volume of a pool*", QEMU_PATH,
                      CONNECT_INTERFACE, "DomainXMLToNative", "ssu", "qemu-argv", volume, 0);
+        client_fails(client, LIBVIRT_ERROR, "unsupported configuration: <graphics type='dbus'>, whose bus*",
+                     QEMU_PATH, CONNECT_INTERFACE, "DomainXMLToNative", "ssu", "qemu-argv", bus, 0);
+        client_fails(client, LIBVIRT_ERROR, "unsupported configuration: a vDPA device of the host*",
+                     QEMU_PATH, CONNECT_INTERFACE, "DomainXMLToNative", "ssu", "qemu-argv", vdpa, 0);
         client_fails(client, LIBVIRT_ERROR, "invalid argument: unknown format 'xen-xm'*", QEMU_PATH,
                      CONNECT_INTERFACE, "DomainXMLToNative", "ssu", "xen-xm", xml, 0);
         client_fails(client, LIBVIRT_ERROR, "*unsupported flags (0x1)*", QEMU_PATH, CONNECT_INTERFACE,

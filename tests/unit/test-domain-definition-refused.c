@@ -210,6 +210,8 @@ START_TEST(test_refused_devices)
                 const char *devices, *message, *where;
         } rows[] = {
                 { "<controller index='0'/>", "missing attribute 'type'", "(<controller>)" },
+                { "<parallel type='null'><target type='x'/></parallel>",
+                  "unknown value 'x' of attribute 'type': there are none here, leave it out", "(<target>)" },
                 { "<controller type='scsi' model='ich6'/>", "unknown value 'ich6'", "(<controller>)" },
                 { "<controller type='scsi'/><controller type='scsi'/>", "more than one 'scsi' controller",
                   "(<devices>)" },
