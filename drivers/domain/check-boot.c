@@ -57,6 +57,12 @@ static bool check_loader(const struct check *check, GError **error)
         const struct domain_os *os = &check->def->os;
         bool rom = g_strcmp0(os->loader.type, "rom") == 0;
 
+        if (!os->loader.path && !os->firmware &&
+            (os->loader.secure == DOMAIN_SWITCH_ON || os->loader.stateless == DOMAIN_SWITCH_ON ||
+             g_strcmp0(os->loader.type, "pflash") == 0))
+                return check_refuse(
+                        error, "<loader> says how a firmware is loaded and not which: give it a path, or "
+                               "choose one by <os firmware=>");
         if (os->loader.secure == DOMAIN_SWITCH_ON && rom)
                 return check_refuse(error, "secure boot needs a <loader> of type 'pflash', not 'rom'");
         if (os->loader.readonly == DOMAIN_SWITCH_OFF && os->has_nvram)

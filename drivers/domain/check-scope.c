@@ -142,6 +142,11 @@ static bool check_interface(const struct domain_interface *interface, GError **e
         bool bridged =
                 interface->type == DOMAIN_INTERFACE_BRIDGE || interface->type == DOMAIN_INTERFACE_NETWORK;
         bool virtio = !interface->model || g_str_has_prefix(interface->model, "virtio");
+        bool hostdev = interface->type == DOMAIN_INTERFACE_HOSTDEV;
+        bool link = bridged || interface->type == DOMAIN_INTERFACE_ETHERNET ||
+                    interface->type == DOMAIN_INTERFACE_DIRECT;
+        bool vfio = g_strcmp0(interface->driver, "vfio") == 0;
+        bool foreign = g_strcmp0(interface->driver, "kvm") == 0 || g_strcmp0(interface->driver, "xen") == 0;
         g_autofree char *who = g_strdup_printf("an interface of type '%s' and model '%s'",
                                                domain_interface_type_get_name(interface->type),
                                                interface->model ? interface->model : "default");
@@ -154,6 +159,22 @@ static bool check_interface(const struct domain_interface *interface, GError **e
                   "interfaces of type 'ethernet'" },
                 { interface->persistent, virtio, "<teaming type='persistent'>",
                   "interfaces of model 'virtio'" },
+                { interface->teaming_partner && !interface->persistent, hostdev, "<teaming type='transient'>",
+                  "interfaces of type 'hostdev'" },
+                { interface->teaming_partner != NULL, !interface->persistent, "<teaming persistent=>",
+                  "type='transient', which names the one that stays" },
+                { vfio, hostdev, "<driver name='vfio'>", "interfaces of type 'hostdev'" },
+                { foreign, false, "a <driver name=> of another hypervisor",
+                  "that one: use 'qemu' or 'vhost'" },
+                { traffic_is_limited(&interface->bandwidth), link || hostdev, "<bandwidth>",
+                  "those with a link on the host: 'network', 'bridge', 'ethernet' and 'direct'" },
+                { interface->sndbuf > 0, link, "<tune><sndbuf>",
+                  "those with a link on the host: 'network', 'bridge', 'ethernet' and 'direct'" },
+                { interface->reconnect == DOMAIN_SWITCH_ON, interface->reconnect_timeout_s > 0,
+                  "<reconnect enabled='yes'>", "those with a timeout, in seconds" },
+                { is_given(interface->info.rom_bar) || interface->info.rom_file,
+                  interface->info.rom_enabled != DOMAIN_SWITCH_OFF, "bar= or file= in <rom enabled='no'>",
+                  "a ROM that is there" },
         };
 
         return check_scopes(scopes, G_N_ELEMENTS(scopes), who, error);

@@ -61,7 +61,7 @@ bool domain_check(const struct domain_def *def, const struct domain_doc *doc,
                                                         domain_check_tuning,     domain_check_boot,
                                                         domain_check_disks,      domain_check_devices,
                                                         domain_check_interfaces, domain_check_clock,
-                                                        domain_check_scope };
+                                                        domain_check_scope,      domain_check_parts };
         const struct check check = { def, doc, machine };
 
         for (unsigned i = 0; i < G_N_ELEMENTS(tables); i++) {

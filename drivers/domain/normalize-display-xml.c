@@ -37,6 +37,14 @@ static bool pair_listen(xmlNode *graphics, GError **error)
                                             "the graphics listen on '%s' and their first <listen> says '%s'",
                                             outer, inner);
         }
+        if (socket && !hardware_is(listen, "type", "socket")) {
+                g_autofree char *outer = error_quote(socket);
+
+                return hardware_unsupported(error, graphics,
+                                            "the graphics have socket='%s' and their first <listen> is of "
+                                            "another type than 'socket'",
+                                            outer);
+        }
         if (hardware_is(listen, "type", "address")) {
                 if (own)
                         xml_set_attr(graphics, "listen", own);

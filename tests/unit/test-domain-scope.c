@@ -88,20 +88,138 @@ static const struct {
         { "<cpu mode='host-model' migratable='on'/>", "", "<cpu> has migratable=" },
 };
 
+#define CHAR(type, source)  "<serial type='" type "'><source path='/x'" source "</serial>"
+#define IMAGE(type, source) "<disk type='" type "'>" source "<target dev='vda' bus='virtio'/></disk>"
+#define BRIDGE(source, below)                                                                                \
+        "<interface type='bridge'><source bridge='br0'" source "/>" below "<model "                          \
+        "type='virtio'/></interface>"
+#define VNC(attributes, below)   "<graphics type='vnc' port='5901'" attributes ">" below "</graphics>"
+#define SPICE(attributes, below) "<graphics type='spice'" attributes ">" below "</graphics>"
+#define USER(type, below)                                                                                    \
+        "<interface type='user'><source dev='eth0'/>" below "<backend type='" type "'/></interface>"
+#define HTTP(below) "<source protocol='nbd' name='x'><host name='h'/>" below "</source>"
+#define VHOST(reconnect)                                                                                     \
+        "<interface type='vhostuser'><source type='unix' path='/s' mode='client'><reconnect "                \
+        "enabled='yes'" reconnect "/></source><model type='virtio'/></interface>"
+
+/* What stands where the device's type has nothing of it. */
+static const struct {
+        const char *top, *devices;
+        const char *part;
+} parts[] = {
+        { "", CHAR("file", "/>"), NULL },
+        { "", CHAR("file", " append='on'/>"), NULL },
+        { "", CHAR("dev", " append='on'/>"),
+          "a <serial>'s <source> has append=, which is not for type 'dev'" },
+        { "", CHAR("dev", " append='off' tls='no'/>"), NULL },
+        { "", CHAR("file", " service='1'/>"), "has service=, which is not for type 'file'" },
+        { "", CHAR("file", "><clipboard copypaste='yes'/></source>"), "has <clipboard>" },
+        { "", CHAR("file", "><mouse mode='client'/></source>"), "has <mouse>" },
+        { "", CHAR("file", "/><source path='/y'/>"), "<serial type='file'> has two <source>: there is one" },
+        { "", CHAR("file", "/><protocol type='telnet'/>"), "a <serial>'s <protocol> has type=" },
+        { "", CHAR("file", "/><protocol type='raw'/>"), NULL },
+        { "", "<serial type='udp'><source mode='connect' host='h' service='1' tls='yes'/></serial>",
+          "has tls=, which is not for type 'udp'" },
+        { "",
+          "<serial type='udp'><source mode='connect' host='h' service='1'/><source mode='bind' host='h' "
+          "service='2'/></serial>",
+          NULL },
+        { "",
+          "<serial type='udp'><source mode='connect' host='h' service='1'/><source host='h' "
+          "service='2'/></serial>",
+          "two <source> at most, one of mode='bind'" },
+        { "",
+          "<rng model='virtio'><backend model='egd' type='udp'><source mode='connect' host='h' service='1' "
+          "tls='yes'/></backend></rng>",
+          "a <backend>'s <source> has tls=" },
+        { "", IMAGE("file", "<source file='/x' startupPolicy='optional'/>"), NULL },
+        { "", IMAGE("file", "<source file='/x' protocol='nbd'/>"),
+          "a <disk>'s <source> has protocol=, which is not for type 'file': leave it out, or choose the "
+          "type" },
+        { "", IMAGE("block", "<source dev='/dev/x' tls='yes'/>"), "has tls=" },
+        { "", IMAGE("file", "<source file='/x'><host name='h'/></source>"),
+          "a <disk>'s <source> has <host>" },
+        { "",
+          IMAGE("file",
+                "<source file='/x'><auth username='u'><secret type='ceph' usage='k'/></auth></source>"),
+          "has <auth>" },
+        { "",
+          IMAGE("file", "<source file='/x'/><backingStore type='file'><format type='raw'/><source file='/y' "
+                        "pool='p'/></backingStore>"),
+          "a <backingStore>'s <source> has pool=" },
+        { "", IMAGE("network", HTTP("<reconnect delay='3'/>")), NULL },
+        { "", IMAGE("network", HTTP("<identity user='u'/>")), "has <identity>, which is not for type 'nbd'" },
+        { "", IMAGE("network", HTTP("<config file='/x'/>")), "has <config>" },
+        { "", BRIDGE("", ""), NULL },
+        { "", BRIDGE(" mode='vepa'", ""), "has mode=" },
+        { "", BRIDGE(" dev='eth0'", ""), "'s <source> has dev=, which is not for type 'bridge'" },
+        { "", BRIDGE("", "<driver name='vfio'/>"),
+          "has <driver name='vfio'>, which is for interfaces of type" },
+        { "", BRIDGE("", "<driver name='xen'/>"), "has a <driver name=> of another hypervisor" },
+        { "", BRIDGE("", "<driver name='qemu'/>"), NULL },
+        { "", BRIDGE("", "<teaming type='transient' persistent='ua-x'/>"), "has <teaming type='transient'>" },
+        { "", BRIDGE("", "<teaming type='persistent' persistent='ua-x'/>"), "has <teaming persistent=>" },
+        { "", BRIDGE("", "<teaming type='persistent'/>"), NULL },
+        { "", BRIDGE("", "<bandwidth><inbound average='10'/></bandwidth><tune><sndbuf>9</sndbuf></tune>"),
+          NULL },
+        { "", NET("virtio", "<bandwidth><inbound average='10'/></bandwidth>"), "has <bandwidth>" },
+        { "", NET("virtio", "<tune><sndbuf>9</sndbuf></tune>"), "has <tune><sndbuf>" },
+        { "", NET("virtio", "<rom enabled='no' bar='on'/>"), "has bar= or file= in <rom enabled='no'>" },
+        { "", NET("virtio", "<rom bar='on' file='/x'/>"), NULL },
+        { "", VHOST(""), "has <reconnect enabled='yes'>, which is for those with a timeout" },
+        { "<memoryBacking><access mode='shared'/></memoryBacking>", VHOST(" timeout='3'"), NULL },
+        { "", "<input type='keyboard' bus='usb'><source evdev='/dev/input/event1'/></input>",
+          "a <input>'s <source> has evdev=" },
+        { "", "<input type='evdev' bus='usb'><source dev='/dev/input/event1'/></input>",
+          "a <input> has bus=" },
+        { "", "<input type='evdev'><source dev='/dev/input/event1' grab='all'/></input>", NULL },
+        { "", VNC(" sharePolicy='ignore'", ""), NULL },
+        { "", VNC(" tlsPort='5902'", ""), "a <graphics> has tlsPort=, which is not for type 'vnc'" },
+        { "", VNC("", "<clipboard copypaste='no'/>"), "a <graphics> has <clipboard>" },
+        { "", VNC("", "<gl enable='no'/>"), NULL },
+        { "", VNC("", "<gl enable='yes'/>"), "a <graphics> has <gl>" },
+        { "", VNC(" socket='/s'", "<listen type='address' address='127.0.0.1'/>"),
+          "have socket='/s' and their first <listen> is of another type" },
+        { "", SPICE("", "<clipboard copypaste='no'/><gl enable='no'/>"), NULL },
+        { "", SPICE(" websocket='5903'", ""), "has websocket=, which is not for type 'spice'" },
+        { "", "<controller type='sata' ports='4'/>", "a <controller> has ports=" },
+        { "", "<controller type='usb' model='qemu-xhci' ports='4'/>", NULL },
+        { "", "<controller type='usb' model='qemu-xhci' vectors='4'/>", "a <controller> has vectors=" },
+        { "", "<controller type='scsi' model='virtio-scsi'><target chassis='1'/></controller>",
+          "has <target>" },
+        { "", "<controller type='virtio-serial' ports='4' vectors='4'/>", NULL },
+        { "", "<audio id='1' type='none' serverName='s'/>", "a <audio> has serverName=" },
+        { "", "<audio id='1' type='pulseaudio' serverName='s'/>", NULL },
+        { "", "<audio id='1' type='alsa'><output name='s'/></audio>", "a <audio>'s <output> has name=" },
+        { "", "<audio id='1' type='alsa' timerPeriod='9'><output dev='s'/></audio>", NULL },
+        { "<os><loader stateless='yes'/></os>", "", "<loader> says how a firmware is loaded and not which" },
+};
+
 static const struct domain_machine q35 = { DOMAIN_MACHINE_Q35, .net_model = "e1000e" };
+
+static void check_row(const char *top, const char *devices, const char *part)
+{
+        g_autofree char *text = g_strdup_printf(
+                "<domain type='qemu'><name>x</name><uuid>6695eb01-f6a4-8304-79aa-97f2502e193f</uuid>"
+                "<memory>65536</memory><os><type>hvm</type></os><features><acpi/></features>%s"
+                "<devices>%s</devices></domain>",
+                top, devices);
+
+        check_text(text, &q35, part);
+}
 
 START_TEST(test_scope)
 {
-        for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
-                g_autofree char *text = g_strdup_printf(
-                        "<domain type='qemu'><name>x</name><uuid>6695eb01-f6a4-8304-79aa-97f2502e193f</uuid>"
-                        "<memory>65536</memory><os><type>hvm</type></os><features><acpi/></features>%s"
-                        "<devices>%s</devices></domain>",
-                        rows[i].top, rows[i].devices);
-
-                check_text(text, &q35, rows[i].part);
-        }
+        for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++)
+                check_row(rows[i].top, rows[i].devices, rows[i].part);
 }
 END_TEST
 
-CHECK_MAIN("domain-scope", test_scope)
+START_TEST(test_parts)
+{
+        for (unsigned i = 0; i < G_N_ELEMENTS(parts); i++)
+                check_row(parts[i].top, parts[i].devices, parts[i].part);
+}
+END_TEST
+
+CHECK_MAIN("domain-scope", test_scope, test_parts)
