@@ -39,6 +39,7 @@ struct medium {
         struct resources resources;
         struct domain_def *def;             /* ref; with the new medium */
         struct device_list *before, *after; /* owned; what makes the drive with the old and the new medium */
+        struct device_list *come, *go;      /* owned; of that, what the other does not have */
         bool force;
 };
 
@@ -194,15 +195,18 @@ static bool run(struct medium *medium, struct domain_def *live, unsigned index,
         if (!medium->caps || !prepare(medium, live, index, how, error) || !describe(medium, index, error) ||
             !plug_hand_over(&medium->resources, NULL, medium->def, error))
                 return false;
-        nodes = device_list_get_length(medium->after) - 1;
-        if (!plug_make_parts(guest, medium->after, nodes, NULL, error)) {
+        /* The limits are the drive's, whatever is in it. */
+        medium->come = plug_subtract_parts(medium->after, medium->before);
+        medium->go = plug_subtract_parts(medium->before, medium->after);
+        nodes = device_list_get_length(medium->come);
+        if (!plug_make_parts(guest, medium->come, nodes, NULL, error)) {
                 plug_explain(&medium->resources, error);
                 return false;
         }
         if (exchange(medium, error))
                 return true;
         lane_shield(guest->domain->base.lane);
-        plug_undo_parts(guest, medium->after, nodes);
+        plug_undo_parts(guest, medium->come, nodes);
         return false;
 }
 
@@ -215,7 +219,7 @@ static void clear(struct medium *medium, bool ok)
 
         lane_shield(guest->domain->base.lane);
         if (ok) {
-                plug_undo_parts(guest, medium->before, device_list_get_length(medium->before) - 1);
+                plug_undo_parts(guest, medium->go, device_list_get_length(medium->go));
                 guest_release_device(guest, before);
         } else {
                 guest_release_device(guest, alias);
@@ -227,6 +231,8 @@ static void clear(struct medium *medium, bool ok)
                 resources_done(&medium->resources);
         device_list_free(medium->before);
         device_list_free(medium->after);
+        device_list_free(medium->come);
+        device_list_free(medium->go);
         qemu_caps_unref(medium->caps);
 }
 
@@ -274,7 +280,7 @@ bool plug_update_disk(struct guest *guest, unsigned index, const struct domain_u
         if (!is_drive(disk) || !plug_differs_by(get_def(guest), *live, leave_out_medium, disk->info.alias))
                 return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
                                  "of disk '%s' only a medium that can be taken out, its startupPolicy and "
-                                 "snapshot, and its limits can change while the guest runs",
+                                 "snapshot, and its limits can change while the guest runs, one at a time",
                                  disk->target);
         before = g_strconcat(disk->info.alias, BEFORE, NULL);
         rename_files(guest, disk->info.alias, before);
@@ -453,6 +459,20 @@ static void remove_strays(struct guest *guest)
         json_decref(nodes);
 }
 
+/* Limits that came with a medium which is not in. Those of a group that others are in stay. */
+static void remove_limits(struct guest *guest)
+{
+        const struct domain_def *def = get_def(guest);
+
+        for (unsigned i = 0; i < def->devices.n_disks; i++) {
+                const struct domain_disk *disk = &def->devices.disks[i];
+                g_autofree char *id = device_throttle_id(disk);
+
+                if (is_drive(disk) && !disk->source.index && disk->iotune)
+                        run_quietly(guest, "object-del", "id", id);
+        }
+}
+
 /* Of what was taken for the old medium and for the new one, that which is not in goes back. */
 static void sort_files(struct guest *guest, const struct domain_disk *disk)
 {
@@ -500,6 +520,7 @@ void plug_resync_media(struct guest *guest)
         }
         json_decref(drives);
         remove_strays(guest);
+        remove_limits(guest);
         for (unsigned i = 0; i < n; i++) {
                 if (get_drive(guest, i))
                         sort_files(guest, get_drive(guest, i));

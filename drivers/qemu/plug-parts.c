@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "drivers/qemu/device-internal.h"
 
 #include <string.h>
 
@@ -15,6 +16,39 @@
 #define UNDO_URGENT_MS 200
 /* How long QEMU may take to take apart a device that is in no list of its any more. */
 #define APART_MS 2000
+
+/* ---- what two descriptions have in common ---- */
+
+static const char *get_name(const struct device_part *part)
+{
+        const char *name = json_string_value(json_object_get(part->arguments, "node-name"));
+
+        return name ? name : json_string_value(json_object_get(part->arguments, "id"));
+}
+
+const struct device_part *plug_find_part(const struct device_list *list, const struct device_part *wanted)
+{
+        for (unsigned i = 0; i < device_list_get_length(list); i++) {
+                const struct device_part *part = device_list_get(list, i);
+
+                if (part->kind == wanted->kind && g_strcmp0(get_name(part), get_name(wanted)) == 0)
+                        return part;
+        }
+        return NULL;
+}
+
+struct device_list *plug_subtract_parts(const struct device_list *one, const struct device_list *other)
+{
+        struct device_list *list = device_list_new();
+
+        for (unsigned i = 0; i < device_list_get_length(one); i++) {
+                const struct device_part *part = device_list_get(one, i);
+
+                if (!plug_find_part(other, part))
+                        device_list_add(list, part->kind, json_incref(part->arguments));
+        }
+        return list;
+}
 
 /* ---- taking back ---- */
 

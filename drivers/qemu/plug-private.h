@@ -25,6 +25,11 @@ void plug_undo_parts(struct guest *guest, const struct device_list *list, unsign
  */
 void plug_undo_parts_of(struct guest *guest, const struct device_list *list, unsigned n, const char *id);
 
+/* The part of that kind and name in list; NULL: there is none. */
+const struct device_part *plug_find_part(const struct device_list *list, const struct device_part *wanted);
+/* A list of those parts of one that the other has not (free it); what is in it belongs to one. */
+struct device_list *plug_subtract_parts(const struct device_list *one, const struct device_list *other);
+
 /*
  * Asks the guest to let go of the device with that id, and waits a while. False with
  * ERROR_OPERATION_TIMEOUT: it has not answered; others: it does not.

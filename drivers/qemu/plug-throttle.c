@@ -75,39 +75,6 @@ static const char *get_drive(const struct device_list *list)
         return json_string_value(json_object_get(last_arguments(list), "drive"));
 }
 
-static const char *get_name(const struct device_part *part)
-{
-        const char *name = json_string_value(json_object_get(part->arguments, "node-name"));
-
-        return name ? name : json_string_value(json_object_get(part->arguments, "id"));
-}
-
-/* NULL: the list has no part of that kind and name. */
-static const struct device_part *find_part(const struct device_list *list, const struct device_part *wanted)
-{
-        for (unsigned i = 0; i < device_list_get_length(list); i++) {
-                const struct device_part *part = device_list_get(list, i);
-
-                if (part->kind == wanted->kind && g_strcmp0(get_name(part), get_name(wanted)) == 0)
-                        return part;
-        }
-        return NULL;
-}
-
-/* A list of those parts of one that the other has not; what is in it belongs to one. */
-static struct device_list *subtract(const struct device_list *one, const struct device_list *other)
-{
-        struct device_list *list = device_list_new();
-
-        for (unsigned i = 0; i < device_list_get_length(one); i++) {
-                const struct device_part *part = device_list_get(one, i);
-
-                if (!find_part(other, part))
-                        device_list_add(list, part->kind, json_incref(part->arguments));
-        }
-        return list;
-}
-
 static bool set_drive(const struct limits *limits, const struct device_list *list, GError **error)
 {
         const char *alias = json_string_value(json_object_get(last_arguments(list), "id"));
@@ -176,7 +143,8 @@ static bool set_group(const struct limits *limits, const struct device_list *bef
                       const struct device_list *after, GError **error)
 {
         for (unsigned i = 0; i < device_list_get_length(after); i++) {
-                const struct device_part *part = device_list_get(after, i), *old = find_part(before, part);
+                const struct device_part *part = device_list_get(after, i),
+                                         *old = plug_find_part(before, part);
 
                 if (old && json_object_get(part->arguments, "throttle-group") &&
                     !json_equal(old->arguments, part->arguments))
@@ -190,8 +158,9 @@ static bool set_group(const struct limits *limits, const struct device_list *bef
 static bool change(const struct limits *limits, const struct domain_disk *before,
                    const struct domain_disk *disk, GError **error)
 {
-        CLEANUP(device_list_free) struct device_list *come = subtract(limits->after, limits->before);
-        CLEANUP(device_list_free) struct device_list *go = subtract(limits->before, limits->after);
+        CLEANUP(device_list_free)
+        struct device_list *come = plug_subtract_parts(limits->after, limits->before);
+        CLEANUP(device_list_free) struct device_list *go = plug_subtract_parts(limits->before, limits->after);
         struct guest *guest = limits->guest;
         unsigned n = device_list_get_length(come);
 

@@ -376,13 +376,13 @@ END_TEST
 
 /* ---- changes ---- */
 
-static char *drive_xml(const char *image)
+static char *drive_xml(const char *image, const char *more)
 {
         g_autofree char *source = image ? g_strdup_printf("<source file='%s'/>", image) : g_strdup("");
 
         return g_strdup_printf("<disk type='file' device='cdrom'><driver name='qemu' type='raw'/>%s"
-                               "<target dev='sda' bus='sata'/><readonly/></disk>",
-                               source);
+                               "<target dev='sda' bus='sata'/>%s<readonly/></disk>",
+                               source, more);
 }
 
 static void update(const char *path, const char *xml, unsigned flags)
@@ -394,8 +394,9 @@ static void update(const char *path, const char *xml, unsigned flags)
 START_TEST(test_media)
 {
         g_autofree char *image = make_image("a.img"), *other = make_image("b.img");
-        g_autofree char *empty = drive_xml(NULL), *full = drive_xml(image), *changed = drive_xml(other);
-        g_autofree char *missing = drive_xml("/nonexistent/x.img"), *path = start_bare(empty);
+        g_autofree char *empty = drive_xml(NULL, ""), *full = drive_xml(image, ""),
+                        *changed = drive_xml(other, "");
+        g_autofree char *missing = drive_xml("/nonexistent/x.img", ""), *path = start_bare(empty);
         g_autofree char *disk = disk_xml(image, "sda", "sata");
 
         for (unsigned i = 0; i < 2; i++) {
@@ -411,6 +412,29 @@ START_TEST(test_media)
         refuse("UpdateDevice", "*only a medium*", path, disk, LIVE);
         refuse("UpdateDevice", "*unsupported flags*", path, empty, 8);
         ck_assert(!has(path, 0, "tray='open'"));
+}
+END_TEST
+
+/* The limits of a drive are there for whatever is in it. */
+START_TEST(test_media_with_limits)
+{
+        static const char limits[] = "<iotune><total_iops_sec>500</total_iops_sec></iotune>";
+        g_autofree char *image = make_image("a.img"), *other = make_image("b.img");
+        g_autofree char *empty = drive_xml(NULL, limits), *full = drive_xml(image, limits);
+        g_autofree char *changed = drive_xml(other, limits), *path = start_bare(full);
+
+        for (unsigned i = 0; i < 2; i++) {
+                update(path, changed, LIVE);
+                ck_assert(has(path, 0, other) && !has(path, 0, image) &&
+                          has(path, 0, "<total_iops_sec>500<"));
+                update(path, full, LIVE);
+                ck_assert(has(path, 0, image) && !has(path, 0, other) &&
+                          has(path, 0, "<total_iops_sec>500<"));
+                update(path, empty, LIVE);
+                ck_assert(!has(path, 0, "<source file="));
+                update(path, full, LIVE);
+                ck_assert(has(path, 0, image));
+        }
 }
 END_TEST
 
@@ -679,7 +703,7 @@ static const char *const moments[] = {
 START_TEST(test_media_cut_short)
 {
         g_autofree char *image = make_image("a.img"), *other = make_image("b.img"), *text = NULL;
-        g_autofree char *full = drive_xml(image), *path = start_bare(full);
+        g_autofree char *full = drive_xml(image, ""), *path = start_bare(full);
         FILE *monitor = open_monitor(path);
 
         dprintf(fileno(monitor),
@@ -746,6 +770,7 @@ int main(void)
         tcase_add_test(tcase, test_many_at_once);
         tcase_add_test(tcase, test_off);
         tcase_add_test(tcase, test_media);
+        tcase_add_test(tcase, test_media_with_limits);
         tcase_add_test(tcase, test_policies);
         tcase_add_test(tcase, test_link);
         tcase_add_test(tcase, test_password);
