@@ -74,6 +74,13 @@ struct placing {
         GArray *devices; /* owned; NULL: the edit says why */
 };
 
+/* The same, of a guest that runs, to the end. */
+struct whole {
+        struct placing placing;
+        struct domain_def *def; /* ref; NULL: error says why */
+        GError **error;
+};
+
 static void place_on_machine(const struct domain_machine *machine, void *data)
 {
         struct placing *placing = data;
@@ -81,6 +88,14 @@ static void place_on_machine(const struct domain_machine *machine, void *data)
 
         placing->devices = placing->update ? domain_edit_update_device(placing->edit, placing->xml, &side)
                                            : domain_edit_attach_device(placing->edit, placing->xml, &side);
+}
+
+static void place_whole(const struct domain_machine *machine, void *data)
+{
+        struct whole *whole = data;
+
+        place_on_machine(machine, &whole->placing);
+        whole->def = domain_edit_commit_checked(g_steal_pointer(&whole->placing.edit), machine, whole->error);
 }
 
 /* What is new; owned. NULL: the edit has failed, and says why; but *error when the machine is not known. */
@@ -244,11 +259,13 @@ static bool look(struct operation *op, GError **error)
         struct attach *attach = attach_of(op);
         struct request *request = attach->request;
         const struct managed_state *state = op->object->current;
-        struct placing placing = { .xml = request->xml, .running = true, .update = request->update };
+        struct whole whole = {
+                .placing = { .xml = request->xml, .running = true, .update = request->update },
+                .error = error,
+        };
         const struct domain_edit_device *device;
         struct domain_def *active;
         unsigned affect;
-        bool placed;
 
         if (!managed_require_known(op->object, error) ||
             !domain_resolve_affect(state, attach->change.flags, &affect, error))
@@ -256,15 +273,13 @@ static bool look(struct operation *op, GError **error)
         if (!(affect & DOMAIN_AFFECT_LIVE))
                 return true;
         active = domain_def_of(state->active);
-        placing.edit = domain_edit_new(active, error);
-        if (!placing.edit)
+        whole.placing.edit = domain_edit_new(active, error);
+        if (!whole.placing.edit)
                 return false;
-        placed = place(request->domain, active, &placing, error);
-        if (placed)
-                attach->def = domain_edit_commit(placing.edit, error);
-        else
-                domain_edit_free(placing.edit);
-        request->devices = placing.devices;
+        if (!request->domain->driver->ops->with_machine(request->domain, active, place_whole, &whole, error))
+                domain_edit_free(whole.placing.edit);
+        request->devices = whole.placing.devices;
+        attach->def = whole.def;
         if (!attach->def)
                 return false;
         attach->before = domain_def_ref(active);

@@ -399,32 +399,79 @@ const char *domain_doc_get_emulator(const struct domain_doc *doc)
         return peek(xml_child(xml_child(xml_root(doc->xml), "devices"), "emulator"), NULL);
 }
 
-struct domain_def *domain_doc_finish(struct domain_doc *taken, const struct domain_machine *machine,
-                                     GError **error)
+static struct domain_def *new_def(void)
 {
-        CLEANUP(domain_doc_free) struct domain_doc *doc = taken;
-        CLEANUP(domain_def_unref) struct domain_def *def = NULL;
+        struct domain_def *def = g_new0(struct domain_def, 1);
 
-        if (machine && !domain_normalize(doc->xml, machine, error))
-                return NULL;
-        def = g_new0(struct domain_def, 1);
         definition_init(&def->base, &kind);
         def->arena = domain_arena_new();
-        if (!read_with_sets(xml_root(doc->xml), def, error) ||
-            (machine && !domain_check(def, doc, machine, error)))
-                return NULL;
-        /* Reading has added units, which have their place as well. */
-        order(doc->xml, def);
-        return write_texts(doc->xml, def, error) ? g_steal_pointer(&def) : NULL;
+        return def;
 }
 
 bool domain_doc_check(const struct domain_doc *doc, const struct domain_machine *machine, GError **error)
 {
-        CLEANUP(domain_def_unref) struct domain_def *def = g_new0(struct domain_def, 1);
+        CLEANUP(domain_def_unref) struct domain_def *def = new_def();
 
-        definition_init(&def->base, &kind);
-        def->arena = domain_arena_new();
         return read_with_sets(xml_root(doc->xml), def, error) && domain_check(def, doc, machine, error);
+}
+
+bool domain_def_was_refused(const struct domain_def *def, const struct domain_machine *machine)
+{
+        CLEANUP(domain_doc_free) struct domain_doc *doc = domain_doc_parse(def->base.xml, NULL);
+
+        return doc && !domain_doc_check(doc, machine, NULL);
+}
+
+/* before: what has been changed, and excuses what it had itself; NULL: nothing does. */
+static bool check(const struct domain_def *def, const struct domain_doc *doc, const struct domain_def *before,
+                  const struct domain_machine *machine, GError **error)
+{
+        g_autoptr(GError) failure = NULL;
+
+        if (!machine || domain_check(def, doc, machine, &failure) ||
+            (before && domain_def_was_refused(before, machine)))
+                return true;
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return false;
+}
+
+/* What a start would refuse is refused of a guest that runs, unless it was there already. */
+static bool require_supported(const struct domain_def *def, const struct domain_def *before, GError **error)
+{
+        return !before || !domain_def_require_supported(before, NULL) ||
+               domain_def_require_supported(def, error);
+}
+
+static struct domain_def *finish(struct domain_doc *doc, const struct domain_def *before,
+                                 const struct domain_machine *machine, GError **error)
+{
+        CLEANUP(domain_def_unref) struct domain_def *def = new_def();
+
+        if (!read_with_sets(xml_root(doc->xml), def, error) || !check(def, doc, before, machine, error))
+                return NULL;
+        /* Reading has added units, which have their place as well. */
+        order(doc->xml, def);
+        return require_supported(def, before, error) && write_texts(doc->xml, def, error)
+                       ? g_steal_pointer(&def)
+                       : NULL;
+}
+
+struct domain_def *domain_doc_finish(struct domain_doc *taken, const struct domain_machine *machine,
+                                     GError **error)
+{
+        CLEANUP(domain_doc_free) struct domain_doc *doc = taken;
+
+        if (machine && !domain_normalize(doc->xml, machine, error))
+                return NULL;
+        return finish(doc, NULL, machine, error);
+}
+
+struct domain_def *domain_doc_finish_changed(struct domain_doc *taken, const struct domain_def *before,
+                                             const struct domain_machine *machine, GError **error)
+{
+        CLEANUP(domain_doc_free) struct domain_doc *doc = taken;
+
+        return finish(doc, before, machine, error);
 }
 
 struct domain_def *domain_def_parse_stored(const char *xml, GError **error)

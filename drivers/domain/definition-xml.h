@@ -125,3 +125,12 @@ bool domain_read_clock(struct domain_reader *reader, xmlNode *node, void *clock,
 xmlDoc *domain_doc_get_xml(const struct domain_doc *doc);
 /* Could the document, which is normal, be defined (check.h)? Changes nothing. */
 bool domain_doc_check(const struct domain_doc *doc, const struct domain_machine *machine, GError **error);
+/* Could the text of a definition, as it is, not be defined? */
+bool domain_def_was_refused(const struct domain_def *def, const struct domain_machine *machine);
+/*
+ * domain_doc_finish() of what before, the definition of a guest that runs, has become: nothing is made
+ * normal, and it must be what could be defined and started, unless before could not either: what an agent
+ * took that checked less is no reason to refuse a change. doc is taken, also on failure.
+ */
+struct domain_def *domain_doc_finish_changed(struct domain_doc *doc, const struct domain_def *before,
+                                             const struct domain_machine *machine, GError **error);

@@ -365,21 +365,14 @@ static bool settle_running(struct domain_edit *edit, xmlNode *node, const struct
         return true;
 }
 
-/* What was refused already, by checks that its agent did not have, is no reason to refuse a device. */
-static bool was_refused(struct domain_edit *edit, const struct domain_machine *machine)
-{
-        CLEANUP(domain_doc_free) struct domain_doc *before = domain_doc_parse(edit->before->base.xml, NULL);
-
-        return before && !domain_doc_check(before, machine, NULL);
-}
-
-/* A stored definition stays one that could be defined. */
+/* A stored definition stays one that could be defined; that of a guest that runs is looked at when it is
+ * committed. */
 static bool check_definable(struct domain_edit *edit, const struct domain_edit_side *side, GError **error)
 {
         g_autoptr(GError) failure = NULL;
 
         if (side->running || domain_doc_check(edit->doc, side->machine, &failure) ||
-            was_refused(edit, side->machine))
+            domain_def_was_refused(edit->before, side->machine))
                 return true;
         g_propagate_error(error, g_steal_pointer(&failure));
         return false;

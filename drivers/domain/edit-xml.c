@@ -62,6 +62,20 @@ struct domain_def *domain_edit_commit(struct domain_edit *taken, GError **error)
                          : domain_def_ref(edit->before);
 }
 
+struct domain_def *domain_edit_commit_checked(struct domain_edit *taken, const struct domain_machine *machine,
+                                              GError **error)
+{
+        CLEANUP(domain_edit_free) struct domain_edit *edit = taken;
+
+        if (edit->error) {
+                g_propagate_error(error, g_steal_pointer(&edit->error));
+                return NULL;
+        }
+        return edit->doc
+                       ? domain_doc_finish_changed(g_steal_pointer(&edit->doc), edit->before, machine, error)
+                       : domain_def_ref(edit->before);
+}
+
 /* Where to note a failure: the first one counts. */
 GError **domain_edit_error(struct domain_edit *edit)
 {

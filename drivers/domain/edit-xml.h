@@ -32,6 +32,12 @@ struct domain_edit *domain_edit_new(const struct domain_def *def, GError **error
 struct domain_edit *domain_edit_new_lazy(const struct domain_def *def);
 /* Takes edit, also on failure. Puts in order and reads, does not normalise. */
 struct domain_def *domain_edit_commit(struct domain_edit *edit, GError **error);
+/*
+ * The same of a guest that runs, and what comes of it could be defined on that machine (check.h) and started,
+ * unless what was edited could not either.
+ */
+struct domain_def *domain_edit_commit_checked(struct domain_edit *edit, const struct domain_machine *machine,
+                                              GError **error);
 /* Gives a change up. NULL is fine. */
 void domain_edit_free(struct domain_edit *edit);
 

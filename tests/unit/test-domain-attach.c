@@ -71,7 +71,8 @@ static struct domain_def *try_change(const struct domain_def *def, change *made,
 {
         struct domain_edit *edit = domain_edit_new(def, NULL);
         g_autoptr(GArray) list = made(edit, xml, side);
-        struct domain_def *changed = domain_edit_commit(edit, error);
+        struct domain_def *changed = side->running ? domain_edit_commit_checked(edit, side->machine, error)
+                                                   : domain_edit_commit(edit, error);
 
         ck_assert(!changed || list);
         if (devices)
@@ -273,8 +274,8 @@ START_TEST(test_refused)
 }
 END_TEST
 
-/* What could not be defined does not come into a stored definition piece by piece. */
-START_TEST(test_refused_stored)
+/* What could not be defined does not come piece by piece, into a stored definition or a guest that runs. */
+START_TEST(test_refused_definable)
 {
         static const struct {
                 const char *device, *message;
@@ -287,25 +288,50 @@ START_TEST(test_refused_stored)
                 { "<lease><lockspace>a</lockspace><key>b</key><target path='/c'/></lease>",
                   "unsupported configuration: <lease> is not supported" },
         };
-        CLEANUP(domain_def_unref) struct domain_def *def = define(DISK);
+        CLEANUP(domain_def_unref) struct domain_def *def = define(DISK), *on = start(DISK PORTS);
 
-        for (unsigned i = 0; i < G_N_ELEMENTS(refused); i++)
+        for (unsigned i = 0; i < G_N_ELEMENTS(refused); i++) {
                 expect_refused(def, refused[i].device, &stored, refused[i].message);
+                expect_refused(on, refused[i].device, &running, refused[i].message);
+        }
 }
 END_TEST
 
-/* A stored definition that an earlier agent took, and this one would not, still takes devices. */
+/* What a guest would not be started with does not come to one that runs, but for one that has it. */
+START_TEST(test_refused_undriven)
+{
+        static const char *const idle = "<rng model='virtio'><backend model='random'/><sofa/></rng>";
+        CLEANUP(domain_def_unref) struct domain_def *on = start(DISK PORTS), *old = NULL, *with = NULL;
+        g_auto(GStrv) parts = g_strsplit(on->base.xml, "</devices>", 2);
+        g_autofree char *text = g_strjoinv("<sofa/></devices>", parts);
+
+        expect_refused(on, idle, &running, "<sofa> is not supported");
+        old = domain_def_parse_stored(text, NULL);
+        ck_assert(old && old->unknown.count == 1);
+        with = attach(old, RNG, &running, NULL);
+        ck_assert_uint_eq(with->devices.n_rngs, 1);
+}
+END_TEST
+
+/* A definition that an earlier agent took, and this one would not, still takes devices, and so does its
+ * guest. */
 START_TEST(test_refused_before)
 {
-        CLEANUP(domain_def_unref) struct domain_def *def = define(DISK), *old = NULL, *with = NULL;
-        g_auto(GStrv) parts = g_strsplit(def->base.xml, "<driver ", 2);
-        g_autofree char *text = g_strjoinv("<driver iothread='9' ", parts);
+        CLEANUP(domain_def_unref) struct domain_def *off = define(DISK), *on = start(DISK PORTS);
+        const struct domain_def *const defs[] = { off, on };
+        const struct domain_edit_side *const sides[] = { &stored, &running };
 
-        old = domain_def_parse_stored(text, NULL);
-        ck_assert(old);
-        ck_assert_uint_eq(old->devices.disks[0].iothread, 9);
-        with = attach(old, RNG, &stored, NULL);
-        ck_assert_uint_eq(with->devices.n_rngs, 1);
+        for (unsigned i = 0; i < G_N_ELEMENTS(defs); i++) {
+                g_auto(GStrv) parts = g_strsplit(defs[i]->base.xml, "<driver ", 2);
+                g_autofree char *text = g_strjoinv("<driver iothread='9' ", parts);
+                CLEANUP(domain_def_unref) struct domain_def *old = NULL, *with = NULL;
+
+                old = domain_def_parse_stored(text, NULL);
+                ck_assert(old);
+                ck_assert_uint_eq(old->devices.disks[0].iothread, 9);
+                with = attach(old, RNG, sides[i], NULL);
+                ck_assert_uint_eq(with->devices.n_rngs, 1);
+        }
 }
 END_TEST
 
@@ -518,7 +544,8 @@ int main(void)
         tcase_add_test(tests, test_update);
         tcase_add_loop_test(tests, test_update_controller, 0, 2);
         tcase_add_test(tests, test_update_in_place);
-        tcase_add_test(tests, test_refused_stored);
+        tcase_add_test(tests, test_refused_definable);
+        tcase_add_test(tests, test_refused_undriven);
         tcase_add_test(tests, test_refused_before);
         suite_add_tcase(suite, tests);
         srunner_run_all(runner, CK_NORMAL);
