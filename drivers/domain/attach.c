@@ -245,6 +245,15 @@ static struct attach *attach_of(struct operation *op)
         return (struct attach *)op;
 }
 
+/* Of a guest that runs, a drive that is there is asked for another medium. */
+static void turn_into_update(struct attach *attach, struct domain_edit *edit)
+{
+        if (!domain_edit_has_drive(edit, attach->request->xml))
+                return;
+        attach->request->update = true;
+        attach->change.row = &update_row;
+}
+
 static bool keeps_port(const struct domain_def *before, const struct domain_def *after,
                        const struct domain_edit_device *device)
 {
@@ -260,7 +269,7 @@ static bool look(struct operation *op, GError **error)
         struct request *request = attach->request;
         const struct managed_state *state = op->object->current;
         struct whole whole = {
-                .placing = { .xml = request->xml, .running = true, .update = request->update },
+                .placing = { .xml = request->xml, .running = true },
                 .error = error,
         };
         const struct domain_edit_device *device;
@@ -276,6 +285,8 @@ static bool look(struct operation *op, GError **error)
         whole.placing.edit = domain_edit_new(active, error);
         if (!whole.placing.edit)
                 return false;
+        turn_into_update(attach, whole.placing.edit);
+        whole.placing.update = request->update;
         if (!request->domain->driver->ops->with_machine(request->domain, active, place_whole, &whole, error))
                 domain_edit_free(whole.placing.edit);
         request->devices = whole.placing.devices;

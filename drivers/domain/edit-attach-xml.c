@@ -410,6 +410,20 @@ GArray *domain_edit_attach_device(struct domain_edit *edit, const char *xml,
         return g_steal_pointer(&devices);
 }
 
+static bool is_drive(const xmlNode *disk)
+{
+        return hardware_is(disk, "device", "cdrom") || hardware_is(disk, "device", "floppy");
+}
+
+bool domain_edit_has_drive(struct domain_edit *edit, const char *xml)
+{
+        __attribute__((cleanup(request_clear))) struct request request = { 0 };
+        xmlNode *found;
+
+        return request_init(&request, xml, NULL) && xml_is(request.node, "disk") && is_drive(request.node) &&
+               find_by(edit, &request, BY_LABEL, &found, NULL) && found && is_drive(found);
+}
+
 /* Where the device is, and what it is called, stays unless it is said. */
 static void inherit(xmlNode *node, const xmlNode *old)
 {

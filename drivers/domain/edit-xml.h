@@ -252,6 +252,12 @@ GArray *domain_edit_attach_device(struct domain_edit *edit, const char *xml,
                                   const struct domain_edit_side *side);
 
 /*
+ * Is the element xml a CD or floppy drive that is there already? Whoever attaches that says, as to libvirt,
+ * what is to be in it. Changes nothing; what is malformed is none.
+ */
+bool domain_edit_has_drive(struct domain_edit *edit, const char *xml);
+
+/*
  * Puts the device that xml is in the place of the one that has its label (a disk's target, an interface's MAC
  * address, the type of graphics), address and alias, as far as these are given; those that are not given
  * stay. Returns the same as above.

@@ -313,6 +313,36 @@ START_TEST(test_refused_undriven)
 }
 END_TEST
 
+/* A drive that is there, as whoever attaches a medium names it. */
+START_TEST(test_has_drive)
+{
+        static const struct {
+                const char *device;
+                bool is_there;
+        } asked[] = {
+                { "<disk device='cdrom'><source file='/b'/><target dev='sda' bus='sata'/></disk>", true },
+                { "<disk device='floppy'><target dev='fda'/></disk>", true },
+                { "<disk device='cdrom'><target dev='sdb' bus='sata'/></disk>", false },
+                { "<disk><source file='/b'/><target dev='sda' bus='sata'/></disk>", false },
+                { "<disk device='cdrom'><target dev='vda' bus='virtio'/></disk>", false },
+                { "<disk device='cdrom'/>", false },
+                { RNG, false },
+                { "<sofa/>", false },
+        };
+        CLEANUP(domain_def_unref)
+        struct domain_def *def = start(DISK "<disk device='cdrom'><target dev='sda' bus='sata'/></disk>"
+                                            "<disk device='floppy'><target dev='fda' bus='fdc'/></disk>");
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(asked); i++) {
+                struct domain_edit *edit = domain_edit_new(def, NULL);
+
+                ck_assert_msg(domain_edit_has_drive(edit, asked[i].device) == asked[i].is_there, "%s",
+                              asked[i].device);
+                domain_edit_free(edit);
+        }
+}
+END_TEST
+
 /* A definition that an earlier agent took, and this one would not, still takes devices, and so does its
  * guest. */
 START_TEST(test_refused_before)
@@ -546,6 +576,7 @@ int main(void)
         tcase_add_test(tests, test_update_in_place);
         tcase_add_test(tests, test_refused_definable);
         tcase_add_test(tests, test_refused_undriven);
+        tcase_add_test(tests, test_has_drive);
         tcase_add_test(tests, test_refused_before);
         suite_add_tcase(suite, tests);
         srunner_run_all(runner, CK_NORMAL);
