@@ -9,41 +9,6 @@
 
 /* ---- what is not supported ---- */
 
-static bool has_spice(const struct domain_devices *devices)
-{
-        for (unsigned i = 0; i < devices->n_graphics; i++) {
-                if (devices->graphics[i].type == DOMAIN_GRAPHICS_SPICE)
-                        return true;
-        }
-        return false;
-}
-
-static bool needs_spice(enum domain_char_type type)
-{
-        return type == DOMAIN_CHAR_SPICEVMC || type == DOMAIN_CHAR_SPICEPORT;
-}
-
-static bool check_spice(const struct domain_devices *devices, GError **error)
-{
-        static const char message[] = "device '%s' needs <graphics type='spice'>";
-
-        if (has_spice(devices))
-                return true;
-        for (unsigned i = 0; i < devices->n_chars; i++) {
-                if (needs_spice(devices->chars[i].source.type))
-                        return device_unsupported(error, message, devices->chars[i].info.alias);
-        }
-        for (unsigned i = 0; i < devices->n_redirdevs; i++) {
-                if (needs_spice(devices->redirdevs[i].source.type))
-                        return device_unsupported(error, message, devices->redirdevs[i].info.alias);
-        }
-        for (unsigned i = 0; i < devices->n_smartcards; i++) {
-                if (devices->smartcards[i].source && needs_spice(devices->smartcards[i].source->type))
-                        return device_unsupported(error, message, devices->smartcards[i].info.alias);
-        }
-        return true;
-}
-
 /* An override that changes nothing would only look as if it did. */
 static bool check_overrides(const struct domain_def *def, const struct device_list *list, GError **error)
 {
@@ -67,15 +32,13 @@ static bool check_overrides(const struct domain_def *def, const struct device_li
 
 /* ---- beside the devices ---- */
 
-/* A dump is made by the agent when the event comes; the guest waits for it. */
 static void add_watchdog_action(struct command_builder *builder)
 {
         const struct domain_devices *devices = &builder->def->devices;
-        const char *action = devices->n_watchdogs ? devices->watchdogs[0].action : NULL;
 
-        if (action)
+        if (devices->n_watchdogs && devices->watchdogs[0].action)
                 command_append_format(builder, "-action", "watchdog=%s",
-                                      strcmp(action, "dump") == 0 ? "pause" : action);
+                                      device_get_watchdog_action(&devices->watchdogs[0]));
 }
 
 /* QEMU has no option for a link that is down. */
@@ -99,7 +62,7 @@ bool command_devices_add(struct command_builder *builder, GError **error)
 {
         CLEANUP(device_list_free) struct device_list *list = device_list_new();
 
-        if (!check_spice(&builder->def->devices, error) ||
+        if (!device_require_spice(&builder->def->devices, error) ||
             !device_describe_all(list, &builder->device, error) ||
             !check_overrides(builder->def, list, error))
                 return false;

@@ -4,6 +4,7 @@
  * and the device that the guest sees. Values only; any thread.
  */
 #include "drivers/qemu/device-internal.h"
+#include "drivers/qemu/device-rows.h"
 
 #include <string.h>
 
@@ -296,4 +297,41 @@ bool device_describe_smartcard(struct device_list *list, const struct device_con
                                    : emulated_card(smartcard);
         device_set_format(device, "bus", "%s.0", reader->info.alias);
         return device_list_add_device(list, context, device, error);
+}
+
+/* ---- SPICE ---- */
+
+static bool has_spice(const struct domain_devices *devices)
+{
+        for (unsigned i = 0; i < devices->n_graphics; i++) {
+                if (devices->graphics[i].type == DOMAIN_GRAPHICS_SPICE)
+                        return true;
+        }
+        return false;
+}
+
+static bool needs_spice(enum domain_char_type type)
+{
+        return type == DOMAIN_CHAR_SPICEVMC || type == DOMAIN_CHAR_SPICEPORT;
+}
+
+bool device_require_spice(const struct domain_devices *devices, GError **error)
+{
+        static const char message[] = "device '%s' needs <graphics type='spice'>";
+
+        if (has_spice(devices))
+                return true;
+        for (unsigned i = 0; i < devices->n_chars; i++) {
+                if (needs_spice(devices->chars[i].source.type))
+                        return device_unsupported(error, message, devices->chars[i].info.alias);
+        }
+        for (unsigned i = 0; i < devices->n_redirdevs; i++) {
+                if (needs_spice(devices->redirdevs[i].source.type))
+                        return device_unsupported(error, message, devices->redirdevs[i].info.alias);
+        }
+        for (unsigned i = 0; i < devices->n_smartcards; i++) {
+                if (devices->smartcards[i].source && needs_spice(devices->smartcards[i].source->type))
+                        return device_unsupported(error, message, devices->smartcards[i].info.alias);
+        }
+        return true;
 }

@@ -3,6 +3,7 @@
  * Small devices: random numbers, balloon, watchdog, panic notifier, USB hub, IOMMU. Values only; any thread.
  */
 #include "drivers/qemu/device-internal.h"
+#include "drivers/qemu/device-rows.h"
 #include "drivers/qemu/machine.h"
 
 #include <string.h>
@@ -88,6 +89,12 @@ bool device_describe_watchdog(struct device_list *list, const struct device_cont
                 return device_unsupported(error, "watchdog model '%s' is not supported", watchdog->model);
         return device_list_add_at(list, context, device_new(watchdog->model, watchdog->info.alias),
                                   &watchdog->info, error);
+}
+
+/* A dump is made by the agent when the event comes; the guest waits for it. */
+const char *device_get_watchdog_action(const struct domain_watchdog *watchdog)
+{
+        return strcmp(watchdog->action, "dump") == 0 ? "pause" : watchdog->action;
 }
 
 /* ---- panic ---- */

@@ -35,6 +35,12 @@ bool device_prepare_all(struct resources *resources, GError **error);
 /* False, with ERROR_OPERATION_UNSUPPORTED naming the device, unless it can come and go while a guest runs. */
 bool device_require_pluggable(enum domain_device_kind kind, const void *device, GError **error);
 
+/* False, with ERROR_CONFIG_UNSUPPORTED, when one of them has a back end of SPICE and there is no SPICE. */
+bool device_require_spice(const struct domain_devices *devices, GError **error);
+
+/* What QEMU is to do when a watchdog bites; the watchdog has an action. */
+const char *device_get_watchdog_action(const struct domain_watchdog *watchdog);
+
 /*
  * What made a device of the active definition def, as far as the host is not asked: no descriptor is in it.
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Memory devices of a guest that runs: how much of a virtio-mem device it is to have. No state but the
+ * Memory devices of a guest that runs: which its machine takes, and how much of a virtio-mem device it is to
+ * have. No state but the
  * guest's; lane of the domain.
  */
 #include "drivers/qemu/plug.h"
@@ -14,6 +15,26 @@
 static const struct domain_def *get_def(const struct guest *guest)
 {
         return domain_state_get_def(domain_get_current(guest->domain));
+}
+
+bool plug_check_memory(struct guest *guest, const struct domain_memory *memory, GError **error)
+{
+        json_t *there = NULL;
+        bool fits;
+
+        if (strcmp(memory->model, "nvdimm") != 0)
+                return true;
+        fits = qmp_execute(guest->qmp, "qom-get",
+                           json_pack("{s:s, s:s}", "path", "/machine", "property", "nvdimm"), QMP_TIMEOUT_MS,
+                           &there, NULL) &&
+               json_is_true(there);
+        json_decref(there);
+        if (fits)
+                return true;
+        return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
+                         "memory device '%s' of model 'nvdimm' cannot be plugged into a machine that was "
+                         "started without one: change the definition alone, for the next start",
+                         memory->info.alias);
 }
 
 static void leave_out_sizes(struct domain_edit *edit, const void *alias)

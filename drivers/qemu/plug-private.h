@@ -57,7 +57,9 @@ bool plug_update_graphics(struct guest *guest, unsigned index, struct domain_def
 bool plug_update_disk(struct guest *guest, unsigned index, const struct domain_update *update,
                       struct domain_def **live, GError **error);
 
-/* plug-memory.c: the same of a memory device. */
+/* plug-memory.c: false, ERROR_OPERATION_UNSUPPORTED, when the machine was not made for such a device. */
+bool plug_check_memory(struct guest *guest, const struct domain_memory *memory, GError **error);
+/* struct domain_driver_ops.update of a memory device. */
 bool plug_update_memory(struct guest *guest, unsigned index, struct domain_def **live, GError **error);
 /* The event MEMORY_DEVICE_SIZE_CHANGE. */
 void plug_on_memory_size(struct guest *guest, const json_t *arguments, int64_t time_us);

@@ -90,6 +90,8 @@ static bool prepare_devices(struct plug *plug, GError **error)
                 const struct domain_edit_device *device = get_device(plug, i);
 
                 if (!device_require_pluggable(device->kind, device_at(def, device), error) ||
+                    (device->kind == DOMAIN_DEVICE_MEMORY &&
+                     !plug_check_memory(plug->guest, device_at(def, device), error)) ||
                     !resources_prepare_device(&plug->resources, device->kind, device_at(def, device), error))
                         return false;
         }
@@ -207,6 +209,19 @@ static void set_link(const struct plug *plug, const struct domain_edit_device *d
                            interface->info.alias, plug->guest->who);
 }
 
+/* The machine has one action for all watchdogs, which it was started with when it had one. */
+static bool set_watchdog_action(const struct plug *plug, const struct domain_edit_device *device,
+                                GError **error)
+{
+        const struct domain_watchdog *watchdog = device_at(plug->def, device);
+
+        if (device->kind != DOMAIN_DEVICE_WATCHDOG || !watchdog->action)
+                return true;
+        return qmp_execute(plug->guest->qmp, "set-action",
+                           json_pack("{s:s}", "watchdog", device_get_watchdog_action(watchdog)),
+                           QMP_TIMEOUT_MS, NULL, error);
+}
+
 static bool plug_devices(struct plug *plug, GError **error)
 {
         const struct device_context context = { .def = plug->def,
@@ -221,6 +236,7 @@ static bool plug_devices(struct plug *plug, GError **error)
 
                 if (!device_row_get(device->kind)
                              ->describe(list, &context, device_at(plug->def, device), error) ||
+                    !set_watchdog_action(plug, device, error) ||
                     !plug_make_parts(plug->guest, list, device_list_get_length(list), &plug->terminal,
                                      error)) {
                         plug_explain(&plug->resources, error);
@@ -297,7 +313,8 @@ static bool run(struct plug *plug, struct domain_def **live, const struct domain
         struct domain_def *def;
 
         plug->caps = plug_get_caps(plug->guest, error);
-        if (!plug->caps || !guest_get_monitor(plug->guest, error) || !prepare(plug, *live, how, error) ||
+        if (!plug->caps || !guest_get_monitor(plug->guest, error) ||
+            !device_require_spice(&(*live)->devices, error) || !prepare(plug, *live, how, error) ||
             !plug_hand_over(&plug->resources, plug->def, plug->def, error) || !plug_devices(plug, error))
                 return false;
         def = finish(plug, error);
