@@ -54,6 +54,12 @@ static const struct kind {
           "<target dev='vda' bus='virtio'/><iotune><total_bytes_sec>1000000</total_bytes_sec>"
           "<group_name>slow</group_name></iotune></disk>",
           5, 5 },
+        /* the same, which a thread of its own works on */
+        { "virtio-disk0",
+          "<disk type='file' device='disk'><driver name='qemu' type='raw' iothread='1'/><source file='%s'/>"
+          "<target dev='vda' bus='virtio'/><iotune><total_bytes_sec>1000000</total_bytes_sec>"
+          "<group_name>slow</group_name></iotune></disk>",
+          5, 5 },
         /* a descriptor that QEMU is handed, and a link of the host */
         { "net0",
           "<interface type='ethernet'><mac address='52:54:00:00:00:12'/><target dev='" TAP
@@ -113,7 +119,7 @@ static char *make_xml(void)
         g_autofree char *bare = guest_fault_xml("plug", suffix);
         g_auto(GStrv) front = g_strsplit(bare, "<devices>", 2), back = g_strsplit(front[1], "</domain>", 2);
 
-        return g_strdup_printf("%s<devices>" PORTS "%s"
+        return g_strdup_printf("%s<iothreads>1</iothreads><devices>" PORTS "%s"
                                "<commandline xmlns='http://libvirt.org/schemas/domain/qemu/1.0'>"
                                "<arg value='-D'/><arg value='%s'/></commandline></domain>",
                                front[0], back[0], script);
