@@ -54,13 +54,22 @@ static bool is_runtime_path(const char *path)
         return io[-UUID_STRING_LENGTH - 1] == '/' && uuid_parse(&(struct uuid){ 0 }, uuid, NULL);
 }
 
+/* "17-web/" of a guest that runs, in front of the name. */
+static bool is_numbered(const char *file, const char *name)
+{
+        const char *rest = file + strspn(file, "0123456789"), *slash = strchr(rest, '/');
+
+        return rest > file && *rest == '-' && slash && strcmp(slash + 1, name) == 0;
+}
+
 /*
  * The path that libvirt makes for a channel, in whatever mode it is written: <guest>.<name> in its directory
- * for them; with domain-<id>-<guest>/<name>, its later form, is_runtime_path() deals.
+ * for them, <id>-<guest>/<name> from 9.7 on; with domain-<id>-<guest>/<name>, between the two,
+ * is_runtime_path() deals.
  */
 static bool is_libvirt_channel(const xmlNode *node, const char *path)
 {
-        static const char dir[] = "/qemu/channel/target/";
+        static const char dir[] = "/qemu/channel/", old[] = "target/";
         const char *name = hardware_peek_child(node, "target", "name"),
                    *file = path ? strstr(path, dir) : NULL;
         g_autofree char *ending = NULL;
@@ -68,6 +77,11 @@ static bool is_libvirt_channel(const xmlNode *node, const char *path)
         if (!xml_is(node, "channel") || !name || !file)
                 return false;
         file += strlen(dir);
+        if (is_numbered(file, name))
+                return true;
+        if (!g_str_has_prefix(file, old))
+                return false;
+        file += strlen(old);
         ending = g_strconcat(".", name, NULL);
         return !strchr(file, '/') && g_str_has_suffix(file, ending) && strlen(file) > strlen(ending);
 }
