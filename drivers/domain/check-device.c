@@ -337,11 +337,30 @@ static bool check_panics(const struct check *check, GError **error)
         return true;
 }
 
-static bool has_intel_settings(const struct domain_iommu *iommu)
+/* Which vendor's IOMMU has what the <driver> says. */
+static bool check_iommu_driver(const struct domain_iommu *iommu, GError **error)
 {
-        return iommu->intremap != DOMAIN_SWITCH_ABSENT || iommu->caching_mode != DOMAIN_SWITCH_ABSENT ||
-               iommu->eim != DOMAIN_SWITCH_ABSENT || iommu->iotlb != DOMAIN_SWITCH_ABSENT ||
-               iommu->dma_translation != DOMAIN_SWITCH_ABSENT || iommu->aw_bits > 0;
+        bool intel = strcmp(iommu->model, "intel") == 0, amd = strcmp(iommu->model, "amd") == 0;
+        const struct {
+                bool given, fits;
+                const char *name;
+        } settings[] = {
+                { iommu->intremap != DOMAIN_SWITCH_ABSENT, intel || amd, "intremap" },
+                { iommu->iotlb != DOMAIN_SWITCH_ABSENT, intel || amd, "iotlb" },
+                { iommu->caching_mode != DOMAIN_SWITCH_ABSENT, intel, "caching_mode" },
+                { iommu->eim != DOMAIN_SWITCH_ABSENT, intel, "eim" },
+                { iommu->dma_translation != DOMAIN_SWITCH_ABSENT, intel, "dma_translation" },
+                { iommu->aw_bits > 0, intel, "aw_bits" },
+                { iommu->xtsup != DOMAIN_SWITCH_ABSENT, amd, "xtsup" },
+                { iommu->passthrough != DOMAIN_SWITCH_ABSENT, amd, "passthrough" },
+        };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(settings); i++) {
+                if (settings[i].given && !settings[i].fits)
+                        return check_refuse(error, "an IOMMU of model '%s' has no %s= in its <driver>",
+                                            iommu->model, settings[i].name);
+        }
+        return true;
 }
 
 static bool check_iommu(const struct check *check, GError **error)
@@ -358,10 +377,10 @@ static bool check_iommu(const struct check *check, GError **error)
                                     check->def->max_vcpus, VCPUS_WITHOUT_EIM);
         if (!iommu)
                 return true;
-        if (strcmp(iommu->model, "intel") == 0 && check->machine->machine && !q35)
-                return check_refuse(error,
-                                    "an IOMMU of model 'intel' needs a machine of type 'q35', not '%s'",
-                                    check->machine->machine);
+        if ((strcmp(iommu->model, "intel") == 0 || strcmp(iommu->model, "amd") == 0) &&
+            check->machine->machine && !q35)
+                return check_refuse(error, "an IOMMU of model '%s' needs a machine of type 'q35', not '%s'",
+                                    iommu->model, check->machine->machine);
         if (strcmp(iommu->model, "smmuv3") == 0 && check->machine->machine &&
             !check_is_machine(check, "virt"))
                 return check_refuse(
@@ -369,9 +388,8 @@ static bool check_iommu(const struct check *check, GError **error)
                         "an IOMMU of model 'smmuv3' is part of machines of type 'virt' of ARM, not "
                         "of '%s'",
                         check->machine->machine);
-        if (strcmp(iommu->model, "intel") != 0 && has_intel_settings(iommu))
-                return check_refuse(error, "an IOMMU of model '%s' has no <driver>: that is Intel's",
-                                    iommu->model);
+        if (!check_iommu_driver(iommu, error))
+                return false;
         if (iommu->eim == DOMAIN_SWITCH_ON && iommu->intremap != DOMAIN_SWITCH_ON)
                 return check_refuse(error, "eim='on' of <iommu> needs intremap='on'");
         if (iommu->intremap == DOMAIN_SWITCH_ON && !split)

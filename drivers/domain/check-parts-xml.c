@@ -59,7 +59,7 @@ static const struct owner owners[] = {
         { "input", "evdev", NULL, "type", NULL },
         { "graphics", "vnc", NULL,
           "type port autoport websocket listen socket keymap sharePolicy passwd passwdValidTo connected "
-          "powerControl",
+          "powerControl wait",
           "listen audio" },
         { "graphics", "spice", NULL,
           "type port tlsPort autoport listen socket keymap passwd passwdValidTo connected defaultMode",
@@ -74,6 +74,7 @@ static const struct owner owners[] = {
         { "audio", "alsa jack", NULL, "id type timerPeriod", NULL },
         { "audio", "oss", NULL, "id type timerPeriod tryMMap exclusive dspPolicy", NULL },
         { "audio", "pulseaudio", NULL, "id type timerPeriod serverName", NULL },
+        { "audio", "pipewire", NULL, "id type timerPeriod runtimeDir", NULL },
         { "audio", "sdl", NULL, "id type timerPeriod driver", NULL },
         { "audio", "file", NULL, "id type timerPeriod path", NULL },
         { "audio", "none spice file", "input", STREAM, "settings" },
@@ -84,6 +85,8 @@ static const struct owner owners[] = {
         { "audio", "oss", "output", STREAM "dev bufferCount tryPoll", "settings" },
         { "audio", "jack", "input", STREAM "serverName clientName connectPorts exactName", "settings" },
         { "audio", "jack", "output", STREAM "serverName clientName connectPorts exactName", "settings" },
+        { "audio", "pipewire", "input", STREAM "name streamName latency", "settings" },
+        { "audio", "pipewire", "output", STREAM "name streamName latency", "settings" },
         { "audio", "pulseaudio", "input", STREAM "name streamName latency", "settings" },
         { "audio", "pulseaudio", "output", STREAM "name streamName latency", "settings" },
         { "audio", "sdl", "input", STREAM "bufferCount", "settings" },
@@ -101,7 +104,8 @@ static const struct owner servers[] = {
         { "source", "iscsi", NULL, SERVED, IN_THERE " initiator" },
         { "source", "rbd", NULL, SERVED, IN_THERE " snapshot config" },
         { "source", "nfs", NULL, SERVED, IN_THERE " identity" },
-        { "source", "ssh gluster", NULL, SERVED, IN_THERE },
+        { "source", "ssh", NULL, SERVED, IN_THERE " identity knownHosts" },
+        { "source", "gluster", NULL, SERVED, IN_THERE },
 };
 
 static bool has_word(const char *list, const char *word)

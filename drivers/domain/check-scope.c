@@ -251,6 +251,8 @@ static bool check_video(const struct domain_video *video, GError **error)
                 { video->ram_kib > 0, qxl, "ram", "model 'qxl'" },
                 { video->vram64_kib > 0, qxl, "vram64", "model 'qxl'" },
                 { video->vgamem_kib > 0, qxl, "vgamem", "model 'qxl'" },
+                { is_given(video->edid), virtio || strcmp(model, "vga") == 0 || strcmp(model, "bochs") == 0,
+                  "edid", "the models 'virtio', 'vga' and 'bochs'" },
         };
 
         return check_scopes(scopes, G_N_ELEMENTS(scopes), who, error);
@@ -292,6 +294,57 @@ static bool check_displays(const struct check *check, GError **error)
         return true;
 }
 
+static bool check_graphics(const struct domain_graphics *graphics, GError **error)
+{
+        if (graphics->wait != DOMAIN_SWITCH_ON)
+                return true;
+        return check_refuse(error,
+                            "wait='yes' of <graphics type='%s'>: QEMU does not wait for clients; leave it "
+                            "out, start the domain paused and resume it",
+                            domain_graphics_type_get_name(graphics->type));
+}
+
+static bool check_sound(const struct domain_sound *sound, GError **error)
+{
+        g_autofree char *who = g_strdup_printf("a sound device of model '%s'", sound->model);
+        const struct scope scopes[] = {
+                { sound->streams > 0, strcmp(sound->model, "virtio") == 0, "streams=", "model 'virtio'" },
+        };
+
+        return check_scopes(scopes, G_N_ELEMENTS(scopes), who, error);
+}
+
+static bool check_memory(const struct domain_memory *memory, GError **error)
+{
+        g_autofree char *who = g_strdup_printf("a memory device of model '%s'", memory->model);
+        const struct scope scopes[] = {
+                { memory->uuid != NULL, strcmp(memory->model, "nvdimm") == 0, "a <uuid>", "model 'nvdimm'" },
+                { is_given(memory->dynamic_slots), strcmp(memory->model, "virtio-mem") == 0,
+                  "<target dynamicMemslots=>", "model 'virtio-mem'" },
+        };
+
+        return check_scopes(scopes, G_N_ELEMENTS(scopes), who, error);
+}
+
+static bool check_others(const struct check *check, GError **error)
+{
+        const struct domain_devices *devices = &check->def->devices;
+
+        for (unsigned i = 0; i < devices->n_graphics; i++) {
+                if (!check_graphics(&devices->graphics[i], error))
+                        return false;
+        }
+        for (unsigned i = 0; i < devices->n_sounds; i++) {
+                if (!check_sound(&devices->sounds[i], error))
+                        return false;
+        }
+        for (unsigned i = 0; i < devices->n_memories; i++) {
+                if (!check_memory(&devices->memories[i], error))
+                        return false;
+        }
+        return true;
+}
+
 /* ---- the machine ---- */
 
 static bool check_machine(const struct check *check, GError **error)
@@ -311,6 +364,7 @@ static bool check_machine(const struct check *check, GError **error)
                check_scopes(firmware, G_N_ELEMENTS(firmware), "<os>", error);
 }
 
-const check_function domain_check_scope[] = { check_disks, check_controllers, check_interfaces,
-                                              check_chars, check_displays,    check_machine,
-                                              NULL };
+const check_function domain_check_scope[] = { check_disks,      check_controllers,
+                                              check_interfaces, check_chars,
+                                              check_displays,   check_others,
+                                              check_machine,    NULL };

@@ -240,7 +240,7 @@ struct domain_fwcfg_entry {
 };
 
 struct domain_hyperv {
-        const char *mode; /* "custom", "passthrough" */
+        const char *mode; /* "custom", "passthrough", "host-model" */
         enum domain_switch relaxed, vapic, spinlocks, vpindex, runtime, synic, stimer, stimer_direct, reset,
                 vendor_id, frequencies, reenlightenment, tlbflush, tlbflush_direct, tlbflush_extended, ipi,
                 evmcs, avic, emsr_bitmap, xmm_input;

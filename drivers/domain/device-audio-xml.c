@@ -6,8 +6,8 @@
 
 #define NAME_MAX_BYTES 255
 
-static const char *const audio_names[] = { "none", "alsa",  "coreaudio", "jack", "oss", "pulseaudio",
-                                           "sdl",  "spice", "file",      "dbus", NULL };
+static const char *const audio_names[] = { "none", "alsa",  "coreaudio", "jack", "oss",      "pulseaudio",
+                                           "sdl",  "spice", "file",      "dbus", "pipewire", NULL };
 static const char *const format_names[] = { "s8", "u8", "s16", "u16", "s32", "u32", "f32", NULL };
 static const char *const sdl_names[] = { "esd", "alsa", "arts", "pulseaudio", NULL };
 
@@ -16,6 +16,7 @@ static const struct field audio_fields[] = {
         NAME("type", struct domain_audio, type, audio_names, .required = true),
         STRING("serverName", struct domain_audio, server, .max = NAME_MAX_BYTES),
         PATH("path", struct domain_audio, path),
+        PATH("runtimeDir", struct domain_audio, path),
         NAME("driver", struct domain_audio, driver, sdl_names),
         UINT("timerPeriod", struct domain_audio, timer_period),
         INT("dspPolicy", struct domain_audio, dsp_policy),

@@ -142,5 +142,6 @@ struct domain_tpm {
         const struct domain_char_source *source; /* external */
         const char *secret;                      /* UUID of the secret that the state is encrypted with */
         const char *profile;                     /* emulator: <profile source=>; NULL: none */
+        uint32_t debug;     /* emulator: how much is logged; 0: nothing more than errors */
         uint32_t pcr_banks; /* active_pcr_banks: bit 0 sha1, 1 sha256, 2 sha384, 3 sha512; 0: as they are */
 };

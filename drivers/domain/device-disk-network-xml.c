@@ -61,8 +61,13 @@ static const struct field reconnect_fields[] = {
 static const struct field identity_fields[] = {
         STRING("user", struct domain_network_source, user, .max = HOST_MAX),
         STRING("group", struct domain_network_source, group, .max = HOST_MAX),
+        STRING("username", struct domain_network_source, username, .max = HOST_MAX),
+        PATH("keyfile", struct domain_network_source, key_file),
+        PATH("agentsock", struct domain_network_source, agent_socket),
         FIELDS_END,
 };
+static const struct field known_hosts_fields[] = { PATH("path", struct domain_network_source, known_hosts),
+                                                   FIELDS_END };
 static const struct field cookie_fields[] = {
         STRING("name", struct domain_cookie, name, .required = true, .max = HOST_MAX),
         FIELDS_END,
@@ -157,10 +162,19 @@ static bool read_auth(struct domain_reader *reader, xmlNode *node, void *target,
 }
 
 static const struct field_part network_parts[] = {
-        { NULL, network_fields },          { "snapshot", snapshot_fields },   { "config", config_fields },
-        { "auth", NULL, read_auth },       { "initiator/iqn", iqn_fields },   { "ssl", ssl_fields },
-        { "cookies", NULL, read_cookies }, { "readahead", readahead_fields }, { "timeout", timeout_fields },
-        { "reconnect", reconnect_fields }, { "identity", identity_fields },   PARTS_END,
+        { NULL, network_fields },
+        { "snapshot", snapshot_fields },
+        { "config", config_fields },
+        { "auth", NULL, read_auth },
+        { "initiator/iqn", iqn_fields },
+        { "ssl", ssl_fields },
+        { "cookies", NULL, read_cookies },
+        { "readahead", readahead_fields },
+        { "timeout", timeout_fields },
+        { "reconnect", reconnect_fields },
+        { "identity", identity_fields },
+        { "knownHosts", known_hosts_fields },
+        PARTS_END,
 };
 
 /* A drive without a medium may have an empty source. */
@@ -179,6 +193,7 @@ bool domain_read_network_source(struct domain_reader *reader, xmlNode *node, str
         if (!source->name && strcmp(source->protocol, "nbd") != 0)
                 return xml_error(error, node, "a source of protocol '%s' needs a name", source->protocol);
         return domain_check_plain(node, "name", source->name, "", error) &&
+               domain_check_plain(node, "username", source->username, "", error) &&
                domain_check_plain(node, "query", source->query, "", error);
 }
 

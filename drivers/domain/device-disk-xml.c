@@ -400,6 +400,50 @@ static bool read_iotune(struct domain_reader *reader, xmlNode *node, void *targe
         return field_read_parts(reader, node, iotune_parts, iotune, error);
 }
 
+/* The group's own element, anywhere in the document that node is in; NULL: there is none. */
+static xmlNode *find_throttle_group(const xmlNode *node, const char *name)
+{
+        xmlNode *group =
+                xml_child(xml_child(xmlDocGetRootElement(node->doc), "throttlegroups"), "throttlegroup");
+
+        for (; group; group = xml_next(group)) {
+                xmlNode *named = xml_child(group, "group_name");
+                g_autofree char *text = named ? xml_text(named) : NULL;
+
+                if (g_strcmp0(text, name) == 0)
+                        return group;
+        }
+        return NULL;
+}
+
+/* A disk behind one group is limited as one whose <iotune> names that group. */
+static bool read_throttle_filters(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        struct domain_disk *disk = target;
+        xmlNode *filter = xml_child(node, "throttlefilter"), *group;
+        g_autofree char *name = filter ? xml_attr(filter, "group") : NULL, *quoted = NULL;
+
+        if (!filter)
+                return true;
+        if (!name || !*name)
+                return xml_error(error, filter, "missing attribute 'group'");
+        quoted = error_quote(name);
+        if (xml_next(filter))
+                return error_set(
+                        error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
+                        "a disk has several <throttlefilter>, at line %u, and one is what it can have: "
+                        "make one <throttlegroup> of their limits",
+                        xml_line(node));
+        group = find_throttle_group(node, name);
+        if (!group)
+                return error_set(
+                        error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
+                        "<throttlefilter group='%s'>, at line %u: the domain has no <throttlegroup> of "
+                        "that name",
+                        quoted, xml_line(filter));
+        return read_iotune(reader, group, disk, error);
+}
+
 static const struct field disk_fields[] = {
         ENUM("type", struct domain_disk, source.type, domain_storage_type_names),
         ENUM("device", struct domain_disk, device, domain_disk_device_names),
@@ -479,6 +523,7 @@ static const struct field_part parts[] = {
         { "geometry", NULL, read_geometry, offsetof(struct domain_disk, geometry) },
         { "target", target_fields },
         { "iotune", NULL, read_iotune },
+        { "throttlefilters", NULL, read_throttle_filters },
         { "readonly", readonly_fields },
         { "shareable", shareable_fields },
         { "transient", transient_fields },
@@ -532,6 +577,10 @@ bool domain_read_disk(struct domain_reader *reader, xmlNode *node, void *target,
                 return false;
         if (!disk->target)
                 return xml_error(error, node, "missing element 'target' of a disk");
+        if (xml_child(node, "throttlefilters") && xml_child(node, "iotune"))
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
+                                 "disk '%s' has both <iotune> and <throttlefilters>: one says its limits",
+                                 disk->target);
         return check_strings(disk, node, error) &&
                field_check_unique(reader->targets, node, "disk target", disk->target, error);
 }

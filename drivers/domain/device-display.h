@@ -66,6 +66,7 @@ struct domain_graphics {
         enum domain_switch playback;         /* <playback compression=> */
         enum domain_switch gl;               /* <gl enable=> */
         enum domain_switch power_control;    /* vnc: a client may end and reset the guest */
+        enum domain_switch wait;             /* vnc: the guest begins when a client has come */
         enum domain_switch p2p;              /* dbus: a client's connection is handed in */
         const char *bus_address;             /* dbus address= */
         int port;      /* -1 or 0: chosen at start; the value of the document while active */
@@ -102,6 +103,7 @@ struct domain_video {
         uint32_t resolution_x, resolution_y;                /* 0: none */
         bool primary;
         enum domain_switch blob;
+        enum domain_switch edid;
         enum domain_switch accel3d;
         enum domain_switch accel2d;
         struct domain_virtio virtio;
@@ -109,10 +111,11 @@ struct domain_video {
 
 struct domain_sound {
         struct domain_device_info info;
-        const char *model;               /* "ich9", "ich6", "ac97", "es1370", "sb16", "pcspk", "usb" */
-        const char *const *codecs;       /* NULL-terminated: "duplex", "micro", "output"; NULL: none */
-        uint32_t audio_id;               /* 0: none */
+        const char *model;         /* "ich9", "ich6", "ac97", "es1370", "sb16", "pcspk", "usb", "virtio" */
+        const char *const *codecs; /* NULL-terminated: "duplex", "micro", "output"; NULL: none */
+        uint32_t audio_id;         /* 0: none */
         enum domain_switch multichannel; /* usb */
+        uint8_t streams;                 /* virtio; 0: the default */
 };
 
 /* <input> and <output> of an <audio>: how a guest records and plays. */
@@ -124,13 +127,13 @@ struct domain_audio_stream {
         uint32_t voices;               /* 0: the default, as with those below */
         uint32_t buffer_length_us;
         uint32_t buffer_count; /* coreaudio, oss, sdl */
-        uint32_t latency_us;   /* pulseaudio */
+        uint32_t latency_us;   /* pulseaudio, pipewire */
         uint32_t frequency;    /* <settings> */
         uint32_t channels;
         const char *format;      /* "s16", "f32" ... */
         const char *dev;         /* alsa, oss */
-        const char *name;        /* pulseaudio: source or sink */
-        const char *stream_name; /* pulseaudio */
+        const char *name;        /* pulseaudio, pipewire: source or sink */
+        const char *stream_name; /* pulseaudio, pipewire */
         const char *server_name; /* jack, as with those below */
         const char *client_name;
         const char *connect_ports; /* a regular expression */
@@ -141,7 +144,7 @@ struct domain_audio {
         uint32_t id;                  /* from 1 */
         const char *type;             /* "none", "spice", "pulseaudio", "alsa", "pipewire" ... */
         const char *server;           /* pulseaudio serverName */
-        const char *path;             /* file */
+        const char *path;             /* file; pipewire: the directory that its socket is in (runtimeDir=) */
         const char *driver;           /* sdl: "esd", "alsa" ... */
         uint32_t timer_period;        /* 0: the default */
         int dsp_policy;               /* oss; -1: the default */

@@ -47,6 +47,7 @@ static const struct field graphics_fields[] = {
         BOOL("autoport", struct domain_graphics, autoport, no_yes_names),
         YES_NO("fullscreen", struct domain_graphics, full_screen),
         YES_NO("powerControl", struct domain_graphics, power_control),
+        YES_NO("wait", struct domain_graphics, wait),
         YES_NO("p2p", struct domain_graphics, p2p),
         STRING("address", struct domain_graphics, bus_address, .max = PATH_MAX),
         STRING("keymap", struct domain_graphics, keymap, .max = 64),
@@ -193,6 +194,7 @@ static const struct field video_model_fields[] = {
         UINT("heads", struct domain_video, heads, .max = 64),
         BOOL("primary", struct domain_video, primary, no_yes_names),
         ON_OFF("blob", struct domain_video, blob),
+        ON_OFF("edid", struct domain_video, edid),
         FIELDS_END,
 };
 static const struct field acceleration_fields[] = {
@@ -228,13 +230,14 @@ bool domain_read_video(struct domain_reader *reader, xmlNode *node, void *target
 
 /* ---- sound and audio ---- */
 
-static const char *const sound_names[] = { "sb16", "es1370", "pcspk", "ac97", "ich6",
-                                           "ich9", "usb",    "ich7",  NULL };
+static const char *const sound_names[] = { "sb16", "es1370", "pcspk", "ac97",   "ich6",
+                                           "ich9", "usb",    "ich7",  "virtio", NULL };
 static const char *const codec_names[] = { "duplex", "micro", "output", NULL };
 
 static const struct field sound_fields[] = {
         NAME("model", struct domain_sound, model, sound_names, .required = true),
         YES_NO("multichannel", struct domain_sound, multichannel),
+        UINT("streams", struct domain_sound, streams, .min = 1, .max = 64),
         FIELDS_END,
 };
 static const struct field sound_audio_fields[] = { UINT("id", struct domain_sound, audio_id, .min = 1),

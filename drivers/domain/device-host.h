@@ -38,6 +38,7 @@ struct domain_hostdev {
         const char *startup_policy; /* usb: "mandatory", "requisite", "optional" */
         const char *guest_reset;    /* usb: "off", "uninitialized", "on" */
         const char *driver;         /* pci <driver name=>: "vfio", "kvm" ... */
+        enum domain_switch iommufd; /* <driver iommufd=> */
         const char *model;          /* mdev: "vfio-pci", "vfio-ccw", "vfio-ap" */
         const char *mdev_uuid;
         struct domain_address_pci pci;  /* the device on the host */

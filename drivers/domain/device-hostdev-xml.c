@@ -34,8 +34,11 @@ static const struct field hostdev_fields[] = {
         ON_OFF("ramfb", struct domain_hostdev, ramfb),
         FIELDS_END,
 };
-static const struct field driver_fields[] = { NAME("name", struct domain_hostdev, driver, driver_names),
-                                              FIELDS_END };
+static const struct field driver_fields[] = {
+        NAME("name", struct domain_hostdev, driver, driver_names),
+        YES_NO("iommufd", struct domain_hostdev, iommufd),
+        FIELDS_END,
+};
 static const char *const protocol_names[] = { "none", "iscsi", "vhost", NULL };
 
 static const struct field source_fields[] = {

@@ -13,8 +13,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MODEL_MAX  64
-#define QUEUES_MAX 256
+#define MODEL_MAX       64
+#define QUEUES_MAX      256
+#define HOST_NAME_BYTES 255
 /* What may not be in the name of a network device of the host. */
 #define NAME_FORBIDDEN "/ :"
 
@@ -97,9 +98,30 @@ static const struct field driver_fields[] = {
         FIELDS_END,
 };
 
+static const struct field passt_fields[] = {
+        STRING("logFile", struct domain_passt, log_file, .max = PATH_MAX),
+        STRING("hostname", struct domain_passt, host_name, .max = HOST_NAME_BYTES),
+        STRING("fqdn", struct domain_passt, fqdn, .max = HOST_NAME_BYTES),
+        FIELDS_END,
+};
+
+static bool read_passt(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        struct domain_interface *interface = target;
+        struct domain_passt passt = { NULL, NULL, NULL }, *kept;
+
+        if (!field_read(reader, node, passt_fields, &passt, error))
+                return false;
+        if (!passt.log_file && !passt.host_name && !passt.fqdn)
+                return true;
+        kept = domain_arena_alloc(reader->arena, sizeof(*kept));
+        *kept = passt;
+        interface->passt = kept;
+        return true;
+}
+
 static const struct field backend_fields[] = {
         NAME("type", struct domain_interface, backend, backend_names),
-        STRING("logFile", struct domain_interface, log_file, .max = PATH_MAX),
         PATH("tap", struct domain_interface, tap_device),
         PATH("vhost", struct domain_interface, vhost_device),
         FIELDS_END,
@@ -416,7 +438,7 @@ static const struct field_part parts[] = {
         { "driver/host", host_fields },
         { "driver/guest", guest_fields },
         { "teaming", NULL, read_teaming },
-        { "backend", backend_fields },
+        { "backend", backend_fields, read_passt },
         VIRTIO_PART(struct domain_interface),
         { "filterref", NULL, read_filter },
         { "tune/sndbuf", sndbuf_fields },
@@ -491,11 +513,19 @@ static bool read_forwards(struct domain_reader *reader, xmlNode *node, struct do
 static bool check_backend(const struct domain_interface *interface, const xmlNode *node, GError **error)
 {
         bool is_passt = g_strcmp0(interface->backend, "passt") == 0;
+        const struct domain_passt *passt = interface->passt;
 
         if (is_passt && interface->type != DOMAIN_INTERFACE_USER)
                 return xml_error(error, node, "<backend type='passt'> needs an interface of type 'user'");
-        return !interface->log_file || is_passt ||
-               xml_error(error, node, "attribute 'logFile' of <backend> needs type 'passt'");
+        if (!passt)
+                return true;
+        if (!is_passt)
+                return xml_error(error, node, "attribute '%s' of <backend> needs type 'passt'",
+                                 passt->log_file    ? "logFile"
+                                 : passt->host_name ? "hostname"
+                                                    : "fqdn");
+        return domain_check_plain(node, "hostname", passt->host_name, " /", error) &&
+               domain_check_plain(node, "fqdn", passt->fqdn, " /", error);
 }
 
 static bool check_source(const struct domain_interface *interface, const xmlNode *node, GError **error)

@@ -73,6 +73,12 @@ enum domain_offload {
         DOMAIN_OFFLOADS,
 };
 
+/* The <backend> of an interface of type user that is served by passt. */
+struct domain_passt {
+        const char *log_file;         /* logFile= */
+        const char *host_name, *fqdn; /* what it tells the guest that it is called */
+};
+
 struct domain_interface {
         struct domain_device_info info;
         enum domain_interface_type type;
@@ -115,7 +121,7 @@ struct domain_interface {
         const char *driver;    /* <driver name=>: "qemu", "vhost"; hostdev: "vfio" */
         const char *txmode;    /* "iothread", "timer" */
         const char *backend;   /* <backend type=>, user: "default" (QEMU's own), "passt" */
-        const char *log_file;  /* <backend logFile=>, user: where passt logs to */
+        const struct domain_passt *passt; /* user: what is said of it; NULL: nothing */
         const struct domain_ip *ips;
         const struct domain_port_forward *forwards;
         uint32_t n_ips;

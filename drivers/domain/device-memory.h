@@ -28,4 +28,6 @@ struct domain_memory {
         uint64_t align_kib;   /* nvdimm */
         uint64_t current_kib; /* virtio-mem, active: what the guest has taken of requested_kib */
         const char *nodemask;
+        const char *uuid;                 /* nvdimm; NULL: none */
+        enum domain_switch dynamic_slots; /* virtio-mem: <target dynamicMemslots=> */
 };

@@ -161,6 +161,7 @@ static const struct field tpm_backend_fields[] = {
         ENUM("type", struct domain_tpm, backend, tpm_backend_names, .required = true),
         NAME("version", struct domain_tpm, version, tpm_version_names),
         YES_NO("persistent_state", struct domain_tpm, persistent_state),
+        UINT("debug", struct domain_tpm, debug),
         FIELDS_END,
 };
 static const struct field tpm_device_fields[] = { PATH("path", struct domain_tpm, path), FIELDS_END };
@@ -297,6 +298,9 @@ static const struct field memory_fields[] = {
         YES_NO("discard", struct domain_memory, discard),
         FIELDS_END,
 };
+static const struct field uuid_fields[] = { UUID(NULL, struct domain_memory, uuid), FIELDS_END };
+static const struct field slots_fields[] = { YES_NO("dynamicMemslots", struct domain_memory, dynamic_slots),
+                                             FIELDS_END };
 static const struct field path_fields[] = { PATH(NULL, struct domain_memory, path), FIELDS_END };
 static const struct field pagesize_fields[] = { KIB(NULL, struct domain_memory, page_size_kib), FIELDS_END };
 static const struct field align_fields[] = { KIB(NULL, struct domain_memory, align_kib), FIELDS_END };
@@ -357,11 +361,9 @@ static bool read_access(struct domain_reader *reader, xmlNode *node, struct doma
 }
 
 static const struct field_part memory_parts[] = {
-        { NULL, memory_fields },
-        { "source", NULL, read_source },
-        { "target", NULL, read_target },
-        INFO_PARTS(struct domain_memory),
-        PARTS_END,
+        { NULL, memory_fields },          { "uuid", uuid_fields },
+        { "source", NULL, read_source },  { "target", slots_fields, read_target },
+        INFO_PARTS(struct domain_memory), PARTS_END,
 };
 
 bool domain_read_memory_device(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
@@ -377,7 +379,7 @@ bool domain_read_memory_device(struct domain_reader *reader, xmlNode *node, void
 
 /* ---- IOMMU ---- */
 
-static const char *const iommu_names[] = { "intel", "smmuv3", "virtio", NULL };
+static const char *const iommu_names[] = { "intel", "amd", "smmuv3", "virtio", NULL };
 
 static const struct field iommu_fields[] = {
         NAME("model", struct domain_iommu, model, iommu_names, .required = true),
@@ -390,6 +392,8 @@ static const struct field iommu_driver_fields[] = {
         ON_OFF("iotlb", struct domain_iommu, iotlb),
         UINT("aw_bits", struct domain_iommu, aw_bits, .max = 64),
         ON_OFF("dma_translation", struct domain_iommu, dma_translation),
+        ON_OFF("xtsup", struct domain_iommu, xtsup),
+        ON_OFF("passthrough", struct domain_iommu, passthrough),
         FIELDS_END,
 };
 static const struct field_part iommu_parts[] = {

@@ -59,13 +59,15 @@ struct domain_shmem {
 
 struct domain_iommu {
         struct domain_device_info info;
-        const char *model; /* "intel", "smmuv3", "virtio" */
+        const char *model; /* "intel", "amd", "smmuv3", "virtio" */
         enum domain_switch intremap;
         enum domain_switch caching_mode;
         enum domain_switch eim;
         enum domain_switch iotlb;
         enum domain_switch dma_translation;
-        uint32_t aw_bits; /* 0: the default */
+        enum domain_switch xtsup;       /* amd: APIC ids of 32 bits */
+        enum domain_switch passthrough; /* amd: devices may be left untranslated */
+        uint32_t aw_bits;               /* 0: the default */
 };
 
 enum domain_crypto_backend {

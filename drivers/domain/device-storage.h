@@ -95,7 +95,9 @@ struct domain_network_source {
         const char *snapshot; /* rbd */
         const char *config;   /* rbd: a file of the host */
         const char *initiator;
-        const char *user, *group; /* nfs; "+1000" is a number */
+        const char *user, *group;                       /* nfs; "+1000" is a number */
+        const char *username, *key_file, *agent_socket; /* ssh, <identity> */
+        const char *known_hosts;                        /* ssh: <knownHosts path=> */
         const struct domain_storage_host *hosts;
         const struct domain_cookie *cookies;
         const struct domain_storage_auth *auth; /* NULL: none */

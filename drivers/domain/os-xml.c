@@ -303,7 +303,7 @@ static bool read_state(struct domain_reader *reader, xmlNode *node, void *target
                 element, NULL, read_state, offsetof(type, member)                                            \
         }
 
-static const char *const hyperv_modes[] = { "custom", "passthrough", NULL };
+static const char *const hyperv_modes[] = { "custom", "passthrough", "host-model", NULL };
 static const struct field hyperv_fields[] = { NAME("mode", struct domain_hyperv, mode, hyperv_modes),
                                               FIELDS_END };
 static const struct field spinlocks_fields[] = {

@@ -11,12 +11,15 @@
 
 /* What only concerns the host: "element/child" and "element/@attribute" of what stands below <domain>. */
 static const char *const host_parts[] = {
-        "metadata",   "title",        "description", "on_poweroff",     "on_reboot",     "on_crash",
-        "perf",       "cputune",      "memtune",     "blkiotune",       "numatune",      "resource",
-        "seclabel",   "keywrap",      "iothreadids", "memoryBacking",   "currentMemory", "@id",
-        "@type",      "os/loader",    "os/nvram",    "os/kernel",       "os/initrd",     "os/cmdline",
-        "os/boot",    "os/bootmenu",  "os/bios",     "vcpu/@placement", "vcpu/@cpuset",  "cpu/@check",
-        "cpu/@match", "clock/@basis", NULL,
+        "metadata",       "title",       "description", "on_poweroff",
+        "on_reboot",      "on_crash",    "perf",        "cputune",
+        "memtune",        "blkiotune",   "numatune",    "resource",
+        "seclabel",       "keywrap",     "iothreadids", "memoryBacking",
+        "currentMemory",  "@id",         "@type",       "os/loader",
+        "os/nvram",       "os/kernel",   "os/initrd",   "os/cmdline",
+        "os/boot",        "os/bootmenu", "os/bios",     "vcpu/@placement",
+        "vcpu/@cpuset",   "cpu/@check",  "cpu/@match",  "clock/@basis",
+        "throttlegroups", NULL,
 };
 
 /* The same below <devices>. */
@@ -32,6 +35,7 @@ static const char *const host_device_parts[] = {
         "disk/auth",
         "disk/encryption",
         "disk/iotune",
+        "disk/throttlefilters",
         "disk/boot",
         "disk/@type",
         "interface/source",

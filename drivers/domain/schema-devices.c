@@ -98,7 +98,8 @@ TABLE disk_source[] = {
         { "readahead", "?size", .flags = VOID },
         { "timeout", "?seconds", .flags = VOID },
         { "reconnect", "enabled timeout delay" },
-        { "identity", "user group" },
+        { "identity", "user group username keyfile agentsock" }, /* of SSH: of 9.8 */
+        { "knownHosts", "path" },
         { "dataStore", "type", data_store },
         { "privateData", .flags = UNDRIVEN | DOMAIN_SCHEMA_OPAQUE },
         {},
@@ -111,8 +112,10 @@ TABLE metadata_cache[] = { { "metadata_cache", NULL, max_size, VOID }, {} };
 TABLE mapped_queues[] = { { "queue", "id", .flags = MANY }, {} };
 TABLE mapped_iothreads[] = { { "iothread", "id", mapped_queues, MANY }, {} };
 
+TABLE statistics[] = { { "statistic", "interval", .flags = MANY }, {} }; /* of 11.9 */
 TABLE disk_driver[] = {
         { "iothreads", NULL, mapped_iothreads, VOID },
+        { "statistics", NULL, statistics, VOID | UNDRIVEN },
         { "metadata_cache", NULL, max_size, VOID },
         {},
 };
@@ -131,6 +134,7 @@ TABLE mirror[] = {
         {},
 };
 
+TABLE throttlefilters[] = { { "throttlefilter", "group", .flags = MANY }, {} }; /* of 11.2 */
 TABLE iotune[] = {
         { "total_bytes_sec", .flags = VOID },
         { "read_bytes_sec", .flags = VOID },
@@ -169,6 +173,7 @@ TABLE disk[] = {
         { "mirror", "type file format job ready", mirror, UNDRIVEN },
         { "target", "dev bus tray removable rotation_rate" },
         { "iotune", NULL, iotune, VOID },
+        { "throttlefilters", NULL, throttlefilters, VOID },
         { "readonly" },
         { "shareable" },
         { "transient", "shareBacking" },
@@ -285,7 +290,7 @@ TABLE interface[] = {
         { "driver",
           VIRTIO "name txmode ioeventfd event_idx queues rx_queue_size tx_queue_size rss rss_hash_report",
           interface_driver, VOID },
-        { "backend", "type tap vhost logFile" },
+        { "backend", "type tap vhost logFile hostname fqdn" }, /* the names: of 11.1 */
         { "filterref", "filter", filter_parameters },
         { "tune", NULL, tune },
         { "teaming", "type persistent" },
@@ -383,7 +388,7 @@ TABLE video_model[] = {
 };
 TABLE video[] = {
         { "driver", VIRTIO "name !vgaconf", .flags = VOID },
-        { "model", "?type ?ram ?vram ?vram64 ?vgamem ?heads ?primary blob", video_model, VOID },
+        { "model", "?type ?ram ?vram ?vram64 ?vgamem ?heads ?primary blob edid", video_model, VOID },
         ALIAS,
         ACPI,
         ADDRESS,
@@ -411,7 +416,7 @@ TABLE hostdev_source[] = {
 };
 
 TABLE hostdev[] = {
-        { "driver", "name", .flags = VOID },
+        { "driver", "name iommufd", .flags = VOID },
         { "source", "startupPolicy guestReset missing protocol wwpn !name !writeFiltering", hostdev_source },
         { "ip", "address family prefix peer", .flags = MANY | UNDRIVEN },
         ROUTE,
@@ -437,7 +442,9 @@ TABLE tpm_backend[] = {
         { "profile", "source removeDisabled name" }, /* of 10.10 */
         {},
 };
-TABLE tpm[] = { { "backend", "type version persistent_state", tpm_backend }, ALIAS, ACPI, ADDRESS, {} };
+TABLE tpm[] = {
+        { "backend", "type version persistent_state debug", tpm_backend }, ALIAS, ACPI, ADDRESS, {},
+};
 
 TABLE memballoon[] = { { "stats", "period", .flags = VOID }, ALIAS, ACPI, ADDRESS,
                        { "driver", VIRTIO, .flags = VOID },  {} };
@@ -481,9 +488,9 @@ TABLE memory_target[] = {
         { "readonly" },        {},
 };
 TABLE memory_device[] = {
-        { "uuid", .flags = UNDRIVEN },
+        { "uuid" },
         { "source", NULL, memory_source, VOID },
-        { "target", NULL, memory_target },
+        { "target", "dynamicMemslots", memory_target }, /* of 10.1 */
         ALIAS,
         ACPI,
         ADDRESS,
@@ -491,7 +498,11 @@ TABLE memory_device[] = {
 };
 
 TABLE iommu[] = {
-        { "driver", "intremap caching_mode eim iotlb aw_bits dma_translation" }, ALIAS, ACPI, ADDRESS, {}
+        { "driver", "intremap caching_mode eim iotlb aw_bits dma_translation xtsup passthrough" },
+        ALIAS,
+        ACPI,
+        ADDRESS,
+        {},
 };
 TABLE vsock[] = { { "cid", "auto address", .flags = VOID }, ALIAS, ACPI, ADDRESS, { "driver", VIRTIO }, {} };
 
@@ -513,10 +524,11 @@ const struct domain_schema domain_schema_devices[] = {
         { "graphics",
           "type port tlsPort ?autoport websocket listen socket keymap defaultMode sharePolicy passwd "
           "passwdValidTo connected display xauth fullscreen !replaceUser !multiUser powerControl p2p "
-          "address",
+          "address wait",
           graphics, MANY },
-        { "sound", "model ?multichannel", sound, MANY },
-        { "audio", "id type serverName path timerPeriod driver tryMMap exclusive dspPolicy", audio, MANY },
+        { "sound", "model ?multichannel streams", sound, MANY },
+        { "audio", "id type serverName path runtimeDir timerPeriod driver tryMMap exclusive dspPolicy", audio,
+          MANY },
         { "video", NULL, video, MANY },
         { "hostdev", "mode type ?managed model display ramfb !sgio !rawio", hostdev, MANY },
         { "redirdev", "bus type", redirdev, MANY },
@@ -532,5 +544,6 @@ const struct domain_schema domain_schema_devices[] = {
         { "iommu", "model", iommu },
         { "vsock", "model", vsock },
         { "crypto", "model type", crypto, MANY },
+        { "viosock", "model", .flags = MANY | DOMAIN_SCHEMA_DROPPED }, /* what virt-v2v found in the guest */
         {},
 };

@@ -23,6 +23,30 @@ TABLE blkiotune_device[] = { { "path" },
                              { "read_bytes_sec" },
                              { "write_bytes_sec" },
                              {} };
+TABLE throttlegroup[] = {
+        { "total_bytes_sec", .flags = VOID },
+        { "read_bytes_sec", .flags = VOID },
+        { "write_bytes_sec", .flags = VOID },
+        { "total_iops_sec", .flags = VOID },
+        { "read_iops_sec", .flags = VOID },
+        { "write_iops_sec", .flags = VOID },
+        { "total_bytes_sec_max", .flags = VOID },
+        { "read_bytes_sec_max", .flags = VOID },
+        { "write_bytes_sec_max", .flags = VOID },
+        { "total_iops_sec_max", .flags = VOID },
+        { "read_iops_sec_max", .flags = VOID },
+        { "write_iops_sec_max", .flags = VOID },
+        { "size_iops_sec", .flags = VOID },
+        { "group_name" },
+        { "total_bytes_sec_max_length", .flags = VOID },
+        { "read_bytes_sec_max_length", .flags = VOID },
+        { "write_bytes_sec_max_length", .flags = VOID },
+        { "total_iops_sec_max_length", .flags = VOID },
+        { "read_iops_sec_max_length", .flags = VOID },
+        { "write_iops_sec_max_length", .flags = VOID },
+        {},
+};
+TABLE throttlegroups[] = { { "throttlegroup", NULL, throttlegroup, MANY }, {} }; /* of 11.2 */
 TABLE blkiotune[] = { { "weight", .flags = VOID }, { "device", NULL, blkiotune_device, MANY }, {} };
 
 TABLE memtune[] = {
@@ -322,6 +346,7 @@ TABLE domain[] = {
         { "iothreads", .flags = VOID },
         { "iothreadids", NULL, iothreadids, VOID | MERGED },
         { "defaultiothread", "thread_pool_min thread_pool_max", .flags = VOID },
+        { "throttlegroups", NULL, throttlegroups, VOID },
         { "cputune", NULL, cputune, VOID | MERGED },
         { "numatune", NULL, numatune, VOID },
         { "resource", NULL, resource, VOID | MERGED },

@@ -17,6 +17,7 @@ enum domain_schema_flags {
         DOMAIN_SCHEMA_QEMU = 1 << 3,     /* in DOMAIN_QEMU_NAMESPACE */
         DOMAIN_SCHEMA_VOID = 1 << 4,   /* counts as absent when there is nothing in it, attributes included */
         DOMAIN_SCHEMA_MERGED = 1 << 5, /* all that stand in one parent are one */
+        DOMAIN_SCHEMA_DROPPED = 1 << 6, /* programs write it, and libvirt leaves it out */
 };
 
 struct domain_schema {

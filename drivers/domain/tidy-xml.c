@@ -34,7 +34,8 @@ static const struct domain_schema *find_row(const struct domain_schema *table, c
 
 static bool is_void(const xmlNode *node, const struct domain_schema *schema)
 {
-        return (schema->flags & DOMAIN_SCHEMA_VOID) && !node->properties && is_blank(node->children);
+        return (schema->flags & DOMAIN_SCHEMA_DROPPED) ||
+               ((schema->flags & DOMAIN_SCHEMA_VOID) && !node->properties && is_blank(node->children));
 }
 
 static bool is_absent(const xmlAttr *attr, const struct domain_schema *schema)

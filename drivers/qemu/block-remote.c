@@ -188,15 +188,35 @@ static bool describe_rbd(struct remote *remote, GError **error)
         return true;
 }
 
+/* What QEMU's own driver finds out by itself; libvirt leaves all of it to nbdkit. */
+static bool check_ssh(const struct remote *remote, GError **error)
+{
+        const struct domain_network_source *source = remote->source;
+
+        if (source->auth && source->username && strcmp(source->auth->username, source->username) != 0)
+                return refuse(remote, "has two users, of <auth> and of <identity>", error);
+        if (source->key_file || source->agent_socket)
+                return refuse(remote,
+                              "has the keys of the emulator's user and no others: leave out keyfile and "
+                              "agentsock of <identity>",
+                              error);
+        if (source->known_hosts)
+                return refuse(remote,
+                              "is compared with the known hosts of the emulator's user alone: leave out "
+                              "<knownHosts>",
+                              error);
+        return true;
+}
+
 static bool describe_ssh(struct remote *remote, GError **error)
 {
         const struct domain_network_source *source = remote->source;
 
-        if (!check_hosts(remote, 1, 1, false, error))
+        if (!check_hosts(remote, 1, 1, false, error) || !check_ssh(remote, error))
                 return false;
         device_set_string(remote->node, "path", source->name);
         json_object_set_new(remote->node, "server", inet_address(&source->hosts[0], false));
-        device_set_string(remote->node, "user", get_user(source));
+        device_set_string(remote->node, "user", source->username ? source->username : get_user(source));
         return true;
 }
 
@@ -285,6 +305,11 @@ static bool describe(struct remote *remote, const struct protocol *protocol, str
                 return refuse(remote, "cannot have tls='yes'", error);
         if (source->n_cookies > 0 && !is_curl)
                 return refuse(remote, "cannot have cookies", error);
+        if (protocol->describe != describe_ssh &&
+            (source->username || source->key_file || source->agent_socket || source->known_hosts))
+                return refuse(remote,
+                              "cannot have <knownHosts>, nor username, keyfile or agentsock of <identity>",
+                              error);
         if (source->auth && !protocol->password_key && strcmp(protocol->name, "ssh") != 0)
                 return refuse(remote, "cannot have an <auth>", error);
         device_set_string(remote->node, "driver", protocol->name);

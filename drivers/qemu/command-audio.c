@@ -4,6 +4,8 @@
  */
 #include "drivers/qemu/command-internal.h"
 
+#include "drivers/qemu/qemu-caps.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +44,11 @@ static void set_stream(json_t *audiodev, const char *name, const struct domain_a
                 json_decref(object);
 }
 
+static bool is_pipewire(const struct domain_audio *audio)
+{
+        return strcmp(audio->type, "pipewire") == 0;
+}
+
 static void add_audiodev(struct command_builder *builder, unsigned id, const char *driver,
                          const struct domain_audio *audio)
 {
@@ -53,7 +60,8 @@ static void add_audiodev(struct command_builder *builder, unsigned id, const cha
         if (audio) {
                 device_set_uint(object, "timer-period", audio->timer_period);
                 device_set_string(object, "server", audio->server);
-                device_set_string(object, "path", audio->path);
+                if (!is_pipewire(audio))
+                        device_set_string(object, "path", audio->path);
                 device_set_switch(object, "try-mmap", audio->try_mmap);
                 device_set_switch(object, "exclusive", audio->exclusive);
                 if (audio->dsp_policy >= 0)
@@ -72,9 +80,10 @@ static const char *get_driver(const char *type)
         static const struct {
                 const char *type;
                 const char *driver;
-        } drivers[] = { { "none", "none" },     { "spice", "spice" }, { "alsa", "alsa" },
-                        { "pulseaudio", "pa" }, { "oss", "oss" },     { "jack", "jack" },
-                        { "file", "wav" },      { "dbus", "dbus" },   { "sdl", "sdl" } };
+        } drivers[] = { { "none", "none" },        { "spice", "spice" }, { "alsa", "alsa" },
+                        { "pulseaudio", "pa" },    { "oss", "oss" },     { "jack", "jack" },
+                        { "file", "wav" },         { "dbus", "dbus" },   { "sdl", "sdl" },
+                        { "pipewire", "pipewire" } };
 
         for (unsigned i = 0; i < G_N_ELEMENTS(drivers); i++) {
                 if (g_strcmp0(drivers[i].type, type) == 0)
@@ -88,6 +97,28 @@ static void set_sdl_driver(struct command_builder *builder, const struct domain_
 {
         if (audio->driver)
                 g_ptr_array_add(builder->command->env, g_strconcat("SDL_AUDIODRIVER=", audio->driver, NULL));
+}
+
+/* Where the socket of PipeWire is; it asks its environment. */
+static void set_runtime_dir(struct command_builder *builder, const struct domain_audio *audio)
+{
+        if (is_pipewire(audio) && audio->path)
+                g_ptr_array_add(builder->command->env,
+                                g_strconcat("PIPEWIRE_RUNTIME_DIR=", audio->path, NULL));
+}
+
+/* QEMU tells its back ends by version alone. */
+static bool check_pipewire(const struct command_builder *builder, const struct domain_audio *audio,
+                           GError **error)
+{
+        enum { FIRST = 8001000 };
+
+        if (!is_pipewire(audio) || qemu_caps_get_version(builder->caps) >= FIRST)
+                return true;
+        return device_unsupported(error,
+                                  "<audio type='pipewire'>, which QEMU has from version 8.1 on and emulator "
+                                  "'%s' has not: use 'pulseaudio'",
+                                  qemu_caps_get_path(builder->caps));
 }
 
 static const char *get_default(const struct domain_devices *devices)
@@ -111,7 +142,10 @@ bool command_audio_add(struct command_builder *builder, GError **error)
 
                 if (!driver)
                         return device_unsupported(error, "<audio type='%s'> is not supported", audio->type);
+                if (!check_pipewire(builder, audio, error))
+                        return false;
                 set_sdl_driver(builder, audio);
+                set_runtime_dir(builder, audio);
                 add_audiodev(builder, (unsigned)audio->id, driver, audio);
         }
         return true;

@@ -270,6 +270,9 @@ static bool add_hyperv(const struct domain_hyperv *hyperv, GString *option, GErr
                 { "hv-xmm-input", hyperv->xmm_input },
         };
 
+        if (g_strcmp0(hyperv->mode, "host-model") == 0)
+                return device_unsupported(error, "mode='host-model' of <hyperv> is not supported: name the "
+                                                 "features, or use mode='passthrough'");
         if (g_strcmp0(hyperv->mode, "passthrough") == 0)
                 g_string_append(option, ",hv-passthrough=on");
         for (unsigned i = 0; i < G_N_ELEMENTS(switches); i++) {

@@ -64,6 +64,7 @@ bool command_devices_add(struct command_builder *builder, GError **error)
 
         if (!device_require_spice(&builder->def->devices, error) ||
             !device_describe_all(list, &builder->device, error) ||
+            !device_describe_amd_iommu(list, &builder->device, error) ||
             !check_overrides(builder->def, list, error))
                 return false;
         command_append_list(builder, list);

@@ -5,6 +5,7 @@
  */
 #include "drivers/qemu/device-internal.h"
 #include "drivers/qemu/machine.h"
+#include "drivers/qemu/qemu-caps.h"
 
 #include <string.h>
 
@@ -92,6 +93,7 @@ static void set_video(json_t *device, const struct domain_video *video)
                 device_set_virtio(device, &video->virtio);
                 device_set_switch(device, "blob", video->blob);
         }
+        device_set_switch(device, "edid", video->edid);
         if (virtio || strcmp(video->model, "qxl") == 0)
                 device_set_uint(device, "max_outputs", video->heads);
         set_video_memory(device, video);
@@ -184,6 +186,23 @@ static bool describe_hda(struct device_list *list, const struct device_context *
         return true;
 }
 
+/* From QEMU 8.2 on. */
+static bool describe_virtio_sound(struct device_list *list, const struct device_context *context,
+                                  const struct domain_sound *sound, GError **error)
+{
+        json_t *device;
+
+        if (!qemu_caps_has_type(context->caps, "virtio-sound-pci"))
+                return device_unsupported(error,
+                                          "sound model 'virtio', which QEMU has from version 8.2 on and "
+                                          "emulator '%s' has not: use 'ich9'",
+                                          qemu_caps_get_path(context->caps));
+        device = device_new("virtio-sound-pci", sound->info.alias);
+        device_set_uint(device, "streams", sound->streams);
+        set_audiodev(device, sound);
+        return device_list_add_at(list, context, device, &sound->info, error);
+}
+
 bool device_describe_sound(struct device_list *list, const struct device_context *context, const void *data,
                            GError **error)
 {
@@ -196,6 +215,8 @@ bool device_describe_sound(struct device_list *list, const struct device_context
         };
         json_t *device;
 
+        if (g_strcmp0(sound->model, "virtio") == 0)
+                return describe_virtio_sound(list, context, sound, error);
         if (g_strcmp0(sound->model, "pcspk") == 0)
                 return true; /* a property of the machine */
         if (g_strcmp0(sound->model, "ich9") == 0)

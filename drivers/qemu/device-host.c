@@ -104,6 +104,11 @@ static bool describe_vhost_scsi(struct device_list *list, const struct device_co
 
 static bool check_hostdev(const struct domain_hostdev *hostdev, GError **error)
 {
+        if (hostdev->iommufd == DOMAIN_SWITCH_ON)
+                return device_unsupported(error,
+                                          "iommufd='yes' of the <driver> of <hostdev> '%s' is not supported: "
+                                          "leave it out, and the device is given by its IOMMU group",
+                                          hostdev->info.alias);
         if (hostdev->type == DOMAIN_HOSTDEV_PCI && hostdev->driver && strcmp(hostdev->driver, "vfio") != 0)
                 return device_unsupported(error, "driver '%s' of <hostdev> is not supported",
                                           hostdev->driver);

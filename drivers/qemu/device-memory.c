@@ -7,6 +7,7 @@
 
 #include "drivers/domain/cpuset.h"
 #include "drivers/qemu/memory-backend.h"
+#include "drivers/qemu/qemu-caps.h"
 
 #include <string.h>
 
@@ -111,16 +112,31 @@ static json_t *new_device(const struct device_context *context, const struct dom
                 device_set_uint(device, "label-size", memory->label_kib * 1024);
                 if (memory->readonly)
                         device_set_bool(device, "unarmed", true);
+                device_set_string(device, "uuid", memory->uuid);
         }
         if (is_model(memory, "virtio-mem")) {
                 device_set_uint(device, "block-size", memory->block_kib * 1024);
                 device_set_int(device, "requested-size", (json_int_t)(memory->requested_kib * 1024));
                 if (prealloc)
                         device_set_bool(device, "prealloc", true);
+                device_set_switch(device, "dynamic-memslots", memory->dynamic_slots);
         }
         device_set_string(device, "memdev", backend);
         device_set_string(device, "id", memory->info.alias);
         return device;
+}
+
+static bool check_slots(const struct device_context *context, const struct domain_memory *memory,
+                        GError **error)
+{
+        if (memory->dynamic_slots == DOMAIN_SWITCH_ABSENT ||
+            qemu_caps_has_property(context->caps, "virtio-mem-pci", "dynamic-memslots"))
+                return true;
+        return device_unsupported(
+                error,
+                "memory device '%s' has dynamicMemslots, which QEMU has from version 8.2 on "
+                "and emulator '%s' has not",
+                memory->info.alias, qemu_caps_get_path(context->caps));
 }
 
 static bool check(const struct domain_def *def, const struct domain_memory *memory, GError **error)
@@ -142,7 +158,7 @@ bool device_describe_memory(struct device_list *list, const struct device_contex
         g_autofree char *id = g_strconcat("mem", memory->info.alias, NULL);
         json_t *backend, *device;
 
-        if (!check(context->def, memory, error))
+        if (!check(context->def, memory, error) || !check_slots(context, memory, error))
                 return false;
         backend = make_backend(context, memory, id, error);
         if (!backend)

@@ -5,6 +5,7 @@
 #include "drivers/qemu/device-internal.h"
 #include "drivers/qemu/device-rows.h"
 #include "drivers/qemu/machine.h"
+#include "drivers/qemu/qemu-caps.h"
 
 #include <string.h>
 
@@ -152,6 +153,8 @@ bool device_describe_iommu(struct device_list *list, const struct device_context
                                           &iommu->info, error);
         if (g_strcmp0(iommu->model, "smmuv3") == 0 && machine_family_of(context->def) == MACHINE_VIRT_ARM)
                 return true; /* built into the machine: command-machine.c */
+        if (g_strcmp0(iommu->model, "amd") == 0)
+                return true; /* behind the other devices: device_describe_amd_iommu() */
         if (g_strcmp0(iommu->model, "intel") != 0)
                 return device_unsupported(error, "IOMMU model '%s' is not supported", iommu->model);
         device = device_new("intel-iommu", iommu->info.alias ? iommu->info.alias : "iommu0");
@@ -161,6 +164,27 @@ bool device_describe_iommu(struct device_list *list, const struct device_context
         device_set_switch(device, "device-iotlb", iommu->iotlb);
         device_set_uint(device, "aw-bits", iommu->aw_bits);
         device_set_switch(device, "dma-translation", iommu->dma_translation);
+        return device_list_add_device(list, context, device, error);
+}
+
+bool device_describe_amd_iommu(struct device_list *list, const struct device_context *context, GError **error)
+{
+        const struct domain_iommu *iommu = context->def->devices.iommu;
+        json_t *device;
+
+        if (!iommu || strcmp(iommu->model, "amd") != 0)
+                return true;
+        if (iommu->xtsup != DOMAIN_SWITCH_ABSENT &&
+            !qemu_caps_has_property(context->caps, "amd-iommu", "xtsup"))
+                return device_unsupported(error,
+                                          "xtsup= of <iommu model='amd'>, which QEMU has from version 9.2 on "
+                                          "and emulator '%s' has not",
+                                          qemu_caps_get_path(context->caps));
+        device = device_new("amd-iommu", iommu->info.alias ? iommu->info.alias : "iommu0");
+        device_set_on_off(device, "intremap", iommu->intremap);
+        device_set_switch(device, "device-iotlb", iommu->iotlb);
+        device_set_switch(device, "pt", iommu->passthrough);
+        device_set_switch(device, "xtsup", iommu->xtsup);
         return device_list_add_device(list, context, device, error);
 }
 

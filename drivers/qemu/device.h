@@ -147,6 +147,9 @@ bool device_describe_memory(struct device_list *list, const struct device_contex
                             const void *memory, GError **error);
 bool device_describe_crypto(struct device_list *list, const struct device_context *context,
                             const void *crypto, GError **error);
+/* The IOMMU of model 'amd', if there is one: its own PCI device takes the first place that nobody has. */
+bool device_describe_amd_iommu(struct device_list *list, const struct device_context *context,
+                               GError **error);
 bool device_describe_nvram(struct device_list *list, const struct device_context *context, const void *nvram,
                            GError **error);
 

@@ -97,6 +97,20 @@ char *guest_log_read_tail(const struct guest_log *log)
         return g_strchomp(g_utf8_make_valid(begin, -1));
 }
 
+char *guest_log_read_head(const struct guest_log *log)
+{
+        char text[TAIL_MAX + 1];
+        struct stat st;
+        CLEANUP_FD int fd = open_log(log->path, O_RDONLY, &st);
+        ssize_t length = fd < 0 ? -1 : pread(fd, text, TAIL_MAX, log->start);
+
+        if (length <= 0)
+                return g_strdup("");
+        text[length] = '\0';
+        text[strcspn(text, "\n")] = '\0';
+        return g_utf8_make_valid(text, -1);
+}
+
 static bool is_chatter(const char *line)
 {
         return g_str_has_prefix(line, "char device redirected to ") || strstr(line, ": warning: ") ||

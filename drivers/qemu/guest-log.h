@@ -34,6 +34,8 @@ void guest_log_close(struct guest_log *log);
  * nothing.
  */
 char *guest_log_read_tail(const struct guest_log *log);
+/* The same of its beginning: the line that is first, at most 600 bytes of it. */
+char *guest_log_read_head(const struct guest_log *log);
 
 /*
  * Takes the lines out of what an emulator wrote that are no reason for its end: where it redirected a device,

@@ -110,6 +110,17 @@ struct ends {
         int ready_fd;
 };
 
+/* How the guest is called is for later versions than the first that served emulators. */
+static void add_names(GPtrArray *argv, const struct domain_passt *passt)
+{
+        if (passt->log_file)
+                add(argv, "--log-file", passt->log_file);
+        if (passt->host_name)
+                add(argv, "--hostname", passt->host_name);
+        if (passt->fqdn)
+                add(argv, "--fqdn", passt->fqdn);
+}
+
 static GPtrArray *make_command(const struct account *account, const struct domain_interface *interface,
                                const struct ends *ends, GError **error)
 {
@@ -129,10 +140,10 @@ static GPtrArray *make_command(const struct account *account, const struct domai
         /* It would become nobody, for which it has no right left. */
         if (account->uid == 0)
                 add(argv, "--runas", "0:0");
-        if (interface->log_file)
-                add(argv, "--log-file", interface->log_file);
         if (interface->source)
                 add(argv, "--interface", interface->source);
+        if (interface->passt)
+                add_names(argv, interface->passt);
         add_addresses(argv, interface);
         if (!passt_add_forwards(argv, interface, error))
                 return NULL;
@@ -193,6 +204,26 @@ static bool poll_both(int epoll, const struct process *process, const struct end
                epoll_ctl(epoll, EPOLL_CTL_ADD, ends->ready_fd, &event) == 0;
 }
 
+/* Says why it ended; how it is to be called, which it says to those who call it otherwise, is long. */
+static bool refuse(const struct resources *resources, const struct domain_interface *interface,
+                   const struct guest_log *log, GError **error)
+{
+        const char *who = resources->guest->who, *alias = interface->info.alias;
+        const struct domain_passt *passt = interface->passt;
+        g_autofree char *tail = guest_log_read_tail(log), *head = guest_log_read_head(log);
+
+        if (passt && (passt->host_name || passt->fqdn) && strstr(head, "unrecognized option"))
+                return error_set(
+                        error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                        "hostname and fqdn of the <backend> of interface '%s' of %s need a later version "
+                        "of passt than this host's: %s",
+                        alias, who, head);
+        g_strdelimit(tail, "\n", ' ');
+        return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
+                         "passt of interface '%s' of %s ended while it started: %s", alias, who,
+                         *tail ? tail : "it gave no reason");
+}
+
 /* Until it is ready, or has ended. */
 static bool wait_for(const struct resources *resources, const struct domain_interface *interface,
                      const struct process *process, const struct ends *ends, const struct guest_log *log,
@@ -200,7 +231,6 @@ static bool wait_for(const struct resources *resources, const struct domain_inte
 {
         const struct guest *guest = resources->guest;
         CLEANUP_FD int epoll = epoll_create1(EPOLL_CLOEXEC);
-        g_autofree char *tail = NULL;
         char text[32];
 
         if (!poll_both(epoll, process, ends))
@@ -218,13 +248,7 @@ static bool wait_for(const struct resources *resources, const struct domain_inte
                                  "passt of interface '%s' of %s is not waited for", interface->info.alias,
                                  guest->who);
         }
-        if (read(ends->ready_fd, text, sizeof(text)) > 0)
-                return true;
-        tail = guest_log_read_tail(log);
-        g_strdelimit(tail, "\n", ' ');
-        return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED,
-                         "passt of interface '%s' of %s ended while it started: %s", interface->info.alias,
-                         guest->who, *tail ? tail : "it gave no reason");
+        return read(ends->ready_fd, text, sizeof(text)) > 0 || refuse(resources, interface, log, error);
 }
 
 static bool start_logged(struct resources *resources, const struct domain_interface *interface,

@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 
 /* To be raised when the document's content changes. */
-#define PROBE_FORMAT 6
+#define PROBE_FORMAT 7
 
 /* Where QEMU's loadable modules are: installing one changes what the same binary can do. */
 static const char *const module_dirs[] = { "/usr/lib/qemu", "/usr/lib64/qemu",

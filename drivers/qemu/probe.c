@@ -35,6 +35,7 @@ static const char *const property_types[] = {
         "ICH9-LPC",
         "PIIX4_PM",
         "VGA",
+        "amd-iommu",
         "bochs-display",
         "hda-duplex",
         "ide-hd",

@@ -215,6 +215,12 @@ static bool launch(struct resources *resources, const struct domain_tpm *tpm, co
                 add(&program, "--tpmstate");
                 add(&program, "dir=%s,mode=0600", state);
                 g_array_append_val(program.fds, fds->socket);
+                if (tpm->debug > 0) {
+                        add(&program, "--log");
+                        /* Not its standard error, which it does not take. */
+                        add(&program, "fd=%d,level=%u", fds->log, (unsigned)tpm->debug);
+                        g_array_append_val(program.fds, fds->log);
+                }
                 if (fds->key >= 0) {
                         add(&program, "--key");
                         add(&program, "pwdfd=%d,mode=aes-256-cbc", fds->key);

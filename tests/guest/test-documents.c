@@ -7,6 +7,7 @@
 
 #include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/support/guest.h"
 #include "tests/support/harness.h"
@@ -76,12 +77,39 @@ static const struct {
           "<controller type='pci' index='2' model='pcie-root-port'/>",
           NULL },
         { "", "<video><model type=''/></video>", "<model type=" },
+        /* of later libvirts */
+        { "",
+          "<iommu model='amd'><driver intremap='off' iotlb='on' passthrough='off'/></iommu><rng "
+          "model='virtio'><backend model='random'/></rng><video><model type='vga' edid='off'/></video>",
+          "<iommu model='amd'>" },
+        { "<maxMemory slots='2' unit='KiB'>1048576</maxMemory><memory>196608</memory><cpu><numa><cell id='0' "
+          "cpus='0' memory='65536'/></numa></cpu>",
+          "<memory "
+          "model='nvdimm'><uuid>2a6ba5b4-2d9f-4d2c-b7bb-6f4a2c5b7f11</uuid><source><path>@FILE@</path>"
+          "</source><target><size>131072</size><node>0</node></target></memory>",
+          "<uuid>2a6ba5b4-2d9f-4d2c-b7bb-6f4a2c5b7f11</uuid>" },
+        { "", "<viosock model='none'/>", NULL },
 };
+
+/* 128 MiB of nothing. */
+static char *make_file(void)
+{
+        char *file = harness_path(harness, "file");
+
+        ck_assert(g_file_set_contents(file, "", 0, NULL));
+        ck_assert_int_eq(truncate(file, 128 << 20), 0);
+        return file;
+}
 
 static void check_running(unsigned i)
 {
-        g_autofree char *path = guest_start(client, document(running[i].top, "", running[i].devices));
-        g_autofree char *xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        g_autofree char *text = document(running[i].top, "", running[i].devices), *file = make_file();
+        g_autoptr(GString) whole = g_string_new(text);
+        g_autofree char *path = NULL, *xml = NULL;
+
+        g_string_replace(whole, "@FILE@", file, 0);
+        path = guest_start(client, g_strdup(whole->str));
+        xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
 
         ck_assert_msg(!running[i].live || strstr(xml, running[i].live), "'%s' is not in %s", running[i].live,
                       xml);
@@ -93,6 +121,50 @@ START_TEST(test_running)
 {
         for (unsigned i = 0; i < G_N_ELEMENTS(running); i++)
                 check_running(i);
+}
+END_TEST
+
+/* ---- disks behind groups of limits ---- */
+
+#define BEHIND(target, file)                                                                                 \
+        "<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='" file "'/>"          \
+        "<target dev='" target "' bus='virtio'/><shareable/><throttlefilters><throttlefilter group='slow'/>" \
+        "</throttlefilters></disk>"
+
+/* One group for all of them, also for the one that comes later; nobody else says what their limits are. */
+START_TEST(test_throttle_groups)
+{
+        static const char groups[] =
+                "<throttlegroups><throttlegroup><total_bytes_sec>1000000</total_bytes_sec>"
+                "<total_bytes_sec_max>3000000</total_bytes_sec_max><group_name>slow</group_name>"
+                "</throttlegroup></throttlegroups>";
+        g_autofree char *text = document(groups, "", BEHIND("vda", "@FILE@") BEHIND("vdb", "@FILE@")),
+                        *file = make_file(), *path = NULL, *line = NULL, *name = NULL, *hot = NULL;
+        g_autoptr(GString) whole = g_string_new(text);
+        gsize length = 0;
+
+        g_string_replace(whole, "@FILE@", file, 0);
+        path = guest_start(client, g_strdup(whole->str));
+        name = g_strdup_printf("/proc/%d/cmdline", (int)harness_find_guest(harness, "guest=web"));
+        ck_assert(g_file_get_contents(name, &line, &length, NULL));
+        ck_assert_ptr_nonnull(memmem(line, length, "\"bps-total\":1000000", strlen("\"bps-total\":1000000")));
+        hot = g_strdup_printf("<disk type='file' device='disk'><driver name='qemu' type='raw'/><source "
+                              "file='%s'/><target dev='vdc' bus='virtio'/><shareable/><throttlefilters>"
+                              "<throttlefilter group='slow'/></throttlefilters></disk>",
+                              file);
+        client_do(client, path, DOMAIN_INTERFACE, "AttachDevice", "su", hot, 1 | 2);
+        client_fails(client, LIBVIRT_ERROR, "*disk 'vda' has both <iotune> and <throttlefilters>*", path,
+                     DOMAIN_INTERFACE, "SetBlockIOTune", "sa{sv}u", "vda", 1, "total_bytes_sec", "t",
+                     (uint64_t)5, 1);
+        for (unsigned flags = 0; flags <= 2; flags += 2) {
+                g_autofree char *document =
+                        client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", flags);
+                g_auto(GStrv) parts = g_strsplit(document, "<throttlefilter group='slow'/>", -1);
+
+                ck_assert_uint_eq(g_strv_length(parts), 4);
+                ck_assert_ptr_null(strstr(document, "<iotune>"));
+        }
+        guest_do_flags(client, path, "Destroy", 0);
 }
 END_TEST
 
@@ -221,6 +293,7 @@ int main(void)
 
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_add_test(tcase, test_running);
+        tcase_add_test(tcase, test_throttle_groups);
         tcase_add_test(tcase, test_refused);
         tcase_add_test(tcase, test_loader);
         tcase_add_test(tcase, test_image_store);

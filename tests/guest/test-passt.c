@@ -307,6 +307,33 @@ START_TEST(test_what_fails)
 }
 END_TEST
 
+/* What the guest is told that it is called: by the versions that can, and of the others it is said. */
+START_TEST(test_names)
+{
+        static const char interface[] = "<interface type='user'><model type='virtio'/><backend type='passt' "
+                                        "hostname='web' fqdn='web.example.org'/></interface>";
+        g_autofree char *help = NULL, *path = NULL;
+
+        if (!can_run())
+                return;
+        help = run("passt --help");
+        path = guest_define(client, guest_bare_xml("named", interface));
+        if (strstr(help, "--hostname") && strstr(help, "--fqdn")) {
+                guest_do_flags(client, path, "Create", 0);
+                ck_assert_int_gt(harness_find_guest(harness, "web.example.org"), 0);
+                guest_do_flags(client, path, "Destroy", 0);
+        } else {
+                client_fails(
+                        client, LIBVIRT_ERROR,
+                        "*hostname and fqdn of the <backend> of interface 'net0' of domain 'named' need a "
+                        "later version*--hostname*",
+                        path, DOMAIN_INTERFACE, "Create", "u", 0);
+                ck_assert_uint_eq(harness_count_guests(harness), 0);
+        }
+        remove_way();
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("passt");
@@ -319,6 +346,7 @@ int main(void)
         tcase_add_test(tcase, test_coming_and_going);
         tcase_add_test(tcase, test_who_dies);
         tcase_add_test(tcase, test_what_fails);
+        tcase_add_test(tcase, test_names);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

@@ -156,6 +156,36 @@ START_TEST(test_passthrough_without_a_tpm)
 }
 END_TEST
 
+/* What it does is written into its log, as much as is asked for. */
+START_TEST(test_debug)
+{
+        g_autofree char *path = NULL, *uuid = NULL, *name = NULL, *file = NULL, *quiet = NULL, *loud = NULL;
+
+        if (!has_programs())
+                return;
+        path = guest_define(client, tpm_xml("said", "type='emulator' version='2.0'>"));
+        uuid = client_get_string(client, path, DOMAIN_INTERFACE, "UUID");
+        name = g_strdup_printf("log/qemu/swtpm-%s.log", uuid);
+        file = harness_path(harness, name);
+        guest_do_flags(client, path, "Create", 0);
+        guest_do_flags(client, path, "Destroy", 0);
+        ck_assert_msg(g_file_get_contents(file, &quiet, NULL, NULL), "%s", file);
+        ck_assert_ptr_null(strstr(quiet, "Ctrl"));
+        guest_do_flags(client, path, "Undefine", 32);
+        g_free(path);
+        path = guest_start(client, tpm_xml("said2", "type='emulator' version='2.0' debug='20'>"));
+        g_free(uuid);
+        g_free(name);
+        g_free(file);
+        uuid = client_get_string(client, path, DOMAIN_INTERFACE, "UUID");
+        name = g_strdup_printf("log/qemu/swtpm-%s.log", uuid);
+        file = harness_path(harness, name);
+        ck_assert(g_file_get_contents(file, &loud, NULL, NULL));
+        ck_assert_msg(strstr(loud, "Ctrl"), "%s", loud);
+        guest_do_flags(client, path, "Destroy", 0);
+}
+END_TEST
+
 static bool is_socket(void *path)
 {
         struct stat status;
@@ -199,6 +229,7 @@ int main(void)
         tcase_add_test(tcase, test_encrypted_state);
         tcase_add_test(tcase, test_pcr_banks);
         tcase_add_test(tcase, test_passthrough_without_a_tpm);
+        tcase_add_test(tcase, test_debug);
         tcase_add_test(tcase, test_external);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);

@@ -543,7 +543,7 @@ static const struct row refused[] = {
         { "q35", ADDRESS_BITS("mode='emulate' bits='40' limit='39'"), "", "has no limit: it has bits" },
         { "q35", ADDRESS_BITS("mode='emulate'"), "", "'emulate'> of <cpu> needs bits" },
         { "q35", "", "<iommu model='virtio'><driver aw_bits='39'/></iommu>",
-          "model 'virtio' has no <driver>" },
+          "model 'virtio' has no aw_bits=" },
 };
 
 static const struct row taken[] = {

@@ -22,6 +22,16 @@
 #define SERIAL(mode, reconnect)                                                                              \
         "<serial type='tcp'><source mode='" mode "' host='h' service='1'><reconnect " reconnect              \
         "/></source></serial>"
+#define UUID "2a6ba5b4-2d9f-4d2c-b7bb-6f4a2c5b7f11"
+#define MORE "<maxMemory slots='2' unit='KiB'>2097152</maxMemory>"
+#define DIMM(model, uuid, target)                                                                            \
+        "<memory model='" model "'>" uuid "<target " target "><size>131072</size></target></memory>"
+#define IOMMU(model, driver) "<iommu model='" model "'><driver " driver "/></iommu>"
+#define GROUPS                                                                                               \
+        "<throttlegroups><throttlegroup><total_bytes_sec>1000</total_bytes_sec><group_name>slow</"           \
+        "group_name>"                                                                                        \
+        "</throttlegroup></throttlegroups>"
+#define FILTER(group) "<throttlefilters><throttlefilter group='" group "'/></throttlefilters>"
 #define AUDIO(output) "<audio id='1' type='none'>" output "</audio>"
 
 static const struct {
@@ -86,6 +96,46 @@ static const struct {
         { "", SERIAL("bind", "enabled='yes' timeout='3'"), "a character device has <reconnect>" },
         { "", SERIAL("connect", "enabled='yes'"), "which is for those with a timeout" },
         { "<cpu mode='host-model' migratable='on'/>", "", "<cpu> has migratable=" },
+        { "", VIDEO("type='cirrus' edid='on'", ""), "model 'cirrus' has edid" },
+        { "", VIDEO("type='virtio' edid='off'", ""), NULL },
+        { "", "<graphics type='vnc' wait='yes'/>",
+          "wait='yes' of <graphics type='vnc'>: QEMU does not wait" },
+        { "", "<graphics type='vnc' wait='no'/>", NULL },
+        { "", "<sound model='ich9' streams='2'/>", "model 'ich9' has streams=" },
+        { "", "<sound model='virtio' streams='2'/>", NULL },
+        { MORE, DIMM("dimm", "<uuid>" UUID "</uuid>", ""), "model 'dimm' has a <uuid>" },
+        { MORE, DIMM("dimm", "", "dynamicMemslots='yes'"), "model 'dimm' has <target dynamicMemslots=>" },
+        { "", IOMMU("amd", "intremap='off' iotlb='on' xtsup='off' passthrough='on'"), NULL },
+        { "", IOMMU("amd", "eim='off'"), "model 'amd' has no eim= in its <driver>" },
+        { "", IOMMU("amd", "aw_bits='48'"), "model 'amd' has no aw_bits= in its <driver>" },
+        { "", IOMMU("intel", "xtsup='on'"), "model 'intel' has no xtsup= in its <driver>" },
+        { "", IOMMU("virtio", "iotlb='on'"), "model 'virtio' has no iotlb= in its <driver>" },
+        /* what virt-v2v says of the guest, and libvirt leaves out */
+        { "", "<viosock model='virtio'/>", NULL },
+        { GROUPS, DISK("", "", "dev='vda' bus='virtio'", FILTER("slow")), NULL },
+};
+
+/* What is refused before that, when the document is read. */
+static const struct {
+        const char *top, *devices, *part;
+} unread[] = {
+        { "", DISK("", "", "dev='sda' bus='nvme'", ""), "bus='nvme' of <target>, at line 1: disks are not" },
+        { "", "<controller type='nvme' index='0'/>", "type='nvme' of <controller>, at line 1: controllers" },
+        { GROUPS, DISK("", "", "dev='vda' bus='virtio'", FILTER("fast")),
+          "has no <throttlegroup> of that name" },
+        { "", DISK("", "", "dev='vda' bus='virtio'", FILTER("slow")), "has no <throttlegroup> of that name" },
+        { GROUPS,
+          DISK("", "", "dev='vda' bus='virtio'",
+               "<throttlefilters><throttlefilter group='slow'/><throttlefilter "
+               "group='slow'/></throttlefilters>"),
+          "a disk has several <throttlefilter>" },
+        { GROUPS,
+          DISK("", "", "dev='vda' bus='virtio'",
+               "<iotune><read_iops_sec>5</read_iops_sec></iotune>" FILTER("slow")),
+          "disk 'vda' has both <iotune> and <throttlefilters>" },
+        { GROUPS,
+          DISK("", "", "dev='vda' bus='virtio'", "<throttlefilters><throttlefilter/></throttlefilters>"),
+          "missing attribute 'group'" },
 };
 
 #define CHAR(type, source)  "<serial type='" type "'><source path='/x'" source "</serial>"
@@ -190,10 +240,38 @@ static const struct {
         { "", "<controller type='virtio-serial' ports='4' vectors='4'/>", NULL },
         { "", "<audio id='1' type='none' serverName='s'/>", "a <audio> has serverName=" },
         { "", "<audio id='1' type='pulseaudio' serverName='s'/>", NULL },
+        { "", "<audio id='1' type='pipewire' runtimeDir='/r'><output name='s' latency='9'/></audio>", NULL },
+        { "", "<audio id='1' type='pipewire' serverName='s'/>", "a <audio> has serverName=" },
+        { "",
+          IMAGE("network",
+                "<source protocol='ssh' name='x'><host name='h'/><identity username='u'/><knownHosts "
+                "path='/k'/></source>"),
+          NULL },
         { "", "<audio id='1' type='alsa'><output name='s'/></audio>", "a <audio>'s <output> has name=" },
         { "", "<audio id='1' type='alsa' timerPeriod='9'><output dev='s'/></audio>", NULL },
         { "<os><loader stateless='yes'/></os>", "", "<loader> says how a firmware is loaded and not which" },
 };
+
+/* The group's limits are those of each disk behind it. */
+START_TEST(test_throttle_group)
+{
+        static const char text[] =
+                "<domain type='qemu'><name>x</name><uuid>" UUID "</uuid><memory>65536</memory>" GROUPS
+                "<os><type>hvm</type></os><devices>" DISK("", "", "dev='vda' bus='virtio'",
+                                                          FILTER("slow")) "</devices></domain>";
+        CLEANUP(domain_def_unref) struct domain_def *def = domain_def_parse_stored(text, NULL);
+        const struct domain_iotune *tune;
+
+        ck_assert_ptr_nonnull(def);
+        ck_assert_int_eq(def->unsupported.count + def->unknown.count, 0);
+        tune = def->devices.disks[0].iotune;
+        ck_assert_ptr_nonnull(tune);
+        ck_assert_uint_eq(tune->total_bytes_sec, 1000);
+        ck_assert_str_eq(tune->group_name, "slow");
+        ck_assert_ptr_nonnull(strstr(def->base.xml, "<throttlefilter group='slow'/>"));
+        ck_assert_ptr_null(strstr(def->base.xml, "<iotune>"));
+}
+END_TEST
 
 static const struct domain_machine q35 = { DOMAIN_MACHINE_Q35, .net_model = "e1000e" };
 
@@ -222,4 +300,23 @@ START_TEST(test_parts)
 }
 END_TEST
 
-CHECK_MAIN("domain-scope", test_scope, test_parts)
+START_TEST(test_unread)
+{
+        for (unsigned i = 0; i < G_N_ELEMENTS(unread); i++) {
+                g_autofree char *text = g_strdup_printf(
+                        "<domain type='qemu'><name>x</name><uuid>" UUID "</uuid><memory>65536</memory>%s<os>"
+                        "<type>hvm</type></os><features><acpi/></features><devices>%s</devices></domain>",
+                        unread[i].top, unread[i].devices);
+                g_autoptr(GError) error = NULL;
+                struct domain_doc *doc = domain_doc_parse(text, &error);
+                CLEANUP(domain_def_unref) struct domain_def *def = NULL;
+
+                ck_assert_msg(doc != NULL, "%s: %s", text, error ? error->message : "");
+                def = domain_doc_finish(doc, &q35, &error);
+                ck_assert_msg(!def, "%s", text);
+                ck_assert_msg(strstr(error->message, unread[i].part), "%s", error->message);
+        }
+}
+END_TEST
+
+CHECK_MAIN("domain-scope", test_scope, test_parts, test_unread, test_throttle_group)

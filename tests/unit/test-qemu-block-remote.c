@@ -70,6 +70,8 @@ static const struct {
           "{'type':'unix','path':'/s'}]}" },
         { "<source protocol='ssh' name='/a'>" HOST "</source>",
           "{'driver':'ssh','path':'/a','server':{'host':'h','port':'7'}}" },
+        { "<source protocol='ssh' name='/a'>" HOST "<identity username='me'/></source>",
+          "{'driver':'ssh','path':'/a','server':{'host':'h','port':'7'},'user':'me'}" },
         { "<source protocol='nfs' name='/a/b'><host name='h'/><identity user='+1' group='2'/></source>",
           "{'driver':'nfs','server':{'type':'inet','host':'h'},'path':'/a/b','user':1,'group':2}" },
         { "<source protocol='ftp' name='x'>" HOST "</source>", "{'driver':'ftp','url':'ftp://h:7/x'}" },
@@ -118,6 +120,17 @@ static const struct {
           "cannot have an <auth>" },
         { "<source protocol='nbd'>" HOST "<cookies><cookie name='a'>b</cookie></cookies></source>",
           "cannot have cookies" },
+        { "<source protocol='ssh' name='/a'>" HOST "<identity username='me' keyfile='/k'/></source>",
+          "has the keys of the emulator's user and no others" },
+        { "<source protocol='ssh' name='/a'>" HOST "<identity username='me' agentsock='/k'/></source>",
+          "has the keys of the emulator's user and no others" },
+        { "<source protocol='ssh' name='/a'>" HOST "<knownHosts path='/k'/></source>",
+          "leave out <knownHosts>" },
+        { "<source protocol='nbd' name='a'>" HOST "<identity username='me'/></source>",
+          "cannot have <knownHosts>, nor username" },
+        { "<auth username='a'><secret type='iscsi' usage='x'/></auth><source protocol='ssh' name='/a'>" HOST
+          "<identity username='me'/></source>",
+          "has two users" },
 };
 
 START_TEST(test_refusals)
