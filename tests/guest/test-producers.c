@@ -18,15 +18,23 @@
 
 static const char *const documents[] = {
         "cloudstack-system-vm",
+        "cloudstack-uefi",
         "cloudstack-user-vm",
         "cloudstack-windows",
+        "cockpit-edited",
         "cockpit-new",
+        "dumped-running",
         "gitlab-runner-transient",
         "gnome-boxes",
+        "gnome-boxes-efi",
         "harvester-gui",
+        "harvester-modern",
         "kubevirt-container-disk",
         "kubevirt-dedicated",
+        "kubevirt-modern",
+        "kubevirt-vsock",
         "libguestfs-appliance",
+        "macos-opencore",
         "minikube",
         "minimal",
         "nixvirt-linux",
@@ -34,26 +42,37 @@ static const char *const documents[] = {
         "opennebula-basic",
         "opennebula-context",
         "opennebula-features",
+        "opennebula-modern",
         "openshift-installer",
         "openstack-nova",
         "openstack-scsi",
         "ovirt-desktop",
+        "ovirt-modern",
         "ovirt-server",
         "packer-build",
         "proxmox-moved",
         "terraform-basic",
+        "terraform-ignition",
+        "terraform-ignition-entry",
         "terraform-q35",
         "vagrant-default",
+        "vagrant-everything",
         "vagrant-many",
         "vagrant-qemuargs",
+        "virt-install-cloud-init",
         "virt-install-import",
         "virt-install-kernel",
         "virt-install-linux",
+        "virt-install-microvm",
         "virt-install-uefi",
         "virt-install-windows",
+        "virt-install-xp",
+        "virt-manager-customised",
         "virt-manager-edited",
         "virt-manager-filesystem",
         "virt-manager-headless",
+        "virt-v2v-linux",
+        "virt-v2v-windows",
 };
 
 static struct harness *harness;
@@ -149,6 +168,7 @@ static const char *find_lack(const char *text)
                 const char *part, *path, *what;
         } needs[] = {
                 { "firmware=\"efi\"", "/usr/share/OVMF", "OVMF" },
+                { "OVMF_CODE_4M", "/usr/share/OVMF/OVMF_CODE_4M.fd", "OVMF" },
                 { "<tpm", "/usr/bin/swtpm", "swtpm" },
                 { "<vsock", "/dev/vhost-vsock", "vhost-vsock" },
                 { "name='vhost'", "/dev/vhost-net", "vhost-net" },
@@ -163,6 +183,11 @@ static const char *find_lack(const char *text)
         if (strstr(text, "spice") && access("/usr/lib/x86_64-linux-gnu/qemu/ui-spice-core.so", F_OK) != 0 &&
             access("/usr/lib64/qemu/ui-spice-core.so", F_OK) != 0)
                 return "SPICE";
+        if (strstr(text, "virtiofs") && access("/usr/lib/qemu/virtiofsd", F_OK) != 0 &&
+            access("/usr/libexec/virtiofsd", F_OK) != 0)
+                return "virtiofsd";
+        if (geteuid() != 0 && strstr(text, "virtiofs"))
+                return "root, for virtiofsd";
         if (geteuid() != 0 && (strstr(text, "=\"network\"") || strstr(text, "='network'")))
                 return "root, for networks";
         return NULL;
