@@ -439,7 +439,27 @@ static bool check_filesystems(const struct check *check, GError **error)
         return true;
 }
 
+/* QEMU ends connections of SPICE alone when the password changes. */
+static bool check_graphics(const struct check *check, GError **error)
+{
+        const struct domain_devices *devices = &check->def->devices;
+
+        for (unsigned i = 0; i < devices->n_graphics; i++) {
+                const char *connected = devices->graphics[i].password_connected;
+
+                if (devices->graphics[i].type == DOMAIN_GRAPHICS_VNC && connected &&
+                    strcmp(connected, "keep") != 0)
+                        return check_refuse(
+                                error,
+                                "connected='%s' of <graphics type='vnc'>: who is connected by VNC "
+                                "stays so (keep) when the password changes",
+                                connected);
+        }
+        return true;
+}
+
 const check_function domain_check_devices[] = {
-        check_audio,  check_chars, check_serials,     check_controllers, check_tpms,   check_watchdogs,
-        check_panics, check_iommu, check_filesystems, check_shmems,      check_videos, NULL,
+        check_audio,     check_chars,    check_serials, check_controllers, check_tpms,
+        check_watchdogs, check_panics,   check_iommu,   check_filesystems, check_shmems,
+        check_videos,    check_graphics, NULL,
 };
