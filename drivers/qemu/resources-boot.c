@@ -115,6 +115,15 @@ static bool complete(const struct resources *resources, const struct firmware_li
 
 /* ---- the variable store ---- */
 
+/* May the status document of a guest name that path? Reading one takes much longer than looking. */
+static bool may_name(const char *folder, const char *path)
+{
+        g_autofree char *file = g_build_filename(folder, STATUS_FILE, NULL), *text = NULL;
+
+        return strpbrk(path, "&<>\"'") ||
+               (g_file_get_contents(file, &text, NULL, NULL) && strstr(text, path));
+}
+
 /* Which other guest that runs has the store. Owned; NULL: none that is known. */
 static char *find_holder(const struct guest *guest, const char *path)
 {
@@ -125,7 +134,7 @@ static char *find_holder(const struct guest *guest, const char *path)
 
         while (dir && !holder && (name = g_dir_read_name(dir))) {
                 g_autofree char *folder = g_build_filename(driver->runtime_dir, name, NULL);
-                struct status *status = status_read(folder, NULL);
+                struct status *status = may_name(folder, path) ? status_read(folder, NULL) : NULL;
                 CLEANUP(domain_def_unref)
                 struct domain_def *def =
                         status && status->xml ? domain_def_parse_stored(status->xml, NULL) : NULL;
@@ -140,7 +149,10 @@ static char *find_holder(const struct guest *guest, const char *path)
         return g_steal_pointer(&holder);
 }
 
-/* QEMU would let two guests write to one. */
+/*
+ * QEMU would let two guests write to one. A guest that has come from another host could not claim its own,
+ * which was in use there: so guests of this host are asked for by name as well.
+ */
 static bool claim(struct resources *resources, const char *path, GError **error)
 {
         const struct guest *guest = resources->guest;
@@ -148,13 +160,13 @@ static bool claim(struct resources *resources, const char *path, GError **error)
         bool busy;
         int fd = nvram_claim(path, &busy, error);
 
+        if (fd < 0 && !busy)
+                return false;
         if (fd >= 0)
                 resources_add_fd(resources, fd);
-        if (fd >= 0 || !busy)
-                return fd >= 0;
         holder = find_holder(guest, path);
         /* On storage that hosts share, the guest has it there as long as it is not here. */
-        if (!holder && resources->start->arrival)
+        if (!holder && (fd >= 0 || resources->start->arrival))
                 return true;
         return error_set(
                 error, ERROR_FROM_QEMU, ERROR_RESOURCE_BUSY,

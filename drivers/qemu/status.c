@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STATUS_FILE "status.xml"
-
 static void image_free(void *data)
 {
         struct status_image *image = data;

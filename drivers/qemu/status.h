@@ -212,6 +212,7 @@ struct status *status_read(const char *dir, GError **error);
 #define STATUS_IO_DIR "io"
 
 /* The pid files; false when there is none of that name or it is torn. */
+#define STATUS_FILE                  "status.xml"
 #define STATUS_PID_FILE              "pid"
 #define STATUS_TPM_PID_FILE          "tpm.pid"
 #define STATUS_BUS_PID_FILE          "bus.pid"

@@ -18,7 +18,7 @@
 #include "tests/support/proxy.h"
 #include "tests/support/sides.h"
 
-enum { AUTODESTROY = 2, RUNNING_RESTORED = 3 };
+enum { AUTODESTROY = 2, RUNNING_RESTORED = 3, KEEP_NVRAM = 8 };
 
 START_TEST(test_the_guest_counts_on)
 {
@@ -691,16 +691,23 @@ START_TEST(test_a_store_of_both_hosts)
         g_autofree char *code = harness_path(here.harness, "CODE.fd"), *path = NULL, *tail = NULL;
         g_autofree char *vars = harness_path(here.harness, "VARS.fd"), *xml = NULL;
         g_autofree char *bare = guest_bare_xml("bare", NULL);
-        g_auto(GStrv) parts = g_strsplit(bare, "</os>", 2);
+        g_auto(GStrv) parts = g_strsplit(bare, "</os>", 2), named = NULL;
+        g_autofree char *other = NULL;
 
         ck_assert(g_file_set_contents(code, "", 0, NULL) && truncate(code, 1 << 20) == 0);
         ck_assert(g_file_set_contents(vars, "", 0, NULL) && truncate(vars, 1 << 18) == 0);
         tail = g_strdup_printf("<loader readonly='yes' type='pflash'>%s</loader><nvram>%s</nvram></os>%s",
                                code, vars, parts[1]);
         xml = g_strconcat(parts[0], tail, NULL);
+        named = g_strsplit(xml, "<name>bare</name>", 2);
         path = guest_start(here.client, g_steal_pointer(&xml));
         sides_migrate(&here, path, &there, LIVE);
         guest_expect_state(there.client, path, STATE_RUNNING, RUNNING_MIGRATED);
+        /* It has come without a claim to it, and has it nevertheless. */
+        other = guest_define(there.client, g_strjoin("<name>other</name>", named[0], named[1], NULL));
+        client_fails(there.client, LIBVIRT_ERROR, "*VARS.fd' is in use by domain 'bare'*", other,
+                     DOMAIN_INTERFACE, "Create", "u", 0);
+        guest_do_flags(there.client, other, "Undefine", KEEP_NVRAM);
         guest_do_flags(there.client, path, "Destroy", 0);
         ck_assert_int_eq(access(vars, F_OK), 0);
 }
