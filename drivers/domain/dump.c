@@ -23,13 +23,22 @@ static bool has_crashed(const struct domain *domain)
         return domain_get_current(domain)->state == DOMAIN_CRASHED;
 }
 
+/* Nothing goes on in it that would have to be stopped; one that sleeps is not woken up for its memory. */
+static bool is_still(const struct domain_save *save)
+{
+        const struct domain *domain = domain_from(save->base.object);
+
+        return has_crashed(domain) ||
+               (save->memory_only && domain_get_current(domain)->state == DOMAIN_PMSUSPENDED);
+}
+
 static bool begin(struct operation *op, GError **error)
 {
         struct domain_save *save = (struct domain_save *)op;
         struct domain *domain = domain_from(op->object);
 
         if (!managed_require_active(op->object, error) || !domain_require_idle(domain, error) ||
-            !(has_crashed(domain) || domain_save_check_state(domain, error)))
+            !(is_still(save) || domain_save_check_state(domain, error)))
                 return false;
         save->id = domain_get_current(domain)->id;
         domain->work = op->kind->name;
@@ -40,7 +49,7 @@ static bool pause_guest(struct operation *op, GError **error)
 {
         struct domain_save *save = (struct domain_save *)op;
 
-        if (!(save->flags & DOMAIN_DUMP_LIVE) && !has_crashed(domain_from(op->object)))
+        if (!(save->flags & DOMAIN_DUMP_LIVE) && !is_still(save))
                 return domain_save_pause(op, error);
         if (!domain_save_require_there(save, error))
                 return false;

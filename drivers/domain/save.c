@@ -35,6 +35,13 @@ bool domain_save_check_state(const struct domain *domain, GError **error)
 
         if (state->state == DOMAIN_RUNNING || state->state == DOMAIN_PAUSED)
                 return true;
+        /* QEMU wakes it up behind the last of its memory, so it would be awake where it goes on. */
+        if (state->state == DOMAIN_PMSUSPENDED)
+                return error_set(
+                        error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
+                        "domain '%s' is suspended by its guest (PMSUSPENDED), and would not stay so: "
+                        "wake it up first (PMWakeup)",
+                        managed_get_current_name(&domain->base));
         return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
                          "domain '%s' neither runs nor is paused", managed_get_current_name(&domain->base));
 }

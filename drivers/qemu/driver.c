@@ -102,7 +102,9 @@ static bool resume(struct domain *domain, GError **error)
 
 static bool reset(struct domain *domain, GError **error)
 {
-        return execute(domain, "system_reset", NULL, error);
+        return domain_get_current(domain)->state == DOMAIN_PMSUSPENDED
+                       ? monitor_reset_asleep(guest_of(domain), error)
+                       : execute(domain, "system_reset", NULL, error);
 }
 
 static void end_crash(struct domain *domain)

@@ -123,7 +123,7 @@ struct guest {
         bool exited;                     /* the emulator's end has been seen */
         bool ending;                     /* it has been told to end */
         bool inherited;                  /* an agent that is gone may have left work in it */
-        bool restarting; /* it has been reset after it shut down or crashed, and is to go on */
+        bool restarting; /* it has been reset after it shut down, crashed or slept, and is to go on */
         int restart_reason;
         bool dumping;       /* it has crashed, and its memory is written down before anything becomes of it */
         int shutoff_reason; /* how it will have ended if it ends now */
@@ -330,6 +330,11 @@ void monitor_closed(const GError *error, void *guest);
 bool monitor_resync(struct guest *guest, GError **error);
 /* What becomes of a guest that has crashed, dumped or not. */
 void monitor_end_crash(struct guest *guest);
+/*
+ * Resets one that sleeps (PMSUSPENDED) and lets it go on, so that it starts over. It runs when this returns
+ * true; after a false one it sleeps on, or goes on when the reset happens after all.
+ */
+bool monitor_reset_asleep(struct guest *guest, GError **error);
 
 /*
  * What the balloon leaves a guest of that definition, in KiB: from the event BALLOON_CHANGE or an answer to

@@ -97,6 +97,46 @@ void monitor_on_reset(struct guest *guest, const json_t *arguments, int64_t time
                 monitor_finish_restart(guest);
 }
 
+/* ---- a guest that sleeps ---- */
+
+/*
+ * Only PCs sleep in QEMU. When one does, QEMU writes into the memory of its clock (byte 15, the shutdown
+ * status) that firmware is to wake it up: it would do so after a reset, too. No CPU runs that could be at
+ * those ports meanwhile.
+ */
+static bool forget_sleep(struct guest *guest, GError **error)
+{
+        static const char *const lines[] = { "o /b 0x70 0xf", "o /b 0x71 0" };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(lines); i++) {
+                if (!qmp_execute(guest->qmp, "human-monitor-command",
+                                 json_pack("{s:s}", "command-line", lines[i]), QMP_TIMEOUT_MS, NULL, error))
+                        return false;
+        }
+        return true;
+}
+
+static bool is_reset_event(const char *name, const json_t *arguments, void *data)
+{
+        return strcmp(name, "RESET") == 0;
+}
+
+bool monitor_reset_asleep(struct guest *guest, GError **error)
+{
+        if (!guest_get_monitor(guest, error) || !forget_sleep(guest, error))
+                return false;
+        guest->restarting = true;
+        guest->restart_reason = DOMAIN_RUNNING_BOOTED;
+        if (!qmp_execute(guest->qmp, "system_reset", NULL, QMP_TIMEOUT_MS, NULL, error)) {
+                guest->restarting = false;
+                return false;
+        }
+        if (!qmp_wait_event(guest->qmp, is_reset_event, NULL, lane_deadline_in(QMP_TIMEOUT_MS), error))
+                return false;
+        monitor_on_reset(guest, NULL, 0);
+        return true;
+}
+
 /* ---- crashes ---- */
 
 static bool is_dumped(const char *action)

@@ -24,7 +24,7 @@ void monitor_on_panicked(struct guest *guest, const json_t *arguments, int64_t t
 void monitor_on_crashloaded(struct guest *guest, const json_t *arguments, int64_t time_us);
 /* A status of query-status with which a guest has ended: that is heeded. False: it has not. */
 bool monitor_see_end(struct guest *guest, const char *status);
-/* It has been reset after it shut down or crashed: it goes on. */
+/* It has been reset after it shut down, crashed or slept: it goes on. */
 void monitor_finish_restart(struct guest *guest);
 
 /* ---- monitor-storage.c: handlers ---- */

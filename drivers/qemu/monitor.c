@@ -389,6 +389,7 @@ static void set_state(struct guest *guest, const char *status)
                 { "suspended", DOMAIN_PMSUSPENDED, DOMAIN_PMSUSPENDED_UNKNOWN, DOMAIN_EVENT_PMSUSPENDED,
                   DOMAIN_EVENT_PMSUSPENDED_MEMORY },
         };
+        enum domain_run_state state;
 
         if (monitor_see_end(guest, status))
                 return;
@@ -400,7 +401,8 @@ static void set_state(struct guest *guest, const char *status)
                 }
         }
         /* paused, prelaunch, debug, internal-error, and what is in the midst of a migration */
-        if (domain_get_current(guest->domain)->state == DOMAIN_SHUTDOWN)
+        state = domain_get_current(guest->domain)->state;
+        if (state == DOMAIN_SHUTDOWN || (state == DOMAIN_PMSUSPENDED && strcmp(status, "prelaunch") == 0))
                 monitor_finish_restart(guest);
         else
                 on_stop(guest, NULL, 0);

@@ -87,6 +87,67 @@ START_TEST(test_reboot)
 }
 END_TEST
 
+/* ---- a guest that sleeps ---- */
+
+/* It sleeps once, and notes on its disk that it has. */
+static char *start_sleeping(const char *console)
+{
+        g_autofree char *disk = harness_path(harness, "disk.img");
+        g_autofree char *xml = guest_linux_xml("linux", console, "sleep");
+        g_auto(GStrv) parts = g_strsplit(xml, "<memballoon model='none'/>", 2);
+        g_autofree char *device = g_strdup_printf(
+                "<disk type='file' device='disk'><driver name='qemu' type='raw'/><source "
+                "file='%s'/><target dev='vda' bus='virtio'/></disk><memballoon model='none'/>",
+                disk);
+        char *path;
+
+        ck_assert(g_file_set_contents(disk, "new", -1, NULL));
+        ck_assert_int_eq(truncate(disk, 1024 * 1024), 0);
+        path = guest_start(client, g_strjoinv(device, parts));
+        sd_bus_message_unref(client_wait_signal(client, path, DOMAIN_INTERFACE, "PMSuspend", NULL, NULL));
+        guest_expect_state(client, path, STATE_PMSUSPENDED, -1);
+        return path;
+}
+
+/* Where its memory goes on it would be awake. */
+static void check_stays(const char *path)
+{
+        static const char refusal[] =
+                "Requested operation is not valid: domain 'linux' is suspended by its guest "
+                "(PMSUSPENDED), and would not stay so: wake it up first (PMWakeup)";
+        g_autofree char *file = harness_path(harness, "file");
+
+        client_fails(client, LIBVIRT_ERROR, refusal, path, DOMAIN_INTERFACE, "Save", "ssu", file, "", 0);
+        client_fails(client, LIBVIRT_ERROR, refusal, path, DOMAIN_INTERFACE, "ManagedSave", "u", 0);
+        client_fails(client, LIBVIRT_ERROR, refusal, path, DOMAIN_INTERFACE, "CoreDump", "suu", file, 0, 0);
+        ck_assert_int_ne(access(file, F_OK), 0);
+        client_do(client, path, DOMAIN_INTERFACE, "CoreDump", "suu", file, 0, 16);
+        ck_assert_int_eq(access(file, F_OK), 0);
+        guest_expect_state(client, path, STATE_PMSUSPENDED, -1);
+}
+
+/* What it has slept through is over: it boots, and hears its power button. */
+static void check_starts_over(const char *path, const char *console)
+{
+        guest_wait_console(console, "virtbus-guest: slept before");
+        guest_do_flags(client, path, "Shutdown", 0);
+        client_wait_event(client, path, EVENT_STOPPED, STOPPED_SHUTDOWN);
+        guest_wait_console(console, "virtbus-guest: power button");
+}
+
+START_TEST(test_reset_asleep)
+{
+        g_autofree char *console = harness_path(harness, "console"), *path = start_sleeping(console);
+
+        check_stays(path);
+        guest_do_flags(client, path, "Reset", 0);
+        guest_expect_state(client, path, STATE_RUNNING, 1);
+        client_wait_event(client, path, EVENT_RESUMED, 0);
+        sd_bus_message_unref(client_wait_signal(client, path, DOMAIN_INTERFACE, "Reboot", NULL, NULL));
+        check_starts_over(path, console);
+}
+END_TEST
+
 /* 128 MiB, of which 96 are the guest's. */
 static char *balloon_xml(const char *console)
 {
@@ -266,6 +327,7 @@ int main(void)
         tcase_add_test(tcase, test_guest_powers_itself_off);
         tcase_add_test(tcase, test_guest_reboots_itself);
         tcase_add_test(tcase, test_reboot);
+        tcase_add_test(tcase, test_reset_asleep);
         tcase_add_test(tcase, test_balloon);
         tcase_add_test(tcase, test_set_memory);
         suite_add_tcase(suite, tcase);

@@ -36,6 +36,7 @@ enum {
         STATE_SHUTDOWN = 4,
         STATE_SHUTOFF = 5,
         STATE_CRASHED = 6,
+        STATE_PMSUSPENDED = 7,
 };
 
 /* virDomainShutoffReason */
@@ -58,7 +59,7 @@ char *guest_logged_xml(const char *suffix, const char *devices);
 unsigned guest_count_told(const struct harness *harness, const char *suffix, const char *text);
 /*
  * The Linux guest: its serial console is written to the file `console`, and it does `action` (idle, watch,
- * count, write, poweroff, reboot, panic) once it has printed "virtbus-guest: ready" there.
+ * count, write, sleep, poweroff, reboot, panic) once it has printed "virtbus-guest: ready" there.
  */
 char *guest_linux_xml(const char *name, const char *console, const char *action);
 
