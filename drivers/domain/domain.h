@@ -326,7 +326,16 @@ enum domain_lifecycle_action {
         DOMAIN_ACTION_COREDUMP_RESTART = 5,
         DOMAIN_ACTIONS,
 };
-/* What becomes of the guest at that event. flags: virDomainModificationImpact. */
+/* Sets of actions, a bit each: what ends the guest or starts it over, what else there is for crashes, all. */
+#define DOMAIN_ACTIONS_PLAIN (1U << DOMAIN_ACTION_DESTROY | 1U << DOMAIN_ACTION_RESTART)
+#define DOMAIN_ACTIONS_CRASH                                                                                 \
+        (DOMAIN_ACTIONS_PLAIN | 1U << DOMAIN_ACTION_PRESERVE | 1U << DOMAIN_ACTION_COREDUMP_DESTROY |        \
+         1U << DOMAIN_ACTION_COREDUMP_RESTART)
+#define DOMAIN_ACTIONS_ALL (DOMAIN_ACTIONS_CRASH | 1U << DOMAIN_ACTION_RESTART_RENAME)
+/*
+ * What becomes of the guest at that event. flags: virDomainModificationImpact. ERROR_CONFIG_UNSUPPORTED for
+ * an action that the format or the driver does not have for it, whatever is to be changed.
+ */
 void domain_set_lifecycle_action(struct domain *domain, unsigned event, unsigned action, unsigned flags,
                                  managed_done done, void *data);
 

@@ -89,6 +89,8 @@ struct domain_driver_ops {
         bool agents_have_addresses;
 
         unsigned shutdown_modes; /* enum domain_shutdown_mode: the ways in which it can ask a guest */
+        /* By enum domain_lifecycle, bits by enum domain_lifecycle_action: what it can make of a guest. */
+        unsigned lifecycle_actions[DOMAIN_LIFECYCLES];
 
         /* -- loop -- */
 
@@ -237,7 +239,7 @@ struct domain_driver_ops {
         bool (*set_memory)(struct domain *domain, uint64_t kib, struct domain_def **live, GError **error);
         /*
          * What becomes of the guest that runs at an event (enum domain_lifecycle) is another thing from now
-         * on, as live says; fails for what it cannot do. NULL: it only has to be known.
+         * on, as live says; fails where the rest of live is what it cannot do. NULL: it only has to be known.
          */
         bool (*set_lifecycle_action)(struct domain *domain, unsigned event, const struct domain_def *live,
                                      GError **error);

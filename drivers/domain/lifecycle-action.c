@@ -65,21 +65,35 @@ static const struct domain_modification row = {
         .undo = undo,
 };
 
+/* The format has dumps for crashes only; the driver may be able to do less than the format has. */
+static bool check(struct domain *domain, unsigned event, unsigned action, GError **error)
+{
+        if (event >= DOMAIN_LIFECYCLES)
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG, "unknown lifecycle event %u",
+                                 event);
+        if (action >= DOMAIN_ACTIONS)
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG, "unknown lifecycle action %u",
+                                 action);
+        if (event != DOMAIN_LIFECYCLE_CRASH && action >= DOMAIN_ACTION_COREDUMP_DESTROY)
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
+                                 "lifecycle event '%s' has no action '%s'", events[event].name,
+                                 actions[action]);
+        if (!(domain->driver->ops->lifecycle_actions[event] & 1U << action))
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
+                                 "'%s' cannot be done at lifecycle event '%s' of domain '%s', only %s can",
+                                 actions[action], events[event].name, domain->base.name,
+                                 event == DOMAIN_LIFECYCLE_CRASH ? "destroy, restart, preserve and dumps"
+                                                                 : "destroy and restart");
+        return true;
+}
+
 void domain_set_lifecycle_action(struct domain *domain, unsigned event, unsigned action, unsigned flags,
                                  managed_done done, void *data)
 {
         const struct lifecycle lifecycle = { event, action };
         GError *error = NULL;
 
-        if (event >= DOMAIN_LIFECYCLES)
-                error_set(&error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG, "unknown lifecycle event %u", event);
-        else if (action >= DOMAIN_ACTIONS)
-                error_set(&error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG, "unknown lifecycle action %u",
-                          action);
-        else if (event != DOMAIN_LIFECYCLE_CRASH && action >= DOMAIN_ACTION_COREDUMP_DESTROY)
-                error_set(&error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
-                          "lifecycle event '%s' has no action '%s'", events[event].name, actions[action]);
-        if (error)
+        if (!check(domain, event, action, &error))
                 managed_fail(error, done, data);
         else
                 domain_modify(domain, &row, g_memdup2(&lifecycle, sizeof(lifecycle)), flags, done, data);

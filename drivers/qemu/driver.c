@@ -224,6 +224,7 @@ static const struct domain_driver_ops qemu_ops = {
         .scheduler = "posix",
         .agent_channel = GUEST_AGENT_CHANNEL,
         .shutdown_modes = DOMAIN_SHUTDOWN_BY_ACPI | DOMAIN_SHUTDOWN_BY_AGENT,
+        .lifecycle_actions = { DOMAIN_ACTIONS_PLAIN, DOMAIN_ACTIONS_PLAIN, DOMAIN_ACTIONS_CRASH },
         .prepare = driver_prepare,
         .capabilities = driver_get_capabilities,
         .domain_capabilities = driver_get_domain_capabilities,

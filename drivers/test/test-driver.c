@@ -261,6 +261,7 @@ static const struct domain_driver_ops test_ops = {
         .takes_files = true,
         .agents_have_addresses = true,
         .shutdown_modes = DOMAIN_SHUTDOWN_MODES,
+        .lifecycle_actions = { DOMAIN_ACTIONS_ALL, DOMAIN_ACTIONS_ALL, DOMAIN_ACTIONS_ALL },
         .prepare = prepare,
         .capabilities = capabilities,
         .domain_capabilities = domain_capabilities,

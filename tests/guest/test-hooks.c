@@ -210,8 +210,20 @@ START_TEST(test_lifecycle_action)
 {
         g_autofree char *path = guest_start(client, guest_bare_xml("web", NULL)), *xml = NULL;
 
-        client_fails(client, LIBVIRT_ERROR, "unsupported configuration: *", path, DOMAIN_INTERFACE,
-                     "SetLifecycleAction", "uuu", 0, 3, 1);
+        /* What cannot be done is not put into a definition either, by which the next start would fail. */
+        for (unsigned side = 0; side <= 3; side++) {
+                client_fails(client, LIBVIRT_ERROR,
+                             "unsupported configuration: 'preserve' cannot be done at lifecycle event "
+                             "'poweroff' of domain 'web', only destroy and restart can",
+                             path, DOMAIN_INTERFACE, "SetLifecycleAction", "uuu", 0, 3, side);
+                client_fails(client, LIBVIRT_ERROR, "unsupported configuration: 'preserve' *'reboot'*", path,
+                             DOMAIN_INTERFACE, "SetLifecycleAction", "uuu", 1, 3, side);
+                for (unsigned event = 0; event <= 2; event++)
+                        client_fails(client, LIBVIRT_ERROR, "unsupported configuration: 'rename-restart' *",
+                                     path, DOMAIN_INTERFACE, "SetLifecycleAction", "uuu", event, 2, side);
+        }
+        for (unsigned action = 3; action <= 5; action++)
+                client_do(client, path, DOMAIN_INTERFACE, "SetLifecycleAction", "uuu", 2, action, 2);
         client_do(client, path, DOMAIN_INTERFACE, "SetLifecycleAction", "uuu", 1, 0, 1);
         guest_do_flags(client, path, "Reset", 0);
         client_wait_event(client, path, EVENT_STOPPED, STOPPED_SHUTDOWN);

@@ -330,6 +330,7 @@ static bool undefine(struct domain *domain, const struct domain_def *def, unsign
 static const struct domain_driver_ops fake_ops = {
         .scheduler = "posix",
         .shutdown_modes = DOMAIN_SHUTDOWN_MODES,
+        .lifecycle_actions = { DOMAIN_ACTIONS_ALL, DOMAIN_ACTIONS_ALL, DOMAIN_ACTIONS_ALL },
         .prepare = prepare,
         .expand_cpu = expand_cpu,
         .start = start,
