@@ -578,7 +578,8 @@ void domain_get_migration(struct domain *domain, enum domain_migration_setting s
 void domain_set_vcpus(struct domain *domain, unsigned count, unsigned flags, managed_done done, void *data);
 /*
  * flags: enum domain_affect, DOMAIN_VCPU_MAXIMUM; with DOMAIN_VCPU_GUEST those that the guest has in use, and
- * all that it has. done is called before this returns, unless the guest is asked.
+ * all that it has, also with DOMAIN_AFFECT_CONFIG (as libvirt has it); ERROR_INVALID_ARG when it does not
+ * run. done is called before this returns, unless the guest is asked.
  */
 void domain_get_vcpus(struct domain *domain, unsigned flags, domain_number_done done, void *data);
 

@@ -205,19 +205,16 @@ void domain_get_vcpus(struct domain *domain, unsigned flags, domain_number_done 
         const struct domain_def *def = NULL;
         g_autoptr(GError) error = NULL;
 
-        if (flags_check(flags, known, ERROR_FROM_DOMAIN, "GetVcpus", &error)) {
-                if (flags & DOMAIN_VCPU_GUEST && !(flags & DOMAIN_AFFECT_CONFIG)) {
-                        domain_count_guest_vcpus(domain, flags & DOMAIN_VCPU_MAXIMUM, done, data);
-                        return;
-                }
-                if (flags & DOMAIN_VCPU_GUEST)
-                        error_set(&error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
-                                  "flags 0x%x ask a definition for a guest's agent", flags);
-                else
-                        def = domain_choose_def(domain->base.published, flags, &error);
-        }
-        if (!def)
+        if (flags_check(flags, known, ERROR_FROM_DOMAIN, "GetVcpus", &error))
+                def = domain_choose_def(domain->base.published, flags, &error);
+        if (def && flags & DOMAIN_VCPU_GUEST && !domain_is_active(domain))
+                error_set(&error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
+                          "domain '%s' is not running, and has no agent that could count its vCPUs",
+                          domain->base.name);
+        if (error)
                 done(0, error, data);
+        else if (flags & DOMAIN_VCPU_GUEST)
+                domain_count_guest_vcpus(domain, flags & DOMAIN_VCPU_MAXIMUM, done, data);
         else
                 done(flags & DOMAIN_VCPU_MAXIMUM ? def->max_vcpus : def->vcpus, NULL, data);
 }

@@ -467,6 +467,13 @@ START_TEST(test_vcpus)
         expect_vcpus(path, (const char *const[]){ "vcpus", "0-2", "online", "0,2", NULL });
         ck_assert_uint_eq(count_vcpus(path, GUEST), 2);
         ck_assert_uint_eq(count_vcpus(path, GUEST | MAXIMUM), 3);
+        /* Whichever definition is named, it is the guest that is asked; both at once are none. */
+        for (unsigned side = 1; side <= 2; side++) {
+                ck_assert_uint_eq(count_vcpus(path, GUEST | side), 2);
+                ck_assert_uint_eq(count_vcpus(path, GUEST | MAXIMUM | side), 3);
+        }
+        client_fails(client, LIBVIRT_ERROR, "invalid argument: flags LIVE and CONFIG exclude each other *",
+                     path, DOMAIN_INTERFACE, "GetVcpus", "u", GUEST | 3);
         client_do(client, path, DOMAIN_INTERFACE, "SetVcpus", "uu", 3, GUEST);
         ck_assert_uint_eq(count_vcpus(path, GUEST), 3);
         client_do(client, path, DOMAIN_INTERFACE, "SetVcpus", "uu", 1, GUEST);

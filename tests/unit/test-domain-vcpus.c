@@ -220,6 +220,19 @@ START_TEST(a_file_that_fails)
 }
 END_TEST
 
+static void note_refusal(uint64_t count, const GError *error, void *data)
+{
+        *(char **)data = g_strdup(error ? error->message : "counted");
+}
+
+static void expect_refused(struct domain *domain, unsigned flags, const char *refusal)
+{
+        g_autofree char *text = NULL;
+
+        domain_get_vcpus(domain, flags, note_refusal, &text);
+        ck_assert_str_eq(text, refusal);
+}
+
 static void note_count(uint64_t count, const GError *error, void *data)
 {
         *(uint64_t *)data = error ? 0 : count;
@@ -251,7 +264,24 @@ START_TEST(refused)
         expect("invalid argument: unsupported flags (0x20) in function SetVcpus", "", "");
         expect_told(domain, CONFIG | MAXIMUM, 4);
         expect_told(domain, CONFIG, 2);
-        expect_told(domain, GUEST | CONFIG, 0);
+        for (unsigned kind = 0; kind <= MAXIMUM; kind += MAXIMUM) {
+                expect_told(domain, kind, kind ? 4 : 2);
+                expect_told(domain, kind | CONFIG, kind ? 4 : 2);
+                expect_refused(domain, kind | LIVE,
+                               "Requested operation is not valid: domain 'web' is not running");
+                expect_refused(domain, kind | GUEST | LIVE,
+                               "Requested operation is not valid: domain 'web' is not running");
+                for (unsigned guest = 0; guest <= GUEST; guest += GUEST)
+                        expect_refused(domain, kind | guest | LIVE | CONFIG,
+                                       "invalid argument: flags LIVE and CONFIG exclude each other in a "
+                                       "query of domain 'web'");
+                for (unsigned side = CURRENT; side <= CONFIG; side += CONFIG)
+                        expect_refused(domain, kind | GUEST | side,
+                                       "invalid argument: domain 'web' is not running, and has no agent "
+                                       "that could count its vCPUs");
+        }
+        expect_refused(domain, HOTPLUGGABLE,
+                       "invalid argument: unsupported flags (0x10) in function GetVcpus");
 }
 END_TEST
 
