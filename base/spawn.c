@@ -52,6 +52,7 @@ struct run {
         GString *errors; /* owned */
         bool truncated;
         const char *const *variables; /* borrowed; of its environment, "NAME=value"; NULL: none of its own */
+        bool foreign;                 /* it has of the agent's environment only what everybody needs */
         spawn_reader reader;          /* NULL: output is kept */
         void *reader_data;            /* borrowed */
 };
@@ -202,9 +203,25 @@ static int spawn_child(struct run *run, const char *const argv[], char **environ
         return result;
 }
 
+static char **make_common_environment(void)
+{
+        static const char *const names[] = { "HOME", "LD_LIBRARY_PATH", "LD_PRELOAD", "LOGNAME",
+                                             "PATH", "TMPDIR",          "USER" };
+        char **environment = NULL;
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+                const char *value = g_getenv(names[i]);
+
+                if (value)
+                        environment = g_environ_setenv(environment, names[i], value, TRUE);
+        }
+        return environment;
+}
+
 static char **make_environment(const struct run *run)
 {
-        char **environment = g_environ_setenv(g_get_environ(), "LC_ALL", "C", TRUE);
+        char **inherited = run->foreign ? make_common_environment() : g_get_environ();
+        char **environment = g_environ_setenv(inherited, "LC_ALL", "C", TRUE);
 
         for (unsigned i = 0; run->variables && run->variables[i]; i++) {
                 g_auto(GStrv) parts = g_strsplit(run->variables[i], "=", 2);
@@ -371,6 +388,16 @@ bool spawn_run(struct lane *lane, const char *const argv[], const char *input, u
         struct run run;
 
         run_init(&run, lane, argv[0], input);
+        return run_whole(&run, argv, timeout_ms, result, error);
+}
+
+bool spawn_run_foreign(struct lane *lane, const char *const argv[], const char *input, unsigned timeout_ms,
+                       struct spawn_result *result, GError **error)
+{
+        struct run run;
+
+        run_init(&run, lane, argv[0], input);
+        run.foreign = true;
         return run_whole(&run, argv, timeout_ms, result, error);
 }
 

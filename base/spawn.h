@@ -38,6 +38,12 @@ void spawn_result_clear(struct spawn_result *result);
  */
 bool spawn_run(struct lane *lane, const char *const argv[], const char *input, unsigned timeout_ms,
                struct spawn_result *result, GError **error);
+/*
+ * The same for a program of somebody else's: of the agent's environment it gets what libvirt gives to such
+ * (HOME, LD_LIBRARY_PATH, LD_PRELOAD, LOGNAME, PATH, TMPDIR, USER), as far as it is there, and nothing else.
+ */
+bool spawn_run_foreign(struct lane *lane, const char *const argv[], const char *input, unsigned timeout_ms,
+                       struct spawn_result *result, GError **error);
 
 /*
  * The same and the exit status must be 0 and the output whole; otherwise ERROR_OPERATION_FAILED, which quotes

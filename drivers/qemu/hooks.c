@@ -68,7 +68,7 @@ static bool run_program(struct lane *lane, const char *program, const char *name
         const char *const argv[] = { program, name, operation, phase, "-", NULL };
         struct spawn_result result = { 0 };
         g_autoptr(GError) failure = NULL;
-        bool ok = spawn_run(lane, argv, xml, HOOKS_TIMEOUT_MS, &result, &failure) &&
+        bool ok = spawn_run_foreign(lane, argv, xml, HOOKS_TIMEOUT_MS, &result, &failure) &&
                   spawn_result_check(program, &result, &failure);
 
         if (ok && output)

@@ -97,6 +97,40 @@ START_TEST(test_told)
 }
 END_TEST
 
+/* What the agent has in its environment is not everybody's. */
+START_TEST(test_environment)
+{
+        static const char *const names[] = { "HOME=", "LD_LIBRARY_PATH=", "LD_PRELOAD=", "LOGNAME=",
+                                             "PATH=", "TMPDIR=",          "USER=",       "LC_ALL=" };
+        g_autofree char *path = NULL, *prepare = NULL, *given = NULL;
+        g_auto(GStrv) lines = NULL;
+
+        g_setenv("CREDENTIALS_DIRECTORY", "/nowhere", TRUE);
+        g_setenv("HOME", "/home/agent", TRUE);
+        g_setenv("LC_ALL", "en_US.UTF-8", TRUE);
+        /* An agent has what its harness was made with. */
+        tear_down();
+        set_up();
+        g_free(prepare);
+        prepare = harness_path(harness, "prepare");
+        install_hook("qemu");
+        write_file(prepare, "tr '\\0' '\\n' </proc/$$/environ >environment\n", 0644);
+        path = guest_start(client, guest_bare_xml("web", NULL));
+        g_free(prepare);
+        prepare = harness_path(harness, "environment");
+        ck_assert(g_file_get_contents(prepare, &given, NULL, NULL));
+        ck_assert_msg(strstr(given, "HOME=/home/agent\n") && strstr(given, "LC_ALL=C\n"), "%s", given);
+        lines = g_strsplit(given, "\n", -1);
+        for (unsigned i = 0; lines[i] && *lines[i]; i++) {
+                unsigned known = 0;
+
+                while (known < G_N_ELEMENTS(names) && !g_str_has_prefix(lines[i], names[known]))
+                        known++;
+                ck_assert_msg(known < G_N_ELEMENTS(names), "%s", lines[i]);
+        }
+}
+END_TEST
+
 /* An agent that finds a guest says so; nobody refuses it then. */
 START_TEST(test_reconnect)
 {
@@ -344,3 +378,4 @@ int main(void)
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }
+        tcase_add_test(tcase, test_environment);
