@@ -86,7 +86,10 @@ static void answer(struct operation *op, const GError *error)
 
 static void clear(struct operation *op)
 {
-        g_free(((struct domain_save *)op)->path);
+        struct domain_save *save = (struct domain_save *)op;
+
+        g_clear_pointer(&save->guests, g_ptr_array_unref);
+        g_free(save->path);
 }
 
 static const struct operation_step steps[] = {
@@ -159,6 +162,7 @@ void domain_core_dump(struct domain *domain, const char *path, unsigned format, 
         save = (struct domain_save *)operation_new(&kinds[flags & DOMAIN_DUMP_MEMORY_ONLY ? 1 : 0],
                                                    &domain->base, driver->jobs);
         save->path = g_strdup(path);
+        save->guests = domain_save_list_guests(driver);
         save->flags = flags;
         save->bypass_cache = flags & DOMAIN_DUMP_BYPASS_CACHE;
         save->is_dump = true;

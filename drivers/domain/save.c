@@ -113,6 +113,10 @@ void domain_save_leave(struct operation *op)
 
 bool domain_save_open_file(struct operation *op, GError **error)
 {
+        struct domain_save *save = save_of(op);
+
+        if (save->guests && !domain_save_find_target(save, error))
+                return false;
         return ops_of(op)->save_open(save_of(op), error);
 }
 
@@ -230,6 +234,7 @@ static void clear(struct operation *op)
         struct domain_save *save = save_of(op);
 
         domain_def_unref(save->wanted);
+        g_clear_pointer(&save->guests, g_ptr_array_unref);
         g_free(save->path);
         g_free(save->xml);
 }
@@ -314,6 +319,7 @@ void domain_save(struct domain *domain, const char *path, const char *xml, unsig
                 return;
         }
         save = make(domain, g_strdup(path), flags, done, data);
+        save->guests = domain_save_list_guests(domain->driver);
         if (xml && *xml)
                 domain_parse(domain->driver, xml, false, parsed, save);
         else

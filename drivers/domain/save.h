@@ -32,8 +32,9 @@ DEFINE_CLEANUP(struct domain_image, domain_image_free);
 struct domain_save {
         struct operation base;
         /* const */
-        char *path;     /* owned; NULL: in memory */
-        unsigned flags; /* enum domain_save_flags, or domain_dump_flags */
+        char *path;        /* owned; NULL: in memory. What links lead to, once the file is open */
+        GPtrArray *guests; /* owned; see domain_save_list_guests(). NULL: path is not a caller's */
+        unsigned flags;    /* enum domain_save_flags, or domain_dump_flags */
         bool bypass_cache, is_dump, memory_only;
         unsigned dump_format; /* enum domain_dump_format */
         bool managed;
@@ -56,6 +57,19 @@ struct domain_save {
  */
 bool domain_def_check_same_guest(const struct domain_def *before, const struct domain_def *after,
                                  GError **error);
+
+/*
+ * The definitions (a ref each) of all guests that are there now, on whose disks no caller may have something
+ * written. Loop.
+ */
+GPtrArray *domain_save_list_guests(const struct domain_driver *driver);
+/*
+ * Follows the links at save->path, of root and of the agent's user only (ERROR_OPERATION_DENIED: somebody
+ * else's, in a directory that all may write to, could lead anywhere), and refuses
+ * what is a disk of one of save->guests, a part of it, or what it is a part of (ERROR_OPERATION_INVALID). In
+ * the lane of the save's job.
+ */
+bool domain_save_find_target(struct domain_save *save, GError **error);
 
 /* ---- steps of save.c that dumps have, too; each where its kind of step runs ---- */
 

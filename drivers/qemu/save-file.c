@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -60,58 +59,6 @@ struct save_file *save_file_new(const char *path, GError **error)
 
 /* ---- what callers name ---- */
 
-/* As many as the kernel follows. */
-#define LINKS_MAX 40
-
-static bool check_link(const struct stat *status, const char *path, GError **error)
-{
-        return status->st_uid == 0 || status->st_uid == geteuid() ||
-               error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_DENIED,
-                         "'%s' is a symbolic link of user %u, which is not followed: name the file itself",
-                         path, (unsigned)status->st_uid);
-}
-
-/* Takes path. What the link there names; path itself: there is none; NULL with an error. */
-static char *follow_one(char *path, bool *followed, GError **error)
-{
-        CLEANUP_FD int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-        g_autofree char *link = path, *dir = g_path_get_dirname(path);
-        char target[PATH_MAX];
-        struct stat status;
-        ssize_t length;
-
-        *followed = false;
-        /* What is wrong with the directory is told by whoever makes the file. */
-        if (fd < 0 || fstat(fd, &status) < 0 || !S_ISLNK(status.st_mode))
-                return g_steal_pointer(&link);
-        if (!check_link(&status, link, error))
-                return NULL;
-        /* Of the link that was looked at, whatever is at path now. */
-        length = readlinkat(fd, "", target, sizeof(target) - 1);
-        if (length < 0) {
-                error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot look at '%s'", link);
-                return NULL;
-        }
-        target[length] = '\0';
-        *followed = true;
-        return g_path_is_absolute(target) ? g_strdup(target) : g_build_filename(dir, target, NULL);
-}
-
-static char *follow(const char *path, GError **error)
-{
-        char *at = g_strdup(path);
-        bool followed;
-
-        for (unsigned i = 0; i <= LINKS_MAX; i++) {
-                at = follow_one(at, &followed, error);
-                if (!at || !followed)
-                        return at;
-        }
-        g_free(at);
-        error_set_errno(error, ERROR_FROM_QEMU, ELOOP, "cannot look at '%s'", path);
-        return NULL;
-}
-
 static bool is_device(const char *path)
 {
         struct stat status;
@@ -159,11 +106,7 @@ static struct save_file *open_device(const char *path, GError **error)
 
 struct save_file *save_file_new_named(const char *path, GError **error)
 {
-        g_autofree char *target = follow(path, error);
-
-        if (!target)
-                return NULL;
-        return is_device(target) ? open_device(target, error) : save_file_new(target, error);
+        return is_device(path) ? open_device(path, error) : save_file_new(path, error);
 }
 
 /* ---- */

@@ -27,11 +27,10 @@ struct save_file {
 struct save_file *save_file_new(const char *path, GError **error);
 
 /*
- * The same for a path that a caller has named, which may also be that of a block device, or a symbolic link
- * to either. A device that nothing else has for itself (a file system that is mounted, a volume group) is
- * opened to be written as it stands: publishing gives it nothing, and freeing takes nothing from it. A link
- * is followed when it belongs to root or to the agent's own user: somebody else's, in a directory that all
- * may write to, could lead anywhere.
+ * The same for a path that a caller has named (domain_save_find_target() has followed its links), which may
+ * also be that of a block device. One that nothing else has for itself (a file system that is mounted, a
+ * volume group) is opened to be written as it stands: publishing gives it nothing, and freeing takes nothing
+ * from it.
  */
 struct save_file *save_file_new_named(const char *path, GError **error);
 

@@ -111,6 +111,32 @@ START_TEST(test_save_and_restore)
 }
 END_TEST
 
+/* As with QEMU's guests: links stay, and somebody else's are not followed. */
+START_TEST(test_through_links)
+{
+        g_autofree char *target = g_strdup(file), *link = harness_path(harness, "link"),
+                        *foreign = harness_path(harness, "foreign");
+
+        ck_assert_int_eq(symlink("web.save", link), 0);
+        for (unsigned i = 0; i < 2; i++) {
+                g_free(file);
+                file = g_strdup(link);
+                save("", 0);
+                ck_assert(g_file_test(link, G_FILE_TEST_IS_SYMLINK));
+                ck_assert(!g_file_test(target, G_FILE_TEST_IS_SYMLINK));
+                restore("", 0);
+        }
+        client_do(client, WEB, DOMAIN_INTERFACE, "CoreDump", "suu", link, 0, 0);
+        ck_assert(g_file_test(link, G_FILE_TEST_IS_SYMLINK));
+        if (geteuid() != 0)
+                return;
+        ck_assert_int_eq(symlink("web.save", foreign), 0);
+        ck_assert_int_eq(lchown(foreign, 12345, 12345), 0);
+        refuse_save("*'*/foreign' is a symbolic link of user 12345*", foreign, "", 0);
+        guest_expect_state(client, WEB, STATE_RUNNING, -1);
+}
+END_TEST
+
 START_TEST(test_what_the_guest_does)
 {
         save("", 0);
@@ -352,6 +378,7 @@ int main(void)
 
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_add_test(tcase, test_save_and_restore);
+        tcase_add_test(tcase, test_through_links);
         tcase_add_test(tcase, test_what_the_guest_does);
         tcase_add_test(tcase, test_a_document_takes_the_place_of_the_guests);
         tcase_add_test(tcase, test_the_document_of_a_file_is_replaced);
