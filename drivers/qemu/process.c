@@ -55,9 +55,15 @@ bool process_read_stat(pid_t pid, uint64_t *start_time, char *state)
         return true;
 }
 
-bool process_read_progress(const struct process *process, uint64_t *progress, bool *runs)
+/* What it has done so far, in pages touched and clock ticks of CPUs. */
+struct work {
+        unsigned long pages, user, kernel;
+        bool runs;
+};
+
+static bool read_work(const struct process *process, struct work *work)
 {
-        unsigned long minor, major, user, kernel;
+        unsigned long minor, major;
         char path[32], text[1024], state;
         const char *rest;
         CLEANUP_FD int fd = -1;
@@ -72,25 +78,49 @@ bool process_read_progress(const struct process *process, uint64_t *progress, bo
         rest = strrchr(text, ')');
         /* proc(5): state (3), minflt (10), majflt (12), utime (14), stime (15) */
         if (!rest || sscanf(rest + 1, " %c %*d %*d %*d %*d %*d %*u %lu %*u %lu %*u %lu %lu", &state, &minor,
-                            &major, &user, &kernel) != 5)
+                            &major, &work->user, &work->kernel) != 5)
                 return false;
-        *progress = (uint64_t)minor + major + user + kernel;
-        *runs = state == 'R' || state == 'D';
+        work->pages = minor + major;
+        work->runs = state == 'R' || state == 'D';
         return state != 'Z' && state != 'X';
+}
+
+bool process_read_progress(const struct process *process, uint64_t *progress, bool *runs)
+{
+        struct work work;
+
+        if (!read_work(process, &work))
+                return false;
+        *progress = (uint64_t)work.pages + work.user + work.kernel;
+        *runs = work.runs;
+        return true;
+}
+
+/* It computes and computes, and nothing comes of it. */
+static bool spins(struct process_patience *patience, const struct work *work)
+{
+        uint64_t computed_ms = (uint64_t)work->user * 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
+
+        if (work->pages != patience->pages) {
+                patience->pages = work->pages;
+                patience->before_ms = computed_ms;
+        }
+        return patience->spin_max_ms > 0 && computed_ms - patience->before_ms >= patience->spin_max_ms;
 }
 
 lane_deadline process_go_on(void *data)
 {
         struct process_patience *patience = data;
-        uint64_t progress = 0;
-        bool runs = false;
+        uint64_t progress;
+        struct work work;
 
-        if (!process_read_progress(patience->process, &progress, &runs))
+        if (!read_work(patience->process, &work))
                 return 0;
+        progress = (uint64_t)work.pages + work.user + work.kernel;
         patience->still_ms =
-                runs || progress != patience->progress ? 0 : patience->still_ms + patience->slice_ms;
+                work.runs || progress != patience->progress ? 0 : patience->still_ms + patience->slice_ms;
         patience->progress = progress;
-        if (patience->still_ms >= patience->still_max_ms)
+        if (patience->still_ms >= patience->still_max_ms || spins(patience, &work))
                 return 0;
         return MIN(lane_deadline_in(patience->slice_ms), patience->total);
 }

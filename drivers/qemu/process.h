@@ -52,16 +52,20 @@ bool process_read_progress(const struct process *process, uint64_t *progress, bo
 /*
  * How long a process is waited for: until it has got nowhere for still_max_ms, looked at every slice_ms, or
  * total is past. On a busy host, and with gigabytes to fill, one that does what it can takes its time; one
- * that hangs is given up. Zeroed but for what its owner sets.
+ * that hangs is given up. So is one that spins: that has computed for spin_max_ms, in time of the CPU and not
+ * counting what the kernel does for it, without touching another page. Zeroed but for what its owner sets.
  */
 struct process_patience {
         /* the owner's */
         const struct process *process; /* borrowed */
         unsigned slice_ms, still_max_ms;
+        unsigned spin_max_ms; /* 0: it may */
         lane_deadline total;
         /* its own */
-        unsigned still_ms; /* since it was last seen to get anywhere */
-        uint64_t progress; /* as of then */
+        unsigned still_ms;  /* since it was last seen to get anywhere */
+        uint64_t progress;  /* as of then */
+        uint64_t pages;     /* that it had touched when that last changed */
+        uint64_t before_ms; /* what it had computed by then */
 };
 
 /* For qmp_set_patience(), data being a struct process_patience: the next deadline; 0: it is given up. */

@@ -40,6 +40,8 @@
 
 /* How long an emulator may get nowhere before it answers, and how often it is looked at. */
 #define STILL_MS 30000
+/* ... and how long it may compute meanwhile without touching another page. */
+#define SPIN_MS  60000
 #define SLICE_MS 1000
 /* How long the end of an emulator whose monitor has closed may take. */
 #define EXIT_MS 1000
@@ -386,6 +388,7 @@ static void await(struct start *start)
                 (struct process_patience){ .process = &start->guest->emulator,
                                            .slice_ms = SLICE_MS,
                                            .still_max_ms = STILL_MS,
+                                           .spin_max_ms = SPIN_MS,
                                            .total = lane_deadline_in(resources_get_start_ms(start->def)) };
         start->deadline = lane_deadline_in(SLICE_MS);
         qmp_set_patience(start->guest->qmp, process_go_on, &start->patience);

@@ -138,9 +138,11 @@ static bool has_been_looked_at(void *late)
         return g_get_monotonic_time() > *(gint64 *)late;
 }
 
-/* A start that hangs is cancelled by Destroy at once; looks: the emulator has been looked at more than once.
+/*
+ * A start that hangs is cancelled by Destroy at once, which is called at *destroyed_us (may be NULL); looks:
+ * the emulator has been looked at more than once.
  */
-static void expect_destroy_cancels(const char *fault, bool looks)
+static void expect_destroy_cancels(const char *fault, bool looks, gint64 *destroyed_us)
 {
         gint64 late = g_get_monotonic_time() + 2500000;
 
@@ -153,6 +155,8 @@ static void expect_destroy_cancels(const char *fault, bool looks)
                 harness_wait_until(has_been_looked_at, &late, "the emulator was looked at");
         client_process(client);
         ck_assert(!answer.done || !looks);
+        if (destroyed_us)
+                *destroyed_us = g_get_monotonic_time();
         /* Not refused as one that is off: the start is under way, or was undone before. */
         g_free(client_try(client, path, DOMAIN_INTERFACE, "Destroy", "u", 0));
         client_wait_answer(client, &answer);
@@ -165,20 +169,32 @@ static void expect_destroy_cancels(const char *fault, bool looks)
 START_TEST(test_never_greets)
 {
         start_healthy();
-        expect_destroy_cancels("nogreet", true);
+        expect_destroy_cancels("nogreet", true, NULL);
         expect_healthy();
 }
 END_TEST
 
 START_TEST(test_never_accepts)
 {
-        expect_destroy_cancels("unheard", false);
+        expect_destroy_cancels("unheard", false, NULL);
+}
+END_TEST
+
+/* However long it would have been waited for: Destroy is the end of it at once. */
+START_TEST(test_spins)
+{
+        gint64 start_us;
+
+        start_healthy();
+        expect_destroy_cancels("spin", true, &start_us);
+        ck_assert_int_lt(g_get_monotonic_time() - start_us, 10 * G_USEC_PER_SEC);
+        expect_healthy();
 }
 END_TEST
 
 START_TEST(test_answers_somebody_else)
 {
-        expect_destroy_cancels("wrongid", false);
+        expect_destroy_cancels("wrongid", false, NULL);
 }
 END_TEST
 
@@ -352,6 +368,7 @@ int main(void)
         tcase_add_test(tcase, test_400_mib_without_newline);
         tcase_add_test(tcase, test_never_greets);
         tcase_add_test(tcase, test_never_accepts);
+        tcase_add_test(tcase, test_spins);
         tcase_add_test(tcase, test_answers_somebody_else);
         tcase_add_test(tcase, test_stuck_in_the_kernel);
         tcase_add_test(tcase, test_400000_events);

@@ -162,6 +162,13 @@ static void fault_deaf(struct fake *fake, const char *id)
         sleep_forever();
 }
 
+/* Computes, and comes to nothing. */
+static void fault_spin(struct fake *fake, const char *id)
+{
+        for (volatile unsigned turns = 0;; turns++)
+                ;
+}
+
 /* Does not even end when it is killed, as a QEMU that the kernel keeps busy: the file is on slow-fs. */
 static void fault_stuck(struct fake *fake, const char *id)
 {
@@ -260,6 +267,7 @@ static void fault_slow(struct fake *fake, const char *id)
 static const struct fault faults[] = {
         { "exit", AT_EXEC, fault_exit },
         { "unheard", AT_EXEC, fault_deaf },
+        { "spin", AT_EXEC, fault_spin },
         { "close", AT_ACCEPT, fault_close },
         { "text", AT_ACCEPT, fault_text },
         { "nogreet", AT_ACCEPT, fault_deaf },

@@ -423,6 +423,56 @@ static void job_patience(void *data)
         finish();
 }
 
+static void launch_patience(const char *script, struct process *process, struct process_patience *patience)
+{
+        struct launch model = { 0 };
+
+        ck_assert(launch(script, &model, process, NULL));
+        *patience = (struct process_patience){
+                .process = process,
+                .slice_ms = 10000,
+                .still_max_ms = 30000,
+                .spin_max_ms = 300,
+                .total = LANE_FOREVER,
+        };
+}
+
+static void end_patience(struct process *process)
+{
+        ck_assert(process_end(process, lane));
+        process_close(process);
+}
+
+/* One that fills memory may compute for as long as it takes, one that only computes may not. */
+static void job_spin(void *data)
+{
+        struct process_patience patience;
+        struct process process;
+
+        launch_patience(
+                "x=0123456789; while :; do x=$x$x; while [ ${#x} -gt 9999999 ]; do y=$x; x=1; done; done",
+                &process, &patience);
+        while (patience.before_ms < 3 * patience.spin_max_ms)
+                ck_assert_int_gt(process_go_on(&patience), 0);
+        end_patience(&process);
+        launch_patience("while :; do :; done", &process, &patience);
+        while (process_go_on(&patience) > 0)
+                ;
+        ck_assert(!process_has_ended(&process));
+        ck_assert_uint_eq(patience.still_ms, 0);
+        /* Who has no bound, like an emulator that is asked what it can do, goes on. */
+        patience.spin_max_ms = 0;
+        ck_assert_int_gt(process_go_on(&patience), 0);
+        end_patience(&process);
+        finish();
+}
+
+START_TEST(who_spins_is_given_up)
+{
+        run(job_spin);
+}
+END_TEST
+
 START_TEST(who_works_is_waited_for)
 {
         run(job_patience);
@@ -446,6 +496,7 @@ int main(void)
         tcase_add_test(tests, a_pid_alone_is_not_a_process);
         tcase_add_test(tests, a_stopped_process_ends_at_once);
         tcase_add_test(tests, who_works_is_waited_for);
+        tcase_add_test(tests, who_spins_is_given_up);
         suite_add_tcase(suite, tests);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_NORMAL);
