@@ -4,6 +4,7 @@
  */
 #include "drivers/qemu/native-private.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- disks ---- */
@@ -170,7 +171,31 @@ static bool parse_index(const char *text, int *index)
         return true;
 }
 
-static bool read_drive(struct native_parse *parse, const char *value)
+/* Firmware: first its code, then its variables, as they stand in the command line (unit=0, unit=1). */
+static bool read_flash(struct native_parse *parse, GPtrArray *parts)
+{
+        g_autofree char *file = native_take(parts, "file"), *format = native_take(parts, "format"),
+                        *unit = native_take(parts, "unit"), *readonly = native_take(parts, "readonly");
+        bool is_readonly = g_strcmp0(readonly, "on") == 0;
+        uint64_t number = parse->flashes;
+
+        g_free(native_take(parts, "id"));
+        if (parts->len > 0 || !file || *file != '/' || g_strcmp0(format, "raw") != 0 ||
+            (readonly && !is_readonly && strcmp(readonly, "off") != 0) ||
+            (unit && !native_parse_number(unit, 1, &number)) || number != parse->flashes)
+                return false;
+        if (number == 0 && !strstr(parse->os->str, "<loader"))
+                native_add(parse->os, "<loader readonly='%s' type='pflash'>%s</loader>",
+                           is_readonly ? "yes" : "no", file);
+        else if (number == 1 && !is_readonly)
+                native_add(parse->os, "<nvram>%s</nvram>", file);
+        else
+                return false;
+        parse->flashes++;
+        return true;
+}
+
+static bool read_disk(struct native_parse *parse, const char *value)
 {
         g_autoptr(GPtrArray) parts = native_split(value);
         g_autofree char *file = native_take(parts, "file"), *format = native_take(parts, "format"),
@@ -197,6 +222,14 @@ static bool read_drive(struct native_parse *parse, const char *value)
         else if (strcmp(drive.bus, "fdc") == 0)
                 drive.device = "floppy";
         return add_drive(parse, &drive);
+}
+
+static bool read_drive(struct native_parse *parse, const char *value)
+{
+        g_autoptr(GPtrArray) parts = native_split(value);
+        g_autofree char *interface = native_take(parts, "if");
+
+        return g_strcmp0(interface, "pflash") == 0 ? read_flash(parse, parts) : read_disk(parse, value);
 }
 
 /* ---- networks ---- */
@@ -250,6 +283,45 @@ static bool read_nic(struct native_parse *parse, const char *value)
         return (!card || model) && add_interface(parse, parts, model, mac);
 }
 
+static bool is_net(const char *argument)
+{
+        return strcmp(argument, "-net") == 0 || strcmp(argument, "--net") == 0;
+}
+
+static bool add_net_card(struct native_parse *parse, const char *card, const char *back)
+{
+        g_autoptr(GPtrArray) parts = native_split(card), backing = native_split(back);
+        g_autofree char *type = native_take_first(parts, "type"), *model = native_take(parts, "model"),
+                        *mac = native_take(parts, "macaddr");
+        const char *name = model ? find_model(model) : NULL;
+
+        return parts->len == 0 && (!model || name) && add_interface(parse, backing, name, mac);
+}
+
+void native_read_net_pair(struct native_parse *parse, char *const *argv)
+{
+        const char *card = NULL, *back = NULL;
+        unsigned cards = 0, backs = 0;
+
+        for (; argv[0] && argv[1]; argv++) {
+                if (!is_net(argv[0]) || strcmp(argv[1], "none") == 0)
+                        continue;
+                if (strcmp(argv[1], "nic") == 0 || g_str_has_prefix(argv[1], "nic,")) {
+                        card = argv[1];
+                        cards++;
+                } else {
+                        back = argv[1];
+                        backs++;
+                }
+        }
+        parse->has_net_pair = cards == 1 && backs == 1 && add_net_card(parse, card, back);
+}
+
+static bool read_net(struct native_parse *parse, const char *value)
+{
+        return parse->has_net_pair || strcmp(value, "none") == 0;
+}
+
 /* The id of a back end that is found by it, owned; NULL: it has none, or another has it. */
 char *native_find_netdev(const struct native_parse *parse, const char *value)
 {
@@ -289,6 +361,59 @@ static bool add_card(struct native_parse *parse, const char *model, GPtrArray *p
         return true;
 }
 
+/* "01:00.0", with the domain of PCI before it or without. */
+static bool add_hostdev(struct native_parse *parse, GPtrArray *parts)
+{
+        g_autofree char *host = native_take(parts, "host"), *whole = NULL;
+        unsigned domain, bus, slot, function;
+        int end = 0;
+
+        g_free(native_take(parts, "id"));
+        if (parts->len > 0 || !host)
+                return false;
+        whole = g_strconcat(strchr(host, ':') == strrchr(host, ':') ? "0000:" : "", host, NULL);
+        if (sscanf(whole, "%4x:%2x:%2x.%1x%n", &domain, &bus, &slot, &function, &end) != 4 || whole[end])
+                return false;
+        native_add(parse->devices,
+                   "<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0x%04x' "
+                   "bus='0x%02x' slot='0x%02x' function='0x%x'/></source></hostdev>",
+                   domain, bus, slot, function);
+        return true;
+}
+
+/* A directory of the host's by 9p. */
+static bool read_virtfs(struct native_parse *parse, const char *value)
+{
+        static const struct {
+                const char *model, *mode;
+        } modes[] = {
+                { "passthrough", "passthrough" },
+                { "mapped", "mapped" },
+                { "mapped-xattr", "mapped" },
+                { "none", "squash" },
+        };
+        g_autoptr(GPtrArray) parts = native_split(value);
+        g_autofree char *driver = native_take_first(parts, "fsdriver"), *path = native_take(parts, "path"),
+                        *tag = native_take(parts, "mount_tag"), *model = native_take(parts, "security_model"),
+                        *readonly = native_take(parts, "readonly");
+
+        g_free(native_take(parts, "id"));
+        if (parts->len > 0 || g_strcmp0(driver, "local") != 0 || !path || *path != '/' || !tag || !model ||
+            (readonly && strcmp(readonly, "on") != 0))
+                return false;
+        for (unsigned i = 0; i < G_N_ELEMENTS(modes); i++) {
+                if (strcmp(modes[i].model, model) != 0)
+                        continue;
+                native_add(parse->devices,
+                           "<filesystem type='mount' accessmode='%s'><driver type='path'/><source dir='%s'/>"
+                           "<target dir='%s'/>",
+                           modes[i].mode, path, tag);
+                g_string_append(parse->devices, readonly ? "<readonly/></filesystem>" : "</filesystem>");
+                return true;
+        }
+        return false;
+}
+
 static bool read_device(struct native_parse *parse, const char *value)
 {
         static const struct {
@@ -309,6 +434,8 @@ static bool read_device(struct native_parse *parse, const char *value)
                 return false;
         if (find_model(device))
                 return add_card(parse, find_model(device), parts);
+        if (strcmp(device, "vfio-pci") == 0)
+                return add_hostdev(parse, parts);
         for (unsigned i = 0; i < G_N_ELEMENTS(plain) && parts->len == 0; i++) {
                 if (strcmp(plain[i].device, device) == 0) {
                         g_string_append(parse->devices, plain[i].text);
@@ -405,6 +532,8 @@ const struct native_option native_device_options[] = {
         { "drive", true, read_drive },
         { "netdev", true, read_netdev },
         { "nic", true, read_nic },
+        { "net", true, read_net },
+        { "virtfs", true, read_virtfs },
         { "device", true, read_device },
         { "usbdevice", true, read_usbdevice },
         { "usb", false, ignore_value },

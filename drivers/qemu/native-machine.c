@@ -55,18 +55,39 @@ static void keep_properties(struct native_parse *parse, const char *option, cons
                 native_add(parse->rest, "<qemu:arg value='%s'/><qemu:arg value='%s'/>", option, text);
 }
 
+/* "1.5G", of MiB when it has no unit; as many decimals as are worth something. */
+static bool parse_size(const char *size, uint64_t *bytes)
+{
+        enum { DECIMALS_MAX = 9 };
+        size_t digits = strspn(size, "0123456789"), decimals = 0;
+        g_autofree char *number = g_strndup(size, digits);
+        const char *unit = size + digits;
+        uint64_t count, one, part = 0, ten = 1;
+
+        if (*unit == '.') {
+                decimals = strspn(++unit, "0123456789");
+                for (size_t i = 0; i < decimals; i++, ten *= 10)
+                        part = part * 10 + (uint64_t)(unit[i] - '0');
+                unit += decimals;
+                if (decimals == 0 || decimals > DECIMALS_MAX)
+                        return false;
+        }
+        if (!native_parse_number(number, INT64_MAX, &count) || strlen(unit) > 1 ||
+            !units_scale(1, unit, (uint64_t)MIB_KIB * 1024, INT64_MAX, &one, NULL) ||
+            !units_scale(count, unit, (uint64_t)MIB_KIB * 1024, INT64_MAX / 2, bytes, NULL) ||
+            (part > 0 && one > UINT64_MAX / part))
+                return false;
+        *bytes += one * part / ten;
+        return true;
+}
+
 static bool read_memory(struct native_parse *parse, const char *value)
 {
         g_autoptr(GPtrArray) parts = native_split(value);
         g_autofree char *size = native_take_first(parts, "size");
-        size_t digits = size ? strspn(size, "0123456789") : 0;
-        g_autofree char *number = size ? g_strndup(size, digits) : NULL;
-        uint64_t count, bytes;
+        uint64_t bytes;
 
-        if (!number || !native_parse_number(number, INT64_MAX, &count) || strlen(size) > digits + 1)
-                return false;
-        if (!units_scale(count, size + digits, (uint64_t)MIB_KIB * 1024, INT64_MAX, &bytes, NULL) ||
-            bytes < 1024)
+        if (!size || !parse_size(size, &bytes) || bytes < 1024)
                 return false;
         /* slots and maxmem are of what may come later. */
         keep_properties(parse, "-m", parts);
@@ -204,11 +225,49 @@ static bool add_feature(GString *cpu, const char *key, const char *value)
         return true;
 }
 
+/*
+ * What Hyper-V has, "hv_relaxed", "hv-relaxed=on"; *known: it is one of those. False: it is said in a way
+ * that documents have not.
+ */
+static bool add_hyperv(GString *hyperv, const char *key, const char *value, bool *known)
+{
+        static const char *const names[] = { "relaxed", "vapic", "vpindex",     "runtime",         "synic",
+                                             "stimer",  "reset", "frequencies", "reenlightenment", "tlbflush",
+                                             "ipi",     "evmcs", NULL };
+        const char *name = key + strlen("hv-");
+        uint64_t retries;
+
+        *known = g_str_has_prefix(key, "hv_") || g_str_has_prefix(key, "hv-");
+        if (!*known)
+                return true;
+        if (strcmp(name, "spinlocks") == 0 && value && g_str_has_prefix(value, "0x")) {
+                char *end;
+
+                retries = g_ascii_strtoull(value + 2, &end, 16);
+                if (*end || retries > UINT32_MAX)
+                        return false;
+                native_add(hyperv, "<spinlocks state='on' retries='%u'/>", (unsigned)retries);
+                return true;
+        }
+        if (strcmp(name, "spinlocks") == 0 && value && native_parse_number(value, UINT32_MAX, &retries)) {
+                native_add(hyperv, "<spinlocks state='on' retries='%u'/>", (unsigned)retries);
+                return true;
+        }
+        if ((strcmp(name, "vendor-id") == 0 || strcmp(name, "vendor_id") == 0) && value) {
+                native_add(hyperv, "<vendor_id state='on' value='%s'/>", value);
+                return true;
+        }
+        if (!g_strv_contains(names, name) || (value && strcmp(value, "on") != 0))
+                return false;
+        native_add(hyperv, "<%s state='on'/>", name);
+        return true;
+}
+
 static bool read_cpu(struct native_parse *parse, const char *value)
 {
         g_autoptr(GPtrArray) parts = native_split(value);
         g_autofree char *model = native_take_first(parts, "");
-        g_autoptr(GString) cpu = g_string_new(NULL);
+        g_autoptr(GString) cpu = g_string_new(NULL), hyperv = g_string_new(NULL);
 
         if (!model || !*model)
                 return false;
@@ -221,11 +280,17 @@ static bool read_cpu(struct native_parse *parse, const char *value)
                         model);
         }
         for (unsigned i = 0; i < parts->len; i += 2) {
-                if (!add_feature(cpu, parts->pdata[i], parts->pdata[i + 1]))
+                bool known;
+
+                if (!add_hyperv(hyperv, parts->pdata[i], parts->pdata[i + 1], &known) ||
+                    (!known && !add_feature(cpu, parts->pdata[i], parts->pdata[i + 1])))
                         return false;
         }
         g_free(parse->cpu);
         parse->cpu = g_strdup(cpu->str);
+        g_free(parse->hyperv);
+        parse->hyperv =
+                hyperv->len > 0 ? g_strdup_printf("<hyperv mode='custom'>%s</hyperv>", hyperv->str) : NULL;
         return true;
 }
 
@@ -261,6 +326,12 @@ static bool read_append(struct native_parse *parse, const char *value)
         return true;
 }
 
+static bool read_bios(struct native_parse *parse, const char *value)
+{
+        native_add(parse->os, "<loader type='rom'>%s</loader>", value);
+        return *value == '/' && parse->flashes == 0;
+}
+
 static bool read_boot(struct native_parse *parse, const char *value)
 {
         static const char letters[] = "acdn";
@@ -281,21 +352,13 @@ static bool read_boot(struct native_parse *parse, const char *value)
 /* ---- the options ---- */
 
 const struct native_option native_machine_options[] = {
-        { "name", true, read_name },
-        { "uuid", true, read_uuid },
-        { "m", true, read_memory },
-        { "smp", true, read_smp },
-        { "machine", true, read_machine },
-        { "M", true, read_machine },
-        { "accel", true, read_accel },
-        { "enable-kvm", false, read_enable_kvm },
-        { "no-acpi", false, read_no_acpi },
-        { "no-reboot", false, read_no_reboot },
-        { "cpu", true, read_cpu },
-        { "rtc", true, read_rtc },
-        { "kernel", true, read_kernel },
-        { "initrd", true, read_initrd },
-        { "append", true, read_append },
-        { "boot", true, read_boot },
-        { NULL, false, NULL },
+        { "name", true, read_name },        { "uuid", true, read_uuid },
+        { "m", true, read_memory },         { "smp", true, read_smp },
+        { "machine", true, read_machine },  { "M", true, read_machine },
+        { "accel", true, read_accel },      { "enable-kvm", false, read_enable_kvm },
+        { "no-acpi", false, read_no_acpi }, { "no-reboot", false, read_no_reboot },
+        { "cpu", true, read_cpu },          { "rtc", true, read_rtc },
+        { "kernel", true, read_kernel },    { "initrd", true, read_initrd },
+        { "append", true, read_append },    { "bios", true, read_bios },
+        { "boot", true, read_boot },        { NULL, false, NULL },
 };

@@ -159,7 +159,10 @@ static char *write_document(const struct native_parse *parse)
                 native_add(text, " machine='%s'", parse->machine);
         g_string_append_printf(text, ">hvm</type>%s</os>", parse->os->str);
         if (!parse->no_acpi && (strcmp(parse->arch, "x86_64") == 0 || strcmp(parse->arch, "i686") == 0))
-                g_string_append(text, "<features><acpi/><apic/></features>");
+                g_string_append_printf(text, "<features><acpi/><apic/>%s</features>",
+                                       parse->hyperv ? parse->hyperv : "");
+        else if (parse->hyperv)
+                g_string_append_printf(text, "<features>%s</features>", parse->hyperv);
         if (parse->cpu)
                 g_string_append_printf(text, "%s%s</cpu>", parse->cpu,
                                        parse->topology ? parse->topology : "");
@@ -214,8 +217,8 @@ static char **find_program(struct native_parse *parse, char **argv)
 static void parse_clear(struct native_parse *parse)
 {
         GString *const strings[] = { parse->os, parse->devices, parse->rest, parse->env };
-        char *const texts[] = { parse->name,     parse->uuid, parse->arch,  parse->machine,
-                                parse->emulator, parse->cpu,  parse->clock, parse->topology };
+        char *const texts[] = { parse->name, parse->uuid,  parse->arch,     parse->machine, parse->emulator,
+                                parse->cpu,  parse->clock, parse->topology, parse->hyperv };
 
         for (unsigned i = 0; i < G_N_ELEMENTS(strings); i++)
                 g_string_free(strings[i], TRUE);
@@ -246,6 +249,7 @@ char *native_parse(const char *text, const char *host_arch, GError **error)
                 error_set(error, ERROR_FROM_QEMU, ERROR_INVALID_ARG, "a command line without a program");
         else if (read_program(&parse, *program, host_arch, error)) {
                 find_netdevs(&parse, program + 1);
+                native_read_net_pair(&parse, program + 1);
                 read_arguments(&parse, program + 1);
                 keep_netdevs(&parse, program + 1);
                 document = write_document(&parse);

@@ -10,11 +10,13 @@
 struct native_parse {
         GString *os, *devices, *rest, *env;            /* owned; elements */
         char *name, *uuid, *arch, *machine, *emulator; /* owned; NULL: not said */
-        char *cpu, *clock, *topology;                  /* owned; elements; NULL: not said */
+        char *cpu, *clock, *topology, *hyperv;         /* owned; elements; NULL: not said */
         GHashTable *netdevs;                           /* owned; id -> value, both owned */
         GHashTable *taken;                             /* owned; ids of those that a card has, owned */
         GHashTable *drives; /* owned; "vd" ... -> a bit for each letter that has one */
         uint64_t memory_kib, vcpus, max_vcpus;
+        unsigned flashes;  /* how many firmware images there have been */
+        bool has_net_pair; /* the one card of -net is in devices, with its one back end */
         bool kvm, no_acpi, no_reboot, no_graphic, has_serial;
 };
 
@@ -50,6 +52,12 @@ char *native_take_first(GPtrArray *parts, const char *key);
 
 /* Up to one without a name. */
 extern const struct native_option native_machine_options[], native_device_options[];
+
+/*
+ * -net is a hub of all cards and back ends: one of each is an interface, which is added. What cannot be one
+ * stays in the command line, all of it.
+ */
+void native_read_net_pair(struct native_parse *parse, char *const *argv);
 
 /* The id of a back end that is found by it, owned; NULL: it has none, or another has it. */
 char *native_find_netdev(const struct native_parse *parse, const char *value);

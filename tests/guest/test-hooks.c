@@ -308,6 +308,31 @@ START_TEST(test_from_native)
 }
 END_TEST
 
+/* A command line that became a document is one again, of the same meaning. */
+START_TEST(test_there_and_back)
+{
+        static const char line[] = "qemu-system-x86_64 -name back -M q35 -m 1.5G -smp 2 -vga none -cpu "
+                                   "qemu64,hv_relaxed,hv_spinlocks=0x1fff -net "
+                                   "nic,model=e1000,macaddr=52:54:00:00:00:02 -net user "
+                                   "-drive if=pflash,format=raw,readonly=on,file=/f/CODE.fd "
+                                   "-drive if=pflash,format=raw,file=/f/VARS.fd";
+        static const char *const parts[] = {
+                "size=1572864k",     "hv-relaxed=on", "hv-spinlocks=0x1fff", "e1000",
+                "52:54:00:00:00:02", "user",          "/f/CODE.fd",          "/f/VARS.fd",
+        };
+        g_autofree char *xml = client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "DomainXMLFromNative",
+                                                  "ssu", "qemu-argv", line, 0);
+        g_autofree char *path = guest_define(client, g_strdup(xml)), *text = NULL;
+
+        ck_assert_ptr_null(strstr(xml, "qemu:arg"));
+        g_free(xml);
+        xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        text = to_native(xml);
+        for (unsigned i = 0; i < G_N_ELEMENTS(parts); i++)
+                expect_part(text, parts[i]);
+}
+END_TEST
+
 /* A document as a command line, for a guest that nobody has defined, with images that are not there. */
 START_TEST(test_native)
 {
@@ -370,12 +395,13 @@ int main(void)
         tcase_add_test(tcase, test_told);
         tcase_add_loop_test(tcase, test_refusal, 0, G_N_ELEMENTS(refused));
         tcase_add_test(tcase, test_hang);
+        tcase_add_test(tcase, test_environment);
         tcase_add_test(tcase, test_reconnect);
         tcase_add_test(tcase, test_adapt);
         tcase_add_test(tcase, test_lifecycle_action);
         tcase_add_test(tcase, test_native);
         tcase_add_test(tcase, test_from_native);
+        tcase_add_test(tcase, test_there_and_back);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }
-        tcase_add_test(tcase, test_environment);

@@ -52,6 +52,16 @@ START_TEST(machines)
         expect(QEMU "-name 'my guest'", "<name>my guest</name>");
         expect(QEMU "-m 2G", "<memory unit='KiB'>2097152</memory>");
         expect(QEMU "-m 512", "<memory unit='KiB'>524288</memory>");
+        expect(QEMU "-m 1.5G", "<memory unit='KiB'>1572864</memory>");
+        expect(QEMU "-m 0.25", "<memory unit='KiB'>256</memory>");
+        expect(QEMU "-cpu host,hv_relaxed,hv-vapic=on,hv_spinlocks=0x1fff,hv-vendor-id=abc,+aes",
+               "<features><acpi/><apic/><hyperv mode='custom'><relaxed state='on'/><vapic state='on'/>"
+               "<spinlocks state='on' retries='8191'/><vendor_id state='on' value='abc'/></hyperv></features>"
+               "<cpu mode='host-passthrough'><feature policy='require' name='aes'/></cpu>");
+        expect(QEMU "-bios /f/bios.bin", "<loader type='rom'>/f/bios.bin</loader>");
+        expect(QEMU "-drive if=pflash,format=raw,unit=0,readonly=on,file=/f/CODE.fd "
+                    "-drive if=pflash,format=raw,unit=1,file=/f/VARS.fd",
+               "<loader readonly='yes' type='pflash'>/f/CODE.fd</loader><nvram>/f/VARS.fd</nvram>");
         expect(QEMU, "<memory unit='KiB'>131072</memory>");
         expect(QEMU "-smp 2,maxcpus=4", "<vcpu current='2'>4</vcpu>");
         expect(QEMU "-smp cpus=4,sockets=1,cores=2,threads=2",
@@ -98,6 +108,17 @@ START_TEST(devices)
                "<interface type='bridge'><source bridge='br7'/><mac address='52:54:00:00:00:01'/>"
                "<model type='e1000'/></interface>");
         expect_not(QEMU "-device e1000,netdev=n -netdev user,id=n", "qemu:arg");
+        expect(QEMU "-net nic,model=e1000,macaddr=52:54:00:00:00:02 -net bridge,br=br7",
+               "<interface type='bridge'><source bridge='br7'/><mac address='52:54:00:00:00:02'/>"
+               "<model type='e1000'/></interface>");
+        expect_not(QEMU "-net user -net nic", "qemu:arg");
+        expect(QEMU "-virtfs local,path=/srv,mount_tag=srv,security_model=mapped-xattr,id=f,readonly=on",
+               "<filesystem type='mount' accessmode='mapped'><driver type='path'/><source dir='/srv'/>"
+               "<target dir='srv'/><readonly/></filesystem>");
+        expect(QEMU "-device vfio-pci,host=0001:02:1f.7",
+               "<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0x0001' "
+               "bus='0x02' slot='0x1f' function='0x7'/></source></hostdev>");
+        expect(QEMU "-device vfio-pci,host=02:00.0", "domain='0x0000' bus='0x02' slot='0x00' function='0x0'");
         expect(QEMU "-vnc 127.0.0.1:3",
                "<graphics type='vnc' port='5903' autoport='no' listen='127.0.0.1'/>");
         expect(QEMU "-serial mon:stdio", "<serial type='pty'/>");
@@ -150,6 +171,21 @@ START_TEST(the_rest)
         expect_not(QEMU "-hda /a.img", "<disk");
         expect(QEMU "-hda /a.raw -drive file=/b.raw,index=0", "<qemu:arg value='file=/b.raw,index=0'/>");
         expect(QEMU "-drive file=/b.raw,index=26", "<qemu:arg");
+        expect(QEMU "-net nic -net user -net user", "<qemu:arg value='-net'/><qemu:arg value='nic'/>");
+        expect(QEMU "-net nic -net tap,ifname=a", "<qemu:arg value='nic'/><qemu:arg value='-net'/>");
+        expect(QEMU "-net nic,vlan=3 -net user", "<qemu:arg value='nic,vlan=3'/>");
+        expect_not(QEMU "-net nic -net user,hostfwd=tcp::2222-:22", "<interface");
+        expect(QEMU "-m 1.G", "<qemu:arg value='1.G'/>");
+        expect(QEMU "-m 1.0000000001G", "<qemu:arg");
+        expect(QEMU "-cpu host,hv_time", "<qemu:arg value='host,hv_time'/>");
+        expect(QEMU "-cpu host,hv_relaxed=off", "<qemu:arg");
+        expect_not(QEMU "-cpu host,hv_relaxed,hv_time", "<hyperv");
+        expect(QEMU "-drive if=pflash,format=raw,unit=1,file=/f/VARS.fd", "<qemu:arg");
+        expect(QEMU "-drive if=pflash,format=qcow2,file=/f/CODE.fd", "<qemu:arg");
+        expect(QEMU "-bios bios.bin", "<qemu:arg value='-bios'/>");
+        expect(QEMU "-virtfs local,path=/srv,mount_tag=srv,security_model=mapped-file", "<qemu:arg");
+        expect(QEMU "-device vfio-pci,host=02:00.0,x-vga=on", "<qemu:arg");
+        expect(QEMU "-device vfio-pci,host=02:00.0f", "<qemu:arg");
         expect(QEMU "-smp 4,threads=2", "<qemu:arg value='4,threads=2'/>");
         expect(QEMU "-smp 8,maxcpus=4", "<qemu:arg value='8,maxcpus=4'/>");
         expect(QEMU "-smp sockets=65536,cores=65536", "<qemu:arg");
