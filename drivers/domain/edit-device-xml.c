@@ -198,6 +198,14 @@ void domain_edit_drop_interface_part(struct domain_edit *edit, const char *alias
                 xml_remove_children(interface, name);
 }
 
+void domain_edit_drop_interface_trust(struct domain_edit *edit, const char *alias)
+{
+        xmlNode *interface = find_device(edit, alias, "interface");
+
+        if (interface)
+                xml_set_attr(interface, "trustGuestRxFilters", NULL);
+}
+
 /* ---- graphics ---- */
 
 static void set_port(xmlNode *graphics, const char *attr, int port)

@@ -157,6 +157,7 @@ void domain_edit_plug_interface(struct domain_edit *edit, unsigned index,
 void domain_edit_set_interface_bridge(struct domain_edit *edit, const char *alias, const char *bridge);
 /* The same interface without that element: "bandwidth", for instance. */
 void domain_edit_drop_interface_part(struct domain_edit *edit, const char *alias, const char *name);
+void domain_edit_drop_interface_trust(struct domain_edit *edit, const char *alias);
 /* index counts the <graphics>; port, tls_port, websocket: 0 leaves alone. */
 void domain_edit_set_graphics_ports(struct domain_edit *edit, unsigned index, int port, int tls_port,
                                     int websocket);

@@ -202,6 +202,36 @@ void guest_rx_forget(struct guest *guest, const char *alias)
                 g_hash_table_remove(guest->rx->entries, alias);
 }
 
+/* What was added to it, and nothing that the host has there. */
+static void reset(struct guest *guest, struct entry *entry, const struct domain_interface *interface)
+{
+        struct rx_filter wanted = { .promiscuous = false };
+        g_autoptr(GError) failure = NULL;
+
+        memcpy(wanted.mac, interface->mac, sizeof(wanted.mac));
+        if (!rx_filter_apply(guest->domain->base.lane, interface->target, &wanted, &entry->applied, &failure))
+                log_gerror(LOG_LEVEL_WARNING, failure, "interface '%s' of %s receives what it wanted",
+                           entry->alias, guest->who);
+}
+
+void guest_rx_change(struct guest *guest, const struct domain_interface *interface, bool trusted)
+{
+        const char *alias = interface->info.alias;
+        struct entry *entry;
+
+        if (interface->type != DOMAIN_INTERFACE_DIRECT || !interface->target)
+                return;
+        entry = get_entry(guest, alias);
+        if (trusted) {
+                /* By then the definition says so. */
+                entry->changed = true;
+                ask_later(guest);
+                return;
+        }
+        reset(guest, entry, interface);
+        guest_rx_forget(guest, alias);
+}
+
 void guest_rx_free(struct guest_rx *rx)
 {
         if (!rx)

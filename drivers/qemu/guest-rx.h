@@ -7,6 +7,9 @@
  * the answer. Lane of the domain.
  */
 
+#include <stdbool.h>
+
+struct domain_interface;
 struct guest;
 struct guest_rx;
 
@@ -15,6 +18,11 @@ struct guest_rx;
 void guest_rx_note(struct guest *guest, const char *alias);
 /* All of them: what was told may have been missed. */
 void guest_rx_resync(struct guest *guest);
+/*
+ * The interface is trusted with it from now on, as the definition that is about to be the active one says; or
+ * it is not any more, and its macvtap receives what is for the address in the document.
+ */
+void guest_rx_change(struct guest *guest, const struct domain_interface *interface, bool trusted);
 /* The interface is no more. */
 void guest_rx_forget(struct guest *guest, const char *alias);
 /* Before the connection to QEMU is freed; NULL is fine. */

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "drivers/qemu/device-internal.h"
 #include "drivers/qemu/device-rows.h"
+#include "drivers/qemu/guest-rx.h"
 #include "drivers/qemu/launch.h"
 #include "drivers/qemu/plug-private.h"
 #include "drivers/qemu/probe-cache.h"
@@ -52,6 +53,7 @@ static void leave_out_link(struct domain_edit *edit, const void *alias)
         domain_edit_set_interface_link(edit, alias, true);
         domain_edit_drop_interface_part(edit, alias, "bandwidth");
         domain_edit_drop_interface_part(edit, alias, "filterref");
+        domain_edit_drop_interface_trust(edit, alias);
 }
 
 static void leave_out_bridge(struct domain_edit *edit, const void *alias)
@@ -95,6 +97,9 @@ static bool check_changes(const struct guest *guest, const struct domain_interfa
 {
         bool has_bridge =
                 resources_get_bridge(before) && resources_get_bridge(&live->devices.interfaces[index]);
+        const char *others = before->type == DOMAIN_INTERFACE_DIRECT
+                                     ? "link, bandwidth, filter and trustGuestRxFilters"
+                                     : "link, bandwidth and filter";
 
         if (plug_differs_by(get_def(guest), live, has_bridge ? leave_out_bridge : leave_out_link,
                             before->info.alias))
@@ -103,7 +108,7 @@ static bool check_changes(const struct guest *guest, const struct domain_interfa
                          "of interface '%s' only %s can change while the guest runs", before->info.alias,
                          has_bridge ? "link, bandwidth, filter, VLANs, isolation, coalescing and the bridge "
                                       "or network"
-                                    : "link, bandwidth and filter");
+                                    : others);
 }
 
 /* Where an interface is, or is to be. */
@@ -165,12 +170,31 @@ static bool differs(const struct place *before, const struct place *after)
                               resources_get_bandwidth(after->takings, after->interface));
 }
 
+static bool set_link(struct guest *guest, const struct domain_interface *before,
+                     const struct domain_interface *after, GError **error)
+{
+        bool up = after->link_up != DOMAIN_SWITCH_OFF;
+
+        return up == (before->link_up != DOMAIN_SWITCH_OFF) ||
+               qmp_execute(guest->qmp, "set_link",
+                           json_pack("{s:s, s:b}", "name", before->info.alias, "up", up), QMP_TIMEOUT_MS,
+                           NULL, error);
+}
+
+static void change_trust(struct guest *guest, const struct place *was, const struct place *is)
+{
+        bool trusted = resources_trusts_guest(is->takings, is->interface);
+
+        if (trusted != resources_trusts_guest(was->takings, was->interface))
+                guest_rx_change(guest, is->interface, trusted);
+}
+
 static bool update_interface(struct guest *guest, unsigned index, const struct domain_update *update,
                              struct domain_def **live, GError **error)
 {
         const struct domain_interface *before = &get_def(guest)->devices.interfaces[index], *after;
         struct place was = { before, guest->domain->takings }, is = was;
-        bool moves, up;
+        bool moves;
 
         if (before->type == DOMAIN_INTERFACE_HOSTDEV)
                 return error_set(
@@ -184,6 +208,8 @@ static bool update_interface(struct guest *guest, unsigned index, const struct d
         is.interface = after;
         if (takings_find_port(update->takings, after))
                 is.takings = update->takings;
+        if (!resources_check_trust(is.takings, after, error))
+                return false;
         if (after->filter && get_switch(&was)->is_there)
                 return error_set(
                         error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
@@ -208,11 +234,10 @@ static bool update_interface(struct guest *guest, unsigned index, const struct d
                 move_back(guest, before->target, &is, &was);
                 return false;
         }
-        up = after->link_up != DOMAIN_SWITCH_OFF;
-        if (up == (before->link_up != DOMAIN_SWITCH_OFF) ||
-            qmp_execute(guest->qmp, "set_link", json_pack("{s:s, s:b}", "name", before->info.alias, "up", up),
-                        QMP_TIMEOUT_MS, NULL, error))
+        if (set_link(guest, before, after, error)) {
+                change_trust(guest, &was, &is);
                 return true;
+        }
         if (moves)
                 move_back(guest, before->target, &is, &was);
         return false;

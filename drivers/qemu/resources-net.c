@@ -335,13 +335,12 @@ static bool prepare_vdpa(struct resources *resources, const struct domain_interf
 /* ---- the row ---- */
 
 /* What is in a bridge receives all that is for it, without being trusted. */
-static bool check_trust(const struct resources *resources, const struct domain_interface *interface,
-                        GError **error)
+bool resources_check_trust(const struct domain_takings *takings, const struct domain_interface *interface,
+                           GError **error)
 {
         bool driven = interface->type == DOMAIN_INTERFACE_DIRECT && is_virtio(interface);
 
-        if (!resources_trusts_guest(resources->start->takings, interface) || driven ||
-            resources_get_bridge(interface))
+        if (!resources_trusts_guest(takings, interface) || driven || resources_get_bridge(interface))
                 return true;
         return error_set(
                 error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
@@ -402,7 +401,8 @@ bool resources_prepare_interface(struct resources *resources, const void *device
 {
         const struct domain_interface *interface = device;
 
-        if (!check_trust(resources, interface, error) || !check_virtual_port(resources, interface, error))
+        if (!resources_check_trust(resources->start->takings, interface, error) ||
+            !check_virtual_port(resources, interface, error))
                 return false;
         if (interface->type == DOMAIN_INTERFACE_NETWORK && !interface->network_bridge)
                 return error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,

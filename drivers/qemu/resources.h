@@ -102,6 +102,9 @@ uint64_t resources_get_lock_bytes(const struct domain_def *def);
 const char *resources_get_bridge(const struct domain_interface *interface);
 /* Is it kept from the other isolated ports there? */
 bool resources_is_isolated(const struct domain_takings *takings, const struct domain_interface *interface);
+/* Errors: it is to be, and the interface is none that tells. */
+bool resources_check_trust(const struct domain_takings *takings, const struct domain_interface *interface,
+                           GError **error);
 /* May the guest say what its macvtap receives? */
 bool resources_trusts_guest(const struct domain_takings *takings, const struct domain_interface *interface);
 /* Its own and that of its network and port group. */

@@ -287,6 +287,43 @@ START_TEST(test_what_an_agent_finds)
 }
 END_TEST
 
+/* The same card, which is trusted while it runs, and then not any more. */
+START_TEST(test_trust_that_changes)
+{
+        static const char xml[] = "<interface type='direct'%s><mac address='" MAC
+                                  "'/><source dev='card0' mode='private'/><model type='%s'/></interface>";
+        g_autofree char *off = g_strdup_printf(xml, "", "virtio");
+        g_autofree char *on = g_strdup_printf(xml, " trustGuestRxFilters='yes'", "virtio");
+        g_autofree char *dumb = g_strdup_printf(xml, "", "e1000e");
+        g_autofree char *trusted = g_strdup_printf(xml, " trustGuestRxFilters='yes'", "e1000e");
+        g_autofree char *path = NULL, *tap = NULL, *other = NULL;
+
+        if (!can_run())
+                return;
+        make_outside();
+        if (!can_macvtap()) {
+                remove_outside();
+                return;
+        }
+        path = guest_start(client, guest_bare_xml("changes", off));
+        tap = get_tap(path);
+        for (unsigned i = 0; i < 2; i++) {
+                client_do(client, path, DOMAIN_INTERFACE, "UpdateDevice", "su", on, LIVE);
+                harness_wait_until(is_promiscuous, tap, "the macvtap receives everything");
+                ck_assert(has(path, 0, "<interface type='direct' trustGuestRxFilters='yes'>"));
+                client_do(client, path, DOMAIN_INTERFACE, "UpdateDevice", "su", off, LIVE);
+                ck_assert(!is_promiscuous(tap));
+                ck_assert(link_has(tap, MAC));
+        }
+        guest_do_flags(client, path, "Destroy", 0);
+        other = guest_start(client, guest_bare_xml("tells-nothing", dumb));
+        client_fails(client, LIBVIRT_ERROR, "*it needs a macvtap and model virtio*", other, DOMAIN_INTERFACE,
+                     "UpdateDevice", "su", trusted, LIVE);
+        guest_do_flags(client, other, "Destroy", 0);
+        remove_outside();
+}
+END_TEST
+
 /* Only virtio tells what its guest wants; what is in a bridge receives everything anyway. */
 START_TEST(test_a_card_that_tells_nothing)
 {
@@ -353,6 +390,7 @@ int main(void)
         tcase_add_test(tcase, test_a_pool_of_devices);
         tcase_add_test(tcase, test_a_device_that_comes_and_goes);
         tcase_add_test(tcase, test_a_trusted_guest);
+        tcase_add_test(tcase, test_trust_that_changes);
         tcase_add_test(tcase, test_what_an_agent_finds);
         tcase_add_test(tcase, test_a_card_that_tells_nothing);
         tcase_add_test(tcase, test_a_start_that_is_cut_short);
