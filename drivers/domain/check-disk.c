@@ -90,6 +90,11 @@ static bool check_device(const struct domain_disk *disk, GError **error)
 {
         g_autofree char *driver = error_quote(disk->driver);
 
+        if (disk->bus == DOMAIN_BUS_SD)
+                return check_refuse(error,
+                                    "disk '%s' is on bus 'sd': boards with a slot for SD cards are not "
+                                    "driven, and the others have none; use 'usb', 'virtio' or 'scsi'",
+                                    disk->target);
         if (disk->driver && strcmp(disk->driver, "qemu") != 0)
                 return check_refuse(error,
                                     "the driver of disk '%s' is '%s', which is another hypervisor's: "

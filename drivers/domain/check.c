@@ -57,11 +57,11 @@ bool check_is_machine(const struct check *check, const char *family)
 bool domain_check(const struct domain_def *def, const struct domain_doc *doc,
                   const struct domain_machine *machine, GError **error)
 {
-        static const check_function *const tables[] = { domain_check_cpu,        domain_check_memory,
-                                                        domain_check_tuning,     domain_check_boot,
-                                                        domain_check_disks,      domain_check_devices,
-                                                        domain_check_interfaces, domain_check_clock,
-                                                        domain_check_scope,      domain_check_parts };
+        static const check_function *const tables[] = {
+                domain_check_cpu,   domain_check_memory,  domain_check_tuning,     domain_check_boot,
+                domain_check_disks, domain_check_devices, domain_check_interfaces, domain_check_clock,
+                domain_check_scope, domain_check_parts,   domain_check_undriven
+        };
         const struct check check = { def, doc, machine };
 
         for (unsigned i = 0; i < G_N_ELEMENTS(tables); i++) {

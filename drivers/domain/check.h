@@ -41,6 +41,7 @@ extern const check_function domain_check_boot[];
 extern const check_function domain_check_tuning[];
 extern const check_function domain_check_scope[];
 extern const check_function domain_check_parts[];
+extern const check_function domain_check_undriven[];
 
 /* "unsupported configuration: <sentence>"; false. */
 bool check_refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);

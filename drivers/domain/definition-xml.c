@@ -412,7 +412,10 @@ bool domain_doc_check(const struct domain_doc *doc, const struct domain_machine 
 {
         CLEANUP(domain_def_unref) struct domain_def *def = new_def();
 
-        return read_with_sets(xml_root(doc->xml), def, error) && domain_check(def, doc, machine, error);
+        if (!read_with_sets(xml_root(doc->xml), def, error))
+                return false;
+        order(doc->xml, def);
+        return domain_check(def, doc, machine, error);
 }
 
 bool domain_def_was_refused(const struct domain_def *def, const struct domain_machine *machine)
@@ -447,11 +450,12 @@ static struct domain_def *finish(struct domain_doc *doc, const struct domain_def
 {
         CLEANUP(domain_def_unref) struct domain_def *def = new_def();
 
-        if (!read_with_sets(xml_root(doc->xml), def, error) || !check(def, doc, before, machine, error))
+        if (!read_with_sets(xml_root(doc->xml), def, error))
                 return NULL;
         /* Reading has added units, which have their place as well. */
         order(doc->xml, def);
-        return require_supported(def, before, error) && write_texts(doc->xml, def, error)
+        return check(def, doc, before, machine, error) && require_supported(def, before, error) &&
+                               write_texts(doc->xml, def, error)
                        ? g_steal_pointer(&def)
                        : NULL;
 }

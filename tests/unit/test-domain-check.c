@@ -247,6 +247,16 @@ static const struct row refused[] = {
         { "q35", "", "<interface type='user'><downscript path='/x'/></interface>",
           "<downscript> of an interface of type 'user'" },
         { "q35", "", "<interface type='user'><backend tap='/x'/></interface>", "which has no tap device" },
+        { "q35", "", "<disk type='file'><source file='/x'/><target dev='sda' bus='sd'/></disk>",
+          "boards with a slot for SD cards are not driven" },
+        { "q35", "",
+          "<interface type='user'><model type='virtio'/><address type='pci'><zpci uid='1' fid='0'/></address>"
+          "</interface>",
+          "<zpci> is not supported" },
+        { "q35", "",
+          "<interface type='user'><route address='10.50.0.0' prefix='16' gateway='10.0.0.1'/>"
+          "</interface>",
+          "<route> is not supported: no emulator tells" },
         { "q35", "", "<interface type='user'><backend vhost='/x'/></interface>", "which has no vhost-net" },
         { "q35", "", "<disk type='dir'><source dir='/x'/><target dev='vda' bus='virtio'/><readonly/></disk>",
           "which needs <driver type='fat'/>" },
