@@ -274,8 +274,11 @@ static int ip_length(const struct link_ip *ip)
         return ip->family == AF_INET ? 4 : 16;
 }
 
-static struct nl_msg *address_message(int type, int flags, const struct link *link, const struct link_ip *ip)
+/* peer: the other end of a link between two, which the prefix is of then; NULL: none */
+static struct nl_msg *address_message(int type, int flags, const struct link *link, const struct link_ip *ip,
+                                      const struct link_ip *peer)
 {
+        const struct link_ip *far_end = peer ? peer : ip;
         struct ifaddrmsg header = {
                 .ifa_family = ip->family,
                 .ifa_prefixlen = ip->prefix,
@@ -286,7 +289,7 @@ static struct nl_msg *address_message(int type, int flags, const struct link *li
 
         nlmsg_append(message, &header, sizeof(header), NLMSG_ALIGNTO);
         nla_put(message, IFA_LOCAL, ip_length(ip), ip->bytes);
-        nla_put(message, IFA_ADDRESS, ip_length(ip), ip->bytes);
+        nla_put(message, IFA_ADDRESS, ip_length(far_end), far_end->bytes);
         return message;
 }
 
@@ -324,7 +327,7 @@ static bool change_ip(struct netlink *netlink, struct nl_msg *message, const cha
 bool link_change_add_address(struct netlink *netlink, const struct link *link, const struct link_ip *ip,
                              GError **error)
 {
-        struct nl_msg *message = address_message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, link, ip);
+        struct nl_msg *message = address_message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, link, ip, NULL);
 
         put_broadcast(message, ip);
         return change_ip(netlink, message, "add the address", link, ip, 0, error);
@@ -333,8 +336,22 @@ bool link_change_add_address(struct netlink *netlink, const struct link *link, c
 bool link_change_delete_address(struct netlink *netlink, const struct link *link, const struct link_ip *ip,
                                 GError **error)
 {
-        return change_ip(netlink, address_message(RTM_DELADDR, 0, link, ip), "remove the address", link, ip,
-                         EADDRNOTAVAIL, error);
+        return change_ip(netlink, address_message(RTM_DELADDR, 0, link, ip, NULL), "remove the address", link,
+                         ip, EADDRNOTAVAIL, error);
+}
+
+bool link_change_add_point(struct netlink *netlink, const struct link *link, const struct link_ip *ip,
+                           const struct link_ip *peer, GError **error)
+{
+        return change_ip(netlink, address_message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, link, ip, peer),
+                         "add the address", link, ip, 0, error);
+}
+
+bool link_change_delete_point(struct netlink *netlink, const struct link *link, const struct link_ip *ip,
+                              const struct link_ip *peer, GError **error)
+{
+        return change_ip(netlink, address_message(RTM_DELADDR, 0, link, ip, peer), "remove the address", link,
+                         ip, EADDRNOTAVAIL, error);
 }
 
 /* ---- routes ---- */

@@ -46,6 +46,11 @@ bool link_change_add_address(struct netlink *netlink, const struct link *link, c
                              GError **error);
 bool link_change_delete_address(struct netlink *netlink, const struct link *link, const struct link_ip *ip,
                                 GError **error);
+/* The same for one end of a link between two; peer is the other one, and ip's prefix is of its network. */
+bool link_change_add_point(struct netlink *netlink, const struct link *link, const struct link_ip *ip,
+                           const struct link_ip *peer, GError **error);
+bool link_change_delete_point(struct netlink *netlink, const struct link *link, const struct link_ip *ip,
+                              const struct link_ip *peer, GError **error);
 /* In the main table; protocol as in the route (RTPROT_STATIC). */
 bool link_change_add_route(struct netlink *netlink, const struct link *link, const struct link_route *route,
                            GError **error);

@@ -175,7 +175,9 @@ static bool configure(const struct tap *tap, const char *name, GError **error)
                 return false;
         if (tap->lane && !finish(tap, name, error))
                 return false;
-        return !tap->up || set_up(fd, name, error);
+        if (tap->up && !set_up(fd, name, error))
+                return false;
+        return !tap->ips || link_ips_add(tap->lane, name, tap->ips, error);
 }
 
 bool tap_open(const struct tap *tap, GArray *fds, char **name, GError **error)

@@ -7,6 +7,7 @@
  * two at once get the same. Lanes.
  */
 
+#include "interfaces/link-ips.h"
 #include "interfaces/traffic.h"
 #include "interfaces/vlan.h"
 
@@ -26,14 +27,15 @@ struct tap {
         bool is_foreign;    /* the bridge is another program's, which lets it in (openvswitch.h) */
         struct lane *lane;  /* borrowed; the caller's, for what stands below; NULL: none of it */
         struct traffic bandwidth;
-        const struct vlan *vlan; /* borrowed; of the port of the bridge; NULL: none */
-        bool afresh;             /* it moves: leaves its bridge first, also for the same one */
-        bool isolated;           /* from other isolated ports of the bridge */
-        const uint8_t *mac;      /* the guest's; NULL: none */
-        unsigned mtu;            /* 0: the bridge's or the default */
-        unsigned coalesce;       /* packets that are told of at once at most; 0: as the kernel has it */
-        bool coalesce_changes;   /* it moves: that counts from now on; 0 is the kernel's default then */
-        bool up;                 /* is set up by us */
+        const struct vlan *vlan;    /* borrowed; of the port of the bridge; NULL: none */
+        bool afresh;                /* it moves: leaves its bridge first, also for the same one */
+        bool isolated;              /* from other isolated ports of the bridge */
+        const uint8_t *mac;         /* the guest's; NULL: none */
+        unsigned mtu;               /* 0: the bridge's or the default */
+        unsigned coalesce;          /* packets that are told of at once at most; 0: as the kernel has it */
+        bool coalesce_changes;      /* it moves: that counts from now on; 0 is the kernel's default then */
+        bool up;                    /* is set up by us */
+        const struct link_ips *ips; /* borrowed; the host's own there; NULL: none */
 };
 
 /*

@@ -4,6 +4,8 @@
  */
 #include "drivers/domain/check.h"
 
+#include "drivers/domain/host-ip.h"
+
 #include <string.h>
 
 static bool has_tap(const struct domain_interface *interface)
@@ -37,6 +39,20 @@ static bool check_ips(const struct domain_interface *interface, GError **error)
         return true;
 }
 
+/* The host has an end of its own only of a tap that nothing else is made of. */
+static bool check_host_ips(const struct domain_interface *interface, GError **error)
+{
+        CLEANUP(link_ips_free) struct link_ips *ips = domain_get_host_ips(interface, error);
+
+        if (!ips)
+                return false;
+        return link_ips_is_empty(ips) || interface->type == DOMAIN_INTERFACE_ETHERNET ||
+               check_refuse(error,
+                            "<ip> or <route> in the <source> of an interface of type '%s': the host has "
+                            "addresses on those of type 'ethernet'",
+                            domain_interface_type_get_name(interface->type));
+}
+
 static bool check_interface(const struct domain_interface *interface, GError **error)
 {
         bool is_bridged = has_tap(interface) && interface->type != DOMAIN_INTERFACE_ETHERNET;
@@ -60,7 +76,7 @@ static bool check_interface(const struct domain_interface *interface, GError **e
                 return check_refuse(error,
                                     "<backend vhost=> of an interface of type '%s', which has no vhost-net",
                                     domain_interface_type_get_name(interface->type));
-        return check_ips(interface, error);
+        return check_ips(interface, error) && check_host_ips(interface, error);
 }
 
 static bool check_each(const struct check *check, GError **error)

@@ -14,7 +14,9 @@ static const struct {
 } rows[] = {
         { "<zpci>",
           "the PCI devices of s390x are not driven: its virtio devices are on channels (type='ccw')" },
-        { "<route>", "no emulator tells its guest routes" },
+        { "<route>",
+          "no emulator tells its guest routes; those of the host on a tap belong into the <source> of an "
+          "interface of type 'ethernet'" },
         { "<ip>", "no emulator tells its guest the address of a device of the host" },
 };
 

@@ -55,6 +55,9 @@ bool domain_read_disk(struct domain_reader *reader, xmlNode *node, void *disk, G
 bool domain_read_iothread_map(struct domain_reader *reader, xmlNode *node, void *target, GError **error);
 bool domain_read_controller(struct domain_reader *reader, xmlNode *node, void *controller, GError **error);
 bool domain_read_filesystem(struct domain_reader *reader, xmlNode *node, void *filesystem, GError **error);
+/* Its <ip>, and those of its <source>, with the routes there. */
+bool domain_read_interface_ips(struct domain_reader *reader, xmlNode *node,
+                               struct domain_interface *interface, GError **error);
 bool domain_read_interface(struct domain_reader *reader, xmlNode *node, void *interface, GError **error);
 bool domain_read_char(struct domain_reader *reader, xmlNode *node, void *chr, GError **error);
 bool domain_read_smartcard(struct domain_reader *reader, xmlNode *node, void *smartcard, GError **error);

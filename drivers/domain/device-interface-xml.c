@@ -43,7 +43,6 @@ static const char *const source_mode_names[] = { "vepa", "private", "bridge", "p
 static const char *const driver_names[] = { "qemu", "vhost", "kvm", "vfio", "xen", NULL };
 static const char *const backend_names[] = { "default", "passt", NULL };
 static const char *const txmode_names[] = { "iothread", "timer", NULL };
-static const char *const family_names[] = { "ipv4", "ipv6", NULL };
 
 static const struct field interface_fields[] = {
         ENUM("type", struct domain_interface, type, domain_interface_type_names, .required = true),
@@ -448,15 +447,6 @@ static const struct field_part parts[] = {
         PARTS_END,
 };
 
-static const struct field ip_fields[] = {
-        NAME("family", struct domain_ip, family, family_names),
-        STRING("address", struct domain_ip, address, .required = true, .max = 64),
-        STRING("peer", struct domain_ip, peer, .max = 64),
-        UINT("prefix", struct domain_ip, prefix, .max = 128),
-        FIELDS_END,
-};
-static const struct field_part ip_parts[] = { { NULL, ip_fields }, PARTS_END };
-
 static const char *const proto_names[] = { "tcp", "udp", NULL };
 
 static const struct field range_fields[] = {
@@ -563,8 +553,7 @@ bool domain_read_interface(struct domain_reader *reader, xmlNode *node, void *ta
         struct domain_interface *interface = target;
 
         return field_read_parts(reader, node, parts, interface, error) &&
-               field_read_array(reader, node, "ip", ip_parts, sizeof(struct domain_ip), &interface->ips,
-                                &interface->n_ips, error) &&
+               domain_read_interface_ips(reader, node, interface, error) &&
                read_forwards(reader, node, interface, error) && check_backend(interface, node, error) &&
                check_source(interface, node, error) && check_filter(interface, node, error) &&
                domain_check_plain(node, "target device", interface->target, NAME_FORBIDDEN, error) &&

@@ -41,6 +41,23 @@ struct domain_ip {
         uint32_t prefix; /* 0: none */
 };
 
+/* <route>: to a network by way of a gateway, as written. */
+struct domain_route {
+        const char *family; /* "ipv4", "ipv6"; NULL: ipv4 */
+        const char *address;
+        const char *netmask; /* NULL: none */
+        const char *gateway;
+        uint32_t prefix; /* 0: none */
+        uint32_t metric; /* 0: none */
+};
+
+/* <ip> and <route> of the <source>: what the host has on the tap, and out of it. */
+struct domain_host_ips {
+        const struct domain_ip *ips;
+        const struct domain_route *routes;
+        uint32_t n_ips, n_routes;
+};
+
 /* <portForward>: ports of the host that lead to the guest, of the user network. */
 struct domain_port_range {
         uint32_t start, end;        /* end 0: start alone */
@@ -99,8 +116,8 @@ struct domain_interface {
         enum domain_switch reconnect;       /* vhostuser, as client */
         uint32_t reconnect_timeout_s;
         bool persistent;             /* <teaming type='persistent'>: it stays when its partner goes */
-        const char *teaming_partner; /* <teaming type='transient' persistent=>: alias of the other one */
         bool listens;                /* vhostuser: the other side connects */
+        const char *teaming_partner; /* <teaming type='transient' persistent=>: alias of the other one */
         const char *path;            /* vhostuser: socket */
         const char *host;            /* mcast, server, client, udp: NULL: this one, or all of it */
         const char *local_host;      /* udp: <local address=> */
@@ -123,6 +140,7 @@ struct domain_interface {
         const char *backend;   /* <backend type=>, user: "default" (QEMU's own), "passt" */
         const struct domain_passt *passt; /* user: what is said of it; NULL: nothing */
         const struct domain_ip *ips;
+        const struct domain_host_ips *host_ips; /* ethernet; NULL: none */
         const struct domain_port_forward *forwards;
         uint32_t n_ips;
         uint32_t n_forwards;

@@ -234,14 +234,11 @@ TABLE filesystem[] = {
         {                                                                                                    \
                 "ip", "address family prefix peer", .flags = MANY                                            \
         }
-#define ROUTE                                                                                                \
-        {                                                                                                    \
-                "route", "family address netmask prefix gateway metric", .flags = MANY | UNDRIVEN            \
-        }
+#define ROUTE "route", "family address netmask prefix gateway metric"
 
 TABLE interface_source[] = {
-        { "ip", "address family prefix peer", .flags = MANY | UNDRIVEN },
-        ROUTE,
+        IP,
+        { ROUTE, .flags = MANY },
         { "address", "type domain bus slot function !multifunction !device" },
         { "vendor", "id", .flags = UNDRIVEN },
         { "product", "id", .flags = UNDRIVEN },
@@ -279,7 +276,7 @@ TABLE interface[] = {
         { "bandwidth", "!classID", bandwidth },
         { "port", "isolated" },
         IP,
-        ROUTE,
+        { ROUTE, .flags = MANY | UNDRIVEN },
         { "portForward", "proto address dev", forward_ranges, MANY },
         { "script", "?path", .flags = VOID },
         { "downscript", "path" },
@@ -419,7 +416,7 @@ TABLE hostdev[] = {
         { "driver", "name iommufd", .flags = VOID },
         { "source", "startupPolicy guestReset missing protocol wwpn !name !writeFiltering", hostdev_source },
         { "ip", "address family prefix peer", .flags = MANY | UNDRIVEN },
-        ROUTE,
+        { ROUTE, .flags = MANY | UNDRIVEN },
         { "teaming", "type persistent" },
         { "readonly" },
         { "shareable" },

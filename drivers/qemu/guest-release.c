@@ -120,6 +120,23 @@ static void return_vfs(struct guest *guest, const char *alias)
         }
 }
 
+static void remove_ips(struct guest *guest, const char *alias)
+{
+        GPtrArray *list = guest->status->ips;
+
+        for (unsigned i = list->len; i-- > 0;) {
+                const struct status_ips *noted = g_ptr_array_index(list, i);
+                g_autoptr(GError) error = NULL;
+
+                if (!is_of(noted->alias, alias))
+                        continue;
+                if (!link_ips_remove(guest->domain->base.lane, noted->link, noted->ips, &error))
+                        log_gerror(LOG_LEVEL_ERROR, error, "'%s' keeps what it had for %s", noted->link,
+                                   guest->who);
+                g_ptr_array_remove_index(list, i);
+        }
+}
+
 /* The tap is gone with the emulator, or with the device. */
 static void run_scripts(struct guest *guest, const char *alias)
 {
@@ -173,6 +190,7 @@ static void give_back(struct guest *guest, const char *alias)
         return_hostdevs(guest, alias);
         remove_links(guest, alias);
         remove_switches(guest, alias);
+        remove_ips(guest, alias);
         run_scripts(guest, alias);
         forget_usb(guest, alias);
         remove_sockets(guest, alias);

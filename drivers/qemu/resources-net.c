@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/spawn.h"
+#include "drivers/domain/host-ip.h"
 #include "drivers/network/port.h"
 #include "drivers/qemu/device.h"
 #include "drivers/qemu/passt.h"
@@ -118,6 +119,34 @@ static void plan_switch(struct resources *resources, const struct domain_interfa
         status_add_switch(resources->guest->status, &planned);
 }
 
+/* A tap of ours loses them with itself; on another one they come when they are written down. */
+static bool plan_ips(struct resources *resources, const struct domain_interface *interface, const char *name,
+                     const struct link_ips *wanted, GError **error)
+{
+        CLEANUP(link_ips_free) struct link_ips *ips = link_ips_copy(wanted);
+
+        if (link_ips_is_empty(ips))
+                return true;
+        if (!link_ips_drop_present(resources->guest->domain->base.lane, name, ips, error))
+                return false;
+        status_add_ips(resources->guest->status, interface->info.alias, name, g_steal_pointer(&ips));
+        return true;
+}
+
+static bool take_ips(struct resources *resources, GError **error)
+{
+        const GPtrArray *list = resources->guest->status->ips;
+
+        for (unsigned i = 0; i < list->len; i++) {
+                const struct status_ips *noted = g_ptr_array_index(list, i);
+
+                if (resources_is_taken_for(resources, noted->alias) &&
+                    !link_ips_add(resources->guest->domain->base.lane, noted->link, noted->ips, error))
+                        return false;
+        }
+        return true;
+}
+
 static bool prepare_tap(struct resources *resources, const struct domain_interface *interface, GError **error)
 {
         const char *bridge = resources_get_bridge(interface);
@@ -126,6 +155,7 @@ static bool prepare_tap(struct resources *resources, const struct domain_interfa
         struct device_resources *device = resources_get(resources, interface->info.alias);
         unsigned queues = is_virtio(interface) ? MAX(interface->queues, 1U) : 1;
         const struct virtual_port *port = resources_get_virtual_port(resources->start->takings, interface);
+        CLEANUP(link_ips_free) struct link_ips *ips = domain_get_host_ips(interface, error);
         g_autofree char *name = NULL;
         const struct tap tap = {
                 .name = interface->target,
@@ -142,14 +172,19 @@ static bool prepare_tap(struct resources *resources, const struct domain_interfa
                 .vlan = resources_get_vlan(resources->start->takings, interface),
                 .mac = interface->has_mac ? interface->mac : NULL,
                 .mtu = interface->mtu,
-                .up = interface->link_up != DOMAIN_SWITCH_OFF || bridge,
+                .up = interface->link_up != DOMAIN_SWITCH_OFF || bridge || (ips && !link_ips_is_empty(ips)),
+                .ips = ips,
         };
 
+        if (!ips)
+                return false;
         device->fds = g_array_new(FALSE, FALSE, sizeof(int));
         if (!tap_open(&tap, device->fds, &name, error))
                 return false;
         for (unsigned i = 0; i < device->fds->len; i++)
                 resources_add_fd(resources, g_array_index(device->fds, int, i));
+        if (existing && !plan_ips(resources, interface, name, ips, error))
+                return false;
         if (!existing)
                 domain_edit_set_interface_target(resources->edit, interface->info.alias, name);
         if (port->is_there)
@@ -282,7 +317,8 @@ bool resources_take_links(struct resources *resources, GError **error)
 {
         GPtrArray *links = resources->guest->status->links;
 
-        if (!resources_take_vfs(resources, error) || !take_switches(resources, error))
+        if (!resources_take_vfs(resources, error) || !take_switches(resources, error) ||
+            !take_ips(resources, error))
                 return false;
         for (unsigned i = 0; i < links->len; i++) {
                 const struct status_link *link = g_ptr_array_index(links, i);

@@ -21,6 +21,7 @@
  *       <vf alias='hostdev0' physical='eth1' number='3' mac='00:00:00:00:00:00' vlan='0' qos='0'/>
  *       <resctrl path='qemu-3-web-vcpus_0-1'/>
  *       <helper program='passt' alias='net1' pid='813' start='3343'/>
+ *       <ips alias='net3' link='tap6'><ip address='10.9.0.1' prefix='24'/></ips>
  *       <saved path='/saves/web' device='2049' inode='12'/>
  *       <made path='/images/web.qcow2' device='2049' inode='13'/>
  *       <host-sleep/>
@@ -39,6 +40,7 @@
 #include "drivers/qemu/status.h"
 
 #include "base/xml.h"
+#include "drivers/qemu/status-ips-xml.h"
 
 #include <limits.h>
 #include <inttypes.h>
@@ -274,6 +276,7 @@ char *status_format(const struct status *status)
         add_vfs(text, status->vfs);
         add_helpers(text, status->helpers);
         add_scripts(text, status->scripts);
+        status_write_ips(text, status->ips);
         if (status->saved.path) {
                 g_autofree char *path = xml_escape(status->saved.path);
 
@@ -634,8 +637,8 @@ struct status *status_parse(const char *text, GError **error)
             !read_links(root, status, error) || !read_switches(root, status, error) ||
             !read_usb(root, status, error) || !read_helpers(root, status, error) ||
             !read_vfs(root, status, error) || !read_scripts(root, status, error) ||
-            !read_saved(root, status, error) || !read_made(root, status, error) ||
-            !read_departure(root, &status->departure, error))
+            !status_read_ips(root, status, error) || !read_saved(root, status, error) ||
+            !read_made(root, status, error) || !read_departure(root, &status->departure, error))
                 return NULL;
         status->sleeps = xml_child(root, "host-sleep");
         status->arrival = xml_child_text(root, "arrival");

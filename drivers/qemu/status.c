@@ -114,6 +114,16 @@ static void script_free(void *data)
         g_free(script);
 }
 
+static void ips_free(void *data)
+{
+        struct status_ips *noted = data;
+
+        g_free(noted->alias);
+        g_free(noted->link);
+        link_ips_free(noted->ips);
+        g_free(noted);
+}
+
 struct status *status_new(void)
 {
         struct status *status = g_new0(struct status, 1);
@@ -129,6 +139,7 @@ struct status *status_new(void)
         status->vfs = g_ptr_array_new_with_free_func(vf_free);
         status->helpers = g_ptr_array_new_with_free_func(helper_note_free);
         status->scripts = g_ptr_array_new_with_free_func(script_free);
+        status->ips = g_ptr_array_new_with_free_func(ips_free);
         status->made = g_ptr_array_new_with_free_func(made_free);
         return status;
 }
@@ -148,6 +159,7 @@ void status_free(struct status *status)
         g_ptr_array_unref(status->vfs);
         g_ptr_array_unref(status->helpers);
         g_ptr_array_unref(status->scripts);
+        g_ptr_array_unref(status->ips);
         g_ptr_array_unref(status->made);
         g_free(status->name);
         g_free(status->owner);
@@ -249,6 +261,14 @@ void status_add_made(struct status *status, const char *path, uint64_t device, u
 
         *made = (struct status_made){ g_strdup(path), device, inode };
         g_ptr_array_add(status->made, made);
+}
+
+void status_add_ips(struct status *status, const char *alias, const char *link, struct link_ips *ips)
+{
+        struct status_ips *noted = g_new(struct status_ips, 1);
+
+        *noted = (struct status_ips){ g_strdup(alias), g_strdup(link), ips };
+        g_ptr_array_add(status->ips, noted);
 }
 
 void status_add_script(struct status *status, const char *alias, const char *path, const char *link)

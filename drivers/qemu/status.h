@@ -20,6 +20,7 @@
 #include "drivers/domain/migrate.h"
 #include "drivers/security/ownership.h"
 #include "drivers/security/relabel.h"
+#include "interfaces/link-ips.h"
 #include "interfaces/vf.h"
 #include "nodedev/usb.h"
 
@@ -126,6 +127,13 @@ struct status_script {
         char *link;  /* owned; the tap, which it is told */
 };
 
+/* What a tap that was there before has been given for the guest's time. */
+struct status_ips {
+        char *alias;          /* owned */
+        char *link;           /* owned; the tap */
+        struct link_ips *ips; /* owned */
+};
+
 /* An image that was made for a guest that is to come from another host. */
 struct status_made {
         char *path; /* owned */
@@ -157,6 +165,7 @@ struct status {
         GPtrArray *vfs;                 /* owned, struct status_vf */
         GPtrArray *helpers;             /* owned, struct status_helper */
         GPtrArray *scripts;             /* owned, struct status_script */
+        GPtrArray *ips;                 /* owned, struct status_ips */
         GPtrArray *made;                /* owned, struct status_made */
         struct {
                 char *path; /* owned; NULL: none */
@@ -189,6 +198,8 @@ void status_add_pci(struct status *status, const char *alias, const char *addres
 /* vf's strings are copied. */
 void status_add_vf(struct status *status, const struct status_vf *vf);
 void status_add_script(struct status *status, const char *alias, const char *path, const char *link);
+/* ips is taken. */
+void status_add_ips(struct status *status, const char *alias, const char *link, struct link_ips *ips);
 void status_add_made(struct status *status, const char *path, uint64_t device, uint64_t inode);
 void status_add_helper(struct status *status, const char *program, const char *alias,
                        const struct status_process *process);

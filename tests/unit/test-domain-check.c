@@ -31,6 +31,8 @@
         "<hostdev type='pci' " more "><source " source                                                       \
         "><address bus='6' slot='0' function='0'/></source>" below "</hostdev>"
 
+#define HOST_IPS(ips) "<interface type='ethernet'><source>" ips "</source></interface>"
+
 struct row {
         const char *machine; /* "q35", "pc" */
         const char *top;
@@ -254,7 +256,7 @@ static const struct row refused[] = {
           "</interface>",
           "<zpci> is not supported" },
         { "q35", "",
-          "<interface type='user'><route address='10.50.0.0' prefix='16' gateway='10.0.0.1'/>"
+          "<interface type='ethernet'><route address='10.50.0.0' prefix='16' gateway='10.0.0.1'/>"
           "</interface>",
           "<route> is not supported: no emulator tells" },
         { "q35", "", "<interface type='user'><backend vhost='/x'/></interface>", "which has no vhost-net" },
@@ -267,6 +269,31 @@ static const struct row refused[] = {
           "<disk type='file'><source file='/x'/><geometry cyls='1'/><target dev='vda' bus='virtio'/></disk>",
           "needs cyls, heads and secs" },
         { "q35", "",
+        { "q35", "", "<interface type='user'><source><ip address='10.0.0.1'/></source></interface>",
+          "in the <source> of an interface of type 'user'" },
+        { "q35", "",
+          "<interface type='server'><source address='127.0.0.1' port='5558'>"
+          "<route address='10.0.0.0' gateway='10.1.0.1'/></source></interface>",
+          "in the <source> of an interface of type 'server'" },
+        { "q35", "", HOST_IPS("<ip address='10.0.0'/>"), "address '10.0.0' in <source>: it is no IP" },
+        { "q35", "", HOST_IPS("<ip family='ipv6' address='10.0.0.1'/>"), "not of the family that it says" },
+        { "q35", "", HOST_IPS("<ip address='10.0.0.1' prefix='33'/>"), "prefix is longer than the address" },
+        { "q35", "", HOST_IPS("<ip address='10.0.0.1' peer='10.0.0.'/>"), "peer '10.0.0.'" },
+        { "q35", "", HOST_IPS("<ip address='10.0.0.1' peer='2001::1'/>"), "peer '2001::1'" },
+        { "q35", "", HOST_IPS("<route address='10.50.0.0' gateway='10.0.0.2'/>"),
+          "route to '10.50.0.0' in <source>: it is not the address of a network" },
+        { "q35", "",
+          HOST_IPS("<route address='10.50.0.0' prefix='16' netmask='255.255.0.0' gateway='10.0.0.2'/>"),
+          "both a prefix and a netmask" },
+        { "q35", "", HOST_IPS("<route address='10.50.0.0' netmask='255.0.255.0' gateway='10.0.0.2'/>"),
+          "netmask '255.0.255.0' in <source>: it is none" },
+        { "q35", "", HOST_IPS("<route address='2001:db8::' prefix='32' gateway='2001:db9::1'/>"),
+          "not of the family that it says" },
+        { "q35", "", HOST_IPS("<route address='10.50.0.0' prefix='16' gateway='2001:db9::1'/>"),
+          "gateway '2001:db9::1' in <source>: it is not of the family" },
+        { "q35", "",
+          HOST_IPS("<route family='ipv6' address='2001:db8::' netmask='255.0.0.0' gateway='2001:db9::1'/>"),
+          "IPv6 has prefixes, and no netmask" },
           "<disk type='file'><source file='/x'/><geometry cyls='1' heads='1' secs='1' trans='lba'/>"
           "<target dev='vda' bus='virtio'/></disk>",
           "has a trans, which is for disks on ide" },

@@ -17,6 +17,37 @@
         "<domain type='kvm' id='3'>\n  <name>a&lt;b</name>\n  <description>two\nlines</description>\n"       \
         "  <devices>\n    <disk type='file'/>\n  </devices>\n</domain>\n"
 
+static struct link_ips *make_ips(void)
+{
+        struct link_ips *ips = link_ips_new();
+        struct link_point point = { .peer.family = 0 };
+        struct link_route route = { .metric = 7, .protocol = 3 };
+
+        link_ip_parse(&point.ip, "10.8.0.1");
+        link_ip_parse(&point.peer, "10.8.0.2");
+        g_array_append_val(ips->points, point);
+        link_ip_parse(&route.destination, "2001:db8::");
+        route.destination.prefix = 48;
+        link_ip_parse(&route.gateway, "2001:db8:1::2");
+        g_array_append_val(ips->routes, route);
+        return ips;
+}
+
+static void check_ips(const GPtrArray *list)
+{
+        CLEANUP(link_ips_free) struct link_ips *before = make_ips();
+        const struct status_ips *noted;
+
+        ck_assert_uint_eq(list->len, 1);
+        noted = g_ptr_array_index(list, 0);
+        ck_assert_str_eq(noted->alias, "net3");
+        ck_assert_str_eq(noted->link, "tap<3");
+        ck_assert_uint_eq(noted->ips->points->len, 1);
+        ck_assert_uint_eq(noted->ips->routes->len, 1);
+        ck_assert_mem_eq(noted->ips->points->data, before->points->data, sizeof(struct link_point));
+        ck_assert_mem_eq(noted->ips->routes->data, before->routes->data, sizeof(struct link_route));
+}
+
 static struct status *make(void)
 {
         struct status *status = status_new();
@@ -57,6 +88,7 @@ static struct status *make(void)
         status_add_helper(status, "passt", "net2", &(struct status_process){ 4713, 97 });
         status_drop_helper(status, "net2");
         status_add_script(status, "net3", "/etc/down&up", "tap3");
+        status_add_ips(status, "net3", "tap<3", make_ips());
         status->fake_reboot = true;
         status->undefine_flags = DOMAIN_UNDEFINE_NVRAM | DOMAIN_UNDEFINE_KEEP_TPM;
         status->xml = g_strdup(DOMAIN);
@@ -161,6 +193,7 @@ START_TEST(what_is_written_is_read)
         ck_assert_str_eq(script->alias, "net3");
         ck_assert_str_eq(script->path, "/etc/down&up");
         ck_assert_str_eq(script->link, "tap3");
+        check_ips(back->ips);
         ck_assert_uint_eq(back->helpers->len, 1);
         passt = g_ptr_array_index(back->helpers, 0);
         ck_assert_str_eq(passt->alias, "net1");
