@@ -164,6 +164,11 @@ enum pci_slot pci_class_panic(const struct hardware *hardware, const xmlNode *pa
         return hardware_is(panic, "model", "pvpanic") ? PCI_SLOT_INTEGRATED : PCI_SLOT_NONE;
 }
 
+enum pci_slot pci_class_pstore(const struct hardware *hardware, const xmlNode *pstore)
+{
+        return PCI_SLOT_CONVENTIONAL;
+}
+
 enum pci_slot pci_class_of(const struct hardware *hardware, const xmlNode *device)
 {
         const char *address = hardware_peek_child(device, "address", "type");

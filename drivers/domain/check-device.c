@@ -5,7 +5,11 @@
  */
 #include "drivers/domain/check.h"
 
+#include <inttypes.h>
 #include <string.h>
+
+/* Of acpi-erst, unless told otherwise. */
+#define PSTORE_RECORD_KIB 8
 
 /* ---- audio ---- */
 
@@ -458,8 +462,35 @@ static bool check_graphics(const struct check *check, GError **error)
         return true;
 }
 
+/* The guest finds it by a table of ACPI. */
+static bool check_pstore(const struct check *check, GError **error)
+{
+        const struct domain_pstore *pstore = check->def->devices.pstore;
+
+        if (!pstore)
+                return true;
+        if (check->def->features.acpi != DOMAIN_SWITCH_ON)
+                return check_refuse(error, "<pstore backend='acpi-erst'> needs <acpi/> in <features>");
+        /* QEMU's own record is the first. */
+        return (pstore->size_kib > PSTORE_RECORD_KIB && pstore->size_kib % PSTORE_RECORD_KIB == 0) ||
+               check_refuse(error,
+                            "a <pstore> of %" PRIu64 " KiB: it has records of %d KiB, and two at least",
+                            pstore->size_kib, PSTORE_RECORD_KIB);
+}
+
+static bool check_hostdevs(const struct check *check, GError **error)
+{
+        for (unsigned i = 0; i < check->def->devices.n_hostdevs; i++) {
+                const struct domain_hostdev *hostdev = &check->def->devices.hostdevs[i];
+
+                if (hostdev->info.raw_io != DOMAIN_SWITCH_ABSENT && hostdev->type != DOMAIN_HOSTDEV_SCSI)
+                        return check_refuse(error, "<hostdev> has rawio, which is for those of type 'scsi'");
+        }
+        return true;
+}
+
 const check_function domain_check_devices[] = {
         check_audio,     check_chars,    check_serials, check_controllers, check_tpms,
         check_watchdogs, check_panics,   check_iommu,   check_filesystems, check_shmems,
-        check_videos,    check_graphics, NULL,
+        check_videos,    check_graphics, check_pstore,  check_hostdevs,    NULL,
 };

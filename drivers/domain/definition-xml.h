@@ -80,6 +80,7 @@ bool domain_read_panic(struct domain_reader *reader, xmlNode *node, void *panic,
 bool domain_read_shmem(struct domain_reader *reader, xmlNode *node, void *shmem, GError **error);
 bool domain_read_memory_device(struct domain_reader *reader, xmlNode *node, void *memory, GError **error);
 bool domain_read_iommu(struct domain_reader *reader, xmlNode *node, void *iommu, GError **error);
+bool domain_read_pstore(struct domain_reader *reader, xmlNode *node, void *pstore, GError **error);
 bool domain_read_nvram_device(struct domain_reader *reader, xmlNode *node, void *nvram, GError **error);
 bool domain_read_crypto(struct domain_reader *reader, xmlNode *node, void *crypto, GError **error);
 bool domain_read_vsock(struct domain_reader *reader, xmlNode *node, void *vsock, GError **error);

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* ---- hub, nvram, panic, watchdog ---- */
+/* ---- hub, nvram, pstore, panic, watchdog ---- */
 
 static const char *const hub_names[] = { "usb", NULL };
 static const struct field hub_fields[] = {
@@ -29,6 +29,30 @@ static const struct field_part nvram_parts[] = { INFO_PARTS(struct domain_nvram_
 bool domain_read_nvram_device(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
 {
         return field_read_parts(reader, node, nvram_parts, target, error);
+}
+
+static const char *const pstore_names[] = { "acpi-erst", NULL };
+static const struct field pstore_fields[] = {
+        NAME("backend", struct domain_pstore, backend, pstore_names, .required = true),
+        FIELDS_END,
+};
+static const struct field pstore_path_fields[] = { PATH(NULL, struct domain_pstore, path), FIELDS_END };
+static const struct field pstore_size_fields[] = {
+        KIB(NULL, struct domain_pstore, size_kib, .required = true, .min = 1), FIELDS_END
+};
+static const struct field_part pstore_parts[] = {
+        { NULL, pstore_fields },
+        { "path", pstore_path_fields },
+        { "size", pstore_size_fields },
+        INFO_PARTS(struct domain_pstore),
+        PARTS_END,
+};
+
+bool domain_read_pstore(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        if (!xml_child(node, "size"))
+                return xml_error(error, node, "a <pstore> without a <size>");
+        return field_read_parts(reader, node, pstore_parts, target, error);
 }
 
 static const char *const panic_names[] = { "isa", "pseries", "hyperv", "s390", "pvpanic", NULL };

@@ -85,6 +85,14 @@ struct domain_crypto {
         struct domain_virtio virtio;
 };
 
+/* Where the guest's kernel leaves what it says as it dies. */
+struct domain_pstore {
+        struct domain_device_info info;
+        const char *backend; /* "acpi-erst" */
+        const char *path;    /* the file; NULL: the agent finds a place */
+        uint64_t size_kib;
+};
+
 struct domain_nvram_device {
         struct domain_device_info info;
 };

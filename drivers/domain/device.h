@@ -50,6 +50,7 @@ enum domain_device_kind {
         DOMAIN_DEVICE_IOMMU,
         DOMAIN_DEVICE_VSOCK,
         DOMAIN_DEVICE_CRYPTO,
+        DOMAIN_DEVICE_PSTORE,
         DOMAIN_DEVICE_NVRAM,
         DOMAIN_DEVICE_KINDS,
 };
@@ -85,6 +86,7 @@ struct domain_devices {
         const struct domain_iommu *iommu; /* NULL: none */
         const struct domain_vsock *vsock; /* NULL: none */
         const struct domain_crypto *cryptos;
+        const struct domain_pstore *pstore; /* NULL: none */
         uint16_t n_disks, n_controllers, n_filesystems, n_interfaces, n_smartcards, n_chars, n_inputs, n_tpms;
         uint16_t n_graphics, n_sounds, n_audios, n_videos, n_hostdevs, n_redirdevs, n_hubs, n_watchdogs;
         uint16_t n_rngs, n_panics, n_shmems, n_memories, n_cryptos;

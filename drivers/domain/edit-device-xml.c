@@ -307,6 +307,14 @@ void domain_edit_set_vsock_cid(struct domain_edit *edit, uint32_t cid)
                 xml_set_attr_format(hardware_child(vsock, "cid"), "address", "%u", cid);
 }
 
+void domain_edit_set_pstore_path(struct domain_edit *edit, const char *path)
+{
+        xmlNode *pstore = find_nth(edit, devices_of(edit), "pstore", 0);
+
+        if (pstore)
+                xml_set_text(hardware_child(pstore, "path"), path);
+}
+
 /* ---- disks ---- */
 
 static const char *source_attr(const char *type)

@@ -290,6 +290,15 @@ const struct domain_kind domain_kinds[DOMAIN_DEVICE_KINDS] = {
                 .pci_class = pci_class_virtio,
                 .facts = FACTS("@model", "@type", "backend@model", "backend@queues"),
         },
+        [DOMAIN_DEVICE_PSTORE] = {
+                .element = "pstore",
+                ONE(domain_pstore, pstore, domain_read_pstore),
+                .single = true,
+                .alias = "pstore",
+                .pci_turn = 21,
+                .pci_class = pci_class_pstore,
+                .facts = FACTS("@backend", "path", "size"),
+        },
         [DOMAIN_DEVICE_NVRAM] = {
                 .element = "nvram",
                 ONE(domain_nvram_device, nvram, domain_read_nvram_device),

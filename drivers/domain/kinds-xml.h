@@ -147,6 +147,7 @@ enum pci_slot pci_class_video(const struct hardware *hardware, const xmlNode *no
 enum pci_slot pci_class_hostdev(const struct hardware *hardware, const xmlNode *node);
 enum pci_slot pci_class_watchdog(const struct hardware *hardware, const xmlNode *node);
 enum pci_slot pci_class_panic(const struct hardware *hardware, const xmlNode *node);
+enum pci_slot pci_class_pstore(const struct hardware *hardware, const xmlNode *node);
 enum pci_slot pci_class_shmem(const struct hardware *hardware, const xmlNode *node);
 enum pci_slot pci_class_memory(const struct hardware *hardware, const xmlNode *node);
 enum pci_slot pci_class_iommu(const struct hardware *hardware, const xmlNode *node);

@@ -446,6 +446,7 @@ TABLE tpm[] = {
 TABLE memballoon[] = { { "stats", "period", .flags = VOID }, ALIAS, ACPI, ADDRESS,
                        { "driver", VIRTIO, .flags = VOID },  {} };
 
+TABLE pstore[] = { { "path" }, { "size", "unit" }, ALIAS, ACPI, ADDRESS, {} };
 TABLE crypto[] = { { "backend", "model queues" }, { "driver", VIRTIO }, ALIAS, ACPI, ADDRESS, {} };
 TABLE rng_backend[] = { CHAR_SOURCE, {} };
 TABLE rng[] = {
@@ -541,6 +542,7 @@ const struct domain_schema domain_schema_devices[] = {
         { "iommu", "model", iommu },
         { "vsock", "model", vsock },
         { "crypto", "model type", crypto, MANY },
+        { "pstore", "backend", pstore },
         { "viosock", "model", .flags = MANY | DOMAIN_SCHEMA_DROPPED }, /* what virt-v2v found in the guest */
         {},
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Small devices: random numbers, balloon, watchdog, panic notifier, USB hub, IOMMU. Values only; any thread.
+ * Small devices: random numbers, balloon, watchdog, panic notifier, USB hub, IOMMU,
+ * pstore. Values only; any thread.
  */
 #include "drivers/qemu/device-internal.h"
 #include "drivers/qemu/device-rows.h"
@@ -186,6 +187,29 @@ bool device_describe_amd_iommu(struct device_list *list, const struct device_con
         device_set_switch(device, "pt", iommu->passthrough);
         device_set_switch(device, "xtsup", iommu->xtsup);
         return device_list_add_device(list, context, device, error);
+}
+
+/* ---- pstore ---- */
+
+bool device_describe_pstore(struct device_list *list, const struct device_context *context, const void *data,
+                            GError **error)
+{
+        const struct domain_pstore *pstore = data;
+        const struct device_resources *resources = device_get_resources(context, pstore->info.alias);
+        g_autofree char *id = g_strconcat("mem", pstore->info.alias, NULL);
+        json_t *object, *device;
+
+        if (!qemu_caps_has_type(context->caps, "acpi-erst"))
+                return device_unsupported(error, "emulator '%s' has no device 'acpi-erst' for <pstore>",
+                                          qemu_caps_get_path(context->caps));
+        object = device_object("memory-backend-file", id);
+        device_set_string(object, "mem-path", resources && resources->path ? resources->path : pstore->path);
+        device_set_uint(object, "size", pstore->size_kib * 1024);
+        device_set_bool(object, "share", true);
+        device_list_add(list, DEVICE_OBJECT, object);
+        device = device_new("acpi-erst", pstore->info.alias);
+        device_set_string(device, "memdev", id);
+        return device_list_add_at(list, context, device, &pstore->info, error);
 }
 
 /* ---- NVRAM ---- */

@@ -114,6 +114,7 @@ static const struct device_row rows[] = {
         { DOMAIN_DEVICE_SHMEM, device_describe_shmem, NULL, any },
         { DOMAIN_DEVICE_VSOCK, device_describe_vsock, resources_prepare_vsock, any },
         { DOMAIN_DEVICE_CRYPTO, device_describe_crypto, NULL, any },
+        { DOMAIN_DEVICE_PSTORE, device_describe_pstore, resources_prepare_pstore, NULL },
         { DOMAIN_DEVICE_NVRAM, device_describe_nvram, NULL, NULL },
 };
 

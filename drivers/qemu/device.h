@@ -145,6 +145,8 @@ bool device_describe_iommu(struct device_list *list, const struct device_context
 
 bool device_describe_memory(struct device_list *list, const struct device_context *context,
                             const void *memory, GError **error);
+bool device_describe_pstore(struct device_list *list, const struct device_context *context,
+                            const void *pstore, GError **error);
 bool device_describe_crypto(struct device_list *list, const struct device_context *context,
                             const void *crypto, GError **error);
 /* The IOMMU of model 'amd', if there is one: its own PCI device takes the first place that nobody has. */

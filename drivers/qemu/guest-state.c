@@ -95,6 +95,15 @@ static void remove_empty_tpm(const struct guest *guest)
         rmdir(dir);
 }
 
+/* One that the definition names is somebody's who wants to read it. */
+static void remove_pstore(const struct qemu_driver *driver, const struct domain_def *def, unsigned flags)
+{
+        g_autofree char *path = guest_get_pstore_path(driver, &def->base.uuid);
+
+        if (!(flags & DOMAIN_UNDEFINE_KEEP_NVRAM))
+                unlink(path);
+}
+
 /* ---- at the end of the definition ---- */
 
 /* The guest runs on: its end is when. */
@@ -123,6 +132,7 @@ bool guest_undefine(struct domain *domain, const struct domain_def *def, unsigne
         if (has_nvram && flags & DOMAIN_UNDEFINE_NVRAM && !remove_nvram(nvram, error))
                 return false;
         remove_tpm(driver, def, flags);
+        remove_pstore(driver, def, flags);
         return true;
 }
 
@@ -154,4 +164,5 @@ void guest_forget_state(const struct guest *guest)
             !remove_nvram(nvram, &error))
                 log_gerror(LOG_LEVEL_WARNING, error, "the NVRAM of %s stays", guest->who);
         remove_tpm(guest->driver, def, flags);
+        remove_pstore(guest->driver, def, flags);
 }

@@ -166,6 +166,13 @@ char *guest_get_nvram_path(const struct qemu_driver *driver, const struct uuid *
                                strcmp(format, "raw") == 0 ? "fd" : format);
 }
 
+char *guest_get_pstore_path(const struct qemu_driver *driver, const struct uuid *uuid)
+{
+        char text[UUID_STRING_LENGTH + 1];
+
+        return g_strdup_printf("%s/%s_PSTORE.raw", driver->nvram_dir, uuid_format(uuid, text));
+}
+
 static bool make_dir(const char *path, mode_t mode, GError **error)
 {
         if ((mkdir(path, mode) < 0 && errno != EEXIST) || chmod(path, mode) < 0)

@@ -186,6 +186,8 @@ char *guest_get_memory_dir(const struct guest *guest);
  * Where the variable store of a domain is, of format "raw" or "qcow2", unless its definition says otherwise.
  * Any thread; free it.
  */
+/* Where a <pstore> that names no file has one. */
+char *guest_get_pstore_path(const struct qemu_driver *driver, const struct uuid *uuid);
 char *guest_get_nvram_path(const struct qemu_driver *driver, const struct uuid *uuid, const char *format);
 
 /* Writes the status document with what state says, unless that is what it says already. */

@@ -56,6 +56,7 @@ void resources_done(struct resources *resources)
         g_array_unref(resources->checks);
         g_ptr_array_unref(resources->made_files);
         g_free(resources->made_store);
+        g_free(resources->made_pstore);
 }
 
 /* What the emulator has written before it failed may say why. */
@@ -74,6 +75,8 @@ void resources_undo(struct resources *resources)
 
         if (resources->made_store)
                 unlink(resources->made_store);
+        if (resources->made_pstore)
+                unlink(resources->made_pstore);
         for (unsigned i = 0; i < resources->made_files->len; i++)
                 remove_empty(resources->made_files->pdata[i]);
         /* Only when it is empty. */

@@ -37,6 +37,7 @@ struct resources {
         bool shared;           /* those of that device are other guests' as well */
         const char *label;     /* borrowed; what they are to have; NULL: the guest's */
         char *made_store;      /* owned; an NVRAM file that was not there before */
+        char *made_pstore;     /* owned; the same of a file for what the guest says as it dies */
         GPtrArray *made_files; /* owned strings; files to write to that were not there before */
         unsigned next_image;   /* number of the next image in a chain */
 };
@@ -219,6 +220,7 @@ bool resources_prepare_char(struct resources *resources, const void *chr, GError
 bool resources_prepare_rng(struct resources *resources, const void *rng, GError **error);
 bool resources_prepare_input(struct resources *resources, const void *input, GError **error);
 bool resources_prepare_tpm(struct resources *resources, const void *tpm, GError **error);
+bool resources_prepare_pstore(struct resources *resources, const void *pstore, GError **error);
 bool resources_prepare_hostdev(struct resources *resources, const void *hostdev, GError **error);
 bool resources_prepare_vf(struct resources *resources, const struct domain_interface *interface,
                           GError **error);
