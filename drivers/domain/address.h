@@ -95,7 +95,8 @@ struct domain_device_info {
         uint32_t acpi_index; /* 0: none */
         enum domain_switch rom_enabled;
         enum domain_switch rom_bar;
-        const char *rom_file; /* NULL: the device's own */
+        enum domain_switch raw_io; /* SCSI devices of the host: with CAP_SYS_RAWIO */
+        const char *rom_file;      /* NULL: the device's own */
 };
 
 /* Options of <driver> that every virtio device takes. */

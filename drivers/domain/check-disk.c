@@ -95,6 +95,12 @@ static bool check_device(const struct domain_disk *disk, GError **error)
                                     "disk '%s' is on bus 'sd': boards with a slot for SD cards are not "
                                     "driven, and the others have none; use 'usb', 'virtio' or 'scsi'",
                                     disk->target);
+        if (disk->info.raw_io != DOMAIN_SWITCH_ABSENT && disk->device != DOMAIN_DISK_LUN)
+                return check_refuse(
+                        error,
+                        "disk '%s' has rawio, which is for those of device='lun': no other passes "
+                        "SCSI commands on",
+                        disk->target);
         if (disk->driver && strcmp(disk->driver, "qemu") != 0)
                 return check_refuse(error,
                                     "the driver of disk '%s' is '%s', which is another hypervisor's: "

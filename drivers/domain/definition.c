@@ -66,6 +66,17 @@ bool domain_def_shares_memory(const struct domain_def *def)
         return def->memory_backing.shared == DOMAIN_SWITCH_ON || cells;
 }
 
+bool domain_def_wants_raw_io(const struct domain_def *def)
+{
+        for (unsigned i = 0; i < def->devices.n_disks; i++)
+                if (def->devices.disks[i].info.raw_io == DOMAIN_SWITCH_ON)
+                        return true;
+        for (unsigned i = 0; i < def->devices.n_hostdevs; i++)
+                if (def->devices.hostdevs[i].info.raw_io == DOMAIN_SWITCH_ON)
+                        return true;
+        return false;
+}
+
 bool domain_def_validate_schema(const struct domain_def *def, GError **error)
 {
         if (def->unknown.count == 0)

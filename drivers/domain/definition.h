@@ -524,6 +524,8 @@ bool domain_vcpu_is_enabled(const struct domain_def *def, unsigned id);
  * otherwise. */
 bool domain_vcpu_is_hotpluggable(const struct domain_def *def, unsigned id);
 
+/* Has it a device whose guest may send it any command (rawio='yes')? */
+bool domain_def_wants_raw_io(const struct domain_def *def);
 /* Can other processes be given all of the guest's memory, as those behind vhost-user devices have to be? */
 bool domain_def_shares_memory(const struct domain_def *def);
 

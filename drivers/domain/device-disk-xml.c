@@ -449,6 +449,7 @@ static const struct field disk_fields[] = {
         ENUM("device", struct domain_disk, device, domain_disk_device_names),
         NAME("model", struct domain_disk, model, domain_virtio_model_names),
         NAME("snapshot", struct domain_disk, snapshot, snapshot_names),
+        YES_NO("rawio", struct domain_disk, info.raw_io),
         FIELDS_END,
 };
 static const struct field target_fields[] = {

@@ -32,6 +32,7 @@ static const struct field hostdev_fields[] = {
         NAME("model", struct domain_hostdev, model, model_names),
         ON_OFF("display", struct domain_hostdev, display),
         ON_OFF("ramfb", struct domain_hostdev, ramfb),
+        YES_NO("rawio", struct domain_hostdev, info.raw_io),
         FIELDS_END,
 };
 static const struct field driver_fields[] = {

@@ -506,7 +506,7 @@ TABLE vsock[] = { { "cid", "auto address", .flags = VOID }, ALIAS, ACPI, ADDRESS
 
 const struct domain_schema domain_schema_devices[] = {
         { "emulator", .flags = VOID },
-        { "disk", "type device model snapshot !rawio !sgio", disk, MANY },
+        { "disk", "type device model snapshot rawio !sgio", disk, MANY },
         { "controller", "type index model ports vectors !maxGrantFrames !maxEventChannels", controller,
           MANY },
         { "lease", NULL, lease, MANY | UNDRIVEN },
@@ -528,7 +528,7 @@ const struct domain_schema domain_schema_devices[] = {
         { "audio", "id type serverName path runtimeDir timerPeriod driver tryMMap exclusive dspPolicy", audio,
           MANY },
         { "video", NULL, video, MANY },
-        { "hostdev", "mode type ?managed model display ramfb !sgio !rawio", hostdev, MANY },
+        { "hostdev", "mode type ?managed model display ramfb !sgio rawio", hostdev, MANY },
         { "redirdev", "bus type", redirdev, MANY },
         { "redirfilter", NULL, redirfilter, VOID },
         { "hub", "type", info, MANY },

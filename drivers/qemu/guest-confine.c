@@ -50,6 +50,7 @@ static bool load_profile(struct guest *guest, const struct domain_def *def, GErr
                 .rules = rules,
                 .n_rules = files->len,
                 .host_devices = has_host_devices(def),
+                .raw_io = domain_def_wants_raw_io(def),
                 .sound = has_sound(def),
         };
         g_autofree char *text = NULL;

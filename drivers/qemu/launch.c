@@ -234,10 +234,12 @@ static bool set_label(const struct launch *launch)
 
 /* System calls, not the library's functions: those would change all threads of the agent, whose memory this
  * is. */
-static bool switch_account(const struct account *account)
+static bool switch_account(const struct account *account, bool keeps)
 {
         if (geteuid() != 0)
                 return true;
+        if (keeps && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+                return false;
         return syscall(SYS_setgroups, account->n_groups, account->groups) == 0 &&
                syscall(SYS_setresgid, account->gid, account->gid, account->gid) == 0 &&
                syscall(SYS_setresuid, account->uid, account->uid, account->uid) == 0;
@@ -245,19 +247,25 @@ static bool switch_account(const struct account *account)
 
 /* With the right to do so: root without a user to switch to would get its capabilities back by exec
  * otherwise. */
-static void empty_bounding_set(void)
+static void empty_bounding_set(bool raw_io)
 {
-        for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
-                prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+        for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++) {
+                if (!raw_io || cap != CAP_SYS_RAWIO)
+                        prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+        }
 }
 
-static bool drop_capabilities(void)
+/* What is ambient outlives exec by a user that is not root (capabilities(7)). */
+static bool drop_capabilities(bool raw_io)
 {
         struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
-        struct __user_cap_data_struct none[2] = { 0 };
+        const uint32_t kept = raw_io ? 1U << CAP_SYS_RAWIO : 0;
+        struct __user_cap_data_struct sets[2] = { { kept, kept, kept }, { 0 } };
 
         prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-        return syscall(SYS_capset, &header, none) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+        return syscall(SYS_capset, &header, sets) == 0 &&
+               (!raw_io || prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_SYS_RAWIO, 0, 0) == 0) &&
+               prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
 
 static bool may_enter(const char *directory)
@@ -352,10 +360,10 @@ static enum step set_up(struct child *child)
                 return STEP_LABEL;
         if (launch->privileged)
                 return pass_listener(child) ? STEP_NONE : STEP_DESCRIPTORS;
-        empty_bounding_set();
-        if (!switch_account(launch->account))
+        empty_bounding_set(launch->raw_io);
+        if (!switch_account(launch->account, launch->raw_io))
                 return STEP_ACCOUNT;
-        if (!drop_capabilities())
+        if (!drop_capabilities(launch->raw_io))
                 return STEP_CAPABILITIES;
         /* After the credentials, whose change forgets it. */
         if (launch->dies_with_agent && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)

@@ -26,6 +26,7 @@ struct launch {
         char *const *env;  /* NULL-terminated, the whole environment */
         const struct account *account;
         bool privileged; /* it stays who the agent is, with all that it may do, and confines itself */
+        bool raw_io;     /* it keeps CAP_SYS_RAWIO, and nothing else: any SCSI command, to what it has open */
         int output_fd;   /* becomes standard output and error */
         int pid_fd; /* gets "PID START-TIME\n" before the program runs: whatever happens to the agent then,
                        its successor finds it */

@@ -160,6 +160,17 @@ static bool raise_lock_limit(const struct guest *guest, const struct domain_def 
                                guest->who);
 }
 
+/* What a process has dropped it never gets again. */
+static bool check_raw_io(const struct guest *guest, const struct domain_def *def, GError **error)
+{
+        return !domain_def_wants_raw_io(def) || domain_def_wants_raw_io(get_def(guest)) ||
+               error_set(
+                       error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
+                       "rawio='yes' of a device that is plugged into %s: its emulator has CAP_SYS_RAWIO only "
+                       "if a device had that when it started",
+                       guest->who);
+}
+
 static bool try_checks(const struct resources *resources, GError **error)
 {
         return launch_try_checks(resources->guest->account,
@@ -172,7 +183,8 @@ bool plug_hand_over(struct resources *resources, struct domain_def *written, con
 {
         struct guest *guest = resources->guest;
 
-        if (!reservations_start(guest, def, error) || !plug_write_down(guest, written, error))
+        if (!check_raw_io(guest, def, error) || !reservations_start(guest, def, error) ||
+            !plug_write_down(guest, written, error))
                 return false;
         if (guest->status->pci->len > 0 &&
             (!resources_take_hostdevs(resources, error) || !plug_write_down(guest, written, error)))

@@ -404,8 +404,17 @@ bool resources_resume(struct resources *resources, GError **error)
         return resources_prepare_labels(resources, true, error);
 }
 
+static bool check_raw_io(const struct domain_def *def, GError **error)
+{
+        return !domain_def_wants_raw_io(def) || geteuid() == 0 ||
+               error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                         "rawio='yes' is not supported: CAP_SYS_RAWIO is for an agent that is root to give");
+}
+
 bool resources_prepare(struct resources *resources, GError **error)
 {
+        if (!check_raw_io(resources->def, error))
+                return false;
         if (!resources_prepare_labels(resources, false, error))
                 return false;
         resources_allow_guest(resources);

@@ -203,6 +203,7 @@ static bool launch(struct start *start, GError **error)
                 .n_fds = resources->fds->len,
                 .group_fds = (const int *)(const void *)groups->data,
                 .n_group_fds = groups->len,
+                .raw_io = domain_def_wants_raw_io(start->def),
                 .lock_bytes = resources_get_lock_bytes(start->def),
                 .cpus = cpus->words,
                 .n_cpu_words = cpus->n_words,

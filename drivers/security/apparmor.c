@@ -25,8 +25,8 @@
 /*
  * What any emulator needs: libraries, what packages install for it (firmware, keyboards, ROMs), what the
  * kernel tells everybody, terminals, and the descriptors that it is given of taps and the like. There is no
- * capability in it and no program to run. Whose signal ends it, it would like to know by name, and is
- * refused without a record.
+ * capability in it (the only one that an emulator may have is added) and no program to run. Whose signal ends
+ * it, it would like to know by name, and is refused without a record.
  */
 static const char common_rules[] =
         "  network,\n"
@@ -152,7 +152,8 @@ char *apparmor_format(const struct apparmor_profile *profile, GError **error)
                 refuse_path(profile->name, error);
                 return NULL;
         }
-        g_string_append_printf(text, " flags=(attach_disconnected,mediate_deleted) {\n%s%s%s", common_rules,
+        g_string_append_printf(text, " flags=(attach_disconnected,mediate_deleted) {\n%s%s%s%s", common_rules,
+                               profile->raw_io ? "  capability sys_rawio,\n" : "",
                                profile->host_devices ? host_device_rules : "",
                                profile->sound ? sound_rules : "");
         if (!add_rule(text, emulator ? emulator : profile->emulator, "", "mr")) {

@@ -35,6 +35,7 @@ struct apparmor_profile {
         const struct apparmor_rule *rules;
         unsigned n_rules;
         bool host_devices; /* it looks at devices of the host in /sys */
+        bool raw_io;       /* it has CAP_SYS_RAWIO */
         bool sound;        /* it plays sound on the host */
 };
 

@@ -556,11 +556,11 @@ START_TEST(test_privileges)
         static const struct {
                 const char *device, *remark;
         } asks[] = {
-                { "<disk type='block' device='lun' rawio='yes'><target dev='sda' bus='scsi'/></disk>",
-                  "attribute 'rawio' of <disk> 'sda'" },
-                { "<hostdev mode='subsystem' type='scsi' rawio='yes'><source><adapter name='scsi_host0'/>"
+                { "<disk type='block' device='lun' sgio='filtered'><target dev='sda' bus='scsi'/></disk>",
+                  "attribute 'sgio' of <disk> 'sda'" },
+                { "<hostdev mode='subsystem' type='scsi' sgio='filtered'><source><adapter name='scsi_host0'/>"
                   "<address bus='0' target='0' unit='0'/></source></hostdev>",
-                  "attribute 'rawio' of <hostdev>" },
+                  "attribute 'sgio' of <hostdev>" },
                 { "<lease><key>a</key><target path='/x'/></lease>", "<lease>" },
         };
 

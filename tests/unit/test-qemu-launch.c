@@ -238,6 +238,48 @@ START_TEST(the_user_is_switched_with_all_its_groups)
 }
 END_TEST
 
+/* All that it has is what was asked for, also behind the exec. */
+static void job_raw_io(void *data)
+{
+        static const char *const sets[] = { "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb" };
+        struct account nobody = { .name = (char *)"nobody", .uid = 65534, .gid = 65534 };
+        char *argv[] = { (char *)"/bin/sh", (char *)"-c",
+                         (char *)"cat /proc/self/status; echo end; exec sleep 100", NULL };
+        char *env[] = { (char *)"PATH=/usr/bin:/bin", NULL };
+        struct launch what = { .argv = argv,
+                               .env = env,
+                               .account = &nobody,
+                               .raw_io = true,
+                               .output_fd = output_fd,
+                               .pid_fd = -1 };
+        g_autofree char *text = NULL;
+        struct process process;
+
+        ck_assert(launch_run(&what, &process, NULL));
+        do {
+                g_free(text);
+                text = read_output();
+                ck_assert_int_eq(process_wait(&process, lane, lane_deadline_in(1)), LANE_TIMEOUT);
+        } while (!strstr(text, "\nend\n"));
+        for (unsigned i = 0; i < G_N_ELEMENTS(sets); i++) {
+                g_autofree char *line = g_strdup_printf("%s:\t0000000000020000", sets[i]);
+
+                ck_assert_msg(strstr(text, line), "no '%s' in %s", line, text);
+        }
+        ck_assert_ptr_nonnull(strstr(text, "Uid:\t65534\t65534"));
+        ck_assert_ptr_nonnull(strstr(text, "NoNewPrivs:\t1"));
+        ck_assert(process_end(&process, lane));
+        process_close(&process);
+        finish();
+}
+
+START_TEST(one_capability_may_be_kept)
+{
+        if (geteuid() == 0)
+                run(job_raw_io);
+}
+END_TEST
+
 static void job_checks(void *data)
 {
         struct account nobody = { .name = (char *)"nobody", .uid = 65534, .gid = 65534 };
@@ -491,6 +533,7 @@ int main(void)
         tcase_add_test(tests, a_listening_socket_is_handed_over);
         tcase_add_test(tests, a_probe_does_not_outlive_its_thread);
         tcase_add_test(tests, the_user_is_switched_with_all_its_groups);
+        tcase_add_test(tests, one_capability_may_be_kept);
         tcase_add_test(tests, what_the_user_may_not_open_is_named);
         tcase_add_test(tests, a_process_nobody_knows_of_ends_with_the_agent);
         tcase_add_test(tests, a_pid_alone_is_not_a_process);

@@ -384,6 +384,20 @@ START_TEST(a_profile_has_what_a_guest_opens)
 }
 END_TEST
 
+START_TEST(a_profile_has_a_capability_that_is_asked_for)
+{
+        for (unsigned i = 0; i < 2; i++) {
+                const struct apparmor_profile profile = { .name = "libvirt-x",
+                                                          .emulator = "/q",
+                                                          .raw_io = i };
+                g_autofree char *text = apparmor_format(&profile, NULL);
+
+                ck_assert_int_eq(strstr(text, "capability") != NULL, i);
+                ck_assert(!i || strstr(text, "\n  capability sys_rawio,\n"));
+        }
+}
+END_TEST
+
 START_TEST(what_no_profile_can_have_is_refused)
 {
         static const char *const paths[] = { "/a\nb", "/\t", "/\x7f" };
@@ -404,10 +418,10 @@ START_TEST(a_host_without_apparmor_confines_nobody)
 END_TEST
 
 CHECK_MAIN_FIXTURE("security", setup, teardown, a_label_names_an_account, a_profile_has_what_a_guest_opens,
-                   what_no_profile_can_have_is_refused, a_host_without_apparmor_confines_nobody,
-                   guests_of_several_users_give_an_image_back, an_account_is_looked_up,
-                   guests_of_another_boot_do_not_count, permissions_follow_the_first_class_that_applies,
-                   an_unknown_user_is_named, an_image_changes_hands_and_comes_back,
-                   the_last_guest_gives_an_image_back, an_image_that_is_open_to_all_stays_as_it_is,
-                   an_image_that_was_replaced_keeps_its_owner, an_image_given_to_another_stays_there,
-                   an_image_that_is_locked_holds_nobody_up)
+                   a_profile_has_a_capability_that_is_asked_for, what_no_profile_can_have_is_refused,
+                   a_host_without_apparmor_confines_nobody, guests_of_several_users_give_an_image_back,
+                   an_account_is_looked_up, guests_of_another_boot_do_not_count,
+                   permissions_follow_the_first_class_that_applies, an_unknown_user_is_named,
+                   an_image_changes_hands_and_comes_back, the_last_guest_gives_an_image_back,
+                   an_image_that_is_open_to_all_stays_as_it_is, an_image_that_was_replaced_keeps_its_owner,
+                   an_image_given_to_another_stays_there, an_image_that_is_locked_holds_nobody_up)
