@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "drivers/domain/model.h"
+#include "drivers/domain/mounted.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -81,6 +82,13 @@ struct identity {
         ino_t inode;
 };
 
+/* Where the state is to go. */
+struct target {
+        struct identity identity;
+        const struct mounted *mounted; /* borrowed; NULL: what is mounted is not known */
+        const char *server;            /* borrowed; that it is on; NULL: on this host */
+};
+
 static bool identify(const char *path, struct identity *identity)
 {
         struct stat status;
@@ -117,15 +125,24 @@ static bool overlaps(const struct identity *a, const struct identity *b)
                get_whole(b->device) == a->device;
 }
 
-static bool is_at(const struct domain_storage *storage, const struct identity *target)
+/* A server that is gone, of a guest that has nothing to do with it, would hold up the save. */
+static bool is_elsewhere(const char *path, const struct target *target)
+{
+        const char *server = target->mounted ? mounted_find_server(target->mounted, path) : NULL;
+
+        return server && g_strcmp0(server, target->server) != 0;
+}
+
+static bool is_at(const struct domain_storage *storage, const struct target *target)
 {
         struct identity identity;
 
-        return storage->path && identify(storage->path, &identity) && overlaps(&identity, target);
+        return storage->path && !is_elsewhere(storage->path, target) && identify(storage->path, &identity) &&
+               overlaps(&identity, &target->identity);
 }
 
 /* Its image, what is below it, and where these have their data. */
-static bool has_disk_at(const struct domain_disk *disk, const struct identity *target)
+static bool has_disk_at(const struct domain_disk *disk, const struct target *target)
 {
         for (const struct domain_storage *storage = &disk->source; storage; storage = storage->backing) {
                 if (is_at(storage, target) || (storage->data && is_at(storage->data, target)))
@@ -134,7 +151,7 @@ static bool has_disk_at(const struct domain_disk *disk, const struct identity *t
         return false;
 }
 
-static bool check_guest(const struct domain_def *def, const struct identity *target, const char *path,
+static bool check_guest(const struct domain_def *def, const struct target *target, const char *path,
                         GError **error)
 {
         for (unsigned i = 0; i < def->devices.n_disks; i++) {
@@ -171,15 +188,19 @@ GPtrArray *domain_save_list_guests(const struct domain_driver *driver)
 
 bool domain_save_find_target(struct domain_save *save, GError **error)
 {
+        CLEANUP(mounted_free) struct mounted *mounted = NULL;
         char *path = follow(save->path, error);
-        struct identity target;
+        struct target target = { .server = NULL };
 
         if (!path)
                 return false;
         g_free(save->path);
         save->path = path;
-        if (!identify(path, &target))
+        if (!identify(path, &target.identity))
                 return true; /* There is nothing that could be somebody's. */
+        mounted = mounted_new("/proc/self/mounts");
+        target.mounted = mounted;
+        target.server = mounted ? mounted_find_server(mounted, path) : NULL;
         for (unsigned i = 0; save->guests && i < save->guests->len; i++) {
                 if (!check_guest(g_ptr_array_index(save->guests, i), &target, path, error))
                         return false;
