@@ -328,8 +328,10 @@ static bool read_append(struct native_parse *parse, const char *value)
 
 static bool read_bios(struct native_parse *parse, const char *value)
 {
+        if (*value != '/' || parse->flashes > 0)
+                return false;
         native_add(parse->os, "<loader type='rom'>%s</loader>", value);
-        return *value == '/' && parse->flashes == 0;
+        return true;
 }
 
 static bool read_boot(struct native_parse *parse, const char *value)

@@ -183,6 +183,7 @@ START_TEST(the_rest)
         expect(QEMU "-drive if=pflash,format=raw,unit=1,file=/f/VARS.fd", "<qemu:arg");
         expect(QEMU "-drive if=pflash,format=qcow2,file=/f/CODE.fd", "<qemu:arg");
         expect(QEMU "-bios bios.bin", "<qemu:arg value='-bios'/>");
+        expect_not(QEMU "-bios bios.bin", "<loader");
         expect(QEMU "-virtfs local,path=/srv,mount_tag=srv,security_model=mapped-file", "<qemu:arg");
         expect(QEMU "-device vfio-pci,host=02:00.0,x-vga=on", "<qemu:arg");
         expect(QEMU "-device vfio-pci,host=02:00.0f", "<qemu:arg");
