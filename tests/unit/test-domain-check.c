@@ -595,6 +595,8 @@ static const struct row refused[] = {
 };
 
 static const struct row taken[] = {
+        { "q35", "", HOST_IPS("<route address='0.0.0.0' gateway='10.0.0.2'/>"), NULL },
+        { "q35", "", HOST_IPS("<route family='ipv6' address='::' gateway='2001:db8::2'/>"), NULL },
         { "q35",
           "<clock><timer name='rtc' tickpolicy='catchup'><catchup threshold='1' slew='2' limit='3'/></timer>"
           "<timer name='tsc' mode='native' frequency='5' tickpolicy='merge'/><timer name='hpet' "
