@@ -98,7 +98,7 @@ int nvram_claim(const char *path, bool *busy, GError **error)
 
         *busy = false;
         if (fd < 0) {
-                error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot open NVRAM file '%s'", path);
+                error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot open '%s'", path);
                 return -1;
         }
         if (fcntl(fd, F_OFD_SETLK, &lock) == 0 || (errno != EAGAIN && errno != EACCES))

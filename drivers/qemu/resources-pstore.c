@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool make(struct resources *resources, const char *path, uint64_t size, GError **error)
+static bool make(struct resources *resources, const char *path, GError **error)
 {
         CLEANUP_FD int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
@@ -24,17 +24,35 @@ static bool make(struct resources *resources, const char *path, uint64_t size, G
         if (fd < 0)
                 return error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot make pstore file '%s'", path);
         resources->made_pstore = g_strdup(path);
-        return ftruncate(fd, (off_t)size) == 0 ||
-               error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot make pstore file '%s'", path);
+        return true;
+}
+
+/* An empty file has just been made, or was by an agent that was killed before it had its size. */
+static bool check_size(int fd, const char *path, uint64_t size, GError **error)
+{
+        struct stat st;
+
+        if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED, "pstore '%s' is no file",
+                                 path);
+        if (st.st_size == 0)
+                return ftruncate(fd, (off_t)size) == 0 ||
+                       error_set_errno(error, ERROR_FROM_QEMU, errno, "cannot make pstore file '%s'", path);
+        return (uint64_t)st.st_size == size ||
+               error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
+                         "pstore file '%s' has %" PRIu64 " bytes, and the <size> says %" PRIu64, path,
+                         (uint64_t)st.st_size, size);
 }
 
 /* QEMU would let two guests write to one. */
 static bool claim(struct resources *resources, const char *path, uint64_t size, GError **error)
 {
-        struct stat st;
         bool busy;
         int fd = nvram_claim(path, &busy, error);
 
+        /* On storage that hosts share, the guest has it there as long as it is not here. */
+        if (busy && resources->start->arrival)
+                return true;
         if (busy)
                 return error_set(error, ERROR_FROM_QEMU, ERROR_RESOURCE_BUSY,
                                  "pstore file '%s' is in use by another guest, which runs: each needs one of "
@@ -43,13 +61,7 @@ static bool claim(struct resources *resources, const char *path, uint64_t size, 
         if (fd < 0)
                 return false;
         resources_add_fd(resources, fd);
-        if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_FAILED, "pstore '%s' is no file",
-                                 path);
-        return (uint64_t)st.st_size == size ||
-               error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
-                         "pstore file '%s' has %" PRIu64 " bytes, and the <size> says %" PRIu64, path,
-                         (uint64_t)st.st_size, size);
+        return check_size(fd, path, size, error);
 }
 
 bool resources_prepare_pstore(struct resources *resources, const void *device, GError **error)
@@ -60,7 +72,7 @@ bool resources_prepare_pstore(struct resources *resources, const void *device, G
                              : guest_get_pstore_path(resources->guest->driver, &resources->def->base.uuid);
         uint64_t size = pstore->size_kib * 1024;
 
-        if (!make(resources, path, size, error) || !claim(resources, path, size, error))
+        if (!make(resources, path, error) || !claim(resources, path, size, error))
                 return false;
         resources_add_file(resources, path, true, "pstore file '%s'", path);
         domain_edit_set_pstore_path(resources->edit, path);

@@ -150,6 +150,22 @@ START_TEST(test_refused)
 END_TEST
 
 /* Of a start that fails nothing stays that was not there before. */
+/* As an agent leaves it that is killed while it makes one. */
+START_TEST(test_unfinished)
+{
+        g_autofree char *file = harness_path(harness, "crashes"), *path = NULL;
+        struct stat st;
+
+        if (!can_run())
+                return;
+        ck_assert(g_file_set_contents(file, "", 0, NULL));
+        path = guest_start(client, with_pstore(guest_bare_xml("unfinished", NULL), file, "64"));
+        ck_assert_int_eq(stat(file, &st), 0);
+        ck_assert_int_eq(st.st_size, SIZE);
+        guest_do_flags(client, path, "Destroy", 0);
+}
+END_TEST
+
 START_TEST(test_a_start_that_fails)
 {
         g_autofree char *file = harness_path(harness, "crashes"), *path = NULL;
@@ -176,6 +192,7 @@ int main(void)
         tcase_add_test(tcase, test_what_a_guest_says_as_it_dies);
         tcase_add_test(tcase, test_a_place_of_its_own);
         tcase_add_test(tcase, test_refused);
+        tcase_add_test(tcase, test_unfinished);
         tcase_add_test(tcase, test_a_start_that_fails);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
