@@ -433,6 +433,9 @@ START_TEST(a_stopped_process_ends_at_once)
 }
 END_TEST
 
+/* Of one that the test does not get to end, the kernel does. */
+#define BOUNDED "ulimit -t 60; "
+
 static void job_patience(void *data)
 {
         struct launch model = { 0 };
@@ -441,7 +444,7 @@ static void job_patience(void *data)
                 .process = &process, .slice_ms = 10000, .still_max_ms = 30000, .total = LANE_FOREVER
         };
 
-        ck_assert(launch("while :; do :; done", &model, &process, NULL));
+        ck_assert(launch(BOUNDED "while :; do :; done", &model, &process, NULL));
         /* As often as one asks. */
         for (unsigned i = 0; i < 100; i++)
                 ck_assert_int_gt(process_go_on(&patience), g_get_monotonic_time() / 1000);
@@ -492,12 +495,13 @@ static void job_spin(void *data)
         struct process process;
 
         launch_patience(
+                BOUNDED
                 "x=0123456789; while :; do x=$x$x; while [ ${#x} -gt 9999999 ]; do y=$x; x=1; done; done",
                 &process, &patience);
         while (patience.before_ms < 3 * patience.spin_max_ms)
                 ck_assert_int_gt(process_go_on(&patience), 0);
         end_patience(&process);
-        launch_patience("while :; do :; done", &process, &patience);
+        launch_patience(BOUNDED "while :; do :; done", &process, &patience);
         while (process_go_on(&patience) > 0)
                 ;
         ck_assert(!process_has_ended(&process));
