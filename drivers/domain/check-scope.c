@@ -166,8 +166,6 @@ static bool check_interface(const struct domain_interface *interface, GError **e
                 { vfio, hostdev, "<driver name='vfio'>", "interfaces of type 'hostdev'" },
                 { foreign, false, "a <driver name=> of another hypervisor",
                   "that one: use 'qemu' or 'vhost'" },
-                { traffic_is_limited(&interface->bandwidth), link || hostdev, "<bandwidth>",
-                  "those with a link on the host: 'network', 'bridge', 'ethernet' and 'direct'" },
                 { interface->sndbuf > 0, link, "<tune><sndbuf>",
                   "those with a link on the host: 'network', 'bridge', 'ethernet' and 'direct'" },
                 { interface->reconnect == DOMAIN_SWITCH_ON, interface->reconnect_timeout_s > 0,

@@ -5,6 +5,7 @@
 #include "drivers/qemu/resources.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/spawn.h"
 #include "drivers/domain/host-ip.h"
 #include "drivers/network/port.h"
@@ -433,10 +434,23 @@ static bool check_virtual_port(const struct resources *resources, const struct d
                          virtual_port_type_get_name(port->type), interface->info.alias, reasons[port->type]);
 }
 
+/* Programs give every interface the same <bandwidth>; libvirt starts these guests, too. */
+static void tell_unlimited(const struct resources *resources, const struct domain_interface *interface)
+{
+        bool has_link = resources_get_bridge(interface) || interface->type == DOMAIN_INTERFACE_ETHERNET ||
+                        interface->type == DOMAIN_INTERFACE_DIRECT ||
+                        interface->type == DOMAIN_INTERFACE_HOSTDEV;
+
+        if (!has_link && traffic_is_limited(&interface->bandwidth))
+                log_notice("interface '%s' of %s has no link on the host: its <bandwidth> limits nothing",
+                           interface->info.alias, resources->guest->who);
+}
+
 bool resources_prepare_interface(struct resources *resources, const void *device, GError **error)
 {
         const struct domain_interface *interface = device;
 
+        tell_unlimited(resources, interface);
         if (!resources_check_trust(resources->start->takings, interface, error) ||
             !check_virtual_port(resources, interface, error))
                 return false;

@@ -212,7 +212,7 @@ static const struct {
         { "", BRIDGE("", "<teaming type='persistent'/>"), NULL },
         { "", BRIDGE("", "<bandwidth><inbound average='10'/></bandwidth><tune><sndbuf>9</sndbuf></tune>"),
           NULL },
-        { "", NET("virtio", "<bandwidth><inbound average='10'/></bandwidth>"), "has <bandwidth>" },
+        { "", NET("virtio", "<bandwidth><inbound average='10'/></bandwidth>"), NULL },
         { "", NET("virtio", "<tune><sndbuf>9</sndbuf></tune>"), "has <tune><sndbuf>" },
         { "", NET("virtio", "<rom enabled='no' bar='on'/>"), "has bar= or file= in <rom enabled='no'>" },
         { "", NET("virtio", "<rom bar='on' file='/x'/>"), NULL },
