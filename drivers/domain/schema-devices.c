@@ -135,7 +135,7 @@ TABLE mirror[] = {
 };
 
 TABLE throttlefilters[] = { { "throttlefilter", "group", .flags = MANY }, {} }; /* of 11.2 */
-TABLE iotune[] = {
+const struct domain_schema domain_schema_iotune[] = {
         { "total_bytes_sec", .flags = VOID },
         { "read_bytes_sec", .flags = VOID },
         { "write_bytes_sec", .flags = VOID },
@@ -172,7 +172,7 @@ TABLE disk[] = {
         { "blockio", "logical_block_size physical_block_size discard_granularity", .flags = VOID },
         { "mirror", "type file format job ready", mirror, UNDRIVEN },
         { "target", "dev bus tray removable rotation_rate" },
-        { "iotune", NULL, iotune, VOID },
+        { "iotune", NULL, domain_schema_iotune, VOID },
         { "throttlefilters", NULL, throttlefilters, VOID },
         { "readonly" },
         { "shareable" },

@@ -23,30 +23,7 @@ TABLE blkiotune_device[] = { { "path" },
                              { "read_bytes_sec" },
                              { "write_bytes_sec" },
                              {} };
-TABLE throttlegroup[] = {
-        { "total_bytes_sec", .flags = VOID },
-        { "read_bytes_sec", .flags = VOID },
-        { "write_bytes_sec", .flags = VOID },
-        { "total_iops_sec", .flags = VOID },
-        { "read_iops_sec", .flags = VOID },
-        { "write_iops_sec", .flags = VOID },
-        { "total_bytes_sec_max", .flags = VOID },
-        { "read_bytes_sec_max", .flags = VOID },
-        { "write_bytes_sec_max", .flags = VOID },
-        { "total_iops_sec_max", .flags = VOID },
-        { "read_iops_sec_max", .flags = VOID },
-        { "write_iops_sec_max", .flags = VOID },
-        { "size_iops_sec", .flags = VOID },
-        { "group_name" },
-        { "total_bytes_sec_max_length", .flags = VOID },
-        { "read_bytes_sec_max_length", .flags = VOID },
-        { "write_bytes_sec_max_length", .flags = VOID },
-        { "total_iops_sec_max_length", .flags = VOID },
-        { "read_iops_sec_max_length", .flags = VOID },
-        { "write_iops_sec_max_length", .flags = VOID },
-        {},
-};
-TABLE throttlegroups[] = { { "throttlegroup", NULL, throttlegroup, MANY }, {} }; /* of 11.2 */
+TABLE throttlegroups[] = { { "throttlegroup", NULL, domain_schema_iotune, MANY }, {} }; /* of 11.2 */
 TABLE blkiotune[] = { { "weight", .flags = VOID }, { "device", NULL, blkiotune_device, MANY }, {} };
 
 TABLE memtune[] = {

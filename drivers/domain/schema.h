@@ -35,6 +35,8 @@ extern const struct domain_schema domain_schema;
 
 /* What is below <devices>. */
 extern const struct domain_schema domain_schema_devices[];
+/* What limits a disk: below its <iotune>, and below a <throttlegroup>. */
+extern const struct domain_schema domain_schema_iotune[];
 
 /* How the format knows an attribute; *place, unless NULL, grows with its place in canonical order. */
 enum domain_schema_attribute {
