@@ -82,6 +82,16 @@ static bool can_macvtap(void)
         return can;
 }
 
+/* Makes the outside for macvtaps; false, and nothing is left, where there are none. */
+static bool make_macvtaps(void)
+{
+        make_outside();
+        if (can_macvtap())
+                return true;
+        remove_outside();
+        return false;
+}
+
 /* The lab is a machine of its own, whose guests are emulated twice. */
 static bool can_boot_linux(void)
 {
@@ -99,13 +109,8 @@ START_TEST(test_a_device_of_the_host)
         static const char *const modes[] = { "vepa", "private", "bridge", "passthrough" };
         g_autofree char *before = NULL, *after = NULL;
 
-        if (!can_run())
+        if (!can_run() || !make_macvtaps())
                 return;
-        make_outside();
-        if (!can_macvtap()) {
-                remove_outside();
-                return;
-        }
         before = look_at_host();
         for (unsigned i = 0; i < G_N_ELEMENTS(modes); i++) {
                 g_autofree char *xml = g_strdup_printf(direct, modes[i]), *tap = NULL, *path = NULL;
@@ -136,13 +141,8 @@ START_TEST(test_a_pool_of_devices)
                         *console = NULL;
         unsigned count;
 
-        if (!can_run())
+        if (!can_run() || !make_macvtaps())
                 return;
-        make_outside();
-        if (!can_macvtap()) {
-                remove_outside();
-                return;
-        }
         network = client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "NetworkCreateXML", "s",
                                      "<network><name>lan</name><forward mode='passthrough'>"
                                      "<interface dev='card0'/></forward></network>");
@@ -172,11 +172,8 @@ START_TEST(test_a_device_that_comes_and_goes)
 
         if (!can_run() || !can_boot_linux())
                 return;
-        make_outside();
-        if (!can_macvtap()) {
-                remove_outside();
+        if (!make_macvtaps())
                 return;
-        }
         console = harness_path(harness, "console");
         path = start_watcher(console);
         client_do(client, path, DOMAIN_INTERFACE, "AttachDevice", "su", xml, LIVE);
@@ -220,11 +217,8 @@ START_TEST(test_a_trusted_guest)
 
         if (!can_run() || !can_boot_linux())
                 return;
-        make_outside();
-        if (!can_macvtap()) {
-                remove_outside();
+        if (!make_macvtaps())
                 return;
-        }
         network =
                 client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "NetworkCreateXML", "s",
                                    "<network><name>lan</name><forward mode='private'><interface dev='card0'/>"
@@ -262,13 +256,8 @@ START_TEST(test_what_an_agent_finds)
                                   "'/><source dev='card0' mode='private'/><model type='virtio'/></interface>";
         static const char *const answers[] = { "no", "yes" };
 
-        if (!can_run())
+        if (!can_run() || !make_macvtaps())
                 return;
-        make_outside();
-        if (!can_macvtap()) {
-                remove_outside();
-                return;
-        }
         for (unsigned i = 0; i < G_N_ELEMENTS(answers); i++) {
                 g_autofree char *interface = g_strdup_printf(xml, answers[i]), *path = NULL, *tap = NULL;
 
@@ -298,13 +287,8 @@ START_TEST(test_trust_that_changes)
         g_autofree char *trusted = g_strdup_printf(xml, " trustGuestRxFilters='yes'", "e1000e");
         g_autofree char *path = NULL, *tap = NULL, *other = NULL;
 
-        if (!can_run())
+        if (!can_run() || !make_macvtaps())
                 return;
-        make_outside();
-        if (!can_macvtap()) {
-                remove_outside();
-                return;
-        }
         path = guest_start(client, guest_bare_xml("changes", off));
         tap = get_tap(path);
         for (unsigned i = 0; i < 2; i++) {
