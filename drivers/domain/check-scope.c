@@ -165,7 +165,7 @@ static bool check_interface(const struct domain_interface *interface, GError **e
                   "type='transient', which names the one that stays" },
                 { vfio, hostdev, "<driver name='vfio'>", "interfaces of type 'hostdev'" },
                 { foreign, false, "a <driver name=> of another hypervisor",
-                  "that one: use 'qemu' or 'vhost'" },
+                  hostdev ? "that one: use 'vfio'" : "that one: use 'qemu' or 'vhost'" },
                 { interface->sndbuf > 0, link, "<tune><sndbuf>",
                   "those with a link on the host: 'network', 'bridge', 'ethernet' and 'direct'" },
                 { interface->reconnect == DOMAIN_SWITCH_ON, interface->reconnect_timeout_s > 0,

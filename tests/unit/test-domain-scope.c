@@ -206,6 +206,11 @@ static const struct {
         { "", BRIDGE("", "<driver name='vfio'/>"),
           "has <driver name='vfio'>, which is for interfaces of type" },
         { "", BRIDGE("", "<driver name='xen'/>"), "has a <driver name=> of another hypervisor" },
+        { "",
+          "<interface type='hostdev'><source><address type='pci' bus='6' slot='0' "
+          "function='0'/></source><driver "
+          "name='kvm'/></interface>",
+          "use 'vfio'" },
         { "", BRIDGE("", "<driver name='qemu'/>"), NULL },
         { "", BRIDGE("", "<teaming type='transient' persistent='ua-x'/>"), "has <teaming type='transient'>" },
         { "", BRIDGE("", "<teaming type='persistent' persistent='ua-x'/>"), "has <teaming persistent=>" },
