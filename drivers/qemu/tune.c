@@ -26,11 +26,12 @@ struct change {
 static bool require(const struct guest *guest, enum cgroup_controller controller, const char *name,
                     GError **error)
 {
-        if (!cgroup_has(guest->cgroup, controller))
-                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_INVALID,
-                                 "%s has no control group with the controller '%s' on this host", guest->who,
-                                 name);
-        return cgroup_check_member(guest->cgroup, controller, guest->emulator.pid, error);
+        /* systemd removes a scope whose last process is moved away. */
+        if (guest->cgroup && !cgroup_check_member(guest->cgroup, controller, guest->emulator.pid, error))
+                return false;
+        return cgroup_has(guest->cgroup, controller) ||
+               error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_INVALID,
+                         "%s has no control group with the controller '%s' on this host", guest->who, name);
 }
 
 /* ---- CPU ---- */
