@@ -61,6 +61,17 @@ static bool is_same(const struct link_ip *a, const struct link_ip *b)
                memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
+/* Whose peer is itself has none: so the kernel tells it. */
+static bool is_there(const struct link_point *point, const struct link_address *address)
+{
+        static const uint8_t none[sizeof(point->peer.bytes)];
+        const uint8_t *peer = point->peer.family ? point->peer.bytes : none;
+
+        if (memcmp(peer, point->ip.bytes, sizeof(none)) == 0)
+                peer = none;
+        return is_same(&point->ip, &address->ip) && memcmp(peer, address->peer.bytes, sizeof(none)) == 0;
+}
+
 static void look_at_address(struct nlmsghdr *header, void *data)
 {
         struct look *look = data;
@@ -69,7 +80,7 @@ static void look_at_address(struct nlmsghdr *header, void *data)
         if (parse_address(header, &address) != look->index)
                 return;
         for (unsigned i = look->ips->points->len; i-- > 0;) {
-                if (is_same(&g_array_index(look->ips->points, struct link_point, i).ip, &address.ip))
+                if (is_there(&g_array_index(look->ips->points, struct link_point, i), &address))
                         g_array_remove_index(look->ips->points, i);
         }
 }

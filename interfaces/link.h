@@ -32,8 +32,9 @@ struct link_ip {
 
 struct link_address {
         struct link_ip ip;
-        uint8_t scope;   /* RT_SCOPE_UNIVERSE, RT_SCOPE_LINK, RT_SCOPE_HOST */
-        bool is_dynamic; /* it expires: from DHCP or a router advertisement */
+        struct link_ip peer; /* the other end's, of a link between two; family 0: there is none */
+        uint8_t scope;       /* RT_SCOPE_UNIVERSE, RT_SCOPE_LINK, RT_SCOPE_HOST */
+        bool is_dynamic;     /* it expires: from DHCP or a router advertisement */
 };
 
 /* A unicast route of the main table out of the link. */

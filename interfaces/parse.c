@@ -213,6 +213,10 @@ int parse_address(const struct nlmsghdr *header, struct link_address *address)
         if (!read_ip(&address->ip, message->ifa_family, message->ifa_prefixlen,
                      values[IFA_LOCAL] ? values[IFA_LOCAL] : values[IFA_ADDRESS]))
                 return 0;
+        if (values[IFA_LOCAL] && values[IFA_ADDRESS] &&
+            (!read_ip(&address->peer, message->ifa_family, message->ifa_prefixlen, values[IFA_ADDRESS]) ||
+             memcmp(address->peer.bytes, address->ip.bytes, sizeof(address->ip.bytes)) == 0))
+                memset(&address->peer, 0, sizeof(address->peer));
         flags = values[IFA_FLAGS] ? nla_get_u32(values[IFA_FLAGS]) : message->ifa_flags;
         address->scope = message->ifa_scope;
         address->is_dynamic = !(flags & IFA_F_PERMANENT);

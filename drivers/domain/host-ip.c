@@ -31,6 +31,25 @@ static unsigned get_default_prefix(const struct link_ip *ip)
         return first < 128 ? 8 : first < 192 ? 16 : 24;
 }
 
+static bool is_zero(const struct link_ip *ip)
+{
+        static const uint8_t zero[sizeof(ip->bytes)];
+
+        return memcmp(ip->bytes, zero, sizeof(zero)) == 0;
+}
+
+/* An address of one host: 0.0.0.0, which the kernel takes and makes nothing of, and groups are of none. */
+static bool check_host(const struct link_ip *ip, const char *what, const char *text, GError **error)
+{
+        static const uint8_t everybody[] = { 0xff, 0xff, 0xff, 0xff };
+        struct network_address address = { .family = ip->family };
+
+        memcpy(address.bytes, ip->bytes, sizeof(address.bytes));
+        return !(is_zero(ip) || network_address_is_multicast(&address) ||
+                 (ip->family == AF_INET && memcmp(ip->bytes, everybody, sizeof(everybody)) == 0)) ||
+               refuse(error, what, text, "it is not the address of a host");
+}
+
 static bool parse(struct link_ip *ip, const char *what, const char *text, const char *family, GError **error)
 {
         if (!link_ip_parse(ip, text))
@@ -54,9 +73,11 @@ static bool add_point(struct link_ips *ips, const struct domain_ip *ip, GError *
         struct link_point point = { .peer.family = 0 };
 
         if (!parse(&point.ip, what, ip->address, ip->family, error) ||
+            !check_host(&point.ip, what, ip->address, error) ||
             !set_prefix(&point.ip, ip->prefix, what, ip->address, error))
                 return false;
-        if (ip->peer && !parse(&point.peer, "peer", ip->peer, ip->family, error))
+        if (ip->peer && (!parse(&point.peer, "peer", ip->peer, ip->family, error) ||
+                         !check_host(&point.peer, "peer", ip->peer, error)))
                 return false;
         if (ip->peer && point.peer.family != point.ip.family)
                 return refuse(error, "peer", ip->peer, "it is of another family than the address");
@@ -76,13 +97,6 @@ static bool read_netmask(const struct domain_route *route, uint32_t *prefix, GEr
                        : -1;
         *prefix = (uint32_t)MAX(bits, 0);
         return bits >= 0 || refuse(error, "netmask", route->netmask, "it is none");
-}
-
-static bool is_zero(const struct link_ip *ip)
-{
-        static const uint8_t zero[sizeof(ip->bytes)];
-
-        return memcmp(ip->bytes, zero, sizeof(zero)) == 0;
 }
 
 /* Nothing behind the prefix. */
@@ -122,7 +136,9 @@ static bool add_route(struct link_ips *ips, const struct domain_route *route, GE
         };
 
         if (!set_destination(&added.destination, route, error) ||
-            !parse(&added.gateway, "gateway", route->gateway, route->family ? route->family : "ipv4", error))
+            !parse(&added.gateway, "gateway", route->gateway, route->family ? route->family : "ipv4",
+                   error) ||
+            !check_host(&added.gateway, "gateway", route->gateway, error))
                 return false;
         g_array_append_val(ips->routes, added);
         return true;

@@ -146,13 +146,14 @@ START_TEST(test_tap_of_somebody_else)
         pid_t pid;
 
         run("ip tuntap add dev tap6 mode tap vnet_hdr && ip link set tap6 up && "
-            "ip addr add 2001:db8::1/64 dev tap6");
+            "ip addr add 2001:db8::1/64 dev tap6 && ip addr add 192.168.7.1 peer 192.168.7.9/32 dev tap6");
         path = guest_start(client, guest_bare_xml("other", TAP("tap6", " managed='no'", ADDRESSES ROUTES)));
         expect_addresses("tap6", true);
         expect_routes("tap6", true);
         guest_do_flags(client, path, "Destroy", 0);
         ck_assert(!has("ip -o addr show dev tap6", "10.9.0.1") &&
-                  !has("ip -o addr show dev tap6", "192.168.7.1"));
+                  !has("ip -o addr show dev tap6", "192.168.7.1 peer 192.168.7.2/32"));
+        ck_assert(has("ip -o addr show dev tap6", "192.168.7.1 peer 192.168.7.9/32 "));
         ck_assert(has("ip -o addr show dev tap6", "2001:db8::1/64 "));
         expect_routes("tap6", false);
 
