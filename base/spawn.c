@@ -504,6 +504,18 @@ bool spawn_check(struct lane *lane, const char *const argv[], unsigned timeout_m
         return passed;
 }
 
+bool spawn_check_foreign(struct lane *lane, const char *const argv[], unsigned timeout_ms, GError **error)
+{
+        struct spawn_result result;
+        bool passed;
+
+        if (!spawn_run_foreign(lane, argv, NULL, timeout_ms, &result, error))
+                return false;
+        passed = spawn_result_check(argv[0], &result, error);
+        spawn_result_clear(&result);
+        return passed;
+}
+
 bool spawn_check_with(struct lane *lane, const char *const argv[], const char *const variables[],
                       unsigned timeout_ms, GError **error)
 {

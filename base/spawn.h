@@ -52,7 +52,9 @@ bool spawn_run_foreign(struct lane *lane, const char *const argv[], const char *
  */
 bool spawn_check(struct lane *lane, const char *const argv[], unsigned timeout_ms, char **output,
                  GError **error);
-/* The same, with variables ("NAME=value", NULL-terminated) in its environment. */
+/* The same for a program of somebody else's (spawn_run_foreign()), of whose output nothing is wanted. */
+bool spawn_check_foreign(struct lane *lane, const char *const argv[], unsigned timeout_ms, GError **error);
+/* spawn_check(), with variables ("NAME=value", NULL-terminated) in its environment. */
 bool spawn_check_with(struct lane *lane, const char *const argv[], const char *const variables[],
                       unsigned timeout_ms, GError **error);
 

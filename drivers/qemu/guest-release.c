@@ -149,7 +149,7 @@ static void run_scripts(struct guest *guest, const char *alias)
 
                 if (!is_of(script->alias, alias))
                         continue;
-                if (!spawn_check(guest->domain->base.lane, argv, SCRIPT_MS, NULL, &failure))
+                if (!spawn_check_foreign(guest->domain->base.lane, argv, SCRIPT_MS, &failure))
                         log_gerror(LOG_LEVEL_ERROR, failure, "the <downscript> of '%s' of %s", script->alias,
                                    guest->who);
                 g_ptr_array_remove_index(list, i);

@@ -82,7 +82,7 @@ static bool run_script(struct resources *resources, const struct domain_interfac
         const char *const argv[] = { interface->script, name, NULL };
 
         return !interface->script ||
-               spawn_check(resources->guest->domain->base.lane, argv, SCRIPT_MS, NULL, error);
+               spawn_check_foreign(resources->guest->domain->base.lane, argv, SCRIPT_MS, error);
 }
 
 bool resources_trusts_guest(const struct domain_takings *takings, const struct domain_interface *interface)

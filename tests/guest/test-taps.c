@@ -95,6 +95,36 @@ START_TEST(test_scripts)
 }
 END_TEST
 
+/* What the agent has in its environment is not theirs. */
+START_TEST(test_environment)
+{
+        static const char script[] = "#!/bin/sh\ntr '\\0' '\\n' </proc/$$/environ >>%s\n";
+        g_autofree char *up = NULL, *given = NULL, *text = NULL, *devices = NULL, *path = NULL, *log = NULL;
+
+        if (!can_tap())
+                return;
+        g_setenv("CREDENTIALS_DIRECTORY", "/nowhere", TRUE);
+        g_setenv("HOME", "/home/agent", TRUE);
+        /* An agent has what its harness was made with. */
+        tear_down();
+        set_up();
+        up = harness_path(harness, "up");
+        given = harness_path(harness, "given");
+        text = g_strdup_printf(script, given);
+        ck_assert(g_file_set_contents(up, text, -1, NULL));
+        ck_assert_int_eq(chmod(up, 0755), 0);
+        devices = g_strdup_printf("<interface type='ethernet'><target dev='tap7'/><script path='%s'/>"
+                                  "<downscript path='%s'/></interface>",
+                                  up, up);
+        path = guest_start(client, guest_bare_xml("environment", devices));
+        guest_do_flags(client, path, "Destroy", 0);
+        ck_assert(g_file_get_contents(given, &log, NULL, NULL));
+        /* Twice. */
+        ck_assert_msg(strstr(log, "HOME=/home/agent\n") != g_strrstr(log, "HOME=/home/agent\n"), "%s", log);
+        ck_assert_msg(!strstr(log, "CREDENTIALS_DIRECTORY") && !strstr(log, "DBUS_"), "%s", log);
+}
+END_TEST
+
 /* A start that fails behind it undoes it. */
 START_TEST(test_failing_start)
 {
@@ -168,6 +198,7 @@ int main(void)
 
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_add_test(tcase, test_scripts);
+        tcase_add_test(tcase, test_environment);
         tcase_add_test(tcase, test_failing_start);
         tcase_add_test(tcase, test_coalesce);
         suite_add_tcase(suite, tcase);
