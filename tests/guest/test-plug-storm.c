@@ -49,7 +49,7 @@ static const struct {
           "<source file='@DIR@/a.img'/><target dev='@TARGET@' bus='scsi'/><shareable/></disk>",
           "<serial>storm@N@</serial>" },
         { "<interface type='@TYPE@'><mac address='52:54:00:00:01:@N@'/>@TAP@<model type='virtio'/>"
-          "</interface>",
+          "@DOWN@</interface>",
           "52:54:00:00:01:@N@" },
         { "<input type='tablet' bus='usb'><alias name='ua-storm-@N@'/></input>", "ua-storm-@N@" },
         { "<rng model='virtio'><backend model='random'>/dev/urandom</backend>"
@@ -90,6 +90,7 @@ static char *fill_in(unsigned i)
         g_autofree char *numbered = number(kinds[i % G_N_ELEMENTS(kinds)].xml, i);
         GString *xml = g_string_new(numbered);
 
+        g_string_replace(xml, "@DOWN@", has_taps() ? "<downscript path='@DIR@/down'/>" : "", 0);
         g_string_replace(xml, "@DIR@", harness_get_root(harness), 0);
         g_string_replace(xml, "@TARGET@", disk, 0);
         g_string_replace(xml, "@TYPE@", has_taps() ? "ethernet" : "user", 0);
@@ -116,6 +117,16 @@ static void make_image(const char *name)
         ck_assert(g_file_set_contents(image, "x", 1, NULL));
         ck_assert_int_eq(truncate(image, 1024 * 1024), 0);
         ck_assert_int_eq(chmod(image, 0600), 0);
+}
+
+/* It writes down which link a device has left behind. */
+static void make_script(void)
+{
+        g_autofree char *script = harness_path(harness, "down"), *gone = harness_path(harness, "gone");
+        g_autofree char *text = g_strdup_printf("#!/bin/sh\necho $1 >>%s\n", gone);
+
+        ck_assert(g_file_set_contents(script, text, -1, NULL));
+        ck_assert_int_eq(chmod(script, 0755), 0);
 }
 
 /* The name that its processes and its control group have. */
@@ -147,6 +158,7 @@ static void set_up(void)
         script = harness_path(harness, "script");
         make_image("a.img");
         make_image("b.img");
+        make_script();
         ck_assert(g_file_set_contents(script, "", 0, NULL));
         ck_assert_int_eq(chmod(script, 0666), 0);
         path = guest_start(client, make_guest());
@@ -231,6 +243,21 @@ static void expect_nothing_left(void)
         ck_assert_msg(!g_file_test(dir, G_FILE_TEST_EXISTS), "%s is left", dir);
 }
 
+/* What came with a device has gone with it, while the guest runs. */
+static void expect_released(void)
+{
+        g_autofree char *log = harness_path(harness, "gone"), *gone = NULL;
+
+        if (!has_taps())
+                return;
+        ck_assert(g_file_get_contents(log, &gone, NULL, NULL));
+        for (unsigned i = 2; i < ROUNDS; i += G_N_ELEMENTS(kinds)) {
+                g_autofree char *name = name_tap(i), *tap = g_strconcat(name, "\n", NULL);
+
+                ck_assert_msg(strstr(gone, tap) != NULL, "%s is not among %s", tap, gone);
+        }
+}
+
 /* ---- the storm ---- */
 
 /* Half of the calls are for both sides; each device is asked for, and then asked back. */
@@ -270,6 +297,7 @@ START_TEST(test_storm)
         ck_assert_str_eq(before, now);
         for (unsigned i = 0; i < ROUNDS; i++)
                 ck_assert_msg(!has(then, i), "%u is still in the definition", i);
+        expect_released();
         client_do(client, path, DOMAIN_INTERFACE, "Destroy", "u", 0);
         expect_nothing_left();
         free_answers(answers);
