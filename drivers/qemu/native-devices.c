@@ -466,6 +466,17 @@ static bool read_vga(struct native_parse *parse, const char *value)
         return true;
 }
 
+/* Options have IPv6 between brackets, documents have not. */
+static void drop_brackets(char *host)
+{
+        size_t length = strlen(host);
+
+        if (length < 2 || host[0] != '[' || host[length - 1] != ']')
+                return;
+        host[length - 1] = '\0';
+        memmove(host, host + 1, length - 1);
+}
+
 static bool read_vnc(struct native_parse *parse, const char *value)
 {
         enum { VNC_PORT = 5900, VNC_DISPLAYS = 65535 - VNC_PORT };
@@ -477,6 +488,7 @@ static bool read_vnc(struct native_parse *parse, const char *value)
                 return true;
         if (!colon || !native_parse_number(colon + 1, VNC_DISPLAYS, &number))
                 return false;
+        drop_brackets(host);
         native_add(parse->devices, "<graphics type='vnc' port='%u' autoport='no' listen='%s'/>",
                    VNC_PORT + (unsigned)number, *host ? host : "0.0.0.0");
         return true;

@@ -244,7 +244,7 @@ static bool add_hyperv(GString *hyperv, const char *key, const char *value, bool
                 char *end;
 
                 retries = g_ascii_strtoull(value + 2, &end, 16);
-                if (*end || retries > UINT32_MAX)
+                if (!g_ascii_isxdigit(value[2]) || *end || retries > UINT32_MAX)
                         return false;
                 native_add(hyperv, "<spinlocks state='on' retries='%u'/>", (unsigned)retries);
                 return true;

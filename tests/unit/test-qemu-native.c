@@ -119,6 +119,9 @@ START_TEST(devices)
                "<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0x0001' "
                "bus='0x02' slot='0x1f' function='0x7'/></source></hostdev>");
         expect(QEMU "-device vfio-pci,host=02:00.0", "domain='0x0000' bus='0x02' slot='0x00' function='0x0'");
+        expect(QEMU "-vnc [::1]:3", "<graphics type='vnc' port='5903' autoport='no' listen='::1'/>");
+        expect(QEMU "-cpu host,hv_spinlocks=0x", "<qemu:arg value='host,hv_spinlocks=0x'/>");
+        expect(QEMU "-cpu host,hv_spinlocks=0x+5", "<qemu:arg value='host,hv_spinlocks=0x+5'/>");
         expect(QEMU "-vnc 127.0.0.1:3",
                "<graphics type='vnc' port='5903' autoport='no' listen='127.0.0.1'/>");
         expect(QEMU "-serial mon:stdio", "<serial type='pty'/>");
