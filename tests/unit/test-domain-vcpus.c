@@ -285,6 +285,23 @@ START_TEST(refused)
 }
 END_TEST
 
+/* Also where the definition is named: what it says is not what the guest uses. */
+START_TEST(guest_is_asked)
+{
+        struct domain *domain = run_with(TWO_OF_FOUR);
+        const unsigned sides[] = { CURRENT, LIVE, CONFIG };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(sides); i++) {
+                g_autofree char *text = NULL;
+
+                domain_get_vcpus(domain, GUEST | sides[i], note_refusal, &text);
+                while (!text)
+                        loop_step(fake->base.loop, true);
+                ck_assert_msg(strstr(text, "agent") != NULL, "%u: %s", sides[i], text);
+        }
+}
+END_TEST
+
 /* ---- pins ---- */
 
 static void pin(struct domain *domain, enum domain_threads who, unsigned id, const char *map, unsigned flags)
@@ -439,4 +456,5 @@ END_TEST
 
 CHECK_MAIN_FIXTURE("domain-vcpus", setup_domains, teardown_domains, of_a_definition, one_by_one, the_maximum,
                    a_maximum_that_others_name, of_a_guest, a_guest_that_fails, a_file_that_fails, refused,
-                   pins, pins_that_fail, a_pin_that_is_not_stored, iothreads, iothreads_that_fail)
+                   guest_is_asked, pins, pins_that_fail, a_pin_that_is_not_stored, iothreads,
+                   iothreads_that_fail)
