@@ -22,7 +22,23 @@ static bool is_remote(const char *type)
                                              "9p",     "afs",  "gfs2",     "ncpfs", "coda",  "lustre",
                                              "beegfs", "gpfs", "orangefs", NULL };
 
-        return g_strv_contains(types, type) || g_str_has_prefix(type, "fuse.");
+        /* Which program serves a "fuse" is not said, and any may ask a network. */
+        return g_strv_contains(types, type) || strcmp(type, "fuse") == 0 || g_str_has_prefix(type, "fuse.");
+}
+
+/*
+ * Of "host:/export", "user@host:" and "//host/share" the host: a file on one export may be on another one as
+ * well, and what is below a directory is shown as an export of its own where it is mounted again.
+ */
+static char *get_server(const char *source)
+{
+        const char *end = strstr(source, ":/");
+
+        if (!end && g_str_has_prefix(source, "//"))
+                end = strchr(source + 2, '/');
+        if (!end && g_str_has_suffix(source, ":"))
+                end = source + strlen(source) - 1;
+        return end ? g_strndup(source, (gsize)(end - source)) : g_strdup(source);
 }
 
 static void mount_free(void *data)
@@ -49,7 +65,7 @@ struct mounted *mounted_new(const char *table)
                 struct mount *mount = g_new0(struct mount, 1);
 
                 mount->dir = g_strdup(entry.mnt_dir);
-                mount->server = is_remote(entry.mnt_type) ? g_strdup(entry.mnt_fsname) : NULL;
+                mount->server = is_remote(entry.mnt_type) ? get_server(entry.mnt_fsname) : NULL;
                 g_ptr_array_add(mounted->mounts, mount);
         }
         endmntent(file);

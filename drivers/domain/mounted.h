@@ -16,7 +16,8 @@ void mounted_free(struct mounted *mounted);
 DEFINE_CLEANUP(struct mounted, mounted_free);
 
 /*
- * The file system of a server ("host:/export") that an absolute path is on, by the names of its directories:
- * a link among them is not followed. NULL: it is on none. Borrowed.
+ * The server ("host" of "host:/export"; what is mounted, where that has none) whose file system an absolute
+ * path is on, by the names of its directories: a link among them is not followed. NULL: it is on none.
+ * Borrowed.
  */
 const char *mounted_find_server(const struct mounted *mounted, const char *path);

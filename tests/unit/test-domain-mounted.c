@@ -17,7 +17,12 @@ static const char table[] = "/dev/vda / ext4 rw 0 0\n"
                             "tmpfs /srv/images/local tmpfs rw 0 0\n"
                             "gone:/ /srv/covered nfs rw 0 0\n"
                             "tmpfs /srv/covered tmpfs rw 0 0\n"
-                            "/dev/vdb /srv/imagesofmine fuseblk rw 0 0\n";
+                            "/dev/vdb /srv/imagesofmine fuseblk rw 0 0\n"
+                            "filer:/images/web /mnt/again nfs4 rw 0 0\n"
+                            "[2001:db8::1]:/ /mnt/six nfs4 rw 0 0\n"
+                            "user@host: /mnt/home fuse.sshfs rw 0 0\n"
+                            "it /mnt/fuse fuse rw 0 0\n"
+                            "a:1,b:1:/x /mnt/\\134\\011odd\\012 ceph rw 0 0\n";
 
 static struct mounted *load(void)
 {
@@ -40,14 +45,19 @@ START_TEST(test_servers)
                 const char *path, *server;
         } rows[] = {
                 { "/var/lib/images/a", NULL },
-                { "/srv/images", "filer:/images" },
-                { "/srv/images/a.qcow2", "filer:/images" },
+                { "/srv/images", "filer" },
+                { "/srv/images/a.qcow2", "filer" },
                 { "/srv/imagesofmine/a", NULL },
-                { "/srv/with blank/a", "//filer/share" },
+                { "/srv/with blank/a", "//filer" },
                 { "/srv/images/local/a", NULL },
-                { "/srv/images/local/ssh/a", "user@host:/" },
+                { "/srv/images/local/ssh/a", "user@host" },
                 { "/srv/covered/a", NULL },
                 { "/srv", NULL },
+                { "/mnt/again/a", "filer" },
+                { "/mnt/six/a", "[2001:db8::1]" },
+                { "/mnt/home/a", "user@host" },
+                { "/mnt/fuse/a", "it" },
+                { "/mnt/\\\todd\n/a", "a:1,b:1" },
         };
         CLEANUP(mounted_free) struct mounted *mounted = load();
 
