@@ -114,7 +114,7 @@ static void lane_run(void *data)
                 pool_reclaim(lane->pool);
         g_free(job);
         if (end_job(lane))
-                pool_submit(lane->pool, &lane->task);
+                pool_resubmit(lane->pool, &lane->task);
         else
                 lane_unref(lane);
 }

@@ -238,6 +238,19 @@ void pool_submit(struct pool *pool, struct pool_task *task)
         unlock_and_wake(pool);
 }
 
+void pool_resubmit(struct pool *pool, struct pool_task *task)
+{
+        bool next;
+
+        pthread_mutex_lock(&pool->mutex);
+        next = !pool->first;
+        push_task(pool, task);
+        if (next)
+                pthread_mutex_unlock(&pool->mutex);
+        else
+                unlock_and_wake(pool);
+}
+
 static struct worker *get_worker(const struct pool *pool)
 {
         struct worker *worker = pthread_getspecific(pool->key);

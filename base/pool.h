@@ -42,6 +42,8 @@ bool pool_is_stopping(const struct pool *pool);
 
 /* Queues task. Any thread. */
 void pool_submit(struct pool *pool, struct pool_task *task);
+/* The same as the last thing that a task does: its thread takes it, where nothing else waits. */
+void pool_resubmit(struct pool *pool, struct pool_task *task);
 
 /* From a task: its slot is free for others from lend to reclaim, which waits for a free one. They nest. */
 void pool_lend(struct pool *pool);

@@ -293,13 +293,20 @@ uint64_t qmp_queue_call(struct qmp *qmp, const char *command, json_t *arguments,
         return id;
 }
 
-void qmp_flush_calls(struct qmp *qmp)
+/* False: what is to be sent has to wait. */
+static bool send_calls(struct qmp *qmp)
 {
         qmp_flush(qmp);
-        if (!qmp->broken && qmp_output_is_ready(&qmp->output))
-                wait_for_more(qmp);
-        else
-                qmp_post_turn(qmp);
+        if (qmp->broken || !qmp_output_is_ready(&qmp->output))
+                return true;
+        wait_for_more(qmp);
+        return false;
+}
+
+void qmp_flush_calls(struct qmp *qmp)
+{
+        if (send_calls(qmp) && !qmp->turn)
+                run_turn(qmp);
 }
 
 uint64_t qmp_call(struct qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,
@@ -307,7 +314,8 @@ uint64_t qmp_call(struct qmp *qmp, const char *command, json_t *arguments, unsig
 {
         uint64_t id = qmp_queue_call(qmp, command, arguments, timeout_ms, fn, data);
 
-        qmp_flush_calls(qmp);
+        if (send_calls(qmp))
+                qmp_post_turn(qmp);
         return id;
 }
 

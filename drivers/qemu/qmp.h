@@ -105,7 +105,10 @@ typedef void (*qmp_reply_fn)(const json_t *result, const GError *error, void *da
 uint64_t qmp_call(struct qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,
                   qmp_reply_fn fn, void *data);
 
-/* The same of several that go out together, in one write: none is sent before qmp_flush_calls(). */
+/*
+ * The same of several that go out together, in one write: none is sent before qmp_flush_calls(), which is the
+ * last thing that a job does. It stays for answers that come at once, and calls for them, and for events.
+ */
 uint64_t qmp_queue_call(struct qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,
                         qmp_reply_fn fn, void *data);
 void qmp_flush_calls(struct qmp *qmp);

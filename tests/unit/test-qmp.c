@@ -387,6 +387,24 @@ static void job_queued_calls(void *data)
         say("{\"return\": \"one\", \"id\": 2}\n{\"return\": \"two\", \"id\": 3}\n");
 }
 
+static void job_answered_at_once(void *data)
+{
+        connect_ready();
+        ck_assert(qmp_watch(fixture.qmp, on_event, on_closed, NULL, NULL));
+        qmp_queue_call(fixture.qmp, "first", NULL, 60000, on_reply, (char *)"first");
+        qmp_queue_call(fixture.qmp, "second", NULL, 60000, on_reply, (char *)"last");
+        say("{\"return\": \"one\", \"id\": 2}\n{\"return\": \"two\", \"id\": 3}\n");
+        ck_assert_str_eq(fixture.seen->str, "");
+        qmp_flush_calls(fixture.qmp);
+        ck_assert_str_eq(fixture.seen->str, "first=one,last=two,");
+}
+
+START_TEST(answers_that_come_at_once_need_no_other_job)
+{
+        run(job_answered_at_once);
+}
+END_TEST
+
 START_TEST(queued_calls_go_out_together)
 {
         run(job_queued_calls);
@@ -533,6 +551,7 @@ int main(void)
         tcase_add_test(tests, what_the_client_before_was_to_get_is_dropped);
         tcase_add_test(tests, ids_are_short_and_those_of_open_commands_are_not_taken);
         tcase_add_test(tests, queued_calls_go_out_together);
+        tcase_add_test(tests, answers_that_come_at_once_need_no_other_job);
         tcase_add_test(tests, refusals_carry_the_text_of_qemu);
         tcase_add_test(tests, a_late_reply_is_dropped);
         tcase_add_test(tests, a_hung_qemu_gathers_no_backlog);
