@@ -90,25 +90,11 @@ static bool begin(struct operation *op, GError **error)
         if (departure->copies && departure->copies->len == 0)
                 g_clear_pointer(&departure->copies, g_ptr_array_unref);
         departure->id = state->id;
+        departure->note.runs = state->state == DOMAIN_RUNNING;
         domain->work = DEPART_WORK;
+        domain->departs = true;
         return true;
 }
-
-/* At the end, however it went; what is not known stays as it is until it is. */
-static void leave(struct operation *op)
-{
-        struct domain_departure *departure = departure_of(op);
-
-        ops_of(op)->depart_free(departure);
-        domain_of(op)->departure = NULL;
-        if (!depart_is_there(departure))
-                return;
-        if (departure->whereabouts == DOMAIN_IS_HERE)
-                domain_of(op)->work = NULL;
-        else if (departure->whereabouts == DOMAIN_HAS_LEFT && departure->note.postcopy)
-                depart_mark_failed(domain_of(op));
-}
-
 /* Also of one that has failed: nothing of it is left, and the other side is told. */
 static void stop_copying(struct operation *op)
 {
@@ -137,25 +123,40 @@ static void cancel_copying(struct operation *op)
                 ops_of(op)->depart_cancel_copy(departure_of(op));
 }
 
-static bool pause_guest(struct operation *op, GError **error)
+/* For its migration, by whoever wants it: it runs when that is over, there or here. */
+static bool is_paused_for_it(const struct domain_state *state)
 {
-        struct domain_departure *departure = departure_of(op);
-        struct domain *domain = domain_of(op);
+        return state->state == DOMAIN_PAUSED &&
+               (state->reason == DOMAIN_PAUSED_MIGRATION || state->reason == DOMAIN_PAUSED_POSTCOPY);
+}
 
-        if (!depart_require_there(departure, error) || !domain_save_check_state(domain, error))
-                return false;
-        departure->note.runs = domain_get_current(domain)->state == DOMAIN_RUNNING;
-        if (departure->flags & DOMAIN_MIGRATE_LIVE || !departure->note.runs)
-                return true;
+bool domain_departure_pause(struct domain *domain, GError **error)
+{
+        const struct domain_driver_ops *ops = domain->driver->ops;
+
         domain_save_write_down(domain, DOMAIN_PAUSED_MIGRATION);
-        if (!ops_of(op)->suspend(domain, error)) {
-                if (ops_of(op)->save_status)
-                        ops_of(op)->save_status(domain, domain_get_current(domain));
+        if (!ops->suspend(domain, error)) {
+                if (ops->save_status)
+                        ops->save_status(domain, domain_get_current(domain));
                 return false;
         }
         domain_transition(domain, DOMAIN_PAUSED, DOMAIN_PAUSED_MIGRATION, DOMAIN_EVENT_SUSPENDED,
                           DOMAIN_EVENT_SUSPENDED_MIGRATED);
         return true;
+}
+
+static bool pause_guest(struct operation *op, GError **error)
+{
+        struct domain_departure *departure = departure_of(op);
+        struct domain *domain = domain_of(op);
+        const struct domain_state *state = domain_get_current(domain);
+
+        if (!depart_require_there(departure, error) || !domain_save_check_state(domain, error))
+                return false;
+        departure->note.runs =
+                state->state == DOMAIN_RUNNING || (departure->note.runs && is_paused_for_it(state));
+        return departure->flags & DOMAIN_MIGRATE_LIVE || state->state != DOMAIN_RUNNING ||
+               domain_departure_pause(domain, error);
 }
 
 /* The other side may have opened its disks, and is about to end. */
@@ -181,8 +182,7 @@ void depart_stay(struct domain *domain)
         const struct domain_state *state = domain_get_current(domain);
         g_autoptr(GError) error = NULL;
 
-        if (state->state != DOMAIN_PAUSED ||
-            (state->reason != DOMAIN_PAUSED_MIGRATION && state->reason != DOMAIN_PAUSED_POSTCOPY))
+        if (!is_paused_for_it(state))
                 return;
         if (resume(domain, &error)) {
                 domain_transition(domain, DOMAIN_RUNNING, DOMAIN_RUNNING_MIGRATION_CANCELED,
@@ -203,6 +203,27 @@ static void go_on(struct operation *op)
         g_clear_pointer(&departure->bus, remote_bus_free);
         if (departure->whereabouts == DOMAIN_IS_HERE && departure->note.runs && depart_is_there(departure))
                 depart_stay(domain_of(op));
+}
+
+/* At the end, however it went; what is not known stays as it is until it is. */
+static void leave(struct operation *op)
+{
+        struct domain_departure *departure = departure_of(op);
+        struct domain *domain = domain_of(op);
+
+        ops_of(op)->depart_free(departure);
+        domain->departure = NULL;
+        domain->departs = false;
+        if (!depart_is_there(departure))
+                return;
+        if (departure->whereabouts == DOMAIN_IS_HERE) {
+                domain->work = NULL;
+                /* It may have been paused for what did not get as far as to do so itself. */
+                if (departure->note.runs)
+                        depart_stay(domain);
+        } else if (departure->whereabouts == DOMAIN_HAS_LEFT && departure->note.postcopy) {
+                depart_mark_failed(domain);
+        }
 }
 
 static bool transfer(struct operation *op, GError **error)
@@ -228,9 +249,7 @@ static bool write_note(struct operation *op, GError **error)
         domain->departure = NULL;
         if (!depart_require_there(departure, error))
                 return false;
-        departure->note.runs =
-                departure->note.runs && (domain_get_current(domain)->reason == DOMAIN_PAUSED_MIGRATION ||
-                                         domain_get_current(domain)->reason == DOMAIN_PAUSED_POSTCOPY);
+        departure->note.runs = departure->note.runs && is_paused_for_it(domain_get_current(domain));
         return ops_of(op)->depart_note(domain, &departure->note, error);
 }
 

@@ -108,6 +108,7 @@ struct domain {
         bool save_resumes;    /* and it was made at the host's end */
         uint64_t speed_mib_s; /* of its migrations, as somebody has set it; 0: nobody has */
         const char *work; /* const; what an operation does with the guest meanwhile ("save"), NULL: nothing */
+        bool departs;     /* that is a migration to another host, for which its guest may be paused */
         struct domain_arrival *arrival; /* owned; the guest is on its way here (migrate.h), NULL: it is not */
         struct domain_departure
                 *departure;        /* borrowed from the operation; it is on its way elsewhere, or NULL */
@@ -297,6 +298,10 @@ void domain_destroy(struct domain *domain, unsigned flags, managed_done done, vo
 void domain_shutdown(struct domain *domain, unsigned flags, managed_done done, void *data);
 void domain_reboot(struct domain *domain, unsigned flags, managed_done done, void *data);
 void domain_reset(struct domain *domain, unsigned flags, managed_done done, void *data);
+/*
+ * Of a guest that is on its way to another host it is a pause for that, so that all of it gets there: it runs
+ * when it has arrived, or stays here. While something else works on the guest it is refused.
+ */
 void domain_suspend(struct domain *domain, managed_done done, void *data);
 void domain_resume(struct domain *domain, managed_done done, void *data);
 void domain_undefine(struct domain *domain, unsigned flags, managed_done done, void *data);

@@ -248,7 +248,8 @@ static bool suspend_work(struct managed *object, void *data, GError **error)
         struct domain *domain = domain_from(object);
         const struct domain_state *state = domain_get_current(domain);
 
-        if (!managed_require_active(object, error) || !domain_require_idle(domain, error))
+        if (!managed_require_active(object, error) ||
+            (!domain->departs && !domain_require_idle(domain, error)))
                 return false;
         if (state->state == DOMAIN_PAUSED)
                 return true;
@@ -256,6 +257,8 @@ static bool suspend_work(struct managed *object, void *data, GError **error)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
                                  "domain '%s' is suspended by its guest (PMSUSPENDED)",
                                  managed_get_current_name(object));
+        if (domain->departs)
+                return domain_departure_pause(domain, error);
         if (!ops_of(domain)->suspend(domain, error))
                 return false;
         domain_transition(domain, DOMAIN_PAUSED, DOMAIN_PAUSED_USER, DOMAIN_EVENT_SUSPENDED,

@@ -51,6 +51,9 @@ void domain_count_guest_vcpus(struct domain *domain, bool all, domain_number_don
 GArray *domain_describe_pin(const struct domain *domain, const struct domain_def *def,
                             enum domain_threads who, unsigned id);
 
+/* Lane: pauses a guest that runs for its migration to another host (depart.c). */
+bool domain_departure_pause(struct domain *domain, GError **error);
+
 /* Lane: fails with ERROR_OPERATION_INVALID, naming it, while an operation works with the guest. */
 bool domain_require_idle(const struct domain *domain, GError **error);
 

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A guest that is paused on its way to another host, so that all of it gets there: it goes on where it is at
+ * the end, and is nowhere else. What virsh migrate --timeout does, with libvirt 9.0 as here.
+ */
+#include <string.h>
+
+#include "tests/support/guest.h"
+#include "tests/support/harness.h"
+#include "tests/support/moves.h"
+#include "tests/support/proxy.h"
+#include "tests/support/sides.h"
+
+enum { PAUSED_USER = 1, PAUSED_MIGRATION = 2, SUSPENDED_PAUSED = 0 };
+
+/* As slowly as can be said: it does not end by itself. */
+static void begin(struct move *move, const char *uri, unsigned flags)
+{
+        client_send(here.client, &move->answer, move->path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", uri,
+                    1, "bandwidth", "t", (uint64_t)1, flags);
+}
+
+static void end(struct move *move)
+{
+        client_do(here.client, move->path, DOMAIN_INTERFACE, "MigrateSetMaxSpeed", "tu", (uint64_t)1000, 0);
+        client_wait_answer(here.client, &move->answer);
+        ck_assert_msg(!move->answer.error, "%s", move->answer.error);
+        moves_wait_guests(1);
+}
+
+static void suspend(const struct move *move)
+{
+        guest_do(here.client, move->path, "Suspend");
+        client_wait_event(here.client, move->path, EVENT_SUSPENDED, SUSPENDED_MIGRATED);
+        guest_expect_state(here.client, move->path, STATE_PAUSED, PAUSED_MIGRATION);
+        client_fails(here.client, LIBVIRT_ERROR, "*is busy with 'migration'", move->path, DOMAIN_INTERFACE,
+                     "Resume", NULL);
+        guest_do(here.client, move->path, "Suspend");
+}
+
+static void expect_running_here(const struct move *move)
+{
+        guest_expect_state(here.client, move->path, STATE_RUNNING, RUNNING_MIGRATION_CANCELED);
+        ck_assert(!side_has(&there, move->path));
+        move_expect_counting(move);
+}
+
+START_TEST(test_runs_there)
+{
+        struct move move;
+
+        move_start(&move, false);
+        begin(&move, there.uri, LIVE);
+        move_wait_under_way(&move);
+        suspend(&move);
+        end(&move);
+        client_wait_event(here.client, move.path, EVENT_STOPPED, STOPPED_MIGRATED);
+        client_wait_event(there.client, move.path, EVENT_RESUMED, RESUMED_MIGRATED);
+        guest_expect_state(there.client, move.path, STATE_RUNNING, RUNNING_MIGRATED);
+        move_expect_counting(&move);
+        move_clear(&move);
+}
+END_TEST
+
+/* Whoever wants it to be paused there says so at the beginning, and once. */
+START_TEST(test_stays_paused_there)
+{
+        struct move move;
+
+        move_start(&move, false);
+        begin(&move, there.uri, LIVE | PAUSED);
+        move_wait_under_way(&move);
+        suspend(&move);
+        end(&move);
+        guest_expect_state(there.client, move.path, STATE_PAUSED, PAUSED_USER);
+        guest_do(there.client, move.path, "Resume");
+        move_expect_counting(&move);
+        move_clear(&move);
+}
+END_TEST
+
+START_TEST(test_aborted)
+{
+        struct move move;
+
+        move_start(&move, false);
+        begin(&move, there.uri, LIVE);
+        move_wait_under_way(&move);
+        suspend(&move);
+        guest_do(here.client, move.path, "AbortJob");
+        client_wait_answer(here.client, &move.answer);
+        ck_assert_ptr_nonnull(move.answer.error);
+        client_wait_event(here.client, move.path, EVENT_RESUMED, RESUMED_MIGRATED);
+        expect_running_here(&move);
+        /* It is over: a pause is one again. */
+        guest_do(here.client, move.path, "Suspend");
+        client_wait_event(here.client, move.path, EVENT_SUSPENDED, SUSPENDED_PAUSED);
+        guest_expect_state(here.client, move.path, STATE_PAUSED, PAUSED_USER);
+        move_clear(&move);
+}
+END_TEST
+
+/* Somebody wants it to be so: a migration, and its end, are no reason to let it go on. */
+START_TEST(test_paused_before)
+{
+        struct move move;
+
+        move_start(&move, false);
+        guest_do(here.client, move.path, "Suspend");
+        for (unsigned i = 0; i < 2; i++) {
+                move_forget_answer(&move);
+                begin(&move, there.uri, LIVE);
+                move_wait_under_way(&move);
+                guest_do(here.client, move.path, "Suspend");
+                guest_expect_state(here.client, move.path, STATE_PAUSED, PAUSED_USER);
+                if (i == 1)
+                        break;
+                guest_do(here.client, move.path, "AbortJob");
+                client_wait_answer(here.client, &move.answer);
+                ck_assert_ptr_nonnull(move.answer.error);
+                guest_expect_state(here.client, move.path, STATE_PAUSED, PAUSED_USER);
+        }
+        end(&move);
+        guest_expect_state(there.client, move.path, STATE_PAUSED, PAUSED_USER);
+        move_clear(&move);
+}
+END_TEST
+
+/* The agent after it finds a guest that is here, and that nobody else lets go on. */
+START_TEST(test_agent_dies)
+{
+        struct move move;
+
+        move_start(&move, false);
+        begin(&move, there.uri, LIVE);
+        move_wait_under_way(&move);
+        suspend(&move);
+        side_restart_agent(&here);
+        harness_wait_until(move_is_gone_there, move.path, "nothing waits for it on the other side");
+        client_wait_event(here.client, move.path, EVENT_RESUMED, 0);
+        guest_expect_state(here.client, move.path, STATE_RUNNING, -1);
+        moves_wait_guests(1);
+        move_expect_counting(&move);
+        move_clear(&move);
+}
+END_TEST
+
+static bool is_held(void *data)
+{
+        client_process(here.client);
+        return proxy_is_held(data);
+}
+
+/* Before anything of it has gone over; `cut`: nothing ever does. */
+static void pause_before_transfer(bool cut)
+{
+        g_autofree char *uri = NULL;
+        struct proxy *proxy = sides_new_proxy(&there, &uri);
+        struct move move;
+
+        move_start(&move, false);
+        proxy_hold(proxy, "Prepare", true);
+        begin(&move, uri, LIVE);
+        harness_wait_until(is_held, proxy, "the other side is ready");
+        suspend(&move);
+        /* There it is nobody's to be paused. */
+        client_fails(there.client, LIBVIRT_ERROR, "*is busy with 'migration'", move.path, DOMAIN_INTERFACE,
+                     "Suspend", NULL);
+        if (cut)
+                proxy_cut(proxy);
+        proxy_release(proxy);
+        if (cut) {
+                client_wait_answer(here.client, &move.answer);
+                ck_assert_ptr_nonnull(move.answer.error);
+                harness_wait_until(move_is_gone_there, move.path, "nothing waits for it there");
+                expect_running_here(&move);
+        } else {
+                move_wait_under_way(&move);
+                end(&move);
+                guest_expect_state(there.client, move.path, STATE_RUNNING, RUNNING_MIGRATED);
+                move_expect_counting(&move);
+        }
+        proxy_free(proxy);
+        move_clear(&move);
+}
+
+START_TEST(test_before_transfer)
+{
+        pause_before_transfer(_i == 1);
+}
+END_TEST
+
+START_TEST(test_postcopy)
+{
+        struct move move;
+
+        if (!move_start(&move, true))
+                return;
+        move_begin(&move);
+        suspend(&move);
+        move_start_postcopy(move.path);
+        client_wait_event(there.client, move.path, EVENT_RESUMED, RESUMED_POSTCOPY);
+        move_speed_up(move.path);
+        client_wait_answer(here.client, &move.answer);
+        ck_assert_msg(!move.answer.error, "%s", move.answer.error);
+        harness_wait_until(move_has_come, move.path, "all of it is there");
+        move_expect_counting(&move);
+        move_clear(&move);
+}
+END_TEST
+
+static TCase *add_case(Suite *suite, const char *name)
+{
+        TCase *tcase = tcase_create(name);
+
+        tcase_add_checked_fixture(tcase, sides_set_up, sides_tear_down);
+        suite_add_tcase(suite, tcase);
+        return tcase;
+}
+
+int main(void)
+{
+        Suite *suite = suite_create("migration-pause");
+        TCase *tcase = add_case(suite, "arrives");
+
+        tcase_add_test(tcase, test_runs_there);
+        tcase_add_test(tcase, test_stays_paused_there);
+        tcase_add_test(tcase, test_postcopy);
+        tcase = add_case(suite, "stays");
+        tcase_add_test(tcase, test_aborted);
+        tcase_add_test(tcase, test_paused_before);
+        tcase_add_test(tcase, test_agent_dies);
+        tcase = add_case(suite, "before-transfer");
+        tcase_add_loop_test(tcase, test_before_transfer, 0, 2);
+        return harness_main(suite);
+}
