@@ -205,7 +205,8 @@ static bool plug(struct back *back, const char *alias, GError **error)
                                                 .hot = true };
 
         return device_describe_hostdev(list, &context, find(back->def, alias), error) &&
-               plug_make_parts(back->guest, list, device_list_get_length(list), NULL, error);
+               plug_make_parts(back->guest, list, device_list_get_length(list), plug_begin_call(), NULL,
+                               error);
 }
 
 static bool run(struct back *back, const struct domain_usb_return *usb, struct domain_def **live,

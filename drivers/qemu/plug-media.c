@@ -41,6 +41,7 @@ struct medium {
         struct device_list *before, *after; /* owned; what makes the drive with the old and the new medium */
         struct device_list *come, *go;      /* owned; of that, what the other does not have */
         bool force;
+        lane_deadline deadline; /* of all that is said */
 };
 
 static void leave_out_medium(struct domain_edit *edit, const void *alias)
@@ -89,60 +90,58 @@ static const char *get_node(const struct device_list *list)
         return json_string_value(json_object_get(last_part(list)->arguments, "drive"));
 }
 
-static bool say(struct guest *guest, const char *drive, const char *command, json_t *arguments,
-                GError **error)
+/* Of its drive. */
+static bool say(const struct medium *medium, const char *command, json_t *arguments, GError **error)
 {
-        device_set_string(arguments, "id", drive);
-        return qmp_execute(guest->qmp, command, arguments, QMP_TIMEOUT_JOB_MS, NULL, error);
+        device_set_string(arguments, "id", medium->disk->info.alias);
+        return qmp_execute(medium->guest->qmp, command, arguments,
+                           plug_get_timeout(medium->deadline, QMP_TIMEOUT_JOB_MS), NULL, error);
 }
 
 /* node NULL: none. */
-static bool insert(struct guest *guest, const char *drive, const char *node, GError **error)
+static bool insert(const struct medium *medium, const char *node, GError **error)
 {
-        return !node ||
-               say(guest, drive, "blockdev-insert-medium", json_pack("{s:s}", "node-name", node), error);
+        return !node || say(medium, "blockdev-insert-medium", json_pack("{s:s}", "node-name", node), error);
 }
 
-static void close_tray(struct guest *guest, const char *drive)
+static void close_tray(const struct medium *medium)
 {
         g_autoptr(GError) failure = NULL;
 
-        if (!say(guest, drive, "blockdev-close-tray", json_object(), &failure))
-                log_gerror(LOG_LEVEL_WARNING, failure, "the tray of drive '%s' of %s stays open", drive,
-                           guest->who);
+        if (!say(medium, "blockdev-close-tray", json_object(), &failure))
+                log_gerror(LOG_LEVEL_WARNING, failure, "the tray of drive '%s' of %s stays open",
+                           medium->disk->info.alias, medium->guest->who);
 }
 
 /* A guest that has locked its drive is asked by QEMU to let go, and the tray stays shut unless forced. */
-static bool change(struct guest *guest, const char *drive, const char *from, const char *to, bool force,
-                   GError **error)
+static bool change(const struct medium *medium, const char *from, const char *to, bool force, GError **error)
 {
         g_autoptr(GError) failure = NULL;
         bool changed;
 
-        if (!say(guest, drive, "blockdev-open-tray", json_pack("{s:b}", "force", force), error) ||
-            !say(guest, drive, "blockdev-remove-medium", json_object(), error))
+        if (!say(medium, "blockdev-open-tray", json_pack("{s:b}", "force", force), error) ||
+            !say(medium, "blockdev-remove-medium", json_object(), error))
                 return false;
-        changed = insert(guest, drive, to, error);
-        if (!changed && !insert(guest, drive, from, &failure))
-                log_gerror(LOG_LEVEL_ERROR, failure, "drive '%s' of %s has lost its medium", drive,
-                           guest->who);
-        close_tray(guest, drive);
+        changed = insert(medium, to, error);
+        if (!changed && !insert(medium, from, &failure))
+                log_gerror(LOG_LEVEL_ERROR, failure, "drive '%s' of %s has lost its medium",
+                           medium->disk->info.alias, medium->guest->who);
+        close_tray(medium);
         return changed;
 }
 
 /* With the new medium in, the status document says so; else the old one is in. */
 static bool exchange(const struct medium *medium, GError **error)
 {
-        const char *drive = medium->disk->info.alias, *from = get_node(medium->before),
-                   *to = get_node(medium->after);
+        const char *from = get_node(medium->before), *to = get_node(medium->after);
         struct guest *guest = medium->guest;
 
-        if (!change(guest, drive, from, to, medium->force, error))
+        if (!change(medium, from, to, medium->force, error))
                 return false;
         if (plug_write_down(guest, medium->def, error))
                 return true;
         lane_shield(guest->domain->base.lane);
-        change(guest, drive, to, from, true, NULL);
+        change(medium, to, from, true, NULL);
         return false;
 }
 
@@ -199,14 +198,15 @@ static bool run(struct medium *medium, struct domain_def *live, unsigned index,
         medium->come = plug_subtract_parts(medium->after, medium->before);
         medium->go = plug_subtract_parts(medium->before, medium->after);
         nodes = device_list_get_length(medium->come);
-        if (!plug_make_parts(guest, medium->come, nodes, NULL, error)) {
+        medium->deadline = plug_begin_call();
+        if (!plug_make_parts(guest, medium->come, nodes, medium->deadline, NULL, error)) {
                 plug_explain(&medium->resources, error);
                 return false;
         }
         if (exchange(medium, error))
                 return true;
         lane_shield(guest->domain->base.lane);
-        plug_undo_parts(guest, medium->come, nodes);
+        plug_undo_parts(guest, medium->come, nodes, medium->deadline);
         return false;
 }
 
@@ -219,7 +219,7 @@ static void clear(struct medium *medium, bool ok)
 
         lane_shield(guest->domain->base.lane);
         if (ok) {
-                plug_undo_parts(guest, medium->go, device_list_get_length(medium->go));
+                plug_undo_parts(guest, medium->go, device_list_get_length(medium->go), medium->deadline);
                 guest_release_device(guest, before);
         } else {
                 guest_release_device(guest, alias);
@@ -358,6 +358,7 @@ static void put_back(struct guest *guest, const struct qemu_caps *caps, const st
         CLEANUP(device_list_free) struct device_list *list = device_list_new();
         const char *inserted =
                 json_string_value(json_object_get(json_object_get(drive, "inserted"), "node-name"));
+        const struct medium medium = { .guest = guest, .disk = disk, .deadline = plug_begin_call() };
         bool open = json_is_true(json_object_get(drive, "tray_open"));
         g_autoptr(GError) failure = NULL;
 
@@ -367,11 +368,11 @@ static void put_back(struct guest *guest, const struct qemu_caps *caps, const st
                 log_notice(
                         "a change of the medium in drive '%s' of %s was cut short: what was in is put back",
                         disk->target, guest->who);
-                if (!change(guest, disk->info.alias, NULL, get_node(list), true, &failure))
+                if (!change(&medium, NULL, get_node(list), true, &failure))
                         log_gerror(LOG_LEVEL_ERROR, failure, "drive '%s' of %s has lost its medium",
                                    disk->target, guest->who);
         } else if (open && was_changing(guest, disk)) {
-                close_tray(guest, disk->info.alias);
+                close_tray(&medium);
         } else if (open != disk->tray_open) {
                 note_tray(guest, disk->info.alias, open);
         }

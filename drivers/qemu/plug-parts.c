@@ -74,10 +74,9 @@ static lane_deadline get_undo_deadline(const struct guest *guest)
         return lane_deadline_in(urgent ? UNDO_URGENT_MS : UNDO_MS);
 }
 
-void plug_undo_parts(struct guest *guest, const struct device_list *list, unsigned n)
+void plug_undo_parts(struct guest *guest, const struct device_list *list, unsigned n, lane_deadline deadline)
 {
-        lane_deadline deadline = get_undo_deadline(guest);
-
+        deadline = MIN(get_undo_deadline(guest), deadline);
         while (n-- > 0)
                 undo_part(guest, device_list_get(list, n), deadline);
 }
@@ -154,8 +153,8 @@ static void take_terminal(const json_t *answer, char **terminal)
  * there: for each part of the list, whether it may be there now: one that did not answer in time may. The
  * others of a group have been sent by then, so each is heard.
  */
-static bool receive_group(struct qmp *qmp, const struct group *group, bool *there, char **terminal,
-                          GError **error)
+static bool receive_group(struct qmp *qmp, const struct group *group, lane_deadline deadline, bool *there,
+                          char **terminal, GError **error)
 {
         bool ok = true;
 
@@ -163,36 +162,36 @@ static bool receive_group(struct qmp *qmp, const struct group *group, bool *ther
                 g_autoptr(GError) failure = NULL;
                 json_t *answer = NULL;
 
-                if (qmp_receive(qmp, group->ids[i], lane_deadline_in(ok ? QMP_TIMEOUT_JOB_MS : UNDO_MS),
-                                &answer, &failure)) {
+                if (qmp_receive(qmp, group->ids[i], deadline, &answer, &failure)) {
                         there[group->first + i] = true;
                         take_terminal(answer, terminal);
                         json_decref(answer);
                         continue;
                 }
                 there[group->first + i] = !error_is(failure, ERROR_OPERATION_FAILED);
-                if (ok)
+                if (ok) {
                         g_propagate_error(error, g_steal_pointer(&failure));
+                        deadline = MIN(lane_deadline_in(UNDO_MS), deadline);
+                }
                 ok = false;
         }
         return ok;
 }
 
-bool plug_make_parts(struct guest *guest, const struct device_list *list, unsigned n, char **terminal,
-                     GError **error)
+bool plug_make_parts(struct guest *guest, const struct device_list *list, unsigned n, lane_deadline deadline,
+                     char **terminal, GError **error)
 {
         g_autofree bool *there = g_new0(bool, n);
-        lane_deadline deadline;
 
         for (unsigned i = 0; i < n;) {
                 struct group group = { .list = list, .first = i };
 
                 send_group(guest->qmp, &group, n);
                 i += group.n;
-                if (receive_group(guest->qmp, &group, there, terminal, error))
+                if (receive_group(guest->qmp, &group, deadline, there, terminal, error))
                         continue;
                 lane_shield(guest->domain->base.lane);
-                deadline = get_undo_deadline(guest);
+                deadline = MIN(get_undo_deadline(guest), deadline);
                 while (i-- > 0) {
                         if (there[i])
                                 undo_part(guest, device_list_get(list, i), deadline);

@@ -11,14 +11,34 @@
 const struct qemu_caps *plug_get_caps(struct guest *guest, GError **error);
 
 /*
- * Makes the first n parts of list. Back ends go to QEMU together, so that it is waited for once; when one of
- * them fails, all that there is or may be is taken back, in reverse. *terminal, if that is NULL so far,
- * becomes the terminal that QEMU has made (free it); terminal NULL: there is none.
+ * How long a call may wait for QEMU, whatever it has to tell it: as long as for one command. What is said
+ * after that is obeyed as well, when QEMU listens again, and nobody waits for it.
  */
-bool plug_make_parts(struct guest *guest, const struct device_list *list, unsigned n, char **terminal,
-                     GError **error);
-/* Takes the first n parts back, in reverse. What is not there, or has gone by itself, is no failure. */
-void plug_undo_parts(struct guest *guest, const struct device_list *list, unsigned n);
+static inline lane_deadline plug_begin_call(void)
+{
+        return lane_deadline_in(QMP_TIMEOUT_JOB_MS);
+}
+
+/* What is left of that for a command that would have so much by itself. */
+static inline unsigned plug_get_timeout(lane_deadline deadline, unsigned timeout_ms)
+{
+        lane_deadline left = deadline - lane_deadline_in(0);
+
+        return left < 0 ? 0 : (unsigned)MIN(left, (lane_deadline)timeout_ms);
+}
+
+/*
+ * Makes the first n parts of list until the deadline. Back ends go to QEMU together, so that it is waited for
+ * once; when one of them fails, all that there is or may be is taken back, in reverse. *terminal, if that is
+ * NULL so far, becomes the terminal that QEMU has made (free it); terminal NULL: there is none.
+ */
+bool plug_make_parts(struct guest *guest, const struct device_list *list, unsigned n, lane_deadline deadline,
+                     char **terminal, GError **error);
+/*
+ * Takes the first n parts back, in reverse. What is not there, or has gone by itself, is no failure. Waits
+ * until the deadline, and not long (LANE_FOREVER: no call's).
+ */
+void plug_undo_parts(struct guest *guest, const struct device_list *list, unsigned n, lane_deadline deadline);
 /*
  * The same for a device that QEMU does not list any more, which nobody was told of: it may hold its parts for
  * a moment still, until DEVICE_DELETED comes. id: the device's.

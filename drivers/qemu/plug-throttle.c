@@ -62,6 +62,7 @@ static struct domain_def *change_limits(const struct domain_def *before, const s
 
 struct limits {
         struct guest *guest;                /* borrowed */
+        lane_deadline deadline;             /* of all that is said */
         struct device_list *before, *after; /* owned; what makes the disk */
 };
 
@@ -83,7 +84,7 @@ static bool set_drive(const struct limits *limits, const struct device_list *lis
         return qmp_execute(
                 limits->guest->qmp, "qom-set",
                 json_pack("{s:s, s:s, s:s}", "path", path, "property", "drive", "value", get_drive(list)),
-                QMP_TIMEOUT_MS, NULL, error);
+                plug_get_timeout(limits->deadline, QMP_TIMEOUT_MS), NULL, error);
 }
 
 static bool has_own_group(const struct domain_disk *disk)
@@ -134,7 +135,7 @@ static bool set_numbers(const struct limits *limits, const struct domain_disk *b
         return qmp_execute(limits->guest->qmp, "qom-set",
                            json_pack("{s:s, s:s, s:o}", "path", path, "property", "limits", "value",
                                      describe_numbers(before, disk)),
-                           QMP_TIMEOUT_MS, NULL, error);
+                           plug_get_timeout(limits->deadline, QMP_TIMEOUT_MS), NULL, error);
 }
 
 /* The filter, whose name does not change, keeps to the group that the one list says in place of the other's.
@@ -149,8 +150,8 @@ static bool set_group(const struct limits *limits, const struct device_list *bef
                 if (old && json_object_get(part->arguments, "throttle-group") &&
                     !json_equal(old->arguments, part->arguments))
                         return qmp_execute(limits->guest->qmp, "blockdev-reopen",
-                                           json_pack("{s:[O]}", "options", part->arguments), QMP_TIMEOUT_MS,
-                                           NULL, error);
+                                           json_pack("{s:[O]}", "options", part->arguments),
+                                           plug_get_timeout(limits->deadline, QMP_TIMEOUT_MS), NULL, error);
         }
         return true;
 }
@@ -164,17 +165,17 @@ static bool change(const struct limits *limits, const struct domain_disk *before
         struct guest *guest = limits->guest;
         unsigned n = device_list_get_length(come);
 
-        if (!plug_make_parts(guest, come, n, NULL, error))
+        if (!plug_make_parts(guest, come, n, limits->deadline, NULL, error))
                 return false;
         if ((!has_group(come) && !set_numbers(limits, before, disk, error)) ||
             !set_group(limits, limits->before, limits->after, error) ||
             (g_strcmp0(get_drive(limits->before), get_drive(limits->after)) != 0 &&
              !set_drive(limits, limits->after, error))) {
                 lane_shield(guest->domain->base.lane);
-                plug_undo_parts(guest, come, n);
+                plug_undo_parts(guest, come, n, limits->deadline);
                 return false;
         }
-        plug_undo_parts(guest, go, device_list_get_length(go));
+        plug_undo_parts(guest, go, device_list_get_length(go), limits->deadline);
         return true;
 }
 
@@ -197,7 +198,7 @@ bool plug_update_limits(struct guest *guest, unsigned index, bool complete, stru
         const struct domain_disk *disk = &get_def(guest)->devices.disks[index];
         struct domain_def *def =
                 complete ? domain_def_ref(*live) : change_limits(get_def(guest), *live, index, error);
-        struct limits limits = { guest, device_list_new(), device_list_new() };
+        struct limits limits = { guest, plug_begin_call(), device_list_new(), device_list_new() };
         bool ok = def && run(&limits, disk, def, index, error);
 
         device_list_free(limits.before);

@@ -241,6 +241,7 @@ static bool plug_devices(struct plug *plug, GError **error)
                                                 .resources = plug->resources.by_alias,
                                                 .tls_dir = plug->guest->driver->tls_dir,
                                                 .hot = true };
+        lane_deadline deadline = plug_begin_call();
 
         for (; plug->plugged < plug->devices->len; plug->plugged++) {
                 CLEANUP(device_list_free) struct device_list *list = device_list_new();
@@ -249,8 +250,8 @@ static bool plug_devices(struct plug *plug, GError **error)
                 if (!device_row_get(device->kind)
                              ->describe(list, &context, device_at(plug->def, device), error) ||
                     !set_watchdog_action(plug, device, error) ||
-                    !plug_make_parts(plug->guest, list, device_list_get_length(list), &plug->terminal,
-                                     error)) {
+                    !plug_make_parts(plug->guest, list, device_list_get_length(list), deadline,
+                                     &plug->terminal, error)) {
                         plug_explain(&plug->resources, error);
                         return false;
                 }
@@ -394,7 +395,7 @@ static void give_back(struct guest *guest, const char *alias)
 static void clear_away(struct guest *guest, const struct device_list *list, const char *alias)
 {
         lane_shield(guest->domain->base.lane);
-        plug_undo_parts(guest, list, device_list_get_length(list) - 1);
+        plug_undo_parts(guest, list, device_list_get_length(list) - 1, LANE_FOREVER);
         give_back(guest, alias);
 }
 
@@ -537,7 +538,7 @@ static void forget(struct guest *guest, const char *alias, bool told)
         }
         lane_shield(guest->domain->base.lane);
         if (told)
-                plug_undo_parts(guest, list, device_list_get_length(list) - 1);
+                plug_undo_parts(guest, list, device_list_get_length(list) - 1, LANE_FOREVER);
         else
                 plug_undo_parts_of(guest, list, device_list_get_length(list) - 1, get_id(list));
         give_back(guest, alias);

@@ -124,6 +124,98 @@ START_TEST(test_a_live_change_has_a_deadline)
 }
 END_TEST
 
+#define DISK(device, image, target, bus, more)                                                               \
+        "<disk type='file' device='" device "'><driver name='qemu' type='raw'/><source file='" image "'/>"   \
+        "<target dev='" target "' bus='" bus "'/>" more "</disk>"
+#define LIMITED "<iotune><total_bytes_sec>1000000</total_bytes_sec></iotune>"
+enum { LIVE = 1 };
+
+/* Changes of disks, each of which QEMU is told of by several commands. */
+static const struct disk_change {
+        const char *name, *member, *xml; /* xml NULL: a limit */
+} disk_changes[] = {
+        { "limit", "SetBlockIOTune", NULL },
+        { "update", "UpdateDevice", DISK("disk", "@a.img", "vda", "virtio", LIMITED) },
+        { "medium", "UpdateDevice", DISK("cdrom", "@b.img", "sda", "sata", "") },
+        { "attach", "AttachDevice", DISK("disk", "@b.img", "vdb", "virtio", LIMITED) },
+};
+
+/* With the files of that guest. */
+static char *put_files(const char *text, const char *name)
+{
+        g_autofree char *below = g_strconcat(name, "-", NULL), *prefix = harness_path(harness, below);
+        GString *xml = g_string_new(text);
+
+        g_string_replace(xml, "@", prefix, 0);
+        return g_string_free(xml, FALSE);
+}
+
+static char *start_with_disks(const char *name)
+{
+        static const char *const files[] = { "@a.img", "@b.img", "@c.img" };
+        g_autofree char *devices = put_files(
+                DISK("disk", "@a.img", "vda", "virtio", "") DISK("cdrom", "@c.img", "sda", "sata", ""), name);
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(files); i++) {
+                g_autofree char *image = put_files(files[i], name);
+
+                ck_assert(g_file_set_contents(image, "", 0, NULL));
+                ck_assert_int_eq(truncate(image, 1024 * 1024), 0);
+        }
+        return guest_start(client, guest_bare_xml(name, devices));
+}
+
+static void change_disk(const struct disk_change *change, const char *path, struct client_answer *answer)
+{
+        g_autofree char *xml = change->xml ? put_files(change->xml, change->name) : NULL;
+
+        if (xml)
+                client_send(client, answer, path, DOMAIN_INTERFACE, change->member, "su", xml, LIVE);
+        else
+                client_send(client, answer, path, DOMAIN_INTERFACE, change->member, "sa{sv}u", "vda", 1,
+                            "total_bytes_sec", "t", (uint64_t)1000000, LIVE);
+}
+
+/* However many commands it takes, it has the time of one; and what QEMU was told then leaves nothing behind.
+ */
+START_TEST(test_a_change_of_disks_has_one_deadline)
+{
+        enum { N = G_N_ELEMENTS(disk_changes), BOUND_S = 30, LOADED_S = 4 };
+        char *paths[N];
+        pid_t pids[N];
+        struct client_answer answers[N] = { 0 };
+
+        for (unsigned i = 0; i < N; i++) {
+                paths[i] = start_with_disks(disk_changes[i].name);
+                pids[i] = harness_find_guest(harness, disk_changes[i].name);
+                kill(pids[i], SIGSTOP);
+        }
+        start_clock();
+        for (unsigned i = 0; i < N; i++)
+                change_disk(&disk_changes[i], paths[i], &answers[i]);
+        for (unsigned i = 0; i < N; i++) {
+                int64_t took_us;
+
+                client_wait_answer(client, &answers[i]);
+                took_us = g_get_monotonic_time() - started_us;
+                ck_assert_msg(answers[i].error && strstr(answers[i].error, "Timed out during operation"),
+                              "%s: %s", disk_changes[i].name,
+                              answers[i].error ? answers[i].error : "success");
+                ck_assert_msg(took_us < (BOUND_S + LOADED_S) * G_USEC_PER_SEC, "%s took %d ms",
+                              disk_changes[i].name, (int)(took_us / 1000));
+                g_clear_pointer(&answers[i].error, g_free);
+                answers[i].done = false;
+                kill(pids[i], SIGCONT);
+        }
+        for (unsigned i = 0; i < N; i++) {
+                change_disk(&disk_changes[i], paths[i], &answers[i]);
+                client_wait_answer(client, &answers[i]);
+                ck_assert_msg(!answers[i].error, "%s: %s", disk_changes[i].name, answers[i].error);
+                g_free(paths[i]);
+        }
+}
+END_TEST
+
 /* Destroy overtakes the calls that wait for the hung guest. */
 START_TEST(test_destroy_jumps_the_queue)
 {
@@ -186,6 +278,7 @@ int main(void)
         tcase_add_test(tcase, test_destroy_needs_no_answer);
         tcase_add_test(tcase, test_a_change_has_a_deadline);
         tcase_add_test(tcase, test_a_live_change_has_a_deadline);
+        tcase_add_test(tcase, test_a_change_of_disks_has_one_deadline);
         tcase_add_test(tcase, test_destroy_jumps_the_queue);
         tcase_add_test(tcase, test_hung_guests_hold_no_worker);
         suite_add_tcase(suite, tcase);
