@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a domain owns beside its definition and longer than it runs: the variable store of its firmware and
- * the state of its TPM. They go with the definition, or, when the guest outlives that, at its end. Lane of
- * the domain.
+ * What a domain owns beside its definition and longer than it runs: the variable store of its firmware, the
+ * state of its TPM, its pstore. They go with the definition, or, when the guest outlives that, at its end. Of
+ * a guest that never had one the store stays, as with libvirt, and what was there before it. Lane of the
+ * domain.
  */
 #include "drivers/qemu/guest.h"
 
@@ -33,14 +34,6 @@ static char *get_nvram_path(const struct qemu_driver *driver, const struct domai
         if (domain_nvram_get_server(&def->os.nvram) || domain_nvram_is_device(&def->os.nvram))
                 return NULL;
         return def->os.nvram.path ? g_strdup(def->os.nvram.path) : find_own_place(driver, def);
-}
-
-/* A store that the agent has found the place for. */
-static bool is_own_place(const struct qemu_driver *driver, const struct domain_def *def, const char *path)
-{
-        g_autofree char *own = find_own_place(driver, def);
-
-        return strcmp(path, own) == 0;
 }
 
 /* What a package has brought is everybody's, whatever a definition says. */
@@ -136,6 +129,28 @@ bool guest_undefine(struct domain *domain, const struct domain_def *def, unsigne
         return true;
 }
 
+/* ---- of a guest without a definition ---- */
+
+static bool has_tpm(const struct qemu_driver *driver, const struct uuid *uuid)
+{
+        char text[UUID_STRING_LENGTH + 1];
+        g_autofree char *dir = g_build_filename(driver->tpm_dir, uuid_format(uuid, text), NULL);
+        g_autoptr(GDir) state = g_dir_open(dir, 0, NULL);
+
+        return state && g_dir_read_name(state);
+}
+
+void guest_keep_state(const struct guest *guest)
+{
+        const struct uuid *uuid = &guest->domain->base.uuid;
+        g_autofree char *pstore = guest_get_pstore_path(guest->driver, uuid);
+
+        if (access(pstore, F_OK) == 0)
+                guest->status->undefine_flags |= DOMAIN_UNDEFINE_KEEP_NVRAM;
+        if (has_tpm(guest->driver, uuid))
+                guest->status->undefine_flags |= DOMAIN_UNDEFINE_KEEP_TPM;
+}
+
 /* ---- at the end of the guest ---- */
 
 void guest_forget_state(const struct guest *guest)
@@ -158,10 +173,7 @@ void guest_forget_state(const struct guest *guest)
                 return;
         }
         nvram = get_nvram_path(guest->driver, def);
-        if (nvram &&
-            (flags & DOMAIN_UNDEFINE_NVRAM ||
-             (!(flags & NVRAM_FLAGS) && is_own_place(guest->driver, def, nvram))) &&
-            !remove_nvram(nvram, &error))
+        if (nvram && flags & DOMAIN_UNDEFINE_NVRAM && !remove_nvram(nvram, &error))
                 log_gerror(LOG_LEVEL_WARNING, error, "the NVRAM of %s stays", guest->who);
         remove_tpm(guest->driver, def, flags);
         remove_pstore(guest->driver, def, flags);

@@ -311,7 +311,15 @@ void guest_find_cgroup(struct guest *guest);
 /* struct domain_driver_ops.undefine */
 bool guest_undefine(struct domain *domain, const struct domain_def *def, unsigned flags, GError **error);
 
-/* The guest has ended: removes its variable store and the state of its TPM if nothing defines it any more. */
+/*
+ * A guest without a definition is about to be started: what is there of what it will have was kept for it,
+ * and stays when it ends. Noted in its status.
+ */
+void guest_keep_state(const struct guest *guest);
+/*
+ * The guest has ended: if nothing defines it any more, removes the state of its TPM and its pstore unless
+ * they are to be kept, and its variable store if that is to be removed.
+ */
 void guest_forget_state(const struct guest *guest);
 
 /* ---- guest-stats.c ---- */

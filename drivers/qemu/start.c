@@ -510,6 +510,8 @@ static bool start_steps(struct start *start, struct domain_state *state, const s
         start->caps = probe_cache_get(start->guest->driver->probes, lane, def->devices.emulator, error);
         if (!start->caps)
                 return false;
+        if (!state->base.persistent)
+                guest_keep_state(start->guest);
         activated = domain_def_activate(def, state->id, error);
         /* The group before those who work for the guest: they begin in it. */
         if (!activated || !guest_make_dirs(start->guest, error) ||

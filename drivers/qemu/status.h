@@ -175,7 +175,8 @@ struct status {
         char *arrival; /* owned; the cookie of a guest that comes, or came, from another host; NULL: none */
         struct domain_departure_note departure; /* it may run on another host; cookie NULL: no */
         bool fake_reboot;                       /* the next shutdown of the guest is a reboot */
-        unsigned undefine_flags; /* enum domain_undefine_flags: of an undefine while it runs; 0: none */
+        unsigned undefine_flags; /* enum domain_undefine_flags: what is to become of what belongs to it; 0:
+                                    nobody has said */
         bool shutdown_seen;      /* the guest has powered off */
         char *xml;               /* owned; the active <domain> document, secrets included */
 };
