@@ -169,6 +169,22 @@ START_TEST(crashed_meanwhile)
 }
 END_TEST
 
+/* Somebody lets it go on before its dump has its turn: it is not paused for one, and is not to end. */
+START_TEST(resumed_before_its_dump)
+{
+        struct fake_outcome crashed = { 0 }, resumed = { 0 };
+
+        fake->base.dump_dir = g_build_filename(fake->directory, "dump", NULL);
+        managed_run(&web->base, MANAGED_IN_TURN, crash, fake_driver_done, &crashed);
+        domain_resume(web, fake_driver_done, &resumed);
+        fake_driver_expect(fake, &crashed, NULL);
+        fake_driver_expect(fake, &resumed, NULL);
+        wait_for_step("end-crash ");
+        ck_assert_str_eq(fake->calls->str, "save resume save end-crash ");
+        ck_assert_int_eq(domain_get_published(web)->state, DOMAIN_RUNNING);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("domain-save");
@@ -183,6 +199,7 @@ int main(void)
         tcase_add_test(tests, meanwhile);
         tcase_add_test(tests, destroyed_meanwhile);
         tcase_add_test(tests, crashed_meanwhile);
+        tcase_add_test(tests, resumed_before_its_dump);
         suite_add_tcase(suite, tests);
         srunner_run_all(runner, CK_NORMAL);
         failed = srunner_ntests_failed(runner);
