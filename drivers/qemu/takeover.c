@@ -21,8 +21,10 @@
 #include "drivers/qemu/perf.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 /* One directory that was found. */
 struct find {
@@ -199,6 +201,30 @@ static bool guess(struct find *find, const char *uuid_text, const GError *reason
         return true;
 }
 
+/* An agent that is killed while it starts a guest has a directory first, and writes in it what it makes next.
+ */
+static bool is_unbegun(const char *dir, const char *name)
+{
+        static const char *const files[] = { STATUS_FILE, STATUS_PID_FILE, STATUS_TPM_PID_FILE };
+        struct uuid uuid;
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(files); i++) {
+                g_autofree char *path = g_build_filename(dir, files[i], NULL);
+
+                if (access(path, F_OK) == 0 || errno != ENOENT)
+                        return false;
+        }
+        return uuid_parse(&uuid, name, NULL);
+}
+
+static void remove_unbegun(const char *dir)
+{
+        g_autofree char *io = g_build_filename(dir, STATUS_IO_DIR, NULL);
+
+        guest_remove_files(io);
+        guest_remove_files(dir);
+}
+
 static struct find *look_at(struct qemu_driver *driver, const char *name)
 {
         CLEANUP(find_free) struct find *find = g_new0(struct find, 1);
@@ -206,6 +232,10 @@ static struct find *look_at(struct qemu_driver *driver, const char *name)
 
         find->driver = driver;
         find->dir = g_build_filename(driver->runtime_dir, name, NULL);
+        if (is_unbegun(find->dir, name)) {
+                remove_unbegun(find->dir);
+                return NULL;
+        }
         if (read_status(find, &reason) || guess(find, name, reason, &error))
                 return g_steal_pointer(&find);
         if (error)

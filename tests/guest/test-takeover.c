@@ -258,6 +258,26 @@ START_TEST(test_another_process_with_its_pid)
 }
 END_TEST
 
+static bool is_missing(void *path)
+{
+        return !g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+/* Killed before anything was written down of a guest, which may be one that nobody starts again. */
+START_TEST(test_a_start_that_has_not_begun)
+{
+        static const char name[] = "run/qemu/6695eb01-f6a4-8304-79aa-97f2502e193f";
+        g_autofree char *dir = harness_path(harness, name), *io = g_build_filename(dir, "io", NULL);
+        g_autofree char *torn = g_build_filename(dir, ".tmp-1-2", NULL);
+
+        kill_agent();
+        ck_assert_int_eq(g_mkdir_with_parents(io, 0700), 0);
+        ck_assert(g_file_set_contents(torn, "<", 1, NULL));
+        harness_start_agent(harness);
+        harness_wait_until(is_missing, dir, "the directory has gone");
+}
+END_TEST
+
 /* Killed while guests start: each is there with its process, or gone without one. */
 START_TEST(test_kill_while_guests_start)
 {
@@ -333,6 +353,7 @@ int main(void)
         tcase_add_test(tcase, test_a_guest_that_is_stopped_and_continued_meanwhile);
         tcase_add_test(tcase, test_a_torn_status_file);
         tcase_add_test(tcase, test_another_process_with_its_pid);
+        tcase_add_test(tcase, test_a_start_that_has_not_begun);
         tcase_add_test(tcase, test_kill_while_guests_start);
         tcase_add_test(tcase, test_autostart);
         suite_add_tcase(suite, tcase);
