@@ -212,6 +212,12 @@ char *error_quote(const char *text)
         return g_strdelimit(quoted, "\n", '?');
 }
 
+/* Of what begins with "u" (usb, unix, udp, user) all sound like "you". */
+const char *error_article(const char *name)
+{
+        return *name && strchr("aeio", *name) ? "an" : "a";
+}
+
 char *error_list(const char *const names[])
 {
         GString *list = g_string_new(names[0]);

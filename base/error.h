@@ -236,5 +236,7 @@ bool error_is(const GError *error, enum error_code code);
  * "".
  */
 char *error_quote(const char *text) G_GNUC_WARN_UNUSED_RESULT;
+/* "a" or "an", for a sentence that puts it before a name of the format: "interface", "ide". */
+const char *error_article(const char *name);
 /* "a, b or c" of a NULL-terminated list, for what was expected; free it. */
 char *error_list(const char *const names[]) G_GNUC_WARN_UNUSED_RESULT;

@@ -223,8 +223,10 @@ static bool check_port(const struct interface_def *def, const struct interface_d
 {
         if (port->type == INTERFACE_BRIDGE ||
             (def->type == INTERFACE_BOND && port->type != INTERFACE_ETHERNET))
-                return xml_error(error, node, "a %s cannot be a port of a %s",
-                                 interface_type_names[port->type], interface_type_names[def->type]);
+                return xml_error(
+                        error, node, "%s %s cannot be a port of %s %s",
+                        error_article(interface_type_names[port->type]), interface_type_names[port->type],
+                        error_article(interface_type_names[def->type]), interface_type_names[def->type]);
         if (interface_def_uses(port, def->name))
                 return xml_error(error, node, "interface '%s' is part of itself", def->name);
         for (unsigned i = 0; i < def->ports->len; i++) {

@@ -127,7 +127,8 @@ static bool place_disk(struct drives *drives, xmlNode *disk, GError **error)
         if (drive.layout == G_N_ELEMENTS(layouts))
                 return true;
         if (address && !hardware_is(address, "type", "drive"))
-                return xml_error(error, address, "a %s disk needs an address of type drive", layout->bus);
+                return xml_error(error, address, "%s %s disk needs an address of type drive",
+                                 error_article(layout->bus), layout->bus);
         if (address) {
                 if (!read_drive(address, &drive, error))
                         return false;

@@ -270,7 +270,8 @@ bool normalize_fill_input(const struct hardware *hardware, xmlNode *input, GErro
         if (!hardware_is(input, "bus", "ps2"))
                 return true;
         if (strcmp(type, "mouse") != 0 && strcmp(type, "keyboard") != 0)
-                return hardware_unsupported(error, input, "a %s cannot be on the ps2 bus", type);
+                return hardware_unsupported(error, input, "%s %s cannot be on the ps2 bus",
+                                            error_article(type), type);
         if (!hardware->machine->ps2 && hardware->machine->machine)
                 return hardware_unsupported(error, input, "the machine has no ps2 bus");
         return true;
