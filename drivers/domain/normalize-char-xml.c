@@ -140,6 +140,23 @@ static bool is_builtin_serial(const xmlNode *serial)
         return !hardware_is_one_of(hardware_peek_child(serial, "target", "type"), cards);
 }
 
+/* The two are one device: where it is, and how it is called, may be said of either, and counts of the port.
+ */
+static void share_place(xmlNode *serial, xmlNode *console)
+{
+        static const char *const shared[] = { "alias", "address" };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(shared); i++) {
+                const xmlNode *own = xml_child(console, shared[i]);
+
+                if (own && !xml_child(serial, shared[i]))
+                        xml_add_copy(serial, own);
+                xml_remove_children(console, shared[i]);
+        }
+        if (xml_child(serial, "alias"))
+                xml_add_copy(console, xml_child(serial, "alias"));
+}
+
 /* A serial console is the first serial port, and the first serial port is a console. */
 static void pair_console(struct hardware *hardware)
 {
@@ -161,6 +178,7 @@ static void pair_console(struct hardware *hardware)
         if (!console || !is_serial_console(console))
                 console = insert_console(hardware);
         copy_backend(console, serial);
+        share_place(serial, console);
         target = hardware_child(console, "target");
         xml_set_attr(target, "type", "serial");
         xml_set_attr(target, "port", hardware_peek_child(serial, "target", "port"));
