@@ -15,6 +15,25 @@ static bool is_remote(const xmlNode *graphics)
                hardware_is(graphics, "type", "rdp");
 }
 
+/*
+ * A socket beside listens of other types, of which an editor changed the one and not the other: as with
+ * libvirt a VNC server is at the socket alone, unless it is to listen nowhere, and one of SPICE at what it
+ * listens on.
+ */
+static xmlNode *settle_socket(xmlNode *graphics, xmlNode *listen, const char *socket)
+{
+        if (!hardware_is(graphics, "type", "vnc") || hardware_is(listen, "type", "none")) {
+                xml_set_attr(graphics, "socket", NULL);
+                return listen;
+        }
+        xml_remove_children(graphics, "listen");
+        xml_set_attr(graphics, "listen", NULL);
+        listen = xml_add(graphics, "listen");
+        xml_set_attr(listen, "type", "socket");
+        xml_set_attr(listen, "socket", socket);
+        return listen;
+}
+
 /* The first <listen> and the attributes "listen" and "socket" say the same; whichever is missing is made. */
 static bool pair_listen(xmlNode *graphics, GError **error)
 {
@@ -29,6 +48,11 @@ static bool pair_listen(xmlNode *graphics, GError **error)
         }
         if (!xml_has_attr(listen, "type"))
                 return xml_error(error, listen, "a <listen> without a type");
+        if (socket && !hardware_is(listen, "type", "socket")) {
+                listen = settle_socket(graphics, listen, socket);
+                socket = hardware_peek(graphics, "socket");
+                address = hardware_peek(graphics, "listen");
+        }
         own = hardware_peek(listen, "address");
         if (hardware_is(listen, "type", "address") && address && own && strcmp(address, own) != 0) {
                 g_autofree char *outer = error_quote(address), *inner = error_quote(own);
@@ -36,14 +60,6 @@ static bool pair_listen(xmlNode *graphics, GError **error)
                 return hardware_unsupported(error, graphics,
                                             "the graphics listen on '%s' and their first <listen> says '%s'",
                                             outer, inner);
-        }
-        if (socket && !hardware_is(listen, "type", "socket")) {
-                g_autofree char *outer = error_quote(socket);
-
-                return hardware_unsupported(error, graphics,
-                                            "the graphics have socket='%s' and their first <listen> is of "
-                                            "another type than 'socket'",
-                                            outer);
         }
         if (hardware_is(listen, "type", "address")) {
                 if (own)
